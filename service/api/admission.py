@@ -29,8 +29,6 @@ _QUEUE_RETRY_AFTER = 30
 _QUARANTINE_RETRY_AFTER = 60
 #: Seconds to stay away: what a mask or a quick photo host takes.
 _LANE_RETRY_AFTER = 2
-#: Threads of all work that is not slow, and so of every request: as many as the database's pool has connections.
-HANDLERS = 15
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

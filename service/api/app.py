@@ -17,7 +17,7 @@ from service.accounts.clients import Accounts
 from service.accounts.keys import Keys
 from service.accounts.rate_limit import RateLimit
 from service.api.accepted import MetadataInvalid, SubjectInvalid, on_bad_metadata, on_bad_subject
-from service.api.admission import HANDLERS, REFUSALS, Lane, add_rate_limit_headers, refuse_in_quarantine
+from service.api.admission import REFUSALS, Lane, add_rate_limit_headers, refuse_in_quarantine
 from service.api.cutouts import REFUSALS as CUTOUT_REFUSALS
 from service.api.endpoint import KnownParametersOnly
 from service.api.files import files_router
@@ -180,7 +180,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         plugins=[BodiesInContext({"catalogue": catalogue}), KnownParametersOnly()],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop"), settings.limits),
-        on_startup=[_start_handlers],
+        on_startup=[partial(_start_handlers, settings.database_pool + settings.database_overflow)],
         on_shutdown=[*(lane.close for lane in lanes.values()), notifier.end, engine.dispose],
         logging_config=None,
     )
@@ -226,9 +226,10 @@ def ready(state: State) -> Response[Health]:
     return Response(health, status_code=503 if health.missing else 200)
 
 
-async def _start_handlers() -> None:
-    # asyncio's own pool has as many threads as the machine has cores, and 4: handlers mostly wait for the database.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(HANDLERS, thread_name_prefix="handlers"))
+async def _start_handlers(threads: int) -> None:
+    # All work that is not slow, and so every request. asyncio's own pool has as many threads as the machine has cores,
+    # and 4; handlers mostly wait for the database, of whose pool each may hold a connection.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="handlers"))
 
 
 async def _name_request(message: Message, scope: Scope) -> None:

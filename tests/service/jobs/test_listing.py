@@ -197,11 +197,7 @@ def test_a_list_needs_a_key(caller: Caller) -> None:
 @pytest.mark.parametrize("query", [JOBS, RENDERS], ids=["jobs", "renders"])
 def test_a_list_reads_specs_whole(query: sa.Select[Any]) -> None:
     """PostgreSQL parses a spec anew for each field that a statement picks: most of a list's time."""
-<<<<<<< HEAD
-    text = str(query.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]  # SQLAlchemy's own
-=======
     text = str(query.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]  # SQLAlchemy's
->>>>>>> w3
 
     assert "jobs.spec" in text
     assert "->" not in text
