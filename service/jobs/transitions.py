@@ -142,7 +142,7 @@ class Jobs:
         first = (
             sa.select(jobs.c.id)
             .where(turns.IN_ORDER, startable, jobs.c.attempt < self._max_attempts)
-            .where(jobs.c.spec_version <= self._spec_version)
+            .where(jobs.c.spec_version <= self._spec_version, jobs.c.operation.in_(list(Operation)))
             .order_by(*turns.ORDER)
             .limit(1)
             .with_for_update(skip_locked=True)

@@ -94,3 +94,13 @@ def test_a_retry_by_an_older_release_keeps_the_version_that_the_newer_one_gave(s
         version = sa.select(jobs.c.spec_version).where(jobs.c.id == anew.job_id)
         assert connection.execute(version).scalar_one() == SPEC_VERSION + 1
     assert street.moves.claim() is None
+
+
+def test_a_job_of_an_operation_that_a_worker_does_not_know_is_passed_over(street: Street) -> None:
+    shop = street.shops["a"]
+    strange, known = shop.order(1).job_id, shop.order(1).job_id
+    with street.engine.begin() as connection:
+        connection.execute(sa.update(jobs).where(jobs.c.id == strange).values(operation="video"))
+
+    assert street.start().job_id == known
+    assert street.moves.claim() is None
