@@ -232,19 +232,6 @@ def test_a_network_that_sees_a_thing_stand_turns_a_flat_lay_into_a_table_and_is_
     assert "scene_unsuited" not in as_asked.warnings
 
 
-def test_a_box_that_was_seen_over_its_corner_is_warned_of_on_a_flat_lay_only() -> None:
-    picture = Image.new("RGBA", (400, 400))
-    corners = [(200, 360), (330, 310), (330, 150), (210, 110), (80, 160), (80, 300)]
-    ImageDraw.Draw(picture).polygon(corners, fill=(60, 90, 140, 255))
-    file = BytesIO()
-    picture.save(file, "PNG")
-    warned = {}
-    for kind in ("podium", "flatlay", "white"):
-        asked = spec(kind, place=SMALL)
-        warned[kind] = "scene_unsuited" in swap(file.getvalue(), asked, networks(), limits=LIMITS, clock=clock).warnings
-    assert warned == {"podium": False, "flatlay": True, "white": False}
-
-
 def test_the_same_seed_and_spec_give_the_same_file() -> None:
     asked = spec(place=SMALL)
     first, second = (swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock) for _ in range(2))

@@ -4,7 +4,7 @@ import json
 import signal
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -116,8 +116,8 @@ def test_silent_connections_make_room_for_others_of_their_address(tmp_path: Path
 
         assert api.caller.get("/v1/credits").status_code == 200
         assert len(api.server.server_state.connections) <= 4
-        with pytest.raises(ConnectionResetError):
-            silent[0].recv(1)
+        with suppress(ConnectionResetError):  # where bytes of it were not read yet
+            assert silent[0].recv(1) == b"", "it was closed without an answer"
 
 
 def test_an_address_whose_connections_are_all_at_work_gets_no_more_of_them(tmp_path: Path, valkey_url: str) -> None:

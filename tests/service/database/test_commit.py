@@ -62,7 +62,8 @@ class Line:
 
     def _pass_up(self, client: socket.socket, server: socket.socket) -> None:
         while data := self._received(client):
-            if b"COMMIT" in data and self.cuts and (cut := self.cuts.pop(0)):
+            # Not the "BEGIN ISOLATION LEVEL READ COMMITTED" of a connection that a reader had before.
+            if b"COMMIT" in data.replace(b"COMMITTED", b"") and self.cuts and (cut := self.cuts.pop(0)):
                 if self.stays_cut:
                     self._end(self._listener)
                 # Nothing goes down any more, so that the client never learns what the server answers.
