@@ -41,12 +41,21 @@ def mask(number: int) -> bytes:
     return _png(codes)
 
 
+def plain() -> bytes:
+    """Return a PNG without a cut-out that tells nothing."""
+    return _before((128, 128, 128))
+
+
 def telling(deed: Deed) -> bytes:
     """Return a PNG without a cut-out, so that the segmenter is asked, and reads the deed.
 
     No two are alike: the kept cut-out of the first would spare the second its deed.
     """
-    picture = np.full((_HEIGHT, _WIDTH, 3), deed.value, np.uint8)
+    return _before(deed.value)
+
+
+def _before(background: tuple[int, int, int]) -> bytes:
+    picture = np.full((_HEIGHT, _WIDTH, 3), background, np.uint8)
     product = picture[_product()]
     product[:] = np.random.default_rng().integers(60, 120, product.shape)
     return _png(picture)

@@ -16,8 +16,10 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.storm.photos import Deed, outline, read_deed
+from benchmarks.storm.photos import Deed, outline, plain, read_deed
 from pipeline.core.networks import Networks
+from pipeline.core.spec import Limits
+from pipeline.swap import cut_out
 from service.settings import Settings, load_settings
 from service.supervisor.processes import die_with_parent
 from service.telemetry.logs import configure_logs
@@ -63,9 +65,15 @@ def no_generator(**_asked: object) -> NoReturn:
 
 
 def lean_networks(settings: Settings) -> Networks:
-    """Return networks that load at once, and take the kernels that set-up compiled."""
+    """Return networks that load at once, and load the kernels that set-up compiled.
+
+    Loading holds the interpreter's lock: in the first job it outlasts a short lease or grace time on a busy machine.
+    The real worker warms up as well.
+    """
     use_kept_kernels(settings)
-    return Networks(obedient_segmenter, no_generator, _VERSIONS)
+    networks = Networks(obedient_segmenter, no_generator, _VERSIONS)
+    cut_out(plain(), networks, limits=Limits(), clock=time.perf_counter)
+    return networks
 
 
 def main() -> int:
