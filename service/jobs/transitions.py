@@ -179,7 +179,7 @@ class Jobs:
                 return None
             if row.sent_at is None:
                 self._owe_message(connection)
-            turns.charge(connection, row.client_id, row.turn, self._spec_version)
+            turns.charge(connection, row.client_id, row.turn, self._spec_version, passed_over=row.spec_version > 1)
         return Claim(
             row.id,
             row.client_id,

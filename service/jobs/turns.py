@@ -71,15 +71,17 @@ def new_turn(connection: sa.Connection, client_id: str) -> int:
     return int(connection.execute(_NEW_TURN, {"of_client": client_id}).scalar_one())
 
 
-def charge(connection: sa.Connection, client_id: str, turn: int, version: int) -> None:
+def charge(connection: sa.Connection, client_id: str, turn: int, version: int, *, passed_over: bool) -> None:
     """Charge a client for the start of its job of that turn, by a worker of that version of specs.
 
-    A job that is started again costs nothing more.
+    A job that is started again costs nothing more. `passed_over`: older workers may have passed over the job.
     """
     # Jobs before clients, as whoever ends a job does it: nobody waits crosswise.
     move_up(connection, client_id, version, started=turn)
     charged = clients.update().where(clients.c.id == client_id, clients.c.turn < turn).values(turn=turn)
-    if connection.execute(charged).rowcount == 0:
+    if connection.execute(charged).rowcount == 0 and passed_over:
+        # Not where claims of one client end in another order than they began: this locks its waiting jobs, and a claim
+        # at the same moment would find none.
         # It was passed over, and others of its client's started since: those that wait with it get no turns at once.
         connection.execute(_MOVE_BACK, {"of_client": client_id, "up_to_version": version})
 

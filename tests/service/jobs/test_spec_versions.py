@@ -1,5 +1,6 @@
 """Jobs that only a newer release can do: an older worker passes over them, and nothing is lost or held up."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,11 @@ def test_a_job_of_an_operation_that_a_worker_does_not_know_is_passed_over(street
 
     assert street.start().job_id == known
     assert street.moves.claim() is None
+
+
+def test_claims_at_the_same_moment_each_get_one_of_a_client_s_jobs(street: Street) -> None:
+    for _ in range(20):
+        street.order("aaaa")
+        with ThreadPoolExecutor(4) as pool:
+            claims = list(pool.map(lambda _: street.moves.claim(), range(4)))
+        assert None not in claims
