@@ -51,12 +51,14 @@ def test_the_environment_file_has_settings_alone_and_they_are_right() -> None:
     assert settings.shutdown_delay == 10
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed: apt-get install systemd"
+)
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     text = (EXAMPLES / "backdrop@.service").read_text()
     unit = tmp_path / "backdrop@.service"
     # The program is not installed here.
-    unit.write_text(text.replace("/opt/backdrop/.venv/bin/backdrop", "/bin/true"))
+    unit.write_text(text.replace("ExecStart=backdrop", "ExecStart=true"))
 
     def verify() -> str:
         command = ["systemd-analyze", "verify", "--man=no", str(tmp_path / "backdrop@api.service")]
