@@ -60,6 +60,58 @@ def _far(surface: Surfaces, wanted: int, i: int, j: int) -> tuple[int, int]:
     return -1, -1
 
 
+@inlined
+def _level(
+    ground: NDArray[np.float32], surface: Surfaces, depth: Field, down: Field, origin: Field, i: int, j: int
+) -> np.float32:
+    """Return a heightfield's height over the camera about pixel i, j, where the nearest pixel that shows it has it."""
+    height, width = surface.shape
+    above = ground[2] - origin[1]
+    for order in _ORDER:
+        y, x = i + order // 3 - 1, j + order % 3 - 1
+        if (y >= 0) & (y < height) & (x >= 0) & (x < width) and surface[y, x] == ground[0]:
+            middle = np.float32(0.5) * (down[DOWN * y + DOWN // 2 - 1] + down[DOWN * y + DOWN // 2])
+            above = middle * depth[y, x]
+            break
+    return above
+
+
+@inlined
+def _shift(sub: int) -> np.float32:
+    """Return how far the rays of a pixel's row `sub` are moved across, -0.5 to 0.5 of their distance.
+
+    No two of a pixel's rays are in one row and none in one column of it (van der Corput's sequence), so that steep and
+    flat edges, too, have as many levels as there are rays.
+    """
+    shift = np.float32(0)
+    half, rest = np.float32(0.5), sub
+    while half * np.float32(DOWN) >= np.float32(1):
+        shift += half * np.float32(rest % 2)
+        half, rest = half * np.float32(0.5), rest // 2
+    return shift + np.float32(0.5 / DOWN) - np.float32(0.5)
+
+
+@inlined
+def _which(surface: Surfaces, found: int, far: NDArray[np.int32], seen_far: int, i: int, j: int) -> int:
+    """Return the place, 0 to 8 of 3×3 or 9 for `far`, that shows the surface which a ray of pixel i, j found.
+
+    While no ray saw `far` (`seen_far` 0), a surface that none of the 3×3 shows is looked for, and `far` is moved there.
+    """
+    height, width = surface.shape
+    for order in _ORDER:
+        y, x = min(max(i + order // 3 - 1, 0), height - 1), min(max(j + order % 3 - 1, 0), width - 1)
+        if surface[y, x] == found:
+            return order
+    if surface[far[0], far[1]] == found:
+        return 9
+    if seen_far == 0:
+        y, x = _far(surface, found, i, j)
+        if y >= 0:
+            far[0], far[1] = y, x
+            return 9
+    return 4
+
+
 @kernel
 def cover(
     top: int,
@@ -87,9 +139,7 @@ def cover(
     many of their rays see the surface of each of 3×3 pixels about them and, last, of the pixel `far`, n×2. A ray that
     sees none of these counts for the pixel itself.
     """
-    height, width = surface.shape
-    # No two of a pixel's rays are in one row and none in one column of it (van der Corput's sequence), so that steep
-    # and flat edges, too, have as many levels as there are rays.
+    width = surface.shape[1]
     step = across[1] - across[0]
     for i in range(top, bottom):
         count = first[i + 1] - first[i]
@@ -106,26 +156,14 @@ def cover(
                 place[pixel, 0], place[pixel, 1] = i, j
                 far[pixel, 0], far[pixel, 1] = i, j
                 for m in range(len(ground)):
-                    # Dunes are level about a pixel, at the height of the nearest that shows them.
-                    above[m, k // ACROSS] = ground[m, 2] - origin[1]
-                    for order in _ORDER:
-                        y, x = i + order // 3 - 1, j + order % 3 - 1
-                        if (y >= 0) & (y < height) & (x >= 0) & (x < width) and surface[y, x] == ground[m, 0]:
-                            middle = np.float32(0.5) * (down[DOWN * y + DOWN // 2 - 1] + down[DOWN * y + DOWN // 2])
-                            above[m, k // ACROSS] = middle * depth[y, x]
-                            break
+                    above[m, k // ACROSS] = _level(ground[m], surface, depth, down, origin, i, j)
                 for sub in range(ACROSS):
                     at[k] = ACROSS * j + sub
                     slope[k] = across[ACROSS * j + sub]
                     k += 1
         for sub in range(DOWN):
             dy = down[DOWN * i + sub]
-            shift = np.float32(0)
-            half, rest = np.float32(0.5), sub
-            while half * np.float32(DOWN) >= np.float32(1):
-                shift += half * np.float32(rest % 2)
-                half, rest = half * np.float32(0.5), rest // 2
-            shift = (shift + np.float32(0.5 / DOWN) - np.float32(0.5)) * step
+            shift = _shift(sub) * step
             for k in range(n):
                 dx[k] = slope[k] + shift
                 best[k] = _INF
@@ -145,23 +183,7 @@ def cover(
                     meet_row(shapes, index, index, a, b, origin, dx, dy, best, found)
             for k in range(n):
                 j, pixel = at[k] // ACROSS, first[i] + k // ACROSS
-                which = -1
-                for order in _ORDER:
-                    y = min(max(i + order // 3 - 1, 0), height - 1)
-                    x = min(max(j + order % 3 - 1, 0), width - 1)
-                    if surface[y, x] == found[k]:
-                        which = order
-                        break
-                if which < 0:
-                    which = 9
-                    if surface[far[pixel, 0], far[pixel, 1]] != found[k]:
-                        which = 4
-                        if share[pixel, 9] == 0:
-                            y, x = _far(surface, found[k], i, j)
-                            if y >= 0:
-                                far[pixel, 0], far[pixel, 1] = y, x
-                                which = 9
-                share[pixel, which] += 1
+                share[pixel, _which(surface, found[k], far[pixel], share[pixel, 9], i, j)] += 1
 
 
 @kernel

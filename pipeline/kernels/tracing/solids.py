@@ -338,8 +338,7 @@ def meet_lathed(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting
     last = high if high < last else last
     if (a > _ZERO) & ((first > last) | (last < _ZERO)):
         return _INF, _NO_FACE
-    best = _INF
-    face = _NO_FACE
+    best, face = _INF, _NO_FACE
     level = up == _ZERO
     by = _ONE if level else up
     speed = up * scale
