@@ -1,17 +1,18 @@
-"""The house keeps its order: rooms stay small, say what they are for, and the tests lie where their rooms do.
+"""The house keeps its order: functions stay short, rooms say what they are for, tests lie where their rooms do.
 
-That rooms import in one direction is import-linter's to say (pyproject.toml).
+import-linter checks that rooms import in one direction and that no imports go in a circle (pyproject.toml).
 """
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Modules of a room, and files of a folder of tests, `__init__` not counted.
-MAX_MODULES, MAX_TESTS = 14, 20
-#: Numbered, and only ever added to.
+#: Of a function that ships.
+MAX_LINES = 80
+#: Records of the past: one function a migration, as long as its tables.
 MIGRATIONS = ROOT / "service" / "database" / "migrations"
 PACKAGES = ("pipeline", "service", "models")
 
@@ -22,22 +23,23 @@ def folders(*tops: str) -> list[Path]:
     return sorted(folder for folder in found if not folder.is_relative_to(MIGRATIONS))
 
 
-def modules(folder: Path) -> list[Path]:
-    return [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
-def name(folder: Path) -> str:
-    return folder.relative_to(ROOT).as_posix()
+def functions(package: str) -> Iterator[tuple[str, int]]:
+    """Give each function of a package as "file:name", and its lines, decorators not counted."""
+    for path in sorted((ROOT / package).rglob("*.py")):
+        if path.is_relative_to(MIGRATIONS):
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
+                yield f"{name(path)}:{node.name}", node.end_lineno - node.lineno + 1
 
 
-@pytest.mark.parametrize("room", folders(*PACKAGES, "benchmarks", "scripts"), ids=name)
-def test_a_room_holds_few_modules(room: Path) -> None:
-    assert len(modules(room)) <= MAX_MODULES
-
-
-@pytest.mark.parametrize("folder", folders("tests"), ids=name)
-def test_a_folder_of_tests_holds_few_files(folder: Path) -> None:
-    assert len(modules(folder)) <= MAX_TESTS
+@pytest.mark.parametrize("package", [*PACKAGES, "client"])
+def test_no_function_is_longer_than_80_lines(package: str) -> None:
+    assert [where for where, lines in functions(package) if lines > MAX_LINES] == []
 
 
 @pytest.mark.parametrize("room", folders(*PACKAGES), ids=name)
