@@ -9,8 +9,7 @@ from pipeline.background.ground import light_for, make_ground
 from pipeline.background.pinned import is_pinned
 from pipeline.background.position import as_photographed, kind_of, position_of, product_box, scene_told, scene_warnings
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
-from pipeline.compositing.composite import composite
-from pipeline.compositing.light_wrap import light_around
+from pipeline.compositing.composite import composite, light_around
 from pipeline.compositing.place import lay, reduced
 from pipeline.core.errors import NoSubject
 from pipeline.core.networks import Networks, Progress

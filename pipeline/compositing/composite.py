@@ -1,14 +1,26 @@
-"""Product over background, in linear light, where halves of light add up as they do in a lens."""
+"""Product over background, in linear light, where halves of light add up as they do in a lens.
+
+Light wrap: an edge pixel p becomes p + STRENGTH × (1 - alpha) × max(b - p, 0), b the background blurred by a Gaussian
+of BLUR of the longer side. A background that is darker than the edge adds nothing, a brighter one more; where alpha is
+1 nothing changes.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from pipeline.compositing.light_wrap import STRENGTH
+from pipeline.colour.spaces import srgb_to_linear
 from pipeline.core.parallel import by_rows
+from pipeline.core.resample import blurred, resize
 from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.ray import Field
 from pipeline.kernels.image.layers import darken, lay_product
 
+#: Longer side in pixels of the grid that the background is blurred on, and the blur over that side.
+GRID = 256
+BLUR = 0.012
+#: The most of the background's surplus of light that an edge pixel takes.
+STRENGTH = 0.35
 #: No light at all around a product.
 _DARK = np.zeros((1, 1, 3), np.float32)
 
@@ -26,7 +38,7 @@ def composite(placed: Placed, background: Rgb | None, around: Field | None = Non
     """Return H×W×3 sRGB in [0, 1], or H×W×4 with straight alpha where there is no background.
 
     The product is laid on the background's own array; where alpha is 1 its values are kept to the bit, where it is 0
-    the background's. With `around`, `pipeline.compositing.light_wrap.light_around` of the background, a soft edge takes
+    the background's. With `around`, `light_around` of the background, a soft edge takes
     some of its light.
     """
     if background is None:
@@ -43,3 +55,12 @@ def composite(placed: Placed, background: Rgb | None, around: Field | None = Non
 
     by_rows(len(placed.rgb), work)
     return background
+
+
+def light_around(background: Rgb) -> Field:
+    """Return the H×W×3 sRGB background's light, linear, small (h×w×3) and blurred."""
+    height, width = background.shape[:2]
+    scale = min(1.0, GRID / max(height, width))
+    small = resize(background, max(1, round(width * scale)), max(1, round(height * scale)), Image.Resampling.BOX)
+    soft = BLUR * max(small.shape[:2])
+    return blurred(srgb_to_linear(small), soft, soft)

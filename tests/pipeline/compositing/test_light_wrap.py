@@ -1,8 +1,7 @@
 import numpy as np
 
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
-from pipeline.compositing.composite import composite
-from pipeline.compositing.light_wrap import STRENGTH, light_around
+from pipeline.compositing.composite import STRENGTH, composite, light_around
 from pipeline.core.types import Placed, Rgb
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.geometry.ray import Field
-from pipeline.light.room import room
+from pipeline.light.surroundings import room
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 from tests.support.still_life import spec
