@@ -73,7 +73,7 @@ def _level(
             middle = np.float32(0.5) * (down[DOWN * y + DOWN // 2 - 1] + down[DOWN * y + DOWN // 2])
             above = middle * depth[y, x]
             break
-    return above
+    return np.float32(above)
 
 
 @inlined
