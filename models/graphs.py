@@ -42,11 +42,10 @@ class GraphGenerator:
     Safe in threads. It takes neither words nor a seed, and makes one step.
     """
 
-    #: As in `DiffusersGenerator`: linear light; float32; no prompt is read, and no colour shifted.
+    #: As in `DiffusersGenerator`: linear light; float32; no prompt is read.
     paints: Literal["light"] = "light"
     dtype: DtypeName = "float32"
     prompt_tokens = None
-    latent_colour = shifts_colour = False
 
     def __init__(self, graph: Path, *, version: str, size: int | None = None, runtime: Runtime = PLAIN):
         """Open a graph. `size`: longer side in pixels that it is asked for; None: what it was trained at.
@@ -70,14 +69,13 @@ class GraphGenerator:
         conditions: Conditions,
         seed: int,
         on_step: Callable[[float], None],
-        shift_colour: bool = True,
     ) -> Picture:
         """Return the linear light, h×w×3, at least 0, of what the conditions describe.
 
         Each channel stays within three stops of the light given, and is that light where nothing is lit. What `on_step`
         raises comes out unchanged. Raises OutOfMemory and ModelFailed.
         """
-        (answer,) = self.paint([PaintRequest(prompt, negative_prompt, conditions, seed, on_step, shift_colour)])
+        (answer,) = self.paint([PaintRequest(prompt, negative_prompt, conditions, seed, on_step)])
         if isinstance(answer, BaseException):
             raise answer
         return answer

@@ -137,9 +137,8 @@ class DeviceLane:
     def paint(self, generator: Any, request: PaintRequest, check: Callable[[], None]) -> Any:
         """Have a generator paint, with others that fit perhaps. `on_step` is called in this thread."""
         asked: dict[str, Any] = {name: value for name, value in vars(request).items() if name != "on_step"}
-        for keyword, attribute in (("shift_colour", "shifts_colour"), ("laid", "holds")):
-            if not getattr(generator, attribute, False):
-                del asked[keyword]
+        if not getattr(generator, "holds", False):
+            del asked["laid"]
         waiting = _Request(lambda: generator(**asked, on_step=on_painted))
 
         def on_painted(done: float) -> None:

@@ -26,9 +26,9 @@ from models.device import (
 from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, GraphViewpoint, graph_file
 from models.hub.controlnet import CONTROLLED, SETTING, UNSEEDED, DepthChoice
 from models.hub.families import Family
-from models.hub.found import Found, find, index, version
+from models.hub.found import Found, find, version
 from models.hub.generator import DiffusersGenerator
-from models.hub.pipelines import MemoryChoice, inpainting, open_autoencoder, open_pipeline, quiet
+from models.hub.pipelines import MemoryChoice, inpainting, open_pipeline, quiet
 from models.hub.recipe import Recipe
 from models.hub.sizes import own_size
 from models.segmenter import RembgSegmenter, load_segmenter
@@ -47,8 +47,6 @@ LIGHT_CLASS = "LightPipeline"
 REFINED_SEGMENTER = "u2netp"
 #: The segmenter that gets a second one beside it: what the ensemble trusts was measured on u2net with u2netp.
 SECONDED_SEGMENTER = "u2net"
-#: Folder of colour maps (`models.hub.latent_colour`) beside the other weights.
-COLOUR_MAPS = "colour"
 #: A pipeline wholly on its device.
 WHOLE = MemoryChoice()
 
@@ -65,7 +63,6 @@ def load_networks(
     size: int | None = None,
     guidance_scale: float | None = None,
     strength: float | None = None,
-    latent_colour: bool = False,
     memory: MemoryChoice = WHOLE,
     depth: DepthChoice | None = None,
     refiner: Path | None = None,
@@ -81,8 +78,7 @@ def load_networks(
     `refiner` is a folder with the weights of `models.refiner`, used for the segmenter that it learned on alone;
     `second_segmenter` is used with the one that it was measured with alone. `viewpoint` is a folder with graph and head
     of the viewpoint classifier, whose network's weights are in `weights`.
-    `weights` is also where colour maps are looked for (`COLOUR_MAPS`); `latent_colour`, `memory`, `depth` and `runtime`
-    are as in `load_generator`.
+    `memory`, `depth` and `runtime` are as in `load_generator`.
     """
     place = resolve_device(device)
     seconded = second_segmenter is not None and segmenter == SECONDED_SEGMENTER
@@ -99,7 +95,6 @@ def load_networks(
             strength=strength,
             size=size,
             guidance_scale=guidance_scale,
-            latent_colour=latent_colour,
             weights=weights,
             memory=memory,
             depth=depth,
@@ -169,7 +164,6 @@ def load_generator(
     strength: float | None = None,
     size: int | None = None,
     guidance_scale: float | None = None,
-    latent_colour: bool = False,
     weights: Path | None = None,
     memory: MemoryChoice = WHOLE,
     depth: DepthChoice | None = None,
@@ -182,10 +176,8 @@ def load_generator(
     What is None is the family's own (`models.hub.families`), or the pipeline's where the model is of no known family.
     `pipeline_class` names a class of diffusers; without it the class is the family's, or the image-to-image one that
     diffusers knows for the model, or the one that its model_index.json names.
-    With `latent_colour` a model of a known family has its colours moved while it paints (`models.hub.latent_shift`), by
-    the map in `weights`/colour or one made at the first painting; nothing is known of how others pack their latents.
-    Off unless asked for: it was not tried with a hub model's weights. `depth` is a ControlNet that is shown the scene's
-    depth; our own network is lit by it anyway, and takes none.
+    `depth` is a ControlNet that is shown the scene's depth; our own network is lit by it anyway, and takes none.
+    Digests of folders of weights are kept below `weights` (`DIGESTS`).
     Raises ValueError for a class that diffusers lacks, a pipeline that would never see its drawing and choices that do
     not go together; OSError where the model isn't there.
     """
@@ -193,8 +185,6 @@ def load_generator(
     precision = _precision(found, dtype, device)
     if found.class_name == LIGHT_CLASS and pipeline_class is None:
         return _light(found, device=device, precision=precision, steps=steps, size=size, runtime=runtime)
-    if latent_colour and memory.offload != "none":
-        raise ValueError("Latent colours need the autoencoder on its device: switch off latent colour, or offloading.")
     pipe = open_pipeline(found, pipeline_class, device=device, precision=precision, memory=memory, depth=depth)
     family = found.family
     own = family is not None and type(pipe).__name__ == _class_of(family, depth)
@@ -213,8 +203,6 @@ def load_generator(
         paints="picture",
         reads_hex=family is not None and family.reads_hex,
         packing=family.latents if family else None,
-        latent_colour=latent_colour,
-        colour_maps=weights / COLOUR_MAPS if weights else None,
     )
 
 
@@ -310,22 +298,6 @@ def _opened_refiner(folder: Path, device: Device, runtime: Runtime) -> GraphRefi
     from models.refiner import load_refiner
 
     return load_refiner(folder, device=device)
-
-
-def load_autoencoder(model: str | Path, *, device: Device = "cpu", dtype: DtypeChoice = "auto") -> Any:
-    """Return the autoencoder that `load_generator` would paint with, in the same precision, and nothing else of it.
-
-    Raises ValueError for a model that has none and OSError where the model isn't there.
-    """
-    found = find(model)
-    # a UNet that comes alone from a hub paints with another model's autoencoder
-    base, source = found.name, found.source
-    if found.family and found.lone and found.unet is None:
-        base, source = str(found.family.base), {"local_files_only": False}
-    kind = index(base, source).get("vae", (None, None))[1]
-    if kind is None:
-        raise ValueError(f"{found.name} has no autoencoder.")
-    return open_autoencoder(kind, base, source, device=device, precision=_precision(found, dtype, device))
 
 
 def _precision(found: Found, dtype: DtypeChoice, device: Device) -> DtypeName:

@@ -197,8 +197,6 @@ class Settings(BaseSettings):
     kernels: Path = Path(sys.prefix) / "share" / "backdrop" / "kernels"
     #: A diffusers folder, a hub id, or "hub id@revision".
     generator: str = str(STUDIO_CHECKPOINT)
-    #: Whether a hub model's latents are moved to the asked colours while it paints (`models.hub.latent_shift`).
-    latent_colour: bool = False
     #: A ControlNet that learned depth, a folder, a hub id or "hub id@revision": by it a hub model follows the scene's
     #: own depth (`models.hub.controlnet`); not set: none. And how strongly, 1 as it was trained; default: its
     #: pipeline's own.

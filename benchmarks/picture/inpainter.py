@@ -171,10 +171,7 @@ def write_sheet(path: Path, rows: list[dict[str, Any]], pictures: list[list[Rgb]
 def main(photos: Path, alpha: Path, generator: Path, size: int, scenes: int, swaps: int, ends: bool, out: Path) -> None:
     """Measure expansion, shadows, the product's pixels and the asked colours; write figures.json and sheet.png."""
     settings, console = load_settings(), Console()
-    painter, shifting = (
-        load_generator(generator, size=size, steps=STEPS, guidance_scale=GUIDANCE, latent_colour=shift)
-        for shift in (False, True)
-    )
+    painter = load_generator(generator, size=size, steps=STEPS, guidance_scale=GUIDANCE)
     segmenter, version = load_segmenter("u2netp", weights=settings.weights)
     rows, pictures = [], []
     for one in track(stands(photos, alpha, scenes), "products", console=Console(stderr=True)):
@@ -204,9 +201,8 @@ def main(photos: Path, alpha: Path, generator: Path, size: int, scenes: int, swa
     colours = {}
     if swaps:
         asked = palette.orders(range(swaps), CANVAS)
-        steered = replace(networks, generator=shifting)
         stages = {name: control for name, control in palette.STAGES.items() if not ends or name in ENDS}
-        colours = {name: palette.measure(steered, asked, control, name) for name, control in stages.items()}
+        colours = {name: palette.measure(networks, asked, control, name) for name, control in stages.items()}
         console.print(palette.stage_table(colours, f"ΔE00 of asked colours on {swaps} delivered files, {CANVAS} px"))
     found = {"networks": dict(networks.versions), "size": size, "stands": rows, "exact": exact, "palette": colours}
     (out / "figures.json").write_text(json.dumps(found, indent=2))

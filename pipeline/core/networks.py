@@ -93,8 +93,7 @@ class Generator(Protocol):
 
         One that `paints` "picture" answers sRGB in [0, 1]; one that paints "light" answers linear light ≥ 0, to be
         multiplied onto the albedo. `on_step` takes the share of steps done, 0–1, and may raise to stop. One that
-        `shifts_colour` also takes the keyword `shift_colour`, which switches that off; one that `holds` products the
-        keyword `laid`.
+        `holds` products also takes the keyword `laid`.
         """
 
 
@@ -157,11 +156,3 @@ def holds(generator: Generator) -> bool:
     One that does takes the keyword `laid`, a `Laid` or None.
     """
     return bool(getattr(generator, "holds", False))
-
-
-def shifts_colour(generator: Generator) -> bool:
-    """Tell whether a generator can shift its latents towards the sketch's colours: its attribute `shifts_colour`.
-
-    One that does takes the keyword `shift_colour`, a bool.
-    """
-    return bool(getattr(generator, "shifts_colour", False))

@@ -49,8 +49,7 @@ def test_networks_on_the_lane_are_called_there_and_are_in_all_else_what_they_wer
     photo = np.random.default_rng(0).integers(0, 255, (20, 20, 3)).astype(np.uint8)
 
     np.testing.assert_array_equal(networks.segmenter(photo), by_colour(photo))
-    asked = {name: value for name, value in vars(request(5)).items() if name != "shift_colour"}
-    np.testing.assert_array_equal(networks.generator(**asked), picture(5))
+    np.testing.assert_array_equal(networks.generator(**vars(request(5))), picture(5))
     assert threads == painter.threads != {threading.get_ident()}
     assert getattr(networks.segmenter, "side", None) == 77
     assert getattr(networks.generator, "paints", None) == "picture"

@@ -29,8 +29,8 @@ PHOTO = cut_out_png(*still_life())
 
 
 @cache
-def inpainter(*, latent_colour: bool = False) -> DiffusersGenerator:
-    return load_pipeline(WEIGHTS, size=128, steps=8, guidance_scale=1.0, latent_colour=latent_colour)
+def inpainter() -> DiffusersGenerator:
+    return load_pipeline(WEIGHTS, size=128, steps=8, guidance_scale=1.0)
 
 
 @cache
@@ -85,8 +85,8 @@ def test_a_shadow_that_was_not_shown_is_read_weaker_than_one_that_was(shown: Sho
     assert shadow_in(jar(), painted(shown)).gain < shadow_in(jar(), painted("held")).gain - 0.2
 
 
-def delivered(*, control: PaletteControl, latent_colour: bool = False) -> SwapResult:
-    networks = Networks(reds, inpainter(latent_colour=latent_colour), {})
+def delivered(*, control: PaletteControl) -> SwapResult:
+    networks = Networks(reds, inpainter(), {})
     asked = spec("podium", palette=("#3f6f8f", "#d9c7a8"), place=preset((SIDE, SIDE)))
     return swap(PHOTO, asked, networks, limits=Limits(), clock=lambda: 0.0, control=control)
 
@@ -112,7 +112,7 @@ def test_colours_that_the_network_let_drift_are_brought_back() -> None:
         np.mean([colour["delta_e00"] for colour in delivered(control=control).report["palette"]["asked"]])
         for control in (
             PaletteControl(),
-            PaletteControl(words=False, sketch=False, latent=False, exposure=False, transfer=False, retries=0),
+            PaletteControl(words=False, sketch=False, exposure=False, transfer=False, retries=0),
         )
     )
     assert with_all < 0.7 * with_none
