@@ -1,7 +1,7 @@
 """Our own networks as ONNX graphs, for a CPU: importing torch and diffusers costs seconds and 400 MB.
 
-`scripts.export_graphs` makes the graphs, arithmetic around the networks included, of `models.light`, `models.refiner`
-and the network that the viewpoint classifier stands on. A graph holds no weights: it points into the file that the
+`scripts.export_graphs` makes the graphs, arithmetic around the networks included, of `models.light`
+and of the network that the viewpoint classifier stands on. A graph holds no weights: it points into the file that the
 other form is read from.
 """
 
@@ -24,7 +24,7 @@ from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Conditions, Viewpoint
 
 #: What the graphs' files begin with.
-LIGHT, REFINER, VIEWPOINT = "light", "refiner", "viewpoint"
+LIGHT, VIEWPOINT = "light", "viewpoint"
 #: The viewpoint classifier's own weights, beside its graph, and what they tell, in their order: two logits, and the
 #: elevation as a share of a right angle, of what stands and of what lies.
 HEAD = "head.safetensors"
@@ -126,22 +126,6 @@ class GraphGenerator:
                 raise ValueError(f"{field.name} holds what is no number.")
             given[field.name] = np.pad(values, (*padding, (0, 0))[: values.ndim], mode="edge")
         return given
-
-
-class GraphRefiner:
-    """The refiner as a `pipeline.core.networks.Refiner`: what `TorchRefiner` is, but for rounding."""
-
-    def __init__(self, graph: Path, runtime: Runtime = PLAIN):
-        self._session = open_session(graph, runtime)
-        #: What runs it, for the report's provenance.
-        self.library = library_of(self._session)
-        #: Side in pixels of the square that it sees.
-        self.side = int(self._session.get_modelmeta().custom_metadata_map["side"])
-
-    def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return S×S alpha in [0, 1] for the S×S×3 sRGB bytes and the S×S mask of the product's box, S = `side`."""
-        answer: NDArray[np.float32] = self._session.run(None, {"photo": photo, "mask": np.asarray(mask, np.float32)})[0]
-        return answer
 
 
 class GraphViewpoint:

@@ -10,7 +10,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models.device import (
     Device,
@@ -23,7 +23,7 @@ from models.device import (
     resolve_device,
     resolve_dtype,
 )
-from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, GraphViewpoint, graph_file
+from models.graphs import LIGHT, GraphGenerator, GraphViewpoint, graph_file
 from models.hub.controlnet import CONTROLLED, SETTING, UNSEEDED, DepthChoice
 from models.hub.families import Family
 from models.hub.found import Found, find, version
@@ -33,18 +33,13 @@ from models.hub.recipe import Recipe
 from models.hub.sizes import own_size
 from models.segmenter import RembgSegmenter, load_segmenter
 from models.sessions import PLAIN, Runtime, why_not_cuda
-from models.weights import DIGESTS, weights_digest
+from models.weights import DIGESTS
 from pipeline.core.networks import Networks
-
-if TYPE_CHECKING:
-    from models.refiner import TorchRefiner
 
 logger = logging.getLogger(__name__)
 
 #: Class in model_index.json of our own network (`models.light`).
 LIGHT_CLASS = "LightPipeline"
-#: The segmenter whose masks the shipped refiner learned to correct; finer networks' masks need none.
-REFINED_SEGMENTER = "u2netp"
 #: The segmenter that gets a second one beside it: what the ensemble trusts was measured on u2net with u2netp.
 SECONDED_SEGMENTER = "u2net"
 #: A pipeline wholly on its device.
@@ -65,7 +60,6 @@ def load_networks(
     strength: float | None = None,
     memory: MemoryChoice = WHOLE,
     depth: DepthChoice | None = None,
-    refiner: Path | None = None,
     second_segmenter: str | None = None,
     viewpoint: Path | None = None,
     runtime: Runtime = PLAIN,
@@ -75,7 +69,6 @@ def load_networks(
     With the device `auto` a network whose library can't use the GPU runs on the CPU; the versions' `device_warning` and
     the log say so. Raises DeviceUnavailable where CUDA was asked for by name.
 
-    `refiner` is a folder with the weights of `models.refiner`, used for the segmenter that it learned on alone;
     `second_segmenter` is used with the one that it was measured with alone. `viewpoint` is a folder with graph and head
     of the viewpoint classifier, whose network's weights are in `weights`.
     `memory`, `depth` and `runtime` are as in `load_generator`.
@@ -111,11 +104,6 @@ def load_networks(
     if (warning := _device_warning(device, place, cutters[0][0])) is not None:
         logger.warning("%s", warning)
         versions["device_warning"] = warning
-    sharpen = None
-    if refiner is not None and segmenter == REFINED_SEGMENTER:
-        sharpen = _opened_refiner(refiner, place, runtime)
-        named = f"{refiner.parent.name}/{refiner.name} sha256:{weights_digest(refiner)[:12]}"
-        versions["refiner"] = f"{sharpen.library} {named}"
     second = None
     if seconded:
         second, versions["second_segmenter"] = cutters[1]
@@ -127,7 +115,6 @@ def load_networks(
         segmenter=cutters[0][0],
         generator=paint,
         versions=versions,
-        refiner=sharpen,
         second_segmenter=second,
         viewpoint=looking,
     )
@@ -288,16 +275,6 @@ def _diffusers() -> str:
     import diffusers
 
     return f"diffusers {diffusers.__version__}"
-
-
-def _opened_refiner(folder: Path, device: Device, runtime: Runtime) -> GraphRefiner | TorchRefiner:
-    """Return the refiner of a folder: on a CPU its graph, if it has one. Raises OSError where nothing is there."""
-    graph = graph_file(folder, REFINER)
-    if device == "cpu" and runtime.choice != "torch" and graph.is_file():
-        return GraphRefiner(graph, runtime)
-    from models.refiner import load_refiner
-
-    return load_refiner(folder, device=device)
 
 
 def _precision(found: Found, dtype: DtypeChoice, device: Device) -> DtypeName:

@@ -34,7 +34,6 @@ TOGETHER = {
         "models/hub/",
         "models/test_batches.py",
         "models/test_light_network.py",
-        "models/test_refiner.py",
         "models/test_graphs.py",
         "models/test_device.py",
         "benchmarks/test_speed.py",

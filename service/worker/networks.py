@@ -124,7 +124,6 @@ def _load(settings: Settings) -> Networks:
         segmenter=settings.segmenter,
         weights=settings.weights,
         second_segmenter=settings.second_segmenter or None,
-        refiner=Path(settings.refiner) if settings.refiner else None,
         viewpoint=Path(settings.viewpoint) if settings.viewpoint else None,
         generator=settings.generator,
         generator_class=settings.generator_class,
