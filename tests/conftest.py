@@ -38,7 +38,6 @@ TOGETHER = {
         "models/test_device.py",
         "benchmarks/test_speed.py",
         "benchmarks/test_throughput.py",
-        "scripts/test_inpainter.py",
         "service/diagnostics/test_generator_trial.py",
         "service/worker/test_lane_jobs.py",
     ),
