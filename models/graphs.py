@@ -1,7 +1,7 @@
 """Our own networks as ONNX graphs, for a CPU: importing torch and diffusers costs seconds and 400 MB.
 
-`scripts.export_graphs` makes the graphs, arithmetic around the networks included, of `models.light`, `models.refiner`
-and the network that the viewpoint classifier stands on. A graph holds no weights: it points into the file that the
+`scripts.export_graphs` makes the graphs, arithmetic around the networks included, of `models.light`
+and of the network that the viewpoint classifier stands on. A graph holds no weights: it points into the file that the
 other form is read from.
 """
 
@@ -24,7 +24,7 @@ from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Conditions, Viewpoint
 
 #: What the graphs' files begin with.
-LIGHT, REFINER, VIEWPOINT = "light", "refiner", "viewpoint"
+LIGHT, VIEWPOINT = "light", "viewpoint"
 #: The viewpoint classifier's own weights, beside its graph, and what they tell, in their order: two logits, and the
 #: elevation as a share of a right angle, of what stands and of what lies.
 HEAD = "head.safetensors"
@@ -42,11 +42,10 @@ class GraphGenerator:
     Safe in threads. It takes neither words nor a seed, and makes one step.
     """
 
-    #: As in `DiffusersGenerator`: linear light; float32; no prompt is read, and no colour shifted.
+    #: As in `DiffusersGenerator`: linear light; float32; no prompt is read.
     paints: Literal["light"] = "light"
     dtype: DtypeName = "float32"
     prompt_tokens = None
-    latent_colour = shifts_colour = False
 
     def __init__(self, graph: Path, *, version: str, size: int | None = None, runtime: Runtime = PLAIN):
         """Open a graph. `size`: longer side in pixels that it is asked for; None: what it was trained at.
@@ -70,14 +69,13 @@ class GraphGenerator:
         conditions: Conditions,
         seed: int,
         on_step: Callable[[float], None],
-        shift_colour: bool = True,
     ) -> Picture:
         """Return the linear light, h×w×3, at least 0, of what the conditions describe.
 
         Each channel stays within three stops of the light given, and is that light where nothing is lit. What `on_step`
         raises comes out unchanged. Raises OutOfMemory and ModelFailed.
         """
-        (answer,) = self.paint([PaintRequest(prompt, negative_prompt, conditions, seed, on_step, shift_colour)])
+        (answer,) = self.paint([PaintRequest(prompt, negative_prompt, conditions, seed, on_step)])
         if isinstance(answer, BaseException):
             raise answer
         return answer
@@ -128,22 +126,6 @@ class GraphGenerator:
                 raise ValueError(f"{field.name} holds what is no number.")
             given[field.name] = np.pad(values, (*padding, (0, 0))[: values.ndim], mode="edge")
         return given
-
-
-class GraphRefiner:
-    """The refiner as a `pipeline.core.networks.Refiner`: what `TorchRefiner` is, but for rounding."""
-
-    def __init__(self, graph: Path, runtime: Runtime = PLAIN):
-        self._session = open_session(graph, runtime)
-        #: What runs it, for the report's provenance.
-        self.library = library_of(self._session)
-        #: Side in pixels of the square that it sees.
-        self.side = int(self._session.get_modelmeta().custom_metadata_map["side"])
-
-    def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return S×S alpha in [0, 1] for the S×S×3 sRGB bytes and the S×S mask of the product's box, S = `side`."""
-        answer: NDArray[np.float32] = self._session.run(None, {"photo": photo, "mask": np.asarray(mask, np.float32)})[0]
-        return answer
 
 
 class GraphViewpoint:

@@ -70,8 +70,8 @@ class DeviceLane:
     """The lane of one process. Safe in threads.
 
     `batch_size`: pictures in one call of the generator, at most; `batch_wait`: seconds that a picture waits for others
-    that fit. `segmenting`, `refining`: whether the segmenters and the refiner are the lane's as well; else they are
-    called in the callers' own threads. `memory`: where it is known, no batch takes more of it than there is. `on_lost`
+    that fit. `segmenting`: whether the segmenters are the lane's as well; else they are called in the callers' own
+    threads. `memory`: where it is known, no batch takes more of it than there is. `on_lost`
     is called once when the device is lost to this process; every call fails with DeviceLost then. `on_painted` is told
     how many pictures each call of the generator gave, in the lane's thread.
     """
@@ -82,7 +82,6 @@ class DeviceLane:
         batch_size: int = 1,
         batch_wait: float = 0.005,
         segmenting: bool = True,
-        refining: bool = True,
         memory: Memory | None = None,
         on_lost: Callable[[], None] = lambda: None,
         on_painted: Callable[[int], None] = lambda pictures: None,
@@ -90,7 +89,6 @@ class DeviceLane:
         self._batch_size = batch_size
         self._batch_wait = batch_wait
         self._segmenting = segmenting
-        self._refining = refining
         self._memory = memory
         self._on_lost = on_lost
         self._on_painted = on_painted
@@ -126,8 +124,6 @@ class DeviceLane:
             second = networks.second_segmenter
             on_lane["segmenter"] = _OnLane(networks.segmenter, self, check)
             on_lane["second_segmenter"] = second and _OnLane(second, self, check)
-        if self._refining:
-            on_lane["refiner"] = networks.refiner and _OnLane(networks.refiner, self, check)
         return replace(networks, **on_lane)
 
     def call(self, call: Callable[[], Any], check: Callable[[], None]) -> Any:
@@ -137,9 +133,8 @@ class DeviceLane:
     def paint(self, generator: Any, request: PaintRequest, check: Callable[[], None]) -> Any:
         """Have a generator paint, with others that fit perhaps. `on_step` is called in this thread."""
         asked: dict[str, Any] = {name: value for name, value in vars(request).items() if name != "on_step"}
-        for keyword, attribute in (("shift_colour", "shifts_colour"), ("laid", "holds")):
-            if not getattr(generator, attribute, False):
-                del asked[keyword]
+        if not getattr(generator, "holds", False):
+            del asked["laid"]
         waiting = _Request(lambda: generator(**asked, on_step=on_painted))
 
         def on_painted(done: float) -> None:
@@ -313,7 +308,7 @@ class _Proxy:
 
 
 class _OnLane(_Proxy):
-    """A segmenter or a refiner."""
+    """A segmenter."""
 
     def __call__(self, *given: Any, **named: Any) -> Any:
         return self._lane.call(lambda: self._network(*given, **named), self._check)

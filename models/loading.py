@@ -10,7 +10,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models.device import (
     Device,
@@ -23,32 +23,25 @@ from models.device import (
     resolve_device,
     resolve_dtype,
 )
-from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, GraphViewpoint, graph_file
+from models.graphs import LIGHT, GraphGenerator, GraphViewpoint, graph_file
 from models.hub.controlnet import CONTROLLED, SETTING, UNSEEDED, DepthChoice
 from models.hub.families import Family
-from models.hub.found import Found, find, index, version
+from models.hub.found import Found, find, version
 from models.hub.generator import DiffusersGenerator
-from models.hub.pipelines import MemoryChoice, inpainting, open_autoencoder, open_pipeline, quiet
+from models.hub.pipelines import MemoryChoice, inpainting, open_pipeline, quiet
 from models.hub.recipe import Recipe
 from models.hub.sizes import own_size
 from models.segmenter import RembgSegmenter, load_segmenter
 from models.sessions import PLAIN, Runtime, why_not_cuda
-from models.weights import DIGESTS, weights_digest
+from models.weights import DIGESTS
 from pipeline.core.networks import Networks
-
-if TYPE_CHECKING:
-    from models.refiner import TorchRefiner
 
 logger = logging.getLogger(__name__)
 
 #: Class in model_index.json of our own network (`models.light`).
 LIGHT_CLASS = "LightPipeline"
-#: The segmenter whose masks the shipped refiner learned to correct; finer networks' masks need none.
-REFINED_SEGMENTER = "u2netp"
 #: The segmenter that gets a second one beside it: what the ensemble trusts was measured on u2net with u2netp.
 SECONDED_SEGMENTER = "u2net"
-#: Folder of colour maps (`models.hub.latent_colour`) beside the other weights.
-COLOUR_MAPS = "colour"
 #: A pipeline wholly on its device.
 WHOLE = MemoryChoice()
 
@@ -65,10 +58,8 @@ def load_networks(
     size: int | None = None,
     guidance_scale: float | None = None,
     strength: float | None = None,
-    latent_colour: bool = False,
     memory: MemoryChoice = WHOLE,
     depth: DepthChoice | None = None,
-    refiner: Path | None = None,
     second_segmenter: str | None = None,
     viewpoint: Path | None = None,
     runtime: Runtime = PLAIN,
@@ -78,11 +69,9 @@ def load_networks(
     With the device `auto` a network whose library can't use the GPU runs on the CPU; the versions' `device_warning` and
     the log say so. Raises DeviceUnavailable where CUDA was asked for by name.
 
-    `refiner` is a folder with the weights of `models.refiner`, used for the segmenter that it learned on alone;
     `second_segmenter` is used with the one that it was measured with alone. `viewpoint` is a folder with graph and head
     of the viewpoint classifier, whose network's weights are in `weights`.
-    `weights` is also where colour maps are looked for (`COLOUR_MAPS`); `latent_colour`, `memory`, `depth` and `runtime`
-    are as in `load_generator`.
+    `memory`, `depth` and `runtime` are as in `load_generator`.
     """
     place = resolve_device(device)
     seconded = second_segmenter is not None and segmenter == SECONDED_SEGMENTER
@@ -99,7 +88,6 @@ def load_networks(
             strength=strength,
             size=size,
             guidance_scale=guidance_scale,
-            latent_colour=latent_colour,
             weights=weights,
             memory=memory,
             depth=depth,
@@ -116,11 +104,6 @@ def load_networks(
     if (warning := _device_warning(device, place, cutters[0][0])) is not None:
         logger.warning("%s", warning)
         versions["device_warning"] = warning
-    sharpen = None
-    if refiner is not None and segmenter == REFINED_SEGMENTER:
-        sharpen = _opened_refiner(refiner, place, runtime)
-        named = f"{refiner.parent.name}/{refiner.name} sha256:{weights_digest(refiner)[:12]}"
-        versions["refiner"] = f"{sharpen.library} {named}"
     second = None
     if seconded:
         second, versions["second_segmenter"] = cutters[1]
@@ -132,7 +115,6 @@ def load_networks(
         segmenter=cutters[0][0],
         generator=paint,
         versions=versions,
-        refiner=sharpen,
         second_segmenter=second,
         viewpoint=looking,
     )
@@ -169,7 +151,6 @@ def load_generator(
     strength: float | None = None,
     size: int | None = None,
     guidance_scale: float | None = None,
-    latent_colour: bool = False,
     weights: Path | None = None,
     memory: MemoryChoice = WHOLE,
     depth: DepthChoice | None = None,
@@ -182,10 +163,8 @@ def load_generator(
     What is None is the family's own (`models.hub.families`), or the pipeline's where the model is of no known family.
     `pipeline_class` names a class of diffusers; without it the class is the family's, or the image-to-image one that
     diffusers knows for the model, or the one that its model_index.json names.
-    With `latent_colour` a model of a known family has its colours moved while it paints (`models.hub.latent_shift`), by
-    the map in `weights`/colour or one made at the first painting; nothing is known of how others pack their latents.
-    Off unless asked for: it was not tried with a hub model's weights. `depth` is a ControlNet that is shown the scene's
-    depth; our own network is lit by it anyway, and takes none.
+    `depth` is a ControlNet that is shown the scene's depth; our own network is lit by it anyway, and takes none.
+    Digests of folders of weights are kept below `weights` (`DIGESTS`).
     Raises ValueError for a class that diffusers lacks, a pipeline that would never see its drawing and choices that do
     not go together; OSError where the model isn't there.
     """
@@ -193,8 +172,6 @@ def load_generator(
     precision = _precision(found, dtype, device)
     if found.class_name == LIGHT_CLASS and pipeline_class is None:
         return _light(found, device=device, precision=precision, steps=steps, size=size, runtime=runtime)
-    if latent_colour and memory.offload != "none":
-        raise ValueError("Latent colours need the autoencoder on its device: switch off latent colour, or offloading.")
     pipe = open_pipeline(found, pipeline_class, device=device, precision=precision, memory=memory, depth=depth)
     family = found.family
     own = family is not None and type(pipe).__name__ == _class_of(family, depth)
@@ -213,8 +190,6 @@ def load_generator(
         paints="picture",
         reads_hex=family is not None and family.reads_hex,
         packing=family.latents if family else None,
-        latent_colour=latent_colour,
-        colour_maps=weights / COLOUR_MAPS if weights else None,
     )
 
 
@@ -300,32 +275,6 @@ def _diffusers() -> str:
     import diffusers
 
     return f"diffusers {diffusers.__version__}"
-
-
-def _opened_refiner(folder: Path, device: Device, runtime: Runtime) -> GraphRefiner | TorchRefiner:
-    """Return the refiner of a folder: on a CPU its graph, if it has one. Raises OSError where nothing is there."""
-    graph = graph_file(folder, REFINER)
-    if device == "cpu" and runtime.choice != "torch" and graph.is_file():
-        return GraphRefiner(graph, runtime)
-    from models.refiner import load_refiner
-
-    return load_refiner(folder, device=device)
-
-
-def load_autoencoder(model: str | Path, *, device: Device = "cpu", dtype: DtypeChoice = "auto") -> Any:
-    """Return the autoencoder that `load_generator` would paint with, in the same precision, and nothing else of it.
-
-    Raises ValueError for a model that has none and OSError where the model isn't there.
-    """
-    found = find(model)
-    # a UNet that comes alone from a hub paints with another model's autoencoder
-    base, source = found.name, found.source
-    if found.family and found.lone and found.unet is None:
-        base, source = str(found.family.base), {"local_files_only": False}
-    kind = index(base, source).get("vae", (None, None))[1]
-    if kind is None:
-        raise ValueError(f"{found.name} has no autoencoder.")
-    return open_autoencoder(kind, base, source, device=device, precision=_precision(found, dtype, device))
 
 
 def _precision(found: Found, dtype: DtypeChoice, device: Device) -> DtypeName:

@@ -1,8 +1,7 @@
 """Export our own networks as ONNX graphs, which onnxruntime runs on a CPU, from the checkpoints that ship.
 
     pip install 'onnx>=1.18' 'onnxscript>=0.5'     # of this script alone
-    python -m scripts.export_graphs [--light models/studio/checkpoint] [--refiner models/cutout/checkpoint]
-        [--viewpoint models/viewpoint/checkpoint]
+    python -m scripts.export_graphs [--light models/studio/checkpoint] [--viewpoint models/viewpoint/checkpoint]
 
 A graph holds no weights: it points into the safetensors file beside it, or into the file of weights that was fetched,
 and its file is named for that file's digest (`models.graphs.graph_file`), so that the graph of other weights is never
@@ -23,14 +22,13 @@ import torch
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper
 from torch import Tensor, nn
 
-from models.graphs import LIGHT, REFINER, VIEWPOINT, graph_file
+from models.graphs import LIGHT, VIEWPOINT, graph_file
 from models.light import SINGLES, TRIPLES, LightPipeline, log_light, planes, relit, velocity
 from models.loading import LIGHT_CLASS
-from models.refiner import SIDE, RefinerNetwork, read_network
 from models.weights import CARDS
 from models.weights import VIEWPOINT as WEIGHTS_OF_VIEWPOINT
 from scripts.viewpoint import network as efficientnet
-from service.settings import REFINER_CHECKPOINT, STUDIO_CHECKPOINT, VIEWPOINT_CHECKPOINT, load_settings
+from service.settings import STUDIO_CHECKPOINT, VIEWPOINT_CHECKPOINT, load_settings
 
 #: Fields of `Conditions`, which are the light graph's inputs.
 NAMES = (*TRIPLES, *SINGLES)
@@ -59,19 +57,6 @@ class LightGraph(nn.Module):  # type: ignore[misc]  # torch's types are not read
         step = velocity(self.unet, log_light(first), planes(conditions), timestep)
         correction = -step * conditions["lit"]
         return relit(first, correction).permute(0, 2, 3, 1), correction.permute(0, 2, 3, 1)
-
-
-class RefinerGraph(nn.Module):  # type: ignore[misc]  # torch's types are not read
-    """The refiner from bytes to alpha."""
-
-    def __init__(self, network: RefinerNetwork):
-        super().__init__()
-        self.network = network
-
-    def forward(self, photo: Tensor, mask: Tensor) -> Tensor:
-        """S×S×3 sRGB bytes and S×S mask to S×S alpha, both in [0, 1]."""
-        seen = photo.permute(2, 0, 1)[None].float() / 255
-        return torch.sigmoid(self.network(seen, mask[None, None]))[0, 0]
 
 
 class ViewpointGraph(nn.Module):  # type: ignore[misc]  # torch's types are not read
@@ -105,21 +90,6 @@ def export_light(folder: Path) -> Path:
     about = {"class": LIGHT_CLASS, "size": str(pipe.size), "multiple": str(pipe.multiple)}
     place = weights.relative_to(folder)
     return _write(program.model_proto, "unet.", _header(weights), place, graph_file(folder, LIGHT), about)
-
-
-def export_refiner(folder: Path) -> Path:
-    """Write the graph of a folder with `refiner.safetensors` into it and return its path."""
-    example = torch.zeros(SIDE, SIDE, 3, dtype=torch.uint8), torch.zeros(SIDE, SIDE)
-    program = torch.onnx.export(
-        RefinerGraph(read_network(folder)).eval(),
-        example,
-        input_names=["photo", "mask"],
-        output_names=["alpha"],
-        **_EXPORT,
-    )
-    weights, about = folder / "refiner.safetensors", {"side": str(SIDE)}
-    place = weights.relative_to(folder)
-    return _write(program.model_proto, "network.", _header(weights), place, graph_file(folder, REFINER), about)
 
 
 def export_viewpoint(folder: Path, weights: Path) -> Path:
@@ -277,14 +247,12 @@ def main(arguments: list[str] | None = None) -> None:
     """Export what is asked for; without a word, all that ship."""
     parser = argparse.ArgumentParser(description="Export our own networks as ONNX graphs.")
     parser.add_argument("--light", type=Path, help="folder of a LightPipeline")
-    parser.add_argument("--refiner", type=Path, help="folder of a refiner")
     parser.add_argument("--viewpoint", type=Path, help="folder of a viewpoint classifier")
     given = parser.parse_args(arguments)
-    both = given.light is None and given.refiner is None and given.viewpoint is None
+    both = given.light is None and given.viewpoint is None
     weights = load_settings().weights
     for folder, export in (
         (given.light or (STUDIO_CHECKPOINT if both else None), export_light),
-        (given.refiner or (REFINER_CHECKPOINT if both else None), export_refiner),
         (given.viewpoint or (VIEWPOINT_CHECKPOINT if both else None), partial(export_viewpoint, weights=weights)),
     ):
         if folder is not None:

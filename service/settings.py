@@ -20,7 +20,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.core.spec import Limits
 
-REFINER_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "cutout" / "checkpoint"
 STUDIO_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "studio" / "checkpoint"
 VIEWPOINT_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "viewpoint" / "checkpoint"
 #: What the URL of a setting may begin with.
@@ -182,8 +181,6 @@ class Settings(BaseSettings):
     #: The rembg model that looks at a photo beside `segmenter` where that is u2net, for 0.2 s of CPU time a photo;
     #: empty: none. Other segmenters go without.
     second_segmenter: str = "u2netp"
-    #: Folder of the network that corrects u2netp's masks; empty: none. Other segmenters go without.
-    refiner: str = str(REFINER_CHECKPOINT)
     #: Folder of the network that tells whether a product stands or was photographed from above, for .07 s of CPU time a
     #: photo; empty: none, and its silhouette alone says so.
     viewpoint: str = str(VIEWPOINT_CHECKPOINT)
@@ -197,8 +194,6 @@ class Settings(BaseSettings):
     kernels: Path = Path(sys.prefix) / "share" / "backdrop" / "kernels"
     #: A diffusers folder, a hub id, or "hub id@revision".
     generator: str = str(STUDIO_CHECKPOINT)
-    #: Whether a hub model's latents are moved to the asked colours while it paints (`models.hub.latent_shift`).
-    latent_colour: bool = False
     #: A ControlNet that learned depth, a folder, a hub id or "hub id@revision": by it a hub model follows the scene's
     #: own depth (`models.hub.controlnet`); not set: none. And how strongly, 1 as it was trained; default: its
     #: pipeline's own.

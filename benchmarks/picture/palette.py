@@ -40,14 +40,13 @@ STAGES: dict[str, PaletteControl] = {
     "all stages": PaletteControl(),
     "no words": PaletteControl(words=False),
     "no sketch": PaletteControl(sketch=False),
-    "no latent shift": PaletteControl(latent=False),
     "no exposure": PaletteControl(exposure=False),
     "no transfer": PaletteControl(transfer=False),
     "no further seeds": PaletteControl(retries=0),
-    "none": PaletteControl(words=False, sketch=False, latent=False, exposure=False, transfer=False, retries=0),
+    "none": PaletteControl(words=False, sketch=False, exposure=False, transfer=False, retries=0),
 }
-#: Stages that only a generator which reads words, or shifts its latents, can feel.
-_HUB_ONLY = ("no words", "no latent shift")
+#: The stage that only a generator which reads words can feel.
+_HUB_ONLY = "no words"
 
 
 def orders(numbers: Iterable[int], side: int) -> list[tuple[bytes, Spec]]:
@@ -175,7 +174,7 @@ def main(swaps: int, side: int, stages: bool, generator: str | None, output: Pat
     asked = orders(range(swaps), side)
     reads = getattr(networks.generator, "paints", "picture") == "picture"
     names = [name for name in STAGES if stages or name == "all stages"]
-    names = [name for name in names if reads or name not in _HUB_ONLY]
+    names = [name for name in names if reads or name != _HUB_ONLY]
     console = Console()
     found = {}
     for name in names:
@@ -183,7 +182,7 @@ def main(swaps: int, side: int, stages: bool, generator: str | None, output: Pat
         console.print(name, {group: found[name][group] for group in ("colour", "swap", "worst colour")})
     console.print(stage_table(found, f"ΔE00 of asked colours on {swaps} delivered files, {side} px"))
     if not reads:
-        console.print("This generator reads no words and has no latents to shift: those two stages change nothing.")
+        console.print("This generator reads no words: that stage changes nothing.")
     console.print(kind_table(found["all stages"]["swaps"]))
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ def open_rivals(settings: Settings, looks: Path | None = None) -> Rivals:
 
 def cut_out(photo: Photo, networks: Networks) -> Cutout:
     """Cut out as `pipeline.swap` does. Raises NoSubject and ModelFailed."""
-    found = segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
+    found = segment(photo, networks.segmenter, networks.second_segmenter)
     return extract_foreground(
         photo,
         found.alpha,

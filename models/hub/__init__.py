@@ -1,1 +1,1 @@
-"""Diffusers pipelines as generators: which models are known, how they are run, and where their latents keep colour."""
+"""Diffusers pipelines as generators: which models are known and how they are run."""

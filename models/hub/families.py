@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from models.device import DtypeName
-from models.hub.latent_shift import Packing
+from models.hub.latents import Packing
 
 CHECKED_ON = "2026-11-24"
 #: An edit model is told what its picture is; others are shown it as a start. The wording is ours.
@@ -39,8 +39,8 @@ class Family:
     guidance_scale: float
     #: Precision on a GPU; a CPU always gets float32.
     dtype: DtypeName
-    #: How its pipeline packs latents (`models.hub.latent_shift`).
-    latents: Packing
+    #: How its pipeline packs latents (`models.hub.latents`); None where it is never given a start in them.
+    latents: Packing | None
     #: Side in pixels of the squares it was trained at: other shapes have their area.
     size: int
     #: Sides are multiples of this many pixels.
@@ -223,7 +223,7 @@ FLUX2_KLEIN = Family(
     strength=None,
     guidance_scale=1.0,
     dtype="bfloat16",
-    latents="flux2",
+    latents=None,
     size=1024,
     multiple=16,
     prompt_tokens=512,

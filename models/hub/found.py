@@ -81,7 +81,7 @@ def find(model: str | Path) -> Found:
     revision = source.get("revision")
     unet = next(iter(sorted(folder.glob("*_unet.safetensors"))), None) if local else None
     try:
-        named = str(index(name, source)["_class_name"])
+        named = str(_index(name, source)["_class_name"])
     except OSError:
         # A UNet that comes alone has no model_index.json; only its hub id says what it is.
         family = None if local else family_of(None, name)
@@ -92,7 +92,7 @@ def find(model: str | Path) -> Found:
     return Found(name, local, named, family, unet, lone=unet is not None, revision=revision, source=source)
 
 
-def index(model: str, source: dict[str, Any]) -> dict[str, Any]:
+def _index(model: str, source: dict[str, Any]) -> dict[str, Any]:
     """Return the model_index.json of a folder or hub id. Raises OSError where there is none."""
     if Path(model).is_dir():
         return dict(json.loads((Path(model) / "model_index.json").read_text()))

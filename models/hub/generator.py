@@ -7,7 +7,6 @@ import inspect
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,8 +15,7 @@ from numpy.typing import NDArray
 from models.device import DtypeName, give_back_device_memory, meant
 from models.hub.controlnet import seeded
 from models.hub.hold import Hold
-from models.hub.latent_colour import ColourMap, colour_map
-from models.hub.latent_shift import LatentShift, Packing
+from models.hub.latents import Packing
 from models.hub.recipe import Recipe, kept, resized, shown_picture
 from models.hub.request import PaintRequest, Picture
 from pipeline.core.errors import ModelFailed, OutOfMemory
@@ -29,9 +27,6 @@ _WITHHELD = (
     "The model's own safety checker withheld this background, with each of the seeds that were tried. Another scene or"
     " other words may pass; an operator can load the model without its checker, where its licence lets them."
 )
-
-#: What is done to a sample's latents after a step: called with the pipeline, the step, its timestep and the latents.
-Steering = Callable[[Any, int, Any, Any], Any]
 
 
 class DiffusersGenerator:
@@ -47,31 +42,24 @@ class DiffusersGenerator:
         dtype: DtypeName = "float32",
         reads_hex: bool = False,
         packing: Packing | None = None,
-        latent_colour: bool = False,
-        colour_maps: Path | None = None,
         batches: bool = False,
         inpaint: Any = None,
     ):
         """Take a pipeline and how to run it. `batches`: several pictures at once come out as they do one by one.
 
-        `packing` is how it packs latents, None where that is not known. `colour_maps` is a folder of colour maps, as
-        `scripts.calibrate_colour` writes them; what isn't there is calibrated when it is first needed. `inpaint` is a
-        pipeline of the same networks that paints round a product, where no hold on latents does.
+        `packing` is how it packs latents, None where that is not known. `inpaint` is a pipeline of the same networks
+        that paints round a product, where no hold on latents does.
         """
         self._pipe = pipe
         self._recipe = recipe
         self._takes_start = "strength" in inspect.signature(pipe.__call__).parameters or recipe.start_in is not None
         self._packing = packing
-        self._colour_maps = colour_maps
-        self._colours: ColourMap | None = None
         #: Class of diffusers that paints, by name.
         self.painting_class = type(pipe).__name__
         #: Whether several pictures at once come out as they do one by one.
         self.batches = batches
         self._inpaint = inpaint
         self._lock = threading.Lock()
-        #: Whether the latents' colours are shifted where that is known to work.
-        self.latent_colour = latent_colour
         #: Side in pixels of the square whose area is painted.
         self.size = recipe.size
         #: Whether colours in a prompt are to be written as #rrggbb.
@@ -82,14 +70,9 @@ class DiffusersGenerator:
         self.dtype = dtype
         #: "light": linear light, to be multiplied onto the albedo; "picture": the painting is used as it is.
         self.paints = paints
-        figures = "" if paints == "light" else f" {recipe.figures(pipe)}" + (" latent_colour" if latent_colour else "")
+        figures = "" if paints == "light" else f" {recipe.figures(pipe)}"
         #: Model, class, package and how it is run, for the report's provenance and for what is cached by it.
         self.version = version + figures
-
-    @property
-    def shifts_colour(self) -> bool:
-        """Whether `shift_colour` means anything to it: a picture's latents, packed in a way that is known."""
-        return self.latent_colour and self.paints == "picture" and self._packing is not None
 
     @property
     def holds(self) -> bool:
@@ -104,17 +87,14 @@ class DiffusersGenerator:
         conditions: Conditions,
         seed: int,
         on_step: Callable[[float], None],
-        shift_colour: bool = True,
         laid: Laid | None = None,
     ) -> NDArray[np.float32]:
         """Paint what the conditions describe, h×w×3 of their size: sRGB in [0, 1], or linear light of at least 0.
 
-        With `shift_colour`, and where it `shifts_colour`, colours are moved once on the way towards those of the start
-        picture, region by region (`models.hub.latent_shift`). The first time this may calibrate the autoencoder, which
-        takes seconds. With `laid`, where it `holds`, the network sees the product at every step, and paints round it.
+        With `laid`, where it `holds`, the network sees the product at every step, and paints round it.
         What `on_step` raises comes out unchanged. Raises OutOfMemory and ModelFailed.
         """
-        asked = PaintRequest(prompt, negative_prompt, conditions, seed, on_step, shift_colour=shift_colour, laid=laid)
+        asked = PaintRequest(prompt, negative_prompt, conditions, seed, on_step, laid)
         (answer,) = self.paint([asked])
         if isinstance(answer, BaseException):
             raise answer
@@ -125,7 +105,7 @@ class DiffusersGenerator:
         if not self.batches:
             return None
         painted = self._recipe.painted_size(request.conditions)
-        return painted, request.conditions.sketch.shape, self._shifts(request), request.laid and request.laid.noise
+        return painted, request.conditions.sketch.shape, request.laid and request.laid.noise
 
     def paint(self, requests: Sequence[PaintRequest]) -> list[Picture | BaseException]:
         """Paint what several requests of one `batch_key` ask for, in one call; each answer is as it would be alone.
@@ -134,7 +114,7 @@ class DiffusersGenerator:
         ModelFailed where it is no picture. Raises OutOfMemory and ModelFailed where the call itself fails.
         """
         left: dict[int, BaseException] = {}
-        steered: list[list[Steering]] = []
+        holds: list[Hold | None] = []
 
         def step(pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             done = min(1.0, (index + 1) / max(1, getattr(pipe, "num_timesteps", self._recipe.steps or 1)))
@@ -146,14 +126,14 @@ class DiffusersGenerator:
                         left[number] = error
             if len(left) == len(requests):
                 raise left[0]
-            if any(steered):
-                tensors["latents"] = _steered(steered, pipe, index, timestep, tensors["latents"])
+            if any(holds):
+                tensors["latents"] = _held(holds, pipe, index, timestep, tensors["latents"])
             return tensors
 
         failure: Exception | None = None
         with self._lock:
             try:
-                painted = self._run(list(requests), step, steered)
+                painted = self._run(list(requests), step, holds)
             except Exception as error:  # noqa: BLE001  # diffusers lets through whatever its parts raise
                 if len(left) < len(requests):
                     failure = meant(error)
@@ -174,18 +154,18 @@ class DiffusersGenerator:
         ]
 
     def _run(
-        self, requests: list[PaintRequest], step: Callable[..., Any], steered: list[list[Steering]]
+        self, requests: list[PaintRequest], step: Callable[..., Any], holds: list[Hold | None]
     ) -> list[Picture | None]:
         """Return what the pipeline paints; None where its safety checker withheld a picture with every seed.
 
         A picture that is withheld comes out black, and is painted again, all of the batch with it, from seeds that
-        follow from the request's. `steered` gets what is done to each sample's latents in each run, for `step`.
+        follow from the request's. `holds` gets what holds each sample's product in each run, for `step`.
         """
         painted: list[Picture | None] = []
         pipe = self._inpaint if self._inpaint is not None and requests[0].laid is not None else self._pipe
         for further in range(1 + FURTHER_SEEDS):
             further_ones = [replace(one, seed=_further_seed(one.seed, further)) for one in requests]
-            steered[:] = [self._steerings(pipe, one) for one in further_ones]
+            holds[:] = [self._hold(pipe, one) for one in further_ones]
             with seeded(pipe, further_ones[0].seed):
                 output = pipe(**self._recipe.arguments(pipe, further_ones, step))
             pictures = [np.asarray(image, np.float32) for image in output.images]
@@ -208,33 +188,26 @@ class DiffusersGenerator:
             return ModelFailed("The network that paints the background gave something that is no light.")
         return painted
 
-    def _shifts(self, request: PaintRequest) -> bool:
-        return request.shift_colour and self.shifts_colour
-
-    def _steerings(self, pipe: Any, request: PaintRequest) -> list[Steering]:
-        """Return what is done to one sample's latents, in order: its colours are shifted, then its product is held."""
-        steerings: list[Steering] = []
+    def _hold(self, pipe: Any, request: PaintRequest) -> Hold | None:
+        """Return what holds a request's product in its latents; None where none is laid, or the pipeline inpaints."""
+        if self._packing is None or request.laid is None or pipe is self._inpaint:
+            return None
         width, height = self._recipe.painted_size(request.conditions)
-        if self._packing is not None and self._shifts(request):
-            if self._colours is None:
-                self._colours = colour_map(pipe.vae, self._colour_maps)
-            picture = shown_picture(request, width, height)
-            steerings.append(LatentShift(self._colours, self._packing, pipe.vae, picture))
-        if self._packing is not None and request.laid is not None and pipe is not self._inpaint:
-            keep = kept(request, width, height)
-            steerings.append(Hold(pipe.vae, self._packing, shown_picture(request, width, height), keep, request.seed))
-        return steerings
+        picture, keep = shown_picture(request, width, height), kept(request, width, height)
+        return Hold(pipe.vae, self._packing, picture, keep, request.seed)
 
 
-def _steered(steered: Sequence[Sequence[Steering]], pipe: Any, index: int, timestep: Any, latents: Any) -> Any:
-    """Return the latents after a step, each sample's by its own steerings."""
+def _held(holds: Sequence[Hold | None], pipe: Any, index: int, timestep: Any, latents: Any) -> Any:
+    """Return the latents after a step, with each sample's product held."""
     import torch
 
-    samples = list(latents.split(1))
-    for number, steerings in enumerate(steered):
-        for steering in steerings:
-            samples[number] = steering(pipe, index, timestep, samples[number])
-    return torch.cat(samples)
+    samples = latents.split(1)
+    return torch.cat(
+        [
+            sample if hold is None else hold(pipe, index, timestep, sample)
+            for hold, sample in zip(holds, samples, strict=True)
+        ]
+    )
 
 
 def _further_seed(seed: int, number: int) -> int:

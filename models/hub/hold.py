@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.hub.latent_colour import encoded
-from models.hub.latent_shift import Packing, folded, normalised
+from models.hub.latents import Packing, encoded, folded, normalised
 
 
 class Hold:
@@ -24,7 +23,7 @@ class Hold:
         """
         import torch
 
-        own = torch.from_numpy(encoded(vae, picture)).float().permute(2, 0, 1)[None]
+        own = encoded(vae, picture)
         noise = torch.randn(own.shape, generator=torch.Generator("cpu").manual_seed(seed))
         cells = torch.nn.functional.interpolate(torch.from_numpy(keep)[None, None], size=own.shape[-2:], mode="area")
         if packing != "grid":

@@ -81,16 +81,6 @@ def inpainting(pipe: Any, kind: str, *, device: Device, memory: MemoryChoice) ->
     return remember_prompts(_rebuilt(pipe, kind), device if memory.offload == "text" else None)
 
 
-def open_autoencoder(kind: str, model: str, source: dict[str, Any], *, device: Device, precision: str) -> Any:
-    """Open a model's autoencoder, a class of diffusers by name, and nothing else of it; `source` as Found has it."""
-    import diffusers
-    import torch
-
-    quiet()
-    options: dict[str, Any] = {"torch_dtype": getattr(torch, precision), "use_safetensors": True, **source}
-    return getattr(diffusers, kind).from_pretrained(model, subfolder="vae", **options).to(device)
-
-
 def quiet() -> None:
     """Keep the libraries' progress bars and warnings out of the log."""
     import diffusers

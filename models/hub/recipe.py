@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.hub.controlnet import depth_picture
-from models.hub.latent_shift import Packing
+from models.hub.latents import Packing
 from models.hub.request import PaintRequest
 from models.hub.sizes import painted_size
 from models.hub.start import noise_schedule, schedule, start_latents

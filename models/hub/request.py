@@ -20,5 +20,4 @@ class PaintRequest:
     conditions: Conditions
     seed: int
     on_step: Callable[[float], None]
-    shift_colour: bool = True
     laid: Laid | None = None

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.hub.latent_colour import encoded
-from models.hub.latent_shift import Packing, folded, normalised
+from models.hub.latents import Packing, encoded, folded, normalised
 
 
 def schedule(steps: int, strength: float) -> tuple[int, float]:
@@ -43,9 +42,9 @@ def start_latents(vae: Any, packing: Packing, picture: NDArray[np.float32], nois
     """
     import torch
 
-    own = torch.from_numpy(encoded(vae, picture)).float().permute(2, 0, 1)[None]
+    own = encoded(vae, picture)
     drawn = torch.randn(own.shape, generator=torch.Generator("cpu").manual_seed(seed))
-    clean = normalised(own, vae, packing).cpu()
+    clean = normalised(own, vae, packing)
     return (1 - noise) * clean + noise * folded(drawn, packing)
 
 

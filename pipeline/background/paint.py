@@ -18,7 +18,7 @@ from pipeline.colour.notation import colour_name
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.errors import ModelFailed
-from pipeline.core.networks import Conditions, Generator, Laid, holds, painting_size, paints, reads_hex, shifts_colour
+from pipeline.core.networks import Conditions, Generator, Laid, holds, painting_size, paints, reads_hex
 from pipeline.core.parallel import together
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
@@ -141,7 +141,7 @@ def paint(
     else:
         first = traced()
         given = lit_conditions(layout, first, *small, by_colour=control.exposure)
-    switches: dict[str, Any] = {"shift_colour": control.latent} if shifts_colour(generator) else {}
+    switches: dict[str, Any] = {}
     drawing = laid = None
     if lay is not None and not light_only and holds(generator):
         drawing = lit_drawing(given)

@@ -40,8 +40,6 @@ class PaletteControl:
     words: bool = True
     #: The layout is composed in them; without, in the scene's own.
     sketch: bool = True
-    #: A generator that can shifts its latents towards them.
-    latent: bool = True
     #: Each colour's light is exposed for itself; without, one gain for the whole picture.
     exposure: bool = True
     #: The finished background is moved towards them.

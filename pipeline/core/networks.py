@@ -18,16 +18,6 @@ class Segmenter(Protocol):
         """Return H×W alpha in [0, 1] for an H×W×3 sRGB photo."""
 
 
-class Refiner(Protocol):
-    """Corrects a segmenter's mask at the edge and in holes."""
-
-    #: Side in pixels of the square that it sees.
-    side: int
-
-    def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return S×S alpha in [0, 1] for the S×S×3 sRGB bytes of the product's box and the S×S mask of it."""
-
-
 #: How a photo was taken, each 0–1. `above`: how probably of something that could not stand as it is seen, as it lies,
 #: hangs, is held or flies, or was seen from straight above; `side`: of something that stands, seen from the side; one
 #: excludes the other. `hand`: how probably of something that a hand holds. `elevation`: from how high the camera
@@ -93,8 +83,7 @@ class Generator(Protocol):
 
         One that `paints` "picture" answers sRGB in [0, 1]; one that paints "light" answers linear light ≥ 0, to be
         multiplied onto the albedo. `on_step` takes the share of steps done, 0–1, and may raise to stop. One that
-        `shifts_colour` also takes the keyword `shift_colour`, which switches that off; one that `holds` products the
-        keyword `laid`.
+        `holds` products also takes the keyword `laid`.
         """
 
 
@@ -105,8 +94,6 @@ class Networks:
     segmenter: Segmenter
     generator: Generator
     versions: Mapping[str, str] = field(default_factory=dict)
-    #: None: the segmenter's mask is sharpened by the photo's edges alone.
-    refiner: Refiner | None = None
     #: A second opinion on the photo; None: the segmenter looks at the product's box in its place.
     second_segmenter: Segmenter | None = None
     #: None: nobody says whether a product stands or lies.
@@ -117,7 +104,6 @@ def cutting(networks: Networks) -> dict[str, str] | None:
     """Return the versions of what makes a cut-out, and where it runs; None where one of them has no version."""
     needed = {"segmenter"}
     needed |= {"second_segmenter"} if networks.second_segmenter is not None else set()
-    needed |= {"refiner"} if networks.refiner is not None else set()
     needed |= {"viewpoint"} if networks.viewpoint is not None else set()
     if not needed <= networks.versions.keys():
         return None
@@ -157,11 +143,3 @@ def holds(generator: Generator) -> bool:
     One that does takes the keyword `laid`, a `Laid` or None.
     """
     return bool(getattr(generator, "holds", False))
-
-
-def shifts_colour(generator: Generator) -> bool:
-    """Tell whether a generator can shift its latents towards the sketch's colours: its attribute `shifts_colour`.
-
-    One that does takes the keyword `shift_colour`, a bool.
-    """
-    return bool(getattr(generator, "shifts_colour", False))

@@ -118,7 +118,7 @@ class Cutting:
         return Cut(made.unassessed, once(made.assessed), mask.cut_by, mask.cut_by)
 
     def _segmented(self, photo: Photo) -> Segmentation:
-        return segment(photo, self.networks.segmenter, self.networks.refiner, self.networks.second_segmenter)
+        return segment(photo, self.networks.segmenter, self.networks.second_segmenter)
 
     def _extracted(self, found: Segmentation) -> Extracted:
         return extract_foreground(

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, label
+from scipy.ndimage import label
 
-from pipeline.core.codes import resized
 from pipeline.core.errors import ModelFailed, NoSubject
-from pipeline.core.networks import Refiner, Segmenter, looking_side
+from pipeline.core.networks import Segmenter, looking_side
 from pipeline.core.parallel import together
 from pipeline.core.resample import Box, grown_box, reduced, resize, tight_box
-from pipeline.core.types import Alpha, Photo, Rgb8
+from pipeline.core.types import Alpha, Photo
 from pipeline.cutout.confidence import confidence_of, disputed, undecided_share
 from pipeline.cutout.guided_filter import guide_of, guided_upsample
 from pipeline.cutout.holes import SIDE, seen_through
@@ -28,12 +27,6 @@ MARGIN = 0.12
 #: Where both segmenters agree less (intersection over union), the first looks twice more: 0.88 to 0.95 give the same
 #: error within 1 %, and below 0.85 more cut-outs fail.
 ALIKE = 0.92
-#: Share of the refiner's mask, the rest is the segmenter's: on 35 photos with true alpha the band error is 61.6 % of
-#: plain rembg's; a share above 0.6 costs squared error, and 0.8 harms an easy photo.
-REFINED_SHARE = 0.6
-#: The refiner adds to what the segmenter half sees within the first share of its side, and nothing beyond the second:
-#: farther out it followed the joints between floor boards.
-ADDS_WITHIN = (0.02, 0.03)
 #: Longer side in pixels that the guided filter is solved at, its radius there and its regularisation.
 GUIDE_SIDE, RADIUS, EPS = 800, 3, 1e-3
 #: Alpha below the first is background, above the second product, stretched between: on real photos 0.7 % less error
@@ -67,13 +60,11 @@ class Segmentation:
     undecided: float = 0.0
 
 
-def segment(
-    photo: Photo, segmenter: Segmenter, refiner: Refiner | None = None, second: Segmenter | None = None
-) -> Segmentation:
+def segment(photo: Photo, segmenter: Segmenter, second: Segmenter | None = None) -> Segmentation:
     """Find the product. A file's own alpha is taken as it is.
 
-    `second` is a second segmenter, asked once. The refiner corrects the mask. Raises NoSubject where nothing stands
-    out and ModelFailed where a network's answer is no mask.
+    `second` is a second segmenter, asked once. Raises NoSubject where nothing stands out and
+    ModelFailed where a network's answer is no mask.
     """
     if photo.alpha is not None:
         if not (photo.alpha > 0.5).any():
@@ -90,8 +81,6 @@ def segment(
     through, guide = together(lambda: seen_through(reduced(crop, SIDE), mask), lambda: guide_of(crop, GUIDE_SIDE))
     if through is not None:
         mask = np.minimum(mask, 1 - through)
-    if refiner is not None:
-        mask = _refined(resized(crop, refiner.side, refiner.side), mask, refiner)
     alpha = np.zeros(photo.rgb.shape[:2], np.float32)
     inside = _cropped(alpha, box)
     guided_upsample(crop, mask, inside, guide=guide, radius=RADIUS, eps=EPS, levels=LEVELS)
@@ -196,23 +185,6 @@ def _region(rgb: NDArray[np.uint8], mask: Alpha) -> tuple[Box, Box]:
         left, top, right, bottom = 0, 0, width, height
     x, y = full_width / width, full_height / height
     return (round(left * x), round(top * y), round(right * x), round(bottom * y)), (left, top, right, bottom)
-
-
-def _refined(photo: Rgb8, mask: Alpha, refiner: Refiner) -> Alpha:
-    """Return the mask as the refiner corrects it, which is shown the photo's crop squeezed into its square."""
-    side = refiner.side
-    given = np.clip(resize(mask, side, side), 0, 1)
-    near, far = ADDS_WITHIN
-
-    def reached() -> Alpha:
-        away = distance_transform_edt(given <= 0.5) / side
-        return np.asarray(np.clip((far - away) / (far - near), 0, 1), np.float32)
-
-    answer, reach = together(lambda: np.asarray(refiner(photo, given), np.float32), reached)
-    if answer.shape != (side, side) or not np.isfinite(answer).all():
-        raise ModelFailed("The network that refines the cut-out gave a mask that doesn't fit the photo.")
-    change = REFINED_SHARE * (np.clip(answer, 0, 1) - given)
-    return np.asarray(given + np.where(change > 0, change * reach, change), np.float32)
 
 
 def _large_parts(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -149,7 +149,6 @@ class LocalMaker:
                 if networks.versions.get("segmenter_device", "cpu").split()[0] != "cpu":
                     # On a CPU the networks that cut out are called by several threads at once, as a worker does.
                     changes["segmenter"] = OneAtATime(networks.segmenter, lock)
-                    changes["refiner"] = networks.refiner and OneAtATime(networks.refiner, lock)
                 self._networks = replace(networks, **changes)
             return self._networks
 

@@ -9,7 +9,7 @@ from models.hub.controlnet import DepthChoice, depth_told
 from models.hub.found import find
 from models.loading import load_generator
 from models.memory import peak_memory
-from pipeline.core.networks import holds, paints, reads_hex, shifts_colour
+from pipeline.core.networks import holds, paints, reads_hex
 from pipeline.kernels import cache
 from service.settings import Settings
 from service.worker.kernels import use_kept_kernels
@@ -35,7 +35,6 @@ def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
             strength=settings.strength,
             size=settings.generation_size,
             guidance_scale=settings.guidance_scale,
-            latent_colour=settings.latent_colour,
             weights=settings.weights,
             memory=memory_choice(settings),
             depth=depth,
@@ -58,7 +57,6 @@ def _abilities(generator: Any, depth: DepthChoice | None) -> Iterator[str]:
     able = {
         "see the product while it paints": holds(generator),
         "paint several jobs at once": generator.batches,
-        "shift its latents to asked colours": shifts_colour(generator),
         "read colours as #rrggbb": reads_hex(generator),
     }
     yield "can " + (", ".join(what for what, can in able.items() if can) or "only paint what it is told")

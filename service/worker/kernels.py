@@ -118,10 +118,9 @@ def _places() -> Iterator[tuple[Spec, bytes, Networks]]:
 
 
 def _networks(generator: Generator) -> list[Networks]:
-    """Return the kinds of networks: an ensemble, one with a refiner, and one alone."""
+    """Return the kinds of networks: an ensemble, and one alone."""
     return [
         Networks(_segmenter, generator, second_segmenter=_second_segmenter),
-        Networks(_segmenter, generator, refiner=_Refiner()),
         Networks(_segmenter, generator),
     ]
 
@@ -146,13 +145,6 @@ def _segmenter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _second_segmenter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Find less of it, so that the two don't agree."""
     return _segmenter(image) * np.float32(0.4)
-
-
-class _Refiner:
-    side = 64
-
-    def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
-        return mask
 
 
 class _Generator:

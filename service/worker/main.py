@@ -154,7 +154,6 @@ def open_lane(
         batch_size=settings.batch_size or (4 if cuda else 1),
         batch_wait=settings.batch_wait,
         segmenting=_device(networks, "segmenter") != "cpu",
-        refining=_device(networks, "generator") != "cpu",  # where the generator is
         memory=memory,
         on_lost=on_lost,
         on_painted=on_painted,

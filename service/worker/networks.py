@@ -109,7 +109,7 @@ def compile_graphs(settings: Settings) -> None:
     """
     if runtime(settings).library == "openvino":
         # A hub model has no graph.
-        of_hub = ("generator", "generator_class", "controlnet", "steps", "latent_colour", "offload")
+        of_hub = ("generator", "generator_class", "controlnet", "steps", "offload")
         own = {name: Settings.model_fields[name].default for name in of_hub}
         _load(settings.model_copy(update={"device": "cpu"} | own))
 
@@ -124,7 +124,6 @@ def _load(settings: Settings) -> Networks:
         segmenter=settings.segmenter,
         weights=settings.weights,
         second_segmenter=settings.second_segmenter or None,
-        refiner=Path(settings.refiner) if settings.refiner else None,
         viewpoint=Path(settings.viewpoint) if settings.viewpoint else None,
         generator=settings.generator,
         generator_class=settings.generator_class,
@@ -134,7 +133,6 @@ def _load(settings: Settings) -> Networks:
         strength=settings.strength,
         size=settings.generation_size,
         guidance_scale=settings.guidance_scale,
-        latent_colour=settings.latent_colour,
         memory=memory_choice(settings),
         depth=depth_choice(settings),
         runtime=runtime(settings),

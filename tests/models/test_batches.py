@@ -88,19 +88,6 @@ def test_light_of_a_batch_equals_that_of_single_runs_in_the_pipeline_of_the_netw
         np.testing.assert_allclose(answer, alone(generator, request), atol=1e-3)
 
 
-@pytest.mark.gate  # the same with shifts
-@EULER
-def test_colours_are_shifted_in_a_batch_as_they_are_alone(tiny_folder: Folders) -> None:
-    generator = tiny(tiny_folder, "Z-Image-Turbo", latent_colour=True)
-    asked = requests()
-    plain = [replace(one, shift_colour=False) for one in asked]
-    assert generator.batch_key(asked[0]) != generator.batch_key(plain[0])
-
-    for answer, request, unshifted in zip(painted(generator, asked), asked, plain, strict=True):
-        np.testing.assert_allclose(answer, alone(generator, request), atol=1e-3)
-        assert np.abs(answer - alone(generator, unshifted)).max() > 1e-3
-
-
 def test_families_that_take_a_list_of_pictures_for_references_are_never_batched(tiny_folder: Folders) -> None:
     assert {family.name for family in FAMILIES if not family.batches} == {
         family.name for family in FAMILIES if family.image == "reference"

@@ -11,21 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from models.device import _may_have_gpu
-from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, graph_file
+from models.graphs import LIGHT, GraphGenerator, graph_file
 from models.hub.generator import DiffusersGenerator
 from models.hub.request import PaintRequest
 from models.lane import DeviceLane
-from models.loading import load_generator, load_networks
+from models.loading import load_generator
 from models.sessions import Runtime
 from pipeline.background.paint import paint_background
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Conditions, Networks
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
-from service.settings import REFINER_CHECKPOINT, STUDIO_CHECKPOINT, Settings
+from service.settings import STUDIO_CHECKPOINT
 from service.worker.local import build_spec
 from tests.support.tiny_pipelines import conditions, paint
 
@@ -218,39 +217,12 @@ def test_the_graph_of_other_weights_is_not_taken(tmp_path: Path) -> None:
     assert isinstance(load_generator(folder), DiffusersGenerator)
 
 
-def test_the_graphs_hold_no_weights_and_say_nothing_of_where_they_were_made() -> None:
-    for folder, name in ((STUDIO_CHECKPOINT, LIGHT), (REFINER_CHECKPOINT, REFINER)):
-        assert [path.name for path in folder.glob("*.onnx")] == [graph_file(folder, name).name]
-        data = graph_file(folder, name).read_bytes()
-        assert len(data) < 200_000
-        assert b".py" not in data
-
-
-def test_the_refiners_graph_gives_the_mask_that_torch_gives() -> None:
-    from models.refiner import load_refiner
-
-    rng = np.random.default_rng(3)
-    graph, network = GraphRefiner(graph_file(REFINER_CHECKPOINT, REFINER)), load_refiner(REFINER_CHECKPOINT)
-    assert graph.side == network.side
-    photo = rng.integers(0, 256, (graph.side, graph.side, 3), np.uint8)
-    mask = gaussian_filter((rng.random((graph.side, graph.side)) > 0.5).astype(np.float32), 12)
-    mask = ((mask - mask.min()) / np.ptp(mask)).astype(np.float32)
-    refined = graph(photo, mask)
-    assert refined.shape == mask.shape
-    assert refined.dtype == np.float32
-    np.testing.assert_allclose(refined, network(photo, mask), atol=1e-4)
-    assert np.abs(refined - mask).max() > 0.02
-
-
-def test_a_refiner_without_a_graph_is_read_by_torch(tmp_path: Path) -> None:
-    folder = tmp_path / "checkpoint"
-    shutil.copytree(REFINER_CHECKPOINT, folder, ignore=shutil.ignore_patterns("*.onnx"))
-    common: dict[str, Any] = {"segmenter": "u2netp", "weights": Settings().weights, "generator_class": None}
-    common |= {"generator": str(STUDIO_CHECKPOINT), "device": "cpu", "dtype": "auto"}
-    ours, other = (load_networks(**common, refiner=one) for one in (REFINER_CHECKPOINT, folder))
-    assert (type(ours.refiner).__name__, type(other.refiner).__name__) == ("GraphRefiner", "TorchRefiner")
-    digests = [networks.versions["refiner"].split()[-1] for networks in (ours, other)]
-    assert digests[0] == digests[1]
+def test_the_graph_holds_no_weights_and_says_nothing_of_where_they_were_made() -> None:
+    graph = graph_file(STUDIO_CHECKPOINT, LIGHT)
+    assert [path.name for path in STUDIO_CHECKPOINT.glob("*.onnx")] == [graph.name]
+    data = graph.read_bytes()
+    assert len(data) < 200_000
+    assert b".py" not in data
 
 
 @pytest.mark.system

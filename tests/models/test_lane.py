@@ -49,32 +49,24 @@ def test_networks_on_the_lane_are_called_there_and_are_in_all_else_what_they_wer
     photo = np.random.default_rng(0).integers(0, 255, (20, 20, 3)).astype(np.uint8)
 
     np.testing.assert_array_equal(networks.segmenter(photo), by_colour(photo))
-    asked = {name: value for name, value in vars(request(5)).items() if name != "shift_colour"}
-    np.testing.assert_array_equal(networks.generator(**asked), picture(5))
+    np.testing.assert_array_equal(networks.generator(**vars(request(5))), picture(5))
     assert threads == painter.threads != {threading.get_ident()}
     assert getattr(networks.segmenter, "side", None) == 77
     assert getattr(networks.generator, "paints", None) == "picture"
-    assert (networks.refiner, networks.second_segmenter, networks.versions) == (None, None, {"segmenter": "s"})
+    assert (networks.second_segmenter, networks.versions) == (None, {"segmenter": "s"})
     lane.close()
 
 
 def test_networks_that_are_not_the_lanes_are_called_where_they_are_asked_for() -> None:
-    class Refiner:
-        side = 8
-
-        def __call__(self, photo: Any, mask: Any) -> Any:
-            return mask
-
-    all_of_them = Networks(by_colour, Painter(), refiner=Refiner(), second_segmenter=by_colour)
-    for segmenting, refining in ((False, False), (False, True), (True, False)):
-        lane = DeviceLane(segmenting=segmenting, refining=refining)
+    all_of_them = Networks(by_colour, Painter(), second_segmenter=by_colour)
+    for segmenting in (False, True):
+        lane = DeviceLane(segmenting=segmenting)
         networks = lane.networks(all_of_them, go_on)
         lane.close()
 
         assert networks.generator is not all_of_them.generator
         assert (networks.segmenter is by_colour) is not segmenting
         assert (networks.second_segmenter is by_colour) is not segmenting
-        assert (networks.refiner is all_of_them.refiner) is not refining
 
 
 def test_a_generator_that_knows_no_batches_is_called_as_it_always_was() -> None:

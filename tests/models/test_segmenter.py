@@ -82,10 +82,9 @@ def _default() -> Networks:
 
 
 @pytest.mark.gate  # loads both networks
-def test_the_default_is_an_ensemble_of_u2net_and_u2netp_without_a_refiner(default: Networks) -> None:
+def test_the_default_is_an_ensemble_of_u2net_and_u2netp(default: Networks) -> None:
     assert " u2net sha256:8d10d2f3bb75" in default.versions["segmenter"]
     assert " u2netp sha256:309c8469258d" in default.versions["second_segmenter"]
-    assert default.refiner is None
     kept_under = cutting(default)
     assert kept_under is not None
     assert {"segmenter", "second_segmenter", "segmenter_device", "viewpoint"} == kept_under.keys()
@@ -94,7 +93,7 @@ def test_the_default_is_an_ensemble_of_u2net_and_u2netp_without_a_refiner(defaul
 @pytest.mark.gate  # three seconds; the fast lane shows the jar to the small one
 def test_the_default_finds_a_jar(default: Networks) -> None:
     rgb, alpha = still_life()
-    found = segment(photo(rgb), default.segmenter, default.refiner, default.second_segmenter).alpha
+    found = segment(photo(rgb), default.segmenter, default.second_segmenter).alpha
     one, two = found > 0.5, alpha > 0.5
     assert (one & two).sum() / (one | two).sum() > 0.97
 
@@ -103,7 +102,7 @@ def test_the_default_finds_a_jar(default: Networks) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_to_the_default_photos_of_nothing_are_no_subject(default: Networks, kind: str) -> None:
     with pytest.raises(NoSubject):
-        segment(nothing(kind), default.segmenter, default.refiner, default.second_segmenter)
+        segment(nothing(kind), default.segmenter, default.second_segmenter)
 
 
 class Inputs:

@@ -45,12 +45,10 @@ def test_a_class_that_takes_no_picture_paints_only_where_the_operator_names_it(
     assert load_pipeline(folder, pipeline_class="StableDiffusionPipeline", size=64).paints == "picture"
 
 
-def test_offloading_without_a_gpu_and_beside_latent_colour_is_refused(tiny_folder: Callable[[str], Path]) -> None:
+def test_offloading_without_a_gpu_is_refused(tiny_folder: Callable[[str], Path]) -> None:
     folder = tiny_folder("stable-diffusion-v1-5")
     with pytest.raises(ValueError, match="there is nothing to offload"):
         load_pipeline(folder, memory=MemoryChoice(offload="model"))
-    with pytest.raises(ValueError, match="switch off latent colour"):
-        load_pipeline(folder, memory=MemoryChoice(offload="model"), latent_colour=True)
 
 
 def test_tiles_are_switched_on_and_weights_that_are_pickles_are_not_read(tiny_folder: Callable[[str], Path]) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from models.hub.generator import DiffusersGenerator
 from models.hub.hold import Hold
-from models.hub.latent_shift import Packing, folded
+from models.hub.latents import Packing, folded
 from models.hub.recipe import resized
 from models.hub.request import PaintRequest
 from pipeline.core.networks import Conditions, Laid, holds

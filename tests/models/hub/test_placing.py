@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.hub.latent_colour import encoded, executing_device
+from models.hub.latents import encoded, executing_device
 from models.hub.pipelines import MemoryChoice, compile_blocks, inpainting, place
 from models.hub.prompts import remember_prompts, text_encoders
 from pipeline.core.networks import Conditions

@@ -151,18 +151,13 @@ def test_without_the_sketch_the_scene_keeps_its_own_colours() -> None:
     assert found.tried[0]["mean_delta_e00"] > 20
 
 
-def test_each_switch_of_the_generator_reaches_it_and_only_one_that_has_it() -> None:
-    class Shifter(Painter):
-        shifts_colour = True
-
+def test_the_prompt_names_the_colours_unless_words_are_switched_off() -> None:
     asked = spec("podium", palette=("#2f5d50",))
-    shifter, plain = Shifter((0.2, 0.4, 0.3)), Painter((0.2, 0.4, 0.3))
-    selected(asked, shifter, control=PaletteControl(words=False, latent=False, retries=0))
+    silent, plain = Painter((0.2, 0.4, 0.3)), Painter((0.2, 0.4, 0.3))
+    selected(asked, silent, control=PaletteControl(words=False, retries=0))
     selected(asked, plain, control=PaletteControl(retries=0))
-    assert shifter.told[0]["shift_colour"] is False
-    assert "shift_colour" not in plain.told[0]
     assert "dark slate gray" in plain.told[0]["prompt"]
-    assert "dark slate gray" not in shifter.told[0]["prompt"]
+    assert "dark slate gray" not in silent.told[0]["prompt"]
 
 
 def test_the_transfer_makes_good_what_is_done_afterwards_and_not_where_it_is_switched_off() -> None:

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, grey_closing
+from scipy.ndimage import gaussian_filter
 
 from pipeline.core.errors import ModelFailed, NoSubject
 from pipeline.cutout.segment import segment
@@ -114,57 +114,6 @@ def test_a_mask_that_does_not_fit_is_the_models_failure(answer: NDArray[np.float
         segment(photo(still_life(480, 600)[0]), lambda image: answer)
 
 
-class Opener:
-    """A refiner: what looks like the crop's border is not the product."""
-
-    side = 128
-
-    def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
-        assert photo.shape == (128, 128, 3)
-        assert mask.shape == (128, 128)
-        return np.minimum(mask, by_colour(photo))
-
-
-def test_a_refiner_opens_a_hole_that_the_segmenter_filled() -> None:
-    rgb, _ = still_life(480, 600)
-    ground = np.median(rgb[:4].reshape(-1, 3), axis=0)
-    holed = rgb.copy()
-    holed[260:340, 200:280] = ground
-
-    def filling(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        mask = by_colour(image)
-        solid: NDArray[np.float32] = grey_closing(mask, (121, 121))
-        return solid
-
-    without, refined = (segment(photo(holed), filling, refiner) for refiner in (None, Opener()))
-    assert without.alpha[300, 240] > 0.9
-    # The refiner has half the say.
-    assert refined.alpha[300, 240] < 0.55
-    assert refined.alpha[200, 240] > 0.9
-
-
-def test_a_refiner_that_follows_a_line_away_from_the_product_is_not_believed() -> None:
-    rgb, alpha = still_life(480, 600)
-    line = slice(230, 250)
-    lined = rgb.copy()
-    lined[:, line] = np.where(alpha[:, line, None] > 0.5, rgb[:, line], 20)
-
-    def blind(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        ground = np.median(image[:4].reshape(-1, 3), axis=0).astype(np.uint8)
-        return by_colour(np.where(image.max(-1, keepdims=True) < 90, ground, image))
-
-    class Follower(Opener):
-        """Sees the line as well."""
-
-        def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
-            return np.asarray(np.maximum(mask, photo.max(-1) < 90), np.float32)
-
-    found = segment(photo(lined), blind, Follower()).alpha
-    top = int(np.flatnonzero((alpha > 0.5).any(1))[0])
-    assert found[top - 3, 240] > 0.3
-    assert found[top - 40 : top - 20, 240].max() < 0.05
-
-
 class Looks:
     """A segmenter that answers each look in turn, and the last of its answers for ever; it keeps what it was shown."""
 
@@ -234,14 +183,3 @@ def test_the_second_segmenter_may_want_photos_of_another_size() -> None:
     two = Coarse(by_colour)
     assert overlap(segment(photo(rgb), by_colour, second=two).alpha, alpha) > 0.97
     assert [max(image.shape) for image in two.seen] == [200]
-
-
-def test_a_refiner_whose_answer_is_no_mask_fails_the_job() -> None:
-    rgb, _ = still_life(480, 600)
-
-    class Broken(Opener):
-        def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
-            return np.full((128, 128), np.nan, np.float32)
-
-    with pytest.raises(ModelFailed, match="refines"):
-        segment(photo(rgb), by_colour, Broken())

@@ -35,7 +35,7 @@ def test_it_says_where_and_how_a_model_runs_and_what_it_can(saved: Callable[[str
     assert said[1].startswith("loaded in")
     assert "family Z-Image-Turbo; licence: Apache-2.0" in said[2]
     assert said[3] == "can see the product while it paints, paint several jobs at once"
-    assert said[4].startswith("can't shift its latents")
+    assert said[4].startswith("can't read colours")
     assert said[5] == "depth: no, BACKDROP_CONTROLNET names no ControlNet (ZImageControlNetModel)"
     assert [line.split(",")[0] for line in said[6:]] == ["instagram_square", "instagram_portrait"]
     assert all("MiB at most" in line for line in said[6:])

@@ -14,4 +14,4 @@ from tests.support.worker import Worker
 @pytest.fixture
 def worker(engine: sa.Engine, tmp_path: Path, networks: Networks) -> Worker:
     """A worker that cuts out by colour, in a tenth of the time that networks take; it paints as all do."""
-    return Worker(engine, tmp_path, replace(networks, segmenter=by_colour, refiner=None))
+    return Worker(engine, tmp_path, replace(networks, segmenter=by_colour))

@@ -172,23 +172,23 @@ def test_a_batch_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("devices", "batch", "segmenting", "refining"),
+    ("devices", "batch", "segmenting"),
     [
-        (("cpu", "cpu float32"), 1, False, False),
-        (("cuda", "cuda bfloat16"), 4, True, True),
-        (("cpu", "mps float16"), 1, False, True),
+        (("cpu", "cpu float32"), 1, False),
+        (("cuda", "cuda bfloat16"), 4, True),
+        (("cpu", "mps float16"), 1, False),
     ],
     ids=["CPU", "CUDA", "MPS"],
 )
 def test_a_lane_is_made_for_the_device_that_the_networks_have(
-    devices: tuple[str, str], batch: int, segmenting: bool, refining: bool
+    devices: tuple[str, str], batch: int, segmenting: bool
 ) -> None:
     versions = {"segmenter_device": devices[0], "generator_device": devices[1]}
     networks = Networks(by_colour, Darkener(), versions)
     for settings, expected in ((Settings(), batch), (Settings(batch_size=2), 2)):
         lane = main.open_lane(settings, networks, on_lost=lambda: None)
         lane.close()
-        assert (lane._batch_size, lane._segmenting, lane._refining) == (expected, segmenting, refining)
+        assert (lane._batch_size, lane._segmenting) == (expected, segmenting)
 
 
 def test_a_worker_fetches_as_many_messages_as_it_has_threads(settings: Settings) -> None:

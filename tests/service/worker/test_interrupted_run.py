@@ -64,7 +64,7 @@ def test_a_failover_costs_neither_the_message_nor_a_finished_attempt(
 ) -> None:
     url = Settings(database_url=migrated_database(postgresql_server, tmp_path.name)).sqlalchemy_url
     engine = create_engine(url)
-    worker = Worker(engine, tmp_path, replace(networks, segmenter=by_colour, refiner=None))
+    worker = Worker(engine, tmp_path, replace(networks, segmenter=by_colour))
     accepted = worker.order(**ON_WHITE)
 
     def fail_over() -> None:

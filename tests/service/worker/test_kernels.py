@@ -81,6 +81,6 @@ def test_set_up_compiles_the_networks_graphs_and_a_worker_opens_what_is_kept(
 
     assert {path.name.partition("-")[0] for path in kept} >= {"u2netp", "light", "viewpoint"}
     assert [path.stat().st_mtime_ns for path in sorted(settings.kernels.glob("*.graph"))] == written
-    for name in ("segmenter", "refiner", "generator", "viewpoint"):
+    for name in ("segmenter", "generator", "viewpoint"):
         assert "openvino " in networks.versions[name], "doctor and reports name the runtime of each network"
     assert networks.versions["segmenter"].startswith("rembg ")

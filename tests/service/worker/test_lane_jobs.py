@@ -155,7 +155,7 @@ def test_a_batch_of_four_with_one_cancelled_and_one_that_fails_gives_the_others_
     assert [worker.end(one) for one in (ends, also_ends)] == [("SUCCESS", None)] * 2
     assert len(left_over(tmp_path)) == 2
 
-    alone = DeviceLane(segmenting=False, refining=False)
+    alone = DeviceLane(segmenting=False)
     worker.runner = replace(worker.runner, lane=alone)
     worker.again_at_once(fails)
     worker.runner.run("any")
