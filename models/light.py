@@ -91,7 +91,6 @@ def relit(first: torch.Tensor, correction: torch.Tensor) -> torch.Tensor:
 class LightPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ships no types
     """Conditions in, linear light out: what to multiply onto the albedo."""
 
-    paints = "light"
     model_cpu_offload_seq = "unet"
     _callback_tensor_inputs = ("latents",)
 

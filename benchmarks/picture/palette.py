@@ -25,7 +25,7 @@ from models.device import resolve_device
 from models.loading import load_generator
 from models.segmenter import load_segmenter
 from pipeline.colour.palette import PaletteControl
-from pipeline.core.networks import Networks, Segmenter, holds
+from pipeline.core.networks import FunctionSegmenter, Networks, Segmenter
 from pipeline.core.spec import Limits, Spec
 from pipeline.swap import swap
 from scripts.studio.specs import HELD_OUT, held_out_tasks
@@ -72,6 +72,7 @@ def product(aspect: float) -> bytes:
     return file.getvalue()
 
 
+@FunctionSegmenter
 def unneeded(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Stand where a segmenter would: the drawn product has its own alpha. Raises RuntimeError."""
     raise RuntimeError("A photo without alpha is no part of this benchmark.")
@@ -168,11 +169,11 @@ def main(swaps: int, side: int, stages: bool, generator: str | None, output: Pat
         weights=settings.weights,
     )
     segmenter: Segmenter = unneeded
-    if holds(painter):  # it is looked whether the product grew in what it paints
+    if painter.capabilities.holds:  # it is looked whether the product grew in what it paints
         segmenter, _ = load_segmenter(settings.segmenter, weights=settings.weights)
     networks = Networks(segmenter, painter, {"generator": painter.version})
     asked = orders(range(swaps), side)
-    reads = getattr(networks.generator, "paints", "picture") == "picture"
+    reads = painter.capabilities.paints == "picture"
     names = [name for name in STAGES if stages or name == "all stages"]
     names = [name for name in names if reads or name != _HUB_ONLY]
     console = Console()

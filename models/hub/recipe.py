@@ -12,11 +12,10 @@ from PIL import Image
 
 from models.hub.controlnet import depth_picture
 from models.hub.latents import Packing
-from models.hub.request import PaintRequest
 from models.hub.sizes import painted_size
 from models.hub.start import noise_schedule, schedule, start_latents
 from pipeline.background.paint import lit_drawing
-from pipeline.core.networks import Conditions
+from pipeline.core.networks import Conditions, PaintRequest
 
 
 @dataclass(frozen=True)

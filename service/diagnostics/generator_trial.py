@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from models.device import Device, resolve_device
+from models.graphs import GraphGenerator
 from models.hub.controlnet import DepthChoice, depth_told
 from models.hub.found import find
+from models.hub.generator import DiffusersGenerator
 from models.loading import load_generator
 from models.memory import peak_memory
-from pipeline.core.networks import holds, paints, reads_hex
+from pipeline.core.networks import Generator
 from pipeline.kernels import cache
 from service.settings import Settings
 from service.worker.kernels import use_kept_kernels
@@ -26,7 +27,7 @@ def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
     depth = depth_choice(settings)
     started = time.perf_counter()
     with peak_memory(device) as taken:
-        generator: Any = load_generator(
+        generator = load_generator(
             name,
             pipeline_class=settings.generator_class,
             device=device,
@@ -44,27 +45,28 @@ def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
     yield f"loaded in {time.perf_counter() - started:.1f} s, {_megabytes(taken)}"
     if family is not None:
         yield f"family {family.name}; licence: {family.licence}; figures from {family.source}, {family.checked_on}"
-    elif paints(generator) == "picture":
+    elif generator.capabilities.paints == "picture":
         yield "of no family that is known here: run by its pipeline's own figures; its licence is yours to read"
     yield from _abilities(generator, depth)
     yield from _paintings(settings, generator, device)
 
 
-def _abilities(generator: Any, depth: DepthChoice | None) -> Iterator[str]:
-    if paints(generator) == "light":
+def _abilities(generator: DiffusersGenerator | GraphGenerator, depth: DepthChoice | None) -> Iterator[str]:
+    able = generator.capabilities
+    if able.paints == "light" or isinstance(generator, GraphGenerator):
         yield "paints light onto the studio's own scenes; several jobs at once"
         return
-    able = {
-        "see the product while it paints": holds(generator),
-        "paint several jobs at once": generator.batches,
-        "read colours as #rrggbb": reads_hex(generator),
+    abilities = {
+        "see the product while it paints": able.holds,
+        "paint several jobs at once": able.batches,
+        "read colours as #rrggbb": able.reads_hex,
     }
-    yield "can " + (", ".join(what for what, can in able.items() if can) or "only paint what it is told")
-    yield "can't " + (", ".join(what for what, can in able.items() if not can) or "nothing of what is known here")
+    yield "can " + (", ".join(what for what, can in abilities.items() if can) or "only paint what it is told")
+    yield "can't " + (", ".join(what for what, can in abilities.items() if not can) or "nothing of what is known here")
     yield f"depth: {depth_told(generator.painting_class, depth)}"
 
 
-def _paintings(settings: Settings, generator: Any, device: Device) -> Iterator[str]:
+def _paintings(settings: Settings, generator: Generator, device: Device) -> Iterator[str]:
     use_kept_kernels(settings)
     cache.load_kept()
     for spec, layout, width, height in ahead():

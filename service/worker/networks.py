@@ -15,7 +15,7 @@ from models.hub.pipelines import MemoryChoice
 from models.loading import load_networks
 from models.sessions import Runtime
 from pipeline.background.paint import paint
-from pipeline.core.networks import Generator, Laid, Networks, holds, paints
+from pipeline.core.networks import Generator, Laid, Networks
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.kernels import cache
@@ -56,7 +56,7 @@ def open_for_jobs(settings: Settings) -> Networks:
     take_memory_ahead()
     # What is loaded stays: a first full collection would look through all of it, .08 s, within one of the first jobs.
     gc.freeze()
-    if paints(networks.generator) == "picture" and paints_ahead(settings, networks):
+    if networks.generator.capabilities.paints == "picture" and paints_ahead(settings, networks):
         for spec, layout, width, height in ahead():
             paint_ahead(networks.generator, spec, layout, width, height)
             logger.info("painted ahead, %d by %d", width, height)
@@ -87,7 +87,7 @@ def paint_ahead(generator: Generator, spec: Spec, layout: Layout, width: int, he
     """Let a hub model paint as it does round a product, so that no job is its first. Raises what painting raises."""
 
     def lay(drawing: Rgb) -> Laid | None:
-        return Laid(drawing, np.zeros(drawing.shape[:2], np.float32)) if holds(generator) else None
+        return Laid(drawing, np.zeros(drawing.shape[:2], np.float32)) if generator.capabilities.holds else None
 
     paint(spec, layout, width, height, generator, lambda done: None, lay=lay)
 

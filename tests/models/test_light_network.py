@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.loading import load_generator
-from pipeline.core.networks import Conditions
+from pipeline.core.networks import Conditions, PaintRequest, painted
 
 
 def tiny_unet() -> Any:
@@ -153,14 +153,12 @@ def test_what_is_saved_loads_and_saves_to_the_same_bytes_and_paints_for_the_serv
     assert any(name.endswith(".safetensors") for name in names)
     weights = [name for name in names if name.endswith(".safetensors")]
     assert filecmp.cmpfiles(tmp_path / "first", tmp_path / "second", weights, shallow=False)[0] == weights
-    assert (loaded.paints, loaded.size) == ("light", 32)
+    assert loaded.size == 32
     generator = load_generator(tmp_path / "first")
-    painted = generator(
-        prompt="", negative_prompt="", conditions=Conditions(**fields), seed=1, on_step=lambda share: None
-    )
-    assert (generator.paints, generator.size) == ("light", 32)
+    light = painted(generator, PaintRequest("", "", Conditions(**fields), 1, lambda share: None))
+    assert (generator.capabilities.paints, generator.capabilities.size) == ("light", 32)
     loaded.set_progress_bar_config(disable=True)
-    np.testing.assert_array_equal(painted, loaded(**fields).images[0])
+    np.testing.assert_array_equal(light, loaded(**fields).images[0])
 
 
 def test_a_mirrored_scene_is_mirrored_in_every_plane_and_its_normals_turn(tmp_path: Path) -> None:
