@@ -26,7 +26,6 @@ LIGHT, VIEWPOINT = "light", "viewpoint"
 #: The viewpoint classifier's own weights, beside its graph, and what they tell, in their order: two logits, and the
 #: elevation as a share of a right angle, of what stands and of what lies.
 HEAD = "head.safetensors"
-HEAD_NAMES = ("above", "hand", "elevation_standing", "elevation_lying")
 
 
 def graph_file(folder: Path, name: str) -> Path:

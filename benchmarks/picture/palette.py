@@ -30,6 +30,7 @@ from pipeline.core.spec import Limits, Spec
 from pipeline.swap import swap
 from scripts.studio.specs import HELD_OUT, held_out_tasks
 from service.settings import load_settings
+from service.worker.networks import generator_choice
 
 #: Swaps of a run, and the longer side of their canvas in pixels, where nothing else is asked.
 SWAPS, SIDE = 60, 640
@@ -157,17 +158,8 @@ def kind_table(swaps: list[dict[str, Any]]) -> Table:
 def main(swaps: int, side: int, stages: bool, generator: str | None, output: Path | None) -> None:
     """Measure the asked colours on delivered files."""
     settings = load_settings()
-    painter = load_generator(
-        generator or settings.generator,
-        pipeline_class=settings.generator_class,
-        device=resolve_device(settings.device),
-        dtype=settings.dtype,
-        steps=settings.steps,
-        strength=settings.strength,
-        size=settings.generation_size,
-        guidance_scale=settings.guidance_scale,
-        weights=settings.weights,
-    )
+    choice, device = generator_choice(settings, generator), resolve_device(settings.device)
+    painter = load_generator(choice, device=device, weights=settings.weights)
     segmenter: Segmenter = unneeded
     if painter.capabilities.holds:  # it is looked whether the product grew in what it paints
         segmenter, _ = load_segmenter(settings.segmenter, weights=settings.weights)

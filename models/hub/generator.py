@@ -13,8 +13,7 @@ import numpy as np
 
 from models.device import DtypeName, give_back_device_memory, meant
 from models.hub.controlnet import seeded
-from models.hub.hold import Hold
-from models.hub.latents import Packing
+from models.hub.latents import Hold, Packing
 from models.hub.recipe import Recipe, kept, resized, shown_picture
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Capabilities, Conditions, Painted, PaintRequest

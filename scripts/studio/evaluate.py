@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from models.loading import load_generator
+from models.loading import GeneratorChoice, load_generator
 from pipeline.background.paint import corrected, paint_background
 from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab
 from pipeline.core.networks import Conditions, Generator, PaintRequest
@@ -68,7 +68,7 @@ def report(folder: Path, model: str, sheet: Path | None) -> dict[str, Any]:
 
     Raises ValueError where the folder has no truth, or one of another layout than is composed now.
     """
-    generator = None if model == "none" else load_generator(model)
+    generator = None if model == "none" else load_generator(GeneratorChoice(model))
     if generator is not None and generator.capabilities.paints != "light":
         raise ValueError(f"{model} paints pictures; its light can't be measured")
     palette, light, rows, shown = [], [], [], set()

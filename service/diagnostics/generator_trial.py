@@ -14,7 +14,7 @@ from pipeline.core.networks import Generator
 from pipeline.kernels import cache
 from service.settings import Settings
 from service.worker.kernels import use_kept_kernels
-from service.worker.networks import ahead, depth_choice, memory_choice, paint_ahead
+from service.worker.networks import ahead, generator_choice, paint_ahead
 
 
 def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
@@ -22,32 +22,18 @@ def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
 
     Raises what `models.loading.load_generator` and its painting raise: that is what a job would meet.
     """
-    name = model or settings.generator
-    device = resolve_device(settings.device)
-    depth = depth_choice(settings)
+    choice, device = generator_choice(settings, model), resolve_device(settings.device)
     started = time.perf_counter()
     with peak_memory(device) as taken:
-        generator = load_generator(
-            name,
-            pipeline_class=settings.generator_class,
-            device=device,
-            dtype=settings.dtype,
-            steps=settings.steps,
-            strength=settings.strength,
-            size=settings.generation_size,
-            guidance_scale=settings.guidance_scale,
-            weights=settings.weights,
-            memory=memory_choice(settings),
-            depth=depth,
-        )
-    family = find(name).family
+        generator = load_generator(choice, device=device, weights=settings.weights)
+    family = find(choice.model).family
     yield f"{generator.version} on {device} {generator.dtype}"
     yield f"loaded in {time.perf_counter() - started:.1f} s, {_megabytes(taken)}"
     if family is not None:
         yield f"family {family.name}; licence: {family.licence}; figures from {family.source}, {family.checked_on}"
     elif generator.capabilities.paints == "picture":
         yield "of no family that is known here: run by its pipeline's own figures; its licence is yours to read"
-    yield from _abilities(generator, depth)
+    yield from _abilities(generator, choice.depth)
     yield from _paintings(settings, generator, device)
 
 

@@ -15,8 +15,8 @@ from models.device import _may_have_gpu
 from models.graphs import LIGHT, GraphGenerator, graph_file
 from models.hub.generator import DiffusersGenerator
 from models.lane import DeviceLane
-from models.loading import load_generator
-from models.sessions import Runtime
+from models.loading import GeneratorChoice, load_generator
+from models.sessions import CpuRuntime, Runtime
 from pipeline.background.paint import paint_background
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Conditions, Networks, PaintRequest, painted
@@ -34,7 +34,7 @@ class Stop(Exception):
 
 @pytest.fixture(scope="module", name="graph")
 def _graph() -> GraphGenerator:
-    generator = load_generator(STUDIO_CHECKPOINT)
+    generator = load_generator(GeneratorChoice(STUDIO_CHECKPOINT))
     assert isinstance(generator, GraphGenerator)
     return generator
 
@@ -53,7 +53,7 @@ def _pipeline(bare_checkpoint: Path) -> Iterator[DiffusersGenerator]:
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # two that wait for each other spin for minutes where the cores are busy
-    generator = load_generator(bare_checkpoint)
+    generator = load_generator(GeneratorChoice(bare_checkpoint))
     assert isinstance(generator, DiffusersGenerator)
     yield generator
     torch.set_num_threads(threads)
@@ -195,24 +195,28 @@ def test_both_forms_name_the_same_weights(graph: GraphGenerator, pipeline: Diffu
     assert graph.version.split()[0] in {"openvino", "onnxruntime"}
     assert graph.version.split()[2:] == pipeline.version.split()[2:]
     assert (graph.capabilities, graph.dtype) == (pipeline.capabilities, pipeline.dtype)
-    assert load_generator(STUDIO_CHECKPOINT, size=96).capabilities.size == 96
+    assert load_generator(GeneratorChoice(STUDIO_CHECKPOINT, size=96)).capabilities.size == 96
 
 
-@pytest.mark.parametrize("asks", [{"steps": 2}, {"dtype": "bfloat16"}, {"runtime": Runtime("torch")}])
-def test_what_the_graph_cannot_do_the_pipeline_does(asks: dict[str, Any]) -> None:
-    assert isinstance(load_generator(STUDIO_CHECKPOINT, steps=1), GraphGenerator)
-    assert isinstance(load_generator(STUDIO_CHECKPOINT, **asks), DiffusersGenerator)
+@pytest.mark.parametrize(
+    ("asks", "runtime"), [({"steps": 2}, "auto"), ({"dtype": "bfloat16"}, "auto"), ({}, "torch")], ids=str
+)
+def test_what_the_graph_cannot_do_the_pipeline_does(asks: dict[str, Any], runtime: CpuRuntime) -> None:
+    assert isinstance(load_generator(GeneratorChoice(STUDIO_CHECKPOINT, steps=1)), GraphGenerator)
+    assert isinstance(
+        load_generator(GeneratorChoice(STUDIO_CHECKPOINT, **asks), runtime=Runtime(runtime)), DiffusersGenerator
+    )
 
 
 def test_the_graph_of_other_weights_is_not_taken(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
     shutil.copytree(STUDIO_CHECKPOINT, folder)
-    assert isinstance(load_generator(folder), GraphGenerator)
+    assert isinstance(load_generator(GeneratorChoice(folder)), GraphGenerator)
     with next(folder.rglob("*.safetensors")).open("r+b") as weights:
         weights.seek(-2, 2)
         weights.write(b"\x00\x3c")
 
-    assert isinstance(load_generator(folder), DiffusersGenerator)
+    assert isinstance(load_generator(GeneratorChoice(folder)), DiffusersGenerator)
 
 
 def test_the_graph_holds_no_weights_and_says_nothing_of_where_they_were_made() -> None:

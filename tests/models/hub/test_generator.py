@@ -15,7 +15,7 @@ from models.hub.families import FAMILIES, family_of
 from models.hub.generator import DiffusersGenerator
 from models.hub.recipe import Recipe
 from models.hub.start import schedule
-from models.loading import load_generator
+from models.loading import GeneratorChoice, load_generator
 from pipeline.background.paint import lit_drawing
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Generator, PaintRequest, painted
@@ -26,7 +26,7 @@ from tests.support.tiny_pipelines import conditions, load_pipeline, paint
 
 @pytest.fixture(scope="module", name="studio")
 def _studio() -> Generator:
-    return load_generator(STUDIO_CHECKPOINT)
+    return load_generator(GeneratorChoice(STUDIO_CHECKPOINT))
 
 
 def test_the_studio_checkpoint_lights_what_it_is_given_at_its_size(studio: Generator) -> None:
@@ -198,7 +198,8 @@ def test_exactly_the_steps_asked_for_run_whichever_way_a_pipeline_rounds(strengt
 def test_a_folder_of_our_own_class_is_opened_as_a_light_network_of_its_own_size(tmp_path: Path) -> None:
     from diffusers import FlowMatchEulerDiscreteScheduler
 
-    from models.light import LightPipeline, new_unet
+    from models.light import LightPipeline
+    from scripts.studio.train import new_unet
 
     network = new_unet(size=64, channels=(32, 32), groups=8)
     LightPipeline(network, FlowMatchEulerDiscreteScheduler()).save_pretrained(tmp_path)

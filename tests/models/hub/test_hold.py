@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from models.hub.generator import DiffusersGenerator
-from models.hub.hold import Hold
-from models.hub.latents import Packing, folded
+from models.hub.latents import Hold, Packing, folded
 from models.hub.recipe import resized
 from pipeline.core.networks import Conditions, Laid, PaintRequest
 from tests.lanes import rest_in_gate

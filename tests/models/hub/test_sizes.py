@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.hub.sizes import painted_size
+from models.hub.recipe import painted_size
 from service.catalogue.catalogue import load_catalogue
 from tests.support.tiny_pipelines import load_pipeline
 

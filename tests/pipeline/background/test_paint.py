@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -120,7 +121,7 @@ def test_an_answer_that_is_no_light_is_the_models_failure(answer: np.ndarray) ->
 
 @pytest.mark.parametrize("size", [(240, 240), (320, 180), (180, 320)])
 @pytest.mark.parametrize("paints", ["light", "picture"])
-def test_the_background_is_of_the_size_asked(size: tuple[int, int], paints: str) -> None:
+def test_the_background_is_of_the_size_asked(size: tuple[int, int], paints: Literal["light", "picture"]) -> None:
     asked = spec("window", place=preset(size))
     picture = paint_background(asked, compose(asked, *size), *size, Darkener(paints), lambda done: None)
     assert picture.shape == (size[1], size[0], 3)

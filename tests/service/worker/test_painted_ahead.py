@@ -5,6 +5,8 @@ from typing import NoReturn
 
 import pytest
 
+from models.hub.controlnet import DepthChoice
+from models.hub.pipelines import MemoryChoice
 from pipeline.core.errors import OutOfMemory
 from pipeline.core.networks import Capabilities, Laid, Networks, Painted, PaintRequest
 from service.settings import Settings
@@ -68,8 +70,7 @@ def test_left_to_itself_it_paints_ahead_on_cuda_alone(painter: Painter) -> None:
 
 def test_the_settings_name_what_a_hub_model_is_loaded_with() -> None:
     named = Settings(controlnet="a/net@main", control_scale=0.7, offload="text", compile=True, vae_tiling=True)
-    choice, memory = opening.depth_choice(named), opening.memory_choice(named)
-    assert choice is not None
-    assert (choice.model, choice.scale) == ("a/net@main", 0.7)
-    assert (memory.offload, memory.vae_tiling, memory.compiled) == ("text", True, True)
-    assert opening.depth_choice(Settings(controlnet="")) is None
+    choice = opening.generator_choice(named)
+    assert choice.depth == DepthChoice("a/net@main", 0.7)
+    assert choice.memory == MemoryChoice("text", vae_tiling=True, compiled=True)
+    assert opening.generator_choice(Settings(controlnet="")).depth is None
