@@ -7,28 +7,25 @@ other form is read from.
 
 import hashlib
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.device import DtypeName, meant
-from models.hub.request import PaintRequest, Picture
 from models.sessions import PLAIN, Runtime, library_of, open_session
 from models.weights import CARDS, verify, weights_digest
 from models.weights import VIEWPOINT as WEIGHTS_OF_VIEWPOINT
 from pipeline.core.errors import ModelFailed, OutOfMemory
-from pipeline.core.networks import Conditions, Viewpoint
+from pipeline.core.networks import Capabilities, Conditions, Painted, PaintRequest, Viewpoint
 
 #: What the graphs' files begin with.
 LIGHT, VIEWPOINT = "light", "viewpoint"
 #: The viewpoint classifier's own weights, beside its graph, and what they tell, in their order: two logits, and the
 #: elevation as a share of a right angle, of what stands and of what lies.
 HEAD = "head.safetensors"
-HEAD_NAMES = ("above", "hand", "elevation_standing", "elevation_lying")
 
 
 def graph_file(folder: Path, name: str) -> Path:
@@ -42,10 +39,7 @@ class GraphGenerator:
     Safe in threads. It takes neither words nor a seed, and makes one step.
     """
 
-    #: As in `DiffusersGenerator`: linear light; float32; no prompt is read.
-    paints: Literal["light"] = "light"
     dtype: DtypeName = "float32"
-    prompt_tokens = None
 
     def __init__(self, graph: Path, *, version: str, size: int | None = None, runtime: Runtime = PLAIN):
         """Open a graph. `size`: longer side in pixels that it is asked for; None: what it was trained at.
@@ -56,39 +50,17 @@ class GraphGenerator:
         about = self._session.get_modelmeta().custom_metadata_map
         #: Pixels that both sides are padded to multiples of.
         self._multiple = int(about["multiple"])
-        #: Longer side in pixels of what is painted.
-        self.size = size or int(about["size"])
+        #: What it can do; its size is the longer side in pixels of what is painted.
+        self.capabilities = Capabilities(paints="light", size=size or int(about["size"]), batches=True)
         #: Package, class and model, for the report's provenance.
         self.version = f"{library_of(self._session)} {version}"
 
-    def __call__(
-        self,
-        *,
-        prompt: str,
-        negative_prompt: str,
-        conditions: Conditions,
-        seed: int,
-        on_step: Callable[[float], None],
-    ) -> Picture:
-        """Return the linear light, h×w×3, at least 0, of what the conditions describe.
+    def paint(self, requests: Sequence[PaintRequest]) -> list[Painted | BaseException]:
+        """Paint what requests that are `alike` ask for, in one call; each answer is as it would be alone.
 
-        Each channel stays within three stops of the light given, and is that light where nothing is lit. What `on_step`
-        raises comes out unchanged. Raises OutOfMemory and ModelFailed.
-        """
-        (answer,) = self.paint([PaintRequest(prompt, negative_prompt, conditions, seed, on_step)])
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
-
-    def batch_key(self, request: PaintRequest) -> Hashable | None:
-        """Return what is equal for requests that may be painted in one call."""
-        return request.conditions.sketch.shape
-
-    def paint(self, requests: Sequence[PaintRequest]) -> list[Picture | BaseException]:
-        """Paint what several requests of one `batch_key` ask for, in one call; each answer is as it would be alone.
-
-        The answer to a request is its light, or what its `on_step` raised, or ModelFailed where it is no light. Raises
-        OutOfMemory and ModelFailed where the call itself fails.
+        The answer to a request is its linear light, h×w×3, at least 0: each channel stays within three stops of the
+        light given, and is that light where nothing is lit. Or it is what its `on_step` raised, or ModelFailed where it
+        is no light. Raises OutOfMemory and ModelFailed where the call itself fails.
         """
         failure: OutOfMemory | ModelFailed | None = None
         try:
@@ -98,12 +70,12 @@ class GraphGenerator:
         # Out here, where nothing refers to the call's arrays any more.
         if failure is not None:
             raise failure
-        answers = list[Picture | BaseException]()
+        answers = list[Painted | BaseException]()
         for request, light, correction in zip(requests, lights, corrections, strict=True):
             height, width = request.conditions.sketch.shape[:2]
             # Of the light alone it could not be told: a minimum or maximum with no number may be a number.
             sound = bool(np.isfinite(correction).all() and np.isfinite(light).all())
-            answer: Picture | BaseException = np.ascontiguousarray(light[:height, :width])
+            answer: Painted | BaseException = np.ascontiguousarray(light[:height, :width])
             if not sound:
                 answer = ModelFailed("The network that paints the background gave something that is no light.")
             try:

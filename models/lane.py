@@ -8,16 +8,15 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from models.device import DeviceLost, is_sticky
-from models.hub.request import PaintRequest
 from pipeline.core.errors import OutOfMemory
-from pipeline.core.networks import Networks
+from pipeline.core.networks import FunctionSegmenter, Generator, Networks, Painted, PaintRequest, Segmenter
 
 logger = logging.getLogger(__name__)
 
@@ -45,18 +44,22 @@ class Left(Exception):
 class _Request:
     """One call of a network, and who waits for its answer."""
 
-    call: Callable[[], Any]
-    future: "Future[Any]" = field(default_factory=Future)
+    #: A generator's `paint`, called with the paintings of one call; of what is brief it takes nothing.
+    call: Callable[..., Any]
+    #: None: it takes little time, and goes before paintings.
+    painting: PaintRequest | None = None
     #: What can be painted in one call has the same key; None: it goes alone.
     key: Hashable | None = None
-    generator: Any = None
-    painting: PaintRequest | None = None
-    #: Whether it takes little time: it goes before paintings.
-    brief: bool = False
+    future: "Future[Any]" = field(default_factory=Future)
     #: Share of the steps that are done.
     done: float = 0.0
     changed: threading.Event = field(default_factory=threading.Event)
     left: bool = False
+
+    @property
+    def brief(self) -> bool:
+        """Whether it goes before paintings."""
+        return self.painting is None
 
     def step(self, done: float) -> None:
         """Note a step, in the lane's thread. Raises Left."""
@@ -119,32 +122,35 @@ class DeviceLane:
         `check` is called now and then in the caller's thread while it waits. What it raises comes out, and the request
         is withdrawn.
         """
-        on_lane: dict[str, Any] = {"generator": _GeneratorOnLane(networks.generator, self, check)}
-        if self._segmenting:
-            second = networks.second_segmenter
-            on_lane["segmenter"] = _OnLane(networks.segmenter, self, check)
-            on_lane["second_segmenter"] = second and _OnLane(second, self, check)
-        return replace(networks, **on_lane)
+        networks = replace(networks, generator=_GeneratorOnLane(networks.generator, self, check))
+        if not self._segmenting:
+            return networks
+
+        def on_lane(segmenter: Segmenter) -> Segmenter:
+            return FunctionSegmenter(lambda image: self.call(lambda: segmenter(image), check), segmenter.side)
+
+        second = networks.second_segmenter
+        return replace(
+            networks,
+            segmenter=on_lane(networks.segmenter),
+            second_segmenter=None if second is None else on_lane(second),
+        )
 
     def call(self, call: Callable[[], Any], check: Callable[[], None]) -> Any:
         """Call something in the lane and return its answer; raises what it raises, what `check` raises, DeviceLost."""
-        return self._answer(_Request(call, brief=True), check, lambda done: None)
+        return self._answer(_Request(call), check, lambda done: None)
 
-    def paint(self, generator: Any, request: PaintRequest, check: Callable[[], None]) -> Any:
+    def paint(self, generator: Generator, request: PaintRequest, check: Callable[[], None]) -> Painted:
         """Have a generator paint, with others that fit perhaps. `on_step` is called in this thread."""
-        asked: dict[str, Any] = {name: value for name, value in vars(request).items() if name != "on_step"}
-        if not getattr(generator, "holds", False):
-            del asked["laid"]
-        waiting = _Request(lambda: generator(**asked, on_step=on_painted))
+        waiting = _Request(generator.paint, key=request.alike if generator.capabilities.batches else None)
 
         def on_painted(done: float) -> None:
             waiting.step(done)
             self._do_brief()
 
-        if hasattr(generator, "batch_key"):
-            waiting.key, waiting.generator = generator.batch_key(request), generator
-            waiting.painting = replace(request, on_step=on_painted)
-        return self._answer(waiting, check, request.on_step)
+        waiting.painting = replace(request, on_step=on_painted)
+        answer: Painted = self._answer(waiting, check, request.on_step)
+        return answer
 
     def _answer(self, request: _Request, check: Callable[[], None], on_step: Callable[[float], None]) -> Any:
         request.future.add_done_callback(lambda _: request.changed.set())
@@ -237,10 +243,8 @@ class DeviceLane:
         """Do what was asked for, and answer. Whatever one's call raises is that one's answer."""
         if self._lost:
             answers: list[Any] = [DeviceLost(_LOST)] * len(batch)
-        elif batch[0].key is None:
+        elif batch[0].brief:
             answers = [_outcome(batch[0].call)]
-            if not batch[0].brief and not isinstance(answers[0], BaseException):
-                self._on_painted(1)
         else:
             answers = self._paint(batch)
         if not self._lost and any(isinstance(answer, BaseException) and is_sticky(answer) for answer in answers):
@@ -253,18 +257,17 @@ class DeviceLane:
 
     def _paint(self, batch: list[_Request]) -> list[Any]:
         """Paint a batch; halved where it needs too much memory, and one by one where it breaks."""
-        key, generator = batch[0].key, batch[0].generator
-        requests = [one.painting for one in batch]
+        key, call, requests = batch[0].key, batch[0].call, [one.painting for one in batch]
         if self._memory is None:
-            answers = _outcome(lambda: generator.paint(requests))
+            answers = _outcome(lambda: call(requests))
         else:
             with self._memory.measured() as taken:
-                answers = _outcome(lambda: generator.paint(requests))
-            if isinstance(answers, list):
+                answers = _outcome(lambda: call(requests))
+            if not isinstance(answers, BaseException):
                 self._bytes[key] = max(self._bytes.get(key, 0), taken[0] // len(batch))
-        if isinstance(answers, list):
+        if not isinstance(answers, BaseException):
             self._on_painted(len(answers))
-            return answers
+            return list(answers)
         if len(batch) == 1 or not isinstance(answers, Exception) or is_sticky(answers):
             return [answers] * len(batch)
         if isinstance(answers, OutOfMemory):
@@ -297,25 +300,12 @@ def _outcome(call: Callable[[], Any]) -> Any:
         return error
 
 
-class _Proxy:
-    """A network that is called through the lane; in all else the network itself."""
+class _GeneratorOnLane:
+    """A generator that paints through the lane; what a request raises there comes out."""
 
-    def __init__(self, network: Any, lane: DeviceLane, check: Callable[[], None]) -> None:
-        self._network, self._lane, self._check = network, lane, check
+    def __init__(self, generator: Generator, lane: DeviceLane, check: Callable[[], None]) -> None:
+        self.capabilities = generator.capabilities
+        self._generator, self._lane, self._check = generator, lane, check
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._network, name)
-
-
-class _OnLane(_Proxy):
-    """A segmenter."""
-
-    def __call__(self, *given: Any, **named: Any) -> Any:
-        return self._lane.call(lambda: self._network(*given, **named), self._check)
-
-
-class _GeneratorOnLane(_Proxy):
-    """A generator."""
-
-    def __call__(self, **asked: Any) -> Any:
-        return self._lane.paint(self._network, PaintRequest(**asked), self._check)
+    def paint(self, requests: Sequence[PaintRequest]) -> list[Painted]:
+        return [self._lane.paint(self._generator, request, self._check) for request in requests]

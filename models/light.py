@@ -21,39 +21,12 @@ EPS = 0.02
 LIMIT = 3 * math.log(2)
 #: Side in pixels of the squares that become channels.
 FOLD = 2
-#: Planes that the network sees: light now, first light, albedo and normals of three each, and four single ones.
-PLANES = 16
 #: Conditions of three channels, then those of one.
 TRIPLES, SINGLES = ("sketch", "light", "normals"), ("depth", "occlusion", "gloss", "lit")
 
 
 #: One field of `Conditions`, or that of several scenes of one size.
 Planes = NDArray[np.float32] | Sequence[NDArray[np.float32]]
-
-
-def new_unet(
-    *, size: int = 128, channels: Sequence[int] = (32, 48, 96, 160), layers: int = 1, groups: int = 16
-) -> UNet2DModel:
-    """Return an untrained network for pictures whose longer side is about `size` pixels.
-
-    Attention is at the lowest level only, where a place sees the whole picture: walls colour what is far from them.
-    The last convolution starts at zero, so that the first light comes out as it went in.
-    """
-    plain = len(channels) - 1
-    unet = UNet2DModel(
-        sample_size=size,
-        in_channels=PLANES * FOLD**2,
-        out_channels=3 * FOLD**2,
-        block_out_channels=tuple(channels),
-        down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",),
-        up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * plain,
-        layers_per_block=layers,
-        norm_num_groups=groups,
-        attention_head_dim=min(32, channels[-1]),
-    )
-    torch.nn.init.zeros_(unet.conv_out.weight)
-    torch.nn.init.zeros_(unet.conv_out.bias)
-    return unet
 
 
 def planes(conditions: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -91,7 +64,6 @@ def relit(first: torch.Tensor, correction: torch.Tensor) -> torch.Tensor:
 class LightPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ships no types
     """Conditions in, linear light out: what to multiply onto the albedo."""
 
-    paints = "light"
     model_cpu_offload_seq = "unet"
     _callback_tensor_inputs = ("latents",)
 
@@ -180,8 +152,3 @@ class LightPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ships
             tensor = tensor.permute(0, 3, 1, 2).to(device)
             tensors[name] = torch.nn.functional.pad(tensor, (0, right, 0, down), mode="replicate")
         return planes(tensors), tensors["light"].clamp(min=0), tensors["lit"]
-
-
-def new_scheduler() -> FlowMatchEulerDiscreteScheduler:
-    """Return the straight-line schedule: one step of it goes from sigma 1 to 0."""
-    return FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=1.0)

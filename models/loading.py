@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,7 @@ from models.hub.families import Family
 from models.hub.found import Found, find, version
 from models.hub.generator import DiffusersGenerator
 from models.hub.pipelines import MemoryChoice, inpainting, open_pipeline, quiet
-from models.hub.recipe import Recipe
-from models.hub.sizes import own_size
+from models.hub.recipe import Recipe, own_size
 from models.segmenter import RembgSegmenter, load_segmenter
 from models.sessions import PLAIN, Runtime, why_not_cuda
 from models.weights import DIGESTS
@@ -42,26 +41,37 @@ logger = logging.getLogger(__name__)
 LIGHT_CLASS = "LightPipeline"
 #: The segmenter that gets a second one beside it: what the ensemble trusts was measured on u2net with u2netp.
 SECONDED_SEGMENTER = "u2net"
-#: A pipeline wholly on its device.
-WHOLE = MemoryChoice()
+
+
+@dataclass(frozen=True)
+class GeneratorChoice:
+    """A generator as an operator chooses it. What is None is its family's own, or its pipeline's."""
+
+    #: A diffusers folder, a hub id or `hub id@revision`; a folder is read without any network.
+    model: str | Path
+    #: Class of diffusers; None: the family's, or the image-to-image one that diffusers knows for the model, or the one
+    #: that its model_index.json names.
+    pipeline_class: str | None = None
+    dtype: DtypeChoice = "auto"
+    #: Denoising steps that run, and the share of the schedule that they are, 0–1.
+    steps: int | None = None
+    strength: float | None = None
+    #: Side in pixels of the square whose area is painted.
+    size: int | None = None
+    guidance_scale: float | None = None
+    memory: MemoryChoice = field(default_factory=MemoryChoice)
+    #: A ControlNet that is shown the scene's depth; our own network is lit by it anyway, and takes none.
+    depth: DepthChoice | None = None
 
 
 def load_networks(
+    generator: GeneratorChoice,
     *,
-    segmenter: str,
     weights: Path,
-    generator: str,
-    generator_class: str | None,
-    device: DeviceChoice,
-    dtype: DtypeChoice,
-    steps: int | None = None,
-    size: int | None = None,
-    guidance_scale: float | None = None,
-    strength: float | None = None,
-    memory: MemoryChoice = WHOLE,
-    depth: DepthChoice | None = None,
+    segmenter: str,
     second_segmenter: str | None = None,
     viewpoint: Path | None = None,
+    device: DeviceChoice = "auto",
     runtime: Runtime = PLAIN,
 ) -> Networks:
     """Return the networks, their names, versions and where each runs. Takes seconds; raises what its parts raise.
@@ -70,8 +80,7 @@ def load_networks(
     the log say so. Raises DeviceUnavailable where CUDA was asked for by name.
 
     `second_segmenter` is used with the one that it was measured with alone. `viewpoint` is a folder with graph and head
-    of the viewpoint classifier, whose network's weights are in `weights`.
-    `memory`, `depth` and `runtime` are as in `load_generator`.
+    of the viewpoint classifier, whose network's weights are in `weights`. `runtime` is as in `load_generator`.
     """
     place = resolve_device(device)
     seconded = second_segmenter is not None and segmenter == SECONDED_SEGMENTER
@@ -79,20 +88,7 @@ def load_networks(
     # Read and prepared by libraries that need little of the interpreter, while the generator is loaded here.
     with ThreadPoolExecutor(1) as pool:
         cutting = [pool.submit(load_segmenter, name, weights=weights, device=place, runtime=runtime) for name in names]
-        paint = load_generator(
-            generator,
-            pipeline_class=generator_class,
-            device=place,
-            dtype=dtype,
-            steps=steps,
-            strength=strength,
-            size=size,
-            guidance_scale=guidance_scale,
-            weights=weights,
-            memory=memory,
-            depth=depth,
-            runtime=runtime,
-        )
+        paint = load_generator(generator, device=place, weights=weights, runtime=runtime)
         cutters = [one.result() for one in cutting]
     give_back_memory()
     versions = {
@@ -142,50 +138,36 @@ def _device_warning(choice: DeviceChoice, place: Device, segmenter: RembgSegment
 
 
 def load_generator(
-    model: str | Path,
-    *,
-    pipeline_class: str | None = None,
-    device: Device = "cpu",
-    dtype: DtypeChoice = "auto",
-    steps: int | None = None,
-    strength: float | None = None,
-    size: int | None = None,
-    guidance_scale: float | None = None,
-    weights: Path | None = None,
-    memory: MemoryChoice = WHOLE,
-    depth: DepthChoice | None = None,
-    runtime: Runtime = PLAIN,
+    choice: GeneratorChoice, *, device: Device = "cpu", weights: Path | None = None, runtime: Runtime = PLAIN
 ) -> DiffusersGenerator | GraphGenerator:
-    """Open a diffusers folder, a hub id or `hub id@revision`; a folder is read without any network.
+    """Open the generator that is chosen.
 
     A `LightPipeline` with a graph of its weights runs by `runtime` where nothing is asked for that only torch does:
     another device than the CPU, another precision than float32, more than one step, a class of diffusers, or torch.
-    What is None is the family's own (`models.hub.families`), or the pipeline's where the model is of no known family.
-    `pipeline_class` names a class of diffusers; without it the class is the family's, or the image-to-image one that
-    diffusers knows for the model, or the one that its model_index.json names.
-    `depth` is a ControlNet that is shown the scene's depth; our own network is lit by it anyway, and takes none.
-    Digests of folders of weights are kept below `weights` (`DIGESTS`).
-    Raises ValueError for a class that diffusers lacks, a pipeline that would never see its drawing and choices that do
-    not go together; OSError where the model isn't there.
+    Digests of folders of weights are kept below `weights` (`DIGESTS`). Raises ValueError for a class that diffusers
+    lacks, a pipeline that would never see its drawing and choices that do not go together; OSError where the model
+    isn't there.
     """
-    found = find(model)
-    precision = _precision(found, dtype, device)
-    if found.class_name == LIGHT_CLASS and pipeline_class is None:
-        return _light(found, device=device, precision=precision, steps=steps, size=size, runtime=runtime)
-    pipe = open_pipeline(found, pipeline_class, device=device, precision=precision, memory=memory, depth=depth)
+    found, depth = find(choice.model), choice.depth
+    precision = _precision(found, choice.dtype, device)
+    if found.class_name == LIGHT_CLASS and choice.pipeline_class is None:
+        return _light(found, choice, device=device, precision=precision, runtime=runtime)
+    pipe = open_pipeline(
+        found, choice.pipeline_class, device=device, precision=precision, memory=choice.memory, depth=depth
+    )
     family = found.family
     own = family is not None and type(pipe).__name__ == _class_of(family, depth)
-    recipe = _recipe(found.family, pipe, steps=steps, strength=strength, size=size, guidance_scale=guidance_scale)
+    recipe = _recipe(family, pipe, choice)
     digests = weights / DIGESTS if weights else None
     return DiffusersGenerator(
         pipe,
-        recipe if depth is None else _under_control(recipe, pipe, family, depth, strength),
+        recipe if depth is None else _under_control(recipe, pipe, family, depth, choice.strength),
         # Only classes that are known to: of any other, nobody knows what it makes of a list.
         batches=family is not None and family.batches and own and type(pipe).__name__ not in UNSEEDED,
-        inpaint=_inpainting(family, pipe, device, memory) if family is not None and own else None,
+        inpaint=_inpainting(family, pipe, device, choice.memory) if family is not None and own else None,
         version=f"{_diffusers()} {version(type(pipe).__name__, found, digests)}"
         + ("" if depth is None else f" {depth.version(digests)}")
-        + (" compiled" if memory.compiled else ""),
+        + (" compiled" if choice.memory.compiled else ""),
         dtype=precision,
         paints="picture",
         reads_hex=family is not None and family.reads_hex,
@@ -193,26 +175,19 @@ def load_generator(
     )
 
 
-def _recipe(
-    family: Family | None,
-    pipe: Any,
-    *,
-    steps: int | None,
-    strength: float | None,
-    size: int | None,
-    guidance_scale: float | None,
-) -> Recipe:
+def _recipe(family: Family | None, pipe: Any, choice: GeneratorChoice) -> Recipe:
     """Return how a pipeline is run: by the operator's figures, else its family's, else its own."""
     if family is None:
-        return Recipe(size or own_size(pipe), 32, steps, strength, guidance_scale=guidance_scale)
+        size = choice.size or own_size(pipe)
+        return Recipe(size, 32, choice.steps, choice.strength, guidance_scale=choice.guidance_scale)
     return Recipe(
-        size=size or family.size,
+        size=choice.size or family.size,
         multiple=family.multiple,
-        steps=family.steps if steps is None else steps,
-        strength=family.strength if strength is None else strength,
+        steps=family.steps if choice.steps is None else choice.steps,
+        strength=family.strength if choice.strength is None else choice.strength,
         # an operator's strength is a share of the pipeline's own grid
-        start_noise=family.start_noise if strength is None else None,
-        guidance_scale=family.guidance_scale if guidance_scale is None else guidance_scale,
+        start_noise=family.start_noise if choice.strength is None else None,
+        guidance_scale=family.guidance_scale if choice.guidance_scale is None else choice.guidance_scale,
         prompt=family.prompt if family.image == "reference" else "{prompt}",
         prompt_tokens=family.prompt_tokens,
     )
@@ -246,12 +221,12 @@ def _under_control(
 
 
 def _light(
-    found: Found, *, device: Device, precision: DtypeName, steps: int | None, size: int | None, runtime: Runtime
+    found: Found, choice: GeneratorChoice, *, device: Device, precision: DtypeName, runtime: Runtime
 ) -> DiffusersGenerator | GraphGenerator:
     """Open our own network: as a graph where that is what is asked for, else as a pipeline."""
-    plain = steps in (None, 1) and (device, precision) == ("cpu", "float32") and runtime.choice != "torch"
+    plain = choice.steps in (None, 1) and (device, precision) == ("cpu", "float32") and runtime.choice != "torch"
     if found.local and plain and (graph := graph_file(Path(found.name), LIGHT)).is_file():
-        return GraphGenerator(graph, size=size, version=version(LIGHT_CLASS, found), runtime=runtime)
+        return GraphGenerator(graph, size=choice.size, version=version(LIGHT_CLASS, found), runtime=runtime)
     import torch
 
     from models.light import LightPipeline
@@ -263,7 +238,7 @@ def _light(
     return DiffusersGenerator(
         pipe,
         # our UNet works on pixels, so its sample size is one of pixels
-        Recipe(size or int(pipe.unet.config.sample_size), steps=steps),
+        Recipe(choice.size or int(pipe.unet.config.sample_size), steps=choice.steps),
         batches=True,
         version=f"{_diffusers()} {version(LIGHT_CLASS, found)}",
         dtype=precision,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.networks import Segmenter, looking_side
+from pipeline.core.networks import Segmenter
 
 
 class KeptLooks:
@@ -18,7 +18,7 @@ class KeptLooks:
     """
 
     def __init__(self, segmenter: Segmenter, folder: Path, version: str):
-        self.side = looking_side(segmenter)
+        self.side = segmenter.side
         self._segmenter, self._folder, self._version = segmenter, folder, version
         folder.mkdir(parents=True, exist_ok=True)
 

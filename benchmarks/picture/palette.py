@@ -25,11 +25,12 @@ from models.device import resolve_device
 from models.loading import load_generator
 from models.segmenter import load_segmenter
 from pipeline.colour.palette import PaletteControl
-from pipeline.core.networks import Networks, Segmenter, holds
+from pipeline.core.networks import FunctionSegmenter, Networks, Segmenter
 from pipeline.core.spec import Limits, Spec
 from pipeline.swap import swap
 from scripts.studio.specs import HELD_OUT, held_out_tasks
 from service.settings import load_settings
+from service.worker.networks import generator_choice
 
 #: Swaps of a run, and the longer side of their canvas in pixels, where nothing else is asked.
 SWAPS, SIDE = 60, 640
@@ -72,6 +73,7 @@ def product(aspect: float) -> bytes:
     return file.getvalue()
 
 
+@FunctionSegmenter
 def unneeded(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Stand where a segmenter would: the drawn product has its own alpha. Raises RuntimeError."""
     raise RuntimeError("A photo without alpha is no part of this benchmark.")
@@ -156,23 +158,14 @@ def kind_table(swaps: list[dict[str, Any]]) -> Table:
 def main(swaps: int, side: int, stages: bool, generator: str | None, output: Path | None) -> None:
     """Measure the asked colours on delivered files."""
     settings = load_settings()
-    painter = load_generator(
-        generator or settings.generator,
-        pipeline_class=settings.generator_class,
-        device=resolve_device(settings.device),
-        dtype=settings.dtype,
-        steps=settings.steps,
-        strength=settings.strength,
-        size=settings.generation_size,
-        guidance_scale=settings.guidance_scale,
-        weights=settings.weights,
-    )
+    choice, device = generator_choice(settings, generator), resolve_device(settings.device)
+    painter = load_generator(choice, device=device, weights=settings.weights)
     segmenter: Segmenter = unneeded
-    if holds(painter):  # it is looked whether the product grew in what it paints
+    if painter.capabilities.holds:  # it is looked whether the product grew in what it paints
         segmenter, _ = load_segmenter(settings.segmenter, weights=settings.weights)
     networks = Networks(segmenter, painter, {"generator": painter.version})
     asked = orders(range(swaps), side)
-    reads = getattr(networks.generator, "paints", "picture") == "picture"
+    reads = painter.capabilities.paints == "picture"
     names = [name for name in STAGES if stages or name == "all stages"]
     names = [name for name in names if reads or name != _HUB_ONLY]
     console = Console()

@@ -24,10 +24,9 @@ from rich.console import Console
 from rich.table import Table
 
 from models.hub.families import FLUX_SCHNELL, SD3, SDXL, SDXL_LIGHTNING, Z_IMAGE_TURBO, Family
-from models.hub.request import PaintRequest
 from models.hub.start import schedule
-from models.loading import load_generator
-from pipeline.core.networks import Conditions
+from models.loading import GeneratorChoice, load_generator
+from pipeline.core.networks import Conditions, PaintRequest
 from service.settings import STUDIO_CHECKPOINT
 
 #: Tokens of a prompt's embedding, of the families that read long ones.
@@ -249,8 +248,8 @@ def family_call(name: str, *, device: str, compiled: bool = False, small: bool =
 
 def shipped_call(*, device: str) -> Callable[[int], Any]:
     """Return what lights a batch of so many scenes with the network that ships."""
-    generator = load_generator(STUDIO_CHECKPOINT, device=device)  # type: ignore[arg-type]  # one of the three names
-    height, width = generator.size, round(0.8 * generator.size)
+    generator = load_generator(GeneratorChoice(STUDIO_CHECKPOINT), device=device)  # type: ignore[arg-type]  # one of the three names
+    height, width = generator.capabilities.size, round(0.8 * generator.capabilities.size)
     rng = np.random.default_rng(0)
 
     def field(*channels: int) -> Any:

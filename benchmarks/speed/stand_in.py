@@ -9,13 +9,13 @@ machine share.
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.networks import Conditions, Networks
+from pipeline.core.networks import Capabilities, FunctionSegmenter, Networks, Painted, PaintRequest
 from service.settings import Settings, load_settings
 from service.supervisor.processes import die_with_parent
 from service.telemetry.logs import configure_logs
@@ -38,27 +38,21 @@ def _hold(seconds: float, log: Path) -> None:
 class StandIn:
     """A generator that gives back the light that it is given, after so many seconds."""
 
-    size, paints = 128, "light"
+    capabilities = Capabilities(paints="light", size=128)
 
     def __init__(self, seconds: float, log: Path) -> None:
         self._seconds, self._log = seconds, log
 
-    def __call__(
-        self,
-        *,
-        prompt: str,
-        negative_prompt: str,
-        conditions: Conditions,
-        seed: int,
-        on_step: Callable[[float], None],
-    ) -> NDArray[np.float32]:
+    def paint(self, requests: Sequence[PaintRequest]) -> list[Painted]:
         """Hold, step by step, and answer."""
         for step in range(1, _STEPS + 1):
             _hold(self._seconds / _STEPS, self._log)
-            on_step(step / _STEPS)
-        return conditions.light
+            for request in requests:
+                request.on_step(step / _STEPS)
+        return [request.conditions.light for request in requests]
 
 
+@FunctionSegmenter
 def by_colour(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Cut out what differs from the photo's border."""
     border = np.median(np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]), axis=0)
@@ -68,6 +62,8 @@ def by_colour(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 class CuttingStandIn:
     """A segmenter as `by_colour` is, on the device: it holds it for so many seconds."""
+
+    side = by_colour.side
 
     def __init__(self, seconds: float, log: Path) -> None:
         self._seconds, self._log = seconds, log

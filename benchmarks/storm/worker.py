@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.storm.photos import Deed, outline, plain, read_deed
-from pipeline.core.networks import Networks
+from pipeline.core.networks import Capabilities, FunctionSegmenter, Networks
 from pipeline.core.spec import Limits
 from pipeline.swap import cut_out
 from service.settings import Settings, load_settings
@@ -29,6 +29,7 @@ from service.worker.main import serve
 _VERSIONS = {"segmenter": "lean", "segmenter_device": "cpu", "generator": "lean", "generator_device": "cpu"}
 
 
+@FunctionSegmenter
 def obedient_segmenter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Do what the photo tells, then find what differs from its background."""
     match read_deed(image):
@@ -59,9 +60,14 @@ def _take_too_much_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def no_generator(**_asked: object) -> NoReturn:
-    """Refuse: what a storm orders is on white, which nobody paints."""
-    raise RuntimeError("A lean worker paints no background: order the scene white, or a place without one.")
+class NoGenerator:
+    """Refuses: what a storm orders is on white, which nobody paints."""
+
+    capabilities = Capabilities(paints="light")
+
+    def paint(self, requests: object) -> NoReturn:
+        """Raise RuntimeError."""
+        raise RuntimeError("A lean worker paints no background: order the scene white, or a place without one.")
 
 
 def lean_networks(settings: Settings) -> Networks:
@@ -71,7 +77,7 @@ def lean_networks(settings: Settings) -> Networks:
     The real worker warms up as well.
     """
     use_kept_kernels(settings)
-    networks = Networks(obedient_segmenter, no_generator, _VERSIONS)
+    networks = Networks(obedient_segmenter, NoGenerator(), _VERSIONS)
     cut_out(plain(), networks, limits=Limits(), clock=time.perf_counter)
     return networks
 

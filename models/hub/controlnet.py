@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from models.hub.found import located
-from models.hub.request import PaintRequest
 from models.weights import weights_digest
+from pipeline.core.networks import PaintRequest
 from pipeline.geometry.ray import Field
 from pipeline.scene.layout import FOCAL
 

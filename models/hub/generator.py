@@ -5,21 +5,18 @@ One code path for every model: what a pipeline's `__call__` takes decides what i
 
 import inspect
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.device import DtypeName, give_back_device_memory, meant
 from models.hub.controlnet import seeded
-from models.hub.hold import Hold
-from models.hub.latents import Packing
+from models.hub.latents import Hold, Packing
 from models.hub.recipe import Recipe, kept, resized, shown_picture
-from models.hub.request import PaintRequest, Picture
 from pipeline.core.errors import ModelFailed, OutOfMemory
-from pipeline.core.networks import Conditions, Laid
+from pipeline.core.networks import Capabilities, Conditions, Painted, PaintRequest
 
 #: Further seeds that are tried where a model's own safety checker withholds a picture.
 FURTHER_SEEDS = 2
@@ -52,66 +49,33 @@ class DiffusersGenerator:
         """
         self._pipe = pipe
         self._recipe = recipe
-        self._takes_start = "strength" in inspect.signature(pipe.__call__).parameters or recipe.start_in is not None
         self._packing = packing
         #: Class of diffusers that paints, by name.
         self.painting_class = type(pipe).__name__
-        #: Whether several pictures at once come out as they do one by one.
-        self.batches = batches
+        #: What it can do. A product is held by an inpainting class, or in latents that start from a picture.
+        takes_start = "strength" in inspect.signature(pipe.__call__).parameters or recipe.start_in is not None
+        self.capabilities = Capabilities(
+            paints=paints,
+            size=recipe.size,
+            holds=inpaint is not None or (takes_start and packing is not None),
+            reads_hex=reads_hex,
+            batches=batches,
+        )
         self._inpaint = inpaint
         self._lock = threading.Lock()
-        #: Side in pixels of the square whose area is painted.
-        self.size = recipe.size
-        #: Whether colours in a prompt are to be written as #rrggbb.
-        self.reads_hex = reads_hex
-        #: Longest prompt that is read, in tokens of the text encoder; None where nothing is known of it.
-        self.prompt_tokens = recipe.prompt_tokens
         #: Precision of the weights.
         self.dtype = dtype
-        #: "light": linear light, to be multiplied onto the albedo; "picture": the painting is used as it is.
-        self.paints = paints
         figures = "" if paints == "light" else f" {recipe.figures(pipe)}"
         #: Model, class, package and how it is run, for the report's provenance and for what is cached by it.
         self.version = version + figures
 
-    @property
-    def holds(self) -> bool:
-        """Whether it can paint round a product: by an inpainting class, or by a hold on latents from a start."""
-        return self._inpaint is not None or (self._takes_start and self._packing is not None)
+    def paint(self, requests: Sequence[PaintRequest]) -> list[Painted | BaseException]:
+        """Paint what requests that are `alike` ask for, in one call; each answer is as it would be alone.
 
-    def __call__(
-        self,
-        *,
-        prompt: str,
-        negative_prompt: str,
-        conditions: Conditions,
-        seed: int,
-        on_step: Callable[[float], None],
-        laid: Laid | None = None,
-    ) -> NDArray[np.float32]:
-        """Paint what the conditions describe, h×w×3 of their size: sRGB in [0, 1], or linear light of at least 0.
-
-        With `laid`, where it `holds`, the network sees the product at every step, and paints round it.
-        What `on_step` raises comes out unchanged. Raises OutOfMemory and ModelFailed.
-        """
-        asked = PaintRequest(prompt, negative_prompt, conditions, seed, on_step, laid)
-        (answer,) = self.paint([asked])
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
-
-    def batch_key(self, request: PaintRequest) -> Hashable | None:
-        """Return what is equal for requests that may be painted in one call; None where each is painted alone."""
-        if not self.batches:
-            return None
-        painted = self._recipe.painted_size(request.conditions)
-        return painted, request.conditions.sketch.shape, request.laid and request.laid.noise
-
-    def paint(self, requests: Sequence[PaintRequest]) -> list[Picture | BaseException]:
-        """Paint what several requests of one `batch_key` ask for, in one call; each answer is as it would be alone.
-
-        The answer to a request is its picture, or what its `on_step` raised: it has left, and the others go on; or
-        ModelFailed where it is no picture. Raises OutOfMemory and ModelFailed where the call itself fails.
+        The answer to a request is its picture, h×w×3 of its conditions' size (sRGB in [0, 1], or linear light of at
+        least 0), or what its `on_step` raised: it has left, and the others go on; or ModelFailed where it is no
+        picture. With `laid` the network sees the product at every step, and paints round it. Raises OutOfMemory and
+        ModelFailed where the call itself fails.
         """
         left: dict[int, BaseException] = {}
         holds: list[Hold | None] = []
@@ -155,13 +119,13 @@ class DiffusersGenerator:
 
     def _run(
         self, requests: list[PaintRequest], step: Callable[..., Any], holds: list[Hold | None]
-    ) -> list[Picture | None]:
+    ) -> list[Painted | None]:
         """Return what the pipeline paints; None where its safety checker withheld a picture with every seed.
 
         A picture that is withheld comes out black, and is painted again, all of the batch with it, from seeds that
         follow from the request's. `holds` gets what holds each sample's product in each run, for `step`.
         """
-        painted: list[Picture | None] = []
+        painted: list[Painted | None] = []
         pipe = self._inpaint if self._inpaint is not None and requests[0].laid is not None else self._pipe
         for further in range(1 + FURTHER_SEEDS):
             further_ones = [replace(one, seed=_further_seed(one.seed, further)) for one in requests]
@@ -176,13 +140,13 @@ class DiffusersGenerator:
                 break
         return painted
 
-    def _checked(self, painted: Picture | None, conditions: Conditions) -> Picture | ModelFailed:
+    def _checked(self, painted: Painted | None, conditions: Conditions) -> Painted | ModelFailed:
         """Return a painting at the size of its conditions, or what is wrong with it."""
         if painted is None:
             return ModelFailed(_WITHHELD)
         if painted.ndim != 3 or painted.shape[2] != 3 or not np.isfinite(painted).all():
             return ModelFailed("The network that paints the background gave something that is no picture.")
-        if self.paints == "picture":
+        if self.capabilities.paints == "picture":
             return resized(painted, conditions.sketch.shape[1], conditions.sketch.shape[0])
         if painted.shape != conditions.sketch.shape or painted.min() < 0:
             return ModelFailed("The network that paints the background gave something that is no light.")

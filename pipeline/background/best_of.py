@@ -33,7 +33,7 @@ from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
 from pipeline.compositing.effects import Effects, Laying, MissingShadow
 from pipeline.compositing.kept_shadow import KeptShadow
-from pipeline.core.networks import Generator, Segmenter, holds, paints
+from pipeline.core.networks import Generator, Segmenter
 from pipeline.core.parallel import by_rows, together
 from pipeline.core.resample import resize
 from pipeline.core.spec import SEED_LIMIT, Spec
@@ -156,7 +156,7 @@ def search(
     before = 0.0
     for_colours = 1 + (control.retries if asked_colours(spec).by_caller else 0)
     attempts: list[tuple[int, float]] = [(seed, 1.0) for seed in seeds(spec.seed, for_colours)]
-    if segmenter is not None and holds(generator):
+    if segmenter is not None and generator.capabilities.holds:
         attempts = [(seed, 1.0) for seed in seeds(spec.seed, max(2, for_colours))] + [(spec.seed, LESS_NOISE)]
     for number, (seed, noise) in enumerate(attempts):
         if number >= for_colours and best is not None:
@@ -207,9 +207,9 @@ def _candidate(
 ) -> Candidate:
     height, width = alpha.shape
     layout = site.compose(spec if control.sketch else replace(spec, palette=()))
-    traced = site.effects(layout) if holds(generator) else None
+    traced = site.effects(layout) if generator.capabilities.holds else None
     lay = None if traced is None else partial(site.lay, traced, noise=noise)
-    by_light = paints(generator) == "light" and control.sketch
+    by_light = generator.capabilities.paints == "light" and control.sketch
 
     def painted() -> Painting:
         made = paint(spec, layout, width, height, generator, on_step, control, lay)

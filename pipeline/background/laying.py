@@ -1,10 +1,9 @@
 """A product laid into its drawing, for a network that paints the scene round what it sees."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import minimum_filter
 
@@ -13,7 +12,7 @@ from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.compositing.composite import composite
 from pipeline.compositing.effects import ProductEffects
 from pipeline.compositing.kept_shadow import KeptShadow, kept_shadow
-from pipeline.core.networks import Conditions, Laid, Segmenter
+from pipeline.core.networks import Capabilities, Laid, Painted, PaintRequest, Segmenter
 from pipeline.core.resample import resize, tight_box
 from pipeline.core.types import Alpha, Placed, Rgb
 
@@ -35,21 +34,13 @@ def lay(placed: Placed, effects: ProductEffects, drawing: Rgb, noise: float = 1.
 class Unchanged:
     """A generator of the studio's own background alone: it answers the light that it is given."""
 
-    paints = "light"
-    size = 128
+    capabilities = Capabilities(paints="light", size=128)
 
-    def __call__(
-        self,
-        *,
-        prompt: str,
-        negative_prompt: str,
-        conditions: Conditions,
-        seed: int,
-        on_step: Callable[[float], None],
-    ) -> NDArray[np.float32]:
-        """Return the conditions' light, h×w×3 linear."""
-        on_step(1.0)
-        return conditions.light
+    def paint(self, requests: Sequence[PaintRequest]) -> list[Painted]:
+        """Return the light of each request's conditions, h×w×3 linear."""
+        for request in requests:
+            request.on_step(1.0)
+        return [request.conditions.light for request in requests]
 
 
 def expansion_of(painted: Rgb | None, laid: Laid | None, alpha: Alpha, segmenter: Segmenter) -> Expansion | None:

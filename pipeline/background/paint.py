@@ -7,7 +7,6 @@ goes onto the sharp drawing at any size. One that paints pictures starts from th
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from pipeline.colour.notation import colour_name
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.errors import ModelFailed
-from pipeline.core.networks import Conditions, Generator, Laid, holds, painting_size, paints, reads_hex
+from pipeline.core.networks import Conditions, Generator, Laid, PaintRequest, painted
 from pipeline.core.parallel import together
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
@@ -124,9 +123,9 @@ def paint(
 
     `lay` lays the product on the lit drawing, for a network that holds products.
     """
-    light_only = paints(generator) == "light"
-
-    small = _of_area(painting_size(generator), width, height)
+    able = generator.capabilities
+    light_only = able.paints == "light"
+    small = _of_area(able.size, width, height)
 
     def traced() -> FirstLight:
         return first_light(layout, *light_size(width, height))
@@ -141,27 +140,24 @@ def paint(
     else:
         first = traced()
         given = lit_conditions(layout, first, *small, by_colour=control.exposure)
-    switches: dict[str, Any] = {}
     drawing = laid = None
-    if lay is not None and not light_only and holds(generator):
+    if lay is not None and not light_only and able.holds:
         drawing = lit_drawing(given)
-        laid = switches["laid"] = lay(drawing)
-    painted = np.asarray(
-        generator(
-            prompt=prompt(spec, layout, named=control.words, as_hex=reads_hex(generator), held=laid is not None),
-            negative_prompt=NEGATIVE_PROMPT if laid is None else NEGATIVE_PROMPT_HELD,
-            conditions=given,
-            seed=spec.seed,
-            on_step=on_step,
-            **switches,
-        ),
-        np.float32,
+        laid = lay(drawing)
+    request = PaintRequest(
+        prompt=prompt(spec, layout, named=control.words, as_hex=able.reads_hex, held=laid is not None),
+        negative_prompt=NEGATIVE_PROMPT if laid is None else NEGATIVE_PROMPT_HELD,
+        conditions=given,
+        seed=spec.seed,
+        on_step=on_step,
+        laid=laid,
     )
-    if painted.shape != given.sketch.shape or not np.isfinite(painted).all():
+    answer = np.asarray(painted(generator, request), np.float32)
+    if answer.shape != given.sketch.shape or not np.isfinite(answer).all():
         raise ModelFailed("The network that paints the background gave something that is no picture of the size asked.")
     if not light_only:
-        return Painting(layout, picture=np.clip(painted, 0, 1), laid=laid, drawing=drawing)
-    return Painting(layout, light=corrected(layout, first, given, painted), by_colour=control.exposure)
+        return Painting(layout, picture=np.clip(answer, 0, 1), laid=laid, drawing=drawing)
+    return Painting(layout, light=corrected(layout, first, given, answer), by_colour=control.exposure)
 
 
 def corrected(layout: Layout, first: FirstLight, given: Conditions, painted: Field) -> FirstLight:

@@ -1,6 +1,6 @@
 """The networks as the pipeline sees them: plain callables, so that it never imports one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -9,13 +9,31 @@ from numpy.typing import NDArray
 
 #: Called as progress(stage, fraction of the whole swap 0–1). It may raise to stop the swap between steps.
 Progress = Callable[[str, float], None]
+#: What a generator answers: h×w×3, of the size of its conditions.
+Painted = NDArray[np.float32]
 
 
 class Segmenter(Protocol):
     """Finds the product in a photo."""
 
+    @property
+    def side(self) -> int:
+        """Longer side in pixels that it wants photos at."""
+
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return H×W alpha in [0, 1] for an H×W×3 sRGB photo."""
+
+
+@dataclass(frozen=True)
+class FunctionSegmenter:
+    """A function as a `Segmenter`."""
+
+    look: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    side: int = 640
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what the function does: H×W alpha in [0, 1] for an H×W×3 sRGB photo."""
+        return self.look(image)
 
 
 #: How a photo was taken, each 0–1. `above`: how probably of something that could not stand as it is seen, as it lies,
@@ -67,24 +85,62 @@ class Laid:
     noise: float = 1.0
 
 
+@dataclass(frozen=True)
+class PaintRequest:
+    """One background that a generator is asked for."""
+
+    prompt: str
+    negative_prompt: str
+    conditions: Conditions
+    seed: int
+    #: Takes the share of steps done, 0–1, and may raise to stop.
+    on_step: Callable[[float], None]
+    #: The product, for a generator that `holds` products.
+    laid: Laid | None = None
+
+    @property
+    def alike(self) -> Hashable:
+        """What is equal for requests that a generator which `batches` may paint in one call."""
+        return self.conditions.sketch.shape, None if self.laid is None else self.laid.noise
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a generator can do, and what it wants to be given."""
+
+    #: "picture": its answers are sRGB in [0, 1]; "light": linear light of at least 0, to be multiplied onto the albedo.
+    paints: Literal["light", "picture"] = "picture"
+    #: Side in pixels of the square whose area it wants its conditions at.
+    size: int = 512
+    #: Whether it can paint a scene round a product that it sees, `PaintRequest.laid`.
+    holds: bool = False
+    #: Whether it was taught colours as #rrggbb; others are given names.
+    reads_hex: bool = False
+    #: Whether several pictures in one call come out as they do one by one.
+    batches: bool = False
+
+
 class Generator(Protocol):
-    """Paints a background."""
+    """Paints backgrounds."""
 
-    def __call__(
-        self,
-        *,
-        prompt: str,
-        negative_prompt: str,
-        conditions: Conditions,
-        seed: int,
-        on_step: Callable[[float], None],
-    ) -> NDArray[np.float32]:
-        """Paint what the conditions describe, h×w×3 of their size.
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
 
-        One that `paints` "picture" answers sRGB in [0, 1]; one that paints "light" answers linear light ≥ 0, to be
-        multiplied onto the albedo. `on_step` takes the share of steps done, 0–1, and may raise to stop. One that
-        `holds` products also takes the keyword `laid`.
+    def paint(self, requests: Sequence[PaintRequest]) -> Sequence[Painted | BaseException]:
+        """Paint what the requests describe, each h×w×3 float32 of its conditions' size; several if it `batches`.
+
+        An answer is the background, or the error of this request alone: what its `on_step` raised, or ModelFailed.
+        Raises OutOfMemory and ModelFailed where the whole call fails.
         """
+
+
+def painted(generator: Generator, request: PaintRequest) -> Painted:
+    """Return one background, h×w×3 float32. Raises what its `on_step` raises, OutOfMemory and ModelFailed."""
+    (answer,) = generator.paint([request])
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
 @dataclass(frozen=True)
@@ -115,31 +171,3 @@ def painting(networks: Networks) -> dict[str, str] | None:
     """Return the version of what paints, wherever it runs; None where it has none."""
     version = networks.versions.get("generator")
     return None if version is None else {"generator": version}
-
-
-def looking_side(segmenter: Segmenter) -> int:
-    """Return the longer side in pixels that a segmenter wants photos at: its attribute `side`, or 640."""
-    return int(getattr(segmenter, "side", 640))
-
-
-def paints(generator: Generator) -> Literal["light", "picture"]:
-    """Return what a generator's answer is: its attribute `paints`, "picture" where it has none."""
-    return "light" if getattr(generator, "paints", "picture") == "light" else "picture"
-
-
-def painting_size(generator: Generator) -> int:
-    """Return the side of the square whose area in pixels a generator wants its conditions at: its `size`, or 512."""
-    return int(getattr(generator, "size", 512))
-
-
-def reads_hex(generator: Generator) -> bool:
-    """Tell whether a generator was taught colours as #rrggbb: its attribute `reads_hex`; others are told names."""
-    return bool(getattr(generator, "reads_hex", False))
-
-
-def holds(generator: Generator) -> bool:
-    """Tell whether a generator can paint a scene round a product that it sees: its attribute `holds`.
-
-    One that does takes the keyword `laid`, a `Laid` or None.
-    """
-    return bool(getattr(generator, "holds", False))

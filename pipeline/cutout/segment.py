@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from pipeline.core.errors import ModelFailed, NoSubject
-from pipeline.core.networks import Segmenter, looking_side
+from pipeline.core.networks import Segmenter
 from pipeline.core.parallel import together
 from pipeline.core.resample import Box, grown_box, reduced, resize, tight_box
 from pipeline.core.types import Alpha, Photo
@@ -122,7 +122,7 @@ def _unsqueezed(rgb: NDArray[np.uint8], like: Alpha, segmenter: Segmenter) -> Al
     The networks squeeze a photo into a square; a look that is not squeezed errs elsewhere than the others.
     """
     height, width = like.shape
-    small = reduced(rgb, looking_side(segmenter))
+    small = reduced(rgb, segmenter.side)
     side = max(small.shape)
     top, left = ((side - length) // 2 for length in small.shape[:2])
     around = ((top, side - small.shape[0] - top), (left, side - small.shape[1] - left), (0, 0))
@@ -131,7 +131,7 @@ def _unsqueezed(rgb: NDArray[np.uint8], like: Alpha, segmenter: Segmenter) -> Al
 
 
 def _look(rgb: NDArray[np.uint8], segmenter: Segmenter) -> Alpha:
-    small = np.ascontiguousarray(reduced(rgb, looking_side(segmenter)))
+    small = np.ascontiguousarray(reduced(rgb, segmenter.side))
     mask = np.asarray(segmenter(small), np.float32)
     if mask.shape != small.shape[:2] or not np.isfinite(mask).all():
         raise ModelFailed("The network that cuts the product out gave a mask that doesn't fit the photo.")

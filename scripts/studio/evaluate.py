@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from models.loading import load_generator
+from models.loading import GeneratorChoice, load_generator
 from pipeline.background.paint import corrected, paint_background
 from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab
-from pipeline.core.networks import Conditions, Generator, painting_size, paints
+from pipeline.core.networks import Conditions, Generator, PaintRequest
+from pipeline.core.networks import painted as painted_by
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.light.first_light import FirstLight, conditions, first_light
@@ -67,8 +68,8 @@ def report(folder: Path, model: str, sheet: Path | None) -> dict[str, Any]:
 
     Raises ValueError where the folder has no truth, or one of another layout than is composed now.
     """
-    generator = None if model == "none" else load_generator(model)
-    if generator is not None and paints(generator) != "light":
+    generator = None if model == "none" else load_generator(GeneratorChoice(model))
+    if generator is not None and generator.capabilities.paints != "light":
         raise ValueError(f"{model} paints pictures; its light can't be measured")
     palette, light, rows, shown = [], [], [], set()
     for scene in scenes(folder):
@@ -101,7 +102,7 @@ def report(folder: Path, model: str, sheet: Path | None) -> dict[str, Any]:
 
 def painted(generator: Generator, given: Conditions, task: Task) -> Field:
     """Return the h×w×3 linear light that the network gives."""
-    return generator(prompt="", negative_prompt="", conditions=given, seed=task.spec.seed, on_step=lambda _: None)
+    return painted_by(generator, PaintRequest("", "", given, task.spec.seed, lambda _: None))
 
 
 def palette_row(scene: Scene, generator: Generator | None) -> dict[str, Any]:
@@ -158,7 +159,7 @@ def sharp_row(number: int, folder: Path, generator: Generator | None) -> dict[st
     first = first_light(layout, *within(PICTURE, task))
     lights: dict[str, FirstLight] = {"first": first}
     if generator is not None:
-        given = conditions(layout, *within(painting_size(generator), task))
+        given = conditions(layout, *within(generator.capabilities.size, task))
         lights["network"] = corrected(layout, first, given, painted(generator, given, task))
     row: dict[str, Any] = {"number": number, "kind": layout.kind}
     row["truth"] = gradient_energy(linear_to_srgb(tone_mapped(truth * gain)))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
 
-from models.loading import load_generator
+from models.loading import GeneratorChoice, load_generator
 from pipeline.background.paint import light_size, paint
 from pipeline.core.networks import Generator
 from pipeline.core.spec import Spec
@@ -181,7 +181,7 @@ def grown(window: tuple[slice, slice], by: int, shape: tuple[int, ...]) -> tuple
 
 def report(folder: Path, model: str) -> list[dict[str, Any]]:
     """Measure all layouts whose truth is there; return the rows of their surfaces."""
-    generator = None if model == "none" else load_generator(model)
+    generator = None if model == "none" else load_generator(GeneratorChoice(model))
     rows = []
     for number, task in enumerate(full_size_tasks(COUNT, SIDE)):
         path = folder / f"{number:03d}.npz"

@@ -11,24 +11,57 @@ import math
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import UNet2DModel
+from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DModel
 
-from models.light import LIMIT, LightPipeline, log_light, new_scheduler, new_unet, planes, velocity
+from models.light import FOLD, LIMIT, LightPipeline, log_light, planes, velocity
 from scripts.studio.dataset import Batch, Scenes
 from scripts.studio.held_out import sheet, validate
 
+#: Planes that the network sees: light now, first light, albedo and normals of three each, and four single ones.
+PLANES = 16
 RATE, LAST_RATE, WARM_UP_STEPS = 1e-3, 1e-5, 100
 EMA_DECAY = 0.999
 #: Share of the error of the tone-mapped picture, and of the light's edges, beside that of the light itself.
 PICTURE_SHARE, EDGE_SHARE = 0.5, 0.3
 #: Seconds between log lines, validations and sample sheets; steps between looks for new scenes.
 LOG_EVERY, VALIDATE_EVERY, SHEET_EVERY, REFRESH_STEPS = 20, 120, 300, 200
+
+
+def new_unet(
+    *, size: int = 128, channels: Sequence[int] = (32, 48, 96, 160), layers: int = 1, groups: int = 16
+) -> UNet2DModel:
+    """Return an untrained network for pictures whose longer side is about `size` pixels.
+
+    Attention is at the lowest level only, where a place sees the whole picture: walls colour what is far from them.
+    The last convolution starts at zero, so that the first light comes out as it went in.
+    """
+    plain = len(channels) - 1
+    unet = UNet2DModel(
+        sample_size=size,
+        in_channels=PLANES * FOLD**2,
+        out_channels=3 * FOLD**2,
+        block_out_channels=tuple(channels),
+        down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",),
+        up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * plain,
+        layers_per_block=layers,
+        norm_num_groups=groups,
+        attention_head_dim=min(32, channels[-1]),
+    )
+    torch.nn.init.zeros_(unet.conv_out.weight)
+    torch.nn.init.zeros_(unet.conv_out.bias)
+    return unet
+
+
+def new_scheduler() -> FlowMatchEulerDiscreteScheduler:
+    """Return the straight-line schedule: one step of it goes from sigma 1 to 0."""
+    return FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=1.0)
 
 
 class Training:

@@ -22,7 +22,6 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +33,7 @@ from scipy.stats import rankdata
 
 from models.graphs import HEAD, GraphViewpoint
 from models.segmenter import load_segmenter
+from pipeline.core.networks import Segmenter
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Limits
 from pipeline.core.types import Photo
@@ -107,10 +107,10 @@ def by_mask(picture: Path, mask: Path | None, side: int) -> Views:
     return seen(Photo(np.asarray(photo.convert("RGB")), None, "png"), alpha, side)
 
 
-def cut_out(path: Path, segmenter: Any, side: int) -> Views:
+def cut_out(path: Path, segmenter: Segmenter, side: int) -> Views:
     """Return what the network is shown of a photo whose product a network cuts out."""
     photo = decode(path.read_bytes(), Limits())
-    found = segment(photo, segmenter, None, None)
+    found = segment(photo, segmenter)
     return seen(photo, found.alpha, side)
 
 

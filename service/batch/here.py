@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from models.device import usable_cores
+from models.lane import DeviceLane
 from pipeline.core.errors import PipelineError
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Placement
@@ -37,21 +37,6 @@ class Stopped(Exception):
     """Raised between the steps of a swap when the batch is stopped."""
 
 
-class OneAtATime:
-    """A network that several threads share: pipelines of diffusers are not made for that."""
-
-    def __init__(self, network: Any, lock: threading.Lock) -> None:
-        self._network, self._lock = network, lock
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Call the network when nobody else does."""
-        with self._lock:
-            return self._network(*arguments, **named)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._network, name)
-
-
 class LocalMaker:
     """Makes pictures in threads of this process. Lives as long as the batch."""
 
@@ -68,6 +53,7 @@ class LocalMaker:
         self._catalogue = load_catalogue(settings.catalogue)
         self._credentials = open_signer(settings)
         self._networks: Networks | None = None
+        self._lane: DeviceLane | None = None
         self._loading = threading.Lock()
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(concurrency)
@@ -78,14 +64,15 @@ class LocalMaker:
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
+        if self._lane is not None:
+            self._lane.close()
 
     async def make(self, pair: Pair, tell: Tell) -> Made:
         """Swap in a thread. Raises Failure; a batch that is stopped stops it at its next step."""
         loop = asyncio.get_running_loop()
 
         def tell_loop(stage: str, fraction: float) -> None:
-            if self._stopping.is_set():
-                raise Stopped
+            self._check()
             loop.call_soon_threadsafe(tell, stage, fraction)
 
         try:
@@ -143,14 +130,17 @@ class LocalMaker:
         """Return the networks, loaded once. Raises what `service.worker.networks` raises."""
         with self._loading:
             if self._networks is None:
-                load = self._load or _open_networks
-                networks, lock = load(self._settings), threading.Lock()
-                changes: dict[str, Any] = {"generator": OneAtATime(networks.generator, lock)}
-                if networks.versions.get("segmenter_device", "cpu").split()[0] != "cpu":
-                    # On a CPU the networks that cut out are called by several threads at once, as a worker does.
-                    changes["segmenter"] = OneAtATime(networks.segmenter, lock)
-                self._networks = replace(networks, **changes)
+                networks = (self._load or _open_networks)(self._settings)
+                # On a CPU the networks that cut out are called by several threads at once, as a worker does.
+                on_device = networks.versions.get("segmenter_device", "cpu").split()[0] != "cpu"
+                self._lane = DeviceLane(segmenting=on_device)
+                self._networks = self._lane.networks(networks, self._check)
             return self._networks
+
+    def _check(self) -> None:
+        """Raise Stopped once the batch is stopped."""
+        if self._stopping.is_set():
+            raise Stopped
 
 
 def _open_networks(settings: Settings) -> Networks:

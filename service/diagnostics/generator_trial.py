@@ -2,18 +2,19 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from models.device import Device, resolve_device
+from models.graphs import GraphGenerator
 from models.hub.controlnet import DepthChoice, depth_told
 from models.hub.found import find
+from models.hub.generator import DiffusersGenerator
 from models.loading import load_generator
 from models.memory import peak_memory
-from pipeline.core.networks import holds, paints, reads_hex
+from pipeline.core.networks import Generator
 from pipeline.kernels import cache
 from service.settings import Settings
 from service.worker.kernels import use_kept_kernels
-from service.worker.networks import ahead, depth_choice, memory_choice, paint_ahead
+from service.worker.networks import ahead, generator_choice, paint_ahead
 
 
 def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
@@ -21,50 +22,37 @@ def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
 
     Raises what `models.loading.load_generator` and its painting raise: that is what a job would meet.
     """
-    name = model or settings.generator
-    device = resolve_device(settings.device)
-    depth = depth_choice(settings)
+    choice, device = generator_choice(settings, model), resolve_device(settings.device)
     started = time.perf_counter()
     with peak_memory(device) as taken:
-        generator: Any = load_generator(
-            name,
-            pipeline_class=settings.generator_class,
-            device=device,
-            dtype=settings.dtype,
-            steps=settings.steps,
-            strength=settings.strength,
-            size=settings.generation_size,
-            guidance_scale=settings.guidance_scale,
-            weights=settings.weights,
-            memory=memory_choice(settings),
-            depth=depth,
-        )
-    family = find(name).family
+        generator = load_generator(choice, device=device, weights=settings.weights)
+    family = find(choice.model).family
     yield f"{generator.version} on {device} {generator.dtype}"
     yield f"loaded in {time.perf_counter() - started:.1f} s, {_megabytes(taken)}"
     if family is not None:
         yield f"family {family.name}; licence: {family.licence}; figures from {family.source}, {family.checked_on}"
-    elif paints(generator) == "picture":
+    elif generator.capabilities.paints == "picture":
         yield "of no family that is known here: run by its pipeline's own figures; its licence is yours to read"
-    yield from _abilities(generator, depth)
+    yield from _abilities(generator, choice.depth)
     yield from _paintings(settings, generator, device)
 
 
-def _abilities(generator: Any, depth: DepthChoice | None) -> Iterator[str]:
-    if paints(generator) == "light":
+def _abilities(generator: DiffusersGenerator | GraphGenerator, depth: DepthChoice | None) -> Iterator[str]:
+    able = generator.capabilities
+    if able.paints == "light" or isinstance(generator, GraphGenerator):
         yield "paints light onto the studio's own scenes; several jobs at once"
         return
-    able = {
-        "see the product while it paints": holds(generator),
-        "paint several jobs at once": generator.batches,
-        "read colours as #rrggbb": reads_hex(generator),
+    abilities = {
+        "see the product while it paints": able.holds,
+        "paint several jobs at once": able.batches,
+        "read colours as #rrggbb": able.reads_hex,
     }
-    yield "can " + (", ".join(what for what, can in able.items() if can) or "only paint what it is told")
-    yield "can't " + (", ".join(what for what, can in able.items() if not can) or "nothing of what is known here")
+    yield "can " + (", ".join(what for what, can in abilities.items() if can) or "only paint what it is told")
+    yield "can't " + (", ".join(what for what, can in abilities.items() if not can) or "nothing of what is known here")
     yield f"depth: {depth_told(generator.painting_class, depth)}"
 
 
-def _paintings(settings: Settings, generator: Any, device: Device) -> Iterator[str]:
+def _paintings(settings: Settings, generator: Generator, device: Device) -> Iterator[str]:
     use_kept_kernels(settings)
     cache.load_kept()
     for spec, layout, width, height in ahead():

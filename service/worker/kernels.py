@@ -6,17 +6,17 @@ No list of kernels is kept anywhere: what a swap calls is what is compiled (`pip
 import hashlib
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.networks import Conditions, Generator, Networks, paints
+from pipeline.core.networks import Capabilities, FunctionSegmenter, Generator, Networks, Painted, PaintRequest
 from pipeline.core.spec import Finish, Limits, Spec
 from pipeline.kernels import cache
 from pipeline.materials.appearance import Appearance
@@ -77,7 +77,7 @@ def warm_up(networks: Networks) -> None:
     Another generator than the shipped one is left out: its first painting may take minutes.
     """
     spec, _, stand_ins = next(_swaps())
-    generator = networks.generator if paints(networks.generator) == "light" else stand_ins.generator
+    generator = networks.generator if networks.generator.capabilities.paints == "light" else stand_ins.generator
     swap(_photo(), spec, replace(networks, generator=generator), limits=Limits(), clock=time.perf_counter)
 
 
@@ -103,7 +103,7 @@ def _swaps() -> Iterator[tuple[Spec, bytes, Networks]]:
         mood = replace(mood, depth_of_field=mood.depth_of_field * _LENS_SIDE / _SIDE)
         yield Spec(scene, mood, ("#e8c7b8", "#3b5d50"), anywhere, 1), photo, those
     scene, mood = catalogue.scene("podium"), catalogue.mood("calm")
-    painting = Networks(_segmenter, _Generator("picture"))
+    painting = Networks(FunctionSegmenter(_reds), _Generator("picture"))
     yield Spec(scene, mood, ("#e8c7b8",), anywhere, 1), _photo(), painting
     yield from _places()
 
@@ -119,10 +119,8 @@ def _places() -> Iterator[tuple[Spec, bytes, Networks]]:
 
 def _networks(generator: Generator) -> list[Networks]:
     """Return the kinds of networks: an ensemble, and one alone."""
-    return [
-        Networks(_segmenter, generator, second_segmenter=_second_segmenter),
-        Networks(_segmenter, generator),
-    ]
+    segmenter, second = FunctionSegmenter(_reds), FunctionSegmenter(_fewer_reds)
+    return [Networks(segmenter, generator, second_segmenter=second), Networks(segmenter, generator)]
 
 
 def _photo(*, cut_out: bool = False) -> bytes:
@@ -136,33 +134,25 @@ def _photo(*, cut_out: bool = False) -> bytes:
     return file.getvalue()
 
 
-def _segmenter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _reds(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Find what is red."""
     difference = image[..., 0].astype(np.float32) - image[..., 1]
     return np.asarray(np.clip(difference / np.float32(100), 0, 1))
 
 
-def _second_segmenter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _fewer_reds(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Find less of it, so that the two don't agree."""
-    return _segmenter(image) * np.float32(0.4)
+    return _reds(image) * np.float32(0.4)
 
 
 class _Generator:
     """Hands back the light, or the drawing, that it is given."""
 
-    size = _SIDE
+    def __init__(self, paints: Literal["light", "picture"]):
+        self.capabilities = Capabilities(paints=paints, size=_SIDE)
 
-    def __init__(self, paints: str):
-        self.paints = paints
-
-    def __call__(
-        self,
-        *,
-        prompt: str,
-        negative_prompt: str,
-        conditions: Conditions,
-        seed: int,
-        on_step: Callable[[float], None],
-    ) -> NDArray[np.float32]:
-        on_step(1.0)
-        return conditions.light if self.paints == "light" else conditions.sketch
+    def paint(self, requests: Sequence[PaintRequest]) -> list[Painted]:
+        for request in requests:
+            request.on_step(1.0)
+        light = self.capabilities.paints == "light"
+        return [one.conditions.light if light else one.conditions.sketch for one in requests]

@@ -12,10 +12,10 @@ import numpy as np
 from models.device import keep_algebra_to_its_caller, keep_memory_together, take_memory_ahead
 from models.hub.controlnet import DepthChoice
 from models.hub.pipelines import MemoryChoice
-from models.loading import load_networks
+from models.loading import GeneratorChoice, load_networks
 from models.sessions import Runtime
 from pipeline.background.paint import paint
-from pipeline.core.networks import Generator, Laid, Networks, holds, paints
+from pipeline.core.networks import Generator, Laid, Networks
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.kernels import cache
@@ -56,7 +56,7 @@ def open_for_jobs(settings: Settings) -> Networks:
     take_memory_ahead()
     # What is loaded stays: a first full collection would look through all of it, .08 s, within one of the first jobs.
     gc.freeze()
-    if paints(networks.generator) == "picture" and paints_ahead(settings, networks):
+    if networks.generator.capabilities.paints == "picture" and paints_ahead(settings, networks):
         for spec, layout, width, height in ahead():
             paint_ahead(networks.generator, spec, layout, width, height)
             logger.info("painted ahead, %d by %d", width, height)
@@ -87,19 +87,24 @@ def paint_ahead(generator: Generator, spec: Spec, layout: Layout, width: int, he
     """Let a hub model paint as it does round a product, so that no job is its first. Raises what painting raises."""
 
     def lay(drawing: Rgb) -> Laid | None:
-        return Laid(drawing, np.zeros(drawing.shape[:2], np.float32)) if holds(generator) else None
+        return Laid(drawing, np.zeros(drawing.shape[:2], np.float32)) if generator.capabilities.holds else None
 
     paint(spec, layout, width, height, generator, lambda done: None, lay=lay)
 
 
-def memory_choice(settings: Settings) -> MemoryChoice:
-    """Return how a hub model is to lie on its device."""
-    return MemoryChoice(settings.offload, settings.vae_tiling, settings.generator_variant, settings.compile)
-
-
-def depth_choice(settings: Settings) -> DepthChoice | None:
-    """Return the ControlNet that is named, None where none is."""
-    return DepthChoice(settings.controlnet, settings.control_scale) if settings.controlnet else None
+def generator_choice(settings: Settings, model: str | None = None) -> GeneratorChoice:
+    """Return the generator that the settings name, or another `model` run as they say."""
+    return GeneratorChoice(
+        model or settings.generator,
+        pipeline_class=settings.generator_class,
+        dtype=settings.dtype,
+        steps=settings.steps,
+        strength=settings.strength,
+        size=settings.generation_size,
+        guidance_scale=settings.guidance_scale,
+        memory=MemoryChoice(settings.offload, settings.vae_tiling, settings.generator_variant, settings.compile),
+        depth=DepthChoice(settings.controlnet, settings.control_scale) if settings.controlnet else None,
+    )
 
 
 def compile_graphs(settings: Settings) -> None:
@@ -121,19 +126,11 @@ def runtime(settings: Settings) -> Runtime:
 
 def _load(settings: Settings) -> Networks:
     return load_networks(
-        segmenter=settings.segmenter,
+        generator_choice(settings),
         weights=settings.weights,
+        segmenter=settings.segmenter,
         second_segmenter=settings.second_segmenter or None,
         viewpoint=Path(settings.viewpoint) if settings.viewpoint else None,
-        generator=settings.generator,
-        generator_class=settings.generator_class,
         device=settings.device,
-        dtype=settings.dtype,
-        steps=settings.steps,
-        strength=settings.strength,
-        size=settings.generation_size,
-        guidance_scale=settings.guidance_scale,
-        memory=memory_choice(settings),
-        depth=depth_choice(settings),
         runtime=runtime(settings),
     )

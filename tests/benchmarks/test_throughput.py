@@ -13,6 +13,7 @@ from PIL import Image
 from benchmarks.speed.real_size import BUILT, family_call, shipped_call
 from benchmarks.speed.stand_in import CuttingStandIn, StandIn, by_colour
 from benchmarks.speed.throughput import photo
+from pipeline.core.networks import PaintRequest, painted
 from pipeline.core.spec import Limits
 from pipeline.cutout.segment import segment
 from pipeline.photo.decode import decode
@@ -51,7 +52,7 @@ def test_the_stand_in_notes_when_it_held_its_lane(tmp_path: Path) -> None:
     log, scene, told = tmp_path / "held.log", conditions(), list[float]()
     stand_in = StandIn(0.05, log)
 
-    light = stand_in(prompt="", negative_prompt="", conditions=scene, seed=1, on_step=told.append)
+    light = painted(stand_in, PaintRequest("", "", scene, 1, told.append))
 
     holds = [tuple(map(float, line.split())) for line in log.read_text().splitlines()]
     assert 0.05 <= sum(ended - began for began, ended in holds) < 5

@@ -1,15 +1,15 @@
 """A device lane that is kept busy until it is let go, and a generator that takes batches."""
 
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from models.hub.request import PaintRequest
 from models.lane import DeviceLane
+from pipeline.core.networks import Capabilities, PaintRequest
 from tests.support.polling import until
 from tests.support.tiny_pipelines import conditions
 
@@ -25,24 +25,14 @@ def go_on() -> None:
 class Painter:
     """A generator that takes batches: a picture is the mean of its sketch and its seed, after two steps."""
 
-    size, paints = 64, "picture"
-
-    def __init__(self) -> None:
+    def __init__(self, *, batches: bool = True) -> None:
+        self.capabilities = Capabilities(size=64, batches=batches)
         self.batches: list[list[int]] = []
         self.threads: set[int] = set()
         #: Called before each step.
         self.before_step: Callable[[], None] = go_on
         #: Raised for a call of so many pictures, or of one with such a seed.
         self.refuse: Callable[[Sequence[PaintRequest]], BaseException | None] = lambda requests: None
-
-    def batch_key(self, request: PaintRequest) -> Hashable | None:
-        return request.conditions.sketch.shape if request.negative_prompt != "alone" else None
-
-    def __call__(self, **asked: Any) -> Any:
-        (answer,) = self.paint([PaintRequest(**asked)])
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
 
     def paint(self, requests: Sequence[PaintRequest]) -> list[Any]:
         self.threads.add(threading.get_ident())

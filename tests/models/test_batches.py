@@ -11,8 +11,8 @@ import pytest
 from models.hub.families import FAMILIES
 from models.hub.generator import DiffusersGenerator
 from models.hub.recipe import Recipe
-from models.hub.request import PaintRequest
 from pipeline.core.errors import ModelFailed, OutOfMemory
+from pipeline.core.networks import PaintRequest
 from service.settings import STUDIO_CHECKPOINT
 from tests.lanes import rest_in_gate
 from tests.support.tiny_pipelines import TINY, conditions, load_pipeline
@@ -70,7 +70,8 @@ def alone(generator: DiffusersGenerator, request: PaintRequest) -> Any:
 def test_pictures_of_a_batch_equal_those_of_single_runs(tiny_folder: Folders, name: str) -> None:
     generator = tiny(tiny_folder, name)
     asked = requests()
-    assert len({generator.batch_key(one) for one in asked} - {None}) == 1
+    assert generator.capabilities.batches
+    assert len({one.alike for one in asked}) == 1
 
     together = painted(generator, asked)
 
@@ -82,7 +83,8 @@ def test_pictures_of_a_batch_equal_those_of_single_runs(tiny_folder: Folders, na
 def test_light_of_a_batch_equals_that_of_single_runs_in_the_pipeline_of_the_network_that_ships() -> None:
     generator = load_pipeline(STUDIO_CHECKPOINT, steps=2)  # of one step there is a graph, which torch has no part in
     asked = requests()
-    assert len({generator.batch_key(one) for one in asked} - {None}) == 1
+    assert generator.capabilities.batches
+    assert len({one.alike for one in asked}) == 1
 
     for answer, request in zip(painted(generator, asked), asked, strict=True):
         np.testing.assert_allclose(answer, alone(generator, request), atol=1e-3)
@@ -92,13 +94,13 @@ def test_families_that_take_a_list_of_pictures_for_references_are_never_batched(
     assert {family.name for family in FAMILIES if not family.batches} == {
         family.name for family in FAMILIES if family.image == "reference"
     }
-    assert {tiny(tiny_folder, "FLUX.2-klein-4B").batch_key(one) for one in requests()} == {None}
+    assert not tiny(tiny_folder, "FLUX.2-klein-4B").capabilities.batches
 
 
 def test_a_class_that_the_operator_named_and_no_family_knows_is_never_batched(tiny_folder: Folders) -> None:
     generator = tiny(tiny_folder, "stable-diffusion-v1-5", pipeline_class="StableDiffusionPipeline")
 
-    assert generator.batch_key(requests()[0]) is None
+    assert not generator.capabilities.batches
 
 
 @pytest.mark.gate  # three runs of a pipeline; the fast lane compares a batch

@@ -13,7 +13,7 @@ import pytest
 from models.device import Device, DeviceUnavailable, resolve_device, resolve_dtype
 from models.graphs import GraphGenerator
 from models.hub.generator import DiffusersGenerator
-from models.loading import load_generator, load_networks
+from models.loading import GeneratorChoice, load_generator, load_networks
 from service.settings import Settings
 
 
@@ -38,8 +38,8 @@ def test_a_device_that_is_not_there_is_an_error_and_auto_finds_one() -> None:
 def load(**changes: Any) -> dict[str, str]:
     """The versions of the networks that ship, the small segmenter among them."""
     settings = Settings()
-    asked = {"segmenter": "u2netp", "generator": settings.generator, "device": "auto", "dtype": "auto"} | changes
-    return dict(load_networks(weights=settings.weights, generator_class=None, **asked).versions)
+    choice = GeneratorChoice(settings.generator)
+    return dict(load_networks(choice, weights=settings.weights, segmenter="u2netp", **changes).versions)
 
 
 @pytest.fixture
@@ -50,9 +50,9 @@ def cuda_in_torch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     if torch.cuda.is_available():
         pytest.skip("Where there is a GPU the segmenter may run on it: nothing falls back.")
 
-    def paint_here(model: str | Path, *, device: Device, **asked: Any) -> DiffusersGenerator | GraphGenerator:
+    def paint_here(choice: GeneratorChoice, *, device: Device, **asked: Any) -> DiffusersGenerator | GraphGenerator:
         assert device == "cuda"
-        return load_generator(model, device="cpu", **asked)
+        return load_generator(choice, device="cpu", **asked)
 
     monkeypatch.setattr("models.device._may_have_gpu", lambda: True)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)

@@ -3,29 +3,28 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from models.device import _may_have_gpu
 from models.graphs import LIGHT, GraphGenerator, graph_file
 from models.hub.generator import DiffusersGenerator
-from models.hub.request import PaintRequest
 from models.lane import DeviceLane
-from models.loading import load_generator
-from models.sessions import Runtime
+from models.loading import GeneratorChoice, load_generator
+from models.sessions import CpuRuntime, Runtime
 from pipeline.background.paint import paint_background
 from pipeline.core.errors import ModelFailed, OutOfMemory
-from pipeline.core.networks import Conditions, Networks
+from pipeline.core.networks import Conditions, Networks, PaintRequest, painted
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
 from service.settings import STUDIO_CHECKPOINT
 from service.worker.local import build_spec
+from tests.support.still_life import by_colour
 from tests.support.tiny_pipelines import conditions, paint
 
 
@@ -35,7 +34,7 @@ class Stop(Exception):
 
 @pytest.fixture(scope="module", name="graph")
 def _graph() -> GraphGenerator:
-    generator = load_generator(STUDIO_CHECKPOINT)
+    generator = load_generator(GeneratorChoice(STUDIO_CHECKPOINT))
     assert isinstance(generator, GraphGenerator)
     return generator
 
@@ -54,7 +53,7 @@ def _pipeline(bare_checkpoint: Path) -> Iterator[DiffusersGenerator]:
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # two that wait for each other spin for minutes where the cores are busy
-    generator = load_generator(bare_checkpoint)
+    generator = load_generator(GeneratorChoice(bare_checkpoint))
     assert isinstance(generator, DiffusersGenerator)
     yield generator
     torch.set_num_threads(threads)
@@ -63,15 +62,13 @@ def _pipeline(bare_checkpoint: Path) -> Iterator[DiffusersGenerator]:
 class Watched:
     """A generator that keeps what it was given."""
 
-    paints = "light"
-
     def __init__(self, generator: GraphGenerator):
-        self.size, self._generator = generator.size, generator
+        self.capabilities, self._generator = generator.capabilities, generator
         self.seen: list[Conditions] = []
 
-    def __call__(self, *, conditions: Conditions, **asked: Any) -> NDArray[np.float32]:
-        self.seen.append(conditions)
-        return self._generator(conditions=conditions, **asked)
+    def paint(self, requests: Sequence[PaintRequest]) -> list[Any]:
+        self.seen += [request.conditions for request in requests]
+        return self._generator.paint(requests)
 
 
 @pytest.fixture(scope="module", name="scenes")
@@ -130,7 +127,8 @@ def test_the_light_of_a_batch_equals_that_of_single_runs(graph: GraphGenerator) 
         asked(one)
         for one in (scene, replace(scene, sketch=scene.sketch[::-1].copy()), replace(scene, light=scene.light * 0.3))
     ]
-    assert len({graph.batch_key(one) for one in requests} - {None}) == 1
+    assert graph.capabilities.batches
+    assert len({one.alike for one in requests}) == 1
 
     together = graph.paint(requests)
 
@@ -140,8 +138,8 @@ def test_the_light_of_a_batch_equals_that_of_single_runs(graph: GraphGenerator) 
     assert np.abs(pictures[0] - pictures[2]).max() > 1e-2
 
 
-def test_conditions_of_another_size_have_another_key(graph: GraphGenerator, scenes: list[Conditions]) -> None:
-    assert graph.batch_key(asked(conditions())) != graph.batch_key(asked(scenes[0]))
+def test_conditions_of_another_size_are_not_alike(scenes: list[Conditions]) -> None:
+    assert asked(conditions()).alike != asked(scenes[0]).alike
 
 
 def test_one_who_leaves_changes_no_pixel_of_the_others(graph: GraphGenerator) -> None:
@@ -165,13 +163,13 @@ def test_what_on_step_raises_comes_out(graph: GraphGenerator) -> None:
         raise Stop
 
     with pytest.raises(Stop):
-        graph(prompt="", negative_prompt="", conditions=conditions(), seed=1, on_step=stop)
+        painted(graph, replace(asked(conditions()), on_step=stop))
 
 
 def test_the_device_lane_paints_with_it_as_it_paints_alone(graph: GraphGenerator) -> None:
     lane = DeviceLane(batch_size=4)
     try:
-        on_lane = lane.networks(Networks(lambda image: image[..., 0] / 255, graph), lambda: None).generator
+        on_lane = lane.networks(Networks(by_colour, graph), lambda: None).generator
         np.testing.assert_array_equal(paint(on_lane), paint(graph))
     finally:
         lane.close()
@@ -196,25 +194,29 @@ def test_a_scene_that_needs_more_memory_than_there_is_is_told_apart(graph: Graph
 def test_both_forms_name_the_same_weights(graph: GraphGenerator, pipeline: DiffusersGenerator) -> None:
     assert graph.version.split()[0] in {"openvino", "onnxruntime"}
     assert graph.version.split()[2:] == pipeline.version.split()[2:]
-    assert (graph.size, graph.paints, graph.dtype) == (pipeline.size, pipeline.paints, pipeline.dtype)
-    assert load_generator(STUDIO_CHECKPOINT, size=96).size == 96
+    assert (graph.capabilities, graph.dtype) == (pipeline.capabilities, pipeline.dtype)
+    assert load_generator(GeneratorChoice(STUDIO_CHECKPOINT, size=96)).capabilities.size == 96
 
 
-@pytest.mark.parametrize("asks", [{"steps": 2}, {"dtype": "bfloat16"}, {"runtime": Runtime("torch")}])
-def test_what_the_graph_cannot_do_the_pipeline_does(asks: dict[str, Any]) -> None:
-    assert isinstance(load_generator(STUDIO_CHECKPOINT, steps=1), GraphGenerator)
-    assert isinstance(load_generator(STUDIO_CHECKPOINT, **asks), DiffusersGenerator)
+@pytest.mark.parametrize(
+    ("asks", "runtime"), [({"steps": 2}, "auto"), ({"dtype": "bfloat16"}, "auto"), ({}, "torch")], ids=str
+)
+def test_what_the_graph_cannot_do_the_pipeline_does(asks: dict[str, Any], runtime: CpuRuntime) -> None:
+    assert isinstance(load_generator(GeneratorChoice(STUDIO_CHECKPOINT, steps=1)), GraphGenerator)
+    assert isinstance(
+        load_generator(GeneratorChoice(STUDIO_CHECKPOINT, **asks), runtime=Runtime(runtime)), DiffusersGenerator
+    )
 
 
 def test_the_graph_of_other_weights_is_not_taken(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
     shutil.copytree(STUDIO_CHECKPOINT, folder)
-    assert isinstance(load_generator(folder), GraphGenerator)
+    assert isinstance(load_generator(GeneratorChoice(folder)), GraphGenerator)
     with next(folder.rglob("*.safetensors")).open("r+b") as weights:
         weights.seek(-2, 2)
         weights.write(b"\x00\x3c")
 
-    assert isinstance(load_generator(folder), DiffusersGenerator)
+    assert isinstance(load_generator(GeneratorChoice(folder)), DiffusersGenerator)
 
 
 def test_the_graph_holds_no_weights_and_says_nothing_of_where_they_were_made() -> None:

@@ -10,7 +10,7 @@ import pytest
 from models.device import DeviceLost
 from models.lane import DeviceLane
 from pipeline.core.errors import ModelFailed
-from pipeline.core.networks import Networks
+from pipeline.core.networks import Networks, PaintRequest, painted
 from tests.models.queued import Painter, Queue, Stop, go_on, picture, queue, request
 from tests.support.polling import until
 from tests.support.still_life import Darkener, by_colour
@@ -49,10 +49,10 @@ def test_networks_on_the_lane_are_called_there_and_are_in_all_else_what_they_wer
     photo = np.random.default_rng(0).integers(0, 255, (20, 20, 3)).astype(np.uint8)
 
     np.testing.assert_array_equal(networks.segmenter(photo), by_colour(photo))
-    np.testing.assert_array_equal(networks.generator(**vars(request(5))), picture(5))
+    np.testing.assert_array_equal(networks.generator.paint([request(5)]), [picture(5)])
     assert threads == painter.threads != {threading.get_ident()}
-    assert getattr(networks.segmenter, "side", None) == 77
-    assert getattr(networks.generator, "paints", None) == "picture"
+    assert networks.segmenter.side == 77
+    assert networks.generator.capabilities == painter.capabilities
     assert (networks.second_segmenter, networks.versions) == (None, {"segmenter": "s"})
     lane.close()
 
@@ -69,17 +69,16 @@ def test_networks_that_are_not_the_lanes_are_called_where_they_are_asked_for() -
         assert (networks.second_segmenter is by_colour) is not segmenting
 
 
-def test_a_generator_that_knows_no_batches_is_called_as_it_always_was() -> None:
-    lane, told, scene = DeviceLane(batch_size=4), list[float](), conditions()
+def test_a_generator_that_knows_no_batches_paints_on_the_lane_as_it_always_did() -> None:
+    lane, told = DeviceLane(batch_size=4), list[float]()
     generator = lane.networks(Networks(by_colour, Darkener()), go_on).generator
-    asked: dict[str, Any] = {"prompt": "", "negative_prompt": "", "conditions": scene, "seed": 1}
+    asked = PaintRequest("", "", conditions(), 1, told.append)
 
-    light = generator(**asked, on_step=told.append)
+    light = painted(generator, asked)
     lane.close()
 
-    np.testing.assert_array_equal(light, Darkener()(**asked, on_step=lambda done: None))
+    np.testing.assert_array_equal(light, painted(Darkener(), asked))
     assert told[-1] == 1
-    assert told == sorted(told)
 
 
 def test_a_cut_out_goes_before_the_paintings_that_wait(pool: ThreadPoolExecutor) -> None:

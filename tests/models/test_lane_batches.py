@@ -30,16 +30,16 @@ def test_a_picture_of_another_shape_or_of_a_family_that_cannot_batch_is_painted_
     with queue(pool, batch_size=4) as line:
         scene = conditions()
         small = replace(request(8), conditions=replace(scene, sketch=scene.sketch[:8]))
-        others = [small, replace(request(9), negative_prompt="alone"), replace(request(10), negative_prompt="alone")]
-        answers = [line.ask(1)]
-        answers += [pool.submit(line.lane.paint, line.painter, one, go_on) for one in others]
+        single = Painter(batches=False)
+        answers = [line.ask(1), pool.submit(line.lane.paint, line.painter, small, go_on)]
+        answers += [pool.submit(line.lane.paint, single, request(seed), go_on) for seed in (9, 10)]
         answers += [line.ask(2)]
         line.release.set()
 
         for answer in answers:
             answer.result(30)
-        assert [1, 2] in line.painter.batches
-        assert sorted(map(len, line.painter.batches)) == [1, 1, 1, 2]
+        assert sorted(line.painter.batches) == [[1, 2], [8]]
+        assert sorted(single.batches) == [[9], [10]]
 
 
 def test_one_who_stops_between_two_steps_leaves_its_batch_and_waits_for_nobody(pool: ThreadPoolExecutor) -> None:

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.loading import load_generator
-from pipeline.core.networks import Conditions
+from models.loading import GeneratorChoice, load_generator
+from pipeline.core.networks import Conditions, PaintRequest, painted
 
 
 def tiny_unet() -> Any:
     import torch
 
-    from models.light import new_unet
+    from scripts.studio.train import new_unet
 
     torch.manual_seed(0)
     return new_unet(size=32, channels=(16, 16), groups=8).eval()
@@ -48,7 +48,8 @@ def pipeline_of(bias: float = 0.0) -> Any:
     """An untrained pipeline whose last convolution gives one velocity everywhere."""
     import torch
 
-    from models.light import LightPipeline, new_scheduler
+    from models.light import LightPipeline
+    from scripts.studio.train import new_scheduler
 
     unet = tiny_unet()
     torch.nn.init.constant_(unet.conv_out.bias, bias)
@@ -70,7 +71,7 @@ def write_scenes(folder: Path, numbers: list[int], size: tuple[int, int] = (32, 
 
 
 def test_one_step_of_the_schedule_goes_all_the_way() -> None:
-    from models.light import new_scheduler
+    from scripts.studio.train import new_scheduler
 
     scheduler = new_scheduler()
     scheduler.set_timesteps(1)
@@ -153,14 +154,12 @@ def test_what_is_saved_loads_and_saves_to_the_same_bytes_and_paints_for_the_serv
     assert any(name.endswith(".safetensors") for name in names)
     weights = [name for name in names if name.endswith(".safetensors")]
     assert filecmp.cmpfiles(tmp_path / "first", tmp_path / "second", weights, shallow=False)[0] == weights
-    assert (loaded.paints, loaded.size) == ("light", 32)
-    generator = load_generator(tmp_path / "first")
-    painted = generator(
-        prompt="", negative_prompt="", conditions=Conditions(**fields), seed=1, on_step=lambda share: None
-    )
-    assert (generator.paints, generator.size) == ("light", 32)
+    assert loaded.size == 32
+    generator = load_generator(GeneratorChoice(tmp_path / "first"))
+    light = painted(generator, PaintRequest("", "", Conditions(**fields), 1, lambda share: None))
+    assert (generator.capabilities.paints, generator.capabilities.size) == ("light", 32)
     loaded.set_progress_bar_config(disable=True)
-    np.testing.assert_array_equal(painted, loaded(**fields).images[0])
+    np.testing.assert_array_equal(light, loaded(**fields).images[0])
 
 
 def test_a_mirrored_scene_is_mirrored_in_every_plane_and_its_normals_turn(tmp_path: Path) -> None:

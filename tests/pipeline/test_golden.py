@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.loading import load_generator
+from models.loading import GeneratorChoice, load_generator
 from pipeline.background.paint import paint_background
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.networks import Generator
@@ -43,7 +43,7 @@ def painted(name: str, generator: Generator) -> np.ndarray:
 
 @pytest.fixture(scope="module", name="generator")
 def _generator() -> Generator:
-    return load_generator(load_settings().generator)
+    return load_generator(GeneratorChoice(load_settings().generator))
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -63,7 +63,7 @@ def test_another_scene_would_not_pass_for_a_golden_picture(generator: Generator)
 
 def main() -> None:
     """Paint the golden pictures anew."""
-    generator = load_generator(load_settings().generator)
+    generator = load_generator(GeneratorChoice(load_settings().generator))
     FOLDER.mkdir(exist_ok=True)
     for name in PICTURES:
         Image.fromarray((painted(name, generator) * 255 + 0.5).astype(np.uint8)).save(FOLDER / f"{name}.png")

@@ -1,15 +1,16 @@
 """Pictures made in code, and stand-ins for the networks that keep their interface and really compute an answer."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.compositing.shadow import cast_shadow
-from pipeline.core.networks import Conditions, Networks
+from pipeline.core.networks import Capabilities, FunctionSegmenter, Networks, Painted, PaintRequest
 from pipeline.core.spec import UNMOVED, Mood, Placement, Preset, Scene, SceneKind, Spec
 from pipeline.core.types import Photo, Rgb8
 from pipeline.geometry.ray import Field
@@ -74,6 +75,7 @@ def two_products(
 PHOTO = jpeg(still_life()[0])
 
 
+@FunctionSegmenter
 def by_colour(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A segmenter: distance from the median colour of the upper border."""
     ground = np.median(image[:4].reshape(-1, 3), axis=0)
@@ -83,6 +85,8 @@ def by_colour(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 class Counting:
     """A segmenter that counts its looks."""
+
+    side = by_colour.side
 
     def __init__(self) -> None:
         self.looks = 0
@@ -95,22 +99,17 @@ class Counting:
 class Darkener:
     """A generator that paints what it is given darker towards the right, in four steps, and counts its calls."""
 
-    def __init__(self, paints: str = "light", size: int = 128):
-        self.paints, self.size, self.calls = paints, size, 0
+    def __init__(self, paints: Literal["light", "picture"] = "light", size: int = 128, *, holds: bool = False):
+        self.capabilities, self.calls = Capabilities(paints=paints, size=size, holds=holds), 0
 
-    def __call__(
-        self,
-        *,
-        prompt: str,
-        negative_prompt: str,
-        conditions: Conditions,
-        seed: int,
-        on_step: Callable[[float], None],
-    ) -> NDArray[np.float32]:
+    def paint(self, requests: Sequence[PaintRequest]) -> list[Painted]:
+        return [self.painted(request) for request in requests]
+
+    def painted(self, request: PaintRequest) -> Painted:
         self.calls += 1
         for step in range(4):
-            on_step((step + 1) / 4)
-        given = conditions.light if self.paints == "light" else conditions.sketch
+            request.on_step((step + 1) / 4)
+        given = request.conditions.light if self.capabilities.paints == "light" else request.conditions.sketch
         slope = np.linspace(1, 0.7, given.shape[1], dtype=np.float32)[None, :, None]
         return given * slope
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.hub.generator import DiffusersGenerator
-from models.loading import load_generator
-from pipeline.core.networks import Conditions, Generator
+from models.loading import GeneratorChoice, load_generator
+from pipeline.core.networks import Conditions, Generator, PaintRequest, painted
 
 
 def conditions() -> Conditions:
@@ -26,14 +26,12 @@ def conditions() -> Conditions:
 
 
 def paint(generator: Generator, scene: Conditions | None = None, seed: int = 1) -> NDArray[np.float32]:
-    return generator(
-        prompt="a wall", negative_prompt="text", conditions=scene or conditions(), seed=seed, on_step=lambda done: None
-    )
+    return painted(generator, PaintRequest("a wall", "text", scene or conditions(), seed, lambda done: None))
 
 
-def load_pipeline(model: str | Path, **options: Any) -> DiffusersGenerator:
+def load_pipeline(model: str | Path, weights: Path | None = None, **chosen: Any) -> DiffusersGenerator:
     """Return the generator of a model that diffusers runs."""
-    generator = load_generator(model, **options)
+    generator = load_generator(GeneratorChoice(model, **chosen), weights=weights)
     assert isinstance(generator, DiffusersGenerator)
     return generator
 

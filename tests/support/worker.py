@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import sqlalchemy as sa
 from PIL import Image
 
-from pipeline.core.networks import Networks
+from pipeline.core.networks import Capabilities, FunctionSegmenter, Networks
 from pipeline.core.spec import Limits
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.specs import stored_spec
@@ -159,10 +159,17 @@ class Bench(Worker):
 def raising(error: BaseException) -> Networks:
     """Networks whose first one raises."""
 
-    def network(*_seen: Any, **_asked: Any) -> NoReturn:
+    @FunctionSegmenter
+    def segmenter(_image: object) -> NoReturn:
         raise error
 
-    return Networks(network, network)
+    class Broken:
+        capabilities = Capabilities(paints="light")
+
+        def paint(self, requests: object) -> NoReturn:
+            raise error
+
+    return Networks(segmenter, Broken())
 
 
 def left_over(objects: Path) -> list[str]:

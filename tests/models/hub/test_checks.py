@@ -42,7 +42,7 @@ def test_a_class_that_takes_no_picture_paints_only_where_the_operator_names_it(
     monkeypatch.setattr("models.hub.found.family_of", lambda *_: None)
     with pytest.raises(ValueError, match="StableDiffusionPipeline takes no picture"):
         load_pipeline(folder)
-    assert load_pipeline(folder, pipeline_class="StableDiffusionPipeline", size=64).paints == "picture"
+    assert load_pipeline(folder, pipeline_class="StableDiffusionPipeline", size=64).capabilities.paints == "picture"
 
 
 def test_offloading_without_a_gpu_is_refused(tiny_folder: Callable[[str], Path]) -> None:

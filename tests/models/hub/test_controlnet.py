@@ -13,8 +13,7 @@ import pytest
 
 from models.hub.controlnet import CONTROLLED, DepthChoice, depth_picture, depth_told
 from models.hub.recipe import resized
-from models.hub.request import PaintRequest
-from pipeline.core.networks import Conditions, Laid, holds
+from pipeline.core.networks import Conditions, Laid, PaintRequest
 from pipeline.scene.layout import FOCAL
 from tests.lanes import rest_in_gate
 from tests.models.hub.tiny_controlnets import save_controlnet
@@ -129,7 +128,7 @@ def test_start_depth_and_hold_go_together_and_several_at_once_come_out_as_alone(
     tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], name: str
 ) -> None:
     generator = load_pipeline(tiny_folder(name), size=64, steps=3, depth=DepthChoice(str(net_folder(name)), 0.5))
-    assert holds(generator)
+    assert generator.capabilities.holds
     scene, laid = ramp(), laid_on(ramp())
     inner = np.zeros(scene.depth.shape, bool)
     inner[20:34, 24:40] = True
@@ -146,7 +145,7 @@ def test_start_depth_and_hold_go_together_and_several_at_once_come_out_as_alone(
     (held,) = painted(asked(scene, laid))
     # what is held is the product, whatever the noise; a group norm lets what is around reach it, hence not nothing
     assert moved_by_another_seed(laid) < 0.5 * moved_by_another_seed(Laid(laid.picture, laid.keep * 0))
-    if generator.batches:
+    if generator.capabilities.batches:
         pair = painted(asked(scene, laid), asked(conditions(), laid, seed=4))
         np.testing.assert_allclose(pair[0], held, atol=1e-4)
         np.testing.assert_allclose(pair[1], painted(asked(conditions(), laid, seed=4))[0], atol=1e-4)

@@ -14,12 +14,11 @@ import pytest
 from models.hub.families import FAMILIES, family_of
 from models.hub.generator import DiffusersGenerator
 from models.hub.recipe import Recipe
-from models.hub.request import PaintRequest
 from models.hub.start import schedule
-from models.loading import load_generator
+from models.loading import GeneratorChoice, load_generator
 from pipeline.background.paint import lit_drawing
 from pipeline.core.errors import ModelFailed, OutOfMemory
-from pipeline.core.networks import Generator, painting_size, paints
+from pipeline.core.networks import Generator, PaintRequest, painted
 from service.settings import STUDIO_CHECKPOINT
 from tests.lanes import rest_in_gate
 from tests.support.tiny_pipelines import conditions, load_pipeline, paint
@@ -27,7 +26,7 @@ from tests.support.tiny_pipelines import conditions, load_pipeline, paint
 
 @pytest.fixture(scope="module", name="studio")
 def _studio() -> Generator:
-    return load_generator(STUDIO_CHECKPOINT)
+    return load_generator(GeneratorChoice(STUDIO_CHECKPOINT))
 
 
 def test_the_studio_checkpoint_lights_what_it_is_given_at_its_size(studio: Generator) -> None:
@@ -35,8 +34,8 @@ def test_the_studio_checkpoint_lights_what_it_is_given_at_its_size(studio: Gener
     light = paint(studio, bright)
     assert light.shape == bright.sketch.shape
     assert light.min() >= 0
-    assert paints(studio) == "light"
-    assert painting_size(studio) >= 128
+    assert studio.capabilities.paints == "light"
+    assert studio.capabilities.size >= 128
     dark = paint(studio, replace(bright, light=bright.light * 0.2))
     assert dark.mean() < light.mean()
 
@@ -69,18 +68,18 @@ def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
 ) -> None:
     generator = load_pipeline(tiny_folder(name), size=size, steps=own)
     assert pipeline in generator.version
-    assert paints(generator) == "picture"
+    assert generator.capabilities.paints == "picture"
     told: list[float] = []
     scene = conditions()
-    painted = generator(prompt="a wall", negative_prompt="text", conditions=scene, seed=1, on_step=told.append)
-    assert painted.shape == scene.sketch.shape
-    assert painted.min() >= 0
-    assert painted.max() <= 1
+    picture = painted(generator, PaintRequest("a wall", "text", scene, 1, told.append))
+    assert picture.shape == scene.sketch.shape
+    assert picture.min() >= 0
+    assert picture.max() <= 1
     assert told == pytest.approx([(i + 1) / steps for i in range(steps)])
-    np.testing.assert_array_equal(paint(generator), painted)
-    assert np.abs(paint(generator, seed=2) - painted).max() > 0
+    np.testing.assert_array_equal(paint(generator), picture)
+    assert np.abs(paint(generator, seed=2) - picture).max() > 0
     # The sketch and its light reach the network.
-    assert np.abs(paint(generator, replace(scene, light=scene.light * 0.1)) - painted).max() > 0
+    assert np.abs(paint(generator, replace(scene, light=scene.light * 0.1)) - picture).max() > 0
 
     class Stop(Exception):
         pass
@@ -89,7 +88,7 @@ def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
         raise Stop
 
     with pytest.raises(Stop):
-        generator(prompt="x", negative_prompt="", conditions=scene, seed=1, on_step=stop)
+        painted(generator, PaintRequest("x", "", scene, 1, stop))
 
 
 def test_a_text_to_image_class_asked_for_by_name_does_not_see_the_sketch(tiny_folder: Callable[[str], Path]) -> None:
@@ -103,12 +102,12 @@ def test_a_text_to_image_class_asked_for_by_name_does_not_see_the_sketch(tiny_fo
 @EULER
 def test_the_operators_figures_win_over_the_familys(tiny_folder: Callable[[str], Path]) -> None:
     generator = load_pipeline(tiny_folder("sdxl-turbo"), steps=2, strength=0.25, guidance_scale=3.0)
-    assert generator.size == 512
+    assert generator.capabilities.size == 512
     given = generator._recipe.arguments(
         generator._pipe, [PaintRequest("x", "", conditions(), 1, lambda done: None)], lambda: None
     )
     assert (given["num_inference_steps"], given["strength"], given["guidance_scale"]) == (8, 0.25, 3.0)
-    assert load_pipeline(tiny_folder("sdxl-turbo"), size=64).size == 64
+    assert load_pipeline(tiny_folder("sdxl-turbo"), size=64).capabilities.size == 64
 
 
 def test_the_painting_starts_from_the_sketch_under_its_light(tiny_folder: Callable[[str], Path]) -> None:
@@ -199,16 +198,17 @@ def test_exactly_the_steps_asked_for_run_whichever_way_a_pipeline_rounds(strengt
 def test_a_folder_of_our_own_class_is_opened_as_a_light_network_of_its_own_size(tmp_path: Path) -> None:
     from diffusers import FlowMatchEulerDiscreteScheduler
 
-    from models.light import LightPipeline, new_unet
+    from models.light import LightPipeline
+    from scripts.studio.train import new_unet
 
     network = new_unet(size=64, channels=(32, 32), groups=8)
     LightPipeline(network, FlowMatchEulerDiscreteScheduler()).save_pretrained(tmp_path)
     generator = load_pipeline(tmp_path)
-    assert paints(generator) == "light"
-    assert painting_size(generator) == 64
+    assert generator.capabilities.paints == "light"
+    assert generator.capabilities.size == 64
     told: list[float] = []
     scene = conditions()
-    light = generator(prompt="a wall", negative_prompt="", conditions=scene, seed=1, on_step=told.append)
+    light = painted(generator, PaintRequest("a wall", "", scene, 1, told.append))
     # Untrained, it leaves the light as it is, whatever its range.
     np.testing.assert_allclose(light, scene.light, rtol=1e-5)
     assert told == [1]

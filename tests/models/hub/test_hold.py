@@ -9,11 +9,9 @@ import pytest
 from PIL import Image
 
 from models.hub.generator import DiffusersGenerator
-from models.hub.hold import Hold
-from models.hub.latents import Packing, folded
+from models.hub.latents import Hold, Packing, folded
 from models.hub.recipe import resized
-from models.hub.request import PaintRequest
-from pipeline.core.networks import Conditions, Laid, holds
+from pipeline.core.networks import Conditions, Laid, PaintRequest
 from tests.lanes import rest_in_gate
 from tests.support.tiny_pipelines import conditions, load_pipeline
 
@@ -122,7 +120,7 @@ def test_each_family_paints_round_a_product_that_it_is_shown(
     tiny_folder: Callable[[str], Path], name: str, size: int
 ) -> None:
     generator = load_pipeline(tiny_folder(name), size=size, steps=2)
-    assert holds(generator)
+    assert generator.capabilities.holds
     scene, asked = conditions(), laid()
     height, width = scene.depth.shape
     asked = Laid(asked.picture[:height, :width], asked.keep[:height, :width])
@@ -157,4 +155,4 @@ def _through(vae: Any, picture: np.ndarray) -> np.ndarray:
 
 
 def test_an_edit_model_without_an_inpainting_class_holds_nothing(tiny_folder: Callable[[str], Path]) -> None:
-    assert not holds(load_pipeline(tiny_folder("FLUX.2-klein-9b-kv")))
+    assert not load_pipeline(tiny_folder("FLUX.2-klein-9b-kv")).capabilities.holds

@@ -10,7 +10,7 @@ import pytest
 from models.hub.latents import encoded, executing_device
 from models.hub.pipelines import MemoryChoice, compile_blocks, inpainting, place
 from models.hub.prompts import remember_prompts, text_encoders
-from pipeline.core.networks import Conditions
+from pipeline.core.networks import Conditions, PaintRequest, painted
 from service.catalogue.catalogue import load_catalogue
 from tests.support.tiny_pipelines import conditions, load_pipeline, paint
 
@@ -57,7 +57,7 @@ def test_a_text_encoder_is_fetched_for_new_words_alone_and_put_back(tiny_folder:
     assert went == ["cpu", "cpu"]  # there and back: the device of this test is the host's memory, too
     np.testing.assert_array_equal(paint(other), expected)
     assert len(went) == 2
-    other(prompt="a floor", negative_prompt="", conditions=conditions(), seed=1, on_step=lambda done: None)
+    painted(other, PaintRequest("a floor", "", conditions(), 1, lambda done: None))
     assert len(went) == 4
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.hub.sizes import painted_size
+from models.hub.recipe import painted_size
 from service.catalogue.catalogue import load_catalogue
 from tests.support.tiny_pipelines import load_pipeline
 
@@ -31,4 +31,4 @@ def test_sides_are_multiples_and_at_least_one(width: int, height: int) -> None:
 
 def test_a_pipeline_of_no_known_family_paints_at_the_size_that_it_says(tiny_folder: Callable[[str], Path]) -> None:
     # FLUX.1 [dev] says 128 cells of its autoencoder's, which here are two pixels wide.
-    assert load_pipeline(tiny_folder("FLUX.1-dev")).size == 256
+    assert load_pipeline(tiny_folder("FLUX.1-dev")).capabilities.size == 256

@@ -13,7 +13,7 @@ from pipeline.colour.asked import AskedColours, asked_colours
 from pipeline.colour.palette import MEAN_BAR, PaletteControl, background_pixels, compare_palette
 from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
 from pipeline.compositing.effects import Laying, ProductEffects
-from pipeline.core.networks import Conditions
+from pipeline.core.networks import PaintRequest
 from pipeline.core.spec import SceneKind, Spec
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
@@ -31,15 +31,14 @@ class Painter(Darkener):
     def __init__(self, *colours: tuple[float, float, float]) -> None:
         super().__init__("picture", size=96)
         self.colours = colours
-        self.told: list[dict[str, Any]] = []
+        self.told: list[PaintRequest] = []
 
-    def __call__(self, **asked: Any) -> np.ndarray:
-        self.told.append(asked)
-        given: Conditions = asked["conditions"]
+    def painted(self, request: PaintRequest) -> np.ndarray:
+        self.told.append(request)
         for done in (0.5, 1.0):
-            asked["on_step"](done)
+            request.on_step(done)
         colour = self.colours[min(len(self.told), len(self.colours)) - 1]
-        return np.broadcast_to(np.asarray(colour, np.float32), given.sketch.shape).copy()
+        return np.broadcast_to(np.asarray(colour, np.float32), request.conditions.sketch.shape).copy()
 
 
 def product(width: int, height: int) -> np.ndarray:
@@ -156,8 +155,8 @@ def test_the_prompt_names_the_colours_unless_words_are_switched_off() -> None:
     silent, plain = Painter((0.2, 0.4, 0.3)), Painter((0.2, 0.4, 0.3))
     selected(asked, silent, control=PaletteControl(words=False, retries=0))
     selected(asked, plain, control=PaletteControl(retries=0))
-    assert "dark slate gray" in plain.told[0]["prompt"]
-    assert "dark slate gray" not in silent.told[0]["prompt"]
+    assert "dark slate gray" in plain.told[0].prompt
+    assert "dark slate gray" not in silent.told[0].prompt
 
 
 def test_the_transfer_makes_good_what_is_done_afterwards_and_not_where_it_is_switched_off() -> None:

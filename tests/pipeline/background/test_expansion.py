@@ -11,7 +11,7 @@ from pipeline.background.expansion import Expansion, expansion
 from pipeline.background.laying import lay
 from pipeline.colour.palette import ALL_STAGES
 from pipeline.compositing.effects import ProductEffects, product_effects
-from pipeline.core.networks import Laid
+from pipeline.core.networks import FunctionSegmenter, Laid, PaintRequest
 from pipeline.core.types import Placed
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
@@ -20,6 +20,7 @@ from tests.support.still_life import Darkener, spec
 SIDE = 160
 
 
+@FunctionSegmenter
 def reds(image: np.ndarray) -> np.ndarray:
     """A segmenter that finds what is as red as the jar."""
     red, green, blue = np.moveaxis(image.astype(float), -1, 0)
@@ -59,7 +60,10 @@ def test_a_product_that_grew_by_a_few_pixels_or_by_many_is_seen(by: int) -> None
 def test_growth_is_seen_where_no_segmenter_finds_the_product() -> None:
     drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
     blind = expansion(
-        grown(other(drawing), 4), drawing, placed().alpha, lambda image: np.zeros(image.shape[:2], np.float32)
+        grown(other(drawing), 4),
+        drawing,
+        placed().alpha,
+        FunctionSegmenter(lambda image: np.zeros(image.shape[:2], np.float32)),
     )
     assert blind.grew
     assert blind.area == 0
@@ -117,15 +121,14 @@ class Site:
 class Grower(Darkener):
     """Paints the jar on, as often as it is told to; notes seeds and noise."""
 
-    holds = True
-
     def __init__(self, grows: int) -> None:
-        super().__init__("picture", size=SIDE)
+        super().__init__("picture", size=SIDE, holds=True)
         self.grows, self.told = grows, list[tuple[int, float]]()
 
-    def __call__(self, **asked: Any) -> np.ndarray:
-        self.told.append((asked["seed"], asked["laid"].noise))
-        picture = asked["laid"].picture
+    def painted(self, request: PaintRequest) -> np.ndarray:
+        assert request.laid is not None
+        self.told.append((request.seed, request.laid.noise))
+        picture = request.laid.picture
         height, width = picture.shape[:2]
         if len(self.told) <= self.grows:
             picture = picture.copy()

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pipeline.background.laying import lay, scaled
 from pipeline.compositing.effects import product_effects
-from pipeline.core.networks import Laid
+from pipeline.core.networks import PaintRequest
 from pipeline.core.spec import Limits
 from pipeline.core.types import Placed
 from pipeline.scene.composition import compose
@@ -20,17 +20,16 @@ from tests.support.still_life import Darkener, cut_out_png, networks, spec, stil
 class Holder(Darkener):
     """Paints what it is shown, in its own grain, with some strength of the shadow that it is shown."""
 
-    holds = True
+    told: PaintRequest
 
     def __init__(self, keeps_shadow: bool) -> None:
-        super().__init__("picture", size=192)
+        super().__init__("picture", size=192, holds=True)
         self.keeps_shadow = keeps_shadow
-        self.told: dict[str, Any] = {}
 
-    def __call__(self, **asked: Any) -> np.ndarray:
-        self.told = asked
-        laid, given = asked["laid"], asked["conditions"]
-        assert isinstance(laid, Laid)
+    def painted(self, request: PaintRequest) -> np.ndarray:
+        self.told = request
+        laid, given = request.laid, request.conditions
+        assert laid is not None
         rng = np.random.default_rng(1)
         grain = rng.normal(0, 0.004, given.sketch.shape)
         bare = given.sketch * given.light ** (1 / 2.2)  # near enough to the lit drawing, without the product
@@ -61,14 +60,15 @@ def _kept() -> Kept:
 
 def test_it_is_told_of_the_whole_picture_and_shown_product_and_shadow(kept: Kept) -> None:
     told = kept[0].told
-    laid = told["laid"]
-    assert "one product" in told["prompt"]
-    assert "empty" not in told["prompt"]
-    assert "second product" in told["negative_prompt"]
+    laid = told.laid
+    assert laid is not None
+    assert "one product" in told.prompt
+    assert "empty" not in told.prompt
+    assert "second product" in told.negative_prompt
     red = laid.picture[laid.keep > 0.99]
     assert len(red) > 100
     assert (red[:, 0] > 2 * red[:, 1]).mean() > 0.5  # the jar
-    assert laid.picture.shape == told["conditions"].sketch.shape
+    assert laid.picture.shape == told.conditions.sketch.shape
 
 
 def test_a_shadow_that_the_network_kept_is_not_laid_twice_and_one_that_it_forgot_is_laid(kept: Kept) -> None:
@@ -83,9 +83,10 @@ def test_a_shadow_that_the_network_kept_is_not_laid_twice_and_one_that_it_forgot
 
 def test_the_products_own_pixels_are_the_same_whatever_the_network_made_of_them(kept: Kept) -> None:
     class Spoiler(Holder):
-        def __call__(self, **asked: Any) -> np.ndarray:
-            picture = super().__call__(**asked)
-            picture[asked["laid"].keep > 0] = 0.5
+        def painted(self, request: PaintRequest) -> np.ndarray:
+            picture = super().painted(request)
+            assert request.laid is not None
+            picture[request.laid.keep > 0] = 0.5
             return picture
 
     one, two = kept[1], swapped(Spoiler(keeps_shadow=True))[0]

@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from pipeline.background.paint import MAX_STOPS, PADDED, paint, paint_background
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import compare_palette
 from pipeline.core.errors import ModelFailed
-from pipeline.core.networks import Conditions
+from pipeline.core.networks import PaintRequest
 from pipeline.light.exposure import exposed
 from pipeline.light.first_light import first_light
 from pipeline.scene.composition import compose
@@ -36,18 +37,15 @@ def test_the_same_seed_gives_the_same_background_and_another_one_another() -> No
 
 def test_light_that_the_network_took_away_is_gone_from_the_picture() -> None:
     class Night(Darkener):
-        def __call__(self, **asked: object) -> np.ndarray:
-            given = asked["conditions"]
-            assert isinstance(given, Conditions)
+        def painted(self, request: PaintRequest) -> np.ndarray:
+            given = request.conditions
             light = given.light.copy()
             light[:, : light.shape[1] // 2] *= 0.5
             return light
 
     class Day(Darkener):
-        def __call__(self, **asked: object) -> np.ndarray:
-            given = asked["conditions"]
-            assert isinstance(given, Conditions)
-            return given.light
+        def painted(self, request: PaintRequest) -> np.ndarray:
+            return request.conditions.light
 
     asked = spec("sweep")
     layout = compose(asked, 240, 240)
@@ -59,10 +57,8 @@ def test_light_that_the_network_took_away_is_gone_from_the_picture() -> None:
 
 def test_a_network_gone_wild_is_held_within_its_stops() -> None:
     class Wild(Darkener):
-        def __call__(self, **asked: object) -> np.ndarray:
-            given = asked["conditions"]
-            assert isinstance(given, Conditions)
-            return given.light * 1e6
+        def painted(self, request: PaintRequest) -> np.ndarray:
+            return request.conditions.light * 1e6
 
     asked = spec("podium")
     layout = compose(asked, 160, 160)
@@ -85,9 +81,8 @@ def test_what_a_network_sees_of_its_padding_is_no_frame() -> None:
 
 def test_a_network_adds_nothing_as_fine_as_its_own_grid() -> None:
     class Chequered(Darkener):
-        def __call__(self, **asked: object) -> np.ndarray:
-            given = asked["conditions"]
-            assert isinstance(given, Conditions)
+        def painted(self, request: PaintRequest) -> np.ndarray:
+            given = request.conditions
             board = np.indices(given.depth.shape).sum(0) % 2
             return given.light * np.where(board, 2, 0.5).astype(np.float32)[..., None]
 
@@ -101,10 +96,8 @@ def test_a_network_adds_nothing_as_fine_as_its_own_grid() -> None:
 
 def test_a_network_that_paints_pictures_starts_from_the_lit_drawing_and_is_shown_as_it_is() -> None:
     class Green(Darkener):
-        def __call__(self, **asked: object) -> np.ndarray:
-            given = asked["conditions"]
-            assert isinstance(given, Conditions)
-            self.given = given
+        def painted(self, request: PaintRequest) -> np.ndarray:
+            self.given = given = request.conditions
             return np.broadcast_to(np.array([0.1, 0.8, 0.2], np.float32), given.sketch.shape).copy()
 
     asked, green = spec("podium"), Green("picture", size=384)
@@ -118,7 +111,7 @@ def test_a_network_that_paints_pictures_starts_from_the_lit_drawing_and_is_shown
 @pytest.mark.parametrize("answer", [np.full((128, 128, 3), np.nan, np.float32), np.zeros((7, 7, 3), np.float32)])
 def test_an_answer_that_is_no_light_is_the_models_failure(answer: np.ndarray) -> None:
     class Broken(Darkener):
-        def __call__(self, **asked: object) -> np.ndarray:
+        def painted(self, request: PaintRequest) -> np.ndarray:
             return answer
 
     asked = spec()
@@ -128,7 +121,7 @@ def test_an_answer_that_is_no_light_is_the_models_failure(answer: np.ndarray) ->
 
 @pytest.mark.parametrize("size", [(240, 240), (320, 180), (180, 320)])
 @pytest.mark.parametrize("paints", ["light", "picture"])
-def test_the_background_is_of_the_size_asked(size: tuple[int, int], paints: str) -> None:
+def test_the_background_is_of_the_size_asked(size: tuple[int, int], paints: Literal["light", "picture"]) -> None:
     asked = spec("window", place=preset(size))
     picture = paint_background(asked, compose(asked, *size), *size, Darkener(paints), lambda done: None)
     assert picture.shape == (size[1], size[0], 3)

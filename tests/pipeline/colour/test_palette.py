@@ -7,7 +7,7 @@ from pipeline.colour.palette import MEASURED_SIDE, PaletteControl, background_pi
 
 
 def test_every_stage_acts_unless_it_is_switched_off() -> None:
-    assert PaletteControl() == PaletteControl(True, True, True, True, True, 2)
+    assert PaletteControl() == PaletteControl(True, True, True, True, 2)
 
 
 def test_the_products_pixels_and_their_neighbours_are_not_the_backgrounds() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pipeline.core.networks import FunctionSegmenter
 from pipeline.core.types import Alpha, Rgb8
 from pipeline.cutout.holes import seen_through
 from pipeline.cutout.segment import segment
@@ -79,6 +80,7 @@ def test_a_strip_of_a_photo_tells_nothing_and_breaks_nothing(shape: tuple[int, i
 
 
 def test_a_cut_out_has_the_hole_that_its_network_filled() -> None:
+    @FunctionSegmenter
     def filling(image: np.ndarray) -> Alpha:
         y, x = np.mgrid[: image.shape[0], : image.shape[1]]
         dark = np.argwhere(image[..., 0] < 90)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from pipeline.core.errors import ModelFailed, NoSubject
+from pipeline.core.networks import FunctionSegmenter
 from pipeline.cutout.segment import segment
 from tests.support.still_life import by_colour, photo, still_life
 
@@ -19,6 +20,7 @@ def test_the_mask_finds_the_product_within_a_pixel_of_its_edge() -> None:
 def test_a_real_alpha_channel_is_taken_and_the_network_is_not_asked() -> None:
     rgb, alpha = still_life(480, 600)
 
+    @FunctionSegmenter
     def never(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         raise AssertionError("asked")
 
@@ -28,6 +30,7 @@ def test_a_real_alpha_channel_is_taken_and_the_network_is_not_asked() -> None:
 def test_a_coarse_mask_gets_the_photos_own_edges() -> None:
     rgb, alpha = still_life(480, 600)
 
+    @FunctionSegmenter
     def coarse(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         blurred: NDArray[np.float32] = gaussian_filter(by_colour(image), 3)
         return blurred
@@ -38,6 +41,7 @@ def test_a_coarse_mask_gets_the_photos_own_edges() -> None:
 
 @pytest.mark.parametrize("level", [0.0, 0.3])
 def test_a_mask_without_a_sure_part_is_no_subject(level: float) -> None:
+    @FunctionSegmenter
     def unsure(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         mask = np.full(image.shape[:2], level, np.float32)
         mask[5, 5] = 1.0  # what min-max normalisation makes of nothing
@@ -48,6 +52,7 @@ def test_a_mask_without_a_sure_part_is_no_subject(level: float) -> None:
 
 
 def test_a_texture_over_the_whole_frame_is_no_subject() -> None:
+    @FunctionSegmenter
     def speckled(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.random.default_rng(0).choice([0.0, 0.6, 1.0], image.shape[:2], p=[0.4, 0.4, 0.2]).astype(np.float32)
 
@@ -60,6 +65,7 @@ def test_a_later_look_that_loses_a_part_is_outvoted() -> None:
     for losing in (1, 2):
         looks: list[int] = []
 
+        @FunctionSegmenter
         def fickle(image: NDArray[np.uint8], losing: int = losing, looks: list[int] = looks) -> NDArray[np.float32]:
             looks.append(1)
             mask = by_colour(image)
@@ -75,6 +81,7 @@ def test_a_later_look_that_loses_a_part_is_outvoted() -> None:
 def test_one_look_that_adds_a_part_is_outvoted() -> None:
     rgb, alpha = still_life(480, 600)
 
+    @FunctionSegmenter
     def adding(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         mask = by_colour(image)
         mask[:, : mask.shape[1] // 4] = 1
@@ -111,7 +118,7 @@ def test_a_network_is_shown_as_many_pixels_as_it_takes() -> None:
 @pytest.mark.parametrize("answer", [np.ones((3, 3), np.float32), np.full((600, 480), np.nan, np.float32)])
 def test_a_mask_that_does_not_fit_is_the_models_failure(answer: NDArray[np.float32]) -> None:
     with pytest.raises(ModelFailed):
-        segment(photo(still_life(480, 600)[0]), lambda image: answer)
+        segment(photo(still_life(480, 600)[0]), FunctionSegmenter(lambda image: answer))
 
 
 class Looks:
@@ -127,6 +134,7 @@ class Looks:
         return self.answers[min(len(self.seen), len(self.answers)) - 1](image)
 
 
+@FunctionSegmenter
 def upper(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The product's upper half alone."""
     mask = by_colour(image)
@@ -167,6 +175,7 @@ def test_a_part_that_two_of_four_looks_see_is_kept() -> None:
 def test_whether_there_is_a_product_is_the_first_segmenters_to_say() -> None:
     rgb, alpha = still_life(480, 600)
 
+    @FunctionSegmenter
     def nothing(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.full(image.shape[:2], 0.3, np.float32)
 

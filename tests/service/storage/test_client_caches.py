@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.networks import Networks
+from pipeline.core.networks import FunctionSegmenter, Networks
 from service.catalogue.catalogue import Catalogue
 from service.database.clock import db_now
 from service.database.tables import stored_objects
@@ -117,11 +117,11 @@ def test_a_chain_of_ten_swaps_is_as_true_to_the_photo_as_one(
     shown: list[NDArray[np.uint8]] = []
     looks: list[int] = []
 
+    @FunctionSegmenter
     def counted(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         shown.append(image)
         return networks.segmenter(image)
 
-    counted.side = getattr(networks.segmenter, "side", 640)  # type: ignore[attr-defined]  # as the real one's
     worker = Worker(caller.engine, settings.home, replace(networks, segmenter=counted))
     cache_for = client_caches(settings, worker.renders, ObjectRegistry(caller.engine))
     runner = replace(worker.runner, cache_for=cache_for)

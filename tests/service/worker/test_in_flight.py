@@ -30,6 +30,8 @@ CUT_OUT = ON_WHITE | {"output_preset": "transparent_cutout"}
 class Crossing:
     """A segmenter at which jobs wait until they are let through."""
 
+    side = 640
+
     def __init__(self) -> None:
         self.here, self.open = threading.Semaphore(0), threading.Event()
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from pipeline.core.networks import Networks
+from pipeline.core.networks import FunctionSegmenter, Networks, PaintRequest
 from service.database.clock import db_now
 from service.database.engine import create_engine
 from service.database.quarantine import Quarantine
@@ -22,7 +22,7 @@ from service.storage.signing import UrlSigner
 from service.worker.leases import LeaseRenewal
 from tests.support.databases import migrated_database, take_writes
 from tests.support.polling import until
-from tests.support.still_life import by_colour
+from tests.support.still_life import Darkener, by_colour
 from tests.support.worker import ON_WHITE, Worker, left_over, raising
 
 
@@ -52,6 +52,7 @@ def test_a_job_over_its_time_limit_fails_and_is_refunded(worker: Worker) -> None
 def busy(meanwhile: Callable[[], None]) -> Networks:
     """Networks whose first one takes as long as what is done meanwhile: only the lease's renewal speaks for the job."""
 
+    @FunctionSegmenter
     def segmenter(image: Any) -> Any:
         meanwhile()
         return np.zeros(image.shape[:2], np.float32)
@@ -135,15 +136,17 @@ def test_a_job_cancelled_while_a_network_works_stops_at_the_next_step_and_leaves
     accepted = worker.order()
     painted: list[object] = []
 
+    @FunctionSegmenter
     def segmenter(image: Any) -> Any:
         worker.shop.jobs.cancel(accepted.job_id, client_id=worker.shop.client.id)
         return networks.segmenter(image)
 
-    def generator(*asked: Any, **how: Any) -> Any:
-        painted.append(asked)
-        return networks.generator(*asked, **how)
+    class Noting(Darkener):
+        def painted(self, request: PaintRequest) -> Any:
+            painted.append(request)
+            return super().painted(request)
 
-    worker.runner = replace(worker.runner, networks=replace(networks, segmenter=segmenter, generator=generator))
+    worker.runner = replace(worker.runner, networks=replace(networks, segmenter=segmenter, generator=Noting()))
     worker.runner.run(accepted.job_id)
 
     assert painted == []

@@ -19,7 +19,7 @@ from PIL import Image
 from models.hub.generator import DiffusersGenerator
 from models.lane import DeviceLane
 from pipeline.background import expansion
-from pipeline.core.networks import Networks
+from pipeline.core.networks import FunctionSegmenter, Networks
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.specs import stored_spec
 from service.database.engine import create_engine
@@ -183,7 +183,7 @@ class Sticky(Darkener):
         super().__init__()
         self.ready = ready
 
-    def __call__(self, **asked: Any) -> Any:
+    def paint(self, requests: object) -> Any:
         assert self.ready.wait(60)
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
@@ -191,6 +191,7 @@ class Sticky(Darkener):
 def test_a_device_that_is_lost_hands_every_job_in_flight_back_uncounted(engine: sa.Engine, tmp_path: Path) -> None:
     ready, lost = threading.Event(), threading.Event()
 
+    @FunctionSegmenter
     def segmenter(image: Any) -> Any:
         if image.mean() < 100:
             assert lost.wait(60), "this one computes while the others lose their device"

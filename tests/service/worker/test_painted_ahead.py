@@ -1,12 +1,14 @@
 """A worker's hub model has painted before the worker is ready, where that is worth it."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import NoReturn
 
-import numpy as np
 import pytest
 
+from models.hub.controlnet import DepthChoice
+from models.hub.pipelines import MemoryChoice
 from pipeline.core.errors import OutOfMemory
-from pipeline.core.networks import Conditions, Laid, Networks
+from pipeline.core.networks import Capabilities, Laid, Networks, Painted, PaintRequest
 from service.settings import Settings
 from service.worker import networks as opening
 from tests.support import still_life
@@ -15,16 +17,14 @@ from tests.support import still_life
 class Painter:
     """Paints its drawing, and notes what it was asked for."""
 
-    paints = "picture"
-    size = 48
-    holds = True
+    capabilities = Capabilities(size=48, holds=True)
 
     def __init__(self) -> None:
         self.asked: list[tuple[tuple[int, ...], Laid | None]] = []
 
-    def __call__(self, *, conditions: Conditions, laid: Laid | None = None, **_: Any) -> np.ndarray:
-        self.asked.append((conditions.depth.shape, laid))
-        return conditions.sketch
+    def paint(self, requests: Sequence[PaintRequest]) -> list[Painted]:
+        self.asked += [(one.conditions.depth.shape, one.laid) for one in requests]
+        return [one.conditions.sketch for one in requests]
 
 
 @pytest.fixture(name="painter")
@@ -51,10 +51,10 @@ def test_it_paints_a_square_and_a_tall_picture_round_a_product_before_the_worker
 
 
 def test_what_it_fails_with_keeps_the_worker_from_starting(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(self: Painter, **_: Any) -> np.ndarray:
+    def fails(self: Painter, requests: object) -> NoReturn:
         raise OutOfMemory("too little")
 
-    monkeypatch.setattr(Painter, "__call__", fails)
+    monkeypatch.setattr(Painter, "paint", fails)
     with pytest.raises(OutOfMemory):
         opening.open_for_jobs(Settings(warm_up=True))
 
@@ -70,8 +70,7 @@ def test_left_to_itself_it_paints_ahead_on_cuda_alone(painter: Painter) -> None:
 
 def test_the_settings_name_what_a_hub_model_is_loaded_with() -> None:
     named = Settings(controlnet="a/net@main", control_scale=0.7, offload="text", compile=True, vae_tiling=True)
-    choice, memory = opening.depth_choice(named), opening.memory_choice(named)
-    assert choice is not None
-    assert (choice.model, choice.scale) == ("a/net@main", 0.7)
-    assert (memory.offload, memory.vae_tiling, memory.compiled) == ("text", True, True)
-    assert opening.depth_choice(Settings(controlnet="")) is None
+    choice = opening.generator_choice(named)
+    assert choice.depth == DepthChoice("a/net@main", 0.7)
+    assert choice.memory == MemoryChoice("text", vae_tiling=True, compiled=True)
+    assert opening.generator_choice(Settings(controlnet="")).depth is None
