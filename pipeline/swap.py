@@ -26,10 +26,10 @@ from pipeline.cutout.stance import stance_of
 from pipeline.cutout.subjects import Choice
 from pipeline.delivery.encode import encode
 from pipeline.delivery.output import ordered
-from pipeline.delivery.placement_rules import placement_rules
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
 from pipeline.delivery.report import background_palette, inspect
 from pipeline.photo.decode import decode
+from pipeline.placement.margins import placement_rules
 
 #: The stages in order and the share of the time that each takes.
 STAGES: Mapping[str, float] = MappingProxyType(

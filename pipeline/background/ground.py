@@ -68,7 +68,7 @@ def make_ground(
     canvas, at the canvas's size or, where `shown` (width, height) is given, at that smaller one.
 
     All that is chosen is chosen for the canvas, so that both sizes show the same. Without a `box` a scene has its place
-    where `pipeline.scene.placement.fit` says. `light` is what `light_for` gave. `on_step` never goes back. Raises as
+    where `pipeline.placement.fit.fit` says. `light` is what `light_for` gave. `on_step` never goes back. Raises as
     `pipeline.background.paint.paint` does.
     """
     canvas_height, canvas_width = placed.alpha.shape

@@ -25,9 +25,9 @@ from pipeline.cutout.cache import Cache
 from pipeline.cutout.camera_pose import CameraPose
 from pipeline.cutout.stance import Stance
 from pipeline.geometry.ray import Field
+from pipeline.placement.fit import leaves_place, pinned_aspect, place_of, with_room
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
-from pipeline.scene.placement import leaves_place, pinned_aspect, place_of, with_room
 
 #: The camera looks down as product photos do at their mean, and the surface reaches behind the foot as far as the base
 #: of a box seen over its corner: level photos bear that, and photos from above don't float.

@@ -4,15 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.background.pinned import is_pinned
-from pipeline.compositing.adjustment import Outline, Position, adjusted
-from pipeline.core.camera_angle import TOP_DOWN, angle_of
 from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import SceneKind, Spec
-from pipeline.core.stance_rules import SAID
 from pipeline.core.types import Cutout
 from pipeline.cutout.stance import Stance, stance_of
-from pipeline.scene.placement import box_in, fit
+from pipeline.placement.adjust import Outline, Position, adjusted
+from pipeline.placement.camera import TOP_DOWN, angle_of
+from pipeline.placement.facts import SAID
+from pipeline.placement.fit import box_in, fit
 
 
 def as_photographed(spec: Spec, stance: Stance) -> Spec:
@@ -96,7 +96,7 @@ def position_of(
 ) -> Position:
     """Return where the product goes that was to fill `box` on the canvas, placed as the spec asks.
 
-    Raises NoHonestPlacement as `pipeline.compositing.adjustment.adjusted` does.
+    Raises NoHonestPlacement as `pipeline.placement.adjust.adjusted` does.
     """
     if not spec.placement.moves:
         return Position.of(box)

@@ -5,13 +5,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, spline_filter
 
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
-from pipeline.compositing.adjustment import Position
 from pipeline.core.codes import filter_weights
 from pipeline.core.parallel import by_rows, together
 from pipeline.core.resample import tight_box
 from pipeline.core.types import Alpha, Cutout, Placed, Rgb
 from pipeline.geometry.ray import Field
 from pipeline.kernels.image.layers import lay_scaled, premultiplied_means
+from pipeline.placement.adjust import Position
 
 #: Enlarged by more than this, a product looks soft and the caller is told.
 MAX_ENLARGED = 1.5

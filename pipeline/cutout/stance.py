@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.camera_angle import CameraAngle, has_angle, seen_from
 from pipeline.core.resample import resize, tight_box
 from pipeline.core.spec import Scene, SceneKind, StanceWord
-from pipeline.core.stance_rules import SAID, WORDS, StanceName, cuts_said, edges_in, stands_in, suited
 from pipeline.core.types import Alpha, Cutout
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose, camera_pose
 from pipeline.cutout.viewpoint import RIGHT_ANGLE, is_held
+from pipeline.placement.camera import CameraAngle, has_angle, seen_from
+from pipeline.placement.facts import SAID, WORDS, StanceName, cuts_said, edges_in, stands_in, suited
 
 #: Longer side in pixels of the silhouette that is looked at.
 SIDE = 400

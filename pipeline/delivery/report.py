@@ -45,7 +45,7 @@ def inspect(
     `decoded` is the file's picture, `fidelity` its product's and `palette` what `background_palette` gave, where that
     was measured already. `canvas`: of a
     preview, the product on the canvas of the picture that it stands for; `touches` as in
-    `pipeline.delivery.placement_rules`.
+    `pipeline.placement.margins`.
 
     Raises ValueError where the file's size is not the canvas's.
     """

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.compositing.adjustment import adjusted
-from pipeline.core.camera_angle import angle_of
 from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.spec import Placement, Preset, Scene
-from pipeline.core.stance_rules import angle_for
-from pipeline.delivery.placement_rules import placement_rules
-from pipeline.scene.placement import fit
+from pipeline.placement.adjust import adjusted
+from pipeline.placement.camera import angle_of
+from pipeline.placement.facts import angle_for
+from pipeline.placement.fit import fit
+from pipeline.placement.margins import placement_rules
 from service.catalogue.cautions import Caution
 
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pipeline.core.camera_angle import TOP_DOWN, has_angle, seen_from
 from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.spec import Spec
-from pipeline.core.stance_rules import StanceName, angle_for, as_said, edges_in, stands_in
 from pipeline.delivery.output import ordered
-from pipeline.scene.placement import Box, box_in, fit, leaves_place
+from pipeline.placement.camera import TOP_DOWN, has_angle, seen_from
+from pipeline.placement.facts import StanceName, angle_for, as_said, edges_in, stands_in
+from pipeline.placement.fit import Box, box_in, fit, leaves_place
 
 #: What a product is scaled and turned about: the middle of its foot's, or of its hook's, end of its box; or its middle.
 Anchor = Literal["foot", "hook", "middle"]

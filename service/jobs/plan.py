@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.core.camera_angle import has_angle
 from pipeline.core.spec import (
     AS_PRESET,
     SEED_LIMIT,
@@ -17,8 +16,9 @@ from pipeline.core.spec import (
     SceneKind,
     StanceWord,
 )
-from pipeline.core.stance_rules import SAID, as_said, turned_to
 from pipeline.delivery.output import ordered
+from pipeline.placement.camera import has_angle
+from pipeline.placement.facts import SAID, as_said, turned_to
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.cautions import Caution, cautions, output_cautions

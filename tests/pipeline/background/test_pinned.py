@@ -34,7 +34,7 @@ from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
 from pipeline.delivery.encode import to_8_bit
 from pipeline.photo.decode import decode
-from pipeline.scene.placement import box_in, place_of
+from pipeline.placement.fit import box_in, place_of
 from pipeline.swap import SwapResult, swap
 from service.storage.cache import folder_cache
 from tests.lanes import rest_in_gate

@@ -4,8 +4,8 @@ import pytest
 from pipeline.compositing.place import place
 from pipeline.core.types import Cutout
 from pipeline.cutout.foreground import extract_foreground
+from pipeline.placement.fit import fit
 from pipeline.scene.composition import compose
-from pipeline.scene.placement import fit
 from tests.support.podium import podium_of
 from tests.support.still_life import photo, preset, spec, still_life
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.core.spec import Scene, SceneKind, StanceWord
-from pipeline.core.stance_rules import StanceName, as_said
 from pipeline.core.types import Cutout
 from pipeline.cutout.stance import Stance, stance, stance_of
+from pipeline.placement.facts import StanceName, as_said
 from tests.pipeline.silhouettes import SIDE, drawn, rectangle
 
 BOTTLE = drawn(rectangle(170, 60, 230, 360))

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.core.camera_angle import TOP_DOWN
 from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.spec import Placement, Preset, Spec
+from pipeline.placement.camera import TOP_DOWN
 
 Box = tuple[float, float, float, float]
 

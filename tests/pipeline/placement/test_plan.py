@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from pipeline.background.position import product_box
-from pipeline.compositing.adjustment import adjusted
 from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Output, Placement, Preset, Scene, Spec
-from pipeline.core.stance_rules import WORDS
 from pipeline.core.types import Cutout
 from pipeline.cutout.stance import Stance, stance_of
 from pipeline.delivery.output import ordered
+from pipeline.placement.adjust import adjusted
+from pipeline.placement.facts import WORDS
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.product_place import product_place
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from pipeline.compositing.adjustment import Outline, adjusted
 from pipeline.compositing.place import lay, reduced
 from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.spec import Placement
 from pipeline.core.types import Cutout
+from pipeline.placement.adjust import Outline, adjusted
 
 BOX = (100.0, 60.0, 300.0, 360.0)
 

@@ -7,8 +7,8 @@ caller's word for it.
 from collections.abc import Collection, Mapping
 from typing import Any, Literal, get_args
 
-from pipeline.core.camera_angle import PLAIN, TOP_DOWN, CameraAngle, angle_of
 from pipeline.core.spec import SceneKind, StanceWord
+from pipeline.placement.camera import PLAIN, TOP_DOWN, CameraAngle, angle_of
 
 #: `standing`: on a foot that the photo shows. `lying`: it could not stand as it is seen, so it was photographed from
 #: above, or leant, or a hand holds it whole. `hanging`: from a hook, or from where the photo cuts it. `cut_below`: its

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.core.errors import NoHonestPlacement
-from pipeline.scene.placement import BELOW, LEAST_FOOT, MAX_LOST, fit
+from pipeline.placement.fit import BELOW, LEAST_FOOT, MAX_LOST, fit
 from tests.support.still_life import preset
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.spec import Placement
-from pipeline.scene.placement import LEAST_FOOT, MAX_LOST
+from pipeline.placement.fit import LEAST_FOOT, MAX_LOST
 
 Box = tuple[float, float, float, float]
 #: Share of the product's height, from below or above, whose middle it is turned about.
