@@ -23,9 +23,8 @@ from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.camera_pose import CameraPose
-from pipeline.cutout.stance import Stance
 from pipeline.geometry.ray import Field
-from pipeline.placement.fit import leaves_place, pinned_aspect, place_of, with_room
+from pipeline.placement.fit import pinned_aspect, place_of, with_room
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 
@@ -77,16 +76,6 @@ class PinnedSite:
 
     def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> None:
         """Return nothing: there is no product yet."""
-
-
-def is_pinned(spec: Spec, stance: Stance) -> bool:
-    """Tell whether the product gets the spec's pinned background.
-
-    One that its photo cuts does not: it goes to the canvas's side, where the cut is not seen, and no pinned place is.
-    Nor does one that hangs, or that is moved out of that place.
-    """
-    scene = spec.preset.background == "scene" and spec.scene.kind != "white"
-    return spec.pinned and scene and not leaves_place(spec.placement) and not stance.edges(spec.scene.kind)
 
 
 def pinned(
