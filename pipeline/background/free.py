@@ -54,8 +54,6 @@ class FreeSite:
             spec,
             width,
             height,
-            self.cutout.aspect,
-            self.place.edges,
             stands=self.place.stands,
             light_side=lit_from(self.light),
             pose=self.pose,

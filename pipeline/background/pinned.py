@@ -24,7 +24,7 @@ from pipeline.core.types import Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.camera_pose import CameraPose
 from pipeline.geometry.ray import Field
-from pipeline.placement.fit import pinned_aspect, place_of, with_room
+from pipeline.placement.fit import place_of
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 
@@ -62,7 +62,7 @@ class PinnedSite:
     def compose(self, spec: Spec) -> Layout:
         """Lay a spec's scene out round the place that every product finds room in."""
         width, height = self.width, self.height
-        return compose(with_room(spec, width, height), width, height, pinned_aspect(spec, width, height), pose=POSE)
+        return compose(spec, width, height, pose=POSE, box=place_of(spec, width, height))
 
     def postprocess(self, rows: Rgb) -> None:
         """Leave the rows as they are: there is no photo whose light they could be matched to."""

@@ -68,8 +68,12 @@ def fit(
 
 def place_of(spec: Spec, width: int, height: int) -> Box:
     """Return a pinned background's place of the product on a width×height canvas, pixels: left, top, right, bottom."""
-    preset, top_down = with_room(spec, width, height).preset, spec.scene.kind in TOP_DOWN
-    return fit(preset, pinned_aspect(spec, width, height), width, height, top_down=top_down)
+    preset = spec.preset
+    if spec.scene.kind in TOP_DOWN:
+        return fit(preset, width / height, width, height, top_down=True)
+    if height > width:
+        preset = replace(preset, fill=PLACE * preset.fill)
+    return fit(preset, PLACE * float(np.sqrt(max(1.0, width / height))), width, height)
 
 
 def box_in(spec: Spec, product_aspect: float, width: int, height: int) -> Box:
@@ -101,20 +105,6 @@ def lost(box: Box, width: int, height: int) -> float:
 def leaves_place(placement: Placement) -> bool:
     """Tell whether a product that is moved so is no longer where a pinned background has its place."""
     return placement.shift_x != 0 or placement.shift_y != 0 or placement.scale > 1
-
-
-def with_room(spec: Spec, width: int, height: int) -> Spec:
-    """Return a pinned background's spec, whose preset on a tall canvas fills less of it."""
-    if spec.scene.kind in TOP_DOWN or height <= width:
-        return spec
-    return replace(spec, preset=replace(spec.preset, fill=PLACE * spec.preset.fill))
-
-
-def pinned_aspect(spec: Spec, width: int, height: int) -> float:
-    """Return the width over height of a pinned background's place."""
-    if spec.scene.kind in TOP_DOWN:
-        return width / height
-    return PLACE * float(np.sqrt(max(1.0, width / height)))
 
 
 def _within(wanted: float, size: float, start: float, end: float, whole: float) -> float:
