@@ -6,8 +6,6 @@ from types import MappingProxyType
 from typing import Any
 
 from pipeline.background.ground import light_for, make_ground
-from pipeline.background.pinned import is_pinned
-from pipeline.background.position import as_photographed, kind_of, position_of, product_box, scene_told, scene_warnings
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite, light_around
 from pipeline.compositing.place import lay, reduced
@@ -21,14 +19,14 @@ from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.cutting import Cutting
 from pipeline.cutout.given import GivenMask
-from pipeline.cutout.stance import stance_of
+from pipeline.cutout.stance import place_cutout
 from pipeline.cutout.subjects import Choice
 from pipeline.delivery.encode import encode
 from pipeline.delivery.output import ordered
-from pipeline.delivery.placement_rules import placement_rules
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
 from pipeline.delivery.report import background_palette, inspect
 from pipeline.photo.decode import decode
+from pipeline.placement.place import Place
 
 #: The stages in order and the share of the time that each takes.
 STAGES: Mapping[str, float] = MappingProxyType(
@@ -107,17 +105,13 @@ def swap(
     width, height = delivered.size or (source_width, source_height)
     asked = spec
 
-    def place() -> tuple[Any, ...]:
-        stance = stance_of(cutout, asked.placement.stance)
-        spec = as_photographed(asked, stance)
-        box = product_box(cutout, spec, width, height, stance)
-        position = position_of(cutout, spec, box, width, height, stance)
-        return stance, spec, box, position, *lay(cutout, position, width, height)
+    def placed_product() -> tuple[Place, Placed]:
+        place = place_cutout(cutout, asked, width, height)
+        return place, lay(cutout, place.position, width, height)
 
     with stages("place"):
-        (stance, spec, box, position, laid, placing_warnings), light = together(
-            place, lambda: light_for(asked, photo, cutout)
-        )
+        (place, laid), light = together(placed_product, lambda: light_for(asked, photo, cutout))
+    spec = place.spec
     mark = mark_of(spec, photo)
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     shown = preview_size(width, height) if preview else (width, height)
@@ -126,13 +120,12 @@ def swap(
             spec,
             photo,
             cutout,
-            stance,
+            place,
             laid,
             networks,
             stages.step,
             control=control,
             cache=cache,
-            box=position.bounds,
             shown=shown if preview else None,
             light=light,
         )
@@ -171,15 +164,15 @@ def swap(
             "cut_by": cut.cut_by,
             "background": ground.cache_status,
         }
-        provenance["pinned"] = is_pinned(spec, stance)
-        provenance["scene"] = scene_told(asked, spec, stance)
+        provenance["pinned"] = place.pinned
+        provenance["scene"] = place.scene_report()
         report = inspect(
             measured.data,
             spec=spec,
             placed=placed,
             background=kept,
             cutout=cutout,
-            stance=stance,
+            facts=place.facts,
             provenance=provenance,
             credentials=None if preview else credentials,
             photo_size=(source_width, source_height),
@@ -187,10 +180,11 @@ def swap(
             fidelity=measured.fidelity,
             palette=measured.measured,
             canvas=laid if preview else None,
-            touches=stance.edges(kind_of(spec)) if spec.placement.moves else None,
+            touches=place.edges if spec.placement.moves else None,
         )
         if spec.placement != UNMOVED:
-            report["placement"] = _told_placement(spec, report["preset"], box, laid, width, height)
+            breaks = place.breaks((row["rule"], row["status"]) for row in report["preset"])
+            report["placement"] = asdict(spec.placement) | {"breaks": breaks}
         if preview:
             report["preview"] = {"width": width, "height": height}
     report["provenance"]["timings"] = stages.timings
@@ -206,7 +200,7 @@ def swap(
         width=encoded.width,
         height=encoded.height,
         seed=spec.seed,
-        warnings=cutout.warnings + scene_warnings(asked, stance) + placing_warnings,
+        warnings=cutout.warnings + place.warnings,
         report=report,
     )
 
@@ -261,18 +255,3 @@ def mark_of(spec: Spec, photo: Photo) -> str | None:
         mark = "compositeCapture"
     # what the photo says of itself stays true of the product in it
     return stronger(mark, photo.digital_source_type)
-
-
-def _told_placement(
-    spec: Spec,
-    rules: list[dict[str, Any]],
-    box: tuple[float, float, float, float],
-    laid: Placed,
-    width: int,
-    height: int,
-) -> dict[str, Any]:
-    """Return what the report says of a caller's placement: it, and the rules that are kept without it only."""
-    scale = laid.scale / spec.placement.scale
-    before = {rule.name for rule in placement_rules(spec.preset, box, scale, width, height) if rule.status == "pass"}
-    breaks = [row["rule"] for row in rules if row["rule"] in before and row["status"] != "pass"]
-    return asdict(spec.placement) | {"breaks": breaks}

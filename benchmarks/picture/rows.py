@@ -20,12 +20,12 @@ from benchmarks.picture.orders import Config, Work
 from benchmarks.picture.rivals import Rivals, cpu_seconds, cut_out, plain_cut_out, whole
 from benchmarks.picture.sheet import LARGE, SMALL, thumbnail
 from pipeline.background.paint import paint_background
-from pipeline.background.position import product_box
-from pipeline.compositing.place import place
+from pipeline.compositing.place import lay
 from pipeline.core.errors import PipelineError
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES
 from pipeline.core.spec import Limits, Spec
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb8
+from pipeline.cutout.stance import place_cutout
 from pipeline.delivery.fidelity import Product
 from pipeline.photo.decode import decode
 from pipeline.scene.composition import compose
@@ -93,7 +93,8 @@ def exact_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
     with Image.open(BytesIO(file.data)) as picture:
         arrived = np.asarray(picture.convert("RGB"), np.uint8)
     cutout = cut_out(decode(data, limits), networks)
-    placed, _ = place(cutout, product_box(cutout, spec, file.width, file.height), file.width, file.height)
+    there = place_cutout(cutout, spec, file.width, file.height)
+    placed = lay(cutout, there.position, file.width, file.height)
     codes = np.rint(np.clip(placed.whole(), 0, 1) * 255).astype(np.uint8)
     product = Product((codes / np.float32(255)).astype(np.float32), placed.alpha, placed.alpha.size)
     # Equal codes differ by nothing; the measure's own rounding would say 1e-6.

@@ -15,8 +15,10 @@ from pipeline.compositing.effects import ProductEffects, product_effects
 from pipeline.core.networks import Laid
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
-from pipeline.cutout.stance import Stance
+from pipeline.cutout.camera_pose import CameraPose
+from pipeline.cutout.stance import pose_of
 from pipeline.geometry.ray import Field
+from pipeline.placement.place import Place
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 
@@ -27,36 +29,23 @@ class FreeSite:
 
     cutout: Cutout
     placed: Placed
-    #: The box that it was placed in, pixels: left, top, right, bottom; None: the one of the preset and the scene.
-    box: tuple[float, float, float, float] | None
+    place: Place
     #: Of the photo.
     light: PhotoLight
-    stance: Stance
-    #: The product stands on its foot in the spec's scene, and the sides of the canvas that it goes to.
-    stands: bool
-    edges: tuple[str, ...]
+    pose: CameraPose
     #: Colours were asked for: matching the photo's light leaves the exposure alone.
     asked: bool
 
     @classmethod
     def of(
-        cls,
-        spec: Spec,
-        photo: Photo,
-        cutout: Cutout,
-        stance: Stance,
-        placed: Placed,
-        box: tuple[float, float, float, float] | None = None,
-        light: PhotoLight | None = None,
+        cls, photo: Photo, cutout: Cutout, place: Place, placed: Placed, light: PhotoLight | None = None
     ) -> "FreeSite":
-        """Return the site of a product that was cut out of a photo and placed in a box on the spec's canvas.
+        """Return the site of a product that was cut out of a photo and laid in its place on the canvas.
 
         `light` is the photo's, where it is known already.
         """
-        kind = spec.scene.kind
-        stands, edges = stance.stands_in(kind), stance.edges(kind)
-        light = light or photo_light(photo, cutout)
-        return cls(cutout, placed, box, light, stance, stands, edges, asked_colours(spec).by_caller)
+        light, pose = light or photo_light(photo, cutout), pose_of(cutout, place.facts)
+        return cls(cutout, placed, place, light, pose, asked_colours(place.spec).by_caller)
 
     def compose(self, spec: Spec) -> Layout:
         """Lay a spec's scene out round the product, lit from the photo's side and seen as the photo sees it."""
@@ -65,12 +54,10 @@ class FreeSite:
             spec,
             width,
             height,
-            self.cutout.aspect,
-            self.edges,
-            stands=self.stands,
+            stands=self.place.stands,
             light_side=lit_from(self.light),
-            pose=self.stance.pose,
-            box=self.box,
+            pose=self.pose,
+            box=self.place.position.bounds,
             product=self._colour,
         )
 
@@ -96,7 +83,7 @@ class FreeSite:
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Trace the product's shadow and mirror image in a layout."""
-        return product_effects(self.placed, layout, stands=self.stands, lies=self.stance.word == "lying")
+        return product_effects(self.placed, layout, stands=self.place.stands, lies=self.place.facts.word == "lying")
 
     def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> Laid:
         """Lay the product with its effects on a drawing."""

@@ -11,7 +11,7 @@ from pipeline.background.assigned import assigned
 from pipeline.background.best_of import search
 from pipeline.background.expansion import Expansion
 from pipeline.background.free import FreeSite
-from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, is_pinned, pinned
+from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, pinned
 from pipeline.colour.palette import PaletteControl
 from pipeline.colour.photo_light import PhotoLight, photo_light
 from pipeline.compositing.composite import apply_shadow
@@ -22,7 +22,7 @@ from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
-from pipeline.cutout.stance import Stance
+from pipeline.placement.place import Place
 
 
 @dataclass(frozen=True)
@@ -53,32 +53,30 @@ def make_ground(
     spec: Spec,
     photo: Photo,
     cutout: Cutout,
-    stance: Stance,
+    place: Place,
     placed: Placed,
     networks: Networks,
     on_step: Callable[[float], None],
     *,
     control: PaletteControl,
     cache: Cache | None = None,
-    box: tuple[float, float, float, float] | None = None,
     shown: tuple[int, int] | None = None,
     light: PhotoLight | None = None,
 ) -> Ground:
-    """Return the ground that a spec asks for, for a product that was cut out of a photo and placed in a box on the
+    """Return the ground that a spec asks for, for a product that was cut out of a photo and laid in its place on the
     canvas, at the canvas's size or, where `shown` (width, height) is given, at that smaller one.
 
-    All that is chosen is chosen for the canvas, so that both sizes show the same. Without a `box` a scene has its place
-    where `pipeline.scene.placement.fit` says. `light` is what `light_for` gave. `on_step` never goes back. Raises as
-    `pipeline.background.paint.paint` does.
+    All that is chosen is chosen for the canvas, so that both sizes show the same. `light` is what `light_for` gave.
+    `on_step` never goes back. Raises as `pipeline.background.paint.paint` does.
     """
     canvas_height, canvas_width = placed.alpha.shape
     width, height = shown or (canvas_width, canvas_height)
     if spec.preset.background == "transparent":
         return Ground(None, _unchanged, spec.seed, [], "computed", is_scene=False, assigned=[])
-    lies = stance.word == "lying"
+    lies = place.facts.word == "lying"
     if spec.is_white:
         # what lies as seen from above or hangs, or is cut off below, has no foot that a shadow could lie under
-        soft = spec.preset.shadow and (stance.name == "standing" or lies)
+        soft = spec.preset.shadow and (place.facts.stance == "standing" or lies)
         white = np.ones((height, width, 3), np.float32)
 
         def shadowed(picture: Rgb) -> Rgb:
@@ -87,7 +85,7 @@ def make_ground(
 
         laid = shadowed if soft else _unchanged
         return Ground(white, laid, spec.seed, [], "computed", is_scene=False, assigned=[])
-    if is_pinned(spec, stance):
+    if place.pinned:
         one = pinned(spec, canvas_width, canvas_height, networks, on_step, control=control, cache=cache, shown=shown)
         there = product_effects(placed, one.layout, lies=lies)
 
@@ -96,7 +94,7 @@ def make_ground(
 
         where = assigned(one.layout)
         return Ground(one.background, near, one.seed, one.tried, one.cache_status, is_scene=True, assigned=where)
-    site = FreeSite.of(spec, photo, cutout, stance, placed, box, light)
+    site = FreeSite.of(photo, cutout, place, placed, light)
     best = search(
         spec,
         site,

@@ -23,11 +23,10 @@ from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.camera_pose import CameraPose
-from pipeline.cutout.stance import Stance
 from pipeline.geometry.ray import Field
+from pipeline.placement.fit import place_of
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
-from pipeline.scene.placement import leaves_place, pinned_aspect, place_of, with_room
 
 #: The camera looks down as product photos do at their mean, and the surface reaches behind the foot as far as the base
 #: of a box seen over its corner: level photos bear that, and photos from above don't float.
@@ -63,7 +62,7 @@ class PinnedSite:
     def compose(self, spec: Spec) -> Layout:
         """Lay a spec's scene out round the place that every product finds room in."""
         width, height = self.width, self.height
-        return compose(with_room(spec, width, height), width, height, pinned_aspect(spec, width, height), pose=POSE)
+        return compose(spec, width, height, pose=POSE, box=place_of(spec, width, height))
 
     def postprocess(self, rows: Rgb) -> None:
         """Leave the rows as they are: there is no photo whose light they could be matched to."""
@@ -77,16 +76,6 @@ class PinnedSite:
 
     def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> None:
         """Return nothing: there is no product yet."""
-
-
-def is_pinned(spec: Spec, stance: Stance) -> bool:
-    """Tell whether the product gets the spec's pinned background.
-
-    One that its photo cuts does not: it goes to the canvas's side, where the cut is not seen, and no pinned place is.
-    Nor does one that hangs, or that is moved out of that place.
-    """
-    scene = spec.preset.background == "scene" and spec.scene.kind != "white"
-    return spec.pinned and scene and not leaves_place(spec.placement) and not stance.edges(spec.scene.kind)
 
 
 def pinned(

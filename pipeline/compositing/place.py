@@ -5,37 +5,30 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, spline_filter
 
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
-from pipeline.compositing.adjustment import Position
 from pipeline.core.codes import filter_weights
 from pipeline.core.parallel import by_rows, together
 from pipeline.core.resample import tight_box
 from pipeline.core.types import Alpha, Cutout, Placed, Rgb
 from pipeline.geometry.ray import Field
 from pipeline.kernels.image.layers import lay_scaled, premultiplied_means
+from pipeline.placement.adjust import Position
 
-#: Enlarged by more than this, a product looks soft and the caller is told.
-MAX_ENLARGED = 1.5
-#: Where more than this share of the product's box is beyond the canvas, the caller is told.
-MAX_CROPPED = 0.02
 #: Coverage so near to 1 or 0 is exactly that, as in `lay_scaled`: filters ring by a per mille.
 RINGING = 0.002
 
 
-def lay(cutout: Cutout, position: Position, width: int, height: int) -> tuple[Placed, tuple[str, ...]]:
+def lay(cutout: Cutout, position: Position, width: int, height: int) -> Placed:
     """Lay the cut-out on a width×height canvas as its position says: `place`, or `place_turned`."""
     if position.turn:
         return place_turned(cutout, position, width, height)
     return place(cutout, position.box, width, height)
 
 
-def place(
-    cutout: Cutout, box: tuple[float, float, float, float], width: int, height: int
-) -> tuple[Placed, tuple[str, ...]]:
+def place(cutout: Cutout, box: tuple[float, float, float, float], width: int, height: int) -> Placed:
     """Lay the cut-out on a width×height canvas so that its tight box (alpha > 0.5) fills `box` (pixels).
 
     `box` has the cut-out's aspect; its left and bottom are met to the pixel. Resampled in linear light, premultiplied,
-    by Lanczos (which reduces with a widened kernel). At scale 1 on whole pixels nothing is resampled. Warnings:
-    upscaled, cropped.
+    by Lanczos (which reduces with a widened kernel). At scale 1 on whole pixels nothing is resampled.
     """
     tight = tight_box(cutout.alpha > 0.5)
     assert tight is not None  # extract_foreground refuses empty cut-outs
@@ -69,12 +62,11 @@ def place(
     found = tight_box(covered > 0.5)
     assert found is not None
     placed = found[0] + x0, found[1] + y0, found[2] + x0, found[3] + y0
-    warnings = {"upscaled": scale > MAX_ENLARGED, "cropped": _cropped(box, width, height)}
-    return Placed(rgb, alpha, placed, scale, (y0, x0)), tuple(code for code, holds in warnings.items() if holds)
+    return Placed(rgb, alpha, placed, scale, (y0, x0))
 
 
-def place_turned(cutout: Cutout, position: Position, width: int, height: int) -> tuple[Placed, tuple[str, ...]]:
-    """Lay the cut-out on a width×height canvas as `place` does, and turned as its position says. Warnings as there.
+def place_turned(cutout: Cutout, position: Position, width: int, height: int) -> Placed:
+    """Lay the cut-out on a width×height canvas as `place` does, and turned as its position says.
 
     It is scaled first, and the result is turned by cubic splines, in linear light, premultiplied: they keep fine detail
     that a bicubic filter would blur (Thévenaz, Blu and Unser, "Interpolation Revisited", 2000).
@@ -86,7 +78,7 @@ def place_turned(cutout: Cutout, position: Position, width: int, height: int) ->
     own = x, y, x + position.box[2] - position.box[0], y + position.box[3] - position.box[1]
     rows, columns = cutout.alpha.shape
     wide, tall = (int(at + (size - side) * scale) + 3 for at, size, side in ((x, columns, left), (y, rows, top)))
-    upright, warnings = place(cutout, own, wide, tall)
+    upright = place(cutout, own, wide, tall)
     # its foot is on a whole row there
     down = round(own[3]) - own[3]
     about = np.array([position.pivot[1], position.pivot[0]])
@@ -114,9 +106,8 @@ def place_turned(cutout: Cutout, position: Position, width: int, height: int) ->
     own_light = np.stack(colours, axis=-1) / np.maximum(cover, 1e-3)[..., None]
     rgb = linear_to_srgb(np.clip(own_light, 0, 1)) * (cover > 0)[..., None]
     placed = tight_box(alpha > 0.5)
-    assert placed is not None  # `adjusted` refuses what is mostly beyond the canvas
-    cropped = ("cropped",) if _cropped(position.bounds, width, height) else ()
-    return Placed(rgb, alpha, placed, upright.scale, (y0, x0)), warnings + cropped
+    assert placed is not None  # `pipeline.placement.refusals` refuses what is mostly beyond the canvas
+    return Placed(rgb, alpha, placed, upright.scale, (y0, x0))
 
 
 def reduced(placed: Placed, width: int, height: int) -> Placed:
@@ -129,11 +120,6 @@ def reduced(placed: Placed, width: int, height: int) -> Placed:
     rgb = linear_to_srgb(np.clip(means[..., :3] / np.maximum(alpha, 1e-3)[..., None], 0, 1))
     box = tight_box(alpha > 0.5) or (0, 0, 1, 1)
     return Placed(rgb, alpha, box, placed.scale)
-
-
-def _cropped(box: tuple[float, float, float, float], width: int, height: int) -> bool:
-    inside = max(0.0, min(box[2], width) - max(box[0], 0)) * max(0.0, min(box[3], height) - max(box[1], 0))
-    return inside < (1 - MAX_CROPPED) * (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _resample(cutout: Cutout, source: tuple[float, ...], rgb: Rgb, alpha: Alpha) -> None:

@@ -15,8 +15,6 @@ BackgroundRule = Literal["scene", "white", "transparent"]
 SceneKind = Literal[
     "white", "sweep", "podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon", "flatlay"
 ]
-#: Kinds that are seen from straight above: the surface faces the camera and the product lies on it.
-TOP_DOWN: frozenset[SceneKind] = frozenset({"flatlay"})
 Finish = Literal[
     "plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric", "velvet",
     "linen", "stone", "page", "leaf",

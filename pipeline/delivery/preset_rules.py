@@ -16,7 +16,7 @@ from pipeline.core.provenance import Credentials, read_digital_source_type
 from pipeline.core.spec import Preset
 from pipeline.core.types import Placed, Rgb8
 from pipeline.delivery.fidelity import SEEN_AS_WHITE, decoded
-from pipeline.delivery.placement_rules import Status, placement_rules
+from pipeline.placement.margins import Status, placement_rules
 
 #: Rules that are part of another one: where a preset lists only that, its source and date count.
 _PART_OF = {"min_side": "size", "white_border": "white_background", "white_edge": "white_background"}

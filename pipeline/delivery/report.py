@@ -13,9 +13,9 @@ from pipeline.core.provenance import Credentials
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Placed, Rgb, Rgb8
-from pipeline.cutout.stance import Stance
 from pipeline.delivery.fidelity import Product
 from pipeline.delivery.preset_rules import check_rules, reopen
+from pipeline.placement.facts import CutoutFacts
 
 
 def inspect(
@@ -25,7 +25,7 @@ def inspect(
     placed: Placed,
     background: Rgb | None,
     cutout: Cutout,
-    stance: Stance | None = None,
+    facts: CutoutFacts | None = None,
     provenance: dict[str, Any],
     credentials: Credentials | None = None,
     photo_size: tuple[int, int] | None = None,
@@ -40,12 +40,11 @@ def inspect(
     `placed` is the product as it was laid on the canvas; `background` what was painted behind it, shadow included
     (H×W×3 sRGB in [0, 1]), None for a transparent picture. Colours are CIEDE2000 on the file decoded again, so the
     encoder's share of the error is in every figure. `credentials` is what signed the file, where something did.
-    With the product's `stance`, `cutout` has it, who says so, the kinds of scene that suit it and from how high it was
-    seen. With `photo_size`, the photo's width and height in pixels, it tells where the product was and where it is now.
-    `decoded` is the file's picture, `fidelity` its product's and `palette` what `background_palette` gave, where that
-    was measured already. `canvas`: of a
-    preview, the product on the canvas of the picture that it stands for; `touches` as in
-    `pipeline.delivery.placement_rules`.
+    With the product's `facts`, `cutout` has its stance, who says so, which kinds of scene suit it and from how high it
+    was seen. With `photo_size`, the photo's width and height in pixels, it has where the product was and where it is
+    now. `decoded` is the file's picture, `fidelity` its product's and `palette` what `background_palette` gave, where
+    that was measured already. `canvas`: of a preview, the product on the canvas of the picture that it stands for;
+    `touches` as in `pipeline.placement.margins`.
 
     Raises ValueError where the file's size is not the canvas's.
     """
@@ -79,16 +78,16 @@ def inspect(
             "where": {code: [list(box) for box in boxes] for code, boxes in cutout.where.items()},
             "viewpoint": {name: round(float(share), 4) for name, share in cutout.viewpoint.items()},
         }
-        | ({} if stance is None else _stance(stance))
+        | ({} if facts is None else _stance(facts))
         | ({} if photo_size is None else _boxes(cutout, canvas or placed, photo_size)),
         "provenance": dict(provenance),
     }
 
 
-def _stance(stance: Stance) -> dict[str, Any]:
-    said = "guess" if stance.word == "auto" else "caller"
-    seen = {} if stance.elevation is None else {"elevation": round(stance.elevation, 1)}
-    return {"stance": stance.name, "stance_from": said, "suits": list(stance.suits), **seen}
+def _stance(facts: CutoutFacts) -> dict[str, Any]:
+    said = "guess" if facts.word == "auto" else "caller"
+    seen = {} if facts.elevation is None else {"elevation": round(facts.elevation, 1)}
+    return {"stance": facts.stance, "stance_from": said, "suits": list(facts.suits), **seen}
 
 
 def _boxes(cutout: Cutout, placed: Placed, photo_size: tuple[int, int]) -> dict[str, list[float]]:

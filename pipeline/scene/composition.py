@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.assignment import Assignment, assign
 from pipeline.colour.gamuts import Lab
-from pipeline.core.camera_angle import TOP_DOWN
 from pipeline.core.spec import Spec
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
+from pipeline.placement.camera import TOP_DOWN
+from pipeline.placement.fit import fit
 from pipeline.scene.layout import FOCAL, Layout, Lens
-from pipeline.scene.placement import fit
 from pipeline.scene.rig import rig
 from pipeline.scene.scenery import WALLS, Scenery, surfaces
 from pipeline.scene.trace import trace
@@ -40,7 +40,6 @@ def compose(
     width: int,
     height: int,
     product_aspect: float = 1.0,
-    edges: tuple[str, ...] = (),
     *,
     stands: bool = True,
     light_side: float | None = None,
@@ -50,11 +49,10 @@ def compose(
 ) -> Layout:
     """Lay the scene out for a canvas of width×height pixels and a product of that width over height.
 
-    `edges`: the sides of the canvas that it goes to, since the photo cuts it there or it hangs from above. One that
-    does not stand (`stands`), since it is cut below or hangs, has nothing put around its foot; what hangs has the floor
-    well below it. `light_side`: negative, the key light comes from the left, positive from the right; None
+    One that does not stand (`stands`), since it is cut below or hangs, has nothing put around its foot; what hangs has
+    the floor well below it. `light_side`: negative, the key light comes from the left, positive from the right; None
     leaves it to the seed. `pose`: how the photo sees the product's base; the camera is raised to meet it. `box`: where
-    the product goes, pixels, where that is not what `pipeline.scene.placement.fit` says. `product`: (3,) Lab, its mean
+    the product goes, pixels; None: where `pipeline.placement.fit` puts what is whole. `product`: (3,) Lab, its mean
     colour, where it is known: what is behind it is another one, if the palette has one.
 
     Where an asked colour has too little of the picture that the product leaves free, or natural colours have too much,
@@ -62,7 +60,7 @@ def compose(
     """
     if box is None:
         top_down = spec.scene.kind in TOP_DOWN
-        box = fit(spec.preset, product_aspect, width, height, edges, top_down=top_down, stands=stands)
+        box = fit(spec.preset, product_aspect, width, height, top_down=top_down, stands=stands)
     plan = assign(list(asked_colours(spec).linear), surfaces(spec.scene), product)
     natural = set(plan.natural.values())
     best, best_score = None, -np.inf

@@ -12,7 +12,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.spec import TOP_DOWN as TOP_DOWN
 from pipeline.core.spec import Finish, SceneKind
 from pipeline.geometry.ray import Field, Triple
 from pipeline.geometry.solids import Solid

@@ -11,6 +11,9 @@ from litestar.params import Body, HeaderParameter, QueryParameter
 
 from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Output, Placement, StanceWord
 from pipeline.delivery.output import MAX_ASPECT, MAX_PIXELS, QUALITIES, SIDES
+from pipeline.placement.facts import CutoutFacts
+from pipeline.placement.place import Place
+from pipeline.placement.plan import fitted
 from service.api.accepted import (
     IdempotencyKey,
     Metadata,
@@ -25,8 +28,6 @@ from service.api.cutouts import create_cutout
 from service.api.endpoint import endpoint
 from service.api.lists import REFERENCE_PATTERN
 from service.catalogue.catalogue import Catalogue
-from service.catalogue.product_place import ProductPlace, product_place
-from service.catalogue.specs import resolve_spec
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.cutouts.listing import Cutouts
 from service.jobs.plan import Resolved
@@ -230,7 +231,7 @@ async def background_swap_with_spec(
     return await answer_accepted(request, state, accepted, partial(_job_view, request, state, accepted.job_id))
 
 
-def _place(state: State, resolved: Resolved, client_id: str) -> ProductPlace | None:
+def _place(state: State, resolved: Resolved, client_id: str) -> Place | None:
     cutouts: Cutouts = state.cutouts
     catalogue: Catalogue = state.catalogue
     cutout = cutouts.of_photo(resolved.source_key, client_id=client_id)
@@ -238,14 +239,15 @@ def _place(state: State, resolved: Resolved, client_id: str) -> ProductPlace | N
         return None
     if resolved.subject is not None and cutout.asked.get("subject") != list(resolved.subject):
         return None  # it is the place of another product
-    spec = resolve_spec(resolved.spec(catalogue), catalogue)
-    facts, mended = cutout.shown.facts, cutout.mended
+    kept, mended = cutout.shown.facts, cutout.mended
     if mended is not None and resolved.seen and resolved.seen["asked_at"] > mended.mended_at:
         # The worker's network looked at this mask, at hand was only what it saw in the photo.
-        facts = facts | {
-            name: resolved.seen[name] for name in ("stance", "suits", "cut_sides") if name in resolved.seen
-        }
-    return product_place(spec, facts, (cutout.found.width, cutout.found.height))
+        kept = kept | {name: resolved.seen[name] for name in ("stance", "suits", "cut_sides") if name in resolved.seen}
+    facts, spec = CutoutFacts.read(kept, resolved.placement.stance), resolved.placing(catalogue)
+    if facts.box is None:
+        return None
+    place = fitted(spec, facts, *(spec.preset.size or (cutout.found.width, cutout.found.height)))
+    return place if isinstance(place, Place) else None
 
 
 def _job_view(request: AnyRequest, state: State, job_id: str) -> JobView | None:

@@ -1,9 +1,14 @@
 """Cautions: what a valid request may not mean, told before it is paid for and with what it gives."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pipeline.core.spec import Mood, Output, Preset, Scene
+from pipeline.core.spec import Mood, Output, Preset, Scene, Spec
+from pipeline.placement.camera import TOP_DOWN, drawn_kind
+from pipeline.placement.facts import SAID, CutoutFacts
+from pipeline.placement.fit import leaves_place
+from pipeline.placement.place import Refusal
+from pipeline.placement.plan import placed, shown
 from service.catalogue.catalogue import Catalogue
 
 
@@ -46,3 +51,39 @@ def output_cautions(output: Output, preset: Preset) -> Iterator[Caution]:
     if sides and min(sides) < preset.min_side:
         text = f"{preset.title} asks for {preset.min_side} pixels on the shorter side; {min(sides)} are ordered."
         yield Caution("output_breaks_rules", text)
+
+
+def placing_cautions(catalogue: Catalogue, spec: Spec, facts: CutoutFacts) -> Iterator[Caution]:
+    """Give what a caller should hear of the product's place, as far as an earlier render of the same photo tells."""
+    drawn = shown(spec, facts)
+    if drawn != spec:
+        yield Caution("scene_unsuited", _unsuited(catalogue, drawn, facts))
+    if spec.pinned and drawn_kind(spec) != "white" and leaves_place(spec.placement):
+        text = "The brand's background is pinned to where its products stand: moved away, this one gets its own."
+        yield Caution("placement_unpins", text)
+    whole = facts.stance in ("standing", "lying") and not facts.cut_sides
+    if isinstance(drawn, Refusal) or not (spec.placement.moves and whole and facts.aspect and spec.preset.size):
+        return  # the picture itself will tell
+    # The outline that a turn is worked out from is not known.
+    upright = replace(spec, placement=replace(spec.placement, turn=0.0))
+    place = placed(upright, facts, *spec.preset.size)
+    if isinstance(place, Refusal):
+        yield Caution("no_honest_placement", f"{place.message} The swap would fail and be refunded.")
+    elif broken := place.breaks():
+        yield Caution("placement_breaks_rules", f"Placed so, the picture breaks the preset's {' and '.join(broken)}.")
+
+
+def _unsuited(catalogue: Catalogue, drawn: Spec | Refusal, facts: CutoutFacts) -> str:
+    """Return what becomes of a scene that does not suit the product's stance, and which scenes do."""
+    fitting = [scene.name for scene in catalogue.scenes.values() if scene.kind in facts.suits]
+    how = SAID.get(facts.word) or {
+        "lying": "The product was photographed from above, or in a hand, or can't stand as it is seen",
+        "hanging": "The product hangs, and this scene has no wall for it",
+    }.get(facts.stance or "", "The product was photographed standing")
+    if isinstance(drawn, Refusal):
+        then = "of this scene nothing is left seen from above, and the swap would fail and be refunded"
+    elif drawn.scene.kind in TOP_DOWN:
+        then = "the scene is shown from above"
+    else:
+        then = "the scene's surface is shown from the side"
+    return f"{how}, so {then}. What suits it as it is: {', '.join(fitting)}."

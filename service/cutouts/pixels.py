@@ -15,9 +15,10 @@ from pipeline.core.resample import Box, tight_box
 from pipeline.core.types import Cutout, Photo
 from pipeline.cutout.foreground import foreground_colours, frame_of
 from pipeline.cutout.given import codes_of, coverage
-from pipeline.cutout.stance import NOBODY_LOOKED, Stance, stance, stance_of
+from pipeline.cutout.stance import NOBODY_LOOKED, facts_of, guess
 from pipeline.cutout.subjects import Subjects, subjects_of
 from pipeline.cutout.warnings import Evidence, assessed
+from pipeline.placement.facts import CutoutFacts
 from service.cutouts.mask_file import encode_mask
 
 #: Longer side in pixels of a preview: what a large screen shows of a photo.
@@ -48,7 +49,7 @@ def of_network(photo: Photo, cutout: Cutout | None) -> tuple[Pictures, bytes]:
         return _jpeg(rgb), preview(rgb, codes)
 
     (reduced, shown), (mask, subjects) = together(small, lambda: (encode_mask(codes), subjects_of(codes)))
-    facts = _facts(codes, subjects, stance_of(cutout) if cutout else Stance("standing"))
+    facts = _facts(codes, subjects, facts_of(cutout) if cutout else CutoutFacts("standing"))
     if cutout is None:
         told = {"confidence": 0.0, "warnings": [{"code": "no_subject", "boxes": []}]}
     else:
@@ -79,7 +80,7 @@ def of_mask(
     quality = assessed(Evidence.of(alpha))
     shown, mask = together(lambda: preview(rgb, codes), lambda: encode_mask(codes))
     left, top, right, bottom = frame_of(codes)  # as a swap's cut-out has it: on another grid it may stand otherwise
-    stands = stance(coverage(codes[top:bottom, left:right]), quality.cut_sides, viewpoint)
+    stands = guess(coverage(codes[top:bottom, left:right]), quality.cut_sides, viewpoint)
     facts = _facts(codes, subjects, stands, kept)
     x, y = width / rgb.shape[1], height / rgb.shape[0]
     where = {
@@ -125,13 +126,13 @@ def _jpeg(rgb: NDArray[np.uint8]) -> bytes:
 
 
 def _facts(
-    codes: NDArray[np.uint8], subjects: Subjects, stands: Stance, kept: Collection[int] | None = None
+    codes: NDArray[np.uint8], subjects: Subjects, stands: CutoutFacts, kept: Collection[int] | None = None
 ) -> dict[str, Any]:
     return {
         "product_box": tight_box(codes > 127),
         "subjects": subject_facts(subjects, kept),
         "cut_sides": list(stands.cut_sides),
-        "stance": stands.name,
+        "stance": stands.stance,
         "suits": list(stands.suits),
     }
 

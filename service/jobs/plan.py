@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.core.camera_angle import has_angle
 from pipeline.core.spec import (
     AS_PRESET,
     SEED_LIMIT,
@@ -14,15 +13,13 @@ from pipeline.core.spec import (
     PhotoPlace,
     Placement,
     Preset,
-    SceneKind,
-    StanceWord,
+    Spec,
 )
-from pipeline.core.stance_rules import SAID, as_said, turned_to
 from pipeline.delivery.output import ordered
+from pipeline.placement.facts import CutoutFacts
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import Catalogue
-from service.catalogue.cautions import Caution, cautions, output_cautions
-from service.catalogue.placing import placement_cautions
+from service.catalogue.cautions import Caution, cautions, output_cautions, placing_cautions
 from service.catalogue.specs import stored_spec
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.intake import Preflight, QueueFull, QueueShareTaken, TooManyUnfinishedJobs
@@ -50,6 +47,18 @@ class Resolved:
     def credits_cost(self) -> int:
         """What it costs: a preview nothing."""
         return 0 if self.preview else self.preset.credits
+
+    def placing(self, catalogue: Catalogue) -> Spec:
+        """Return the spec as far as `pipeline.placement` looks at it: no seed, no colours."""
+        return Spec(
+            scene=catalogue.scene(self.request.scene_type),
+            mood=catalogue.mood(self.request.mood),
+            palette=(),
+            preset=ordered(self.preset, self.output),
+            seed=0,
+            pinned=self.brand is not None and self.brand.pinned,
+            placement=self.placement,
+        )
 
     def spec(self, catalogue: Catalogue) -> dict[str, Any]:
         """Return the spec as the jobs table keeps it, with a seed, the catalogue's records and the cautions."""
@@ -112,35 +121,8 @@ def surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
     request, preset = resolved.request, resolved.preset
     scene = catalogue.scene(request.scene_type)
     yield from cautions(catalogue, scene, catalogue.mood(request.mood), request.dominant_colors, preset)
-    seen = as_said(resolved.seen, resolved.placement.stance)
-    if preset.background == "scene" and scene.kind not in seen.get("suits", (scene.kind,)):
-        yield Caution("scene_unsuited", _unsuited(seen, resolved.placement.stance, catalogue, scene.kind))
-    pinned = resolved.brand is not None and resolved.brand.pinned
-    yield from placement_cautions(resolved.placement, ordered(preset, resolved.output), scene, pinned=pinned, seen=seen)
+    facts = CutoutFacts.read(resolved.seen, resolved.placement.stance)
+    yield from placing_cautions(catalogue, resolved.placing(catalogue), facts)
     yield from output_cautions(resolved.output, preset)
     if request.pilot_brand is not None and resolved.brand is None:
         yield Caution("brand_unknown", "You have no brand of that name: it is recorded and changes nothing.")
-
-
-def _unsuited(seen: Mapping[str, Any], word: StanceWord, catalogue: Catalogue, kind: SceneKind) -> str:
-    """Return what becomes of a scene that does not suit the product's stance, and which scenes do.
-
-    The stance is the caller's word or, where that is auto, what an earlier render reports of the photo. The rule is
-    that of `pipeline.cutout.stance.Stance.scene_for`.
-    """
-    fitting = [scene.name for scene in catalogue.scenes.values() if scene.kind in seen["suits"]]
-    stance = seen.get("stance", "")
-    angle = turned_to(stance)
-    how = SAID.get(word) or {
-        "lying": "The product was photographed from above, or in a hand, or can't stand as it is seen",
-        "hanging": "The product hangs, and this scene has no wall for it",
-        "standing": "The product was photographed standing",
-        "cut_below": "The product was photographed standing",
-    }.get(stance, "The scene does not suit how the photo shows the product")
-    if not has_angle(kind, angle):
-        then = "of this scene nothing is left seen from above, and the swap would fail and be refunded"
-    elif angle == "above":
-        then = "the scene is shown from above"
-    else:
-        then = "the scene's surface is shown from the side"
-    return f"{how}, so {then}. What suits it as it is: {', '.join(fitting)}."

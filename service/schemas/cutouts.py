@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_core import PydanticCustomError
 
 from pipeline.core.spec import SceneKind, photo_place
-from pipeline.core.stance_rules import StanceName
+from pipeline.placement.facts import StanceName
 from service.catalogue.catalogue import Catalogue
 from service.cutouts.records import MESSAGES, CutBy, Cutout
 from service.jobs.records import JobStatus

@@ -5,9 +5,9 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 
+from pipeline.placement.place import Place
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import preset_json
-from service.catalogue.product_place import ProductPlace
 from service.jobs.intake import JobRequest
 from service.jobs.plan import Plan
 from service.jobs.records import Job, Render
@@ -104,7 +104,7 @@ def serialize_event(state: JobState) -> JobEvent:
     return JobEvent(**kept, error=error)
 
 
-def serialize_plan(plan: Plan, place: ProductPlace | None) -> SwapPlan:
+def serialize_plan(plan: Plan, place: Place | None) -> SwapPlan:
     """Serialize a plan: what a submit would do, and where the product would go as far as that is known."""
     resolved = plan.resolved
     return SwapPlan(
@@ -117,7 +117,7 @@ def serialize_plan(plan: Plan, place: ProductPlace | None) -> SwapPlan:
         brand=resolved.brand.name if resolved.brand else None,
         preset=Preset.model_validate(preset_json(resolved.preset)),
         warnings=[PlanWarning(code=caution.code, message=caution.message) for caution in plan.cautions],
-        place=PlannedPlace.model_validate(vars(place)) if place else None,
+        place=PlannedPlace(box=list(place.shares), anchor=place.anchor, edges=list(place.edges)) if place else None,
     )
 
 

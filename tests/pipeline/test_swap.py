@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pipeline.core.camera_angle import seen_from
 from pipeline.core.errors import NoHonestPlacement, NoSubject
 from pipeline.core.networks import Viewpoint
 from pipeline.core.provenance import read_digital_source_type
 from pipeline.core.spec import UNMOVED, Limits, Placement, SceneKind, StanceWord
+from pipeline.placement.camera import seen_from
 from pipeline.swap import STAGES, swap
 from tests.support.still_life import Darkener, cut_out_png, jpeg, networks, preset, spec, still_life
 

@@ -29,7 +29,7 @@ function scaled([left, top, right, bottom], { shift_x, shift_y, scale }, ratio, 
   return [across(left), down(top), across(right), down(bottom)];
 }
 
-/** Return {box, pivot, bounds} of a product moved as a placement asks, as `pipeline.compositing.adjustment` does. */
+/** Return {box, pivot, bounds} of a product moved as a placement asks, as `pipeline.placement.adjust` does. */
 export function placed(base, placement, outline, ratio, seen) {
   const box = scaled(base, placement, ratio, seen);
   const [left, top, right, bottom] = box;

@@ -9,7 +9,9 @@ from pipeline.background.ground import Ground, make_ground
 from pipeline.colour.palette import PaletteControl
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Placed
-from pipeline.cutout.stance import stance_of
+from pipeline.cutout.stance import facts_of
+from pipeline.placement.adjust import Position
+from pipeline.placement.place import Place
 from tests.support.still_life import networks, photo, preset, spec, still_life
 
 SIDE = 96
@@ -23,9 +25,8 @@ def ground(asked: Spec, *, cut: bool = False) -> Ground:
     box = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
     placed = Placed(colours, alpha, box, 1.0)
     control = PaletteControl(retries=0)
-    return make_ground(
-        asked, photo(rgb), cutout, stance_of(cutout), placed, networks(), lambda done: None, control=control
-    )
+    place = Place(asked, asked, facts_of(cutout), alpha.shape[::-1], box, Position.of(box))
+    return make_ground(asked, photo(rgb), cutout, place, placed, networks(), lambda done: None, control=control)
 
 
 def test_a_transparent_picture_has_no_ground() -> None:

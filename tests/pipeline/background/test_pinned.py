@@ -21,10 +21,9 @@ from pipeline.background.pinned import (
     pinned,
     unpacked,
 )
-from pipeline.background.position import product_box
 from pipeline.colour.palette import ALL_STAGES
 from pipeline.compositing.effects import product_effects
-from pipeline.compositing.place import place
+from pipeline.compositing.place import lay
 from pipeline.core.networks import Networks
 from pipeline.core.resample import resize
 from pipeline.core.spec import Limits, SceneKind, Spec
@@ -32,9 +31,10 @@ from pipeline.core.types import Placed
 from pipeline.cutout.cache import Cache, Kind
 from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
+from pipeline.cutout.stance import place_cutout
 from pipeline.delivery.encode import to_8_bit
 from pipeline.photo.decode import decode
-from pipeline.scene.placement import box_in, place_of
+from pipeline.placement.fit import box_in, place_of
 from pipeline.swap import SwapResult, swap
 from service.storage.cache import folder_cache
 from tests.lanes import rest_in_gate
@@ -142,7 +142,7 @@ def placed_of(data: bytes, asked: Spec) -> Placed:
     photo = decode(data, Limits())
     found = segment(photo, by_colour)
     cutout = extract_foreground(photo, found.alpha, confidence=found.confidence).assessed()
-    return place(cutout, product_box(cutout, asked, SIDE, SIDE), SIDE, SIDE)[0]
+    return lay(cutout, place_cutout(cutout, asked, SIDE, SIDE).position, SIDE, SIDE)
 
 
 def test_a_kept_background_gives_the_same_file_as_a_new_one(brand: Brand) -> None:

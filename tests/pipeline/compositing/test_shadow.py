@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.background.position import product_box
-from pipeline.compositing.place import place
+from pipeline.compositing.place import lay
 from pipeline.compositing.shadow import cast_shadow, contact_shadow
 from pipeline.core.resample import tight_box
+from pipeline.cutout.stance import place_cutout
 from pipeline.geometry.walls import Wall
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Part
@@ -17,7 +17,7 @@ from tests.support.still_life import shadow_of, spec
 @pytest.fixture(name="placed")
 def _placed() -> np.ndarray:
     cutout, asked = jar(), spec()
-    return place(cutout, product_box(cutout, asked, 400, 400), 400, 400)[0].alpha
+    return lay(cutout, place_cutout(cutout, asked, 400, 400).position, 400, 400).alpha
 
 
 def test_it_is_darkest_where_the_product_stands(placed: np.ndarray) -> None:

@@ -12,9 +12,9 @@ from pipeline.geometry.ray import Field, Triple
 from pipeline.geometry.slabs import Fronds, Slab
 from pipeline.light.first_light import first_light
 from pipeline.light.relight import picture
+from pipeline.placement.fit import fit
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL, Layout
-from pipeline.scene.placement import fit
 from pipeline.scene.trace import trace
 from service.catalogue.catalogue import load_catalogue
 from tests.lanes import rest_in_gate

@@ -10,6 +10,7 @@ from pipeline.colour.notation import hex_to_rgb
 from pipeline.colour.spaces import srgb_to_linear
 from pipeline.core.spec import SceneKind
 from pipeline.materials.albedo import draw
+from pipeline.placement.fit import fit
 from pipeline.scene.composition import compose, part_shares
 from pipeline.scene.layout import FOCAL
 from pipeline.scene.trace import trace
@@ -87,7 +88,7 @@ def test_nothing_stands_before_the_product() -> None:
 
 
 def test_a_product_that_the_frame_cuts_off_below_stands_on_no_stand() -> None:
-    layout = compose(spec("podium"), 300, 300, 0.6, ("bottom",), stands=False)
+    layout = compose(spec("podium"), 300, 300, stands=False, box=fit(preset(), 0.6, 300, 300, ("bottom",)))
     assert podium_of(layout) is None
     assert not [part for part in layout.parts if part.role in ("stand", "prop")]
 

@@ -37,11 +37,11 @@ class Watch:
         self.pictures: list[NDArray[np.float32]] = []
 
         def placing(cutout: Cutout, position: Any, width: int, height: int) -> Any:
-            placed, warnings = lay(cutout, position, width, height)
+            placed = lay(cutout, position, width, height)
             (left, top), (rows, columns) = cutout.origin, cutout.alpha.shape
             own = np.ascontiguousarray(PHOTO[top : top + rows, left : left + columns])
-            self.placed.append((cutout, placed, lay(replace(cutout, rgb=own), position, width, height)[0]))
-            return placed, warnings
+            self.placed.append((cutout, placed, lay(replace(cutout, rgb=own), position, width, height)))
+            return placed
 
         def encoding(picture: Any, *args: Any, **options: Any) -> Any:
             self.pictures.append(np.array(picture))

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 
-from pipeline.compositing.adjustment import Outline, adjusted
 from pipeline.compositing.place import lay, reduced
-from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.spec import Placement
 from pipeline.core.types import Cutout
+from pipeline.placement.adjust import Outline, adjusted
 
 BOX = (100.0, 60.0, 300.0, 360.0)
 
@@ -26,7 +25,7 @@ def test_what_stands_is_turned_about_its_foot_and_stands_where_it_stood(turn: fl
     position = adjusted(
         (250, 60, 310, 360), Placement(turn=turn), 560, 400, outline=Outline.of(post.alpha), stands=True
     )
-    placed, _ = lay(post, position, 560, 400)
+    placed = lay(post, position, 560, 400)
     _, top, _, bottom = placed.box
     assert bottom == 360
     assert np.abs(np.array(placed.box) - position.bounds).max() <= 1.5
@@ -42,48 +41,17 @@ def test_turning_keeps_colours_and_is_done_in_linear_light() -> None:
     stripes[:, ::2] = 255
     cutout = Cutout(stripes, np.ones((400, 400), np.float32), 1, ())
     position = adjusted((50, 50, 150, 150), Placement(turn=10), 200, 200)
-    placed, _ = lay(cutout, position, 200, 200)
+    placed = lay(cutout, position, 200, 200)
     # half the light of white is sRGB .735; a mean of the encoded values would be .5
     assert placed.whole()[80:120, 80:120].mean() == pytest.approx(0.735, abs=0.01)
     assert (placed.alpha[70:130, 70:130] == 1).all()
-
-
-@pytest.mark.parametrize(
-    ("placement", "edges", "words"),
-    [
-        (Placement(shift_y=-0.05), ("bottom",), "cuts the product at the bottom"),
-        (Placement(turn=3), ("bottom",), "cuts the product at the bottom"),
-        (Placement(shift_x=0.45), (), "beyond the picture's edge"),
-        (Placement(scale=2, shift_x=0.2), (), "beyond the picture's edge"),
-    ],
-)
-def test_what_would_show_a_cut_or_leave_the_canvas_is_refused(
-    placement: Placement, edges: tuple[str, ...], words: str
-) -> None:
-    box = (100.0, 100.0, 300.0, 400.0) if edges else BOX
-    with pytest.raises(NoHonestPlacement, match=words):
-        adjusted(box, placement, 400, 400, cut_sides=edges, edges=edges, stands=not edges)
-
-
-def test_what_is_cut_below_may_be_scaled_and_moved_along_its_edge_and_further_beyond_it() -> None:
-    box = (100.0, 100.0, 300.0, 400.0)
-    for placement in (Placement(scale=0.6), Placement(shift_x=0.2), Placement(shift_y=0.1)):
-        position = adjusted(box, placement, 400, 400, cut_sides=("bottom",), edges=("bottom",))
-        assert position.bounds[3] >= 400
-
-
-def test_what_hangs_stays_at_the_upper_edge() -> None:
-    box = (100.0, 0.0, 300.0, 300.0)
-    assert adjusted(box, Placement(scale=0.8, turn=5), 400, 400, edges=("top",)).bounds[1] == pytest.approx(0, abs=0.5)
-    with pytest.raises(NoHonestPlacement, match="hang in the air"):
-        adjusted(box, Placement(shift_y=0.1), 400, 400, edges=("top",))
 
 
 def test_a_reduced_product_is_the_same_seen_from_farther_away() -> None:
     y, x = np.mgrid[:200, :200]
     disc = (np.hypot(x - 99.5, y - 99.5) < 90).astype(np.float32)
     cutout = Cutout(np.full((200, 200, 3), (200, 60, 30), np.uint8), disc, 1, ())
-    placed, _ = lay(cutout, adjusted((10, 10, 190, 190), Placement(shift_x=0.01), 200, 200), 200, 200)
+    placed = lay(cutout, adjusted((10, 10, 190, 190), Placement(shift_x=0.01), 200, 200), 200, 200)
     small = reduced(placed, 50, 50)
     assert small.alpha.sum() * 16 == pytest.approx(placed.alpha.sum(), rel=1e-3)
     np.testing.assert_allclose(small.rgb[25, 25] * 255, (200, 60, 30), atol=0.6)

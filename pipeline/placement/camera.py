@@ -7,7 +7,7 @@ palette, mood and light.
 from dataclasses import replace
 from typing import Literal
 
-from pipeline.core.spec import Finish, Scene, SceneKind
+from pipeline.core.spec import Finish, Scene, SceneKind, Spec
 
 #: "above": from straight above, the surface faces the camera. "side": at about eye level.
 CameraAngle = Literal["above", "side"]
@@ -31,6 +31,11 @@ def angle_of(kind: SceneKind) -> CameraAngle | None:
     if kind in PLAIN:
         return None
     return "above" if kind in TOP_DOWN else "side"
+
+
+def drawn_kind(spec: Spec) -> SceneKind:
+    """Return the kind of scene that is drawn; "white" where none is: nothing is seen to stand there."""
+    return "white" if spec.is_white or spec.preset.background == "transparent" else spec.scene.kind
 
 
 def has_angle(kind: SceneKind, angle: CameraAngle) -> bool:

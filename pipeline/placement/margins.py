@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline.core.spec import Preset
+from pipeline.placement.facts import Box
 
 Status = Literal["pass", "warn", "fail", "unchecked"]
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)

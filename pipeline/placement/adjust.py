@@ -1,24 +1,22 @@
-"""The placement that a caller asks for: the product's box moved, scaled and turned, and what is refused of that.
+"""The placement that a caller asks for: the product's box moved, scaled and turned.
 
 A similarity transform of the canvas. What stands is scaled about its foot and turned about it, and what hangs about
-its upper edge; the rest about its middle. A side that the canvas's edge has to hide stays hidden, or there is no honest
-placement.
+its upper edge; the rest about its middle.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.spec import Placement
-from pipeline.scene.placement import LEAST_FOOT, MAX_LOST
+from pipeline.placement.facts import Box
 
-Box = tuple[float, float, float, float]
+#: What a product is scaled and turned about: the middle of its foot's, or of its hook's, end of its box; or its middle.
+Anchor = Literal["foot", "hook", "middle"]
 #: Share of the product's height, from below or above, whose middle it is turned about.
 FOOT = 0.12
-#: Pixels by which a cut may miss the canvas's edge: no more than what the box is rounded by.
-SLACK = 0.75
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,26 @@ class Outline:
         end = self.y <= FOOT if at_top else self.y >= 1 - FOOT
         return float(self.x0[end].min() + self.x1[end].max()) / 2
 
+    def along(self, side: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the two ends, as shares x and y, of what lies along a side of the box."""
+        if side in ("left", "right"):
+            at = self.x0 <= self.x0.min() + 1e-9 if side == "left" else self.x1 >= self.x1.max() - 1e-9
+            y = self.y[at]
+            return np.full(2, 0.0 if side == "left" else 1.0), np.array([y.min(), y.max()])
+        end = 0.0 if side == "top" else 1.0
+        at = np.abs(self.y - end) < 1e-9
+        return np.array([self.x0[at].min(), self.x1[at].max()]), np.full(2, end)
+
 
 #: What is known of a product whose outline is not: a box full of it.
-BOX = Outline(np.zeros(2), np.ones(2), np.array([0.0, 1.0]))
+FULL_BOX = Outline(np.zeros(2), np.ones(2), np.array([0.0, 1.0]))
+
+
+def anchor_of(edges: tuple[str, ...], stands: bool) -> Anchor:
+    """Return what a product is scaled and turned about that goes to these sides of the canvas, or stands there."""
+    if stands or "bottom" in edges:
+        return "foot"
+    return "hook" if "top" in edges else "middle"
 
 
 def adjusted(
@@ -73,42 +88,36 @@ def adjusted(
     width: int,
     height: int,
     *,
-    outline: Outline = BOX,
-    cut_sides: tuple[str, ...] = (),
+    outline: Outline = FULL_BOX,
     edges: tuple[str, ...] = (),
     stands: bool = False,
 ) -> Position:
     """Return where a product goes that was to fill `box` on a width×height canvas, moved as a placement asks.
 
-    `cut_sides` are those that the photo cuts, `edges` those of the canvas that it goes to: the same, and the upper one
-    where it hangs. `stands`: its foot is seen on something. Raises NoHonestPlacement where a cut would show, it
-    would hang in the air, or the canvas would cut off more than MAX_LOST of it.
+    `edges` are the sides of the canvas that it goes to. `stands`: its foot is seen on something.
     """
     left, top, right, bottom = box
-    up = stands or "bottom" in edges
-    hung = "top" in edges and not up
+    anchor = anchor_of(edges, stands)
     x = left if "left" in edges else right if "right" in edges else (left + right) / 2
     x = (left + right) / 2 if {"left", "right"} <= set(edges) else x
-    y = bottom if up else top if hung else (top + bottom) / 2
+    y = {"foot": bottom, "hook": top, "middle": (top + bottom) / 2}[anchor]
     move_x, move_y = placement.shift_x * width, placement.shift_y * height
     left, right = (x + (side - x) * placement.scale + move_x for side in (left, right))
     top, bottom = (y + (side - y) * placement.scale + move_y for side in (top, bottom))
     moved = (left, top, right, bottom)
     pivot = (left + right) / 2, (top + bottom) / 2
-    if up or hung:
+    if anchor != "middle":
+        hung = anchor == "hook"
         pivot = left + outline.middle(at_top=hung) * (right - left), top if hung else bottom
     position = Position(moved, placement.turn, pivot, moved)
-    if placement.turn:
-        position = _set_down(position, outline, up, hung)
-    _check(position, width, height, outline, cut_sides, edges, stands)
-    return position
+    return _set_down(position, outline, anchor) if placement.turn else position
 
 
-def _set_down(position: Position, outline: Outline, up: bool, hung: bool) -> Position:
+def _set_down(position: Position, outline: Outline, anchor: Anchor) -> Position:
     """Return the position with its bounds, and with its foot, or its hook, at the height that it had."""
-    x, y = _turned(position, np.concatenate([outline.x0, outline.x1]), np.tile(outline.y, 2))
+    x, y = on_canvas(position, np.concatenate([outline.x0, outline.x1]), np.tile(outline.y, 2))
     bounds = float(x.min()), float(y.min()), float(x.max()), float(y.max())
-    down = position.box[3] - bounds[3] if up else position.box[1] - bounds[1] if hung else 0.0
+    down = {"foot": position.box[3] - bounds[3], "hook": position.box[1] - bounds[1], "middle": 0.0}[anchor]
     # the foot stands on a whole pixel row
     down += round(bounds[3] + down) - (bounds[3] + down)
 
@@ -119,7 +128,7 @@ def _set_down(position: Position, outline: Outline, up: bool, hung: bool) -> Pos
     return Position(moved(position.box), position.turn, pivot, moved(bounds))
 
 
-def _turned(
+def on_canvas(
     position: Position, x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where shares x and y of the box's width and height are on the canvas, pixels."""
@@ -128,54 +137,3 @@ def _turned(
     down = top + y * (bottom - top) - position.pivot[1]
     cos, sin = np.cos(np.deg2rad(position.turn)), np.sin(np.deg2rad(position.turn))
     return position.pivot[0] + cos * across - sin * down, position.pivot[1] + sin * across + cos * down
-
-
-def _check(
-    position: Position,
-    width: int,
-    height: int,
-    outline: Outline,
-    cut_sides: tuple[str, ...],
-    edges: tuple[str, ...],
-    stands: bool,
-) -> None:
-    left, top, right, bottom = position.bounds
-    shown = max(0.0, min(right, width) - max(left, 0.0)) * max(0.0, min(bottom, height) - max(top, 0.0))
-    lost = 1 - shown / ((right - left) * (bottom - top))
-    if lost > MAX_LOST:
-        raise NoHonestPlacement(
-            f"Placed so, {round(100 * lost)} % of the product would be beyond the picture's edge. Shift it less, or"
-            " make it smaller."
-        )
-    for side in edges:
-        x, y = _turned(position, *_along(outline, side)) if side in cut_sides else _corners(position.bounds)
-        beyond = {"left": x.max(), "top": y.max(), "right": width - x.min(), "bottom": height - y.min()}
-        if side not in cut_sides:  # it hangs: its uppermost point is at the edge
-            beyond["top"] = y.min()
-        if beyond[side] > SLACK:
-            why = (
-                f"The photo cuts the product at the {side}, and placed so the cut would show"
-                if side in cut_sides
-                else "The product hangs from the picture's upper edge, and placed so it would hang in the air"
-            )
-            raise NoHonestPlacement(f"{why}. Leave it at the edge: shift it outwards only, enlarge it, don't turn it.")
-    if stands and "top" in cut_sides and bottom < LEAST_FOOT * height:
-        raise NoHonestPlacement(
-            "The photo cuts the product off above, and placed so it would hang in the air from this picture's upper"
-            " edge. Shift it down."
-        )
-
-
-def _along(outline: Outline, side: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the ends, as shares, of what of an outline lies along a side of its box."""
-    if side in ("left", "right"):
-        at = outline.x0 <= outline.x0.min() + 1e-9 if side == "left" else outline.x1 >= outline.x1.max() - 1e-9
-        y = outline.y[at]
-        return np.full(2, 0.0 if side == "left" else 1.0), np.array([y.min(), y.max()])
-    end = 0.0 if side == "top" else 1.0
-    at = np.abs(outline.y - end) < 1e-9
-    return np.array([outline.x0[at].min(), outline.x1[at].max()]), np.full(2, end)
-
-
-def _corners(box: Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return np.array([box[0], box[2]]), np.array([box[1], box[3]])

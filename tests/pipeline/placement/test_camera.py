@@ -5,8 +5,8 @@ from typing import get_args
 
 import pytest
 
-from pipeline.core.camera_angle import TOP_DOWN, CameraAngle, angle_of, has_angle, seen_from
 from pipeline.core.spec import Scene, SceneKind
+from pipeline.placement.camera import TOP_DOWN, CameraAngle, angle_of, has_angle, seen_from
 from service.catalogue.catalogue import load_catalogue
 
 SCENES = load_catalogue().scenes

@@ -1,0 +1,65 @@
+"""The plan of a product's place: the scene seen to suit it, its box there, and where its caller moves it.
+
+The pipeline plans by pixels, the API by what it keeps of a cut-out; both ask here.
+"""
+
+from dataclasses import replace
+
+from pipeline.core.errors import NoHonestPlacement
+from pipeline.core.spec import Spec
+from pipeline.placement.adjust import FULL_BOX, Outline, Position, adjusted
+from pipeline.placement.camera import TOP_DOWN, drawn_kind, has_angle, seen_from
+from pipeline.placement.facts import Box, CutoutFacts
+from pipeline.placement.fit import box_in, fit
+from pipeline.placement.place import Place, Refusal, is_pinned
+from pipeline.placement.refusals import BY_ITSELF, MOVED, checked, nothing_left
+
+
+def shown(spec: Spec, facts: CutoutFacts) -> Spec | Refusal:
+    """Return the spec with its scene seen as the photo sees the product: from above, or from the side.
+
+    As it is where it suits, and where no scene is drawn.
+    """
+    angle = facts.turned(drawn_kind(spec))
+    if angle is None:
+        return spec
+    if not has_angle(spec.scene.kind, angle):
+        return nothing_left(facts, spec.scene.kind)
+    return replace(spec, scene=seen_from(spec.scene, angle))
+
+
+def fitted(spec: Spec, facts: CutoutFacts, width: int, height: int) -> Place | Refusal:
+    """Return where preset and scene put a product of known aspect on a width×height canvas, before it is moved.
+
+    A transparent picture of the photo's own size keeps the product exactly where and as large as it was.
+    """
+    drawn = shown(spec, facts)
+    if isinstance(drawn, Refusal):
+        return drawn
+    preset, kind, aspect = spec.preset, drawn_kind(drawn), facts.aspect or 1.0
+    edges, stands = facts.edges(kind), facts.stands_in(kind)
+    if preset.background == "transparent" and preset.size is None:
+        box: Box = facts.box or (0, 0, width, height)
+    elif is_pinned(drawn, facts):
+        box = box_in(drawn, aspect, width, height)
+    else:
+        box = fit(preset, aspect, width, height, edges, top_down=kind in TOP_DOWN, stands=stands)
+    return checked(Place(spec, drawn, facts, (width, height), box, Position.of(box)), BY_ITSELF)
+
+
+def placed(spec: Spec, facts: CutoutFacts, width: int, height: int, outline: Outline = FULL_BOX) -> Place | Refusal:
+    """Return where a product goes, as `fitted` does, placed as the spec asks; `outline` is what it is turned by."""
+    place = fitted(spec, facts, width, height)
+    if isinstance(place, Refusal) or not spec.placement.moves:
+        return place
+    position = adjusted(
+        place.box, spec.placement, width, height, outline=outline, edges=place.edges, stands=place.stands
+    )
+    return checked(replace(place, position=position, outline=outline), MOVED)
+
+
+def accepted(found: Place | Refusal) -> Place:
+    """Return the place. Raises NoHonestPlacement where it is refused."""
+    if isinstance(found, Refusal):
+        raise NoHonestPlacement(found.message)
+    return found

@@ -1,0 +1,123 @@
+"""The refusals: rules that a place has to keep to be honest, each with its sentence for the caller.
+
+A new rule is a function here and its name in one of the two tuples at the end.
+"""
+
+from collections.abc import Callable, Iterable
+
+from pipeline.core.spec import SceneKind
+from pipeline.placement.adjust import on_canvas
+from pipeline.placement.facts import SAID, CutoutFacts
+from pipeline.placement.fit import lost
+from pipeline.placement.place import Place, Refusal
+
+#: How far down the foot of a product is at least that is cut above and stands, a share of the canvas height. By eye, on
+#: six pictures on 2026-11-26: with the foot at 0.43 to 0.5 a can and a box stand on their table, at 0.4 a pillow seems
+#: to hang from the upper edge.
+LEAST_FOOT = 0.42
+#: Share of the product that the canvas may cut off where the photo did not: a close-up loses some, but a quarter is
+#: taken to be no longer what was photographed. Nobody was asked.
+MAX_LOST = 0.25
+#: Pixels by which a cut may miss the canvas's edge: no more than what the box is rounded by.
+SLACK = 0.75
+
+_MORE_ROOM = "Use a photo that shows all of it, or a preset whose picture has the photo's shape."
+
+
+def nothing_left(facts: CutoutFacts, kind: SceneKind) -> Refusal:
+    """Return the refusal of a scene of a kind of which nothing is left, seen as the photo sees the product."""
+    how = "In the photo the product hangs" if facts.stance == "hanging" else "The product was photographed from above"
+    if facts.word != "auto":
+        how = SAID[facts.word]
+    elif facts.held:
+        how = "In the photo a hand holds the product, so it stands on nothing"
+    message = (
+        f"{how}, and this scene is what is far behind it: of that nothing is left seen from above. A table, a"
+        " floor, dunes, a flat lay or a white background takes it as it is."
+    )
+    return Refusal("nothing_left", message)
+
+
+def cut_again(place: Place) -> Refusal | None:
+    """Refuse a box that hides the photo's cuts, and has the canvas cut off too much."""
+    share = lost(place.box, *place.size)
+    if share <= MAX_LOST:
+        return None
+    message = (
+        f"The photo cuts the product at {_listed(place.edges)}; to hide that, this picture would have to cut off"
+        f" {round(100 * share)} % of what the photo shows. {_MORE_ROOM}"
+    )
+    return Refusal("cut_again", message)
+
+
+def too_wide_to_stand(place: Place) -> Refusal | None:
+    """Refuse a product that is cut above and stands, and does not reach from the upper edge to the floor."""
+    from_above = "top" in place.edges and "bottom" not in place.edges
+    if not (place.stands and from_above and place.box[3] < LEAST_FOOT * place.size[1]):
+        return None
+    message = (
+        "The photo cuts the product off above, and it is so wide that it would hang in the air from this picture's"
+        f" upper edge. {_MORE_ROOM} A flat lay or a white background takes it as it is."
+    )
+    return Refusal("too_wide_to_stand", message)
+
+
+def beyond_the_edge(place: Place) -> Refusal | None:
+    """Refuse a move that leaves too much of the product beyond the canvas."""
+    share = lost(place.position.bounds, *place.size)
+    if share <= MAX_LOST:
+        return None
+    message = (
+        f"Placed so, {round(100 * share)} % of the product would be beyond the picture's edge. Shift it less, or"
+        " make it smaller."
+    )
+    return Refusal("beyond_the_edge", message)
+
+
+def off_its_edge(place: Place) -> Refusal | None:
+    """Refuse a move away from a side of the canvas that hides the photo's cut, or that the product hangs from."""
+    width, height = place.size
+    for side in place.edges:
+        cut = side in place.facts.cut_sides
+        if cut:
+            x, y = on_canvas(place.position, *place.outline.along(side))
+            gap = {"left": x.max(), "top": y.max(), "right": width - x.min(), "bottom": height - y.min()}[side]
+        else:  # it hangs: its uppermost point is at the edge
+            gap = place.position.bounds[1]
+        if gap > SLACK:
+            why = (
+                f"The photo cuts the product at the {side}, and placed so the cut would show"
+                if cut
+                else "The product hangs from the picture's upper edge, and placed so it would hang in the air"
+            )
+            remedy = "Leave it at the edge: shift it outwards only, enlarge it, don't turn it."
+            return Refusal("off_its_edge", f"{why}. {remedy}")
+    return None
+
+
+def off_the_floor(place: Place) -> Refusal | None:
+    """Refuse a move that lifts a product off the floor that is cut above and stands."""
+    bottom, height = place.position.bounds[3], place.size[1]
+    if not (place.stands and "top" in place.facts.cut_sides and bottom < LEAST_FOOT * height):
+        return None
+    message = (
+        "The photo cuts the product off above, and placed so it would hang in the air from this picture's upper"
+        " edge. Shift it down."
+    )
+    return Refusal("off_the_floor", message)
+
+
+Rule = Callable[[Place], Refusal | None]
+#: Of where preset and scene put a product, and of where its caller moves it.
+BY_ITSELF: tuple[Rule, ...] = (cut_again, too_wide_to_stand)
+MOVED: tuple[Rule, ...] = (beyond_the_edge, off_its_edge, off_the_floor)
+
+
+def checked(place: Place, rules: Iterable[Rule]) -> Place | Refusal:
+    """Return the place, or what the first rule says that refuses it."""
+    return next((refusal for rule in rules if (refusal := rule(place))), place)
+
+
+def _listed(edges: tuple[str, ...]) -> str:
+    sides = [{"top": "the top", "bottom": "the bottom"}.get(side, f"the {side}") for side in edges]
+    return sides[0] if len(sides) == 1 else f"{', '.join(sides[:-1])} and {sides[-1]}"
