@@ -13,7 +13,6 @@ from typing import Any, Self
 from models.device import usable_cores
 from pipeline.core.errors import PipelineError
 from pipeline.core.networks import Networks
-from pipeline.core.spec import Placement
 from pipeline.swap import swap
 from service.batch.maker import Tell
 from service.batch.manifest.files import write_whole
@@ -97,20 +96,10 @@ class LocalMaker:
     def _make(self, pair: Pair, tell: Tell) -> Made:
         tell("networks", 0.0)
         networks = self.open_networks()
-        started, options = time.perf_counter(), pair.options
-        again = self._state.entry(pair.key).seed
+        started, seed = time.perf_counter(), self._state.entry(pair.key).seed
         data = read_unchanged(pair.photo)
         try:
-            spec = build_spec(
-                self._catalogue,
-                scene=options.scene,
-                mood=options.mood,
-                colours=options.colors,
-                preset=pair.preset,
-                seed=options.seed if again is None else again,
-                placement=Placement(stance=options.stance),
-                subject=options.subject,
-            )
+            spec = build_spec(self._catalogue, pair.order if seed is None else replace(pair.order, seed=seed))
             render = swap(
                 data,
                 spec,

@@ -1,22 +1,11 @@
 """The plan of a swap: the request with nothing left open, and what its caller should hear before paying."""
 
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.core.camera_angle import has_angle
-from pipeline.core.spec import (
-    AS_PRESET,
-    SEED_LIMIT,
-    UNMOVED,
-    Output,
-    PhotoPlace,
-    Placement,
-    Preset,
-    SceneKind,
-    StanceWord,
-)
+from pipeline.core.spec import Preset, SceneKind, StanceWord, SwapOrder
 from pipeline.core.stance_rules import SAID, as_said, turned_to
 from pipeline.delivery.output import ordered
 from service.accounts.brands import Brand
@@ -33,41 +22,24 @@ class Resolved:
     """A valid request whose photo is there. What a brand gives is filled in."""
 
     request: BackgroundSwapWithSpecRequest
-    #: 0 to SEED_LIMIT - 1; None: one is drawn when the job is made.
-    seed: int | None
+    order: SwapOrder
     #: The client's brand that `pilot_brand` names; None: it names none.
     brand: Brand | None
     source_key: str
     preset: Preset
     #: What an earlier render of the photo reports of its cut-out; empty where the request names none.
     seen: Mapping[str, Any] = field(default_factory=dict)
-    placement: Placement = UNMOVED
-    output: Output = AS_PRESET
-    subject: PhotoPlace | None = None
-    preview: bool = False
 
     @property
     def credits_cost(self) -> int:
         """What it costs: a preview nothing."""
-        return 0 if self.preview else self.preset.credits
+        return 0 if self.order.preview else self.preset.credits
 
     def spec(self, catalogue: Catalogue) -> dict[str, Any]:
-        """Return the spec as the jobs table keeps it, with a seed, the catalogue's records and the cautions."""
+        """Return the spec as the jobs table keeps it, with a seed, the catalogue's records, the cautions and pairs."""
         told = [vars(caution) for caution in surprises(self, catalogue)]
-        spec = stored_spec(
-            catalogue,
-            scene_type=self.request.scene_type,
-            mood=self.request.mood,
-            dominant_colors=self.request.dominant_colors,
-            output_preset=self.preset.name,
-            seed=secrets.randbelow(SEED_LIMIT) if self.seed is None else self.seed,
-            style_words=self.brand.style_words if self.brand else (),
-            pinned=self.brand is not None and self.brand.pinned,
-            placement=self.placement,
-            output=self.output,
-            subject=self.subject,
-        )
-        return spec | {"cautions": told}
+        pairs = {"metadata": dict(self.order.metadata)} if self.order.metadata else {}
+        return stored_spec(catalogue, self.order) | {"cautions": told} | pairs
 
 
 @dataclass(frozen=True)
@@ -109,16 +81,16 @@ def _refusals(resolved: Resolved, preflight: Preflight) -> Iterator[Caution]:
 
 def surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
     """Give what may not be what was meant: it holds for the job as for the plan."""
-    request, preset = resolved.request, resolved.preset
-    scene = catalogue.scene(request.scene_type)
-    yield from cautions(catalogue, scene, catalogue.mood(request.mood), request.dominant_colors, preset)
-    seen = as_said(resolved.seen, resolved.placement.stance)
+    order, preset = resolved.order, resolved.preset
+    scene = catalogue.scene(order.scene)
+    yield from cautions(catalogue, scene, catalogue.mood(order.mood), order.colors, preset)
+    seen = as_said(resolved.seen, order.placement.stance)
     if preset.background == "scene" and scene.kind not in seen.get("suits", (scene.kind,)):
-        yield Caution("scene_unsuited", _unsuited(seen, resolved.placement.stance, catalogue, scene.kind))
-    pinned = resolved.brand is not None and resolved.brand.pinned
-    yield from placement_cautions(resolved.placement, ordered(preset, resolved.output), scene, pinned=pinned, seen=seen)
-    yield from output_cautions(resolved.output, preset)
-    if request.pilot_brand is not None and resolved.brand is None:
+        yield Caution("scene_unsuited", _unsuited(seen, order.placement.stance, catalogue, scene.kind))
+    placed_on = ordered(preset, order.output)
+    yield from placement_cautions(order.placement, placed_on, scene, pinned=order.pinned, seen=seen)
+    yield from output_cautions(order.output, preset)
+    if order.brand is not None and resolved.brand is None:
         yield Caution("brand_unknown", "You have no brand of that name: it is recorded and changes nothing.")
 
 
