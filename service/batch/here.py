@@ -21,9 +21,10 @@ from service.batch.manifest.pairs import Pair
 from service.batch.manifest.photos import read_unchanged
 from service.batch.manifest.state import FOLDER, State
 from service.catalogue.catalogue import load_catalogue
+from service.catalogue.swap_request import OrderRefused
 from service.settings import Settings
 from service.storage.cache import folder_cache
-from service.worker.local import SpecInvalid, build_spec, open_signer, warnings_of
+from service.worker.local import build_spec, open_signer, warnings_of
 
 
 def at_once() -> int:
@@ -110,7 +111,7 @@ class LocalMaker:
                 credentials=self._credentials,
                 cache=folder_cache(self._out / FOLDER / "kept"),
             )
-        except SpecInvalid as error:
+        except OrderRefused as error:
             raise Failure("spec_invalid", str(error)) from error
         except PipelineError as error:
             raise Failure(error.code, str(error)) from error

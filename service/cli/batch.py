@@ -153,7 +153,7 @@ def _make_remotely(
             try:
                 backdrop.plan(spec_of(pair.order))
             except Invalid as error:
-                return [(one.loc[1:] or one.loc, one.msg) for one in error.fields]
+                return [(one.field, one.msg) for one in error.fields]
             return []
 
         batch = asked.batch(state, {name: about.get("scene_allowed", True) for name, about in presets.items()}, check)

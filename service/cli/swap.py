@@ -10,7 +10,7 @@ import click
 from pipeline.core.spec import SwapOrder
 from service.catalogue.warning_words import in_words
 from service.cli.options import order_options, settings_from
-from service.cli.remote import format_of, remote, remote_options
+from service.cli.remote import format_of, option_of, remote, remote_options
 from service.settings import load_remote
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def swap(
             raise click.UsageError("--reference needs a server, which keeps it: name it with --url.")
         if not order.preset:
             raise click.UsageError("--preset is missing: `backdrop catalog` lists them.")
+        from service.catalogue.swap_request import OrderRefused
         from service.storage.cache import folder_cache
         from service.worker.local import SpecInvalid, swap_file
 
@@ -96,6 +97,8 @@ def swap(
                 mask=mask,
                 on_caution=warn,
             )
+        except OrderRefused as error:
+            raise click.UsageError("\n".join(f"{option_of(field)}: {text}" for field, text in error.wrong)) from error
         except SpecInvalid as error:
             raise click.UsageError(str(error)) from error
         weight = len(render.data)

@@ -10,18 +10,16 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipeline.colour.notation import parse_colour
 from pipeline.core.provenance import Credentials
 from pipeline.core.spec import PhotoPlace, Spec, SwapOrder
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
-from pipeline.delivery.output import output_faults
 from pipeline.photo.decode import decode
 from pipeline.swap import SwapResult, cut_out, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.cautions import Caution, cautions
-from service.catalogue.near_miss import near_miss
 from service.catalogue.specs import resolve_spec, stored_spec
+from service.catalogue.swap_request import checked
 from service.cutouts.mask_file import MaskInvalid, checked_mask
 from service.cutouts.pixels import of_network
 from service.settings import Settings
@@ -30,42 +28,13 @@ from service.worker.networks import open_networks
 
 
 class SpecInvalid(ValueError):
-    """Raised when what is asked can't be made; the message names the option and the remedy."""
+    """Raised when a mask or a setting is of no use; the message names it and the remedy."""
 
 
 def build_spec(catalogue: Catalogue, order: SwapOrder) -> Spec:
-    """Return the spec that an order asks for, by the API's own rules. Raises SpecInvalid."""
-    preset = order.preset
-    if preset not in catalogue.presets:
-        nearest, meant = ", ".join(catalogue.nearest_presets(preset)), near_miss(preset, catalogue.presets)
-        hint = f" Did you mean {meant}?" if meant else ""
-        raise SpecInvalid(f"--preset {preset!r} does not exist.{hint} The nearest are: {nearest}.")
-    if len(order.colors) > 6:
-        raise SpecInvalid("--color: at most six colours.")
-    try:
-        order = replace(
-            order,
-            scene=catalogue.scene(order.scene).name,
-            mood=catalogue.mood(order.mood).name,
-            colors=tuple(map(parse_colour, order.colors)),
-        )
-        spec = resolve_spec(stored_spec(catalogue, order), catalogue, preview=order.preview)
-    except ValueError as error:
-        raise SpecInvalid(str(error)) from error
-    for option, name, names in (
-        ("--scene", order.scene, catalogue.scenes),
-        ("--mood", order.mood, catalogue.moods),
-    ):
-        meant = near_miss(name, names)
-        if meant is not None:
-            raise SpecInvalid(f"{option} {name!r}: did you mean {meant}? If not, describe it in other words.")
-    if spec.preset.background != "scene" and spec.scene.name != "white":
-        sibling = spec.preset.scene_sibling or "shopify_product"
-        raise SpecInvalid(f"--preset {preset} allows only --scene white. {sibling} allows scenes.")
-    for fault in output_faults(spec.preset, order.output):
-        option = "--format, or the suffix of -o" if fault.field == "format" else f"--{fault.field}"
-        raise SpecInvalid(f"{option}: {fault.message}.")
-    return spec
+    """Return the spec that an order asks for, by the API's own rules. Raises OrderRefused."""
+    order = checked(catalogue, order)
+    return resolve_spec(stored_spec(catalogue, order), catalogue, preview=order.preview)
 
 
 def warnings_of(catalogue: Catalogue, spec: Spec, render: SwapResult) -> tuple[str, ...]:
@@ -89,7 +58,7 @@ def swap_file(
 
     `kept`, where given (`service.storage.cache.folder_cache`), has the cut-outs of earlier swaps. `mask`, where given,
     is the product's, as `cut_out_file` writes one. `on_caution` hears what may not be meant before the work begins.
-    Raises SpecInvalid and PipelineError; then nothing is written.
+    Raises OrderRefused, SpecInvalid and PipelineError; then nothing is written.
     """
     catalogue = load_catalogue(settings.catalogue)
     spec = build_spec(catalogue, order)

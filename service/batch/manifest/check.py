@@ -1,18 +1,15 @@
 """Validation of what a batch asks for, before anything is sent or loaded, all at once, each error with its key."""
 
-from collections.abc import Callable, Iterable, Sequence
-
-from pydantic import ValidationError
+from collections.abc import Callable, Iterable
 
 from pipeline.core.spec import SwapOrder
-from pipeline.delivery.output import output_faults
 from service.batch.manifest.pairs import Pair
 from service.batch.manifest.spec_file import BatchSpec
 from service.catalogue.catalogue import Catalogue
-from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
+from service.catalogue.swap_request import OrderRefused, checked
 
-#: An error's place in a request's body, and its sentence.
-Wrong = tuple[Sequence[str | int], str]
+#: A field of a request, as `name[0]`, and what is wrong with it.
+Wrong = tuple[str, str]
 _KEYS = {
     "scene_type": "scene",
     "mood": "mood",
@@ -30,11 +27,11 @@ def wrong_with(pairs: Iterable[Pair], spec: BatchSpec, check: Callable[[Pair], l
             continue
         seen.add(pair.order)
         special = "" if spec.of(pair.photo.name) == spec.base else f"{pair.photo.name}: "
-        for loc, sentence in check(pair):
-            field, *index = loc
-            if str(field).startswith("source_"):  # no photo was named
+        for field, sentence in check(pair):
+            name, bracket, index = field.partition("[")
+            if name.startswith("source_"):  # no photo was named
                 continue
-            key = _KEYS.get(str(field), str(field)) + "".join(f"[{one}]" for one in index)
+            key = _KEYS.get(name, name) + bracket + index
             found.append(f"{special}{key}: {sentence.removesuffix('.')}.")
     return list(dict.fromkeys(found))
 
@@ -43,19 +40,13 @@ def checked_here(catalogue: Catalogue) -> Callable[[Pair], list[Wrong]]:
     """Return a check by the rules of the API that this code is."""
 
     def check(pair: Pair) -> list[Wrong]:
-        order = pair.order
-        body = {"scene_type": order.scene, "mood": order.mood, "dominant_colors": list(order.colors)}
         wrong = list[Wrong]()
-        if order.brand is not None:
-            wrong.append((["pilot_brand"], "A server keeps the brands; name it with --url"))
+        if pair.order.brand is not None:
+            wrong.append(("pilot_brand", "A server keeps the brands; name it with --url"))
         try:
-            BackgroundSwapWithSpecRequest.model_validate(
-                body | {"output_preset": order.preset}, context={"catalogue": catalogue}
-            )
-        except ValidationError as error:
-            wrong += [(one["loc"], one["msg"]) for one in error.errors()]
-        if (preset := catalogue.presets.get(order.preset)) is not None:
-            wrong += [([fault.field], fault.message) for fault in output_faults(preset, order.output)]
+            checked(catalogue, pair.order)
+        except OrderRefused as error:
+            wrong += error.wrong
         return wrong
 
     return check
