@@ -81,7 +81,6 @@ def swap(
     credentials: Credentials | None = None,
     cache: Cache | None = None,
     mask: GivenMask | None = None,
-    preview: bool = False,
     on_composite: Callable[[Placed, Rgb], None] = unseen,
 ) -> SwapResult:
     """Swap the background of a product photo.
@@ -90,9 +89,9 @@ def swap(
     raise to stop, and what it raises comes out. `clock` gives seconds, as time.perf_counter does, for the report's
     timings. `control` switches the stages that act for the asked colours. `credentials`, where given, sign the
     file. `cache`, where given, has what earlier swaps made, and gets what this one makes. `mask`, where given, is
-    taken for the product's, and no network looks for it unless `spec.subject` is not in it. `preview`: the same picture
-    at a small size under a watermark, with the report of the picture under it. `on_composite` is shown the placed
-    product and the H×W×3 sRGB picture that is encoded next; it leaves both as they are. Raises PipelineError and
+    taken for the product's, and no network looks for it unless `spec.subject` is not in it. With `spec.preview`: the
+    same picture at a small size under a watermark, with the report of the picture under it. `on_composite` is shown the
+    placed product and the H×W×3 sRGB picture that is encoded next; it leaves both as they are. Raises PipelineError and
     nothing else of its own.
     """
     stages = Stages(STAGES, progress, clock)
@@ -103,7 +102,7 @@ def swap(
     source_height, source_width = photo.rgb.shape[:2]
     delivered = ordered(spec.preset, spec.output)
     width, height = delivered.size or (source_width, source_height)
-    asked = spec
+    asked, preview = spec, spec.preview
 
     def placed_product() -> tuple[Place, Placed]:
         place = place_cutout(cutout, asked, width, height)

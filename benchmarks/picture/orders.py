@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.picture.palette import SWAPS
-from pipeline.core.spec import Spec
+from pipeline.core.spec import Spec, SwapOrder
 from scripts.studio.specs import HELD_OUT, held_out_specs
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.settings import Settings, load_settings
@@ -102,11 +102,13 @@ def read_specs(path: Path, catalogue: Catalogue) -> list[Spec]:
     return [
         build_spec(
             catalogue,
-            scene=one.get("scene", "podium"),
-            mood=one.get("mood", "natural"),
-            colours=one.get("colors", []),
-            preset=one.get("preset", "shopify_product"),
-            seed=one.get("seed", number),
+            SwapOrder(
+                one.get("scene", "podium"),
+                one.get("mood", "natural"),
+                one.get("preset", "shopify_product"),
+                tuple(one.get("colors", [])),
+                seed=one.get("seed", number),
+            ),
         )
         for number, one in enumerate(asked, 1)
     ]

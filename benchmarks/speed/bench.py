@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.speed.bare import BareNetworks
 from pipeline.core.networks import Networks
-from pipeline.core.spec import Spec
+from pipeline.core.spec import Spec, SwapOrder
 from pipeline.cutout.cache import Cache
 from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import load_catalogue
@@ -29,7 +29,7 @@ class Bench:
 
     def spec(self, scene: str, size: tuple[int, int], seed: int, mood: str = "calm") -> Spec:
         """Return what is asked of one swap."""
-        spec = build_spec(self.catalogue, scene=scene, mood=mood, colours=COLOURS, preset="shopify_product", seed=seed)
+        spec = build_spec(self.catalogue, SwapOrder(scene, mood, "shopify_product", COLOURS, seed=seed))
         return replace(spec, preset=replace(spec.preset, size=size))
 
     def swap(self, spec: Spec, photo: bytes | None = None, cache: Cache | None = None) -> SwapResult:

@@ -21,6 +21,7 @@ from ulid import ULID
 
 from benchmarks.storm import installation
 from benchmarks.storm.fleet import Fleet
+from pipeline.core.spec import SwapOrder
 from service.accounts.clients import Accounts
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
@@ -29,9 +30,7 @@ from service.jobs.intake import JobIntake, NewJob
 from service.jobs.records import Claim
 from service.jobs.transitions import Jobs
 
-SPEC = stored_spec(
-    load_catalogue(), scene_type="podium", mood="calm", dominant_colors=[], output_preset="open_graph", seed=1
-)
+SPEC = stored_spec(load_catalogue(), SwapOrder("podium", "calm", "open_graph", seed=1))
 #: Seconds in which nothing changes, and transactions are counted.
 QUIET = 10.0
 

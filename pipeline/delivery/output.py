@@ -3,14 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pipeline.core.spec import AS_PRESET, Output, Preset
-
-#: Least and most pixels of a side, and most of the whole picture: no swap may cost more than the largest preset's.
-SIDES = (64, 4096)
-MAX_PIXELS = 6_000_000
-#: Longer side over the shorter one: what scenes are composed for.
-MAX_ASPECT = 4.0
-QUALITIES = (1, 100)
+from pipeline.core.spec import AS_PRESET, MAX_ASPECT, MAX_PIXELS, SIDES, Output, Preset
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import Accepted
 from service.jobs.notifier import JobNotifier
 from service.jobs.records import JobStatus
+from service.jobs.submit import Sent
 from service.schemas.prefer import preferred_wait, prefers_representation
 from service.schemas.problems import AnyRequest, unprocessable
 from service.schemas.remedies import with_received
@@ -90,6 +91,11 @@ async def before_a_job(request: AnyRequest) -> Response[Any] | None:
     text = "The header is empty. Send 1 to 255 characters, the order's id say, or leave the header out"
     where = ["header", "Idempotency-Key"]
     return unprocessable(request, [{"loc": where, "msg": text, "type": "idempotency_key_empty"}])
+
+
+def sent_as(request: AnyRequest, idempotency_key: str | None) -> Sent:
+    """Return how a request came; its parser was `before_a_job`."""
+    return Sent(request.state.raw_body, request.state.request_id, idempotency_key)
 
 
 class MetadataInvalid(ValueError):

@@ -10,7 +10,7 @@ from litestar.datastructures import State
 from litestar.openapi.spec import Example, OpenAPIFormat, OpenAPIMediaType, OpenAPIType, RequestBody, Schema
 from litestar.params import Body, FromPath
 
-from service.api.accepted import IdempotencyKey, Prefer, Reference, answer_accepted, before_a_job
+from service.api.accepted import IdempotencyKey, Prefer, Reference, answer_accepted, before_a_job, sent_as
 from service.api.admission import Lane
 from service.api.endpoint import endpoint, options
 from service.api.lists import Cursor, Limit
@@ -78,9 +78,7 @@ async def create_cutout(
         source_render_public_id=data.source_render_public_id,
         subject=tuple(data.subject) if data.subject else None,
         reference=reference,
-        raw_body=request.state.raw_body,
-        request_id=request.state.request_id,
-        idempotency_key=idempotency_key,
+        sent=sent_as(request, idempotency_key),
     )
     show = partial(_view, request, state, accepted.job_id)
     return await answer_accepted(request, state, accepted, show, location=f"/v1/cutouts/{accepted.job_id}")

@@ -1,7 +1,9 @@
 """The routes that make jobs; each is counted against its client's rate before its body is read."""
 
-from functools import partial
-from typing import Annotated, Any, Literal
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial, wraps
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any
 
 from litestar import Response, Router, post
 from litestar.concurrency import sync_to_thread
@@ -9,8 +11,7 @@ from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import Body, HeaderParameter, QueryParameter
 
-from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Output, Placement, StanceWord
-from pipeline.delivery.output import MAX_ASPECT, MAX_PIXELS, QUALITIES, SIDES
+from pipeline.core.spec import AS_PRESET, SEED_LIMIT, UNMOVED, Output, Placement, SwapOrder, options_of
 from pipeline.placement.facts import CutoutFacts
 from pipeline.placement.place import Place
 from pipeline.placement.plan import fitted
@@ -22,6 +23,7 @@ from service.api.accepted import (
     before_a_job,
     read_metadata,
     read_subject,
+    sent_as,
 )
 from service.api.admission import rate_limited
 from service.api.cutouts import create_cutout
@@ -50,6 +52,100 @@ from service.schemas.problems import AnyRequest
 from service.schemas.responses import JobView
 from service.schemas.serialize import serialize_job, serialize_plan
 
+#: What of an order has a parameter for each of its fields.
+_RECORDS: dict[str, type[Placement | Output]] = {"placement": Placement, "output": Output}
+
+
+def read_order(
+    data: BackgroundSwapWithSpecRequest,
+    seed: Annotated[
+        int | None,
+        QueryParameter(
+            ge=0,
+            le=SEED_LIMIT - 1,
+            description="The same seed and spec give the same background. Left out: one is drawn.",
+            examples=[Example(value=7)],
+        ),
+    ] = None,
+    preview: Annotated[
+        bool,
+        QueryParameter(
+            description="Make a preview: what the same request with the same seed gives without it, at 512 pixels with"
+            " a watermark across. It costs nothing, is kept for an hour, has a rate limit of its own and no webhook."
+            " Its `seed`, drawn where none is given, gives the picture that was looked at."
+        ),
+    ] = False,
+    placement: Placement = UNMOVED,
+    subject: SubjectPlace = None,
+    output: Output = AS_PRESET,
+    reference: Annotated[
+        str | None,
+        QueryParameter(
+            min_length=1,
+            max_length=200,
+            pattern=REFERENCE_PATTERN,
+            description="Your own id for it, an SKU or an order: it is told with the job, its render and its webhook,"
+            " and both lists can be asked for it. Several jobs may have the same.",
+            examples=[Example(value="order-1042/front")],
+        ),
+    ] = None,
+    metadata: Metadata = None,
+) -> SwapOrder:
+    """Return what a body and its query ask for. Raises MetadataInvalid and SubjectInvalid."""
+    return SwapOrder(
+        scene=data.scene_type,
+        mood=data.mood,
+        preset=data.output_preset,
+        colors=tuple(data.dominant_colors),
+        brand=data.pilot_brand,
+        seed=seed,
+        preview=preview,
+        metadata=tuple(read_metadata(metadata).items()),
+        placement=placement,
+        subject=read_subject(subject),
+        output=output,
+        reference=reference,
+    )
+
+
+def with_order(handler: Callable[..., Awaitable[Response[Any]]]) -> Callable[..., Awaitable[Response[Any]]]:
+    """Give a handler the query's parameters that `read_order` takes, in place of its argument `order`, which it gets.
+
+    A dependency of Litestar's (`Provide`) is validated before the handler's other arguments, and so an answer would not
+    hold all errors of the query and the body at once.
+    """
+    query = list(_parameters())
+    declared = [
+        parameter.replace(kind=Parameter.KEYWORD_ONLY)
+        for one in signature(handler).parameters.values()
+        for parameter in (query if one.name == "order" else [one])
+    ]
+
+    @wraps(handler)
+    async def handle(**sent: Any) -> Response[Any]:
+        asked = {one.name: sent.pop(one.name) for one in query}
+        for name, record in _RECORDS.items():
+            asked[name] = record(**{option: asked.pop(option) for option, *_ in options_of(record)})
+        return await handler(**sent, order=read_order(sent["data"], **asked))
+
+    handle.__annotations__ = {one.name: one.annotation for one in declared} | {"return": Response[Any]}
+    vars(handle)["__signature__"] = Signature(declared, return_annotation=Response[Any])
+    return handle
+
+
+def _parameters() -> Iterator[Parameter]:
+    """Give the parameters of `read_order` that are the query's, one for each field of a placement and an output."""
+    for one in list(signature(read_order).parameters.values())[1:]:
+        if one.name not in _RECORDS:
+            yield one
+            continue
+        for name, kind, default, option in options_of(_RECORDS[one.name]):
+            least, most = option.bounds or (None, None)
+            about = QueryParameter(
+                ge=least, le=most, description=option.description, examples=[Example(value=option.example)]
+            )
+            yield Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, about])
+
 
 @endpoint(
     post,
@@ -73,6 +169,7 @@ from service.schemas.serialize import serialize_job, serialize_plan
         503: UNAVAILABLE,
     },
 )
+@with_order
 async def background_swap_with_spec(
     request: AnyRequest,
     state: State,
@@ -80,6 +177,7 @@ async def background_swap_with_spec(
         BackgroundSwapWithSpecRequest,
         Body(examples=[Example(summary="A cream jar on a podium", value=BackgroundSwapWithSpecRequest.EXAMPLE)]),
     ],
+    *,
     dry_run: Annotated[
         bool,
         QueryParameter(
@@ -87,109 +185,7 @@ async def background_swap_with_spec(
             " or queued, and `Idempotency-Key` is not looked at; the submit is counted all the same."
         ),
     ] = False,
-    seed: Annotated[
-        int | None,
-        QueryParameter(
-            ge=0,
-            le=SEED_LIMIT - 1,
-            description="The same seed and spec give the same background. Left out: one is drawn.",
-            examples=[Example(value=7)],
-        ),
-    ] = None,
-    preview: Annotated[
-        bool,
-        QueryParameter(
-            description="Make a preview: what the same request with the same seed gives without it, at 512 pixels with"
-            " a watermark across. It costs nothing, is kept for an hour, has a rate limit of its own and no webhook."
-            " Its `seed`, drawn where none is given, gives the picture that was looked at."
-        ),
-    ] = False,
-    shift_x: Annotated[
-        float,
-        QueryParameter(
-            ge=-MAX_SHIFT,
-            le=MAX_SHIFT,
-            description="Move the product to the right, a share of the picture's width.",
-            examples=[Example(value=0.1)],
-        ),
-    ] = 0.0,
-    shift_y: Annotated[
-        float,
-        QueryParameter(
-            ge=-MAX_SHIFT,
-            le=MAX_SHIFT,
-            description="Move the product down, a share of the picture's height.",
-            examples=[Example(value=-0.05)],
-        ),
-    ] = 0.0,
-    scale: Annotated[
-        float,
-        QueryParameter(
-            ge=SCALES[0],
-            le=SCALES[1],
-            description="Make the product larger, or smaller: a factor on the size that the preset gives it.",
-            examples=[Example(value=0.9)],
-        ),
-    ] = 1.0,
-    turn: Annotated[
-        float,
-        QueryParameter(
-            ge=-MAX_TURN,
-            le=MAX_TURN,
-            description="Turn the product clockwise by so many degrees, about its foot where it stands.",
-            examples=[Example(value=2.5)],
-        ),
-    ] = 0.0,
-    stance: Annotated[
-        StanceWord,
-        QueryParameter(
-            description="How the product is placed, where you know it better than our guess from the photo (`auto`)."
-            " `standing`: on its foot, seen from the side. `lying`: on the surface, seen obliquely from the side;"
-            " in a flat lay it lies. `hanging`: from the upper edge, before a wall. `from_above`: on the surface, and"
-            " every scene is shown from above; where a scene can't be, the job fails with `no_honest_placement`.",
-            examples=[Example(value="lying")],
-        ),
-    ] = "auto",
-    subject: SubjectPlace = None,
-    width: Annotated[
-        int | None,
-        QueryParameter(
-            description=f"With `height`, a size of your own in place of the preset's: sides of {SIDES[0]} to {SIDES[1]}"
-            f" pixels, {MAX_PIXELS:,} pixels in all, one side at most {MAX_ASPECT:g} times the other. The preset's"
-            " rules are measured all the same. Not where the picture keeps its photo's size.",
-            examples=[Example(value=1200)],
-        ),
-    ] = None,
-    height: Annotated[int | None, QueryParameter(description="See `width`.", examples=[Example(value=900)])] = None,
-    format: Annotated[
-        Literal["jpeg", "png", "webp", "avif"] | None,
-        QueryParameter(
-            description="A format in place of the preset's first one. No JPEG where the picture is transparent.",
-            examples=[Example(value="webp")],
-        ),
-    ] = None,
-    quality: Annotated[
-        int | None,
-        QueryParameter(
-            ge=QUALITIES[0],
-            le=QUALITIES[1],
-            description="Where the search for a JPEG's, WebP's or AVIF's quality starts, in place of the preset's: it"
-            " rises until the product's colours arrive, and falls until the file is light enough for the place.",
-            examples=[Example(value=85)],
-        ),
-    ] = None,
-    reference: Annotated[
-        str | None,
-        QueryParameter(
-            min_length=1,
-            max_length=200,
-            pattern=REFERENCE_PATTERN,
-            description="Your own id for it, an SKU or an order: it is told with the job, its render and its webhook,"
-            " and both lists can be asked for it. Several jobs may have the same.",
-            examples=[Example(value="order-1042/front")],
-        ),
-    ] = None,
-    metadata: Metadata = None,
+    order: SwapOrder,
     prefer: Annotated[
         str | None,
         HeaderParameter(
@@ -206,28 +202,11 @@ async def background_swap_with_spec(
     """Accept a swap, charge its credits and queue its job; wait for its end where `Prefer` says so."""
     submit: Submit = state.submit
     client = request.state.client
-    placement, output = Placement(shift_x, shift_y, scale, turn, stance), Output(width, height, format, quality)
-    pairs, meant = read_metadata(metadata), read_subject(subject)
     if dry_run:
-        look = partial(submit.plan, client, data, seed=seed, placement=placement, output=output)
-        plan = await sync_to_thread(partial(look, subject=meant, preview=preview))
+        plan = await sync_to_thread(submit.plan, client, data, order)
         place = await sync_to_thread(_place, state, plan.resolved, client.id)
         return Response(serialize_plan(plan, place), status_code=200)
-    accepted = await sync_to_thread(
-        submit.swap,
-        client,
-        data,
-        seed=seed,
-        reference=reference,
-        metadata=pairs,
-        placement=placement,
-        output=output,
-        subject=meant,
-        preview=preview,
-        raw_body=request.state.raw_body,
-        request_id=request.state.request_id,
-        idempotency_key=idempotency_key,
-    )
+    accepted = await sync_to_thread(submit.swap, client, data, order, sent_as(request, idempotency_key))
     return await answer_accepted(request, state, accepted, partial(_job_view, request, state, accepted.job_id))
 
 
@@ -237,13 +216,14 @@ def _place(state: State, resolved: Resolved, client_id: str) -> Place | None:
     cutout = cutouts.of_photo(resolved.source_key, client_id=client_id)
     if cutout is None or cutout.found is None or cutout.shown is None:
         return None
-    if resolved.subject is not None and cutout.asked.get("subject") != list(resolved.subject):
+    subject = resolved.order.subject
+    if subject is not None and cutout.asked.get("subject") != list(subject):
         return None  # it is the place of another product
     kept, mended = cutout.shown.facts, cutout.mended
     if mended is not None and resolved.seen and resolved.seen["asked_at"] > mended.mended_at:
         # The worker's network looked at this mask, at hand was only what it saw in the photo.
         kept = kept | {name: resolved.seen[name] for name in ("stance", "suits", "cut_sides") if name in resolved.seen}
-    facts, spec = CutoutFacts.read(kept, resolved.placement.stance), resolved.placing(catalogue)
+    facts, spec = CutoutFacts.read(kept, resolved.order.placement.stance), resolved.placing(catalogue)
     if facts.box is None:
         return None
     place = fitted(spec, facts, *(spec.preset.size or (cutout.found.width, cutout.found.height)))

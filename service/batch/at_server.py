@@ -5,6 +5,7 @@ import hashlib
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from backdrop_client import (
@@ -19,6 +20,7 @@ from backdrop_client import (
     Spec,
     Unauthorized,
 )
+from pipeline.core.spec import SwapOrder, given
 from service.batch.maker import Tell
 from service.batch.manifest.outcome import Failed, Failure, Made, file_name, measurements
 from service.batch.manifest.pairs import Pair
@@ -107,7 +109,7 @@ class RemoteMaker:
         if seed is not None:
             made_of += f" {seed}"  # photos of the same bytes may be reviewed differently
         return await self._backdrop.swap(
-            spec_of(pair, seed=seed),
+            spec_of(pair.order if seed is None else replace(pair.order, seed=seed)),
             source_key=source_key,
             idempotency_key="batch-" + hashlib.sha256(made_of.encode()).hexdigest(),
             reference=self._references.get(pair.photo.sha256, reference_of(pair.photo)),
@@ -133,17 +135,16 @@ def reference_of(photo: Photo) -> str | None:
     return "".join(letter for letter in photo.name if unicodedata.category(letter) not in ("Cc", "Cs"))[-200:] or None
 
 
-def spec_of(pair: Pair, *, seed: int | None = None) -> Spec:
-    """Return what a server is asked for. `seed`: in place of the spec file's, as a review asked for it."""
-    options = pair.options
-    drawn = options.seed if seed is None else seed
+def spec_of(order: SwapOrder) -> Spec:
+    """Return an order as the client of a server has it; what is no part of a spec is given beside it."""
     return Spec(
-        options.scene,
-        options.mood,
-        pair.preset,
-        options.colors,
-        options.brand,
-        drawn,
-        stance=options.stance,
-        subject=options.subject,
+        order.scene,
+        order.mood,
+        order.preset,
+        order.colors,
+        order.brand,
+        order.seed,
+        **given(order.placement),
+        **given(order.output),
+        subject=order.subject,
     )

@@ -13,7 +13,6 @@ from models.device import usable_cores
 from models.lane import DeviceLane
 from pipeline.core.errors import PipelineError
 from pipeline.core.networks import Networks
-from pipeline.core.spec import Placement
 from pipeline.swap import swap
 from service.batch.maker import Tell
 from service.batch.manifest.files import write_whole
@@ -22,9 +21,10 @@ from service.batch.manifest.pairs import Pair
 from service.batch.manifest.photos import read_unchanged
 from service.batch.manifest.state import FOLDER, State
 from service.catalogue.catalogue import load_catalogue
+from service.catalogue.swap_request import OrderRefused
 from service.settings import Settings
 from service.storage.cache import folder_cache
-from service.worker.local import SpecInvalid, build_spec, open_signer, warnings_of
+from service.worker.local import build_spec, open_signer, warnings_of
 
 
 def at_once() -> int:
@@ -84,20 +84,10 @@ class LocalMaker:
     def _make(self, pair: Pair, tell: Tell) -> Made:
         tell("networks", 0.0)
         networks = self.open_networks()
-        started, options = time.perf_counter(), pair.options
-        again = self._state.entry(pair.key).seed
+        started, seed = time.perf_counter(), self._state.entry(pair.key).seed
         data = read_unchanged(pair.photo)
         try:
-            spec = build_spec(
-                self._catalogue,
-                scene=options.scene,
-                mood=options.mood,
-                colours=options.colors,
-                preset=pair.preset,
-                seed=options.seed if again is None else again,
-                placement=Placement(stance=options.stance),
-                subject=options.subject,
-            )
+            spec = build_spec(self._catalogue, pair.order if seed is None else replace(pair.order, seed=seed))
             render = swap(
                 data,
                 spec,
@@ -108,7 +98,7 @@ class LocalMaker:
                 credentials=self._credentials,
                 cache=folder_cache(self._out / FOLDER / "kept"),
             )
-        except SpecInvalid as error:
+        except OrderRefused as error:
             raise Failure("spec_invalid", str(error)) from error
         except PipelineError as error:
             raise Failure(error.code, str(error)) from error

@@ -96,7 +96,7 @@ below 5 it is the same colour to most.</footer>
 
 
 def _asked(pairs: Sequence[Pair]) -> str:
-    looks = dict.fromkeys(f"{pair.options.scene}, {pair.options.mood}" for pair in pairs)
+    looks = dict.fromkeys(f"{pair.order.scene}, {pair.order.mood}" for pair in pairs)
     scenes = [look for look in looks if not look.startswith("white,")] or list(looks)
     what = "; ".join(scenes) if len(scenes) <= 3 else f"{len(scenes)} scenes"
     presets = dict.fromkeys(pair.preset for pair in pairs)

@@ -1,10 +1,24 @@
 """A spec as the jobs table keeps it, and back: whole, so that no later catalogue changes an accepted job."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
-from pipeline.core.spec import AS_PRESET, UNMOVED, Mood, Output, PhotoPlace, Placement, Preset, Scene, Spec
+from pipeline.core.spec import (
+    AS_PRESET,
+    SEED_LIMIT,
+    UNMOVED,
+    Mood,
+    Output,
+    PhotoPlace,
+    Placement,
+    Preset,
+    Scene,
+    Spec,
+    SwapOrder,
+    given,
+)
 from service.catalogue.catalogue import Catalogue, quotable
 from service.catalogue.spec_versions import SPEC_VERSION, require_readable
 from service.catalogue.toml_records import record_from_json, record_to_json
@@ -12,69 +26,72 @@ from service.catalogue.toml_records import record_from_json, record_to_json
 _Options = TypeVar("_Options", Placement, Output)
 
 
-def stored_spec(
-    catalogue: Catalogue,
-    *,
-    scene_type: str,
-    mood: str,
-    dominant_colors: Sequence[str],
-    output_preset: str,
-    seed: int,
-    style_words: Sequence[str] = (),
-    pinned: bool = False,
-    placement: Placement = UNMOVED,
-    output: Output = AS_PRESET,
-    subject: PhotoPlace | None = None,
-) -> dict[str, Any]:
+def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
     """Return the JSON that `resolve_spec` reads: what was asked, and the catalogue's records of it.
 
-    Colours are #rrggbb, the seed is 0 to SEED_LIMIT - 1. Raises ValueError or KeyError for what the catalogue refuses.
+    Its colours are #rrggbb; a seed is drawn where it has none. Raises ValueError or KeyError for what the catalogue
+    refuses.
     """
     return {
-        "scene_type": scene_type,
-        "mood": mood,
-        "dominant_colors": list(dominant_colors),
-        "output_preset": output_preset,
-        "seed": seed,
-        "style_words": list(style_words),
-        "pinned": pinned,
+        "scene_type": order.scene,
+        "mood": order.mood,
+        "dominant_colors": list(order.colors),
+        "output_preset": order.preset,
+        "seed": secrets.randbelow(SEED_LIMIT) if order.seed is None else order.seed,
+        "style_words": list(order.style_words),
+        "pinned": order.pinned,
         # Only what is given. A new field: see `service.catalogue.spec_versions`.
-        **({} if placement == UNMOVED else {"placement": given_of(placement)}),
-        **({} if output == AS_PRESET else {"output": asdict(output)}),
-        **({} if subject is None else {"subject": list(subject)}),
+        **({} if order.placement == UNMOVED else {"placement": given(order.placement)}),
+        **({} if order.output == AS_PRESET else {"output": asdict(order.output)}),
+        **({} if order.subject is None else {"subject": list(order.subject)}),
         "records": {
-            "scene": record_to_json(catalogue.scene(scene_type)),
-            "mood": record_to_json(catalogue.mood(mood)),
-            "preset": record_to_json(catalogue.preset(output_preset)),
+            "scene": record_to_json(catalogue.scene(order.scene)),
+            "mood": record_to_json(catalogue.mood(order.mood)),
+            "preset": record_to_json(catalogue.preset(order.preset)),
         },
     }
 
 
-def given_of(placement: Placement) -> dict[str, Any]:
-    """Return what a placement asks for, by name, without what is as it comes."""
-    return {name: value for name, value in vars(placement).items() if value != getattr(UNMOVED, name)}
-
-
-def resolve_spec(stored: dict[str, Any], catalogue: Catalogue, version: int = SPEC_VERSION) -> Spec:
-    """Return the spec as it was stored; the catalogue is asked for jobs from before the records were stored with them.
-
-    `version` is its job's. Fields that this release does not know are ignored. Raises SpecTooNew, and ValueError or
-    KeyError for records that can't be read, and for what the catalogue refuses.
-    """
-    require_readable(version)
-    scene, mood, preset = _records(stored, catalogue)
-    return Spec(
-        scene=scene,
-        mood=mood,
-        palette=tuple(stored["dominant_colors"]),
-        preset=preset,
+def order_of(stored: Mapping[str, Any]) -> SwapOrder:
+    """Return what a stored spec was asked for. Fields that this release does not know are ignored."""
+    return SwapOrder(
+        scene=stored["scene_type"],
+        mood=stored["mood"],
+        preset=stored["output_preset"],
+        colors=tuple(stored["dominant_colors"]),
         seed=stored["seed"],
         # A job from before brands has neither.
-        style_words=style_of(stored.get("style_words", ())),
+        style_words=tuple(stored.get("style_words", ())),
         pinned=stored.get("pinned", False),
         placement=_known(Placement, stored.get("placement", {})),
         output=_known(Output, stored.get("output", {})),
         subject=subject_of(stored),
+    )
+
+
+def resolve_spec(
+    stored: dict[str, Any], catalogue: Catalogue, version: int = SPEC_VERSION, *, preview: bool = False
+) -> Spec:
+    """Return the spec as it was stored; the catalogue is asked for jobs from before the records were stored with them.
+
+    `version` and `preview` are its job's. Raises SpecTooNew, and ValueError or KeyError for records that can't be read,
+    and for what the catalogue refuses.
+    """
+    require_readable(version)
+    scene, mood, preset = _records(stored, catalogue)
+    order = order_of(stored)
+    return Spec(
+        scene=scene,
+        mood=mood,
+        palette=order.colors,
+        preset=preset,
+        seed=stored["seed"],
+        style_words=style_of(order.style_words),
+        pinned=order.pinned,
+        placement=order.placement,
+        output=order.output,
+        subject=order.subject,
+        preview=preview,
     )
 
 

@@ -3,7 +3,8 @@ types, lengths, colours, unknown presets and presets that forbid the scene.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import (
@@ -20,6 +21,8 @@ from pydantic import ValidationError as PydanticValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pipeline.colour.notation import parse_colour
+from pipeline.core.spec import SwapOrder
+from pipeline.delivery.output import output_faults
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
 
@@ -187,3 +190,35 @@ def _scene_errors(data: dict[str, Any], catalogue: Catalogue) -> list[InitErrorD
         {"preset": preset.name, "sibling": preset.scene_sibling or "shopify_product"},
     )
     return [InitErrorDetails(type=kind, loc=("scene_type",), input=data.get("scene_type"))]
+
+
+class OrderRefused(ValueError):
+    """Raised when an order can't be made; `wrong` has a field of the request, as `name[0]`, and a sentence each."""
+
+    def __init__(self, wrong: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(sentence for _, sentence in wrong))
+        self.wrong = tuple(wrong)
+
+
+def checked(catalogue: Catalogue, order: SwapOrder) -> SwapOrder:
+    """Return an order that is no request, by the rules of one: its colours as #rrggbb. Raises OrderRefused."""
+    wrong = list[tuple[str, str]]()
+    body = {
+        "source_image_s3_key": "a photo at hand",
+        "scene_type": order.scene,
+        "mood": order.mood,
+        "dominant_colors": list(order.colors),
+        "output_preset": order.preset,
+    }
+    try:
+        request = BackgroundSwapWithSpecRequest.model_validate(body, context={"catalogue": catalogue})
+        order = replace(order, scene=request.scene_type, mood=request.mood, colors=tuple(request.dominant_colors))
+    except PydanticValidationError as error:
+        for one in error.errors():
+            field, *index = one["loc"]
+            wrong.append((f"{field}" + "".join(f"[{number}]" for number in index), one["msg"]))
+    if (preset := catalogue.presets.get(order.preset)) is not None:
+        wrong += [(fault.field, fault.message) for fault in output_faults(preset, order.output)]
+    if wrong:
+        raise OrderRefused(wrong)
+    return order

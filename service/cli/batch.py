@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from service.batch.manifest.check import Wrong
     from service.batch.manifest.pairs import Pair
     from service.batch.manifest.photos import Photo
-    from service.batch.manifest.spec_file import Order
+    from service.batch.manifest.spec_file import BatchSpec
     from service.batch.manifest.state import State
 
 
@@ -73,18 +73,18 @@ def batch(
         scene = "neon"
     """
     from service.batch.manifest.photos import find_photos
-    from service.batch.manifest.spec_file import OrderInvalid, read_order
+    from service.batch.manifest.spec_file import OrderInvalid, read_spec
     from service.batch.manifest.state import BatchRuns, State
 
     try:
-        order = read_order(spec_file, brand=brand)
+        spec = read_spec(spec_file, brand=brand)
         found = find_photos(photos, but=out)
         for name in found.skipped:
             click.echo(f"skipped  {name}: no picture", err=True)
         if not found.photos:
             raise OrderInvalid([f"There is no photo in {photos}."])
         named = [name.strip() for name in presets.split(",") if name.strip()] if presets else []
-        asked = Asked(order, found.photos, list(dict.fromkeys(named)), out, review_file, retry_failed)
+        asked = Asked(spec, found.photos, list(dict.fromkeys(named)), out, review_file, retry_failed)
         with State(out) as state:
             if load_remote(url=url, key=key).url:
                 finished = _make_remotely(asked, state, concurrency or 8, quiet, url, key)
@@ -101,7 +101,7 @@ def batch(
 class Asked:
     """What the command line asks for."""
 
-    order: "Order"
+    spec: "BatchSpec"
     photos: "list[Photo]"
     presets: list[str]
     out: Path
@@ -117,9 +117,9 @@ class Asked:
         from service.batch.manifest.spec_file import OrderInvalid, unmatched
 
         plain = [preset for preset in self.presets if not scene_allowed.get(preset, True)]
-        groups = pair_up(self.photos, self.presets, self.order, plain=plain)
-        wrong = wrong_with((pair for group in groups for pair in group), self.order, check)
-        wrong += unmatched(self.order, [photo.name for photo in self.photos])
+        groups = pair_up(self.photos, self.presets, self.spec, plain=plain)
+        wrong = wrong_with((pair for group in groups for pair in group), self.spec, check)
+        wrong += unmatched(self.spec, [photo.name for photo in self.photos])
         if wrong:
             raise OrderInvalid(wrong)
         for preset in plain:
@@ -144,16 +144,16 @@ def _make_remotely(
 
     with remote(url, key) as backdrop:
         if not asked.presets:
-            brand = asked.order.base.brand
+            brand = asked.spec.base.brand
             default = backdrop.brand(brand).default_preset if brand else None
             asked = replace(asked, presets=[_needed(default)])
         presets = {preset.name: preset.about for preset in backdrop.output_presets()}
 
         def check(pair: "Pair") -> "list[Wrong]":
             try:
-                backdrop.plan(spec_of(pair))
+                backdrop.plan(spec_of(pair.order))
             except Invalid as error:
-                return [(one.loc[1:] or one.loc, one.msg) for one in error.fields]
+                return [(one.field, one.msg) for one in error.fields]
             return []
 
         batch = asked.batch(state, {name: about.get("scene_allowed", True) for name, about in presets.items()}, check)

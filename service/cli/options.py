@@ -3,14 +3,16 @@
 import logging
 import os
 import sys
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import click
 from pydantic import ValidationError
 
-from pipeline.core.spec import PhotoPlace, photo_place
+from pipeline.core.spec import SEED_LIMIT, Output, PhotoPlace, Placement, SwapOrder, options_of, photo_place
 from service.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
@@ -92,6 +94,61 @@ def place_in_photo(context: click.Context, parameter: click.Parameter, text: str
         raise click.BadParameter(f"{reason}.", context, parameter) from error
 
 
+def order_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of an order, which it gets as one record, `order`."""
+
+    @wraps(command)
+    def run(**given: Any) -> Any:
+        asked = {name: given.pop(name) for name in _ORDER}
+        return command(**given, order=SwapOrder("", "", "").having(asked | {"preset": asked["preset"] or ""}))
+
+    for option in reversed(_ORDER.values()):
+        run = option(run)
+    return run
+
+
+def _options_of(record: type[Placement | Output]) -> dict[str, Callable[..., Any]]:
+    made = {}
+    for name, kind, default, option in options_of(record):
+        if get_origin(kind) in (Union, UnionType):
+            kind, _ = get_args(kind)  # or None
+        if get_origin(kind) is Literal:
+            kind = click.Choice(get_args(kind))
+        elif option.bounds is not None:
+            span: Any = click.IntRange if kind is int else click.FloatRange
+            kind = span(*option.bounds)
+        made[name] = click.option(option_name(name), type=kind, default=default, help=option.help)
+    return made
+
+
+def option_name(field: str) -> str:
+    """Return how the command line spells a field of `Placement` or `Output`."""
+    return "--" + field.replace("_", "-")
+
+
+_ORDER: dict[str, Callable[..., Any]] = {
+    "scene": click.option("--scene", required=True, help="A scene of `backdrop catalog`, or free text."),
+    "mood": click.option("--mood", required=True, help="A mood of `backdrop catalog`, or free text."),
+    "colors": click.option(
+        "--color", "colors", multiple=True, help="Up to six, the most present first: #rrggbb, a CSS name, rgb()."
+    ),
+    "preset": click.option("--preset", help="An output preset of `backdrop catalog`; default: the brand's."),
+    "seed": click.option(
+        "--seed", type=click.IntRange(0, SEED_LIMIT - 1), help="The same seed and spec give the same background."
+    ),
+    "brand": click.option("--brand", help="A brand of yours at the server."),
+    "reference": click.option(
+        "--reference", help="Your own id for it at a server, as an SKU: its job and render are found by it."
+    ),
+    **_options_of(Placement),
+    **_options_of(Output),
+    "subject": click.option(
+        "--subject",
+        callback=place_in_photo,
+        help="Which product: a point x,y on it or a box left,top,right,bottom around it, shares 0 to 1 of the photo.",
+    ),
+    "preview": click.option("--preview", is_flag=True, help="Small, under a watermark; at a server it costs nothing."),
+}
 home_option = click.option(
     "--home",
     type=click.Path(path_type=Path),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.core.spec import Output, Placement, options_of
+from service.cli.options import option_name
 from service.settings import load_remote
 
 if TYPE_CHECKING:  # it takes a moment, which `--help` must not
@@ -23,15 +25,8 @@ _OPTIONS = {
     "default_preset": "--preset",
     "pilot_brand": "--brand",
     "seed": "--seed",
-    "shift_x": "--shift-x",
-    "shift_y": "--shift-y",
-    "scale": "--scale",
-    "turn": "--turn",
-    "stance": "--stance",
-    "width": "--width",
-    "height": "--height",
+    **{name: option_name(name) for record in (Placement, Output) for name, *_ in options_of(record)},
     "format": "--format, or the suffix of -o",
-    "quality": "--quality",
     "keep": "--subject",
 }
 

@@ -1,15 +1,16 @@
 """Job intake: how a request becomes a job. Request log, debit and job are written in one transaction."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.core.spec import AS_PRESET, UNMOVED
+from pipeline.core.spec import AS_PRESET, UNMOVED, Output, PhotoPlace, Placement
 from service.accounts.ledger import debit
 from service.catalogue.spec_versions import version_of
+from service.catalogue.specs import order_of, subject_of
 from service.database.clock import ago, db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
@@ -115,12 +116,10 @@ class JobRequest:
     #: The photo; None: it is kept no longer.
     source_key: str | None
     preview: bool
-    #: Of the product, as its spec keeps it.
-    placement: dict[str, Any]
-    #: The caller's own size, format and quality, as its spec keeps them.
-    output: dict[str, Any]
-    #: Where in the photo the product is, as its spec keeps it.
-    subject: list[float] | None = None
+    placement: Placement = UNMOVED
+    output: Output = AS_PRESET
+    #: Where in the photo the product is.
+    subject: PhotoPlace | None = None
 
 
 @dataclass(frozen=True)
@@ -346,13 +345,11 @@ class JobIntake:
         if row is None:
             return None
         if row.operation == Operation.CUTOUT:
-            subject = row.spec.get("subject")
-            return JobRequest(row.body, None, row.key, False, asdict(UNMOVED), asdict(AS_PRESET), subject)
+            return JobRequest(row.body, None, row.key, preview=False, subject=subject_of(row.spec))
+        order = order_of(row.spec)
         # The colours as the job has them: a brand may have given them, and have others by now.
-        body = row.body | {"dominant_colors": row.spec["dominant_colors"]}
-        placement = asdict(UNMOVED) | row.spec.get("placement", {})  # nothing where it is as it comes
-        output = row.spec.get("output", asdict(AS_PRESET))  # none where it is the preset's
-        return JobRequest(body, row.spec["seed"], row.key, row.preview, placement, output, row.spec.get("subject"))
+        body = row.body | {"dominant_colors": list(order.colors)}
+        return JobRequest(body, order.seed, row.key, row.preview, order.placement, order.output, order.subject)
 
     def free_old_keys(self, *, limit: int = 1000) -> int:
         """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""

@@ -1,20 +1,10 @@
 """The plan of a swap: the request with nothing left open, and what its caller should hear before paying."""
 
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.core.spec import (
-    AS_PRESET,
-    SEED_LIMIT,
-    UNMOVED,
-    Output,
-    PhotoPlace,
-    Placement,
-    Preset,
-    Spec,
-)
+from pipeline.core.spec import Preset, Spec, SwapOrder
 from pipeline.delivery.output import ordered
 from pipeline.placement.facts import CutoutFacts
 from service.accounts.brands import Brand
@@ -30,53 +20,36 @@ class Resolved:
     """A valid request whose photo is there. What a brand gives is filled in."""
 
     request: BackgroundSwapWithSpecRequest
-    #: 0 to SEED_LIMIT - 1; None: one is drawn when the job is made.
-    seed: int | None
+    order: SwapOrder
     #: The client's brand that `pilot_brand` names; None: it names none.
     brand: Brand | None
     source_key: str
     preset: Preset
     #: What an earlier render of the photo reports of its cut-out; empty where the request names none.
     seen: Mapping[str, Any] = field(default_factory=dict)
-    placement: Placement = UNMOVED
-    output: Output = AS_PRESET
-    subject: PhotoPlace | None = None
-    preview: bool = False
 
     @property
     def credits_cost(self) -> int:
         """What it costs: a preview nothing."""
-        return 0 if self.preview else self.preset.credits
+        return 0 if self.order.preview else self.preset.credits
 
     def placing(self, catalogue: Catalogue) -> Spec:
         """Return the spec as far as `pipeline.placement` looks at it: no seed, no colours."""
         return Spec(
-            scene=catalogue.scene(self.request.scene_type),
-            mood=catalogue.mood(self.request.mood),
+            scene=catalogue.scene(self.order.scene),
+            mood=catalogue.mood(self.order.mood),
             palette=(),
-            preset=ordered(self.preset, self.output),
+            preset=ordered(self.preset, self.order.output),
             seed=0,
-            pinned=self.brand is not None and self.brand.pinned,
-            placement=self.placement,
+            pinned=self.order.pinned,
+            placement=self.order.placement,
         )
 
     def spec(self, catalogue: Catalogue) -> dict[str, Any]:
-        """Return the spec as the jobs table keeps it, with a seed, the catalogue's records and the cautions."""
+        """Return the spec as the jobs table keeps it, with a seed, the catalogue's records, the cautions and pairs."""
         told = [vars(caution) for caution in surprises(self, catalogue)]
-        spec = stored_spec(
-            catalogue,
-            scene_type=self.request.scene_type,
-            mood=self.request.mood,
-            dominant_colors=self.request.dominant_colors,
-            output_preset=self.preset.name,
-            seed=secrets.randbelow(SEED_LIMIT) if self.seed is None else self.seed,
-            style_words=self.brand.style_words if self.brand else (),
-            pinned=self.brand is not None and self.brand.pinned,
-            placement=self.placement,
-            output=self.output,
-            subject=self.subject,
-        )
-        return spec | {"cautions": told}
+        pairs = {"metadata": dict(self.order.metadata)} if self.order.metadata else {}
+        return stored_spec(catalogue, self.order) | {"cautions": told} | pairs
 
 
 @dataclass(frozen=True)
@@ -118,11 +91,11 @@ def _refusals(resolved: Resolved, preflight: Preflight) -> Iterator[Caution]:
 
 def surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
     """Give what may not be what was meant: it holds for the job as for the plan."""
-    request, preset = resolved.request, resolved.preset
-    scene = catalogue.scene(request.scene_type)
-    yield from cautions(catalogue, scene, catalogue.mood(request.mood), request.dominant_colors, preset)
-    facts = CutoutFacts.read(resolved.seen, resolved.placement.stance)
+    order, preset = resolved.order, resolved.preset
+    scene = catalogue.scene(order.scene)
+    yield from cautions(catalogue, scene, catalogue.mood(order.mood), order.colors, preset)
+    facts = CutoutFacts.read(resolved.seen, order.placement.stance)
     yield from placing_cautions(catalogue, resolved.placing(catalogue), facts)
-    yield from output_cautions(resolved.output, preset)
-    if request.pilot_brand is not None and resolved.brand is None:
+    yield from output_cautions(order.output, preset)
+    if order.brand is not None and resolved.brand is None:
         yield Caution("brand_unknown", "You have no brand of that name: it is recorded and changes nothing.")

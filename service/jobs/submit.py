@@ -4,18 +4,16 @@ import contextlib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 from ulid import ULID
 
-from pipeline.core.spec import AS_PRESET, UNMOVED, Output, PhotoPlace, Placement
+from pipeline.core.spec import PhotoPlace, SwapOrder, given
 from pipeline.delivery.output import OutputFault, output_faults
 from service.accounts.brands import Brands
 from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
-from service.catalogue.specs import given_of
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
@@ -69,6 +67,15 @@ def upload_prefix(client: Client) -> str:
 
 
 @dataclass(frozen=True)
+class Sent:
+    """How a request came: its body's bytes, its id, and the name that its caller gave the order."""
+
+    raw_body: bytes
+    request_id: str
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
 class Submit:
     """The use case, with what it needs. Lives as long as the process; safe in threads."""
 
@@ -83,46 +90,32 @@ class Submit:
     previews: bool = True
     metrics: JobMetrics = field(default_factory=JobMetrics)
 
-    def swap(
-        self,
-        client: Client,
-        request: BackgroundSwapWithSpecRequest,
-        *,
-        seed: int | None,
-        reference: str | None,
-        metadata: Mapping[str, str] = MappingProxyType({}),
-        placement: Placement = UNMOVED,
-        output: Output = AS_PRESET,
-        subject: PhotoPlace | None = None,
-        preview: bool = False,
-        raw_body: bytes,
-        request_id: str,
-        idempotency_key: str | None,
-    ) -> Accepted:
+    def swap(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder, sent: Sent) -> Accepted:
         """Resolve every default, price, write ONE transaction, then enqueue the job.
 
-        A `preview` costs nothing. Raises PreviewsOff, OutputInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss,
-        StoreUnavailable, InsufficientCredits, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs,
-        QueueShareTaken, QueueFull; after each of them nothing is charged.
+        `order` is what the request's body and query ask for. A preview costs nothing. Raises PreviewsOff,
+        OutputInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable, InsufficientCredits,
+        IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs, QueueShareTaken, QueueFull; after each of them
+        nothing is charged.
         """
-        if preview and not self.previews:
+        if order.preview and not self.previews:
             raise PreviewsOff
-        query = _query(seed, reference, placement, output, preview, metadata, subject)
-        asked = Asked(SWAP_WORKFLOW, request.model_dump(mode="json"), _digest(raw_body, query), query)
-        if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, asked)):
+        query = _query(order)
+        asked = Asked(SWAP_WORKFLOW, request.model_dump(mode="json"), _digest(sent.raw_body, query), query)
+        if first := self._first_answer(client, sent, asked):
             return first
-        resolved = self._resolve(client, request, seed, placement, output, preview, subject)
+        resolved = self._resolve(client, request, order)
         new = NewJob(
-            request_id=request_id,
+            request_id=sent.request_id,
             client_id=client.id,
             **vars(asked),
-            spec=resolved.spec(self.catalogue) | ({"metadata": dict(metadata)} if metadata else {}),
+            spec=resolved.spec(self.catalogue),
             source_key=resolved.source_key,
             credits_cost=resolved.credits_cost,
-            pilot_brand=request.pilot_brand,
-            idempotency_key=idempotency_key,
-            reference=reference,
-            preview=preview,
+            pilot_brand=order.brand,
+            idempotency_key=sent.idempotency_key,
+            reference=order.reference,
+            preview=order.preview,
         )
         accepted = self._accept(new)
         told = () if accepted.repeated else tuple(one["code"] for one in new.spec["cautions"])
@@ -136,9 +129,7 @@ class Submit:
         source_render_public_id: str | None,
         subject: PhotoPlace | None = None,
         reference: str | None,
-        raw_body: bytes,
-        request_id: str,
-        idempotency_key: str | None,
+        sent: Sent,
     ) -> Accepted:
         """Do as `swap` does for a cut-out of a photo, which costs nothing. Raises as `swap`."""
         body: dict[str, Any] = {
@@ -147,22 +138,25 @@ class Submit:
         }
         spec = {} if subject is None else {"subject": list(subject)}
         body |= spec
-        query = _query(None, reference, UNMOVED, AS_PRESET, False)
-        asked = Asked(CUTOUT_WORKFLOW, body, _digest(CUTOUT_WORKFLOW.encode() + raw_body, query), query)
-        if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, asked)):
+        query = {} if reference is None else {"reference": reference}
+        asked = Asked(CUTOUT_WORKFLOW, body, _digest(CUTOUT_WORKFLOW.encode() + sent.raw_body, query), query)
+        if first := self._first_answer(client, sent, asked):
             return first
         new = NewJob(
-            request_id=request_id,
+            request_id=sent.request_id,
             client_id=client.id,
             **vars(asked),
             spec=spec,
             source_key=self._source(client, source_image_s3_key, source_render_public_id)[0],
             credits_cost=0,
-            idempotency_key=idempotency_key,
+            idempotency_key=sent.idempotency_key,
             reference=reference,
             operation=Operation.CUTOUT,
         )
         return self._accept(new)
+
+    def _first_answer(self, client: Client, sent: Sent, asked: Asked) -> Accepted | None:
+        return self.intake.first_answer(client.id, sent.idempotency_key, asked) if sent.idempotency_key else None
 
     def _accept(self, new: NewJob) -> Accepted:
         try:
@@ -179,66 +173,49 @@ class Submit:
                 self.dispatcher.send([accepted.job_id])
         return accepted
 
-    def plan(
-        self,
-        client: Client,
-        request: BackgroundSwapWithSpecRequest,
-        *,
-        seed: int | None,
-        placement: Placement = UNMOVED,
-        output: Output = AS_PRESET,
-        subject: PhotoPlace | None = None,
-        preview: bool = False,
-    ) -> Plan:
+    def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Plan:
         """Tell what `swap` would do and cost, and write nothing.
 
         Raises PreviewsOff, OutputInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable; what else
         would refuse the swap is a caution.
         """
-        if preview and not self.previews:
+        if order.preview and not self.previews:
             raise PreviewsOff
-        resolved = self._resolve(client, request, seed, placement, output, preview, subject)
+        resolved = self._resolve(client, request, order)
         try:
             preflight = self.intake.preflight(client.id, resolved.source_key)
         except SourceExpired as error:
             raise SourceNotFound from error
         return plan(resolved, preflight, self.catalogue)
 
-    def _resolve(
-        self,
-        client: Client,
-        request: BackgroundSwapWithSpecRequest,
-        seed: int | None,
-        placement: Placement,
-        output: Output,
-        preview: bool,
-        subject: PhotoPlace | None,
-    ) -> Resolved:
+    def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Resolved:
         """Return what is asked, with all that the client's brand of that name fills in."""
-        name = request.pilot_brand
+        name = order.brand
         brand = self.brands.get(name, client_id=client.id) if name else None
         if name and brand is None:
             meant = near_miss(name, (one.name for one in self.brands.list(client.id)))
             if meant is not None:
                 raise BrandNearMiss(name, meant)
         if brand is not None:
-            request = request.model_copy(update={"dominant_colors": request.dominant_colors or list(brand.palette)})
-            seed = brand.seed if seed is None else seed
-        preset = self.catalogue.presets[request.output_preset]
-        if faults := list(output_faults(preset, output)):
+            order = replace(
+                order,
+                colors=order.colors or tuple(brand.palette),
+                seed=brand.seed if order.seed is None else order.seed,
+                style_words=tuple(brand.style_words),
+                pinned=brand.pinned,
+            )
+            request = request.model_copy(update={"dominant_colors": list(order.colors)})
+        preset = self.catalogue.presets[order.preset]
+        if faults := list(output_faults(preset, order.output)):
             raise OutputInvalid(faults)
         source_key, seen = self._source(client, request.source_image_s3_key, request.source_render_public_id)
         return Resolved(
             request=request,
-            seed=seed,
+            order=order,
             brand=brand,
             source_key=source_key,
-            seen=seen if seen.get("subject") == (list(subject) if subject else None) else {},
+            seen=seen if seen.get("subject") == (list(order.subject) if order.subject else None) else {},
             preset=preset,
-            placement=placement,
-            output=output,
-            subject=subject,
-            preview=preview,
         )
 
     def _source(self, client: Client, uploaded: str | None, rendered: str | None) -> tuple[str, dict[str, Any]]:
@@ -280,23 +257,17 @@ def _seen(render: Render) -> dict[str, Any]:
     return seen | {"aspect": (right - left) * render.width / max(1e-6, (bottom - top) * render.height)}
 
 
-def _query(
-    seed: int | None,
-    reference: str | None,
-    placement: Placement,
-    output: Output,
-    preview: bool,
-    metadata: Mapping[str, str] = MappingProxyType({}),
-    subject: PhotoPlace | None = None,
-) -> dict[str, Any]:
-    """Return what the query asks for, by value: a default that is given is as good as one that is left out."""
-    given: dict[str, object] = {"seed": seed, "reference": reference}
-    given |= given_of(placement)
-    given |= vars(output)
-    given["subject"] = None if subject is None else ",".join(map(repr, subject))
-    given["preview"] = "true" if preview else None
-    given |= {f"metadata.{name}": value for name, value in metadata.items()}
-    return {name: value for name, value in given.items() if value is not None}
+def _query(order: SwapOrder) -> dict[str, Any]:
+    """Return what the query asks for, by value: a default that is given is as good as one that is left out.
+
+    In this order: `_digest` goes by it.
+    """
+    asked: dict[str, object] = {"seed": order.seed, "reference": order.reference}
+    asked |= given(order.placement) | given(order.output)
+    asked["subject"] = None if order.subject is None else ",".join(map(repr, order.subject))
+    asked["preview"] = "true" if order.preview else None
+    asked |= {f"metadata.{name}": value for name, value in order.metadata}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _digest(raw_body: bytes, query: Mapping[str, Any]) -> str:

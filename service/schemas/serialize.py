@@ -85,15 +85,15 @@ def serialize_job_request(request: AnyRequest, state: State, asked: JobRequest) 
         content_type = content_type_of(asked.source_key)
         signed = objects.download_url(asked.source_key, content_type, base_url(request))
         source = SourceView(url=signed.url, url_expires_at=signed.expires_at, content_type=content_type)
-    placement = PlacementView.model_validate(asked.placement)
+    placement = PlacementView.model_validate(vars(asked.placement))
     return JobRequestView(
         request=asked.body,
         seed=asked.seed,
         source=source,
         preview=asked.preview,
         placement=placement,
-        output=OutputView.model_validate(asked.output),
-        subject=asked.subject,
+        output=OutputView.model_validate(vars(asked.output)),
+        subject=list(asked.subject) if asked.subject else None,
     )
 
 
@@ -112,8 +112,8 @@ def serialize_plan(plan: Plan, place: Place | None) -> SwapPlan:
         balance=plan.balance,
         affordable=plan.affordable,
         request=resolved.request,
-        seed=resolved.seed,
-        preview=resolved.preview,
+        seed=resolved.order.seed,
+        preview=resolved.order.preview,
         brand=resolved.brand.name if resolved.brand else None,
         preset=Preset.model_validate(preset_json(resolved.preset)),
         warnings=[PlanWarning(code=caution.code, message=caution.message) for caution in plan.cautions],

@@ -196,7 +196,7 @@ class JobRunner:
         claim = attempt.claim
         render = swap(
             data,
-            resolve_spec(claim.spec, self.catalogue, claim.spec_version),
+            resolve_spec(claim.spec, self.catalogue, claim.spec_version, preview=claim.preview),
             self._networks(attempt),
             limits=self.limits,
             progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
@@ -204,7 +204,6 @@ class JobRunner:
             credentials=self.credentials,
             cache=self._cache(claim, photo_sha256),
             mask=self._mask(attempt, photo_sha256, whole="subject" in claim.spec),
-            preview=claim.preview,
         )
         attempt.progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.

@@ -20,6 +20,7 @@ from models.sessions import CpuRuntime, Runtime
 from pipeline.background.paint import paint_background
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Conditions, Networks, PaintRequest, painted
+from pipeline.core.spec import SwapOrder
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
 from service.settings import STUDIO_CHECKPOINT
@@ -81,9 +82,7 @@ def _scenes(graph: GraphGenerator) -> list[Conditions]:
         ("velvet_curtain", "dramatic", 400, 225),
         ("sand_dunes", "warm", 330, 413),
     ):
-        spec = build_spec(
-            catalogue, scene=scene, mood=mood, colours=("#e8d5c4", "#2f5d50"), preset="shopify_product", seed=7
-        )
+        spec = build_spec(catalogue, SwapOrder(scene, mood, "shopify_product", ("#e8d5c4", "#2f5d50"), seed=7))
         spec = replace(spec, preset=replace(spec.preset, size=(width, height)))
         paint_background(spec, compose(spec, width, height, 0.6), width, height, watched, lambda done: None)
     return watched.seen

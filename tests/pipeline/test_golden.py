@@ -14,6 +14,7 @@ from models.loading import GeneratorChoice, load_generator
 from pipeline.background.paint import paint_background
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.networks import Generator
+from pipeline.core.spec import SwapOrder
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
 from service.settings import load_settings
@@ -35,7 +36,7 @@ CLOSE = 1.0
 
 def painted(name: str, generator: Generator) -> np.ndarray:
     scene, mood, colours, width, height = PICTURES[name]
-    spec = build_spec(load_catalogue(), scene=scene, mood=mood, colours=colours, preset="shopify_product", seed=11)
+    spec = build_spec(load_catalogue(), SwapOrder(scene, mood, "shopify_product", tuple(colours), seed=11))
     spec = replace(spec, preset=replace(spec.preset, size=(width, height)))
     layout = compose(spec, width, height, 0.6)
     return paint_background(spec, layout, width, height, generator, lambda done: None)

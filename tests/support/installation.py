@@ -13,6 +13,7 @@ from ulid import ULID
 
 from benchmarks.storm import installation
 from benchmarks.storm.fleet import Fleet, Member
+from pipeline.core.spec import SwapOrder
 from service.accounts.clients import Accounts, Client
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
@@ -62,14 +63,7 @@ class Installation:
         """Order a cut-out, as a submit does: the photo is stored, the job committed, and its message sent."""
         key = f"uploads/{self.client.id}/{next(self._numbers)}.png"
         self.sources.put(key, photo, "image/png")
-        spec = stored_spec(
-            load_catalogue(),
-            scene_type="white",
-            mood="calm",
-            dominant_colors=[],
-            output_preset="transparent_cutout",
-            seed=1,
-        )
+        spec = stored_spec(load_catalogue(), SwapOrder("white", "calm", "transparent_cutout", seed=1))
         accepted = self.intake.create(
             NewJob(str(ULID()), self.client.id, "background-swap-with-spec", {}, "", spec, key, credits_cost=1)
         )

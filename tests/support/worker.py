@@ -14,7 +14,7 @@ from PIL import Image
 from pipeline.core.networks import Capabilities, FunctionSegmenter, Networks
 from pipeline.core.spec import Limits
 from service.catalogue.catalogue import Catalogue, load_catalogue
-from service.catalogue.specs import stored_spec
+from service.catalogue.specs import order_of, stored_spec
 from service.cutouts.masks import MendedMasks
 from service.database.clock import db_now
 from service.database.tables import stored_objects
@@ -95,7 +95,8 @@ class Worker:
             "output_preset": "open_graph",
             "seed": 5,
         }
-        stored = stored_spec(self.runner.catalogue, **asked | spec)
+        order = order_of({name: spec.pop(name, value) for name, value in asked.items()})
+        stored = stored_spec(self.runner.catalogue, replace(order, **spec))
         return self.shop.order(cost=0 if preview else 2, spec=stored, source_key=key, preview=preview)
 
     def end(self, accepted: Accepted) -> tuple[str, str | None]:

@@ -1,17 +1,15 @@
 """Validation of what a batch asks for, before anything is sent or loaded, all at once, each error with its key."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
 
-from pydantic import ValidationError
-
+from pipeline.core.spec import SwapOrder
 from service.batch.manifest.pairs import Pair
-from service.batch.manifest.spec_file import Order
+from service.batch.manifest.spec_file import BatchSpec
 from service.catalogue.catalogue import Catalogue
-from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
+from service.catalogue.swap_request import OrderRefused, checked
 
-#: An error's place in a request's body, and its sentence.
-Wrong = tuple[Sequence[str | int], str]
+#: A field of a request, as `name[0]`, and what is wrong with it.
+Wrong = tuple[str, str]
 _KEYS = {
     "scene_type": "scene",
     "mood": "mood",
@@ -21,19 +19,19 @@ _KEYS = {
 }
 
 
-def wrong_with(pairs: Iterable[Pair], order: Order, check: Callable[[Pair], list[Wrong]]) -> list[str]:
+def wrong_with(pairs: Iterable[Pair], spec: BatchSpec, check: Callable[[Pair], list[Wrong]]) -> list[str]:
     """Return a sentence for each thing that is wrong; what pairs have in common is checked once."""
-    seen, found = set[Any](), list[str]()
+    seen, found = set[SwapOrder](), list[str]()
     for pair in pairs:
-        if (made_of := (pair.options, pair.preset)) in seen:
+        if pair.order in seen:
             continue
-        seen.add(made_of)
-        special = "" if order.of(pair.photo.name) == order.base else f"{pair.photo.name}: "
-        for loc, sentence in check(pair):
-            field, *index = loc
-            if str(field).startswith("source_"):  # no photo was named
+        seen.add(pair.order)
+        special = "" if spec.of(pair.photo.name) == spec.base else f"{pair.photo.name}: "
+        for field, sentence in check(pair):
+            name, bracket, index = field.partition("[")
+            if name.startswith("source_"):  # no photo was named
                 continue
-            key = _KEYS.get(str(field), str(field)) + "".join(f"[{one}]" for one in index)
+            key = _KEYS.get(name, name) + bracket + index
             found.append(f"{special}{key}: {sentence.removesuffix('.')}.")
     return list(dict.fromkeys(found))
 
@@ -42,17 +40,13 @@ def checked_here(catalogue: Catalogue) -> Callable[[Pair], list[Wrong]]:
     """Return a check by the rules of the API that this code is."""
 
     def check(pair: Pair) -> list[Wrong]:
-        options = pair.options
-        body = {"scene_type": options.scene, "mood": options.mood, "dominant_colors": list(options.colors)}
         wrong = list[Wrong]()
-        if options.brand is not None:
-            wrong.append((["pilot_brand"], "A server keeps the brands; name it with --url"))
+        if pair.order.brand is not None:
+            wrong.append(("pilot_brand", "A server keeps the brands; name it with --url"))
         try:
-            BackgroundSwapWithSpecRequest.model_validate(
-                body | {"output_preset": pair.preset}, context={"catalogue": catalogue}
-            )
-        except ValidationError as error:
-            wrong += [(one["loc"], one["msg"]) for one in error.errors()]
+            checked(catalogue, pair.order)
+        except OrderRefused as error:
+            wrong += error.wrong
         return wrong
 
     return check

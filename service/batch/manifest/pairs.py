@@ -4,12 +4,13 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
+from pipeline.core.spec import SwapOrder, given
 from service.batch.manifest.photos import Photo
-from service.batch.manifest.spec_file import Order, SwapOptions
+from service.batch.manifest.spec_file import BatchSpec
 
 
 @dataclass(frozen=True)
@@ -17,19 +18,18 @@ class Pair:
     """One picture that is to be made."""
 
     photo: Photo
-    preset: str
-    options: SwapOptions
+    order: SwapOrder
     #: Where it goes under the output folder, without its extension.
     stem: str
 
     @cached_property
     def id(self) -> str:
         """What it is made of: another photo under the same name, or other options, is another pair."""
-        options = asdict(self.options)
-        # Batches of an earlier release know neither, and go on as the same.
-        options = {
-            name: one for name, one in options.items() if (name, one) not in (("stance", "auto"), ("subject", None))
-        }
+        order = self.order
+        options = {name: getattr(order, name) for name in ("scene", "mood", "colors", "brand", "seed")}
+        # Batches of an earlier release know none of these, and go on as the same.
+        options |= given(order.placement) | given(order.output)
+        options |= {} if order.subject is None else {"subject": order.subject}
         made_of = [self.photo.sha256 or self.photo.name, self.preset, options]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
@@ -39,13 +39,18 @@ class Pair:
         return f"{self.id} {self.stem}"
 
     @property
+    def preset(self) -> str:
+        """Where it is to be published."""
+        return self.order.preset
+
+    @property
     def title(self) -> str:
         """Its name for people."""
         return f"{self.photo.name} → {self.preset}"
 
 
 def pair_up(
-    photos: Sequence[Photo], presets: Sequence[str], order: Order, *, plain: Collection[str] = ()
+    photos: Sequence[Photo], presets: Sequence[str], spec: BatchSpec, *, plain: Collection[str] = ()
 ) -> list[list[Pair]]:
     """Return each photo's pairs; those for a preset of `plain` have no scene.
 
@@ -56,9 +61,10 @@ def pair_up(
     for photo in photos:
         stem = _stem(photo.name)
         name = stem if stems[stem.lower()] == 1 else photo.name
-        options = order.of(photo.name)
-        bare = replace(options, scene="white", colors=())
-        groups.append([Pair(photo, one, bare if one in plain else options, f"{one}/{name}") for one in presets])
+        order = spec.of(photo.name)
+        bare = replace(order, scene="white", colors=())
+        orders = [replace(bare if preset in plain else order, preset=preset) for preset in presets]
+        groups.append([Pair(photo, one, f"{one.preset}/{name}") for one in orders])
     return groups
 
 

@@ -3,15 +3,15 @@
 import difflib
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from pipeline.colour.notation import parse_colour
-from pipeline.core.spec import SEED_LIMIT, PhotoPlace, StanceWord, photo_place
+from pipeline.core.spec import SEED_LIMIT, Output, Placement, SwapOrder, options_of, photo_place
 
 
 class OrderInvalid(ValueError):
@@ -23,33 +23,19 @@ class OrderInvalid(ValueError):
 
 
 @dataclass(frozen=True)
-class SwapOptions:
-    """The options of a swap, but for the place of publication."""
+class BatchSpec:
+    """The order for all photos, without a preset, and for some: a pattern of their names with what differs."""
 
-    scene: str
-    mood: str
-    colors: tuple[str, ...] = ()
-    brand: str | None = None
-    seed: int | None = None
-    stance: StanceWord = "auto"
-    #: Which product of the photo is meant.
-    subject: PhotoPlace | None = None
-
-
-@dataclass(frozen=True)
-class Order:
-    """The options for all photos, and for some: a pattern of their names with what differs."""
-
-    base: SwapOptions
+    base: SwapOrder
     special: tuple[tuple[str, dict[str, Any]], ...] = ()
 
-    def of(self, name: str) -> SwapOptions:
-        """Return the options for a photo; where several patterns match its name, the later ones have the last word."""
-        options = self.base
+    def of(self, name: str) -> SwapOrder:
+        """Return the order for a photo; where several patterns match its name, the later ones have the last word."""
+        order = self.base
         for pattern, changes in self.special:
             if fnmatchcase(name, pattern):
-                options = replace(options, **changes)
-        return options
+                order = order.having(changes)
+        return order
 
 
 def _is_colour(value: Any) -> Any:
@@ -64,31 +50,44 @@ Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT, strict=True)]
 Subject = Annotated[list[float], AfterValidator(lambda numbers: list(photo_place(numbers)))]
 
 
-class _Photo(BaseModel):
+class _Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    name: Text
-    scene: Text | None = None
-    mood: Text | None = None
     colors: Colours | None = None
     brand: Text | None = None
     seed: Seed | None = None
-    stance: StanceWord | None = None
     subject: Subject | None = None
 
+    def given(self) -> dict[str, Any]:
+        """Return the options that are given, as `SwapOrder.having` takes them."""
+        options = self.model_dump(exclude={"name", "photo"}, exclude_none=True)
+        return options | {name: tuple(options[name]) for name in ("colors", "subject") if name in options}
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+
+def _more(record: type[Placement | Output]) -> dict[str, Any]:
+    """Return a field of pydantic's for each option of a placement or an output."""
+    found = {}
+    for name, kind, _, option in options_of(record):
+        least, most = option.bounds or (None, None)
+        found[name] = (Annotated[kind, Field(ge=least, le=most)] | None, None)
+    return found
+
+
+_ALL: Any = create_model("_All", __base__=_Options, **_more(Placement), **_more(Output))
+
+
+class _Photo(_ALL):
+    name: Text
+    scene: Text | None = None
+    mood: Text | None = None
+
+
+class _File(_ALL):
     scene: Text
     mood: Text
-    colors: Colours = Field(default_factory=list)
-    brand: Text | None = None
-    seed: Seed | None = None
-    stance: StanceWord = "auto"
-    subject: Subject | None = None
     photo: list[_Photo] = Field(default_factory=list)
 
 
-def read_order(path: Path, *, brand: str | None = None) -> Order:
+def read_spec(path: Path, *, brand: str | None = None) -> BatchSpec:
     """Read a spec file; `brand` comes before the file's own. Raises OrderInvalid with everything that is wrong."""
     try:
         content = tomllib.loads(path.read_text("utf-8"))
@@ -100,21 +99,15 @@ def read_order(path: Path, *, brand: str | None = None) -> Order:
         file = _File.model_validate(content)
     except ValidationError as error:
         raise OrderInvalid([f"{path.name}: {_sentence(dict(one))}" for one in error.errors()]) from error
-    subject = tuple(file.subject) if file.subject else None
-    base = SwapOptions(file.scene, file.mood, tuple(file.colors), brand or file.brand, file.seed, file.stance, subject)
-    special = []
-    for one in file.photo:
-        changes = one.model_dump(exclude={"name"}, exclude_none=True)
-        changes |= {key: tuple(changes[key]) for key in ("colors", "subject") if key in changes}
-        special.append((one.name, changes))
-    return Order(base, tuple(special))
+    base = SwapOrder("", "", "").having(file.given() | ({"brand": brand} if brand else {}))
+    return BatchSpec(base, tuple((one.name, one.given()) for one in file.photo))
 
 
-def unmatched(order: Order, names: Iterable[str]) -> list[str]:
+def unmatched(spec: BatchSpec, names: Iterable[str]) -> list[str]:
     """Return a sentence for each pattern that matches none of the photos."""
     there = list(names)
     found = []
-    for index, (pattern, _) in enumerate(order.special):
+    for index, (pattern, _) in enumerate(spec.special):
         if not any(fnmatchcase(name, pattern) for name in there):
             near = difflib.get_close_matches(pattern, there, n=2, cutoff=0.5)
             hint = f" The nearest are: {', '.join(near)}." if near else " Names are relative to the folder of photos."

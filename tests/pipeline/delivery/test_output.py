@@ -14,8 +14,8 @@ from tests.support.still_life import jpeg, networks, preset, spec, still_life
 @pytest.mark.parametrize("preview", [False, True])
 def test_a_swap_delivers_what_was_ordered_and_the_report_holds_it_against_the_place(preview: bool) -> None:
     own = Output(200, 150, "webp", 70)
-    asked = replace(spec(place=preset((160, 160))), output=own)
-    made = swap(jpeg(still_life()[0]), asked, networks(), limits=Limits(), clock=lambda: 0.0, preview=preview)
+    asked = replace(spec(place=preset((160, 160))), output=own, preview=preview)
+    made = swap(jpeg(still_life()[0]), asked, networks(), limits=Limits(), clock=lambda: 0.0)
 
     file = reopen(made.data)
     assert file.rgb.shape == (150, 200, 3)

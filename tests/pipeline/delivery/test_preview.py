@@ -1,3 +1,4 @@
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -14,7 +15,7 @@ from tests.support.still_life import cut_out_png, networks, preset, spec, still_
 
 def made(asked: Spec, *, preview: bool = False) -> SwapResult:
     photo = cut_out_png(*still_life(240, 300))
-    return swap(photo, asked, networks(), limits=Limits(), clock=lambda: 0.0, preview=preview)
+    return swap(photo, replace(asked, preview=preview), networks(), limits=Limits(), clock=lambda: 0.0)
 
 
 @pytest.mark.parametrize(

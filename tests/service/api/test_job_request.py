@@ -12,7 +12,10 @@ import sqlalchemy as sa
 from litestar.testing import TestClient
 from ulid import ULID
 
+from pipeline.core.spec import SwapOrder
 from service.api.app import create_app
+from service.catalogue.catalogue import load_catalogue
+from service.catalogue.specs import stored_spec
 from service.database.clock import db_now
 from service.database.tables import stored_objects
 from service.settings import Settings
@@ -110,9 +113,8 @@ def test_what_is_no_job_of_ones_own_is_not_told(caller: Caller) -> None:
 
 def test_asking_is_one_statement_on_both_databases(engine: sa.Engine) -> None:
     shop = Shop(engine)
-    accepted = shop.order(
-        body={"mood": "calm"}, spec={"seed": 3, "dominant_colors": ["#aabbcc"]}, source_key="uploads/x.jpg"
-    )
+    spec = stored_spec(load_catalogue(), SwapOrder("podium", "calm", "open_graph", ("#aabbcc",), seed=3))
+    accepted = shop.order(body={"mood": "calm"}, spec=spec, source_key="uploads/x.jpg")
 
     found = shop.intake.request_of(accepted.job_id, client_id=shop.client.id)
 

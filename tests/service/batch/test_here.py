@@ -12,7 +12,7 @@ from service.batch.batch import Batch
 from service.batch.here import LocalMaker
 from service.batch.manifest.pairs import Pair, pair_up
 from service.batch.manifest.photos import find_photos
-from service.batch.manifest.spec_file import read_order
+from service.batch.manifest.spec_file import read_spec
 from service.batch.manifest.state import State
 from service.settings import Settings
 from tests.support.shoot import PRESETS, Page, Shoot, photo
@@ -29,7 +29,7 @@ def test_a_batch_here_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_p
         loaded.append(settings)
         return lean_networks(settings)
 
-    groups = pair_up(find_photos(shoot.photos, but=shoot.out).photos, PRESETS, read_order(shoot.spec))
+    groups = pair_up(find_photos(shoot.photos, but=shoot.out).photos, PRESETS, read_spec(shoot.spec))
     with (
         State(shoot.out) as state,
         LocalMaker(Settings(home=tmp_path), state, shoot.out, concurrency=2, load=load) as maker,

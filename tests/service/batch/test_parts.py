@@ -3,19 +3,20 @@
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from pipeline.core.spec import StanceWord
+from pipeline.core.spec import Output, Placement, StanceWord, SwapOrder
 from service.batch.at_server import reference_of
 from service.batch.display import Display
 from service.batch.manifest.outcome import Failed
 from service.batch.manifest.pairs import Pair, pair_up
 from service.batch.manifest.photos import Photo, find_photos
-from service.batch.manifest.spec_file import Order, OrderInvalid, SwapOptions, read_order, unmatched
+from service.batch.manifest.spec_file import BatchSpec, OrderInvalid, read_spec, unmatched
 from service.batch.manifest.state import BatchRuns, State
 from tests.support.shoot import Shoot, photo
 
@@ -23,7 +24,7 @@ from tests.support.shoot import Shoot, photo
 def test_the_display_counts_names_what_runs_and_says_when_it_will_be_over() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=120)
     pairs = pair_up(
-        [Photo("jar.jpg", Path("jar.jpg"), "1")], ["open_graph", "web_hero"], Order(SwapOptions("neon", "calm"))
+        [Photo("jar.jpg", Path("jar.jpg"), "1")], ["open_graph", "web_hero"], BatchSpec(SwapOrder("neon", "calm", ""))
     )[0]
 
     with Display(console, total=3, done=1, quiet=False) as display:
@@ -44,14 +45,20 @@ def test_a_spec_is_read_with_what_single_photos_have_otherwise(tmp_path: Path) -
         'scene = "podium"\nmood = "calm"\ncolors = ["ivory"]\nbrand = "acme"\n'
         '[[photo]]\nname = "lamps/*"\nscene = "dark_studio"\n[[photo]]\nname = "lamps/a.jpg"\nseed = 5\ncolors = []\n'
         '[[photo]]\nname = "shoes/*"\nstance = "lying"\nsubject = [0.4, 0.6]\n'
+        "width = 640\nheight = 480\nturn = 2\n"
     )
 
-    order = read_order(path, brand="zenith")
+    order = read_spec(path, brand="zenith")
 
-    assert order.of("jar.jpg") == SwapOptions("podium", "calm", ("ivory",), "zenith")
-    assert order.of("lamps/b.jpg") == SwapOptions("dark_studio", "calm", ("ivory",), "zenith")
-    assert order.of("lamps/a.jpg") == SwapOptions("dark_studio", "calm", (), "zenith", 5)
-    assert (order.of("shoes/a.jpg").stance, order.of("shoes/a.jpg").subject) == ("lying", (0.4, 0.6))
+    assert order.of("jar.jpg") == SwapOrder("podium", "calm", "", ("ivory",), "zenith")
+    assert order.of("lamps/b.jpg") == SwapOrder("dark_studio", "calm", "", ("ivory",), "zenith")
+    assert order.of("lamps/a.jpg") == SwapOrder("dark_studio", "calm", "", (), "zenith", 5)
+    shoe = order.of("shoes/a.jpg")
+    assert (shoe.placement, shoe.subject, shoe.output) == (
+        Placement(turn=2, stance="lying"),
+        (0.4, 0.6),
+        Output(640, 480),
+    )
     assert unmatched(order, ["lamps/a.jpg", "shoes/a.jpg"]) == []
 
 
@@ -63,7 +70,7 @@ def test_everything_that_is_wrong_with_a_spec_is_told_at_once_with_its_key(tmp_p
     )
 
     with pytest.raises(OrderInvalid) as refused:
-        read_order(path)
+        read_spec(path)
 
     told = {line.split(": ")[1]: line for line in refused.value.wrong}
     assert set(told) == {
@@ -80,9 +87,9 @@ def test_everything_that_is_wrong_with_a_spec_is_told_at_once_with_its_key(tmp_p
     for text, word in (('scene = "podium', "no TOML"), ("", "scene")):
         path.write_text(text)
         with pytest.raises(OrderInvalid, match=word):
-            read_order(path)
+            read_spec(path)
     with pytest.raises(OrderInvalid, match="No such file"):
-        read_order(tmp_path / "none.toml")
+        read_spec(tmp_path / "none.toml")
 
 
 def test_photos_are_found_in_all_folders_but_the_output(tmp_path: Path) -> None:
@@ -112,8 +119,8 @@ def test_a_pair_is_what_it_is_made_of_and_no_picture_hides_another() -> None:
     def pairs(sha256: str = "1", seed: int | None = None, stance: StanceWord = "auto") -> list[list[Pair]]:
         names = ("a/jar.jpg", "a/jar.png", "a/lamp.v2.jpg")
         photos = [Photo(name, Path(name), sha256) for name in names]
-        options = SwapOptions("white", "calm", seed=seed, stance=stance)
-        return pair_up(photos, ["open_graph", "web_hero"], Order(options))
+        order = SwapOrder("white", "calm", "", seed=seed, placement=Placement(stance=stance))
+        return pair_up(photos, ["open_graph", "web_hero"], BatchSpec(order))
 
     stems = [pair.stem for group in pairs() for pair in group if pair.preset == "web_hero"]
 
@@ -126,7 +133,7 @@ def test_a_pair_is_what_it_is_made_of_and_no_picture_hides_another() -> None:
 
 def test_another_product_of_a_photo_is_another_pair_and_a_batch_of_an_earlier_release_goes_on() -> None:
     def pair(**changes: Any) -> Pair:
-        return Pair(Photo("a.jpg", Path("a.jpg"), "1"), "open_graph", SwapOptions("neon", "calm", **changes), "a")
+        return Pair(Photo("a.jpg", Path("a.jpg"), "1"), SwapOrder("neon", "calm", "open_graph", **changes), "a")
 
     assert len({pair().id, pair(subject=(0.1, 0.2)).id, pair(subject=(0.1, 0.3)).id}) == 3
     before = ["1", "open_graph", {"scene": "neon", "mood": "calm", "colors": [], "brand": None, "seed": None}]
@@ -134,13 +141,14 @@ def test_another_product_of_a_photo_is_another_pair_and_a_batch_of_an_earlier_re
 
 
 def test_a_place_that_takes_no_scene_gets_none_beside_places_that_do() -> None:
-    order = Order(SwapOptions("neon", "calm", ("red",), seed=3))
+    spec = BatchSpec(SwapOrder("neon", "calm", "", ("red",), seed=3))
 
     ((main, life),) = pair_up(
-        [Photo("a.jpg", Path("a.jpg"), "1")], ["amazon_main", "amazon_lifestyle"], order, plain=["amazon_main"]
+        [Photo("a.jpg", Path("a.jpg"), "1")], ["amazon_main", "amazon_lifestyle"], spec, plain=["amazon_main"]
     )
 
-    assert (main.options, life.options) == (SwapOptions("white", "calm", (), seed=3), order.base)
+    assert main.order == SwapOrder("white", "calm", "amazon_main", seed=3)
+    assert life.order == replace(spec.base, preset="amazon_lifestyle")
 
 
 def test_a_memory_survives_a_line_that_was_cut_off_and_serves_one_batch_at_a_time(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from service.batch.manifest.outcome import Made, Rejected
 from service.batch.manifest.pairs import pair_up
 from service.batch.manifest.photos import find_photos
 from service.batch.manifest.review import Review, read_review
-from service.batch.manifest.spec_file import OrderInvalid, read_order
+from service.batch.manifest.spec_file import OrderInvalid, read_spec
 from service.batch.manifest.state import State
 from service.settings import Settings
 from tests.service.batch.test_here import Unseen
@@ -28,7 +28,7 @@ class Desk:
 
     def __init__(self, shoot: Shoot, state: State) -> None:
         self.shoot, self.state = shoot, state
-        self.groups = pair_up(find_photos(shoot.photos, but=shoot.out).photos, [PRESET], read_order(shoot.spec))
+        self.groups = pair_up(find_photos(shoot.photos, but=shoot.out).photos, [PRESET], read_spec(shoot.spec))
 
     def batch(self) -> Batch:
         return Batch(self.groups, self.state, self.shoot.out)

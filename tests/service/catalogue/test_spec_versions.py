@@ -4,12 +4,11 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from inspect import signature
 from typing import Any, Literal
 
 import pytest
 
-from pipeline.core.spec import Mood, Output, Placement, Preset, Scene
+from pipeline.core.spec import Mood, Output, Placement, Preset, Scene, SwapOrder
 from service.catalogue import spec_versions
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.spec_versions import SINCE, SPEC_VERSION, version_of
@@ -87,7 +86,7 @@ def paths(record: type[Any], under: str) -> Iterator[str]:
 
 def stored_paths() -> set[str]:
     """All that a stored spec can hold."""
-    asked = set(signature(stored_spec).parameters) - {"catalogue"}
+    asked = set(spec(placement=Placement(turn=1.0), output=Output(quality=1), subject=(0.5, 0.5))) - {"records"}
     records: tuple[tuple[str, type[Any]], ...] = (("scene", Scene), ("mood", Mood), ("preset", Preset))
     for name, record in records:
         asked |= set(paths(record, f"records.{name}"))
@@ -112,8 +111,7 @@ def test_the_table_names_every_field_beside_its_version() -> None:
 
 
 def spec(**asked: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {"scene_type": "podium", "mood": "calm", "dominant_colors": [], "seed": 1}
-    return stored_spec(load_catalogue(), **given | {"output_preset": "shopify_product"} | asked)
+    return stored_spec(load_catalogue(), SwapOrder("podium", "calm", "shopify_product", seed=1, **asked))
 
 
 @pytest.mark.parametrize(

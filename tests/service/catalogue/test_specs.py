@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.spec import Spec
+from pipeline.core.spec import Spec, SwapOrder
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.spec_versions import SPEC_VERSION, SpecTooNew
 from service.catalogue.specs import resolve_spec, stored_spec, subject_of
@@ -18,16 +18,8 @@ EMPTY = Catalogue(scenes={}, moods={}, presets={})
 
 def stored(scene: str = "podium", mood: str = "calm", preset: str = "shopify_product") -> dict[str, Any]:
     """Return a spec as it comes back from a row."""
-    spec = stored_spec(
-        CATALOGUE,
-        scene_type=scene,
-        mood=mood,
-        dominant_colors=["#e8c7b8"],
-        output_preset=preset,
-        seed=7,
-        style_words=["linen"],
-        pinned=True,
-    )
+    order = SwapOrder(scene, mood, preset, ("#e8c7b8",), seed=7, style_words=("linen",), pinned=True)
+    spec = stored_spec(CATALOGUE, order)
     whole: dict[str, Any] = json.loads(json.dumps(spec))
     assert whole == spec, "a row gives back what was put in"
     return whole

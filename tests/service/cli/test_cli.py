@@ -315,10 +315,13 @@ def test_the_doctor_names_what_is_wrong(tmp_path: Path) -> None:
     [
         (["--preset", "shopify", "--scene", "podium"], "shopify_product"),
         (["--preset", "amazon_main", "--scene", "podium"], "amazon_lifestyle"),
-        (["--preset", "open_graph", "--scene", "podum"], "did you mean podium?"),
+        (["--preset", "open_graph", "--scene", "podum"], "--scene: Did you mean podium?"),
         (["--preset", "open_graf", "--scene", "podium"], "Did you mean open_graph?"),
         (["--preset", "open_graph", "--scene", "podium", "--color", "reddish"], "#rrggbb"),
-        (["--preset", "open_graph", "--scene", "podium", *["--color", "red"] * 7], "six"),
+        (
+            ["--preset", "open_graph", "--scene", "podium", *["--color", "red"] * 7],
+            "--color: List should have at most 6 items",
+        ),
         (["--preset", "open_graph", "--scene", "podium", "-o", "x.gif"], ".jpg, .jpeg, .png, .webp, .avif"),
         (
             ["--preset", "open_graph", "--scene", "podium", "-o", "x.png", "--format", "jpeg"],

@@ -14,7 +14,7 @@ from ulid import ULID
 import pipeline.swap
 from pipeline.compositing.place import lay
 from pipeline.core.networks import Networks
-from pipeline.core.spec import Limits
+from pipeline.core.spec import Limits, SwapOrder
 from pipeline.core.types import Cutout, Placed
 from pipeline.delivery.encode import encode
 from pipeline.photo.decode import decode
@@ -75,7 +75,7 @@ def order(mender: Mender, key: str, scene: str, preset: str) -> str:
     if preset != "open_graph":
         place = replace(catalogue.presets[preset], size=(240, 240))
         catalogue = replace(catalogue, presets={**catalogue.presets, preset: place})
-    spec = stored_spec(catalogue, scene_type=scene, mood="calm", dominant_colors=[], output_preset=preset, seed=3)
+    spec = stored_spec(catalogue, SwapOrder(scene, "calm", preset, seed=3))
     new = NewJob(
         request_id=str(ULID()),
         client_id=mender.client.id,

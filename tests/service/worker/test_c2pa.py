@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, Credentials
-from pipeline.core.spec import Format, Limits
+from pipeline.core.spec import Format, Limits, SwapOrder
 from pipeline.delivery.encode import encode
 from pipeline.delivery.preset_rules import reopen
 from pipeline.swap import SwapResult, swap
@@ -242,12 +242,8 @@ def test_neither_a_worker_nor_the_command_line_starts_with_a_wrong_certificate(
         swap_file(
             tmp_path / "photo.jpg",
             tmp_path / "out.jpg",
+            SwapOrder("white", "bright", "amazon_main", seed=1),
             settings=wrong,
-            scene="white",
-            mood="bright",
-            colours=[],
-            preset="amazon_main",
-            seed=1,
             show_progress=False,
         )
     assert not (tmp_path / "out.jpg").exists()

@@ -7,7 +7,7 @@ from time import perf_counter
 import pytest
 
 from pipeline.core.networks import Networks
-from pipeline.core.spec import Limits
+from pipeline.core.spec import Limits, SwapOrder
 from pipeline.kernels import cache
 from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
@@ -38,9 +38,7 @@ ASKED = [pytest.param(name, marks=[] if name == "podium" else pytest.mark.gate) 
 @pytest.mark.parametrize("scene", ASKED)
 def test_no_swap_compiles_anything(scene: str, networks: Networks) -> None:
     before = len(cache.compiled)
-    spec = build_spec(
-        load_catalogue(), scene=scene, mood="natural", colours=("teal",), preset="instagram_portrait", seed=5
-    )
+    spec = build_spec(load_catalogue(), SwapOrder(scene, "natural", "instagram_portrait", ("teal",), seed=5))
     # As far out of focus as a picture of 1080 rows.
     mood = replace(spec.mood, depth_of_field=4 * spec.mood.depth_of_field)
     spec = replace(spec, preset=replace(spec.preset, size=(216, 270)), mood=mood)

@@ -20,6 +20,7 @@ from models.hub.generator import DiffusersGenerator
 from models.lane import DeviceLane
 from pipeline.background import expansion
 from pipeline.core.networks import FunctionSegmenter, Networks
+from pipeline.core.spec import SwapOrder
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.specs import stored_spec
 from service.database.engine import create_engine
@@ -230,14 +231,8 @@ def test_a_worker_whose_device_is_lost_ends_so_that_another_one_takes_its_jobs(
     engine = create_engine(settings.sqlalchemy_url)
     shop = Shop(engine)
     open_buckets(settings)[0].put("uploads/x.jpg", PHOTO, "image/jpeg")
-    asked: dict[str, Any] = {
-        "scene_type": "podium",
-        "mood": "calm",
-        "dominant_colors": [],
-        "output_preset": "open_graph",
-        "seed": 1,
-    }
-    accepted = shop.order(spec=stored_spec(load_catalogue(), **asked), source_key="uploads/x.jpg")
+    asked = SwapOrder("podium", "calm", "open_graph", seed=1)
+    accepted = shop.order(spec=stored_spec(load_catalogue(), asked), source_key="uploads/x.jpg")
     JobQueue(settings.queue_url).enqueue(accepted.job_id)
     ready = threading.Event()
     ready.set()

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Networks
-from pipeline.core.spec import Limits, Placement
+from pipeline.core.spec import Limits, Placement, SwapOrder
 from pipeline.photo.decode import decode
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
@@ -112,14 +112,7 @@ def test_a_product_that_no_scene_of_that_kind_can_hold_fails_at_once_and_is_refu
 
 def test_a_photo_that_vanished_fails_and_is_refunded(worker: Worker) -> None:
     accepted = worker.shop.order(
-        spec=stored_spec(
-            worker.runner.catalogue,
-            scene_type="podium",
-            mood="calm",
-            dominant_colors=[],
-            output_preset="open_graph",
-            seed=1,
-        ),
+        spec=stored_spec(worker.runner.catalogue, SwapOrder("podium", "calm", "open_graph", seed=1)),
         source_key="uploads/none.jpg",
     )
     worker.runner.run(accepted.job_id)
