@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.colour.asked import asked_colours
-from pipeline.colour.notation import colour_name
+from pipeline.colour.names import colour_name
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.errors import ModelFailed

@@ -1,13 +1,10 @@
 """Colour notation: colours as people write them, to and from sRGB."""
 
 import re
-from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import ImageColor
-
-from pipeline.colour.spaces import delta_e00, srgb_to_lab
 
 _ACCEPTED = "Accepted: #rgb, #rrggbb, rgb(r, g, b) with whole numbers 0 to 255, CSS names such as teal."
 _HEX = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})")
@@ -49,31 +46,3 @@ def parse_colour(text: str) -> str:
 def _shown(text: str) -> str:
     """Quote what was asked, at most 40 characters of it, so that a long body does not fill the answer."""
     return repr(text if len(text) <= 40 else text[:39] + "…")
-
-
-#: CSS colours whose names people use, as they are spoken; where two lie close the plainer one is here.
-NAMES = {
-    "white": "#ffffff", "ivory": "#fffff0", "beige": "#f5f5dc", "linen": "#faf0e6", "misty rose": "#ffe4e1",
-    "lavender": "#e6e6fa", "honeydew": "#f0fff0", "light gray": "#d3d3d3", "silver": "#c0c0c0", "gray": "#808080",
-    "dim gray": "#696969", "slate gray": "#708090", "dark slate gray": "#2f4f4f", "black": "#000000",
-    "midnight blue": "#191970", "navy": "#000080", "blue": "#0000ff", "royal blue": "#4169e1",
-    "steel blue": "#4682b4", "sky blue": "#87ceeb", "light blue": "#add8e6", "powder blue": "#b0e0e6",
-    "cyan": "#00ffff", "turquoise": "#40e0d0", "teal": "#008080", "aquamarine": "#7fffd4", "sea green": "#2e8b57",
-    "dark sea green": "#8fbc8f", "dark green": "#006400", "forest green": "#228b22", "lime green": "#32cd32",
-    "pale green": "#98fb98", "dark olive green": "#556b2f", "olive": "#808000", "khaki": "#f0e68c",
-    "yellow": "#ffff00", "gold": "#ffd700", "goldenrod": "#daa520", "wheat": "#f5deb3", "tan": "#d2b48c",
-    "peru": "#cd853f", "chocolate": "#d2691e", "sienna": "#a0522d", "saddle brown": "#8b4513",
-    "rosy brown": "#bc8f8f", "orange": "#ffa500", "dark orange": "#ff8c00", "coral": "#ff7f50",
-    "salmon": "#fa8072", "peach": "#ffdab9", "tomato": "#ff6347", "red": "#ff0000", "crimson": "#dc143c",
-    "dark red": "#8b0000", "maroon": "#800000", "pink": "#ffc0cb", "hot pink": "#ff69b4", "deep pink": "#ff1493",
-    "magenta": "#ff00ff", "orchid": "#da70d6", "plum": "#dda0dd", "purple": "#800080", "indigo": "#4b0082",
-    "slate blue": "#6a5acd", "thistle": "#d8bfd8",
-}  # fmt: skip
-
-
-@cache
-def colour_name(colour: str) -> str:
-    """Return the name of the colour nearest to #rrggbb by CIEDE2000. Raises ValueError for another spelling."""
-    lab = srgb_to_lab(hex_to_rgb(colour)[None]).astype(np.float64)
-    named = srgb_to_lab(np.stack([hex_to_rgb(one) for one in NAMES.values()])).astype(np.float64)
-    return list(NAMES)[int(delta_e00(named, np.repeat(lab, len(named), 0)).argmin())]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.colour.notation import NAMES, colour_name, parse_colour
+from pipeline.colour.names import NAMES, colour_name
+from pipeline.colour.notation import parse_colour
 
 
 def test_a_named_colour_has_its_name_and_one_beside_it_too() -> None:
