@@ -13,6 +13,17 @@ from service.database.encryption import SecretCipher
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, api_keys, clients, jobs, ledger
 
+#: Made once: each request runs it, and SQLAlchemy takes longer to know a new statement again than to run it.
+_BY_KEY = (
+    sa.select(clients)
+    .join(api_keys, api_keys.c.client_id == clients.c.id)
+    .where(
+        api_keys.c.sha256 == sa.bindparam("sha256"),
+        clients.c.disabled_at.is_(None),
+        sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > db_now()),
+    )
+)
+
 
 class UnknownClient(LookupError):
     """Raised when no client has the name that was given."""
@@ -186,17 +197,8 @@ class Accounts:
 
     def authenticate(self, key: str) -> Client | None:
         """Return whose key this is; None for an unknown key, one that was rotated away, or a disabled client."""
-        query = (
-            sa.select(clients)
-            .join(api_keys, api_keys.c.client_id == clients.c.id)
-            .where(
-                api_keys.c.sha256 == hash_of(key),
-                clients.c.disabled_at.is_(None),
-                sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > db_now()),
-            )
-        )
         with self._reader.connect() as connection:
-            row = connection.execute(query).mappings().first()
+            row = connection.execute(_BY_KEY, {"sha256": hash_of(key)}).mappings().first()
         return None if row is None else _client(row)
 
     def credits(self, client_id: str, *, limit: int, cursor: str | None = None) -> tuple[int, list[Entry], str | None]:

@@ -27,8 +27,8 @@ _JOB_RETRY_AFTER = 10
 _QUEUE_RETRY_AFTER = 30
 #: Seconds to stay away: an operator has to look first.
 _QUARANTINE_RETRY_AFTER = 60
-#: Seconds to stay away: what a mask or a quick photo host takes.
-_LANE_RETRY_AFTER = 2
+#: Seconds to stay away: what a mask, a quick photo host or another connection takes.
+SHORT_RETRY_AFTER = 2
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -84,7 +84,7 @@ class Lane:
         else:
             return own
         detail = f"{full} Nothing was changed; {self._remedy}."
-        raise problem(429, f"too_many_{self._what}", detail, {"Retry-After": str(_LANE_RETRY_AFTER)})
+        raise problem(429, f"too_many_{self._what}", detail, {"Retry-After": str(SHORT_RETRY_AFTER)})
 
     def _start(self) -> None:
         while self._waiting and self._running.total() < self._threads:

@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from ulid import ULID
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.api.admission import SHORT_RETRY_AFTER
 from service.api.app import create_app
 from service.health.process import ProcessHealth
 from service.jobs.notifier import JobNotifier
@@ -159,7 +160,7 @@ class Connection(HttpToolsProtocol):
         name = str(ULID())
         body = json.dumps(named | {"request_id": name})
         head = f"HTTP/1.1 {status} {refused.title}\r\nContent-Type: application/problem+json\r\nX-Request-Id: {name}"
-        head += f"\r\nContent-Length: {len(body)}\r\nRetry-After: 2\r\nConnection: close\r\n\r\n"
+        head += f"\r\nContent-Length: {len(body)}\r\nRetry-After: {SHORT_RETRY_AFTER}\r\nConnection: close\r\n\r\n"
         if not self.transport.is_closing():
             self.transport.write((head + body).encode())
             self.transport.close()

@@ -1,5 +1,6 @@
 """The cut-outs of a client: one, or newest first, a page at a time."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any
@@ -78,12 +79,10 @@ class Cutouts:
         self, client_id: str, *, limit: int, cursor: str | None = None, reference: str | None = None
     ) -> Page[Cutout]:
         """Return a page of a client's cut-outs: at most `limit`, those before the cursor."""
-        query = _QUERY.where(jobs.c.client_id == client_id)
-        if reference is not None:
-            query = query.where(jobs.c.reference == reference)
-        return read_page(self._reader, query, jobs.c.id, self._cutout, limit, cursor)
+        asked = {jobs.c.client_id: client_id, jobs.c.reference: reference}
+        return read_page(self._reader, _QUERY, jobs.c.id, self._cutout, asked, limit, cursor)
 
-    def _cutout(self, row: sa.RowMapping) -> Cutout:
+    def _cutout(self, row: Mapping[str, Any]) -> Cutout:
         def part(prefix: str, names: list[str]) -> dict[str, Any]:
             return {name: row[f"{prefix}_{name}"] for name in names}
 

@@ -1,5 +1,6 @@
 """Engines: what differs between SQLite and PostgreSQL is settled here."""
 
+import json
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -60,7 +61,9 @@ def create_engine(url: str, *, hold: float = 15.0) -> sa.Engine:
     path = sa.make_url(url).database
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": _LOCK_WAIT})
+    # Lists answer what is stored to the letter: NaN, which is no JSON, is refused here as PostgreSQL refuses it.
+    strict = partial(json.dumps, allow_nan=False)
+    engine = sa.create_engine(url, connect_args={"timeout": _LOCK_WAIT}, json_serializer=strict)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_in_turn())
     return engine

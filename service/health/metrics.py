@@ -15,6 +15,7 @@ class InstallationMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._part = Gauge("backdrop_part_up", "1: the part can be used.", ["part"], registry=registry)
         self._schema = Gauge("backdrop_schema_usable", "1: of a version this release can use.", registry=registry)
+        self._held = Gauge("backdrop_quarantined", "1: a restored copy that is not released.", registry=registry)
         self._jobs = Gauge("backdrop_jobs", "Jobs in the database that are not over.", ["status"], registry=registry)
         self._oldest = Gauge(
             "backdrop_queue_oldest_job_age_seconds", "Age of the oldest job that waits; 0: none.", registry=registry
@@ -50,6 +51,7 @@ class InstallationMetrics:
         for status in (JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS):
             self._jobs.labels(status).set(_UNKNOWN if backlog is None else backlog.jobs.get(status, 0))
         self._schema.set(_known(state.schema_usable))
+        self._held.set(_known(None if backlog is None else state.held is not None))
         self._oldest.set(_known(None if backlog is None else backlog.oldest))
         self._messages.set(_known(None if backlog is None else backlog.messages))
         self._message.set(_known(None if backlog is None else backlog.oldest_message))

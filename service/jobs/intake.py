@@ -57,6 +57,8 @@ class QueueShareTaken(Exception):
         self.waiting = waiting
 
 
+#: PostgreSQL's lock_not_available: a statement waited longer than `lock_timeout`.
+_LOCK_TIMEOUT = "55P03"
 #: What refuses a job for being too much.
 Refusal = TooManyUnfinishedJobs | QueueFull | QueueShareTaken
 
@@ -171,7 +173,7 @@ class JobIntake:
             # No first answer: the key that was in the way has run out since, and a second try finds it free.
             return self.first_answer(new.client_id, key, new.asked) or self._create(new)
         except sa.exc.OperationalError as error:
-            if new.idempotency_key and "lock timeout" in str(error):
+            if new.idempotency_key and getattr(error.orig, "sqlstate", None) == _LOCK_TIMEOUT:
                 raise IdempotencyInFlight from error
             raise
 

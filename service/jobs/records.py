@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 
 class JobStatus(StrEnum):
     """Where a job stands."""
@@ -73,8 +75,8 @@ class NewCutout:
 
 
 @dataclass(frozen=True)
-class NewRender:
-    """What a successful attempt stored."""
+class StoredRender:
+    """A render that is stored, without its report."""
 
     public_id: str
     key: str
@@ -87,14 +89,22 @@ class NewRender:
     sha256: str
     seed: int
     warnings: list[str]
-    report: dict[str, Any]
     preview: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class Render(NewRender):
+class NewRender(StoredRender):
+    """What a successful attempt stored."""
+
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Render(StoredRender):
     """A render as it is kept."""
 
+    #: As JSON, which answers repeat to the letter.
+    report: msgspec.Raw
     job_id: str
     source_key: str
     #: Its caller's own id of the job.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 from ulid import ULID
 
 from pipeline.core.spec import PhotoPlace, SwapOrder, given
@@ -246,11 +247,12 @@ def _seen(render: Render) -> dict[str, Any]:
     Where the product was not turned with its `aspect`, width over height. What its caller said of the stance was said
     of that order alone.
     """
-    seen: dict[str, Any] = render.report.get("cutout", {}) | {"asked_at": ULID.from_str(render.job_id).datetime}
+    report: dict[str, Any] = msgspec.json.decode(render.report)
+    seen: dict[str, Any] = report.get("cutout", {}) | {"asked_at": ULID.from_str(render.job_id).datetime}
     if seen.get("stance_from") == "caller":
         seen = {name: value for name, value in seen.items() if name not in ("stance", "suits", "stance_from")}
     placed = seen.get("placed_box")  # shares of the canvas; none of an older release
-    turned = (render.report.get("placement") or {}).get("turn")
+    turned = (report.get("placement") or {}).get("turn")
     if not placed or turned:
         return seen
     left, top, right, bottom = placed

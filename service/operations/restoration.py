@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from service.database.clock import db_now
 from service.database.encryption import open_cipher
 from service.database.engine import reader
 from service.database.quarantine import Quarantine
 from service.database.reencryption import SecretState, secret_states
-from service.database.tables import UNFINISHED, deliveries, jobs, renders, request_logs, webhooks
+from service.database.tables import UNFINISHED, deliveries, jobs, renders, request_logs
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket, ObjectError, ObjectNotFound
@@ -33,23 +32,20 @@ def look_at_restored(engine: sa.Engine, settings: Settings, quarantine: Quaranti
     `backdrop ledger check --objects` reads every row and every picture. Raises SQLAlchemyError.
     """
     unfinished = sa.select(sa.func.count()).select_from(jobs).where(UNFINISHED)
-    late = unfinished.where(jobs.c.started_at.is_(None), jobs.c.created_at <= db_now(-settings.max_wait))
     messages = sa.select(sa.func.count(), sa.func.count(deliveries.c.client_id.distinct()))
     newest = sa.select(renders.c.key, renders.c.bytes).where(renders.c.deleted_at.is_(None))
     with reader(engine).connect() as connection:
         # Ids sort by time.
         logged = sa.select(request_logs.c.created_at).order_by(request_logs.c.request_id.desc()).limit(1)
         last = connection.execute(logged).scalar()
-        going, timed_out = (connection.execute(query).scalar_one() for query in (unfinished, late))
+        going = connection.execute(unfinished).scalar_one()
         waiting, clients = connection.execute(messages.where(sa.text("state = 'waiting'"))).one()
-        receivers = sa.select(sa.func.count()).select_from(webhooks).where(webhooks.c.disabled_at.is_(None))
-        listening = connection.execute(receivers).scalar_one()
         sample = connection.execute(newest.order_by(renders.c.public_id.desc()).limit(_SAMPLE)).all()
     facts = [
         quarantine.reason() or "The installation is in no quarantine.",
         f"The newest request is of {last:%Y-%m-%d %H:%M:%S} UTC: what came later is lost." if last else "No requests.",
-        f"{going} unfinished jobs go on; {timed_out} of them waited too long and are refunded.",
-        f"{waiting} webhook messages go out, to {clients} clients; {listening} webhooks are on.",
+        f"{going} unfinished jobs go on.",
+        f"{waiting} webhook messages go out, to {clients} clients.",
     ]
     wrong = []
     try:

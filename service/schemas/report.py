@@ -5,6 +5,7 @@ Reports are data of the release that made them: one that lacks a field of today,
 
 from typing import Any, Literal
 
+import msgspec
 from pydantic import BaseModel, Field, PrivateAttr, model_serializer
 
 _SHARES = "left, top, right, bottom, as shares of width and height (0 to 1)"
@@ -196,15 +197,16 @@ class Report(BaseModel):
     placement: PlacementReport | None = Field(None, description="Absent: nothing of it was asked.")
     expansion: ExpansionReport | None = Field(None, description="Absent: no hub model saw the product.")
     preview: PreviewReport | None = Field(None, description="Absent: it is no preview.")
-    _stored: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _stored: msgspec.Raw = PrivateAttr()
 
     @classmethod
-    def of(cls, stored: dict[str, Any]) -> "Report":
+    def of(cls, stored: msgspec.Raw) -> "Report":
         """Return a stored report, to be told as it is."""
-        report = cls.model_construct(**stored)
+        no_fields: dict[str, Any] = {}
+        report = cls.model_construct(**no_fields)
         report._stored = stored
         return report
 
     @model_serializer
-    def _as_stored(self) -> dict[str, Any]:
+    def _as_stored(self) -> Any:
         return self._stored

@@ -1,10 +1,13 @@
 """S3, or a server that speaks its protocol, as the object store."""
 
 import contextlib
+import hashlib
+import hmac
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
 
 from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, StoreUnavailable, checked
 
@@ -31,6 +34,7 @@ class S3Bucket:
         )
         session = _open_session()
         region = session.region_name or "us-east-1"
+        self._credentials = session.get_credentials()
         self._s3 = session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
         # A presigned URL holds its host in the signature, so callers' URLs need a client of their own.
         self._public = (
@@ -92,8 +96,40 @@ class S3Bucket:
 
     def download_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
         """Presign a GET that answers with our content type, whatever the server remembers of it."""
+        if self._place is None:
+            return self._presigned_get(key, content_type)
+        now = datetime.now(UTC).replace(microsecond=0)
+        with self._translated(key):
+            url = self._signed(*self._place, checked(key), content_type, now)
+        return SignedUrl("GET", url, {}, now + timedelta(seconds=self._url_ttl))
+
+    def _presigned_get(self, key: str, content_type: str) -> SignedUrl:
         params = {"Bucket": self._bucket, "Key": checked(key), "ResponseContentType": content_type}
         return self._presigned("GET", "get_object", params, {})
+
+    @cached_property
+    def _place(self) -> tuple[str, str, str, str] | None:
+        """The bucket's scheme, host and path, and the scope of signatures; None: only botocore can sign.
+
+        Botocore takes 0.3 ms for a URL, and a list has 20. We sign as it does, unless the first URL differs: for
+        directory buckets, whose credentials S3 gives, and access points of several regions.
+        """
+        made = urlsplit(self._presigned_get("key", "image/jpeg").url)
+        query = parse_qs(made.query)
+        scope = query["X-Amz-Credential"][0].split("/", 2)[2]
+        place = made.scheme, made.netloc, made.path.removesuffix("key"), scope
+        now = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%S%z")
+        own = urlsplit(self._signed(*place, "key", "image/jpeg", now))
+        return place if own[:3] == made[:3] and parse_qs(own.query) == query else None
+
+    def _signed(self, scheme: str, host: str, path: str, scope: str, key: str, content_type: str, now: datetime) -> str:
+        """Return the URL of a GET, signed with AWS Signature Version 4."""
+        credentials = self._credentials.get_frozen_credentials()
+        query, message, signing_key = _grant(credentials, scope, content_type, now, self._url_ttl)
+        request = f"GET\n{path}{key}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
+        message += hashlib.sha256(request.encode()).hexdigest()
+        signature = hmac.digest(signing_key, message.encode(), "sha256").hex()
+        return f"{scheme}://{host}{path}{key}?{query}&X-Amz-Signature={signature}"
 
     def _presigned(self, method: str, call: str, params: dict[str, str], headers: dict[str, str]) -> SignedUrl:
         expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=self._url_ttl)
@@ -111,6 +147,21 @@ class S3Bucket:
             if response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404 and not without_bucket:
                 raise ObjectNotFound(key) from error
             raise StoreUnavailable(f"{key}: {error}") from error
+
+
+@lru_cache(maxsize=8)
+def _grant(credentials: Any, scope: str, content_type: str, now: datetime, ttl: int) -> tuple[str, str, bytes]:
+    """Return what a second's URLs share: their query, names in order, the head of what is signed, and the key."""
+    time = f"{now:%Y%m%dT%H%M%SZ}"
+    scope = f"{time[:8]}/{scope}"
+    query = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={quote(f'{credentials.access_key}/{scope}', safe='')}"
+    query += f"&X-Amz-Date={time}&X-Amz-Expires={ttl}"
+    query += f"&X-Amz-Security-Token={quote(credentials.token, safe='')}" if credentials.token else ""
+    query += f"&X-Amz-SignedHeaders=host&response-content-type={quote(content_type, safe='')}"
+    key = f"AWS4{credentials.secret_key}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return query, f"AWS4-HMAC-SHA256\n{time}\n{scope}\n", key
 
 
 def _open_session() -> Any:

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgspec
 import sqlalchemy as sa
 from PIL import Image
 
@@ -129,7 +130,7 @@ class Bench(Worker):
         found = self.shop.jobs.get(accepted.job_id, client_id=self.shop.client.id)
         assert found is not None
         assert found[1] is not None, found[0].error_message
-        return str(found[1].report["provenance"]["cutout"])
+        return str(msgspec.json.decode(found[1].report)["provenance"]["cutout"])
 
     @property
     def rows(self) -> list[str]:

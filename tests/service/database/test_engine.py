@@ -96,3 +96,10 @@ def test_a_reader_on_postgresql_opens_no_transaction(engine: sa.Engine) -> None:
         driver: Any = connection.connection.dbapi_connection
         opened = driver.in_transaction if engine.dialect.name == "sqlite" else driver.info.transaction_status != 0
         assert opened == (engine.dialect.name == "sqlite")
+
+
+def test_a_number_that_json_has_no_word_for_is_stored_nowhere(engine: sa.Engine) -> None:
+    number = sa.bindparam("number", float("nan"), sa.JSON)
+
+    with engine.begin() as connection, pytest.raises(sa.exc.SQLAlchemyError):
+        connection.execute(sa.select(sa.cast(number, sa.JSON)))

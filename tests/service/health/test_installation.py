@@ -1,5 +1,6 @@
 """What is seen of an installation: who lives, what waits, and which schema is found."""
 
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -189,3 +190,18 @@ def test_an_older_schema_is_refused_and_a_newer_release_s_is_worked_with(
     missing = state.health(NEEDED["sweep"])["missing"]
     assert bool(missing) == (status == "unavailable")
     assert all("backdrop migrate" in one["detail"] for one in missing)
+
+
+def test_a_quarantine_is_a_number_that_an_alert_can_watch(installation: Installation) -> None:
+    assert installation.quarantine is not None
+    installation.quarantine.hold()
+    registry = CollectorRegistry()
+    metrics = InstallationMetrics(registry)
+    state = installation.look()
+
+    seen = []
+    for one in (state, replace(state, held=None), replace(state, backlog=None)):
+        metrics.saw(one)
+        seen.append(registry.get_sample_value("backdrop_quarantined"))
+    assert seen[:2] == [1, 0]
+    assert math.isnan(seen[2] or 0), "the database is away: nobody knows"
