@@ -100,6 +100,8 @@ class Settings(BaseSettings):
     max_photo_bytes: int = Limits().max_bytes
     max_photo_pixels: int = Limits().max_pixels
 
+    #: The kinds of work that a worker takes, with commas between; every kind needs a worker.
+    worker_takes: str = "previews,cutouts,swaps"
     #: Jobs that one worker carries at once; default: by cores and device, 1 where there is one core.
     jobs_in_flight: int | None = Field(None, ge=1, le=32)
     #: Pictures that the generator paints in one call, at most; default: 4 on CUDA, 1 elsewhere.
@@ -132,7 +134,7 @@ class Settings(BaseSettings):
     preview_hours: float = Field(1.0, gt=0)
     #: Jobs of one client that may be unfinished at once.
     unfinished_limit: int = Field(500, ge=0)
-    #: Jobs of all clients that may wait for a worker at once; one worker does some 5000 in half a day. A client may
+    #: Jobs of a kind, of all clients, that may wait at once; one worker does some 5000 in half a day. A client may
     #: have as many of these places as are free: alone a half, so that there is always room for another.
     queue_limit: int = Field(5000, ge=0)
     #: Streams of events that one client may hold open at once, at each API process. 0: any number.
@@ -270,6 +272,15 @@ class Settings(BaseSettings):
             if size != 32:
                 raise ValueError(f"key {place} is no Fernet key; `backdrop secrets new-key` makes one")
         return ",".join(keys)
+
+    @field_validator("worker_takes")
+    @classmethod
+    def _are_kinds(cls, value: str) -> str:
+        words = [word.strip() for word in value.split(",")]
+        for word in words:
+            if word not in ("previews", "cutouts", "swaps"):
+                raise ValueError(f"{word!r} is no kind of work; give some of previews, cutouts, swaps, commas between")
+        return ",".join(words)
 
     @field_validator("orphan_days")
     @classmethod

@@ -189,6 +189,16 @@ jobs = sa.Table(
         postgresql_where=sa.text("finished_at IS NULL"),
         sqlite_where=sa.text("finished_at IS NULL"),
     ),
+    # The same by kind of work, for workers that take only some, for limits and for turns.
+    sa.Index(
+        "unfinished_turns_by_kind",
+        "preview",
+        "operation",
+        "turn",
+        "id",
+        postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+        sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+    ),
     # What admission counts in a client's transaction, and where a client's first and last waiting job are found.
     sa.Index(
         "unfinished_turns_of_client",

@@ -83,7 +83,7 @@ def _secrets(settings: Settings) -> str:
 def _waiting(state: State) -> str:
     if state.backlog is None:
         raise RuntimeError("not known: the database can't be read")
-    waiting, running = (state.backlog.jobs.get(status, 0) for status in (JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS))
+    waiting, running = (state.backlog.of(status) for status in (JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS))
     oldest = f", the oldest for {state.backlog.oldest:.0f} s" if waiting else ""
     return f"{waiting} jobs wait{oldest}; {running} run; {state.backlog.messages} messages wait for their receiver"
 
@@ -92,7 +92,7 @@ def _queue(state: State) -> str:
     for one in state.away:
         if one.part == "queue":
             raise RuntimeError(one.detail)
-    return f"answers; {state.queued} messages"
+    return f"answers; {sum((state.queued or {}).values())} messages"
 
 
 def _workers(state: State) -> str:

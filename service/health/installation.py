@@ -14,8 +14,8 @@ from service.database.quarantine import Quarantine
 from service.database.schema import SchemaOutdated, schema
 from service.database.tables import UNFINISHED, clients, deliveries, jobs, ledger
 from service.health.parts import Patient, StoreCheck, Unusable
-from service.jobs.queue import JobQueue, QueueUnavailable
-from service.jobs.records import JobStatus
+from service.jobs.queue import QUEUES, JobQueue, QueueUnavailable
+from service.jobs.records import JobStatus, Kind, kind_of
 from service.jobs.worker_registry import WorkerRegistry
 from service.settings import Settings
 from service.storage.buckets import open_buckets
@@ -26,15 +26,15 @@ logger = logging.getLogger(__name__)
 #: Seconds that PostgreSQL may take to count; a database that needs longer does not answer.
 _PATIENCE = 5
 
+_LINE = (jobs.c.operation, jobs.c.preview, jobs.c.status)
 _UNFINISHED = (
-    sa.select(jobs.c.status, sa.func.count(), sa.func.sum(jobs.c.credits_cost))
+    sa.select(*_LINE, sa.func.count(), sa.func.sum(jobs.c.credits_cost), sa.func.min(jobs.c.created_at))
     .where(UNFINISHED)
-    .group_by(jobs.c.status)
+    .group_by(*_LINE)
 )
-_OLDEST = sa.select(sa.func.min(jobs.c.created_at), db_now()).where(UNFINISHED, jobs.c.status == JobStatus.NOT_STARTED)
 # By the value, not a parameter, as `UNFINISHED`: so SQLite finds the partial index.
 _MESSAGES = (
-    sa.select(sa.func.count(), sa.func.min(deliveries.c.created_at))
+    sa.select(sa.func.count(), sa.func.min(deliveries.c.created_at), db_now())
     .select_from(deliveries)
     .where(sa.text("state = 'waiting'"))
 )
@@ -54,15 +54,24 @@ class Finding:
 class Backlog:
     """What the database has of unfinished work."""
 
-    #: Jobs by status, those that are not over.
-    jobs: dict[str, int]
-    #: Seconds since the oldest waiting job was submitted; 0 where none waits.
-    oldest: float
+    #: Jobs by kind and status, those that are not over.
+    jobs: dict[tuple[str, str], int]
+    #: Seconds since the oldest waiting job of each kind was submitted, of those that wait.
+    ages: dict[str, float]
     #: Webhooks' messages that wait for their receiver, and seconds since the oldest was written.
     messages: int
     oldest_message: float
     #: What the unfinished jobs were charged.
     credits: int
+
+    def of(self, status: JobStatus) -> int:
+        """Count the jobs of a status."""
+        return sum(count for (_, found), count in self.jobs.items() if found == status)
+
+    @property
+    def oldest(self) -> float:
+        """Seconds since the oldest waiting job was submitted; 0 where none waits."""
+        return max(self.ages.values(), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -76,8 +85,8 @@ class State:
     backlog: Backlog | None = None
     #: Seconds that the database took for all that it was asked, or until it was given up.
     database_seconds: float | None = None
-    #: Messages on the queue that no worker has fetched.
-    queued: int | None = None
+    #: Messages on the queue of each kind that no worker has fetched.
+    queued: dict[Kind, int] | None = None
     #: What each live worker said of itself; `takes_no_jobs`: why it takes none.
     workers: list[dict[str, Any]] | None = None
     #: How many sweeps live.
@@ -86,11 +95,17 @@ class State:
     held: str | None = None
     #: Clients whose balance is not the sum of their ledger; None: not asked at this look.
     unreconciled: int | None = None
+    #: The kinds of work that the API accepts.
+    kinds: tuple[Kind, ...] = tuple(Kind)
 
     @property
     def usable(self) -> list[dict[str, Any]] | None:
         """Return the workers that take jobs: those that live, are not drained, and whose store takes writes."""
         return self.workers and [one for one in self.workers if not one.get("takes_no_jobs")]
+
+    def takers(self, kind: Kind) -> int | None:
+        """Count the usable workers that take a kind of work; one of the release before takes every kind."""
+        return None if self.usable is None else sum(kind in one.get("takes", Kind) for one in self.usable)
 
     @property
     def lacking(self) -> tuple[Finding, ...]:
@@ -102,6 +117,8 @@ class State:
             idle = ", ".join(f"{one['host']}:{one['pid']} is {one['takes_no_jobs']}" for one in self.workers)
             lives = f"takes jobs ({idle})" if idle else "lives"
             found.append(Finding("worker", f"No worker {lives}: jobs are accepted, and wait."))
+        elif left := [QUEUES[kind] for kind in self.kinds if self.takers(kind) == 0]:
+            found.append(Finding("worker", f"No worker takes {' or '.join(left)}: they are accepted, and wait."))
         if self.sweeps == 0:
             found.append(Finding("sweep", "No sweep lives: what the queue loses stays, and no webhook is delivered."))
         return tuple(found)
@@ -119,7 +136,7 @@ class State:
             "degraded": [vars(one) for one in degraded],
             "workers": None if self.usable is None else len(self.usable),
             "sweeps": self.sweeps,
-            "waiting_jobs": self.backlog and self.backlog.jobs.get(JobStatus.NOT_STARTED, 0),
+            "waiting_jobs": self.backlog and self.backlog.of(JobStatus.NOT_STARTED),
             "oldest_waiting_seconds": self.backlog and round(self.backlog.oldest, 1),
         }
 
@@ -134,6 +151,7 @@ class Installation:
     sweeps: WorkerRegistry
     buckets: tuple[Bucket, Bucket]
     quarantine: Quarantine | None = None
+    kinds: tuple[Kind, ...] = tuple(Kind)
     _reader: sa.Engine = field(init=False, repr=False)
     _queue: Patient = field(init=False, repr=False)
     _store: Patient = field(init=False, repr=False)
@@ -171,7 +189,7 @@ class Installation:
                 away.append(Finding(part, str(error)))
             if part == "database":
                 found["database_seconds"] = time.perf_counter() - began
-        return State(tuple(away), **found)
+        return State(tuple(away), kinds=self.kinds, **found)
 
     def _database(self) -> dict[str, Any]:
         schema(self._reader).require()
@@ -188,11 +206,15 @@ class Installation:
                     connection.invalidate()  # the next look asks whichever server is the primary then
                     raise Unusable("The database takes no writes (transaction_read_only is on), as a standby does.")
             counted = connection.execute(_UNFINISHED).all()
-            oldest, now = connection.execute(_OLDEST).one()
-            messages, first = connection.execute(_MESSAGES).one()
-        age, lag = (0.0 if since is None else max(0.0, (now - since).total_seconds()) for since in (oldest, first))
-        unfinished = {status: int(count) for status, count, _ in counted}
-        return Backlog(unfinished, age, int(messages), lag, sum(int(credits) for *_, credits in counted))
+            messages, first, now = connection.execute(_MESSAGES).one()
+        unfinished, ages, charged = dict[tuple[str, str], int](), dict[str, float](), 0
+        for operation, preview, status, count, credits, oldest in counted:
+            kind, charged = kind_of(operation, preview), charged + int(credits)
+            unfinished[kind, status] = int(count)
+            if status == JobStatus.NOT_STARTED:
+                ages[kind] = max(0.0, (now - oldest).total_seconds())
+        lag = 0.0 if first is None else max(0.0, (now - first).total_seconds())
+        return Backlog(unfinished, ages, int(messages), lag, charged)
 
     def unreconciled(self) -> int:
         """Count the clients whose balance is not the sum of their ledger; reads all of it. Raises SQLAlchemyError."""
@@ -217,4 +239,5 @@ def open_installation(settings: Settings) -> Installation:
         WorkerRegistry(settings.queue_url, kind="sweep"),
         open_buckets(settings),
         Quarantine(engine, settings),
+        tuple(kind for kind in Kind if settings.previews or kind != Kind.PREVIEW),
     )

@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Gauge
 
 from service.health.installation import State
-from service.jobs.records import JobStatus
+from service.jobs.records import JobStatus, Kind
 
 _PARTS = ("database", "queue", "store")
 _UNKNOWN = float("nan")
@@ -16,9 +16,14 @@ class InstallationMetrics:
         self._part = Gauge("backdrop_part_up", "1: the part can be used.", ["part"], registry=registry)
         self._schema = Gauge("backdrop_schema_usable", "1: of a version this release can use.", registry=registry)
         self._held = Gauge("backdrop_quarantined", "1: a restored copy that is not released.", registry=registry)
-        self._jobs = Gauge("backdrop_jobs", "Jobs in the database that are not over.", ["status"], registry=registry)
+        self._jobs = Gauge(
+            "backdrop_jobs", "Jobs in the database that are not over.", ["operation", "status"], registry=registry
+        )
         self._oldest = Gauge(
-            "backdrop_queue_oldest_job_age_seconds", "Age of the oldest job that waits; 0: none.", registry=registry
+            "backdrop_queue_oldest_job_age_seconds",
+            "Age of the oldest job that waits; 0: none.",
+            ["operation"],
+            registry=registry,
         )
         self._messages = Gauge("backdrop_webhooks_waiting", "Messages that wait for a receiver.", registry=registry)
         self._message = Gauge(
@@ -33,8 +38,12 @@ class InstallationMetrics:
             registry=registry,
         )
         self._unreconciled.set(_UNKNOWN)
-        self._queued = Gauge("backdrop_queue_depth", "Messages that no worker has fetched.", registry=registry)
-        self._workers = Gauge("backdrop_workers", "Workers that live and take jobs.", registry=registry)
+        self._queued = Gauge(
+            "backdrop_queue_depth", "Messages that no worker has fetched.", ["operation"], registry=registry
+        )
+        self._workers = Gauge(
+            "backdrop_workers", "Workers that live and take these jobs.", ["operation"], registry=registry
+        )
         self._sweeps = Gauge("backdrop_sweeps", "Sweeps that live.", registry=registry)
         self._seconds = Gauge(
             "backdrop_database_look_seconds",
@@ -48,18 +57,20 @@ class InstallationMetrics:
         for part in _PARTS:
             self._part.labels(part).set(part not in away)
         backlog = state.backlog
-        for status in (JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS):
-            self._jobs.labels(status).set(_UNKNOWN if backlog is None else backlog.jobs.get(status, 0))
+        for kind in Kind:
+            for status in (JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS):
+                count = None if backlog is None else backlog.jobs.get((kind, status), 0)
+                self._jobs.labels(kind, status).set(_known(count))
+            self._oldest.labels(kind).set(_known(None if backlog is None else backlog.ages.get(kind, 0.0)))
+            self._queued.labels(kind).set(_known(None if state.queued is None else state.queued[kind]))
+            self._workers.labels(kind).set(_known(state.takers(kind)))
         self._schema.set(_known(state.schema_usable))
         self._held.set(_known(None if backlog is None else state.held is not None))
-        self._oldest.set(_known(None if backlog is None else backlog.oldest))
         self._messages.set(_known(None if backlog is None else backlog.messages))
         self._message.set(_known(None if backlog is None else backlog.oldest_message))
         self._credits.set(_known(None if backlog is None else backlog.credits))
         if state.unreconciled is not None:
             self._unreconciled.set(state.unreconciled)
-        self._queued.set(_known(state.queued))
-        self._workers.set(_known(None if state.usable is None else len(state.usable)))
         self._sweeps.set(_known(state.sweeps))
         self._seconds.set(_known(state.database_seconds))
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.jobs.queue import JobQueue, QueueUnavailable
+from service.jobs.records import Kind
 from service.jobs.transitions import Jobs
 
 logger = logging.getLogger(__name__)
@@ -17,8 +18,8 @@ class Dispatcher:
     jobs: Jobs
     queue: JobQueue
 
-    def send(self, job_ids: Sequence[str]) -> list[str]:
-        """Enqueue these jobs, in their order, and return the ids of those that were.
+    def send(self, job_ids: Sequence[str], kind: Kind) -> list[str]:
+        """Enqueue these jobs of a kind, in their order, and return the ids of those that were.
 
         Where the queue is away, those that are left are marked as unsent. Raises what the database raises then; a job
         that is not marked either is sent once the sweep misses its message.
@@ -26,7 +27,7 @@ class Dispatcher:
         sent: list[str] = []
         for job_id in job_ids:
             try:
-                self.queue.enqueue(job_id)
+                self.queue.enqueue(job_id, kind)
             except QueueUnavailable as error:
                 left = len(job_ids) - len(sent)
                 logger.warning("queue unavailable, %d jobs from %s on wait for the sweep: %s", left, job_id, error)

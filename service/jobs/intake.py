@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,8 +16,8 @@ from service.database.clock import ago, db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
-from service.jobs.records import Asked, JobStatus, Operation, may_be_id
-from service.jobs.turns import WAITING, new_turn
+from service.jobs.records import Asked, JobStatus, Kind, Operation, kind_of, may_be_id
+from service.jobs.turns import WAITING, new_turn, taken
 from service.storage.registry import check_source, knows_photo, use_source
 from service.telemetry.correlation import current
 
@@ -89,6 +90,11 @@ class NewJob:
     query: dict[str, Any] | None = field(default_factory=dict)
 
     @property
+    def kind(self) -> Kind:
+        """What workers may be given apart."""
+        return Kind(kind_of(self.operation, self.preview))
+
+    @property
     def asked(self) -> Asked:
         """What its idempotency key stands for."""
         return Asked(self.workflow, self.body, self.body_sha256, self.query)
@@ -137,7 +143,7 @@ class JobIntake:
     """Creates the jobs of one database. Lives as long as the process; safe in threads.
 
     `key_ttl`: how long an idempotency key is remembered, in seconds. `unfinished_limit`: jobs of one client that may
-    be unfinished at once; `queue_limit`: jobs of all clients that may wait for a worker; 0: any number. Of the queue a
+    be unfinished at once; `queue_limit`: jobs of a kind of all clients that may wait; 0: any number. Of the queue a
     client may have as much as is free: one alone a half, each of n an n+1th, so that there is room for another
     (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
     """
@@ -182,13 +188,13 @@ class JobIntake:
         with self._reader.connect() as connection:
             return knows_photo(connection, key)
 
-    def preflight(self, client_id: str, source_key: str) -> Preflight:
+    def preflight(self, client_id: str, source_key: str, kind: Kind = Kind.SWAP) -> Preflight:
         """Return what a new job for that photo would meet; nothing is written, nor waited for. Raises SourceExpired."""
         refused_by: list[Refusal] = []
         with self._reader.connect() as connection:
             check_source(connection, source_key)
             balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
-            for check in (self._check_queue, self._check_unfinished):
+            for check in (partial(self._check_queue, kind=kind), self._check_unfinished):
                 try:
                     check(connection, client_id, coming=1)
                 except (TooManyUnfinishedJobs, QueueFull, QueueShareTaken) as refusal:
@@ -215,7 +221,7 @@ class JobIntake:
                 use_source(connection, new.client_id, new.source_key, known=new.source_known)
                 self._make_job(connection, new, accepted)
                 debit(connection, new.client_id, new.credits_cost, accepted.job_id)
-                self._check_queue(connection, new.client_id)
+                self._check_queue(connection, new.client_id, new.kind)
                 self._check_unfinished(connection, new.client_id)
         except CommitUnanswered as unanswered:
             # Without the key: another request with the same one may have come since.
@@ -247,20 +253,21 @@ class JobIntake:
             # What is waited for from here on is a busy client, not the key.
             connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
 
-    def _check_queue(self, connection: sa.Connection, client_id: str, *, coming: int = 0) -> None:
-        """Raise QueueFull when too many jobs wait, QueueShareTaken when too many of the client's, `coming` counted in.
+    def _check_queue(self, connection: sa.Connection, client_id: str, kind: Kind, *, coming: int = 0) -> None:
+        """Raise QueueFull when too many jobs of the kind wait, QueueShareTaken when too many of them are the client's.
 
-        The client's own are exact, as those of `_check_unfinished`. Requests of several clients that come at once may
-        pass the limit by as many as they are.
+        `coming` are counted in. The client's own are exact, as those of `_check_unfinished`. Requests of several
+        clients that come at once may pass the limit by as many as they are.
         """
         if not (limit := self._queue_limit):
             return
-        waiting = _count(connection, WAITING, limit=limit + 1) + coming
+        wait = sa.and_(WAITING, taken([kind]))
+        waiting = _count(connection, wait, limit=limit + 1) + coming
         if waiting > limit:
             raise QueueFull
         free = limit + 1 - waiting
         if waiting > free:
-            own = _count(connection, sa.and_(WAITING, jobs.c.client_id == client_id), limit=free + 1) + coming
+            own = _count(connection, sa.and_(wait, jobs.c.client_id == client_id), limit=free + 1) + coming
             if own > free:
                 raise QueueShareTaken(own - 1)
 
@@ -277,7 +284,8 @@ class JobIntake:
     @staticmethod
     def _make_job(connection: sa.Connection, new: NewJob, accepted: Accepted) -> None:
         told = current()
-        turn = new_turn(connection, new.client_id)
+        version = max(new.spec_version, version_of(new.spec))
+        turn = new_turn(connection, new.client_id, new.kind, version)
         if new.retry_of is not None:
             # Asked here, with the client's row held: the index would wait for whoever claims the first retry.
             again = sa.select(jobs.c.id).where(jobs.c.retry_of == new.retry_of)
@@ -289,7 +297,7 @@ class JobIntake:
                 request_id=accepted.request_id,
                 client_id=new.client_id,
                 spec=new.spec,
-                spec_version=max(new.spec_version, version_of(new.spec)),
+                spec_version=version,
                 source_key=new.source_key,
                 reference=new.reference,
                 operation=new.operation,

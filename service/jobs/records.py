@@ -24,6 +24,19 @@ class Operation(StrEnum):
     CUTOUT = "cutout"  #: The product's mask, for nothing.
 
 
+class Kind(StrEnum):
+    """What workers may be given apart: an operation, and of swaps the previews."""
+
+    SWAP = "swap"
+    PREVIEW = "preview"
+    CUTOUT = "cutout"
+
+
+def kind_of(operation: str, preview: bool) -> str:
+    """Return a job's kind: one of `Kind`, or the operation of a newer release."""
+    return Kind.PREVIEW if preview else operation
+
+
 class LeaseLost(Exception):
     """Raised when another attempt, the sweep or the client has taken the job over."""
 
@@ -57,6 +70,11 @@ class Claim:
     waited: float | None = None
     #: Seconds that each stage has taken, in their order: filled in as the attempt goes on, and kept with its end.
     stages: dict[str, float] = field(default_factory=dict, compare=False)
+
+    @property
+    def kind(self) -> str:
+        """The job's kind."""
+        return kind_of(self.operation, self.preview)
 
 
 @dataclass(frozen=True)

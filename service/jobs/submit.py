@@ -20,7 +20,7 @@ from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.plan import Plan, Resolved, plan
-from service.jobs.records import Asked, Operation, Render
+from service.jobs.records import Asked, Kind, Operation, Render
 from service.jobs.transitions import Jobs
 from service.storage.objects import Bucket, ObjectNotFound
 from service.storage.registry import SourceExpired
@@ -168,10 +168,10 @@ class Submit:
         except (SourceExpired, ObjectNotFound) as error:
             raise SourceNotFound from error
         if not accepted.repeated:
-            self.metrics.submitted("preview" if new.preview else new.operation.value)
+            self.metrics.submitted(new.kind)
             # The job is committed and charged, whatever happens here: the sweep finds it missing on the queue, later.
             with contextlib.suppress(*DATABASE_AWAY):
-                self.dispatcher.send([accepted.job_id])
+                self.dispatcher.send([accepted.job_id], new.kind)
         return accepted
 
     def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Plan:
@@ -184,7 +184,7 @@ class Submit:
             raise PreviewsOff
         resolved = self._resolve(client, request, order)
         try:
-            preflight = self.intake.preflight(client.id, resolved.source_key)
+            preflight = self.intake.preflight(client.id, resolved.source_key, Kind.PREVIEW if preview else Kind.SWAP)
         except SourceExpired as error:
             raise SourceNotFound from error
         return plan(resolved, preflight, self.catalogue)

@@ -41,9 +41,10 @@ class Sweeper:
         except QueueUnavailable as error:
             logger.warning("queue unavailable, nothing sent: %s", error)
             return
-        due = self.jobs.claim_unsent(waiting=waiting, resend_after=self.resend_after)
-        for job_id in self.dispatcher.send(due):
-            logger.info("job %s: sent again", job_id)
+        for kind, messages in waiting.items():
+            due = self.jobs.claim_unsent(kind, waiting=messages, resend_after=self.resend_after)
+            for job_id in self.dispatcher.send(due, kind):
+                logger.info("job %s: sent again", job_id)
 
 
 def build_sweeper(settings: Settings, metrics: JobMetrics | None = None) -> Sweeper:

@@ -12,7 +12,7 @@ client's message goes into the outbox (`write_message`), but for a preview's.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,11 +30,13 @@ from service.jobs.records import (
     Job,
     JobFinished,
     JobStatus,
+    Kind,
     LeaseLost,
     NewCutout,
     NewRender,
     Operation,
     Render,
+    kind_of,
     may_be_id,
 )
 from service.jobs.rows import JOBS, RENDERS, job_of, render_of
@@ -67,6 +69,7 @@ class Jobs:
         public_url: str | None = None,
         metrics: JobMetrics | None = None,
         spec_version: int = SPEC_VERSION,
+        takes: Collection[str] = tuple(Kind),
     ) -> None:
         self._metrics = metrics or JobMetrics()
         self._engine = engine
@@ -75,6 +78,7 @@ class Jobs:
         self._max_attempts = max_attempts
         # Jobs above it are for workers of a newer release, and claims look past them.
         self._spec_version = spec_version
+        self._takes = turns.taken(takes)
         self._look_past = 0.0
         # Where callers reach the API, for what is told of a render.
         self._public_url = public_url or ""
@@ -125,24 +129,27 @@ class Jobs:
 
     # The worker's side
 
-    def claim(self, worker: str | None = None) -> Claim | None:
-        """Start an attempt of the job whose turn it is; None when no job can be started now. `worker`: "host:pid"."""
+    def claim(self, worker: str | None = None, *, message: Kind | None = None) -> Claim | None:
+        """Start an attempt of the job whose turn it is; None when no job can be started now.
+
+        `worker`: "host:pid". `message`: the kind of work that woke it; what is started may be of another one.
+        """
         for _ in range(_CLAIM_TRIES - 1):
             try:
-                return self._claim(worker)
+                return self._claim(worker, message)
             except sa.exc.OperationalError as error:
                 if getattr(error.orig, "sqlstate", None) not in _COLLISIONS:
                     raise
-        return self._claim(worker)
+        return self._claim(worker, message)
 
-    def _claim(self, worker: str | None) -> Claim | None:
+    def _claim(self, worker: str | None, message: Kind | None) -> Claim | None:
         token = str(ULID())
         startable = sa.or_(jobs.c.status == JobStatus.NOT_STARTED, _LEASE_OVER)
         # A job that another worker takes at this moment is passed over, not waited for.
         first = (
             sa.select(jobs.c.id)
-            .where(turns.IN_ORDER, startable, jobs.c.attempt < self._max_attempts)
-            .where(jobs.c.spec_version <= self._spec_version, jobs.c.operation.in_(list(Operation)))
+            .where(self._takes, startable, jobs.c.attempt < self._max_attempts)
+            .where(jobs.c.spec_version <= self._spec_version)
             .order_by(*turns.ORDER)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -177,9 +184,11 @@ class Jobs:
             ).first()
             if row is None:
                 return None
-            if row.sent_at is None:
-                self._owe_message(connection)
-            turns.charge(connection, row.client_id, row.turn, self._spec_version, passed_over=row.spec_version > 1)
+            kind = kind_of(row.operation, row.preview)
+            if row.sent_at is None or kind != (message or kind):
+                self._owe_message(connection, message)
+            passed_over = row.spec_version > 1
+            turns.charge(connection, row.client_id, kind, row.turn, self._spec_version, passed_over=passed_over)
         return Claim(
             row.id,
             row.client_id,
@@ -197,11 +206,12 @@ class Jobs:
         )
 
     @staticmethod
-    def _owe_message(connection: sa.Connection) -> None:
-        """Mark the last waiting job as unsent: the message that started an unsent one was some other job's."""
+    def _owe_message(connection: sa.Connection, kind: Kind | None) -> None:
+        """Mark the last waiting job of the message's kind as unsent: the message that started another one was its."""
         last = (
             sa.select(jobs.c.id)
-            .where(turns.IN_ORDER, jobs.c.status == JobStatus.NOT_STARTED, jobs.c.sent_at.is_not(None))
+            .where(turns.taken([kind] if kind else list(Kind)))
+            .where(jobs.c.status == JobStatus.NOT_STARTED, jobs.c.sent_at.is_not(None))
             .order_by(*(column.desc() for column in turns.ORDER))
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -284,17 +294,17 @@ class Jobs:
         with self._engine.begin() as connection:
             connection.execute(jobs.update().where(jobs.c.id == job_id, UNFINISHED).values(sent_at=None))
 
-    def claim_unsent(self, *, waiting: int, resend_after: float) -> list[str]:
-        """Claim, for the caller to send, the jobs that need a message: unsent, given up by their worker, or lost.
+    def claim_unsent(self, kind: Kind, *, waiting: int, resend_after: float) -> list[str]:
+        """Claim, for the caller to send, the jobs of a kind that need a message: unsent, given up, or lost.
 
-        `waiting`: how many messages wait on the queue. Any of them starts any job, so as many are lost as the jobs that
-        were sent are more than they. Those sent longest ago are sent again, if that was `resend_after` seconds ago:
-        others' messages may be on their way.
+        `waiting`: how many messages wait on the kind's queue. Any of them starts any job of it, so as many are lost as
+        the jobs that were sent are more than they. Those sent longest ago are sent again, if that was `resend_after`
+        seconds ago: others' messages may be on their way.
         """
         given_up = sa.or_(jobs.c.sent_at.is_(None), sa.and_(_LEASE_OVER, jobs.c.sent_at <= jobs.c.lease_until))
         old = jobs.c.sent_at <= db_now(-resend_after)
         startable = sa.or_(jobs.c.status == JobStatus.NOT_STARTED, _LEASE_OVER)
-        needed = sa.and_(UNFINISHED, startable, jobs.c.attempt < self._max_attempts)
+        needed = sa.and_(UNFINISHED, startable, jobs.c.attempt < self._max_attempts, turns.taken([kind]))
         sent = sa.select(sa.func.count()).where(needed, sa.not_(given_up))
         by_age = sa.select(jobs.c.id).where(needed, sa.not_(given_up), old).order_by(jobs.c.sent_at, jobs.c.id)
         with self._reader.connect() as connection:
@@ -364,13 +374,13 @@ class Jobs:
 
     def _count(self, ended: Sequence[sa.Row[Any]], outcome: NewRender | NewCutout | Failure) -> None:
         for job in ended:
+            kind = kind_of(job.operation, job.preview)
             if isinstance(outcome, Failure):
-                self._metrics.finished(JobStatus.FAILURE, outcome.code)
+                self._metrics.finished(kind, JobStatus.FAILURE, outcome.code)
                 self._metrics.refunded(job.credits_cost)
             else:
-                self._metrics.finished(JobStatus.SUCCESS, "")
-                seconds = (job.finished_at - job.created_at).total_seconds()
-                self._metrics.took("preview" if job.preview else job.operation, seconds)
+                self._metrics.finished(kind, JobStatus.SUCCESS, "")
+                self._metrics.took(kind, (job.finished_at - job.created_at).total_seconds())
 
     def _end_within(
         self,
@@ -398,8 +408,10 @@ class Jobs:
         ).all()
         # Jobs before clients, as a claim does it: nobody waits crosswise. What an older worker can do moves up even
         # where a job that it passes over waits before it.
-        for client_id, version in sorted({(job.client_id, job.spec_version) for job in ended if not job.started_at}):
-            turns.move_up(connection, client_id, version)
+        unstarted = (job for job in ended if not job.started_at)
+        lines = {(job.client_id, kind_of(job.operation, job.preview), job.spec_version) for job in unstarted}
+        for client_id, kind, version in sorted(lines):
+            turns.move_up(connection, client_id, kind, version)
         # Client by client in one order: two sweeps that refund the same clients must not wait for each other crosswise.
         for job in sorted(ended, key=lambda job: (job.client_id, job.id)):
             if isinstance(outcome, Failure):

@@ -3,15 +3,20 @@
 Every job has a turn, an instant of virtual time, and the earliest turn is started first. Virtual time now is the latest
 turn that was started. A client's next job comes a stride after the one before it, and never before now: who was idle
 has saved up nothing. `service/README.md` has the rule, and why it starves nobody.
+
+Workers may take some kinds of work and leave others, and then one kind is ahead of another in virtual time. So jobs of
+a kind stand in a line of their own, and neither now nor what a client was started counts for more than the first job
+of others there.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
 
 from service.accounts.clients import UnknownClient
 from service.database.tables import UNFINISHED, clients, jobs
-from service.jobs.records import JobStatus
+from service.jobs.records import JobStatus, Kind, Operation, kind_of
 
 #: Virtual time from a job to the next one of a client of weight 1; divisible by every weight to 16, and by many more.
 ROUND = 720_720
@@ -24,28 +29,50 @@ ORDER = (jobs.c.turn, jobs.c.id)
 IN_ORDER = jobs.c.finished_at.is_(None)
 
 
-def _latest(*turns: sa.Select[Any]) -> sa.ScalarSelect[Any]:
+def _of(pick: Any, *turns: sa.Select[Any]) -> sa.ScalarSelect[Any]:
     # The maximum of several values has another name on each database; that of a union's rows has the same.
     found = sa.union_all(*turns).subquery()
-    return sa.select(sa.func.max(found.c[0])).scalar_subquery()
+    return sa.select(pick(found.c[0])).scalar_subquery()
+
+
+def _latest(*turns: sa.Select[Any]) -> sa.ScalarSelect[Any]:
+    return _of(sa.func.max, *turns)
+
+
+def of_kind(kind: Any, preview: Any) -> sa.ColumnElement[bool]:
+    """Return the condition of jobs of an operation that are previews, or not: what the index of kinds begins with."""
+    return sa.and_(jobs.c.preview == preview, jobs.c.operation == kind)
 
 
 # The statements are made once: to make one takes longer than to execute it.
 _of_client = sa.bindparam("of_client", type_=sa.String)
-_own = sa.and_(WAITING, jobs.c.client_id == _of_client)
+_up_to_version = sa.bindparam("up_to_version", type_=sa.Integer)
+_able = jobs.c.spec_version <= _up_to_version
+_kind = of_kind(sa.bindparam("of_operation", type_=sa.String), sa.bindparam("of_preview", type_=sa.Boolean))
+_own = sa.and_(WAITING, jobs.c.client_id == _of_client, _kind)
 _stride = sa.literal_column(str(ROUND), sa.BigInteger) // clients.c.weight
-#: Now, and behind what was started: the latest of them is the earliest turn of a client's next job.
-_EARLIEST = (
-    sa.select(sa.func.max(clients.c.turn)),
-    sa.select(clients.c.turn + _stride).where(clients.c.id == _of_client),
+_others = (
+    sa.select(jobs.c.turn)
+    .where(jobs.c.status == JobStatus.NOT_STARTED, jobs.c.client_id != _of_client, _able)
+    .order_by(*ORDER)
+    .limit(1)
+    .correlate(None)
 )
+#: The first turn of other clients in the line; in an empty one, in all. Nobody comes before it for having been idle,
+#: nor later than a stride after it for what was started of another kind. None waits: NULL, which no minimum takes.
+_line = sa.select(
+    sa.func.coalesce(_others.where(UNFINISHED, _kind).scalar_subquery(), _others.where(IN_ORDER).scalar_subquery())
+)
+_now = _of(sa.func.min, sa.select(sa.func.max(clients.c.turn)), _line)
+_served = _of(sa.func.min, sa.select(clients.c.turn).where(clients.c.id == _of_client), _line)
+_next = sa.select(_served + _stride).where(clients.c.id == _of_client)
+#: Now, and behind what was started: the latest of them is the earliest turn of a client's next job.
+_EARLIEST = (sa.select(_now), _next)
 _LOCK = sa.select(clients.c.id).where(clients.c.id == _of_client).with_for_update(key_share=True)
 _last = sa.select(sa.func.max(jobs.c.turn)).where(_own).scalar_subquery()
 _NEW_TURN = sa.select(_latest(*_EARLIEST, sa.select(_last + _stride).where(clients.c.id == _of_client)))
 _started = sa.bindparam("started", type_=sa.BigInteger)
 _up_to = _latest(*_EARLIEST, sa.select(_started), sa.select(_started + _stride).where(clients.c.id == _of_client))
-_up_to_version = sa.bindparam("up_to_version", type_=sa.Integer)
-_able = jobs.c.spec_version <= _up_to_version
 _first = sa.select(jobs.c.id).where(_own, _able).order_by(*ORDER).limit(1).correlate(None)
 _late = (
     sa.select(jobs.c.id)
@@ -56,43 +83,63 @@ _late = (
 )
 _MOVE_UP = jobs.update().where(jobs.c.id == _late.scalar_subquery()).values(turn=_up_to)
 _head = sa.select(sa.func.min(jobs.c.turn)).where(_own, _able).scalar_subquery()
-_next = sa.select(clients.c.turn + _stride).where(clients.c.id == _of_client).scalar_subquery()
-_all = sa.select(jobs.c.id).where(_own, _able, _head < _next).order_by(*ORDER).with_for_update(skip_locked=True)
-_MOVE_BACK = jobs.update().where(jobs.c.id.in_(_all.correlate(None))).values(turn=jobs.c.turn + _next - _head)
-_PASSED_OVER = sa.select(jobs.c.client_id).distinct().where(WAITING, sa.not_(_able)).order_by(jobs.c.client_id)
+_behind = _next.scalar_subquery()
+_all = sa.select(jobs.c.id).where(_own, _able, _head < _behind).order_by(*ORDER).with_for_update(skip_locked=True)
+_MOVE_BACK = jobs.update().where(jobs.c.id.in_(_all.correlate(None))).values(turn=jobs.c.turn + _behind - _head)
+_LINES = sa.select(jobs.c.client_id, jobs.c.operation, jobs.c.preview).distinct()
+_PASSED_OVER = _LINES.where(WAITING, sa.not_(_able)).order_by(*_LINES.selected_columns)
 
 
-def new_turn(connection: sa.Connection, client_id: str) -> int:
-    """Return the turn of a new job of a client: behind all of its own.
+def _in_line(client_id: str, kind: str, version: int) -> dict[str, Any]:
+    operation = Operation.SWAP if kind == Kind.PREVIEW else kind
+    line = {"of_operation": operation, "of_preview": kind == Kind.PREVIEW}
+    return {"of_client": client_id, "up_to_version": version, **line}
+
+
+def taken(kinds: Collection[str]) -> sa.ColumnElement[bool]:
+    """Return the condition of the jobs that workers of these kinds start: never of an operation that we don't know.
+
+    In the words of the index that has them in their order, and in no other's: by statistics from before a burst,
+    PostgreSQL would read past all that waits of other kinds. (Workers of two kinds do.)
+    """
+    if set(kinds) >= set(Kind):
+        return sa.and_(IN_ORDER, jobs.c.operation.in_(list(Operation)))
+    lines = (_in_line("", kind, 0) for kind in sorted(kinds))
+    unfinished = UNFINISHED if len(kinds) == 1 else IN_ORDER
+    return sa.and_(unfinished, sa.or_(*(of_kind(line["of_operation"], line["of_preview"]) for line in lines)))
+
+
+def new_turn(connection: sa.Connection, client_id: str, kind: str, version: int) -> int:
+    """Return the turn of a new job of a client, of that version of specs: behind all of its own of the kind.
 
     Holds the client's row until the transaction ends, so that a client's jobs are given their turns one after another.
     """
     connection.execute(_LOCK, {"of_client": client_id})
-    return int(connection.execute(_NEW_TURN, {"of_client": client_id}).scalar_one())
+    return int(connection.execute(_NEW_TURN, _in_line(client_id, kind, version)).scalar_one())
 
 
-def charge(connection: sa.Connection, client_id: str, turn: int, version: int, *, passed_over: bool) -> None:
+def charge(connection: sa.Connection, client_id: str, kind: str, turn: int, version: int, *, passed_over: bool) -> None:
     """Charge a client for the start of its job of that turn, by a worker of that version of specs.
 
     A job that is started again costs nothing more. `passed_over`: older workers may have passed over the job.
     """
     # Jobs before clients, as whoever ends a job does it: nobody waits crosswise.
-    move_up(connection, client_id, version, started=turn)
+    move_up(connection, client_id, kind, version, started=turn)
     charged = clients.update().where(clients.c.id == client_id, clients.c.turn < turn).values(turn=turn)
     if connection.execute(charged).rowcount == 0 and passed_over:
         # Not where claims of one client end in another order than they began: this locks its waiting jobs, and a claim
         # at the same moment would find none.
         # It was passed over, and others of its client's started since: those that wait with it get no turns at once.
-        connection.execute(_MOVE_BACK, {"of_client": client_id, "up_to_version": version})
+        connection.execute(_MOVE_BACK, _in_line(client_id, kind, version))
 
 
-def move_up(connection: sa.Connection, client_id: str, version: int, *, started: int = 0) -> None:
-    """Move a client's first waiting job up to the earliest turn it may have: those before it may have been cancelled.
+def move_up(connection: sa.Connection, client_id: str, kind: str, version: int, *, started: int = 0) -> None:
+    """Move a client's first of a line up to the earliest turn it may have: those before it may have been cancelled.
 
     The first of those that workers of that `version` of specs can do. Those behind it follow one by one, each as it
     becomes the first. `started`: a turn of the client's that is started and not charged yet.
     """
-    connection.execute(_MOVE_UP, {"of_client": client_id, "started": started, "up_to_version": version})
+    connection.execute(_MOVE_UP, _in_line(client_id, kind, version) | {"started": started})
 
 
 def move_up_past(connection: sa.Connection, version: int) -> None:
@@ -100,8 +147,8 @@ def move_up_past(connection: sa.Connection, version: int) -> None:
 
     Reads every waiting job: for now and then.
     """
-    for client_id in connection.execute(_PASSED_OVER, {"up_to_version": version}).scalars().all():
-        move_up(connection, client_id, version)
+    for client_id, operation, preview in connection.execute(_PASSED_OVER, {"up_to_version": version}).all():
+        move_up(connection, client_id, kind_of(operation, preview), version)
 
 
 def set_weight(engine: sa.Engine, name: str, weight: int) -> None:
@@ -116,10 +163,15 @@ def set_weight(engine: sa.Engine, name: str, weight: int) -> None:
         if client_id is None:
             raise UnknownClient(f"There is no client named {name!r}.")
         # Jobs before clients here, too, by id (`service.database.tables`).
-        own = sa.select(*ORDER).where(WAITING, jobs.c.client_id == client_id).order_by(jobs.c.id).with_for_update()
-        waiting = [job_id for _, job_id in sorted((row.turn, row.id) for row in connection.execute(own))]
+        own = sa.select(*ORDER, jobs.c.operation, jobs.c.preview, jobs.c.spec_version)
+        locked = own.where(WAITING, jobs.c.client_id == client_id).order_by(jobs.c.id).with_for_update()
+        waiting = sorted(connection.execute(locked).all(), key=lambda job: (job.turn, job.id))
         connection.execute(clients.update().where(clients.c.id == client_id).values(weight=weight))
-        turn = connection.execute(sa.select(_latest(*_EARLIEST)), {"of_client": client_id}).scalar_one()
-        for place, job_id in enumerate(waiting):
-            anew = turn + place * (ROUND // weight)
-            connection.execute(jobs.update().where(WAITING, jobs.c.id == job_id).values(turn=anew))
+        anew: dict[str, int] = {}
+        for job in waiting:
+            kind = kind_of(job.operation, job.preview)
+            if kind not in anew:
+                line = _in_line(client_id, kind, job.spec_version)
+                anew[kind] = connection.execute(sa.select(_latest(*_EARLIEST)), line).scalar_one()
+            connection.execute(jobs.update().where(WAITING, jobs.c.id == job.id).values(turn=anew[kind]))
+            anew[kind] += ROUND // weight

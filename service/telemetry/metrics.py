@@ -82,7 +82,7 @@ class JobMetrics:
             "backdrop_jobs_submitted", "Jobs that were accepted.", ["operation"], registry=registry
         )
         self._finished = Counter(
-            "backdrop_jobs_finished", "Jobs that ended.", ["status", "error_type"], registry=registry
+            "backdrop_jobs_finished", "Jobs that ended.", ["operation", "status", "error_type"], registry=registry
         )
         self._took = Histogram(
             "backdrop_job_duration_seconds",
@@ -102,19 +102,19 @@ class JobMetrics:
         self._refunds = Counter("backdrop_refunds", "Jobs whose credits were given back.", registry=registry)
         self._refunded = Counter("backdrop_refunded_credits", "Credits that were given back.", registry=registry)
         # From the start on, so that a rate has a zero to rise from: a series that begins at 1 never rose.
-        self._finished.labels("SUCCESS", "")
-        for code in OUR_FAULT:
-            self._finished.labels("FAILURE", code)
         for operation in ("swap", "preview", "cutout"):
             self._judged.labels(operation, "no")
+            self._finished.labels(operation, "SUCCESS", "")
+            for code in OUR_FAULT:
+                self._finished.labels(operation, "FAILURE", code)
 
     def submitted(self, operation: str) -> None:
         """Count a job that was accepted: "swap", "preview" or "cutout"."""
         self._submitted.labels(operation).inc(exemplar=current().exemplar)
 
-    def finished(self, status: str, error_type: str) -> None:
+    def finished(self, operation: str, status: str, error_type: str) -> None:
         """Count a job's end. `error_type`: its error's code, "" of a success."""
-        self._finished.labels(status, error_type).inc(exemplar=current().exemplar)
+        self._finished.labels(operation, status, error_type).inc(exemplar=current().exemplar)
 
     def took(self, operation: str, seconds: float) -> None:
         """Time a success from its submit on, and judge it by the median of the 500 before; the first 20 are not."""
@@ -137,7 +137,11 @@ class RunMetrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
         self._wait = Histogram(
-            "backdrop_job_wait_seconds", "From a job's submit to its first attempt.", buckets=_WAIT, registry=registry
+            "backdrop_job_wait_seconds",
+            "From a job's submit to its first attempt.",
+            ["operation"],
+            buckets=_WAIT,
+            registry=registry,
         )
         self._stage = Histogram(
             "backdrop_stage_duration_seconds", "A stage of an attempt.", ["stage"], buckets=_JOB, registry=registry
@@ -145,7 +149,7 @@ class RunMetrics:
         self._attempt = Histogram(
             "backdrop_attempt_duration_seconds",
             "An attempt, by how it ended.",
-            ["outcome"],
+            ["operation", "outcome"],
             buckets=_JOB,
             registry=registry,
         )
@@ -162,17 +166,17 @@ class RunMetrics:
             "backdrop_cache_lookups", "Looks for what was kept.", ["cache", "outcome"], registry=registry
         )
 
-    def waited(self, seconds: float) -> None:
+    def waited(self, operation: str, seconds: float) -> None:
         """Time a job's wait for its first attempt."""
-        self._wait.observe(seconds, exemplar=current().exemplar)
+        self._wait.labels(operation).observe(seconds, exemplar=current().exemplar)
 
     def stage(self, stage: str, seconds: float) -> None:
         """Time a stage of an attempt, whatever comes of it."""
         self._stage.labels(stage).observe(seconds, exemplar=current().exemplar)
 
-    def attempt(self, outcome: str, seconds: float) -> None:
+    def attempt(self, operation: str, outcome: str, seconds: float) -> None:
         """Time an attempt: "success", "failure", "again", "handed_back", "lease_lost"."""
-        self._attempt.labels(outcome).observe(seconds, exemplar=current().exemplar)
+        self._attempt.labels(operation, outcome).observe(seconds, exemplar=current().exemplar)
 
     def batch(self, pictures: int) -> None:
         """Count the pictures of one call of the generator."""

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import dramatiq
 from prometheus_client import CollectorRegistry
@@ -29,7 +30,8 @@ from service.database.schema import SchemaOutdated, require_schema
 from service.health.breaker import StoreBreaker
 from service.health.observed import observed
 from service.health.process import ProcessHealth
-from service.jobs.queue import ACTOR, QUEUE, build_broker, worker_client
+from service.jobs.queue import QUEUES, build_broker, worker_client
+from service.jobs.records import Kind
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import HEARTBEAT_TTL, WorkerHeartbeat, WorkerRegistry
 from service.operations.roster import WorkerRoster
@@ -82,6 +84,7 @@ def boot(
         max_attempts=settings.max_attempts,
         public_url=settings.public_url,
         metrics=metrics,
+        takes=takes(settings),
     )
     sources, renders = open_buckets(settings)
     registry = ObjectRegistry(engine)
@@ -108,11 +111,17 @@ def boot(
         may_act=Quarantine(engine, settings).may_act,
     )
     broker = build_broker(worker_client(settings.queue_url))
-    dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(runner.run)
-    worker = dramatiq.Worker(broker, queues={QUEUE}, worker_threads=in_flight, worker_timeout=100)
+    for kind in takes(settings):
+        dramatiq.actor(broker=broker, actor_name=kind, queue_name=QUEUES[kind])(partial(runner.run, kind=kind))
+    worker = dramatiq.Worker(broker, worker_threads=in_flight, worker_timeout=100)
     # No more messages than jobs: one that waits in a busy worker would start nothing while another worker idles.
     worker.queue_prefetch = in_flight
     return worker
+
+
+def takes(settings: Settings) -> list[Kind]:
+    """Return the kinds of work that a worker takes."""
+    return [kind for kind, queue in QUEUES.items() if queue in settings.worker_takes.split(",")]
 
 
 def worker_label() -> str:
@@ -241,13 +250,14 @@ def _serve(
     # What heartbeats go by: "host:pid" may come again, in a container always.
     name = str(ULID())
     about = {"name": name, "host": platform.node(), "pid": os.getpid(), "in_flight": in_flight, **networks.versions}
+    about["takes"] = takes(settings)
     heartbeat = WorkerHeartbeat(WorkerRegistry(settings.queue_url), name, about)
     roster = WorkerRoster(create_engine(settings.sqlalchemy_url))
     drain = Drain(roster, worker, name, observer.worker, about)
     worker.start()
     heartbeat.beat()
     drain.beat()
-    logger.info("ready for jobs, %d at once", in_flight)
+    logger.info("ready for %s, %d at once", settings.worker_takes, in_flight)
     health.is_ready()
     while not stopping.wait(HEARTBEAT_TTL / 3):
         health.beat()

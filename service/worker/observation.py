@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.jobs.queue import QUEUE
-from service.jobs.records import Claim, LeaseLost, NewCutout, NewRender
+from service.jobs.queue import QUEUES
+from service.jobs.records import Claim, Kind, LeaseLost, NewCutout, NewRender
 from service.telemetry.correlation import Correlation, correlated
 from service.telemetry.metrics import RunMetrics
 from service.telemetry.stages import StageTimer
@@ -52,19 +52,20 @@ class RunObserver:
         """Observe an attempt: what the body logs has the job's ids. Whatever it raises comes out."""
         request_id = claim.caller_request_id or claim.request_id
         with correlated(Correlation(request_id, job_id=claim.job_id, traceparent=claim.traceparent)):
+            queue = QUEUES[Kind(claim.kind)]
             attributes = {
                 "messaging.system": "redis",
                 "messaging.operation.name": "process",
                 "messaging.operation.type": "process",
-                "messaging.destination.name": QUEUE,
+                "messaging.destination.name": queue,
                 "messaging.message.id": claim.job_id,
                 "backdrop.job.attempt": claim.attempt,
                 "backdrop.job.operation": claim.operation.value,
             }
-            with self.tracer.span(f"process {QUEUE}", "consumer", attributes) as span:
+            with self.tracer.span(f"process {queue}", "consumer", attributes) as span:
                 observed, started = Observed(StageTimer(self.metrics, self.tracer, claim.stages)), time.perf_counter()
                 if claim.waited is not None:
-                    self.metrics.waited(claim.waited)
+                    self.metrics.waited(claim.kind, claim.waited)
                     span.set("backdrop.job.wait", claim.waited)
                 self.metrics.in_flight.inc()
                 try:
@@ -75,7 +76,7 @@ class RunObserver:
                 finally:
                     self.metrics.in_flight.dec()
                     seconds = time.perf_counter() - started
-                    self.metrics.attempt(observed.outcome, seconds)
+                    self.metrics.attempt(claim.kind, observed.outcome, seconds)
                     if observed.error is not None:
                         span.fail(observed.error)
                     self._log(claim, observed, seconds)
@@ -84,7 +85,7 @@ class RunObserver:
         ended = {"success": "SUCCESS", "failure": f"FAILURE {observed.error}"}.get(observed.outcome, observed.outcome)
         told: dict[str, Any] = {
             "client_id": claim.client_id,
-            "operation": "preview" if claim.preview else claim.operation.value,
+            "operation": claim.kind,
             "preset": claim.spec.get("output_preset"),
             "size": observed.size and "{}x{}".format(*observed.size),
             "attempt": claim.attempt,

@@ -31,7 +31,7 @@ from service.catalogue.specs import resolve_spec, subject_of
 from service.cutouts.masks import MendedMasks
 from service.database.engine import DATABASE_AWAY
 from service.health.breaker import StoreBreaker
-from service.jobs.records import Claim, LeaseLost, NewCutout, NewRender, Operation
+from service.jobs.records import Claim, Kind, LeaseLost, NewCutout, NewRender, Operation
 from service.jobs.transitions import Jobs
 from service.storage.cache import CacheFor
 from service.storage.mask_registry import MaskRegistry
@@ -87,14 +87,18 @@ class JobRunner:
     #: Asked before each claim: whether the installation is in no quarantine.
     may_act: Callable[[], bool] = lambda: True
 
-    def run(self, sent_for: str) -> None:
-        """Run one attempt of the job whose turn it is, whichever the message was sent for; of none where none waits."""
+    def run(self, sent_for: str, kind: Kind | None = None) -> None:
+        """Run one attempt of the job whose turn it is, whichever the message was sent for; of none where none waits.
+
+        `kind`: of the work that the message was about.
+        """
         self.breaker.wait(self.stopping)
         with ExitStack() as place:
             place.enter_context(self.isolation.together(self.stopping))
             message = f"message for job {sent_for}"
             may_act = self.may_act()
-            claim = self._patiently(message, lambda: self.jobs.claim(self.observer.worker or None)) if may_act else None
+            worker = self.observer.worker or None
+            claim = self._patiently(message, lambda: self.jobs.claim(worker, message=kind)) if may_act else None
             if claim is None:
                 logger.info("message for job %s: nothing to do", sent_for)
                 return

@@ -24,7 +24,7 @@ from service.diagnostics.object_audit import audit_objects
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.queue import JobQueue
-from service.jobs.records import Job, Render
+from service.jobs.records import Job, Kind, Render
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import WorkerRegistry
 from service.storage.buckets import open_buckets
@@ -68,7 +68,7 @@ class Installation:
             NewJob(str(ULID()), self.client.id, "background-swap-with-spec", {}, "", spec, key, credits_cost=1)
         )
         if enqueue:
-            Dispatcher(self.jobs, self.job_queue).send([accepted.job_id])
+            Dispatcher(self.jobs, self.job_queue).send([accepted.job_id], Kind.SWAP)
         return accepted
 
     def look(self, accepted: Accepted) -> tuple[Job, Render | None]:

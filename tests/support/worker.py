@@ -23,6 +23,7 @@ from service.diagnostics.audit import Finding
 from service.diagnostics.object_audit import audit_objects
 from service.health.breaker import StoreBreaker
 from service.jobs.intake import Accepted
+from service.jobs.records import Kind
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
@@ -108,7 +109,7 @@ class Worker:
         """Let the pause before another attempt pass."""
         with self.shop.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE jobs SET lease_until = '2000-01-01 00:00:00.000000'")
-        assert accepted.job_id in self.shop.jobs.claim_unsent(waiting=0, resend_after=60)
+        assert accepted.job_id in self.shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60)
 
 
 class Bench(Worker):

@@ -43,7 +43,7 @@ def main() -> None:
     jobs.succeed(claims[0], NewRender(**made | {"public_id": str(ULID()), "key": f"renders/{ULID()}"}))  # type: ignore[arg-type]  # by name
     jobs.fail(claims[1], "internal_error", "Something broke.")
     jobs.release(claims[2], count_attempt=False)
-    jobs.claim_unsent(waiting=0, resend_after=0)
+    jobs.claim_unsent(waiting=0, resend_after=0)  # type: ignore[call-arg]  # as that release has it
     jobs.fail_abandoned(max_wait=3600)
     outbox = Outbox(engine, lease=60)
     while (sending := outbox.claim()) is not None:

@@ -18,7 +18,8 @@ from ulid import ULID
 from benchmarks.storm.photos import Deed, bad, good, telling
 from service.database.clock import db_now
 from service.jobs.intake import Accepted
-from service.jobs.queue import ACTOR, QUEUE
+from service.jobs.queue import QUEUES
+from service.jobs.records import Kind
 from service.settings import Settings
 from tests.support.installation import QUICK, Installation, clock_off_by, process_of, running_installation
 from tests.support.polling import until
@@ -99,10 +100,13 @@ def test_a_job_that_gets_every_worker_killed_is_refunded_and_the_next_one_is_ser
     assert installation.outcome(installation.order(good())) == ("SUCCESS", None)
 
 
+QUEUE = QUEUES[Kind.SWAP]
+
+
 def message(redis_id: Any, **changes: Any) -> bytes:
     fields = {
         "queue_name": QUEUE,
-        "actor_name": ACTOR,
+        "actor_name": Kind.SWAP,
         "args": [str(ULID())],
         "kwargs": {},
         "options": {"redis_message_id": redis_id},
@@ -155,7 +159,7 @@ def test_what_is_no_message_stops_no_worker_and_is_not_counted_as_waiting(instal
 def test_a_message_that_is_delivered_many_times_at_once_starts_one_attempt(installation: Installation) -> None:
     accepted = installation.order(telling(Deed.SLOW), enqueue=False)
     for _ in range(6):
-        installation.job_queue.enqueue(accepted.job_id)
+        installation.job_queue.enqueue(accepted.job_id, Kind.SWAP)
 
     assert installation.outcome(accepted) == ("SUCCESS", None)
     assert installation.job(accepted).attempt == 1

@@ -19,9 +19,13 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- define "backdrop.pod" -}}
 {{- $values := index .root.Values .part }}
 {{- $selector := merge (dict "app.kubernetes.io/component" .part) (include "backdrop.selector" .root | fromYaml) }}
+{{- with $values.name }}{{ $_ := set $selector "backdrop.group" . }}{{ end }}
 metadata:
   labels: {{- include "backdrop.labels" .root | nindent 4 }}
     app.kubernetes.io/component: {{ .part }}
+    {{- with $values.name }}
+    backdrop.group: {{ . }}
+    {{- end }}
     {{- with $values.podLabels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -102,6 +106,7 @@ args: [{{ .part }}]
 {{- end }}
 {{- if eq .part "worker" }}
 - {name: BACKDROP_DEVICE, value: {{ if $values.worker.gpus }}cuda{{ else }}cpu{{ end }}}
+- {name: BACKDROP_WORKER_TAKES, value: {{ join "," $values.worker.takes | quote }}}
 - {name: BACKDROP_STOP_GRACE, value: {{ $values.worker.stopGrace | quote }}}
 {{- end }}
 {{- range $name, $value := $values.settings }}

@@ -11,7 +11,7 @@ from litestar.testing import TestClient
 from PIL import Image
 
 from service.api.app import create_app
-from service.jobs.records import NewRender
+from service.jobs.records import Kind, NewRender
 from service.settings import Settings
 from tests.support.caller import Caller, assert_problem, located, told
 from tests.support.databases import migrated_engine
@@ -330,4 +330,4 @@ def test_a_submit_while_the_queue_is_away_is_accepted_and_left_to_the_sweep(tmp_
         accepted = caller.submit(caller.body())
 
         assert accepted.status_code == 202
-        assert caller.jobs.claim_unsent(waiting=0, resend_after=60) == [accepted.json()["job_id"]]
+        assert caller.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == [accepted.json()["job_id"]]

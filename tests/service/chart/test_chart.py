@@ -24,7 +24,7 @@ FOREIGN = {"TriggerAuthentication", "ScaledObject", "ServiceMonitor", "PodMonito
 OF_THE_CHART = {
     *("DATABASE_URL", "QUEUE_URL", "STORE", "S3_SOURCE_BUCKET", "S3_RENDER_BUCKET", "S3_ENDPOINT_URL"),
     *("S3_PUBLIC_ENDPOINT_URL", "ENCRYPTION_KEYS", "SIGNING_KEY", "HOME", "HOST", "PORT", "METRICS_PORT"),
-    *("METRICS_HOST", "DEVICE", "STOP_GRACE"),
+    *("METRICS_HOST", "DEVICE", "STOP_GRACE", "WORKER_TAKES"),
 }
 Object = dict[str, Any]
 
@@ -262,6 +262,51 @@ def test_the_autoscaler_weighs_what_waits_by_its_operation_and_counts_what_runs_
             connection.execute(jobs.insert().values(**common, **own, operation=operation, preview=preview))
         assert connection.execute(sa.text(query)).scalar_one() == pytest.approx(2 + 3 * 0.1 + 0.05 + 0.03)
     assert set(re.findall("'(.+?)'", query)) == {"NOT_STARTED", "IN_PROGRESS", "cutout"}
+
+
+def test_groups_of_workers_each_take_their_work_and_are_scaled_by_it(charts: Charts, tmp_path: Path) -> None:
+    groups: list[dict[str, Any]] = [
+        {"name": "quick", "takes": ["previews", "cutouts"], "gpus": 0, "autoscaling": {"max": 2}},
+        {"name": "swaps", "takes": ["swaps"], "nodeSelector": {"gpu": "large"}},
+    ]
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump({"worker": {"groups": groups}}))
+    gpu = CHART / "examples" / "gpu.yaml"
+    done = charts.run("template", "shop", CHART, "-f", gpu, "-f", tmp_path / "values.yaml")
+    assert not done.returncode, done.stderr
+    objects = rendered(done.stdout)
+    workers = [named(objects, "Deployment", f"-worker-{one['name']}")["spec"] for one in groups]
+    scaled = [named(objects, "ScaledObject", f"-worker-{one['name']}")["spec"] for one in groups]
+
+    pods = [one["template"]["spec"] for one in workers]
+    settings = [{one["name"]: one.get("value") for one in pod["containers"][0]["env"]} for pod in pods]
+    assert [one["BACKDROP_WORKER_TAKES"] for one in settings] == ["previews,cutouts", "swaps"]
+    assert [one["BACKDROP_DEVICE"] for one in settings] == ["cpu", "cuda"]
+    assert [pod["nodeSelector"].get("gpu") for pod in pods] == [None, "large"]
+    selectors = [one["selector"]["matchLabels"] for one in workers]
+    assert selectors[0] != selectors[1]
+    for selector, worker in zip(selectors, workers, strict=True):
+        assert selector.items() <= worker["template"]["metadata"]["labels"].items()
+    assert [one["maxReplicaCount"] for one in scaled] == [2, 16]
+    targets = [one["scaleTargetRef"]["name"] for one in scaled]
+    assert targets == [f"shop-backdrop-worker-{one['name']}" for one in groups]
+
+    database = sa.create_engine("sqlite://")
+    metadata.create_all(database)
+    common = {"client_id": "c", "spec": {}, "source_key": "k", "credits_cost": 1, "progress": 0, "attempt": 0}
+    with database.begin() as connection:
+        for number, (operation, preview) in enumerate([("swap", False), ("swap", True), ("cutout", False)]):
+            own = {"id": str(number), "request_id": str(number), "status": "NOT_STARTED"}
+            connection.execute(jobs.insert().values(**common, **own, operation=operation, preview=preview))
+        queries = [one["triggers"][0]["metadata"]["query"] for one in scaled]
+        counted = [connection.execute(sa.text(query)).scalar_one() for query in queries]
+    assert counted == pytest.approx([0.05 + 0.03, 0.1])
+
+
+def test_groups_of_workers_that_leave_work_or_share_a_name_are_refused(charts: Charts) -> None:
+    one, two = "worker.groups[0]", "worker.groups[1]"
+    assert "what none takes waits" in refused(charts, f"{one}.takes={{swaps,previews}}")
+    assert "need names" in refused(charts, f"{one}.takes={{swaps}}", f"{two}.takes={{previews,cutouts}}")
+    assert "preview" in refused(charts, f"{one}.takes={{preview,cutouts,swaps}}")
 
 
 def test_one_worker_stays_unless_none_is_chosen(render: Callable[..., list[Object]]) -> None:

@@ -21,7 +21,7 @@ from service.database.clock import db_now
 from service.database.engine import create_engine
 from service.database.tables import cutouts, jobs, ledger, mended_masks, renders, request_logs, stored_objects
 from service.jobs.intake import JobIntake, NewJob
-from service.jobs.records import Claim
+from service.jobs.records import Claim, Kind
 from service.jobs.transitions import Jobs
 from service.jobs.turns import set_weight
 from service.operations.retry import Retries
@@ -81,7 +81,7 @@ class Side:
             "submit": self.submit,
             "fail": partial(self.jobs.fail_abandoned, max_wait=0),
             "fail crashed": partial(self.jobs.fail_abandoned, max_wait=1e9),
-            "unsent": partial(self.jobs.claim_unsent, waiting=0, resend_after=0),
+            "unsent": partial(self.jobs.claim_unsent, Kind.SWAP, waiting=0, resend_after=0),
             "weights": self.weigh,
             "renew": lambda: [self.jobs.renew_leases(self.claims[n : n + 32]) for n in range(0, len(self.claims), 32)],
             "claim": self.claim,

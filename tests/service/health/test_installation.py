@@ -54,7 +54,7 @@ def test_the_oldest_waiting_job_and_all_that_is_unfinished_are_counted(
     state = installation.look()
 
     assert state.backlog is not None
-    assert state.backlog.jobs == {"NOT_STARTED": 2}
+    assert state.backlog.jobs == {("swap", "NOT_STARTED"): 2}
     assert 90 <= state.backlog.oldest < 150
     assert state.backlog.credits == 4
     assert state.schema_usable
@@ -114,11 +114,11 @@ def test_only_workers_that_take_jobs_are_counted(installation: Installation, que
         heartbeat.beat(takes_no_jobs=names[heartbeat.name])
     idle = installation.look()
     metrics.saw(idle)
-    counted = [registry.get_sample_value("backdrop_workers")]
+    counted = [registry.get_sample_value("backdrop_workers", {"operation": "swap"})]
     heartbeats[0].beat(takes_no_jobs="")
     one = installation.look()
     metrics.saw(one)
-    counted.append(registry.get_sample_value("backdrop_workers"))
+    counted.append(registry.get_sample_value("backdrop_workers", {"operation": "swap"}))
     for heartbeat in heartbeats:
         heartbeat.stop()
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.database.tables import jobs, ledger, renders
-from service.jobs.records import Claim, JobFinished, JobStatus, LeaseLost
+from service.jobs.records import Claim, JobFinished, JobStatus, Kind, LeaseLost
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 from tests.support.caller import Caller, assert_problem, told
@@ -34,7 +34,7 @@ def test_a_cancelled_job_is_never_started_sent_or_settled(shop: Shop) -> None:
     shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
 
     assert shop.jobs.claim() is None
-    assert shop.jobs.claim_unsent(waiting=0, resend_after=0) == []
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=0) == []
     assert shop.jobs.fail_abandoned(max_wait=0) == []
     assert shop.job(accepted).error_code == "cancelled"
     assert shop.balance == 10

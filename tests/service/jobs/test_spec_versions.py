@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from service.catalogue.spec_versions import SPEC_VERSION
 from service.database.tables import jobs
 from service.jobs.intake import JobIntake
-from service.jobs.records import Operation
+from service.jobs.records import Kind, Operation
 from service.jobs.transitions import Jobs
 from service.operations.retry import Retries
 from service.settings import Settings
@@ -50,8 +50,8 @@ def test_a_message_that_an_older_worker_ate_is_sent_again_for_as_long_as_its_job
 
     for _ in range(3):
         assert older.claim() is None
-        assert older.claim_unsent(waiting=0, resend_after=60) == [], "it may be on its way"
-        assert older.claim_unsent(waiting=0, resend_after=0) == [new]
+        assert older.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == [], "it may be on its way"
+        assert older.claim_unsent(Kind.SWAP, waiting=0, resend_after=0) == [new]
     assert street.start().job_id == new
 
 

@@ -30,7 +30,7 @@ from service.database.tables import clients, jobs, ledger, metadata, renders
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
 from service.jobs.intake import Accepted, IdempotencyConflict, JobIntake, NewJob
-from service.jobs.records import Claim, LeaseLost
+from service.jobs.records import Claim, Kind, LeaseLost
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 from tests.support.databases import migrated_database
@@ -247,7 +247,7 @@ class Shopkeeping(RuleBasedStateMachine):
             given_up = job.sent_at is None or (self._over(job) and job.sent_at <= (job.lease_until or 0))
             (due if given_up else sent).append(job)
         old = sorted(job.sent_at or 0 for job in sent if (job.sent_at or 0) <= self.now - RESEND_AFTER)
-        ids = self.moves.claim_unsent(waiting=waiting, resend_after=RESEND_AFTER)
+        ids = self.moves.claim_unsent(Kind.SWAP, waiting=waiting, resend_after=RESEND_AFTER)
         assert {job.id for job in due} <= set(ids)
         lost = [job for job in sent if job.id in ids]
         assert len(ids) == len(due) + len(lost)

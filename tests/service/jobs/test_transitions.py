@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from service.accounts.ledger import refund
 from service.database.clock import db_now
 from service.database.tables import jobs, metadata
-from service.jobs.records import Claim, JobStatus, LeaseLost
+from service.jobs.records import Claim, JobStatus, Kind, LeaseLost
 from service.jobs.transitions import ENDED_AT_ONCE, Jobs
 from tests.support.shop import Shop, render
 
@@ -146,8 +146,8 @@ def test_a_job_released_is_sent_again_and_its_attempt_not_counted(shop: Shop) ->
     accepted = shop.order()
     shop.jobs.release(shop.claim(accepted), count_attempt=False)
 
-    assert shop.jobs.claim_unsent(waiting=0, resend_after=60) == [accepted.job_id]
-    assert shop.jobs.claim_unsent(waiting=0, resend_after=60) == []
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == [accepted.job_id]
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == []
     assert shop.claim(accepted).attempt == 1
 
 
@@ -155,9 +155,9 @@ def test_a_job_that_waits_for_another_attempt_is_not_sent_too_early(shop: Shop) 
     accepted = shop.order()
     shop.jobs.release(shop.claim(accepted), after=60)
 
-    assert shop.jobs.claim_unsent(waiting=0, resend_after=60) == []
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == []
     shop.end_lease(accepted)
-    assert shop.jobs.claim_unsent(waiting=0, resend_after=60) == [accepted.job_id]
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == [accepted.job_id]
 
 
 def test_a_job_whose_worker_died_is_sent_again(engine: sa.Engine) -> None:
@@ -166,26 +166,26 @@ def test_a_job_whose_worker_died_is_sent_again(engine: sa.Engine) -> None:
     shop.claim(accepted)
     shop.end_lease(accepted)
 
-    assert shop.jobs.claim_unsent(waiting=0, resend_after=60) == [accepted.job_id]
-    assert shop.jobs.claim_unsent(waiting=0, resend_after=60) == []
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == [accepted.job_id]
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == []
 
 
 def test_a_job_whose_message_never_went_out_is_sent(shop: Shop) -> None:
     accepted = shop.order()
-    assert shop.jobs.claim_unsent(waiting=1, resend_after=0) == []
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=1, resend_after=0) == []
     shop.jobs.mark_unsent(accepted.job_id)
 
-    assert shop.jobs.claim_unsent(waiting=0, resend_after=60) == [accepted.job_id]
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == [accepted.job_id]
 
 
 def test_every_waiting_job_is_sent_again_when_the_queue_lost_them(shop: Shop) -> None:
     waiting = sorted(shop.order(cost=1).job_id for _ in range(3))
 
-    assert shop.jobs.claim_unsent(waiting=0, resend_after=60) == []
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == []
     with shop.engine.begin() as connection:
         connection.execute(sa.update(jobs).values(sent_at=db_now(-100)))
-    assert shop.jobs.claim_unsent(waiting=2, resend_after=60) == waiting[:1]
-    assert shop.jobs.claim_unsent(waiting=0, resend_after=60) == waiting[1:]
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=2, resend_after=60) == waiting[:1]
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == waiting[1:]
 
 
 def test_a_sweep_ends_many_jobs_in_transactions_of_some(shop: Shop) -> None:
@@ -233,7 +233,7 @@ def test_sweeps_that_run_at_once_send_a_job_once(shop: Shop) -> None:
         connection.execute(metadata.tables["jobs"].update().values(sent_at=db_now(-100)))
     sent: list[str] = []
     threads = [
-        threading.Thread(target=lambda: sent.extend(shop.jobs.claim_unsent(waiting=0, resend_after=60)))
+        threading.Thread(target=lambda: sent.extend(shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60)))
         for _ in range(4)
     ]
     with shop.engine.begin() as connection:  # all of them are to find the jobs before one of them takes any

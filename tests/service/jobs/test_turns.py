@@ -12,6 +12,7 @@ from service.database.clock import db_now
 from service.database.engine import create_engine
 from service.database.schema import alembic_config, migrate
 from service.database.tables import clients, jobs
+from service.jobs.records import Kind
 from service.jobs.states import JobStates
 from service.jobs.turns import MAX_WEIGHT, ROUND, set_weight
 from service.settings import Settings
@@ -201,9 +202,9 @@ def test_where_a_message_starts_a_job_that_had_none_the_job_that_it_was_sent_for
     street.moves.mark_unsent(unsent)
 
     assert street.start().job_id == unsent
-    assert street.moves.claim_unsent(waiting=0, resend_after=60) == [sent]
+    assert street.moves.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == [sent]
     assert street.start().job_id == sent
-    assert street.moves.claim_unsent(waiting=0, resend_after=0) == []
+    assert street.moves.claim_unsent(Kind.SWAP, waiting=0, resend_after=0) == []
 
 
 def test_jobs_of_before_the_upgrade_take_turns_and_keep_their_clients_order(database_url: str) -> None:

@@ -16,6 +16,7 @@ from service.database.clock import db_now
 from service.database.tables import jobs, stored_objects, workers
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
+from service.jobs.records import Kind
 from service.operations.overview import Look, Overview
 from service.operations.retry import Retries, RetryRefused
 from service.operations.roster import WorkerRoster
@@ -138,7 +139,7 @@ def test_a_failed_job_is_made_anew_once_charged_once_and_the_books_are_right(
     found = shop.jobs.get(first.job_id, client_id=shop.client.id)
     assert found is not None
     assert (found[0].seed, found[0].reference, found[0].credits_cost) == (7, "order 7", 3)
-    assert shop.jobs.claim_unsent(waiting=0, resend_after=60) == [first.job_id], "the sweep sends it"
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == [first.job_id], "the sweep sends it"
     assert is_sound(engine)
     shop.jobs.fail(shop.claim_of(first.job_id), "internal_error", "Again.")
     assert shop.balance == 10

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.jobs.intake import JobIntake
+from service.jobs.records import Kind
 from service.jobs.transitions import Jobs
 from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
@@ -80,7 +81,7 @@ def looks(engine: sa.Engine) -> dict[str, Callable[[], object]]:
         "without photo": masks.forget_without_photo,
         "unnamed": partial(masks.mark_unnamed, **some),
         "failed": partial(jobs.fail_abandoned, max_wait=3600.0),
-        "unsent": partial(jobs.claim_unsent, waiting=MANY, resend_after=3600.0),
+        "unsent": partial(jobs.claim_unsent, Kind.SWAP, waiting=MANY, resend_after=3600.0),
         "keys": JobIntake(engine).free_old_keys,
         "pruned": partial(Outbox(engine, lease=80).prune, after=3600.0),
         "due": Outbox(engine, lease=80).claim,

@@ -73,7 +73,7 @@ def test_what_an_alert_waits_to_rise_is_there_from_the_start() -> None:
     (codes,) = re.findall(r'error_type=~"([\w|]+)"', (FILES / "rules.yml").read_text())
 
     for code in codes.split("|"):
-        labels = {"status": "FAILURE", "error_type": code}
+        labels = {"operation": "preview", "status": "FAILURE", "error_type": code}
         assert registry.get_sample_value("backdrop_jobs_finished_total", labels) == 0
     late = {"operation": "swap", "in_time": "no"}
     assert registry.get_sample_value("backdrop_jobs_judged_total", late) == 0

@@ -120,13 +120,13 @@ def test_what_a_job_comes_to_is_counted_with_its_trace_and_without_a_client(call
     def value(name: str, **labels: str) -> float | None:
         return registry.get_sample_value(name, labels)
 
-    assert value("backdrop_jobs_finished_total", status="SUCCESS", error_type="") == 1
-    assert value("backdrop_jobs_finished_total", status="FAILURE", error_type="image_unreadable") == 1
-    assert value("backdrop_jobs_finished_total", status="FAILURE", error_type="cancelled") == 1
+    assert value("backdrop_jobs_finished_total", operation="swap", status="SUCCESS", error_type="") == 1
+    assert value("backdrop_jobs_finished_total", operation="swap", status="FAILURE", error_type="image_unreadable") == 1
+    assert value("backdrop_jobs_finished_total", operation="swap", status="FAILURE", error_type="cancelled") == 1
     assert (value("backdrop_refunds_total"), value("backdrop_refunded_credits_total")) == (2, 4)
-    assert value("backdrop_job_wait_seconds_count") == 2
+    assert value("backdrop_job_wait_seconds_count", operation="swap") == 2
     assert value("backdrop_stage_duration_seconds_count", stage="decode") == 2
-    assert value("backdrop_attempt_duration_seconds_count", outcome="failure") == 1
+    assert value("backdrop_attempt_duration_seconds_count", operation="swap", outcome="failure") == 1
     assert value("backdrop_jobs_in_flight") == 0
     encode, _ = choose_encoder("application/openmetrics-text")
     text = encode(registry).decode()

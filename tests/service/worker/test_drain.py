@@ -7,7 +7,8 @@ from pathlib import Path
 
 import dramatiq
 
-from service.jobs.queue import ACTOR, QUEUE, JobQueue, build_broker, worker_client
+from service.jobs.queue import QUEUES, JobQueue, build_broker, worker_client
+from service.jobs.records import Kind
 from service.operations.roster import WorkerRoster
 from service.settings import Settings
 from service.worker.drain import Drain
@@ -36,14 +37,15 @@ def test_a_worker_that_is_asked_to_drain_ends_its_job_and_takes_no_other_until_i
         begun.append(job_id)
         may_end.wait(30)
 
-    dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(run)
-    worker = dramatiq.Worker(broker, queues={QUEUE}, worker_threads=1, worker_timeout=20)
+    for kind, name in QUEUES.items():
+        dramatiq.actor(broker=broker, actor_name=kind, queue_name=name)(run)
+    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
     worker.queue_prefetch = 1
     drain = Drain(roster, worker, "w1", "host:1", {})
     worker.start()
     try:
         drain.beat()
-        queue.enqueue("first")
+        queue.enqueue("first", Kind.SWAP)
         until(lambda: begun == ["first"])
 
         roster.ask_drain("host:1")
@@ -51,7 +53,7 @@ def test_a_worker_that_is_asked_to_drain_ends_its_job_and_takes_no_other_until_i
         assert drain.draining
         may_end.set()
         until(lambda: queue.size() == 0)
-        queue.enqueue("second")
+        queue.enqueue("second", Kind.PREVIEW)
         time.sleep(0.5)
         assert begun == ["first"]
         assert [one.state for one in roster.all()] == ["drained"]

@@ -16,6 +16,7 @@ from pipeline.core.networks import Networks
 from service.database.tables import renders
 from service.health.breaker import StoreBreaker
 from service.jobs.intake import Accepted
+from service.jobs.records import Kind
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.worker import main
@@ -89,7 +90,9 @@ def test_a_worker_that_is_told_to_stop_hands_all_four_back_uncounted_and_leaves_
         job = worker.shop.job(one)
         assert (job.status, job.attempt, job.stage) == ("IN_PROGRESS", 0, None)
     assert left_over(tmp_path) == []
-    assert sorted(worker.shop.jobs.claim_unsent(waiting=0, resend_after=60)) == sorted(one.job_id for one in orders)
+    assert sorted(worker.shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60)) == sorted(
+        one.job_id for one in orders
+    )
 
 
 def test_one_that_is_cancelled_and_one_whose_time_is_up_harm_no_other(

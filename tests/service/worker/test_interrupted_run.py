@@ -14,7 +14,7 @@ from service.database.clock import db_now
 from service.database.engine import create_engine
 from service.database.quarantine import Quarantine
 from service.database.tables import jobs
-from service.jobs.records import Claim
+from service.jobs.records import Claim, Kind
 from service.settings import Settings
 from service.storage.directory import DirectoryBucket
 from service.storage.expiry import Expirer
@@ -33,7 +33,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_job_back(worker: Worker) -> Non
     worker.runner.run(accepted.job_id)
 
     assert worker.end(accepted) == ("IN_PROGRESS", None)
-    assert worker.shop.jobs.claim_unsent(waiting=0, resend_after=60) == [accepted.job_id]
+    assert worker.shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == [accepted.job_id]
     worker.stopping.clear()
     worker.runner.run(accepted.job_id)
     assert worker.end(accepted) == ("SUCCESS", None)

@@ -26,6 +26,7 @@ from service.catalogue.specs import stored_spec
 from service.database.engine import create_engine
 from service.jobs.intake import Accepted
 from service.jobs.queue import JobQueue
+from service.jobs.records import Kind
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.worker import main
@@ -233,7 +234,7 @@ def test_a_worker_whose_device_is_lost_ends_so_that_another_one_takes_its_jobs(
     open_buckets(settings)[0].put("uploads/x.jpg", PHOTO, "image/jpeg")
     asked = SwapOrder("podium", "calm", "open_graph", seed=1)
     accepted = shop.order(spec=stored_spec(load_catalogue(), asked), source_key="uploads/x.jpg")
-    JobQueue(settings.queue_url).enqueue(accepted.job_id)
+    JobQueue(settings.queue_url).enqueue(accepted.job_id, Kind.SWAP)
     ready = threading.Event()
     ready.set()
     monkeypatch.setattr("signal.signal", lambda *_: None)
