@@ -37,8 +37,6 @@ TOGETHER = {
         "models/test_refiner.py",
         "models/test_graphs.py",
         "models/test_device.py",
-        "benchmarks/test_speed.py",
-        "benchmarks/test_throughput.py",
         "scripts/test_inpainter.py",
         "service/diagnostics/test_generator_trial.py",
         "service/worker/test_lane_jobs.py",
