@@ -36,8 +36,6 @@ TOGETHER = {
         "models/test_light_network.py",
         "models/test_graphs.py",
         "models/test_device.py",
-        "benchmarks/test_speed.py",
-        "benchmarks/test_throughput.py",
         "service/diagnostics/test_generator_trial.py",
         "service/worker/test_lane_jobs.py",
     ),

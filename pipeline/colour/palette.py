@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pipeline.colour.asked import AskedColours
 from pipeline.colour.notation import rgb_to_hex
 from pipeline.colour.spaces import delta_e00, lab_to_srgb, srgb_to_lab
 from pipeline.core.parallel import by_rows, rows_of
-from pipeline.kernels.colour.clusters import assign, block_maxima, block_means
+from pipeline.kernels.colour.clusters import assign, block_maxima
 from pipeline.kernels.colour.lab import differences
 
 #: More than the six that may be asked, so that shade and highlight of a colour need not share one cluster.
@@ -62,13 +63,9 @@ def background_pixels(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDA
     Means of blocks and not single pixels: grain is not a colour of the background.
     """
     free, step = free_blocks(alpha)
-    means = np.empty((*free.shape, 3), np.uint8)
-    lines = np.require(rgb, np.uint8, ["C", "W"]).reshape(len(rgb), -1)
-
-    def work(top: int, bottom: int) -> None:
-        block_means(lines[top * step : bottom * step], step, step, means[top:bottom])
-
-    by_rows(len(means), work, rows_of(len(lines), len(means)))
+    rows, columns = free.shape
+    # without the blocks at the edges that are not whole
+    means = np.asarray(Image.fromarray(rgb[: rows * step, : columns * step]).reduce(step))
     return np.asarray(means[free] / np.float32(255.0), np.float32)
 
 

@@ -6,14 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.parallel import by_rows, rows_of
-from pipeline.kernels.colour.clusters import block_averages, block_means
-from pipeline.kernels.colour.codes import resample
-
 #: Rows that are copied at a time.
 _ROWS = 32
-#: A picture is reduced by whole blocks first, to no less than this many times the size that is asked.
-_GAP = 2.0
 
 
 def codes_of(picture: Image.Image) -> NDArray[np.uint8]:
@@ -27,33 +21,11 @@ def codes_of(picture: Image.Image) -> NDArray[np.uint8]:
 
 
 def resized(codes: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Resample H×W×3 codes to height×width, bicubic: to the bit what Pillow's `resize` gives with a reducing gap of 2.
+    """Resample H×W×3 codes to height×width, bicubic.
 
     Where it reduces by much, whole blocks are averaged first: no difference to the eye, and quicker.
     """
-    rows, columns = codes.shape[:2]
-    across, down = (max(1, int(was / new / _GAP)) for was, new in ((columns, width), (rows, height)))
-    box = 0.0, 0.0, columns / across, rows / down
-    if across > 1 or down > 1:
-        codes = reduced_by(codes, across, down)
-    if not 0.95 < (columns * height) / (rows * width) < 1.05:
-        # squeezed: Pillow may take rows first, which rounds otherwise
-        return np.array(Image.fromarray(codes).resize((width, height), Image.Resampling.BICUBIC, box=box))
-    firsts, weights = resampling_weights(box[3], codes.shape[0], height)
-    lefts, factors = resampling_weights(box[2], codes.shape[1], width)
-    lines = np.require(codes, np.uint8, ["C", "W"]).reshape(len(codes), -1)
-    out = np.empty((height, 3 * width), np.uint8)
-    by_rows(height, lambda top, end: resample(lines, firsts, weights, lefts, factors, top, out[top:end]))
-    return out.reshape(height, width, 3)
-
-
-def resampling_weights(end: float, source: int, target: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return for each of `target` samples, bicubic from 0 to `end`, its first of `source` ones, and their weights.
-
-    In units of 1 / 2²², rounded, as Pillow has them for codes.
-    """
-    firsts, weights = filter_weights(_cubic, 2, 0.0, end, source, target)
-    return firsts, np.trunc(weights * (1 << 22) + np.copysign(0.5, weights)).astype(np.int32)
+    return np.array(Image.fromarray(codes).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0))
 
 
 def filter_weights(
@@ -82,26 +54,6 @@ def filter_weights(
     return begin.astype(np.int32), weights / weights.sum(axis=1, keepdims=True)
 
 
-def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the cubic convolution kernel (Keys 1981, a = -1/2)."""
-    x = np.abs(x)
-    near, far = (1.5 * x - 2.5) * x * x + 1, (((x - 5) * x + 8) * x - 4) * -0.5
-    return np.where(x < 1, near, np.where(x < 2, far, 0))
-
-
-def reduced_by(codes: NDArray[np.uint8], across: int, down: int) -> NDArray[np.uint8]:
-    """Return the means of blocks of H×W×3 codes, rounded, those at the edges of what is left there."""
-    rows, columns = codes.shape[:2]
-    out = np.empty((-(-rows // down), -(-columns // across), 3), np.uint8)
-    lines = np.require(codes, np.uint8, ["C", "W"]).reshape(rows, -1)
-
-    def work(top: int, bottom: int) -> None:
-        block_means(lines[top * down : bottom * down], across, down, out[top:bottom])
-
-    by_rows(len(out), work, rows_of(rows, len(out)))
-    return out
-
-
 def averaged(
     values: NDArray[np.float32], step: int, corner: tuple[int, int] = (0, 0), whole: tuple[int, int] | None = None
 ) -> NDArray[np.float32]:
@@ -109,13 +61,9 @@ def averaged(
 
     With `whole`, rows and columns, of a larger picture that is 0 but for the values, whose corner (x, y) is there.
     """
-    tall, wide = whole or values.shape
-    out = np.empty((-(-tall // step), -(-wide // step)), np.float32)
-    given, (left, above) = np.require(values, np.float32, ["C", "W"]), corner
-
-    def work(top: int, bottom: int) -> None:
-        before = top * step
-        block_averages(given, step, left, above - before, tall - before, wide, out[top:bottom])
-
-    by_rows(len(out), work, rows_of(tall, len(out)))
-    return out
+    if whole is not None and whole != values.shape:
+        (left, top), (height, width) = corner, values.shape
+        larger = np.zeros(whole, np.float32)
+        larger[top : top + height, left : left + width] = values
+        values = larger
+    return np.asarray(Image.fromarray(values).reduce(step))

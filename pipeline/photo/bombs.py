@@ -13,7 +13,6 @@ from pipeline.photo import avif
 from pipeline.photo.boxes import tables_exceed
 from pipeline.photo.container import ACCEPTED, JPEG_BARE, JPEG_MARKER
 from pipeline.photo.heic import Heic
-from pipeline.photo.hevc import Stream
 
 #: Segments, chunks or values of a directory. Pillow takes up to 7 µs for each, and 40 MB hold ten million.
 _PARTS = 250_000
@@ -23,10 +22,11 @@ _SCANS = 64
 EXIF_BYTES = 1 << 20
 #: Bytes of an AVIF's or a HEIC's item tables, ICC profile not counted: decoders search them once for each entry.
 _TABLES = 128 * 1024
-#: Tiles of a HEIC. Cameras make them of 512 by 512, some 200 of 50 megapixels.
-_TILES = 1024
-#: How often the largest photo's pixels may be coded in a HEIC: each slice can pass over the whole picture.
-_PASSES = 8
+#: How often the largest photo's pixels may be coded in a HEIC: once for its colours and once for its alpha, in tiles
+#: of which some lie beyond its edges.
+_PASSES = 4
+#: How often a picture of a HEIC may be turned, mirrored and cut: each takes a second for the largest.
+_TURNS = 3
 #: Bytes of EXIF and XMP, times the pictures of a HEIC: libheif reads them for each picture.
 _TOLD = 64 << 20
 
@@ -131,25 +131,15 @@ def _check_heic(data: bytes, limits: Limits) -> None:
     # libheif joins the pieces of each item in memory, and they may overlap
     if sum(map(held.size, held.extents)) > 4 * len(data) or sum(told) * len(held.kinds) > _TOLD:
         raise _bomb()
-    streams: dict[int, Stream] = {}
-    tiles, coded = 0, 0
-    for picture in held.shown:
-        size = held.canvas(picture)
-        if size is not None and size[0] * size[1] > limits.max_pixels:
-            raise _hidden(f"{size[0]} by {size[1]} pixels", limits)
-        for part in held.parts(picture):
-            tiles += 1
-            if tiles > _TILES or held.transforms(part) + held.transforms(picture) > 6:
-                raise _bomb()
-            if part not in streams:
-                streams[part] = held.stream(part)
-            stream = streams[part]
-            _bound(stream.units)
-            if stream.least > limits.max_pixels:
-                raise _hidden(f"{stream.least / 1e6:.1f} megapixels", limits)
-            coded += stream.frame * max(stream.slices, 1)
-            if stream.pictures > 1 or coded > _PASSES * limits.max_pixels:
-                raise _bomb()
+    parts = [part for picture in held.shown for part in held.parts(picture)]
+    turns = max(map(held.transforms, (*held.shown, *parts)))
+    if turns > _TURNS or sum(map(held.pixels, parts)) > _PASSES * limits.max_pixels:
+        raise _bomb()
+    units = 0
+    for part in set(parts):
+        for _ in held.units(part):
+            units += 1
+            _bound(units)
 
 
 def _check_tiff(data: bytes, limits: Limits) -> None:

@@ -1,4 +1,8 @@
-"""What a HEIC holds, by its boxes (ISO/IEC 23008-12): the pictures that are shown, and what they are made of."""
+"""What a HEIC holds, by its boxes (ISO/IEC 23008-12): the pictures that are shown, and what they are made of.
+
+libheif's limits hold for each part of a file. What is looked at here is how much all parts together come to: items
+may share their bytes, and tiles may be far larger than what is shown of them.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +10,6 @@ from functools import cached_property
 
 from pipeline.core.errors import ImageTruncated
 from pipeline.photo.boxes import Box, locations, number
-from pipeline.photo.hevc import Stream, parameters_of, stream_of
 
 #: Boxes that a file has once, in its `meta` box; a second one could be what the decoder reads instead.
 _ONCE = (b"pitm", b"iloc", b"iinf", b"iprp", b"iref", b"idat")
@@ -56,16 +59,26 @@ class Heic:
         """Return the bytes of an item that are there, of all pieces together."""
         return sum(max(0, min(size, len(self.data) - start)) for start, size in self.extents.get(item, ()))
 
-    def content(self, item: int) -> bytes:
-        """Return an item's bytes. Raises ValueError where it has none, ImageTruncated where not all are there.
+    def units(self, item: int) -> Iterator[int]:
+        """Yield where each unit of a coded picture begins in its bytes: four bytes, its length, come before it.
 
-        libheif leaves tiles that are missing grey.
+        Raises ImageTruncated where not all bytes are there: libheif leaves tiles that are missing grey.
         """
-        if item not in self.extents:
-            raise ValueError("no place")
-        if any(start + size > len(self.data) for start, size in self.extents[item]):
+        places = self.extents.get(item, ())
+        if any(start + size > len(self.data) for start, size in places):
             raise ImageTruncated("The photo ends before its pixels do; upload the whole file again.")
-        return b"".join(self.data[start : start + size] for start, size in self.extents[item])
+        payload, at = b"".join(self.data[start : start + size] for start, size in places), 0
+        while at + 4 <= len(payload):
+            yield at + 4
+            at += 4 + number(payload, at, 4)
+
+    def pixels(self, item: int) -> int:
+        """Return how many pixels a coded picture says that it has; libheif refuses a stream of another size.
+
+        Raises ValueError where it says nothing.
+        """
+        sides = [box.start + 4 for box in self.properties.get(item, ()) if box.kind == b"ispe"]
+        return max(number(self.data, at, 4) * number(self.data, at + 4, 4) for at in sides)
 
     @cached_property
     def shown(self) -> tuple[int, ...]:
@@ -76,14 +89,6 @@ class Heic:
             if kind == b"auxl" and self.primary in targets and self._covers(source)
         ]
         return (self.primary, *covers)
-
-    def canvas(self, item: int) -> tuple[int, int] | None:
-        """Return width and height in pixels that a grid says it has (section 6.6.2.3.2); None: it is none."""
-        if self.kinds.get(item) != b"grid":
-            return None
-        content = self.content(item)
-        wide = 4 if number(content, 1, 1) & 1 else 2
-        return number(content, 4, wide), number(content, 4 + wide, wide)
 
     def parts(self, item: int) -> tuple[int, ...]:
         """Return the coded pictures that an item is made of, as often as they are used: a grid's tiles, or itself.
@@ -100,14 +105,6 @@ class Heic:
         if any(self.kinds.get(part) != b"hvc1" for part in parts):
             raise ValueError("kind")
         return tuple(parts)
-
-    def stream(self, item: int) -> Stream:
-        """Look at the stream of a coded picture, its parameter sets included."""
-        found = stream_of(self.content(item))
-        for box in self.properties.get(item, ()):
-            if box.kind == b"hvcC":
-                found += parameters_of(self.data[box.start : box.end])
-        return found
 
     def transforms(self, item: int) -> int:
         """Return how often a picture is turned, mirrored and cut."""

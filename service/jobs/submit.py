@@ -184,7 +184,8 @@ class Submit:
             raise PreviewsOff
         resolved = self._resolve(client, request, order)
         try:
-            preflight = self.intake.preflight(client.id, resolved.source_key, Kind.PREVIEW if preview else Kind.SWAP)
+            kind = Kind.PREVIEW if order.preview else Kind.SWAP
+            preflight = self.intake.preflight(client.id, resolved.source_key, kind)
         except SourceExpired as error:
             raise SourceNotFound from error
         return plan(resolved, preflight, self.catalogue)

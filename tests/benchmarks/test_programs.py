@@ -6,24 +6,31 @@ from pathlib import Path
 
 import pytest
 
-SPEED = Path(__file__).resolve().parents[2] / "benchmarks" / "speed"
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+THROUGHPUT = ["--seconds", "6", "--device-seconds", "0.2", "--preset", "instagram_square"]
+#: Stands for a folder of the test.
+KEPT = "FOLDER"
 
 
-@pytest.mark.nightly  # an installation, or real networks; what they call is tested in the gate
+@pytest.mark.nightly  # each takes an installation, or real networks
 @pytest.mark.parametrize(
     ("program", "options", "said"),
     [
-        ("submits.py", ["--rate", "5", "--seconds", "3"], "median"),
-        ("submits.py", ["--rate", "5", "--seconds", "3", "--production"], "median"),
-        ("overhead.py", ["--swaps", "1", "--submits", "3"], "overhead"),
-        ("kept.py", ["--size", "160x160", "--scene", "podium"], "a second scene"),
+        ("speed/submits.py", ["--rate", "5", "--seconds", "3"], "median"),
+        ("speed/submits.py", ["--rate", "5", "--seconds", "3", "--production"], "median"),
+        ("speed/overhead.py", ["--swaps", "1", "--submits", "3"], "overhead"),
+        ("speed/kept.py", ["--size", "160x160", "--scene", "podium"], "a second scene"),
+        ("speed/throughput.py", THROUGHPUT, "swaps/min"),
+        ("speed/throughput.py", [*THROUGHPUT, "--networks"], "swaps/min"),
+        ("operations/rolling.py", ["--rounds", "1", "--lean", "--keep", KEPT], "Nobody lost anything"),
     ],
-    ids=["submits", "submits in production", "overhead", "kept"],
+    ids=["submits", "submits in production", "overhead", "kept", "throughput", "throughput of networks", "rolling"],
 )
-def test_a_program_measures_and_prints(program: str, options: list[str], said: str) -> None:
-    command = [sys.executable, str(SPEED / program), *options]
+def test_a_program_measures_and_prints(program: str, options: list[str], said: str, tmp_path: Path) -> None:
+    given = [str(tmp_path) if option is KEPT else option for option in options]
+    command = [sys.executable, str(BENCHMARKS / program), *given]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert said in done.stdout

@@ -234,6 +234,31 @@ def heic_with(item: heic.Item, *others: heic.Item) -> bytes:
     return heic.container([item, *others])
 
 
+def heic_shared(tile: int, count: int, data: bytes) -> bytes:
+    """Write a HEIC of 7000 by 7000 pixels, of count × count tiles that all lie at the same place of the file."""
+    tiles = [heic.Item(b"hvc1", b"", [heic.hvcc((tile, tile)), heic.ispe((tile, tile))])] * count**2
+    whole = (7000, 7000)
+    ids = list(range(2, 2 + len(tiles)))
+    head = heic.Item(b"grid", heic.grid(count, count, whole), [heic.ispe(whole)], [(b"dimg", ids)])
+    return _all_at_one_place(heic.container([head, *tiles, heic.Item(b"mime", data)]), ids)
+
+
+def heic_exif(count: int, size: int) -> bytes:
+    """Write a HEIC of one picture with EXIF, many times that, whose items all lie at the same place of the file."""
+    exif = [heic.Item(b"Exif", b"", (), [(b"cdsc", [1])])] * count
+    ids = list(range(2, 2 + count))
+    return _all_at_one_place(heic.container([heic_part((96, 80)), *exif, heic.Item(b"mime", bytes(size))]), ids)
+
+
+def _all_at_one_place(data: bytes, items: list[int]) -> bytes:
+    """Let some items of a file lie where its last one does."""
+    out, at = bytearray(data), data.index(b"iloc") + 12
+    place = out[at + 14 * max(items) + 6 : at + 14 * max(items) + 14]
+    for item in items:
+        out[at + 14 * item - 8 : at + 14 * item] = place
+    return bytes(out)
+
+
 def heic_turned(count: int) -> bytes:
     """Write a HEIC that is mirrored and turned many times."""
     turns = [heic.turned(1), heic.mirrored(0)] * (count // 2)
@@ -316,13 +341,11 @@ SENT = [
         lambda: heic_of(heic_part((96, 80)), size=(4000, 4000)),
         BAD,
     ),
-    Sent("bomb", "HEIC behind a small header", lambda: heic_with(heic_part((7200, 7100))), LARGE),
-    Sent("bomb", "HEIC of one row", lambda: heic_with(heic_part((64, 2**31))), LARGE),
+    Sent("bomb", "HEIC behind a small header", lambda: heic_with(heic_part((7200, 7100))), BAD),
+    Sent("bomb", "HEIC of one row", lambda: heic_with(heic_part((64, 2**31))), BAD),
     Sent("bomb", "HEIC of large tiles", lambda: heic_of(*[heic_part((7000, 7000))] * 9, size=(640, 80)), BAD),
     Sent("bomb", "HEIC of many pictures", lambda: heic_with(heic_part((96, 80), heic.coded(scene()) * 9)), BAD),
-    Sent(
-        "huge", "HEIC of 2³² - 1 by 2³² - 1", lambda: heic_of(heic_part((96, 80)), size=(2**32 - 1, 2**32 - 1)), LARGE
-    ),
+    Sent("huge", "HEIC of 2³² - 1 by 2³² - 1", lambda: heic_of(heic_part((96, 80)), size=(2**32 - 1, 2**32 - 1)), BAD),
     Sent("huge", "PNG of 2³¹ - 1 by 2³¹ - 1", lambda: png_header(png(), 2**31 - 1, 2**31 - 1), LARGE),
     Sent("huge", "JPEG of 65535 by 65535", lambda: jpeg_header(jpeg(), 65_535, 65_535), LARGE),
     Sent("huge", "WebP of 16384 by 16384", lambda: webp_header(webp(), 16_384, 16_384), LARGE),
@@ -354,6 +377,8 @@ SENT = [
         lambda: heic_of(*[heic_part((96, 80), b"1234")] * 1100, size=(640, 80), rows=11),
         BAD,
     ),
+    Sent("bomb", "HEIC of large tiles at one place", lambda: heic_shared(7000, 16, heic.coded(scene())), BAD),
+    Sent("bomb", "HEIC of EXIF at one place", lambda: heic_exif(200, 8 << 20), BAD),
     Sent("flood", "HEIC of many turns", lambda: heic_turned(120), BAD),
     Sent("flood", "HEIC of many items", lambda: avif_items(100_000).replace(b"avif", b"heic"), BAD),
     Sent("ambiguous", "HEIC with its tables twice", heic_metas, BAD),

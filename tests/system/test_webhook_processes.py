@@ -81,6 +81,13 @@ def lease_over(engine: sa.Engine) -> None:
         connection.execute(waiting.values(next_attempt_at=db_now(-1)))
 
 
+# At night on SQLite too: it is the sweep that dies, and tests/service/webhooks try its leases on both databases.
+ON_ONE = pytest.mark.parametrize(
+    "migrated_url", ["postgresql", pytest.param("sqlite", marks=pytest.mark.nightly)], indirect=True
+)
+
+
+@ON_ONE
 def test_a_sweep_that_is_killed_between_sending_and_writing_sends_again(sweep: Sweep, engine: sa.Engine) -> None:
     """The receiver has the message and says so; the sweep waits for a lock that the test holds, and dies waiting."""
     locks = threading.Event(), threading.Event()
@@ -118,6 +125,7 @@ def test_a_sweep_that_is_killed_between_sending_and_writing_sends_again(sweep: S
     assert once.verified(secret) == again.verified(secret)
 
 
+@ON_ONE
 def test_a_sweep_that_is_killed_while_the_receiver_works_sends_again(sweep: Sweep, engine: sa.Engine) -> None:
     killed = threading.Event()
 
@@ -143,6 +151,7 @@ def test_a_sweep_that_is_killed_while_the_receiver_works_sends_again(sweep: Swee
     assert receiver.received[0].id == receiver.received[1].id
 
 
+@ON_ONE
 def test_the_end_of_a_job_whose_worker_was_killed_is_settled_and_told_by_the_sweep(
     sweep: Sweep, engine: sa.Engine
 ) -> None:

@@ -40,6 +40,12 @@ def installation(shared: Installation) -> Iterator[Installation]:
     assert shared.wrong() == []
 
 
+# At night on SQLite too: what happens is the worker's and the queue's, which are the same ones there.
+ON_ONE = pytest.mark.parametrize(
+    "shared", ["production", pytest.param("embedded", marks=pytest.mark.nightly)], indirect=True
+)
+
+
 def test_good_and_bad_photos_end_as_they_should(installation: Installation) -> None:
     fine = [installation.order(good(number)) for number in range(3)]
     unusable = {code: installation.order(data) for code, data in bad().items()}
@@ -63,6 +69,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_job_ends(installation: Inst
     assert until(lambda: worker.process) != killed
 
 
+@ON_ONE
 def test_a_worker_that_is_told_to_stop_hands_its_job_back_within_its_grace_time(installation: Installation) -> None:
     accepted = installation.order(telling(Deed.SLOW))
     installation.under_way(accepted)
@@ -73,12 +80,6 @@ def test_a_worker_that_is_told_to_stop_hands_its_job_back_within_its_grace_time(
 
     assert installation.outcome(accepted) == ("SUCCESS", None)
     assert installation.job(accepted).attempt == 1, "being told to stop is not the job's fault"
-
-
-# At night on SQLite too: what happens is the worker's and the queue's, which are the same ones there.
-ON_ONE = pytest.mark.parametrize(
-    "shared", ["production", pytest.param("embedded", marks=pytest.mark.nightly)], indirect=True
-)
 
 
 @ON_ONE
@@ -92,6 +93,7 @@ def test_a_job_that_takes_too_much_memory_is_refunded_and_its_worker_goes_on(ins
     assert [process_of(worker).pid for worker in installation.workers] == before
 
 
+@ON_ONE
 def test_a_job_that_gets_every_worker_killed_is_refunded_and_the_next_one_is_served(installation: Installation) -> None:
     accepted = installation.order(telling(Deed.KILLED))
 
@@ -156,6 +158,7 @@ def test_what_is_no_message_stops_no_worker_and_is_not_counted_as_waiting(instal
     installation.queue.delete(f"dramatiq:{QUEUE}.XQ", f"dramatiq:{QUEUE}.XQ.msgs")
 
 
+@ON_ONE
 def test_a_message_that_is_delivered_many_times_at_once_starts_one_attempt(installation: Installation) -> None:
     accepted = installation.order(telling(Deed.SLOW), enqueue=False)
     for _ in range(6):
@@ -181,6 +184,7 @@ def test_a_message_that_a_living_worker_fetched_and_never_saw_is_sent_again(inst
     assert installation.outcome(accepted, timeout=30) == ("SUCCESS", None)
 
 
+@ON_ONE
 def test_a_worker_that_lost_its_lease_while_it_was_frozen_changes_nothing(installation: Installation) -> None:
     accepted = installation.order(telling(Deed.SLOW))
     installation.under_way(accepted)

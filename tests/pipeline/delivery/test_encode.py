@@ -148,6 +148,7 @@ def test_dither_keeps_the_mean_between_two_codes() -> None:
     for value in (100.25, 100.5, 100.75):
         codes = to_8_bit(np.full((400, 400, 3), value / 255, np.float32))
         assert codes.mean() == pytest.approx(value, abs=0.01)
+        assert codes.var() == pytest.approx(0.25, abs=0.01)  # whatever the value: what the noise is triangular for
         assert codes.min() >= 99
         assert codes.max() <= 102
 

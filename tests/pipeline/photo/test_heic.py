@@ -14,7 +14,6 @@ from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.errors import ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnreadable
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
-from pipeline.photo.heic import Heic
 
 LIMITS = Limits()
 Codes = NDArray[np.int16]
@@ -116,15 +115,6 @@ def test_the_limits_are_read_before_pixels_are_decoded() -> None:
         decode(whole, Limits(max_pixels=WIDTH * HEIGHT - 1))
     with pytest.raises(ImageTooSmall, match="63 by 64"):
         decode(heic(Image.new("RGB", (63, 64))), LIMITS)
-
-
-@pytest.mark.parametrize("size", [(64, 64), (96, 80), (1000, 65)])
-@pytest.mark.parametrize("chroma", [1, 3])
-def test_its_own_streams_tell_its_size(size: tuple[int, int], chroma: int) -> None:
-    file = Heic.of(heic(scene().resize(size), chroma=chroma))
-    stream = file.stream(file.primary)
-    wide, high = (-(-side // 32) * 32 for side in size)
-    assert (stream.frame, stream.pictures, stream.slices) == (wide * high, 1, wide * high // 1024)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.6, 0.9])

@@ -38,12 +38,6 @@ BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = 
         lambda b: b.waiting,
     ),
     (
-        "weight_is_positive",
-        "a weight of nothing",
-        lambda b: b.change(clients, clients.c.id == b.other.client.id, weight=0),
-        lambda b: b.other.client.id,
-    ),
-    (
         "balance_is_the_ledgers_sum",
         "a balance one too high",
         lambda b: b.change(clients, clients.c.id == b.shop.client.id, balance=clients.c.balance + 1),
@@ -55,16 +49,6 @@ BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = 
         lambda b: b.remove(ledger, ledger.c.client_id == b.other.client.id),
         lambda b: b.other.client.id,
     ),
-    (
-        "balance_is_not_negative",
-        "a balance below zero",
-        lambda b: b.change(clients, clients.c.id == b.other.client.id, balance=-1),
-        lambda b: b.other.client.id,
-    ),
-    ("ledger_kind_fits", "a kind unheard of", lambda b: b.enter("gift", 1, None), lambda b: "gift"),
-    ("ledger_kind_fits", "a debit that gives", lambda b: b.enter("debit", 3, b.waiting), lambda b: b.waiting),
-    ("ledger_kind_fits", "a grant for a job", lambda b: b.enter("grant", 3, b.waiting), lambda b: b.waiting),
-    ("ledger_kind_fits", "a refund of nothing", lambda b: b.enter("refund", 3, None), lambda b: "refund"),
     ("job_is_debited_once", "no debit", lambda b: b.remove(ledger, debit_of(b.running)), lambda b: b.running),
     ("job_is_debited_once", "two debits", lambda b: b.enter("debit", -3, b.success), lambda b: b.success),
     (
@@ -131,7 +115,6 @@ BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = 
         lambda b: b.cutout,
     ),
     ("job_is_debited_once", "a line of nothing", lambda b: b.enter("debit", 0, b.cutout), lambda b: b.cutout),
-    ("status_is_known", "a status", lambda b: b.change_job(b.waiting, status="PAUSED"), lambda b: b.waiting),
     ("finished_has_its_time", "none", lambda b: b.change_job(b.success, finished_at=None), lambda b: b.success),
     ("only_finished_has_its_time", "one", lambda b: b.change_job(b.running, finished_at=db_now()), lambda b: b.running),
     (
@@ -184,12 +167,6 @@ BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = 
         lambda b: b.failure,
     ),
     (
-        "a_job_has_one_message",
-        "two",
-        lambda b: b.change(deliveries, message_of(b.failure), job_id=b.success),
-        lambda b: b.success,
-    ),
-    (
         "message_waits_or_is_over",
         "never sent",
         lambda b: b.change(deliveries, message_of(b.success), next_attempt_at=None),
@@ -199,12 +176,6 @@ BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = 
         "message_waits_or_is_over",
         "over at no time",
         lambda b: b.change(deliveries, message_of(b.failure), state="delivered"),
-        lambda b: b.failure,
-    ),
-    (
-        "message_waits_or_is_over",
-        "a state",
-        lambda b: b.change(deliveries, message_of(b.failure), state="paused"),
         lambda b: b.failure,
     ),
     ("job_has_its_request_log", "none", lambda b: b.remove(request_logs, log_of(b.running)), lambda b: b.running),
