@@ -133,7 +133,8 @@ def _noise() -> NDArray[np.int8]:
     """Return differences of two uniform numbers, triangular in ±1 code, in steps of 1 / NOISE_STEPS."""
     drawn = np.random.default_rng(_DITHER_SEED).integers(NOISE_STEPS, size=(2, _NOISE), dtype=np.int8)
     out = lasting((_NOISE,), np.int8)
-    return np.subtract(drawn[0], drawn[1], out=out)
+    np.subtract(drawn[0], drawn[1], out=out)
+    return out
 
 
 def _best(

@@ -82,7 +82,7 @@ class Cutouts:
         asked = {jobs.c.client_id: client_id, jobs.c.reference: reference}
         return read_page(self._reader, _QUERY, jobs.c.id, self._cutout, asked, limit, cursor)
 
-    def _cutout(self, row: Mapping[str, Any]) -> Cutout:
+    def _cutout(self, row: sa.RowMapping | Mapping[str, Any]) -> Cutout:
         def part(prefix: str, names: list[str]) -> dict[str, Any]:
             return {name: row[f"{prefix}_{name}"] for name in names}
 

@@ -37,14 +37,14 @@ JOBS = sa.select(
 ).join_from(jobs, renders, renders.c.job_id == jobs.c.id, isouter=True)
 
 
-def render_of(row: Mapping[str, Any]) -> Render:
+def render_of(row: sa.RowMapping | Mapping[str, Any]) -> Render:
     """Return the render of a row of `RENDERS`."""
     spec = row["spec"]
     kept: dict[str, Any] = {name: row[name] if name in row else spec.get(name) for name in Render.__dataclass_fields__}
     return Render(**kept | {"report": msgspec.Raw(row["report"])})
 
 
-def job_of(row: Mapping[str, Any]) -> tuple[Job, Render | None]:
+def job_of(row: sa.RowMapping | Mapping[str, Any]) -> tuple[Job, Render | None]:
     """Return the job of a row of `JOBS`, and its render if it has one."""
     kept: dict[str, Any] = {name: row[name] for name in Job.__dataclass_fields__ if name in row}
     spec: dict[str, Any] = row["spec"]

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import sqlalchemy as sa
@@ -41,10 +42,11 @@ def test_a_good_photo_ends_in_a_render_whose_bytes_are_stored_and_measured(worke
     data = worker.renders.get(render.key, max_bytes=10_000_000)
     assert (len(data), hashlib.sha256(data).hexdigest()) == (render.bytes, render.sha256)
     assert decode(data, Limits()).rgb.shape == (render.height, render.width, 3) == (630, 1200, 3)
-    assert set(render.report) == {"palette", "fidelity", "preset", "cutout", "provenance"}
-    assert render.report["palette"]["asked"][0]["delta_e00"] < 6
-    assert render.report["provenance"]["job_attempt"] == 1
-    assert len(render.report["provenance"]["tried"]) == render.report["provenance"]["attempts"] >= 1
+    report = msgspec.json.decode(render.report)
+    assert set(report) == {"palette", "fidelity", "preset", "cutout", "provenance"}
+    assert report["palette"]["asked"][0]["delta_e00"] < 6
+    assert report["provenance"]["job_attempt"] == 1
+    assert len(report["provenance"]["tried"]) == report["provenance"]["attempts"] >= 1
     assert worker.shop.balance == 8
 
 
@@ -329,6 +331,6 @@ def test_a_preview_is_small_marked_and_of_the_seed_and_placement_that_were_asked
     job, made = found
     assert made is not None
     assert (made.preview, job.preview, made.width, job.credits_cost) == (True, True, 240, 0)
-    assert made.report["placement"]["scale"] == 0.8
+    assert msgspec.json.decode(made.report)["placement"]["scale"] == 0.8
     picture = np.asarray(Image.open(io.BytesIO(worker.renders.get(made.key, max_bytes=10**7))).convert("L"))
     assert (picture[:40, :40] < 235).any(), "white, but for the watermark"
