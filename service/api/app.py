@@ -5,6 +5,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 import httpx
 from litestar import Litestar, Response, get
@@ -61,9 +62,21 @@ from service.telemetry.metrics import JobMetrics
 from service.webhooks.endpoints import Webhooks
 
 
-def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litestar:
-    """Build the API on a database, a queue and an object store. Loads no network; touches nothing until asked."""
-    metrics = metrics or JobMetrics()
+def _lanes() -> dict[str, Lane]:
+    """Return the threads of the requests that take long, by what these do."""
+    # Fetches mostly wait. Pictures compute, on half of the cores at most, and a mask takes several times its photo's
+    # pixels of memory. Browsers ask for a page of thumbnails at once, and don't come back.
+    half = max(1, min(2, (os.cpu_count() or 1) // 2))
+    return {
+        "fetches": Lane("fetches", "try again, or send the bytes", threads=10, places=20, a_client=4),
+        "masks": Lane("masks", "try again", threads=half, places=16, a_client=4),
+        "thumbnails": Lane("thumbnails", "try again", threads=half, places=200, a_client=100),
+        "uploads": Lane("uploads", "try again", threads=8, places=32, a_client=16),
+    }
+
+
+def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
+    """Return what handlers find in the application's state, by name."""
     engine = create_engine(settings.sqlalchemy_url)
     catalogue = load_catalogue(settings.catalogue)
     jobs = Jobs(
@@ -111,17 +124,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
     )
     cipher = open_cipher(settings)
     quarantine = Quarantine(engine, settings)
-    # Fetches mostly wait. Pictures compute, on half of the cores at most, and a mask takes several times its photo's
-    # pixels of memory. Browsers ask for a page of thumbnails at once, and don't come back.
-    half = max(1, min(2, (os.cpu_count() or 1) // 2))
-    lanes = {
-        "fetches": Lane("fetches", "try again, or send the bytes", threads=10, places=20, a_client=4),
-        "masks": Lane("masks", "try again", threads=half, places=16, a_client=4),
-        "thumbnails": Lane("thumbnails", "try again", threads=half, places=200, a_client=100),
-        "uploads": Lane("uploads", "try again", threads=8, places=32, a_client=16),
-    }
-    state = {
-        **lanes,
+    return {
         "accounts": Accounts(engine, cipher),
         "brands": brands,
         "catalogue": catalogue,
@@ -165,23 +168,29 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         "webhooks": Webhooks(engine, cipher, allow_private=settings.webhook_allow_private),
         "notifier": notifier,
     }
+
+
+def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litestar:
+    """Build the API on a database, a queue and an object store. Loads no network; touches nothing until asked."""
+    lanes = _lanes()
+    parts = lanes | _parts(settings, metrics or JobMetrics())
     app = Litestar(
         route_handlers=[
             *(PRIVATE, PUBLIC, photos_router(settings.max_photo_bytes), files_router(settings.max_photo_bytes)),
             *(REFERENCE, STUDIO, live, ready),
         ],
-        state=State(state),
+        state=State(parts),
         guards=[refuse_in_quarantine],
         before_send=[_name_request, add_rate_limit_headers],
         exception_handlers=EXCEPTION_HANDLERS
         | REFUSALS
         | CUTOUT_REFUSALS
         | {MetadataInvalid: on_bad_metadata, SubjectInvalid: on_bad_subject},
-        plugins=[BodiesInContext({"catalogue": catalogue}), KnownParametersOnly()],
+        plugins=[BodiesInContext({"catalogue": parts["catalogue"]}), KnownParametersOnly()],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop"), settings.limits),
         on_startup=[partial(_start_handlers, settings.database_pool + settings.database_overflow)],
-        on_shutdown=[*(lane.close for lane in lanes.values()), notifier.end, engine.dispose],
+        on_shutdown=[*(lane.close for lane in lanes.values()), parts["notifier"].end, parts["engine"].dispose],
         logging_config=None,
     )
     add_signatures(app.openapi_schema)

@@ -267,23 +267,29 @@ def _serve(
     logger.info("stopping: %s; jobs in flight are handed back", stopping.reason)
     health.is_not_ready("It stops.")
 
+    status = DEVICE_LOST if lost.is_set() else 0
+    if not _wound_down(worker, heartbeat, drain, settings.stop_grace):
+        logger.warning("the queue did not answer within the grace time")
+        # At once: the interpreter's own end takes seconds on a busy host, and the supervisor kills after two.
+        logging.shutdown()
+        os._exit(status)
+    return status
+
+
+def _wound_down(worker: dramatiq.Worker, heartbeat: WorkerHeartbeat, drain: Drain, grace: float) -> bool:
+    """Stop taking jobs, wait for those in flight to hand themselves back; False after `grace` seconds."""
+
     def wind_down() -> None:
-        # The jobs in flight see `stopping` before their next steps and hand themselves back.
-        worker.stop(timeout=int(settings.stop_grace * 1000))
+        # The jobs in flight see `stopping` before their next steps.
+        worker.stop(timeout=int(grace * 1000))
         heartbeat.stop()
         drain.leave()
 
     # In a thread: a queue server that hangs would keep this one for ever.
     last = threading.Thread(target=wind_down, daemon=True)
     last.start()
-    last.join(settings.stop_grace)
-    status = DEVICE_LOST if lost.is_set() else 0
-    if last.is_alive():
-        logger.warning("the queue did not answer within the grace time")
-        # At once: the interpreter's own end takes seconds on a busy host, and the supervisor kills after two.
-        logging.shutdown()
-        os._exit(status)
-    return status
+    last.join(grace)
+    return not last.is_alive()
 
 
 if __name__ == "__main__":
