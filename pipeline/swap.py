@@ -25,11 +25,12 @@ from pipeline.cutout.given import GivenMask
 from pipeline.cutout.stance import stance_of
 from pipeline.cutout.subjects import Choice
 from pipeline.delivery.encode import encode
+from pipeline.delivery.inspection import background_palette, cutout_report, inspect
 from pipeline.delivery.output import ordered
 from pipeline.delivery.placement_rules import placement_rules
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
-from pipeline.delivery.report import background_palette, inspect
 from pipeline.photo.decode import decode
+from pipeline.report import PlacementReport, PreviewReport, Provenance, Report, RuleCheck
 
 #: The stages in order and the share of the time that each takes.
 STAGES: Mapping[str, float] = MappingProxyType(
@@ -60,8 +61,7 @@ class SwapResult:
     seed: int
     #: Stable codes, e.g. low_confidence, upscaled.
     warnings: tuple[str, ...]
-    #: palette, fidelity, preset, cutout, provenance; JSON-ready.
-    report: dict[str, Any]
+    report: Report
 
 
 def ignore(stage: str, fraction: float) -> None:
@@ -161,45 +161,42 @@ def swap(
         encoded = encode(watermarked(picture), preset) if preview else measured
         if credentials:
             signed = credentials.sign(encoded.data, encoded.content_type, mark)
-            encoded = replace(encoded, data=signed, decoded=None, fidelity=None, measured=None)
+            encoded = replace(encoded, data=signed, judged=None)
             measured = measured if preview else encoded
     with stages("inspect"):
         cutout = cut.assessed()
-        provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
-        provenance |= {"kept_seed": ground.seed, "attempts": len(ground.tried), "tried": ground.tried}
-        provenance |= {
-            "cutout": cut.status,
-            "cut_by": cut.cut_by,
-            "background": ground.cache_status,
-        }
-        provenance["pinned"] = is_pinned(spec, stance)
-        provenance["scene"] = scene_told(asked, spec, stance)
-        report = inspect(
+        palette, fidelity, rules = inspect(
             measured.data,
             spec=spec,
             placed=placed,
             background=kept,
-            cutout=cutout,
-            stance=stance,
-            provenance=provenance,
             credentials=None if preview else credentials,
-            photo_size=(source_width, source_height),
-            decoded=measured.decoded,
-            fidelity=measured.fidelity,
-            palette=measured.measured,
+            judged=measured.judged,
             canvas=laid if preview else None,
             touches=stance.edges(kind_of(spec)) if spec.placement.moves else None,
         )
-        if spec.placement != UNMOVED:
-            report["placement"] = _told_placement(spec, report["preset"], box, laid, width, height)
-        if preview:
-            report["preview"] = {"width": width, "height": height}
-    report["provenance"]["timings"] = stages.timings
-    report["palette"]["assigned"] = ground.assigned
-    if asked.subject:
-        report["cutout"]["subject"] = list(asked.subject)
-    if ground.expansion is not None:
-        report["expansion"] = ground.expansion.row()
+    report = Report(
+        palette=replace(palette, assigned=ground.assigned),
+        fidelity=fidelity,
+        preset=rules,
+        cutout=cutout_report(cutout, stance, laid, (source_width, source_height), asked.subject),
+        provenance=Provenance(
+            networks=dict(networks.versions),
+            seed=spec.seed,
+            kept_seed=ground.seed,
+            attempts=len(ground.tried),
+            tried=ground.tried,
+            cutout=cut.status,
+            cut_by=cut.cut_by,
+            background=ground.cache_status,
+            pinned=is_pinned(spec, stance),
+            scene=scene_told(asked, spec, stance),
+            timings=stages.timings,
+        ),
+        placement=None if spec.placement == UNMOVED else _placement_report(spec, rules, box, laid, width, height),
+        preview=PreviewReport(width, height) if preview else None,
+        expansion=None if ground.expansion is None else ground.expansion.row(),
+    )
     return SwapResult(
         data=encoded.data,
         format=encoded.format,
@@ -264,16 +261,16 @@ def mark_of(spec: Spec, photo: Photo) -> str | None:
     return stronger(mark, photo.digital_source_type)
 
 
-def _told_placement(
+def _placement_report(
     spec: Spec,
-    rules: list[dict[str, Any]],
+    rules: list[RuleCheck],
     box: tuple[float, float, float, float],
     laid: Placed,
     width: int,
     height: int,
-) -> dict[str, Any]:
+) -> PlacementReport:
     """Return what the report says of a caller's placement: it, and the rules that are kept without it only."""
     scale = laid.scale / spec.placement.scale
     before = {rule.name for rule in placement_rules(spec.preset, box, scale, width, height) if rule.status == "pass"}
-    breaks = [row["rule"] for row in rules if row["rule"] in before and row["status"] != "pass"]
-    return asdict(spec.placement) | {"breaks": breaks}
+    breaks = [row.rule for row in rules if row.rule in before and row.status != "pass"]
+    return PlacementReport(**asdict(spec.placement), breaks=breaks)

@@ -1,7 +1,6 @@
 """Where a product goes on the canvas of its spec, and from which camera angle its scene is shown to suit it."""
 
 from dataclasses import replace
-from typing import Any
 
 from pipeline.background.pinned import is_pinned
 from pipeline.compositing.adjustment import Outline, Position, adjusted
@@ -12,6 +11,7 @@ from pipeline.core.spec import SceneKind, Spec
 from pipeline.core.stance_rules import SAID
 from pipeline.core.types import Cutout
 from pipeline.cutout.stance import Stance, stance_of
+from pipeline.report import SceneReport
 from pipeline.scene.placement import box_in, fit
 
 
@@ -40,7 +40,7 @@ def scene_warnings(spec: Spec, stance: Stance) -> tuple[str, ...]:
     return tuple(code for code, holds in given.items() if holds)
 
 
-def scene_told(asked: Spec, drawn: Spec, stance: Stance) -> dict[str, Any] | None:
+def scene_told(asked: Spec, drawn: Spec, stance: Stance) -> SceneReport | None:
     """Return what the report's provenance says of the scene: the kind asked for, the one painted and its camera angle.
 
     `changed` is a sentence on what was changed and why, None where nothing was; None where no scene is drawn.
@@ -59,7 +59,7 @@ def scene_told(asked: Spec, drawn: Spec, stance: Stance) -> dict[str, Any] | Non
             else "The product was photographed from above, so the scene is shown from above.",
             "side": "The product was photographed standing, so the scene's surface is shown from the side.",
         }[angle or "side"]
-    return {"asked": asked.scene.kind, "painted": drawn.scene.kind, "angle": angle, "changed": changed}
+    return SceneReport(asked.scene.kind, drawn.scene.kind, angle, changed)
 
 
 def product_box(

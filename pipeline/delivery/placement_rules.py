@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pipeline.core.spec import Preset
+from pipeline.report import Status
 
-Status = Literal["pass", "warn", "fail", "unchecked"]
 Box = tuple[float, float, float, float]
 
 

@@ -18,6 +18,7 @@ from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
 from pipeline.delivery.output import output_faults
 from pipeline.photo.decode import decode
+from pipeline.report import to_json
 from pipeline.swap import SwapResult, cut_out, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.cautions import Caution, cautions
@@ -151,7 +152,7 @@ def swap_file(
         bar.update(task, description="done", completed=1.0)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(render.data)
-    report = json.dumps(render.report, indent=2, ensure_ascii=False)
+    report = json.dumps(to_json(render.report), indent=2, ensure_ascii=False)
     output.with_name(output.name + ".json").write_text(report + "\n")
     return replace(render, warnings=warnings_of(catalogue, spec, render))
 
