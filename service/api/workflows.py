@@ -239,7 +239,7 @@ def _place(state: State, resolved: Resolved, client_id: str) -> ProductPlace | N
     if resolved.subject is not None and cutout.asked.get("subject") != list(resolved.subject):
         return None  # it is the place of another product
     spec = resolve_spec(resolved.spec(catalogue), catalogue)
-    facts, mended = cutout.shown.facts, cutout.mended
+    facts, mended = dict[str, Any](cutout.shown.facts), cutout.mended
     if mended is not None and resolved.seen and resolved.seen["asked_at"] > mended.mended_at:
         # The worker's network looked at this mask, at hand was only what it saw in the photo.
         facts = facts | {

@@ -1,9 +1,13 @@
 """A job as its callers, its workers and its client see it: records, and what can go wrong with one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
+
+from pipeline.core.spec import SceneKind
+from pipeline.core.stance_rules import StanceName
 
 
 class JobStatus(StrEnum):
@@ -57,6 +61,35 @@ class Claim:
     stages: dict[str, float] = field(default_factory=dict, compare=False)
 
 
+class KeptSubject(TypedDict):
+    """One of the things that a mask shows."""
+
+    id: int
+    box: Sequence[int]
+    share: float
+    kept: bool
+
+
+class KeptWarning(TypedDict):
+    """A warning of a cut-out, and where it holds."""
+
+    code: str
+    boxes: list[list[int]]
+
+
+class KeptFacts(TypedDict, total=False):
+    """The facts of a cut-out as JSON; an older release kept less. Boxes: left, top, right, bottom, photo's pixels."""
+
+    product_box: Sequence[int] | None
+    subjects: list[KeptSubject]
+    cut_sides: list[str]
+    stance: StanceName
+    suits: list[SceneKind]
+    confidence: float
+    warnings: list[KeptWarning]
+    viewpoint: dict[str, float]
+
+
 @dataclass(frozen=True)
 class NewCutout:
     """What a successful attempt at a cut-out stored: what the networks made of a photo."""
@@ -69,7 +102,7 @@ class NewCutout:
     preview_key: str
     #: The photo at the preview's size.
     photo_key: str
-    facts: dict[str, Any]
+    facts: KeptFacts
 
 
 @dataclass(frozen=True)

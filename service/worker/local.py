@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -26,6 +25,7 @@ from service.catalogue.near_miss import near_miss
 from service.catalogue.specs import resolve_spec, stored_spec
 from service.cutouts.mask_file import MaskInvalid, checked_mask
 from service.cutouts.pixels import of_network
+from service.jobs.records import KeptFacts
 from service.settings import Settings
 from service.worker.c2pa import CredentialsInvalid, open_credentials
 from service.worker.networks import open_networks
@@ -159,7 +159,7 @@ def swap_file(
 
 def cut_out_file(
     photo: Path, output: Path, preview: Path | None, *, settings: Settings, subject: PhotoPlace | None = None
-) -> dict[str, Any]:
+) -> KeptFacts:
     """Read a photo, write its product's mask to `output` and its preview to `preview`, and return what was found.
 
     Both are PNGs (`service.cutouts.pixels`). `subject` says which product is meant. Raises PipelineError; then nothing
