@@ -217,6 +217,8 @@ def test_what_is_kept_of_a_background_is_finer_than_any_file_and_the_same_each_t
     assert np.abs(kept - background).max() <= 0.51 / LEVELS < 1 / (2 * 255 * 8)
     assert (seed, rows, str(kept.dtype)) == (5, tried, "float32")
     assert unpacked(packed(kept, 5, tried))[0].tobytes() == kept.tobytes()
+    newer: Any = [{"seed": 5, "mean_delta_e00": None, "worst_delta_e00": 2.5, "of_tomorrow": 1}]
+    assert unpacked(packed(kept, 5, newer))[2] == tried
 
 
 # Where things stand
