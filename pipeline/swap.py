@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
-from typing import Any
 
 from pipeline.background.ground import light_for, make_ground
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
@@ -22,11 +21,12 @@ from pipeline.cutout.given import GivenMask
 from pipeline.cutout.stance import place_cutout
 from pipeline.cutout.subjects import Choice
 from pipeline.delivery.encode import encode
+from pipeline.delivery.inspection import background_palette, cutout_report, inspect
 from pipeline.delivery.output import ordered
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
-from pipeline.delivery.report import background_palette, inspect
 from pipeline.photo.decode import decode
 from pipeline.placement.place import Place
+from pipeline.report import PlacementReport, PreviewReport, Provenance, Report, RuleCheck
 
 #: The stages in order and the share of the time that each takes.
 STAGES: Mapping[str, float] = MappingProxyType(
@@ -57,8 +57,7 @@ class SwapResult:
     seed: int
     #: Stable codes, e.g. low_confidence, upscaled.
     warnings: tuple[str, ...]
-    #: palette, fidelity, preset, cutout, provenance; JSON-ready.
-    report: dict[str, Any]
+    report: Report
 
 
 def ignore(stage: str, fraction: float) -> None:
@@ -152,46 +151,42 @@ def swap(
         encoded = encode(watermarked(picture), preset) if preview else measured
         if credentials:
             signed = credentials.sign(encoded.data, encoded.content_type, mark)
-            encoded = replace(encoded, data=signed, decoded=None, fidelity=None, measured=None)
+            encoded = replace(encoded, data=signed, judged=None)
             measured = measured if preview else encoded
     with stages("inspect"):
         cutout = cut.assessed()
-        provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
-        provenance |= {"kept_seed": ground.seed, "attempts": len(ground.tried), "tried": ground.tried}
-        provenance |= {
-            "cutout": cut.status,
-            "cut_by": cut.cut_by,
-            "background": ground.cache_status,
-        }
-        provenance["pinned"] = place.pinned
-        provenance["scene"] = place.scene_report()
-        report = inspect(
+        palette, fidelity, rules = inspect(
             measured.data,
             spec=spec,
             placed=placed,
             background=kept,
-            cutout=cutout,
-            facts=place.facts,
-            provenance=provenance,
             credentials=None if preview else credentials,
-            photo_size=(source_width, source_height),
-            decoded=measured.decoded,
-            fidelity=measured.fidelity,
-            palette=measured.measured,
+            judged=measured.judged,
             canvas=laid if preview else None,
             touches=place.edges if spec.placement.moves else None,
         )
-        if spec.placement != UNMOVED:
-            breaks = place.breaks((row["rule"], row["status"]) for row in report["preset"])
-            report["placement"] = asdict(spec.placement) | {"breaks": breaks}
-        if preview:
-            report["preview"] = {"width": width, "height": height}
-    report["provenance"]["timings"] = stages.timings
-    report["palette"]["assigned"] = ground.assigned
-    if asked.subject:
-        report["cutout"]["subject"] = list(asked.subject)
-    if ground.expansion is not None:
-        report["expansion"] = ground.expansion.row()
+    report = Report(
+        palette=replace(palette, assigned=ground.assigned),
+        fidelity=fidelity,
+        preset=rules,
+        cutout=cutout_report(cutout, place.facts, laid, (source_width, source_height), asked.subject),
+        provenance=Provenance(
+            networks=dict(networks.versions),
+            seed=spec.seed,
+            kept_seed=ground.seed,
+            attempts=len(ground.tried),
+            tried=ground.tried,
+            cutout=cut.status,
+            cut_by=cut.cut_by,
+            background=ground.cache_status,
+            pinned=place.pinned,
+            scene=place.scene_report(),
+            timings=stages.timings,
+        ),
+        placement=None if spec.placement == UNMOVED else _placement_report(place, rules),
+        preview=PreviewReport(width, height) if preview else None,
+        expansion=None if ground.expansion is None else ground.expansion.row(),
+    )
     return SwapResult(
         data=encoded.data,
         format=encoded.format,
@@ -254,3 +249,9 @@ def mark_of(spec: Spec, photo: Photo) -> str | None:
         mark = "compositeCapture"
     # what the photo says of itself stays true of the product in it
     return stronger(mark, photo.digital_source_type)
+
+
+def _placement_report(place: Place, rules: list[RuleCheck]) -> PlacementReport:
+    """Return what the report says of a caller's placement: it, and the rules that are kept without it only."""
+    breaks = place.breaks((row.rule, row.status) for row in rules)
+    return PlacementReport(**asdict(place.spec.placement), breaks=breaks)

@@ -53,9 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
                 row.append(_tile(Image.new("RGB", (options.tile, options.tile), "white"), error.code, options.tile))
                 continue
             seconds = time.perf_counter() - started
-            difference = render.report["palette"]["mean_delta_e00"]
+            difference = render.report.palette.mean_delta_e00
             words = f"{scene} · {mood} · dE {difference} · {seconds:.1f} s"
-            print(photo.stem, words, *render.warnings, render.report["provenance"]["timings"], flush=True)
+            print(photo.stem, words, *render.warnings, render.report.provenance.timings, flush=True)
             row.append(_tile(Image.open(BytesIO(render.data)).convert("RGB"), words, options.tile))
         rows.append(row)
     options.output.parent.mkdir(parents=True, exist_ok=True)

@@ -83,7 +83,7 @@ def picture(result: Result, photos: Path, networks: Networks, catalogue: Catalog
     scene, mood, placement = catalogue.scene(result.scene), catalogue.mood(result.mood), Placement(stance=result.stance)
     spec = Spec(scene, mood, result.colours, preset, result.seed, placement=placement)
     made = swap(photo.read_bytes(), spec, networks, limits=Limits(), clock=time.perf_counter)
-    print(photo.stem, result.scene, result.mood, made.report["palette"]["mean_delta_e00"], *made.warnings, flush=True)
+    print(photo.stem, result.scene, result.mood, made.report.palette.mean_delta_e00, *made.warnings, flush=True)
     return Image.open(BytesIO(made.data)).convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS)
 
 

@@ -27,6 +27,7 @@ from models.segmenter import load_segmenter
 from pipeline.colour.palette import PaletteControl
 from pipeline.core.networks import FunctionSegmenter, Networks, Segmenter
 from pipeline.core.spec import Limits, Spec
+from pipeline.report import to_json
 from pipeline.swap import swap
 from scripts.studio.specs import HELD_OUT, held_out_tasks
 from service.settings import load_settings
@@ -84,7 +85,8 @@ def measure(networks: Networks, asked: list[tuple[bytes, Spec]], control: Palett
     rows, attempts = [], []
     started = time.perf_counter()
     for data, spec in track(asked, title, console=Console(stderr=True)):
-        report = swap(data, spec, networks, limits=Limits(), clock=time.perf_counter, control=control).report
+        swapped = swap(data, spec, networks, limits=Limits(), clock=time.perf_counter, control=control)
+        report = to_json(swapped.report)
         attempts.append(report["provenance"]["attempts"])
         rows.append(swap_row(spec, report))
     seconds = (time.perf_counter() - started) / len(asked)

@@ -28,6 +28,7 @@ from pipeline.core.types import Alpha, Cutout, Photo, Rgb8
 from pipeline.cutout.stance import place_cutout
 from pipeline.delivery.fidelity import Product
 from pipeline.photo.decode import decode
+from pipeline.report import to_json
 from pipeline.scene.composition import compose
 from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
@@ -101,14 +102,14 @@ def exact_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
     changed = (arrived != codes).any(-1).reshape(-1)[product.where]
     exact = {"largest": float(product.errors(arrived)[changed].max(initial=0)), "pixels": product.pixels}
     delivered = swap(data, work.spec, networks, limits=limits, clock=time.perf_counter)
-    return {"exact": exact, "fidelity": delivered.report["fidelity"]}
+    return {"exact": exact, "fidelity": to_json(delivered.report.fidelity)}
 
 
 def palette_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
     """The asked colours of one of the palette benchmark's swaps."""
     ((data, spec),) = palette.orders([int(work.key)], config.side or palette.SIDE)
-    report = swap(data, spec, both.networks, limits=Limits(), clock=time.perf_counter).report
-    return palette.swap_row(spec, report)
+    swapped = swap(data, spec, both.networks, limits=Limits(), clock=time.perf_counter)
+    return palette.swap_row(spec, to_json(swapped.report))
 
 
 def swap_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def swap_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
     started = time.perf_counter()
     render = swap(data, work.spec, networks, limits=limits, clock=time.perf_counter)
     seconds = time.perf_counter() - started
-    report = render.report
+    report = to_json(render.report)
     file = f"swaps/{work.table}-{work.key}.{render.format}"
     (config.out / file).parent.mkdir(parents=True, exist_ok=True)
     (config.out / file).write_bytes(render.data)

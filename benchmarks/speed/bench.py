@@ -50,7 +50,7 @@ class Bench:
             "ratio": wall / networks if bare.seconds else 0.0,
             "cpu_s": cpu,
             "outside_cpu_s": cpu - networks_cpu,
-            "stages": render.report["provenance"]["timings"],
+            "stages": render.report.provenance.timings,
         }
 
 

@@ -2,12 +2,18 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import httpx
 import msgspec
 
 from backdrop_client.errors import BackdropError, UnexpectedAnswer
+
+if TYPE_CHECKING:
+    from backdrop_client.report import Report
+else:
+    # Read as it comes: msgspec would drop the fields of a newer server.
+    Report = dict[str, Any]
 
 T = TypeVar("T")
 JobStatus = Literal["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"]
@@ -77,8 +83,7 @@ class Render:
     url_expires_at: datetime
     seed: int
     warnings: list[str]
-    #: palette, fidelity, preset, cutout and provenance, as the server's README describes them.
-    report: dict[str, Any]
+    report: Report
     #: The `reference` of its job's submit.
     reference: str | None = None
     #: The `metadata` of its job's submit.

@@ -1,12 +1,11 @@
 """Which colour of a scene went on what, for the report."""
 
-from typing import Any
-
 import numpy as np
 
 from pipeline.colour.notation import rgb_to_hex
 from pipeline.colour.spaces import linear_to_srgb
 from pipeline.materials.bokeh import share_of
+from pipeline.report import AssignedColour
 from pipeline.scene.composition import part_shares, sampled
 from pipeline.scene.layout import Layout
 
@@ -16,8 +15,8 @@ _NAMES = {"stand": "plinth", "prop": "props"}
 LEAST = 0.002
 
 
-def assigned(layout: Layout) -> list[dict[str, Any]]:
-    """Return `colour` (#rrggbb, as assigned), `surface`, `share` of what the product leaves free and `asked`, by share.
+def assigned(layout: Layout) -> list[AssignedColour]:
+    """Return the colours, their shares those of what the product leaves free, the largest first.
 
     A surface is named by `Part.name`, else by its role; far lights are `lights`.
     """
@@ -31,13 +30,8 @@ def assigned(layout: Layout) -> list[dict[str, Any]]:
         far = [part.role == "far" for part in layout.parts]
         rows[slot, "lights"] = float(seen.mean() * shares[far].sum())
     listed = [
-        {
-            "colour": rgb_to_hex(linear_to_srgb(layout.colours[slot])),
-            "surface": name,
-            "share": round(share, 4),
-            "asked": slot < layout.asked,
-        }
+        AssignedColour(rgb_to_hex(linear_to_srgb(layout.colours[slot])), name, round(share, 4), slot < layout.asked)
         for (slot, name), share in rows.items()
         if share >= LEAST
     ]
-    return sorted(listed, key=lambda row: -row["share"])
+    return sorted(listed, key=lambda row: -row.share)

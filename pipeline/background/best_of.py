@@ -7,7 +7,6 @@ canvas's size. So a further seed costs a light network's pass and a small pictur
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -40,6 +39,7 @@ from pipeline.core.spec import SEED_LIMIT, Spec
 from pipeline.core.types import Alpha, Rgb
 from pipeline.light.relight import Unlit, developed, lit, repainted, unlit
 from pipeline.materials.swatches import Swatches
+from pipeline.report import TriedBackground
 from pipeline.scene.layout import Colour, Layout
 from pipeline.scene.trace import trace
 
@@ -99,16 +99,15 @@ class Candidate:
             return 0.0
         return self.match.score if self.fixed is not None else -self.match.shown
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> TriedBackground:
         """Return what the report says of it."""
-        mean, worst = (None, None) if self.match is None else (self.match.mean, self.match.worst)
-        row: dict[str, Any] = {
-            "seed": self.seed,
-            "mean_delta_e00": None if mean is None else round(mean, 2),
-            "worst_delta_e00": None if worst is None else round(worst, 2),
-        }
-        row |= {} if self.shadow is None else {"shadow": self.shadow.verdict}
-        return row if self.expansion is None else row | {"expansion": self.expansion.row()}
+        return TriedBackground(
+            seed=self.seed,
+            mean_delta_e00=None if self.match is None else round(self.match.mean, 2),
+            worst_delta_e00=None if self.match is None else round(self.match.worst, 2),
+            shadow=None if self.shadow is None else self.shadow.verdict,
+            expansion=None if self.expansion is None else self.expansion.row(),
+        )
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ class Selection:
     #: The seed that it was made of.
     seed: int
     #: For the report's provenance, in the order in which they were tried.
-    tried: list[dict[str, Any]]
+    tried: list[TriedBackground]
     #: How much a network that saw the product painted on it.
     expansion: Expansion | None = None
 
@@ -150,7 +149,7 @@ def search(
     `pipeline.background.paint.paint` does.
     """
     best: Candidate | None = None
-    rows: list[dict[str, Any]] = []
+    rows: list[TriedBackground] = []
     size = shown or (alpha.shape[1], alpha.shape[0])
     swatches = Swatches(alpha.shape[0])
     before = 0.0

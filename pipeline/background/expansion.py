@@ -15,7 +15,6 @@ growth. Never tried on what a real model paints.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from pipeline.colour.spaces import srgb_to_lab
 from pipeline.core.networks import Segmenter
 from pipeline.core.resample import resize, tight_box
 from pipeline.core.types import Alpha, Rgb
+from pipeline.report import ExpansionReport
 
 #: Longer side in pixels of the pictures that are compared.
 SIDE = 512
@@ -60,9 +60,9 @@ class Expansion:
     #: By colour, how far what surrounds it has come towards its edge's, 0 to about 1.
     colour: float
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> ExpansionReport:
         """Return what the report says of it."""
-        return {"area": round(self.area, 4), "colour": round(self.colour, 4), "grew": self.grew}
+        return ExpansionReport(round(self.area, 4), round(self.colour, 4), self.grew)
 
     @property
     def grew(self) -> bool:

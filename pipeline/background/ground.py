@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -23,6 +23,7 @@ from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.placement.place import Place
+from pipeline.report import AssignedColour, TriedBackground
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,12 @@ class Ground:
     effects: Callable[[Rgb], Rgb]
     #: The seed that it was made of, and what was tried, as `pipeline.background.best_of.Selection` has them.
     seed: int
-    tried: list[dict[str, Any]]
+    tried: list[TriedBackground]
     cache_status: Literal["computed", "cached"]
     #: It is a scene, whose light falls on the product's edge.
     is_scene: bool
     #: Which colour went on what, as `pipeline.background.assigned.assigned` lists it; empty where there is no scene.
-    assigned: list[dict[str, Any]]
+    assigned: list[AssignedColour]
     #: How much a network that saw the product painted on it; None where none did.
     expansion: Expansion | None = None
 

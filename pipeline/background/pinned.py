@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from io import BytesIO
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from pipeline.cutout.cache import Cache
 from pipeline.cutout.camera_pose import CameraPose
 from pipeline.geometry.ray import Field
 from pipeline.placement.fit import place_of
+from pipeline.report import TriedBackground, to_json
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 
@@ -48,7 +49,7 @@ class Pinned:
     background: Rgb
     #: The seed that it was made of, and what was tried, as `pipeline.background.best_of.Selection` has them.
     seed: int
-    tried: list[dict[str, Any]]
+    tried: list[TriedBackground]
     cache_status: Literal["computed", "cached"]
 
 
@@ -126,13 +127,13 @@ def pinned(
     return Pinned(best.layout, background, seed, tried, "computed")
 
 
-def packed(background: Rgb, seed: int, tried: list[dict[str, Any]]) -> bytes:
+def packed(background: Rgb, seed: int, tried: list[TriedBackground]) -> bytes:
     """Return an H×W×3 sRGB background, rounded to LEVELS, and what the report says of it: some 2 MB a megapixel."""
     codes = (background * LEVELS + 0.5).astype(np.int16)
     # Neighbours differ by little, so their steps, the small ones first (0, -1, 1, -2 …), have few high bits.
     steps = np.diff(codes, axis=1, prepend=np.zeros_like(codes[:, :1]))
     steps = (steps << 1) ^ (steps >> 15)
-    facts = json.dumps({"shape": codes.shape, "seed": seed, "tried": tried}).encode()
+    facts = json.dumps({"shape": codes.shape, "seed": seed, "tried": to_json(tried)}).encode()
     planes = (steps >> 8).astype(np.uint8), steps.astype(np.uint8)
     parts = (facts, *(zlib.compress(plane.tobytes(), 1) for plane in planes))
     file = BytesIO()
@@ -140,8 +141,8 @@ def packed(background: Rgb, seed: int, tried: list[dict[str, Any]]) -> bytes:
     return file.getvalue()
 
 
-def unpacked(data: bytes) -> tuple[Rgb, int, list[dict[str, Any]]]:
-    """Return what `packed` was given, the background as multiples of 1 / LEVELS."""
+def unpacked(data: bytes) -> tuple[Rgb, int, list[TriedBackground]]:
+    """Return what `packed` was given, perhaps by another release, the background as multiples of 1 / LEVELS."""
     with np.load(BytesIO(data), allow_pickle=False) as arrays:
         facts, high, low = (arrays[name].tobytes() for name in arrays.files)
     about = json.loads(facts)
@@ -149,7 +150,9 @@ def unpacked(data: bytes) -> tuple[Rgb, int, list[dict[str, Any]]]:
     upper, lower = (plane.astype(np.int16) for plane in planes)
     steps = (upper << 8) | lower
     codes = np.cumsum((steps >> 1) ^ -(steps & 1), axis=1, dtype=np.int16)
-    return codes.astype(np.float32) / np.float32(LEVELS), about["seed"], about["tried"]
+    known = TriedBackground.__dataclass_fields__
+    tried = [TriedBackground(**{name: row[name] for name in row if name in known}) for row in about["tried"]]
+    return codes.astype(np.float32) / np.float32(LEVELS), about["seed"], tried
 
 
 def _name(

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from pipeline.colour.spaces import delta_e00, lab_to_srgb, srgb_to_lab
 from pipeline.core.parallel import by_rows, rows_of
 from pipeline.kernels.colour.clusters import assign, block_maxima
 from pipeline.kernels.colour.lab import differences
+from pipeline.report import ColourMatch, FoundColour, PaletteReport
 
 #: More than the six that may be asked, so that shade and highlight of a colour need not share one cluster.
 CLUSTERS = 8
@@ -107,18 +107,13 @@ def dominant_colours(
     return centres[order].astype(np.float32), shares[order]
 
 
-def compare_palette(pixels: NDArray[np.float32], asked: AskedColours) -> dict[str, Any]:
-    """Compare N×3 sRGB background pixels in [0, 1] with the colours asked.
-
-    `asked`: for each colour the nearest dominant one, their CIEDE2000, and the share of pixels that are nearer to it
-    than to any other asked. `found`: the dominant colours. `mean_delta_e00`: the plain mean over `asked`, None where
-    there is nothing to compare.
-    """
+def compare_palette(pixels: NDArray[np.float32], asked: AskedColours) -> PaletteReport:
+    """Compare N×3 sRGB background pixels in [0, 1] with the colours asked; the mean over them is the plain one."""
     lab = srgb_to_lab(pixels)
     centres, shares = dominant_colours(lab)
     names = [rgb_to_hex(lab_to_srgb(centre)) for centre in centres]
-    found = [{"colour": name, "share": round(float(s), 4)} for name, s in zip(names, shares, strict=True)]
-    rows: list[dict[str, Any]] = []
+    found = [FoundColour(name, round(float(s), 4)) for name, s in zip(names, shares, strict=True)]
+    rows: list[ColourMatch] = []
     if found and asked.hex:
         wanted = asked.lab
         to_found = delta_e00(wanted[:, None], centres[None])
@@ -129,16 +124,10 @@ def compare_palette(pixels: NDArray[np.float32], asked: AskedColours) -> dict[st
         owned = np.bincount(owners, minlength=len(wanted)) / len(lab)
         for index, colour in enumerate(asked.hex):
             nearest = int(np.argmin(to_found[index]))
-            rows.append(
-                {
-                    "colour": colour,
-                    "nearest": names[nearest],
-                    "delta_e00": round(float(to_found[index, nearest]), 2),
-                    "share": round(float(owned[index]), 4),
-                }
-            )
-    mean = round(float(np.mean([row["delta_e00"] for row in rows])), 2) if rows else None
-    return {"asked": rows, "found": found, "mean_delta_e00": mean}
+            difference, share = round(float(to_found[index, nearest]), 2), round(float(owned[index]), 4)
+            rows.append(ColourMatch(colour, names[nearest], difference, share))
+    mean = round(float(np.mean([row.delta_e00 for row in rows])), 2) if rows else None
+    return PaletteReport(rows, found, mean)
 
 
 @dataclass(frozen=True, eq=False)

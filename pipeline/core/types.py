@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.resample import Box, tight_box
+from pipeline.report import FidelityReport
 
 #: H×W×3 sRGB (gamma-encoded) bytes, 0–255.
 Rgb8 = NDArray[np.uint8]
@@ -88,6 +89,16 @@ class Placed:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """A delivered file, decoded again, and how far its product's colours are from those that were laid."""
+
+    decoded: Rgb8
+    fidelity: FidelityReport
+    #: What `pipeline.delivery.encode.encode` was asked to measure beside it.
+    beside: Any
+
+
+@dataclass(frozen=True)
 class Encoded:
     """A delivered file."""
 
@@ -99,9 +110,5 @@ class Encoded:
     height: int
     #: 1–100, or None for a lossless file.
     quality: int | None
-    #: The file decoded again, and what is left of the product's colours in it (`pipeline.delivery.fidelity`), where the
-    #: encoder had to look at it; else None.
-    decoded: Rgb8 | None = None
-    fidelity: Mapping[str, Any] | None = None
-    #: What `pipeline.delivery.encode.encode` was asked to measure beside it.
-    measured: Any = None
+    #: None where the encoder had not to look at the file.
+    judged: Judged | None = None

@@ -96,7 +96,7 @@ def encode(
         width=width,
         height=height,
         quality=quality,
-        **judge.told(data),
+        judged=judge.judged(data),
     )
 
 

@@ -1,8 +1,6 @@
 """What a file must keep of the canvas: the product's colours, and the white that touches the product."""
 
-from collections.abc import Mapping
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +10,7 @@ from pipeline.core.codes import codes_of
 from pipeline.core.resample import tight_box
 from pipeline.core.types import Alpha, Rgb, Rgb8
 from pipeline.kernels.colour import lab
+from pipeline.report import FidelityReport
 
 #: Most that the product's colours may differ by in a delivered file, CIEDE2000: on average, and in 99 % of its pixels.
 MEAN, P99 = 1.0, 3.0
@@ -49,19 +48,13 @@ class Product:
         lab.errors(self._colours.reshape(-1), arrived.reshape(-1, 3)[self.where].reshape(-1), out)
         return out
 
-    def fidelity(self, arrived: Rgb8) -> dict[str, Any]:
-        """Return what the report says of a delivered H×W×3 picture: mean, 99th percentile and maximum of the errors.
-
-        `pixels` is how many were compared and `of_pixels` how many the mask holds; the others are None where it holds
-        none.
-        """
-        told: dict[str, Any] = {"mean": None, "p99": None, "max": None, "unit": "CIEDE2000"}
+    def fidelity(self, arrived: Rgb8) -> FidelityReport:
+        """Return what the report says of a delivered H×W×3 picture: mean, 99th percentile and maximum of the errors."""
+        mean = p99 = largest = None
         if self.pixels:
             error = self.errors(arrived)
-            told["mean"] = round(float(error.mean()), 3)
-            told["p99"] = round(float(np.quantile(error, 0.99)), 3)
-            told["max"] = round(float(error.max()), 3)
-        return told | {"pixels": self.pixels, "of_pixels": self.of_pixels}
+            mean, p99, largest = (round(float(one), 3) for one in (error.mean(), np.quantile(error, 0.99), error.max()))
+        return FidelityReport(mean, p99, largest, "CIEDE2000", self.pixels, self.of_pixels)
 
 
 def _eroded(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
@@ -84,6 +77,7 @@ def decoded(data: bytes) -> Rgb8:
         return codes_of(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
-def holds(fidelity: Mapping[str, Any]) -> bool:
+def holds(fidelity: FidelityReport) -> bool:
     """Whether a `Product.fidelity` stays within MEAN and P99; that of no pixels at all does."""
-    return not fidelity["pixels"] or (fidelity["mean"] <= MEAN and fidelity["p99"] <= P99)
+    mean, p99 = fidelity.mean, fidelity.p99
+    return mean is None or p99 is None or (mean <= MEAN and p99 <= P99)

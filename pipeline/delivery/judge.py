@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.parallel import by_rows, together
-from pipeline.core.types import Alpha, Rgb, Rgb8
+from pipeline.core.types import Alpha, Judged, Rgb, Rgb8
 from pipeline.delivery.fidelity import SEEN_AS_WHITE, Product, decoded, holds
 from pipeline.kernels.colour.codes import lowest_of_white
 
@@ -19,7 +19,7 @@ class Judge:
         self._image, self._codes, self._alpha, self._beside = image, codes, alpha, beside
         self._product: Product | None = None
         self._read: tuple[bytes, Rgb8] | None = None
-        self._told: tuple[bytes, dict[str, Any]] | None = None
+        self._judged: tuple[bytes, Judged] | None = None
 
     def read(self, data: bytes) -> None:
         """Decode a file that is to be judged, where one is to be."""
@@ -39,17 +39,17 @@ class Judge:
             self._read = data, decoded(data)
         arrived = self._read[1]
         product, alpha = self._product, self._alpha
-        fidelity, measured, lowest = together(
+        fidelity, beside, lowest = together(
             lambda: product.fidelity(arrived),
             lambda: None if self._beside is None else self._beside(arrived),
             lambda: self._lowest_white(arrived, alpha),
         )
-        self._told = data, {"decoded": arrived, "fidelity": fidelity, "measured": measured}
+        self._judged = data, Judged(arrived, fidelity, beside)
         return holds(fidelity) and int(lowest) >= SEEN_AS_WHITE
 
-    def told(self, data: bytes) -> dict[str, Any]:
-        """Return what `Encoded` says of a file, where that was the last that was judged."""
-        return self._told[1] if self._told is not None and self._told[0] is data else {}
+    def judged(self, data: bytes) -> Judged | None:
+        """Return what was found in a file, where it was the last that was judged."""
+        return self._judged[1] if self._judged is not None and self._judged[0] is data else None
 
     def _lowest_white(self, arrived: Rgb8, alpha: Alpha) -> int:
         lowest: dict[int, int] = {}

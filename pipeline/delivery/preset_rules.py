@@ -16,7 +16,8 @@ from pipeline.core.provenance import Credentials, read_digital_source_type
 from pipeline.core.spec import Preset
 from pipeline.core.types import Placed, Rgb8
 from pipeline.delivery.fidelity import SEEN_AS_WHITE, decoded
-from pipeline.placement.margins import Status, placement_rules
+from pipeline.placement.margins import placement_rules
+from pipeline.report import RuleCheck, Status
 
 #: Rules that are part of another one: where a preset lists only that, its source and date count.
 _PART_OF = {"min_side": "size", "white_border": "white_background", "white_edge": "white_background"}
@@ -83,8 +84,8 @@ def check_rules(
     canvas: Placed | None = None,
     touches: tuple[str, ...] | None = None,
     own_size: bool = False,
-) -> list[dict[str, Any]]:
-    """Return one JSON-ready row a rule: rule, measured, bound, status, source_url, checked_on.
+) -> list[RuleCheck]:
+    """Return one row a rule.
 
     Source and date are those of the preset's own rule of that name, else the preset's. `background` is what lies
     behind the product, shadow included, H×W×3 sRGB in [0, 1]; only white presets look at it. `issuer` is who must have
@@ -93,13 +94,12 @@ def check_rules(
     `own_size`: the caller ordered another size than the preset's, which is what the place advises.
     """
     sources = _GENERAL | {rule.name: (rule.source_url, rule.checked_on) for rule in preset.rules}
-    rows: list[dict[str, Any]] = []
+    rows: list[RuleCheck] = []
 
     def add(rule: str, measured: Any, bound: Any, status: Status) -> None:
         own = sources.get(_PART_OF.get(rule, rule), (preset.source_url, preset.checked_on))
         url, checked_on = sources.get(rule, own)
-        row = {"rule": rule, "measured": measured, "bound": bound, "status": status}
-        rows.append(row | {"source_url": url, "checked_on": checked_on})
+        rows.append(RuleCheck(rule, measured, bound, status, url, checked_on))
 
     height, width = file.rgb.shape[:2]
     laid = canvas or placed
@@ -133,7 +133,7 @@ def check_rules(
     add("ai_marking", mark, preset.digital_source_type, _passed(mark == preset.digital_source_type))
     if issuer is not None:
         add("content_credentials", file.issuer, issuer, _passed(file.issuer == issuer))
-    measured = {row["rule"] for row in rows} | (_OF_THE_FILE if canvas else set())
+    measured = {row.rule for row in rows} | (_OF_THE_FILE if canvas else set())
     for listed in preset.rules:
         if listed.name not in measured:
             add(listed.name, None, listed.text, "unchecked")

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pipeline.core.spec import Preset
 from pipeline.placement.facts import Box
-
-Status = Literal["pass", "warn", "fail", "unchecked"]
+from pipeline.report import Status
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from pipeline.placement.adjust import FULL_BOX, Anchor, Outline, Position, ancho
 from pipeline.placement.camera import angle_of, drawn_kind
 from pipeline.placement.facts import SAID, Box, CutoutFacts
 from pipeline.placement.fit import leaves_place, lost
-from pipeline.placement.margins import Status, placement_rules
+from pipeline.placement.margins import placement_rules
+from pipeline.report import SceneReport, Status
 
 #: A product that is enlarged by more than this looks soft: `upscaled`.
 MAX_ENLARGED = 1.5
@@ -96,7 +97,7 @@ class Place:
         }
         return tuple(code for code, holds in found.items() if holds)
 
-    def scene_report(self) -> dict[str, str | None] | None:
+    def scene_report(self) -> SceneReport | None:
         """Return what a report says of the scene: the kind asked for, the one painted and its camera angle.
 
         `changed` is a sentence on what was changed and why, None where nothing was; None where no scene is drawn.
@@ -114,7 +115,7 @@ class Place:
                 else "The product was photographed from above, so the scene is shown from above.",
                 "side": "The product was photographed standing, so the scene's surface is shown from the side.",
             }[angle or "side"]
-        return {"asked": self.asked.scene.kind, "painted": self.kind, "angle": angle, "changed": changed}
+        return SceneReport(self.asked.scene.kind, self.kind, angle, changed)
 
     def breaks(self, measured: Iterable[tuple[str, Status]] | None = None) -> list[str]:
         """Return the preset's rules that hold where preset and scene put it, and not where the caller moves it.

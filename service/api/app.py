@@ -48,7 +48,7 @@ from service.jobs.worker_registry import WorkerRegistry
 from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
 from service.media.photos import Photos
-from service.schemas.openapi import INVALID, Documented, add_signatures, close_schemas, openapi_config
+from service.schemas.openapi import INVALID, Documented, add_signatures, close_schemas, describe_report, openapi_config
 from service.schemas.openapi_samples import add_examples, load_examples
 from service.schemas.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.schemas.responses import Health
@@ -195,6 +195,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
     )
     add_signatures(app.openapi_schema)
     close_schemas(app.openapi_schema)
+    describe_report(app.openapi_schema)
     add_webhooks(app.openapi_schema)
     add_examples(app.openapi_schema, load_examples())
     return app

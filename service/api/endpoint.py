@@ -12,6 +12,7 @@ from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 
 from service.api.auth import signed
+from service.schemas.error_responses import Fault
 from service.schemas.openapi import DATABASE_AWAY, INVALID, MISDIRECTED, NOT_SIGNED, UNAUTHORIZED, Documented
 from service.schemas.problems import QueryInvalid
 from service.schemas.remedies import MOST_REMEDIES, inputs_of, shown
@@ -39,7 +40,7 @@ async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handl
     """
     if not connection.query_params:
         return
-    inputs, errors = inputs_of(handler), list[dict[str, Any]]()
+    inputs, errors = inputs_of(handler), list[Fault]()
     for name in dict.fromkeys(connection.query_params):
         values = connection.query_params.getall(name)
         if name not in inputs.query:

@@ -74,8 +74,10 @@ async def _receive(request: AnyRequest) -> Response[Any] | None:
         text = "Send the photo as the part `file`, with a file name"
         return unprocessable(request, [{"loc": ["body", "file"], "msg": text, "type": "missing"}])
     if others := sorted(set(form) - {"file"}):
-        found = [{"loc": ["body", name], "msg": "Only `file` is taken", "type": "extra_forbidden"} for name in others]
-        return unprocessable(request, found)
+        text = "Only `file` is taken"
+        return unprocessable(
+            request, [{"loc": ["body", name], "msg": text, "type": "extra_forbidden"} for name in others]
+        )
     return await _stored(request, await file.read(), "body", "file")
 
 

@@ -219,7 +219,7 @@ def _place(state: State, resolved: Resolved, client_id: str) -> Place | None:
     subject = resolved.order.subject
     if subject is not None and cutout.asked.get("subject") != list(subject):
         return None  # it is the place of another product
-    kept, mended = cutout.shown.facts, cutout.mended
+    kept, mended = dict[str, Any](cutout.shown.facts), cutout.mended
     if mended is not None and resolved.seen and resolved.seen["asked_at"] > mended.mended_at:
         # The worker's network looked at this mask, at hand was only what it saw in the photo.
         kept = kept | {name: resolved.seen[name] for name in ("stance", "suits", "cut_sides") if name in resolved.seen}

@@ -14,6 +14,7 @@ from models.device import usable_cores
 from models.lane import DeviceLane
 from pipeline.core.errors import PipelineError
 from pipeline.core.networks import Networks
+from pipeline.report import to_json
 from pipeline.swap import swap
 from service.batch.maker import Tell
 from service.batch.manifest.files import write_whole
@@ -114,7 +115,7 @@ class LocalMaker:
             credits=0,
             seconds=round(time.perf_counter() - started, 2),
             warnings=list(warnings_of(self._catalogue, spec, render)),
-            **measurements(render.report),
+            **measurements(to_json(render.report)),
         )
 
     def open_networks(self) -> Networks:

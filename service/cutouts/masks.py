@@ -1,6 +1,5 @@
 """The masks that clients mended or chose, by client and the photo's bytes."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +12,7 @@ from service.database.clock import db_now
 from service.database.dialects import insert
 from service.database.engine import reader
 from service.database.tables import mended_masks
+from service.jobs.records import KeptFacts
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.storage.registry import SourceExpired
@@ -60,7 +60,7 @@ class MendedMasks:
         mask: bytes,
         base: bytes,
         preview: bytes,
-        facts: Mapping[str, Any],
+        facts: KeptFacts,
         cut_by: CutBy,
         base_by: CutBy,
     ) -> bool:

@@ -87,9 +87,8 @@ class Mending:
         from service.cutouts.pixels import of_mask
 
         seen = found.facts.get("viewpoint", {})  # there is none of an older release
-        if cut_by == "mended":
-            seen = of_mended(seen)
-        return of_mask(codes, self._stored(found.photo_key), kept, viewpoint=seen)
+        viewpoint = of_mended(seen) if cut_by == "mended" else seen
+        return of_mask(codes, self._stored(found.photo_key), kept, viewpoint=viewpoint)
 
     def _stored(self, key: str) -> bytes:
         try:

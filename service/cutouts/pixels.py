@@ -20,6 +20,7 @@ from pipeline.cutout.subjects import Subjects, subjects_of
 from pipeline.cutout.warnings import Evidence, assessed
 from pipeline.placement.facts import CutoutFacts
 from service.cutouts.mask_file import encode_mask
+from service.jobs.records import KeptFacts, KeptSubject, KeptWarning
 
 #: Longer side in pixels of a preview: what a large screen shows of a photo.
 PREVIEW_SIDE = 1600
@@ -31,7 +32,7 @@ class Pictures:
 
     mask: bytes
     preview: bytes
-    facts: dict[str, Any]
+    facts: KeptFacts
 
 
 def of_network(photo: Photo, cutout: Cutout | None) -> tuple[Pictures, bytes]:
@@ -51,11 +52,11 @@ def of_network(photo: Photo, cutout: Cutout | None) -> tuple[Pictures, bytes]:
     (reduced, shown), (mask, subjects) = together(small, lambda: (encode_mask(codes), subjects_of(codes)))
     facts = _facts(codes, subjects, facts_of(cutout) if cutout else CutoutFacts("standing"))
     if cutout is None:
-        told = {"confidence": 0.0, "warnings": [{"code": "no_subject", "boxes": []}]}
+        facts |= {"confidence": 0.0, "warnings": [{"code": "no_subject", "boxes": []}]}
     else:
-        told = {"confidence": cutout.confidence, "warnings": _warnings(cutout.warnings, cutout.where)}
-        told["viewpoint"] = {name: round(float(share), 4) for name, share in cutout.viewpoint.items()}
-    return Pictures(mask, shown, facts | told), reduced
+        facts |= {"confidence": cutout.confidence, "warnings": _warnings(cutout.warnings, cutout.where)}
+        facts["viewpoint"] = {name: round(float(share), 4) for name, share in cutout.viewpoint.items()}
+    return Pictures(mask, shown, facts), reduced
 
 
 def of_mask(
@@ -89,8 +90,8 @@ def of_mask(
         ]
         for code, some in quality.where.items()
     }
-    told = {"confidence": quality.confidence, "warnings": _warnings(quality.warnings, where)}
-    return Pictures(mask, shown, facts | told)
+    facts |= {"confidence": quality.confidence, "warnings": _warnings(quality.warnings, where)}
+    return Pictures(mask, shown, facts)
 
 
 def preview_size(width: int, height: int) -> tuple[int, int]:
@@ -127,7 +128,7 @@ def _jpeg(rgb: NDArray[np.uint8]) -> bytes:
 
 def _facts(
     codes: NDArray[np.uint8], subjects: Subjects, stands: CutoutFacts, kept: Collection[int] | None = None
-) -> dict[str, Any]:
+) -> KeptFacts:
     return {
         "product_box": tight_box(codes > 127),
         "subjects": subject_facts(subjects, kept),
@@ -137,7 +138,7 @@ def _facts(
     }
 
 
-def subject_facts(subjects: Subjects, kept: Collection[int] | None = None) -> list[dict[str, Any]]:
+def subject_facts(subjects: Subjects, kept: Collection[int] | None = None) -> list[KeptSubject]:
     """Return what is kept of subjects, JSON-ready. `kept`: the ids of those in the mask; None: all."""
     return [
         {"id": one.id, "box": one.box, "share": one.share, "kept": kept is None or one.id in kept}
@@ -145,7 +146,7 @@ def subject_facts(subjects: Subjects, kept: Collection[int] | None = None) -> li
     ]
 
 
-def _warnings(codes: Collection[str], where: Any) -> list[dict[str, Any]]:
+def _warnings(codes: Collection[str], where: Any) -> list[KeptWarning]:
     return [{"code": code, "boxes": _ints(where.get(code, ()))} for code in codes]
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from service.jobs.records import JobStatus, NewCutout
+from service.jobs.records import JobStatus, KeptFacts, NewCutout
 
 #: Whose mask a photo has: the networks', one that its client drew, or some of the subjects alone.
 CutBy = Literal["network", "mended", "subjects"]
@@ -45,7 +45,7 @@ class MendedMask:
     base_key: str
     base_by: CutBy
     preview_key: str
-    facts: dict[str, Any]
+    facts: KeptFacts
     mended_at: datetime
 
 

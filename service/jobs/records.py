@@ -1,11 +1,15 @@
 """A job as its callers, its workers and its client see it: records, and what can go wrong with one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
+
+from pipeline.core.spec import SceneKind
+from pipeline.placement.facts import StanceName
 
 
 class JobStatus(StrEnum):
@@ -77,6 +81,35 @@ class Claim:
         return kind_of(self.operation, self.preview)
 
 
+class KeptSubject(TypedDict):
+    """One of the things that a mask shows."""
+
+    id: int
+    box: Sequence[int]
+    share: float
+    kept: bool
+
+
+class KeptWarning(TypedDict):
+    """A warning of a cut-out, and where it holds."""
+
+    code: str
+    boxes: list[list[int]]
+
+
+class KeptFacts(TypedDict, total=False):
+    """The facts of a cut-out as JSON; an older release kept less. Boxes: left, top, right, bottom, photo's pixels."""
+
+    product_box: Sequence[int] | None
+    subjects: list[KeptSubject]
+    cut_sides: list[str]
+    stance: StanceName | None
+    suits: list[SceneKind]
+    confidence: float
+    warnings: list[KeptWarning]
+    viewpoint: dict[str, float]
+
+
 @dataclass(frozen=True)
 class NewCutout:
     """What a successful attempt at a cut-out stored: what the networks made of a photo."""
@@ -89,7 +122,7 @@ class NewCutout:
     preview_key: str
     #: The photo at the preview's size.
     photo_key: str
-    facts: dict[str, Any]
+    facts: KeptFacts
 
 
 @dataclass(frozen=True)

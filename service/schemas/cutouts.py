@@ -1,5 +1,6 @@
 """Cut-outs at the API: the bodies that ask for one and mend it, and what is answered."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from litestar.datastructures import State
@@ -10,7 +11,7 @@ from pipeline.core.spec import SceneKind, photo_place
 from pipeline.placement.facts import StanceName
 from service.catalogue.catalogue import Catalogue
 from service.cutouts.records import MESSAGES, CutBy, Cutout
-from service.jobs.records import JobStatus
+from service.jobs.records import JobStatus, KeptFacts
 from service.schemas.problems import AnyRequest
 from service.schemas.responses import JobError, Time
 from service.schemas.serialize import base_url
@@ -148,7 +149,8 @@ def serialize_cutout(request: AnyRequest, state: State, cutout: Cutout) -> Cutou
     objects: Bucket = state.renders
     catalogue: Catalogue = state.catalogue
     found, shown = cutout.found, cutout.shown
-    facts = shown.facts if shown else {}
+    facts: KeptFacts = shown.facts if shown else {}
+    product = facts.get("product_box")
     urls = [objects.download_url(key, "image/png", base_url(request)) for key in _keys(cutout)]
     suits = facts.get("suits", [])
     return CutoutView(
@@ -173,8 +175,11 @@ def serialize_cutout(request: AnyRequest, state: State, cutout: Cutout) -> Cutou
             )
             for one in facts.get("warnings", [])
         ],
-        product_box=_box(facts["product_box"]) if facts.get("product_box") else None,
-        subjects=[SubjectView(**{**one, "box": _box(one["box"])}) for one in facts.get("subjects", [])],
+        product_box=_box(product) if product else None,
+        subjects=[
+            SubjectView(id=one["id"], box=_box(one["box"]), share=one["share"], kept=one["kept"])
+            for one in facts.get("subjects", [])
+        ],
         cut_sides=facts.get("cut_sides", []),
         stance=facts.get("stance"),
         suitable_scene_kinds=suits,
@@ -191,6 +196,6 @@ def _keys(cutout: Cutout) -> tuple[str, ...]:
     return (cutout.shown.mask_key, cutout.shown.preview_key) if cutout.shown else ()
 
 
-def _box(box: list[int]) -> BoxView:
+def _box(box: Sequence[int]) -> BoxView:
     left, top, right, bottom = box
     return BoxView(left=left, top=top, width=right - left, height=bottom - top)

@@ -1,8 +1,18 @@
 """What the API answers where a request is wrong or cannot be done: the two shapes of an error."""
 
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, NotRequired, TypedDict
 
 from pydantic import BaseModel, Field
+
+
+class Fault(TypedDict):
+    """One thing wrong with a request, as it is found; without `code`, `type` is the stable name."""
+
+    loc: Sequence[str | int]
+    msg: str
+    type: str
+    code: NotRequired[str]
 
 
 class ValidationError(BaseModel):

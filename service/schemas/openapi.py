@@ -1,7 +1,7 @@
 """What the OpenAPI document says beside the types: answers, examples, security."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, is_dataclass
+from typing import Annotated, Any, get_origin, get_type_hints
 
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
@@ -23,6 +23,7 @@ from litestar.openapi.spec import (
 )
 from pydantic import BaseModel
 
+from pipeline import report
 from pipeline.core.spec import Limits
 from service.schemas.cutouts import CutoutView
 from service.schemas.error_responses import HTTPValidationError, Problem
@@ -395,6 +396,17 @@ def add_signatures(document: OpenAPI) -> None:
         for operation in (path.put, path.post, path.delete, path.patch):
             if operation is not None and operation.security == SECURED:
                 operation.parameters = [*(operation.parameters or []), *headers]
+
+
+def describe_report(document: OpenAPI) -> None:
+    """Describe the report's fields: litestar drops the text of an `Annotated`."""
+    for record in (one for one in vars(report).values() if isinstance(one, type) and is_dataclass(one)):
+        schema = document.components.schemas[record.__name__]
+        assert isinstance(schema, Schema)
+        for name, kind in get_type_hints(record, include_extras=True).items():
+            field = (schema.properties or {})[name]
+            if get_origin(kind) is Annotated and isinstance(field, Schema):
+                field.description = kind.__metadata__[0]
 
 
 def close_schemas(document: OpenAPI) -> None:

@@ -24,6 +24,7 @@ from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
 from service.jobs.submit import BrandNearMiss, OutputInvalid, PreviewsOff, SourceNotFound, SourceTooLarge
 from service.media.fetcher import FetchFailed, PhotoTooLarge
+from service.schemas.error_responses import Fault
 from service.schemas.remedies import (
     BodyInvalid,
     decoder_error,
@@ -132,7 +133,7 @@ class BodiesInContext(PydanticInitPlugin):
             raise BodyInvalid(error) from error
 
 
-def unprocessable(request: AnyRequest, errors: list[dict[str, Any]]) -> Response[Any]:
+def unprocessable(request: AnyRequest, errors: list[Fault]) -> Response[Any]:
     """Return a 422 in the contract's shape, with the fields of a problem beside it: `detail` alone differs.
 
     An error's `code` is its `type`, unless it has one of its own.
@@ -155,7 +156,7 @@ def _as_json(model: BaseModel) -> Any:
 class QueryInvalid(Exception):
     """Raised when a query has parameters that its route does not take: `errors`, as `unprocessable` takes them."""
 
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
+    def __init__(self, errors: list[Fault]) -> None:
         super().__init__(errors)
         self.errors = errors
 
@@ -251,7 +252,7 @@ def _on_previews_off(request: AnyRequest, _: PreviewsOff) -> Response[Any]:
 
 def _on_bad_output(request: AnyRequest, error: OutputInvalid) -> Response[Any]:
     sent = request.query_params
-    found = [
+    found: list[Fault] = [
         {
             "loc": ["query", one.field],
             "msg": with_received(one.message, sent[one.field]) if one.field in sent else one.message,

@@ -19,6 +19,8 @@ from litestar.typing import FieldDefinition
 from pydantic import BaseModel
 from pydantic import ValidationError as PydanticValidationError
 
+from service.schemas.error_responses import Fault
+
 #: Characters of a received value that an answer repeats.
 _SHOWN = 40
 #: Errors of one answer that have their remedy; to seek the nearest name for thousands would take seconds.
@@ -205,10 +207,10 @@ def _folded(name: str) -> str:
     return name.lower().replace("-", "_")
 
 
-def validation_errors(request: Request[Any, Any, Any], error: ValidationException) -> list[dict[str, Any]]:
+def validation_errors(request: Request[Any, Any, Any], error: ValidationException) -> list[Fault]:
     """Return all that is wrong with a request's body, query and headers."""
     inputs, cause = inputs_of(request.scope["route_handler"]), error.__cause__
-    found = []
+    found: list[Fault] = []
     if isinstance(cause, BodyInvalid):
         found = [
             {
@@ -236,7 +238,7 @@ def validation_errors(request: Request[Any, Any, Any], error: ValidationExceptio
     return found
 
 
-def _wrong_parameter(loc: list[str], said: str, message: str) -> dict[str, Any]:
+def _wrong_parameter(loc: list[str | int], said: str, message: str) -> Fault:
     code = next((code for words, code in _PARAMETER_CODES if words in said), "value_error")
     return {"loc": loc, "msg": message, "type": "value_error", "code": code}
 
@@ -250,7 +252,7 @@ def decoder_error(error: BaseException | None) -> BaseException | None:
     return found
 
 
-def undecodable_error(request: Request[Any, Any, Any], error: Exception) -> dict[str, Any]:
+def undecodable_error(request: Request[Any, Any, Any], error: Exception) -> Fault:
     """Return the error of a body that is no JSON, with the position where it stops being it, and what to send."""
     position, reason = 0, "invalid JSON"
     try:

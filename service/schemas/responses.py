@@ -3,19 +3,22 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SkipValidation, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.core.spec import StanceWord
+from pipeline.report import Report
 from service.accounts.brands import SeedPolicy
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.records import JobStatus, Operation
 from service.schemas.catalogue_views import PlannedPlace, Preset
-from service.schemas.report import Report
 from service.storage.objects import UPLOAD_TYPES
 
 #: RFC 3339 in UTC.
 Time = Annotated[datetime, PlainSerializer(lambda time: time.astimezone(UTC).isoformat().replace("+00:00", "Z"))]
+
+#: Shown as it is stored: a report of another release may lack fields of today, or have others.
+StoredReport = Annotated[Report, SkipValidation, PlainSerializer(lambda stored: stored)]
 
 
 class WorkflowAcceptedResponse(BaseModel):
@@ -160,7 +163,7 @@ class RenderView(BaseModel):
     url_expires_at: Time
     seed: int
     warnings: list[str] = Field(description="Codes: what may not have been meant, and what is doubtful in the picture.")
-    report: Report
+    report: StoredReport
     reference: str | None = Field(description="The `reference` of its job's submit.")
     metadata: dict[str, str] = Field(description="The `metadata` of its job's submit.")
     scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")

@@ -14,7 +14,6 @@ from service.jobs.records import Job, Render
 from service.jobs.states import JobState
 from service.schemas.catalogue_views import PlannedPlace, Preset
 from service.schemas.problems import AnyRequest, problem
-from service.schemas.report import Report
 from service.schemas.responses import (
     BrandView,
     JobError,
@@ -62,7 +61,6 @@ def serialize_render(request: AnyRequest, state: State, render: Render) -> Rende
     objects: Bucket = state.renders
     signed = objects.download_url(render.key, render.content_type, base_url(request))
     kept = {name: getattr(render, name) for name in RenderView.model_fields if hasattr(render, name)}
-    kept["report"] = Report.of(render.report)
     kept["metadata"] = render.metadata or {}
     return RenderView(**kept, url=signed.url, url_expires_at=signed.expires_at)
 

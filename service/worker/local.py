@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,6 +14,7 @@ from pipeline.core.spec import PhotoPlace, Spec, SwapOrder
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
 from pipeline.photo.decode import decode
+from pipeline.report import to_json
 from pipeline.swap import SwapResult, cut_out, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.cautions import Caution, cautions
@@ -22,6 +22,7 @@ from service.catalogue.specs import resolve_spec, stored_spec
 from service.catalogue.swap_request import checked
 from service.cutouts.mask_file import MaskInvalid, checked_mask
 from service.cutouts.pixels import of_network
+from service.jobs.records import KeptFacts
 from service.settings import Settings
 from service.worker.c2pa import CredentialsInvalid, open_credentials
 from service.worker.networks import open_networks
@@ -85,14 +86,14 @@ def swap_file(
         bar.update(task, description="done", completed=1.0)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(render.data)
-    report = json.dumps(render.report, indent=2, ensure_ascii=False)
+    report = json.dumps(to_json(render.report), indent=2, ensure_ascii=False)
     output.with_name(output.name + ".json").write_text(report + "\n")
     return replace(render, warnings=warnings_of(catalogue, spec, render))
 
 
 def cut_out_file(
     photo: Path, output: Path, preview: Path | None, *, settings: Settings, subject: PhotoPlace | None = None
-) -> dict[str, Any]:
+) -> KeptFacts:
     """Read a photo, write its product's mask to `output` and its preview to `preview`, and return what was found.
 
     Both are PNGs (`service.cutouts.pixels`). `subject` says which product is meant. Raises PipelineError; then nothing

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ from pipeline.core.provenance import Credentials
 from pipeline.core.spec import Limits
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
+from pipeline.report import to_json
 from pipeline.swap import cut_out, swap
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.specs import resolve_spec, subject_of
@@ -215,8 +216,7 @@ class JobRunner:
         registration = partial(self.registry.register, "renders", key, client_id=claim.client_id, job_id=claim.job_id)
         self._write_with_retry(claim, registration)
         self.renders.put(key, render.data, render.content_type)
-        report = render.report
-        report["provenance"]["job_attempt"] = claim.attempt
+        provenance = replace(render.report.provenance, job_attempt=claim.attempt)
         told = [one["code"] for one in claim.spec.get("cautions", ())]  # none in a job of an older release
         return NewRender(
             public_id=str(ULID()),
@@ -230,7 +230,7 @@ class JobRunner:
             sha256=hashlib.sha256(render.data).hexdigest(),
             seed=render.seed,
             warnings=[*told, *(code for code in render.warnings if code not in told)],
-            report=report,
+            report=to_json(replace(render.report, provenance=provenance)),
             preview=claim.preview,
         )
 

@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from backdrop_client import (
     AsyncBackdrop,
     Backdrop,
     PhotoUnknown,
+    Render,
     Retries,
     Spec,
     SuffixInvalid,
@@ -27,6 +29,7 @@ from backdrop_client.flow import Send
 from backdrop_client.photo import content_type
 from backdrop_client.progress import Event, EventDecoder
 from backdrop_client.suffix import format_for
+from scripts.client_report import TYPES, client_types
 
 
 def test_a_colour_alone_is_a_palette_of_one() -> None:
@@ -155,6 +158,18 @@ def test_a_message_of_another_release_is_read(more: dict[str, Any], seed: int | 
 
     assert shown is not None
     assert (shown.seed, shown.warnings, shown.scene_type) == (seed, warnings, None)
+
+
+def test_the_types_of_a_report_are_those_that_the_service_writes() -> None:
+    assert TYPES.read_text("utf-8") == client_types(), "write them anew: python -m scripts.client_report"
+
+
+def test_a_report_of_a_newer_server_keeps_what_this_client_has_no_type_for() -> None:
+    stored = {"palette": {"asked": [], "of_tomorrow": 1}, "more": [1]}
+    kinds = {"width": 1, "height": 1, "bytes": 1, "seed": 1, "warnings": [], "url_expires_at": "2026-11-24T00:00:00Z"}
+    names = ["public_id", "job_id", "output_preset", "format", "content_type", "sha256", "url"]
+    answer = json.dumps({**kinds, **dict.fromkeys(names, ""), "report": stored})
+    assert msgspec.json.decode(answer, type=Render).report == stored
 
 
 def test_both_clients_have_the_same_methods() -> None:

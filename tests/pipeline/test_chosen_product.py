@@ -15,6 +15,7 @@ from pipeline.core.spec import Limits, PhotoPlace
 from pipeline.core.types import Cutout
 from pipeline.cutout.cache import Kind
 from pipeline.cutout.given import GivenMask, codes_of
+from pipeline.report import to_json
 from pipeline.swap import CutOut, cut_out, swap
 from tests.support import still_life
 from tests.support.still_life import Counting, preset, spec, two_products
@@ -101,8 +102,8 @@ def test_a_picture_has_the_chosen_product_alone_and_its_report_says_so(networks:
     white = spec("white", place=preset((160, 160), background="white"))
     render = swap(data, replace(white, subject=MUG), networks, limits=LIMITS, clock=clock)
 
-    assert render.report["cutout"]["subject"] == list(MUG)
-    left, _, right, _ = render.report["cutout"]["source_box"]
+    assert render.report.cutout.subject == list(MUG)
+    left, _, right, _ = to_json(render.report)["cutout"]["source_box"]
     assert right < 0.5 < left + 0.5
     assert "several_subjects" not in render.warnings
     picture = np.asarray(Image.open(BytesIO(render.data)).convert("RGB")).astype(int)
@@ -118,7 +119,7 @@ def test_a_choice_among_what_was_found_looks_no_more_and_each_choice_is_kept_for
 
     def made(subject: PhotoPlace | None) -> str:
         render = swap(data, replace(order, subject=subject), networks, limits=LIMITS, clock=clock, cache=cache)
-        return str(render.report["provenance"]["cutout"])
+        return str(render.report.provenance.cutout)
 
     assert made(MUG) == "computed"
     seen = looks.looks
@@ -145,7 +146,7 @@ def test_a_product_is_chosen_from_a_given_mask_and_beyond_it_from_what_is_found(
 
     def made(subject: PhotoPlace) -> tuple[str, float]:
         render = swap(data, replace(order, subject=subject), networks, limits=LIMITS, clock=clock, mask=drawn)
-        return render.report["provenance"]["cut_by"], render.report["cutout"]["source_box"][0]
+        return render.report.provenance.cut_by, to_json(render.report)["cutout"]["source_box"][0]
 
     by, left = made(MUG)
     assert (by, left < 0.5) == ("mended", True)

@@ -12,6 +12,7 @@ from pipeline.core.networks import Viewpoint
 from pipeline.core.provenance import read_digital_source_type
 from pipeline.core.spec import UNMOVED, Limits, Placement, SceneKind, StanceWord
 from pipeline.placement.camera import seen_from
+from pipeline.report import to_json
 from pipeline.swap import STAGES, swap
 from tests.support.still_life import Darkener, cut_out_png, jpeg, networks, preset, spec, still_life
 
@@ -34,10 +35,10 @@ def test_a_swap_delivers_the_product_on_a_new_background_with_its_report() -> No
     assert (render.width, render.height, render.format) == (400, 400, "png")
     assert np.abs(picture[200, 200] - [191, 31, 26]).max() < 6  # the jar's red
     assert np.abs(picture[20, 20] - [0x2F, 0x5D, 0x50]).max() < 40  # the wall asked
-    assert render.report["fidelity"]["p99"] < 1.5
-    assert render.report["palette"]["mean_delta_e00"] < 6
-    assert render.report["provenance"]["networks"]["generator"] == "darkener"
-    assert list(render.report["provenance"]["timings"]) == list(STAGES)
+    assert to_json(render.report)["fidelity"]["p99"] < 1.5
+    assert to_json(render.report)["palette"]["mean_delta_e00"] < 6
+    assert to_json(render.report)["provenance"]["networks"]["generator"] == "darkener"
+    assert list(to_json(render.report)["provenance"]["timings"]) == list(STAGES)
 
 
 def test_progress_tells_every_stage_in_order_and_never_falls() -> None:
@@ -111,8 +112,8 @@ def test_only_a_generated_background_is_marked_as_generated() -> None:
         render = swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock)
         with Image.open(BytesIO(render.data)) as picture:
             assert read_digital_source_type(picture.info["xmp"]) == term
-        marks = [rule for rule in render.report["preset"] if rule["rule"] == "ai_marking"]
-        assert [rule["status"] for rule in marks] == ["pass"]
+        marks = [rule for rule in render.report.preset if rule.rule == "ai_marking"]
+        assert [rule.status for rule in marks] == ["pass"]
 
 
 def test_a_transparent_cutout_keeps_the_photos_size_and_the_products_place() -> None:
@@ -157,7 +158,7 @@ def test_what_can_not_stand_lies_on_the_scenes_surface_which_is_shown_from_above
     looks = replace(networks(), viewpoint=Looks("above"))
     shown = swap(shoes(), spec("podium"), looks, limits=LIMITS, clock=clock)
     assert "scene_unsuited" in shown.warnings
-    told = shown.report["provenance"]["scene"]
+    told = to_json(shown.report)["provenance"]["scene"]
     assert (told["asked"], told["painted"], told["angle"]) == ("podium", "flatlay", "above")
     assert "shown from above" in told["changed"]
     from_above = replace(spec("podium"), scene=seen_from(spec("podium").scene, "above"))
@@ -170,8 +171,8 @@ def test_what_can_not_stand_lies_on_the_scenes_surface_which_is_shown_from_above
     cut_out = spec(place=preset((160, 160), background="transparent"))
     for asked in (spec("flatlay", place=SMALL), spec("white", place=SMALL), cut_out):
         told = swap(shoes(), asked, looks, limits=LIMITS, clock=clock)
-        assert told.report["cutout"]["stance"] == "lying"
-        assert told.report["cutout"]["suits"] == ["white", "flatlay"]
+        assert to_json(told.report)["cutout"]["stance"] == "lying"
+        assert to_json(told.report)["cutout"]["suits"] == ["white", "flatlay"]
         assert "scene_unsuited" not in told.warnings
 
 
@@ -191,8 +192,8 @@ def test_what_is_cut_above_reaches_from_the_floor_to_the_upper_edge_with_its_sha
     rgb, alpha = still_life(cut=True)
     upside_down = cut_out_png(np.ascontiguousarray(rgb[::-1]), np.ascontiguousarray(alpha[::-1]))
     render = swap(upside_down, spec("sweep"), networks(), limits=LIMITS, clock=clock)
-    left, top, right, bottom = render.report["cutout"]["placed_box"]
-    assert render.report["cutout"]["cut_sides"] == ["top"]
+    left, top, right, bottom = to_json(render.report)["cutout"]["placed_box"]
+    assert to_json(render.report)["cutout"]["cut_sides"] == ["top"]
     assert top == 0
     assert bottom > 0.7
     picture = np.asarray(Image.open(BytesIO(render.data)).convert("L")).astype(int)
@@ -209,13 +210,13 @@ def test_a_garment_on_its_hanger_hangs_from_the_upper_edge_before_a_wall_and_not
     file = BytesIO()
     picture.save(file, "PNG")
     render = swap(file.getvalue(), spec("window", place=SMALL), networks(), limits=LIMITS, clock=clock)
-    told = render.report["cutout"]
+    told = to_json(render.report)["cutout"]
     assert (told["stance"], told["cut_sides"], told["placed_box"][1]) == ("hanging", [], 0)
-    assert render.report["provenance"]["pinned"] is False
+    assert to_json(render.report)["provenance"]["pinned"] is False
     lying = swap(file.getvalue(), spec("flatlay", place=SMALL), networks(), limits=LIMITS, clock=clock)
-    assert lying.report["cutout"]["placed_box"][1] > 0.1
+    assert to_json(lying.report)["cutout"]["placed_box"][1] > 0.1
     dunes = swap(file.getvalue(), spec("sand", place=SMALL), networks(), limits=LIMITS, clock=clock)
-    assert dunes.report["provenance"]["scene"]["painted"] == "flatlay"
+    assert to_json(dunes.report)["provenance"]["scene"]["painted"] == "flatlay"
     with pytest.raises(NoHonestPlacement, match="far behind it"):
         swap(file.getvalue(), spec("bokeh", place=SMALL), networks(), limits=LIMITS, clock=clock)
 
@@ -224,11 +225,11 @@ def test_a_network_that_sees_a_thing_stand_turns_a_flat_lay_into_a_table_and_is_
     rgb, _ = still_life()
     looks = replace(networks(), viewpoint=Looks("side"))
     render = swap(jpeg(rgb), spec("flatlay", place=SMALL), looks, limits=LIMITS, clock=clock)
-    assert render.report["cutout"]["viewpoint"] == {"side": 1.0}
-    assert render.report["provenance"]["scene"]["angle"] == "side"
-    assert "flatlay" not in render.report["cutout"]["suits"]
+    assert to_json(render.report)["cutout"]["viewpoint"] == {"side": 1.0}
+    assert to_json(render.report)["provenance"]["scene"]["angle"] == "side"
+    assert "flatlay" not in to_json(render.report)["cutout"]["suits"]
     as_asked = swap(jpeg(rgb), spec("flatlay", place=SMALL), networks(), limits=LIMITS, clock=clock)
-    assert as_asked.report["provenance"]["scene"]["changed"] is None
+    assert to_json(as_asked.report)["provenance"]["scene"]["changed"] is None
     assert "scene_unsuited" not in as_asked.warnings
 
 
@@ -243,7 +244,8 @@ def test_a_product_that_is_moved_takes_its_scene_along_and_its_report_tells_what
     shown = {}
     for placement in (UNMOVED, Placement(0.1, -0.05, 0.7, 0)):
         asked = spec("podium", place=place, placement=placement)
-        shown[placement] = swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock).report
+        render = swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock)
+        shown[placement] = to_json(render.report)
     there, moved = shown.values()
     assert "placement" not in there
     assert moved["placement"] == asdict(Placement(0.1, -0.05, 0.7, 0)) | {"breaks": ["fill"]}
@@ -259,21 +261,21 @@ def test_what_the_caller_says_of_the_stance_beats_the_guess_and_is_reported() ->
     for word in words:
         asked = spec("podium", place=SMALL, placement=Placement(stance=word))
         seen[word] = swap(shoes(), asked, looks, limits=LIMITS, clock=clock)
-    cutouts = {word: render.report["cutout"] for word, render in seen.items()}
+    cutouts = {word: to_json(render.report)["cutout"] for word, render in seen.items()}
     assert [cutouts[word]["stance_from"] for word in words] == ["guess", "caller", "caller"]
-    angles = [render.report["provenance"]["scene"]["angle"] for render in seen.values()]
+    angles = [to_json(render.report)["provenance"]["scene"]["angle"] for render in seen.values()]
     assert angles == ["above", "side", "above"]
     assert seen["auto"].data == seen["from_above"].data, "as the guess has it"
     assert "scene_unsuited" not in seen["lying"].warnings
-    assert seen["lying"].report["placement"]["stance"] == "lying"
-    assert "placement" not in seen["auto"].report
-    assert "The order says" in seen["from_above"].report["provenance"]["scene"]["changed"]
+    assert to_json(seen["lying"].report)["placement"]["stance"] == "lying"
+    assert seen["auto"].report.placement is None
+    assert "The order says" in to_json(seen["from_above"].report)["provenance"]["scene"]["changed"]
 
 
 def test_what_lies_is_refused_nowhere_and_what_is_from_above_before_far_lights() -> None:
     lights = spec("bokeh", place=SMALL, placement=Placement(stance="lying"))
-    lying = swap(shoes(), lights, networks(), limits=LIMITS, clock=clock).report
-    assert lying["provenance"]["scene"]["angle"] == "side"
+    lying = swap(shoes(), lights, networks(), limits=LIMITS, clock=clock)
+    assert to_json(lying.report)["provenance"]["scene"]["angle"] == "side"
     above = replace(lights, placement=Placement(stance="from_above"))
     with pytest.raises(NoHonestPlacement, match="The order says that the product is seen from above"):
         swap(jpeg(still_life()[0]), above, networks(), limits=LIMITS, clock=clock)
@@ -293,4 +295,4 @@ def test_a_pinned_background_is_kept_as_long_as_the_product_stays_in_its_place(
 ) -> None:
     asked = replace(spec("podium", placement=placement), pinned=True)
     report = swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock).report
-    assert report["provenance"]["pinned"] is kept
+    assert report.provenance.pinned is kept

@@ -1,7 +1,10 @@
 """The outcome of a pair: a picture with the measurements that people ask for, or a reason."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from backdrop_client.report import Report
 
 _EXTENSIONS = {"jpeg": "jpg"}
 
@@ -80,7 +83,7 @@ class Failure(Exception):
         self.job_over = job_over
 
 
-def measurements(report: dict[str, Any]) -> dict[str, Any]:
+def measurements(report: "Report") -> dict[str, Any]:
     """Return the fields of `Made` that come from a report."""
     rules = report["preset"]
     return {

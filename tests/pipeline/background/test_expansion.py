@@ -13,6 +13,7 @@ from pipeline.colour.palette import ALL_STAGES
 from pipeline.compositing.effects import ProductEffects, product_effects
 from pipeline.core.networks import FunctionSegmenter, Laid, PaintRequest
 from pipeline.core.types import Placed
+from pipeline.report import ExpansionReport
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 from tests.support.still_life import Darkener, spec
@@ -147,8 +148,8 @@ def selected(generator: Grower) -> Any:
 def test_a_background_that_grew_the_product_is_tried_with_another_seed_and_then_with_less_noise() -> None:
     once, twice = Grower(1), Grower(2)
     one, two = selected(once), selected(twice)
-    assert [row["expansion"]["grew"] for row in one.tried] == [True, False]
-    assert [row["expansion"]["grew"] for row in two.tried] == [True, True, False]
+    assert [row.expansion.grew for row in one.tried] == [True, False]
+    assert [row.expansion.grew for row in two.tried] == [True, True, False]
     first, second = (seed for seed, _ in once.told)
     assert first != second
     assert [noise for _, noise in twice.told] == [1, 1, 0.75]
@@ -161,7 +162,7 @@ def test_where_every_one_grew_it_the_studios_own_background_is_taken_and_told() 
     always = Grower(99)
     found = selected(always)
     assert len(always.told) == 3
-    assert [row.get("expansion", {}).get("grew") for row in found.tried] == [True, True, True, None]
+    assert [row.expansion and row.expansion.grew for row in found.tried] == [True, True, True, None]
     assert found.expansion is None
     red = found.background[..., 0] - found.background[..., 1]
     assert red.max() < 0.4  # no jar's red is in it
@@ -170,4 +171,4 @@ def test_where_every_one_grew_it_the_studios_own_background_is_taken_and_told() 
 def test_its_colours_decide_and_what_the_segmenter_found_is_told_beside_them() -> None:
     assert Expansion(0.0, 0.2).grew
     assert not Expansion(0.2, 0.01).grew
-    assert Expansion(0.2, 0.01).row() == {"area": 0.2, "colour": 0.01, "grew": False}
+    assert Expansion(0.2, 0.01).row() == ExpansionReport(0.2, 0.01, False)

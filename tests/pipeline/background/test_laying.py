@@ -12,6 +12,7 @@ from pipeline.compositing.effects import product_effects
 from pipeline.core.networks import PaintRequest
 from pipeline.core.spec import Limits
 from pipeline.core.types import Placed
+from pipeline.report import to_json
 from pipeline.scene.composition import compose
 from pipeline.swap import swap
 from tests.support.still_life import Darkener, cut_out_png, networks, spec, still_life
@@ -45,7 +46,7 @@ def red_box() -> bytes:
 def swapped(generator: Holder) -> tuple[np.ndarray, dict[str, Any]]:
     ticks = iter(range(1000))
     render = swap(red_box(), spec("podium"), networks(generator), limits=Limits(), clock=lambda: float(next(ticks)))
-    return np.asarray(Image.open(BytesIO(render.data)).convert("RGB")).astype(float), render.report
+    return np.asarray(Image.open(BytesIO(render.data)).convert("RGB")).astype(float), to_json(render.report)
 
 
 Kept = tuple[Holder, np.ndarray, dict[str, Any]]

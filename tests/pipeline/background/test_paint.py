@@ -23,7 +23,7 @@ def test_the_asked_colours_are_the_backgrounds(kind: str) -> None:
     asked = spec(kind, palette=("#2f5d50", "#e8dcc8"))  # type: ignore[arg-type]  # a SceneKind
     picture = paint_background(asked, compose(asked, 300, 300, 0.6), 300, 300, Darkener(), lambda done: None)
     found = compare_palette(picture.reshape(-1, 3), asked_colours(asked))
-    assert found["mean_delta_e00"] < 6
+    assert (found.mean_delta_e00 or 99) < 6
 
 
 def test_the_same_seed_gives_the_same_background_and_another_one_another() -> None:
@@ -65,7 +65,7 @@ def test_a_network_gone_wild_is_held_within_its_stops() -> None:
     picture = paint_background(asked, layout, 160, 160, Wild(), lambda done: None)
     assert np.isfinite(picture).all()
     assert 2**MAX_STOPS < 1e6
-    assert compare_palette(picture.reshape(-1, 3), asked_colours(asked))["mean_delta_e00"] < 8
+    assert (compare_palette(picture.reshape(-1, 3), asked_colours(asked)).mean_delta_e00 or 99) < 8
 
 
 def test_what_a_network_sees_of_its_padding_is_no_frame() -> None:

@@ -35,6 +35,7 @@ from pipeline.cutout.stance import place_cutout
 from pipeline.delivery.encode import to_8_bit
 from pipeline.photo.decode import decode
 from pipeline.placement.fit import box_in, place_of
+from pipeline.report import TriedBackground
 from pipeline.swap import SwapResult, swap
 from service.storage.cache import folder_cache
 from tests.lanes import rest_in_gate
@@ -88,9 +89,9 @@ def test_all_products_have_one_background_to_the_byte_outside_themselves_and_the
 ) -> None:
     renders = [brand.swap(data) for data in products]
 
-    came = [render.report["provenance"]["background"] for render in renders]
+    came = [render.report.provenance.background for render in renders]
     assert came == ["computed"] + (len(products) - 1) * ["cached"]
-    assert brand.painter.calls == renders[0].report["provenance"]["attempts"]
+    assert brand.painter.calls == renders[0].report.provenance.attempts
     assert len({render.data for render in renders}) == len(products)
     bare = codes(brand.bare().background)
     untouched = np.ones((SIDE, SIDE), bool)
@@ -99,8 +100,8 @@ def test_all_products_have_one_background_to_the_byte_outside_themselves_and_the
         changed = (picture != bare).any(axis=2)
         assert 0.02 < changed.mean() < 0.5
         untouched &= ~changed
-        provenance = render.report["provenance"]
-        assert (provenance["pinned"], provenance["kept_seed"]) == (True, brand.bare().seed)
+        provenance = render.report.provenance
+        assert (provenance.pinned, provenance.kept_seed) == (True, brand.bare().seed)
     assert untouched.mean() > 0.3
     assert untouched[:20].all(), "nothing reaches the top"
 
@@ -150,9 +151,9 @@ def test_a_kept_background_gives_the_same_file_as_a_new_one(brand: Brand) -> Non
     brand.kept = None
     alone = brand.swap(PRODUCTS[2])
 
-    assert [one.report["provenance"]["background"] for one in (new, kept, alone)] == ["computed", "cached", "computed"]
+    assert [one.report.provenance.background for one in (new, kept, alone)] == ["computed", "cached", "computed"]
     assert new.data == kept.data == alone.data
-    assert [one.report["provenance"]["tried"] for one in (kept, alone)] == 2 * [new.report["provenance"]["tried"]]
+    assert [one.report.provenance.tried for one in (kept, alone)] == 2 * [new.report.provenance.tried]
 
 
 def test_a_background_is_kept_by_all_that_it_is_made_of_and_by_nothing_else(brand: Brand) -> None:
@@ -209,13 +210,15 @@ def test_of_two_workers_that_paint_at_once_the_first_one_s_background_is_taken(b
 def test_what_is_kept_of_a_background_is_finer_than_any_file_and_the_same_each_time() -> None:
     background = np.random.default_rng(1).random((30, 40, 3), np.float32)
     background[0, :2] = [[0, 0, 0], [1, 1, 1]]
-    tried = [{"seed": 5, "mean_delta_e00": None, "worst_delta_e00": 2.5}]
+    tried = [TriedBackground(5, None, 2.5)]
 
     kept, seed, rows = unpacked(packed(background, 5, tried))
 
     assert np.abs(kept - background).max() <= 0.51 / LEVELS < 1 / (2 * 255 * 8)
     assert (seed, rows, str(kept.dtype)) == (5, tried, "float32")
     assert unpacked(packed(kept, 5, tried))[0].tobytes() == kept.tobytes()
+    newer: Any = [{"seed": 5, "mean_delta_e00": None, "worst_delta_e00": 2.5, "of_tomorrow": 1}]
+    assert unpacked(packed(kept, 5, newer))[2] == tried
 
 
 # Where things stand
@@ -251,7 +254,7 @@ def test_a_product_that_its_photo_cuts_is_composed_for_alone_and_the_report_says
     whole, cut = brand.swap(PRODUCTS[3]), brand.swap(product(60, 80, cut=True))
 
     assert "subject_touches_edge" in cut.warnings
-    told = [(one.report["provenance"]["pinned"], one.report["provenance"]["background"]) for one in (whole, cut)]
+    told = [(one.report.provenance.pinned, one.report.provenance.background) for one in (whole, cut)]
     assert told == [(True, "computed"), (False, "computed")]
     assert (pixels(cut)[:, 0] != codes(brand.bare().background)[:, 0]).any()
 
@@ -263,6 +266,6 @@ def test_where_nothing_is_painted_nothing_is_pinned(background: str, tmp_path: P
 
     render = brand.swap(PRODUCTS[3])
 
-    assert render.report["provenance"]["pinned"] is False
+    assert render.report.provenance.pinned is False
     assert render.data == swap(PRODUCTS[3], free, brand.networks, limits=Limits(), clock=lambda: 0.0).data
     assert brand.painter.calls == 0

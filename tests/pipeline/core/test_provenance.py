@@ -134,8 +134,8 @@ def mark(render: SwapResult) -> str | None:
 def test_a_generated_product_on_white_is_not_called_a_capture() -> None:
     render = swapped(marked("JPEG", "trainedAlgorithmicMedia"), "white")
     assert mark(render) == "trainedAlgorithmicMedia"
-    row = next(row for row in render.report["preset"] if row["rule"] == "ai_marking")
-    assert (row["measured"], row["status"]) == ("trainedAlgorithmicMedia", "pass")
+    row = next(row for row in render.report.preset if row.rule == "ai_marking")
+    assert (row.measured, row.status) == ("trainedAlgorithmicMedia", "pass")
 
 
 def test_a_generated_product_cut_out_stays_marked_and_a_captured_one_unmarked() -> None:

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from pipeline.colour.notation import hex_to_rgb
 from pipeline.core.spec import Mood, Preset, Rule, Scene, Spec
-from pipeline.core.types import Cutout, Placed
-from pipeline.delivery.encode import encode, to_8_bit
-from pipeline.delivery.report import inspect
+from pipeline.core.types import Placed
+from pipeline.delivery.encode import encode
+from pipeline.delivery.inspection import inspect
+from pipeline.report import to_json
 
 SIDE = 320
 PRESET = Preset(
@@ -72,16 +73,9 @@ def report(
     canvas = painted("#336699") if background is None else background
     if data is None:
         data = encode(laid(canvas, placed) if image is None else image, preset).data
-    return inspect(
-        data,
-        spec=Spec(SCENE, MOOD, palette, preset, 1),
-        placed=placed,
-        background=canvas if preset.background != "transparent" else None,
-        cutout=Cutout(
-            rgb=to_8_bit(placed.rgb), alpha=placed.alpha, confidence=0.87654, warnings=("subject_touches_edge",)
-        ),
-        provenance={"seed": 1},
-    )
+    behind = canvas if preset.background != "transparent" else None
+    found = inspect(data, spec=Spec(SCENE, MOOD, palette, preset, 1), placed=placed, background=behind)
+    return dict(zip(("palette", "fidelity", "preset"), to_json(found), strict=True))
 
 
 def rules(told: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -211,10 +211,10 @@ def test_what_is_told_of_a_file_is_what_it_shows() -> None:
     image, alpha = fine_print()
     encoded = encode(image, replace(PRESET, quality=(80, 60)), alpha=alpha, beside=lambda rgb: int(rgb.sum()))
     shown = np.asarray(opened(encoded.data))
-    assert encoded.decoded is not None
-    np.testing.assert_array_equal(encoded.decoded, shown)
-    assert encoded.fidelity == Product(image, alpha).fidelity(shown)
-    assert encoded.measured == int(shown.sum())
+    assert encoded.judged is not None
+    np.testing.assert_array_equal(encoded.judged.decoded, shown)
+    assert encoded.judged.fidelity == Product(image, alpha).fidelity(shown)
+    assert encoded.judged.beside == int(shown.sum())
 
 
 def test_an_easy_product_stays_at_the_start() -> None:

@@ -7,6 +7,7 @@ import pytest
 from pipeline.core.spec import AS_PRESET, Limits, Output
 from pipeline.delivery.output import ordered, output_faults
 from pipeline.delivery.preset_rules import reopen
+from pipeline.report import to_json
 from pipeline.swap import swap
 from tests.support.still_life import jpeg, networks, preset, spec, still_life
 
@@ -20,7 +21,7 @@ def test_a_swap_delivers_what_was_ordered_and_the_report_holds_it_against_the_pl
     file = reopen(made.data)
     assert file.rgb.shape == (150, 200, 3)
     assert (file.format, made.format, made.width, made.height) == ("webp", "webp", 200, 150)
-    rules = {row["rule"]: (row["measured"], row["bound"], row["status"]) for row in made.report["preset"]}
+    rules = {row["rule"]: (row["measured"], row["bound"], row["status"]) for row in to_json(made.report.preset)}
     assert rules["format"] == ("webp", ["png"], "fail")
     assert rules.get("size") == (None if preview else ([200, 150], [160, 160], "warn"))
 

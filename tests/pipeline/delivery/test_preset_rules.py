@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline.core.spec import Preset, Rule
 from pipeline.core.types import Placed
 from pipeline.delivery.preset_rules import Delivered, check_rules
+from pipeline.report import to_json
 from tests.support.still_life import preset
 
 SIDE = 320
@@ -36,7 +37,7 @@ def checked(
     issuer: str | None = None,
 ) -> dict[str, dict[str, Any]]:
     file = Delivered(rgb, "jpeg", 1000, None, (), None, signed_by)
-    return {row["rule"]: row for row in check_rules(file, place, placed, background, issuer=issuer)}
+    return {row["rule"]: row for row in to_json(check_rules(file, place, placed, background, issuer=issuer))}
 
 
 def test_a_rule_that_no_file_proves_is_told_in_the_place_s_words_with_its_source() -> None:

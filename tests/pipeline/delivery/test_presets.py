@@ -19,6 +19,7 @@ from PIL import Image, ImageCms
 from scipy.ndimage import maximum_filter
 
 from pipeline.core.spec import Limits, Preset, Spec
+from pipeline.report import to_json
 from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import load_catalogue
 from tests.support.still_life import networks
@@ -86,7 +87,7 @@ def rendered(name: str) -> SwapResult:
 
 
 def rows(name: str) -> dict[str, dict[str, Any]]:
-    return {row["rule"]: row for row in rendered(name).report["preset"]}
+    return {row["rule"]: row for row in to_json(rendered(name).report.preset)}
 
 
 def delivered(name: str) -> Image.Image:
@@ -138,7 +139,7 @@ def test_exiv2_finds_the_mark_of_the_preset(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_product_s_colours_arrive(name: str) -> None:
-    fidelity = rendered(name).report["fidelity"]
+    fidelity = to_json(rendered(name).report.fidelity)
     assert fidelity["pixels"] > 20_000
     assert fidelity["mean"] <= 1.0
     assert fidelity["p99"] <= 3.0

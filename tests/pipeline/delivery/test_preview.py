@@ -8,6 +8,7 @@ from PIL import Image
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.spec import Limits, Placement, SceneKind, Spec
 from pipeline.delivery.preview import preview_size, watermarked
+from pipeline.report import to_json
 from pipeline.swap import SwapResult, swap
 from tests.lanes import rest_in_gate
 from tests.support.still_life import cut_out_png, networks, preset, spec, still_life
@@ -62,18 +63,18 @@ def test_a_preview_shows_what_the_picture_of_the_same_seed_and_placement_shows(
     monkeypatch.setattr("pipeline.swap.watermarked", lambda picture: picture)
     seen = made(asked, preview=True)
     assert (seen.width, seen.height) == (512, 384)
-    assert seen.report["provenance"]["tried"] == whole.report["provenance"]["tried"]
+    assert seen.report.provenance.tried == whole.report.provenance.tried
     large, small = (Image.open(BytesIO(one.data)).convert("RGB") for one in (whole, seen))
     reduced = large.resize((512, 384), Image.Resampling.BOX)
     apart = delta_e00(*(srgb_to_lab(np.asarray(one, np.float32) / 255) for one in (reduced, small)))
     assert apart.mean() < 1
-    assert seen.report["cutout"]["placed_box"] == whole.report["cutout"]["placed_box"]
+    assert seen.report.cutout.placed_box == whole.report.cutout.placed_box
 
 
 @pytest.mark.gate  # two swaps; the fast lane compares the pictures
 def test_a_previews_report_is_of_the_picture_that_it_stands_for() -> None:
     asked = spec("podium", place=preset((1024, 768)), palette=("#2f5d50",))
-    report, whole = made(asked, preview=True).report, made(asked).report
+    report, whole = (to_json(made(asked, preview=preview).report) for preview in (True, False))
     assert report["preview"] == {"width": 1024, "height": 768}
     assert "preview" not in whole
     # the watermark is no part of what is measured

@@ -1,6 +1,5 @@
 """The report: its keys, and the palette that it finds, on files whose truth is known."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,41 +9,37 @@ from pipeline.colour.asked import AskedColours
 from pipeline.colour.notation import hex_to_rgb
 from pipeline.colour.palette import compare_palette, dominant_colours
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
-from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout
+from pipeline.cutout.stance import facts_of
 from pipeline.delivery.encode import encode, to_8_bit
-from pipeline.delivery.report import inspect
-from tests.pipeline.delivery.reported import MOOD, PRESET, SCENE, SIDE, disc, laid, painted, report, rules
+from pipeline.delivery.inspection import cutout_report
+from pipeline.report import ExpansionReport, PaletteReport, TriedBackground, to_json
+from tests.pipeline.delivery.reported import PRESET, SIDE, disc, painted, report, rules
 
 
-def test_the_report_has_the_promised_keys_and_is_json() -> None:
-    told = report()
-    assert list(told) == ["palette", "fidelity", "preset", "cutout", "provenance"]
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
-    cutout = {
-        "confidence": 0.8765,
-        "warnings": ["subject_touches_edge"],
-        "cut_sides": [],
-        "where": {},
-        "viewpoint": {},
-    }
-    assert told["cutout"] == cutout
-    assert told["provenance"] == {"seed": 1}
+def test_a_field_with_a_default_is_absent_where_it_is_none_and_another_one_null() -> None:
+    row = TriedBackground(5, None, 2.5, expansion=ExpansionReport(0.0, 0.25, True))
+    expansion = {"area": 0.0, "colour": 0.25, "grew": True}
+    assert to_json([row]) == [{"seed": 5, "mean_delta_e00": None, "worst_delta_e00": 2.5, "expansion": expansion}]
 
 
-def test_with_the_photos_size_it_tells_where_the_product_was_and_where_it_is() -> None:
+def test_it_says_how_the_product_was_found_and_where_it_was_and_is() -> None:
     placed = disc()
-    cutout = Cutout(rgb=to_8_bit(placed.rgb), alpha=placed.alpha, confidence=1.0, warnings=(), origin=(320, 160))
-    spec = Spec(SCENE, MOOD, (), PRESET, 1)
-    data = encode(laid(painted("#336699"), placed), PRESET).data
-
-    told = inspect(
-        data, spec=spec, placed=placed, background=None, cutout=cutout, provenance={}, photo_size=(1280, 960)
+    cutout = Cutout(
+        rgb=to_8_bit(placed.rgb),
+        alpha=placed.alpha,
+        confidence=0.87654,
+        warnings=("subject_touches_edge",),
+        origin=(320, 160),
     )
 
+    told = cutout_report(cutout, facts_of(cutout, "lying"), placed, (1280, 960), subject=None)
+
+    assert (told.confidence, told.warnings, told.cut_sides) == (0.8765, ["subject_touches_edge"], [])
+    assert (told.stance, told.stance_from, told.elevation) == ("lying", "caller", None)
     # The disc covers 80 to 240 of the crop, which begins at 320, 160 of the photo.
-    assert told["cutout"]["source_box"] == pytest.approx([400 / 1280, 240 / 960, 560 / 1280, 400 / 960], abs=1e-5)
-    assert told["cutout"]["placed_box"] == [0.25, 0.25, 0.75, 0.75]
+    assert told.source_box == pytest.approx([400 / 1280, 240 / 960, 560 / 1280, 400 / 960], abs=1e-5)
+    assert told.placed_box == [0.25, 0.25, 0.75, 0.75]
 
 
 def test_the_palette_is_found_and_shared_as_painted() -> None:
@@ -91,14 +86,13 @@ def test_dominant_colours_are_the_same_every_time_and_ordered_by_share() -> None
 def test_near_colours_count_as_one_and_specks_as_none() -> None:
     rgb = np.repeat([hex_to_rgb("#808080"), hex_to_rgb("#828282"), hex_to_rgb("#ff0000")], [600, 396, 4], axis=0)
     told = compare_palette(rgb.astype(np.float32), AskedColours((), False))
-    assert len(told["found"]) == 1
-    assert told["found"][0]["share"] == 0.996
-    assert told["mean_delta_e00"] is None
+    assert [found.share for found in told.found] == [0.996]
+    assert told.mean_delta_e00 is None
 
 
 def test_no_background_at_all_gives_an_empty_palette() -> None:
     told = compare_palette(np.empty((0, 3), np.float32), AskedColours(("#ffffff",), True))
-    assert told == {"asked": [], "found": [], "mean_delta_e00": None}
+    assert told == PaletteReport([], [], None)
 
 
 def test_a_transparent_picture_has_no_palette_but_has_fidelity() -> None:

@@ -20,7 +20,7 @@ from ulid import ULID
 from service.api.app import create_app
 from service.database.clock import db_now
 from service.database.tables import jobs, renders
-from service.jobs.records import NewCutout, NewRender
+from service.jobs.records import KeptFacts, NewCutout, NewRender
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.expiry import Expirer
@@ -99,8 +99,12 @@ class Owner(Caller):
         answer = self.http.post("/v1/cutouts?reference=sku-7", json=body, headers=self.headers)
         assert answer.status_code == 202
         keys = [f"masks/{self.client.id}/{ULID()}.{kind}" for kind in ("png", "png", "jpg")]
-        facts = {"confidence": 1, "warnings": [], "product_box": [0, 0, 1, 1], "cut_sides": [], "stance": "standing"}
-        facts |= {"suits": ["white"], "subjects": [{"id": 1, "box": [0, 0, 1, 1], "share": 1, "kept": True}]}
+        facts: KeptFacts = {"confidence": 1, "warnings": [], "product_box": [0, 0, 1, 1], "cut_sides": []}
+        facts |= {
+            "stance": "standing",
+            "suits": ["white"],
+            "subjects": [{"id": 1, "box": [0, 0, 1, 1], "share": 1, "kept": True}],
+        }
         for key, data in zip(keys, (MASK, MASK, PHOTO), strict=True):
             open_buckets(settings)[1].put(key, data, "image/png")
         claim = self.claim(answer.json()["job_id"])

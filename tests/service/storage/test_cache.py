@@ -43,7 +43,7 @@ class Studio:
         return swap(data, asked, networks, limits=Limits(), clock=lambda: 0.0, cache=kept)
 
     def cache_status(self, data: bytes = PHOTO, **changes: Any) -> str:
-        return str(self.swap(data, **changes).report["provenance"]["cutout"])
+        return str(self.swap(data, **changes).report.provenance.cutout)
 
     @property
     def objects(self) -> list[Path]:
@@ -93,11 +93,11 @@ def test_a_photo_is_cut_out_once_whatever_is_made_of_it(studio: Studio) -> None:
     again, other = studio.swap(kind="podium"), studio.swap()
 
     assert studio.segmenter.looks == looks > 0
-    assert [one.report["provenance"]["cutout"] for one in (first, again, other)] == ["computed", "cached", "cached"]
+    assert [one.report.provenance.cutout for one in (first, again, other)] == ["computed", "cached", "cached"]
     assert again.data == first.data
     assert other.data == studio.swap(kept=None).data
     assert again.warnings == first.warnings
-    assert again.report["cutout"] == first.report["cutout"]
+    assert again.report.cutout == first.report.cutout
 
 
 def test_another_photo_another_network_and_other_code_cut_out_anew(
@@ -187,7 +187,7 @@ def test_an_object_that_is_not_what_was_kept_is_made_anew_and_replaced(
 
     render = studio.swap()
 
-    assert (render.report["provenance"]["cutout"], render.data) == ("computed", right.data)
+    assert (render.report.provenance.cutout, render.data) == ("computed", right.data)
     assert path.read_bytes() == whole
     assert studio.cache_status() == "cached"
 

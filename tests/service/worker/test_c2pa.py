@@ -164,19 +164,19 @@ def render(credentials: Credentials | None, *, size: tuple[int, int] = (300, 300
 
 def test_a_swap_is_signed_and_its_report_measures_the_signed_file(credentials: Credentials) -> None:
     made = render(credentials, size=(1080, 1080))
-    rules = {row["rule"]: row for row in made.report["preset"]}
-    assert rules["content_credentials"]["measured"] == rules["content_credentials"]["bound"] == "Example Shop"
-    assert rules["content_credentials"]["status"] == "pass"
-    assert rules["content_credentials"]["source_url"].startswith("https://c2pa.org/")
-    assert rules["bytes"]["measured"] == len(made.data)
-    assert rules["ai_marking"]["status"] == "pass"
+    rules = {row.rule: row for row in made.report.preset}
+    assert rules["content_credentials"].measured == rules["content_credentials"].bound == "Example Shop"
+    assert rules["content_credentials"].status == "pass"
+    assert rules["content_credentials"].source_url.startswith("https://c2pa.org/")
+    assert rules["bytes"].measured == len(made.data)
+    assert rules["ai_marking"].status == "pass"
     assert manifest(made.data, "image/jpeg")["signature_info"]["common_name"] == "Pictures"
 
 
 def test_without_a_certificate_nothing_is_signed_and_nothing_is_said() -> None:
     assert open_credentials(Settings()) is None
     made = render(None)
-    assert "content_credentials" not in {row["rule"] for row in made.report["preset"]}
+    assert "content_credentials" not in {row.rule for row in made.report.preset}
     with pytest.raises(c2pa.C2paError, match="ManifestNotFound"):
         c2pa.Reader("image/jpeg", io.BytesIO(made.data))
 
@@ -188,8 +188,8 @@ def test_a_file_that_lost_its_signature_fails_the_rule(credentials: Credentials)
         def sign(self, data: bytes, content_type: str, digital_source_type: str | None) -> bytes:
             return data
 
-    row = {row["rule"]: row for row in render(Forgetful()).report["preset"]}["content_credentials"]
-    assert (row["measured"], row["status"]) == (None, "fail")
+    row = {row.rule: row for row in render(Forgetful()).report.preset}["content_credentials"]
+    assert (row.measured, row.status) == (None, "fail")
 
 
 def test_a_cut_out_alone_is_signed_as_a_photo_that_an_algorithm_altered(credentials: Credentials) -> None:

@@ -1,0 +1,135 @@
+"""The report of a render, typed: written by `python -m scripts.client_report`, from `pipeline.report`.
+
+A field may be absent: a report is of the release that made it. The document of the API describes the fields.
+"""
+
+from typing import Literal, TypedDict
+
+Status = Literal["pass", "warn", "fail", "unchecked"]
+
+
+class ColourMatch(TypedDict, total=False):
+    colour: str
+    nearest: str
+    delta_e00: float
+    share: float
+
+
+class FoundColour(TypedDict, total=False):
+    colour: str
+    share: float
+
+
+class AssignedColour(TypedDict, total=False):
+    colour: str
+    surface: str
+    share: float
+    asked: bool
+
+
+class ColourBar(TypedDict, total=False):
+    mean: float
+    worst: float
+    met: bool
+
+
+class PaletteReport(TypedDict, total=False):
+    asked: list[ColourMatch]
+    found: list[FoundColour]
+    mean_delta_e00: float | None
+    bar: ColourBar | None
+    assigned: list[AssignedColour] | None
+
+
+class FidelityReport(TypedDict, total=False):
+    mean: float | None
+    p99: float | None
+    max: float | None
+    unit: str
+    pixels: int
+    of_pixels: int
+
+
+class RuleCheck(TypedDict, total=False):
+    rule: str
+    measured: float | str | list[float] | None
+    bound: float | str | list[float] | list[str] | None
+    status: Status
+    source_url: str
+    checked_on: str
+
+
+class CutoutReport(TypedDict, total=False):
+    confidence: float
+    warnings: list[str]
+    cut_sides: list[str]
+    where: dict[str, list[list[int]]]
+    viewpoint: dict[str, float]
+    stance: str | None
+    stance_from: Literal["guess", "caller"] | None
+    suits: list[str] | None
+    elevation: float | None
+    source_box: list[float] | None
+    placed_box: list[float] | None
+    subject: list[float] | None
+
+
+class ExpansionReport(TypedDict, total=False):
+    area: float
+    colour: float
+    grew: bool
+
+
+class TriedBackground(TypedDict, total=False):
+    seed: int
+    mean_delta_e00: float | None
+    worst_delta_e00: float | None
+    shadow: Literal["kept", "missing", "elsewhere", "unknown"] | None
+    expansion: ExpansionReport | None
+
+
+class SceneReport(TypedDict, total=False):
+    asked: str
+    painted: str
+    angle: str | None
+    changed: str | None
+
+
+class Provenance(TypedDict, total=False):
+    networks: dict[str, str]
+    seed: int
+    kept_seed: int | None
+    attempts: int
+    tried: list[TriedBackground]
+    cutout: str
+    cut_by: str
+    background: str
+    pinned: bool
+    scene: SceneReport | None
+    timings: dict[str, float]
+    job_attempt: int | None
+
+
+class PlacementReport(TypedDict, total=False):
+    shift_x: float
+    shift_y: float
+    scale: float
+    turn: float
+    stance: str | None
+    breaks: list[str]
+
+
+class PreviewReport(TypedDict, total=False):
+    width: int
+    height: int
+
+
+class Report(TypedDict, total=False):
+    palette: PaletteReport
+    fidelity: FidelityReport
+    preset: list[RuleCheck]
+    cutout: CutoutReport
+    provenance: Provenance
+    placement: PlacementReport | None
+    preview: PreviewReport | None
+    expansion: ExpansionReport | None

@@ -1,0 +1,106 @@
+"""What the report says of the delivered file and its product, measured on the file itself."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.colour.asked import asked_colours
+from pipeline.colour.palette import MEAN_BAR, WORST_BAR, background_pixels, compare_palette, meets_bars
+from pipeline.core.parallel import together
+from pipeline.core.provenance import Credentials
+from pipeline.core.resample import tight_box
+from pipeline.core.spec import PhotoPlace, Spec
+from pipeline.core.types import Cutout, Judged, Placed, Rgb
+from pipeline.delivery.fidelity import Product
+from pipeline.delivery.preset_rules import check_rules, reopen
+from pipeline.placement.facts import CutoutFacts
+from pipeline.report import ColourBar, CutoutReport, FidelityReport, PaletteReport, RuleCheck
+
+
+def inspect(
+    delivered: bytes,
+    *,
+    spec: Spec,
+    placed: Placed,
+    background: Rgb | None,
+    credentials: Credentials | None = None,
+    judged: Judged | None = None,
+    canvas: Placed | None = None,
+    touches: tuple[str, ...] | None = None,
+) -> tuple[PaletteReport, FidelityReport, list[RuleCheck]]:
+    """Measure a delivered file: its palette, its product's fidelity, and the rules of its preset.
+
+    `placed` is the product as it was laid on the canvas; `background` what was painted behind it, shadow included
+    (H×W×3 sRGB in [0, 1]), None for a transparent picture. Colours are CIEDE2000 on the file decoded again, so the
+    encoder's share of the error is in every figure. `credentials` is what signed the file, where something did.
+    `judged` has what the encoder measured already, `background_palette` beside it. `canvas`: of a preview, the product
+    on the canvas of the picture that it stands for; `touches` as in `pipeline.placement.margins`.
+
+    Raises ValueError where the file's size is not the canvas's.
+    """
+    file = reopen(delivered, credentials, None if judged is None else judged.decoded)
+    if file.rgb.shape[:2] != placed.alpha.shape:
+        raise ValueError(f"The file is {file.rgb.shape[:2]}, the canvas {placed.alpha.shape} (rows, columns).")
+    issuer = credentials.issuer if credentials else None
+    if judged is None:
+        palette, fidelity = together(
+            lambda: background_palette(file.rgb, spec, placed),
+            lambda: Product(placed.whole(), placed.alpha).fidelity(file.rgb),
+        )
+    else:
+        palette, fidelity = judged.beside, judged.fidelity
+    rules = check_rules(
+        file,
+        spec.preset,
+        placed,
+        background,
+        issuer=issuer,
+        canvas=canvas,
+        touches=touches,
+        own_size=spec.output.width is not None,
+    )
+    return palette, fidelity, rules
+
+
+def cutout_report(
+    cutout: Cutout, facts: CutoutFacts, placed: Placed, photo_size: tuple[int, int], subject: PhotoPlace | None
+) -> CutoutReport:
+    """Return what the report says of a cut-out: how sure it is, how the product stands, and where it was and is now.
+
+    `placed` is the product on the picture's canvas, `photo_size` the photo's width and height in pixels, `subject` the
+    place in it that the caller meant.
+    """
+    left, top, right, bottom = tight_box(cutout.alpha > 0.5) or (0, 0, 1, 1)
+    x, y = cutout.origin
+    height, width = placed.alpha.shape
+    return CutoutReport(
+        confidence=round(float(cutout.confidence), 4),
+        warnings=list(cutout.warnings),
+        cut_sides=list(cutout.cut_sides),
+        where={code: [list(box) for box in boxes] for code, boxes in cutout.where.items()},
+        viewpoint={name: round(float(share), 4) for name, share in cutout.viewpoint.items()},
+        stance=facts.stance,
+        stance_from="guess" if facts.word == "auto" else "caller",
+        suits=list(facts.suits),
+        elevation=None if facts.elevation is None else round(facts.elevation, 1),
+        source_box=_shares((left + x, top + y, right + x, bottom + y), photo_size),
+        placed_box=_shares(placed.box, (width, height)),
+        subject=list(subject) if subject else None,
+    )
+
+
+def _shares(box: tuple[int, int, int, int], size: tuple[int, int]) -> list[float]:
+    return [round(at / size[i % 2], 5) for i, at in enumerate(box)]
+
+
+def background_palette(rgb: NDArray[np.uint8], spec: Spec, placed: Placed) -> PaletteReport:
+    """Compare a delivered background's colours with the spec's, else with the scene's own.
+
+    White presets ask for white.
+    """
+    if spec.preset.background == "transparent":
+        return PaletteReport([], [], None)
+    found = compare_palette(background_pixels(rgb, placed.alpha), asked_colours(spec))
+    met = meets_bars([row.delta_e00 for row in found.asked])
+    return replace(found, bar=ColourBar(MEAN_BAR, WORST_BAR, met))
