@@ -214,6 +214,6 @@ def _memory_file() -> IO[bytes]:
     Pillow's JPEG encoder holds the interpreter's lock while it fills a Python object, and not while it writes to a
     descriptor.
     """
-    if sys.platform == "linux":
-        return os.fdopen(os.memfd_create("picture"), "w+b", buffering=0)
-    return BytesIO()
+    if sys.platform != "linux":
+        return BytesIO()
+    return os.fdopen(os.memfd_create("picture"), "w+b", buffering=0)

@@ -187,8 +187,7 @@ def test_a_store_that_takes_no_writes_costs_no_attempt_and_no_job_is_taken_until
 
     store.refuse_put = True
     worker.runner.run(first.job_id)
-    assert breaker.is_open
-    assert (worker.end(first), worker.shop.job(first).attempt) == (("IN_PROGRESS", None), 0)
+    assert (breaker.is_open, worker.end(first), worker.shop.job(first).attempt) == (True, ("IN_PROGRESS", None), 0)
 
     waits = threading.Thread(target=worker.runner.run, args=(second.job_id,))
     waits.start()
