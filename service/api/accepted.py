@@ -31,8 +31,8 @@ Reference = Annotated[
         min_length=1,
         max_length=200,
         pattern=REFERENCE_PATTERN,
-        description="Your own id for it, an SKU or an order: it is told with the job and its webhook, and the lists can"
-        " be asked for it. Several jobs may have the same.",
+        description="Your own id for it, an SKU or an order: it is told with the job, its render and its webhook, and"
+        " the lists can be asked for it. Several jobs may have the same.",
         examples=[Example(value="order-1042/front")],
     ),
 ]
@@ -62,8 +62,9 @@ Prefer = Annotated[
     HeaderParameter(
         name="Prefer",
         description="RFC 7240: with `wait=N` the answer comes when the job is over or after N seconds, 30 at most,"
-        " with the status that the job has then. With `return=representation` the body is what GET of"
-        " `Content-Location` shows, which has every field of a WorkflowAcceptedResponse. Others are ignored.",
+        " with the status that the job has then, and of a swap's success with `Link` to its render and picture. With"
+        " `return=representation` the body is what GET of `Content-Location` shows, which has every field of a"
+        " WorkflowAcceptedResponse. Others are ignored.",
         examples=[Example(value="wait=20, return=representation")],
     ),
 ]

@@ -9,7 +9,7 @@ from litestar import Response, Router, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.openapi.spec import Example
-from litestar.params import Body, HeaderParameter, QueryParameter
+from litestar.params import Body, QueryParameter
 
 from pipeline.core.spec import AS_PRESET, SEED_LIMIT, UNMOVED, Output, Placement, SwapOrder, options_of
 from pipeline.placement.facts import CutoutFacts
@@ -18,6 +18,8 @@ from pipeline.placement.plan import fitted
 from service.api.accepted import (
     IdempotencyKey,
     Metadata,
+    Prefer,
+    Reference,
     SubjectPlace,
     answer_accepted,
     before_a_job,
@@ -28,7 +30,6 @@ from service.api.accepted import (
 from service.api.admission import rate_limited
 from service.api.cutouts import create_cutout
 from service.api.endpoint import endpoint
-from service.api.lists import REFERENCE_PATTERN
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.cutouts.listing import Cutouts
@@ -78,17 +79,7 @@ def read_order(
     placement: Placement = UNMOVED,
     subject: SubjectPlace = None,
     output: Output = AS_PRESET,
-    reference: Annotated[
-        str | None,
-        QueryParameter(
-            min_length=1,
-            max_length=200,
-            pattern=REFERENCE_PATTERN,
-            description="Your own id for it, an SKU or an order: it is told with the job, its render and its webhook,"
-            " and both lists can be asked for it. Several jobs may have the same.",
-            examples=[Example(value="order-1042/front")],
-        ),
-    ] = None,
+    reference: Reference = None,
     metadata: Metadata = None,
 ) -> SwapOrder:
     """Return what a body and its query ask for. Raises MetadataInvalid and SubjectInvalid."""
@@ -186,17 +177,7 @@ async def background_swap_with_spec(
         ),
     ] = False,
     order: SwapOrder,
-    prefer: Annotated[
-        str | None,
-        HeaderParameter(
-            name="Prefer",
-            description="RFC 7240: with `wait=N` the answer comes when the job is over or after N seconds, 30 at most,"
-            " with the status that the job has then, and of a success with `Link` to its render and picture. With"
-            " `return=representation` the body is the job as GET /v1/jobs/{job_id} shows it, render and all, which has"
-            " every field of a WorkflowAcceptedResponse; `Content-Location` says so. Others are ignored.",
-            examples=[Example(value="wait=20, return=representation")],
-        ),
-    ] = None,
+    prefer: Prefer = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Any]:
     """Accept a swap, charge its credits and queue its job; wait for its end where `Prefer` says so."""
