@@ -3,9 +3,13 @@
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from backdrop_client import Spec
+from pipeline.core.spec import Output, Placement, options_of
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import resolve_spec
+from service.schemas.responses import OutputView, PlacementView
 from tests.service.api.test_previews import ask
 from tests.support.caller import Caller
 
@@ -72,3 +76,15 @@ def test_what_the_place_does_not_take_is_told_before_it_is_paid_for(
     plan = ask(caller, dry_run="true", **query).json()
 
     assert [one["code"] for one in plan["warnings"]] == codes
+
+
+@pytest.mark.parametrize(("record", "view"), [(Placement, PlacementView), (Output, OutputView)])
+def test_every_option_is_told_with_its_request_and_asked_for_by_the_client(
+    record: type[Placement | Output], view: type[BaseModel]
+) -> None:
+    options = {name: option.example for name, _, _, option in options_of(record)}
+
+    assert set(view.model_fields) == set(options)
+    assert {name: Spec("podium", "calm", "open_graph", **{name: one}).query() for name, one in options.items()} == {
+        name: {name: one if isinstance(one, int) else str(one)} for name, one in options.items()
+    }
