@@ -9,7 +9,8 @@ import pytest
 from litestar.testing import TestClient
 
 from pipeline.background.expansion import Expansion
-from pipeline.core.spec import Limits, Placement, Spec
+from pipeline.core.order import Placement
+from pipeline.core.spec import Limits, Spec
 from pipeline.swap import swap
 from service.api.app import create_app
 from service.catalogue.catalogue import load_catalogue
