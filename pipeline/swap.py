@@ -10,9 +10,10 @@ from pipeline.compositing.composite import composite, light_around
 from pipeline.compositing.place import lay, reduced
 from pipeline.core.errors import NoSubject
 from pipeline.core.networks import Networks, Progress
+from pipeline.core.order import UNMOVED, PhotoPlace
 from pipeline.core.parallel import together
 from pipeline.core.provenance import Credentials, stronger
-from pipeline.core.spec import UNMOVED, Limits, PhotoPlace, Spec
+from pipeline.core.spec import Limits, Spec
 from pipeline.core.stages import Stages
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache

@@ -16,8 +16,9 @@ from pathlib import Path
 from PIL import Image
 
 from pipeline.core.networks import Networks
+from pipeline.core.order import Placement, StanceWord
 from pipeline.core.provenance import xmp_packet
-from pipeline.core.spec import Limits, Placement, Spec, StanceWord
+from pipeline.core.spec import Limits, Spec
 from pipeline.swap import swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.settings import load_settings

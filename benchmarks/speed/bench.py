@@ -9,7 +9,8 @@ from typing import Any
 
 from benchmarks.speed.bare import BareNetworks
 from pipeline.core.networks import Networks
-from pipeline.core.spec import Spec, SwapOrder
+from pipeline.core.order import SwapOrder
+from pipeline.core.spec import Spec
 from pipeline.cutout.cache import Cache
 from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import load_catalogue

@@ -33,9 +33,10 @@ from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
 from pipeline.compositing.effects import Effects, Laying, MissingShadow
 from pipeline.compositing.kept_shadow import KeptShadow
 from pipeline.core.networks import Generator, Segmenter
+from pipeline.core.order import SEED_LIMIT
 from pipeline.core.parallel import by_rows, together
 from pipeline.core.resample import resize
-from pipeline.core.spec import SEED_LIMIT, Spec
+from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Rgb
 from pipeline.light.relight import Unlit, developed, lit, repainted, unlit
 from pipeline.materials.swatches import Swatches

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from pipeline.core.networks import Networks, cutting
-from pipeline.core.spec import PhotoPlace
+from pipeline.core.order import PhotoPlace
 from pipeline.core.types import Cutout, Photo
 from pipeline.cutout.foreground import own_colours
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import NoSubject
 from pipeline.core.networks import Networks
-from pipeline.core.spec import PhotoPlace
+from pipeline.core.order import PhotoPlace
 from pipeline.core.stages import Stages
 from pipeline.core.types import Cutout, Photo
 from pipeline.cutout.cache import Cache, CutoutCache

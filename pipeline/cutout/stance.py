@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.core.order import StanceWord
 from pipeline.core.resample import resize, tight_box
-from pipeline.core.spec import Spec, StanceWord
+from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Cutout
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose, camera_pose
 from pipeline.cutout.viewpoint import RIGHT_ANGLE, is_held

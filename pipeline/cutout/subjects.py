@@ -10,8 +10,8 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt, find_objects, label
 
 from pipeline.core.errors import NoSubject, SubjectNotFound
+from pipeline.core.order import PhotoPlace
 from pipeline.core.resample import Box, grown_box, tight_box
-from pipeline.core.spec import PhotoPlace
 from pipeline.core.types import Photo
 from pipeline.cutout.given import codes_of, coverage
 from pipeline.cutout.segment import Segmentation

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pipeline.core.spec import AS_PRESET, MAX_ASPECT, MAX_PIXELS, SIDES, Output, Preset
+from pipeline.core.order import AS_PRESET, MAX_ASPECT, MAX_PIXELS, SIDES, Output
+from pipeline.core.spec import Preset
 
 
 @dataclass(frozen=True)

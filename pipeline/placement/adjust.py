@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.spec import Placement
+from pipeline.core.order import Placement
 from pipeline.placement.facts import Box
 
 #: What a product is scaled and turned about: the middle of its foot's, or of its hook's, end of its box; or its middle.

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from pipeline.core.spec import SceneKind, StanceWord
+from pipeline.core.order import StanceWord
+from pipeline.core.spec import SceneKind
 from pipeline.placement.camera import PLAIN, TOP_DOWN, CameraAngle, angle_of
 
 #: Left, top, right, bottom.

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.core.spec import Placement, Preset, Spec
+from pipeline.core.order import Placement
+from pipeline.core.spec import Preset, Spec
 from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.facts import Box
 

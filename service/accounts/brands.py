@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.core.spec import SEED_LIMIT
+from pipeline.core.order import SEED_LIMIT
 from service.database.clock import db_now
 from service.database.engine import reader
 from service.database.tables import brands

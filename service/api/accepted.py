@@ -12,7 +12,7 @@ from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, QueryParameter
 from pydantic import BaseModel
 
-from pipeline.core.spec import PhotoPlace, photo_place
+from pipeline.core.order import PhotoPlace, photo_place
 from service.api.lists import REFERENCE_PATTERN
 from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import Accepted

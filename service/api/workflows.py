@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import Body, QueryParameter
 
-from pipeline.core.spec import AS_PRESET, SEED_LIMIT, UNMOVED, Output, Placement, SwapOrder, options_of
+from pipeline.core.order import AS_PRESET, SEED_LIMIT, UNMOVED, Output, Placement, SwapOrder, options_of
 from pipeline.placement.facts import CutoutFacts
 from pipeline.placement.place import Place
 from pipeline.placement.plan import fitted

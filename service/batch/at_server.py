@@ -20,7 +20,7 @@ from backdrop_client import (
     Spec,
     Unauthorized,
 )
-from pipeline.core.spec import SwapOrder, given
+from pipeline.core.order import SwapOrder, given
 from service.batch.maker import Tell
 from service.batch.manifest.outcome import Failed, Failure, Made, file_name, measurements
 from service.batch.manifest.pairs import Pair

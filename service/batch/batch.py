@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.core.spec import SEED_LIMIT
+from pipeline.core.order import SEED_LIMIT
 from service.batch.maker import Maker
 from service.batch.manifest.files import tidy
 from service.batch.manifest.outcome import Failed, Made, Outcome, Rejected

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.core.spec import Mood, Output, Preset, Scene, Spec
+from pipeline.core.order import Output
+from pipeline.core.spec import Mood, Preset, Scene, Spec
 from pipeline.placement.camera import TOP_DOWN, drawn_kind
 from pipeline.placement.facts import SAID, CutoutFacts
 from pipeline.placement.fit import leaves_place

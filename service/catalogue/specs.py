@@ -5,20 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
-from pipeline.core.spec import (
-    AS_PRESET,
-    SEED_LIMIT,
-    UNMOVED,
-    Mood,
-    Output,
-    PhotoPlace,
-    Placement,
-    Preset,
-    Scene,
-    Spec,
-    SwapOrder,
-    given,
-)
+from pipeline.core.order import AS_PRESET, SEED_LIMIT, UNMOVED, Output, PhotoPlace, Placement, SwapOrder, given
+from pipeline.core.spec import Mood, Preset, Scene, Spec
 from service.catalogue.catalogue import Catalogue, quotable
 from service.catalogue.spec_versions import SPEC_VERSION, require_readable
 from service.catalogue.toml_records import record_from_json, record_to_json

@@ -21,7 +21,7 @@ from pydantic import ValidationError as PydanticValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pipeline.colour.notation import parse_colour
-from pipeline.core.spec import SwapOrder
+from pipeline.core.order import SwapOrder
 from pipeline.delivery.output import output_faults
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss

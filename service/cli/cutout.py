@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.core.spec import PhotoPlace
+from pipeline.core.order import PhotoPlace
 from service.cli.options import place_in_photo, settings_from
 from service.cli.remote import format_of, remote, remote_options
 from service.settings import load_remote

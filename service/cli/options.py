@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import click
 from pydantic import ValidationError
 
-from pipeline.core.spec import SEED_LIMIT, Output, PhotoPlace, Placement, SwapOrder, options_of, photo_place
+from pipeline.core.order import SEED_LIMIT, Output, PhotoPlace, Placement, SwapOrder, options_of, photo_place
 from service.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.core.spec import Output, Placement, options_of
+from pipeline.core.order import Output, Placement, options_of
 from service.cli.options import option_name
 from service.settings import load_remote
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.core.spec import SwapOrder
+from pipeline.core.order import SwapOrder
 from service.catalogue.warning_words import in_words
 from service.cli.options import order_options, settings_from
 from service.cli.remote import format_of, option_of, remote, remote_options

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.core.spec import AS_PRESET, UNMOVED, Output, PhotoPlace, Placement
+from pipeline.core.order import AS_PRESET, UNMOVED, Output, PhotoPlace, Placement
 from service.accounts.ledger import debit
 from service.catalogue.spec_versions import version_of
 from service.catalogue.specs import order_of, subject_of

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.core.spec import Preset, Spec, SwapOrder
+from pipeline.core.order import SwapOrder
+from pipeline.core.spec import Preset, Spec
 from pipeline.delivery.output import ordered
 from pipeline.placement.facts import CutoutFacts
 from service.accounts.brands import Brand

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from ulid import ULID
 
-from pipeline.core.spec import PhotoPlace, SwapOrder, given
+from pipeline.core.order import PhotoPlace, SwapOrder, given
 from pipeline.delivery.output import OutputFault, output_faults
 from service.accounts.brands import Brands
 from service.accounts.clients import Client

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from pydantic_core import PydanticCustomError
 
 from pipeline.colour.notation import parse_colour
-from pipeline.core.spec import SEED_LIMIT
+from pipeline.core.order import SEED_LIMIT
 from service.accounts.brands import Profile, SeedPolicy
 from service.catalogue.catalogue import Catalogue
 

@@ -7,7 +7,8 @@ from litestar.datastructures import State
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pipeline.core.spec import SceneKind, photo_place
+from pipeline.core.order import photo_place
+from pipeline.core.spec import SceneKind
 from pipeline.placement.facts import StanceName
 from service.catalogue.catalogue import Catalogue
 from service.cutouts.records import MESSAGES, CutBy, Cutout

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SkipValidation, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from pipeline.core.spec import StanceWord
+from pipeline.core.order import StanceWord
 from pipeline.report import Report
 from service.accounts.brands import SeedPolicy
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest

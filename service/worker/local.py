@@ -9,8 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from pipeline.core.order import PhotoPlace, SwapOrder
 from pipeline.core.provenance import Credentials
-from pipeline.core.spec import PhotoPlace, Spec, SwapOrder
+from pipeline.core.spec import Spec
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
 from pipeline.photo.decode import decode

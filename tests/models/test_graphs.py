@@ -20,7 +20,7 @@ from models.sessions import CpuRuntime, Runtime
 from pipeline.background.paint import paint_background
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Conditions, Networks, PaintRequest, painted
-from pipeline.core.spec import SwapOrder
+from pipeline.core.order import SwapOrder
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
 from service.settings import STUDIO_CHECKPOINT

@@ -11,7 +11,8 @@ from PIL import Image
 
 from pipeline.core.errors import SubjectNotFound
 from pipeline.core.networks import Networks
-from pipeline.core.spec import Limits, PhotoPlace
+from pipeline.core.order import PhotoPlace
+from pipeline.core.spec import Limits
 from pipeline.core.types import Cutout
 from pipeline.cutout.cache import Kind
 from pipeline.cutout.given import GivenMask, codes_of

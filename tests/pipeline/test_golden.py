@@ -14,7 +14,7 @@ from models.loading import GeneratorChoice, load_generator
 from pipeline.background.paint import paint_background
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.networks import Generator
-from pipeline.core.spec import SwapOrder
+from pipeline.core.order import SwapOrder
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
 from service.settings import load_settings

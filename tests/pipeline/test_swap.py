@@ -9,8 +9,9 @@ from PIL import Image, ImageDraw
 
 from pipeline.core.errors import NoHonestPlacement, NoSubject
 from pipeline.core.networks import Viewpoint
+from pipeline.core.order import UNMOVED, Placement, StanceWord
 from pipeline.core.provenance import read_digital_source_type
-from pipeline.core.spec import UNMOVED, Limits, Placement, SceneKind, StanceWord
+from pipeline.core.spec import Limits, SceneKind
 from pipeline.placement.camera import seen_from
 from pipeline.report import to_json
 from pipeline.swap import STAGES, swap

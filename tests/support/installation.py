@@ -13,7 +13,7 @@ from ulid import ULID
 
 from benchmarks.storm import installation
 from benchmarks.storm.fleet import Fleet, Member
-from pipeline.core.spec import SwapOrder
+from pipeline.core.order import SwapOrder
 from service.accounts.clients import Accounts, Client
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec

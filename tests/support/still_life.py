@@ -11,7 +11,8 @@ from PIL import Image
 
 from pipeline.compositing.shadow import cast_shadow
 from pipeline.core.networks import Capabilities, FunctionSegmenter, Networks, Painted, PaintRequest
-from pipeline.core.spec import UNMOVED, Mood, Placement, Preset, Scene, SceneKind, Spec
+from pipeline.core.order import UNMOVED, Placement
+from pipeline.core.spec import Mood, Preset, Scene, SceneKind, Spec
 from pipeline.core.types import Photo, Rgb8
 from pipeline.geometry.ray import Field
 from pipeline.scene.layout import Layout

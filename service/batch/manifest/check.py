@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from pipeline.core.spec import SwapOrder
+from pipeline.core.order import SwapOrder
 from service.batch.manifest.pairs import Pair
 from service.batch.manifest.spec_file import BatchSpec
 from service.catalogue.catalogue import Catalogue

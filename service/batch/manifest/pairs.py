@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from pipeline.core.spec import SwapOrder, given
+from pipeline.core.order import SwapOrder, given
 from service.batch.manifest.photos import Photo
 from service.batch.manifest.spec_file import BatchSpec
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from pipeline.colour.notation import parse_colour
-from pipeline.core.spec import SEED_LIMIT, Output, Placement, SwapOrder, options_of, photo_place
+from pipeline.core.order import SEED_LIMIT, Output, Placement, SwapOrder, options_of, photo_place
 
 
 class OrderInvalid(ValueError):

@@ -11,8 +11,9 @@ import pyexiv2
 import pytest
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
+from pipeline.core.order import Format
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, read_digital_source_type, stronger, xmp_packet
-from pipeline.core.spec import Format, Limits, SceneKind
+from pipeline.core.spec import Limits, SceneKind
 from pipeline.delivery.encode import encode
 from pipeline.photo.decode import decode
 from pipeline.swap import SwapResult, swap

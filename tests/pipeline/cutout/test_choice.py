@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.core.errors import NoSubject, SubjectNotFound
-from pipeline.core.spec import photo_place
+from pipeline.core.order import photo_place
 from pipeline.core.types import Photo
 from pipeline.cutout.segment import Segmentation
 from pipeline.cutout.subjects import SQUARES, Choice, choose

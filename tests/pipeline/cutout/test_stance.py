@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.spec import SceneKind, StanceWord
+from pipeline.core.order import StanceWord
+from pipeline.core.spec import SceneKind
 from pipeline.core.types import Cutout
 from pipeline.cutout.stance import NOBODY_LOOKED, facts_of, guess, pose_of
 from pipeline.placement.facts import StanceName

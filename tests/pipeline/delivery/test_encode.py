@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.colour.spaces import srgb_profile
+from pipeline.core.order import Format
 from pipeline.core.provenance import read_digital_source_type
-from pipeline.core.spec import Format, Preset
+from pipeline.core.spec import Preset
 from pipeline.delivery.encode import encode, to_8_bit
 from pipeline.delivery.fidelity import MEAN, P99, Product
 

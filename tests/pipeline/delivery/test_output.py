@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.core.spec import AS_PRESET, Limits, Output
+from pipeline.core.order import AS_PRESET, Output
+from pipeline.core.spec import Limits
 from pipeline.delivery.output import ordered, output_faults
 from pipeline.delivery.preset_rules import reopen
 from pipeline.report import to_json

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
-from pipeline.core.spec import Limits, Placement, SceneKind, Spec
+from pipeline.core.order import Placement
+from pipeline.core.spec import Limits, SceneKind, Spec
 from pipeline.delivery.preview import preview_size, watermarked
 from pipeline.report import to_json
 from pipeline.swap import SwapResult, swap

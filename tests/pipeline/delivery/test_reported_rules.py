@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.core.spec import Format
+from pipeline.core.order import Format
 from pipeline.delivery.encode import encode
 from tests.pipeline.delivery.reported import PRESET, disc, laid, painted, report, rules
 

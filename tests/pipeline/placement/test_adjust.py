@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.compositing.place import lay, reduced
-from pipeline.core.spec import Placement
+from pipeline.core.order import Placement
 from pipeline.core.types import Cutout
 from pipeline.placement.adjust import Outline, adjusted
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import NoHonestPlacement
-from pipeline.core.spec import Placement, SceneKind, Spec, StanceWord
+from pipeline.core.order import Placement, StanceWord
+from pipeline.core.spec import SceneKind, Spec
 from pipeline.core.types import Cutout
 from pipeline.cutout.stance import facts_of
 from pipeline.placement.facts import CutoutFacts, StanceName, suited

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from litestar.testing import TestClient
 from ulid import ULID
 
-from pipeline.core.spec import SwapOrder
+from pipeline.core.order import SwapOrder
 from service.api.app import create_app
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec

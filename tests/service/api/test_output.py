@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from backdrop_client import Spec
-from pipeline.core.spec import Output, Placement, options_of
+from pipeline.core.order import Output, Placement, options_of
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import resolve_spec
 from service.schemas.responses import OutputView, PlacementView

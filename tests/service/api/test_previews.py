@@ -9,7 +9,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from pipeline.core.spec import StanceWord
+from pipeline.core.order import StanceWord
 from service.database.tables import deliveries, jobs
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds

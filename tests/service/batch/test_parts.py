@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline.core.spec import Output, Placement, StanceWord, SwapOrder
+from pipeline.core.order import Output, Placement, StanceWord, SwapOrder
 from service.batch.at_server import reference_of
 from service.batch.display import Display
 from service.batch.manifest.outcome import Failed

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import pytest
 
-from pipeline.core.spec import Mood, Output, Placement, Preset, Scene, SwapOrder
+from pipeline.core.order import Output, Placement, SwapOrder
+from pipeline.core.spec import Mood, Preset, Scene
 from service.catalogue import spec_versions
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.spec_versions import SINCE, SPEC_VERSION, version_of

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.spec import Spec, SwapOrder
+from pipeline.core.order import SwapOrder
+from pipeline.core.spec import Spec
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.spec_versions import SPEC_VERSION, SpecTooNew
 from service.catalogue.specs import resolve_spec, stored_spec, subject_of

@@ -14,7 +14,8 @@ from ulid import ULID
 import pipeline.swap
 from pipeline.compositing.place import lay
 from pipeline.core.networks import Networks
-from pipeline.core.spec import Limits, SwapOrder
+from pipeline.core.order import SwapOrder
+from pipeline.core.spec import Limits
 from pipeline.core.types import Cutout, Placed
 from pipeline.delivery.encode import encode
 from pipeline.photo.decode import decode

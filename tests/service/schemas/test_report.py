@@ -10,7 +10,8 @@ from litestar.testing import TestClient
 from pydantic import TypeAdapter
 
 from pipeline.background.expansion import Expansion
-from pipeline.core.spec import Limits, Placement, Spec
+from pipeline.core.order import Placement
+from pipeline.core.spec import Limits, Spec
 from pipeline.report import to_json
 from pipeline.swap import swap
 from service.api.app import create_app

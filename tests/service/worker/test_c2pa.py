@@ -20,8 +20,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.core.order import Format, SwapOrder
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, Credentials
-from pipeline.core.spec import Format, Limits, SwapOrder
+from pipeline.core.spec import Limits
 from pipeline.delivery.encode import encode
 from pipeline.delivery.preset_rules import reopen
 from pipeline.swap import SwapResult, swap

@@ -7,7 +7,8 @@ from time import perf_counter
 import pytest
 
 from pipeline.core.networks import Networks
-from pipeline.core.spec import Limits, SwapOrder
+from pipeline.core.order import SwapOrder
+from pipeline.core.spec import Limits
 from pipeline.kernels import cache
 from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue

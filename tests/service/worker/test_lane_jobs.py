@@ -20,7 +20,7 @@ from models.hub.generator import DiffusersGenerator
 from models.lane import DeviceLane
 from pipeline.background import expansion
 from pipeline.core.networks import FunctionSegmenter, Networks
-from pipeline.core.spec import SwapOrder
+from pipeline.core.order import SwapOrder
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.specs import stored_spec
 from service.database.engine import create_engine

@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw
 
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Networks
-from pipeline.core.spec import Limits, Placement, SwapOrder
+from pipeline.core.order import Placement, SwapOrder
+from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
