@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 
-from pipeline.background.ground import light_for, make_ground
+from pipeline.background.ground import Ground, light_for, make_ground
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite, light_around
 from pipeline.compositing.place import lay, reduced
@@ -15,9 +15,9 @@ from pipeline.core.parallel import together
 from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.spec import Limits, Spec
 from pipeline.core.stages import Stages
-from pipeline.core.types import Cutout, Photo, Placed, Rgb
+from pipeline.core.types import Cutout, Encoded, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
-from pipeline.cutout.cutting import Cutting
+from pipeline.cutout.cutting import Cut, Cutting
 from pipeline.cutout.given import GivenMask
 from pipeline.cutout.stance import place_cutout
 from pipeline.cutout.subjects import Choice
@@ -115,18 +115,9 @@ def swap(
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     shown = preview_size(width, height) if preview else (width, height)
     with stages("background"):
+        step, small = stages.step, shown if preview else None
         ground = make_ground(
-            spec,
-            photo,
-            cutout,
-            place,
-            laid,
-            networks,
-            stages.step,
-            control=control,
-            cache=cache,
-            shown=shown if preview else None,
-            light=light,
+            spec, photo, cutout, place, laid, networks, step, control=control, cache=cache, shown=small, light=light
         )
     with stages("shadow"):
         background = ground.with_effects()
@@ -137,42 +128,86 @@ def swap(
         around = light_around(background) if background is not None and ground.is_scene else None
         picture = composite(placed, background, around)
         on_composite(placed, picture)
+    made = _Made(asked, spec, place, laid, placed, ground, cut, (source_width, source_height), kept)
+    encoded, measured = _encoded(stages, made, picture, credentials)
+    report = _report(stages, made, measured, None if preview else credentials, dict(networks.versions))
+    return SwapResult(
+        data=encoded.data,
+        format=encoded.format,
+        content_type=encoded.content_type,
+        width=encoded.width,
+        height=encoded.height,
+        seed=spec.seed,
+        warnings=cut.assessed().warnings + place.warnings,
+        report=report,
+    )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a swap has made when its picture is whole."""
+
+    asked: Spec
+    #: As its scene is shown, and with the mark that the file gets.
+    spec: Spec
+    place: Place
+    #: The product on the canvas, and on the canvas of what is delivered, which of a preview is smaller.
+    laid: Placed
+    placed: Placed
+    ground: Ground
+    cut: Cut
+    #: Width and height, pixels.
+    photo_size: tuple[int, int]
+    #: The background, where the preset's rules look at it again.
+    kept: Rgb | None
+
+
+def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials | None) -> tuple[Encoded, Encoded]:
+    """Return the delivered file, and the one that is measured: of a preview, the same without its watermark."""
+    spec, placed, mark = made.spec, made.placed, made.spec.preset.digital_source_type
     with stages("encode"):
-        preset = replace(delivered, digital_source_type=mark)
-        preset = preview_preset(preset, shown) if preview else preset
-        reserve = credentials.reserve if credentials else 0
+        preset = replace(ordered(made.asked.preset, made.asked.output), digital_source_type=mark)
+        preset = preview_preset(preset, placed.alpha.shape[::-1]) if spec.preview else preset
         measured = encode(
             picture,
             preset,
             alpha=placed.alpha,
-            reserve=reserve,
+            reserve=credentials.reserve if credentials else 0,
             beside=lambda rgb: background_palette(rgb, spec, placed),
-            meanwhile=cut.assessed,
+            meanwhile=made.cut.assessed,
         )
-        encoded = encode(watermarked(picture), preset) if preview else measured
+        encoded = encode(watermarked(picture), preset) if spec.preview else measured
         if credentials:
             signed = credentials.sign(encoded.data, encoded.content_type, mark)
             encoded = replace(encoded, data=signed, judged=None)
-            measured = measured if preview else encoded
+    return encoded, measured if spec.preview else encoded
+
+
+def _report(
+    stages: Stages, made: _Made, measured: Encoded, credentials: Credentials | None, versions: dict[str, str]
+) -> Report:
+    """Return the report on the measured file; `versions` are the networks'."""
+    spec, place, ground, cut = made.spec, made.place, made.ground, made.cut
+    height, width = made.laid.alpha.shape
     with stages("inspect"):
         cutout = cut.assessed()
         palette, fidelity, rules = inspect(
             measured.data,
             spec=spec,
-            placed=placed,
-            background=kept,
-            credentials=None if preview else credentials,
+            placed=made.placed,
+            background=made.kept,
+            credentials=credentials,
             judged=measured.judged,
-            canvas=laid if preview else None,
+            canvas=made.laid if spec.preview else None,
             touches=place.edges if spec.placement.moves else None,
         )
-    report = Report(
+    return Report(
         palette=replace(palette, assigned=ground.assigned),
         fidelity=fidelity,
         preset=rules,
-        cutout=cutout_report(cutout, place.facts, laid, (source_width, source_height), asked.subject),
+        cutout=cutout_report(cutout, place.facts, made.laid, made.photo_size, made.asked.subject),
         provenance=Provenance(
-            networks=dict(networks.versions),
+            networks=versions,
             seed=spec.seed,
             kept_seed=ground.seed,
             attempts=len(ground.tried),
@@ -185,18 +220,8 @@ def swap(
             timings=stages.timings,
         ),
         placement=None if spec.placement == UNMOVED else _placement_report(place, rules),
-        preview=PreviewReport(width, height) if preview else None,
+        preview=PreviewReport(width, height) if spec.preview else None,
         expansion=None if ground.expansion is None else ground.expansion.row(),
-    )
-    return SwapResult(
-        data=encoded.data,
-        format=encoded.format,
-        content_type=encoded.content_type,
-        width=encoded.width,
-        height=encoded.height,
-        seed=spec.seed,
-        warnings=cutout.warnings + place.warnings,
-        report=report,
     )
 
 

@@ -261,20 +261,28 @@ def _candidate(
         # The fit, of small pictures, keeps one core busy: what no colour changes of the large one is made beside it.
         (moves, match), (drawn, laying) = together(fitted, large)
         return Candidate(spec.seed, painting, effects, match, moves, unlit=drawn, lay=laying)
-    plain, with_effects = postprocessed(painting.at(*small), site, Laying()), effects.at(*small)
-    moves, seen_plain = np.zeros(asked.shape), with_effects(plain.copy())
-    match = measure(seen_plain, free, asked)
+    plain, shadowed = postprocessed(painting.at(*small), site, Laying()), effects.at(*small)
+    moves, match, fixed = _shifted(plain, shadowed, free, asked, transfer=control.transfer)
+    return Candidate(spec.seed, painting, effects, match, moves, fixed, shadow, grown)
+
+
+def _shifted(
+    plain: Rgb, laying: Laying, free: Alpha, asked: Lab, *, transfer: bool
+) -> tuple[Moves, Match | None, Lab | None]:
+    """Return the moves that bring a small h×w×3 picture to the colours asked, what is met then, and the anchors."""
+    moves, seen = np.zeros(asked.shape), laying(plain.copy())
+    match = measure(seen, free, asked)
     if match is None:
-        return Candidate(spec.seed, painting, effects, None, moves, None, shadow, grown)
+        return moves, None, None
     fixed = anchors(asked, match.centres)
-    if control.transfer:
+    if transfer:
 
         def moved(some: Moves) -> Rgb:
-            return with_effects(shifted(plain, fixed, some).copy())
+            return laying(shifted(plain, fixed, some).copy())
 
-        moves = fit_colours(asked, moves, moved, more_shift, free, owners_near(seen_plain, fixed, len(asked)))
+        moves = fit_colours(asked, moves, moved, more_shift, free, owners_near(seen, fixed, len(asked)))
         match = measure(moved(moves), free, asked)
-    return Candidate(spec.seed, painting, effects, match, moves, fixed, shadow, grown)
+    return moves, match, fixed
 
 
 def _shown(

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import MEAN_BAR, WORST_BAR, background_pixels, compare_palette, meets_bars
+from pipeline.core.order import PhotoPlace
 from pipeline.core.parallel import together
 from pipeline.core.provenance import Credentials
 from pipeline.core.resample import tight_box
-from pipeline.core.spec import PhotoPlace, Spec
+from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Judged, Placed, Rgb
 from pipeline.delivery.fidelity import Product
 from pipeline.delivery.preset_rules import check_rules, reopen
