@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 import httpx
+import sqlalchemy as sa
 from litestar import Litestar, Response, get
 from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
@@ -56,6 +57,7 @@ from service.schemas.webhook_message import add_webhooks
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.mask_registry import MaskRegistry
+from service.storage.objects import Bucket
 from service.storage.registry import ObjectRegistry
 from service.telemetry.http import told_of
 from service.telemetry.metrics import JobMetrics
@@ -156,18 +158,18 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
         "stopping": False,
         "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
-        "installation": Installation(
-            engine,
-            queue,
-            WorkerRegistry(settings.queue_url),
-            WorkerRegistry(settings.queue_url, kind="sweep"),
-            (sources, renders),
-            quarantine,
-        ),
+        "installation": _installation(settings, engine, queue, (sources, renders), quarantine),
         "quarantine": quarantine,
         "webhooks": Webhooks(engine, cipher, allow_private=settings.webhook_allow_private),
         "notifier": notifier,
     }
+
+
+def _installation(
+    settings: Settings, engine: sa.Engine, queue: JobQueue, buckets: tuple[Bucket, Bucket], quarantine: Quarantine
+) -> Installation:
+    workers, sweeps = WorkerRegistry(settings.queue_url), WorkerRegistry(settings.queue_url, kind="sweep")
+    return Installation(engine, queue, workers, sweeps, buckets, quarantine)
 
 
 def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litestar:
