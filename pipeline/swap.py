@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 
-from pipeline.background.ground import Ground, light_for, make_ground
+from pipeline.background.source import Background, light_for, make_background
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite, light_around
 from pipeline.compositing.place import lay, reduced
@@ -116,19 +116,19 @@ def swap(
     shown = preview_size(width, height) if preview else (width, height)
     with stages("background"):
         step, small = stages.step, shown if preview else None
-        ground = make_ground(
+        source = make_background(
             spec, photo, cutout, place, laid, networks, step, control=control, cache=cache, shown=small, light=light
         )
     with stages("shadow"):
-        background = ground.with_effects()
+        background = source.with_effects()
     with stages("composite"):
         placed = reduced(laid, *shown) if preview else laid
         # only white is looked at again, by the rules of its presets
         kept = background.copy() if background is not None and spec.is_white else None
-        around = light_around(background) if background is not None and ground.is_scene else None
+        around = light_around(background) if background is not None and source.is_scene else None
         picture = composite(placed, background, around)
         on_composite(placed, picture)
-    made = _Made(asked, spec, place, laid, placed, ground, cut, (source_width, source_height), kept)
+    made = _Made(asked, spec, place, laid, placed, source, cut, (source_width, source_height), kept)
     encoded, measured = _encoded(stages, made, picture, credentials)
     report = _report(stages, made, measured, None if preview else credentials, dict(networks.versions))
     return SwapResult(
@@ -154,7 +154,7 @@ class _Made:
     #: The product on the canvas, and on the canvas of what is delivered, which of a preview is smaller.
     laid: Placed
     placed: Placed
-    ground: Ground
+    source: Background
     cut: Cut
     #: Width and height, pixels.
     photo_size: tuple[int, int]
@@ -187,7 +187,7 @@ def _report(
     stages: Stages, made: _Made, measured: Encoded, credentials: Credentials | None, versions: dict[str, str]
 ) -> Report:
     """Return the report on the measured file; `versions` are the networks'."""
-    spec, place, ground, cut = made.spec, made.place, made.ground, made.cut
+    spec, place, source, cut = made.spec, made.place, made.source, made.cut
     height, width = made.laid.alpha.shape
     with stages("inspect"):
         cutout = cut.assessed()
@@ -202,26 +202,26 @@ def _report(
             touches=place.edges if spec.placement.moves else None,
         )
     return Report(
-        palette=replace(palette, assigned=ground.assigned),
+        palette=replace(palette, assigned=source.assigned),
         fidelity=fidelity,
         preset=rules,
         cutout=cutout_report(cutout, place.facts, made.laid, made.photo_size, made.asked.subject),
         provenance=Provenance(
             networks=versions,
             seed=spec.seed,
-            kept_seed=ground.seed,
-            attempts=len(ground.tried),
-            tried=ground.tried,
+            kept_seed=source.seed,
+            attempts=len(source.tried),
+            tried=source.tried,
             cutout=cut.status,
             cut_by=cut.cut_by,
-            background=ground.cache_status,
+            background=source.cache_status,
             pinned=place.pinned,
             scene=place.scene_report(),
             timings=stages.timings,
         ),
         placement=None if spec.placement == UNMOVED else _placement_report(place, rules),
         preview=PreviewReport(width, height) if spec.preview else None,
-        expansion=None if ground.expansion is None else ground.expansion.row(),
+        expansion=None if source.growth is None else source.growth.row(),
     )
 
 

@@ -24,13 +24,13 @@ from pipeline.background.colour_transfer import (
     owners_of,
     shifted,
 )
-from pipeline.background.expansion import Expansion
-from pipeline.background.laying import Unchanged, expansion_of, shadow_of
+from pipeline.background.context import SceneContext, postprocessed
+from pipeline.background.growth import Growth
+from pipeline.background.overlay import Unchanged, growth_of, shadow_of
 from pipeline.background.paint import Painting, paint
-from pipeline.background.site import Site, postprocessed
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
-from pipeline.compositing.effects import Effects, Laying, MissingShadow
+from pipeline.compositing.effects import Effects, MissingShadow, Overlay
 from pipeline.compositing.kept_shadow import KeptShadow
 from pipeline.core.networks import Generator, Segmenter
 from pipeline.core.order import SEED_LIMIT
@@ -73,15 +73,15 @@ class Candidate:
     fixed: Lab | None = None
     #: What a network that saw the product made of its shadow, and of the product.
     shadow: KeptShadow | None = None
-    expansion: Expansion | None = None
+    growth: Growth | None = None
     #: What is to be shown of it, and what lays the effects on that, where they were made beside the fit.
     unlit: Unlit | None = None
-    lay: Laying | None = None
+    lay: Overlay | None = None
 
     @property
     def grew(self) -> bool:
         """Whether the product has grown in it."""
-        return self.expansion is not None and self.expansion.grew
+        return self.growth is not None and self.growth.grew
 
     @property
     def suits(self) -> bool:
@@ -107,7 +107,7 @@ class Candidate:
             mean_delta_e00=None if self.match is None else round(self.match.mean, 2),
             worst_delta_e00=None if self.match is None else round(self.match.worst, 2),
             shadow=None if self.shadow is None else self.shadow.verdict,
-            expansion=None if self.expansion is None else self.expansion.row(),
+            expansion=None if self.growth is None else self.growth.row(),
         )
 
 
@@ -116,7 +116,7 @@ class Selection:
     """The best of the backgrounds that were tried."""
 
     layout: Layout
-    #: H×W×3 sRGB in [0, 1], without the product, but with its shadow where the site has one.
+    #: H×W×3 sRGB in [0, 1], without the product, but with its shadow where the context has one.
     background: Rgb
     #: Lays what else the product does to it, its mirror image, in its own array; was there when it was judged.
     lay: Lay
@@ -125,12 +125,12 @@ class Selection:
     #: For the report's provenance, in the order in which they were tried.
     tried: list[TriedBackground]
     #: How much a network that saw the product painted on it.
-    expansion: Expansion | None = None
+    growth: Growth | None = None
 
 
 def search(
     spec: Spec,
-    site: Site,
+    context: SceneContext,
     alpha: Alpha,
     generator: Generator,
     on_step: Callable[[float], None],
@@ -142,11 +142,11 @@ def search(
     """Search for the best of n backgrounds: paint them for a canvas of `alpha`'s size until one suits.
 
     With `shown`, width and height in pixels, the same search ends with the same background at that smaller size.
-    `alpha` is the product's H×W coverage, which is left out of the measure. The site's postprocessing and the product's
-    effects are there when it is measured, as they are in the delivered file. Further seeds come from the spec's own, so
-    that the same spec gives the same picture. Where the generator holds products and there is a `segmenter`, a
-    background on which the product has grown is not taken: another seed is tried, then less noise, and where all of
-    them grow it the studio's own background is taken. `on_step` never goes back. Raises as
+    `alpha` is the product's H×W coverage, which is left out of the measure. The context's postprocessing and the
+    product's effects are there when it is measured, as they are in the delivered file. Further seeds come from the
+    spec's own, so that the same spec gives the same picture. Where the generator holds products and there is a
+    `segmenter`, a background on which the product has grown is not taken: another seed is tried, then less noise, and
+    where all of them grow it the studio's own background is taken. `on_step` never goes back. Raises as
     `pipeline.background.paint.paint` does.
     """
     best: Candidate | None = None
@@ -168,7 +168,7 @@ def search(
             on_step(start + share * min(1.0, max(0.0, done)))
 
         one = replace(spec, seed=seed)
-        made = _candidate(one, site, alpha, size, generator, step, control, swatches, segmenter, noise)
+        made = _candidate(one, context, alpha, size, generator, step, control, swatches, segmenter, noise)
         before += share
         rows.append(made.row())
         suits = made.suits and not made.grew
@@ -180,11 +180,11 @@ def search(
         if suits:
             break
     if best is None:
-        best = _candidate(spec, site, alpha, size, Unchanged(), lambda done: None, control, swatches)
+        best = _candidate(spec, context, alpha, size, Unchanged(), lambda done: None, control, swatches)
         rows.append(best.row())
-    laying = best.lay or best.effects.at(*size)
-    background = _shown(best, alpha.shape[::-1], size, site, swatches, laying)
-    return Selection(best.painting.layout, background, laying.mirror, best.seed, rows, best.expansion)
+    overlay = best.lay or best.effects.at(*size)
+    background = _shown(best, alpha.shape[::-1], size, context, swatches, overlay)
+    return Selection(best.painting.layout, background, overlay.mirror, best.seed, rows, best.growth)
 
 
 def seeds(asked: int, count: int) -> list[int]:
@@ -195,7 +195,7 @@ def seeds(asked: int, count: int) -> list[int]:
 
 def _candidate(
     spec: Spec,
-    site: Site,
+    context: SceneContext,
     alpha: Alpha,
     size: tuple[int, int],
     generator: Generator,
@@ -206,9 +206,9 @@ def _candidate(
     noise: float = 1.0,
 ) -> Candidate:
     height, width = alpha.shape
-    layout = site.compose(spec if control.sketch else replace(spec, palette=()))
-    traced = site.effects(layout) if generator.capabilities.holds else None
-    lay = None if traced is None else partial(site.lay, traced, noise=noise)
+    layout = context.compose(spec if control.sketch else replace(spec, palette=()))
+    traced = context.effects(layout) if generator.capabilities.holds else None
+    lay = None if traced is None else partial(context.lay, traced, noise=noise)
     by_light = generator.capabilities.paints == "light" and control.sketch
 
     def painted() -> Painting:
@@ -219,19 +219,19 @@ def _candidate(
 
     effects: Effects
     if by_light:
-        painting, effects = swatches.make_beside(layout, painted, lambda: traced or site.effects(layout))
+        painting, effects = swatches.make_beside(layout, painted, lambda: traced or context.effects(layout))
     else:
         painting = painted()
-        effects = traced or site.effects(layout)
+        effects = traced or context.effects(layout)
     shadow = None if traced is None else shadow_of(painting.picture, painting.drawing, traced, alpha)
-    grown = None if segmenter is None else expansion_of(painting.picture, painting.laid, alpha, segmenter)
+    grown = None if segmenter is None else growth_of(painting.picture, painting.laid, alpha, segmenter)
     if shadow is not None:
         effects = MissingShadow(shadow.missing)
     scale = min(1.0, JUDGED_SIDE / max(width, height))
     small = max(16, round(width * scale)), max(16, round(height * scale))
     asked = asked_colours(spec).lab
     free = np.clip(resize(alpha, *small, Image.Resampling.BOX), 0, 1)
-    with_effects: Laying
+    with_effects: Overlay
     if by_light:
         # The parts that have the asked colours are known, and so is their light.
         seen = painting.traced(*small)
@@ -241,7 +241,7 @@ def _candidate(
 
         def show(factors: Moves) -> Rgb:
             moved = repainted(scene, _moved(scene.layout, factors))
-            shown = developed(moved, lambda top, rows: site.postprocess(rows), blocked=with_effects.blocked)
+            shown = developed(moved, lambda top, rows: context.postprocess(rows), blocked=with_effects.blocked)
             return with_effects.mirror(shown)
 
         def fitted() -> tuple[Moves, Match | None]:
@@ -250,27 +250,27 @@ def _candidate(
                 moves = fit_colours(asked, moves, show, more_paint, free, owners_of(scene))
             return moves, measure(show(moves), free, asked)
 
-        def large() -> tuple[Unlit, Laying]:
+        def large() -> tuple[Unlit, Overlay]:
             large_geometry = trace(layout, *size)
-            drawn, laying = together(
+            drawn, overlay = together(
                 lambda: unlit(layout, *size, swatches=swatches, geometry=large_geometry),
                 lambda: effects.at(*size, large_geometry),
             )
-            return drawn, laying
+            return drawn, overlay
 
         # The fit, of small pictures, keeps one core busy: what no colour changes of the large one is made beside it.
-        (moves, match), (drawn, laying) = together(fitted, large)
-        return Candidate(spec.seed, painting, effects, match, moves, unlit=drawn, lay=laying)
-    plain, shadowed = postprocessed(painting.at(*small), site, Laying()), effects.at(*small)
+        (moves, match), (drawn, overlay) = together(fitted, large)
+        return Candidate(spec.seed, painting, effects, match, moves, unlit=drawn, lay=overlay)
+    plain, shadowed = postprocessed(painting.at(*small), context, Overlay()), effects.at(*small)
     moves, match, fixed = _shifted(plain, shadowed, free, asked, transfer=control.transfer)
     return Candidate(spec.seed, painting, effects, match, moves, fixed, shadow, grown)
 
 
 def _shifted(
-    plain: Rgb, laying: Laying, free: Alpha, asked: Lab, *, transfer: bool
+    plain: Rgb, overlay: Overlay, free: Alpha, asked: Lab, *, transfer: bool
 ) -> tuple[Moves, Match | None, Lab | None]:
     """Return the moves that bring a small h×w×3 picture to the colours asked, what is met then, and the anchors."""
-    moves, seen = np.zeros(asked.shape), laying(plain.copy())
+    moves, seen = np.zeros(asked.shape), overlay(plain.copy())
     match = measure(seen, free, asked)
     if match is None:
         return moves, None, None
@@ -278,7 +278,7 @@ def _shifted(
     if transfer:
 
         def moved(some: Moves) -> Rgb:
-            return laying(shifted(plain, fixed, some).copy())
+            return overlay(shifted(plain, fixed, some).copy())
 
         moves = fit_colours(asked, moves, moved, more_shift, free, owners_near(seen, fixed, len(asked)))
         match = measure(moved(moves), free, asked)
@@ -289,22 +289,22 @@ def _shown(
     candidate: Candidate,
     canvas: tuple[int, ...],
     shown: tuple[int, ...],
-    site: Site,
+    context: SceneContext,
     swatches: Swatches,
-    laying: Laying,
+    overlay: Overlay,
 ) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: the background at the size `shown` (width, height), with the moves that were judged.
 
-    With the shadow of `laying`. Where that size is less than the canvas's, its grain is that of the canvas seen from so
-    far away.
+    With the shadow of `overlay`. Where that size is less than the canvas's, its grain is that of the canvas seen from
+    so far away.
     """
     painting, (width, height) = candidate.painting, shown
     if candidate.match is None:
-        return postprocessed(painting.at(width, height), site, laying)
+        return postprocessed(painting.at(width, height), context, overlay)
     if candidate.fixed is not None:
-        plain = postprocessed(painting.at(width, height), site, Laying())
+        plain = postprocessed(painting.at(width, height), context, Overlay())
         picture = shifted(plain, candidate.fixed, candidate.moves)
-        by_rows(len(picture), lambda top, bottom: laying.darken(top, picture[top:bottom]))
+        by_rows(len(picture), lambda top, bottom: overlay.darken(top, picture[top:bottom]))
         return picture
     drawn = candidate.unlit or unlit(painting.layout, width, height, swatches=swatches)
     swatches.clear()
@@ -313,7 +313,7 @@ def _shown(
         lens = replace(scene.layout.lens, grain=scene.layout.lens.grain * seen_grain(canvas, shown))
         scene = replace(scene, layout=replace(scene.layout, lens=lens))
     # On light it is a quarter of the work, and but for the grain the same.
-    return developed(scene, blocked=laying.blocked, on_light=lambda top, rows: site.postprocess_light(rows))
+    return developed(scene, blocked=overlay.blocked, on_light=lambda top, rows: context.postprocess_light(rows))
 
 
 def seen_grain(canvas: tuple[int, ...], shown: tuple[int, ...]) -> float:

@@ -1,4 +1,4 @@
-"""A free site: a background made for one product, with its photo's light and camera pose, and with its effects."""
+"""A free context: a background made for one product, with its photo's light and camera pose, and with its effects."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.background.laying import lay
+from pipeline.background.overlay import lay
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.gamuts import Lab
 from pipeline.colour.photo_light import PhotoLight, gains, lit_from, photo_light, toned, toned_light
@@ -24,8 +24,8 @@ from pipeline.scene.layout import Layout
 
 
 @dataclass(frozen=True, eq=False)
-class FreeSite:
-    """A `pipeline.background.site.Site` around one product on its canvas."""
+class FreeContext:
+    """A `pipeline.background.context.SceneContext` around one product on its canvas."""
 
     cutout: Cutout
     placed: Placed
@@ -39,8 +39,8 @@ class FreeSite:
     @classmethod
     def of(
         cls, photo: Photo, cutout: Cutout, place: Place, placed: Placed, light: PhotoLight | None = None
-    ) -> "FreeSite":
-        """Return the site of a product that was cut out of a photo and laid in its place on the canvas.
+    ) -> "FreeContext":
+        """Return the context of a product that was cut out of a photo and laid in its place on the canvas.
 
         `light` is the photo's, where it is known already.
         """

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from pipeline.background.best_of import search
-from pipeline.background.site import NO_EFFECTS
+from pipeline.background.context import NO_EFFECTS
 from pipeline.colour.palette import PaletteControl
 from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Networks, painting
@@ -54,8 +54,8 @@ class Pinned:
 
 
 @dataclass(frozen=True)
-class PinnedSite:
-    """A `pipeline.background.site.Site` for whatever will stand there; its canvas is width×height pixels."""
+class PinnedContext:
+    """A `pipeline.background.context.SceneContext` for whatever will stand there; its canvas is width×height pixels."""
 
     width: int
     height: int
@@ -96,7 +96,7 @@ def pinned(
 
     Raises as `pipeline.background.paint.paint` does.
     """
-    site = PinnedSite(width, height)
+    context = PinnedContext(width, height)
     by = painting(networks)
     name = _name(spec, width, height, by, control, shown)
     cache = None if by is None else cache
@@ -106,7 +106,7 @@ def pinned(
         if data is None:
             return None
         background, seed, tried = unpacked(data)
-        layout = site.compose(replace(spec, seed=seed, palette=spec.palette if control.sketch else ()))
+        layout = context.compose(replace(spec, seed=seed, palette=spec.palette if control.sketch else ()))
         return Pinned(layout, background, seed, tried, "cached")
 
     found = cached()
@@ -115,7 +115,7 @@ def pinned(
     left, top, right, bottom = (round(side) for side in place_of(spec, width, height))
     product = np.zeros((height, width), np.float32)
     product[max(0, top) : bottom, max(0, left) : right] = 1
-    best = search(spec, site, product, networks.generator, on_step, control=control, shown=shown)
+    best = search(spec, context, product, networks.generator, on_step, control=control, shown=shown)
     # Another worker may have made it meanwhile: the first one is the brand's.
     found = cached()
     if found is not None:
@@ -173,7 +173,7 @@ def _name(
         "canvas": (width, height),
         "place": place_of(spec, width, height),
         # A release that composes otherwise would lay shadows where nothing stands.
-        "layout": sha256(repr(PinnedSite(width, height).compose(spec)).encode()).hexdigest(),
+        "layout": sha256(repr(PinnedContext(width, height).compose(spec)).encode()).hexdigest(),
         "control": asdict(control),
         "by": by,
     } | ({} if shown is None else {"shown": shown})

@@ -19,7 +19,7 @@ from pipeline.scene.trace import Geometry
 
 
 @dataclass(frozen=True)
-class Laying:
+class Overlay:
     """What lays a product's shadow, and then its mirror image, on a background of one size."""
 
     #: H×W: the share of light, 0–1, that is taken; None for none.
@@ -47,7 +47,7 @@ class Laying:
 class Effects(Protocol):
     """What a product does to its scene."""
 
-    def at(self, width: int, height: int, geometry: Geometry | None = None) -> Laying:
+    def at(self, width: int, height: int, geometry: Geometry | None = None) -> Overlay:
         """Return what lays it on a width×height background.
 
         `geometry` is that of the layout at this size, where its light is still to be mixed along edges.
@@ -61,9 +61,9 @@ class MissingShadow:
     #: h×w: the share of light, 0–1, that is still to be taken.
     share: Field
 
-    def at(self, width: int, height: int, geometry: Geometry | None = None) -> Laying:
+    def at(self, width: int, height: int, geometry: Geometry | None = None) -> Overlay:
         """Return what lays it on a width×height background."""
-        return Laying(np.clip(resize(self.share, width, height, Image.Resampling.BICUBIC), 0, 1))
+        return Overlay(np.clip(resize(self.share, width, height, Image.Resampling.BICUBIC), 0, 1))
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ class ProductEffects:
     shadow: CastShadow | None
     image: MirrorImage | None
 
-    def at(self, width: int, height: int, geometry: Geometry | None = None) -> Laying:
+    def at(self, width: int, height: int, geometry: Geometry | None = None) -> Overlay:
         """Return what lays both on a width×height background."""
-        return Laying(None if self.shadow is None else self.shadow.at(width, height, geometry), self.image)
+        return Overlay(None if self.shadow is None else self.shadow.at(width, height, geometry), self.image)
 
-    def near(self, width: int, height: int, *, min_shadow: float, min_mirrored: float) -> Laying:
+    def near(self, width: int, height: int, *, min_shadow: float, min_mirrored: float) -> Overlay:
         """Return what `at` does, kept to where it is seen: the rest of the background stays as it is, to the bit.
 
         A product takes light from all of a scene, if little. Where that is less than the share `min_shadow`, nothing
@@ -88,7 +88,7 @@ class ProductEffects:
         blocked = None if self.shadow is None else self.shadow.at(width, height)
         if blocked is not None:
             blocked = np.maximum((blocked - np.float32(min_shadow)) / np.float32(1 - min_shadow), 0)
-        return Laying(blocked, self.image, min_mirrored)
+        return Overlay(blocked, self.image, min_mirrored)
 
 
 def product_effects(placed: Placed, layout: Layout, *, stands: bool = True, lies: bool = False) -> ProductEffects:

@@ -19,7 +19,7 @@ Finish = Literal[
     "plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric", "velvet",
     "linen", "stone", "page", "leaf",
 ]  # fmt: skip
-#: Things beside the product that are more than plain bodies: `pipeline.scene.things` has what each is.
+#: Things beside the product that are more than plain bodies: `pipeline.scene.props` has what each is.
 PropName = Literal[
     "stones", "pebbles", "books", "folded_cloth", "towels", "tray", "bowl", "vase", "potted_plant",
     "water", "metal_ball",

@@ -18,7 +18,7 @@ from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.fit import fit
 from pipeline.scene.layout import FOCAL, Layout, Lens
 from pipeline.scene.rig import rig
-from pipeline.scene.scenery import WALLS, Scenery, surfaces
+from pipeline.scene.sets import WALLS, SetBuilder, surfaces
 from pipeline.scene.trace import trace
 
 #: An asked colour's least share of the picture around the product, and how many compositions are tried for it.
@@ -154,5 +154,5 @@ def _composed(
         base=base,
         lens=Lens(spec.mood.depth_of_field, spec.mood.vignette, spec.mood.grain),
     )
-    place = Scenery(spec, plan, empty, wall, rng, furnished=stands)
+    place = SetBuilder(spec, plan, empty, wall, rng, furnished=stands)
     return getattr(place, kind)()  # type: ignore[no-any-return]  # one method for each SceneKind but white

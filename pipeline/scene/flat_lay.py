@@ -14,9 +14,9 @@ from pipeline.geometry.slabs import Fronds
 from pipeline.scene.flat_lay_props import (
     BOARD,
     PAPER,
+    LyingProp,
     Mask,
     Point,
-    Prop,
     arch,
     books,
     bowl,
@@ -27,8 +27,8 @@ from pipeline.scene.flat_lay_props import (
     tray,
 )
 from pipeline.scene.layout import Layout, Part, Role
-from pipeline.scene.pieces import SATIN, tints
-from pipeline.scene.plants import twig
+from pipeline.scene.plant_props import twig
+from pipeline.scene.prop_parts import SATIN, tints
 
 #: An asked colour's prop covers this share of the surface that is seen beside the product, at least and at most.
 SHARES = (0.04, 0.075)
@@ -84,7 +84,7 @@ class FlatLay:
         wanted = float(rng.uniform(*SHEET_SHARES))
         # In turn, so that the next seed is sure to look different.
         shape = ("half", "mat", "corner", "round", "band")[self._layout.seed % 5]
-        best: tuple[float, Prop] | None = None
+        best: tuple[float, LyingProp] | None = None
         for _ in range(TRIES):
             thing = self._sheet(shape)
             share = float((thing.covers(self._x, self._y) & ~self._product).sum() / self._free)
@@ -129,7 +129,7 @@ class FlatLay:
         if shape in ("books", "cloth", "bowl"):
             # Smaller, it would not be known for what it is.
             wanted = max(wanted, 0.035)
-        best: tuple[float, Prop] | None = None
+        best: tuple[float, LyingProp] | None = None
         for _ in range(TRIES):
             kind = shape or ("pebbles", "pebbles", "disc")[int(rng.integers(3))]
             thing = self._thing(kind, wanted)
@@ -141,7 +141,7 @@ class FlatLay:
         self._lay(best[1], slot, "prop", best[1].finish)
         self._taken |= best[1].covers(self._x, self._y)
 
-    def _cost(self, thing: Prop, wanted: float, bound: float) -> float:
+    def _cost(self, thing: LyingProp, wanted: float, bound: float) -> float:
         """Return how badly a thing lies: under the product, on others, too little seen, far from the corners.
 
         No term is negative: once a sum has reached `bound`, it is returned without the terms that cost most time.
@@ -172,7 +172,7 @@ class FlatLay:
         flat = float(np.hypot(way[0], way[1])) + 1e-6
         return (-float(way[0]) / flat, -float(way[1]) / flat), height * flat / float(way[2])
 
-    def _sheet(self, shape: str) -> Prop:
+    def _sheet(self, shape: str) -> LyingProp:
         rng = self._rng
         turn = float(rng.uniform(-1, 1))
         middle = (self._left + self._right) / 2, (self._low + self._high) / 2
@@ -197,7 +197,7 @@ class FlatLay:
         here = here[0] + float(rng.uniform(-0.2, 0.2)), here[1] + float(rng.uniform(-0.2, 0.2))
         return disc(here, radius, BOARD)
 
-    def _board(self, middle: Point, angle: float, half: Point, along: float, thick: float) -> Prop:
+    def _board(self, middle: Point, angle: float, half: Point, along: float, thick: float) -> LyingProp:
         """Return a rectangle whose middle is `along` from `middle` in the direction `angle` and which is turned so."""
         c, s = float(np.cos(angle)), float(np.sin(angle))
         x, y = middle[0] + along * c, middle[1] + along * s
@@ -210,7 +210,7 @@ class FlatLay:
         y = float(rng.uniform(self._low - 0.7 * size, self._high + 0.7 * size))
         return x, y
 
-    def _thing(self, shape: str, wanted: float) -> Prop:
+    def _thing(self, shape: str, wanted: float) -> LyingProp:
         """Return a prop of about the size that shows `wanted` of the free surface, whole or cropped."""
         rng = self._rng
         area = wanted * self._free / CELLS**2 * float(rng.uniform(1.0, 2.6))
@@ -237,9 +237,9 @@ class FlatLay:
         thick = float(rng.uniform(0.025, 0.07))
         under = rectangle(at, (half_x, half_y), turn, thick, thick)
         if shape != "stack":
-            return Prop(under.solids, under.covers, thick, self._material())
+            return LyingProp(under.solids, under.covers, thick, self._material())
         over = rectangle(at, (0.72 * half_x, 0.72 * half_y), turn + float(rng.uniform(0.15, 0.5)), 1.6 * thick, thick)
-        return Prop((*under.solids, (over.solids[0][0], True)), under.covers, 1.6 * thick)
+        return LyingProp((*under.solids, (over.solids[0][0], True)), under.covers, 1.6 * thick)
 
     def _material(self) -> Finish:
         choices: tuple[Finish, ...] = ("plain", "plain", "plaster", "concrete")
@@ -264,17 +264,17 @@ class FlatLay:
                 self.parts += [Part(one, leaf, "prop", "leaf") for one in (low, high)]
                 return
 
-    def _lay(self, thing: Prop, slot: int, role: Role, finish: Finish) -> None:
+    def _lay(self, thing: LyingProp, slot: int, role: Role, finish: Finish) -> None:
         for solid, other in thing.solids:
             tone = self._tones[0] if other and self._tones else slot
             mirror = SATIN if self._plan.metallic(tone) else 0.0
             name = "sheet" if role == "panel" else ""
             self.parts.append(Part(solid, tone, role, finish, mirror=mirror, name=name))
         slots = tints(self._plan, slot, self._tones[0] if self._tones else slot)
-        for piece in thing.pieces:
-            own = slots[piece.tint]
-            mirror = SATIN if self._plan.metallic(own) else piece.mirror
-            self.parts.append(Part(piece.solid, own, role, piece.finish, mirror=mirror))
+        for part in thing.parts:
+            own = slots[part.tint]
+            mirror = SATIN if self._plan.metallic(own) else part.mirror
+            self.parts.append(Part(part.solid, own, role, part.finish, mirror=mirror))
 
     def _box(self, half: float, tall: float, gap: float) -> Mask:
         return np.asarray((np.abs(self._x) < half + gap) & (self._y > -gap) & (self._y < tall + gap))

@@ -16,7 +16,7 @@ from pipeline.geometry.ray import Field
 from pipeline.geometry.rounded import axes
 from pipeline.geometry.slabs import Slab
 from pipeline.geometry.solids import Solid
-from pipeline.scene.pieces import Piece, book, bowl_radii, egg, laid, leaves_of_cloth, stone
+from pipeline.scene.prop_parts import PropPart, book, bowl_radii, egg, laid, leaves_of_cloth, stone
 
 #: Thickness of paper or cloth and of a board.
 PAPER, BOARD = 0.006, 0.016
@@ -28,7 +28,7 @@ Covers = Callable[[Field, Field], Mask]
 
 
 @dataclass(frozen=True)
-class Prop:
+class LyingProp:
     """A thing that may be put down: its solids (True: in a tone of its colour), its outline, its height."""
 
     solids: tuple[tuple[Solid, bool], ...]
@@ -36,14 +36,14 @@ class Prop:
     height: float
     finish: Finish = "plain"
     #: What has colours and finishes of its own.
-    pieces: tuple[Piece, ...] = ()
+    parts: tuple[PropPart, ...] = ()
 
 
-def pebbles(at: Point, radius: float, rng: np.random.Generator) -> Prop:
+def pebbles(at: Point, radius: float, rng: np.random.Generator) -> LyingProp:
     """Return one stone, or two or three of different sizes beside each other."""
     count = int(rng.integers(1, 4))
     sizes = radius * np.array([1.0, 0.62, 0.4])[:count] / np.sqrt(1 + (0.38, 0.38, 0.54)[count - 1] * (count > 1))
-    pieces: list[Piece] = []
+    parts: list[PropPart] = []
     rounds: list[tuple[Point, float]] = []
     angle, x, y = float(rng.uniform(0, 2 * np.pi)), at[0], at[1]
     for index, size in enumerate(float(one) for one in sizes):
@@ -52,7 +52,7 @@ def pebbles(at: Point, radius: float, rng: np.random.Generator) -> Prop:
             x, y = x + reach * float(np.cos(angle)), y + reach * float(np.sin(angle))
             angle += float(rng.uniform(-1.2, 1.2))
         body = stone((x, y, 0.0), size, float(min(0.4 * size, 0.05)), rng, lying=True)
-        pieces.append(Piece(body, "stone", "stone"))
+        parts.append(PropPart(body, "stone", "stone"))
         rounds.append(((x, y), size))
 
     def covers(px: Field, py: Field) -> Mask:
@@ -61,41 +61,41 @@ def pebbles(at: Point, radius: float, rng: np.random.Generator) -> Prop:
             found |= round_outline(place, 0.92 * size)(px, py)
         return found
 
-    return Prop((), covers, max(piece.solid.bounds[5] for piece in pieces if piece.solid.bounds), pieces=tuple(pieces))
+    return LyingProp((), covers, max(part.solid.bounds[5] for part in parts if part.solid.bounds), parts=tuple(parts))
 
 
-def disc(at: Point, radius: float, thick: float, finish: Finish = "plain") -> Prop:
+def disc(at: Point, radius: float, thick: float, finish: Finish = "plain") -> LyingProp:
     """Return a round board."""
     board = Panel("disc", at[0], at[1] - radius, thick, radius, 2 * radius, thick)
-    return Prop(((board, False),), round_outline(at, radius), thick, finish)
+    return LyingProp(((board, False),), round_outline(at, radius), thick, finish)
 
 
-def tray(at: Point, radius: float, high: float) -> Prop:
+def tray(at: Point, radius: float, high: float) -> LyingProp:
     """Return a lacquered tray: a level floor within a rim."""
     radii = tuple(radius * one for one in (0.97, 0.98, 0.99, 1.0, 1.0))
     # Its floor is higher than a board that it may stand on.
     body = Lathed(at[0], at[1], 0.0, high, radii, 0.96, 1.4 * BOARD, lying=True)
-    return Prop(((body, False),), round_outline(at, radius), high)
+    return LyingProp(((body, False),), round_outline(at, radius), high)
 
 
-def bowl(at: Point, radius: float, rng: np.random.Generator) -> Prop:
+def bowl(at: Point, radius: float, rng: np.random.Generator) -> LyingProp:
     """Return a bowl, empty or with eggs in it."""
     high = 0.5 * radius
     # As of a tray.
     body = Lathed(at[0], at[1], 0.0, high, bowl_radii(radius), 0.94, max(0.12 * high, 1.4 * BOARD), lying=True)
-    pieces: list[Piece] = []
+    parts: list[PropPart] = []
     if rng.random() < 0.6:
         first = float(rng.uniform(0, 2.1))
         for angle in first + 2.1 * np.arange(3):
             x, y = at[0] + 0.36 * radius * float(np.cos(angle)), at[1] + 0.36 * radius * float(np.sin(angle))
             turn = laid(axes(float(rng.uniform(0, 6.3)), 0.15, 1.45))
-            pieces.append(Piece(egg((x, y, 0.62 * high), 0.25 * radius, turn), "egg"))
-    return Prop(((body, False),), round_outline(at, radius), high, "plaster", pieces=tuple(pieces))
+            parts.append(PropPart(egg((x, y, 0.62 * high), 0.25 * radius, turn), "egg"))
+    return LyingProp(((body, False),), round_outline(at, radius), high, "plaster", parts=tuple(parts))
 
 
-def books(at: Point, half: Point, turn: float, rng: np.random.Generator) -> Prop:
+def books(at: Point, half: Point, turn: float, rng: np.random.Generator) -> LyingProp:
     """Return two books bound in cloth that lie on each other, their pages a little within the covers."""
-    pieces: list[Piece] = []
+    parts: list[PropPart] = []
     top = 0.0
     # The back is along a long side.
     across = half[0] >= half[1]
@@ -103,19 +103,19 @@ def books(at: Point, half: Point, turn: float, rng: np.random.Generator) -> Prop
         here, high = turn + index * float(rng.uniform(0.1, 0.35)), float(rng.uniform(0.026, 0.038))
         sides = (size * half[0], size * half[1]) if across else (size * half[1], size * half[0])
         own = laid(axes(here + (0.0 if across else np.pi / 2) + np.pi * float(rng.integers(2))))
-        pieces += book((*at, top), sides, high, own, "other" if index else "own", bool(rng.random() < 0.5))
+        parts += book((*at, top), sides, high, own, "other" if index else "own", bool(rng.random() < 0.5))
         top += high
-    return Prop((), rectangle(at, half, turn, top, top).covers, top, pieces=tuple(pieces))
+    return LyingProp((), rectangle(at, half, turn, top, top).covers, top, parts=tuple(parts))
 
 
-def cloth(at: Point, half: Point, turn: float, rng: np.random.Generator) -> Prop:
+def cloth(at: Point, half: Point, turn: float, rng: np.random.Generator) -> LyingProp:
     """Return a folded cloth: leaves on each other, round where it is folded."""
     high = 0.036
-    pieces = tuple(leaves_of_cloth((*at, 0.0), half, high, 3, 0, turn, rng, lying=True))
-    return Prop((), rectangle(at, half, turn, high, high).covers, high, pieces=pieces)
+    parts = tuple(leaves_of_cloth((*at, 0.0), half, high, 3, 0, turn, rng, lying=True))
+    return LyingProp((), rectangle(at, half, turn, high, high).covers, high, parts=parts)
 
 
-def arch(foot: Point, half: float, thick: float) -> Prop:
+def arch(foot: Point, half: float, thick: float) -> LyingProp:
     """Return an arch that lies on its back; `foot` is the middle of its foot."""
     tall = 1.5 * half
     board = Panel("arch", foot[0], foot[1], thick, half, tall, thick, 0.5)
@@ -127,10 +127,10 @@ def arch(foot: Point, half: float, thick: float) -> Prop:
         hole = (np.abs(dx) < 0.5 * half) & ((dy < spring) | (dx * dx + (dy - spring) ** 2 < (0.5 * half) ** 2))
         return np.asarray(within & ~hole)
 
-    return Prop(((board, False),), covers, thick)
+    return LyingProp(((board, False),), covers, thick)
 
 
-def rectangle(at: Point, half: Point, turn: float, top: float, thick: float) -> Prop:
+def rectangle(at: Point, half: Point, turn: float, top: float, thick: float) -> LyingProp:
     """Return a board with half sides `half`, turned by `turn` radians, whose top is at `top`."""
     c, s = float(np.cos(turn)), float(np.sin(turn))
     corners = tuple(
@@ -142,7 +142,7 @@ def rectangle(at: Point, half: Point, turn: float, top: float, thick: float) -> 
         dx, dy = x - np.float32(at[0]), y - np.float32(at[1])
         return np.asarray((np.abs(c * dx + s * dy) < half[0]) & (np.abs(c * dy - s * dx) < half[1]))
 
-    return Prop(((Slab(corners, top, thick, turn), False),), covers, top)
+    return LyingProp(((Slab(corners, top, thick, turn), False),), covers, top)
 
 
 def round_outline(at: Point, radius: float) -> Covers:

@@ -77,8 +77,28 @@ def _lanes() -> dict[str, Lane]:
     }
 
 
+def _limits(settings: Settings) -> dict[str, Any]:
+    """Return what handlers find in the application's state of limits and addresses."""
+    return {
+        "fetcher": Fetcher(
+            httpx.create_ssl_context(), settings.fetch_timeout, settings.max_photo_bytes, settings.fetch_allow_private
+        ),
+        "max_body_bytes": settings.max_body_bytes,
+        "prefer_wait": settings.prefer_wait,
+        "public_url": settings.public_url,
+        "link_hosts": settings.link_hosts,
+        "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
+        "preview_rate": RateLimit(
+            settings.queue_url, quota=settings.preview_rate, window=settings.submit_window, policy="previews"
+        ),
+        "stream_heartbeat": settings.stream_heartbeat,
+        "stream_seconds": settings.stream_seconds,
+        "stopping": False,
+    }
+
+
 def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
-    """Return what handlers find in the application's state, by name."""
+    """Return what handlers find in the application's state of the parts that hold or ask something, by name."""
     engine = create_engine(settings.sqlalchemy_url)
     catalogue = load_catalogue(settings.catalogue)
     jobs = Jobs(
@@ -137,25 +157,11 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
         "jobs": jobs,
         "client_keys": Keys(engine),
         "listings": Listings(engine),
-        "fetcher": Fetcher(
-            httpx.create_ssl_context(), settings.fetch_timeout, settings.max_photo_bytes, settings.fetch_allow_private
-        ),
         "intake": intake,
         "mending": mending,
-        "max_body_bytes": settings.max_body_bytes,
         "photos": Photos(registry, sources, settings.max_photo_bytes),
-        "prefer_wait": settings.prefer_wait,
-        "public_url": settings.public_url,
-        "link_hosts": settings.link_hosts,
-        "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
-        "preview_rate": RateLimit(
-            settings.queue_url, quota=settings.preview_rate, window=settings.submit_window, policy="previews"
-        ),
         "renders": renders,
         "sources": sources,
-        "stream_heartbeat": settings.stream_heartbeat,
-        "stream_seconds": settings.stream_seconds,
-        "stopping": False,
         "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
         "installation": _installation(settings, engine, queue, (sources, renders), quarantine),
@@ -175,7 +181,7 @@ def _installation(
 def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litestar:
     """Build the API on a database, a queue and an object store. Loads no network; touches nothing until asked."""
     lanes = _lanes()
-    parts = lanes | _parts(settings, metrics or JobMetrics())
+    parts = lanes | _limits(settings) | _parts(settings, metrics or JobMetrics())
     app = Litestar(
         route_handlers=[
             *(PRIVATE, PUBLIC, photos_router(settings.max_photo_bytes), files_router(settings.max_photo_bytes)),

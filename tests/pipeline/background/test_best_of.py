@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pipeline.background.best_of import JUDGED_SIDE, Selection, search, seeds
-from pipeline.background.site import NO_EFFECTS
+from pipeline.background.context import NO_EFFECTS
 from pipeline.colour.asked import AskedColours, asked_colours
 from pipeline.colour.palette import MEAN_BAR, PaletteControl, background_pixels, compare_palette
 from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
-from pipeline.compositing.effects import Laying, ProductEffects
+from pipeline.compositing.effects import Overlay, ProductEffects
 from pipeline.core.networks import PaintRequest
 from pipeline.core.spec import SceneKind, Spec
 from pipeline.scene.composition import compose
@@ -49,7 +49,7 @@ def product(width: int, height: int) -> np.ndarray:
 
 @dataclass
 class Square:
-    """A site on a square canvas, where a product may have effects and a photo its light."""
+    """A context on a square canvas, where a product may have effects and a photo its light."""
 
     side: int
     finish: Callable[[np.ndarray], np.ndarray] | None = None
@@ -78,10 +78,10 @@ def selected(
     generator: Darkener,
     side: int = 200,
     on_step: Callable[[float], None] = lambda done: None,
-    site: Square | None = None,
+    context: Square | None = None,
     **options: Any,
 ) -> Selection:
-    return search(asked, site or Square(side), product(side, side), generator, on_step, **options)
+    return search(asked, context or Square(side), product(side, side), generator, on_step, **options)
 
 
 def misses(found: Selection) -> list[float]:
@@ -170,8 +170,8 @@ def test_the_transfer_makes_good_what_is_done_afterwards_and_not_where_it_is_swi
 
     asked = spec("sweep", palette=("#9fb8c8",))
     control = PaletteControl(retries=0)
-    found = misses(selected(asked, Darkener(), site=Square(200, finish=bluer), control=control))[0]
-    without = selected(asked, Darkener(), site=Square(200, finish=bluer), control=replace(control, transfer=False))
+    found = misses(selected(asked, Darkener(), context=Square(200, finish=bluer), control=control))[0]
+    without = selected(asked, Darkener(), context=Square(200, finish=bluer), control=replace(control, transfer=False))
     assert found < 1.5
     assert misses(without)[0] > found + 2
 
@@ -181,11 +181,11 @@ def test_noise_on_the_products_shadow_gives_the_same_picture(kind: SceneKind) ->
     class Noisy(ProductEffects):
         """Takes light beside the product, with noise of a hundredth."""
 
-        def at(self, width: int, height: int, geometry: Geometry | None = None) -> Laying:
+        def at(self, width: int, height: int, geometry: Geometry | None = None) -> Overlay:
             y, x = (np.arange(side)[:, None] / side for side in (height, width))
             blocked = 0.6 * np.exp(-(((x.T - 0.65) / 0.2) ** 2) - ((y - 0.8) / 0.15) ** 2)
             noise = np.random.default_rng(width).standard_normal(blocked.shape)
-            return Laying((blocked * (1 + self.noise * noise)).astype(np.float32))
+            return Overlay((blocked * (1 + self.noise * noise)).astype(np.float32))
 
         noise = 0.0
 
@@ -194,7 +194,7 @@ def test_noise_on_the_products_shadow_gives_the_same_picture(kind: SceneKind) ->
         effects = Noisy(None, None)
         Noisy.noise = noise
         asked = spec(kind, palette=("#53707a", "#e8c7b8"))
-        pictures.append(selected(asked, Darkener(), site=Square(200, product=effects)).background)
+        pictures.append(selected(asked, Darkener(), context=Square(200, product=effects)).background)
     apart = delta_e00(*(srgb_to_lab(picture) for picture in pictures))
     assert apart.mean() < 0.1
 
@@ -203,19 +203,21 @@ def test_what_the_product_does_to_its_scene_is_judged_and_made_good() -> None:
     class Sunglasses(ProductEffects):
         """Takes a third of all light, as a wide shadow would."""
 
-        def at(self, width: int, height: int, geometry: Geometry | None = None) -> Laying:
-            return Laying(np.full((height, width), 1 / 3, np.float32))
+        def at(self, width: int, height: int, geometry: Geometry | None = None) -> Overlay:
+            return Overlay(np.full((height, width), 1 / 3, np.float32))
 
     effects = Sunglasses(None, None)
     asked, control = spec("sweep", palette=("#6f8898",)), PaletteControl(retries=0)
-    found = selected(asked, Darkener(), site=Square(200, product=effects), control=control)
+    found = selected(asked, Darkener(), context=Square(200, product=effects), control=control)
     delivered = found.lay(found.background.copy())
     assert np.array_equal(delivered, found.background)  # a shadow is laid on it already, and there is no mirror image
     pixels = background_pixels((delivered * 255 + 0.5).astype(np.uint8), product(200, 200))
     judged = misses(found)[0]
     assert judged < 1.5
     assert compare_palette(pixels, asked_colours(asked)).mean_delta_e00 == pytest.approx(judged, abs=1.0)
-    without = selected(asked, Darkener(), site=Square(200, product=effects), control=replace(control, transfer=False))
+    without = selected(
+        asked, Darkener(), context=Square(200, product=effects), control=replace(control, transfer=False)
+    )
     assert misses(without)[0] > judged + 4
 
 

@@ -16,7 +16,7 @@ from pipeline.background.pinned import (
     MIN_MIRRORED,
     MIN_SHADOW,
     Pinned,
-    PinnedSite,
+    PinnedContext,
     packed,
     pinned,
     unpacked,
@@ -244,7 +244,7 @@ def test_every_product_stands_in_one_place_or_lies_in_its_middle(kind: SceneKind
 def test_the_stand_is_wider_than_the_widest_product_and_within_the_picture(brand: Brand) -> None:
     for width, height in ((200, 200), (300, 150), (150, 260)):
         for seed in range(4):
-            podium = podium_of(PinnedSite(width, height).compose(replace(brand.spec, seed=seed)))
+            podium = podium_of(PinnedContext(width, height).compose(replace(brand.spec, seed=seed)))
             assert podium is not None
             left, _, right, _ = box_in(brand.spec, 8.0, width, height)
             assert 2 * podium.rx > 1.05 * (right - left) / height

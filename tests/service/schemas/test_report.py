@@ -9,7 +9,7 @@ import pytest
 from litestar.testing import TestClient
 from pydantic import TypeAdapter
 
-from pipeline.background.expansion import Expansion
+from pipeline.background.growth import Growth
 from pipeline.core.order import Placement
 from pipeline.core.spec import Limits, Spec
 from pipeline.report import to_json
@@ -44,7 +44,7 @@ SWAPS: dict[str, Spec] = {
 def test_each_field_of_a_real_report_is_typed_and_holds(document: dict[str, Any], name: str) -> None:
     ticks = itertools.count()
     made = swap(PHOTO, SWAPS[name], networks(), limits=Limits(), clock=lambda: float(next(ticks)))
-    report = to_json(replace(made.report, expansion=Expansion(0.01, 0.0).row()))
+    report = to_json(replace(made.report, expansion=Growth(0.01, 0.0).row()))
     assert differences(document, {"$ref": "#/components/schemas/Report"}, report) == []
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from models.hub.generator import DiffusersGenerator
 from models.lane import DeviceLane
-from pipeline.background import expansion
+from pipeline.background import growth
 from pipeline.core.networks import FunctionSegmenter, Networks
 from pipeline.core.order import SwapOrder
 from service.catalogue.catalogue import Catalogue, load_catalogue
@@ -133,7 +133,7 @@ def test_a_batch_of_four_with_one_cancelled_and_one_that_fails_gives_the_others_
     engine: sa.Engine, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Noise of no training can look like a product that grew, for which another seed would be painted.
-    monkeypatch.setattr(expansion, "COLOUR", 1.0)
+    monkeypatch.setattr(growth, "COLOUR", 1.0)
     generator, pipe = generator_of(tiny)
     # It waits for the fourth, however long that one takes.
     together = DeviceLane(batch_size=4, batch_wait=120, segmenting=False)

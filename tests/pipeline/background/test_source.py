@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.background.ground import Ground, make_ground
+from pipeline.background.source import Background, make_background
 from pipeline.colour.palette import PaletteControl
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Placed
@@ -17,7 +17,7 @@ from tests.support.still_life import networks, photo, preset, spec, still_life
 SIDE = 96
 
 
-def ground(asked: Spec, *, cut: bool = False) -> Ground:
+def made(asked: Spec, *, cut: bool = False) -> Background:
     rgb, alpha = still_life(SIDE, SIDE, cut=cut)
     colours = rgb.astype(np.float32) / np.float32(255)
     cutout = Cutout(rgb, alpha, 1.0, (), ("bottom",) if cut else ())
@@ -26,11 +26,11 @@ def ground(asked: Spec, *, cut: bool = False) -> Ground:
     placed = Placed(colours, alpha, box, 1.0)
     control = PaletteControl(retries=0)
     place = Place(asked, asked, facts_of(cutout), alpha.shape[::-1], box, Position.of(box))
-    return make_ground(asked, photo(rgb), cutout, place, placed, networks(), lambda done: None, control=control)
+    return make_background(asked, photo(rgb), cutout, place, placed, networks(), lambda done: None, control=control)
 
 
 def test_a_transparent_picture_has_no_ground() -> None:
-    found = ground(spec(place=preset((SIDE, SIDE), "transparent")))
+    found = made(spec(place=preset((SIDE, SIDE), "transparent")))
     assert found.picture is None
     assert found.with_effects() is None
     assert not found.is_scene
@@ -39,7 +39,7 @@ def test_a_transparent_picture_has_no_ground() -> None:
 @pytest.mark.parametrize(("shadow", "cut"), [(True, False), (False, False), (True, True)])
 def test_white_is_shadowed_where_the_place_allows_it_and_the_foot_is_seen(shadow: bool, cut: bool) -> None:
     place = replace(preset((SIDE, SIDE), "white"), shadow=shadow)
-    found = ground(spec(place=place), cut=cut)
+    found = made(spec(place=place), cut=cut)
     assert found.picture is not None
     assert (found.picture == 1).all()
     shown = found.with_effects()
@@ -49,7 +49,7 @@ def test_white_is_shadowed_where_the_place_allows_it_and_the_foot_is_seen(shadow
 
 
 def test_a_scene_is_darker_where_the_product_takes_its_light() -> None:
-    found = ground(spec("sweep", place=preset((SIDE, SIDE))))
+    found = made(spec("sweep", place=preset((SIDE, SIDE))))
     shown = found.with_effects()
     assert shown is not None
     _, alpha = still_life(SIDE, SIDE)

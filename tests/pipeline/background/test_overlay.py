@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.background.laying import lay, scaled
+from pipeline.background.overlay import lay, scaled
 from pipeline.compositing.effects import product_effects
 from pipeline.core.networks import PaintRequest
 from pipeline.core.spec import Limits

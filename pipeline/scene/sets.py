@@ -1,4 +1,4 @@
-"""The kinds of place, each built of its own walls, ground and furniture."""
+"""The kinds of place, each built of its own walls, ground and staging."""
 
 from dataclasses import dataclass, replace
 
@@ -13,9 +13,9 @@ from pipeline.geometry.solids import Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Top, Wall
 from pipeline.scene.far import far
 from pipeline.scene.flat_lay import FlatLay
-from pipeline.scene.furniture import Furniture
 from pipeline.scene.layout import FOCAL, Layout, Part, Role
 from pipeline.scene.rig import shifted, through_leaves
+from pipeline.scene.staging import Staging
 
 #: Where the wall may be, z in canvas heights, nearest and farthest.
 WALLS: dict[SceneKind, tuple[float, float]] = {
@@ -91,7 +91,7 @@ def surfaces(scene: Scene) -> tuple[Surface, ...]:
 
 
 @dataclass
-class Scenery:
+class SetBuilder:
     """The kinds of place; each method returns the finished layout."""
 
     spec: Spec
@@ -105,25 +105,25 @@ class Scenery:
         """Seamless paper; with more than one colour, shapes before it."""
         radius = min(float(self.rng.uniform(0.35, 0.75)), 0.6 - self.wall * 0.3, -self.wall - 0.9 * self.empty.base)
         ground = self._part("backdrop", Sweep(self.wall, 0.0, radius), "wall", self.spec.scene.wall)
-        furniture = self._furniture(level=0.0, back=self.wall + 0.75 * radius)
+        staging = self._staging(level=0.0, back=self.wall + 0.75 * radius)
         if self.furnished:
-            if self.rng.random() < 0.3 and furniture.wanted > 1:
-                level = furniture.stand()
+            if self.rng.random() < 0.3 and staging.wanted > 1:
+                level = staging.stand()
                 ground = replace(ground, solid=Sweep(self.wall, level, radius))
-            if furniture.wanted:
-                furniture.panel(self.wall + 0.8 * radius)
-            furniture.props(extra=int(furniture.wanted > 0))
-        return self._with(ground, *furniture.parts)
+            if staging.wanted:
+                staging.panel(self.wall + 0.8 * radius)
+            staging.props(extra=int(staging.wanted > 0))
+        return self._with(ground, *staging.parts)
 
     def podium(self) -> Layout:
         """A stand before a wall, with a panel and props."""
-        furniture = self._furniture(level=0.0, back=self.wall)
-        level = furniture.stand() if self.furnished else 0.0
+        staging = self._staging(level=0.0, back=self.wall)
+        level = staging.stand() if self.furnished else 0.0
         if self.furnished:
-            if furniture.wanted or self.rng.random() < 0.55:
-                furniture.panel(self.wall + 0.03)
-            furniture.props(extra=int(self.rng.integers(1, 3)))
-        return self._with(*self._wall_and_floor(level), *furniture.parts)
+            if staging.wanted or self.rng.random() < 0.55:
+                staging.panel(self.wall + 0.03)
+            staging.props(extra=int(self.rng.integers(1, 3)))
+        return self._with(*self._wall_and_floor(level), *staging.parts)
 
     def tabletop(self) -> Layout:
         """A table before a wall that is farther off."""
@@ -131,19 +131,19 @@ class Scenery:
         scene = self.spec.scene
         table = self._part("table", self._table(back), "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
         wall = self._part("wall", Wall(self.wall), "wall", scene.wall)
-        furniture = self._furniture(level=0.0, back=back)
+        staging = self._staging(level=0.0, back=back)
         if self.furnished:
-            if furniture.wanted > 1:
-                furniture.panel(back + 0.1)
-            furniture.props(extra=int(self.rng.integers(1, 3)))
-        return self._with(wall, table, *furniture.parts)
+            if staging.wanted > 1:
+                staging.panel(back + 0.1)
+            staging.props(extra=int(self.rng.integers(1, 3)))
+        return self._with(wall, table, *staging.parts)
 
     def niche(self) -> Layout:
         """A stand before an arched recess in the wall, whose inside has a colour of its own."""
         left, top, right, bottom = self.empty.product
         scale = (FOCAL - self.wall) / FOCAL
-        furniture = self._furniture(level=0.0, back=self.wall)
-        level = furniture.stand() if self.furnished else 0.0
+        staging = self._staging(level=0.0, back=self.wall)
+        level = staging.stand() if self.furnished else 0.0
         half = float(np.clip(0.56 * (right - left) + 0.1, 0.24, 0.4 * self.empty.aspect)) * scale
         tall = float(np.clip((bottom - top) * scale + 0.16 - level, 1.3 * half, 1.15 * scale))
         x = float(self.empty.camera[0]) * (1 - scale)
@@ -155,20 +155,20 @@ class Scenery:
             self._part("floor", Floor(level, self.wall), "floor", scene.surface),
         )
         if self.furnished:
-            furniture.props(extra=int(self.rng.integers(0, 2)))
-        return self._with(*parts, *furniture.parts)
+            staging.props(extra=int(self.rng.integers(0, 2)))
+        return self._with(*parts, *staging.parts)
 
     def window(self) -> Layout:
         """A wall in the sun of a window."""
-        furniture = self._furniture(level=0.0, back=self.wall)
+        staging = self._staging(level=0.0, back=self.wall)
         level = 0.0
         if self.furnished:
-            if furniture.wanted or self.rng.random() < 0.35:
-                level = furniture.stand()
-            if furniture.wanted:
-                furniture.panel(self.wall + 0.03)
-            furniture.props(extra=1)
-        return self._with(*self._wall_and_floor(level), *furniture.parts)
+            if staging.wanted or self.rng.random() < 0.35:
+                level = staging.stand()
+            if staging.wanted:
+                staging.panel(self.wall + 0.03)
+            staging.props(extra=1)
+        return self._with(*self._wall_and_floor(level), *staging.parts)
 
     def curtain(self) -> Layout:
         """Hanging folds behind a floor."""
@@ -178,27 +178,27 @@ class Scenery:
             for a, k in ((0.03, 1.0), (0.016, 0.43), (0.011, 1.73))
         )
         scene = self.spec.scene
-        furniture = self._furniture(level=0.0, back=self.wall + 0.1)
+        staging = self._staging(level=0.0, back=self.wall + 0.1)
         level = 0.0
         if self.furnished:
-            if furniture.wanted or self.rng.random() < 0.4:
-                level = furniture.stand()
-            furniture.props(extra=int(self.rng.integers(0, 2)))
+            if staging.wanted or self.rng.random() < 0.4:
+                level = staging.stand()
+            staging.props(extra=int(self.rng.integers(0, 2)))
         floor = self._part("floor", Floor(level, self.wall - 0.06), "floor", scene.surface, 0.55)
         curtain = self._part("curtain", Curtain(self.wall, waves), "wall", scene.wall)
-        return self._with(curtain, floor, *_lacquered(furniture.parts))
+        return self._with(curtain, floor, *_lacquered(staging.parts))
 
     def neon(self) -> Layout:
         """A dark wall with glowing tubes and a floor that mirrors them."""
         tube = self.plan.surfaces["tube"]
         # The tube burns out to white, so its colour is also given to what stands there.
         also = (tube,) if tube < self.plan.asked else ()
-        furniture = self._furniture(level=0.0, back=self.wall + 0.1, also=also)
-        level = furniture.stand() if self.furnished and (furniture.wanted or self.rng.random() < 0.7) else 0.0
+        staging = self._staging(level=0.0, back=self.wall + 0.1, also=also)
+        level = staging.stand() if self.furnished and (staging.wanted or self.rng.random() < 0.7) else 0.0
         if self.furnished:
-            furniture.props()
+            staging.props()
         wall, floor = self._wall_and_floor(level)
-        return self._with(wall, replace(floor, gloss=0.7), *self._tubes(tube, level), *_lacquered(furniture.parts))
+        return self._with(wall, replace(floor, gloss=0.7), *self._tubes(tube, level), *_lacquered(staging.parts))
 
     def _tubes(self, slot: int, level: float) -> list[Part]:
         left, top, right, bottom = self.empty.product
@@ -254,10 +254,10 @@ class Scenery:
             self._part("sky", Wall(-8.5), "far", glow=1.0),
             self._part("sand", dunes, "floor", scene.surface),
         ]
-        furniture = self._furniture(level=0.0, back=-1.4, ground=dunes)
+        staging = self._staging(level=0.0, back=-1.4, ground=dunes)
         if self.furnished:
-            furniture.props(natural=True, extra=int(self.rng.integers(0, 2)))
-        return self._with(*parts, *furniture.parts)
+            staging.props(natural=True, extra=int(self.rng.integers(0, 2)))
+        return self._with(*parts, *staging.parts)
 
     def bokeh(self) -> Layout:
         """A table before lights that are far out of focus."""
@@ -308,13 +308,11 @@ class Scenery:
         floor = self._part("floor", Floor(level, self.wall), "floor", scene.surface, gloss)
         return self._part("wall", Wall(self.wall), "wall", scene.wall), floor
 
-    def _furniture(
+    def _staging(
         self, *, level: float, back: float, ground: Dunes | None = None, also: tuple[int, ...] = ()
-    ) -> Furniture:
-        things = self.spec.mood.props
-        return Furniture(
-            self.empty, self.plan, self.rng, level=level, also=also, back=back, ground=ground, things=things
-        )
+    ) -> Staging:
+        props = self.spec.mood.props
+        return Staging(self.empty, self.plan, self.rng, level=level, also=also, back=back, ground=ground, props=props)
 
     def _with(self, *parts: Part) -> Layout:
         return replace(self.empty, parts=tuple(parts))

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from pipeline.compositing.effects import Laying, ProductEffects
+from pipeline.compositing.effects import Overlay, ProductEffects
 from pipeline.core.networks import Laid
 from pipeline.core.parallel import by_rows
 from pipeline.core.spec import Spec
@@ -14,7 +14,7 @@ from pipeline.scene.layout import Layout
 NO_EFFECTS = ProductEffects(None, None)
 
 
-class Site(Protocol):
+class SceneContext(Protocol):
     """Where a background is made: how its scene is composed, and what else is done to it before it is delivered."""
 
     def compose(self, spec: Spec) -> Layout:
@@ -30,19 +30,19 @@ class Site(Protocol):
         """Return what the product does to a layout."""
 
     def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> Laid | None:
-        """Lay the product with its effects on an h×w×3 sRGB drawing of the site; None where there is none yet.
+        """Lay the product with its effects on an h×w×3 sRGB drawing of the context; None where there is none yet.
 
         `noise` is as in `Laid`.
         """
 
 
-def postprocess(site: Site, laying: Laying, top: int, rows: Rgb) -> None:
-    """Do to rows of a background, from the row `top` on, what its site does, and lay the shadow on them; in place."""
-    site.postprocess(rows)
-    laying.darken(top, rows)
+def postprocess(context: SceneContext, overlay: Overlay, top: int, rows: Rgb) -> None:
+    """Postprocess rows of a background, from the row `top` on, and lay the shadow on them; in place."""
+    context.postprocess(rows)
+    overlay.darken(top, rows)
 
 
-def postprocessed(picture: Rgb, site: Site, laying: Laying) -> Rgb:
+def postprocessed(picture: Rgb, context: SceneContext, overlay: Overlay) -> Rgb:
     """Do as `postprocess` to all of an H×W×3 background, in its own array, and return it."""
-    by_rows(len(picture), lambda top, bottom: postprocess(site, laying, top, picture[top:bottom]))
+    by_rows(len(picture), lambda top, bottom: postprocess(context, overlay, top, picture[top:bottom]))
     return picture

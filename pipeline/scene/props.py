@@ -1,7 +1,7 @@
-"""Things to stand beside a product, made of solids: stones, books, cloth, trays, bowls, plants, water, metal.
+"""Props to stand beside a product, made of solids: stones, books, cloth, trays, bowls, plant_props, water, metal.
 
 Each is made for a place on the floor (x, level, z) and for the area that it covers of a picture at its own depth, in
-square canvas heights. Its pieces name their colours by what they are to it: `own` is the thing's, `other` a second one
+square canvas heights. Its parts name their colours by what they are to it: `own` is the prop's, `other` a second one
 that goes with it, `leaf` that of leaves, `pale` the palest of all, `water` that of water.
 """
 
@@ -14,38 +14,38 @@ from pipeline.core.spec import PropName
 from pipeline.geometry.lathed import Lathed
 from pipeline.geometry.rounded import axes
 from pipeline.geometry.solids import Ball, Drum
-from pipeline.scene import plants
-from pipeline.scene.pieces import Piece, Spot, Thing, Tint, book, bowl_radii, egg, leaves_of_cloth, stone
+from pipeline.scene import plant_props
+from pipeline.scene.prop_parts import Prop, PropPart, Spot, Tint, book, bowl_radii, egg, leaves_of_cloth, stone
 
 
-def thing(name: PropName, spot: Spot, area: float, rng: np.random.Generator) -> Thing:
-    """Return a thing of that name."""
+def prop(name: PropName, spot: Spot, area: float, rng: np.random.Generator) -> Prop:
+    """Return a prop of that name."""
     return _MAKERS[name](spot, area, rng)
 
 
-def _stones(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+def _stones(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
     """Flat stones on top of each other, each smaller than the one below."""
     x, y, z = spot
     count = int(rng.integers(2, 5))
     sizes = np.cumprod([1.0, *rng.uniform(0.64, 0.84, count - 1)])
     flat = rng.uniform(0.28, 0.42, count)
     unit = float(np.sqrt(area / (np.pi * (sizes**2 * flat).sum())))
-    pieces: list[Piece] = []
+    parts: list[PropPart] = []
     for size, squash in zip(sizes * unit, flat, strict=True):
         shift = 0.07 * size * rng.normal(0, 1, 2)
         body = stone((x + float(shift[0]), y, z + float(shift[1])), float(size), float(squash * size), rng, level=0.3)
-        pieces.append(Piece(body, "stone", "stone"))
+        parts.append(PropPart(body, "stone", "stone"))
         # Its weight has worn it into the one below.
         y = body.bounds[4] - 0.09 * float(size)
-    return Thing(tuple(pieces), unit)
+    return Prop(tuple(parts), unit)
 
 
-def _pebbles(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+def _pebbles(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
     """Stones of different sizes beside each other."""
     x, y, z = spot
     unit = float(np.sqrt(area / (np.pi * 0.55 * (1 + 0.38 + 0.16))))
     way = float(rng.choice([-1.0, 1.0]))
-    pieces, before = [], 0.0
+    parts, before = [], 0.0
     # The second lies before or beside the first, the third beside the second again.
     for size, turn in zip(
         unit * np.array([1.0, 0.62, 0.4]), (0.0, rng.uniform(0.2, 0.8), rng.uniform(-0.9, 0.1)), strict=True
@@ -54,18 +54,18 @@ def _pebbles(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
         if before:
             reach = 1.03 * (before + radius)
             x, z = x + way * reach * float(np.cos(turn)), z + reach * float(np.sin(turn))
-        pieces.append(Piece(stone((x, y, z), radius, squash * radius, rng), "stone", "stone"))
+        parts.append(PropPart(stone((x, y, z), radius, squash * radius, rng), "stone", "stone"))
         before = radius
-    return Thing(tuple(pieces), 1.5 * unit)
+    return Prop(tuple(parts), 1.5 * unit)
 
 
-def _books(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+def _books(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
     """Two or three books that lie on each other, each turned a little."""
     x, y, z = spot
     count = int(rng.integers(2, 4))
     ratio = float(rng.uniform(0.14, 0.18))
     half = float(np.sqrt(area / (2 * 2.2 * ratio * count)))
-    pieces: list[Piece] = []
+    parts: list[PropPart] = []
     for index in range(count):
         high = 2 * half * ratio * float(rng.uniform(0.75, 1.2))
         size, yaw = half * (1 - 0.07 * index), float(rng.uniform(-0.2, 0.2))
@@ -73,83 +73,83 @@ def _books(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
         way = 1.0 if rng.random() < 0.35 else -1.0
         tint: Tint = "other" if index % 2 else "own"
         sides = size, float(rng.uniform(0.68, 0.76)) * size
-        pieces += book((x, y, z), sides, high, axes(yaw if way > 0 else yaw + np.pi), tint, bool(rng.random() < 0.6))
+        parts += book((x, y, z), sides, high, axes(yaw if way > 0 else yaw + np.pi), tint, bool(rng.random() < 0.6))
         y += high
-    return Thing(tuple(pieces), 1.2 * half)
+    return Prop(tuple(parts), 1.2 * half)
 
 
-def _folded_cloth(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+def _folded_cloth(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
     """Napkins, each folded, on each other: thin leaves, pressed flat."""
     half = float(np.sqrt(area / (2 * 0.42)))
-    return Thing(
+    return Prop(
         tuple(leaves_of_cloth(spot, (half, 0.62 * half), 0.42 * half, 2, 2, float(rng.uniform(-0.3, 0.3)), rng)),
         1.15 * half,
     )
 
 
-def _towels(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+def _towels(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
     """A pile of folded towels, thick and soft, of two colours."""
     half = float(np.sqrt(area / (2 * 0.78)))
-    return Thing(
+    return Prop(
         tuple(leaves_of_cloth(spot, (half, 0.62 * half), 0.78 * half, 3, 1, float(rng.uniform(-0.3, 0.3)), rng)),
         1.15 * half,
     )
 
 
-def _tray(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+def _tray(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
     """A round tray of polished brass with a rim, and a stone or two on it."""
     x, y, z = spot
     radius = float(np.sqrt(area / 0.75))
     high = 0.1 * radius
     radii = tuple(radius * one for one in (0.95, 0.97, 0.985, 1.0, 1.0))
-    pieces = [Piece(Lathed(x, y, z, high, radii, 0.975, 0.22 * high), "brass", mirror=0.5)]
+    parts = [PropPart(Lathed(x, y, z, high, radii, 0.975, 0.22 * high), "brass", mirror=0.5)]
     for index in range(int(rng.integers(1, 3))):
         size = radius * float(rng.uniform(0.2, 0.3)) * (1 - 0.3 * index)
         at = x + (0.42 - 0.85 * index) * radius, y + 0.22 * high, z + float(rng.uniform(-0.3, 0.2)) * radius
-        pieces.append(Piece(stone(at, size, 0.55 * size, rng), "stone", "stone"))
-    return Thing(tuple(pieces), radius)
+        parts.append(PropPart(stone(at, size, 0.55 * size, rng), "stone", "stone"))
+    return Prop(tuple(parts), radius)
 
 
-def _bowl(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+def _bowl(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
     """A bowl, empty or with eggs in it."""
     x, y, z = spot
     radius = float(np.sqrt(area / 1.35))
     high = float(rng.uniform(0.55, 0.75)) * radius
-    pieces = [Piece(Lathed(x, y, z, high, bowl_radii(radius), 0.955, 0.1 * high), "own", "plaster")]
+    parts = [PropPart(Lathed(x, y, z, high, bowl_radii(radius), 0.955, 0.1 * high), "own", "plaster")]
     if rng.random() < 0.5:
         first = float(rng.uniform(0, 2.1))
         for angle in first + 2.1 * np.arange(3):
             at = x + 0.4 * radius * float(np.cos(angle)), y + 0.84 * high, z + 0.4 * radius * float(np.sin(angle))
-            pieces.append(Piece(egg(at, 0.235 * radius, axes(float(rng.uniform(0, 6.3)), 0.2, 1.4)), "egg"))
-    return Thing(tuple(pieces), 0.6 * radius)
+            parts.append(PropPart(egg(at, 0.235 * radius, axes(float(rng.uniform(0, 6.3)), 0.2, 1.4)), "egg"))
+    return Prop(tuple(parts), 0.6 * radius)
 
 
-def _water(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+def _water(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
     """A shallow dish full of water, which mirrors what is behind it and a stone that lies in it."""
     x, y, z = spot
     radius = float(np.sqrt(area / 0.75))
     high, brim = 0.13 * radius, 0.96 * radius
     size = 0.26 * radius
     at = x + float(rng.choice([-0.35, 0.35])) * radius, z - 0.15 * radius
-    pieces = (
-        Piece(Drum(x, y, z, radius, high, brim, 0.3 * high), "own", "plaster"),
-        Piece(Drum(x, y + 0.2 * high, z, 0.999 * brim, 0.68 * high), "water", mirror=0.3),
-        Piece(stone((at[0], y + 0.3 * high, at[1]), size, 0.6 * size, rng), "stone", "stone"),
+    parts = (
+        PropPart(Drum(x, y, z, radius, high, brim, 0.3 * high), "own", "plaster"),
+        PropPart(Drum(x, y + 0.2 * high, z, 0.999 * brim, 0.68 * high), "water", mirror=0.3),
+        PropPart(stone((at[0], y + 0.3 * high, at[1]), size, 0.6 * size, rng), "stone", "stone"),
     )
-    return Thing(pieces, radius)
+    return Prop(parts, radius)
 
 
-def _metal_ball(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+def _metal_ball(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
     """A polished ball of brass and a small one."""
     x, y, z = spot
     radius = float(np.sqrt(area / (1.2 * np.pi)))
     side = float(rng.choice([-1.0, 1.0]))
     small = 0.45 * radius
     balls = Ball(x, y + radius, z, radius), Ball(x + side * 1.3 * radius, y + small, z + 0.45 * radius, small)
-    return Thing(tuple(Piece(ball, "brass", mirror=0.72) for ball in balls), 1.25 * radius)
+    return Prop(tuple(PropPart(ball, "brass", mirror=0.72) for ball in balls), 1.25 * radius)
 
 
-_MAKERS: Mapping[PropName, Callable[[Spot, float, np.random.Generator], Thing]] = MappingProxyType(
+_MAKERS: Mapping[PropName, Callable[[Spot, float, np.random.Generator], Prop]] = MappingProxyType(
     {
         "stones": _stones,
         "pebbles": _pebbles,
@@ -158,8 +158,8 @@ _MAKERS: Mapping[PropName, Callable[[Spot, float, np.random.Generator], Thing]] 
         "towels": _towels,
         "tray": _tray,
         "bowl": _bowl,
-        "vase": plants.vase,
-        "potted_plant": plants.potted_plant,
+        "vase": plant_props.vase,
+        "potted_plant": plant_props.potted_plant,
         "water": _water,
         "metal_ball": _metal_ball,
     }

@@ -9,8 +9,8 @@ from PIL import Image
 
 from pipeline.background.assigned import assigned
 from pipeline.background.best_of import search
-from pipeline.background.expansion import Expansion
-from pipeline.background.free import FreeSite
+from pipeline.background.free import FreeContext
+from pipeline.background.growth import Growth
 from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, pinned
 from pipeline.colour.palette import PaletteControl
 from pipeline.colour.photo_light import PhotoLight, photo_light
@@ -27,7 +27,7 @@ from pipeline.report import AssignedColour, TriedBackground
 
 
 @dataclass(frozen=True)
-class Ground:
+class Background:
     """A background without the product, and what the product does to it."""
 
     #: H×W×3 sRGB in [0, 1], with the product's shadow perhaps; None for a transparent picture.
@@ -43,14 +43,14 @@ class Ground:
     #: Which colour went on what, as `pipeline.background.assigned.assigned` lists it; empty where there is no scene.
     assigned: list[AssignedColour]
     #: How much a network that saw the product painted on it; None where none did.
-    expansion: Expansion | None = None
+    growth: Growth | None = None
 
     def with_effects(self) -> Rgb | None:
         """Lay the product's effects on the picture, and return it; None for a transparent one."""
         return None if self.picture is None else self.effects(self.picture)
 
 
-def make_ground(
+def make_background(
     spec: Spec,
     photo: Photo,
     cutout: Cutout,
@@ -63,7 +63,7 @@ def make_ground(
     cache: Cache | None = None,
     shown: tuple[int, int] | None = None,
     light: PhotoLight | None = None,
-) -> Ground:
+) -> Background:
     """Return the ground that a spec asks for, for a product that was cut out of a photo and laid in its place on the
     canvas, at the canvas's size or, where `shown` (width, height) is given, at that smaller one.
 
@@ -73,7 +73,7 @@ def make_ground(
     canvas_height, canvas_width = placed.alpha.shape
     width, height = shown or (canvas_width, canvas_height)
     if spec.preset.background == "transparent":
-        return Ground(None, _unchanged, spec.seed, [], "computed", is_scene=False, assigned=[])
+        return Background(None, _unchanged, spec.seed, [], "computed", is_scene=False, assigned=[])
     lies = place.facts.word == "lying"
     if spec.is_white:
         # what lies as seen from above or hangs, or is cut off below, has no foot that a shadow could lie under
@@ -85,7 +85,7 @@ def make_ground(
             return apply_shadow(picture, resize(shadow, width, height, Image.Resampling.BOX))
 
         laid = shadowed if soft else _unchanged
-        return Ground(white, laid, spec.seed, [], "computed", is_scene=False, assigned=[])
+        return Background(white, laid, spec.seed, [], "computed", is_scene=False, assigned=[])
     if place.pinned:
         one = pinned(spec, canvas_width, canvas_height, networks, on_step, control=control, cache=cache, shown=shown)
         there = product_effects(placed, one.layout, lies=lies)
@@ -94,11 +94,11 @@ def make_ground(
             return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)
 
         where = assigned(one.layout)
-        return Ground(one.background, near, one.seed, one.tried, one.cache_status, is_scene=True, assigned=where)
-    site = FreeSite.of(photo, cutout, place, placed, light)
+        return Background(one.background, near, one.seed, one.tried, one.cache_status, is_scene=True, assigned=where)
+    context = FreeContext.of(photo, cutout, place, placed, light)
     best = search(
         spec,
-        site,
+        context,
         placed.alpha,
         networks.generator,
         on_step,
@@ -106,7 +106,7 @@ def make_ground(
         shown=shown,
         segmenter=networks.segmenter,
     )
-    return Ground(
+    return Background(
         best.background,
         best.lay,
         best.seed,
@@ -114,7 +114,7 @@ def make_ground(
         "computed",
         is_scene=True,
         assigned=assigned(best.layout),
-        expansion=best.expansion,
+        growth=best.growth,
     )
 
 

@@ -1,4 +1,4 @@
-"""Object expansion: measured on what grew and what did not, and never delivered."""
+"""Object growth: measured on what grew and what did not, and never delivered."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from pipeline.background.best_of import search
-from pipeline.background.expansion import Expansion, expansion
-from pipeline.background.laying import lay
+from pipeline.background.growth import Growth, growth
+from pipeline.background.overlay import lay
 from pipeline.colour.palette import ALL_STAGES
 from pipeline.compositing.effects import ProductEffects, product_effects
 from pipeline.core.networks import FunctionSegmenter, Laid, PaintRequest
@@ -53,14 +53,14 @@ def other(picture: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("by", [1, 4, 8, 16])  # of 160: at 512 a pixel would be three, and 16 are a fourth of the jar
 def test_a_product_that_grew_by_a_few_pixels_or_by_many_is_seen(by: int) -> None:
     drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
-    measured = expansion(grown(other(drawing), by), drawing, placed().alpha, reds)
+    measured = growth(grown(other(drawing), by), drawing, placed().alpha, reds)
     assert measured.grew
     assert measured.area == pytest.approx(((40 + 2 * by) * (70 + by) - 40 * 70) / (40 * 70), rel=0.1)
 
 
 def test_growth_is_seen_where_no_segmenter_finds_the_product() -> None:
     drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
-    blind = expansion(
+    blind = growth(
         grown(other(drawing), 4),
         drawing,
         placed().alpha,
@@ -74,7 +74,7 @@ def test_a_drift_of_tone_and_colour_and_a_shadow_beside_the_product_are_no_growt
     drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
     shaded = other(drawing) * np.array([1.1, 0.95, 0.9])
     shaded[:, 100:] *= 0.7  # as dark as the jar's red is, but grey
-    measured = expansion(np.where(placed().alpha[..., None] > 0, drawing, shaded), drawing, placed().alpha, reds)
+    measured = growth(np.where(placed().alpha[..., None] > 0, drawing, shaded), drawing, placed().alpha, reds)
     assert not measured.grew
 
 
@@ -83,24 +83,24 @@ def test_blotches_beside_the_product_are_no_growth_though_some_are_nearer_to_its
     rng = np.random.default_rng(5)
     blotches = gaussian_filter(rng.normal(0, 1, (SIDE, SIDE)), 4)[..., None] * np.array([1.0, -0.6, -0.6])
     painted = np.clip(drawing + 0.12 * blotches / blotches[..., 0].std(), 0, 1)
-    assert not expansion(grown(painted, 0), drawing, placed().alpha, reds).grew
-    assert expansion(grown(painted, 1), drawing, placed().alpha, reds).grew
+    assert not growth(grown(painted, 0), drawing, placed().alpha, reds).grew
+    assert growth(grown(painted, 1), drawing, placed().alpha, reds).grew
 
 
 def test_where_a_product_has_the_colour_of_its_scene_nothing_is_said() -> None:
     drawing = np.full((SIDE, SIDE, 3), (0.75, 0.12, 0.1))
-    assert expansion(grown(other(drawing), 8), drawing, placed().alpha, reds).colour == 0
+    assert growth(grown(other(drawing), 8), drawing, placed().alpha, reds).colour == 0
 
 
 def test_another_grain_and_tone_and_a_thing_that_stood_there_before_are_no_growth() -> None:
     drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
     drawing[100:130, 100:140] = 0.7, 0.1, 0.1  # a red block right beside the jar
-    measured = expansion(grown(other(drawing), 0), drawing, placed().alpha, reds)
+    measured = growth(grown(other(drawing), 0), drawing, placed().alpha, reds)
     assert not measured.grew
     assert measured.area < 0.02
 
 
-class Site:
+class SceneContext:
     """A square canvas with the jar on it."""
 
     def compose(self, one: Any) -> Layout:
@@ -140,7 +140,7 @@ class Grower(Darkener):
 
 def selected(generator: Grower) -> Any:
     return search(
-        spec("podium"), Site(), placed().alpha, generator, lambda done: None, control=ALL_STAGES, segmenter=reds
+        spec("podium"), SceneContext(), placed().alpha, generator, lambda done: None, control=ALL_STAGES, segmenter=reds
     )
 
 
@@ -148,27 +148,27 @@ def selected(generator: Grower) -> Any:
 def test_a_background_that_grew_the_product_is_tried_with_another_seed_and_then_with_less_noise() -> None:
     once, twice = Grower(1), Grower(2)
     one, two = selected(once), selected(twice)
-    assert [row.expansion.grew for row in one.tried] == [True, False]
-    assert [row.expansion.grew for row in two.tried] == [True, True, False]
+    assert [row.growth.grew for row in one.tried] == [True, False]
+    assert [row.growth.grew for row in two.tried] == [True, True, False]
     first, second = (seed for seed, _ in once.told)
     assert first != second
     assert [noise for _, noise in twice.told] == [1, 1, 0.75]
     assert twice.told[2][0] == first
     assert one.seed == second
-    assert not one.expansion.grew
+    assert not one.growth.grew
 
 
 def test_where_every_one_grew_it_the_studios_own_background_is_taken_and_told() -> None:
     always = Grower(99)
     found = selected(always)
     assert len(always.told) == 3
-    assert [row.expansion and row.expansion.grew for row in found.tried] == [True, True, True, None]
-    assert found.expansion is None
+    assert [row.growth and row.growth.grew for row in found.tried] == [True, True, True, None]
+    assert found.growth is None
     red = found.background[..., 0] - found.background[..., 1]
     assert red.max() < 0.4  # no jar's red is in it
 
 
 def test_its_colours_decide_and_what_the_segmenter_found_is_told_beside_them() -> None:
-    assert Expansion(0.0, 0.2).grew
-    assert not Expansion(0.2, 0.01).grew
-    assert Expansion(0.2, 0.01).row() == ExpansionReport(0.2, 0.01, False)
+    assert Growth(0.0, 0.2).grew
+    assert not Growth(0.2, 0.01).grew
+    assert Growth(0.2, 0.01).row() == ExpansionReport(0.2, 0.01, False)

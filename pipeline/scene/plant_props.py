@@ -1,4 +1,4 @@
-"""Plants to stand beside a product: leaves as flat shapes, in vases and pots. What `things` says of places holds."""
+"""Plants to stand beside a product: leaves as flat shapes, in vases and pots. What `props` says of places holds."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from pipeline.geometry.lathed import Lathed
 from pipeline.geometry.slabs import Fronds
 from pipeline.geometry.solids import Drum
-from pipeline.scene.pieces import Piece, Spot, Thing
+from pipeline.scene.prop_parts import Prop, PropPart, Spot
 
 #: A polygon of (x, y).
 Leaf = tuple[tuple[float, float], ...]
@@ -16,7 +16,7 @@ POINTS = 15
 STEM = 0.003
 
 
-def vase(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+def vase(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
     """A round vase with two twigs of leaves."""
     x, y, z = spot
     radius = float(np.sqrt(area / 5.0))
@@ -27,7 +27,7 @@ def vase(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
     )
     radii = round_ if rng.random() < 0.5 else slim
     body = Lathed(x, y, z, tall, tuple(radius * one for one in radii), 0.88, 0.08 * radius)
-    pieces = [Piece(body, "own", "plaster")]
+    parts = [PropPart(body, "own", "plaster")]
     for index in range(2):
         heading = float(np.pi / 2 + 0.5 * (index - 0.5) + rng.uniform(-0.15, 0.15))
         length = 3.8 * radius * float(rng.uniform(0.8, 1.05))
@@ -35,19 +35,19 @@ def vase(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
         # The leaves of one side of a stem lie before those of the other.
         near, far = (leaves[0], *leaves[1::2]), leaves[2::2]
         for shift, some in ((0.06, near), (-0.06, far)):
-            pieces.append(Piece(Fronds(z + (0.3 * (index - 0.5) + shift) * radius, some), "leaf", "leaf"))
-    return Thing(tuple(pieces), radius)
+            parts.append(PropPart(Fronds(z + (0.3 * (index - 0.5) + shift) * radius, some), "leaf", "leaf"))
+    return Prop(tuple(parts), radius)
 
 
-def potted_plant(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+def potted_plant(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
     """A pot with earth in it and leaves on long stalks, which bend outwards."""
     x, y, z = spot
     radius = float(np.sqrt(area / 4.2))
     tall = 1.55 * radius
     radii = tuple(radius * one for one in (0.68, 0.72, 0.82, 0.92, 0.99, 1.0, 1.0))
-    pieces = [
-        Piece(Lathed(x, y, z, tall, radii, 0.92, 0.1 * tall), "own", "plaster"),
-        Piece(Drum(x, y + 0.72 * tall, z, 0.89 * radius, 0.16 * tall), "earth", "sand"),
+    parts = [
+        PropPart(Lathed(x, y, z, tall, radii, 0.92, 0.1 * tall), "own", "plaster"),
+        PropPart(Drum(x, y + 0.72 * tall, z, 0.89 * radius, 0.16 * tall), "earth", "sand"),
     ]
     count = 13
     layers: list[list[Leaf]] = [[], [], []]
@@ -62,11 +62,11 @@ def potted_plant(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
         bend = -0.75 * aside + float(rng.normal(0, 0.2))
         leaf = blade((tx, ty), way, 0.62 * whole, float(rng.uniform(0.17, 0.26)), bend, *rng.uniform(0.45, 1.0, 2))
         layers[number % 3] += [_stem(stalk, 0.8 * STEM), leaf]
-    pieces += [
-        Piece(Fronds(z + shift * radius, tuple(some)), "leaf", "leaf")
+    parts += [
+        PropPart(Fronds(z + shift * radius, tuple(some)), "leaf", "leaf")
         for shift, some in zip((-0.5, 0.0, 0.5), layers, strict=True)
     ]
-    return Thing(tuple(pieces), radius)
+    return Prop(tuple(parts), radius)
 
 
 def twig(

@@ -1,4 +1,4 @@
-"""The things that stand in a scene: the stand under the product, the panel behind it, the props beside it."""
+"""The props that stand in a scene: the stand under the product, the panel behind it, the props beside it."""
 
 from dataclasses import replace
 
@@ -11,12 +11,12 @@ from pipeline.geometry.heightfields import Dunes
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.scene.layout import FOCAL, Layout, Part
-from pipeline.scene.pieces import SATIN, Piece, Thing, tints
-from pipeline.scene.things import thing
+from pipeline.scene.prop_parts import SATIN, Prop, PropPart, tints
+from pipeline.scene.props import prop
 
 #: Share of the picture that an asked colour's prop takes at least; less than 2 % is not seen as one of its colours.
 MIN_AREA = 0.04
-#: Things that show too little of their colour to stand for an asked one, and how much larger the others are for that.
+#: Props that show too little of their colour to stand for an asked one, and how much larger the others are for that.
 THIN: frozenset[PropName] = frozenset({"metal_ball", "tray", "water", "vase", "potted_plant"})
 ROOMY = 1.3
 #: What no painter's colour is on.
@@ -27,8 +27,8 @@ Rectangle = tuple[float, float, float, float]
 _X, _Y, _Z = [0, 3] * 4, [1, 1, 1, 1, 4, 4, 4, 4], [2, 2, 5, 5] * 2
 
 
-class Furniture:
-    """Puts things into a layout's room, each where it covers the product and the others least."""
+class Staging:
+    """Puts props into a layout's room, each where it covers the product and the others least."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Furniture:
         also: tuple[int, ...] = (),
         back: float,
         ground: Dunes | None = None,
-        things: tuple[PropName, ...] = (),
+        props: tuple[PropName, ...] = (),
     ):
         self._layout, self._plan, self._rng, self._level, self._back, self._ground = (
             layout,
@@ -55,7 +55,7 @@ class Furniture:
         self._short = min(1.0, layout.aspect)
         self._slots = [*also, *plan.left]
         self._tones = list(plan.tones)
-        self._things = list(things)
+        self._things = list(props)
         rng.shuffle(self._things)
         self.parts: list[Part] = []
         #: Footprints (x, z, radius) and pictures of what stands already.
@@ -184,10 +184,10 @@ class Furniture:
         area = MIN_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.45 if small else 0.7)
         if asked and name is not None:
             area *= ROOMY
-        best: tuple[float, float, float, Thing | None] | None = None
+        best: tuple[float, float, float, Prop | None] | None = None
         # Of one shape, whose boxes are tried in each place: with all its leaves it is made for the chosen one alone.
         shape = int(rng.integers(2**32))
-        model = None if name is None else thing(name, (0.0, 0.0, 0.0), 1.0, np.random.default_rng(shape))
+        model = None if name is None else prop(name, (0.0, 0.0, 0.0), 1.0, np.random.default_rng(shape))
         boxes = None if model is None else _boxes(model)
         for _ in range(60):
             z = float(rng.uniform(max(self._back + 0.16, -1.1), 0.02 if small else -0.12))
@@ -196,7 +196,7 @@ class Furniture:
             made = None
             if model is None or boxes is None:
                 solid, foot = self._prop(x, z, area * scale * scale)
-                made = Thing((Piece(solid),), foot)
+                made = Prop((PropPart(solid),), foot)
                 seen = self._picture(_boxes(made))
             else:
                 unit = scale * float(np.sqrt(area))
@@ -211,13 +211,13 @@ class Furniture:
         if made is None:
             assert name is not None, "all else is made in the loop"
             covers = area * ((FOCAL - z) / FOCAL) ** 2
-            made = thing(name, (x, self._floor(x, z), z), covers, np.random.default_rng(shape))
+            made = prop(name, (x, self._floor(x, z), z), covers, np.random.default_rng(shape))
         if name in self._things:
             self._things.remove(name)
         slots = tints(self._plan, slot, self._tone(slot))
-        for piece in made.pieces:
-            own = slots[piece.tint]
-            self.parts.append(Part(piece.solid, own, "prop", piece.finish, mirror=piece.mirror or self._metal(own)))
+        for part in made.parts:
+            own = slots[part.tint]
+            self.parts.append(Part(part.solid, own, "prop", part.finish, mirror=part.mirror or self._metal(own)))
         left, _, back, right, _, front = (float(side) for side in _boxes(made)[0])
         self._feet.append(((left + right) / 2, (back + front) / 2, made.foot))
         self._seen.append(self._picture(_boxes(made)))
@@ -226,7 +226,7 @@ class Furniture:
         return self._level if self._ground is None else float(self._ground.height(_one(x), _one(z)).item())
 
     def _prop(self, x: float, z: float, area: float) -> tuple[Solid, float]:
-        """Return a thing whose picture has `area` (square canvas heights at its own depth), and its foot's radius."""
+        """Return a prop whose picture has `area` (square canvas heights at its own depth), and its foot's radius."""
         rng = self._rng
         level = self._floor(x, z)
         shape = ("ball", "ball", "column", "block", "drum", "half_disc")[int(rng.integers(6))]
@@ -301,13 +301,13 @@ class Furniture:
             left, _, back, right, _, front = bounds
             self._feet.append(((left + right) / 2, (back + front) / 2, (right - left) / 2))
         if role != "stand":
-            self._seen.append(self._picture(_boxes(Thing((Piece(solid),), 0.0))))
+            self._seen.append(self._picture(_boxes(Prop((PropPart(solid),), 0.0))))
 
 
-def _boxes(made: Thing) -> NDArray[np.float32]:
-    """Return N×6 boxes of a thing's pieces: left, bottom, back, right, top, front."""
-    bounds = [piece.solid.bounds for piece in made.pieces]
-    assert None not in bounds, "all furniture has an end"
+def _boxes(made: Prop) -> NDArray[np.float32]:
+    """Return N×6 boxes of a prop's parts: left, bottom, back, right, top, front."""
+    bounds = [part.solid.bounds for part in made.parts]
+    assert None not in bounds, "every prop has an end"
     return np.array(bounds, np.float32)
 
 

@@ -1,4 +1,4 @@
-"""What things beside the product are made of: solids, each with its colour and finish, that stand or lie."""
+"""What props beside the product are made of: solids, each with its colour and finish, that stand or lie."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,13 +21,13 @@ SATIN = 0.6
 WET = 0.2
 #: So many times as much as a step of lightness does one of colour weigh: water over teal is never brown.
 HUE = 3.0
-#: How much finer the cloth of things is woven than a wall's or a table's.
+#: How much finer the cloth of props is woven than a wall's or a table's.
 WEAVE = 2.5
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A solid of a thing."""
+class PropPart:
+    """A solid of a prop."""
 
     solid: Solid
     tint: Tint = "own"
@@ -37,16 +37,16 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Thing:
+class Prop:
     """Pieces that stand together."""
 
-    pieces: tuple[Piece, ...]
+    parts: tuple[PropPart, ...]
     #: Radius of its foot.
     foot: float
 
 
 def tints(plan: Assignment, own: int, other: int) -> dict[Tint, int]:
-    """Return the slot of each tint of a thing in the slot `own`, among the colours of a scene.
+    """Return the slot of each tint of a prop in the slot `own`, among the colours of a scene.
 
     Water shows what is under it a little darker: it has the colour of the palette that is nearest to that.
     """
@@ -98,7 +98,7 @@ def laid(turn: Axes) -> Axes:
     return (ax, -az, ay), (bx, -bz, by), (cx, -cz, cy)
 
 
-def book(spot: Spot, half: tuple[float, float], high: float, turn: Axes, tint: Tint, hollow: bool) -> list[Piece]:
+def book(spot: Spot, half: tuple[float, float], high: float, turn: Axes, tint: Tint, hollow: bool) -> list[PropPart]:
     """Return a book that lies at a place, its back towards the third of its axes: covers, back and a block of pages.
 
     `half` are half its sides along the first and the third axis. Its back is round (`hollow`) or flat.
@@ -122,7 +122,7 @@ def book(spot: Spot, half: tuple[float, float], high: float, turn: Axes, tint: T
     leaf = 0.25 * board
     block = half[0] - inset - leaf, 0.5 * high - 0.6 * board, half[1] - 0.5 * (inset + board) - leaf
     pages = Rounded(at(0, 0.5 * high, 0.5 * (inset - board)), block, (leaf,) * 3, (leaf,) * 3, turn, 2.0, layered=True)
-    return [*(Piece(one, tint, "linen") for one in (*covers, spine)), Piece(pages, "page", "page")]
+    return [*(PropPart(one, tint, "linen") for one in (*covers, spine)), PropPart(pages, "page", "page")]
 
 
 def egg(at: Vector, radius: float, turn: Axes) -> Rounded:
@@ -145,7 +145,7 @@ def leaves_of_cloth(
     rng: np.random.Generator,
     *,
     lying: bool = False,
-) -> Iterator[Piece]:
+) -> Iterator[PropPart]:
     """Yield leaves of cloth, `below` of one colour under `above` of another, half a width wide and `tall` in all.
 
     Each is round where it is folded, towards the viewer, and nearly so at its hems. No leaf ends where the one below
@@ -167,5 +167,5 @@ def leaves_of_cloth(
         leaf = Rounded((x, y, z), core, (hem, soft, soft), (hem, soft, hem), laid(own) if lying else own, WEAVE)
         if not index:
             leaf = resting(leaf, spot[2] if lying else spot[1], lying=lying)
-        yield Piece(leaf, "own" if index < below else "other", "linen")
+        yield PropPart(leaf, "own" if index < below else "other", "linen")
         level += high

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import minimum_filter
 
-from pipeline.background.expansion import Expansion, expansion
+from pipeline.background.growth import Growth, growth
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.compositing.composite import composite
 from pipeline.compositing.effects import ProductEffects
@@ -43,7 +43,7 @@ class Unchanged:
         return [request.conditions.light for request in requests]
 
 
-def expansion_of(painted: Rgb | None, laid: Laid | None, alpha: Alpha, segmenter: Segmenter) -> Expansion | None:
+def growth_of(painted: Rgb | None, laid: Laid | None, alpha: Alpha, segmenter: Segmenter) -> Growth | None:
     """Return how much a network painted on a product that it was shown; None where it was shown none.
 
     `painted` is its picture, h×w×3 sRGB in [0, 1], `alpha` the product's H×W coverage of the canvas.
@@ -53,7 +53,7 @@ def expansion_of(painted: Rgb | None, laid: Laid | None, alpha: Alpha, segmenter
     height, width = painted.shape[:2]
     covered = np.clip(resize(alpha, width, height, Image.Resampling.BOX), 0, 1)
     pasted = painted + covered[..., None] * (laid.picture - painted)
-    return expansion(pasted, laid.picture, covered, segmenter)
+    return growth(pasted, laid.picture, covered, segmenter)
 
 
 def shadow_of(painted: Rgb | None, drawing: Rgb | None, effects: ProductEffects, alpha: Alpha) -> KeptShadow | None:

@@ -1,4 +1,4 @@
-"""Things beside the product: what they are, that they stand where they are put, and that none hides the product."""
+"""Props beside the product: what they are, that they stand where they are put, and that none hides the product."""
 
 import itertools
 from dataclasses import replace
@@ -10,7 +10,7 @@ import pytest
 from pipeline.core.spec import PropName, SceneKind
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL, Layout
-from pipeline.scene.things import thing
+from pipeline.scene.props import prop
 from pipeline.scene.trace import trace
 from service.catalogue.catalogue import load_catalogue
 from tests.support.still_life import preset, spec
@@ -28,8 +28,8 @@ def furnished(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_thing_stands_on_its_level_about_its_spot_and_is_no_larger_than_asked(name: PropName) -> None:
-    made = thing(name, (0.3, -0.1, -0.2), 0.04, np.random.default_rng(1))
-    bounds = np.array([piece.solid.bounds for piece in made.pieces])
+    made = prop(name, (0.3, -0.1, -0.2), 0.04, np.random.default_rng(1))
+    bounds = np.array([part.solid.bounds for part in made.parts])
     assert bounds[:, 1].min() == pytest.approx(-0.1, abs=0.02)
     across, tall = bounds[:, 3].max() - bounds[:, 0].min(), bounds[:, 4].max() - bounds[:, 1].min()
     # Leaves reach far and are thin.
@@ -41,20 +41,20 @@ def test_a_thing_stands_on_its_level_about_its_spot_and_is_no_larger_than_asked(
 @pytest.mark.parametrize("name", ["folded_cloth", "towels"])
 def test_cloth_is_folded_into_leaves_that_are_pressed_together(name: PropName) -> None:
     for seed in range(8):
-        pieces = thing(name, (0, 0, 0), 0.04, np.random.default_rng(seed)).pieces
-        assert len(pieces) >= 4
-        assert {piece.finish for piece in pieces} == {"linen"}
-        bounds = np.array([piece.solid.bounds for piece in pieces])
+        parts = prop(name, (0, 0, 0), 0.04, np.random.default_rng(seed)).parts
+        assert len(parts) >= 4
+        assert {part.finish for part in parts} == {"linen"}
+        bounds = np.array([part.solid.bounds for part in parts])
         # Each is pressed into the one below, and none is as wide.
         assert (bounds[1:, 1] < bounds[:-1, 4]).all()
-        assert len({round(right - left, 6) for left, right in bounds[:, [0, 3]]}) == len(pieces)
+        assert len({round(right - left, 6) for left, right in bounds[:, [0, 3]]}) == len(parts)
 
 
 @pytest.mark.parametrize("name", ["stones", "pebbles"])
 def test_stones_rest_on_the_ground_or_on_each_other(name: PropName) -> None:
     for seed in range(8):
         bounds = np.array(
-            [piece.solid.bounds for piece in thing(name, (0, 0, 0), 0.04, np.random.default_rng(seed)).pieces]
+            [part.solid.bounds for part in prop(name, (0, 0, 0), 0.04, np.random.default_rng(seed)).parts]
         )
         under = np.concatenate([[0.0], bounds[:-1, 4]]) if name == "stones" else np.zeros(len(bounds))
         assert (bounds[:, 1] < under).all()
@@ -63,10 +63,10 @@ def test_stones_rest_on_the_ground_or_on_each_other(name: PropName) -> None:
 
 def test_a_book_has_its_pages_within_its_covers() -> None:
     for seed in range(8):
-        pieces = thing("books", (0, 0, 0), 0.04, np.random.default_rng(seed)).pieces
-        for at in range(0, len(pieces), 4):
-            bounds = np.array([piece.solid.bounds for piece in pieces[at : at + 4]])
-            assert pieces[at + 3].tint == "page"
+        parts = prop("books", (0, 0, 0), 0.04, np.random.default_rng(seed)).parts
+        for at in range(0, len(parts), 4):
+            bounds = np.array([part.solid.bounds for part in parts[at : at + 4]])
+            assert parts[at + 3].tint == "page"
             assert (bounds[3, :3] > bounds[:3, :3].min(0)).all()
             assert (bounds[3, 3:] < bounds[:3, 3:].max(0)).all()
 
@@ -83,8 +83,8 @@ def test_water_mirrors_and_is_darker_than_its_dish() -> None:
 
 
 def test_three_things_are_polished() -> None:
-    made = {name: thing(name, (0, 0, 0), 0.04, np.random.default_rng(2)) for name in NAMES}
-    polished = {name for name, one in made.items() if any(piece.mirror for piece in one.pieces)}
+    made = {name: prop(name, (0, 0, 0), 0.04, np.random.default_rng(2)) for name in NAMES}
+    polished = {name for name, one in made.items() if any(part.mirror for part in one.parts)}
     assert polished == {"tray", "water", "metal_ball"}
 
 
@@ -93,7 +93,7 @@ def test_each_thing_is_placed_and_none_stands_before_the_product(name: PropName)
     placed = 0
     for seed in range(6):
         layout = furnished(name, seed)
-        # Its pieces, not a plain body alone.
+        # Its parts, not a plain body alone.
         placed += sum(part.role == "prop" for part in layout.parts) > 2
         geometry = trace(layout, 200, 200)
         left, top, right, bottom = (int(side * 200) for side in layout.product)

@@ -1,4 +1,4 @@
-"""Object expansion: how much of the product a network painted on beyond its outline, where it saw the product.
+"""Object growth: how much of the product a network painted on beyond its outline, where it saw the product.
 
 Two measures. That by colour is ours, and decides: a few pixels beyond the product's outline, where the drawing's
 colour and that of the product's edge can be told apart, it is how far the picture's colour has come from the
@@ -6,7 +6,7 @@ drawing's to the edge's, on average; what lies off that way counts little, so bl
 and what is nearer to the edge in one place and farther in another evens out. What the network did to tone and colour
 of its scene is read a little farther off, and taken out before. That by a segmenter is told beside it, after
 arXiv:2404.10157: the area of what it finds in the picture together with the product, less the product's and what it
-finds in the drawing already; alone it takes busy scenes for expansion, and small growth for none.
+finds in the drawing already; alone it takes busy scenes for growth, and small growth for none.
 
 On simulated paintings of 35 products with exact alpha at 512 to 1024 pixels, two scenes of each (2026-11-27), growth
 by 3, 6 and 12 % is found in 275, 280 and 280 of 280, and falsely in 4 of 420. COLOUR and the distances were chosen on
@@ -52,7 +52,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Expansion:
+class Growth:
     """How much of a product was painted on."""
 
     #: By the segmenter, a share of the product's area.
@@ -70,8 +70,8 @@ class Expansion:
         return self.colour > COLOUR
 
 
-def expansion(picture: Rgb, drawing: Rgb, alpha: Alpha, segmenter: Segmenter) -> Expansion:
-    """Measure the expansion in a picture, H×W×3 sRGB in [0, 1] with the product's own pixels in it.
+def growth(picture: Rgb, drawing: Rgb, alpha: Alpha, segmenter: Segmenter) -> Growth:
+    """Measure the growth in a picture, H×W×3 sRGB in [0, 1] with the product's own pixels in it.
 
     `drawing` is what the network was shown, the product in it, of the same shape; `alpha` the product's H×W coverage.
     """
@@ -82,10 +82,10 @@ def expansion(picture: Rgb, drawing: Rgb, alpha: Alpha, segmenter: Segmenter) ->
     covered = np.clip(resize(alpha, *small, box), 0, 1)
     product = np.asarray(covered > 0.5)
     if not product.any():
-        return Expansion(0.0, 0.0)
+        return Growth(0.0, 0.0)
     seen, shown = (np.clip(resize(one, *small, box), 0, 1).astype(np.float32) for one in (picture, drawing))
     found, there = (_beyond(_segmented(one, segmenter) | product, product) for one in (seen, shown))
-    return Expansion(max(0.0, found - there), _by_colour(seen, shown, covered))
+    return Growth(max(0.0, found - there), _by_colour(seen, shown, covered))
 
 
 def _segmented(picture: Rgb, segmenter: Segmenter) -> Mask:
