@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 from litestar.testing import TestClient
 
-from benchmarks.storm import servers
 from pipeline.core.networks import Networks
 from service.api.app import create_app
 from service.database.engine import create_engine
@@ -21,6 +20,7 @@ from service.worker.kernels import use_kept_kernels
 from tests.support.caller import Caller
 from tests.support.databases import database_name, drop_database, migrated_database, migrated_engine, new_database
 from tests.support.documented import compared
+from tests.support.storm import servers
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -37,12 +37,12 @@ from benchmarks.operations.breaks import WATCHED, Break, breaks
 from benchmarks.operations.load import Balancer, SteadyLoad, upload_photos
 from benchmarks.operations.parts import Parts, small_photos, until
 from benchmarks.operations.prometheus import Prometheus, prometheus, shortened
-from benchmarks.storm import installation
-from benchmarks.storm.fleet import Fleet
-from benchmarks.storm.receiver import receiving
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine
 from service.webhooks.endpoints import Webhooks
+from tests.support.storm import installation
+from tests.support.storm.fleet import Fleet
+from tests.support.storm.receiver import receiving
 
 CHART = Path(str(files("service"))) / "chart" / "files"
 #: What stands for Grafana's `$__rate_interval` here: scrapes come each second.

@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from benchmarks.storm.fleet import Fleet
-from benchmarks.storm.installation import Installation
-from benchmarks.storm.servers import Server, s3_server
 from service.database.engine import create_engine
 from service.operations.roster import WorkerRoster
+from tests.support.storm.fleet import Fleet
+from tests.support.storm.installation import Installation
+from tests.support.storm.servers import Server, s3_server
 
 #: What the installation that is broken is to Prometheus.
 WATCHED = "backdrop"

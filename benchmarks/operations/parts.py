@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 from PIL import Image
 
-from benchmarks.storm.fleet import Fleet, Member
-from benchmarks.storm.servers import free_port
+from tests.support.storm.fleet import Fleet, Member
+from tests.support.storm.servers import free_port
 
 _SAMPLES = Path(str(files("service"))) / "sample"
 _WORKER = ("service.cli.main", "worker")
@@ -33,8 +33,11 @@ class Parts:
         self.targets: dict[str, str] = {}
         self._ready: dict[str, str] = {}
 
-    def start(self, kind: str, *, lean: bool = False, **environment: str) -> Member:
-        """Start an "api", a "worker" or a "sweep". `lean`: a worker whose networks cost nothing, and paint nothing."""
+    def start(self, kind: str, *, lean: bool | tuple[str, ...] = False, **environment: str) -> Member:
+        """Start an "api", a "worker" or a "sweep".
+
+        `lean`: a worker whose networks cost nothing, and paint nothing; or the modules that start one of another release.
+        """
         port = free_port()
         environment |= {"BACKDROP_METRICS_PORT": str(port)}
         address = f"http://127.0.0.1:{port}"
@@ -42,7 +45,8 @@ class Parts:
             case "api":
                 self.addresses.append(address := self.fleet.api(**environment))
             case "worker":
-                self.fleet.worker(*(() if lean else _WORKER), **_NETWORKS, **environment)
+                lean = _WORKER if lean is False else () if lean is True else lean
+                self.fleet.worker(*lean, **_NETWORKS, **environment)
             case _:
                 self.fleet.sweep(**environment)
         member = self.fleet.members[-1]

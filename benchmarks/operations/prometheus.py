@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from benchmarks.storm.servers import free_port, wait_for_port
 from service.supervisor.processes import ChildProcess
+from tests.support.storm.servers import free_port, wait_for_port
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 

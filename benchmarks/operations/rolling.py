@@ -24,10 +24,10 @@ from rich.table import Table
 from benchmarks.operations.load import Balancer, SteadyLoad, upload_photos
 from benchmarks.operations.lost import lost, show
 from benchmarks.operations.parts import Parts, small_photos, until
-from benchmarks.storm import installation, verdict
-from benchmarks.storm.fleet import Fleet, Member
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine, reader
+from tests.support.storm import installation, verdict
+from tests.support.storm.fleet import Fleet, Member
 
 #: `shutdown_delay`: a few looks of the balancer, as an operator would choose it.
 SETTINGS: dict[str, Any] = {"submit_rate": 0, "preview_rate": 0, "shutdown_delay": 3.0}

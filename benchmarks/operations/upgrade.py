@@ -31,15 +31,17 @@ from benchmarks.operations.delivered import OPTIONS, Pairing, pairings, wrong
 from benchmarks.operations.load import Balancer, SteadyLoad, upload_photos
 from benchmarks.operations.lost import lost, show
 from benchmarks.operations.parts import Parts, small_photos, until
-from benchmarks.storm import installation, verdict
-from benchmarks.storm.fleet import Fleet, Member
-from benchmarks.storm.photos import good
 from service.database.engine import create_engine, reader
 from service.jobs.worker_registry import WorkerRegistry
+from tests.support.storm import installation, verdict
+from tests.support.storm.fleet import Fleet, Member
+from tests.support.storm.photos import good
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Names the commit that counts as the release before, until there is a tag.
 _NAMED = ROOT / "tests" / "system" / "release_before.txt"
+#: A lean worker of that release, by the modules that it has there.
+_LEAN_BEFORE = ("benchmarks.storm.watch", "benchmarks.storm.worker")
 #: Of each option: ordered at the old or the new API, done by the old or the new worker.
 _ALL = {(option, api, worker) for option in range(len(OPTIONS)) for api in (False, True) for worker in (False, True)}
 SETTINGS: dict[str, Any] = {"submit_rate": 0, "preview_rate": 0, "shutdown_delay": 3.0}
@@ -107,7 +109,7 @@ class Upgrade:
     def run(self, seconds: float, rate: float) -> int:
         """Upgrade under load; print what came of it and return the exit status."""
         self._command(self._before, "migrate")
-        old = [self._parts.start(kind, lean=True, **self._before) for kind in ("sweep", "api", "worker")]
+        old = [self._parts.start(kind, lean=_LEAN_BEFORE, **self._before) for kind in ("sweep", "api", "worker")]
         (before,) = self._parts.addresses
         balancer = Balancer()
         # Its /health/ready takes a newer schema for an old one, and would turn callers away.

@@ -27,15 +27,15 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.storm import installation, verdict
-from benchmarks.storm.callers import Callers, Kind, Shopper, photos_of, upload
-from benchmarks.storm.fleet import Fleet
-from benchmarks.storm.receiver import Receiver, answer, receiving
-from benchmarks.storm.troubles import Troubles
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine, reader
 from service.storage.expiry import build_expirer
 from service.webhooks.endpoints import Webhooks
+from tests.support.storm import installation, verdict
+from tests.support.storm.callers import Callers, Kind, Shopper, photos_of, upload
+from tests.support.storm.fleet import Fleet
+from tests.support.storm.receiver import Receiver, answer, receiving
+from tests.support.storm.troubles import Troubles
 
 #: Shorter than in production, so that much happens in a storm. Durations are seconds.
 SETTINGS: dict[str, Any] = {

@@ -15,12 +15,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.robustness.mutations import mutated
-from benchmarks.robustness.specimens import corpus, gif
-from benchmarks.robustness.watched import Result, watched
 from pipeline.core.errors import OutOfMemory, PipelineError, Rejected
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
+from tests.support.mutations import mutated
+from tests.support.specimens import corpus, gif
+from tests.support.watched import Result, watched
 
 #: Seconds of processor time and MiB that no input may take.
 SECONDS, MEBIBYTES = 10.0, 2048

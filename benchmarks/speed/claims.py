@@ -20,7 +20,6 @@ from rich.console import Console
 from rich.table import Table
 from ulid import ULID
 
-from benchmarks.storm import servers
 from service.accounts.clients import Accounts
 from service.database.clock import db_now
 from service.database.engine import create_engine
@@ -31,6 +30,7 @@ from service.jobs.states import JobStates
 from service.jobs.transitions import Jobs
 from service.jobs.turns import ROUND
 from service.settings import Settings
+from tests.support.storm import servers
 
 
 def main() -> None:

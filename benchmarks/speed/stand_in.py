@@ -1,6 +1,6 @@
 """A worker whose device is a stand-in: it holds the device lane as a CUDA call does, without the interpreter's lock.
 
-`python -m benchmarks.storm.watch benchmarks.speed.stand_in SECONDS CUTTING FOLDER` runs it as `backdrop worker` runs
+`python -m tests.support.storm.watch benchmarks.speed.stand_in SECONDS CUTTING FOLDER` runs it as `backdrop worker` runs
 the real one: SECONDS for a painting, in steps, and CUTTING for a look of the segmenter, which has no device where it is
 0. Each hold adds a line to a file in FOLDER: when it began and ended, by the monotonic clock that all processes of a
 machine share.

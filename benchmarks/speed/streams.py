@@ -19,8 +19,6 @@ from rich.console import Console
 from rich.table import Table
 from ulid import ULID
 
-from benchmarks.storm import installation
-from benchmarks.storm.fleet import Fleet
 from pipeline.core.order import SwapOrder
 from service.accounts.clients import Accounts
 from service.catalogue.catalogue import load_catalogue
@@ -29,6 +27,8 @@ from service.database.engine import create_engine
 from service.jobs.intake import JobIntake, NewJob
 from service.jobs.records import Claim
 from service.jobs.transitions import Jobs
+from tests.support.storm import installation
+from tests.support.storm.fleet import Fleet
 
 SPEC = stored_spec(load_catalogue(), SwapOrder("podium", "calm", "open_graph", seed=1))
 #: Seconds in which nothing changes, and transactions are counted.

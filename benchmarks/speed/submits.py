@@ -27,8 +27,8 @@ from rich.table import Table
 
 from benchmarks.speed.bench import SAMPLE
 from benchmarks.speed.running import backdrop_up, upload
-from benchmarks.storm import installation
 from service.settings import Settings, load_settings
+from tests.support.storm import installation
 
 #: Callers with a connection each. More than rate × latency, so that what is due finds one that is free.
 CALLERS = 16

@@ -13,10 +13,10 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
-from benchmarks.storm import servers
 from service.database.engine import create_engine
 from service.database.schema import migrate
 from service.settings import Settings
+from tests.support.storm import servers
 
 
 def database_name(name: str) -> str:

@@ -9,9 +9,9 @@ from functools import cache, partial
 import numpy as np
 from PIL import Image
 
-from benchmarks.robustness import heic
-from benchmarks.robustness.specimens import half_covered, png16, png_chunk, saved, scene, swapped_profile
 from pipeline.colour.spaces import srgb_profile
+from tests.support import heic
+from tests.support.specimens import half_covered, png16, png_chunk, saved, scene, swapped_profile
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 

@@ -11,8 +11,6 @@ import psutil
 from redis import Redis
 from ulid import ULID
 
-from benchmarks.storm import installation
-from benchmarks.storm.fleet import Fleet, Member
 from pipeline.core.order import SwapOrder
 from service.accounts.clients import Accounts, Client
 from service.catalogue.catalogue import load_catalogue
@@ -29,6 +27,8 @@ from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import WorkerRegistry
 from service.storage.buckets import open_buckets
 from tests.support.polling import until
+from tests.support.storm import installation
+from tests.support.storm.fleet import Fleet, Member
 
 #: Short, so that what waits for them does not take long.
 QUICK: dict[str, Any] = {

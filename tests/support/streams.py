@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
-from benchmarks.storm.servers import free_port
 from service.api.server import Server
 from service.health.process import ProcessHealth
 from service.jobs.notifier import JobNotifier
@@ -21,6 +20,7 @@ from tests.support.caller import Caller
 from tests.support.databases import migrated_engine
 from tests.support.documented import compared
 from tests.support.polling import until
+from tests.support.storm.servers import free_port
 
 
 @dataclass

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.robustness.heic import heic
-from benchmarks.storm.photos import bad
 from service.accounts.clients import Accounts
 from service.batch.manifest.outcome import Made
 from service.batch.manifest.state import State
 from service.database.tables import renders
+from tests.support.heic import heic
 from tests.support.served import Served
 from tests.support.shoot import PRESETS, Page, Shoot, photo
+from tests.support.storm.photos import bad
 
 
 @pytest.fixture

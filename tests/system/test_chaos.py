@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from benchmarks.storm.callers import Kind, Submission, Try
-from benchmarks.storm.verdict import Row, broken_promises, wrong_balances, wrong_ends
 from service.database.tables import clients
 from tests.support.shop import Shop, render
+from tests.support.storm.callers import Kind, Submission, Try
+from tests.support.storm.verdict import Row, broken_promises, wrong_balances, wrong_ends
 
 CHAOS = Path(__file__).resolve().parents[2] / "benchmarks" / "robustness" / "chaos.py"
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from benchmarks.robustness.conformance import Live, conform, live
-from benchmarks.storm import servers
 from tests.support.databases import new_database
+from tests.support.storm import servers
 
 
 # At night on the embedded default too: the routes are the same, and the gate takes the stricter database and store.

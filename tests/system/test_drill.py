@@ -14,9 +14,6 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from benchmarks.storm.fleet import Fleet
-from benchmarks.storm.photos import good
-from benchmarks.storm.receiver import receiving
 from service.cli.main import main
 from service.database.encryption import new_encryption_key, open_cipher
 from service.database.engine import create_engine
@@ -27,6 +24,9 @@ from service.webhooks.endpoints import Webhooks
 from tests.support.databases import migrated_database, new_database, run_program
 from tests.support.installation import QUICK, Installation
 from tests.support.polling import until
+from tests.support.storm.fleet import Fleet
+from tests.support.storm.photos import good
+from tests.support.storm.receiver import receiving
 
 pytestmark = pytest.mark.nightly
 

@@ -15,10 +15,10 @@ from typing import Any, Self
 import httpx
 import pytest
 
-from benchmarks.storm.photos import Deed, good, telling
 from service.accounts.clients import Accounts
 from tests.support.installation import Installation, running_installation
 from tests.support.polling import until
+from tests.support.storm.photos import Deed, good, telling
 
 
 class Caller:

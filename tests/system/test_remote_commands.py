@@ -9,12 +9,12 @@ import pytest
 from click.testing import Result
 from PIL import Image
 
-from benchmarks.storm.photos import Deed, bad, good, mask, telling
 from service.accounts.clients import Accounts
 from service.database.encryption import open_cipher
 from tests.support.command_line import run
 from tests.support.served import Served
 from tests.support.shoot import Shoot
+from tests.support.storm.photos import Deed, bad, good, mask, telling
 
 Command = Callable[..., Result]
 #: What a lean worker can make.

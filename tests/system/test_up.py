@@ -12,9 +12,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from benchmarks.storm import servers
 from tests.support.command_line import BACKDROP
 from tests.support.databases import new_database
+from tests.support.storm import servers
 from tests.support.up import BOTTLE, Up, ended, grey, job_id, submit, under_way, upload
 
 

@@ -15,7 +15,6 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from benchmarks.storm.receiver import answer, receiving
 from service.database.clock import db_now
 from service.database.engine import create_engine, reader
 from service.database.tables import deliveries, webhooks
@@ -24,6 +23,7 @@ from service.webhooks.endpoints import Webhooks
 from tests.support.command_line import BACKDROP, migrated_home, run
 from tests.support.databases import migrated_engine
 from tests.support.shop import Shop, render
+from tests.support.storm.receiver import answer, receiving
 from tests.support.webhooks import make_server_context
 
 

@@ -1,6 +1,6 @@
 """Real workers, and every way they can be taken from their jobs: killed, stopped, out of memory, hung, paused, fooled.
 
-The workers are lean (`benchmarks.storm.worker`): their networks cost nothing, the rest is what `backdrop worker` runs.
+The workers are lean (`tests.support.storm.worker`): their networks cost nothing, the rest is as in `backdrop worker`.
 """
 
 import json
@@ -15,7 +15,6 @@ import pytest
 import sqlalchemy as sa
 from ulid import ULID
 
-from benchmarks.storm.photos import Deed, bad, good, telling
 from service.database.clock import db_now
 from service.jobs.intake import Accepted
 from service.jobs.queue import QUEUES
@@ -23,6 +22,7 @@ from service.jobs.records import Kind
 from service.settings import Settings
 from tests.support.installation import QUICK, Installation, clock_off_by, process_of, running_installation
 from tests.support.polling import until
+from tests.support.storm.photos import Deed, bad, good, telling
 
 
 @pytest.fixture(scope="module", params=["embedded", "production"])

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.storm.servers import public_folder
 from pipeline.kernels import cache
+from tests.support.storm.servers import public_folder
 
 HELPER = "from pipeline.kernels.jit import inlined\n\n@inlined\ndef grown(value):\n    return value + 1\n"
 KERNEL = """

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchmarks.robustness.specimens import HEIGHT, WIDTH, corpus, png_chunk, saved, scene
 from pipeline.core.errors import (
     ImageTooLarge,
     ImageTooSmall,
@@ -21,6 +20,7 @@ from pipeline.core.errors import (
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
 from tests.support.hostile import jpeg_header
+from tests.support.specimens import HEIGHT, WIDTH, corpus, png_chunk, saved, scene
 
 LIMITS = Limits()
 

@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.robustness.specimens import HEIGHT, WIDTH, half_covered, png16, png_chunk, saved, scene, swapped_profile
 from pipeline.colour.spaces import srgb_profile, srgb_to_linear
 from pipeline.core.errors import ImageUnreadable
 from pipeline.core.spec import Limits
 from pipeline.core.types import Photo
 from pipeline.photo.decode import decode
+from tests.support.specimens import HEIGHT, WIDTH, half_covered, png16, png_chunk, saved, scene, swapped_profile
 
 LIMITS = Limits()
 

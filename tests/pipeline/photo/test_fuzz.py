@@ -12,9 +12,9 @@ from functools import partial
 import pytest
 
 from benchmarks.robustness.fuzz_decode import DECODED, MEBIBYTES, SECONDS, damaged, is_fault, judged
-from benchmarks.robustness.mutations import parts
-from benchmarks.robustness.specimens import corpus, gif
-from benchmarks.robustness.watched import Result, watched
+from tests.support.mutations import parts
+from tests.support.specimens import corpus, gif
+from tests.support.watched import Result, watched
 
 
 def numbered(number: int) -> bytes:

@@ -7,7 +7,13 @@ import pytest
 from PIL import Image
 
 from benchmarks.robustness.fuzz_decode import DECODED, MEBIBYTES, SECONDS, judged
-from benchmarks.robustness.specimens import (
+from pipeline.core.errors import ImageUnreadable, Rejected
+from pipeline.core.spec import Limits
+from pipeline.photo import avif
+from pipeline.photo.decode import decode
+from tests.support import hostile
+from tests.support.hostile import SENT
+from tests.support.specimens import (
     HEIGHT,
     WIDTH,
     corpus,
@@ -17,13 +23,7 @@ from benchmarks.robustness.specimens import (
     scene,
     swapped_profile,
 )
-from benchmarks.robustness.watched import Result, watched
-from pipeline.core.errors import ImageUnreadable, Rejected
-from pipeline.core.spec import Limits
-from pipeline.photo import avif
-from pipeline.photo.decode import decode
-from tests.support import hostile
-from tests.support.hostile import SENT
+from tests.support.watched import Result, watched
 
 LIMITS = Limits()
 

@@ -12,7 +12,6 @@ import pytest
 from litestar.testing import TestClient
 from PIL import Image
 
-from benchmarks.robustness.specimens import png16, saved, swapped_profile
 from pipeline.core.networks import Networks
 from service.api.app import create_app
 from service.catalogue.catalogue import load_catalogue
@@ -32,6 +31,7 @@ from service.worker.watchdog import Watchdog
 from tests.support.caller import Caller, assert_problem
 from tests.support.databases import migrated_engine
 from tests.support.hostile import SENT, Sent
+from tests.support.specimens import png16, saved, swapped_profile
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
 #: One of each group.

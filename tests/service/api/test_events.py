@@ -12,14 +12,14 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from benchmarks.storm import servers
-from benchmarks.storm.servers import free_port
 from service.database.tables import jobs
 from service.settings import Settings
 from tests.support.caller import Caller, assert_problem
 from tests.support.databases import migrated_database, migrated_engine
 from tests.support.polling import until
 from tests.support.shop import render
+from tests.support.storm import servers
+from tests.support.storm.servers import free_port
 from tests.support.streams import Api, cancel, serve
 
 

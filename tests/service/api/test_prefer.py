@@ -9,13 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
-from benchmarks.storm import servers
 from service.schemas.prefer import preferred_wait
 from service.schemas.responses import WorkflowAcceptedResponse
 from tests.support.caller import SWAP, located
 from tests.support.databases import migrated_database
 from tests.support.polling import until
 from tests.support.shop import render
+from tests.support.storm import servers
 from tests.support.streams import Api, serve
 
 #: As long as `api` lets anyone wait.

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks.robustness.heic import heic
-from benchmarks.robustness.specimens import scene
-from benchmarks.storm.receiver import receiving
 from service.settings import Settings
 from tests.service.media.test_fetcher import sends
 from tests.support.caller import Caller, assert_problem, located
+from tests.support.heic import heic
+from tests.support.specimens import scene
 from tests.support.still_life import PHOTO
+from tests.support.storm.receiver import receiving
 
 
 def upload(caller: Caller, kind: str = "", **options: Any) -> Any:

@@ -5,8 +5,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.storm.photos import bad
-from benchmarks.storm.worker import lean_networks
 from pipeline.core.networks import Networks
 from service.batch.batch import Batch
 from service.batch.here import LocalMaker
@@ -16,6 +14,8 @@ from service.batch.manifest.spec_file import read_spec
 from service.batch.manifest.state import State
 from service.settings import Settings
 from tests.support.shoot import PRESETS, Page, Shoot, photo
+from tests.support.storm.photos import bad
+from tests.support.storm.worker import lean_networks
 
 
 def test_a_batch_here_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.storm.worker import lean_networks
 from service.batch.batch import Batch
 from service.batch.here import LocalMaker
 from service.batch.manifest.outcome import Made, Rejected
@@ -19,6 +18,7 @@ from service.batch.manifest.state import State
 from service.settings import Settings
 from tests.service.batch.test_here import Unseen
 from tests.support.shoot import Shoot, photo
+from tests.support.storm.worker import lean_networks
 
 PRESET = "transparent_cutout"
 

@@ -9,7 +9,6 @@ import pytest
 import sqlalchemy as sa
 from ulid import ULID
 
-from benchmarks.storm import servers
 from service.accounts.clients import Accounts
 from service.database.engine import DATABASE_AWAY, create_engine
 from service.database.schema import migrate
@@ -20,6 +19,7 @@ from service.settings import Settings
 from service.supervisor.processes import ChildProcess
 from tests.support.databases import new_database
 from tests.support.shop import Shop, render
+from tests.support.storm import servers
 
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") or shutil.which(
     "pgbouncer"

@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
-from benchmarks.storm.servers import free_port
 from service.database.clock import db_now
 from service.database.tables import clients, deliveries, jobs
 from service.health.installation import Installation, State, open_installation
@@ -25,6 +24,7 @@ from service.storage.signing import UrlSigner
 from service.webhooks.endpoints import Webhooks
 from tests.support.databases import take_writes
 from tests.support.shop import Shop
+from tests.support.storm.servers import free_port
 
 #: A database of the queue server on which no other test's worker is registered.
 ALONE = 9

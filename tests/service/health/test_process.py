@@ -6,7 +6,6 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from benchmarks.storm.servers import free_port
 from service.health.observed import observed
 from service.health.probe import probe
 from service.health.process import PATIENCE, ProcessHealth
@@ -14,6 +13,7 @@ from service.settings import Settings
 from tests.support.command_line import run
 from tests.support.databases import migrated_engine
 from tests.support.polling import until
+from tests.support.storm.servers import free_port
 
 
 def test_a_process_whose_loop_hangs_lives_no_longer_and_one_that_loads_for_long_does() -> None:

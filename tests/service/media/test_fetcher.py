@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.storm.receiver import Receiver, answer, receiving
-from benchmarks.storm.servers import free_port
 from service.media.fetcher import MAX_REDIRECTS, Fetcher, FetchFailed, PhotoTooLarge
 from service.webhooks import connection
 from service.webhooks.addresses import is_public
+from tests.support.storm.receiver import Receiver, answer, receiving
+from tests.support.storm.servers import free_port
 
 PHOTO = b"\xff\xd8\xff" + bytes(5000)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.storm.servers import free_port
 from service.settings import Settings
 from service.supervisor.up import CannotStart, _open_home, _wait_until_ready
+from tests.support.storm.servers import free_port
 
 
 def test_an_api_that_takes_no_request_is_told_when_the_time_is_up(tmp_path: Path, valkey_url: str) -> None:

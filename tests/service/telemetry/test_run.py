@@ -14,8 +14,6 @@ import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from benchmarks.storm.collector import collecting
-from benchmarks.storm.receiver import receiving
 from pipeline.core.networks import Networks
 from service.database.tables import jobs
 from service.jobs.transitions import Jobs
@@ -29,6 +27,8 @@ from service.webhooks.endpoints import Webhooks
 from service.worker.observation import RunObserver
 from tests.support.caller import SWAP, Caller
 from tests.support.still_life import Darkener, by_colour
+from tests.support.storm.collector import collecting
+from tests.support.storm.receiver import receiving
 from tests.support.webhooks import Messenger, run
 from tests.support.worker import BOTTLE, ON_WHITE, Worker
 

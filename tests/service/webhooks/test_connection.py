@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.storm.receiver import Receiver, receiving
 from service.webhooks.connection import Resolve
 from service.webhooks.sender import SendResult
+from tests.support.storm.receiver import Receiver, receiving
 from tests.support.webhooks import make_server_context, post
 
 

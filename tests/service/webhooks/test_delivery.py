@@ -6,11 +6,11 @@ from http.server import BaseHTTPRequestHandler
 import httpx
 import pytest
 
-from benchmarks.storm.receiver import answer, receiving
 from service.webhooks.delivery import DELAYS, DeliveryLoop, next_state
 from service.webhooks.outbox import AttemptResult, Outbox
 from service.webhooks.sender import SendResult, WebhookSender
 from tests.support.shop import Shop
+from tests.support.storm.receiver import answer, receiving
 from tests.support.webhooks import DELIVERED, DROPPED, FAILED, WAITING, Messenger, attempt, run
 
 

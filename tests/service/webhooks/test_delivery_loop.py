@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from benchmarks.storm.receiver import answer, receiving
 from service.database.engine import create_engine
 from service.webhooks import delivery
 from service.webhooks.delivery import DeliveryLoop, keep_delivering
 from tests.support.databases import migrated_database
 from tests.support.polling import until
+from tests.support.storm.receiver import answer, receiving
 from tests.support.webhooks import DELIVERED, WAITING, Messenger, delivering, run
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from benchmarks.storm.receiver import receiving
 from service.database.clock import db_now
 from service.database.encryption import SecretCipher, new_encryption_key
 from service.database.tables import deliveries
@@ -18,6 +17,7 @@ from service.jobs.transitions import Jobs
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import AttemptResult, Outbox
 from tests.support.shop import Shop, render
+from tests.support.storm.receiver import receiving
 from tests.support.webhooks import DELIVERED, FAILED, URL, WAITING, Messenger, run, states
 
 

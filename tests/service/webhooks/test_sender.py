@@ -11,9 +11,9 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from benchmarks.storm.receiver import answer, receiving
-from benchmarks.storm.servers import free_port
 from service.webhooks.sender import MAX_ANSWER_BYTES, SendResult
+from tests.support.storm.receiver import answer, receiving
+from tests.support.storm.servers import free_port
 from tests.support.webhooks import SECRET, post
 
 OLD_SECRET = "whsec_" + base64.b64encode(b"o" * 32).decode()

@@ -11,7 +11,6 @@ import pytest
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from benchmarks.storm.photos import Deed, outline, telling
 from pipeline.core.networks import Networks
 from service.database.tables import renders
 from service.health.breaker import StoreBreaker
@@ -23,6 +22,7 @@ from service.worker import main
 from service.worker.leases import LeaseRenewal
 from tests.support.polling import until
 from tests.support.still_life import Darkener, by_colour
+from tests.support.storm.photos import Deed, outline, telling
 from tests.support.worker import ON_WHITE, Worker, left_over
 
 CUT_OUT = ON_WHITE | {"output_preset": "transparent_cutout"}

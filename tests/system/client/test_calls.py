@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from backdrop_client import AsyncBackdrop, Backdrop, Box, Brand, Invalid, JobFailed, NotFound, Progress
-from benchmarks.storm.photos import bad, good, mask
 from tests.support.served import Served
+from tests.support.storm.photos import bad, good, mask
 from tests.system.client.conftest import QUICK, SPEC
 
 CLIENT = Path(__file__).resolve().parents[3] / "client"

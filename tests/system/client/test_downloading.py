@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from backdrop_client import Backdrop, DownloadCorrupt
-from benchmarks.storm.photos import good
+from tests.support.storm.photos import good
 from tests.support.unreliable_network import FaultyProxy, cut, lose, refuse, spoil
 from tests.system.client.conftest import SPEC
 

@@ -21,9 +21,9 @@ from backdrop_client import (
     Unreachable,
 )
 from backdrop_client.results import decoded
-from benchmarks.storm.photos import bad, good
-from benchmarks.storm.servers import free_port
 from tests.support.served import Served
+from tests.support.storm.photos import bad, good
+from tests.support.storm.servers import free_port
 from tests.support.unreliable_network import FaultyProxy, refuse
 from tests.system.client.conftest import SPEC
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.storm.photos import good
 from tests.support.served import Served
+from tests.support.storm.photos import good
 
 CLIENT = Path(__file__).parents[3] / "client"
 CHAPTER = (CLIENT / "README.md").read_text("utf-8").partition("\n## Clients that are generated\n")[2]

@@ -3,7 +3,7 @@
 import pytest
 
 from backdrop_client import Backdrop, Retries, ServerError, TooManyRequests
-from benchmarks.storm.photos import good
+from tests.support.storm.photos import good
 from tests.support.unreliable_network import FaultyProxy, lose, refuse
 from tests.system.client.conftest import SPEC
 

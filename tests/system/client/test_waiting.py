@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from backdrop_client import Backdrop, NotFound, Progress, WaitTimeout
-from benchmarks.storm.photos import Deed, good, telling
+from tests.support.storm.photos import Deed, good, telling
 from tests.support.unreliable_network import FaultyProxy, cut, hang_up, keep_back, lose, refuse
 from tests.system.client.conftest import SPEC
 

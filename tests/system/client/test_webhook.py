@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from backdrop_client import Backdrop, WebhookInvalid, verify_webhook
-from benchmarks.storm.photos import good
-from benchmarks.storm.receiver import receiving
 from service.webhooks.endpoints import Webhooks
 from tests.support.polling import until
 from tests.support.served import Served
+from tests.support.storm.photos import good
+from tests.support.storm.receiver import receiving
 from tests.system.client.conftest import SPEC
 
 

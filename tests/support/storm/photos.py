@@ -11,7 +11,7 @@ _WIDTH, _HEIGHT = 200, 240
 
 
 class Deed(Enum):
-    """What `benchmarks.storm.worker` does in its first step: the photo's background has this colour."""
+    """What `tests.support.storm.worker` does in its first step: the photo's background has this colour."""
 
     #: Sleep 1.5 seconds at each of the two looks, as a network that takes its time.
     SLOW = (10, 200, 10)

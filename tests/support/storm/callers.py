@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 from ulid import ULID
 
-from benchmarks.storm.mender import CUTOUTS, Mender
-from benchmarks.storm.photos import Deed, bad, good, telling
+from tests.support.storm.mender import CUTOUTS, Mender
+from tests.support.storm.photos import Deed, bad, good, telling
 
 _SWAP = "/v1/background-swap-with-spec"
 

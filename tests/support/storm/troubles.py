@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.storm.fleet import Fleet, Member
-from benchmarks.storm.installation import Installation
-from benchmarks.storm.servers import Server
+from tests.support.storm.fleet import Fleet, Member
+from tests.support.storm.installation import Installation
+from tests.support.storm.servers import Server
 
 
 @dataclass

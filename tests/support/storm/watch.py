@@ -1,6 +1,6 @@
 """Supervises a worker's process as `backdrop worker` supervises the real one: stopped with it, replaced when it dies.
 
-    python -m benchmarks.storm.watch MODULE [ARGUMENT ...]
+    python -m tests.support.storm.watch MODULE [ARGUMENT ...]
 
 Nothing is imported here that the worker needs: that would double what its start takes.
 """

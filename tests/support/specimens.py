@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.robustness.heic import heic, turned
 from pipeline.colour.spaces import srgb_profile
+from tests.support.heic import heic, turned
 
 WIDTH, HEIGHT = 96, 80
 

@@ -10,11 +10,11 @@ from typing import Self
 
 import psutil
 
-from benchmarks.storm.servers import free_port
 from service.settings import Settings
 from service.supervisor.processes import ChildProcess
+from tests.support.storm.servers import free_port
 
-_LEAN = ("benchmarks.storm.watch", "benchmarks.storm.worker")
+_LEAN = ("tests.support.storm.watch", "tests.support.storm.worker")
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """A worker whose networks cost nothing, for tests and storms: the real process, pipeline and signals, ready in seconds.
 
-`python -m benchmarks.storm.watch benchmarks.storm.worker` runs it as `backdrop worker` runs the real one.
+`python -m tests.support.storm.watch tests.support.storm.worker` runs it as `backdrop worker` runs the real one.
 Photos that carry their own cut-out, on white, need no network at all; others tell the segmenter what to do to the
-process (`benchmarks.storm.photos`).
+process (`tests.support.storm.photos`).
 """
 
 import ctypes
@@ -16,7 +16,6 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.storm.photos import Deed, outline, plain, read_deed
 from pipeline.core.networks import Capabilities, FunctionSegmenter, Networks
 from pipeline.core.spec import Limits
 from pipeline.swap import cut_out
@@ -25,6 +24,7 @@ from service.supervisor.processes import die_with_parent
 from service.telemetry.logs import configure_logs
 from service.worker.kernels import use_kept_kernels
 from service.worker.main import serve
+from tests.support.storm.photos import Deed, outline, plain, read_deed
 
 _VERSIONS = {"segmenter": "lean", "segmenter_device": "cpu", "generator": "lean", "generator_device": "cpu"}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.storm.photos import mask
+from tests.support.storm.photos import mask
 
 CUTOUTS = "/v1/cutouts"
 #: What is right for each request: done, not over yet, gone with its photo, refused, asked to wait. 0: no answer.

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.storm import servers
-from benchmarks.storm.servers import Server
 from service.database.engine import create_engine
 from service.database.schema import migrate
 from service.settings import Settings
+from tests.support.storm import servers
+from tests.support.storm.servers import Server
 
 
 @dataclass(frozen=True)
