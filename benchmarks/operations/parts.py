@@ -36,7 +36,7 @@ class Parts:
     def start(self, kind: str, *, lean: bool | tuple[str, ...] = False, **environment: str) -> Member:
         """Start an "api", a "worker" or a "sweep".
 
-        `lean`: a worker whose networks cost nothing, and paint nothing; or the modules that start one of another release.
+        `lean`: a worker whose networks cost nothing, and paint nothing; or the modules of one in another release.
         """
         port = free_port()
         environment |= {"BACKDROP_METRICS_PORT": str(port)}

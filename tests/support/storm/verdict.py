@@ -85,9 +85,7 @@ def stuck(engine: sa.Engine) -> Iterator[str]:
         left = [str({name: str(row[name]) for name in row if name not in {"spec", "source_key"}}) for row in rows]
         if left and connection.dialect.name == "postgresql":
             columns = "pid, state, wait_event_type, wait_event, pg_blocking_pids(pid), xact_start, query"
-            sessions = connection.exec_driver_sql(
-                f"SELECT {columns} FROM pg_stat_activity WHERE state IS NOT NULL"
-            )
+            sessions = connection.exec_driver_sql(f"SELECT {columns} FROM pg_stat_activity WHERE state IS NOT NULL")
             left += [str(tuple(map(str, session))) for session in sessions]
     yield from left
 
