@@ -9,8 +9,7 @@ from pipeline.cutout.given import GivenMask
 from service.cutouts.mask_file import MAX_BYTES, decode_mask
 from service.cutouts.records import CutBy
 from service.database.clock import db_now
-from service.database.dialects import insert
-from service.database.engine import reader
+from service.database.engine import insert, reader
 from service.database.tables import mended_masks
 from service.jobs.records import KeptFacts
 from service.storage.mask_registry import MaskRegistry

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 #: What a statement raises when the database is away, locked, full, read-only, shutting down or has no connection free:
 #: the same statement may work later.
@@ -138,3 +139,8 @@ def _begin_in_turn() -> Callable[[sa.Connection], None]:
                 turn.release()
 
     return begin
+
+
+def insert(connection: sa.Connection, table: sa.Table) -> Any:
+    """Return an insert into a table that takes `on_conflict_do_update` and `on_conflict_do_nothing`."""
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)

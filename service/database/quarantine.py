@@ -30,8 +30,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from service.database.clock import db_now
-from service.database.dialects import insert
-from service.database.engine import create_engine, reader
+from service.database.engine import create_engine, insert, reader
 from service.database.tables import installation
 from service.settings import Settings
 

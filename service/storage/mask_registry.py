@@ -9,8 +9,7 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 
 from service.database.clock import db_now
-from service.database.dialects import insert
-from service.database.engine import reader
+from service.database.engine import insert, reader
 from service.database.tables import cutouts, jobs, mended_masks, stored_objects
 from service.storage.registry import mark_expired, unused, use_source
 

@@ -16,8 +16,7 @@ from itertools import islice
 import sqlalchemy as sa
 
 from service.database.clock import db_now
-from service.database.dialects import insert
-from service.database.engine import reader
+from service.database.engine import insert, reader
 from service.database.tables import clients, renders, stored_objects
 from service.storage.objects import Bucket
 

@@ -46,14 +46,12 @@ from service.telemetry.faults import explained
 from service.telemetry.logs import configure_logs
 from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics, process_registry
 from service.telemetry.tracing import Tracer, TracingMissing, open_tracer
+from service.worker.attempt import Isolation, LeaseRenewal, Watchdog
 from service.worker.c2pa import CredentialsInvalid, open_credentials
 from service.worker.drain import Drain
-from service.worker.isolation import Isolation
-from service.worker.leases import LeaseRenewal
 from service.worker.networks import open_for_jobs
 from service.worker.observation import RunObserver
 from service.worker.run import JobRunner
-from service.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 

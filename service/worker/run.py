@@ -38,12 +38,9 @@ from service.storage.cache import CacheFor
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.storage.registry import ObjectRegistry
-from service.worker.attempt import Attempt, Stopping, TimeIsUp
+from service.worker.attempt import Attempt, Isolation, LeaseRenewal, Stopping, TimeIsUp, Watchdog
 from service.worker.cutouts import store_choice, store_cutout
-from service.worker.isolation import Isolation
-from service.worker.leases import LeaseRenewal
 from service.worker.observation import Observed, RunObserver
-from service.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 Moved = TypeVar("Moved")

@@ -31,10 +31,8 @@ from service.storage.expiry import Expirer
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket
 from service.storage.registry import ObjectRegistry
-from service.worker.isolation import Isolation
-from service.worker.leases import LeaseRenewal
+from service.worker.attempt import Isolation, LeaseRenewal, Watchdog
 from service.worker.run import JobRunner
-from service.worker.watchdog import Watchdog
 from tests.support.shop import Shop
 from tests.support.still_life import PHOTO, Counting, Darkener
 

@@ -23,11 +23,9 @@ from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
-from service.worker.isolation import Isolation
-from service.worker.leases import LeaseRenewal
+from service.worker.attempt import Isolation, LeaseRenewal, Watchdog
 from service.worker.networks import open_networks
 from service.worker.run import JobRunner
-from service.worker.watchdog import Watchdog
 from tests.support.caller import Caller, assert_problem
 from tests.support.databases import migrated_engine
 from tests.support.hostile import SENT, Sent

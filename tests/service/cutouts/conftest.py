@@ -19,10 +19,8 @@ from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
 from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
-from service.worker.isolation import Isolation
-from service.worker.leases import LeaseRenewal
+from service.worker.attempt import Isolation, LeaseRenewal, Watchdog
 from service.worker.run import JobRunner
-from service.worker.watchdog import Watchdog
 from tests.support.caller import Caller
 from tests.support.worker import BOTTLE, small
 

@@ -19,7 +19,7 @@ from service.jobs.records import Kind
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.worker import main
-from service.worker.leases import LeaseRenewal
+from service.worker.attempt import LeaseRenewal
 from tests.support.polling import until
 from tests.support.still_life import Darkener, by_colour
 from tests.support.storm.photos import Deed, outline, telling

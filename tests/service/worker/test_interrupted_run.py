@@ -19,7 +19,7 @@ from service.settings import Settings
 from service.storage.directory import DirectoryBucket
 from service.storage.expiry import Expirer
 from service.storage.signing import UrlSigner
-from service.worker.leases import LeaseRenewal
+from service.worker.attempt import LeaseRenewal
 from tests.support.databases import migrated_database, take_writes
 from tests.support.polling import until
 from tests.support.still_life import Darkener, by_colour

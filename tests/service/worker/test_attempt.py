@@ -1,0 +1,179 @@
+"""What guards an attempt: leases renewed together, a watchdog for what hangs, a last attempt that runs alone."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from service.database.tables import jobs
+from service.jobs.records import Claim
+from service.worker.attempt import Isolation, LeaseRenewal, Stopping, Watchdog
+from tests.support.polling import until
+from tests.support.shop import Shop
+
+
+@pytest.fixture
+def shop(engine: sa.Engine) -> Shop:
+    return Shop(engine)
+
+
+def leases(shop: Shop) -> dict[str, Any]:
+    with shop.engine.connect() as connection:
+        return {row.id: row.lease_until for row in connection.execute(sa.select(jobs.c.id, jobs.c.lease_until))}
+
+
+def three(shop: Shop) -> list[Claim]:
+    return [shop.claim(shop.order(cost=1)) for _ in range(3)]
+
+
+def test_several_leases_are_renewed_by_one_statement_and_those_that_are_lost_are_named(shop: Shop) -> None:
+    cancelled, released, held = three(shop)
+    shop.jobs.cancel(cancelled.job_id, client_id=shop.client.id)
+    shop.jobs.release(released)
+    before = leases(shop)
+    updates: list[str] = []
+    sa.event.listen(shop.engine, "before_cursor_execute", lambda *seen: updates.append(seen[2]))
+
+    lost = shop.jobs.renew_leases([cancelled, released, held])
+
+    assert lost == {cancelled.token, released.token}
+    after = leases(shop)
+    assert after[held.job_id] > before[held.job_id]
+    assert {job_id: after[job_id] for job_id in after if job_id != held.job_id} == {
+        job_id: before[job_id] for job_id in before if job_id != held.job_id
+    }
+    assert sum(statement.startswith("UPDATE") for statement in updates) == 1
+
+
+def test_a_lease_that_another_worker_has_by_now_is_left_alone(shop: Shop) -> None:
+    mine = shop.claim(shop.order())
+    shop.jobs.release(mine)
+    theirs = shop.jobs.claim()
+    assert theirs is not None
+    before = leases(shop)
+
+    assert shop.jobs.renew_leases([mine]) == {mine.token}
+    assert leases(shop) == before
+
+
+def test_all_jobs_in_flight_share_one_thread_which_ends_with_the_last_of_them(shop: Shop) -> None:
+    def renewing() -> int:
+        return sum("_renew" in thread.name for thread in threading.enumerate())
+
+    first, second, third = three(shop)
+    before = leases(shop)
+    renewal = LeaseRenewal(shop.jobs, interval=0.05)
+    with renewal.renewed(first) as lost_first:
+        with renewal.renewed(second) as lost_second, renewal.renewed(third):
+            until(lambda: all(leases(shop)[claim.job_id] > before[claim.job_id] for claim in (first, second, third)))
+            assert renewing() == 1
+            shop.jobs.cancel(second.job_id, client_id=shop.client.id)
+            assert lost_second.wait(30)
+        assert not lost_first.is_set()
+        assert renewing() == 1
+    assert renewing() == 0
+
+
+def test_the_first_deadline_of_all_jobs_in_flight_counts_and_each_job_has_its_own() -> None:
+    timers: list[float | None] = []
+    watchdog = Watchdog(timers.append)
+
+    watchdog.arm("slow", 100)
+    watchdog.arm("quick", 10)
+    watchdog.arm("slow", 200)
+    watchdog.disarm("quick")
+    watchdog.arm("slow", 5)  # a write in the middle of a long step
+    watchdog.disarm("slow")
+    watchdog.disarm("slow")
+
+    assert timers[:5] == pytest.approx([100, 10, 10, 200, 200], abs=1)
+    assert timers[5:] == [None, None]
+
+
+def test_a_deadline_that_has_passed_when_another_job_begins_is_no_error() -> None:
+    timers: list[float | None] = []
+    watchdog = Watchdog(timers.append)
+    watchdog.arm("hung", 0.001)
+    time.sleep(0.01)
+
+    watchdog.arm("next", 10)
+
+    assert timers[-1] == 0.001
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+class Place:
+    """A job that has, or wants, a place, until it is told to leave."""
+
+    def __init__(self, isolation: Isolation, pool: ThreadPoolExecutor, *, alone: bool) -> None:
+        self.entered, self.leave, self.stopping = threading.Event(), threading.Event(), threading.Event()
+        self.isolation, self.want_alone = isolation, alone
+        self.done = pool.submit(self.run)
+
+    def check(self) -> None:
+        if self.stopping.is_set():
+            raise Stopping
+
+    def run(self) -> None:
+        place = self.isolation.alone(self.check) if self.want_alone else self.isolation.together(self.stopping)
+        with place:
+            self.entered.set()
+            self.leave.wait(30)
+
+
+def test_one_that_is_to_run_alone_waits_for_the_others_and_later_ones_wait_for_it(pool: ThreadPoolExecutor) -> None:
+    isolation = Isolation()
+    first, second = (Place(isolation, pool, alone=False) for _ in range(2))
+    assert first.entered.wait(30)
+    assert second.entered.wait(30)
+
+    alone = Place(isolation, pool, alone=True)
+    first.leave.set()
+    assert not alone.entered.wait(0.1), "the second one is still there"
+    late = Place(isolation, pool, alone=False)
+    assert not late.entered.wait(0.1), "the one that waits to be alone goes first"
+
+    second.leave.set()
+    assert alone.entered.wait(30)
+    assert not late.entered.wait(0.1)
+    alone.leave.set()
+    assert late.entered.wait(30)
+    late.leave.set()
+
+
+def test_who_waits_to_be_alone_stops_when_it_is_told_to_and_is_in_nobodys_way(pool: ThreadPoolExecutor) -> None:
+    isolation = Isolation()
+    first = Place(isolation, pool, alone=False)
+    assert first.entered.wait(30)
+    alone = Place(isolation, pool, alone=True)
+
+    alone.stopping.set()
+    with pytest.raises(Stopping):
+        alone.done.result(30)
+
+    second = Place(isolation, pool, alone=False)
+    assert second.entered.wait(30)
+    for one in (first, second):
+        one.leave.set()
+
+
+def test_a_worker_that_is_to_stop_waits_for_nobody(pool: ThreadPoolExecutor) -> None:
+    isolation = Isolation()
+    alone = Place(isolation, pool, alone=True)
+    assert alone.entered.wait(30)
+    waiting = Place(isolation, pool, alone=False)
+
+    waiting.stopping.set()
+
+    assert waiting.entered.wait(30)
+    for one in (alone, waiting):
+        one.leave.set()
