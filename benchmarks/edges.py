@@ -2,7 +2,7 @@
 
 What is measured is coverage: of each pixel that several surfaces share, the share that goes to the wrong one. Of the
 drawing it is read off the shares themselves; of light, shadow and mirror image off a picture of them in white, black
-and grey, over its own contrast there. Layouts are those of `scripts.studio.specs.training_task`, on a square canvas.
+and grey, over its own contrast there. Layouts are those of `scripts.renderer.specs.training_task`, on a square canvas.
 """
 
 from collections import defaultdict
@@ -28,7 +28,7 @@ from pipeline.light.upsample import Upsampling
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL, Layout, Lens
 from pipeline.scene.trace import FACES, Geometry, trace
-from scripts.studio.specs import training_task
+from scripts.renderer.specs import training_task
 from service.catalogue.catalogue import load_catalogue
 from service.settings import load_settings
 from service.worker.kernels import use_kept_kernels

@@ -1,7 +1,7 @@
 """Export our own networks as ONNX graphs, which onnxruntime runs on a CPU, from the checkpoints that ship.
 
     pip install 'onnx>=1.18' 'onnxscript>=0.5'     # of this script alone
-    python -m scripts.export_graphs [--light models/studio/checkpoint] [--viewpoint models/viewpoint/checkpoint]
+    python -m scripts.export_graphs [--light models/renderer/checkpoint] [--viewpoint models/viewpoint/checkpoint]
 
 A graph holds no weights: it points into the safetensors file beside it, or into the file of weights that was fetched,
 and its file is named for that file's digest (`models.graphs.graph_file`), so that the graph of other weights is never
@@ -28,7 +28,7 @@ from models.loading import LIGHT_CLASS
 from models.weights import CARDS
 from models.weights import VIEWPOINT as WEIGHTS_OF_VIEWPOINT
 from scripts.viewpoint import network as efficientnet
-from service.settings import STUDIO_CHECKPOINT, VIEWPOINT_CHECKPOINT, load_settings
+from service.settings import RENDERER_CHECKPOINT, VIEWPOINT_CHECKPOINT, load_settings
 
 #: Fields of `Conditions`, which are the light graph's inputs.
 NAMES = (*TRIPLES, *SINGLES)
@@ -252,7 +252,7 @@ def main(arguments: list[str] | None = None) -> None:
     both = given.light is None and given.viewpoint is None
     weights = load_settings().weights
     for folder, export in (
-        (given.light or (STUDIO_CHECKPOINT if both else None), export_light),
+        (given.light or (RENDERER_CHECKPOINT if both else None), export_light),
         (given.viewpoint or (VIEWPOINT_CHECKPOINT if both else None), partial(export_viewpoint, weights=weights)),
     ):
         if folder is not None:

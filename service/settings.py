@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.core.spec import Limits
 
-STUDIO_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "studio" / "checkpoint"
+RENDERER_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "renderer" / "checkpoint"
 VIEWPOINT_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "viewpoint" / "checkpoint"
 #: What the URL of a setting may begin with.
 _SCHEMES = {
@@ -195,7 +195,7 @@ class Settings(BaseSettings):
     #: the process that needs it and kept in the user's cache.
     kernels: Path = Path(sys.prefix) / "share" / "backdrop" / "kernels"
     #: A diffusers folder, a hub id, or "hub id@revision".
-    generator: str = str(STUDIO_CHECKPOINT)
+    generator: str = str(RENDERER_CHECKPOINT)
     #: A ControlNet that learned depth, a folder, a hub id or "hub id@revision": by it a hub model follows the scene's
     #: own depth (`models.hub.controlnet`); not set: none. And how strongly, 1 as it was trained; default: its
     #: pipeline's own.

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.picture.palette import SWAPS
 from pipeline.core.order import SwapOrder
 from pipeline.core.spec import Spec
-from scripts.studio.specs import HELD_OUT, held_out_specs
+from scripts.renderer.specs import HELD_OUT, held_out_specs
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.settings import Settings, load_settings
 from service.worker.local import build_spec

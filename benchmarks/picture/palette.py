@@ -29,7 +29,7 @@ from pipeline.core.networks import FunctionSegmenter, Networks, Segmenter
 from pipeline.core.spec import Limits, Spec
 from pipeline.report import to_json
 from pipeline.swap import swap
-from scripts.studio.specs import HELD_OUT, held_out_tasks
+from scripts.renderer.specs import HELD_OUT, held_out_tasks
 from service.settings import load_settings
 from service.worker.networks import generator_choice
 

@@ -27,7 +27,7 @@ from models.hub.families import FLUX_SCHNELL, SD3, SDXL, SDXL_LIGHTNING, Z_IMAGE
 from models.hub.start import schedule
 from models.loading import GeneratorChoice, load_generator
 from pipeline.core.networks import Conditions, PaintRequest
-from service.settings import STUDIO_CHECKPOINT
+from service.settings import RENDERER_CHECKPOINT
 
 #: Tokens of a prompt's embedding, of the families that read long ones.
 TOKENS = 128
@@ -248,7 +248,7 @@ def family_call(name: str, *, device: str, compiled: bool = False, small: bool =
 
 def shipped_call(*, device: str) -> Callable[[int], Any]:
     """Return what lights a batch of so many scenes with the network that ships."""
-    generator = load_generator(GeneratorChoice(STUDIO_CHECKPOINT), device=device)  # type: ignore[arg-type]  # one of the three names
+    generator = load_generator(GeneratorChoice(RENDERER_CHECKPOINT), device=device)  # type: ignore[arg-type]  # one of the three names
     height, width = generator.capabilities.size, round(0.8 * generator.capabilities.size)
     rng = np.random.default_rng(0)
 

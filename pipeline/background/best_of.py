@@ -146,7 +146,7 @@ def search(
     product's effects are there when it is measured, as they are in the delivered file. Further seeds come from the
     spec's own, so that the same spec gives the same picture. Where the generator holds products and there is a
     `segmenter`, a background on which the product has grown is not taken: another seed is tried, then less noise, and
-    where all of them grow it the studio's own background is taken. `on_step` never goes back. Raises as
+    where all of them grow it the renderer's own background is taken. `on_step` never goes back. Raises as
     `pipeline.background.paint.paint` does.
     """
     best: Candidate | None = None

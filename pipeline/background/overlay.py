@@ -32,7 +32,7 @@ def lay(placed: Placed, effects: ProductEffects, drawing: Rgb, noise: float = 1.
 
 @dataclass(frozen=True)
 class Unchanged:
-    """A generator of the studio's own background alone: it answers the light that it is given."""
+    """A generator of the renderer's own background alone: it answers the light that it is given."""
 
     capabilities = Capabilities(paints="light", size=128)
 

@@ -22,7 +22,7 @@ from pipeline.core.networks import Networks
 from pipeline.core.spec import Mood, Preset, Scene, Spec
 from pipeline.swap import swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
-from service.settings import STUDIO_CHECKPOINT, Settings
+from service.settings import RENDERER_CHECKPOINT, Settings
 
 #: Width and height of a scene's and a mood's in pixels: twice what the page shows.
 SIZE = (256, 320)
@@ -61,7 +61,7 @@ def make_thumbnails(settings: Settings, told: Callable[[str], None]) -> int:
     folder = settings.thumbnails
     folder.mkdir(parents=True, exist_ok=True)
     stamps = _read_stamps(folder)
-    wanted = list(_all_wanted(load_catalogue(settings.catalogue), _digest(STUDIO_CHECKPOINT)))
+    wanted = list(_all_wanted(load_catalogue(settings.catalogue), _digest(RENDERER_CHECKPOINT)))
     for path in folder.glob("*.webp"):
         if path.stem not in {one.name for one in wanted}:
             path.unlink()
@@ -71,7 +71,7 @@ def make_thumbnails(settings: Settings, told: Callable[[str], None]) -> int:
     from service.worker.networks import open_networks  # with all that they import
 
     # Whatever generator the operator chose: set-up must not wait for a large model.
-    shipped = {"generator": str(STUDIO_CHECKPOINT), "generator_class": None, "generation_size": None, "steps": None}
+    shipped = {"generator": str(RENDERER_CHECKPOINT), "generator_class": None, "generation_size": None, "steps": None}
     networks = open_networks(settings.model_copy(update=shipped))
 
     def make(one: _Wanted) -> tuple[bytes, float]:

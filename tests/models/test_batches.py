@@ -13,7 +13,7 @@ from models.hub.generator import DiffusersGenerator
 from models.hub.recipe import Recipe
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import PaintRequest
-from service.settings import STUDIO_CHECKPOINT
+from service.settings import RENDERER_CHECKPOINT
 from tests.lanes import rest_in_gate
 from tests.support.tiny_pipelines import TINY, conditions, load_pipeline
 
@@ -81,7 +81,7 @@ def test_pictures_of_a_batch_equal_those_of_single_runs(tiny_folder: Folders, na
 
 
 def test_light_of_a_batch_equals_that_of_single_runs_in_the_pipeline_of_the_network_that_ships() -> None:
-    generator = load_pipeline(STUDIO_CHECKPOINT, steps=2)  # of one step there is a graph, which torch has no part in
+    generator = load_pipeline(RENDERER_CHECKPOINT, steps=2)  # of one step there is a graph, which torch has no part in
     asked = requests()
     assert generator.capabilities.batches
     assert len({one.alike for one in asked}) == 1

@@ -23,7 +23,7 @@ from pipeline.core.networks import Conditions, Networks, PaintRequest, painted
 from pipeline.core.order import SwapOrder
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
-from service.settings import STUDIO_CHECKPOINT
+from service.settings import RENDERER_CHECKPOINT
 from service.worker.local import build_spec
 from tests.support.still_life import by_colour
 from tests.support.tiny_pipelines import conditions, paint
@@ -35,7 +35,7 @@ class Stop(Exception):
 
 @pytest.fixture(scope="module", name="graph")
 def _graph() -> GraphGenerator:
-    generator = load_generator(GeneratorChoice(STUDIO_CHECKPOINT))
+    generator = load_generator(GeneratorChoice(RENDERER_CHECKPOINT))
     assert isinstance(generator, GraphGenerator)
     return generator
 
@@ -44,7 +44,7 @@ def _graph() -> GraphGenerator:
 def _bare_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped checkpoint without its graph."""
     folder = tmp_path_factory.mktemp("bare") / "checkpoint"
-    shutil.copytree(STUDIO_CHECKPOINT, folder, ignore=shutil.ignore_patterns("*.onnx"))
+    shutil.copytree(RENDERER_CHECKPOINT, folder, ignore=shutil.ignore_patterns("*.onnx"))
     return folder
 
 
@@ -194,22 +194,22 @@ def test_both_forms_name_the_same_weights(graph: GraphGenerator, pipeline: Diffu
     assert graph.version.split()[0] in {"openvino", "onnxruntime"}
     assert graph.version.split()[2:] == pipeline.version.split()[2:]
     assert (graph.capabilities, graph.dtype) == (pipeline.capabilities, pipeline.dtype)
-    assert load_generator(GeneratorChoice(STUDIO_CHECKPOINT, size=96)).capabilities.size == 96
+    assert load_generator(GeneratorChoice(RENDERER_CHECKPOINT, size=96)).capabilities.size == 96
 
 
 @pytest.mark.parametrize(
     ("asks", "runtime"), [({"steps": 2}, "auto"), ({"dtype": "bfloat16"}, "auto"), ({}, "torch")], ids=str
 )
 def test_what_the_graph_cannot_do_the_pipeline_does(asks: dict[str, Any], runtime: CpuRuntime) -> None:
-    assert isinstance(load_generator(GeneratorChoice(STUDIO_CHECKPOINT, steps=1)), GraphGenerator)
+    assert isinstance(load_generator(GeneratorChoice(RENDERER_CHECKPOINT, steps=1)), GraphGenerator)
     assert isinstance(
-        load_generator(GeneratorChoice(STUDIO_CHECKPOINT, **asks), runtime=Runtime(runtime)), DiffusersGenerator
+        load_generator(GeneratorChoice(RENDERER_CHECKPOINT, **asks), runtime=Runtime(runtime)), DiffusersGenerator
     )
 
 
 def test_the_graph_of_other_weights_is_not_taken(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
-    shutil.copytree(STUDIO_CHECKPOINT, folder)
+    shutil.copytree(RENDERER_CHECKPOINT, folder)
     assert isinstance(load_generator(GeneratorChoice(folder)), GraphGenerator)
     with next(folder.rglob("*.safetensors")).open("r+b") as weights:
         weights.seek(-2, 2)
@@ -219,8 +219,8 @@ def test_the_graph_of_other_weights_is_not_taken(tmp_path: Path) -> None:
 
 
 def test_the_graph_holds_no_weights_and_says_nothing_of_where_they_were_made() -> None:
-    graph = graph_file(STUDIO_CHECKPOINT, LIGHT)
-    assert [path.name for path in STUDIO_CHECKPOINT.glob("*.onnx")] == [graph.name]
+    graph = graph_file(RENDERER_CHECKPOINT, LIGHT)
+    assert [path.name for path in RENDERER_CHECKPOINT.glob("*.onnx")] == [graph.name]
     data = graph.read_bytes()
     assert len(data) < 200_000
     assert b".py" not in data

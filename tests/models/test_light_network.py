@@ -20,7 +20,7 @@ from pipeline.core.networks import Conditions, PaintRequest, painted
 def tiny_unet() -> Any:
     import torch
 
-    from scripts.studio.train import new_unet
+    from scripts.renderer.train import new_unet
 
     torch.manual_seed(0)
     return new_unet(size=32, channels=(16, 16), groups=8).eval()
@@ -49,7 +49,7 @@ def pipeline_of(bias: float = 0.0) -> Any:
     import torch
 
     from models.light import LightPipeline
-    from scripts.studio.train import new_scheduler
+    from scripts.renderer.train import new_scheduler
 
     unet = tiny_unet()
     torch.nn.init.constant_(unet.conv_out.bias, bias)
@@ -71,7 +71,7 @@ def write_scenes(folder: Path, numbers: list[int], size: tuple[int, int] = (32, 
 
 
 def test_one_step_of_the_schedule_goes_all_the_way() -> None:
-    from scripts.studio.train import new_scheduler
+    from scripts.renderer.train import new_scheduler
 
     scheduler = new_scheduler()
     scheduler.set_timesteps(1)
@@ -165,7 +165,7 @@ def test_what_is_saved_loads_and_saves_to_the_same_bytes_and_paints_for_the_serv
 def test_a_mirrored_scene_is_mirrored_in_every_plane_and_its_normals_turn(tmp_path: Path) -> None:
     import torch
 
-    from scripts.studio.dataset import Scenes, mirrored
+    from scripts.renderer.dataset import Scenes, mirrored
 
     write_scenes(tmp_path, [1, 2])
     scenes = Scenes(tmp_path)
@@ -179,7 +179,7 @@ def test_a_mirrored_scene_is_mirrored_in_every_plane_and_its_normals_turn(tmp_pa
 
 
 def test_scenes_are_read_as_they_come_and_one_in_twenty_is_held_out(tmp_path: Path) -> None:
-    from scripts.studio.dataset import Scenes
+    from scripts.renderer.dataset import Scenes
 
     write_scenes(tmp_path, [6, 7])
     scenes = Scenes(tmp_path)
@@ -201,8 +201,8 @@ def test_training_halves_the_loss_and_leaves_what_paints_better_than_the_first_l
     import torch
 
     from models.light import LightPipeline
-    from scripts.studio import train
-    from scripts.studio.dataset import Scenes
+    from scripts.renderer import train
+    from scripts.renderer.dataset import Scenes
 
     write_scenes(tmp_path / "data", [0, 1, 2, 3])
     scenes = Scenes(tmp_path / "data")
@@ -228,7 +228,7 @@ def test_a_killed_training_goes_on_from_its_saved_step(tmp_path: Path, capsys: p
     import torch
 
     from models.light import LightPipeline
-    from scripts.studio import train
+    from scripts.renderer import train
 
     write_scenes(tmp_path / "data", [0, 1, 7])
     out = tmp_path / "out"
@@ -260,7 +260,7 @@ def test_a_killed_training_goes_on_from_its_saved_step(tmp_path: Path, capsys: p
 
 
 def test_nothing_is_exported_of_a_training_that_never_ran(tmp_path: Path) -> None:
-    from scripts.studio import train
+    from scripts.renderer import train
 
     with pytest.raises(SystemExit, match="no state"):
         train.main(["--out", str(tmp_path), "--export", str(tmp_path / "checkpoint")])

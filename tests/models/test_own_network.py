@@ -11,7 +11,7 @@ from models.segmenter import RembgSegmenter, load_segmenter
 from models.sessions import PLAIN as PLAIN_RUNTIME
 from models.sessions import Runtime
 from models.weights import CARDS, WeightsMissing, fetch
-from service.settings import STUDIO_CHECKPOINT, Settings, load_settings
+from service.settings import RENDERER_CHECKPOINT, Settings, load_settings
 from tests.lanes import in_openvino
 from tests.models.onnx_graphs import mean_of_channels
 from tests.support.still_life import still_life
@@ -99,7 +99,7 @@ def test_its_compiled_graph_is_not_kept_as_its_weights_may_lie_elsewhere(tmp_pat
         (b"no graph", "size = 48", "mean is missing. Give three numbers"),
         (b"no graph", f"size = 48\n{PLAIN}", "does not work as a segmenter: .*one float32 picture"),
         (
-            next(STUDIO_CHECKPOINT.glob("*.onnx")).read_bytes(),
+            next(RENDERER_CHECKPOINT.glob("*.onnx")).read_bytes(),
             f"size = 48\n{PLAIN}",
             "does not work as a segmenter|the graph takes",
         ),

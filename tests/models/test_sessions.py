@@ -17,7 +17,7 @@ from models.device import DeviceUnavailable
 from models.graphs import LIGHT, VIEWPOINT, graph_file
 from models.sessions import PLAIN, Runtime, Session, library_of, open_session, session_options
 from models.weights import CARDS, fetch
-from service.settings import STUDIO_CHECKPOINT, VIEWPOINT_CHECKPOINT, Settings
+from service.settings import RENDERER_CHECKPOINT, VIEWPOINT_CHECKPOINT, Settings
 from tests.lanes import in_openvino
 from tests.models.onnx_graphs import mean_of_channels
 
@@ -87,7 +87,7 @@ def test_openvino_that_is_chosen_and_not_installed_is_named_with_a_remedy(
 
 @in_openvino
 def test_a_compiled_graph_is_kept_with_what_it_says_of_itself_and_opened_from_there(tmp_path: Path) -> None:
-    graph, kept = graph_file(STUDIO_CHECKPOINT, LIGHT), tmp_path / "deep" / "kept"
+    graph, kept = graph_file(RENDERER_CHECKPOINT, LIGHT), tmp_path / "deep" / "kept"
     first = open_session(graph, Runtime(kept=(kept,)))
     (file,) = kept.iterdir()
     written = file.stat().st_mtime_ns

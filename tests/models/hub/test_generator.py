@@ -19,14 +19,14 @@ from models.loading import GeneratorChoice, load_generator
 from pipeline.background.paint import lit_drawing
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Generator, PaintRequest, painted
-from service.settings import STUDIO_CHECKPOINT
+from service.settings import RENDERER_CHECKPOINT
 from tests.lanes import rest_in_gate
 from tests.support.tiny_pipelines import conditions, load_pipeline, paint
 
 
 @pytest.fixture(scope="module", name="studio")
 def _studio() -> Generator:
-    return load_generator(GeneratorChoice(STUDIO_CHECKPOINT))
+    return load_generator(GeneratorChoice(RENDERER_CHECKPOINT))
 
 
 def test_the_studio_checkpoint_lights_what_it_is_given_at_its_size(studio: Generator) -> None:
@@ -199,7 +199,7 @@ def test_a_folder_of_our_own_class_is_opened_as_a_light_network_of_its_own_size(
     from diffusers import FlowMatchEulerDiscreteScheduler
 
     from models.light import LightPipeline
-    from scripts.studio.train import new_unet
+    from scripts.renderer.train import new_unet
 
     network = new_unet(size=64, channels=(32, 32), groups=8)
     LightPipeline(network, FlowMatchEulerDiscreteScheduler()).save_pretrained(tmp_path)

@@ -12,7 +12,7 @@ from pipeline.core.spec import Limits
 from pipeline.kernels import cache
 from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
-from service.settings import STUDIO_CHECKPOINT, Settings
+from service.settings import RENDERER_CHECKPOINT, Settings
 from service.worker.kernels import compile_beside, compile_kernels
 from service.worker.local import build_spec
 from service.worker.networks import compile_graphs, open_networks
@@ -76,7 +76,7 @@ def test_set_up_compiles_the_networks_graphs_and_a_worker_opens_what_is_kept(
     kept = sorted(settings.kernels.glob("*.graph"))
     written = [path.stat().st_mtime_ns for path in kept]
 
-    networks = open_networks(settings.model_copy(update={"generator": str(STUDIO_CHECKPOINT)}))
+    networks = open_networks(settings.model_copy(update={"generator": str(RENDERER_CHECKPOINT)}))
 
     assert {path.name.partition("-")[0] for path in kept} >= {"u2netp", "light", "viewpoint"}
     assert [path.stat().st_mtime_ns for path in sorted(settings.kernels.glob("*.graph"))] == written

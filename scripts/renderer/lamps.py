@@ -11,9 +11,9 @@ from scipy.ndimage import gaussian_filter
 
 from pipeline.geometry.panels import Panel
 from pipeline.scene.layout import Gobo, Layout, Rig
-from scripts.studio.meshes import Mesh, tube_line
+from scripts.renderer.meshes import Mesh, tube_line
 
-# Before any type of Mitsuba is named; `scripts.studio.tracer` imports this file first.
+# Before any type of Mitsuba is named; `scripts.renderer.tracer` imports this file first.
 mi.set_variant("llvm_ad_rgb")
 
 Array = NDArray[np.float32]

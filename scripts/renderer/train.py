@@ -1,6 +1,6 @@
 """Trains the light network (`models.light`) on path-traced scenes; may start while they are still being rendered.
 
-python scripts/studio/train.py --data DIR --out DIR --minutes M
+python scripts/renderer/train.py --data DIR --out DIR --minutes M
 
 A run that was killed goes on from its last saved state.
 """
@@ -21,8 +21,8 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DModel
 
 from models.light import FOLD, LIMIT, LightPipeline, log_light, planes, velocity
-from scripts.studio.dataset import Batch, Scenes
-from scripts.studio.held_out import sheet, validate
+from scripts.renderer.dataset import Batch, Scenes
+from scripts.renderer.held_out import sheet, validate
 
 #: Planes that the network sees: light now, first light, albedo and normals of three each, and four single ones.
 PLANES = 16

@@ -1,4 +1,4 @@
-"""What the studio is measured against: path-traced pictures of layouts that its network never saw."""
+"""What the renderer is measured against: path-traced pictures of layouts that its network never saw."""
 
 import time
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from pipeline.materials.albedo import albedo
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Lens
 from pipeline.scene.trace import trace
-from scripts.studio.figures import Mask
-from scripts.studio.specs import Task, held_out_tasks
+from scripts.renderer.figures import Mask
+from scripts.renderer.specs import Task, held_out_tasks
 
 #: Side over that of the specs' tasks, and paths a pixel, which the tracer raises to the next square number: 25.
 ENLARGED, SAMPLES = 1.25, 24
@@ -45,10 +45,10 @@ class Scene:
 
 
 def make_truths(out: Path, threads: int) -> None:
-    """Write `NNN.npz` for each held-out task, as `scripts.studio.render` does, and `NNN_sharp.npz` for six of them."""
+    """Write `NNN.npz` for each held-out task, as `scripts.renderer.render` does, and `NNN_sharp.npz` for six."""
     # Mitsuba is there only where truths are made.
-    from scripts.studio.render import render
-    from scripts.studio.tracer import Tracer
+    from scripts.renderer.render import render
+    from scripts.renderer.tracer import Tracer
 
     out.mkdir(parents=True, exist_ok=True)
     tracer, began = Tracer(threads=threads, samples=SAMPLES), time.monotonic()

@@ -1,4 +1,4 @@
-"""Random specs to train the studio's network on, and others that it never sees in training.
+"""Random specs to train the renderer's network on, and others that it never sees in training.
 
 Both are functions of an index alone. Palettes of training come from one stream of random numbers, those of the
 held-out specs from another.

@@ -15,8 +15,8 @@ from pipeline.geometry.slabs import Slab
 from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.scene.layout import Part
-from scripts.studio.leaves import leaves_mesh
-from scripts.studio.triangles import (
+from scripts.renderer.leaves import leaves_mesh
+from scripts.renderer.triangles import (
     HALF_TURN,
     Mesh,
     arch_line,

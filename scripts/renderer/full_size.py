@@ -1,7 +1,7 @@
 """Measures the background's light at full size, before the lens and the finishes, against path-traced layouts.
 
-python -m scripts.studio.full_size truth --out DIR [--count 40] [--threads 1]
-python -m scripts.studio.full_size report --truth DIR [--model DIR|none] [--json FILE]
+python -m scripts.renderer.full_size truth --out DIR [--count 40] [--threads 1]
+python -m scripts.renderer.full_size report --truth DIR [--model DIR|none] [--json FILE]
 
 `truth` needs Mitsuba; what is there already is skipped. `report` prints, over all surfaces of all layouts, the relative
 error of the light and how much structure it has between 4 and 64 pixels, against the truth's.
@@ -31,8 +31,8 @@ from pipeline.materials.albedo import albedo
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Lens
 from pipeline.scene.trace import FACES, Geometry, trace, window_of
-from scripts.studio.figures import LUMINANCE, table
-from scripts.studio.specs import Task, full_size_tasks
+from scripts.renderer.figures import LUMINANCE, table
+from scripts.renderer.specs import Task, full_size_tasks
 
 #: Side in pixels, and paths a pixel.
 SIDE, SAMPLES = 1024, 9
@@ -53,7 +53,7 @@ ALLOWED = 1.3
 #: Pixels about a surface that the wider Gaussian reaches.
 MARGIN = 4
 #: The network that ships.
-MODEL = Path(__file__).resolve().parents[2] / "models" / "studio" / "checkpoint"
+MODEL = Path(__file__).resolve().parents[2] / "models" / "renderer" / "checkpoint"
 
 Mask = NDArray[np.bool_]
 
@@ -67,7 +67,7 @@ def composed(task: Task) -> Layout:
 def make_truths(out: Path, count: int, threads: int) -> None:
     """Write `NNN.npz` with `truth`, H×W×3 linear radiance as float16, for each task."""
     # Mitsuba is there only where truths are made.
-    from scripts.studio.tracer import Tracer
+    from scripts.renderer.tracer import Tracer
 
     out.mkdir(parents=True, exist_ok=True)
     tracer, began = Tracer(threads=threads, samples=SAMPLES), time.monotonic()

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from pipeline.geometry.panels import Sprig
 from pipeline.geometry.slabs import LEANS, Fronds
-from scripts.studio.triangles import Mesh, grid, join, lift
+from scripts.renderer.triangles import Mesh, grid, join, lift
 
 #: Leaves of one plane lie so far behind each other, canvas heights: the first is seen.
 _BEHIND = 1e-4

@@ -16,8 +16,8 @@ import pyoidn
 from numpy.typing import NDArray
 
 from pipeline.scene.layout import FOCAL, Layout
-from scripts.studio.lamps import Glow, Key, opaque
-from scripts.studio.meshes import Mesh, join, mesh
+from scripts.renderer.lamps import Glow, Key, opaque
+from scripts.renderer.meshes import Mesh, join, mesh
 
 Array = NDArray[np.float32]
 

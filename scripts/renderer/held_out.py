@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from models.light import log_light, planes, relit, velocity
-from scripts.studio.dataset import Batch, Scenes
+from scripts.renderer.dataset import Batch, Scenes
 
 SHEET_ROWS, VALIDATION_SCENES = 8, 32
 

@@ -1,10 +1,10 @@
-"""Measures the studio on specs that its network never saw: asked colours, light, sharpness, seeds.
+"""Measures the renderer on specs that its network never saw: asked colours, light, sharpness, seeds.
 
-python -m scripts.studio.evaluate truth --out DIR [--threads 1]
-python -m scripts.studio.evaluate report --truth DIR [--model DIR|none] [--json FILE] [--sheet FILE.png]
+python -m scripts.renderer.evaluate truth --out DIR [--threads 1]
+python -m scripts.renderer.evaluate report --truth DIR [--model DIR|none] [--json FILE] [--sheet FILE.png]
 
 `truth` path-traces the held-out layouts once and needs Mitsuba; what is there already is skipped. `report` measures
-against those files and needs torch where there is a network. `scripts.studio.figures` defines the figures.
+against those files and needs torch where there is a network. `scripts.renderer.figures` defines the figures.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.materials.albedo import albedo, draw
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import trace
-from scripts.studio.figures import (
+from scripts.renderer.figures import (
     best_gain,
     exposure,
     gradient_energy,
@@ -42,8 +42,8 @@ from scripts.studio.figures import (
     sharp_table,
     table,
 )
-from scripts.studio.specs import HELD_OUT, Task
-from scripts.studio.truth import (
+from scripts.renderer.specs import HELD_OUT, Task
+from scripts.renderer.truth import (
     SHARP,
     Scene,
     composed,
@@ -56,7 +56,7 @@ from scripts.studio.truth import (
 )
 
 #: The network that ships.
-MODEL = Path(__file__).resolve().parents[2] / "models" / "studio" / "checkpoint"
+MODEL = Path(__file__).resolve().parents[2] / "models" / "renderer" / "checkpoint"
 #: Longer side in pixels of the pictures whose colours are judged, and of the grid of their light.
 PICTURE = 384
 #: Seeds that are compared.
@@ -207,7 +207,7 @@ def _stack(rows: list[Image.Image]) -> Image.Image:
 
 def main(arguments: list[str] | None = None) -> int:
     """Make the truths, or measure; returns the exit status: 1 where there is nothing to measure with."""
-    parser = argparse.ArgumentParser(description="Measure the studio on specs that its network never saw.")
+    parser = argparse.ArgumentParser(description="Measure the renderer on specs that its network never saw.")
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("truth", help="path-trace the held-out layouts")
     make.add_argument("--out", type=Path, required=True, help="folder for the truths")

@@ -1,9 +1,9 @@
-"""Path-trace layouts and write them beside their first light: the pairs that the studio's network learns from.
+"""Path-trace layouts and write them beside their first light: the pairs that the renderer's network learns from.
 
-python -m scripts.studio.render --out DIR --count N [--start 0] [--step 1] [--threads 1] [--spp 64] [--minutes M]
-python -m scripts.studio.render --sheet FILE.png
+python -m scripts.renderer.render --out DIR --count N [--start 0] [--step 1] [--threads 1] [--spp 64] [--minutes M]
+python -m scripts.renderer.render --sheet FILE.png
 
-Each scene becomes DIR/NNNNNN.npz, float16 at h×w (`scripts.studio.specs` says which size an index has):
+Each scene becomes DIR/NNNNNN.npz, float16 at h×w (`scripts.renderer.specs` says which size an index has):
 
 - sketch, light, occlusion, normals, depth, gloss, lit: `pipeline.core.networks.Conditions`;
 - truth: h×w×3 linear radiance, path-traced and denoised, without exposure and without finishes;
@@ -32,8 +32,8 @@ from pipeline.light.first_light import conditions
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import FACES, trace
-from scripts.studio.specs import Task, training_task
-from scripts.studio.tracer import Tracer
+from scripts.renderer.specs import Task, training_task
+from scripts.renderer.tracer import Tracer
 
 #: Rays a pixel side of the smoothed albedo.
 SUPERSAMPLING = 4
@@ -134,7 +134,7 @@ def _write(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Render, or draw the sheet; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Path-trace the pairs that the studio's network learns from.")
+    parser = argparse.ArgumentParser(description="Path-trace the pairs that the renderer's network learns from.")
     parser.add_argument("--out", type=Path, help="folder for the scenes")
     parser.add_argument("--count", type=int, default=0, help="one more than the last index")
     parser.add_argument("--start", type=int, default=0)

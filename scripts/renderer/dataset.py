@@ -1,4 +1,4 @@
-"""Reads the path-traced scenes that `scripts.studio.render` writes; they may grow in number meanwhile.
+"""Reads the path-traced scenes that `scripts.renderer.render` writes; they may grow in number meanwhile.
 
 A scene is one file `{index:06d}.npz` of float16 arrays: the fields of `pipeline.core.networks.Conditions`, `truth`
 (h×w×3 linear radiance), `albedo` (h×w×3 linear, antialiased), and `weight` (h×w, 0 where a pixel mixes two parts).

@@ -1,4 +1,4 @@
-"""The figures that the studio is judged by, of plain arrays: colours missed, errors of light, sharpness."""
+"""The figures that the renderer is judged by, of plain arrays: colours missed, errors of light, sharpness."""
 
 from collections.abc import Sequence
 from typing import Any
