@@ -148,8 +148,8 @@ def selected(generator: Grower) -> Any:
 def test_a_background_that_grew_the_product_is_tried_with_another_seed_and_then_with_less_noise() -> None:
     once, twice = Grower(1), Grower(2)
     one, two = selected(once), selected(twice)
-    assert [row.growth.grew for row in one.tried] == [True, False]
-    assert [row.growth.grew for row in two.tried] == [True, True, False]
+    assert [row.expansion.grew for row in one.tried] == [True, False]
+    assert [row.expansion.grew for row in two.tried] == [True, True, False]
     first, second = (seed for seed, _ in once.told)
     assert first != second
     assert [noise for _, noise in twice.told] == [1, 1, 0.75]
@@ -162,7 +162,7 @@ def test_where_every_one_grew_it_the_studios_own_background_is_taken_and_told() 
     always = Grower(99)
     found = selected(always)
     assert len(always.told) == 3
-    assert [row.growth and row.growth.grew for row in found.tried] == [True, True, True, None]
+    assert [row.expansion and row.expansion.grew for row in found.tried] == [True, True, True, None]
     assert found.growth is None
     red = found.background[..., 0] - found.background[..., 1]
     assert red.max() < 0.4  # no jar's red is in it
