@@ -227,7 +227,12 @@ def test_the_graph_holds_no_weights_and_says_nothing_of_where_they_were_made() -
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("segmenter", ["u2netp", None], ids=["u2netp", "default"])
+@pytest.mark.parametrize(
+    "segmenter",
+    # by night what the default's larger network shows by day
+    [pytest.param("u2netp", marks=pytest.mark.nightly), None],
+    ids=["u2netp", "default"],
+)
 def test_a_worker_with_the_default_networks_swaps_without_torch(segmenter: str | None) -> None:
     # Where there may be a GPU, torch is asked whether its driver can be used: the choice is made here then.
     device = "cpu" if _may_have_gpu() else "auto"
