@@ -31,7 +31,7 @@ Reference = Annotated[
         min_length=1,
         max_length=200,
         pattern=REFERENCE_PATTERN,
-        description="Your own id for it, an SKU or an order: it is told with the job, its render and its webhook, and"
+        description="Your own id for it, an SKU or an order: its job, its render and its webhook have it, and"
         " the lists can be asked for it. Several jobs may have the same.",
         examples=[Example(value="order-1042/front")],
     ),
