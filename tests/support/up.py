@@ -97,7 +97,7 @@ def ended(api: httpx.Client, job: str) -> dict[str, Any]:
         found: dict[str, Any] = api.get(f"/v1/jobs/{job}").json()
         return found if found["status"] in {"SUCCESS", "FAILURE"} else None
 
-    result: dict[str, Any] = until(over)
+    result: dict[str, Any] = until(over, 240)  # a loaded machine of two cores took more than the usual 120 s
     return result
 
 

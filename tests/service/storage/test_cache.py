@@ -136,7 +136,7 @@ def test_the_digest_of_the_code_is_that_of_every_file_that_makes_a_cut_out() -> 
     made_of = {name for name, _ in kept_module.code_files("pipeline")}
     assert {"swap.py", "cutout/segment.py", "cutout/foreground.py", "cutout/holes.py", "core/resample.py"} <= made_of
     networks = {name.partition("-")[0] for name, _ in kept_module.code_files("models") if name.endswith(".onnx")}
-    assert networks == {"studio/checkpoint/light", "viewpoint/checkpoint/viewpoint"}
+    assert networks == {"renderer/checkpoint/light", "viewpoint/checkpoint/viewpoint"}
 
 
 def test_networks_without_a_version_keep_nothing(studio: Studio) -> None:

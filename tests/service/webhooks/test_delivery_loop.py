@@ -57,7 +57,7 @@ def turn(loop: DeliveryLoop, until: Callable[[], object]) -> None:
 def test_slow_receivers_lose_their_slots_to_others(messenger: Messenger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Receivers that were quick hold every slot, and turn slow: others are served while they hang."""
     over, dead_from = threading.Event(), 3
-    monkeypatch.setattr(delivery, "SLOW", 0.2)
+    monkeypatch.setattr(delivery, "SLOW", 1.0)
 
     def turns_slow(handler: BaseHTTPRequestHandler) -> None:
         if len(slow.received) >= dead_from:
