@@ -175,7 +175,7 @@ def own_size(pipe: Any) -> int:
 def painted_size(width: int, height: int, *, size: int, multiple: int) -> tuple[int, int]:
     """Return width and height in pixels, multiples of `multiple`, of about size² pixels and never more.
 
-    More would be cropped by pipelines that take reference pictures of so many pixels at most, FLUX.2's among them, and
+    More would be cropped by pipelines that limit the pixels of reference pictures, FLUX.2's among them, and
     then no longer lie on what they are a reference of.
     """
     scale = size / np.sqrt(width * height)

@@ -48,9 +48,9 @@ class Resolved:
 
     def spec(self, catalogue: Catalogue) -> dict[str, Any]:
         """Return the spec as the jobs table keeps it, with a seed, the catalogue's records, the cautions and pairs."""
-        told = [vars(caution) for caution in surprises(self, catalogue)]
+        found = [vars(caution) for caution in surprises(self, catalogue)]
         pairs = {"metadata": dict(self.order.metadata)} if self.order.metadata else {}
-        return stored_spec(catalogue, self.order) | {"cautions": told} | pairs
+        return stored_spec(catalogue, self.order) | {"cautions": found} | pairs
 
 
 @dataclass(frozen=True)

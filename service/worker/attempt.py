@@ -116,7 +116,7 @@ class LeaseRenewal:
 
 
 def _set_timer(seconds: float | None) -> None:
-    """Dump all stacks to standard error and end the process in so many seconds; None: not at all.
+    """Dump all stacks to standard error and end the process in `seconds`; None: not at all.
 
     The interpreter's own watchdog needs none of its lock: a C call that hangs may hold it. It has one timer.
     """
@@ -138,7 +138,7 @@ class Watchdog:
         self._lock = threading.Lock()
 
     def arm(self, job_id: str, seconds: float) -> None:
-        """Give a job at least so many seconds from now on; a later deadline that it has stays."""
+        """Give a job at least `seconds` from now on; a later deadline that it has stays."""
         with self._lock:
             self._deadlines[job_id] = max(time.monotonic() + seconds, self._deadlines.get(job_id, 0.0))
             self._watch()
