@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from service.database.engine import create_engine
+from service.database.tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -46,9 +47,9 @@ class Schema:
     def usable(self) -> bool:
         """Tell whether this release can work with it.
 
-        A version that it does not know is a newer release's, and migrations only add what an older release may ignore.
+        A later version is a newer release's, and migrations only add what an older release may ignore.
         """
-        return self.found is not None and (self.found == self.needed or self.found not in _known())
+        return self.found is not None and self.found >= self.needed
 
     def require(self) -> None:
         """Raise SchemaOutdated where it is not usable. Names no path: the answer of /health/ready shows it."""
@@ -83,13 +84,13 @@ def migrate(engine: sa.Engine, *, patience: float = 300.0) -> list[Applied]:
     """Bring the database to the newest schema and return what was applied, in its order. Safe in several processes.
 
     A lock on a table that others use is waited for a second, while they queue behind it, and tried again for
-    `patience` seconds. Raises SchemaLocked, with nothing changed.
+    `patience` seconds. Raises SchemaLocked, and SchemaOutdated for one that is older than the release before; then
+    nothing is changed.
     """
     end = time.monotonic() + patience
     while True:
         try:
-            before = _migrate(engine)
-            break
+            return _migrate(engine)
         except sa.exc.OperationalError as error:
             if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
                 raise
@@ -100,30 +101,38 @@ def migrate(engine: sa.Engine, *, patience: float = 300.0) -> list[Applied]:
                 ) from error
         logger.warning("a table is in use; the migration lets others pass and tries again in %.0f s", _PAUSE)
         time.sleep(_PAUSE)
-    known = list(_known().items())  # the oldest first
-    start = 0 if before is None else next(index for index, (version, _) in enumerate(known) if version == before) + 1
-    return [Applied(version, about) for version, about in known[start:]]
 
 
-def _migrate(engine: sa.Engine) -> str | None:
-    """Migrate in one transaction, and return the version from before."""
+def _migrate(engine: sa.Engine) -> list[Applied]:
+    """Migrate in one transaction: make the newest schema where there is none, and else what it lacks."""
     from alembic import command
 
+    known = _known()
+    newest = max(known)
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             # Two parts that start together must not both create the tables.
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7233150)")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_WAIT:g}s'")
         before = _version(connection)
+        if before is None:
+            metadata.create_all(connection, checkfirst=False)
+            command.stamp(alembic_config(connection), "head")
+            return [Applied(newest, "The whole schema of this release.")]
+        if before not in known and before < newest:
+            raise SchemaOutdated(
+                f"The schema is {before}, and this release upgrades from {min(known)} on: run `backdrop migrate` of the"
+                " release before it first."
+            )
         command.upgrade(alembic_config(connection), "head")
-        return before
+    return [Applied(version, about) for version, about in known.items() if version > before]
 
 
 def schema(engine: sa.Engine) -> Schema:
     """Return which schema the database has. Raises SQLAlchemyError where it is unreachable."""
     with engine.connect() as connection:
         found = _version(connection)
-    return Schema(found, list(_known())[-1])
+    return Schema(found, max(_known()))
 
 
 def open_database(url: str) -> sa.Engine:

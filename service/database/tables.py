@@ -26,6 +26,15 @@ from service.database.clock import Timestamp, db_now
 
 metadata = sa.MetaData()
 
+
+def some_rows(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
+    """Return an index of the rows that fit a condition, in the words of both databases."""
+    fits = sa.text(where)
+    return sa.Index(name, *columns, unique=unique, postgresql_where=fits, sqlite_where=fits)
+
+
+#: In an index's words, which `UNFINISHED` repeats.
+_UNFINISHED = "status IN ('NOT_STARTED', 'IN_PROGRESS')"
 #: A secret, encrypted (`service.database.encryption`). SQLite keeps to no length, and its column's was left alone.
 _SECRET = sa.String(1024).with_variant(sa.String(128), "sqlite")
 _SHOPIFY_SECRET = sa.String(1024).with_variant(sa.String(255), "sqlite")
@@ -83,12 +92,7 @@ request_logs = sa.Table(
     # A key that has run out is set to NULL, and the log stays; NULLs never clash.
     sa.UniqueConstraint("client_id", "idempotency_key", name="idempotency_key_once"),
     # What the sweep looks through: keys that are not free yet.
-    sa.Index(
-        "taken_idempotency_keys",
-        "created_at",
-        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
-        sqlite_where=sa.text("idempotency_key IS NOT NULL"),
-    ),
+    some_rows("taken_idempotency_keys", "created_at", where="idempotency_key IS NOT NULL"),
 )
 
 jobs = sa.Table(
@@ -147,67 +151,21 @@ jobs = sa.Table(
     # What is listed, in its order.
     sa.Index("jobs_of_client", "client_id", "id"),
     sa.Index("jobs_of_client_by_status", "client_id", "status", "id"),
-    sa.Index(
-        "jobs_of_client_by_reference",
-        "client_id",
-        "reference",
-        "id",
-        postgresql_where=sa.text("reference IS NOT NULL"),
-        sqlite_where=sa.text("reference IS NOT NULL"),
-    ),
-    sa.Index(
-        "cutouts_of_client",
-        "client_id",
-        "id",
-        postgresql_where=sa.text("operation = 'cutout'"),
-        sqlite_where=sa.text("operation = 'cutout'"),
-    ),
+    some_rows("jobs_of_client_by_reference", "client_id", "reference", "id", where="reference IS NOT NULL"),
+    some_rows("cutouts_of_client", "client_id", "id", where="operation = 'cutout'"),
     # What the sweep looks through: unfinished jobs only.
-    sa.Index(
-        "unfinished_jobs",
-        "status",
-        "created_at",
-        postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
-        sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
-    ),
+    some_rows("unfinished_jobs", "status", "created_at", where=_UNFINISHED),
     # A photo's jobs: what needs it, and what was cut from it.
     sa.Index("jobs_of_photo", "source_key"),
     # A failed job is made anew once.
-    sa.Index(
-        "one_retry_a_job",
-        "retry_of",
-        unique=True,
-        postgresql_where=sa.text("retry_of IS NOT NULL"),
-        sqlite_where=sa.text("retry_of IS NOT NULL"),
-    ),
+    some_rows("one_retry_a_job", "retry_of", where="retry_of IS NOT NULL", unique=True),
     # What a worker takes the first of. By the other word for unfinished: asked by status, SQLite goes by
     # `unfinished_jobs` and sorts what it finds.
-    sa.Index(
-        "unfinished_turns",
-        "turn",
-        "id",
-        postgresql_where=sa.text("finished_at IS NULL"),
-        sqlite_where=sa.text("finished_at IS NULL"),
-    ),
+    some_rows("unfinished_turns", "turn", "id", where="finished_at IS NULL"),
     # The same by kind of work, for workers that take only some, for limits and for turns.
-    sa.Index(
-        "unfinished_turns_by_kind",
-        "preview",
-        "operation",
-        "turn",
-        "id",
-        postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
-        sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
-    ),
+    some_rows("unfinished_turns_by_kind", "preview", "operation", "turn", "id", where=_UNFINISHED),
     # What admission counts in a client's transaction, and where a client's first and last waiting job are found.
-    sa.Index(
-        "unfinished_turns_of_client",
-        "client_id",
-        "turn",
-        "id",
-        postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
-        sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
-    ),
+    some_rows("unfinished_turns_of_client", "client_id", "turn", "id", where=_UNFINISHED),
 )
 #: That a job is not over. Values, not parameters: SQLite uses a partial index only where a query repeats its condition.
 UNFINISHED: sa.ColumnElement[bool] = jobs.c.status.in_(
@@ -237,12 +195,7 @@ renders = sa.Table(
     # A small picture under a watermark, kept for an hour.
     sa.Column("preview", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Index("renders_by_age", "created_at"),
-    sa.Index(
-        "previews_by_age",
-        "created_at",
-        postgresql_where=sa.text("preview"),
-        sqlite_where=sa.text("preview = 1"),
-    ),
+    sa.Index("previews_by_age", "created_at", postgresql_where=sa.text("preview"), sqlite_where=sa.text("preview = 1")),
     # What is listed, in its order.
     sa.Index("renders_of_client", "client_id", "public_id"),
 )
@@ -265,40 +218,13 @@ stored_objects = sa.Table(
     # Of a photo: SHA-256 of its bytes, hex, as the worker that read it last found them.
     sa.Column("photo_sha256", sa.String(64)),
     sa.Index("stored_by_age", "bucket", "used_at"),
-    sa.Index(
-        "photos_by_bytes",
-        "client_id",
-        "photo_sha256",
-        postgresql_where=sa.text("photo_sha256 IS NOT NULL"),
-        sqlite_where=sa.text("photo_sha256 IS NOT NULL"),
-    ),
-    sa.Index(
-        "attempts_pictures",
-        "used_at",
-        postgresql_where=sa.text("job_id IS NOT NULL"),
-        sqlite_where=sa.text("job_id IS NOT NULL"),
-    ),
+    some_rows("photos_by_bytes", "client_id", "photo_sha256", where="photo_sha256 IS NOT NULL"),
+    some_rows("attempts_pictures", "used_at", where="job_id IS NOT NULL"),
     # What PostgreSQL asks for when a job is deleted.
-    sa.Index(
-        "objects_of_attempts",
-        "job_id",
-        postgresql_where=sa.text("job_id IS NOT NULL"),
-        sqlite_where=sa.text("job_id IS NOT NULL"),
-    ),
-    sa.Index(
-        "doomed_objects",
-        "doomed_at",
-        postgresql_where=sa.text("doomed_at IS NOT NULL"),
-        sqlite_where=sa.text("doomed_at IS NOT NULL"),
-    ),
+    some_rows("objects_of_attempts", "job_id", where="job_id IS NOT NULL"),
+    some_rows("doomed_objects", "doomed_at", where="doomed_at IS NOT NULL"),
     # What the sweep compares with the masks' names below, both in the order of keys.
-    sa.Index(
-        "masks_by_key",
-        "key",
-        "used_at",
-        postgresql_where=sa.text("bucket = 'masks' AND doomed_at IS NULL"),
-        sqlite_where=sa.text("bucket = 'masks' AND doomed_at IS NULL"),
-    ),
+    some_rows("masks_by_key", "key", "used_at", where="bucket = 'masks' AND doomed_at IS NULL"),
 )
 
 cutouts = sa.Table(
@@ -421,18 +347,8 @@ deliveries = sa.Table(
     sa.UniqueConstraint("job_id", name="one_message_a_job"),
     sa.CheckConstraint("state IN ('waiting', 'delivered', 'failed', 'dropped')", name="delivery_state_known"),
     # What the sweep looks through.
-    sa.Index(
-        "waiting_deliveries",
-        "next_attempt_at",
-        postgresql_where=sa.text("state = 'waiting'"),
-        sqlite_where=sa.text("state = 'waiting'"),
-    ),
-    sa.Index(
-        "ended_deliveries",
-        "ended_at",
-        postgresql_where=sa.text("ended_at IS NOT NULL"),
-        sqlite_where=sa.text("ended_at IS NOT NULL"),
-    ),
+    some_rows("waiting_deliveries", "next_attempt_at", where="state = 'waiting'"),
+    some_rows("ended_deliveries", "ended_at", where="ended_at IS NOT NULL"),
 )
 
 workers = sa.Table(

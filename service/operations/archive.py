@@ -7,8 +7,8 @@ What may go, and why the rest must stay:
 - Its idempotency key is free again (`JobIntake.free_old_keys`), so that no repeated submit pays twice.
 - Its webhook's message, if any, has ended, and no job that made it anew is kept.
 
-The ledger is never touched: balances are its sums, and its lines keep the ids of archived jobs (migration 0019 dropped
-the foreign key). What is written is on disk before its rows go: a crash between the two repeats it, by id.
+The ledger is never touched: balances are its sums, and its lines keep the ids of archived jobs (there is no foreign
+key). What is written is on disk before its rows go: a crash between the two repeats it, by id.
 
 There are no monthly partitions: PostgreSQL wants the partition's column in every unique constraint, and "once" by job
 (ledger, renders, messages, retries) and by idempotency key would be lost; nor is a month of jobs ever free of pictures.

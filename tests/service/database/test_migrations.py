@@ -1,5 +1,6 @@
 """Migrations, on both databases."""
 
+import re
 import threading
 import time
 
@@ -8,32 +9,42 @@ import sqlalchemy as sa
 from alembic import command
 
 from service.database.engine import create_engine
-from service.database.schema import SchemaLocked, alembic_config, migrate, schema
+from service.database.schema import SchemaLocked, SchemaOutdated, alembic_config, migrate, schema
 from service.database.tables import metadata
 from service.settings import Settings
 from tests.support.databases import migrated_database
 
 
-def test_the_migrations_make_exactly_the_tables_that_the_code_uses(engine: sa.Engine) -> None:
+def test_a_new_database_and_one_of_the_release_before_come_to_exactly_the_tables_that_the_code_uses(
+    database_url: str,
+) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
-
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
-
-
-def test_versions_are_those_that_alembic_finds_in_its_order(database_url: str) -> None:
     from alembic.script import ScriptDirectory
 
     engine = create_engine(Settings(database_url=database_url).sqlalchemy_url)
-    applied = migrate(engine)
-    with engine.connect() as connection:
-        scripts = ScriptDirectory.from_config(alembic_config(connection))
 
-    newest_first = [(one.revision, (one.doc or "").strip()) for one in scripts.walk_revisions()]
-    assert [(one.version, one.about) for one in applied] == newest_first[::-1]
-    assert schema(engine).needed == scripts.get_current_head()
+    def seen() -> dict[str, list[list[str]]]:
+        inspector = sa.inspect(engine)
+        looks = [inspector.get_columns, inspector.get_indexes, inspector.get_check_constraints]
+        looks += [inspector.get_foreign_keys, inspector.get_unique_constraints]
+        return {
+            table: [sorted(re.sub(" object at 0x[0-9a-f]+", "", str(one)) for one in look(table)) for look in looks]
+            for table in inspector.get_table_names()
+        }
+
+    assert [one.version for one in migrate(engine)] == [schema(engine).needed]
+    made = seen()
+    with engine.begin() as connection:
+        command.downgrade(alembic_config(connection), "0015")
+        scripts = ScriptDirectory.from_config(alembic_config(connection))
+    assert [one.version for one in migrate(engine)] == [one.revision for one in scripts.walk_revisions()][-2::-1]
+
+    assert seen() == made
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    assert migrate(engine) == []
     engine.dispose()
 
 
@@ -62,6 +73,15 @@ def test_migrating_twice_and_from_two_processes_at_once_is_harmless(database_url
     engine.dispose()
 
 
+def test_a_schema_of_before_the_release_before_is_left_as_it_is_with_the_remedy(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0014'"))
+
+    with pytest.raises(SchemaOutdated, match=r"is 0014.*upgrades from 0015 on: run `backdrop migrate` of the release"):
+        migrate(engine)
+    assert schema(engine).found == "0014"
+
+
 def test_a_migration_lets_others_pass_and_goes_on_when_the_table_is_free(
     postgresql_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,14 +89,14 @@ def test_a_migration_lets_others_pass_and_goes_on_when_the_table_is_free(
     monkeypatch.setattr("service.database.schema._PAUSE", 0.1)
     engine = create_engine(Settings(database_url=migrated_database(postgresql_server, "locked")).sqlalchemy_url)
     with engine.begin() as connection:
-        command.downgrade(alembic_config(connection), "0014")
-    look = sa.text("SELECT count(*) FROM request_logs")
+        command.downgrade(alembic_config(connection), "0015")
+    look = sa.text("SELECT count(*) FROM jobs")
 
     with engine.connect() as long_reader:  # as pg_dump, or a report
         long_reader.execute(look)
         with pytest.raises(SchemaLocked, match="nothing was changed"):
             migrate(engine, patience=0)
-        assert schema(engine).found == "0014"
+        assert schema(engine).found == "0015"
         migrating = threading.Thread(target=migrate, args=(engine,))
         migrating.start()
         for _ in range(5):
@@ -84,7 +104,7 @@ def test_a_migration_lets_others_pass_and_goes_on_when_the_table_is_free(
             with engine.connect() as other:
                 other.exec_driver_sql("SET LOCAL statement_timeout = '20s'")
                 other.execute(look)  # and not behind the migration until the long reader ends
-        assert schema(engine).found == "0014"
+        assert schema(engine).found == "0015"
     migrating.join(30)
 
     assert schema(engine).usable

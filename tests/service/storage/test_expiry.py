@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from litestar.testing import TestClient
 
 from service.api.app import create_app
 from service.database.clock import db_now
-from service.database.engine import create_engine
-from service.database.schema import alembic_config, migrate
 from service.database.tables import stored_objects
 from service.jobs.records import JobStatus, NewRender
 from service.settings import Settings
@@ -248,24 +245,4 @@ def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired
     assert (warehouse.lies_in(warehouse.sources, old), warehouse.lies_in(warehouse.sources, new)) == (False, True)
     assert warehouse.known == {new}
     assert sweep.exit_status == 0
-    engine.dispose()
-
-
-def test_what_was_stored_before_the_account_counts_as_used_on_the_day_of_the_upgrade(
-    database_url: str, tmp_path: Path
-) -> None:
-    engine = create_engine(Settings(database_url=database_url).sqlalchemy_url)
-    migrate(engine)
-    warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
-    photo = warehouse.photo()
-    for _ in range(2):
-        _, made = warehouse.delivered(photo)
-    warehouse.pass_time(50)
-    with engine.begin() as connection:
-        command.downgrade(alembic_config(connection), "0003")
-    migrate(engine)
-
-    assert {photo, made.key} <= warehouse.known
-    replace(warehouse.expirer, render_age=None).run_once()
-    assert warehouse.lies_in(warehouse.sources, photo)
     engine.dispose()
