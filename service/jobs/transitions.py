@@ -54,7 +54,13 @@ _CLAIM_TRIES = 3
 #: Seconds between two looks of a worker for jobs that only a newer release can do.
 _LOOK_PAST_EVERY = 10.0
 _PHOTO_DELETED = Failure("source_deleted", "Its photo was deleted. The credits are back.")
+#: What a claim repeats of its job's row.
+_CLAIMED = (
+    *("client_id", "attempt", "spec", "source_key", "preview", "spec_version"),
+    *("request_id", "caller_request_id", "traceparent"),
+)
 _LEASE_OVER = sa.and_(jobs.c.status == JobStatus.IN_PROGRESS, jobs.c.lease_until <= db_now())
+_STARTABLE = sa.or_(jobs.c.status == JobStatus.NOT_STARTED, _LEASE_OVER)
 
 
 class Jobs:
@@ -124,7 +130,9 @@ class Jobs:
         """
         its = sa.select(jobs.c.id).where(UNFINISHED, jobs.c.source_key == source_key)
         locked = its.order_by(jobs.c.id).limit(ENDED_AT_ONCE).with_for_update()
-        ended = self._end_these(connection, connection.execute(locked).scalars().all(), _PHOTO_DELETED)
+        ids = connection.execute(locked).scalars().all()
+        ended = self._end_within(connection, jobs.c.id.in_(ids), _PHOTO_DELETED) if ids else ()
+        self._count(ended, _PHOTO_DELETED)
         return sorted(job.id for job in ended)
 
     # The worker's side
@@ -144,11 +152,10 @@ class Jobs:
 
     def _claim(self, worker: str | None, message: Kind | None) -> Claim | None:
         token = str(ULID())
-        startable = sa.or_(jobs.c.status == JobStatus.NOT_STARTED, _LEASE_OVER)
         # A job that another worker takes at this moment is passed over, not waited for.
         first = (
             sa.select(jobs.c.id)
-            .where(self._takes, startable, jobs.c.attempt < self._max_attempts)
+            .where(self._takes, _STARTABLE, jobs.c.attempt < self._max_attempts)
             .where(jobs.c.spec_version <= self._spec_version)
             .order_by(*turns.ORDER)
             .limit(1)
@@ -177,9 +184,8 @@ class Jobs:
                     stages=sa.null(),
                 )
                 .returning(
-                    *(jobs.c[name] for name in ("id", "client_id", "attempt", "spec", "source_key", "sent_at", "turn")),
-                    *(jobs.c[name] for name in ("operation", "preview", "created_at", "started_at", "spec_version")),
-                    *(jobs.c[name] for name in ("request_id", "caller_request_id", "traceparent")),
+                    *(jobs.c[name] for name in (*_CLAIMED, "id", "operation", "sent_at", "turn")),
+                    *(jobs.c[name] for name in ("created_at", "started_at")),
                 )
             ).first()
             if row is None:
@@ -190,19 +196,11 @@ class Jobs:
             passed_over = row.spec_version > 1
             turns.charge(connection, row.client_id, kind, row.turn, self._spec_version, passed_over=passed_over)
         return Claim(
-            row.id,
-            row.client_id,
-            token,
-            row.attempt,
-            row.spec,
-            row.source_key,
-            Operation(row.operation),
-            row.preview,
-            row.spec_version,
-            request_id=row.request_id,
-            caller_request_id=row.caller_request_id,
-            traceparent=row.traceparent,
+            job_id=row.id,
+            token=token,
+            operation=Operation(row.operation),
             waited=(row.started_at - row.created_at).total_seconds() if row.attempt == 1 else None,
+            **{name: getattr(row, name) for name in _CLAIMED},
         )
 
     @staticmethod
@@ -303,8 +301,7 @@ class Jobs:
         """
         given_up = sa.or_(jobs.c.sent_at.is_(None), sa.and_(_LEASE_OVER, jobs.c.sent_at <= jobs.c.lease_until))
         old = jobs.c.sent_at <= db_now(-resend_after)
-        startable = sa.or_(jobs.c.status == JobStatus.NOT_STARTED, _LEASE_OVER)
-        needed = sa.and_(UNFINISHED, startable, jobs.c.attempt < self._max_attempts, turns.taken([kind]))
+        needed = sa.and_(UNFINISHED, _STARTABLE, jobs.c.attempt < self._max_attempts, turns.taken([kind]))
         sent = sa.select(sa.func.count()).where(needed, sa.not_(given_up))
         by_age = sa.select(jobs.c.id).where(needed, sa.not_(given_up), old).order_by(jobs.c.sent_at, jobs.c.id)
         with self._reader.connect() as connection:
@@ -340,55 +337,37 @@ class Jobs:
         for which, failure in reasons:
             # A job that another transaction holds is claimed or ended by it, or is there at the next look.
             some = sa.select(jobs.c.id).where(UNFINISHED, which).limit(ENDED_AT_ONCE)
-            ended: Sequence[sa.Row[Any]] | None = None
-            while ended is None or len(ended) == ENDED_AT_ONCE:
+            more = True
+            while more:
                 with self._engine.begin() as connection:
-                    locked = connection.execute(some.with_for_update(of=jobs, skip_locked=True)).scalars().all()
-                    ended = self._end_these(connection, locked, failure)
+                    ids = connection.execute(some.with_for_update(of=jobs, skip_locked=True)).scalars().all()
+                    ended = self._end_within(connection, jobs.c.id.in_(ids), failure) if ids else ()
+                self._count(ended, failure)
                 failed += sorted(job.id for job in ended)
+                more = len(ids) == ENDED_AT_ONCE
         return failed
 
     def _end(
-        self,
-        which: sa.ColumnElement[bool],
-        outcome: NewRender | NewCutout | Failure,
-        claim: Claim | None = None,
-    ) -> list[str]:
-        """End the job that fits, if it is not over, with what it made or its refund, and its message; return its id.
-
-        In one transaction, and the one place where a job ends: whoever comes second finds nothing to end. `claim`: of
-        the attempt that ends it, whose seconds by stage are written, and its span, which the webhook's hangs under.
-        """
+        self, which: sa.ColumnElement[bool], outcome: NewRender | NewCutout | Failure, claim: Claim | None = None
+    ) -> bool:
+        """End the job that fits, if it is not over, in a transaction of its own; tell whether there was one."""
         with self._engine.begin() as connection:
             ended = self._end_within(connection, which, outcome, claim)
         self._count(ended, outcome)
-        return sorted(job.id for job in ended)
-
-    def _end_these(self, connection: sa.Connection, ids: Sequence[str], failure: Failure) -> Sequence[sa.Row[Any]]:
-        """End jobs that the transaction has locked."""
-        if not ids:
-            return ()
-        ended = self._end_within(connection, jobs.c.id.in_(ids), failure, None)
-        self._count(ended, failure)
-        return ended
-
-    def _count(self, ended: Sequence[sa.Row[Any]], outcome: NewRender | NewCutout | Failure) -> None:
-        for job in ended:
-            kind = kind_of(job.operation, job.preview)
-            if isinstance(outcome, Failure):
-                self._metrics.finished(kind, JobStatus.FAILURE, outcome.code)
-                self._metrics.refunded(job.credits_cost)
-            else:
-                self._metrics.finished(kind, JobStatus.SUCCESS, "")
-                self._metrics.took(kind, (job.finished_at - job.created_at).total_seconds())
+        return bool(ended)
 
     def _end_within(
         self,
         connection: sa.Connection,
         which: sa.ColumnElement[bool],
         outcome: NewRender | NewCutout | Failure,
-        claim: Claim | None,
+        claim: Claim | None = None,
     ) -> Sequence[sa.Row[Any]]:
+        """End the jobs that fit and are not over, each with what it made or its refund, and its message.
+
+        The one place where a job ends: whoever comes second finds nothing to end. `claim`: of the attempt that ends it,
+        whose seconds by stage are written, and its span, which the webhook's hangs under.
+        """
         how: dict[str, Any]
         if isinstance(outcome, Failure):
             how = {"status": JobStatus.FAILURE, "error_code": outcome.code, "error_message": outcome.message}
@@ -423,6 +402,16 @@ class Jobs:
             if not job.preview:
                 write_message(connection, job.id, public_url=self._public_url)
         return ended
+
+    def _count(self, ended: Sequence[sa.Row[Any]], outcome: NewRender | NewCutout | Failure) -> None:
+        for job in ended:
+            kind = kind_of(job.operation, job.preview)
+            if isinstance(outcome, Failure):
+                self._metrics.finished(kind, JobStatus.FAILURE, outcome.code)
+                self._metrics.refunded(job.credits_cost)
+            else:
+                self._metrics.finished(kind, JobStatus.SUCCESS, "")
+                self._metrics.took(kind, (job.finished_at - job.created_at).total_seconds())
 
 
 def _held(claim: Claim) -> sa.ColumnElement[bool]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.database.clock import ago, db_now
+from service.database.engine import insert
 from service.database.tables import UNFINISHED, jobs, renders, stored_objects
 
 #: What is counted apart. Cut-outs, pinned backgrounds ("scenes"), and masks with their previews lie in the bucket of
@@ -271,6 +271,5 @@ def _upsert(
     where: sa.ColumnElement[bool] | None = None,
 ) -> Any:
     """Return the statement that inserts a row, or sets `again` on the one that is there, where it fits `where`."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(stored_objects).values(**row)
-    return insert.on_conflict_do_update(index_elements=["bucket", "key"], set_=dict(again), where=where)
+    new = insert(connection, stored_objects).values(**row)
+    return new.on_conflict_do_update(index_elements=["bucket", "key"], set_=dict(again), where=where)

@@ -108,19 +108,8 @@ def write_message(connection: sa.Connection, job_id: str, *, public_url: str = "
     job = (
         connection.execute(
             sa.select(
-                *(
-                    jobs.c[name]
-                    for name in (
-                        "client_id",
-                        "request_id",
-                        "status",
-                        "credits_cost",
-                        "finished_at",
-                        "reference",
-                        "operation",
-                    )
-                ),
-                *(jobs.c[name] for name in ("error_code", "error_message")),
+                *(jobs.c[name] for name in ("client_id", "request_id", "status", "credits_cost", "finished_at")),
+                *(jobs.c[name] for name in ("reference", "operation", "error_code", "error_message")),
                 *(renders.c[name] for name in _RENDER),
                 *(jobs.c.spec[name].as_string().label(name) for name in _ASKED),
                 jobs.c.spec["metadata"].label("metadata"),

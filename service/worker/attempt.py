@@ -64,9 +64,6 @@ class Attempt:
             logger.warning("job %s: the database is away, %s not told: %s", self.claim.job_id, stage, error)
 
 
-logger = logging.getLogger(__name__)
-
-
 class LeaseRenewal:
     """The renewal of leases in one worker: one thread and one statement for all its jobs. Safe in threads."""
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
+import pytest
 import sqlalchemy as sa
 from psycopg import sql
 
@@ -17,6 +18,9 @@ from service.database.engine import create_engine
 from service.database.schema import migrate
 from service.settings import Settings
 from tests.support.storm import servers
+
+#: For what runs the same statements as other tests do on both databases.
+ON_SQLITE = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 
 
 def database_name(name: str) -> str:

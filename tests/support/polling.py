@@ -1,8 +1,12 @@
-"""Polling: to wait for what other processes and threads bring about."""
+"""To wait for what other processes and threads bring about, and to let threads act at once."""
 
+import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+Given = TypeVar("Given")
 
 
 def until(reached: Callable[[], Any], timeout: float = 120.0) -> Any:
@@ -12,3 +16,15 @@ def until(reached: Callable[[], Any], timeout: float = 120.0) -> Any:
         assert time.monotonic() < end, "it took too long"
         time.sleep(0.05)
     return value
+
+
+def at_once(*calls: Callable[[], Given]) -> list[Given]:
+    """Call each in a thread of its own, all from the same moment; return what they give, or raise what one raises."""
+    start = threading.Barrier(len(calls))
+
+    def call(one: Callable[[], Given]) -> Given:
+        start.wait(60)
+        return one()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(call, calls))

@@ -10,7 +10,7 @@ from service.accounts.clients import Accounts, Client
 from service.database.clock import db_now
 from service.database.tables import jobs
 from service.jobs.intake import Accepted, JobIntake, NewJob
-from service.jobs.records import Claim, Job, NewCutout, NewRender, Operation
+from service.jobs.records import Claim, Job, NewCutout, NewRender, Operation, Render
 from service.jobs.transitions import Jobs
 from service.jobs.turns import set_weight
 
@@ -87,10 +87,25 @@ class Shop:
         self.jobs.succeed(self.claim(accepted), NewCutout("0" * 64, 4, 3, keys[0], keys[0], keys[1], facts={}))
         return accepted.job_id
 
-    def job(self, accepted: Accepted) -> Job:
+    def found(self, accepted: Accepted) -> tuple[Job, Render | None]:
         found = self.jobs.get(accepted.job_id, client_id=self.client.id)
         assert found is not None
-        return found[0]
+        return found
+
+    def job(self, accepted: Accepted) -> Job:
+        return self.found(accepted)[0]
+
+    def render(self, accepted: Accepted) -> Render:
+        """The render of a job that has one."""
+        render = self.found(accepted)[1]
+        assert render is not None
+        return render
+
+    def start(self) -> Claim:
+        """Claim the job whose turn it is."""
+        claim = self.jobs.claim()
+        assert claim is not None
+        return claim
 
     def claim(self, accepted: Accepted) -> Claim:
         return claim_ahead(self.engine, self.jobs, accepted.job_id)

@@ -263,7 +263,7 @@ PAIRS = [
 ]
 
 
-# A longer run of what `test_two_at_once_wait_for_each_other_in_one_order` proves.
+# What the gate has of it: `tests/service/jobs/test_turns_at_once.py`.
 @pytest.mark.nightly
 @pytest.mark.parametrize(("state", "first", "second"), PAIRS, ids=lambda name: name)
 def test_no_two_wait_crosswise(ring: Ring, state: str, first: str, second: str) -> None:

@@ -1,8 +1,11 @@
 """Sending jobs to the workers: enqueued, or marked as unsent for the sweep."""
 
+import pytest
+
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.records import Kind
+from tests.support.databases import ON_SQLITE
 from tests.support.shop import Shop
 
 
@@ -21,46 +24,18 @@ class ShortQueue(JobQueue):
         self.taken.append(job_id)
 
 
-def unsent(shop: Shop) -> list[str]:
-    return shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60)
+@ON_SQLITE
+@pytest.mark.parametrize(("room", "tries"), [(3, 3), (1, 2), (0, 1)], ids=["there", "goes away", "away"])
+def test_what_the_queue_does_not_take_is_left_to_the_sweep_and_it_is_not_tried_again(
+    shop: Shop, room: int, tries: int
+) -> None:
+    ids = [shop.order(cost=1).job_id for _ in range(3)][::-1]
+    over = shop.order(cost=1)
+    shop.jobs.cancel(over.job_id, client_id=shop.client.id)
+    queue = ShortQueue(room)
+    dispatcher = Dispatcher(shop.jobs, queue)
 
-
-def test_jobs_are_enqueued_in_their_order(shop: Shop) -> None:
-    ids = sorted(shop.order(cost=1).job_id for _ in range(3))
-    queue = ShortQueue(room=3)
-
-    assert Dispatcher(shop.jobs, queue).send(ids[::-1], Kind.SWAP) == ids[::-1]
-    assert queue.taken == ids[::-1]
-    assert unsent(shop) == []
-
-
-def test_jobs_that_the_queue_does_not_take_are_left_to_the_sweep(shop: Shop) -> None:
-    ids = sorted(shop.order(cost=1).job_id for _ in range(4))
-    queue = ShortQueue(room=1)
-
-    assert Dispatcher(shop.jobs, queue).send(ids, Kind.SWAP) == ids[:1]
-    assert unsent(shop) == ids[1:]
-
-
-def test_a_queue_that_is_away_is_tried_once(shop: Shop) -> None:
-    ids = sorted(shop.order(cost=1).job_id for _ in range(3))
-    queue = ShortQueue(room=0)
-
-    assert Dispatcher(shop.jobs, queue).send(ids, Kind.SWAP) == []
-    assert queue.tries == 1
-    assert unsent(shop) == ids
-
-
-def test_a_job_that_ended_meanwhile_is_not_marked(shop: Shop) -> None:
-    accepted = shop.order(cost=1)
-    shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
-
-    assert Dispatcher(shop.jobs, ShortQueue(room=0)).send([accepted.job_id], Kind.SWAP) == []
-    assert unsent(shop) == []
-
-
-def test_nothing_to_send_asks_nothing(shop: Shop) -> None:
-    queue = ShortQueue(room=0)
-
-    assert Dispatcher(shop.jobs, queue).send([], Kind.SWAP) == []
-    assert queue.tries == 0
+    assert dispatcher.send(ids, Kind.SWAP) == queue.taken == ids[:room]
+    assert queue.tries == tries
+    assert dispatcher.send([], Kind.SWAP) == dispatcher.send([over.job_id], Kind.SWAP) == []
+    assert shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == sorted(ids[room:])
