@@ -3,8 +3,7 @@
 `Backdrop` blocks, `AsyncBackdrop` awaits; both have the same methods.
 """
 
-from backdrop_client.async_client import AsyncBackdrop
-from backdrop_client.client import Backdrop
+from backdrop_client.client import AsyncBackdrop, Backdrop
 from backdrop_client.cutouts import Box, Cutout, CutoutWarning, Subject
 from backdrop_client.errors import (
     BackdropError,

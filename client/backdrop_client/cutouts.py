@@ -73,11 +73,3 @@ class Cutout:
     #: When it goes, with its photo and the mask that was given; None: it is kept.
     expires_at: datetime | None
     reference: str | None = None
-
-
-@dataclass(frozen=True)
-class CutoutPage:
-    """Some cut-outs, newest first; `next_cursor` leads to the next page."""
-
-    items: list[Cutout]
-    next_cursor: str | None

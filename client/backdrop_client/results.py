@@ -1,13 +1,15 @@
 """What the server answers, typed. Fields that a newer server adds are ignored; times are aware, in UTC."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import httpx
 import msgspec
 
 from backdrop_client.errors import BackdropError, UnexpectedAnswer
+from backdrop_client.flow import Flow, T
 
 if TYPE_CHECKING:
     from backdrop_client.report import Report
@@ -15,7 +17,6 @@ else:
     # Read as it comes: msgspec would drop the fields of a newer server.
     Report = dict[str, Any]
 
-T = TypeVar("T")
 JobStatus = Literal["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"]
 
 
@@ -170,22 +171,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class JobPage:
-    """Some jobs, newest first; `next_cursor` leads to the next page."""
-
-    items: list[Job]
-    next_cursor: str | None
-
-
-@dataclass(frozen=True)
-class RenderPage:
-    """Some renders, newest first; `next_cursor` leads to the next page."""
-
-    items: list[Render]
-    next_cursor: str | None
-
-
-@dataclass(frozen=True)
 class CreditEntry:
     """One line of the ledger; a debit's amount is negative."""
 
@@ -233,13 +218,6 @@ class Brand:
 
 
 @dataclass(frozen=True)
-class BrandItems:
-    """All brands of the client."""
-
-    items: list[Brand]
-
-
-@dataclass(frozen=True)
 class Upload:
     """Where to send a photo's bytes, and the key that names it then."""
 
@@ -260,13 +238,6 @@ class Key:
     expires_at: datetime | None = None
     #: Whether it is the one in use here.
     current: bool = False
-
-
-@dataclass(frozen=True)
-class KeyItems:
-    """All keys of the client."""
-
-    items: list[Key]
 
 
 @dataclass(frozen=True)
@@ -303,17 +274,25 @@ class StoredPhoto:
 
 
 @dataclass(frozen=True)
-class Items:
-    """One of the catalogues, as it came."""
+class Items(Generic[T]):
+    """All that there are."""
 
-    items: list[dict[str, Any]]
+    items: list[T]
 
-    def typed(self) -> list[CatalogueItem]:
-        """Return the items with the fields that all have."""
-        return [
-            CatalogueItem(str(one["name"]), str(one.get("title", "")), str(one.get("description", "")), one)
-            for one in self.items
-        ]
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Some, newest first; `next_cursor` leads to the next page."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Pages(Generic[T]):
+    """All, newest first: the flow of the page at a cursor, None for the first."""
+
+    page: Callable[[str | None], Flow[Page[T]]]
 
 
 def decoded(answer: httpx.Response, kind: type[T]) -> T:
