@@ -20,7 +20,7 @@ from service.jobs.notifier import JobNotifier
 from service.jobs.records import JobStatus
 from service.jobs.submit import Sent
 from service.schemas.prefer import preferred_wait, prefers_representation
-from service.schemas.problems import AnyRequest, unprocessable
+from service.schemas.problems import AnyRequest, QueryInvalid, unprocessable
 from service.schemas.remedies import with_received
 from service.schemas.responses import JobView, WorkflowAcceptedResponse
 
@@ -99,62 +99,44 @@ def sent_as(request: AnyRequest, idempotency_key: str | None) -> Sent:
     return Sent(request.state.raw_body, request.state.request_id, idempotency_key)
 
 
-class MetadataInvalid(ValueError):
-    """Raised when a caller's pairs are none: the `index` of the first wrong one, a stable `code`, and the remedy."""
-
-    def __init__(self, index: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.index, self.code = index, code
-
-
 def read_metadata(pairs: list[str] | None) -> dict[str, str]:
-    """Return the pairs of the parameter `metadata`. Raises MetadataInvalid."""
+    """Return the pairs of the parameter `metadata`. Raises QueryInvalid."""
     read: dict[str, str] = {}
     for index, pair in enumerate(pairs or ()):
         found = _PAIR.fullmatch(pair)
         if index == _MOST_PAIRS:
             text = f"A job has {_MOST_PAIRS} pairs at most, and {len(pairs or ())} were given. Leave some out"
-            raise MetadataInvalid(index, "too_long", text)
+            raise _wrong(["query", "metadata", index], "too_long", text)
         if found is None:
             text = (
                 "Should be `name:value`, the name of 1 to 40 letters, digits and `_.-`, the value of up to 200"
                 " characters without control characters"
             )
-            text = with_received(text, pair)
-            raise MetadataInvalid(index, "metadata_invalid", text)
+            raise _wrong(["query", "metadata", index], "metadata_invalid", with_received(text, pair))
         if found[1] in read:
-            raise MetadataInvalid(index, "metadata_twice", f"The name {found[1]!r} is given twice. Leave one out")
+            text = f"The name {found[1]!r} is given twice. Leave one out"
+            raise _wrong(["query", "metadata", index], "metadata_twice", text)
         read[found[1]] = found[2]
     return read
 
 
-def on_bad_metadata(request: AnyRequest, error: MetadataInvalid) -> Response[Any]:
-    """Answer 422, naming the pair."""
-    return unprocessable(request, [{"loc": ["query", "metadata", error.index], "msg": str(error), "type": error.code}])
-
-
-class SubjectInvalid(ValueError):
-    """Raised when a caller's `subject` is no place in a photo; the message has value and remedy."""
-
-
 def read_subject(text: str | None) -> PhotoPlace | None:
-    """Return the place that the parameter `subject` gives. Raises SubjectInvalid."""
+    """Return the place that the parameter `subject` gives. Raises QueryInvalid."""
     if text is None:
         return None
     try:
         numbers = [float(one) for one in text.split(",")]
     except ValueError:
         words = "Should be numbers with commas between: x,y or left,top,right,bottom, shares from 0 to 1"
-        raise SubjectInvalid(with_received(words, text)) from None
+        raise _wrong(["query", "subject"], "subject_invalid", with_received(words, text)) from None
     try:
         return photo_place(numbers)
     except ValueError as error:
-        raise SubjectInvalid(str(error)) from error
+        raise _wrong(["query", "subject"], "subject_invalid", str(error)) from error
 
 
-def on_bad_subject(request: AnyRequest, error: SubjectInvalid) -> Response[Any]:
-    """Answer 422."""
-    return unprocessable(request, [{"loc": ["query", "subject"], "msg": str(error), "type": "subject_invalid"}])
+def _wrong(loc: list[str | int], code: str, message: str) -> QueryInvalid:
+    return QueryInvalid([{"loc": loc, "msg": message, "type": code}])
 
 
 async def answer_accepted(

@@ -18,9 +18,8 @@ from service.accounts.brands import Brands
 from service.accounts.clients import Accounts
 from service.accounts.keys import Keys
 from service.accounts.rate_limit import RateLimit
-from service.api.accepted import MetadataInvalid, SubjectInvalid, on_bad_metadata, on_bad_subject
-from service.api.admission import REFUSALS, Lane, add_rate_limit_headers, refuse_in_quarantine
-from service.api.cutouts import REFUSALS as CUTOUT_REFUSALS
+from service.api.admission import Lane, add_rate_limit_headers, refuse_in_quarantine
+from service.api.cutouts import REFUSALS
 from service.api.endpoint import KnownParametersOnly
 from service.api.files import files_router
 from service.api.pages.reference import REFERENCE
@@ -190,10 +189,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         state=State(parts),
         guards=[refuse_in_quarantine],
         before_send=[_name_request, add_rate_limit_headers],
-        exception_handlers=EXCEPTION_HANDLERS
-        | REFUSALS
-        | CUTOUT_REFUSALS
-        | {MetadataInvalid: on_bad_metadata, SubjectInvalid: on_bad_subject},
+        exception_handlers=EXCEPTION_HANDLERS | REFUSALS,
         plugins=[BodiesInContext({"catalogue": parts["catalogue"]}), KnownParametersOnly()],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop"), settings.limits),

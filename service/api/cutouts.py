@@ -18,7 +18,7 @@ from service.api.lists import Reference as ListedReference
 from service.cutouts.listing import Cutouts
 from service.cutouts.mask_file import MAX_BYTES, MaskInvalid
 from service.cutouts.mending import Mending
-from service.cutouts.records import Cutout, CutoutNotReady, SubjectsUnknown
+from service.cutouts.records import Cutout, SubjectsUnknown
 from service.jobs.submit import Submit
 from service.schemas.cutouts import CutoutPage, CutoutRequest, CutoutView, KeptSubjects, serialize_cutout
 from service.schemas.openapi import (
@@ -36,7 +36,7 @@ from service.schemas.openapi import (
     Documented,
     Submitted,
 )
-from service.schemas.problems import AnyRequest, not_found, problem, unprocessable
+from service.schemas.problems import AnyRequest, not_found, unprocessable
 
 
 @endpoint(
@@ -205,16 +205,10 @@ def _on_unknown_subjects(request: AnyRequest, error: SubjectsUnknown) -> Respons
     return unprocessable(request, [{"loc": ["body", "keep"], "msg": text, "type": "subject_unknown"}])
 
 
-def _on_not_ready(request: AnyRequest, error: CutoutNotReady) -> Response[Any]:
-    detail = f"There is no cut-out to mend: its job is {error.status}. Mend it once that is SUCCESS."
-    return problem(409, "cutout_not_ready", detail).to_response(request)
-
-
 #: Which answer each refusal gets.
 REFUSALS: dict[Any, Any] = {
     MaskInvalid: _on_bad_mask,
     SubjectsUnknown: _on_unknown_subjects,
-    CutoutNotReady: _on_not_ready,
 }
 #: To be registered before the handlers.
 CUTOUT_OPTIONS = [options("/cutouts", "GET", "POST"), options("/cutouts/{public_id:str}/mask", "PUT", "DELETE")]

@@ -82,7 +82,7 @@ def read_order(
     reference: Reference = None,
     metadata: Metadata = None,
 ) -> SwapOrder:
-    """Return what a body and its query ask for. Raises MetadataInvalid and SubjectInvalid."""
+    """Return what a body and its query ask for. Raises QueryInvalid."""
     return SwapOrder(
         scene=data.scene_type,
         mood=data.mood,

@@ -1,6 +1,7 @@
 """What the OpenAPI document says beside the types: answers, examples, security."""
 
 from dataclasses import dataclass, is_dataclass
+from http import HTTPStatus
 from typing import Annotated, Any, get_origin, get_type_hints
 
 from litestar.openapi import OpenAPIConfig
@@ -22,11 +23,19 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 from pydantic import BaseModel
+from sqlalchemy.exc import OperationalError
 
 from pipeline import report
 from pipeline.core.spec import Limits
+from service.accounts.brands import TooManyBrands
+from service.accounts.keys import LastKey, TooManyKeys
+from service.accounts.ledger import InsufficientCredits
+from service.cutouts.records import CutoutNotReady
+from service.jobs.notifier import TooManyStreams
+from service.jobs.records import JobFinished, JobStatus
 from service.schemas.cutouts import CutoutView
 from service.schemas.error_responses import HTTPValidationError, Problem
+from service.schemas.problems import ANSWERS
 from service.schemas.responses import JobView, StoredPhoto, SwapPlan, Upload, WorkflowAcceptedResponse
 from service.storage.objects import UPLOAD_TYPES
 
@@ -148,7 +157,9 @@ _FIELDS = {
 }
 
 
-def _problem(status: int, title: str, code: str, detail: str, *others: tuple[str, str], **figures: int) -> ResponseSpec:
+def _problem(status: int, code: str, detail: str, *others: tuple[str, str], **figures: int) -> ResponseSpec:
+    # as RFC 9110 has it: Python calls it so from 3.13 on
+    title = "Content Too Large" if status == 413 else HTTPStatus(status).phrase
     about = {"type": "about:blank", "status": status, "title": title, "request_id": "01J9ZC6M8H4D2F0A9B7C5E3G1K"}
     return ResponseSpec(
         Problem,
@@ -160,6 +171,12 @@ def _problem(status: int, title: str, code: str, detail: str, *others: tuple[str
             for name, text in ((code, detail), *others)
         ],
     )
+
+
+def _answer_to(error: Exception) -> ResponseSpec:
+    answer = ANSWERS[type(error)]
+    detail, figures = answer.told(error)
+    return _problem(answer.status, answer.code, detail, **figures)
 
 
 def _example(model: Any, description: str) -> ResponseSpec:
@@ -185,71 +202,51 @@ ACCEPTED_FREE = _accepted(
     CutoutView, "Accepted and queued, for nothing; follow the job, or look at `Location`", credits_cost=0
 )
 INVALID = _example(HTTPValidationError, "Validation Error: everything wrong with the request, at once")
-UNAUTHORIZED = _problem(401, "Unauthorized", "unauthorized", "Send a valid key as `Authorization: Bearer <key>`.")
+UNAUTHORIZED = _problem(401, "unauthorized", "Send a valid key as `Authorization: Bearer <key>`.")
 MISDIRECTED = _problem(
     421,
-    "Misdirected Request",
     "host_not_trusted",
     "The request's Host header does not name this API, so no links can be made of it. Ask at an address of the API's"
     " own, or have its operator set BACKDROP_PUBLIC_URL to the address that callers use.",
 )
 NOT_SIGNED = _problem(
     401,
-    "Unauthorized",
     "unauthorized",
     "Send a valid key as `Authorization: Bearer <key>`.",
     ("signature_required", "This client's changes have to be signed, and X-Backdrop-Signature is missing."),
     ("signature_invalid", "X-Backdrop-Signature is 900 s old, and 300 s are allowed: check the clock, and sign anew."),
 )
-INSUFFICIENT_CREDITS = _problem(
-    402,
-    "Payment Required",
-    "insufficient_credits",
-    "The balance of 1 does not cover the cost of 2. Nothing was charged; ask for a grant of credits.",
-    balance=1,
-    credits_cost=2,
-)
-PREVIEWS_OFF = _problem(403, "Forbidden", "previews_off", "This installation makes no previews.")
-NOT_FOUND = _problem(404, "Not Found", "not_found", "There is no such thing, or it is not yours.")
+INSUFFICIENT_CREDITS = _answer_to(InsufficientCredits(balance=1, cost=2))
+PREVIEWS_OFF = _problem(403, "previews_off", "This installation makes no previews.")
+NOT_FOUND = _problem(404, "not_found", "There is no such thing, or it is not yours.")
 CONFLICT = _problem(
-    409, "Conflict", "idempotency_in_flight", "The first request with this Idempotency-Key is still being answered."
+    409, "idempotency_in_flight", "The first request with this Idempotency-Key is still being answered."
 )
-JOB_FINISHED = _problem(409, "Conflict", "job_finished", "The job is over (SUCCESS): there is nothing to cancel.")
-CUTOUT_NOT_READY = _problem(
-    409,
-    "Conflict",
-    "cutout_not_ready",
-    "There is no cut-out to mend: its job is IN_PROGRESS. Mend it once that is SUCCESS.",
-)
+JOB_FINISHED = _answer_to(JobFinished(JobStatus.SUCCESS))
+CUTOUT_NOT_READY = _answer_to(CutoutNotReady(JobStatus.IN_PROGRESS))
 MASK_TOO_LARGE = _problem(
     413,
-    "Content Too Large",
     "body_too_large",
     "This route takes bodies of 16,777,216 bytes at most.",
     max_bytes=16777216,
 )
 NOT_A_PHOTO_TYPE = _problem(
     415,
-    "Unsupported Media Type",
     "unsupported_media_type",
     "The Content-Type 'application/pdf' is not accepted here. Send the photo's bytes as they are"
     " (image/jpeg, image/png, …), multipart/form-data with the part `file`, or application/json.",
 )
-TOO_MANY_BRANDS = _problem(409, "Conflict", "too_many_brands", "You have 500 brands. Delete one first.")
-TOO_MANY_KEYS = _problem(409, "Conflict", "too_many_keys", "You have 50 keys. Delete one first.")
-LAST_KEY = _problem(
-    409, "Conflict", "last_key", "You would be left without a key that lasts. Make another one first: POST /v1/keys."
-)
+TOO_MANY_BRANDS = _answer_to(TooManyBrands())
+TOO_MANY_KEYS = _answer_to(TooManyKeys())
+LAST_KEY = _answer_to(LastKey())
 TOO_LARGE = _problem(
     413,
-    "Content Too Large",
     "body_too_large",
     "This route takes bodies of 65,536 bytes at most.",
     max_bytes=65536,
 )
 TOO_MANY = _problem(
     429,
-    "Too Many Requests",
     "rate_limited",
     "More than 300 submits in 60 s. Nothing was charged; try again in 12 s.",
     ("too_many_unfinished_jobs", "500 of your jobs are not over, and no more may be at once. Nothing was charged."),
@@ -279,15 +276,9 @@ STREAM = ResponseSpec(
 )
 THUMBNAIL = ResponseSpec(bytes, description="The picture, small", media_type="image/webp", generate_examples=False)
 NO_NEWS = ResponseSpec(None, description="`Last-Event-ID` is the last event's: the job is over, nothing will come.")
-TOO_MANY_STREAMS = _problem(
-    429,
-    "Too Many Requests",
-    "too_many_streams",
-    "You hold 100 streams of events, and no more may be open at once. Close one, or ask GET /v1/jobs/{job_id}.",
-)
+TOO_MANY_STREAMS = _answer_to(TooManyStreams(100))
 UNAVAILABLE = _problem(
     503,
-    "Service Unavailable",
     "store_unavailable",
     "The object store does not answer.",
     ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
@@ -305,44 +296,36 @@ UPLOADED = ResponseSpec(
 )
 TOO_MANY_UPLOADS = _problem(
     429,
-    "Too Many Requests",
     "too_many_fetches",
     "4 fetches of yours are under way, and no more may be at once. Nothing was changed; try again, or send the bytes.",
     ("too_many_uploads", "All 32 places for uploads are taken. Nothing was changed; try again."),
 )
 TOO_MANY_MASKS = _problem(
     429,
-    "Too Many Requests",
     "too_many_masks",
     "4 masks of yours are under way, and no more may be at once. Nothing was changed; try again.",
 )
 TOO_MANY_THUMBNAILS = _problem(
     429,
-    "Too Many Requests",
     "too_many_thumbnails",
     "100 thumbnails of yours are under way, and no more may be at once. Nothing was changed; try again.",
 )
 PICTURE = ResponseSpec(None, description="The picture is at `Location`, a download URL that is good for a short time.")
 UNAVAILABLE_STORE = _problem(
     503,
-    "Service Unavailable",
     "store_unavailable",
     "The object store does not answer. Nothing was deleted; try again.",
     ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
 )
-DATABASE_AWAY = _problem(
-    503, "Service Unavailable", "database_unavailable", "The database does not answer. Nothing was charged; try again."
-)
+DATABASE_AWAY = _answer_to(OperationalError("", None, Exception()))
 STORE_AWAY = _problem(
     503,
-    "Service Unavailable",
     "store_unavailable",
     "The object store does not answer.",
     ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
 )
 IN_DOUBT = _problem(
     500,
-    "Internal Server Error",
     "outcome_unknown",
     "The database went away while it took this request, which may have been charged. Send it again with the same"
     " Idempotency-Key; without one, look at GET /v1/credits first.",
