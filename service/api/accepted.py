@@ -7,16 +7,15 @@ from typing import Annotated, Any
 
 from litestar import Response
 from litestar.concurrency import sync_to_thread
-from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, QueryParameter
 from pydantic import BaseModel
 
 from pipeline.core.order import PhotoPlace, photo_place
 from service.api.lists import REFERENCE_PATTERN
+from service.api.parts import Parts
 from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import Accepted
-from service.jobs.notifier import JobNotifier
 from service.jobs.records import JobStatus
 from service.jobs.submit import Sent
 from service.schemas.prefer import preferred_wait, prefers_representation
@@ -141,7 +140,7 @@ def _wrong(loc: list[str | int], code: str, message: str) -> QueryInvalid:
 
 async def answer_accepted(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     accepted: Accepted,
     show: Callable[[], BaseModel | None],
     *,
@@ -161,8 +160,7 @@ async def answer_accepted(
     preferences = request.headers.getall("prefer", [])
     wait, applied = preferred_wait(preferences, limit=state.prefer_wait), list[str]()
     if wait is not None and state.prefer_wait:
-        notifier: JobNotifier = state.notifier
-        known = await notifier.wait_until_done(accepted.job_id, wait)
+        known = await state.notifier.wait_until_done(accepted.job_id, wait)
         status = known.status if known is not None else status
         applied.append(f"wait={wait}")
     whole, shown = prefers_representation(preferences), None

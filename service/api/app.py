@@ -25,6 +25,7 @@ from service.api.files import files_router
 from service.api.pages.reference import REFERENCE
 from service.api.pages.studio import STUDIO
 from service.api.pages.studio_page import StudioPage
+from service.api.parts import Parts
 from service.api.photos import photos_router
 from service.api.routes import PRIVATE, PUBLIC
 from service.catalogue.catalogue import load_catalogue
@@ -226,14 +227,13 @@ def live() -> Health:
     operation_class=Documented,
     responses={422: INVALID, 503: ResponseSpec(Health, description="What is missing", generate_examples=False)},
 )
-def ready(state: State) -> Response[Health]:
+def ready(state: Parts) -> Response[Health]:
     """Tell whether requests can be taken: 503 with what is missing where they can't.
 
     A store or queue server that is away, or no usable worker, makes it "degraded": all that needs none is answered. An
     API that was told to stop can still take some for a while (`BACKDROP_SHUTDOWN_DELAY`).
     """
-    installation: Installation = state.installation
-    told = installation.look().health(NEEDED["api"])
+    told = state.installation.look().health(NEEDED["api"])
     if state.stopping:
         told |= {"status": "unavailable", "missing": [{"part": "api", "detail": "It stops."}, *told["missing"]]}
     health = Health.model_validate(told)
