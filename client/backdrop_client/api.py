@@ -10,16 +10,16 @@ from typing import Any
 from urllib.parse import quote
 
 from backdrop_client import downloading
-from backdrop_client.cutouts import Cutout
 from backdrop_client.errors import Conflict
 from backdrop_client.flow import Call, Flow, T, Work
-from backdrop_client.photo import Photo, content_type, read_photo
+from backdrop_client.photo import Photo, content_type, format_for, read_photo
 from backdrop_client.results import (
     Accepted,
     Brand,
     CatalogueItem,
     CreditEntry,
     Credits,
+    Cutout,
     Items,
     Job,
     JobFailed,
@@ -37,7 +37,6 @@ from backdrop_client.results import (
 )
 from backdrop_client.retries import Retries, exchange
 from backdrop_client.spec import Spec
-from backdrop_client.suffix import format_for
 from backdrop_client.waiting import OnProgress, Streams, Wait
 
 SWAP = "/v1/background-swap-with-spec"

@@ -1,9 +1,10 @@
 """The answer to what makes a job: accepted, and waited for where `Prefer` says so."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
+from urllib.request import parse_http_list
 
 from litestar import Response
 from litestar.concurrency import sync_to_thread
@@ -18,7 +19,6 @@ from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import Accepted
 from service.jobs.records import JobStatus
 from service.jobs.submit import Sent
-from service.schemas.prefer import preferred_wait, prefers_representation
 from service.schemas.problems import AnyRequest, QueryInvalid, unprocessable
 from service.schemas.remedies import with_received
 from service.schemas.responses import JobView, WorkflowAcceptedResponse
@@ -81,6 +81,10 @@ IdempotencyKey = Annotated[
 ]
 
 
+#: The seconds of `Prefer: wait` (RFC 7240).
+_SECONDS = re.compile(r"[0-9]{1,9}")
+
+
 async def before_a_job(request: AnyRequest) -> Response[Any] | None:
     """Hook before a request is parsed: keep its body's bytes, and refuse an Idempotency-Key that is empty."""
     request.state.raw_body = await request.body()
@@ -136,6 +140,34 @@ def read_subject(text: str | None) -> PhotoPlace | None:
 
 def _wrong(loc: list[str | int], code: str, message: str) -> QueryInvalid:
     return QueryInvalid([{"loc": loc, "msg": message, "type": code}])
+
+
+def preferred_wait(fields: Sequence[str], *, limit: int) -> int | None:
+    """Return for how many seconds the answer may be waited for, up to `limit`; None: no such preference, or a bad one.
+
+    `fields`: the values of all Prefer fields of a request. Of a preference that comes twice the first counts, and what
+    is not understood is ignored, as the RFC says.
+    """
+    seconds = _value(fields, "wait")
+    return min(int(seconds), limit) if seconds is not None and _SECONDS.fullmatch(seconds) else None
+
+
+def prefers_representation(fields: Sequence[str]) -> bool:
+    """Tell whether the answer should be what the request has led to, `return=representation`, not a word about it."""
+    return (_value(fields, "return") or "").lower() == "representation"
+
+
+def _value(fields: Sequence[str], wanted: str) -> str | None:
+    for preference in (one for field in fields for one in parse_http_list(field)):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == wanted:
+            return _unquoted(value.strip())
+    return None
+
+
+def _unquoted(word: str) -> str:
+    quoted = len(word) > 1 and word[0] == word[-1] == '"'
+    return word[1:-1] if quoted else word
 
 
 async def answer_accepted(

@@ -49,8 +49,16 @@ from service.jobs.worker_registry import WorkerRegistry
 from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
 from service.media.photos import Photos
-from service.schemas.openapi import INVALID, Documented, add_signatures, close_schemas, describe_report, openapi_config
-from service.schemas.openapi_samples import add_examples, load_examples
+from service.schemas.openapi import (
+    INVALID,
+    Documented,
+    add_examples,
+    add_signatures,
+    close_schemas,
+    describe_report,
+    load_examples,
+    openapi_config,
+)
 from service.schemas.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.schemas.responses import Health
 from service.schemas.webhook_message import add_webhooks

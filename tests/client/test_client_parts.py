@@ -26,9 +26,8 @@ from backdrop_client import (
 )
 from backdrop_client.api import Api
 from backdrop_client.flow import Send
-from backdrop_client.photo import content_type
+from backdrop_client.photo import content_type, format_for
 from backdrop_client.progress import Event, EventDecoder
-from backdrop_client.suffix import format_for
 from scripts.client_report import TYPES, client_types
 
 

@@ -9,7 +9,7 @@ from litestar.params import Body, FromPath
 
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
-from service.schemas.brand_request import BrandRequest
+from service.schemas.account import BrandRequest
 from service.schemas.openapi import NOT_FOUND, TOO_LARGE, TOO_MANY_BRANDS, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import BrandItems, BrandView

@@ -8,7 +8,7 @@ from litestar.params import Body, FromPath
 
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
-from service.schemas.account_views import KeyItems, KeyRequest, KeyView, NewKey
+from service.schemas.account import KeyItems, KeyRequest, KeyView, NewKey
 from service.schemas.openapi import LAST_KEY, NOT_FOUND, TOO_LARGE, TOO_MANY_KEYS, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
 

@@ -9,7 +9,7 @@ from litestar.params import Body, HeaderParameter
 
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
-from service.schemas.account_views import NewWebhook, RotationRequest, WebhookRequest, WebhookView
+from service.schemas.account import NewWebhook, RotationRequest, WebhookRequest, WebhookView
 from service.schemas.openapi import NOT_FOUND, TOO_LARGE, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
 from service.webhooks.endpoints import NoWebhook, WebhookEndpoint
