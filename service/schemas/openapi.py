@@ -184,6 +184,16 @@ def _answer_to(error: Exception) -> ResponseSpec:
     return _problem(answer.status, answer.code, detail, **figures)
 
 
+def _body_too_large(limit: int) -> ResponseSpec:
+    detail = f"This route takes bodies of {limit:,} bytes at most."
+    return _problem(413, "body_too_large", detail, max_bytes=limit)
+
+
+def _lane_full(what: str, most: int, remedy: str = "try again", *others: tuple[str, str]) -> ResponseSpec:
+    detail = f"{most} {what} of yours are under way, and no more may be at once. Nothing was changed; {remedy}."
+    return _problem(429, f"too_many_{what}", detail, *others)
+
+
 def _example(model: Any, description: str) -> ResponseSpec:
     return ResponseSpec(
         model, description=description, generate_examples=False, examples=[Example(value=model.EXAMPLE)]
@@ -201,6 +211,7 @@ def _accepted(preferred: type[BaseModel], description: str, **shown: Any) -> Res
     )
 
 
+_NO_DATABASE = ("database_unavailable", "The database does not answer. Nothing was charged; try again.")
 PLANNED = _example(SwapPlan, "Only looked at, as `dry_run` asks: nothing was charged, stored or queued")
 ACCEPTED = _accepted(JobView, "Accepted: charged and queued; follow the job")
 ACCEPTED_FREE = _accepted(
@@ -229,12 +240,7 @@ CONFLICT = _problem(
 )
 JOB_FINISHED = _answer_to(JobFinished(JobStatus.SUCCESS))
 CUTOUT_NOT_READY = _answer_to(CutoutNotReady(JobStatus.IN_PROGRESS))
-MASK_TOO_LARGE = _problem(
-    413,
-    "body_too_large",
-    "This route takes bodies of 16,777,216 bytes at most.",
-    max_bytes=16777216,
-)
+MASK_TOO_LARGE = _body_too_large(16_777_216)
 NOT_A_PHOTO_TYPE = _problem(
     415,
     "unsupported_media_type",
@@ -244,12 +250,7 @@ NOT_A_PHOTO_TYPE = _problem(
 TOO_MANY_BRANDS = _answer_to(TooManyBrands())
 TOO_MANY_KEYS = _answer_to(TooManyKeys())
 LAST_KEY = _answer_to(LastKey())
-TOO_LARGE = _problem(
-    413,
-    "body_too_large",
-    "This route takes bodies of 65,536 bytes at most.",
-    max_bytes=65536,
-)
+TOO_LARGE = _body_too_large(65_536)
 TOO_MANY = _problem(
     429,
     "rate_limited",
@@ -286,7 +287,7 @@ UNAVAILABLE = _problem(
     503,
     "store_unavailable",
     "The object store does not answer.",
-    ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
+    _NO_DATABASE,
     ("queue_full", "Too many jobs of all clients wait for a worker. Nothing was charged; try again later."),
     ("signature_unchecked", "The signature can't be checked at the moment. Try again later."),
     ("quarantined", "This installation was restored and is not released yet. Nothing was charged; try again later."),
@@ -299,35 +300,27 @@ UPLOADED = ResponseSpec(
     generate_examples=False,
     examples=[Example(value=StoredPhoto.EXAMPLE)],
 )
-TOO_MANY_UPLOADS = _problem(
-    429,
-    "too_many_fetches",
-    "4 fetches of yours are under way, and no more may be at once. Nothing was changed; try again, or send the bytes.",
+TOO_MANY_UPLOADS = _lane_full(
+    "fetches",
+    4,
+    "try again, or send the bytes",
     ("too_many_uploads", "All 32 places for uploads are taken. Nothing was changed; try again."),
 )
-TOO_MANY_MASKS = _problem(
-    429,
-    "too_many_masks",
-    "4 masks of yours are under way, and no more may be at once. Nothing was changed; try again.",
-)
-TOO_MANY_THUMBNAILS = _problem(
-    429,
-    "too_many_thumbnails",
-    "100 thumbnails of yours are under way, and no more may be at once. Nothing was changed; try again.",
-)
+TOO_MANY_MASKS = _lane_full("masks", 4)
+TOO_MANY_THUMBNAILS = _lane_full("thumbnails", 100)
 PICTURE = ResponseSpec(None, description="The picture is at `Location`, a download URL that is good for a short time.")
 UNAVAILABLE_STORE = _problem(
     503,
     "store_unavailable",
     "The object store does not answer. Nothing was deleted; try again.",
-    ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
+    _NO_DATABASE,
 )
 DATABASE_AWAY = _answer_to(OperationalError("", None, Exception()))
 STORE_AWAY = _problem(
     503,
     "store_unavailable",
     "The object store does not answer.",
-    ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
+    _NO_DATABASE,
 )
 IN_DOUBT = _problem(
     500,
