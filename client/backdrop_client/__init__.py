@@ -3,9 +3,7 @@
 `Backdrop` blocks, `AsyncBackdrop` awaits; both have the same methods.
 """
 
-from backdrop_client.async_client import AsyncBackdrop
-from backdrop_client.client import Backdrop
-from backdrop_client.cutouts import Box, Cutout, CutoutWarning, Subject
+from backdrop_client.client import AsyncBackdrop, Backdrop
 from backdrop_client.errors import (
     BackdropError,
     Conflict,
@@ -30,10 +28,13 @@ from backdrop_client.errors import (
 from backdrop_client.progress import Progress
 from backdrop_client.results import (
     Accepted,
+    Box,
     Brand,
     CatalogueItem,
     CreditEntry,
     Credits,
+    Cutout,
+    CutoutWarning,
     Job,
     JobError,
     JobFailed,
@@ -41,6 +42,7 @@ from backdrop_client.results import (
     Notice,
     Plan,
     Render,
+    Subject,
 )
 from backdrop_client.retries import Retries
 from backdrop_client.spec import Spec

@@ -1,4 +1,4 @@
-"""The routes of Backdrop, each a flow. `backdrop_client.client` and `backdrop_client.async_client` run them."""
+"""The methods of both clients, each a flow of requests. `backdrop_client.client` runs them, blocking and awaited."""
 
 import json
 import uuid
@@ -10,27 +10,26 @@ from typing import Any
 from urllib.parse import quote
 
 from backdrop_client import downloading
-from backdrop_client.cutouts import Cutout, CutoutPage
 from backdrop_client.errors import Conflict
 from backdrop_client.flow import Call, Flow, T, Work
-from backdrop_client.photo import Photo, content_type, read_photo
+from backdrop_client.photo import Photo, content_type, format_for, read_photo
 from backdrop_client.results import (
     Accepted,
     Brand,
-    BrandItems,
     CatalogueItem,
+    CreditEntry,
     Credits,
+    Cutout,
     Items,
     Job,
     JobFailed,
-    JobPage,
     JobStatus,
     Key,
-    KeyItems,
     NewKey,
+    Page,
+    Pages,
     Plan,
     Render,
-    RenderPage,
     StoredPhoto,
     Upload,
     WebhookSettings,
@@ -38,7 +37,6 @@ from backdrop_client.results import (
 )
 from backdrop_client.retries import Retries, exchange
 from backdrop_client.spec import Spec
-from backdrop_client.suffix import format_for
 from backdrop_client.waiting import OnProgress, Streams, Wait
 
 SWAP = "/v1/background-swap-with-spec"
@@ -49,14 +47,17 @@ _PAGE = 100
 
 
 class Api:
-    """What can be asked of a server. Lives as long as its client; flows of one may run side by side."""
+    """What can be asked of a server. Lives as long as its client; flows of one may run side by side.
+
+    Both clients have each public method with these words; `iter_` gives the items of pages one by one.
+    """
 
     def __init__(self, retries: Retries) -> None:
         self._retries = retries
         self._streams = Streams()
 
     def upload(self, photo: Photo) -> Flow[str]:
-        """Send a photo's bytes and return the key that names it."""
+        """Send a photo and return the key that names it. Raises PhotoUnknown and OSError."""
         data: bytes = yield Work(partial(read_photo, photo))
         reserve = Call("POST", "/v1/uploads", headers=_JSON, content=_json({"content_type": content_type(data)}))
         reserved = decoded((yield from exchange(reserve, self._retries)), Upload)
@@ -65,7 +66,10 @@ class Api:
         return reserved.key
 
     def upload_url(self, url: str) -> Flow[str]:
-        """Have the server fetch a photo, and return the key that names it."""
+        """Have the server fetch a photo from a URL that anyone can download, and return the key that names it.
+
+        Raises Invalid where there is none, TooLarge.
+        """
         # The server takes its time: 20 s by its default.
         call = Call("POST", "/v1/uploads", headers=_JSON, content=_json({"url": url}), patience=30.0)
         return decoded((yield from exchange(call, self._retries)), StoredPhoto).key
@@ -74,14 +78,20 @@ class Api:
         self,
         spec: Spec,
         *,
-        source_key: str | None,
-        source_render: str | None,
-        idempotency_key: str | None,
-        wait: int | None,
-        reference: str | None,
-        preview: bool,
+        source_key: str | None = None,
+        source_render: str | None = None,
+        idempotency_key: str | None = None,
+        wait: int | None = None,
+        reference: str | None = None,
+        preview: bool = False,
     ) -> Flow[Accepted]:
-        """Submit a swap, and charge it once however often the request has to be sent."""
+        """Submit a swap of an uploaded photo, or of the photo behind an earlier render; it is charged once.
+
+        `idempotency_key`: a later call with the same one, also of another process, gets the first one's answer; by
+        default each call has its own. `wait`: seconds in which the server may wait for the job's end before it answers:
+        `job` of the answer is the job then, with its render where it is over. `reference`: your own id for it, 1
+        to 200 characters. `preview`: for nothing, small and under a watermark; the job's seed gives the same picture.
+        """
         call = _swap_call(spec, source_key, source_render, preview)
         headers = {**call.headers, "Idempotency-Key": _once(idempotency_key)}
         if wait:
@@ -94,24 +104,32 @@ class Api:
         replayed = "idempotent-replayed" in answer.headers
         return replace(decoded(answer, Accepted), job=job, replayed=replayed, warnings=warned)
 
-    def plan(self, spec: Spec, *, source_key: str | None, source_render: str | None, preview: bool) -> Flow[Plan]:
-        """Ask what a swap would be and cost."""
+    def plan(
+        self, spec: Spec, *, source_key: str | None = None, source_render: str | None = None, preview: bool = False
+    ) -> Flow[Plan]:
+        """Return what a swap would be and cost, its doubts as warnings; nothing is charged. Raises Invalid."""
         call = _swap_call(spec, source_key, source_render, preview)
         call = replace(call, query={**call.query, "dry_run": "true"})
         return decoded((yield from exchange(call, self._retries)), Plan)
 
     def job(self, job_id: str) -> Flow[Job]:
-        """Look at a job."""
+        """Return where a job stands."""
         return (yield from self._get(f"/v1/jobs/{_quoted(job_id)}", Job))
 
-    def wait(self, job: Accepted | Job | str, *, on_progress: OnProgress | None, timeout: float | None) -> Flow[Job]:
-        """Wait until a job is over."""
+    def wait(
+        self, job: Accepted | Job | str, *, on_progress: OnProgress | None = None, timeout: float | None = None
+    ) -> Flow[Job]:
+        """Return a job when it is over, well or not: `expect_render()` of it gives the render or raises JobFailed.
+
+        `on_progress` is called with each change. Raises WaitTimeout; without a `timeout` the server's own limits end
+        the job.
+        """
         job_id = job if isinstance(job, str) else job.job_id
         look = partial(self.job, job_id)
         return (yield from Wait(_quoted(job_id), look, self._streams, on_progress, timeout)())
 
     def cancel(self, job: Accepted | Job | str) -> Flow[Job]:
-        """Cancel a job; one that is cancelled already is returned as it is."""
+        """Cancel a job that is not over; its credits come back. Raises Conflict for one that is."""
         job_id = job if isinstance(job, str) else job.job_id
         try:
             answer = yield from exchange(Call("DELETE", f"/v1/jobs/{_quoted(job_id)}"), self._retries)
@@ -123,35 +141,40 @@ class Api:
             raise error
         return decoded(answer, Job)
 
-    def jobs(
-        self, *, status: JobStatus | None, reference: str | None, preview: bool, cursor: str | None
-    ) -> Flow[JobPage]:
-        """Return a page of jobs."""
-        asked = {"status": status, "reference": reference, "preview": _if(preview), "cursor": cursor}
-        return (yield from self._get("/v1/jobs", JobPage, **asked, limit=_PAGE))
+    def iter_jobs(
+        self, *, status: JobStatus | None = None, reference: str | None = None, preview: bool = False
+    ) -> Pages[Job]:
+        """Give all jobs but previews', or those alone, newest first, asking for each page when it is needed."""
+        return self._pages("/v1/jobs", Page[Job], status=status, reference=reference, preview=_if(preview))
 
-    def renders(
-        self, *, preset: str | None, reference: str | None, preview: bool, cursor: str | None
-    ) -> Flow[RenderPage]:
-        """Return a page of renders."""
-        asked = {"output_preset": preset, "reference": reference, "preview": _if(preview), "cursor": cursor}
-        return (yield from self._get("/v1/renders", RenderPage, **asked, limit=_PAGE))
+    def iter_renders(
+        self, *, preset: str | None = None, reference: str | None = None, preview: bool = False
+    ) -> Pages[Render]:
+        """Give all renders but previews, or those alone, newest first, asking for each page when it is needed."""
+        asked = {"output_preset": preset, "reference": reference, "preview": _if(preview)}
+        return self._pages("/v1/renders", Page[Render], **asked)
 
     def render(self, public_id: str) -> Flow[Render]:
-        """Look at a render."""
+        """Return a render's measurements and a fresh download URL."""
         return (yield from self._get(f"/v1/renders/{_quoted(public_id)}", Render))
 
     def delete_render(self, render: Render | str) -> Flow[None]:
-        """Delete a render."""
+        """Delete a render, or the one of a public id: its picture and its report. Raises NotFound."""
         public_id = render if isinstance(render, str) else render.public_id
         yield from exchange(Call("DELETE", f"/v1/renders/{_quoted(public_id)}"), self._retries)
 
     def delete_photo(self, source_key: str) -> Flow[None]:
-        """Delete a photo."""
+        """Delete an uploaded photo and what was kept of it; its jobs that are not over fail and are refunded.
+
+        Renders of it stay. Raises NotFound.
+        """
         yield from exchange(Call("DELETE", f"/v1/uploads/{_quoted(source_key)}"), self._retries)
 
     def download(self, render: Render | str, path: str | Path) -> Flow[Path]:
-        """Write a render's bytes to a file."""
+        """Write a render, or the one of a public id, to `path`: whole and checked, or not at all.
+
+        Raises DownloadCorrupt, OSError, and SuffixInvalid where `path` is named for another format.
+        """
         if isinstance(render, str):
             render = yield from self.render(render)
         format_for(path, render.format)
@@ -163,23 +186,21 @@ class Api:
         output: str | Path,
         spec: Spec,
         *,
-        idempotency_key: str | None,
-        reference: str | None,
-        preview: bool,
-        on_progress: OnProgress | None,
-        timeout: float | None,
+        idempotency_key: str | None = None,
+        reference: str | None = None,
+        preview: bool = False,
+        on_progress: OnProgress | None = None,
+        timeout: float | None = None,
     ) -> Flow[Render]:
-        """Upload, submit, wait and download."""
+        """Upload a photo, swap its background, wait, and write the picture to `output`.
+
+        The suffix of `output` is the picture's format (.jpg, .jpeg, .png, .webp, .avif); without one it is the spec's
+        or the preset's. Raises JobFailed, WaitTimeout, DownloadCorrupt, PhotoUnknown, SuffixInvalid and OSError.
+        """
         spec = replace(spec, format=format_for(output, spec.format))
         source_key = yield from self.upload(photo)
         accepted = yield from self.swap(
-            spec,
-            source_key=source_key,
-            source_render=None,
-            idempotency_key=idempotency_key,
-            wait=None,
-            reference=reference,
-            preview=preview,
+            spec, source_key=source_key, idempotency_key=idempotency_key, reference=reference, preview=preview
         )
         job = yield from self.wait(accepted, on_progress=on_progress, timeout=timeout)
         render = job.expect_render()
@@ -189,15 +210,19 @@ class Api:
     def cutout(
         self,
         *,
-        source_key: str | None,
-        source_render: str | None,
-        subject: Sequence[float] | None,
-        idempotency_key: str | None,
-        reference: str | None,
-        on_progress: OnProgress | None,
-        timeout: float | None,
+        source_key: str | None = None,
+        source_render: str | None = None,
+        subject: Sequence[float] | None = None,
+        idempotency_key: str | None = None,
+        reference: str | None = None,
+        on_progress: OnProgress | None = None,
+        timeout: float | None = None,
     ) -> Flow[Cutout]:
-        """Have a photo cut out, and wait."""
+        """Have an uploaded photo, or the one behind an earlier render, cut out, wait, and return what was found.
+
+        `subject`: which product is meant, as `Spec.subject` has it; from then on it is the photo's. It costs nothing.
+        Raises JobFailed and WaitTimeout.
+        """
         body: dict[str, Any] = {"source_image_s3_key": source_key, "source_render_public_id": source_render}
         body["subject"] = None if subject is None else list(subject)
         headers = {**_JSON, "Idempotency-Key": _once(idempotency_key)}
@@ -211,15 +236,21 @@ class Api:
         return (yield from self.cutout_by_id(job.job_id))
 
     def cutout_by_id(self, public_id: str) -> Flow[Cutout]:
-        """Look at a cut-out."""
+        """Return what is shown of a cut-out now, with fresh URLs."""
         return (yield from self._get(f"{CUTOUTS}/{_quoted(public_id)}", Cutout))
 
-    def cutouts(self, *, reference: str | None, cursor: str | None) -> Flow[CutoutPage]:
-        """Return a page of cut-outs."""
-        return (yield from self._get(CUTOUTS, CutoutPage, reference=reference, cursor=cursor, limit=_PAGE))
+    def iter_cutouts(self, *, reference: str | None = None) -> Pages[Cutout]:
+        """Give all cut-outs, newest first, asking for each page when it is needed."""
+        return self._pages(CUTOUTS, Page[Cutout], reference=reference)
 
-    def mend(self, cutout: Cutout | str, mask: Photo | None, keep: Sequence[int] | None) -> Flow[Cutout]:
-        """Give a photo a mask, or choose among its subjects."""
+    def mend(
+        self, cutout: Cutout | str, mask: Photo | None = None, *, keep: Sequence[int] | None = None
+    ) -> Flow[Cutout]:
+        """Give a photo a mask, or keep the subjects of these ids alone: for every later swap of the same bytes.
+
+        `mask`: a PNG of one 8-bit channel at the photo's size, white where the product is: a path, its bytes or a file
+        opened for reading. Raises Invalid, whose errors' codes say what is wrong with it, Conflict and OSError.
+        """
         if (mask is None) == (keep is None):
             raise ValueError("Give a mask, or the subjects to keep: one of the two.")
         if mask is None:
@@ -230,11 +261,15 @@ class Api:
         return decoded((yield from exchange(call, self._retries)), Cutout)
 
     def reset(self, cutout: Cutout | str) -> Flow[Cutout]:
-        """Give a photo the networks' mask again."""
+        """Give a photo the networks' mask again. Raises Conflict."""
         return decoded((yield from exchange(Call("DELETE", _of(cutout, "mask")), self._retries)), Cutout)
 
-    def download_mask(self, cutout: Cutout | str, path: Path, *, preview: bool) -> Flow[Path]:
-        """Write the mask that a photo has now, or its preview, to a file."""
+    def download_mask(self, cutout: Cutout | str, path: str | Path, *, preview: bool = False) -> Flow[Path]:
+        """Write the mask that a photo has now, or its preview with true transparency, to a PNG.
+
+        Raises OSError, and SuffixInvalid for another suffix than .png.
+        """
+        path = Path(path)
         format_for(path, "png")
         now = yield from self.cutout_by_id(_public_id(cutout))
         url = now.preview_url if preview else now.mask_url
@@ -245,24 +280,41 @@ class Api:
         yield Work(partial(path.write_bytes, picture.content))
         return path
 
-    def credits(self, *, cursor: str | None = None) -> Flow[Credits]:
-        """Return the balance and a page of entries: the latest, or those after a cursor."""
-        return (yield from self._get("/v1/credits", Credits, cursor=cursor, limit=_PAGE))
+    def credits(self) -> Flow[Credits]:
+        """Return the balance and the latest entries of the ledger."""
+        return (yield from self._get("/v1/credits", Credits, limit=_PAGE))
 
-    def catalogue(self, name: str) -> Flow[list[CatalogueItem]]:
-        """Return a catalogue: "scene-types", "moods" or "output-presets"."""
-        return (yield from self._get(f"/v1/{name}", Items)).typed()
+    def iter_credits(self) -> Pages[CreditEntry]:
+        """Give all entries of the ledger, newest first, asking for each page when it is needed."""
+
+        def page(cursor: str | None) -> Flow[Page[CreditEntry]]:
+            found = yield from self._get("/v1/credits", Credits, cursor=cursor, limit=_PAGE)
+            return Page(found.entries, found.next_cursor)
+
+        return Pages(page)
+
+    def scene_types(self) -> Flow[list[CatalogueItem]]:
+        """Return the scenes that have a name."""
+        return self._catalogue("scene-types")
+
+    def moods(self) -> Flow[list[CatalogueItem]]:
+        """Return the moods that have a name."""
+        return self._catalogue("moods")
+
+    def output_presets(self) -> Flow[list[CatalogueItem]]:
+        """Return the places of publication with their size, formats, credits and rules."""
+        return self._catalogue("output-presets")
 
     def brands(self) -> Flow[list[Brand]]:
         """Return all brands."""
-        return (yield from self._get("/v1/brands", BrandItems)).items
+        return (yield from self._get("/v1/brands", Items[Brand])).items
 
     def brand(self, name: str) -> Flow[Brand]:
-        """Look at a brand."""
+        """Return a brand. Raises NotFound."""
         return (yield from self._get(f"/v1/brands/{_quoted(name)}", Brand))
 
     def save_brand(self, brand: Brand) -> Flow[Brand]:
-        """Make a brand, or put it in the place of the one of its name."""
+        """Make a brand, or put it in the place of the one of its name, and return it as it is kept."""
         body: dict[str, Any] = {
             "palette": list(brand.palette),
             "style_words": list(brand.style_words),
@@ -275,41 +327,51 @@ class Api:
         return decoded((yield from exchange(call, self._retries)), Brand)
 
     def keys(self) -> Flow[list[Key]]:
-        """Return all keys."""
-        return (yield from self._get("/v1/keys", KeyItems)).items
+        """Return all keys of the client that are good, without what they read."""
+        return (yield from self._get("/v1/keys", Items[Key])).items
 
-    def add_key(self, name: str | None) -> Flow[NewKey]:
-        """Make a key."""
+    def add_key(self, name: str | None = None) -> Flow[NewKey]:
+        """Make one more key and return it: it is shown this once. Raises Conflict for one too many."""
         call = Call("POST", "/v1/keys", headers=_JSON, content=_json({} if name is None else {"name": name}))
         return decoded((yield from exchange(call, self._retries)), NewKey)
 
     def delete_key(self, key: Key | NewKey | str) -> Flow[None]:
-        """Delete a key."""
+        """Refuse a key from now on. Raises NotFound, and Conflict for the last one that lasts."""
         key_id = key if isinstance(key, str) else key.id
         yield from exchange(Call("DELETE", f"/v1/keys/{_quoted(key_id)}"), self._retries)
 
     def webhook(self) -> Flow[WebhookSettings]:
-        """Look at the webhook."""
+        """Return where the ends of jobs are told. Raises NotFound where nowhere."""
         return (yield from self._get("/v1/webhook", WebhookSettings))
 
     def set_webhook(self, url: str) -> Flow[WebhookSettings]:
-        """Set the webhook."""
+        """Tell this URL how jobs end. `secret`: shown where the URL is new. Raises Invalid."""
         call = Call("PUT", "/v1/webhook", headers=_JSON, content=_json({"url": url}))
         return decoded((yield from exchange(call, self._retries)), WebhookSettings)
 
-    def rotate_webhook_secret(self, grace_hours: float) -> Flow[WebhookSettings]:
-        """Replace the webhook's secret."""
+    def rotate_webhook_secret(self, *, grace_hours: float = 24.0) -> Flow[WebhookSettings]:
+        """Return the webhook with a new secret; the one before signs as well meanwhile. Raises NotFound."""
         headers = {**_JSON, "Idempotency-Key": _once(None)}  # of a repeat as well: it gets the same secret
         call = Call("POST", "/v1/webhook/secret", headers=headers, content=_json({"grace_hours": grace_hours}))
         return decoded((yield from exchange(call, self._retries)), WebhookSettings)
 
     def delete_webhook(self) -> Flow[None]:
-        """Delete the webhook."""
+        """Tell nobody any more. Raises NotFound."""
         yield from exchange(Call("DELETE", "/v1/webhook"), self._retries)
 
     def _get(self, path: str, kind: type[T], **query: str | int | None) -> Flow[T]:
         given = {name: value for name, value in query.items() if value is not None}
         return decoded((yield from exchange(Call("GET", path, query=given), self._retries)), kind)
+
+    def _pages(self, path: str, kind: type[Page[T]], **query: str | None) -> Pages[T]:
+        return Pages(lambda cursor: self._get(path, kind, **query, cursor=cursor, limit=_PAGE))
+
+    def _catalogue(self, name: str) -> Flow[list[CatalogueItem]]:
+        items = (yield from self._get(f"/v1/{name}", Items[dict[str, Any]])).items
+        return [
+            CatalogueItem(str(one["name"]), str(one.get("title", "")), str(one.get("description", "")), one)
+            for one in items
+        ]
 
 
 def _swap_call(spec: Spec, source_key: str | None, source_render: str | None, preview: bool) -> Call:

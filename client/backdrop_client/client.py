@@ -1,32 +1,74 @@
-"""The client that blocks."""
+"""The two clients: `Backdrop` blocks, `AsyncBackdrop` awaits. `Api` says what each of their methods does."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import update_wrapper
+from inspect import signature
 from types import TracebackType
-from typing import Self
+from typing import Any, Concatenate, ParamSpec, Self
 
 from backdrop_client.api import Api
 from backdrop_client.connection import Connection
-from backdrop_client.cutouts import Cutout
-from backdrop_client.photo import Photo
-from backdrop_client.results import (
-    Accepted,
-    Brand,
-    CatalogueItem,
-    CreditEntry,
-    Credits,
-    Job,
-    JobStatus,
-    Key,
-    NewKey,
-    Plan,
-    Render,
-    WebhookSettings,
-)
+from backdrop_client.flow import Flow, T
+from backdrop_client.results import Page, Pages
 from backdrop_client.retries import DEFAULT, Retries
-from backdrop_client.running import Runner
-from backdrop_client.spec import Spec
-from backdrop_client.waiting import OnProgress
+from backdrop_client.running import AsyncRunner, Runner
+
+P = ParamSpec("P")
+
+
+def _named(method: Callable[..., Any], asked: Callable[..., Any], many: Any = None) -> None:
+    """Give a client's method the name, the words and the parameters of what it asks, and its result, or `many` such."""
+    seen = signature(asked)
+    result = seen.return_annotation.__args__[-1]  # of Flow[T] and of Pages[T]: T
+    update_wrapper(method, asked)
+    vars(method)["__signature__"] = seen.replace(return_annotation=many[result] if many else result)
+
+
+def _blocking(flow: Callable[Concatenate[Api, P], Flow[T]]) -> Callable[Concatenate["Backdrop", P], T]:
+    def method(self: "Backdrop", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._run(flow(self._api, *args, **kwargs))
+
+    _named(method, flow)
+    return method
+
+
+def _iterating(pages: Callable[Concatenate[Api, P], Pages[T]]) -> Callable[Concatenate["Backdrop", P], Iterator[T]]:
+    def method(self: "Backdrop", /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        asked, cursor = pages(self._api, *args, **kwargs), None
+        while True:
+            page: Page[T] = self._run(asked.page(cursor))
+            yield from page.items
+            if (cursor := page.next_cursor) is None:
+                return
+
+    _named(method, pages, Iterator)
+    return method
+
+
+def _awaited(
+    flow: Callable[Concatenate[Api, P], Flow[T]],
+) -> Callable[Concatenate["AsyncBackdrop", P], Coroutine[Any, Any, T]]:
+    async def method(self: "AsyncBackdrop", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._run(flow(self._api, *args, **kwargs))
+
+    _named(method, flow)
+    return method
+
+
+def _iterating_async(
+    pages: Callable[Concatenate[Api, P], Pages[T]],
+) -> Callable[Concatenate["AsyncBackdrop", P], AsyncIterator[T]]:
+    async def method(self: "AsyncBackdrop", /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        asked, cursor = pages(self._api, *args, **kwargs), None
+        while True:
+            page: Page[T] = await self._run(asked.page(cursor))
+            for item in page.items:
+                yield item
+            if (cursor := page.next_cursor) is None:
+                return
+
+    _named(method, pages, AsyncIterator)
+    return method
 
 
 class Backdrop:
@@ -62,266 +104,106 @@ class Backdrop:
         """Close the connections."""
         self._run.http.close()
 
-    def upload(self, photo: Photo) -> str:
-        """Send a photo and return the key that names it. Raises PhotoUnknown and OSError."""
-        return self._run(self._api.upload(photo))
+    upload = _blocking(Api.upload)
+    upload_url = _blocking(Api.upload_url)
+    swap = _blocking(Api.swap)
+    plan = _blocking(Api.plan)
+    job = _blocking(Api.job)
+    wait = _blocking(Api.wait)
+    cancel = _blocking(Api.cancel)
+    swap_file = _blocking(Api.swap_file)
+    render = _blocking(Api.render)
+    delete_render = _blocking(Api.delete_render)
+    delete_photo = _blocking(Api.delete_photo)
+    download = _blocking(Api.download)
+    cutout = _blocking(Api.cutout)
+    cutout_by_id = _blocking(Api.cutout_by_id)
+    mend = _blocking(Api.mend)
+    reset = _blocking(Api.reset)
+    download_mask = _blocking(Api.download_mask)
+    credits = _blocking(Api.credits)
+    scene_types = _blocking(Api.scene_types)
+    moods = _blocking(Api.moods)
+    output_presets = _blocking(Api.output_presets)
+    brands = _blocking(Api.brands)
+    brand = _blocking(Api.brand)
+    save_brand = _blocking(Api.save_brand)
+    keys = _blocking(Api.keys)
+    add_key = _blocking(Api.add_key)
+    delete_key = _blocking(Api.delete_key)
+    webhook = _blocking(Api.webhook)
+    set_webhook = _blocking(Api.set_webhook)
+    rotate_webhook_secret = _blocking(Api.rotate_webhook_secret)
+    delete_webhook = _blocking(Api.delete_webhook)
+    iter_jobs = _iterating(Api.iter_jobs)
+    iter_renders = _iterating(Api.iter_renders)
+    iter_cutouts = _iterating(Api.iter_cutouts)
+    iter_credits = _iterating(Api.iter_credits)
 
-    def upload_url(self, url: str) -> str:
-        """Have the server fetch a photo from a URL that anyone can download, and return the key that names it.
 
-        Raises Invalid where there is none, TooLarge.
-        """
-        return self._run(self._api.upload_url(url))
+class AsyncBackdrop:
+    """A Backdrop server, as one of its clients sees it, in an event loop: `Backdrop`, with every method awaited.
 
-    def swap(
+    Close it, or use it in an `async with` block.
+    """
+
+    def __init__(
         self,
-        spec: Spec,
+        url: str,
+        key: str,
         *,
-        source_key: str | None = None,
-        source_render: str | None = None,
-        idempotency_key: str | None = None,
-        wait: int | None = None,
-        reference: str | None = None,
-        preview: bool = False,
-    ) -> Accepted:
-        """Submit a swap of an uploaded photo, or of the photo behind an earlier render; it is charged once.
+        timeout: float = 30.0,
+        retries: Retries = DEFAULT,
+        signing_secret: str | None = None,
+    ) -> None:
+        self._run = AsyncRunner(Connection(url, key, timeout, signing_secret))
+        self._api = Api(retries)
 
-        `idempotency_key`: a later call with the same one, also of another process, gets the first one's answer; by
-        default each call has its own. `wait`: seconds in which the server may wait for the job's end before it answers:
-        `job` of the answer is the job then, with its render where it is over. `reference`: your own id for it, 1
-        to 200 characters. `preview`: for nothing, small and under a watermark; the job's seed gives the same picture.
-        """
-        return self._run(
-            self._api.swap(
-                spec,
-                source_key=source_key,
-                source_render=source_render,
-                idempotency_key=idempotency_key,
-                wait=wait,
-                reference=reference,
-                preview=preview,
-            )
-        )
+    async def __aenter__(self) -> Self:
+        """Close it at the end of the block."""
+        return self
 
-    def plan(
-        self, spec: Spec, *, source_key: str | None = None, source_render: str | None = None, preview: bool = False
-    ) -> Plan:
-        """Return what a swap would be and cost, its doubts as warnings; nothing is charged. Raises Invalid."""
-        return self._run(self._api.plan(spec, source_key=source_key, source_render=source_render, preview=preview))
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
 
-    def job(self, job_id: str) -> Job:
-        """Return where a job stands."""
-        return self._run(self._api.job(job_id))
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._run.http.aclose()
 
-    def wait(
-        self, job: Accepted | Job | str, *, on_progress: OnProgress | None = None, timeout: float | None = None
-    ) -> Job:
-        """Return a job when it is over, well or not: `expect_render()` of it gives the render or raises JobFailed.
-
-        `on_progress` is called with each change. Raises WaitTimeout; without a `timeout` the server's own limits end
-        the job.
-        """
-        return self._run(self._api.wait(job, on_progress=on_progress, timeout=timeout))
-
-    def cancel(self, job: Accepted | Job | str) -> Job:
-        """Cancel a job that is not over; its credits come back. Raises Conflict for one that is."""
-        return self._run(self._api.cancel(job))
-
-    def swap_file(
-        self,
-        photo: Photo,
-        output: str | Path,
-        spec: Spec,
-        *,
-        idempotency_key: str | None = None,
-        reference: str | None = None,
-        preview: bool = False,
-        on_progress: OnProgress | None = None,
-        timeout: float | None = None,
-    ) -> Render:
-        """Upload a photo, swap its background, wait, and write the picture to `output`.
-
-        The suffix of `output` is the picture's format (.jpg, .jpeg, .png, .webp, .avif); without one it is the spec's
-        or the preset's. Raises JobFailed, WaitTimeout, DownloadCorrupt, PhotoUnknown, SuffixInvalid and OSError.
-        """
-        return self._run(
-            self._api.swap_file(
-                photo,
-                output,
-                spec,
-                idempotency_key=idempotency_key,
-                reference=reference,
-                preview=preview,
-                on_progress=on_progress,
-                timeout=timeout,
-            )
-        )
-
-    def iter_jobs(
-        self, *, status: JobStatus | None = None, reference: str | None = None, preview: bool = False
-    ) -> Iterator[Job]:
-        """Give all jobs but previews', or those alone, newest first, asking for each page when it is needed."""
-        cursor = None
-        while True:
-            page = self._run(self._api.jobs(status=status, reference=reference, preview=preview, cursor=cursor))
-            yield from page.items
-            if (cursor := page.next_cursor) is None:
-                return
-
-    def iter_renders(
-        self, *, preset: str | None = None, reference: str | None = None, preview: bool = False
-    ) -> Iterator[Render]:
-        """Give all renders but previews, or those alone, newest first, asking for each page when it is needed."""
-        cursor = None
-        while True:
-            page = self._run(self._api.renders(preset=preset, reference=reference, preview=preview, cursor=cursor))
-            yield from page.items
-            if (cursor := page.next_cursor) is None:
-                return
-
-    def render(self, public_id: str) -> Render:
-        """Return a render's measurements and a fresh download URL."""
-        return self._run(self._api.render(public_id))
-
-    def delete_render(self, render: Render | str) -> None:
-        """Delete a render, or the one of a public id: its picture and its report. Raises NotFound."""
-        self._run(self._api.delete_render(render))
-
-    def delete_photo(self, source_key: str) -> None:
-        """Delete an uploaded photo and what was kept of it; its jobs that are not over fail and are refunded.
-
-        Renders of it stay. Raises NotFound.
-        """
-        self._run(self._api.delete_photo(source_key))
-
-    def download(self, render: Render | str, path: str | Path) -> Path:
-        """Write a render, or the one of a public id, to `path`: whole and checked, or not at all.
-
-        Raises DownloadCorrupt, OSError, and SuffixInvalid where `path` is named for another format.
-        """
-        return self._run(self._api.download(render, path))
-
-    def cutout(
-        self,
-        *,
-        source_key: str | None = None,
-        source_render: str | None = None,
-        subject: Sequence[float] | None = None,
-        idempotency_key: str | None = None,
-        reference: str | None = None,
-        on_progress: OnProgress | None = None,
-        timeout: float | None = None,
-    ) -> Cutout:
-        """Have an uploaded photo, or the one behind an earlier render, cut out, wait, and return what was found.
-
-        `subject`: which product is meant, as `Spec.subject` has it; from then on it is the photo's. It costs nothing.
-        Raises JobFailed and WaitTimeout.
-        """
-        return self._run(
-            self._api.cutout(
-                source_key=source_key,
-                source_render=source_render,
-                subject=subject,
-                idempotency_key=idempotency_key,
-                reference=reference,
-                on_progress=on_progress,
-                timeout=timeout,
-            )
-        )
-
-    def cutout_by_id(self, public_id: str) -> Cutout:
-        """Return what is shown of a cut-out now, with fresh URLs."""
-        return self._run(self._api.cutout_by_id(public_id))
-
-    def mend(self, cutout: Cutout | str, mask: Photo | None = None, *, keep: Sequence[int] | None = None) -> Cutout:
-        """Give a photo a mask, or keep the subjects of these ids alone: for every later swap of the same bytes.
-
-        `mask`: a PNG of one 8-bit channel at the photo's size, white where the product is: a path, its bytes or a file
-        opened for reading. Raises Invalid, whose errors' codes say what is wrong with it, Conflict and OSError.
-        """
-        return self._run(self._api.mend(cutout, mask, keep))
-
-    def reset(self, cutout: Cutout | str) -> Cutout:
-        """Give a photo the networks' mask again. Raises Conflict."""
-        return self._run(self._api.reset(cutout))
-
-    def download_mask(self, cutout: Cutout | str, path: str | Path, *, preview: bool = False) -> Path:
-        """Write the mask that a photo has now, or its preview with true transparency, to a PNG.
-
-        Raises OSError, and SuffixInvalid for another suffix than .png.
-        """
-        return self._run(self._api.download_mask(cutout, Path(path), preview=preview))
-
-    def iter_cutouts(self, *, reference: str | None = None) -> Iterator[Cutout]:
-        """Give all cut-outs, newest first, asking for each page when it is needed."""
-        cursor = None
-        while True:
-            page = self._run(self._api.cutouts(reference=reference, cursor=cursor))
-            yield from page.items
-            if (cursor := page.next_cursor) is None:
-                return
-
-    def credits(self) -> Credits:
-        """Return the balance and the latest entries of the ledger."""
-        return self._run(self._api.credits())
-
-    def iter_credits(self) -> Iterator[CreditEntry]:
-        """Give all entries of the ledger, newest first, asking for each page when it is needed."""
-        cursor = None
-        while True:
-            page = self._run(self._api.credits(cursor=cursor))
-            yield from page.entries
-            if (cursor := page.next_cursor) is None:
-                return
-
-    def scene_types(self) -> list[CatalogueItem]:
-        """Return the scenes that have a name."""
-        return self._run(self._api.catalogue("scene-types"))
-
-    def moods(self) -> list[CatalogueItem]:
-        """Return the moods that have a name."""
-        return self._run(self._api.catalogue("moods"))
-
-    def output_presets(self) -> list[CatalogueItem]:
-        """Return the places of publication with their size, formats, credits and rules."""
-        return self._run(self._api.catalogue("output-presets"))
-
-    def brands(self) -> list[Brand]:
-        """Return all brands."""
-        return self._run(self._api.brands())
-
-    def brand(self, name: str) -> Brand:
-        """Return a brand. Raises NotFound."""
-        return self._run(self._api.brand(name))
-
-    def save_brand(self, brand: Brand) -> Brand:
-        """Make a brand, or put it in the place of the one of its name, and return it as it is kept."""
-        return self._run(self._api.save_brand(brand))
-
-    def keys(self) -> list[Key]:
-        """Return all keys of the client that are good, without what they read."""
-        return self._run(self._api.keys())
-
-    def add_key(self, name: str | None = None) -> NewKey:
-        """Make one more key and return it: it is shown this once. Raises Conflict for one too many."""
-        return self._run(self._api.add_key(name))
-
-    def delete_key(self, key: Key | NewKey | str) -> None:
-        """Refuse a key from now on. Raises NotFound, and Conflict for the last one that lasts."""
-        self._run(self._api.delete_key(key))
-
-    def webhook(self) -> WebhookSettings:
-        """Return where the ends of jobs are told. Raises NotFound where nowhere."""
-        return self._run(self._api.webhook())
-
-    def set_webhook(self, url: str) -> WebhookSettings:
-        """Tell this URL how jobs end. `secret`: shown where the URL is new. Raises Invalid."""
-        return self._run(self._api.set_webhook(url))
-
-    def rotate_webhook_secret(self, *, grace_hours: float = 24.0) -> WebhookSettings:
-        """Return the webhook with a new secret; the one before signs as well meanwhile. Raises NotFound."""
-        return self._run(self._api.rotate_webhook_secret(grace_hours))
-
-    def delete_webhook(self) -> None:
-        """Tell nobody any more. Raises NotFound."""
-        self._run(self._api.delete_webhook())
+    upload = _awaited(Api.upload)
+    upload_url = _awaited(Api.upload_url)
+    swap = _awaited(Api.swap)
+    plan = _awaited(Api.plan)
+    job = _awaited(Api.job)
+    wait = _awaited(Api.wait)
+    cancel = _awaited(Api.cancel)
+    swap_file = _awaited(Api.swap_file)
+    render = _awaited(Api.render)
+    delete_render = _awaited(Api.delete_render)
+    delete_photo = _awaited(Api.delete_photo)
+    download = _awaited(Api.download)
+    cutout = _awaited(Api.cutout)
+    cutout_by_id = _awaited(Api.cutout_by_id)
+    mend = _awaited(Api.mend)
+    reset = _awaited(Api.reset)
+    download_mask = _awaited(Api.download_mask)
+    credits = _awaited(Api.credits)
+    scene_types = _awaited(Api.scene_types)
+    moods = _awaited(Api.moods)
+    output_presets = _awaited(Api.output_presets)
+    brands = _awaited(Api.brands)
+    brand = _awaited(Api.brand)
+    save_brand = _awaited(Api.save_brand)
+    keys = _awaited(Api.keys)
+    add_key = _awaited(Api.add_key)
+    delete_key = _awaited(Api.delete_key)
+    webhook = _awaited(Api.webhook)
+    set_webhook = _awaited(Api.set_webhook)
+    rotate_webhook_secret = _awaited(Api.rotate_webhook_secret)
+    delete_webhook = _awaited(Api.delete_webhook)
+    iter_jobs = _iterating_async(Api.iter_jobs)
+    iter_renders = _iterating_async(Api.iter_renders)
+    iter_cutouts = _iterating_async(Api.iter_cutouts)
+    iter_credits = _iterating_async(Api.iter_credits)

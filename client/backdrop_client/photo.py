@@ -1,13 +1,14 @@
-"""Photos to upload: read from wherever they are, and named by what their bytes say."""
+"""A client's files: photos to upload, named by what their bytes say, and pictures to write, by their suffix."""
 
 from pathlib import Path
 from typing import BinaryIO
 
-from backdrop_client.errors import PhotoUnknown
+from backdrop_client.errors import PhotoUnknown, SuffixInvalid
 
 #: A path, the file's bytes, or a file opened for reading in binary.
 Photo = str | Path | bytes | BinaryIO
 
+_FORMATS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp", ".avif": "avif"}
 _AVIF = {b"avif", b"avis"}
 _HEIC = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
 
@@ -42,3 +43,27 @@ def content_type(data: bytes) -> str:
     if not data:
         raise PhotoUnknown("The photo is empty.")
     raise PhotoUnknown("The file is no photo that is taken: JPEG, PNG, WebP, AVIF, HEIC or TIFF.")
+
+
+def format_for(path: str | Path, form: str | None = None) -> str | None:
+    """Return the format of a picture in a file of that name: by its suffix, or `form` where it has none.
+
+    Raises SuffixInvalid for a suffix that names no format, or another one than `form`.
+    """
+    path = Path(path)
+    if not path.suffix:
+        return form
+    named = _FORMATS.get(path.suffix.lower())
+    if named is None:
+        allowed = ", ".join(_FORMATS if form is None else _suffixes(form))
+        raise SuffixInvalid(f"{path.name!r} ends in {path.suffix!r}. Use {allowed}, or no suffix at all.")
+    if form not in {None, named}:
+        other = path.with_suffix(_suffixes(str(form))[0]).name
+        raise SuffixInvalid(
+            f"{path.name!r} is a name for {named}, and the format is {form!r}. Call the file {other!r}."
+        )
+    return named
+
+
+def _suffixes(form: str) -> list[str]:
+    return [suffix for suffix, named in _FORMATS.items() if named == form] or [f".{form}"]

@@ -1,13 +1,15 @@
 """What the server answers, typed. Fields that a newer server adds are ignored; times are aware, in UTC."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal
 
 import httpx
 import msgspec
 
 from backdrop_client.errors import BackdropError, UnexpectedAnswer
+from backdrop_client.flow import Flow, T
 
 if TYPE_CHECKING:
     from backdrop_client.report import Report
@@ -15,7 +17,6 @@ else:
     # Read as it comes: msgspec would drop the fields of a newer server.
     Report = dict[str, Any]
 
-T = TypeVar("T")
 JobStatus = Literal["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"]
 
 
@@ -170,19 +171,71 @@ class Job:
 
 
 @dataclass(frozen=True)
-class JobPage:
-    """Some jobs, newest first; `next_cursor` leads to the next page."""
+class Box:
+    """A box in pixels of the upright photo."""
 
-    items: list[Job]
-    next_cursor: str | None
+    left: int
+    top: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
-class RenderPage:
-    """Some renders, newest first; `next_cursor` leads to the next page."""
+class CutoutWarning:
+    """Something that may be wrong with a cut-out, and where."""
 
-    items: list[Render]
-    next_cursor: str | None
+    #: Stable name, e.g. `several_subjects`.
+    code: str
+    message: str
+    #: Empty: all over, or at no one place.
+    boxes: list[Box]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One of the things that a mask shows."""
+
+    #: From 1 on, the largest first.
+    id: int
+    box: Box
+    #: Of all that was found, 0 to 1.
+    share: float
+    #: Whether it is in the mask.
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """A cut-out: what was found, and whose mask its photo has. It costs nothing."""
+
+    public_id: str
+    job_id: str
+    status: JobStatus
+    error: JobError | None
+    #: Pixels of the upright photo; None where the job has failed, as all that was found.
+    width: int | None
+    height: int | None
+    #: How sure it is, 0 to 1; 1 of a mask that was given.
+    confidence: float | None
+    #: Whose mask the photo has: the networks', one that was given, or some subjects alone.
+    cut_by: Literal["network", "mended", "subjects"]
+    warnings: list[CutoutWarning]
+    product_box: Box | None
+    subjects: list[Subject]
+    #: Sides of the photo that cut the product.
+    cut_sides: list[str]
+    #: "standing", "lying", "hanging" or "cut_below".
+    stance: str | None
+    #: Names of the catalogue's scenes that suit the stance.
+    suitable_scene_types: list[str]
+    #: PNGs, good until `url_expires_at`: 8 bits of grey at the photo's size, and a preview with true transparency.
+    mask_url: str | None
+    preview_url: str | None
+    url_expires_at: datetime | None
+    created_at: datetime
+    #: When it goes, with its photo and the mask that was given; None: it is kept.
+    expires_at: datetime | None
+    reference: str | None = None
 
 
 @dataclass(frozen=True)
@@ -233,13 +286,6 @@ class Brand:
 
 
 @dataclass(frozen=True)
-class BrandItems:
-    """All brands of the client."""
-
-    items: list[Brand]
-
-
-@dataclass(frozen=True)
 class Upload:
     """Where to send a photo's bytes, and the key that names it then."""
 
@@ -260,13 +306,6 @@ class Key:
     expires_at: datetime | None = None
     #: Whether it is the one in use here.
     current: bool = False
-
-
-@dataclass(frozen=True)
-class KeyItems:
-    """All keys of the client."""
-
-    items: list[Key]
 
 
 @dataclass(frozen=True)
@@ -303,17 +342,25 @@ class StoredPhoto:
 
 
 @dataclass(frozen=True)
-class Items:
-    """One of the catalogues, as it came."""
+class Items(Generic[T]):
+    """All that there are."""
 
-    items: list[dict[str, Any]]
+    items: list[T]
 
-    def typed(self) -> list[CatalogueItem]:
-        """Return the items with the fields that all have."""
-        return [
-            CatalogueItem(str(one["name"]), str(one.get("title", "")), str(one.get("description", "")), one)
-            for one in self.items
-        ]
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Some, newest first; `next_cursor` leads to the next page."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Pages(Generic[T]):
+    """All, newest first: the flow of the page at a cursor, None for the first."""
+
+    page: Callable[[str | None], Flow[Page[T]]]
 
 
 def decoded(answer: httpx.Response, kind: type[T]) -> T:

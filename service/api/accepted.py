@@ -1,26 +1,25 @@
 """The answer to what makes a job: accepted, and waited for where `Prefer` says so."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
+from urllib.request import parse_http_list
 
 from litestar import Response
 from litestar.concurrency import sync_to_thread
-from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter, QueryParameter
 from pydantic import BaseModel
 
 from pipeline.core.order import PhotoPlace, photo_place
 from service.api.lists import REFERENCE_PATTERN
+from service.api.parts import Parts
 from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import Accepted
-from service.jobs.notifier import JobNotifier
 from service.jobs.records import JobStatus
 from service.jobs.submit import Sent
-from service.schemas.prefer import preferred_wait, prefers_representation
-from service.schemas.problems import AnyRequest, unprocessable
+from service.schemas.problems import AnyRequest, QueryInvalid, unprocessable
 from service.schemas.remedies import with_received
 from service.schemas.responses import JobView, WorkflowAcceptedResponse
 
@@ -82,6 +81,10 @@ IdempotencyKey = Annotated[
 ]
 
 
+#: The seconds of `Prefer: wait` (RFC 7240).
+_SECONDS = re.compile(r"[0-9]{1,9}")
+
+
 async def before_a_job(request: AnyRequest) -> Response[Any] | None:
     """Hook before a request is parsed: keep its body's bytes, and refuse an Idempotency-Key that is empty."""
     request.state.raw_body = await request.body()
@@ -99,67 +102,77 @@ def sent_as(request: AnyRequest, idempotency_key: str | None) -> Sent:
     return Sent(request.state.raw_body, request.state.request_id, idempotency_key)
 
 
-class MetadataInvalid(ValueError):
-    """Raised when a caller's pairs are none: the `index` of the first wrong one, a stable `code`, and the remedy."""
-
-    def __init__(self, index: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.index, self.code = index, code
-
-
 def read_metadata(pairs: list[str] | None) -> dict[str, str]:
-    """Return the pairs of the parameter `metadata`. Raises MetadataInvalid."""
+    """Return the pairs of the parameter `metadata`. Raises QueryInvalid."""
     read: dict[str, str] = {}
     for index, pair in enumerate(pairs or ()):
         found = _PAIR.fullmatch(pair)
         if index == _MOST_PAIRS:
             text = f"A job has {_MOST_PAIRS} pairs at most, and {len(pairs or ())} were given. Leave some out"
-            raise MetadataInvalid(index, "too_long", text)
+            raise _wrong(["query", "metadata", index], "too_long", text)
         if found is None:
             text = (
                 "Should be `name:value`, the name of 1 to 40 letters, digits and `_.-`, the value of up to 200"
                 " characters without control characters"
             )
-            text = with_received(text, pair)
-            raise MetadataInvalid(index, "metadata_invalid", text)
+            raise _wrong(["query", "metadata", index], "metadata_invalid", with_received(text, pair))
         if found[1] in read:
-            raise MetadataInvalid(index, "metadata_twice", f"The name {found[1]!r} is given twice. Leave one out")
+            text = f"The name {found[1]!r} is given twice. Leave one out"
+            raise _wrong(["query", "metadata", index], "metadata_twice", text)
         read[found[1]] = found[2]
     return read
 
 
-def on_bad_metadata(request: AnyRequest, error: MetadataInvalid) -> Response[Any]:
-    """Answer 422, naming the pair."""
-    return unprocessable(request, [{"loc": ["query", "metadata", error.index], "msg": str(error), "type": error.code}])
-
-
-class SubjectInvalid(ValueError):
-    """Raised when a caller's `subject` is no place in a photo; the message has value and remedy."""
-
-
 def read_subject(text: str | None) -> PhotoPlace | None:
-    """Return the place that the parameter `subject` gives. Raises SubjectInvalid."""
+    """Return the place that the parameter `subject` gives. Raises QueryInvalid."""
     if text is None:
         return None
     try:
         numbers = [float(one) for one in text.split(",")]
     except ValueError:
         words = "Should be numbers with commas between: x,y or left,top,right,bottom, shares from 0 to 1"
-        raise SubjectInvalid(with_received(words, text)) from None
+        raise _wrong(["query", "subject"], "subject_invalid", with_received(words, text)) from None
     try:
         return photo_place(numbers)
     except ValueError as error:
-        raise SubjectInvalid(str(error)) from error
+        raise _wrong(["query", "subject"], "subject_invalid", str(error)) from error
 
 
-def on_bad_subject(request: AnyRequest, error: SubjectInvalid) -> Response[Any]:
-    """Answer 422."""
-    return unprocessable(request, [{"loc": ["query", "subject"], "msg": str(error), "type": "subject_invalid"}])
+def _wrong(loc: list[str | int], code: str, message: str) -> QueryInvalid:
+    return QueryInvalid([{"loc": loc, "msg": message, "type": code}])
+
+
+def preferred_wait(fields: Sequence[str], *, limit: int) -> int | None:
+    """Return for how many seconds the answer may be waited for, up to `limit`; None: no such preference, or a bad one.
+
+    `fields`: the values of all Prefer fields of a request. Of a preference that comes twice the first counts, and what
+    is not understood is ignored, as the RFC says.
+    """
+    seconds = _value(fields, "wait")
+    return min(int(seconds), limit) if seconds is not None and _SECONDS.fullmatch(seconds) else None
+
+
+def prefers_representation(fields: Sequence[str]) -> bool:
+    """Tell whether the answer should be what the request has led to, `return=representation`, not a word about it."""
+    return (_value(fields, "return") or "").lower() == "representation"
+
+
+def _value(fields: Sequence[str], wanted: str) -> str | None:
+    for preference in (one for field in fields for one in parse_http_list(field)):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == wanted:
+            return _unquoted(value.strip())
+    return None
+
+
+def _unquoted(word: str) -> str:
+    quoted = len(word) > 1 and word[0] == word[-1] == '"'
+    return word[1:-1] if quoted else word
 
 
 async def answer_accepted(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     accepted: Accepted,
     show: Callable[[], BaseModel | None],
     *,
@@ -179,8 +192,7 @@ async def answer_accepted(
     preferences = request.headers.getall("prefer", [])
     wait, applied = preferred_wait(preferences, limit=state.prefer_wait), list[str]()
     if wait is not None and state.prefer_wait:
-        notifier: JobNotifier = state.notifier
-        known = await notifier.wait_until_done(accepted.job_id, wait)
+        known = await state.notifier.wait_until_done(accepted.job_id, wait)
         status = known.status if known is not None else status
         applied.append(f"wait={wait}")
     whole, shown = prefers_representation(preferences), None

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
-from litestar import Response
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
@@ -18,13 +17,8 @@ from litestar.types import Message, Scope
 
 from service.accounts.rate_limit import Quota, RateLimit
 from service.database.quarantine import Quarantine
-from service.jobs.intake import QueueFull, QueueShareTaken, TooManyUnfinishedJobs
-from service.schemas.problems import AnyRequest, problem
+from service.schemas.problems import problem
 
-#: Seconds to stay away: about what a job takes.
-_JOB_RETRY_AFTER = 10
-#: Seconds to stay away: what a queue takes to be visibly shorter.
-_QUEUE_RETRY_AFTER = 30
 #: Seconds to stay away: an operator has to look first.
 _QUARANTINE_RETRY_AFTER = 60
 #: Seconds to stay away: what a mask, a quick photo host or another connection takes.
@@ -135,40 +129,3 @@ async def add_rate_limit_headers(message: Message, scope: Scope) -> None:
     if quota is not None and message["type"] == "http.response.start":
         fields = [(name.lower().encode(), value.encode()) for name, value in quota.fields().items()]
         message["headers"] = [*message["headers"], *fields]
-
-
-def _on_too_many(request: AnyRequest, error: TooManyUnfinishedJobs) -> Response[Any]:
-    detail = (
-        f"{error.limit} of your jobs are not over, and no more may be at once. Nothing was charged;"
-        " try again when one has ended, or cancel one."
-    )
-    return problem(429, "too_many_unfinished_jobs", detail, _retry_after(request, _JOB_RETRY_AFTER)).to_response(
-        request
-    )
-
-
-def _on_share_taken(request: AnyRequest, error: QueueShareTaken) -> Response[Any]:
-    detail = (
-        f"{error.waiting} of your jobs wait for a worker, which is your share of the queue now. Nothing was charged;"
-        " try again when one has started, or cancel one."
-    )
-    return problem(429, "queue_share_taken", detail, _retry_after(request, _JOB_RETRY_AFTER)).to_response(request)
-
-
-def _on_queue_full(request: AnyRequest, _: QueueFull) -> Response[Any]:
-    detail = "Too many jobs of all clients wait for a worker. Nothing was charged; try again later."
-    return problem(503, "queue_full", detail, _retry_after(request, _QUEUE_RETRY_AFTER)).to_response(request)
-
-
-def _retry_after(request: AnyRequest, seconds: int) -> dict[str, str]:
-    # draft-ietf-httpapi-ratelimit-headers-11: not before the end of the window that the RateLimit field names.
-    quota: Quota | None = request.state.get("quota")
-    return {"Retry-After": str(max(seconds, quota.reset if quota else 0))}
-
-
-#: Which answer each refusal gets.
-REFUSALS: dict[Any, Any] = {
-    TooManyUnfinishedJobs: _on_too_many,
-    QueueShareTaken: _on_share_taken,
-    QueueFull: _on_queue_full,
-}

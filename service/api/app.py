@@ -18,14 +18,14 @@ from service.accounts.brands import Brands
 from service.accounts.clients import Accounts
 from service.accounts.keys import Keys
 from service.accounts.rate_limit import RateLimit
-from service.api.accepted import MetadataInvalid, SubjectInvalid, on_bad_metadata, on_bad_subject
-from service.api.admission import REFUSALS, Lane, add_rate_limit_headers, refuse_in_quarantine
-from service.api.cutouts import REFUSALS as CUTOUT_REFUSALS
+from service.api.admission import Lane, add_rate_limit_headers, refuse_in_quarantine
+from service.api.cutouts import REFUSALS
 from service.api.endpoint import KnownParametersOnly
 from service.api.files import files_router
 from service.api.pages.reference import REFERENCE
 from service.api.pages.studio import STUDIO
 from service.api.pages.studio_page import StudioPage
+from service.api.parts import Parts
 from service.api.photos import photos_router
 from service.api.routes import PRIVATE, PUBLIC
 from service.catalogue.catalogue import load_catalogue
@@ -49,8 +49,16 @@ from service.jobs.worker_registry import WorkerRegistry
 from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
 from service.media.photos import Photos
-from service.schemas.openapi import INVALID, Documented, add_signatures, close_schemas, describe_report, openapi_config
-from service.schemas.openapi_samples import add_examples, load_examples
+from service.schemas.openapi import (
+    INVALID,
+    Documented,
+    add_examples,
+    add_signatures,
+    close_schemas,
+    describe_report,
+    load_examples,
+    openapi_config,
+)
 from service.schemas.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.schemas.responses import Health
 from service.schemas.webhook_message import add_webhooks
@@ -190,10 +198,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         state=State(parts),
         guards=[refuse_in_quarantine],
         before_send=[_name_request, add_rate_limit_headers],
-        exception_handlers=EXCEPTION_HANDLERS
-        | REFUSALS
-        | CUTOUT_REFUSALS
-        | {MetadataInvalid: on_bad_metadata, SubjectInvalid: on_bad_subject},
+        exception_handlers=EXCEPTION_HANDLERS | REFUSALS,
         plugins=[BodiesInContext({"catalogue": parts["catalogue"]}), KnownParametersOnly()],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop"), settings.limits),
@@ -230,14 +235,13 @@ def live() -> Health:
     operation_class=Documented,
     responses={422: INVALID, 503: ResponseSpec(Health, description="What is missing", generate_examples=False)},
 )
-def ready(state: State) -> Response[Health]:
+def ready(state: Parts) -> Response[Health]:
     """Tell whether requests can be taken: 503 with what is missing where they can't.
 
     A store or queue server that is away, or no usable worker, makes it "degraded": all that needs none is answered. An
     API that was told to stop can still take some for a while (`BACKDROP_SHUTDOWN_DELAY`).
     """
-    installation: Installation = state.installation
-    told = installation.look().health(NEEDED["api"])
+    told = state.installation.look().health(NEEDED["api"])
     if state.stopping:
         told |= {"status": "unavailable", "missing": [{"part": "api", "detail": "It stops."}, *told["missing"]]}
     health = Health.model_validate(told)

@@ -6,20 +6,16 @@ from typing import Annotated, Any
 
 from litestar import Response, delete, get, post, put
 from litestar.concurrency import sync_to_thread
-from litestar.datastructures import State
 from litestar.openapi.spec import Example, OpenAPIFormat, OpenAPIMediaType, OpenAPIType, RequestBody, Schema
 from litestar.params import Body, FromPath
 
 from service.api.accepted import IdempotencyKey, Prefer, Reference, answer_accepted, before_a_job, sent_as
-from service.api.admission import Lane
 from service.api.endpoint import endpoint, options
 from service.api.lists import Cursor, Limit
 from service.api.lists import Reference as ListedReference
-from service.cutouts.listing import Cutouts
+from service.api.parts import Parts
 from service.cutouts.mask_file import MAX_BYTES, MaskInvalid
-from service.cutouts.mending import Mending
-from service.cutouts.records import Cutout, CutoutNotReady, SubjectsUnknown
-from service.jobs.submit import Submit
+from service.cutouts.records import Cutout, SubjectsUnknown
 from service.schemas.cutouts import CutoutPage, CutoutRequest, CutoutView, KeptSubjects, serialize_cutout
 from service.schemas.openapi import (
     ACCEPTED_FREE,
@@ -36,7 +32,7 @@ from service.schemas.openapi import (
     Documented,
     Submitted,
 )
-from service.schemas.problems import AnyRequest, not_found, problem, unprocessable
+from service.schemas.problems import AnyRequest, not_found, unprocessable
 
 
 @endpoint(
@@ -60,7 +56,7 @@ from service.schemas.problems import AnyRequest, not_found, problem, unprocessab
 )
 async def create_cutout(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     data: Annotated[CutoutRequest, Body(examples=[Example(value=CutoutRequest.EXAMPLE)])],
     reference: Reference = None,
     prefer: Prefer = None,
@@ -70,9 +66,8 @@ async def create_cutout(
 
     A later swap of the same bytes starts from what was found or chosen, or from the mask that was given since.
     """
-    submit: Submit = state.submit
     accepted = await sync_to_thread(
-        submit.cut_out,
+        state.submit.cut_out,
         request.state.client,
         source_image_s3_key=data.source_image_s3_key,
         source_render_public_id=data.source_render_public_id,
@@ -87,20 +82,19 @@ async def create_cutout(
 @endpoint(get, "/cutouts", operation_id="list_cutouts", tag="cutouts")
 def list_cutouts(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     limit: Limit = 20,
     cursor: Cursor = None,
     reference: ListedReference = None,
 ) -> CutoutPage:
     """List the client's cut-outs, newest first, each as GET /v1/cutouts/{public_id} shows it."""
-    cutouts: Cutouts = state.cutouts
-    page = cutouts.list(request.state.client.id, limit=limit, cursor=cursor, reference=reference)
+    page = state.cutouts.list(request.state.client.id, limit=limit, cursor=cursor, reference=reference)
     items = [serialize_cutout(request, state, cutout) for cutout in page.items]
     return CutoutPage(items=items, next_cursor=page.next_cursor)
 
 
 @endpoint(get, "/cutouts/{public_id:str}", operation_id="get_cutout", tag="cutouts", responses={404: NOT_FOUND})
-def get_cutout(request: AnyRequest, state: State, public_id: FromPath[str]) -> CutoutView:
+def get_cutout(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> CutoutView:
     """Show a cut-out: what was found, what may be wrong and where, and short-lived URLs of its mask and preview."""
     view = _view(request, state, public_id)
     if view is None:
@@ -133,16 +127,14 @@ class _TakesMask(Documented):
     request_max_body_size=MAX_BYTES,
     responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: MASK_TOO_LARGE, 429: TOO_MANY_MASKS, 503: STORE_AWAY},
 )
-async def put_cutout_mask(request: AnyRequest, state: State, public_id: FromPath[str]) -> CutoutView:
+async def put_cutout_mask(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> CutoutView:
     """Mend a cut-out: the mask of its photo from now on, for every later swap of the same bytes.
 
     A bad one is refused as 422 with the code mask_not_png, mask_size, mask_mode, mask_unreadable, mask_empty or
     mask_whole.
     """
-    masks: Lane = state.masks
-    mending: Mending = state.mending
     data, client_id = await request.body(), request.state.client.id
-    mended = await masks.run(client_id, mending.put_mask, public_id, data, client_id=client_id)
+    mended = await state.masks.run(client_id, state.mending.put_mask, public_id, data, client_id=client_id)
     return _shown(request, state, mended)
 
 
@@ -156,15 +148,13 @@ async def put_cutout_mask(request: AnyRequest, state: State, public_id: FromPath
 )
 async def put_cutout_subjects(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     public_id: FromPath[str],
     data: Annotated[KeptSubjects, Body(examples=[Example(value=KeptSubjects.EXAMPLE)])],
 ) -> CutoutView:
     """Keep some of a cut-out's subjects alone, by their ids; the others stay listed and can be kept again."""
-    masks: Lane = state.masks
-    mending: Mending = state.mending
     client_id = request.state.client.id
-    kept = await masks.run(client_id, mending.keep_subjects, public_id, data.keep, client_id=client_id)
+    kept = await state.masks.run(client_id, state.mending.keep_subjects, public_id, data.keep, client_id=client_id)
     return _shown(request, state, kept)
 
 
@@ -176,19 +166,17 @@ async def put_cutout_subjects(
     tag="cutouts",
     responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY},
 )
-def reset_cutout(request: AnyRequest, state: State, public_id: FromPath[str]) -> CutoutView:
+def reset_cutout(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> CutoutView:
     """Go back to the networks' mask, for every later swap of the same bytes."""
-    mending: Mending = state.mending
-    return _shown(request, state, mending.reset(public_id, client_id=request.state.client.id))
+    return _shown(request, state, state.mending.reset(public_id, client_id=request.state.client.id))
 
 
-def _view(request: AnyRequest, state: State, public_id: str) -> CutoutView | None:
-    cutouts: Cutouts = state.cutouts
-    found = cutouts.get(public_id, client_id=request.state.client.id)
+def _view(request: AnyRequest, state: Parts, public_id: str) -> CutoutView | None:
+    found = state.cutouts.get(public_id, client_id=request.state.client.id)
     return None if found is None else serialize_cutout(request, state, found)
 
 
-def _shown(request: AnyRequest, state: State, cutout: Cutout | None) -> CutoutView:
+def _shown(request: AnyRequest, state: Parts, cutout: Cutout | None) -> CutoutView:
     if cutout is None:
         raise not_found("cut-out")
     return serialize_cutout(request, state, cutout)
@@ -205,16 +193,10 @@ def _on_unknown_subjects(request: AnyRequest, error: SubjectsUnknown) -> Respons
     return unprocessable(request, [{"loc": ["body", "keep"], "msg": text, "type": "subject_unknown"}])
 
 
-def _on_not_ready(request: AnyRequest, error: CutoutNotReady) -> Response[Any]:
-    detail = f"There is no cut-out to mend: its job is {error.status}. Mend it once that is SUCCESS."
-    return problem(409, "cutout_not_ready", detail).to_response(request)
-
-
 #: Which answer each refusal gets.
 REFUSALS: dict[Any, Any] = {
     MaskInvalid: _on_bad_mask,
     SubjectsUnknown: _on_unknown_subjects,
-    CutoutNotReady: _on_not_ready,
 }
 #: To be registered before the handlers.
 CUTOUT_OPTIONS = [options("/cutouts", "GET", "POST"), options("/cutouts/{public_id:str}/mask", "PUT", "DELETE")]

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 from litestar import Response, get
 from litestar.concurrency import sync_to_thread
-from litestar.datastructures import State
 from litestar.params import FromPath, HeaderParameter
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from service.api.endpoint import endpoint
-from service.jobs.notifier import JobNotifier, Subscription
-from service.jobs.states import JobState, JobStates
+from service.api.parts import Parts
+from service.jobs.notifier import Subscription
+from service.jobs.states import JobState
 from service.schemas.openapi import NO_NEWS, NOT_FOUND, STREAM, TOO_MANY_STREAMS
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.serialize import serialize_event
@@ -49,7 +49,7 @@ def _letting_go(app: ASGIApp) -> ASGIApp:
 )
 async def follow_job(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     job_id: FromPath[str],
     last_event_id: Annotated[
         str | None,
@@ -63,15 +63,13 @@ async def follow_job(
 
     Whoever is cut off connects again with `Last-Event-ID`. States that came and went meanwhile are left out.
     """
-    states: JobStates = state.job_states
-    first = await sync_to_thread(states.of_client, job_id, request.state.client.id)
+    first = await sync_to_thread(state.job_states.of_client, job_id, request.state.client.id)
     if first is None:
         raise not_found("job")
     seen = last_event_id == str(first.event_id)
     if seen and first.over:
         return Response(None, status_code=204)
-    notifier: JobNotifier = state.notifier
-    subscription = request.state.subscription = notifier.subscribe(job_id, client_id=request.state.client.id)
+    subscription = request.state.subscription = state.notifier.subscribe(job_id, client_id=request.state.client.id)
     told = _told(subscription, first, seen=seen, heartbeat=state.stream_heartbeat, ends_after=state.stream_seconds)
     return ServerSentEvent(told, headers={"Cache-Control": "no-store"})
 

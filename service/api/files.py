@@ -7,13 +7,12 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from litestar import Response, Router, put
-from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
-from service.api.admission import Lane
 from service.api.endpoint import options
+from service.api.parts import Parts
 from service.schemas.problems import AnyRequest, not_found, problem
 from service.storage.directory import DirectoryBucket
 from service.storage.objects import ObjectNotFound, content_type_of
@@ -29,7 +28,7 @@ _BLOCK = 1 << 20
 @put(_PATH, include_in_schema=False, status_code=204)
 async def put_file(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     bucket: FromPath[str],
     key: FromPath[str],
     expires: FromQuery[int],
@@ -38,16 +37,15 @@ async def put_file(
     """Take the bytes of a signed upload: the directory store's own half of a presigned PUT."""
     objects = _signed_bucket(request, state, bucket, expires, signature)
     data = await request.body()
-    uploads: Lane = state.uploads
     name = key.lstrip("/")
     owner = name.rpartition("/")[0]  # a folder of each client's own
-    await uploads.run(owner, objects.put, name, data, request.headers.get("content-type", ""))
+    await state.uploads.run(owner, objects.put, name, data, request.headers.get("content-type", ""))
 
 
 @HTTPRouteHandler(_PATH, http_method=["GET", "HEAD"], status_code=200, include_in_schema=False, sync_to_thread=True)
 def get_file(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     bucket: FromPath[str],
     key: FromPath[str],
     expires: FromQuery[int],
@@ -107,7 +105,7 @@ def _blocks(file: BinaryIO, part: range) -> Iterator[bytes]:
             yield block
 
 
-def _signed_bucket(request: AnyRequest, state: State, bucket: str, expires: int, signature: str) -> DirectoryBucket:
+def _signed_bucket(request: AnyRequest, state: Parts, bucket: str, expires: int, signature: str) -> DirectoryBucket:
     objects = {"sources": state.sources, "renders": state.renders}.get(bucket)
     if not isinstance(objects, DirectoryBucket):  # S3 serves its own URLs
         raise not_found("file")

@@ -3,14 +3,12 @@
 from typing import Annotated, Any
 
 from litestar import Response, get
-from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
-from service.accounts.clients import Accounts, UnknownEntry
+from service.accounts.clients import UnknownEntry
 from service.api.endpoint import endpoint
-from service.catalogue.catalogue import Catalogue
-from service.jobs.listing import Listings
+from service.api.parts import Parts
 from service.jobs.records import JobStatus, Operation
 from service.schemas.problems import AnyRequest, QueryInvalid, unprocessable
 from service.schemas.remedies import with_received
@@ -53,7 +51,7 @@ Preview = Annotated[
 @endpoint(get, "/jobs", operation_id="list_jobs", tag="jobs")
 def list_jobs(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     limit: Limit = 20,
     cursor: Cursor = None,
     status: Annotated[
@@ -66,8 +64,7 @@ def list_jobs(
     preview: Preview = False,
 ) -> JobPage:
     """List the client's jobs, newest first, each as GET /v1/jobs/{job_id} shows it."""
-    listings: Listings = state.listings
-    page = listings.jobs(
+    page = state.listings.jobs(
         request.state.client.id,
         limit=limit,
         cursor=cursor,
@@ -83,7 +80,7 @@ def list_jobs(
 @endpoint(get, "/renders", operation_id="list_renders", tag="renders")
 def list_renders(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     limit: Limit = 20,
     cursor: Cursor = None,
     output_preset: Annotated[
@@ -100,8 +97,7 @@ def list_renders(
     preview: Preview = False,
 ) -> RenderPage:
     """List the client's renders, newest first, each as GET /v1/renders/{public_id} shows it."""
-    listings: Listings = state.listings
-    page = listings.renders(
+    page = state.listings.renders(
         request.state.client.id,
         limit=limit,
         cursor=cursor,
@@ -109,10 +105,9 @@ def list_renders(
         reference=reference,
         preview=preview,
     )
-    catalogue: Catalogue = state.catalogue
-    if output_preset is not None and output_preset not in catalogue.presets and not page.items and cursor is None:
+    if output_preset is not None and output_preset not in state.catalogue.presets and not page.items and cursor is None:
         text = "There is no such output preset, and no render of yours fits. The nearest are: "
-        text = with_received(text + ", ".join(catalogue.nearest_presets(output_preset)), output_preset)
+        text = with_received(text + ", ".join(state.catalogue.nearest_presets(output_preset)), output_preset)
         raise QueryInvalid([{"loc": ["query", "output_preset"], "msg": text, "type": "unknown_preset"}])
     return RenderPage(
         items=[serialize_render(request, state, render) for render in page.items], next_cursor=page.next_cursor
@@ -131,10 +126,9 @@ def _on_unknown_entry(request: AnyRequest, error: UnknownEntry) -> Response[Any]
     tag="credits",
     exception_handlers={UnknownEntry: _on_unknown_entry},
 )
-def get_credits(request: AnyRequest, state: State, limit: Limit = 100, cursor: Cursor = None) -> Credits:
+def get_credits(request: AnyRequest, state: Parts, limit: Limit = 100, cursor: Cursor = None) -> Credits:
     """Return the balance, and a page of the ledger's entries, newest first: the latest 100 unless asked otherwise."""
-    accounts: Accounts = state.accounts
-    balance, entries, next_cursor = accounts.credits(request.state.client.id, limit=limit, cursor=cursor)
+    balance, entries, next_cursor = state.accounts.credits(request.state.client.id, limit=limit, cursor=cursor)
     return Credits(
         balance=balance,
         entries=[CreditEntry.model_validate(vars(entry)) for entry in entries],

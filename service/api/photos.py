@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from litestar import Response, Router, delete, post
 from litestar.concurrency import sync_to_thread
-from litestar.datastructures import State, UploadFile
+from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import ClientException
 from litestar.openapi.spec import Example
@@ -14,9 +14,8 @@ from service.accounts.clients import Client
 from service.api.admission import Lane
 from service.api.auth import authenticated
 from service.api.endpoint import endpoint
+from service.api.parts import Parts
 from service.jobs.submit import upload_prefix
-from service.media.deletion import Deletion
-from service.media.fetcher import Fetcher
 from service.media.photos import NotAPhoto, Photos, Stored
 from service.schemas.openapi import (
     NOT_A_PHOTO_TYPE,
@@ -31,7 +30,7 @@ from service.schemas.openapi import (
 from service.schemas.problems import AnyRequest, body_too_large, not_found, unprocessable, unsupported_media_type
 from service.schemas.responses import StoredPhoto, Upload, UploadRequest
 from service.schemas.serialize import base_url
-from service.storage.objects import UPLOAD_TYPES, Bucket
+from service.storage.objects import UPLOAD_TYPES
 
 #: Bytes of a multipart body around the photo's own.
 _FRAMING = 64 * 1024
@@ -104,7 +103,7 @@ async def _stored(request: AnyRequest, data: bytes, *loc: str) -> Response[Any]:
 )
 async def create_upload(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     data: Annotated[
         UploadRequest,
         Body(
@@ -122,20 +121,18 @@ async def create_upload(
     multipart/form-data body, it is there when the answer comes; its bytes tell its type.
     """
     client: Client = request.state.client
-    photos: Photos = state.photos
     request.state.url = data.url  # for an error that is about it
     if data.url is not None:
-        fetcher: Fetcher = state.fetcher
-        fetches: Lane = state.fetches
         try:
-            stored = await fetches.run(client.id, lambda url: photos.store(client, fetcher.fetch(url)), data.url)
+            stored = await state.fetches.run(
+                client.id, lambda url: state.photos.store(client, state.fetcher.fetch(url)), data.url
+            )
         except NotAPhoto as error:
             return unprocessable(request, [{"loc": ["body", "url"], "msg": str(error), "type": "not_a_photo"}])
         return Response(_view(stored))
     assert data.content_type is not None, "one of the two is given"
-    sources: Bucket = state.sources
-    key = await sync_to_thread(photos.reserve, client, data.content_type)
-    signed = sources.upload_url(key, data.content_type, base_url(request))
+    key = await sync_to_thread(state.photos.reserve, client, data.content_type)
+    signed = state.sources.upload_url(key, data.content_type, base_url(request))
     put = Upload(key=key, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
     return Response(put)
 
@@ -154,7 +151,7 @@ def _view(stored: Stored) -> StoredPhoto:
 )
 def delete_upload(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     key: Annotated[
         str,
         PathParameter(
@@ -168,9 +165,8 @@ def delete_upload(
     Its jobs that are not over end as FAILURE with the error code `source_deleted`, and their credits come back. Renders
     that were made of it stay: delete them by DELETE /v1/renders/{public_id}.
     """
-    deletion: Deletion = state.deletion
     client, name = request.state.client, key.removeprefix("/")
-    if not name.startswith(upload_prefix(client)) or not deletion.photo(name, client_id=client.id):
+    if not name.startswith(upload_prefix(client)) or not state.deletion.photo(name, client_id=client.id):
         raise not_found("photo")
 
 

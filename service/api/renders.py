@@ -3,27 +3,23 @@
 from typing import Any
 
 from litestar import Response, delete, get
-from litestar.datastructures import State
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from service.api.admission import Lane
 from service.api.endpoint import endpoint
-from service.jobs.transitions import Jobs
-from service.media.deletion import Deletion
+from service.api.parts import Parts
 from service.schemas.openapi import NOT_FOUND, PICTURE, THUMBNAIL, TOO_MANY_THUMBNAILS, UNAVAILABLE
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import RenderView
 from service.schemas.serialize import serialize_render
-from service.storage.objects import Bucket, ObjectNotFound
+from service.storage.objects import ObjectNotFound
 from service.storage.thumbnail import thumbnail
 
 
 @endpoint(get, "/renders/{public_id:str}", operation_id="get_render", tag="renders", responses={404: NOT_FOUND})
-def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> RenderView:
+def get_render(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> RenderView:
     """Return a render's measurements and a short-lived download URL."""
-    jobs: Jobs = state.jobs
-    render = jobs.render(public_id, client_id=request.state.client.id)
+    render = state.jobs.render(public_id, client_id=request.state.client.id)
     if render is None:
         raise not_found("render")
     return serialize_render(request, state, render)
@@ -37,13 +33,12 @@ def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> R
     tag="renders",
     responses={302: PICTURE, 404: NOT_FOUND},
 )
-def get_picture(request: AnyRequest, state: State, public_id: FromPath[str]) -> Redirect:
+def get_picture(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> Redirect:
     """Lead to a render's picture: an address that stays the same for as long as the render is kept.
 
     HEAD leads to the same URL, which S3 has signed for GET alone.
     """
-    jobs: Jobs = state.jobs
-    render = jobs.render(public_id, client_id=request.state.client.id)
+    render = state.jobs.render(public_id, client_id=request.state.client.id)
     if render is None:
         raise not_found("render")
     url = serialize_render(request, state, render).url
@@ -57,22 +52,19 @@ def get_picture(request: AnyRequest, state: State, public_id: FromPath[str]) -> 
     tag="renders",
     responses={200: THUMBNAIL, 404: NOT_FOUND, 429: TOO_MANY_THUMBNAILS, 503: UNAVAILABLE},
 )
-async def get_render_thumbnail(request: AnyRequest, state: State, public_id: FromPath[str]) -> Response[Any]:
+async def get_render_thumbnail(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> Response[Any]:
     """Return a render small: WebP, at most 480 pixels on the longer side."""
-    thumbnails: Lane = state.thumbnails
-    small = await thumbnails.run(request.state.client.id, _small, state, public_id, request.state.client.id)
+    small = await state.thumbnails.run(request.state.client.id, _small, state, public_id, request.state.client.id)
     headers = {"Cache-Control": "private, max-age=86400, immutable", "Content-Length": str(len(small))}
     return Response(b"" if request.method == "HEAD" else small, media_type="image/webp", headers=headers)
 
 
-def _small(state: State, public_id: str, client_id: str) -> bytes:
-    jobs: Jobs = state.jobs
-    render = jobs.render(public_id, client_id=client_id)
+def _small(state: Parts, public_id: str, client_id: str) -> bytes:
+    render = state.jobs.render(public_id, client_id=client_id)
     if render is None:
         raise not_found("render")
-    objects: Bucket = state.renders
     try:
-        return thumbnail(objects.get(render.key, max_bytes=render.bytes))
+        return thumbnail(state.renders.get(render.key, max_bytes=render.bytes))
     except ObjectNotFound as error:  # it expired a moment ago
         raise not_found("render") from error
 
@@ -85,8 +77,7 @@ def _small(state: State, public_id: str, client_id: str) -> bytes:
     tag="renders",
     responses={404: NOT_FOUND},
 )
-def delete_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> None:
+def delete_render(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> None:
     """Delete a render: its picture and its report. Its job stays and tells the day. Twice is as good as once."""
-    deletion: Deletion = state.deletion
-    if not deletion.render(public_id, client_id=request.state.client.id):
+    if not state.deletion.render(public_id, client_id=request.state.client.id):
         raise not_found("render")

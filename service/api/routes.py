@@ -3,7 +3,6 @@
 from typing import Any
 
 from litestar import Router, delete, get
-from litestar.datastructures import State
 from litestar.params import FromPath
 
 from service.api.account.brands import delete_brand, get_brand, list_brands, put_brand
@@ -14,11 +13,9 @@ from service.api.cutouts import CUTOUTS
 from service.api.endpoint import endpoint, options, with_head
 from service.api.events import follow_job
 from service.api.lists import get_credits, list_jobs, list_renders
+from service.api.parts import Parts
 from service.api.renders import delete_render, get_picture, get_render, get_render_thumbnail
 from service.api.workflows import WORKFLOWS
-from service.catalogue.catalogue import Catalogue
-from service.jobs.intake import JobIntake
-from service.jobs.transitions import Jobs
 from service.schemas.catalogue_views import MoodItems, PresetItems, SceneItems
 from service.schemas.openapi import INVALID, JOB_FINISHED, NOT_FOUND, SECURED
 from service.schemas.problems import AnyRequest, not_found
@@ -27,20 +24,18 @@ from service.schemas.serialize import serialize_job, serialize_job_request
 
 
 @endpoint(get, "/jobs/{job_id:str}", operation_id="get_job", tag="jobs", responses={404: NOT_FOUND})
-def get_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView:
+def get_job(request: AnyRequest, state: Parts, job_id: FromPath[str]) -> JobView:
     """Tell where a job stands, and on SUCCESS what came of it."""
-    jobs: Jobs = state.jobs
-    found = jobs.get(job_id, client_id=request.state.client.id)
+    found = state.jobs.get(job_id, client_id=request.state.client.id)
     if found is None:
         raise not_found("job")
     return serialize_job(request, state, *found)
 
 
 @endpoint(get, "/jobs/{job_id:str}/request", operation_id="get_job_request", tag="jobs", responses={404: NOT_FOUND})
-def get_job_request(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobRequestView:
+def get_job_request(request: AnyRequest, state: Parts, job_id: FromPath[str]) -> JobRequestView:
     """Return what was asked of a job, and the photo behind it for as long as it is kept."""
-    intake: JobIntake = state.intake
-    asked = intake.request_of(job_id, client_id=request.state.client.id)
+    asked = state.intake.request_of(job_id, client_id=request.state.client.id)
     if asked is None:
         raise not_found("job")
     return serialize_job_request(request, state, asked)
@@ -54,10 +49,9 @@ def get_job_request(request: AnyRequest, state: State, job_id: FromPath[str]) ->
     tag="jobs",
     responses={404: NOT_FOUND, 409: JOB_FINISHED},
 )
-def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView:
+def cancel_job(request: AnyRequest, state: Parts, job_id: FromPath[str]) -> JobView:
     """Cancel a job that is not over: it ends as FAILURE with the error code `cancelled`, and its credits come back."""
-    jobs: Jobs = state.jobs
-    found = jobs.cancel(job_id, client_id=request.state.client.id)
+    found = state.jobs.cancel(job_id, client_id=request.state.client.id)
     if found is None:
         raise not_found("job")
     return serialize_job(request, state, *found)
@@ -66,13 +60,13 @@ def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobV
 @get(
     "/scene-types", operation_id="list_scene_types", tags=["catalogues"], sync_to_thread=False, responses={422: INVALID}
 )
-def list_scene_types(state: State) -> SceneItems:
+def list_scene_types(state: Parts) -> SceneItems:
     """List the scenes that have a name; `scene_type` also takes free text."""
     return SceneItems.model_validate(_items(state, "scene_types"))
 
 
 @get("/moods", operation_id="list_moods", tags=["catalogues"], sync_to_thread=False, responses={422: INVALID})
-def list_moods(state: State) -> MoodItems:
+def list_moods(state: Parts) -> MoodItems:
     """List the moods that have a name; `mood` also takes free text."""
     return MoodItems.model_validate(_items(state, "moods"))
 
@@ -84,14 +78,13 @@ def list_moods(state: State) -> MoodItems:
     sync_to_thread=False,
     responses={422: INVALID},
 )
-def list_output_presets(state: State) -> PresetItems:
+def list_output_presets(state: Parts) -> PresetItems:
     """List the places of publication with their size, formats, credits and rules."""
     return PresetItems.model_validate(_items(state, "output_presets"))
 
 
-def _items(state: State, key: str) -> dict[str, Any]:
-    catalogue: Catalogue = state.catalogue
-    return {"items": catalogue.to_json()[key]}
+def _items(state: Parts, key: str) -> dict[str, Any]:
+    return {"items": state.catalogue.to_json()[key]}
 
 
 JOB_OPTIONS = options("/jobs/{job_id:str}", "GET", "DELETE")

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from litestar import Response, Router, post
 from litestar.concurrency import sync_to_thread
-from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import Body, QueryParameter
 
@@ -30,12 +29,9 @@ from service.api.accepted import (
 from service.api.admission import rate_limited
 from service.api.cutouts import create_cutout
 from service.api.endpoint import endpoint
-from service.catalogue.catalogue import Catalogue
+from service.api.parts import Parts
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
-from service.cutouts.listing import Cutouts
 from service.jobs.plan import Resolved
-from service.jobs.submit import Submit
-from service.jobs.transitions import Jobs
 from service.schemas.openapi import (
     ACCEPTED,
     CONFLICT,
@@ -82,7 +78,7 @@ def read_order(
     reference: Reference = None,
     metadata: Metadata = None,
 ) -> SwapOrder:
-    """Return what a body and its query ask for. Raises MetadataInvalid and SubjectInvalid."""
+    """Return what a body and its query ask for. Raises QueryInvalid."""
     return SwapOrder(
         scene=data.scene_type,
         mood=data.mood,
@@ -163,7 +159,7 @@ def _parameters() -> Iterator[Parameter]:
 @with_order
 async def background_swap_with_spec(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     data: Annotated[
         BackgroundSwapWithSpecRequest,
         Body(examples=[Example(summary="A cream jar on a podium", value=BackgroundSwapWithSpecRequest.EXAMPLE)]),
@@ -181,20 +177,17 @@ async def background_swap_with_spec(
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Any]:
     """Accept a swap, charge its credits and queue its job; wait for its end where `Prefer` says so."""
-    submit: Submit = state.submit
     client = request.state.client
     if dry_run:
-        plan = await sync_to_thread(submit.plan, client, data, order)
+        plan = await sync_to_thread(state.submit.plan, client, data, order)
         place = await sync_to_thread(_place, state, plan.resolved, client.id)
         return Response(serialize_plan(plan, place), status_code=200)
-    accepted = await sync_to_thread(submit.swap, client, data, order, sent_as(request, idempotency_key))
+    accepted = await sync_to_thread(state.submit.swap, client, data, order, sent_as(request, idempotency_key))
     return await answer_accepted(request, state, accepted, partial(_job_view, request, state, accepted.job_id))
 
 
-def _place(state: State, resolved: Resolved, client_id: str) -> Place | None:
-    cutouts: Cutouts = state.cutouts
-    catalogue: Catalogue = state.catalogue
-    cutout = cutouts.of_photo(resolved.source_key, client_id=client_id)
+def _place(state: Parts, resolved: Resolved, client_id: str) -> Place | None:
+    cutout = state.cutouts.of_photo(resolved.source_key, client_id=client_id)
     if cutout is None or cutout.found is None or cutout.shown is None:
         return None
     subject = resolved.order.subject
@@ -204,16 +197,15 @@ def _place(state: State, resolved: Resolved, client_id: str) -> Place | None:
     if mended is not None and resolved.seen and resolved.seen["asked_at"] > mended.mended_at:
         # The worker's network looked at this mask, at hand was only what it saw in the photo.
         kept = kept | {name: resolved.seen[name] for name in ("stance", "suits", "cut_sides") if name in resolved.seen}
-    facts, spec = CutoutFacts.read(kept, resolved.order.placement.stance), resolved.placing(catalogue)
+    facts, spec = CutoutFacts.read(kept, resolved.order.placement.stance), resolved.placing(state.catalogue)
     if facts.box is None:
         return None
     place = fitted(spec, facts, *(spec.preset.size or (cutout.found.width, cutout.found.height)))
     return place if isinstance(place, Place) else None
 
 
-def _job_view(request: AnyRequest, state: State, job_id: str) -> JobView | None:
-    jobs: Jobs = state.jobs
-    found = jobs.get(job_id, client_id=request.state.client.id)
+def _job_view(request: AnyRequest, state: Parts, job_id: str) -> JobView | None:
+    found = state.jobs.get(job_id, client_id=request.state.client.id)
     return None if found is None else serialize_job(request, state, *found)
 
 

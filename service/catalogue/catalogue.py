@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pipeline.core.spec import Finish, Mood, Preset, Scene, SceneKind
-from service.catalogue.toml_records import Record, read_records
+from service.catalogue.toml_records import Record, read_records, record_to_json
 
 #: What a catalogue is read from.
 FILES = ("scenes.toml", "moods.toml", "presets.toml")
@@ -97,7 +97,10 @@ class Catalogue:
     def to_json(self) -> dict[str, list[dict[str, Any]]]:
         """Return the catalogue as the API publishes it: scene_types, moods, output_presets."""
         return {
-            "scene_types": [_described(scene) | _scene_json(scene) for scene in self.scenes.values()],
+            "scene_types": [
+                _described(scene) | {"kind": scene.kind, "palette": list(scene.palette)}
+                for scene in self.scenes.values()
+            ],
             "moods": [_described(mood) for mood in self.moods.values()],
             "output_presets": [preset_json(preset) for preset in self.presets.values()],
         }
@@ -222,34 +225,14 @@ def _material(text: str) -> Finish:
     return next((finish for pattern, finish in tables if re.search(rf"\b(?:{pattern})\b", text)), "plain")
 
 
-def _described(record: Scene | Mood | Preset) -> dict[str, Any]:
+def _described(record: Scene | Mood) -> dict[str, Any]:
     return {"name": record.name, "title": record.title, "description": record.description}
-
-
-def _scene_json(scene: Scene) -> dict[str, Any]:
-    return {"kind": scene.kind, "palette": list(scene.palette)}
 
 
 def preset_json(preset: Preset) -> dict[str, Any]:
     """Return a preset as the API publishes it."""
-    width, height = preset.size or (None, None)
-    return _described(preset) | {
-        "width": width,
-        "height": height,
-        "formats": list(preset.formats),
-        "credits": preset.credits,
-        "max_bytes": preset.max_bytes,
-        "background": preset.background,
-        "fill": preset.fill,
-        "margins": list(preset.margins),
-        "shadow": preset.shadow,
-        "scene_allowed": preset.background == "scene",
-        "scene_sibling": preset.scene_sibling,
-        "rules": [
-            {"name": r.name, "text": r.text, "source_url": r.source_url, "checked_on": r.checked_on}
-            for r in preset.rules
-        ],
-        "source_url": preset.source_url,
-        "checked_on": preset.checked_on,
-        "digital_source_type": preset.digital_source_type,
-    }
+    told = record_to_json(preset)
+    for ours in ("quality", "centre_x", "fill_bounds", "min_side"):
+        del told[ours]
+    width, height = told.pop("size") or (None, None)
+    return told | {"width": width, "height": height, "scene_allowed": preset.background == "scene"}

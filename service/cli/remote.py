@@ -71,7 +71,7 @@ def option_of(field: str) -> str:
 def format_of(output: Path, asked: str | None = None, option: str = "-o") -> Any:
     """Return the format that an output file is written in: by its suffix, or `asked`. Raises click.BadParameter."""
     from backdrop_client import SuffixInvalid
-    from backdrop_client.suffix import format_for
+    from backdrop_client.photo import format_for
 
     try:
         return format_for(output, asked)

@@ -1,6 +1,10 @@
 """What the OpenAPI document says beside the types: answers, examples, security."""
 
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
+from http import HTTPStatus
+from importlib.resources import files
 from typing import Annotated, Any, get_origin, get_type_hints
 
 from litestar.openapi import OpenAPIConfig
@@ -22,15 +26,25 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 from pydantic import BaseModel
+from sqlalchemy.exc import OperationalError
 
 from pipeline import report
 from pipeline.core.spec import Limits
+from service.accounts.brands import TooManyBrands
+from service.accounts.keys import LastKey, TooManyKeys
+from service.accounts.ledger import InsufficientCredits
+from service.cutouts.records import CutoutNotReady
+from service.jobs.notifier import TooManyStreams
+from service.jobs.records import JobFinished, JobStatus
 from service.schemas.cutouts import CutoutView
 from service.schemas.error_responses import HTTPValidationError, Problem
+from service.schemas.problems import ANSWERS
 from service.schemas.responses import JobView, StoredPhoto, SwapPlan, Upload, WorkflowAcceptedResponse
 from service.storage.objects import UPLOAD_TYPES
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
+#: Markdown's name of each language, in the order in which they are shown.
+_LANGUAGES = {"curl": "sh", "python": "python"}
 
 
 @dataclass
@@ -148,7 +162,9 @@ _FIELDS = {
 }
 
 
-def _problem(status: int, title: str, code: str, detail: str, *others: tuple[str, str], **figures: int) -> ResponseSpec:
+def _problem(status: int, code: str, detail: str, *others: tuple[str, str], **figures: int) -> ResponseSpec:
+    # as RFC 9110 has it: Python calls it so from 3.13 on
+    title = "Content Too Large" if status == 413 else HTTPStatus(status).phrase
     about = {"type": "about:blank", "status": status, "title": title, "request_id": "01J9ZC6M8H4D2F0A9B7C5E3G1K"}
     return ResponseSpec(
         Problem,
@@ -160,6 +176,22 @@ def _problem(status: int, title: str, code: str, detail: str, *others: tuple[str
             for name, text in ((code, detail), *others)
         ],
     )
+
+
+def _answer_to(error: Exception) -> ResponseSpec:
+    answer = ANSWERS[type(error)]
+    detail, figures = answer.told(error)
+    return _problem(answer.status, answer.code, detail, **figures)
+
+
+def _body_too_large(limit: int) -> ResponseSpec:
+    detail = f"This route takes bodies of {limit:,} bytes at most."
+    return _problem(413, "body_too_large", detail, max_bytes=limit)
+
+
+def _lane_full(what: str, most: int, remedy: str = "try again", *others: tuple[str, str]) -> ResponseSpec:
+    detail = f"{most} {what} of yours are under way, and no more may be at once. Nothing was changed; {remedy}."
+    return _problem(429, f"too_many_{what}", detail, *others)
 
 
 def _example(model: Any, description: str) -> ResponseSpec:
@@ -179,77 +211,48 @@ def _accepted(preferred: type[BaseModel], description: str, **shown: Any) -> Res
     )
 
 
+_NO_DATABASE = ("database_unavailable", "The database does not answer. Nothing was charged; try again.")
 PLANNED = _example(SwapPlan, "Only looked at, as `dry_run` asks: nothing was charged, stored or queued")
 ACCEPTED = _accepted(JobView, "Accepted: charged and queued; follow the job")
 ACCEPTED_FREE = _accepted(
     CutoutView, "Accepted and queued, for nothing; follow the job, or look at `Location`", credits_cost=0
 )
 INVALID = _example(HTTPValidationError, "Validation Error: everything wrong with the request, at once")
-UNAUTHORIZED = _problem(401, "Unauthorized", "unauthorized", "Send a valid key as `Authorization: Bearer <key>`.")
+UNAUTHORIZED = _problem(401, "unauthorized", "Send a valid key as `Authorization: Bearer <key>`.")
 MISDIRECTED = _problem(
     421,
-    "Misdirected Request",
     "host_not_trusted",
     "The request's Host header does not name this API, so no links can be made of it. Ask at an address of the API's"
     " own, or have its operator set BACKDROP_PUBLIC_URL to the address that callers use.",
 )
 NOT_SIGNED = _problem(
     401,
-    "Unauthorized",
     "unauthorized",
     "Send a valid key as `Authorization: Bearer <key>`.",
     ("signature_required", "This client's changes have to be signed, and X-Backdrop-Signature is missing."),
     ("signature_invalid", "X-Backdrop-Signature is 900 s old, and 300 s are allowed: check the clock, and sign anew."),
 )
-INSUFFICIENT_CREDITS = _problem(
-    402,
-    "Payment Required",
-    "insufficient_credits",
-    "The balance of 1 does not cover the cost of 2. Nothing was charged; ask for a grant of credits.",
-    balance=1,
-    credits_cost=2,
-)
-PREVIEWS_OFF = _problem(403, "Forbidden", "previews_off", "This installation makes no previews.")
-NOT_FOUND = _problem(404, "Not Found", "not_found", "There is no such thing, or it is not yours.")
+INSUFFICIENT_CREDITS = _answer_to(InsufficientCredits(balance=1, cost=2))
+PREVIEWS_OFF = _problem(403, "previews_off", "This installation makes no previews.")
+NOT_FOUND = _problem(404, "not_found", "There is no such thing, or it is not yours.")
 CONFLICT = _problem(
-    409, "Conflict", "idempotency_in_flight", "The first request with this Idempotency-Key is still being answered."
+    409, "idempotency_in_flight", "The first request with this Idempotency-Key is still being answered."
 )
-JOB_FINISHED = _problem(409, "Conflict", "job_finished", "The job is over (SUCCESS): there is nothing to cancel.")
-CUTOUT_NOT_READY = _problem(
-    409,
-    "Conflict",
-    "cutout_not_ready",
-    "There is no cut-out to mend: its job is IN_PROGRESS. Mend it once that is SUCCESS.",
-)
-MASK_TOO_LARGE = _problem(
-    413,
-    "Content Too Large",
-    "body_too_large",
-    "This route takes bodies of 16,777,216 bytes at most.",
-    max_bytes=16777216,
-)
+JOB_FINISHED = _answer_to(JobFinished(JobStatus.SUCCESS))
+CUTOUT_NOT_READY = _answer_to(CutoutNotReady(JobStatus.IN_PROGRESS))
+MASK_TOO_LARGE = _body_too_large(16_777_216)
 NOT_A_PHOTO_TYPE = _problem(
     415,
-    "Unsupported Media Type",
     "unsupported_media_type",
     "The Content-Type 'application/pdf' is not accepted here. Send the photo's bytes as they are"
     " (image/jpeg, image/png, …), multipart/form-data with the part `file`, or application/json.",
 )
-TOO_MANY_BRANDS = _problem(409, "Conflict", "too_many_brands", "You have 500 brands. Delete one first.")
-TOO_MANY_KEYS = _problem(409, "Conflict", "too_many_keys", "You have 50 keys. Delete one first.")
-LAST_KEY = _problem(
-    409, "Conflict", "last_key", "You would be left without a key that lasts. Make another one first: POST /v1/keys."
-)
-TOO_LARGE = _problem(
-    413,
-    "Content Too Large",
-    "body_too_large",
-    "This route takes bodies of 65,536 bytes at most.",
-    max_bytes=65536,
-)
+TOO_MANY_BRANDS = _answer_to(TooManyBrands())
+TOO_MANY_KEYS = _answer_to(TooManyKeys())
+LAST_KEY = _answer_to(LastKey())
+TOO_LARGE = _body_too_large(65_536)
 TOO_MANY = _problem(
     429,
-    "Too Many Requests",
     "rate_limited",
     "More than 300 submits in 60 s. Nothing was charged; try again in 12 s.",
     ("too_many_unfinished_jobs", "500 of your jobs are not over, and no more may be at once. Nothing was charged."),
@@ -279,18 +282,12 @@ STREAM = ResponseSpec(
 )
 THUMBNAIL = ResponseSpec(bytes, description="The picture, small", media_type="image/webp", generate_examples=False)
 NO_NEWS = ResponseSpec(None, description="`Last-Event-ID` is the last event's: the job is over, nothing will come.")
-TOO_MANY_STREAMS = _problem(
-    429,
-    "Too Many Requests",
-    "too_many_streams",
-    "You hold 100 streams of events, and no more may be open at once. Close one, or ask GET /v1/jobs/{job_id}.",
-)
+TOO_MANY_STREAMS = _answer_to(TooManyStreams(100))
 UNAVAILABLE = _problem(
     503,
-    "Service Unavailable",
     "store_unavailable",
     "The object store does not answer.",
-    ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
+    _NO_DATABASE,
     ("queue_full", "Too many jobs of all clients wait for a worker. Nothing was charged; try again later."),
     ("signature_unchecked", "The signature can't be checked at the moment. Try again later."),
     ("quarantined", "This installation was restored and is not released yet. Nothing was charged; try again later."),
@@ -303,46 +300,30 @@ UPLOADED = ResponseSpec(
     generate_examples=False,
     examples=[Example(value=StoredPhoto.EXAMPLE)],
 )
-TOO_MANY_UPLOADS = _problem(
-    429,
-    "Too Many Requests",
-    "too_many_fetches",
-    "4 fetches of yours are under way, and no more may be at once. Nothing was changed; try again, or send the bytes.",
+TOO_MANY_UPLOADS = _lane_full(
+    "fetches",
+    4,
+    "try again, or send the bytes",
     ("too_many_uploads", "All 32 places for uploads are taken. Nothing was changed; try again."),
 )
-TOO_MANY_MASKS = _problem(
-    429,
-    "Too Many Requests",
-    "too_many_masks",
-    "4 masks of yours are under way, and no more may be at once. Nothing was changed; try again.",
-)
-TOO_MANY_THUMBNAILS = _problem(
-    429,
-    "Too Many Requests",
-    "too_many_thumbnails",
-    "100 thumbnails of yours are under way, and no more may be at once. Nothing was changed; try again.",
-)
+TOO_MANY_MASKS = _lane_full("masks", 4)
+TOO_MANY_THUMBNAILS = _lane_full("thumbnails", 100)
 PICTURE = ResponseSpec(None, description="The picture is at `Location`, a download URL that is good for a short time.")
 UNAVAILABLE_STORE = _problem(
     503,
-    "Service Unavailable",
     "store_unavailable",
     "The object store does not answer. Nothing was deleted; try again.",
-    ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
+    _NO_DATABASE,
 )
-DATABASE_AWAY = _problem(
-    503, "Service Unavailable", "database_unavailable", "The database does not answer. Nothing was charged; try again."
-)
+DATABASE_AWAY = _answer_to(OperationalError("", None, Exception()))
 STORE_AWAY = _problem(
     503,
-    "Service Unavailable",
     "store_unavailable",
     "The object store does not answer.",
-    ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
+    _NO_DATABASE,
 )
 IN_DOUBT = _problem(
     500,
-    "Internal Server Error",
     "outcome_unknown",
     "The database went away while it took this request, which may have been charged. Send it again with the same"
     " Idempotency-Key; without one, look at GET /v1/credits first.",
@@ -416,3 +397,31 @@ def close_schemas(document: OpenAPI) -> None:
         schema = document.components.schemas[name]
         assert isinstance(schema, Schema)
         schema.additional_properties = False
+
+
+def load_examples() -> dict[str, dict[str, str]]:
+    """Return the samples: by operation id, then by `curl` and `python`."""
+    text = (files("service") / "reference" / "examples.toml").read_text("utf-8")
+    return {operation: dict(samples) for operation, samples in tomllib.loads(text).items()}
+
+
+def add_examples(document: OpenAPI, examples: Mapping[str, Mapping[str, str]]) -> None:
+    """Put each operation's samples under its description, as Markdown, which every reader of such documents shows.
+
+    Where an operation has no summary of its own, the start of its description becomes that.
+    """
+    for operation in _operations(document):
+        samples = examples.get(operation.operation_id or "", {})
+        blocks = [f"```{_LANGUAGES[name]}\n{samples[name].strip()}\n```" for name in _LANGUAGES if name in samples]
+        said = operation.description or ""
+        if " " not in (operation.summary or ""):  # litestar's own: the handler's name
+            operation.summary = said.partition(".")[0].partition(":")[0]
+        operation.description = "\n\n".join([said, *blocks]).strip()
+
+
+def _operations(document: OpenAPI) -> Iterator[Operation]:
+    for path in (document.paths or {}).values():
+        for method in ("get", "put", "post", "delete", "patch"):
+            operation = getattr(path, method)
+            if operation is not None:
+                yield operation

@@ -1,6 +1,8 @@
 """Errors as the API tells them: 422 in the contract's shape, everything else as RFC 9457 problem details."""
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -17,9 +19,17 @@ from pydantic import ValidationError as PydanticValidationError
 from service.accounts.brands import MAX_BRANDS, MAX_NAME_LENGTH, BrandNameInvalid, TooManyBrands
 from service.accounts.keys import MAX_KEYS, LastKey, TooManyKeys
 from service.accounts.ledger import InsufficientCredits
+from service.accounts.rate_limit import Quota
+from service.cutouts.records import CutoutNotReady
 from service.database.commit import OutcomeUnknown
 from service.database.engine import DATABASE_AWAY
-from service.jobs.intake import IdempotencyConflict, IdempotencyInFlight
+from service.jobs.intake import (
+    IdempotencyConflict,
+    IdempotencyInFlight,
+    QueueFull,
+    QueueShareTaken,
+    TooManyUnfinishedJobs,
+)
 from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
 from service.jobs.submit import BrandNearMiss, OutputInvalid, PreviewsOff, SourceNotFound, SourceTooLarge
@@ -111,6 +121,116 @@ def not_found(what: str) -> ProblemDetailsException:
     return problem(404, "not_found", f"There is no such {what}, or it is not yours. {remedy}".rstrip())
 
 
+@dataclass(frozen=True)
+class Answer:
+    """The problem that an exception is answered with; `{error}` of its detail is the exception."""
+
+    status: int
+    code: str
+    detail: str
+    #: Seconds to stay away.
+    retry_after: int | None = None
+    #: Fields of the body's own, and the exception's attributes that they have.
+    figures: Mapping[str, str] = field(default_factory=dict)
+    #: Not before the end of the window that the RateLimit field names (draft-ietf-httpapi-ratelimit-headers-11).
+    after_window: bool = False
+
+    def __call__(self, request: AnyRequest, error: Exception) -> Response[dict[str, Any]]:
+        """Answer the exception."""
+        if self.status == 503 and not self.after_window:
+            logger.error("%s: %s", self.code, error)
+        quota: Quota | None = request.state.get("quota") if self.after_window else None
+        headers = self.retry_after and {"Retry-After": str(max(self.retry_after, quota.reset if quota else 0))}
+        detail, figures = self.told(error)
+        return problem(self.status, self.code, detail, headers or None, figures).to_response(request)
+
+    def told(self, error: Exception) -> tuple[str, dict[str, int]]:
+        """Return the detail and the figures."""
+        figures = {name: int(getattr(error, attribute)) for name, attribute in self.figures.items()}
+        return self.detail.format(error=error), figures
+
+
+#: What of an exception's is all in its answer's words.
+ANSWERS: dict[type[Exception], Answer] = {
+    InsufficientCredits: Answer(
+        402,
+        "insufficient_credits",
+        "The balance of {error.balance} does not cover the cost of {error.cost}. Nothing was charged; ask for a grant"
+        " of credits.",
+        figures={"balance": "balance", "credits_cost": "cost"},
+    ),
+    PreviewsOff: Answer(
+        403,
+        "previews_off",
+        "This installation makes no previews: its operator has switched them off (BACKDROP_PREVIEWS).",
+    ),
+    IdempotencyInFlight: Answer(
+        409,
+        "idempotency_in_flight",
+        "The first request with this Idempotency-Key is still being answered. Try again in a second.",
+        retry_after=1,
+    ),
+    JobFinished: Answer(409, "job_finished", "The job is over ({error.status}): there is nothing to cancel."),
+    CutoutNotReady: Answer(
+        409,
+        "cutout_not_ready",
+        "There is no cut-out to mend: its job is {error.status}. Mend it once that is SUCCESS.",
+    ),
+    TooManyBrands: Answer(409, "too_many_brands", f"You have {MAX_BRANDS} brands. Delete one first."),
+    TooManyKeys: Answer(409, "too_many_keys", f"You have {MAX_KEYS} keys. Delete one first."),
+    LastKey: Answer(
+        409,
+        "last_key",
+        "You would be left without a key that lasts. Make another one first: POST /v1/keys.",
+    ),
+    PhotoTooLarge: Answer(
+        413,
+        "photo_too_large",
+        "The photo weighs more than {error.limit:,} bytes. Send a smaller one.",
+        figures={"max_bytes": "limit"},
+    ),
+    TooManyStreams: Answer(
+        429,
+        "too_many_streams",
+        "You hold {error.limit} streams of events, and no more may be open at once. Close one, or ask"
+        " GET /v1/jobs/{{job_id}}.",
+        retry_after=10,
+    ),
+    TooManyUnfinishedJobs: Answer(
+        429,
+        "too_many_unfinished_jobs",
+        "{error.limit} of your jobs are not over, and no more may be at once. Nothing was charged; try again when one"
+        " has ended, or cancel one.",
+        retry_after=10,  # about what a job takes
+        after_window=True,
+    ),
+    QueueShareTaken: Answer(
+        429,
+        "queue_share_taken",
+        "{error.waiting} of your jobs wait for a worker, which is your share of the queue now. Nothing was charged; try"
+        " again when one has started, or cancel one.",
+        retry_after=10,
+        after_window=True,
+    ),
+    QueueFull: Answer(
+        503,
+        "queue_full",
+        "Too many jobs of all clients wait for a worker. Nothing was charged; try again later.",
+        retry_after=30,  # what a queue takes to be visibly shorter
+        after_window=True,
+    ),
+    StoreUnavailable: Answer(
+        503, "store_unavailable", "The object store does not answer. Nothing was charged; try again.", retry_after=5
+    ),
+    **dict.fromkeys(
+        DATABASE_AWAY,
+        Answer(
+            503, "database_unavailable", "The database does not answer. Nothing was charged; try again.", retry_after=5
+        ),
+    ),
+}
+
+
 class BodiesInContext(PydanticInitPlugin):
     """Validates request bodies with a context, which litestar's own decoder does not take. Raises BodyInvalid."""
 
@@ -196,28 +316,9 @@ def _on_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
     return problem(error.status_code, code, detail, error.headers).to_response(request)
 
 
-def _on_no_credits(request: AnyRequest, error: InsufficientCredits) -> Response[Any]:
-    detail = (
-        f"The balance of {error.balance} does not cover the cost of {error.cost}. Nothing was charged; ask for a grant"
-        " of credits."
-    )
-    figures = {"balance": error.balance, "credits_cost": error.cost}
-    return problem(402, "insufficient_credits", detail, figures=figures).to_response(request)
-
-
 def _on_conflict(request: AnyRequest, error: IdempotencyConflict) -> Response[Any]:
     text = f"This Idempotency-Key was used on {error.used_at:%Y-%m-%d} {error.differs}. Send a new key"
     return unprocessable(request, [{"loc": ["header", "Idempotency-Key"], "msg": text, "type": "idempotency_conflict"}])
-
-
-def _on_in_flight(request: AnyRequest, _: IdempotencyInFlight) -> Response[Any]:
-    detail = "The first request with this Idempotency-Key is still being answered. Try again in a second."
-    return problem(409, "idempotency_in_flight", detail, {"Retry-After": "1"}).to_response(request)
-
-
-def _on_finished(request: AnyRequest, error: JobFinished) -> Response[Any]:
-    detail = f"The job is over ({error.status}): there is nothing to cancel."
-    return problem(409, "job_finished", detail).to_response(request)
 
 
 def _on_no_source(request: AnyRequest, _: SourceNotFound) -> Response[Any]:
@@ -229,11 +330,6 @@ def _on_large_source(request: AnyRequest, error: SourceTooLarge) -> Response[Any
     return unprocessable(request, [{"loc": ["body", "source_image_s3_key"], "msg": text, "type": "photo_too_large"}])
 
 
-def _on_large_photo(request: AnyRequest, error: PhotoTooLarge) -> Response[Any]:
-    detail = f"The photo weighs more than {error.limit:,} bytes. Send a smaller one."
-    return problem(413, "photo_too_large", detail, figures={"max_bytes": error.limit}).to_response(request)
-
-
 def _on_fetch_failed(request: AnyRequest, error: FetchFailed) -> Response[Any]:
     return unprocessable(
         request, [{"loc": ["body", "url"], "msg": with_received(str(error), request.state.url), "type": error.code}]
@@ -243,11 +339,6 @@ def _on_fetch_failed(request: AnyRequest, error: FetchFailed) -> Response[Any]:
 def _on_near_brand(request: AnyRequest, error: BrandNearMiss) -> Response[Any]:
     text = with_received(f"You have no brand of that name. Did you mean {error.meant}?", error.name)
     return unprocessable(request, [{"loc": ["body", "pilot_brand"], "msg": text, "type": "near_miss"}])
-
-
-def _on_previews_off(request: AnyRequest, _: PreviewsOff) -> Response[Any]:
-    detail = "This installation makes no previews: its operator has switched them off (BACKDROP_PREVIEWS)."
-    return problem(403, "previews_off", detail).to_response(request)
 
 
 def _on_bad_output(request: AnyRequest, error: OutputInvalid) -> Response[Any]:
@@ -269,45 +360,11 @@ def _on_bad_brand_name(request: AnyRequest, _: BrandNameInvalid) -> Response[Any
     return unprocessable(request, [{"loc": ["path", "name"], "msg": text, "type": "brand_name"}])
 
 
-def _on_too_many_brands(request: AnyRequest, _: TooManyBrands) -> Response[Any]:
-    detail = f"You have {MAX_BRANDS} brands. Delete one first."
-    return problem(409, "too_many_brands", detail).to_response(request)
-
-
-def _on_too_many_keys(request: AnyRequest, _: TooManyKeys) -> Response[Any]:
-    return problem(409, "too_many_keys", f"You have {MAX_KEYS} keys. Delete one first.").to_response(request)
-
-
-def _on_last_key(request: AnyRequest, _: LastKey) -> Response[Any]:
-    detail = "You would be left without a key that lasts. Make another one first: POST /v1/keys."
-    return problem(409, "last_key", detail).to_response(request)
-
-
 def _on_bad_webhook(request: AnyRequest, error: UrlInvalid) -> Response[Any]:
     return unprocessable(
         request,
         [{"loc": ["body", "url"], "msg": with_received(error.reason, request.state.url), "type": "url_invalid"}],
     )
-
-
-def _on_too_many_streams(request: AnyRequest, error: TooManyStreams) -> Response[Any]:
-    detail = (
-        f"You hold {error.limit} streams of events, and no more may be open at once. Close one, or ask"
-        f" GET /v1/jobs/{{job_id}}."
-    )
-    return problem(429, "too_many_streams", detail, {"Retry-After": "10"}).to_response(request)
-
-
-def _on_store(request: AnyRequest, error: StoreUnavailable) -> Response[Any]:
-    logger.error("object store unavailable: %s", error)
-    detail = "The object store does not answer. Nothing was charged; try again."
-    return problem(503, "store_unavailable", detail, {"Retry-After": "5"}).to_response(request)
-
-
-def _on_database(request: AnyRequest, error: Exception) -> Response[Any]:
-    logger.error("database unavailable: %s", error)
-    detail = "The database does not answer. Nothing was charged; try again."
-    return problem(503, "database_unavailable", detail, {"Retry-After": "5"}).to_response(request)
 
 
 def _on_outcome_unknown(request: AnyRequest, error: OutcomeUnknown) -> Response[Any]:
@@ -327,32 +384,22 @@ def _on_unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
 
 #: Which answer each exception gets. All plain functions: litestar answers 500 for an async handler.
 EXCEPTION_HANDLERS: dict[Any, Any] = {
+    **ANSWERS,
     ValidationException: _on_validation,
     ClientException: _on_client,
     HTTPException: _on_http,
     UnicodeDecodeError: on_undecodable,
     RecursionError: on_undecodable,
-    InsufficientCredits: _on_no_credits,
     IdempotencyConflict: _on_conflict,
-    IdempotencyInFlight: _on_in_flight,
-    JobFinished: _on_finished,
     SourceNotFound: _on_no_source,
     SourceTooLarge: _on_large_source,
-    PhotoTooLarge: _on_large_photo,
     FetchFailed: _on_fetch_failed,
     BrandNearMiss: _on_near_brand,
-    PreviewsOff: _on_previews_off,
     OutputInvalid: _on_bad_output,
     QueryInvalid: _on_bad_query,
     BrandNameInvalid: _on_bad_brand_name,
-    TooManyBrands: _on_too_many_brands,
-    TooManyKeys: _on_too_many_keys,
-    LastKey: _on_last_key,
     UrlInvalid: _on_bad_webhook,
-    TooManyStreams: _on_too_many_streams,
-    StoreUnavailable: _on_store,
     OutcomeUnknown: _on_outcome_unknown,
-    **dict.fromkeys(DATABASE_AWAY, _on_database),
     ProblemDetailsException: lambda request, error: error.to_response(request),
     Exception: _on_unexpected,
 }

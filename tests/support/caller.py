@@ -76,7 +76,7 @@ def located(answer: httpx.Response) -> set[tuple[Any, ...]]:
     assert body["request_id"] == answer.headers["x-request-id"]
     for one in answer.json()["detail"]:
         assert set(one) == {"loc", "msg", "type", "code"}
-        assert one["loc"][0] in {"body", "header", "query"}
+        assert one["loc"][0] in {"body", "header", "query", "path"}
         assert one["msg"]
         assert one["code"]
         assert "instance of" not in one["msg"], "a class of the program"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from backdrop_client import Backdrop
-from service.schemas.openapi_samples import load_examples
+from service.schemas.openapi import load_examples
 from tests.support.up import BOTTLE, Up, ended, job_id, upload
 
 ROOT = Path(__file__).resolve().parents[2]

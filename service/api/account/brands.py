@@ -3,14 +3,13 @@
 from typing import Annotated, Any
 
 from litestar import Response, delete, get, put
-from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath
 
-from service.accounts.brands import Brands
 from service.api.endpoint import endpoint
-from service.schemas.brand_request import BrandRequest
+from service.api.parts import Parts
+from service.schemas.account import BrandRequest
 from service.schemas.openapi import NOT_FOUND, TOO_LARGE, TOO_MANY_BRANDS, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import BrandItems, BrandView
@@ -21,17 +20,15 @@ _PLAIN = BrandRequest()
 
 
 @endpoint(get, "/brands", operation_id="list_brands", tag="brands")
-def list_brands(request: AnyRequest, state: State) -> BrandItems:
+def list_brands(request: AnyRequest, state: Parts) -> BrandItems:
     """List the client's brands by name."""
-    brands: Brands = state.brands
-    return BrandItems(items=[serialize_brand(brand) for brand in brands.list(request.state.client.id)])
+    return BrandItems(items=[serialize_brand(brand) for brand in state.brands.list(request.state.client.id)])
 
 
 @endpoint(get, "/brands/{name:str}", operation_id="get_brand", tag="brands", responses={404: NOT_FOUND})
-def get_brand(request: AnyRequest, state: State, name: FromPath[str]) -> BrandView:
+def get_brand(request: AnyRequest, state: Parts, name: FromPath[str]) -> BrandView:
     """Return one of the client's brands."""
-    brands: Brands = state.brands
-    brand = brands.get(name, client_id=request.state.client.id)
+    brand = state.brands.get(name, client_id=request.state.client.id)
     if brand is None:
         raise not_found("brand")
     return serialize_brand(brand)
@@ -53,7 +50,7 @@ def get_brand(request: AnyRequest, state: State, name: FromPath[str]) -> BrandVi
 )
 def put_brand(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     name: FromPath[str],
     data: Annotated[BrandRequest, Body(examples=[Example(value=BrandRequest.EXAMPLE)])] = _PLAIN,
 ) -> Response[Any]:
@@ -61,8 +58,7 @@ def put_brand(
 
     The name, percent-encoded in the path, is what `pilot_brand` must be to the letter.
     """
-    brands: Brands = state.brands
-    brand, new = brands.put(name, data.profile, client_id=request.state.client.id)
+    brand, new = state.brands.put(name, data.profile, client_id=request.state.client.id)
     return Response(serialize_brand(brand), status_code=201 if new else 200)
 
 
@@ -74,8 +70,7 @@ def put_brand(
     tag="brands",
     responses={404: NOT_FOUND},
 )
-def delete_brand(request: AnyRequest, state: State, name: FromPath[str]) -> None:
+def delete_brand(request: AnyRequest, state: Parts, name: FromPath[str]) -> None:
     """Delete a brand. Jobs and renders of it stay, and say what they were made of."""
-    brands: Brands = state.brands
-    if not brands.delete(name, client_id=request.state.client.id):
+    if not state.brands.delete(name, client_id=request.state.client.id):
         raise not_found("brand")

@@ -3,13 +3,12 @@
 from typing import Annotated
 
 from litestar import delete, get, post
-from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath
 
-from service.accounts.keys import Keys
 from service.api.endpoint import endpoint
-from service.schemas.account_views import KeyItems, KeyRequest, KeyView, NewKey
+from service.api.parts import Parts
+from service.schemas.account import KeyItems, KeyRequest, KeyView, NewKey
 from service.schemas.openapi import LAST_KEY, NOT_FOUND, TOO_LARGE, TOO_MANY_KEYS, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
 
@@ -18,11 +17,10 @@ _UNNAMED = KeyRequest()
 
 
 @endpoint(get, "/keys", operation_id="list_keys", tag="keys")
-def list_keys(request: AnyRequest, state: State) -> KeyItems:
+def list_keys(request: AnyRequest, state: Parts) -> KeyItems:
     """List the client's keys that are good, the oldest first; none can be shown again."""
-    keys: Keys = state.client_keys
     own = request.state.key_id
-    items = [KeyView(**vars(key), current=key.id == own) for key in keys.list(request.state.client.id)]
+    items = [KeyView(**vars(key), current=key.id == own) for key in state.client_keys.list(request.state.client.id)]
     return KeyItems(items=items)
 
 
@@ -37,12 +35,11 @@ def list_keys(request: AnyRequest, state: State) -> KeyItems:
 )
 def create_key(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     data: Annotated[KeyRequest, Body(examples=[Example(value={"name": "warehouse"})])] = _UNNAMED,
 ) -> NewKey:
     """Make one more key of the client's, and show it, this once. Those before it stay good."""
-    keys: Keys = state.client_keys
-    key, text = keys.add(request.state.client.id, data.name)
+    key, text = state.client_keys.add(request.state.client.id, data.name)
     return NewKey(**vars(key), key=text)
 
 
@@ -54,8 +51,7 @@ def create_key(
     tag="keys",
     responses={404: NOT_FOUND, 409: LAST_KEY},
 )
-def delete_key(request: AnyRequest, state: State, key_id: FromPath[str]) -> None:
+def delete_key(request: AnyRequest, state: Parts, key_id: FromPath[str]) -> None:
     """Refuse a key from now on, be it the one that asks. One that lasts has to be left."""
-    keys: Keys = state.client_keys
-    if not keys.delete(key_id, request.state.client.id):
+    if not state.client_keys.delete(key_id, request.state.client.id):
         raise not_found("key")

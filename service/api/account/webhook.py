@@ -3,16 +3,16 @@
 from typing import Annotated, Any
 
 from litestar import Response, delete, get, post, put
-from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import Body, HeaderParameter
 
 from service.api.endpoint import endpoint
-from service.schemas.account_views import NewWebhook, RotationRequest, WebhookRequest, WebhookView
+from service.api.parts import Parts
+from service.schemas.account import NewWebhook, RotationRequest, WebhookRequest, WebhookView
 from service.schemas.openapi import NOT_FOUND, TOO_LARGE, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
-from service.webhooks.endpoints import NoWebhook, WebhookEndpoint, Webhooks
+from service.webhooks.endpoints import NoWebhook, WebhookEndpoint
 
 #: Without a body: every field's default.
 _AS_IT_IS = RotationRequest()
@@ -29,10 +29,9 @@ RotationKey = Annotated[
 
 
 @endpoint(get, "/webhook", operation_id="get_webhook", tag="webhook", responses={404: NOT_FOUND})
-def get_webhook(request: AnyRequest, state: State) -> WebhookView:
+def get_webhook(request: AnyRequest, state: Parts) -> WebhookView:
     """Return where the client's messages go; its secret is not shown again."""
-    webhooks: Webhooks = state.webhooks
-    found = webhooks.find(request.state.client.name)
+    found = state.webhooks.find(request.state.client.name)
     if found is None:
         raise not_found("webhook")
     return WebhookView(**_shown(found))
@@ -52,16 +51,15 @@ def get_webhook(request: AnyRequest, state: State) -> WebhookView:
 )
 def put_webhook(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     data: Annotated[WebhookRequest, Body(examples=[Example(value={"url": "https://shop.example/hooks"})])],
 ) -> Response[Any]:
     """Tell this URL how each job ends, what still waits as well, and show the secret that signs, this once.
 
     The URL that is set already keeps its secret, and one that had answered 410 is told again.
     """
-    webhooks: Webhooks = state.webhooks
     request.state.url = data.url  # for an error that is about it
-    endpoint, secret = webhooks.put(request.state.client.name, data.url)
+    endpoint, secret = state.webhooks.put(request.state.client.name, data.url)
     return Response(NewWebhook(**_shown(endpoint), secret=secret), status_code=200 if secret is None else 201)
 
 
@@ -76,7 +74,7 @@ def put_webhook(
 )
 def rotate_webhook_secret(
     request: AnyRequest,
-    state: State,
+    state: Parts,
     data: Annotated[RotationRequest, Body(examples=[Example(value={"grace_hours": 24})])] = _AS_IT_IS,
     idempotency_key: RotationKey = None,
 ) -> NewWebhook:
@@ -84,9 +82,8 @@ def rotate_webhook_secret(
 
     Older secrets sign until their own grace is over, at most for `grace_hours`.
     """
-    webhooks: Webhooks = state.webhooks
     try:
-        endpoint, secret = webhooks.rotate(
+        endpoint, secret = state.webhooks.rotate(
             request.state.client.name, grace=data.grace_hours * 3600, key=idempotency_key
         )
     except NoWebhook:
@@ -102,11 +99,10 @@ def rotate_webhook_secret(
     tag="webhook",
     responses={404: NOT_FOUND},
 )
-def delete_webhook(request: AnyRequest, state: State) -> None:
+def delete_webhook(request: AnyRequest, state: Parts) -> None:
     """Tell nobody any more, and drop what still waits to be told."""
-    webhooks: Webhooks = state.webhooks
     try:
-        webhooks.clear(request.state.client.name)
+        state.webhooks.clear(request.state.client.name)
     except NoWebhook:
         raise not_found("webhook") from None
 

@@ -77,28 +77,6 @@ def test_nothing_is_charged_stored_queued_or_remembered(caller: Caller) -> None:
     assert caller.submit(body, **once).json() == accepted.json()
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"scene_type": ...},
-        {"dominant_colors": ["#12", "red", "nope"], "mood": ""},
-        {"output_preset": "shopify"},
-        {"output_preset": "amazon_main"},
-        {"surprise": 1},
-        {"source_image_s3_key": None},
-        {"source_image_s3_key": "uploads/none.jpg"},
-        {"source_image_s3_key": None, "source_render_public_id": "none"},
-    ],
-)
-def test_what_is_wrong_is_told_as_a_submit_tells_it(caller: Caller, wrong: dict[str, Any]) -> None:
-    body = caller.body(**wrong)
-
-    tried, real = dry(caller, body), caller.submit(body)
-
-    assert tried.status_code in {404, 422}
-    assert (tried.status_code, told(tried)) == (real.status_code, told(real))
-
-
 def test_a_photo_that_is_expired_too_large_or_another_s_is_refused_as_ever(caller: Caller, settings: Settings) -> None:
     expired, other = caller.body(), Caller(caller.http, settings, "other-of-dry-run", credits=1)
     with caller.engine.begin() as connection:
@@ -231,41 +209,12 @@ def test_a_dry_run_is_counted_and_refused_as_a_submit_is(api: Callable[..., Api]
     assert_problem(dry(caller, body), 429, "rate_limited")
 
 
-def test_a_signature_that_does_not_fit_is_refused(caller: Caller) -> None:
-    assert_problem(dry(caller, caller.body(), **{"X-Shopify-Hmac-Sha256": "wrong"}), 401, "signature_invalid")
-
-
 @pytest.mark.parametrize("query", ["seed=0", f"seed={2**31 - 1}"])
 def test_a_seed_that_is_asked_for_is_the_job_s(caller: Caller, query: str) -> None:
     job_id = caller.http.post(f"{SWAP}?{query}", json=caller.body(), headers=caller.headers).json()["job_id"]
 
     claim = caller.claim(job_id)
     assert claim.spec["seed"] == int(query.partition("=")[2])
-
-
-@pytest.mark.parametrize(
-    ("query", "name"),
-    [
-        *((f"seed={seed}", "seed") for seed in ("-1", 2**31, "x", "1.5", "")),
-        *((f"dry_run={word}", "dry_run") for word in ("maybe", "", "2")),
-    ],
-)
-def test_a_query_that_can_not_be_meant_is_named(caller: Caller, query: str, name: str) -> None:
-    before = everything(caller.engine)
-    assert located(dry(caller, {**caller.body(), "source_image_s3_key": "uploads/x.jpg"}, query)) == {("query", name)}
-    assert everything(caller.engine)[:3] == before[:3]
-
-
-def test_another_seed_is_another_request(caller: Caller) -> None:
-    body, once = caller.body(), {"Idempotency-Key": "seeded"}
-
-    def submit(query: str) -> httpx.Response:
-        return dry(caller, body, query, **once)
-
-    first = submit("seed=1")
-    assert submit("seed=1").json() == first.json()
-    assert located(submit("seed=2")) == {("header", "Idempotency-Key")}
-    assert located(submit("")) == {("header", "Idempotency-Key")}
 
 
 def test_an_outlook_is_what_accepting_would_meet(engine: sa.Engine) -> None:

@@ -259,7 +259,7 @@ def ask(caller: Caller, raw: bytes, query: str = "", path: str = SWAP) -> httpx.
     [
         ("", ""),
         ("", "?scale=1&shift_x=0.0&preview=false"),
-        ("?seed=7&scale=0.9", "?scale=0.90&seed=7"),
+        ("?seed=7&scale=0.9&subject=0.2,0.7", "?subject=0.20,0.70&scale=0.90&seed=7&turn=0&stance=auto"),
         ("?metadata=a:1&metadata=b:2&width=1200&height=900", "?height=900&width=1200&metadata=b:2&metadata=a:1"),
     ],
     ids=["none", "defaults", "order", "metadata"],
@@ -302,6 +302,20 @@ def test_a_conflict_says_since_when_and_whether_body_or_query_differs(
     assert located(answer) == {("header", "Idempotency-Key")}
     said = answer.json()["detail"][0]["msg"]
     assert said == f"This Idempotency-Key was used on {day:%Y-%m-%d} {differs} Send a new key"
+
+
+def test_every_option_is_part_of_what_a_key_stands_for(caller: Caller) -> None:
+    raw, asked = json.dumps(caller.body()).encode(), "?seed=7&shift_x=0.1&reference=a&metadata=n:a&subject=0.2,0.7"
+    assert ask(caller, raw, asked).status_code == 202
+    for change in (
+        *("preview=true", "shift_x=0.2", "shift_y=0.1", "scale=0.5", "turn=1", "stance=lying", "format=webp"),
+        *("quality=9", "width=900&height=900", "reference=b", "metadata=n:b", "subject=0.2,0.71"),
+    ):
+        name = change.partition("=")[0]
+        kept = "&".join(one for one in asked[1:].split("&") if not one.startswith(f"{name}="))
+        answer = ask(caller, raw, f"?{kept}&{change}")
+        assert located(answer) == {("header", "Idempotency-Key")}, change
+        assert name in answer.json()["detail"][0]["msg"]
 
 
 def test_a_key_of_another_route_is_a_conflict_that_names_the_first(caller: Caller) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
-import pytest
 import sqlalchemy as sa
 
 from service.database.tables import deliveries, renders
@@ -13,7 +12,7 @@ from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
 from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
-from tests.support.caller import SWAP, Caller, located
+from tests.support.caller import SWAP, Caller
 from tests.support.shop import render
 
 SKU = "order-1042/front & Öl"
@@ -74,27 +73,6 @@ def test_another_client_s_reference_finds_nothing(caller: Caller, settings: Sett
     assert audit(caller.engine, Bounds(max_attempts=3)).findings == []
 
 
-@pytest.mark.parametrize("reference", ["", "x" * 201, "two\nlines", "ends\n", "\x00", "\x9f"])
-def test_what_can_be_no_reference_is_refused_and_costs_nothing(caller: Caller, reference: str) -> None:
-    assert located(submit(caller, reference)) == {("query", "reference")}
-    for path in ("/v1/jobs", "/v1/renders"):
-        assert located(caller.get(f"{path}?{urlencode({'reference': reference})}")) == {("query", "reference")}
-    assert caller.balance == 100
-
-
-def test_it_is_part_of_what_an_idempotency_key_stands_for(caller: Caller) -> None:
-    body, once = caller.body(), {"Idempotency-Key": "once"}
-
-    def again(reference: str) -> httpx.Response:
-        answer = caller.http.post(f"{SWAP}?reference={reference}", json=body, headers=caller.headers | once)
-        assert isinstance(answer, httpx.Response)
-        return answer
-
-    first = again("a")
-    assert again("a").json() == first.json()
-    assert located(again("b")) == {("header", "Idempotency-Key")}
-
-
 def test_a_render_that_has_expired_leaves_its_job_the_reference(caller: Caller) -> None:
     job_id = made(caller, SKU)
     with caller.engine.begin() as connection:
@@ -139,32 +117,3 @@ def test_metadata_is_told_with_the_job_its_render_its_webhook_and_in_the_lists(c
         body = connection.execute(sa.select(deliveries.c.body).where(deliveries.c.job_id == job_id)).scalar_one()
     assert json.loads(body)["data"]["metadata"] == PAIRS
     assert caller.get(f"/v1/jobs/{made(caller, None)}").json()["metadata"] == {}
-
-
-@pytest.mark.parametrize(
-    ("pairs", "index", "code"),
-    [
-        (["colour"], 0, "metadata_invalid"),
-        (["colour:red", ":red"], 1, "metadata_invalid"),
-        (["two words:red"], 0, "metadata_invalid"),
-        (["x" * 41 + ":red"], 0, "metadata_invalid"),
-        (["colour:" + "x" * 201], 0, "metadata_invalid"),
-        (["colour:a\nb"], 0, "metadata_invalid"),
-        (["colour:red", "colour:blue"], 1, "metadata_twice"),
-        ([f"n{number}:x" for number in range(17)], 16, "too_long"),
-    ],
-)
-def test_what_is_no_pair_is_named_and_costs_nothing(caller: Caller, pairs: list[str], index: int, code: str) -> None:
-    for dry_run in (False, True):
-        answer = tagged(caller, *pairs, dry_run=dry_run)
-        assert located(answer) == {("query", "metadata", index)}
-        assert answer.json()["detail"][0]["code"] == code
-    assert caller.balance == 100
-
-
-def test_metadata_is_part_of_what_an_idempotency_key_stands_for(caller: Caller) -> None:
-    body = caller.body()
-    first = tagged(caller, "colour:red", body=body, key="once")
-
-    assert tagged(caller, "colour:red", body=body, key="once").json() == first.json()
-    assert located(tagged(caller, "colour:blue", body=body, key="once")) == {("header", "Idempotency-Key")}

@@ -27,42 +27,6 @@ def test_an_output_is_kept_with_its_job_and_told_with_its_request(caller: Caller
 
 
 @pytest.mark.parametrize(
-    ("preset", "query", "where", "code", "said"),
-    [
-        ("shopify_product", {"width": 800}, "height", "output_incomplete", "together"),
-        ("shopify_product", {"height": 800}, "width", "output_incomplete", "together"),
-        ("shopify_product", {"width": 63, "height": 800}, "width", "output_size", "64 to 4096 pixels, not 63"),
-        ("shopify_product", {"width": 800, "height": 4097}, "height", "output_size", "not 4097"),
-        ("shopify_product", {"width": 3000, "height": 2001}, "width", "output_size", "6,000,000 pixels at most"),
-        ("shopify_product", {"width": 1000, "height": 249}, "width", "output_size", "4 times"),
-        (
-            "shopify_product",
-            {"width": "wide", "height": 800},
-            "width",
-            "wrong_type",
-            "a whole number (received 'wide')",
-        ),
-        ("shopify_product", {"format": "gif"}, "format", "enum", "jpeg, png, webp, avif (received 'gif')"),
-        ("shopify_product", {"format": "png", "quality": 90}, "quality", "output_lossless", "jpeg, webp or avif"),
-        ("shopify_product", {"quality": 0}, "quality", "greater_than_equal", "from 1 to 100 (received '0')"),
-        ("shopify_product", {"quality": 101}, "quality", "less_than_equal", "from 1 to 100 (received '101')"),
-        ("transparent_cutout", {"width": 800, "height": 800}, "width", "output_size_fixed", "Leave both out"),
-        ("transparent_cutout", {"format": "jpeg"}, "format", "output_no_alpha", "png or webp"),
-        ("transparent_cutout", {"quality": 90}, "quality", "output_lossless", "Leave it out"),
-    ],
-)
-def test_what_can_not_be_made_is_refused_with_the_remedy_and_costs_nothing(
-    caller: Caller, preset: str, query: dict[str, Any], where: str, code: str, said: str
-) -> None:
-    body = caller.body(output_preset=preset, scene_type="white", dominant_colors=[])
-    (one,) = ask(caller, body, **query).json()["detail"]
-
-    assert (one["loc"], one["code"]) == (["query", where], code)
-    assert said in one["msg"]
-    assert caller.balance == 100
-
-
-@pytest.mark.parametrize(
     ("query", "codes"),
     [
         ({"format": "avif"}, ["output_breaks_rules"]),

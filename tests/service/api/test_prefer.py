@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.schemas.prefer import preferred_wait
+from service.api.accepted import preferred_wait
 from service.schemas.responses import WorkflowAcceptedResponse
 from tests.support.caller import SWAP, located
 from tests.support.databases import migrated_database
@@ -56,12 +56,10 @@ def test_the_field_is_read_as_its_rfc_says(fields: list[str], seconds: int | Non
     assert preferred_wait(fields, limit=30) == seconds
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[Api]:
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str, valkey_url: str) -> Iterator[Api]:
     home = tmp_path_factory.mktemp("prefer")
-    url = ""
-    if request.param == "postgresql":
-        url = migrated_database(request.getfixturevalue("postgresql_server"), home.name)
+    url = migrated_database(postgresql_server, home.name)
     with serve(home, valkey_url, database_url=url, prefer_wait=300) as one:
         yield one
         one.caller.engine.dispose()

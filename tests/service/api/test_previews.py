@@ -2,20 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 import sqlalchemy as sa
 
-from pipeline.core.order import StanceWord
 from service.database.tables import deliveries, jobs
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
 from service.webhooks.endpoints import Webhooks
 from tests.service.api.test_admission import Api, api  # noqa: F401  # a fixture
-from tests.support.caller import SWAP, Caller, assert_problem, located
+from tests.support.caller import SWAP, Caller, assert_problem
 from tests.support.shop import REPORT, render
 
 
@@ -82,48 +81,6 @@ def test_a_placement_is_kept_with_its_job_and_told_with_its_request(caller: Call
     assert caller.get(f"/v1/jobs/{job_id}/request").json()["placement"] == placement
     unmoved = caller.get(f"/v1/jobs/{ask(caller).json()['job_id']}/request").json()["placement"]
     assert unmoved == {"shift_x": 0, "shift_y": 0, "scale": 1, "turn": 0, "stance": "auto"}
-
-
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("shift_x", ("-0.51", "0.6", "nan", "wide", "")),
-        ("shift_y", ("inf", "-1")),
-        ("scale", ("0.2", "2.5", "0", "-1", "nan")),
-        ("turn", ("46", "-45.5", "1e9", "nan")),
-        ("stance", ("upright", "", "Standing")),
-        ("preview", ("maybe", "2", "on", "yes")),
-    ],
-)
-def test_what_is_out_of_range_is_named_and_costs_nothing(caller: Caller, name: str, values: tuple[str, ...]) -> None:
-    for value in values:
-        assert located(ask(caller, **{name: value})) == {("query", name)}, value
-    assert caller.balance == 100
-
-
-def test_an_unknown_stance_is_told_with_those_that_there_are(caller: Caller) -> None:
-    (error,) = ask(caller, stance="upright").json()["detail"]
-    assert (error["loc"], error["code"]) == (["query", "stance"], "enum")
-    for word in ("'upright'", *get_args(StanceWord)):
-        assert word in error["msg"]
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        *({}, {"preview": "true"}, {"shift_x": 0.2}, {"shift_y": 0.1}, {"scale": 0.5}, {"turn": 1}),
-        *({"shift_x": 0.1, "scale": 0.9, "stance": "lying"}, {"format": "webp"}),
-    ],
-)
-def test_preview_and_placement_are_part_of_what_an_idempotency_key_stands_for(
-    caller: Caller, other: dict[str, Any]
-) -> None:
-    body, once = caller.body(), {"Idempotency-Key": "once"}
-    asked = {"shift_x": 0.1, "scale": 0.9}
-    first = ask(caller, body, once, **asked)
-    again = ask(caller, body, once, **asked, turn=0, stance="auto", preview="false")
-    assert (again.json(), again.headers["idempotent-replayed"]) == (first.json(), "true")
-    assert located(ask(caller, body, once, **other)) == {("header", "Idempotency-Key")}
 
 
 def test_previews_are_counted_apart_from_submits(api: Callable[..., Api]) -> None:  # noqa: F811

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.schemas.openapi_samples import load_examples
+from service.schemas.openapi import load_examples
 
 
 def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:

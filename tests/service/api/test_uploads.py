@@ -111,24 +111,6 @@ def test_what_is_no_photo_names_the_field_and_what_is_taken(caller: Caller, fetc
 
 
 @pytest.mark.parametrize(
-    ("body", "field", "code"),
-    [
-        ({}, "content_type", "missing"),
-        ({"url": "https://shop.example/a.jpg", "content_type": "image/jpeg"}, "content_type", "both_given"),
-        ({"url": ""}, "url", "string_too_short"),
-        ({"url": "https://127.0.0.1/a.jpg"}, "url", "url_not_public"),
-        ({"url": "gopher://shop.example"}, "url", "url_invalid"),
-        ({"url": "https://shop.example/a.jpg", "more": 1}, "more", "extra_forbidden"),
-    ],
-)
-def test_a_wrong_body_names_the_field(caller: Caller, body: dict[str, Any], field: str, code: str) -> None:
-    answer = upload(caller, json=body)
-
-    assert located(answer) == {("body", field)}
-    assert answer.json()["detail"][0]["code"] == code
-
-
-@pytest.mark.parametrize(
     ("options", "field", "code"),
     [
         ({"files": {"photo": ("a.jpg", PHOTO)}}, "file", "missing"),

@@ -147,20 +147,6 @@ def test_a_plan_puts_a_mended_product_where_its_looks_have_it(mender: Mender) ->
         assert place(of_look) == placed, (scene, seed)
 
 
-@pytest.mark.parametrize(
-    ("body", "loc"),
-    [
-        ({}, ("body",)),
-        ({"source_image_s3_key": ""}, ("body",)),
-        ({"source_image_s3_key": "uploads/a", "source_render_public_id": "b"}, ("body",)),
-        ({"source_image_s3_key": "uploads/a", "scene_type": "podium"}, ("body", "scene_type")),
-        ({"source_image_s3_key": 7}, ("body", "source_image_s3_key")),
-    ],
-)
-def test_a_body_without_exactly_one_source_is_refused(mender: Mender, body: Any, loc: tuple[str, ...]) -> None:
-    assert located(mender.ask("POST", CUTOUTS, json=body)) == {loc}
-
-
 def test_a_photo_that_is_not_there_is_not_found(mender: Mender) -> None:
     for body in ({"source_image_s3_key": f"uploads/{mender.client.id}/none.jpg"}, {"source_render_public_id": "none"}):
         assert_problem(mender.ask("POST", CUTOUTS, json=body), 404, "not_found")

@@ -4,7 +4,6 @@ from typing import Any
 
 import httpx
 import numpy as np
-import pytest
 
 from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png
 from tests.support.caller import SWAP
@@ -134,58 +133,8 @@ def test_a_place_with_nothing_in_it_fails_with_the_remedy_and_the_credits_come_b
     assert (view["status"], view["error"]["code"]) == ("FAILURE", "subject_not_found")
 
 
-BAD = [
-    ([0.1], "1 numbers are neither a point nor a box"),
-    ([0.1, 0.2, 0.3], "3 numbers are neither"),
-    ([0.5, 1.5], "1.5 lies outside the photo. Give shares from 0 to 1"),
-    ([0.5, -0.5], "-0.5 lies outside the photo"),
-    ([412, 300], "412 lies outside the photo"),
-    ([0.6, 0.1, 0.4, 0.9], "The box 0.6, 0.1, 0.4, 0.9 is empty. Give left, top, right, bottom"),
-]
-
-
-@pytest.mark.parametrize(("subject", "said"), BAD)
-def test_what_is_no_place_is_refused_before_anything_is_charged(
-    mender: Mender, subject: list[float], said: str
-) -> None:
+def test_another_subject_under_the_same_key_is_another_cut_out(mender: Mender) -> None:
     key = mender.upload(PHOTO)
-    answers = [
-        (mender.ask("POST", CUTOUTS, json={"source_image_s3_key": key, "subject": subject}), ["body", "subject"]),
-        (order(mender, key, subject=text(subject)), ["query", "subject"]),
-        (order(mender, key, subject=text(subject), dry_run="true"), ["query", "subject"]),
-    ]
-    for answer, where in answers:
-        assert answer.status_code == 422
-        (one,) = answer.json()["detail"]
-        assert (one["loc"], one["type"]) == (where, "subject_invalid")
-        assert said in one["msg"]
-    assert mender.balance == 100
-
-
-@pytest.mark.parametrize("subject", ["", "middle", "0.5;0.5", "nan,0.5", "1e999,0"])
-def test_a_query_that_is_no_numbers_is_refused_with_what_was_received(mender: Mender, subject: str) -> None:
-    answer = order(mender, mender.upload(PHOTO), subject=subject)
-    assert answer.status_code == 422
-    (one,) = answer.json()["detail"]
-    assert (one["loc"], one["type"]) == (["query", "subject"], "subject_invalid")
-    assert "x,y" in one["msg"] or "lies outside the photo" in one["msg"]
-
-
-def test_another_subject_under_the_same_key_is_another_order_and_the_same_in_other_digits_is_not(
-    mender: Mender,
-) -> None:
-    key = mender.upload(PHOTO)
-    headers = {"Idempotency-Key": "once"}
-    body = mender.body(**WHITE, source_image_s3_key=key)
-
-    def sent(subject: str) -> httpx.Response:
-        return mender.ask("POST", SWAP, json=body, params={"subject": subject}, headers=headers)
-
-    first = sent("0.2,0.7")
-    assert sent("0.20,0.70").json()["job_id"] == first.json()["job_id"]
-    other = sent("0.2,0.71")
-    assert other.status_code == 422
-    assert "with another query: subject" in other.json()["detail"][0]["msg"]
 
     def cut(subject: list[float] | None) -> httpx.Response:
         asked = {"source_image_s3_key": key} | ({} if subject is None else {"subject": subject})

@@ -117,28 +117,6 @@ def test_whatever_needs_the_database_documents_that_it_may_be_away(document: dic
         assert "Retry-After" in away["headers"], name
 
 
-def test_cancelling_a_job_documents_its_answers(document: dict[str, Any]) -> None:
-    answers = document["paths"]["/v1/jobs/{job_id}"]["delete"]["responses"]
-
-    assert {"200", "401", "404", "409"} <= set(answers)
-    same = document["paths"]["/v1/jobs/{job_id}"]["get"]["responses"]["200"]["content"]
-    assert answers["200"]["content"] == same
-    (conflict,) = answers["409"]["content"]["application/problem+json"]["examples"].values()
-    assert conflict["value"]["code"] == "job_finished"
-
-
-def test_following_a_job_documents_its_stream_and_its_limit(document: dict[str, Any]) -> None:
-    follow = document["paths"]["/v1/jobs/{job_id}/events"]["get"]
-    answers = follow["responses"]
-
-    assert {"200", "204", "401", "404", "429", "503"} <= set(answers)
-    assert list(answers["200"]["content"]) == ["text/event-stream"]
-    assert set(answers["200"]["content"]["text/event-stream"].get("schema", {})) <= {"examples"}, "text, as it comes"
-    assert "content" not in answers["204"]
-    assert "Retry-After" in answers["429"]["headers"]
-    assert [one["name"] for one in follow["parameters"] if one["in"] == "header"] == ["Last-Event-ID"]
-
-
 def test_every_route_that_wants_a_key_says_so(document: dict[str, Any]) -> None:
     public = {name for name, operation in operations(document) if not any(operation.get("security") or [])}
 
@@ -159,10 +137,6 @@ def test_an_upload_documents_the_photo_as_it_is(document: dict[str, Any]) -> Non
 
     assert {"application/json", "multipart/form-data", *UPLOAD_TYPES} == set(upload["requestBody"]["content"])
     assert list(upload["responses"]["415"]["content"]) == ["application/problem+json"]
-
-
-def test_every_operation_documents_that_it_may_not_take_a_request(document: dict[str, Any]) -> None:
-    assert [name for name, operation in operations(document) if "422" not in operation["responses"]] == []
 
 
 def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:

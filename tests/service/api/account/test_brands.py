@@ -112,8 +112,6 @@ def test_all_that_is_wrong_with_a_brand_is_told_at_once(caller: Caller) -> None:
         ("body", "style_words"),
         ("body", "seed_policy"),
     }
-    for seed in (2**31, -1, True, "7", 1.5):
-        assert located(put(caller, "wrong", seed_policy="pinned", seed=seed)) == {("body", "seed")}
 
 
 @pytest.mark.parametrize("name", ["a", "x" * 120, "Ünïcode 店", "50% & more?#", "..", "~", "\u202eright to left"])
@@ -123,13 +121,6 @@ def test_a_name_may_be_anything_that_a_request_can_say(caller: Caller, name: str
     assert caller.http.put(path, json={}, headers=caller.headers).status_code == 201
     assert caller.http.get(path, headers=caller.headers).json()["name"] == name
     assert caller.submit(caller.body(pilot_brand=name)).status_code == 202
-
-
-@pytest.mark.parametrize("name", ["x" * 121, "two\nlines", "\x00", "\x9f"])
-def test_what_no_request_can_name_is_no_name(caller: Caller, name: str) -> None:
-    told = put(caller, name).json()["detail"]
-    assert [(one["loc"], one["type"]) for one in told] == [(["path", "name"], "brand_name")]
-    assert_problem(get(caller, name), 404, "not_found")
 
 
 def test_a_name_with_a_slash_has_no_route(caller: Caller) -> None:

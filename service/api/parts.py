@@ -1,0 +1,58 @@
+"""What handlers find in the application's state; `service.api.app` puts it there."""
+
+from litestar.datastructures import State
+
+from service.accounts.brands import Brands
+from service.accounts.clients import Accounts
+from service.accounts.keys import Keys
+from service.api.admission import Lane
+from service.catalogue.catalogue import Catalogue
+from service.cutouts.listing import Cutouts
+from service.cutouts.mending import Mending
+from service.health.installation import Installation
+from service.jobs.intake import JobIntake
+from service.jobs.listing import Listings
+from service.jobs.notifier import JobNotifier
+from service.jobs.states import JobStates
+from service.jobs.submit import Submit
+from service.jobs.transitions import Jobs
+from service.media.deletion import Deletion
+from service.media.fetcher import Fetcher
+from service.media.photos import Photos
+from service.storage.objects import Bucket
+from service.webhooks.endpoints import Webhooks
+
+
+class Parts(State):
+    """The parts by name, typed: a handler's argument `state`."""
+
+    accounts: Accounts
+    brands: Brands
+    catalogue: Catalogue
+    client_keys: Keys
+    cutouts: Cutouts
+    deletion: Deletion
+    fetcher: Fetcher
+    installation: Installation
+    intake: JobIntake
+    job_states: JobStates
+    jobs: Jobs
+    listings: Listings
+    mending: Mending
+    notifier: JobNotifier
+    photos: Photos
+    renders: Bucket
+    sources: Bucket
+    submit: Submit
+    webhooks: Webhooks
+    # Threads of slow work.
+    fetches: Lane
+    masks: Lane
+    thumbnails: Lane
+    uploads: Lane
+    # Seconds.
+    prefer_wait: int
+    stream_heartbeat: float
+    stream_seconds: float
+    #: Whether the API was told to stop.
+    stopping: bool
