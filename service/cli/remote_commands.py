@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.core.order import SEED_LIMIT
-from service.batch.manifest.outcome import file_name
+from service.batch.state import file_name
 from service.catalogue.warning_words import in_words
 from service.cli.remote import format_of, remote, remote_options
 
