@@ -55,12 +55,7 @@ def open_rivals(settings: Settings, looks: Path | None = None) -> Rivals:
 def cut_out(photo: Photo, networks: Networks) -> Cutout:
     """Cut out as `pipeline.swap` does. Raises NoSubject and ModelFailed."""
     found = segment(photo, networks.segmenter, networks.second_segmenter)
-    return extract_foreground(
-        photo,
-        found.alpha,
-        confidence=found.confidence,
-        disputed=found.disputed,
-    ).assessed()
+    return extract_foreground(photo, found).assessed()
 
 
 def plain_cut_out(photo: Photo, session: Any) -> NDArray[np.uint8]:

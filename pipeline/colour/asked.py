@@ -10,9 +10,6 @@ from pipeline.colour.notation import hex_to_rgb
 from pipeline.colour.spaces import srgb_to_lab, srgb_to_linear
 from pipeline.core.spec import Spec
 
-#: What a preset asks for that allows nothing but white.
-_WHITE = ("#ffffff",)
-
 
 @dataclass(frozen=True)
 class AskedColours:
@@ -39,14 +36,12 @@ class AskedColours:
         return srgb_to_lab(self.srgb)
 
 
+#: The one object for some colours: every seed that is tried asks for them again.
+_converted = cache(AskedColours)
+
+
 def asked_colours(spec: Spec) -> AskedColours:
     """Return the colours that a spec asks for: the caller's, else the scene's; of presets that are white, white."""
     if spec.preset.background == "white":
-        return _converted(_WHITE, False)
+        return _converted(("#ffffff",), False)
     return _converted(spec.palette or spec.scene.palette, bool(spec.palette))
-
-
-@cache
-def _converted(colours: tuple[str, ...], by_caller: bool) -> AskedColours:
-    """Return the one object for these colours: every seed that is tried asks for them again."""
-    return AskedColours(colours, by_caller)

@@ -9,7 +9,6 @@ from PIL import Image
 
 from pipeline.colour.spaces import LUMINANCE, delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
 from pipeline.core.codes import averaged
-from pipeline.core.parallel import by_rows
 from pipeline.core.resample import Box, blurred, reduced, tight_box
 from pipeline.core.types import Cutout, Photo, Rgb
 from pipeline.geometry.ray import Field
@@ -80,26 +79,22 @@ def lit_from(light: PhotoLight) -> float | None:
     return light.side if light.side_confidence >= SURE_SIDE else None
 
 
-def matched(background: Rgb, light: PhotoLight, asked: bool) -> Rgb:
-    """Show the H×W×3 sRGB background a little in the photo's light, in its own array, and return it.
-
-    In linear light each channel x becomes g·x / (1 + (g - 1)·x⁴), which multiplies by g below the highlights and keeps
-    0 and 1. g is `white` to a power of at most SHARE × confidence, which moves no grey by more than MAX_TINT, and
-    unless colours are `asked`, 2 to the power SHARE × exposure of at most ±MAX_STOPS.
-    """
-    gain = gains(light, asked)
-    by_rows(len(background), lambda top, bottom: toned(background[top:bottom], gain))
-    return background
-
-
 def gains(light: PhotoLight, asked: bool) -> NDArray[np.float32]:
-    """Return (3,): the g of each channel in `matched`."""
+    """Return (3,): the gain g of each channel, with which a background is shown a little in the photo's light.
+
+    It is `white` to a power of at most SHARE × confidence, which moves no grey by more than MAX_TINT; unless colours
+    are `asked`, times 2 to the power SHARE × exposure of at most ±MAX_STOPS.
+    """
     gain = _tint(light)
     return gain if asked else gain * np.float32(2 ** float(np.clip(SHARE * light.exposure, -MAX_STOPS, MAX_STOPS)))
 
 
 def toned(rows: Rgb, gain: NDArray[np.float32]) -> None:
-    """Do to n×W×3 sRGB rows of a background what `matched` does to all of it, in place, with `gains`."""
+    """Show n×W×3 sRGB rows of a background with `gains`, in place.
+
+    In linear light each channel x becomes g·x / (1 + (g - 1)·x⁴), which multiplies by g below the highlights and keeps
+    0 and 1.
+    """
     if (gain != 1).any():
         tint(gain, rows.reshape(-1))
 

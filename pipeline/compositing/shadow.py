@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from pipeline.compositing.blocked_light import blocked_share
+from pipeline.colour.spaces import LUMINANCE
 from pipeline.compositing.lying import LyingProxy
 from pipeline.compositing.standing import StandingProxy
 from pipeline.core.resample import Box, blurred, grown_box, resize, tight_box
@@ -20,6 +20,7 @@ from pipeline.core.types import Alpha
 from pipeline.geometry.contact import contact_band, things_apart
 from pipeline.geometry.ray import Bounds, Field
 from pipeline.geometry.solids import Caster
+from pipeline.light.first_light import LightTracer
 from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
@@ -28,6 +29,8 @@ from pipeline.scene.trace import Geometry, trace
 #: light would be left along the edges of others' shadows and of patches of light.
 GRID = 640
 TRACED = 512
+#: Samples of the dome a pixel: where few of them meet the product, on panels right behind it, fewer show as cells.
+DOME_SAMPLES = 36
 #: Canvas heights by which the box around a solid is larger than it.
 MARGIN = 0.02
 #: How much darker than along a contour that touches it is on the surface below one that is half as high as is seen to
@@ -97,6 +100,26 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False, lies: 
         occlusion = reduce(np.maximum, (_occlusion(thing, its, lies=lies) for thing, its in things))
     geometry, share = blocked_share(layout, *traced_at, solid, around)
     return CastShadow(layout, geometry, share, occlusion, cut_below)
+
+
+def blocked_share(layout: Layout, width: int, height: int, caster: Caster, around: Bounds) -> tuple[Geometry, Field]:
+    """Return the surfaces of a width×height picture and, H×W, the share of first light that `caster` blocks.
+
+    `around` is a box around the caster. Shares of luminance, 0–1; 0 where it stands in no light's way and on what
+    shines itself. No light bounces off the caster, and the parts give back less by what it takes of their direct light.
+    """
+    geometry = trace(layout, width, height)
+    lights = LightTracer(layout, geometry, caster, around)
+    direct = lights.direct()
+    # Luminance of what a ray of the dome meets, with all light and with what the caster leaves; last, the open dome.
+    fill = (layout.rig.fill * layout.rig.fill_tint)[None]
+    send = np.stack([np.concatenate([lights.given_back(field), fill]) @ LUMINANCE for field in direct])
+    dome = lights.shared(lights.dome(send.astype(np.float32), kept=1, count=DOME_SAMPLES))
+    light, remaining = direct @ LUMINANCE + dome
+    share = np.where(lights.receives_light, 1 - remaining / np.maximum(light, 1e-4), 0)
+    # Once more: enlarged, the steps between places that share their samples would show as cells.
+    share = lights.shared(np.clip(share, 0, 1).astype(np.float32)[None])[0]
+    return geometry, share
 
 
 def _occlude(blocked: Field, occlusion: Field) -> None:

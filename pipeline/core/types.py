@@ -32,6 +32,22 @@ class Photo:
 
 
 @dataclass(frozen=True)
+class Segmentation:
+    """The mask at the photo's size and how it came about."""
+
+    #: H×W alpha in [0, 1].
+    alpha: Alpha
+    #: The probability that it is right (`pipeline.cutout.confidence`); 1 where the file's own alpha was taken.
+    confidence: float = 1.0
+    #: What some looks take for the product and others don't: left, top, right, bottom in the photo's pixels.
+    disputed: tuple[Box, ...] = ()
+    #: What the confidence is made of: the least intersection over union of two looks, 0–1, and the share of what is
+    #: undecided (`pipeline.cutout.confidence.undecided_share`).
+    agreement: float = 1.0
+    undecided: float = 0.0
+
+
+@dataclass(frozen=True)
 class Cutout:
     """The product alone, at the photo's own resolution, cropped to its box plus a few pixels."""
 

@@ -11,12 +11,12 @@ from pipeline.core.errors import NoSubject
 from pipeline.core.networks import Networks
 from pipeline.core.order import PhotoPlace
 from pipeline.core.stages import Stages
-from pipeline.core.types import Cutout, Photo
+from pipeline.core.types import Cutout, Photo, Segmentation
 from pipeline.cutout.cache import Cache, CutoutCache
 from pipeline.cutout.foreground import Extracted, extract_foreground, foreground_of
 from pipeline.cutout.given import GivenMask, codes_of, coverage
-from pipeline.cutout.segment import Segmentation, segment
-from pipeline.cutout.subjects import Choice, choose
+from pipeline.cutout.segment import segment
+from pipeline.cutout.subjects import Choice, Masks, choose
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Cutting:
             return None if cutout is None else codes_of(cutout.alpha, cutout.origin, width, height)
 
         given = None if self.mask is None else self.mask.codes
-        return choose(subject, self.photo, found=found, look=self._segmented, given=given)
+        return choose(subject, Masks(self.photo, found, self._segmented, given))
 
     def chosen(self, choice: Choice, whole: Cutout | None) -> Cut:
         """Cut out what was chosen; a part of what was found, the `whole`, is no surer than that. Raises ModelFailed."""
@@ -121,10 +121,4 @@ class Cutting:
         return segment(photo, self.networks.segmenter, self.networks.second_segmenter)
 
     def _extracted(self, found: Segmentation) -> Extracted:
-        return extract_foreground(
-            self.photo,
-            found.alpha,
-            confidence=found.confidence,
-            disputed=found.disputed,
-            classifier=self.networks.viewpoint,
-        )
+        return extract_foreground(self.photo, found, self.networks.viewpoint)

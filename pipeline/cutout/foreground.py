@@ -13,7 +13,7 @@ from pipeline.core.errors import ModelFailed, NoSubject
 from pipeline.core.networks import ViewpointClassifier
 from pipeline.core.parallel import THREADS, by_rows, each, together
 from pipeline.core.resample import Box, grown_box, resize, tight_box
-from pipeline.core.types import Alpha, Cutout, Photo, Rgb8
+from pipeline.core.types import Alpha, Cutout, Photo, Rgb8, Segmentation
 from pipeline.cutout.given import GivenMask, coverage
 from pipeline.cutout.viewpoint import seen
 from pipeline.cutout.warnings import Evidence, assessed
@@ -53,30 +53,13 @@ class Extracted:
         )
 
 
-def extract_foreground(
-    photo: Photo,
-    alpha: Alpha,
-    *,
-    confidence: float = 1.0,
-    disputed: tuple[Box, ...] = (),
-    classifier: ViewpointClassifier | None = None,
-) -> Extracted:
-    """Make the cut-out from the photo and its H×W alpha.
+def extract_foreground(photo: Photo, found: Segmentation, classifier: ViewpointClassifier | None = None) -> Extracted:
+    """Make the cut-out from the photo and its mask; `pipeline.cutout.warnings` says what may be wrong.
 
-    `confidence` and `disputed` are the segmentation's; `pipeline.cutout.warnings` says what may be wrong.
-    `classifier`, if there is one, tells its viewpoint. Raises NoSubject where nothing is
-    left, and ModelFailed.
+    `classifier`, if there is one, tells its viewpoint. Raises NoSubject where nothing is left, and ModelFailed.
     """
-    from_file = photo.alpha is not None
-    alpha = _without_specks(alpha)
-    return _cut(
-        photo,
-        alpha,
-        classifier,
-        confidence=confidence,
-        disputed=disputed,
-        from_file_alpha=from_file,
-    )
+    found = replace(found, alpha=_without_specks(found.alpha))
+    return _cut(photo, found, classifier, from_file_alpha=photo.alpha is not None)
 
 
 def foreground_of(photo: Photo, mask: GivenMask, classifier: ViewpointClassifier | None = None) -> Extracted:
@@ -86,35 +69,30 @@ def foreground_of(photo: Photo, mask: GivenMask, classifier: ViewpointClassifier
     """
     if mask.codes.shape != photo.rgb.shape[:2]:
         raise ModelFailed("The mended mask doesn't have the photo's size. Mend the cut-out again.")
-    return _cut(photo, coverage(mask.codes), classifier, mended=mask.cut_by == "mended")
+    return _cut(photo, Segmentation(coverage(mask.codes)), classifier, mended=mask.cut_by == "mended")
 
 
 def _cut(
     photo: Photo,
-    alpha: Alpha,
+    found: Segmentation,
     classifier: ViewpointClassifier | None,
     *,
-    confidence: float = 1.0,
-    disputed: tuple[Box, ...] = (),
     from_file_alpha: bool = False,
     mended: bool = False,
 ) -> Extracted:
+    alpha = found.alpha
     if tight_box(alpha > 0.5) is None:
         raise NoSubject("No product stands out in this photo. Use a photo of one product on a calmer background.")
     left, top, right, bottom = frame_of(alpha)
     inside = np.ascontiguousarray(alpha[top:bottom, left:right])
-
-    def seen_so() -> Evidence:
-        return Evidence.of(
-            alpha,
-            confidence=confidence,
-            disputed=disputed,
-            from_file_alpha=from_file_alpha,
-        )
-
     colours: Rgb8
     evidence: Evidence
-    colours, evidence = together(lambda: own_colours(photo, inside, (left, top)), seen_so)
+    colours, evidence = together(
+        lambda: own_colours(photo, inside, (left, top)),
+        lambda: Evidence.of(
+            alpha, confidence=found.confidence, disputed=found.disputed, from_file_alpha=from_file_alpha
+        ),
+    )
     product = Cutout(colours, inside, 1.0, (), cut_sides=evidence.cut_sides, origin=(left, top))
     return Extracted(seen(photo, product, classifier, mended=mended), evidence)
 

@@ -5,7 +5,6 @@ checked on 35 pictures with exact alpha; `models/cutout/README.md` has what each
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -17,7 +16,7 @@ from pipeline.core.errors import ModelFailed, NoSubject
 from pipeline.core.networks import Segmenter
 from pipeline.core.parallel import together
 from pipeline.core.resample import Box, grown_box, reduced, resize, tight_box
-from pipeline.core.types import Alpha, Photo
+from pipeline.core.types import Alpha, Photo, Segmentation
 from pipeline.cutout.confidence import confidence_of, disputed, undecided_share
 from pipeline.cutout.guided_filter import guide_of, guided_upsample
 from pipeline.cutout.holes import SIDE, seen_through
@@ -42,22 +41,6 @@ MAX_AMBIGUOUS = 0.8
 MAX_AMBIGUOUS_FULL_FRAME = 0.5
 
 _NO_SUBJECT = "No product stands out in this photo. Use a photo of one product against a calmer background."
-
-
-@dataclass(frozen=True)
-class Segmentation:
-    """The mask at the photo's size and how it came about."""
-
-    #: H×W alpha in [0, 1].
-    alpha: Alpha
-    #: The probability that it is right (`pipeline.cutout.confidence`); 1 where the file's own alpha was taken.
-    confidence: float = 1.0
-    #: What some looks take for the product and others don't: left, top, right, bottom in the photo's pixels.
-    disputed: tuple[Box, ...] = ()
-    #: What the confidence is made of: the least intersection over union of two looks, 0–1, and the share of what is
-    #: undecided (`pipeline.cutout.confidence.undecided_share`).
-    agreement: float = 1.0
-    undecided: float = 0.0
 
 
 def segment(photo: Photo, segmenter: Segmenter, second: Segmenter | None = None) -> Segmentation:

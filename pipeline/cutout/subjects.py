@@ -12,9 +12,8 @@ from scipy.ndimage import distance_transform_edt, find_objects, label
 from pipeline.core.errors import NoSubject, SubjectNotFound
 from pipeline.core.order import PhotoPlace
 from pipeline.core.resample import Box, grown_box, tight_box
-from pipeline.core.types import Photo
+from pipeline.core.types import Photo, Segmentation
 from pipeline.cutout.given import codes_of, coverage
-from pipeline.cutout.segment import Segmentation
 
 #: Longer side in pixels, or up to twice that, at which parts are told from each other.
 SIDE = 640
@@ -95,33 +94,28 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class _Masks:
-    """Where a product may be chosen from; as for `choose`."""
+class Masks:
+    """Where a product may be chosen from."""
 
     photo: Photo
+    #: Returns the mask of the networks, H×W codes 0–255; None where nothing stands out.
     found: Callable[[], Codes | None]
+    #: Segments a part of the photo.
     look: Callable[[Photo], Segmentation]
-    given: Codes | None
+    #: The caller's mask, if there is one.
+    given: Codes | None = None
 
 
-def choose(
-    place: PhotoPlace,
-    photo: Photo,
-    *,
-    found: Callable[[], Codes | None],
-    look: Callable[[Photo], Segmentation],
-    given: Codes | None = None,
-) -> Choice:
+def choose(place: PhotoPlace, masks: Masks) -> Choice:
     """Return the product at a place in the photo.
 
-    `given`, H×W codes 0–255, is a mask from the caller, if there is one. `found` returns that of the networks, None
-    where nothing stands out. `look` segments a part of the photo. A point means the subject there, of the one mask or
-    the other; where both are empty, squares around it are looked at. A box means what is in it: of a given mask, of
-    what was found where that fills the box, else of a new look. Raises SubjectNotFound, and what `look` raises.
+    A point means the subject there, of the given mask or of what was found; where both are empty, squares around it are
+    looked at. A box means what is in it: of a given mask, of what was found where that fills the box, else of a new
+    look. Raises SubjectNotFound, and what `look` raises.
     """
     kind = "point" if len(place) == 2 else "box"
     at = _at_point if kind == "point" else _in_box
-    chosen = at(place, _Masks(photo, found, look, given))
+    chosen = at(place, masks)
     if chosen is None or not (chosen.codes > 127).any():
         remedy = "the middle of the product" if kind == "point" else "a box around the product"
         raise SubjectNotFound(
@@ -131,7 +125,7 @@ def choose(
     return chosen
 
 
-def _at_point(place: PhotoPlace, masks: _Masks) -> Choice | None:
+def _at_point(place: PhotoPlace, masks: Masks) -> Choice | None:
     x, y = place
     if masks.given is not None and (chosen := _part(masks.given, x, y, "given")) is not None:
         return chosen
@@ -175,7 +169,7 @@ def _whole_in(box: Box, seen: Box, width: int, height: int) -> bool:
     return starts and ends
 
 
-def _in_box(place: PhotoPlace, masks: _Masks) -> Choice | None:
+def _in_box(place: PhotoPlace, masks: Masks) -> Choice | None:
     height, width = masks.photo.rgb.shape[:2]
     left, top, right, bottom = place
     box = (int(left * width), int(top * height), int(np.ceil(right * width)), int(np.ceil(bottom * height)))
@@ -211,7 +205,7 @@ def _overlap(one: Box | None, two: Box) -> float:
     return shared / (sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, two)) - shared)
 
 
-def _looked(masks: _Masks, box: Box) -> Choice | None:
+def _looked(masks: Masks, box: Box) -> Choice | None:
     """Return what a look at a box of the photo finds in it; None where nothing stands out."""
     left, top, right, bottom = box
     try:

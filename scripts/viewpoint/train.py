@@ -36,7 +36,7 @@ from models.segmenter import load_segmenter
 from pipeline.core.networks import Segmenter
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Limits
-from pipeline.core.types import Photo
+from pipeline.core.types import Photo, Segmentation
 from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
 from pipeline.cutout.stance import SURE_ABOVE, SURE_SIDE
@@ -93,7 +93,7 @@ def described(file: Path, shown: Iterable[tuple[str, Callable[[], Views]]], clas
 
 def seen(photo: Photo, alpha: NDArray[np.float32], side: int) -> Views:
     """Return what the network is shown of a photo and its alpha."""
-    cutout = extract_foreground(photo, alpha).unassessed
+    cutout = extract_foreground(photo, Segmentation(alpha)).unassessed
     box = tight_box(cutout.alpha > 0.5)
     assert box is not None, "it has something solid"
     return views(photo, cutout, box, side)

@@ -21,11 +21,10 @@ from backdrop_client import (
     Unauthorized,
 )
 from pipeline.core.order import SwapOrder, given
-from service.batch.maker import Tell
-from service.batch.manifest.outcome import Failed, Failure, Made, file_name, measurements
-from service.batch.manifest.pairs import Pair
-from service.batch.manifest.photos import Photo, read_unchanged
-from service.batch.manifest.state import State
+from service.batch.batch import Tell
+from service.batch.pairs import Pair
+from service.batch.photos import Photo, read_unchanged
+from service.batch.state import Failed, Failure, Made, State, file_name, measurements
 
 
 class RemoteMaker:

@@ -1,20 +1,29 @@
-"""One batch: its pairs, what is left of them, what a review makes of it, and what it writes."""
+"""One batch: its pairs, who goes when, what became of each, what a review makes of it, and what it writes."""
 
+import asyncio
+import logging
 import secrets
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from pipeline.core.order import SEED_LIMIT
-from service.batch.maker import Maker
-from service.batch.manifest.files import tidy
-from service.batch.manifest.outcome import Failed, Made, Outcome, Rejected
-from service.batch.manifest.pairs import Pair
-from service.batch.manifest.review import Review
-from service.batch.manifest.state import FOLDER, State, whole
-from service.batch.run import Watcher, run_batch
-from service.batch.sheet import write_sheet
-from service.batch.table import write_table
+from service.batch.display import Display
+from service.batch.pairs import Pair
+from service.batch.sheet import write_sheet, write_table
+from service.batch.spec_file import Review
+from service.batch.state import FOLDER, Failed, Failure, Made, Outcome, Rejected, State, tidy, whole
+
+logger = logging.getLogger(__name__)
+
+#: Called as tell(where the pair stands in a word or three, fraction 0–1).
+Tell = Callable[[str, float], None]
+#: Makes a pair's picture, which lies in the output folder then: `at_server.RemoteMaker.make` or `here.LocalMaker.make`.
+#: Raises Failure for this pair alone.
+Make = Callable[[Pair, Tell], Awaitable[Made]]
+#: Stages in which a photo's cut-out is not there yet. From the next one on another swap of the photo finds it.
+BEFORE_CUTOUT = {"upload", "submit", "queued", "started", "networks", "fetch", "decode", "segment", "refine"}
 
 
 class Batch:
@@ -76,17 +85,49 @@ class Batch:
                 self._aside(made)
                 continue
             if one.choice == "approve":
-                self._back(made)
+                _move(self._out / FOLDER / "aside" / made.file, self._out / made.file)
             self._state.chosen(pair.key, one.choice)
         self._look()
         return done
 
-    async def run(self, maker: Maker, watcher: Watcher, *, concurrency: int) -> None:
-        """Make what is left."""
+    async def run(self, make: Make, display: Display, *, concurrency: int) -> None:
+        """Make what is left, `concurrency` pictures at a time.
+
+        A photo's other pairs are sent when the first one's cut-out is there, so that it is computed once. A pair that
+        fails stops no other. Cancelled, it leaves everything so that another run goes on.
+        """
         for folder in {(self._out / pair.stem).parent for pair in self.pairs}:
             tidy(folder)  # a batch that was killed is no reason to deliver halves
-        groups = [[pair for pair in group if pair.key not in self.outcomes] for group in self._groups]
-        await run_batch(groups, maker, self._state, watcher, concurrency=concurrency, keep=self._keep)
+        photos, pairs = asyncio.Semaphore(concurrency), asyncio.Semaphore(concurrency)
+
+        async def one(pair: Pair, cut: asyncio.Event) -> None:
+            def tell(stage: str, fraction: float) -> None:
+                display.progress(pair, stage, fraction)
+                if stage not in BEFORE_CUTOUT:
+                    cut.set()
+
+            try:
+                async with pairs:
+                    display.started(pair)
+                    outcome, job_over = await _outcome(pair, make, tell)
+                self._state.ended(pair.key, outcome, job_over=job_over)
+                self.outcomes[pair.key] = outcome
+                display.ended(pair, outcome)
+            finally:
+                cut.set()
+
+        async def photo(group: Sequence[Pair]) -> None:
+            cut = asyncio.Event()
+            async with photos, asyncio.TaskGroup() as tasks:
+                tasks.create_task(one(group[0], cut))
+                await cut.wait()
+                for pair in group[1:]:
+                    tasks.create_task(one(pair, cut))
+
+        async with asyncio.TaskGroup() as tasks:
+            for group in self._groups:
+                if left := [pair for pair in group if pair.key not in self.outcomes]:
+                    tasks.create_task(photo(left))
 
     def write(self) -> None:
         """Write the table and the contact sheet."""
@@ -108,18 +149,33 @@ class Batch:
             elif entry.failed is not None and entry.failed.hopeless and not self._retry_failed:
                 self.outcomes[pair.key] = entry.failed
 
-    def _keep(self, pair: Pair, outcome: Made | Failed) -> None:
-        self.outcomes[pair.key] = outcome
-
     def _aside(self, made: Made) -> None:
         """Take a picture out of what is delivered; what was paid for is not thrown away."""
         _move(self._out / made.file, self._out / FOLDER / "aside" / made.file)
-
-    def _back(self, made: Made) -> None:
-        _move(self._out / FOLDER / "aside" / made.file, self._out / made.file)
 
 
 def _move(source: Path, target: Path) -> None:
     if source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
+
+
+async def _outcome(pair: Pair, make: Make, tell: Tell) -> tuple[Made | Failed, bool]:
+    """Return what becomes of a pair, and whether its job ended as FAILURE."""
+    started = time.perf_counter()
+
+    def failed(code: str, message: str, job_id: str | None = None) -> Failed:
+        return Failed(code, message, round(time.perf_counter() - started, 2), job_id)
+
+    if pair.photo.trouble is not None:
+        return failed("photo_unreadable", pair.photo.trouble), False
+    try:
+        return await make(pair, tell), False
+    except Failure as error:
+        return failed(error.code, error.message, error.job_id), error.job_over
+    except OSError as error:
+        return failed("file_error", f"{error.filename or 'A file'}: {error.strerror}."), False
+    except Exception as error:
+        # The others must not pay for a mistake of ours.
+        logger.debug("%s broke", pair.title, exc_info=True)
+        return failed("internal_error", f"{type(error).__name__}: {error}"), False

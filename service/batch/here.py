@@ -14,16 +14,15 @@ from models.device import usable_cores
 from models.lane import DeviceLane
 from pipeline.core.errors import PipelineError
 from pipeline.core.networks import Networks
+from pipeline.core.order import SwapOrder
 from pipeline.report import to_json
 from pipeline.swap import swap
-from service.batch.maker import Tell
-from service.batch.manifest.files import write_whole
-from service.batch.manifest.outcome import Failure, Made, file_name, measurements
-from service.batch.manifest.pairs import Pair
-from service.batch.manifest.photos import read_unchanged
-from service.batch.manifest.state import FOLDER, State
-from service.catalogue.catalogue import load_catalogue
-from service.catalogue.swap_request import OrderRefused
+from service.batch.batch import Tell
+from service.batch.pairs import Pair, Wrong
+from service.batch.photos import read_unchanged
+from service.batch.state import FOLDER, Failure, Made, State, file_name, measurements, write_whole
+from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
 from service.storage.cache import folder_cache
 from service.worker.local import build_spec, open_signer, warnings_of
@@ -33,6 +32,16 @@ def at_once() -> int:
     """Return how many pictures are made at once here unless told: as a worker does, one more than cores, 4 at most."""
     cores = usable_cores()
     return 1 if cores == 1 else min(cores + 1, 4)
+
+
+def wrong_here(catalogue: Catalogue, order: SwapOrder) -> list[Wrong]:
+    """Return what is wrong with an order by the rules of the API that this code is."""
+    wrong = [("pilot_brand", "A server keeps the brands; name it with --url")] if order.brand is not None else []
+    try:
+        checked(catalogue, order)
+    except OrderRefused as error:
+        wrong += error.wrong
+    return wrong
 
 
 class Stopped(Exception):

@@ -1,51 +1,30 @@
-"""The contact sheet of a batch: a page of its own, with every photo before and after, and a script to review it.
+"""What a batch writes beside its pictures: a table, and a contact sheet with a script to review it.
 
-Without the script all is there but the review.
+The sheet shows every photo before and after. Without the script all is there but the review.
 """
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from service.batch.manifest.files import write_whole
-from service.batch.manifest.outcome import Failed, Made, Outcome, Rejected
-from service.batch.manifest.pairs import Pair
-from service.batch.manifest.photos import Photo
-from service.batch.manifest.state import FOLDER
+from service.batch.pairs import Pair
+from service.batch.photos import Photo
+from service.batch.state import FOLDER, Failed, Made, Outcome, Rejected, write_whole
 from service.batch.thumbnails import Thumbnail, thumbnail
+from service.catalogue.warning_words import WORDS
 
 _FOLDER = "thumbnails"
-
-#: What a warning means to whoever looks at the picture.
-_WARNINGS = {
-    "scene_in_words": "The scene is in words; the nearest of the studio's kinds was built.",
-    "mood_in_words": "The mood is in words; the light may be an ordinary one.",
-    "colors_unused": "The background has no colours; those asked for were not used.",
-    "brand_unknown": "The server knows no brand of that name.",
-    "low_confidence": "The cut-out is unsure; look at its edges.",
-    "transparent_material_suspected": "Glass or another clear material may be cut wrongly.",
-    "several_subjects": "There is more than one thing in the photo.",
-    "held_by_hand": "A hand holds the product; fingers may be left on it.",
-    "subject_touches_edge": "The photo cuts the product off.",
-    "scene_unsuited": "The scene is shown from another angle, which suits how the product stands or lies.",
-    "placement_unsure": "The photo does not tell how the product stands; look at how it is placed.",
-    "cropped": "The picture cuts off a part of the product that the photo shows.",
-    "upscaled": "The photo was enlarged; a larger one would be sharper.",
-}
-_RULES = {
-    "min_side": "shorter side",
-    "bytes": "file size",
-    "colour_profile": "colour profile",
-    "camera_metadata": "camera metadata",
-    "white_border": "white at the border",
-    "white_background": "white background",
-    "white_edge": "white beside the product",
-    "ai_marking": "AI marking",
-    "content_credentials": "content credentials",
-}
+#: Rules whose names people would not know.
+_RULES = {"min_side": "shorter side", "bytes": "file size", "ai_marking": "AI marking"}
+COLUMNS = (
+    *("photo", "preset", "status", "error_code", "error_message", "file", "seconds", "credits", "delta_e00"),
+    *("fidelity", "warnings", "job_id", "seed", "review"),
+)
 
 
 def write_sheet(
@@ -190,7 +169,7 @@ def _picture(out: Path, pair: Pair, made: Made, choice: str | None) -> str:
         f"ΔE {one['delta_e00']:.1f}</li>"
         for one in made.palette
     )
-    notes = [("doubt", _WARNINGS.get(code, code)) for code in made.warnings]
+    notes = [("doubt", WORDS.get(code, code)) for code in made.warnings]
     for rule in made.rules:
         if rule["rule"] != "enlargement" or "upscaled" not in made.warnings:
             notes.append(("bad-note" if rule["status"] == "fail" else "doubt", _rule(rule)))
@@ -229,3 +208,47 @@ def _value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) and value > 9999 else str(value)
+
+
+def write_table(path: Path, rows: Iterable[tuple[Pair, Outcome | None, str | None]]) -> None:
+    """Write the table, of pairs with what a review said; a pair without an outcome has not been made yet."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    for pair, outcome, review in rows:
+        line = {"photo": _harmless(pair.photo.name), "preset": pair.preset, **_line(outcome), "review": review}
+        table.writerow(line)
+    write_whole(path, text.getvalue().encode())
+
+
+def _line(outcome: Outcome | None) -> dict[str, object]:
+    match outcome:
+        case Made():
+            return {
+                "status": "SUCCESS",
+                "file": _harmless(outcome.file),
+                "seconds": outcome.seconds,
+                "credits": outcome.credits,
+                "delta_e00": outcome.delta_e00,
+                "fidelity": outcome.fidelity,
+                "warnings": " ".join(outcome.warnings),
+                "job_id": outcome.job_id,
+                "seed": outcome.seed,
+            }
+        case Rejected():
+            return {**_line(outcome.made), "status": "REJECTED", "file": None}
+        case Failed():
+            return {
+                "status": "FAILURE",
+                "error_code": outcome.code,
+                "error_message": _harmless(outcome.message),
+                "seconds": outcome.seconds,
+                "credits": 0,
+                "job_id": outcome.job_id,
+            }
+    return {"status": "NOT_STARTED"}
+
+
+def _harmless(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.core.order import SwapOrder
 from service.cli.options import settings_from
 from service.cli.remote import remote, remote_options
+from service.cli.swap import preset_of
 from service.settings import load_remote
 
 if TYPE_CHECKING:
     from service.batch.batch import Batch
-    from service.batch.manifest.check import Wrong
-    from service.batch.manifest.pairs import Pair
-    from service.batch.manifest.photos import Photo
-    from service.batch.manifest.spec_file import BatchSpec
-    from service.batch.manifest.state import State
+    from service.batch.pairs import Wrong
+    from service.batch.photos import Photo
+    from service.batch.spec_file import BatchSpec
+    from service.batch.state import State
 
 
 @click.command()
@@ -72,49 +73,47 @@ def batch(
         name = "lamps/*"                  # what these photos have otherwise
         scene = "neon"
     """
-    from service.batch.manifest.photos import find_photos
-    from service.batch.manifest.spec_file import OrderInvalid, read_spec
-    from service.batch.manifest.state import BatchRuns, State
+    from service.batch.photos import find_photos
+    from service.batch.spec_file import OrderInvalid, read_spec
+    from service.batch.state import State
 
     try:
         spec = read_spec(spec_file, brand=brand)
-        found = find_photos(photos, but=out)
-        for name in found.skipped:
+        found, skipped = find_photos(photos, but=out)
+        for name in skipped:
             click.echo(f"skipped  {name}: no picture", err=True)
-        if not found.photos:
+        if not found:
             raise OrderInvalid([f"There is no photo in {photos}."])
         named = [name.strip() for name in presets.split(",") if name.strip()] if presets else []
-        asked = Asked(spec, found.photos, list(dict.fromkeys(named)), out, review_file, retry_failed)
         with State(out) as state:
+            asked = Asked(spec, found, list(dict.fromkeys(named)), out, state, review_file, retry_failed, quiet)
             if load_remote(url=url, key=key).url:
-                finished = _make_remotely(asked, state, concurrency or 8, quiet, url, key)
+                finished = _make_remotely(asked, concurrency or 8, url, key)
             else:
-                finished = _make_locally(asked, state, concurrency, quiet)
+                finished = _make_locally(asked, concurrency)
     except OrderInvalid as error:
         raise click.UsageError(str(error)) from error
-    except BatchRuns as error:
-        raise click.ClickException(str(error)) from error
     sys.exit(finished)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line asks for."""
+    """What the command line asks for, and the memory of its output folder."""
 
     spec: "BatchSpec"
     photos: "list[Photo]"
     presets: list[str]
     out: Path
-    review: Path | None = None
-    retry_failed: bool = False
+    state: "State"
+    review: Path | None
+    retry_failed: bool
+    quiet: bool
 
-    def batch(self, state: "State", scene_allowed: dict[str, bool], check: "Callable[[Pair], list[Wrong]]") -> "Batch":
+    def batch(self, scene_allowed: dict[str, bool], check: "Callable[[SwapOrder], list[Wrong]]") -> "Batch":
         """Return the batch. Raises OrderInvalid with all that is wrong."""
         from service.batch.batch import Batch
-        from service.batch.manifest.check import wrong_with
-        from service.batch.manifest.pairs import pair_up
-        from service.batch.manifest.review import read_review
-        from service.batch.manifest.spec_file import OrderInvalid, unmatched
+        from service.batch.pairs import pair_up, wrong_with
+        from service.batch.spec_file import OrderInvalid, read_review, unmatched
 
         plain = [preset for preset in self.presets if not scene_allowed.get(preset, True)]
         groups = pair_up(self.photos, self.presets, self.spec, plain=plain)
@@ -124,9 +123,9 @@ class Asked:
             raise OrderInvalid(wrong)
         for preset in plain:
             click.echo(f"{preset} takes no scene: its pictures have none, whatever the spec says.", err=True)
-        batch = Batch(groups, state, self.out, retry_failed=self.retry_failed)
+        batch = Batch(groups, self.state, self.out, retry_failed=self.retry_failed)
         if self.review is not None:
-            done = batch.redo(read_review(self.review, state.run_id))
+            done = batch.redo(read_review(self.review, self.state.run_id))
             click.echo(
                 f"review: {done['approve']} approved, {done['reject']} rejected, {done['again']} to be made again"
                 + (f", {done['passed']} passed over: their pictures are other ones by now" if done["passed"] else "")
@@ -136,27 +135,23 @@ class Asked:
         return batch
 
 
-def _make_remotely(
-    asked: Asked, state: "State", concurrency: int, quiet: bool, url: str | None, key: str | None
-) -> int:
+def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | None) -> int:
     from backdrop_client import AsyncBackdrop, Invalid, Retries
     from service.batch.at_server import RemoteMaker, spec_of
 
     with remote(url, key) as backdrop:
         if not asked.presets:
-            brand = asked.spec.base.brand
-            default = backdrop.brand(brand).default_preset if brand else None
-            asked = replace(asked, presets=[_needed(default)])
+            asked = replace(asked, presets=[preset_of(backdrop, "", asked.spec.base.brand, option="--presets")])
         presets = {preset.name: preset.about for preset in backdrop.output_presets()}
 
-        def check(pair: "Pair") -> "list[Wrong]":
+        def check(order: SwapOrder) -> "list[Wrong]":
             try:
-                backdrop.plan(spec_of(pair.order))
+                backdrop.plan(spec_of(order))
             except Invalid as error:
                 return [(one.field, one.msg) for one in error.fields]
             return []
 
-        batch = asked.batch(state, {name: about.get("scene_allowed", True) for name, about in presets.items()}, check)
+        batch = asked.batch({name: about.get("scene_allowed", True) for name, about in presets.items()}, check)
         cost = sum(int(presets[pair.preset].get("credits", 0)) for pair in batch.left if not pair.photo.trouble)
         balance = backdrop.credits().balance
     if cost > balance:
@@ -165,65 +160,50 @@ def _make_remotely(
     # A queue that is full for a quarter of an hour is no reason to give a photo up.
     patient = Retries(attempts=60, patience=900.0)
 
-    async def run(watcher: Any) -> None:
+    async def run(display: Any) -> None:
         signs = server.signing_secret
         async with AsyncBackdrop(server.url, server.key, retries=patient, signing_secret=signs) as backdrop:
-            maker = RemoteMaker(backdrop, server.url, state, asked.out, photos=asked.photos)
-            await batch.run(maker, watcher, concurrency=concurrency)
+            maker = RemoteMaker(backdrop, server.url, asked.state, asked.out, photos=asked.photos)
+            await batch.run(maker.make, display, concurrency=concurrency)
 
-    stopped = "What was sent goes on at the server. The same command goes on from here."
-    return _run(batch, run, asked.out, quiet, stopped)
+    return _run(asked, batch, run, "What was sent goes on at the server. The same command goes on from here.")
 
 
-def _make_locally(asked: Asked, state: "State", concurrency: int | None, quiet: bool) -> int:
-    from service.batch.here import LocalMaker, at_once
-    from service.batch.manifest.check import checked_here
+def _make_locally(asked: Asked, concurrency: int | None) -> int:
+    from service.batch.here import LocalMaker, at_once, wrong_here
     from service.catalogue.catalogue import load_catalogue
-    from service.worker.local import SpecInvalid
 
-    asked, concurrency = replace(asked, presets=asked.presets or [_needed(None)]), concurrency or at_once()
-    settings = settings_from()
+    if not asked.presets:
+        raise click.UsageError("--presets is missing: `backdrop catalog` lists them.")
+    settings, concurrency = settings_from(), concurrency or at_once()
     catalogue = load_catalogue(settings.catalogue)
     allowed = {name: preset.background == "scene" for name, preset in catalogue.presets.items()}
-    batch = asked.batch(state, allowed, checked_here(catalogue))
-    try:
-        maker = LocalMaker(settings, state, asked.out, concurrency=concurrency)
-    except SpecInvalid as error:
-        raise click.ClickException(str(error)) from error
-    with maker:
+    batch = asked.batch(allowed, partial(wrong_here, catalogue))
+    with LocalMaker(settings, asked.state, asked.out, concurrency=concurrency) as maker:
         if batch.left:
             maker.open_networks()  # a setting that is wrong ends the batch, not each picture
-        stopped = "What was not finished is made anew. The same command goes on from here."
-        run = partial(batch.run, maker, concurrency=concurrency)
-        return _run(batch, run, asked.out, quiet, stopped)
+        run = partial(batch.run, maker.make, concurrency=concurrency)
+        return _run(asked, batch, run, "What was not finished is made anew. The same command goes on from here.")
 
 
-def _needed(preset: str | None) -> str:
-    if preset is None:
-        raise click.UsageError("--presets is missing: `backdrop catalog` lists them.")
-    return preset
-
-
-def _run(
-    batch: "Batch", run: Callable[[Any], Coroutine[Any, Any, None]], out: Path, quiet: bool, if_stopped: str
-) -> int:
+def _run(asked: Asked, batch: "Batch", run: Callable[[Any], Any], if_stopped: str) -> int:
     """Make what is left, write what came of all, say it; returns the exit status. `if_stopped`: how it goes on."""
     from rich.console import Console
 
     from service.batch.display import Display
 
-    before, stopped = len(batch.made), False
-    display = Display(Console(stderr=True), total=len(batch.pairs), done=len(batch.outcomes), quiet=quiet)
+    before, stopped, out = len(batch.made), False, asked.out
+    display = Display(Console(stderr=True), total=len(batch.pairs), done=len(batch.outcomes), quiet=asked.quiet)
 
-    async def until_told() -> None:
-        told = asyncio.current_task()
-        assert told is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.cancel)
+    async def until_stopped() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         await run(display)
 
     try:
         with display:
-            asyncio.run(until_told())
+            asyncio.run(until_stopped())
     except (KeyboardInterrupt, asyncio.CancelledError):
         stopped = True
     batch.write()

@@ -1,14 +1,15 @@
 """`backdrop clients`: register, grant, weigh, list, rotate keys, disable and enable, set Shopify secrets."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.options import home_option, migrated_engine, settings_from
+from service.cli.options import Opened, on_database
 from service.cli.webhooks import webhook_states
+
+if TYPE_CHECKING:
+    from service.accounts.clients import Accounts
 
 
 @click.group()
@@ -16,22 +17,11 @@ def clients() -> None:
     """Register clients, grant credits, weigh, rotate keys, disable and enable, set Shopify secrets."""
 
 
-def _with_engine(action: Callable[[Any], Any], home: Path | None) -> Any:
-    from service.accounts.clients import ClientExists, UnknownClient
-
-    engine = migrated_engine(settings_from(home=home))
-    try:
-        return action(engine)
-    except (ClientExists, UnknownClient, ValueError) as error:
-        raise click.ClickException(str(error.args[0])) from error
-
-
-def _with_accounts(action: Callable[[Any], Any], home: Path | None) -> Any:
+def _accounts(opened: Opened) -> "Accounts":
     from service.accounts.clients import Accounts
     from service.database.encryption import open_cipher
 
-    # The engine first: a cipher makes its key, and there may be no database.
-    return _with_engine(lambda engine: action(Accounts(engine, open_cipher(settings_from(home=home)))), home)
+    return Accounts(opened.engine, open_cipher(opened.settings))
 
 
 def _show(client: Any, also: str = "") -> None:
@@ -52,41 +42,41 @@ def _show_key(client: Any, key: str, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--credits", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help='Print {"client_id", "key"}.')
-@home_option
-def add_client(name: str, credits: int, as_json: bool, home: Path | None) -> None:
+@on_database
+def add_client(name: str, credits: int, as_json: bool, opened: Opened) -> None:
     """Register a client and print its key, once."""
-    client, key = _with_accounts(lambda accounts: accounts.add(name, credits=credits), home)
+    client, key = _accounts(opened).add(name, credits=credits)
     _show_key(client, key, as_json)
 
 
 @clients.command("grant")
 @click.argument("name")
 @click.argument("credits", type=click.IntRange(1))
-@home_option
-def grant_credits(name: str, credits: int, home: Path | None) -> None:
+@on_database
+def grant_credits(name: str, credits: int, opened: Opened) -> None:
     """Add credits to a client."""
-    _show(_with_accounts(lambda accounts: accounts.grant(name, credits), home))
+    _show(_accounts(opened).grant(name, credits))
 
 
 @clients.command("weight")
 @click.argument("name")
 @click.argument("weight", type=click.IntRange(1, 1000))
-@home_option
-def weigh_client(name: str, weight: int, home: Path | None) -> None:
+@on_database
+def weigh_client(name: str, weight: int, opened: Opened) -> None:
     """Give a client WEIGHT times the share of the workers that a client of weight 1 has, its waiting jobs included."""
     from service.jobs.turns import set_weight
 
-    _with_engine(lambda engine: set_weight(engine, name, weight), home)
-    _show(_with_accounts(lambda accounts: accounts.named(name), home), f"  weight {weight}")
+    set_weight(opened.engine, name, weight)
+    _show(_accounts(opened).named(name), f"  weight {weight}")
 
 
 @clients.command("list")
 @click.option("--json", "as_json", is_flag=True)
-@home_option
-def list_clients(as_json: bool, home: Path | None) -> None:
+@on_database
+def list_clients(as_json: bool, opened: Opened) -> None:
     """List all clients: balance, state, whether they must sign, unfinished jobs, a weight that is not 1, webhooks."""
-    found, unfinished = _with_accounts(lambda accounts: (accounts.all(), accounts.unfinished_jobs()), home)
-    webhooks = webhook_states(home)
+    accounts = _accounts(opened)
+    found, unfinished, webhooks = accounts.all(), accounts.unfinished_jobs(), webhook_states(opened)
     if as_json:
         items = [
             {
@@ -121,27 +111,27 @@ def list_clients(as_json: bool, home: Path | None) -> None:
     help="Hours for which the key before it stays good.",
 )
 @click.option("--json", "as_json", is_flag=True, help='Print {"client_id", "key"}.')
-@home_option
-def rotate_key(name: str, hours: int, as_json: bool, home: Path | None) -> None:
+@on_database
+def rotate_key(name: str, hours: int, as_json: bool, opened: Opened) -> None:
     """Give a client a new key and print it, once; the old one stops at once, or after --keep-old hours."""
-    client, key = _with_accounts(lambda accounts: accounts.rotate_key(name, keep_old=hours * 3600.0), home)
+    client, key = _accounts(opened).rotate_key(name, keep_old=hours * 3600.0)
     _show_key(client, key, as_json)
 
 
 @clients.command("disable")
 @click.argument("name")
-@home_option
-def disable_client(name: str, home: Path | None) -> None:
+@on_database
+def disable_client(name: str, opened: Opened) -> None:
     """Refuse a client's keys from now on."""
-    _show(_with_accounts(lambda accounts: accounts.disable(name), home))
+    _show(_accounts(opened).disable(name))
 
 
 @clients.command("enable")
 @click.argument("name")
-@home_option
-def enable_client(name: str, home: Path | None) -> None:
+@on_database
+def enable_client(name: str, opened: Opened) -> None:
     """Take a disabled client's keys again."""
-    _show(_with_accounts(lambda accounts: accounts.enable(name), home))
+    _show(_accounts(opened).enable(name))
 
 
 @clients.command("set-shopify-secret")
@@ -152,14 +142,15 @@ def enable_client(name: str, home: Path | None) -> None:
     default=None,
     help="Refuse unsigned changes of this client, or take them again. Alone, it leaves the secret as it is.",
 )
-@home_option
-def set_shopify_secret(name: str, secret: str | None, require: bool | None, home: Path | None) -> None:
+@on_database
+def set_shopify_secret(name: str, secret: str | None, require: bool | None, opened: Opened) -> None:
     """Set the secret that signs this client's requests; the one before it stays good until the next change."""
-    client = _with_accounts(lambda accounts: accounts.named(name), home)
+    accounts = _accounts(opened)
+    client = accounts.named(name)
     if secret is None and (require is None or (require and not client.stored_secrets)):
         secret = click.prompt("Secret", hide_input=True)
     if secret is not None:
-        client = _with_accounts(lambda accounts: accounts.set_shopify_secret(name, secret), home)
+        client = accounts.set_shopify_secret(name, secret)
     if require is not None:
-        client = _with_accounts(lambda accounts: accounts.require_signature(name, require), home)
+        client = accounts.require_signature(name, require)
     _show(client)

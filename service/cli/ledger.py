@@ -1,12 +1,10 @@
 """`backdrop ledger`: audits the credits and jobs of a whole installation."""
 
 import json
-from pathlib import Path
-from typing import Any
 
 import click
 
-from service.cli.options import home_option, migrated_engine, settings_from
+from service.cli.options import Opened, on_database
 
 
 @click.group()
@@ -31,15 +29,31 @@ def ledger() -> None:
     help="How long after its job's end an object may lie in the bucket that no render names.",
 )
 @click.option("--json", "as_json", is_flag=True, help='Print {"ok", "findings", "counts"}.')
-@home_option
+@on_database
 def check(
-    with_objects: bool, renders_kept: float | None, leftovers_kept: float, as_json: bool, home: Path | None
+    with_objects: bool,
+    renders_kept: float | None,
+    leftovers_kept: float,
+    as_json: bool,
+    opened: Opened,
 ) -> None:
     """Check every invariant over the whole database; changes nothing, and may run while the service does.
 
     Prints the counts, and exits with status 1 when something is wrong: each line names the broken rule and the ids.
     """
-    findings, counts = _look(settings_from(home=home), with_objects, renders_kept, leftovers_kept)
+    from service.diagnostics.audit import audit
+    from service.diagnostics.audit_rules import Bounds
+    from service.diagnostics.object_audit import audit_objects
+    from service.storage.buckets import open_buckets
+
+    settings = opened.settings
+    kept, encrypted = 3600.0 * settings.preview_hours, bool(settings.encryption_key_list())
+    bounds = Bounds(settings.max_attempts, renders_kept=renders_kept, previews_kept=kept, encrypted=encrypted)
+    rows = audit(opened.engine, bounds)
+    findings, counts = rows.findings, rows.counts
+    if with_objects:
+        objects = audit_objects(opened.engine, open_buckets(settings)[1], leftovers_kept=leftovers_kept)
+        findings, counts = findings + objects.findings, counts | objects.counts
     if as_json:
         found = [{"rule": one.rule, **one.found} for one in findings]
         click.echo(json.dumps({"ok": not findings, "findings": found, "counts": counts}, default=str))
@@ -50,20 +64,3 @@ def check(
             click.echo(f"{count:>12,}  {name}")
         click.echo(f"{len(findings)} found wrong." if findings else "All is well.")
     raise SystemExit(1 if findings else 0)
-
-
-def _look(settings: Any, with_objects: bool, renders_kept: float | None, leftovers_kept: float) -> tuple[Any, Any]:
-    from service.diagnostics.audit import audit
-    from service.diagnostics.audit_rules import Bounds
-    from service.diagnostics.object_audit import audit_objects
-    from service.storage.buckets import open_buckets
-
-    engine = migrated_engine(settings)
-    kept = 3600.0 * settings.preview_hours
-    encrypted = bool(settings.encryption_key_list())
-    bounds = Bounds(settings.max_attempts, renders_kept=renders_kept, previews_kept=kept, encrypted=encrypted)
-    rows = audit(engine, bounds)
-    if not with_objects:
-        return rows.findings, rows.counts
-    objects = audit_objects(engine, open_buckets(settings)[1], leftovers_kept=leftovers_kept)
-    return rows.findings + objects.findings, rows.counts | objects.counts

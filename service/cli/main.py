@@ -60,17 +60,13 @@ def main(debug: bool) -> None:
 @click.option("--host", help="Address to listen on.")
 def up(home: Path | None, port: int | None, host: str | None) -> None:
     """Run it all on this machine: Valkey, API, worker and sweep, until Ctrl-C."""
-    from service.supervisor.up import CannotStart, run_all
+    from service.supervisor.up import run_all
     from service.telemetry.logs import configure_logs
 
     settings = settings_from(home=home, port=port, host=host)
     configure_logs(settings)
     click.echo(f"starting in {settings.home} (logs in {settings.home / 'logs'}) …", err=True)
-    try:
-        status = run_all(settings, on_ready=lambda address: click.echo(f"ready {address}"))
-    except CannotStart as error:
-        raise click.ClickException(str(error)) from error
-    sys.exit(status)
+    sys.exit(run_all(settings, on_ready=lambda address: click.echo(f"ready {address}")))
 
 
 @main.command()

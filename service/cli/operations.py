@@ -3,12 +3,11 @@
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.options import home_option, migrated_engine, settings_from
+from service.cli.options import Opened, on_database
 
 if TYPE_CHECKING:
     from service.operations.overview import JobLine
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
 @click.group()
 def ops() -> None:
     """Operate an installation, over its database: jobs, retries, workers."""
-
-
-def _opened(home: Path | None) -> tuple[Any, Any]:
-    settings = settings_from(home=home)
-    return settings, migrated_engine(settings)
 
 
 def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
@@ -59,7 +53,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON ar
     help="How long a job may wait, or run, until it counts as stuck.",
 )
 @_as_json
-@home_option
+@on_database
 def list_jobs(
     look: str,
     client: str | None,
@@ -68,14 +62,13 @@ def list_jobs(
     limit: int,
     stuck_after: float,
     as_json: bool,
-    home: Path | None,
+    opened: Opened,
 ) -> None:
     """Show the jobs of all clients: waiting, running, slowest, failed or stuck ones, with worker and stage times."""
     from service.operations.overview import Look, Overview
 
-    _, engine = _opened(home)
     within = None if since is None else 3600.0 * since
-    lines = Overview(engine).look(
+    lines = Overview(opened.engine).look(
         Look(look), limit=limit, client=client, code=code, since=within, stuck_after=stuck_after
     )
     if as_json:
@@ -110,9 +103,9 @@ def _row(line: "JobLine") -> tuple[str, ...]:
 @_hours
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Of those by --code.")
 @_as_json
-@home_option
+@on_database
 def retry(
-    job_ids: tuple[str, ...], code: str | None, since: float | None, limit: int, as_json: bool, home: Path | None
+    job_ids: tuple[str, ...], code: str | None, since: float | None, limit: int, as_json: bool, opened: Opened
 ) -> None:
     """Make failed jobs anew, each once: a new job of the same request and seed, charged as any submit.
 
@@ -126,12 +119,12 @@ def retry(
 
     if bool(code) != (since is not None):
         raise click.UsageError("--code and --since belong together.")
-    settings, engine = _opened(home)
+    settings, engine = opened.settings, opened.engine
     intake = JobIntake(engine, unfinished_limit=settings.unfinished_limit, queue_limit=settings.queue_limit)
     jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts, public_url=settings.public_url)
     asked = list(job_ids)
     if code and since is not None:
-        found = Overview(engine).look(Look.FAILED, limit=limit, code=code, since=3600.0 * since)
+        found = Overview(opened.engine).look(Look.FAILED, limit=limit, code=code, since=3600.0 * since)
         asked += [line.id for line in reversed(found) if line.id not in job_ids]
     retries, told = Retries(engine, intake, jobs, open_buckets(settings)[0]), list[dict[str, Any]]()
     for job_id in asked:
@@ -153,13 +146,12 @@ def retry(
 
 @ops.command("workers")
 @_as_json
-@home_option
-def list_workers(as_json: bool, home: Path | None) -> None:
+@on_database
+def list_workers(as_json: bool, opened: Opened) -> None:
     """Show the workers that were heard of within a day: what each does, and on which devices."""
     from service.operations.roster import WorkerRoster
 
-    _, engine = _opened(home)
-    found = WorkerRoster(engine).all()
+    found = WorkerRoster(opened.engine).all()
     if as_json:
         click.echo(json.dumps([{**vars(one), "state": one.state} for one in found], default=_text, indent=1))
         return
@@ -181,8 +173,8 @@ def list_workers(as_json: bool, home: Path | None) -> None:
 @click.argument("worker", required=False)
 @click.option("--all", "every", is_flag=True, help="All workers.")
 @click.option("--undo", is_flag=True, help="Let it take jobs again.")
-@home_option
-def drain(worker: str | None, every: bool, undo: bool, home: Path | None) -> None:
+@on_database
+def drain(worker: str | None, every: bool, undo: bool, opened: Opened) -> None:
     """Ask a worker, "host:pid", to end the jobs that it has and take no more, within ten seconds.
 
     It stays, idle, until it is stopped. `ops workers` says "drained" when nothing is left.
@@ -191,8 +183,7 @@ def drain(worker: str | None, every: bool, undo: bool, home: Path | None) -> Non
 
     if (worker is None) != every:
         raise click.UsageError("Name one worker, or --all.")
-    _, engine = _opened(home)
-    asked = WorkerRoster(engine).ask_drain(worker, drain=not undo)
+    asked = WorkerRoster(opened.engine).ask_drain(worker, drain=not undo)
     if not asked:
         raise click.ClickException("No such worker lives. `backdrop ops workers` lists them.")
     for label in asked:
@@ -201,44 +192,42 @@ def drain(worker: str | None, every: bool, undo: bool, home: Path | None) -> Non
 
 @ops.command("export-run")
 @_hours
-@home_option
-def export_run(since: float | None, home: Path | None) -> None:
+@on_database
+def export_run(since: float | None, opened: Opened) -> None:
     """Print the jobs that are over as JSON Lines, one a job, for `benchmarks/capacity.py`."""
     from service.operations.overview import Overview
 
-    _, engine = _opened(home)
-    for line in Overview(engine).export(since=None if since is None else 3600.0 * since):
+    for line in Overview(opened.engine).export(since=None if since is None else 3600.0 * since):
         click.echo(json.dumps(line))
 
 
-def _looked_at(home: Path | None) -> tuple[Any, bool]:
+def _looked_at(opened: Opened) -> tuple[Any, bool]:
     """Print what is found of a restored installation; return its quarantine, and whether all is well."""
     from service.database.quarantine import Quarantine
     from service.operations.restoration import look_at_restored
 
-    settings, engine = _opened(home)
-    quarantine = Quarantine(engine, settings)
-    found = look_at_restored(engine, settings, quarantine)
+    quarantine = Quarantine(opened.engine, opened.settings)
+    found = look_at_restored(opened.engine, opened.settings, quarantine)
     for line in (*found.facts, *(f"WRONG: {line}" for line in found.wrong)):
         click.echo(line)
     return quarantine, not found.wrong
 
 
 @ops.command("restore-check")
-@home_option
-def restore_check(home: Path | None) -> None:
+@on_database
+def restore_check(opened: Opened) -> None:
     """Show what a release of a restored copy would set going, and what is wrong with it; status 1 where something is.
 
     Changes nothing. It looks at the newest 100 renders; `ledger check --objects` at every row and picture.
     """
-    raise SystemExit(0 if _looked_at(home)[1] else 1)
+    raise SystemExit(0 if _looked_at(opened)[1] else 1)
 
 
 @ops.command("release")
 @click.option("--anyway", is_flag=True, help="Release it though something is wrong.")
 @click.option("--undo", is_flag=True, help="Put the installation into quarantine by hand, until it is released.")
-@home_option
-def release(anyway: bool, undo: bool, home: Path | None) -> None:
+@on_database
+def release(anyway: bool, undo: bool, opened: Opened) -> None:
     """Release a restored copy after a `restore-check`: it runs jobs, sends webhooks and takes submits from now on.
 
     Give it the settings of the parts, their buckets above all. Parts that run notice within seconds.
@@ -246,11 +235,10 @@ def release(anyway: bool, undo: bool, home: Path | None) -> None:
     from service.database.quarantine import Quarantine
 
     if undo:
-        settings, engine = _opened(home)
-        Quarantine(engine, settings).hold()
+        Quarantine(opened.engine, opened.settings).hold()
         click.echo("The installation is in quarantine until it is released.")
         return
-    quarantine, well = _looked_at(home)
+    quarantine, well = _looked_at(opened)
     if not (well or anyway):
         raise click.ClickException("Not released. Mend what is wrong, or give --anyway.")
     quarantine.release()
@@ -260,13 +248,12 @@ def release(anyway: bool, undo: bool, home: Path | None) -> None:
 @ops.command("archive")
 @click.option("--older-than", type=click.FloatRange(1), required=True, metavar="DAYS", help="Submitted so long ago.")
 @click.option("-o", "--output", type=click.File("a"), default="-", help="Append to this file; default: print.")
-@home_option
-def archive(older_than: float, output: Any, home: Path | None) -> None:
+@on_database
+def archive(older_than: float, output: Any, opened: Opened) -> None:
     """Write old jobs as JSON Lines, with request log and message, and delete them, 500 a transaction.
 
     Jobs with a picture that lives stay, and so does the ledger. A line may come twice after a crash.
     """
     from service.operations.archive import archive_jobs
 
-    _, engine = _opened(home)
-    click.echo(f"{archive_jobs(engine, output, older_than=86_400.0 * older_than)} jobs archived.", err=True)
+    click.echo(f"{archive_jobs(opened.engine, output, older_than=86_400.0 * older_than)} jobs archived.", err=True)

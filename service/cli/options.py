@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
 from types import UnionType
@@ -155,3 +156,22 @@ home_option = click.option(
     callback=_keep_private,
     help="Where the embedded default keeps its state.",
 )
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An installation: its settings, and an engine on their database."""
+
+    settings: Settings
+    engine: Any
+
+
+def on_database(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --home, and in its place `opened`: what a command makes, it makes where there is a database."""
+
+    @wraps(command)
+    def run(home: Path | None, **given: Any) -> Any:
+        settings = settings_from(home=home)
+        return command(opened=Opened(settings, migrated_engine(settings)), **given)
+
+    return home_option(run)

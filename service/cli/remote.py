@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,17 @@ def remote_options(command: Callable[..., Any]) -> Callable[..., Any]:
     key = click.option("--key", help="A client's key; default: BACKDROP_KEY.")
     url = click.option("--url", help="The server's base URL; default: BACKDROP_URL.")
     return url(key(command))
+
+
+def at_server(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --url and --key, and in their place the open server, `backdrop`."""
+
+    @wraps(command)
+    def run(url: str | None, key: str | None, **given: Any) -> Any:
+        with remote(url, key) as backdrop:
+            return command(backdrop=backdrop, **given)
+
+    return remote_options(run)
 
 
 @contextmanager

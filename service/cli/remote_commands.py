@@ -3,6 +3,7 @@
 `service.cli.clients` is the operator's side: it registers clients in the database of an installation.
 """
 
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.core.order import SEED_LIMIT
-from service.batch.manifest.outcome import file_name
+from service.batch.state import file_name
 from service.catalogue.warning_words import in_words
-from service.cli.remote import format_of, remote, remote_options
+from service.cli.remote import at_server, format_of
 
 if TYPE_CHECKING:
-    from backdrop_client import Brand, Job, Render
+    from backdrop_client import Backdrop, Brand, Job, Render
 
 limit_option = click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 reference_option = click.option("--reference", help="Only what was submitted with this id of yours.")
@@ -34,51 +35,39 @@ def jobs() -> None:
 @preview_option
 @limit_option
 @json_option
-@remote_options
+@at_server
 def list_jobs(
-    status: Any, reference: str | None, previews: bool, limit: int, as_json: bool, url: str | None, key: str | None
+    backdrop: "Backdrop", status: Any, reference: str | None, previews: bool, limit: int, as_json: bool
 ) -> None:
     """List the latest jobs, newest first."""
-    with remote(url, key) as backdrop:
-        found = list(islice(backdrop.iter_jobs(status=status, reference=reference, preview=previews), limit))
-    if as_json:
-        _print_json(found)
-        return
-    for job in found:
-        click.echo(f"{job.job_id}  {job.created_at:%Y-%m-%d %H:%M}  {_state(job)}")
+    found = list(islice(backdrop.iter_jobs(status=status, reference=reference, preview=previews), limit))
+    _print(found, as_json, (f"{job.job_id}  {job.created_at:%Y-%m-%d %H:%M}  {_state(job)}" for job in found))
 
 
 @jobs.command("show")
 @click.argument("job_id")
 @json_option
-@remote_options
-def show_job(job_id: str, as_json: bool, url: str | None, key: str | None) -> None:
+@at_server
+def show_job(backdrop: "Backdrop", job_id: str, as_json: bool) -> None:
     """Say where a job stands, what it cost and what came of it."""
-    with remote(url, key) as backdrop:
-        job = backdrop.job(job_id)
-    if as_json:
-        _print_json(job)
-        return
-    click.echo(f"{job.job_id}  {_state(job)}")
-    if job.reference is not None:
-        click.echo(f"  reference {job.reference}")
-    click.echo(f"  asked {job.created_at:%Y-%m-%d %H:%M:%S} UTC, attempt {job.attempt}")
-    click.echo(f"  {job.credits_cost} credits" + (f", {job.credits_refunded} came back" * bool(job.credits_refunded)))
+    job = backdrop.job(job_id)
+    lines = [f"{job.job_id}  {_state(job)}"]
+    lines += [f"  reference {job.reference}"] * (job.reference is not None)
+    lines += [f"  asked {job.created_at:%Y-%m-%d %H:%M:%S} UTC, attempt {job.attempt}"]
+    lines += [f"  {job.credits_cost} credits" + f", {job.credits_refunded} came back" * bool(job.credits_refunded)]
     if job.error is not None:
-        click.echo(f"  {job.error.message}")
+        lines += [f"  {job.error.message}"]
     if job.render is not None:
-        click.echo(f"  {_picture(job.render)}")
-        for code in job.render.warnings:
-            click.echo(f"  warning: {in_words(code)}")
+        lines += [f"  {_picture(job.render)}", *(f"  warning: {in_words(code)}" for code in job.render.warnings)]
+    _print(job, as_json, lines)
 
 
 @jobs.command("cancel")
 @click.argument("job_id")
-@remote_options
-def cancel_job(job_id: str, url: str | None, key: str | None) -> None:
+@at_server
+def cancel_job(backdrop: "Backdrop", job_id: str) -> None:
     """Cancel a job that is not over; its credits come back."""
-    with remote(url, key) as backdrop:
-        job = backdrop.cancel(job_id)
+    job = backdrop.cancel(job_id)
     click.echo(f"{job.job_id}  {_state(job)}  {job.credits_refunded} credits came back")
 
 
@@ -93,37 +82,25 @@ def renders() -> None:
 @preview_option
 @limit_option
 @json_option
-@remote_options
+@at_server
 def list_renders(
-    preset: str | None,
-    reference: str | None,
-    previews: bool,
-    limit: int,
-    as_json: bool,
-    url: str | None,
-    key: str | None,
+    backdrop: "Backdrop", preset: str | None, reference: str | None, previews: bool, limit: int, as_json: bool
 ) -> None:
     """List the latest renders, newest first."""
-    with remote(url, key) as backdrop:
-        found = list(islice(backdrop.iter_renders(preset=preset, reference=reference, preview=previews), limit))
-    if as_json:
-        _print_json(found)
-        return
-    for render in found:
-        click.echo(_picture(render))
+    found = list(islice(backdrop.iter_renders(preset=preset, reference=reference, preview=previews), limit))
+    _print(found, as_json, map(_picture, found))
 
 
 @renders.command("download")
 @click.argument("public_id")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: named by the id.")
-@remote_options
-def download_render(public_id: str, output: Path | None, url: str | None, key: str | None) -> None:
+@at_server
+def download_render(backdrop: "Backdrop", public_id: str, output: Path | None) -> None:
     """Write a render to a file, checked against its SHA-256."""
-    with remote(url, key) as backdrop:
-        render = backdrop.render(public_id)
-        output = output or Path(file_name(render.public_id, render.format))
-        format_of(output, render.format)
-        backdrop.download(render, output)
+    render = backdrop.render(public_id)
+    output = output or Path(file_name(render.public_id, render.format))
+    format_of(output, render.format)
+    backdrop.download(render, output)
     click.echo(f"{output}  {render.width}x{render.height}  {render.bytes:,} bytes  seed {render.seed}")
 
 
@@ -134,30 +111,21 @@ def brands() -> None:
 
 @brands.command("list")
 @json_option
-@remote_options
-def list_brands(as_json: bool, url: str | None, key: str | None) -> None:
+@at_server
+def list_brands(backdrop: "Backdrop", as_json: bool) -> None:
     """List the brands."""
-    with remote(url, key) as backdrop:
-        found = backdrop.brands()
-    if as_json:
-        _print_json(found)
-        return
-    for brand in found:
-        _show(brand)
+    found = backdrop.brands()
+    _print(found, as_json, map(_brand, found))
 
 
 @brands.command("show")
 @click.argument("name")
 @json_option
-@remote_options
-def show_brand(name: str, as_json: bool, url: str | None, key: str | None) -> None:
+@at_server
+def show_brand(backdrop: "Backdrop", name: str, as_json: bool) -> None:
     """Show a brand."""
-    with remote(url, key) as backdrop:
-        brand = backdrop.brand(name)
-    if as_json:
-        _print_json(brand)
-    else:
-        _show(brand)
+    brand = backdrop.brand(name)
+    _print(brand, as_json, [_brand(brand)])
 
 
 @brands.command("set")
@@ -169,23 +137,21 @@ def show_brand(name: str, as_json: bool, url: str | None, key: str | None) -> No
     "--seed", type=click.IntRange(0, SEED_LIMIT - 1), help="Of a pinned brand; drawn once where it is left out."
 )
 @click.option("--preset", help="Taken where a swap names none.")
-@remote_options
+@at_server
 def set_brand(
+    backdrop: "Backdrop",
     name: str,
     colors: tuple[str, ...],
     words: tuple[str, ...],
     pinned: bool,
     seed: int | None,
     preset: str | None,
-    url: str | None,
-    key: str | None,
 ) -> None:
     """Make a brand, or put it whole in the place of the one of its name."""
-    with remote(url, key) as backdrop:
-        from backdrop_client import Brand
+    from backdrop_client import Brand
 
-        policy: Any = "pinned" if pinned else "free"
-        _show(backdrop.save_brand(Brand(name, list(colors), list(words), policy, seed, preset)))
+    policy: Any = "pinned" if pinned else "free"
+    click.echo(_brand(backdrop.save_brand(Brand(name, list(colors), list(words), policy, seed, preset))))
 
 
 def _state(job: "Job") -> str:
@@ -202,13 +168,17 @@ def _picture(render: "Render") -> str:
     return f"{render.public_id}  {render.output_preset}  {size}  seed {render.seed}{warnings}"
 
 
-def _show(brand: "Brand") -> None:
+def _brand(brand: "Brand") -> str:
     seed = f"pinned, seed {brand.seed}" if brand.seed_policy == "pinned" else "a new seed each time"
     parts = [" ".join(brand.palette) or "no palette", ", ".join(brand.style_words) or "no style words", seed]
-    click.echo("  ".join([brand.name, *parts, f"preset {brand.default_preset}" * bool(brand.default_preset)]).rstrip())
+    return "  ".join([brand.name, *parts, f"preset {brand.default_preset}" * bool(brand.default_preset)]).rstrip()
 
 
-def _print_json(what: Any) -> None:
+def _print(what: Any, as_json: bool, lines: Iterable[str]) -> None:
+    if not as_json:
+        for line in lines:
+            click.echo(line)
+        return
     import msgspec
 
     click.echo(msgspec.json.format(msgspec.json.encode(what), indent=2).decode())

@@ -108,15 +108,15 @@ def swap(
     click.echo(f"{output}  {render.width}x{render.height}  {weight:,} bytes  seed {render.seed}")
 
 
-def preset_of(backdrop: "Backdrop", preset: str, brand: str | None) -> str:
-    """Return the preset that was given, or the brand's. Raises click.UsageError."""
+def preset_of(backdrop: "Backdrop", preset: str, brand: str | None, option: str = "--preset") -> str:
+    """Return the preset that was given, or the brand's. Raises click.UsageError, which names the `option`."""
     if preset:
         return preset
     if brand is None:
-        raise click.UsageError("--preset is missing: `backdrop catalog` lists them.")
+        raise click.UsageError(f"{option} is missing: `backdrop catalog` lists them.")
     found = backdrop.brand(brand).default_preset
     if not found:
-        raise click.UsageError(f"--preset is missing, and the brand {brand!r} names none.")
+        raise click.UsageError(f"{option} is missing, and the brand {brand!r} names none.")
     return found
 
 

@@ -1,32 +1,27 @@
 """`backdrop clients set-webhook|clear-webhook|rotate-webhook-secret|webhook`: where a client's messages go."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.options import home_option, migrated_engine, settings_from
+from service.cli.options import Opened, on_database
+
+if TYPE_CHECKING:
+    from service.webhooks.endpoints import Webhooks
 
 
-def _with_webhooks(action: Callable[[Any], Any], home: Path | None) -> Any:
-    from service.accounts.clients import UnknownClient
+def _webhooks(opened: Opened) -> "Webhooks":
     from service.database.encryption import open_cipher
-    from service.webhooks.endpoints import NoWebhook, UnknownDelivery, UrlInvalid, Webhooks
+    from service.webhooks.endpoints import Webhooks
 
-    settings = settings_from(home=home)
-    engine = migrated_engine(settings)
-    try:
-        return action(Webhooks(engine, open_cipher(settings), allow_private=settings.webhook_allow_private))
-    except (UnknownClient, NoWebhook, UnknownDelivery, UrlInvalid) as error:
-        raise click.ClickException(str(error.args[0])) from error
+    allowed = opened.settings.webhook_allow_private
+    return Webhooks(opened.engine, open_cipher(opened.settings), allow_private=allowed)
 
 
-def webhook_states(home: Path | None) -> dict[str, str]:
+def webhook_states(opened: Opened) -> dict[str, str]:
     """Return "enabled" or "disabled" by the id of each client that has a webhook."""
-    endpoints = _with_webhooks(lambda webhooks: webhooks.all(), home)
-    return {client_id: _state(endpoint) for client_id, endpoint in endpoints.items()}
+    return {client_id: _state(endpoint) for client_id, endpoint in _webhooks(opened).all().items()}
 
 
 def _state(endpoint: Any) -> str:
@@ -49,22 +44,22 @@ _as_secret_json = click.option("--json", "as_json", is_flag=True, help='Print {"
 @click.argument("name")
 @click.argument("url")
 @_as_secret_json
-@home_option
-def set_webhook(name: str, url: str, as_json: bool, home: Path | None) -> None:
+@on_database
+def set_webhook(name: str, url: str, as_json: bool, opened: Opened) -> None:
     """Tell URL how each of a client's jobs ends, and print the secret that signs, once.
 
     Replaces the URL and secret that were set before, and enables a webhook that was disabled. What still waits goes to
     the new URL.
     """
-    _show_secret(_with_webhooks(lambda webhooks: webhooks.register(name, url), home), as_json)
+    _show_secret(_webhooks(opened).register(name, url), as_json)
 
 
 @click.command("clear-webhook")
 @click.argument("name")
-@home_option
-def clear_webhook(name: str, home: Path | None) -> None:
+@on_database
+def clear_webhook(name: str, opened: Opened) -> None:
     """Tell nobody any more, and drop what still waits."""
-    dropped = _with_webhooks(lambda webhooks: webhooks.clear(name), home)
+    dropped = _webhooks(opened).clear(name)
     click.echo(f"{name}: no webhook; {dropped} waiting messages dropped")
 
 
@@ -72,11 +67,10 @@ def clear_webhook(name: str, home: Path | None) -> None:
 @click.argument("name")
 @click.option("--grace-hours", type=click.FloatRange(0), default=24.0, show_default=True)
 @_as_secret_json
-@home_option
-def rotate_webhook_secret(name: str, grace_hours: float, as_json: bool, home: Path | None) -> None:
+@on_database
+def rotate_webhook_secret(name: str, grace_hours: float, as_json: bool, opened: Opened) -> None:
     """Make a new secret and print it, once. The one before signs as well during the grace period; 0: no longer."""
-    rotated = _with_webhooks(lambda webhooks: webhooks.rotate(name, grace=grace_hours * 3600), home)
-    _show_secret(rotated, as_json)
+    _show_secret(_webhooks(opened).rotate(name, grace=grace_hours * 3600), as_json)
 
 
 @click.command("webhook")
@@ -84,14 +78,13 @@ def rotate_webhook_secret(name: str, grace_hours: float, as_json: bool, home: Pa
 @click.option("--resend", metavar="ID", help="Send this message again, under the same id.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Messages to show.")
 @click.option("--json", "as_json", is_flag=True)
-@home_option
-def webhook(name: str, resend: str | None, limit: int, as_json: bool, home: Path | None) -> None:
+@on_database
+def webhook(name: str, resend: str | None, limit: int, as_json: bool, opened: Opened) -> None:
     """Show a client's webhook and its latest messages: state, attempts, last answer, next attempt."""
+    webhooks = _webhooks(opened)
     if resend is not None:
-        _with_webhooks(lambda webhooks: webhooks.resend(name, resend), home)
-    endpoint, messages = _with_webhooks(
-        lambda webhooks: (webhooks.find(name), webhooks.latest(name, limit=limit)), home
-    )
+        webhooks.resend(name, resend)
+    endpoint, messages = webhooks.find(name), webhooks.latest(name, limit=limit)
     if as_json:
         shown = {"webhook": None if endpoint is None else vars(endpoint), "messages": [vars(one) for one in messages]}
         click.echo(json.dumps(shown, default=_text))

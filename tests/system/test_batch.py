@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from service.accounts.clients import Accounts
-from service.batch.manifest.outcome import Made
-from service.batch.manifest.state import State
+from service.batch.state import Made, State
 from service.database.tables import renders
 from tests.support.heic import heic
 from tests.support.served import Served

@@ -142,7 +142,7 @@ def placed_of(data: bytes, asked: Spec) -> Placed:
     """The product as a swap lays it on the canvas."""
     photo = decode(data, Limits())
     found = segment(photo, by_colour)
-    cutout = extract_foreground(photo, found.alpha, confidence=found.confidence).assessed()
+    cutout = extract_foreground(photo, found).assessed()
     return lay(cutout, place_cutout(cutout, asked, SIDE, SIDE).position, SIDE, SIDE)
 
 

@@ -1,7 +1,5 @@
 """Colour names for text encoders."""
 
-import pytest
-
 from pipeline.colour.names import NAMES, colour_name
 from pipeline.colour.notation import parse_colour
 
@@ -17,8 +15,3 @@ def test_the_names_are_csss_and_spoken() -> None:
     for name, colour in NAMES.items():
         assert parse_colour(own.get(name, name.replace(" ", ""))) == colour
         assert name.isascii()
-
-
-def test_another_spelling_is_refused() -> None:
-    with pytest.raises(ValueError, match="#rrggbb"):
-        colour_name("teal")

@@ -3,11 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.colour.palette import MEASURED_SIDE, PaletteControl, background_pixels, meets_bars
-
-
-def test_every_stage_acts_unless_it_is_switched_off() -> None:
-    assert PaletteControl() == PaletteControl(True, True, True, True, 2)
+from pipeline.colour.palette import MEASURED_SIDE, background_pixels, meets_bars
 
 
 def test_the_products_pixels_and_their_neighbours_are_not_the_backgrounds() -> None:

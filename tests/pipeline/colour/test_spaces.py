@@ -47,16 +47,12 @@ SHARMA = np.array(
 )
 
 
-def test_ciede2000_gives_the_published_differences() -> None:
-    assert len(SHARMA) == 34
-    np.testing.assert_allclose(delta_e00(SHARMA[:, :3], SHARMA[:, 3:6]), SHARMA[:, 6], atol=5e-5)
-
-
-def test_ciede2000_is_symmetric_and_zero_only_for_equal_colours() -> None:
+def test_ciede2000_gives_the_published_differences_either_way() -> None:
     one, two = SHARMA[:, :3], SHARMA[:, 3:6]
-    np.testing.assert_allclose(delta_e00(one, two), delta_e00(two, one), atol=1e-12)
+    np.testing.assert_allclose(delta_e00(one, two), SHARMA[:, 6], atol=5e-5)
+    np.testing.assert_allclose(delta_e00(two, one), SHARMA[:, 6], atol=5e-5)
     assert np.all(delta_e00(one, one) == 0)
-    assert np.all(delta_e00(one, two) > 0)
+    assert delta_e00(np.zeros((5, 1, 3), np.float32), np.full((1, 4, 3), 10, np.float32)).shape == (5, 4)
 
 
 def test_ciede2000_in_float32_stays_within_a_thousandth_of_float64() -> None:
@@ -67,11 +63,6 @@ def test_ciede2000_in_float32_stays_within_a_thousandth_of_float64() -> None:
     exact = delta_e00(one.astype(np.float64), two.astype(np.float64))
     # hues almost half a turn apart may fall on either side of the cut in float32, as in pairs 10 and 11
     assert np.quantile(np.abs(fast - exact), 0.9999) < 1e-3
-
-
-def test_ciede2000_broadcasts_pixels_against_a_palette() -> None:
-    pixels, palette = np.zeros((5, 1, 3), np.float32), np.full((1, 4, 3), 10, np.float32)
-    assert delta_e00(pixels, palette).shape == (5, 4)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import maximum_filter, minimum_filter
 
-from pipeline.compositing import blocked_light
-from pipeline.compositing.blocked_light import blocked_share
+from pipeline.compositing import shadow
+from pipeline.compositing.shadow import blocked_share
 from pipeline.core.spec import SceneKind
 from pipeline.geometry.solids import Ball
 from pipeline.light.first_light import first_light
@@ -51,7 +51,7 @@ def test_what_shines_itself_is_not_darkened() -> None:
 def test_the_light_around_a_product_is_even(kind: SceneKind, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = compose(spec(kind, seed=6), 144, 144, 1.0)
     geometry, share = blocked_share(layout, 144, 144, BALL, BALL.bounds)
-    monkeypatch.setattr(blocked_light, "DOME_SAMPLES", 500)
+    monkeypatch.setattr(shadow, "DOME_SAMPLES", 500)
     _, exact = blocked_share(layout, 144, 144, BALL, BALL.bounds)
     upright = np.array([part.role in ("wall", "panel") for part in layout.parts])[geometry.part]
     # Away from edges, where fewer neighbours share their samples.

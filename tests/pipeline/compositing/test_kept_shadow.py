@@ -47,20 +47,11 @@ def test_a_shadow_that_is_kept_missing_or_on_the_other_side_is_told_apart(
     strength: float, mirrored: bool, verdict: Verdict
 ) -> None:
     rng = np.random.default_rng(20261126)  # no number was chosen on these
-    read = [painted(rng, strength, mirrored=mirrored) for _ in range(60)]
+    read = [painted(rng, strength, mirrored=mirrored) for _ in range(40)]
     told = Counter(one.verdict for one in read)
-    assert told[verdict] >= 57, told
+    assert told[verdict] >= 38, told
     # Beside a shadow, wherever it falls, there is no second one.
     assert {one.verdict for one in read if one.missing.max() > 0} <= {"missing"}
-
-
-def test_how_strong_it_is_on_either_side_is_read_off() -> None:
-    rng = np.random.default_rng(7)
-    for strength, mirrored in ((1.0, False), (0.7, False), (1.0, True)):
-        told = painted(rng, strength, mirrored=mirrored)
-        one, other = (told.astray, told.gain) if mirrored else (told.gain, told.astray)
-        assert one == pytest.approx(strength, abs=0.3)
-        assert other == pytest.approx(0, abs=0.35)
 
 
 @pytest.mark.parametrize(("strength", "verdict"), [(0.0, "missing"), (1.0, "kept")])
@@ -77,7 +68,7 @@ def test_a_scene_of_other_contrast_and_colours_is_no_shadow(strength: float, ver
     assert kept_shadow(picture, before, blocked, alpha).verdict == verdict
 
 
-@pytest.mark.parametrize("strength", [0.0, 0.3, 0.6, 1.0, 1.3])
+@pytest.mark.parametrize("strength", [0.0, 0.6, 1.3])
 def test_what_is_added_makes_the_shadow_whole_and_never_twice(strength: float) -> None:
     rng = np.random.default_rng(3)
     y, x = np.mgrid[0:SIDE, 0:SIDE]

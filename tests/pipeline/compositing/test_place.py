@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.compositing.place import place
-from pipeline.core.types import Cutout
+from pipeline.core.types import Cutout, Segmentation
 from pipeline.cutout.foreground import extract_foreground
 from pipeline.placement.fit import fit
 from pipeline.scene.composition import compose
@@ -12,7 +12,7 @@ from tests.support.still_life import photo, preset, spec, still_life
 
 def jar() -> Cutout:
     rgb, alpha = still_life(480, 600)
-    return extract_foreground(photo(rgb, alpha), alpha).assessed()
+    return extract_foreground(photo(rgb, alpha), Segmentation(alpha)).assessed()
 
 
 @pytest.mark.parametrize("size", [(400, 400), (640, 360), (360, 640)])
@@ -36,7 +36,7 @@ def test_its_foot_stands_on_the_layouts_surface() -> None:
 
 def test_a_product_cut_by_the_photo_touches_the_same_edge_of_the_canvas() -> None:
     rgb, alpha = still_life(480, 600, cut=True)
-    cutout = extract_foreground(photo(rgb, alpha), alpha).assessed()
+    cutout = extract_foreground(photo(rgb, alpha), Segmentation(alpha)).assessed()
     box = fit(preset(), 0.6, 400, 400, cutout.cut_sides)
     placed = place(cutout, box, 400, 400)
     assert placed.box[3] == 400
@@ -58,8 +58,3 @@ def test_resampling_is_done_in_linear_light() -> None:
     placed = place(Cutout(stripes, np.ones((400, 400), np.float32), 1, ()), (0, 0, 100, 100), 100, 100)
     # Half the light of white is sRGB .735; a mean of the encoded values would be .5.
     assert placed.whole()[20:80, 20:80].mean() == pytest.approx(0.735, abs=0.01)
-
-
-def test_the_centre_follows_the_preset() -> None:
-    box = fit(preset((800, 400), centre_x=0.7), 1.0, 800, 400)
-    assert (box[0] + box[2]) / 2 == pytest.approx(560)

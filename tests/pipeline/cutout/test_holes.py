@@ -55,20 +55,11 @@ def test_a_label_a_little_lighter_or_darker_than_the_wall_is_the_products(off: f
     assert not opened(ring(GRADIENT, inside=GRADIENT + off)).any()
 
 
-def test_a_label_of_one_tone_before_a_wall_that_is_not_is_the_products() -> None:
+def test_a_label_of_one_tone_clipped_white_or_black_a_pattern_and_a_full_picture_prove_nothing() -> None:
     assert not opened(ring(GRADIENT, inside=np.full_like(GRADIENT, 0.85))).any()
-
-
-@pytest.mark.parametrize("tone", [1.2, -0.2])
-def test_before_clipped_white_or_black_nothing_is_proved(tone: float) -> None:
-    assert not opened(ring(np.full_like(GRADIENT, tone), grain=0.0)).any()
-
-
-def test_before_a_wall_with_a_pattern_nothing_is_proved() -> None:
+    for tone in (1.2, -0.2):
+        assert not opened(ring(np.full_like(GRADIENT, tone), grain=0.0)).any()
     assert not opened(ring(GRADIENT + 0.08 * np.sign(np.sin(20 * X) * np.sin(20 * Y)))).any()
-
-
-def test_a_product_that_fills_the_picture_leaves_no_wall_to_tell_by() -> None:
     assert seen_through(ring(GRADIENT), np.ones((SIDE, SIDE), np.float32)) is None
 
 

@@ -22,15 +22,13 @@ def test_subjects_are_the_parts_that_hang_together_the_largest_first() -> None:
     assert [one.share for one in found] == [0.9615, 0.0385]
 
 
-def test_corners_that_touch_hold_two_parts_together() -> None:
+def test_corners_that_touch_hold_two_parts_together_and_a_veil_does_not() -> None:
     assert len(subjects_of(mask((10, 10, 50, 50), (50, 50, 90, 90))).found) == 1
-
-
-def test_a_veil_does_not_hold_two_parts_together() -> None:
     codes = mask((10, 10, 100, 100), (200, 10, 300, 100))
     codes[40:60, 100:200] = 60
-
     assert len(subjects_of(codes).found) == 2
+    assert subjects_of(mask()).found == ()
+    assert not subjects_of(mask()).only(mask((1, 1, 5, 5)), {1}).any()
 
 
 def test_specks_have_no_name_and_go_with_the_nearest_subject() -> None:
@@ -41,13 +39,6 @@ def test_specks_have_no_name_and_go_with_the_nearest_subject() -> None:
     left = subjects.only(codes, {1})
     assert left[52, 122] == 255
     assert not left[:, 200:].any()
-
-
-def test_an_empty_mask_has_none() -> None:
-    subjects = subjects_of(mask())
-
-    assert subjects.found == ()
-    assert not subjects.only(mask((1, 1, 5, 5)), {1}).any()
 
 
 def test_a_subjects_soft_edge_goes_along_to_the_last_code() -> None:

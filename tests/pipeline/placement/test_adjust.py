@@ -9,13 +9,10 @@ from pipeline.placement.adjust import Outline, adjusted
 BOX = (100.0, 60.0, 300.0, 360.0)
 
 
-def test_what_stands_keeps_its_foot_where_it_is_when_it_is_scaled_and_the_rest_its_middle() -> None:
+def test_scaled_what_stands_keeps_its_foot_and_the_rest_its_middle_and_shifts_are_right_and_down() -> None:
     small = Placement(scale=0.5)
     assert adjusted(BOX, small, 400, 400, stands=True).bounds == (150, 210, 250, 360)
     assert adjusted(BOX, small, 400, 400).bounds == (150, 135, 250, 285)
-
-
-def test_shifts_are_shares_of_the_canvas_right_and_down() -> None:
     assert adjusted(BOX, Placement(0.1, -0.05), 400, 400, stands=True).bounds == (140, 40, 340, 340)
 
 

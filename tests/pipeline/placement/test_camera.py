@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from pipeline.core.spec import Scene, SceneKind
+from pipeline.core.spec import SceneKind
 from pipeline.placement.camera import TOP_DOWN, CameraAngle, angle_of, has_angle, seen_from
 from service.catalogue.catalogue import load_catalogue
 
@@ -29,38 +29,24 @@ def test_a_scene_is_seen_from_the_angle_that_is_asked_for_or_said_not_to_be(name
 
 
 @pytest.mark.parametrize(
-    ("name", "surface", "first"),
+    ("name", "angle", "kind", "surface", "palette"),
     [
-        ("marble_tabletop", "marble", 1),
-        ("wooden_table", "wood", 1),
-        ("sand_dunes", "sand", 1),
-        ("velvet_curtain", "velvet", 0),
-        ("linen_curtain", "fabric", 0),
-        ("arch_niche", "plaster", 1),
-        ("studio_sweep", "plain", 0),
+        ("marble_tabletop", "above", "flatlay", "marble", (1, 0)),
+        ("sand_dunes", "above", "flatlay", "sand", (1, 0)),
+        ("velvet_curtain", "above", "flatlay", "velvet", (0, 1)),
+        ("arch_niche", "above", "flatlay", "plaster", (1, 0)),
+        ("color_blocks", "above", "flatlay", "plain", (0, 1)),
+        ("flat_lay_linen", "side", "tabletop", "fabric", (1, 0)),
+        ("flat_lay_paper", "side", "sweep", "plain", (0, 1)),
     ],
 )
-def test_from_above_a_scene_is_its_table_its_floor_or_its_cloth(name: str, surface: str, first: int) -> None:
+def test_a_scene_keeps_its_table_its_floor_or_its_cloth_with_its_colour(
+    name: str, angle: CameraAngle, kind: str, surface: str, palette: tuple[int, int]
+) -> None:
     scene = SCENES[name]
-    seen = seen_from(scene, "above")
-
-    assert (seen.surface, seen.palette[0]) == (surface, scene.palette[first])
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "surface"),
-    [
-        ("flat_lay_wood", "tabletop", "wood"),
-        ("flat_lay_linen", "tabletop", "fabric"),
-        ("flat_lay_paper", "sweep", "plain"),
-    ],
-)
-def test_from_the_side_a_flat_lay_is_a_table_or_paper(name: str, kind: str, surface: str) -> None:
-    scene = SCENES[name]
-    seen = seen_from(scene, "side")
-
+    seen = seen_from(scene, angle)
     assert (seen.kind, seen.surface) == (kind, surface)
-    assert seen.palette[1 if kind == "tabletop" else 0] == scene.palette[0], "its surface keeps its colour"
+    assert seen.palette[:2] == tuple(scene.palette[at] for at in palette)
 
 
 def test_white_and_what_is_all_behind_the_product_have_no_view_from_above() -> None:
@@ -73,4 +59,3 @@ def test_white_and_what_is_all_behind_the_product_have_no_view_from_above() -> N
 def test_words_of_a_caller_are_kept() -> None:
     words = replace(SCENES["wooden_table"], prompt="an old oak desk")
     assert seen_from(words, "above").prompt.startswith("an old oak desk, ")
-    assert isinstance(words, Scene)

@@ -9,14 +9,11 @@ from pipeline.placement.refusals import LEAST_FOOT, MAX_LOST
 from tests.support.still_life import preset
 
 
-def test_what_the_photo_cuts_above_stands_on_the_floor_and_reaches_the_upper_edge() -> None:
+def test_what_the_photo_cuts_above_stands_on_the_floor_and_reaches_the_upper_edge_however_wide_it_is() -> None:
     left, top, right, bottom = fit(preset(), 0.6, 400, 400, ("top",))
     assert (top, bottom) == pytest.approx((0, (1 - BELOW) * 400))
     assert (left + right) / 2 == pytest.approx(200)
     assert (right - left) / (bottom - top) == pytest.approx(0.6)
-
-
-def test_cut_above_it_reaches_the_upper_edge_however_wide_it_is() -> None:
     assert fit(preset(), 2.4, 400, 400, ("top",), stands=False)[1] == 0
     assert fit(preset(), 2.4, 400, 400, ("top",), top_down=True)[1] == 0
     assert fit(preset((800, 400)), 2.4, 800, 400, ("top",))[3] >= LEAST_FOOT * 400
@@ -33,13 +30,12 @@ def test_cut_on_opposite_sides_it_goes_from_edge_to_edge(edges: tuple[str, ...],
     assert max(box["right"], box["bottom"]) <= 400 + 1e-6
 
 
-def test_a_close_up_may_lose_some() -> None:
+def test_a_close_up_may_lose_some_and_the_centre_is_the_presets_or_the_middle_between_two_edges() -> None:
     _, top, _, bottom = fit(preset(), 1 / (1 + 0.5 * MAX_LOST), 400, 400, ("left", "right", "bottom"))
     assert bottom == 400
     assert -MAX_LOST * 400 < top < 0
-
-
-def test_between_two_edges_a_product_wider_than_its_margins_is_in_the_middle() -> None:
+    left, _, right, _ = fit(preset((800, 400), centre_x=0.7), 1.0, 800, 400)
+    assert (left + right) / 2 == pytest.approx(560)
     asked = replace(preset(), margins=(0.2, 0.08, 0.08, 0.08))
     left, _, right, _ = fit(asked, 0.9, 400, 400, ("top", "bottom"))
     assert (left + right) / 2 == pytest.approx(200)

@@ -171,3 +171,12 @@ def test_what_is_enlarged_much_or_cut_off_by_the_canvas_is_warned_of(
 ) -> None:
     facts = replace(STANDS, box=(0, 0, wide, wide / 0.7))
     assert accepted(placed(spec("podium", placement=placement), facts, 400, 400)).warnings == codes
+
+
+def test_a_scene_is_warned_of_where_it_is_shown_from_another_angle_or_nobody_knows_how_the_product_stands() -> None:
+    unsure = CutoutFacts("standing", aspect=0.7, unsure=True)
+    for facts, code in ((unsure, "placement_unsure"), (LIES, "scene_unsuited")):
+        assert accepted(placed(spec("podium"), facts, 400, 400)).warnings == (code,)
+        assert accepted(placed(spec("white"), facts, 400, 400)).warnings == ()
+    assert accepted(placed(spec("flatlay"), unsure, 400, 400)).warnings == ("placement_unsure",)
+    assert accepted(placed(spec("flatlay"), LIES, 400, 400)).warnings == ()

@@ -1,21 +1,28 @@
 """A batch on this machine: the networks are loaded once, and what can't be made is refused before."""
 
 import asyncio
+import io
 from collections import Counter
 from pathlib import Path
-from typing import Any
+
+from rich.console import Console
 
 from pipeline.core.networks import Networks
 from service.batch.batch import Batch
+from service.batch.display import Display
 from service.batch.here import LocalMaker
-from service.batch.manifest.pairs import Pair, pair_up
-from service.batch.manifest.photos import find_photos
-from service.batch.manifest.spec_file import read_spec
-from service.batch.manifest.state import State
+from service.batch.pairs import pair_up
+from service.batch.photos import find_photos
+from service.batch.spec_file import read_spec
+from service.batch.state import State
 from service.settings import Settings
 from tests.support.shoot import PRESETS, Page, Shoot, photo
 from tests.support.storm.photos import bad
 from tests.support.storm.worker import lean_networks
+
+
+def unseen() -> Display:
+    return Display(Console(file=io.StringIO()), total=1, done=0, quiet=True)
 
 
 def test_a_batch_here_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_path: Path) -> None:
@@ -29,13 +36,13 @@ def test_a_batch_here_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_p
         loaded.append(settings)
         return lean_networks(settings)
 
-    groups = pair_up(find_photos(shoot.photos, but=shoot.out).photos, PRESETS, read_spec(shoot.spec))
+    groups = pair_up(find_photos(shoot.photos, but=shoot.out)[0], PRESETS, read_spec(shoot.spec))
     with (
         State(shoot.out) as state,
         LocalMaker(Settings(home=tmp_path), state, shoot.out, concurrency=2, load=load) as maker,
     ):
         batch = Batch(groups, state, shoot.out)
-        asyncio.run(batch.run(maker, Unseen(), concurrency=2))
+        asyncio.run(batch.run(maker.make, unseen(), concurrency=2))
         batch.write()
 
         assert len(loaded) == 1
@@ -48,19 +55,6 @@ def test_a_batch_here_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_p
         assert Batch(groups, state, shoot.out, retry_failed=True).left == [
             pair for pair in batch.pairs if pair.photo.name == "nothing.png"
         ]
-
-
-class Unseen:
-    """Watches and shows nothing."""
-
-    def started(self, pair: Pair) -> None:
-        pass
-
-    def progress(self, pair: Pair, stage: str, fraction: float) -> None:
-        pass
-
-    def ended(self, pair: Pair, outcome: Any) -> None:
-        pass
 
 
 def test_here_brands_are_refused_and_specs_checked_before_the_networks_load(tmp_path: Path) -> None:

@@ -9,14 +9,12 @@ import pytest
 
 from service.batch.batch import Batch
 from service.batch.here import LocalMaker
-from service.batch.manifest.outcome import Made, Rejected
-from service.batch.manifest.pairs import pair_up
-from service.batch.manifest.photos import find_photos
-from service.batch.manifest.review import Review, read_review
-from service.batch.manifest.spec_file import OrderInvalid, read_spec
-from service.batch.manifest.state import State
+from service.batch.pairs import pair_up
+from service.batch.photos import find_photos
+from service.batch.spec_file import OrderInvalid, Review, read_review, read_spec
+from service.batch.state import Made, Rejected, State
 from service.settings import Settings
-from tests.service.batch.test_here import Unseen
+from tests.service.batch.test_here import unseen
 from tests.support.shoot import Shoot, photo
 from tests.support.storm.worker import lean_networks
 
@@ -28,7 +26,7 @@ class Desk:
 
     def __init__(self, shoot: Shoot, state: State) -> None:
         self.shoot, self.state = shoot, state
-        self.groups = pair_up(find_photos(shoot.photos, but=shoot.out).photos, [PRESET], read_spec(shoot.spec))
+        self.groups = pair_up(find_photos(shoot.photos, but=shoot.out)[0], [PRESET], read_spec(shoot.spec))
 
     def batch(self) -> Batch:
         return Batch(self.groups, self.state, self.shoot.out)
@@ -36,7 +34,7 @@ class Desk:
     def make(self, batch: Batch) -> None:
         settings = Settings(home=self.shoot.out)
         with LocalMaker(settings, self.state, self.shoot.out, concurrency=1, load=lean_networks) as maker:
-            asyncio.run(batch.run(maker, Unseen(), concurrency=1))
+            asyncio.run(batch.run(maker.make, unseen(), concurrency=1))
         batch.write()
 
     def made(self, name: str) -> Made:

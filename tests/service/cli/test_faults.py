@@ -98,16 +98,28 @@ CASES: list[Case] = [
     ({}, ("batch", ".", "--spec", "none.toml", "--presets", "open_graph", "-o", "out"), "none.toml"),
     ({}, ("batch", ".", "--spec", "a file", "--presets", "open_graph", "-o", "out"), "a file"),
     ({}, ("bench", "nothing"), "Name a benchmark"),
+    ({}, ("swap", "a file", *SWAP[2:]), "image_unreadable"),
     ({"BACKDROP_URL": "http://127.0.0.1:9"}, ("jobs", "list"), "BACKDROP_KEY"),
     ({"BACKDROP_URL": "ftp://acme", "BACKDROP_KEY": "bd_1"}, ("renders", "list"), "ftp://acme"),
 ]
+
+
+@pytest.fixture(scope="module", name="a_home")
+def _a_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated home, which no case changes."""
+    return Path(migrated_home(tmp_path_factory.mktemp("home"))[1])
 
 
 @pytest.mark.parametrize(
     ("environment", "command", "said"), CASES, ids=[f"{' '.join(case[0].values())}-{case[1][0]}" for case in CASES]
 )
 def test_a_fault_of_a_setting_or_a_file_is_told_in_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], command: tuple[str, ...], said: str
+    a_home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    command: tuple[str, ...],
+    said: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a file").write_text("x")
@@ -115,8 +127,7 @@ def test_a_fault_of_a_setting_or_a_file_is_told_in_words(
     (tmp_path / "catalogue").mkdir()
     (tmp_path / "catalogue" / "scenes.toml").write_text('[[scene]]\nname = "loft"\nkind = "attic"\n')
     (tmp_path / "spec.toml").write_text('scene = "white"\nmood = "calm"\n')
-    home = migrated_home(tmp_path / "home")[1]
-    for name, value in {"BACKDROP_HOME": home, **environment}.items():
+    for name, value in {"BACKDROP_HOME": str(a_home), **environment}.items():
         monkeypatch.setenv(name, value)
 
     result = run(*command)

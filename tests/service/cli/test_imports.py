@@ -6,24 +6,13 @@ import sys
 import pytest
 
 HEAVY = ("torch", "diffusers", "transformers", "rembg", "onnxruntime")
+HELP = "from service.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass"
 
 
 @pytest.mark.system
-def test_a_fresh_interpreter_that_imports_the_api_loads_no_network() -> None:
-    program = f"import sys, service.api.app; print([name for name in {HEAVY!r} if name in sys.modules])"
-
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-
-    assert loaded.stdout.strip() == "[]"
-
-
-@pytest.mark.system
-def test_help_does_not_wait_for_a_network() -> None:
-    program = (
-        "import sys\nfrom service.cli.main import main\n"
-        "try: main(['--help'])\nexcept SystemExit: pass\n"
-        f"print([name for name in {HEAVY!r} + ('litestar', 'sqlalchemy') if name in sys.modules])"
-    )
+@pytest.mark.parametrize(("program", "also"), [("import service.api.app", ()), (HELP, ("litestar", "sqlalchemy"))])
+def test_a_fresh_interpreter_loads_no_network_for_the_api_or_for_help(program: str, also: tuple[str, ...]) -> None:
+    program += f"\nimport sys; print([name for name in {HEAVY + also!r} if name in sys.modules])"
 
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

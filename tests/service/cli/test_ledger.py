@@ -55,10 +55,3 @@ def test_the_command_names_what_is_wrong_and_exits_with_1(home: Path) -> None:
     status, output = check(home, "--json")
     (finding,) = json.loads(output)["findings"]
     assert (status, finding["rule"], finding["balance"], finding["ledger"]) == (1, "balance_is_the_ledgers_sum", 7, 6)
-
-
-def test_the_command_changes_no_schema(tmp_path: Path) -> None:
-    status, output = check(tmp_path)
-
-    assert status == 1
-    assert "backdrop migrate" in output

@@ -74,7 +74,7 @@ def glassy() -> bytes:
 def test_what_is_kept_gives_the_cut_out_again_to_the_bit(data: bytes) -> None:
     photo = decode(data, Limits())
     found = segment(photo, by_colour)
-    made = extract_foreground(photo, found.alpha, confidence=found.confidence).assessed()
+    made = extract_foreground(photo, found).assessed()
 
     kept = packed(made)
     again = unpacked(kept, photo)

@@ -3,14 +3,24 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from pipeline.core.order import SwapOrder, given
-from service.batch.manifest.photos import Photo
-from service.batch.manifest.spec_file import BatchSpec
+from service.batch.photos import Photo
+from service.batch.spec_file import BatchSpec
+
+#: A field of a request, as `name[0]`, and what is wrong with it.
+Wrong = tuple[str, str]
+_KEYS = {
+    "scene_type": "scene",
+    "mood": "mood",
+    "dominant_colors": "colors",
+    "output_preset": "--presets",
+    "pilot_brand": "brand",
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,21 @@ def pair_up(
         orders = [replace(bare if preset in plain else order, preset=preset) for preset in presets]
         groups.append([Pair(photo, one, f"{one.preset}/{name}") for one in orders])
     return groups
+
+
+def wrong_with(pairs: Iterable[Pair], spec: BatchSpec, check: Callable[[SwapOrder], list[Wrong]]) -> list[str]:
+    """Return a sentence for each thing that is wrong; what pairs have in common is checked once."""
+    orders, found = dict[SwapOrder, Photo](), dict[str, None]()
+    for pair in pairs:
+        orders.setdefault(pair.order, pair.photo)
+    for order, photo in orders.items():
+        special = "" if spec.of(photo.name) == spec.base else f"{photo.name}: "
+        for field, sentence in check(order):
+            name, bracket, index = field.partition("[")
+            if not name.startswith("source_"):  # no photo was named
+                key = _KEYS.get(name, name) + bracket + index
+                found[f"{special}{key}: {sentence.removesuffix('.')}."] = None
+    return list(found)
 
 
 def _stem(name: str) -> str:

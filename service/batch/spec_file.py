@@ -1,4 +1,4 @@
-"""What a batch is asked for: `spec.toml`, with what single photos have otherwise."""
+"""What people write for a batch: `spec.toml`, with what single photos have otherwise, and the review of its sheet."""
 
 import difflib
 import tomllib
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
@@ -133,3 +133,37 @@ def _sentence(error: dict[str, Any]) -> str:
             return f"{key}: {error['msg'].removeprefix('Value error, ').removesuffix('.')}."
     received = f" It is {error['input']!r}." if error["type"] == "literal_error" else ""
     return f"{key}: {error['msg']}.{received}"
+
+
+class Choice(BaseModel):
+    """What is to become of one picture."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    photo: str
+    preset: str
+    #: Of the picture that was looked at: another one since then is another picture, even if it looks the same.
+    sha256: str
+    seed: int
+    choice: Literal["approve", "reject", "again"]
+
+
+class Review(BaseModel):
+    """What a person chose in a contact sheet, as its page saves it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    #: The batch's own id, `State.run_id`.
+    batch: str
+    choices: list[Choice]
+
+
+def read_review(path: Path, batch: str) -> Review:
+    """Read a review of a batch. Raises OrderInvalid for any other file, and for another batch's review."""
+    try:
+        review = Review.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise OrderInvalid([f"{path}: {error.strerror}."]) from error
+    except ValidationError as error:
+        raise OrderInvalid([f"{path} is no review that a contact sheet has saved."]) from error
+    if review.batch != batch:
+        raise OrderInvalid([f"{path} is the review of another batch: give the -o whose contact sheet it was made in."])
+    return review

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from backdrop_client import PhotoUnknown
 from backdrop_client.photo import content_type
-from service.batch.manifest.outcome import Failure
+from service.batch.state import Failure
 
-#: Files that someone may have meant as a photo: those that are none are told as failures, not passed over.
+#: Files that someone may have meant as a photo: those that are none are failures, not passed over.
 _PICTURES = {
     *(".jpg", ".jpeg", ".jpe", ".png", ".webp", ".avif", ".tif", ".tiff"),
     *(".heic", ".heif", ".gif", ".bmp", ".jxl", ".jp2"),
@@ -30,17 +30,11 @@ class Photo:
     trouble: str | None = None
 
 
-@dataclass(frozen=True)
-class Found:
-    """What lies in a folder, by name."""
+def find_photos(folder: Path, *, but: Path) -> tuple[list[Photo], list[str]]:
+    """Return the photos of a folder and of the folders in it, hidden ones and `but` left out, and what is no picture.
 
-    photos: list[Photo]
-    #: Files that are no pictures.
-    skipped: list[str]
-
-
-def find_photos(folder: Path, *, but: Path) -> Found:
-    """Look through a folder and the folders in it, hidden ones and `but` left out."""
+    By name.
+    """
     photos, skipped = list[Photo](), list[str]()
     for root, folders, files in os.walk(folder):
         here = Path(root)
@@ -57,7 +51,7 @@ def find_photos(folder: Path, *, but: Path) -> Found:
                 skipped.append(name)
             else:
                 photos.append(photo)
-    return Found(sorted(photos, key=lambda photo: photo.name), skipped)
+    return sorted(photos, key=lambda photo: photo.name), skipped
 
 
 def read_unchanged(photo: Photo) -> bytes:

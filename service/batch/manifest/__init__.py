@@ -1,1 +1,0 @@
-"""What a batch is to make: spec file, photos, pairs, state, outcomes."""
