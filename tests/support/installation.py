@@ -27,18 +27,20 @@ from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import WorkerRegistry
 from service.storage.buckets import open_buckets
 from tests.support.polling import until
+from tests.support.shop import end_lease
 from tests.support.storm import installation
 from tests.support.storm.fleet import Fleet, Member
+from tests.support.storm.photos import HELD
 
 #: Short, so that what waits for them does not take long.
 QUICK: dict[str, Any] = {
     # Long enough for a worker that a busy machine keeps waiting: it would lose its jobs.
-    "lease": 4.0,
-    "sweep_every": 0.3,
+    "lease": 12.0,
+    "sweep_every": 1.0,
     "resend_after": 3.0,
-    "time_limit": 20.0,
+    "time_limit": 120.0,
     "max_attempts": 2,
-    "stop_grace": 40.0,
+    "stop_grace": 120.0,
     # Who took which job, and what ended with it, is told apart by process.
     "jobs_in_flight": 1,
 }
@@ -79,13 +81,28 @@ class Installation:
     def job(self, accepted: Accepted) -> Job:
         return self.look(accepted)[0]
 
-    def ended(self, accepted: Accepted, timeout: float = 120.0) -> Job:
+    def ended(self, accepted: Accepted, timeout: float = 300.0) -> Job:
         job: Job = until(lambda: (job := self.job(accepted)).finished_at and job, timeout)
         return job
 
-    def outcome(self, accepted: Accepted, timeout: float = 120.0) -> tuple[str, str | None]:
+    def outcome(self, accepted: Accepted, timeout: float = 300.0) -> tuple[str, str | None]:
         job = self.ended(accepted, timeout)
         return job.status, job.error_code
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep jobs of photos that tell Deed.HELD under way until the end of the block."""
+        file = self.settings.home / HELD
+        file.touch()
+        try:
+            yield
+        finally:
+            file.unlink()
+
+    def end_lease(self, *orders: Accepted) -> None:
+        """Let the time pass that the leases of jobs still have, once whoever had them can renew them no more."""
+        for accepted in orders:
+            end_lease(self.engine, accepted.job_id)
 
     def under_way(self, accepted: Accepted, stage: str = "segment") -> None:
         until(lambda: self.job(accepted).stage == stage)
