@@ -1,6 +1,7 @@
 """A whole installation for tests: its servers, a fleet of real processes, and a client that orders from it."""
 
 import itertools
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -30,7 +31,7 @@ from tests.support.polling import until
 from tests.support.shop import end_lease
 from tests.support.storm import installation
 from tests.support.storm.fleet import Fleet, Member
-from tests.support.storm.photos import HELD
+from tests.support.storm.photos import HELD, Deed, telling
 
 #: Short, so that what waits for them does not take long.
 QUICK: dict[str, Any] = {
@@ -106,6 +107,19 @@ class Installation:
 
     def under_way(self, accepted: Accepted, stage: str = "segment") -> None:
         until(lambda: self.job(accepted).stage == stage)
+
+    def occupied(self) -> tuple[Accepted, psutil.Process]:
+        """Order what a `held` installation does not end, and return it with the worker's process that has it."""
+        accepted = self.order(telling(Deed.HELD))
+        self.under_way(accepted)
+        return accepted, process_of(self.taken_by(accepted))
+
+    def tell_to_stop(self, process: psutil.Process) -> None:
+        """Tell a worker to stop, and wait until it has heard it: before, the job that it has would just end."""
+        log = self.fleet.log(next(worker.name for worker in self.workers if worker.process == process))
+        before = log.read_text().count("stopping: ")
+        process.send_signal(signal.SIGTERM)
+        until(lambda: log.read_text().count("stopping: ") > before)
 
     def taken_by(self, accepted: Accepted) -> Member:
         """The worker that said it started the job last."""

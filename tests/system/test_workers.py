@@ -1,4 +1,4 @@
-"""Real workers, and every way they can be taken from their jobs: killed, stopped, out of memory, hung, paused, fooled.
+"""Real workers, and the ways they can be taken from their jobs: killed, stopped, out of memory, paused, fooled.
 
 The workers are lean (`tests.support.storm.worker`): their networks cost nothing, the rest is as in `backdrop worker`.
 """
@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import sqlalchemy as sa
 from ulid import ULID
@@ -24,9 +23,6 @@ from service.settings import Settings
 from tests.support.installation import QUICK, Installation, clock_off_by, process_of, running_installation
 from tests.support.polling import until
 from tests.support.storm.photos import Deed, bad, good, telling
-
-#: Seconds that what ends for certain may take.
-WAIT = 300
 
 
 # At night on SQLite too: what happens is the worker's and the queue's, which are the same ones there.
@@ -45,22 +41,6 @@ def installation(shared: Installation) -> Iterator[Installation]:
     assert shared.wrong() == []
 
 
-def held_by(installation: Installation) -> tuple[Accepted, psutil.Process]:
-    """Order what a held installation does not end, and return it with the process that has it."""
-    accepted = installation.order(telling(Deed.HELD))
-    installation.under_way(accepted)
-    return accepted, process_of(installation.taken_by(accepted))
-
-
-def told_to_stop(installation: Installation, process: psutil.Process) -> None:
-    """Tell a worker to stop, and wait until it has heard it: before, its job would just end."""
-    member = next(worker for worker in installation.workers if worker.process == process)
-    log = installation.fleet.log(member.name)
-    before = log.read_text().count("stopping: ")
-    process.send_signal(signal.SIGTERM)
-    until(lambda: log.read_text().count("stopping: ") > before)
-
-
 def test_good_and_bad_photos_end_as_they_should(installation: Installation) -> None:
     fine = [installation.order(good(number)) for number in range(3)]
     unusable = {code: installation.order(data) for code, data in bad().items()}
@@ -73,9 +53,9 @@ def test_good_and_bad_photos_end_as_they_should(installation: Installation) -> N
 
 def test_a_worker_that_is_killed_is_replaced_and_its_job_ends(installation: Installation) -> None:
     with installation.held():
-        accepted, killed = held_by(installation)
+        accepted, killed = installation.occupied()
         killed.send_signal(signal.SIGKILL)
-        killed.wait(WAIT)
+        killed.wait(300)
         installation.end_lease(accepted)
 
     assert installation.outcome(accepted) == ("SUCCESS", None)
@@ -86,8 +66,8 @@ def test_a_worker_that_is_killed_is_replaced_and_its_job_ends(installation: Inst
 
 def test_a_worker_that_is_told_to_stop_hands_its_job_back_within_its_grace_time(installation: Installation) -> None:
     with installation.held():
-        accepted, process = held_by(installation)
-        told_to_stop(installation, process)
+        accepted, process = installation.occupied()
+        installation.tell_to_stop(process)
     process.wait(installation.settings.stop_grace)
 
     assert installation.outcome(accepted) == ("SUCCESS", None)
@@ -195,7 +175,7 @@ def test_a_message_that_a_living_worker_fetched_and_never_saw_is_sent_again(inst
 
 def test_a_worker_that_lost_its_lease_while_it_was_frozen_changes_nothing(installation: Installation) -> None:
     with installation.held():
-        accepted, frozen = held_by(installation)
+        accepted, frozen = installation.occupied()
         log = installation.fleet.log(installation.taken_by(accepted).name)
         frozen.send_signal(signal.SIGSTOP)
         installation.end_lease(accepted)
@@ -216,7 +196,7 @@ def test_times_are_the_databases_whatever_the_hosts_clocks_say(installation: Ins
         pytest.skip("libfaketime, which sets a process's clock off, has no wheel for this system")
     began = now(installation)
     with installation.held():
-        accepted = [held_by(installation)[0] for _ in range(2)]
+        accepted = [installation.occupied()[0] for _ in range(2)]
     jobs = [installation.ended(one) for one in accepted]
     said = [hour_of_start(installation, one) for one in accepted]
 
@@ -240,104 +220,6 @@ def hour_of_start(installation: Installation, accepted: Accepted) -> datetime:
     log = installation.fleet.log(installation.taken_by(accepted).name).read_text()
     line = next(line for line in log.splitlines() if f"job {accepted.job_id}: attempt 1" in line)
     return datetime.strptime(line[:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-
-
-# A worker with four jobs in flight
-
-
-@pytest.fixture(scope="module")
-def roomy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with running_installation("embedded", tmp_path_factory.mktemp("roomy"), jobs_in_flight=4) as installation:
-        yield installation
-
-
-def four_in_flight(installation: Installation) -> list[Accepted]:
-    installation.all_ready()
-    orders = [installation.order(telling(Deed.HELD)) for _ in range(4)]
-    until(lambda: all(installation.job(one).stage == "segment" for one in orders))
-    return orders
-
-
-def test_four_jobs_in_flight_are_all_handed_back_uncounted_when_their_worker_is_told_to_stop(
-    roomy: Installation,
-) -> None:
-    with roomy.held():
-        orders = four_in_flight(roomy)
-        process = process_of(roomy.workers[0])
-        told_to_stop(roomy, process)
-    process.wait(roomy.settings.stop_grace)
-
-    assert [roomy.outcome(one) for one in orders] == [("SUCCESS", None)] * 4
-    assert [roomy.job(one).attempt for one in orders] == [1] * 4
-    assert roomy.wrong() == []
-
-
-def test_four_jobs_in_flight_all_start_again_when_their_worker_is_killed(roomy: Installation) -> None:
-    with roomy.held():
-        orders = four_in_flight(roomy)
-        killed = process_of(roomy.workers[0])
-        killed.send_signal(signal.SIGKILL)
-        killed.wait(WAIT)
-        roomy.end_lease(*orders)
-
-    assert [roomy.outcome(one) for one in orders] == [("SUCCESS", None)] * 4
-    assert [roomy.job(one).attempt for one in orders] == [2] * 4
-    assert roomy.wrong() == []
-
-
-@pytest.mark.nightly  # in the gate, without a process: service/worker/test_in_flight.py, the last attempt runs alone
-def test_a_job_that_kills_its_worker_again_and_again_takes_no_other_job_along(roomy: Installation) -> None:
-    roomy.all_ready()
-    killer = roomy.order(telling(Deed.KILLED))
-    others = [roomy.order(telling(Deed.SLOW)) for _ in range(3)]
-
-    assert roomy.outcome(killer) == ("FAILURE", "worker_lost")
-    assert [roomy.outcome(one) for one in others] == [("SUCCESS", None)] * 3
-    assert roomy.wrong() == []
-
-
-# Two workers that are given less time
-
-
-@pytest.fixture(scope="module")
-def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """A time limit that a photo keeps on a busy machine too, one attempt, and a grace time that is soon over."""
-    home = tmp_path_factory.mktemp("impatient")
-    times = {"time_limit": 20.0, "stop_grace": 15.0, "max_attempts": 1}
-    with running_installation("embedded", home, clocks=(0, 0), **times) as installation:
-        yield installation
-
-
-def test_steps_that_hang_in_a_c_call_end_their_workers_and_are_refunded(impatient: Installation) -> None:
-    installation = impatient
-    installation.all_ready()
-    hung = [installation.order(telling(Deed.HUNG)), installation.order(telling(Deed.STUCK))]
-
-    assert [installation.outcome(one) for one in hung] == [("FAILURE", "worker_lost")] * 2
-    assert [installation.job(one).credits_refunded for one in hung] == [1, 1]
-    installation.all_ready()
-    for worker in installation.workers:
-        # A worker that has one of either ends both at once, by one dump of its stacks.
-        log = installation.fleet.log(worker.name).read_text()
-        assert log.count("Timeout (") == log.count("networks loaded") - 1, "each end has the threads' stacks in the log"
-    assert any("Timeout (" in installation.fleet.log(worker.name).read_text() for worker in installation.workers)
-    assert installation.outcome(installation.order(good())) == ("SUCCESS", None)
-    assert installation.wrong() == []
-
-
-def test_a_worker_stops_within_its_grace_time_although_the_queue_hangs(impatient: Installation) -> None:
-    installation = impatient
-    installation.all_ready()
-    with installation.held():
-        accepted, process = held_by(installation)
-        installation.made.queue.pause()
-        told_to_stop(installation, process)
-    process.wait(WAIT)  # what a busy machine takes, beyond its grace time; without that, it waits for good
-    job = installation.job(accepted)
-    installation.made.queue.go_on()
-
-    assert (job.status, job.attempt) == ("IN_PROGRESS", 0), "it was handed back"
-    assert installation.outcome(accepted) == ("SUCCESS", None)
 
 
 # An installation of its own
