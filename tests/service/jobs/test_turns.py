@@ -87,7 +87,7 @@ def test_fifty_clients_and_eight_workers_and_nobody_waits_for_more_than_a_round(
 
     def work() -> None:
         for _ in range(many * rounds // workers):
-            all_at_once.wait(60)
+            all_at_once.wait(300)
             started.append(street.names[street.start().client_id])
 
     threads = [threading.Thread(target=work) for _ in range(workers)]
