@@ -75,7 +75,12 @@ class Caller:
 def serve(home: Path, **settings: Any) -> Iterator[Served]:
     """Run API, worker and sweep on the embedded default, each a process of its own."""
     # Nothing here is about limits: a busy machine must not run into them.
-    patient = {"lease": 20.0, "time_limit": 120.0, "max_attempts": 5, "sweep_every": 1.0, "webhook_allow_private": True}
+    patient = {
+        "lease": 20.0,
+        "max_attempts": 5,
+        "worker_takes": "previews,cutouts,swaps",
+        "webhook_allow_private": True,
+    }
     with running_installation("embedded", home, **patient | settings) as installation:
         url = installation.fleet.api()
         with httpx.Client(timeout=20) as http:
