@@ -13,7 +13,10 @@ from xdist.scheduler.loadfile import LoadFileScheduling
 #: done.
 DEAREST = (
     "system/test_workers.py",
+    "system/test_hanging_workers.py",
     "system/test_outages.py",
+    "system/test_embedded_outages.py",
+    "system/test_in_flight.py",
     "system/test_webhook_processes.py",
     "system/test_up.py",
     "system/studio/",

@@ -71,7 +71,7 @@ class Live:
 
     def config(self) -> str:
         """Return Schemathesis' configuration."""
-        presets = httpx.get(f"{self.address}/v1/output-presets").json()["items"]
+        presets = httpx.get(f"{self.address}/v1/output-presets", timeout=300).json()["items"]
         return _CONFIG.format(
             presets=json.dumps([preset["name"] for preset in presets]),
             photos=json.dumps(self.photos),
@@ -104,7 +104,7 @@ def _stocked(address: str, home: Path, environment: dict[str, str]) -> Live:
     add = [str(BIN / "backdrop"), "clients", "add", "conformance", "--credits", "1000000", "--json"]
     added = subprocess.run([*add, "--home", str(home)], env=environment, capture_output=True, check=True)
     key = json.loads(added.stdout)["key"]
-    with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=60) as api:
+    with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=300) as api:
         bottle = (files("service") / "sample" / "bottle.jpg").read_bytes()
         bottle_key = _uploaded(api, bottle)
         job = _finished(api, SWAP, {"source_image_s3_key": bottle_key, **SPEC})
@@ -132,7 +132,7 @@ def conform(
         *("--header", f"Authorization: Bearer {service.key}", "--continue-on-failure"),
         # DELETE of a job cancels it: its record and its refund stay to be read.
         *("--checks", "all", "--exclude-checks", "use_after_free"),
-        *("--request-timeout", "60"),  # seconds; ten, its own, are few on a machine that does much else
+        *("--request-timeout", "300"),  # seconds; ten, its own, are few on a machine that does much else
         *("--max-examples", str(examples), "--seed", str(seed), "--suppress-health-check", "all"),
     ]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -140,7 +140,7 @@ def conform(
 
 def _uploaded(api: httpx.Client, data: bytes) -> str:
     reserved = api.post("/v1/uploads", json={"content_type": "image/jpeg"}).raise_for_status().json()
-    httpx.put(reserved["url"], headers=reserved["headers"], content=data, timeout=60).raise_for_status()
+    httpx.put(reserved["url"], headers=reserved["headers"], content=data, timeout=300).raise_for_status()
     return str(reserved["key"])
 
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import vq
-from scipy.optimize import linear_sum_assignment
 
 from pipeline.colour.palette import background_pixels, dominant_colours, free_blocks
 from pipeline.colour.spaces import delta_e00, lab_to_srgb, linear_to_srgb, srgb_to_lab, srgb_to_linear
@@ -102,6 +100,8 @@ def owners_of(scene: Shaded) -> NDArray[np.intp]:
 
 def owners_near(picture: Rgb, fixed: Lab, asked: int) -> NDArray[np.intp]:
     """Return H×W: which of the first `asked` anchors (K×3 Lab) each place of an sRGB picture is nearest to, -1 none."""
+    from scipy.cluster.vq import vq  # here: a tenth of a second of every start, and painted pictures alone need it
+
     labels, _ = vq(srgb_to_lab(picture).reshape(-1, 3), fixed)
     return np.where(labels < asked, labels, -1).astype(np.intp).reshape(picture.shape[:2])
 
@@ -174,6 +174,8 @@ def anchors(asked: Lab, centres: Lab) -> Lab:
 
     Where there are fewer dominant colours than asked, an asked colour stands for itself: nothing is near it.
     """
+    from scipy.optimize import linear_sum_assignment  # here: a quarter of a second, and not every job has colours
+
     apart = delta_e00(asked[:, None], centres[None])
     rows, columns = linear_sum_assignment(apart)
     own = asked.copy()

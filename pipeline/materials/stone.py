@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from pipeline.geometry.ray import Field
 from pipeline.kernels.texture import finishes
@@ -182,6 +181,8 @@ def _apart(spots: Places, sizes: Lengths, there: Places, reach: Lengths, largest
     """Leave out the discs that lie over those `there`, or over an earlier one if `there` are they themselves."""
     if there.size == 0:
         return spots, sizes
+    from scipy.spatial import cKDTree  # here: a quarter of a second of every start, and terrazzo alone needs it
+
     one, other = cKDTree(spots, boxsize=TILE), cKDTree(there, boxsize=TILE)
     pairs = one.sparse_distance_matrix(other, float(sizes.max()) + largest, output_type="ndarray")
     i, j = pairs["i"], pairs["j"]

@@ -61,10 +61,10 @@ class Queue:
 
         def hold() -> None:
             busy.set()
-            self.release.wait(30)
+            self.release.wait(300)
 
         self.holding = pool.submit(lane.call, hold, go_on)
-        assert busy.wait(30)
+        assert busy.wait(300)
 
     def ask(
         self, seed: int, check: Callable[[], None] = go_on, on_step: Callable[[float], None] = lambda done: None

@@ -98,13 +98,13 @@ def test_a_cut_out_waits_for_a_step_of_a_painting_and_not_for_its_end(pool: Thre
 
         def before_step() -> None:
             stepping.set()
-            assert asked.wait(30)
+            assert asked.wait(300)
 
         line.painter.before_step = before_step
         told = list[float]()
         painting = line.ask(1, on_step=told.append)
         line.release.set()
-        assert stepping.wait(30)
+        assert stepping.wait(300)
         cut_out = pool.submit(line.lane.call, lambda: (painting.done(), threading.get_ident()), go_on)
         until(lambda: len(line.lane._waiting) == 1)
         asked.set()
@@ -130,7 +130,7 @@ def failed_within_a_painting(line: Queue, error: Exception) -> "tuple[Future[Any
     line.painter.before_step = before_step
     painting = line.ask(1)
     line.release.set()
-    assert ready.wait(30)
+    assert ready.wait(300)
     return painting, cut_outs[0]
 
 

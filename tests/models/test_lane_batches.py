@@ -47,7 +47,7 @@ def test_one_who_stops_between_two_steps_leaves_its_batch_and_waits_for_nobody(p
 
     def before_step() -> None:
         stepped.release()
-        assert resume.wait(30)
+        assert resume.wait(300)
 
     def stop(done: float) -> None:
         raise Stop
@@ -58,7 +58,7 @@ def test_one_who_stops_between_two_steps_leaves_its_batch_and_waits_for_nobody(p
         line.release.set()
         for _ in range(2):
             resume.clear()
-            assert stepped.acquire(timeout=30)
+            assert stepped.acquire(timeout=300)
             resume.set()
         with pytest.raises(Stop):
             gone.result(30)

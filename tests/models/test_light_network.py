@@ -239,7 +239,7 @@ def test_a_killed_training_goes_on_from_its_saved_step(tmp_path: Path, capsys: p
         stdout=subprocess.DEVNULL,
     )
     try:
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + 300
         while not (out / "state.pt").exists() and killed.poll() is None and time.monotonic() < give_up:
             time.sleep(0.05)
     finally:

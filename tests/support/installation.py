@@ -1,6 +1,7 @@
 """A whole installation for tests: its servers, a fleet of real processes, and a client that orders from it."""
 
 import itertools
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -27,18 +28,22 @@ from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import WorkerRegistry
 from service.storage.buckets import open_buckets
 from tests.support.polling import until
+from tests.support.shop import end_lease
 from tests.support.storm import installation
 from tests.support.storm.fleet import Fleet, Member
+from tests.support.storm.photos import HELD, Deed, telling
 
 #: Short, so that what waits for them does not take long.
 QUICK: dict[str, Any] = {
     # Long enough for a worker that a busy machine keeps waiting: it would lose its jobs.
-    "lease": 4.0,
-    "sweep_every": 0.3,
+    "lease": 12.0,
+    "sweep_every": 1.0,
     "resend_after": 3.0,
-    "time_limit": 20.0,
+    "time_limit": 120.0,
     "max_attempts": 2,
-    "stop_grace": 40.0,
+    "stop_grace": 120.0,
+    # A worker that idles asks each queue ten times a second: a twentieth of a core for all three.
+    "worker_takes": "swaps",
     # Who took which job, and what ended with it, is told apart by process.
     "jobs_in_flight": 1,
 }
@@ -79,16 +84,44 @@ class Installation:
     def job(self, accepted: Accepted) -> Job:
         return self.look(accepted)[0]
 
-    def ended(self, accepted: Accepted, timeout: float = 120.0) -> Job:
+    def ended(self, accepted: Accepted, timeout: float = 300.0) -> Job:
         job: Job = until(lambda: (job := self.job(accepted)).finished_at and job, timeout)
         return job
 
-    def outcome(self, accepted: Accepted, timeout: float = 120.0) -> tuple[str, str | None]:
+    def outcome(self, accepted: Accepted, timeout: float = 300.0) -> tuple[str, str | None]:
         job = self.ended(accepted, timeout)
         return job.status, job.error_code
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep jobs of photos that tell Deed.HELD under way until the end of the block."""
+        file = self.settings.home / HELD
+        file.touch()
+        try:
+            yield
+        finally:
+            file.unlink()
+
+    def end_lease(self, *orders: Accepted) -> None:
+        """Let the time pass that the leases of jobs still have, once whoever had them can renew them no more."""
+        for accepted in orders:
+            end_lease(self.engine, accepted.job_id)
+
     def under_way(self, accepted: Accepted, stage: str = "segment") -> None:
         until(lambda: self.job(accepted).stage == stage)
+
+    def occupied(self) -> tuple[Accepted, psutil.Process]:
+        """Order what a `held` installation does not end, and return it with the worker's process that has it."""
+        accepted = self.order(telling(Deed.HELD))
+        self.under_way(accepted)
+        return accepted, process_of(self.taken_by(accepted))
+
+    def tell_to_stop(self, process: psutil.Process) -> None:
+        """Tell a worker to stop, and wait until it has heard it: before, the job that it has would just end."""
+        log = self.fleet.log(next(worker.name for worker in self.workers if worker.process == process))
+        before = log.read_text().count("stopping: ")
+        process.send_signal(signal.SIGTERM)
+        until(lambda: log.read_text().count("stopping: ") > before)
 
     def taken_by(self, accepted: Accepted) -> Member:
         """The worker that said it started the job last."""

@@ -9,8 +9,11 @@ from typing import Any, TypeVar
 Given = TypeVar("Given")
 
 
-def until(reached: Callable[[], Any], timeout: float = 120.0) -> Any:
-    """Poll until a condition holds, for at most so many seconds, and return what it gave."""
+def until(reached: Callable[[], Any], timeout: float = 300.0) -> Any:
+    """Poll until a condition holds, for at most so many seconds, and return what it gave.
+
+    Long: what comes is not waited for any longer, and a loaded machine takes minutes where a quiet one takes seconds.
+    """
     end = time.monotonic() + timeout
     while not (value := reached()):
         assert time.monotonic() < end, "it took too long"

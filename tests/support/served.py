@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -25,15 +25,66 @@ class Served:
         return Accounts(self.installation.engine).add(name, credits=credits)[1]
 
 
+class Caller:
+    """A client at a real API of its own of an installation."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.address = installation.fleet.api()
+        self.client, key = Accounts(installation.engine).add("caller", credits=100)
+        self.api = httpx.Client(base_url=self.address, headers={"Authorization": f"Bearer {key}"}, timeout=300)
+        until(self.is_ready)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.api.close()
+
+    def is_ready(self) -> bool:
+        try:
+            return self.api.get("/health/ready").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def upload(self, photo: bytes) -> str:
+        reserved = self.api.post("/v1/uploads", json={"content_type": "image/png"}).json()
+        httpx.put(reserved["url"], headers=reserved["headers"], content=photo, timeout=300).raise_for_status()
+        return str(reserved["key"])
+
+    def submit(self, key: str) -> httpx.Response:
+        body = {
+            "source_image_s3_key": key,
+            "scene_type": "white",
+            "mood": "calm",
+            "output_preset": "transparent_cutout",
+        }
+        return self.api.post("/v1/background-swap-with-spec", json=body)
+
+    def outcome(self, accepted: httpx.Response) -> tuple[str, int]:
+        assert accepted.status_code == 202, accepted.text
+        path = f"/v1/jobs/{accepted.json()['job_id']}"
+        job = until(lambda: (found := self.api.get(path).json()).get("finished_at") and found)
+        return job["status"], job["attempt"]
+
+    @property
+    def balance(self) -> int:
+        return int(self.api.get("/v1/credits").json()["balance"])
+
+
 @contextmanager
 def serve(home: Path, **settings: Any) -> Iterator[Served]:
     """Run API, worker and sweep on the embedded default, each a process of its own."""
     # Nothing here is about limits: a busy machine must not run into them.
-    patient = {"lease": 20.0, "time_limit": 120.0, "max_attempts": 5, "sweep_every": 1.0, "webhook_allow_private": True}
+    patient = {
+        "lease": 20.0,
+        "max_attempts": 5,
+        "worker_takes": "previews,cutouts,swaps",
+        "webhook_allow_private": True,
+    }
     with running_installation("embedded", home, **patient | settings) as installation:
         url = installation.fleet.api()
         with httpx.Client(timeout=20) as http:
-            until(lambda: _ready(http, url), timeout=300)
+            until(lambda: _ready(http, url))
         installation.all_ready()
         yield Served(installation, url)
 

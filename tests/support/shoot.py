@@ -75,7 +75,7 @@ class Shoot:
 
     def has(self, enough: int) -> None:
         """Wait until so many pictures are there."""
-        until(lambda: sum(not name.endswith(".part") for name in self.pictures()) >= enough, timeout=300)
+        until(lambda: sum(not name.endswith(".part") for name in self.pictures()) >= enough)
 
     def entries(self) -> "Counter[str]":
         """How many debits and refunds the ledger holds."""

@@ -111,12 +111,12 @@ def serve(home: Path, queue_url: str, **changes: Any) -> Iterator[Api]:
     try:
         until(lambda: server.started)
         address = f"http://127.0.0.1:{settings.port}"
-        with httpx.Client(base_url=address, timeout=30, limits=httpx.Limits(max_connections=None)) as http:
+        with httpx.Client(base_url=address, timeout=300, limits=httpx.Limits(max_connections=None)) as http:
             compared(http)
             yield Api(server, Caller(http, settings, "follower", credits=1000))
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(300)
         assert not thread.is_alive()
 
 

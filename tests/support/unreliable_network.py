@@ -60,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.proxy.seen.append(Seen(self.command, self.path, headers, time.monotonic()))
         self.body = self.rfile.read(int(headers.get("content-length", 0)))
         self.close_connection = True
-        with suppress(OSError), httpx.Client(base_url=self.proxy.target, timeout=30) as api:
+        with suppress(OSError), httpx.Client(base_url=self.proxy.target, timeout=300) as api:
             self.proxy.take(self.command, self.path)(self, api)
 
     do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815  # the library's names

@@ -24,7 +24,7 @@ class Up:
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
-        variables = {"BACKDROP_LEASE": "4", "BACKDROP_SWEEP_EVERY": "0.5", "OMP_NUM_THREADS": "1"} | settings
+        variables = {"BACKDROP_LEASE": "12", "BACKDROP_SWEEP_EVERY": "1", "OMP_NUM_THREADS": "1"} | settings
         self.environment = {**os.environ, **variables}  # noqa: TID251  # what the child process gets
         self.process: psutil.Popen | None = None
         self.address = ""
@@ -57,9 +57,9 @@ class Up:
     def wait(self, children: list[psutil.Process]) -> int:
         """Wait for its end, check that none of its children is left, and return its exit status."""
         assert self.process is not None
-        status = int(self.process.wait(60))
+        status = int(self.process.wait(300))
         self.process.stdout.close()
-        _, alive = psutil.wait_procs(children, timeout=15)
+        _, alive = psutil.wait_procs(children, timeout=300)
         assert alive == []
         return status
 
@@ -72,12 +72,13 @@ class Up:
         command = [BACKDROP, "clients", "add", name, "--credits", str(credits), "--json", "--home", str(self.home)]
         added = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True)
         key = json.loads(added.stdout)["key"]
-        return httpx.Client(base_url=self.address, headers={"Authorization": f"Bearer {key}"}, timeout=30)
+        return httpx.Client(base_url=self.address, headers={"Authorization": f"Bearer {key}"}, timeout=300)
 
 
 def upload(api: httpx.Client, data: bytes) -> str:
     reserved = api.post("/v1/uploads", json={"content_type": "image/jpeg"}).json()
-    httpx.request(reserved["method"], reserved["url"], headers=reserved["headers"], content=data).raise_for_status()
+    put = httpx.request(reserved["method"], reserved["url"], headers=reserved["headers"], content=data, timeout=300)
+    put.raise_for_status()
     return str(reserved["key"])
 
 
@@ -97,12 +98,13 @@ def ended(api: httpx.Client, job: str) -> dict[str, Any]:
         found: dict[str, Any] = api.get(f"/v1/jobs/{job}").json()
         return found if found["status"] in {"SUCCESS", "FAILURE"} else None
 
-    result: dict[str, Any] = until(over, 240)  # a loaded machine of two cores took more than the usual 120 s
+    result: dict[str, Any] = until(over)
     return result
 
 
-def under_way(api: httpx.Client, job: str, stage: str = "segment") -> None:
-    until(lambda: api.get(f"/v1/jobs/{job}").json()["stage"] == stage, timeout=60)
+def under_way(api: httpx.Client, job: str) -> None:
+    """Wait until a job is in some step: one that is named may be over between two looks."""
+    until(lambda: api.get(f"/v1/jobs/{job}").json()["stage"])
 
 
 def grey() -> bytes:

@@ -125,7 +125,7 @@ class Messenger:
             return float((then - now).total_seconds())
 
 
-def run(loop: DeliveryLoop, until: Callable[[], object], timeout: float = 30.0) -> None:
+def run(loop: DeliveryLoop, until: Callable[[], object], timeout: float = 300.0) -> None:
     """DeliveryLoop until something is true and every attempt is written."""
     end = time.monotonic() + timeout
     while not (until() and loop.idle):

@@ -64,7 +64,7 @@ def test_ctrl_c_and_sigterm_keep_what_is_done_and_say_how_to_go_on(shoot: Shoot)
         process = shoot.start("--jobs", "2")
         shoot.has(enough)
         process.send_signal(number)
-        said, _ = process.communicate(timeout=120)
+        said, _ = process.communicate(timeout=300)
 
         assert process.returncode == 130, said
         assert "The same command goes on from here." in said
@@ -85,7 +85,7 @@ def test_ctrl_c_of_a_batch_on_this_machine_speaks_of_no_server(tmp_path: Path) -
     process = here.start("--jobs", "1")
     here.has(1)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=300)
 
     assert process.returncode == 130, said
     assert "Stopped. What was not finished is made anew. The same command goes on from here." in said

@@ -25,7 +25,7 @@ KINDS = pytest.mark.parametrize("kind", [["--embedded"], []], ids=["embedded", "
     "kind", [pytest.param(["--embedded"], marks=pytest.mark.nightly), []], ids=["embedded", "production"]
 )
 def test_a_short_storm_breaks_no_invariant(kind: list[str], tmp_path: Path) -> None:
-    check_storm(kind, tmp_path, "--seconds", "4", "--jobs", "10", "--every", "0.4")
+    check_storm(kind, tmp_path, "--seconds", "4", "--jobs", "10", "--every", "0.4", "--workers", "2")
 
 
 @pytest.mark.nightly  # in the gate: the short one

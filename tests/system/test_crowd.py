@@ -21,7 +21,7 @@ from tests.support.storm import servers
 CROWD = 100  # more than an API has threads or connections
 LIMIT = 12  # unfinished jobs of one client
 #: Seconds within which every submit of a crowd is answered, on a machine that has much else to do.
-PATIENCE = 60
+PATIENCE = 300
 PRESET = "shopify_product"
 COST = load_catalogue().presets[PRESET].credits
 
@@ -73,9 +73,9 @@ def addresses(settings: Settings) -> Iterator[list[str]]:
             command = [sys.executable, "-m", "service.cli.main", "api", "--port", str(port)]
             log = settings.home / f"api-{port}.log"
             parts.append(ChildProcess("api", command, environment=settings.environment(), log=log))
-            stack.callback(parts[-1].stop, 10)
+            stack.callback(parts[-1].stop, 120)
         for part, port in zip(parts, ports, strict=True):
-            servers.wait_for_port(part, port, timeout=120)
+            servers.wait_for_port(part, port)
         yield [f"http://127.0.0.1:{port}" for port in ports]
 
 

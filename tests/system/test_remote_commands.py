@@ -116,11 +116,12 @@ def test_a_job_is_cancelled_and_says_what_came_back(command: Command, served: Se
     from backdrop_client import Backdrop, Spec
     from service.settings import load_remote
 
-    with Backdrop(served.url, load_remote(url=None, key=None).key) as backdrop:
-        source = backdrop.upload(telling(Deed.SLOW))
-        job = backdrop.swap(Spec("white", "calm", "transparent_cutout"), source_key=source).job_id
+    with served.installation.held():
+        with Backdrop(served.url, load_remote(url=None, key=None).key) as backdrop:
+            source = backdrop.upload(telling(Deed.HELD))
+            job = backdrop.swap(Spec("white", "calm", "transparent_cutout"), source_key=source).job_id
 
-    assert "cancelled  1 credits came back" in command("jobs", "cancel", job).output
+        assert "cancelled  1 credits came back" in command("jobs", "cancel", job).output
     again = command("jobs", "show", job)
     assert "FAILURE  cancelled" in again.output
 

@@ -10,7 +10,7 @@ from pipeline.core.parallel import together
 
 
 def test_pieces_run_at_once_and_their_results_keep_their_order() -> None:
-    both = Barrier(2, timeout=60)
+    both = Barrier(2, timeout=300)
     first, second, third = together(both.wait, both.wait, lambda: "last")
     assert {first, second} == {0, 1}
     assert third == "last"
@@ -46,7 +46,7 @@ def test_a_piece_that_another_thread_has_begun_is_waited_for_when_one_fails() ->
         ended.set()
 
     def fails() -> None:
-        assert begun.wait(60)
+        assert begun.wait(300)
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):

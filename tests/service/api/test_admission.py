@@ -221,7 +221,7 @@ def test_a_lane_is_shared_by_clients_however_much_each_asks() -> None:
     done, release = list[str](), threading.Event()
 
     def work(name: str) -> str:
-        release.wait(20)
+        release.wait(300)
         done.append(name)
         return name
 

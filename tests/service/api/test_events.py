@@ -245,7 +245,7 @@ def test_an_api_that_is_told_to_stop_ends_its_streams_at_once(tmp_path: Path, va
     command = [sys.executable, "-m", "service.cli.main", "api", "--port", str(settings.port)]
     with subprocess.Popen(command, env=settings.environment()) as process:
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{settings.port}", timeout=30) as http:
+            with httpx.Client(base_url=f"http://127.0.0.1:{settings.port}", timeout=300) as http:
                 until(lambda: answers(http))
                 caller = Caller(http, settings, "cut-off", credits=10)
                 api = Api(None, caller)  # type: ignore[arg-type]  # it runs elsewhere
@@ -258,7 +258,7 @@ def test_an_api_that_is_told_to_stop_ends_its_streams_at_once(tmp_path: Path, va
 
                 # Ended, not cut, as they would be after ten seconds (httpx.RemoteProtocolError).
                 assert [stream.rest() for stream in streams] == [[]] * 20
-                process.wait(60)
+                process.wait(300)
                 caller.engine.dispose()
         finally:
             process.kill()

@@ -194,7 +194,7 @@ def test_a_crowd_that_waits_holds_no_thread_and_no_connection(api: Api) -> None:
     body = api.caller.body()
     with ThreadPoolExecutor(60) as pool:
         crowd = [pool.submit(api.caller.submit, body, Prefer=LONG) for _ in range(60)]
-        until(lambda: api.notifier.streams() == 60, timeout=25)
+        until(lambda: api.notifier.streams() == 60)
         assert api.caller.get("/v1/credits").status_code == 200
         assert api.engine.pool.checkedout() <= 1  # type: ignore[attr-defined]  # the look itself
         items = api.caller.get("/v1/jobs?limit=100&status=NOT_STARTED").json()["items"]

@@ -158,20 +158,20 @@ def test_slow_photo_hosts_hold_up_nothing_but_fetches(
 
     def hold(handler: BaseHTTPRequestHandler) -> None:
         come.release()
-        release.wait(60)
+        release.wait(300)
         sends(PHOTO)(handler)
 
     with receiving(hold) as slow, receiving(sends(PHOTO)) as quick, ThreadPoolExecutor(12) as pool:
         held = [pool.submit(upload, shop, json={"url": slow.url}) for shop in shops[:2] for _ in range(4)]
         try:
-            assert all(come.acquire(timeout=20) for _ in held)
+            assert all(come.acquire(timeout=300) for _ in held)
             refused = upload(shops[0], json={"url": quick.url})
             told, fetched = (
                 pool.submit(shops[2].get, "/v1/credits"),
                 pool.submit(upload, shops[2], json={"url": quick.url}),
             )
-            assert told.result(timeout=20).status_code == 200
-            assert fetched.result(timeout=20).status_code == 201
+            assert told.result(timeout=300).status_code == 200
+            assert fetched.result(timeout=300).status_code == 201
         finally:
             release.set()
         assert [one.result().status_code for one in held] == [201] * 8

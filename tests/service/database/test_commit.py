@@ -70,7 +70,7 @@ class Line:
                 self._end(client)
                 if cut == "after":
                     server.sendall(data)
-                    self.answered.wait(60)
+                    self.answered.wait(300)
                 return
             server.sendall(data)
 

@@ -105,7 +105,7 @@ def test_a_migration_lets_others_pass_and_goes_on_when_the_table_is_free(
                 other.exec_driver_sql("SET LOCAL statement_timeout = '20s'")
                 other.execute(look)  # and not behind the migration until the long reader ends
         assert schema(engine).found == "0015"
-    migrating.join(30)
+    migrating.join(300)
 
     assert schema(engine).usable
     engine.dispose()

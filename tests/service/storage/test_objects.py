@@ -201,9 +201,9 @@ def test_presigned_urls_of_s3_do_what_they_say_and_no_more(s3_settings: dict[str
     bucket = open_buckets(Settings(home=tmp_path, **s3_settings))[0]  # type: ignore[arg-type]  # pydantic checks it
     up = bucket.upload_url("uploads/a.jpg", "image/jpeg", "http://ignored")
 
-    assert httpx.request(up.method, up.url, headers=up.headers, content=b"photo").status_code == 200
+    assert httpx.request(up.method, up.url, headers=up.headers, content=b"photo", timeout=300).status_code == 200
     down = bucket.download_url("uploads/a.jpg", "image/jpeg", "http://ignored")
-    answer = httpx.get(down.url)
+    answer = httpx.get(down.url, timeout=300)
     assert (answer.content, answer.headers["content-type"]) == (b"photo", "image/jpeg")
     assert httpx.put(up.url.replace("a.jpg", "b.jpg"), headers=up.headers, content=b"x").status_code == 403
     assert httpx.get(down.url[:-4] + "0000").status_code == 403

@@ -25,7 +25,7 @@ def test_many_sweeps_at_once_send_each_message_once(messenger: Messenger) -> Non
         shops = [messenger.shop(receiver.url, ended=10) for _ in range(4)]
         for _ in range(3):
             sweeps.enter_context(delivering(messenger.loop()))
-        until(lambda: all(WAITING not in messenger.states(shop) for shop in shops), timeout=60)
+        until(lambda: all(WAITING not in messenger.states(shop) for shop in shops))
 
     assert set(Counter(came.id for came in receiver.received).values()) == {1}
     assert len(receiver.received) == 40
@@ -41,14 +41,14 @@ def test_a_receiver_that_hangs_gets_no_more_than_its_share_of_the_slots(messenge
         loop = messenger.loop(timeout=600.0, slots=4, slots_a_client=2)
         started = time.monotonic()
         while DELIVERED not in (states := set(messenger.states(alive))) or WAITING in states:
-            assert time.monotonic() - started < 60, "held up"
+            assert time.monotonic() - started < 300, "held up"
             loop.run_once(wait=0.05)
         assert len(dead.received) == 1, "until it has answered once"
 
 
 def turn(loop: DeliveryLoop, until: Callable[[], object]) -> None:
     """DeliveryLoop until something is true, whatever hangs."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not until():
         assert time.monotonic() < end, "held up"
         loop.run_once(wait=0.05)
@@ -89,7 +89,7 @@ def test_many_dead_receivers_together_do_not_hold_up_a_live_one(messenger: Messe
         alive = messenger.shop(live.url, ended=10)
         started = time.monotonic()
         while WAITING in messenger.states(alive):
-            assert time.monotonic() - started < 60, "held up"
+            assert time.monotonic() - started < 300, "held up"
             loop.run_once(wait=0.05)
         assert len(dead.received) == len(shops) + 2, "half of the slots hang"
 
@@ -127,12 +127,12 @@ def test_an_answer_outlives_a_database_that_is_away_for_a_moment(
         shop = messenger.shop(receiver.url)
         # It waits for the answer when the database goes: a long wait, not another look before it.
         with delivering(messenger.loop(), every=2.0):
-            assert away.wait(30)
+            assert away.wait(300)
             time.sleep(1)
             with pytest.raises(sa.exc.OperationalError):
                 messenger.states(shop)
             let("true")
-            until(lambda: messenger.states(shop) == [DELIVERED], timeout=60)
+            until(lambda: messenger.states(shop) == [DELIVERED])
 
     assert len(receiver.received) == 1
 

@@ -72,7 +72,7 @@ def test_all_jobs_in_flight_share_one_thread_which_ends_with_the_last_of_them(sh
             until(lambda: all(leases(shop)[claim.job_id] > before[claim.job_id] for claim in (first, second, third)))
             assert renewing() == 1
             shop.jobs.cancel(second.job_id, client_id=shop.client.id)
-            assert lost_second.wait(30)
+            assert lost_second.wait(300)
         assert not lost_first.is_set()
         assert renewing() == 1
     assert renewing() == 0
@@ -127,14 +127,14 @@ class Place:
         place = self.isolation.alone(self.check) if self.want_alone else self.isolation.together(self.stopping)
         with place:
             self.entered.set()
-            self.leave.wait(30)
+            self.leave.wait(300)
 
 
 def test_one_that_is_to_run_alone_waits_for_the_others_and_later_ones_wait_for_it(pool: ThreadPoolExecutor) -> None:
     isolation = Isolation()
     first, second = (Place(isolation, pool, alone=False) for _ in range(2))
-    assert first.entered.wait(30)
-    assert second.entered.wait(30)
+    assert first.entered.wait(300)
+    assert second.entered.wait(300)
 
     alone = Place(isolation, pool, alone=True)
     first.leave.set()
@@ -143,17 +143,17 @@ def test_one_that_is_to_run_alone_waits_for_the_others_and_later_ones_wait_for_i
     assert not late.entered.wait(0.1), "the one that waits to be alone goes first"
 
     second.leave.set()
-    assert alone.entered.wait(30)
+    assert alone.entered.wait(300)
     assert not late.entered.wait(0.1)
     alone.leave.set()
-    assert late.entered.wait(30)
+    assert late.entered.wait(300)
     late.leave.set()
 
 
 def test_who_waits_to_be_alone_stops_when_it_is_told_to_and_is_in_nobodys_way(pool: ThreadPoolExecutor) -> None:
     isolation = Isolation()
     first = Place(isolation, pool, alone=False)
-    assert first.entered.wait(30)
+    assert first.entered.wait(300)
     alone = Place(isolation, pool, alone=True)
 
     alone.stopping.set()
@@ -161,7 +161,7 @@ def test_who_waits_to_be_alone_stops_when_it_is_told_to_and_is_in_nobodys_way(po
         alone.done.result(30)
 
     second = Place(isolation, pool, alone=False)
-    assert second.entered.wait(30)
+    assert second.entered.wait(300)
     for one in (first, second):
         one.leave.set()
 
@@ -169,11 +169,11 @@ def test_who_waits_to_be_alone_stops_when_it_is_told_to_and_is_in_nobodys_way(po
 def test_a_worker_that_is_to_stop_waits_for_nobody(pool: ThreadPoolExecutor) -> None:
     isolation = Isolation()
     alone = Place(isolation, pool, alone=True)
-    assert alone.entered.wait(30)
+    assert alone.entered.wait(300)
     waiting = Place(isolation, pool, alone=False)
 
     waiting.stopping.set()
 
-    assert waiting.entered.wait(30)
+    assert waiting.entered.wait(300)
     for one in (alone, waiting):
         one.leave.set()

@@ -38,7 +38,7 @@ class Crossing:
 
     def __call__(self, image: Any) -> Any:
         self.here.release()
-        assert self.open.wait(60)
+        assert self.open.wait(300)
         return outline(image)
 
 
@@ -60,7 +60,7 @@ def running(worker: Worker, crossing: Crossing, many: int) -> Iterator[list[Acce
     for thread in threads:
         thread.start()
     for _ in orders:
-        assert crossing.here.acquire(timeout=60)
+        assert crossing.here.acquire(timeout=300)
     try:
         yield orders
     finally:

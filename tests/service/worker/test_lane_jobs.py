@@ -186,7 +186,7 @@ class Sticky(Darkener):
         self.ready = ready
 
     def paint(self, requests: object) -> Any:
-        assert self.ready.wait(60)
+        assert self.ready.wait(300)
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
 
@@ -196,7 +196,7 @@ def test_a_device_that_is_lost_hands_every_job_in_flight_back_uncounted(engine: 
     @FunctionSegmenter
     def segmenter(image: Any) -> Any:
         if image.mean() < 100:
-            assert lost.wait(60), "this one computes while the others lose their device"
+            assert lost.wait(300), "this one computes while the others lose their device"
         return by_colour(image)
 
     worker = Worker(engine, tmp_path, Networks(segmenter, Sticky(ready)))

@@ -195,7 +195,7 @@ def test_a_store_that_takes_no_writes_costs_no_attempt_and_no_job_is_taken_until
     time.sleep(0.5)
     taken = [worker.shop.job(one).attempt for one in (first, second)]
     store.refuse_put = False
-    waits.join(60)
+    waits.join(300)
     worker.runner.run(first.job_id)
 
     assert taken == [0, 0]

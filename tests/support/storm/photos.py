@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+#: The file in an installation's home that Deed.HELD waits for.
+HELD = "held"
 _WIDTH, _HEIGHT = 200, 240
 
 
@@ -15,6 +17,8 @@ class Deed(Enum):
 
     #: Sleep 1.5 seconds at each of the two looks, as a network that takes its time.
     SLOW = (10, 200, 10)
+    #: Wait for as long as the installation is held (`Installation.held`): a test has time.
+    HELD = (10, 120, 10)
     #: Ask the system for more memory than the process may have.
     HUNGRY = (200, 200, 10)
     #: Die as the kernel kills who takes too much memory: by SIGKILL, in the middle of the step.

@@ -106,7 +106,7 @@ def public_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait_for_port(part: ChildProcess, port: int, timeout: float = 30.0) -> ChildProcess:
+def wait_for_port(part: ChildProcess, port: int, timeout: float = 300.0) -> ChildProcess:
     """Return the part once its port answers within `timeout` seconds. Raises TimeoutError with its last words."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
@@ -167,7 +167,7 @@ def postgresql(folder: Path) -> Server:
     return Server("postgresql", url, launch)
 
 
-def _wait_until_it_takes_clients(part: ChildProcess, url: str, timeout: float = 30.0) -> ChildProcess:
+def _wait_until_it_takes_clients(part: ChildProcess, url: str, timeout: float = 300.0) -> ChildProcess:
     """Return the part once a client gets in: the port is open before that, and long before after a crash."""
     import psycopg
 

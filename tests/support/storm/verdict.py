@@ -185,7 +185,7 @@ def wrong_balances(engine: sa.Engine, rows: Sequence[Row]) -> Iterator[str]:
 def seen_otherwise(address: str, shoppers: Sequence[Shopper], rows: Sequence[Row], *, downloads: int) -> Iterator[str]:
     """Yield the jobs that the API shows otherwise than they are; so many pictures are downloaded and hashed."""
     bearers = {shopper.id: shopper.headers for shopper in shoppers}
-    with httpx.Client(base_url=address, timeout=30) as http:
+    with httpx.Client(base_url=address, timeout=300) as http:
         for row in rows:
             answer = http.get(f"/v1/jobs/{row.id}", headers=bearers[row.client_id])
             job: dict[str, Any] = answer.json()

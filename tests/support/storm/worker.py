@@ -24,7 +24,7 @@ from service.supervisor.processes import die_with_parent
 from service.telemetry.logs import configure_logs
 from service.worker.kernels import use_kept_kernels
 from service.worker.main import serve
-from tests.support.storm.photos import Deed, outline, plain, read_deed
+from tests.support.storm.photos import HELD, Deed, outline, plain, read_deed
 
 _VERSIONS = {"segmenter": "lean", "segmenter_device": "cpu", "generator": "lean", "generator_device": "cpu"}
 
@@ -35,6 +35,10 @@ def obedient_segmenter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     match read_deed(image):
         case Deed.SLOW:
             time.sleep(1.5)
+        case Deed.HELD:
+            held = load_settings().home / HELD
+            while held.exists():
+                time.sleep(0.05)
         case Deed.HUNGRY:
             _take_too_much_memory()
         case Deed.KILLED:

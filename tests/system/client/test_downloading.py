@@ -45,7 +45,7 @@ def test_bytes_that_are_always_wrong_leave_what_was_there(
 def test_a_download_url_that_has_expired_is_renewed(backdrop: Backdrop, tmp_path: Path) -> None:
     render = backdrop.wait(backdrop.swap(SPEC, source_key=backdrop.upload(good()))).expect_render()
     stale = replace(render, url=re.sub(r"expires=\d+", "expires=1", render.url))
-    assert httpx.get(stale.url).status_code == 403
+    assert httpx.get(stale.url, timeout=300).status_code == 403
 
     backdrop.download(stale, tmp_path / "out.png")
 

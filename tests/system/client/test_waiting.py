@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from backdrop_client import Backdrop, NotFound, Progress, WaitTimeout
+from tests.support.served import Served
 from tests.support.storm.photos import Deed, good, telling
 from tests.support.unreliable_network import FaultyProxy, cut, hang_up, keep_back, lose, refuse
 from tests.system.client.conftest import SPEC
@@ -24,7 +25,7 @@ def test_a_job_is_waited_for_whatever_becomes_of_its_events(
     accepted = unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.SLOW)))
     told: list[Progress] = []
 
-    job = unlucky.wait(accepted, on_progress=told.append, timeout=120)
+    job = unlucky.wait(accepted, on_progress=told.append, timeout=300)
 
     assert job.status == "SUCCESS"
     assert told[-1].ended
@@ -52,11 +53,12 @@ def test_a_server_that_was_away_for_a_moment_is_asked_for_its_events_again(
     assert len([one for one in proxy.paths("GET", "/v1/jobs/") if not one.path.endswith("/events")]) == 1
 
 
-def test_waiting_ends_when_it_is_told_to_and_the_job_goes_on(backdrop: Backdrop) -> None:
-    accepted = backdrop.swap(SPEC, source_key=backdrop.upload(telling(Deed.SLOW)))
+def test_waiting_ends_when_it_is_told_to_and_the_job_goes_on(backdrop: Backdrop, served: Served) -> None:
+    with served.installation.held():
+        accepted = backdrop.swap(SPEC, source_key=backdrop.upload(telling(Deed.HELD)))
 
-    with pytest.raises(WaitTimeout, match=accepted.job_id):
-        backdrop.wait(accepted, timeout=0.05)
+        with pytest.raises(WaitTimeout, match=accepted.job_id):
+            backdrop.wait(accepted, timeout=0.05)
 
     assert backdrop.wait(accepted).status == "SUCCESS"
 
@@ -66,11 +68,14 @@ def test_a_job_of_nobody_is_not_waited_for(backdrop: Backdrop) -> None:
         backdrop.wait("01J9ZC6M8J5X7Z9Q1W3R5T7Y9V", timeout=20)
 
 
-def test_a_cancelled_job_comes_back_as_often_as_it_is_cancelled(unlucky: Backdrop, proxy: FaultyProxy) -> None:
-    accepted = unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.SLOW)))
+def test_a_cancelled_job_comes_back_as_often_as_it_is_cancelled(
+    unlucky: Backdrop, proxy: FaultyProxy, served: Served
+) -> None:
     proxy.fault("DELETE", "/v1/jobs/", lose)
 
-    job = unlucky.cancel(accepted)
+    with served.installation.held():
+        accepted = unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.HELD)))
+        job = unlucky.cancel(accepted)
 
     assert (job.status, job.error and job.error.code, job.credits_refunded) == ("FAILURE", "cancelled", 1)
     assert unlucky.cancel(accepted) == job

@@ -1,0 +1,122 @@
+"""The embedded default: its disk is full, its queue flushed, its database's file locked for too long."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support.installation import Installation, running_installation
+from tests.support.served import Caller
+from tests.support.storm.photos import good
+
+
+@pytest.fixture(scope="module")
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]:
+    """A disk of 24 MiB; None where we may not mount one."""
+    disk = tmp_path_factory.mktemp("disk")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)]
+    if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        yield None
+        return
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.fixture(scope="module")
+def shared_embedded(
+    small_disk: Path | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Installation, Caller]]:
+    home = small_disk or tmp_path_factory.mktemp("embedded")
+    with running_installation("embedded", home) as installation, Caller(installation) as caller:
+        yield installation, caller
+
+
+@pytest.fixture
+def embedded(shared_embedded: tuple[Installation, Caller]) -> Iterator[tuple[Installation, Caller]]:
+    """SQLite and a directory, on a small disk where that can be had."""
+    installation, _ = shared_embedded
+    installation.all_ready()
+    yield shared_embedded
+    assert installation.wrong() == []
+
+
+# The disk. First: once SQLite's log is as long as it gets and is reused, a full disk stops no write.
+
+
+def test_a_disk_that_is_full_costs_nobody_anything(
+    small_disk: Path | None, embedded: tuple[Installation, Caller]
+) -> None:
+    if small_disk is None:
+        pytest.skip("only root, on Linux, may mount a disk that can be filled")
+    installation, caller = embedded
+    key, balance = caller.upload(good()), caller.balance
+    with installation.held():
+        running = installation.occupied()[0]
+        fill(small_disk / "filler")
+        refused = [caller.submit(key), caller.submit(key)]
+    time.sleep(6)
+    (small_disk / "filler").unlink()
+
+    assert [one.status_code for one in refused] == [503, 503], [one.text for one in refused]
+    assert caller.balance == balance
+    assert installation.outcome(running) == ("SUCCESS", None)
+    assert caller.outcome(caller.submit(key))[0] == "SUCCESS"
+
+
+def fill(path: Path) -> None:
+    """Write until nothing more goes in."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    assert shutil.disk_usage(path).free == 0
+
+
+def test_twenty_jobs_that_wait_when_the_queue_is_flushed_all_end_without_any_help(
+    embedded: tuple[Installation, Caller],
+) -> None:
+    installation = embedded[0]
+    with installation.held():
+        orders = [installation.occupied()[0], *(installation.order(good(number)) for number in range(22))]
+        assert installation.job_queue.size() >= 20
+
+        installation.queue.flushall()
+
+    assert [installation.outcome(one) for one in orders] == [("SUCCESS", None)] * 23
+    assert [installation.job(one).attempt for one in orders] == [1] * 23
+
+
+def test_a_database_file_that_is_locked_for_too_long_costs_no_attempt(
+    embedded: tuple[Installation, Caller],
+) -> None:
+    installation, caller = embedded
+    key, balance = caller.upload(good()), caller.balance
+    with ExitStack() as lock:
+        with installation.held():
+            running = installation.occupied()[0]
+            lock.enter_context(writer_that_hangs(installation.settings.home / "backdrop.db", 13.0))
+        refused = caller.submit(key)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+    assert caller.balance == balance
+    assert installation.outcome(running) == ("SUCCESS", None)
+    assert installation.job(running).attempt == 1
+    assert caller.outcome(caller.submit(key)) == ("SUCCESS", 1)
+
+
+@contextmanager
+def writer_that_hangs(database: Path, seconds: float) -> Iterator[None]:
+    """Hold SQLite's write lock for the block, and at least so long."""
+    end = time.monotonic() + seconds
+    connection = sqlite3.connect(database, timeout=10, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        time.sleep(max(0.0, end - time.monotonic()))
+    finally:
+        connection.close()
