@@ -38,7 +38,7 @@ from pipeline.core.parallel import by_rows, together
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Rgb
-from pipeline.light.relight import Unlit, developed, lit, repainted, unlit
+from pipeline.light.relight import Shaded, developed, lit, repainted, unlit
 from pipeline.materials.swatches import Swatches
 from pipeline.report import TriedBackground
 from pipeline.scene.layout import Colour, Layout
@@ -75,7 +75,7 @@ class Candidate:
     shadow: KeptShadow | None = None
     growth: Growth | None = None
     #: What is to be shown of it, and what lays the effects on that, where they were made beside the fit.
-    unlit: Unlit | None = None
+    unlit: Shaded | None = None
     lay: Overlay | None = None
 
     @property
@@ -250,7 +250,7 @@ def _candidate(
                 moves = fit_colours(asked, moves, show, more_paint, free, owners_of(scene))
             return moves, measure(show(moves), free, asked)
 
-        def large() -> tuple[Unlit, Overlay]:
+        def large() -> tuple[Shaded, Overlay]:
             large_geometry = trace(layout, *size)
             drawn, overlay = together(
                 lambda: unlit(layout, *size, swatches=swatches, geometry=large_geometry),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,7 @@ from PIL import Image
 from pipeline.colour.asked import AskedColours
 from pipeline.colour.notation import rgb_to_hex
 from pipeline.colour.spaces import delta_e00, lab_to_srgb, srgb_to_lab
-from pipeline.core.parallel import by_rows, rows_of
-from pipeline.kernels.colour.clusters import assign, block_maxima
+from pipeline.kernels.colour.clusters import assign
 from pipeline.kernels.colour.lab import differences
 from pipeline.report import ColourMatch, FoundColour, PaletteReport
 
@@ -73,13 +73,9 @@ def free_blocks(alpha: NDArray[np.float32]) -> tuple[NDArray[np.bool_], int]:
     """Return which square blocks of the picture the product (H×W alpha) neither covers nor touches, and their side."""
     height, width = alpha.shape
     step = max(1, -(-max(height, width) // MEASURED_SIDE))
-    most = np.empty((height // step, width // step), np.float32)
-    covers = np.require(alpha, np.float32, ["C", "W"])
-
-    def work(top: int, bottom: int) -> None:
-        block_maxima(covers[top * step : bottom * step], step, most[top:bottom])
-
-    by_rows(len(most), work, rows_of(height, len(most)))
+    whole = alpha[: height // step * step, : width // step * step]
+    rows = reduce(np.maximum, (whole[y::step] for y in range(step)))
+    most = reduce(np.maximum, (rows[:, x::step] for x in range(step)))
     covered = most >= 0.01
     touched = covered.copy()
     touched[1:] |= covered[:-1]

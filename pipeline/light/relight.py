@@ -41,26 +41,13 @@ WHITE_CORE = np.float32(0.45)
 
 @dataclass(frozen=True)
 class Shaded:
-    """A layout under its light, as a lens would take it: what `developed` makes a picture of."""
+    """A layout's picture in linear light: `unlit` draws it, `lit` shades it, `developed` takes it through the lens."""
 
     layout: Layout
     geometry: Geometry
-    #: H×W×3 linear: albedo with its finish × exposed light, and what glows in its own.
+    #: H×W×3: albedo with its finish, from `lit` on × exposed light, and what glows in its own.
     linear: Field
     #: What its polished floors and its polished things mirror; the same whatever its colours.
-    mirrors: tuple[FloorMirror, ...]
-    polished: tuple[Polished, ...]
-
-
-@dataclass(frozen=True)
-class Unlit:
-    """A layout's picture before light falls on it."""
-
-    layout: Layout
-    geometry: Geometry
-    #: H×W×3 linear, with its finish, and what glows in its own light.
-    albedo: Field
-    #: What its polished floors and its polished things mirror.
     mirrors: tuple[FloorMirror, ...]
     polished: tuple[Polished, ...]
 
@@ -117,7 +104,7 @@ def unlit(
     *,
     swatches: Swatches | None = None,
     geometry: Geometry | None = None,
-) -> Unlit:
+) -> Shaded:
     """Trace a layout for a width×height picture, and look its finishes up: all of it that no colour changes.
 
     `geometry` is that of the layout at this size, where it was traced already.
@@ -130,15 +117,15 @@ def unlit(
         lambda: floor_mirrors(layout, seen),
         lambda: polished_parts(layout, seen),
     )
-    return Unlit(layout, seen, drawn, mirrors, polished)
+    return Shaded(layout, seen, drawn, mirrors, polished)
 
 
-def lit(unlit: Unlit, light: Exposed, *, colours: tuple[Colour, ...] | None = None) -> Shaded:
-    """Multiply albedo by exposed light in the albedo's own array, which is gone afterwards.
+def lit(unlit: Shaded, light: Exposed, *, colours: tuple[Colour, ...] | None = None) -> Shaded:
+    """Multiply albedo by exposed light in its own array: `unlit` is gone afterwards.
 
     With other `colours` it is `repainted` in the same pass.
     """
-    layout, geometry, linear = unlit.layout, unlit.geometry, unlit.albedo
+    layout, geometry, linear = unlit.layout, unlit.geometry, unlit.linear
     painted = layout if colours is None else replace(layout, colours=colours)
     paint = _Paint.over(layout, painted)
     sheets = SheetShadows.of(layout, *linear.shape[1::-1])
@@ -158,7 +145,7 @@ def lit(unlit: Unlit, light: Exposed, *, colours: tuple[Colour, ...] | None = No
     by_rows(linear.shape[0], work)
     if painted is not layout and layout.kind == "bokeh":
         draw_lights(painted, geometry.part, linear)
-    return Shaded(painted, geometry, linear, unlit.mirrors, unlit.polished)
+    return replace(unlit, layout=painted)
 
 
 def repainted(scene: Shaded, colours: tuple[Colour, ...]) -> Shaded:

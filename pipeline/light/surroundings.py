@@ -53,10 +53,6 @@ class Surroundings:
         beyond = layout.rig.fill * layout.rig.fill_tint
         return cls(layout, geometry, picture, np.concatenate([means, beyond[None]]).astype(np.float32))
 
-    def along(self, place: Field, way: Field) -> Field:
-        """Return the n×3 light that comes from 3×n unit ways at 3×n places."""
-        return self.at(Met.along(self.layout, self.geometry, place, way))
-
     def at(self, met: "Met") -> Field:
         """Return the n×3 light of the places that rays met."""
         means = self.means[met.part]

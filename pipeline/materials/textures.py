@@ -4,6 +4,10 @@ A swatch is a function of its seed alone: its size only says how finely it is sa
 and frequencies in cycles per tile unless said otherwise.
 """
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,31 +43,8 @@ def swatch(finish: Finish, rng: np.random.Generator, n: int, shown: Appearance =
     size and how it is `shown`.
     """
     rng = np.random.default_rng(rng.integers(1 << 62))
-    if finish == "marble":
-        return marble(rng, n, shown)
-    if finish == "wood":
-        return _wood(rng, n, shown)
-    if finish == "terrazzo":
-        return terrazzo(rng, n, shown)
-    if finish == "concrete":
-        return concrete(rng, n, shown)
-    if finish == "plaster":
-        return _plaster(rng, n, shown)
-    if finish == "sand":
-        return _sand(rng, n, shown)
-    if finish == "fabric":
-        return _cloth(rng, n, shown)
-    if finish == "linen":
-        return _linen(rng, n, shown)
-    if finish == "velvet":
-        return _velvet(rng, n, shown)
-    if finish == "stone":
-        return _stone(rng, n, shown)
-    if finish == "page":
-        return _page(rng, n, shown)
-    if finish == "leaf":
-        return _leaf(rng, n, shown)
-    return None
+    make = _MAKERS.get(finish)
+    return None if make is None else make(rng, n, shown)
 
 
 def _wood(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
@@ -124,37 +105,44 @@ def _plaster(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     """
     small, light = max(n // 4, 64), shown.light_angle
     middle = 0.5 / small
-    soft = np.float32(0.027) * noise(rng, small, 1.9, 2.5, grid=512, shift=middle)[None]
-    soft[0] += np.float32(0.027 * shown.relief) * noise(
+    soft = np.float32(0.027) * noise(rng, small, 1.9, 2.5, grid=512, shift=middle)
+    soft += np.float32(0.027 * shown.relief) * noise(
         rng, small, 3.2, 5, stretch=1.3, angle=float(rng.uniform(0, np.pi)), light_angle=light, grid=256, shift=middle
     )
     first = rng.uniform(0, np.pi)
     for turn in range(2):
         angle = float(first + (turn + rng.uniform(-0.15, 0.15)) * np.pi / 2)
         where = noise(rng, small, 2.2, 4, grid=256, shift=middle)
-        strokes = noise(rng, small, 1.5, 16, stretch=5, angle=angle, grid=512, shift=middle)
-        finishes.add_strokes(where, strokes, np.float32(0.028), soft[0])
+        stroke = noise(rng, small, 1.5, 16, stretch=5, angle=angle, grid=512, shift=middle)
+        finishes.add_strokes(where, stroke, np.float32(0.028), soft)
     coarse = grain(rng, 1.6, 70, light_angle=light)
     fine = grain(rng, 1.0, 200, light_angle=light, grid=2048)
-    even = Grains(n, (0.01 * shown.relief, coarse), (0.011 * shown.relief, fine))
+    strokes, even = Grains(n, soft=soft), Grains(n, (0.01 * shown.relief, coarse), (0.011 * shown.relief, fine))
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
-        finishes.plaster(even.rows(top, bottom), soft, top, out[0])
-        np.maximum(out[0], 0.3, out=out[0])
+        np.maximum(1 + strokes.rows(top, bottom) + even.rows(top, bottom), 0.3, out=out[0])
 
     return filled(1, n, work, shown.contrast)
 
 
-def _sand(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
-    """Grains, clumps of them, and a few dark ones."""
+def _grains(
+    rng: np.random.Generator,
+    n: int,
+    shown: Appearance,
+    *,
+    clouds: tuple[float, float, float],
+    fine: tuple[float, float, float],
+    clumps: tuple[float, float, float],
+    dark: tuple[float, float],
+) -> Pyramid:
+    """Soft clouds, grains, clumps of them, each by weight, slope and lowest frequency, and a few dark grains."""
     small = max(n // 4, 64)
-    clouds = np.float32(0.028) * noise(rng, small, 1.4, 3, grid=512, shift=0.5 / small)
-    grains, clumps = grain(rng, 1.5, 420, grid=2048), grain(rng, 2.5, 130)
-    even = Grains(n, (0.055, grains), (0.042, clumps), soft=clouds)
-    dark = Grains(n, (1, grain(rng, 2.5, 330, grid=2048)))
+    soft = np.float32(clouds[0]) * noise(rng, small, *clouds[1:], grid=512, shift=0.5 / small)
+    even = Grains(n, (fine[0], grain(rng, *fine[1:], grid=2048)), (clumps[0], grain(rng, *clumps[1:])), soft=soft)
+    spots = Grains(n, (1, grain(rng, *dark, grid=2048)))
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
-        finishes.sand(even.rows(top, bottom), dark.rows(top, bottom), out[0])
+        finishes.sand(even.rows(top, bottom), spots.rows(top, bottom), out[0])
 
     return filled(1, n, work, shown.contrast)
 
@@ -174,13 +162,7 @@ def _cloth(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
         across = _creases(n // 4, rng)
         tone += np.float32(0.14 * shown.relief * np.cos(light)) * along[None]
         tone += np.float32(0.14 * shown.relief * np.sin(light)) * across[:, None]
-    soft = np.stack([*sways, np.maximum(tone, 0.5)])
-    threads = np.float32(THREADS)
-
-    def work(top: int, bottom: int, out: list[Field]) -> None:
-        finishes.cloth(slubs[0].rows(top, bottom), slubs[1].rows(top, bottom), soft, threads, top, out[0])
-
-    return filled(1, n, work, WEAVE * shown.contrast)
+    return _woven(n, shown, slubs, np.stack([*sways, np.maximum(tone, 0.5)]), THREADS)
 
 
 def _linen(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
@@ -190,10 +172,15 @@ def _linen(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
         np.float32(0.35 / np.pi) * noise(rng, n // 4, 2.0, 8, stretch=2, angle=angle, grid=256)
         for angle in (0.0, np.pi / 2)
     ]
-    soft = np.stack([*sways, 1 + np.float32(0.02) * noise(rng, n // 4, 1.6, 3, grid=256)])
+    tone = 1 + np.float32(0.02) * noise(rng, n // 4, 1.6, 3, grid=256)
+    return _woven(n, shown, slubs, np.stack([*sways, tone]), FEWER)
+
+
+def _woven(n: int, shown: Appearance, slubs: list[Grains], soft: Field, threads: int) -> Pyramid:
+    """Weave threads with slubs along both ways; `soft` is 3×m×m: how far both sway, and the tone."""
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
-        finishes.cloth(slubs[0].rows(top, bottom), slubs[1].rows(top, bottom), soft, np.float32(FEWER), top, out[0])
+        finishes.cloth(slubs[0].rows(top, bottom), slubs[1].rows(top, bottom), soft, np.float32(threads), top, out[0])
 
     return filled(1, n, work, WEAVE * shown.contrast)
 
@@ -211,19 +198,6 @@ def _velvet(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
         # Pile that leans towards the viewer is dark, that which leans away shines.
         out[0][:] = 0.97 + np.float32(0.08) * (smoothstep(brushed.rows(top, bottom), -0.7, 0.9) - np.float32(0.45))
         out[0] += fine.rows(top, bottom)
-
-    return filled(1, n, work, shown.contrast)
-
-
-def _stone(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
-    """A worn stone: soft clouds, fine grains and a few dark ones."""
-    small = max(n // 4, 64)
-    clouds = np.float32(0.05) * noise(rng, small, 1.7, 5, grid=512, shift=0.5 / small)
-    even = Grains(n, (0.022, grain(rng, 1.4, 300, grid=2048)), (0.03, grain(rng, 2.2, 70)), soft=clouds)
-    dark = Grains(n, (1, grain(rng, 2.2, 200, grid=2048)))
-
-    def work(top: int, bottom: int, out: list[Field]) -> None:
-        finishes.sand(even.rows(top, bottom), dark.rows(top, bottom), out[0])
 
     return filled(1, n, work, shown.contrast)
 
@@ -278,3 +252,26 @@ def _creases(m: int, rng: np.random.Generator) -> Field:
         sign = 1 if index % 2 else -1
         out += np.float32(sign * np.sqrt(2 * np.e)) * away * np.exp(-away * away)
     return out
+
+
+#: What makes each finish that has a texture.
+_MAKERS: Mapping[Finish, Callable[[np.random.Generator, int, Appearance], Pyramid]] = MappingProxyType(
+    {
+        "marble": marble,
+        "wood": _wood,
+        "terrazzo": terrazzo,
+        "concrete": concrete,
+        "plaster": _plaster,
+        "sand": partial(
+            _grains, clouds=(0.028, 1.4, 3), fine=(0.055, 1.5, 420), clumps=(0.042, 2.5, 130), dark=(2.5, 330)
+        ),
+        "stone": partial(
+            _grains, clouds=(0.05, 1.7, 5), fine=(0.022, 1.4, 300), clumps=(0.03, 2.2, 70), dark=(2.2, 200)
+        ),
+        "fabric": _cloth,
+        "linen": _linen,
+        "velvet": _velvet,
+        "page": _page,
+        "leaf": _leaf,
+    }
+)

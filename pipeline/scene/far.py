@@ -107,10 +107,8 @@ class _Scene:
             tone = float(rng.choice([-1.0, -0.6, 0.35])) * (0.7 if self._pale else 1.0)
             # The lens rounds a corner as far as it softens an edge.
             soft = 0.06 + 0.05 * (1 - min(1.0, 2 * away))
-            inner = half - 0.03, (low - top) / 2 + 0.02
-            self._add(
-                (self._ground, tone), x + half, (top + low) / 2 + 0.05, 0.04, soft, 0.8, long=inner[0], wide=inner[1]
-            )
+            long, tall = half - 0.03, (low - top) / 2 + 0.02
+            self._add((self._ground, tone), x + half, (top + low) / 2 + 0.05, 0.04, soft, 0.8, long=long, wide=tall)
             if rng.random() < 0.75:
                 self._windows(x + half, top, half, away)
             x += 1.7 * half
@@ -197,14 +195,7 @@ class _Scene:
         self._add((self._ground, -1.2), self._x, 0.62 * low, 0.1 * low, 0.5 * low, 0.7, long=2 * wide)
         for _ in range(int(rng.integers(1, 4))):
             self._trunk()
-        leafy = [
-            (self._ground, -2.4),
-            *self._things,
-            (self._ground, -1.5),
-            *self._things,
-            (self._ground, -0.6),
-            *self._things,
-        ]
+        leafy = [shade for steps in (-2.4, -1.5, -0.6) for shade in ((self._ground, steps), *self._things)]
         for index in range(round(11 * max(1.0, wide))):
             self._shrub(leafy[index % len(leafy)])
         self._add((self._ground, 1.0), self._x, low, 0.035 * low, 0.11 * low, 0.75, long=2 * wide)
@@ -219,9 +210,8 @@ class _Scene:
     def _trunk(self) -> None:
         rng, low = self._rng, self._low
         lean, half = float(rng.uniform(-0.12, 0.12)), float(rng.uniform(0.012, 0.03))
-        self._add(
-            (self._wood, -0.6), self._across(), 0.4 * low, half, 0.045, 0.55, long=0.6 * low, turn=np.pi / 2 + lean
-        )
+        turn = np.pi / 2 + lean
+        self._add((self._wood, -0.6), self._across(), 0.4 * low, half, 0.045, 0.55, long=0.6 * low, turn=turn)
 
     def _shrub(self, colour: tuple[int, float]) -> None:
         """A crown of leaves far behind: lit from above and from the light's side, dark below."""
@@ -231,10 +221,8 @@ class _Scene:
             dx, dy = rng.normal(0, 0.42 * size, 2)
             lit = float(np.clip((-dy + 0.5 * self._sun * dx) / size, -1, 1))
             radius = float(rng.uniform(0.025, 0.055))
-            shade = (
-                colour[0],
-                colour[1] + (0.45 if colour in self._things else 0.9) * lit + float(rng.uniform(-0.15, 0.15)),
-            )
+            bright = (0.45 if colour in self._things else 0.9) * lit
+            shade = colour[0], colour[1] + bright + float(rng.uniform(-0.15, 0.15))
             self._add(
                 shade, x + float(dx), y + float(dy), radius, 0.6 * radius, 0.6,
                 turn=float(rng.uniform(0, np.pi)), apart=0.4 * radius,

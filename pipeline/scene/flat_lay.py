@@ -28,7 +28,7 @@ from pipeline.scene.flat_lay_props import (
 )
 from pipeline.scene.layout import Layout, Part, Role
 from pipeline.scene.plant_props import twig
-from pipeline.scene.prop_parts import SATIN, tints
+from pipeline.scene.prop_parts import SATIN, PropPart, tints
 
 #: An asked colour's prop covers this share of the surface that is seen beside the product, at least and at most.
 SHARES = (0.04, 0.075)
@@ -86,13 +86,13 @@ class FlatLay:
         shape = ("half", "mat", "corner", "round", "band")[self._layout.seed % 5]
         best: tuple[float, LyingProp] | None = None
         for _ in range(TRIES):
-            thing = self._sheet(shape)
+            thing = self._sheet(shape, finish)
             share = float((thing.covers(self._x, self._y) & ~self._product).sum() / self._free)
             cost = abs(share - wanted)
             if best is None or cost < best[0]:
                 best = cost, thing
         assert best is not None, "TRIES is at least 1"
-        self._lay(best[1], slot, "panel", finish)
+        self._lay(best[1], slot, "panel", "sheet")
 
     def props(self) -> None:
         """Put a prop for every asked colour that has no place yet, some in tones, and now and then a branch."""
@@ -138,7 +138,7 @@ class FlatLay:
                 best = cost, thing
         if best is None or (best[0] > 1.0 and not asked):
             return
-        self._lay(best[1], slot, "prop", best[1].finish)
+        self._lay(best[1], slot, "prop")
         self._taken |= best[1].covers(self._x, self._y)
 
     def _cost(self, thing: LyingProp, wanted: float, bound: float) -> float:
@@ -172,7 +172,7 @@ class FlatLay:
         flat = float(np.hypot(way[0], way[1])) + 1e-6
         return (-float(way[0]) / flat, -float(way[1]) / flat), height * flat / float(way[2])
 
-    def _sheet(self, shape: str) -> LyingProp:
+    def _sheet(self, shape: str, finish: Finish) -> LyingProp:
         rng = self._rng
         turn = float(rng.uniform(-1, 1))
         middle = (self._left + self._right) / 2, (self._low + self._high) / 2
@@ -180,28 +180,28 @@ class FlatLay:
         if shape == "half":
             angle = float(rng.choice([0.0, np.pi / 2, np.pi, -np.pi / 2])) + (turn * 0.5 if rng.random() < 0.6 else 0)
             far = float(rng.uniform(-0.3, 0.3)) * max(1.0, self._layout.aspect)
-            return self._board(middle, angle, (long, long), far + long, PAPER)
+            return self._board(middle, angle, (long, long), far + long, finish)
         if shape == "corner":
             corner = rng.choice([-1.0, 1.0]), rng.choice([-1.0, 1.0])
             angle = float(np.arctan2(corner[1], corner[0] * self._layout.aspect)) + 0.35 * turn
-            return self._board(middle, angle, (long, long), float(rng.uniform(0.02, 0.55)) + long, PAPER)
+            return self._board(middle, angle, (long, long), float(rng.uniform(0.02, 0.55)) + long, finish)
         if shape == "band":
             angle = float(rng.choice([0.0, np.pi / 2])) + (0.5 * turn if rng.random() < 0.5 else 0)
             thick = float(rng.uniform(0.14, 0.4))
-            return self._board(middle, angle, (thick, long), float(rng.uniform(-0.25, 0.25)), PAPER)
+            return self._board(middle, angle, (thick, long), float(rng.uniform(-0.25, 0.25)), finish)
         here = float(rng.uniform(-0.12, 0.12)), self._tall / 2 + float(rng.uniform(-0.12, 0.12))
         if shape == "mat":
             size = self._half + float(rng.uniform(0.02, 0.2)), self._tall / 2 + float(rng.uniform(0.02, 0.2))
-            return self._board(here, 0.4 * turn, size, 0.0, PAPER)
+            return self._board(here, 0.4 * turn, size, 0.0, finish)
         radius = float(np.hypot(self._half, self._tall / 2) * rng.uniform(0.7, 1.25))
         here = here[0] + float(rng.uniform(-0.2, 0.2)), here[1] + float(rng.uniform(-0.2, 0.2))
-        return disc(here, radius, BOARD)
+        return disc(here, radius, BOARD, finish)
 
-    def _board(self, middle: Point, angle: float, half: Point, along: float, thick: float) -> LyingProp:
-        """Return a rectangle whose middle is `along` from `middle` in the direction `angle` and which is turned so."""
+    def _board(self, middle: Point, angle: float, half: Point, along: float, finish: Finish) -> LyingProp:
+        """Return a sheet whose middle is `along` from `middle` in the direction `angle` and which is turned so."""
         c, s = float(np.cos(angle)), float(np.sin(angle))
         x, y = middle[0] + along * c, middle[1] + along * s
-        return rectangle((x, y), half, angle, thick, thick)
+        return rectangle((x, y), half, angle, PAPER, PAPER, finish)
 
     def _spot(self, size: float) -> Point:
         """Return a place near a border, now and then a little outside."""
@@ -235,11 +235,11 @@ class FlatLay:
         if shape == "cloth":
             return cloth(at, (half_x, half_y), turn, rng)
         thick = float(rng.uniform(0.025, 0.07))
-        under = rectangle(at, (half_x, half_y), turn, thick, thick)
         if shape != "stack":
-            return LyingProp(under.solids, under.covers, thick, self._material())
+            return rectangle(at, (half_x, half_y), turn, thick, thick, self._material())
+        under = rectangle(at, (half_x, half_y), turn, thick, thick)
         over = rectangle(at, (0.72 * half_x, 0.72 * half_y), turn + float(rng.uniform(0.15, 0.5)), 1.6 * thick, thick)
-        return LyingProp((*under.solids, (over.solids[0][0], True)), under.covers, 1.6 * thick)
+        return LyingProp((*under.parts, PropPart(over.parts[0].solid, "other")), under.covers, 1.6 * thick)
 
     def _material(self) -> Finish:
         choices: tuple[Finish, ...] = ("plain", "plain", "plaster", "concrete")
@@ -264,17 +264,12 @@ class FlatLay:
                 self.parts += [Part(one, leaf, "prop", "leaf") for one in (low, high)]
                 return
 
-    def _lay(self, thing: LyingProp, slot: int, role: Role, finish: Finish) -> None:
-        for solid, other in thing.solids:
-            tone = self._tones[0] if other and self._tones else slot
-            mirror = SATIN if self._plan.metallic(tone) else 0.0
-            name = "sheet" if role == "panel" else ""
-            self.parts.append(Part(solid, tone, role, finish, mirror=mirror, name=name))
+    def _lay(self, thing: LyingProp, slot: int, role: Role, name: str = "") -> None:
         slots = tints(self._plan, slot, self._tones[0] if self._tones else slot)
         for part in thing.parts:
             own = slots[part.tint]
             mirror = SATIN if self._plan.metallic(own) else part.mirror
-            self.parts.append(Part(part.solid, own, role, part.finish, mirror=mirror))
+            self.parts.append(Part(part.solid, own, role, part.finish, mirror=mirror, name=name))
 
     def _box(self, half: float, tall: float, gap: float) -> Mask:
         return np.asarray((np.abs(self._x) < half + gap) & (self._y > -gap) & (self._y < tall + gap))

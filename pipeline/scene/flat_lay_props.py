@@ -15,7 +15,6 @@ from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Field
 from pipeline.geometry.rounded import axes
 from pipeline.geometry.slabs import Slab
-from pipeline.geometry.solids import Solid
 from pipeline.scene.prop_parts import PropPart, book, bowl_radii, egg, laid, leaves_of_cloth, stone
 
 #: Thickness of paper or cloth and of a board.
@@ -29,14 +28,11 @@ Covers = Callable[[Field, Field], Mask]
 
 @dataclass(frozen=True)
 class LyingProp:
-    """A thing that may be put down: its solids (True: in a tone of its colour), its outline, its height."""
+    """A thing that may be put down: its solids, its outline, its height."""
 
-    solids: tuple[tuple[Solid, bool], ...]
+    parts: tuple[PropPart, ...]
     covers: Covers
     height: float
-    finish: Finish = "plain"
-    #: What has colours and finishes of its own.
-    parts: tuple[PropPart, ...] = ()
 
 
 def pebbles(at: Point, radius: float, rng: np.random.Generator) -> LyingProp:
@@ -61,13 +57,13 @@ def pebbles(at: Point, radius: float, rng: np.random.Generator) -> LyingProp:
             found |= round_outline(place, 0.92 * size)(px, py)
         return found
 
-    return LyingProp((), covers, max(part.solid.bounds[5] for part in parts if part.solid.bounds), parts=tuple(parts))
+    return LyingProp(tuple(parts), covers, max(part.solid.bounds[5] for part in parts if part.solid.bounds))
 
 
 def disc(at: Point, radius: float, thick: float, finish: Finish = "plain") -> LyingProp:
     """Return a round board."""
     board = Panel("disc", at[0], at[1] - radius, thick, radius, 2 * radius, thick)
-    return LyingProp(((board, False),), round_outline(at, radius), thick, finish)
+    return LyingProp((PropPart(board, "own", finish),), round_outline(at, radius), thick)
 
 
 def tray(at: Point, radius: float, high: float) -> LyingProp:
@@ -75,7 +71,7 @@ def tray(at: Point, radius: float, high: float) -> LyingProp:
     radii = tuple(radius * one for one in (0.97, 0.98, 0.99, 1.0, 1.0))
     # Its floor is higher than a board that it may stand on.
     body = Lathed(at[0], at[1], 0.0, high, radii, 0.96, 1.4 * BOARD, lying=True)
-    return LyingProp(((body, False),), round_outline(at, radius), high)
+    return LyingProp((PropPart(body),), round_outline(at, radius), high)
 
 
 def bowl(at: Point, radius: float, rng: np.random.Generator) -> LyingProp:
@@ -83,14 +79,14 @@ def bowl(at: Point, radius: float, rng: np.random.Generator) -> LyingProp:
     high = 0.5 * radius
     # As of a tray.
     body = Lathed(at[0], at[1], 0.0, high, bowl_radii(radius), 0.94, max(0.12 * high, 1.4 * BOARD), lying=True)
-    parts: list[PropPart] = []
+    parts = [PropPart(body, "own", "plaster")]
     if rng.random() < 0.6:
         first = float(rng.uniform(0, 2.1))
         for angle in first + 2.1 * np.arange(3):
             x, y = at[0] + 0.36 * radius * float(np.cos(angle)), at[1] + 0.36 * radius * float(np.sin(angle))
             turn = laid(axes(float(rng.uniform(0, 6.3)), 0.15, 1.45))
             parts.append(PropPart(egg((x, y, 0.62 * high), 0.25 * radius, turn), "egg"))
-    return LyingProp(((body, False),), round_outline(at, radius), high, "plaster", parts=tuple(parts))
+    return LyingProp(tuple(parts), round_outline(at, radius), high)
 
 
 def books(at: Point, half: Point, turn: float, rng: np.random.Generator) -> LyingProp:
@@ -105,14 +101,14 @@ def books(at: Point, half: Point, turn: float, rng: np.random.Generator) -> Lyin
         own = laid(axes(here + (0.0 if across else np.pi / 2) + np.pi * float(rng.integers(2))))
         parts += book((*at, top), sides, high, own, "other" if index else "own", bool(rng.random() < 0.5))
         top += high
-    return LyingProp((), rectangle(at, half, turn, top, top).covers, top, parts=tuple(parts))
+    return LyingProp(tuple(parts), rectangle(at, half, turn, top, top).covers, top)
 
 
 def cloth(at: Point, half: Point, turn: float, rng: np.random.Generator) -> LyingProp:
     """Return a folded cloth: leaves on each other, round where it is folded."""
     high = 0.036
     parts = tuple(leaves_of_cloth((*at, 0.0), half, high, 3, 0, turn, rng, lying=True))
-    return LyingProp((), rectangle(at, half, turn, high, high).covers, high, parts=parts)
+    return LyingProp(parts, rectangle(at, half, turn, high, high).covers, high)
 
 
 def arch(foot: Point, half: float, thick: float) -> LyingProp:
@@ -127,10 +123,10 @@ def arch(foot: Point, half: float, thick: float) -> LyingProp:
         hole = (np.abs(dx) < 0.5 * half) & ((dy < spring) | (dx * dx + (dy - spring) ** 2 < (0.5 * half) ** 2))
         return np.asarray(within & ~hole)
 
-    return LyingProp(((board, False),), covers, thick)
+    return LyingProp((PropPart(board),), covers, thick)
 
 
-def rectangle(at: Point, half: Point, turn: float, top: float, thick: float) -> LyingProp:
+def rectangle(at: Point, half: Point, turn: float, top: float, thick: float, finish: Finish = "plain") -> LyingProp:
     """Return a board with half sides `half`, turned by `turn` radians, whose top is at `top`."""
     c, s = float(np.cos(turn)), float(np.sin(turn))
     corners = tuple(
@@ -142,7 +138,7 @@ def rectangle(at: Point, half: Point, turn: float, top: float, thick: float) -> 
         dx, dy = x - np.float32(at[0]), y - np.float32(at[1])
         return np.asarray((np.abs(c * dx + s * dy) < half[0]) & (np.abs(c * dy - s * dx) < half[1]))
 
-    return LyingProp(((Slab(corners, top, thick, turn), False),), covers, top)
+    return LyingProp((PropPart(Slab(corners, top, thick, turn), "own", finish),), covers, top)
 
 
 def round_outline(at: Point, radius: float) -> Covers:

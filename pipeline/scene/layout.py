@@ -135,9 +135,6 @@ class Layout:
     #: -1 the key light comes from the left, 1 from the right.
     light_side: float
     softness: float
-    contrast: float
-    exposure: float
-    warmth: float
     seed: int
     #: Seen from straight above: the product lies on a surface that faces the camera instead of standing.
     top_down: bool = False

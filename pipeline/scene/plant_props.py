@@ -87,16 +87,8 @@ def twig(
         way = float(np.arctan2(ahead[1], ahead[0])) + side * float(rng.uniform(0.5, 1.0)) * (1.1 - 0.85 * at)
         size = length * float(rng.uniform(0.22, 0.32)) * (1.15 - 0.5 * at)
         wide = rng.uniform(0.4, 1.0, 2)
-        out.append(
-            blade(
-                (float(stem[spot, 0]), float(stem[spot, 1])),
-                way,
-                size,
-                broad,
-                -side * float(rng.uniform(0, 0.7)),
-                *wide,
-            )
-        )
+        bend = -side * float(rng.uniform(0, 0.7))
+        out.append(blade((float(stem[spot, 0]), float(stem[spot, 1])), way, size, broad, bend, *wide))
     return tuple(out)
 
 
@@ -106,8 +98,8 @@ def blade(
     length: float,
     broad: float,
     bend: float,
-    left: float = 1.0,
-    right: float = 1.0,
+    left: float,
+    right: float,
 ) -> Leaf:
     """Return a leaf's outline, whose rib turns by `bend` radians; the widths of its halves are shares of `broad`."""
     middle = _line(foot, heading, length, bend)

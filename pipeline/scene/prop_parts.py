@@ -14,7 +14,7 @@ from pipeline.geometry.solids import Solid
 
 Spot = tuple[float, float, float]
 #: `own` and `other` are of the palette, for what is painted, glazed or dyed; the others are natural colours.
-Tint = Literal["own", "other", "water", "brass", "leaf", "stone", "earth", "egg", "page", "wood"]
+Tint = Literal["own", "other", "water", "brass", "leaf", "stone", "earth", "egg", "page"]
 #: Share of light that brushed metal mirrors at right angles: its own colour is still seen.
 SATIN = 0.6
 #: OKLab lightness that a surface loses under water; by eye.
@@ -62,7 +62,6 @@ def tints(plan: Assignment, own: int, other: int) -> dict[Tint, int]:
         "earth": plan.natural["earth"],
         "egg": plan.natural["egg"],
         "page": plan.natural["page"],
-        "wood": plan.natural["wood"],
     }
 
 

@@ -6,6 +6,7 @@ that goes with it, `leaf` that of leaves, `pale` the palest of all, `water` that
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -47,9 +48,8 @@ def _pebbles(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
     way = float(rng.choice([-1.0, 1.0]))
     parts, before = [], 0.0
     # The second lies before or beside the first, the third beside the second again.
-    for size, turn in zip(
-        unit * np.array([1.0, 0.62, 0.4]), (0.0, rng.uniform(0.2, 0.8), rng.uniform(-0.9, 0.1)), strict=True
-    ):
+    turns = 0.0, rng.uniform(0.2, 0.8), rng.uniform(-0.9, 0.1)
+    for size, turn in zip(unit * np.array([1.0, 0.62, 0.4]), turns, strict=True):
         radius, squash = float(size), float(rng.uniform(0.42, 0.56))
         if before:
             reach = 1.03 * (before + radius)
@@ -78,22 +78,11 @@ def _books(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
     return Prop(tuple(parts), 1.2 * half)
 
 
-def _folded_cloth(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """Napkins, each folded, on each other: thin leaves, pressed flat."""
-    half = float(np.sqrt(area / (2 * 0.42)))
-    return Prop(
-        tuple(leaves_of_cloth(spot, (half, 0.62 * half), 0.42 * half, 2, 2, float(rng.uniform(-0.3, 0.3)), rng)),
-        1.15 * half,
-    )
-
-
-def _towels(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """A pile of folded towels, thick and soft, of two colours."""
-    half = float(np.sqrt(area / (2 * 0.78)))
-    return Prop(
-        tuple(leaves_of_cloth(spot, (half, 0.62 * half), 0.78 * half, 3, 1, float(rng.uniform(-0.3, 0.3)), rng)),
-        1.15 * half,
-    )
+def _cloth(spot: Spot, area: float, rng: np.random.Generator, *, tall: float, leaves: tuple[int, int]) -> Prop:
+    """A pile of folded cloth of two colours, `tall` half widths high, with so many leaves below and above."""
+    half = float(np.sqrt(area / (2 * tall)))
+    yaw = float(rng.uniform(-0.3, 0.3))
+    return Prop(tuple(leaves_of_cloth(spot, (half, 0.62 * half), tall * half, *leaves, yaw, rng)), 1.15 * half)
 
 
 def _tray(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
@@ -154,8 +143,8 @@ _MAKERS: Mapping[PropName, Callable[[Spot, float, np.random.Generator], Prop]] =
         "stones": _stones,
         "pebbles": _pebbles,
         "books": _books,
-        "folded_cloth": _folded_cloth,
-        "towels": _towels,
+        "folded_cloth": partial(_cloth, tall=0.42, leaves=(2, 2)),
+        "towels": partial(_cloth, tall=0.78, leaves=(3, 1)),
         "tray": _tray,
         "bowl": _bowl,
         "vase": plant_props.vase,

@@ -23,14 +23,10 @@ def rig(kind: SceneKind, mood: Mood, wall: float, angle: float, rng: np.random.G
     direction = np.array([np.sin(lean), rise + 0.3 * np.cos(lean), 0.62 + 0.2 * rng.random()])
     direction /= np.linalg.norm(direction)
     # A near light falls off over the wall, as a dramatic one should; a far one is even.
-    far = 3.4 - 1.5 * mood.contrast
     target = np.array([0.0, 0.22, 0.3 * wall])
     sun = kind in ("window", "sand")
-    if sun:
-        far = 6.0
+    far = 6.0 if sun else 3.4 - 1.5 * mood.contrast
     half = 0.05 + 0.16 * mood.softness if sun else 0.12 + 1.0 * mood.softness**1.3
-    warm = np.array([1 + 0.16 * mood.warmth, 1.0, 1 - 0.22 * mood.warmth], np.float32)
-    cool = np.array([1 - 0.05 * mood.warmth, 1.0, 1 + 0.08 * mood.warmth], np.float32)
     fill = {"neon": 0.17, "window": 0.36, "bokeh": 0.3}.get(kind, 0.5) * (1.12 - 0.95 * mood.contrast)
     found = Rig(
         position=_point(target + far * direction),
@@ -38,8 +34,8 @@ def rig(kind: SceneKind, mood: Mood, wall: float, angle: float, rng: np.random.G
         half=float(half),
         key={"neon": 0.22, "bokeh": 0.6}.get(kind, 1.0),
         fill=float(fill),
-        key_tint=_of_luminance_one(warm),
-        fill_tint=_of_luminance_one(cool),
+        key_tint=_tint(0.16 * mood.warmth, -0.22 * mood.warmth),
+        fill_tint=_tint(-0.05 * mood.warmth, 0.08 * mood.warmth),
     )
     if kind != "window":
         return found
@@ -68,8 +64,8 @@ def _raking(mood: Mood, angle: float, rng: np.random.Generator) -> Rig:
         half=float(0.12 + mood.softness**1.3),
         key=1.0,
         fill=float(0.5 * (1.12 - 0.95 * mood.contrast)),
-        key_tint=_of_luminance_one(np.array([1 + 0.16 * mood.warmth, 1.0, 1 - 0.22 * mood.warmth], np.float32)),
-        fill_tint=_of_luminance_one(np.array([1 - 0.05 * mood.warmth, 1.0, 1 + 0.08 * mood.warmth], np.float32)),
+        key_tint=_tint(0.16 * mood.warmth, -0.22 * mood.warmth),
+        fill_tint=_tint(-0.05 * mood.warmth, 0.08 * mood.warmth),
     )
 
 
@@ -173,7 +169,9 @@ def sprig(
     return [tuple((float(x), float(y)) for x, y in shape) for shape in shapes]
 
 
-def _of_luminance_one(tint: np.ndarray) -> np.ndarray:
+def _tint(red: float, blue: float) -> np.ndarray:
+    """Return white with so much more red and blue, of luminance 1."""
+    tint = np.array([1 + red, 1.0, 1 + blue], np.float32)
     return np.asarray(tint / (tint @ np.array([0.2126, 0.7152, 0.0722])), np.float32)
 
 

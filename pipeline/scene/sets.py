@@ -56,6 +56,9 @@ def surfaces(scene: Scene) -> tuple[Surface, ...]:
     Shares are means over the scene's seeds, as the camera sees them around a product of a square canvas.
     """
     wall, floor = _OF[scene.wall], _OF[scene.surface]
+    lights = Surface("lights", "lights", 0.1)
+    town = Surface("town", "dusk", 0.66, behind=True), Surface("table", "night", 0.24), lights
+    garden = Surface("garden", "foliage", 0.76, behind=True), Surface("table", floor, 0.24)
     return {
         "white": (),
         "sweep": (Surface("backdrop", "paper", 0.71, behind=True),),
@@ -68,15 +71,7 @@ def surfaces(scene: Scene) -> tuple[Surface, ...]:
         ),
         "window": (Surface("wall", wall, 0.79, behind=True), Surface("floor", floor, 0.05)),
         "sand": (Surface("sand", "sand", 0.58), Surface("sky", "sky", 0.36, behind=True)),
-        "bokeh": (
-            (
-                Surface("town", "dusk", 0.66, behind=True),
-                Surface("table", "night", 0.24),
-                Surface("lights", "lights", 0.1),
-            )
-            if scene.far == "lights"
-            else (Surface("garden", "foliage", 0.76, behind=True), Surface("table", floor, 0.24))
-        ),
+        "bokeh": town if scene.far == "lights" else garden,
         "curtain": (Surface("curtain", wall, 0.77, behind=True), Surface("floor", "lacquer", 0.05)),
         "neon": (
             Surface("wall", "night", 0.77, behind=True),
@@ -204,10 +199,8 @@ class SetBuilder:
         left, top, right, bottom = self.empty.product
         z = self.wall + 0.09
         scale = (FOCAL - z) / FOCAL
-        half = (
-            float(np.clip(0.66 * max(right - left, 0.7 * (bottom - top)), 0.2, min(0.42 * self.empty.aspect, 0.45)))
-            * scale
-        )
+        wide = max(right - left, 0.7 * (bottom - top))
+        half = float(np.clip(0.66 * wide, 0.2, min(0.42 * self.empty.aspect, 0.45))) * scale
         x, eye = float(self.empty.camera[0]) * (1 - scale), float(self.empty.camera[1])
         # Half of the product's height, seen from the camera, at the tube's depth.
         middle = eye + ((bottom - top) / 2 - eye) * scale
@@ -215,28 +208,23 @@ class SetBuilder:
         thin = 1 - 2 * radius / half
         low = max(min(middle, eye + (self.empty.horizon_y - 0.04) * scale - half) - half, level + 0.04)
         choice = int(self.rng.integers(4))
+        ring = Panel("disc", x, low, z, half, 2 * half, 0.02, thin)
         if choice == 0:
-            return [Part(Panel("disc", x, low, z, half, 2 * half, 0.02, thin), slot, "tube", glow=14.0)]
-        if choice == 1:
-            tall = max(2.2 * half, middle - level + half)
-            return [Part(Panel("arch", x, level, z, half, tall, 0.02, thin), slot, "tube", glow=14.0)]
-        if choice == 2:
+            panels = [ring]
+        elif choice == 1:
+            panels = [Panel("arch", x, level, z, half, max(2.2 * half, middle - level + half), 0.02, thin)]
+        elif choice == 2:
             inner = 0.72 * half
-            return [
-                Part(Panel("disc", x, low, z, half, 2 * half, 0.02, thin), slot, "tube", glow=14.0),
-                Part(
-                    Panel("disc", x, low + half - inner, z, inner, 2 * inner, 0.02, 1 - 2 * radius / inner),
-                    slot,
-                    "tube",
-                    glow=14.0,
-                ),
+            hole = 1 - 2 * radius / inner
+            panels = [ring, Panel("disc", x, low + half - inner, z, inner, 2 * inner, 0.02, hole)]
+        else:
+            shift = float(self.rng.choice([-0.55, 0.55])) * half
+            tall = max(2.0 * half, middle - level + 0.7 * half)
+            panels = [
+                Panel("arch", x + shift, level, z, half, tall, 0.02, thin),
+                Panel("disc", x - shift, low, z + 0.05, 0.8 * half, 1.6 * half, 0.02, thin),
             ]
-        shift = float(self.rng.choice([-0.55, 0.55])) * half
-        tall = max(2.0 * half, middle - level + 0.7 * half)
-        return [
-            Part(Panel("arch", x + shift, level, z, half, tall, 0.02, thin), slot, "tube", glow=14.0),
-            Part(Panel("disc", x - shift, low, z + 0.05, 0.8 * half, 1.6 * half, 0.02, thin), slot, "tube", glow=14.0),
-        ]
+        return [Part(panel, slot, "tube", glow=14.0) for panel in panels]
 
     def sand(self) -> Layout:
         """Dunes under a sky, with boulders; what no stone has is a painted body."""

@@ -10,7 +10,7 @@ from pipeline.core.spec import PropName
 from pipeline.geometry.heightfields import Dunes
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
-from pipeline.scene.layout import FOCAL, Layout, Part
+from pipeline.scene.layout import FOCAL, Layout, Part, Role
 from pipeline.scene.prop_parts import SATIN, Prop, PropPart, tints
 from pipeline.scene.props import prop
 
@@ -42,14 +42,8 @@ class Staging:
         ground: Dunes | None = None,
         props: tuple[PropName, ...] = (),
     ):
-        self._layout, self._plan, self._rng, self._level, self._back, self._ground = (
-            layout,
-            plan,
-            rng,
-            level,
-            back,
-            ground,
-        )
+        self._layout, self._plan, self._rng = layout, plan, rng
+        self._level, self._back, self._ground = level, back, ground
         left, top, right, bottom = layout.product
         self._wide, self._tall = right - left, bottom - top
         self._short = min(1.0, layout.aspect)
@@ -113,9 +107,8 @@ class Staging:
                 side = self._open_side()
                 low = float(rng.uniform(0.4, 0.65)) * high
                 wing = 0.6 * radius
-                self._put(
-                    Block(side * (radius + wing), -high, -0.5 * deep, wing, low, 0.9 * deep), self.next_slot(), "prop"
-                )
+                step = Block(side * (radius + wing), -high, -0.5 * deep, wing, low, 0.9 * deep)
+                self._put(step, self.next_slot(), "prop")
         self._feet[0] = (0.0, behind, 1.05 * radius)
         self._level = -high
         return -high
@@ -134,30 +127,23 @@ class Staging:
         tall = float(np.clip(top - self._level, 1.25 * half, 1.6))
         thick = 0.05
         shape = ("arch", "arch", "disc", "half_disc", "ring", "portal", "pair")[int(rng.integers(7))]
+        board = Panel("arch", x, self._level, z + thick, half, tall, thick)
         if shape == "disc":
             half = min(half, 0.6 * tall)
-            self._put(Panel("disc", x, self._level, z + thick, half, 2 * half, thick), slot, "panel")
+            board = replace(board, outline="disc", half=half, height=2 * half)
         elif shape == "half_disc":
             half = float(np.clip(0.8 * tall, half, 0.42 * self._layout.aspect * scale + 0.1))
-            self._put(Panel("half_disc", x, self._level, z + thick, half, half, thick), slot, "panel")
+            board = replace(board, outline="half_disc", half=half, height=half)
         elif shape == "ring":
             half = max(half, 0.55 * tall)
-            self._put(Panel("disc", x, self._level, z + 2 * thick, half, 2 * half, 2 * thick, 0.74), slot, "panel")
+            board = Panel("disc", x, self._level, z + 2 * thick, half, 2 * half, 2 * thick, 0.74)
         elif shape == "portal":
-            self._put(
-                Panel("arch", x, self._level, z + 2.6 * thick, 1.12 * half, 1.1 * tall, 2.6 * thick, 0.74),
-                slot,
-                "panel",
-            )
-        else:
-            self._put(Panel("arch", x, self._level, z + thick, half, tall, thick), slot, "panel")
-            if shape == "pair":
-                side = 1.0 if shift <= 0 else -1.0
-                self._put(
-                    Panel("arch", x + side * 1.05 * half, self._level, z + 2.4 * thick, 0.6 * half, 0.62 * tall, thick),
-                    self._large_slot(),
-                    "panel",
-                )
+            board = Panel("arch", x, self._level, z + 2.6 * thick, 1.12 * half, 1.1 * tall, 2.6 * thick, 0.74)
+        self._put(board, slot, "panel")
+        if shape == "pair":
+            side = 1.0 if shift <= 0 else -1.0
+            other = replace(board, x=x + side * 1.05 * half, z=z + 2.4 * thick, half=0.6 * half, height=0.62 * tall)
+            self._put(other, self._large_slot(), "panel")
 
     def props(self, extra: int = 0, natural: bool = False) -> None:
         """Put a prop for every asked colour that has no place yet, and `extra` in tones of the others."""
@@ -189,10 +175,12 @@ class Staging:
         shape = int(rng.integers(2**32))
         model = None if name is None else prop(name, (0.0, 0.0, 0.0), 1.0, np.random.default_rng(shape))
         boxes = None if model is None else _boxes(model)
+        eye = float(self._layout.camera[0])
         for _ in range(60):
             z = float(rng.uniform(max(self._back + 0.16, -1.1), 0.02 if small else -0.12))
             scale = (FOCAL - z) / FOCAL
-            x = float(rng.uniform(*self._sides(scale)))
+            # Between the picture's sides at this depth.
+            x = float(rng.uniform(eye - scale * self._layout.aspect / 2, eye + scale * self._layout.aspect / 2))
             made = None
             if model is None or boxes is None:
                 solid, foot = self._prop(x, z, area * scale * scale)
@@ -223,7 +211,9 @@ class Staging:
         self._seen.append(self._picture(_boxes(made)))
 
     def _floor(self, x: float, z: float) -> float:
-        return self._level if self._ground is None else float(self._ground.height(_one(x), _one(z)).item())
+        if self._ground is None:
+            return self._level
+        return float(self._ground.height(np.array([x], np.float32), np.array([z], np.float32)).item())
 
     def _prop(self, x: float, z: float, area: float) -> tuple[Solid, float]:
         """Return a prop whose picture has `area` (square canvas heights at its own depth), and its foot's radius."""
@@ -236,11 +226,9 @@ class Staging:
         if shape == "half_disc":
             half = float(np.sqrt(2 * area / np.pi))
             return Panel("half_disc", x, level, z + 0.06, half, half, 0.12), half
-        if shape == "column":
-            radius = float(np.sqrt(area / (2 * rng.uniform(3.0, 5.5))))
-            return Drum(x, level, z, radius, area / (2 * radius)), radius
-        if shape == "drum":
-            radius = float(np.sqrt(area / (2 * rng.uniform(0.9, 1.8))))
+        if shape in ("column", "drum"):
+            slim = rng.uniform(3.0, 5.5) if shape == "column" else rng.uniform(0.9, 1.8)
+            radius = float(np.sqrt(area / (2 * slim)))
             return Drum(x, level, z, radius, area / (2 * radius)), radius
         half = float(np.sqrt(area / (2.4 * rng.uniform(1.0, 2.6))))
         yaw = float(rng.uniform(-0.5, 0.5))
@@ -264,11 +252,6 @@ class Staging:
         cost += 20.0 * max(0.0, self._back + 0.02 + radius - z) + 3.0 * max(0.0, seen[3] - 0.75 * self._tall - 0.1)
         return cost
 
-    def _sides(self, scale: float) -> tuple[float, float]:
-        """Return the least and greatest x of the picture at a depth that the camera sees at 1 / scale."""
-        eye = float(self._layout.camera[0])
-        return eye - scale * self._layout.aspect / 2, eye + scale * self._layout.aspect / 2
-
     def _open_side(self) -> float:
         """Return 1 where the picture has more room to the right of the product, -1 where to the left; else either."""
         x = self._layout.foot[0]
@@ -286,16 +269,11 @@ class Staging:
     def _picture(self, boxes: NDArray[np.float32]) -> Rectangle:
         """Return the box in the picture around N×6 boxes of the world: left, bottom, back, right, top, front."""
         px, py = self._layout.project((boxes[:, _X], boxes[:, _Y], boxes[:, _Z]))
-        stand_x, stand_y = self._layout.foot
-        return (
-            float(px.min() - stand_x),
-            float(stand_y - py.max()),
-            float(px.max() - stand_x),
-            float(stand_y - py.min()),
-        )
+        x, y = self._layout.foot
+        return float(px.min() - x), float(y - py.max()), float(px.max() - x), float(y - py.min())
 
-    def _put(self, solid: Solid, slot: int, role: str) -> None:
-        self.parts.append(Part(solid, slot, role, mirror=self._metal(slot)))  # type: ignore[arg-type]  # a Role
+    def _put(self, solid: Solid, slot: int, role: Role) -> None:
+        self.parts.append(Part(solid, slot, role, mirror=self._metal(slot)))
         bounds = solid.bounds
         if bounds is not None and role != "panel":
             left, _, back, right, _, front = bounds
@@ -309,10 +287,6 @@ def _boxes(made: Prop) -> NDArray[np.float32]:
     bounds = [part.solid.bounds for part in made.parts]
     assert None not in bounds, "every prop has an end"
     return np.array(bounds, np.float32)
-
-
-def _one(value: float) -> np.ndarray:
-    return np.array([value], np.float32)
 
 
 def _overlap(one: Rectangle, two: Rectangle) -> float:

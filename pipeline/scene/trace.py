@@ -77,14 +77,13 @@ class Geometry:
         """Return unit normals, 3×H×W float32, turned towards the camera where they look away from it."""
         out = np.zeros((3, *self.depth.shape), np.float32)
         part = self.part
-        for index, thing in enumerate(self.layout.parts):
-            rows, columns = window_of(part == index)
+        for index, (rows, columns) in enumerate(windows_of(part, len(self.layout.parts))):
             where = part[rows, columns] == index
             if not where.any():
                 continue
             x, y, z = (axis[where] for axis in self.points(rows, columns))
             face = (self.surface[rows, columns][where] % FACES).astype(np.uint8)
-            for axis, value in zip(out, thing.solid.normal((x, y, z), face), strict=True):
+            for axis, value in zip(out, self.layout.parts[index].solid.normal((x, y, z), face), strict=True):
                 axis[rows, columns][where] = value
         return out
 
@@ -98,7 +97,7 @@ def trace(layout: Layout, width: int, height: int) -> Geometry:
 
 
 def windows_of(part: NDArray[np.uint16], count: int) -> list[tuple[slice, slice]]:
-    """Return `window_of` the pixels of each of `count` parts of an H×W picture."""
+    """Return the rows and columns that hold all pixels of each of `count` parts of an H×W picture; empty for none."""
     tops = range(0, len(part), -(-len(part) // THREADS))
 
     def strip(top: int) -> NDArray[np.int64]:
@@ -114,12 +113,3 @@ def windows_of(part: NDArray[np.uint16], count: int) -> list[tuple[slice, slice]
         (slice(top, bottom), slice(left, right)) if bottom else (slice(0, 0), slice(0, 0))
         for top, left, bottom, right in found.tolist()
     ]
-
-
-def window_of(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Return the rows and columns that hold all the True pixels; empty ones where there are none."""
-    rows = np.flatnonzero(mask.any(1))
-    columns = np.flatnonzero(mask.any(0))
-    if rows.size == 0:
-        return slice(0, 0), slice(0, 0)
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

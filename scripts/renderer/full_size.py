@@ -30,7 +30,7 @@ from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.materials.albedo import albedo
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Lens
-from pipeline.scene.trace import FACES, Geometry, trace, window_of
+from pipeline.scene.trace import FACES, Geometry, trace, windows_of
 from scripts.renderer.figures import LUMINANCE, table
 from scripts.renderer.specs import Task, full_size_tasks
 
@@ -117,7 +117,8 @@ def measured(layout: Layout, geometry: Geometry, light: Field, truth: Field) -> 
     for surface in np.unique(geometry.surface[lit]):
         index = int(surface) // FACES
         solid = layout.parts[index].solid
-        window = grown(window_of(geometry.surface == surface), MARGIN, geometry.surface.shape)
+        own = windows_of((geometry.surface == surface).astype(np.uint16), 2)[1]
+        window = grown(own, MARGIN, geometry.surface.shape)
         # The tracer's drums and blocks have rounded edges.
         edge = BEVELLED if isinstance(solid, Block | Drum) else WITHIN
         mask = binary_erosion(geometry.surface[window] == surface, iterations=edge, border_value=1)

@@ -1,29 +1,9 @@
-"""Max-pooling by blocks, and k-means: a picture's pixels to the few colours that it is made of."""
+"""k-means: a picture's pixels to the few colours that it is made of."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.jit import kernel
-
-
-@kernel
-def block_maxima(values: NDArray[np.float32], step: int, out: NDArray[np.float32]) -> None:
-    """Max-pool H×W float32 values by step×step blocks into h×w `out`; what is beyond the last block is left out."""
-    height, width = out.shape
-    highest = np.empty(width * step, np.float32)
-    for y in range(height):
-        line = values[y * step]
-        for at in range(highest.size):  # value by value: a slice costs seconds of compilation (`resampling.box_means`)
-            highest[at] = line[at]
-        for row in range(y * step + 1, y * step + step):
-            line = values[row]
-            for at in range(highest.size):
-                highest[at] = line[at] if line[at] > highest[at] else highest[at]
-        for x in range(width):
-            most = highest[x * step]
-            for at in range(x * step + 1, x * step + step):
-                most = max(most, highest[at])
-            out[y, x] = most
 
 
 @kernel

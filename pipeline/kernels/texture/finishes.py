@@ -89,23 +89,6 @@ def add_strokes(where: Field, stroke: Field, weight: np.float32, out: Field) -> 
 
 
 @colour_kernel
-def plaster(even: Field, soft: Field, top: int, out: Field) -> None:
-    """Write plaster: grain over strokes, which are `soft`, a stack of one."""
-    m = soft.shape[1]
-    factor = out.shape[1] // m
-    lines = np.empty((1, m + 4), np.float32)
-    stroke = np.empty(m, np.float32)
-    for y in range(out.shape[0]):
-        enlarge_down(soft, top + y, factor, lines)
-        row, grain = out[y], even[y]
-        for phase in range(factor):
-            enlarge_across(lines[0], phase, factor, stroke)
-            put(stroke, phase, factor, row)
-        for x in range(row.size):
-            row[x] = _ONE + (row[x] + grain[x])
-
-
-@colour_kernel
 def cloth(slubs: Field, others: Field, soft: Field, threads: np.float32, top: int, out: Field) -> None:
     """Write cloth, a plain weave of `threads` threads a tile: over and under in turn, with slubs along both ways.
 

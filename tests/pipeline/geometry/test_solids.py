@@ -36,7 +36,55 @@ def in_portal(x: Points, y: Points, z: Points) -> NDArray[np.bool_]:
     return np.asarray(in_arch(x, y, z) & ~hole)
 
 
+def in_rounded(body: Rounded) -> Holds:
+    def holds(x: Points, y: Points, z: Points) -> NDArray[np.bool_]:
+        local = np.stack([at - middle for at, middle in zip(np.broadcast_arrays(x, y, z), body.at, strict=True)], -1)
+        local = local @ np.array(body.axes).T
+        beyond = np.maximum(np.abs(local) - body.core, 0) / np.where(local > 0, body.plus, body.minus)
+        return np.asarray((beyond**2).sum(-1) < 1)
+
+    return holds
+
+
+def in_lathed(body: Lathed) -> Holds:
+    levels = np.linspace(0, body.height, 200)
+    squares = [body.radius(float(level)) ** 2 for level in levels]
+
+    def holds(x: Points, y: Points, z: Points) -> NDArray[np.bool_]:
+        up, ahead = (z - body.z, y - body.y) if body.lying else (y - body.y, z - body.z)
+        r, square = (x - body.x) ** 2 + ahead**2, np.interp(up, levels, squares)
+        hollow = (up > body.floor) & (r < body.hollow**2 * square)
+        return np.asarray((up > 0) & (up < body.height) & (r < square) & ~hollow)
+
+    return holds
+
+
+def in_slab(slab: Slab) -> Holds:
+    def holds(x: Points, y: Points, z: Points) -> NDArray[np.bool_]:
+        sides = [nx * x + ny * y < d for nx, ny, d in slab.sides]
+        return np.asarray(np.all(np.broadcast_arrays(*sides), 0) & (z < slab.z) & (z > slab.z - slab.thick))
+
+    return holds
+
+
+ROUNDED = [
+    Rounded((0.1, 0.2, 0), (0.15, 0, 0.1), (0.05, 0.04, 0.03), (0.02, 0.04, 0.08), axes(0.4, 0.2, 0.3)),
+    Rounded((0, 0.25, 0), (0, 0, 0), (0.18, 0.26, 0.18), (0.18, 0.2, 0.18), axes(0.3, 1.2)),
+]
+LATHED = [
+    Lathed(0, 0, 0, 0.4, (0.1, 0.1, 0.25, 0.2, 0.05, 0.1, 0.1), 0.9, 0.02),
+    Lathed(0, 0.1, 0, 0.2, (0.05, 0.1, 0.25, 0.26), 0.93, 0.02, lying=True),
+    Lathed(0, 0, 0, 0.4, (0.1, 0.2, 0.2, 0.1)),
+]
+SLABS = [
+    Slab(((-0.2, 0.1), (0.25, 0.05), (0.1, 0.4)), 0.1, 0.1),
+    Slab(((-0.2, 0.1), (0.2, 0.1), (0.2, 0.3), (-0.2, 0.3)), 0.05, 0.02, 0.4),
+]
+
 SOLIDS: list[tuple[Solid, Holds]] = [
+    *((body, in_rounded(body)) for body in ROUNDED),
+    *((body, in_lathed(body)) for body in LATHED),
+    *((slab, in_slab(slab)) for slab in SLABS),
     (Ball(0.1, 0.3, 0.0, 0.3), lambda x, y, z: (x - 0.1) ** 2 + (y - 0.3) ** 2 + z**2 < 0.09),
     (Ball(0, 0.2, 0, 0.3, 0.6), lambda x, y, z: x**2 + ((y - 0.2) / 0.6) ** 2 + z**2 < 0.09),
     (Drum(0, 0, 0, 0.3, 0.4), lambda x, y, z: (np.hypot(x, z) < 0.3) & (y > 0) & (y < 0.4)),
@@ -97,8 +145,8 @@ def test_scattered_rays_end_on_the_surface_with_a_unit_normal_against_them(solid
     normal = np.stack(solid.normal((point[0], point[1], point[2]), face))
     np.testing.assert_allclose(np.linalg.norm(normal, axis=0), 1, atol=1e-3)
     seen_from_behind = (normal * way[:, hit]).sum(0) > 0.02
-    # A panel's front is modelled, not its back, which no camera sees.
-    allowed = 0.5 if isinstance(solid, Panel) else 0.0
+    # The fronts of panels and slabs are modelled, not their backs, which no camera sees.
+    allowed = 0.5 if isinstance(solid, Panel | Slab) else 0.0
     assert seen_from_behind.mean() <= allowed
     bounds = np.array(solid.bounds)
     assert (point.min(1) > bounds[:3] - 2e-3).all()

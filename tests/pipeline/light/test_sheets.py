@@ -24,7 +24,7 @@ TURN = 0.3
 def with_a_sheet(thick: float = PAPER) -> tuple[Layout, Slab]:
     """A sheet askew on a plain surface of the same colour, under the light of a flat lay."""
     layout = compose(spec("flatlay", place=preset((SIDE, SIDE)), seed=3), SIDE, SIDE, 1.0)
-    solid = rectangle((0.0, 0.45), (0.25, 0.2), TURN, thick, thick).solids[0][0]
+    solid = rectangle((0.0, 0.45), (0.25, 0.2), TURN, thick, thick).parts[0].solid
     assert isinstance(solid, Slab)
     parts = Part(Top(0.0), 0, "floor"), Part(solid, 0, "panel")
     rig = replace(layout.rig, gobo=None)
@@ -72,18 +72,6 @@ def test_a_sheets_shadow_is_none_on_the_sheet_itself_nor_far_from_it() -> None:
     far = np.max([nx * x + ny * y - d for nx, ny, d in slab.sides], axis=0) > 0.05
     assert far.mean() > 0.3
     assert (light[far] == 1).all()
-
-
-def test_strips_of_a_picture_have_the_shadows_of_the_whole() -> None:
-    layout, _ = with_a_sheet()
-    geometry = trace(layout, SIDE, SIDE)
-    shadows = SheetShadows.of(layout, SIDE, SIDE)
-    assert shadows is not None
-    whole, strips = np.ones((SIDE, SIDE, 3), np.float32), np.ones((SIDE, SIDE, 3), np.float32)
-    shadows.over(whole, geometry.surface, 0)
-    for top in range(0, SIDE, 64):
-        shadows.over(strips[top : top + 64], geometry.surface[top : top + 64], top)
-    np.testing.assert_array_equal(whole, strips)
 
 
 @pytest.mark.parametrize(("thick", "drawn"), [(PAPER, True), (0.03, False)])

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.compositing.lying import LyingProxy
 from pipeline.geometry.packing import meet
-from pipeline.geometry.ray import Field, Triple
+from pipeline.geometry.ray import Triple
 from pipeline.geometry.slabs import Fronds, Slab
 from pipeline.light.first_light import first_light
 from pipeline.light.relight import picture
@@ -43,16 +43,27 @@ def rays(*values: tuple[float, float, float]) -> Triple:
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("colours", [2, 4, 6])
 @pytest.mark.parametrize("seed", rest_in_gate([1, 2, 3]))
-def test_the_camera_looks_straight_down_at_a_surface_that_fills_the_frame(size: tuple[int, int], seed: int) -> None:
-    layout = laid_out(size, 6, seed)
+def test_the_camera_looks_straight_down_and_sees_every_asked_colour_but_nothing_under_the_product(
+    size: tuple[int, int], colours: int, seed: int
+) -> None:
+    layout = laid_out(size, colours, seed)
     geometry = trace(layout, *size)
-    ground = geometry.part == 0
+    ground, beside = geometry.part == 0, np.ones(geometry.part.shape, bool)
     assert layout.top_down
     assert ground.mean() > 0.2
     assert geometry.normals()[2][ground].min() == 1
     assert geometry.depth[ground] == pytest.approx(FOCAL, abs=1e-4)
     assert geometry.depth.max() == pytest.approx(FOCAL, abs=1e-4)
+    beside[product_of(layout, *size)] = False
+    props = np.array([part.role == "prop" for part in layout.parts])[geometry.part]
+    assert props.any()
+    assert not props[~beside].any()
+    slots = np.array([part.slot for part in layout.parts])[geometry.part][beside]
+    shares = [float((slots == slot).mean()) for slot in range(colours)]
+    assert min(shares) >= 0.028
+    assert shares[0] > 0.25
 
 
 @pytest.mark.parametrize("aspect", [0.4, 1.0, 2.2])
@@ -70,30 +81,6 @@ def test_a_lying_product_that_the_photo_cuts_keeps_to_its_side() -> None:
     assert fit(preset(), 0.8, 400, 300, ("top",), top_down=True)[1] == 0
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("seed", rest_in_gate(range(4), fast=2))
-def test_no_prop_comes_under_the_product(size: tuple[int, int], seed: int) -> None:
-    layout = laid_out(size, 6, seed)
-    geometry = trace(layout, *size)
-    props = np.array([part.role == "prop" for part in layout.parts])[geometry.part]
-    assert props.any()
-    assert not props[product_of(layout, *size)].any()
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("colours", [2, 4, 6])
-@pytest.mark.parametrize("seed", rest_in_gate([2, 3]))
-def test_every_asked_colour_is_seen_beside_the_product(size: tuple[int, int], colours: int, seed: int) -> None:
-    layout = laid_out(size, colours, seed)
-    geometry = trace(layout, *size)
-    beside = np.ones(geometry.part.shape, bool)
-    beside[product_of(layout, *size)] = False
-    slots = np.array([part.slot for part in layout.parts])[geometry.part][beside]
-    shares = [float((slots == slot).mean()) for slot in range(colours)]
-    assert min(shares) >= 0.028
-    assert shares[0] > 0.25
-
-
 def test_four_seeds_are_four_arrangements_and_one_seed_is_one() -> None:
     seen = [trace(laid_out(seed=seed), 120, 120).part > 0 for seed in range(4)]
     for one in range(4):
@@ -102,9 +89,8 @@ def test_four_seeds_are_four_arrangements_and_one_seed_is_one() -> None:
     assert laid_out(seed=2).parts == laid_out.__wrapped__(seed=2).parts
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_shadows_fall_away_from_the_light(seed: int) -> None:
-    layout = laid_out((160, 160), 1, seed, softness=0.2)
+def test_shadows_fall_away_from_the_light() -> None:
+    layout = laid_out((160, 160), 1, softness=0.2)
     layout = replace(layout, parts=layout.parts[:1], rig=replace(layout.rig, gobo=None))
     alpha = np.zeros((160, 160), np.float32)
     alpha[60:100, 60:100] = 1
@@ -173,46 +159,6 @@ def test_what_lies_on_a_board_lies_on_its_top() -> None:
     assert LyingProxy.of(alpha, (60, 60, 180, 180), raised).base == pytest.approx(0.02, abs=1e-5)
 
 
-def walked(solid: Slab, origin: Field, ways: Field) -> Field:
-    """Return where a slow walk along n×3 ways first comes inside, inf where it never does."""
-    steps = np.arange(0, 3, 0.0005)
-    at = origin + ways[:, None] * steps[None, :, None]
-    x, y, z = (at[..., axis] for axis in range(3))
-    inside = (z < solid.z) & (z > solid.z - solid.thick)
-    for (x0, y0), (x1, y1) in zip(solid.corners, np.roll(solid.corners, -1, axis=0), strict=True):
-        inside &= (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0
-    return np.where(inside.any(1), steps[inside.argmax(1)], np.inf)
-
-
-@pytest.mark.parametrize(
-    "solid",
-    [
-        Slab(((-0.2, -0.1), (0.25, -0.15), (0.1, 0.2)), 0.1, 0.1),
-        Slab(((-0.2, -0.1), (0.2, -0.1), (0.2, 0.1), (-0.2, 0.1)), 0.05, 0.02, 0.4),
-    ],
-    ids=["triangle", "board"],
-)
-def test_rays_meet_slabs_where_a_slow_walk_finds_them(solid: Slab) -> None:
-    rng = np.random.default_rng(1)
-    ways = np.stack([rng.uniform(-0.6, 0.1, 300), rng.uniform(-0.4, 0.4, 300), -np.ones(300)], 1).astype(np.float32)
-    origin = np.array([0.2, 0.05, 0.6], np.float32)
-    found, face = meet(
-        solid.packed,
-        (np.full(300, 0.2, np.float32), np.full(300, 0.05, np.float32), np.full(300, 0.6, np.float32)),
-        (ways[:, 0], ways[:, 1], ways[:, 2]),
-    )
-    slow = walked(solid, origin, ways)
-    both = np.isfinite(found) & np.isfinite(slow)
-    assert both.sum() > 30
-    assert (np.isfinite(found) != np.isfinite(slow)).mean() < 0.01
-    assert np.abs(found[both] - slow[both]).max() < 0.002
-    point = tuple((origin[axis] + found[both] * ways[both, axis]).astype(np.float32) for axis in range(3))
-    normal = np.stack(solid.normal((point[0], point[1], point[2]), np.broadcast_to(face, 300)[both]), -1)
-    assert np.allclose(np.linalg.norm(normal, axis=1), 1, atol=1e-4)
-    # A side that is seen looks towards the eye.
-    assert ((normal * ways[both]).sum(1) < 0).all()
-
-
 def test_a_leaf_is_bent_about_its_rib() -> None:
     leaf = ((0.0, 0.0), (0.1, -0.04), (0.2, 0.0), (0.2, 0.0), (0.1, 0.04), (0.0, 0.0))
     fronds = Fronds(0.03, (leaf,))
@@ -225,13 +171,9 @@ def test_a_leaf_is_bent_about_its_rib() -> None:
     assert normal[1][0] < 0 < normal[1][1]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_lit_surface_shows_its_colour(seed: int) -> None:
-    layout = laid_out((160, 160), 2, seed)
+def test_the_lit_surface_shows_its_colour() -> None:
+    layout = laid_out((160, 160), 2)
     painted = picture(layout, first_light(layout, 96, 96), 160, 160)
-    assert painted.shape == (160, 160, 3)
-    assert np.isfinite(painted).all()
-    assert painted.std() > 0.02
     ground = trace(layout, 160, 160).part == 0
     asked = np.array([0xE8, 0xD5, 0xC4]) / 255
     assert np.abs(painted[ground] - asked).max(-1).min() < 0.03
@@ -241,11 +183,11 @@ def test_a_mood_puts_of_its_things_beside_a_lying_product_what_lies() -> None:
     cozy = load_catalogue().mood("cozy")
     assert {"books", "folded_cloth", "bowl"} <= set(cozy.props)
     finishes: list[str] = []
-    for seed in range(12):
+    for seed in range(4):
         asked = spec("flatlay", palette=SIX[:2], place=preset((160, 160)), seed=seed)
         laid = compose(replace(asked, mood=replace(asked.mood, props=cozy.props)), 160, 160, 0.8)
         finishes += [part.finish for part in laid.parts if part.role == "prop"]
-    assert finishes.count("linen") > 10
+    assert finishes.count("linen") > 3
 
 
 def test_the_catalogue_has_five_flat_lays_whose_prompt_says_so() -> None:
@@ -255,9 +197,8 @@ def test_the_catalogue_has_five_flat_lays_whose_prompt_says_so() -> None:
     assert len({scene.surface for scene in found}) >= 5
 
 
-@pytest.mark.parametrize("seed", rest_in_gate(range(3)))
-def test_no_leaf_throws_its_shadow_where_the_product_lies(seed: int) -> None:
-    layouts = [laid_out(seed=seed + 3 * again, softness=0.3) for again in range(8)]
+def test_no_leaf_throws_its_shadow_where_the_product_lies() -> None:
+    layouts = [laid_out((120, 120), seed=seed, softness=0.3) for seed in range(4)]
     leafy = [layout for layout in layouts if layout.rig.gobo is not None]
     assert 0 < len(leafy) < len(layouts)
     for layout in leafy[:2]:

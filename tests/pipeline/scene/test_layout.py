@@ -26,12 +26,13 @@ SIX = ("#e8d5c4", "#2f5d50", "#c96f4a", "#f2b84b", "#5a4a78", "#8fb8d0")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_product_stands_on_a_level_surface_at_its_own_depth(
-    kind: SceneKind, size: tuple[int, int], seed: int
+@pytest.mark.parametrize(
+    ("size", "count", "seed"), [((240, 240), 4, 1), ((320, 180), 2, 2), ((180, 320), 2, 3), ((256, 256), 6, 5)]
+)
+def test_the_product_stands_on_a_level_surface_at_its_own_depth_and_every_asked_colour_is_seen(
+    kind: SceneKind, size: tuple[int, int], count: int, seed: int
 ) -> None:
-    layout = compose(spec(kind, place=preset(size), seed=seed), *size, 0.6)
+    layout = compose(spec(kind, palette=SIX[:count], place=preset(size), seed=seed), *size, 0.6)
     geometry = trace(layout, *size)
     x, y = layout.foot
     # A little before the foot, which stands on the very point.
@@ -39,20 +40,9 @@ def test_the_product_stands_on_a_level_surface_at_its_own_depth(
     assert geometry.depth[row, column] == pytest.approx(FOCAL, abs=0.05)
     assert geometry.point[1][row, column] == pytest.approx(0, abs=0.02)
     assert geometry.normals()[1][row, column] > 0.95
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("count", [2, 4, 6])
-@pytest.mark.parametrize("seed", [4, 5])
-def test_every_asked_colour_is_on_two_hundredths_of_the_picture_or_more(kind: SceneKind, count: int, seed: int) -> None:
-    asked = spec(kind, palette=SIX[:count], place=preset((256, 256)), seed=seed)
-    layout = compose(asked, 256, 256, 0.5)
-    if kind == "bokeh":
-        # Its lights are in the drawing, not parts.
-        return
-    geometry = trace(layout, 256, 256)
+    # The lights of "bokeh" are in the drawing, not parts.
     slots = np.array([part.slot for part in layout.parts])[geometry.part]
-    for slot in range(count):
+    for slot in range(count if kind != "bokeh" else 0):
         assert (slots == slot).mean() >= 0.02, f"colour {slot + 1} of {count}"
 
 
@@ -60,7 +50,7 @@ def test_every_asked_colour_is_on_two_hundredths_of_the_picture_or_more(kind: Sc
 def test_natural_colours_that_nobody_asked_for_have_a_twenty_fifth_of_the_picture_at_most(mood: str) -> None:
     asked = load_catalogue().mood(mood)
     seen = 0.0
-    for seed in range(4):
+    for seed in range(2):
         for kind in ("podium", "tabletop", "window"):
             layout = compose(replace(spec(kind, palette=SIX[:2], seed=seed), mood=asked), 300, 300, 0.6)
             own = {part.slot for part in layout.parts if part.name}
@@ -79,7 +69,7 @@ def test_another_seed_is_another_composition_and_the_same_seed_the_same(kind: Sc
 
 
 def test_nothing_stands_before_the_product() -> None:
-    for seed in range(12):
+    for seed in range(6):
         layout = compose(spec("podium", palette=SIX, seed=seed), 300, 300, 0.6)
         geometry = trace(layout, 300, 300)
         left, top, right, bottom = (int(side * 300) for side in layout.product)

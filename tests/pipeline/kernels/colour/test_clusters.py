@@ -4,17 +4,7 @@ import numpy as np
 import pytest
 from scipy.cluster.vq import vq
 
-from pipeline.kernels.colour.clusters import assign, block_maxima
-
-
-@pytest.mark.parametrize("step", [1, 2, 5])
-def test_maxima_of_blocks_are_exact(step: int) -> None:
-    values = np.random.default_rng(step).random((40, 33), dtype=np.float32)
-    rows, columns = 40 // step, 33 // step
-    out = np.empty((rows, columns), np.float32)
-    block_maxima(values, step, out)
-    blocks = values[: rows * step, : columns * step].reshape(rows, step, columns, step)
-    np.testing.assert_array_equal(out, blocks.max(axis=(1, 3)))
+from pipeline.kernels.colour.clusters import assign
 
 
 def test_pixels_go_to_the_nearest_centre_and_are_summed_up() -> None:

@@ -30,12 +30,6 @@ def test_they_are_exact_to_a_millionth() -> None:
     np.testing.assert_allclose(out[:, 3], np.abs(exact) ** 0.18, rtol=3e-6)
 
 
-def test_what_underflows_is_as_good_as_nothing() -> None:
-    out = np.empty((1, 4), np.float32)
-    every(np.full(1, -1e6, np.float32), out)
-    assert 0 <= out[0, 1] < 1e-12
-
-
 def test_no_exponential_makes_a_product_subnormal() -> None:
     out = np.empty((1, 4), np.float32)
     every(np.full(1, -1e6, np.float32), out)

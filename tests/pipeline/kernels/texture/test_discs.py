@@ -40,21 +40,6 @@ def test_blurs_of_all_shapes_lie_over_one_another_with_soft_edges() -> None:
     np.testing.assert_allclose(np.moveaxis(canvas, 0, 2), painted(blurs, 60, 80), atol=5e-5)
 
 
-def test_light_that_hides_nothing_adds_up_and_a_leaf_is_narrower_than_long() -> None:
-    disc = np.array([0.5, 0.5, 1, 0, 0, 0, 0.2, 0, 0, 0, 1, 0, 0.25, 0.25, 0.25], np.float32)
-    canvas = np.zeros((3, 50, 50), np.float32)
-    paint_blurs(np.stack([disc, disc]), canvas, 0, 50)
-    assert canvas[0, 25, 25] == np.float32(0.5)
-    leaf = disc.copy()
-    leaf[6:8] = 0.4, 0.3
-    canvas[:] = 0
-    paint_blurs(leaf[None], canvas, 0, 50)
-    seen = canvas[0] > 0.1
-    # Two circles of .4, .6 apart, have .2 by .53 in common.
-    assert seen.any(1).sum() == 10
-    assert seen.any(0).sum() in (26, 27)
-
-
 def test_a_canvas_is_enlarged_bicubic_onto_what_is_shown() -> None:
     rng = np.random.default_rng(1)
     canvas = rng.random((3, 20, 30)).astype(np.float32) - np.float32(0.1)

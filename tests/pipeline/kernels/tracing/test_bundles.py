@@ -5,8 +5,7 @@ import pytest
 
 from pipeline.geometry.packing import meet
 from pipeline.geometry.solids import Ball
-from pipeline.kernels.tracing.bundles import lay_ends, lay_starts, leaves_behind, may_meet, parallel
-from pipeline.kernels.tracing.solids import FLOOR, WALL
+from pipeline.kernels.tracing.bundles import lay_ends, lay_starts, may_meet, parallel
 
 
 @pytest.mark.parametrize("endless", [False, True])
@@ -34,19 +33,6 @@ def test_a_solid_that_a_ray_of_a_bundle_meets_is_kept_and_most_that_none_meets_a
             kept_in_vain += kept
     assert met > 20
     assert kept_in_vain < 0.25 * 300
-
-
-def test_what_has_no_end_is_always_kept() -> None:
-    hull = np.zeros((4, 3), np.float32)
-    assert may_meet(hull, np.float32(0.01), np.array([-np.inf] * 3 + [np.inf] * 3, np.float32))
-
-
-def test_rays_that_rise_leave_the_floor_behind_and_those_towards_the_camera_the_wall() -> None:
-    rising, falling = np.zeros((6, 2), np.float32), np.zeros((6, 2), np.float32)
-    rising[4:], falling[4:] = 0.5, -0.5
-    for kind in (FLOOR, WALL):
-        assert leaves_behind(np.int32(kind), rising)
-        assert not leaves_behind(np.int32(kind), falling)
 
 
 def test_rays_about_one_normal_are_parallel() -> None:

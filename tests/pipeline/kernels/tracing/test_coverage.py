@@ -8,36 +8,12 @@ import pytest
 from pipeline.geometry.casting import follow
 from pipeline.geometry.slabs import Slab
 from pipeline.geometry.walls import Wall
-from pipeline.kernels.tracing.coverage import ACROSS, DOWN, find_edges, mix
+from pipeline.kernels.tracing.coverage import ACROSS, DOWN
 from pipeline.kernels.tracing.rays import FACES
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Part
 from pipeline.scene.trace import trace
 from tests.support.still_life import spec
-
-
-def test_edges_are_the_pixels_beside_another_surface() -> None:
-    surface = np.random.default_rng(1).integers(0, 2, (19, 31)).astype(np.uint16)
-    surface[:, 10:20] = 5
-    edge, counts = np.empty(surface.shape, np.uint8), np.empty(19, np.int64)
-    find_edges(0, 19, surface, edge, counts)
-    expected = np.zeros(surface.shape, bool)
-    across, down = surface[:, 1:] != surface[:, :-1], surface[1:] != surface[:-1]
-    expected[:, 1:] |= across
-    expected[:, :-1] |= across
-    expected[1:] |= down
-    expected[:-1] |= down
-    np.testing.assert_array_equal(edge, expected)
-    np.testing.assert_array_equal(counts, expected.sum(1))
-
-
-def test_a_pixel_is_mixed_of_its_neighbours_and_a_far_one_by_their_rays() -> None:
-    picture = np.random.default_rng(2).random((3, 9, 3), dtype=np.float32)
-    share = np.array([[0, 8, 0, 0, 32, 0, 0, 0, 8, 16]], np.uint8)
-    out = np.empty((1, 3), np.float32)
-    mix(0, 1, np.array([[1, 1]], np.int32), np.array([[2, 8]], np.int32), share, picture, out)
-    expected = (picture[0, 1] + picture[2, 2]) / 8 + picture[1, 1] / 2 + picture[2, 8] / 4
-    np.testing.assert_allclose(out[0], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["podium", "curtain", "sand"])

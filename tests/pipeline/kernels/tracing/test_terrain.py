@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.geometry.heightfields import Curtain, Dunes
+from pipeline.geometry.heightfields import Dunes
 from pipeline.geometry.packing import meet
 from pipeline.kernels.tracing.terrain import meet_dunes
 
@@ -50,14 +50,6 @@ def test_a_ray_that_has_met_something_nearer_keeps_it() -> None:
     meet_dunes(RIPPLED.packed.row(), 8, ray, best, found)
     assert best[0] == np.float32(1e-3)
     assert found[0] == 7
-
-
-def test_cloth_is_seen_where_its_relief_is() -> None:
-    curtain = Curtain(-0.9, ((0.03, 3.0, 0.3), (0.012, 7.0, 2.0)))
-    across = np.linspace(-0.3, 0.3, 500, dtype=np.float32)
-    camera = (np.float32(0.05), np.float32(0.4), np.float32(2.2))
-    depth = curtain.depths(camera, across)  # type: ignore[arg-type]  # 0-d
-    np.testing.assert_allclose(2.2 - depth, -0.9 + curtain.relief(np.float32(0.05) + across * depth)[0], atol=5e-4)
 
 
 def test_a_crest_between_two_depths_is_as_high_as_it_is() -> None:
