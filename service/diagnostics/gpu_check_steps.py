@@ -105,13 +105,18 @@ def _now(check: Check) -> float:
 
 
 def _finite(check: Check) -> Row:
-    deviation, generator = _painting(check)["deviation"], check.networks().generator
+    deviation, counts = _painting(check)["deviation"], _weights(check)
     if deviation < 1e-3:
         raise RuntimeError("The painting is of one colour. Try another precision: BACKDROP_DTYPE=bfloat16 or float32.")
-    counts = generator.weights() if isinstance(generator, DiffusersGenerator) else {}
     told = ", ".join(f"{count / 1e6:,.1f} million weights in {dtype}" for dtype, count in counts.items())
     said = f"{told or 'weights in a graph, float32'}; the painting is finite, standard deviation {deviation:.3f}"
     return Row(said, {"weights": counts, "deviation": deviation})
+
+
+def _weights(check: Check) -> dict[str, int]:
+    """Return how many weights the model has, by precision; none are known of a graph."""
+    generator = check.networks().generator
+    return generator.weights() if isinstance(generator, DiffusersGenerator) else {}
 
 
 def _memory(check: Check) -> Row:
@@ -212,9 +217,8 @@ def _against_cpu(check: Check) -> Row:
         raise Skipped(NO_CUDA)
     if not check.amount.on_cpu:
         raise Skipped(NOT_QUICK)
-    generator, host = check.networks().generator, Path("/proc/meminfo")
-    if isinstance(generator, DiffusersGenerator) and host.is_file():
-        needed = 4 * sum(generator.weights().values())
+    host, needed = Path("/proc/meminfo"), 4 * sum(_weights(check).values())
+    if host.is_file():
         free = 1024 * next(int(line.split()[1]) for line in host.read_text().splitlines() if "MemAvailable" in line)
         if needed > 0.9 * free:
             raise Skipped(f"the weights in float32 are {needed / GIB:.0f} GiB; {free / GIB:.0f} GiB of memory are free")
@@ -230,7 +234,8 @@ def compared(check: Check, devices: tuple[Device, Device]) -> Row:
     for device in devices:
         check.unload()
         if device == "cpu":
-            choice = replace(choice, dtype="auto", memory=replace(choice.memory, offload="none"))
+            memory = replace(choice.memory, offload="none", compiled=False)
+            choice = replace(choice, dtype="auto", memory=memory)
         generator = load_generator(choice, device=device, weights=check.settings.weights)
         pictures.append(_painted(check, generator, lambda done: None))
         kinds.append(f"{device}, {generator.dtype}")
@@ -338,11 +343,12 @@ def _of(some: int, whole: int) -> str:
 def _stages(check: Check) -> Row:
     rows = _all_products(check)
     own = [row["stages"] for row in rows if not row["fell_back"]]
+    count = f"{len(own)} of {len(check.products)}"
     words = {"sketch": "sketch", "painting": "painting", "delivered": "after palette control"}
     means = {stage: _mean([stages.get(stage) for stages in own]) for stage in words}
     said = ", ".join(f"{words[stage]} {mean:.1f}" for stage, mean in means.items() if mean is not None)
     sheet = {f"{row['product']}, {row['scene']}: ΔE00 {_course(row)}": row["strip"] for row in rows}
-    return Row(f"mean ΔE00 to the asked colours: {said or 'not known'}; {len(own)} products", means, sheet)
+    return Row(f"mean ΔE00 to the asked colours: {said or 'not known'}; {count} products", means, sheet)
 
 
 def _course(row: dict[str, Any]) -> str:
