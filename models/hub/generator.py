@@ -5,6 +5,7 @@ One code path for every model: what a pipeline's `__call__` takes decides what i
 
 import inspect
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -68,6 +69,14 @@ class DiffusersGenerator:
         figures = "" if paints == "light" else f" {recipe.figures(pipe)}"
         #: Model, class, package and how it is run, for the report's provenance and for what is cached by it.
         self.version = version + figures
+
+    def weights(self) -> dict[str, int]:
+        """Return how many parameters the pipeline's networks have, by torch's name of their precision."""
+        parts = [part for part in self._pipe.components.values() if hasattr(part, "parameters")]
+        counts = Counter[str]()
+        for weight in (weight for part in parts for weight in part.parameters()):
+            counts[str(weight.dtype).removeprefix("torch.")] += weight.numel()
+        return dict(counts)
 
     def paint(self, requests: Sequence[PaintRequest]) -> list[Painted | BaseException]:
         """Paint what requests that are `alike` ask for, in one call; each answer is as it would be alone.

@@ -235,6 +235,28 @@ def doctor(home: Path | None, no_networks: bool, generator: str | None, wait: fl
     sys.exit(0 if well else 1)
 
 
+@main.command("gpu-check")
+@home_option
+@click.option("--out", default="gpu-check", show_default=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--quick", is_flag=True, help="Five minutes instead of an hour: fewer swaps, no comparison with the CPU.")
+@click.option(
+    "--products",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of your photos or cut-outs; default: the shipped sample and drawn products.",
+)
+def gpu_check(home: Path | None, out: Path, quick: bool, products: Path | None) -> None:
+    """Measure the configured generator here: one page, one JSON row. Run again, it goes on where it ended."""
+    from service.diagnostics.gpu_check import FULL, QUICK, run
+    from service.diagnostics.gpu_check_page import write_result
+    from service.diagnostics.gpu_check_steps import STEPS
+
+    amount, say = QUICK if quick else FULL, partial(click.echo, err=True)
+    about, rows = run(settings_from(home=home), out, amount, STEPS, products, say=say)
+    write_result(out, about, rows)
+    click.echo(f"{out / 'index.html'} and {out / 'gpu-check.json'}")
+    sys.exit(1 if any(row.how == "failed" for row in rows.values()) else 0)
+
+
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("name", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

@@ -1,0 +1,119 @@
+"""What each family's call hands to its pipeline of diffusers, by the installed signatures.
+
+`Recipe.arguments` gives a pipeline what its `__call__` takes and leaves out the rest, so an argument that a new release
+renames would be left out in silence: a product no longer held, a guidance that is the pipeline's own.
+"""
+
+import inspect
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.hub.controlnet import CONTROLLED, DepthChoice
+from models.hub.families import FAMILIES, Family
+from models.loading import GeneratorChoice, _recipe, _under_control
+from pipeline.core.networks import Laid, PaintRequest
+from tests.support.tiny_pipelines import conditions
+
+#: Defaults that a call of ours relies on; None, which gives nothing, needs no name.
+RELIED: dict[str, Any] = {
+    "num_images_per_prompt": 1,
+    "return_dict": True,
+    "callback_on_step_end_tensor_inputs": ["latents"],  # a product is held in them
+    "true_cfg_scale": 1.0,  # FLUX.1's guidance is distilled in, without a second evaluation
+    "text_encoder_out_layers": (9, 18, 27),
+    "cfg_normalization": False,
+    "cfg_truncation": 1.0,
+    "eta": 0.0,
+    "guidance_rescale": 0.0,
+    "crops_coords_top_left": (0, 0),
+    "negative_crops_coords_top_left": (0, 0),
+    "aesthetic_score": 6.0,
+    "negative_aesthetic_score": 2.5,
+    "guess_mode": False,
+    "control_guidance_start": 0.0,
+    "control_guidance_end": 1.0,
+}
+#: By class, how strongly a ControlNet steers where an operator does not say.
+RELIED_BY: dict[str, dict[str, Any]] = {
+    "StableDiffusionControlNetImg2ImgPipeline": {"controlnet_conditioning_scale": 0.8},
+    "StableDiffusionXLControlNetImg2ImgPipeline": {"controlnet_conditioning_scale": 0.8},
+    "StableDiffusion3ControlNetPipeline": {"controlnet_conditioning_scale": 1.0},
+    "FluxControlNetImg2ImgPipeline": {"controlnet_conditioning_scale": 1.0},
+    "ZImageControlNetPipeline": {"controlnet_conditioning_scale": 0.75},
+}
+#: What every pipeline is given.
+ALWAYS = {"prompt", "generator", "num_inference_steps", "output_type", "callback_on_step_end"}
+#: Classes that have no such argument: the picture's size is theirs, their guidance is distilled in, they know no
+#: negative prompt.
+UNSIZED = {"StableDiffusionImg2ImgPipeline", "StableDiffusionXLImg2ImgPipeline"}
+UNGUIDED = {"Flux2KleinKVPipeline"}
+NO_NEGATIVE = {
+    *("Flux2KleinPipeline", "Flux2KleinKVPipeline", "Flux2KleinInpaintPipeline", "FluxControlNetImg2ImgPipeline"),
+}
+#: Classes under a ControlNet that take no picture: their start is in the latents.
+FROM_LATENTS = {"StableDiffusion3ControlNetPipeline", "ZImageControlNetPipeline"}
+
+
+def _classes() -> list[Any]:
+    cases: list[Any] = []
+    for family in FAMILIES:
+        kinds = [family.pipeline, *([family.inpaints] if family.inpaints else [])]
+        kinds += [CONTROLLED[family.pipeline][0]] if family.pipeline in CONTROLLED else []
+        cases += [pytest.param(family, kind, id=f"{family.name} {kind}") for kind in kinds]
+    return cases
+
+
+def _needed(family: Family, kind: str) -> set[str]:
+    """Return the arguments without which a family would not be run as its figures say."""
+    names, guidance = set(ALWAYS), getattr(family, "guidance", "guidance_scale")
+    names |= {"latents"} if kind in FROM_LATENTS else {"image"}
+    names |= {"control_image"} if "ControlNet" in kind else set()
+    names |= {"mask_image"} if kind == family.inpaints else set()
+    names |= set() if kind in UNSIZED else {"width", "height"}
+    names |= set() if kind in UNGUIDED else {guidance}
+    names |= set() if kind in NO_NEGATIVE else {"negative_prompt"}
+    names |= {"max_sequence_length"} if family.prompt_tokens > 77 else set()  # CLIP's own window
+    starts = kind not in FROM_LATENTS and (family.strength is not None or kind == family.inpaints)
+    names |= {"strength"} if starts else set()
+    names |= {"sigmas"} if family.start_noise is not None and (starts or kind in FROM_LATENTS) else set()
+    names |= {"max_area", "_auto_resize"} if kind.startswith("FluxKontext") else set()
+    return names
+
+
+def _given(family: Family, kind: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return what a family's recipe hands to a class, for a product that is laid."""
+    import diffusers
+    import torch
+
+    monkeypatch.setattr("models.hub.recipe.start_latents", lambda *figures: torch.zeros(1))
+    pipe = SimpleNamespace(
+        __call__=getattr(diffusers, kind).__call__.__get__(object()),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
+        vae_scale_factor=8,
+        vae=None,
+    )
+    recipe = _recipe(family, pipe, GeneratorChoice("a model"))
+    if "ControlNet" in kind:
+        recipe = _under_control(recipe, pipe, family, DepthChoice("a ControlNet"), None)
+    scene = conditions()
+    laid = Laid(scene.sketch, np.ones(scene.sketch.shape[:2], np.float32))
+    request = PaintRequest("a wall", "text", scene, 1, lambda done: None, laid)
+    return recipe.arguments(pipe, [request], lambda *step: {})
+
+
+@pytest.mark.parametrize(("family", "kind"), _classes())
+def test_a_familys_figures_reach_its_pipeline_and_every_other_default_is_named(
+    family: Family, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import diffusers
+
+    given = set(_given(family, kind, monkeypatch))
+    assert _needed(family, kind) - given == set()
+    takes = inspect.signature(getattr(diffusers, kind).__call__).parameters
+    others = {name: one.default for name, one in takes.items() if name not in {"self", "kwargs", *given}}
+    left = {name: default for name, default in others.items() if default is not None}
+    relied = RELIED | RELIED_BY.get(kind, {})
+    assert left == {name: relied.get(name, "named nowhere") for name in left}
