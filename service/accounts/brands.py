@@ -10,11 +10,10 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.core.order import SEED_LIMIT
 from service.database.clock import db_now
-from service.database.engine import reader
+from service.database.engine import insert, reader
 from service.database.tables import brands
 
 #: Brands that one client may have.
@@ -115,8 +114,7 @@ class Brands:
             if row is not None:
                 return _brand(row), False
             self._check_room(connection, client_id)
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            new = dialect.insert(brands).values(
+            new = insert(connection, brands).values(
                 client_id=client_id, name=name, **values, seed=drawn if pinned else None, updated_at=db_now()
             )
             row = connection.execute(new.on_conflict_do_nothing().returning(*brands.c)).mappings().first()

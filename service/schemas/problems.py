@@ -137,12 +137,14 @@ class Answer:
 
     def __call__(self, request: AnyRequest, error: Exception) -> Response[dict[str, Any]]:
         """Answer the exception."""
-        if self.status == 503 and not self.after_window:
+        if self.status == 503 and not self.after_window:  # a part is away
             logger.error("%s: %s", self.code, error)
-        quota: Quota | None = request.state.get("quota") if self.after_window else None
-        headers = self.retry_after and {"Retry-After": str(max(self.retry_after, quota.reset if quota else 0))}
+        headers = None
+        if self.retry_after is not None:
+            quota: Quota | None = request.state.get("quota") if self.after_window else None
+            headers = {"Retry-After": str(max(self.retry_after, quota.reset if quota else 0))}
         detail, figures = self.told(error)
-        return problem(self.status, self.code, detail, headers or None, figures).to_response(request)
+        return problem(self.status, self.code, detail, headers, figures).to_response(request)
 
     def told(self, error: Exception) -> tuple[str, dict[str, int]]:
         """Return the detail and the figures."""

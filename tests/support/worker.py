@@ -24,6 +24,7 @@ from service.diagnostics.object_audit import audit_objects
 from service.health.breaker import StoreBreaker
 from service.jobs.intake import Accepted
 from service.jobs.records import Kind
+from service.jobs.transitions import Jobs
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
@@ -58,6 +59,29 @@ def small(catalogue: Catalogue, width: int, height: int) -> Catalogue:
     return replace(catalogue, presets={**catalogue.presets, place.name: place})
 
 
+def job_runner(engine: sa.Engine, jobs: Jobs, buckets: tuple[Bucket, Bucket], networks: Networks) -> JobRunner:
+    """A worker's hands without its process, on small pictures of `open_graph`."""
+    sources, renders = buckets
+    return JobRunner(
+        jobs=jobs,
+        sources=sources,
+        renders=renders,
+        registry=ObjectRegistry(engine),
+        mask_registry=MaskRegistry(engine),
+        masks=MendedMasks(engine, renders),
+        # A twenty-fifth of the pixels, where the picture does not matter.
+        catalogue=small(load_catalogue(), 240, 126),
+        networks=networks,
+        limits=Limits(),
+        time_limit=300,
+        leases=LeaseRenewal(jobs, interval=15),
+        stopping=threading.Event(),
+        watchdog=Watchdog(lambda _: None),
+        isolation=Isolation(),
+        breaker=StoreBreaker(renders),
+    )
+
+
 class Worker:
     """A worker's parts without its process, and a shop that orders from it."""
 
@@ -65,25 +89,8 @@ class Worker:
         self.shop = Shop(engine, lease=settings.pop("lease", 60.0), max_attempts=2)
         sources, self.renders = open_buckets(Settings(home=home, **settings))
         self.sources: Bucket = sources
-        self.stopping = threading.Event()
-        self.runner = JobRunner(
-            jobs=self.shop.jobs,
-            sources=self.sources,
-            renders=self.renders,
-            registry=ObjectRegistry(engine),
-            mask_registry=MaskRegistry(engine),
-            masks=MendedMasks(engine, self.renders),
-            # A twenty-fifth of the pixels, where the picture does not matter.
-            catalogue=small(load_catalogue(), 240, 126),
-            networks=networks,
-            limits=Limits(),
-            time_limit=300,
-            leases=LeaseRenewal(self.shop.jobs, interval=15),
-            stopping=self.stopping,
-            watchdog=Watchdog(lambda _: None),
-            isolation=Isolation(),
-            breaker=StoreBreaker(self.renders),
-        )
+        self.runner = job_runner(engine, self.shop.jobs, (self.sources, self.renders), networks)
+        self.stopping = self.runner.stopping
 
     def order(self, data: bytes = BOTTLE, *, preview: bool = False, **spec: Any) -> Accepted:
         key = f"uploads/{self.shop.client.id}/{hashlib.sha256(data).hexdigest()}.jpg"

@@ -111,15 +111,6 @@ def test_one_submit_too_many_is_refused_before_its_body_is_read(api: Callable[..
     assert one.caller("patient").submit(body | {"source_image_s3_key": None}).status_code == 422
 
 
-def test_two_apis_count_a_client_together(api: Callable[..., Api]) -> None:
-    first, second = api(submit_rate=4), api(submit_rate=4)
-    caller = first.caller("spread")
-
-    answers = [http.post(SWAP, json={}, headers=caller.headers) for http in (first.http, second.http) * 3]
-
-    assert [answer.status_code for answer in answers] == [422] * 4 + [429] * 2
-
-
 def test_a_submit_refused_for_its_rate_leaves_its_idempotency_key_free(api: Callable[..., Api]) -> None:
     one = api(submit_rate=1)
     caller = one.caller("late")
@@ -185,16 +176,6 @@ def test_a_client_that_fills_its_share_of_the_queue_closes_the_door_for_nobody_e
     assert idle.submit(idle.body()).status_code == 202
     busy.http.delete(f"/v1/jobs/{accepted[0].json()['job_id']}", headers=busy.headers)
     assert busy.submit(body).status_code == 202
-
-
-def test_without_limits_nothing_is_refused_or_told(api: Callable[..., Api]) -> None:
-    caller = api(submit_rate=0, unfinished_limit=0, queue_limit=0).caller("free")
-    body = caller.body()
-
-    answers = [caller.submit(body) for _ in range(5)]
-
-    assert [answer.status_code for answer in answers] == [202] * 5
-    assert all("ratelimit" not in answer.headers for answer in answers)
 
 
 def test_while_the_queue_server_is_away_the_rate_is_not_counted_but_the_jobs_are(api: Callable[..., Api]) -> None:

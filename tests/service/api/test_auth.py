@@ -19,23 +19,17 @@ from tests.support.caller import SWAP, Caller, assert_problem
 OWN, SHOPIFY = "X-Backdrop-Signature", "X-Shopify-Hmac-Sha256"
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer "}, {"Authorization": "Basic eDp5"}],
-    ids=["none", "wrong", "empty", "basic"],
-)
-@pytest.mark.parametrize("raw", [b"{}", b"{"], ids=["any body", "malformed body"])
-def test_a_missing_or_wrong_key_is_unauthorized(http: Any, headers: dict[str, str], raw: bytes) -> None:
-    answer = http.post(SWAP, content=raw, headers=headers)
-
-    assert_problem(answer, 401, "unauthorized")
-    assert answer.headers["www-authenticate"] == "Bearer"
-
-
-def test_every_private_route_wants_a_key(http: Any) -> None:
-    for path in ("/v1/jobs/x", "/v1/renders/x", "/v1/credits"):
-        assert_problem(http.get(path), 401, "unauthorized")
-    assert_problem(http.post("/v1/uploads", json={"content_type": "image/jpeg"}), 401, "unauthorized")
+def test_a_missing_or_wrong_key_is_unauthorized(http: Any) -> None:
+    for headers in (
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Basic eDp5"},
+    ):
+        for raw in (b"{}", b"{"):
+            answer = http.post(SWAP, content=raw, headers=headers)
+            assert_problem(answer, 401, "unauthorized")
+            assert answer.headers["www-authenticate"] == "Bearer"
 
 
 def test_shopifys_signature_is_checked_over_the_raw_body_with_both_live_secrets(caller: Caller) -> None:

@@ -10,12 +10,10 @@ import sqlalchemy as sa
 
 from service.database.clock import db_now
 from service.database.tables import jobs, request_logs, stored_objects
-from service.jobs.intake import JobIntake, QueueFull, TooManyUnfinishedJobs
 from service.settings import Settings
-from service.storage.registry import ObjectRegistry, SourceExpired
 from tests.service.api.test_admission import Api, api, quota  # noqa: F401  # api: a fixture
 from tests.support.caller import SWAP, Caller, assert_problem, located, told
-from tests.support.shop import RENDER, Shop
+from tests.support.shop import RENDER
 
 
 def dry(caller: Caller, body: Any, query: str = "dry_run=true", **headers: str) -> httpx.Response:
@@ -215,38 +213,3 @@ def test_a_seed_that_is_asked_for_is_the_job_s(caller: Caller, query: str) -> No
 
     claim = caller.claim(job_id)
     assert claim.spec["seed"] == int(query.partition("=")[2])
-
-
-def test_an_outlook_is_what_accepting_would_meet(engine: sa.Engine) -> None:
-    shop = Shop(engine)
-    shop.intake = JobIntake(engine, unfinished_limit=2, queue_limit=3)
-    shop.order(cost=3)
-    assert shop.intake.preflight(shop.client.id, "uploads/x.jpg").refused_by == ()
-    shop.claim(shop.order(cost=3))
-    shop.intake.preflight(shop.client.id, "uploads/new.jpg")
-
-    preflight = shop.intake.preflight(shop.client.id, "uploads/x.jpg")
-
-    assert preflight.balance == 4
-    assert [type(one) for one in preflight.refused_by] == [TooManyUnfinishedJobs]
-    with pytest.raises(TooManyUnfinishedJobs):
-        shop.order(cost=1)
-    rival = Shop(engine)
-    rival.order()
-    Shop(engine).order()
-    rival.intake = shop.intake
-    assert [type(one) for one in rival.intake.preflight(rival.client.id, "x").refused_by] == [QueueFull]
-    with pytest.raises(QueueFull):
-        rival.order()
-
-
-def test_a_preflight_refuses_an_expired_photo_and_notes_no_use(engine: sa.Engine) -> None:
-    shop = Shop(engine)
-    ObjectRegistry(engine).register("sources", "uploads/old.jpg", client_id=shop.client.id)
-    assert ObjectRegistry(engine).mark_expired_sources(older_than=-1.0, limit=9) == 1
-
-    with pytest.raises(SourceExpired):
-        shop.intake.preflight(shop.client.id, "uploads/old.jpg")
-    shop.intake.preflight(shop.client.id, "uploads/unknown.jpg")
-    with engine.connect() as connection:
-        assert connection.execute(sa.select(stored_objects.c.key)).scalars().all() == ["uploads/old.jpg"]

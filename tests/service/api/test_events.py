@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from service.database.tables import jobs
 from service.settings import Settings
 from tests.support.caller import Caller, assert_problem
-from tests.support.databases import migrated_database, migrated_engine
+from tests.support.databases import migrated_engine
 from tests.support.polling import until
 from tests.support.shop import render
 from tests.support.storm import servers
@@ -23,14 +23,11 @@ from tests.support.storm.servers import free_port
 from tests.support.streams import Api, cancel, serve
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[Api]:
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[Api]:
     home = tmp_path_factory.mktemp("events")
-    url = ""
-    if request.param == "postgresql":
-        url = migrated_database(request.getfixturevalue("postgresql_server"), home.name)
     # Without heartbeats: what comes late ends in the client's ReadTimeout, after half a minute.
-    with serve(home, valkey_url, database_url=url, stream_heartbeat=600, stream_limit=5) as one:
+    with serve(home, valkey_url, stream_heartbeat=600, stream_limit=5) as one:
         yield one
         one.caller.engine.dispose()
 
@@ -93,22 +90,6 @@ def test_the_place_in_the_queue_moves_up(api: Api) -> None:
     with api.caller.engine.connect() as connection:
         waiting = connection.execute(sa.select(sa.func.count()).where(jobs.c.status == "NOT_STARTED")).scalar_one()
     assert next_one == waiting, "its own place is free now"
-
-
-def test_a_place_that_another_clients_job_moves_back_is_told(api: Api) -> None:
-    first, mine = api.new_job(), api.new_job()
-    other = Caller(api.caller.http, api.caller.settings, f"late-{mine}", credits=10)
-    with api.follow(mine) as stream:
-        place = stream.event()["queue_position"]
-        before = other.submit(other.body()).json()["job_id"]
-        moved_back = stream.event()["queue_position"]
-        other.http.delete(f"/v1/jobs/{before}", headers=other.headers)
-        moved_up = stream.event()["queue_position"]
-        cancel(api, mine)
-    cancel(api, first)
-    other.engine.dispose()
-
-    assert (moved_back - place, moved_up - place) == (1, 0)
 
 
 def test_a_finished_job_is_one_event_and_the_end(api: Api) -> None:

@@ -300,8 +300,9 @@ def test_a_conflict_says_since_when_and_whether_body_or_query_differs(
     answer = ask(caller, json.dumps(body | change).encode(), query)
 
     assert located(answer) == {("header", "Idempotency-Key")}
-    said = answer.json()["detail"][0]["msg"]
-    assert said == f"This Idempotency-Key was used on {day:%Y-%m-%d} {differs} Send a new key"
+    (one,) = answer.json()["detail"]
+    assert one["code"] == "idempotency_conflict"
+    assert one["msg"] == f"This Idempotency-Key was used on {day:%Y-%m-%d} {differs} Send a new key"
 
 
 def test_every_option_is_part_of_what_a_key_stands_for(caller: Caller) -> None:

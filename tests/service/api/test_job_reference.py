@@ -8,9 +8,6 @@ import httpx
 import sqlalchemy as sa
 
 from service.database.tables import deliveries, renders
-from service.diagnostics.audit import audit
-from service.diagnostics.audit_rules import Bounds
-from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
 from tests.support.caller import SWAP, Caller
 from tests.support.shop import render
@@ -62,15 +59,6 @@ def test_both_lists_can_be_asked_for_it_to_the_letter(caller: Caller) -> None:
         rest = caller.get(f"{path}?{urlencode({'reference': SKU, 'limit': 1, 'cursor': page['next_cursor']})}").json()
         assert [page["items"][0]["job_id"], rest["items"][0]["job_id"]] == [second, first]
         assert rest["next_cursor"] is None
-
-
-def test_another_client_s_reference_finds_nothing(caller: Caller, settings: Settings) -> None:
-    mine, other = made(caller, SKU), Caller(caller.http, settings, "same-skus", credits=10)
-    theirs = made(other, SKU)
-
-    for path in ("/v1/jobs", "/v1/renders"):
-        assert (ids(caller, path, SKU), ids(other, path, SKU)) == ([mine], [theirs])
-    assert audit(caller.engine, Bounds(max_attempts=3)).findings == []
 
 
 def test_a_render_that_has_expired_leaves_its_job_the_reference(caller: Caller) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 import sqlalchemy as sa
 from litestar.testing import TestClient
@@ -22,41 +21,21 @@ from service.settings import Settings
 from service.storage.expiry import DELETE_DELAY, build_expirer
 from service.storage.registry import ObjectRegistry
 from tests.support.caller import SWAP, Caller, assert_problem
-from tests.support.databases import migrated_database, migrated_engine
+from tests.support.databases import migrated_engine
 from tests.support.shop import Shop
 
 PHOTO = bytes(range(256)) * 40
 
 
-@pytest.fixture(params=["directory", "s3"])
-def one(request: pytest.FixtureRequest, tmp_path: Path, valkey_url: str) -> Iterator[Caller]:
-    """A client of an API on SQLite and a directory, or on PostgreSQL and S3."""
-    changes: dict[str, Any] = {}
-    if request.param == "s3":
-        changes = request.getfixturevalue("s3_settings")
-        changes["database_url"] = migrated_database(request.getfixturevalue("postgresql_server"), tmp_path.name)
-    settings = Settings(home=tmp_path, queue_url=valkey_url, **changes)
+@pytest.fixture
+def one(tmp_path: Path, valkey_url: str) -> Iterator[Caller]:
+    """A client of an API of its own, all of whose photos can expire."""
+    settings = Settings(home=tmp_path, queue_url=valkey_url)
     migrated_engine(settings).dispose()
     with TestClient(create_app(settings)) as http:
         caller = Caller(http, settings, "asking", credits=100)
         yield caller
         caller.engine.dispose()
-
-
-def uploaded(caller: Caller, content_type: str) -> str:
-    answer = caller.http.post("/v1/uploads", json={"content_type": content_type}, headers=caller.headers).json()
-    fetched(caller, "PUT", answer["url"], content=PHOTO, headers=answer["headers"])
-    return str(answer["key"])
-
-
-def fetched(caller: Caller, method: str, url: str, **options: Any) -> httpx.Response:
-    """Use a signed URL: of the API itself, or of the S3 server."""
-    if caller.settings.store == "s3":
-        return httpx.request(method, url, **options).raise_for_status()
-    parts = urlsplit(url)
-    answer = caller.http.request(method, f"{parts.path}?{parts.query}", **options)
-    assert isinstance(answer, httpx.Response)
-    return answer.raise_for_status()
 
 
 def asked(caller: Caller, job_id: str) -> dict[str, Any]:
@@ -68,7 +47,7 @@ def asked(caller: Caller, job_id: str) -> dict[str, Any]:
 
 def test_what_was_asked_is_told_resolved_with_its_photo_until_that_expires(one: Caller) -> None:
     body = {
-        "source_image_s3_key": uploaded(one, "image/webp"),
+        "source_image_s3_key": one.upload(PHOTO, "image/webp"),
         "scene_type": "Marble Tabletop",
         "mood": "calm",
         "dominant_colors": ["ivory"],
@@ -87,7 +66,8 @@ def test_what_was_asked_is_told_resolved_with_its_photo_until_that_expires(one: 
         "pilot_brand": None,
     }
     assert told["source"]["content_type"] == "image/webp"
-    photo = fetched(one, "GET", told["source"]["url"])
+    url = urlsplit(told["source"]["url"])
+    photo = one.http.get(f"{url.path}?{url.query}")
     assert hashlib.sha256(photo.content).digest() == hashlib.sha256(PHOTO).digest()
     assert photo.headers["content-type"] == "image/webp"
     assert 0 <= asked(one, drawn)["seed"] < 2**31

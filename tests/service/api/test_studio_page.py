@@ -163,10 +163,3 @@ def test_a_thumbnails_address_changes_with_the_picture_and_can_be_kept(studio: A
 
 def test_the_sample_photo_can_be_tried(studio: Any) -> None:
     assert studio.get("/studio/sample.jpg").content == (files("service") / "sample" / "bottle.jpg").read_bytes()
-
-
-def test_the_page_is_no_part_of_the_documented_api(studio: Any) -> None:
-    paths = studio.get("/schema/openapi.json").json()["paths"]
-
-    assert "/" not in paths
-    assert not [path for path in paths if path.startswith("/studio")]

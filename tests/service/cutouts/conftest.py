@@ -1,7 +1,7 @@
 """What tests of cut-outs stand on: a client at the API, and what carries out its jobs in the test's own thread."""
 
 import io
-import threading
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -10,19 +10,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.networks import Networks
-from service.catalogue.catalogue import load_catalogue
-from service.cutouts.masks import MendedMasks
-from service.health.breaker import StoreBreaker
+from pipeline.core.networks import FunctionSegmenter, Networks
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
-from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
-from service.worker.attempt import Isolation, LeaseRenewal, Watchdog
-from service.worker.run import JobRunner
 from tests.support.caller import Caller
-from tests.support.worker import BOTTLE, small
+from tests.support.worker import BOTTLE, job_runner
 
 CUTOUTS = "/v1/cutouts"
 
@@ -39,25 +33,9 @@ class Mender(Caller):
     def __init__(self, http: Any, settings: Settings, name: str, networks: Networks) -> None:
         super().__init__(http, settings, name, credits=100)
         sources, self.renders = open_buckets(settings)
-        registry = ObjectRegistry(self.engine)
-        self.runner = JobRunner(
-            jobs=self.jobs,
-            sources=sources,
-            renders=self.renders,
-            registry=registry,
-            mask_registry=MaskRegistry(self.engine),
-            masks=MendedMasks(self.engine, self.renders),
-            catalogue=small(load_catalogue(), 240, 126),
-            networks=networks,
-            limits=settings.limits,
-            time_limit=300,
-            leases=LeaseRenewal(self.jobs, interval=15),
-            stopping=threading.Event(),
-            watchdog=Watchdog(lambda _: None),
-            isolation=Isolation(),
-            breaker=StoreBreaker(self.renders),
-            cache_for=client_caches(settings, self.renders, registry),
-        )
+        runner = job_runner(self.engine, self.jobs, (sources, self.renders), networks)
+        cache = client_caches(settings, self.renders, ObjectRegistry(self.engine))
+        self.runner = replace(runner, cache_for=cache)
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         answer = self.http.request(method, path, headers=self.headers | options.pop("headers", {}), **options)
@@ -104,6 +82,20 @@ class Mender(Caller):
         self.finish(accepted.json()["job_id"])
         job: dict[str, Any] = self.get(f"/v1/jobs/{accepted.json()['job_id']}").json()
         return job
+
+
+@pytest.fixture(scope="session")
+def networks(networks: Networks) -> Networks:
+    """The installation's, whose segmenter looks at the same pixels once: many tests cut out the same photo."""
+    seen: dict[tuple[int, bytes], NDArray[np.float32]] = {}
+
+    def look(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        pixels = image.shape[1], image.tobytes()
+        if pixels not in seen:
+            seen[pixels] = networks.segmenter(image)
+        return seen[pixels].copy()
+
+    return replace(networks, segmenter=FunctionSegmenter(look, networks.segmenter.side))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from service.database.tables import ledger
 from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png, plain_photo
-from tests.support.caller import SWAP, assert_problem, located
+from tests.support.caller import SWAP
 from tests.support.polling import until
 from tests.support.worker import BOTTLE
 
@@ -124,7 +124,6 @@ def test_a_plan_puts_a_mended_product_where_its_looks_have_it(mender: Mender) ->
     thin, bottle = mender.cut_out(photo), mender.cut_out()
     found = mender.picture(bottle["mask_url"])
     for view, mended, scene, seed in (
-        (thin, mask, "podium", 1),
         (thin, mask, "podium", 2),
         (bottle, grey_png(found), "flat_lay_linen", 1),
         (bottle, upper_half(found), "podium", 1),
@@ -145,20 +144,6 @@ def test_a_plan_puts_a_mended_product_where_its_looks_have_it(mender: Mender) ->
         of_look = body | {"source_image_s3_key": None, "source_render_public_id": look["public_id"]}
         assert planned == placed, (scene, seed)
         assert place(of_look) == placed, (scene, seed)
-
-
-def test_a_photo_that_is_not_there_is_not_found(mender: Mender) -> None:
-    for body in ({"source_image_s3_key": f"uploads/{mender.client.id}/none.jpg"}, {"source_render_public_id": "none"}):
-        assert_problem(mender.ask("POST", CUTOUTS, json=body), 404, "not_found")
-
-
-def test_an_idempotency_key_makes_one_cut_out_and_no_swap(mender: Mender) -> None:
-    body, once = {"source_image_s3_key": mender.upload()}, {"Idempotency-Key": "cut-1"}
-    first, again = (mender.ask("POST", CUTOUTS, json=body, headers=once) for _ in range(2))
-
-    assert (again.json(), again.headers["idempotent-replayed"]) == (first.json(), "true")
-    swap = mender.submit(mender.body(source_image_s3_key=body["source_image_s3_key"]), **once)
-    assert located(swap) == {("header", "Idempotency-Key")}
 
 
 def test_one_call_is_enough_for_who_prefers_the_cut_out_itself(mender: Mender) -> None:

@@ -129,6 +129,7 @@ def test_the_stream_s_description_names_each_field_of_an_event(http: Any) -> Non
     told = follow["responses"]["200"]["description"]
 
     assert [name for name in JobEvent.model_fields if name not in told] == []
+    assert [one["name"] for one in follow["parameters"] if one["in"] == "header"] == ["Last-Event-ID"]
 
 
 def test_a_field_that_the_document_does_not_list_is_a_difference(http: Any, caller: Caller) -> None:

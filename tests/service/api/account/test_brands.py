@@ -236,15 +236,3 @@ def test_puts_of_one_brand_at_once_make_it_once_with_one_seed(engine: sa.Engine)
     kept = brands.get("b", client_id=client.id)
     assert kept is not None
     assert kept.seed == seeds[0]
-
-
-def test_clients_have_brands_of_the_same_name_and_each_its_own(engine: sa.Engine) -> None:
-    accounts, brands = Accounts(engine), Brands(engine)
-    one, two = (accounts.add(name, credits=0)[0] for name in ("one", "two"))
-    brands.put("b", Profile(palette=("#111111",)), client_id=one.id)
-    brands.put("b", Profile(palette=("#222222",)), client_id=two.id)
-
-    assert brands.delete("b", client_id=two.id)
-
-    assert [brand.palette for brand in brands.list(one.id)] == [("#111111",)]
-    assert (brands.list(two.id), brands.get("b", client_id=two.id)) == ([], None)
