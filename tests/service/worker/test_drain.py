@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import dramatiq
@@ -13,13 +12,7 @@ from service.operations.roster import WorkerRoster
 from service.settings import Settings
 from service.worker.drain import Drain
 from tests.support.databases import migrated_engine
-
-
-def until(reached: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not reached():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.02)
+from tests.support.polling import until
 
 
 def test_a_worker_that_is_asked_to_drain_ends_its_job_and_takes_no_other_until_it_may(
