@@ -1,7 +1,6 @@
 """Secrets at rest: what is stored signs nothing, old keys go on reading, and a wrong one says which setting to mend."""
 
 import stat
-import threading
 from pathlib import Path
 
 import pytest
@@ -9,31 +8,21 @@ import pytest
 from service.cli.options import settings_from
 from service.database.encryption import SecretCipher, SecretUnreadable, new_encryption_key, open_cipher
 from service.settings import Settings
+from tests.support.polling import at_once
 
 OLD, NEW = new_encryption_key(), new_encryption_key()
 
 
-def test_what_is_stored_is_not_the_secret_and_becomes_it_again() -> None:
-    cipher = SecretCipher([NEW])
-    stored = cipher.encrypt("shpss_0123456789")
+def test_the_first_key_encrypts_every_key_decrypts_and_what_is_stored_is_not_the_secret() -> None:
+    old, rotating = SecretCipher([OLD]).encrypt("shpss_0123456789"), SecretCipher([NEW, OLD])
+    stored = rotating.encrypt("shpss_0123456789")
 
     assert "shpss" not in stored
-    assert cipher.decrypt(stored) == "shpss_0123456789"
-    assert stored != cipher.encrypt("shpss_0123456789"), "equal secrets do not look equal"
-
-
-def test_the_first_key_encrypts_and_every_key_decrypts() -> None:
-    stored = SecretCipher([OLD]).encrypt("secret")
-    rotating = SecretCipher([NEW, OLD])
-
-    assert rotating.decrypt(stored) == "secret"
-    assert not rotating.is_current(stored)
-    assert SecretCipher([NEW]).decrypt(rotating.encrypt("secret")) == "secret"
-
-
-def test_what_lies_in_the_clear_from_before_goes_on_working() -> None:
-    assert SecretCipher([NEW]).decrypt("plain") == "plain"
-    assert SecretCipher().encrypt("plain") == "plain"
+    assert stored != rotating.encrypt("shpss_0123456789"), "equal secrets do not look equal"
+    assert rotating.decrypt(old) == SecretCipher([NEW]).decrypt(stored) == "shpss_0123456789"
+    assert (rotating.is_current(old), rotating.is_current(stored)) == (False, True)
+    # What lies in the clear from before goes on working.
+    assert SecretCipher([NEW]).decrypt("plain") == SecretCipher().encrypt("plain") == "plain"
     with pytest.raises(ValueError, match="fernet:"):
         SecretCipher().encrypt("fernet:looks encrypted")
 
@@ -48,12 +37,7 @@ def test_without_its_key_a_secret_is_unreadable_and_the_setting_is_named(keys: l
 
 def test_the_embedded_database_has_a_key_of_its_own_that_its_owner_alone_may_read(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
-    made = list[list[str]]()
-    threads = [threading.Thread(target=lambda: made.append(settings.encryption_key_list())) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    made = at_once(*[settings.encryption_key_list] * 8)
 
     assert len({tuple(keys) for keys in made}) == 1, "who comes at the same moment gets the same key"
     assert stat.S_IMODE(settings.encryption_key_file.stat().st_mode) == 0o600

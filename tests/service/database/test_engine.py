@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from pydantic import ValidationError
 from ulid import ULID
 
 from service.accounts.clients import Accounts
+from service.database.clock import db_now
 from service.database.engine import DATABASE_AWAY, create_engine, reader
 from service.database.tables import clients
 from service.settings import Settings
@@ -68,11 +68,6 @@ def test_pool_and_prepared_statements_are_settings(url: str) -> None:
     plain.dispose()
 
 
-def test_a_pool_of_none_is_refused() -> None:
-    with pytest.raises(ValidationError, match=r"database_pool\n.*greater than or equal to 1"):
-        Settings(database_pool=0)
-
-
 def test_a_server_that_takes_no_writes_is_away_and_its_connections_are_given_up(url: str) -> None:
     engine = create_engine(url)
     client, _ = Accounts(engine).add("shop", credits=10)
@@ -96,6 +91,14 @@ def test_a_reader_on_postgresql_opens_no_transaction(engine: sa.Engine) -> None:
         driver: Any = connection.connection.dbapi_connection
         opened = driver.in_transaction if engine.dialect.name == "sqlite" else driver.info.transaction_status != 0
         assert opened == (engine.dialect.name == "sqlite")
+
+
+def test_times_come_from_the_databases_clock(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        now, later = connection.execute(sa.select(db_now(), db_now(60.5))).one()
+
+    assert now.tzinfo is not None
+    assert (later - now).total_seconds() == pytest.approx(60.5, abs=0.1)
 
 
 def test_a_number_that_json_has_no_word_for_is_stored_nowhere(engine: sa.Engine) -> None:

@@ -14,7 +14,7 @@ from service.database.reencryption import SecretState, reencrypt, secret_states
 from service.database.tables import metadata, webhooks
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import Outbox
-from tests.support.databases import run_program
+from tests.support.databases import ON_SQLITE, run_program
 from tests.support.shop import Shop, render
 
 OLD, NEW = new_encryption_key(), new_encryption_key()
@@ -95,6 +95,7 @@ def test_what_lay_in_the_clear_is_encrypted_and_leaves_nothing_behind(engine: sa
     signer.read(NEW)
 
 
+@ON_SQLITE
 def test_a_key_that_is_missing_leaves_what_it_encrypted_as_it_is(engine: sa.Engine) -> None:
     signer = Signer(engine, OLD)
     signer.end_a_job()
@@ -105,6 +106,7 @@ def test_a_key_that_is_missing_leaves_what_it_encrypted_as_it_is(engine: sa.Engi
     signer.read(OLD)
 
 
+@ON_SQLITE
 def test_back_to_a_release_that_knows_no_key_all_is_decrypted(engine: sa.Engine) -> None:
     signer = Signer(engine, OLD, NEW)
     signer.end_a_job()
@@ -145,6 +147,7 @@ def test_keys_are_rotated_under_load_and_no_signature_is_refused(engine: sa.Engi
     signer.read(NEW)
 
 
+@ON_SQLITE
 def test_a_secret_that_is_changed_meanwhile_is_left_as_it_is_then(engine: sa.Engine) -> None:
     signer = Signer(engine)
     names = iter([signer.shop.client.name])

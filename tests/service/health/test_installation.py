@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from service.storage.directory import DirectoryBucket
 from service.storage.objects import StoreUnavailable
 from service.storage.signing import UrlSigner
 from service.webhooks.endpoints import Webhooks
-from tests.support.databases import take_writes
+from tests.support.databases import ON_SQLITE, take_writes
 from tests.support.shop import Shop
 from tests.support.storm.servers import free_port
 
@@ -91,6 +92,7 @@ def test_the_oldest_message_has_an_age_and_a_balance_that_is_off_is_counted(
     assert registry.get_sample_value("backdrop_credits_unreconciled_clients") == 1
 
 
+@ON_SQLITE
 def test_an_api_is_degraded_until_a_worker_and_a_sweep_live(installation: Installation, queue_url: str) -> None:
     alone = installation.look().health(NEEDED["api"])
     heartbeats = [WorkerHeartbeat(WorkerRegistry(queue_url), "here", {}), sweep_heartbeat(queue_url)]
@@ -105,6 +107,7 @@ def test_an_api_is_degraded_until_a_worker_and_a_sweep_live(installation: Instal
     assert (attended["status"], attended["workers"], attended["sweeps"]) == ("ok", 1, 1)
 
 
+@ON_SQLITE
 def test_only_workers_that_take_jobs_are_counted(installation: Installation, queue_url: str) -> None:
     names = {"one": "drained", "two": "waiting for the store"}
     registry = CollectorRegistry()
@@ -129,27 +132,28 @@ def test_only_workers_that_take_jobs_are_counted(installation: Installation, que
     assert counted == [0, 1]
 
 
-def test_a_store_that_is_away_keeps_only_workers_from_their_part(installation: Installation) -> None:
-    class Away(DirectoryBucket):
-        def put(self, key: str, data: bytes, content_type: str) -> None:
-            raise StoreUnavailable("The disk is full.")
-
-    bucket = Away(Path("/nowhere"), bucket="renders", signer=UrlSigner(b"k"), url_ttl=1)
-    state = replace(installation, buckets=(bucket, bucket)).look()
-
-    told = {kind: state.health(needed)["status"] for kind, needed in NEEDED.items()}
-    assert told == {"api": "degraded", "worker": "unavailable", "sweep": "degraded"}
-    assert {"part": "store", "detail": "The disk is full."} in state.health(NEEDED["api"])["degraded"]
+class Full(DirectoryBucket):
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        raise StoreUnavailable("The disk is full.")
 
 
-def test_a_queue_server_that_is_away_keeps_only_workers_from_their_part(installation: Installation) -> None:
+@ON_SQLITE
+@pytest.mark.parametrize("part", ["store", "queue"])
+def test_a_store_or_a_queue_server_that_is_away_keeps_only_workers_from_their_part(
+    installation: Installation, part: str
+) -> None:
+    bucket = Full(Path("/nowhere"), bucket="renders", signer=UrlSigner(b"k"), url_ttl=1)
     nowhere = "redis://127.0.0.1:9/0"
-    away = replace(installation, queue=JobQueue(nowhere), workers=WorkerRegistry(nowhere))
+    away: dict[str, Any] = {"buckets": (bucket, bucket)}
+    if part == "queue":
+        away = {"queue": JobQueue(nowhere), "workers": WorkerRegistry(nowhere)}
 
-    state = away.look()
+    state = replace(installation, **away).look()
 
     told = {kind: state.health(needed)["status"] for kind, needed in NEEDED.items()}
     assert told == {"api": "degraded", "worker": "unavailable", "sweep": "degraded"}, state.away
+    detail = {"store": "The disk is full.", "queue": "The queue server does not answer."}[part]
+    assert {"part": part, "detail": detail} in state.health(NEEDED["api"])["degraded"]
 
 
 def test_of_a_database_that_does_not_answer_is_known_how_long_it_was_asked(tmp_path: Path, queue_url: str) -> None:
@@ -165,10 +169,9 @@ def test_of_a_database_that_does_not_answer_is_known_how_long_it_was_asked(tmp_p
     assert state.database_seconds is not None, "BackdropDatabaseSlow is about it, too"
 
 
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)  # SQLite has no standby
 def test_a_database_that_takes_no_writes_can_not_be_used(installation: Installation) -> None:
     url = installation.engine.url.render_as_string(hide_password=False)
-    if installation.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has no standby")
     take_writes(url, False)
     standby = installation.look()
     take_writes(url, True)
@@ -178,6 +181,7 @@ def test_a_database_that_takes_no_writes_can_not_be_used(installation: Installat
     assert not [one for one in installation.look().away if one.part == "database"], "it asks anew at each look"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("version", "status"), [("0011", "unavailable"), ("9999", "ok")], ids=["older", "newer"])
 def test_an_older_schema_is_refused_and_a_newer_release_s_is_worked_with(
     engine: sa.Engine, installation: Installation, version: str, status: str
@@ -192,6 +196,7 @@ def test_an_older_schema_is_refused_and_a_newer_release_s_is_worked_with(
     assert all("backdrop migrate" in one["detail"] for one in missing)
 
 
+@ON_SQLITE
 def test_a_quarantine_is_a_number_that_an_alert_can_watch(installation: Installation) -> None:
     assert installation.quarantine is not None
     installation.quarantine.hold()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.health.parts import Patient, StoreCheck, Unusable, try_write
+from service.health.parts import Patient, StoreCheck, Unusable
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket, StoreUnavailable
@@ -51,15 +51,6 @@ def test_a_store_is_written_to_now_and_then_and_at_each_look_while_it_refuses(
     check()
     assert full.writes == 4
     assert list(renders.entries()) == [], "nothing is left"
-
-
-def test_a_write_needs_room(tmp_path: Path) -> None:
-    bucket: Any = Full(open_buckets(Settings(home=tmp_path))[1])
-    try_write(bucket)
-    bucket.full = True
-
-    with pytest.raises(StoreUnavailable, match="No space"):
-        try_write(bucket)
 
 
 def test_a_part_that_hangs_holds_up_nobody_and_is_found_again() -> None:

@@ -26,11 +26,6 @@ FIELDS: dict[Kind, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def street(engine: sa.Engine) -> Street:
-    return Street(engine, *"abc")
-
-
 def taking(engine: sa.Engine, *kinds: Kind) -> Jobs:
     return Jobs(engine, lease=60, max_attempts=2, takes=kinds)
 

@@ -94,6 +94,28 @@ def test_a_kept_lease_is_not_taken_over(shop: Shop) -> None:
     assert shop.claim(accepted).token != claim.token, "not kept, it is"
 
 
+def test_several_leases_are_renewed_by_one_statement_and_those_that_are_lost_are_named(shop: Shop) -> None:
+    cancelled, released, taken, held = (shop.claim(shop.order(cost=1)) for _ in range(4))
+    shop.jobs.cancel(cancelled.job_id, client_id=shop.client.id)
+    for claim in (released, taken):
+        shop.jobs.release(claim)
+    shop.claim_of(taken.job_id)
+
+    def leases() -> dict[str, Any]:
+        with shop.engine.connect() as connection:
+            return {row.id: row.lease_until for row in connection.execute(sa.select(jobs.c.id, jobs.c.lease_until))}
+
+    before, updates = leases(), list[str]()
+    sa.event.listen(shop.engine, "before_cursor_execute", lambda *seen: updates.append(seen[2]))
+
+    lost = shop.jobs.renew_leases([cancelled, released, taken, held])
+
+    assert lost == {cancelled.token, released.token, taken.token}
+    after = leases()
+    assert [job_id for job_id in after if after[job_id] != before[job_id]] == [held.job_id]
+    assert sum(statement.startswith("UPDATE") for statement in updates) == 1
+
+
 @ON_SQLITE
 def test_a_job_that_kills_every_worker_and_one_that_nobody_starts_are_failed_and_refunded(engine: sa.Engine) -> None:
     shop = Shop(engine, max_attempts=2)

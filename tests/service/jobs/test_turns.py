@@ -15,11 +15,6 @@ from tests.support.polling import at_once
 from tests.support.shop import Street
 
 
-@pytest.fixture
-def street(engine: sa.Engine) -> Street:
-    return Street(engine, *"abc")
-
-
 @ON_SQLITE
 def test_a_client_that_has_one_job_does_not_wait_for_another_ones_sixty(street: Street) -> None:
     street.order("a" * 60)

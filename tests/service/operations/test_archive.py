@@ -14,6 +14,7 @@ from service.diagnostics.audit_rules import Bounds
 from service.operations.archive import archive_jobs
 from service.webhooks.endpoints import Webhooks
 from tests.support.command_line import run
+from tests.support.databases import ON_SQLITE
 from tests.support.shop import Shop, render
 
 
@@ -31,7 +32,8 @@ def ids(engine: sa.Engine, column: sa.Column[str]) -> set[str]:
         return set(connection.execute(sa.select(column)).scalars())
 
 
-def test_what_nobody_needs_goes_and_all_else_stays(engine: sa.Engine) -> None:
+def test_what_nobody_needs_goes_and_all_else_stays(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.operations.archive._BATCH", 2)  # one batch follows another
     shop = Shop(engine)
     broken = shop.order()
     shop.jobs.fail(shop.claim(broken), "internal_error", "Something broke.")
@@ -69,14 +71,7 @@ def test_what_nobody_needs_goes_and_all_else_stays(engine: sa.Engine) -> None:
     assert archived(engine) == []
 
 
-def test_batches_follow_one_another(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.operations.archive._BATCH", 2)
-    shop = Shop(engine)
-    for _ in range(5):
-        shop.jobs.cancel(shop.order().job_id, client_id=shop.client.id)
-    assert len(archived(engine)) == 5
-
-
+@ON_SQLITE
 def test_the_command_appends_to_a_file_and_leaves_what_is_young(
     migrated_url: str, engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket
 from service.storage.registry import ExpiredObject, ObjectRegistry
-from tests.support.databases import migrated_engine
+from tests.support.databases import ON_SQLITE, migrated_engine
 from tests.support.shop import Shop, render
 
 SPEC = {"seed": 7, "output_preset": "shopify_product"}
@@ -146,6 +146,7 @@ def test_a_failed_job_is_made_anew_once_charged_once_and_the_books_are_right(
     assert is_sound(engine)
 
 
+@ON_SQLITE
 def test_a_retry_that_another_operator_makes_at_the_same_moment_is_the_same(engine: sa.Engine, sources: Bucket) -> None:
     shop = Shop(engine)
     job_id = failed(shop)
@@ -170,6 +171,7 @@ def _gone(shop: Shop) -> None:
         connection.execute(stored_objects.update().values(doomed_at=db_now()))
 
 
+@ON_SQLITE
 def test_a_retry_brings_no_photo_back_that_is_gone(engine: sa.Engine, sources: Bucket) -> None:
     shop = Shop(engine)
     without_bytes, without_row = failed(shop), failed(shop, source_key="uploads/y.jpg")
@@ -190,6 +192,7 @@ def test_a_retry_brings_no_photo_back_that_is_gone(engine: sa.Engine, sources: B
         assert connection.execute(sa.select(stored_objects.c.key)).scalars().all() == ["uploads/x.jpg"]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("spoil", "code", "said"),
     [
@@ -215,6 +218,7 @@ def test_what_can_t_be_retried_says_why_and_costs_nothing(
     assert is_sound(engine)
 
 
+@ON_SQLITE
 def test_only_a_failed_job_is_retried(engine: sa.Engine, sources: Bucket) -> None:
     shop = Shop(engine)
     with pytest.raises(RetryRefused, match="NOT_STARTED"):

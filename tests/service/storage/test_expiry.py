@@ -1,4 +1,4 @@
-"""What the store may forget, when, and what must never go with it. Both databases, both object stores."""
+"""What the store may forget, when, and what must never go with it. Each store on one of the databases."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,66 +26,31 @@ from tests.support.warehouse import DAY, Warehouse
 # Photos
 
 
-def test_a_photo_goes_with_its_row_when_nobody_has_used_it_for_so_long(warehouse: Warehouse) -> None:
-    old = warehouse.photo("old")
-    warehouse.pass_time(1.1)
+def test_photos_that_nobody_has_used_for_so_long_go_with_their_rows(warehouse: Warehouse) -> None:
+    shop = warehouse.shop
+    old, used, needed = (warehouse.photo(name) for name in ("old", "used", "needed"))
+    never, mounted = (f"uploads/{shop.client.id}/{name}.jpg" for name in ("never", "mounted"))
+    warehouse.registry.register("sources", never, client_id=shop.client.id)  # reserved, and never uploaded to
+    warehouse.sources.put(mounted, b"photo", "image/jpeg")  # came another way: it is known from its first use
+    warehouse.expirer.run_once()
+    warehouse.delivered(mounted)
+    accepted = shop.order(source_key=needed)
+    warehouse.pass_time(0.9)
+    warehouse.delivered(used)
     new = warehouse.photo("new")
+    warehouse.pass_time(0.2)
 
-    warehouse.expirer.run_once()
+    def left() -> set[str]:
+        warehouse.expirer.run_once()
+        keys = {old, used, needed, mounted, new}
+        return {key for key in keys if warehouse.lies_in(warehouse.sources, key)}
 
-    assert (warehouse.lies_in(warehouse.sources, old), warehouse.lies_in(warehouse.sources, new)) == (False, True)
-    assert warehouse.known == {new}
-
-
-def test_a_key_that_was_reserved_and_never_uploaded_to_goes_too(warehouse: Warehouse) -> None:
-    key = f"uploads/{warehouse.shop.client.id}/never.jpg"
-    warehouse.registry.register("sources", key, client_id=warehouse.shop.client.id)
-    warehouse.pass_time(1.1)
-
-    warehouse.expirer.run_once()
-
-    assert warehouse.known == set()
-
-
-def test_a_photo_stays_while_an_unfinished_job_needs_it(warehouse: Warehouse) -> None:
-    key = warehouse.photo()
-    accepted = warehouse.shop.order(source_key=key)
-    warehouse.pass_time(2)
-    warehouse.expirer.run_once()
-    assert warehouse.lies_in(warehouse.sources, key)
-
-    claim = warehouse.shop.claim(accepted)
-    warehouse.expirer.run_once()
-    assert warehouse.lies_in(warehouse.sources, key)
-
-    warehouse.shop.jobs.fail(claim, "no_subject", "")
-    warehouse.expirer.run_once()
-    assert not warehouse.lies_in(warehouse.sources, key)
-    assert warehouse.shop.balance == 1000
-
-
-def test_a_photo_that_is_used_again_starts_anew(warehouse: Warehouse) -> None:
-    key = warehouse.photo()
-    warehouse.pass_time(0.9)
-    warehouse.delivered(key)
-    warehouse.pass_time(0.9)
-
-    warehouse.expirer.run_once()
-
-    assert warehouse.lies_in(warehouse.sources, key)
-
-
-def test_a_photo_that_came_another_way_is_known_from_its_first_use(warehouse: Warehouse) -> None:
-    key = f"uploads/{warehouse.shop.client.id}/mounted.jpg"
-    warehouse.sources.put(key, b"photo", "image/jpeg")
-    warehouse.expirer.run_once()
-    warehouse.delivered(key)
-    assert key in warehouse.known
-
-    warehouse.pass_time(1.1)
-    warehouse.expirer.run_once()
-
-    assert not warehouse.lies_in(warehouse.sources, key)
+    assert left() == {used, needed, new}
+    assert not {old, never, mounted} & warehouse.known
+    claim = shop.claim(accepted)
+    assert left() == {used, needed, new}, "an unfinished job needs it"
+    shop.jobs.fail(claim, "no_subject", "")
+    assert left() == {used, new}
 
 
 def test_an_expired_photo_takes_no_order_though_its_bytes_are_there_still(warehouse: Warehouse) -> None:
@@ -113,9 +78,8 @@ def test_a_render_goes_and_its_job_its_log_and_its_money_stay(warehouse: Warehou
     warehouse.expirer.run_once()
 
     assert not warehouse.lies_in(warehouse.renders, made.key)
-    found = warehouse.shop.jobs.get(accepted.job_id, client_id=warehouse.shop.client.id)
-    assert found is not None
-    assert (found[0].status, found[1]) == (JobStatus.SUCCESS, None)
+    job, picture = warehouse.shop.found(accepted)
+    assert (job.status, picture) == (JobStatus.SUCCESS, None)
     assert warehouse.shop.jobs.render(made.public_id, client_id=warehouse.shop.client.id) is None
     assert {table: warehouse.rows(table) for table in kept} == kept
     assert (warehouse.shop.balance, warehouse.known) == (998, set())
@@ -131,33 +95,21 @@ def test_a_preview_goes_after_an_hour_and_other_renders_stay(warehouse: Warehous
     expirer.run_once()
 
     assert [warehouse.lies_in(warehouse.renders, one.key) for one in (whole, seen)] == [True, False]
-    found = warehouse.shop.jobs.get(looked.job_id, client_id=warehouse.shop.client.id)
-    assert found is not None
-    assert (found[0].status, found[1]) == (JobStatus.SUCCESS, None)
+    job, picture = warehouse.shop.found(looked)
+    assert (job.status, picture) == (JobStatus.SUCCESS, None)
 
 
-def test_a_render_outlives_its_photo_and_is_then_no_source(warehouse: Warehouse) -> None:
-    expirer = replace(warehouse.expirer, render_age=None)
-    key = warehouse.photo()
-    _, made = warehouse.delivered(key)
-    warehouse.pass_time(1.1)
-
-    expirer.run_once()
-
-    assert warehouse.lies_in(warehouse.renders, made.key)
-    kept = warehouse.shop.jobs.render(made.public_id, client_id=warehouse.shop.client.id)
-    assert kept is not None
-    assert not warehouse.lies_in(warehouse.sources, kept.source_key)
-
-
-def test_a_render_whose_object_was_never_written_down_goes_too(warehouse: Warehouse) -> None:
-    _, made = warehouse.delivered(warehouse.photo())
+def test_a_render_outlives_its_photo_and_goes_though_its_object_was_never_written_down(warehouse: Warehouse) -> None:
+    accepted, made = warehouse.delivered(warehouse.photo())
     with warehouse.engine.begin() as connection:
         connection.execute(stored_objects.delete().where(stored_objects.c.key == made.key))
     warehouse.pass_time(1.1)
 
-    warehouse.expirer.run_once()
+    replace(warehouse.expirer, render_age=None).run_once()
+    assert warehouse.lies_in(warehouse.renders, made.key)
+    assert not warehouse.lies_in(warehouse.sources, warehouse.shop.render(accepted).source_key)
 
+    warehouse.expirer.run_once()
     assert not warehouse.lies_in(warehouse.renders, made.key)
 
 

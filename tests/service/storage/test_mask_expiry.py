@@ -1,4 +1,4 @@
-"""Cut-outs and mended masks go with their photo's bytes, and their pictures after them. Both databases, both stores."""
+"""Cut-outs and mended masks go with their photo's bytes, and their pictures after them."""
 
 from dataclasses import replace
 

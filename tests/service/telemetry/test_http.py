@@ -86,12 +86,10 @@ def test_a_caller_s_id_of_its_request_is_answered_and_kept_with_the_job(observed
     assert refused.json()["request_id"] == refused.headers["x-request-id"] == "shop-17/order:9"
 
 
-@pytest.mark.parametrize("bad", ["", "two words", "x" * 129, '"quoted"'])
-def test_an_id_that_could_not_be_kept_is_replaced_by_ours(observed: Observed, bad: str) -> None:
-    answer = observed.ask("GET", "/v1/credits", {"X-Request-Id": bad})
-
-    assert answer.headers["x-request-id"] != bad
-    ULID.from_str(answer.headers["x-request-id"])
+def test_an_id_that_could_not_be_kept_is_replaced_by_ours(observed: Observed) -> None:
+    for bad in ("", "two words", "x" * 129, '"quoted"'):
+        answer = observed.ask("GET", "/v1/credits", {"X-Request-Id": bad})
+        ULID.from_str(answer.headers["x-request-id"])
 
 
 def test_a_request_has_one_line_with_its_ids_and_its_client(

@@ -84,14 +84,17 @@ def test_one_trace_leads_from_a_caller_s_request_to_each_stage_and_to_the_webhoo
     assert receiver.received[0].headers["traceparent"] == f"00-{sent.trace_id}-{sent.span_id}-01"
 
 
-def test_the_line_of_a_job_s_end_has_what_a_person_asks_about_a_slow_job(
+def test_a_job_s_end_has_a_line_with_what_a_person_asks_and_is_counted_with_its_trace_and_without_a_client(
     caller: Caller, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    worker = observed_worker(caller.engine, tmp_path, CollectorRegistry())
-    good, bad = worker.order(**ON_WHITE), worker.order(b"no photo", **ON_WHITE)
+    registry = CollectorRegistry()
+    worker = observed_worker(caller.engine, tmp_path, registry)
+    with correlated(Correlation("asked", traceparent=CALLERS)):
+        good, bad, unwanted = (worker.order(data, **ON_WHITE) for data in (BOTTLE, b"no photo", BOTTLE))
     with caplog.at_level(logging.INFO, logger="service.job"):
         for accepted in (good, bad):
             worker.runner.run(accepted.job_id)
+    worker.shop.jobs.cancel(unwanted.job_id, client_id=worker.shop.client.id)
 
     lines = [vars(record) for record in caplog.records if record.name == "service.job"]
     done, failed = lines
@@ -106,16 +109,6 @@ def test_the_line_of_a_job_s_end_has_what_a_person_asks_about_a_slow_job(
         ours = sa.select(jobs.c.worker, jobs.c.stages).where(jobs.c.id.in_([good.job_id, bad.job_id]))
         rows = connection.execute(ours.order_by(jobs.c.id)).all()
     assert rows == [(line["worker"], line["stages"]) for line in lines], "the same in the job's row"
-
-
-def test_what_a_job_comes_to_is_counted_with_its_trace_and_without_a_client(caller: Caller, tmp_path: Path) -> None:
-    registry = CollectorRegistry()
-    worker = observed_worker(caller.engine, tmp_path, registry)
-    with correlated(Correlation("asked", traceparent=CALLERS)):
-        good, bad, unwanted = (worker.order(data, **ON_WHITE) for data in (BOTTLE, b"no photo", BOTTLE))
-    for accepted in (good, bad):
-        worker.runner.run(accepted.job_id)
-    worker.shop.jobs.cancel(unwanted.job_id, client_id=worker.shop.client.id)
 
     def value(name: str, **labels: str) -> float | None:
         return registry.get_sample_value(name, labels)

@@ -5,11 +5,11 @@ import hashlib
 import hmac
 import threading
 import time
-from datetime import UTC, datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 
 import pytest
-from standardwebhooks import Webhook, WebhookVerificationError
+from standardwebhooks import WebhookVerificationError
 
 from service.webhooks.sender import MAX_ANSWER_BYTES, SendResult
 from tests.support.storm.receiver import answer, receiving
@@ -29,27 +29,12 @@ def test_a_message_is_posted_as_the_specification_says() -> None:
     assert came.headers["host"] == receiver.url.split("/")[2]
     assert came.id == "msg_01J9ZC6M8J5X7Z9Q1W3R5T7Y9V"
     assert came.verified(SECRET) == {"type": "job.succeeded"}
-
-
-def test_the_signature_is_the_specifications_own_sum() -> None:
-    """Without the reference library, which also signs: HMAC-SHA256 over id, timestamp and body."""
-    with receiving() as receiver:
-        post(receiver.url)
-
-    (came,) = receiver.received
+    # Without the reference library, which also signs: HMAC-SHA256 over id, timestamp and body.
     signed = f"{came.id}.{came.headers['webhook-timestamp']}.".encode() + came.body
     key = base64.b64decode(SECRET.removeprefix("whsec_"))
     expected = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
     assert came.headers["webhook-signature"] == f"v1,{expected}"
     assert abs(int(came.headers["webhook-timestamp"]) - time.time()) < 60
-
-
-def test_the_reference_librarys_published_example_is_signed_alike() -> None:
-    sent_at = datetime.fromtimestamp(1614265330, UTC)
-
-    signature = Webhook(SECRET).sign("msg_p5jXN8AQM9LWM0D4loKWxJek", sent_at, '{"test": 2432232314}')
-
-    assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
 def test_during_a_rotation_both_secrets_verify() -> None:
@@ -63,13 +48,14 @@ def test_during_a_rotation_both_secrets_verify() -> None:
         new.verified(OLD_SECRET)
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(status: int) -> None:
-    with receiving() as target, receiving(lambda handler: answer(handler, status, Location=target.url)) as receiver:
-        assert post(receiver.url).status == status
+def test_a_redirect_is_not_followed() -> None:
+    statuses = [301, 302, 303, 307, 308]
+    with receiving() as target, receiving() as receiver:
+        for status in statuses:
+            receiver.answer = partial(answer, status=status, Location=target.url)
+            assert post(receiver.url).status == status
 
-    assert len(receiver.received) == 1
-    assert target.received == []
+    assert (len(receiver.received), target.received) == (len(statuses), [])
 
 
 def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,21 +129,13 @@ def test_of_a_huge_answer_little_is_read() -> None:
     assert sum(written) < 50_000_000
 
 
-def test_an_answer_that_is_all_headers_is_given_up() -> None:
-    def pour(handler: BaseHTTPRequestHandler) -> None:
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"x-more: of the same\r\n" * MAX_ANSWER_BYTES)
-
-    with receiving(pour) as receiver:
-        assert post(receiver.url).error == "ReadError: the answer is too long"
-
-
-def test_an_answer_that_only_says_continue_is_given_up() -> None:
-    def pour(handler: BaseHTTPRequestHandler) -> None:
-        while True:
-            handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    with receiving(pour) as receiver:
-        assert post(receiver.url).error == "ReadError: the answer is too long"
+def test_an_answer_that_is_all_headers_or_only_says_continue_is_given_up() -> None:
+    for start, more in (
+        (b"HTTP/1.1 200 OK\r\n", b"x-more: of the same\r\n" * MAX_ANSWER_BYTES),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * MAX_ANSWER_BYTES),
+    ):
+        with receiving(lambda handler, told=start + more: handler.wfile.write(told)) as receiver:
+            assert post(receiver.url).error == "ReadError: the answer is too long"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,18 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.core.networks import Networks
+from service.settings import Settings
+from tests.support.databases import migrated_engine
 from tests.support.still_life import by_colour
 from tests.support.worker import Worker
+
+
+@pytest.fixture
+def migrated_url(tmp_path: Path) -> str:
+    """SQLite's alone: a worker moves jobs through `Jobs`, whose own tests have both databases."""
+    url = f"sqlite:///{tmp_path / 'test.db'}"
+    migrated_engine(Settings(database_url=url)).dispose()
+    return url
 
 
 @pytest.fixture

@@ -136,22 +136,15 @@ def test_a_signed_file_says_who_made_it_and_how_and_looks_the_same(credentials: 
     assert credentials.read(signed, f"image/{form}") == "Example Shop"
 
 
-@pytest.mark.parametrize("form", ["jpeg", "png", "webp", "avif"])
-def test_a_file_altered_in_one_byte_is_no_longer_signed(credentials: Credentials, form: Format) -> None:
-    signed = credentials.sign(picture(form), f"image/{form}", COMPOSITE)
-    # the last bytes are pixels in JPEG, WebP and AVIF; before PNG's last chunk (12 bytes) lies the pixels' checksum
-    at = len(signed) - (20 if form == "png" else 40 if form == "webp" else 10)
-    altered = signed[:at] + bytes([signed[at] ^ 1]) + signed[at + 1 :]
-    assert credentials.read(altered, f"image/{form}") is None
+def test_a_file_that_is_altered_in_one_byte_or_not_signed_has_no_issuer(credentials: Credentials) -> None:
+    signed = credentials.sign(picture("jpeg"), "image/jpeg", COMPOSITE)
+    altered = signed[:-10] + bytes([signed[-10] ^ 1]) + signed[-9:]  # pixels
+    assert [credentials.read(data, "image/jpeg") for data in (altered, picture("jpeg"))] == [None, None]
 
 
-def test_an_unsigned_file_has_no_issuer(credentials: Credentials) -> None:
-    assert credentials.read(picture("jpeg"), "image/jpeg") is None
-
-
-def render(credentials: Credentials | None, *, size: tuple[int, int] = (300, 300)) -> SwapResult:
-    """A swap for Instagram, small where only its signature matters: light at the full size costs seconds."""
-    asked = spec("sweep", place=replace(load_catalogue().presets["instagram_square"], size=size))
+def render(credentials: Credentials | None) -> SwapResult:
+    """A swap for Instagram, but small: light at the full size costs seconds."""
+    asked = spec("sweep", place=replace(load_catalogue().presets["instagram_square"], size=(300, 300)))
     clock = itertools.count()
     return swap(
         jpeg(still_life()[0]),
@@ -164,7 +157,7 @@ def render(credentials: Credentials | None, *, size: tuple[int, int] = (300, 300
 
 
 def test_a_swap_is_signed_and_its_report_measures_the_signed_file(credentials: Credentials) -> None:
-    made = render(credentials, size=(1080, 1080))
+    made = render(credentials)
     rules = {row.rule: row for row in made.report.preset}
     assert rules["content_credentials"].measured == rules["content_credentials"].bound == "Example Shop"
     assert rules["content_credentials"].status == "pass"
@@ -193,12 +186,11 @@ def test_a_file_that_lost_its_signature_fails_the_rule(credentials: Credentials)
     assert (row.measured, row.status) == (None, "fail")
 
 
-def test_a_cut_out_alone_is_signed_as_a_photo_that_an_algorithm_altered(credentials: Credentials) -> None:
+def test_a_cut_out_alone_is_signed_as_an_altered_photo_and_what_is_no_picture_not_at_all(
+    credentials: Credentials,
+) -> None:
     told = manifest(credentials.sign(picture("png"), "image/png", None), "image/png")
     assert "algorithmicallyEnhanced" in json.dumps(told["assertions"])
-
-
-def test_what_is_no_picture_can_t_be_signed(credentials: Credentials) -> None:
     with pytest.raises(SigningFailed, match="could not be signed"):
         credentials.sign(b"not a picture", "image/jpeg", COMPOSITE)
 

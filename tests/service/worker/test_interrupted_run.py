@@ -1,4 +1,4 @@
-"""One job that is stopped, taken over or cancelled while it runs. Both databases, real stores."""
+"""One job that is stopped, taken over or cancelled while it runs. Real stores."""
 
 import threading
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from service.database.clock import db_now
 from service.database.engine import create_engine
 from service.database.quarantine import Quarantine
 from service.database.tables import jobs
-from service.jobs.records import Claim, Kind
+from service.jobs.records import Claim
 from service.settings import Settings
 from service.storage.directory import DirectoryBucket
 from service.storage.expiry import Expirer
@@ -24,29 +24,6 @@ from tests.support.databases import migrated_database, take_writes
 from tests.support.polling import until
 from tests.support.still_life import Darkener, by_colour
 from tests.support.worker import ON_WHITE, Worker, left_over, raising
-
-
-def test_a_worker_that_is_told_to_stop_hands_its_job_back(worker: Worker) -> None:
-    accepted = worker.order(**ON_WHITE)
-    worker.stopping.set()
-
-    worker.runner.run(accepted.job_id)
-
-    assert worker.end(accepted) == ("IN_PROGRESS", None)
-    assert worker.shop.jobs.claim_unsent(Kind.SWAP, waiting=0, resend_after=60) == [accepted.job_id]
-    worker.stopping.clear()
-    worker.runner.run(accepted.job_id)
-    assert worker.end(accepted) == ("SUCCESS", None)
-    assert worker.shop.job(accepted).attempt == 1
-
-
-def test_a_job_over_its_time_limit_fails_and_is_refunded(worker: Worker) -> None:
-    worker.runner = replace(worker.runner, time_limit=0.0)
-    accepted = worker.order()
-    worker.runner.run(accepted.job_id)
-
-    assert worker.end(accepted) == ("FAILURE", "time_limit")
-    assert worker.shop.balance == 10
 
 
 def busy(meanwhile: Callable[[], None]) -> Networks:
@@ -109,24 +86,6 @@ def test_a_long_step_keeps_its_lease(engine: sa.Engine, tmp_path: Path) -> None:
     assert not any(stolen)
     assert worker.end(accepted) == ("FAILURE", "no_subject")
     assert worker.shop.job(accepted).attempt == 1
-
-
-def test_a_job_taken_over_while_it_ran_leaves_no_trace_of_the_slow_attempt(engine: sa.Engine, tmp_path: Path) -> None:
-    worker = Worker(engine, tmp_path, raising(AssertionError()))
-    accepted = worker.order()
-    taken: list[Claim | None] = []
-
-    def take_over() -> None:
-        worker.shop.end_lease(accepted)
-        taken.append(worker.shop.jobs.claim())
-
-    worker.runner = replace(worker.runner, networks=busy(take_over))
-    worker.runner.run(accepted.job_id)
-
-    assert taken[0] is not None
-    job = worker.shop.job(accepted)
-    assert (job.status, job.attempt) == ("IN_PROGRESS", 2)
-    assert worker.shop.balance == 8
 
 
 def test_a_job_cancelled_while_a_network_works_stops_at_the_next_step_and_leaves_no_render(

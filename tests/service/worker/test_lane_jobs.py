@@ -99,10 +99,7 @@ def running(worker: Worker, many: int) -> Iterator[Callable[[], None]]:
 
 
 def picture(worker: Worker, accepted: Accepted) -> Any:
-    found = worker.shop.jobs.get(accepted.job_id, client_id=worker.shop.client.id)
-    assert found is not None
-    assert found[1] is not None
-    file = worker.renders.get(found[1].key, max_bytes=10_000_000)
+    file = worker.renders.get(worker.shop.render(accepted).key, max_bytes=10_000_000)
     return np.asarray(Image.open(io.BytesIO(file)).convert("RGB"), np.float32)
 
 
@@ -128,7 +125,6 @@ ASKED: tuple[dict[str, Any], ...] = (
 
 
 @pytest.mark.gate  # 5 CPU-seconds: torch and four swaps
-@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)  # test_in_flight.py has both databases
 def test_a_batch_of_four_with_one_cancelled_and_one_that_fails_gives_the_others_their_own_pictures(
     engine: sa.Engine, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
