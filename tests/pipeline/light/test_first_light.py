@@ -52,16 +52,6 @@ def test_a_ball_shades_the_floor_on_the_side_away_from_the_light_and_takes_some_
     assert first.occlusion[near] < 0.85 < first.occlusion[open_floor]
 
 
-def test_the_floor_is_dark_right_up_to_the_foot_of_a_ball() -> None:
-    layout = bare(Part(Ball(0.0, 0.12, -0.3, 0.12), 2, "prop"))
-    first = first_light(layout, 384, 384)
-    row, column = at(layout, 0.0, 0.0, -0.3, 384)
-    under = first.light[row : row + 4, column].mean(-1)
-    on_floor = first.geometry.part[row : row + 4, column] == 0
-    assert on_floor.any()
-    assert under[on_floor].max() < 0.4 * first.light[at(layout, -0.35, 0.0, -0.3, 384)].mean()
-
-
 @pytest.mark.parametrize(
     "solid",
     [Drum(0, 0, -0.3, 0.25, 0.15), Block(0, 0, -0.3, 0.2, 0.15, 0.15, 0.2), Rod((-0.2, 0.06, -0.3), (0.4, 0, 0), 0.06)],
@@ -150,17 +140,8 @@ def test_a_tube_lights_the_wall_behind_it_in_its_own_colour() -> None:
 def test_every_kind_has_finite_light_and_conditions_of_one_size(kind: SceneKind) -> None:
     size = (96, 64)
     given = conditions(compose(spec(kind, place=preset(size)), *size, 0.6), *size)
-    for name, channels in {
-        "sketch": 3,
-        "light": 3,
-        "normals": 3,
-        "occlusion": 0,
-        "depth": 0,
-        "gloss": 0,
-        "lit": 0,
-    }.items():
-        field = getattr(given, name)
-        assert field.shape == ((64, 96, channels) if channels else (64, 96)), name
+    for name, field in vars(given).items():
+        assert field.shape == ((64, 96, 3) if name in ("sketch", "light", "normals") else (64, 96)), name
         assert field.dtype == np.float32, name
         assert np.isfinite(field).all(), name
     assert given.light.min() >= 0
@@ -168,8 +149,3 @@ def test_every_kind_has_finite_light_and_conditions_of_one_size(kind: SceneKind)
     assert given.sketch.max() <= 1
     assert given.occlusion.max() <= 1
     np.testing.assert_allclose(np.linalg.norm(given.normals[given.lit > 0], axis=-1), 1, atol=1e-2)
-
-
-def test_the_same_layout_has_the_same_light_to_the_bit() -> None:
-    layout = compose(spec("window"), 96, 96, 0.6)
-    np.testing.assert_array_equal(first_light(layout, 96, 96).light, first_light(layout, 96, 96).light)

@@ -14,7 +14,6 @@ from pipeline.light.relight import Shaded, developed
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL, Layout, Lens, Part
 from pipeline.scene.trace import Geometry, trace
-from service.catalogue.catalogue import load_catalogue
 from tests.support.still_life import spec
 
 SIDE = 320
@@ -136,10 +135,3 @@ def test_grain_is_grey_even_of_the_asked_strength_and_the_same_in_strips() -> No
     kept = ends.copy()
     add_grain(layout, 0, ends)
     assert (ends == kept).all()
-
-
-def test_every_mood_says_what_its_lens_does_within_what_a_product_picture_bears() -> None:
-    for mood in load_catalogue().moods.values():
-        assert 0 < mood.depth_of_field <= 0.8
-        assert 0 < mood.vignette <= 0.2
-        assert 0 < mood.grain <= 0.01

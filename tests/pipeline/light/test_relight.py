@@ -1,5 +1,6 @@
 """Light on a drawing: asked colours, covered edges, every kind at every shape."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from pipeline.materials.albedo import albedo
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Lens, Part
 from pipeline.scene.trace import trace
-from tests.pipeline.scene.test_layout import KINDS, SIX
+from tests.pipeline.scene.test_layout import KINDS, SIX, SIZES
 from tests.support.still_life import preset, spec
 
 
@@ -77,9 +78,8 @@ def test_what_a_product_takes_and_what_is_too_bright_end_at_an_edge_by_coverage(
         np.testing.assert_allclose(shown[..., 0], expected, atol=0.01)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size", [(240, 240), (320, 180), (180, 320)])
-def test_every_kind_is_painted_at_every_shape_in_range_and_not_flat(kind: SceneKind, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("kind", "size"), list(zip(KINDS, itertools.cycle(SIZES))))
+def test_every_kind_is_painted_in_range_and_not_flat(kind: SceneKind, size: tuple[int, int]) -> None:
     layout = compose(spec(kind, palette=SIX[:3], place=preset(size)), *size, 0.6)
     painted = picture(layout, first_light(layout, size[0] // 2, size[1] // 2), *size)
     assert painted.shape == (size[1], size[0], 3)

@@ -169,14 +169,6 @@ def test_a_swatch_tiles(finish: Finish) -> None:
         assert steps[3] < 1.5 * np.mean(steps[:3] + steps[4:])
 
 
-@pytest.mark.parametrize("finish", TEXTURED)
-def test_the_same_seed_makes_the_same_swatch_and_another_another(finish: Finish) -> None:
-    again = swatch(finish, np.random.default_rng(1), 512)
-    assert again is not None
-    assert np.array_equal(made(finish), np.stack(again.texture, -1))
-    assert not np.allclose(made(finish), made(finish, seed=2), atol=0.005)
-
-
 def test_every_finish_and_size_takes_as_much_from_the_generator() -> None:
     after = set()
     for finish in get_args(Finish):

@@ -190,13 +190,6 @@ def test_a_mood_puts_of_its_things_beside_a_lying_product_what_lies() -> None:
     assert finishes.count("linen") > 3
 
 
-def test_the_catalogue_has_five_flat_lays_whose_prompt_says_so() -> None:
-    found = [scene for scene in load_catalogue().scenes.values() if scene.kind == "flatlay"]
-    assert len(found) >= 5
-    assert all("top-down flat lay" in scene.prompt for scene in found)
-    assert len({scene.surface for scene in found}) >= 5
-
-
 def test_no_leaf_throws_its_shadow_where_the_product_lies() -> None:
     layouts = [laid_out((120, 120), seed=seed, softness=0.3) for seed in range(4)]
     leafy = [layout for layout in layouts if layout.rig.gobo is not None]

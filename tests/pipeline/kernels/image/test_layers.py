@@ -6,14 +6,11 @@ from PIL import Image
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.resample import resize
 from pipeline.kernels.image.layers import (
-    blend,
     darken,
     dim,
     lay_image,
     lay_product,
     premultiplied_means,
-    take_light,
-    turn_upside_down,
 )
 
 RNG = np.random.default_rng(7)
@@ -48,13 +45,6 @@ def test_an_image_is_laid_where_it_covers_more_than_the_least() -> None:
     check(out, linear_to_srgb(srgb_to_linear(PICTURE) * (1 - share) + image[..., :3]), image[..., 3] > 0.3)
 
 
-def test_light_is_taken_where_there_is_any() -> None:
-    over = RNG.random((40, 50, 3), np.float32) * SOME[..., None]
-    out = PICTURE.copy()
-    take_light(over, out)
-    check(out, linear_to_srgb(srgb_to_linear(PICTURE) - over), SOME > 0)
-
-
 def test_a_product_is_laid_over_and_its_soft_edge_takes_some_of_the_light_around() -> None:
     rgb, around = RNG.random((40, 50, 3), np.float32), RNG.random((4, 5, 3), np.float32)
     alpha = np.clip(RNG.random((40, 50), np.float32) * 2 - np.float32(0.5), 0, 1)
@@ -77,21 +67,3 @@ def test_means_of_a_product_are_of_its_light_by_its_coverage() -> None:
     premultiplied_means(PICTURE, (0, 0), alpha, 20, 5, out)
     whole = np.dstack([srgb_to_linear(PICTURE) * alpha[..., None], alpha])
     np.testing.assert_allclose(out, whole.reshape(20, 2, 25, 2, 4).mean((1, 3))[5:15], atol=1e-6)
-
-
-def test_an_image_is_turned_upside_down_about_the_line_of_each_column() -> None:
-    image = RNG.random((40, 50, 4), np.float32)
-    line = np.full(50, 24, np.float32)
-    out = np.empty((20, 50, 4), np.float32)
-    turn_upside_down(image, line, 20, out)
-    np.testing.assert_array_equal(out[:4], 0)
-    np.testing.assert_allclose(out[4:], image[8:24][::-1], atol=1e-6)
-
-
-def test_between_levels_it_is_interpolated() -> None:
-    levels, steps = RNG.random((4, 6, 7, 2), np.float32), np.array([0, 0.5, 2, 5], np.float32)
-    wanted = (RNG.random((6, 7)) * 6).astype(np.float32)
-    out = np.empty((6, 7, 2), np.float32)
-    blend(levels, steps, wanted, out)
-    weights = np.stack([np.interp(wanted, steps, one) for one in np.eye(4)])
-    np.testing.assert_allclose(out, (weights[..., None] * levels).sum(0), atol=1e-5)

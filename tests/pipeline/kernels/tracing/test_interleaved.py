@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.kernels.tracing.interleaved import share, share_picked
+from pipeline.kernels.tracing.interleaved import share
 
 
 def test_a_pixel_takes_the_mean_of_those_of_its_neighbours_that_are_like_it() -> None:
@@ -25,23 +25,3 @@ def test_a_pixel_takes_the_mean_of_those_of_its_neighbours_that_are_like_it() ->
             total += np.where(alike, values[at], 0)
             count += alike
     np.testing.assert_allclose(out, total / count, atol=1e-6)
-
-
-def test_picked_pixels_take_the_mean_of_those_of_their_neighbours_that_are_picked_and_like_them() -> None:
-    rng = np.random.default_rng(4)
-    surface = rng.integers(0, 2, (17, 23)).astype(np.uint16)
-    normal = rng.normal(0, 1, (3, 17, 23)) * 0.3 + np.array([0, 0, 1.0])[:, None, None]
-    normal = (normal / np.linalg.norm(normal, axis=0)).astype(np.float32)
-    field = rng.random((2, 17, 23), dtype=np.float32)
-    picked = rng.random((17, 23)) < 0.5
-    picked[6:8] = False
-    place = np.argwhere(picked).astype(np.int32)
-    out = np.empty((2, len(place)), np.float32)
-    given, ways = (np.ascontiguousarray(some[:, picked]) for some in (field, normal))
-    share_picked(place, 23, surface[picked], ways, given, out)
-
-    for k, (i, j) in enumerate(place):
-        rows, columns = slice(max(0, i - 1), i + 2), slice(max(0, j - 1), j + 2)
-        alike = picked[rows, columns] & (surface[rows, columns] == surface[i, j])
-        alike &= (normal[:, rows, columns] * normal[:, i, j, None, None]).sum(0) > 0.8
-        np.testing.assert_allclose(out[:, k], field[:, rows, columns][:, alike].mean(1), atol=1e-6)
