@@ -17,7 +17,7 @@ from pipeline.core.parallel import by_rows, together
 from pipeline.core.provenance import xmp_packet
 from pipeline.core.spec import Preset
 from pipeline.core.types import Alpha, Encoded, Rgb, Rgb8
-from pipeline.delivery.judge import Judge
+from pipeline.delivery.fidelity import Judge
 from pipeline.kernels.colour.codes import NOISE_STEPS, dither
 
 #: From this JPEG, WebP or AVIF quality on, colour is kept at full resolution (4:4:4): coloured product edges bleed

@@ -7,7 +7,7 @@ and how large the pictures really are. What is malformed ends the reading quietl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.photo.boxes import all_boxes, locations, number
+from pipeline.photo.boxes import all_boxes, item_kinds, locations, number
 
 _SEQUENCE_HEADER = 1
 
@@ -32,12 +32,7 @@ def items(data: bytes) -> Iterator[Item]:
     Only for a file whose tables are small: see `tables_exceed`.
     """
     boxes = list(all_boxes(data))
-    kinds: dict[int, bytes] = {}
-    for box in boxes:
-        version = number(data, box.start, 1)
-        if box.kind == b"infe" and version >= 2:
-            at, wide = box.start + 4, 4 if version == 3 else 2
-            kinds[number(data, at, wide)] = data[at + wide + 2 : at + wide + 6]
+    kinds = {name: kind for box in boxes if box.kind == b"iinf" for name, kind in item_kinds(data, box)}
     held = next((box.start for box in boxes if box.kind == b"idat"), 0)
     for box in boxes:
         if box.kind == b"iloc":

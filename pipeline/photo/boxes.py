@@ -45,7 +45,20 @@ def all_boxes(data: bytes) -> Iterator[Box]:
             if box.kind in _OUTER:
                 pending.append(box.inside(data, _OUTER[box.kind]))
             elif box.kind == b"iinf":
-                pending.append(box.inside(data, 6 if data[box.start : box.start + 1] == b"\0" else 8))
+                pending.append(_entries(data, box))
+
+
+def item_kinds(data: bytes, table: Box) -> Iterator[tuple[int, bytes]]:
+    """Yield the id and the kind of each item that an `iinf` box lists."""
+    for entry in _entries(data, table):
+        version = number(data, entry.start, 1)
+        if entry.kind == b"infe" and version >= 2:
+            at, wide = entry.start + 4, 4 if version == 3 else 2
+            yield number(data, at, wide), data[at + wide + 2 : at + wide + 6]
+
+
+def _entries(data: bytes, table: Box) -> Iterator[Box]:
+    return table.inside(data, 6 if number(data, table.start, 1) == 0 else 8)
 
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[Box]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pipeline.core.errors import ImageTruncated
-from pipeline.photo.boxes import Box, locations, number
+from pipeline.photo.boxes import Box, item_kinds, locations, number
 
 #: Boxes that a file has once, in its `meta` box; a second one could be what the decoder reads instead.
 _ONCE = (b"pitm", b"iloc", b"iinf", b"iprp", b"iref", b"idat")
@@ -42,7 +42,7 @@ class Heic:
             raise ValueError("boxes")
         held = boxes[b"idat"].start if b"idat" in boxes else 0
         places = list(locations(data, boxes[b"iloc"], held))
-        kinds = list(_kinds(data, boxes[b"iinf"]))
+        kinds = list(item_kinds(data, boxes[b"iinf"]))
         if len(dict(places)) != len(places) or len(dict(kinds)) != len(kinds):
             raise ValueError("items")
         main = boxes[b"pitm"]
@@ -115,14 +115,6 @@ class Heic:
             box.kind == b"auxC" and self.data[box.start + 4 : box.end].rstrip(b"\0").startswith(_COVER)
             for box in self.properties.get(item, ())
         )
-
-
-def _kinds(data: bytes, box: Box) -> Iterator[tuple[int, bytes]]:
-    for entry in box.inside(data, 6 if number(data, box.start, 1) == 0 else 8):
-        version = number(data, entry.start, 1)
-        if entry.kind == b"infe" and version >= 2:
-            at, wide = entry.start + 4, 4 if version == 3 else 2
-            yield number(data, at, wide), data[at + wide + 2 : at + wide + 6]
 
 
 def _references(data: bytes, box: Box) -> Iterator[tuple[bytes, int, tuple[int, ...]]]:

@@ -58,11 +58,6 @@ def training_task(index: int) -> Task:
     return _task(scene, mood, _palette(rng, tuple(_RANGES), int(rng.integers(1, 7))), index, rng)
 
 
-def training_spec(index: int) -> Spec:
-    """Return the spec of `training_task`."""
-    return training_task(index).spec
-
-
 def held_out_tasks() -> list[Task]:
     """Return the HELD_OUT tasks: scenes and moods in turn, 1–5 colours, each kind of palette."""
     scenes, moods = _scenes(), _moods()

@@ -213,7 +213,7 @@ def _value(value: Any) -> str:
 def write_table(path: Path, rows: Iterable[tuple[Pair, Outcome | None, str | None]]) -> None:
     """Write the table, of pairs with what a review said; a pair without an outcome has not been made yet."""
     text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
     table.writeheader()
     for pair, outcome, review in rows:
         line = {"photo": _harmless(pair.photo.name), "preset": pair.preset, **_line(outcome), "review": review}
@@ -224,17 +224,8 @@ def write_table(path: Path, rows: Iterable[tuple[Pair, Outcome | None, str | Non
 def _line(outcome: Outcome | None) -> dict[str, object]:
     match outcome:
         case Made():
-            return {
-                "status": "SUCCESS",
-                "file": _harmless(outcome.file),
-                "seconds": outcome.seconds,
-                "credits": outcome.credits,
-                "delta_e00": outcome.delta_e00,
-                "fidelity": outcome.fidelity,
-                "warnings": " ".join(outcome.warnings),
-                "job_id": outcome.job_id,
-                "seed": outcome.seed,
-            }
+            told = {"status": "SUCCESS", "file": _harmless(outcome.file), "warnings": " ".join(outcome.warnings)}
+            return vars(outcome) | told
         case Rejected():
             return {**_line(outcome.made), "status": "REJECTED", "file": None}
         case Failed():

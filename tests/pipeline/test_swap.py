@@ -1,6 +1,7 @@
 import itertools
 from dataclasses import asdict, replace
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,50 +9,49 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pipeline.core.errors import NoHonestPlacement, NoSubject
-from pipeline.core.networks import Viewpoint
+from pipeline.core.networks import Networks, Viewpoint
 from pipeline.core.order import UNMOVED, Placement, StanceWord
 from pipeline.core.provenance import read_digital_source_type
-from pipeline.core.spec import Limits, SceneKind
+from pipeline.core.spec import Limits, Spec
 from pipeline.placement.camera import seen_from
 from pipeline.report import to_json
-from pipeline.swap import STAGES, swap
-from tests.support.still_life import Darkener, cut_out_png, jpeg, networks, preset, spec, still_life
+from pipeline.swap import STAGES, SwapResult, swap
+from tests.support.still_life import PHOTO, Darkener, cut_out_png, jpeg, networks, preset, spec, still_life
 
 LIMITS = Limits()
 #: Where the picture itself is not looked at: half the time of one of 400 pixels.
 SMALL = preset((160, 160))
 
 
+_ticks = itertools.count()
+
+
 def clock() -> float:
     return float(next(_ticks))
 
 
-_ticks = itertools.count()
+def made(asked: Spec, photo: bytes = PHOTO, using: Networks | None = None, **more: Any) -> SwapResult:
+    return swap(photo, asked, using or networks(), limits=LIMITS, clock=clock, **more)
 
 
-def test_a_swap_delivers_the_product_on_a_new_background_with_its_report() -> None:
-    rgb, _ = still_life()
-    render = swap(jpeg(rgb), spec("podium", palette=("#2f5d50", "#e8dcc8")), networks(), limits=LIMITS, clock=clock)
+def test_a_swap_delivers_the_product_on_a_new_background_with_its_report_the_same_each_time() -> None:
+    asked = spec("podium", palette=("#2f5d50", "#e8dcc8"))
+    render = made(asked)
     picture = np.asarray(Image.open(BytesIO(render.data)).convert("RGB")).astype(int)
     assert (render.width, render.height, render.format) == (400, 400, "png")
     assert np.abs(picture[200, 200] - [191, 31, 26]).max() < 6  # the jar's red
     assert np.abs(picture[20, 20] - [0x2F, 0x5D, 0x50]).max() < 40  # the wall asked
-    assert to_json(render.report)["fidelity"]["p99"] < 1.5
-    assert to_json(render.report)["palette"]["mean_delta_e00"] < 6
-    assert to_json(render.report)["provenance"]["networks"]["generator"] == "darkener"
-    assert list(to_json(render.report)["provenance"]["timings"]) == list(STAGES)
+    report = to_json(render.report)
+    assert report["fidelity"]["p99"] < 1.5
+    assert report["palette"]["mean_delta_e00"] < 6
+    assert report["provenance"]["networks"]["generator"] == "darkener"
+    assert list(report["provenance"]["timings"]) == list(STAGES)
+    assert made(asked).data == render.data
 
 
-def test_progress_tells_every_stage_in_order_and_never_falls() -> None:
+def test_progress_tells_every_stage_in_order_and_never_falls_and_what_it_raises_stops_the_swap() -> None:
     told: list[tuple[str, float]] = []
-    swap(
-        jpeg(still_life()[0]),
-        spec(place=SMALL),
-        networks(),
-        limits=LIMITS,
-        clock=clock,
-        progress=lambda stage, fraction: told.append((stage, fraction)),
-    )
+    made(spec(place=SMALL), progress=lambda stage, fraction: told.append((stage, fraction)))
     assert list(dict.fromkeys(stage for stage, _ in told)) == list(STAGES)
     fractions = [fraction for _, fraction in told]
     assert fractions == sorted(fractions)
@@ -59,8 +59,6 @@ def test_progress_tells_every_stage_in_order_and_never_falls() -> None:
     assert sum(stage == "background" for stage, _ in told) == 5  # its start and four steps
     assert sum(STAGES.values()) == pytest.approx(1)
 
-
-def test_what_progress_raises_between_denoising_steps_stops_the_swap() -> None:
     class Cancelled(Exception):
         pass
 
@@ -71,46 +69,33 @@ def test_what_progress_raises_between_denoising_steps_stops_the_swap() -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        swap(
-            jpeg(still_life()[0]), spec(place=SMALL), networks(generator), limits=LIMITS, clock=clock, progress=progress
-        )
+        made(spec(place=SMALL), using=networks(generator), progress=progress)
 
 
-@pytest.mark.parametrize("background", ["white", "transparent"])
-def test_no_network_paints_where_no_scene_is_asked(background: str) -> None:
+def test_no_network_paints_where_no_scene_is_asked() -> None:
     generator = Darkener()
-    render = swap(
-        jpeg(still_life()[0]),
-        spec(place=preset(background=background)),
-        networks(generator),
-        limits=LIMITS,
-        clock=clock,
+    white, clear, free = (
+        np.asarray(Image.open(BytesIO(made(asked, using=networks(generator)).data)).convert("RGBA"))
+        for asked in (
+            spec(place=preset(background="white")),
+            spec(place=preset(background="transparent")),
+            spec("white"),
+        )
     )
     assert generator.calls == 0
-    picture = np.asarray(Image.open(BytesIO(render.data)))
-    if background == "white":
-        assert (picture[:30, :, :3] == 255).all()
-    else:
-        assert picture[0, 0, 3] == 0
-        assert picture[200, 200, 3] == 255
-
-
-def test_the_scene_white_on_a_free_preset_has_a_faint_shadow_and_a_pure_border() -> None:
-    generator = Darkener()
-    render = swap(jpeg(still_life()[0]), spec("white"), networks(generator), limits=LIMITS, clock=clock)
-    picture = np.asarray(Image.open(BytesIO(render.data)).convert("L"))
-    assert generator.calls == 0
-    assert (picture[:8] == 255).all()
-    assert (picture[-8:] == 255).all()
-    foot = picture[325:345, 150:250]
-    assert (foot < 250).any()
+    assert (white[:30, :, :3] == 255).all()
+    assert (clear[0, 0, 3], clear[200, 200, 3]) == (0, 255)
+    # On a free preset white has a faint shadow and a pure border.
+    assert (free[:8] == 255).all()
+    assert (free[-8:] == 255).all()
+    assert (free[325:345, 150:250] < 250).any()
 
 
 def test_only_a_generated_background_is_marked_as_generated() -> None:
     for kind, term in {"podium": "compositeWithTrainedAlgorithmicMedia", "white": "compositeCapture"}.items():
         place = replace(preset((160, 160), form="jpeg"), digital_source_type="compositeWithTrainedAlgorithmicMedia")
         asked = spec(kind, place=place)  # type: ignore[arg-type]  # both are scene kinds
-        render = swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock)
+        render = made(asked)
         with Image.open(BytesIO(render.data)) as picture:
             assert read_digital_source_type(picture.info["xmp"]) == term
         marks = [rule for rule in render.report.preset if rule.rule == "ai_marking"]
@@ -120,7 +105,7 @@ def test_only_a_generated_background_is_marked_as_generated() -> None:
 def test_a_transparent_cutout_keeps_the_photos_size_and_the_products_place() -> None:
     rgb, alpha = still_life()
     asked = spec(place=preset(size=None, background="transparent"))
-    render = swap(jpeg(rgb), asked, networks(), limits=LIMITS, clock=clock)
+    render = made(asked, jpeg(rgb))
     cut = np.asarray(Image.open(BytesIO(render.data)))[..., 3] / 255
     assert (render.width, render.height) == (240, 300)
     assert np.abs(cut - alpha).mean() < 0.01
@@ -128,7 +113,7 @@ def test_a_transparent_cutout_keeps_the_photos_size_and_the_products_place() -> 
 
 def test_a_photo_of_nothing_is_refused() -> None:
     with pytest.raises(NoSubject):
-        swap(jpeg(np.full((300, 300, 3), 140, np.uint8)), spec(), networks(), limits=LIMITS, clock=clock)
+        made(spec(), jpeg(np.full((300, 300, 3), 140, np.uint8)))
 
 
 class Looks:
@@ -157,42 +142,31 @@ def shoes() -> bytes:
 
 def test_what_can_not_stand_lies_on_the_scenes_surface_which_is_shown_from_above() -> None:
     looks = replace(networks(), viewpoint=Looks("above"))
-    shown = swap(shoes(), spec("podium"), looks, limits=LIMITS, clock=clock)
+    shown = made(spec("podium"), shoes(), looks)
     assert "scene_unsuited" in shown.warnings
     told = to_json(shown.report)["provenance"]["scene"]
     assert (told["asked"], told["painted"], told["angle"]) == ("podium", "flatlay", "above")
     assert "shown from above" in told["changed"]
     from_above = replace(spec("podium"), scene=seen_from(spec("podium").scene, "above"))
-    assert swap(shoes(), from_above, looks, limits=LIMITS, clock=clock).data == shown.data
+    assert made(from_above, shoes(), looks).data == shown.data
     generator = Darkener()
     refused = replace(networks(generator), viewpoint=Looks("above"))
     with pytest.raises(NoHonestPlacement, match="flat lay"):
-        swap(shoes(), spec("bokeh", place=SMALL), refused, limits=LIMITS, clock=clock)
+        made(spec("bokeh", place=SMALL), shoes(), refused)
     assert generator.calls == 0, "it is refused before a background is made"
     cut_out = spec(place=preset((160, 160), background="transparent"))
     for asked in (spec("flatlay", place=SMALL), spec("white", place=SMALL), cut_out):
-        told = swap(shoes(), asked, looks, limits=LIMITS, clock=clock)
+        told = made(asked, shoes(), looks)
         assert to_json(told.report)["cutout"]["stance"] == "lying"
         assert to_json(told.report)["cutout"]["suits"] == ["white", "flatlay"]
+        assert to_json(told.report)["cutout"]["viewpoint"] == {"above": 1.0}
         assert "scene_unsuited" not in told.warnings
-
-
-@pytest.mark.parametrize(("kind", "warned"), [("podium", True), ("flatlay", True), ("white", False)])
-def test_a_scene_is_shown_as_asked_and_warned_of_where_a_network_is_sure_of_nothing(
-    kind: SceneKind, warned: bool
-) -> None:
-    looks = replace(networks(), viewpoint=Looks("side", 0.5))
-    shown = swap(shoes(), spec(kind, place=SMALL), looks, limits=LIMITS, clock=clock)
-    assert ("placement_unsure" in shown.warnings) == warned
-    assert "scene_unsuited" not in shown.warnings
-    sure = replace(networks(), viewpoint=Looks("side"))
-    assert "placement_unsure" not in swap(shoes(), spec(kind, place=SMALL), sure, limits=LIMITS, clock=clock).warnings
 
 
 def test_what_is_cut_above_reaches_from_the_floor_to_the_upper_edge_with_its_shadow() -> None:
     rgb, alpha = still_life(cut=True)
     upside_down = cut_out_png(np.ascontiguousarray(rgb[::-1]), np.ascontiguousarray(alpha[::-1]))
-    render = swap(upside_down, spec("sweep"), networks(), limits=LIMITS, clock=clock)
+    render = made(spec("sweep"), upside_down)
     left, top, right, bottom = to_json(render.report)["cutout"]["placed_box"]
     assert to_json(render.report)["cutout"]["cut_sides"] == ["top"]
     assert top == 0
@@ -203,49 +177,12 @@ def test_what_is_cut_above_reaches_from_the_floor_to_the_upper_edge_with_its_sha
     assert picture[foot + 2 : foot + 5, middle].mean() < picture[-8:, middle].mean() - 10
 
 
-def test_a_garment_on_its_hanger_hangs_from_the_upper_edge_before_a_wall_and_not_in_the_open() -> None:
-    picture = Image.new("RGBA", (400, 400))
-    draw = ImageDraw.Draw(picture)
-    draw.rectangle((196, 50, 204, 82), fill=(60, 60, 60, 255))
-    draw.polygon([(100, 110), (180, 80), (220, 80), (300, 110), (280, 320), (120, 320)], fill=(40, 70, 60, 255))
-    file = BytesIO()
-    picture.save(file, "PNG")
-    render = swap(file.getvalue(), spec("window", place=SMALL), networks(), limits=LIMITS, clock=clock)
-    told = to_json(render.report)["cutout"]
-    assert (told["stance"], told["cut_sides"], told["placed_box"][1]) == ("hanging", [], 0)
-    assert to_json(render.report)["provenance"]["pinned"] is False
-    lying = swap(file.getvalue(), spec("flatlay", place=SMALL), networks(), limits=LIMITS, clock=clock)
-    assert to_json(lying.report)["cutout"]["placed_box"][1] > 0.1
-    dunes = swap(file.getvalue(), spec("sand", place=SMALL), networks(), limits=LIMITS, clock=clock)
-    assert to_json(dunes.report)["provenance"]["scene"]["painted"] == "flatlay"
-    with pytest.raises(NoHonestPlacement, match="far behind it"):
-        swap(file.getvalue(), spec("bokeh", place=SMALL), networks(), limits=LIMITS, clock=clock)
-
-
-def test_a_network_that_sees_a_thing_stand_turns_a_flat_lay_into_a_table_and_is_asked_once() -> None:
-    rgb, _ = still_life()
-    looks = replace(networks(), viewpoint=Looks("side"))
-    render = swap(jpeg(rgb), spec("flatlay", place=SMALL), looks, limits=LIMITS, clock=clock)
-    assert to_json(render.report)["cutout"]["viewpoint"] == {"side": 1.0}
-    assert to_json(render.report)["provenance"]["scene"]["angle"] == "side"
-    assert "flatlay" not in to_json(render.report)["cutout"]["suits"]
-    as_asked = swap(jpeg(rgb), spec("flatlay", place=SMALL), networks(), limits=LIMITS, clock=clock)
-    assert to_json(as_asked.report)["provenance"]["scene"]["changed"] is None
-    assert "scene_unsuited" not in as_asked.warnings
-
-
-def test_the_same_seed_and_spec_give_the_same_file() -> None:
-    asked = spec(place=SMALL)
-    first, second = (swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock) for _ in range(2))
-    assert first.data == second.data
-
-
 def test_a_product_that_is_moved_takes_its_scene_along_and_its_report_tells_what_that_breaks() -> None:
     place = replace(preset(form="jpeg"), fill_bounds=(0.5, 0.95))
     shown = {}
     for placement in (UNMOVED, Placement(0.1, -0.05, 0.7, 0)):
         asked = spec("podium", place=place, placement=placement)
-        render = swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock)
+        render = made(asked)
         shown[placement] = to_json(render.report)
     there, moved = shown.values()
     assert "placement" not in there
@@ -261,7 +198,7 @@ def test_what_the_caller_says_of_the_stance_beats_the_guess_and_is_reported() ->
     words: tuple[StanceWord, ...] = ("auto", "lying", "from_above")
     for word in words:
         asked = spec("podium", place=SMALL, placement=Placement(stance=word))
-        seen[word] = swap(shoes(), asked, looks, limits=LIMITS, clock=clock)
+        seen[word] = made(asked, shoes(), looks)
     cutouts = {word: to_json(render.report)["cutout"] for word, render in seen.items()}
     assert [cutouts[word]["stance_from"] for word in words] == ["guess", "caller", "caller"]
     angles = [to_json(render.report)["provenance"]["scene"]["angle"] for render in seen.values()]
@@ -273,27 +210,10 @@ def test_what_the_caller_says_of_the_stance_beats_the_guess_and_is_reported() ->
     assert "The order says" in to_json(seen["from_above"].report)["provenance"]["scene"]["changed"]
 
 
-def test_what_lies_is_refused_nowhere_and_what_is_from_above_before_far_lights() -> None:
-    lights = spec("bokeh", place=SMALL, placement=Placement(stance="lying"))
-    lying = swap(shoes(), lights, networks(), limits=LIMITS, clock=clock)
-    assert to_json(lying.report)["provenance"]["scene"]["angle"] == "side"
-    above = replace(lights, placement=Placement(stance="from_above"))
-    with pytest.raises(NoHonestPlacement, match="The order says that the product is seen from above"):
-        swap(jpeg(still_life()[0]), above, networks(), limits=LIMITS, clock=clock)
-
-
-def test_a_placement_beyond_the_canvas_is_refused_before_a_background_is_made() -> None:
-    generator = Darkener()
-    asked = spec("podium", placement=Placement(shift_x=0.5))
-    with pytest.raises(NoHonestPlacement):
-        swap(jpeg(still_life()[0]), asked, networks(generator), limits=LIMITS, clock=clock)
-    assert generator.calls == 0
-
-
 @pytest.mark.parametrize(("placement", "kept"), [(Placement(scale=0.8, turn=5), True), (Placement(0.1), False)])
 def test_a_pinned_background_is_kept_as_long_as_the_product_stays_in_its_place(
     placement: Placement, kept: bool
 ) -> None:
     asked = replace(spec("podium", placement=placement), pinned=True)
-    report = swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock).report
+    report = made(asked).report
     assert report.provenance.pinned is kept

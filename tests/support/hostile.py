@@ -4,14 +4,12 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 
-import numpy as np
 from PIL import Image
 
-from pipeline.colour.spaces import srgb_profile
 from tests.support import heic
-from tests.support.specimens import half_covered, png16, png_chunk, saved, scene, swapped_profile
+from tests.support.specimens import half_covered, png_chunk, saved, scene
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
@@ -273,9 +271,6 @@ def heic_metas() -> bytes:
     return data + data[start : start + int.from_bytes(data[start : start + 4], "big")]
 
 
-# Kinds of picture
-
-
 def cmyk_without_adobe() -> bytes:
     """Write a CMYK JPEG without the marker that says how its inks are meant."""
     data = saved(scene().convert("CMYK"), "JPEG", quality=95)
@@ -283,35 +278,14 @@ def cmyk_without_adobe() -> bytes:
     return data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4], "big") :]
 
 
-def palette(**options: object) -> bytes:
-    return saved(scene().quantize(16), "PNG", **options)
-
-
-def turned(orientation: int) -> bytes:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return jpeg(exif=exif.tobytes())
-
-
-def moving(format: str, **options: object) -> bytes:
-    return saved(scene(), format, save_all=True, append_images=[scene().rotate(9)] * 3, **options)
-
-
-def sixteen() -> bytes:
-    return png16(np.asarray(scene(), dtype=np.uint16) * 257)
-
-
 HTML = b"<!doctype html>\n<html><body>404 Not Found</body></html>"
 PDF = b"%PDF-1.7\n1 0 obj\n<</Type/Catalog>>\nendobj\ntrailer\n<</Root 1 0 R>>\n%%EOF\n"
-SVG = b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><script>alert(1)</script></svg>"
 ZIP = b"PK\x05\x06" + bytes(18)
 BAD, CUT, LARGE, DAMAGED = "image_unreadable", "image_truncated", "image_too_large", "photo_damaged"
 
 #: Every group's members; the first of a group stands for it where trying them all would take too long.
 SENT = [
     Sent("truncated", "JPEG", lambda: jpeg()[:1500], CUT),
-    Sent("truncated", "PNG", lambda: png()[:1500], CUT),
-    Sent("truncated", "WebP", lambda: webp()[:400], CUT),
     Sent("truncated", "inside its header", lambda: jpeg()[:20], CUT),
     Sent("lying header", "PNG taller than its rows", lambda: png_header(png(), 96, 4000), CUT),
     Sent("lying header", "PNG wider than its rows", lambda: png_header(png(), 4000, 80), BAD),
@@ -402,28 +376,9 @@ SENT = [
     Sent("flood", "TIFF with a deep directory", lambda: deep_tiff(300_000), BAD),
     Sent("flood", "EXIF whose fields overlap", lambda: png(exif=overlapping_exif()), None),
     Sent("flood", "profile of many steps", lambda: png(icc_profile=chain_profile(10_000)), None),
-    Sent("animated", "GIF", lambda: moving("GIF"), BAD),
-    Sent("animated", "WebP", lambda: moving("WEBP"), None),
-    Sent("animated", "PNG", lambda: moving("PNG"), None),
-    Sent("animated", "AVIF", lambda: moving("AVIF"), None),
-    Sent("CMYK", "with Adobe's marker", lambda: saved(scene().convert("CMYK"), "JPEG", quality=95), None),
-    Sent("CMYK", "without", cmyk_without_adobe, None),
-    Sent("16-bit", "colour", sixteen, None),
-    Sent("palette", "with transparency", lambda: palette(transparency=3), None),
-    Sent("palette", "opaque", palette, None),
-    *(Sent("turned", f"EXIF orientation {turn}", partial(turned, turn), None) for turn in range(1, 9)),
-    Sent(
-        "profile",
-        "of the wrong space",
-        lambda: saved(scene().convert("CMYK"), "JPEG", icc_profile=srgb_profile()),
-        None,
-    ),
-    Sent("profile", "broken", lambda: jpeg(icc_profile=swapped_profile()[:300] + b"\xff" * 200), None),
-    Sent("profile", "none at all", lambda: jpeg(icc_profile=b"\0" * 400), None),
+    Sent("animated", "GIF", lambda: saved(scene(), "GIF", save_all=True, append_images=[scene().rotate(9)]), BAD),
+    Sent("CMYK", "without Adobe's marker", cmyk_without_adobe, None),
     Sent("no picture", "HTML named .jpg", lambda: HTML, BAD),
-    Sent("no picture", "zero bytes", lambda: b"", BAD),
-    Sent("no picture", "SVG", lambda: SVG, BAD),
-    Sent("no picture", "PDF", lambda: PDF, BAD),
     Sent("no picture", "ZIP", lambda: ZIP, BAD),
     Sent("no picture", "zeros", lambda: bytes(4096), BAD),
     Sent("polyglot", "JPEG, then ZIP", lambda: jpeg() + ZIP, None),

@@ -47,9 +47,9 @@ def test_a_shadow_that_is_kept_missing_or_on_the_other_side_is_told_apart(
     strength: float, mirrored: bool, verdict: Verdict
 ) -> None:
     rng = np.random.default_rng(20261126)  # no number was chosen on these
-    read = [painted(rng, strength, mirrored=mirrored) for _ in range(40)]
+    read = [painted(rng, strength, mirrored=mirrored) for _ in range(20)]
     told = Counter(one.verdict for one in read)
-    assert told[verdict] >= 38, told
+    assert told[verdict] >= 19, told
     # Beside a shadow, wherever it falls, there is no second one.
     assert {one.verdict for one in read if one.missing.max() > 0} <= {"missing"}
 

@@ -1,5 +1,6 @@
 """Reports on files whose truth is known: a disc on painted backgrounds."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,25 +12,16 @@ from pipeline.core.types import Placed
 from pipeline.delivery.encode import encode
 from pipeline.delivery.inspection import inspect
 from pipeline.report import to_json
+from tests.support.still_life import preset
 
 SIDE = 320
-PRESET = Preset(
-    name="test",
-    title="Test",
-    description="For tests.",
-    credits=1,
-    size=(SIDE, SIDE),
+PRESET = replace(
+    preset((SIDE, SIDE), form="jpeg"),
     formats=("jpeg", "png"),
     max_bytes=1_000_000,
     quality=(95, 60),
-    background="scene",
-    fill=0.5,
-    margins=(0.05, 0.05, 0.05, 0.05),
-    centre_x=0.5,
     digital_source_type="compositeWithTrainedAlgorithmicMedia",
-    scene_sibling=None,
     source_url="https://example.com/preset",
-    checked_on="2026-11-24",
     rules=(Rule("bytes", "Light.", "https://example.com/bytes", "2026-01-02"),),
     fill_bounds=(0.4, 0.6),
     min_side=300,
@@ -63,7 +55,7 @@ def laid(background: NDArray[np.float32], placed: Placed) -> NDArray[np.float32]
 def report(
     background: NDArray[np.float32] | None = None,
     *,
-    preset: Preset = PRESET,
+    place: Preset = PRESET,
     palette: tuple[str, ...] = (),
     placed: Placed | None = None,
     image: NDArray[np.float32] | None = None,
@@ -72,9 +64,9 @@ def report(
     placed = placed or disc()
     canvas = painted("#336699") if background is None else background
     if data is None:
-        data = encode(laid(canvas, placed) if image is None else image, preset).data
-    behind = canvas if preset.background != "transparent" else None
-    found = inspect(data, spec=Spec(SCENE, MOOD, palette, preset, 1), placed=placed, background=behind)
+        data = encode(laid(canvas, placed) if image is None else image, place).data
+    behind = canvas if place.background != "transparent" else None
+    found = inspect(data, spec=Spec(SCENE, MOOD, palette, place, 1), placed=placed, background=behind)
     return dict(zip(("palette", "fidelity", "preset"), to_json(found), strict=True))
 
 

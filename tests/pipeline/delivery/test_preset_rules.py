@@ -40,10 +40,11 @@ def checked(
     return {row["rule"]: row for row in to_json(check_rules(file, place, placed, background, issuer=issuer))}
 
 
-def test_a_rule_that_no_file_proves_is_told_in_the_place_s_words_with_its_source() -> None:
-    rule = Rule("content", "No text.", "https://example.com/content", "2026-03-04")
-    row = checked(replace(WHITE, rules=(rule,)), square(), on_white(square()))["content"]
-    assert row == {
+def test_a_rule_that_no_file_proves_and_a_part_of_a_listed_one_have_the_places_words_and_source() -> None:
+    content = Rule("content", "No text.", "https://example.com/content", "2026-03-04")
+    white = Rule("white_background", "White.", "https://example.com/white", "2026-03-04")
+    told = checked(replace(WHITE, rules=(content, white)), square(), on_white(square()))
+    assert told["content"] == {
         "rule": "content",
         "measured": None,
         "bound": "No text.",
@@ -51,11 +52,6 @@ def test_a_rule_that_no_file_proves_is_told_in_the_place_s_words_with_its_source
         "source_url": "https://example.com/content",
         "checked_on": "2026-03-04",
     }
-
-
-def test_a_part_of_a_listed_rule_has_that_rule_s_source() -> None:
-    rule = Rule("white_background", "White.", "https://example.com/white", "2026-03-04")
-    told = checked(replace(WHITE, rules=(rule,)), square(), on_white(square()))
     for name in ("white_background", "white_border", "white_edge"):
         assert told[name]["source_url"] == "https://example.com/white"
     assert told["ai_marking"]["source_url"].startswith("https://eur-lex.europa.eu/")

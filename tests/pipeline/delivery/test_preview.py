@@ -39,22 +39,9 @@ def test_the_watermark_is_seen_everywhere_on_dark_and_pale_and_lets_the_picture_
     assert 0.05 < (changed > 0.05).mean() < 0.45
 
 
-def test_the_watermark_covers_what_is_transparent_too() -> None:
-    clear = np.zeros((256, 256, 4), np.float32)
-    marked = watermarked(clear)
-    assert marked[..., 3].max() > 0.3
-    assert (marked[..., 3] == 0).any()
-
-
 @pytest.mark.parametrize(
     ("kind", "placement"),
-    rest_in_gate(
-        [
-            ("podium", Placement()),
-            ("tabletop", Placement(0.08, -0.04, 0.8, 6)),
-            ("flatlay", Placement(-0.1, 0.1, 1.1, -9)),
-        ]
-    ),
+    rest_in_gate([("podium", Placement()), ("flatlay", Placement(-0.1, 0.1, 1.1, -9))]),
 )
 def test_a_preview_shows_what_the_picture_of_the_same_seed_and_placement_shows(
     kind: SceneKind, placement: Placement, monkeypatch: pytest.MonkeyPatch

@@ -5,7 +5,7 @@ import zlib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -20,7 +20,7 @@ from pipeline.core.errors import (
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
 from tests.support.hostile import jpeg_header
-from tests.support.specimens import HEIGHT, WIDTH, corpus, png_chunk, saved, scene
+from tests.support.specimens import HEIGHT, WIDTH, png_chunk, saved, scene
 
 LIMITS = Limits()
 
@@ -58,13 +58,13 @@ FORMATS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.filterwarnings("ignore")  # Pillow warns of cut TIFF directories, as it would in service
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 @pytest.mark.parametrize(("format", "options"), FORMATS)
-def test_a_file_cut_short_is_called_truncated(format: str, options: dict[str, Any], share: float) -> None:
+def test_a_file_cut_short_is_called_truncated(format: str, options: dict[str, Any]) -> None:
     whole = saved(scene().resize((400, 300)), format, **options)
-    with pytest.raises(ImageTruncated, match="upload the whole file") as refused:
-        decode(whole[: int(len(whole) * share)], LIMITS)
-    assert refused.value.code == "image_truncated"
+    for share in (0.3, 0.9):
+        with pytest.raises(ImageTruncated, match="upload the whole file") as refused:
+            decode(whole[: int(len(whole) * share)], LIMITS)
+        assert refused.value.code == "image_truncated"
 
 
 KINDS_OF_JPEG: list[tuple[str, dict[str, Any]]] = [
@@ -118,28 +118,14 @@ def test_the_pixel_limit_is_read_from_the_header(format: str, options: dict[str,
         decode(data, Limits(max_pixels=pixels - 1))
 
 
-def test_a_bomb_is_refused_before_its_pixels_are_decoded() -> None:
-    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+def test_a_bomb_is_refused_before_its_pixels_are_decoded_or_its_canvas_is_allocated() -> None:
     # no pixel data at all: had any been asked for, the answer would be that the file is truncated
-    bomb = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", b"") + png_chunk(b"IEND", b"")
-    with pytest.raises(ImageTooLarge, match="30000 by 30000"):
-        decode(bomb, LIMITS)
-
-
-def test_a_webp_bomb_is_refused_before_its_canvas_is_allocated() -> None:
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 16_384, 16_384, 8, 2, 0, 0, 0))
     side = (16_383).to_bytes(3, "little")
-    body = b"WEBPVP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + side + side
-    with pytest.raises(ImageTooLarge, match="16384 by 16384"):
-        decode(b"RIFF" + struct.pack("<I", len(body)) + body, LIMITS)
-
-
-def test_pillow_s_own_bomb_limit_does_not_apply() -> None:
-    # one more pixel than Pillow's global warning allows; grey and flat, so that it costs little
-    side = 9_500
-    assert side * side > (Image.MAX_IMAGE_PIXELS or 0)
-    data = saved(Image.new("1", (side, side)), "PNG")
-    with pytest.raises(ImageTooLarge):
-        decode(data, LIMITS)
+    webp = b"WEBPVP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + side + side
+    for bomb in (b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IEND", b""), b"RIFF\x16\0\0\0" + webp):
+        with pytest.raises(ImageTooLarge, match="16384 by 16384"):
+            decode(bomb, LIMITS)
 
 
 def test_a_png_header_that_promises_more_rows_is_refused() -> None:
@@ -171,53 +157,14 @@ def test_a_png_whose_last_rows_are_truly_black_is_whole(mode: str) -> None:
     assert photo.rgb[:30].max() > 0
 
 
-def test_the_byte_limit_counts_the_file_itself() -> None:
+def test_a_file_too_heavy_and_a_picture_too_small_to_show_a_product_are_refused() -> None:
     data = saved(scene(), "PNG")
     assert decode(data, Limits(max_bytes=len(data))).format == "png"
     with pytest.raises(ImageTooLarge, match="MiB"):
         decode(data, Limits(max_bytes=len(data) - 1))
-
-
-def test_a_picture_too_small_to_show_a_product_is_refused() -> None:
     with pytest.raises(ImageTooSmall, match="63 by 200"):
         decode(saved(Image.new("RGB", (63, 200)), "PNG"), LIMITS)
     assert decode(saved(Image.new("RGB", (64, 64)), "PNG"), LIMITS).rgb.shape == (64, 64, 3)
-
-
-def test_the_corpus_itself_is_valid() -> None:
-    assert {decode(data, LIMITS).format for data in corpus()} == {"jpeg", "mpo", "png", "webp", "avif", "heic", "tiff"}
-
-
-@pytest.mark.gate  # a second of examples
-@pytest.mark.filterwarnings("ignore")  # in service Pillow's warnings pass by, and so they do here
-@settings(max_examples=6 * settings().max_examples, deadline=None)  # 600; the fast lane has fewer
-@given(data=st.data())
-def test_damaged_files_give_a_photo_or_a_refusal_and_nothing_else(data: st.DataObject) -> None:
-    damaged = bytearray(data.draw(st.sampled_from(corpus()), label="file"))
-    for _ in range(data.draw(st.integers(1, 8), label="mutations")):
-        # half of the mutations hit the head, where the structure is
-        reach = min(len(damaged), 600) if data.draw(st.booleans()) else len(damaged)
-        at = data.draw(st.integers(0, max(0, reach - 1)), label="at")
-        match data.draw(st.sampled_from(["set", "insert", "delete", "cut"]), label="how"):
-            case "set":
-                piece = data.draw(st.binary(min_size=1, max_size=4))
-                damaged[at : at + len(piece)] = piece
-            case "insert":
-                damaged[at:at] = data.draw(st.binary(min_size=1, max_size=8))
-            case "delete":
-                del damaged[at : at + data.draw(st.integers(1, 16))]
-            case _:
-                del damaged[max(at, 4) :]
-    try:
-        photo = decode(bytes(damaged), Limits(max_pixels=2_000_000))
-    except Rejected:
-        return
-    height, width, channels = photo.rgb.shape
-    assert channels == 3
-    assert min(height, width) >= LIMITS.min_side
-    if photo.alpha is not None:
-        assert photo.alpha.shape == (height, width)
-        assert photo.alpha.min() < 1
 
 
 @given(st.binary(max_size=400))

@@ -117,12 +117,12 @@ def test_the_limits_are_read_before_pixels_are_decoded() -> None:
         decode(heic(Image.new("RGB", (63, 64))), LIMITS)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.6, 0.9])
 @pytest.mark.parametrize("tile", [None, 64])
-def test_a_file_cut_short_is_called_truncated(share: float, tile: int | None) -> None:
+def test_a_file_cut_short_is_called_truncated(tile: int | None) -> None:
     whole = heic(scene(), tile=tile)
-    with pytest.raises(ImageTruncated, match="upload the whole file"):
-        decode(whole[: int(len(whole) * share)], LIMITS)
+    for share in (0.1, 0.3, 0.6, 0.9):
+        with pytest.raises(ImageTruncated, match="upload the whole file"):
+            decode(whole[: int(len(whole) * share)], LIMITS)
 
 
 def test_a_main_picture_of_another_kind_is_refused() -> None:
