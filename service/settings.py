@@ -214,6 +214,15 @@ class Settings(BaseSettings):
     generator_variant: str | None = None
     #: A pipeline class of diffusers by name; default: what the folder names.
     generator_class: str | None = None
+    #: The family that a hub model is run as, by its name in `models/hub/families.py`, "SDXL-Turbo" say; not set: its
+    #: own config says it. `backdrop doctor --generator` warns where that leaves a doubt.
+    generator_family: str | None = None
+    #: The most paintings that a hub model makes of one background, each with a seed of its own: those on which the
+    #: product grew, and those that its safety checker withholds, are rejected.
+    generator_paintings: int = Field(2, ge=1, le=8)
+    #: What is delivered where all of them are rejected: a background of Backdrop's own renderer ("own"), with the
+    #: warning generator_fell_back, or nothing ("fail"): the job fails with generator_rejected, and is refunded.
+    generator_fallback: Literal["own", "fail"] = "own"
     #: "auto" takes CUDA or MPS where torch finds one.
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
