@@ -146,9 +146,9 @@ def load_generator(
 
     A `LightPipeline` with a graph of its weights runs by `runtime` where nothing is asked for that only torch does:
     another device than the CPU, another precision than float32, more than one step, a class of diffusers, or torch.
-    Digests of folders of weights are kept below `weights` (`DIGESTS`). Raises ValueError for a class that diffusers
-    lacks, an unknown family, a pipeline that would never see its drawing and choices that do not go together; OSError
-    where the model isn't there.
+    Digests of folders of weights are kept (`DIGESTS`) below `weights`, or below `runtime.kept` where nothing can be
+    written there. Raises ValueError for a class that diffusers lacks, an unknown family, a pipeline that would never
+    see its drawing and choices that do not go together; OSError where the model isn't there.
     """
     found, depth = find(choice.model, choice.family), choice.depth
     precision = _precision(found, choice.dtype, device)
@@ -160,7 +160,7 @@ def load_generator(
     family = found.family
     own = family is not None and type(pipe).__name__ == _class_of(family, depth)
     recipe = _recipe(family, pipe, choice)
-    digests = weights / DIGESTS if weights else None
+    digests = [folder / DIGESTS for folder in (*([weights] if weights else ()), *runtime.kept)]
     return DiffusersGenerator(
         pipe,
         recipe if depth is None else _under_control(recipe, pipe, family, depth, choice.strength),

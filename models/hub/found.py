@@ -1,6 +1,7 @@
 """What is at a diffusers folder or a hub id, before its weights are loaded."""
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,7 +184,7 @@ def _published(name: str, source: dict[str, Any]) -> str | None:
     return None
 
 
-def version(class_name: str, found: Found, digests: Path | None = None) -> str:
+def version(class_name: str, found: Found, digests: Sequence[Path] = ()) -> str:
     """Return class, model and its weights: the digest of a folder's, the commit of those from a hub.
 
     `digests` is as in `weights_digest`.

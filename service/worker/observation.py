@@ -35,7 +35,7 @@ class Observed:
         """Note what was made."""
         self.outcome, self.size = "success", (made.width, made.height)
         if isinstance(made, NewRender):
-            tried = made.report["provenance"]["tried"]
+            tried = made.report.get("provenance", {}).get("tried", ())
             self.paintings = [row.get("rejected") for row in tried if "seconds" in row]
 
     def came_to(self, outcome: str, error: str | None = None) -> None:
