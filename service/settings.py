@@ -215,7 +215,7 @@ class Settings(BaseSettings):
     generator_variant: str | None = None
     #: A pipeline class of diffusers by name; not set or "-": what the folder names.
     generator_class: str | None = None
-    #: The family that a hub model is run as, by its name in `models/hub/families.py`, "SDXL-Turbo" say; not set or "-":
+    #: The family that a hub model is run as, by its name in `models/hub/families.toml`; not set or "-":
     #: its own config says it. `backdrop doctor --generator` warns where that leaves a doubt.
     generator_family: str | None = None
     #: The most paintings that a hub model makes of one background, each with a seed of its own: those on which the
@@ -241,7 +241,7 @@ class Settings(BaseSettings):
     #: A folder whose scenes.toml, moods.toml and presets.toml, any of them, add entries to the shipped catalogue, or
     #: replace those of the same name.
     catalogue: Path | None = None
-    #: How the generator is run; default of each: what its family is made for (`models/hub/families.py`), or its own.
+    #: How the generator is run; default of each: what its family is made for (`models/hub/families.toml`), or its own.
     #: Denoising steps that run.
     steps: int | None = Field(None, ge=1)
     #: How far an image-to-image pipeline may leave the sketch: near 0 hardly, 1 entirely.

@@ -158,14 +158,14 @@ def _config(name: str, source: dict[str, Any]) -> dict[str, Any] | None:
 
 def _json(name: str, file: str, source: dict[str, Any]) -> dict[str, Any] | None:
     """Return a JSON file of a folder or hub id; None where it has none."""
+    folder = Path(name)
+    if folder.is_dir():
+        return dict(json.loads((folder / file).read_text())) if (folder / file).is_file() else None
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
-    path = Path(name) / file
     try:
-        if not Path(name).is_dir():
-            path = Path(hf_hub_download(name, file, etag_timeout=PATIENCE, **source))
-        return dict(json.loads(path.read_text()))
+        return dict(json.loads(Path(hf_hub_download(name, file, etag_timeout=PATIENCE, **source)).read_text()))
     except (FileNotFoundError, EntryNotFoundError):
         return None
 

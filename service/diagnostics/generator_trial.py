@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator
 
+from rich.markup import escape
+
 from models.device import Device, resolve_device
 from models.graphs import GraphGenerator
 from models.hub.controlnet import DepthChoice, depth_told
@@ -33,11 +35,11 @@ def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
     if family is not None:
         may = "read the licence" if family.may_sell == "see licence" else family.may_sell
         yield (
-            f"family {family.name}; licence: {family.licence}; may its pictures be sold: {may};"
+            f"family {escape(family.name)}; licence: {escape(family.licence)}; may its pictures be sold: {may};"
             f" figures from {family.source}, {family.checked_on}"
         )
     if found.doubt is not None and generator.capabilities.paints == "picture":
-        yield f"[yellow]{found.doubt}[/]"
+        yield f"[yellow]{escape(found.doubt)}[/]"
     yield from _abilities(generator, choice.depth)
     yield from _paintings(settings, generator, device)
 
