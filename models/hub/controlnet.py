@@ -6,7 +6,7 @@ arXiv:1907.01341). Ours is not estimated: the scene's own depth is shown in the 
 real weights.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,7 @@ class DepthChoice:
     #: How strongly it steers, 1 as it was trained; None: its pipeline's own default.
     scale: float | None = None
 
-    def version(self, digests: Path | None = None) -> str:
+    def version(self, digests: Sequence[Path] = ()) -> str:
         """Return what backgrounds are told apart by: the ControlNet, its weights if they are a folder's, its scale.
 
         `digests` is as in `weights_digest`.

@@ -1,15 +1,20 @@
 """What is at a diffusers folder or a hub id, before its weights are loaded."""
 
 import json
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, NoReturn
 
-from models.hub.families import Family, family_of
+from models.hub.families import FAMILIES, SETTING, Family, family_of
 from models.weights import weights_digest
 
 #: Seconds that the hub may take for its first answer; its own library asks six times, a minute each.
 PATIENCE = 5.0
+#: Seconds that all of that may take, with the look-up of the hub's name and bytes that trickle.
+LIMIT = 10.0
 
 
 class ModelNotHere(OSError):
@@ -27,6 +32,8 @@ class Found:
     #: Class in its model_index.json, or its family's where there is none.
     class_name: str
     family: Family | None
+    #: What its config does not tell, and the setting that does: a sentence for an operator.
+    doubt: str | None
     #: File of a UNet that lies beside the pipeline and takes the place of its own.
     unet: Path | None
     #: Whether such a UNet is there, or the hub id holds nothing else.
@@ -45,13 +52,26 @@ def located(model: str | Path, file: str) -> tuple[str, dict[str, Any]]:
     if Path(model).is_dir():
         return str(model), {"local_files_only": True}
     name, at, revision = str(model).partition("@")
-    here = not _on_hub(name, file, revision or None)
+    # In a thread that is left alone then.
+    asked: Future[bool] = Future()
+
+    def ask() -> None:
+        try:
+            asked.set_result(_on_hub(name, file, revision or None))
+        except BaseException as error:  # noqa: BLE001  # raised by `result`
+            asked.set_exception(error)
+
+    Thread(target=ask, daemon=True).start()
+    try:
+        here = not asked.result(LIMIT)
+    except TimeoutError:
+        here = _cached(name, file, revision or None) or _not_here(name, f"no answer in {LIMIT:g} s")
     return name, {"local_files_only": here, **({"revision": revision} if at else {})}
 
 
 def _on_hub(name: str, file: str, revision: str | None) -> bool:
     """Return whether the hub answers for a model; False: it does not, and its cache keeps one. Raises ModelNotHere."""
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import EntryNotFoundError, HFValidationError
 
     try:
@@ -62,46 +82,109 @@ def _on_hub(name: str, file: str, revision: str | None) -> bool:
         ) from error
     except EntryNotFoundError:
         return True  # it has the model, and not that file
-    except Exception as error:  # the library's HTTP client has errors of its own, and another one in each release
-        if try_to_load_from_cache(name, file, revision=revision) is not None:
-            return False
-        reason = " ".join(str(error).split())[:300]
-        raise ModelNotHere(
-            f"{name!r} is no folder here, and the hub, {constants.ENDPOINT}, did not give it: {reason or 'no answer'}. "
-            "Load it once while the hub can be reached (HF_TOKEN opens gated models), or name a folder."
-        ) from error
+    except Exception as error:  # noqa: BLE001  # its HTTP client has errors of its own, and another one in each release
+        return not (_cached(name, file, revision) or _not_here(name, str(error), error))
     return True
 
 
-def find(model: str | Path) -> Found:
-    """Look at a folder, a hub id or `hub id@revision` without loading it. Raises OSError where there is none."""
+def _cached(name: str, file: str, revision: str | None) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(name, file, revision=revision), str)
+
+
+def _not_here(name: str, reason: str, cause: Exception | None = None) -> NoReturn:
+    from huggingface_hub import constants
+
+    raise ModelNotHere(
+        f"{name!r} is no folder here, and the hub, {constants.ENDPOINT}, did not give it:"
+        f" {' '.join(reason.split())[:300] or 'no answer'}. Load it once while the hub can be reached (HF_TOKEN opens"
+        " gated models), or name a folder."
+    ) from cause
+
+
+def find(model: str | Path, family: str | None = None) -> Found:
+    """Look at a folder, a hub id or `hub id@revision` without loading it; `family` is its family by the operator.
+
+    Raises OSError where there is none, and as `family_of` does.
+    """
     folder = Path(model)
     local = folder.is_dir()
     name, source = located(model, "model_index.json")
-    revision = source.get("revision")
     unet = next(iter(sorted(folder.glob("*_unet.safetensors"))), None) if local else None
+    config = _config(name, source)
+    if config is None and local:
+        raise FileNotFoundError(f"{name} holds no model_index.json: it is no folder of a diffusers pipeline.")
+    file = unet.name if unet else None if config else _published(name, source)
+    found = family_of(config or {}, unet=file, named=family)
+    if config is None and (found is None or found.checkpoint is None):
+        raise ModelNotHere(f"{name!r} holds neither a model_index.json nor a UNet that is known. Name another model.")
+    return Found(
+        name,
+        local,
+        class_name=str(config["_class_name"]) if config else found.pipeline if found else "",
+        family=found,
+        doubt=None if family else _doubt(found, str((config or {}).get("_class_name")), file),
+        unet=unet,
+        lone=config is None or unet is not None,
+        revision=source.get("revision"),
+        source=source,
+    )
+
+
+def _doubt(family: Family | None, class_name: str, file: str | None) -> str | None:
+    if family is None:
+        names = ", ".join(repr(one.name) for one in FAMILIES if class_name in one.classes) or "none of this class"
+        return (
+            f"Its config is of no family that is known here, so its pipeline's own figures are used. If it is of one,"
+            f" set {SETTING}. Known: {names}."
+        )
+    if family.alike and (file is None or file != family.checkpoint):
+        others = " or ".join(repr(name) for name in family.alike)
+        return f"Its config is the same as that of {others}. If it is one of these, set {SETTING} to its name."
+    return None
+
+
+def _config(name: str, source: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the model_index.json of a folder or hub id with its parts' configs in it; None where there is none."""
+    index = _json(name, "model_index.json", source)
+    if index is None:
+        return None
+    parts = {"scheduler": "scheduler_config.json", "unet": "config.json", "transformer": "config.json"}
+    return index | {
+        part: _json(name, f"{part}/{file}", source) or {} for part, file in parts.items() if index.get(part)
+    }
+
+
+def _json(name: str, file: str, source: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a JSON file of a folder or hub id; None where it has none."""
+    folder = Path(name)
+    if folder.is_dir():
+        return dict(json.loads((folder / file).read_text())) if (folder / file).is_file() else None
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
     try:
-        named = str(_index(name, source)["_class_name"])
-    except OSError:
-        # A UNet that comes alone has no model_index.json; only its hub id says what it is.
-        family = None if local else family_of(None, name)
-        if family is None:
-            raise
-        return Found(name, local, family.pipeline, family, None, lone=True, revision=revision, source=source)
-    family = family_of(named, name if unet is None else unet.name)
-    return Found(name, local, named, family, unet, lone=unet is not None, revision=revision, source=source)
+        return dict(json.loads(Path(hf_hub_download(name, file, etag_timeout=PATIENCE, **source)).read_text()))
+    except (FileNotFoundError, EntryNotFoundError):
+        return None
 
 
-def _index(model: str, source: dict[str, Any]) -> dict[str, Any]:
-    """Return the model_index.json of a folder or hub id. Raises OSError where there is none."""
-    if Path(model).is_dir():
-        return dict(json.loads((Path(model) / "model_index.json").read_text()))
-    import diffusers
+def _published(name: str, source: dict[str, Any]) -> str | None:
+    """Return which family's UNet a hub id holds, by its file's name; None where it holds none."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
 
-    return dict(diffusers.DiffusionPipeline.load_config(model, **source))
+    for file in sorted({family.checkpoint for family in FAMILIES if family.checkpoint}):
+        try:
+            hf_hub_download(name, file, etag_timeout=PATIENCE, dry_run=True, **source)
+        except (OSError, EntryNotFoundError):
+            continue
+        return file
+    return None
 
 
-def version(class_name: str, found: Found, digests: Path | None = None) -> str:
+def version(class_name: str, found: Found, digests: Sequence[Path] = ()) -> str:
     """Return class, model and its weights: the digest of a folder's, the commit of those from a hub.
 
     `digests` is as in `weights_digest`.

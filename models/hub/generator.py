@@ -7,24 +7,17 @@ import inspect
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from models.device import DtypeName, give_back_device_memory, meant
 from models.hub.controlnet import seeded
-from models.hub.latents import Hold, Packing
+from models.hub.families import Family
+from models.hub.latents import Hold
 from models.hub.recipe import Recipe, kept, resized, shown_picture
-from pipeline.core.errors import ModelFailed, OutOfMemory
+from pipeline.core.errors import ModelFailed, OutOfMemory, PaintingWithheld
 from pipeline.core.networks import Capabilities, Conditions, Painted, PaintRequest
-
-#: Further seeds that are tried where a model's own safety checker withholds a picture.
-FURTHER_SEEDS = 2
-_WITHHELD = (
-    "The model's own safety checker withheld this background, with each of the seeds that were tried. Another scene or"
-    " other words may pass; an operator can load the model without its checker, where its licence lets them."
-)
 
 
 class DiffusersGenerator:
@@ -38,28 +31,30 @@ class DiffusersGenerator:
         version: str,
         paints: Literal["light", "picture"],
         dtype: DtypeName = "float32",
-        reads_hex: bool = False,
-        packing: Packing | None = None,
+        family: Family | None = None,
+        edits: bool = False,
         batches: bool = False,
         inpaint: Any = None,
     ):
         """Take a pipeline and how to run it. `batches`: several pictures at once come out as they do one by one.
 
-        `packing` is how it packs latents, None where that is not known. `inpaint` is a pipeline of the same networks
-        that paints round a product, where no hold on latents does.
+        `edits`: it takes a picture to change. `inpaint` is a pipeline of the same networks that paints round a product,
+        where no hold on latents does.
         """
         self._pipe = pipe
         self._recipe = recipe
-        self._packing = packing
+        self._packing = packing = family.latents if family else None
         #: Class of diffusers that paints, by name.
         self.painting_class = type(pipe).__name__
-        #: What it can do. A product is held by an inpainting class, or in latents that start from a picture.
+        #: What it can do. A product is held by an inpainting class, or in latents that start from a picture; an edit
+        #: model without such a class is shown it in its picture, and asked to keep it.
         takes_start = "strength" in inspect.signature(pipe.__call__).parameters or recipe.start_in is not None
         self.capabilities = Capabilities(
             paints=paints,
             size=recipe.size,
-            holds=inpaint is not None or (takes_start and packing is not None),
-            reads_hex=reads_hex,
+            holds=edits or inpaint is not None or (takes_start and packing is not None),
+            edits=edits,
+            reads_hex=family is not None and family.reads_hex,
             batches=batches,
         )
         self._inpaint = inpaint
@@ -83,8 +78,8 @@ class DiffusersGenerator:
 
         The answer to a request is its picture, h×w×3 of its conditions' size (sRGB in [0, 1], or linear light of at
         least 0), or what its `on_step` raised: it has left, and the others go on; or ModelFailed where it is no
-        picture. With `laid` the network sees the product at every step, and paints round it. Raises OutOfMemory and
-        ModelFailed where the call itself fails.
+        picture, PaintingWithheld where its safety checker let none out. With `laid` the network sees the product, and
+        paints round it. Raises OutOfMemory and ModelFailed where the call itself fails.
         """
         left: dict[int, BaseException] = {}
         holds: list[Hold | None] = []
@@ -106,7 +101,7 @@ class DiffusersGenerator:
         failure: Exception | None = None
         with self._lock:
             try:
-                painted = self._run(list(requests), step, holds)
+                painted = self._run(requests, step, holds)
             except Exception as error:  # noqa: BLE001  # diffusers lets through whatever its parts raise
                 if len(left) < len(requests):
                     failure = meant(error)
@@ -127,32 +122,24 @@ class DiffusersGenerator:
         ]
 
     def _run(
-        self, requests: list[PaintRequest], step: Callable[..., Any], holds: list[Hold | None]
+        self, requests: Sequence[PaintRequest], step: Callable[..., Any], holds: list[Hold | None]
     ) -> list[Painted | None]:
-        """Return what the pipeline paints; None where its safety checker withheld a picture with every seed.
+        """Return what the pipeline paints; None where its safety checker withheld a picture, which comes out black.
 
-        A picture that is withheld comes out black, and is painted again, all of the batch with it, from seeds that
-        follow from the request's. `holds` gets what holds each sample's product in each run, for `step`.
+        `holds` gets what holds each sample's product, for `step`.
         """
-        painted: list[Painted | None] = []
         pipe = self._inpaint if self._inpaint is not None and requests[0].laid is not None else self._pipe
-        for further in range(1 + FURTHER_SEEDS):
-            further_ones = [replace(one, seed=_further_seed(one.seed, further)) for one in requests]
-            holds[:] = [self._hold(pipe, one) for one in further_ones]
-            with seeded(pipe, further_ones[0].seed):
-                output = pipe(**self._recipe.arguments(pipe, further_ones, step))
-            pictures = [np.asarray(image, np.float32) for image in output.images]
-            flags = getattr(output, "nsfw_content_detected", None) or [False] * len(pictures)
-            shown = [None if flag else picture for picture, flag in zip(pictures, flags, strict=True)]
-            painted = [old if old is not None else new for old, new in zip(painted or shown, shown, strict=True)]
-            if all(picture is not None for picture in painted):
-                break
-        return painted
+        holds[:] = [self._hold(pipe, one) for one in requests]
+        with seeded(pipe, requests[0].seed):
+            output = pipe(**self._recipe.arguments(pipe, requests, step))
+        pictures = [np.asarray(image, np.float32) for image in output.images]
+        flags = getattr(output, "nsfw_content_detected", None) or [False] * len(pictures)
+        return [None if flag else picture for picture, flag in zip(pictures, flags, strict=True)]
 
     def _checked(self, painted: Painted | None, conditions: Conditions) -> Painted | ModelFailed:
         """Return a painting at the size of its conditions, or what is wrong with it."""
         if painted is None:
-            return ModelFailed(_WITHHELD)
+            return PaintingWithheld("The model's own safety checker withheld this background.")
         if painted.ndim != 3 or painted.shape[2] != 3 or not np.isfinite(painted).all():
             return ModelFailed("The network that paints the background gave something that is no picture.")
         if self.capabilities.paints == "picture":
@@ -181,8 +168,3 @@ def _held(holds: Sequence[Hold | None], pipe: Any, index: int, timestep: Any, la
             for hold, sample in zip(holds, samples, strict=True)
         ]
     )
-
-
-def _further_seed(seed: int, number: int) -> int:
-    """Return the request's seed, or the `number`-th that follows from it."""
-    return seed if number == 0 else int(np.random.default_rng([seed, number, 7]).integers(2**32))

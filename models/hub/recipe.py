@@ -33,8 +33,8 @@ class Recipe:
     #: As in `models.hub.start.noise_schedule`; wins over `strength` where a pipeline takes both.
     start_noise: float | None = None
     guidance_scale: float | None = None
-    #: Prompt as it is sent; `{prompt}` is the scene.
-    prompt: str = "{prompt}"
+    #: The argument that the guidance goes to.
+    guidance: str = "guidance_scale"
     #: Longest prompt that is read, in tokens of the text encoder.
     prompt_tokens: int | None = None
     #: How latents are packed, for a class that takes no picture and so is given its start in them, at `start_noise`.
@@ -86,13 +86,13 @@ class Recipe:
             "num_inference_steps": steps,
             "strength": strength,
             "sigmas": sigmas,
-            "guidance_scale": self.guidance_scale,
+            self.guidance: self.guidance_scale,
             "max_sequence_length": self.prompt_tokens,
             "controlnet_conditioning_scale": self.control_scale,
         }
         each: dict[str, Callable[[PaintRequest], Any]] = {
             **{field.name: partial(_condition, field.name) for field in fields(Conditions)},
-            "prompt": lambda one: (self.prompt if one.laid is None else "{prompt}").format(prompt=one.prompt),
+            "prompt": lambda one: one.prompt,
             "negative_prompt": lambda one: one.negative_prompt,
             # On the CPU whatever the device: the same seed then gives the same noise everywhere, alone or not.
             "generator": lambda one: torch.Generator("cpu").manual_seed(one.seed),

@@ -32,7 +32,8 @@ from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
 from pipeline.compositing.effects import Effects, MissingShadow, Overlay
 from pipeline.compositing.kept_shadow import KeptShadow
-from pipeline.core.networks import Generator, Segmenter
+from pipeline.core.errors import GeneratorRejected, PaintingWithheld
+from pipeline.core.networks import Generator, Networks, Segmenter
 from pipeline.core.order import SEED_LIMIT
 from pipeline.core.parallel import by_rows, together
 from pipeline.core.resample import resize
@@ -53,7 +54,7 @@ _FIRST_SHARE = 0.6
 #: The least `Match.shown` of a background under light. Of 180 asked colours the 9 below missed by ΔE00 3.8 and more,
 #: all that missed by more than 10 among them.
 LEAST_SHOWN = 0.01
-#: Of the noise that a generator starts with, where every seed grew the product.
+#: Of the noise that a generator starts the last painting with, where all before it grew the product.
 LESS_NOISE = 0.75
 
 
@@ -106,6 +107,7 @@ class Candidate:
             seed=self.seed,
             mean_delta_e00=None if self.match is None else round(self.match.mean, 2),
             worst_delta_e00=None if self.match is None else round(self.match.worst, 2),
+            rejected="grew" if self.grew else None,
             shadow=None if self.shadow is None else self.shadow.verdict,
             expansion=None if self.growth is None else self.growth.row(),
         )
@@ -132,45 +134,55 @@ def search(
     spec: Spec,
     context: SceneContext,
     alpha: Alpha,
-    generator: Generator,
+    networks: Networks,
     on_step: Callable[[float], None],
     *,
     control: PaletteControl = ALL_STAGES,
     shown: tuple[int, int] | None = None,
-    segmenter: Segmenter | None = None,
+    watched: bool = True,
+    clock: Callable[[], float] = lambda: 0.0,
 ) -> Selection:
     """Search for the best of n backgrounds: paint them for a canvas of `alpha`'s size until one suits.
 
     With `shown`, width and height in pixels, the same search ends with the same background at that smaller size.
     `alpha` is the product's H×W coverage, which is left out of the measure. The context's postprocessing and the
     product's effects are there when it is measured, as they are in the delivered file. Further seeds come from the
-    spec's own, so that the same spec gives the same picture. Where the generator holds products and there is a
-    `segmenter`, a background on which the product has grown is not taken: another seed is tried, then less noise, and
-    where all of them grow it the renderer's own background is taken. `on_step` never goes back. Raises as
-    `pipeline.background.paint.paint` does.
+    spec's own, so that the same spec gives the same picture. A generator of pictures paints `networks.paintings` times
+    at most. Where it holds products, and they are `watched`, a background on which the product has grown is rejected,
+    and so is what its safety checker withheld: another seed is tried, the last one with less noise. Where all are
+    rejected the renderer's own background is taken, if the networks fall back. `on_step` never goes back; `clock` gives
+    seconds. Raises GeneratorRejected, and as `pipeline.background.paint.paint` does.
     """
+    generator = networks.generator
+    segmenter = networks.segmenter if watched and generator.capabilities.holds else None
     best: Candidate | None = None
     rows: list[TriedBackground] = []
     size = shown or (alpha.shape[1], alpha.shape[0])
     swatches = Swatches(alpha.shape[0])
     before = 0.0
     for_colours = 1 + (control.retries if asked_colours(spec).by_caller else 0)
-    attempts: list[tuple[int, float]] = [(seed, 1.0) for seed in seeds(spec.seed, for_colours)]
-    if segmenter is not None and generator.capabilities.holds:
-        attempts = [(seed, 1.0) for seed in seeds(spec.seed, max(2, for_colours))] + [(spec.seed, LESS_NOISE)]
-    for number, (seed, noise) in enumerate(attempts):
+    pictures = generator.capabilities.paints == "picture"
+    most = networks.paintings if pictures else for_colours
+    for number, seed in enumerate(seeds(spec.seed, most)):
         if number >= for_colours and best is not None:
             break
+        all_grew = number > 0 and all(row.rejected == "grew" for row in rows)
+        noise = LESS_NOISE if all_grew and number == most - 1 else 1.0
         share = (1 - before) * _FIRST_SHARE
         start = before
 
         def step(done: float, start: float = start, share: float = share) -> None:
             on_step(start + share * min(1.0, max(0.0, done)))
 
-        one = replace(spec, seed=seed)
-        made = _candidate(one, context, alpha, size, generator, step, control, swatches, segmenter, noise)
+        one, began = replace(spec, seed=seed), clock() if pictures else 0.0
+        try:
+            made = _candidate(one, context, alpha, size, generator, step, control, swatches, segmenter, noise)
+        except PaintingWithheld:
+            rows.append(TriedBackground(seed, None, None, rejected="withheld", seconds=round(clock() - began, 3)))
+            before += share
+            continue
         before += share
-        rows.append(made.row())
+        rows.append(replace(made.row(), seconds=round(clock() - began, 3)) if pictures else made.row())
         suits = made.suits and not made.grew
         if not suits:
             # Before another is made: 100 MB at 2048×2048.
@@ -179,12 +191,23 @@ def search(
             best = made
         if suits:
             break
+    if best is None and not networks.falls_back:
+        raise GeneratorRejected(
+            f"All {len(rows)} paintings of the generator were rejected: {', '.join(str(row.rejected) for row in rows)}."
+            " Another scene or seed may pass; BACKDROP_GENERATOR_FALLBACK=own delivers a composed background instead."
+        )
     if best is None:
         best = _candidate(spec, context, alpha, size, Unchanged(), lambda done: None, control, swatches)
         rows.append(best.row())
     overlay = best.lay or best.effects.at(*size)
     background = _shown(best, alpha.shape[::-1], size, context, swatches, overlay)
     return Selection(best.painting.layout, background, overlay.mirror, best.seed, rows, best.growth)
+
+
+def fell_back(tried: list[TriedBackground]) -> bool:
+    """Tell whether the renderer's own background was taken, since all that was painted in its place was rejected."""
+    painted = [row for row in tried if row.seconds is not None]
+    return bool(painted) and all(row.rejected for row in painted)
 
 
 def seeds(asked: int, count: int) -> list[int]:

@@ -17,7 +17,7 @@ from pipeline.colour.names import colour_name
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.errors import ModelFailed
-from pipeline.core.networks import Conditions, Generator, Laid, PaintRequest, painted
+from pipeline.core.networks import Capabilities, Conditions, Generator, Laid, PaintRequest, painted
 from pipeline.core.parallel import together
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
@@ -44,6 +44,8 @@ MAX_STOPS = 2.0
 #: So many of a network's cells at the picture's border see its padding.
 PADDED = 4
 
+#: What reads descriptions, with colours by their names.
+PLAIN = Capabilities()
 NEGATIVE_PROMPT = "product, bottle, person, hands, text, logo, watermark, clutter, frame, low quality, blurry"
 #: Where the product is in the picture already.
 NEGATIVE_PROMPT_HELD = "second product, person, hands, text, watermark, clutter, frame, low quality, blurry"
@@ -145,7 +147,7 @@ def paint(
         drawing = lit_drawing(given)
         laid = lay(drawing)
     request = PaintRequest(
-        prompt=prompt(spec, layout, named=control.words, as_hex=able.reads_hex, held=laid is not None),
+        prompt=prompt(spec, layout, able, named=control.words, held=laid is not None),
         negative_prompt=NEGATIVE_PROMPT if laid is None else NEGATIVE_PROMPT_HELD,
         conditions=given,
         seed=spec.seed,
@@ -215,22 +217,28 @@ def lit_drawing(conditions: Conditions) -> Rgb:
     return linear_to_srgb(srgb_to_linear(conditions.sketch) * conditions.light)
 
 
-def prompt(spec: Spec, layout: Layout, *, named: bool = True, as_hex: bool = False, held: bool = False) -> str:
+def prompt(spec: Spec, layout: Layout, able: Capabilities = PLAIN, *, named: bool = True, held: bool = False) -> str:
     """Return the words for the network, most important first: CLIP reads 77 tokens, and cuts what is longer.
 
-    `named`: with the asked colours, by their names or `as_hex`: #e8c7b8 is seven tokens of CLIP's and no colour to it.
-    `held`: the product is in the picture, so the whole of it is described; the product itself is not, lest it be
-    painted anew.
+    An edit model is told what to do with the picture that it is shown; any other, what is in the picture. `named`: with
+    the asked colours, by their names or as #rrggbb: #e8c7b8 is seven tokens of CLIP's and no colour to it. `held`: the
+    product is in the picture, so the whole of it is described; the product itself is not, lest it be painted anew.
     """
-    if held:
-        words = [f"product photograph of one product in {spec.scene.prompt}", "nothing else is added"]
+    place = spec.scene.prompt
+    if able.edits and held:
+        words = [f"Put the product on {place}, keep it unchanged: its shape, size, place, colours and label"]
+        words += ["turn the draft around it into a photograph, keep its layout, light and shadow, add nothing else"]
+    elif able.edits:
+        words = [f"Turn this flat draft into a photograph of {place}, nothing standing on the surface"]
+        words += ["keep its layout, its colours, its light and where things stand"]
+    elif held:
+        words = [f"product photograph of one product in {place}", "nothing else is added"]
     else:
-        words = [f"empty background of {spec.scene.prompt}"]
-        words += ["nothing standing on the surface, product photography backdrop"]
+        words = [f"empty background of {place}", "nothing standing on the surface, product photography backdrop"]
     asked = asked_colours(spec)
     if asked.by_caller and named:
-        colours = asked.hex if as_hex else dict.fromkeys(colour_name(colour) for colour in asked.hex)
-        words.append("colours " + ", ".join(colours))
+        code = " {0}" if able.reads_hex else ""
+        words.append("colours " + ", ".join(dict.fromkeys(colour_name(one) + code.format(one) for one in asked.hex)))
     words += [spec.mood.prompt, f"light from the {'left' if layout.light_side < 0 else 'right'}"]
     words += [spec.style_words] if spec.style_words else []
     words += [f"{spec.mood.name} mood", f"{layout.kind} scene"]

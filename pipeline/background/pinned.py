@@ -89,12 +89,13 @@ def pinned(
     control: PaletteControl,
     cache: Cache | None = None,
     shown: tuple[int, int] | None = None,
+    clock: Callable[[], float] = lambda: 0.0,
 ) -> Pinned:
     """Return the spec's background for a width×height canvas: the cached one, else a new one, which is then cached.
 
     With `shown` it is made and cached at that smaller size, as `pipeline.background.best_of.search` does it.
 
-    Raises as `pipeline.background.paint.paint` does.
+    Raises as `search` does.
     """
     context = PinnedContext(width, height)
     by = painting(networks)
@@ -115,7 +116,7 @@ def pinned(
     left, top, right, bottom = (round(side) for side in place_of(spec, width, height))
     product = np.zeros((height, width), np.float32)
     product[max(0, top) : bottom, max(0, left) : right] = 1
-    best = search(spec, context, product, networks.generator, on_step, control=control, shown=shown)
+    best = search(spec, context, product, networks, on_step, control=control, shown=shown, watched=False, clock=clock)
     # Another worker may have made it meanwhile: the first one is the brand's.
     found = cached()
     if found is not None:

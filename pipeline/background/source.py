@@ -63,12 +63,13 @@ def make_background(
     cache: Cache | None = None,
     shown: tuple[int, int] | None = None,
     light: PhotoLight | None = None,
+    clock: Callable[[], float] = lambda: 0.0,
 ) -> Background:
     """Return the ground that a spec asks for, for a product that was cut out of a photo and laid in its place on the
     canvas, at the canvas's size or, where `shown` (width, height) is given, at that smaller one.
 
     All that is chosen is chosen for the canvas, so that both sizes show the same. `light` is what `light_for` gave.
-    `on_step` never goes back. Raises as `pipeline.background.paint.paint` does.
+    `on_step` never goes back. `clock` gives seconds. Raises as `search` does.
     """
     canvas_height, canvas_width = placed.alpha.shape
     width, height = shown or (canvas_width, canvas_height)
@@ -87,7 +88,9 @@ def make_background(
         laid = shadowed if soft else _unchanged
         return Background(white, laid, spec.seed, [], "computed", is_scene=False, assigned=[])
     if place.pinned:
-        one = pinned(spec, canvas_width, canvas_height, networks, on_step, control=control, cache=cache, shown=shown)
+        one = pinned(
+            spec, canvas_width, canvas_height, networks, on_step, control=control, cache=cache, shown=shown, clock=clock
+        )
         there = product_effects(placed, one.layout, lies=lies)
 
         def near(picture: Rgb) -> Rgb:
@@ -100,11 +103,11 @@ def make_background(
         spec,
         context,
         placed.alpha,
-        networks.generator,
+        networks,
         on_step,
         control=control,
         shown=shown,
-        segmenter=networks.segmenter,
+        clock=clock,
     )
     return Background(
         best.background,

@@ -11,6 +11,8 @@
         SubjectNotFound     code subject_not_found
         NoHonestPlacement   code no_honest_placement
       ModelFailed           ours; code model_failed
+        PaintingWithheld    of one painting; another seed may pass
+      GeneratorRejected     ours; code generator_rejected; never retried: another attempt has the same seeds
       OutOfMemory           ours; code out_of_memory
 
 `code` is stable and reaches the caller; the message is a sentence for a person, with the remedy.
@@ -79,6 +81,16 @@ class ModelFailed(PipelineError):
     """Raised when a network fails or answers with something that is no picture."""
 
     code = "model_failed"
+
+
+class PaintingWithheld(ModelFailed):
+    """Raised when a model's own safety checker withholds what it painted."""
+
+
+class GeneratorRejected(PipelineError):
+    """Raised when no painting of the generator can be delivered, and nothing may be in its place."""
+
+    code = "generator_rejected"
 
 
 class OutOfMemory(PipelineError):

@@ -114,6 +114,8 @@ class Capabilities:
     size: int = 512
     #: Whether it can paint a scene round a product that it sees, `PaintRequest.laid`.
     holds: bool = False
+    #: Whether it changes the picture that it is shown: it is told what to do with it, not what is in it.
+    edits: bool = False
     #: Whether it was taught colours as #rrggbb; others are given names.
     reads_hex: bool = False
     #: Whether several pictures in one call come out as they do one by one.
@@ -154,6 +156,10 @@ class Networks:
     second_segmenter: Segmenter | None = None
     #: None: nobody says whether a product stands or lies.
     viewpoint: ViewpointClassifier | None = None
+    #: The most paintings of a generator of pictures that one background may take.
+    paintings: int = 2
+    #: Whether the renderer's own background is delivered where all of them are rejected; else the swap fails.
+    falls_back: bool = True
 
 
 def cutting(networks: Networks) -> dict[str, str] | None:

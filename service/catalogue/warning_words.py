@@ -17,6 +17,7 @@ WORDS = {
     "scene_unsuited": "The scene is shown from another angle: as asked it does not suit how the product stands.",
     "placement_unsure": "The photo does not tell how the product stands: look whether it stands well in the scene.",
     "cropped": "The picture cuts off a part of the product that the photo shows: take a preset of the photo's shape.",
+    "generator_fell_back": "The model's paintings were rejected, and a background was composed: try another seed.",
     "upscaled": "The photo is smaller than this preset asks for, and the product was enlarged: send a larger one.",
 }
 

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator
 
+from rich.markup import escape
+
 from models.device import Device, resolve_device
 from models.graphs import GraphGenerator
 from models.hub.controlnet import DepthChoice, depth_told
@@ -26,13 +28,18 @@ def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
     started = time.perf_counter()
     with peak_memory(device) as taken:
         generator = load_generator(choice, device=device, weights=settings.weights)
-    family = find(choice.model).family
+    found = find(choice.model, choice.family)
+    family = found.family
     yield f"{generator.version} on {device} {generator.dtype}"
     yield f"loaded in {time.perf_counter() - started:.1f} s, {_megabytes(taken)}"
     if family is not None:
-        yield f"family {family.name}; licence: {family.licence}; figures from {family.source}, {family.checked_on}"
-    elif generator.capabilities.paints == "picture":
-        yield "of no family that is known here: run by its pipeline's own figures; its licence is yours to read"
+        may = "read the licence" if family.may_sell == "see licence" else family.may_sell
+        yield (
+            f"family {escape(family.name)}; licence: {escape(family.licence)}; may its pictures be sold: {may};"
+            f" figures from {family.source}, {family.checked_on}"
+        )
+    if found.doubt is not None and generator.capabilities.paints == "picture":
+        yield f"[yellow]{escape(found.doubt)}[/]"
     yield from _abilities(generator, choice.depth)
     yield from _paintings(settings, generator, device)
 

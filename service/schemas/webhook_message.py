@@ -30,6 +30,9 @@ class WebhookRender(BaseModel):
     sha256: str
     seed: int = Field(description="The same seed and spec make the same background again.")
     warnings: list[str] = Field(description="Codes, as in a RenderView.")
+    rejected_paintings: list[str] = Field(
+        description="Why each rejected painting of a hub model could not be delivered: grew, withheld."
+    )
     scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
     mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
     url: str = Field(description="GET /v1/renders/{public_id}/picture, with the key: good for as long as it is kept.")

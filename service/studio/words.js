@@ -61,6 +61,10 @@ export const WARNINGS = {
     "This picture cuts off a part of the product that the photo shows.",
     "The photo cuts it on two sides. A sales channel whose pictures have the photo's shape shows more of it.",
   ],
+  generator_fell_back: [
+    "The model's backgrounds did not suit, so a background was composed.",
+    "Try another seed, or another scene.",
+  ],
   upscaled: [
     "The photo is smaller than this sales channel asks for.",
     "The product was enlarged and looks softer than it could. Send a larger photo.",
@@ -79,6 +83,7 @@ export const REMEDIES = {
   no_honest_placement: "A photo of the whole product fits more scenes. This one fits a flat lay or pure white.",
   source_gone: "The photo has expired here. Drop it again.",
   model_failed: "Try again; if it fails twice, tell the person who set up Backdrop.",
+  generator_rejected: "Try another seed or another scene.",
   out_of_memory: "Try again, or choose a sales channel with smaller pictures.",
   store_unavailable: "The store was away for a while. Try again in a minute.",
   time_limit: "Try again. If it takes too long twice, send a smaller photo.",

@@ -36,6 +36,7 @@ _WAIT = (0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400
 OUR_FAULT = (
     "internal_error",
     "model_failed",
+    "generator_rejected",
     "out_of_memory",
     "worker_lost",
     "store_unavailable",
@@ -165,6 +166,14 @@ class RunMetrics:
         self._lookups = Counter(
             "backdrop_cache_lookups", "Looks for what was kept.", ["cache", "outcome"], registry=registry
         )
+        self._paintings = Counter(
+            "backdrop_paintings", "A hub model's paintings, by what became of them.", ["outcome"], registry=registry
+        )
+        self._fallbacks = Counter(
+            "backdrop_generator_fallbacks", "Pictures whose paintings were all rejected.", registry=registry
+        )
+        for outcome in ("passed", "grew", "withheld"):
+            self._paintings.labels(outcome)
 
     def waited(self, operation: str, seconds: float) -> None:
         """Time a job's wait for its first attempt."""
@@ -181,6 +190,13 @@ class RunMetrics:
     def batch(self, pictures: int) -> None:
         """Count the pictures of one call of the generator."""
         self._batch.observe(pictures)
+
+    def painted(self, rejected: list[str | None]) -> None:
+        """Count a hub model's paintings for one picture: why each was rejected, None of one that was not."""
+        for reason in rejected:
+            self._paintings.labels(reason or "passed").inc()
+        if rejected and all(rejected):
+            self._fallbacks.inc()
 
     def looked_up(self, cache: str, hit: bool) -> None:
         """Count a look for what was kept: "cutouts" or "scenes"."""

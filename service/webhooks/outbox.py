@@ -111,6 +111,7 @@ def write_message(connection: sa.Connection, job_id: str, *, public_url: str = "
                 *(jobs.c[name] for name in ("client_id", "request_id", "status", "credits_cost", "finished_at")),
                 *(jobs.c[name] for name in ("reference", "operation", "error_code", "error_message")),
                 *(renders.c[name] for name in _RENDER),
+                renders.c.report["provenance"]["tried"].label("tried"),
                 *(jobs.c.spec[name].as_string().label(name) for name in _ASKED),
                 jobs.c.spec["metadata"].label("metadata"),
                 refunded().label("credits_refunded"),
@@ -149,7 +150,8 @@ def _message(kind: MessageType, job_id: str, job: sa.RowMapping, public_url: str
     if job["public_id"] is not None:
         # The API's own address, good for as long as the render is kept: a message may arrive days after its writing.
         address = f"{public_url.rstrip('/')}/v1/renders/{job['public_id']}/picture"
-        render = {name: job[name] for name in (*_RENDER, *_ASKED)} | {"url": address}
+        rejected = [row["rejected"] for row in job["tried"] or () if "rejected" in row]
+        render = {name: job[name] for name in (*_RENDER, *_ASKED)} | {"rejected_paintings": rejected, "url": address}
     code, text = job["error_code"], job["error_message"]
     return {
         "type": kind,

@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,7 @@ def generator_choice(settings: Settings, model: str | None = None) -> GeneratorC
     return GeneratorChoice(
         model or settings.generator,
         pipeline_class=settings.generator_class,
+        family=settings.generator_family,
         dtype=settings.dtype,
         steps=settings.steps,
         strength=settings.strength,
@@ -114,7 +116,7 @@ def compile_graphs(settings: Settings) -> None:
     """
     if runtime(settings).library == "openvino":
         # A hub model has no graph.
-        of_hub = ("generator", "generator_class", "controlnet", "steps", "offload")
+        of_hub = ("generator", "generator_class", "generator_family", "controlnet", "steps", "offload")
         own = {name: Settings.model_fields[name].default for name in of_hub}
         _load(settings.model_copy(update={"device": "cpu"} | own))
 
@@ -125,7 +127,7 @@ def runtime(settings: Settings) -> Runtime:
 
 
 def _load(settings: Settings) -> Networks:
-    return load_networks(
+    networks = load_networks(
         generator_choice(settings),
         weights=settings.weights,
         segmenter=settings.segmenter,
@@ -134,3 +136,5 @@ def _load(settings: Settings) -> Networks:
         device=settings.device,
         runtime=runtime(settings),
     )
+    falls_back = settings.generator_fallback == "own"
+    return replace(networks, paintings=settings.generator_paintings, falls_back=falls_back)

@@ -26,12 +26,17 @@ class Observed:
     outcome: str = "broken"
     #: The error's code of an attempt that came to nothing.
     error: str | None = None
+    #: Of a hub model's paintings why each was rejected, None of one that was not.
+    paintings: list[str | None] = field(default_factory=list)
     #: Of the picture, in pixels.
     size: tuple[int, int] | None = None
 
     def succeeded(self, made: NewRender | NewCutout) -> None:
         """Note what was made."""
         self.outcome, self.size = "success", (made.width, made.height)
+        if isinstance(made, NewRender):
+            tried = made.report.get("provenance", {}).get("tried", ())
+            self.paintings = [row.get("rejected") for row in tried if "seconds" in row]
 
     def came_to(self, outcome: str, error: str | None = None) -> None:
         """Note how it ended without a picture."""
@@ -77,6 +82,7 @@ class RunObserver:
                     self.metrics.in_flight.dec()
                     seconds = time.perf_counter() - started
                     self.metrics.attempt(claim.kind, observed.outcome, seconds)
+                    self.metrics.painted(observed.paintings)
                     if observed.error is not None:
                         span.fail(observed.error)
                     self._log(claim, observed, seconds)

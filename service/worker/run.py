@@ -19,7 +19,7 @@ from ulid import ULID
 
 from models.device import DeviceLost
 from models.lane import DeviceLane
-from pipeline.core.errors import OutOfMemory, PipelineError, Rejected
+from pipeline.core.errors import GeneratorRejected, OutOfMemory, PipelineError, Rejected
 from pipeline.core.networks import Networks
 from pipeline.core.provenance import Credentials
 from pipeline.core.spec import Limits
@@ -119,7 +119,7 @@ class JobRunner:
                 made = self._make(attempt)
             finally:
                 observed.stages.end()
-        except Rejected as error:
+        except (Rejected, GeneratorRejected) as error:
             self._fail(claim, observed, error.code, str(error))
         except (ObjectNotFound, ObjectTooLarge):
             self._fail(claim, observed, "source_gone", "The photo is no longer in the store. Upload it again.")

@@ -134,19 +134,23 @@ def test_a_digest_is_remembered_until_a_file_changes(tmp_path: Path) -> None:
     (model / "unet" / "net.safetensors").write_bytes(b"weights")
     whole = weights_digest(model)
 
-    assert weights_digest(model, digests) == whole
+    assert weights_digest(model, [digests]) == whole
     (remembered,) = digests.iterdir()
     remembered.write_text("from the file")
-    assert weights_digest(model, digests) == "from the file", "nothing was hashed"
+    assert weights_digest(model, [digests]) == "from the file", "nothing was hashed"
 
     (model / "unet" / "net.safetensors").write_bytes(b"WEIGHTS")  # as long as before
-    assert weights_digest(model, digests) == weights_digest(model) != whole
+    assert weights_digest(model, [digests]) == weights_digest(model) != whole
     (model / "more.safetensors").write_bytes(b"")
-    assert weights_digest(model, digests) == weights_digest(model)
+    assert weights_digest(model, [digests]) == weights_digest(model)
 
 
-def test_where_no_digest_can_be_remembered_the_files_are_hashed(tmp_path: Path) -> None:
+def test_a_digest_is_remembered_in_the_first_folder_that_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "net.safetensors").write_bytes(b"weights")
     (tmp_path / "digests").write_text("a file in the folder's place")
+    refused, own = tmp_path / "digests", tmp_path / "own"
 
-    assert weights_digest(tmp_path, tmp_path / "digests") == weights_digest(tmp_path)
+    assert weights_digest(tmp_path, [refused]) == weights_digest(tmp_path) == weights_digest(tmp_path, [refused, own])
+    (remembered,) = own.iterdir()
+    remembered.write_text("from the file")
+    assert weights_digest(tmp_path, [refused, own]) == "from the file"

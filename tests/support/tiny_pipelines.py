@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,13 +117,14 @@ def seeing(vae: Any) -> Any:
     return vae
 
 
-def chat_tokenizer() -> Any:
-    """Make a real Qwen2 tokenizer with a vocabulary of single bytes and the smallest chat template."""
+def chat_tokenizer(*further: str) -> Any:
+    """Make a real Qwen2 tokenizer with a vocabulary of single bytes, `further` words and the smallest chat template."""
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import Qwen2TokenizerFast
 
     vocabulary = {letter: i for i, letter in enumerate(["<|endoftext|>", *sorted(ByteLevel.alphabet())])}
     tokenizer = Qwen2TokenizerFast(vocab=vocabulary, merges=[])
+    tokenizer.add_special_tokens({"additional_special_tokens": list(further)})
     tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
     return tokenizer
 
@@ -151,18 +153,20 @@ def stable_diffusion(folder: Path) -> Any:
     )  # fmt: skip
 
 
-def stable_diffusion_xl(folder: Path) -> Any:
-    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+def stable_diffusion_xl(folder: Path, scheduler: str = "EulerDiscreteScheduler", spacing: str = "leading") -> Any:
+    import diffusers
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-    return StableDiffusionXLPipeline(
+    return diffusers.StableDiffusionXLPipeline(
         vae=autoencoder(), text_encoder=CLIPTextModel(clip_config()), tokenizer=word_tokenizer(folder),
         text_encoder_2=CLIPTextModelWithProjection(clip_config()), tokenizer_2=word_tokenizer(folder),
         unet=unet(
             cross_attention_dim=64, addition_embed_type="text_time", addition_time_embed_dim=8,
             projection_class_embeddings_input_dim=80,
         ),
-        scheduler=EulerDiscreteScheduler(beta_schedule="scaled_linear", timestep_spacing="leading", steps_offset=1),
+        scheduler=getattr(diffusers, scheduler)(
+            beta_schedule="scaled_linear", timestep_spacing=spacing, steps_offset=1
+        ),
     )  # fmt: skip
 
 
@@ -210,8 +214,8 @@ def flux2_klein(folder: Path) -> Any:
 
 TINY: dict[str, Callable[[Path], Any]] = {
     "stable-diffusion-v1-5": stable_diffusion,
-    "sdxl-turbo": stable_diffusion_xl,
-    "sdxl-lightning": stable_diffusion_xl,
+    "sdxl-turbo": partial(stable_diffusion_xl, scheduler="EulerAncestralDiscreteScheduler", spacing="trailing"),
+    "sdxl-lightning": partial(stable_diffusion_xl, spacing="trailing"),
     "Z-Image-Turbo": z_image,
     "FLUX.2-klein-4B": flux2_klein,
 }

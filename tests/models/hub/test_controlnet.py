@@ -19,7 +19,13 @@ from tests.lanes import rest_in_gate
 from tests.models.hub.tiny_controlnets import save_controlnet
 from tests.support.tiny_pipelines import conditions, load_pipeline, paint
 
-STEERED = ("stable-diffusion-v1-5", "FLUX.1-schnell", "Z-Image-Turbo", "stable-diffusion-3.5-medium", "sdxl-turbo")
+STEERED = (
+    "stable-diffusion-v1-5",
+    "FLUX.1-schnell",
+    "Z-Image-Turbo",
+    "stable-diffusion-3.5-medium",
+    "stable-diffusion-xl-base-1.0",
+)
 pytestmark = [
     # diffusers' Euler scheduler and NumPy 2
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
@@ -110,7 +116,7 @@ def test_the_depth_reaches_the_net_at_the_painted_size_and_steers_the_picture(
     assert np.abs(paint(generator, replace(scene, light=scene.light * 0.1)) - painted).max() > 0
 
 
-@pytest.mark.parametrize("name", rest_in_gate(["stable-diffusion-v1-5", "sdxl-turbo"]))
+@pytest.mark.parametrize("name", rest_in_gate(["stable-diffusion-v1-5", "stable-diffusion-xl-base-1.0"]))
 def test_a_controlnet_of_no_strength_paints_the_picture_of_the_model_alone(
     tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], name: str
 ) -> None:
@@ -177,7 +183,7 @@ def test_a_controlnet_of_another_model_and_a_model_without_any_are_refused(
     import diffusers
 
     net = net_folder("stable-diffusion-v1-5")
-    refused(tiny_folder("sdxl-turbo"), net, "cross_attention_dim is 32", "64")
+    refused(tiny_folder("stable-diffusion-xl-base-1.0"), net, "cross_attention_dim is 32", "64")
     refused(tiny_folder("FLUX.1-schnell"), net, "a ControlNetModel", "FluxControlNetModel")
     refused(tiny_folder("FLUX.2-klein-4B"), net, "Flux2KleinPipeline", "Leave it empty")
     union = shutil.copytree(net_folder("FLUX.1-schnell"), tmp_path / "union")

@@ -1,10 +1,11 @@
 """What a generator is called in the report, and what is cached by: model, weights and how it is run."""
 
 import contextlib
+import json
 import shutil
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 
 from models.hub.found import PATIENCE, ModelNotHere, find, located
 from tests.support.tiny_pipelines import load_pipeline
+
+#: diffusers' Euler scheduler and NumPy 2.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
 def test_whatever_changes_the_picture_changes_the_version(tiny_folder: Callable[[str], Path]) -> None:
@@ -30,15 +34,37 @@ def test_whatever_changes_the_picture_changes_the_version(tiny_folder: Callable[
     assert "sha256:" in versions[0]
 
 
+#: Of a turbo model of SDXL, by the files of its folder.
+CONFIGS: dict[str, dict[str, Any]] = {
+    "model_index.json": {"_class_name": "StableDiffusionXLPipeline", "scheduler": ["diffusers", "Euler"]},
+    "scheduler/scheduler_config.json": {
+        "_class_name": "EulerAncestralDiscreteScheduler",
+        "timestep_spacing": "trailing",
+    },
+}
+
+
 class Hub(BaseHTTPRequestHandler):
-    """A hub that has every file."""
+    """A hub whose model has these files alone."""
+
+    files = CONFIGS
+    asked: list[str]
 
     def do_HEAD(self) -> None:
-        self.send_response(200)
-        self.send_header("ETag", '"1"')
-        self.send_header("X-Repo-Commit", "f332072a")
-        self.send_header("Content-Length", "0")
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        file = self.path.partition("/resolve/")[2].partition("/")[2]
+        body = json.dumps(self.files.get(file)).encode()
+        self.send_response(200 if file in self.files else 404)
+        self.send_header("ETag", f'"{hash(file)}"')
+        self.send_header("X-Repo-Commit", "f332072a" * 5)
+        self.send_header("X-Error-Code", "EntryNotFound")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -104,24 +130,72 @@ def test_what_is_neither_a_folder_nor_a_hub_id_is_told_without_asking_the_hub(mo
         find(model)
 
 
-def test_a_revision_is_asked_for_and_told(monkeypatch: pytest.MonkeyPatch, hub_at: Callable[[int], None]) -> None:
-    import diffusers
+@pytest.fixture(name="hub")
+def _hub(hub_at: Callable[[int], None]) -> Iterator[type[Hub]]:
+    class Own(Hub):
+        asked: list[str] = []  # noqa: RUF012  # of this one
 
-    server = HTTPServer(("127.0.0.1", 0), Hub)
+    server = HTTPServer(("127.0.0.1", 0), Own)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     hub_at(server.server_port)
-
-    asked: dict[str, object] = {}
-
-    def load_config(model: str, **source: object) -> dict[str, str]:
-        asked.update(source, model=model)
-        return {"_class_name": "ZImagePipeline"}
-
-    monkeypatch.setattr(diffusers.DiffusionPipeline, "load_config", load_config)
-    found = find("Tongyi-MAI/Z-Image-Turbo@f332072a")
+    yield Own
     server.shutdown()
     server.server_close()
-    assert asked == {"model": "Tongyi-MAI/Z-Image-Turbo", "revision": "f332072a", "local_files_only": False}
-    assert (found.name, found.revision) == ("Tongyi-MAI/Z-Image-Turbo", "f332072a")
+
+
+def test_a_revision_is_asked_for_and_the_family_is_that_of_its_config(hub: type[Hub]) -> None:
+    found = find("acme/any-name@v1")
+    assert (found.name, found.revision, found.doubt) == ("acme/any-name", "v1", None)
     assert found.family is not None
-    assert found.family.name == "Z-Image-Turbo"
+    assert found.family.name == "SDXL-Turbo"
+    assert all("/resolve/v1/" in path for path in hub.asked)
+
+
+def test_a_hub_id_that_holds_a_lone_unet_is_told_by_its_file(hub: type[Hub]) -> None:
+    hub.files = {"sdxl_lightning_8step_unet.safetensors": {}}
+    found = find("acme/any-name")
+    assert found.lone
+    assert found.family is not None
+    assert found.family.name == "SDXL-Lightning, 8 steps"
+    hub.files = {"something.bin": {}}
+    with pytest.raises(ModelNotHere, match=r"neither a model_index\.json nor a UNet"):
+        find("acme/another")
+
+
+def test_a_hub_that_never_ends_its_answer_is_left_in_time(
+    hub_at: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+    monkeypatch.setattr("models.hub.found.LIMIT", 0.2)
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda *_, **__: over.wait(30))
+
+    with pytest.raises(ModelNotHere, match=r"no answer in 0\.2 s.*name a folder"):
+        find("acme/painter")
+    over.set()
+
+
+def test_the_same_weights_in_two_folders_are_run_alike(tiny_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    folders = [shutil.copytree(tiny_folder("sdxl-turbo"), tmp_path / name) for name in ("sdxl-base", "schnell-base")]
+    one, two = (load_pipeline(folder, size=64) for folder in folders)
+    assert one.version.replace("sdxl-base", "schnell-base") == two.version
+    assert one.capabilities == two.capabilities
+    assert [found.name for folder in folders if (found := find(folder).family)] == 2 * ["SDXL-Turbo"]
+
+
+@pytest.mark.parametrize(
+    ("name", "doubt"),
+    [
+        ("stable-diffusion-3.5-medium", "the same as that of 'Stable Diffusion 3.5 Large Turbo'"),
+        ("sdxl-lightning", "'SDXL-Lightning, 8 steps' or 'SDXL'"),
+        ("FLUX.1-Fill-dev", "of no family that is known here"),
+    ],
+)
+def test_what_a_config_does_not_tell_is_said_with_the_setting(
+    tiny_folder: Callable[[str], Path], name: str, doubt: str
+) -> None:
+    said = find(tiny_folder(name)).doubt
+    assert said is not None
+    assert doubt in said
+    assert "set BACKDROP_GENERATOR_FAMILY" in said
+    assert find(tiny_folder("sdxl-turbo")).doubt is None
+    assert find(tiny_folder("sdxl-lightning"), "sdxl").doubt is None

@@ -39,7 +39,7 @@ def bytes_of(values: np.ndarray) -> Image.Image:
     rest_in_gate(
         [
             ("stable-diffusion-v1-5", "StableDiffusion", "grid", {"num_inference_steps": 8, "strength": 0.75}),
-            ("sdxl-turbo", "StableDiffusionXL", "grid", {"num_inference_steps": 8, "strength": 0.75}),
+            ("stable-diffusion-xl-base-1.0", "StableDiffusionXL", "grid", {"num_inference_steps": 8, "strength": 0.75}),
             ("stable-diffusion-3.5-medium", "StableDiffusion3", "grid", {"num_inference_steps": 6, "strength": 0.5}),
             ("Z-Image-Turbo", "ZImage", "grid", {"num_inference_steps": 8, "strength": 0.625}),
             ("FLUX.1-schnell", "Flux", "flux", {"num_inference_steps": 4, "strength": 0.75}),
@@ -154,5 +154,12 @@ def _through(vae: Any, picture: np.ndarray) -> np.ndarray:
     return answer.clip(0, 1)
 
 
-def test_an_edit_model_without_an_inpainting_class_holds_nothing(tiny_folder: Callable[[str], Path]) -> None:
-    assert not load_pipeline(tiny_folder("FLUX.2-klein-9b-kv")).capabilities.holds
+def test_an_edit_model_without_an_inpainting_class_is_shown_the_product_in_its_picture(
+    tiny_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = load_pipeline(tiny_folder("FLUX.2-klein-9b-kv"), size=96)
+    assert generator.capabilities.holds
+    scene, asked = conditions(), laid()
+    request = PaintRequest("", "", scene, 1, lambda done: None, laid=Laid(asked.picture[:48], asked.keep[:48]))
+    shown = generator._recipe.arguments(generator._pipe, [request], lambda: None)["image"]
+    assert np.asarray(shown)[-20, shown.width // 2].tolist() == [26, 128, 77]

@@ -20,7 +20,7 @@ from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry
 from tests.lanes import rest_in_gate
 from tests.pipeline.scene.test_layout import KINDS
-from tests.support.still_life import Darkener, preset, spec
+from tests.support.still_life import Darkener, networks, preset, spec
 
 ASKED = ("#2f5d50", "#e8dcc8", "#c96f4a")
 
@@ -81,7 +81,8 @@ def selected(
     context: Square | None = None,
     **options: Any,
 ) -> Selection:
-    return search(asked, context or Square(side), product(side, side), generator, on_step, **options)
+    chosen = replace(networks(generator), paintings=options.pop("paintings", 2))
+    return search(asked, context or Square(side), product(side, side), chosen, on_step, **options)
 
 
 def misses(found: Selection) -> list[float]:
@@ -99,7 +100,7 @@ def test_a_background_that_meets_the_bars_is_the_only_one() -> None:
 def test_of_three_that_miss_the_best_is_kept_and_shown() -> None:
     painter = Painter((0.9, 0.1, 0.9), (0.25, 0.3, 0.9), (1.0, 1.0, 0.0))
     asked = spec("podium", palette=("#3050d0", "#2f5d50"))
-    found = selected(asked, painter)
+    found = selected(asked, painter, paintings=3)
     assert [row.seed for row in found.tried] == seeds(1, 3)
     means = misses(found)
     assert found.seed == found.tried[int(np.argmin(means))].seed == seeds(1, 3)[1]
@@ -113,6 +114,18 @@ def test_no_more_seeds_are_tried_than_allowed(retries: int) -> None:
     assert len(painter.told) == len(found.tried) == 1 + retries
 
 
+def test_a_generator_of_pictures_paints_twice_at_most_unless_more_is_asked_for() -> None:
+    painter, light = Painter((0.9, 0.1, 0.9)), Darkener()
+    ticks = iter(range(0, 1000, 5))
+    asked = spec("podium", palette=("#2f5d50",))
+    found = selected(asked, painter, clock=lambda: float(next(ticks)))
+    assert [one.seed for one in painter.told] == seeds(1, 2)
+    assert [row.seconds for row in found.tried] == [5, 5]
+    selected(asked, more := Painter((0.9, 0.1, 0.9)), paintings=4)
+    assert len({one.seed for one in more.told}) == len(more.told) == 3  # as many as colours are tried with
+    assert [row.seconds for row in selected(asked, light).tried] == [None]
+
+
 def test_colours_that_nobody_asked_for_cost_no_further_seed() -> None:
     painter = Painter((0.9, 0.1, 0.9))
     selected(spec("podium"), painter)
@@ -122,7 +135,7 @@ def test_colours_that_nobody_asked_for_cost_no_further_seed() -> None:
 def test_progress_never_goes_back_however_many_are_tried() -> None:
     told: list[float] = []
     selected(spec("podium", palette=("#2f5d50",)), Painter((0.9, 0.1, 0.9)), on_step=told.append)
-    assert len(told) == 6
+    assert len(told) == 4
     assert told == sorted(told)
     assert told[-1] < 1
 

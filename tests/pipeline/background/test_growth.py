@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from pipeline.background.best_of import search
+from pipeline.background.best_of import fell_back, search
 from pipeline.background.growth import Growth, growth
 from pipeline.background.overlay import lay
 from pipeline.colour.palette import ALL_STAGES
 from pipeline.compositing.effects import ProductEffects, product_effects
-from pipeline.core.networks import FunctionSegmenter, Laid, PaintRequest
+from pipeline.core.errors import GeneratorRejected, PaintingWithheld
+from pipeline.core.networks import FunctionSegmenter, Laid, Networks, PaintRequest
 from pipeline.core.types import Placed
 from pipeline.report import ExpansionReport
 from pipeline.scene.composition import compose
@@ -138,34 +139,55 @@ class Grower(Darkener):
         return np.asarray(picture, np.float32)
 
 
-def selected(generator: Grower) -> Any:
-    return search(
-        spec("podium"), SceneContext(), placed().alpha, generator, lambda done: None, control=ALL_STAGES, segmenter=reds
-    )
+class Withholder(Grower):
+    """Has a safety checker that withholds the first of its paintings, as often as it is told to."""
+
+    def painted(self, request: PaintRequest) -> np.ndarray:
+        answer = super().painted(request)
+        if len(self.told) <= self.grows:
+            raise PaintingWithheld("Withheld.")
+        return answer
+
+
+def selected(generator: Grower, **chosen: Any) -> Any:
+    networks = Networks(reds, generator, **chosen)
+    return search(spec("podium"), SceneContext(), placed().alpha, networks, lambda done: None, control=ALL_STAGES)
 
 
 @pytest.mark.gate  # five paintings; the fast lane tries them all
-def test_a_background_that_grew_the_product_is_tried_with_another_seed_and_then_with_less_noise() -> None:
+def test_a_background_that_grew_the_product_is_tried_with_other_seeds_and_at_last_with_less_noise() -> None:
     once, twice = Grower(1), Grower(2)
-    one, two = selected(once), selected(twice)
-    assert [row.expansion.grew for row in one.tried] == [True, False]
+    one, two = selected(once), selected(twice, paintings=3)
+    assert [row.rejected for row in one.tried] == ["grew", None]
     assert [row.expansion.grew for row in two.tried] == [True, True, False]
-    first, second = (seed for seed, _ in once.told)
-    assert first != second
+    assert [noise for _, noise in once.told] == [1, 0.75]
     assert [noise for _, noise in twice.told] == [1, 1, 0.75]
-    assert twice.told[2][0] == first
-    assert one.seed == second
+    assert len({seed for seed, _ in twice.told}) == 3
+    assert one.seed == once.told[1][0]
     assert not one.growth.grew
 
 
-def test_where_every_one_grew_it_the_studios_own_background_is_taken_and_told() -> None:
-    always = Grower(99)
-    found = selected(always)
-    assert len(always.told) == 3
-    assert [row.expansion and row.expansion.grew for row in found.tried] == [True, True, True, None]
+@pytest.mark.parametrize(("generator", "why"), [(Grower(99), "grew"), (Withholder(99), "withheld")])
+def test_where_all_are_rejected_the_renderers_own_background_is_taken_or_the_swap_fails(
+    generator: Grower, why: str
+) -> None:
+    found = selected(generator)
+    assert len({seed for seed, _ in generator.told}) == len(generator.told) == 2
+    assert [row.rejected for row in found.tried] == [why, why, None]
+    assert fell_back(found.tried)
     assert found.growth is None
+    with pytest.raises(GeneratorRejected, match=f"2 paintings of the generator were rejected: {why}, {why}"):
+        selected(generator, falls_back=False)
     red = found.background[..., 0] - found.background[..., 1]
     assert red.max() < 0.4  # no jar's red is in it
+
+
+def test_what_a_safety_checker_withheld_is_painted_with_another_seed() -> None:
+    found = selected(once := Withholder(1))
+    assert [row.rejected for row in found.tried] == ["withheld", None]
+    assert found.seed == once.told[1][0] != once.told[0][0]
+    assert not fell_back(found.tried)
+    assert [noise for _, noise in once.told] == [1, 1]
 
 
 def test_its_colours_decide_and_what_the_segmenter_found_is_told_beside_them() -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from pipeline.background.overlay import lay, scaled
 from pipeline.compositing.effects import product_effects
+from pipeline.core.errors import PaintingWithheld
 from pipeline.core.networks import PaintRequest
 from pipeline.core.spec import Limits
 from pipeline.core.types import Placed
@@ -80,6 +81,26 @@ def test_a_shadow_that_the_network_kept_is_not_laid_twice_and_one_that_it_forgot
     rows = slice(300, 340)
     # Under and beside the foot both pictures are about as dark.
     assert np.abs(picture[rows].mean(1) - forgot[rows].mean(1)).mean() < 12
+
+
+def test_a_swap_whose_paintings_were_all_rejected_says_so_and_what_painted_its_background() -> None:
+    class Withholder(Holder):
+        def painted(self, request: PaintRequest) -> np.ndarray:
+            raise PaintingWithheld("Withheld.")
+
+    ticks = iter(range(1000))
+    chosen = networks(Withholder(keeps_shadow=True))
+    render = swap(red_box(), spec("podium"), chosen, limits=Limits(), clock=lambda: float(next(ticks)))
+    report = to_json(render.report)["provenance"]
+    assert "generator_fell_back" in render.warnings
+    assert report["painted_by"] == "renderer"
+    assert [row.get("rejected") for row in report["tried"]] == ["withheld", "withheld", None]
+    assert [row.get("seconds") for row in report["tried"]] == [1, 1, None]
+
+
+def test_a_painting_that_is_delivered_is_the_generators(kept: Kept) -> None:
+    assert "painted_by" not in kept[2]["provenance"]
+    assert "rejected" not in kept[2]["provenance"]["tried"][0]
 
 
 def test_the_products_own_pixels_are_the_same_whatever_the_network_made_of_them(kept: Kept) -> None:

@@ -9,7 +9,7 @@ from pipeline.background.paint import MAX_STOPS, PADDED, paint, paint_background
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import compare_palette
 from pipeline.core.errors import ModelFailed
-from pipeline.core.networks import PaintRequest
+from pipeline.core.networks import Capabilities, PaintRequest
 from pipeline.light.exposure import exposed
 from pipeline.light.first_light import first_light
 from pipeline.scene.composition import compose
@@ -135,7 +135,7 @@ def test_the_prompt_holds_scene_mood_colours_and_the_brands_words() -> None:
     side = "left" if layout.light_side < 0 else "right"
     for part in ("podium scene", "a scene", "a mood", "midnight blue", "hand made", f"light from the {side}"):
         assert part in words
-    assert "#112233" in prompt(asked, layout, as_hex=True)
+    assert "#112233" in prompt(asked, layout, Capabilities(reads_hex=True))
 
 
 @pytest.mark.gate  # every scene and mood of the catalogue

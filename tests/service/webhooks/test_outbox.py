@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from service.jobs.transitions import Jobs
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import AttemptResult, Outbox
 from tests.support.databases import ON_SQLITE
-from tests.support.shop import Shop, render
+from tests.support.shop import REPORT, Shop, render
 from tests.support.storm.receiver import receiving
 from tests.support.webhooks import DELIVERED, FAILED, URL, WAITING, Messenger, run, states
 
@@ -60,12 +61,25 @@ def test_a_success_is_told_with_its_render_and_with_nothing_that_expires(shop: S
                 "sha256": "0" * 64,
                 "seed": 7,
                 "warnings": ["upscaled"],
+                "rejected_paintings": [],
                 "scene_type": "podium",
                 "mood": "calm",
                 "url": f"https://backdrop.example/v1/renders/{made.public_id}/picture",
             },
         },
     }
+
+
+def test_a_webhook_says_why_a_hub_models_paintings_were_rejected(shop: Shop, webhooks: Webhooks) -> None:
+    webhooks.register(shop.client.name, URL)
+    tried = [{"seed": 7, "rejected": "grew"}, {"seed": 8, "rejected": "withheld"}, {"seed": 7}]
+    report = {**REPORT, "provenance": {**REPORT["provenance"], "tried": tried}}
+    made = replace(render(), warnings=["generator_fell_back"], report=report)
+    shop.jobs.succeed(shop.claim(shop.order()), made)
+
+    (body,) = bodies(shop.engine)
+    told = body["data"]["render"]
+    assert (told["warnings"], told["rejected_paintings"]) == (["generator_fell_back"], ["grew", "withheld"])
 
 
 def test_a_cut_out_is_told_by_types_of_its_own_as_it_has_no_picture(shop: Shop, webhooks: Webhooks) -> None:

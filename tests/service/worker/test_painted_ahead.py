@@ -74,3 +74,24 @@ def test_the_settings_name_what_a_hub_model_is_loaded_with() -> None:
     assert choice.depth == DepthChoice("a/net@main", 0.7)
     assert choice.memory == MemoryChoice("text", vae_tiling=True, compiled=True)
     assert opening.generator_choice(Settings(controlnet="")).depth is None
+
+
+def test_the_settings_say_how_often_a_hub_model_paints_and_what_is_in_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(opening, "load_networks", lambda *_, **__: still_life.networks())
+    opened = opening._load(Settings())
+    assert (opened.paintings, opened.falls_back) == (2, True)
+    opened = opening._load(Settings(generator_paintings=3, generator_fallback="fail"))
+    assert (opened.paintings, opened.falls_back) == (3, False)
+
+
+def test_a_dash_means_none_where_there_may_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SECOND_SEGMENTER", "VIEWPOINT", "CONTROLNET", "GENERATOR_FAMILY"):
+        monkeypatch.setenv(f"BACKDROP_{name}", "-")
+    settings = Settings()
+    assert (settings.second_segmenter, settings.viewpoint) == ("", "")
+    assert (settings.controlnet, settings.generator_family) == (None, None)
+    monkeypatch.setenv("BACKDROP_GENERATOR", "-")
+    with pytest.raises(ValueError, match="means none, and one is needed; leave BACKDROP_GENERATOR out"):
+        Settings()

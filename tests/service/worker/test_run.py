@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from PIL import Image, ImageDraw
+from prometheus_client import CollectorRegistry
 
-from pipeline.core.errors import ModelFailed, OutOfMemory
-from pipeline.core.networks import Networks
+from pipeline.core.errors import ModelFailed, OutOfMemory, PaintingWithheld
+from pipeline.core.networks import Networks, PaintRequest
 from pipeline.core.order import Placement, SwapOrder
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
@@ -27,6 +28,10 @@ from service.jobs.transitions import Jobs
 from service.storage.directory import DirectoryBucket
 from service.storage.objects import StoreUnavailable
 from service.storage.signing import UrlSigner
+from service.telemetry.metrics import RunMetrics
+from service.worker.observation import RunObserver
+from tests.support.still_life import Darkener
+from tests.support.still_life import networks as stand_ins
 from tests.support.worker import BOTTLE, ON_WHITE, Worker, raising, small
 
 
@@ -131,6 +136,42 @@ def test_what_breaks_on_our_side_is_tried_again_then_refunded(
 
     assert worker.end(accepted) == ("FAILURE", code)
     assert worker.shop.balance == 10
+
+
+class Withholder(Darkener):
+    """A hub model whose safety checker withholds all that it paints."""
+
+    def painted(self, request: PaintRequest) -> np.ndarray:
+        self.calls += 1
+        raise PaintingWithheld("Withheld.")
+
+
+@pytest.mark.parametrize("falls_back", [True, False])
+def test_where_a_hub_models_paintings_are_all_rejected_the_setting_decides(
+    engine: sa.Engine, tmp_path: Path, falls_back: bool
+) -> None:
+    painter, registry = Withholder("picture"), CollectorRegistry()
+    worker = Worker(engine, tmp_path, replace(stand_ins(painter), falls_back=falls_back))
+    worker.runner = replace(worker.runner, observer=RunObserver(RunMetrics(registry)))
+    accepted = worker.order()
+    worker.runner.run(accepted.job_id)
+
+    assert painter.calls == 2
+    if not falls_back:
+        assert worker.end(accepted) == ("FAILURE", "generator_rejected")
+        assert worker.shop.job(accepted).attempt == 1
+        assert worker.shop.balance == 10
+        return
+    found = worker.shop.jobs.get(accepted.job_id, client_id=worker.shop.client.id)
+    assert found is not None
+    assert found[1] is not None
+    assert "generator_fell_back" in found[1].warnings
+    provenance = msgspec.json.decode(found[1].report)["provenance"]
+    assert provenance["painted_by"] == "renderer"
+    assert [row.get("rejected") for row in provenance["tried"]] == ["withheld", "withheld", None]
+    assert all(row["seconds"] >= 0 for row in provenance["tried"][:2])
+    assert registry.get_sample_value("backdrop_generator_fallbacks_total") == 1
+    assert registry.get_sample_value("backdrop_paintings_total", {"outcome": "withheld"}) == 2
 
 
 class AwayStore(DirectoryBucket):
