@@ -48,6 +48,7 @@ BOTTLE = str(files("service") / "sample" / "bottle.jpg")
         "kernels",
         "thumbnails",
         "doctor",
+        "gpu-check",
         "migrate",
     ],
 )
