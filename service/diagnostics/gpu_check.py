@@ -201,7 +201,7 @@ def _opened(check: Check, steps: Sequence[Step]) -> dict[str, Any]:
         started = time.perf_counter()
         with peak_memory(check.device) as taken:
             versions = dict(check.networks().versions)
-        found = {"versions": versions, "device": check.device, "machine": _machine(check.device)}
+        found: dict[str, Any] = {"versions": versions, "device": check.device, "machine": _machine(check.device)}
         found |= {"load_seconds": round(time.perf_counter() - started, 1), "load_bytes": max(0, taken[0])}
         found["products"] = dict(Counter(product.kind for product in check.products))
         about = check.once("about", lambda: found)
@@ -236,6 +236,7 @@ def _made(check: Check, step: Step) -> Row:
         lost = error if is_sticky(error) else None
     row = replace(row, title=step.title)
     check.keep(step.name, asdict(row))
+    check.keep(f"{step.name}-begun", 0)  # it ended, and not the process
     if lost is not None:
         raise RuntimeError("The device is lost to this process. Run the same command again: it goes on.") from lost
     return row

@@ -29,7 +29,7 @@ from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Placed, Rgb
 from pipeline.scene.composition import compose
-from service.diagnostics.gpu_check import FULL, GIB, Check, Row, Skipped, Step
+from service.diagnostics.gpu_check import FULL, GIB, Amount, Check, Row, Skipped, Step
 from service.worker.main import open_lane
 from service.worker.networks import generator_choice
 
@@ -390,11 +390,15 @@ def _depth(check: Check) -> Row:
     return _switched(check, "depth", controlnet=None)
 
 
+def _flight_cost(many: int, amount: Amount) -> float:
+    """Return the swaps of a step: one more than it measures, to warm up."""
+    return amount.flights[many] + 1 if many in amount.flights else 0
+
+
 def _flights() -> Iterator[Step]:
     for many in FULL.flights:
-        make, title = partial(_flight, many), f"Whole swaps, {many} in flight"
-        # each level swaps once more, to warm up
-        yield Step(f"flight-{many}", title, make, lambda amount, many=many: amount.flights.get(many, -1) + 1, True)
+        title = f"Whole swaps, {many} in flight"
+        yield Step(f"flight-{many}", title, partial(_flight, many), partial(_flight_cost, many), of_device=True)
 
 
 STEPS = (

@@ -106,13 +106,13 @@ def test_a_step_that_fails_or_kills_is_a_row_and_the_others_are_made(tmp_path: P
     steps = [Step("a", "A", fails), Step("b", "B", kills), Step("c", "C", lambda check: Row("1 s"))]
     for _ in range(DEATHS):
         with pytest.raises(KeyboardInterrupt):
-            run(settings, tmp_path / "out", LEAST, steps, load=opened, say=str)
-    _, rows = run(settings, tmp_path / "out", LEAST, steps, load=opened, say=str)
+            run(settings, tmp_path / "out", LEAST, steps, load=opened, say=print)
+    _, rows = run(settings, tmp_path / "out", LEAST, steps, load=opened, say=print)
     assert [row.how for row in rows.values()] == ["failed", "failed", "measured"]
     assert "Choose another precision." in rows["a"].said
     assert f"ended {DEATHS} times" in rows["b"].said
     with pytest.raises(ValueError, match="Choose another --out"):
-        run(settings, tmp_path / "out", replace(LEAST, side=64), steps, load=opened, say=str)
+        run(settings, tmp_path / "out", replace(LEAST, side=64), steps, load=opened, say=print)
 
 
 def test_a_model_that_is_not_there_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
