@@ -44,7 +44,7 @@ def test_every_secret_signs_until_its_grace_is_over(shop: Shop, webhooks: Webhoo
     name = shop.client.name
     _, first = webhooks.register(name, URL)
     shop.jobs.fail(shop.claim(shop.order()), "x", "")
-    later = []
+    later: list[str] = []
     for _ in range(3):
         endpoint, secret = webhooks.rotate(name, grace=3600)
         later.insert(0, secret)

@@ -134,7 +134,11 @@ def test_an_answer_that_is_all_headers_or_only_says_continue_is_given_up() -> No
         (b"HTTP/1.1 200 OK\r\n", b"x-more: of the same\r\n" * MAX_ANSWER_BYTES),
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * MAX_ANSWER_BYTES),
     ):
-        with receiving(lambda handler, told=start + more: handler.wfile.write(told)) as receiver:
+
+        def pour(handler: BaseHTTPRequestHandler, told: bytes = start + more) -> None:
+            handler.wfile.write(told)
+
+        with receiving(pour) as receiver:
             assert post(receiver.url).error == "ReadError: the answer is too long"
 
 
