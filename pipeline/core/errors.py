@@ -1,19 +1,4 @@
-"""Why a swap can fail:
-
-    PipelineError
-      Rejected              the photo's fault; never retried
-        ImageUnreadable     code image_unreadable
-        ImageTruncated      code image_truncated
-        PhotoDamaged        code photo_damaged
-        ImageTooLarge       code image_too_large
-        ImageTooSmall       code image_too_small
-        NoSubject           code no_subject
-        SubjectNotFound     code subject_not_found
-        NoHonestPlacement   code no_honest_placement
-      ModelFailed           ours; code model_failed
-        PaintingWithheld    of one painting; another seed may pass
-      GeneratorRejected     ours; code generator_rejected; never retried: another attempt has the same seeds
-      OutOfMemory           ours; code out_of_memory
+"""Why a swap can fail. `Rejected` is the photo's fault and never retried; all else is ours.
 
 `code` is stable and reaches the caller; the message is a sentence for a person, with the remedy.
 """

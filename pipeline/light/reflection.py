@@ -17,7 +17,8 @@ from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Floor
 from pipeline.kernels.image.layers import blend, lay_image, premultiplied_means, take_light, turn_upside_down
 from pipeline.kernels.image.resampling import enlarge
-from pipeline.kernels.image.surfaces import gather, mix, sum_parts
+from pipeline.kernels.image.surfaces import gather, mix
+from pipeline.light.surroundings import part_means
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import FACES, Geometry, trace
 
@@ -25,6 +26,8 @@ from pipeline.scene.trace import FACES, Geometry, trace
 GRID = 1024
 #: What shines less than this mirrors nothing that is seen.
 MIN_GLOSS = 0.2
+#: Share of a part's mean light that its hidden places have.
+UNDERSIDE = 0.55
 #: Canvas heights above or below the product's level that are still its surface.
 LEVEL = 0.004
 #: Canvas heights, and more by gloss, after which a mirror image has faded to 1 / e.
@@ -41,9 +44,8 @@ GRAIN = (0.2, 0.6)
 class FloorMirror:
     """What a polished floor mirrors of its scene: where in the picture each place of a smaller grid finds it."""
 
-    #: The floor, an index of the layout's parts, and how many those are.
+    #: The floor, an index of the layout's parts.
     part: int
-    parts: int
     #: n×m int32: row and column of what is mirrored; and, where the camera doesn't see that, its part, else -1.
     row: NDArray[np.int32]
     column: NDArray[np.int32]
@@ -56,7 +58,8 @@ class FloorMirror:
     def show(self, geometry: Geometry, out: Field) -> None:
         """Mix what it mirrors into H×W×3 linear light."""
         image = np.empty((*self.row.shape, 3), np.float32)
-        gather(out, self.row, self.column, self.hidden, self._means(geometry, out), image)
+        # The camera sees only the mirror image of undersides and backs: they are darker than the part's mean.
+        gather(out, self.row, self.column, self.hidden, part_means(geometry, out, UNDERSIDE), image)
         # A lamp's glint on metal is many times white: mirrored, it would be a stain of light with no cause in sight.
         image = blurred(np.minimum(image, 1), self.soft, self.soft)
         height, first = out.shape[0], self.part * FACES
@@ -70,15 +73,6 @@ class FloorMirror:
             mix(large, surface, first, first + FACES - 1, self.share[top:bottom], out[top:bottom])
 
         by_rows(height, work)
-
-    def _means(self, geometry: Geometry, out: Field) -> Field:
-        """Return parts×3: what stands for the hidden places of each.
-
-        The camera sees only the mirror image of undersides and backs: they are darker than the part's mean.
-        """
-        sums, counts = np.zeros((self.parts, 3), np.float64), np.zeros(self.parts, np.int64)
-        sum_parts(geometry.surface, FACES, 4, out, sums, counts)
-        return (0.55 * sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
 
 
 def floor_mirrors(layout: Layout, geometry: Geometry) -> tuple[FloorMirror, ...]:
@@ -101,7 +95,7 @@ def _floor_mirror(layout: Layout, geometry: Geometry, index: int) -> FloorMirror
     # Higher above the floor is farther from its mirror image, and a little roughness blurs it with the way.
     soft = max(0.6, 0.006 * (1.3 - floor.gloss) * rows.size)
     share = mirrored_share(way[1][:, 0], floor.gloss)
-    return FloorMirror(index, len(layout.parts), row, column, hidden, soft, share)
+    return FloorMirror(index, row, column, hidden, soft, share)
 
 
 def mirrored_places(

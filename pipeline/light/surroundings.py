@@ -36,7 +36,6 @@ class Surroundings:
     """The picture that rays look up."""
 
     layout: Layout
-    geometry: Geometry
     #: H×W×3 linear.
     picture: Field
     #: (parts + 1)×3: what stands for hidden places of each part, and for what is beyond all.
@@ -45,13 +44,9 @@ class Surroundings:
     @classmethod
     def of(cls, layout: Layout, geometry: Geometry, picture: Field) -> "Surroundings":
         """Return what is around the surfaces of a layout's H×W×3 linear picture."""
-        count = len(layout.parts)
-        sums, counts = np.zeros((count, 3), np.float64), np.zeros(count, np.int64)
-        sum_parts(geometry.surface, FACES, 4, picture, sums, counts)
-        means = HIDDEN * sums / np.maximum(counts, 1)[:, None]
         # Behind the camera there is nothing but the light that fills the room.
-        beyond = layout.rig.fill * layout.rig.fill_tint
-        return cls(layout, geometry, picture, np.concatenate([means, beyond[None]]).astype(np.float32))
+        beyond = np.asarray(layout.rig.fill * layout.rig.fill_tint, np.float32)
+        return cls(layout, picture, np.concatenate([part_means(geometry, picture, HIDDEN), beyond[None]]))
 
     def at(self, met: "Met") -> Field:
         """Return the n×3 light of the places that rays met."""
@@ -95,6 +90,14 @@ class Met:
         dark = np.zeros(n, np.float32)
         dark[beyond] = room(layout, way[:, beyond])
         return cls(part, row, column, seen, dark)
+
+
+def part_means(geometry: Geometry, picture: Field, share: float) -> Field:
+    """Return parts×3: a share of the mean of what is seen of each part in H×W×3 linear light."""
+    count = len(geometry.layout.parts)
+    sums, counts = np.zeros((count, 3), np.float64), np.zeros(count, np.int64)
+    sum_parts(geometry.surface, FACES, 4, picture, sums, counts)
+    return (share * sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
 
 
 def key_light(layout: Layout, place: Field, way: Field) -> Field:

@@ -21,18 +21,17 @@ MOST = 1.7
 class Pyramid:
     """Texels of a tile that repeats, level after level; Williams, "Pyramidal parametrics", 1983."""
 
-    def __init__(self, channels: int, n: int, most: float = MOST):
+    def __init__(self, channels: int, n: int):
         """Make room for `channels` (1, or 3 for red, green and blue) × n×n texels and the means of them.
 
-        `n` is a power of 2. The finest are the caller's to `write` before `build`, as factors of at most `most`. They
-        are kept as codes of 16 bits, of which a wooden table of 2048 texels a side takes 32 MiB.
+        `n` is a power of 2. Factors are kept as codes of 16 bits, of which a wooden table of 2048 texels a side takes
+        32 MiB.
         """
         sides = [n >> level for level in range(n.bit_length())]
         #: Where each level starts among a channel's texels.
         self._starts: NDArray[np.int64] = np.concatenate([[0], np.cumsum(np.square(sides[:-1]))]).astype(np.int64)
         #: What the texels of each channel are multiplied by where they are looked up.
-        self._scales: Field = np.full(channels, most / CODES, np.float32)
-        self._per_code = np.float32(CODES / most)
+        self.scales: Field = np.ones(channels, np.float32)
         self._texels: NDArray[np.uint16] = np.empty((channels, int(self._starts[-1]) + 1), np.uint16)
         self.levels: list[list[NDArray[np.uint16]]] = [
             [channel[start : start + side**2].reshape(side, side) for channel in self._texels]
@@ -42,31 +41,7 @@ class Pyramid:
     @property
     def texture(self) -> list[Field]:
         """The finest level as it is looked up: n×n float32 factors, one array a channel; made anew at each call."""
-        return [plane * scale for plane, scale in zip(self.levels[0], self._scales, strict=True)]
-
-    @property
-    def side(self) -> int:
-        """Texels across the finest level."""
-        return len(self.levels[0][0])
-
-    def write(self, top: int, strips: list[Field], contrast: float = 1.0) -> None:
-        """Write rows of the finest level from the row `top` on: n×w float32 factors of each channel, which are changed.
-
-        `contrast` is an exponent of them.
-        """
-        for plane, strip in zip(self.levels[0], strips, strict=True):
-            coded(strip, np.float32(contrast), self._per_code, plane[top : top + len(strip)])
-
-    def build(self) -> "Pyramid":
-        """Work out the coarser levels and return itself."""
-        for finer, coarser in pairwise(self.levels):
-            for fine, coarse in zip(finer, coarser, strict=True):
-                by_rows(coarse.shape[0], partial(halved, fine, coarse), 256)
-        return self
-
-    def balance(self) -> None:
-        """Scale what is looked up to a mean of 1 per channel, so that the colour asked for stays."""
-        self._scales = np.float32(1) / self._texels[:, -1].astype(np.float32)
+        return [plane * scale for plane, scale in zip(self.levels[0], self.scales, strict=True)]
 
     def multiply(
         self,
@@ -83,10 +58,10 @@ class Pyramid:
         `place` is (u, v) along the surface, canvas heights, rows×w, of the columns from `left` on; `part` and `depth`
         are rows×W. A pixel covers depth × `pixel` canvas heights of it.
         """
-        n = self.side
+        n = len(self.levels[0][0])
         u, v = (np.ascontiguousarray(axis, np.float32) for axis in place)
         textured(
-            self._texels, self._scales, self._starts, n, np.float32(1 / TILE), u, v, part, index, depth,
+            self._texels, self.scales, self._starts, n, np.float32(1 / TILE), u, v, part, index, depth,
             np.float32(pixel * n / TILE), left, out,
         )  # fmt: skip
 
@@ -103,13 +78,18 @@ def filled(
     It writes rows top..bottom into the `strips` of each channel, on any thread: factors of at most `most`. `contrast`
     is an exponent of them.
     """
-    out = Pyramid(channels, n, most**contrast)
+    out, per_code = Pyramid(channels, n), np.float32(CODES / most**contrast)
 
     def fill(top: int, bottom: int) -> None:
         strips = list(np.empty((channels, bottom - top, n), np.float32))
         work(top, bottom, strips)
-        out.write(top, strips, contrast)
+        for plane, strip in zip(out.levels[0], strips, strict=True):
+            coded(strip, np.float32(contrast), per_code, plane[top:bottom])
 
     by_rows(n, fill)
-    out.build().balance()
+    for finer, coarser in pairwise(out.levels):
+        for fine, coarse in zip(finer, coarser, strict=True):
+            by_rows(coarse.shape[0], partial(halved, fine, coarse), 256)
+    # So that the colour asked for stays.
+    out.scales = np.float32(1) / np.concatenate(out.levels[-1]).ravel().astype(np.float32)
     return out

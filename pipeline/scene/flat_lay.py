@@ -203,19 +203,14 @@ class FlatLay:
         x, y = middle[0] + along * c, middle[1] + along * s
         return rectangle((x, y), half, angle, PAPER, PAPER, finish)
 
-    def _spot(self, size: float) -> Point:
-        """Return a place near a border, now and then a little outside."""
-        rng = self._rng
-        x = float(rng.uniform(self._left - 0.7 * size, self._right + 0.7 * size))
-        y = float(rng.uniform(self._low - 0.7 * size, self._high + 0.7 * size))
-        return x, y
-
     def _thing(self, shape: str, wanted: float) -> LyingProp:
         """Return a prop of about the size that shows `wanted` of the free surface, whole or cropped."""
         rng = self._rng
         area = wanted * self._free / CELLS**2 * float(rng.uniform(1.0, 2.6))
         radius = float(np.sqrt(area / np.pi))
-        at = self._spot(radius)
+        # Now and then a little outside.
+        x = float(rng.uniform(self._left - 0.7 * radius, self._right + 0.7 * radius))
+        at = x, float(rng.uniform(self._low - 0.7 * radius, self._high + 0.7 * radius))
         if shape == "disc":
             return disc(at, radius, float(rng.uniform(0.026, 0.055)), self._material())
         if shape == "tray":

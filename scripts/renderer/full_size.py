@@ -117,8 +117,8 @@ def measured(layout: Layout, geometry: Geometry, light: Field, truth: Field) -> 
     for surface in np.unique(geometry.surface[lit]):
         index = int(surface) // FACES
         solid = layout.parts[index].solid
-        own = windows_of((geometry.surface == surface).astype(np.uint16), 2)[1]
-        window = grown(own, MARGIN, geometry.surface.shape)
+        seen = windows_of((geometry.surface == surface).astype(np.uint16), 2)[1]
+        window = grown(seen, MARGIN, geometry.surface.shape)
         # The tracer's drums and blocks have rounded edges.
         edge = BEVELLED if isinstance(solid, Block | Drum) else WITHIN
         mask = binary_erosion(geometry.surface[window] == surface, iterations=edge, border_value=1)
