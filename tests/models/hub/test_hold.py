@@ -162,4 +162,4 @@ def test_an_edit_model_without_an_inpainting_class_is_shown_the_product_in_its_p
     scene, asked = conditions(), laid()
     request = PaintRequest("", "", scene, 1, lambda done: None, laid=Laid(asked.picture[:48], asked.keep[:48]))
     shown = generator._recipe.arguments(generator._pipe, [request], lambda: None)["image"]
-    assert np.asarray(shown)[-20, shown.width // 2].tolist() == [26, 128, 77]
+    np.testing.assert_allclose(np.asarray(shown, float)[-20, shown.width // 2], [26, 128, 77], atol=1)
