@@ -102,9 +102,14 @@ def ended(api: httpx.Client, job: str) -> dict[str, Any]:
     return result
 
 
-def under_way(api: httpx.Client, job: str) -> None:
-    """Wait until a job is in some step: one that is named may be over between two looks."""
-    until(lambda: api.get(f"/v1/jobs/{job}").json()["stage"])
+def under_way(api: httpx.Client, job: str, *stages: str) -> None:
+    """Wait until a job is in some step, or one of these, which may be over between two looks."""
+
+    def reached() -> bool:
+        stage = api.get(f"/v1/jobs/{job}").json()["stage"]
+        return stage in stages if stages else stage is not None
+
+    until(reached)
 
 
 def grey() -> bytes:

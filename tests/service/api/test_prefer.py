@@ -221,10 +221,10 @@ def test_a_database_that_goes_away_meanwhile_makes_no_error(tmp_path: Path, valk
 
             def vanish(job_id: str) -> None:
                 api.caller.claim(job_id)
-                time.sleep(1)
+                time.sleep(3)
                 database.kill()
 
-            answer = meanwhile(api, vanish, body, Prefer="wait=4")
+            answer = meanwhile(api, vanish, body, Prefer="wait=12")
             assert (answer.status_code, answer.json()["status"]) == (202, "IN_PROGRESS")
             api.caller.engine.dispose()
 

@@ -49,7 +49,7 @@ def test_without_a_delay_or_from_a_terminal_it_stops_at_once(
 
 def connected(api: Api, *sent: str) -> socket.socket:
     """Return a connection of its own, on which these lines were sent."""
-    connection = socket.create_connection((api.server.config.host, api.server.config.port), timeout=20)
+    connection = socket.create_connection((api.server.config.host, api.server.config.port), timeout=300)
     connection.sendall("".join(line + "\r\n" for line in sent).encode())
     return connection
 
@@ -76,27 +76,27 @@ def answered(connection: socket.socket) -> tuple[int, str, str]:
 def test_a_body_that_comes_too_slowly_is_refused_and_a_steady_one_is_taken(
     tmp_path: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "PACE_SECONDS", 1.0)
+    monkeypatch.setattr(server, "PACE_SECONDS", 5.0)
     block = bytes(server.PACE_BYTES)
     with serve(tmp_path, valkey_url) as api, ExitStack() as stack:
         steady = stack.enter_context(connected(api, *upload_lines(api, 12 * len(block))))
         slow = stack.enter_context(connected(api, *upload_lines(api, 1000)))
         slow.sendall(b"jpg")
         for _ in range(12):
-            time.sleep(0.1)
+            time.sleep(0.45)  # longer in all, and for each block with time to spare on a loaded machine
             steady.sendall(block)
         assert steady.recv(12) == b"HTTP/1.1 204"
         status, code, detail = answered(slow)
 
     assert (status, code) == (408, "body_too_slow")
-    assert "163,840 bytes of it in 1 s" in detail
+    assert "163,840 bytes of it in 5 s" in detail
     assert "send it again" in detail
 
 
 def test_a_request_whose_head_does_not_come_is_refused_and_an_idle_connection_is_kept(
     tmp_path: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(server, "HEAD_SECONDS", 3.0)
     live = ("GET /health/live HTTP/1.1", "Host: 127.0.0.1", "")
     with serve(tmp_path, valkey_url) as api, connected(api, *live) as idle, connected(api, live[0]) as half:
         with connected(api) as silent:
@@ -106,7 +106,7 @@ def test_a_request_whose_head_does_not_come_is_refused_and_an_idle_connection_is
         assert idle.recv(65536).startswith(b"HTTP/1.1 200")
 
     assert [one[:2] for one in told] == [(408, "head_too_slow")] * 2
-    assert "0.3 s" in told[0][2]
+    assert "3 s" in told[0][2]
 
 
 def test_silent_connections_make_room_for_others_of_their_address(tmp_path: Path, valkey_url: str) -> None:

@@ -58,7 +58,7 @@ def test_a_part_that_hangs_holds_up_nobody_and_is_found_again() -> None:
 
     def look() -> dict[str, Any]:
         asked.append(1)
-        answers.wait(60)
+        answers.wait(600)
         return {"queued": 3}
 
     patient = Patient("queue server", look)
@@ -66,7 +66,7 @@ def test_a_part_that_hangs_holds_up_nobody_and_is_found_again() -> None:
     for _ in range(20):
         with pytest.raises(Unusable, match="The queue server has not answered for"):
             patient()
-    assert time.monotonic() - began < 15, "the first look waits for a moment, the others not at all"
+    assert time.monotonic() - began < 30, "the first look waits for a moment, the others not at all"
     assert len(asked) == 1, "it is asked once, not by a thread for each look"
 
     answers.set()
