@@ -97,8 +97,12 @@ model made the product larger; the shadow gate says whether the model kept the s
 
 def _sheet(out: Path, row: Row, about: str) -> str:
     figures = "\n".join(
-        f'<figure><img alt="" src="data:image/jpeg;base64,{base64.b64encode((out / file).read_bytes()).decode()}">'
+        f'<figure><img alt="{escape(caption)}" src="data:image/jpeg;base64,{_base64(out / file)}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
         for caption, file in row.sheet.items()
     )
     return f'<h2>{escape(row.title)}</h2>\n<p class="quiet">{about}</p>\n<div class="sheet">\n{figures}\n</div>'
+
+
+def _base64(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()

@@ -347,12 +347,12 @@ def _stages(check: Check) -> Row:
     words = {"sketch": "sketch", "painting": "painting", "delivered": "after palette control"}
     means = {stage: _mean([stages.get(stage) for stages in own]) for stage in words}
     said = ", ".join(f"{words[stage]} {mean:.1f}" for stage, mean in means.items() if mean is not None)
-    sheet = {f"{row['product']}, {row['scene']}: ΔE00 {_course(row)}": row["strip"] for row in rows}
+    sheet = {f"{row['product']}, {row['scene']}. ΔE00: {_course(row)}": row["strip"] for row in rows}
     return Row(f"mean ΔE00 to the asked colours: {said or 'not known'}; {count} products", means, sheet)
 
 
 def _course(row: dict[str, Any]) -> str:
-    course = " → ".join(f"{value:.1f}" for value in row["stages"].values() if value is not None)
+    course = ", ".join(f"{stage} {missed:.1f}" for stage, missed in row["stages"].items() if missed is not None)
     return course + ("; delivered with the studio's own background" if row["fell_back"] else "")
 
 
