@@ -261,7 +261,7 @@ def _swapped(check: Check, number: int, label: str, *, hold: bool = True, **chan
             swapped = check.swap(
                 product.data,
                 spec,
-                replace(networks, generator=watched),
+                replace(networks, generator=watched, falls_back=True),
                 on_composite=lambda placed, picture: laid.append((placed, picture.copy())),
             )
         except PipelineError as error:
@@ -273,7 +273,7 @@ def _swapped(check: Check, number: int, label: str, *, hold: bool = True, **chan
         tried = report.provenance.tried
         row["shadows"] = [one.shadow for one in tried if one.shadow is not None]
         row["grew"] = [one.expansion.grew for one in tried if one.expansion is not None]
-        row["fell_back"] = watched.capabilities.holds and report.expansion is None
+        row["fell_back"] = report.provenance.painted_by == "renderer"
         pictures = watched.seen.get(report.provenance.kept_seed or 0, [])
         missed = [_missed(picture, placed.alpha, spec) for picture in pictures]
         row["stages"] = dict(zip(("sketch", "painting"), missed, strict=False))

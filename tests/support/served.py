@@ -75,7 +75,7 @@ class Caller:
 def serve(home: Path, **settings: Any) -> Iterator[Served]:
     """Run API, worker and sweep on the embedded default, each a process of its own."""
     # Nothing here is about limits: a busy machine must not run into them.
-    patient = {
+    patient: dict[str, Any] = {
         "lease": 20.0,
         "max_attempts": 5,
         "worker_takes": "previews,cutouts,swaps",

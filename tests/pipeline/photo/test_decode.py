@@ -65,8 +65,8 @@ def test_each_format_is_told_by_its_content(format: str, options: dict[str, Any]
 @pytest.mark.parametrize("format", ["MPO", "WEBP", "PNG", "AVIF", "TIFF"])
 def test_several_frames_give_the_first(format: str) -> None:
     black = Image.new("RGB", scene().size)
-    options = {"WEBP": {"lossless": True}, "MPO": {"quality": 95}}.get(format, {})
-    photo = decode(saved(scene(), format, save_all=True, append_images=[black, black], **options), LIMITS)
+    own: dict[str, dict[str, Any]] = {"WEBP": {"lossless": True}, "MPO": {"quality": 95}}
+    photo = decode(saved(scene(), format, save_all=True, append_images=[black, black], **own.get(format, {})), LIMITS)
     assert photo.format == format.lower()
     assert_close(photo, expected(), 5)
 
