@@ -43,7 +43,14 @@ _NAMED = ROOT / "tests" / "system" / "release_before.txt"
 #: A lean worker of that release, by the modules that it has there.
 _LEAN_BEFORE = ("benchmarks.storm.watch", "benchmarks.storm.worker")
 #: Of each option: ordered at the old or the new API, done by the old or the new worker.
-_ALL = {(option, api, worker) for option in range(len(OPTIONS)) for api in (False, True) for worker in (False, True)}
+#: Not a preview of the new API by the old worker: it has a queue of its own, which the release before does not ask.
+_ALL = {
+    (option, api, worker)
+    for option in range(len(OPTIONS))
+    for api in (False, True)
+    for worker in (False, True)
+    if "preview" not in OPTIONS[option] or not api or worker
+}
 SETTINGS: dict[str, Any] = {"submit_rate": 0, "preview_rate": 0, "shutdown_delay": 3.0}
 
 
@@ -136,7 +143,7 @@ class Upgrade:
             self._say("side by side")
             time.sleep(seconds)
             mixed = self._pairings(load, before, upgraded)
-            until(lambda: mixed() == _ALL, 300, "each release's worker does each option of each release's API")
+            until(lambda: mixed() >= _ALL, 300, "each release's worker does each option of each release's API")
             self._again(old[2])
             time.sleep(seconds / 4)
             balancer.leave_out(before)
