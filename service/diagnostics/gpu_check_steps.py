@@ -306,9 +306,13 @@ def _strip(check: Check, name: str, pictures: Sequence[Rgb]) -> str:
     return f"sheets/{name}.jpg"
 
 
+def _every_product(check: Check) -> list[dict[str, Any]]:
+    return [_swapped(check, number, "product") for number in range(len(check.products))]
+
+
 def _all_products(check: Check) -> list[dict[str, Any]]:
     """Return the rows of all products that were not refused."""
-    rows = [_swapped(check, number, "product") for number in range(len(check.products))]
+    rows = _every_product(check)
     made = [row for row in rows if "error" not in row]
     if not made:
         raise RuntimeError(f"No product was swapped. The first: {rows[0]['error']}")
@@ -327,7 +331,7 @@ def _growth(check: Check) -> Row:
     accepted, back = len(judged) - sum(judged), sum(row["fell_back"] for row in rows)
     said = f"{_of(accepted, len(judged))} paintings accepted, for {len(rows)} products"
     figures = {"accepted": accepted, "judged": len(judged), "fell_back": back, "products": len(rows)}
-    return Row(f"{said}; {back} of them got the studio's own background", figures)
+    return Row(f"{said}; {back} of them got the renderer's own background", figures)
 
 
 def _shadow(check: Check) -> Row:
@@ -344,16 +348,20 @@ def _stages(check: Check) -> Row:
     rows = _all_products(check)
     own = [row["stages"] for row in rows if not row["fell_back"]]
     count = f"{len(own)} of {len(check.products)}"
+    refused = [row for row in _every_product(check) if "error" in row]
+    why = "; ".join(f"refused: {row['product']} in {row['scene']}, {row['error']}" for row in refused)
     words = {"sketch": "sketch", "painting": "painting", "delivered": "after palette control"}
     means = {stage: _mean([stages.get(stage) for stages in own]) for stage in words}
     said = ", ".join(f"{words[stage]} {mean:.1f}" for stage, mean in means.items() if mean is not None)
     sheet = {f"{row['product']}, {row['scene']}. ΔE00: {_course(row)}": row["strip"] for row in rows}
-    return Row(f"mean ΔE00 to the asked colours: {said or 'not known'}; {count} products", means, sheet)
+    return Row(
+        f"mean ΔE00 to the asked colours: {said or 'not known'}; {count} products{why and f'; {why}'}", means, sheet
+    )
 
 
 def _course(row: dict[str, Any]) -> str:
     course = ", ".join(f"{stage} {missed:.1f}" for stage, missed in row["stages"].items() if missed is not None)
-    return course + ("; delivered with the studio's own background" if row["fell_back"] else "")
+    return course + ("; delivered with the renderer's own background" if row["fell_back"] else "")
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
