@@ -61,7 +61,8 @@ class RembgSegmenter:
             raise ModelFailed(f"The network that cuts the product out failed: {error}") from error
         if not masks:
             raise ModelFailed("The network that cuts the product out gave no mask.")
-        alpha: NDArray[np.float32] = np.asarray(masks[0].convert("L"), np.float32) / np.float32(255)
+        alpha = np.asarray(masks[0].convert("L")).astype(np.float32)
+        alpha /= 255
         if alpha.shape != image.shape[:2] or not np.isfinite(alpha).all():
             raise ModelFailed("The network that cuts the product out gave a mask that doesn't fit the photo.")
         return alpha

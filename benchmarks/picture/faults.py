@@ -29,7 +29,7 @@ def faults(alpha: Alpha, truth: Alpha, *, part_mask: bool = False, border_known:
     known to be cut. `border_known`: whether the truth is right at the photo's border.
     """
     ours, theirs = alpha > 0.5, truth > 0.5
-    overlap = float((ours & theirs).sum() / max(1, (ours | theirs).sum()))
+    overlap = float((ours & theirs).sum() / max(1, int((ours | theirs).sum())))
     found = {}
     if not part_mask and not WRONG <= overlap < FAIR:
         found["low_confidence"] = overlap < WRONG

@@ -43,7 +43,7 @@ def matte_errors(alpha: Alpha, truth: Alpha, band: NDArray[np.bool_]) -> dict[st
         "sad": float(error.sum(dtype=np.float64)) / 1000,
         "mse": 1000 * float(np.square(error).mean(dtype=np.float64)),
         "mae": 1000 * float(error.mean(dtype=np.float64)),
-        "iou": float((ours & theirs).sum() / max(1, (ours | theirs).sum())),
+        "iou": float((ours & theirs).sum() / max(1, int((ours | theirs).sum()))),
     }
 
 

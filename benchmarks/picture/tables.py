@@ -103,7 +103,7 @@ def set_tables(rows: dict[str, dict[str, Any]], name: str = "") -> list[Figures]
         change = 100 * (ours.mean() / plain.mean() - 1)
         worse = f"{(ours > 1.05 * plain).sum()}" if figure != "iou" else f"{(ours < 0.95 * plain).sum()}"
         means = [f"{value:.3f}" for value in (ours.mean(), np.median(ours), plain.mean(), np.median(plain))]
-        verdict = ("", "") if bar is None else (f"≤ {bar:.0f} %", _verdict(change <= bar))
+        verdict = ("", "") if bar is None else (f"≤ {bar:.0f} %", _verdict(bool(change <= bar)))
         lines.append((figure, *means, f"{change:+.1f} %", worse, *verdict))
     for bound in (0.8, 0.9):
         failed = [100 * np.mean([row[who]["iou"] < bound for row in met.values()]) for who in ("ours", "plain")]
@@ -167,7 +167,9 @@ def halo_tables(rows: dict[str, dict[str, Any]]) -> list[Figures]:
         ours, plain = (np.array([row[f"{who}_{region}"] for row in met]) for who in ("ours", "plain"))
         ratio = ours.mean() / plain.mean()
         figures = [f"{v:.2f}" for v in (ours.mean(), np.median(ours), plain.mean(), np.median(plain), ratio)]
-        lines.append((name, *figures, f"{(ours <= plain / 2).sum()} of {len(met)}", "≤ 0.5", _verdict(ratio <= 0.5)))
+        lines.append(
+            (name, *figures, f"{(ours <= plain / 2).sum()} of {len(met)}", "≤ 0.5", _verdict(bool(ratio <= 0.5)))
+        )
     note = (
         "ΔE00 against the same product composited in linear light with its true alpha and colours estimated for it "
         "(pymatting, multi-level, full size), mean over plain and painted backgrounds, without light wrap and shadow."

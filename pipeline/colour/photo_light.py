@@ -131,7 +131,7 @@ def _illuminant(linear: Field, told: NDArray[np.bool_], ground: NDArray[np.bool_
     white = _shades_of_grey(linear[useful])
     # Lamps are not saturated: tungsten after a camera's own balance has some 0.35.
     plausible = np.clip((0.5 - _saturation(white)) / 0.25, 0, 1)
-    enough = np.clip(useful.sum() / (0.25 * max(1, told.sum())), 0, 1)
+    enough = np.clip(useful.sum() / (0.25 * max(1, int(told.sum()))), 0, 1)
     seen = useful & ground
     if seen.sum() < 64:
         return white, float(0.3 * plausible * enough)

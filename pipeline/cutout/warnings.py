@@ -133,7 +133,7 @@ def half_inside(cover: Alpha) -> Mask:
 
 def half_inside_share(cover: Alpha, half: Mask) -> float:
     """Return the share of h×w coverage, 0–1, that is half transparent well inside its outline: `half_inside` of it."""
-    return float(half.sum() / max(1, (cover > 0.1).sum()))
+    return float(half.sum() / max(1, int((cover > 0.1).sum())))
 
 
 def cut_sides(alpha: Alpha, within: float = 0.0) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def off_its_edge(place: Place) -> Refusal | None:
         cut = side in place.facts.cut_sides
         if cut:
             x, y = on_canvas(place.position, *place.outline.along(side))
-            gap = {"left": x.max(), "top": y.max(), "right": width - x.min(), "bottom": height - y.min()}[side]
+            gap = float({"left": x.max(), "top": y.max(), "right": width - x.min(), "bottom": height - y.min()}[side])
         else:  # it hangs: its uppermost point is at the edge
             gap = place.position.bounds[1]
         if gap > SLACK:

@@ -51,7 +51,7 @@ def measured(
             grey = image.getchannel("A") if "A" in image.getbands() else image.convert("L")
             truth = np.asarray(grey.resize(found.alpha.shape[::-1], Image.Resampling.BOX)) > 127
         ours = found.alpha > 0.5
-        yield found.agreement, found.undecided, float((ours & truth).sum() / max(1, (ours | truth).sum()))
+        yield found.agreement, found.undecided, float((ours & truth).sum() / max(1, int((ours | truth).sum())))
 
 
 def fitted(features: Array, right: NDArray[np.bool_]) -> Array:

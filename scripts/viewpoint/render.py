@@ -213,7 +213,7 @@ def render(mesh: dict[str, NDArray[Any]], rng: Generator, pose: Pose) -> tuple[N
     lamp = np.array([np.cos(around) * np.cos(height), np.sin(around) * np.cos(height), np.sin(height)])
     if lamp[1] > 0.6 and rng.uniform() < 0.7:
         lamp[1] *= -1
-    soft, sky_light = rng.choice([0.05, 0.25, 0.5]), rng.uniform(0.35, 0.75)
+    soft, sky_light = float(rng.choice([0.05, 0.25, 0.5])), rng.uniform(0.35, 0.75)
     warmth = 1 + rng.normal(0, 0.06, 3)
     if kind == "studio" and rng.uniform() < 0.3:
         sky_light, soft = 1.0, 0.6
@@ -326,7 +326,7 @@ def main() -> None:
             rng = np.random.default_rng(
                 int(hashlib.md5(f"{path.stem}{index}".encode(), usedforsecurity=False).hexdigest()[:8], 16)
             )
-            pose: Pose = rng.choice(list(POSES), p=list(POSES.values()))
+            pose = list(POSES)[rng.choice(len(POSES), p=list(POSES.values()))]
             with np.load(path) as mesh:
                 made = render(dict(mesh), rng, pose)
             if made is not None:

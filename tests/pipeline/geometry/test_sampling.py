@@ -9,7 +9,7 @@ def test_they_are_even_and_stand_in_no_rows_whichever_way_one_looks() -> None:
     points = plane_samples(9).reshape(-1, 2)
     assert points.min() >= 0
     assert points.max() < 1
-    ninth = (3 * points).astype(int) @ (3, 1)
+    ninth = (3 * points).astype(int) @ np.array((3, 1))
     assert np.bincount(ninth, minlength=9).min() >= 7
     for angle in np.linspace(0, np.pi, 90, endpoint=False):
         along = np.sort(points @ (np.cos(angle), np.sin(angle)))

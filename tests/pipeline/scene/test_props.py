@@ -78,7 +78,7 @@ def test_water_mirrors_and_is_darker_than_its_dish() -> None:
         for before, part in itertools.pairwise(layout.parts):
             if part.mirror > 0:
                 assert part.mirror > 0.2
-                darker += layout.colours[part.slot].sum() < layout.colours[before.slot].sum()
+                darker += bool(layout.colours[part.slot].sum() < layout.colours[before.slot].sum())
     assert darker >= 2
 
 

@@ -36,7 +36,7 @@ def test_light_is_stopped_by_dunes_where_a_place_on_its_way_is_below_ground() ->
         x, y, z = origin + reach * way
         below = (y < RIPPLED.height(x, z) - 0.004) & (z > -8) & np.isinf(expected)
         expected[below] = (before + reach) / 2
-        before = reach
+        before = float(reach)
     assert 0.1 < np.isfinite(expected).mean() < 0.9
     # A place within rounding of the ground may be counted either way.
     assert (
