@@ -90,7 +90,7 @@ class Api:
         `idempotency_key`: a later call with the same one, also of another process, gets the first one's answer; by
         default each call has its own. `wait`: seconds in which the server may wait for the job's end before it answers:
         `job` of the answer is the job then, with its render where it is over. `reference`: your own id for it, 1
-        to 200 characters. `preview`: for nothing, small and under a watermark; the job's seed gives the same picture.
+        to 200 characters. `preview`: free, small and under a watermark; the job's seed gives the same picture.
         """
         call = _swap_call(spec, source_key, source_render, preview)
         headers = {**call.headers, "Idempotency-Key": _once(idempotency_key)}
@@ -341,7 +341,7 @@ class Api:
         yield from exchange(Call("DELETE", f"/v1/keys/{_quoted(key_id)}"), self._retries)
 
     def webhook(self) -> Flow[WebhookSettings]:
-        """Return where the ends of jobs are told. Raises NotFound where nowhere."""
+        """Return the webhook. Raises NotFound where none is set."""
         return (yield from self._get("/v1/webhook", WebhookSettings))
 
     def set_webhook(self, url: str) -> Flow[WebhookSettings]:

@@ -74,7 +74,7 @@ class Family:
     start_noise: float | None = None
     #: Class of diffusers that paints round a product, where no hold on the latents does.
     inpaints: str | None = None
-    #: Whether its text encoder was taught colours as #rrggbb; others are told their names.
+    #: Whether its text encoder was taught colours as #rrggbb; others read their names.
     reads_hex: bool = False
     #: Scheduler of diffusers in place of the model's own.
     scheduler: str | None = None
@@ -122,8 +122,8 @@ def family_of(config: Mapping[str, Any], *, unet: str | None = None, named: str 
         if unet is not None and unet == family.checkpoint:
             return family
     for family in reversed(FAMILIES):
-        told = all(_has(config, *one) for one in family.told_by.items())
-        if kind in family.classes and told and not family.named_only:
+        fits = all(_has(config, *one) for one in family.told_by.items())
+        if kind in family.classes and fits and not family.named_only:
             return family
     return None
 

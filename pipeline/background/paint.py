@@ -220,7 +220,7 @@ def lit_drawing(conditions: Conditions) -> Rgb:
 def prompt(spec: Spec, layout: Layout, able: Capabilities = PLAIN, *, named: bool = True, held: bool = False) -> str:
     """Return the words for the network, most important first: CLIP reads 77 tokens, and cuts what is longer.
 
-    An edit model is told what to do with the picture that it is shown; any other, what is in the picture. `named`: with
+    An edit model reads what to do with the picture that it gets, any other model what is in the picture. `named`: with
     the asked colours, by their names or as #rrggbb: #e8c7b8 is seven tokens of CLIP's and no colour to it. `held`: the
     product is in the picture, so the whole of it is described; the product itself is not, lest it be painted anew.
     """

@@ -114,7 +114,7 @@ class Capabilities:
     size: int = 512
     #: Whether it can paint a scene round a product that it sees, `PaintRequest.laid`.
     holds: bool = False
-    #: Whether it changes the picture that it is shown: it is told what to do with it, not what is in it.
+    #: Whether it edits the picture that it gets: its prompt says what to do, not what is there.
     edits: bool = False
     #: Whether it was taught colours as #rrggbb; others are given names.
     reads_hex: bool = False

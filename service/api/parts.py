@@ -54,5 +54,5 @@ class Parts(State):
     prefer_wait: int
     stream_heartbeat: float
     stream_seconds: float
-    #: Whether the API was told to stop.
+    #: Whether the API is to stop.
     stopping: bool

@@ -55,7 +55,7 @@ def _page(out: Path, facts: Mapping[str, Any], rows: Mapping[str, Row]) -> str:
         "products": counts,
         "Backdrop": f"{facts['backdrop']}, {facts['day']}",
     }
-    told = "".join(f"<dt>{name}</dt><dd>{escape(str(value))}</dd>" for name, value in about.items())
+    listed = "".join(f"<dt>{name}</dt><dd>{escape(str(value))}</dd>" for name, value in about.items())
     lines = "\n".join(
         f'<tr><th scope="row">{escape(row.title)}</th><td class="{row.how}">{row.how}</td>'
         f"<td>{escape(row.said)}</td></tr>"
@@ -76,7 +76,7 @@ def _page(out: Path, facts: Mapping[str, Any], rows: Mapping[str, Row]) -> str:
 <body>
 <h1>GPU check</h1>
 {notice}
-<dl>{told}</dl>
+<dl>{listed}</dl>
 <table>
 <thead><tr><th scope="col">step</th><th scope="col">how</th><th scope="col">found</th></tr></thead>
 <tbody>

@@ -108,8 +108,8 @@ def _finite(check: Check) -> Row:
     deviation, counts = _painting(check)["deviation"], _weights(check)
     if deviation < 1e-3:
         raise RuntimeError("The painting is of one colour. Try another precision: BACKDROP_DTYPE=bfloat16 or float32.")
-    told = ", ".join(f"{count / 1e6:,.1f} million weights in {dtype}" for dtype, count in counts.items())
-    said = f"{told or 'weights in a graph, float32'}; the painting is finite, standard deviation {deviation:.3f}"
+    counted = ", ".join(f"{count / 1e6:,.1f} million weights in {dtype}" for dtype, count in counts.items())
+    said = f"{counted or 'weights in a graph, float32'}; the painting is finite, standard deviation {deviation:.3f}"
     return Row(said, {"weights": counts, "deviation": deviation})
 
 
@@ -132,7 +132,7 @@ def _step_time(check: Check) -> Row:
 
 
 def _flight(many: int, check: Check) -> Row:
-    """Swap so many at once, as a worker does."""
+    """Make `many` swaps at once, as a worker does."""
     if (count := check.amount.flights.get(many)) is None:
         raise Skipped(NOT_QUICK)
     networks, spec = check.networks(), check.spec()

@@ -365,7 +365,7 @@ class Jobs:
     ) -> Sequence[sa.Row[Any]]:
         """End the jobs that fit and are not over, each with what it made or its refund, and its message.
 
-        The one place where a job ends: whoever comes second finds nothing to end. `claim`: of the attempt that ends it,
+        The one place where a job ends: a second end finds nothing to do. `claim`: of the attempt that ends it,
         whose seconds by stage are written, and its span, which the webhook's hangs under.
         """
         how: dict[str, Any]
