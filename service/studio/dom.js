@@ -1,11 +1,23 @@
 /** Makes elements. Text goes in as text, so nothing that anyone wrote is ever read as markup. */
 
+import htm from "./vendor/htm.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** Return an element: attributes by name, `on…` listeners, `data-…`; false, null and undefined leave one out. */
 export function h(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
+
+/**
+ * The same as markup: html`<p class="hint" hidden=${none}>${words}</p>`. Several elements are an array.
+ *
+ * A line break between elements is no space: write ${" "} where there has to be one.
+ */
+export const html = htm.bind(function (tag, attributes, ...children) {
+  this[0] = 3; // htm would reuse an element without values, and an element has one place alone
+  return h(tag, attributes, ...children);
+});
 
 /** The same for SVG. */
 export function svg(tag, attributes = {}, ...children) {

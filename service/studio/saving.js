@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { h } from "./dom.js";
-import { zipped } from "./zip.js";
+import { downloadZip } from "./vendor/client-zip.js";
 
 /** Pictures that are fetched at the same time. */
 const AT_ONCE = 3;
@@ -28,7 +28,7 @@ export async function saveOne(render) {
 /** Save renders as one zip, a single one as itself; `told` hears how many are fetched. Throws what is to be shown. */
 export async function saveAll(renders, told = () => {}) {
   if (renders.length === 1) return saveOne(renders[0]);
-  const files = renders.map((render) => ({ render, name: fileName(render), bytes: null }));
+  const files = renders.map((render) => ({ render, name: fileName(render), input: null }));
   unique(files);
   const left = [...files];
   let done = 0;
@@ -37,12 +37,13 @@ export async function saveAll(renders, told = () => {}) {
       const { url } = await ask(`/v1/renders/${file.render.public_id}`);
       const blob = await blobOf(url);
       if (!blob) throw new Error("The store does not let this page read the pictures. Download them one by one.");
-      file.bytes = new Uint8Array(await blob.arrayBuffer());
+      file.input = blob;
       told(++done);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, fetchSome));
-  return save(URL.createObjectURL(zipped(files)), "backdrop.zip");
+  const zip = await downloadZip(files).blob();
+  return save(URL.createObjectURL(zip), "backdrop.zip");
 }
 
 async function blobOf(url) {
