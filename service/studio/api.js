@@ -11,7 +11,7 @@ export class Refusal extends Error {
     this.code = code;
     /** What is wrong by field: [{loc, msg, type}]. */
     this.fields = fields;
-    /** Seconds after which it may be asked again; null: not told. */
+    /** Seconds after which it may be asked again; null: unknown. */
     this.retryAfter = retryAfter;
   }
 
@@ -27,7 +27,7 @@ export class Refusal extends Error {
   }
 }
 
-const AWAY = "The service does not answer. Check the connection; nothing is lost.";
+const AWAY = "The service does not answer. Check the connection. Nothing is lost.";
 /** Milliseconds after which a question without an answer counts as lost: the connection may be half open. */
 const PATIENCE = 20_000;
 /** And an upload that stands still. */
@@ -83,33 +83,20 @@ export async function send(path, options = {}) {
 }
 
 async function refusal(answer) {
-  let told = {};
-  try {
-    told = await answer.json();
-  } catch {
-    // a proxy's page, or nothing
+  const { status, headers } = answer;
+  // A proxy answers with a page, or with nothing.
+  const { code = "refused", detail = `The service answered ${status}.` } = (await answer.json().catch(() => null)) ?? {};
+  if (Array.isArray(detail)) {
+    return new Refusal(status, detail[0]?.type ?? "invalid", detail.map(({ msg }) => sentence(msg)).join(" "), detail);
   }
-  return Array.isArray(told.detail)
-    ? new Refusal(
-        answer.status,
-        told.detail[0]?.type ?? "invalid",
-        told.detail.map((one) => sentence(one.msg)).join(" "),
-        told.detail,
-      )
-    : new Refusal(
-        answer.status,
-        told.code ?? "refused",
-        told.detail ?? `The service answered ${answer.status}.`,
-        [],
-        Number(answer.headers.get("retry-after")) || null,
-      );
+  return new Refusal(status, code, detail, [], Number(headers.get("retry-after")) || null);
 }
 
 /** PUT a file where an upload said. `onShare` hears 0 to 1. Throws Refusal, or why `signal` was aborted. */
 export function put(upload, file, onShare, signal) {
   return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest(); // fetch does not tell how far an upload is
-    const away = () => reject(new Refusal(0, "unreachable", "The store does not answer. The photo was not uploaded."));
+    const request = new XMLHttpRequest(); // fetch does not say how far an upload is
+    const away = () => reject(new Refusal(0, "unreachable", "The storage does not answer. The photo was not uploaded."));
     let timer;
     const moved = () => {
       clearTimeout(timer);
@@ -118,14 +105,13 @@ export function put(upload, file, onShare, signal) {
     signal.addEventListener("abort", () => (request.abort(), reject(signal.reason)), { once: true });
     request.open(upload.method, upload.url);
     for (const [name, value] of Object.entries(upload.headers)) request.setRequestHeader(name, value);
-    request.upload.addEventListener(
-      "progress",
-      (event) => (moved(), event.lengthComputable && onShare(event.loaded / event.total)),
-    );
+    request.upload.addEventListener("progress", ({ lengthComputable, loaded, total }) => {
+      moved();
+      if (lengthComputable) onShare(loaded / total);
+    });
     request.addEventListener("load", () => {
       if (request.status < 300) return resolve();
-      const words =
-        request.status === 413 ? "The photo weighs more than is taken here." : `The store answered ${request.status}.`;
+      const words = request.status === 413 ? "The photo is too large." : `The storage answered ${request.status}.`;
       return reject(new Refusal(request.status, "upload_refused", `${words} The photo was not uploaded.`));
     });
     request.addEventListener("error", away);

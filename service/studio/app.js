@@ -1,7 +1,7 @@
 /** The page: which view is shown, and what all of them share. */
 
 import { ask } from "./api.js";
-import { h, say } from "./dom.js";
+import { html, say } from "./dom.js";
 import { Draft } from "./draft.js";
 import { composeView } from "./compose.js";
 import { galleryView } from "./gallery.js";
@@ -17,19 +17,13 @@ import { onReturn, persisted } from "./waiting.js";
 import { lostWords } from "./words.js";
 import { workView } from "./work.js";
 
-const TITLES = {
-  "": "Studio",
-  gallery: "Gallery",
-  brands: "Brands",
-  credits: "Credits",
-  jobs: "Picture",
-  sign: "Sign in",
-};
+const PAGES = { "": "Studio", gallery: "Gallery", brands: "Brands", credits: "Credits" };
+const TITLES = { ...PAGES, jobs: "Picture", sign: "Sign in" };
 const VIEWS = { "": composeView, gallery: galleryView, brands: brandsView, credits: ledgerView, jobs: workView };
 
 /** What the views are given: catalogue, thumbnails, draft, several photos, looks, header, and ways to go elsewhere. */
 const studio = {
-  header: new Header(document.getElementById("header"), { signOut }),
+  header: new Header(document.getElementById("header"), { pages: PAGES, signOut }),
   catalogue: null,
   thumbnails: {},
   brands: [],
@@ -56,7 +50,7 @@ const studio = {
   },
 };
 
-/** Look what is being made, then what is left: whatever ends later is counted when it does. */
+/** Look what is being made, then what is left: a job that ends later is counted when it does. */
 async function recount() {
   await studio.running.look();
   if (!session.key) return;
@@ -128,7 +122,7 @@ async function load() {
 }
 
 async function signedIn() {
-  main.dataset.view = ""; // whoever signs out before the page is there gets the sign-in anew
+  main.dataset.view = ""; // signed out before the page is there, the sign-in comes anew
   const { closings } = session;
   await show();
   if (session.closings !== closings) return; // the sign-in is shown again
@@ -150,14 +144,14 @@ function signOut() {
 
 function trouble(error) {
   console.info(error);
-  const again = h("button", { class: "button", onclick: show }, "Try again");
-  return h(
-    "section",
-    { class: "trouble" },
-    h("h1", {}, error.status === 404 ? "There is nothing here" : "This did not work"),
-    h("p", { role: "alert" }, error.passing ? lostWords(error) : error.message),
-    h("p", {}, error.status === 404 ? h("a", { class: "button", href: "#/" }, "To the studio") : again),
-  );
+  const missing = error.status === 404;
+  const again = html`<button class="button" onclick=${show}>Try again</button>`;
+  return html`
+    <section class="trouble">
+      <h1>${missing ? "Not found" : "This did not work"}</h1>
+      <p role="alert">${error.passing ? lostWords(error) : error.message}</p>
+      <p>${missing ? html`<a class="button" href="#/">To the studio</a>` : again}</p>
+    </section>`;
 }
 
 addEventListener("hashchange", show);

@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { toHex } from "./colours.js";
-import { h, icon, say, styled } from "./dom.js";
+import { fill, html, icon, say, styled } from "./dom.js";
 import { MOST_COLOURS } from "./draft.js";
 import { titled } from "./words.js";
 
@@ -10,148 +10,103 @@ const path = (name) => `/v1/brands/${encodeURIComponent(name)}`;
 
 export async function brandsView(studio, _, signal) {
   const { output_presets } = studio.catalogue;
-  const list = h("ul", { class: "brands" });
-  const place = h("div", {});
-  const add = h("button", { class: "button primary", id: "new-brand", onclick: () => edit(null) }, "New brand");
+  const list = html`<ul class="brands"></ul>`;
+  const place = html`<div></div>`;
+  const add = html`<button class="button primary" id="new-brand" onclick=${() => edit(null)}>New brand</button>`;
   await load();
-  return h(
-    "div",
-    { class: "sheet-page narrow" },
-    h("div", { class: "page-head" }, h("h1", {}, "Brands"), add),
-    h(
-      "p",
-      { class: "hint" },
-      "A brand brings its colours and its sales channel into each picture that you choose it for.",
-    ),
-    place,
-    list,
-  );
+  return html`
+    <div class="sheet-page narrow">
+      <div class="page-head"><h1>Brands</h1>${add}</div>
+      <p class="hint">A brand brings its colours and its sales channel into each picture that you choose it for.</p>
+      ${place} ${list}
+    </div>`;
 
   async function load() {
     studio.brands = (await ask("/v1/brands", { signal })).items;
-    list.replaceChildren(...studio.brands.map(row));
+    fill(list, studio.brands.map(row));
   }
 
   function row(brand) {
+    const { name, palette, default_preset: channel, seed_policy: policy } = brand;
     const facts = [
-      brand.default_preset ? titled(output_presets, brand.default_preset) : "any sales channel",
-      brand.seed_policy === "pinned" ? "the same background for all its products" : "a new background for each picture",
+      channel ? titled(output_presets, channel) : "Any sales channel",
+      policy === "pinned" ? "same background for all products" : "new background for each picture",
     ];
-    return h(
-      "li",
-      {},
-      h("span", { class: "brand-swatches", "aria-hidden": "true" }, brand.palette.map(swatch)),
-      h("div", {}, h("strong", {}, brand.name), h("p", { class: "hint" }, facts.join("  ·  "))),
-      h(
-        "button",
-        { class: "button small", "aria-label": `Change ${brand.name}`, onclick: () => edit(brand) },
-        "Change",
-      ),
-    );
+    return html`
+      <li>
+        <span class="brand-swatches" aria-hidden="true">${palette.map(swatch)}</span>
+        <div><strong>${name}</strong><p class="hint">${facts.join("  ·  ")}</p></div>
+        <button class="button small" aria-label="Change ${name}" onclick=${() => edit(brand)}>Change</button>
+      </li>`;
   }
 
   /** Open the form for a brand; null: for a new one. */
   function edit(brand) {
     let colours = [...(brand?.palette ?? [])];
-    const name = h("input", {
-      id: "brand-name",
-      class: "text",
-      maxlength: 120,
-      value: brand?.name ?? "",
-      disabled: Boolean(brand),
-      autocomplete: "off",
-    });
-    const swatches = h("ol", { class: "colours" });
-    const text = h("input", {
-      id: "brand-colour",
-      class: "text",
-      placeholder: "#e8c7b8, ivory, rgb(20, 80, 60)",
-      autocomplete: "off",
-      spellcheck: "false",
-      onkeydown: (event) => event.key === "Enter" && (event.preventDefault(), push(text.value)),
-    });
-    const pick = h("input", {
-      type: "color",
-      value: "#c9a58f",
-      "aria-label": "Pick a colour to add",
-      title: "Pick a colour to add",
-      onchange: () => push(pick.value),
-    });
-    const channel = h(
-      "select",
-      { id: "brand-channel", class: "text" },
-      h("option", { value: "" }, "None"),
-      output_presets.map((one) =>
-        h("option", { value: one.name, selected: one.name === brand?.default_preset }, one.title),
-      ),
-    );
-    const pinned = h("input", { type: "checkbox", id: "brand-pinned", checked: brand?.seed_policy === "pinned" });
-    const error = h("p", { class: "error", role: "alert" });
-    const form = h(
-      "form",
-      {
-        class: "brand-form",
-        novalidate: true,
-        "aria-label": brand ? `Change ${brand.name}` : "New brand",
-        onsubmit: save,
-      },
-      h("label", { class: "label", for: "brand-name" }, "Name"),
-      name,
-      h("label", { class: "label", for: "brand-colour" }, "Colours, the most present first"),
-      swatches,
-      h(
-        "div",
-        { class: "row" },
-        pick,
-        text,
-        h("button", { class: "button", type: "button", onclick: () => push(text.value) }, "Add"),
-      ),
-      h("label", { class: "label", for: "brand-channel" }, "Sales channel"),
-      channel,
-      h("label", { class: "row", for: "brand-pinned" }, pinned, "The same background for all its products"),
-      error,
-      h(
-        "div",
-        { class: "row" },
-        h("button", { class: "button primary", type: "submit", id: "save-brand" }, "Save"),
-        h("button", { class: "button", type: "button", onclick: close }, "Leave it"),
-        brand
-          ? h("button", { class: "button", type: "button", id: "delete-brand", onclick: remove }, "Delete this brand")
-          : null,
-      ),
-    );
-    place.replaceChildren(form);
+    const name = html`
+      <input id="brand-name" class="text" maxlength="120" value=${brand?.name ?? ""} disabled=${Boolean(brand)}
+        autocomplete="off" />`;
+    const swatches = html`<ol class="colours"></ol>`;
+    const typed = (event) => event.key === "Enter" && (event.preventDefault(), push(text.value));
+    const text = html`
+      <input id="brand-colour" class="text" placeholder="#e8c7b8, ivory, rgb(20, 80, 60)" autocomplete="off"
+        spellcheck="false" onkeydown=${typed} />`;
+    const pick = html`
+      <input type="color" value="#c9a58f" aria-label="Pick a colour to add" title="Pick a colour to add"
+        onchange=${() => push(pick.value)} />`;
+    const option = ({ name: value, title }) =>
+      html`<option value=${value} selected=${value === brand?.default_preset}>${title}</option>`;
+    const channel = html`
+      <select id="brand-channel" class="text">
+        <option value="">None</option>
+        ${output_presets.map(option)}
+      </select>`;
+    const pinned = html`<input type="checkbox" id="brand-pinned" checked=${brand?.seed_policy === "pinned"} />`;
+    const error = html`<p class="error" role="alert"></p>`;
+    const title = brand ? `Change ${brand.name}` : "New brand";
+    const form = html`
+      <form class="brand-form" novalidate aria-label=${title} onsubmit=${save}>
+        <label class="label" for="brand-name">Name</label>
+        ${name}
+        <label class="label" for="brand-colour">Colours, largest area first</label>
+        ${swatches}
+        <div class="row">
+          ${pick} ${text} <button class="button" type="button" onclick=${() => push(text.value)}>Add</button>
+        </div>
+        <label class="label" for="brand-channel">Sales channel</label>
+        ${channel}
+        <label class="row" for="brand-pinned">${pinned} Same background for all its products</label>
+        ${error}
+        <div class="row">
+          <button class="button primary" type="submit" id="save-brand">Save</button>
+          <button class="button" type="button" onclick=${close}>Cancel</button>
+          ${brand && html`<button class="button" type="button" onclick=${remove}>Delete this brand</button>`}
+        </div>
+      </form>`;
+    fill(place, form);
     show();
     (brand ? text : name).focus();
 
     function show() {
-      swatches.replaceChildren(
-        ...colours.map((colour, i) =>
-          h(
-            "li",
-            { class: "colour" },
-            swatch(colour),
-            h("span", { class: "text plain" }, colour),
-            h(
-              "button",
-              {
-                class: "quiet round",
-                type: "button",
-                "aria-label": `Remove ${colour}`,
-                onclick: () => (colours.splice(i, 1), show(), text.focus()),
-              },
-              icon("cross"),
-            ),
-          ),
-        ),
-      );
+      fill(swatches, colours.map(shown));
       text.disabled = pick.disabled = colours.length >= MOST_COLOURS;
+    }
+
+    function shown(colour, i) {
+      const drop = () => (colours.splice(i, 1), show(), text.focus());
+      return html`
+        <li class="colour">
+          ${swatch(colour)} <span class="text plain">${colour}</span>
+          <button class="quiet round" type="button" aria-label="Remove ${colour}" onclick=${drop}>
+            ${icon("cross")}
+          </button>
+        </li>`;
     }
 
     function push(given) {
       if (!given.trim()) return;
       const read = toHex(given);
-      error.textContent = read ? "" : `“${given}” is no colour we know. Write #rrggbb, a CSS name, or rgb(r, g, b).`;
+      error.textContent = read ? "" : `Unknown colour “${given}”. Write #rrggbb, a CSS name, or rgb(r, g, b).`;
       if (!read) return;
       if (!colours.includes(read)) colours = [...colours, read].slice(0, MOST_COLOURS);
       text.value = "";
@@ -160,33 +115,32 @@ export async function brandsView(studio, _, signal) {
 
     async function save(event) {
       event.preventDefault();
-      const title = name.value.trim();
-      if (!title || title.includes("/"))
-        return wrong(title ? "A name can't have a slash in it." : "A brand needs a name.");
-      if (!brand && studio.brands.some((one) => one.name === title))
-        return wrong("There is a brand of that name. Change that one.");
+      const called = name.value.trim();
+      if (!called) return wrong("A brand needs a name.");
+      if (called.includes("/")) return wrong("A name can't have a slash in it.");
+      const taken = !brand && studio.brands.some((one) => one.name === called);
+      if (taken) return wrong("You have a brand of that name. Change that one, or choose another name.");
       const body = {
         palette: colours,
         style_words: brand?.style_words ?? [],
         seed_policy: pinned.checked ? "pinned" : "free",
         default_preset: channel.value || null,
       };
-      try {
-        await ask(path(title), { method: "PUT", body });
-        await load();
-        say(`${title} is saved.`);
-        close();
-      } catch (refused) {
-        wrong(refused.message);
-      }
+      await changed(() => ask(path(called), { method: "PUT", body }), `${called} is saved.`);
     }
 
     async function remove() {
-      try {
+      await changed(async () => {
         await ask(path(brand.name), { method: "DELETE" });
         if (studio.draft.brand === brand.name) studio.draft.change({ brand: null });
+      }, `${brand.name} is deleted. Its pictures stay.`);
+    }
+
+    async function changed(change, words) {
+      try {
+        await change();
         await load();
-        say(`${brand.name} is deleted. Its pictures stay.`);
+        say(words);
         close();
       } catch (refused) {
         wrong(refused.message);
@@ -204,4 +158,4 @@ export async function brandsView(studio, _, signal) {
   }
 }
 
-const swatch = (colour) => styled(h("span", { class: "swatch" }), { "--colour": colour });
+const swatch = (colour) => styled(html`<span class="swatch"></span>`, { "--colour": colour });

@@ -1,7 +1,7 @@
 /** All pictures and what became of the others, newest first, page by page: to look at, download and delete. */
 
 import { ask } from "./api.js";
-import { h, say, styled } from "./dom.js";
+import { fill, html, say, styled } from "./dom.js";
 import { over } from "./events.js";
 import { named, spoken } from "./names.js";
 import { madeAt } from "./stage.js";
@@ -14,40 +14,33 @@ const ASK_EVERY = 2000;
 
 export async function galleryView(studio, _, signal) {
   const { output_presets } = studio.catalogue;
-  const list = h("ul", { class: "gallery" });
-  const more = h("button", { class: "button", id: "more", onclick: () => load().catch(wrong) }, "Show more");
-  const words = h("p", { class: "hint", role: "status" });
-  const select = h(
-    "select",
-    { id: "shown", class: "text", onchange: () => load(true).catch(wrong) },
-    h("option", { value: "" }, "Everything"),
-    h("option", { value: "running" }, "Being made"),
-    h("option", { value: "FAILURE" }, "Not made"),
-    h(
-      "optgroup",
-      { label: "Sales channel" },
-      output_presets.map((preset) => h("option", { value: `for ${preset.name}` }, preset.title)),
-    ),
-  );
-  const selection = await Selection.of(list, () => load(true).catch(wrong));
+  const list = html`<ul class="gallery"></ul>`;
+  const more = html`<button class="button" id="more" onclick=${() => load().catch(wrong)}>Show more</button>`;
+  const words = html`<p class="hint" role="status"></p>`;
+  const select = html`
+    <select id="shown" class="text" onchange=${() => load(true).catch(wrong)}>
+      <option value="">Everything</option>
+      <option value="running">Being made</option>
+      <option value="FAILURE">Not made</option>
+      <optgroup label="Sales channel">
+        ${output_presets.map(({ name, title }) => html`<option value="for ${name}">${title}</option>`)}
+      </optgroup>
+    </select>`;
+  const selection = new Selection(list, () => load(true).catch(wrong));
   let cursor = null;
   let timer = null;
   signal.addEventListener("abort", () => clearTimeout(timer));
   await load(true);
-  return h(
-    "div",
-    { class: "sheet-page" },
-    h(
-      "div",
-      { class: "page-head" },
-      h("h1", {}, "Gallery"),
-      h("div", {}, h("label", { class: "unseen", for: "shown" }, "What is shown"), select),
-    ),
-    list,
-    words,
-    h("p", { class: "row centre" }, more),
-    selection.element,
-  );
+  return html`
+    <div class="sheet-page">
+      <div class="page-head">
+        <h1>Gallery</h1>
+        <div><label class="unseen" for="shown">What is shown</label>${select}</div>
+      </div>
+      ${list} ${words}
+      <p class="row centre">${more}</p>
+      ${selection.element}
+    </div>`;
 
   async function load(anew = false) {
     const { items, next } = await page(select.value, anew ? null : cursor);
@@ -58,12 +51,8 @@ export async function galleryView(studio, _, signal) {
     } else list.append(...tiles);
     cursor = next;
     more.hidden = !cursor;
-    words.replaceChildren();
-    if (!list.children.length && !cursor)
-      words.append(
-        select.value ? "There is nothing of that." : "Nothing here yet. ",
-        select.value ? "" : h("a", { href: "#/" }, "Make your first picture"),
-      );
+    const first = html`Nothing here yet. <a href="#/">Make your first picture</a>`;
+    fill(words, !list.children.length && !cursor && (select.value ? "No pictures match." : first));
     if (!anew) {
       say(`${tiles.length} more.`);
       tiles[0]?.querySelector("a").focus();
@@ -123,35 +112,28 @@ export async function galleryView(studio, _, signal) {
     const channel = titled(output_presets, job.output_preset);
     const asked = [job.reference ? spoken(studio.catalogue, job) : null, channel].filter(Boolean).join(" · ");
     const running = !over(job);
-    const state = running ? (job.stage ? stageWords(job.stage) : "Waiting for its turn") : null;
-    return h(
-      "li",
-      { "data-running": running ? job.job_id : null, "data-status": job.status },
-      h(
-        "a",
-        { href: `#/jobs/${job.job_id}` },
-        h(
-          "span",
-          { class: "tile-sheet" },
-          render ? renderImage(render, signal) : h("span", { class: "tile-state" }, state ?? failedWords(error)),
-        ),
-        running ? styled(h("span", { class: "line" }), { "--share": job.progress }) : null,
-        h("span", { class: "tile-name" }, name),
-        h("span", { class: "hint" }, asked),
-        h("span", { class: "hint" }, made),
-      ),
-      render ? selection.box(render, name) : null,
-      error && error.code !== "cancelled"
-        ? h("p", { class: "hint tile-why" }, REMEDIES[error.code] ?? error.message)
-        : null,
-    );
+    const state = !running ? failedWords(error) : job.stage ? stageWords(job.stage) : "Waiting for its turn";
+    const why = error && error.code !== "cancelled" && (REMEDIES[error.code] ?? error.message);
+    return html`
+      <li data-running=${running && job.job_id} data-status=${job.status}>
+        <a href="#/jobs/${job.job_id}">
+          <span class="tile-sheet">
+            ${render ? renderImage(render, signal) : html`<span class="tile-state">${state}</span>`}
+          </span>
+          ${running && styled(html`<span class="line"></span>`, { "--share": job.progress })}
+          <span class="tile-name">${name}</span>
+          <span class="hint">${asked}</span>
+          <span class="hint">${made}</span>
+        </a>
+        ${render && selection.box(render, name)} ${why && html`<p class="hint tile-why">${why}</p>`}
+      </li>`;
   }
 }
 
 /** Whether a job is for a picture that is there, or may still be: not a cut-out's, nor one whose picture was deleted. */
 const isPicture = (job) => Boolean(job.output_preset) && (job.status !== "SUCCESS" || Boolean(job.render));
 
-const failedWords = (error) => (error?.code === "cancelled" ? "You stopped it" : "Not made");
+const failedWords = (error) => (error?.code === "cancelled" ? "You cancelled" : "Not made");
 
 /** A render as the job that it came of, as far as a tile needs it. */
 const ofRender = (render) => ({ ...render, status: "SUCCESS", error: null, render });

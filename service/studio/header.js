@@ -1,24 +1,19 @@
-/** The bar on top: where one is, what one has, light or dark, the way out. */
+/** The bar on top: the pages, the credits, light or dark, the way out. */
 
-import { h, icon, svg } from "./dom.js";
+import { fill, html, icon, svg } from "./dom.js";
 import { credits } from "./words.js";
-
-const PLACES = [
-  ["", "Studio"],
-  ["gallery", "Gallery"],
-  ["brands", "Brands"],
-  ["credits", "Credits"],
-];
 
 export class Header {
   #element;
-  #balance;
+  #pages;
   #signOut;
+  #balance = html`<span class="balance" id="balance"></span>`;
 
-  constructor(element, { signOut }) {
+  /** `pages`: their words by name. */
+  constructor(element, { pages, signOut }) {
     this.#element = element;
+    this.#pages = pages;
     this.#signOut = signOut;
-    this.#balance = h("span", { class: "balance", id: "balance" });
   }
 
   /** Credits that are left; null: not known. */
@@ -31,43 +26,39 @@ export class Header {
 
   /** Show it for a place; null: nobody is signed in. */
   show(place) {
-    const links = PLACES.map(([name, words]) =>
-      h("li", {}, h("a", { href: `#/${name}`, "aria-current": name === place ? "page" : null }, words)),
-    );
-    this.#element.replaceChildren(
-      h("a", { class: "wordmark", href: "#/", "aria-label": "Backdrop, to the studio" }, mark(), "Backdrop"),
-      place === null ? "" : h("nav", { "aria-label": "Pages" }, h("ul", {}, links)),
-      h(
-        "div",
-        { class: "header-end" },
-        place === null ? null : this.#balance,
-        themeButton(),
-        place === null ? null : h("button", { class: "quiet", onclick: this.#signOut }, "Sign out"),
-      ),
-    );
+    const current = (name) => (name === place ? "page" : null);
+    const link = ([name, words]) => html`<li><a href="#/${name}" aria-current=${current(name)}>${words}</a></li>`;
+    const signedIn = place !== null;
+    const bar = html`
+      <a class="wordmark" href="#/" aria-label="Backdrop, to the studio">${mark()}Backdrop</a>
+      ${signedIn && html`<nav aria-label="Pages"><ul>${Object.entries(this.#pages).map(link)}</ul></nav>`}
+      <div class="header-end">
+        ${signedIn && this.#balance} ${themeButton()}
+        ${signedIn && html`<button class="quiet" onclick=${this.#signOut}>Sign out</button>`}
+      </div>`;
+    fill(this.#element, bar);
   }
 }
 
 function mark() {
-  return svg(
-    "svg",
-    { class: "mark", viewBox: "0 0 32 32", "aria-hidden": "true" },
-    svg("path", { d: "M5 4v13c0 6.500 4 10.500 10.500 10.500H28" }),
-    svg("circle", { cx: "20", cy: "15", r: "5.500" }),
-  );
+  const path = svg("path", { d: "M5 4v13c0 6.500 4 10.500 10.500 10.500H28" });
+  const circle = svg("circle", { cx: "20", cy: "15", r: "5.500" });
+  return svg("svg", { class: "mark", viewBox: "0 0 32 32", "aria-hidden": "true" }, path, circle);
 }
 
 function themeButton() {
-  const button = h("button", { class: "quiet round", id: "theme", onclick: turn }, icon("moon"));
-  const name = () => {
-    const other = globalThis.theme.shown === "dark" ? "light" : "dark";
-    button.setAttribute("aria-label", `Show it ${other}`);
-    button.title = `Show it ${other}`;
-  };
+  const button = html`<button class="quiet round" id="theme" onclick=${turn}>${icon("moon")}</button>`;
+  name();
+  return button;
+
+  function name() {
+    const words = globalThis.theme.shown === "dark" ? "Use light colours" : "Use dark colours";
+    button.setAttribute("aria-label", words);
+    button.title = words;
+  }
+
   function turn() {
     globalThis.theme.turn();
     name();
   }
-  name();
-  return button;
 }

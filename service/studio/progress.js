@@ -1,34 +1,24 @@
 /** How far a picture is: the stages as a list, the one at work, the place in the queue. */
 
-import { h, icon, say, styled } from "./dom.js";
+import { html, icon, say, styled } from "./dom.js";
 import { STAGES, stageWords } from "./words.js";
 
 const PLACES = ["next", "second", "third", "fourth", "fifth"];
 
 export class Progress {
   #onShare;
-  #words = h("p", { class: "progress-words", id: "stage-words" });
-  #bar = h("div", {
-    class: "line",
-    role: "progressbar",
-    "aria-label": "Progress",
-    "aria-valuemin": 0,
-    "aria-valuemax": 100,
-  });
-  #rows = new Map(
-    STAGES.map(([name, words]) => [name, h("li", { "data-stage": name }, h("span", { class: "step" }), words)]),
-  );
+  #words = html`<p class="progress-words" id="stage-words"></p>`;
+  #bar = html`<div class="line" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100"></div>`;
+  #rows = STAGES.map(([name, words]) => html`<li data-stage=${name}><span class="step"></span>${words}</li>`);
 
   /** `onShare` hears the progress as 0 to 1. */
   constructor(onShare) {
     this.#onShare = onShare;
-    this.element = h(
-      "div",
-      { class: "progress", id: "progress" },
-      this.#words,
-      this.#bar,
-      h("ol", { class: "stages" }, [...this.#rows.values()]),
-    );
+    this.element = html`
+      <div class="progress" id="progress">
+        ${this.#words} ${this.#bar}
+        <ol class="stages">${this.#rows}</ol>
+      </div>`;
   }
 
   /** Show a state of the job. */
@@ -45,7 +35,7 @@ export class Progress {
     this.#bar.setAttribute("aria-valuenow", Math.round(progress * 100));
     this.#onShare(progress);
     const at = STAGES.findIndex(([name]) => name === stage);
-    [...this.#rows.values()].forEach((row, i) => {
+    this.#rows.forEach((row, i) => {
       const state = i < at || status === "SUCCESS" ? "done" : i === at ? "now" : "later";
       if (row.dataset.state === state) return;
       row.dataset.state = state;
@@ -58,7 +48,6 @@ export class Progress {
 
 function waiting(position) {
   if (position === null || position === undefined) return "Waiting for its turn";
-  return position < PLACES.length
-    ? `Waiting: ${PLACES[position]} in the queue`
-    : `Waiting: ${position} pictures are before it`;
+  const ahead = PLACES[position] ? `${PLACES[position]} in the queue` : `${position} pictures are ahead`;
+  return `Waiting: ${ahead}`;
 }

@@ -1,7 +1,7 @@
 /** Pictures that are picked in the gallery: to be downloaded together, or deleted. */
 
-import { ask, send } from "./api.js";
-import { h, say } from "./dom.js";
+import { ask } from "./api.js";
+import { html, say } from "./dom.js";
 import { saveAll } from "./saving.js";
 import { counted } from "./words.js";
 
@@ -9,62 +9,44 @@ export class Selection {
   #picked = new Map();
   #list;
   #gone;
-  #words = h("strong", {});
-  #error = h("p", { class: "error", role: "alert" });
-  #save = h("button", { class: "button primary", id: "save", onclick: () => this.#download() });
-  #delete = h("button", { class: "button", id: "delete", onclick: () => this.#ask.showModal() }, "Delete …");
-  #ask = h(
-    "dialog",
-    { class: "ask", "aria-labelledby": "ask-words" },
-    h("p", { id: "ask-words" }),
-    h(
-      "form",
-      { class: "row", method: "dialog" },
-      h("button", { class: "button primary", id: "delete-now", value: "delete" }, "Delete for good"),
-      h("button", { class: "button", value: "" }, "Keep"),
-    ),
-  );
+  #words = html`<strong></strong>`;
+  #error = html`<p class="error" role="alert"></p>`;
+  #save = html`<button class="button primary" id="save" onclick=${() => this.#download()}></button>`;
+  #ask = html`
+    <dialog class="ask" aria-labelledby="ask-words">
+      <p id="ask-words"></p>
+      <form class="row" method="dialog">
+        <button class="button primary" id="delete-now" value="delete">Delete for good</button>
+        <button class="button" value="">Keep</button>
+      </form>
+    </dialog>`;
 
   /** `list` holds the boxes; `gone` is called when pictures were deleted. */
-  static async of(list, gone) {
-    return new Selection(list, gone, await deletes());
-  }
-
-  constructor(list, gone, canDelete) {
+  constructor(list, gone) {
     this.#list = list;
     this.#gone = gone;
-    this.#delete.hidden = !canDelete;
     this.#ask.addEventListener("close", () => this.#ask.returnValue === "delete" && this.#deleteAll());
-    this.element = h(
-      "section",
-      { class: "selection", "aria-label": "Selected pictures", hidden: true },
-      h(
-        "div",
-        { class: "row" },
-        this.#words,
-        this.#save,
-        this.#delete,
-        h("button", { class: "button", onclick: () => this.#all() }, "Select all shown"),
-        h("button", { class: "button", onclick: () => this.clear() }, "Select none"),
-      ),
-      this.#error,
-      this.#ask,
-    );
+    this.element = html`
+      <section class="selection" aria-label="Selected pictures" hidden>
+        <div class="row">
+          ${this.#words} ${this.#save}
+          <button class="button" id="delete" onclick=${() => this.#ask.showModal()}>Delete …</button>
+          <button class="button" onclick=${() => this.#all()}>Select all shown</button>
+          <button class="button" onclick=${() => this.clear()}>Select none</button>
+        </div>
+        ${this.#error} ${this.#ask}
+      </section>`;
     this.#show();
   }
 
   /** Return the box that picks a render. */
   box(render, name) {
-    const input = h("input", {
-      type: "checkbox",
-      "aria-label": `Select ${name}`,
-      onchange: () => {
-        if (input.checked) this.#picked.set(render.public_id, render);
-        else this.#picked.delete(render.public_id);
-        this.#show();
-      },
-    });
-    return h("label", { class: "pick" }, input);
+    const pick = ({ target }) => {
+      if (target.checked) this.#picked.set(render.public_id, render);
+      else this.#picked.delete(render.public_id);
+      this.#show();
+    };
+    return html`<label class="pick"><input type="checkbox" aria-label="Select ${name}" onchange=${pick} /></label>`;
   }
 
   clear() {
@@ -87,8 +69,8 @@ export class Selection {
     this.#error.textContent = "";
     this.#words.textContent = `${counted(count, "picture")} selected`;
     this.#save.textContent = count === 1 ? "Download" : "Download as zip";
-    this.#ask.querySelector("p").textContent =
-      `Delete ${counted(count, "picture")}? They can't be had back, and what they cost is not given back.`;
+    const words = `Delete ${counted(count, "picture")}? This can't be undone, and the credits are not refunded.`;
+    this.#ask.querySelector("p").textContent = words;
   }
 
   async #download() {
@@ -111,9 +93,8 @@ export class Selection {
     const count = this.#picked.size;
     try {
       for (const id of [...this.#picked.keys()]) {
-        await ask(`/v1/renders/${id}`, { method: "DELETE" }).catch(
-          (error) => error.status === 404 || Promise.reject(error),
-        );
+        const gone = (error) => error.status === 404 || Promise.reject(error);
+        await ask(`/v1/renders/${id}`, { method: "DELETE" }).catch(gone);
         this.#picked.delete(id);
       }
       say(`${counted(count, "picture")} deleted.`);
@@ -123,10 +104,4 @@ export class Selection {
       this.#error.textContent = error.message;
     }
   }
-}
-
-/** Whether this service deletes renders; an older one does not. */
-async function deletes() {
-  const answer = await send("/v1/renders/none", { method: "OPTIONS" }).catch(() => null);
-  return answer?.headers.get("allow")?.includes("DELETE") ?? false;
 }

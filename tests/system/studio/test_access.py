@@ -79,7 +79,7 @@ def test_at_phone_width_light_and_dark(visit: Callable[..., Visit], guest: Guest
         assert_fits(page)
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 22, 22)"
     assert dark == (scheme == "dark")
-    page.get_by_role("button", name="Show it").click()
+    page.locator("#theme").click()
     page.reload()
     page.get_by_role("heading", name="Credits").wait_for()
     assert dark != (page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 22, 22)")

@@ -93,7 +93,7 @@ def test_words_of_ones_own_are_taken_and_what_they_lead_to_is_told(visit: Callab
     put_on_stage(page, BOTTLE)
     page.locator("#scene_type-own").fill("a marble shelf in a quiet bath")
 
-    page.locator("[data-code=scene_in_words]").get_by_text("The studio built the nearest of its scenes").wait_for()
+    page.locator("[data-code=scene_in_words]").get_by_text("Backdrop built the nearest scene").wait_for()
     assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "“a marble shelf in a quiet bath”"
     unfold(page, "colours")
     page.get_by_label("Add a colour").fill("nearly blue")

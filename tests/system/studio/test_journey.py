@@ -56,7 +56,7 @@ def test_from_drop_to_download(visit: Callable[..., Visit], guest: Guest) -> Non
     first_look = page.locator("main").inner_text()
     assert not [word for word in ("\u0394E", "eed", "ercentile") if word in first_look], "figures are a click away"
     page.get_by_text("Figures", exact=True).click()
-    figures = page.locator(".origin").inner_text()
+    figures = page.locator("#figures").inner_text()
     assert "\u0394E00" in figures
     assert str(job["render"]["report"]["provenance"]["kept_seed"]) in figures
     with page.expect_download() as download:

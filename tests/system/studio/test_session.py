@@ -81,7 +81,7 @@ def test_a_key_that_is_taken_back_is_asked_for_over_the_page_and_work_goes_on(
     guest.renew_key()
     page.get_by_role("radio", name="Sand dunes").check(force=True)
 
-    dialog = page.get_by_role("dialog", name="Your key is no longer good")
+    dialog = page.get_by_role("dialog", name="Your key no longer works")
     dialog.wait_for()
     assert page.evaluate("document.activeElement.id") == "key"
     assert page.get_by_role("button", name="Mend the cut-out", include_hidden=True).is_visible()

@@ -95,7 +95,7 @@ def test_several_photos_are_priced_made_and_saved_together_and_each_says_what_be
         page.get_by_role("button", name="Download as zip").click()
     assert len(zipped(download).namelist()) == 2
     page.get_by_role("button", name="Delete …").click()
-    page.get_by_role("dialog").get_by_text("Delete 2 pictures? They can't be had back").wait_for()
+    page.get_by_role("dialog").get_by_text("Delete 2 pictures? This can't be undone").wait_for()
     assert_accessible(page)
     page.get_by_role("button", name="Keep").click()
     assert len(guest.api.get("/v1/renders").json()["items"]) == 2
@@ -182,7 +182,7 @@ def test_an_answer_that_is_lost_among_several_orders_none_twice(visit: Callable[
     assert_fits(page)
     for job in jobs:
         guest.api.delete(f"/v1/jobs/{job['job_id']}")
-    page.locator(".gallery").get_by_text("You stopped it").nth(2).wait_for()
+    page.locator(".gallery").get_by_text("You cancelled").nth(2).wait_for()
 
 
 def test_the_tray_is_worked_by_keyboard_and_the_last_photo_leaves_an_empty_stage(
