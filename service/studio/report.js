@@ -1,186 +1,144 @@
-/** What was measured, as a card that a person reads. */
+/** What was measured of a picture: first whether it can be published, the figures folded. */
 
-import { h, icon, styled } from "./dom.js";
-import { differenceWords, fidelityWords, measuredWords, ruleTitle, WARNINGS } from "./words.js";
+import { html, icon, styled } from "./dom.js";
+import { HARMLESS, differenceWords, fidelityWords, measuredWords } from "./words.js";
+import { missedWords, ruleTitle, warningWords } from "./words.js";
 
 /** A render's report; `job` adds how long it took. */
 export function reportCard(render, job) {
   const { report } = render;
-  return h(
-    "div",
-    { class: "report" },
-    doubts(render),
-    colours(report),
-    fidelity(report),
-    channel(report),
-    figures(render, job),
-  );
+  return html`
+    <div class="report">
+      ${verdict(render)} ${colours(report.palette)}
+      <section aria-labelledby="report-product">
+        <h2 id="report-product">Product</h2>
+        <p>${fidelityWords(report.fidelity)}</p>
+      </section>
+      <div>${channel(report)} ${figures(render, job)}</div>
+    </div>`;
 }
 
-function doubts({ warnings }) {
-  if (!warnings.length) return null;
-  return h(
-    "section",
-    { "aria-labelledby": "report-doubts" },
-    h("h2", { id: "report-doubts" }, "Worth a look"),
-    h(
-      "ul",
-      { class: "doubts" },
-      warnings.map((code) => {
-        const [what, remedy] = WARNINGS[code] ?? [code.replaceAll("_", " "), ""];
-        return h("li", { "data-code": code }, mark("warn"), h("div", {}, h("strong", {}, what), " ", remedy));
-      }),
-    ),
-  );
+/** Whether the picture can be published, and what is to be looked at first. */
+export function verdict({ warnings, report, preview }) {
+  const rules = report.preset ?? [];
+  const missed = rules.filter(({ rule, status }) => status === "fail" || (status === "warn" && !said(rule, warnings)));
+  const failed = missed.some(({ status }) => status === "fail");
+  const doubtful = warnings.some((code) => !HARMLESS.has(code));
+  const next = preview ? "order" : "publish";
+  const words = failed ? `Not ready to ${next}` : doubtful ? `Check before you ${next}` : `Ready to ${next}`;
+  const notes = missed.length === 1 ? "One note" : `${missed.length} notes`;
+  return html`
+    <section class="verdict" aria-labelledby="report-verdict">
+      <h2 id="report-verdict">${mark(failed ? "fail" : doubtful ? "warn" : "pass")} ${words}</h2>
+      ${missed.length > 0 && html`<p>${notes}: ${missed.map(missedWords).join(", ")}.</p>`}
+      ${warnings.length > 0 && html`<ul class="doubts">${warnings.map(doubt)}</ul>`}
+    </section>`;
 }
 
-function colours({ palette }) {
-  if (!palette.asked?.length) return null;
-  const verdict = palette.bar?.met ? "As asked." : "Not all of them came out as asked.";
-  return h(
-    "section",
-    { "aria-labelledby": "report-colours" },
-    h("h2", { id: "report-colours" }, "Colours"),
-    h("p", {}, verdict),
-    h(
-      "ul",
-      { class: "pairs" },
-      palette.asked.map(({ colour, nearest, delta_e00: delta }) =>
-        h(
-          "li",
-          {},
-          h(
-            "span",
-            { class: "pair", "aria-hidden": "true" },
-            styled(h("span", {}), { "--colour": colour }),
-            styled(h("span", {}), { "--colour": nearest ?? colour }),
-          ),
-          h(
-            "span",
-            { class: "pair-words" },
-            h("span", {}, `${colour} asked, ${nearest ?? "nothing"} found`),
-            h("span", { class: "hint" }, delta === null || delta === undefined ? "" : differenceWords(delta)),
-          ),
-        ),
-      ),
-    ),
-  );
+/** Whether a warning already says that the photo was enlarged. */
+const said = (rule, warnings) => rule === "enlargement" && warnings.includes("upscaled");
+
+function doubt(code) {
+  const [what, remedy] = warningWords({ code });
+  return html`<li data-code=${code}><strong>${what}</strong> ${remedy}</li>`;
 }
 
-function fidelity({ fidelity: found }) {
-  return h(
-    "section",
-    { "aria-labelledby": "report-fidelity" },
-    h("h2", { id: "report-fidelity" }, "Product"),
-    h("p", {}, fidelityWords(found)),
-  );
+function colours({ asked, bar, assigned }) {
+  if (!asked?.length) return null;
+  return html`
+    <section aria-labelledby="report-colours">
+      <h2 id="report-colours">Colours</h2>
+      <p>${bar?.met ? "All colours match." : "Not all colours match."}</p>
+      <ul class="pairs">
+        ${asked.map((one) => pair(one, assigned ?? []))}
+      </ul>
+    </section>`;
 }
 
-const STATUS = { pass: "Kept", warn: "Nearly kept", fail: "Not kept", unchecked: "For you to check" };
+function pair({ colour, nearest, delta_e00: delta }, assigned) {
+  const swatch = (shown) => styled(html`<span></span>`, { "--colour": shown });
+  const surfaces = assigned.filter((one) => one.asked && one.colour === colour).map(({ surface }) => surface);
+  const words = [delta !== null && delta !== undefined && differenceWords(delta), surfaces.join(", ")];
+  return html`
+    <li>
+      <span class="pair" aria-hidden="true">${swatch(colour)} ${swatch(nearest ?? colour)}</span>
+      <span class="pair-words">
+        <span>${colour} asked, ${nearest ?? "nothing"} found</span>
+        <span class="hint">${words.filter(Boolean).join("  ·  ")}</span>
+      </span>
+    </li>`;
+}
+
+const STATUS = { fail: "Not met", warn: "Note", pass: "Met", unchecked: "Check yourself" };
 
 function channel({ preset }) {
   if (!preset?.length) return null;
+  const order = Object.keys(STATUS);
+  const rows = [...preset].sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status));
   const count = (status) => preset.filter((row) => row.status === status).length;
-  const checked = preset.length - count("unchecked");
-  const order = { fail: 0, warn: 1, pass: 2, unchecked: 3 };
-  const rows = [...preset].sort((a, b) => order[a.status] - order[b.status]);
-  return h(
-    "section",
-    { "aria-labelledby": "report-channel" },
-    h("h2", { id: "report-channel" }, "Rules of the sales channel"),
-    h(
-      "p",
-      {},
-      count("pass") === checked
-        ? `All ${checked} that a file can show are kept.`
-        : `${count("pass")} of ${checked} are kept.`,
-    ),
-    h(
-      "ul",
-      { class: "checks" },
-      rows.map((row) =>
-        h(
-          "li",
-          { "data-status": row.status },
-          mark(row.status),
-          h(
-            "div",
-            {},
-            h("strong", {}, ruleTitle(row.rule)),
-            h("span", { class: "unseen" }, `, ${STATUS[row.status]}: `),
-            " ",
-            h(
-              "span",
-              { class: "hint" },
-              measuredWords(row),
-              " ",
-              h(
-                "a",
-                {
-                  href: row.source_url,
-                  target: "_blank",
-                  rel: "noreferrer noopener",
-                  title: `As of ${row.checked_on}`,
-                  "aria-label": `Source of the rule on ${ruleTitle(row.rule)}, as of ${row.checked_on}, opens elsewhere`,
-                },
-                "Source",
-              ),
-            ),
-          ),
-        ),
-      ),
-    ),
-  );
+  const met = `${count("pass")} of ${preset.length - count("unchecked")} met`;
+  return html`
+    <details class="folded" open=${count("fail") > 0}>
+      <summary>Rules of the sales channel: ${met}</summary>
+      <ul class="checks">
+        ${rows.map(check)}
+      </ul>
+    </details>`;
+}
+
+function check(row) {
+  const { rule, status, source_url: source, checked_on: day } = row;
+  const about = `Source of the rule on ${ruleTitle(rule)}, as of ${day}, opens elsewhere`;
+  return html`
+    <li data-status=${status}>
+      ${mark(status)}
+      <div>
+        <strong>${ruleTitle(rule)}</strong><span class="unseen">, ${STATUS[status]}: </span>${" "}
+        <span class="hint">
+          ${measuredWords(row)}${" "}
+          <a href=${source} target="_blank" rel="noreferrer noopener" title="As of ${day}" aria-label=${about}>Source</a>
+        </span>
+      </div>
+    </li>`;
 }
 
 /** How far apart two colours are, for those who work with figures. */
 const delta = (value, digits = 1) => (value === null || value === undefined ? null : `ΔE00 ${value.toFixed(digits)}`);
 
 function figures({ seed, sha256, report }, job) {
-  const { palette, fidelity: product } = report;
-  const { kept_seed: keptSeed, tried = [], timings = {}, networks = {}, cutout, background } = report.provenance;
-  const whole = Object.values(timings).reduce((sum, seconds) => sum + seconds, 0);
-  const [slowest] = Object.entries(timings).sort((a, b) => b[1] - a[1]);
-  const waited = job?.started_at ? (new Date(job.started_at) - new Date(job.created_at)) / 1000 : null;
+  const { palette, fidelity } = report;
+  const { kept_seed: kept = seed, tried = [], timings = {}, networks = {}, cutout, background } = report.provenance;
+  const average = delta(palette.mean_delta_e00);
+  const product = delta(fidelity.mean, 2);
+  const from = (cached) => (cached === "cached" ? "reused from an earlier picture" : "made for this picture");
   const facts = [
-    [
-      "Colours",
-      delta(palette.mean_delta_e00) &&
-        `${delta(palette.mean_delta_e00)} on average; promised: below ${palette.bar?.mean ?? 5}`,
-    ],
+    ["Colours", average && `${average} on average; the limit is ${palette.bar?.mean ?? 5}`],
     ...(palette.asked ?? []).map(({ colour, delta_e00: value }) => [colour, delta(value)]),
-    [
-      "Product",
-      delta(product.mean, 2) &&
-        `${delta(product.mean, 2)} on average, ${product.p99?.toFixed(1)} at the 99th percentile`,
-    ],
-    [
-      "Seed",
-      keptSeed === undefined || keptSeed === seed
-        ? String(seed)
-        : `${keptSeed}, the best of ${tried.length} tried from ${seed}`,
-    ],
-    [
-      "Made in",
-      `${whole.toFixed(1)} s${slowest ? `, of that ${slowest[0]} ${slowest[1].toFixed(1)} s` : ""}${waited > 1 ? `; it waited ${waited.toFixed(0)} s before` : ""}`,
-    ],
-    cutout && ["Cut-out", cutout === "cached" ? "kept from an earlier picture" : "made for this picture"],
-    background && ["Background", background === "cached" ? "kept from an earlier picture" : "made for this picture"],
-    ["Cut out by", networks.segmenter],
-    ["Painted by", networks.generator],
+    ["Product", product && `${product} on average, ${fidelity.p99?.toFixed(1)} at the 99th percentile`],
+    ["Seed", kept === seed ? String(seed) : `${kept}, the best of ${tried.length} tried from ${seed}`],
+    ["Time", time(timings, job)],
+    ["Cut-out", cutout && from(cutout)],
+    ["Background", background && from(background)],
+    ["Segmenter", networks.segmenter],
+    ["Generator", networks.generator],
     ["SHA-256", sha256],
   ];
-  return h(
-    "details",
-    { class: "origin" },
-    h("summary", {}, "Figures"),
-    h(
-      "dl",
-      {},
-      facts.filter((fact) => fact?.[1]).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
-    ),
-  );
+  const row = ([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
+  return html`
+    <details class="folded" id="figures">
+      <summary>Figures</summary>
+      <dl>${facts.filter(([, value]) => value).map(row)}</dl>
+    </details>`;
+}
+
+/** How long a picture took, by what most, and how long it waited. */
+function time(timings, job) {
+  const whole = Object.values(timings).reduce((sum, seconds) => sum + seconds, 0);
+  const [slowest] = Object.entries(timings).sort((a, b) => b[1] - a[1]);
+  const waited = job?.started_at ? (new Date(job.started_at) - new Date(job.created_at)) / 1000 : 0;
+  const most = slowest ? `, mostly ${slowest[0]} (${slowest[1].toFixed(1)} s)` : "";
+  return `${whole.toFixed(1)} s${most}${waited > 1 ? `, after ${waited.toFixed(0)} s in the queue` : ""}`;
 }
 
 const MARKS = { pass: "check", warn: "doubt", fail: "cross", unchecked: "dash" };
-const mark = (status) => h("span", { class: `mark-${status}`, "aria-hidden": "true" }, icon(MARKS[status]));
+const mark = (status) => html`<span class="mark-${status}" aria-hidden="true">${icon(MARKS[status])}</span>`;

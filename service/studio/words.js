@@ -4,15 +4,15 @@
 export const STAGES = [
   ["fetch", "Fetching the photo"],
   ["decode", "Reading the photo"],
-  ["segment", "Cutting the product out"],
+  ["segment", "Cutting out the product"],
   ["refine", "Cleaning its edges"],
-  ["place", "Finding its place"],
+  ["place", "Placing the product"],
   ["background", "Building and lighting the scene"],
-  ["shadow", "Casting its shadow"],
-  ["composite", "Laying the product in"],
+  ["shadow", "Casting the shadow"],
+  ["composite", "Putting product and scene together"],
   ["encode", "Saving the file"],
-  ["inspect", "Measuring the result"],
-  ["store", "Putting it into your store"],
+  ["inspect", "Checking the picture"],
+  ["store", "Storing the picture"],
 ];
 
 export const stageWords = (stage) => STAGES.find(([name]) => name === stage)?.[1] ?? "Getting ready";
@@ -20,85 +20,112 @@ export const stageWords = (stage) => STAGES.find(([name]) => name === stage)?.[1
 /** What a warning means, and the remedy. */
 export const WARNINGS = {
   scene_in_words: [
-    "The scene is in your own words.",
-    "The studio built the nearest of its scenes. Choose a named one to know beforehand what you get.",
+    "Your own words describe the scene.",
+    "Backdrop built the nearest scene that it has. Choose a named one to know what you get.",
   ],
   mood_in_words: [
-    "The mood is in your own words.",
-    "Without a network that reads them the light is an ordinary one. A named mood sets it.",
+    "Your own words describe the mood.",
+    "The light may stay ordinary. Choose a named mood to set it.",
   ],
   colors_unused: ["Your colours were not used.", "This sales channel or scene has a background without colours."],
-  brand_unknown: ["There was no brand of that name.", "It changed nothing in this picture. Choose one of yours."],
+  brand_unknown: ["There is no brand of that name.", "It changed nothing in this picture. Choose one of your brands."],
   low_confidence: [
-    "We are not sure of the cut-out.",
-    "Look at the outline. A plainer backdrop, or more light between product and backdrop, helps.",
+    "The cut-out is uncertain.",
+    "Check its outline. A plainer background, or more light on the product, helps.",
   ],
   transparent_material_suspected: [
     "This looks like glass or another see-through material.",
-    "The old background may shimmer through. Photograph it before a light, even grey.",
+    "The old background may show through. Photograph it in front of an even grey.",
   ],
   several_subjects: [
     "There seems to be more than one thing in the photo.",
-    "All of it was kept. Crop the photo to the product if that was not meant.",
+    "All of it was kept. If you sell only one of them, choose it in the cut-out.",
   ],
   held_by_hand: [
     "A hand holds the product.",
-    "Fingers may be left on it, or missing from it, and it lies where it would stand. Put it down for the next photo.",
+    "Fingers may be left on it or hide a part of it. Put the product down for the next photo.",
   ],
   subject_touches_edge: [
     "Your product is cut off in the photo, so it stays at that edge.",
     "Step back a little for the next photo.",
   ],
   scene_unsuited: [
-    "The scene is shown from the angle that suits the product.",
-    "Seen from above it lies on the scene's surface; seen from the side it stands on a flat lay's as on a table.",
+    "The scene is shown from another side, to suit your photo.",
+    "If that looks wrong, choose at Place how the product stands.",
   ],
   placement_unsure: [
-    "The photo does not tell whether the product stands or lies.",
-    "The scene is shown as you asked. If the product looks wrong there, choose a flat lay, or a white background.",
+    "The photo does not show how the product stands.",
+    "If it looks wrong in the scene, choose at Place how it stands.",
+  ],
+  placement_unpins: [
+    "The brand's background does not fit this place.",
+    "This picture gets a background of its own. Put the product back to use the brand's.",
+  ],
+  placement_breaks_rules: [
+    "Placed here, the product breaks a rule of the sales channel.",
+    "Move it back inside the margins.",
+  ],
+  output_breaks_rules: ["The sales channel does not take this size or format.", "Use the channel's own."],
+  no_honest_placement: [
+    "The product does not fit here, so the picture would fail.",
+    "Move it back, or choose another scene.",
   ],
   cropped: [
-    "This picture cuts off a part of the product that the photo shows.",
-    "The photo cuts it on two sides. A sales channel whose pictures have the photo's shape shows more of it.",
+    "The picture crops a part of the product.",
+    "The photo cuts it on two sides. A sales channel with the photo's shape shows more of it.",
   ],
   generator_fell_back: [
-    "The model's backgrounds did not suit, so a background was composed.",
-    "Try another seed, or another scene.",
+    "The model's backgrounds did not suit, so Backdrop built one.",
+    "Make another version, or choose another scene.",
   ],
-  upscaled: [
-    "The photo is smaller than this sales channel asks for.",
-    "The product was enlarged and looks softer than it could. Send a larger photo.",
-  ],
+  upscaled: ["The photo was enlarged, so the product looks softer.", "Use a larger photo for this sales channel."],
+  too_many_unfinished_jobs: ["Too many of your pictures are being made.", "Wait for one to end."],
+  queue_share_taken: ["Too many of your pictures are waiting.", "Wait until one has started."],
+  queue_full: ["Too many pictures are waiting.", "Try again in a few minutes."],
 };
+/** What a picture with these alone needs no second look for. */
+export const HARMLESS = new Set([
+  ...["scene_in_words", "mood_in_words", "colors_unused", "brand_unknown"],
+  ...["placement_unpins", "generator_fell_back", "upscaled"],
+]);
+/** Of these the service's own words say more: which scenes suit, for example. */
+const SAID_BY_SERVICE = new Set(["scene_unsuited", "placement_breaks_rules", "output_breaks_rules"]);
+
+/** What a warning means, and what to do: the service's `message` where that says more, or where the code is new. */
+export function warningWords({ code, message }) {
+  if (message && (SAID_BY_SERVICE.has(code) || !WARNINGS[code])) return [message, ""];
+  return WARNINGS[code] ?? [`${code.replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase())}.`, ""];
+}
 
 /** What to do about a job that failed. */
 export const REMEDIES = {
   image_unreadable: "Save the photo again as JPEG, PNG or WebP, and drop the new file.",
-  image_truncated: "The file ends early, as a download or a copy that broke off does. Export or copy the photo again.",
-  photo_damaged: "The file has fewer pixels than it says. Export the photo again, or drop another copy.",
-  image_too_large: "Make the photo smaller: 6000 pixels on the longer side are more than enough.",
-  image_too_small: "Send a larger photo; 1500 pixels or more on the longer side are a good start.",
-  no_subject: "Near, whole, and apart from what is behind it: so a product is found best.",
+  image_truncated: "The file ends too early. Export or copy the photo again.",
+  photo_damaged: "The file has fewer pixels than it says. Export the photo again, or use another copy.",
+  image_too_large: "Make the photo smaller. 6000 pixels on the longer side are enough.",
+  image_too_small: "Use a larger photo, with 1500 pixels or more on the longer side.",
+  no_subject: "Move closer, keep the whole product in the frame, and use a plain background.",
   subject_not_found: "Nothing stands out there. Click the middle of the product, or mend the cut-out with the brush.",
-  no_honest_placement: "A photo of the whole product fits more scenes. This one fits a flat lay or pure white.",
-  source_gone: "The photo has expired here. Drop it again.",
-  model_failed: "Try again; if it fails twice, tell the person who set up Backdrop.",
-  generator_rejected: "Try another seed or another scene.",
+  no_honest_placement: "Use a photo of the whole product, or choose a flat lay or pure white.",
+  source_gone: "The photo has expired. Drop it again.",
+  source_deleted: "You deleted its photo while the picture was being made. Drop the photo again.",
+  model_failed: "Try again. If it fails twice, ask the person who set up Backdrop.",
+  signing_failed: "The file could not be signed. Try again in a minute.",
+  generator_rejected: "Make another version, or choose another scene.",
   out_of_memory: "Try again, or choose a sales channel with smaller pictures.",
-  store_unavailable: "The store was away for a while. Try again in a minute.",
-  time_limit: "Try again. If it takes too long twice, send a smaller photo.",
-  worker_lost: "Something stopped our worker. Try again.",
-  source_deleted: "Its photo was deleted, so it was stopped. The credits are back.",
-  queue_timeout: "No worker was free for a day. Try again, or tell the person who set up Backdrop.",
-  cancelled: "You stopped it. Nothing was lost: the same settings are a click away.",
-  internal_error: "Try again; if it fails twice, tell the person who set up Backdrop.",
+  store_unavailable: "The storage did not answer. Try again in a minute.",
+  time_limit: "Try again. If it takes too long twice, use a smaller photo.",
+  worker_lost: "The worker stopped. Try again.",
+  queue_timeout: "No worker was free for a day. Try again, or ask the person who set up Backdrop.",
+  cancelled: "You can make it again with the same settings.",
+  internal_error: "Try again. If it fails twice, ask the person who set up Backdrop.",
 };
 
 /** What is said while the service is away, of the refusal that says so. */
 export const lostWords = ({ status }) =>
   status === 0 ? "No connection. Trying again …" : "The service is busy. Trying again …";
 
-const LEDGER = { grant: "Credits granted", debit: "A picture", refund: "Given back" };
+const LEDGER = { grant: "Credits granted", debit: "A picture", refund: "Refund" };
 export const ledgerWords = (kind) => LEDGER[kind] ?? kind;
 
 const number = new Intl.NumberFormat("en");
@@ -119,98 +146,84 @@ export const size = (width, height) => (width ? `${width} × ${height}` : "The p
 
 export const FORMATS = { jpeg: "JPEG", png: "PNG", webp: "WebP", avif: "AVIF" };
 
-export function when(time) {
-  return new Date(time).toLocaleString("en", {
-    day: "numeric",
-    month: "short",
-    hour: "2-digit",
-    minute: "2-digit",
-    hour12: false,
-  });
-}
+const TIME = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false };
+export const when = (time) => new Date(time).toLocaleString("en", TIME);
 
 /** A name of the catalogue as its title, free text as it is. */
 export const titled = (items, name) => items.find((item) => item.name === name)?.title ?? name;
 
 /** What a difference of colours, CIEDE2000, looks like. */
 export function differenceWords(delta) {
-  if (delta <= 1) return "the same to the eye";
-  if (delta <= 2.5) return "hardly to be told apart";
-  if (delta <= 5) return "near";
-  if (delta <= 10) return "a shade away";
-  return "clearly another colour";
+  if (delta <= 1) return "looks the same";
+  if (delta <= 2.5) return "almost the same";
+  if (delta <= 5) return "close";
+  return delta <= 10 ? "slightly different" : "clearly different";
 }
 
-/** How true the product is, from the mean and 99th percentile of CIEDE2000. */
+/** How true the product is, from the mean and 99th percentile of CIEDE2000: of its pixels, not of its outline. */
 export function fidelityWords({ mean, p99 }) {
-  if (mean === null || mean === undefined) return "The product is too small in this picture to be measured.";
-  // Of the pixels that were cut out; whether the outline is right, these figures do not know.
-  if (mean <= 0.5 && p99 <= 2) return "What was cut out looks as in your photo. Look at its outline yourself.";
-  if (mean <= 1)
-    return "What was cut out looks as in your photo, but for the file's compression. Look at its outline yourself.";
-  return "The file had to be pressed hard to fit its limit: the product differs a little from your photo.";
+  if (mean === null || mean === undefined) return "The product is too small in this picture to measure.";
+  if (mean > 1) return "The file limit asks for strong compression, so the product differs slightly from your photo.";
+  const compressed = mean <= 0.5 && p99 <= 2 ? "" : ", apart from the file's compression";
+  return `The product looks as in your photo${compressed}. Check its outline yourself.`;
 }
 
+/** The rules of a sales channel: their titles, and what a picture has that misses one. */
 const RULES = {
-  size: "Size",
-  min_side: "Shortest side",
-  format: "Format",
-  bytes: "Weight",
-  colour_profile: "Colour profile",
-  camera_metadata: "Camera data",
-  fill: "Product in the frame",
-  margins: "Free margins",
-  enlargement: "Not enlarged",
-  white_border: "White border",
-  white_background: "White background",
-  white_edge: "White beside the product",
-  shadow: "Shadow",
-  ai_marking: "Marked as made with AI",
-  content_credentials: "Content credentials",
-  content: "Nothing but the product",
+  size: ["Size", "the size is not the channel's"],
+  min_side: ["Shortest side", "the picture is too small"],
+  format: ["File format", "the file format is not the channel's"],
+  bytes: ["File size", "the file is too large"],
+  colour_profile: ["Colour profile", "the colour profile is not sRGB"],
+  camera_metadata: ["Camera data", "the file still has camera data"],
+  fill: ["Product size in the frame", "the product is too small or too large in the frame"],
+  margins: ["Free margins", "the product is close to the edge"],
+  enlargement: ["Enlargement", "photo was enlarged"],
+  white_border: ["White border", "the border is not pure white"],
+  white_background: ["White background", "the background is not pure white"],
+  white_edge: ["White beside the product", "there is some grey beside the product"],
+  shadow: ["Shadow", "the picture has a shadow"],
+  ai_marking: ["AI label", "the AI label is missing"],
+  content_credentials: ["Content credentials", "the content credentials are missing"],
+  content: ["Only the product", "the picture shows more than the product"],
 };
 export const ruleTitle = (rule) =>
-  RULES[rule] ?? rule.replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase());
+  RULES[rule]?.[0] ?? rule.replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase());
+
+/** What is wrong where a rule is not met, as a part of a sentence. */
+export const missedWords = ({ rule }) => RULES[rule]?.[1] ?? `${ruleTitle(rule).toLowerCase()} is not met`;
 
 const percent = (share) => `${(share * 100).toFixed(share > 0.999 && share < 1 ? 2 : 0)} %`;
+const white = (share) => `${percent(share)} pure white`;
+const darkest = (code) => `darkest ${code} of 255`;
+const formatted = (name) => FORMATS[name] ?? name;
 const SOURCES = {
   compositeWithTrainedAlgorithmicMedia: "photo with a generated part",
   trainedAlgorithmicMedia: "generated",
   compositeCapture: "put together from photographs",
 };
 
+/** What was measured for a rule, beside what it asks for. */
+const MEASURED = {
+  size: (sides) => `${sides.join(" × ")} px`,
+  min_side: (side, least) => `${side} px, at least ${least}`,
+  format: (name, allowed) => `${formatted(name)}; allowed: ${allowed.map(formatted).join(", ")}`,
+  bytes: (bytes, most) => `${weight(bytes)} of ${weight(most)}`,
+  colour_profile: (name) => name ?? "none",
+  camera_metadata: (fields) => (fields ? `${fields} fields left` : "none in the file"),
+  fill: (share, [least, most]) => `${percent(share)}, allowed: ${percent(least)} to ${percent(most)}`,
+  margins: (shares) => shares.map(percent).join(", "),
+  enlargement: (scale) => (scale > 1.001 ? `enlarged ${scale.toFixed(2)} times` : `none, reduced to ${percent(scale)}`),
+  white_border: white,
+  white_background: white,
+  white_edge: darkest,
+  shadow: (code, bound) => (bound === "soft" ? "soft" : code === 255 ? "none" : darkest(code)),
+  ai_marking: (source) => SOURCES[source] ?? source ?? "not needed",
+};
+
 /** What was measured for a rule of a channel, in words. */
 export function measuredWords({ rule, measured, bound, status }) {
-  if (status === "unchecked") return `${bound} A person has to look.`;
-  switch (rule) {
-    case "size":
-      return `${measured.join(" × ")} px`;
-    case "min_side":
-      return `${measured} px, at least ${bound}`;
-    case "format":
-      return `${FORMATS[measured] ?? measured}; taken: ${bound.map((one) => FORMATS[one] ?? one).join(", ")}`;
-    case "bytes":
-      return `${weight(measured)} of ${weight(bound)}`;
-    case "colour_profile":
-      return measured ?? "none";
-    case "camera_metadata":
-      return measured ? `${measured} fields left` : "none left in the file";
-    case "fill":
-      return `${percent(measured)}, ${percent(bound[0])} to ${percent(bound[1])} asked`;
-    case "margins":
-      return measured.map(percent).join(", ");
-    case "enlargement":
-      return measured > 1.001 ? `enlarged ${measured.toFixed(2)} times` : `shown at ${percent(measured)} of its pixels`;
-    case "white_border":
-    case "white_background":
-      return `${percent(measured)} pure white`;
-    case "white_edge":
-      return `darkest ${measured} of 255`;
-    case "shadow":
-      return bound === "soft" ? "a soft one" : measured === 255 ? "none" : `darkest ${measured} of 255`;
-    case "ai_marking":
-      return SOURCES[measured] ?? measured ?? "not needed";
-    default:
-      return Array.isArray(measured) ? measured.join(", ") : String(measured ?? "–");
-  }
+  if (status === "unchecked") return `${bound} Check this yourself.`;
+  if (Object.hasOwn(MEASURED, rule)) return MEASURED[rule](measured, bound);
+  return Array.isArray(measured) ? measured.join(", ") : String(measured ?? "–");
 }
