@@ -1,0 +1,121 @@
+"""The studio page speaks plain words, and has some for every code that the service sends."""
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import service.worker.c2pa  # its failures count too
+from pipeline.core.errors import PipelineError
+from service.catalogue.warning_words import WORDS
+
+FOLDER = Path(str(files("service") / "studio"))
+SCRIPTS = sorted(path for path in FOLDER.rglob("*.js") if "vendor" not in path.parts)
+#: What nobody says, and a number without its zero.
+BANNED = re.compile(r"\b(told|whoever|as it stands|so many|for nothing)\b|(?<![\w.)\]…])\.\d", re.IGNORECASE)
+MOST_WORDS = 25
+#: A regular expression begins where a value can: after an operator, never after a name or a bracket that ends one.
+TOKEN = re.compile(
+    r"//[^\n]*|/\*.*?\*/"
+    r"|(?:(?<=[(,=:\[!&|?{};>\n])|(?<=return))\s*/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/"
+    r"""|(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|(?P<tick>`)|(?P<open>\{)|(?P<close>\})""",
+    re.DOTALL,
+)
+
+
+def literals(script: str) -> list[str]:
+    """The strings and templates of a script; "…" stands for what is put into a template."""
+    found: list[str] = []
+    _read_code(script, 0, found)
+    return found
+
+
+def _read_code(script: str, at: int, found: list[str]) -> int:
+    """Add what is found from there to the brace that closes; return where that ends."""
+    depth = 0
+    while token := TOKEN.search(script, at):
+        at = token.end()
+        if token["string"]:
+            found.append(token["string"][1:-1])
+        elif token["tick"]:
+            at = _read_template(script, at, found)
+        elif token["open"]:
+            depth += 1
+        elif token["close"]:
+            if depth == 0:
+                return at
+            depth -= 1
+    return len(script)
+
+
+def _read_template(script: str, at: int, found: list[str]) -> int:
+    parts = []
+    while script[at] != "`":
+        if script.startswith("${", at):
+            at = _read_code(script, at + 2, found)
+            parts.append("…")
+        else:
+            at += script[at] == "\\"
+            parts.append(script[at])
+            at += 1
+    found.append("".join(parts))
+    return at + 1
+
+
+def sentences(literal: str) -> Iterator[str]:
+    """The sentences of a literal, tags left out."""
+    for text in re.split(r"<[^>]*>|\n\s*\n", literal):
+        yield from re.split(r"(?<=[.!?])\s+", text)
+
+
+def codes_with_words(table: str) -> set[str]:
+    """The names in one table of words.js."""
+    script = (FOLDER / "words.js").read_text("utf-8")
+    inside = script.split(f"export const {table} = {{\n", 1)[1].split("\n};", 1)[0]
+    return set(re.findall(r"^  (\w+):", inside, re.MULTILINE))
+
+
+def failures(kind: type[PipelineError] = PipelineError) -> Iterator[str]:
+    for one in kind.__subclasses__():
+        yield one.code
+        yield from failures(one)
+
+
+def test_literals_are_found_and_comments_are_not() -> None:
+    script = """
+        /** `told` */ const a = "one", b = 6 / 2; // 'told'
+        const c = text.replace(/["'`/]+/g, `two ${f({ d: "three", e: `four ${b}` })} .5 \\`five`);
+    """
+
+    assert literals(script) == ["one", "three", "four …", "two … .5 `five"]
+
+
+@pytest.mark.parametrize("words", ["It is told", "Whoever asks", "moved by .5", "for nothing"])
+def test_banned_words_are_found(words: str) -> None:
+    assert BANNED.search(words)
+
+
+def test_other_words_and_numbers_are_not_found() -> None:
+    assert not BANNED.search("Moved by 0.5, or by 3.5. M3 8.5l3.2 …px, file.2")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.relative_to(FOLDER).as_posix())
+def test_the_page_says_it_plainly(script: Path) -> None:
+    for literal in literals(script.read_text("utf-8")):
+        if " " not in literal:
+            continue  # a name
+        assert not BANNED.search(literal), literal
+        for sentence in sentences(literal):
+            assert len(sentence.split()) <= MOST_WORDS, sentence
+
+
+def test_every_warning_has_words_on_the_page() -> None:
+    assert set(WORDS) - codes_with_words("WARNINGS") == set()
+
+
+def test_every_failure_has_a_remedy_on_the_page() -> None:
+    assert service.worker.c2pa.SigningFailed.code in set(failures())
+    others = {"cancelled", "internal_error", "queue_timeout", "source_deleted", "store_unavailable", "worker_lost"}
+    assert {*failures(), *others} - {PipelineError.code} - codes_with_words("REMEDIES") == set()
