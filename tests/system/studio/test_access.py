@@ -1,6 +1,7 @@
 """The studio page by keyboard alone, and at a phone's width."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -59,9 +60,22 @@ def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
     assert page.evaluate("document.activeElement.tagName") == "H1", "the focus goes to the news"
 
 
+def assert_touchable(page: Any) -> None:
+    """What a finger can press is at least 44 pixels high; links within a text have its height."""
+    small = page.evaluate(
+        """() => [...document.querySelectorAll("button:not(.link), a, input, select, summary")]
+            .map((one) => (/radio|checkbox|file/.test(one.type) && one.labels[0]) || one)
+            .filter((one) => one.checkVisibility({ visibilityProperty: true }) && one.offsetHeight < 44)
+            .filter((one) => getComputedStyle(one).display !== "inline" && !one.matches(".unseen, .skip"))
+            .map((one) => one.outerHTML)"""
+    )
+    assert small == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_at_phone_width_light_and_dark(visit: Callable[..., Visit], guest: Guest, scheme: str) -> None:
-    tab = visit(viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True, reduced_motion="reduce")
+    phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+    tab = visit(**phone, color_scheme=scheme, reduced_motion="reduce")
     tab.open()
     page = tab.page
     page.get_by_label("Your key").wait_for()
@@ -72,11 +86,13 @@ def test_at_phone_width_light_and_dark(visit: Callable[..., Visit], guest: Guest
     for choice in ("mood", "colours", "output_preset"):
         unfold(page, choice)
         assert_fits(page)
+        assert_touchable(page)
     assert_accessible(page)
     for place in ("gallery", "brands", "credits"):
         page.goto(f"{tab.address}/#/{place}")
         page.get_by_role("heading", name=place.title()).wait_for()
         assert_fits(page)
+        assert_touchable(page)
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 22, 22)"
     assert dark == (scheme == "dark")
     page.locator("#theme").click()
