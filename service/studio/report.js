@@ -20,23 +20,24 @@ export function reportCard(render, job) {
 
 /** Whether the picture can be published, and what is to be looked at first. */
 export function verdict({ warnings, report, preview }) {
-  const rules = report.preset ?? [];
-  const missed = rules.filter(({ rule, status }) => status === "fail" || (status === "warn" && !said(rule, warnings)));
-  const failed = missed.some(({ status }) => status === "fail");
+  const rules = (status) => (report.preset ?? []).filter((one) => one.status === status);
+  const failed = rules("fail");
+  const notes = rules("warn").filter(({ rule }) => rule !== "enlargement" || !warnings.includes("upscaled"));
   const doubtful = warnings.some((code) => !HARMLESS.has(code));
   const next = preview ? "order" : "publish";
-  const words = failed ? `Not ready to ${next}` : doubtful ? `Check before you ${next}` : `Ready to ${next}`;
-  const notes = missed.length === 1 ? "One note" : `${missed.length} notes`;
+  const words = failed.length ? `Not ready to ${next}` : doubtful ? `Check before you ${next}` : `Ready to ${next}`;
   return html`
     <section class="verdict" aria-labelledby="report-verdict">
-      <h2 id="report-verdict">${mark(failed ? "fail" : doubtful ? "warn" : "pass")} ${words}</h2>
-      ${missed.length > 0 && html`<p>${notes}: ${missed.map(missedWords).join(", ")}.</p>`}
+      <h2 id="report-verdict">${mark(failed.length ? "fail" : doubtful ? "warn" : "pass")} ${words}</h2>
+      ${listed(failed, "One rule is not met", "rules are not met")} ${listed(notes, "One note", "notes")}
       ${warnings.length > 0 && html`<ul class="doubts">${warnings.map(doubt)}</ul>`}
     </section>`;
 }
 
-/** Whether a warning already says that the photo was enlarged. */
-const said = (rule, warnings) => rule === "enlargement" && warnings.includes("upscaled");
+function listed(rules, one, many) {
+  if (!rules.length) return null;
+  return html`<p>${rules.length === 1 ? one : `${rules.length} ${many}`}: ${rules.map(missedWords).join(", ")}.</p>`;
+}
 
 function doubt(code) {
   const [what, remedy] = warningWords({ code });

@@ -49,9 +49,10 @@ def test_from_drop_to_download(visit: Callable[..., Visit], guest: Guest) -> Non
     assert (asked["scene_type"], asked["mood"], asked["output_preset"]) == ("arch_niche", "calm", PLACE)
     assert asked["dominant_colors"] == colours
     assert_accessible(page)
-    told = page.locator(".report").inner_text()
+    assert page.locator("#report-verdict").inner_text() == "Ready to publish"
+    seen = page.locator(".report").inner_text()
     for row in job["render"]["report"]["palette"]["asked"]:
-        assert f"{row['colour']} asked, {row['nearest']} found" in told
+        assert f"{row['colour']} asked, {row['nearest']} found" in seen
     assert page.locator(".checks li").count() == len(job["render"]["report"]["preset"])
     first_look = page.locator("main").inner_text()
     assert not [word for word in ("\u0394E", "eed", "ercentile") if word in first_look], "figures are a click away"
@@ -100,3 +101,40 @@ def test_the_photos_product_lies_under_the_pictures(
             under = photo[axis] + cutout["source_box"][edge] * photo[side]
             over = sheet[axis] + cutout["placed_box"][edge] * sheet[side]
             assert abs(under - over) < 2, (axis, edge)
+
+
+def test_the_report_says_first_whether_the_picture_can_be_published(
+    visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
+) -> None:
+    tab = visit()
+    guest, job = finished
+    shown: dict[str, Any] = {"warnings": [], "size": "pass"}
+
+    def change(route: Any) -> None:
+        answer = route.fetch()
+        job = answer.json()
+        job["render"]["warnings"] = shown["warnings"]
+        rules = {rule["rule"]: rule for rule in job["render"]["report"]["preset"]}
+        rules["enlargement"] |= {"measured": 1.49, "status": "warn"}
+        rules["size"]["status"] = shown["size"]
+        route.fulfill(response=answer, json=job)
+
+    tab.page.route("**/v1/jobs/*", change)
+    tab.sign_in(guest.key, f"jobs/{job['job_id']}")
+    verdict = tab.page.locator(".verdict")
+    verdict.wait_for()
+    assert verdict.inner_text().split("\n\n") == ["Ready to publish", "One note: photo was enlarged."]
+
+    shown["warnings"] = ["upscaled", "low_confidence"]
+    tab.page.reload()
+    verdict.get_by_text("The cut-out is uncertain.").wait_for()
+    assert verdict.get_by_role("heading").inner_text() == "Check before you publish"
+    assert "note" not in verdict.inner_text(), "once is enough for what was enlarged"
+    assert not tab.page.locator(".checks").is_visible()
+
+    shown["size"] = "fail"
+    tab.page.reload()
+    verdict.get_by_text("One rule is not met: the size is not the channel's.").wait_for()
+    assert verdict.get_by_role("heading").inner_text() == "Not ready to publish"
+    assert tab.page.locator(".checks").is_visible()
+    assert_accessible(tab.page)
