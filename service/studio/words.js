@@ -17,72 +17,47 @@ export const STAGES = [
 
 export const stageWords = (stage) => STAGES.find(([name]) => name === stage)?.[1] ?? "Getting ready";
 
-/** What a warning means, and the remedy. */
-export const WARNINGS = {
-  scene_in_words: [
-    "Your own words describe the scene.",
-    "Backdrop built the nearest scene that it has. Choose a named one to know what you get.",
-  ],
-  mood_in_words: [
-    "Your own words describe the mood.",
-    "The light may stay ordinary. Choose a named mood to set it.",
-  ],
-  colors_unused: ["Your colours were not used.", "This sales channel or scene has a background without colours."],
-  brand_unknown: ["There is no brand of that name.", "It changed nothing in this picture. Choose one of your brands."],
-  low_confidence: [
-    "The cut-out is uncertain.",
-    "Check its outline. A plainer background, or more light on the product, helps.",
-  ],
-  transparent_material_suspected: [
-    "This looks like glass or another see-through material.",
-    "The old background may show through. Photograph it in front of an even grey.",
-  ],
-  several_subjects: [
-    "There seems to be more than one thing in the photo.",
-    "All of it was kept. If you sell only one of them, choose it in the cut-out.",
-  ],
-  held_by_hand: [
-    "A hand holds the product.",
-    "Fingers may be left on it or hide a part of it. Put the product down for the next photo.",
-  ],
-  subject_touches_edge: [
-    "Your product is cut off in the photo, so it stays at that edge.",
-    "Step back a little for the next photo.",
-  ],
-  scene_unsuited: [
-    "The scene is shown from another side, to suit your photo.",
-    "If that looks wrong, choose at Place how the product stands.",
-  ],
-  placement_unsure: [
-    "The photo does not show how the product stands.",
-    "If it looks wrong in the scene, choose at Place how it stands.",
-  ],
-  placement_unpins: [
-    "The brand's background does not fit this place.",
-    "This picture gets a background of its own. Put the product back to use the brand's.",
-  ],
-  placement_breaks_rules: [
-    "Placed here, the product breaks a rule of the sales channel.",
-    "Move it back inside the margins.",
-  ],
-  output_breaks_rules: ["The sales channel does not take this size or format.", "Use the channel's own."],
-  no_honest_placement: [
-    "The product does not fit here, so the picture would fail.",
-    "Move it back, or choose another scene.",
-  ],
-  cropped: [
-    "The picture crops a part of the product.",
-    "The photo cuts it on two sides. A sales channel with the photo's shape shows more of it.",
-  ],
-  generator_fell_back: [
-    "The model's backgrounds did not suit, so Backdrop built one.",
-    "Make another version, or choose another scene.",
-  ],
-  upscaled: ["The photo was enlarged, so the product looks softer.", "Use a larger photo for this sales channel."],
-  too_many_unfinished_jobs: ["Too many of your pictures are being made.", "Wait for one to end."],
-  queue_share_taken: ["Too many of your pictures are waiting.", "Wait until one has started."],
-  queue_full: ["Too many pictures are waiting.", "Try again in a few minutes."],
+/** What a warning means, in the first sentence, and the remedy. */
+const WARNED = {
+  scene_in_words:
+    "Your own words describe the scene. Backdrop built the nearest scene. Choose a named one to know what you get.",
+  mood_in_words: "Your own words describe the mood. The light may stay ordinary. Choose a named mood to set it.",
+  colors_unused: "Your colours were not used. This sales channel or scene has a background without colours.",
+  brand_unknown: "There is no brand of that name. It changed nothing in this picture. Choose one of your brands.",
+  low_confidence:
+    "The cut-out is uncertain. Check its outline. A plainer background, or more light on the product, helps.",
+  transparent_material_suspected:
+    "This looks see-through, like glass. The old background may show through. Photograph it in front of an even grey.",
+  several_subjects:
+    "There seems to be more than one thing in the photo. All of it was kept. To keep one, choose it in the cut-out.",
+  held_by_hand:
+    "A hand holds the product. Fingers may be left on it or hide a part. Put the product down for the next photo.",
+  subject_touches_edge:
+    "Your product is cut off in the photo, so it stays at that edge. Step back a little for the next photo.",
+  scene_unsuited:
+    "The scene is shown from another side, to suit your photo. If it looks wrong, choose at Place how the product stands.",
+  placement_unsure:
+    "The photo does not show how the product stands. If it looks wrong in the scene, choose at Place how it stands.",
+  placement_unpins:
+    "The brand's background does not fit this place, so the picture gets its own. Put the product back to use the brand's.",
+  placement_breaks_rules:
+    "Placed here, the product breaks a rule of the sales channel. Move it back inside the margins.",
+  output_breaks_rules: "The sales channel does not take this size or format. Use the channel's own.",
+  no_honest_placement:
+    "The product does not fit here, so the picture would fail. Move it back, or choose another scene.",
+  cropped:
+    "The picture crops the product, as the photo cuts it on two sides. A channel with the photo's shape shows more.",
+  generator_fell_back:
+    "The model's backgrounds did not suit, so Backdrop built one. Make another version, or choose another scene.",
+  upscaled: "The photo was enlarged, so the product looks softer. Use a larger photo for this sales channel.",
+  too_many_unfinished_jobs: "Too many of your pictures are being made. Wait for one to end.",
+  queue_share_taken: "Too many of your pictures are waiting. Wait until one has started.",
+  queue_full: "Too many pictures are waiting. Try again in a few minutes.",
 };
+/** The same as [what it means, the remedy]. */
+export const WARNINGS = Object.fromEntries(
+  Object.entries(WARNED).map(([code, words]) => [code, words.split(/(?<=^[^.]*\.) /)]),
+);
 /** What a picture with these alone needs no second look for. */
 export const HARMLESS = new Set([
   ...["scene_in_words", "mood_in_words", "colors_unused", "brand_unknown"],
