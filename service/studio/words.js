@@ -35,11 +35,11 @@ const WARNED = {
   subject_touches_edge:
     "Your product is cut off in the photo, so it stays at that edge. Step back a little for the next photo.",
   scene_unsuited:
-    "The scene is shown from another side, to suit your photo. If it looks wrong, choose at Place how the product stands.",
+    "The scene is shown from another side, to suit your photo. If it looks wrong, say at Place how the product stands.",
   placement_unsure:
-    "The photo does not show how the product stands. If it looks wrong in the scene, choose at Place how it stands.",
+    "The photo does not show how the product stands. If it looks wrong in the scene, say at Place how it stands.",
   placement_unpins:
-    "The brand's background does not fit this place, so the picture gets its own. Put the product back to use the brand's.",
+    "The brand's background does not fit this place, so the picture gets its own. Put the product back for the brand's.",
   placement_breaks_rules:
     "Placed here, the product breaks a rule of the sales channel. Move it back inside the margins.",
   output_breaks_rules: "The sales channel does not take this size or format. Use the channel's own.",
