@@ -1,6 +1,7 @@
 /** Scenes of the catalogue that take a product which the chosen one does not: found by dry runs, shown as pictures. */
 
 import { pictureOf } from "../choices.js";
+import { cutOut } from "../cutout/service.js";
 import { fill, html } from "../dom.js";
 import { plannedPlace } from "./service.js";
 
@@ -13,13 +14,14 @@ const GROUNDS = [["podium", "niche"], ["tabletop", "window", "curtain", "sweep"]
 /**
  * Return the scenes in which this photo's product can be shown with the chosen channel, nearest to the chosen first.
  *
- * @param {object} source {key} or {render}, cut out; with a `placement` or a `preset` of its own these hold
+ * @param {object} source {key} or {render}; its own `placement`, `stance` or `preset` hold instead of the draft's
  */
 export async function fittingScenes({ draft, catalogue }, source, signal) {
   const preset = catalogue.output_presets.find(({ name }) => name === (source.preset ?? draft.output_preset));
   const others = catalogue.scene_types.filter(({ name }) => name !== draft.scene_type);
   const left = nearest(catalogue, draft.scene_type, others).filter(({ kind }) => preset.scene_allowed || kind === "white");
   const found = [];
+  await cutOut(source, { signal }); // of a photo that is not cut out no place is known
   while (left.length && found.length < MOST) {
     const some = left.splice(0, AT_ONCE);
     const places = await Promise.all(
@@ -69,7 +71,7 @@ export function fittingOffer(studio, source, { choose, signal, found = () => {} 
   function show(scenes) {
     if (signal.aborted) return;
     found(scenes);
-    words.textContent = scenes.length ? "These scenes fit. Your other choices stay." : "No scene of ours fits.";
+    words.textContent = scenes.length ? "" : "None of our scenes fits.";
     const button = (scene) => html`
       <button class="card" type="button" title=${scene.description} onclick=${() => choose(scene)}>
         ${pictureOf(scene, studio.thumbnails[`scene-${scene.name}`])}

@@ -11,8 +11,9 @@ import { SUBMIT, asked } from "../submit.js";
  * Refusal.
  */
 export async function plannedPlace(draft, look, signal, { source = draft.source, scene } = {}) {
-  const bare = scene ? { colors_on: {} } : {}; // another scene has other surfaces
-  const query = asked({ ...draft, placement: source.placement ?? draft.placement, seed: null, ...bare });
+  const placement = { ...draft.placement, ...source.placement, ...(source.stance && { stance: source.stance }) };
+  // Another scene may not have the surfaces that the draft has colours for.
+  const query = asked({ placement, options: scene ? {} : draft.options?.(source) });
   query.set("dry_run", "true");
   const body = draft.body(look ? { render: look.job.render.public_id } : source);
   if (scene ?? draft.forbidden) body.scene_type = scene ?? "white";

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.browser import Visit
 from tests.support.polling import until
-from tests.support.up import BOTTLE, grey, job_id
+from tests.support.up import BOTTLE, ended, grey, job_id, upload
 from tests.system.studio.conftest import (
     PLACE,
     PLACE_TITLE,
@@ -144,6 +144,34 @@ def test_the_same_background_for_another_place_and_another_seed(
     assert asked[second]["seed"] == first["render"]["report"]["provenance"]["kept_seed"]
     assert asked[third]["request"]["output_preset"] == asked[first["job_id"]]["request"]["output_preset"]
     assert asked[third]["seed"] != asked[first["job_id"]]["seed"]
+
+
+def test_a_job_without_a_place_for_its_product_leads_back_to_a_scene_that_fits(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    key = upload(guest.api, BOTTLE)
+    body = {"source_image_s3_key": key, "scene_type": "neon", "mood": "calm", "output_preset": PLACE}
+    query = {"stance": "from_above"}
+    accepted = guest.api.post("/v1/background-swap-with-spec", json=body, params=query).json()
+    failed = ended(guest.api, accepted["job_id"])
+    assert failed["error"]["code"] == "no_honest_placement"
+    tab = visit()
+    tab.sign_in(guest.key, f"jobs/{failed['job_id']}")
+    page = tab.page
+    page.get_by_role("alert").get_by_text("This scene needs a photo from the front").wait_for()
+    page.get_by_text("2 credits came back. You have 10 credits again.").wait_for()
+    assert page.get_by_role("button", name="From above").get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="Standing").get_by_text("as we see it").wait_for()
+    picture = page.locator(".fitting-scenes").get_by_role("button").first
+    title = picture.inner_text()
+    assert_accessible(page)
+    picture.click()
+    page.locator("#make[aria-disabled=false]").wait_for()
+    page.locator("#mend").wait_for()
+    assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == title
+    assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == PLACE_TITLE
+    kept = page.evaluate("JSON.parse(sessionStorage.getItem('backdrop-draft')).placement.stance")
+    assert kept == "from_above", "all other choices stay"
 
 
 def test_a_job_that_fails_says_why_and_shows_the_refund(visit: Callable[..., Visit], guest: Guest) -> None:
