@@ -32,8 +32,8 @@ def nothing_left(facts: CutoutFacts, kind: SceneKind) -> Refusal:
     elif facts.held:
         how = "In the photo a hand holds the product, so it stands on nothing"
     message = (
-        f"{how}, and this scene is what is far behind it: of that nothing is left seen from above. A table, a"
-        " floor, dunes, a flat lay or a white background takes it as it is."
+        f"{how}. This scene needs a photo from the front. Choose a table, a floor, dunes, a flat lay or a white"
+        " background."
     )
     return Refusal("nothing_left", message)
 

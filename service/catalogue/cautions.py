@@ -82,7 +82,7 @@ def _unsuited(catalogue: Catalogue, drawn: Spec | Refusal, facts: CutoutFacts) -
         "hanging": "The product hangs, and this scene has no wall for it",
     }.get(facts.stance or "", "The product was photographed standing")
     if isinstance(drawn, Refusal):
-        then = "of this scene nothing is left seen from above, and the swap would fail and be refunded"
+        then = "this scene needs a photo from the front, and the swap would fail and be refunded"
     elif drawn.scene.kind in TOP_DOWN:
         then = "the scene is shown from above"
     else:

@@ -76,7 +76,8 @@ export function choicesOf({ draft }, order, { field, title, items, picture, own,
   }
 }
 
-function pictureOf(item, url) {
+/** Return a choice's picture; without an address, one drawn in its colours. */
+export function pictureOf(item, url) {
   if (url) return h("img", { class: "card-picture", src: url, alt: "", loading: "lazy", width: 256, height: 320 });
   const [wall, floor] = [item.palette?.[0] ?? "#cfcfcf", item.palette?.[1] ?? item.palette?.[0] ?? "#bdbdbd"];
   return styled(h("span", { class: "card-picture drawn" }), { "--wall": wall, "--floor": floor });

@@ -15,8 +15,26 @@ export const MOST_TURN = 45;
 /** Asked for where nothing was chosen yet, as far as the catalogue has it. */
 const FIRST = { scene_type: "podium", mood: "natural", output_preset: "shopify_product" };
 
+/** What can be taken back, as people call it. */
+const UNDOABLE = {
+  scene_type: "Scene",
+  mood: "Mood",
+  colours: "Colours",
+  colors_on: "Colours",
+  props: "Props",
+  output_preset: "Sales channel",
+  also: "Sales channels",
+  placement: "Place",
+  brand: "Brand",
+};
+/** Changes that are kept to be taken back; and milliseconds in which those of one field count as one. */
+const MOST_PAST = 30;
+const ONE_CHANGE = 1000;
+
 /** Fires `change` with what has changed in `detail`. */
 export class Draft extends EventTarget {
+  /** What was before each change, {before, name, at}, the last at the end. */
+  #past = kept(DRAFT)?.past ?? [];
   /** @param {object} catalogue scene_types, moods and output_presets as the API lists them */
   constructor(catalogue) {
     super();
@@ -63,6 +81,37 @@ export class Draft extends EventTarget {
   /** Another photo's product stands where it is put. */
   change(changes) {
     const detail = "source" in changes ? { placement: UNMOVED, ...changes } : changes;
+    this.#remember(detail);
+    this.#become(detail);
+  }
+
+  /** What `undo` takes back, in a word; null: nothing. */
+  get last() {
+    return this.#past.at(-1)?.name ?? null;
+  }
+
+  /** Take the last change back; another photo stays. Its background comes back with it, so that its looks are good. */
+  undo() {
+    const { before } = this.#past.pop();
+    this.#become(before);
+  }
+
+  #remember(detail) {
+    // Where a product was belongs to its photo.
+    if ("source" in detail) return void (this.#past = this.#past.filter(({ before }) => !("placement" in before)));
+    const changed = Object.keys(UNDOABLE).filter(
+      (field) => field in detail && JSON.stringify(detail[field]) !== JSON.stringify(this[field]),
+    );
+    if (!changed.length) return;
+    const name = UNDOABLE[changed.includes("brand") ? "brand" : changed[0]];
+    const before = Object.fromEntries([...changed, "seed"].map((field) => [field, this[field]]));
+    const [last, at] = [this.#past.at(-1), Date.now()];
+    const same = last && at - last.at < ONE_CHANGE && Object.keys(last.before).join() === Object.keys(before).join();
+    if (same) last.at = at;
+    else this.#past = [...this.#past, { before, name, at }].slice(-MOST_PAST);
+  }
+
+  #become(detail) {
     Object.assign(this, detail);
     this.#keep();
     this.dispatchEvent(new CustomEvent("change", { detail }));
@@ -88,20 +137,27 @@ export class Draft extends EventTarget {
 
   /** Take over what an earlier request asked; its placement belongs to its photo. */
   from(request) {
-    this.change({
-      scene_type: request.scene_type,
-      mood: request.mood,
-      colours: [...request.dominant_colors],
-      output_preset: request.output_preset,
-      also: [],
-      brand: request.pilot_brand ?? null,
-    });
+    this.change(choicesOf(request));
+  }
+
+  /** Return a draft that asks what an earlier request asked, to be read only. */
+  like(request) {
+    return Object.assign(Object.create(this), choicesOf(request));
   }
 
   #keep() {
     const { source, scene_type, mood, colours, output_preset, also, brand, seed, placement } = this;
-    const whole = { source, scene_type, mood, colours, output_preset, also, brand, seed, placement };
+    const whole = { source, scene_type, mood, colours, output_preset, also, brand, seed, placement, past: this.#past };
     // A preview that finds no room is left out; the photo itself lies in the store.
     if (!keep(DRAFT, whole)) keep(DRAFT, { ...whole, source: source && { ...source, preview: null } });
   }
 }
+
+const choicesOf = ({ scene_type, mood, dominant_colors, output_preset, pilot_brand }) => ({
+  scene_type,
+  mood,
+  colours: [...dominant_colors],
+  output_preset,
+  also: [],
+  brand: pilot_brand ?? null,
+});

@@ -1,105 +1,80 @@
 /** A picture that could not be made. */
 
-import { fill, h, say } from "./dom.js";
+import { fill, html, say } from "./dom.js";
+import { UNMOVED } from "./draft.js";
 import { unshowable } from "./photo.js";
+import { waysOut } from "./place/ways_out.js";
 import { REMEDIES, credits } from "./words.js";
+
+/** What another photo helps against; with the same one it would fail again. */
+const PHOTO_AT_FAULT = /^image_|no_subject|subject_not_found|source_gone/;
 
 /** Show why there is no picture, what can be done, and that the credits are back. */
 export function fail(work) {
-  const { studio, job, asked, stage, panel } = work;
+  const { studio, job, asked, stage, panel, signal } = work;
   const error = job.error ?? { code: "internal_error", message: "It ended without a picture." };
   const stopped = error.code === "cancelled";
+  const placeless = error.code === "no_honest_placement" && asked !== null;
   const url = unshowable(asked?.source?.content_type) ? null : asked?.source?.url;
-  stage.replaceChildren(
-    h(
-      "div",
-      { class: "stage-place" },
-      url
-        ? h(
-            "figure",
-            { class: "print failed" },
-            h("img", {
-              class: "photo",
-              src: url,
-              alt: "The photo of this picture",
-              onerror: (event) => event.target.closest("figure").classList.add("blank"),
-            }),
-          )
-        : h("figure", { class: "print failed blank" }),
-    ),
-  );
-  const photoAtFault = /^image_|no_subject|subject_not_found|no_honest_placement|source_gone/.test(error.code);
+  const source = asked && sourceOf(asked.request);
+  const { stance, ...where } = { ...UNMOVED, ...asked?.placement };
+  const moved = Object.entries(where).some(([name, value]) => value !== UNMOVED[name]);
+  const blank = ({ target }) => target.closest("figure").classList.add("blank");
+  const photo = url && html`<img class="photo" src=${url} alt="The photo of this picture" onerror=${blank} />`;
+  fill(stage, html`<div class="stage-place"><figure class="print failed ${url ? "" : "blank"}">${photo}</figure></div>`);
+
+  const refund = html`<p class="refund"><strong>${credits(job.credits_refunded)}</strong> came back.</p>`;
+  const same = asked && !PHOTO_AT_FAULT.test(error.code) && !(placeless && !moved);
+  const again = placeless ? "Put the product back" : "Try again";
   fill(
     panel,
-    h("h1", { tabindex: "-1" }, stopped ? "You stopped this picture" : "This picture could not be made"),
-    h(
-      "div",
-      { class: `notice ${stopped ? "" : "bad"}`, role: "alert", "data-code": error.code },
-      h("p", {}, error.message),
-      h("p", {}, REMEDIES[error.code] ?? REMEDIES.internal_error),
-    ),
-    h("p", { class: "refund", id: "refund" }, h("strong", {}, credits(job.credits_refunded)), " came back."),
-    h(
-      "div",
-      { class: "row" },
-      photoAtFault || !asked ? null : h("button", { class: "button primary", onclick: () => back(true) }, "Try again"),
-      h(
-        "button",
-        { class: photoAtFault ? "button primary" : "button", onclick: () => back(!asked) },
-        asked ? "Another photo, same settings" : "To the studio",
-      ),
-    ),
+    html`
+      <h1 tabindex="-1">${stopped ? "You stopped this picture" : "This picture could not be made"}</h1>
+      <div class="notice ${stopped ? "" : "bad"}" role="alert" data-code=${error.code}>
+        <p>${stopped ? "You cancelled." : error.message}</p>
+        ${!placeless && html`<p>${REMEDIES[error.code] ?? REMEDIES.internal_error}</p>`}
+      </div>
+      ${refund}
+      ${placeless && !moved && waysOf()}
+      <div class="row">
+        ${same && html`<button class="button primary" onclick=${() => back()}>${again}</button>`}
+        <button class="button ${same ? "" : "primary"}" onclick=${() => (asked ? back({ source: null, seed: null, placement: UNMOVED }) : studio.go(""))}>
+          ${asked ? "Another photo, same settings" : "To the studio"}
+        </button>
+      </div>`,
   );
   studio
     .counted()
-    .then((balance) => {
-      panel
-        .querySelector("#refund")
-        .replaceChildren(
-          h("strong", {}, credits(job.credits_refunded)),
-          ` came back. You have ${credits(balance)} again.`,
-        );
-    })
+    .then((balance) => refund.append(` You have ${credits(balance)} again.`))
     .catch(() => {});
   say(stopped ? "Stopped." : "This picture could not be made. The credits are back.");
 
-  function back(samePhoto) {
-    studio.several.clear();
-    if (asked) studio.draft.from(asked.request);
-    const key = asked?.request.source_image_s3_key;
-    if (!samePhoto) studio.draft.change({ source: null, seed: null });
-    else if (key)
-      studio.draft.change({
-        source: {
-          key,
-          name: job.reference ?? "your photo",
-          reference: job.reference,
-          preview: url ?? null,
-          width: null,
-          height: null,
-          bytes: null,
-        },
-        ...kept(),
-      });
-    else if (asked)
-      studio.draft.change({
-        source: {
-          render: asked.request.source_render_public_id,
-          name: "the photo of an earlier picture",
-          preview: url ?? null,
-          width: null,
-          height: null,
-          bytes: null,
-        },
-        ...kept(),
-      });
-    studio.go("");
+  /** How it stands, or another scene: one press, and the order is a click away. */
+  function waysOf() {
+    const draft = studio.draft.like(asked.request);
+    const ways = waysOut({ ...studio, draft }, source, {
+      stand: (chosen) => back({ placement: { ...UNMOVED, stance: chosen } }),
+      dress: (scene_type) => back({ scene_type }),
+      signal,
+    });
+    ways.show(stance);
+    return ways.element;
   }
 
-  /** Place and background as they were, but for a place that was at fault. */
-  function kept() {
+  /** Go back to the studio with what was asked, but for these changes. A place that was at fault is left out. */
+  function back(changes = {}) {
     const looked = studio.looks.items.some(({ seed }) => seed === asked.seed);
-    const placement = error.code === "no_honest_placement" ? {} : { placement: asked.placement };
-    return { ...placement, ...(looked ? { seed: asked.seed } : {}) };
+    const placement = placeless ? { ...UNMOVED, stance } : { ...UNMOVED, ...asked.placement };
+    const photo = {
+      ...{ ...source, reference: job.reference, preview: url ?? null, width: null, height: null, bytes: null },
+      name: job.reference ?? (source.key ? "your photo" : "the photo of an earlier picture"),
+    };
+    studio.several.clear();
+    studio.draft.from(asked.request);
+    studio.draft.change({ source: photo, placement, ...(looked ? { seed: asked.seed } : {}), ...changes });
+    studio.go("");
   }
 }
+
+/** Return the photo that a request is about, {key} or {render}. */
+const sourceOf = ({ source_image_s3_key: key, source_render_public_id: render }) => (key ? { key } : { render });

@@ -3,7 +3,9 @@
 import { ask } from "./api.js";
 import { h, say } from "./dom.js";
 import { LookButton } from "./looks/button.js";
+import { placeTrouble } from "./place/ways_out.js";
 import { SUBMIT, asked, submitted } from "./submit.js";
+import { undoButton } from "./undo.js";
 import { wait } from "./waiting.js";
 import { WARNINGS, counted, credits, lostWords, titled } from "./words.js";
 
@@ -18,6 +20,8 @@ export class Order extends EventTarget {
   plan = null;
   /** Why it would refuse; null: it would not. */
   refusal = null;
+  /** The cut-out of the photo on the stage; null: none yet, or nothing was found. */
+  cut = null;
   /** What the button was refused for, which no plan takes back. */
   #refusedOrder = null;
   #studio;
@@ -41,11 +45,15 @@ export class Order extends EventTarget {
     const { notice, price, button } = this.#parts;
     const buttons = h("div", { class: "order-buttons" }, this.#look.element, button);
     const row = h("div", { class: "order-row" }, price, buttons);
-    this.element = h("div", { class: "order" }, notice, this.#look.notice, row);
+    const undo = undoButton(studio, signal);
+    this.element = h("div", { class: "order" }, undo, notice, placeTrouble(studio, this, signal), this.#look.notice, row);
   }
 
   start() {
-    const changed = () => this.#changed();
+    const changed = (event) => {
+      if (event && "source" in event.detail) this.cut = null;
+      this.#changed();
+    };
     this.#studio.draft.addEventListener("change", changed, { signal: this.#signal });
     // Of several photos the first tells for all: the others differ in nothing that a plan knows.
     let told = null;
@@ -69,6 +77,17 @@ export class Order extends EventTarget {
     looks.addEventListener("change", looked, { signal: this.#signal });
     this.#signal.addEventListener("abort", () => (clearTimeout(this.#timer), this.#asking.abort()));
     changed();
+  }
+
+  /** The photo on the stage is cut out: the plan knows more then. */
+  cutOut(view) {
+    this.cut = view;
+    if (view && !this.#busy && !this.#studio.draft.forbidden) this.#ask();
+  }
+
+  /** Whether the product has no place in the chosen scene. */
+  get placeless() {
+    return Boolean(this.cut && this.plan && !this.plan.place && !this.#studio.several.items.length);
   }
 
   #changed() {
@@ -104,6 +123,7 @@ export class Order extends EventTarget {
   }
 
   async #ask() {
+    this.#asking.abort();
     this.#asking = new AbortController();
     const { signal } = this.#asking;
     const { draft, looks, several } = this.#studio;
@@ -208,7 +228,7 @@ export class Order extends EventTarget {
     }
     if (this.refusal) return [h("p", { class: "notice bad", role: "alert" }, this.#refused())];
     const told = (this.plan?.warnings ?? [])
-      .filter(({ code }) => code !== "insufficient_credits")
+      .filter(({ code }) => code !== "insufficient_credits" && !(code === "scene_unsuited" && this.placeless))
       .map(({ code, message }) => h("p", { class: "notice", "data-code": code }, WARNINGS[code]?.join(" ") ?? message));
     if (this.#tooDear) {
       const price = credits(this.#price);

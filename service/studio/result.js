@@ -1,6 +1,7 @@
 /** A finished picture: to look at, to download, and to go on from. */
 
-import { fill, h, say } from "./dom.js";
+import { compareChoice } from "./compare.js";
+import { fill, html, say } from "./dom.js";
 import { named, spoken } from "./names.js";
 import { presetCards } from "./presets.js";
 import { reportCard } from "./report.js";
@@ -12,111 +13,72 @@ import { FORMATS, credits, size, titled, weight } from "./words.js";
 
 /** Show a finished picture beside its report, and what can be made next. */
 export function succeed(work) {
-  const {
-    studio,
-    job: { render },
-    asked,
-    stage,
-    panel,
-  } = work;
-  const preset = titled(studio.catalogue.output_presets, render.output_preset);
-  stage.replaceChildren(beforeAfter(render, asked?.source ?? null));
-  const failed = h("p", { class: "error", role: "alert" });
+  const { studio, job, asked, stage, panel, signal } = work;
+  const { render } = job;
+  const { catalogue } = studio;
+  const alone = beforeAfter(render, asked?.source ?? null, signal);
+  fill(stage, alone);
+  const failed = html`<p class="error" role="alert"></p>`;
+  const download = async (event) => {
+    event.preventDefault();
+    failed.textContent = "";
+    await saveOne(render).catch((error) => (failed.textContent = error.message));
+  };
+  const facts = [size(render.width, render.height), FORMATS[render.format] ?? render.format, weight(render.bytes)];
+  const compared = (figure) => {
+    fill(stage, figure ?? alone);
+    if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView({ block: "start" });
+  };
+  const link = html`
+    <a class="button primary wide" id="download" href=${render.url} download=${fileName(render)} onclick=${download}>Download</a>`;
   fill(
     panel,
-    h("h1", { tabindex: "-1" }, named(work)),
-    h(
-      "p",
-      { class: "lead" },
-      asked && render.reference ? [spoken(studio.catalogue, asked.request), h("br")] : null,
-      preset,
-      h("br"),
-      h(
-        "span",
-        { class: "hint" },
-        `${size(render.width, render.height)}  ·  ${FORMATS[render.format] ?? render.format}  ·  ${weight(render.bytes)}`,
-      ),
-    ),
-    render.preview ? h("p", { class: "notice" }, "A free look: small, marked, and kept for an hour.") : downloadLink(),
-    asked && !render.preview ? furtherPictures(work, failed) : null,
-    failed,
-    reportCard(render, work.job),
+    html`
+      <h1 tabindex="-1">${named(work)}</h1>
+      <p class="lead">
+        ${asked && render.reference && [spoken(catalogue, asked.request), html`<br />`]}
+        ${titled(catalogue.output_presets, render.output_preset)}<br />
+        <span class="hint">${facts.join("  ·  ")}</span>
+      </p>
+      ${render.preview ? html`<p class="notice">A free preview: small, with a mark, and kept for an hour.</p>` : link}
+      <div class="further">
+        ${asked && !render.preview && furtherPictures(work, failed)}${failed}
+        ${compareChoice(studio, render, compared, signal)}
+      </div>
+      ${reportCard(render, job)}`,
   );
   say("Your picture is ready.");
-
-  function downloadLink() {
-    return h(
-      "a",
-      {
-        class: "button primary wide",
-        id: "download",
-        href: render.url,
-        download: fileName(render),
-        onclick: (event) => (event.preventDefault(), download(render, failed)),
-      },
-      "Download",
-    );
-  }
-}
-
-async function download(render, failed) {
-  failed.textContent = "";
-  try {
-    await saveOne(render);
-  } catch (error) {
-    failed.textContent = error.message;
-  }
 }
 
 /** What can be made next from the same photo. */
-function furtherPictures(work, failed) {
-  const {
-    studio,
-    job: { render },
-    asked,
-  } = work;
+function furtherPictures({ studio, job: { render }, asked }, failed) {
   const { output_presets } = studio.catalogue;
   const cost = output_presets.find((item) => item.name === render.output_preset)?.credits ?? 0;
   const white = asked.request.scene_type === "white";
   const off = (preset) =>
     !preset.scene_allowed && !white ? "Takes no scene, so nothing of this background would be left." : null;
-  const make = h(
-    "button",
-    { class: "button wide", id: "make-place", disabled: true, onclick: () => elsewhere() },
-    "Choose a sales channel",
-  );
+  const make = html`
+    <button class="button wide" id="make-place" disabled onclick=${elsewhere}>Choose a sales channel</button>`;
   let place = null;
   let busy = false;
   /** Drawn once: a second try, after no answer came, is the same request and paid once. */
   let nextSeed = null;
   const others = output_presets.filter((item) => item.name !== render.output_preset);
-  const { element: cards } = presetCards(
-    studio,
-    others,
-    "other_preset",
-    (name) => {
-      place = others.find((item) => item.name === name);
-      make.disabled = false;
-      make.textContent = `Make it for ${credits(place.credits)}`;
-    },
-    off,
-  );
-  return h(
-    "div",
-    { class: "further" },
-    h(
-      "div",
-      { class: "row" },
-      h("button", { class: "button", id: "another", onclick: another }, `Another version · ${credits(cost)}`),
-      h("button", { class: "button", onclick: change }, "Change something"),
-    ),
-    h(
-      "details",
-      { class: "choice" },
-      h("summary", {}, h("span", { class: "choice-name" }, "Same background, other sales channel")),
-      h("div", { class: "choice-body" }, cards, make),
-    ),
-  );
+  const chosen = (name) => {
+    place = others.find((item) => item.name === name);
+    make.disabled = false;
+    make.textContent = `Make it for ${credits(place.credits)}`;
+  };
+  const { element: cards } = presetCards(studio, others, "other_preset", chosen, off);
+  return html`
+    <div class="row">
+      <button class="button" id="another" onclick=${another}>${`Another version · ${credits(cost)}`}</button>
+      <button class="button" onclick=${change}>Change something</button>
+    </div>
+    <details class="choice">
+      <summary><span class="choice-name">Same background, other sales channel</span></summary>
+      <div class="choice-body">${cards}${make}</div>
+    </details>`;
 
   function from() {
     const { source_image_s3_key: _, ...body } = asked.request;

@@ -1,53 +1,74 @@
 /** Before and after, one over the other, with a line between that can be dragged, or moved by the arrow keys. */
 
 import { ask } from "./api.js";
-import { h, icon, styled } from "./dom.js";
+import { html, icon, styled } from "./dom.js";
+import { Viewport } from "./mask/viewport.js";
 import { unshowable } from "./photo.js";
+import { zoomBar, zoomSheet } from "./zoom.js";
 
 /** `source` is the photo behind the render, {url, content_type}; null: it is gone, and the render stands alone. */
-export function beforeAfter(render, source) {
-  const after = h("img", {
-    class: "after",
-    src: render.url,
-    alt: "The finished picture",
-    width: render.width,
-    height: render.height,
-  });
-  after.addEventListener("error", async () => (after.src = (await ask(`/v1/renders/${render.public_id}`)).url), {
-    once: true,
-  });
-  const sheet = styled(h("div", { class: `sheet ${/^(png|webp)$/.test(render.format) ? "see-through" : ""}` }, after), {
-    "--at": 0.5,
-  });
-  const figure = styled(h("figure", { class: "compare" }, sheet), { "--ratio": render.width / render.height });
-  if (!source || unshowable(source.content_type)) return figure;
-  const before = h("img", { class: "before-photo", src: source.url, alt: "" });
-  const window_ = h("div", { class: "before" }, before);
-  before.addEventListener("load", () => lay(before, render));
-  const range = h("input", {
-    class: "range",
-    type: "range",
-    min: 0,
-    max: 100,
-    step: 1,
-    value: 50,
-    "aria-label": "Before and after",
-    "aria-valuetext": told(50),
-    oninput: () => {
-      styled(sheet, { "--at": range.value / 100 });
-      range.setAttribute("aria-valuetext", told(range.value));
-    },
-  });
-  sheet.append(
-    window_,
-    h("span", { class: "divider", "aria-hidden": "true" }, h("span", { class: "knob" }, icon("sides"))),
-    range,
-  );
-  figure.append(h("figcaption", { class: "caption" }, h("span", {}, "Before"), h("span", {}, "After")));
-  return figure;
+export function beforeAfter(render, source, signal) {
+  const before = source && !unshowable(source.content_type);
+  const slider = before ? line() : null;
+  const viewport = viewportOf(render);
+  const sheet = sheetOf(viewport, render, { name: "The finished picture", behind: before && source, slider, signal });
+  const figure = html`
+    <figure class="compare">
+      ${sheet}
+      <figcaption class="caption">
+        ${before && html`<span>Before</span>`}${zoomBar(viewport, signal)}${before && html`<span>After</span>`}
+      </figcaption>
+    </figure>`;
+  return styled(figure, { "--ratio": render.width / render.height });
 }
 
-const told = (value) => `${value} % before, ${100 - value} % after`;
+/** Two finished pictures, which are zoomed and moved together; `names` are said below them. */
+export function sideBySide(renders, names, signal) {
+  const viewport = viewportOf(renders[0]);
+  const one = (render, i) => html`
+    <div class="two-one">
+      ${sheetOf(viewport, render, { name: names[i], signal })}<p class="hint">${names[i]}</p>
+    </div>`;
+  const figure = html`
+    <figure class="compare">
+      <div class="two">${renders.map(one)}</div>
+      <figcaption class="caption">${zoomBar(viewport, signal)}</figcaption>
+    </figure>`;
+  return styled(figure, { "--ratio": renders[0].width / renders[0].height });
+}
+
+const viewportOf = ({ width, height }) => new Viewport(width, height, { tight: true });
+
+/** Return a render in a window to zoom it; `behind`: the photo that is seen up to the slider's line, or null. */
+function sheetOf(viewport, render, { name, behind, slider, signal }) {
+  const { public_id: id, url, width, height, format } = render;
+  const renewed = async () => (image.src = (await ask(`/v1/renders/${id}`)).url);
+  const image = html`<img class="after" src=${url} alt="" width=${width} height=${height} draggable="false" />`;
+  image.addEventListener("error", renewed, { once: true });
+  const photo = behind && html`<img class="before-photo" src=${behind.url} alt="" draggable="false" />`;
+  if (photo) photo.addEventListener("load", () => lay(photo, render));
+  const content = [image, photo && html`<div class="before">${photo}</div>`];
+  const sheet = zoomSheet(viewport, content, { name, slider, signal });
+  sheet.classList.toggle("see-through", /^(png|webp)$/.test(format));
+  return sheet;
+}
+
+/** Return the line between before and after, as `zoomSheet` takes it. */
+function line() {
+  const range = html`
+    <input class="range" type="range" min="0" max="100" step="1" value="50" aria-label="Before and after" oninput=${show} />`;
+  const element = html`
+    <div class="line-over">
+      <span class="divider" aria-hidden="true"><span class="knob">${icon("sides")}</span></span>${range}
+    </div>`;
+  show();
+  return { element, at: () => range.value / 100, to: (share) => ((range.value = 100 * share), show()) };
+
+  function show() {
+    styled(element, { "--at": range.value / 100 });
+    range.setAttribute("aria-valuetext", `${range.value} % before, ${100 - range.value} % after`);
+  }
+}
 
 /** Lay the photo so that its product lies exactly under the finished picture's; without boxes, so that it fills the frame. */
 function lay(photo, { width, height, report: { cutout } }) {

@@ -163,6 +163,7 @@ export function photoStage(studio, order, signal) {
     const told = (view, mended) => {
       if (mended) looks.mended();
       cut = view.product_box ? view : null;
+      order.cutOut(cut);
       steps.enable("place", cut !== null);
       board.abort();
       views.place.replaceChildren();

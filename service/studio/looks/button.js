@@ -1,6 +1,6 @@
-/** The button that asks for free looks, and why there are none. */
+/** The button that asks for free looks, "previews" in words for people, and why there are none. */
 
-import { h } from "../dom.js";
+import { fill, html } from "../dom.js";
 import { COUNT, newSeed } from "./looks.js";
 
 export class LookButton {
@@ -15,8 +15,8 @@ export class LookButton {
   constructor(studio, usual, signal) {
     this.#studio = studio;
     this.#usual = usual;
-    this.element = h("button", { class: "button", id: "look", onclick: () => this.#look() });
-    this.notice = h("div", { class: "notice bad", role: "alert", hidden: true });
+    this.element = html`<button class="button" id="look" onclick=${() => this.#look()}></button>`;
+    this.notice = html`<div class="notice" role="alert" hidden></div>`;
     studio.looks.addEventListener("change", () => this.show(), { signal });
     signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
@@ -27,16 +27,16 @@ export class LookButton {
     const { looks, several, draft } = this.#studio;
     this.element.hidden = looks.off || several.items.length > 0;
     this.element.setAttribute("aria-disabled", String(Boolean(blocked || looks.busy || this.#until)));
-    this.element.textContent = looks.busy ? "Looking …" : this.#words();
+    this.element.textContent = looks.busy ? "Making previews …" : this.#words();
     if (looks.refusal === this.#refusal && !this.#until) return;
     if (looks.refusal !== this.#refusal) this.#refused(looks.refusal, draft);
   }
 
   #words() {
     const { looks } = this.#studio;
-    if (looks.unanswered.length) return "Look, free";
-    if (this.#once) return "Look again, free";
-    return looks.fresh.length ? "Four others, free" : "Four looks, free";
+    if (looks.unanswered.length) return "Free preview";
+    if (this.#once) return "One more free preview";
+    return looks.fresh.length ? "Four other previews" : "Four free previews";
   }
 
   /** Whether what was chosen is to be looked at once more, moved. */
@@ -66,47 +66,42 @@ export class LookButton {
     this.#until = null;
     clearTimeout(this.#timer);
     this.notice.hidden = refusal === null;
-    this.notice.classList.add("bad");
     if (refusal === null) return;
     if (refusal.status === 429 && refusal.retryAfter) {
       this.#until = Date.now() + 1000 * refusal.retryAfter;
       this.#count();
-      return;
-    }
-    this.notice.replaceChildren(h("p", {}, refusedWords(refusal)));
-    if (!this.#studio.looks.off) this.#offerAgain();
+    } else this.#say(refusedWords(refusal), { bad: true, again: !this.#studio.looks.off });
   }
 
   /** Count down to when it may be asked again. */
   #count() {
     const seconds = Math.ceil((this.#until - Date.now()) / 1000);
     if (seconds > 0) {
-      const words = `You have looked often in a short time. In ${seconds} s you can look again; you can order now.`;
-      this.notice.replaceChildren(h("p", { "aria-live": "off" }, words));
+      this.#say(oftenWords(seconds), { live: "off" });
       this.#timer = setTimeout(() => this.#count(), 1000);
       return;
     }
     this.#until = null;
-    this.notice.classList.remove("bad");
-    this.notice.replaceChildren(h("p", {}, "You can look again now."));
-    this.#offerAgain();
+    this.#say("You can make previews again.", { again: true });
     this.show();
   }
 
-  #offerAgain() {
-    this.notice.append(
-      h("p", {}, h("button", { class: "button small", onclick: () => this.#look() }, "Try again")),
-    );
+  /** `bad`: something went wrong; `again`: there is a button to try once more. */
+  #say(words, { bad = false, again = false, live }) {
+    this.notice.classList.toggle("bad", bad);
+    const button = html`<p><button class="button small" onclick=${() => this.#look()}>Try again</button></p>`;
+    fill(this.notice, html`<p aria-live=${live}>${words}</p>`, again && button);
   }
 }
 
-/** Return in a shop owner's words why there is no look. */
+const oftenWords = (seconds) =>
+  `You made many previews in a short time. You can make more in ${seconds} s, and you can order now.`;
+
+/** Return in a shop owner's words why there is no preview. */
 export function refusedWords({ status, code, message, retryAfter }) {
-  if (code === "previews_off") return "Free looks are switched off here. You can order the picture all the same.";
-  if (status === 429 && retryAfter) {
-    return `You have looked often in a short time. In ${retryAfter} s you can look again; you can order now.`;
-  }
+  if (code === "previews_off") return "Free previews are switched off here. You can still order the picture.";
+  if (status === 429 && retryAfter) return oftenWords(retryAfter);
   if (status === 404) return "The photo is no longer there. Drop it again.";
-  if (status === 0) return "The service does not answer, so there is no look yet. Check the connection.";
+  if (status === 0) return "The service does not answer, so there is no preview yet. Check the connection.";
   return message;
 }

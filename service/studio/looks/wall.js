@@ -1,7 +1,9 @@
 /** The looks on the stage: side by side, and the chosen one large. */
 
 import { ask } from "../api.js";
-import { fill, h, say, styled } from "../dom.js";
+import { fill, html, say, styled } from "../dom.js";
+import { UNMOVED } from "../draft.js";
+import { waysOut } from "../place/ways_out.js";
 import { REMEDIES, WARNINGS, counted, lostWords, ruleTitle, stageWords } from "../words.js";
 
 /**
@@ -9,25 +11,26 @@ import { REMEDIES, WARNINGS, counted, lostWords, ruleTitle, stageWords } from ".
  *
  * @param actions {place()} shows the placement
  */
-export function looksWall({ looks, draft }, { place, signal }) {
-  const large = h("figure", { class: "look-large", hidden: true });
-  const list = h("fieldset", { class: "looks-list" });
-  const words = h("p", { class: "hint looks-words", role: "status" });
-  const stop = h("button", { class: "button small", id: "stop-looks", onclick: () => looks.stop() }, "Stop");
-  const apart = h("button", { class: "button small", onclick: () => compare() }, "Side by side");
-  const move = h("button", { class: "button small", onclick: place }, "Move, scale, turn");
-  const notes = h("ul", { class: "look-notes" });
-  const element = h(
-    "div",
-    { class: "looks-wall" },
-    large,
-    list,
-    h("div", { class: "caption" }, words, stop, apart, move),
-    notes,
-  );
+export function looksWall(studio, { place, signal }) {
+  const { looks, draft } = studio;
+  const large = html`<figure class="look-large" hidden></figure>`;
+  const list = html`<fieldset class="looks-list"></fieldset>`;
+  const words = html`<p class="hint looks-words" role="status" tabindex="-1"></p>`;
+  const stop = html`<button class="button small" id="stop-looks" onclick=${() => looks.stop()}>Stop</button>`;
+  const apart = html`<button class="button small" onclick=${() => compare()}>Side by side</button>`;
+  const move = html`<button class="button small" onclick=${place}>Move, scale, turn</button>`;
+  const notes = html`<ul class="look-notes"></ul>`;
+  const element = html`
+    <div class="looks-wall">
+      ${large}${list}
+      <div class="caption">${words}${stop}${apart}${move}</div>
+      ${notes}
+    </div>`;
   /** Compared side by side although one is chosen. */
   let compared = false;
   let tiles = new Map();
+  /** What is said of items that failed. */
+  const told = new Map();
   let before = 0;
   looks.addEventListener("begun", () => (compared = false), { signal });
   looks.addEventListener("change", show, { signal });
@@ -46,7 +49,7 @@ export function looksWall({ looks, draft }, { place, signal }) {
     if (items.length !== tiles.size || items.some((item) => !tiles.has(item))) {
       tiles = new Map(items.map((item, i) => [item, tile(item, i)]));
       list.dataset.count = items.length;
-      fill(list, h("legend", { class: "unseen" }, "Looks"), [...tiles.values()].map(({ element: one }) => one));
+      fill(list, html`<legend class="unseen">Previews</legend>`, [...tiles.values()].map(({ element: one }) => one));
     }
     for (const one of tiles.values()) one.show(chosen);
     styled(list, { "--ratio": ratio() });
@@ -55,7 +58,7 @@ export function looksWall({ looks, draft }, { place, signal }) {
     if (alone && large.dataset.of !== chosen.job.render.public_id) {
       large.dataset.of = chosen.job.render.public_id;
       const { width, height } = chosen.job.render;
-      fill(large, styled(picture(chosen, "The look that you chose"), { "--ratio": width / height }));
+      fill(large, styled(picture(chosen, "The preview that you chose"), { "--ratio": width / height }));
     }
     list.hidden = alone && items.length === 1;
     stop.hidden = !looks.busy;
@@ -63,7 +66,7 @@ export function looksWall({ looks, draft }, { place, signal }) {
     move.hidden = !alone;
     const there = items.filter((item) => item.job?.render).length;
     words.textContent = summary(there);
-    if (there > before && there === items.length) say(`${counted(there, "look")} to choose from.`);
+    if (there > before && there === items.length) say(`${counted(there, "preview")} to choose from.`);
     before = there;
     fill(notes, alone ? notesOf(chosen.job.render) : troubles());
   }
@@ -77,8 +80,8 @@ export function looksWall({ looks, draft }, { place, signal }) {
   function summary(there) {
     const { items, chosen, busy, lost, fresh } = looks;
     if (lost) return lostWords(lost);
-    if (busy) return there ? `${there} of ${counted(items.length, "look")} are there.` : "Your looks are being made.";
-    if (!there) return items.length ? "" : "There are no looks yet.";
+    if (busy) return there ? `${there} of ${counted(items.length, "preview")} are ready.` : "Your previews are being made.";
+    if (!there) return items.length ? "" : "There are no previews yet.";
     if (!fresh.length) return "These are from before your change.";
     if (chosen && !compared) return ""; // the order says what comes of it
     return items.length > 1 ? "Choose the one that you like." : "";
@@ -87,46 +90,68 @@ export function looksWall({ looks, draft }, { place, signal }) {
   /** What went wrong with all or some of them, each once. */
   function troubles() {
     const failed = looks.items.filter((item) => item.job?.error);
-    const codes = new Map(failed.map((item) => [item.job.error.code, item.job.error]));
-    return [...codes.values()].map(({ code, message }) =>
-      h(
-        "li",
-        { class: "notice bad", role: "alert", "data-code": code },
-        h("p", {}, `${message} ${REMEDIES[code] ?? REMEDIES.internal_error}`),
-        code === "no_honest_placement"
-          ? h("button", { class: "button small", onclick: place }, "Change its place")
-          : null,
-      ),
-    );
+    const codes = new Map(failed.map((item) => [item.job.error.code, item]));
+    return [...codes.values()].map((item) => {
+      if (!told.has(item)) told.set(item, troubleOf(item)); // an element stays: what is pressed keeps its focus
+      return told.get(item);
+    });
+  }
+
+  function troubleOf({ placement, job: { error: { code, message } } }) {
+    const { stance, ...where } = JSON.parse(placement);
+    const placeless = code === "no_honest_placement";
+    const moved = placeless && Object.entries(where).some(([name, value]) => value !== UNMOVED[name]);
+    const ways = placeless && !moved && waysOut(studio, draft.source, { stand, dress, signal });
+    if (ways) ways.show(stance);
+    return html`
+      <li class="notice bad" data-code=${code}>
+        <p role="alert">${message} ${placeless ? "" : (REMEDIES[code] ?? REMEDIES.internal_error)}</p>
+        ${ways ? ways.element : moved && html`<button class="button small" onclick=${place}>Change its place</button>`}
+      </li>`;
+  }
+
+  function stand(stance) {
+    draft.change({ placement: { ...draft.placement, stance } });
+    again();
+  }
+
+  function dress(scene_type) {
+    draft.change({ scene_type });
+    again();
+  }
+
+  /** Make the same ones once more, as the draft asks now. */
+  function again() {
+    looks.make(looks.items.map(({ seed }) => seed));
+    words.focus({ preventScroll: true }); // what was pressed is gone
+    element.scrollIntoView({ block: "nearest" });
   }
 
   /** What is to be known of a look before it is paid for. */
   function notesOf({ warnings, placement }) {
-    const broken = placement?.breaks ?? [];
+    const broken = (placement?.breaks ?? []).map((rule) => ruleTitle(rule).toLowerCase());
     return [
-      broken.length
-        ? h(
-            "li",
-            { class: "notice", "data-code": "placement_breaks_rules" },
-            h("strong", {}, "Placed so, the channel's rules are not all kept: "),
-            `${broken.map((rule) => ruleTitle(rule).toLowerCase()).join(", ")}.`,
-          )
-        : null,
+      broken.length > 0 && html`
+        <li class="notice" data-code="placement_breaks_rules">
+          <strong>The channel’s rules are not all kept here: </strong>${broken.join(", ")}.
+        </li>`,
       ...warnings
         .filter((code) => code !== "upscaled" && WARNINGS[code])
-        .map((code) => h("li", { class: "hint", "data-code": code }, WARNINGS[code].join(" "))),
+        .map((code) => html`<li class="hint" data-code=${code}>${WARNINGS[code].join(" ")}</li>`),
     ];
   }
 
   function tile(item, i) {
-    const radio = h("input", { type: "radio", name: "chosen-look", value: item.seed, onchange: () => choose(item) });
-    const sheet = h("span", { class: "look-sheet" });
-    const state = h("span", { class: "look-state" });
-    const line = h("span", { class: "line" });
-    const again = h("button", { class: "link", onclick: () => looks.again(item) }, "Look again");
-    const label = h("label", { class: "look" }, radio, sheet, h("span", { class: "unseen" }, `Look ${i + 1}`));
-    const box = h("div", { class: "look-tile" }, label, state, again);
-    sheet.append(line);
+    const radio = html`<input type="radio" name="chosen-look" value=${item.seed} onchange=${() => choose(item)} />`;
+    const state = html`<span class="look-state"></span>`;
+    const line = html`<span class="line"></span>`;
+    const sheet = html`<span class="look-sheet">${line}</span>`;
+    const again = html`<button class="link" onclick=${() => looks.again(item)}>Preview again</button>`;
+    const box = html`
+      <div class="look-tile">
+        <label class="look">${radio}${sheet}<span class="unseen">Preview ${i + 1}</span></label>
+        ${state}${again}
+      </div>`;
     let shown = null;
     return { element: box, show: refresh };
 
@@ -141,7 +166,7 @@ export function looksWall({ looks, draft }, { place, signal }) {
       line.hidden = Boolean(render) || failed || expired;
       styled(line, { "--share": job?.progress ?? 0 });
       state.textContent = expired
-        ? "This look is no longer kept."
+        ? "This preview has expired."
         : failed
           ? "Could not be made"
           : render
@@ -164,7 +189,7 @@ export function looksWall({ looks, draft }, { place, signal }) {
   /** Return a look's picture; an address that is no longer good is asked for anew, once. */
   function picture(item, alt) {
     const { public_id, url, width, height } = item.job.render;
-    const image = h("img", { src: url, alt, width, height, decoding: "async" });
+    const image = html`<img src=${url} alt=${alt} width=${width} height=${height} decoding="async" />`;
     image.addEventListener(
       "error",
       async () => {

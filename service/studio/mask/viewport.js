@@ -17,8 +17,14 @@ export class Viewport extends EventTarget {
   top = 0;
   #fitted = true;
 
-  constructor(width, height) {
+  #margin;
+  #tight;
+
+  /** `tight`: fitted in it fills the window, no smaller, and its edges stay outside. */
+  constructor(width, height, { tight = false } = {}) {
     super();
+    this.#tight = tight;
+    this.#margin = tight ? 0 : MARGIN;
     this.photo = { width, height };
     this.window = { width: 1, height: 1 };
   }
@@ -33,7 +39,16 @@ export class Viewport extends EventTarget {
 
   get #fit() {
     const { width, height } = this.photo;
-    return (1 - MARGIN) * Math.min(this.window.width / width, this.window.height / height);
+    return (1 - this.#margin) * Math.min(this.window.width / width, this.window.height / height);
+  }
+
+  /** Whether the whole photo is in sight. */
+  get whole() {
+    return this.zoom <= this.#fit * 1.001;
+  }
+
+  get #smallest() {
+    return this.#fit * (this.#tight ? 1 : SMALLEST);
   }
 
   /** Show the whole photo. */
@@ -44,9 +59,9 @@ export class Viewport extends EventTarget {
 
   /** Show a rectangle of the photo, {left, top, width, height}, with a share of its sides around it. */
   show({ left, top, width, height }, around = 1) {
-    const grown = (1 - MARGIN) / (1 + 2 * around);
+    const grown = (1 - this.#margin) / (1 + 2 * around);
     const zoom = grown * Math.min(this.window.width / width, this.window.height / height);
-    const limited = Math.min(LARGEST, Math.max(this.#fit * SMALLEST, zoom));
+    const limited = Math.min(LARGEST, Math.max(this.#smallest, zoom));
     this.#set(
       limited,
       this.window.width / 2 - (left + width / 2) * limited,
@@ -56,7 +71,7 @@ export class Viewport extends EventTarget {
 
   /** Zoom by a factor, so that the point of the window stays where it is; without one, its middle. */
   zoomBy(factor, x = this.window.width / 2, y = this.window.height / 2) {
-    const zoom = Math.min(LARGEST, Math.max(this.#fit * SMALLEST, this.zoom * factor));
+    const zoom = Math.min(LARGEST, Math.max(this.#smallest, this.zoom * factor));
     const [px, py] = this.toPhoto(x, y);
     this.#set(zoom, x - px * zoom, y - py * zoom);
   }
@@ -84,7 +99,9 @@ export class Viewport extends EventTarget {
 
   #set(zoom, left, top) {
     this.#fitted = false;
-    const within = (at, size, room) => Math.min(room - IN_SIGHT, Math.max(IN_SIGHT - size, at));
+    const loose = (at, size, room) => Math.min(room - IN_SIGHT, Math.max(IN_SIGHT - size, at));
+    const tight = (at, size, room) => (size > room ? Math.min(0, Math.max(room - size, at)) : (room - size) / 2);
+    const within = this.#tight ? tight : loose;
     this.zoom = zoom;
     this.left = within(left, this.photo.width * zoom, this.window.width);
     this.top = within(top, this.photo.height * zoom, this.window.height);

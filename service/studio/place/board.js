@@ -306,7 +306,7 @@ export function placeBoard(studio, view, signal) {
 }
 
 const NOWHERE =
-  "Like this it has no place in this scene at this channel. Choose another of the two, or say how it stands.";
+  "Standing like this, it has no place in this scene. Choose how it stands, or another scene.";
 const MARKS = { pass: "check", warn: "doubt", fail: "cross", unchecked: "dash" };
 const rule = (status, words) =>
   h(

@@ -6,13 +6,17 @@ import { SUBMIT, asked } from "../submit.js";
 /**
  * Return where preset, scene and brand put the product of the draft's photo, {box, anchor, edges}; null: nowhere.
  *
- * The photo has to be cut out. A `look` at it knows best how its product stands; null: there is none. Of a scene that the channel forbids, where it would be on white. Throws Refusal.
+ * The photo has to be cut out. A `look` at it knows best how its product stands; null: there is none. Of a scene that
+ * the channel forbids, where it would be on white. `source` and `scene` are asked about instead of the draft's. Throws
+ * Refusal.
  */
-export async function plannedPlace(draft, look, signal) {
-  const query = asked({ placement: draft.placement });
+export async function plannedPlace(draft, look, signal, { source = draft.source, scene } = {}) {
+  const placement = { ...draft.placement, ...source.placement, ...(source.stance && { stance: source.stance }) };
+  // Another scene may not have the surfaces that the draft has colours for.
+  const query = asked({ placement, options: scene ? {} : draft.options?.(source) });
   query.set("dry_run", "true");
-  const asks = draft.body(look ? { render: look.job.render.public_id } : draft.source);
-  const body = draft.forbidden ? { ...asks, scene_type: "white" } : asks;
+  const body = draft.body(look ? { render: look.job.render.public_id } : source);
+  if (scene ?? draft.forbidden) body.scene_type = scene ?? "white";
   const { place } = await ask(`${SUBMIT}?${query}`, { method: "POST", body, signal });
   return place;
 }

@@ -1,6 +1,6 @@
 /** How the product stands: four buttons beside it, with our guess marked. */
 
-import { h } from "../dom.js";
+import { html } from "../dom.js";
 
 /** By the service's names, in the order of the buttons. */
 const STANCES = [
@@ -28,25 +28,26 @@ export const stanceWords = (word) => (word === "auto" ? "As we see it." : `${Obj
  * already.
  */
 export function stancesBar(choose) {
+  const words = html`<p class="hint"></p>`;
   const buttons = STANCES.map(([name, title]) => {
     const press = () => choose(button.getAttribute("aria-pressed") === "true" ? "auto" : name);
-    const mark = h("span", { class: "stance-guess" });
-    const button = h("button", { class: "button small", onclick: press }, h("span", {}, title), mark);
-    return { name, button, mark };
+    const button = html`
+      <button class="button small" type="button" data-stance=${name} onclick=${press}>
+        <span>${title}</span><span class="stance-guess"></span>
+      </button>`;
+    return button;
   });
-  const words = h("p", { class: "hint" });
-  const element = h(
-    "div",
-    { class: "stances", role: "group", "aria-label": "How it stands" },
-    h("div", { class: "stance-buttons" }, buttons.map(({ button }) => button)),
-    words,
-  );
+  const element = html`
+    <div class="stances" role="group" aria-label="How it stands">
+      <div class="stance-buttons">${buttons}</div>${words}
+    </div>`;
   return { element, show };
 
   function show(word, guess) {
-    for (const { name, button, mark } of buttons) {
-      button.setAttribute("aria-pressed", String(name === word));
-      mark.textContent = name === GUESSES[guess] ? "as we see it" : "";
+    for (const button of buttons) {
+      const { stance } = button.dataset;
+      button.setAttribute("aria-pressed", String(stance === word));
+      button.lastElementChild.textContent = stance === GUESSES[guess] ? "as we see it" : "";
     }
     const guessed = guess === "cut_below" ? CUT_BELOW : "Are we wrong? Choose what is right.";
     words.textContent = word === "auto" ? guessed : SAYS_WHAT[word];

@@ -108,6 +108,33 @@ def test_what_is_paid_for_is_the_look_that_was_chosen_and_looks_cost_nothing(
         assert asked[name] == looked[name]
 
 
+def test_where_a_product_has_no_place_one_press_makes_the_previews_again_as_it_stands_or_in_a_scene_that_fits(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    page = on_stage(visit(**PHONE), guest)
+    page.locator("[data-choice=scene_type] > summary").click()
+    page.locator("[data-choice=scene_type]").get_by_role("radio", name="Neon").check(force=True)
+    step(page, "Place")
+    page.get_by_role("group", name="How it stands").get_by_role("button", name="From above").click()
+    page.locator(".order").get_by_text("This scene needs a photo from the front").wait_for()
+    look(page)
+    refusal = page.locator(".look-notes [data-code=no_honest_placement]")
+    refusal.get_by_text("This scene needs a photo from the front").wait_for(timeout=90 * SECONDS)
+    assert refusal.get_by_role("button", name="Standing").inner_text().split("\n")[-1] == "as we see it"
+    assert_fits(page)
+    assert_accessible(page)
+    seeds = {job["seed"] for job in previews(guest)}
+    picture = refusal.locator(".fitting-scenes").get_by_role("button").first
+    title = picture.inner_text()
+    picture.tap()
+    page.locator(".look-tile[data-state=done]").first.wait_for(timeout=90 * SECONDS)
+    assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == title
+    assert {job["seed"] for job in previews(guest)} == seeds, "the same ones once more"
+    asked = guest.api.get(f"/v1/jobs/{previews(guest)[0]['job_id']}/request").json()
+    assert asked["placement"]["stance"] == "from_above", "all other choices stay"
+    assert guest.balance() == 10
+
+
 def test_a_look_that_can_not_be_made_says_why_and_leads_to_its_place(visit: Callable[..., Visit], guest: Guest) -> None:
     page = on_stage(visit(**PHONE), guest)
     step(page, "Place")

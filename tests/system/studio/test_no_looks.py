@@ -34,7 +34,7 @@ def test_where_looks_are_switched_off_the_page_says_so_once_and_the_picture_can_
     with installed(tmp_path, browser, BACKDROP_PREVIEWS="false") as (tab, guest):
         page = on_stage(tab, guest)
         look(page)
-        page.get_by_role("alert").get_by_text("Free looks are switched off here").wait_for()
+        page.get_by_role("alert").get_by_text("Free previews are switched off here").wait_for()
         assert_accessible(page)
         page.locator("#look").wait_for(state="hidden")
         assert page.get_by_role("button", name="Try again").count() == 0
@@ -51,15 +51,15 @@ def test_too_many_looks_are_counted_down_in_words_and_those_that_were_taken_are_
     with installed(tmp_path, browser, BACKDROP_PREVIEW_RATE="1", BACKDROP_SUBMIT_WINDOW="20") as (tab, guest):
         page = on_stage(tab, guest)
         look(page)
-        told = page.get_by_role("alert").get_by_text("You have looked often in a short time. In ")
+        told = page.get_by_role("alert").get_by_text("You made many previews in a short time. You can make more in ")
         told.wait_for()
-        seconds = int(told.inner_text().split(" In ")[1].split(" s ")[0])
+        seconds = int(told.inner_text().split(" more in ")[1].split(" s ")[0])
         assert 0 < seconds <= 20, "no longer than Retry-After says"
         assert page.locator("#look").get_attribute("aria-disabled") == "true"
         assert_accessible(page)
         page.locator(".look-tile[data-state=done]").wait_for(timeout=90 * SECONDS)
         assert page.locator(".look-tile").count() == len(previews(guest)) == 1
-        page.get_by_text("You can look again now.").wait_for()
+        page.get_by_text("You can make previews again.").wait_for()
         page.get_by_role("alert").get_by_role("button", name="Try again").wait_for()
         page.locator("#look[aria-disabled=false]").wait_for()
         assert [error for error in tab.errors if "429" not in error] == []

@@ -116,6 +116,45 @@ def test_how_it_stands_is_said_with_a_button_beside_our_guess_and_the_board_foll
     assert placement(page) == UNMOVED
 
 
+def test_the_order_says_that_a_scene_does_not_fit_offers_those_that_do_and_the_last_change_is_undone(
+    visit: Callable[..., Visit], keeper: Guest
+) -> None:
+    page = open_board(visit(), keeper)
+    scene = page.locator("[data-choice=scene_type] .choice-value")
+    before = scene.inner_text()
+    unfold(page, "scene_type")
+    page.locator("[data-choice=scene_type]").get_by_role("radio", name="Neon").dispatch_event("click")
+    page.get_by_role("group", name="How it stands").get_by_role("button", name="From above").click()
+    order = page.locator(".order")
+    order.get_by_text("This scene needs a photo from the front").wait_for()
+    assert_accessible(page)
+    picture = order.locator(".fitting-scenes").get_by_role("button").nth(1)
+    title = picture.inner_text()
+    picture.focus()
+    page.keyboard.press("Enter")
+    page.locator("[data-code=no_place]").wait_for(state="hidden")
+    assert scene.inner_text() == title
+    assert placement(page)["stance"] == "from_above", "all other choices stay"
+    assert page.evaluate("document.activeElement.id") == "make", "what was pressed is gone"
+
+    undo = page.locator("#undo")
+    assert undo.inner_text() == "Undo: Scene"
+    page.keyboard.press("Control+z")
+    assert scene.inner_text() == "Neon"
+    page.reload()
+    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    order.get_by_role("button", name="Standing").click()
+    page.locator("[data-code=no_place]").wait_for(state="hidden")
+    assert undo.inner_text() == "Undo: Place"
+    page.locator("#scene_type-own").fill("a table of oak")
+    page.keyboard.press("Control+z")
+    assert placement(page)["stance"] == "standing", "a field undoes what was typed there by itself"
+    while undo.is_visible():
+        undo.click()
+    assert (scene.inner_text(), placement(page)) == (before, UNMOVED)
+    assert page.locator(".facts").is_visible(), "the photo stays"
+
+
 def test_what_leans_is_straightened_and_what_has_no_axis_is_left_as_it_is(visit: Callable[..., Visit]) -> None:
     tab = visit()
     tab.open()

@@ -7,16 +7,18 @@ import pytest
 
 from tests.support.browser import Visit
 from tests.support.polling import until
-from tests.support.up import BOTTLE, grey, job_id
+from tests.support.up import BOTTLE, ended, grey, job_id, upload
 from tests.system.studio.conftest import (
     PLACE,
     PLACE_TITLE,
     SECONDS,
     Guest,
     assert_accessible,
+    assert_fits,
     choose_place,
     make,
     put_on_stage,
+    small_bottle,
 )
 
 
@@ -144,6 +146,102 @@ def test_the_same_background_for_another_place_and_another_seed(
     assert asked[second]["seed"] == first["render"]["report"]["provenance"]["kept_seed"]
     assert asked[third]["request"]["output_preset"] == asked[first["job_id"]]["request"]["output_preset"]
     assert asked[third]["seed"] != asked[first["job_id"]]["seed"]
+
+
+def test_a_finished_picture_is_seen_pixel_by_pixel_and_beside_another_one(
+    visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
+) -> None:
+    guest, first = finished
+    second = ended(guest.api, job_id(guest.api, small_bottle()))
+    tab = visit()
+    tab.sign_in(guest.key, f"jobs/{first['job_id']}")
+    page = tab.page
+    sheet, slider, level = page.locator(".sheet"), page.get_by_label("Before and after"), page.locator(".zoom-level")
+
+    def drag(start: float, by: tuple[float, float]) -> None:
+        """Drag from a share of the picture's width."""
+        there = sheet.first.bounding_box()
+        x, y = there["x"] + start * there["width"], there["y"] + there["height"] / 3
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + by[0] * there["width"], y + by[1] * there["height"], steps=4)
+        page.mouse.up()
+
+    def moved(number: int = 0) -> str:
+        return str(page.locator(".zoomed").nth(number).evaluate("(one) => one.style.transform"))
+
+    until(lambda: level.inner_text() != "100 %")  # it is fitted in
+    fitted = level.inner_text()
+    drag(0.5, (-0.25, 0))
+    assert abs(int(slider.input_value()) - 25) <= 1, "over the whole picture a drag moves the slider"
+    page.get_by_role("button", name="1:1").click()
+    assert level.inner_text() == "100 %"
+    assert (
+        sheet.evaluate("(one) => one.clientWidth")
+        < page.locator(".after").evaluate("(one) => Math.round(one.getBoundingClientRect().width)")
+        == first["render"]["width"]
+    )
+    before = moved()
+    drag(0.7, (-0.1, 0.1))
+    assert moved() != before, "beside the slider's line a drag moves the picture"
+    assert abs(int(slider.input_value()) - 25) <= 1
+    drag(0.25, (0.25, 0))
+    assert abs(int(slider.input_value()) - 50) <= 1, "and on it the slider"
+    assert_accessible(page)
+    page.mouse.wheel(0, -300)
+    until(lambda: int(level.inner_text().split()[0]) > 120)
+    sheet.focus()
+    before = moved()
+    page.keyboard.press("ArrowLeft")
+    assert moved() != before
+    page.keyboard.press("0")
+    assert level.inner_text() == fitted
+
+    page.get_by_text("Compare with another picture").click()
+    page.locator("#compare .tile").first.focus()
+    page.keyboard.press("Enter")
+    sheet.nth(1).wait_for()
+    assert page.locator(".after").nth(1).get_attribute("src").split("?")[0] == second["render"]["url"].split("?")[0]
+    page.get_by_role("button", name="1:1").click()
+    assert moved(0) == moved(1), "they zoom together"
+    before = moved()
+    drag(0.5, (0.1, 0))
+    assert moved(0) == moved(1) != before
+    assert_accessible(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    upper, lower = sheet.first.bounding_box(), sheet.nth(1).bounding_box()
+    assert upper["y"] + upper["height"] < lower["y"], "one under the other"
+    assert_fits(page)
+    page.get_by_role("button", name="Show one picture").click()
+    assert slider.is_visible()
+
+
+def test_a_job_without_a_place_for_its_product_leads_back_to_a_scene_that_fits(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    key = upload(guest.api, BOTTLE)
+    body = {"source_image_s3_key": key, "scene_type": "neon", "mood": "calm", "output_preset": PLACE}
+    query = {"stance": "from_above"}
+    accepted = guest.api.post("/v1/background-swap-with-spec", json=body, params=query).json()
+    failed = ended(guest.api, accepted["job_id"])
+    assert failed["error"]["code"] == "no_honest_placement"
+    tab = visit()
+    tab.sign_in(guest.key, f"jobs/{failed['job_id']}")
+    page = tab.page
+    page.get_by_role("alert").get_by_text("This scene needs a photo from the front").wait_for()
+    page.get_by_text("2 credits came back. You have 10 credits again.").wait_for()
+    assert page.get_by_role("button", name="From above").get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="Standing").get_by_text("as we see it").wait_for()
+    picture = page.locator(".fitting-scenes").get_by_role("button").first
+    title = picture.inner_text()
+    assert_accessible(page)
+    picture.click()
+    page.locator("#make[aria-disabled=false]").wait_for()
+    page.locator("#mend").wait_for()
+    assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == title
+    assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == PLACE_TITLE
+    kept = page.evaluate("JSON.parse(sessionStorage.getItem('backdrop-draft')).placement.stance")
+    assert kept == "from_above", "all other choices stay"
 
 
 def test_a_job_that_fails_says_why_and_shows_the_refund(visit: Callable[..., Visit], guest: Guest) -> None:

@@ -1,0 +1,78 @@
+/** What helps where a product has no place in a scene: how it stands, or a scene that takes it. */
+
+import { cutOut } from "../cutout/service.js";
+import { fill, html, say } from "../dom.js";
+import { fittingOffer } from "./fitting.js";
+import { stanceWords, stancesBar } from "./stances.js";
+
+/**
+ * Return {element, show(stance, guess = null)} with both ways out for a photo, {key} or {render}.
+ *
+ * @param {object} options `stand(stance)` and `dress(scene_type)` hear what is chosen; `signal`
+ */
+export function waysOut(studio, source, { stand, dress, signal }) {
+  const stances = stancesBar((stance) => (stand(stance), say(stanceWords(stance))));
+  const offer = html`<div></div>`;
+  const choose = ({ name, title }) => (dress(name), say(`${title}. Your other choices stay.`));
+  let asking = new AbortController();
+  signal.addEventListener("abort", () => asking.abort());
+  const element = html`
+    <div class="ways-out">
+      <p class="label stands">How does your product stand?</p>${stances.element}
+      <p class="label">Or choose a scene that fits. Your other choices stay.</p>${offer}
+    </div>`;
+  return { element, show };
+
+  function show(stance, guess = null) {
+    asking.abort();
+    asking = new AbortController();
+    stances.show(stance, guess);
+    const guessed = (view) => asking.signal.aborted || stances.show(stance, view.stance);
+    if (guess === null) cutOut(source, { signal: asking.signal }).then(guessed, () => {}); // else it stays unmarked
+    fill(offer, fittingOffer(studio, { ...source, stance }, { choose, signal: asking.signal }));
+  }
+}
+
+/** Return what says in the order that the product has no place in the chosen scene; hidden while it has one. */
+export function placeTrouble(studio, order, signal) {
+  const { draft, several } = studio;
+  const why = html`<p role="alert"></p>`;
+  const element = html`<div class="notice bad" data-code="no_place" hidden></div>`;
+  let ways = null;
+  let shown = null;
+  order.addEventListener("told", show, { signal });
+  draft.addEventListener("change", ({ detail }) => "source" in detail && hide(), { signal });
+  several.addEventListener("change", () => several.items.length && hide(), { signal });
+  return element;
+
+  function show() {
+    if (!order.placeless) return hide();
+    const of = JSON.stringify([draft.body(), draft.placement.stance]);
+    if (of === shown) return;
+    const stand = (stance) => draft.change({ placement: { ...draft.placement, stance } });
+    const dress = (scene_type) => draft.change({ scene_type });
+    if (shown === null) fill(element, why, (ways = waysOut(studio, draft.source, { stand, dress, signal })).element);
+    shown = of;
+    element.hidden = false;
+    why.textContent = whyNot(studio, order.cut);
+    ways.show(draft.placement.stance, order.cut.stance);
+  }
+
+  function hide() {
+    if (element.contains(document.activeElement)) order.element.querySelector("#make").focus();
+    element.hidden = true;
+    shown = null;
+  }
+}
+
+/** Kinds of scene of which nothing is left where the camera looks down. */
+const ALL_BEHIND = ["bokeh", "neon"];
+
+function whyNot({ draft, catalogue }, { stance: guess }) {
+  const { stance } = draft.placement;
+  const { kind } = catalogue.scene_types.find(({ name }) => name === draft.scene_type) ?? {};
+  const above = stance === "from_above" || (stance === "auto" && guess === "lying");
+  return above && ALL_BEHIND.includes(kind)
+    ? "This scene needs a photo from the front. Choose a table or a flat lay."
+    : "Your product does not fit this scene and sales channel. An order would fail and be refunded.";
+}

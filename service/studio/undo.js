@@ -1,0 +1,36 @@
+/** The button, and Ctrl+Z, that take the draft's last change back. */
+
+import { html, icon, say } from "./dom.js";
+
+/** Fields whose own keys undo what was typed there. */
+const OWN_UNDO = "textarea, [contenteditable], dialog, input:not([type=radio], [type=checkbox], [type=range])";
+
+/** Return the button; it says what it takes back, and is hidden where there is nothing. */
+export function undoButton({ draft }, signal) {
+  const words = html`<span></span>`;
+  const button = html`<button class="quiet" id="undo" onclick=${undo}>${icon("undo")}${words}</button>`;
+  draft.addEventListener("change", show, { signal });
+  addEventListener("keydown", pressed, { signal });
+  show();
+  return button;
+
+  function show() {
+    button.hidden = draft.last === null;
+    words.textContent = `Undo: ${draft.last}`;
+  }
+
+  function undo() {
+    const { last } = draft;
+    draft.undo();
+    say(`${last} is as it was.`);
+    if (button.hidden) document.getElementById("make").focus();
+  }
+
+  function pressed(event) {
+    const wanted = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key === "z";
+    if (!wanted || event.defaultPrevented || draft.last === null) return;
+    if (event.target.closest?.(OWN_UNDO) || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    undo();
+  }
+}
