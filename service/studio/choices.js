@@ -1,6 +1,6 @@
 /** A choice from pictures, or in one's own words. */
 
-import { h, styled } from "./dom.js";
+import { html, styled } from "./dom.js";
 
 const LONGEST = 120;
 
@@ -11,59 +11,41 @@ const LONGEST = 120;
  * `ownHelp` what comes of it.
  */
 export function choicesOf({ draft }, order, { field, title, items, picture, own, ownHelp, open = false }) {
-  const value = h("span", { class: "choice-value" });
-  const about = h("p", { class: "hint" });
-  const error = h("p", { class: "error", id: `${field}-error`, role: "alert" });
-  const radios = items.map((item) =>
-    h("input", { type: "radio", name: field, value: item.name, onchange: () => draft.change({ [field]: item.name }) }),
-  );
-  const words = h("input", {
-    id: `${field}-own`,
-    class: "text",
-    type: "text",
-    maxlength: LONGEST,
-    placeholder: own,
-    autocomplete: "off",
-    "aria-describedby": `${field}-help ${field}-error`,
-    oninput: () => words.value.trim() && draft.change({ [field]: words.value }),
-    onchange: () => words.value.trim() || show(),
+  const value = html`<span class="choice-value"></span>`;
+  const about = html`<p class="hint"></p>`;
+  const error = html`<p class="error" id="${field}-error" role="alert"></p>`;
+  const radios = items.map(({ name }) => {
+    const choose = () => draft.change({ [field]: name });
+    return html`<input type="radio" name=${field} value=${name} onchange=${choose} />`;
   });
-  const peek = h("span", { class: "peek" });
-  const element = h(
-    "details",
-    { class: "choice", name: "choice", "data-choice": field, open },
-    h("summary", {}, peek, h("span", { class: "choice-name" }, title), value),
-    h(
-      "div",
-      { class: "choice-body" },
-      h(
-        "fieldset",
-        { class: "cards" },
-        h("legend", { class: "unseen" }, title),
-        items.map((item, i) =>
-          h(
-            "label",
-            { class: "card", title: item.description },
-            radios[i],
-            pictureOf(item, picture(item)),
-            h("span", { class: "card-title" }, item.title),
-          ),
-        ),
-      ),
-      about,
-      h("label", { class: "label", for: words.id }, "Or in your own words"),
-      words,
-      h("p", { class: "hint", id: `${field}-help` }, ownHelp),
-      error,
-    ),
-  );
+  const words = html`
+    <input id="${field}-own" class="text" type="text" maxlength=${LONGEST} placeholder=${own} autocomplete="off"
+      aria-describedby="${field}-help ${field}-error"
+      oninput=${() => words.value.trim() && draft.change({ [field]: words.value })}
+      onchange=${() => words.value.trim() || show()} />`;
+  const peek = html`<span class="peek"></span>`;
+  const card = (item, i) => html`
+    <label class="card" title=${item.description}>
+      ${radios[i]}${pictureOf(item, picture(item))}<span class="card-title">${item.title}</span>
+    </label>`;
   draft.addEventListener("change", ({ detail }) => field in detail && show());
   order.addEventListener("told", () => {
     error.textContent = order.refusal?.about(field) ?? "";
     words.toggleAttribute("aria-invalid", Boolean(error.textContent));
   });
   show();
-  return element;
+  return html`
+    <details class="choice" name="choice" data-choice=${field} open=${open}>
+      <summary>${peek}<span class="choice-name">${title}</span>${value}</summary>
+      <div class="choice-body">
+        <fieldset class="cards"><legend class="unseen">${title}</legend>${items.map(card)}</fieldset>
+        ${about}
+        <label class="label" for=${words.id}>Or in your own words</label>
+        ${words}
+        <p class="hint" id="${field}-help">${ownHelp}</p>
+        ${error}
+      </div>
+    </details>`;
 
   function show() {
     const item = items.find((one) => one.name === draft[field]);
@@ -77,7 +59,7 @@ export function choicesOf({ draft }, order, { field, title, items, picture, own,
 }
 
 function pictureOf(item, url) {
-  if (url) return h("img", { class: "card-picture", src: url, alt: "", loading: "lazy", width: 256, height: 320 });
+  if (url) return html`<img class="card-picture" src=${url} alt="" loading="lazy" width="256" height="320" />`;
   const [wall, floor] = [item.palette?.[0] ?? "#cfcfcf", item.palette?.[1] ?? item.palette?.[0] ?? "#bdbdbd"];
-  return styled(h("span", { class: "card-picture drawn" }), { "--wall": wall, "--floor": floor });
+  return styled(html`<span class="card-picture drawn"></span>`, { "--wall": wall, "--floor": floor });
 }

@@ -3,7 +3,7 @@
 import { brandChoice } from "./brands.js";
 import { choicesOf } from "./choices.js";
 import { colourChoice } from "./colours.js";
-import { h } from "./dom.js";
+import { html } from "./dom.js";
 import { Order } from "./order.js";
 import { photoStage } from "./stage.js";
 import { presetChoice } from "./presets.js";
@@ -29,22 +29,20 @@ export async function composeView(studio, _, signal) {
     items: catalogue.moods,
     picture: (item) => thumbnails[`mood-${item.name}`],
     own: "quiet",
-    ownHelp: "Words of your own give an ordinary light, unless the person who set up Backdrop added a model that reads them.",
+    ownHelp:
+      "Words of your own give an ordinary light, unless the person who set up Backdrop added a model that reads them.",
   });
-  const view = h(
-    "div",
-    { class: "studio" },
-    photoStage(studio, order, signal),
-    h(
-      "section",
-      { class: "panel", "aria-label": "What to make" },
-      h("h1", { class: "unseen" }, "A new picture"),
-      tray(studio, signal),
-      brandChoice(studio),
-      h("div", { class: "choices" }, scene, mood, colourChoice(studio, order), presetChoice(studio, order)),
-      order.element,
-    ),
-  );
+  const view = html`
+    <div class="studio">
+      ${photoStage(studio, order, signal)}
+      <section class="panel" aria-label="What to make">
+        <h1 class="unseen">A new picture</h1>
+        ${tray(studio, signal)}
+        ${brandChoice(studio)}
+        <div class="choices">${scene}${mood}${colourChoice(studio, order)}${presetChoice(studio, order)}</div>
+        ${order.element}
+      </section>
+    </div>`;
   order.start();
   return view;
 }
