@@ -29,6 +29,10 @@ export class Draft extends EventTarget {
       mood: first(catalogue.moods, FIRST.mood),
       colours: [],
       output_preset: first(catalogue.output_presets, FIRST.output_preset),
+      /** How many props the scene has: "scene" (its own), "few" or "none". */
+      props: "scene",
+      /** The colours that are locked to a surface of the scene: {wall: "#f4ead9"}. */
+      colors_on: {},
       /** Sales channels, beside that one, for which a picture is made at the same time. */
       also: [],
       brand: null,
@@ -86,6 +90,13 @@ export class Draft extends EventTarget {
     };
   }
 
+  /** Return what is asked beside the body about the scene, as the query has it; what takes no scene has none of it. */
+  options(source = this.source) {
+    if (this.forbidden || this.body(source).scene_type === "white") return {};
+    const on = Object.entries(this.colors_on).map(([surface, colour]) => `${surface}:${colour}`);
+    return { ...(this.props !== "scene" && { props: this.props }), ...(on.length && { colors_on: on.join() }) };
+  }
+
   /** Take over what an earlier request asked; its placement belongs to its photo. */
   from(request) {
     this.change({
@@ -99,8 +110,9 @@ export class Draft extends EventTarget {
   }
 
   #keep() {
-    const { source, scene_type, mood, colours, output_preset, also, brand, seed, placement } = this;
-    const whole = { source, scene_type, mood, colours, output_preset, also, brand, seed, placement };
+    const { source, scene_type, mood, colours, props, colors_on, output_preset, also, brand, seed, placement } = this;
+    const chosen = { scene_type, mood, colours, props, colors_on, output_preset, also, brand, seed, placement };
+    const whole = { source, ...chosen };
     // A preview that finds no room is left out; the photo itself lies in the store.
     if (!keep(DRAFT, whole)) keep(DRAFT, { ...whole, source: source && { ...source, preview: null } });
   }

@@ -111,7 +111,7 @@ export class Order extends EventTarget {
     if (!source) return; // Its photos were ordered, or taken away, since the question was put off.
     const look = several.items.length ? null : looks.seen;
     try {
-      const query = asked({ seed: draft.seed, placement: draft.placement });
+      const query = asked({ seed: draft.seed, placement: draft.placement, options: draft.options(source) });
       query.set("dry_run", "true");
       const body = draft.body(look ? { render: look.job.render.public_id } : source);
       this.plan = await ask(`${SUBMIT}?${query}`, { method: "POST", body, signal });
@@ -144,7 +144,7 @@ export class Order extends EventTarget {
         const count = this.#count;
         const alone = several.items.length ? null : { ...draft.source, placement: draft.placement };
         if (presets.length > 1) several.spread(presets.map(({ name }) => name), alone);
-        await several.order((item) => draft.body(item), draft.seed).finally(() => this.#studio.ordered());
+        await several.order(draft).finally(() => this.#studio.ordered());
         say(`${counted(count, "picture")} ordered.`);
         this.#busy = false;
         this.#changed();
@@ -154,6 +154,7 @@ export class Order extends EventTarget {
         seed: draft.seed,
         name: draft.source.reference,
         placement: draft.placement,
+        options: draft.options(),
       });
       say("Accepted. Your picture is being made.");
       this.#studio.ordered();

@@ -14,11 +14,11 @@ const LONGEST_NAME = 200;
  *
  * @param {object} body
  * @param {object} options `seed`: null for a new one; `name`: the photo's, by which its picture is called in the
- *   gallery and as a file; `placement`: of the product, null as the service has it; `preview`: a free look
+ *   gallery and as a file; `placement`: of the product, null as the service has it; `options`: of the draft; `preview`: a free look
  */
-export async function submitted(body, { seed = null, name = null, placement = null, preview = false } = {}) {
+export async function submitted(body, { seed = null, name = null, placement = null, options = {}, preview = false } = {}) {
   const reference = name?.replace(/\p{Cc}/gu, " ").slice(0, LONGEST_NAME) || null;
-  const query = asked({ seed, placement, preview, reference });
+  const query = asked({ seed, placement, options, preview, reference });
   const sent = JSON.stringify([body, query.toString()]);
   const key = kept(PENDING)?.[sent] ?? requestKey();
   keep(PENDING, { ...kept(PENDING), [sent]: key });
@@ -35,8 +35,8 @@ export async function submitted(body, { seed = null, name = null, placement = nu
 }
 
 /** Return what is asked beside the body, as a query; what is as usual is left out. */
-export function asked({ seed = null, placement = null, preview = false, reference = null }) {
-  const query = new URLSearchParams();
+export function asked({ seed = null, placement = null, options = {}, preview = false, reference = null }) {
+  const query = new URLSearchParams(options);
   if (seed !== null) query.set("seed", seed);
   for (const [name, value] of Object.entries(placement ?? {})) {
     if (value !== UNMOVED[name]) query.set(name, value);
