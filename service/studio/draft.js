@@ -12,6 +12,9 @@ export const MOST_SHIFT = 0.5;
 export const SCALES = [0.3, 2];
 export const MOST_TURN = 45;
 
+/** How a scene is dressed where nothing else is asked: with its own props, and each colour where Backdrop puts it. */
+export const AS_SCENE = Object.freeze({ props: "scene", colors_on: "" });
+
 /** Asked for where nothing was chosen yet, as far as the catalogue has it. */
 const FIRST = { scene_type: "podium", mood: "natural", output_preset: "shopify_product" };
 
@@ -29,8 +32,8 @@ export class Draft extends EventTarget {
       mood: first(catalogue.moods, FIRST.mood),
       colours: [],
       output_preset: first(catalogue.output_presets, FIRST.output_preset),
-      /** How many props the scene has: "scene" (its own), "few" or "none". */
-      props: "scene",
+      /** Which props the scene has: "scene" (its own), "few" or "none". */
+      props: AS_SCENE.props,
       /** The colours that are locked to a surface of the scene: {wall: "#f4ead9"}. */
       colors_on: {},
       /** Sales channels, beside that one, for which a picture is made at the same time. */
@@ -90,19 +93,22 @@ export class Draft extends EventTarget {
     };
   }
 
-  /** Return what is asked beside the body about the scene, as the query has it; what takes no scene has none of it. */
-  options(source = this.source) {
-    if (this.forbidden || this.body(source).scene_type === "white") return {};
+  /** Return how the scene of a request for it is dressed, as the query has it; white has nothing to dress. */
+  dressing(source = this.source) {
+    if (this.forbidden || this.body(source).scene_type === "white") return AS_SCENE;
     const on = Object.entries(this.colors_on).map(([surface, colour]) => `${surface}:${colour}`);
-    return { ...(this.props !== "scene" && { props: this.props }), ...(on.length && { colors_on: on.join() }) };
+    return { props: this.props, colors_on: on.join() };
   }
 
   /** Take over what an earlier request asked; its placement belongs to its photo. */
-  from(request) {
+  from({ request, dressing = AS_SCENE }) {
+    const on = dressing.colors_on.split(",").filter(Boolean);
     this.change({
       scene_type: request.scene_type,
       mood: request.mood,
       colours: [...request.dominant_colors],
+      props: dressing.props,
+      colors_on: Object.fromEntries(on.map((entry) => entry.split(":"))),
       output_preset: request.output_preset,
       also: [],
       brand: request.pilot_brand ?? null,

@@ -65,7 +65,7 @@ export function fail(work) {
 
   function back(samePhoto) {
     studio.several.clear();
-    if (asked) studio.draft.from(asked.request);
+    if (asked) studio.draft.from(asked);
     const key = asked?.request.source_image_s3_key;
     if (!samePhoto) studio.draft.change({ source: null, seed: null });
     else if (key)

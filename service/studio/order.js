@@ -111,7 +111,7 @@ export class Order extends EventTarget {
     if (!source) return; // Its photos were ordered, or taken away, since the question was put off.
     const look = several.items.length ? null : looks.seen;
     try {
-      const query = asked({ seed: draft.seed, placement: draft.placement, options: draft.options(source) });
+      const query = asked({ seed: draft.seed, placement: draft.placement, dressing: draft.dressing(source) });
       query.set("dry_run", "true");
       const body = draft.body(look ? { render: look.job.render.public_id } : source);
       this.plan = await ask(`${SUBMIT}?${query}`, { method: "POST", body, signal });
@@ -154,7 +154,7 @@ export class Order extends EventTarget {
         seed: draft.seed,
         name: draft.source.reference,
         placement: draft.placement,
-        options: draft.options(),
+        dressing: draft.dressing(),
       });
       say("Accepted. Your picture is being made.");
       this.#studio.ordered();
@@ -243,7 +243,7 @@ export class Order extends EventTarget {
   #refused() {
     const { refusal } = this;
     if (refusal.status === 404) return "The photo is no longer there. Drop it again.";
-    if (refusal.status === 422 && ["scene_type", "mood", "dominant_colors"].some((field) => refusal.about(field))) {
+    if (refusal.status === 422 && ["scene_type", "mood", "dominant_colors", "colors_on"].some((field) => refusal.about(field))) {
       return "Something above can't be used: it says there what.";
     }
     return refusal.passing && refusal !== this.#refusedOrder ? lostWords(refusal) : refusal.message;

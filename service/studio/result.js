@@ -28,7 +28,7 @@ export function succeed(work) {
     h(
       "p",
       { class: "lead" },
-      asked && render.reference ? [spoken(studio.catalogue, asked.request), h("br")] : null,
+      asked && render.reference ? [spoken(studio.catalogue, asked.request, asked.dressing), h("br")] : null,
       preset,
       h("br"),
       h(
@@ -141,6 +141,7 @@ function furtherPictures(work, failed) {
         seed,
         name: render.reference,
         placement: asked.placement,
+        dressing: asked.dressing,
       });
       say("Accepted. Your picture is being made.");
       studio.ordered();
@@ -155,7 +156,7 @@ function furtherPictures(work, failed) {
   }
 
   function change() {
-    studio.draft.from(asked.request);
+    studio.draft.from(asked);
     studio.draft.change({ seed: null });
     startFrom(studio, render, asked.placement);
   }

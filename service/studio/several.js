@@ -127,8 +127,8 @@ export class Several extends EventTarget {
         try {
           const { placement = null, name } = item;
           const { seed } = lookOf(item, draft) ?? draft;
-          const options = draft.options(item);
-          const { job_id } = await submitted(draft.body(item), { seed, name, placement, options });
+          const dressing = draft.dressing(item);
+          const { job_id } = await submitted(draft.body(item), { seed, name, placement, dressing });
           item.job = { job_id, status: "NOT_STARTED", stage: null, progress: 0 };
           this.#watch();
         } catch (refused) {

@@ -161,9 +161,9 @@ export class Looks extends EventTarget {
     this.#changed();
     try {
       for (const item of items) {
-        const [body, , options] = JSON.parse(item.body);
+        const [body, , dressing] = JSON.parse(item.body);
         const placement = JSON.parse(item.placement);
-        const asks = { seed: item.seed, name: source?.reference, placement, options, preview: true };
+        const asks = { seed: item.seed, name: source?.reference, placement, dressing, preview: true };
         const accepted = await submitted(body, asks);
         const job = { job_id: accepted.job_id, status: accepted.status, stage: null, progress: 0 };
         if (!this.items.includes(item)) {
@@ -222,7 +222,7 @@ export class Looks extends EventTarget {
   /** What the draft asks for, as strings. */
   #asked() {
     const draft = this.#draft;
-    return [JSON.stringify([draft.body(), this.#mends, draft.options()]), JSON.stringify(draft.placement)];
+    return [JSON.stringify([draft.body(), this.#mends, draft.dressing()]), JSON.stringify(draft.placement)];
   }
 
   /** Another scene is another picture: nothing of it was looked at. A product that is moved keeps its background. */

@@ -5,12 +5,14 @@ import { follow } from "../events.js";
 import { submitted } from "../submit.js";
 import { REMEDIES } from "../words.js";
 
-/** Make a look at a photo as the draft asks, and return it: {body, seed, render}. Throws Refusal, or an Error that says why there is none. */
+/**
+ * Make a look at a photo as the draft asks, and return it: {body, seed, render}. Throws Refusal, or an Error that says
+ * why there is none.
+ */
 export async function singleLook(item, draft, signal) {
   const body = askedFor(item, draft);
-  const { seed } = draft;
-  const options = draft.options(item);
-  const { job_id: id } = await submitted(draft.body(item), { seed, name: item.name, options, preview: true });
+  const asks = { seed: draft.seed, name: item.name, dressing: draft.dressing(item), preview: true };
+  const { job_id: id } = await submitted(draft.body(item), asks);
   await follow(id, () => {}, { signal });
   signal.throwIfAborted();
   const { error, render, seed: drawn } = await ask(`/v1/jobs/${id}`, { signal });
@@ -22,4 +24,4 @@ export async function singleLook(item, draft, signal) {
 /** Return the look that a photo of the tray has at what the draft asks, or null: another scene is another picture. */
 export const lookOf = (item, draft) => (item.look?.body === askedFor(item, draft) ? item.look : null);
 
-const askedFor = (item, draft) => JSON.stringify([draft.body(item), draft.options(item)]);
+const askedFor = (item, draft) => JSON.stringify([draft.body(item), draft.dressing(item)]);

@@ -9,7 +9,7 @@ import { SUBMIT, asked } from "../submit.js";
  * The photo has to be cut out. A `look` at it knows best how its product stands; null: there is none. Of a scene that the channel forbids, where it would be on white. Throws Refusal.
  */
 export async function plannedPlace(draft, look, signal) {
-  const query = asked({ placement: draft.placement, options: draft.options() });
+  const query = asked({ placement: draft.placement, dressing: draft.dressing() });
   query.set("dry_run", "true");
   const asks = draft.body(look ? { render: look.job.render.public_id } : draft.source);
   const body = draft.forbidden ? { ...asks, scene_type: "white" } : asks;
