@@ -2,6 +2,10 @@
 
 import { html } from "./dom.js";
 
+/** Return the colours that a picture is made in: those chosen, else the brand's; none: the scene's own. */
+export const coloursAsked = ({ brands, draft }) =>
+  draft.colours.length ? draft.colours : (brands.find((one) => one.name === draft.brand)?.palette ?? []);
+
 export function brandChoice({ brands, draft }) {
   if (!brands.length) return null;
   const chosen = () => brands.find((one) => one.name === draft.brand);

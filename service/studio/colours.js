@@ -1,12 +1,15 @@
-/** Up to six colours for the background; the first is the most present. */
+/** Up to six colours for the background; the first has the largest area. */
 
+import { coloursAsked } from "./brands.js";
 import { fill, html, icon, say, styled } from "./dom.js";
 import { MOST_COLOURS } from "./draft.js";
-import { coloursOf } from "./palette.js";
+import { coloursOf, hexOf } from "./palette.js";
+import { surfacesOf } from "./surfaces.js";
 
 const EXAMPLES = "#e8c7b8, ivory, rgb(20, 80, 60)";
 
-export function colourChoice({ draft, catalogue }, order) {
+export function colourChoice(studio, order) {
+  const { draft, catalogue } = studio;
   const value = html`<span class="choice-value"></span>`;
   const peek = html`<span class="peek swatches"></span>`;
   const rows = html`<ol class="colours"></ol>`;
@@ -21,11 +24,28 @@ export function colourChoice({ draft, catalogue }, order) {
       onchange=${() => push(pick.value)} />`;
   const logo = html`<input type="file" id="logo" class="unseen" accept="image/*" onchange=${fromLogo} />`;
   const fromPhoto = html`<button class="button small" onclick=${takeFromPhoto}>Take from my photo</button>`;
-  const element = html`
+  const surfaces = surfacesOf(studio, order);
+  /** What stands beside each colour, and the colours that have it. */
+  let places = [];
+  let listed = "";
+  const changed = ["colours", "colors_on", "scene_type", "brand"];
+  draft.addEventListener("change", ({ detail }) => {
+    if (changed.some((name) => name in detail)) show();
+    if ("source" in detail) fromPhoto.disabled = !draft.source?.preview;
+  });
+  order.addEventListener("told", () => {
+    const about = ["dominant_colors", "colors_on"].map((field) => order.refusal?.about(field)).filter(Boolean);
+    if (about.length) error.textContent = about.join(" ");
+    show();
+  });
+  fromPhoto.disabled = !draft.source?.preview;
+  show();
+  return html`
     <details class="choice" name="choice" data-choice="colours">
       <summary>${peek}<span class="choice-name">Colours</span>${value}</summary>
       <div class="choice-body">
         ${rows}
+        ${surfaces.element}
         <label class="label" for="colour-text">Add a colour</label>
         <div class="row">${pick}${text}${add}</div>
         ${error}
@@ -34,38 +54,42 @@ export function colourChoice({ draft, catalogue }, order) {
         <p class="hint">First colour: largest area. Without any, the scene has its own.</p>
       </div>
     </details>`;
-  draft.addEventListener("change", ({ detail }) => {
-    if ("colours" in detail || "scene_type" in detail || "brand" in detail) show();
-    if ("source" in detail) fromPhoto.disabled = !draft.source?.preview;
-  });
-  order.addEventListener("told", () => {
-    const told = order.refusal?.about("dominant_colors");
-    if (told) error.textContent = told;
-    if (!draft.colours.length) show();
-  });
-  fromPhoto.disabled = !draft.source?.preview;
-  show();
-  return element;
 
   function show(focused = null) {
     const { colours } = draft;
-    rows.replaceChildren(...colours.map(row));
+    const shown = coloursAsked(studio);
+    const own = catalogue.scene_types.find((item) => item.name === draft.scene_type)?.palette ?? [];
     value.textContent = colours.length
       ? `${colours.length} of ${MOST_COLOURS}`
-      : order.plan?.request.dominant_colors.length
+      : shown.length
         ? "The brand's"
         : "Scene's colours";
-    const shown = colours.length ? colours : (order.plan?.request.dominant_colors ?? []);
-    const own = catalogue.scene_types.find((item) => item.name === draft.scene_type)?.palette ?? [];
-    peek.replaceChildren(...(shown.length ? shown : own).slice(0, 6).map(swatch));
+    fill(peek, (shown.length ? shown : own).slice(0, MOST_COLOURS).map(swatch));
+    // Rows stay while the colours are the same: one that is replaced loses the focus.
+    if (listed !== JSON.stringify([shown, colours.length])) {
+      listed = JSON.stringify([shown, colours.length]);
+      places = shown.map(surfaces.goesOn);
+      fill(rows, shown.map(colours.length ? row : given));
+    }
+    surfaces.show(shown);
+    for (const place of places) place.show();
     text.disabled = add.disabled = pick.disabled = colours.length >= MOST_COLOURS;
     text.placeholder = text.disabled ? "Six are the most" : EXAMPLES;
     if (focused) rows.querySelector(focused)?.focus();
   }
 
+  /** A colour of the brand, which is changed at the brand. */
+  function given(colour, i) {
+    const mark = surfaces.draggable(swatch(colour), colour);
+    return html`<li class="colour">${mark}<span class="text plain">${colour}</span>${places[i].element}</li>`;
+  }
+
   function row(colour, i) {
     const count = draft.colours.length;
-    const change = (to) => draft.change({ colours: draft.colours.with(i, to) });
+    const change = (to) => {
+      const on = Object.entries(draft.colors_on).map(([name, one]) => [name, one === colour ? to : one]);
+      draft.change({ colours: draft.colours.with(i, to), colors_on: Object.fromEntries(on) });
+    };
     const move = (by) => {
       const colours = draft.colours.toSpliced(i, 1).toSpliced(i + by, 0, colour);
       draft.change({ colours });
@@ -85,15 +109,18 @@ export function colourChoice({ draft, catalogue }, order) {
       draft.change({ colours: draft.colours.toSpliced(i, 1) });
       (rows.querySelectorAll("li input[type=text]")[Math.min(i, count - 2)] ?? text).focus();
     };
+    const mark = html`
+      <input type="color" value=${colour} aria-label="Colour ${i + 1}"
+        onchange=${({ target }) => change(target.value)} />`;
     return html`
       <li class="colour">
-        <input type="color" value=${colour} aria-label="Colour ${i + 1}"
-          onchange=${({ target }) => change(target.value)} />
+        ${surfaces.draggable(mark, colour)}
         <input class="text" type="text" value=${colour} aria-label="Colour ${i + 1} as text" spellcheck="false"
           onchange=${write} />
         ${button("arrow_up", `More of ${colour}`, () => move(-1), i === 0)}
         ${button("arrow_down", `Less of ${colour}`, () => move(1), i === count - 1)}
         ${button("cross", `Remove ${colour}`, remove)}
+        ${places[i].element}
       </li>`;
   }
 
@@ -161,15 +188,11 @@ const unreadable = (text) => `“${text}” is no colour we know. Write #rrggbb,
 /** Return what CSS calls a colour as #rrggbb, or null: for what is none, and for one that is see-through. */
 export function toHex(text) {
   const given = text.trim();
-  if (
-    !CSS.supports("color", given) ||
-    /^(currentcolor|inherit|initial|unset|revert|revert-layer|transparent)$|var\(/i.test(given)
-  )
-    return null;
+  const none = /^(currentcolor|inherit|initial|unset|revert|revert-layer|transparent)$|var\(/i;
+  if (!CSS.supports("color", given) || none.test(given)) return null;
   const context = document.createElement("canvas").getContext("2d");
   context.fillStyle = given;
-  if (/^#[0-9a-f]{6}$/.test(context.fillStyle)) return context.fillStyle;
   context.fillRect(0, 0, 1, 1);
   const [r, g, b, alpha] = context.getImageData(0, 0, 1, 1).data;
-  return alpha === 255 ? `#${[r, g, b].map((byte) => byte.toString(16).padStart(2, "0")).join("")}` : null;
+  return alpha === 255 ? hexOf([r, g, b]) : null;
 }
