@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 #: What of a spec is asked for beside the body.
-_IN_QUERY = ("seed", "shift_x", "shift_y", "scale", "turn", "stance", "width", "height", "format", "quality")
+_IN_QUERY = (
+    "seed", "shift_x", "shift_y", "scale", "turn", "stance", "width", "height", "format", "quality", "props",
+    "colors_on",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class Spec:
     format: str | None = None
     #: 1 to 100, where the search for a quality starts; it rises until the product's colours arrive.
     quality: int | None = None
+    #: What stands beside the product: "scene" (as the scene has it), "few" (one thing at most) or "none".
+    props: str = field(default="scene", kw_only=True)
+    #: Which of the colours goes on which surface, as "wall:#f4ead9,floor:#5b3a26"; `plan` lists the surfaces. "accent"
+    #: stands for stand, panel and props.
+    colors_on: str = field(default="", kw_only=True)
     #: Your own pairs, up to 16, told with the job, its render and its webhook.
     metadata: Mapping[str, str] = field(default_factory=dict)
     #: Which product of the photo is meant: a point (x, y) on it or a box (left, top, right, bottom) around it, shares 0

@@ -10,7 +10,6 @@ from pipeline.background.overlay import lay
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.gamuts import Lab
 from pipeline.colour.photo_light import PhotoLight, gains, lit_from, photo_light, toned, toned_light
-from pipeline.colour.spaces import srgb_to_lab
 from pipeline.compositing.effects import ProductEffects, product_effects
 from pipeline.core.networks import Laid
 from pipeline.core.spec import Spec
@@ -21,6 +20,7 @@ from pipeline.geometry.ray import Field
 from pipeline.placement.place import Place
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
+from pipeline.scene.surfaces import product_colour
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +63,7 @@ class FreeContext:
 
     @cached_property
     def _colour(self) -> Lab | None:
-        """(3,) Lab: the mean colour of the product's pixels; None where nothing is opaque."""
-        # Every eighth row and column: it is compared by ten CIEDE2000.
-        rgb, alpha = self.cutout.rgb[::8, ::8], self.cutout.alpha[::8, ::8]
-        inside = rgb[alpha > 0.5]
-        return None if inside.size == 0 else np.asarray(srgb_to_lab(inside / np.float32(255)).mean(0), np.float64)
+        return product_colour(self.cutout.rgb, self.cutout.alpha)
 
     @cached_property
     def _gains(self) -> NDArray[np.float32]:

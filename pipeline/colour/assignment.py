@@ -7,11 +7,12 @@ that no surface has, an earlier colour on less of the picture than a later one, 
 and a product before its own colour.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
 from itertools import product as every
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,16 +88,26 @@ class Assignment:
 NATURAL: tuple[Material, ...] = ("leaf", "stone", "earth", "egg", "page", "wood", "metal")
 
 
-def assign(asked: Sequence[Colour], surfaces: Sequence[Surface], product: Lab | None = None) -> Assignment:
+NOT_FIXED: Mapping[str, int] = MappingProxyType({})
+
+
+def assign(
+    asked: Sequence[Colour],
+    surfaces: Sequence[Surface],
+    product: Lab | None = None,
+    *,
+    fixed: Mapping[str, int] = NOT_FIXED,
+    accents: Collection[int] = (),
+) -> Assignment:
     """Assign asked colours ((3,) linear each, at least one) to surfaces; `product`: (3,) Lab of what stands there.
 
-    The same for every seed, so that seeds of one order show one set of colours.
+    `fixed`: surfaces that have a certain slot, by their names. `accents`: slots that no surface has. The same for every
+    seed, so that seeds of one order show one set of colours.
     """
     lab = _lab(np.stack(list(asked)))
-    best = min(
-        (chosen for chosen in every(range(-1, len(asked)), repeat=len(surfaces)) if _once(chosen)),
-        key=_Costs.of(lab, surfaces, product),
-    )
+    free = [slot for slot in range(-1, len(asked)) if slot not in (*fixed.values(), *accents)]
+    choices = [[fixed[one.name]] if one.name in fixed else free for one in surfaces]
+    best = min((chosen for chosen in every(*choices) if _once(chosen)), key=_Costs.of(lab, surfaces, product, fixed))
     colours = [np.asarray(colour, np.float32) for colour in asked]
     # A tone of gold is mustard.
     bases = [colour for colour, its in zip(colours, lab, strict=True) if not is_gold(its)] or list(colours)
@@ -137,10 +148,14 @@ class _Costs:
     left: list[float]
 
     @classmethod
-    def of(cls, lab: Lab, surfaces: Sequence[Surface], product: Lab | None) -> "_Costs":
+    def of(
+        cls, lab: Lab, surfaces: Sequence[Surface], product: Lab | None, fixed: Mapping[str, int] = NOT_FIXED
+    ) -> "_Costs":
         gold = [is_gold(colour) for colour in lab]
 
         def odd(surface: Surface, slot: int) -> float:
+            if surface.name in fixed:
+                return 0.0  # even where the material does not have the colour: it is no choice
             mustard = MUSTARD if gold[slot] and len(lab) > 1 and surface.material not in SHINING else 0.0
             before = ALIKE * _alike(product, lab[slot]) if surface.behind and product is not None else 0.0
             return surface.share * (GAMUTS[surface.material].cost(lab[slot]) + mustard) + before

@@ -1,5 +1,10 @@
-"""Colour spaces: the sRGB transfer curve, CIE Lab, CIEDE2000."""
+"""Colour spaces: the sRGB transfer curve, CIE Lab, CIEDE2000.
 
+Pictures go through the kernels. Numba takes 100 MB, so a process that has not loaded it, such as the API, converts a
+few colours without it; the two differ by some 1e-6.
+"""
+
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -9,8 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import ImageCms
 
 from pipeline.core.parallel import by_rows
-from pipeline.kernels.colour.colours import decode, encode
-from pipeline.kernels.colour.lab import lab
 
 #: Linear sRGB to CIE XYZ, IEC 61966-2-1:1999.
 _XYZ_FROM_RGB = np.array(
@@ -28,21 +31,39 @@ _LAB_SLOPE = (29.0 / 6.0) ** 2 / 3.0
 #: Values that one thread converts at a time; fewer are not worth a second thread.
 _AT_ONCE = 1 << 18
 
+#: Values that are not worth loading Numba for.
+_FEW = 1 << 10
+
 _25_TO_7 = 25.0**7
 
 
 def srgb_to_linear(srgb: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Undo the sRGB transfer curve (IEC 61966-2-1): any shape, clipped to 0–1; float32 linear light out."""
+    if _without_kernels(srgb):
+        return _decoded(srgb).astype(np.float32)
+    from pipeline.kernels.colour.colours import decode
+
     return _by_value(decode, srgb)
 
 
 def linear_to_srgb(linear: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Apply the sRGB transfer curve (IEC 61966-2-1): any shape, linear light clipped to 0–1; float32 out."""
+    if _without_kernels(linear):
+        x = np.clip(np.asarray(linear, np.float64), 0, 1)
+        return np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055).astype(np.float32)
+    from pipeline.kernels.colour.colours import encode
+
     return _by_value(encode, linear)
 
 
 def srgb_to_lab(srgb: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Convert …×3 sRGB in 0–1 to …×3 CIE L*a*b* (CIE 15:2004; D65, 2° observer), float32; L* is 0–100."""
+    if _without_kernels(srgb):
+        ratio = _decoded(srgb) @ _LAB_FROM_RGB
+        x, y, z = np.moveaxis(np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * _LAB_SLOPE + 4 / 29), -1, 0)
+        return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1).astype(np.float32)
+    from pipeline.kernels.colour.lab import lab
+
     pixels = np.require(srgb, np.float32, ["C", "W"]).reshape(-1, 3)
     out = np.empty_like(pixels)
     by_rows(len(pixels), lambda top, bottom: lab(pixels[top:bottom], out[top:bottom]), _AT_ONCE // 3)
@@ -106,6 +127,15 @@ def delta_e00(first: ArrayLike, second: ArrayLike) -> NDArray[np.floating[Any]]:
     # float32 cancellation can leave -1e-12 for equal colours
     difference: NDArray[np.floating[Any]] = np.sqrt(np.maximum(squared, 0.0)).astype(dtype, copy=False)
     return difference
+
+
+def _without_kernels(values: NDArray[np.floating[Any]]) -> bool:
+    return "numba" not in sys.modules and np.size(values) <= _FEW
+
+
+def _decoded(srgb: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    x = np.clip(np.asarray(srgb, np.float64), 0, 1)
+    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
 
 
 def _by_value(

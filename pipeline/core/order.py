@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 Format = Literal["jpeg", "png", "webp", "avif"]
@@ -11,11 +12,14 @@ Format = Literal["jpeg", "png", "webp", "avif"]
 StanceWord = Literal["auto", "standing", "lying", "hanging", "from_above"]
 #: Seeds are 0 to SEED_LIMIT - 1, so that they fit a signed integer of 32 bits.
 SEED_LIMIT = 2**31
+#: What stands beside the product. `scene`: what the scene and the mood have. `few`: one thing at most. `none`: nothing;
+#: the stand under the product and the panel behind it are the scene's own, and stay.
+PropsWord = Literal["scene", "few", "none"]
 
 
 @dataclass(frozen=True)
 class Option:
-    """What each edge needs to make its parameter of a field of `Placement` or `Output`, beside its type and default.
+    """What each edge needs to make its parameter of a field of one of `RECORDS`, beside its type and default.
 
     Edges are the API's query, the command line and a batch's file.
     """
@@ -172,7 +176,50 @@ class Output:
 AS_PRESET = Output()
 
 
-def options_of(record: type[Placement | Output]) -> Iterator[tuple[str, Any, Any, Option]]:
+@dataclass(frozen=True)
+class Dressing:
+    """How a caller wants the scene dressed: with which props, and which colour on which surface."""
+
+    props: Annotated[
+        PropsWord,
+        Option(
+            "What stands beside the product: `scene`, as the scene has it; `few`, one thing at most; `none`, nothing."
+            " The stand under the product and the panel behind it stay. An asked colour that no surface has then goes"
+            " to those, if there are enough of them; `report.palette.assigned` says which colours were painted.",
+            "What stands beside the product: as the scene has it, one thing at most, or nothing.",
+            example="none",
+        ),
+    ] = "scene"
+    #: `pipeline.scene.surfaces` reads it.
+    colors_on: Annotated[
+        str,
+        Option(
+            "Which of the `dominant_colors` goes on which surface of the scene, as `wall:#f4ead9,floor:#5b3a26`."
+            " `surfaces` of a dry run lists the surfaces. `accent` stands for stand, panel and props. Backdrop chooses"
+            " the surfaces of the other colours.",
+            "Which of the colours goes on which surface: wall:#f4ead9,accent:teal.",
+            example="wall:#e8c7b8",
+        ),
+    ] = ""
+
+
+#: Props and the surfaces of the colours are the scene's.
+AS_SCENE = Dressing()
+
+#: What of an order has a parameter for each of its fields, by the order's name for it.
+RECORDS: Mapping[str, type[Placement | Output | Dressing]] = {
+    "placement": Placement,
+    "output": Output,
+    "dressing": Dressing,
+}
+
+
+def all_options() -> Iterator[tuple[str, Any, Any, Option]]:
+    """Give what `options_of` gives of each record."""
+    return chain.from_iterable(map(options_of, RECORDS.values()))
+
+
+def options_of(record: type[Placement | Output | Dressing]) -> Iterator[tuple[str, Any, Any, Option]]:
     """Give the name, the type, the default and the `Option` of each field."""
     kinds = get_type_hints(record, include_extras=True)
     for field in fields(record):
@@ -180,7 +227,7 @@ def options_of(record: type[Placement | Output]) -> Iterator[tuple[str, Any, Any
         yield field.name, kind, field.default, option
 
 
-def given(options: Placement | Output) -> dict[str, Any]:
+def given(options: Placement | Output | Dressing) -> dict[str, Any]:
     """Return what is asked for, by name, without what is as it comes."""
     defaults = ((name, default) for name, _, default, _ in options_of(type(options)))
     return {name: value for name, default in defaults if (value := getattr(options, name)) != default}
@@ -208,6 +255,7 @@ class SwapOrder:
     #: Which product of the photo is meant.
     subject: PhotoPlace | None = None
     output: Output = AS_PRESET
+    dressing: Dressing = AS_SCENE
     #: The caller's own id, and its own pairs.
     reference: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()
@@ -215,10 +263,15 @@ class SwapOrder:
     style_words: tuple[str, ...] = ()
     pinned: bool = False
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options of its records that are asked for, by name."""
+        return {option: value for name in RECORDS for option, value in given(getattr(self, name)).items()}
+
     def having(self, options: Mapping[str, Any]) -> "SwapOrder":
-        """Return the order with these options; those of placement and output stand among the others."""
+        """Return the order with these options; those of its records stand among the others."""
         flat = dict(options)
-        for name in ("placement", "output"):
+        for name in RECORDS:
             record = getattr(self, name)
             changes = {one.name: flat.pop(one.name) for one in fields(record) if one.name in flat}
             flat[name] = replace(record, **changes)

@@ -6,7 +6,7 @@ All records are frozen. The catalogue (`service/catalogue/catalogue`) makes the 
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.core.order import AS_PRESET, UNMOVED, Format, Output, PhotoPlace, Placement
+from pipeline.core.order import AS_PRESET, AS_SCENE, UNMOVED, Dressing, Format, Output, PhotoPlace, Placement
 
 #: How a preset wants the canvas behind the product. `white`: pure 255, 255, 255. `scene`: generated.
 #: `transparent`: none at all, straight alpha.
@@ -137,6 +137,7 @@ class Spec:
     pinned: bool = False
     placement: Placement = UNMOVED
     output: Output = AS_PRESET
+    dressing: Dressing = AS_SCENE
     #: Which product of the photo is meant.
     subject: PhotoPlace | None = None
     #: Small, under a watermark.

@@ -1,6 +1,6 @@
 """Scenes composed: a spec becomes a layout, one short method for each kind of place.
 
-The asked colours go to the surfaces that have them (`pipeline.colour.assignment`), what is left to stand, panel and
+The asked colours go to the surfaces that have them (`pipeline.scene.surfaces`), what is left to stand, panel and
 props, each on enough of the picture to be seen; the others take tones of them (`pipeline.colour.harmony`). The seed
 chooses among a designer's variants: which stand, which panel, which props and where, how far the wall, how high the
 camera, the light's exact direction.
@@ -9,8 +9,7 @@ camera, the light's exact direction.
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.colour.asked import asked_colours
-from pipeline.colour.assignment import Assignment, assign
+from pipeline.colour.assignment import Assignment
 from pipeline.colour.gamuts import Lab
 from pipeline.core.spec import Spec
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
@@ -18,7 +17,8 @@ from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.fit import fit
 from pipeline.scene.layout import FOCAL, Layout, Lens
 from pipeline.scene.rig import rig
-from pipeline.scene.sets import WALLS, SetBuilder, surfaces
+from pipeline.scene.sets import WALLS, SetBuilder
+from pipeline.scene.surfaces import assigned_to
 from pipeline.scene.trace import trace
 
 #: An asked colour's least share of the picture around the product, and how many compositions are tried for it.
@@ -61,7 +61,7 @@ def compose(
     if box is None:
         top_down = spec.scene.kind in TOP_DOWN
         box = fit(spec.preset, product_aspect, width, height, top_down=top_down, stands=stands)
-    plan = assign(list(asked_colours(spec).linear), surfaces(spec.scene), product)
+    plan = assigned_to(spec, product)
     natural = set(plan.natural.values())
     best, best_score = None, -np.inf
     for attempt in range(TRIES):

@@ -4,9 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.colour.assignment import Assignment, Surface
-from pipeline.colour.gamuts import Material
-from pipeline.core.spec import Finish, Scene, SceneKind, Spec
+from pipeline.colour.assignment import Assignment
+from pipeline.core.spec import Finish, SceneKind, Spec
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.panels import Opening, Panel
 from pipeline.geometry.solids import Solid
@@ -36,53 +35,6 @@ HIGH = 0.575
 GLOSS = {"marble": 0.75, "terrazzo": 0.5, "wood": 0.3, "concrete": 0.12}
 #: A stand on a polished floor is lacquered: this gloss for the product's mirror image.
 LACQUER = 0.45
-#: What a wall, a floor and a sheet of paper or cloth are of, by their finish.
-_OF: dict[Finish, Material] = {
-    "plain": "paint",
-    "plaster": "plaster",
-    "marble": "marble",
-    "wood": "wood",
-    "concrete": "concrete",
-    "terrazzo": "terrazzo",
-    "sand": "sand",
-    "fabric": "linen",
-    "velvet": "velvet",
-}
-
-
-def surfaces(scene: Scene) -> tuple[Surface, ...]:
-    """Return what of a scene needs a colour, with the share of the picture that it has as a rule.
-
-    Shares are means over the scene's seeds, as the camera sees them around a product of a square canvas.
-    """
-    wall, floor = _OF[scene.wall], _OF[scene.surface]
-    lights = Surface("lights", "lights", 0.1)
-    town = Surface("town", "dusk", 0.66, behind=True), Surface("table", "night", 0.24), lights
-    garden = Surface("garden", "foliage", 0.76, behind=True), Surface("table", floor, 0.24)
-    return {
-        "white": (),
-        "sweep": (Surface("backdrop", "paper", 0.71, behind=True),),
-        "podium": (Surface("wall", wall, 0.69, behind=True), Surface("floor", floor, 0.06)),
-        "tabletop": (Surface("wall", wall, 0.64, behind=True), Surface("table", floor, 0.22)),
-        "niche": (
-            Surface("wall", wall, 0.44),
-            Surface("niche", wall, 0.36, behind=True),
-            Surface("floor", floor, 0.05),
-        ),
-        "window": (Surface("wall", wall, 0.79, behind=True), Surface("floor", floor, 0.05)),
-        "sand": (Surface("sand", "sand", 0.58), Surface("sky", "sky", 0.36, behind=True)),
-        "bokeh": town if scene.far == "lights" else garden,
-        "curtain": (Surface("curtain", wall, 0.77, behind=True), Surface("floor", "lacquer", 0.05)),
-        "neon": (
-            Surface("wall", "night", 0.77, behind=True),
-            Surface("floor", "night", 0.06),
-            Surface("tube", "tube", 0.1),
-        ),
-        "flatlay": (
-            Surface("surface", "paper" if scene.surface == "plain" else floor, 0.61, behind=True),
-            Surface("sheet", "paper" if scene.wall == "plain" else wall, 0.28),
-        ),
-    }[scene.kind]
 
 
 @dataclass

@@ -5,15 +5,28 @@ from functools import partial, wraps
 from inspect import Parameter, Signature, signature
 from typing import Annotated, Any
 
+import numpy as np
 from litestar import Response, Router, post
 from litestar.concurrency import sync_to_thread
 from litestar.openapi.spec import Example
 from litestar.params import Body, QueryParameter
 
-from pipeline.core.order import AS_PRESET, SEED_LIMIT, UNMOVED, Output, Placement, SwapOrder, options_of
+from pipeline.core.order import (
+    AS_PRESET,
+    AS_SCENE,
+    RECORDS,
+    SEED_LIMIT,
+    UNMOVED,
+    Dressing,
+    Output,
+    Placement,
+    SwapOrder,
+    options_of,
+)
 from pipeline.placement.facts import CutoutFacts
-from pipeline.placement.place import Place
-from pipeline.placement.plan import fitted
+from pipeline.placement.place import Place, Refusal
+from pipeline.placement.plan import fitted, shown
+from pipeline.scene.surfaces import PaintedSurface, painted
 from service.api.accepted import (
     IdempotencyKey,
     Metadata,
@@ -49,9 +62,6 @@ from service.schemas.problems import AnyRequest
 from service.schemas.responses import JobView
 from service.schemas.serialize import serialize_job, serialize_plan
 
-#: What of an order has a parameter for each of its fields.
-_RECORDS: dict[str, type[Placement | Output]] = {"placement": Placement, "output": Output}
-
 
 def read_order(
     data: BackgroundSwapWithSpecRequest,
@@ -75,6 +85,7 @@ def read_order(
     placement: Placement = UNMOVED,
     subject: SubjectPlace = None,
     output: Output = AS_PRESET,
+    dressing: Dressing = AS_SCENE,
     reference: Reference = None,
     metadata: Metadata = None,
 ) -> SwapOrder:
@@ -91,6 +102,7 @@ def read_order(
         placement=placement,
         subject=read_subject(subject),
         output=output,
+        dressing=dressing,
         reference=reference,
     )
 
@@ -111,7 +123,7 @@ def with_order(handler: Callable[..., Awaitable[Response[Any]]]) -> Callable[...
     @wraps(handler)
     async def handle(**sent: Any) -> Response[Any]:
         asked = {one.name: sent.pop(one.name) for one in query}
-        for name, record in _RECORDS.items():
+        for name, record in RECORDS.items():
             asked[name] = record(**{option: asked.pop(option) for option, *_ in options_of(record)})
         return await handler(**sent, order=read_order(sent["data"], **asked))
 
@@ -121,12 +133,12 @@ def with_order(handler: Callable[..., Awaitable[Response[Any]]]) -> Callable[...
 
 
 def _parameters() -> Iterator[Parameter]:
-    """Give the parameters of `read_order` that are the query's, one for each field of a placement and an output."""
+    """Give the parameters of `read_order` that are the query's, one for each field of an order's records."""
     for one in list(signature(read_order).parameters.values())[1:]:
-        if one.name not in _RECORDS:
+        if one.name not in RECORDS:
             yield one
             continue
-        for name, kind, default, option in options_of(_RECORDS[one.name]):
+        for name, kind, default, option in options_of(RECORDS[one.name]):
             least, most = option.bounds or (None, None)
             about = QueryParameter(
                 ge=least, le=most, description=option.description, examples=[Example(value=option.example)]
@@ -180,13 +192,30 @@ async def background_swap_with_spec(
     client = request.state.client
     if dry_run:
         plan = await sync_to_thread(state.submit.plan, client, data, order)
-        place = await sync_to_thread(_place, state, plan.resolved, client.id)
-        return Response(serialize_plan(plan, place), status_code=200)
+        place, surfaces = await sync_to_thread(_planned, state, plan.resolved, client.id)
+        return Response(serialize_plan(plan, place, surfaces), status_code=200)
     accepted = await sync_to_thread(state.submit.swap, client, data, order, sent_as(request, idempotency_key))
     return await answer_accepted(request, state, accepted, partial(_job_view, request, state, accepted.job_id))
 
 
-def _place(state: Parts, resolved: Resolved, client_id: str) -> Place | None:
+def _planned(state: Parts, resolved: Resolved, client_id: str) -> tuple[Place | None, list[PaintedSurface]]:
+    """Return where the product goes, as far as a cut-out tells, and the surfaces of the scene in their colours."""
+    spec, kept = resolved.placing(state.catalogue), _kept(state, resolved, client_id)
+    facts = CutoutFacts.read(resolved.seen if kept is None else kept, resolved.order.placement.stance)
+    place = None
+    if facts.box is not None and kept is not None:
+        found = fitted(spec, facts, *(spec.preset.size or kept["size"]))
+        place = found if isinstance(found, Place) else None
+    drawn = shown(spec, facts)
+    if isinstance(drawn, Refusal):
+        return place, []
+    # A pinned background is made before its product is known.
+    colour = None if kept is None or (place is not None and place.pinned) else kept.get("colour")
+    return place, painted(drawn, None if colour is None else np.array(colour))
+
+
+def _kept(state: Parts, resolved: Resolved, client_id: str) -> dict[str, Any] | None:
+    """Return what is kept of the photo's cut-out, with the photo's `size`; None where it is not cut out yet."""
     cutout = state.cutouts.of_photo(resolved.source_key, client_id=client_id)
     if cutout is None or cutout.found is None or cutout.shown is None:
         return None
@@ -197,11 +226,7 @@ def _place(state: Parts, resolved: Resolved, client_id: str) -> Place | None:
     if mended is not None and resolved.seen and resolved.seen["asked_at"] > mended.mended_at:
         # The worker's network looked at this mask, at hand was only what it saw in the photo.
         kept = kept | {name: resolved.seen[name] for name in ("stance", "suits", "cut_sides") if name in resolved.seen}
-    facts, spec = CutoutFacts.read(kept, resolved.order.placement.stance), resolved.placing(state.catalogue)
-    if facts.box is None:
-        return None
-    place = fitted(spec, facts, *(spec.preset.size or (cutout.found.width, cutout.found.height)))
-    return place if isinstance(place, Place) else None
+    return kept | {"size": (cutout.found.width, cutout.found.height)}
 
 
 def _job_view(request: AnyRequest, state: Parts, job_id: str) -> JobView | None:

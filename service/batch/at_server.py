@@ -20,7 +20,7 @@ from backdrop_client import (
     Spec,
     Unauthorized,
 )
-from pipeline.core.order import SwapOrder, given
+from pipeline.core.order import SwapOrder
 from service.batch.batch import Tell
 from service.batch.pairs import Pair
 from service.batch.photos import Photo, read_unchanged
@@ -143,7 +143,6 @@ def spec_of(order: SwapOrder) -> Spec:
         order.colors,
         order.brand,
         order.seed,
-        **given(order.placement),
-        **given(order.output),
+        **order.given,
         subject=order.subject,
     )

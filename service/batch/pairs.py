@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from pipeline.core.order import SwapOrder, given
+from pipeline.core.order import AS_SCENE, SwapOrder
 from service.batch.photos import Photo
 from service.batch.spec_file import BatchSpec
 
@@ -38,7 +38,7 @@ class Pair:
         order = self.order
         options = {name: getattr(order, name) for name in ("scene", "mood", "colors", "brand", "seed")}
         # Batches of an earlier release know none of these, and go on as the same.
-        options |= given(order.placement) | given(order.output)
+        options |= order.given
         options |= {} if order.subject is None else {"subject": order.subject}
         made_of = [self.photo.sha256 or self.photo.name, self.preset, options]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
@@ -72,7 +72,7 @@ def pair_up(
         stem = _stem(photo.name)
         name = stem if stems[stem.lower()] == 1 else photo.name
         order = spec.of(photo.name)
-        bare = replace(order, scene="white", colors=())
+        bare = replace(order, scene="white", colors=(), dressing=AS_SCENE)
         orders = [replace(bare if preset in plain else order, preset=preset) for preset in presets]
         groups.append([Pair(photo, one, f"{one.preset}/{name}") for one in orders])
     return groups

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from pipeline.colour.notation import parse_colour
-from pipeline.core.order import SEED_LIMIT, Output, Placement, SwapOrder, options_of, photo_place
+from pipeline.core.order import SEED_LIMIT, SwapOrder, all_options, photo_place
 
 
 class OrderInvalid(ValueError):
@@ -63,16 +63,16 @@ class _Options(BaseModel):
         return options | {name: tuple(options[name]) for name in ("colors", "subject") if name in options}
 
 
-def _more(record: type[Placement | Output]) -> dict[str, Any]:
-    """Return a field of pydantic's for each option of a placement or an output."""
+def _more() -> dict[str, Any]:
+    """Return a field of pydantic's for each option of an order's records."""
     found = {}
-    for name, kind, _, option in options_of(record):
+    for name, kind, _, option in all_options():
         least, most = option.bounds or (None, None)
         found[name] = (Annotated[kind, Field(ge=least, le=most)] | None, None)
     return found
 
 
-_ALL: Any = create_model("_All", __base__=_Options, **_more(Placement), **_more(Output))
+_ALL: Any = create_model("_All", __base__=_Options, **_more())
 
 
 class _Photo(_ALL):

@@ -3,7 +3,7 @@
 | version | what came with it |
 |---|---|
 | 1 | all that was stored before specs had a version |
-| 2 | `placement.stance`, `subject` |
+| 2 | `placement.stance`, `subject`, `dressing.props`, `dressing.colors_on` |
 
 An API stores an order with the lowest version that can do it: an order that uses nothing new stays open to older
 workers. A claim passes over jobs above the worker's own version. A reader ignores fields that it does not know, because
@@ -25,7 +25,12 @@ from typing import Any
 #: The newest version that this release writes, and reads.
 SPEC_VERSION = 2
 #: By path: the version that a field came with, and the value that an older worker acts by.
-SINCE: Mapping[str, tuple[int, Any]] = {"placement.stance": (2, "auto"), "subject": (2, None)}
+SINCE: Mapping[str, tuple[int, Any]] = {
+    "placement.stance": (2, "auto"),
+    "subject": (2, None),
+    "dressing.props": (2, "scene"),
+    "dressing.colors_on": (2, ""),
+}
 
 
 class SpecTooNew(ValueError):

@@ -5,13 +5,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
-from pipeline.core.order import AS_PRESET, SEED_LIMIT, UNMOVED, Output, PhotoPlace, Placement, SwapOrder, given
+from pipeline.core.order import (
+    AS_PRESET,
+    AS_SCENE,
+    SEED_LIMIT,
+    UNMOVED,
+    Dressing,
+    Output,
+    PhotoPlace,
+    Placement,
+    SwapOrder,
+    given,
+)
 from pipeline.core.spec import Mood, Preset, Scene, Spec
 from service.catalogue.catalogue import Catalogue, quotable
 from service.catalogue.spec_versions import SPEC_VERSION, require_readable
 from service.catalogue.toml_records import record_from_json, record_to_json
 
-_Options = TypeVar("_Options", Placement, Output)
+_Options = TypeVar("_Options", Placement, Output, Dressing)
 
 
 def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
@@ -31,6 +42,7 @@ def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
         # Only what is given. A new field: see `service.catalogue.spec_versions`.
         **({} if order.placement == UNMOVED else {"placement": given(order.placement)}),
         **({} if order.output == AS_PRESET else {"output": asdict(order.output)}),
+        **({} if order.dressing == AS_SCENE else {"dressing": given(order.dressing)}),
         **({} if order.subject is None else {"subject": list(order.subject)}),
         "records": {
             "scene": record_to_json(catalogue.scene(order.scene)),
@@ -53,6 +65,7 @@ def order_of(stored: Mapping[str, Any]) -> SwapOrder:
         pinned=stored.get("pinned", False),
         placement=_known(Placement, stored.get("placement", {})),
         output=_known(Output, stored.get("output", {})),
+        dressing=_known(Dressing, stored.get("dressing", {})),
         subject=subject_of(stored),
     )
 
@@ -78,6 +91,7 @@ def resolve_spec(
         pinned=order.pinned,
         placement=order.placement,
         output=order.output,
+        dressing=order.dressing,
         subject=order.subject,
         preview=preview,
     )

@@ -23,6 +23,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from pipeline.colour.notation import parse_colour
 from pipeline.core.order import SwapOrder
 from pipeline.delivery.output import output_faults
+from pipeline.scene.surfaces import dressing_faults, tidied
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
 
@@ -219,6 +220,8 @@ def checked(catalogue: Catalogue, order: SwapOrder) -> SwapOrder:
             wrong.append((f"{field}" + "".join(f"[{number}]" for number in index), one["msg"]))
     if (preset := catalogue.presets.get(order.preset)) is not None:
         wrong += [(fault.field, fault.message) for fault in output_faults(preset, order.output)]
+        faults = () if wrong else dressing_faults(catalogue.scene(order.scene), preset, order.colors, order.dressing)
+        wrong += [(fault.field, f"{fault.message}. It is {fault.received!r}") for fault in faults]
     if wrong:
         raise OrderRefused(wrong)
-    return order
+    return replace(order, dressing=tidied(order.dressing))

@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import click
 from pydantic import ValidationError
 
-from pipeline.core.order import SEED_LIMIT, Output, PhotoPlace, Placement, SwapOrder, options_of, photo_place
+from pipeline.core.order import SEED_LIMIT, PhotoPlace, SwapOrder, all_options, photo_place
 from service.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
@@ -108,9 +108,9 @@ def order_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _options_of(record: type[Placement | Output]) -> dict[str, Callable[..., Any]]:
+def _options_of_records() -> dict[str, Callable[..., Any]]:
     made = {}
-    for name, kind, default, option in options_of(record):
+    for name, kind, default, option in all_options():
         if get_origin(kind) in (Union, UnionType):
             kind, _ = get_args(kind)  # or None
         if get_origin(kind) is Literal:
@@ -123,7 +123,7 @@ def _options_of(record: type[Placement | Output]) -> dict[str, Callable[..., Any
 
 
 def option_name(field: str) -> str:
-    """Return how the command line spells a field of `Placement` or `Output`."""
+    """Return how the command line spells a field of an order's records."""
     return "--" + field.replace("_", "-")
 
 
@@ -141,8 +141,7 @@ _ORDER: dict[str, Callable[..., Any]] = {
     "reference": click.option(
         "--reference", help="Your own id for it at a server, as an SKU: its job and render are found by it."
     ),
-    **_options_of(Placement),
-    **_options_of(Output),
+    **_options_of_records(),
     "subject": click.option(
         "--subject",
         callback=place_in_photo,

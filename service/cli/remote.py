@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.core.order import Output, Placement, options_of
+from pipeline.core.order import all_options
 from service.cli.options import option_name
 from service.settings import load_remote
 
@@ -26,7 +26,7 @@ _OPTIONS = {
     "default_preset": "--preset",
     "pilot_brand": "--brand",
     "seed": "--seed",
-    **{name: option_name(name) for record in (Placement, Output) for name, *_ in options_of(record)},
+    **{name: option_name(name) for name, *_ in all_options()},
     "format": "--format, or the suffix of -o",
     "keep": "--subject",
 }

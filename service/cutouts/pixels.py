@@ -19,6 +19,7 @@ from pipeline.cutout.stance import NOBODY_LOOKED, facts_of, guess
 from pipeline.cutout.subjects import Subjects, subjects_of
 from pipeline.cutout.warnings import Evidence, assessed
 from pipeline.placement.facts import CutoutFacts
+from pipeline.scene.surfaces import product_colour
 from service.cutouts.mask_file import encode_mask
 from service.jobs.records import KeptFacts, KeptSubject, KeptWarning
 
@@ -55,6 +56,7 @@ def of_network(photo: Photo, cutout: Cutout | None) -> tuple[Pictures, bytes]:
         facts |= {"confidence": 0.0, "warnings": [{"code": "no_subject", "boxes": []}]}
     else:
         facts |= {"confidence": cutout.confidence, "warnings": _warnings(cutout.warnings, cutout.where)}
+        facts |= _colour(cutout.rgb, cutout.alpha)
         facts["viewpoint"] = {name: round(float(share), 4) for name, share in cutout.viewpoint.items()}
     return Pictures(mask, shown, facts), reduced
 
@@ -91,6 +93,7 @@ def of_mask(
         for code, some in quality.where.items()
     }
     facts |= {"confidence": quality.confidence, "warnings": _warnings(quality.warnings, where)}
+    facts |= _colour(rgb, alpha)
     return Pictures(mask, shown, facts)
 
 
@@ -136,6 +139,11 @@ def _facts(
         "stance": stands.stance,
         "suits": list(stands.suits),
     }
+
+
+def _colour(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> KeptFacts:
+    found = product_colour(rgb, alpha)
+    return {} if found is None else {"colour": [float(one) for one in found]}
 
 
 def subject_facts(subjects: Subjects, kept: Collection[int] | None = None) -> list[KeptSubject]:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.core.order import AS_PRESET, UNMOVED, Output, PhotoPlace, Placement
+from pipeline.core.order import AS_PRESET, AS_SCENE, RECORDS, UNMOVED, Dressing, Output, PhotoPlace, Placement
 from service.accounts.ledger import debit
 from service.catalogue.spec_versions import version_of
 from service.catalogue.specs import order_of, subject_of
@@ -126,6 +126,7 @@ class JobRequest:
     preview: bool
     placement: Placement = UNMOVED
     output: Output = AS_PRESET
+    dressing: Dressing = AS_SCENE
     #: Where in the photo the product is.
     subject: PhotoPlace | None = None
 
@@ -359,7 +360,8 @@ class JobIntake:
         order = order_of(row.spec)
         # The colours as the job has them: a brand may have given them, and have others by now.
         body = row.body | {"dominant_colors": list(order.colors)}
-        return JobRequest(body, order.seed, row.key, row.preview, order.placement, order.output, order.subject)
+        records = {name: getattr(order, name) for name in RECORDS}
+        return JobRequest(body, order.seed, row.key, row.preview, **records, subject=order.subject)
 
     def free_old_keys(self, *, limit: int = 1000) -> int:
         """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""

@@ -35,15 +35,16 @@ class Resolved:
         return 0 if self.order.preview else self.preset.credits
 
     def placing(self, catalogue: Catalogue) -> Spec:
-        """Return the spec as far as `pipeline.placement` looks at it: no seed, no colours."""
+        """Return the spec as far as `pipeline.placement` and `pipeline.scene.surfaces` look at it: no seed."""
         return Spec(
             scene=catalogue.scene(self.order.scene),
             mood=catalogue.mood(self.order.mood),
-            palette=(),
+            palette=self.order.colors,
             preset=ordered(self.preset, self.order.output),
             seed=0,
             pinned=self.order.pinned,
             placement=self.order.placement,
+            dressing=self.order.dressing,
         )
 
     def spec(self, catalogue: Catalogue) -> dict[str, Any]:

@@ -108,6 +108,8 @@ class KeptFacts(TypedDict, total=False):
     confidence: float
     warnings: list[KeptWarning]
     viewpoint: dict[str, float]
+    #: The product's mean colour, Lab.
+    colour: list[float]
 
 
 @dataclass(frozen=True)

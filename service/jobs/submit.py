@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 from ulid import ULID
 
-from pipeline.core.order import PhotoPlace, SwapOrder, given
+from pipeline.core.order import PhotoPlace, SwapOrder
 from pipeline.delivery.output import OutputFault, output_faults
+from pipeline.scene.surfaces import DressingFault, dressing_faults, tidied
 from service.accounts.brands import Brands
 from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
@@ -50,6 +51,14 @@ class OutputInvalid(ValueError):
     """Raised when a size, a format or a quality is asked for that the preset can't be delivered with: `faults`."""
 
     def __init__(self, faults: list[OutputFault]) -> None:
+        super().__init__("; ".join(fault.message for fault in faults))
+        self.faults = faults
+
+
+class DressingInvalid(ValueError):
+    """Raised when a scene can't be dressed as asked: `faults`."""
+
+    def __init__(self, faults: list[DressingFault]) -> None:
         super().__init__("; ".join(fault.message for fault in faults))
         self.faults = faults
 
@@ -95,12 +104,13 @@ class Submit:
         """Resolve every default, price, write ONE transaction, then enqueue the job.
 
         `order` is what the request's body and query ask for. A preview costs nothing. Raises PreviewsOff,
-        OutputInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable, InsufficientCredits,
-        IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs, QueueShareTaken, QueueFull; after each of them
-        nothing is charged.
+        OutputInvalid, DressingInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable,
+        InsufficientCredits, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs, QueueShareTaken,
+        QueueFull; after each of them nothing is charged.
         """
         if order.preview and not self.previews:
             raise PreviewsOff
+        order = replace(order, dressing=tidied(order.dressing))
         query = _query(order)
         asked = Asked(SWAP_WORKFLOW, request.model_dump(mode="json"), _digest(sent.raw_body, query), query)
         if first := self._first_answer(client, sent, asked):
@@ -177,12 +187,12 @@ class Submit:
     def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Plan:
         """Tell what `swap` would do and cost, and write nothing.
 
-        Raises PreviewsOff, OutputInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable; what else
-        would refuse the swap is a caution.
+        Raises PreviewsOff, OutputInvalid, DressingInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss,
+        StoreUnavailable; what else would refuse the swap is a caution.
         """
         if order.preview and not self.previews:
             raise PreviewsOff
-        resolved = self._resolve(client, request, order)
+        resolved = self._resolve(client, request, replace(order, dressing=tidied(order.dressing)))
         try:
             kind = Kind.PREVIEW if order.preview else Kind.SWAP
             preflight = self.intake.preflight(client.id, resolved.source_key, kind)
@@ -210,6 +220,9 @@ class Submit:
         preset = self.catalogue.presets[order.preset]
         if faults := list(output_faults(preset, order.output)):
             raise OutputInvalid(faults)
+        scene = self.catalogue.scene(order.scene)
+        if wrong := list(dressing_faults(scene, preset, order.colors, order.dressing)):
+            raise DressingInvalid(wrong)
         source_key, seen = self._source(client, request.source_image_s3_key, request.source_render_public_id)
         return Resolved(
             request=request,
@@ -266,7 +279,7 @@ def _query(order: SwapOrder) -> dict[str, Any]:
     In this order: `_digest` goes by it.
     """
     asked: dict[str, object] = {"seed": order.seed, "reference": order.reference}
-    asked |= given(order.placement) | given(order.output)
+    asked |= order.given
     asked["subject"] = None if order.subject is None else ",".join(map(repr, order.subject))
     asked["preview"] = "true" if order.preview else None
     asked |= {f"metadata.{name}": value for name, value in order.metadata}

@@ -32,7 +32,14 @@ from service.jobs.intake import (
 )
 from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
-from service.jobs.submit import BrandNearMiss, OutputInvalid, PreviewsOff, SourceNotFound, SourceTooLarge
+from service.jobs.submit import (
+    BrandNearMiss,
+    DressingInvalid,
+    OutputInvalid,
+    PreviewsOff,
+    SourceNotFound,
+    SourceTooLarge,
+)
 from service.media.fetcher import FetchFailed, PhotoTooLarge
 from service.schemas.error_responses import Fault
 from service.schemas.remedies import (
@@ -356,6 +363,14 @@ def _on_bad_output(request: AnyRequest, error: OutputInvalid) -> Response[Any]:
     return unprocessable(request, found)
 
 
+def _on_bad_dressing(request: AnyRequest, error: DressingInvalid) -> Response[Any]:
+    found: list[Fault] = [
+        {"loc": ["query", one.field], "msg": with_received(one.message, one.received), "type": one.code}
+        for one in error.faults
+    ]
+    return unprocessable(request, found)
+
+
 def _on_bad_brand_name(request: AnyRequest, _: BrandNameInvalid) -> Response[Any]:
     text = f"A brand's name should have 1 to {MAX_NAME_LENGTH} characters, no control characters and no slash"
     text = with_received(text, request.path_params["name"])
@@ -398,6 +413,7 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     FetchFailed: _on_fetch_failed,
     BrandNearMiss: _on_near_brand,
     OutputInvalid: _on_bad_output,
+    DressingInvalid: _on_bad_dressing,
     QueryInvalid: _on_bad_query,
     BrandNameInvalid: _on_bad_brand_name,
     UrlInvalid: _on_bad_webhook,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SkipValidation, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from pipeline.core.order import StanceWord
+from pipeline.core.order import PropsWord, StanceWord
 from pipeline.report import Report
 from service.accounts.brands import SeedPolicy
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
@@ -53,6 +53,16 @@ class PlanWarning(BaseModel):
     message: str = Field(description="A sentence for a person.")
 
 
+class PlannedSurface(BaseModel):
+    """A surface of the scene, and the colour that it would have."""
+
+    name: str = Field(description="As `colors_on` takes it: wall, floor, table, …; accent: stand, panel and props.")
+    title: str = Field(description="For people: Wall, Wood, …")
+    color: str = Field(description="#rrggbb.")
+    asked: bool = Field(description="Whether it is one of the colours asked for; else the surface has its own.")
+    share: float = Field(description="Share of the picture that it has as a rule, 0 to 1.")
+
+
 class SwapPlan(BaseModel):
     """What a submit would do and cost at this moment; nothing was charged or stored."""
 
@@ -91,6 +101,11 @@ class SwapPlan(BaseModel):
         None,
         description="Where the product goes, as far as a cut-out of the photo tells; null: it was not cut out yet, or"
         " there is no honest placement.",
+    )
+    surfaces: list[PlannedSurface] = Field(
+        default_factory=list,
+        description="Which colour would go on which surface, the largest first; with the product's own colour in mind"
+        " once the photo was cut out. Empty of a white or transparent picture.",
     )
 
 
@@ -237,6 +252,13 @@ class OutputView(BaseModel):
     quality: int | None = None
 
 
+class DressingView(BaseModel):
+    """What stands beside the product, and which colour goes on which surface: the parameters of the submit."""
+
+    props: PropsWord = "scene"
+    colors_on: str = ""
+
+
 class JobRequestView(BaseModel):
     """What was asked of a job."""
 
@@ -246,6 +268,7 @@ class JobRequestView(BaseModel):
     preview: bool = Field(description="A preview was asked for.")
     placement: PlacementView = Field(description="Where the product was moved.")
     output: OutputView = Field(description="What was asked in place of the preset's size, format and quality.")
+    dressing: DressingView = Field(default_factory=DressingView, description="How the scene was dressed.")
     subject: list[float] | None = Field(
         None, description="Which product was meant, as it was asked; null: all of them."
     )

@@ -1,11 +1,13 @@
 """Serialization: plans, jobs, renders and brands as the API shows them, download URLs and all."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 
 from pipeline.placement.place import Place
+from pipeline.scene.surfaces import PaintedSurface
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import preset_json
 from service.jobs.intake import JobRequest
@@ -16,12 +18,14 @@ from service.schemas.catalogue_views import PlannedPlace, Preset
 from service.schemas.problems import AnyRequest, problem
 from service.schemas.responses import (
     BrandView,
+    DressingView,
     JobError,
     JobEvent,
     JobRequestView,
     JobView,
     OutputView,
     PlacementView,
+    PlannedSurface,
     PlanWarning,
     RenderView,
     SourceView,
@@ -91,6 +95,7 @@ def serialize_job_request(request: AnyRequest, state: State, asked: JobRequest) 
         preview=asked.preview,
         placement=placement,
         output=OutputView.model_validate(vars(asked.output)),
+        dressing=DressingView.model_validate(vars(asked.dressing)),
         subject=list(asked.subject) if asked.subject else None,
     )
 
@@ -102,8 +107,8 @@ def serialize_event(state: JobState) -> JobEvent:
     return JobEvent(**kept, error=error)
 
 
-def serialize_plan(plan: Plan, place: Place | None) -> SwapPlan:
-    """Serialize a plan: what a submit would do, and where the product would go as far as that is known."""
+def serialize_plan(plan: Plan, place: Place | None, surfaces: Sequence[PaintedSurface]) -> SwapPlan:
+    """Serialize a plan: what a submit would do, where the product would go as far as that is known, and the colours."""
     resolved = plan.resolved
     return SwapPlan(
         credits_cost=resolved.credits_cost,
@@ -116,6 +121,10 @@ def serialize_plan(plan: Plan, place: Place | None) -> SwapPlan:
         preset=Preset.model_validate(preset_json(resolved.preset)),
         warnings=[PlanWarning(code=caution.code, message=caution.message) for caution in plan.cautions],
         place=PlannedPlace(box=list(place.shares), anchor=place.anchor, edges=list(place.edges)) if place else None,
+        surfaces=[
+            PlannedSurface(name=one.name, title=one.title, color=one.colour, asked=one.asked, share=one.share)
+            for one in surfaces
+        ],
     )
 
 

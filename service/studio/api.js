@@ -20,9 +20,9 @@ export class Refusal extends Error {
     return this.status === 0 || this.status === 409 || this.status === 429 || this.status >= 500;
   }
 
-  /** The words about one field of the body, or null. */
+  /** The words about one field of the body or the query, or null. */
   about(name) {
-    const found = this.fields.filter((one) => one.loc[0] === "body" && one.loc.includes(name));
+    const found = this.fields.filter((one) => one.loc.includes(name));
     return found.length ? found.map((one) => sentence(one.msg)).join(" ") : null;
   }
 }

@@ -1,33 +1,35 @@
 /** The brand that a picture is for: fills in colours and sales channel. Not there where this service has no brands. */
 
-import { h } from "./dom.js";
+import { html } from "./dom.js";
+
+/** Return the colours that a picture is made in: those chosen, else the brand's; none: the scene's own. */
+export const coloursAsked = ({ brands, draft }) =>
+  draft.colours.length ? draft.colours : (brands.find((one) => one.name === draft.brand)?.palette ?? []);
 
 export function brandChoice({ brands, draft }) {
   if (!brands.length) return null;
-  const select = h(
-    "select",
-    { id: "brand", class: "text", onchange: chosen },
-    h("option", { value: "" }, "None"),
-    brands.map((brand) => h("option", { value: brand.name, selected: brand.name === draft.brand }, brand.name)),
-  );
-  const words = h("p", { class: "hint", id: "brand-words" }, told());
-  return h("div", { class: "brand" }, h("label", { for: "brand", class: "label" }, "Brand"), select, words);
+  const chosen = () => brands.find((one) => one.name === draft.brand);
+  const words = html`<p class="hint" id="brand-words">${about(chosen())}</p>`;
+  const option = ({ name }) => html`<option value=${name} selected=${name === draft.brand}>${name}</option>`;
+  return html`
+    <div class="brand">
+      <label for="brand" class="label">Brand</label>
+      <select id="brand" class="text" onchange=${({ target }) => choose(target.value)}>
+        <option value="">None</option>${brands.map(option)}
+      </select>
+      ${words}
+    </div>`;
 
-  function chosen() {
-    const brand = brands.find((one) => one.name === select.value);
-    draft.change({
-      brand: brand?.name ?? null,
-      ...(brand?.default_preset ? { output_preset: brand.default_preset } : {}),
-    });
-    words.textContent = told();
+  function choose(name) {
+    draft.change({ brand: name || null });
+    const preset = chosen()?.default_preset;
+    if (preset) draft.change({ output_preset: preset });
+    words.textContent = about(chosen());
   }
+}
 
-  function told() {
-    const brand = brands.find((one) => one.name === draft.brand);
-    if (!brand) return "";
-    const colours = brand.palette.length ? "Its colours are used where you choose none." : "";
-    const seed =
-      brand.seed_policy === "pinned" ? " The same spec gives the same background for each of its products." : "";
-    return `${colours}${seed}`.trim();
-  }
+function about(brand) {
+  const colours = brand?.palette.length ? "Its colours are used where you choose none." : "";
+  const seed = brand?.seed_policy === "pinned" ? "The same spec gives the same background for each of its products." : "";
+  return `${colours} ${seed}`.trim();
 }

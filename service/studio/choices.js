@@ -1,6 +1,6 @@
 /** A choice from pictures, or in one's own words. */
 
-import { h, styled } from "./dom.js";
+import { fill, html, styled } from "./dom.js";
 
 const LONGEST = 120;
 
@@ -8,77 +8,96 @@ const LONGEST = 120;
  * Return a `details` of radio buttons that look like pictures.
  *
  * `picture` gives an item's address, or undefined: then its colours stand in. `own` is an example of free text,
- * `ownHelp` what comes of it.
+ * `ownHelp` what comes of it. `repainted` has other pictures than those, or none; `more`: a further choice below them.
  */
-export function choicesOf({ draft }, order, { field, title, items, picture, own, ownHelp, open = false }) {
-  const value = h("span", { class: "choice-value" });
-  const about = h("p", { class: "hint" });
-  const error = h("p", { class: "error", id: `${field}-error`, role: "alert" });
-  const radios = items.map((item) =>
-    h("input", { type: "radio", name: field, value: item.name, onchange: () => draft.change({ [field]: item.name }) }),
-  );
-  const words = h("input", {
-    id: `${field}-own`,
-    class: "text",
-    type: "text",
-    maxlength: LONGEST,
-    placeholder: own,
-    autocomplete: "off",
-    "aria-describedby": `${field}-help ${field}-error`,
-    oninput: () => words.value.trim() && draft.change({ [field]: words.value }),
-    onchange: () => words.value.trim() || show(),
+export function choicesOf({ draft }, order, { field, title, items, picture, own, ownHelp, ...given }) {
+  const { open = false, more = null, repainted = null } = given;
+  const value = html`<span class="choice-value"></span>`;
+  const about = html`<p class="hint"></p>`;
+  const error = html`<p class="error" id="${field}-error" role="alert"></p>`;
+  const radios = items.map(({ name }) => {
+    const choose = () => draft.change({ [field]: name });
+    return html`<input type="radio" name=${field} value=${name} onchange=${choose} />`;
   });
-  const peek = h("span", { class: "peek" });
-  const element = h(
-    "details",
-    { class: "choice", name: "choice", "data-choice": field, open },
-    h("summary", {}, peek, h("span", { class: "choice-name" }, title), value),
-    h(
-      "div",
-      { class: "choice-body" },
-      h(
-        "fieldset",
-        { class: "cards" },
-        h("legend", { class: "unseen" }, title),
-        items.map((item, i) =>
-          h(
-            "label",
-            { class: "card", title: item.description },
-            radios[i],
-            pictureOf(item, picture(item)),
-            h("span", { class: "card-title" }, item.title),
-          ),
-        ),
-      ),
-      about,
-      h("label", { class: "label", for: words.id }, "Or in your own words"),
-      words,
-      h("p", { class: "hint", id: `${field}-help` }, ownHelp),
-      error,
-    ),
-  );
-  draft.addEventListener("change", ({ detail }) => field in detail && show());
+  const words = html`
+    <input id="${field}-own" class="text" type="text" maxlength=${LONGEST} placeholder=${own} autocomplete="off"
+      aria-describedby="${field}-help ${field}-error"
+      oninput=${() => words.value.trim() && draft.change({ [field]: words.value })}
+      onchange=${() => words.value.trim() || show()} />`;
+  const peek = html`<span class="peek"></span>`;
+  const plain = items.map((item) => pictureOf(item, picture(item)));
+  const frames = plain.map((one) => html`<span class="card-frame">${one}</span>`);
+  const card = ({ title: called, description }, i) => html`
+    <label class="card" title=${description}>${radios[i]}${frames[i]}<span class="card-title">${called}</span></label>`;
+  draft.addEventListener("change", ({ detail }) => field in detail && (show(), wants()));
   order.addEventListener("told", () => {
     error.textContent = order.refusal?.about(field) ?? "";
     words.toggleAttribute("aria-invalid", Boolean(error.textContent));
   });
+  repainted?.addEventListener("change", () => {
+    items.forEach(({ name }, i) => fill(frames[i], repainted.picture(name) ?? plain[i]));
+    show();
+  });
+  const element = html`
+    <details class="choice" name="choice" data-choice=${field} open=${open} ontoggle=${wants}>
+      <summary>${peek}<span class="choice-name">${title}</span>${value}</summary>
+      <div class="choice-body">
+        <fieldset class="cards"><legend class="unseen">${title}</legend>${items.map(card)}</fieldset>
+        ${about}
+        ${more}
+        <label class="label" for=${words.id}>Or in your own words</label>
+        ${words}
+        <p class="hint" id="${field}-help">${ownHelp}</p>
+        ${error}
+      </div>
+    </details>`;
   show();
   return element;
+
+  /** Have the pictures that are in sight painted. */
+  function wants() {
+    repainted?.want(element.open ? items.map(({ name }) => name) : [draft[field]]);
+  }
 
   function show() {
     const item = items.find((one) => one.name === draft[field]);
     for (const radio of radios) radio.checked = radio.value === item?.name;
     value.textContent = item?.title ?? `“${draft[field]}”`;
     about.textContent = item?.description ?? "In your own words; nothing of the list is used.";
-    peek.replaceChildren(item ? pictureOf(item, picture(item)) : "");
+    fill(peek, item && (repainted?.picture(item.name) ?? pictureOf(item, picture(item))));
     if (item && document.activeElement !== words) words.value = "";
     else if (!item) words.value = draft[field];
   }
 }
 
+const PROPS = [
+  ["scene", "As in the scene"],
+  ["few", "Fewer"],
+  ["none", "None"],
+];
+
+/** Return the choice of how many props the scene has; white has none. */
+export function propsChoice({ draft }) {
+  const choose = ({ target }) => draft.change({ props: target.value });
+  const radios = PROPS.map(([name]) => html`<input type="radio" name="props" value=${name} onchange=${choose} />`);
+  const segment = ([, words], i) => html`<label class="segment">${radios[i]}<span>${words}</span></label>`;
+  const element = html`
+    <fieldset class="props">
+      <legend class="label">Props</legend><div class="segments">${PROPS.map(segment)}</div>
+    </fieldset>`;
+  draft.addEventListener("change", show);
+  show();
+  return element;
+
+  function show() {
+    element.hidden = draft.scene_type === "white";
+    for (const radio of radios) radio.checked = radio.value === draft.props;
+  }
+}
+
 /** Return a choice's picture; without an address, one drawn in its colours. */
 export function pictureOf(item, url) {
-  if (url) return h("img", { class: "card-picture", src: url, alt: "", loading: "lazy", width: 256, height: 320 });
+  if (url) return html`<img class="card-picture" src=${url} alt="" loading="lazy" width="256" height="320" />`;
   const [wall, floor] = [item.palette?.[0] ?? "#cfcfcf", item.palette?.[1] ?? item.palette?.[0] ?? "#bdbdbd"];
-  return styled(h("span", { class: "card-picture drawn" }), { "--wall": wall, "--floor": floor });
+  return styled(html`<span class="card-picture drawn"></span>`, { "--wall": wall, "--floor": floor });
 }

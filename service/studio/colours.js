@@ -1,137 +1,127 @@
-/** Up to six colours for the background; the first is the most present. */
+/** Up to six colours for the background; the first has the largest area. */
 
-import { h, icon, say, styled } from "./dom.js";
+import { coloursAsked } from "./brands.js";
+import { fill, html, icon, say, styled } from "./dom.js";
 import { MOST_COLOURS } from "./draft.js";
-import { coloursOf } from "./palette.js";
+import { coloursOf, hexOf } from "./palette.js";
+import { surfacesOf } from "./surfaces.js";
 
-export function colourChoice({ draft, catalogue }, order) {
-  const value = h("span", { class: "choice-value" });
-  const peek = h("span", { class: "peek swatches" });
-  const rows = h("ol", { class: "colours" });
-  const found = h("div", { class: "found" });
-  const error = h("p", { class: "error", id: "colour-error", role: "alert" });
-  const text = h("input", {
-    id: "colour-text",
-    class: "text",
-    type: "text",
-    placeholder: "#e8c7b8, ivory, rgb(20, 80, 60)",
-    autocomplete: "off",
-    spellcheck: "false",
-    "aria-describedby": "colour-error",
-    onkeydown: (event) => event.key === "Enter" && addText(),
-  });
-  const add = h("button", { class: "button", onclick: addText }, "Add");
-  const pick = h("input", {
-    type: "color",
-    id: "colour-pick",
-    value: "#c9a58f",
-    "aria-label": "Pick a colour to add",
-    title: "Pick a colour to add",
-    onchange: () => push(pick.value),
-  });
-  const logo = h("input", { type: "file", id: "logo", class: "unseen", accept: "image/*", onchange: fromLogo });
-  const fromPhoto = h("button", { class: "button small", onclick: takeFromPhoto }, "Take from my photo");
-  const element = h(
-    "details",
-    { class: "choice", name: "choice", "data-choice": "colours" },
-    h("summary", {}, peek, h("span", { class: "choice-name" }, "Colours"), value),
-    h(
-      "div",
-      { class: "choice-body" },
-      rows,
-      h("label", { class: "label", for: "colour-text" }, "Add a colour"),
-      h("div", { class: "row" }, pick, text, add),
-      error,
-      h(
-        "div",
-        { class: "row" },
-        fromPhoto,
-        logo,
-        h("label", { class: "button small", for: "logo" }, "Take from a logo …"),
-      ),
-      found,
-      h("p", { class: "hint" }, "The first is the most present. Without any, the scene has its own."),
-    ),
-  );
+const EXAMPLES = "#e8c7b8, ivory, rgb(20, 80, 60)";
+
+export function colourChoice(studio, order) {
+  const { draft, catalogue } = studio;
+  const value = html`<span class="choice-value"></span>`;
+  const peek = html`<span class="peek swatches"></span>`;
+  const rows = html`<ol class="colours"></ol>`;
+  const found = html`<div class="found"></div>`;
+  const error = html`<p class="error" id="colour-error" role="alert"></p>`;
+  const text = html`
+    <input id="colour-text" class="text" type="text" placeholder=${EXAMPLES} autocomplete="off" spellcheck="false"
+      aria-describedby="colour-error" onkeydown=${(event) => event.key === "Enter" && addText()} />`;
+  const add = html`<button class="button" onclick=${addText}>Add</button>`;
+  const pick = html`
+    <input type="color" id="colour-pick" value="#c9a58f" aria-label="Pick a colour to add" title="Pick a colour to add"
+      onchange=${() => push(pick.value)} />`;
+  const logo = html`<input type="file" id="logo" class="unseen" accept="image/*" onchange=${fromLogo} />`;
+  const fromPhoto = html`<button class="button small" onclick=${takeFromPhoto}>Take from my photo</button>`;
+  const surfaces = surfacesOf(studio, order);
+  /** What stands beside each colour, and the colours that have it. */
+  let places = [];
+  let listed = "";
+  const changed = ["colours", "colors_on", "scene_type", "brand"];
   draft.addEventListener("change", ({ detail }) => {
-    if ("colours" in detail || "scene_type" in detail || "brand" in detail) show();
+    if (changed.some((name) => name in detail)) show();
     if ("source" in detail) fromPhoto.disabled = !draft.source?.preview;
   });
   order.addEventListener("told", () => {
-    const told = order.refusal?.about("dominant_colors");
-    if (told) error.textContent = told;
-    if (!draft.colours.length) show();
+    const about = ["dominant_colors", "colors_on"].map((field) => order.refusal?.about(field)).filter(Boolean);
+    if (about.length) error.textContent = about.join(" ");
+    show();
   });
   fromPhoto.disabled = !draft.source?.preview;
   show();
-  return element;
+  return html`
+    <details class="choice" name="choice" data-choice="colours">
+      <summary>${peek}<span class="choice-name">Colours</span>${value}</summary>
+      <div class="choice-body">
+        ${rows}
+        ${surfaces.element}
+        <label class="label" for="colour-text">Add a colour</label>
+        <div class="row">${pick}${text}${add}</div>
+        ${error}
+        <div class="row">${fromPhoto}${logo}<label class="button small" for="logo">Take from a logo …</label></div>
+        ${found}
+        <p class="hint">First colour: largest area. Without any, the scene has its own.</p>
+      </div>
+    </details>`;
 
   function show(focused = null) {
     const { colours } = draft;
-    rows.replaceChildren(...colours.map(row));
+    const shown = coloursAsked(studio);
+    const own = catalogue.scene_types.find((item) => item.name === draft.scene_type)?.palette ?? [];
     value.textContent = colours.length
       ? `${colours.length} of ${MOST_COLOURS}`
-      : order.plan?.request.dominant_colors.length
+      : shown.length
         ? "The brand's"
-        : "The scene's own";
-    const shown = colours.length ? colours : (order.plan?.request.dominant_colors ?? []);
-    const own = catalogue.scene_types.find((item) => item.name === draft.scene_type)?.palette ?? [];
-    peek.replaceChildren(...(shown.length ? shown : own).slice(0, 6).map(swatch));
+        : "Scene's colours";
+    fill(peek, (shown.length ? shown : own).slice(0, MOST_COLOURS).map(swatch));
+    // Rows stay while the colours are the same: one that is replaced loses the focus.
+    if (listed !== JSON.stringify([shown, colours.length])) {
+      listed = JSON.stringify([shown, colours.length]);
+      places = shown.map(surfaces.goesOn);
+      fill(rows, shown.map(colours.length ? row : given));
+    }
+    surfaces.show(shown);
+    for (const place of places) place.show();
     text.disabled = add.disabled = pick.disabled = colours.length >= MOST_COLOURS;
-    text.placeholder = text.disabled ? "Six are the most" : "#e8c7b8, ivory, rgb(20, 80, 60)";
+    text.placeholder = text.disabled ? "Six are the most" : EXAMPLES;
     if (focused) rows.querySelector(focused)?.focus();
+  }
+
+  /** A colour of the brand, which is changed at the brand. */
+  function given(colour, i) {
+    const mark = surfaces.draggable(swatch(colour), colour);
+    return html`<li class="colour">${mark}<span class="text plain">${colour}</span>${places[i].element}</li>`;
   }
 
   function row(colour, i) {
     const count = draft.colours.length;
-    const change = (to) => draft.change({ colours: draft.colours.with(i, to) });
+    const change = (to) => {
+      const on = Object.entries(draft.colors_on).map(([name, one]) => [name, one === colour ? to : one]);
+      draft.change({ colours: draft.colours.with(i, to), colors_on: Object.fromEntries(on) });
+    };
     const move = (by) => {
       const colours = draft.colours.toSpliced(i, 1).toSpliced(i + by, 0, colour);
       draft.change({ colours });
       show(`li:nth-child(${i + by + 1}) .move:not(:disabled)`);
       say(`${colour} is now number ${i + by + 1} of ${count}.`);
     };
-    const button = (name, words, onclick, disabled = false) =>
-      h(
-        "button",
-        {
-          class: `quiet round ${name === "cross" ? "" : "move"}`,
-          "aria-label": words,
-          title: words,
-          onclick,
-          disabled,
-        },
-        icon(name),
-      );
-    return h(
-      "li",
-      { class: "colour" },
-      h("input", {
-        type: "color",
-        value: colour,
-        "aria-label": `Colour ${i + 1}`,
-        onchange: (event) => change(event.target.value),
-      }),
-      h("input", {
-        class: "text",
-        type: "text",
-        value: colour,
-        "aria-label": `Colour ${i + 1} as text`,
-        spellcheck: "false",
-        onchange: (event) => {
-          const read = toHex(event.target.value);
-          error.textContent = read ? "" : unreadable(event.target.value);
-          if (read) change(read);
-          else event.target.value = colour;
-        },
-      }),
-      button("arrow_up", `More of ${colour}`, () => move(-1), i === 0),
-      button("arrow_down", `Less of ${colour}`, () => move(1), i === count - 1),
-      button("cross", `Remove ${colour}`, () => {
-        draft.change({ colours: draft.colours.toSpliced(i, 1) });
-        (rows.querySelectorAll("li input[type=text]")[Math.min(i, count - 2)] ?? text).focus();
-      }),
-    );
+    const button = (name, words, onclick, disabled = false) => html`
+      <button class="quiet round ${name === "cross" ? "" : "move"}" aria-label=${words} title=${words}
+        onclick=${onclick} disabled=${disabled}>${icon(name)}</button>`;
+    const write = ({ target }) => {
+      const read = toHex(target.value);
+      error.textContent = read ? "" : unreadable(target.value);
+      if (read) change(read);
+      else target.value = colour;
+    };
+    const remove = () => {
+      draft.change({ colours: draft.colours.toSpliced(i, 1) });
+      (rows.querySelectorAll("li input[type=text]")[Math.min(i, count - 2)] ?? text).focus();
+    };
+    const mark = html`
+      <input type="color" value=${colour} aria-label="Colour ${i + 1}"
+        onchange=${({ target }) => change(target.value)} />`;
+    return html`
+      <li class="colour">
+        ${surfaces.draggable(mark, colour)}
+        <input class="text" type="text" value=${colour} aria-label="Colour ${i + 1} as text" spellcheck="false"
+          onchange=${write} />
+        ${button("arrow_up", `More of ${colour}`, () => move(-1), i === 0)}
+        ${button("arrow_down", `Less of ${colour}`, () => move(1), i === count - 1)}
+        ${button("cross", `Remove ${colour}`, remove)}
+        ${places[i].element}
+      </li>`;
   }
 
   function addText() {
@@ -178,45 +168,31 @@ export function colourChoice({ draft, catalogue }, order) {
       error.textContent = `The colours of ${name} can't be read here.`;
       return;
     }
-    const all = h(
-      "button",
-      { class: "button small", onclick: () => (draft.change({ colours }), found.replaceChildren()) },
-      "Take all",
-    );
-    found.replaceChildren(
-      h("p", { class: "label" }, `Found in ${name}`),
-      h(
-        "div",
-        { class: "row" },
-        colours.map((colour) =>
-          h(
-            "button",
-            { class: "chip", "aria-label": `Add ${colour}`, title: colour, onclick: () => push(colour) },
-            swatch(colour),
-          ),
-        ),
-        all,
-      ),
+    const all = () => (draft.change({ colours }), found.replaceChildren());
+    const chip = (colour) => html`
+      <button class="chip" aria-label="Add ${colour}" title=${colour} onclick=${() => push(colour)}>
+        ${swatch(colour)}
+      </button>`;
+    fill(
+      found,
+      html`<p class="label">Found in ${name}</p>`,
+      html`<div class="row">${colours.map(chip)}<button class="button small" onclick=${all}>Take all</button></div>`,
     );
     say(`${colours.length} colours found in ${name}.`);
   }
 }
 
-const swatch = (colour) => styled(h("span", { class: "swatch" }), { "--colour": colour });
+const swatch = (colour) => styled(html`<span class="swatch"></span>`, { "--colour": colour });
 const unreadable = (text) => `“${text}” is no colour we know. Write #rrggbb, a CSS name, or rgb(r, g, b).`;
 
 /** Return what CSS calls a colour as #rrggbb, or null: for what is none, and for one that is see-through. */
 export function toHex(text) {
   const given = text.trim();
-  if (
-    !CSS.supports("color", given) ||
-    /^(currentcolor|inherit|initial|unset|revert|revert-layer|transparent)$|var\(/i.test(given)
-  )
-    return null;
+  const none = /^(currentcolor|inherit|initial|unset|revert|revert-layer|transparent)$|var\(/i;
+  if (!CSS.supports("color", given) || none.test(given)) return null;
   const context = document.createElement("canvas").getContext("2d");
   context.fillStyle = given;
-  if (/^#[0-9a-f]{6}$/.test(context.fillStyle)) return context.fillStyle;
   context.fillRect(0, 0, 1, 1);
   const [r, g, b, alpha] = context.getImageData(0, 0, 1, 1).data;
-  return alpha === 255 ? `#${[r, g, b].map((byte) => byte.toString(16).padStart(2, "0")).join("")}` : null;
+  return alpha === 255 ? hexOf([r, g, b]) : null;
 }

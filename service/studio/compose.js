@@ -1,12 +1,13 @@
 /** The studio: a photo on the stage, what is to be made of it beside. */
 
 import { brandChoice } from "./brands.js";
-import { choicesOf } from "./choices.js";
+import { choicesOf, propsChoice } from "./choices.js";
 import { colourChoice } from "./colours.js";
-import { h } from "./dom.js";
+import { html } from "./dom.js";
 import { Order } from "./order.js";
 import { photoStage } from "./stage.js";
 import { presetChoice } from "./presets.js";
+import { Repainted } from "./repaint.js";
 import { tray } from "./tray.js";
 
 export async function composeView(studio, _, signal) {
@@ -18,6 +19,8 @@ export async function composeView(studio, _, signal) {
     items: catalogue.scene_types,
     open: true,
     picture: (item) => thumbnails[`scene-${item.name}`],
+    repainted: new Repainted(studio, signal),
+    more: propsChoice(studio),
     own: "a walnut table by a wall",
     ownHelp:
       "The nearest of these scenes is built: a table of wood, marble, stone or linen, a podium, an arch, a window, a " +
@@ -29,22 +32,20 @@ export async function composeView(studio, _, signal) {
     items: catalogue.moods,
     picture: (item) => thumbnails[`mood-${item.name}`],
     own: "quiet",
-    ownHelp: "Words of your own give an ordinary light, unless the person who set up Backdrop added a model that reads them.",
+    ownHelp:
+      "Words of your own give an ordinary light, unless the person who set up Backdrop added a model that reads them.",
   });
-  const view = h(
-    "div",
-    { class: "studio" },
-    photoStage(studio, order, signal),
-    h(
-      "section",
-      { class: "panel", "aria-label": "What to make" },
-      h("h1", { class: "unseen" }, "A new picture"),
-      tray(studio, signal),
-      brandChoice(studio),
-      h("div", { class: "choices" }, scene, mood, colourChoice(studio, order), presetChoice(studio, order)),
-      order.element,
-    ),
-  );
+  const view = html`
+    <div class="studio">
+      ${photoStage(studio, order, signal)}
+      <section class="panel" aria-label="What to make">
+        <h1 class="unseen">A new picture</h1>
+        ${tray(studio, signal)}
+        ${brandChoice(studio)}
+        <div class="choices">${scene}${mood}${colourChoice(studio, order)}${presetChoice(studio, order)}</div>
+        ${order.element}
+      </section>
+    </div>`;
   order.start();
   return view;
 }

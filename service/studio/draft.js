@@ -12,6 +12,9 @@ export const MOST_SHIFT = 0.5;
 export const SCALES = [0.3, 2];
 export const MOST_TURN = 45;
 
+/** How a scene is dressed where nothing else is asked: with its own props, and each colour where Backdrop puts it. */
+export const AS_SCENE = Object.freeze({ props: "scene", colors_on: "" });
+
 /** Asked for where nothing was chosen yet, as far as the catalogue has it. */
 const FIRST = { scene_type: "podium", mood: "natural", output_preset: "shopify_product" };
 
@@ -47,6 +50,10 @@ export class Draft extends EventTarget {
       mood: first(catalogue.moods, FIRST.mood),
       colours: [],
       output_preset: first(catalogue.output_presets, FIRST.output_preset),
+      /** Which props the scene has: "scene" (its own), "few" or "none". */
+      props: AS_SCENE.props,
+      /** The colours that are locked to a surface of the scene: {wall: "#f4ead9"}. */
+      colors_on: {},
       /** Sales channels, beside that one, for which a picture is made at the same time. */
       also: [],
       brand: null,
@@ -135,29 +142,43 @@ export class Draft extends EventTarget {
     };
   }
 
+  /** Return how the scene of a request for it is dressed, as the query has it; white has nothing to dress. */
+  dressing(source = this.source) {
+    if (this.forbidden || this.body(source).scene_type === "white") return AS_SCENE;
+    const on = Object.entries(this.colors_on).map(([surface, colour]) => `${surface}:${colour}`);
+    return { props: this.props, colors_on: on.join() };
+  }
+
   /** Take over what an earlier request asked; its placement belongs to its photo. */
-  from(request) {
-    this.change(choicesOf(request));
+  from(asked) {
+    this.change(choicesOf(asked));
   }
 
   /** Return a draft that asks what an earlier request asked, to be read only. */
-  like(request) {
-    return Object.assign(Object.create(this), choicesOf(request));
+  like(asked) {
+    return Object.assign(Object.create(this), choicesOf(asked));
   }
 
   #keep() {
-    const { source, scene_type, mood, colours, output_preset, also, brand, seed, placement } = this;
-    const whole = { source, scene_type, mood, colours, output_preset, also, brand, seed, placement, past: this.#past };
+    const { source, scene_type, mood, colours, props, colors_on, output_preset, also, brand, seed, placement } = this;
+    const chosen = { scene_type, mood, colours, props, colors_on, output_preset, also, brand, seed, placement };
+    const whole = { source, ...chosen, past: this.#past };
     // A preview that finds no room is left out; the photo itself lies in the store.
     if (!keep(DRAFT, whole)) keep(DRAFT, { ...whole, source: source && { ...source, preview: null } });
   }
 }
 
-const choicesOf = ({ scene_type, mood, dominant_colors, output_preset, pilot_brand }) => ({
-  scene_type,
-  mood,
-  colours: [...dominant_colors],
-  output_preset,
-  also: [],
-  brand: pilot_brand ?? null,
-});
+/** What an earlier order asked, {request, dressing}, as fields of a draft. */
+function choicesOf({ request, dressing = AS_SCENE }) {
+  const on = dressing.colors_on.split(",").filter(Boolean);
+  return {
+    scene_type: request.scene_type,
+    mood: request.mood,
+    colours: [...request.dominant_colors],
+    props: dressing.props,
+    colors_on: Object.fromEntries(on.map((entry) => entry.split(":"))),
+    output_preset: request.output_preset,
+    also: [],
+    brand: request.pilot_brand ?? null,
+  };
+}

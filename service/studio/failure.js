@@ -51,7 +51,7 @@ export function fail(work) {
 
   /** How it stands, or another scene: one press, and the order is a click away. */
   function waysOf() {
-    const draft = studio.draft.like(asked.request);
+    const draft = studio.draft.like(asked);
     const ways = waysOut({ ...studio, draft }, source, {
       stand: (chosen) => back({ placement: { ...UNMOVED, stance: chosen } }),
       dress: (scene_type) => back({ scene_type }),
@@ -70,7 +70,7 @@ export function fail(work) {
       name: job.reference ?? (source.key ? "your photo" : "the photo of an earlier picture"),
     };
     studio.several.clear();
-    studio.draft.from(asked.request);
+    studio.draft.from(asked);
     studio.draft.change({ source: photo, placement, ...(looked ? { seed: asked.seed } : {}), ...changes });
     studio.go("");
   }

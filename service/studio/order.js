@@ -131,7 +131,7 @@ export class Order extends EventTarget {
     if (!source) return; // Its photos were ordered, or taken away, since the question was put off.
     const look = several.items.length ? null : looks.seen;
     try {
-      const query = asked({ seed: draft.seed, placement: draft.placement });
+      const query = asked({ seed: draft.seed, placement: draft.placement, dressing: draft.dressing(source) });
       query.set("dry_run", "true");
       const body = draft.body(look ? { render: look.job.render.public_id } : source);
       this.plan = await ask(`${SUBMIT}?${query}`, { method: "POST", body, signal });
@@ -164,7 +164,7 @@ export class Order extends EventTarget {
         const count = this.#count;
         const alone = several.items.length ? null : { ...draft.source, placement: draft.placement };
         if (presets.length > 1) several.spread(presets.map(({ name }) => name), alone);
-        await several.order((item) => draft.body(item), draft.seed).finally(() => this.#studio.ordered());
+        await several.order(draft).finally(() => this.#studio.ordered());
         say(`${counted(count, "picture")} ordered.`);
         this.#busy = false;
         this.#changed();
@@ -174,6 +174,7 @@ export class Order extends EventTarget {
         seed: draft.seed,
         name: draft.source.reference,
         placement: draft.placement,
+        dressing: draft.dressing(),
       });
       say("Accepted. Your picture is being made.");
       this.#studio.ordered();
@@ -262,7 +263,7 @@ export class Order extends EventTarget {
   #refused() {
     const { refusal } = this;
     if (refusal.status === 404) return "The photo is no longer there. Drop it again.";
-    if (refusal.status === 422 && ["scene_type", "mood", "dominant_colors"].some((field) => refusal.about(field))) {
+    if (refusal.status === 422 && ["scene_type", "mood", "dominant_colors", "colors_on"].some((field) => refusal.about(field))) {
       return "Something above can't be used: it says there what.";
     }
     return refusal.passing && refusal !== this.#refusedOrder ? lostWords(refusal) : refusal.message;

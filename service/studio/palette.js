@@ -7,6 +7,51 @@ const ONE_COLOUR = 0.06;
 /** A border of which so much has one colour is a backdrop. */
 const PLAIN_SHARE = 0.6;
 
+/** The linear light of each byte of sRGB. */
+export const LINEAR = Float32Array.from({ length: 256 }, (_, byte) =>
+  byte <= 10 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4,
+);
+/** From linear light to the cones' answer, from there to OKLab, and back. */
+const CONES = [
+  [0.4122214708, 0.5363325363, 0.0514459929],
+  [0.2119034982, 0.6806995451, 0.1073969566],
+  [0.0883024619, 0.2817188376, 0.6299787005],
+];
+const LAB = [
+  [0.2104542553, 0.793617785, -0.0040720468],
+  [1.9779984951, -2.428592205, 0.4505937099],
+  [0.0259040371, 0.7827717662, -0.808675766],
+];
+const FROM_LAB = [
+  [1, 0.3963377774, 0.2158037573],
+  [1, -0.1055613458, -0.0638541728],
+  [1, -0.0894841775, -1.291485548],
+];
+const FROM_CONES = [
+  [4.0767416621, -3.3077115913, 0.2309699292],
+  [-1.2684380046, 2.6097574011, -0.3413193965],
+  [-0.0041960863, -0.7034186147, 1.707614701],
+];
+const times = (matrix, [x, y, z]) => matrix.map(([a, b, c]) => a * x + b * y + c * z);
+const toLab = (bytes) => times(LAB, times(CONES, bytes.map((byte) => LINEAR[byte])).map(Math.cbrt));
+const toBytes = (lab) => times(FROM_CONES, times(FROM_LAB, lab).map((value) => value ** 3)).map(toByte);
+
+/** Return linear light as a byte of sRGB. */
+export function toByte(light) {
+  const value = Math.min(1, Math.max(0, light));
+  return Math.round(255 * (value <= 0.0031308 ? 12.92 * value : 1.055 * value ** (1 / 2.4) - 0.055));
+}
+
+/** Return three bytes as #rrggbb. */
+export const hexOf = (bytes) => `#${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+
+/** Return the pixels of what a canvas draws, at a width and a height. */
+export function pixelsOf(image, width, height) {
+  const context = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
+  context.drawImage(image, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
+}
+
 /**
  * Return up to `most` colours as #rrggbb, the most present first.
  *
@@ -24,24 +69,18 @@ export function coloursOf(image, most) {
   for (const one of found) {
     if (one.share >= 0.015 && chosen.every((other) => distance(one.lab, other.lab) > ONE_COLOUR)) chosen.push(one);
   }
-  return chosen.slice(0, most).map(({ lab }) => toHex(lab));
+  return chosen.slice(0, most).map(({ lab }) => hexOf(toBytes(lab)));
 }
 
 function sampled(image) {
-  const canvas = document.createElement("canvas");
-  const scale = SIDE / Math.max(image.naturalWidth ?? image.width, image.naturalHeight ?? image.height);
-  const width = (canvas.width = Math.max(8, Math.round((image.naturalWidth ?? image.width) * scale)));
-  const height = (canvas.height = Math.max(8, Math.round((image.naturalHeight ?? image.height) * scale)));
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(image, 0, 0, width, height);
-  const { data } = context.getImageData(0, 0, width, height);
+  const [across, down] = [image.naturalWidth ?? image.width, image.naturalHeight ?? image.height];
+  const scale = SIDE / Math.max(across, down);
+  const [width, height] = [across, down].map((side) => Math.max(8, Math.round(side * scale)));
+  const { data } = pixelsOf(image, width, height);
   return Array.from({ length: width * height }, (_, i) => {
     const [x, y] = [i % width, Math.floor(i / width)];
-    return {
-      lab: toLab(data[4 * i], data[4 * i + 1], data[4 * i + 2]),
-      alpha: data[4 * i + 3] > 127,
-      border: x < 2 || y < 2 || x >= width - 2 || y >= height - 2,
-    };
+    const border = x < 2 || y < 2 || x >= width - 2 || y >= height - 2;
+    return { lab: toLab([...data.subarray(4 * i, 4 * i + 3)]), alpha: data[4 * i + 3] > 127, border };
   });
 }
 
@@ -55,27 +94,21 @@ function backdropOf(pixels) {
 }
 
 function clusters(labs, count) {
-  // First the middle, then what lies farthest from all so far: the same picture gives the same colours.
+  // First the middle, then what is farthest from all so far: the same picture gives the same colours.
   const centres = [mean(labs)];
+  const away = (lab) => Math.min(...centres.map((centre) => distance(lab, centre)));
   while (centres.length < Math.min(count, labs.length)) {
-    let [best, far] = [labs[0], -1];
-    for (const lab of labs) {
-      const near = Math.min(...centres.map((centre) => distance(lab, centre)));
-      if (near > far) [best, far] = [lab, near];
-    }
-    if (far < ONE_COLOUR / 2) break;
-    centres.push(best);
+    const far = labs.map(away);
+    const most = far.reduce((a, b) => Math.max(a, b));
+    if (most < ONE_COLOUR / 2) break;
+    centres.push(labs[far.indexOf(most)]);
   }
   let groups = [];
   for (let round = 0; round < ROUNDS; round++) {
     groups = centres.map(() => []);
     for (const lab of labs) {
-      let [best, near] = [0, Infinity];
-      centres.forEach((centre, i) => {
-        const away = distance(lab, centre);
-        if (away < near) [best, near] = [i, away];
-      });
-      groups[best].push(lab);
+      const distances = centres.map((centre) => distance(lab, centre));
+      groups[distances.indexOf(Math.min(...distances))].push(lab);
     }
     groups.forEach((group, i) => group.length && (centres[i] = mean(group)));
   }
@@ -84,37 +117,3 @@ function clusters(labs, count) {
 
 const mean = (labs) => [0, 1, 2].map((axis) => labs.reduce((sum, lab) => sum + lab[axis], 0) / labs.length);
 const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
-
-function toLab(...bytes) {
-  const [r, g, b] = bytes.map((byte) =>
-    byte / 255 <= 0.04045 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4,
-  );
-  const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
-  const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
-  const s = Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
-  return [
-    0.2104542553 * l + 0.793617785 * m - 0.0040720468 * s,
-    1.9779984951 * l - 2.428592205 * m + 0.4505937099 * s,
-    0.0259040371 * l + 0.7827717662 * m - 0.808675766 * s,
-  ];
-}
-
-function toHex([lightness, a, b]) {
-  const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;
-  const m = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3;
-  const s = (lightness - 0.0894841775 * a - 1.291485548 * b) ** 3;
-  const linear = [
-    4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
-    -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
-    -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s,
-  ];
-  return `#${linear
-    .map((value) => Math.min(1, Math.max(0, value)))
-    .map((value) => (value <= 0.0031308 ? 12.92 * value : 1.055 * value ** (1 / 2.4) - 0.055))
-    .map((value) =>
-      Math.round(255 * value)
-        .toString(16)
-        .padStart(2, "0"),
-    )
-    .join("")}`;
-}

@@ -1,28 +1,26 @@
 /** The sales channels: how a picture looks there, what it costs and what the channel forbids. */
 
-import { h, svg } from "./dom.js";
+import { html, svg } from "./dom.js";
 import { credits, FORMATS, ruleTitle, size, weight } from "./words.js";
 
 export function presetChoice(studio, order) {
   const { draft, catalogue, thumbnails } = studio;
-  const value = h("span", { class: "choice-value" });
-  const peek = h("span", { class: "peek frame-peek" });
-  const about = h("div", { class: "place" });
-  const error = h("p", { class: "error", role: "alert" });
-  const { radios, element: cards } = presetCards(studio, catalogue.output_presets, "output_preset", (name) =>
-    draft.change({ output_preset: name }),
-  );
+  const value = html`<span class="choice-value"></span>`;
+  const peek = html`<span class="peek frame-peek"></span>`;
+  const about = html`<div class="place"></div>`;
+  const error = html`<p class="error" role="alert"></p>`;
+  const choose = (name) => draft.change({ output_preset: name });
+  const { radios, element: cards } = presetCards(studio, catalogue.output_presets, "output_preset", choose);
   const also = alsoFor(studio);
-  const element = h(
-    "details",
-    { class: "choice", name: "choice", "data-choice": "output_preset" },
-    h("summary", {}, peek, h("span", { class: "choice-name" }, "Sales channel"), value),
-    h("div", { class: "choice-body" }, cards, error, about, also.element),
-  );
-  draft.addEventListener("change", ({ detail }) => ["output_preset", "also", "scene_type"].some((name) => name in detail) && show());
+  const shown = ["output_preset", "also", "scene_type"];
+  draft.addEventListener("change", ({ detail }) => shown.some((name) => name in detail) && show());
   order.addEventListener("told", () => (error.textContent = order.refusal?.about("output_preset") ?? ""));
   show();
-  return element;
+  return html`
+    <details class="choice" name="choice" data-choice="output_preset">
+      <summary>${peek}<span class="choice-name">Sales channel</span>${value}</summary>
+      <div class="choice-body">${cards}${error}${about}${also.element}</div>
+    </details>`;
 
   function show() {
     const { preset } = draft;
@@ -37,26 +35,20 @@ export function presetChoice(studio, order) {
 
 /** Further channels, of which each gets a picture of its own: {element, show()}. */
 function alsoFor({ draft, catalogue }) {
-  const boxes = catalogue.output_presets.map(({ name }) =>
-    h("input", { type: "checkbox", name: "also", value: name, onchange: () => draft.change({ also: chosen() }) }),
-  );
   // Without the first channel, whose box is only shown as checked: it would stay when another becomes the first.
   const chosen = () => boxes.filter((box) => box.checked && !box.disabled).map((box) => box.value);
-  const facts = catalogue.output_presets.map(() => h("span", { class: "hint" }));
-  const element = h(
-    "details",
-    { class: "also" },
-    h("summary", {}, "More channels at once"),
-    h("p", { class: "hint" }, "One picture for each, each an order of its own."),
-    h(
-      "fieldset",
-      { class: "also-list" },
-      h("legend", { class: "unseen" }, "Also for"),
-      catalogue.output_presets.map(({ title }, i) =>
-        h("label", { class: "also-one" }, boxes[i], h("span", {}, title, " ", facts[i])),
-      ),
-    ),
+  const choose = () => draft.change({ also: chosen() });
+  const boxes = catalogue.output_presets.map(
+    ({ name }) => html`<input type="checkbox" name="also" value=${name} onchange=${choose} />`,
   );
+  const facts = catalogue.output_presets.map(() => html`<span class="hint"></span>`);
+  const row = ({ title }, i) => html`<label class="also-one">${boxes[i]}<span>${title}${" "}${facts[i]}</span></label>`;
+  const element = html`
+    <details class="also">
+      <summary>More channels at once</summary>
+      <p class="hint">One picture for each, each an order of its own.</p>
+      <fieldset class="also-list"><legend class="unseen">Also for</legend>${catalogue.output_presets.map(row)}</fieldset>
+    </details>`;
   return { element, show };
 
   function show() {
@@ -75,32 +67,21 @@ const BARE = { white: "on white", transparent: "without a background" };
 
 /** Return radio buttons that look like the channels; `off` says why one can't be chosen, or null. */
 export function presetCards({ thumbnails }, presets, group, chosen, off = () => null) {
-  const radios = presets.map((preset) =>
-    h("input", {
-      type: "radio",
-      name: group,
-      value: preset.name,
-      disabled: Boolean(off(preset)),
-      onchange: () => chosen(preset.name),
-    }),
-  );
-  const element = h(
-    "fieldset",
-    { class: "cards frames" },
-    h("legend", { class: "unseen" }, "Sales channel"),
-    presets.map((preset, i) =>
-      h(
-        "label",
-        { class: "card", title: off(preset) ?? preset.description },
-        radios[i],
-        frame(preset, thumbnails[`preset-${preset.name}`]),
-        h("span", { class: "card-title" }, preset.title),
-        h("span", { class: "card-fact" }, size(preset.width, preset.height)),
-        h("span", { class: "card-fact" }, `${credits(preset.credits)}${forbids(preset)}`),
-      ),
-    ),
-  );
-  return { radios, element };
+  const radios = presets.map((preset) => {
+    const { name } = preset;
+    const choose = () => chosen(name);
+    return html`<input type="radio" name=${group} value=${name} disabled=${Boolean(off(preset))} onchange=${choose} />`;
+  });
+  const card = (preset, i) => html`
+    <label class="card" title=${off(preset) ?? preset.description}>
+      ${radios[i]}
+      ${frame(preset, thumbnails[`preset-${preset.name}`])}
+      <span class="card-title">${preset.title}</span>
+      <span class="card-fact">${size(preset.width, preset.height)}</span>
+      <span class="card-fact">${credits(preset.credits)}${forbids(preset)}</span>
+    </label>`;
+  const legend = html`<legend class="unseen">Sales channel</legend>`;
+  return { radios, element: html`<fieldset class="cards frames">${legend}${presets.map(card)}</fieldset>` };
 }
 
 const forbids = ({ background }) => ({ white: " · white only", transparent: " · no background" })[background] ?? "";
@@ -113,33 +94,17 @@ function placeWords(preset) {
     transparent: "No background: the product alone.",
     scene: "Scenes are welcome.",
   };
-  return [
-    h("p", {}, preset.description),
-    h("p", { class: "hint" }, `${scene[preset.background]} ${size(preset.width, preset.height)}, ${formats}${limit}.`),
-    h(
-      "ul",
-      { class: "rules" },
-      preset.rules.map((rule) =>
-        h(
-          "li",
-          {},
-          h("strong", {}, ruleTitle(rule.name)),
-          ` ${rule.text} `,
-          h(
-            "a",
-            {
-              href: rule.source_url,
-              target: "_blank",
-              rel: "noreferrer noopener",
-              "aria-label": `Source of the rule on ${ruleTitle(rule.name)}, opens elsewhere`,
-            },
-            "Source",
-          ),
-          h("span", { class: "hint" }, `, ${rule.checked_on}`),
-        ),
-      ),
-    ),
-  ];
+  const rule = ({ name, text, source_url: source, checked_on: checked }) => html`
+    <li>
+      <strong>${ruleTitle(name)}</strong>${` ${text} `}
+      <a href=${source} target="_blank" rel="noreferrer noopener"
+        aria-label="Source of the rule on ${ruleTitle(name)}, opens elsewhere">Source</a>
+      <span class="hint">, ${checked}</span>
+    </li>`;
+  return html`
+    <p>${preset.description}</p>
+    <p class="hint">${scene[preset.background]} ${size(preset.width, preset.height)}, ${formats}${limit}.</p>
+    <ul class="rules">${preset.rules.map(rule)}</ul>`;
 }
 
 /** Show a channel to scale: a picture made for it, or a drawing where there is none, and the margins that stay free. */

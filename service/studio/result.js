@@ -36,7 +36,7 @@ export function succeed(work) {
     html`
       <h1 tabindex="-1">${named(work)}</h1>
       <p class="lead">
-        ${asked && render.reference && [spoken(catalogue, asked.request), html`<br />`]}
+        ${asked && render.reference && [spoken(catalogue, asked.request, asked.dressing), html`<br />`]}
         ${titled(catalogue.output_presets, render.output_preset)}<br />
         <span class="hint">${facts.join("  ·  ")}</span>
       </p>
@@ -103,6 +103,7 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
         seed,
         name: render.reference,
         placement: asked.placement,
+        dressing: asked.dressing,
       });
       say("Accepted. Your picture is being made.");
       studio.ordered();
@@ -117,7 +118,7 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
   }
 
   function change() {
-    studio.draft.from(asked.request);
+    studio.draft.from(asked);
     studio.draft.change({ seed: null });
     startFrom(studio, render, asked.placement);
   }

@@ -116,8 +116,8 @@ export class Several extends EventTarget {
     this.#changed();
   }
 
-  /** Order what is ready: `bodyOf` gives a photo's request. What is refused for all of them ends it: throws Refusal. */
-  async order(bodyOf, seed) {
+  /** Order what is ready: What is refused for all of them ends it: throws Refusal. */
+  async order(draft) {
     this.#ordering = true;
     this.#changed();
     try {
@@ -125,9 +125,10 @@ export class Several extends EventTarget {
         if (!this.items.includes(item)) continue; // removed meanwhile
         item.error = null;
         try {
-          const body = bodyOf(item);
           const { placement = null, name } = item;
-          const { job_id } = await submitted(body, { seed: lookOf(item, body)?.seed ?? seed, name, placement });
+          const { seed } = lookOf(item, draft) ?? draft;
+          const dressing = draft.dressing(item);
+          const { job_id } = await submitted(draft.body(item), { seed, name, placement, dressing });
           item.job = { job_id, status: "NOT_STARTED", stage: null, progress: 0 };
           this.#watch();
         } catch (refused) {

@@ -118,7 +118,7 @@ export function severalTray(studio, several, signal) {
       line.hidden = !["uploading", "waiting", "running"].includes(state);
       if (job) name.setAttribute("href", `#/jobs/${job.job_id}`);
       else name.removeAttribute("href");
-      const seen = job ? null : lookOf(item, studio.draft.body(item));
+      const seen = job ? null : lookOf(item, studio.draft);
       if (seen && state === "ready") words.textContent = "This is what you get";
       element.toggleAttribute("data-looked", Boolean(seen));
       const render = job?.render ?? seen?.render;
@@ -161,8 +161,7 @@ export function severalTray(studio, several, signal) {
     button.disabled = true;
     button.textContent = "Looking …";
     try {
-      const { seed } = studio.draft;
-      several.looked(item, await singleLook(studio.draft.body(item), { seed, name: item.name, signal }));
+      several.looked(item, await singleLook(item, studio.draft, signal));
       say(`The look at ${item.name} is there.`);
     } catch (refused) {
       if (signal.aborted) return;

@@ -1,7 +1,7 @@
 /** Sends a request for a picture so that it counts once, however often the line breaks. */
 
 import { ask, requestKey } from "./api.js";
-import { UNMOVED } from "./draft.js";
+import { AS_SCENE, UNMOVED } from "./draft.js";
 import { keep, kept } from "./session.js";
 
 export const SUBMIT = "/v1/background-swap-with-spec";
@@ -14,11 +14,12 @@ const LONGEST_NAME = 200;
  *
  * @param {object} body
  * @param {object} options `seed`: null for a new one; `name`: the photo's, by which its picture is called in the
- *   gallery and as a file; `placement`: of the product, null as the service has it; `preview`: a free look
+ *   gallery and as a file; `placement`: of the product, `dressing`: of its scene, null as the service has it;
+ *   `preview`: a free look
  */
-export async function submitted(body, { seed = null, name = null, placement = null, preview = false } = {}) {
+export async function submitted(body, { name, ...options } = {}) {
   const reference = name?.replace(/\p{Cc}/gu, " ").slice(0, LONGEST_NAME) || null;
-  const query = asked({ seed, placement, preview, reference });
+  const query = asked({ ...options, reference });
   const sent = JSON.stringify([body, query.toString()]);
   const key = kept(PENDING)?.[sent] ?? requestKey();
   keep(PENDING, { ...kept(PENDING), [sent]: key });
@@ -35,11 +36,12 @@ export async function submitted(body, { seed = null, name = null, placement = nu
 }
 
 /** Return what is asked beside the body, as a query; what is as usual is left out. */
-export function asked({ seed = null, placement = null, preview = false, reference = null }) {
+export function asked({ seed = null, placement, dressing, preview, reference }) {
   const query = new URLSearchParams();
   if (seed !== null) query.set("seed", seed);
-  for (const [name, value] of Object.entries(placement ?? {})) {
-    if (value !== UNMOVED[name]) query.set(name, value);
+  const usual = { ...UNMOVED, ...AS_SCENE };
+  for (const [name, value] of Object.entries({ ...placement, ...dressing })) {
+    if (value !== usual[name]) query.set(name, value);
   }
   if (preview) query.set("preview", "true");
   if (reference) query.set("reference", reference);

@@ -1,18 +1,14 @@
 /** What is being made now: comes back after a reload, and after the tab was closed. */
 
-import { h, styled } from "./dom.js";
+import { html, styled } from "./dom.js";
 import { named } from "./names.js";
 import { stageWords } from "./words.js";
 
 export function tray(studio, signal) {
-  const list = h("ul", {});
+  const list = html`<ul></ul>`;
   let shown = "";
-  const element = h(
-    "section",
-    { class: "tray", "aria-label": "Being made", hidden: true },
-    h("h2", { class: "label" }, "Being made"),
-    list,
-  );
+  const element = html`
+    <section class="tray" aria-label="Being made" hidden><h2 class="label">Being made</h2>${list}</section>`;
   studio.running.addEventListener("change", show, { signal });
   studio.running.look();
   return element;
@@ -33,7 +29,10 @@ export function tray(studio, signal) {
   }
 
   function row(job) {
-    const words = [h("span", { class: "tray-name" }, named({ studio, job })), h("span", { class: "hint" })];
-    return h("li", {}, h("a", { href: `#/jobs/${job.job_id}` }, words, h("span", { class: "line" })));
+    const name = named({ studio, job });
+    return html`
+      <li><a href=${`#/jobs/${job.job_id}`}>
+        <span class="tray-name">${name}</span><span class="hint"></span><span class="line"></span>
+      </a></li>`;
   }
 }

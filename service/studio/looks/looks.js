@@ -161,9 +161,10 @@ export class Looks extends EventTarget {
     this.#changed();
     try {
       for (const item of items) {
-        const body = JSON.parse(item.body)[0];
+        const [body, , dressing] = JSON.parse(item.body);
         const placement = JSON.parse(item.placement);
-        const accepted = await submitted(body, { seed: item.seed, name: source?.reference, placement, preview: true });
+        const asks = { seed: item.seed, name: source?.reference, placement, dressing, preview: true };
+        const accepted = await submitted(body, asks);
         const job = { job_id: accepted.job_id, status: accepted.status, stage: null, progress: 0 };
         if (!this.items.includes(item)) {
           await withdrawn([{ job }]);
@@ -220,7 +221,8 @@ export class Looks extends EventTarget {
 
   /** What the draft asks for, as strings. */
   #asked() {
-    return [JSON.stringify([this.#draft.body(), this.#mends]), JSON.stringify(this.#draft.placement)];
+    const draft = this.#draft;
+    return [JSON.stringify([draft.body(), this.#mends, draft.dressing()]), JSON.stringify(draft.placement)];
   }
 
   /** Another scene is another picture: nothing of it was looked at. A product that is moved keeps its background. */

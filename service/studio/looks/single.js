@@ -6,21 +6,22 @@ import { submitted } from "../submit.js";
 import { REMEDIES } from "../words.js";
 
 /**
- * Make a look at a request, and return it: {body, seed, render}. Throws Refusal, or an Error that says why there is
- * none.
- *
- * @param {object} body the request
- * @param {object} options `seed`: null for one of the service's choice; `name`: the photo's; `signal`
+ * Make a look at a photo as the draft asks, and return it: {body, seed, render}. Throws Refusal, or an Error that says
+ * why there is none.
  */
-export async function singleLook(body, { seed, name, signal }) {
-  const { job_id: id } = await submitted(body, { seed, name, preview: true });
+export async function singleLook(item, draft, signal) {
+  const body = askedFor(item, draft);
+  const asks = { seed: draft.seed, name: item.name, dressing: draft.dressing(item), preview: true };
+  const { job_id: id } = await submitted(draft.body(item), asks);
   await follow(id, () => {}, { signal });
   signal.throwIfAborted();
   const { error, render, seed: drawn } = await ask(`/v1/jobs/${id}`, { signal });
   if (!render) throw new Error(error ? `${error.message} ${REMEDIES[error.code] ?? ""}` : "This look is gone.");
   const { public_id, width, height } = render;
-  return { body: JSON.stringify(body), seed: drawn, render: { public_id, width, height } };
+  return { body, seed: drawn, render: { public_id, width, height } };
 }
 
-/** Return the look at a request that a photo of the tray has, or null: another scene is another picture. */
-export const lookOf = ({ look }, body) => (look?.body === JSON.stringify(body) ? look : null);
+/** Return the look that a photo of the tray has at what the draft asks, or null: another scene is another picture. */
+export const lookOf = (item, draft) => (item.look?.body === askedFor(item, draft) ? item.look : null);
+
+const askedFor = (item, draft) => JSON.stringify([draft.body(item), draft.dressing(item)]);

@@ -1,6 +1,7 @@
 /** Where the service would put the product. */
 
 import { ask } from "../api.js";
+import { AS_SCENE } from "../draft.js";
 import { SUBMIT, asked } from "../submit.js";
 
 /**
@@ -13,7 +14,7 @@ import { SUBMIT, asked } from "../submit.js";
 export async function plannedPlace(draft, look, signal, { source = draft.source, scene } = {}) {
   const placement = { ...draft.placement, ...source.placement, ...(source.stance && { stance: source.stance }) };
   // Another scene may not have the surfaces that the draft has colours for.
-  const query = asked({ placement, options: scene ? {} : draft.options?.(source) });
+  const query = asked({ placement, dressing: scene ? AS_SCENE : draft.dressing(source) });
   query.set("dry_run", "true");
   const body = draft.body(look ? { render: look.job.render.public_id } : source);
   if (scene ?? draft.forbidden) body.scene_type = scene ?? "white";

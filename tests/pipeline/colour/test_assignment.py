@@ -7,7 +7,7 @@ from pipeline.colour.assignment import DARKEST, Assignment, Surface, assign
 from pipeline.colour.gamuts import GAMUTS, is_gold, lab_of, linear_of
 from pipeline.colour.notation import rgb_to_hex
 from pipeline.colour.spaces import linear_to_srgb
-from pipeline.scene.sets import surfaces
+from pipeline.scene.surfaces import surfaces
 from service.catalogue.catalogue import load_catalogue
 
 SCENES = load_catalogue().scenes

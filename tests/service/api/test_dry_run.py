@@ -8,6 +8,8 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from service.catalogue.catalogue import load_catalogue
+from service.catalogue.specs import resolve_spec
 from service.database.clock import db_now
 from service.database.tables import jobs, request_logs, stored_objects
 from service.settings import Settings
@@ -213,3 +215,85 @@ def test_a_seed_that_is_asked_for_is_the_job_s(caller: Caller, query: str) -> No
 
     claim = caller.claim(job_id)
     assert claim.spec["seed"] == int(query.partition("=")[2])
+
+
+def on(caller: Caller, changes: dict[str, Any], query: str = "") -> dict[str, tuple[str, bool]]:
+    """The surfaces of a dry run: the colour of each, and whether it was asked for."""
+    answer = dry(caller, caller.body(**changes), f"dry_run=true&{query}")
+    assert answer.status_code == 200, answer.text
+    listed = answer.json()["surfaces"]
+    assert [one["share"] for one in listed] == sorted((one["share"] for one in listed), reverse=True)
+    return {one["name"]: (one["color"], one["asked"]) for one in listed}
+
+
+def test_the_plan_says_which_colour_goes_on_which_surface(caller: Caller) -> None:
+    table = {"scene_type": "wooden_table", "dominant_colors": ["#b5835a", "#f1e3d3", "#2e8b57"]}
+    listed = dry(caller, caller.body(**table)).json()["surfaces"]
+
+    assert [(one["title"], one["color"]) for one in listed] == [
+        ("Wall", "#f1e3d3"),
+        ("Table", "#b5835a"),
+        ("Accent", "#2e8b57"),
+    ]
+    assert on(caller, table, "colors_on=wall:%232e8b57,accent:%23f1e3d3") == {
+        "wall": ("#2e8b57", True),
+        "table": ("#b5835a", True),
+        "accent": ("#f1e3d3", True),
+    }
+    own = on(caller, {"scene_type": "podium", "dominant_colors": []})
+    assert {asked for _, asked in own.values()} == {False}
+    wood = {"scene_type": "flat_lay_wood", "dominant_colors": ["teal"]}
+    assert [one["title"] for one in dry(caller, caller.body(**wood)).json()["surfaces"]] == ["Wood", "Cloth"]
+    for changes in ({"scene_type": "white"}, {"scene_type": "white", "output_preset": "transparent_cutout"}):
+        assert on(caller, changes) == {}
+
+
+def test_surfaces_are_those_of_the_angle_that_the_product_is_shown_from(caller: Caller) -> None:
+    podium = {"scene_type": "podium", "dominant_colors": ["teal", "ivory"]}
+
+    assert set(on(caller, podium, "stance=from_above")) == {"surface", "sheet"}
+    for named in ("surface:teal,sheet:ivory", "floor:teal,wall:ivory"):
+        seen = on(caller, podium, f"stance=from_above&colors_on={named}")
+        assert seen == {"surface": ("#008080", True), "sheet": ("#fffff0", True)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "colors_on", "code", "words"),
+    [
+        ({}, "ceiling:ivory", "surface_unknown", ("podium", "wall, floor and accent", "ceiling:#fffff0")),
+        ({}, "wall:teal", "colour_not_asked", ("#008080", "dominant_colors", "wall:#008080")),
+        ({}, "wall:ivory,wall:%23e8c7b8", "surface_twice", ("wall has two colours", "wall:#fffff0")),
+        ({}, "wall:ivory,floor:ivory", "colour_twice", ("#fffff0", "Name each colour once")),
+        ({}, "wall", "colors_on_invalid", ("wall:#f4ead9,floor:teal", "'wall'")),
+        ({}, "wall:reddish", "colors_on_invalid", ("#rrggbb", "reddish")),
+        ({"scene_type": "white"}, "wall:ivory", "surface_unknown", ("no surfaces", "wall:#fffff0")),
+    ],
+)
+def test_a_colour_that_cannot_go_where_it_should_is_refused_and_costs_nothing(
+    caller: Caller, changes: dict[str, Any], colors_on: str, code: str, words: tuple[str, ...]
+) -> None:
+    body, before = caller.body(**changes), everything(caller.engine)
+    for query in ("dry_run=true&", ""):
+        refused = dry(caller, body, f"{query}colors_on={colors_on}")
+        assert located(refused) == {("query", "colors_on")}
+        (error,) = refused.json()["detail"]
+        assert error["code"] == code
+        assert all(word in error["msg"] for word in words), error["msg"]
+    assert everything(caller.engine) == before
+
+
+def test_a_dressing_is_kept_with_its_job_and_another_notation_is_the_same_order(caller: Caller) -> None:
+    body = caller.body()
+    accepted = dry(caller, body, "props=none&colors_on=wall:ivory,%20floor:%23E8C7B8", **{"Idempotency-Key": "dressed"})
+    job_id = accepted.json()["job_id"]
+
+    repeated = dry(caller, body, "colors_on=floor:%23e8c7b8,wall:ivory&props=none", **{"Idempotency-Key": "dressed"})
+    assert repeated.json()["job_id"] == job_id
+    plain = dry(caller, body, "", **{"Idempotency-Key": "dressed"})
+    assert plain.json()["detail"][0]["code"] == "idempotency_conflict"
+    told_with_it = caller.get(f"/v1/jobs/{job_id}/request").json()["dressing"]
+    assert told_with_it == {"props": "none", "colors_on": "floor:#e8c7b8,wall:#fffff0"}
+    claim = caller.claim(job_id)
+    assert vars(resolve_spec(claim.spec, load_catalogue()).dressing) == told_with_it
+    twice = caller.body(dominant_colors=["ivory", "ivory"])
+    assert dry(caller, twice, "colors_on=wall:ivory,floor:ivory").status_code == 202

@@ -41,7 +41,7 @@ def one(tmp_path: Path, valkey_url: str) -> Iterator[Caller]:
 def asked(caller: Caller, job_id: str) -> dict[str, Any]:
     answer = caller.get(f"/v1/jobs/{job_id}/request")
     assert answer.status_code == 200, answer.text
-    assert set(answer.json()) == {"request", "seed", "source", "preview", "placement", "output", "subject"}
+    assert set(answer.json()) == {"request", "seed", "source", "preview", "placement", "output", "dressing", "subject"}
     return dict(answer.json())
 
 

@@ -6,10 +6,10 @@ import pytest
 from pydantic import BaseModel
 
 from backdrop_client import Spec
-from pipeline.core.order import Output, Placement, options_of
+from pipeline.core.order import RECORDS, Dressing, Output, Placement, options_of
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import resolve_spec
-from service.schemas.responses import OutputView, PlacementView
+from service.schemas.responses import DressingView, OutputView, PlacementView
 from tests.service.api.test_previews import ask
 from tests.support.caller import Caller
 
@@ -42,9 +42,12 @@ def test_what_the_place_does_not_take_is_told_before_it_is_paid_for(
     assert [one["code"] for one in plan["warnings"]] == codes
 
 
-@pytest.mark.parametrize(("record", "view"), [(Placement, PlacementView), (Output, OutputView)])
+@pytest.mark.parametrize(
+    ("record", "view"),
+    list(zip(RECORDS.values(), (PlacementView, OutputView, DressingView), strict=True)),
+)
 def test_every_option_is_told_with_its_request_and_asked_for_by_the_client(
-    record: type[Placement | Output], view: type[BaseModel]
+    record: type[Placement | Output | Dressing], view: type[BaseModel]
 ) -> None:
     options = {name: option.example for name, _, _, option in options_of(record)}
 

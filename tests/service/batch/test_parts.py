@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline.core.order import Output, Placement, SwapOrder
+from pipeline.core.order import Dressing, Output, Placement, SwapOrder
 from service.batch.at_server import reference_of
 from service.batch.display import Display
 from service.batch.pairs import Pair, pair_up
@@ -42,7 +42,7 @@ def test_a_spec_is_read_with_what_single_photos_have_otherwise(tmp_path: Path) -
         'scene = "podium"\nmood = "calm"\ncolors = ["ivory"]\nbrand = "acme"\n'
         '[[photo]]\nname = "lamps/*"\nscene = "dark_studio"\n[[photo]]\nname = "lamps/a.jpg"\nseed = 5\ncolors = []\n'
         '[[photo]]\nname = "shoes/*"\nstance = "lying"\nsubject = [0.4, 0.6]\n'
-        "width = 640\nheight = 480\nturn = 2\n"
+        'width = 640\nheight = 480\nturn = 2\nprops = "none"\ncolors_on = "wall:ivory"\n'
     )
 
     order = read_spec(path, brand="zenith")
@@ -51,10 +51,11 @@ def test_a_spec_is_read_with_what_single_photos_have_otherwise(tmp_path: Path) -
     assert order.of("lamps/b.jpg") == SwapOrder("dark_studio", "calm", "", ("ivory",), "zenith")
     assert order.of("lamps/a.jpg") == SwapOrder("dark_studio", "calm", "", (), "zenith", 5)
     shoe = order.of("shoes/a.jpg")
-    assert (shoe.placement, shoe.subject, shoe.output) == (
+    assert (shoe.placement, shoe.subject, shoe.output, shoe.dressing) == (
         Placement(turn=2, stance="lying"),
         (0.4, 0.6),
         Output(640, 480),
+        Dressing("none", "wall:ivory"),
     )
     assert unmatched(order, ["lamps/a.jpg", "shoes/a.jpg"]) == []
 
@@ -122,7 +123,8 @@ def test_a_pair_is_what_it_is_made_of_and_no_picture_hides_another() -> None:
 
     assert stems == ["web_hero/a/jar.jpg", "web_hero/a/jar.png", "web_hero/a/lamp.v2"]
     lying, chosen = pairs(placement=Placement(stance="lying")), pairs(subject=(0.1, 0.2))
-    assert len({group[0].id for group in (*pairs(), *pairs("2"), *pairs(seed=1), *lying, *chosen)}) == 5
+    bare = pairs(dressing=Dressing("none"))
+    assert len({group[0].id for group in (*pairs(), *pairs("2"), *pairs(seed=1), *lying, *chosen, *bare)}) == 6
     assert pairs()[0][0].id[:12] == "ea0b24d07e50", "a batch of the release before goes on"
     assert len({pair.key for group in pairs() for pair in group}) == 6
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from pipeline.core.order import Output, Placement, SwapOrder
+from pipeline.core.order import Dressing, Output, Placement, SwapOrder
 from pipeline.core.spec import Mood, Preset, Scene
 from service.catalogue import spec_versions
 from service.catalogue.catalogue import load_catalogue
@@ -91,7 +91,7 @@ def stored_paths() -> set[str]:
     records: tuple[tuple[str, type[Any]], ...] = (("scene", Scene), ("mood", Mood), ("preset", Preset))
     for name, record in records:
         asked |= set(paths(record, f"records.{name}"))
-    return asked | set(paths(Placement, "placement")) | set(paths(Output, "output"))
+    return asked | set(paths(Placement, "placement")) | set(paths(Output, "output")) | set(paths(Dressing, "dressing"))
 
 
 def test_every_field_and_word_of_a_stored_spec_names_the_version_that_it_came_with() -> None:
@@ -125,6 +125,9 @@ def spec(**asked: Any) -> dict[str, Any]:
         (spec(placement=Placement(shift_x=0.1, stance="auto")), 1),
         (spec(subject=(0.5, 0.5)), 2),
         ({"subject": [0.1, 0.1, 0.9, 0.9]}, 2),
+        (spec(dressing=Dressing("scene", "")), 1),
+        (spec(dressing=Dressing("none")), 2),
+        (spec(dressing=Dressing(colors_on="wall:#e8c7b8")), 2),
     ],
 )
 def test_an_order_has_the_lowest_version_that_can_do_it(stored: dict[str, Any], version: int) -> None:

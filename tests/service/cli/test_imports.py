@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "diffusers", "transformers", "rembg", "onnxruntime")
+HEAVY = ("torch", "diffusers", "transformers", "rembg", "onnxruntime", "numba")
 HELP = "from service.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass"
 
 
@@ -17,3 +17,22 @@ def test_a_fresh_interpreter_loads_no_network_for_the_api_or_for_help(program: s
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert loaded.stdout.strip().endswith("[]")
+
+
+@pytest.mark.system
+def test_the_api_answers_which_colour_goes_where_without_the_kernels() -> None:
+    program = """
+import service.api.app, sys
+from pipeline.core.spec import Spec
+from pipeline.scene.surfaces import painted
+from service.catalogue.catalogue import load_catalogue
+catalogue = load_catalogue()
+scene, mood, preset = catalogue.scene("neon"), catalogue.mood("calm"), catalogue.preset("shopify_product")
+spec = Spec(scene, mood, ("#12122a", "#ff3d81"), preset, 0)
+without = painted(spec)
+assert "numba" not in sys.modules
+import numba
+assert painted(spec) == without
+"""
+
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -77,7 +77,7 @@ def test_the_swap_documents_its_answers_its_headers_and_its_security(document: d
     assert accepted == {"anyOf": either}
     assert {one["name"] for one in swap["parameters"] if one["in"] == "query"} == {
         *("dry_run", "seed", "reference", "preview", "shift_x", "shift_y", "scale", "turn", "stance"),
-        *("width", "height", "format", "quality", "metadata", "subject"),
+        *("width", "height", "format", "quality", "metadata", "subject", "props", "colors_on"),
     }
     headers = {one["name"]: one for one in swap["parameters"] if one["in"] == "header"}
     assert headers["X-Shopify-Hmac-Sha256"]["required"] is False

@@ -1,6 +1,9 @@
 """Choices on the studio page, and what is told before anything is paid."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -11,8 +14,11 @@ from tests.system.studio.conftest import (
     PLACE_TITLE,
     Guest,
     assert_accessible,
+    assert_fits,
     choose_place,
+    make,
     put_on_stage,
+    small_bottle,
     unfold,
 )
 
@@ -22,7 +28,8 @@ def test_scenes_moods_and_places_are_chosen_from_pictures_that_the_pipeline_made
 ) -> None:
     tab = visit()
     tab.sign_in(guest.key)
-    made = set(guest.api.get("/studio/thumbnails").json().values())
+    thumbnails = guest.api.get("/studio/thumbnails").json()
+    made = {address for name, address in thumbnails.items() if not name.endswith("-slots")}
 
     tab.page.locator(".card :is(img, image)").first.wait_for()
     shown = tab.page.locator(".card :is(img, image)").evaluate_all(
@@ -114,3 +121,182 @@ def test_a_brand_is_there_to_choose_and_brings_its_colours_and_place(visit: Call
     assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == PLACE_TITLE
     assert page.locator("[data-choice=colours] .choice-value").inner_text() == "The brand's"
     assert_accessible(page)
+
+
+WALL, FLOOR, LEAF = "#f4ead9", "#5b3a26", "#8aa399"
+
+
+def test_a_colour_shows_its_surface_and_is_locked_to_another_by_mouse_and_by_keyboard(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put_on_stage(page, BOTTLE)
+    unfold(page, "colours")
+    add_colours(page, WALL, FLOOR, LEAF)
+
+    assert goes_on(page, WALL) == "Wall (Backdrop chooses)"
+    assert goes_on(page, LEAF) == "Accent (Backdrop chooses)"
+    drag(page, page.get_by_label("Colour 3", exact=True), surface(page, "wall"))
+    asked_for(tab, colors_on=f"wall:{LEAF}")
+    assert goes_on(page, LEAF) == "Wall"
+    surface(page, "wall").get_by_text(LEAF).wait_for()
+    where = page.get_by_label(f"Where {FLOOR} goes")
+    where.focus()
+    page.keyboard.press("F")
+    asked_for(tab, colors_on=f"wall:{LEAF},floor:{FLOOR}")
+    assert where.evaluate("select => select === document.activeElement"), "the answer to it takes the focus away"
+    assert_accessible(page)
+
+    page.reload()
+    unfold(page, "colours")
+    page.get_by_role("button", name=f"Let Backdrop choose for {LEAF}").press("Enter")
+    asked_for(tab, colors_on=f"floor:{FLOOR}")
+    page.get_by_label("Colour 2 as text").fill("#6b4a36")
+    page.get_by_label("Colour 2 as text").press("Enter")
+    asked_for(tab, colors_on="floor:#6b4a36")
+    page.get_by_role("button", name="Remove #6b4a36").click()
+    page.locator("#lock-word").get_by_text("#6b4a36 was removed, so Backdrop chooses a colour for Floor").wait_for()
+    asked_for(tab, colors_on=None)
+
+
+def test_a_lock_that_the_next_scene_can_not_have_is_dropped_with_a_word(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, color_scheme="dark")
+    tab.sign_in(guest.key)
+    page = tab.page
+    put_on_stage(page, BOTTLE)
+    choose_scene(page, "Wooden table")
+    unfold(page, "colours")
+    add_colours(page, WALL, FLOOR, LEAF)
+    assert goes_on(page, FLOOR) == "Table (Backdrop chooses)"
+    page.get_by_label(f"Where {FLOOR} goes").select_option("Table")
+    page.locator(".surfaces").evaluate("list => list.scrollIntoView({ block: 'center' })")
+    drag_by_finger(page, surface(page, "accent").locator(".swatch"), surface(page, "wall"))
+    asked_for(tab, colors_on=f"table:{FLOOR},wall:{LEAF}")
+    assert_accessible(page)
+    assert_fits(page)
+
+    tab.mean("422")  # the service says which of them the scene can't have
+    choose_scene(page, "Podium")
+    word = page.locator("#lock-word").get_by_text(f"Podium has no table, so {FLOOR} goes where Backdrop puts it.")
+    word.wait_for()
+    asked_for(tab, colors_on=f"wall:{LEAF}")
+    page.locator("#make[aria-disabled=false]").wait_for()
+    choose_scene(page, "Arch niche")
+    word.wait_for(state="hidden")
+
+
+def test_props_and_locks_are_asked_for_in_a_look_and_in_each_picture_that_comes_of_it(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put_on_stage(page, small_bottle())
+    choose_place(page)
+    unfold(page, "colours")
+    add_colours(page, WALL, FLOOR)
+    page.get_by_label(f"Where {FLOOR} goes").select_option("Wall")
+    page.locator("#look[aria-disabled=false]").click()
+    page.locator(".look-tile[data-state=done]").nth(3).wait_for()
+    page.get_by_role("radio", name="Look 1").check(force=True)
+    page.get_by_text("You get the look that you chose").wait_for()
+
+    choose_scene(page, "Podium")
+    page.get_by_role("radio", name="As in the scene").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_role("radio", name="None").is_checked()
+    page.get_by_text("These are from before your change").wait_for()
+    asked_for(tab, colors_on=f"wall:{FLOOR}", props="none")
+    make(page)
+    page.locator("#another").wait_for()
+    dressed = {"props": "none", "colors_on": f"wall:{FLOOR}"}
+    assert dressing(guest, page.url) == dressed
+    page.get_by_text("Podium, natural, no props").wait_for()
+    first = page.url
+    page.locator("#another").click()
+    page.wait_for_url(lambda url: url != first)
+    assert dressing(guest, page.url) == dressed
+    page.locator("#another").wait_for()
+    page.get_by_role("button", name="Change something").click()
+    assert page.get_by_role("radio", name="None").is_checked()
+    unfold(page, "colours")
+    page.get_by_role("button", name=f"Let Backdrop choose for {FLOOR}").wait_for()
+
+
+def add_colours(page: Any, *colours: str) -> None:
+    for colour in colours:
+        page.get_by_label("Add a colour").fill(colour)
+        page.get_by_label("Add a colour").press("Enter")
+    page.get_by_label(f"Where {colours[-1]} goes").get_by_role("option", name="Accent", exact=True).wait_for(
+        state="attached"
+    )
+    for colour in colours:
+        page.get_by_label(f"Where {colour} goes").locator(
+            "option", has_text=re.compile(r"^(?!Nowhere).*chooses")
+        ).wait_for(state="attached")
+
+
+def choose_scene(page: Any, title: str) -> None:
+    unfold(page, "scene_type")
+    page.get_by_role("radio", name=title, exact=True).check(force=True)
+
+
+def surface(page: Any, name: str) -> Any:
+    return page.locator(f"[data-surface={name}]")
+
+
+def goes_on(page: Any, colour: str) -> str:
+    """Return what stands at a colour about its surface."""
+    return str(page.get_by_label(f"Where {colour} goes").evaluate("select => select.selectedOptions[0].text"))
+
+
+def asked_for(tab: Visit, **query: str | None) -> None:
+    """Wait for a plan that is asked for with these parameters; None: without."""
+
+    def carries(url: str) -> bool:
+        sent = parse_qs(urlsplit(url).query)
+        return "dry_run" in sent and all(sent.get(name, [None]) == [value] for name, value in query.items())
+
+    for _ in range(200):
+        if carries([url for url in tab.asked if "dry_run" in url][-1]):
+            return
+        tab.page.wait_for_timeout(100)
+    raise AssertionError([url for url in tab.asked if "dry_run" in url][-1])
+
+
+def dressing(guest: Guest, address: str) -> dict[str, str]:
+    """Return how the scene of a picture is dressed, by the address of its page."""
+    (job,) = re.findall(r"jobs/(\w+)", address)
+    found: dict[str, str] = guest.api.get(f"/v1/jobs/{job}/request").json()["dressing"]
+    return found
+
+
+def middles(*places: Any) -> list[tuple[float, float]]:
+    boxes = [place.bounding_box() for place in places]
+    return [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes]
+
+
+def drag(page: Any, what: Any, where: Any) -> None:
+    start, end = middles(what, where)
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=4)
+    page.mouse.up()
+
+
+def drag_by_finger(page: Any, what: Any, where: Any) -> None:
+    start, end = middles(what, where)
+    hand = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *points: Sequence[float]) -> None:
+        hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
+
+    touch("touchStart", start)
+    touch("touchMove", ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2))
+    touch("touchMove", end)
+    touch("touchEnd")

@@ -1,0 +1,236 @@
+"""The surfaces of each kind of scene: what they are called, of what they are, and which colours are asked for on them.
+
+Nothing is composed here, and Numba isn't loaded: the API asks as well.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.colour.asked import asked_colours
+from pipeline.colour.assignment import Assignment, Surface, assign
+from pipeline.colour.gamuts import Lab, Material
+from pipeline.colour.notation import parse_colour, rgb_to_hex
+from pipeline.colour.spaces import linear_to_srgb, srgb_to_lab
+from pipeline.core.order import Dressing
+from pipeline.core.spec import Finish, Preset, Scene, Spec
+from pipeline.placement.camera import TOP_DOWN, CameraAngle, drawn_kind, has_angle, seen_from
+
+#: What stands for stand, panel and props: no surface has its colours.
+ACCENT = "accent"
+#: The share of the picture that an accent has as a rule.
+ACCENT_SHARE = 0.05
+#: What a wall, a floor and a sheet of paper or cloth are of, by their finish.
+_OF: Mapping[Finish, Material] = {
+    "plain": "paint",
+    "plaster": "plaster",
+    "marble": "marble",
+    "wood": "wood",
+    "concrete": "concrete",
+    "terrazzo": "terrazzo",
+    "sand": "sand",
+    "fabric": "linen",
+    "velvet": "velvet",
+}
+#: For people, where the name with a capital is not enough. A flat lay's surface goes by its material.
+_TITLES = {"tube": "Neon tube", "town": "Night town", "lights": "Lights", "surface": "Surface"}
+#: What a surface is called in the same scene seen from another angle, the first that it has
+#: (`pipeline.placement.camera.seen_from`).
+_TURNED: Mapping[str, tuple[str, ...]] = {
+    "floor": ("surface",),
+    "table": ("surface",),
+    "sand": ("surface",),
+    "backdrop": ("surface",),
+    "curtain": ("surface",),
+    "wall": ("sheet",),
+    "niche": ("sheet",),
+    "sky": ("sheet",),
+    "surface": ("table", "backdrop"),
+    "sheet": ("wall",),
+}
+#: Commas between entries, none of those within rgb(…).
+_BETWEEN = re.compile(r",(?![^(]*\))")
+
+
+def surfaces(scene: Scene) -> tuple[Surface, ...]:
+    """Return what of a scene needs a colour, with the share of the picture that it has as a rule.
+
+    Shares are means over the scene's seeds, as the camera sees them around a product of a square canvas.
+    """
+    wall, floor = _OF[scene.wall], _OF[scene.surface]
+    lights = Surface("lights", "lights", 0.1)
+    town = Surface("town", "dusk", 0.66, behind=True), Surface("table", "night", 0.24), lights
+    garden = Surface("garden", "foliage", 0.76, behind=True), Surface("table", floor, 0.24)
+    return {
+        "white": (),
+        "sweep": (Surface("backdrop", "paper", 0.71, behind=True),),
+        "podium": (Surface("wall", wall, 0.69, behind=True), Surface("floor", floor, 0.06)),
+        "tabletop": (Surface("wall", wall, 0.64, behind=True), Surface("table", floor, 0.22)),
+        "niche": (
+            Surface("wall", wall, 0.44),
+            Surface("niche", wall, 0.36, behind=True),
+            Surface("floor", floor, 0.05),
+        ),
+        "window": (Surface("wall", wall, 0.79, behind=True), Surface("floor", floor, 0.05)),
+        "sand": (Surface("sand", "sand", 0.58), Surface("sky", "sky", 0.36, behind=True)),
+        "bokeh": town if scene.far == "lights" else garden,
+        "curtain": (Surface("curtain", wall, 0.77, behind=True), Surface("floor", "lacquer", 0.05)),
+        "neon": (
+            Surface("wall", "night", 0.77, behind=True),
+            Surface("floor", "night", 0.06),
+            Surface("tube", "tube", 0.1),
+        ),
+        "flatlay": (
+            Surface("surface", "paper" if scene.surface == "plain" else floor, 0.61, behind=True),
+            Surface("sheet", "paper" if scene.wall == "plain" else wall, 0.28),
+        ),
+    }[scene.kind]
+
+
+def title_of(scene: Scene, name: str) -> str:
+    """Return what people call a surface of a scene, or its accent: a wooden flat lay's surface is "Wood"."""
+    finish = scene.surface
+    if name == "surface" and finish != "sand":
+        return {"plain": "Paper", "fabric": "Linen"}.get(finish, finish.capitalize())
+    if name == "sheet" and scene.wall in ("fabric", "velvet"):
+        return "Cloth"
+    return _TITLES.get(name, name.capitalize())
+
+
+@dataclass(frozen=True)
+class DressingFault:
+    """What is wrong with a dressing: the field, a stable code, what was received, and a sentence with the remedy."""
+
+    field: str
+    code: str
+    received: str
+    message: str
+
+
+def colors_on(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the surfaces of `Dressing.colors_on`, each with its colour as #rrggbb. Raises ValueError."""
+    found = []
+    for entry in filter(None, map(str.strip, _BETWEEN.split(text))):
+        name, colon, colour = (part.strip() for part in entry.partition(":"))
+        if not (name and colon and colour):
+            raise ValueError("Should be surface:colour, with commas between, as wall:#f4ead9,floor:teal")
+        found.append((name.lower(), parse_colour(colour)))
+    return tuple(found)
+
+
+def tidied(dressing: Dressing) -> Dressing:
+    """Return the dressing in one notation, whatever order and notation it came in; as it is where it can't be read."""
+    try:
+        read = colors_on(dressing.colors_on)
+    except ValueError:
+        return dressing
+    return replace(dressing, colors_on=",".join(f"{name}:{colour}" for name, colour in sorted(read)))
+
+
+def dressing_faults(
+    scene: Scene, preset: Preset, colours: Sequence[str], dressing: Dressing
+) -> Iterator[DressingFault]:
+    """Give what of a dressing the scene can't be made with; `colours` are the order's, as #rrggbb."""
+    try:
+        asked = colors_on(dressing.colors_on)
+    except ValueError as error:
+        yield DressingFault("colors_on", "colors_on_invalid", dressing.colors_on, str(error).removesuffix("."))
+        return
+    if not asked:
+        return
+    known = [one.name for one in surfaces(scene)] if preset.background == "scene" else []
+    if not known:
+        text = "A white or transparent picture has no surfaces. Leave colors_on out, or choose a scene"
+        yield DressingFault("colors_on", "surface_unknown", dressing.colors_on, text)
+        return
+    # By the other angle's names a page asks for what a dry run listed.
+    angle: CameraAngle = "side" if scene.kind in TOP_DOWN else "above"
+    turned = surfaces(seen_from(scene, angle)) if has_angle(scene.kind, angle) else ()
+    names = {*known, *(one.name for one in turned), ACCENT}
+    taken, left = set[str](), list(colours)
+    for name, colour in asked:
+        entry = f"{name}:{colour}"
+        if name not in names:
+            text = f"The scene {scene.name} has no surface {name}. It has {', '.join(known)} and {ACCENT}"
+            yield DressingFault("colors_on", "surface_unknown", entry, text)
+        elif name in taken:
+            text = f"The surface {name} has two colours. Name each surface once"
+            yield DressingFault("colors_on", "surface_twice", entry, text)
+        if colour in left:
+            left.remove(colour)
+        elif colour in colours:
+            text = f"The colour {colour} is on two surfaces. Name each colour once, or ask for it twice"
+            yield DressingFault("colors_on", "colour_twice", entry, text)
+        else:
+            text = f"The colour {colour} is not among the order's colours. Add it to dominant_colors, or leave it out"
+            yield DressingFault("colors_on", "colour_not_asked", entry, text)
+        taken |= {name} - {ACCENT}
+
+
+def assigned_to(spec: Spec, product: Lab | None = None) -> Assignment:
+    """Return which colour of a spec goes on which surface of its scene, by its dressing.
+
+    `product`: (3,) Lab, its mean colour, where it is known. A surface that the scene has from another angle alone
+    stands for the one of that angle.
+    """
+    asked, places = asked_colours(spec), surfaces(spec.scene)
+    fixed, accents = dict[str, int](), set[int]()
+    names, free = {one.name for one in places}, list(enumerate(spec.palette))
+    for name, colour in colors_on(spec.dressing.colors_on):
+        found = next((one for one in free if one[1] == colour), None)
+        name = next((one for one in (name, *_TURNED.get(name, ())) if one in names or one == ACCENT), "")
+        if found is None or not name or name in fixed:
+            continue
+        free.remove(found)
+        if name == ACCENT:
+            accents.add(found[0])
+        else:
+            fixed[name] = found[0]
+    return assign(list(asked.linear), places, product, fixed=fixed, accents=accents)
+
+
+@dataclass(frozen=True)
+class PaintedSurface:
+    """A surface of a scene and its colour."""
+
+    name: str
+    title: str
+    #: #rrggbb.
+    colour: str
+    #: It is one of the colours asked for.
+    asked: bool
+    #: Of the picture, as a rule.
+    share: float
+
+
+def painted(spec: Spec, product: Lab | None = None) -> list[PaintedSurface]:
+    """Return the surfaces that a spec's scene is painted with, the largest first; none where no scene is drawn.
+
+    What stands there is `accent`, once for each asked colour that no surface has.
+    """
+    if drawn_kind(spec) == "white":
+        return []
+    plan, by_caller = assigned_to(spec, product), asked_colours(spec).by_caller
+    rows = [(one.name, plan.surfaces[one.name], one.share) for one in surfaces(spec.scene)]
+    rows += [(ACCENT, slot, ACCENT_SHARE) for slot in plan.left]
+    listed = [
+        PaintedSurface(
+            name,
+            title_of(spec.scene, name),
+            rgb_to_hex(linear_to_srgb(plan.colours[slot])),
+            by_caller and slot < plan.asked,
+            share,
+        )
+        for name, slot, share in rows
+    ]
+    return sorted(listed, key=lambda one: -one.share)
+
+
+def product_colour(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> Lab | None:
+    """Return (3,) Lab: the mean colour of a product, H×W×3 sRGB codes under H×W coverage; None: nothing is opaque."""
+    # Every eighth row and column: it is compared by ten CIEDE2000.
+    inside = rgb[::8, ::8][alpha[::8, ::8] > 0.5]
+    return None if inside.size == 0 else np.asarray(srgb_to_lab(inside / np.float32(255)).mean(0), np.float64)

@@ -1,0 +1,132 @@
+/** Which colour goes on which surface of the scene: shown at each colour and as a list, and locked by hand. */
+
+import { dragged } from "./drag.js";
+import { fill, html, icon, say, styled } from "./dom.js";
+import { titled } from "./words.js";
+
+/** Stand, panel and props: a colour can be locked there in every scene. */
+const ACCENT = { name: "accent", title: "Accent", color: null, asked: false };
+
+/**
+ * Return {element, show(colours), goesOn(colour), draggable(handle, colour)}.
+ *
+ * `element` lists the surfaces. `goesOn` returns what stands beside a colour, {element, show()}; `draggable` lets it be
+ * dragged from an element, which is returned. Which locks were dropped, and why, is said at the order.
+ */
+export function surfacesOf({ draft, catalogue }, order) {
+  const list = html`<ul class="surfaces"></ul>`;
+  const element = html`
+    <div class="surfaces-place">
+      <p class="label">Where the colours go</p>${list}
+      <p class="hint">Drag a colour onto a surface to keep it there.</p>
+    </div>`;
+  const word = html`<p class="notice" id="lock-word" hidden></p>`;
+  /** The scene's surfaces by name, {name, title, own, colours}: the chosen colours there, else one of its own. */
+  let surfaces = new Map();
+  const lockOf = (colour) => Object.keys(draft.colors_on).find((name) => draft.colors_on[name] === colour) ?? "";
+  const titleOf = (name) => surfaces.get(name)?.title ?? name;
+  order.element.prepend(word);
+  draft.addEventListener("change", ({ detail }) => "scene_type" in detail && tell(""));
+  order.addEventListener("told", told);
+  return { element, show, goesOn, draggable };
+
+  function told() {
+    const unknown = (order.refusal?.fields ?? []).filter(({ type }) => type === "surface_unknown");
+    const refused = (name, colour) => unknown.some(({ msg }) => msg.includes(`${name}:${colour}`));
+    const scene = titled(catalogue.scene_types, draft.scene_type);
+    unlock(refused, (name, colour) => `${scene} has no ${name}, so ${colour} goes where Backdrop puts it.`);
+    if (order.plan) read(order.plan.surfaces ?? []);
+  }
+
+  function read(planned) {
+    surfaces = new Map();
+    for (const { name, title, color, asked } of planned.length ? [...planned, ACCENT] : []) {
+      const surface = surfaces.get(name) ?? { name, title, own: asked ? null : color, colours: [] };
+      if (asked) surface.colours.push(color);
+      surfaces.set(name, surface);
+    }
+  }
+
+  function tell(words) {
+    word.textContent = words;
+    word.hidden = !words;
+    if (words) say(words);
+  }
+
+  /** Lock a colour on a surface; "": Backdrop chooses. */
+  function lock(colour, name) {
+    const others = Object.entries(draft.colors_on).filter(([one, other]) => one !== name && other !== colour);
+    tell("");
+    draft.change({ colors_on: Object.fromEntries(name ? [...others, [name, colour]] : others) });
+    say(name ? `${colour} stays on ${titleOf(name)}.` : `Backdrop chooses where ${colour} goes.`);
+  }
+
+  /** Drop the locks of which that is true, and say so. */
+  function unlock(which, words) {
+    const locks = Object.entries(draft.colors_on);
+    const gone = locks.filter((one) => which(...one));
+    if (!gone.length) return;
+    draft.change({ colors_on: Object.fromEntries(locks.filter((one) => !gone.includes(one))) });
+    tell(gone.map((one) => words(...one)).join(" "));
+  }
+
+  function draggable(handle, colour) {
+    const under = (x, y) => document.elementFromPoint(x, y)?.closest("[data-surface]");
+    const mark = (x, y) => {
+      for (const one of list.children) one.classList.toggle("over", one === under(x, y));
+      return Boolean(under(x, y));
+    };
+    const drop = (x, y) => under(x, y) && lock(colour, under(x, y).dataset.surface);
+    return dragged(handle, colour, { possible: () => surfaces.size > 0, mark, drop });
+  }
+
+  function goesOn(colour) {
+    const select = html`<select class="goes-on" aria-label="Where ${colour} goes"></select>`;
+    const button = html`<button class="quiet round lock"></button>`;
+    const line = html`<div class="goes"><span class="hint" aria-hidden="true">Goes on</span>${select}${button}</div>`;
+    let places = [];
+    let shown = "";
+    select.addEventListener("change", () => lock(colour, select.value));
+    button.addEventListener("click", () => lock(colour, lockOf(colour) ? "" : places[0].name));
+    return { element: line, show: refresh };
+
+    function refresh() {
+      const locked = lockOf(colour);
+      places = [...surfaces.values()].filter(({ colours }) => colours.includes(colour));
+      const on = places.map(({ title }) => title).join(", ");
+      line.hidden = !surfaces.size;
+      const chosen = locked ? "Backdrop chooses" : `${on || "Nowhere"} (Backdrop chooses)`;
+      const options = [["", chosen], ...[...surfaces.values()].map(({ name, title }) => [name, title])];
+      if (shown === String([options, locked])) return; // a list that is open would close
+      shown = String([options, locked]);
+      fill(select, options.map(([name, words]) => html`<option value=${name}>${words}</option>`));
+      select.value = locked;
+      line.classList.toggle("locked", Boolean(locked));
+      fill(button, icon(locked ? "lock" : "unlock"));
+      button.disabled = !locked && !on;
+      button.title = locked ? "Let Backdrop choose" : "Keep it there";
+      button.setAttribute("aria-label", locked ? `Let Backdrop choose for ${colour}` : `Keep ${colour} on ${on}`);
+      button.setAttribute("aria-pressed", String(Boolean(locked)));
+    }
+  }
+
+  function tile({ name, title, own, colours }) {
+    const locked = draft.colors_on[name];
+    const chosen = locked ? [locked] : colours;
+    const swatch = (colour) => styled(html`<span class="swatch"></span>`, { "--colour": colour });
+    const swatches = chosen.length ? chosen.map((colour) => draggable(swatch(colour), colour)) : own && swatch(own);
+    const words = chosen.length ? chosen.join(", ") : own ? "Scene's own colour" : "Stand, panel, props";
+    return html`
+      <li class="surface ${chosen.length ? "" : "own"}" data-surface=${name}>
+        <span class="surface-swatches">${swatches}</span>
+        <div><p class="surface-title">${title}${locked && icon("lock")}</p><p class="hint">${words}</p></div>
+      </li>`;
+  }
+
+  function show(colours) {
+    const removed = (_, colour) => !colours.includes(colour);
+    unlock(removed, (name, colour) => `${colour} was removed, so Backdrop chooses a colour for ${titleOf(name)}.`);
+    element.hidden = !surfaces.size || !colours.length;
+    if (!list.querySelector(".dragging")) fill(list, [...surfaces.values()].map(tile));
+  }
+}
