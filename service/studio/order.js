@@ -31,6 +31,8 @@ export class Order extends EventTarget {
   #busy = false;
   #parts;
   #look;
+  /** Brings what is doubtful of the cut-out into view, the first thing to do; null: nothing is. */
+  #doubt = null;
 
   constructor(studio, signal) {
     super();
@@ -39,14 +41,21 @@ export class Order extends EventTarget {
     this.#parts = {
       notice: h("div", { class: "notices", "aria-live": "polite" }),
       price: h("p", { class: "price", id: "price" }),
+      check: h("button", { class: "button primary", id: "check", onclick: () => this.#doubt() }, "Check the cut-out"),
       button: h("button", { class: "button primary", id: "make", onclick: () => this.#submit() }, "Make the picture"),
     };
     this.#look = new LookButton(studio, () => (this.plan?.brand ? this.plan.seed : null), signal);
-    const { notice, price, button } = this.#parts;
-    const buttons = h("div", { class: "order-buttons" }, this.#look.element, button);
+    const { notice, price, check, button } = this.#parts;
+    const buttons = h("div", { class: "order-buttons" }, check, this.#look.element, button);
     const row = h("div", { class: "order-row" }, price, buttons);
     const undo = undoButton(studio, signal);
     this.element = h("div", { class: "order" }, undo, notice, placeTrouble(studio, this, signal), this.#look.notice, row);
+  }
+
+  /** Have the cut-out checked first: `look` brings it into view; null: there is no need. */
+  check(look) {
+    this.#doubt = look;
+    this.#show();
   }
 
   start() {
@@ -188,7 +197,9 @@ export class Order extends EventTarget {
 
   #show() {
     const { draft, several, looks } = this.#studio;
-    const { notice, price, button } = this.#parts;
+    const { notice, price, check, button } = this.#parts;
+    check.hidden = !this.#doubt;
+    button.classList.toggle("primary", !this.#doubt);
     const wanted = this.#wanted;
     const count = wanted.length;
     const [{ credits: each }] = [...wanted, draft.preset];

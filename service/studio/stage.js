@@ -168,10 +168,12 @@ export function photoStage(studio, order, signal) {
       board.abort();
       views.place.replaceChildren();
     };
-    const shown = shownCutout(studio, source, { print, photo, file, told, signal: here });
+    const check = (look) => order.check(look && (() => (go("cutout"), look())));
+    here.addEventListener("abort", () => check(null));
+    const shown = shownCutout(studio, source, { print, photo, file, told, check, signal: here });
     const wall = looksWall(studio, { place: () => go("place"), signal: here });
     const views = {
-      cutout: h("div", { class: "stage-step" }, print, caption, shown),
+      cutout: h("div", { class: "stage-step" }, print, shown, caption),
       place: h("div", { class: "stage-step", hidden: true }),
       looks: h("div", { class: "stage-step", hidden: true }, wall),
     };

@@ -1,6 +1,6 @@
 /** The brush as it is seen on the board, and what lies under the keyboard's, said to those who listen. */
 
-import { h, styled } from "../dom.js";
+import { html, styled } from "../dom.js";
 
 /** Milliseconds after the last step until it is said what lies there. */
 const PAUSE = 500;
@@ -8,7 +8,7 @@ const PAUSE = 500;
 const POINT = 12;
 
 export class Cursor {
-  element = h("span", { class: "mend-cursor", "aria-hidden": "true", hidden: true });
+  element = html`<span class="mend-cursor" aria-hidden="true" hidden></span>`;
   #board;
   #say;
   #timer;

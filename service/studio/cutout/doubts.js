@@ -8,16 +8,22 @@ const MENDED = {
     "Nothing was found that stands out.",
     "Bring the product back with the brush, or photograph it before something calmer.",
   ],
-  low_confidence: ["We are not sure of the cut-out.", "Look along the outline, and mend it where it is wrong."],
+  low_confidence: ["We are not sure of the cut-out.", "Some background may be left. Check the marked spot."],
   held_by_hand: [
     "A hand holds the product.",
     "Mend the cut-out: erase the fingers. Once mended, it stands where it would lie.",
   ],
   several_subjects: [
     "There is more than one thing in the photo.",
-    "All of it is kept. Choose the product by a click, or mend the cut-out.",
+    "All of it is kept. Click your product to keep it alone.",
   ],
 };
+
+/** Warnings after which a cut-out is often wrong. */
+const DOUBTFUL = ["no_subject", "low_confidence", "several_subjects", "held_by_hand", "transparent_material_suspected"];
+
+/** Return whether a cut-out should be looked at before a picture of it is ordered. */
+export const doubtful = ({ product_box: box, warnings }) => !box || warnings.some(({ code }) => DOUBTFUL.includes(code));
 
 /** Return a warning's sentence and its remedy, or null. */
 export const doubtWords = ({ code, message }) => MENDED[code] ?? WARNINGS[code] ?? [message, null];

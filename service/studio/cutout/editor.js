@@ -1,6 +1,6 @@
 /** The window in which a cut-out is mended. */
 
-import { h, styled } from "../dom.js";
+import { html, styled } from "../dom.js";
 import { Board } from "../mask/board.js";
 import { withoutCrumbs } from "../mask/crumbs.js";
 import { greyPng } from "../mask/png.js";
@@ -33,7 +33,7 @@ export async function mend(view, { photo, colour, lookAt = null, signal }) {
 }
 
 class Editor {
-  state = { tool: "erase", backdrop: "squares", comparing: false, busy: false, asked: false };
+  state = { tool: "erase", backdrop: "left", opacity: 50, comparing: false, busy: false, asked: false };
   #view;
   /** The mask's bytes as the service has them now, and cut-out and bytes as they were at first. */
   #saved;
@@ -41,8 +41,8 @@ class Editor {
   #startedOver = false;
   #canvas;
   #cursor;
-  #said = h("p", { class: "unseen", role: "status", "aria-live": "polite" });
-  #words = h("p", { class: "error mend-error", role: "alert" });
+  #said = html`<p class="unseen" role="status" aria-live="polite"></p>`;
+  #words = html`<p class="error mend-error" role="alert"></p>`;
   #place;
   #dialog;
   #bars;
@@ -54,26 +54,22 @@ class Editor {
     this.#view = view;
     this.#saved = mask.data.slice();
     this.#first = { view, data: this.#saved };
-    this.#canvas = h("canvas", {
-      class: "mend-canvas",
-      tabindex: "0",
-      role: "application",
-      "aria-label": "The cut-out. Arrow keys move the brush, space puts it down and lifts it.",
-    });
+    const label = "The cut-out. Arrow keys move the brush, space puts it down and lifts it.";
+    this.#canvas = html`<canvas class="mend-canvas" tabindex="0" role="application" aria-label=${label}></canvas>`;
     this.board = new Board(this.#canvas, levels, mask);
     this.#cursor = new Cursor(this.board, (words) => this.#say(words));
     this.#lookAt = lookAt;
     const subjects = view.subjects.length;
     this.#bars = [topBar(this), toolBar(this, subjects)];
-    this.#place = styled(h("div", { class: "mend-place" }, this.#canvas, this.#cursor.element), { "--scene": colour });
-    this.#dialog = h(
-      "dialog",
-      { class: "mend", "aria-labelledby": "mend-title" },
-      this.#bars[0].element,
-      this.#place,
-      h("div", { class: "mend-side" }, this.#bars[1].element, this.#words),
-      this.#said,
-    );
+    this.#place = html`<div class="mend-place">${this.#canvas}${this.#cursor.element}</div>`;
+    styled(this.#place, { "--scene": colour });
+    this.#dialog = html`
+      <dialog class="mend" aria-labelledby="mend-title">
+        ${this.#bars[0].element}
+        ${this.#place}
+        <div class="mend-side">${this.#bars[1].element}${this.#words}</div>
+        ${this.#said}
+      </dialog>`;
     this.#listen();
   }
 
@@ -111,12 +107,13 @@ class Editor {
     const pick = (x, y) => this.pick(x, y);
     const seen = (x, y) => (x === null ? this.#cursor.hide() : this.#point(x, y, false));
     listenToPointers(this.#canvas, board, { tool, pick, seen });
-    listenToKeys(this.#canvas, board, {
+    listenToKeys(this.#dialog, this.#canvas, board, {
       tool,
       pick,
       choose: (name) => this.choose(name),
       size: (by) => this.resizeBrush(board.brush.size * 1.2 ** by),
       hardness: (by) => this.harden(board.brush.hardness + by / 10),
+      opacity: (by) => this.thicken(this.state.opacity + 10 * by),
       follow: () => this.follow(),
       compare: () => this.compare(),
       cursor: (x, y) => this.#point(x, y, true),
@@ -143,9 +140,19 @@ class Editor {
   choose(name) {
     if (!hasTool(name, this.#view.subjects.length)) return;
     this.state.tool = name;
-    if (name === "erase" || name === "keep") this.board.brush.keeps = name === "keep";
+    this.board.end();
+    this.board.brush.value = { erase: 0, keep: 255, glass: 2.55 * this.state.opacity }[name] ?? null;
     this.#show();
     this.#say(toolWords(name));
+  }
+
+  /** Set how much of the product the brush for glass leaves, in percent. */
+  thicken(opacity) {
+    this.state.opacity = Math.min(90, Math.max(10, opacity));
+    if (this.state.tool !== "glass") return this.choose("glass");
+    this.board.brush.value = 2.55 * this.state.opacity;
+    this.#show();
+    this.#say(`Opacity ${this.state.opacity} %.`);
   }
 
   resizeBrush(size) {
@@ -163,7 +170,7 @@ class Editor {
   follow() {
     this.board.brush.follows = !this.board.brush.follows;
     this.#show();
-    this.#say(this.board.brush.follows ? "The brush follows edges." : "The brush does not follow edges.");
+    this.#say(this.board.brush.follows ? "The brush snaps to edges." : "The brush does not snap to edges.");
   }
 
   lieOn(name) {
@@ -269,7 +276,7 @@ class Editor {
 
   /** Show the brush at a point of the window. */
   #point(x, y, keyboard) {
-    this.#cursor.show(x, y, { paints: /erase|keep/.test(this.state.tool), keyboard });
+    this.#cursor.show(x, y, { paints: this.board.paints, keyboard });
   }
 
   #show() {
@@ -277,7 +284,8 @@ class Editor {
     this.#place.dataset.backdrop = backdrop;
     this.#place.dataset.tool = tool;
     this.#dialog.toggleAttribute("data-busy", busy);
-    this.board.painter.look = comparing ? "photo" : tool === "keep" ? "ghost" : "cut";
+    const ghost = backdrop === "left" || tool === "keep" || tool === "glass";
+    this.board.painter.look = comparing ? "photo" : ghost ? "ghost" : "cut";
     const subjects = tool === "pick" ? this.#view.subjects : [];
     this.board.painter.marks = subjects.map(({ box, kept }) => ({ ...box, dashed: !kept }));
     for (const bar of this.#bars) bar.show();

@@ -15,10 +15,11 @@ export const KEYS = [
   ["Arrows", "move the brush; with Shift farther, with Alt by a single pixel"],
   ["Space", "put the brush down, and lift it again; picks with “Pick things”"],
   ["L", "draw a straight line from where the last stroke ended; with the mouse Shift and a click"],
-  ["E   B   P   M", "Erase, Bring back, Pick things, Move"],
+  ["E   B   G   P   M", "Erase, Bring back, Glass, Pick things, Move"],
   ["[   ]", "smaller and larger brush; with Shift softer and harder"],
-  ["F", "follow the photo's edges, or not"],
-  ["+   −   0", "zoom in, zoom out, whole photo; the wheel and two fingers do it, too"],
+  [",   .", "less and more opacity of the brush for glass"],
+  ["F", "snap to edges, or not"],
+  ["+   −   0   1", "zoom in, zoom out, whole photo, 1:1; the wheel and two fingers do it, too"],
   ["W   A   S   D", "move the view"],
   ["C", "compare with the photo"],
   ["Ctrl + Z", "undo; with Shift redo"],
@@ -26,10 +27,13 @@ export const KEYS = [
 ];
 
 /**
- * @param actions {tool(), choose(name), size(by), hardness(by), follow(), compare(), undo(), redo(), pick(x, y),
+ * Listen all over the window; arrows, space and Enter count on the canvas alone: elsewhere they are a slider's or a
+ * button's.
+ *
+ * @param actions {tool(), choose(name), size(by), hardness(by), opacity(by), follow(), compare(), pick(x, y),
  *   cursor(x, y), say(words)}
  */
-export function listenToKeys(canvas, board, actions) {
+export function listenToKeys(dialog, canvas, board, actions) {
   const { viewport } = board;
   let at = null;
 
@@ -42,13 +46,13 @@ export function listenToKeys(canvas, board, actions) {
 
   function press() {
     if (actions.tool() === "pick") return actions.pick(...at);
-    if (actions.tool() === "move" || lift()) return undefined;
+    if (!board.paints || lift()) return undefined;
     board.begin(...at);
     return actions.say("Brush down.");
   }
 
   function line() {
-    if (!/erase|keep/.test(actions.tool())) return;
+    if (!board.paints) return;
     board.begin(...at, true);
     board.end();
     actions.say("A line is drawn.");
@@ -62,7 +66,9 @@ export function listenToKeys(canvas, board, actions) {
   }
 
   canvas.addEventListener("blur", lift);
-  canvas.addEventListener("keydown", (event) => {
+  dialog.addEventListener("keydown", (event) => {
+    const here = event.target === canvas;
+    if (!here && (event.key.length > 1 || event.key === " " || event.target.matches("[type=text]"))) return undefined;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     at ??= viewport.toPhoto(viewport.window.width / 2, viewport.window.height / 2);
     const command = event.ctrlKey || event.metaKey;
@@ -72,6 +78,7 @@ export function listenToKeys(canvas, board, actions) {
       Enter: press,
       e: () => actions.choose("erase"),
       b: () => actions.choose("keep"),
+      g: () => actions.choose("glass"),
       p: () => actions.choose("pick"),
       m: () => actions.choose("move"),
       l: line,
@@ -81,10 +88,13 @@ export function listenToKeys(canvas, board, actions) {
       "]": () => actions.size(1),
       "{": () => actions.hardness(-1),
       "}": () => actions.hardness(1),
+      ",": () => actions.opacity(-1),
+      ".": () => actions.opacity(1),
       "+": () => viewport.zoomBy(ZOOM, ...viewport.toWindow(...at)),
       "=": () => viewport.zoomBy(ZOOM, ...viewport.toWindow(...at)),
       "-": () => viewport.zoomBy(1 / ZOOM, ...viewport.toWindow(...at)),
       0: () => viewport.fit(),
+      1: () => viewport.zoomTo(1 / devicePixelRatio),
     }[key];
     const pan = PANS[key];
     if (ARROWS[key]) move(ARROWS[key], event);
@@ -94,7 +104,8 @@ export function listenToKeys(canvas, board, actions) {
     else return undefined;
     event.preventDefault();
     event.stopPropagation();
-    if (!pan) viewport.reveal(...at);
+    if (!here) return undefined;
+    if (!pan && key !== "0" && key !== "1") viewport.reveal(...at);
     actions.cursor(...viewport.toWindow(...at));
     return undefined;
   });

@@ -17,9 +17,10 @@ const WAIT = 25;
 export async function cutOut({ key, render }, { signal, again = false, subject }) {
   const body = { ...(render ? { source_render_public_id: render } : { source_image_s3_key: key }), subject };
   const known = again || subject ? requestKey() : `cutout-${render ?? key}`;
-  const headers = { Prefer: `wait=${WAIT}`, "Idempotency-Key": known };
+  const headers = { Prefer: `return=representation, wait=${WAIT}`, "Idempotency-Key": known };
   const accepted = await ask(CUTOUTS, { method: "POST", body, headers, signal, within: 2000 * WAIT });
-  if (!over(accepted)) await follow(accepted.job_id, () => {}, { signal });
+  if (over(accepted) && accepted.public_id) return accepted;
+  await follow(accepted.job_id, () => {}, { signal });
   signal.throwIfAborted();
   return cutout(accepted.job_id, signal);
 }

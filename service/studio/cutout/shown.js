@@ -1,17 +1,45 @@
-/** The cut-out of the photo on the stage: made at once, free, shown as it will be used, with its doubts marked. */
+/** The cut-out of the photo on the stage: made at once, free, with all that it leaves out, and mended by a click. */
 
-import { fill, h, say, styled } from "../dom.js";
+import { fill, html, icon, say, styled } from "../dom.js";
+import { keep, kept } from "../session.js";
 import { persisted } from "../waiting.js";
 import { REMEDIES, lostWords } from "../words.js";
-import { doubtWords } from "./doubts.js";
-import { cutOut } from "./service.js";
+import { doubtWords, doubtful } from "./doubts.js";
+import { Picture } from "./picture.js";
+import { listenForPlaces } from "./pointing.js";
+import { cutOut, fetched } from "./service.js";
+import { Wishes } from "./wishes.js";
 
-/** What the cut-out is shown on. */
+/** What the picture shows; V goes from one to the next. */
 const LOOKS = [
-  ["squares", "Cut out"],
-  ["scene", "On the scene’s colour"],
+  ["left", "Left out"],
+  ["cut", "Cut-out"],
   ["photo", "Photo"],
+  ["mask", "Mask"],
 ];
+/** What a click on the picture says, and how that is done. */
+const WISHES = [
+  ["mine", "This is my product", "your product"],
+  ["too", "This too", "what is missing"],
+  ["not", "Not this", "what does not belong to it"],
+];
+/** Which photos' cut-outs were looked at, in this tab; and how many are kept. */
+const CHECKED = "backdrop-checked";
+const MOST_CHECKED = 200;
+/** Milliseconds after the last step of the keyboard's cross until it is said what lies there. */
+const PAUSE = 500;
+/** A photo that is taller or wider than the mask by this share is another one. */
+const ALIKE = 0.02;
+
+const segments = (name, legend, choices, chosen, hear) => html`
+  <fieldset class="looks">
+    <legend class="unseen">${legend}</legend>
+    ${choices.map(([value, words]) => html`
+      <label class="segment">
+        <input type="radio" name=${name} value=${value} checked=${value === chosen} onchange=${() => hear(value)} />
+        <span>${words}</span>
+      </label>`)}
+  </fieldset>`;
 
 /**
  * Cut out what stands on the stage, and show it there.
@@ -19,198 +47,267 @@ const LOOKS = [
  * @param {object} studio
  * @param {object} source the draft's photo
  * @param {object} stage `print`: the figure; `photo`: what shows the photo in it; `file`: the photo itself, or null
- *   where it has to be fetched; `told(view, mended)`: hears each cut-out that is shown; `signal`: aborted when
- *   another photo comes
+ *   where it has to be fetched; `told(view, mended)`: hears each cut-out that is shown; `check(look)`: hears what brings
+ *   a cut-out that should be checked into view, or null; `signal`: aborted when another photo comes
  * @returns an element to stand below the figure
  */
-export function shownCutout(studio, source, { print, photo, file, told, signal }) {
-  const element = h("section", { class: "cutout", "aria-label": "Cut-out" });
-  const overlay = h("div", { class: "marks", "aria-hidden": "true" });
-  const picture = h("img", { class: "photo", alt: "Your product, cut out", hidden: true });
-  const trouble = h("p", { class: "error", role: "alert" });
-  let look = "squares";
-  let view = null;
+export function shownCutout(studio, source, { print, photo, file, told, check, signal }) {
+  const element = html`<section class="cutout" aria-label="Cut-out"></section>`;
+  const drawing = html`<span class="wish-place" hidden></span>`;
+  const overlay = html`<div class="marks" aria-hidden="true"></div>`;
+  const help = html`<p class="hint wish-help"></p>`;
+  const trouble = html`<p class="error" role="alert"></p>`;
+  const list = html`<ol class="doubtful"></ol>`;
+  const undo = html`
+    <button class="quiet round" aria-label="Undo" title="Undo (Ctrl + Z)" onclick=${undone}>${icon("undo")}</button>`;
+  const lost = (refusal) => (trouble.textContent = refusal ? lostWords(refusal) : "");
+  const isRight = html`<button class="button small" onclick=${right}>It is right</button>`;
+  const wishes = new Wishes(source, { signal, lost });
+  const name = source.key ?? source.render;
+  /** Shows the photo; null: there is no cut-out yet. */
+  let picture = null;
+  let wanted = "mine";
   let again = false;
-  /** Ends the choosing of a product; null: none is being chosen. And the look to go back to without a choice. */
-  let choosing = null;
-  let before = look;
-  print.append(picture, overlay);
-  studio.draft.addEventListener("change", colour, { signal });
+  /** What is being done, in words; null: nothing is. */
+  let busy = null;
+  let timer = 0;
+  addEventListener("keydown", pressed, { signal });
   start();
   return element;
 
   async function start() {
     print.classList.add("cutting");
-    const words = h("p", { class: "hint", role: "status" });
+    const words = html`<p class="hint" role="status"></p>`;
     const lost = (refusal) => (words.textContent = refusal ? lostWords(refusal) : "Cutting the product out …");
     lost(null);
     fill(element, words);
     try {
-      await shown(await persisted(() => cutOut(source, { signal, again }), { signal, lost }));
+      const view = await persisted(() => cutOut(source, { signal, again }), { signal, lost });
+      if (view.error || view.status !== "SUCCESS") return void fill(element, refused(view.error));
+      wishes.take(view, await persisted(() => maskOf(view), { signal, lost }));
+      await begin(view);
+      await show(false);
     } catch (error) {
-      if (signal.aborted) return;
-      fill(element, refused(error.message));
+      if (!signal.aborted) fill(element, refused(error));
     } finally {
       print.classList.remove("cutting");
     }
   }
 
-  function refused(...words) {
+  function refused(error) {
     again = true;
-    return h(
-      "div",
-      { class: "notice bad", role: "alert" },
-      words.filter(Boolean).map((one) => h("p", {}, one)),
-      h("button", { class: "button small", onclick: start }, "Try again"),
+    const { code, message } = error ?? { code: "internal_error", message: "It could not be cut out." };
+    return html`
+      <div class="notice bad" role="alert">
+        <p>${message}</p>
+        ${REMEDIES[code] && html`<p>${REMEDIES[code]}</p>`}
+        <button class="button small" onclick=${start}>Try again</button>
+      </div>`;
+  }
+
+  /** Return the mask's file; null where the store hands its pictures to images alone. */
+  async function maskOf(view) {
+    return fetched(view.mask_url, signal).catch((error) => {
+      if (signal.aborted || error.status || !navigator.onLine) throw error;
+      return null;
+    });
+  }
+
+  /** Put the picture and its controls there, for the first cut-out of this photo. */
+  async function begin(view) {
+    const seen = photo.decode && (await photo.decode().then(() => true, () => false));
+    const ratio = seen && (photo.naturalWidth * view.height) / (photo.naturalHeight * view.width);
+    const whole = seen && Math.abs(ratio - 1) < ALIKE;
+    if (!whole) fill(print, html`<img class="photo" alt="" src=${view.preview_url} />`);
+    picture = new Picture(whole ? photo : null);
+    print.append(picture.element, overlay);
+    listenForPlaces(picture.element, { drawn, chosen: wish });
+    fill(
+      element,
+      html`
+        <div class="row centre">
+          ${segments("wish", "A click on the picture says", WISHES, wanted, (value) => ((wanted = value), update()))}
+          ${undo}
+        </div>`,
+      help,
+      trouble,
+      html`
+        <div class="row centre">
+          ${segments("look", "Show", LOOKS, "left", choose)}
+          <button class="button small" id="mend" onclick=${() => open()}>Mend the cut-out</button>
+          ${isRight}
+        </div>`,
+      list,
     );
-  }
-
-  /** Show a cut-out when its picture is there, so that nothing flashes. */
-  async function shown(next, mended = false) {
-    if (next.error || next.status !== "SUCCESS") {
-      const { code, message } = next.error ?? { code: "internal_error", message: "It could not be cut out." };
-      fill(element, refused(message, REMEDIES[code]));
-      return;
+    const masked = Boolean(wishes.now.png);
+    for (const [value, possible] of [["left", whole && masked], ["photo", whole], ["mask", masked]]) {
+      element.querySelector(`[value=${value}]`).disabled = !possible;
     }
-    view = next;
-    if (!view.product_box) look = "photo"; // there is nothing else to see
-    picture.src = view.preview_url;
-    await picture.decode();
-    if (signal.aborted) return;
-    choosing?.abort();
-    told(view, mended);
-    fill(element, controls(), trouble, doubts());
-    fill(overlay, view.warnings.flatMap(({ boxes }, i) => boxes.map((box) => mark(box, i + 1))));
-    show();
-    say(spoken());
+    for (const radio of element.querySelectorAll("[name=wish]")) radio.disabled = !masked;
+    picture.look = whole && masked ? "left" : "cut";
   }
 
-  function spoken() {
-    const count = view.warnings.length;
+  /** Show the cut-out as the service has it now. */
+  async function show(mended = true) {
+    const { view, png } = wishes.now;
+    await picture.take(view, png);
+    if (signal.aborted) return;
+    print.classList.add("pictured");
+    told(view, mended);
+    fill(overlay, view.warnings.flatMap(({ boxes }, i) => boxes.map((box) => mark(box, i + 1))), drawing);
+    if (mended) checked();
+    const answer = ["left", "cut"].includes(picture.look) ? picture.look : "left";
+    choose(element.querySelector(`[value=${answer}]`).disabled ? "cut" : answer);
+    update();
+    say(spoken(view));
+  }
+
+  function spoken({ warnings: { length: count } }) {
     if (!count) return "The product is cut out.";
     return `The product is cut out. There ${count === 1 ? "is one place" : `are ${count} things`} to look at.`;
   }
 
-  function controls() {
-    const radios = LOOKS.map(([name, words]) =>
-      h(
-        "label",
-        { class: "segment" },
-        h("input", { type: "radio", name: "look", value: name, checked: name === look, onchange: () => choose(name) }),
-        h("span", {}, words),
-      ),
-    );
-    return h(
-      "div",
-      { class: "row centre" },
-      h("fieldset", { class: "looks" }, h("legend", { class: "unseen" }, "Show"), radios),
-      h("button", { class: "button small", id: "choose", "aria-pressed": "false", onclick: point }, "Choose the product"),
-      h("button", { class: "button small", id: "mend", onclick: (event) => open(event.target) }, "Mend the cut-out"),
-    );
+  /** Show what can be done now, and what is doubtful. */
+  function update() {
+    const { view } = wishes.now;
+    undo.disabled = busy !== null || !wishes.canUndo;
+    const [click, draw] = matchMedia("(pointer: coarse)").matches ? ["Tap", "rest a finger and draw"] : ["Click", "draw"];
+    const hint = `${click} ${WISHES.find(([kind]) => kind === wanted)[2]} in the picture, or ${draw} a box around it.`;
+    help.textContent = busy ?? hint;
+    const open = doubtful(view) && !(view.product_box && isChecked());
+    check(open ? look : null);
+    fill(list, view.warnings.map(doubt));
+    isRight.hidden = !open || !view.product_box;
   }
 
-  function doubts() {
-    if (!view.warnings.length) return null;
-    return h(
-      "ol",
-      { class: "doubtful" },
-      view.warnings.map((warning, i) => {
-        const [what, remedy] = doubtWords(warning);
-        return h(
-          "li",
-          { "data-code": warning.code },
-          h("span", { class: "mark-number", "aria-hidden": "true" }, i + 1),
-          h("span", {}, h("strong", {}, what), remedy && h("span", { class: "hint" }, ` ${remedy}`)),
-          warning.boxes.length
-            ? h("button", { class: "link", onclick: ({ target }) => open(target, warning.boxes[0]) }, "Look closer")
-            : null,
-        );
-      }),
-    );
+  function doubt(warning, i) {
+    const [what, remedy] = doubtWords(warning);
+    const [box] = warning.boxes;
+    return html`
+      <li data-code=${warning.code}>
+        <span class="mark-number" aria-hidden="true">${i + 1}</span>
+        <span><strong>${what}</strong>${remedy && html`<span class="hint"> ${remedy}</span>`}</span>
+        ${box && html`<button class="link" onclick=${() => open(box)}>Look closer</button>`}
+      </li>`;
   }
 
   function mark({ left, top, width, height }, number) {
-    const share = (value, whole) => `${(100 * value) / whole}%`;
-    return styled(h("span", { class: "mark-box" }, h("span", { class: "mark-number" }, number)), {
-      left: share(left, view.width),
-      top: share(top, view.height),
-      width: share(width, view.width),
-      height: share(height, view.height),
-    });
+    const { view } = wishes.now;
+    const [x, y] = [left / view.width, top / view.height];
+    const box = html`<span class="mark-box"><span class="mark-number">${number}</span></span>`;
+    return placed(box, [x, y, x + width / view.width, y + height / view.height]);
   }
 
-  function choose(name) {
-    look = name;
-    for (const radio of element.querySelectorAll("[name=look]")) radio.checked = radio.value === name;
-    show();
+  function isChecked() {
+    return (kept(CHECKED) ?? []).includes(name);
   }
 
-  function show() {
-    const cut = look !== "photo";
-    picture.hidden = !cut;
-    photo.hidden = cut;
-    print.classList.toggle("see-through", look === "squares");
-    print.classList.toggle("on-scene", look === "scene");
-    colour();
+  /** A person has looked at it. A reload does not ask again. */
+  function checked() {
+    keep(CHECKED, [...(kept(CHECKED) ?? []).filter((one) => one !== name), name].slice(-MOST_CHECKED));
   }
 
-  function colour() {
-    styled(print, { "--scene": sceneColour(studio) });
+  function right() {
+    checked();
+    update();
+    say("The cut-out is right.");
+    picture.element.focus();
   }
 
-  /** Let the product be chosen by a click on the photo, or leave that. */
-  function point({ target: button }) {
-    if (choosing) {
-      choosing.abort();
-      return choose(before);
-    }
-    before = look;
-    choosing = new AbortController();
-    const here = AbortSignal.any([signal, choosing.signal]);
-    here.addEventListener("abort", () => {
-      choosing = null;
-      print.classList.remove("choosing");
-      button.setAttribute("aria-pressed", "false");
-      trouble.textContent = "";
-    });
-    choose("photo");
-    print.classList.add("choosing");
-    button.setAttribute("aria-pressed", "true");
-    say("Click the product in the photo.");
-    print.addEventListener("click", (event) => pick(event, button), { signal: here });
+  /** Bring what is doubtful into view. */
+  function look() {
+    if (!element.querySelector("[value=left]").disabled) choose("left");
+    print.scrollIntoView({ block: "center" });
+    (list.querySelector(".link") ?? (isRight.hidden ? picture.element : isRight)).focus({ preventScroll: true });
+    say("Check the marked places. Then say that it is right, or mend it.");
   }
 
-  /** Have the product at a click cut out. */
-  async function pick({ clientX, clientY }, button) {
-    if (button.hasAttribute("aria-busy")) return;
-    const { left, top, width, height } = overlay.getBoundingClientRect();
-    const subject = [(clientX - left) / width, (clientY - top) / height].map((one) => Math.min(1, Math.max(0, one)));
+  function choose(look) {
+    picture.look = look;
+    element.querySelector(`[value=${look}]`).checked = true;
+    print.classList.toggle("see-through", look === "cut");
+  }
+
+  /** Show a place while it is drawn. */
+  function drawn(place, byKeyboard) {
+    drawing.hidden = !place;
+    clearTimeout(timer);
+    if (!place) return;
+    drawing.dataset.kind = place.length > 2 ? "box" : "cross";
+    placed(drawing, place.length > 2 ? place : [...place, ...place]);
+    if (byKeyboard) timer = setTimeout(() => say(placeWords(place)), PAUSE);
+  }
+
+  function placeWords(place) {
+    const [left, top, right, bottom] = place.map((share) => `${Math.round(100 * share)} %`);
+    if (right) return `A box from ${left} to ${right} across, from ${top} to ${bottom} down.`;
+    return `${picture.keeps(place) ? "Kept" : "Left out"}; ${left} from the left, ${top} from the top.`;
+  }
+
+  function wish(place) {
+    if (!wishes.now.png) return;
+    work("Looking there …", () => wishes.wish(wanted, place, place.length === 2 && picture.keeps(place)));
+  }
+
+  function undone() {
+    work("Undoing …", () => wishes.undo());
+  }
+
+  async function work(words, does) {
+    if (busy) return;
+    busy = words;
+    const focus = document.activeElement;
     trouble.textContent = "";
-    button.setAttribute("aria-busy", "true");
     print.classList.add("cutting");
-    say("Cutting the product out.");
+    update();
+    say(words);
     try {
-      const next = await cutOut(source, { signal, subject });
-      if (next.error) throw new Error(REMEDIES[next.error.code] ?? next.error.message);
-      look = "squares";
-      await shown(next, true);
+      await does();
+      await show();
     } catch (error) {
       if (!signal.aborted) trouble.textContent = error.message;
     } finally {
-      button.removeAttribute("aria-busy");
+      busy = null;
       print.classList.remove("cutting");
+      if (!signal.aborted) update();
+      if (document.activeElement === document.body) (focus.disabled ? picture.element : focus).focus();
+    }
+  }
+
+  /** The keys of the whole step: V shows it another way, Ctrl + Z undoes. */
+  function pressed(event) {
+    const typing = event.target.matches?.("input:not([type=radio], [type=checkbox], [type=range]), textarea, select");
+    if (!picture || typing || event.altKey || !element.getClientRects().length) return;
+    if (document.querySelector("dialog[open]") || event.defaultPrevented) return;
+    const key = event.key.toLowerCase();
+    if (event.ctrlKey || event.metaKey) {
+      if (key !== "z" || event.shiftKey || !wishes.canUndo) return;
+      event.preventDefault();
+      undone();
+    } else if (key === "v") {
+      const possible = LOOKS.filter(([value]) => !element.querySelector(`[value=${value}]`).disabled);
+      const at = possible.findIndex(([value]) => value === picture.look);
+      const [value, words] = possible[(at + 1) % possible.length];
+      choose(value);
+      say(words);
     }
   }
 
   /** Open the window to mend it, at a box of the photo, or whole. */
-  async function open(button, lookAt = null) {
+  async function open(lookAt = null) {
+    const button = document.activeElement;
     trouble.textContent = "";
     button.setAttribute("aria-busy", "true");
     say("Opening.");
     try {
       const { mend } = await import("./editor.js");
-      const mended = await mend(view, { photo: file, colour: sceneColour(studio), lookAt, signal });
-      if (mended && !signal.aborted) await shown(mended, true);
+      const mended = await mend(wishes.now.view, { photo: file, colour: sceneColour(studio), lookAt, signal });
+      wishes.rebase();
+      if (signal.aborted) return;
+      checked();
+      if (mended) wishes.take(mended, await maskOf(mended));
+      if (mended) await show();
+      else update();
     } catch (error) {
       if (!signal.aborted) trouble.textContent = error.message;
     } finally {
@@ -218,6 +315,12 @@ export function shownCutout(studio, source, { print, photo, file, told, signal }
       element.querySelector("#mend")?.focus();
     }
   }
+}
+
+/** Put an element to a place of the photo. */
+function placed(element, [left, top, right, bottom]) {
+  const [x, y, width, height] = [left, top, right - left, bottom - top].map((share) => `${100 * share}%`);
+  return styled(element, { left: x, top: y, width, height });
 }
 
 /** Return the colour that the chosen scene has most of, as CSS takes it. */

@@ -12,8 +12,8 @@ const BUDGET = 12;
 const PIECE = 1.5;
 
 export class Board extends EventTarget {
-  /** Radius in CSS pixels of the window, so that it is as large whatever the zoom; hardness 0 to 1. */
-  brush = { keeps: false, size: 24, hardness: 0.8, follows: true };
+  /** `value`: what is painted, 0 to 255, null: nothing; radius in CSS pixels, whatever the zoom; hardness 0 to 1. */
+  brush = { value: 0, size: 24, hardness: 0.8, follows: true };
   #levels;
   #stroke = null;
   /** Where the stroke goes next, and where the last of these is. */
@@ -42,6 +42,10 @@ export class Board extends EventTarget {
     return Math.max(0.75, this.brush.size / this.viewport.zoom);
   }
 
+  get paints() {
+    return this.brush.value !== null;
+  }
+
   get drawing() {
     return this.#stroke !== null;
   }
@@ -49,9 +53,9 @@ export class Board extends EventTarget {
   /** Begin a stroke at a point of the photo; `joined`: where the last one ended, so that a line leads here. */
   begin(x, y, joined = false) {
     this.end();
-    const { keeps, hardness, follows } = this.brush;
+    const { value, hardness, follows } = this.brush;
     this.#last = null;
-    this.#stroke = new Stroke(this.mask, this.#levels, { keeps, hardness, follows, radius: this.radius });
+    this.#stroke = new Stroke(this.mask, this.#levels, { value, hardness, follows, radius: this.radius });
     if (joined && this.#ended) this.to(...this.#ended);
     this.to(x, y);
   }

@@ -14,9 +14,9 @@ const PATH = 0.9;
  *
  * @param {Mask} mask
  * @param {number[][]} path the stroke's points in the mask's pixels
- * @param {{radius: number, keeps: boolean}} brush for a brush that keeps, holes are what is left
+ * @param {{radius: number, value: number}} brush for a brush that keeps, holes are what is left
  */
-export function islands(mask, path, { radius, keeps }) {
+export function islands(mask, path, { radius, value }) {
   const bounds = [0, 1].map((axis) => path.map((point) => point[axis]));
   const least = bounds.map((all) => Math.min(...all) - radius);
   const most = bounds.map((all) => Math.max(...all) + radius);
@@ -34,8 +34,7 @@ export function islands(mask, path, { radius, keeps }) {
   const rest = new Uint8Array(width * height);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const value = data[(top + y) * w + left + x];
-      rest[y * width + x] = keeps ? 255 - value : value;
+      rest[y * width + x] = Math.abs(value - data[(top + y) * w + left + x]);
     }
   }
   const stays = joined(rest, swept, width);

@@ -1,16 +1,17 @@
 /** Draws the photo through its mask onto a canvas: all of it when the view changes, else what has changed. */
 
+import { contour, dimming, drawContour } from "./left_out.js";
 import { around } from "./mask.js";
 
 /** More pixels than these are not drawn: on a larger screen they are a little coarser. */
 const MOST_PIXELS = 2_600_000;
 /** From this zoom on, pixels of the photo are shown as the squares that they are. */
 const SQUARES = 4;
-/** What is taken away stays in sight at this share, where it is to be seen. */
-const GHOST = 72;
+/** Pixels around what has changed whose outline is drawn again: half of its line. */
+const LINE = 3;
 
 export class Painter {
-  /** "cut": through the mask; "ghost": what is taken away shines through; "photo": the photo alone. */
+  /** "cut": through the mask; "ghost": before the dimmed photo, with its outline; "photo": the photo alone. */
   #look = "cut";
   #marks = [];
   #canvas;
@@ -24,6 +25,7 @@ export class Painter {
   #dirty = null;
   #all = true;
   #frame = 0;
+  #dim;
   /** The level that is drawn from, and where the scratch canvas lies in it. */
   #from = { level: 0, left: 0, top: 0 };
 
@@ -33,6 +35,7 @@ export class Painter {
     this.#levels = levels;
     this.#mask = mask;
     this.#viewport = viewport;
+    this.#dim = dimming(levels.at(-1).data, mask.levels.at(-1).data);
     viewport.addEventListener("change", () => this.redraw());
   }
 
@@ -112,6 +115,7 @@ export class Painter {
     this.#from = { level, left, top };
     this.#compose({ left, top, right, bottom });
     this.#lay(0, 0, w, h);
+    this.#drawOutline({ left, top, right, bottom });
     this.#drawMarks();
   }
 
@@ -144,6 +148,13 @@ export class Painter {
     // Smoothing reaches over the rim: two more pixels of what is there already.
     const [a, b] = [Math.max(0, cut.left - left - 2), Math.max(0, cut.top - top - 2)];
     this.#lay(a, b, Math.min(w, cut.right - left + 2) - a, Math.min(h, cut.bottom - top + 2) - b);
+    const grown = Math.ceil(LINE * Math.max(1, this.#density / size));
+    this.#drawOutline({
+      left: Math.max(left, cut.left - grown),
+      top: Math.max(top, cut.top - grown),
+      right: Math.min(left + w, cut.right + grown),
+      bottom: Math.min(top + h, cut.bottom + grown),
+    });
     this.#drawMarks();
     context.restore();
   }
@@ -158,12 +169,16 @@ export class Painter {
     const { level, left: x0, top: y0 } = this.#from;
     const { width, data: photo } = this.#levels[level];
     const mask = this.#mask.levels[level].data;
-    const alpha = ALPHA[this.#look];
+    const drawn = {
+      cut: (pixel, m) => (pixel & 0xffffff) | (m << 24),
+      ghost: this.#dim,
+      photo: (pixel) => pixel,
+    }[this.#look];
     const out = new Uint32Array(this.#pixels.data.buffer);
     for (let y = top; y < bottom; y++) {
       let to = (y - y0) * this.#pixels.width + left - x0;
       for (let x = left, at = y * width + left; x < right; x++, at++, to++) {
-        out[to] = (photo[at] & 0xffffff) | alpha[mask[at]];
+        out[to] = drawn(photo[at], mask[at]);
       }
     }
     this.#scratch
@@ -177,6 +192,16 @@ export class Painter {
     this.#context.imageSmoothingEnabled = this.#scale < SQUARES;
     const to = [left + x * size, top + y * size, width * size, height * size];
     this.#context.drawImage(this.#scratch, x, y, width, height, ...to);
+  }
+
+  #drawOutline(area) {
+    if (this.#look !== "ghost") return;
+    const size = 2 ** this.#from.level * this.#scale;
+    const context = this.#context;
+    context.save();
+    context.setTransform(size, 0, 0, size, this.#viewport.left * this.#density, this.#viewport.top * this.#density);
+    drawContour(context, contour(this.#mask.levels[this.#from.level], area), this.#density / size);
+    context.restore();
   }
 
   #drawMarks() {
@@ -193,10 +218,3 @@ export class Painter {
     }
   }
 }
-
-/** A mask's byte to the pixel's alpha, in its place of the pixel. */
-const ALPHA = {
-  cut: Int32Array.from({ length: 256 }, (_, m) => m << 24),
-  ghost: Int32Array.from({ length: 256 }, (_, m) => Math.round(GHOST + ((255 - GHOST) * m) / 255) << 24),
-  photo: new Int32Array(256).fill(255 << 24),
-};

@@ -16,8 +16,8 @@ export class Stroke {
   /**
    * @param {Mask} mask
    * @param {object[]} levels the photo's pyramid
-   * @param {{keeps, radius, hardness, follows}} brush whether it keeps or takes away; radius in the photo's pixels;
-   *   hardness 0 to 1; whether it follows the photo's edges
+   * @param {{value, radius, hardness, follows}} brush what it paints, 0 (away) to 255 (kept); radius in the photo's
+   *   pixels; hardness 0 to 1; whether it follows the photo's edges
    */
   constructor(mask, levels, brush) {
     this.#mask = mask;
@@ -40,7 +40,8 @@ export class Stroke {
 
   /** Take along what stands alone in the path of a stroke that follows edges; returns the rectangle, or null. */
   end() {
-    if (!this.#brush.follows || !this.before.size) return null;
+    const { value, follows } = this.#brush;
+    if (!follows || !this.before.size || (value > 0 && value < 255)) return null;
     const { level, cells } = islands(this.#mask, this.#path, this.#brush);
     const { data, width, height } = this.#mask;
     const size = 2 ** level;
@@ -49,7 +50,7 @@ export class Stroke {
       const [left, top] = [cells[i] * size, cells[i + 1] * size];
       const cell = { left, top, right: Math.min(width, left + size), bottom: Math.min(height, top + size) };
       for (let y = top; y < cell.bottom; y++) {
-        data.fill(this.#brush.keeps ? 255 : 0, y * width + left, y * width + cell.right);
+        data.fill(value, y * width + left, y * width + cell.right);
       }
       changed = around(changed, cell);
     }
@@ -92,8 +93,7 @@ export class Stroke {
     }
     const before = this.before.get(index);
     const cover = this.#cover.get(index);
-    const { keeps, radius, hardness } = this.#brush;
-    const target = keeps ? 255 : 0;
+    const { value: target, radius, hardness } = this.#brush;
     // At full hardness the rim is a pixel wide, or it would be jagged.
     const inner = Math.min(hardness * radius, radius - 1);
     const [outer2, inner2, rim] = [radius * radius, inner > 0 ? inner * inner : 0, radius - Math.max(inner, 0)];

@@ -55,18 +55,20 @@ export class Viewport extends EventTarget {
   fit() {
     this.show({ left: 0, top: 0, ...this.photo }, 0);
     this.#fitted = true;
+    this.dispatchEvent(new Event("change"));
   }
 
-  /** Show a rectangle of the photo, {left, top, width, height}, with a share of its sides around it. */
+  /** Show a rectangle of the photo, {left, top, width, height}, with a share of its sides around it; never smaller than `fit` does. */
   show({ left, top, width, height }, around = 1) {
     const grown = (1 - this.#margin) / (1 + 2 * around);
     const zoom = grown * Math.min(this.window.width / width, this.window.height / height);
-    const limited = Math.min(LARGEST, Math.max(this.#smallest, zoom));
-    this.#set(
-      limited,
-      this.window.width / 2 - (left + width / 2) * limited,
-      this.window.height / 2 - (top + height / 2) * limited,
-    );
+    const limited = Math.min(LARGEST, Math.max(this.#fit, zoom));
+    const [x, y] = [left + width / 2, top + height / 2];
+    this.#set(limited, this.window.width / 2 - x * limited, this.window.height / 2 - y * limited);
+  }
+
+  zoomTo(zoom) {
+    this.zoomBy(zoom / this.zoom);
   }
 
   /** Zoom by a factor, so that the point of the window stays where it is; without one, its middle. */

@@ -29,8 +29,9 @@ def stage(visit: Callable[..., Visit], keeper: Guest) -> Callable[..., Any]:
 
 
 def shown(keeper: Guest) -> dict[str, Any]:
-    """Return the newest cut-out, whole."""
-    newest = keeper.api.get("/v1/cutouts").json()["items"][0]["public_id"]
+    """Return the newest cut-out that came about, whole."""
+    items = keeper.api.get("/v1/cutouts").json()["items"]
+    newest = next(one["public_id"] for one in items if one["status"] == "SUCCESS")
     view: dict[str, Any] = keeper.api.get(f"/v1/cutouts/{newest}").json()
     return view
 
@@ -42,7 +43,7 @@ def mask(keeper: Guest) -> NDArray[np.uint8]:
 def mend(page: Any) -> Any:
     """Open the window to mend, and return its canvas."""
     page.get_by_role("button", name="Mend the cut-out").click()
-    canvas = page.get_by_role("application")
+    canvas = page.locator("dialog").get_by_role("application")
     canvas.wait_for()
     return canvas
 
@@ -63,7 +64,7 @@ def test_by_mouse_what_is_wrong_goes_and_comes_back(stage: Callable[..., Any], k
     before = mask(keeper)
     canvas = mend(page)
     x, y = middle(canvas)
-    undo = page.get_by_role("button", name="Undo")
+    undo = page.locator("dialog").get_by_role("button", name="Undo")
     assert undo.is_disabled()
     page.mouse.move(x - 40, y)
     page.mouse.down()
@@ -114,7 +115,7 @@ def test_by_keyboard_alone_a_cursor_paints_and_is_told(stage: Callable[..., Any]
     before = mask(keeper)
     page.get_by_role("button", name="Mend the cut-out").focus()
     page.keyboard.press("Enter")
-    canvas = page.get_by_role("application")
+    canvas = page.locator("dialog").get_by_role("application")
     canvas.wait_for()
     assert canvas.evaluate("(one) => one === document.activeElement"), "the canvas has the focus"
     assert canvas.evaluate("(one) => getComputedStyle(one).outlineStyle") == "solid", "and it is seen"
@@ -147,7 +148,7 @@ def test_straight_lines_lead_from_where_the_last_stroke_ended(visit: Callable[..
     before = mask(guest)
     canvas = mend(page)
     x, y = middle(canvas)
-    page.get_by_label("Follow the photo").uncheck()
+    page.get_by_label("Snap to edges").uncheck()
     page.mouse.click(x, y - 60)
     page.keyboard.down("Shift")
     page.mouse.click(x, y + 60)
@@ -181,47 +182,251 @@ def test_by_touch_at_a_phones_width_one_finger_draws_and_two_zoom(stage: Callabl
         touch("Move", (x - apart, y), (x + apart, y))
     touch("End")
     page.wait_for_function("(fitted) => document.querySelector('.mend-zoom').innerText !== fitted", arg=fitted)
-    undo = page.get_by_role("button", name="Undo")
+    undo = page.locator("dialog").get_by_role("button", name="Undo")
     assert undo.is_disabled(), "two fingers draw nothing"
     touch("Start", (x, y - 60))
     for down in range(0, 120, 20):
         touch("Move", (x, y - 60 + down))
     touch("End")
-    page.locator("button[aria-label=Undo]:enabled").wait_for()
+    page.locator("dialog button[aria-label=Undo]:enabled").wait_for()
     save(page)
 
     changed = mask(keeper) != before
     assert changed.any()
 
 
-def test_a_click_chooses_the_product_of_several_and_one_on_the_table_says_what_to_do(
-    visit: Callable[..., Visit], keeper: Guest
+@pytest.fixture
+def two(visit: Callable[..., Visit], guest: Guest) -> Callable[..., Any]:
+    """Open a window with a mug and a vase on the stage, both cut out; `refused`: words of errors that are meant."""
+    photo, _ = two_products()
+
+    def open_stage(*refused: str, **settings: Any) -> Any:
+        tab = visit(**settings)
+        for words in refused:
+            tab.mean(words)
+        tab.sign_in(guest.key)
+        put_on_stage(tab.page, photo)
+        tab.page.get_by_role("button", name="Mend the cut-out").wait_for()
+        return tab.page
+
+    return open_stage
+
+
+#: Where things are in that photo, as shares of it.
+MUG, VASE, NOTHING = (0.2, 0.7), (0.73, 0.7), (0.5, 0.15)
+
+
+def place(page: Any, x: float, y: float) -> tuple[float, float]:
+    """Return a place of the photo in the window."""
+    box = page.locator("canvas.picture").bounding_box()
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def answered(page: Any) -> None:
+    page.locator(".print:not(.cutting)").wait_for()
+
+
+def click(page: Any, wish: str, x: float, y: float) -> None:
+    page.locator("#main").get_by_role("radio", name=wish).check(force=True)
+    page.mouse.click(*place(page, x, y))
+    answered(page)
+
+
+def box(page: Any, wish: str, left: float, top: float, right: float, bottom: float) -> None:
+    page.locator("#main").get_by_role("radio", name=wish).check(force=True)
+    page.mouse.move(*place(page, left, top))
+    page.mouse.down()
+    page.mouse.move(*place(page, right, bottom), steps=4)
+    page.mouse.up()
+    answered(page)
+
+
+def colour(page: Any, x: float, y: float) -> list[int]:
+    """Return what the stage shows at a place of the photo."""
+    script = """([x, y]) => {
+        const canvas = document.querySelector("canvas.picture");
+        const at = [Math.floor(x * canvas.width), Math.floor(y * canvas.height)];
+        return [...canvas.getContext("2d").getImageData(...at, 1, 1).data];
+    }"""
+    found: list[int] = page.evaluate(script, [x, y])
+    return found
+
+
+def likeness(guest: Guest, product: NDArray[np.bool_]) -> float:
+    seen = mask(guest) > 127
+    return float((seen & product).sum() / (seen | product).sum())
+
+
+def test_a_click_or_a_box_says_what_the_product_is_and_each_word_is_taken_back(
+    two: Callable[..., Any], guest: Guest
 ) -> None:
-    photo, (mug, vase) = two_products()
-    tab = visit()
-    tab.sign_in(keeper.key)
-    page = tab.page
-    put_on_stage(page, photo)
-    choose = page.get_by_role("button", name="Choose the product")
-    choose.wait_for()
-    assert (mask(keeper)[mug | vase] > 127).mean() > 0.95
+    page = two()
+    _, (mug, vase) = two_products()
+    both = mug | vase
+    first = mask(guest)
+    assert likeness(guest, both) > 0.95
+    photo = colour(page, *VASE)
 
-    def click(x: float, y: float) -> None:
-        choose.click()
-        assert choose.get_attribute("aria-pressed") == "true"
-        box = page.locator(".print").bounding_box()
-        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
-
-    for place, product in (((0.73, 0.7), vase), ((0.2, 0.7), mug)):
-        click(*place)
-        page.locator("#choose[aria-pressed=false]").wait_for()
-        assert shown(keeper)["cut_by"] == "subjects"
-        seen = mask(keeper) > 127
-        assert (seen & product).sum() / (seen | product).sum() > 0.95
+    click(page, "This is my product", *MUG)
+    assert likeness(guest, mug) > 0.95
+    assert shown(guest)["cut_by"] == "subjects"
+    red, green, blue, _ = left_out = colour(page, *VASE)
+    assert left_out != photo, "what is left out is dimmed"
+    assert max(red, green, blue) - min(red, green, blue) < 8, "and without colour"
+    click(page, "This too", *VASE)
+    assert likeness(guest, both) > 0.95
+    click(page, "Not this", *MUG)
+    assert likeness(guest, vase) > 0.95
+    box(page, "Not this", 0.5, 0.75, 1, 1)
+    assert not mask(guest)[int(0.76 * 620) :].any(), "all in the box is gone"
+    assert shown(guest)["cut_by"] == "mended"
     assert_accessible(page)
-    click(0.5, 0.15)
-    page.get_by_text("Nothing stands out there. Click the middle of the product").wait_for()
-    assert choose.get_attribute("aria-pressed") == "true", "another click may follow"
-    choose.click()
-    assert choose.get_attribute("aria-pressed") == "false"
+
+    for product in (vase, both, mug, both):
+        page.keyboard.press("Control+z")
+        answered(page)
+        assert likeness(guest, product) > 0.95
+    assert page.get_by_role("button", name="Undo").is_disabled()
+    assert np.array_equal(mask(guest), first)
+    assert shown(guest)["cut_by"] == "network"
+
+    alert = page.locator(".cutout [role=alert]")
+    click(page, "This is my product", *NOTHING)
+    assert "Draw a box around the whole product, or use the brush" in alert.inner_text()
+    click(page, "Not this", *NOTHING)
+    assert alert.inner_text() == "This is left out already."
+    assert np.array_equal(mask(guest), first), "what finds nothing changes nothing"
     assert_fits(page)
+
+
+def test_glass_is_painted_at_its_opacity_and_the_keys_work_wherever_the_focus_is(
+    two: Callable[..., Any], guest: Guest
+) -> None:
+    page = two()
+    page.get_by_role("button", name="Look closer").first.click()
+    dialog = page.locator("dialog")
+    zoom = dialog.locator(".mend-zoom")
+    zoom.wait_for()
+    closer = int(zoom.inner_text().rstrip(" %"))
+    fit = dialog.get_by_role("button", name="Fit")
+    fit.click()
+    assert closer >= int(zoom.inner_text().rstrip(" %")), "nothing is shown smaller than in the whole photo"
+    assert fit.get_attribute("aria-pressed") == "true"
+
+    dialog.locator("label", has_text="Glass").click()
+    size = dialog.get_by_label("Brush size")
+    before = int(size.input_value())
+    page.keyboard.press("]")
+    assert int(size.input_value()) > before
+    size.focus()
+    page.keyboard.press("]")
+    for _ in range(3):
+        page.keyboard.press(".")
+    assert dialog.get_by_label("Opacity").input_value() == "80"
+    page.keyboard.press("1")
+    assert zoom.inner_text() == "100 %"
+    assert dialog.get_by_role("button", name="1:1").get_attribute("aria-pressed") == "true"
+    fit.click()
+    dialog.get_by_label("Snap to edges").uncheck()
+    assert_accessible(page)
+    frame = dialog.get_by_role("application").bounding_box()
+    x, y = frame["x"] + 0.3 * frame["width"], frame["y"] + 0.6 * frame["height"]
+    for _ in range(2):
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x - 60, y, steps=3)
+        page.mouse.up()
+    page.keyboard.press("Control+z")
+    save(page)
+    painted = (mask(guest) >= 200) & (mask(guest) <= 208)
+    assert painted.sum() > 400, "a stroke of 80 %"
+    assert page.get_by_role("button", name="Check the cut-out").is_hidden(), "it was looked at"
+
+
+def test_a_joined_mask_that_the_service_refuses_leaves_the_former_one(two: Callable[..., Any], guest: Guest) -> None:
+    page = two("413")
+    click(page, "This is my product", *MUG)
+    before = mask(guest)
+    refused = []
+
+    def refuse(route: Any) -> None:
+        if route.request.method == "PUT" and not refused:
+            refused.append(route.request.url)
+            route.fulfill(status=413, json={"code": "too_large", "detail": "The mask is too large."})
+        else:
+            route.continue_()
+
+    page.route("**/v1/cutouts/*/mask", refuse)
+    box(page, "This too", 0.55, 0.5, 0.95, 1)
+    assert refused
+    page.get_by_text("The mask is too large.").wait_for()
+    assert np.array_equal(mask(guest), before)
+
+    box(page, "This too", 0.55, 0.5, 0.95, 1)
+    assert (mask(guest) > 127).sum() > 1.2 * (before > 127).sum(), "the lower part of the vase is there too"
+    page.get_by_role("button", name="Undo").click()
+    answered(page)
+    assert np.array_equal(mask(guest), before)
+
+
+def test_a_doubtful_cut_out_is_checked_before_the_order(two: Callable[..., Any], guest: Guest) -> None:
+    page = two()
+    check, make = page.get_by_role("button", name="Check the cut-out"), page.locator("#make")
+    assert "primary" not in make.get_attribute("class")
+    assert_accessible(page)
+    page.get_by_role("radio", name="Place").check(force=True)
+    check.click()
+    page.locator("canvas.picture").wait_for()
+    looks = page.get_by_role("group", name="Show", exact=True).get_by_role("radio")
+    shows = []
+    for _ in range(5):
+        shows.append(next(one.get_attribute("value") for one in looks.all() if one.is_checked()))
+        page.keyboard.press("v")
+    assert shows == ["left", "cut", "photo", "mask", "left"]
+    assert check.is_visible(), "nobody has said anything yet"
+    page.reload()
+    page.get_by_role("button", name="It is right").click()
+    check.wait_for(state="hidden")
+    assert "primary" in make.get_attribute("class")
+    page.reload()
+    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    assert check.is_hidden(), "it was checked before"
+    assert guest.balance() == 10
+
+
+def test_by_keyboard_and_by_touch_a_place_is_a_point_or_a_box(two: Callable[..., Any], guest: Guest) -> None:
+    page = two(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, device_scale_factor=2)
+    _, (mug, vase) = two_products()
+    assert_fits(page)
+    assert_accessible(page)
+    for control in page.locator(".cutout :is(.segment, .button, .link, .round)").all():
+        assert not control.is_visible() or control.bounding_box()["height"] >= 44
+    screen = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *point: float) -> None:
+        points = [dict(zip("xy", place(page, *point), strict=True))] if point else []
+        screen.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+    page.locator("canvas.picture").scroll_into_view_if_needed()
+    touch("Start", *MUG)
+    touch("End")
+    page.wait_for_timeout(50)
+    answered(page)
+    assert likeness(guest, mug) > 0.95
+    touch("Start", 0.55, 0.1)
+    page.wait_for_timeout(400)
+    for share in (0.3, 0.6, 1):
+        touch("Move", 0.55 + 0.4 * share, 0.1 + 0.88 * share)
+    touch("End")
+    page.wait_for_timeout(50)
+    answered(page)
+    assert likeness(guest, vase) > 0.95
+
+    picture = page.locator("canvas.picture")
+    picture.focus()
+    for key in ("ArrowLeft",) * 15 + ("ArrowDown",) * 10:
+        page.keyboard.press(key)
+    page.locator("#said").get_by_text("Left out; 20 % from the left, 70 % from the top.").wait_for(state="attached")
+    page.keyboard.press("Enter")
+    answered(page)
+    assert likeness(guest, mug) > 0.95

@@ -1,0 +1,123 @@
+/** The photo on the stage and its cut-out, drawn from photo and mask: what is left out, the cut-out, the mask. */
+
+import { h } from "../dom.js";
+import { KEPT, contour, dimming, drawContour } from "../mask/left_out.js";
+
+/** Longer side in pixels of what is drawn at most. */
+const MOST_SIDE = 1600;
+/** Share of a photo behind its cut-out that can be shown, but not read. */
+const FAINT = 0.35;
+
+export class Picture {
+  element = h("canvas", {
+    class: "picture",
+    tabindex: "0",
+    role: "application",
+    "aria-label": "Your photo. Arrow keys move a cross, with Shift they draw a box, Enter chooses what is there.",
+  });
+  /** "left": what is left out is dimmed; "cut": the cut-out alone; "photo"; "mask". */
+  #look = "left";
+  /** What the browser can show of the photo; null: nothing. */
+  #photo;
+  #mask = null;
+  /** The cut-out as the service keeps it, its edges without the old background; null: not fetched yet. */
+  #cutout = null;
+  #preview = null;
+
+  constructor(photo) {
+    this.#photo = photo;
+    new ResizeObserver(() => this.#draw()).observe(this.element);
+  }
+
+  /** Show a cut-out by its mask, a PNG; without one by the service's preview. */
+  async take({ preview_url }, png) {
+    const bitmap = png && (await createImageBitmap(png, { colorSpaceConversion: "none", premultiplyAlpha: "none" }));
+    this.#mask = bitmap && scaled(bitmap, Math.min(1, MOST_SIDE / Math.max(bitmap.width, bitmap.height)));
+    bitmap?.close();
+    [this.#cutout, this.#preview] = [null, preview_url];
+    if (!this.#mask || !this.#photo) await this.#fetchCutout();
+    this.look = this.#look;
+  }
+
+  get look() {
+    return this.#look;
+  }
+
+  set look(name) {
+    this.#look = name;
+    if (name === "cut" && !this.#cutout) this.#fetchCutout();
+    this.#draw();
+  }
+
+  /** Return whether the mask keeps a point, [x, y] as shares of the photo. */
+  keeps([x, y]) {
+    if (!this.#mask) return false;
+    const { width, height } = this.#mask;
+    const at = [Math.min(width - 1, Math.floor(x * width)), Math.min(height - 1, Math.floor(y * height))];
+    return this.#mask.getContext("2d").getImageData(...at, 1, 1).data[0] > KEPT;
+  }
+
+  async #fetchCutout() {
+    const image = h("img", { src: this.#preview });
+    await image.decode().catch((error) => console.info(error));
+    if (image.src !== this.#preview || !image.width) return;
+    this.#cutout = image;
+    this.#draw();
+  }
+
+  #draw() {
+    const { clientWidth, clientHeight } = this.element;
+    if (!this.#preview || !clientWidth) return;
+    const density = Math.min(devicePixelRatio, MOST_SIDE / Math.max(clientWidth, clientHeight));
+    const [width, height] = [clientWidth, clientHeight].map((side) => Math.max(1, Math.round(side * density)));
+    Object.assign(this.element, { width, height });
+    const context = this.element.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    const lay = (image) => image && context.drawImage(image, 0, 0, width, height);
+    if (this.#look === "photo") return lay(this.#photo);
+    if (this.#look === "cut" && this.#cutout) return lay(this.#cutout);
+    if (!this.#mask) return undefined;
+    const mask = pixelsOf(this.#mask, width, height);
+    const data = Uint8Array.from(mask.pixels, (pixel) => pixel & 255);
+    if (this.#look === "mask") return lay(mask.canvas);
+    const photo = pixelsOf(this.#photo, width, height);
+    if (!photo.pixels) {
+      context.globalAlpha = FAINT;
+      lay(this.#photo);
+      context.globalAlpha = 1;
+      return this.#cutout ? lay(this.#cutout) : this.#fetchCutout();
+    }
+    const left = this.#look === "left";
+    const dim = left ? dimming(photo.pixels, data) : (pixel, kept) => (pixel & 0xffffff) | (kept << 24);
+    for (let at = 0; at < data.length; at++) photo.pixels[at] = dim(photo.pixels[at], data[at]);
+    context.putImageData(photo.image, 0, 0);
+    if (left) drawContour(context, contour({ width, height, data }, { left: 0, top: 0, right: width, bottom: height }), density);
+    return undefined;
+  }
+}
+
+function blank(width, height) {
+  const canvas = h("canvas", { width, height });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.imageSmoothingQuality = "high";
+  return { canvas, context };
+}
+
+function scaled(image, scale) {
+  const { canvas, context } = blank(Math.ceil(image.width * scale), Math.ceil(image.height * scale));
+  context.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+/** Return a picture at that size: {canvas, image, pixels}; without the last two where nobody may read it. */
+function pixelsOf(picture, width, height) {
+  const { canvas, context } = blank(width, height);
+  context.drawImage(picture, 0, 0, width, height);
+  try {
+    const image = context.getImageData(0, 0, width, height);
+    return { canvas, image, pixels: new Uint32Array(image.data.buffer) };
+  } catch (error) {
+    console.info(error);
+    return { canvas };
+  }
+}
