@@ -89,7 +89,7 @@ function channel({ preset }) {
 
 function check(row) {
   const { rule, status, source_url: source, checked_on: day } = row;
-  const about = `Source of the rule on ${ruleTitle(rule)}, as of ${day}, opens elsewhere`;
+  const about = `Source of the rule on ${ruleTitle(rule)}, as of ${day}, opens in a new tab`;
   return html`
     <li data-status=${status}>
       ${mark(status)}
