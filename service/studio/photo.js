@@ -11,12 +11,9 @@ const TYPES = {
   "image/heic": ["heic", "heif", "hif"],
   "image/tiff": ["tif", "tiff"],
 };
-export const ACCEPTED = [
-  ...Object.keys(TYPES),
-  ...Object.values(TYPES)
-    .flat()
-    .map((end) => `.${end}`),
-].join(",");
+export const ACCEPTED = Object.entries(TYPES)
+  .flatMap(([type, ends]) => [type, ...ends.map((end) => `.${end}`)])
+  .join(",");
 /** What the service takes unless its operator says otherwise; it has the last word. */
 const MOST_BYTES = 40 * 1024 * 1024;
 const MOST_PIXELS = 50_000_000;

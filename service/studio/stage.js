@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { shownCutout } from "./cutout/shown.js";
-import { h, icon, say, styled } from "./dom.js";
+import { html, icon, say, styled } from "./dom.js";
 import { UNMOVED } from "./draft.js";
 import { looksWall } from "./looks/wall.js";
 import { ACCEPTED, inspected, unshowable, Unusable, uploaded } from "./photo.js";
@@ -15,19 +15,13 @@ import { MOST_WEIGHT, lostWords, size, titled, weight, when } from "./words.js";
 
 export function photoStage(studio, order, signal) {
   const { draft, several } = studio;
-  const error = h("p", { class: "error", id: "photo-error", role: "alert" });
-  const input = h("input", {
-    type: "file",
-    id: "photo",
-    class: "unseen",
-    accept: ACCEPTED,
-    multiple: true,
-    "aria-label": "Product photos", // its visible labels are of the first step
-    "aria-describedby": "photo-help photo-error",
-    onchange: () => take([...input.files]),
-  });
-  const place = h("div", { class: "stage-place" });
-  const element = h("section", { class: "stage", "aria-label": "Photo" }, input, place, error);
+  const error = html`<p class="error" id="photo-error" role="alert"></p>`;
+  // Its visible labels are of the first step.
+  const input = html`
+    <input type="file" id="photo" class="unseen" accept=${ACCEPTED} multiple aria-label="Product photos"
+      aria-describedby="photo-help photo-error" onchange=${() => take([...input.files])} />`;
+  const place = html`<div class="stage-place"></div>`;
+  const element = html`<section class="stage" aria-label="Photo">${input}${place}${error}</section>`;
   /** Ends what is done for the file that is on its way to the stage; null: none is. */
   let busy = null;
   /** What was uploaded last, {key, file}: to be looked at closely it need not be fetched. */
@@ -92,8 +86,8 @@ export function photoStage(studio, order, signal) {
     try {
       const seen = await inspected(file);
       if (busy !== mine) return;
-      const line = h("span", { class: "upload-line" });
-      const words = h("p", { class: "hint", role: "status" });
+      const line = html`<span class="upload-line"></span>`;
+      const words = html`<p class="hint" role="status"></p>`;
       const lost = (refusal) => (words.textContent = refusal ? lostWords(refusal) : "Uploading …");
       lost(null);
       stand({ name: file.name, bytes: file.size, ...seen }, line, words);
@@ -124,32 +118,24 @@ export function photoStage(studio, order, signal) {
 
   /** Show a photo; one that is on its way with a line that tells how far it is, and words. */
   function stand(source, line = null, words = null) {
-    const unseen = h("p", { class: "no-preview" }, "This photo can't be shown here. It will be used as it is.");
-    const picture = source.preview
-      ? h("img", {
-          class: "photo",
-          src: source.preview,
-          alt: `Your photo, ${source.name}`,
-          onerror: () => picture.replaceWith(unseen),
-        })
+    const { name, preview, width, height, bytes } = source;
+    const unseen = html`<p class="no-preview">This photo can't be shown here. It will be used as it is.</p>`;
+    const hide = () => picture.replaceWith(unseen);
+    const picture = preview
+      ? html`<img class="photo" src=${preview} alt=${`Your photo, ${name}`} onerror=${hide} />`
       : unseen;
-    const facts = [
-      source.name,
-      source.width && size(source.width, source.height),
-      source.bytes && weight(source.bytes),
-    ];
+    const facts = [name, width && size(width, height), bytes && weight(bytes)];
     standing.abort();
     standing = new AbortController();
-    const print = h("figure", { class: "print" }, picture, line);
+    const print = html`<figure class="print">${picture}${line}</figure>`;
     const file = last && last.key === source.key ? last.file : null;
     const here = AbortSignal.any([signal, standing.signal]);
-    const caption = h(
-      "div",
-      { class: "caption" },
-      h("span", { class: "facts" }, facts.filter(Boolean).join("  ·  ")),
-      h("label", { class: "button small", for: "photo" }, "Another photo"),
-      h("button", { class: "button small", onclick: remove }, "Remove"),
-    );
+    const caption = html`
+      <div class="caption">
+        <span class="facts">${facts.filter(Boolean).join("  ·  ")}</span>
+        <label class="button small" for="photo">Another photo</label>
+        <button class="button small" onclick=${remove}>Remove</button>
+      </div>`;
     if (line) return place.replaceChildren(print, caption, words);
     return place.replaceChildren(...stepped(source, { print, photo: picture, caption, file, signal: here }));
   }
@@ -173,9 +159,9 @@ export function photoStage(studio, order, signal) {
     const shown = shownCutout(studio, source, { print, photo, file, told, check, signal: here });
     const wall = looksWall(studio, { place: () => go("place"), signal: here });
     const views = {
-      cutout: h("div", { class: "stage-step" }, print, shown, caption),
-      place: h("div", { class: "stage-step", hidden: true }),
-      looks: h("div", { class: "stage-step", hidden: true }, wall),
+      cutout: html`<div class="stage-step">${print}${shown}${caption}</div>`,
+      place: html`<div class="stage-step" hidden></div>`,
+      looks: html`<div class="stage-step" hidden>${wall}</div>`,
     };
     const looked = () => steps.enable("looks", looks.items.length > 0);
     looks.addEventListener("change", looked, { signal: here });
@@ -204,27 +190,19 @@ export function photoStage(studio, order, signal) {
   }
 
   function empty() {
-    const recent = h("div", { class: "recent" });
+    const recent = html`<div class="recent"></div>`;
     recentRenders(studio, recent, signal).catch((refused) => console.info(refused));
-    return h(
-      "div",
-      { class: "empty" },
-      h(
-        "label",
-        { class: "drop", for: "photo" },
-        h("span", { class: "drop-mark" }, icon("plus")),
-        h("span", { class: "drop-title" }, "Drop product photos"),
-        h("span", { class: "drop-words" }, "one or many; or click to choose, or paste"),
-        h("span", { class: "hint", id: "photo-help" }, `JPEG, PNG, WebP, AVIF, HEIC or TIFF, up to ${MOST_WEIGHT} each`),
-      ),
-      h(
-        "p",
-        { class: "hint" },
-        "No photo at hand? ",
-        h("button", { class: "link", onclick: sample }, "Use our sample bottle"),
-      ),
-      recent,
-    );
+    return html`
+      <div class="empty">
+        <label class="drop" for="photo">
+          <span class="drop-mark">${icon("plus")}</span>
+          <span class="drop-title">Drop product photos</span>
+          <span class="drop-words">one or many; or click to choose, or paste</span>
+          <span class="hint" id="photo-help">JPEG, PNG, WebP, AVIF, HEIC or TIFF, up to ${MOST_WEIGHT} each</span>
+        </label>
+        <p class="hint">No photo at hand? <button class="link" onclick=${sample}>Use our sample bottle</button></p>
+        ${recent}
+      </div>`;
   }
 
   async function sample() {
@@ -240,28 +218,13 @@ export function photoStage(studio, order, signal) {
 async function recentRenders(studio, place, signal) {
   const { items } = await ask("/v1/renders?limit=6");
   if (!items.length) return;
-  place.append(
-    h("h2", { class: "label" }, "Or start from an earlier picture"),
-    h(
-      "ul",
-      { class: "strip" },
-      items.map((render) =>
-        h(
-          "li",
-          {},
-          h(
-            "button",
-            {
-              class: "tile",
-              "aria-label": `Start from ${pictureName(studio, render)}`,
-              onclick: () => startFrom(studio, render),
-            },
-            renderImage(render, signal),
-          ),
-        ),
-      ),
-    ),
-  );
+  const tile = (render) => html`
+    <li>
+      <button class="tile" aria-label=${`Start from ${pictureName(studio, render)}`}
+        onclick=${() => startFrom(studio, render)}>${renderImage(render, signal)}</button>
+    </li>`;
+  place.append(html`<h2 class="label">Or start from an earlier picture</h2>`);
+  place.append(html`<ul class="strip">${items.map(tile)}</ul>`);
 }
 
 /** Put the photo behind a render on the stage: the next picture starts from it, never from the flattened one. */

@@ -1,6 +1,6 @@
 /** What the stage shows of a photo: its cut-out, its place in the picture, or looks at the picture. */
 
-import { h } from "./dom.js";
+import { html } from "./dom.js";
 
 const STEPS = [
   ["cutout", "Cut-out"],
@@ -8,28 +8,24 @@ const STEPS = [
   ["looks", "Looks"],
 ];
 
-/**
- * Return {element, show(name), enable(name, possible)}: buttons of which one is on.
- *
- * `chosen` hears the name when a person changes it.
- */
+/** Return buttons of which one is on, from [value, words]; `hear` is given the value that a person chooses. */
+export const segments = (className, name, legend, choices, hear) => html`
+  <fieldset class=${className}>
+    <legend class="unseen">${legend}</legend>
+    ${choices.map(([value, words]) => html`
+      <label class="segment">
+        <input type="radio" name=${name} value=${value} onchange=${() => hear(value)} /><span>${words}</span>
+      </label>`)}
+  </fieldset>`;
+
+/** Return {element, show(name), enable(name, possible)}; `chosen` hears the name when a person changes it. */
 export function stepsBar(chosen) {
-  const radios = new Map(
-    STEPS.map(([name, words]) => {
-      const onchange = () => chosen(name);
-      const disabled = name !== "cutout";
-      return [name, [words, h("input", { type: "radio", name: "step", value: name, disabled, onchange })]];
-    }),
-  );
-  const element = h(
-    "fieldset",
-    { class: "steps" },
-    h("legend", { class: "unseen" }, "What is shown"),
-    [...radios.values()].map(([words, input]) => h("label", { class: "segment" }, input, h("span", {}, words))),
-  );
+  const element = segments("steps", "step", "What is shown", STEPS, chosen);
+  const radio = (name) => element.querySelector(`[value=${name}]`);
+  radio("place").disabled = radio("looks").disabled = true;
   return {
     element,
-    show: (name) => (radios.get(name)[1].checked = true),
-    enable: (name, possible) => (radios.get(name)[1].disabled = !possible),
+    show: (name) => (radio(name).checked = true),
+    enable: (name, possible) => (radio(name).disabled = !possible),
   };
 }

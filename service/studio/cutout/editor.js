@@ -139,11 +139,9 @@ class Editor {
 
   choose(name) {
     if (!hasTool(name, this.#view.subjects.length)) return;
-    this.state.tool = name;
     this.board.end();
     this.board.brush.value = { erase: 0, keep: 255, glass: 2.55 * this.state.opacity }[name] ?? null;
-    this.#show();
-    this.#say(toolWords(name));
+    this.#set({ tool: name }, toolWords(name));
   }
 
   /** Set how much of the product the brush for glass leaves, in percent. */
@@ -151,37 +149,31 @@ class Editor {
     this.state.opacity = Math.min(90, Math.max(10, opacity));
     if (this.state.tool !== "glass") return this.choose("glass");
     this.board.brush.value = 2.55 * this.state.opacity;
-    this.#show();
-    this.#say(`Opacity ${this.state.opacity} %.`);
+    return this.#set({}, `Opacity ${this.state.opacity} %.`);
   }
 
   resizeBrush(size) {
     this.board.brush.size = limitedSize(size);
-    this.#show();
-    this.#say(`Brush ${Math.round(2 * this.board.brush.size)} pixels.`);
+    this.#set({}, `Brush ${Math.round(2 * this.board.brush.size)} pixels.`);
   }
 
   harden(hardness) {
     this.board.brush.hardness = Math.min(1, Math.max(0, hardness));
-    this.#show();
-    this.#say(`Hardness ${Math.round(100 * this.board.brush.hardness)} %.`);
+    this.#set({}, `Hardness ${Math.round(100 * this.board.brush.hardness)} %.`);
   }
 
   follow() {
-    this.board.brush.follows = !this.board.brush.follows;
-    this.#show();
-    this.#say(this.board.brush.follows ? "The brush snaps to edges." : "The brush does not snap to edges.");
+    const follows = (this.board.brush.follows = !this.board.brush.follows);
+    this.#set({}, follows ? "The brush snaps to edges." : "The brush does not snap to edges.");
   }
 
-  lieOn(name) {
-    this.state.backdrop = name;
-    this.#show();
+  lieOn(backdrop) {
+    this.#set({ backdrop });
   }
 
   compare() {
-    this.state.comparing = !this.state.comparing;
-    this.#show();
-    this.#say(this.state.comparing ? "The photo is shown." : "The cut-out is shown.");
+    const comparing = !this.state.comparing;
+    this.#set({ comparing }, comparing ? "The photo is shown." : "The cut-out is shown.");
   }
 
   undo() {
@@ -261,17 +253,17 @@ class Editor {
 
   async #busy(work) {
     if (this.state.busy) return;
-    this.state.busy = true;
-    this.#words.textContent = "";
+    this.#set({ busy: true });
+    this.#tell("");
+    await work().catch((error) => this.#tell(error.message));
+    this.#set({ busy: false });
+  }
+
+  /** Change what the window is in, show it, and say so to those who listen. */
+  #set(state, words = "") {
+    Object.assign(this.state, state);
     this.#show();
-    try {
-      await work();
-    } catch (error) {
-      this.#tell(error.message);
-    } finally {
-      this.state.busy = false;
-      this.#show();
-    }
+    if (words) this.#say(words);
   }
 
   /** Show the brush at a point of the window. */

@@ -20,6 +20,7 @@ export class Picture {
   /** What the browser can show of the photo; null: nothing. */
   #photo;
   #mask = null;
+  #layers = null;
   /** The cut-out as the service keeps it, its edges without the old background; null: not fetched yet. */
   #cutout = null;
   #preview = null;
@@ -34,6 +35,7 @@ export class Picture {
     const bitmap = png && (await createImageBitmap(png, { colorSpaceConversion: "none", premultiplyAlpha: "none" }));
     this.#mask = bitmap && scaled(bitmap, Math.min(1, MOST_SIDE / Math.max(bitmap.width, bitmap.height)));
     bitmap?.close();
+    this.#layers = null;
     [this.#cutout, this.#preview] = [null, preview_url];
     if (!this.#mask || !this.#photo) await this.#fetchCutout();
     this.look = this.#look;
@@ -77,22 +79,33 @@ export class Picture {
     if (this.#look === "photo") return lay(this.#photo);
     if (this.#look === "cut" && this.#cutout) return lay(this.#cutout);
     if (!this.#mask) return undefined;
-    const mask = pixelsOf(this.#mask, width, height);
-    const data = Uint8Array.from(mask.pixels, (pixel) => pixel & 255);
-    if (this.#look === "mask") return lay(mask.canvas);
-    const photo = pixelsOf(this.#photo, width, height);
-    if (!photo.pixels) {
+    if (this.#layers?.width !== width || this.#layers.height !== height) this.#layers = this.#layered(width, height);
+    const { mask, data, photo, dim } = this.#layers;
+    if (this.#look === "mask") return lay(mask);
+    if (!photo) {
       context.globalAlpha = FAINT;
       lay(this.#photo);
       context.globalAlpha = 1;
       return this.#cutout ? lay(this.#cutout) : this.#fetchCutout();
     }
     const left = this.#look === "left";
-    const dim = left ? dimming(photo.pixels, data) : (pixel, kept) => (pixel & 0xffffff) | (kept << 24);
-    for (let at = 0; at < data.length; at++) photo.pixels[at] = dim(photo.pixels[at], data[at]);
-    context.putImageData(photo.image, 0, 0);
-    if (left) drawContour(context, contour({ width, height, data }, { left: 0, top: 0, right: width, bottom: height }), density);
+    const image = context.createImageData(width, height);
+    const pixels = new Uint32Array(image.data.buffer);
+    for (let at = 0; at < data.length; at++) {
+      pixels[at] = left ? dim(photo[at], data[at]) : (photo[at] & 0xffffff) | (data[at] << 24);
+    }
+    context.putImageData(image, 0, 0);
+    if (left) drawContour(context, contour(this.#layers, { left: 0, top: 0, right: width, bottom: height }), density);
     return undefined;
+  }
+
+  /** Return what is drawn from at that size: the mask, its bytes, and the photo's pixels, null where nobody may read them. */
+  #layered(width, height) {
+    const { canvas: mask, pixels } = pixelsOf(this.#mask, width, height);
+    const data = new Uint8Array(pixels.length);
+    for (let at = 0; at < data.length; at++) data[at] = pixels[at];
+    const photo = this.#photo && pixelsOf(this.#photo, width, height).pixels;
+    return { width, height, mask, data, photo, dim: photo && dimming(photo, data) };
   }
 }
 
@@ -109,15 +122,14 @@ function scaled(image, scale) {
   return canvas;
 }
 
-/** Return a picture at that size: {canvas, image, pixels}; without the last two where nobody may read it. */
+/** Return a picture at that size: {canvas, pixels}; null for these where nobody may read it. */
 function pixelsOf(picture, width, height) {
   const { canvas, context } = blank(width, height);
   context.drawImage(picture, 0, 0, width, height);
   try {
-    const image = context.getImageData(0, 0, width, height);
-    return { canvas, image, pixels: new Uint32Array(image.data.buffer) };
+    return { canvas, pixels: new Uint32Array(context.getImageData(0, 0, width, height).data.buffer) };
   } catch (error) {
     console.info(error);
-    return { canvas };
+    return { canvas, pixels: null };
   }
 }

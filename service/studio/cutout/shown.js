@@ -2,6 +2,7 @@
 
 import { fill, html, icon, say, styled } from "../dom.js";
 import { keep, kept } from "../session.js";
+import { segments } from "../steps.js";
 import { persisted } from "../waiting.js";
 import { REMEDIES, lostWords } from "../words.js";
 import { doubtWords, doubtful } from "./doubts.js";
@@ -30,16 +31,6 @@ const MOST_CHECKED = 200;
 const PAUSE = 500;
 /** A photo that is taller or wider than the mask by this share is another one. */
 const ALIKE = 0.02;
-
-const segments = (name, legend, choices, chosen, hear) => html`
-  <fieldset class="looks">
-    <legend class="unseen">${legend}</legend>
-    ${choices.map(([value, words]) => html`
-      <label class="segment">
-        <input type="radio" name=${name} value=${value} checked=${value === chosen} onchange=${() => hear(value)} />
-        <span>${words}</span>
-      </label>`)}
-  </fieldset>`;
 
 /**
  * Cut out what stands on the stage, and show it there.
@@ -82,8 +73,9 @@ export function shownCutout(studio, source, { print, photo, file, told, check, s
     lost(null);
     fill(element, words);
     try {
-      const view = await persisted(() => cutOut(source, { signal, again }), { signal, lost });
-      if (view.error || view.status !== "SUCCESS") return void fill(element, refused(view.error));
+      const found = await persisted(() => cutOut(source, { signal, again }), { signal, lost });
+      if (found.error || found.status !== "SUCCESS") return void fill(element, refused(found.error));
+      const view = await wishes.begin(found);
       wishes.take(view, await persisted(() => maskOf(view), { signal, lost }));
       await begin(view);
       await show(false);
@@ -126,19 +118,20 @@ export function shownCutout(studio, source, { print, photo, file, told, check, s
       element,
       html`
         <div class="row centre">
-          ${segments("wish", "A click on the picture says", WISHES, wanted, (value) => ((wanted = value), update()))}
+          ${segments("looks", "wish", "A click on the picture says", WISHES, (kind) => ((wanted = kind), update()))}
           ${undo}
         </div>`,
       help,
       trouble,
       html`
         <div class="row centre">
-          ${segments("look", "Show", LOOKS, "left", choose)}
+          ${segments("looks", "look", "Show", LOOKS, choose)}
           <button class="button small" id="mend" onclick=${() => open()}>Mend the cut-out</button>
           ${isRight}
         </div>`,
       list,
     );
+    element.querySelector(`[value=${wanted}]`).checked = true;
     const masked = Boolean(wishes.now.png);
     for (const [value, possible] of [["left", whole && masked], ["photo", whole], ["mask", masked]]) {
       element.querySelector(`[value=${value}]`).disabled = !possible;
@@ -171,7 +164,7 @@ export function shownCutout(studio, source, { print, photo, file, told, check, s
   function update() {
     const { view } = wishes.now;
     undo.disabled = busy !== null || !wishes.canUndo;
-    const [click, draw] = matchMedia("(pointer: coarse)").matches ? ["Tap", "rest a finger and draw"] : ["Click", "draw"];
+    const [click, draw] = matchMedia("(pointer: coarse)").matches ? ["Tap", "hold and draw"] : ["Click", "draw"];
     const hint = `${click} ${WISHES.find(([kind]) => kind === wanted)[2]} in the picture, or ${draw} a box around it.`;
     help.textContent = busy ?? hint;
     const open = doubtful(view) && !(view.product_box && isChecked());

@@ -1,6 +1,7 @@
 /** The buttons of the mending: tools, brush, view. */
 
 import { html, icon } from "../dom.js";
+import { segments } from "../steps.js";
 import { KEYS } from "./keyboard.js";
 
 /** Each tool's name, its words, and what it does. */
@@ -35,14 +36,6 @@ export const toolWords = (name) => TOOLS.find(([one]) => one === name).slice(1).
  */
 export function toolBar(editor, subjects) {
   const { board, state } = editor;
-  const segments = (name, legend, choices, hear) => html`
-    <fieldset class="mend-set">
-      <legend class="unseen">${legend}</legend>
-      ${choices.map(([value, words]) => html`
-        <label class="segment">
-          <input type="radio" name=${name} value=${value} onchange=${() => hear(value)} /><span>${words}</span>
-        </label>`)}
-    </fieldset>`;
   const slider = (id, words, [least, most, step], hear) => html`
     <div class="mend-slider">
       <label for=${id}>${words}</label>
@@ -51,7 +44,7 @@ export function toolBar(editor, subjects) {
   const tools = TOOLS.filter(([name]) => hasTool(name, subjects));
   const element = html`
     <div class="mend-tools">
-      ${segments("tool", "Tool", tools, (name) => editor.choose(name))}
+      ${segments("mend-set", "tool", "Tool", tools, (name) => editor.choose(name))}
       <p class="hint mend-about"></p>
       <div class="mend-brush">
         ${slider("brush-size", "Brush size", [0, 100, 1], (value) => editor.resizeBrush(sizeOf(value)))}
@@ -59,7 +52,7 @@ export function toolBar(editor, subjects) {
         ${slider("brush-opacity", "Opacity", [10, 90, 5], (value) => editor.thicken(value))}
       </div>
       <label class="mend-check"><input type="checkbox" onchange=${() => editor.follow()} />Snap to edges</label>
-      ${segments("backdrop", "Shown on", BACKDROPS, (name) => editor.lieOn(name))}
+      ${segments("mend-set", "backdrop", "Shown on", BACKDROPS, (name) => editor.lieOn(name))}
       <details class="mend-keys">
         <summary>By keyboard</summary>
         <dl>${KEYS.map(([key, does]) => html`<div><dt>${key}</dt><dd>${does}</dd></div>`)}</dl>

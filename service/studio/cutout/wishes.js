@@ -2,6 +2,7 @@
 
 import { greyPng } from "../mask/png.js";
 import { decodedGrey } from "../mask/raster.js";
+import { keep, kept as keptInTab } from "../session.js";
 import { persisted } from "../waiting.js";
 import { cutOut, fetched, keepSubjects, putMask, withdrawMask } from "./service.js";
 import { keptOf, meant } from "./subjects.js";
@@ -19,6 +20,8 @@ const NOTHING = {
 const ONE_STAYS = "One thing has to stay. Draw a box around the part that has to go, or use the brush.";
 /** Share of the photo that has to come in addition, to be seen. */
 const SEEN = 0.0002;
+/** The photo whose wish is half carried out. */
+const UNDER_WAY = "backdrop-wish";
 
 export class Wishes {
   /** The cut-out as the service has it: {view, png, base}; `png`: its mask; things can be picked from the same base. */
@@ -31,6 +34,18 @@ export class Wishes {
   constructor(source, options) {
     this.#source = source;
     this.#options = options;
+  }
+
+  /** Take the first cut-out of the photo; of a wish that a reload broke off the service may have one half. */
+  async begin(view) {
+    const broken = keptInTab(UNDER_WAY) === this.#name;
+    const whole = broken ? await this.#ask(() => withdrawMask(view.public_id)) : view;
+    keep(UNDER_WAY, null);
+    return whole;
+  }
+
+  get #name() {
+    return this.#source.key ?? this.#source.render;
   }
 
   get canUndo() {
@@ -129,12 +144,16 @@ export class Wishes {
   /** Do something that changes what the service has on its way; where it fails that is put back. */
   async #restoring(work) {
     const { now } = this;
+    keep(UNDER_WAY, this.#name);
     try {
-      return await work();
+      await work();
     } catch (error) {
-      if (!this.#options.signal.aborted) await this.#restore(now, false);
+      if (this.#options.signal.aborted) throw error;
+      await this.#restore(now, false);
+      keep(UNDER_WAY, null);
       throw error;
     }
+    keep(UNDER_WAY, null);
   }
 
   /** Give the service what it had; `picked`: by a choice among the things that it still knows. */

@@ -166,7 +166,7 @@ export class Edges {
     this.#weights = cost.map((value, cell) => (where[cell] === 2 ? 255 : this.#ramp(value)));
     this.#unsure = new Uint8Array(cost.length);
     if (this.#level === 0) return; // a cell is a pixel
-    const { data } = { data: this.#weights };
+    const data = this.#weights;
     for (let y = 1; y < this.#height - 1; y++) {
       for (let x = 1; x < this.#width - 1; x++) {
         const cell = y * this.#width + x;

@@ -59,7 +59,9 @@ export function dimming(photo, mask) {
   while (middle < 255 && below < half) below += counts[++middle];
   const to = kept && light / kept < DARK_BELOW ? LIGHT : DARK;
   const dimmed = Uint8Array.from(counts, (_, grey) => to + MOST * Math.tanh((grey - middle) / PRESSED));
+  const behindAll = Int32Array.from(dimmed, (grey) => OPAQUE | (grey << 16) | (grey << 8) | grey);
   return (pixel, m) => {
+    if (m === 0) return behindAll[greyOf(pixel)];
     if (m === 255) return pixel | OPAQUE;
     const behind = dimmed[greyOf(pixel)];
     const mixed = (channel) => behind + (((channel & 255) - behind) * m) / 255;

@@ -1,7 +1,7 @@
 /** A stroke of the brush on a mask: what it covers, and the mask as it was before. */
 
+import { islands } from "./crumbs.js";
 import { Edges } from "./edges.js";
-import { islands } from "./islands.js";
 import { around, TILE } from "./mask.js";
 
 export class Stroke {
