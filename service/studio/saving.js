@@ -1,7 +1,7 @@
 /** Finished pictures as files: under the photo's name, one by one or as a zip. */
 
 import { ask } from "./api.js";
-import { h } from "./dom.js";
+import { html } from "./dom.js";
 import { downloadZip } from "./vendor/client-zip.js";
 
 /** Pictures that are fetched at the same time. */
@@ -53,7 +53,7 @@ async function blobOf(url) {
 }
 
 function save(href, name, elsewhere = false) {
-  h("a", { href, download: name, target: elsewhere ? "_blank" : null, rel: "noreferrer" }).click();
+  html`<a href=${href} download=${name} target=${elsewhere && "_blank"} rel="noreferrer"></a>`.click();
   if (href.startsWith("blob:")) setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
 

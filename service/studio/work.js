@@ -1,7 +1,7 @@
 /** One picture, wherever it stands: on its way here, finished or failed next door. */
 
 import { ask } from "./api.js";
-import { fill, h, say, styled } from "./dom.js";
+import { fill, html, say, styled } from "./dom.js";
 import { follow, over } from "./events.js";
 import { fail } from "./failure.js";
 import { named } from "./names.js";
@@ -16,45 +16,43 @@ export async function workView(studio, jobId, signal) {
     ask(`/v1/jobs/${jobId}`),
     ask(`/v1/jobs/${jobId}/request`).catch((error) => (error.passing ? Promise.reject(error) : null)),
   ]);
-  const stage = h("section", { class: "stage", "aria-label": "Picture" });
-  const panel = h("section", { class: "panel", "aria-label": "About this picture" });
+  const stage = html`<section class="stage" aria-label="Picture"></section>`;
+  const panel = html`<section class="panel" aria-label="About this picture"></section>`;
   const work = { studio, job, asked, stage, panel, signal };
   if (over(job)) finish(work);
   else run(work);
-  return h("div", { class: "studio" }, stage, panel);
+  return html`<div class="studio">${stage}${panel}</div>`;
 }
 
 function run(work) {
   const { studio, job, asked, stage, panel, signal } = work;
   const { catalogue } = studio;
   const url = unshowable(asked?.source?.content_type) ? null : asked?.source?.url;
-  const developing = url
-    ? h(
-        "figure",
-        { class: "print developing" },
-        h("img", { class: "photo", src: url, alt: "Your photo", onerror: () => developing.classList.add("blank") }),
-        h("img", { class: "photo developed", src: url, alt: "" }),
-      )
-    : h("figure", { class: "print developing blank" });
-  stage.replaceChildren(h("div", { class: "stage-place" }, developing));
+  const unseen = () => developing.classList.add("blank");
+  const developing = html`
+    <figure class="print developing ${url ? "" : "blank"}">
+      ${url && html`
+        <img class="photo" src=${url} alt="Your photo" onerror=${unseen} />
+        <img class="photo developed" src=${url} alt="" />`}
+    </figure>`;
+  fill(stage, html`<div class="stage-place">${developing}</div>`);
   const progress = new Progress((share) => styled(developing, { "--share": share }));
-  const words = h("p", { class: "notice bad", role: "alert", hidden: true });
-  const cancel = h("button", { class: "button", id: "cancel", onclick: stop }, "Stop it and get the credits back");
-  const away = h("p", { class: "notice", role: "status", hidden: true });
+  const words = html`<p class="notice bad" role="alert" hidden></p>`;
+  const cancel = html`<button class="button" id="cancel" onclick=${stop}>Stop it and get the credits back</button>`;
+  const away = html`<p class="notice" role="status" hidden></p>`;
   fill(
     panel,
-    h("h1", {}, named(work)),
-    h("p", { class: "lead" }, asked ? titled(catalogue.output_presets, asked.request.output_preset) : "Being made"),
-    progress.element,
-    away,
-    words,
-    h("p", { class: "row" }, cancel),
-    h("p", { class: "hint" }, "You can close this page: the picture is made all the same, and waits for you here."),
+    html`
+      <h1>${named(work)}</h1>
+      <p class="lead">${asked ? titled(catalogue.output_presets, asked.request.output_preset) : "Being made"}</p>
+      ${progress.element}${away}${words}
+      <p class="row">${cancel}</p>
+      <p class="hint">You can close this page. The picture is made anyway, and you find it here.</p>`,
   );
   progress.show({ queue_position: null, ...job });
   const lost = (refusal) => {
     away.hidden = refusal === null;
-    if (refusal) away.textContent = `${lostWords(refusal)} The picture is made all the same.`;
+    if (refusal) away.textContent = `${lostWords(refusal)} The picture is made anyway.`;
   };
   const told = { signal, lost };
   follow(job.job_id, (state) => progress.show(state), told)

@@ -1,6 +1,6 @@
 /** The picture to scale, with the product on it: moved, scaled and turned before anything is made. */
 
-import { fill, h, icon, say, styled } from "../dom.js";
+import { fill, html, icon, say, styled } from "../dom.js";
 import { MOST_SHIFT, MOST_TURN, SCALES, UNMOVED } from "../draft.js";
 import { KEYS, listenToHands } from "./hands.js";
 import { MOST_LOST, judged, placed, planned, withinMargins } from "./layout.js";
@@ -24,8 +24,8 @@ const PAUSE = 200;
  */
 export function placeBoard(studio, view, signal) {
   const { draft, looks, catalogue } = studio;
-  const words = h("p", { class: "hint", role: "status" }, "Opening …");
-  const element = h("div", { class: "placing" }, words);
+  const words = html`<p class="hint" role="status">Opening …</p>`;
+  const element = html`<div class="placing">${words}</div>`;
   let outline = null;
   /** Where the product goes by itself; null: nowhere. */
   let place = null;
@@ -34,23 +34,7 @@ export function placeBoard(studio, view, signal) {
   let [asking, timer] = [new AbortController(), null];
   let { stance } = draft.placement;
   signal.addEventListener("abort", () => (clearTimeout(timer), asking.abort()));
-  draft.addEventListener(
-    "change",
-    ({ detail }) => {
-      if (stance !== draft.placement.stance) {
-        ({ stance } = draft.placement);
-        clearTimeout(timer);
-        look();
-        return;
-      }
-      const chosen = ["scene_type", "output_preset", "brand"].some((name) => name in detail);
-      // Out of a brand's pinned place it goes where others do.
-      if (!chosen && !(draft.brand && "placement" in detail)) return;
-      clearTimeout(timer);
-      timer = setTimeout(look, PAUSE);
-    },
-    { signal },
-  );
+  draft.addEventListener("change", drafted, { signal });
   let { seen } = looks;
   const looked = () => {
     if (looks.seen === seen) return;
@@ -60,6 +44,16 @@ export function placeBoard(studio, view, signal) {
   looks.addEventListener("change", looked, { signal });
   look();
   return element;
+
+  function drafted({ detail }) {
+    const stood = stance !== draft.placement.stance;
+    const chosen = ["scene_type", "output_preset", "brand"].some((name) => name in detail);
+    // Out of a brand's pinned place it goes where others do.
+    if (!stood && !chosen && !(draft.brand && "placement" in detail)) return;
+    ({ stance } = draft.placement);
+    clearTimeout(timer);
+    timer = setTimeout(look, stood ? 0 : PAUSE);
+  }
 
   async function look() {
     asking.abort();
@@ -82,53 +76,28 @@ export function placeBoard(studio, view, signal) {
   function open() {
     let placement = { ...draft.placement };
     let overLook = true;
-    const picture = h("div", { class: "place-picture" }, outline.picture);
-    const handles = ["nw", "ne", "sw", "se"].map((corner) =>
-      h("span", { class: `place-corner ${corner}`, "data-does": "scale" }),
-    );
-    const box = h(
-      "div",
-      {
-        class: "place-box",
-        tabindex: "0",
-        role: "application",
-        "aria-label": "The product. Arrow keys move it, plus and minus scale it, brackets turn it, S straightens it.",
-      },
-      handles,
-      h("span", { class: "place-knob", "data-does": "turn" }),
-    );
-    const look = h("img", { class: "place-look", alt: "", hidden: true });
-    const margin = h("span", { class: "place-margin" });
-    const sheet = h(
-      "div",
-      { class: "place-sheet" },
-      h("div", { class: "place-clip" }, look, margin, picture),
-      box,
-    );
-    const size = h("input", {
-      type: "range",
-      id: "place-size",
-      min: Math.ceil(OCTAVE * Math.log2(SCALES[0])),
-      max: OCTAVE * Math.log2(SCALES[1]),
-      oninput: () => move({ ...placement, scale: 2 ** (size.value / OCTAVE) }),
-      onchange: done,
-    });
-    const turn = h("input", {
-      type: "range",
-      id: "place-turn",
-      min: -MOST_TURN,
-      max: MOST_TURN,
-      step: 0.5,
-      oninput: () => move({ ...placement, turn: Number(turn.value) }),
-      onchange: done,
-    });
-    const [sizeWords, turnWords] = [h("output", { for: size.id }), h("output", { for: turn.id })];
-    const reset = h("button", { class: "button small", onclick: () => put({ ...UNMOVED }, "Put back.") }, "Put back");
+    const picture = html`<div class="place-picture">${outline.picture}</div>`;
+    const box = html`
+      <div class="place-box" tabindex="0" role="application" aria-label=${SPOKEN_KEYS}>
+        ${["nw", "ne", "sw", "se"].map((corner) => html`<span class="place-corner ${corner}" data-does="scale"></span>`)}
+        <span class="place-knob" data-does="turn"></span>
+      </div>`;
+    const look = html`<img class="place-look" alt="" hidden />`;
+    const margin = html`<span class="place-margin"></span>`;
+    const sheet = html`<div class="place-sheet"><div class="place-clip">${look}${margin}${picture}</div>${box}</div>`;
+    const scaled = () => move({ ...placement, scale: 2 ** (size.value / OCTAVE) });
+    const turned = () => move({ ...placement, turn: Number(turn.value) });
+    const [least, most] = SCALES.map((scale) => Math.ceil(OCTAVE * Math.log2(scale)));
+    const size = html`<input type="range" id="place-size" min=${least} max=${most} oninput=${scaled} onchange=${done} />`;
+    const turn = html`
+      <input type="range" id="place-turn" min=${-MOST_TURN} max=${MOST_TURN} step="0.5" oninput=${turned} onchange=${done} />`;
+    const [sizeWords, turnWords] = [size, turn].map(({ id }) => html`<output for=${id}></output>`);
+    const button = (words, onclick) => html`<button class="button small" onclick=${onclick}>${words}</button>`;
+    const reset = button("Put back", () => put({ ...UNMOVED }, "Put back."));
+    const backdrop = button("Over the preview", () => ((overLook = !overLook), show()));
     const stances = stancesBar((word) => put({ ...placement, stance: word }, stanceWords(word)));
-    const flip = () => ((overLook = !overLook), show());
-    const backdrop = h("button", { class: "button small", "aria-pressed": "true", onclick: flip }, "Over the look");
-    const verdict = h("ul", { class: "place-rules", "aria-live": "polite" });
-    const told = h("p", { class: "unseen", role: "status", "aria-live": "polite" });
+    const verdict = html`<ul class="place-rules" aria-live="polite"></ul>`;
+    const told = html`<p class="unseen" role="status" aria-live="polite"></p>`;
     listenToHands(sheet, box, {
       placement: () => placement,
       pivot: () => {
@@ -144,29 +113,22 @@ export function placeBoard(studio, view, signal) {
     looks.addEventListener("change", show, { signal });
     fill(
       element,
-      h("div", { class: "place-frame" }, sheet),
-      h(
-        "div",
-        { class: "place-controls" },
-        stances.element,
-        h("div", { class: "place-slider" }, h("label", { for: size.id }, "Size"), size, sizeWords),
-        h("div", { class: "place-slider" }, h("label", { for: turn.id }, "Turn"), turn, turnWords),
-        h(
-          "div",
-          { class: "row centre" },
-          h("button", { class: "button small", onclick: () => put(straightened(), "Straightened.") }, "Straighten"),
-          reset,
-          backdrop,
-        ),
-      ),
-      verdict,
-      h(
-        "details",
-        { class: "place-keys" },
-        h("summary", {}, "By keyboard"),
-        h("dl", {}, KEYS.map(([key, does]) => h("div", {}, h("dt", {}, key), h("dd", {}, does)))),
-      ),
-      told,
+      html`
+        <div class="place-frame">${sheet}</div>
+        <div class="place-controls">
+          ${stances.element}
+          <div class="place-slider"><label for=${size.id}>Size</label>${size}${sizeWords}</div>
+          <div class="place-slider"><label for=${turn.id}>Turn</label>${turn}${turnWords}</div>
+          <div class="row centre">
+            ${button("Straighten", () => put(straightened(), "Straightened."))}${reset}${backdrop}
+          </div>
+        </div>
+        ${verdict}
+        <details class="place-keys">
+          <summary>By keyboard</summary>
+          <dl>${KEYS.map(([key, does]) => html`<div><dt>${key}</dt><dd>${does}</dd></div>`)}</dl>
+        </details>
+        ${told}`,
     );
     redraw = show;
 
@@ -294,27 +256,23 @@ export function placeBoard(studio, view, signal) {
       const enlarged = width ? ((there.box[2] - there.box[0]) * (width / ratio())) / view.product_box.width : 1;
       if (enlarged > 1.05) found.push(rule("warn", "Larger than in your photo: it looks a little softer."));
       const outside = lost > MOST_LOST || margins.length;
-      return outside && !shown.length ? [...found, h("li", {}, fix(there))] : found;
+      return outside && !shown.length ? [...found, html`<li>${fix(there)}</li>`] : found;
     }
 
     function fix({ base, seen }) {
       const inside = () => withinMargins(base, placement, outline, draft.preset, ratio(), seen);
       const back = () => put(inside(), "Inside the margins.");
-      return h("button", { class: "link", onclick: back }, "Back inside the margins");
+      return html`<button class="link" onclick=${back}>Back inside the margins</button>`;
     }
   }
 }
 
-const NOWHERE =
-  "Standing like this, it has no place in this scene. Choose how it stands, or another scene.";
+const SPOKEN_KEYS =
+  "The product. Arrow keys move it, plus and minus scale it, brackets turn it, S straightens it.";
+const NOWHERE = "Standing like this, it has no place in this scene. Choose how it stands, or another scene.";
 const MARKS = { pass: "check", warn: "doubt", fail: "cross", unchecked: "dash" };
 const rule = (status, words) =>
-  h(
-    "li",
-    { "data-status": status },
-    h("span", { class: `mark-${status}`, "aria-hidden": "true" }, icon(MARKS[status])),
-    words,
-  );
+  html`<li data-status=${status}><span class="mark-${status}" aria-hidden="true">${icon(MARKS[status])}</span>${words}</li>`;
 
 const degrees = (turn) => (turn ? `${Math.abs(turn)}° ${turn > 0 ? "right" : "left"}` : "0°");
 
