@@ -29,6 +29,7 @@ from pipeline.delivery.preview import preview_preset, preview_size, watermarked
 from pipeline.photo.decode import decode
 from pipeline.placement.place import Place
 from pipeline.report import PlacementReport, PreviewReport, Provenance, Report, RuleCheck
+from pipeline.scene.layout import Layout
 
 #: The stages in order and the share of the time that each takes.
 STAGES: Mapping[str, float] = MappingProxyType(
@@ -66,6 +67,10 @@ def ignore(stage: str, fraction: float) -> None:
     """Progress for callers who don't want any."""
 
 
+def unused(layout: Layout) -> None:
+    """Take the layout of a swap's scene, for callers who don't look at it."""
+
+
 def unseen(placed: Placed, picture: Rgb) -> None:
     """Take what a swap delivers, for callers who don't look at it."""
 
@@ -83,6 +88,7 @@ def swap(
     cache: Cache | None = None,
     mask: GivenMask | None = None,
     on_composite: Callable[[Placed, Rgb], None] = unseen,
+    on_layout: Callable[[Layout], None] = unused,
 ) -> SwapResult:
     """Swap the background of a product photo.
 
@@ -92,8 +98,8 @@ def swap(
     file. `cache`, where given, has what earlier swaps made, and gets what this one makes. `mask`, where given, is
     taken for the product's, and no network looks for it unless `spec.subject` is not in it. With `spec.preview`: the
     same picture at a small size under a watermark, with the report of the picture under it. `on_composite` is shown the
-    placed product and the H×W×3 sRGB picture that is encoded next; it leaves both as they are. Raises PipelineError and
-    nothing else of its own.
+    placed product and the H×W×3 sRGB picture that is encoded next; it leaves both as they are. `on_layout` is shown the
+    scene's layout before, if there is a scene. Raises PipelineError and nothing else of its own.
     """
     stages = Stages(STAGES, progress, clock)
     with stages("decode"):
@@ -121,6 +127,8 @@ def swap(
             spec, photo, cutout, place, laid, networks, step, control=control, cache=cache, shown=small, light=light,
             clock=clock,
         )  # fmt: skip
+    if source.layout is not None:
+        on_layout(source.layout)
     with stages("shadow"):
         background = source.with_effects()
     with stages("composite"):

@@ -1,18 +1,28 @@
-"""Which colour of a scene went on what, for the report."""
+"""Which colour of a scene went on what: for the report, and pixel by pixel for pictures that are painted anew."""
+
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pipeline.colour.assignment import COUNT
 from pipeline.colour.notation import rgb_to_hex
 from pipeline.colour.spaces import linear_to_srgb
 from pipeline.materials.bokeh import share_of
 from pipeline.report import AssignedColour
 from pipeline.scene.composition import part_shares, sampled
 from pipeline.scene.layout import Layout
+from pipeline.scene.surfaces import ACCENT
+from pipeline.scene.trace import trace
 
 #: What callers know a role by.
 _NAMES = {"stand": "plinth", "prop": "props"}
+#: Surfaces without a name of their own, by their role.
+_NAMED = {"tube": "tube"}
 #: A smaller share of the picture than this is left out.
 LEAST = 0.002
+#: No surface of the palette's; where far lights have at least this share of a pixel, it is theirs.
+UNPAINTED, LIT = 255, 0.08
 
 
 def assigned(layout: Layout) -> list[AssignedColour]:
@@ -35,3 +45,42 @@ def assigned(layout: Layout) -> list[AssignedColour]:
         if share >= LEAST
     ]
     return sorted(listed, key=lambda row: -row.share)
+
+
+@dataclass(frozen=True)
+class PaintedPixels:
+    """Which surface each pixel of a picture shows, and the surfaces' colours."""
+
+    #: H×W uint8: an index into `surfaces`, or UNPAINTED.
+    numbers: NDArray[np.uint8]
+    #: Names as `pipeline.scene.surfaces` has them, each with its colour as #rrggbb. Stand, panel and props are `accent`
+    #: once for each of their colours, those that were asked for first.
+    surfaces: list[tuple[str, str]]
+
+
+def painted_pixels(layout: Layout, alpha: NDArray[np.float32], lights: int | None = None) -> PaintedPixels:
+    """Return which surface each pixel of a layout shows beside a product of H×W coverage.
+
+    What has a natural colour, as a leaf, is no surface. `lights`: the slot of far lights, where they are a surface;
+    without such, all that is far off is one surface.
+    """
+    height, width = alpha.shape
+    # The asked colours and their tones come first, in `pipeline.colour.assignment`.
+    painted = max(layout.asked, COUNT)
+    keys = [
+        (part.name or _NAMED.get(part.role, ACCENT), part.slot) if part.name or part.slot < painted else None
+        for part in layout.parts
+    ]
+    lamps = [] if lights is None else sorted({blur.slot for blur in layout.blurs} - {layout.behind})
+    shone = [("lights" if slot == lights else ACCENT, slot) for slot in lamps if slot < painted or slot == lights]
+    named = [key for key in dict.fromkeys((*keys, *shone)) if key is not None]
+    named.sort(key=lambda key: (key[0] == ACCENT, key[1]))
+    order = {key: number for number, key in enumerate(named)}
+    of_part = np.array([UNPAINTED if key is None else order[key] for key in keys], np.uint8)
+    part = trace(layout, width, height).part
+    numbers = of_part[part]
+    far = np.array([one.role == "far" for one in layout.parts])[part]
+    for key in shone:
+        numbers[far & (share_of(layout, key[1], width, height) > LIT)] = order[key]
+    numbers[alpha > 0.5] = UNPAINTED
+    return PaintedPixels(numbers, [(name, rgb_to_hex(linear_to_srgb(layout.colours[slot]))) for name, slot in named])

@@ -24,6 +24,7 @@ from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.placement.place import Place
 from pipeline.report import AssignedColour, TriedBackground
+from pipeline.scene.layout import Layout
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Background:
     assigned: list[AssignedColour]
     #: How much a network that saw the product painted on it; None where none did.
     growth: Growth | None = None
+    #: None where there is no scene.
+    layout: Layout | None = None
 
     def with_effects(self) -> Rgb | None:
         """Lay the product's effects on the picture, and return it; None for a transparent one."""
@@ -97,7 +100,16 @@ def make_background(
             return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)
 
         where = assigned(one.layout)
-        return Background(one.background, near, one.seed, one.tried, one.cache_status, is_scene=True, assigned=where)
+        return Background(
+            one.background,
+            near,
+            one.seed,
+            one.tried,
+            one.cache_status,
+            is_scene=True,
+            assigned=where,
+            layout=one.layout,
+        )
     context = FreeContext.of(photo, cutout, place, placed, light)
     best = search(
         spec,
@@ -118,6 +130,7 @@ def make_background(
         is_scene=True,
         assigned=assigned(best.layout),
         growth=best.growth,
+        layout=best.layout,
     )
 
 

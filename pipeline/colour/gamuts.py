@@ -9,6 +9,7 @@ cream, rose, green, blue and black marbles. Where a box has another reason, it s
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -145,12 +146,18 @@ GAMUTS: Mapping[Material, Gamut] = MappingProxyType(
 
 def lab_of(colour: str) -> Lab:
     """Return (3,) Lab of #rrggbb."""
-    return np.asarray(srgb_to_lab(hex_to_rgb(colour)), np.float64)
+    return np.array(_lab(colour))
 
 
 def linear_of(colour: str) -> NDArray[np.float32]:
     """Return (3,) linear light of #rrggbb."""
     return srgb_to_linear(hex_to_rgb(colour))
+
+
+@cache
+def _lab(colour: str) -> tuple[float, ...]:
+    # The samples are asked for again and again.
+    return tuple(map(float, srgb_to_lab(hex_to_rgb(colour))))
 
 
 def is_gold(lab: Lab) -> bool:

@@ -8,6 +8,7 @@ from PIL import ImageColor
 
 _ACCEPTED = "Accepted: #rgb, #rrggbb, rgb(r, g, b) with whole numbers 0 to 255, CSS names such as teal."
 _HEX = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})")
+_BETWEEN = re.compile(r",(?![^(]*\))")
 _RGB = re.compile(r"rgb\(\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*\)")
 
 
@@ -41,6 +42,11 @@ def parse_colour(text: str) -> str:
         red, green, blue = ImageColor.getrgb(wanted)[:3]
         return f"#{red:02x}{green:02x}{blue:02x}"
     raise ValueError(f"{_shown(text)} is not a colour. {_ACCEPTED}")
+
+
+def split_colours(text: str) -> list[str]:
+    """Return the colours of a text, in any notation, that have commas between; commas within rgb(…) are not between."""
+    return _BETWEEN.split(text)
 
 
 def _shown(text: str) -> str:

@@ -29,11 +29,16 @@ from pipeline.scene.flat_lay_props import (
 from pipeline.scene.layout import Layout, Part, Role
 from pipeline.scene.plant_props import twig
 from pipeline.scene.prop_parts import SATIN, PropPart, tints
+from pipeline.scene.staging import ALL
 
 #: An asked colour's prop covers this share of the surface that is seen beside the product, at least and at most.
 SHARES = (0.04, 0.075)
 #: And the second surface; the first keeps the most.
 SHEET_SHARES = (0.2, 0.42)
+#: In which shapes sheets are laid.
+SHEETS = ("half", "mat", "corner", "round", "band")
+#: What a second sheet covers, and how high it lies: on the first, a board perhaps.
+SECOND_SHARES, SECOND = (0.1, 0.22), BOARD
 #: Free way between a prop and the product's box, canvas heights.
 GAP = 0.014
 #: Cells of the plan to a canvas height.
@@ -56,10 +61,20 @@ BODIED = ("books", "cloth", "bowl", "tray")
 class FlatLay:
     """Lays things on the surface z = 0 of a layout that is seen from above."""
 
-    def __init__(self, layout: Layout, plan: Assignment, rng: np.random.Generator, things: tuple[PropName, ...] = ()):
+    def __init__(
+        self,
+        layout: Layout,
+        plan: Assignment,
+        rng: np.random.Generator,
+        things: tuple[PropName, ...] = (),
+        most: int = ALL,
+    ):
         self._layout, self._plan, self._rng = layout, plan, rng
         self._things = [LYING[name] for name in things if name in LYING]
         rng.shuffle(self._things)
+        self._most = most
+        #: How high the surface is that sheets are laid on.
+        self._level = 0.0
         left, top, right, bottom = layout.product
         x, y = layout.foot
         self._left, self._right, self._low, self._high = -x, layout.aspect - x, y - 1, y
@@ -79,11 +94,17 @@ class FlatLay:
 
     def sheet(self, finish: Finish) -> None:
         """Lay a second surface as a sheet: half the picture, a corner, a band, a mat or a round board."""
-        rng = self._rng
-        slot = self._plan.surfaces["sheet"]
-        wanted = float(rng.uniform(*SHEET_SHARES))
         # In turn, so that the next seed is sure to look different.
-        shape = ("half", "mat", "corner", "round", "band")[self._layout.seed % 5]
+        self._spread(SHEETS[self._layout.seed % 5], finish, self._plan.surfaces["sheet"], SHEET_SHARES)
+
+    def second_sheet(self) -> None:
+        """Lay paper over the first sheet for an asked colour that has no place, where no prop may have it."""
+        if len(self._slots) > self._most:
+            self._level = SECOND
+            self._spread(SHEETS[(self._layout.seed + 2) % 5], "plain", self._slots.pop(0), SECOND_SHARES)
+
+    def _spread(self, shape: str, finish: Finish, slot: int, shares: tuple[float, float]) -> None:
+        wanted = float(self._rng.uniform(*shares))
         best: tuple[float, LyingProp] | None = None
         for _ in range(TRIES):
             thing = self._sheet(shape, finish)
@@ -101,7 +122,7 @@ class FlatLay:
         extra = int(rng.integers(1, 4)) if asked == 0 else int(rng.integers(0, 2 if asked > 2 else 3))
         shapes = ["disc", "tray", "block", "stack", "arch"]
         rng.shuffle(shapes)
-        for index in range(asked + extra):
+        for index in range(min(asked + extra, self._most)):
             first, slot = index < asked, self._next()
             # No painter's colour is on a pebble.
             barred = {"pebbles"} if first and not self._plan.suits(slot, "stone") else set()
@@ -115,7 +136,7 @@ class FlatLay:
                 plain = [name for name in shapes if name not in barred]
                 shape = plain[index % len(plain)]
             self._place(slot, shape, first)
-        if rng.random() < (0.5 if self._layout.rig.gobo is None else 0.15):
+        if self._most == ALL and rng.random() < (0.5 if self._layout.rig.gobo is None else 0.15):
             self._branch()
 
     def _next(self) -> int:
@@ -195,13 +216,13 @@ class FlatLay:
             return self._board(here, 0.4 * turn, size, 0.0, finish)
         radius = float(np.hypot(self._half, self._tall / 2) * rng.uniform(0.7, 1.25))
         here = here[0] + float(rng.uniform(-0.2, 0.2)), here[1] + float(rng.uniform(-0.2, 0.2))
-        return disc(here, radius, BOARD, finish)
+        return disc(here, radius, self._level + BOARD, finish)
 
     def _board(self, middle: Point, angle: float, half: Point, along: float, finish: Finish) -> LyingProp:
         """Return a sheet whose middle is `along` from `middle` in the direction `angle` and which is turned so."""
         c, s = float(np.cos(angle)), float(np.sin(angle))
         x, y = middle[0] + along * c, middle[1] + along * s
-        return rectangle((x, y), half, angle, PAPER, PAPER, finish)
+        return rectangle((x, y), half, angle, self._level + PAPER, self._level + PAPER, finish)
 
     def _thing(self, shape: str, wanted: float) -> LyingProp:
         """Return a prop of about the size that shows `wanted` of the free surface, whole or cropped."""

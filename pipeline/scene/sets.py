@@ -1,10 +1,12 @@
 """The kinds of place, each built of its own walls, ground and staging."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pipeline.colour.assignment import Assignment
+from pipeline.core.order import PropsWord
 from pipeline.core.spec import Finish, SceneKind, Spec
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.panels import Opening, Panel
@@ -14,7 +16,7 @@ from pipeline.scene.far import far
 from pipeline.scene.flat_lay import FlatLay
 from pipeline.scene.layout import FOCAL, Layout, Part, Role
 from pipeline.scene.rig import shifted, through_leaves
-from pipeline.scene.staging import Staging
+from pipeline.scene.staging import ALL, Staging
 
 #: Where the wall may be, z in canvas heights, nearest and farthest.
 WALLS: dict[SceneKind, tuple[float, float]] = {
@@ -33,6 +35,10 @@ WALLS: dict[SceneKind, tuple[float, float]] = {
 HIGH = 0.575
 #: Finishes that shine, and how much.
 GLOSS = {"marble": 0.75, "terrazzo": 0.5, "wood": 0.3, "concrete": 0.12}
+#: How many props stand beside the product.
+MOST: Mapping[PropsWord, int] = {"scene": ALL, "few": 1, "none": 0}
+#: How many colours a panel takes at most.
+PANELS = 2
 #: A stand on a polished floor is lacquered: this gloss for the product's mirror image.
 LACQUER = 0.45
 
@@ -54,8 +60,8 @@ class SetBuilder:
         ground = self._part("backdrop", Sweep(self.wall, 0.0, radius), "wall", self.spec.scene.wall)
         staging = self._staging(level=0.0, back=self.wall + 0.75 * radius)
         if self.furnished:
-            if self.rng.random() < 0.3 and staging.wanted > 1:
-                level = staging.stand()
+            if (self.rng.random() < 0.3 or staging.sparse) and staging.wanted > 1:
+                level = staging.stand(PANELS)
                 ground = replace(ground, solid=Sweep(self.wall, level, radius))
             if staging.wanted:
                 staging.panel(self.wall + 0.8 * radius)
@@ -65,7 +71,7 @@ class SetBuilder:
     def podium(self) -> Layout:
         """A stand before a wall, with a panel and props."""
         staging = self._staging(level=0.0, back=self.wall)
-        level = staging.stand() if self.furnished else 0.0
+        level = staging.stand(PANELS) if self.furnished else 0.0
         if self.furnished:
             if staging.wanted or self.rng.random() < 0.55:
                 staging.panel(self.wall + 0.03)
@@ -80,7 +86,7 @@ class SetBuilder:
         wall = self._part("wall", Wall(self.wall), "wall", scene.wall)
         staging = self._staging(level=0.0, back=back)
         if self.furnished:
-            if staging.wanted > 1:
+            if staging.wanted > min(1, staging.most):
                 staging.panel(back + 0.1)
             staging.props(extra=int(self.rng.integers(1, 3)))
         return self._with(wall, table, *staging.parts)
@@ -111,7 +117,7 @@ class SetBuilder:
         level = 0.0
         if self.furnished:
             if staging.wanted or self.rng.random() < 0.35:
-                level = staging.stand()
+                level = staging.stand(PANELS)
             if staging.wanted:
                 staging.panel(self.wall + 0.03)
             staging.props(extra=1)
@@ -222,9 +228,10 @@ class SetBuilder:
             light = through_leaves(light, self.empty.softness, (-half, -0.04, half, bottom - top + 0.04), self.rng)
         self.empty = replace(self.empty, horizon_y=0.5, top_down=True, rig=light)
         plane = Top(0.0, turn=float(self.rng.choice([0.0, np.pi / 2])))
-        still = FlatLay(self.empty, self.plan, self.rng, self.spec.mood.props)
+        still = FlatLay(self.empty, self.plan, self.rng, self.spec.mood.props, MOST[self.spec.dressing.props])
         if self.plan.surfaces["sheet"] < self.plan.asked or self.rng.random() < 0.5:
             still.sheet(scene.wall)
+        still.second_sheet()
         still.props()
         surface = self._part("surface", plane, "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
         return self._with(surface, *still.parts)
@@ -251,8 +258,10 @@ class SetBuilder:
     def _staging(
         self, *, level: float, back: float, ground: Dunes | None = None, also: tuple[int, ...] = ()
     ) -> Staging:
-        props = self.spec.mood.props
-        return Staging(self.empty, self.plan, self.rng, level=level, also=also, back=back, ground=ground, props=props)
+        props, most = self.spec.mood.props, MOST[self.spec.dressing.props]
+        return Staging(
+            self.empty, self.plan, self.rng, level=level, also=also, back=back, ground=ground, props=props, most=most
+        )
 
     def _with(self, *parts: Part) -> Layout:
         return replace(self.empty, parts=tuple(parts))

@@ -21,6 +21,8 @@ THIN: frozenset[PropName] = frozenset({"metal_ball", "tray", "water", "vase", "p
 ROOMY = 1.3
 #: What no painter's colour is on.
 STONES: frozenset[PropName] = frozenset({"stones", "pebbles"})
+#: More props than any scene has.
+ALL = 99
 #: Left, bottom, right, top in the picture's plane at the product, in canvas heights.
 Rectangle = tuple[float, float, float, float]
 #: Which sides of a box its eight corners lie on.
@@ -41,6 +43,7 @@ class Staging:
         back: float,
         ground: Dunes | None = None,
         props: tuple[PropName, ...] = (),
+        most: int = ALL,
     ):
         self._layout, self._plan, self._rng = layout, plan, rng
         self._level, self._back, self._ground = level, back, ground
@@ -51,6 +54,8 @@ class Staging:
         self._tones = list(plan.tones)
         self._things = list(props)
         rng.shuffle(self._things)
+        #: How many props may stand beside the product.
+        self.most = most
         self.parts: list[Part] = []
         #: Footprints (x, z, radius) and pictures of what stands already.
         self._feet = [(0.0, -0.2 * self._wide, 0.55 * self._wide)]
@@ -67,6 +72,11 @@ class Staging:
             return self._slots.pop(0)
         return self._any_tone()
 
+    @property
+    def sparse(self) -> bool:
+        """Whether asked colours must do without props of their own."""
+        return self.most < ALL
+
     def _large_slot(self) -> int:
         """Return the same for a stand or a panel, which are not of metal."""
         painted = [slot for slot in self._slots if not self._plan.metallic(slot)]
@@ -78,13 +88,18 @@ class Staging:
     def _any_tone(self) -> int:
         return self._tones[int(self._rng.integers(len(self._tones)))] if self._tones else 0
 
-    def stand(self) -> float:
-        """Put a stand under the product and return the floor's level, which is then below 0."""
+    def stand(self, panels: int = 0) -> float:
+        """Put a stand under the product and return the floor's level, which is then below 0.
+
+        `panels`: how many colours a panel will take; where there are more, and no props for them, it has two.
+        """
         rng, wide = self._rng, self._wide
         slot = self._large_slot()
         high = float(rng.uniform(0.1, 0.2))
         radius = float(max(0.6 * wide + 0.05, 0.19 * self._short))
         shape = ("drum", "tiers", "block", "steps", "twin")[int(rng.integers(5))]
+        if self.sparse and (shape == "twin" or self.wanted > panels + self.most):
+            shape = "tiers"  # nothing of it is beside the product
         behind = min(-0.22 * radius, -0.5 * self._layout.base)
         if shape in ("drum", "tiers", "twin"):
             radius = max(radius, -behind + 0.05)  # a deep base's corners, its nearest too, are on it
@@ -92,7 +107,8 @@ class Staging:
             if shape == "tiers":
                 low = 0.45 * high
                 self.parts[-1] = replace(self.parts[-1], solid=Drum(0, -high + low, behind, radius, high - low))
-                self._put(Drum(0, -high, behind, 1.32 * radius, low), self._tone(slot), "prop")
+                under = self._large_slot() if self.sparse and self.wanted else self._tone(slot)
+                self._put(Drum(0, -high, behind, 1.32 * radius, low), under, "stand" if self.sparse else "prop")
             if shape == "twin":
                 side = self._open_side()
                 tall = high + float(rng.uniform(0.1, 0.3))
@@ -108,7 +124,7 @@ class Staging:
                 low = float(rng.uniform(0.4, 0.65)) * high
                 wing = 0.6 * radius
                 step = Block(side * (radius + wing), -high, -0.5 * deep, wing, low, 0.9 * deep)
-                self._put(step, self.next_slot(), "prop")
+                self._put(step, self.next_slot(), "stand" if self.sparse else "prop")
         self._feet[0] = (0.0, behind, 1.05 * radius)
         self._level = -high
         return -high
@@ -127,6 +143,8 @@ class Staging:
         tall = float(np.clip(top - self._level, 1.25 * half, 1.6))
         thick = 0.05
         shape = ("arch", "arch", "disc", "half_disc", "ring", "portal", "pair")[int(rng.integers(7))]
+        if self.sparse and self.wanted > self.most:
+            shape = "pair"
         board = Panel("arch", x, self._level, z + thick, half, tall, thick)
         if shape == "disc":
             half = min(half, 0.6 * tall)
@@ -147,7 +165,7 @@ class Staging:
 
     def props(self, extra: int = 0, natural: bool = False) -> None:
         """Put a prop for every asked colour that has no place yet, and `extra` in tones of the others."""
-        count = self.wanted + extra
+        count = min(self.wanted + extra, self.most)
         for index in range(count):
             asked = self.wanted > 0
             slot = self.next_slot()

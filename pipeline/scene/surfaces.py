@@ -3,7 +3,6 @@
 Nothing is composed here, and Numba isn't loaded: the API asks as well.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.assignment import Assignment, Surface, assign
 from pipeline.colour.gamuts import Lab, Material
-from pipeline.colour.notation import parse_colour, rgb_to_hex
+from pipeline.colour.notation import parse_colour, rgb_to_hex, split_colours
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_lab
 from pipeline.core.order import Dressing
 from pipeline.core.spec import Finish, Preset, Scene, Spec
@@ -51,8 +50,6 @@ _TURNED: Mapping[str, tuple[str, ...]] = {
     "surface": ("table", "backdrop"),
     "sheet": ("wall",),
 }
-#: Commas between entries, none of those within rgb(…).
-_BETWEEN = re.compile(r",(?![^(]*\))")
 
 
 def surfaces(scene: Scene) -> tuple[Surface, ...]:
@@ -113,7 +110,7 @@ class DressingFault:
 def colors_on(text: str) -> tuple[tuple[str, str], ...]:
     """Return the surfaces of `Dressing.colors_on`, each with its colour as #rrggbb. Raises ValueError."""
     found = []
-    for entry in filter(None, map(str.strip, _BETWEEN.split(text))):
+    for entry in filter(None, map(str.strip, split_colours(text))):
         name, colon, colour = (part.strip() for part in entry.partition(":"))
         if not (name and colon and colour):
             raise ValueError("Should be surface:colour, with commas between, as wall:#f4ead9,floor:teal")

@@ -10,7 +10,7 @@ const LONGEST = 120;
  * `picture` gives an item's address, or undefined: then its colours stand in. `own` is an example of free text,
  * `ownHelp` what comes of it. `repainted` has other pictures than those, or none; `more`: a further choice below them.
  */
-export function choicesOf({ draft }, order, { field, title, items, picture, own, ownHelp, ...given }) {
+export function choicesOf({ draft }, order, signal, { field, title, items, picture, own, ownHelp, ...given }) {
   const { open = false, more = null, repainted = null } = given;
   const value = html`<span class="choice-value"></span>`;
   const about = html`<p class="hint"></p>`;
@@ -29,7 +29,7 @@ export function choicesOf({ draft }, order, { field, title, items, picture, own,
   const frames = plain.map((one) => html`<span class="card-frame">${one}</span>`);
   const card = ({ title: called, description }, i) => html`
     <label class="card" title=${description}>${radios[i]}${frames[i]}<span class="card-title">${called}</span></label>`;
-  draft.addEventListener("change", ({ detail }) => field in detail && (show(), wants()));
+  draft.addEventListener("change", ({ detail }) => field in detail && (show(), wants()), { signal });
   order.addEventListener("told", () => {
     error.textContent = order.refusal?.about(field) ?? "";
     words.toggleAttribute("aria-invalid", Boolean(error.textContent));
@@ -77,7 +77,7 @@ const PROPS = [
 ];
 
 /** Return the choice of how many props the scene has; white has none. */
-export function propsChoice({ draft }) {
+export function propsChoice({ draft }, signal) {
   const choose = ({ target }) => draft.change({ props: target.value });
   const radios = PROPS.map(([name]) => html`<input type="radio" name="props" value=${name} onchange=${choose} />`);
   const segment = ([, words], i) => html`<label class="segment">${radios[i]}<span>${words}</span></label>`;
@@ -85,7 +85,7 @@ export function propsChoice({ draft }) {
     <fieldset class="props">
       <legend class="label">Props</legend><div class="segments">${PROPS.map(segment)}</div>
     </fieldset>`;
-  draft.addEventListener("change", show);
+  draft.addEventListener("change", show, { signal });
   show();
   return element;
 

@@ -8,7 +8,7 @@ import { surfacesOf } from "./surfaces.js";
 
 const EXAMPLES = "#e8c7b8, ivory, rgb(20, 80, 60)";
 
-export function colourChoice(studio, order) {
+export function colourChoice(studio, order, signal) {
   const { draft, catalogue } = studio;
   const value = html`<span class="choice-value"></span>`;
   const peek = html`<span class="peek swatches"></span>`;
@@ -23,22 +23,20 @@ export function colourChoice(studio, order) {
     <input type="color" id="colour-pick" value="#c9a58f" aria-label="Pick a colour to add" title="Pick a colour to add"
       onchange=${() => push(pick.value)} />`;
   const logo = html`<input type="file" id="logo" class="unseen" accept="image/*" onchange=${fromLogo} />`;
+  const takeFromPhoto = () => offer(draft.source.preview, "your photo");
   const fromPhoto = html`<button class="button small" onclick=${takeFromPhoto}>Take from my photo</button>`;
-  const surfaces = surfacesOf(studio, order);
+  const surfaces = surfacesOf(studio, order, signal);
   /** What stands beside each colour, and the colours that have it. */
   let places = [];
   let listed = "";
-  const changed = ["colours", "colors_on", "scene_type", "brand"];
-  draft.addEventListener("change", ({ detail }) => {
-    if (changed.some((name) => name in detail)) show();
-    if ("source" in detail) fromPhoto.disabled = !draft.source?.preview;
-  });
+  let refused = "";
+  const shows = ["colours", "colors_on", "scene_type", "brand", "source"];
+  draft.addEventListener("change", ({ detail }) => shows.some((name) => name in detail) && show(), { signal });
   order.addEventListener("told", () => {
-    const about = ["dominant_colors", "colors_on"].map((field) => order.refusal?.about(field)).filter(Boolean);
-    if (about.length) error.textContent = about.join(" ");
+    const about = ["dominant_colors", "colors_on"].map((field) => order.refusal?.about(field) ?? "").join(" ").trim();
+    if (about !== refused) error.textContent = refused = about;
     show();
   });
-  fromPhoto.disabled = !draft.source?.preview;
   show();
   return html`
     <details class="choice" name="choice" data-choice="colours">
@@ -59,11 +57,9 @@ export function colourChoice(studio, order) {
     const { colours } = draft;
     const shown = coloursAsked(studio);
     const own = catalogue.scene_types.find((item) => item.name === draft.scene_type)?.palette ?? [];
-    value.textContent = colours.length
-      ? `${colours.length} of ${MOST_COLOURS}`
-      : shown.length
-        ? "The brand's"
-        : "Scene's colours";
+    const none = shown.length ? "The brand's" : "Scene's colours";
+    value.textContent = colours.length ? `${colours.length} of ${MOST_COLOURS}` : none;
+    fromPhoto.disabled = !draft.source?.preview;
     fill(peek, (shown.length ? shown : own).slice(0, MOST_COLOURS).map(swatch));
     // Rows stay while the colours are the same: one that is replaced loses the focus.
     if (listed !== JSON.stringify([shown, colours.length])) {
@@ -100,9 +96,8 @@ export function colourChoice(studio, order) {
       <button class="quiet round ${name === "cross" ? "" : "move"}" aria-label=${words} title=${words}
         onclick=${onclick} disabled=${disabled}>${icon(name)}</button>`;
     const write = ({ target }) => {
-      const read = toHex(target.value);
-      error.textContent = read ? "" : unreadable(target.value);
-      if (read) change(read);
+      const hex = read(target.value);
+      if (hex) change(hex);
       else target.value = colour;
     };
     const remove = () => {
@@ -124,14 +119,20 @@ export function colourChoice(studio, order) {
       </li>`;
   }
 
+  /** Return a text's colour as #rrggbb; null: it is none, and that is said. */
+  function read(given) {
+    const hex = toHex(given);
+    error.textContent = hex ? "" : `“${given}” is no colour we know. Write #rrggbb, a CSS name, or rgb(r, g, b).`;
+    return hex;
+  }
+
   function addText() {
     const given = text.value.trim();
     if (!given) return;
-    const read = toHex(given);
-    error.textContent = read ? "" : unreadable(given);
-    text.toggleAttribute("aria-invalid", !read);
-    if (!read) return;
-    push(read);
+    const hex = read(given);
+    text.toggleAttribute("aria-invalid", !hex);
+    if (!hex) return;
+    push(hex);
     text.value = "";
     text.focus();
   }
@@ -141,25 +142,18 @@ export function colourChoice(studio, order) {
     draft.change({ colours: [...draft.colours, ...fresh].slice(0, MOST_COLOURS) });
   }
 
-  async function takeFromPhoto() {
-    const image = new Image();
-    image.crossOrigin = "anonymous";
-    image.src = draft.source.preview;
-    await offer(image, "your photo");
-  }
-
   async function fromLogo() {
     const [file] = logo.files;
     if (!file) return;
-    const image = new Image();
-    image.src = URL.createObjectURL(file);
-    await offer(image, file.name);
-    URL.revokeObjectURL(image.src);
+    const address = URL.createObjectURL(file);
+    await offer(address, file.name);
+    URL.revokeObjectURL(address);
     logo.value = "";
   }
 
-  async function offer(image, name) {
+  async function offer(address, name) {
     error.textContent = "";
+    const image = Object.assign(new Image(), { crossOrigin: "anonymous", src: address });
     let colours;
     try {
       await image.decode();
@@ -183,7 +177,6 @@ export function colourChoice(studio, order) {
 }
 
 const swatch = (colour) => styled(html`<span class="swatch"></span>`, { "--colour": colour });
-const unreadable = (text) => `“${text}” is no colour we know. Write #rrggbb, a CSS name, or rgb(r, g, b).`;
 
 /** Return what CSS calls a colour as #rrggbb, or null: for what is none, and for one that is see-through. */
 export function toHex(text) {

@@ -13,20 +13,20 @@ import { tray } from "./tray.js";
 export async function composeView(studio, _, signal) {
   const order = new Order(studio, signal);
   const { catalogue, thumbnails } = studio;
-  const scene = choicesOf(studio, order, {
+  const scene = choicesOf(studio, order, signal, {
     field: "scene_type",
     title: "Scene",
     items: catalogue.scene_types,
     open: true,
     picture: (item) => thumbnails[`scene-${item.name}`],
     repainted: new Repainted(studio, signal),
-    more: propsChoice(studio),
+    more: propsChoice(studio, signal),
     own: "a walnut table by a wall",
     ownHelp:
       "The nearest of these scenes is built: a table of wood, marble, stone or linen, a podium, an arch, a window, a " +
       "curtain, sand, neon, or a garden far off. Other things that you name are not.",
   });
-  const mood = choicesOf(studio, order, {
+  const mood = choicesOf(studio, order, signal, {
     field: "mood",
     title: "Mood",
     items: catalogue.moods,
@@ -42,7 +42,9 @@ export async function composeView(studio, _, signal) {
         <h1 class="unseen">A new picture</h1>
         ${tray(studio, signal)}
         ${brandChoice(studio)}
-        <div class="choices">${scene}${mood}${colourChoice(studio, order)}${presetChoice(studio, order)}</div>
+        <div class="choices">
+          ${scene}${mood}${colourChoice(studio, order, signal)}${presetChoice(studio, order, signal)}
+        </div>
         ${order.element}
       </section>
     </div>`;

@@ -3,7 +3,7 @@
 import { html, svg } from "./dom.js";
 import { credits, FORMATS, ruleTitle, size, weight } from "./words.js";
 
-export function presetChoice(studio, order) {
+export function presetChoice(studio, order, signal) {
   const { draft, catalogue, thumbnails } = studio;
   const value = html`<span class="choice-value"></span>`;
   const peek = html`<span class="peek frame-peek"></span>`;
@@ -12,8 +12,8 @@ export function presetChoice(studio, order) {
   const choose = (name) => draft.change({ output_preset: name });
   const { radios, element: cards } = presetCards(studio, catalogue.output_presets, "output_preset", choose);
   const also = alsoFor(studio);
-  const shown = ["output_preset", "also", "scene_type"];
-  draft.addEventListener("change", ({ detail }) => shown.some((name) => name in detail) && show());
+  const shows = ["output_preset", "also", "scene_type"];
+  draft.addEventListener("change", ({ detail }) => shows.some((name) => name in detail) && show(), { signal });
   order.addEventListener("told", () => (error.textContent = order.refusal?.about("output_preset") ?? ""));
   show();
   return html`

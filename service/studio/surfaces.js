@@ -13,7 +13,7 @@ const ACCENT = { name: "accent", title: "Accent", color: null, asked: false };
  * `element` lists the surfaces. `goesOn` returns what stands beside a colour, {element, show()}; `draggable` lets it be
  * dragged from an element, which is returned. Which locks were dropped, and why, is said at the order.
  */
-export function surfacesOf({ draft, catalogue }, order) {
+export function surfacesOf({ draft, catalogue }, order, signal) {
   const list = html`<ul class="surfaces"></ul>`;
   const element = html`
     <div class="surfaces-place">
@@ -26,7 +26,7 @@ export function surfacesOf({ draft, catalogue }, order) {
   const lockOf = (colour) => Object.keys(draft.colors_on).find((name) => draft.colors_on[name] === colour) ?? "";
   const titleOf = (name) => surfaces.get(name)?.title ?? name;
   order.element.prepend(word);
-  draft.addEventListener("change", ({ detail }) => "scene_type" in detail && tell(""));
+  draft.addEventListener("change", ({ detail }) => "scene_type" in detail && tell(""), { signal });
   order.addEventListener("told", told);
   return { element, show, goesOn, draggable };
 

@@ -1,5 +1,7 @@
 """The studio page's pictures of scenes, moods and places: sample products, swapped by the real pipeline, small.
 
+Beside each scene's lies one of its surfaces' numbers, by which the page paints it in other colours; `slots.json` has
+the surfaces by their numbers (`service.api.pages.palettes`).
 Made at set-up with the checkpoint that ships, and again only where what they show has changed.
 """
 
@@ -13,13 +15,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from models.device import usable_cores
+from pipeline.background.assigned import painted_pixels
 from pipeline.colour.palette import PaletteControl
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Mood, Preset, Scene, Spec
+from pipeline.core.types import Placed
+from pipeline.scene.layout import Layout
+from pipeline.scene.surfaces import assigned_to
 from pipeline.swap import swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.settings import RENDERER_CHECKPOINT, Settings
@@ -38,7 +45,7 @@ _MOOD, _SCENE, _PLACE_SCENE = "natural", "podium", "window_light"
 _STANDING, _LYING, _BOTTLE = ("bottle", "mug", "lamp", "vase", "jar", "gift"), "notebook", "bottle"
 #: The sample's longer side in pixels: it fills less than that of a thumbnail.
 _SAMPLE_SIDE = 450
-_STAMPS = "stamps.json"
+_STAMPS, _SLOTS = "stamps.json", "slots.json"
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,25 @@ class _Wanted:
     product: str
     stamp: str
 
+    @property
+    def slots(self) -> str | None:
+        """The name of the picture of its surfaces' numbers; None: it is no scene's, or of a scene without surfaces."""
+        return f"{self.name}-slots" if self.name.startswith("scene-") and self.scene.kind != "white" else None
+
+    @property
+    def files(self) -> list[str]:
+        """The names of its pictures."""
+        return [self.name] if self.slots is None else [self.name, self.slots]
+
+
+@dataclass(frozen=True)
+class _Made:
+    picture: bytes
+    #: The picture of the numbers, and the surfaces by them; None where there are none.
+    numbers: bytes | None
+    surfaces: list[tuple[str, str]]
+    seconds: float
+
 
 def make_thumbnails(settings: Settings, told: Callable[[str], None]) -> int:
     """Make what is missing or out of date in the settings' folder, drop what is of no use, and count what was made.
@@ -60,12 +86,17 @@ def make_thumbnails(settings: Settings, told: Callable[[str], None]) -> int:
     """
     folder = settings.thumbnails
     folder.mkdir(parents=True, exist_ok=True)
-    stamps = _read_stamps(folder)
+    stamps, slots = _read(folder / _STAMPS), _read(folder / _SLOTS)
     wanted = list(_all_wanted(load_catalogue(settings.catalogue), _digest(RENDERER_CHECKPOINT)))
     for path in folder.glob("*.webp"):
-        if path.stem not in {one.name for one in wanted}:
+        if path.stem not in {name for one in wanted for name in one.files}:
             path.unlink()
-    due = [one for one in wanted if stamps.get(one.name) != one.stamp or not (folder / f"{one.name}.webp").is_file()]
+
+    def there(one: _Wanted) -> bool:
+        known = one.slots is None or one.scene.name in slots
+        return known and all((folder / f"{name}.webp").is_file() for name in one.files)
+
+    due = [one for one in wanted if stamps.get(one.name) != one.stamp or not there(one)]
     if not due:
         return 0
     from service.worker.networks import open_networks  # with all that they import
@@ -74,17 +105,20 @@ def make_thumbnails(settings: Settings, told: Callable[[str], None]) -> int:
     shipped = {"generator": str(RENDERER_CHECKPOINT), "generator_class": None, "generation_size": None, "steps": None}
     networks = open_networks(settings.model_copy(update=shipped))
 
-    def make(one: _Wanted) -> tuple[bytes, float]:
-        started = time.perf_counter()
-        return _picture(one, sample_of(one.product), networks, settings), time.perf_counter() - started
+    def make(one: _Wanted) -> _Made:
+        return _made(one, sample_of(one.product), networks, settings)
 
     # Pictures this small keep no two cores busy by their rows: one for each core.
     with ThreadPoolExecutor(usable_cores()) as pool:
-        for one, (picture, seconds) in zip(due, pool.map(make, due), strict=True):
-            _replace(folder / f"{one.name}.webp", picture)
+        for one, made in zip(due, pool.map(make, due), strict=True):
+            _replace(folder / f"{one.name}.webp", made.picture)
+            if one.slots is not None and made.numbers is not None:
+                _replace(folder / f"{one.slots}.webp", made.numbers)
+                slots[one.scene.name] = made.surfaces
+                _replace(folder / _SLOTS, json.dumps(slots, indent=1).encode())
             stamps[one.name] = one.stamp
             _replace(folder / _STAMPS, json.dumps(stamps, indent=1).encode())
-            told(f"{one.name}  {seconds:.1f} s")
+            told(f"{one.name}  {made.seconds:.1f} s")
     return len(due)
 
 
@@ -110,11 +144,30 @@ def product_of(scene: Scene) -> str:
     return _BOTTLE if scene.kind == "white" else _STANDING[zlib.crc32(scene.name.encode()) % len(_STANDING)]
 
 
-def _picture(wanted: _Wanted, sample: bytes, networks: Networks, settings: Settings) -> bytes:
+def _made(wanted: _Wanted, sample: bytes, networks: Networks, settings: Settings) -> _Made:
+    started = time.perf_counter()
     spec = Spec(wanted.scene, wanted.mood, (), wanted.preset, _SEED)
+    layouts, products = list[Layout](), list[Placed]()
     # The scene's own colours, nearly, are enough here; bringing them nearer takes most of the time.
     control = PaletteControl(transfer=False, retries=0)
-    return swap(sample, spec, networks, limits=settings.limits, clock=time.perf_counter, control=control).data
+    picture = swap(
+        sample,
+        spec,
+        networks,
+        limits=settings.limits,
+        clock=time.perf_counter,
+        control=control,
+        on_layout=layouts.append,
+        on_composite=lambda placed, _: products.append(placed),
+    ).data
+    numbers, surfaces = None, list[tuple[str, str]]()
+    if wanted.slots is not None:
+        pixels = painted_pixels(layouts[0], products[0].alpha, assigned_to(spec).surfaces.get("lights"))
+        surfaces, file = pixels.surfaces, io.BytesIO()
+        # Red alone is read; the same in all channels weighs least.
+        Image.fromarray(pixels.numbers).convert("RGB").save(file, "WEBP", lossless=True, method=6)
+        numbers = file.getvalue()
+    return _Made(picture, numbers, surfaces, time.perf_counter() - started)
 
 
 def _small(preset: Preset) -> Preset:
@@ -148,12 +201,12 @@ def _digest(checkpoint: Path) -> str:
     return digest.hexdigest()
 
 
-def _read_stamps(folder: Path) -> dict[str, str]:
+def _read(path: Path) -> dict[str, Any]:
     try:
-        stamps: dict[str, str] = json.loads((folder / _STAMPS).read_text())
+        kept: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return stamps
+    return kept
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -5,8 +5,11 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
+from pipeline.colour.notation import parse_colour, split_colours
+from service.api.pages.palettes import MOST_COLOURS, Palettes
 from service.api.pages.studio_page import Asset, StudioPage, origin, page_headers
-from service.schemas.problems import AnyRequest, not_found
+from service.schemas.problems import AnyRequest, QueryInvalid, not_found
+from service.schemas.remedies import with_received
 from service.schemas.serialize import base_url
 from service.storage.objects import StoreUnavailable
 
@@ -34,6 +37,28 @@ def studio_thumbnail(request: AnyRequest, state: State, name: FromPath[str]) -> 
 def studio_thumbnails(request: AnyRequest, state: State) -> Response[bytes]:
     """Tell which thumbnails there are."""
     return _sent(request, state, _page(state).thumbnail_index())
+
+
+def studio_palettes(request: AnyRequest, state: State) -> Response[bytes]:
+    """Tell which colours the thumbnails' surfaces have, and would have with the colours of the query."""
+    palettes: Palettes = state.palettes
+    colours = _colours(request.query_params.get("colors", ""))
+    return _sent(request, state, Asset(palettes.of(colours), "application/json"))
+
+
+def _colours(text: str) -> tuple[str, ...]:
+    """Return colours with commas between as #rrggbb. Raises QueryInvalid."""
+    given = [one for one in split_colours(text) if one.strip()]
+    if len(given) > MOST_COLOURS:
+        raise _wrong("too_long", with_received(f"A scene takes {MOST_COLOURS} colours at most. Leave some out", text))
+    try:
+        return tuple(map(parse_colour, given))
+    except ValueError as error:
+        raise _wrong("colour_invalid", str(error)) from error
+
+
+def _wrong(code: str, message: str) -> QueryInvalid:
+    return QueryInvalid([{"loc": ["query", "colors"], "msg": message, "type": code}])
 
 
 def _page(state: State) -> StudioPage:
@@ -68,6 +93,7 @@ STUDIO = Router(
     "/",
     route_handlers=[
         _read("/")(studio),
+        _read("/studio/palettes")(studio_palettes),
         _read("/studio/thumbnails")(studio_thumbnails),
         _read("/studio/thumbnails/{name:str}")(studio_thumbnail),
         _read("/studio/{name:str}")(studio_file),

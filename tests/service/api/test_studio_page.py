@@ -1,5 +1,6 @@
 """The studio page as files: what it may load, how it is kept, and that nothing else can be reached by its routes."""
 
+import json
 import re
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -12,6 +13,7 @@ from PIL import Image
 
 from service.api.app import create_app
 from service.settings import Settings
+from tests.support.caller import located
 from tests.support.databases import migrated_engine
 
 FOLDER = Path(str(files("service") / "studio"))
@@ -163,3 +165,41 @@ def test_a_thumbnails_address_changes_with_the_picture_and_can_be_kept(studio: A
 
 def test_the_sample_photo_can_be_tried(studio: Any) -> None:
     assert studio.get("/studio/sample.jpg").content == (files("service") / "sample" / "bottle.jpg").read_bytes()
+
+
+def test_the_thumbnails_surfaces_are_told_with_the_colours_that_an_order_would_give_them(
+    studio: Any, home: Path
+) -> None:
+    assert studio.get("/studio/palettes").json() == {}
+    (home / "thumbnails").mkdir(exist_ok=True)
+    kept = {
+        "wooden_table": [["wall", "#e5dfd2"], ["table", "#b98a5a"], ["accent", "#97734e"]],
+        "neon": [["wall", "#241c3a"], ["floor", "#1b1630"], ["tube", "#ff4fa3"], ["accent", "#ff4fa3"]],
+        "podium": [["ceiling", "#e9dccb"]],
+        "gone": [["wall", "#e9dccb"]],
+    }
+    (home / "thumbnails" / "slots.json").write_text(json.dumps(kept))
+
+    plain = studio.get("/studio/palettes").json()
+    assert plain["wooden_table"] == {"from": ["#e5dfd2", "#b98a5a", "#97734e"], "to": ["#e5dfd2", "#b98a5a", "#97734e"]}
+    assert set(plain) == {"wooden_table", "neon"}, "others are of another catalogue"
+    for colours in ("%23b5835a,ivory,rgb(46, 139, 87)", "%23B5835A,%23fffff0,%232e8b57"):
+        asked = studio.get(f"/studio/palettes?colors={colours}").json()
+        assert asked["wooden_table"]["to"] == ["#fffff0", "#b5835a", "#2e8b57"]
+        assert asked["wooden_table"]["from"] == plain["wooden_table"]["from"]
+    lit = studio.get("/studio/palettes?colors=%2312122a,%2300ff66").json()["neon"]
+    assert lit["to"][2:] == ["#00ff66", "#00ff66"]
+
+
+@pytest.mark.parametrize(
+    ("colors", "code", "said"),
+    [("reddish", "colour_invalid", "#rrggbb"), ("red," * 7, "too_long", "6 colours at most")],
+)
+def test_colours_for_thumbnails_that_are_none_or_too_many_are_refused(
+    studio: Any, colors: str, code: str, said: str
+) -> None:
+    answer = studio.get("/studio/palettes", params={"colors": colors})
+
+    assert located(answer) == {("query", "colors")}
+    assert answer.json()["detail"][0]["code"] == code
+    assert said in answer.json()["detail"][0]["msg"]

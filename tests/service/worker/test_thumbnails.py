@@ -6,9 +6,12 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+from pipeline.background.assigned import UNPAINTED
+from pipeline.scene.surfaces import ACCENT, surfaces
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
 from service.worker.thumbnails import SIZE, make_thumbnails, product_of, sample_of
@@ -26,7 +29,8 @@ def test_set_up_made_one_for_each_scene_mood_and_place(settings: Settings) -> No
     shown = {"scene": catalogue.scenes, "mood": catalogue.moods, "preset": catalogue.presets}
     wanted = {f"{kind}-{name}" for kind, names in shown.items() for name in names}
 
-    assert {path.stem for path in settings.thumbnails.glob("*.webp")} == wanted
+    numbers = {f"scene-{name}-slots" for name in catalogue.scenes if name != "white"}
+    assert {path.stem for path in settings.thumbnails.glob("*.webp")} == wanted | numbers
     weights = [path.stat().st_size for path in settings.thumbnails.glob("*.webp")]
     assert max(weights) < 40_000
     assert sum(weights) < 1_000_000
@@ -44,13 +48,30 @@ def test_the_scenes_show_several_products_and_from_above_one_that_lies() -> None
     assert all(one.mode == "RGBA" and 300 <= max(one.size) <= 450 for one in pictures)
 
 
+def test_each_pixel_of_a_scene_has_the_number_of_the_surface_that_it_shows(settings: Settings) -> None:
+    slots = json.loads((settings.thumbnails / "slots.json").read_text())
+    scenes = load_catalogue().scenes
+
+    assert set(slots) == set(scenes) - {"white"}
+    for name, rows in slots.items():
+        numbers = np.asarray(Image.open(settings.thumbnails / f"scene-{name}-slots.webp").convert("RGB"))[..., 0]
+        assert numbers.shape == SIZE[::-1]
+        assert set(np.unique(numbers)) <= {*range(len(rows)), UNPAINTED}
+        known = {one.name: one.share for one in surfaces(scenes[name])}
+        assert {row[0] for row in rows} <= {*known, ACCENT}
+        largest = max(known, key=lambda one: known[one])
+        assert (numbers == [row[0] for row in rows].index(largest)).mean() > 0.15, name
+        assert numbers[SIZE[1] // 2, SIZE[0] // 2] == UNPAINTED, "the product"
+
+
 @pytest.mark.gate  # loads the networks
 def test_only_what_is_missing_or_out_of_date_is_made_again_and_what_is_of_no_use_goes(settings: Settings) -> None:
     folder = settings.thumbnails
     said: list[str] = []
     assert make_thumbnails(settings, said.append) == 0
     before = Image.open(folder / "scene-podium.webp").convert("RGB")
-    (folder / "scene-podium.webp").unlink()
+    numbers = (folder / "scene-podium-slots.webp").read_bytes()
+    (folder / "scene-podium-slots.webp").unlink()
     shutil.copy(folder / "scene-white.webp", folder / "scene-that_was.webp")
     stamps = json.loads((folder / "stamps.json").read_text())
     (folder / "stamps.json").write_text(json.dumps(stamps | {"scene-white": "of an older catalogue"}))
@@ -61,6 +82,7 @@ def test_only_what_is_missing_or_out_of_date_is_made_again_and_what_is_of_no_use
     assert not (folder / "scene-that_was.webp").exists()
     again = Image.open(folder / "scene-podium.webp").convert("RGB")
     assert again.size == SIZE
+    assert (folder / "scene-podium-slots.webp").read_bytes() == numbers
     assert max(ImageStat.Stat(ImageChops.difference(before, again)).mean) < 1, "the same spec, the same picture"
     assert json.loads((folder / "stamps.json").read_text()) == stamps
     assert make_thumbnails(settings, said.append) == 0

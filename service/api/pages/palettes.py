@@ -1,0 +1,101 @@
+"""The scenes' thumbnails in other colours: which colour each of their surfaces has, and which it would have."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.colour.assignment import Assignment, Colour, assign
+from pipeline.colour.gamuts import linear_of
+from pipeline.colour.notation import rgb_to_hex
+from pipeline.colour.spaces import linear_to_srgb
+from pipeline.core.spec import Scene
+from pipeline.scene.surfaces import ACCENT, surfaces
+from service.catalogue.catalogue import Catalogue
+
+#: As many as an order takes.
+MOST_COLOURS = 6
+#: Answers that are kept: each takes some 0.1 s of one core.
+_KEPT = 200
+#: Share of the light in a tube's room that has no colour. By eye.
+WHITE_LIGHT = 0.45
+
+
+@dataclass(frozen=True)
+class Palettes:
+    """The colours of the thumbnails' surfaces, by their numbers in the pictures `scene-NAME-slots`."""
+
+    #: Where `service.worker.thumbnails` has put its pictures, and `slots.json` beside them; may be missing.
+    folder: Path
+    catalogue: Catalogue
+    _answers: dict[tuple[str, ...], bytes] = field(default_factory=dict)
+
+    def of(self, colours: tuple[str, ...]) -> bytes:
+        """Return as JSON, for each scene that has a thumbnail, its surfaces' colours `from`, and `to` with these.
+
+        `colours`: #rrggbb, as an order has them; none: `to` is as `from`.
+        """
+        try:
+            text = (self.folder / "slots.json").read_text()
+        except OSError:
+            return b"{}"
+        key = (text, *colours)
+        if key not in self._answers:
+            if len(self._answers) >= _KEPT:
+                self._answers.clear()
+            self._answers[key] = json.dumps(self._worked_out(json.loads(text), colours)).encode()
+        return self._answers[key]
+
+    def _worked_out(self, slots: dict[str, list[tuple[str, str]]], colours: tuple[str, ...]) -> dict[str, Any]:
+        asked, plans, found = [linear_of(one) for one in colours], dict[Any, Assignment](), dict[str, Any]()
+        for name, rows in slots.items():
+            scene = self.catalogue.scenes.get(name)
+            if scene is None or not {row[0] for row in rows} <= {ACCENT, *(one.name for one in surfaces(scene))}:
+                continue  # of another catalogue: the thumbnail is out of date
+            now = [colour for _, colour in rows]
+            then = _painted(scene, rows, asked, plans) if asked else now
+            if scene.kind == "neon":
+                now, then = _in_tube_light(rows, now, then)
+            found[name] = {"from": now, "to": then}
+        return found
+
+
+def _painted(scene: Scene, rows: list[tuple[str, str]], asked: list[Any], plans: dict[Any, Assignment]) -> list[str]:
+    places = surfaces(scene)
+    if places not in plans:
+        plans[places] = assign(asked, places)
+    plan = plans[places]
+    # A tube's colour is the stand's too. Stand, panel and props have what no surface has, then tones of the colours.
+    first = [plan.surfaces["tube"]] if "tube" in plan.surfaces else []
+    accents = iter([*first, *plan.left, *plan.tones, *range(plan.asked)] * len(rows))
+    slots = [next(accents) if name == ACCENT else plan.surfaces[name] for name, _ in rows]
+    return [_hex(plan.colours[slot]) for slot in slots]
+
+
+def _in_tube_light(rows: list[tuple[str, str]], now: list[str], then: list[str]) -> tuple[list[str], list[str]]:
+    """Return the colours with the tube's light on wall and floor, of which they are seen there."""
+    names = [name for name, _ in rows]
+    if "tube" not in names:
+        return now, then
+    tubes = [_light(colours[names.index("tube")]) for colours in (now, then)]
+    pairs = []
+    for name, before, after in zip(names, now, then, strict=True):
+        if name in ("wall", "floor"):
+            factor = linear_of(after) * tubes[1] / np.maximum(linear_of(before) * tubes[0], 1e-5)
+            # The same factor between light colours, which #rrggbb has in finer steps.
+            pairs.append((_hex(np.minimum(1, 1 / np.maximum(factor, 1e-3))), _hex(np.minimum(1, factor))))
+        else:
+            pairs.append((before, after))
+    return [one for one, _ in pairs], [one for _, one in pairs]
+
+
+def _light(tube: str) -> Colour:
+    """Return the linear light in a tube's room: the tube's, and some of no colour."""
+    colour = linear_of(tube)
+    return WHITE_LIGHT + (1 - WHITE_LIGHT) * colour / max(float(colour.max()), 1e-3)
+
+
+def _hex(linear: Colour) -> str:
+    return rgb_to_hex(linear_to_srgb(linear))
