@@ -19,6 +19,7 @@ from pipeline.background.context import NO_EFFECTS
 from pipeline.colour.palette import PaletteControl
 from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Networks, painting
+from pipeline.core.order import AS_SCENE
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.cutout.cache import Cache
@@ -178,4 +179,6 @@ def _name(
         "control": asdict(control),
         "by": by,
     } | ({} if shown is None else {"shown": shown})
+    if spec.dressing != AS_SCENE:
+        made_of["dressing"] = asdict(spec.dressing)
     return json.dumps(made_of, sort_keys=True)

@@ -112,7 +112,7 @@ class Place:
             changed = {
                 "above": "A hand holds the product in the photo, so it lies on the scene's surface, shown from above."
                 if facts.held
-                else "The product was photographed from above, so the scene is shown from above.",
+                else "Photographed from above, so shown lying down.",
                 "side": "The product was photographed standing, so the scene's surface is shown from the side.",
             }[angle or "side"]
         return SceneReport(self.asked.scene.kind, self.kind, angle, changed)

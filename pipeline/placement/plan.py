@@ -24,7 +24,7 @@ def shown(spec: Spec, facts: CutoutFacts) -> Spec | Refusal:
     if angle is None:
         return spec
     if not has_angle(spec.scene.kind, angle):
-        return nothing_left(facts, spec.scene.kind)
+        return nothing_left(facts)
     return replace(spec, scene=seen_from(spec.scene, angle))
 
 

@@ -5,7 +5,6 @@ A new rule is a function here and its name in one of the two tuples at the end.
 
 from collections.abc import Callable, Iterable
 
-from pipeline.core.spec import SceneKind
 from pipeline.placement.adjust import on_canvas
 from pipeline.placement.facts import SAID, CutoutFacts
 from pipeline.placement.fit import lost
@@ -24,17 +23,19 @@ SLACK = 0.75
 _MORE_ROOM = "Use a photo that shows all of it, or a preset whose picture has the photo's shape."
 
 
-def nothing_left(facts: CutoutFacts, kind: SceneKind) -> Refusal:
-    """Return the refusal of a scene of a kind of which nothing is left, seen as the photo sees the product."""
-    how = "In the photo the product hangs" if facts.stance == "hanging" else "The product was photographed from above"
+def nothing_left(facts: CutoutFacts) -> Refusal:
+    """Return the refusal of a scene of which nothing is left, seen as the photo sees the product."""
+    needs, choose = "this scene needs a photo from the front", "Choose a table or a flat lay."
+    if facts.stance == "hanging":
+        needs, choose = "this scene has no wall", "Choose a scene with a wall, or a flat lay."
     if facts.word != "auto":
-        how = SAID[facts.word]
+        message = f"{SAID[facts.word]}, and {needs}. {choose}"
+    elif facts.stance == "hanging":
+        message = f"The product hangs, and {needs}. {choose}"
     elif facts.held:
-        how = "In the photo a hand holds the product, so it stands on nothing"
-    message = (
-        f"{how}. This scene needs a photo from the front. Choose a table, a floor, dunes, a flat lay or a white"
-        " background."
-    )
+        message = f"A hand holds the product, and {needs}. {choose}"
+    else:
+        message = f"{needs.capitalize()}. {choose}"
     return Refusal("nothing_left", message)
 
 

@@ -50,7 +50,8 @@ class Staging:
         left, top, right, bottom = layout.product
         self._wide, self._tall = right - left, bottom - top
         self._short = min(1.0, layout.aspect)
-        self._slots = [*also, *plan.left]
+        # Where few things stand, what has no other place comes first.
+        self._slots = [*also, *plan.left] if most == ALL else [*plan.left, *also]
         self._tones = list(plan.tones)
         self._things = list(props)
         rng.shuffle(self._things)

@@ -77,14 +77,17 @@ def placing_cautions(catalogue: Catalogue, spec: Spec, facts: CutoutFacts) -> It
 def _unsuited(catalogue: Catalogue, drawn: Spec | Refusal, facts: CutoutFacts) -> str:
     """Return what becomes of a scene that does not suit the product's stance, and which scenes do."""
     fitting = [scene.name for scene in catalogue.scenes.values() if scene.kind in facts.suits]
-    how = SAID.get(facts.word) or {
-        "lying": "The product was photographed from above, or in a hand, or can't stand as it is seen",
-        "hanging": "The product hangs, and this scene has no wall for it",
-    }.get(facts.stance or "", "The product was photographed standing")
+    suiting = f"These scenes suit it as it is: {', '.join(fitting)}."
     if isinstance(drawn, Refusal):
-        then = "this scene needs a photo from the front, and the swap would fail and be refunded"
-    elif drawn.scene.kind in TOP_DOWN:
-        then = "the scene is shown from above"
-    else:
-        then = "the scene's surface is shown from the side"
-    return f"{how}, so {then}. What suits it as it is: {', '.join(fitting)}."
+        return f"{drawn.message} The swap would fail and be refunded. {suiting}"
+    above = drawn.scene.kind in TOP_DOWN
+    if facts.word == "auto" and facts.stance == "lying" and above:
+        # Which of the two, these facts don't say.
+        return f"Photographed from above, or in a hand, so shown lying down. {suiting}"
+    how = SAID.get(facts.word) or (
+        "The product hangs, and this scene has no wall"
+        if facts.stance == "hanging"
+        else "The product was photographed standing"
+    )
+    then = "Backdrop shows the scene from above" if above else "Backdrop shows the scene's surface from the side"
+    return f"{how}. {then}. {suiting}"

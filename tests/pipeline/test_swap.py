@@ -146,7 +146,7 @@ def test_what_can_not_stand_lies_on_the_scenes_surface_which_is_shown_from_above
     assert "scene_unsuited" in shown.warnings
     told = to_json(shown.report)["provenance"]["scene"]
     assert (told["asked"], told["painted"], told["angle"]) == ("podium", "flatlay", "above")
-    assert "shown from above" in told["changed"]
+    assert "shown lying down" in told["changed"]
     from_above = replace(spec("podium"), scene=seen_from(spec("podium").scene, "above"))
     assert made(from_above, shoes(), looks).data == shown.data
     generator = Darkener()

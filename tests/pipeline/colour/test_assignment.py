@@ -112,3 +112,18 @@ def test_no_surface_has_a_tone_that_is_black_in_the_shade(scene: str, palette: t
     plan = assigned(scene, *palette)
     for slot in plan.surfaces.values():
         assert slot < plan.asked or plan.lab[slot][0] >= DARKEST
+
+
+def test_a_colour_that_was_put_on_a_surface_is_there_and_the_others_go_where_they_suit_best() -> None:
+    colours = [linear_of(one) for one in ("#f1e3d3", "#b5835a", "#2e8b57")]
+    places = surfaces(SCENES["wooden_table"])
+
+    free = assign(colours, places)
+    green = assign(colours, places, fixed={"table": 2})
+    accents = assign(colours, places, accents={0, 1})
+
+    assert (dict(free.surfaces), free.left) == ({"wall": 0, "table": 1}, (2,))
+    # No wood is green: its owner wants it stained.
+    assert (dict(green.surfaces), green.left) == ({"wall": 0, "table": 2}, (1,))
+    assert set(accents.left) >= {0, 1}
+    assert assign(colours, places, fixed={"wall": 2, "table": 0}).left == (1,)

@@ -64,9 +64,9 @@ def test_a_scene_is_refused_where_nothing_of_it_is_left_seen_as_the_photo_sees_t
         for name, angle in seen.items()
     }
     assert refusing == {"standing": set(), "lying": {"bokeh", "neon"}, "hanging": {"bokeh"}, "cut_below": set()}
-    assert "a hand holds" in refused(replace(LIES, held=True), spec("bokeh"))
+    assert "A hand holds" in refused(replace(LIES, held=True), spec("bokeh"))
     assert "The order says" in refused(CutoutFacts().said("from_above"), spec("neon"))
-    with pytest.raises(NoHonestPlacement, match="a table"):
+    with pytest.raises(NoHonestPlacement, match="Choose a table"):
         accepted(placed(spec("bokeh"), LIES, 400, 400))
 
 

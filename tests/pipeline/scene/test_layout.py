@@ -1,6 +1,8 @@
 """Layouts: what is composed, where the product stands, which colours are on enough of the picture."""
 
+from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,11 +10,14 @@ import pytest
 from pipeline.colour.harmony import complete, to_oklab, tone
 from pipeline.colour.notation import hex_to_rgb
 from pipeline.colour.spaces import srgb_to_linear
+from pipeline.core.order import Dressing, PropsWord
 from pipeline.core.spec import SceneKind
 from pipeline.materials.albedo import draw
 from pipeline.placement.fit import fit
 from pipeline.scene.composition import compose, part_shares
+from pipeline.scene.flat_lay import FlatLay
 from pipeline.scene.layout import FOCAL
+from pipeline.scene.staging import Staging
 from pipeline.scene.trace import trace
 from service.catalogue.catalogue import load_catalogue
 from tests.support.podium import podium_of
@@ -125,3 +130,46 @@ def test_the_light_comes_from_where_the_mood_says_give_or_take_its_side() -> Non
         assert 0.7 < abs(layout.light_side) <= 1
         assert np.sign(layout.rig.position[0]) == np.sign(layout.light_side)
         assert layout.rig.position[1] > 0.5
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "flatlay"])
+@pytest.mark.parametrize("props", ["few", "none"])
+def test_few_props_are_one_at_most_and_without_any_nothing_stands_beside_the_product(
+    kind: SceneKind, props: PropsWord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put: list[object] = []
+    for room in (Staging, FlatLay):
+
+        def counted(self: object, *args: object, place: Any = room._place, **more: object) -> None:
+            put.append(self)
+            place(self, *args, **more)
+
+        monkeypatch.setattr(room, "_place", counted)
+    monkeypatch.setattr(FlatLay, "_branch", lambda self: pytest.fail("a branch is a prop"))
+    for seed in range(3):
+        for count in (1, 4):
+            asked = replace(spec(kind, palette=SIX[:count], seed=seed), dressing=Dressing(props))
+            put.clear()
+            layout = compose(asked, 240, 240, 0.6)
+            most = Counter(map(id, put)).most_common(1)
+            assert not most or most[0][1] <= (1 if props == "few" else 0)
+            assert props == "few" or "prop" not in {part.role for part in layout.parts}
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [("podium", 6), ("window", 6), ("sweep", 4), ("tabletop", 4), ("niche", 5), ("curtain", 4), ("neon", 4)],
+)
+def test_without_props_colours_go_to_the_stand_and_the_panel(kind: SceneKind, count: int) -> None:
+    layout = compose(replace(spec(kind, palette=SIX[:count], seed=3), dressing=Dressing("none")), 300, 300, 0.6)
+
+    assert {part.slot for part in layout.parts} >= set(range(count))
+
+
+def test_without_props_a_flat_lay_has_a_second_sheet_for_a_colour_that_has_no_place() -> None:
+    for seed in range(5):
+        asked = replace(spec("flatlay", palette=SIX[:3], seed=seed), dressing=Dressing("none"))
+        layout = compose(asked, 300, 300, 0.6)
+        shares = part_shares(layout)
+        seen = {slot: sum(s for p, s in zip(layout.parts, shares, strict=True) if p.slot == slot) for slot in range(3)}
+        assert min(seen.values()) > 0.028, (seed, seen)

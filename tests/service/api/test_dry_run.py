@@ -142,10 +142,10 @@ def test_what_may_not_be_meant_is_a_warning(
 @pytest.mark.parametrize(
     ("stance", "suits", "scene", "said"),
     [
-        ("lying", ["white", "flatlay"], "marble_tabletop", "so the scene is shown from above"),
+        ("lying", ["white", "flatlay"], "marble_tabletop", "so shown lying down."),
         ("lying", ["white", "flatlay"], "evening_bokeh", "fail and be refunded"),
-        ("hanging", ["white", "podium", "flatlay"], "sand_dunes", "no wall for it, so the scene is shown from above"),
-        ("standing", ["white", "podium"], "flat_lay_linen", "surface is shown from the side"),
+        ("hanging", ["white", "podium", "flatlay"], "sand_dunes", "no wall. Backdrop shows the scene from above."),
+        ("standing", ["white", "podium"], "flat_lay_linen", "surface from the side."),
     ],
 )
 def test_from_an_earlier_render_the_plan_knows_which_scenes_suit_the_photo(
@@ -170,10 +170,14 @@ def test_from_an_earlier_render_the_plan_knows_which_scenes_suit_the_photo(
 @pytest.mark.parametrize(
     ("stance", "scene", "said"),
     [
-        ("from_above", "marble_tabletop", "seen from above, so the scene is shown from above"),
+        ("from_above", "marble_tabletop", "seen from above. Backdrop shows the scene from above."),
         ("from_above", "evening_bokeh", "fail and be refunded"),
-        ("hanging", "sand_dunes", "The order says that the product hangs, so the scene is shown from above"),
-        ("standing", "flat_lay_linen", "The order says that the product stands, so the scene's surface is shown from"),
+        ("hanging", "sand_dunes", "The order says that the product hangs. Backdrop shows the scene from above."),
+        (
+            "standing",
+            "flat_lay_linen",
+            "that the product stands. Backdrop shows the scene's surface from",
+        ),
         ("lying", "evening_bokeh", None),
         ("lying", "flat_lay_linen", None),
     ],
