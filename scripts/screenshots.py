@@ -136,7 +136,7 @@ def _walk(visit: Visit, keys: dict[str, str], photo: bytes, output: Path, look: 
     page.get_by_role("button", name="Remove").click()
     stage(_wall(), "wall.jpg")
     page.locator("#make[aria-disabled=false]").click()
-    page.get_by_text("came back. You have").wait_for()
+    page.get_by_text("refunded. You have").wait_for()
     keep("failed")
     visit.open("gallery")
     page.locator(".gallery img").first.wait_for()

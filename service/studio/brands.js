@@ -29,7 +29,7 @@ export function brandChoice({ brands, draft }) {
 }
 
 function about(brand) {
-  const colours = brand?.palette.length ? "Its colours are used where you choose none." : "";
-  const seed = brand?.seed_policy === "pinned" ? "The same spec gives the same background for each of its products." : "";
+  const colours = brand?.palette.length ? "Backdrop uses its colours where you choose none." : "";
+  const seed = brand?.seed_policy === "pinned" ? "The same choices give the same background for all its products." : "";
   return `${colours} ${seed}`.trim();
 }

@@ -63,7 +63,7 @@ export function choicesOf({ draft }, order, signal, { field, title, items, pictu
     const item = items.find((one) => one.name === draft[field]);
     for (const radio of radios) radio.checked = radio.value === item?.name;
     value.textContent = item?.title ?? `“${draft[field]}”`;
-    about.textContent = item?.description ?? "In your own words; nothing of the list is used.";
+    about.textContent = item?.description ?? "In your own words, instead of the list.";
     fill(peek, item && (repainted?.picture(item.name) ?? pictureOf(item, picture(item))));
     if (item && document.activeElement !== words) words.value = "";
     else if (!item) words.value = draft[field];

@@ -70,7 +70,7 @@ export function colourChoice(studio, order, signal) {
     surfaces.show(shown);
     for (const place of places) place.show();
     text.disabled = add.disabled = pick.disabled = colours.length >= MOST_COLOURS;
-    text.placeholder = text.disabled ? "Six are the most" : EXAMPLES;
+    text.placeholder = text.disabled ? "Six at most" : EXAMPLES;
     if (focused) rows.querySelector(focused)?.focus();
   }
 
@@ -122,7 +122,7 @@ export function colourChoice(studio, order, signal) {
   /** Return a text's colour as #rrggbb; null: it is none, and that is said. */
   function read(given) {
     const hex = toHex(given);
-    error.textContent = hex ? "" : `“${given}” is no colour we know. Write #rrggbb, a CSS name, or rgb(r, g, b).`;
+    error.textContent = hex ? "" : `Unknown colour “${given}”. Write #rrggbb, a CSS name, or rgb(r, g, b).`;
     return hex;
   }
 

@@ -33,7 +33,7 @@ export async function composeView(studio, _, signal) {
     picture: (item) => thumbnails[`mood-${item.name}`],
     own: "quiet",
     ownHelp:
-      "Words of your own give an ordinary light, unless the person who set up Backdrop added a model that reads them.",
+      "Your own words give an ordinary light, unless Backdrop has a model that reads them.",
   });
   const view = html`
     <div class="studio">

@@ -75,3 +75,8 @@ const ICONS = {
 export function icon(name) {
   return svg("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: ICONS[name] }));
 }
+
+const MARKS = { pass: "check", warn: "doubt", fail: "cross", unchecked: "dash" };
+
+/** The same in a circle, for how well a rule is met. */
+export const mark = (status) => html`<span class="mark-${status}" aria-hidden="true">${icon(MARKS[status])}</span>`;

@@ -23,7 +23,7 @@ export function fail(work) {
   const photo = url && html`<img class="photo" src=${url} alt="The photo of this picture" onerror=${blank} />`;
   fill(stage, html`<div class="stage-place"><figure class="print failed ${url ? "" : "blank"}">${photo}</figure></div>`);
 
-  const refund = html`<p class="refund"><strong>${credits(job.credits_refunded)}</strong> came back.</p>`;
+  const refund = html`<p class="refund"><strong>${credits(job.credits_refunded)}</strong> refunded.</p>`;
   const same = asked && !PHOTO_AT_FAULT.test(error.code) && !(placeless && !moved);
   const again = placeless ? "Put the product back" : "Try again";
   fill(
@@ -45,9 +45,9 @@ export function fail(work) {
   );
   studio
     .counted()
-    .then((balance) => refund.append(` You have ${credits(balance)} again.`))
+    .then((balance) => refund.append(` You have ${credits(balance)}.`))
     .catch(() => {});
-  say(stopped ? "Stopped." : "This picture could not be made. The credits are back.");
+  say(stopped ? "Stopped." : "This picture could not be made. The credits are refunded.");
 
   /** How it stands, or another scene: one press, and the order is a click away. */
   function waysOf() {

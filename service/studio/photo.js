@@ -39,7 +39,7 @@ async function typeOf(file) {
   if (["avif", "avis"].includes(brand) || (heic && text.includes("avif"))) return "image/avif";
   if (heic) return "image/heic";
   if (text.startsWith("II*\0") || text.startsWith("MM\0*")) return "image/tiff";
-  throw new Unusable(`${file.name} is not a photo that is taken here. Use JPEG, PNG, WebP, AVIF, HEIC or TIFF.`);
+  throw new Unusable(`${file.name} is not a supported photo. Use JPEG, PNG, WebP, AVIF, HEIC or TIFF.`);
 }
 
 /** Look at a file: {type, width, height, preview}, of `side` pixels; TIFF and HEIC have none in most browsers. Throws Unusable. */
@@ -62,7 +62,7 @@ export async function inspected(file, side = PREVIEW_SIDE) {
   }
   const { width, height } = bitmap;
   if (Math.min(width, height) < LEAST_SIDE) {
-    throw new Unusable(`${file.name} has only ${width} × ${height} pixels. Send a larger photo.`);
+    throw new Unusable(`${file.name} has only ${width} × ${height} pixels. Use a larger photo.`);
   }
   if (width * height > MOST_PIXELS) {
     throw new Unusable(

@@ -46,7 +46,7 @@ function alsoFor({ draft, catalogue }) {
   const element = html`
     <details class="also">
       <summary>More channels at once</summary>
-      <p class="hint">One picture for each, each an order of its own.</p>
+      <p class="hint">You order one picture for each channel.</p>
       <fieldset class="also-list"><legend class="unseen">Also for</legend>${catalogue.output_presets.map(row)}</fieldset>
     </details>`;
   return { element, show };
@@ -90,15 +90,15 @@ function placeWords(preset) {
   const limit = preset.max_bytes ? `, up to ${weight(preset.max_bytes)}` : "";
   const formats = preset.formats.map((one) => FORMATS[one]).join(", ");
   const scene = {
-    white: "Nothing but pure white behind the product; no scene.",
+    white: "Pure white background only, no scene.",
     transparent: "No background: the product alone.",
-    scene: "Scenes are welcome.",
+    scene: "Scenes are allowed.",
   };
   const rule = ({ name, text, source_url: source, checked_on: checked }) => html`
     <li>
       <strong>${ruleTitle(name)}</strong>${` ${text} `}
       <a href=${source} target="_blank" rel="noreferrer noopener"
-        aria-label="Source of the rule on ${ruleTitle(name)}, opens elsewhere">Source</a>
+        aria-label="Source of the rule on ${ruleTitle(name)}, opens in a new tab">Source</a>
       <span class="hint">, ${checked}</span>
     </li>`;
   return html`

@@ -1,6 +1,6 @@
-/** What was measured of a picture: first whether it can be published, the figures folded. */
+/** What was measured of a picture: whether it can be published, and beside it the figures, folded. */
 
-import { html, icon, styled } from "./dom.js";
+import { html, mark, styled } from "./dom.js";
 import { HARMLESS, differenceWords, fidelityWords, measuredWords } from "./words.js";
 import { missedWords, ruleTitle, warningWords } from "./words.js";
 
@@ -9,7 +9,7 @@ export function reportCard(render, job) {
   const { report } = render;
   return html`
     <div class="report">
-      ${verdict(render)} ${colours(report.palette)}
+      ${colours(report.palette)}
       <section aria-labelledby="report-product">
         <h2 id="report-product">Product</h2>
         <p>${fidelityWords(report.fidelity)}</p>
@@ -140,6 +140,3 @@ function time(timings, job) {
   const most = slowest ? `, mostly ${slowest[0]} (${slowest[1].toFixed(1)} s)` : "";
   return `${whole.toFixed(1)} s${most}${waited > 1 ? `, after ${waited.toFixed(0)} s in the queue` : ""}`;
 }
-
-const MARKS = { pass: "check", warn: "doubt", fail: "cross", unchecked: "dash" };
-const mark = (status) => html`<span class="mark-${status}" aria-hidden="true">${icon(MARKS[status])}</span>`;

@@ -4,7 +4,7 @@ import { compareChoice } from "./compare.js";
 import { fill, html, say } from "./dom.js";
 import { named, spoken } from "./names.js";
 import { presetCards } from "./presets.js";
-import { reportCard } from "./report.js";
+import { reportCard, verdict } from "./report.js";
 import { fileName, saveOne } from "./saving.js";
 import { beforeAfter } from "./slider.js";
 import { startFrom } from "./stage.js";
@@ -40,6 +40,7 @@ export function succeed(work) {
         ${titled(catalogue.output_presets, render.output_preset)}<br />
         <span class="hint">${facts.join("  ·  ")}</span>
       </p>
+      ${verdict(render)}
       ${render.preview ? html`<p class="notice">A free preview: small, with a mark, and kept for an hour.</p>` : link}
       <div class="further">
         ${asked && !render.preview && furtherPictures(work, failed)}${failed}
@@ -56,7 +57,7 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
   const cost = output_presets.find((item) => item.name === render.output_preset)?.credits ?? 0;
   const white = asked.request.scene_type === "white";
   const off = (preset) =>
-    !preset.scene_allowed && !white ? "Takes no scene, so nothing of this background would be left." : null;
+    !preset.scene_allowed && !white ? "Takes no scene, so this background can't be used." : null;
   const make = html`
     <button class="button wide" id="make-place" disabled onclick=${elsewhere}>Choose a sales channel</button>`;
   let place = null;

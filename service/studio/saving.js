@@ -36,7 +36,7 @@ export async function saveAll(renders, told = () => {}) {
     for (let file = left.shift(); file; file = left.shift()) {
       const { url } = await ask(`/v1/renders/${file.render.public_id}`);
       const blob = await blobOf(url);
-      if (!blob) throw new Error("The store does not let this page read the pictures. Download them one by one.");
+      if (!blob) throw new Error("The storage does not let this page read the pictures. Download them one by one.");
       file.input = blob;
       told(++done);
     }
@@ -48,7 +48,7 @@ export async function saveAll(renders, told = () => {}) {
 
 async function blobOf(url) {
   const answer = await fetch(url).catch(() => null);
-  if (answer && !answer.ok) throw new Error("The picture can't be fetched now. Try again in a moment.");
+  if (answer && !answer.ok) throw new Error("The picture did not load. Try again in a moment.");
   return answer?.blob() ?? null;
 }
 

@@ -119,7 +119,7 @@ export function photoStage(studio, order, signal) {
   /** Show a photo; one that is on its way with a line that tells how far it is, and words. */
   function stand(source, line = null, words = null) {
     const { name, preview, width, height, bytes } = source;
-    const unseen = html`<p class="no-preview">This photo can't be shown here. It will be used as it is.</p>`;
+    const unseen = html`<p class="no-preview">This browser can't show the photo. Backdrop can still use it.</p>`;
     const hide = () => picture.replaceWith(unseen);
     const picture = preview
       ? html`<img class="photo" src=${preview} alt=${`Your photo, ${name}`} onerror=${hide} />`
@@ -197,7 +197,7 @@ export function photoStage(studio, order, signal) {
         <label class="drop" for="photo">
           <span class="drop-mark">${icon("plus")}</span>
           <span class="drop-title">Drop product photos</span>
-          <span class="drop-words">one or many; or click to choose, or paste</span>
+          <span class="drop-words">One or many. You can also click to choose, or paste.</span>
           <span class="hint" id="photo-help">JPEG, PNG, WebP, AVIF, HEIC or TIFF, up to ${MOST_WEIGHT} each</span>
         </label>
         <p class="hint">No photo at hand? <button class="link" onclick=${sample}>Use our sample bottle</button></p>
@@ -208,7 +208,7 @@ export function photoStage(studio, order, signal) {
   async function sample() {
     const answer = await fetch("/studio/sample.jpg").catch(() => null);
     if (!answer?.ok) {
-      error.textContent = "The sample can't be fetched now. Try again in a moment.";
+      error.textContent = "The sample did not load. Try again in a moment.";
       return;
     }
     take([new File([await answer.blob()], "bottle.jpg", { type: "image/jpeg" })]);

@@ -5,7 +5,7 @@ import { html } from "./dom.js";
 const STEPS = [
   ["cutout", "Cut-out"],
   ["place", "Place"],
-  ["looks", "Looks"],
+  ["looks", "Previews"],
 ];
 
 /** Return buttons of which one is on, from [value, words]; `hear` is given the value that a person chooses. */

@@ -40,7 +40,7 @@ export class Cursor {
   #describe(x, y) {
     const { width, height, data } = this.#board.mask;
     const value = data[Math.min(height - 1, Math.floor(y)) * width + Math.min(width - 1, Math.floor(x))];
-    const what = value > 200 ? "Kept" : value < 55 ? "Taken away" : "Half kept";
+    const what = value > 200 ? "Kept" : value < 55 ? "Left out" : "Half-transparent";
     const share = (at, whole) => `${Math.round((100 * at) / whole)} %`;
     this.#say(`${what}; ${share(x, width)} from the left, ${share(y, height)} from the top.`);
   }

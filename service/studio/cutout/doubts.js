@@ -5,13 +5,13 @@ import { WARNINGS } from "../words.js";
 /** Remedies that the brush gives, in place of those for the next photo. */
 const MENDED = {
   no_subject: [
-    "Nothing was found that stands out.",
-    "Bring the product back with the brush, or photograph it before something calmer.",
+    "Backdrop found no product.",
+    "Bring it back with the brush, or photograph it in front of a plainer background.",
   ],
-  low_confidence: ["We are not sure of the cut-out.", "Some background may be left. Check the marked spot."],
+  low_confidence: ["The cut-out is uncertain.", "Some background may be left. Check the marked spot."],
   held_by_hand: [
     "A hand holds the product.",
-    "Mend the cut-out: erase the fingers. Once mended, it stands where it would lie.",
+    "Erase the fingers with the brush. The product then stands instead of lying.",
   ],
   several_subjects: [
     "There is more than one thing in the photo.",

@@ -183,7 +183,7 @@ class Editor {
 
   redo() {
     this.board.end();
-    this.#say(this.board.redo() ? "Done again." : "There is nothing to do again.");
+    this.#say(this.board.redo() ? "Redone." : "There is nothing to redo.");
   }
 
   /** Take the thing at a point out, or in again. */
@@ -191,10 +191,10 @@ class Editor {
     const subject = subjectAt(this.#view.subjects, x, y);
     if (!subject) return this.#say("There is nothing to pick here.");
     const keep = keptOf(this.#view.subjects.map((one) => (one === subject ? { ...one, kept: !one.kept } : one)));
-    if (!keep.length) return this.#tell("One thing has to stay.");
+    if (!keep.length) return this.#tell("Keep at least one thing.");
     return this.#exchange(
       () => keepSubjects(this.#view.public_id, keep),
-      subject.kept ? "Left out." : "Taken in again.",
+      subject.kept ? "Left out." : "Brought back.",
       true,
     );
   }
@@ -236,7 +236,7 @@ class Editor {
     this.board.end();
     if (this.board.history.canUndo && !this.state.asked) {
       this.state.asked = true;
-      return this.#tell("Your changes are not saved. Cancel once more to leave without them, or save.");
+      return this.#tell("Your changes are not saved. Save, or cancel again to discard them.");
     }
     if (this.#saved === this.#first.data) return this.#close(null);
     return this.#busy(async () => {

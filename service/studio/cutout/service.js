@@ -46,12 +46,12 @@ export async function fetched(url, signal) {
     return null;
   });
   if (answer?.ok) return answer.blob();
-  throw new Refusal(answer?.status ?? 0, "unreadable", "The store does not hand the picture out to this page now.");
+  throw new Refusal(answer?.status ?? 0, "unreadable", "The storage does not let this page read the picture.");
 }
 
 /** Return the address of the photo behind a cut-out, good for a while. */
 export async function photoOf({ job_id }, signal) {
   const { source } = await ask(`/v1/jobs/${job_id}/request`, { signal });
   if (source) return source.url;
-  throw new Refusal(404, "gone", "The photo is no longer kept here. Drop it again.");
+  throw new Refusal(404, "gone", "The photo has expired. Drop it again.");
 }

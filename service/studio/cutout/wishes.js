@@ -17,7 +17,7 @@ const NOTHING = {
   mine: "Nothing stands out there. Draw a box around the whole product, or use the brush.",
   too: "Nothing more stands out there. Draw a box close around the missing part, or use the brush.",
 };
-const ONE_STAYS = "One thing has to stay. Draw a box around the part that has to go, or use the brush.";
+const ONE_STAYS = "Keep at least one thing. Draw a box around what to leave out, or use the brush.";
 /** Share of the photo that has to come in addition, to be seen. */
 const SEEN = 0.0002;
 /** The photo whose wish is half carried out. */

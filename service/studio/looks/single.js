@@ -16,7 +16,7 @@ export async function singleLook(item, draft, signal) {
   await follow(id, () => {}, { signal });
   signal.throwIfAborted();
   const { error, render, seed: drawn } = await ask(`/v1/jobs/${id}`, { signal });
-  if (!render) throw new Error(error ? `${error.message} ${REMEDIES[error.code] ?? ""}` : "This look is gone.");
+  if (!render) throw new Error(error ? `${error.message} ${REMEDIES[error.code] ?? ""}` : "This preview has expired.");
   const { public_id, width, height } = render;
   return { body, seed: drawn, render: { public_id, width, height } };
 }

@@ -1,6 +1,6 @@
 /** The picture to scale, with the product on it: moved, scaled and turned before anything is made. */
 
-import { fill, html, icon, say, styled } from "../dom.js";
+import { fill, html, mark, say, styled } from "../dom.js";
 import { MOST_SHIFT, MOST_TURN, SCALES, UNMOVED } from "../draft.js";
 import { KEYS, listenToHands } from "./hands.js";
 import { MOST_LOST, judged, placed, planned, withinMargins } from "./layout.js";
@@ -176,7 +176,7 @@ export function placeBoard(studio, view, signal) {
       const degrees = uprightTurn(outline);
       if (degrees !== null && Math.abs(degrees) <= MOST_TURN) return { ...placement, turn: degrees };
       told.textContent = "";
-      fill(verdict, rule("unchecked", "There is no clear upright in its outline. Turn it by eye."));
+      fill(verdict, rule("unchecked", "Backdrop can't tell which way is up. Turn it yourself."));
       return null;
     }
 
@@ -244,10 +244,10 @@ export function placeBoard(studio, view, signal) {
       const asksMargins = draft.preset.rules.some(({ name }) => name === "margins");
       const found = [];
       if (lost > MOST_LOST) {
-        found.push(rule("fail", `${Math.round(100 * lost)} % of it is beyond the edge: this can't be made.`));
+        found.push(rule("fail", `${Math.round(100 * lost)} % of it is outside the picture. Move it back.`));
       } else if (shown.length) {
-        const what = view.cut_sides.includes(shown[0]) ? "The photo cuts the product" : "The product hangs";
-        found.push(rule("fail", `${what} at the ${SIDES[shown[0]]}: away from that edge it can't be made.`));
+        const what = view.cut_sides.includes(shown[0]) ? "The photo crops the product" : "The product hangs";
+        found.push(rule("fail", `${what} at the ${SIDES[shown[0]]}, so keep it at that edge.`));
       } else if (margins.length) {
         const where = margins.map((side) => SIDES[side]).join(" and ");
         const why = asksMargins ? `${title} asks for a free margin there.` : `A margin is usual for ${title}.`;
@@ -270,9 +270,7 @@ export function placeBoard(studio, view, signal) {
 const SPOKEN_KEYS =
   "The product. Arrow keys move it, plus and minus scale it, brackets turn it, S straightens it.";
 const NOWHERE = "Standing like this, it has no place in this scene. Choose how it stands, or another scene.";
-const MARKS = { pass: "check", warn: "doubt", fail: "cross", unchecked: "dash" };
-const rule = (status, words) =>
-  html`<li data-status=${status}><span class="mark-${status}" aria-hidden="true">${icon(MARKS[status])}</span>${words}</li>`;
+const rule = (status, words) => html`<li data-status=${status}>${mark(status)}${words}</li>`;
 
 const degrees = (turn) => (turn ? `${Math.abs(turn)}° ${turn > 0 ? "right" : "left"}` : "0°");
 
@@ -286,5 +284,5 @@ function spoken({ shift_x: x, shift_y: y, scale, turn, stance }) {
     turn && `turned ${degrees(turn)}`,
     stance !== "auto" && stanceWords(stance).toLowerCase().replace(".", ""),
   ].filter(Boolean);
-  return parts.length ? `${parts.join(", ")}.` : "Where it is put by itself.";
+  return parts.length ? `${parts.join(", ")}.` : "Where Backdrop puts it.";
 }

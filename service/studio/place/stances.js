@@ -12,7 +12,7 @@ const STANCES = [
 /** The button that stands for what the service guesses; what lies by its guess was photographed from above. */
 const GUESSES = { standing: "standing", lying: "from_above", hanging: "hanging" };
 /** Said where the guess is none of the four. */
-const CUT_BELOW = "We see no foot: the photo cuts it, so it rises from the picture's edge.";
+const CUT_BELOW = "The photo crops its foot, so it rises from the picture's edge.";
 const SAYS_WHAT = {
   standing: "It rests on its foot, seen from the side.",
   lying: "It lies on the surface, seen at a slant.",

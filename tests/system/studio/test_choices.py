@@ -43,7 +43,7 @@ def test_scenes_moods_and_places_are_chosen_from_pictures_that_the_pipeline_made
 @pytest.mark.parametrize(
     ("name", "data", "told"),
     [
-        ("notes.jpg", b"<html>not a photo</html>", "not a photo that is taken here"),
+        ("notes.jpg", b"<html>not a photo</html>", "not a supported photo"),
         ("cut.jpg", BOTTLE[:400], "damaged or ends early"),
         ("nothing.png", b"", "is empty"),
     ],
@@ -105,7 +105,7 @@ def test_words_of_ones_own_are_taken_and_what_they_lead_to_is_told(visit: Callab
     unfold(page, "colours")
     page.get_by_label("Add a colour").fill("nearly blue")
     page.get_by_role("button", name="Add", exact=True).click()
-    page.get_by_role("alert").get_by_text("is no colour we know").wait_for()
+    page.get_by_role("alert").get_by_text("Unknown colour").wait_for()
 
 
 def test_a_brand_is_there_to_choose_and_brings_its_colours_and_place(visit: Callable[..., Visit], guest: Guest) -> None:

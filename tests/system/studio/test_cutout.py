@@ -122,7 +122,7 @@ def test_by_keyboard_alone_a_cursor_paints_and_is_told(stage: Callable[..., Any]
     told = page.locator("dialog [role=status]")
     for key in ("e", "]", "ArrowUp", "Space", "ArrowLeft", "ArrowLeft", "ArrowLeft", "Space"):
         page.keyboard.press(key)
-    told.get_by_text("Taken away").wait_for(state="attached")
+    told.get_by_text("Left out").wait_for(state="attached")
     assert page.locator(".mend-cursor").is_visible()
     page.keyboard.press("Control+z")
     told.get_by_text("Undone").wait_for(state="attached")

@@ -142,7 +142,7 @@ def test_a_look_that_can_not_be_made_says_why_and_leads_to_its_place(visit: Call
     product.focus()
     for _ in range(10):
         page.keyboard.press("Shift+ArrowRight")
-    page.get_by_text("beyond the edge: this can't be made").wait_for()
+    page.get_by_text("outside the picture. Move it back").wait_for()
     assert_fits(page)
     assert_accessible(page)
     look(page)
@@ -181,7 +181,7 @@ def test_when_the_line_breaks_looks_are_asked_for_once_and_outlive_a_reload(
     page.locator(".look-tile").nth(3).wait_for()
     page.wait_for_function("() => JSON.parse(sessionStorage.getItem('backdrop-looks'))?.items.length === 4")
     page.reload()
-    page.locator(".steps").get_by_role("radio", name="Looks").wait_for()
+    page.locator(".steps").get_by_role("radio", name="Previews").wait_for()
     step(page, "Looks")
     page.get_by_role("button", name="Stop", exact=True).click()
     until(lambda: {job["status"] for job in previews(keeper)} == {"FAILURE"})

@@ -63,7 +63,7 @@ def test_what_runs_comes_back_after_signing_in_and_can_be_stopped(visit: Callabl
     page.get_by_role("button", name="Stop it").click()
 
     page.get_by_role("heading", name="You stopped this picture").wait_for()
-    page.get_by_text("You have 10 credits again.").wait_for()
+    page.get_by_text("You have 10 credits.").wait_for()
     assert guest.api.get(f"/v1/jobs/{running}").json()["error"]["code"] == "cancelled"
     assert_accessible(page)
 
@@ -229,7 +229,7 @@ def test_a_job_without_a_place_for_its_product_leads_back_to_a_scene_that_fits(
     tab.sign_in(guest.key, f"jobs/{failed['job_id']}")
     page = tab.page
     page.get_by_role("alert").get_by_text("This scene needs a photo from the front").wait_for()
-    page.get_by_text("2 credits came back. You have 10 credits again.").wait_for()
+    page.get_by_text("2 credits refunded. You have 10 credits.").wait_for()
     assert page.get_by_role("button", name="From above").get_attribute("aria-pressed") == "true"
     page.get_by_role("button", name="Standing").get_by_text("as we see it").wait_for()
     picture = page.locator(".fitting-scenes").get_by_role("button").first
@@ -253,7 +253,7 @@ def test_a_job_that_fails_says_why_and_shows_the_refund(visit: Callable[..., Vis
     make(page)
 
     page.get_by_role("alert").get_by_text("No product stands out").wait_for(timeout=60 * SECONDS)
-    page.get_by_text("2 credits came back. You have 10 credits again.").wait_for()
+    page.get_by_text("2 credits refunded. You have 10 credits.").wait_for()
     assert_accessible(page)
     page.get_by_role("button", name="Another photo, same settings").click()
     page.get_by_text("Drop product photos").wait_for()

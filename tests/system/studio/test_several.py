@@ -53,7 +53,7 @@ def test_several_photos_are_priced_made_and_saved_together_and_each_says_what_be
     tab.sign_in(guest.key)
     page = tab.page
     put(page, {**PHOTOS, "Rückseite.jpg": mirrored()})
-    page.locator("li[data-state=failed]").get_by_text("not a photo that is taken here").wait_for()
+    page.locator("li[data-state=failed]").get_by_text("not a supported photo").wait_for()
     choose_place(page)
     page.locator("#price").get_by_text("6 credits", exact=True).wait_for()
     page.locator("#price").get_by_text("3 \u00d7 2 \u00b7 10 credits left").wait_for()
