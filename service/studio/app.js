@@ -117,7 +117,7 @@ async function load() {
   if (session.closings !== closings) throw new DOMException("Signed out.", "AbortError");
   Object.assign(studio, { catalogue: { scene_types, moods, output_presets }, thumbnails, brands });
   studio.draft = new Draft(studio.catalogue);
-  studio.several = new Several();
+  studio.several = new Several(studio.draft);
   studio.looks = new Looks(studio.draft);
 }
 
@@ -155,6 +155,10 @@ function trouble(error) {
 }
 
 addEventListener("hashchange", show);
+// A photo on its way into the store would be lost.
+addEventListener("beforeunload", (event) => {
+  if (studio.coming || studio.several?.in("uploading").length) event.preventDefault();
+});
 studio.running.addEventListener("ended", () => studio.counted().catch((error) => console.info(error)));
 /** Another tab ordered, or this one is looked at again. */
 const returned = () => studio.draft && recount();

@@ -126,7 +126,7 @@ export class Draft extends EventTarget {
 
   /**
    * Return the body of a request for it. Of several photos each is a source of its own, {key} or {render}; with a
-   * `preset` it is for that channel, without the scene where that takes none.
+   * `preset` it is for that channel, without the scene where that takes none; with a `scene` it is in that one.
    */
   body(source = this.source) {
     const { brand } = this;
@@ -134,7 +134,7 @@ export class Draft extends EventTarget {
     const bare = preset !== this.preset && !preset.scene_allowed;
     return {
       ...(source?.render ? { source_render_public_id: source.render } : { source_image_s3_key: source?.key ?? null }),
-      scene_type: bare ? "white" : this.scene_type.trim(),
+      scene_type: bare ? "white" : (source?.scene ?? this.scene_type.trim()),
       mood: this.mood.trim(),
       dominant_colors: this.colours,
       output_preset: preset.name,
@@ -144,7 +144,7 @@ export class Draft extends EventTarget {
 
   /** Return how the scene of a request for it is dressed, as the query has it; white has nothing to dress. */
   dressing(source = this.source) {
-    if (this.forbidden || this.body(source).scene_type === "white") return AS_SCENE;
+    if (this.forbidden || source?.scene || this.body(source).scene_type === "white") return AS_SCENE;
     const on = Object.entries(this.colors_on).map(([surface, colour]) => `${surface}:${colour}`);
     return { props: this.props, colors_on: on.join() };
   }

@@ -1,9 +1,10 @@
 /** The price, what stands in the way, and the button: the plan of a picture before it is paid for. */
 
 import { ask } from "./api.js";
-import { h, say } from "./dom.js";
+import { fill, html, say } from "./dom.js";
 import { LookButton } from "./looks/button.js";
 import { placeTrouble } from "./place/ways_out.js";
+import { askAbout } from "./several_ask.js";
 import { SUBMIT, asked, submitted } from "./submit.js";
 import { undoButton } from "./undo.js";
 import { wait } from "./waiting.js";
@@ -14,7 +15,7 @@ const PAUSE = 250;
 /** After this, what did not get through is asked again. */
 const AGAIN = 3000;
 
-/** Fires `told` when the service has said what it makes of the draft. */
+/** Fires `told` when the service has answered what it makes of the draft. */
 export class Order extends EventTarget {
   /** What the service would do; null: not asked, or refused. */
   plan = null;
@@ -38,24 +39,28 @@ export class Order extends EventTarget {
     super();
     this.#studio = studio;
     this.#signal = signal;
-    this.#parts = {
-      notice: h("div", { class: "notices", "aria-live": "polite" }),
-      price: h("p", { class: "price", id: "price" }),
-      check: h("button", { class: "button primary", id: "check", onclick: () => this.#doubt() }, "Check the cut-out"),
-      button: h("button", { class: "button primary", id: "make", onclick: () => this.#submit() }, "Make the picture"),
-    };
+    const pressed = () => button.getAttribute("aria-disabled") === "true" || this.#submit();
+    const notice = html`<div class="notices" aria-live="polite"></div>`;
+    const price = html`<p class="price" id="price"></p>`;
+    const check = html`
+      <button class="button primary" id="check" hidden onclick=${() => this.#doubt()}>Check the cut-out</button>`;
+    const button = html`<button class="button primary" id="make" onclick=${pressed}>Make the picture</button>`;
+    this.#parts = { notice, price, check, button };
     this.#look = new LookButton(studio, () => (this.plan?.brand ? this.plan.seed : null), signal);
-    const { notice, price, check, button } = this.#parts;
-    const buttons = h("div", { class: "order-buttons" }, check, this.#look.element, button);
-    const row = h("div", { class: "order-row" }, price, buttons);
-    const undo = undoButton(studio, signal);
-    this.element = h("div", { class: "order" }, undo, notice, placeTrouble(studio, this, signal), this.#look.notice, row);
+    this.element = html`
+      <div class="order">
+        ${undoButton(studio, signal)} ${notice} ${placeTrouble(studio, this, signal)} ${this.#look.notice}
+        <div class="order-row">
+          ${price}
+          <div class="order-buttons">${check}${this.#look.element}${button}</div>
+        </div>
+      </div>`;
   }
 
   /** Have the cut-out checked first: `look` brings it into view; null: there is no need. */
   check(look) {
     this.#doubt = look;
-    this.#show();
+    this.show();
   }
 
   start() {
@@ -64,15 +69,14 @@ export class Order extends EventTarget {
       this.#changed();
     };
     this.#studio.draft.addEventListener("change", changed, { signal: this.#signal });
-    // Of several photos the first tells for all: the others differ in nothing that a plan knows.
-    let told = null;
+    // Of several photos the first stands for all: the others differ in nothing that a plan knows.
+    let first = null;
     const { several, looks } = this.#studio;
     const heard = () => {
-      const first = several.ordering ? told : (several.ready[0]?.key ?? null);
-      const same = first === told;
-      told = first;
+      const before = first;
+      if (!several.ordering) first = several.ready[0]?.key ?? null;
       // While it orders, and after a refusal, what was said stays to be read.
-      return same || this.#busy ? this.#show() : changed();
+      return first === before || this.#busy ? this.show() : changed();
     };
     several.addEventListener("change", heard, { signal: this.#signal });
     // Once there is a look at the photo, the plan knows what its product and its place come to.
@@ -81,7 +85,7 @@ export class Order extends EventTarget {
       const [knows, chooses] = [looks.seen !== seen, looks.chosen !== chosen];
       ({ seen, chosen } = looks);
       if (knows && !this.#busy) changed();
-      else if (chooses) this.#show();
+      else if (chooses) this.show();
     };
     looks.addEventListener("change", looked, { signal: this.#signal });
     this.#signal.addEventListener("abort", () => (clearTimeout(this.#timer), this.#asking.abort()));
@@ -103,7 +107,7 @@ export class Order extends EventTarget {
     clearTimeout(this.#timer);
     this.#asking.abort();
     this.plan = this.refusal = this.#refusedOrder = null;
-    this.#show();
+    this.show();
     if (this.#source && !this.#studio.draft.forbidden) this.#timer = setTimeout(() => this.#ask(), PAUSE);
   }
 
@@ -158,33 +162,31 @@ export class Order extends EventTarget {
   }
 
   #tell() {
-    this.#show();
+    this.show();
     this.dispatchEvent(new Event("told"));
   }
 
   async #submit() {
     const { draft, several } = this.#studio;
-    if (this.#busy || this.#parts.button.getAttribute("aria-disabled") === "true") return;
+    if (this.#busy) return;
+    const many = several.items.length > 0;
+    const agreed = many ? await this.#agreed() : [];
+    if (!agreed || this.#signal.aborted) return;
     this.#busy = true;
-    this.#show();
+    this.show();
     try {
-      const { presets } = draft;
-      if (several.items.length || presets.length > 1) {
-        const count = this.#count;
-        const alone = several.items.length ? null : { ...draft.source, placement: draft.placement };
-        if (presets.length > 1) several.spread(presets.map(({ name }) => name), alone);
-        await several.order(draft).finally(() => this.#studio.ordered());
-        say(`${counted(count, "picture")} ordered.`);
+      const { presets, placement, seed, source } = draft;
+      if (many || presets.length > 1) {
+        const items = many ? agreed : [several.put({ ...source, placement })];
+        const ordered = presets.length > 1 ? several.spread(items, presets.map(({ name }) => name)) : items;
+        await several.order(ordered).finally(() => this.#studio.ordered());
+        say(`${counted(ordered.length, "picture")} ordered.`);
         this.#busy = false;
         this.#changed();
         return;
       }
-      const accepted = await submitted(draft.body(), {
-        seed: draft.seed,
-        name: draft.source.reference,
-        placement: draft.placement,
-        dressing: draft.dressing(),
-      });
+      const dressing = draft.dressing();
+      const accepted = await submitted(draft.body(), { seed, name: source.reference, placement, dressing });
       say("Accepted. Your picture is being made.");
       this.#studio.ordered();
       this.#studio.go(`jobs/${accepted.job_id}`);
@@ -195,32 +197,48 @@ export class Order extends EventTarget {
     }
   }
 
-  #show() {
+  /** Return the photos to be ordered, once a person has been asked about the doubtful ones; null: they are checked first. */
+  async #agreed() {
+    const { several } = this.#studio;
+    const { ready, doubtful } = several;
+    if (!doubtful.length) return ready;
+    const answer = await askAbout(doubtful, this.#count, this.#signal);
+    if (answer === "without") return ready.filter((item) => !doubtful.includes(item));
+    if (answer === "all") {
+      several.trust(doubtful);
+      return ready;
+    }
+    const tile = document.querySelector(".several [data-doubt]");
+    tile?.scrollIntoView({ block: "center" });
+    tile?.querySelector("button:not([hidden])").focus({ preventScroll: true });
+    return null;
+  }
+
+  show() {
     const { draft, several, looks } = this.#studio;
     const { notice, price, check, button } = this.#parts;
-    check.hidden = !this.#doubt;
-    button.classList.toggle("primary", !this.#doubt);
+    check.hidden = !this.#doubt || several.items.length > 0;
+    button.classList.toggle("primary", check.hidden);
     const wanted = this.#wanted;
     const count = wanted.length;
     const [{ credits: each }] = [...wanted, draft.preset];
     const alike = wanted.every((preset) => preset.credits === each);
     const left = this.plan ? `${credits(this.plan.balance)} left` : draft.preset.title;
     const parts = alike ? `${count} × ${each}` : wanted.map((preset) => preset.credits).join(" + ");
-    price.replaceChildren(
-      h("strong", {}, credits(count ? this.#price : each)),
-      h("span", {}, count > 1 ? `${parts}  ·  ${left}` : left),
+    fill(
+      price,
+      html`<strong>${credits(count ? this.#price : each)}</strong>`,
+      html`<span>${count > 1 ? `${parts}  ·  ${left}` : left}</span>`,
     );
-    const blocked =
-      !count ||
-      draft.forbidden ||
-      this.#tooDear ||
-      several.uploading.length ||
-      (this.refusal && !this.refusal.passing);
+    const barred = !count || draft.forbidden || this.#tooDear || (this.refusal && !this.refusal.passing);
+    const blocked = barred || several.coming.length;
     button.setAttribute("aria-disabled", String(Boolean(blocked || this.#busy)));
     const one = looks.chosen ? "Make this picture" : "Make the picture";
     button.textContent = this.#busy ? "Sending …" : count > 1 ? `Make ${count} pictures` : one;
     this.#look.show(!count || draft.forbidden || (this.refusal && !this.refusal.passing));
-    notice.replaceChildren(...this.#notices());
+    const notices = this.#notices(barred);
+    // What is said already stays, with the focus that may be in it.
+    if (notices.map((one) => one.outerHTML).join("") !== notice.innerHTML) fill(notice, notices);
   }
 
   /** Whether what the button makes costs more than there is. */
@@ -228,86 +246,82 @@ export class Order extends EventTarget {
     return this.plan !== null && this.#price > this.plan.balance;
   }
 
-  #notices() {
+  #notices(barred) {
     const { draft, several } = this.#studio;
     if (draft.forbidden) return [forbidden(this.#studio)];
-    if (several.uploading.length) return [h("p", { class: "notice hint" }, "The photos are on their way.")];
-    if (!this.#count) {
-      const next = several.items.length
-        ? "All pictures are ordered. Add photos, or clear the stage for new ones."
-        : "Add a photo first.";
-      return [h("p", { class: "notice hint" }, next)];
-    }
-    if (this.refusal) return [h("p", { class: "notice bad", role: "alert" }, this.#refused())];
-    const told = (this.plan?.warnings ?? [])
+    if (several.coming.length) return [this.#waiting(barred)];
+    if (!this.#count) return [hint(this.#nothing())];
+    if (this.refusal) return [bad(this.#refused())];
+    const warned = (this.plan?.warnings ?? [])
       .filter(({ code }) => code !== "insufficient_credits" && !(code === "scene_unsuited" && this.placeless))
-      .map(({ code, message }) => h("p", { class: "notice", "data-code": code }, WARNINGS[code]?.join(" ") ?? message));
+      .map(({ code, message }) => html`<p class="notice" data-code=${code}>${WARNINGS[code]?.join(" ") ?? message}</p>`);
+    const left = several.in("blocked").length;
+    if (left) warned.unshift(hint(`${counted(left, "photo")} can't be made like this, and ${left === 1 ? "is" : "are"} left out.`));
     if (this.#tooDear) {
-      const price = credits(this.#price);
-      const words = `This costs ${price}, and you have ${credits(this.plan.balance)}. Ask the person who set up Backdrop for more; your settings stay here.`;
-      told.unshift(h("p", { class: "notice bad", role: "alert" }, words));
+      const have = `This costs ${credits(this.#price)}, and you have ${credits(this.plan.balance)}.`;
+      warned.unshift(bad(`${have} Ask the person who set up Backdrop for more; your settings stay here.`));
     }
-    const background = this.#background();
-    if (background) told.push(background);
-    return told;
+    return [...warned, this.#background()].filter(Boolean);
+  }
+
+  /** Say how many photos are on their way; the others need not wait for them. */
+  #waiting(barred) {
+    const { several } = this.#studio;
+    const count = (state, words) => several.in(state).length && `${counted(several.in(state).length, "photo")} ${words}`;
+    const parts = [count("uploading", "being uploaded"), count("cutting", "being cut out")];
+    const others = this.#count === 1 ? "Make the one that is ready" : `Make the ${this.#count} that are ready`;
+    const now = html`<button class="link" onclick=${() => this.#submit()}>${others}</button>`;
+    return hint([`${parts.filter(Boolean).join(", ")}. `, !barred && !this.#busy && now]);
+  }
+
+  /** Why there is nothing to order. */
+  #nothing() {
+    const { several, coming } = this.#studio;
+    if (several.in("blocked").length) return "None of these photos can be made like this. See what helps beside each.";
+    if (several.items.length) return "All pictures are ordered. Add photos, or clear the stage for new ones.";
+    return coming ? "Uploading …" : "Add a photo first.";
   }
 
   /** Say which background is made, where that is settled. */
   #background() {
     const { draft, looks } = this.#studio;
-    const { chosen } = looks;
     if (draft.seed === null) {
-      const brands = this.plan?.brand && this.plan.seed !== null;
-      return brands ? h("p", { class: "notice hint" }, "This brand has a background of its own.") : null;
+      return this.plan?.brand && this.plan.seed !== null && hint("This brand has its own background.");
     }
-    const got = "You get the look that you chose, in full size and without the mark.";
-    if (chosen) return h("p", { class: "notice hint" }, got);
+    if (looks.chosen) return hint("You get the preview that you chose, in full size and without the watermark.");
     const looked = looks.items.some((item) => item.seed === draft.seed);
-    return h(
-      "p",
-      { class: "notice hint" },
-      looked ? "The background that you chose, the product moved since. " : "The same background is made again. ",
-      h("button", { class: "link", onclick: () => draft.change({ seed: null }) }, "Use a new one"),
-    );
+    const words = looked ? "You keep the background that you chose; the product has moved." : "You get the same background again.";
+    const fresh = html`<button class="link" onclick=${() => draft.change({ seed: null })}>Use a new one</button>`;
+    return hint([words, " ", fresh]);
   }
 
   #refused() {
     const { refusal } = this;
     if (refusal.status === 404) return "The photo is no longer there. Drop it again.";
-    if (refusal.status === 422 && ["scene_type", "mood", "dominant_colors", "colors_on"].some((field) => refusal.about(field))) {
-      return "Something above can't be used: it says there what.";
+    const fields = ["scene_type", "mood", "dominant_colors", "colors_on"];
+    if (refusal.status === 422 && fields.some((field) => refusal.about(field))) {
+      return "One of your choices above can't be used. The reason is beside it.";
     }
     return refusal.passing && refusal !== this.#refusedOrder ? lostWords(refusal) : refusal.message;
   }
 }
 
+const hint = (words) => html`<p class="notice hint">${words}</p>`;
+const bad = (words) => html`<p class="notice bad" role="alert">${words}</p>`;
+
 /** What a channel forbids, and the two ways out. */
 function forbidden({ draft, catalogue }) {
   const sibling = catalogue.output_presets.find((item) => item.name === draft.preset.scene_sibling);
-  const rule =
-    draft.preset.background === "transparent"
-      ? "has no background at all, so no scene"
-      : "takes nothing but pure white behind the product";
-  return h(
-    "div",
-    { class: "notice bad", role: "alert" },
-    h(
-      "p",
-      {},
-      h("strong", {}, draft.preset.title),
-      ` ${rule}. “${titled(catalogue.scene_types, draft.scene_type)}” can't be used there.`,
-    ),
-    h(
-      "p",
-      { class: "row" },
-      h("button", { class: "button small", onclick: () => draft.change({ scene_type: "white" }) }, "Use pure white"),
-      sibling
-        ? h(
-            "button",
-            { class: "button small", onclick: () => draft.change({ output_preset: sibling.name }) },
-            `Use ${sibling.title}`,
-          )
-        : null,
-    ),
-  );
+  const rule = draft.preset.background === "transparent" ? "has no background" : "takes pure white backgrounds only";
+  const scene = titled(catalogue.scene_types, draft.scene_type);
+  const use = (changes, words) =>
+    html`<button class="button small" onclick=${() => draft.change(changes)}>Use ${words}</button>`;
+  return html`
+    <div class="notice bad" role="alert">
+      <p><strong>${draft.preset.title}</strong> ${rule}. You can't use “${scene}” there.</p>
+      <p class="row">
+        ${use({ scene_type: "white" }, "pure white")}
+        ${sibling && use({ output_preset: sibling.name }, sibling.title)}
+      </p>
+    </div>`;
 }

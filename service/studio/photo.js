@@ -75,7 +75,7 @@ export async function inspected(file, side = PREVIEW_SIDE) {
 }
 
 /** Return a picture as a small data URL. */
-function reduced(bitmap, side, type) {
+export function reduced(bitmap, side, type) {
   const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(bitmap.width * scale);

@@ -1,10 +1,11 @@
-/** Several pictures at once, of photos or for channels: ordered with the same choices, followed until they are there. */
+/** Several pictures at once, of photos or for channels: cut out, ordered with the same choices, followed to the end. */
 
 import { ask } from "./api.js";
 import { over } from "./events.js";
 import { inspected, uploaded } from "./photo.js";
 import { lookOf } from "./looks/single.js";
 import { keep, kept } from "./session.js";
+import { Cutting, doubts, hasPlace, nothingIn } from "./several_cutouts.js";
 import { submitted } from "./submit.js";
 import { backOff, persisted, wait } from "./waiting.js";
 
@@ -14,48 +15,82 @@ const AT_ONCE = 2;
 /** Longer side of what a tile shows. */
 const TILE_SIDE = 320;
 const ASK_EVERY = 1000;
+/** With sixty photos something becomes known many times a second. */
+const SOON = 100;
+const JOB_STATES = { NOT_STARTED: "waiting", IN_PROGRESS: "running", SUCCESS: "done", FAILURE: "failed" };
 
 /**
- * The photos, in the order in which they came; fires `change`. A reload keeps those that are uploaded.
+ * The photos, in the order in which they came; fires `change`, `moved` where only figures did, and `over` when all
+ * cut-outs, or all pictures, are there. A reload keeps those that are uploaded.
  *
- * An item is {name, file, key, render, preset, placement, preview, share, error, mended, look, job}: `key` once it is
- * uploaded, or the `render` that it starts from; `preset` and `placement` where it is made for a channel of its own;
- * `mended` whether its cut-out was, `look` as `singleLook` returns it, `job` as the API tells it. While it is sent,
- * `sending` ends that, and `lost` is the refusal that says that the service is away.
+ * An item is {name, file, key, render, preset, scene, placement, preview, share, error, cut, place, right, look, job}:
+ * `key` once it is uploaded, or the `render` that it starts from; `preset` and `scene` where it has its own; `cut` its
+ * cut-out and `place` whether it has one, `right` whether a person found the cut-out good; `look` as `singleLook`
+ * returns it, `job` as the API does. `sending` and `doing` end what is done for it, and `lost` is the refusal that says
+ * that the service is away.
  */
 export class Several extends EventTarget {
   items = (kept(SEVERAL) ?? []).map((one) => ({ ...one, share: 1 }));
   /** The refusal that says that the service is away while pictures are made; null: it is not. */
   lost = null;
+  ordering = false;
+  #draft;
   #sending = 0;
-  #ordering = false;
+  #cutting;
+  /** Waits to say that something is known. */
+  #soon = null;
   /** Ends the watch of those that run; null: none does. */
   #watching = null;
 
-  constructor() {
+  constructor(draft) {
     super();
-    if (this.#running.length) this.#watch();
+    this.#draft = draft;
+    this.#cutting = new Cutting(this, draft, () => this.#known());
+    this.#cutting.start();
+    if (this.running.length) this.#watch();
+  }
+
+  /** uploading, cutting, ready, blocked where there is nothing to order, failed, waiting, running or done. */
+  stateOf(item) {
+    const { job, error, key, render, cut } = item;
+    if (job) return JOB_STATES[job.status];
+    if (error) return "failed";
+    if (!key && !render) return "uploading";
+    if (!cut) return "cutting";
+    const place = nothingIn(cut) ? false : hasPlace(item, this.#draft);
+    return place === null ? "cutting" : place ? "ready" : "blocked";
+  }
+
+  /** Those in a state. */
+  in(state) {
+    return this.items.filter((item) => this.stateOf(item) === state);
   }
 
   /** Those that can be ordered now. */
   get ready() {
-    return this.items.filter((item) => (item.key || item.render) && !item.job);
+    return this.in("ready");
   }
 
-  /** Those that are on their way into the store. */
-  get uploading() {
-    return this.items.filter((item) => !item.key && !item.render && !item.error);
+  /** Of these, those that a person should check first. */
+  get doubtful() {
+    return this.ready.filter(doubts);
   }
 
-  get ordering() {
-    return this.#ordering;
+  /** Those of which it is not known yet whether they can be ordered. */
+  get coming() {
+    return [...this.in("uploading"), ...this.in("cutting")];
+  }
+
+  /** Whether a photo is shown first: there is, or was, something to check. It keeps its place when that is done. */
+  urgent(item) {
+    return (item.urgent ||= { ready: doubts(item), blocked: true }[this.stateOf(item)] ?? false);
   }
 
   get made() {
     return this.items.filter((item) => item.job?.render);
   }
 
-  get #running() {
+  get running() {
     return this.items.filter((item) => item.job && !over(item.job));
   }
 
@@ -70,23 +105,51 @@ export class Several extends EventTarget {
     while (this.#sending < AT_ONCE && this.#next()) this.#send();
   }
 
-  /** Take over what lies uploaded already: {key, name, preview}. */
-  put({ key, name, preview }) {
-    if (this.items.some((item) => item.key === key)) return; // made for channels of its own
-    this.items.push({ key, name, preview, share: 1 });
+  /** Take over what the service has already: {key} or {render}, with {name, preview, placement}. Returns it. */
+  put({ key, render, name, preview, placement }) {
+    const there = this.items.find((item) => key && item.key === key); // made for channels of its own
+    if (there) return there;
+    this.items.push({ key, render, name, preview, placement, share: 1 });
+    this.#changed();
+    return this.items.at(-1);
+  }
+
+  /** Have these made for each of these channels. Returns what takes their place. */
+  spread(items, presets) {
+    const copies = (item) => (item.preset ? [item] : presets.map((preset) => ({ ...item, preset, doing: null })));
+    const spread = new Map(items.map((item) => [item, copies(item)]));
+    this.items = this.items.flatMap((item) => spread.get(item) ?? [item]);
+    this.#changed();
+    return [...spread.values()].flat();
+  }
+
+  /** Take a person's word on how a photo's product stands, in all its pictures that are not ordered. */
+  stand(item, stance) {
+    for (const one of this.#alike(item)) Object.assign(one, { placement: { ...one.placement, stance }, look: null });
     this.#changed();
   }
 
-  /** Have what is ready made for each of these channels; `source`: the photo on the stage with its placement, or null. */
-  spread(presets, source) {
-    if (source) {
-      const { key, render, name, preview, placement } = source;
-      this.items.push({ key, render, name, preview, placement, share: 1 });
-    }
-    const ready = new Set(this.ready);
-    const spread = (item) => (ready.has(item) && !item.preset ? presets.map((preset) => ({ ...item, preset })) : [item]);
-    this.items = this.items.flatMap(spread);
+  /** Make a photo's pictures in a scene of their own; null: in that of the others. */
+  dress(item, scene) {
+    for (const one of this.#alike(item)) Object.assign(one, { scene, look: null });
     this.#changed();
+  }
+
+  /** Take another cut-out of a photo; null: it is to be cut out again. */
+  recut(item, cut) {
+    for (const one of this.#alike(item)) Object.assign(one, { cut, again: !cut, right: false, place: null, look: null });
+    this.#changed();
+  }
+
+  /** A person says that the cut-outs of these are good. */
+  trust(items) {
+    for (const item of items.flatMap((one) => this.#alike(one))) item.right = true;
+    this.#changed();
+  }
+
+  /** Those of the same photo that are not ordered. */
+  #alike({ key, render }) {
+    return this.items.filter((one) => !one.job && one.key === key && one.render === render);
   }
 
   /** Note a look at a photo; null: there is none any more. */
@@ -96,13 +159,13 @@ export class Several extends EventTarget {
   }
 
   remove(item) {
-    item.sending?.abort();
+    ended(item);
     this.items = this.items.filter((one) => one !== item);
     this.#changed();
   }
 
   clear() {
-    for (const { sending } of this.items) sending?.abort();
+    this.items.forEach(ended);
     this.items = [];
     this.lost = null;
     this.#watching?.abort();
@@ -116,12 +179,19 @@ export class Several extends EventTarget {
     this.#changed();
   }
 
-  /** Order what is ready: What is refused for all of them ends it: throws Refusal. */
-  async order(draft) {
-    this.#ordering = true;
+  /** The service has a photo no longer. */
+  gone(item) {
+    item.key = item.render = null;
+    item.error = "The photo is no longer there. Remove it and drop it again.";
+  }
+
+  /** Order these. What is refused for all of them ends it: throws Refusal. */
+  async order(items) {
+    const draft = this.#draft;
+    this.ordering = true;
     this.#changed();
     try {
-      for (const item of this.ready) {
+      for (const item of items) {
         if (!this.items.includes(item)) continue; // removed meanwhile
         item.error = null;
         try {
@@ -133,15 +203,23 @@ export class Several extends EventTarget {
           this.#watch();
         } catch (refused) {
           if (refused.status !== 404) throw refused;
-          item.key = item.render = null;
-          item.error = "The photo is no longer there. Remove it and drop it again.";
+          this.gone(item);
         }
         this.#changed();
       }
     } finally {
-      this.#ordering = false;
+      this.ordering = false;
       this.#changed();
     }
+  }
+
+  /** Something is known of a photo: shown soon, with what else becomes known meanwhile. */
+  #known() {
+    this.#soon ??= setTimeout(() => {
+      this.#soon = null;
+      this.dispatchEvent(new Event("change"));
+      if (!this.coming.length) this.dispatchEvent(new Event("over"));
+    }, SOON);
   }
 
   #next() {
@@ -184,12 +262,12 @@ export class Several extends EventTarget {
   async #watch() {
     if (this.#watching) return;
     const { signal } = (this.#watching = new AbortController());
-    for (let failures = 0; this.#running.length; ) {
+    for (let failures = 0; this.running.length; ) {
       await wait(failures ? backOff(failures) : ASK_EVERY, signal);
       try {
         const { items } = await ask("/v1/jobs?limit=100", { signal });
         const found = new Map(items.map((job) => [job.job_id, job]));
-        for (const item of this.#running) {
+        for (const item of this.running) {
           // Older than the latest hundred: by itself.
           item.job = found.get(item.job.job_id) ?? (await ask(`/v1/jobs/${item.job.job_id}`, { signal }));
         }
@@ -209,14 +287,20 @@ export class Several extends EventTarget {
   #changed() {
     const whole = this.items
       .filter((item) => item.key || item.render)
-      .map(({ file, share, taken, error, sending, lost, ...item }) => ({ ...item, job: brief(item.job) }));
-    if (!keep(SEVERAL, whole))
-      keep(
-        SEVERAL,
-        whole.map((item) => ({ ...item, preview: null })),
-      );
+      .map(({ file, share, taken, error, sending, lost, cut, place, doing, again, urgent, ...item }) => ({
+        ...item,
+        job: brief(item.job),
+      }));
+    if (!keep(SEVERAL, whole)) keep(SEVERAL, whole.map((item) => ({ ...item, preview: null })));
     this.dispatchEvent(new Event("change"));
+    this.#cutting.start();
   }
+}
+
+/** End what is done for a photo. */
+function ended({ sending, doing }) {
+  sending?.abort();
+  doing?.abort();
 }
 
 /** A job without its report, which fills pages; the tab has not room for a hundred. */

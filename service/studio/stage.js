@@ -67,7 +67,7 @@ export function photoStage(studio, order, signal) {
     if (files.length === 1 && !several.items.length) return takeOne(files[0]);
     const before = studio.coming ? [studio.coming] : [];
     stopTaking();
-    if (draft.source?.key && !before.length) several.put(draft.source);
+    if (draft.source?.key && !before.length) several.put({ ...draft.source, placement: draft.placement });
     if (draft.source) draft.change({ source: null, seed: null });
     return several.add([...before, ...files]);
   }
@@ -76,6 +76,7 @@ export function photoStage(studio, order, signal) {
   function stopTaking() {
     busy?.abort();
     busy = studio.coming = null;
+    order.show();
   }
 
   async function takeOne(file) {
@@ -83,6 +84,7 @@ export function photoStage(studio, order, signal) {
     busy?.abort();
     const mine = (busy = new AbortController());
     studio.coming = file; // so that a return to the stage finds it
+    order.show();
     try {
       const seen = await inspected(file);
       if (busy !== mine) return;

@@ -1,11 +1,49 @@
-/** Small pictures of renders. An image element sends no key, so they are fetched; each when it comes into sight. */
+/** Small pictures of renders and cut-outs, fetched with the key, each when it comes into sight. */
 
 import { send } from "./api.js";
+import { cutout, fetched } from "./cutout/service.js";
 import { h } from "./dom.js";
+import { reduced } from "./photo.js";
+
+/** Longer side of a cut-out's small picture, pixels. */
+const CUT_SIDE = 400;
 
 /** Return an image of a render, which is decoration beside its name. `signal`: when the page is left. */
 export function renderImage({ public_id, width, height }, signal) {
   const image = h("img", { alt: "", width, height, decoding: "async" });
+  return whenSeen(image, load, signal);
+
+  async function load() {
+    const answer = await send(`/v1/renders/${public_id}/thumbnail`, {
+      headers: { Accept: "image/webp" },
+      cache: "default", // a render's never changes
+      signal,
+    });
+    image.src = URL.createObjectURL(await answer.blob());
+    signal.addEventListener("abort", () => URL.revokeObjectURL(image.src));
+  }
+}
+
+/** Return an image of a cut-out as large as its photo, kept beside it so that it is made once. */
+export function cutImage(cut, signal) {
+  const image = h("img", { class: "cut", alt: "", decoding: "async" });
+  const load = async () => (image.src = await (cut.small ??= smallCut(cut)));
+  return whenSeen(image, load, signal);
+}
+
+async function smallCut(cut) {
+  const fresh = async () => fetched((await cutout(cut.public_id)).preview_url); // the old address may have expired
+  try {
+    const blob = await fetched(cut.preview_url).catch(fresh);
+    return reduced(await createImageBitmap(blob), CUT_SIDE, "image/webp");
+  } catch (error) {
+    cut.small = null; // so that it is tried again
+    throw error;
+  }
+}
+
+/** Have an image loaded when it comes near what is seen. Returns it. */
+function whenSeen(image, load, signal) {
   const seen = new IntersectionObserver(
     ([entry]) => {
       if (!entry.isIntersecting) return;
@@ -17,14 +55,4 @@ export function renderImage({ public_id, width, height }, signal) {
   seen.observe(image);
   signal.addEventListener("abort", () => seen.disconnect());
   return image;
-
-  async function load() {
-    const answer = await send(`/v1/renders/${public_id}/thumbnail`, {
-      headers: { Accept: "image/webp" },
-      cache: "default", // a render's never changes
-      signal,
-    });
-    image.src = URL.createObjectURL(await answer.blob());
-    signal.addEventListener("abort", () => URL.revokeObjectURL(image.src));
-  }
 }

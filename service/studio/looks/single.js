@@ -11,7 +11,8 @@ import { REMEDIES } from "../words.js";
  */
 export async function singleLook(item, draft, signal) {
   const body = askedFor(item, draft);
-  const asks = { seed: draft.seed, name: item.name, dressing: draft.dressing(item), preview: true };
+  const { name, placement } = item;
+  const asks = { seed: draft.seed, name, placement, dressing: draft.dressing(item), preview: true };
   const { job_id: id } = await submitted(draft.body(item), asks);
   await follow(id, () => {}, { signal });
   signal.throwIfAborted();

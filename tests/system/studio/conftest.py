@@ -104,8 +104,8 @@ def visit(up: Up, browser: Any) -> Iterator[Callable[..., Visit]]:
 
 
 @pytest.fixture
-def busy(up: Up) -> Iterator[None]:
-    """No job ends while a test looks at it."""
+def pause(up: Up) -> Iterator[Callable[[], None]]:
+    """Let no job begin or end from a moment on."""
     worker = up.child("service.worker.main")
     database = Settings(home=up.home).home / "backdrop.db"
 
@@ -122,9 +122,14 @@ def busy(up: Up) -> Iterator[None]:
                 return False
         return True
 
-    until(suspended)
-    yield
+    yield lambda: until(suspended)
     worker.resume()
+
+
+@pytest.fixture
+def busy(pause: Callable[[], None]) -> None:
+    """No job ends while a test looks at it."""
+    pause()
 
 
 def small_bottle() -> bytes:
@@ -132,6 +137,13 @@ def small_bottle() -> bytes:
     written = io.BytesIO()
     Image.open(io.BytesIO(BOTTLE)).resize((420, 540)).save(written, "JPEG", quality=92)
     return written.getvalue()
+
+
+def put(page: Any, photos: dict[str, bytes]) -> None:
+    """Choose several files at once."""
+    page.locator("#photo").set_input_files(
+        [{"name": name, "mimeType": "image/jpeg", "buffer": data} for name, data in photos.items()]
+    )
 
 
 def put_on_stage(page: Any, data: bytes, name: str = "bottle.jpg", kind: str = "image/jpeg") -> None:

@@ -16,7 +16,6 @@ from tests.system.studio.conftest import (
     make,
     put_on_stage,
     small_bottle,
-    uploaded,
 )
 
 OTHERS = ("Link preview (Open Graph)", "Amazon main image")
@@ -32,15 +31,15 @@ def choose_channels(page: Any) -> None:
     page.get_by_role("radio", name="Instagram landscape post").check(force=True)
 
 
-@pytest.mark.usefixtures("busy")
 def test_one_click_orders_a_picture_for_each_channel_and_what_was_not_ordered_can_be(
-    visit: Callable[..., Visit], guest: Guest
+    visit: Callable[..., Visit], guest: Guest, pause: Callable[[], None]
 ) -> None:
     tab = visit(viewport={"width": 390, "height": 844}, has_touch=True)
     tab.sign_in(guest.key)
     page = tab.page
     put_on_stage(page, small_bottle())
-    uploaded(page)
+    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    pause()
     choose_channels(page)
     costs = {one["title"]: one["credits"] for one in guest.api.get("/v1/output-presets").json()["items"]}
     price = costs["Instagram landscape post"] + sum(costs[title] for title in OTHERS)
@@ -68,7 +67,7 @@ def test_one_click_orders_a_picture_for_each_channel_and_what_was_not_ordered_ca
     assert len({one["source_image_s3_key"] for one in asked}) == 1, "the photo was sent once"
     assert (len(keys), len(set(keys))) == (4, 3), "an order each, and none twice"
     assert guest.balance() == 10 - price
-    page.get_by_role("button", name="Leave them to it").click()
+    page.get_by_role("button", name="New photos").click()
     page.get_by_role("button", name="Remove").wait_for()  # the photo stands there as before
     for job in jobs:
         guest.api.delete(f"/v1/jobs/{job['job_id']}")

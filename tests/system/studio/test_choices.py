@@ -117,7 +117,7 @@ def test_a_brand_is_there_to_choose_and_brings_its_colours_and_place(visit: Call
     put_on_stage(page, BOTTLE)
     page.get_by_label("Brand").select_option("Dawn")
 
-    page.get_by_text("This brand has a background of its own").wait_for()
+    page.get_by_text("This brand has its own background").wait_for()
     assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == PLACE_TITLE
     assert page.locator("[data-choice=colours] .choice-value").inner_text() == "The brand's"
     assert_accessible(page)

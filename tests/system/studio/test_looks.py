@@ -83,7 +83,7 @@ def test_what_is_paid_for_is_the_look_that_was_chosen_and_looks_cost_nothing(
     page.locator(".place-box").focus()
     for key in ("ArrowLeft", "ArrowLeft", "+", "]"):
         page.keyboard.press(key)
-    page.get_by_text("the product moved since").wait_for()
+    page.get_by_text("the product has moved").wait_for()
     look(page)
     page.get_by_role("button", name="Make this picture").wait_for(timeout=90 * SECONDS)
     newest = previews(guest)[0]

@@ -1,0 +1,169 @@
+/** A photo of the tray: its cut-out over the photo, how far it is, what is doubtful about it, and what helps. */
+
+import { doubtful as isDoubtful, doubtWords } from "./cutout/doubts.js";
+import { sceneColour } from "./cutout/shown.js";
+import { fill, html, icon, say, styled } from "./dom.js";
+import { refusedWords } from "./looks/button.js";
+import { lookOf, singleLook } from "./looks/single.js";
+import { fittingOffer } from "./place/fitting.js";
+import { stancesBar, stanceWords } from "./place/stances.js";
+import { doubts } from "./several_cutouts.js";
+import { cutImage, renderImage } from "./thumbnail.js";
+import { REMEDIES, lostWords, stageWords, titled } from "./words.js";
+
+/** Why a product has no place, and what helps. */
+const NO_PLACE = "This scene does not suit the product.";
+const CUT_OFF = "Your product is cut off in the photo, and the cut would show.";
+const ELSEWHERE = "Say how it stands, or choose a scene that fits.";
+const WORDS = { uploading: "Uploading", waiting: "Waiting for its turn", done: "Done", failed: "Not made" };
+
+/** Return {element, show()} of an item of `several`; `drop` is called when it is to be removed. */
+export function severalTile(studio, several, item, { drop, signal }) {
+  const channel = item.preset && titled(studio.catalogue.output_presets, item.preset);
+  const called = channel ? `${item.name} for ${channel}` : item.name;
+  const picture = html`<span class="several-picture"></span>`;
+  const name = html`<a class="several-name">${item.name}${channel && html`<span class="several-for">${channel}</span>`}</a>`;
+  const words = html`<span class="hint"></span>`;
+  const why = html`<ul class="several-why"></ul>`;
+  const error = html`<p class="error" role="alert"></p>`;
+  const link = (text, onclick) =>
+    html`<button class="link" aria-label=${`${text}: ${called}`} onclick=${onclick}>${text}</button>`;
+  const right = link("It is right", () => (several.trust([item]), mend.focus()));
+  const mend = link("Mend the cut-out", () => worked(mend, "Opening …", mended));
+  const look = link("Free preview", () => worked(look, "Making it …", previewed));
+  const retry = link("Try again", () => (item.job ? several.again(item) : several.recut(item, null), remove.focus()));
+  const others = link("Show scenes that fit", () => fill(offer, fittingOffer(studio, item, { choose: dress, signal })));
+  const same = link("Use the scene of the others", () => dress(null));
+  const offer = html`<div class="several-offer"></div>`;
+  const stances = stancesBar((stance) => (several.stand(item, stance), say(stanceWords(stance))));
+  stances.element.setAttribute("aria-label", `How ${called} stands`);
+  const line = html`<span class="line"></span>`;
+  const remove = html`
+    <button class="quiet round" aria-label=${`Remove ${called}`} title="Remove" onclick=${drop}>${icon("cross")}</button>`;
+  const element = html`
+    <li>
+      ${picture}
+      <div class="several-words">
+        ${name} ${words} ${why} ${error}
+        <div class="several-acts">${right} ${mend} ${look} ${others} ${same} ${retry}</div>
+        ${line}
+      </div>
+      ${offer} ${stances.element}
+      ${remove}
+    </li>`;
+  let before = [];
+  return { element, show };
+
+  /** Only what has changed is touched: there may be many. */
+  function show() {
+    const { job, cut, share, lost, preview, error: trouble } = item;
+    const state = several.stateOf(item);
+    const seen = state === "ready" ? lookOf(item, studio.draft) : null;
+    // While its place is asked for, all else stays as it is: a hand or the focus may be there.
+    const open = Boolean(cut) && ["ready", "blocked", "cutting"].includes(state);
+    const doubtful = open && state !== "blocked" && doubts(item);
+    const stance = item.placement?.stance ?? "auto";
+    const now = [state, job, cut, share, lost, preview, trouble, seen, doubtful, stance, item.scene, studio.looks.off];
+    if (now.every((one, i) => one === before[i])) return;
+    const pictures = [job?.render?.public_id, seen, state === "blocked", cut, preview];
+    const unchanged = before.length && pictures.every((one, i) => one === before.pictures[i]);
+    before = Object.assign(now, { pictures });
+    Object.assign(element.dataset, { state });
+    element.toggleAttribute("data-doubt", doubtful);
+    element.toggleAttribute("data-looked", Boolean(seen));
+    words.textContent = wordsOf(state, seen, doubtful);
+    fill(why, whyOf(state, open, doubtful));
+    right.hidden = !doubtful;
+    mend.hidden = !open || Boolean(cut.error);
+    look.hidden = !open || state === "blocked" || studio.looks.off;
+    others.hidden = state !== "blocked" || !cut.product_box;
+    same.hidden = !open || !item.scene;
+    if (state === "ready" || !open) fill(offer);
+    retry.hidden = job?.status !== "FAILURE" && !(open && cut.error);
+    remove.hidden = state === "running" || state === "waiting";
+    stances.element.hidden = !open || !cut.product_box;
+    if (!stances.element.hidden) stances.show(stance, cut.stance);
+    styled(line, { "--share": job ? job.progress : (share ?? 0) });
+    line.hidden = !["uploading", "waiting", "running"].includes(state);
+    if (job) name.setAttribute("href", `#/jobs/${job.job_id}`);
+    else name.removeAttribute("href");
+    if (!unchanged) fill(picture, pictureOf(job?.render ?? seen?.render));
+  }
+
+  function pictureOf(render) {
+    if (render) return renderImage(render, signal);
+    const cut = item.cut?.product_box && cutImage(item.cut, signal);
+    const photo = item.preview && html`<img class=${cut ? "behind" : ""} src=${item.preview} alt="" />`;
+    return [photo, cut];
+  }
+
+  function wordsOf(state, seen, doubtful) {
+    if (item.lost && (state === "uploading" || state === "cutting")) return lostWords(item.lost);
+    if (state === "running") return stageWords(item.job.stage);
+    if (state === "cutting") return item.cut ? "Looking for its place …" : "Cutting it out …";
+    if (state === "blocked") return "It can't be made like this";
+    if (state !== "ready") return WORDS[state];
+    if (seen) return "This is what you get";
+    if (doubtful) return "Check the cut-out";
+    const scene = item.scene ? `, in ${titled(studio.catalogue.scene_types, item.scene)}` : "";
+    return `Ready${scene}${item.cut.cut_by === "network" ? "" : ", its cut-out mended"}`;
+  }
+
+  /** What is doubtful, or why there is no picture, and what helps. */
+  function whyOf(state, open, doubtful) {
+    const { job, error: trouble, cut } = item;
+    const failed = job?.error ?? (state === "blocked" || doubtful ? cut.error : null);
+    if (failed) return said(failed.message, REMEDIES[failed.code] ?? REMEDIES.internal_error);
+    if (trouble) return said(trouble);
+    if (state === "blocked" && cut.product_box) return said(cut.cut_sides.length ? CUT_OFF : NO_PLACE, ELSEWHERE);
+    if (!open) return null;
+    const grave = (warning) => Number(isDoubtful({ ...cut, warnings: [warning] }));
+    return [...cut.warnings].sort((a, b) => grave(b) - grave(a)).map((warning) => said(...doubtWords(warning)));
+  }
+
+  /** Make it in a scene of its own; null: in that of the others. */
+  function dress(scene) {
+    several.dress(item, scene?.name ?? null);
+    mend.focus();
+  }
+
+  /** Do something behind a button, and say beside it what went wrong. */
+  async function worked(button, doing, work) {
+    const text = button.textContent;
+    error.textContent = "";
+    button.disabled = true;
+    button.textContent = doing;
+    try {
+      await work();
+    } catch (refused) {
+      if (!signal.aborted) error.textContent = refused.words ?? refused.message;
+    } finally {
+      button.disabled = false;
+      button.textContent = text;
+      show();
+      (button.hidden ? remove : button).focus();
+    }
+  }
+
+  /** Open the window to mend the cut-out, which holds for the picture. */
+  async function mended() {
+    const { mend: opened } = await import("./cutout/editor.js");
+    const saved = await opened(item.cut, { photo: null, colour: sceneColour(studio), signal });
+    if (!saved) return;
+    several.recut(item, saved);
+    say(`The cut-out of ${item.name} is mended.`);
+  }
+
+  /** Make a free preview in the chosen scene; the picture is ordered with the same background. */
+  async function previewed() {
+    try {
+      several.looked(item, await singleLook(item, studio.draft, signal));
+      say(`The preview of ${item.name} is there.`);
+    } catch (refused) {
+      studio.looks.refused(refused);
+      throw Object.assign(refused, { words: refusedWords(refused) });
+    }
+  }
+}
+
+const said = (what, remedy) => html`<li><strong>${what}</strong>${remedy && ` ${remedy}`}</li>`;
