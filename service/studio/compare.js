@@ -24,8 +24,8 @@ export function compareChoice({ catalogue }, render, show, signal) {
     fill(body, html`<p class="hint" role="status">Looking for your pictures …</p>`);
     try {
       const others = await pictures();
-      const none = "There is no other picture yet. Make another version first.";
-      fill(body, others.length ? html`<ul class="strip">${others.map(tile)}</ul>` : html`<p class="hint">${none}</p>`, alone);
+      const none = html`<p class="hint">There is no other picture yet. Make another version first.</p>`;
+      fill(body, others.length ? html`<ul class="strip">${others.map(tile)}</ul>` : none, alone);
     } catch (error) {
       if (signal.aborted) return;
       const again = html`<p><button class="button small" onclick=${look}>Try again</button></p>`;
@@ -50,8 +50,9 @@ export function compareChoice({ catalogue }, render, show, signal) {
   function tile(other) {
     const name = nameOf(other);
     const label = `Compare with ${other.reference ?? "a picture"}: ${name}`;
+    const press = () => choose(other, button);
     const button = html`
-      <button class="tile" aria-label=${label} title=${name} aria-pressed="false" onclick=${() => choose(other, button)}>
+      <button class="tile" aria-label=${label} title=${name} aria-pressed="false" onclick=${press}>
         ${renderImage(other, signal)}
       </button>`;
     return html`<li>${button}</li>`;

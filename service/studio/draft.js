@@ -160,11 +160,10 @@ export class Draft extends EventTarget {
   }
 
   #keep() {
-    const { source, scene_type, mood, colours, props, colors_on, output_preset, also, brand, seed, placement } = this;
-    const chosen = { scene_type, mood, colours, props, colors_on, output_preset, also, brand, seed, placement };
-    const whole = { source, ...chosen, past: this.#past };
+    const fields = ["source", "seed", ...Object.keys(UNDOABLE)].map((field) => [field, this[field]]);
+    const whole = { ...Object.fromEntries(fields), past: this.#past };
     // A preview that finds no room is left out; the photo itself lies in the store.
-    if (!keep(DRAFT, whole)) keep(DRAFT, { ...whole, source: source && { ...source, preview: null } });
+    if (!keep(DRAFT, whole)) keep(DRAFT, { ...whole, source: this.source && { ...this.source, preview: null } });
   }
 }
 

@@ -21,9 +21,11 @@ export function fail(work) {
   const moved = Object.entries(where).some(([name, value]) => value !== UNMOVED[name]);
   const blank = ({ target }) => target.closest("figure").classList.add("blank");
   const photo = url && html`<img class="photo" src=${url} alt="The photo of this picture" onerror=${blank} />`;
-  fill(stage, html`<div class="stage-place"><figure class="print failed ${url ? "" : "blank"}">${photo}</figure></div>`);
+  const print = html`<figure class="print failed ${url ? "" : "blank"}">${photo}</figure>`;
+  fill(stage, html`<div class="stage-place">${print}</div>`);
 
   const refund = html`<p class="refund"><strong>${credits(job.credits_refunded)}</strong> refunded.</p>`;
+  const other = () => (asked ? back({ source: null, seed: null, placement: UNMOVED }) : studio.go(""));
   const same = asked && !PHOTO_AT_FAULT.test(error.code) && !(placeless && !moved);
   const again = placeless ? "Put the product back" : "Try again";
   fill(
@@ -38,7 +40,7 @@ export function fail(work) {
       ${placeless && !moved && waysOf()}
       <div class="row">
         ${same && html`<button class="button primary" onclick=${() => back()}>${again}</button>`}
-        <button class="button ${same ? "" : "primary"}" onclick=${() => (asked ? back({ source: null, seed: null, placement: UNMOVED }) : studio.go(""))}>
+        <button class="button ${same ? "" : "primary"}" onclick=${other}>
           ${asked ? "Another photo, same settings" : "To the studio"}
         </button>
       </div>`,

@@ -8,7 +8,7 @@ import { askAbout } from "./several_ask.js";
 import { SUBMIT, asked, submitted } from "./submit.js";
 import { undoButton } from "./undo.js";
 import { wait } from "./waiting.js";
-import { WARNINGS, counted, credits, lostWords, titled } from "./words.js";
+import { WARNINGS, counted, credits, lostWords, titled, unsuitedWords } from "./words.js";
 
 /** Typing and clicking go on: ask when they pause. */
 const PAUSE = 250;
@@ -254,7 +254,7 @@ export class Order extends EventTarget {
     if (this.refusal) return [bad(this.#refused())];
     const warned = (this.plan?.warnings ?? [])
       .filter(({ code }) => code !== "insufficient_credits" && !(code === "scene_unsuited" && this.placeless))
-      .map(({ code, message }) => html`<p class="notice" data-code=${code}>${WARNINGS[code]?.join(" ") ?? message}</p>`);
+      .map(({ code, message }) => html`<p class="notice" data-code=${code}>${this.#warned(code, message)}</p>`);
     const left = several.in("blocked").length;
     if (left) warned.unshift(hint(`${counted(left, "photo")} can't be made like this, and ${left === 1 ? "is" : "are"} left out.`));
     if (this.#tooDear) {
@@ -280,6 +280,11 @@ export class Order extends EventTarget {
     if (several.in("blocked").length) return "None of these photos can be made like this. See what helps beside each.";
     if (several.items.length) return "All pictures are ordered. Add photos, or clear the stage for new ones.";
     return coming ? "Uploading …" : "Add a photo first.";
+  }
+
+  #warned(code, message) {
+    if (code === "scene_unsuited") return unsuitedWords(this.plan.place?.anchor === "middle");
+    return WARNINGS[code]?.join(" ") ?? message;
   }
 
   /** Say which background is made, where that is settled. */

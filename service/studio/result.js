@@ -29,8 +29,9 @@ export function succeed(work) {
     fill(stage, figure ?? alone);
     if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView({ block: "start" });
   };
+  const [href, name] = [render.url, fileName(render)];
   const link = html`
-    <a class="button primary wide" id="download" href=${render.url} download=${fileName(render)} onclick=${download}>Download</a>`;
+    <a class="button primary wide" id="download" href=${href} download=${name} onclick=${download}>Download</a>`;
   fill(
     panel,
     html`

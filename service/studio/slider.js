@@ -56,7 +56,7 @@ function sheetOf(viewport, render, { name, behind, slider, signal }) {
 /** Return the line between before and after, as `zoomSheet` takes it. */
 function line() {
   const range = html`
-    <input class="range" type="range" min="0" max="100" step="1" value="50" aria-label="Before and after" oninput=${show} />`;
+    <input class="range" type="range" min="0" max="100" value="50" aria-label="Before and after" oninput=${show} />`;
   const element = html`
     <div class="line-over">
       <span class="divider" aria-hidden="true"><span class="knob">${icon("sides")}</span></span>${range}
@@ -70,7 +70,7 @@ function line() {
   }
 }
 
-/** Lay the photo so that its product lies exactly under the finished picture's; without boxes, so that it fills the frame. */
+/** Lay the photo so that its product lies exactly under the picture's; without boxes, so that it fills the frame. */
 function lay(photo, { width, height, report: { cutout } }) {
   const { source_box: from, placed_box: to } = cutout;
   if (!from || !to) {

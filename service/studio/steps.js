@@ -1,4 +1,4 @@
-/** What the stage shows of a photo: its cut-out, its place in the picture, or looks at the picture. */
+/** What the stage shows of a photo: its cut-out, its place in the picture, or previews of the picture. */
 
 import { html } from "./dom.js";
 

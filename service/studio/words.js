@@ -58,6 +58,9 @@ const WARNED = {
 export const WARNINGS = Object.fromEntries(
   Object.entries(WARNED).map(([code, words]) => [code, words.split(/(?<=^[^.]*\.) /)]),
 );
+/** The same of a scene that is shown from another side, where it is known which. */
+export const unsuitedWords = (above) =>
+  above ? "Photographed from above, so shown lying down." : "Photographed from the front, so the scene is shown from there.";
 /** What a picture with these alone needs no second look for. */
 export const HARMLESS = new Set([
   ...["scene_in_words", "mood_in_words", "colors_unused", "brand_unknown"],

@@ -48,14 +48,15 @@ export function zoomSheet(viewport, content, { name, slider = null, signal }) {
     let start = 0;
     const slide = (x, y) => (slider.to(viewport.toWindow(x, y)[0] / viewport.window.width), show());
     const board = {
-      ...{ viewport, drawing: false, to: slide },
+      ...{ viewport, paints: true, drawing: false, to: slide },
       begin: (x, y) => ((board.drawing = true), slide(x, y)),
       end: () => (board.drawing = false),
       cancel: () => (board.drawing = false),
     };
     sheet.addEventListener("pointerdown", ({ clientX }) => (start = clientX - sheet.getBoundingClientRect().left));
     // Two fingers zoom where one scrolls the page.
-    sheet.addEventListener("touchstart", (event) => event.touches.length > 1 && event.preventDefault(), { passive: false });
+    const two = (event) => event.touches.length > 1 && event.preventDefault();
+    sheet.addEventListener("touchstart", two, { passive: false });
     const onLine = () => Math.abs(start - slider.at() * viewport.window.width) < NEAR;
     const tool = () => (slider && (viewport.whole || onLine()) ? "keep" : "move");
     listenToPointers(sheet, board, { tool, pick: () => {}, seen: () => {} });
@@ -89,7 +90,7 @@ export function zoomSheet(viewport, content, { name, slider = null, signal }) {
 export function zoomBar(viewport, signal) {
   const level = html`<output class="zoom-level"></output>`;
   const button = (words, name, onclick) =>
-    html`<button class="button small" type="button" aria-label=${name} title=${name} onclick=${onclick}>${words}</button>`;
+    html`<button class="button small" aria-label=${name} title=${name} onclick=${onclick}>${words}</button>`;
   const all = button("Whole", "Show the whole picture", () => viewport.fit());
   const show = () => {
     level.textContent = `${Math.round(100 * viewport.zoom * devicePixelRatio)} %`;

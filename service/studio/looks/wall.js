@@ -4,7 +4,7 @@ import { ask } from "../api.js";
 import { fill, html, say, styled } from "../dom.js";
 import { UNMOVED } from "../draft.js";
 import { waysOut } from "../place/ways_out.js";
-import { REMEDIES, WARNINGS, counted, lostWords, ruleTitle, stageWords } from "../words.js";
+import { REMEDIES, WARNINGS, counted, lostWords, ruleTitle, stageWords, unsuitedWords } from "../words.js";
 
 /**
  * Return the wall of looks; it keeps itself up to date until `signal`.
@@ -80,7 +80,8 @@ export function looksWall(studio, { place, signal }) {
   function summary(there) {
     const { items, chosen, busy, lost, fresh } = looks;
     if (lost) return lostWords(lost);
-    if (busy) return there ? `${there} of ${counted(items.length, "preview")} are ready.` : "Your previews are being made.";
+    if (busy && !there) return "Your previews are being made.";
+    if (busy) return `${there} of ${counted(items.length, "preview")} are ready.`;
     if (!there) return items.length ? "" : "There are no previews yet.";
     if (!fresh.length) return "These are from before your change.";
     if (chosen && !compared) return ""; // the order says what comes of it
@@ -128,7 +129,8 @@ export function looksWall(studio, { place, signal }) {
   }
 
   /** What is to be known of a look before it is paid for. */
-  function notesOf({ warnings, placement }) {
+  function notesOf({ warnings, placement, cutout }) {
+    const words = { ...WARNINGS, scene_unsuited: [unsuitedWords(cutout.stance === "lying")] };
     const broken = (placement?.breaks ?? []).map((rule) => ruleTitle(rule).toLowerCase());
     return [
       broken.length > 0 && html`
@@ -136,8 +138,8 @@ export function looksWall(studio, { place, signal }) {
           <strong>The channel’s rules are not all kept here: </strong>${broken.join(", ")}.
         </li>`,
       ...warnings
-        .filter((code) => code !== "upscaled" && WARNINGS[code])
-        .map((code) => html`<li class="hint" data-code=${code}>${WARNINGS[code].join(" ")}</li>`),
+        .filter((code) => code !== "upscaled" && words[code])
+        .map((code) => html`<li class="hint" data-code=${code}>${words[code].join(" ")}</li>`),
     ];
   }
 

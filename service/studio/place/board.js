@@ -79,7 +79,7 @@ export function placeBoard(studio, view, signal) {
     const picture = html`<div class="place-picture">${outline.picture}</div>`;
     const box = html`
       <div class="place-box" tabindex="0" role="application" aria-label=${SPOKEN_KEYS}>
-        ${["nw", "ne", "sw", "se"].map((corner) => html`<span class="place-corner ${corner}" data-does="scale"></span>`)}
+        ${["nw", "ne", "sw", "se"].map((at) => html`<span class="place-corner ${at}" data-does="scale"></span>`)}
         <span class="place-knob" data-does="turn"></span>
       </div>`;
     const look = html`<img class="place-look" alt="" hidden />`;
@@ -87,10 +87,10 @@ export function placeBoard(studio, view, signal) {
     const sheet = html`<div class="place-sheet"><div class="place-clip">${look}${margin}${picture}</div>${box}</div>`;
     const scaled = () => move({ ...placement, scale: 2 ** (size.value / OCTAVE) });
     const turned = () => move({ ...placement, turn: Number(turn.value) });
-    const [least, most] = SCALES.map((scale) => Math.ceil(OCTAVE * Math.log2(scale)));
-    const size = html`<input type="range" id="place-size" min=${least} max=${most} oninput=${scaled} onchange=${done} />`;
-    const turn = html`
-      <input type="range" id="place-turn" min=${-MOST_TURN} max=${MOST_TURN} step="0.5" oninput=${turned} onchange=${done} />`;
+    const range = (id, least, most, step, heard) =>
+      html`<input type="range" id=${id} min=${least} max=${most} step=${step} oninput=${heard} onchange=${done} />`;
+    const size = range("place-size", ...SCALES.map((scale) => Math.ceil(OCTAVE * Math.log2(scale))), 1, scaled);
+    const turn = range("place-turn", -MOST_TURN, MOST_TURN, 0.5, turned);
     const [sizeWords, turnWords] = [size, turn].map(({ id }) => html`<output for=${id}></output>`);
     const button = (words, onclick) => html`<button class="button small" onclick=${onclick}>${words}</button>`;
     const reset = button("Put back", () => put({ ...UNMOVED }, "Put back."));
@@ -234,7 +234,8 @@ export function placeBoard(studio, view, signal) {
       const scene = catalogue.scene_types.find(({ name }) => name === draft.scene_type);
       const [wall = "#d9d9d9", floor = wall] = draft.colours.length ? draft.colours : (scene?.palette ?? []);
       const surface = scene?.kind === "flatlay" ? wall : floor;
-      return place?.anchor === "middle" ? { "--wall": surface, "--floor": surface } : { "--wall": wall, "--floor": floor };
+      const lies = place?.anchor === "middle";
+      return { "--wall": lies ? surface : wall, "--floor": lies ? surface : floor };
     }
 
     /** What the channel's rules say of it, as far as the outline tells. */

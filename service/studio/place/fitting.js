@@ -9,7 +9,7 @@ import { plannedPlace } from "./service.js";
 const MOST = 4;
 const AT_ONCE = 4;
 /** What each kind of scene has under its product. */
-const GROUNDS = [["podium", "niche"], ["tabletop", "window", "curtain", "sweep"], ["sand", "bokeh", "neon"], ["flatlay"]];
+const GROUNDS = ["podium niche", "tabletop window curtain sweep", "sand bokeh neon", "flatlay"];
 
 /**
  * Return the scenes in which this photo's product can be shown with the chosen channel, nearest to the chosen first.
@@ -19,7 +19,8 @@ const GROUNDS = [["podium", "niche"], ["tabletop", "window", "curtain", "sweep"]
 export async function fittingScenes({ draft, catalogue }, source, signal) {
   const preset = catalogue.output_presets.find(({ name }) => name === (source.preset ?? draft.output_preset));
   const others = catalogue.scene_types.filter(({ name }) => name !== draft.scene_type);
-  const left = nearest(catalogue, draft.scene_type, others).filter(({ kind }) => preset.scene_allowed || kind === "white");
+  const allowed = others.filter(({ kind }) => preset.scene_allowed || kind === "white");
+  const left = nearest(catalogue, draft.scene_type, allowed);
   const found = [];
   await cutOut(source, { signal }); // of a photo that is not cut out no place is known
   while (left.length && found.length < MOST) {

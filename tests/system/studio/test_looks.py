@@ -182,6 +182,6 @@ def test_when_the_line_breaks_looks_are_asked_for_once_and_outlive_a_reload(
     page.wait_for_function("() => JSON.parse(sessionStorage.getItem('backdrop-looks'))?.items.length === 4")
     page.reload()
     page.locator(".steps").get_by_role("radio", name="Previews").wait_for()
-    step(page, "Looks")
+    step(page, "Previews")
     page.get_by_role("button", name="Stop", exact=True).click()
     until(lambda: {job["status"] for job in previews(keeper)} == {"FAILURE"})

@@ -80,7 +80,7 @@ def test_a_look_that_is_no_longer_kept_says_so_and_is_made_again_with_the_same_b
     tools.send("Network.setCacheDisabled", {"cacheDisabled": True})  # or the browser would show it all the same
     page.reload()
     page.locator(".steps").get_by_role("radio", name="Previews").wait_for()
-    step(page, "Looks")
+    step(page, "Previews")
 
     tile = page.locator(".look-tile[data-state=expired]")
     tile.get_by_text("no longer kept").wait_for()
