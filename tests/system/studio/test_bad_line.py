@@ -81,7 +81,9 @@ def test_outages_and_reloads_on_a_slow_line_lose_nothing_and_pay_nothing_twice(
     for _ in range(2):  # a person presses it again, and again
         page.locator("#make[aria-disabled=false]").wait_for()
         make(page)
-        page.locator("#progress" if not several else f"li:is([data-state=waiting], [data-state=running])").first.wait_for()
+        page.locator(
+            "#progress" if not several else f"li:is([data-state=waiting], [data-state=running])"
+        ).first.wait_for()
         if not several:
             break
         if not page.locator("li[data-state=ready]").count():
