@@ -118,7 +118,8 @@ export function severalTile(studio, several, item, { drop, signal }) {
     if (state === "blocked" && cut.product_box) return said(cut.cut_sides.length ? CUT_OFF : NO_PLACE, ELSEWHERE);
     if (!open) return null;
     const grave = (warning) => Number(isDoubtful({ ...cut, warnings: [warning] }));
-    return [...cut.warnings].sort((a, b) => grave(b) - grave(a)).map((warning) => said(...doubtWords(warning)));
+    const sorted = [...cut.warnings].sort((a, b) => grave(b) - grave(a)).map(doubtWords);
+    return sorted.map(([what, remedy]) => said(what, state === "blocked" && remedy));
   }
 
   /** Make it in a scene of its own; null: in that of the others. */
