@@ -263,6 +263,10 @@ def test_the_doctor_shows_a_network_of_ones_own(tmp_path: Path, monkeypatch: pyt
         (["--preset", "open_graph", "--scene", "podium", "-o", "x.gif"], ".jpg, .jpeg, .png, .webp, .avif"),
         (["--preset", "open_graph", "--scene", "podium", "-o", "x.png", "--format", "jpeg"], "-o with --format: 'x"),
         (["--preset", "transparent_cutout", "--scene", "white", "-o", "x.JPG"], "takes png or webp"),
+        (
+            ["--preset", "open_graph", "--scene", "podium", "--color", "teal", "--colors-on", "ceiling:teal"],
+            "--colors-on: The scene podium has no surface ceiling. It has wall, floor and accent",
+        ),
     ],
 )
 def test_a_swap_that_can_not_be_made_names_the_option_and_the_remedy(
@@ -291,6 +295,7 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
         *("swap", str(photo), "--scene", "marble_tabletop", "--mood", "like early snow", "--color", "#cfe3d4"),
         *("--preset", "open_graph", "--seed", "4", "--scale", "0.9", "--turn", "2", "-o", str(output)),
         *("--stance", "lying", "--keep", str(tmp_path / "kept"), "--quiet"),
+        *("--props", "none", "--colors-on", "table:#CFE3D4"),
     )
 
     assert result.exit_code == 0, result.output
@@ -305,6 +310,8 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
     assert set(report) == {"palette", "fidelity", "preset", "cutout", "provenance", "placement"}
     assert report["placement"] == {"shift_x": 0, "shift_y": 0, "scale": 0.9, "turn": 2, "stance": "lying", "breaks": []}
     assert report["provenance"]["seed"] == 4
+    assigned = {one["surface"]: one["colour"] for one in report["palette"]["assigned"]}
+    assert (assigned["table"], "props" in assigned) == ("#cfe3d4", False)
 
 
 @pytest.mark.gate

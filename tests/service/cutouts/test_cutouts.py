@@ -74,22 +74,33 @@ def test_what_costs_nothing_has_no_line_in_the_ledger(mender: Mender) -> None:
 def test_a_plan_tells_where_the_product_goes_once_its_photo_is_cut_out_and_the_picture_has_it_there(
     mender: Mender,
 ) -> None:
-    def place(body: dict[str, Any]) -> dict[str, Any] | None:
+    def planned(body: dict[str, Any]) -> dict[str, Any]:
         answer = mender.ask("POST", SWAP, json=body, params={"dry_run": "true", "turn": "5"})
         assert answer.status_code == 200, answer.text
-        told: dict[str, Any] | None = answer.json()["place"]
+        return dict(answer.json())
+
+    def place(body: dict[str, Any]) -> dict[str, Any] | None:
+        told: dict[str, Any] | None = planned(body)["place"]
         return told
 
+    def colours(body: dict[str, Any]) -> dict[str, str]:
+        return {one["name"]: one["color"] for one in planned(body)["surfaces"]}
+
     body = mender.body(source_image_s3_key=mender.upload(BOTTLE), output_preset="open_graph")
+    body |= {"scene_type": "podium", "dominant_colors": ["#72766b", "#f4ead9"]}
     assert place(body) is None, "nothing is known of it yet"
+    assert colours(body) == {"wall": "#72766b", "floor": "#f4ead9"}
     view = mender.cut_out()
     body["source_image_s3_key"] = view["source_image_s3_key"]
     told = place(body)
     assert told is not None
     assert (told["anchor"], told["edges"]) == ("foot", [])
+    assert colours(body) == {"wall": "#f4ead9", "floor": "#72766b"}, "no product stands before a wall of its own colour"
 
     job = mender.swap(**body)
     assert job["render"]["report"]["cutout"]["placed_box"] == pytest.approx(told["box"], abs=0.01)
+    assigned = {one["surface"]: one["colour"] for one in job["render"]["report"]["palette"]["assigned"]}
+    assert assigned.items() >= colours(body).items()
     by_render = {"source_image_s3_key": None, "source_render_public_id": job["render"]["public_id"]}
     assert place(body | by_render) == told, "the photo behind a render is the same photo"
     rows = slice(0, view["height"] // 2)
