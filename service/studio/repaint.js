@@ -8,6 +8,11 @@ import { LINEAR, pixelsOf, toByte } from "./palette.js";
 const PAUSE = 300;
 /** A surface of the thumbnail that is darker than this, in linear light, shows too little of its light. */
 const DARKEST = 0.004;
+/** The light on a surface is at most so much redder, greener or bluer than grey: glare and lamps get the new colour. */
+const HUE = 1.3;
+/** The byte of sRGB of each step of linear light. */
+const MOST = 4095;
+const BYTES = Uint8Array.from({ length: MOST + 1 }, (_, light) => toByte(light / MOST));
 
 /** Fires `change` when there are other pictures; without the set-up's slots, which say what is painted, there are none. */
 export class Repainted extends EventTarget {
@@ -41,9 +46,15 @@ export class Repainted extends EventTarget {
     const painted = this.#shown.pictures.get(name);
     if (!painted) return null;
     const { width, height } = painted;
-    const canvas = Object.assign(document.createElement("canvas"), { className: "card-picture", width, height });
-    canvas.getContext("2d").putImageData(painted, 0, 0);
-    return canvas;
+    const whole = canvas(width, height);
+    whole.getContext("2d").putImageData(painted, 0, 0);
+    if (devicePixelRatio > 1) return whole;
+    // A browser makes an image smaller smoothly, but no canvas.
+    const half = canvas(width / 2, height / 2);
+    const context = half.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.drawImage(whole, 0, 0, half.width, half.height);
+    return half;
   }
 
   #later(pause) {
@@ -79,6 +90,9 @@ export class Repainted extends EventTarget {
   }
 }
 
+const canvas = (width, height) =>
+  Object.assign(document.createElement("canvas"), { className: "card-picture", width, height });
+
 async function read(address) {
   const image = Object.assign(new Image(), { src: address });
   await image.decode();
@@ -88,13 +102,24 @@ async function read(address) {
 /** Return a picture with each surface's colour taken out of its light, and the new one put in. */
 function painted({ data, width, height }, { data: slots }, { from, to }) {
   const pixels = new Uint8ClampedArray(data);
-  const light = (colour, at) => LINEAR[Number.parseInt(colour.slice(1 + 2 * at, 3 + 2 * at), 16)];
-  const factor = (slot, at) => light(to[slot], at) / Math.max(DARKEST, light(from[slot], at));
-  const tables = from.map((_, slot) => [0, 1, 2].map((at) => LINEAR.map((one) => toByte(one * factor(slot, at)))));
+  const light = (colour) => [1, 3, 5].map((at) => LINEAR[Number.parseInt(colour.slice(at, at + 2), 16)]);
+  const surfaces = from.map((colour, slot) => {
+    const old = light(colour).map((one) => Math.max(DARKEST, one));
+    return { old, fresh: light(to[slot]).map((one) => one * MOST), bright: brightness(...old) };
+  });
   for (let at = 0; at < pixels.length; at += 4) {
-    const table = tables[slots[at]]; // none: the product and what keeps its colour
-    if (!table) continue;
-    for (let channel = 0; channel < 3; channel += 1) pixels[at + channel] = table[channel][pixels[at + channel]];
+    const surface = surfaces[slots[at]];
+    if (surface === undefined) continue; // the product, and what keeps its colour
+    const { old, fresh, bright } = surface;
+    const grey = brightness(LINEAR[pixels[at]], LINEAR[pixels[at + 1]], LINEAR[pixels[at + 2]]) / bright;
+    for (let channel = 0; channel < 3; channel += 1) {
+      const own = LINEAR[pixels[at + channel]] / old[channel];
+      const kept = own < grey / HUE ? grey / HUE : own > grey * HUE ? grey * HUE : own;
+      const coloured = kept * fresh[channel];
+      pixels[at + channel] = BYTES[coloured < MOST ? coloured | 0 : MOST];
+    }
   }
   return new ImageData(pixels, width, height);
 }
+
+const brightness = (r, g, b) => 0.2126 * r + 0.7152 * g + 0.0722 * b;

@@ -228,6 +228,34 @@ def test_props_and_locks_are_asked_for_in_a_look_and_in_each_picture_that_comes_
     page.get_by_role("button", name=f"Let Backdrop choose for {FLOOR}").wait_for()
 
 
+def test_the_scenes_pictures_follow_the_colours_chosen_and_go_back_without(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    painted = [name for name in guest.api.get("/studio/thumbnails").json() if name.endswith("-slots")]
+    assert painted, "the set-up is of before there were slots: run `backdrop thumbnails`"
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    canvases = page.locator("[data-choice=scene_type] .card canvas")
+    unfold(page, "colours")
+    page.get_by_label("Add a colour").fill("#1e5a3c")
+    page.get_by_label("Add a colour").press("Enter")
+
+    page.locator("[data-choice=scene_type] .peek canvas").wait_for()
+    assert canvases.count() <= 1, "what nobody sees is not painted"
+    unfold(page, "scene_type")
+    page.wait_for_function("count => document.querySelectorAll('.card canvas').length === count", arg=len(painted))
+    wall = page.locator(".card:has([value=studio_sweep]) canvas").evaluate(
+        "one => [...one.getContext('2d').getImageData(8, 8, 1, 1).data]"
+    )
+    assert 1.2 * max(wall[0], wall[2]) < wall[1], f"{wall} is no green"
+    assert_accessible(page)
+    unfold(page, "colours")
+    page.get_by_role("button", name="Remove #1e5a3c").click()
+    page.locator("[data-choice=scene_type] .peek img").wait_for()
+    assert canvases.count() == 0
+
+
 def add_colours(page: Any, *colours: str) -> None:
     for colour in colours:
         page.get_by_label("Add a colour").fill(colour)
