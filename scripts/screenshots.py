@@ -16,6 +16,7 @@ from typing import Any
 from PIL import Image
 
 from tests.support.browser import REMEDY, Visit, find_browser, open_browser
+from tests.support.still_life import two_products
 from tests.support.up import Up
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
@@ -102,12 +103,15 @@ def _walk(visit: Visit, keys: dict[str, str], photo: bytes, output: Path, look: 
     page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
     page.locator(".place-box").wait_for()
     keep("place")
+    page.locator(".props").scroll_into_view_if_needed()
+    keep("props")
     for choice in ("mood", "colours", "output_preset"):
         page.locator(f"[data-choice={choice}] > summary").click()
         if choice == "colours":
             for colour in ("#d8b49a", "#7a4b3a", "ivory"):
                 page.get_by_label("Add a colour").fill(colour)
                 page.get_by_label("Add a colour").press("Enter")
+            page.locator(".surfaces li").first.wait_for()
         keep(choice)
     page.locator(".also > summary").click()
     page.locator(".also-list").get_by_label("Etsy listing photo").check()
@@ -132,8 +136,33 @@ def _walk(visit: Visit, keys: dict[str, str], photo: bytes, output: Path, look: 
         folded.click()
     page.mouse.wheel(0, -9999)
     keep("report", whole=True)
+    page.get_by_role("button", name="1:1").click()
+    keep("closer")
+    page.locator("#another").click()
+    page.locator("#progress[data-stage]").wait_for()
+    page.locator("#download").wait_for(timeout=300_000)
+    page.locator("#compare > summary").click()
+    page.locator("#compare .tile").first.click()
+    keep("compared")
     visit.open()
     page.get_by_role("button", name="Remove").click()
+    stage(two_products()[0], "two.jpg")
+    page.locator("#check").wait_for(timeout=60_000)
+    page.locator("#check").click()
+    keep("doubtful")
+    page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
+    page.get_by_role("button", name="From above").first.click()
+    page.get_by_role("radio", name="Neon").dispatch_event("click")
+    page.locator(".fitting-scenes button").first.wait_for()
+    keep("no-place")
+    page.get_by_role("button", name="Remove").click()
+    files = {"front.jpg": photo, "two.jpg": two_products()[0], "nothing.jpg": _wall()}
+    page.locator("#photo").set_input_files(
+        [{"name": name, "mimeType": "image/jpeg", "buffer": data} for name, data in files.items()]
+    )
+    page.locator(".several li[data-state=ready]").nth(1).wait_for()
+    keep("several", whole=True)
+    page.get_by_role("button", name="Clear").click()
     stage(_wall(), "wall.jpg")
     page.locator("#make[aria-disabled=false]").click()
     page.get_by_text("refunded. You have").wait_for()
