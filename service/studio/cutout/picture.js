@@ -99,7 +99,7 @@ export class Picture {
     return undefined;
   }
 
-  /** Return what is drawn from at that size: the mask, its bytes, and the photo's pixels, null where nobody may read them. */
+  /** Return what is drawn from at that size: the mask, its bytes, the photo's pixels; null where nobody may read them. */
   #layered(width, height) {
     const { canvas: mask, pixels } = pixelsOf(this.#mask, width, height);
     const data = new Uint8Array(pixels.length);

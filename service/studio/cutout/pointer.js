@@ -34,7 +34,7 @@ export function listenToPointers(canvas, board, { tool, pick, seen }) {
     held.set(event.pointerId, { x, y, does, from: [x, y], since: event.timeStamp });
     if (held.size === 2 && event.pointerType === "touch") return startPinch(event);
     if (held.size > 1) return held.delete(event.pointerId);
-    if (does !== "move" && board.paints) board.begin(...viewport.toPhoto(x, y), event.shiftKey);
+    if (does !== "move" && does !== "pick") board.begin(...viewport.toPhoto(x, y), event.shiftKey);
   });
 
   canvas.addEventListener("pointermove", (event) => {

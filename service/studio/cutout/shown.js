@@ -38,8 +38,8 @@ const ALIKE = 0.02;
  * @param {object} studio
  * @param {object} source the draft's photo
  * @param {object} stage `print`: the figure; `photo`: what shows the photo in it; `file`: the photo itself, or null
- *   where it has to be fetched; `told(view, mended)`: hears each cut-out that is shown; `check(look)`: hears what brings
- *   a cut-out that should be checked into view, or null; `signal`: aborted when another photo comes
+ *   where it has to be fetched; `told(view, mended)`: hears each cut-out that is shown; `check(look)`: hears what
+ *   brings a cut-out that should be checked into view, or null; `signal`: aborted when another photo comes
  * @returns an element to stand below the figure
  */
 export function shownCutout(studio, source, { print, photo, file, told, check, signal }) {
@@ -47,7 +47,7 @@ export function shownCutout(studio, source, { print, photo, file, told, check, s
   const drawing = html`<span class="wish-place" hidden></span>`;
   const overlay = html`<div class="marks" aria-hidden="true"></div>`;
   const help = html`<p class="hint wish-help"></p>`;
-  const trouble = html`<p class="error" role="alert"></p>`;
+  const trouble = html`<p class="wish-answer" role="alert"></p>`;
   const list = html`<ol class="doubtful"></ol>`;
   const undo = html`
     <button class="quiet round" aria-label="Undo" title="Undo (Ctrl + Z)" onclick=${undone}>${icon("undo")}</button>`;
@@ -258,13 +258,19 @@ export function shownCutout(studio, source, { print, photo, file, told, check, s
       await does();
       await show();
     } catch (error) {
-      if (!signal.aborted) trouble.textContent = error.message;
+      if (!signal.aborted) answer(error);
     } finally {
       busy = null;
       print.classList.remove("cutting");
       if (!signal.aborted) update();
       if (document.activeElement === document.body) (focus.disabled ? picture.element : focus).focus();
     }
+  }
+
+  /** Say why nothing has changed; in red where something failed. */
+  function answer({ message, status }) {
+    trouble.classList.toggle("error", status !== undefined);
+    trouble.textContent = message;
   }
 
   /** The keys of the whole step: V shows it another way, Ctrl + Z undoes. */
@@ -302,7 +308,7 @@ export function shownCutout(studio, source, { print, photo, file, told, check, s
       if (mended) await show();
       else update();
     } catch (error) {
-      if (!signal.aborted) trouble.textContent = error.message;
+      if (!signal.aborted) answer(error);
     } finally {
       button.removeAttribute("aria-busy");
       element.querySelector("#mend")?.focus();

@@ -44,7 +44,7 @@ const DARK_BELOW = 110;
 const [MOST, PRESSED] = [60, 36];
 const OPAQUE = 255 << 24;
 
-/** Return how a photo is shown behind its cut-out: (pixel, mask's byte) to a pixel, dimmed and without colour if left out. */
+/** Return how a photo is shown behind its cut-out, (pixel, mask's byte) to a pixel: what is left out dimmed, in grey. */
 export function dimming(photo, mask) {
   const counts = new Float64Array(256);
   let [light, kept] = [0, 0];

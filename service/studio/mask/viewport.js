@@ -58,7 +58,7 @@ export class Viewport extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Show a rectangle of the photo, {left, top, width, height}, with a share of its sides around it; never smaller than `fit` does. */
+  /** Show a rectangle of the photo with a share of its sides around it; never smaller than `fit` does. */
   show({ left, top, width, height }, around = 1) {
     const grown = (1 - this.#margin) / (1 + 2 * around);
     const zoom = grown * Math.min(this.window.width / width, this.window.height / height);
