@@ -3,6 +3,8 @@
 import { pictureOf } from "../choices.js";
 import { cutOut } from "../cutout/service.js";
 import { fill, html } from "../dom.js";
+import { persisted } from "../waiting.js";
+import { lostWords } from "../words.js";
 import { plannedPlace } from "./service.js";
 
 /** How many are offered, and how many dry runs are on their way at the same time. */
@@ -61,17 +63,18 @@ function apart(one, other) {
 /**
  * Return an element that offers these scenes as pictures; it looks for them by itself.
  *
- * @param {object} options `choose(scene)`: hears the one that was pressed; `signal`; `found(scenes)`: hears them all
+ * @param {object} options `choose(scene)`: hears the one that was pressed; `signal`
  */
-export function fittingOffer(studio, source, { choose, signal, found = () => {} }) {
+export function fittingOffer(studio, source, { choose, signal }) {
   const words = html`<p class="hint" role="status">Looking for scenes that fit …</p>`;
   const element = html`<div class="fitting">${words}</div>`;
-  fittingScenes(studio, source, signal).then(show, (error) => signal.aborted || (words.textContent = error.message));
+  const lost = (refusal) => refusal && (words.textContent = lostWords(refusal));
+  const failed = (error) => signal.aborted || (words.textContent = error.message);
+  persisted(() => fittingScenes(studio, source, signal), { signal, lost }).then(show, failed);
   return element;
 
   function show(scenes) {
     if (signal.aborted) return;
-    found(scenes);
     words.textContent = scenes.length ? "" : "None of our scenes fits.";
     const button = (scene) => html`
       <button class="card" type="button" title=${scene.description} onclick=${() => choose(scene)}>

@@ -83,7 +83,7 @@ def test_a_look_that_is_no_longer_kept_says_so_and_is_made_again_with_the_same_b
     step(page, "Previews")
 
     tile = page.locator(".look-tile[data-state=expired]")
-    tile.get_by_text("no longer kept").wait_for()
+    tile.get_by_text("has expired").wait_for()
     assert_accessible(page)
     tile.get_by_role("button").click()
     page.locator(".look-tile[data-state=done]").nth(3).wait_for(timeout=90 * SECONDS)
