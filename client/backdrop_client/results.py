@@ -63,6 +63,8 @@ class Plan:
     warnings: list[Notice] = field(default_factory=list)
     #: Where the product goes by itself (`box` in shares of the picture, `anchor`, `edges`) once its photo was cut out.
     place: dict[str, Any] | None = None
+    #: The surfaces, the largest first: `name` (as `Spec.colors_on` takes it), `title`, `color`, `asked` and `share`.
+    surfaces: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -203,16 +203,19 @@ class PaintedSurface:
     share: float
 
 
-def painted(spec: Spec, product: Lab | None = None) -> list[PaintedSurface]:
+def painted(spec: Spec, product: Lab | None = None, *, stands: bool = True) -> list[PaintedSurface]:
     """Return the surfaces that a spec's scene is painted with, the largest first; none where no scene is drawn.
 
-    What stands there is `accent`, once for each asked colour that no surface has.
+    What stands there is `accent`, once for each asked colour that no surface has. Nothing does round a product that
+    does not stand (`stands`), nor on sand without props.
     """
     if drawn_kind(spec) == "white":
         return []
     plan, by_caller = assigned_to(spec, product), asked_colours(spec).by_caller
     rows = [(one.name, plan.surfaces[one.name], one.share) for one in surfaces(spec.scene)]
-    rows += [(ACCENT, slot, ACCENT_SHARE) for slot in plan.left]
+    kind = spec.scene.kind
+    bare = (not stands and kind not in TOP_DOWN | {"bokeh"}) or (kind == "sand" and spec.dressing.props == "none")
+    rows += [(ACCENT, slot, ACCENT_SHARE) for slot in plan.left if not bare]
     listed = [
         PaintedSurface(
             name,

@@ -211,7 +211,8 @@ def _planned(state: Parts, resolved: Resolved, client_id: str) -> tuple[Place | 
         return place, []
     # A pinned background is made before its product is known.
     colour = None if kept is None or (place is not None and place.pinned) else kept.get("colour")
-    return place, painted(drawn, None if colour is None else np.array(colour))
+    stands = facts.stance is None or facts.stands_in(drawn.scene.kind)
+    return place, painted(drawn, None if colour is None else np.array(colour), stands=stands)
 
 
 def _kept(state: Parts, resolved: Resolved, client_id: str) -> dict[str, Any] | None:

@@ -256,6 +256,11 @@ def test_surfaces_are_those_of_the_angle_that_the_product_is_shown_from(caller: 
     podium = {"scene_type": "podium", "dominant_colors": ["teal", "ivory"]}
 
     assert set(on(caller, podium, "stance=from_above")) == {"surface", "sheet"}
+    three = podium | {"dominant_colors": ["teal", "ivory", "coral"]}
+    assert "accent" in on(caller, three)
+    assert "accent" not in on(caller, three, "stance=hanging"), "nothing stands below what hangs"
+    dunes = {"scene_type": "sand_dunes", "dominant_colors": ["teal", "coral", "ivory"]}
+    assert ["accent" in on(caller, dunes, f"props={props}") for props in ("few", "none")] == [True, False]
     for named in ("surface:teal,sheet:ivory", "floor:teal,wall:ivory"):
         seen = on(caller, podium, f"stance=from_above&colors_on={named}")
         assert seen == {"surface": ("#008080", True), "sheet": ("#fffff0", True)}
