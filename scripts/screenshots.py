@@ -155,6 +155,7 @@ def _walk(visit: Visit, keys: dict[str, str], photo: bytes, output: Path, look: 
     page.get_by_role("radio", name="Neon").dispatch_event("click")
     page.locator(".fitting-scenes button").first.wait_for()
     keep("no-place")
+    page.locator(".steps").get_by_role("radio", name="Cut-out").check(force=True)
     page.get_by_role("button", name="Remove").click()
     files = {"front.jpg": photo, "two.jpg": two_products()[0], "nothing.jpg": _wall()}
     page.locator("#photo").set_input_files(

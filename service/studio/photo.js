@@ -47,7 +47,7 @@ export async function inspected(file, side = PREVIEW_SIDE) {
   if (file.size === 0) throw new Unusable(`${file.name} is empty. Copy or export the photo again.`);
   if (file.size > MOST_BYTES) {
     throw new Unusable(
-      `${file.name} weighs ${weight(file.size)}; at most ${MOST_WEIGHT} are taken. Save it as a smaller JPEG.`,
+      `${file.name} has ${weight(file.size)}, and the limit is ${MOST_WEIGHT}. Save it as a smaller JPEG.`,
     );
   }
   const type = await typeOf(file);
@@ -66,7 +66,7 @@ export async function inspected(file, side = PREVIEW_SIDE) {
   }
   if (width * height > MOST_PIXELS) {
     throw new Unusable(
-      `${file.name} has ${Math.round((width * height) / 1e6)} megapixels; at most ${MOST_PIXELS / 1e6} are taken.`,
+      `${file.name} has ${Math.round((width * height) / 1e6)} megapixels, and the limit is ${MOST_PIXELS / 1e6}. Make it smaller.`,
     );
   }
   const preview = reduced(bitmap, side, type === "image/jpeg" ? "image/jpeg" : "image/webp");

@@ -40,7 +40,7 @@ function listed(rules, one, many) {
 }
 
 function doubt(code) {
-  const [what, remedy] = warningWords({ code });
+  const [what, remedy] = warningWords(code);
   return html`<li data-code=${code}><strong>${what}</strong> ${remedy}</li>`;
 }
 

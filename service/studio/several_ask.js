@@ -3,7 +3,6 @@
 import { doubtful, doubtWords } from "./cutout/doubts.js";
 import { html } from "./dom.js";
 import { cutImage } from "./thumbnail.js";
-import { counted } from "./words.js";
 
 /**
  * Ask what is to become of `those` doubtful ones among `count` pictures. Resolves to "all", "without" where they are left out,

@@ -66,14 +66,10 @@ export const HARMLESS = new Set([
   ...["scene_in_words", "mood_in_words", "colors_unused", "brand_unknown"],
   ...["placement_unpins", "generator_fell_back", "upscaled"],
 ]);
-/** Of these the service's own words say more: which scenes suit, for example. */
-const SAID_BY_SERVICE = new Set(["scene_unsuited", "placement_breaks_rules", "output_breaks_rules"]);
 
-/** What a warning means, and what to do: the service's `message` where that says more, or where the code is new. */
-export function warningWords({ code, message }) {
-  if (message && (SAID_BY_SERVICE.has(code) || !WARNINGS[code])) return [message, ""];
-  return WARNINGS[code] ?? [`${code.replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase())}.`, ""];
-}
+/** What a warning of a picture means, and what to do; of a new code its name. */
+export const warningWords = (code) => WARNINGS[code] ?? [`${capital(code.replaceAll("_", " "))}.`, ""];
+const capital = (words) => words.replace(/^./, (first) => first.toUpperCase());
 
 /** What to do about a job that failed. */
 export const REMEDIES = {
@@ -165,8 +161,7 @@ const RULES = {
   content_credentials: ["Content credentials", "the content credentials are missing"],
   content: ["Only the product", "the picture shows more than the product"],
 };
-export const ruleTitle = (rule) =>
-  RULES[rule]?.[0] ?? rule.replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase());
+export const ruleTitle = (rule) => RULES[rule]?.[0] ?? capital(rule.replaceAll("_", " "));
 
 /** What is wrong where a rule is not met, as a part of a sentence. */
 export const missedWords = ({ rule }) => RULES[rule]?.[1] ?? `${ruleTitle(rule).toLowerCase()} is not met`;
