@@ -38,6 +38,7 @@ const ONE_CHANGE = 1000;
 export class Draft extends EventTarget {
   /** What was before each change, {before, name, at}, the last at the end. */
   #past = kept(DRAFT)?.past ?? [];
+
   /** @param {object} catalogue scene_types, moods and output_presets as the API lists them */
   constructor(catalogue) {
     super();

@@ -48,7 +48,7 @@ export function zoomSheet(viewport, content, { name, slider = null, signal }) {
     let start = 0;
     const slide = (x, y) => (slider.to(viewport.toWindow(x, y)[0] / viewport.window.width), show());
     const board = {
-      ...{ viewport, paints: true, drawing: false, to: slide },
+      ...{ viewport, drawing: false, to: slide },
       begin: (x, y) => ((board.drawing = true), slide(x, y)),
       end: () => (board.drawing = false),
       cancel: () => (board.drawing = false),

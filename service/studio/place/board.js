@@ -10,7 +10,6 @@ import { outlined, uprightTurn } from "./outline.js";
 import { plannedPlace } from "./service.js";
 import { stanceWords, stancesBar } from "./stances.js";
 
-const SIDES = { left: "left", top: "top", right: "right", bottom: "bottom" };
 /** The size slider's steps for a doubling. */
 const OCTAVE = 50;
 /** Milliseconds after a choice until the service is asked where the product goes then. */
@@ -248,22 +247,18 @@ export function placeBoard(studio, view, signal) {
         found.push(rule("fail", `${Math.round(100 * lost)} % of it is outside the picture. Move it back.`));
       } else if (shown.length) {
         const what = view.cut_sides.includes(shown[0]) ? "The photo crops the product" : "The product hangs";
-        found.push(rule("fail", `${what} at the ${SIDES[shown[0]]}, so keep it at that edge.`));
+        found.push(rule("fail", `${what} at the ${shown[0]}, so keep it at that edge.`));
       } else if (margins.length) {
-        const where = margins.map((side) => SIDES[side]).join(" and ");
+        const where = margins.join(" and ");
         const why = asksMargins ? `${title} asks for a free margin there.` : `A margin is usual for ${title}.`;
         found.push(rule(asksMargins ? "fail" : "warn", `It comes near the edge (${where}). ${why}`));
       } else found.push(rule("pass", `Inside the free margins of ${title}.`));
       const enlarged = width ? ((there.box[2] - there.box[0]) * (width / ratio())) / view.product_box.width : 1;
       if (enlarged > 1.05) found.push(rule("warn", "Larger than in your photo: it looks a little softer."));
-      const outside = lost > MOST_LOST || margins.length;
-      return outside && !shown.length ? [...found, html`<li>${fix(there)}</li>`] : found;
-    }
-
-    function fix({ base, seen }) {
-      const inside = () => withinMargins(base, placement, outline, draft.preset, ratio(), seen);
+      if (shown.length || !(lost > MOST_LOST || margins.length)) return found;
+      const inside = () => withinMargins(there.base, placement, outline, draft.preset, ratio(), there.seen);
       const back = () => put(inside(), "Inside the margins.");
-      return html`<button class="link" onclick=${back}>Back inside the margins</button>`;
+      return [...found, html`<li><button class="link" onclick=${back}>Back inside the margins</button></li>`];
     }
   }
 }
