@@ -93,6 +93,11 @@ export class Draft extends EventTarget {
     this.#become(detail);
   }
 
+  /** Change what a choice has made impossible: it comes back with what was chosen before. */
+  settle(changes) {
+    this.#become(changes);
+  }
+
   /** What `undo` takes back, in a word; null: nothing. */
   get last() {
     return this.#past.at(-1)?.name ?? null;
@@ -112,7 +117,7 @@ export class Draft extends EventTarget {
     );
     if (!changed.length) return;
     const name = UNDOABLE[changed.includes("brand") ? "brand" : changed[0]];
-    const before = Object.fromEntries([...changed, "seed"].map((field) => [field, this[field]]));
+    const before = Object.fromEntries([...changed, "seed", "colors_on"].map((field) => [field, this[field]]));
     const [last, at] = [this.#past.at(-1), Date.now()];
     const same = last && at - last.at < ONE_CHANGE && Object.keys(last.before).join() === Object.keys(before).join();
     if (same) last.at = at;

@@ -4,7 +4,8 @@ import { ask } from "./api.js";
 import { coloursAsked } from "./brands.js";
 import { LINEAR, pixelsOf, toByte } from "./palette.js";
 
-/** Typing goes on: paint when it pauses. */
+/** What changes the pictures. Typing goes on: paint when it pauses. */
+const FIELDS = ["colours", "brand", "colors_on"];
 const PAUSE = 300;
 /** A surface of the thumbnail that is darker than this, in linear light, shows too little of its light. */
 const DARKEST = 0.004;
@@ -21,8 +22,8 @@ export class Repainted extends EventTarget {
   #studio;
   #signal;
   #timer;
-  /** What is shown: the colours, each scene's palette in them, and the pictures that are painted so far. */
-  #shown = { colours: "", palettes: {}, pictures: new Map() };
+  /** What is shown: the colours as a query, each scene's palette in them, and the pictures that are painted so far. */
+  #shown = { query: "", palettes: {}, pictures: new Map() };
   /** By scene a promise of its thumbnail's pixels and of the slot of each. */
   #sources = new Map();
 
@@ -30,7 +31,7 @@ export class Repainted extends EventTarget {
     super();
     this.#studio = studio;
     this.#signal = signal;
-    const changed = ({ detail }) => ("colours" in detail || "brand" in detail) && this.#later(PAUSE);
+    const changed = ({ detail }) => FIELDS.some((field) => field in detail) && this.#later(PAUSE);
     studio.draft.addEventListener("change", changed, { signal });
     signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
@@ -57,23 +58,28 @@ export class Repainted extends EventTarget {
     return half;
   }
 
+  get #query() {
+    const { colors_on: on } = this.#studio.draft.dressing();
+    return String(new URLSearchParams({ colors: coloursAsked(this.#studio).join(), colors_on: on }));
+  }
+
   #later(pause) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#paint().catch((error) => console.info(error)), pause);
   }
 
   async #paint() {
-    const colours = coloursAsked(this.#studio).join();
+    const query = this.#query;
     let shown = this.#shown;
-    if (colours !== shown.colours) {
-      const query = new URLSearchParams({ colors: colours });
-      const asks = colours && this.#wanted.length;
-      const palettes = asks ? await ask(`/studio/palettes?${query}`, { signal: this.#signal }) : {};
-      shown = { colours, palettes, pictures: new Map() };
+    if (query !== shown.query) {
+      const any = coloursAsked(this.#studio).length > 0;
+      if (any && !this.#wanted.length) return;
+      const palettes = any ? await ask(`/studio/palettes?${query}`, { signal: this.#signal }) : {};
+      shown = { query, palettes, pictures: new Map() };
     }
     const due = this.#wanted.filter((name) => shown.palettes[name] && !shown.pictures.has(name));
     const sources = await Promise.all(due.map((name) => this.#source(name)));
-    if (this.#signal.aborted || colours !== coloursAsked(this.#studio).join()) return;
+    if (this.#signal.aborted || query !== this.#query) return;
     performance.mark("repaint");
     due.forEach((name, i) => shown.pictures.set(name, painted(...sources[i], shown.palettes[name])));
     performance.measure("repaint", { start: "repaint", detail: due.length });

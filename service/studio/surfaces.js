@@ -23,10 +23,12 @@ export function surfacesOf({ draft, catalogue }, order, signal) {
   const word = html`<p class="notice" id="lock-word" hidden></p>`;
   /** The scene's surfaces by name, {name, title, own, colours}: the chosen colours there, else one of its own. */
   let surfaces = new Map();
+  let listed = "";
   const lockOf = (colour) => Object.keys(draft.colors_on).find((name) => draft.colors_on[name] === colour) ?? "";
   const titleOf = (name) => surfaces.get(name)?.title ?? name;
   order.element.prepend(word);
-  draft.addEventListener("change", ({ detail }) => "scene_type" in detail && tell(""), { signal });
+  const other = ({ detail }) => ("scene_type" in detail || "colours" in detail) && tell("");
+  draft.addEventListener("change", other, { signal });
   order.addEventListener("told", told);
   return { element, show, goesOn, draggable };
 
@@ -66,7 +68,7 @@ export function surfacesOf({ draft, catalogue }, order, signal) {
     const locks = Object.entries(draft.colors_on);
     const gone = locks.filter((one) => which(...one));
     if (!gone.length) return;
-    draft.change({ colors_on: Object.fromEntries(locks.filter((one) => !gone.includes(one))) });
+    draft.settle({ colors_on: Object.fromEntries(locks.filter((one) => !gone.includes(one))) });
     tell(gone.map((one) => words(...one)).join(" "));
   }
 
@@ -127,6 +129,9 @@ export function surfacesOf({ draft, catalogue }, order, signal) {
     const removed = (_, colour) => !colours.includes(colour);
     unlock(removed, (name, colour) => `${colour} was removed, so Backdrop chooses a colour for ${titleOf(name)}.`);
     element.hidden = !surfaces.size || !colours.length;
-    if (!list.querySelector(".dragging")) fill(list, [...surfaces.values()].map(tile));
+    const key = JSON.stringify([[...surfaces.values()], draft.colors_on]);
+    if (key === listed || list.querySelector(".dragging")) return; // a hand may be on one
+    listed = key;
+    fill(list, [...surfaces.values()].map(tile));
   }
 }

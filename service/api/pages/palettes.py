@@ -1,6 +1,7 @@
 """The scenes' thumbnails in other colours: which colour each of their surfaces has, and which it would have."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,42 +31,53 @@ class Palettes:
     #: Where `service.worker.thumbnails` has put its pictures, and `slots.json` beside them; may be missing.
     folder: Path
     catalogue: Catalogue
-    _answers: dict[tuple[str, ...], bytes] = field(default_factory=dict)
+    _answers: dict[Any, bytes] = field(default_factory=dict)
 
-    def of(self, colours: tuple[str, ...]) -> bytes:
+    def of(self, colours: tuple[str, ...], on: tuple[tuple[str, str], ...] = ()) -> bytes:
         """Return as JSON, for each scene that has a thumbnail, its surfaces' colours `from`, and `to` with these.
 
-        `colours`: #rrggbb, as an order has them; none: `to` is as `from`.
+        `colours`: #rrggbb, as an order has them; none: `to` is as `from`. `on`: surfaces that are to have one of them,
+        where a scene has that surface.
         """
         try:
             text = (self.folder / "slots.json").read_text()
         except OSError:
             return b"{}"
-        key = (text, *colours)
+        key = text, colours, on
         if key not in self._answers:
             if len(self._answers) >= _KEPT:
                 self._answers.clear()
-            self._answers[key] = json.dumps(self._worked_out(json.loads(text), colours)).encode()
+            self._answers[key] = json.dumps(self._worked_out(json.loads(text), colours, on)).encode()
         return self._answers[key]
 
-    def _worked_out(self, slots: dict[str, list[tuple[str, str]]], colours: tuple[str, ...]) -> dict[str, Any]:
+    def _worked_out(
+        self, slots: dict[str, list[tuple[str, str]]], colours: tuple[str, ...], on: tuple[tuple[str, str], ...]
+    ) -> dict[str, Any]:
+        slot_on = {name: colours.index(colour) for name, colour in on if colour in colours}
         asked, plans, found = [linear_of(one) for one in colours], dict[Any, Assignment](), dict[str, Any]()
         for name, rows in slots.items():
             scene = self.catalogue.scenes.get(name)
             if scene is None or not {row[0] for row in rows} <= {ACCENT, *(one.name for one in surfaces(scene))}:
                 continue  # of another catalogue: the thumbnail is out of date
             now = [colour for _, colour in rows]
-            then = _painted(scene, rows, asked, plans) if asked else now
+            then = _painted(scene, rows, asked, slot_on, plans) if asked else now
             if scene.kind == "neon":
                 now, then = _in_tube_light(rows, now, then)
             found[name] = {"from": now, "to": then}
         return found
 
 
-def _painted(scene: Scene, rows: list[tuple[str, str]], asked: list[Any], plans: dict[Any, Assignment]) -> list[str]:
+def _painted(
+    scene: Scene,
+    rows: list[tuple[str, str]],
+    asked: list[Any],
+    slot_on: Mapping[str, int],
+    plans: dict[Any, Assignment],
+) -> list[str]:
     places = surfaces(scene)
     if places not in plans:
-        plans[places] = assign(asked, places)
+        fixed = {one.name: slot_on[one.name] for one in places if one.name in slot_on}
+        plans[places] = assign(asked, places, fixed=fixed, accents=[slot_on[ACCENT]] if ACCENT in slot_on else [])
     plan = plans[places]
     # A tube's colour is the stand's too. Stand, panel and props have what no surface has, then tones of the colours.
     first = [plan.surfaces["tube"]] if "tube" in plan.surfaces else []

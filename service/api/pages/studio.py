@@ -6,6 +6,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from pipeline.colour.notation import parse_colour, split_colours
+from pipeline.scene.surfaces import colors_on
 from service.api.pages.palettes import MOST_COLOURS, Palettes
 from service.api.pages.studio_page import Asset, StudioPage, origin, page_headers
 from service.schemas.problems import AnyRequest, QueryInvalid, not_found
@@ -43,22 +44,28 @@ def studio_palettes(request: AnyRequest, state: State) -> Response[bytes]:
     """Tell which colours the thumbnails' surfaces have, and would have with the colours of the query."""
     palettes: Palettes = state.palettes
     colours = _colours(request.query_params.get("colors", ""))
-    return _sent(request, state, Asset(palettes.of(colours), "application/json"))
+    try:
+        on = colors_on(request.query_params.get("colors_on", ""))
+    except ValueError as error:
+        raise _wrong("colors_on", "colors_on_invalid", str(error)) from error
+    return _sent(request, state, Asset(palettes.of(colours, on), "application/json"))
 
 
 def _colours(text: str) -> tuple[str, ...]:
     """Return colours with commas between as #rrggbb. Raises QueryInvalid."""
     given = [one for one in split_colours(text) if one.strip()]
     if len(given) > MOST_COLOURS:
-        raise _wrong("too_long", with_received(f"A scene takes {MOST_COLOURS} colours at most. Leave some out", text))
+        raise _wrong(
+            "colors", "too_long", with_received(f"A scene takes {MOST_COLOURS} colours at most. Leave some out", text)
+        )
     try:
         return tuple(map(parse_colour, given))
     except ValueError as error:
-        raise _wrong("colour_invalid", str(error)) from error
+        raise _wrong("colors", "colour_invalid", str(error)) from error
 
 
-def _wrong(code: str, message: str) -> QueryInvalid:
-    return QueryInvalid([{"loc": ["query", "colors"], "msg": message, "type": code}])
+def _wrong(name: str, code: str, message: str) -> QueryInvalid:
+    return QueryInvalid([{"loc": ["query", name], "msg": message, "type": code}])
 
 
 def _page(state: State) -> StudioPage:

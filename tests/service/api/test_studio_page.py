@@ -187,19 +187,25 @@ def test_the_thumbnails_surfaces_are_told_with_the_colours_that_an_order_would_g
         asked = studio.get(f"/studio/palettes?colors={colours}").json()
         assert asked["wooden_table"]["to"] == ["#fffff0", "#b5835a", "#2e8b57"]
         assert asked["wooden_table"]["from"] == plain["wooden_table"]["from"]
+    locked = studio.get("/studio/palettes?colors=%23fffff0,%23b5835a&colors_on=wall:%23b5835a,niche:ivory").json()
+    assert locked["wooden_table"]["to"][0] == "#b5835a", "the colour stays on the wall"
     lit = studio.get("/studio/palettes?colors=%2312122a,%2300ff66").json()["neon"]
     assert lit["to"][2:] == ["#00ff66", "#00ff66"]
 
 
 @pytest.mark.parametrize(
-    ("colors", "code", "said"),
-    [("reddish", "colour_invalid", "#rrggbb"), ("red," * 7, "too_long", "6 colours at most")],
+    ("name", "sent", "code", "said"),
+    [
+        ("colors", "reddish", "colour_invalid", "#rrggbb"),
+        ("colors", "red," * 7, "too_long", "6 colours at most"),
+        ("colors_on", "wall", "colors_on_invalid", "surface:colour"),
+    ],
 )
 def test_colours_for_thumbnails_that_are_none_or_too_many_are_refused(
-    studio: Any, colors: str, code: str, said: str
+    studio: Any, name: str, sent: str, code: str, said: str
 ) -> None:
-    answer = studio.get("/studio/palettes", params={"colors": colors})
+    answer = studio.get("/studio/palettes", params={name: sent})
 
-    assert located(answer) == {("query", "colors")}
+    assert located(answer) == {("query", name)}
     assert answer.json()["detail"][0]["code"] == code
     assert said in answer.json()["detail"][0]["msg"]

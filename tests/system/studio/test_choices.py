@@ -120,6 +120,10 @@ def test_a_brand_is_there_to_choose_and_brings_its_colours_and_place(visit: Call
     page.get_by_text("This brand has its own background").wait_for()
     assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == PLACE_TITLE
     assert page.locator("[data-choice=colours] .choice-value").inner_text() == "The brand's"
+    unfold(page, "colours")
+    page.get_by_label("Where #224466 goes").select_option("Floor")
+    asked_for(tab, colors_on="floor:#224466")
+    page.locator("#make[aria-disabled=false]").wait_for()
     assert_accessible(page)
 
 
@@ -185,7 +189,8 @@ def test_a_lock_that_the_next_scene_can_not_have_is_dropped_with_a_word(
     word.wait_for()
     asked_for(tab, colors_on=f"wall:{LEAF}")
     page.locator("#make[aria-disabled=false]").wait_for()
-    choose_scene(page, "Arch niche")
+    page.locator("#undo").click()
+    asked_for(tab, colors_on=f"table:{FLOOR},wall:{LEAF}")
     word.wait_for(state="hidden")
 
 
@@ -271,7 +276,7 @@ def add_colours(page: Any, *colours: str) -> None:
 
 def choose_scene(page: Any, title: str) -> None:
     unfold(page, "scene_type")
-    page.get_by_role("radio", name=title, exact=True).check(force=True)
+    page.get_by_role("radio", name=title, exact=True).press("Space")
 
 
 def surface(page: Any, name: str) -> Any:
