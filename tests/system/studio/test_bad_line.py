@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from tests.support.browser import Visit
-from tests.support.polling import until
 from tests.system.studio.conftest import SECONDS, Guest, choose_place, make, put, small_bottle
 
 #: Milliseconds that each answer takes longer, and how long the line is away.
@@ -92,4 +91,4 @@ def test_outages_and_reloads_on_a_slow_line_lose_nothing_and_pay_nothing_twice(
     assert sorted(job["reference"] for job in jobs) == names, "each is ordered once"
     assert guest.balance() == 10 - 2 * count
     for one in (page, other):
-        until(lambda one=one: one.locator("#balance").inner_text() == f"{10 - 2 * count} credits")
+        one.locator("#balance").get_by_text(f"{10 - 2 * count} credits", exact=True).wait_for()

@@ -347,7 +347,7 @@ def test_a_joined_mask_that_the_service_refuses_leaves_the_former_one(two: Calla
     page = two("413")
     click(page, "This is my product", *MUG)
     before = mask(guest)
-    refused = []
+    refused: list[str] = []
 
     def refuse(route: Any) -> None:
         if route.request.method == "PUT" and not refused:
