@@ -23,8 +23,8 @@ export async function composeView(studio, _, signal) {
     more: propsChoice(studio, signal),
     own: "a walnut table by a wall",
     ownHelp:
-      "The nearest of these scenes is built: a table of wood, marble, stone or linen, a podium, an arch, a window, a " +
-      "curtain, sand, neon, or a garden far off. Other things that you name are not.",
+      "Backdrop builds the nearest of these: a table of wood, marble, stone or linen, a podium, an arch, a window, a " +
+      "curtain, sand, neon, or a garden far off. It builds nothing else.",
   });
   const mood = choicesOf(studio, order, signal, {
     field: "mood",

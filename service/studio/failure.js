@@ -31,7 +31,7 @@ export function fail(work) {
   fill(
     panel,
     html`
-      <h1 tabindex="-1">${stopped ? "You stopped this picture" : "This picture could not be made"}</h1>
+      <h1 tabindex="-1">${stopped ? "You cancelled this picture" : "This picture could not be made"}</h1>
       <div class="notice ${stopped ? "" : "bad"}" role="alert" data-code=${error.code}>
         <p>${stopped ? "You cancelled." : error.message}</p>
         ${!placeless && html`<p>${REMEDIES[error.code] ?? REMEDIES.internal_error}</p>`}

@@ -38,7 +38,7 @@ function run(work) {
   fill(stage, html`<div class="stage-place">${developing}</div>`);
   const progress = new Progress((share) => styled(developing, { "--share": share }));
   const words = html`<p class="notice bad" role="alert" hidden></p>`;
-  const cancel = html`<button class="button" id="cancel" onclick=${stop}>Stop it and get the credits back</button>`;
+  const cancel = html`<button class="button" id="cancel" onclick=${stop}>Cancel and refund</button>`;
   const away = html`<p class="notice" role="status" hidden></p>`;
   fill(
     panel,

@@ -23,7 +23,7 @@ export const KEYS = [
   ["W   A   S   D", "move the view"],
   ["C", "compare with the photo"],
   ["Ctrl + Z", "undo; with Shift redo"],
-  ["Escape", "lift the brush; or leave"],
+  ["Escape", "lift the brush, or leave"],
 ];
 
 /**

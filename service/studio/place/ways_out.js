@@ -19,7 +19,7 @@ export function waysOut(studio, source, { stand, dress, signal }) {
   const element = html`
     <div class="ways-out">
       <p class="label stands">How does your product stand?</p>${stances.element}
-      <p class="label">Or choose a scene that fits. Your other choices stay.</p>${offer}
+      <p class="label">These scenes fit. Your other choices stay.</p>${offer}
     </div>`;
   return { element, show };
 

@@ -62,7 +62,7 @@ def test_what_runs_comes_back_after_signing_in_and_can_be_stopped(visit: Callabl
     page.get_by_role("region", name="Being made").get_by_role("link").click()
     page.get_by_role("button", name="Stop it").click()
 
-    page.get_by_role("heading", name="You stopped this picture").wait_for()
+    page.get_by_role("heading", name="You cancelled this picture").wait_for()
     page.get_by_text("You have 10 credits.").wait_for()
     assert guest.api.get(f"/v1/jobs/{running}").json()["error"]["code"] == "cancelled"
     assert_accessible(page)
@@ -114,7 +114,7 @@ def test_a_job_is_followed_to_its_end_whatever_becomes_of_its_stream(
     if fate == "hangs":
         until(lambda: page.evaluate("true") and held)  # routes are called only while Playwright is asked something
         page.clock.fast_forward(21_000)
-    page.get_by_role("heading", name="You stopped this picture").wait_for()
+    page.get_by_role("heading", name="You cancelled this picture").wait_for()
     page.locator("#balance").get_by_text("10 credits").wait_for()
 
 
