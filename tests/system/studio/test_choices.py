@@ -207,8 +207,8 @@ def test_props_and_locks_are_asked_for_in_a_look_and_in_each_picture_that_comes_
     page.get_by_label(f"Where {FLOOR} goes").select_option("Wall")
     page.locator("#look[aria-disabled=false]").click()
     page.locator(".look-tile[data-state=done]").nth(3).wait_for()
-    page.get_by_role("radio", name="Look 1").check(force=True)
-    page.get_by_text("You get the look that you chose").wait_for()
+    page.get_by_role("radio", name="Preview 1").check(force=True)
+    page.get_by_text("You get the preview that you chose").wait_for()
 
     choose_scene(page, "Podium")
     page.get_by_role("radio", name="As in the scene").focus()
