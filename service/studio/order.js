@@ -60,7 +60,7 @@ export class Order extends EventTarget {
   /** Have the cut-out checked first: `look` brings it into view; null: there is no need. */
   check(look) {
     this.#doubt = look;
-    this.show();
+    if (!this.#signal.aborted) this.show(); // after signing out there is no draft
   }
 
   start() {

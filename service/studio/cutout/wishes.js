@@ -38,8 +38,12 @@ export class Wishes {
 
   /** Take the first cut-out of the photo; of a wish that a reload broke off the service may have one half. */
   async begin(view) {
-    const broken = keptInTab(UNDER_WAY) === this.#name;
-    const whole = broken ? await this.#ask(() => withdrawMask(view.public_id)) : view;
+    const broken = keptInTab(UNDER_WAY);
+    if (broken?.name !== this.#name) return view;
+    const { mask } = broken;
+    const whole = await this.#ask(() =>
+      mask ? putMask(view.public_id, unpacked(mask)) : withdrawMask(view.public_id),
+    );
     keep(UNDER_WAY, null);
     return whole;
   }
@@ -144,7 +148,9 @@ export class Wishes {
   /** Do something that changes what the service has on its way; where it fails that is put back. */
   async #restoring(work) {
     const { now } = this;
-    keep(UNDER_WAY, this.#name);
+    const mask = now.view.cut_by === "network" ? null : await packed(now.png);
+    // A mask that finds no room is lost to a reload in the middle, and the network's own comes back.
+    if (!keep(UNDER_WAY, { name: this.#name, mask })) keep(UNDER_WAY, { name: this.#name, mask: null });
     try {
       await work();
     } catch (error) {
@@ -174,3 +180,12 @@ export class Wishes {
     return this.#ask(() => fetched(view.mask_url, this.#options.signal));
   }
 }
+
+/** A PNG as text that a tab can keep, and back. */
+async function packed(png) {
+  const bytes = new Uint8Array(await png.arrayBuffer());
+  return btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), ""));
+}
+
+const unpacked = (text) =>
+  new Blob([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], { type: "image/png" });

@@ -70,7 +70,7 @@ def test_a_scene_that_the_place_forbids_is_told_before_paying_and_has_two_ways_o
     put_on_stage(page, BOTTLE)
     choose_place(page, "Amazon main image")
 
-    page.get_by_role("alert").get_by_text("nothing but pure white").wait_for()
+    page.get_by_role("alert").get_by_text("takes pure white backgrounds only").wait_for()
     assert page.locator("#make").get_attribute("aria-disabled") == "true"
     assert_accessible(page)
     page.get_by_role("button", name="Use Amazon secondary image").click()

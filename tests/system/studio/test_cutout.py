@@ -369,6 +369,21 @@ def test_a_joined_mask_that_the_service_refuses_leaves_the_former_one(two: Calla
     assert np.array_equal(mask(guest), before)
 
 
+def test_a_reload_in_the_middle_of_a_wish_keeps_what_was_mended(two: Callable[..., Any], guest: Guest) -> None:
+    page = two()
+    box(page, "Not this", 0.6, 0.75, 1, 1)
+    mended = mask(guest)
+    page.route("**/v1/cutouts", lambda route: None)  # no answer comes
+    page.locator("#main").get_by_role("radio", name="This too").check(force=True)
+    with page.expect_request("**/v1/cutouts"):
+        page.mouse.click(*place(page, *NOTHING))
+    page.unroute_all()
+    page.reload()
+    page.locator("canvas.picture").wait_for()
+    assert shown(guest)["cut_by"] == "mended"
+    assert np.array_equal(mask(guest), mended)
+
+
 def test_a_doubtful_cut_out_is_checked_before_the_order(two: Callable[..., Any], guest: Guest) -> None:
     page = two()
     check, make = page.get_by_role("button", name="Check the cut-out"), page.locator("#make")

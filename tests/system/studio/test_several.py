@@ -70,7 +70,7 @@ def test_several_photos_are_priced_made_and_saved_together_and_each_says_what_be
     put(page, {**PHOTOS, "Rückseite.jpg": mirrored()})
     page.locator("li[data-state=failed]").get_by_text("not a supported photo").wait_for()
     choose_place(page)
-    tile(page, "wall.jpg").get_by_text("Nothing was found that stands out").wait_for()
+    tile(page, "wall.jpg").get_by_text("Backdrop found no product").wait_for()
     page.locator("#price").get_by_text("4 credits", exact=True).wait_for()
     page.locator("#price").get_by_text("2 \u00d7 2 \u00b7 10 credits left").wait_for()
     page.get_by_text("1 photo can't be made like this, and is left out").wait_for()
