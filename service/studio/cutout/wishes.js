@@ -9,7 +9,8 @@ import { keptOf, meant } from "./subjects.js";
 
 /** Why nothing changes, and what helps. */
 const SAME = {
-  mine: "This is your product already. For a part that is missing choose “This too”, or use the brush.",
+  mine:
+    "Nothing changed: this is the cut-out already. Choose “This too” or “Not this” for a part of it, or use the brush.",
   too: "This is in the cut-out already. Draw a box around what is missing, or use the brush.",
   not: "This is left out already.",
 };
