@@ -10,7 +10,7 @@ import { listenToKeys } from "./keyboard.js";
 import { listenToPointers } from "./pointer.js";
 import { cutout, fetched, keepSubjects, photoOf, putMask, withdrawMask } from "./service.js";
 import { keptOf, subjectAt } from "./subjects.js";
-import { hasTool, limitedSize, toolBar, toolWords, topBar } from "./tools.js";
+import { OPACITY, hasTool, limitedSize, toolBar, toolWords, topBar } from "./tools.js";
 
 /**
  * Mend a cut-out in a window of its own.
@@ -33,7 +33,7 @@ export async function mend(view, { photo, colour, lookAt = null, signal }) {
 }
 
 class Editor {
-  state = { tool: "erase", backdrop: "left", opacity: 50, comparing: false, busy: false, asked: false };
+  state = { tool: "erase", backdrop: "left", opacity: OPACITY[0], comparing: false, busy: false, asked: false };
   #view;
   /** The mask's bytes as the service has them now, and cut-out and bytes as they were at first. */
   #saved;
@@ -146,7 +146,7 @@ class Editor {
 
   /** Set how much of the product the brush for glass leaves, in percent. */
   thicken(opacity) {
-    this.state.opacity = Math.min(90, Math.max(10, opacity));
+    this.state.opacity = Math.min(OPACITY[1], Math.max(OPACITY[0], opacity));
     if (this.state.tool !== "glass") return this.choose("glass");
     this.board.brush.value = 2.55 * this.state.opacity;
     return this.#set({}, `Opacity ${this.state.opacity} %.`);

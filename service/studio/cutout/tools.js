@@ -17,6 +17,8 @@ const BACKDROPS = [
   ["squares", "Checkerboard"],
   ["scene", "Scene colour"],
 ];
+/** Least and most opacity of glass, percent: what is less than half opaque is not measured as the product. */
+export const OPACITY = [60, 90];
 /** Radii of the brush in CSS pixels: each step of the slider is the same factor. */
 const [SMALLEST, LARGEST] = [2, 160];
 const sizeOf = (value) => SMALLEST * (LARGEST / SMALLEST) ** (value / 100);
@@ -49,7 +51,7 @@ export function toolBar(editor, subjects) {
       <div class="mend-brush">
         ${slider("brush-size", "Brush size", [0, 100, 1], (value) => editor.resizeBrush(sizeOf(value)))}
         ${slider("brush-hardness", "Hardness", [0, 100, 1], (value) => editor.harden(value / 100))}
-        ${slider("brush-opacity", "Opacity", [10, 90, 5], (value) => editor.thicken(value))}
+        ${slider("brush-opacity", "Opacity", [...OPACITY, 5], (value) => editor.thicken(value))}
       </div>
       <label class="mend-check"><input type="checkbox" onchange=${() => editor.follow()} />Snap to edges</label>
       ${segments("mend-set", "backdrop", "Shown on", BACKDROPS, (name) => editor.lieOn(name))}
