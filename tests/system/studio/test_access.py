@@ -54,7 +54,7 @@ def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
     assert outline == "solid", "where the focus is can be seen"
     page.keyboard.press("Enter")
     page.locator("#progress").wait_for()
-    reach("Stop it", "button")
+    reach("Cancel and refund", "button")
     page.keyboard.press("Space")
     page.get_by_role("heading", name="You stopped").wait_for()
     assert page.evaluate("document.activeElement.tagName") == "H1", "the focus goes to the news"

@@ -60,7 +60,7 @@ def test_what_runs_comes_back_after_signing_in_and_can_be_stopped(visit: Callabl
     page = tab.page
 
     page.get_by_role("region", name="Being made").get_by_role("link").click()
-    page.get_by_role("button", name="Stop it").click()
+    page.get_by_role("button", name="Cancel and refund").click()
 
     page.get_by_role("heading", name="You cancelled this picture").wait_for()
     page.get_by_text("You have 10 credits.").wait_for()
