@@ -56,7 +56,7 @@ def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
     page.locator("#progress").wait_for()
     reach("Cancel and refund", "button")
     page.keyboard.press("Space")
-    page.get_by_role("heading", name="You stopped").wait_for()
+    page.get_by_role("heading", name="You cancelled").wait_for()
     assert page.evaluate("document.activeElement.tagName") == "H1", "the focus goes to the news"
 
 
