@@ -30,7 +30,7 @@ export function choicesOf({ draft }, order, signal, { field, title, items, pictu
   const card = ({ title: called, description }, i) => html`
     <label class="card" title=${description}>${radios[i]}${frames[i]}<span class="card-title">${called}</span></label>`;
   draft.addEventListener("change", ({ detail }) => field in detail && (show(), wants()), { signal });
-  order.addEventListener("told", () => {
+  order.addEventListener("answered", () => {
     error.textContent = order.refusal?.about(field) ?? "";
     words.toggleAttribute("aria-invalid", Boolean(error.textContent));
   });

@@ -32,7 +32,7 @@ export function colourChoice(studio, order, signal) {
   let refused = "";
   const shows = ["colours", "colors_on", "scene_type", "brand", "source"];
   draft.addEventListener("change", ({ detail }) => shows.some((name) => name in detail) && show(), { signal });
-  order.addEventListener("told", () => {
+  order.addEventListener("answered", () => {
     const about = ["dominant_colors", "colors_on"].map((field) => order.refusal?.about(field) ?? "").join(" ").trim();
     if (about !== refused) error.textContent = refused = about;
     show();

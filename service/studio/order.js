@@ -15,7 +15,7 @@ const PAUSE = 250;
 /** After this, what did not get through is asked again. */
 const AGAIN = 3000;
 
-/** Fires `told` when the service has answered what it makes of the draft. */
+/** Fires `answered` when the service has answered what it makes of the draft. */
 export class Order extends EventTarget {
   /** What the service would do; null: not asked, or refused. */
   plan = null;
@@ -163,7 +163,7 @@ export class Order extends EventTarget {
 
   #tell() {
     this.show();
-    this.dispatchEvent(new Event("told"));
+    this.dispatchEvent(new Event("answered"));
   }
 
   async #submit() {

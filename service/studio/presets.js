@@ -14,7 +14,7 @@ export function presetChoice(studio, order, signal) {
   const also = alsoFor(studio);
   const shows = ["output_preset", "also", "scene_type"];
   draft.addEventListener("change", ({ detail }) => shows.some((name) => name in detail) && show(), { signal });
-  order.addEventListener("told", () => (error.textContent = order.refusal?.about("output_preset") ?? ""));
+  order.addEventListener("answered", () => (error.textContent = order.refusal?.about("output_preset") ?? ""));
   show();
   return html`
     <details class="choice" name="choice" data-choice="output_preset">

@@ -97,6 +97,6 @@ export function summary(several) {
     [several.in("waiting").length + several.in("running").length, "being made"],
     [several.in("failed").length, "not made"],
   ];
-  const told = parts.filter(([count]) => count).map(([count, words]) => `${count} ${words}`);
-  return [made.length ? `${made.length} of ${all} done` : all, ...told].join(", ");
+  const rest = parts.filter(([count]) => count).map(([count, words]) => `${count} ${words}`);
+  return [made.length ? `${made.length} of ${all} done` : all, ...rest].join(", ");
 }

@@ -51,9 +51,9 @@ export function photoStage(studio, order, signal) {
   draft.addEventListener("change", ({ detail }) => "source" in detail && show(), { signal });
   let many = false;
   several.addEventListener("change", () => many === several.items.length > 0 || show(), { signal });
-  order.addEventListener("told", () => {
-    const told = order.refusal?.about("source_image_s3_key") ?? order.refusal?.about("source_render_public_id");
-    if (told) error.textContent = told;
+  order.addEventListener("answered", () => {
+    const refused = order.refusal?.about("source_image_s3_key") ?? order.refusal?.about("source_render_public_id");
+    if (refused) error.textContent = refused;
   });
   signal.addEventListener("abort", () => busy?.abort());
   const { coming } = studio;
@@ -148,7 +148,7 @@ export function photoStage(studio, order, signal) {
     const steps = stepsBar(go);
     let cut = null;
     let board = new AbortController();
-    const told = (view, mended) => {
+    const heard = (view, mended) => {
       if (mended) looks.mended();
       cut = view.product_box ? view : null;
       order.cutOut(cut);
@@ -158,7 +158,7 @@ export function photoStage(studio, order, signal) {
     };
     const check = (look) => order.check(look && (() => (go("cutout"), look())));
     here.addEventListener("abort", () => check(null));
-    const shown = shownCutout(studio, source, { print, photo, file, told, check, signal: here });
+    const shown = shownCutout(studio, source, { print, photo, file, heard, check, signal: here });
     const wall = looksWall(studio, { place: () => go("place"), signal: here });
     const views = {
       cutout: html`<div class="stage-step">${print}${shown}${caption}</div>`,

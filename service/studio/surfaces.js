@@ -29,10 +29,10 @@ export function surfacesOf({ draft, catalogue }, order, signal) {
   order.element.prepend(word);
   const other = ({ detail }) => ("scene_type" in detail || "colours" in detail) && tell("");
   draft.addEventListener("change", other, { signal });
-  order.addEventListener("told", told);
+  order.addEventListener("answered", answered);
   return { element, show, goesOn, draggable };
 
-  function told() {
+  function answered() {
     const unknown = (order.refusal?.fields ?? []).filter(({ type }) => type === "surface_unknown");
     const refused = (name, colour) => unknown.some(({ msg }) => msg.includes(`${name}:${colour}`));
     const scene = titled(catalogue.scene_types, draft.scene_type);

@@ -10,11 +10,6 @@ const PAN = 48;
 const NEAR = 28;
 const ARROWS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-/** Show one pixel of the picture as one of the screen, around a point of the window or its middle. */
-function showPixels(viewport, ...point) {
-  viewport.zoomBy(1 / devicePixelRatio / viewport.zoom, ...point);
-}
-
 /**
  * Return the window in which a picture is zoomed.
  *
@@ -65,7 +60,7 @@ export function zoomSheet(viewport, content, { name, slider = null, signal }) {
 
   function twice({ offsetX, offsetY }) {
     if (!viewport.whole) viewport.fit();
-    else showPixels(viewport, offsetX, offsetY);
+    else viewport.showPixels(offsetX, offsetY);
   }
 
   function pressed(event) {
@@ -76,7 +71,7 @@ export function zoomSheet(viewport, content, { name, slider = null, signal }) {
       "=": () => viewport.zoomBy(STEP),
       "-": () => viewport.zoomBy(1 / STEP),
       0: () => viewport.fit(),
-      1: () => showPixels(viewport),
+      1: () => viewport.showPixels(),
     }[event.key];
     if (!arrow && !does) return;
     event.preventDefault();
@@ -102,6 +97,6 @@ export function zoomBar(viewport, signal) {
     <div class="zoom-bar" role="group" aria-label="Zoom">
       ${button("−", "Zoom out", () => viewport.zoomBy(1 / STEP))}${level}
       ${button("+", "Zoom in", () => viewport.zoomBy(STEP))}
-      ${button("1:1", "Show the picture’s own pixels (1:1)", () => showPixels(viewport))}${all}
+      ${button("1:1", "Show the picture’s own pixels (1:1)", () => viewport.showPixels())}${all}
     </div>`;
 }

@@ -94,7 +94,7 @@ export function listenToKeys(dialog, canvas, board, actions) {
       "=": () => viewport.zoomBy(ZOOM, ...viewport.toWindow(...at)),
       "-": () => viewport.zoomBy(1 / ZOOM, ...viewport.toWindow(...at)),
       0: () => viewport.fit(),
-      1: () => viewport.zoomTo(1 / devicePixelRatio),
+      1: () => viewport.showPixels(),
     }[key];
     const pan = PANS[key];
     if (ARROWS[key]) move(ARROWS[key], event);

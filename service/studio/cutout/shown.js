@@ -38,11 +38,11 @@ const ALIKE = 0.02;
  * @param {object} studio
  * @param {object} source the draft's photo
  * @param {object} stage `print`: the figure; `photo`: what shows the photo in it; `file`: the photo itself, or null
- *   where it has to be fetched; `told(view, mended)`: hears each cut-out that is shown; `check(look)`: hears what
+ *   where it has to be fetched; `heard(view, mended)`: hears each cut-out that is shown; `check(look)`: hears what
  *   brings a cut-out that should be checked into view, or null; `signal`: aborted when another photo comes
  * @returns an element to stand below the figure
  */
-export function shownCutout(studio, source, { print, photo, file, told, check, signal }) {
+export function shownCutout(studio, source, { print, photo, file, heard, check, signal }) {
   const element = html`<section class="cutout" aria-label="Cut-out"></section>`;
   const drawing = html`<span class="wish-place" hidden></span>`;
   const overlay = html`<div class="marks" aria-hidden="true"></div>`;
@@ -146,7 +146,7 @@ export function shownCutout(studio, source, { print, photo, file, told, check, s
     await picture.take(view, png);
     if (signal.aborted) return;
     print.classList.add("pictured");
-    told(view, mended);
+    heard(view, mended);
     fill(overlay, view.warnings.flatMap(({ boxes }, i) => boxes.map((box) => mark(box, i + 1))), drawing);
     if (mended) checked();
     const answer = ["left", "cut"].includes(picture.look) ? picture.look : "left";

@@ -91,7 +91,7 @@ export function topBar(editor) {
   const compare = small("Compare", () => editor.compare());
   const level = html`<output class="mend-zoom" aria-label="Zoom" aria-live="off"></output>`;
   const whole = small("Fit", () => viewport.fit(), { title: "Show the whole photo" });
-  const actual = small("1:1", () => viewport.zoomTo(1 / devicePixelRatio), { title: "100 %: the photo's own pixels" });
+  const actual = small("1:1", () => viewport.showPixels(), { title: "100 %: the photo's own pixels" });
   const save = html`<button class="button small primary" onclick=${() => editor.save()}>Save</button>`;
   const element = html`
     <div class="mend-top">

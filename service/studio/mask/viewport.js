@@ -67,8 +67,9 @@ export class Viewport extends EventTarget {
     this.#set(limited, this.window.width / 2 - x * limited, this.window.height / 2 - y * limited);
   }
 
-  zoomTo(zoom) {
-    this.zoomBy(zoom / this.zoom);
+  /** Show one pixel of the photo as one of the screen, around a point of the window or its middle. */
+  showPixels(...point) {
+    this.zoomBy(1 / devicePixelRatio / this.zoom, ...point);
   }
 
   /** Zoom by a factor, so that the point of the window stays where it is; without one, its middle. */

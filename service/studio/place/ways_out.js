@@ -40,7 +40,7 @@ export function placeTrouble(studio, order, signal) {
   const element = html`<div class="notice bad" data-code="no_place" hidden></div>`;
   let ways = null;
   let shown = null;
-  order.addEventListener("told", show, { signal });
+  order.addEventListener("answered", show, { signal });
   draft.addEventListener("change", ({ detail }) => "source" in detail && hide(), { signal });
   several.addEventListener("change", () => several.items.length && hide(), { signal });
   return element;
