@@ -224,7 +224,8 @@ def test_the_tray_is_worked_by_keyboard_and_the_last_photo_leaves_an_empty_stage
     released: list[bool] = []
     page.route("**/v1/uploads", lambda route: route.continue_() if released else held.append(route))
     put(page, {"more.jpg": BOTTLE})
-    page.get_by_text("Uploading …").wait_for()
+    # The order's button may say it too by now.
+    page.get_by_role("region", name="Photo").get_by_text("Uploading …").wait_for()
     put(page, {"a.jpg": BOTTLE, "b.jpg": BOTTLE})
     page.locator("li[data-state=uploading]").nth(2).wait_for()
     released.append(True)
