@@ -133,9 +133,7 @@ class TriedBackground:
         Literal["grew", "withheld"] | None,
         "Reason for the rejection. grew: the model enlarged the product. withheld: its safety checker withheld it.",
     ] = None
-    seconds: Annotated[float | None, "Seconds that a hub model took, its check included. Absent: none painted."] = (
-        None
-    )
+    seconds: Annotated[float | None, "Seconds that a hub model took, its check included. Absent: none painted."] = None
     shadow: Annotated[
         Literal["kept", "missing", "elsewhere", "unknown"] | None,
         "The product's shadow in a hub model's painting; absent: no hub model painted.",

@@ -119,7 +119,7 @@ def choose(place: PhotoPlace, masks: Masks) -> Choice:
     if chosen is None or not (chosen.codes > 127).any():
         remedy = "the middle of the product" if kind == "point" else "a box around the product"
         raise SubjectNotFound(
-            f"No product stands out at the {kind} {', '.join(f'{share:g}' for share in place)} in subject. Give"
+            f"Nothing stands out at the {kind} {', '.join(f'{share:g}' for share in place)} in subject. Give"
             f" {remedy}, or give a mask."
         )
     return chosen

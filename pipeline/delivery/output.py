@@ -37,7 +37,9 @@ def output_faults(preset: Preset, output: Output) -> Iterator[OutputFault]:
 
 def _size_faults(preset: Preset, width: int, height: int) -> Iterator[OutputFault]:
     if preset.size is None:
-        yield OutputFault("width", "output_size_fixed", f"{preset.name} keeps the photo's size. Leave out both sides")
+        yield OutputFault(
+            "width", "output_size_fixed", f"{preset.name} keeps the photo's size. Leave width and height out"
+        )
         return
     for field, side in (("width", width), ("height", height)):
         if not SIDES[0] <= side <= SIDES[1]:

@@ -62,7 +62,7 @@ FORMATS: list[tuple[str, dict[str, Any]]] = [
 def test_a_file_cut_short_is_called_truncated(format: str, options: dict[str, Any]) -> None:
     whole = saved(scene().resize((400, 300)), format, **options)
     for share in (0.3, 0.9):
-        with pytest.raises(ImageTruncated, match="upload the whole file") as refused:
+        with pytest.raises(ImageTruncated, match="Upload the whole file") as refused:
             decode(whole[: int(len(whole) * share)], LIMITS)
         assert refused.value.code == "image_truncated"
 

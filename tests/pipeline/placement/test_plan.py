@@ -130,7 +130,7 @@ def test_cut_above_and_too_wide_to_reach_the_floor_it_is_refused_where_it_would_
     ],
 )
 def test_what_the_canvas_would_cut_once_more_is_refused(edges: tuple[str, ...], aspect: float) -> None:
-    assert " % of what the photo shows" in refused(CutoutFacts(cut_sides=edges, aspect=aspect), spec("white"))
+    assert " % of the product." in refused(CutoutFacts(cut_sides=edges, aspect=aspect), spec("white"))
 
 
 @pytest.mark.parametrize(

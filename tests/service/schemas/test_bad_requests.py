@@ -215,7 +215,7 @@ def swaps(good: dict[str, Any]) -> Iterator[Bad]:
         body = {name: value for name, value in (good | change).items() if value is not ...}
         yield Bad("POST", SWAP, body, where=("body", *at), code=code, said=said)
     for query, name, code, said in (
-        ("width=800&height=800", "width", "output_size_fixed", "Leave both out"),
+        ("width=800&height=800", "width", "output_size_fixed", "Leave width and height out"),
         ("format=jpeg", "format", "output_no_alpha", "png or webp"),
         ("quality=90", "quality", "output_lossless", "Leave it out"),
     ):
