@@ -48,8 +48,8 @@ def decode(data: bytes, limits: Limits) -> Photo:
     """
     if len(data) > limits.max_bytes:
         raise ImageTooLarge(
-            f"The photo's file has {len(data) / 2**20:.1f} MiB, but the limit is {limits.max_bytes / 2**20:.0f} MiB. Send a"
-            " smaller file."
+            f"The photo's file has {len(data) / 2**20:.1f} MiB, but the limit is {limits.max_bytes / 2**20:.0f} MiB."
+            " Send a smaller file."
         )
     kind = sniff(data)
     try:
