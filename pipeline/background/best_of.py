@@ -1,8 +1,8 @@
 """Best-of-n search: if a background misses the asked colours, Backdrop tries other seeds and keeps the best.
 
 Each candidate is judged on a small picture, measured as the report measures the delivered file. Only the best is
-rendered at the canvas's size. So a further seed costs one pass of a light network and a small picture; for a network
-that paints pictures it costs a whole picture.
+rendered at the canvas's size. So a further seed costs one pass of a light network and a small picture. With a network
+that paints pictures, it costs a whole picture.
 """
 
 from collections.abc import Callable

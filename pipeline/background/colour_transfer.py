@@ -34,7 +34,6 @@ MAX_RAISED, MAX_LOWERED = 1.6, 3.0
 BRIGHTEST = 0.92
 #: Distance in Lab within which a picture's colours follow a moved colour. The slope of moves over colours stays below
 #: 1 for moves up to 1.6 × this, so that no gradient is reversed.
-#: 1 for moves up to 1.6 × this, so that no gradient is turned round.
 REACH = 14.0
 #: Linear light below this looks black: two blacks need no factor between them.
 _BLACK = 0.003

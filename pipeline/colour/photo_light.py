@@ -59,8 +59,8 @@ def photo_light(photo: Photo, cutout: Cutout) -> PhotoLight:
     """Estimate the light of a photo from all of it and from the product in it.
 
     `white` comes from shades of grey (Finlayson and Trezzi 2004, Minkowski norm 6) without clipped pixels. `side` comes
-    from two sources: the luminance along both upright edges of the product, row by row, where both have one colour; and
-    a shadow near its foot. A photo with its own alpha has no ground, so only the product is used.
+    from the luminance along both upright edges of the product, row by row, where both have one colour. A shadow near
+    its foot is the second source. A photo with its own alpha has no ground, so only the product is used.
     """
     small = srgb_to_linear(reduced(photo.rgb, SIDE) / np.float32(255))
     alpha = _whole_alpha(photo, cutout, small.shape[1], small.shape[0])
@@ -92,7 +92,7 @@ def gains(light: PhotoLight, asked: bool) -> NDArray[np.float32]:
 def toned(rows: Rgb, gain: NDArray[np.float32]) -> None:
     """Apply `gains` to n×W×3 sRGB rows of a background, in place.
 
-    In linear light each channel x becomes g·x / (1 + (g - 1)·x⁴), which multiplies by g below the highlights and keeps
+    In linear light each channel x becomes g·x / (1 + (g - 1)·x⁴). That multiplies by g below the highlights, and keeps
     0 and 1.
     """
     if (gain != 1).any():

@@ -53,7 +53,7 @@ def guided_upsample(
     """Write `mask` (any size, [0, 1]) into `out` at the H×W of `rgb`, with the photo's edges.
 
     Values are stretched from `levels` to 0–1. The coefficients are solved at the size of `guide`, which is `guide_of`
-    the same photo, and applied at full size (He and Sun, "Fast Guided Filter", arXiv 1505.00996).
+    the same photo. They are applied at full size (He and Sun, "Fast Guided Filter", arXiv 1505.00996).
     """
     height, width = rgb.shape[:2]
     small = np.clip(resize(mask, guide.shape[1], guide.shape[0]), 0, 1)

@@ -1,7 +1,7 @@
 """Segment the product: combine what two looks at the photo agree on with the photo's own edges.
 
-The rule was chosen by ten folds on 921 real photos with masks (of ECSSD, without the 79 held out) and checked on 35
-pictures with exact alpha. `models/cutout/README.md` reports the value of each rule, and the rejected ones.
+The rule was chosen by ten folds on 921 real photos with masks (of ECSSD, without the 79 held out). It was checked on
+35 pictures with exact alpha. `models/cutout/README.md` reports the value of each rule, and the rejected ones.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ GUIDE_SIDE, RADIUS, EPS = 800, 3, 1e-3
 LEVELS = (0.3, 0.7)
 
 #: Networks always stretch their mask to 0–1, so only its shape shows whether there is a product. On 71 product photos
-#: the sure part (alpha > 0.85) covered at least 0.046 of the frame, and the undecided part at most 0.71 of the
+#: the sure part (alpha > 0.85) covered at least 0.046 of the frame. The undecided part was at most 0.71 of the
 #: foreground. On plain walls, gradients and noise they were at most 0.002 and at least 0.84.
 MIN_SURE_AREA = 0.004
 MAX_AMBIGUOUS = 0.8

@@ -27,8 +27,8 @@ from pipeline.placement.plan import accepted, placed
 
 #: Longer side in pixels of the examined silhouette.
 SIDE = 400
-#: A hook is at most this share of the product's width, over at least this share of its height from the top, or half of
-#: that where the photo crops it. Below it come shoulders: at least so wide, within this share of the height, under a
+#: A hook is at most this share of the product's width, over at least this share of its height from the top. If the photo
+#: crops it, half of that height is enough. Below it come shoulders: at least so wide, within this share of the height, under a
 #: hook near the middle. Chosen on all photos, because only two show a hanger. No other photo passes as a hook.
 HOOK_WIDE, HOOK_TALL = 0.065, 0.05
 SHOULDERS, SHOULDERS_WITHIN = 0.5, 0.15
@@ -36,8 +36,8 @@ HOOK_MIDDLE = 0.17
 #: Least probabilities at which a viewpoint of `Cutout.viewpoint` counts; below them Backdrop claims nothing.
 #: `models/viewpoint/README.md` reports how they were chosen and how accurate they are.
 SURE_ABOVE, SURE_SIDE = 0.6, 0.75
-#: Assumed slope of the view onto a lying product, the camera's height over its distance, where neither its base nor a
-#: network shows it: 30 degrees.
+#: Slope of the view onto a lying product, the camera's height over its distance: 30 degrees. Assumed where neither its
+#: base nor a network shows it.
 OBLIQUE = 0.58
 Mask = NDArray[np.bool_]
 NOBODY_LOOKED: Mapping[str, float] = MappingProxyType({})

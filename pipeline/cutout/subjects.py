@@ -26,12 +26,11 @@ REACH = 0.01
 #: Sides of the squares around a point, tried until one shows a whole thing there, as shares of the photo's longer side.
 #: A small square tried first would show a part of the thing, as a flower pot without its tree.
 SQUARES = (0.6, 0.4, 0.25)
-#: Margin around a box for the look at it, as a share of its longer side, as in `pipeline.cutout.segment`; and the rim
-#: around the box that is kept of the result, so that a tight box crops no soft edge.
+#: Margin around a box for the look at it, as a share of its longer side, as in `pipeline.cutout.segment`. The result
+#: keeps a rim of the second share around the box, so that a tight box crops no soft edge.
 MARGIN, RIM = 0.12, 0.02
-#: Least intersection over union of the box and of what the networks found in it, for that to be used. For one of two
-#: things side by side its mask is as good as a closer look's (18 pairs, mean IoU 0.92 and 0.90), with any value from 0
-#: to 0.85 here.
+#: Least intersection over union of the box and of what the networks found in it, for that to be used. Any value from 0
+#: to 0.85 gives the same on 18 pairs of things side by side: a mean IoU of 0.92, against 0.90 for a closer look.
 FILLS = 0.5
 
 Codes = NDArray[np.uint8]

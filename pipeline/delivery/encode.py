@@ -108,9 +108,9 @@ def to_8_bit(image: Rgb, keep: NDArray[np.bool_] | None = None, *, padded: bool 
 
     `padded`: H×W×4 for three channels, Pillow's memory layout; the fourth is unused.
 
-    The noise is the sum of two uniform ones, ±1 code in all (TPDF; Lipshitz, Wannamaker and Vanderkooy 1992, who show
-    that it decorrelates the error's mean and variance from the signal). Values ≥ 1 and ≤ 0 stay exactly 255 and 0.
-    Exact codes between them are kept only on average. Pixels of the H×W mask `keep` are rounded, so that a photo's own
+    The noise is the sum of two uniform ones, ±1 code in all (TPDF). It decorrelates the error's mean and variance from
+    the signal (Lipshitz, Wannamaker and Vanderkooy 1992). Values ≥ 1 and ≤ 0 stay exactly 255 and 0. Exact codes
+    between them are kept only on average. Pixels of the H×W mask `keep` are rounded, so that a photo's own
     codes stay the same. Alpha (a fourth channel) is rounded too, with all of its picture.
     """
     height, width, channels = image.shape

@@ -18,7 +18,7 @@ from pipeline.report import FidelityReport
 
 #: Limits on the product's colour difference in a delivered file, CIEDE2000: on average, and in 99 % of its pixels.
 MEAN, P99 = 1.0, 3.0
-#: Lowest code that passes as white in a block that also contains product: CIEDE2000 of grey 250 to white is 1.0, the
+#: Lowest code that passes as white in a block that also contains product. CIEDE2000 of grey 250 to white is 1.0, the
 #: least difference that eyes see.
 SEEN_AS_WHITE = 250
 #: Most pixels to compare; of a larger mask, an even sample is compared.

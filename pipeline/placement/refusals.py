@@ -11,7 +11,7 @@ from pipeline.placement.fit import lost
 from pipeline.placement.place import Place, Refusal
 
 #: Least height of the foot of a standing product whose top is cropped, from the top, as a share of the canvas height.
-#: Chosen by eye, on six pictures on 2026-11-26: with the foot at 0.43 to 0.5 a can and a box stand on their table, at
+#: Chosen by eye, on six pictures on 2026-11-26. With the foot at 0.43 to 0.5 a can and a box stand on their table. At
 #: 0.4 a pillow seems to hang from the upper edge.
 LEAST_FOOT = 0.42
 #: Share of the product that the canvas may crop where the photo did not. A close-up loses some, but a loss of a quarter

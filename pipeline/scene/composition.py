@@ -2,8 +2,8 @@
 
 The asked colours go to the surfaces that have them (`pipeline.scene.surfaces`). The other asked colours go to stand,
 panel and props, each large enough to be visible. Other surfaces get tones of them (`pipeline.colour.harmony`). The seed
-chooses among a designer's variants: stand, panel, props and their places, distance of the wall, height of the camera,
-and exact direction of the light.
+chooses among a designer's variants: the stand, the panel, the props and their places, the wall's distance, the camera's
+height, the light's direction.
 """
 
 import numpy as np
@@ -55,8 +55,8 @@ def compose(
     box, pixels; None: the place that `pipeline.placement.fit` gives an uncropped product. `product`: (3,) Lab, its mean
     colour, where it is known. Its background gets another colour, if the palette has one.
 
-    If an asked colour has too small a share of the picture around the product, or natural colours have too large a
-    share, the seed's next composition is tried. The best of TRIES wins.
+    An asked colour may have too small a share of the picture around the product, or natural colours too large a share.
+    Then the seed's next composition is tried. The best of TRIES wins.
     """
     if box is None:
         top_down = spec.scene.kind in TOP_DOWN

@@ -17,8 +17,8 @@ from pipeline.geometry.ray import Field, Triple
 from pipeline.geometry.solids import Solid
 from pipeline.geometry.walls import Floor, Sweep
 
-#: Distance of the camera from the product, and its focal length, in canvas heights: about an 80 mm lens on full frame,
-#: as product photographers use.
+#: Distance of the camera from the product, and its focal length, in canvas heights. It is about an 80 mm lens on full
+#: frame, as product photographers use.
 FOCAL = 2.2
 
 Colour = NDArray[np.float32]
@@ -50,8 +50,8 @@ class Blur:
     """A thing far out of focus, drawn in the picture's plane: lengths in canvas heights, y from the top.
 
     It is a box of half sides (`long`, `wide`), turned by `turn` radians and rounded by `radius`; 0 and 0: a disc. With
-    `apart`, it is the intersection of two such outlines, shifted by that much each way: a leaf, or a disc clipped by
-    the lens' rim.
+    `apart`, it is the intersection of two such outlines, shifted by that much each way. That is a leaf, or a disc
+    clipped by the lens' rim.
     """
 
     slot: int
