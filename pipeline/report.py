@@ -82,9 +82,9 @@ class RuleCheck:
     rule: Annotated[str, "Stable name: size, min_side, format, bytes, fill, margins, white_background, …"]
     measured: Annotated[
         float | str | list[float] | None,
-        "The file's value in the rule's unit. size, min_side: pixels. bytes: bytes. fill, margins, white_border,"
-        " white_background: shares 0 to 1. enlargement: a factor. white_edge, shadow: 8-bit codes. camera_metadata: a"
-        " number of tags. Other rules: a name. Null: none, or not measured.",
+        "The file's value, in the rule's unit. Pixels: size, min_side. Bytes: bytes. Shares 0 to 1: fill, margins,"
+        " white_border, white_background. A factor: enlargement. 8-bit codes: white_edge, shadow. A number of tags:"
+        " camera_metadata. A name: other rules. Null: none, or not measured.",
     ]
     bound: Annotated[
         float | str | list[float] | list[str] | None,

@@ -34,8 +34,8 @@ from pipeline.report import ExpansionReport
 SIDE = 512
 #: Least move of the surroundings towards the edge's colour, 0 to about 1, that counts as growth.
 COLOUR = 0.07
-#: Colours are compared between these distances from the outline, in pixels at SIDE (fewer on a smaller picture), where
-#: alpha is at most CLEAR, so that the soft edge is left out.
+#: Colours are compared between these distances from the outline, in pixels at SIDE, fewer on a smaller picture. Alpha
+#: there is at most CLEAR, so that the soft edge is left out.
 RIM, REACH, CLEAR = 2, 6, 0.02
 #: Distances from the outline, in pixels at SIDE, for the scene's own drift in tone and colour.
 FAR = (10, 40)

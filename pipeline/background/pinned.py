@@ -30,8 +30,8 @@ from pipeline.report import TriedBackground, to_json
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 
-#: The camera looks down at the mean angle of product photos. The surface reaches as far behind the foot as the base of a
-#: box seen over its corner. This suits level photos, and products photographed from above do not float.
+#: The camera looks down at the mean angle of product photos. The surface reaches as far behind the foot as the base of
+#: a box seen over its corner. This suits level photos, and products photographed from above do not float.
 POSE = CameraPose(base_rise=0.15, pitch_slope=0.25)
 #: Least share of a surface's light that counts as a product's shadow, about three of 255 codes. A mirror image must
 #: cover at least the second share of the surface. Less is not drawn.

@@ -11,8 +11,8 @@ from typing import Protocol
 
 #: IPTC NewsCodes, scheme digitalsourcetype; a term is appended.
 DIGITAL_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-#: Terms for synthetic pixels, from the smallest claim to the largest: by an untrained algorithm, partly synthetic, partly
-#: by a trained network, wholly by a trained network.
+#: Terms for synthetic pixels, from the smallest claim to the largest. They mean: by an untrained algorithm, partly
+#: synthetic, partly by a trained network, wholly by a trained network.
 _SYNTHETIC = (
     "algorithmicMedia",
     "compositeSynthetic",

@@ -27,9 +27,9 @@ from pipeline.placement.plan import accepted, placed
 
 #: Longer side in pixels of the examined silhouette.
 SIDE = 400
-#: A hook is at most this share of the product's width, over at least this share of its height from the top. If the photo
-#: crops it, half of that height is enough. Below it come shoulders: at least so wide, within this share of the height, under a
-#: hook near the middle. Chosen on all photos, because only two show a hanger. No other photo passes as a hook.
+#: A hook is at most this share of the product's width, over at least this share of its height from the top. If the
+#: photo crops it, half of that height is enough. Below it come shoulders of at least this width, within this share of
+#: the height. The hook is near the middle. Chosen on all photos, because only two show a hanger. No other photo passes.
 HOOK_WIDE, HOOK_TALL = 0.065, 0.05
 SHOULDERS, SHOULDERS_WITHIN = 0.5, 0.15
 HOOK_MIDDLE = 0.17
