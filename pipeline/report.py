@@ -100,14 +100,14 @@ class CutoutReport:
     """The cut-out of the product from its photo."""
 
     confidence: Annotated[float, "0 to 1."]
-    warnings: Annotated[list[str], "Codes of doubts about the cut-out."]
+    warnings: Annotated[list[str], "Codes, such as low_confidence."]
     cut_sides: Annotated[list[str], "Sides of the photo that crop the product: left, top, right, bottom."]
     where: Annotated[dict[str, list[list[int]]], "Boxes by warning: left, top, right, bottom, in pixels of the photo."]
     viewpoint: Annotated[dict[str, float], "Probability of above, side, …, 0 to 1; empty: no network classified it."]
     stance: Annotated[str | None, "standing, lying, hanging or cut_below."] = None
     stance_from: Annotated[Literal["guess", "caller"] | None, "Source of the stance: Backdrop's guess or you."] = None
     suits: Annotated[list[str] | None, "Kinds of scene that need no change: `kind` of GET /v1/scene-types."] = None
-    elevation: Annotated[float | None, "Camera's angle in degrees: 0 level, 90 straight from above."] = None
+    elevation: Annotated[float | None, "Camera's downward angle in degrees: 0 level, 90 straight from above."] = None
     source_box: Annotated[list[float] | None, "Its box in the photo: left, top, right, bottom; shares 0 to 1."] = None
     placed_box: Annotated[list[float] | None, "Its box in the picture: left, top, right, bottom; shares 0 to 1."] = None
     subject: Annotated[list[float] | None, "The place that chose the product, as you sent it; absent: all."] = None

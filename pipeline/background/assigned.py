@@ -21,7 +21,7 @@ _NAMES = {"stand": "plinth", "prop": "props"}
 _NAMED = {"tube": "tube"}
 #: Surfaces with a smaller share of the picture are left out.
 LEAST = 0.002
-#: Number of pixels without a surface of the palette; and the share of a pixel from which far lights own it.
+#: Value of pixels without a surface of the palette, and the share of a pixel from which far lights own it.
 UNPAINTED, LIT = 255, 0.08
 
 

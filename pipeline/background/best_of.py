@@ -52,7 +52,7 @@ Lay = Callable[[Rgb], Rgb]
 JUDGED_SIDE = 256
 #: The first attempt's share of the progress; each later attempt gets this share of the rest.
 _FIRST_SHARE = 0.6
-#: Least `Match.shown` of a background under light. Of 180 asked colours, the 9 below it missed by ΔE00 3.8 and more;
+#: Minimum `Match.shown` of a background under light. Of 180 asked colours, the 9 below it missed by ΔE00 3.8 and more;
 #: all colours that missed by more than 10 were among them.
 LEAST_SHOWN = 0.01
 #: Share of the usual starting noise for the last painting, where the product grew in all earlier ones.
@@ -287,7 +287,8 @@ def _candidate(
             )
             return drawn, overlay
 
-        # The fit of small pictures occupies one core, so the part of the large one that no colour changes is made too.
+        # The fit of small pictures uses one core. The other makes the parts of the large picture that no colour
+        # changes.
         (moves, match), (drawn, overlay) = together(fitted, large)
         return Candidate(spec.seed, painting, effects, match, moves, unlit=drawn, lay=overlay)
     plain, shadowed = postprocessed(painting.at(*small), context, Overlay()), effects.at(*small)

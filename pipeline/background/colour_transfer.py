@@ -24,10 +24,10 @@ from pipeline.materials.bokeh import share_of
 STEPS = 2
 #: Distance in Lab within which a colour's own pixels represent it, and the weight of its pixels farther away.
 NEAR, FAR_WEIGHT = 5.0, 1e-3
-#: Most that a colour is moved, CIEDE2000: more would be another picture.
+#: Maximum move of a colour, CIEDE2000: a larger move would give another picture.
 MAX_MOVED = 10.0
-#: Most that a channel of an albedo is raised and lowered, in linear light. Raised further, places near a glowing tube
-#: or in the sun burn out to white.
+#: Maximum factors by which a channel of an albedo is raised and lowered, in linear light. Raised further, places near a
+#: glowing tube or in the sun burn out to white.
 MAX_RAISED, MAX_LOWERED = 1.6, 3.0
 #: Linear light, sRGB 245, beyond which no albedo is raised, or pale floors in the light burn out. Asked colours may be
 #: brighter.

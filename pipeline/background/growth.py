@@ -32,7 +32,7 @@ from pipeline.report import ExpansionReport
 
 #: Longer side in pixels of the compared pictures.
 SIDE = 512
-#: Least move of the surroundings towards the edge's colour, 0 to about 1, that counts as growth.
+#: Minimum move of the surroundings towards the edge's colour, 0 to about 1, that counts as growth.
 COLOUR = 0.07
 #: Colours are compared between these distances from the outline, in pixels at SIDE, fewer on a smaller picture. Alpha
 #: there is at most CLEAR, so that the soft edge is left out.

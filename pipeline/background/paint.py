@@ -39,7 +39,7 @@ LIGHT_SIDE = 1024
 #: Rounds that average a network's change of the light over 3×3 places of one surface of its grid. So the change has no
 #: structure finer than its grid. Where a surface is too small, other surfaces have this weight.
 SMOOTHED, OTHERS = 4, 0.05
-#: The most that a network may brighten or darken a place, in stops.
+#: Maximum change of a place by a network, in stops.
 MAX_STOPS = 2.0
 #: Number of a network's cells at the picture's border that see its padding.
 PADDED = 4

@@ -33,7 +33,7 @@ from pipeline.scene.layout import Layout
 #: The camera looks down at the mean angle of product photos. The surface reaches as far behind the foot as the base of
 #: a box seen over its corner. This suits level photos, and products photographed from above do not float.
 POSE = CameraPose(base_rise=0.15, pitch_slope=0.25)
-#: Least share of a surface's light that counts as a product's shadow, about three of 255 codes. A mirror image must
+#: Minimum share of a surface's light that counts as a product's shadow, about three of 255 codes. A mirror image must
 #: cover at least the second share of the surface. Less is not drawn.
 MIN_SHADOW = 0.03
 MIN_MIRRORED = 0.004

@@ -37,13 +37,14 @@ ORDER = 0.15
 #: Cost of gold that is neither metal nor light, as a share of its surface.
 MUSTARD = 0.35
 SHINING: frozenset[Material] = frozenset({"lights", "tube"})
-#: Distance (CIEDE2000) below which two surfaces, or a product and the surface behind it, look alike; and its most cost.
+#: Distance (CIEDE2000) below which two surfaces, or a product and the surface behind it, look alike; and the maximum
+#: cost of that.
 APART, ALIKE = 10.0, 0.12
 #: Tones of an asked colour that a surface may have as its own, in steps of `pipeline.colour.harmony.tone`.
 TONES = (-2.4, -1.6, -1.0, 1.0, 1.6, 2.4)
 #: Bounds of a tone's L*: a lighter one would burn out in the light, a darker one would be black in the shade.
 PALEST, DARKEST = 93.0, 14.0
-#: Least number of colours of a scene, asked colours and their tones.
+#: Minimum number of colours of a scene, asked colours and their tones.
 COUNT = 6
 
 

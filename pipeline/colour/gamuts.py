@@ -39,7 +39,8 @@ class Gamut:
     regions: tuple[Region, ...]
     #: Colours of samples, #rrggbb, for scenes without an asked colour that the material has.
     samples: tuple[str, ...] = ()
-    #: Most cost of a colour beyond its regions, 0 to 1, for painted or dyed materials; None: it has no other colours.
+    #: Maximum cost of a colour beyond its regions, 0 to 1, for painted or dyed materials; None: it has no other
+    #: colours.
     wears: float | None = None
 
     def distance(self, lab: Lab) -> float:

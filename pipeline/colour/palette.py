@@ -19,7 +19,7 @@ from pipeline.report import ColourMatch, FoundColour, PaletteReport
 CLUSTERS = 8
 #: Clusters nearer to each other than this (CIEDE2000) look like one colour in a backdrop, and are merged.
 MERGE_BELOW = 3.0
-#: Least share of the background of a dominant colour.
+#: Minimum share of the background of a dominant colour.
 MIN_SHARE = 0.005
 #: Longest side of the reduced picture on which colours are clustered, pixels.
 MEASURED_SIDE = 192
@@ -35,7 +35,7 @@ WORST_BAR = 10.0
 
 @dataclass(frozen=True)
 class PaletteControl:
-    """Which stages act for the asked colours; each switch turns its stage off."""
+    """Switches for the stages that act for the asked colours; False turns a stage off."""
 
     #: The prompt names them.
     words: bool = True

@@ -24,19 +24,19 @@ DARKEST, BRIGHTEST = 0.03, 0.98
 AGREEMENT = 6.0
 #: Linear luminance of the bright parts of a normally exposed product.
 USUAL = 0.5
-#: Share of the photo's tint and exposure that the background takes, and the most of each: CIEDE2000, stops.
+#: Share of the photo's tint and exposure that the background takes, and the maximum of each: CIEDE2000, stops.
 SHARE = 0.5
 MAX_TINT = 1.5
 MAX_STOPS = 0.25
 #: A tint that moves colours less than this is left out; CIEDE2000.
 MIN_TINT = 0.1
-#: Least number of the product's rows, in the examined photo, that can show a side.
+#: Minimum number of the product's rows, in the examined photo, that can show a side.
 MIN_ROWS = 12
 #: A row weighs less, the more the colours of its two ends differ, in logarithms of red and of blue over green. A label
 #: differs, and light from two sides differs a little. Chosen on 331 renders of 117 models in known light. Of 257
 #: renders of 124 other models that are lit from one side, 145 are found, one of them wrong; 0.2 finds 117, one wrong.
 HUE = 0.5
-#: Least confidence in a side for the scene to be lit from it: a wrong side is worse than the scene's own.
+#: Minimum confidence in a side for the scene to be lit from it: a wrong side is worse than the scene's own.
 SURE_SIDE = 0.45
 
 

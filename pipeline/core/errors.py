@@ -15,7 +15,7 @@ class Rejected(PipelineError):
 
 
 class ImageUnreadable(Rejected):
-    """Raised when Backdrop can't decode the bytes as a picture, whatever their name or header says."""
+    """Raised when Backdrop can't decode the bytes as a picture, even if their name or header looks right."""
 
     code = "image_unreadable"
 

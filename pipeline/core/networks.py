@@ -157,7 +157,7 @@ class Networks:
     second_segmenter: Segmenter | None = None
     #: None: Backdrop does not classify whether a product stands or lies.
     viewpoint: ViewpointClassifier | None = None
-    #: Most paintings that one background may take with a generator that paints pictures.
+    #: Maximum number of paintings for one background, with a generator that paints pictures.
     paintings: int = 2
     #: Whether Backdrop delivers the renderer's own background where all paintings are rejected; else the swap fails.
     falls_back: bool = True

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 Format = Literal["jpeg", "png", "webp", "avif"]
-#: How the caller wants the product placed. `auto`: as the photo shows it, by Backdrop's guess. `standing`: on its foot,
+#: The caller's stance for the product. `auto`: as the photo shows it, by Backdrop's guess. `standing`: on its foot,
 #: seen from the side. `lying`: on the surface, seen obliquely from the side. `hanging`: from the upper edge.
 #: `from_above`: on the surface, seen from straight above.
 StanceWord = Literal["auto", "standing", "lying", "hanging", "from_above"]
@@ -29,7 +29,7 @@ class Option:
     #: Text in `backdrop swap --help`.
     help: str
     example: Any
-    #: Least and most of a number; None: `pipeline.delivery.output` checks it, or it needs no check.
+    #: Minimum and maximum of a number; None: `pipeline.delivery.output` checks it, or it needs no check.
     bounds: tuple[float, float] | None = None
 
 
@@ -38,7 +38,7 @@ MAX_SHIFT, SCALES, MAX_TURN = 0.5, (0.3, 2.0), 45.0
 
 @dataclass(frozen=True)
 class Placement:
-    """How a caller moves the product from where the preset and the scene put it, and which stance they give it.
+    """A caller's move of the product from where the preset and the scene put it, and the stance that they give it.
 
     The default changes nothing.
     """
@@ -48,7 +48,7 @@ class Placement:
         float,
         Option(
             "Move the product to the right by this share of the picture's width.",
-            "Right, share of the width.",
+            "Shift to the right, as a share of the width.",
             example=0.1,
             bounds=(-MAX_SHIFT, MAX_SHIFT),
         ),
@@ -57,7 +57,7 @@ class Placement:
         float,
         Option(
             "Move the product down by this share of the picture's height.",
-            "Down, share of the height.",
+            "Shift down, as a share of the height.",
             example=-0.05,
             bounds=(-MAX_SHIFT, MAX_SHIFT),
         ),
@@ -77,7 +77,7 @@ class Placement:
         float,
         Option(
             "Turn the product clockwise by this many degrees. A standing product turns about its foot.",
-            "Degrees clockwise.",
+            "Turn clockwise, in degrees.",
             example=2.5,
             bounds=(-MAX_TURN, MAX_TURN),
         ),
@@ -89,7 +89,7 @@ class Placement:
             "How the product is placed. Set it where you know better than Backdrop's guess from the photo (`auto`)."
             " `standing`: on its foot, seen from the side. `lying`: on the surface, seen obliquely from the side, or"
             " flat in a flat lay. `hanging`: from the upper edge, in front of a wall. `from_above`: on the surface,"
-            " with the scene shown from above. If a scene can't be shown so, the job fails with `no_honest_placement`.",
+            " with the scene shown from above. A scene without a view from above fails the job: `no_honest_placement`.",
             "How the product is placed; auto: Backdrop guesses from the photo.",
             example="lying",
         ),
@@ -131,7 +131,8 @@ def photo_place(numbers: Sequence[float]) -> PhotoPlace:
     return tuple(map(float, numbers))
 
 
-#: Least and most pixels of a side, and most pixels of the picture: no swap may cost more than the largest preset's.
+#: Minimum and maximum pixels of a side, and maximum pixels of the picture: no swap may cost more than the largest
+#: preset's.
 SIDES, MAX_PIXELS = (64, 4096), 6_000_000
 #: Longer side over the shorter one, the limit that scenes are composed for.
 MAX_ASPECT = 4.0
@@ -147,16 +148,18 @@ class Output:
             f"Width in pixels, with `height`, in place of the preset's size. Each side has {SIDES[0]} to {SIDES[1]}"
             f" pixels, the picture at most {MAX_PIXELS:,}, and one side at most {MAX_ASPECT:g} times the other. The"
             " report still checks the preset's rules. Not allowed where the picture keeps its photo's size.",
-            "With --height: your own size in place of the preset's, pixels.",
+            "Width in pixels, with --height, in place of the preset's size.",
             example=1200,
         ),
     ] = None
-    height: Annotated[int | None, Option("Height in pixels: see `width`.", "See --width.", example=900)] = None
+    height: Annotated[
+        int | None, Option("Height in pixels: see `width`.", "Height in pixels: see --width.", example=900)
+    ] = None
     format: Annotated[
         Format | None,
         Option(
             "File format in place of the preset's first. A transparent picture can't be a JPEG.",
-            "Default: by -o's suffix.",
+            "File format; default: from the suffix of -o.",
             example="webp",
         ),
     ] = None
@@ -178,7 +181,7 @@ AS_PRESET = Output()
 
 @dataclass(frozen=True)
 class Dressing:
-    """How a caller wants the scene dressed: its props, and the surfaces of the colours."""
+    """A caller's dressing of the scene: its props, and the surfaces of the colours."""
 
     props: Annotated[
         PropsWord,

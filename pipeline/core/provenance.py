@@ -44,7 +44,7 @@ class Credentials(Protocol):
 
     @property
     def reserve(self) -> int:
-        """Most bytes that a signature adds to a file."""
+        """Maximum number of bytes that a signature adds to a file."""
 
     def sign(self, data: bytes, content_type: str, digital_source_type: str | None) -> bytes:
         """Return the file with a signed manifest and the same pixels. Raises PipelineError."""

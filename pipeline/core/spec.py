@@ -93,14 +93,14 @@ class Preset:
     size: tuple[int, int] | None
     #: Backdrop delivers the first; the place also accepts the others.
     formats: tuple[Format, ...]
-    #: Most bytes of the delivered file; None: no known limit.
+    #: Maximum number of bytes of the delivered file; None: no known limit.
     max_bytes: int | None
-    #: Quality from which the search starts, and the least that it may reach, 1–100.
+    #: Quality from which the search starts, and its minimum, 1–100.
     quality: tuple[int, int]
     background: BackgroundRule
     #: Share of the canvas (the tighter of width and height) that the product's box fills.
     fill: float
-    #: Least free margin on each side as a share of that side: left, top, right, bottom.
+    #: Minimum free margin on each side as a share of that side: left, top, right, bottom.
     margins: tuple[float, float, float, float]
     #: Horizontal position of the product's centre, 0 left edge to 1 right edge.
     centre_x: float
@@ -111,9 +111,9 @@ class Preset:
     source_url: str
     checked_on: str
     rules: tuple[Rule, ...] = ()
-    #: Bounds of the product's share of the frame that the report checks, least and most; None: not checked.
+    #: Bounds of the product's share of the frame that the report checks, minimum and maximum; None: not checked.
     fill_bounds: tuple[float, float] | None = None
-    #: Least side in pixels that the place accepts.
+    #: Minimum side in pixels that the place accepts.
     min_side: int = 1
     #: Whether a soft shadow may fall on a white background.
     shadow: bool = True

@@ -41,7 +41,7 @@ class Segmentation:
     confidence: float = 1.0
     #: Areas that only some looks classify as product: left, top, right, bottom in the photo's pixels.
     disputed: tuple[Box, ...] = ()
-    #: Inputs of the confidence: the least intersection over union of two looks, 0–1, and the undecided share
+    #: Inputs of the confidence: the smallest intersection over union of two looks, 0–1, and the undecided share
     #: (`pipeline.cutout.confidence.undecided_share`).
     agreement: float = 1.0
     undecided: float = 0.0

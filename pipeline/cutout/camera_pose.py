@@ -12,11 +12,11 @@ from pipeline.geometry.ray import Field
 
 #: Longer side in pixels of the examined silhouette.
 SIDE = 512
-#: Least length of a base's edge, and its largest distance from the foot, in product widths. A round base has only
+#: Minimum length of a base's edge, and its largest distance from the foot, in product widths. A round base has only
 #: shorter edges.
 LONG_EDGE = 0.18
 ROUND_CORNER = 0.1
-#: Least slope of the flatter edge; below it the camera was about level with the product.
+#: Minimum slope of the flatter edge; below it the camera was about level with the product.
 MIN_SLOPE = 0.06
 #: Steepest visible edge of a base, rise over run; sides are steeper.
 STEEPEST = 1.3

@@ -17,14 +17,14 @@ from pipeline.core.types import Alpha
 COEFFICIENTS = (-0.44, 3.8, -6.19)
 #: Backdrop warns below this confidence: chosen so that it warns about 12 % of good cut-outs.
 LOW_CONFIDENCE = 0.878
-#: Least size of a disputed area in the report, as a share of the product's area.
+#: Minimum size of a disputed area in the report, as a share of the product's area.
 MIN_DISPUTED = 0.01
 
 
 def confidence_of(agreement: float, undecided: float) -> float:
     """Return the probability, 0–1, that a mask has an intersection over union of 0.8 or more with the truth.
 
-    `agreement` is the least intersection over union of two looks, 0–1; `undecided` is `undecided_share` of the mask.
+    `agreement` is the smallest intersection over union of two looks, 0–1; `undecided` is `undecided_share` of the mask.
     """
     constant, *weights = COEFFICIENTS
     return round(float(expit(constant + weights[0] * agreement + weights[1] * undecided)), 3)

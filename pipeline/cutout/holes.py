@@ -25,7 +25,7 @@ SMOOTH = 0.5
 EXACT, NEAR = 0.6, 1.2
 #: Its rim is at least this far from the backdrop, in Lab units, over this share of its length.
 SET_OFF, ALL_ROUND = 4.0, 0.6
-#: Least size of a hole, as a share of the product; and the L* below and above which the backdrop is clipped.
+#: Minimum size of a hole, as a share of the product; and the L* below and above which the backdrop is clipped.
 MIN_PART = 0.002
 CLIPPED = (1.0, 99.6)
 #: Rounds of the fit, and the share of nearest pixels that each later round keeps, so that shadows drop out.
@@ -35,7 +35,7 @@ Mask = NDArray[np.bool_]
 
 
 def seen_through(rgb: Rgb8, mask: Alpha) -> Alpha | None:
-    """Return h×w in [0, 1], 1 where an H×W×3 sRGB photo shows backdrop through the h×w mask; None where nowhere.
+    """Return h×w in [0, 1], 1 where an H×W×3 sRGB photo shows backdrop through the h×w mask; None: nowhere.
 
     `mask` is the product's alpha in [0, 1], at any size of the photo's shape.
     """

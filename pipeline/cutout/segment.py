@@ -23,7 +23,7 @@ from pipeline.cutout.holes import SIDE, seen_through
 
 #: The photo's edges sharpen the mask in the product's box and in a margin, this share of the box's longer side.
 MARGIN = 0.12
-#: Least intersection over union of both segmenters; below it the first looks twice more. From 0.88 to 0.95 the error
+#: Minimum intersection over union of both segmenters; below it the first looks twice more. From 0.88 to 0.95 the error
 #: is the same within 1 %, and below 0.85 more cut-outs fail.
 ALIKE = 0.92
 #: Longer side in pixels at which the guided filter is solved, its radius there and its regularisation.
@@ -73,7 +73,7 @@ def segment(photo: Photo, segmenter: Segmenter, second: Segmenter | None = None)
 
 
 def _looks(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter | None) -> tuple[list[Alpha], float]:
-    """Return h×w looks at an H×W×3 sRGB photo, and the least agreement (intersection over union, 0–1) of the first.
+    """Return h×w looks at an H×W×3 sRGB photo, and the smallest agreement (intersection over union, 0–1) of the first.
 
     The looks are those of the segmenter and of the `second` segmenter. If they disagree, or there is no second one,
     the segmenter also looks at the mirror image and at the photo padded to a square.

@@ -33,7 +33,7 @@ SIDE = 400
 HOOK_WIDE, HOOK_TALL = 0.065, 0.05
 SHOULDERS, SHOULDERS_WITHIN = 0.5, 0.15
 HOOK_MIDDLE = 0.17
-#: Least probabilities at which a viewpoint of `Cutout.viewpoint` counts; below them Backdrop claims nothing.
+#: Minimum probabilities at which a viewpoint of `Cutout.viewpoint` counts; below them Backdrop claims nothing.
 #: `models/viewpoint/README.md` reports how they were chosen and how accurate they are.
 SURE_ABOVE, SURE_SIDE = 0.6, 0.75
 #: Slope of the view onto a lying product, the camera's height over its distance: 30 degrees. Assumed where neither its

@@ -17,7 +17,7 @@ from pipeline.cutout.given import codes_of, coverage
 
 #: Parts are separated at this longer side in pixels, or at up to twice that.
 SIDE = 640
-#: Least coverage that connects two parts: less is a veil between them.
+#: Minimum coverage that connects two parts: less is a veil between them.
 HOLDS = 0.3
 #: A part smaller than this share of the largest gets no number and joins the nearest numbered part.
 WORTH_NAMING = 0.01
@@ -29,7 +29,7 @@ SQUARES = (0.6, 0.4, 0.25)
 #: Margin around a box for the look at it, as a share of its longer side, as in `pipeline.cutout.segment`. The result
 #: keeps a rim of the second share around the box, so that a tight box crops no soft edge.
 MARGIN, RIM = 0.12, 0.02
-#: Least intersection over union of the box and of what the networks found in it, for that to be used. On 18 pairs of
+#: Minimum intersection over union of the box and of what the networks found in it, for that to be used. On 18 pairs of
 #: things side by side its mean IoU was 0.92, with any value from 0 to 0.85 here. A closer look's was 0.90.
 FILLS = 0.5
 

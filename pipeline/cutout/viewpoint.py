@@ -21,8 +21,8 @@ from pipeline.core.types import Cutout, Photo, Rgb8
 AROUND, ALONE = 1.4, 1.1
 #: sRGB byte beyond the photo, and around the product alone.
 GREY = 127
-#: Least probability at which a hand counts as holding the product. At 0.7, all 23 hands that it found in 412 photos
-#: were right, and the photos show 25 hands (ten folds, `models/viewpoint/README.md`).
+#: Minimum probability at which a hand counts as holding the product. At 0.7 it found 23 of 25 hands in 412 photos,
+#: without a false alarm (ten folds, `models/viewpoint/README.md`).
 SURE_HAND = 0.7
 #: Degrees that an elevation of 1 in `Cutout.viewpoint` means.
 RIGHT_ANGLE = 90.0
@@ -30,7 +30,7 @@ RIGHT_ANGLE = 90.0
 HAND_SIDE, HAND_REACH = 320, 0.25
 #: Skin of any tone in YCbCr (JPEG's), Chai and Ngan 1999: the bounds of Cb and Cr.
 SKIN = (77, 127), (133, 173)
-#: Least size of a hand, as a share of the product's pixels.
+#: Minimum size of a hand, as a share of the product's pixels.
 LEAST_HAND = 0.01
 
 

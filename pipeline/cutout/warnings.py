@@ -26,8 +26,8 @@ CUT_SHARE = 0.01
 FADES_WITHIN = 0.005
 #: A second part of at least this share of the largest is a subject of its own.
 SECOND_SUBJECT = 0.2
-#: Share of the product that may be half transparent well inside its outline. No photo with exact alpha is, so this
-#: was chosen by eye. At 0.04 one of six real photos with the warning shows glass, at 0.1 one of three.
+#: Share of the product that may be half transparent well inside its outline. No photo with exact alpha has such a
+#: part, so this was chosen by eye. At 0.04 one of six real photos with the warning shows glass, at 0.1 one of three.
 MAX_HALF_INSIDE = 0.1
 Mask = NDArray[np.bool_]
 
@@ -40,7 +40,7 @@ class CutoutQuality:
     confidence: float
     #: Stable codes.
     warnings: tuple[str, ...]
-    #: Sides of the photo that cut the product: any of "left", "top", "right", "bottom".
+    #: Sides of the photo that crop the product: any of "left", "top", "right", "bottom".
     cut_sides: tuple[str, ...]
     #: Boxes in the photo that a warning is about, by its code: left, top, right, bottom in pixels.
     where: Mapping[str, tuple[Box, ...]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Evidence:
     #: Photo pixels per pixel of `cover`, and the photo's height and width.
     step: int
     shape: tuple[int, int]
-    #: Sides of the photo that cut the product.
+    #: Sides of the photo that crop the product.
     cut_sides: tuple[str, ...]
     #: From the segmentation, `pipeline.core.types.Segmentation`; 1 where no network guessed.
     confidence: float

@@ -47,11 +47,9 @@ def encode(
 ) -> Encoded:
     """Encode a picture as `preset.formats[0]`, with an sRGB profile and the AI marking but no other metadata.
 
-    `image` is H×W×3 float32 sRGB in [0, 1], or H×W×4 with straight alpha last. `alpha` is the product's H×W coverage:
     `image` is H×W×3 float32 sRGB in [0, 1], or H×W×4 with straight alpha last.
-    `alpha` is the product's H×W coverage. Where it is 1, nothing is dithered. The quality rises from the start of
-    `preset.quality` until the file keeps the product's colours (`pipeline.delivery.fidelity`: MEAN, P99) and the pure
-    white near it.
+    `alpha` is the product's H×W coverage. Where it is 1, nothing is dithered. The quality starts at `preset.quality`.
+    It rises until the file keeps the product's colours (`pipeline.delivery.fidelity`: MEAN, P99) and the white near it.
     `reserve` bytes are left for later additions to the file. A file above `preset.max_bytes` less `reserve` gets the
     highest quality that fits. If even the floor is too heavy, it is delivered at the floor, and the report says so.
     `beside` is computed on each judged file's pixels, in parallel with the judging. `meanwhile` runs while the first
@@ -111,7 +109,7 @@ def to_8_bit(image: Rgb, keep: NDArray[np.bool_] | None = None, *, padded: bool 
     The noise is the sum of two uniform ones, ±1 code in all (TPDF). It decorrelates the error's mean and variance from
     the signal (Lipshitz, Wannamaker and Vanderkooy 1992). Values ≥ 1 and ≤ 0 stay exactly 255 and 0. Exact codes
     between them are kept only on average. Pixels of the H×W mask `keep` are rounded, so that a photo's own
-    codes stay the same. Alpha (a fourth channel) is rounded too, with all of its picture.
+    codes stay the same. In a picture with alpha (a fourth channel), all values are rounded.
     """
     height, width, channels = image.shape
     codes = np.empty((height, width, 4 if padded else channels), np.uint8)

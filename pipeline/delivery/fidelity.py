@@ -21,7 +21,7 @@ MEAN, P99 = 1.0, 3.0
 #: Lowest code that passes as white in a block that also contains product. CIEDE2000 of grey 250 to white is 1.0, the
 #: least difference that eyes see.
 SEEN_AS_WHITE = 250
-#: Most pixels to compare; of a larger mask, an even sample is compared.
+#: Maximum number of pixels to compare; of a larger mask, an even sample is compared.
 LIMIT = 400_000
 #: Pixels by which the mask is eroded: nearer to the edge the colour is blended with the background by design.
 _EDGE = 2

@@ -15,7 +15,7 @@ PREVIEW_SIDE = 512
 _WORD = "PREVIEW"
 #: Height of the letters and distance of the lines, as shares of the longer side, and their slant, degrees.
 _LETTERS, _APART, _LEAN = 0.06, 0.19, 24.0
-#: Opacity of the white letters and of their dark rim: visible on any ground, with the picture visible through them.
+#: Opacity of the white letters and of their dark rim: visible on any background, with the picture visible through them.
 _WHITE, _DARK = 0.42, 0.32
 
 

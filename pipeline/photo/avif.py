@@ -1,7 +1,8 @@
 """The content of an AVIF, by its boxes (ISO/IEC 14496-12 and 23008-12) and AV1 sequence headers (AV1, section 5.5).
 
 It reads only facts that must be known before libavif reads the file. These are the size of the tables, the location of
-pictures and EXIF, and the real size of the pictures. Malformed data ends the reading quietly, and libavif then refuses it.
+pictures and EXIF, and the real size of the pictures. Malformed data ends the reading quietly, and libavif then refuses
+it.
 """
 
 from collections.abc import Iterator

@@ -22,8 +22,8 @@ _SCANS = 64
 EXIF_BYTES = 1 << 20
 #: Bytes of an AVIF's or a HEIC's item tables, without ICC profile: decoders search them once for each entry.
 _TABLES = 128 * 1024
-#: Number of times that a HEIC may code the largest photo's pixels. It needs once for colours and once for alpha, in
-#: tiles that may extend beyond its edges.
+#: Number of times that a HEIC may code the largest photo's pixels. Colours and alpha need
+#: it once each, in tiles that may extend beyond its edges.
 _PASSES = 4
 #: Number of times that a HEIC's picture may be rotated, mirrored and cropped: each takes a second at the largest size.
 _TURNS = 3

@@ -71,7 +71,8 @@ class CutoutFacts:
     def said(self, word: StanceWord) -> "CutoutFacts":
         """Return the facts with the caller's stance; unchanged for auto.
 
-        A product said to stand or lie rests on its visible part, even where that touches the photo's lower edge.
+        A product that the caller declares standing or lying rests on its visible part, even where that touches the
+        photo's lower edge.
         """
         if word == "auto":
             return self

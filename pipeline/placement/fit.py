@@ -33,9 +33,9 @@ def fit(
 
     `product_aspect` is its width over height. The preset's fill is reached on the tighter side, and its margins are
     kept. In a scene the product sits a little below the middle, as in a framed picture. It sits in the middle if the
-    scene is shown from above (`top_down`). A side that the photo crops goes to the same side of the canvas (`edges`, any of
-    "left", "top", "right", "bottom"), to hide the crop. A product cropped at the top that stands on a floor (`stands`)
-    is scaled to reach from the floor to the upper edge.
+    scene is shown from above (`top_down`). A side that the photo crops goes to the same side of the canvas (`edges`,
+    any of "left", "top", "right", "bottom"), to hide the crop. A product cropped at the top that stands on a floor
+    (`stands`) is scaled to reach from the floor to the upper edge.
     """
     cuts = set(edges)
     left, top, right, bottom = (

@@ -47,7 +47,7 @@ def _fill(box: Box, width: int, height: int) -> float:
 def _margins(
     box: Box, preset: Preset, width: int, height: int, touches: tuple[str, ...] | None
 ) -> tuple[list[float], list[float], Status]:
-    """Return the free shares at the left, top, right and bottom, their least values, and the status.
+    """Return the free shares at the left, top, right and bottom, their minimum values, and the status.
 
     A product that its photo crops touches the edge on purpose, so it gets a warning.
     """

@@ -10,12 +10,12 @@ from pipeline.placement.facts import SAID, CutoutFacts
 from pipeline.placement.fit import lost
 from pipeline.placement.place import Place, Refusal
 
-#: Least height of the foot of a standing product whose top is cropped, from the top, as a share of the canvas height.
+#: Minimum height of the foot of a standing product whose top is cropped, from the top, as a share of the canvas height.
 #: Chosen by eye, on six pictures on 2026-11-26. With the foot at 0.43 to 0.5 a can and a box stand on their table. At
 #: 0.4 a pillow seems to hang from the upper edge.
 LEAST_FOOT = 0.42
 #: Share of the product that the canvas may crop where the photo did not. A close-up loses some, but a loss of a quarter
-#: is assumed to change the subject. Nobody was asked.
+#: is assumed to change the subject. No users were asked.
 MAX_LOST = 0.25
 #: Pixels by which a crop may miss the canvas's edge: the box's largest rounding error.
 SLACK = 0.75

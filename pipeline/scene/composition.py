@@ -21,14 +21,14 @@ from pipeline.scene.sets import WALLS, SetBuilder
 from pipeline.scene.surfaces import assigned_to
 from pipeline.scene.trace import trace
 
-#: Least share of an asked colour in the picture around the product, and number of compositions to try for it.
+#: Minimum share of an asked colour in the picture around the product, and number of compositions to try for it.
 MIN_SHARE = 0.028
-#: Most share of that picture in natural colours, such as leaves and stones, because they were not asked for.
+#: Maximum share of that picture in natural colours, such as leaves and stones, because they were not asked for.
 MOST_NATURAL = 0.04
 TRIES = 12
 #: Width in pixels of the picture that measures these shares.
 SAMPLE = 96
-#: Most height of a camera raised to match the photo's, in canvas heights above the foot.
+#: Maximum height of a camera raised to match the photo's, in canvas heights above the foot.
 HIGHEST = 1.2
 
 #: Distance of the floor below a hanging product, as if it stood there, in canvas heights. Chosen by eye.

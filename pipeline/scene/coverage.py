@@ -14,8 +14,8 @@ from pipeline.kernels.tracing.coverage import ACROSS, DOWN, cover, find_edges, m
 from pipeline.kernels.tracing.rays import FACES
 from pipeline.scene.layout import FOCAL, Layout
 
-#: Most columns of slopes for the skyline of dunes. Its steps away from the camera are those of the picture itself.
-#: Otherwise a skyline pixel could be dune in one and sky in the other, which shows as stairs.
+#: Maximum number of columns of slopes for the skyline of dunes. Its steps away from the camera are those of the picture
+#: itself. Otherwise a skyline pixel could be dune in one and sky in the other, which shows as stairs.
 _SKYLINE = 2048
 
 

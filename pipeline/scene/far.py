@@ -16,7 +16,7 @@ from pipeline.scene.layout import Blur, Layout
 LIGHTER = 0.04
 #: OKLab distance from which a colour is visible on another.
 APART = 0.2
-#: Least share of the background that the lights of an asked colour would cover, if none overlapped.
+#: Minimum share of the background that the lights of an asked colour would cover, if none overlapped.
 FILL = 0.12
 
 

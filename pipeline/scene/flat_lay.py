@@ -31,7 +31,7 @@ from pipeline.scene.plant_props import twig
 from pipeline.scene.prop_parts import SATIN, PropPart, tints
 from pipeline.scene.staging import ALL
 
-#: Least and most share of the visible surface that an asked colour's prop covers.
+#: Minimum and maximum share of the visible surface that an asked colour's prop covers.
 SHARES = (0.04, 0.075)
 #: The same for the second surface; the first keeps the largest share.
 SHEET_SHARES = (0.2, 0.42)

@@ -35,7 +35,7 @@ class Part:
     finish: Finish = "plain"
     #: 0 matt to 1 polished.
     gloss: float = 0.0
-    #: Radiance over albedo of a part that shines itself; 0 for a lit part.
+    #: Radiance over albedo of a glowing part; 0 for a lit part.
     glow: float = 0.0
     #: Gloss for the product's mirror image only, where the part's own light is matt.
     polish: float = 0.0

@@ -1,8 +1,8 @@
 """Props that stand beside a product, made of solids: stones, books, cloth, trays, bowls, plants, water, metal.
 
 Each is made for a place on the floor (x, level, z) and for an area. That is the area that it covers in a picture at its
-own depth, in square canvas heights. Its parts name their colours by role (`pipeline.scene.prop_parts.Tint`): `own` is the prop's, and
-`other` a second colour of the palette.
+own depth, in square canvas heights. Its parts name their colours by role (`pipeline.scene.prop_parts.Tint`): `own` is
+the prop's, and `other` a second colour of the palette.
 """
 
 from collections.abc import Callable, Mapping

@@ -10,7 +10,7 @@ from pipeline.scene.layout import Gobo, Rig
 
 Point = tuple[float, float, float]
 
-#: Most half side of a light that shines through leaves, in canvas heights: a larger one blurs them into clouds.
+#: Maximum half side of a light that shines through leaves, in canvas heights: a larger one blurs them into clouds.
 LEAFY = 0.045
 
 

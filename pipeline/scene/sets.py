@@ -35,9 +35,9 @@ WALLS: dict[SceneKind, tuple[float, float]] = {
 HIGH = 0.575
 #: Gloss of the finishes that shine.
 GLOSS = {"marble": 0.75, "terrazzo": 0.5, "wood": 0.3, "concrete": 0.12}
-#: Most props beside the product.
+#: Maximum number of props beside the product.
 MOST: Mapping[PropsWord, int] = {"scene": ALL, "few": 1, "none": 0}
-#: Most colours of a panel.
+#: Maximum number of colours of a panel.
 PANELS = 2
 #: Gloss, for the product's mirror image only, of a lacquered stand on a polished floor.
 LACQUER = 0.45

@@ -14,7 +14,8 @@ from pipeline.scene.layout import FOCAL, Layout, Part, Role
 from pipeline.scene.prop_parts import SATIN, Prop, PropPart, tints
 from pipeline.scene.props import prop
 
-#: Least share of the picture of an asked colour's prop; below 2 % it would not look like one of the picture's colours.
+#: Minimum share of the picture of an asked colour's prop; below 2 % it would not look like one of the picture's
+#: colours.
 MIN_AREA = 0.04
 #: Props that show too little of their colour to represent an asked one, and the factor that enlarges other props.
 THIN: frozenset[PropName] = frozenset({"metal_ball", "tray", "water", "vase", "potted_plant"})
@@ -55,7 +56,7 @@ class Staging:
         self._tones = list(plan.tones)
         self._things = list(props)
         rng.shuffle(self._things)
-        #: Most props beside the product.
+        #: Maximum number of props beside the product.
         self.most = most
         self.parts: list[Part] = []
         #: Footprints (x, z, radius) and pictures of the placed props.
