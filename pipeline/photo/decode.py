@@ -111,7 +111,7 @@ def _open_heic(stream: BytesIO) -> ImageFile.ImageFile:
         import pi_heif
     except ImportError as error:
         raise ImageUnreadable(
-            "The photo is HEIC, which this installation can't read. Send a JPEG, or ask the operator to run"
+            "The photo is HEIC, which this installation can't read. Save it as JPEG, or ask the operator to run"
             " `pip install 'backdrop[heic]'` where the worker runs."
         ) from error
     # One thread, as for every decoder here; only the main picture is read.

@@ -89,7 +89,7 @@ def off_its_edge(place: Place) -> Refusal | None:
             why = (
                 f"The photo crops the product at the {side}, and this placement would show the crop"
                 if cut
-                else "The product hangs from the picture's upper edge, and this placement would leave it in the air"
+                else "The product hangs from the picture's upper edge, and with this placement it would hang in the air"
             )
             remedy = "Leave it at the edge: shift it outwards only, enlarge it, don't turn it."
             return Refusal("off_its_edge", f"{why}. {remedy}")

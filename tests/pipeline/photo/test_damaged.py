@@ -35,8 +35,8 @@ LIMITS = Limits()
         (saved(scene(), "GIF"), "GIF"),
         (saved(scene(), "BMP"), "BMP"),
         (b"%PDF-1.7", "PDF"),
-        (b"hello", "no picture"),
-        (bytes(range(256)) * 20, "no picture"),
+        (b"hello", "not recognised"),
+        (bytes(range(256)) * 20, "not recognised"),
     ],
 )
 def test_anything_else_is_refused_by_name_with_what_is_accepted(data: bytes, named: str) -> None:
