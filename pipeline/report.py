@@ -65,7 +65,7 @@ class PaletteReport:
 
 @dataclass(frozen=True)
 class FidelityReport:
-    """The product's colour difference inside its mask, between the delivered file and the photo's cut-out."""
+    """The product's colour difference inside its mask: the delivered file against the product's own pixels."""
 
     mean: Annotated[float | None, "CIEDE2000; null: the mask contains no fully covered pixel."]
     p99: Annotated[float | None, "CIEDE2000 that 99 of 100 pixels don't exceed."]
@@ -115,7 +115,7 @@ class CutoutReport:
 
 @dataclass(frozen=True)
 class ExpansionReport:
-    """How far a generator that saw the product painted a larger product into the background."""
+    """How much a hub model that saw the product enlarged it in the background."""
 
     area: Annotated[float, "Growth of the product as a share of its area, measured by a network."]
     colour: Annotated[float, "Colour around the product: 0 is the drawing's colour, 1 the product's."]

@@ -287,7 +287,7 @@ def _candidate(
             )
             return drawn, overlay
 
-        # The fit of small pictures uses one core. The other makes the parts of the large picture that no colour
+        # The fit of small pictures uses one core. The other core makes the parts of the large picture that no colour
         # changes.
         (moves, match), (drawn, overlay) = together(fitted, large)
         return Candidate(spec.seed, painting, effects, match, moves, unlit=drawn, lay=overlay)

@@ -154,8 +154,8 @@ def more_paint(asked: Lab, factors: Moves, found: Lab) -> Moves:
 def _held_back(asked: Lab, factors: Moves) -> Moves:
     """Return asked×3 albedo factors, limited so that none raises its colour beyond BRIGHTEST; all channels alike.
 
-    A floor's representative may be its shade, and its lit part would burn out. If each channel were limited on its own,
-    a pale floor would turn yellow.
+    A floor's representative may come from its shade. Then its lit part would burn out. If each channel were limited on
+    its own, a pale floor would turn yellow.
     """
     own = srgb_to_linear(lab_to_srgb(asked)).astype(np.float64)
     highest = np.maximum(BRIGHTEST, own.max(1, keepdims=True))

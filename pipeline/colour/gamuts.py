@@ -28,7 +28,7 @@ Lab = NDArray[np.float64]
 Region = tuple[float, float, float, float, float, float]
 #: Lab units beyond its regions up to which a colour still counts as the material's.
 SLACK = 4.0
-#: Lab units beyond the regions that cost as much as a whole surface.
+#: Lab units beyond the regions at which the cost reaches 1, that of a whole surface.
 FAR = 20.0
 
 

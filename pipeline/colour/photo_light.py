@@ -50,7 +50,7 @@ class PhotoLight:
     confidence: float
     #: Stops by which the product's bright parts are brighter than usual.
     exposure: float
-    #: -1 lit from the left, 1 from the right.
+    #: -1: lit from the left, 1: lit from the right.
     side: float
     side_confidence: float
 

@@ -128,7 +128,7 @@ class Generator(Protocol):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Its abilities."""
+        """The generator's abilities."""
 
     def paint(self, requests: Sequence[PaintRequest]) -> Sequence[Painted | BaseException]:
         """Paint the requests, each h×w×3 float32 of its conditions' size; several only if it `batches`.
@@ -153,7 +153,7 @@ class Networks:
     segmenter: Segmenter
     generator: Generator
     versions: Mapping[str, str] = field(default_factory=dict)
-    #: A second opinion on the photo; None: the segmenter looks at a crop around the product instead.
+    #: A second opinion on the photo; None: the segmenter looks at it twice more instead.
     second_segmenter: Segmenter | None = None
     #: None: Backdrop does not classify whether a product stands or lies.
     viewpoint: ViewpointClassifier | None = None

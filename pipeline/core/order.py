@@ -248,7 +248,7 @@ class SwapOrder:
     mood: str
     #: A name of the catalogue; empty: none was given, and the brand's is used.
     preset: str
-    #: #rrggbb, the first the most present; empty: the scene's own palette. CSS notations until they are checked.
+    #: #rrggbb, the first the most present; empty: the scene's own palette. Any CSS notation until they are checked.
     colors: tuple[str, ...] = ()
     brand: str | None = None
     #: 0 to SEED_LIMIT - 1; None: one is drawn.

@@ -59,7 +59,7 @@ def each(tasks: Iterable[int], work: Callable[[int], None], before: Callable[[],
         before()
         _work_through(left, work)
     finally:
-        # Cancel helpers that have not begun: no work is left for them, and waiting for a busy pool could deadlock.
+        # Cancel helpers that have not begun: no work is left for them. So a caller never waits for a busy pool.
         begun = [other for other in others if not other.cancel()]
         wait(begun)
     for other in begun:

@@ -64,7 +64,7 @@ class Blurring:
 
     @classmethod
     def of(cls, down: float, across: float) -> "Blurring":
-        """Blur by the standard deviations `down` and `across`, in pixels; 0 leaves that way as it is."""
+        """Blur by the standard deviations `down` and `across`, in pixels; 0 leaves that direction unblurred."""
         return cls(_gaussian(down), _gaussian(across))
 
     @property

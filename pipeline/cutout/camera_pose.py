@@ -49,8 +49,8 @@ def camera_pose(alpha: Alpha, elevation: float | None = None) -> CameraPose:
 
     With an elevation, a base without such edges is assumed to be as deep as it is wide. In the picture it spans the
     sine of the elevation times its width. All columns that end in the lower half of that span are on it. The higher of
-    the two poses wins, because a base seen from too low hovers. On 319 renders whose edges both recede, the median
-    error of a network's elevation was 5.6 degrees, and of these edges 6.2.
+    the two values wins, because with too low a camera the base hovers. On 319 renders whose edges both recede, the
+    median error of a network's elevation was 5.6 degrees, and of these edges 6.2.
     """
     height, width = alpha.shape
     scale = min(1.0, SIDE / max(height, width))

@@ -95,7 +95,7 @@ class Cutting:
         return choose(subject, Masks(self.photo, found, self._segmented, given))
 
     def chosen(self, choice: Choice, whole: Cutout | None) -> Cut:
-        """Cut out the choice. A part of `whole` gets at most its confidence, and its warning. Raises ModelFailed."""
+        """Cut out the choice. A part of `whole` is no surer than `whole`. Raises ModelFailed."""
         if choice.source == "given":
             assert self.mask is not None
             return self._given(replace(self.mask, codes=choice.codes))

@@ -131,7 +131,7 @@ def _check(mask: Alpha) -> None:
 
 
 def _overlap(one: Alpha, two: Alpha) -> float:
-    """Return the intersection over union of two h×w masks cut at one half, 0–1."""
+    """Return the intersection over union of two h×w masks thresholded at 0.5, 0–1."""
     either = (one > 0.5) | (two > 0.5)
     return float(((one > 0.5) & (two > 0.5)).sum() / max(1, int(either.sum())))
 

@@ -75,7 +75,7 @@ def guess(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str,
     if not side and "bottom" not in cut_sides and has_hook(_silhouette(alpha), cut="top" in cut_sides):
         return CutoutFacts("hanging", suited("hanging", None), cut_sides, elevation=elevation)
     held = is_held(viewpoint)
-    # With an arm that the photo crops, the hand may hold it at that edge; without the arm, fingers would be left on it.
+    # If the photo crops the arm, the hand can hold it at that edge. Without an arm it would stand with fingers on it.
     if above or (held and not set(cut_sides) - {"top"}):
         return CutoutFacts("lying", suited("lying", "above"), cut_sides, held=held, elevation=elevation)
     name: StanceName = "cut_below" if "bottom" in cut_sides else "standing"

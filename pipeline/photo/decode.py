@@ -38,8 +38,8 @@ def decode(data: bytes, limits: Limits) -> Photo:
     """Decode JPEG, PNG, WebP, AVIF, HEIC, TIFF or MPO bytes, detected by content, to a `Photo`.
 
     The result is H×W×3 uint8 sRGB. EXIF orientation is applied, or a HEIC's own rotation instead. The embedded ICC
-    profile or named colours are converted; a broken profile counts as sRGB. Of several frames, the result is the first
-    or the main one. 16-bit samples keep their upper 8 bits, 10-bit samples are rounded. `alpha` is H×W float32 in 0–1,
+    profile or named colours are converted; a broken profile counts as sRGB. Of several frames, the first or the main
+    one is decoded. 16-bit samples keep their upper 8 bits, 10-bit samples are rounded. `alpha` is H×W float32 in 0–1,
     or None where every pixel is opaque.
 
     Raises ImageTooLarge (bytes, or pixels by the header, before any are decoded), ImageTooSmall, ImageTruncated,

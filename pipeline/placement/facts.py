@@ -91,7 +91,7 @@ class CutoutFacts:
     def edges(self, kind: SceneKind) -> tuple[str, ...]:
         """Return the sides of the canvas that the product goes to in a scene of that kind.
 
-        The canvas's edge hides a crop. A hanging product comes down from the upper edge, where products stand.
+        The canvas's edge hides a crop. Where products stand, a hanging product comes down from the upper edge.
         """
         hung = self.stance == "hanging" and kind not in PLAIN | TOP_DOWN and "top" not in self.cut_sides
         return (*self.cut_sides, "top") if hung else self.cut_sides

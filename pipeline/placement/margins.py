@@ -25,7 +25,8 @@ def placement_rules(
     """Yield the rules `fill`, `margins` and `enlargement` for a product whose tight box on a canvas is `box`, pixels.
 
     `scale`: canvas pixels per photo pixel. The first two rules apply only where the preset has them. `touches`: the
-    sides of the canvas that the product touches on purpose; None: any that it touches. A margin there is a warning.
+    sides of the canvas that the product touches on purpose; None: any that it touches. A margin too small there only
+    warns.
     """
     if preset.fill_bounds is not None:
         lowest, highest = preset.fill_bounds

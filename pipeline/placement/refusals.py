@@ -91,7 +91,7 @@ def off_its_edge(place: Place) -> Refusal | None:
                 if cut
                 else "The product hangs from the picture's upper edge, and with this placement it would hang in the air"
             )
-            remedy = "Leave it at the edge: shift it outwards only, enlarge it, don't turn it."
+            remedy = "Keep it at the edge: shift it outwards only or enlarge it, and don't turn it."
             return Refusal("off_its_edge", f"{why}. {remedy}")
     return None
 

@@ -31,7 +31,7 @@ SAMPLE = 96
 #: Maximum height of a camera raised to match the photo's, in canvas heights above the foot.
 HIGHEST = 1.2
 
-#: Distance of the floor below a hanging product, as if it stood there, in canvas heights. Chosen by eye.
+#: Floor under a hanging product, as if its foot were there, in canvas heights from the top. Chosen by eye.
 HUNG_FLOOR = 1.0
 
 

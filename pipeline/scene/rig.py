@@ -10,7 +10,7 @@ from pipeline.scene.layout import Gobo, Rig
 
 Point = tuple[float, float, float]
 
-#: Maximum half side of a light that shines through leaves, in canvas heights: a larger one blurs them into clouds.
+#: Maximum half-width of a light that shines through leaves, in canvas heights: a larger one blurs them into clouds.
 LEAFY = 0.045
 
 
@@ -74,8 +74,8 @@ def through_leaves(
 ) -> Rig:
     """Return the light through branches at one side of the picture, made smaller so that leaf shadows are visible.
 
-    None of them falls into `free` (left, low, right, high) on the surface z = 0, because a product there would have to
-    show it. Where no branch fits, the light stays unchanged.
+    No leaf's shadow falls into `free` (left, low, right, high) on the surface z = 0, because a product there would have
+    to show it. Where no branch fits, the light stays unchanged.
     """
     position, target = np.asarray(found.position), np.asarray(found.target)
     axis = (position - target) / np.linalg.norm(position - target)

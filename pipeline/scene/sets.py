@@ -55,7 +55,7 @@ class SetBuilder:
     furnished: bool
 
     def sweep(self) -> Layout:
-        """Return seamless paper; with more than one colour, shapes in front of it."""
+        """Return a set: seamless paper; with more than one colour, shapes in front of it."""
         radius = min(float(self.rng.uniform(0.35, 0.75)), 0.6 - self.wall * 0.3, -self.wall - 0.9 * self.empty.base)
         ground = self._part("backdrop", Sweep(self.wall, 0.0, radius), "wall", self.spec.scene.wall)
         staging = self._staging(level=0.0, back=self.wall + 0.75 * radius)
@@ -69,7 +69,7 @@ class SetBuilder:
         return self._with(ground, *staging.parts)
 
     def podium(self) -> Layout:
-        """Return a stand in front of a wall, with a panel and props."""
+        """Return a set: a stand in front of a wall, with a panel and props."""
         staging = self._staging(level=0.0, back=self.wall)
         level = staging.stand(PANELS) if self.furnished else 0.0
         if self.furnished:
@@ -79,7 +79,7 @@ class SetBuilder:
         return self._with(*self._wall_and_floor(level), *staging.parts)
 
     def tabletop(self) -> Layout:
-        """Return a table in front of a more distant wall."""
+        """Return a set: a table in front of a more distant wall."""
         back = min(float(self.rng.uniform(-0.75, -0.42)), -1.15 * self.empty.base - 0.05)
         scene = self.spec.scene
         table = self._part("table", self._table(back), "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
@@ -92,7 +92,7 @@ class SetBuilder:
         return self._with(wall, table, *staging.parts)
 
     def niche(self) -> Layout:
-        """Return a stand in front of an arched recess in the wall, whose inside has a colour of its own."""
+        """Return a set: a stand in front of an arched recess in the wall, whose inside has a colour of its own."""
         left, top, right, bottom = self.empty.product
         scale = (FOCAL - self.wall) / FOCAL
         staging = self._staging(level=0.0, back=self.wall)
@@ -112,7 +112,7 @@ class SetBuilder:
         return self._with(*parts, *staging.parts)
 
     def window(self) -> Layout:
-        """Return a wall in the sun of a window."""
+        """Return a set: a wall in the sun of a window."""
         staging = self._staging(level=0.0, back=self.wall)
         level = 0.0
         if self.furnished:
@@ -124,7 +124,7 @@ class SetBuilder:
         return self._with(*self._wall_and_floor(level), *staging.parts)
 
     def curtain(self) -> Layout:
-        """Return hanging folds behind a floor."""
+        """Return a set: hanging folds behind a floor."""
         cycles = float(self.rng.uniform(2.6, 4.2))
         waves = tuple(
             (float(a), float(cycles * k), float(self.rng.uniform(0, 6.28)))
@@ -142,7 +142,7 @@ class SetBuilder:
         return self._with(curtain, floor, *_lacquered(staging.parts))
 
     def neon(self) -> Layout:
-        """Return a dark wall with glowing tubes, and a floor that mirrors them."""
+        """Return a set: a dark wall with glowing tubes, and a floor that mirrors them."""
         tube = self.plan.surfaces["tube"]
         # The tube burns out to white, so a stand or prop gets its colour too.
         also = (tube,) if tube < self.plan.asked else ()
@@ -185,7 +185,7 @@ class SetBuilder:
         return [Part(panel, slot, "tube", glow=14.0) for panel in panels]
 
     def sand(self) -> Layout:
-        """Return dunes under a sky, with boulders; colours that no stone has go on painted bodies."""
+        """Return a set: dunes under a sky, with boulders; colours that no stone has go on painted bodies."""
         ridges = tuple(
             (float(a), float(kx), float(kz), float(self.rng.uniform(0, 6.28)))
             for a, kx, kz in (
@@ -206,7 +206,7 @@ class SetBuilder:
         return self._with(*parts, *staging.parts)
 
     def bokeh(self) -> Layout:
-        """Return a table in front of lights that are far out of focus."""
+        """Return a set: a table in front of lights that are far out of focus."""
         scene = self.spec.scene
         back = min(float(self.rng.uniform(-0.6, -0.35)), -1.15 * self.empty.base - 0.05)
         # A higher camera shows more of it behind the product.
@@ -218,7 +218,7 @@ class SetBuilder:
         return replace(layout, blurs=far(layout, scene.far, self.plan, self.rng))
 
     def flatlay(self) -> Layout:
-        """Return a surface seen from straight above, with a second one laid on it and props in the corners."""
+        """Return a set: a surface seen from straight above, with a second one laid on it and props in the corners."""
         scene, (left, top, right, bottom) = self.spec.scene, self.empty.product
         # The camera looks down at the picture's middle, so the light is aimed there.
         light = shifted(self.empty.rig, self.empty.aspect / 2 - self.empty.foot[0], bottom - 0.5)

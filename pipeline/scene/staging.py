@@ -93,7 +93,7 @@ class Staging:
     def stand(self, panels: int = 0) -> float:
         """Place a stand under the product, and return the floor's level, which is then below 0.
 
-        `panels`: number of colours that a panel will take. If more are left, and no props for them, it has two colours.
+        `panels`: number of colours that a panel will take. If more are left, and no props for them, the stand has two.
         """
         rng, wide = self._rng, self._wide
         slot = self._large_slot()
