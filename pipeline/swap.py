@@ -31,7 +31,7 @@ from pipeline.placement.place import Place
 from pipeline.report import PlacementReport, PreviewReport, Provenance, Report, RuleCheck
 from pipeline.scene.layout import Layout
 
-#: The stages in order, and each one's share of the time.
+#: The stages in order, and each stage's share of the time.
 STAGES: Mapping[str, float] = MappingProxyType(
     {
         "decode": 0.01,
@@ -97,7 +97,7 @@ def swap(
     its error is passed on.
     `clock` returns seconds, as time.perf_counter does, for the report's timings.
     `control` switches the stages that act for the asked colours.
-    `credentials` sign the file. `cache` contains results of earlier swaps, and gets this one's.
+    `credentials` sign the file. `cache` contains results of earlier swaps, and gets this swap's.
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
     `spec.preview` makes the same picture small and watermarked; its report is of the picture without the watermark.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
@@ -261,7 +261,7 @@ def cut_out(
     mask: GivenMask | None = None,
     subject: PhotoPlace | None = None,
 ) -> CutOut:
-    """Run the first stages of `swap`: return the decoded photo, the networks' cut-out of it, and the chosen one.
+    """Run the first stages of `swap`: return the decoded photo, the networks' cut-out of it, and the chosen cut-out.
 
     `mask` is the caller's. `subject` may choose a part of it. Raises PipelineError.
     """

@@ -191,7 +191,7 @@ def search(
         rows.append(replace(made.row(), seconds=round(clock() - began, 3)) if pictures else made.row())
         suits = made.suits and not made.grew
         if not suits:
-            # Free it before the next one is made: it takes 100 MB at 2048×2048.
+            # Free it before the next candidate: it takes 100 MB at 2048×2048.
             made = replace(made, unlit=None, lay=None)
         if not made.grew and (best is None or made.miss < best.miss):
             best = made
@@ -217,7 +217,7 @@ def fell_back(tried: list[TriedBackground]) -> bool:
 
 
 def seeds(asked: int, count: int) -> list[int]:
-    """Return `count` seeds: the asked one, then others derived from it."""
+    """Return `count` seeds: the asked seed, then others derived from it."""
     further = np.random.default_rng([asked, 1]).integers(SEED_LIMIT, size=count)
     return [asked, *(int(seed) for seed in further[1:])]
 
@@ -357,7 +357,7 @@ def seen_grain(canvas: tuple[int, ...], shown: tuple[int, ...]) -> float:
 
 
 def _moved(layout: Layout, factors: Moves) -> tuple[Colour, ...]:
-    """Return a layout's colours, the first ones multiplied by the linear factors, one factor each."""
+    """Return a layout's colours, the first of them multiplied by the linear factors, one factor each."""
     colours = layout.colours
     moved = tuple(
         np.asarray(colour * factor, np.float32) if (factor != 1).any() else colour

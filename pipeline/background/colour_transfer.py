@@ -4,7 +4,7 @@ In linear light a picture is nearly linear in its albedos. So a few Newton steps
 representative, a smoothly weighted mean in a small picture, onto the colour. Noise in the picture causes noise of its
 own size in the result. A light network's picture changes through the albedo of the parts in that colour, under the same
 light. Gradients keep their ratios, edges stay sharp, and mirror images and bloom follow. A painted picture has no
-parts. There the colours near the found colour are shifted in Lab, nearer ones more, and equal colours equally.
+parts. There the colours near the found colour are shifted in Lab, nearer colours more, and equal colours equally.
 """
 
 from collections.abc import Callable

@@ -1,10 +1,10 @@
 """Object growth: how much a network that saw the product enlarged it beyond its outline.
 
-There are two measures. The one by colour is Backdrop's own, and decides. It compares a few pixels beyond the outline,
-where the drawing's colour and the colour of the product's edge differ. The measure is how far the picture's colour has
-moved from the first to the second, on average. Moves in other directions count little, so blotches of other colours
-are no growth. Moves towards and away from the edge's colour cancel out. The network's own change of tone and colour is
-measured a little farther away, and subtracted first.
+There are two measures. The measure by colour is Backdrop's own, and decides. It compares a few pixels beyond the
+outline, where the drawing's colour and the colour of the product's edge differ. The measure is how far the picture's
+colour has moved from the first to the second, on average. Moves in other directions count little, so blotches of other
+colours are no growth. Moves towards and away from the edge's colour cancel out. The network's own change of tone and
+colour is measured a little farther away, and subtracted first.
 
 The measure by a segmenter is only reported (after arXiv:2404.10157). It is the area of the segment that contains the
 product, less the product's area and less the same in the drawing. On its own it mistakes busy scenes for growth, and

@@ -82,7 +82,7 @@ class Painting:
     def shaded(
         self, width: int, height: int, swatches: Swatches | None = None, geometry: Geometry | None = None
     ) -> Shaded:
-        """Return the scene under the network's light, with finishes from `swatches`, or new ones.
+        """Return the scene under the network's light, with finishes from `swatches`, or new finishes.
 
         `geometry` is as in `pipeline.light.relight.unlit`. Raises the errors of `exposed`.
         """

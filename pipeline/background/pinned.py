@@ -48,7 +48,7 @@ class Pinned:
     layout: Layout
     #: H×W×3 sRGB in [0, 1].
     background: Rgb
-    #: The seed of the background, and the tried ones, as in `pipeline.background.best_of.Selection`.
+    #: The seed of the background, and all tried backgrounds, as in `pipeline.background.best_of.Selection`.
     seed: int
     tried: list[TriedBackground]
     cache_status: Literal["computed", "cached"]
@@ -92,7 +92,7 @@ def pinned(
     shown: tuple[int, int] | None = None,
     clock: Callable[[], float] = lambda: 0.0,
 ) -> Pinned:
-    """Return the spec's background for a width×height canvas: the cached one, or else a new one, which is then cached.
+    """Return the spec's background for a width×height canvas: from the cache, or new and then cached.
 
     With `shown` it is made and cached at that smaller size, as in `pipeline.background.best_of.search`.
 
@@ -118,7 +118,7 @@ def pinned(
     product = np.zeros((height, width), np.float32)
     product[max(0, top) : bottom, max(0, left) : right] = 1
     best = search(spec, context, product, networks, on_step, control=control, shown=shown, watched=False, clock=clock)
-    # Another worker may have cached one meanwhile: the first one is the brand's.
+    # Another worker may have cached a background meanwhile. The first in the cache is the brand's.
     found = cached()
     if found is not None:
         return found

@@ -1,4 +1,4 @@
-"""The background behind a product: none, white, the spec's pinned one, or one made for this product."""
+"""The background behind a product: none, white, pinned by the spec, or made for this product."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Background:
     picture: Rgb | None
     #: Adds the missing part of the product's shadow and mirror image to such a picture, in place.
     effects: Callable[[Rgb], Rgb]
-    #: The seed of the background, and the tried ones, as in `pipeline.background.best_of.Selection`.
+    #: The seed of the background, and all tried backgrounds, as in `pipeline.background.best_of.Selection`.
     seed: int
     tried: list[TriedBackground]
     cache_status: Literal["computed", "cached"]
@@ -49,7 +49,7 @@ class Background:
     layout: Layout | None = None
 
     def with_effects(self) -> Rgb | None:
-        """Add the product's effects to the picture, and return it; None for a transparent one."""
+        """Add the product's effects to the picture, and return it; None for a transparent picture."""
         return None if self.picture is None else self.effects(self.picture)
 
 
@@ -70,7 +70,7 @@ def make_background(
 ) -> Background:
     """Return the background of a spec for a product cut out of a photo and placed on the canvas.
 
-    It has the canvas's size or, where `shown` (width, height) is given, that smaller one. All choices depend on the
+    It has the canvas's size or, where `shown` (width, height) is given, that smaller size. All choices depend on the
     canvas only, so that both sizes show the same. `light` is the result of `light_for`. `on_step` never goes back.
     `clock` returns seconds. Raises the errors of `search`.
     """
@@ -137,7 +137,7 @@ def make_background(
 def light_for(spec: Spec, photo: Photo, cutout: Cutout) -> PhotoLight | None:
     """Return the photo's light, where the spec's background is a scene made for its product.
 
-    None otherwise, and None for a pinned spec, whose background may be the pinned one.
+    None otherwise, and None for a pinned spec, whose background may be pinned.
     """
     free = spec.preset.background == "scene" and not spec.is_white and not spec.pinned
     return photo_light(photo, cutout) if free else None

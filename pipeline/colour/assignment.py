@@ -7,7 +7,7 @@ as a share of the picture or of a surface:
 - a colour that is unusual for its material (`pipeline.colour.gamuts`)
 - a colour that was not asked for
 - an asked colour that no surface has
-- an earlier colour on less of the picture than a later one
+- an earlier colour on less of the picture than a later colour
 - neighbouring surfaces that look alike
 - a product in front of its own colour
 """
@@ -30,7 +30,7 @@ Colour = NDArray[np.float32]
 
 #: Cost of a surface in a colour of its own, and the extra cost of a sample's colour over a tone of the palette's.
 OWN, SAMPLE = 0.3, 0.06
-#: Cost of the first asked colour without a surface, and each later one's share of the cost before it. Gold costs 0.
+#: Cost of the first asked colour without a surface, and each later colour's share of the cost before it. Gold costs 0.
 LEFT, LATER = 0.2, 0.5
 #: Weight of the difference in area where an earlier colour is on a smaller surface.
 ORDER = 0.15
@@ -42,7 +42,7 @@ SHINING: frozenset[Material] = frozenset({"lights", "tube"})
 APART, ALIKE = 10.0, 0.12
 #: Tones of an asked colour that a surface may have as its own, in steps of `pipeline.colour.harmony.tone`.
 TONES = (-2.4, -1.6, -1.0, 1.0, 1.6, 2.4)
-#: Bounds of a tone's L*: a lighter one would burn out in the light, a darker one would be black in the shade.
+#: Bounds of a tone's L*: a lighter tone would burn out in the light, a darker tone would be black in the shade.
 PALEST, DARKEST = 93.0, 14.0
 #: Minimum number of colours of a scene, asked colours and their tones.
 COUNT = 6
@@ -187,7 +187,7 @@ class _Costs:
 
 
 def _own(surface: Surface, bases: Sequence[Colour], lab: Lab, beside: Sequence[Lab]) -> Colour:
-    """Return the colour of a surface without an asked one: a tone that its material has, else a sample's.
+    """Return the colour of a surface without an asked colour: a tone that its material has, else a sample's.
 
     `bases`: (3,) linear, the colours to take tones of.
     """

@@ -61,7 +61,7 @@ class Gamut:
         return self.wears is not None or self.distance(lab) <= SLACK
 
     def cost(self, lab: Lab) -> float:
-        """Return how unusual a (3,) Lab colour is for it, 0 natural to 1; infinite for an impossible one."""
+        """Return how unusual a (3,) Lab colour is for it, 0 natural to 1; infinite for an impossible colour."""
         if not self.has(lab):
             return np.inf
         return min(self.distance(lab) / FAR, 1.0 if self.wears is None else self.wears)
@@ -81,7 +81,7 @@ GAMUTS: Mapping[Material, Gamut] = MappingProxyType(
         # Seamless paper and wall paint exist in every colour that a caller may name.
         "paper": Gamut((_ANY,), wears=0.0),
         "paint": Gamut((_ANY,), wears=0.0),
-        # Lime and clay plasters are pale; tinted ones exist, saturated ones are rare.
+        # Lime and clay plasters are pale; tinted plasters exist, saturated plasters are rare.
         "plaster": Gamut(((55, 99, 0, 30, 0, 360),), ("#e8e0d4", "#d9cbb8", "#cfd0cb"), 0.12),
         "concrete": Gamut(((30, 88, 0, 12, 0, 360), (40, 80, 0, 20, 40, 95)), ("#b9b7b2", "#8f8d89", "#d0cdc6")),
         "wood": Gamut(

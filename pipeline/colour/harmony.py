@@ -1,9 +1,9 @@
-"""Colours that match the asked ones, for scenes with more parts than the caller named.
+"""Colours that match the asked colours, for scenes with more parts than the caller named.
 
-The rule is to stay in the family. A missing colour is a tone of an asked one, of the same hue in OKLab. Its lightness
-moves towards the middle, so that parts are distinct. Its chroma is a fifth less, so that it does not compete with the
-asked colour. Monochrome schemes are the one harmony that fits every palette (Itten, "The Art of Color", 1961: contrast
-of light and dark alone). A complement would be a guess about the caller's brand.
+The rule is to stay in the family. A missing colour is a tone of an asked colour, of the same hue in OKLab. Its
+lightness moves towards the middle, so that parts are distinct. Its chroma is a fifth less, so that it does not compete
+with the asked colour. Monochrome schemes are the one harmony that fits every palette (Itten, "The Art of Color", 1961:
+contrast of light and dark alone). A complement would be a guess about the caller's brand.
 """
 
 import numpy as np
@@ -57,7 +57,7 @@ def tone(colour: Colour, steps: float) -> Colour:
 
 
 def complete(colours: list[Colour], count: int) -> list[Colour]:
-    """Return at least `count` linear colours: the given ones, then tones of them in turn."""
+    """Return at least `count` linear colours: the given colours, then tones of them in turn."""
     out = list(colours)
     for index in range(max(0, count - len(colours))):
         base = colours[index % len(colours)]

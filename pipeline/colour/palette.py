@@ -1,4 +1,4 @@
-"""The colours of a background: found by clustering, and compared with the asked ones."""
+"""The colours of a background: found by clustering, and compared with the asked colours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ MIN_SHARE = 0.005
 MEASURED_SIDE = 192
 #: Clusters have settled once a round changes the mean distance to them by no more than this, in Lab units.
 SETTLED = 1e-4
-#: With at least MANY pixels, every `STRIDE`th one is enough for the clusters' starting points.
+#: With at least MANY pixels, every `STRIDE`th pixel is enough for the clusters' starting points.
 MANY, STRIDE = 1024, 4
 #: Limits on the background's colours, CIEDE2000, that the service promises. A single colour may miss by twice the
 #: mean, because a colour in the shade is measured with its shade.
@@ -91,8 +91,8 @@ def dominant_colours(
     """Return up to `count` dominant colours of N×3 Lab pixels: K×3 Lab float32, and their shares, largest first.
 
     k-means in Lab (Euclidean, Lloyd's algorithm), seeded by binary splitting, so that nearly equal pixels give nearly
-    equal results. Then near clusters are merged and tiny ones dropped; the pixels of dropped ones count for no colour.
-    Empty for no pixel.
+    equal results. Then near clusters are merged and tiny clusters dropped. The pixels of dropped clusters count for no
+    colour. Empty for no pixel.
     """
     if len(lab) == 0:
         return np.empty((0, 3), np.float32), np.empty(0)

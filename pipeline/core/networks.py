@@ -1,4 +1,4 @@
-"""The networks as the pipeline sees them: plain callables, so that it never imports one."""
+"""The networks as the pipeline sees them: plain callables, so that it never imports a network."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -119,7 +119,7 @@ class Capabilities:
     edits: bool = False
     #: Whether it was trained on colours as #rrggbb; other generators get colour names.
     reads_hex: bool = False
-    #: Whether several pictures in one call come out the same as one at a time.
+    #: Whether several pictures in one call come out the same as pictures in separate calls.
     batches: bool = False
 
 

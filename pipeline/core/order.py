@@ -134,7 +134,7 @@ def photo_place(numbers: Sequence[float]) -> PhotoPlace:
 #: Minimum and maximum pixels of a side, and maximum pixels of the picture: no swap may cost more than the largest
 #: preset's.
 SIDES, MAX_PIXELS = (64, 4096), 6_000_000
-#: Longer side over the shorter one, the limit that scenes are composed for.
+#: Longer side over the shorter side, the limit that scenes are composed for.
 MAX_ASPECT = 4.0
 
 
@@ -146,7 +146,7 @@ class Output:
         int | None,
         Option(
             f"Width in pixels, with `height`, in place of the preset's size. Each side has {SIDES[0]} to {SIDES[1]}"
-            f" pixels, the picture at most {MAX_PIXELS:,}, and one side at most {MAX_ASPECT:g} times the other. The"
+            f" pixels, the picture at most {MAX_PIXELS:,}. No side is longer than {MAX_ASPECT:g} times the other. The"
             " report still checks the preset's rules. Not allowed where the picture keeps its photo's size.",
             "Width in pixels, with --height, in place of the preset's size.",
             example=1200,
@@ -251,7 +251,7 @@ class SwapOrder:
     #: #rrggbb, the first the most present; empty: the scene's own palette. Any CSS notation until they are checked.
     colors: tuple[str, ...] = ()
     brand: str | None = None
-    #: 0 to SEED_LIMIT - 1; None: one is drawn.
+    #: 0 to SEED_LIMIT - 1; None: Backdrop draws a seed.
     seed: int | None = None
     preview: bool = False
     placement: Placement = UNMOVED

@@ -64,7 +64,7 @@ def xmp_packet(term: str) -> bytes:
 
 
 def read_digital_source_type(xmp: bytes | str) -> str | None:
-    """Return the IPTC term in an XMP packet; the whole value where the scheme is another one; None where absent."""
+    """Return the IPTC term in an XMP packet; the whole value for another scheme; None where absent."""
     text = xmp.decode("utf-8", "replace") if isinstance(xmp, bytes) else xmp
     found = _ATTRIBUTE.search(text) or _RESOURCE.search(text) or _ELEMENT.search(text)
     if found is None:

@@ -114,7 +114,7 @@ def reduced(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def eroded(mask: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
-    """Erode an h×w mask by a disc: keep True pixels farther than `reach` pixels from every False one.
+    """Erode an h×w mask by a disc: keep True pixels farther than `reach` pixels from every False pixel.
 
     Pixels beyond the picture do not count. Made for a small reach: a tenth of a distance transform's time.
     """

@@ -1,6 +1,6 @@
 """A request for one swap with every default resolved: scene, mood, palette, preset, seed.
 
-All records are frozen. `service.catalogue.catalogue` makes the named ones from its TOML files.
+All records are frozen. `service.catalogue.catalogue` makes the named records from its TOML files.
 """
 
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ class Preset:
     centre_x: float
     #: IPTC DigitalSourceType term, e.g. compositeWithTrainedAlgorithmicMedia; None: unmarked.
     digital_source_type: str | None
-    #: The preset to offer when this one forbids a scene.
+    #: The preset to offer when this preset forbids a scene.
     scene_sibling: str | None
     source_url: str
     checked_on: str

@@ -105,7 +105,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Judged:
-    """A delivered file, decoded again, and the colour difference of its product from the placed one."""
+    """A delivered file, decoded again, and the colour difference of its product from the placed product."""
 
     decoded: Rgb8
     fidelity: FidelityReport

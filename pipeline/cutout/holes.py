@@ -2,8 +2,8 @@
 
 In a studio photo the backdrop is one smooth gradient. A polynomial fitted around the product continues it behind the
 product. A part that matches it exactly, and is set off all round, is backdrop seen through a handle, a loop or a bow.
-No hole is opened in front of a rougher backdrop, nor of one clipped to white or black, where a white label looks the
-same.
+No hole is opened in front of a rougher backdrop, nor of a clipped backdrop, white or black, where a white label looks
+the same.
 """
 
 from typing import Any

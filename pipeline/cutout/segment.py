@@ -1,7 +1,7 @@
 """Segment the product: combine what two looks at the photo agree on with the photo's own edges.
 
 The rule was chosen by ten folds on 921 real photos with masks (of ECSSD, without the 79 held out). It was checked on
-35 pictures with exact alpha. `models/cutout/README.md` reports the value of each rule, and the rejected ones.
+35 pictures with exact alpha. `models/cutout/README.md` reports the value of each rule, and the rejected rules.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ ALIKE = 0.92
 #: Longer side in pixels at which the guided filter is solved, its radius there and its regularisation.
 GUIDE_SIDE, RADIUS, EPS = 800, 3, 1e-3
 #: Alpha below the first is background, above the second product, stretched between. On real photos the error is 0.7 %
-#: less than with 0.25 and 0.75, on synthetic ones it is the same.
+#: less than with 0.25 and 0.75, on synthetic photos it is the same.
 LEVELS = (0.3, 0.7)
 
 #: Networks always stretch their mask to 0–1, so only its shape shows whether there is a product. On 71 product photos
@@ -75,8 +75,8 @@ def segment(photo: Photo, segmenter: Segmenter, second: Segmenter | None = None)
 def _looks(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter | None) -> tuple[list[Alpha], float]:
     """Return h×w looks at an H×W×3 sRGB photo, and the smallest agreement (intersection over union, 0–1) of the first.
 
-    The looks are those of the segmenter and of the `second` segmenter. If they disagree, or there is no second one,
-    the segmenter also looks at the mirror image and at the photo padded to a square.
+    The looks are those of the segmenter and of the `second` segmenter. If they disagree, or there is no `second`, the
+    segmenter also looks at the mirror image and at the photo padded to a square.
     """
     looks = [_look(rgb, segmenter)]
     if second is not None:

@@ -68,7 +68,7 @@ class Subjects:
         return codes * whole
 
     def at(self, codes: Codes, x: float, y: float) -> Subject | None:
-        """Return the subject at a point, or very near it; None without one. x, y: shares 0–1 of width and height."""
+        """Return the subject at a point, or very near it, or None. x, y: shares 0–1 of width and height."""
         height, width = codes.shape
         column, row = min(int(x * width), width - 1), min(int(y * height), height - 1)
         reach = max(1, round(REACH * max(height, width)))
@@ -108,9 +108,9 @@ class Masks:
 def choose(place: PhotoPlace, masks: Masks) -> Choice:
     """Return the product at a place in the photo.
 
-    A point means the subject there, in the given mask or among the found. If neither has one, the networks look at
-    squares around the point. A box means its content: in a given mask, among the found where that fills the box, else
-    in a new look. Raises SubjectNotFound, and any error of `look`.
+    A point means the subject there, in the given mask or among the found. If neither has a subject there, the networks
+    look at squares around the point. A box means its content: in a given mask, among the found where that fills the
+    box, else in a new look. Raises SubjectNotFound, and any error of `look`.
     """
     kind = "point" if len(place) == 2 else "box"
     at = _at_point if kind == "point" else _in_box

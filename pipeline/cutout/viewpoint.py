@@ -124,7 +124,7 @@ def views(photo: Photo, cutout: Cutout, box: Box, side: int) -> NDArray[np.uint8
 def _square(picture: NDArray[np.uint8], box: Box, times: float, side: int) -> NDArray[np.uint8]:
     """Return the square around a box's middle, `times` its longer side wide, at side×side pixels.
 
-    Beyond the picture, three channels (H×W×3) are GREY and a single one (H×W) is 0.
+    Beyond the picture, three channels (H×W×3) are GREY and a single channel (H×W) is 0.
     """
     left, top, right, bottom = box
     half = times * max(right - left, bottom - top) / 2

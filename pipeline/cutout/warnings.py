@@ -21,7 +21,7 @@ SIDE = 320
 #: A side of the photo crops the product if the product covers more than this share of the side's length.
 CUT_SHARE = 0.01
 #: A network's mask that ends this near to the border counts as reaching it, as a share of the longer side. It is one or
-#: two of the network's 320 pixels, whose outermost ones fade. Chosen by this reasoning on 2026-11-27. Of 70 photos it
+#: two of the network's 320 pixels, whose outermost fade. Chosen by this reasoning on 2026-11-27. Of 70 photos it
 #: changes one, a ball that ends 0.3 % before the border. From 0.5 to 1 % nothing changes.
 FADES_WITHIN = 0.005
 #: A second part of at least this share of the largest is a subject of its own.

@@ -106,10 +106,10 @@ def to_8_bit(image: Rgb, keep: NDArray[np.bool_] | None = None, *, padded: bool 
 
     `padded`: H×W×4 for three channels, Pillow's memory layout; the fourth is unused.
 
-    The noise is the sum of two uniform ones, ±1 code in all (TPDF). It decorrelates the error's mean and variance from
-    the signal (Lipshitz, Wannamaker and Vanderkooy 1992). Values ≥ 1 and ≤ 0 stay exactly 255 and 0. Exact codes
-    between them are kept only on average. Pixels of the H×W mask `keep` are rounded, so that a photo's own
-    codes stay the same. In a picture with alpha (a fourth channel), all values are rounded.
+    The noise is the sum of two uniform noises, ±1 code in all (TPDF). It decorrelates the error's mean and variance
+    from the signal (Lipshitz, Wannamaker and Vanderkooy 1992). Values ≥ 1 and ≤ 0 stay exactly 255 and 0. Exact codes
+    between them are kept only on average. Pixels of the H×W mask `keep` are rounded, so that a photo's own codes stay
+    the same. In a picture with alpha (a fourth channel), all values are rounded.
     """
     height, width, channels = image.shape
     codes = np.empty((height, width, 4 if padded else channels), np.uint8)
@@ -141,7 +141,7 @@ def _noise() -> NDArray[np.int8]:
 def _best(
     data: bytes, write: Callable[[int], bytes], preset: Preset, limit: int | None, kept: Callable[[bytes], bool]
 ) -> tuple[bytes, int]:
-    """Return the best file and its quality: `data`, a finer one to keep the colours, or a coarser one to meet the
+    """Return the best file and its quality: `data`, a finer file to keep the colours, or a coarser file to meet the
     limit."""
     start, floor = preset.quality
     if limit is not None and len(data) > limit:

@@ -37,7 +37,7 @@ class Product:
         box = tight_box(alpha > 0.5) or (0, 0, 0, 0)
         left, top, right, bottom = box
         inside = np.flatnonzero(_eroded(alpha[top:bottom, left:right] >= 0.999, _EDGE))
-        #: Number of pixels inside, and number of kept ones.
+        #: Number of pixels inside, and number of kept pixels.
         self.of_pixels = len(inside)
         chosen = inside[:: max(1, -(-len(inside) // limit))]
         self.pixels = len(chosen)
@@ -118,7 +118,7 @@ class Judge:
         return kept and int(lowest) >= SEEN_AS_WHITE
 
     def judged(self, data: bytes) -> Judged | None:
-        """Return the result for a file, if it was the last one judged."""
+        """Return the result for a file, if it was judged last."""
         return self._judged[1] if self._judged is not None and self._judged[0] is data else None
 
     def _lowest_white(self, arrived: Rgb8, alpha: Alpha) -> int:

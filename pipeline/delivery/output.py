@@ -49,7 +49,7 @@ def _size_faults(preset: Preset, width: int, height: int) -> Iterator[OutputFaul
         text = f"{width}x{height} has {width * height:,} pixels; the limit is {MAX_PIXELS:,}. Make the picture smaller"
         yield OutputFault("width", "output_size", text)
     if max(width, height) > MAX_ASPECT * min(width, height):
-        text = f"{width}x{height} is too long: the longer side may be at most {MAX_ASPECT:g} times the shorter one"
+        text = f"{width}x{height} is too long: the longer side may be at most {MAX_ASPECT:g} times the shorter side"
         yield OutputFault("width", "output_size", text)
 
 

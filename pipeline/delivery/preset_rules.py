@@ -19,7 +19,7 @@ from pipeline.delivery.fidelity import SEEN_AS_WHITE, decoded
 from pipeline.placement.margins import placement_rules
 from pipeline.report import RuleCheck, Status
 
-#: Rules that are part of another rule: where a preset lists only that one, its source and date count.
+#: Rules that are part of another rule: where a preset lists only that rule, its source and date count.
 _PART_OF = {"min_side": "size", "white_border": "white_background", "white_edge": "white_background"}
 #: Source and date of rules that no place of publication makes.
 _GENERAL = {

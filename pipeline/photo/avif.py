@@ -28,7 +28,7 @@ class Item:
 
 
 def items(data: bytes) -> Iterator[Item]:
-    """Yield the pictures and the EXIF of a still file, and the first sample of each track of an animated one.
+    """Yield the pictures and the EXIF of a still file, and the first sample of each track of an animated file.
 
     Only for a file whose tables are small: see `tables_exceed`.
     """

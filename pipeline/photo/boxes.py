@@ -6,7 +6,7 @@ It reads only facts that must be known before a decoder reads the file. Malforme
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-#: Boxes that contain boxes, and the number of their own bytes before the first one.
+#: Boxes that contain boxes, and the number of their own bytes before the first inner box.
 _OUTER = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0}
 #: Boxes that contain data, not structure. `colr` may contain an ICC profile.
 _DATA = (b"mdat", b"idat", b"free", b"skip", b"colr")
@@ -37,7 +37,7 @@ def tables_exceed(data: bytes, limit: int) -> bool:
 
 
 def all_boxes(data: bytes) -> Iterator[Box]:
-    """Yield every box of the file, inner boxes after the outer one."""
+    """Yield every box of the file, inner boxes after their outer box."""
     pending = [_boxes(data, 0, len(data))]
     while pending:
         for box in pending.pop():

@@ -218,7 +218,7 @@ _CHAIN_BYTES = 32 * 1024
 
 
 def _to_srgb(picture: Image.Image, icc: object) -> Image.Image:
-    """Convert to RGB through the embedded profile; without a usable one the numbers count as sRGB already.
+    """Convert to RGB through the embedded profile; without a usable profile the numbers count as sRGB already.
 
     The intent is relative colorimetric with black point compensation, so that colours inside sRGB stay the same.
     """

@@ -11,7 +11,7 @@ from functools import cached_property
 from pipeline.core.errors import ImageTruncated
 from pipeline.photo.boxes import Box, item_kinds, locations, number
 
-#: Boxes that a file has once, in its `meta` box; a decoder might read a second one instead.
+#: Boxes that a file has once, in its `meta` box; a decoder might read a second box instead.
 _ONCE = (b"pitm", b"iloc", b"iinf", b"iprp", b"iref", b"idat")
 #: Properties that the decoder applies, each a pass over the whole picture.
 _TRANSFORMS = (b"irot", b"imir", b"clap")

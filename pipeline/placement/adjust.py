@@ -71,7 +71,7 @@ class Outline:
         return np.array([self.x0[at].min(), self.x1[at].max()]), np.full(2, end)
 
 
-#: The outline of a product without a known one: a full box.
+#: The outline of a product whose outline is unknown: a full box.
 FULL_BOX = Outline(np.zeros(2), np.ones(2), np.array([0.0, 1.0]))
 
 

@@ -104,8 +104,8 @@ class CutoutFacts:
 def suited(stance: StanceName, angle: CameraAngle | None) -> tuple[SceneKind, ...]:
     """Return the kinds of scene that suit a product of that stance and viewing angle, in their order.
 
-    White suits every product. A product seen from above suits a flat lay, and one seen from the side suits scenes
-    shown from the side. A hanging product suits a wall or a flat lay.
+    White suits every product. A product seen from above suits a flat lay, and a product seen from the side suits
+    scenes shown from the side. A hanging product suits a wall or a flat lay.
     """
     if stance == "hanging":
         return tuple(kind for kind in KINDS if kind not in OPEN)

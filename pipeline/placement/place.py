@@ -135,7 +135,7 @@ def is_pinned(spec: Spec, facts: CutoutFacts) -> bool:
     """Return whether a product with these facts gets the spec's pinned background.
 
     A product that its photo crops does not: it goes to the canvas's side to hide the crop, away from the pinned place.
-    Nor does a hanging product, or one moved out of that place.
+    Nor does a hanging product, or a product moved out of that place.
     """
     kind = drawn_kind(spec)
     return spec.pinned and kind != "white" and not leaves_place(spec.placement) and not facts.edges(kind)

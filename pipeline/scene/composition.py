@@ -49,11 +49,11 @@ def compose(
 ) -> Layout:
     """Compose the scene for a canvas of width×height pixels and a product of that width over height.
 
-    `stands`: false for a product cropped below or hanging. It gets nothing around its foot, and a hanging one gets the
-    floor well below it. `light_side`: negative, the key light comes from the left, positive from the right; None: the
-    seed decides. `pose`: the photo's view of the product's base; the camera is raised to match it. `box`: the product's
-    box, pixels; None: the place that `pipeline.placement.fit` gives an uncropped product. `product`: (3,) Lab, its mean
-    colour, where it is known. Its background gets another colour, if the palette has one.
+    `stands`: false for a product cropped below or hanging. It gets nothing around its foot, and a hanging product gets
+    the floor well below it. `light_side`: negative, the key light comes from the left, positive from the right; None:
+    the seed decides. `pose`: the photo's view of the product's base; the camera is raised to match it. `box`: the
+    product's box, pixels; None: the place that `pipeline.placement.fit` gives an uncropped product. `product`: (3,)
+    Lab, its mean colour, where it is known. Its background gets another colour, if the palette has another.
 
     An asked colour may have too small a share of the picture around the product, or natural colours too large a share.
     Then the seed's next composition is tried. The best of TRIES wins.

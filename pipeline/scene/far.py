@@ -1,7 +1,7 @@
 """The blurred distance behind a table: a town's lights at dusk, or leaves in the sun.
 
 Lengths are canvas heights. Everything is above the table's edge in the picture, the farthest first. An asked colour
-that is lighter than the scene becomes a light. A darker one becomes an object, because no light is darker than its
+that is lighter than the scene becomes a light. A darker colour becomes an object, because no light is darker than its
 background.
 """
 
@@ -163,7 +163,7 @@ class _Scene:
                 self._light(colour, x, y, radius, most * float(rng.uniform(0.75, 1.0)), 0.8)
         for colour in shining:
             self._fill_up(colour)
-        # A string of small bright lights in front of the houses, and a few large faint ones in front of all.
+        # A string of small bright lights in front of the houses, and a few large faint lights in front of all.
         start, sag = float(rng.uniform(0.0, 0.2)) * low, float(rng.uniform(0.1, 0.25)) * low
         count = max(7, round(11 * wide))
         for index in range(count):
@@ -230,7 +230,7 @@ class _Scene:
             )  # fmt: skip
 
     def _glints(self) -> None:
-        """Add sky and sun between the leaves, in clusters: many small discs, with some large ones over them."""
+        """Add sky and sun between the leaves, in clusters: many small discs, with some large discs over them."""
         rng, low = self._rng, self._low
         shining = [*self._shining, (self._shining[0][0], self._shining[0][1] + 1.2)]
         for _ in range(round(9 * max(1.0, self._wide))):
@@ -243,7 +243,7 @@ class _Scene:
                 self._light(colour, x + float(dx), min(y + float(dy), low), radius, strength, 0.85)
 
     def _twig(self, colour: tuple[int, float], number: int) -> None:
-        """Add a nearer twig with leaves of recognisable outline; every second one hangs in from a side."""
+        """Add a nearer twig with leaves of recognisable outline; every second twig hangs in from a side."""
         rng, low, wide = self._rng, self._low, self._wide
         side = 1.0 if number % 2 else -1.0
         x = self._x + side * wide * float(rng.uniform(0.2, 0.56))

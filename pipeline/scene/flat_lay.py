@@ -54,7 +54,7 @@ LYING: dict[PropName, str] = {
     "bowl": "bowl",
     "tray": "tray",
 }
-#: Those that show enough of their colour to represent an asked one.
+#: Those that show enough of their colour to represent an asked colour.
 BODIED = ("books", "cloth", "bowl", "tray")
 
 
@@ -262,7 +262,7 @@ class FlatLay:
         return choices[int(self._rng.integers(4))]
 
     def _branch(self) -> None:
-        """Add a branch that reaches in from a corner beside the props: it would cut through high ones."""
+        """Add a branch that reaches in from a corner beside the props: it would cut through high props."""
         rng = self._rng
         for _ in range(30):
             side, up = float(rng.choice([-1, 1])), float(rng.choice([-1, 1]))
@@ -271,7 +271,7 @@ class FlatLay:
             heading = float(np.arctan2(-up * rng.uniform(0.2, 1.2), -side))
             broad = float(rng.uniform(0.2, 0.28))
             leaves = twig(rng, root, heading, float(rng.uniform(0.3, 0.46)), 9, broad)
-            # Leaves on one side of the stem are above those on the other.
+            # Leaves on one side of the stem are above the leaves on the other.
             low, high = Fronds(0.024, leaves[::2]), Fronds(0.04, (leaves[0], *leaves[1::2]))
             x, y = (np.ascontiguousarray(axis).ravel() for axis in np.broadcast_arrays(self._x, self._y))
             barred = self._kept | self._taken

@@ -32,7 +32,7 @@ def vase(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
         heading = float(np.pi / 2 + 0.5 * (index - 0.5) + rng.uniform(-0.15, 0.15))
         length = 3.8 * radius * float(rng.uniform(0.8, 1.05))
         leaves = twig(rng, (x, y + tall - 0.5 * radius), heading, length, 11, 0.17)
-        # The leaves on one side of a stem are in front of those on the other.
+        # The leaves on one side of a stem are in front of the leaves on the other.
         near, far = (leaves[0], *leaves[1::2]), leaves[2::2]
         for shift, some in ((0.06, near), (-0.06, far)):
             parts.append(PropPart(Fronds(z + (0.3 * (index - 0.5) + shift) * radius, some), "leaf", "leaf"))

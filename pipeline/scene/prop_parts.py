@@ -158,7 +158,7 @@ def leaves_of_cloth(
         turn, size = yaw + float(rng.uniform(-0.008, 0.008)), float(rng.uniform(0.955, 1.0))
         soft, hem = 0.66 * high, 0.25 * high
         core = size * half[0] - hem, 0.0, half[1] - soft
-        # Each stands out a little over the one below, whose upper side would show as a bright line of a pixel or two.
+        # Each stands out a little over the leaf below, whose upper side would show as a bright line of a pixel or two.
         lean += high * float(rng.uniform(0.04, 0.14))
         aside = 0.012 * half[0] * float(rng.normal())
         x, y, z = (np.array(spot) + (level + 0.5 * high) * up + lean * ahead + (aside, 0, 0)).tolist()

@@ -25,7 +25,7 @@ def prop(name: PropName, spot: Spot, area: float, rng: np.random.Generator) -> P
 
 
 def _stones(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """Return flat stones on top of each other, each smaller than the one below."""
+    """Return flat stones on top of each other, each smaller than the stone below."""
     x, y, z = spot
     count = int(rng.integers(2, 5))
     sizes = np.cumprod([1.0, *rng.uniform(0.64, 0.84, count - 1)])
@@ -36,7 +36,7 @@ def _stones(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
         shift = 0.07 * size * rng.normal(0, 1, 2)
         body = stone((x + float(shift[0]), y, z + float(shift[1])), float(size), float(squash * size), rng, level=0.3)
         parts.append(PropPart(body, "stone", "stone"))
-        # Sunk a little into the one below, as if worn by its weight.
+        # Sunk a little into the stone below, as if worn by its weight.
         y = body.bounds[4] - 0.09 * float(size)
     return Prop(tuple(parts), unit)
 
@@ -129,7 +129,7 @@ def _water(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
 
 
 def _metal_ball(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """Return a polished ball of brass and a small one."""
+    """Return a large and a small polished ball of brass."""
     x, y, z = spot
     radius = float(np.sqrt(area / (1.2 * np.pi)))
     side = float(rng.choice([-1.0, 1.0]))

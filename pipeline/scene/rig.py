@@ -10,7 +10,7 @@ from pipeline.scene.layout import Gobo, Rig
 
 Point = tuple[float, float, float]
 
-#: Maximum half-width of a light that shines through leaves, in canvas heights: a larger one blurs them into clouds.
+#: Maximum half-width of a light that shines through leaves, in canvas heights: a larger light blurs them into clouds.
 LEAFY = 0.045
 
 
@@ -22,7 +22,7 @@ def rig(kind: SceneKind, mood: Mood, wall: float, angle: float, rng: np.random.G
     rise = {"sand": 0.62, "window": 0.6}.get(kind, 0.78)
     direction = np.array([np.sin(lean), rise + 0.3 * np.cos(lean), 0.62 + 0.2 * rng.random()])
     direction /= np.linalg.norm(direction)
-    # A near light falls off over the wall, for a dramatic look; a far one is even.
+    # A near light falls off over the wall, for a dramatic look; a far light is even.
     target = np.array([0.0, 0.22, 0.3 * wall])
     sun = kind in ("window", "sand")
     far = 6.0 if sun else 3.4 - 1.5 * mood.contrast

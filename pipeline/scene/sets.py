@@ -218,7 +218,7 @@ class SetBuilder:
         return replace(layout, blurs=far(layout, scene.far, self.plan, self.rng))
 
     def flatlay(self) -> Layout:
-        """Return a set: a surface seen from straight above, with a second one laid on it and props in the corners."""
+        """Return a set: a surface seen from straight above, with a second surface on it and props in the corners."""
         scene, (left, top, right, bottom) = self.spec.scene, self.empty.product
         # The camera looks down at the picture's middle, so the light is aimed there.
         light = shifted(self.empty.rig, self.empty.aspect / 2 - self.empty.foot[0], bottom - 0.5)

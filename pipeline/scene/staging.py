@@ -17,7 +17,7 @@ from pipeline.scene.props import prop
 #: Minimum share of the picture of an asked colour's prop; below 2 % it would not look like one of the picture's
 #: colours.
 MIN_AREA = 0.04
-#: Props that show too little of their colour to represent an asked one, and the factor that enlarges other props.
+#: Props that show too little of their colour to represent an asked colour, and the factor that enlarges other props.
 THIN: frozenset[PropName] = frozenset({"metal_ball", "tray", "water", "vase", "potted_plant"})
 ROOMY = 1.3
 #: Props that come in natural colours only.
@@ -166,7 +166,7 @@ class Staging:
             self._put(other, self._large_slot(), "panel")
 
     def props(self, extra: int = 0, natural: bool = False) -> None:
-        """Place a prop for every asked colour that has no place yet, and `extra` ones in tones."""
+        """Place a prop for every asked colour that has no place yet, and `extra` props in tones."""
         count = min(self.wanted + extra, self.most)
         for index in range(count):
             asked = self.wanted > 0
@@ -273,7 +273,7 @@ class Staging:
         return cost
 
     def _open_side(self) -> float:
-        """Return 1 if the picture has more room to the right of the product, -1 if to the left, else one at random."""
+        """Return 1 if the picture has more room right of the product, -1 if left of it, else either at random."""
         x = self._layout.foot[0]
         if abs(x - self._layout.aspect / 2) > 0.05:
             return 1.0 if x < self._layout.aspect / 2 else -1.0
