@@ -1,9 +1,9 @@
 """Colours that match the asked colours, for scenes with more parts than the caller named.
 
-The rule is to stay in the family. A missing colour is a tone of an asked colour, of the same hue in OKLab. Its
-lightness moves towards the middle, so that parts are distinct. Its chroma is a fifth less, so that it does not compete
-with the asked colour. Monochrome schemes are the one harmony that fits every palette (Itten, "The Art of Color", 1961:
-contrast of light and dark alone). A complement would be a guess about the caller's brand.
+A missing colour is a tone of an asked colour, of the same hue in OKLab. Its lightness moves towards the middle, so that
+parts are distinct. Its chroma is a fifth less, so that it does not compete with the asked colour. Monochrome schemes
+are the one harmony that fits every palette (Itten, "The Art of Color", 1961: contrast of light and dark alone). A
+complement would be a guess about the caller's brand.
 """
 
 import numpy as np

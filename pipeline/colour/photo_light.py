@@ -206,7 +206,7 @@ def _foot_shadow(
 ) -> tuple[float, float]:
     """Compare the ground near the foot with the ground farther off, on both sides; the darker side is unlit.
 
-    A ground whose own pattern varies as much proves nothing.
+    Ground whose own pattern varies as much proves nothing.
     """
     tall = box[3] - box[1]
     rows = slice(max(0, int(box[3] - 0.14 * tall)), min(ground.shape[0], int(box[3] + 0.03 * tall)))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-#: Rows that are copied at a time.
+#: Number of rows to copy at a time.
 _ROWS = 32
 
 

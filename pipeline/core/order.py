@@ -168,7 +168,7 @@ class Output:
         Option(
             "Starting quality for a JPEG, WebP or AVIF file, in place of the preset's. Backdrop raises it until the"
             " product's colours are kept, and lowers it until the file is small enough for the preset.",
-            "Quality from which the search for the file's quality starts.",
+            "Starting quality of the search for the file's quality.",
             example=85,
             bounds=(1, 100),
         ),

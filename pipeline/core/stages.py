@@ -29,5 +29,5 @@ class Stages:
         self._before += self._shares[stage]
 
     def step(self, done: float) -> None:
-        """Pass on the share 0–1 of the running stage that is done."""
+        """Report the share 0–1 of the running stage that is done."""
         self._progress(self._stage, self._before + self._shares[self._stage] * min(1.0, max(0.0, done)))

@@ -25,8 +25,8 @@ def placement_rules(
     """Yield the rules `fill`, `margins` and `enlargement` for a product whose tight box on a canvas is `box`, pixels.
 
     `scale`: canvas pixels per photo pixel. The first two rules apply only where the preset has them. `touches`: the
-    sides of the canvas that the product touches on purpose; None: any that it touches. A margin too small there only
-    warns.
+    sides of the canvas that the product touches on purpose; None: any that it touches. Too
+    small a margin there only gives a warning.
     """
     if preset.fill_bounds is not None:
         lowest, highest = preset.fill_bounds
