@@ -262,7 +262,7 @@ def test_the_doctor_shows_a_network_of_ones_own(tmp_path: Path, monkeypatch: pyt
         ),
         (["--preset", "open_graph", "--scene", "podium", "-o", "x.gif"], ".jpg, .jpeg, .png, .webp, .avif"),
         (["--preset", "open_graph", "--scene", "podium", "-o", "x.png", "--format", "jpeg"], "-o with --format: 'x"),
-        (["--preset", "transparent_cutout", "--scene", "white", "-o", "x.JPG"], "takes png or webp"),
+        (["--preset", "transparent_cutout", "--scene", "white", "-o", "x.JPG"], "Use png or webp"),
         (
             ["--preset", "open_graph", "--scene", "podium", "--color", "teal", "--colors-on", "ceiling:teal"],
             "--colors-on: The scene podium has no surface ceiling. It has wall, floor and accent",
@@ -359,7 +359,7 @@ def test_a_local_cut_out_has_the_product_that_is_pointed_at(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("command", "subject", "remedy"),
     [
-        ("swap", "0.2,1.7", "'--subject': 1.7 lies outside the photo. Give shares from 0 to 1"),
+        ("swap", "0.2,1.7", "'--subject': 1.7 is outside the photo. Give shares from 0 to 1"),
         ("swap", "left", "'--subject': 'left' is no place. Give x,y or left,top,right,bottom"),
         ("cutout", "0.2,0.7,0.9", "'--subject': 3 numbers are neither a point nor a box"),
         ("cutout", "1", "numbers of subjects need a server"),

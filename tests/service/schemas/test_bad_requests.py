@@ -23,9 +23,9 @@ TEXT = {"Content-Type": "text/plain"}
 SUBJECTS = (
     ([0.1], "1 numbers are neither a point nor a box"),
     ([0.1, 0.2, 0.3], "3 numbers are neither"),
-    ([0.5, 1.5], "1.5 lies outside the photo. Give shares from 0 to 1"),
-    ([0.5, -0.5], "-0.5 lies outside the photo"),
-    ([412, 300], "412 lies outside the photo"),
+    ([0.5, 1.5], "1.5 is outside the photo. Give shares from 0 to 1"),
+    ([0.5, -0.5], "-0.5 is outside the photo"),
+    ([412, 300], "412 is outside the photo"),
     ([0.6, 0.1, 0.4, 0.9], "The box 0.6, 0.1, 0.4, 0.9 is empty. Give left, top, right, bottom"),
 )
 #: Of a swap's query: what is sent, then what is wrong with it: parameter, code, and words of the answer.
@@ -70,7 +70,7 @@ QUERIES: tuple[tuple[str, str, str, str], ...] = (
     ("height=800", "width", "output_incomplete", "together"),
     ("width=63&height=800", "width", "output_size", "64 to 4096 pixels, not 63"),
     ("width=800&height=4097", "height", "output_size", "not 4097"),
-    ("width=3000&height=2001", "width", "output_size", "6,000,000 pixels at most"),
+    ("width=3000&height=2001", "width", "output_size", "the limit is 6,000,000"),
     ("width=1000&height=249", "width", "output_size", "4 times"),
     ("width=wide&height=800", "width", "wrong_type", "Should be a whole number (received 'wide')"),
     ("format=gif", "format", "enum", "Should be one of jpeg, png, webp, avif (received 'gif')"),
@@ -94,7 +94,7 @@ QUERIES: tuple[tuple[str, str, str, str], ...] = (
         (f"subject={word}", "subject", "subject_invalid", "x,y or left,top,right,bottom")
         for word in ("", "here", "1;0")
     ),
-    *((f"subject={word}", "subject", "subject_invalid", "lies outside the photo") for word in ("nan,0.5", "1e999,0")),
+    *((f"subject={word}", "subject", "subject_invalid", "is outside the photo") for word in ("nan,0.5", "1e999,0")),
 )
 #: Of a swap's body: what differs from a good one, then what is wrong with it: field, code, and words of the answer.
 BODIES: tuple[tuple[dict[str, Any], tuple[str | int, ...], str, str], ...] = (
@@ -215,7 +215,7 @@ def swaps(good: dict[str, Any]) -> Iterator[Bad]:
         body = {name: value for name, value in (good | change).items() if value is not ...}
         yield Bad("POST", SWAP, body, where=("body", *at), code=code, said=said)
     for query, name, code, said in (
-        ("width=800&height=800", "width", "output_size_fixed", "Leave both out"),
+        ("width=800&height=800", "width", "output_size_fixed", "Leave width and height out"),
         ("format=jpeg", "format", "output_no_alpha", "png or webp"),
         ("quality=90", "quality", "output_lossless", "Leave it out"),
     ):
