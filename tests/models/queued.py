@@ -31,7 +31,7 @@ class Painter:
         self.threads: set[int] = set()
         #: Called before each step.
         self.before_step: Callable[[], None] = go_on
-        #: Raised for a call of so many pictures, or of one with such a seed.
+        #: Raised by a call with this many pictures, or with a picture of this seed.
         self.refuse: Callable[[Sequence[PaintRequest]], BaseException | None] = lambda requests: None
 
     def paint(self, requests: Sequence[PaintRequest]) -> list[Any]:

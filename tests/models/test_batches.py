@@ -1,4 +1,4 @@
-"""Batches of real pipelines: each picture is what it is alone, whoever else is in the batch."""
+"""Batches of real pipelines: each picture is the same as alone, independent of the rest of the batch."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -108,17 +108,17 @@ def test_a_class_that_the_operator_named_and_no_family_knows_is_never_batched(ti
 def test_one_who_leaves_changes_no_pixel_of_the_others(tiny_folder: Folders) -> None:
     generator = tiny(tiny_folder, "stable-diffusion-v1-5")
     asked = requests()
-    told: list[float] = []
+    shares: list[float] = []
 
     def stop(done: float) -> None:
         raise Stop
 
-    together = painted(generator, [asked[0], replace(asked[1], on_step=stop), replace(asked[2], on_step=told.append)])
+    together = painted(generator, [asked[0], replace(asked[1], on_step=stop), replace(asked[2], on_step=shares.append)])
 
     assert isinstance(together[1], Stop)
     np.testing.assert_allclose(together[0], alone(generator, asked[0]), atol=1e-3)
     np.testing.assert_allclose(together[2], alone(generator, asked[2]), atol=1e-3)
-    assert told == pytest.approx([1 / 4, 2 / 4, 3 / 4, 1])
+    assert shares == pytest.approx([1 / 4, 2 / 4, 3 / 4, 1])
 
 
 @EULER
@@ -160,7 +160,7 @@ def test_a_pipeline_that_gives_too_few_pictures_gives_nobody_anothers() -> None:
         broken(answers=[np.zeros((64, 64, 3))] * 2).paint(requests())
 
 
-def test_too_little_memory_is_told_without_a_hold_on_what_took_it() -> None:
+def test_too_little_memory_is_reported_and_the_memory_released() -> None:
     with pytest.raises(OutOfMemory) as caught:
         broken(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).paint(requests())
 

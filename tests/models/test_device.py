@@ -18,7 +18,7 @@ from service.settings import Settings
 
 
 def run(code: str) -> "subprocess.CompletedProcess[str]":
-    """Run code in a process of its own: what is told to the allocator or to BLAS holds for a whole process."""
+    """Run code in a process of its own: settings of the allocator and of BLAS hold for a whole process."""
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
 

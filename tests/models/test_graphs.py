@@ -74,7 +74,7 @@ class Watched:
 
 @pytest.fixture(scope="module", name="scenes")
 def _scenes(graph: GraphGenerator) -> list[Conditions]:
-    """What the network is told of real scenes, upright, wide and square; the sides of most are no multiples of 16."""
+    """The network's input for real scenes, upright, wide and square; most sides are no multiples of 16."""
     catalogue, watched = load_catalogue(), Watched(graph)
     for scene, mood, width, height in (
         ("podium", "calm", 320, 400),
@@ -142,19 +142,19 @@ def test_conditions_of_another_size_are_not_alike(scenes: list[Conditions]) -> N
 
 
 def test_one_who_leaves_changes_no_pixel_of_the_others(graph: GraphGenerator) -> None:
-    told = list[float]()
+    reported = list[float]()
 
     def stop(done: float) -> None:
         raise Stop
 
     first, second = graph.paint(
-        [replace(asked(conditions()), on_step=stop), replace(asked(conditions()), on_step=told.append)]
+        [replace(asked(conditions()), on_step=stop), replace(asked(conditions()), on_step=reported.append)]
     )
 
     assert isinstance(first, Stop)
     assert isinstance(second, np.ndarray)
     np.testing.assert_allclose(second, paint(graph), rtol=1e-4, atol=1e-6)
-    assert told == [1.0]
+    assert reported == [1.0]
 
 
 def test_what_on_step_raises_comes_out(graph: GraphGenerator) -> None:
@@ -182,7 +182,7 @@ def test_conditions_that_fit_nothing_are_a_failure_of_the_network(graph: GraphGe
         paint(graph, replace(conditions(), **wrong))
 
 
-def test_a_scene_that_needs_more_memory_than_there_is_is_told_apart(graph: GraphGenerator) -> None:
+def test_a_scene_that_exceeds_the_memory_raises_its_own_error(graph: GraphGenerator) -> None:
     vast = np.broadcast_to(np.float32(0.5), (1 << 23, 1 << 23))  # more than a processor can address
     three = np.broadcast_to(np.float32(0.5), (1 << 23, 1 << 23, 3))
     scene = Conditions(sketch=three, light=three, normals=three, depth=vast, occlusion=vast, gloss=vast, lit=vast)

@@ -70,15 +70,15 @@ def test_networks_that_are_not_the_lanes_are_called_where_they_are_asked_for() -
 
 
 def test_a_generator_that_knows_no_batches_paints_on_the_lane_as_it_always_did() -> None:
-    lane, told = DeviceLane(batch_size=4), list[float]()
+    lane, reported = DeviceLane(batch_size=4), list[float]()
     generator = lane.networks(Networks(by_colour, Darkener()), go_on).generator
-    asked = PaintRequest("", "", conditions(), 1, told.append)
+    asked = PaintRequest("", "", conditions(), 1, reported.append)
 
     light = painted(generator, asked)
     lane.close()
 
     np.testing.assert_array_equal(light, painted(Darkener(), asked))
-    assert told[-1] == 1
+    assert reported[-1] == 1
 
 
 def test_a_cut_out_goes_before_the_paintings_that_wait(pool: ThreadPoolExecutor) -> None:
@@ -101,8 +101,8 @@ def test_a_cut_out_waits_for_a_step_of_a_painting_and_not_for_its_end(pool: Thre
             assert asked.wait(300)
 
         line.painter.before_step = before_step
-        told = list[float]()
-        painting = line.ask(1, on_step=told.append)
+        reported = list[float]()
+        painting = line.ask(1, on_step=reported.append)
         line.release.set()
         assert stepping.wait(300)
         cut_out = pool.submit(line.lane.call, lambda: (painting.done(), threading.get_ident()), go_on)
@@ -143,11 +143,11 @@ def test_a_cut_out_that_fails_within_a_painting_is_its_own_fault(pool: ThreadPoo
             cut_out.result(30)
 
 
-def test_a_device_that_is_lost_by_a_cut_out_within_a_painting_is_lost_for_both_and_told_once(
+def test_a_device_lost_by_a_cutout_within_a_painting_is_lost_for_both_and_reported_once(
     pool: ThreadPoolExecutor,
 ) -> None:
-    told = list[bool]()
-    with queue(pool, on_lost=lambda: told.append(True)) as line:
+    reported = list[bool]()
+    with queue(pool, on_lost=lambda: reported.append(True)) as line:
         error = RuntimeError("CUDA error: an illegal memory access was encountered")
         painting, cut_out = failed_within_a_painting(line, error)
 
@@ -155,7 +155,7 @@ def test_a_device_that_is_lost_by_a_cut_out_within_a_painting_is_lost_for_both_a
             painting.result(30)
         with pytest.raises(DeviceLost):
             cut_out.result(30)
-        assert told == [True]
+        assert reported == [True]
 
 
 def test_one_who_stops_while_it_waits_is_not_painted(pool: ThreadPoolExecutor) -> None:
@@ -176,7 +176,7 @@ def test_one_who_stops_while_it_waits_is_not_painted(pool: ThreadPoolExecutor) -
         assert line.painter.batches == [[1, 3]]
 
 
-def test_steps_are_told_in_the_thread_of_who_asked() -> None:
+def test_steps_are_reported_in_the_callers_thread() -> None:
     lane, threads = DeviceLane(), set[int]()
 
     lane.paint(Painter(), request(1, lambda done: threads.add(threading.get_ident())), go_on)
@@ -185,7 +185,7 @@ def test_steps_are_told_in_the_thread_of_who_asked() -> None:
     assert threads == {threading.get_ident()}
 
 
-def test_a_device_that_is_lost_fails_every_call_from_then_on_and_is_told_once(
+def test_a_lost_device_fails_every_later_call_and_is_reported_once(
     pool: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
 ) -> None:
     lost: list[int] = []

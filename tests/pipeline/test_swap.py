@@ -50,13 +50,13 @@ def test_a_swap_delivers_the_product_on_a_new_background_with_its_report_the_sam
 
 
 def test_progress_tells_every_stage_in_order_and_never_falls_and_what_it_raises_stops_the_swap() -> None:
-    told: list[tuple[str, float]] = []
-    made(spec(place=SMALL), progress=lambda stage, fraction: told.append((stage, fraction)))
-    assert list(dict.fromkeys(stage for stage, _ in told)) == list(STAGES)
-    fractions = [fraction for _, fraction in told]
+    reported: list[tuple[str, float]] = []
+    made(spec(place=SMALL), progress=lambda stage, fraction: reported.append((stage, fraction)))
+    assert list(dict.fromkeys(stage for stage, _ in reported)) == list(STAGES)
+    fractions = [fraction for _, fraction in reported]
     assert fractions == sorted(fractions)
     assert fractions[-1] < 1
-    assert sum(stage == "background" for stage, _ in told) == 5  # its start and four steps
+    assert sum(stage == "background" for stage, _ in reported) == 5  # its start and four steps
     assert sum(STAGES.values()) == pytest.approx(1)
 
     class Cancelled(Exception):
@@ -144,9 +144,9 @@ def test_what_can_not_stand_lies_on_the_scenes_surface_which_is_shown_from_above
     looks = replace(networks(), viewpoint=Looks("above"))
     shown = made(spec("podium"), shoes(), looks)
     assert "scene_unsuited" in shown.warnings
-    told = to_json(shown.report)["provenance"]["scene"]
-    assert (told["asked"], told["painted"], told["angle"]) == ("podium", "flatlay", "above")
-    assert "shown lying down" in told["changed"]
+    scene = to_json(shown.report)["provenance"]["scene"]
+    assert (scene["asked"], scene["painted"], scene["angle"]) == ("podium", "flatlay", "above")
+    assert "shown lying down" in scene["changed"]
     from_above = replace(spec("podium"), scene=seen_from(spec("podium").scene, "above"))
     assert made(from_above, shoes(), looks).data == shown.data
     generator = Darkener()
@@ -156,11 +156,11 @@ def test_what_can_not_stand_lies_on_the_scenes_surface_which_is_shown_from_above
     assert generator.calls == 0, "it is refused before a background is made"
     cut_out = spec(place=preset((160, 160), background="transparent"))
     for asked in (spec("flatlay", place=SMALL), spec("white", place=SMALL), cut_out):
-        told = made(asked, shoes(), looks)
-        assert to_json(told.report)["cutout"]["stance"] == "lying"
-        assert to_json(told.report)["cutout"]["suits"] == ["white", "flatlay"]
-        assert to_json(told.report)["cutout"]["viewpoint"] == {"above": 1.0}
-        assert "scene_unsuited" not in told.warnings
+        swapped = made(asked, shoes(), looks)
+        assert to_json(swapped.report)["cutout"]["stance"] == "lying"
+        assert to_json(swapped.report)["cutout"]["suits"] == ["white", "flatlay"]
+        assert to_json(swapped.report)["cutout"]["viewpoint"] == {"above": 1.0}
+        assert "scene_unsuited" not in swapped.warnings
 
 
 def test_what_is_cut_above_reaches_from_the_floor_to_the_upper_edge_with_its_shadow() -> None:

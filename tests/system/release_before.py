@@ -49,13 +49,13 @@ def main() -> None:
     while (sending := outbox.claim()) is not None:
         outbox.record(sending, AttemptResult(DeliveryState.DELIVERED, 204))
     known = accounts.authenticate(key)
-    told = {
+    result = {
         "code": str(Path(str(service.__file__)).parent.parent),
         "known": known is not None and known.id == client.id,
         "balance": accounts.named(client.name).balance,
         "findings": [one.rule for one in audit(engine, Bounds(max_attempts=2)).findings],
     }
-    json.dump(told, sys.stdout)
+    json.dump(result, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def test_ctrl_c_of_a_batch_on_this_machine_speaks_of_no_server(tmp_path: Path) -
 # At a server
 
 
-def test_a_photo_that_fails_stops_no_other_and_is_told_in_table_and_sheet(shoot: Shoot) -> None:
+def test_a_failed_photo_stops_no_other_and_is_reported_in_table_and_sheet(shoot: Shoot) -> None:
     shoot.add("shoes/red.png", photo(1))
     shoot.add("hats/red.png", photo(2))
     shoot.add("nothing.png", bad()["no_subject"])
@@ -217,7 +217,7 @@ def test_photos_of_the_same_bytes_are_paid_once_and_lie_in_both_places(shoot: Sh
     assert shoot.entries() == {"grant": 1, "debit": 1}
 
 
-def test_all_that_is_wrong_is_told_before_anything_is_sent(shoot: Shoot) -> None:
+def test_every_error_is_reported_before_anything_is_sent(shoot: Shoot) -> None:
     shoot.add("jar.png", photo())
     shoot.add("lamp.png", photo(1))
     more = '[[photo]]\nname = "jra.png"\nseed = 1\n[[photo]]\nname = "lamp.png"\nscene = "neon\\n"\n'

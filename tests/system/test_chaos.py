@@ -77,7 +77,7 @@ LOST, AWAY = Try(0), Try(-1)
     ],
     ids=["accepted", "lost, made", "lost, not made", "repeated", "refused, then accepted", "unknown, made", "foreign"],
 )
-def test_what_callers_were_told_and_got_is_no_finding(submissions: Sequence[Submission], rows: Sequence[Row]) -> None:
+def test_answers_that_were_kept_are_no_finding(submissions: Sequence[Submission], rows: Sequence[Row]) -> None:
     assert list(broken_promises(submissions, rows)) == []
 
 
@@ -95,7 +95,7 @@ def test_what_callers_were_told_and_got_is_no_finding(submissions: Sequence[Subm
     ],
     ids=["gone", "another's", "503", "402", "never sent", "one key, two jobs", "foreign", "from nowhere"],
 )
-def test_what_callers_were_told_and_did_not_get_is_a_finding(
+def test_answers_that_were_not_kept_are_findings(
     submissions: Sequence[Submission], rows: Sequence[Row], said: str
 ) -> None:
     assert any(said in finding for finding in broken_promises(submissions, rows))

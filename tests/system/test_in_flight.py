@@ -24,7 +24,7 @@ def four_in_flight(installation: Installation) -> list[Accepted]:
     return orders
 
 
-def test_four_jobs_in_flight_are_all_handed_back_uncounted_when_their_worker_is_told_to_stop(
+def test_a_stopped_worker_hands_back_four_jobs_in_flight_uncounted(
     roomy: Installation,
 ) -> None:
     with roomy.held():

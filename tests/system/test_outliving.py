@@ -23,7 +23,7 @@ def test_a_sweep_outlives_its_shell_and_says_why_it_stops(tmp_path: Path, valkey
     sweep = psutil.Process(int(started.stdout))
     try:
         until(lambda: "webhooks are delivered" in log.read_text())
-        time.sleep(1.5)  # longer than whoever watches a parent takes to look
+        time.sleep(1.5)  # longer than the supervisor takes to check its parent
         assert sweep.is_running()
 
         os.kill(sweep.pid, signal.SIGTERM)

@@ -48,8 +48,8 @@ def test_the_release_before_runs_on_the_new_schema_and_this_one_goes_on_with_wha
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     assert ended.returncode == 0, ended.stderr[-3000:]
-    told = json.loads(ended.stdout)
-    assert told == {"code": str(release_before), "known": True, "balance": 4, "findings": []}
+    result = json.loads(ended.stdout)
+    assert result == {"code": str(release_before), "known": True, "balance": 4, "findings": []}
     claim = Jobs(engine, lease=60, max_attempts=2).claim("host:1")
     assert claim is not None, "a job that it made is run by this one"
     assert audit(engine, Bounds(max_attempts=2)).findings == []

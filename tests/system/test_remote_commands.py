@@ -157,7 +157,7 @@ def test_a_brand_is_kept_at_the_server_and_gives_its_preset_and_seed(
     assert "--color[0]" in command("brands", "set", "acme", "--color", "reddish").output
 
 
-def test_what_the_server_refuses_is_told_with_the_option_and_the_remedy(
+def test_a_refusal_of_the_server_is_reported_with_the_option_and_the_remedy(
     command: Command, photo: str, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.jpg"

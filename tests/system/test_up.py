@@ -122,7 +122,7 @@ def test_ctrl_c_during_a_job_loses_nothing_and_leaves_no_process(up: Up) -> None
     with httpx.Client(base_url=up.address, headers=headers, timeout=300) as api:
         found = ended(api, job)
         assert found["status"] == "SUCCESS"
-        assert found["attempt"] == 1, "being told to stop is not the job's fault"
+        assert found["attempt"] == 1, "a stop of the worker costs the job no attempt"
         assert api.get("/v1/credits").json()["balance"] == 10 - found["credits_cost"]
 
 

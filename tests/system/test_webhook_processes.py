@@ -152,9 +152,7 @@ def test_a_sweep_that_is_killed_while_the_receiver_works_sends_again(sweep: Swee
 
 
 @ON_ONE
-def test_the_end_of_a_job_whose_worker_was_killed_is_settled_and_told_by_the_sweep(
-    sweep: Sweep, engine: sa.Engine
-) -> None:
+def test_the_sweep_settles_and_reports_a_job_whose_worker_was_killed(sweep: Sweep, engine: sa.Engine) -> None:
     with receiving() as receiver:
         shop = Shop(engine, lease=0.05, max_attempts=1)
         _, secret = Webhooks(engine, allow_private=True).register(shop.client.name, receiver.url)
@@ -163,16 +161,16 @@ def test_the_end_of_a_job_whose_worker_was_killed_is_settled_and_told_by_the_swe
         with sweep.running(BACKDROP_MAX_ATTEMPTS="1"):
             until(lambda: receiver.received, sweep)
 
-    told = receiver.received[0].verified(secret)
-    assert told["type"] == "job.failed"
-    assert told["data"]["job_id"] == accepted.job_id
-    assert told["data"]["error"]["code"] == "worker_lost"
-    assert told["data"]["credits_refunded"] == 2
+    event = receiver.received[0].verified(secret)
+    assert event["type"] == "job.failed"
+    assert event["data"]["job_id"] == accepted.job_id
+    assert event["data"]["error"]["code"] == "worker_lost"
+    assert event["data"]["credits_refunded"] == 2
     assert shop.balance == 10
 
 
 @ON_ONE
-def test_two_sweeps_deliver_over_tls_each_message_once_and_stop_when_they_are_told(
+def test_two_sweeps_deliver_each_message_once_over_tls_and_stop_on_a_signal(
     sweep: Sweep, engine: sa.Engine, tmp_path: Path
 ) -> None:
     context = make_server_context(tmp_path, "127.0.0.1")

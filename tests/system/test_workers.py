@@ -64,14 +64,14 @@ def test_a_worker_that_is_killed_is_replaced_and_its_job_ends(installation: Inst
     assert killed not in [worker.process for worker in installation.workers]
 
 
-def test_a_worker_that_is_told_to_stop_hands_its_job_back_within_its_grace_time(installation: Installation) -> None:
+def test_a_stopped_worker_hands_its_job_back_within_its_grace_time(installation: Installation) -> None:
     with installation.held():
         accepted, process = installation.occupied()
         installation.tell_to_stop(process)
     process.wait(installation.settings.stop_grace)
 
     assert installation.outcome(accepted) == ("SUCCESS", None)
-    assert installation.job(accepted).attempt == 1, "being told to stop is not the job's fault"
+    assert installation.job(accepted).attempt == 1, "a stop of the worker costs the job no attempt"
 
 
 def test_a_job_that_takes_too_much_memory_is_refunded_and_its_worker_goes_on(installation: Installation) -> None:

@@ -192,7 +192,7 @@ def test_a_controlnet_of_another_model_and_a_model_without_any_are_refused(
     refused(tiny_folder("FLUX.1-schnell"), union, "several modes")
 
 
-def test_it_is_told_whether_a_model_is_given_depth_and_why_not(tiny_folder: Callable[[str], Path]) -> None:
+def test_the_report_says_whether_a_model_gets_depth_and_why_not(tiny_folder: Callable[[str], Path]) -> None:
     plain = load_pipeline(tiny_folder("stable-diffusion-v1-5"), size=64)
     assert depth_told(plain.painting_class, None) == "no, BACKDROP_CONTROLNET names no ControlNet (ControlNetModel)"
     assert "no class that paints as Flux2KleinPipeline does" in depth_told("Flux2KleinPipeline", None)

@@ -125,7 +125,7 @@ def test_what_the_hubs_cache_keeps_is_opened_while_the_hub_is_away(
 
 
 @pytest.mark.parametrize("model", ["/nowhere/at/all", "a/b/c"])
-def test_what_is_neither_a_folder_nor_a_hub_id_is_told_without_asking_the_hub(model: str) -> None:
+def test_a_name_that_is_neither_a_folder_nor_a_hub_id_is_refused_without_asking_the_hub(model: str) -> None:
     with pytest.raises(ModelNotHere, match="neither a folder that is there nor a hub id"):
         find(model)
 
@@ -151,7 +151,7 @@ def test_a_revision_is_asked_for_and_the_family_is_that_of_its_config(hub: type[
     assert all("/resolve/v1/" in path for path in hub.asked)
 
 
-def test_a_hub_id_that_holds_a_lone_unet_is_told_by_its_file(hub: type[Hub]) -> None:
+def test_a_hub_id_that_contains_a_lone_unet_is_recognised_by_its_file(hub: type[Hub]) -> None:
     hub.files = {"sdxl_lightning_8step_unet.safetensors": {}}
     found = find("acme/any-name")
     assert found.lone

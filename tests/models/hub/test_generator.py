@@ -69,13 +69,13 @@ def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
     generator = load_pipeline(tiny_folder(name), size=size, steps=own)
     assert pipeline in generator.version
     assert generator.capabilities.paints == "picture"
-    told: list[float] = []
+    reported: list[float] = []
     scene = conditions()
-    picture = painted(generator, PaintRequest("a wall", "text", scene, 1, told.append))
+    picture = painted(generator, PaintRequest("a wall", "text", scene, 1, reported.append))
     assert picture.shape == scene.sketch.shape
     assert picture.min() >= 0
     assert picture.max() <= 1
-    assert told == pytest.approx([(i + 1) / steps for i in range(steps)])
+    assert reported == pytest.approx([(i + 1) / steps for i in range(steps)])
     np.testing.assert_array_equal(paint(generator), picture)
     assert np.abs(paint(generator, seed=2) - picture).max() > 0
     # The sketch and its light reach the network.
@@ -189,15 +189,17 @@ TRAILING = {"timestep_spacing": "trailing"}
         ("KolorsPipeline", {}, None),
     ],
 )
-def test_a_family_is_told_by_a_models_own_config(class_name: str, parts: dict[str, Any], name: str | None) -> None:
+def test_a_family_is_recognised_by_a_models_own_config(
+    class_name: str, parts: dict[str, Any], name: str | None
+) -> None:
     family = family_of({"_class_name": class_name, **parts})
     assert (family and family.name) == name
 
 
-def test_a_lone_unet_is_told_by_the_file_that_its_makers_publish() -> None:
+def test_a_lone_unet_is_recognised_by_the_file_that_its_makers_publish() -> None:
     config = {"_class_name": "StableDiffusionXLPipeline"}
-    for told in ({}, config):
-        found = family_of(told, unet="sdxl_lightning_8step_unet.safetensors")
+    for given in ({}, config):
+        found = family_of(given, unet="sdxl_lightning_8step_unet.safetensors")
         assert found is not None
         assert found.name == "SDXL-Lightning, 8 steps"
     assert family_of({}, unet="unknown_unet.safetensors") is None
@@ -212,7 +214,7 @@ def test_the_operators_word_wins_and_a_word_of_no_family_is_refused_with_those_t
         family_of(config, named="sdxl")
 
 
-def test_names_of_families_are_told_apart_and_every_one_that_a_config_can_not_tell_is_there() -> None:
+def test_family_names_are_distinct_and_include_every_family_that_a_config_cannot_identify() -> None:
     names = {family.name for family in FAMILIES}
     assert len(names) == len(FAMILIES)
     for family in FAMILIES:
@@ -249,12 +251,12 @@ def test_a_folder_of_our_own_class_is_opened_as_a_light_network_of_its_own_size(
     generator = load_pipeline(tmp_path)
     assert generator.capabilities.paints == "light"
     assert generator.capabilities.size == 64
-    told: list[float] = []
+    reported: list[float] = []
     scene = conditions()
-    light = painted(generator, PaintRequest("a wall", "", scene, 1, told.append))
+    light = painted(generator, PaintRequest("a wall", "", scene, 1, reported.append))
     # Untrained, it leaves the light as it is, whatever its range.
     np.testing.assert_allclose(light, scene.light, rtol=1e-5)
-    assert told == [1]
+    assert reported == [1]
 
 
 def test_a_light_network_is_given_every_condition_untouched_and_its_answer_is_not_clipped() -> None:
@@ -304,7 +306,7 @@ def test_a_pipeline_class_that_diffusers_lacks_is_named(tiny_folder: Callable[[s
         load_pipeline(tiny_folder("sdxl-turbo"), pipeline_class="NoSuchPipeline")
 
 
-def test_a_pipeline_that_breaks_or_runs_out_of_memory_is_told_apart() -> None:
+def test_a_broken_pipeline_and_one_out_of_memory_raise_different_errors() -> None:
     def generator(error: Exception) -> DiffusersGenerator:
         class Pipe:
             def __call__(self, prompt: str) -> None:

@@ -26,18 +26,18 @@ ASKED = ("#2f5d50", "#e8dcc8", "#c96f4a")
 
 
 class Painter(Darkener):
-    """Paints one flat colour, another one at each call, whatever is asked, and remembers what it was told."""
+    """Paints one flat colour whatever the request, another colour at each call, and keeps the requests."""
 
     def __init__(self, *colours: tuple[float, float, float]) -> None:
         super().__init__("picture", size=96)
         self.colours = colours
-        self.told: list[PaintRequest] = []
+        self.given: list[PaintRequest] = []
 
     def painted(self, request: PaintRequest) -> np.ndarray:
-        self.told.append(request)
+        self.given.append(request)
         for done in (0.5, 1.0):
             request.on_step(done)
-        colour = self.colours[min(len(self.told), len(self.colours)) - 1]
+        colour = self.colours[min(len(self.given), len(self.colours)) - 1]
         return np.broadcast_to(np.asarray(colour, np.float32), request.conditions.sketch.shape).copy()
 
 
@@ -111,7 +111,7 @@ def test_of_three_that_miss_the_best_is_kept_and_shown() -> None:
 def test_no_more_seeds_are_tried_than_allowed(retries: int) -> None:
     painter = Painter((0.9, 0.1, 0.9))
     found = selected(spec("podium", palette=("#2f5d50",)), painter, control=PaletteControl(retries=retries))
-    assert len(painter.told) == len(found.tried) == 1 + retries
+    assert len(painter.given) == len(found.tried) == 1 + retries
 
 
 def test_a_generator_of_pictures_paints_twice_at_most_unless_more_is_asked_for() -> None:
@@ -119,25 +119,25 @@ def test_a_generator_of_pictures_paints_twice_at_most_unless_more_is_asked_for()
     ticks = iter(range(0, 1000, 5))
     asked = spec("podium", palette=("#2f5d50",))
     found = selected(asked, painter, clock=lambda: float(next(ticks)))
-    assert [one.seed for one in painter.told] == seeds(1, 2)
+    assert [one.seed for one in painter.given] == seeds(1, 2)
     assert [row.seconds for row in found.tried] == [5, 5]
     selected(asked, more := Painter((0.9, 0.1, 0.9)), paintings=4)
-    assert len({one.seed for one in more.told}) == len(more.told) == 3  # as many as colours are tried with
+    assert len({one.seed for one in more.given}) == len(more.given) == 3  # as many as colours are tried with
     assert [row.seconds for row in selected(asked, light).tried] == [None]
 
 
 def test_colours_that_nobody_asked_for_cost_no_further_seed() -> None:
     painter = Painter((0.9, 0.1, 0.9))
     selected(spec("podium"), painter)
-    assert len(painter.told) == 1
+    assert len(painter.given) == 1
 
 
 def test_progress_never_goes_back_however_many_are_tried() -> None:
-    told: list[float] = []
-    selected(spec("podium", palette=("#2f5d50",)), Painter((0.9, 0.1, 0.9)), on_step=told.append)
-    assert len(told) == 4
-    assert told == sorted(told)
-    assert told[-1] < 1
+    reported: list[float] = []
+    selected(spec("podium", palette=("#2f5d50",)), Painter((0.9, 0.1, 0.9)), on_step=reported.append)
+    assert len(reported) == 4
+    assert reported == sorted(reported)
+    assert reported[-1] < 1
 
 
 def test_the_same_spec_gives_the_same_bytes_and_seeds() -> None:
@@ -173,8 +173,8 @@ def test_the_prompt_names_the_colours_unless_words_are_switched_off() -> None:
     silent, plain = Painter((0.2, 0.4, 0.3)), Painter((0.2, 0.4, 0.3))
     selected(asked, silent, control=PaletteControl(words=False, retries=0))
     selected(asked, plain, control=PaletteControl(retries=0))
-    assert "dark slate gray" in plain.told[0].prompt
-    assert "dark slate gray" not in silent.told[0].prompt
+    assert "dark slate gray" in plain.given[0].prompt
+    assert "dark slate gray" not in silent.given[0].prompt
 
 
 def test_the_transfer_makes_good_what_is_done_afterwards_and_not_where_it_is_switched_off() -> None:

@@ -39,7 +39,7 @@ def placed() -> Placed:
 
 
 def grown(picture: np.ndarray, by: int) -> np.ndarray:
-    """The jar painted on by so many pixels to each side."""
+    """Return the jar grown by this many pixels to each side."""
     answer = picture.copy()
     answer[60 - by : 130, 60 - by : 100 + by] = 0.75, 0.12, 0.1
     return answer
@@ -121,18 +121,18 @@ class SceneContext:
 
 
 class Grower(Darkener):
-    """Paints the jar on, as often as it is told to; notes seeds and noise."""
+    """Grows the jar in its first `grows` paintings, and keeps seeds and noise."""
 
     def __init__(self, grows: int) -> None:
         super().__init__("picture", size=SIDE, holds=True)
-        self.grows, self.told = grows, list[tuple[int, float]]()
+        self.grows, self.calls = grows, list[tuple[int, float]]()
 
     def painted(self, request: PaintRequest) -> np.ndarray:
         assert request.laid is not None
-        self.told.append((request.seed, request.laid.noise))
+        self.calls.append((request.seed, request.laid.noise))
         picture = request.laid.picture
         height, width = picture.shape[:2]
-        if len(self.told) <= self.grows:
+        if len(self.calls) <= self.grows:
             picture = picture.copy()
             rows = slice(round(0.34 * height), round(0.82 * height))
             picture[rows, round(0.33 * width) : round(0.67 * width)] = 0.75, 0.12, 0.1
@@ -140,11 +140,11 @@ class Grower(Darkener):
 
 
 class Withholder(Grower):
-    """Has a safety checker that withholds the first of its paintings, as often as it is told to."""
+    """Has a safety checker that withholds its first `grows` paintings."""
 
     def painted(self, request: PaintRequest) -> np.ndarray:
         answer = super().painted(request)
-        if len(self.told) <= self.grows:
+        if len(self.calls) <= self.grows:
             raise PaintingWithheld("Withheld.")
         return answer
 
@@ -160,10 +160,10 @@ def test_a_background_that_grew_the_product_is_tried_with_other_seeds_and_at_las
     one, two = selected(once), selected(twice, paintings=3)
     assert [row.rejected for row in one.tried] == ["grew", None]
     assert [row.expansion.grew for row in two.tried] == [True, True, False]
-    assert [noise for _, noise in once.told] == [1, 0.75]
-    assert [noise for _, noise in twice.told] == [1, 1, 0.75]
-    assert len({seed for seed, _ in twice.told}) == 3
-    assert one.seed == once.told[1][0]
+    assert [noise for _, noise in once.calls] == [1, 0.75]
+    assert [noise for _, noise in twice.calls] == [1, 1, 0.75]
+    assert len({seed for seed, _ in twice.calls}) == 3
+    assert one.seed == once.calls[1][0]
     assert not one.growth.grew
 
 
@@ -172,7 +172,7 @@ def test_where_all_are_rejected_the_renderers_own_background_is_taken_or_the_swa
     generator: Grower, why: str
 ) -> None:
     found = selected(generator)
-    assert len({seed for seed, _ in generator.told}) == len(generator.told) == 2
+    assert len({seed for seed, _ in generator.calls}) == len(generator.calls) == 2
     assert [row.rejected for row in found.tried] == [why, why, None]
     assert fell_back(found.tried)
     assert found.growth is None
@@ -185,12 +185,12 @@ def test_where_all_are_rejected_the_renderers_own_background_is_taken_or_the_swa
 def test_what_a_safety_checker_withheld_is_painted_with_another_seed() -> None:
     found = selected(once := Withholder(1))
     assert [row.rejected for row in found.tried] == ["withheld", None]
-    assert found.seed == once.told[1][0] != once.told[0][0]
+    assert found.seed == once.calls[1][0] != once.calls[0][0]
     assert not fell_back(found.tried)
-    assert [noise for _, noise in once.told] == [1, 1]
+    assert [noise for _, noise in once.calls] == [1, 1]
 
 
-def test_its_colours_decide_and_what_the_segmenter_found_is_told_beside_them() -> None:
+def test_its_colours_decide_and_the_segmenters_finding_is_reported_with_them() -> None:
     assert Growth(0.0, 0.2).grew
     assert not Growth(0.2, 0.01).grew
     assert Growth(0.2, 0.01).row() == ExpansionReport(0.2, 0.01, False)

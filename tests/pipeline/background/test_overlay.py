@@ -22,14 +22,14 @@ from tests.support.still_life import Darkener, cut_out_png, networks, spec, stil
 class Holder(Darkener):
     """Paints what it is shown, in its own grain, with some strength of the shadow that it is shown."""
 
-    told: PaintRequest
+    request: PaintRequest
 
     def __init__(self, keeps_shadow: bool) -> None:
         super().__init__("picture", size=192, holds=True)
         self.keeps_shadow = keeps_shadow
 
     def painted(self, request: PaintRequest) -> np.ndarray:
-        self.told = request
+        self.request = request
         laid, given = request.laid, request.conditions
         assert laid is not None
         rng = np.random.default_rng(1)
@@ -60,17 +60,17 @@ def _kept() -> Kept:
     return (generator, *swapped(generator))
 
 
-def test_it_is_told_of_the_whole_picture_and_shown_product_and_shadow(kept: Kept) -> None:
-    told = kept[0].told
-    laid = told.laid
+def test_the_generator_gets_the_whole_pictures_prompt_and_sees_product_and_shadow(kept: Kept) -> None:
+    request = kept[0].request
+    laid = request.laid
     assert laid is not None
-    assert "one product" in told.prompt
-    assert "empty" not in told.prompt
-    assert "second product" in told.negative_prompt
+    assert "one product" in request.prompt
+    assert "empty" not in request.prompt
+    assert "second product" in request.negative_prompt
     red = laid.picture[laid.keep > 0.99]
     assert len(red) > 100
     assert (red[:, 0] > 2 * red[:, 1]).mean() > 0.5  # the jar
-    assert laid.picture.shape == told.conditions.sketch.shape
+    assert laid.picture.shape == request.conditions.sketch.shape
 
 
 def test_a_shadow_that_the_network_kept_is_not_laid_twice_and_one_that_it_forgot_is_laid(kept: Kept) -> None:

@@ -134,7 +134,7 @@ def test_what_changes_is_the_product_its_shadow_and_its_mirror_image_and_nothing
 
 
 def mirrored(light: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
-    """How much a mirror image covers, on so many of the canvas's lowest rows, and a pixel around."""
+    """Return how much a mirror image covers on this many of the canvas's lowest rows, and a pixel around."""
     return np.asarray(maximum_filter(resize(light[..., 3], SIDE, rows), 5), np.float32)
 
 
@@ -254,8 +254,8 @@ def test_a_product_that_its_photo_cuts_is_composed_for_alone_and_the_report_says
     whole, cut = brand.swap(PRODUCTS[3]), brand.swap(product(60, 80, cut=True))
 
     assert "subject_touches_edge" in cut.warnings
-    told = [(one.report.provenance.pinned, one.report.provenance.background) for one in (whole, cut)]
-    assert told == [(True, "computed"), (False, "computed")]
+    pairs = [(one.report.provenance.pinned, one.report.provenance.background) for one in (whole, cut)]
+    assert pairs == [(True, "computed"), (False, "computed")]
     assert (pixels(cut)[:, 0] != codes(brand.bare().background)[:, 0]).any()
 
 

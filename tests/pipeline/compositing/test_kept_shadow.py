@@ -43,13 +43,11 @@ def _grey(light: np.ndarray) -> np.ndarray:
     ("strength", "mirrored", "verdict"),
     rest_in_gate([(1.0, False, "kept"), (0.0, False, "missing"), (1.0, True, "elsewhere")]),
 )
-def test_a_shadow_that_is_kept_missing_or_on_the_other_side_is_told_apart(
-    strength: float, mirrored: bool, verdict: Verdict
-) -> None:
+def test_kept_missing_and_opposite_shadows_are_distinguished(strength: float, mirrored: bool, verdict: Verdict) -> None:
     rng = np.random.default_rng(20261126)  # no number was chosen on these
     read = [painted(rng, strength, mirrored=mirrored) for _ in range(20)]
-    told = Counter(one.verdict for one in read)
-    assert told[verdict] >= 19, told
+    verdicts = Counter(one.verdict for one in read)
+    assert verdicts[verdict] >= 19, verdicts
     # Beside a shadow, wherever it falls, there is no second one.
     assert {one.verdict for one in read if one.missing.max() > 0} <= {"missing"}
 
@@ -77,11 +75,11 @@ def test_what_is_added_makes_the_shadow_whole_and_never_twice(strength: float) -
     drawing = np.full((SIDE, SIDE), 0.5)
     grain = np.exp(gaussian_filter(rng.normal(0, 1, (SIDE, SIDE)), 1) * 0.04)
     picture = drawing * (1 - blocked) ** strength * grain
-    told = kept_shadow(_grey(picture), _grey(drawing), blocked, alpha)
-    whole = picture * (1 - told.missing)
+    result = kept_shadow(_grey(picture), _grey(drawing), blocked, alpha)
+    whole = picture * (1 - result.missing)
     deepest = (blocked > 0.4) & (alpha == 0)
     darkness = -np.log(whole / drawing)[deepest].mean() / -np.log(1 - blocked)[deepest].mean()
-    assert max(1.0, strength) - 0.5 * (told.verdict == "kept") - 0.12 < darkness < max(1.0, strength) + 0.12
+    assert max(1.0, strength) - 0.5 * (result.verdict == "kept") - 0.12 < darkness < max(1.0, strength) + 0.12
 
 
 def test_beside_a_shadow_that_falls_elsewhere_only_the_foot_is_darkened() -> None:
@@ -91,15 +89,15 @@ def test_beside_a_shadow_that_falls_elsewhere_only_the_foot_is_darkened() -> Non
     cast = [0.5 * np.exp(-(((x - at) / 36) ** 2) - ((y - 190) / 14) ** 2) for at in (186, 70)]
     blocked = (1 - (1 - cast[0]) * (1 - contact)).astype(np.float32)
     drawing = np.full((SIDE, SIDE), 0.5)
-    told = kept_shadow(_grey(drawing * (1 - cast[1])), _grey(drawing), blocked, alpha, contact)
-    assert told.verdict == "elsewhere"
-    assert told.missing.max() > 0.2
-    assert np.all(told.missing <= contact + 1e-6)
+    result = kept_shadow(_grey(drawing * (1 - cast[1])), _grey(drawing), blocked, alpha, contact)
+    assert result.verdict == "elsewhere"
+    assert result.missing.max() > 0.2
+    assert np.all(result.missing <= contact + 1e-6)
 
 
 def test_without_a_shadow_nothing_is_said_and_all_of_it_is_left_to_add() -> None:
     nothing = np.zeros((64, 64), np.float32)
     picture = np.full((64, 64, 3), 0.5, np.float32)
-    told = kept_shadow(picture, picture, nothing, nothing)
-    assert told.verdict == "unknown"
-    assert told.missing is nothing
+    result = kept_shadow(picture, picture, nothing, nothing)
+    assert result.verdict == "unknown"
+    assert result.missing is nothing

@@ -56,5 +56,5 @@ def test_resampling_is_done_in_linear_light() -> None:
     stripes = np.zeros((400, 400, 3), np.uint8)
     stripes[:, ::2] = 255
     placed = place(Cutout(stripes, np.ones((400, 400), np.float32), 1, ()), (0, 0, 100, 100), 100, 100)
-    # Half the light of white is sRGB .735; a mean of the encoded values would be .5.
+    # Half the light of white is sRGB 0.735; a mean of the encoded values would be 0.5.
     assert placed.whole()[20:80, 20:80].mean() == pytest.approx(0.735, abs=0.01)

@@ -1,4 +1,4 @@
-"""Independent pieces of work are done on two threads at once, and their results are told in the order asked."""
+"""Independent work runs on two threads at once and returns its results in the order asked."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event

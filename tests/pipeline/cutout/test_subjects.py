@@ -54,7 +54,7 @@ def test_a_subjects_soft_edge_goes_along_to_the_last_code() -> None:
     assert np.array_equal(subjects.only(codes, {1, 2}), codes)
 
 
-def test_large_masks_are_told_apart_as_small_ones_and_boxes_are_tight_to_the_pixel() -> None:
+def test_large_masks_are_separated_as_small_ones_are_and_boxes_are_tight_to_the_pixel() -> None:
     codes = mask((101, 203, 1707, 2999), (2003, 1001, 2407, 1603), size=(3000, 4000))
 
     subjects = subjects_of(codes)

@@ -1,4 +1,4 @@
-"""What the viewpoint classifier is shown, told by pictures that are drawn here."""
+"""The viewpoint classifier's input, checked with drawn pictures."""
 
 import numpy as np
 

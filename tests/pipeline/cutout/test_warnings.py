@@ -33,7 +33,7 @@ def test_glass_is_suspected_by_its_half_transparent_inside_and_a_soft_edge_is_no
 
 
 @pytest.mark.parametrize(("turns", "side"), [(0, "bottom"), (1, "right"), (2, "top"), (3, "left")])
-def test_a_product_that_the_photo_cuts_is_told_with_its_side(turns: int, side: str) -> None:
+def test_a_product_that_the_photo_crops_is_reported_with_its_side(turns: int, side: str) -> None:
     _, alpha = still_life(cut=True)
     found = assessed(Evidence.of(np.rot90(alpha, turns).copy()))
     assert found.cut_sides == (side,)

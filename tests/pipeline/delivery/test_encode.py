@@ -157,7 +157,7 @@ def test_the_quality_rises_until_the_product_s_colours_arrive() -> None:
     assert coarser.mean() > MEAN
 
 
-def test_what_is_told_of_a_file_is_what_it_shows() -> None:
+def test_the_report_of_a_file_matches_its_content() -> None:
     image, alpha = fine_print()
     encoded = encode(image, replace(PRESET, quality=(80, 60)), alpha=alpha, beside=lambda rgb: int(rgb.sum()))
     shown = np.asarray(opened(encoded.data))

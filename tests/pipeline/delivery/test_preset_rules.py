@@ -43,8 +43,8 @@ def checked(
 def test_a_rule_that_no_file_proves_and_a_part_of_a_listed_one_have_the_places_words_and_source() -> None:
     content = Rule("content", "No text.", "https://example.com/content", "2026-03-04")
     white = Rule("white_background", "White.", "https://example.com/white", "2026-03-04")
-    told = checked(replace(WHITE, rules=(content, white)), square(), on_white(square()))
-    assert told["content"] == {
+    checks = checked(replace(WHITE, rules=(content, white)), square(), on_white(square()))
+    assert checks["content"] == {
         "rule": "content",
         "measured": None,
         "bound": "No text.",
@@ -53,8 +53,8 @@ def test_a_rule_that_no_file_proves_and_a_part_of_a_listed_one_have_the_places_w
         "checked_on": "2026-03-04",
     }
     for name in ("white_background", "white_border", "white_edge"):
-        assert told[name]["source_url"] == "https://example.com/white"
-    assert told["ai_marking"]["source_url"].startswith("https://eur-lex.europa.eu/")
+        assert checks[name]["source_url"] == "https://example.com/white"
+    assert checks["ai_marking"]["source_url"].startswith("https://eur-lex.europa.eu/")
 
 
 @pytest.mark.parametrize(("code", "status"), [(255, "pass"), (250, "pass"), (245, "warn"), (240, "fail")])

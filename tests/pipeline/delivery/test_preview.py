@@ -69,8 +69,8 @@ def test_a_previews_report_is_of_the_picture_that_it_stands_for() -> None:
     assert abs(report["palette"]["mean_delta_e00"] - whole["palette"]["mean_delta_e00"]) < 0.5
     rules = {row["rule"]: row for row in report["preset"]}
     assert not {"size", "min_side", "bytes"} & set(rules)
-    told = next(row for row in whole["preset"] if row["rule"] == "enlargement")
-    assert rules["enlargement"] == told
+    enlargement = next(row for row in whole["preset"] if row["rule"] == "enlargement")
+    assert rules["enlargement"] == enlargement
 
 
 @pytest.mark.parametrize("background", ["white", "transparent"])

@@ -40,12 +40,12 @@ def test_a_product_of_another_size_an_enlarged_one_and_a_heavy_file_are_reported
 @pytest.mark.parametrize("form", ["jpeg", "png", "avif"])
 def test_white_passes_where_the_format_keeps_blocks_apart(form: Format) -> None:
     preset = replace(PRESET, formats=(form,), background="white", digital_source_type="compositeCapture")
-    told = report(painted("#ffffff"), place=preset)
-    checked = rules(told)
+    result = report(painted("#ffffff"), place=preset)
+    checked = rules(result)
     assert checked["white_border"]["status"] == "pass"
     assert checked["white_background"]["status"] == "pass"
-    assert told["palette"]["asked"][0]["colour"] == "#ffffff"
-    assert told["palette"]["mean_delta_e00"] < 0.5
+    assert result["palette"]["asked"][0]["colour"] == "#ffffff"
+    assert result["palette"]["mean_delta_e00"] < 0.5
 
 
 def test_almost_white_fails_and_one_grey_speck_is_a_warning() -> None:

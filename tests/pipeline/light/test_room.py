@@ -38,7 +38,7 @@ def test_the_room_is_dark_behind_the_camera_and_bright_across_from_the_key_light
 
 
 @pytest.mark.parametrize("kind", ["flatlay", "podium", "sand"])
-def test_the_room_is_about_as_bright_as_the_fill_that_it_is_told_over(kind: str) -> None:
+def test_the_room_is_about_as_bright_as_the_fill_over_which_it_is_set(kind: str) -> None:
     layout = studio(kind)
     rng = np.random.default_rng(1)
     way = rng.normal(size=(3, 20_000)).astype(np.float32)

@@ -55,7 +55,9 @@ def linear_grey_profile() -> bytes:
         ("TIFF", {"big_tiff": True}, "tiff", 0),
     ],
 )
-def test_each_format_is_told_by_its_content(format: str, options: dict[str, Any], name: str, tolerance: float) -> None:
+def test_each_format_is_detected_by_its_content(
+    format: str, options: dict[str, Any], name: str, tolerance: float
+) -> None:
     photo = decode(saved(scene(), format, **options), LIMITS)
     assert photo.format == name
     assert photo.alpha is None
@@ -97,8 +99,8 @@ def test_the_exif_orientation_is_applied(format: str, orientation: int) -> None:
 def test_an_orientation_out_of_range_and_broken_exif_cost_nothing_but_the_turn() -> None:
     exif = Image.Exif()
     exif[0x0112] = 9
-    for told in (exif.tobytes(), b"Exif\0\0II*\0\xff\xff\xff\x7f"):
-        assert_close(decode(saved(scene(), "PNG", exif=told), LIMITS), expected(), 0)
+    for data in (exif.tobytes(), b"Exif\0\0II*\0\xff\xff\xff\x7f"):
+        assert_close(decode(saved(scene(), "PNG", exif=data), LIMITS), expected(), 0)
 
 
 def test_an_embedded_profile_is_converted_to_srgb() -> None:

@@ -67,8 +67,8 @@ def test_it_is_turned_once_and_as_the_file_s_own_property_says(quarters: int, mi
         flip = Image.Transpose.FLIP_LEFT_RIGHT if mirror else Image.Transpose.FLIP_TOP_BOTTOM
         stored = scene().transpose(flip).rotate(-90 * quarters, expand=True)
         steps.append(mirrored(mirror))
-    told = {1: 8, 2: 3, 3: 6}.get(quarters, 1)
-    upright = pixels(heic(stored, properties=steps, exif=exif(told)))
+    tag_value = {1: 8, 2: 3, 3: 6}.get(quarters, 1)
+    upright = pixels(heic(stored, properties=steps, exif=exif(tag_value)))
     assert upright.shape == expected().shape
     assert np.abs(upright - expected()).mean() < 1
 

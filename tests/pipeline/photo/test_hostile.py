@@ -131,7 +131,7 @@ def test_an_avif_s_own_streams_tell_its_size(size: tuple[int, int], moving: bool
     picture = half_covered().resize(size)
     options = {"save_all": True, "append_images": [picture.rotate(9)]} if moving else {}
     data = saved(picture, "AVIF", **options)
-    told = [side for item in avif.items(data) for side in avif.frame_sizes(data, item) if side != (0, 0)]
+    sizes = [side for item in avif.items(data) for side in avif.frame_sizes(data, item) if side != (0, 0)]
 
-    assert len(told) >= 2, "colour and alpha"
-    assert set(told) == {size}
+    assert len(sizes) >= 2, "colour and alpha"
+    assert set(sizes) == {size}

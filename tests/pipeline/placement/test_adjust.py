@@ -39,7 +39,7 @@ def test_turning_keeps_colours_and_is_done_in_linear_light() -> None:
     cutout = Cutout(stripes, np.ones((400, 400), np.float32), 1, ())
     position = adjusted((50, 50, 150, 150), Placement(turn=10), 200, 200)
     placed = lay(cutout, position, 200, 200)
-    # half the light of white is sRGB .735; a mean of the encoded values would be .5
+    # Half the light of white is sRGB 0.735; a mean of the encoded values would be 0.5.
     assert placed.whole()[80:120, 80:120].mean() == pytest.approx(0.735, abs=0.01)
     assert (placed.alpha[70:130, 70:130] == 1).all()
 

@@ -25,7 +25,7 @@ def test_a_scene_is_seen_from_the_angle_that_is_asked_for_or_said_not_to_be(name
         assert angle_of(seen.kind) == angle
         assert (seen.name, sorted(seen.palette)) == (scene.name, sorted(scene.palette))
         assert seen_from(seen, angle) == seen
-        assert ("top-down" in seen.prompt) == (angle == "above"), "a model that reads words is told the same angle"
+        assert ("top-down" in seen.prompt) == (angle == "above"), "the prompt names the same angle"
 
 
 @pytest.mark.parametrize(

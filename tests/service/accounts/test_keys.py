@@ -67,7 +67,7 @@ def test_two_keys_that_delete_each_other_at_once_leave_one(shop: Shop, keys: Key
     assert len(keys.list(shop.client.id)) == 1
 
 
-def test_a_client_has_so_many_keys_at_most(shop: Shop, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_has_a_maximum_number_of_keys(shop: Shop, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(of_keys, "MAX_KEYS", 2)
     keys.add(shop.client.id, "one")
 

@@ -72,7 +72,7 @@ def test_all_processes_count_together_and_never_let_more_than_the_quota_through(
     ]
 
 
-def test_whoever_waits_as_long_as_told_is_let_through_again(valkey_url: str, client: str) -> None:
+def test_a_client_that_waits_for_retry_after_is_accepted_again(valkey_url: str, client: str) -> None:
     rate = RateLimit(valkey_url, quota=2, window=60)
     for _ in range(2):
         count(rate, client)

@@ -60,7 +60,7 @@ def test_a_spec_is_read_with_what_single_photos_have_otherwise(tmp_path: Path) -
     assert unmatched(order, ["lamps/a.jpg", "shoes/a.jpg"]) == []
 
 
-def test_everything_that_is_wrong_with_a_spec_is_told_at_once_with_its_key(tmp_path: Path) -> None:
+def test_every_error_of_a_spec_is_reported_at_once_with_its_key(tmp_path: Path) -> None:
     path = tmp_path / "spec.toml"
     path.write_text(
         'scene = ""\ncolours = []\ncolors = ["reddish", "red"]\nseed = -1\nsubject = [0.4, 1.6]\n'
@@ -70,18 +70,18 @@ def test_everything_that_is_wrong_with_a_spec_is_told_at_once_with_its_key(tmp_p
     with pytest.raises(OrderInvalid) as refused:
         read_spec(path)
 
-    told = {line.split(": ")[1]: line for line in refused.value.wrong}
-    assert set(told) == {
+    errors = {line.split(": ")[1]: line for line in refused.value.wrong}
+    assert set(errors) == {
         *("scene", "mood", "colours", "colors[0]", "seed", "subject"),
         *("photo[0].name", "photo[0].sceen", "photo[1].seed", "photo[1].stance"),
     }
-    assert 'Write mood = "calm".' in told["mood"]
-    assert "Did you mean colors?" in told["colours"]
-    assert "Did you mean scene?" in told["photo[0].sceen"]
-    assert "#rrggbb" in told["colors[0]"]
+    assert 'Write mood = "calm".' in errors["mood"]
+    assert "Did you mean colors?" in errors["colours"]
+    assert "Did you mean scene?" in errors["photo[0].sceen"]
+    assert "#rrggbb" in errors["colors[0]"]
     for word in ("'auto'", "'from_above'", "It is 'flat'."):
-        assert word in told["photo[1].stance"]
-    assert told["subject"].startswith("spec.toml: subject: 1.6 is outside the photo. Give shares from 0 to 1")
+        assert word in errors["photo[1].stance"]
+    assert errors["subject"].startswith("spec.toml: subject: 1.6 is outside the photo. Give shares from 0 to 1")
     for text, word in (('scene = "podium', "no TOML"), ("", "scene")):
         path.write_text(text)
         with pytest.raises(OrderInvalid, match=word):

@@ -242,11 +242,11 @@ def test_an_unknown_preset_is_a_key_error_and_has_neighbours(catalogue: Catalogu
 
 
 def test_the_json_carries_what_the_api_promises(catalogue: Catalogue) -> None:
-    told = json.loads(json.dumps(catalogue.to_json()))
-    assert set(told) == {"scene_types", "moods", "output_presets"}
-    for items in told.values():
+    shown = json.loads(json.dumps(catalogue.to_json()))
+    assert set(shown) == {"scene_types", "moods", "output_presets"}
+    for items in shown.values():
         assert all(item["name"] and item["title"] and item["description"] for item in items)
-    presets = {item["name"]: item for item in told["output_presets"]}
+    presets = {item["name"]: item for item in shown["output_presets"]}
     main = presets["amazon_main"]
     assert (main["width"], main["height"], main["scene_allowed"]) == (2000, 2000, False)
     assert main["scene_sibling"] == "amazon_lifestyle"

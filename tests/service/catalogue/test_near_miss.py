@@ -22,7 +22,7 @@ SCENES, MOODS = load_catalogue().scenes, load_catalogue().moods
         ("flat lay lnen", "flat_lay_linen"),
     ],
 )
-def test_a_slip_of_the_keyboard_is_told_from_the_name_that_was_meant(typed: str, meant: str) -> None:
+def test_a_typing_slip_is_matched_to_the_intended_name(typed: str, meant: str) -> None:
     assert near_miss(typed, SCENES) == meant
 
 
@@ -35,7 +35,7 @@ def test_words_of_one_s_own_are_no_slip(words: str) -> None:
 
 
 @pytest.mark.parametrize("words", ["clam", "cosy", "dramtic", "luxurios"])
-def test_a_mood_s_slip_is_told(words: str) -> None:
+def test_a_slip_in_a_mood_is_reported(words: str) -> None:
     assert near_miss(words, MOODS) is not None
 
 

@@ -43,9 +43,9 @@ def render(charts: Charts) -> Callable[..., list[Object]]:
     @cache
     def objects(example: str, *values: str) -> list[Object]:
         given = [part for value in values for part in ("--set", value)]
-        told = charts.run("template", "shop", CHART, "-f", CHART / "examples" / f"{example}.yaml", *given)
-        assert not told.returncode, told.stderr
-        return rendered(told.stdout)
+        result = charts.run("template", "shop", CHART, "-f", CHART / "examples" / f"{example}.yaml", *given)
+        assert not result.returncode, result.stderr
+        return rendered(result.stdout)
 
     return objects
 
@@ -79,8 +79,8 @@ def secrets(objects: list[Object]) -> dict[str, dict[str, tuple[str, str]]]:
 
 def test_the_chart_is_linted(charts: Charts) -> None:
     examples = [part for name in EXAMPLES for part in ("-f", str(CHART / "examples" / f"{name}.yaml"))]
-    told = charts.run("lint", CHART, "--strict", *examples)
-    assert not told.returncode, told.stdout + told.stderr
+    result = charts.run("lint", CHART, "--strict", *examples)
+    assert not result.returncode, result.stdout + result.stderr
 
 
 def test_every_object_of_every_example_has_the_fields_of_its_kind_and_no_others(
@@ -339,7 +339,7 @@ def test_alert_rules_and_dashboard_are_those_of_the_files(render: Callable[..., 
     assert named(objects, "ConfigMap", "-dashboard")["data"] == {"backdrop.json": dashboard}
 
 
-def test_what_the_chart_needs_and_what_it_does_not_know_is_told(charts: Charts) -> None:
+def test_missing_and_unknown_values_of_the_chart_are_reported(charts: Charts) -> None:
     assert "existingSecret" in charts.run("template", "shop", CHART).stderr
     assert "gpu" in refused(charts, "worker.gpu=2")
 

@@ -113,7 +113,7 @@ def _a_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("environment", "command", "said"), CASES, ids=[f"{' '.join(case[0].values())}-{case[1][0]}" for case in CASES]
 )
-def test_a_fault_of_a_setting_or_a_file_is_told_in_words(
+def test_a_fault_of_a_setting_or_a_file_is_reported_in_words(
     a_home: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -185,7 +185,7 @@ def test_a_mistake_of_ours_is_a_line_and_its_traceback_is_there_for_who_asks() -
         (NoSubject("There is nothing."), r"^There is nothing. \(no_subject\)$"),
     ],
 )
-def test_what_is_told_of_an_error_has_its_cause_and_a_remedy(error: Exception, said: str) -> None:
+def test_a_reported_error_has_its_cause_and_a_remedy(error: Exception, said: str) -> None:
     assert re.search(said, explained(error) or "")
 
 

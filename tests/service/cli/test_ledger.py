@@ -36,8 +36,8 @@ def test_the_command_prints_the_counts_of_a_sound_ledger(home: Path) -> None:
     assert "All is well." in output
 
     status, output = check(home, "--json")
-    told = json.loads(output)
-    assert (status, told["ok"], told["findings"], told["counts"]["credits debited"]) == (0, True, [], 4)
+    report = json.loads(output)
+    assert (status, report["ok"], report["findings"], report["counts"]["credits debited"]) == (0, True, [], 4)
 
 
 def test_the_command_names_what_is_wrong_and_exits_with_1(home: Path) -> None:

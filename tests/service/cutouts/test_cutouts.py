@@ -17,7 +17,7 @@ from tests.support.polling import until
 from tests.support.worker import BOTTLE
 
 
-def test_a_photo_is_cut_out_for_nothing_and_shown(mender: Mender) -> None:
+def test_a_cutout_is_free_and_its_job_shows_it(mender: Mender) -> None:
     answer = mender.ask("POST", CUTOUTS, json={"source_image_s3_key": mender.upload()}, params={"reference": "sku-7"})
 
     assert answer.status_code == 202
@@ -80,8 +80,8 @@ def test_a_plan_tells_where_the_product_goes_once_its_photo_is_cut_out_and_the_p
         return dict(answer.json())
 
     def place(body: dict[str, Any]) -> dict[str, Any] | None:
-        told: dict[str, Any] | None = planned(body)["place"]
-        return told
+        plan: dict[str, Any] | None = planned(body)["place"]
+        return plan
 
     def colours(body: dict[str, Any]) -> dict[str, str]:
         return {one["name"]: one["color"] for one in planned(body)["surfaces"]}
@@ -92,24 +92,24 @@ def test_a_plan_tells_where_the_product_goes_once_its_photo_is_cut_out_and_the_p
     assert colours(body) == {"wall": "#72766b", "floor": "#f4ead9"}
     view = mender.cut_out()
     body["source_image_s3_key"] = view["source_image_s3_key"]
-    told = place(body)
-    assert told is not None
-    assert (told["anchor"], told["edges"]) == ("foot", [])
+    plan = place(body)
+    assert plan is not None
+    assert (plan["anchor"], plan["edges"]) == ("foot", [])
     assert colours(body) == {"wall": "#f4ead9", "floor": "#72766b"}, "no product stands before a wall of its own colour"
 
     job = mender.swap(**body)
-    assert job["render"]["report"]["cutout"]["placed_box"] == pytest.approx(told["box"], abs=0.01)
+    assert job["render"]["report"]["cutout"]["placed_box"] == pytest.approx(plan["box"], abs=0.01)
     assigned = {one["surface"]: one["colour"] for one in job["render"]["report"]["palette"]["assigned"]}
     assert assigned.items() >= colours(body).items()
     by_render = {"source_image_s3_key": None, "source_render_public_id": job["render"]["public_id"]}
-    assert place(body | by_render) == told, "the photo behind a render is the same photo"
+    assert place(body | by_render) == plan, "the photo behind a render is the same photo"
     rows = slice(0, view["height"] // 2)
     mask = mender.picture(view["mask_url"]).copy()
     mask[rows] = 0
     assert mender.mend(view["public_id"], grey_png(mask)).status_code == 200
     mended = place(body)
     assert mended is not None
-    assert mended["box"] != told["box"], "it is the mended product's"
+    assert mended["box"] != plan["box"], "it is the mended product's"
 
 
 def long_and_thin() -> tuple[bytes, bytes]:

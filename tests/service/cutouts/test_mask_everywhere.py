@@ -96,7 +96,7 @@ def test_all_that_is_made_of_a_mended_photo_has_its_mask_and_its_pixels(
     view = mender.cut_out()
     codes, key = drawn(), view["source_image_s3_key"]
     assert mender.mend(view["public_id"], grey_png(codes)).status_code == 200
-    # Whoever asks a segmenter now fails.
+    # From here on every call of a segmenter fails.
     failing = raising(AssertionError("a network looked for the product"))
     networks: Networks = mender.runner.networks
     mender.runner = replace(mender.runner, networks=replace(networks, segmenter=failing.segmenter))

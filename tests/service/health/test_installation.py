@@ -125,9 +125,9 @@ def test_only_workers_that_take_jobs_are_counted(installation: Installation, que
     for heartbeat in heartbeats:
         heartbeat.stop()
 
-    told = idle.health(NEEDED["api"])
-    assert (told["status"], told["workers"]) == ("degraded", 0)
-    assert told["degraded"][0]["detail"].startswith("No worker takes jobs (one:1 is drained, two:1 is waiting")
+    body = idle.health(NEEDED["api"])
+    assert (body["status"], body["workers"]) == ("degraded", 0)
+    assert body["degraded"][0]["detail"].startswith("No worker takes jobs (one:1 is drained, two:1 is waiting")
     assert one.health(NEEDED["api"])["workers"] == 1
     assert counted == [0, 1]
 
@@ -150,8 +150,8 @@ def test_a_store_or_a_queue_server_that_is_away_keeps_only_workers_from_their_pa
 
     state = replace(installation, **away).look()
 
-    told = {kind: state.health(needed)["status"] for kind, needed in NEEDED.items()}
-    assert told == {"api": "degraded", "worker": "unavailable", "sweep": "degraded"}, state.away
+    statuses = {kind: state.health(needed)["status"] for kind, needed in NEEDED.items()}
+    assert statuses == {"api": "degraded", "worker": "unavailable", "sweep": "degraded"}, state.away
     detail = {"store": "The disk is full.", "queue": "The queue server does not answer."}[part]
     assert {"part": part, "detail": detail} in state.health(NEEDED["api"])["degraded"]
 

@@ -84,7 +84,7 @@ def test_a_photo_goes_at_once_with_the_cut_outs_of_its_bytes_and_its_renders_sta
     assert len(bench.rows) == 1
 
 
-def test_deleting_it_again_is_no_error_and_what_nobody_knows_is_told(bench: Bench, deletion: Deletion) -> None:
+def test_deleting_again_is_no_error_and_an_unknown_photo_is_reported(bench: Bench, deletion: Deletion) -> None:
     made(bench)
     client = bench.shop.client.id
 

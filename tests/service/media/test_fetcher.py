@@ -174,14 +174,14 @@ def test_a_server_that_drips_is_left_when_the_time_is_up() -> None:
         ("https://no-such-host.invalid/a.jpg", "url_not_public"),
     ],
 )
-def test_what_is_no_url_of_a_photo_is_told(url: str, code: str) -> None:
+def test_an_invalid_url_is_refused_with_its_reason(url: str, code: str) -> None:
     def nowhere(host: str, port: int) -> list[str]:
         raise OSError("unknown")
 
     assert refused(fetcher(resolve=nowhere), url).code == code
 
 
-def test_a_page_that_is_missing_is_told_with_its_status() -> None:
+def test_a_missing_page_is_reported_with_its_status() -> None:
     with receiving(404) as receiver:
         said = refused(fetcher(), receiver.url)
 

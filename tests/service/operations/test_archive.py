@@ -42,8 +42,8 @@ def test_what_nobody_needs_goes_and_all_else_stays(engine: sa.Engine, monkeypatc
     with engine.begin() as connection:
         connection.execute(renders.update().values(deleted_at=sa.func.now()))
     Webhooks(engine).register(shop.client.name, "https://shop.example/hooks")
-    told = shop.order()
-    shop.jobs.cancel(told.job_id, client_id=shop.client.id)
+    cancelled = shop.order()
+    shop.jobs.cancel(cancelled.job_id, client_id=shop.client.id)
     with engine.begin() as connection:
         connection.execute(deliveries.update().values(state="delivered"))
     kept = {shop.order().job_id}
@@ -59,10 +59,10 @@ def test_what_nobody_needs_goes_and_all_else_stays(engine: sa.Engine, monkeypatc
 
     found = archived(engine)
 
-    gone = [broken.job_id, deleted.job_id, told.job_id]
+    gone = [broken.job_id, deleted.job_id, cancelled.job_id]
     assert [line["jobs"]["id"] for line in found] == gone
     assert [line["request_logs"]["body"] for line in found] == [{"scene_type": "same"}] * 3
-    assert [line["deliveries"] and line["deliveries"]["job_id"] for line in found] == [None, None, told.job_id]
+    assert [line["deliveries"] and line["deliveries"]["job_id"] for line in found] == [None, None, cancelled.job_id]
     assert ids(engine, jobs.c.id) == kept
     assert len(ids(engine, request_logs.c.request_id)) == len(kept)
     assert ids(engine, ledger.c.id) == lines

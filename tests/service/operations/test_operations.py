@@ -243,7 +243,7 @@ def test_the_roster_tells_who_lives_what_each_does_and_who_drains(engine: sa.Eng
     assert roster.ask_drain("another") == []
     assert roster.ask_drain(LABEL) == roster.ask_drain(None) == [LABEL]
     assert state() == [("asked to drain", (accepted.job_id,))]
-    assert roster.beat("w1", LABEL, {}, draining=False), "it is told at its next heartbeat"
+    assert roster.beat("w1", LABEL, {}, draining=False), "its next heartbeat returns the drain"
     roster.beat("w1", LABEL, {}, draining=True)
     assert state() == [("draining", (accepted.job_id,))]
     shop.jobs.fail(claim, "x", "")

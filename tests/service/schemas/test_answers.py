@@ -126,9 +126,9 @@ def ask(caller: Caller, method: str, path: str, **options: Any) -> Any:
 
 def test_the_stream_s_description_names_each_field_of_an_event(http: Any) -> None:
     follow = http.get("/schema/openapi.json").json()["paths"]["/v1/jobs/{job_id}/events"]["get"]
-    told = follow["responses"]["200"]["description"]
+    described = follow["responses"]["200"]["description"]
 
-    assert [name for name in JobEvent.model_fields if name not in told] == []
+    assert [name for name in JobEvent.model_fields if name not in described] == []
     assert [one["name"] for one in follow["parameters"] if one["in"] == "header"] == ["Last-Event-ID"]
 
 

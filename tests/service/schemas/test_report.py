@@ -48,6 +48,6 @@ def test_each_field_of_a_real_report_is_typed_and_holds(document: dict[str, Any]
     assert differences(document, {"$ref": "#/components/schemas/Report"}, report) == []
 
 
-def test_a_report_of_another_release_is_told_as_it_was_stored() -> None:
+def test_a_report_of_another_release_is_returned_as_stored() -> None:
     stored = {"palette": {"asked": [], "of_old": 1}, "provenance": {"seed": "seven"}, "more": [1]}
     assert TypeAdapter[Any](StoredReport).dump_python(stored, mode="json") == stored

@@ -122,7 +122,7 @@ def test_a_mask_whose_place_another_one_took_goes_and_so_does_what_nobody_came_t
     first, second = masks.mend(photo), masks.mend(photo)
     left = [masks.store()]
     masks.expirer.run_once()
-    assert all(masks.there(first + second + left)), "whoever stores one may still be about to name it"
+    assert all(masks.there(first + second + left)), "a request that stored one may not have named it yet"
 
     masks.warehouse.pass_time(0.5)
     masks.expirer.run_once()

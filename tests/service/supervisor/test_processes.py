@@ -70,10 +70,10 @@ def test_each_start_waits_longer_than_the_one_before_up_to_a_limit(tmp_path: Pat
     assert stopping.pauses == [0, 0, 1, 2, 3, 4, 4, 4, 4]
 
 
-def test_being_told_to_stop_ends_the_program_and_the_watching(tmp_path: Path) -> None:
+def test_a_stop_ends_the_program_and_its_supervisor(tmp_path: Path) -> None:
     stopping = threading.Event()
 
-    ready, told = tmp_path / "ready", tmp_path / "told"
+    ready, stopped = tmp_path / "ready", tmp_path / "stopped"
 
     def stop_once_started() -> None:
         until(ready.exists)
@@ -82,12 +82,12 @@ def test_being_told_to_stop_ends_the_program_and_the_watching(tmp_path: Path) ->
     threading.Thread(target=stop_once_started).start()
     environment = dict(os.environ)  # noqa: TID251  # what the child gets
 
-    # Half a minute, unless it is told.
-    body = f"trap '>{told}; exit' TERM; >{ready}; t=0; while [ $t -lt 300 ]; do t=$((t + 1)); sleep 0.1; done"
+    # It ends after half a minute unless a signal stops it.
+    body = f"trap '>{stopped}; exit' TERM; >{ready}; t=0; while [ $t -lt 300 ]; do t=$((t + 1)); sleep 0.1; done"
     status = supervise("test", program(tmp_path, body), environment=environment, stopping=stopping, grace=20)
 
     assert (status, starts_of(tmp_path)) == (0, 1)
-    assert told.exists()
+    assert stopped.exists()
 
 
 def test_a_signal_that_interrupts_who_holds_the_events_lock_stops_the_process() -> None:

@@ -10,7 +10,7 @@ from service.supervisor.up import CannotStart, _open_home, _wait_until_ready
 from tests.support.storm.servers import free_port
 
 
-def test_an_api_that_takes_no_request_is_told_when_the_time_is_up(tmp_path: Path, valkey_url: str) -> None:
+def test_an_api_that_takes_no_request_is_reported_at_the_timeout(tmp_path: Path, valkey_url: str) -> None:
     settings = Settings(home=tmp_path, queue_url=valkey_url)
 
     with pytest.raises(CannotStart, match="Not ready after 1 s"):

@@ -23,7 +23,7 @@ SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), 
 STANDARD = {"process_resident_memory_bytes", "process_cpu_seconds_total", "process_start_time_seconds"}
 
 
-def told() -> set[str]:
+def metric_names() -> set[str]:
     """The names of all series that some process tells."""
     registry: CollectorRegistry = process_registry("worker")
     for kind in (JobMetrics, RunMetrics, WebhookMetrics, HttpMetrics, InstallationMetrics):
@@ -38,17 +38,17 @@ def queries() -> Iterator[str]:
     yield (FILES / "rules.yml").read_text()
 
 
-def test_every_metric_that_dashboard_and_rules_name_is_told_by_a_process() -> None:
+def test_a_process_exports_every_metric_that_dashboard_and_rules_name() -> None:
     named = {name for query in queries() for name in re.findall(r"\b(?:backdrop|http_server|process)_\w+", query)}
 
     assert len(named) > 25
-    assert named <= told() | STANDARD
+    assert named <= metric_names() | STANDARD
 
 
 def test_every_metric_of_ours_is_on_the_dashboard_or_in_a_rule() -> None:
     text = "\n".join(queries())
 
-    families = {re.sub("_(total|bucket|sum|count|info)$", "", name) for name in told()}
+    families = {re.sub("_(total|bucket|sum|count|info)$", "", name) for name in metric_names()}
     missing = {name for name in families if name.startswith(("backdrop", "http_server")) and name not in text}
     assert missing == set()
 
@@ -93,6 +93,6 @@ def test_the_alert_rules_pass_their_own_tests() -> None:
 
 def test_the_runbook_says_of_every_alert_what_to_do_and_of_no_other() -> None:
     runbook = (files("service") / "OPERATING.md").read_text()
-    told = re.findall(r"^### (Backdrop\w+)$", runbook, re.MULTILINE)
+    headings = re.findall(r"^### (Backdrop\w+)$", runbook, re.MULTILINE)
 
-    assert sorted(told) == sorted(re.findall(r"- alert: (\w+)", (FILES / "rules.yml").read_text()))
+    assert sorted(headings) == sorted(re.findall(r"- alert: (\w+)", (FILES / "rules.yml").read_text()))

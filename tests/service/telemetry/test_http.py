@@ -1,4 +1,4 @@
-"""Requests, observed: what is counted, logged and told of each, and the ids that callers give them."""
+"""Observed requests: their metrics, log lines and traces, and the ids that callers give them."""
 
 import asyncio
 import logging
@@ -101,5 +101,5 @@ def test_a_request_has_one_line_with_its_ids_and_its_client(
 
     (line,) = [record for record in caplog.records if record.name == "service.request"]
     assert line.getMessage().startswith("GET /v1/jobs 200 in ")
-    told = vars(line)
-    assert (told["route"], told["status"], told["client_id"]) == ("/v1/jobs", 200, caller.client.id)
+    fields = vars(line)
+    assert (fields["route"], fields["status"], fields["client_id"]) == ("/v1/jobs", 200, caller.client.id)

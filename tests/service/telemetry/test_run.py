@@ -133,7 +133,7 @@ def test_a_json_line_has_the_ids_of_what_it_tells_of(capsys: pytest.CaptureFixtu
     try:
         configure_logs(Settings(log_format="json", log_level="warning"))
         with correlated(Correlation("asked", job_id="01J", traceparent=CALLERS)):
-            logging.getLogger("service.x").info("not told: %s", "the level")
+            logging.getLogger("service.x").info("not logged: %s", "the level")
             try:
                 raise ZeroDivisionError("in\ntwo lines")
             except ZeroDivisionError:
@@ -142,11 +142,11 @@ def test_a_json_line_has_the_ids_of_what_it_tells_of(capsys: pytest.CaptureFixtu
         root.handlers, root.level = before, level
 
     (line,) = capsys.readouterr().err.splitlines()
-    told = json.loads(line)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told["timestamp"])
-    assert (told["level"], told["logger"], told["message"], told["attempt"]) == ("ERROR", "service.x", "broke", 2)
-    assert (told["request_id"], told["job_id"], told["trace_id"]) == ("asked", "01J", CALLERS[3:35])
-    assert told["exception.type"] == "ZeroDivisionError"
+    entry = json.loads(line)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry["timestamp"])
+    assert (entry["level"], entry["logger"], entry["message"], entry["attempt"]) == ("ERROR", "service.x", "broke", 2)
+    assert (entry["request_id"], entry["job_id"], entry["trace_id"]) == ("asked", "01J", CALLERS[3:35])
+    assert entry["exception.type"] == "ZeroDivisionError"
 
 
 def test_no_trace_is_made_until_an_endpoint_is_named() -> None:

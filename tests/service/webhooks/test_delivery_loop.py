@@ -1,4 +1,4 @@
-"""Many deliveries at once, and a loop whose database goes away or that is told to stop, on both databases."""
+"""Parallel deliveries, and a loop that loses its database or is stopped, on both databases."""
 
 import threading
 import time
@@ -158,7 +158,7 @@ def test_an_answer_outlives_any_error_of_the_database(messenger: Messenger, monk
 
 
 @ON_SQLITE
-def test_told_to_stop_it_writes_the_answers_that_are_still_coming(messenger: Messenger) -> None:
+def test_a_stopped_loop_still_writes_the_answers_that_are_under_way(messenger: Messenger) -> None:
     stopping = threading.Event()
 
     def slowly(handler: BaseHTTPRequestHandler) -> None:

@@ -62,15 +62,15 @@ def test_a_rotation_that_its_caller_repeats_is_made_once(shop: Shop, webhooks: W
     _, first = webhooks.register(name, URL)
     shop.jobs.fail(shop.claim(shop.order()), "x", "")
 
-    lost, told = (webhooks.rotate(name, grace=3600, key="a") for _ in range(2))
+    lost, repeated = (webhooks.rotate(name, grace=3600, key="a") for _ in range(2))
 
-    assert lost == told
-    assert sent_with(shop.engine) == (told[1], first)
-    assert webhooks.rotate(name, grace=3600, key="b")[1] != told[1]
+    assert lost == repeated
+    assert sent_with(shop.engine) == (repeated[1], first)
+    assert webhooks.rotate(name, grace=3600, key="b")[1] != repeated[1]
 
 
 @ON_SQLITE
-def test_a_client_without_a_webhook_and_an_unknown_one_are_told_apart(shop: Shop, webhooks: Webhooks) -> None:
+def test_a_client_without_a_webhook_and_an_unknown_client_get_different_errors(shop: Shop, webhooks: Webhooks) -> None:
     name = shop.client.name
     for action in (
         lambda: webhooks.clear(name),

@@ -135,8 +135,8 @@ def test_an_answer_that_is_all_headers_or_only_says_continue_is_given_up() -> No
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * MAX_ANSWER_BYTES),
     ):
 
-        def pour(handler: BaseHTTPRequestHandler, told: bytes = start + more) -> None:
-            handler.wfile.write(told)
+        def pour(handler: BaseHTTPRequestHandler, data: bytes = start + more) -> None:
+            handler.wfile.write(data)
 
         with receiving(pour) as receiver:
             assert post(receiver.url).error == "ReadError: the answer is too long"

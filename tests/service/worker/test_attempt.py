@@ -82,7 +82,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 class Place:
-    """A job that has, or wants, a place, until it is told to leave."""
+    """A job that has, or waits for, a slot until it is stopped."""
 
     def __init__(self, isolation: Isolation, pool: ThreadPoolExecutor, *, alone: bool) -> None:
         self.entered, self.leave, self.stopping = threading.Event(), threading.Event(), threading.Event()
@@ -120,7 +120,7 @@ def test_one_that_is_to_run_alone_waits_for_the_others_and_later_ones_wait_for_i
     late.leave.set()
 
 
-def test_who_waits_to_be_alone_stops_when_it_is_told_to_and_is_in_nobodys_way(pool: ThreadPoolExecutor) -> None:
+def test_a_job_that_waits_to_run_alone_stops_on_request_and_blocks_no_other(pool: ThreadPoolExecutor) -> None:
     isolation = Isolation()
     first = Place(isolation, pool, alone=False)
     assert first.entered.wait(300)

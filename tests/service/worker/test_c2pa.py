@@ -120,11 +120,11 @@ def manifest(data: bytes, content_type: str) -> dict[str, Any]:
 def test_a_signed_file_says_who_made_it_and_how_and_looks_the_same(credentials: Credentials, form: Format) -> None:
     plain = picture(form)
     signed = credentials.sign(plain, f"image/{form}", COMPOSITE)
-    told = manifest(signed, f"image/{form}")
-    assert told["claim_generator_info"][0]["name"] == "Backdrop"
-    assert told["signature_info"]["issuer"] == credentials.issuer == "Example Shop"
-    assert told["signature_info"]["alg"] == "Es256"
-    (actions,) = (part for part in told["assertions"] if part["label"].startswith("c2pa.actions"))
+    read_back = manifest(signed, f"image/{form}")
+    assert read_back["claim_generator_info"][0]["name"] == "Backdrop"
+    assert read_back["signature_info"]["issuer"] == credentials.issuer == "Example Shop"
+    assert read_back["signature_info"]["alg"] == "Es256"
+    (actions,) = (part for part in read_back["assertions"] if part["label"].startswith("c2pa.actions"))
     (action,) = actions["data"]["actions"]
     assert action["action"] == "c2pa.created"
     assert action["digitalSourceType"] == DIGITAL_SOURCE_TYPES + COMPOSITE
@@ -189,8 +189,8 @@ def test_a_file_that_lost_its_signature_fails_the_rule(credentials: Credentials)
 def test_a_cut_out_alone_is_signed_as_an_altered_photo_and_what_is_no_picture_not_at_all(
     credentials: Credentials,
 ) -> None:
-    told = manifest(credentials.sign(picture("png"), "image/png", None), "image/png")
-    assert "algorithmicallyEnhanced" in json.dumps(told["assertions"])
+    read_back = manifest(credentials.sign(picture("png"), "image/png", None), "image/png")
+    assert "algorithmicallyEnhanced" in json.dumps(read_back["assertions"])
     with pytest.raises(SigningFailed, match="could not be signed"):
         credentials.sign(b"not a picture", "image/jpeg", COMPOSITE)
 

@@ -1,4 +1,4 @@
-"""Draining: a worker that is asked to takes no more jobs, ends the one that it has, and takes jobs again when told."""
+"""Draining: a worker takes no more jobs, ends its current job, and takes jobs again when asked to."""
 
 import threading
 import time

@@ -54,7 +54,7 @@ def worker(engine: sa.Engine, tmp_path: Path, crossing: Crossing) -> Worker:
 
 @contextmanager
 def running(worker: Worker, crossing: Crossing, many: int) -> Iterator[list[Accepted]]:
-    """So many jobs in flight, each in the middle of a step; they go on at the end of the block, and end."""
+    """Hold several jobs in flight, each in the middle of a step. They go on and end at the end of the block."""
     orders = [worker.order(telling(Deed.SLOW), **CUT_OUT) for _ in range(many)]
     threads = [threading.Thread(target=worker.runner.run, args=("any",)) for _ in orders]
     for thread in threads:
@@ -80,7 +80,7 @@ def test_four_jobs_in_flight_end_each_with_its_own_picture(worker: Worker, cross
     assert len(set(hashes)) == len(left_over(tmp_path)) == 4
 
 
-def test_a_worker_that_is_told_to_stop_hands_all_four_back_uncounted_and_leaves_nothing(
+def test_a_stopped_worker_hands_back_all_four_jobs_uncounted_and_leaves_nothing(
     worker: Worker, crossing: Crossing, tmp_path: Path
 ) -> None:
     with running(worker, crossing, 4) as orders:

@@ -68,11 +68,11 @@ class BreakingPipeline:
     def __call__(self, **given: Any) -> Any:
         generators = given["generator"] if isinstance(given["generator"], list) else [given["generator"]]
         self.sizes.append(len(generators))
-        told = given["callback_on_step_end"]
+        callback = given["callback_on_step_end"]
 
         def step(*seen: Any) -> Any:
             self.after_step()
-            return told(*seen)
+            return callback(*seen)
 
         answer = self.pipe(**given | {"callback_on_step_end": step})
         for number, generator in enumerate(generators):
@@ -84,7 +84,7 @@ class BreakingPipeline:
 
 @contextmanager
 def running(worker: Worker, many: int) -> Iterator[Callable[[], None]]:
-    """So many jobs, run at once; what it gives runs one more."""
+    """Run several jobs at once. The yielded function runs another job."""
     threads: list[threading.Thread] = []
 
     def one_more() -> None:
@@ -175,7 +175,7 @@ def test_a_batch_of_four_with_one_cancelled_and_one_that_fails_gives_the_others_
 
 
 class Sticky(Darkener):
-    """A generator whose device breaks once it is told to: one job paints, two wait for it, and one cuts out."""
+    """A generator whose device breaks on request: one job paints, two wait for it, and one cuts out."""
 
     def __init__(self, ready: threading.Event) -> None:
         super().__init__()

@@ -34,7 +34,7 @@ def _painter(monkeypatch: pytest.MonkeyPatch) -> Painter:
     monkeypatch.setattr(
         opening, "open_networks", lambda settings: Networks(still_life.networks().segmenter, painter, {})
     )
-    monkeypatch.setattr(opening, "compile_kernels", lambda settings, told: False)
+    monkeypatch.setattr(opening, "compile_kernels", lambda settings, report: False)
     monkeypatch.setattr(opening, "warm_up", lambda networks: None)
     return painter
 

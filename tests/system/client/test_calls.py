@@ -31,17 +31,17 @@ PAGES = {
 def test_a_photo_is_swapped_in_one_call(backdrop: Backdrop, tmp_path: Path) -> None:
     photo, output = tmp_path / "jar.png", tmp_path / "deep" / "out.png"
     photo.write_bytes(good())
-    told: list[Progress] = []
+    reported: list[Progress] = []
 
-    render = backdrop.swap_file(photo, output, SPEC, on_progress=told.append)
+    render = backdrop.swap_file(photo, output, SPEC, on_progress=reported.append)
 
     assert hashlib.sha256(output.read_bytes()).hexdigest() == render.sha256
     assert list(output.parent.iterdir()) == [output]
     assert (render.output_preset, render.width, render.height) == ("transparent_cutout", 200, 240)
-    told_of = {name for name, value in render.report.items() if value is not None}
-    assert told_of == {"palette", "fidelity", "preset", "cutout", "provenance"}
-    assert told[-1].status == "SUCCESS"
-    assert [one.progress for one in told] == sorted(one.progress for one in told)
+    filled = {name for name, value in render.report.items() if value is not None}
+    assert filled == {"palette", "fidelity", "preset", "cutout", "provenance"}
+    assert reported[-1].status == "SUCCESS"
+    assert [one.progress for one in reported] == sorted(one.progress for one in reported)
     assert backdrop.credits().balance == 99
 
 

@@ -1,4 +1,4 @@
-"""The Python client's errors, against a real installation: what goes wrong is told as it is."""
+"""The Python client's errors against a real installation."""
 
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def test_a_job_that_fails_says_why_and_gives_its_credits_back(backdrop: Backdrop
     assert backdrop.credits().balance == 100
 
 
-def test_all_that_is_wrong_with_a_request_is_told_field_by_field(backdrop: Backdrop) -> None:
+def test_every_error_of_a_request_is_reported_with_its_field(backdrop: Backdrop) -> None:
     wrong = Spec(scene="", mood="calm", preset="shopify", colors=["red", "reddish"])
 
     with pytest.raises(Invalid) as refused:
@@ -79,7 +79,7 @@ def test_an_address_or_a_key_that_can_not_be_is_refused_at_once(url: str, key: s
         Backdrop(url, key)
 
 
-def test_nobody_there_and_somebody_else_there_are_told_apart(proxy: FaultyProxy) -> None:
+def test_no_server_and_another_server_raise_different_errors(proxy: FaultyProxy) -> None:
     with (
         Backdrop(f"http://127.0.0.1:{free_port()}", "bd_1", retries=Retries(attempts=2, first=0.01)) as alone,
         pytest.raises(Unreachable, match="GET /v1/credits"),

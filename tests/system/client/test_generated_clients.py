@@ -144,9 +144,9 @@ def test_the_documented_commands_make_a_python_client_that_type_checks_and_swaps
     shutil.copy(CLIENT / "openapi-python-client.yaml", tmp_path)
 
     commands = documented("sh", "openapi-python-client")
-    told = run("bash", "-euxo", "pipefail", "-c", commands, folder=tmp_path, PATH=tools, BACKDROP=served.url)
+    output = run("bash", "-euxo", "pipefail", "-c", commands, folder=tmp_path, PATH=tools, BACKDROP=served.url)
 
-    assert "encountered while generating" not in told, told
+    assert "encountered while generating" not in output, output
     program, photo = made / "program.py", made / "jar.png"
     program.write_text(PROGRAM)
     photo.write_bytes(good())

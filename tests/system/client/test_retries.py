@@ -48,7 +48,7 @@ def test_a_busy_server_is_asked_again_when_it_says_and_not_before(
     assert second.at - first.at >= 1.0
 
 
-def test_who_asks_for_more_patience_than_there_is_is_told_at_once(unlucky: Backdrop, proxy: FaultyProxy) -> None:
+def test_a_timeout_above_the_maximum_is_refused_at_once(unlucky: Backdrop, proxy: FaultyProxy) -> None:
     busy = {"code": "rate_limited", "detail": "More than 300 submits."}
     proxy.fault("GET", "/v1/credits", refuse(429, busy, Retry_After="3600"))
 
@@ -59,7 +59,7 @@ def test_who_asks_for_more_patience_than_there_is_is_told_at_once(unlucky: Backd
     assert len(proxy.paths("GET", "/v1/credits")) == 1
 
 
-def test_what_is_broken_is_asked_once_and_what_stays_away_as_often_as_told(proxy: FaultyProxy, key: str) -> None:
+def test_a_permanent_error_is_asked_once_and_a_missing_server_as_often_as_set(proxy: FaultyProxy, key: str) -> None:
     proxy.fault("GET", "/v1/credits", refuse(500, {"code": "internal_error", "detail": "Broke."}))
     proxy.fault("GET", "/v1/moods", refuse(502), times=9)
 

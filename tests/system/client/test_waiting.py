@@ -23,13 +23,13 @@ def test_a_job_is_waited_for_whatever_becomes_of_its_events(
     if fault:
         proxy.fault("GET", "/events", fault, times=20)
     accepted = unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.SLOW)))
-    told: list[Progress] = []
+    reported: list[Progress] = []
 
-    job = unlucky.wait(accepted, on_progress=told.append, timeout=300)
+    job = unlucky.wait(accepted, on_progress=reported.append, timeout=300)
 
     assert job.status == "SUCCESS"
-    assert told[-1].ended
-    assert len({(one.status, one.stage, one.progress, one.queue_position) for one in told}) == len(told)
+    assert reported[-1].ended
+    assert len({(one.status, one.stage, one.progress, one.queue_position) for one in reported}) == len(reported)
 
 
 def test_a_server_without_events_is_asked_for_them_once(unlucky: Backdrop, proxy: FaultyProxy) -> None:
@@ -53,7 +53,7 @@ def test_a_server_that_was_away_for_a_moment_is_asked_for_its_events_again(
     assert len([one for one in proxy.paths("GET", "/v1/jobs/") if not one.path.endswith("/events")]) == 1
 
 
-def test_waiting_ends_when_it_is_told_to_and_the_job_goes_on(backdrop: Backdrop, served: Served) -> None:
+def test_a_wait_ends_on_request_and_the_job_goes_on(backdrop: Backdrop, served: Served) -> None:
     with served.installation.held():
         accepted = backdrop.swap(SPEC, source_key=backdrop.upload(telling(Deed.HELD)))
 

@@ -1,4 +1,4 @@
-"""One photo for several sales channels on the studio page: an order each, priced together, told one by one."""
+"""One photo for several sales channels on the studio page: one order each, one total price, separate results."""
 
 from collections.abc import Callable
 from typing import Any

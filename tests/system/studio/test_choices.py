@@ -1,4 +1,4 @@
-"""Choices on the studio page, and what is told before anything is paid."""
+"""Choices on the studio page, and what the page reports before the user pays."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ def test_scenes_moods_and_places_are_chosen_from_pictures_that_the_pipeline_made
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "told"),
+    ("name", "data", "message"),
     [
         ("notes.jpg", b"<html>not a photo</html>", "not a supported photo"),
         ("cut.jpg", BOTTLE[:400], "damaged or ends early"),
@@ -49,19 +49,19 @@ def test_scenes_moods_and_places_are_chosen_from_pictures_that_the_pipeline_made
     ],
     ids=["text", "truncated", "empty"],
 )
-def test_a_file_that_is_no_photo_is_told_before_it_is_sent(
-    visit: Callable[..., Visit], guest: Guest, name: str, data: bytes, told: str
+def test_a_file_that_is_no_photo_is_refused_before_the_upload(
+    visit: Callable[..., Visit], guest: Guest, name: str, data: bytes, message: str
 ) -> None:
     tab = visit()
     tab.sign_in(guest.key)
     put_on_stage(tab.page, data, name)
 
-    tab.page.get_by_role("alert").get_by_text(told).wait_for()
+    tab.page.get_by_role("alert").get_by_text(message).wait_for()
     assert not [url for url in tab.asked if "/v1/uploads" in url]
     assert tab.page.locator("#make").get_attribute("aria-disabled") == "true"
 
 
-def test_a_scene_that_the_place_forbids_is_told_before_paying_and_has_two_ways_out(
+def test_a_scene_that_the_preset_forbids_is_reported_before_paying_with_two_ways_out(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
@@ -81,7 +81,7 @@ def test_a_scene_that_the_place_forbids_is_told_before_paying_and_has_two_ways_o
     page.locator("#price").get_by_text("1 credit", exact=True).wait_for()
 
 
-def test_too_few_credits_are_told_before_paying(visit: Callable[..., Visit], up: Up) -> None:
+def test_too_few_credits_are_reported_before_paying(visit: Callable[..., Visit], up: Up) -> None:
     poor = Guest(up, "poor", 1)
     tab = visit()
     tab.sign_in(poor.key)
@@ -93,7 +93,7 @@ def test_too_few_credits_are_told_before_paying(visit: Callable[..., Visit], up:
     poor.api.close()
 
 
-def test_words_of_ones_own_are_taken_and_what_they_lead_to_is_told(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_free_text_is_accepted_and_the_page_shows_its_scene(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
     tab.sign_in(guest.key)
     page = tab.page

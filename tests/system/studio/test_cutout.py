@@ -1,4 +1,4 @@
-"""Cut-outs on the studio page: shown at once for nothing, and mended by mouse, by keyboard and by touch."""
+"""Cut-outs on the studio page: free, shown at once, and mended by mouse, keyboard and touch."""
 
 import io
 from collections.abc import Callable
@@ -110,7 +110,7 @@ def test_by_mouse_what_is_wrong_goes_and_comes_back(stage: Callable[..., Any], k
     assert keeper.balance() == 10, "all of it is free"
 
 
-def test_by_keyboard_alone_a_cursor_paints_and_is_told(stage: Callable[..., Any], keeper: Guest) -> None:
+def test_the_keyboard_alone_paints_with_a_cursor_that_is_announced(stage: Callable[..., Any], keeper: Guest) -> None:
     page = stage()
     before = mask(keeper)
     page.get_by_role("button", name="Mend the cut-out").focus()
@@ -119,13 +119,13 @@ def test_by_keyboard_alone_a_cursor_paints_and_is_told(stage: Callable[..., Any]
     canvas.wait_for()
     assert canvas.evaluate("(one) => one === document.activeElement"), "the canvas has the focus"
     assert canvas.evaluate("(one) => getComputedStyle(one).outlineStyle") == "solid", "and it is seen"
-    told = page.locator("dialog [role=status]")
+    status_line = page.locator("dialog [role=status]")
     for key in ("e", "]", "ArrowUp", "Space", "ArrowLeft", "ArrowLeft", "ArrowLeft", "Space"):
         page.keyboard.press(key)
-    told.get_by_text("Left out").wait_for(state="attached")
+    status_line.get_by_text("Left out").wait_for(state="attached")
     assert page.locator(".mend-cursor").is_visible()
     page.keyboard.press("Control+z")
-    told.get_by_text("Undone").wait_for(state="attached")
+    status_line.get_by_text("Undone").wait_for(state="attached")
     page.keyboard.press("Control+Shift+z")
     for key in ("+", "w", "0", "c", "c", "f"):
         page.keyboard.press(key)

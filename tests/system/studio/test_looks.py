@@ -1,4 +1,4 @@
-"""Free looks on the studio page: what is paid for is what was looked at, and what stands in the way is told."""
+"""Free previews on the studio page: the paid render matches the chosen preview, and the page reports obstacles."""
 
 from collections.abc import Callable
 from typing import Any
@@ -108,7 +108,7 @@ def test_what_is_paid_for_is_the_look_that_was_chosen_and_looks_cost_nothing(
         assert asked[name] == looked[name]
 
 
-def test_where_a_product_has_no_place_one_press_makes_the_previews_again_as_it_stands_or_in_a_scene_that_fits(
+def test_where_a_product_has_no_place_one_press_makes_new_previews_as_photographed_or_in_a_suitable_scene(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     page = on_stage(visit(**PHONE), guest)

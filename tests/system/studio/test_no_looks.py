@@ -51,9 +51,11 @@ def test_too_many_looks_are_counted_down_in_words_and_those_that_were_taken_are_
     with installed(tmp_path, browser, BACKDROP_PREVIEW_RATE="1", BACKDROP_SUBMIT_WINDOW="20") as (tab, guest):
         page = on_stage(tab, guest)
         look(page)
-        told = page.get_by_role("alert").get_by_text("You made many previews in a short time. You can make more in ")
-        told.wait_for()
-        seconds = int(told.inner_text().split(" more in ")[1].split(" s ")[0])
+        alert_box = page.get_by_role("alert").get_by_text(
+            "You made many previews in a short time. You can make more in "
+        )
+        alert_box.wait_for()
+        seconds = int(alert_box.inner_text().split(" more in ")[1].split(" s ")[0])
         assert 0 < seconds <= 20, "no longer than Retry-After says"
         assert page.locator("#look").get_attribute("aria-disabled") == "true"
         assert_accessible(page)

@@ -13,7 +13,7 @@ from tests.support.up import BOTTLE, Up
 from tests.system.studio.conftest import Guest, assert_accessible, put_on_stage, small_bottle
 
 
-def test_a_key_that_is_not_known_is_told_in_words(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_an_unknown_key_is_reported_in_words(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
     tab.mean("status of 401")  # what a browser itself says of each answer that is an error
     tab.open()

@@ -29,6 +29,6 @@ def test_solids_that_bring_what_the_open_dome_does_change_nothing() -> None:
     # what comes from the open dome is the last
     of_more = np.concatenate([send, *(send[:, -1:] for _ in below)], axis=1)
     lights = LightTracer(layout, geometry).dome(send)
-    # so many are looked up ray by ray, few are asked for in turn
+    # With these few lights they are asked for in turn; many would be looked up ray by ray.
     assert np.array_equal(LightTracer(more, geometry).dome(of_more), lights)
     assert lights.std() > 0
