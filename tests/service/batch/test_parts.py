@@ -1,4 +1,4 @@
-"""What a batch is put together from: its specs, photos, pairs, memory and display."""
+"""The parts of a batch: its specs, photos, pairs, state and display."""
 
 import io
 from dataclasses import replace
@@ -18,7 +18,7 @@ from service.batch.state import BatchRuns, Failed, State
 from tests.support.shoot import Shoot, photo
 
 
-def test_the_display_counts_names_what_runs_and_says_when_it_will_be_over() -> None:
+def test_the_display_counts_names_running_pairs_and_estimates_the_end() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=120)
     pairs = pair_up(
         [Photo("jar.jpg", Path("jar.jpg"), "1")], ["open_graph", "web_hero"], BatchSpec(SwapOrder("neon", "calm", ""))
@@ -36,7 +36,7 @@ def test_the_display_counts_names_what_runs_and_says_when_it_will_be_over() -> N
         assert part in shown
 
 
-def test_a_spec_is_read_with_what_single_photos_have_otherwise(tmp_path: Path) -> None:
+def test_a_spec_is_read_with_its_overrides_for_single_photos(tmp_path: Path) -> None:
     path = tmp_path / "spec.toml"
     path.write_text(
         'scene = "podium"\nmood = "calm"\ncolors = ["ivory"]\nbrand = "acme"\n'
@@ -113,7 +113,7 @@ def test_photos_are_found_in_all_folders_but_the_output(tmp_path: Path) -> None:
     assert skipped == ["a/list.csv"]
 
 
-def test_a_pair_is_what_it_is_made_of_and_no_picture_hides_another() -> None:
+def test_a_pairs_id_depends_on_all_its_inputs_and_no_picture_overwrites_another() -> None:
     def pairs(sha256: str = "1", **changes: Any) -> list[list[Pair]]:
         photos = [Photo(name, Path(name), sha256) for name in ("a/jar.jpg", "a/jar.png", "a/lamp.v2.jpg")]
         order = SwapOrder("white", "calm", "", **changes)
@@ -129,7 +129,7 @@ def test_a_pair_is_what_it_is_made_of_and_no_picture_hides_another() -> None:
     assert len({pair.key for group in pairs() for pair in group}) == 6
 
 
-def test_a_place_that_takes_no_scene_gets_none_beside_places_that_do() -> None:
+def test_a_preset_that_takes_no_scene_gets_none_in_a_batch_with_others() -> None:
     spec = BatchSpec(SwapOrder("neon", "calm", "", ("red",), seed=3))
 
     ((main, life),) = pair_up(
@@ -140,7 +140,7 @@ def test_a_place_that_takes_no_scene_gets_none_beside_places_that_do() -> None:
     assert life.order == replace(spec.base, preset="amazon_lifestyle")
 
 
-def test_a_memory_survives_a_line_that_was_cut_off_and_serves_one_batch_at_a_time(tmp_path: Path) -> None:
+def test_a_state_file_survives_a_truncated_line_and_serves_one_batch_at_a_time(tmp_path: Path) -> None:
     with State(tmp_path) as state:
         state.submitted("pair", "http://x", "job")
         state.uploaded("http://x", "sha", "key")
@@ -168,5 +168,5 @@ def test_a_memory_survives_a_line_that_was_cut_off_and_serves_one_batch_at_a_tim
         ("\n", None),
     ],
 )
-def test_a_photo_s_name_is_the_reference_of_its_jobs(name: str, reference: str | None) -> None:
+def test_a_photos_name_is_the_reference_of_its_jobs(name: str, reference: str | None) -> None:
     assert reference_of(Photo(name, Path(name))) == reference

@@ -1,4 +1,4 @@
-"""`backdrop ledger check`: what it prints, what it exits with, and that it changes nothing."""
+"""`backdrop ledger check`: its output, its exit status, and that it changes nothing."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_the_command_prints_the_counts_of_a_sound_ledger(home: Path) -> None:
     assert (status, report["ok"], report["findings"], report["counts"]["credits debited"]) == (0, True, [], 4)
 
 
-def test_the_command_names_what_is_wrong_and_exits_with_1(home: Path) -> None:
+def test_the_command_names_the_faults_and_exits_with_1(home: Path) -> None:
     engine = create_engine(Settings(home=home).sqlalchemy_url)
     with engine.begin() as connection:
         connection.execute(clients.update().values(balance=clients.c.balance + 1))

@@ -1,4 +1,4 @@
-"""What a process says of its build, and how it judges what jobs took."""
+"""A process's build in its metrics, and how it judges the duration of jobs."""
 
 import subprocess
 from importlib.metadata import version
@@ -14,7 +14,7 @@ _ASKED = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=
 HEAD = _ASKED.stdout.strip()
 
 
-def test_the_build_s_commit_is_its_file_s_or_git_s_or_said_to_be_unknown(
+def test_the_builds_commit_comes_from_its_file_or_git_or_is_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if HEAD:

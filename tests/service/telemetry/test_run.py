@@ -1,4 +1,4 @@
-"""A job, observed from its request to its webhook: one trace, one line at its end, and what is counted."""
+"""An observed job, from its request to its webhook: one trace, one line at its end, and its metrics."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ def observed_worker(engine: sa.Engine, home: Path, registry: CollectorRegistry, 
     return worker
 
 
-def test_one_trace_leads_from_a_caller_s_request_to_each_stage_and_to_the_webhook(
+def test_one_trace_leads_from_a_callers_request_to_each_stage_and_to_the_webhook(
     caller: Caller, tmp_path: Path
 ) -> None:
     with collecting() as collector, receiving() as receiver:
@@ -84,7 +84,7 @@ def test_one_trace_leads_from_a_caller_s_request_to_each_stage_and_to_the_webhoo
     assert receiver.received[0].headers["traceparent"] == f"00-{sent.trace_id}-{sent.span_id}-01"
 
 
-def test_a_job_s_end_has_a_line_with_what_a_person_asks_and_is_counted_with_its_trace_and_without_a_client(
+def test_a_jobs_end_is_logged_for_operators_and_counted_with_its_trace_and_without_its_client(
     caller: Caller, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry = CollectorRegistry()
@@ -127,7 +127,7 @@ def test_a_job_s_end_has_a_line_with_what_a_person_asks_and_is_counted_with_its_
     assert worker.shop.client.id not in text
 
 
-def test_a_json_line_has_the_ids_of_what_it_tells_of(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_json_line_has_the_ids_of_its_subject(capsys: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     try:
@@ -149,7 +149,7 @@ def test_a_json_line_has_the_ids_of_what_it_tells_of(capsys: pytest.CaptureFixtu
     assert entry["exception.type"] == "ZeroDivisionError"
 
 
-def test_no_trace_is_made_until_an_endpoint_is_named() -> None:
+def test_no_trace_is_made_until_an_endpoint_is_set() -> None:
     tracer = open_tracer(Settings(), "api")
 
     assert not tracer.on

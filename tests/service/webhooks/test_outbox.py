@@ -1,4 +1,4 @@
-"""The outbox: a message is written with each job's end and never without it, on both databases."""
+"""The outbox: each job's end writes a message in the same transaction, on both databases."""
 
 import json
 import threading
@@ -72,7 +72,7 @@ def test_a_success_is_reported_with_its_render_and_without_anything_that_expires
     }
 
 
-def test_a_webhook_says_why_a_hub_models_paintings_were_rejected(shop: Shop, webhooks: Webhooks) -> None:
+def test_a_webhook_reports_why_a_hub_models_paintings_were_rejected(shop: Shop, webhooks: Webhooks) -> None:
     webhooks.register(shop.client.name, URL)
     tried = [{"seed": 7, "rejected": "grew"}, {"seed": 8, "rejected": "withheld"}, {"seed": 7}]
     report = {**REPORT, "provenance": {**REPORT["provenance"], "tried": tried}}
@@ -137,7 +137,7 @@ def test_nothing_is_written_for_a_client_without_a_webhook(engine: sa.Engine, we
 
 
 @ON_SQLITE
-def test_only_the_attempt_that_ends_a_job_tells_of_it(engine: sa.Engine, webhooks: Webhooks) -> None:
+def test_only_the_attempt_that_ends_a_job_reports_it(engine: sa.Engine, webhooks: Webhooks) -> None:
     shop = Shop(engine)
     webhooks.register(shop.client.name, URL)
     accepted = shop.order()
@@ -154,7 +154,7 @@ def test_only_the_attempt_that_ends_a_job_tells_of_it(engine: sa.Engine, webhook
 
 
 @ON_SQLITE
-def test_a_job_whose_message_can_not_be_written_does_not_end(shop: Shop, webhooks: Webhooks) -> None:
+def test_a_job_whose_message_cannot_be_written_does_not_end(shop: Shop, webhooks: Webhooks) -> None:
     """One transaction for both: a second message of the same job breaks the constraint, and the job's end with it."""
     webhooks.register(shop.client.name, URL)
     accepted = shop.order()
@@ -227,7 +227,7 @@ def test_an_attempt_whose_sweep_died_is_made_again_when_its_lease_is_over(messen
     assert (message.state, message.attempts) == (DELIVERED, 2)
 
 
-def test_a_message_whose_secret_can_t_be_decrypted_waits_uncounted_and_holds_up_nobody(engine: sa.Engine) -> None:
+def test_a_message_whose_secret_cannot_be_decrypted_waits_uncounted_and_blocks_no_other(engine: sa.Engine) -> None:
     key = SecretCipher([new_encryption_key()])
     shop, other = Shop(engine), Shop(engine)
     Webhooks(engine, key).register(shop.client.name, URL)
