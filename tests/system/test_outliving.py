@@ -1,4 +1,4 @@
-"""Parts that are started by hand: they outlive the shell that started them, and their log says why they stop."""
+"""Parts that are started by hand: they outlive the shell that started them, and log why they stop."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.support.databases import migrated_engine
 from tests.support.polling import until
 
 
-def test_a_sweep_outlives_its_shell_and_says_why_it_stops(tmp_path: Path, valkey_url: str) -> None:
+def test_a_sweep_outlives_its_shell_and_logs_why_it_stops(tmp_path: Path, valkey_url: str) -> None:
     settings = Settings(home=tmp_path, queue_url=valkey_url)
     migrated_engine(settings).dispose()
     log = tmp_path / "sweep.log"

@@ -1,4 +1,4 @@
-"""A real `backdrop sweep` process, killed and stopped at the worst moments, and a receiver that must not notice."""
+"""A real `backdrop sweep` process, killed and stopped at the worst moments, unnoticed by the receiver."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class Sweep:
     def __init__(self, home: Path, database_url: str, valkey_url: str) -> None:
         self.home = home
         self.environment = {
-            **os.environ,  # noqa: TID251  # what the child process gets
+            **os.environ,  # noqa: TID251  # the child's environment
             "DATABASE_URL": database_url,
             "VALKEY_URL": valkey_url,
             "BACKDROP_SWEEP_EVERY": "0.1",
@@ -81,7 +81,7 @@ def lease_over(engine: sa.Engine) -> None:
         connection.execute(waiting.values(next_attempt_at=db_now(-1)))
 
 
-# At night on SQLite too: it is the sweep that dies, and tests/service/webhooks try its leases on both databases.
+# At night on SQLite too: the sweep dies here, and tests/service/webhooks check its leases on both databases.
 ON_ONE = pytest.mark.parametrize(
     "migrated_url", ["postgresql", pytest.param("sqlite", marks=pytest.mark.nightly)], indirect=True
 )
@@ -89,7 +89,7 @@ ON_ONE = pytest.mark.parametrize(
 
 @ON_ONE
 def test_a_sweep_that_is_killed_between_sending_and_writing_sends_again(sweep: Sweep, engine: sa.Engine) -> None:
-    """The receiver has the message and says so; the sweep waits for a lock that the test holds, and dies waiting."""
+    """The receiver has answered. The sweep waits for a lock that the test holds, and is killed while waiting."""
     locks = threading.Event(), threading.Event()
 
     def lock_then_answer(handler: BaseHTTPRequestHandler) -> None:
@@ -157,7 +157,7 @@ def test_the_sweep_settles_and_reports_a_job_whose_worker_was_killed(sweep: Swee
         shop = Shop(engine, lease=0.05, max_attempts=1)
         _, secret = Webhooks(engine, allow_private=True).register(shop.client.name, receiver.url)
         accepted = shop.order()
-        shop.claim(accepted)  # by a worker that is never heard of again
+        shop.claim(accepted)  # by a worker that never sends another heartbeat
         with sweep.running(BACKDROP_MAX_ATTEMPTS="1"):
             until(lambda: receiver.received, sweep)
 
@@ -257,7 +257,9 @@ def test_the_list_shows_a_webhook_that_its_receiver_disabled(tmp_path: Path) -> 
     ],
     ids=["http", "unknown client", "clear", "rotate", "resend"],
 )
-def test_what_can_not_be_done_is_refused_in_a_sentence(tmp_path: Path, arguments: tuple[str, ...], remedy: str) -> None:
+def test_an_impossible_command_is_refused_in_a_sentence(
+    tmp_path: Path, arguments: tuple[str, ...], remedy: str
+) -> None:
     run("clients", "add", "acme", *migrated_home(tmp_path))
 
     result = run("clients", *arguments, "--home", str(tmp_path))

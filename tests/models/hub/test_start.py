@@ -1,4 +1,4 @@
-"""Flow pipelines start at the noise that their family says, whatever their scheduler makes of a size."""
+"""Flow pipelines start at their family's noise, whatever their scheduler makes of a size."""
 
 import functools
 import json
@@ -26,7 +26,7 @@ from tests.support.tiny_pipelines import load_pipeline, paint
     ("name", "kind", "size"),
     rest_in_gate(
         [
-            # the one whose noise depends on the picture's size
+            # the pipeline whose noise depends on the picture's size
             ("FLUX.1-dev", "FluxImg2ImgPipeline", (128, 64)),
             ("FLUX.1-dev", "FluxImg2ImgPipeline", (64, 64)),
             ("FLUX.1-schnell", "FluxImg2ImgPipeline", (64, 64)),
@@ -38,7 +38,7 @@ from tests.support.tiny_pipelines import load_pipeline, paint
         ]
     ),
 )
-def test_the_first_noise_is_the_one_asked_for_and_all_steps_run(
+def test_the_first_noise_is_the_requested_one_and_all_steps_run(
     tiny_folder: Callable[[str], Path], name: str, kind: str, size: tuple[int, int]
 ) -> None:
     import diffusers
@@ -66,7 +66,7 @@ def test_the_first_noise_is_the_one_asked_for_and_all_steps_run(
     assert ran == [0, 1, 2]
 
 
-def test_a_familys_start_noise_is_what_its_strength_came_to(tiny_folder: Callable[[str], Path]) -> None:
+def test_a_familys_start_noise_equals_its_strength(tiny_folder: Callable[[str], Path]) -> None:
     """So nothing changes where the shift does not depend on the size; by `strength` alone FLUX.1 [dev]'s would."""
     family = family_of({"_class_name": "ZImagePipeline", "scheduler": {"shift": 3.0}})
     assert family is not None
@@ -78,9 +78,9 @@ def test_a_familys_start_noise_is_what_its_strength_came_to(tiny_folder: Callabl
     assert "noise" not in by_strength.version
 
 
-def test_start_noise_is_said_of_flow_families_alone() -> None:
+def test_only_flow_families_have_a_start_noise() -> None:
     for family in FAMILIES:
-        # Qwen-Image's schedule is stretched at its end, which no start is exact on.
+        # Qwen-Image's schedule is stretched at its end, and no start is exact on it.
         grid = family.name.startswith(("SD", "Stable Diffusion 1", "Qwen-Image"))
         painted_round = family.image == "start" or family.inpaints is not None
         assert (family.start_noise is not None) == (painted_round and not grid), family.name
