@@ -10,7 +10,7 @@ from pipeline.core.types import Placed
 from tests.pipeline.delivery.reported import PRESET, disc, laid, painted, report
 
 
-def test_an_untouched_product_is_within_the_encoder_s_error() -> None:
+def test_an_untouched_product_is_within_the_encoders_error() -> None:
     result = report()["fidelity"]
     assert result["unit"] == "CIEDE2000"
     assert 0 < result["mean"] < 0.6
@@ -25,7 +25,7 @@ def test_a_lossless_file_shows_only_the_dither() -> None:
     assert result["max"] < 2.1
 
 
-def test_a_repainted_product_is_caught_and_a_slight_cast_shows_in_the_mean() -> None:
+def test_a_repainted_product_is_detected_and_a_slight_cast_shows_in_the_mean() -> None:
     placed = disc()
     image = laid(painted("#336699"), placed)
     image[placed.alpha == 1] *= np.float32(0.94)
@@ -42,7 +42,7 @@ def test_a_product_without_an_inside_has_no_fidelity() -> None:
     assert result == {"mean": None, "p99": None, "max": None, "unit": "CIEDE2000", "pixels": 0, "of_pixels": 0}
 
 
-def test_a_large_product_is_sampled_and_the_report_says_so() -> None:
+def test_a_large_product_is_sampled_and_the_report_states_it() -> None:
     side = 900
     alpha = np.ones((side, side), np.float32)
     rgb = np.random.default_rng(0).random((side, side, 3), dtype=np.float32)

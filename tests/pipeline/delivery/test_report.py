@@ -1,4 +1,4 @@
-"""The report: its keys, and the palette that it finds, on files whose truth is known."""
+"""The report: its keys and its measured palette, on files whose truth is known."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def test_a_field_with_a_default_is_absent_where_it_is_none_and_another_one_null(
     assert to_json([row]) == [{"seed": 5, "mean_delta_e00": None, "worst_delta_e00": 2.5, "expansion": expansion}]
 
 
-def test_it_says_how_the_product_was_found_and_where_it_was_and_is() -> None:
+def test_it_reports_how_the_product_was_found_and_its_place_in_photo_and_picture() -> None:
     placed = disc()
     cutout = Cutout(
         rgb=to_8_bit(placed.rgb),
@@ -42,7 +42,7 @@ def test_it_says_how_the_product_was_found_and_where_it_was_and_is() -> None:
     assert result.placed_box == [0.25, 0.25, 0.75, 0.75]
 
 
-def test_the_palette_is_found_and_shared_as_painted() -> None:
+def test_the_palette_is_found_with_its_shares_as_painted() -> None:
     result = report(painted("#aa3333", "#33aa55", "#334477"), palette=("#aa3333", "#334477"))["palette"]
     assert len(result["found"]) == 3
     assert [row["colour"] for row in result["asked"]] == ["#aa3333", "#334477"]
@@ -52,11 +52,11 @@ def test_the_palette_is_found_and_shared_as_painted() -> None:
     assert result["mean_delta_e00"] < 1.0
     assert sum(found["share"] for found in result["found"]) == pytest.approx(1.0, abs=0.02)
     assert sum(row["share"] for row in result["asked"]) == pytest.approx(1.0, abs=0.001)
-    # the disc hides most of the middle stripe, so the outer two have most of what is left
+    # the disc hides most of the middle stripe, so the outer two have most of the rest
     assert result["found"][0]["share"] > 0.36
 
 
-def test_a_palette_that_was_missed_has_its_distance_and_without_one_the_scene_s_own_counts() -> None:
+def test_a_missed_palette_has_its_distance_and_without_one_the_scenes_own_counts() -> None:
     result = report(painted("#336699"), palette=("#cc2222",))["palette"]
     truth = float(delta_e00(srgb_to_lab(hex_to_rgb("#336699")), srgb_to_lab(hex_to_rgb("#cc2222"))))
     assert result["mean_delta_e00"] == pytest.approx(truth, abs=0.7)
@@ -64,7 +64,7 @@ def test_a_palette_that_was_missed_has_its_distance_and_without_one_the_scene_s_
     assert report()["palette"]["asked"][0]["colour"] == "#336699"
 
 
-def test_the_product_s_colours_are_not_the_background_s() -> None:
+def test_the_products_colours_are_not_the_backgrounds() -> None:
     placed = disc()
     red = replace(placed, rgb=np.broadcast_to(hex_to_rgb("#ff0000"), (SIDE, SIDE, 3)).copy())
     found = report(painted("#336699"), placed=red)["palette"]["found"]
