@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = (
     *("README.md", "CONTRIBUTING.md", "service/README.md", "pipeline/README.md", "benchmarks/README.md"),
     *("tests/README.md", "models/README.md", "models/cutout/README.md", "models/renderer/README.md"),
-    *("client/README.md", "service/OPERATING.md", "service/sample/README.md", "docs/limits.md", "docs/command-line.md"),
+    *("client/README.md", "service/sample/README.md", "docs/limits.md", "docs/command-line.md"),
 )
 #: Patterns of names, files that a program writes, and files of others.
 NO_FILES = re.compile(r"(tests/)?x/(test_)?y\.py|out/.*|renderer/.*|train/.*|examples/.*|.*NNNN.*|.*…")
