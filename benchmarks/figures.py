@@ -17,6 +17,8 @@ from typing import Any
 import click
 import psutil
 
+from service.settings import load_settings
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 #: Rooms in the order of the figures page.
@@ -27,6 +29,8 @@ BY_HAND = "by hand: "
 HELD_OUT, NOT_TUNED = "nothing: held out", "nothing"
 MOST_WORDS = 25
 
+#: Settings that change what a program measures, so its command names those that are set.
+_KEPT = ("cpu_runtime", "device", "segmenter")
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _COMMIT = re.compile(r"[0-9a-f]{8,12}")
 _BAR = re.compile(r"(at most|at least) (-?\d+(?:\.\d+)?)")
@@ -212,12 +216,11 @@ def command_line(arguments: list[str]) -> str:
     place = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     # Modules of scripts/ import each other by package, so they run with -m.
     called = f"-m {'.'.join(place.with_suffix('').parts)}" if place.parts[0] == "scripts" else str(place)
-    settings = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name in _SETTINGS]
-    return " ".join([*settings, ".venv/bin/python", called, shlex.join(kept)]).strip()
-
-
-#: Variables that change what a program measures, kept in its command.
-_SETTINGS = ("BACKDROP_CPU_RUNTIME", "BACKDROP_DEVICE", "BACKDROP_SEGMENTER")
+    settings = load_settings()
+    set_here = [
+        f"BACKDROP_{name.upper()}={getattr(settings, name)}" for name in _KEPT if name in settings.model_fields_set
+    ]
+    return " ".join([*set_here, ".venv/bin/python", called, shlex.join(kept)]).strip()
 
 
 def machine() -> str:
@@ -231,7 +234,8 @@ def machine() -> str:
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(["git", "-C", str(ROOT), *arguments], check=True, capture_output=True, text=True).stdout
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 _RECORD = "Write the figures into benchmarks/results, with ids NAME-…; needs a clean tree."
