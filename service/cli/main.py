@@ -17,6 +17,7 @@ import click
 from service.cli.batch import batch
 from service.cli.clients import clients
 from service.cli.cutout import cutout
+from service.cli.docs import docs
 from service.cli.ledger import ledger
 from service.cli.operations import ops
 from service.cli.options import home_option, settings_from
@@ -103,7 +104,7 @@ def catalog(as_json: bool) -> None:
         Console().print(table)
 
 
-for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger, secrets, ops):
+for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger, secrets, ops, docs):
     main.add_command(group)
 for command in PARTS:
     main.add_command(command)
