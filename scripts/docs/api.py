@@ -131,9 +131,8 @@ def examples_of(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for media in answer.get("content", {}).values():
         for example in media.get("examples", {}).values():
             value = example.get("value")
-            if isinstance(value, dict) and {"code", "detail", "request_id"} <= set(value):
-                if isinstance(value["detail"], str):
-                    yield value["code"], value["detail"]
+            if isinstance(value, dict) and "request_id" in value and isinstance(value.get("detail"), str):
+                yield value["code"], value["detail"]
 
 
 def _webhooks() -> Iterator[str]:

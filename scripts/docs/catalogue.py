@@ -111,7 +111,7 @@ _SAID = {"name", "title", "description", "credits", "background", "formats", "ru
 
 
 def _size(one: dict[str, Any]) -> str:
-    return f"{one['width']} × {one['height']}" if one.get("width") else "as the photo"
+    return f"{one['width']} \N{MULTIPLICATION SIGN} {one['height']}" if one.get("width") else "as the photo"
 
 
 def _formats(one: dict[str, Any]) -> str:

@@ -21,8 +21,8 @@ a code is for people and may change.
 An error is `application/problem+json` (RFC 9457) with `status`, `code`, `detail` and `request_id`. A 422 is
 `application/json`: its `detail` lists everything that is wrong, each with `loc`, `msg`, `type` and `code`."""
 _PROBLEMS = """\
-*Retried* says whether the Python client sends the request again by itself. Where an answer has `Retry-After`, the client
-waits at least that long."""
+*Retried* says whether the Python client sends the request again by itself. If an answer has `Retry-After`,
+the client waits at least that long."""
 _FAILURES = """\
 A job that fails has `status` `FAILURE` and an `error` with one of these codes. Backdrop refunds its credits. *The same
 request again* says whether the same photo with the same spec may succeed."""
@@ -66,7 +66,10 @@ def errors_page() -> str:
         (_anchored(f"job-{name}", name), text(words), "fails again" if name in HOPELESS else "may succeed")
         for name, words in all_failures().items()
     ]
-    fields = [(_anchored(f"field-{one.code}", one.code), text(one.message.strip(" …") and one.message or _VARIES)) for one in _distinct(field_errors())]
+    fields = [
+        (_anchored(f"field-{one.code}", one.code), text(one.message if one.message.strip(" …") else _VARIES))
+        for one in _distinct(field_errors())
+    ]
     warned = [(_anchored(f"warning-{name}", name), text(words)) for name, words in WORDS.items()]
     parts = [
         "## Problems",

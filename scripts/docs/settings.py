@@ -78,7 +78,9 @@ def _default(value: object) -> str:
         return "not set"
     if value == "":
         return "empty"
-    words = str(value)
+    if isinstance(value, float) and value == int(value):
+        value = int(value)
+    words = f"{value:,}" if isinstance(value, int) and value >= 100_000 else str(value)
     for folder, short in ((f"{ROOT}/", ""), (f"{sys.prefix}/", ".venv/")):
-        words = words.removeprefix(folder) if not short else words.replace(folder, short)
-    return code(str(value).lower() if isinstance(value, bool) else words)
+        words = words.replace(folder, short)
+    return code(words.lower() if isinstance(value, bool) else words)
