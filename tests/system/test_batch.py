@@ -228,7 +228,7 @@ def test_all_that_is_wrong_is_told_before_anything_is_sent(shoot: Shoot) -> None
     assert result.exit_code == 2
     assert "--presets: There is no such output preset. The nearest are: shopify_product" in result.output
     assert "lamp.png: scene: String should have no control characters (received" in result.output
-    assert "photo[0].name: no photo is called 'jra.png'. The nearest are: jar.png" in result.output
+    assert "photo[0].name: no photo has the name 'jra.png'. The nearest are: jar.png" in result.output
     assert shoot.entries() == {"grant": 1}
 
 
