@@ -163,7 +163,7 @@ def _move(source: Path, target: Path) -> None:
 async def _outcome(pair: Pair, make: Make, tell: Tell) -> tuple[Made | Failed, bool]:
     """Return the outcome of a pair, and whether its job ended as FAILURE."""
     started = time.perf_counter()
-    """Return the outcome of a pair, and whether its job ended as FAILURE."""
+
     def failed(code: str, message: str, job_id: str | None = None) -> Failed:
         return Failed(code, message, round(time.perf_counter() - started, 2), job_id)
 
