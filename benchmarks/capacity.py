@@ -20,7 +20,7 @@ import math
 import random
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cost_chart import Point, draw
+from benchmarks.figures import Measured, Recorder, record_option
 from benchmarks.simulation import Outcome, Plan, Work, quantile, simulate
 
 #: Jobs a second that PostgreSQL took on two shared cores: README.md, "Speed". Claims are by eight workers at once, each
@@ -162,6 +163,27 @@ def compare(run: Run, workers: int, in_flight: int) -> Table:
     return table
 
 
+def recorded_replay(run: Run, workers: int, in_flight: int) -> Iterator[Measured]:
+    """Yield the figures of `compare`: how far the simulated waits are from the run's."""
+    simulated = replayed(run, workers, in_flight).waits()
+    for name, real, made in (
+        ("mean", statistics.fmean(run.waits), statistics.fmean(simulated)),
+        ("p95", quantile(run.waits, 0.95), quantile(simulated, 0.95)),
+    ):
+        what = f"Simulated wait of a run with {workers} workers, {name}, change against the run"
+        yield Measured(name, what, 100 * (made / real - 1), "%", len(run.waits))
+
+
+def recorded(points: Sequence[Point], enough: int, rate: float) -> Iterator[Measured]:
+    """Yield the figures of a plan for so many jobs a minute: the fixed fleet, and the last autoscaled one."""
+    load, scaled = f"{rate:,.0f} jobs a minute", points[-1]
+    yield Measured("fixed-workers", f"Workers without an autoscaler that keep up with {load}", enough, "workers")
+    fleet = f"the autoscaled fleet ({scaled.name}) at {load}"
+    yield Measured("scaled-workers", f"Mean workers of {fleet}", scaled.workers, "workers")
+    yield Measured("scaled-handed-back", f"Attempts that the workers of {fleet} hand back", scaled.lost, "attempts")
+    yield Measured("scaled-p95", f"Time from submit to end in {fleet}, 95th percentile", scaled.p95, "s")
+
+
 @click.command(help=__doc__)
 @click.argument("path", metavar="RUN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Jobs a minute; default: the run's.")
@@ -189,7 +211,8 @@ def compare(run: Run, workers: int, in_flight: int) -> Table:
 @click.option("--chart", type=click.Path(path_type=Path), help="Draw cost against p95 into this PNG file.")
 @click.option("--replay", is_flag=True, help="Compare the run's own waits with the simulation's.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="With --replay.")
-def main(path: Path, **given: Any) -> None:
+@record_option
+def main(path: Path, recorder: Recorder | None, **given: Any) -> None:
     """Plan, and print."""
     try:
         run = read_run(path, given["device_stages"])
@@ -198,6 +221,8 @@ def main(path: Path, **given: Any) -> None:
     console = Console(width=120)
     if given["replay"]:
         console.print(compare(run, given["workers"], given["in_flight"]))
+        if recorder:
+            recorder.write("capacity", recorded_replay(run, given["workers"], given["in_flight"]))
         return
     rate, seconds, price = (given["rate"] or 60 * run.rate) / 60, 3600 * given["hours"], given["price"]
     names = ("in_flight", "batch_size", "batch_share", "cold_start", "cooldown")
@@ -226,6 +251,8 @@ def main(path: Path, **given: Any) -> None:
         console.print(
             f"{name}: {busy:.0%} of what was measured{'' if busy < 1 else ': gives way first, before workers do'}"
         )
+    if recorder:
+        recorder.write("capacity", recorded(points, enough, 60 * rate))
     if given["chart"]:
         draw(points, given["p95"], given["chart"])
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
+from benchmarks.figures import Measured, Recorder, record_option
 from pipeline.colour.spaces import LUMINANCE, srgb_to_linear
 from pipeline.compositing.shadow import cast_shadow
 from pipeline.geometry.casting import follow
@@ -174,11 +175,21 @@ def of_mirror(layout: Layout, geometry: Geometry, count: int, rng: np.random.Gen
             yield against(out[row : row + CROP, column : column + CROP, 0], exact)
 
 
+def recorded(found: dict[str, Field], count: int) -> Iterator[Measured]:
+    """Yield the figures of errors by what was measured."""
+    for what, wrong in found.items():
+        name, where = what.split()[0], f"Share of an edge's pixel that goes to the wrong surface in the {what}"
+        if wrong.size:
+            yield Measured(f"{name}-mean", f"{where}, mean", float(wrong.mean()), "", count)
+            yield Measured(f"{name}-p99", f"{where}, 99th percentile", float(np.percentile(wrong, 99)), "", count)
+
+
 @click.command()
 @click.option("--layouts", "count", default=100, show_default=True, help="Layouts to measure.")
 @click.option("--first", default=FIRST, show_default=True, help="The first layout's index.")
 @click.option("--crops", "each", default=4, show_default=True, help="Crops of a layout.")
-def main(count: int, first: int, each: int) -> None:
+@record_option
+def main(count: int, first: int, each: int, recorder: Recorder | None) -> None:
     """Print the errors of coverage along silhouettes: mean, 95th and 99th percentile, by kind of scene."""
     use_kept_kernels(load_settings())
     rng = np.random.default_rng(first)
@@ -207,6 +218,9 @@ def main(count: int, first: int, each: int) -> None:
         figures = [wrong.mean(), *np.percentile(wrong, (95, 99))] if wrong.size else []
         table.add_row(what, kind, str(wrong.size), *(f"{figure:.3f}" for figure in figures))
     Console().print(table)
+    if recorder:
+        whole = {what: np.concatenate(some) for (what, kind), some in found.items() if kind == "all"}
+        recorder.write("picture", recorded(whole, count))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, add_record_option, recorder_of
 from benchmarks.operations.breaks import WATCHED, Break, breaks
 from benchmarks.operations.load import Balancer, SteadyLoad, upload_photos
 from benchmarks.operations.parts import Parts, small_photos, until
@@ -78,7 +79,9 @@ def main() -> int:
     arguments.add_argument("--factor", type=float, default=10.0, help="how many times shorter the rules' durations are")
     arguments.add_argument("--rate", type=float, default=1.0, help="orders a second")
     arguments.add_argument("--keep", type=Path, help="an empty folder for state and logs, which is kept")
+    add_record_option(arguments)
     options = arguments.parse_args()
+    recorder = recorder_of(arguments, options)
     if shutil.which("prometheus") is None:
         print("Install Prometheus (Debian's package prometheus): no package index has it.", file=sys.stderr)
         return 2
@@ -100,7 +103,7 @@ def main() -> int:
             rules = shortened((CHART / "rules.yml").read_text(), options.factor)
             both = {WATCHED: parts.targets, "other": beside.targets}
             with prometheus(home / "prometheus", rules, both) as watching:
-                return _watched(options, made, parts, receiver.url, watching)
+                return _watched(options, made, parts, receiver.url, watching, recorder)
 
 
 def _watched(
@@ -109,6 +112,7 @@ def _watched(
     parts: Parts,
     receiver: str,
     watching: Prometheus,
+    recorder: Recorder | None,
 ) -> int:
     say = Console(stderr=True).print
     say(f"rules.yml with every `for` and range divided by {options.factor:g}; scraped and evaluated each second")
@@ -131,6 +135,8 @@ def _watched(
             say(f"{broken.what}: {outcomes[-1].wrong or 'as it should be'}")
             wrong += outcomes[-1].wrong
         show_outcomes(outcomes)
+        if recorder:
+            recorder.write("operations", recorded(outcomes, wrong))
     finally:
         load.stop()
         balancer.close()
@@ -203,6 +209,20 @@ def _taken(holds: Callable[[], bool], patience: float) -> float | None:
         return until(holds, patience, "")
     except TimeoutError:
         return None
+
+
+def recorded(outcomes: list[Outcome], wrong: list[str]) -> Iterator[Measured]:
+    """Yield the figures of a run: each alert's time, how much of the dashboard has data, and what went wrong."""
+    asked = len(list(expressions()))
+    without = sum(one.startswith("no data") for one in wrong)
+    shown = "Expressions of the dashboard that return data"
+    yield Measured("dashboard", shown, asked - without, f"of {asked} expressions", asked, f"at least {asked}")
+    others = "Alerts that did not fire or resolve, or fired without a cause"
+    yield Measured("wrong", others, len(wrong) - without, "alerts", len(outcomes), "at most 0")
+    for one in outcomes:
+        if one.fired_after is not None:
+            what = f"Time until the alert fires, durations divided by the factor: {one.broken.what}"
+            yield Measured(one.broken.name, what, one.fired_after, "s")
 
 
 def show_outcomes(outcomes: list[Outcome]) -> None:

@@ -28,6 +28,8 @@ _FAILURES = "BackdropFailures"
 class Break:
     """Something to break. `make` breaks it, and returns what mends it; both are for the main thread."""
 
+    #: In the ids of its figures.
+    name: str
     what: str
     #: The alerts that must fire, with installation and part: "backdrop: BackdropPartAway{queue}".
     expected: frozenset[str]
@@ -44,19 +46,30 @@ def breaks(made: Installation, fleet: Fleet) -> Iterator[Break]:
     answers = {_ANSWERS, _FAILURES}
     slow = {"BackdropDatabaseSlow"}
     away = {"BackdropPartAway{database}"}
-    yield _break("both workers killed", {"BackdropNoWorker"}, lambda: _killed(fleet, "worker"))
-    yield _break("both workers drained", {"BackdropNoWorker"}, lambda: _drained(made.settings.sqlalchemy_url))
-    yield _break("API killed", {"BackdropNoApi"}, lambda: _killed(fleet, "api"), {_ANSWERS})
-    yield _break("sweep killed", {"BackdropNoSweep"}, lambda: _killed(fleet, "sweep"))
-    yield _break("queue server killed", {"BackdropPartAway{queue}"}, lambda: _away(made.queue))
-    yield _break("store refuses all", {"BackdropPartAway{store}"}, lambda: _refusing(store, home), answers)
-    yield _break("table of jobs locked 3.5 of 4 s", slow, lambda: _locked(url, 3.5, 0.5), answers | away)
-    yield _break("table of jobs locked for good", slow | away, lambda: _locked(url, 3600, 1), answers)
+    yield _break("no-worker", "both workers killed", {"BackdropNoWorker"}, lambda: _killed(fleet, "worker"))
+    yield _break(
+        "no-worker-drained",
+        "both workers drained",
+        {"BackdropNoWorker"},
+        lambda: _drained(made.settings.sqlalchemy_url),
+    )
+    yield _break("no-api", "API killed", {"BackdropNoApi"}, lambda: _killed(fleet, "api"), {_ANSWERS})
+    yield _break("no-sweep", "sweep killed", {"BackdropNoSweep"}, lambda: _killed(fleet, "sweep"))
+    yield _break("queue-away", "queue server killed", {"BackdropPartAway{queue}"}, lambda: _away(made.queue))
+    yield _break(
+        "store-away", "store refuses all", {"BackdropPartAway{store}"}, lambda: _refusing(store, home), answers
+    )
+    yield _break(
+        "database-slow", "table of jobs locked 3.5 of 4 s", slow, lambda: _locked(url, 3.5, 0.5), answers | away
+    )
+    yield _break("database-away", "table of jobs locked for good", slow | away, lambda: _locked(url, 3600, 1), answers)
 
 
-def _break(what: str, expected: set[str], make: Callable[[], Callable[[], None]], beside: Iterable[str] = ()) -> Break:
+def _break(
+    name: str, what: str, expected: set[str], make: Callable[[], Callable[[], None]], beside: Iterable[str] = ()
+) -> Break:
     must, may = (frozenset(f"{WATCHED}: {one}" for one in alerts) for alerts in (expected, beside))
-    return Break(what, must, may, make)
+    return Break(name, what, must, may, make)
 
 
 def _killed(fleet: Fleet, kind: str) -> Callable[[], None]:

@@ -15,12 +15,14 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, add_record_option, recorder_of
 from benchmarks.operations.load import Balancer, SteadyLoad, upload_photos
 from benchmarks.operations.lost import lost, show
 from benchmarks.operations.parts import Parts, small_photos, until
@@ -41,14 +43,16 @@ def main() -> int:
     arguments.add_argument("--rate", type=float, default=1.0, help="orders a second")
     arguments.add_argument("--lean", action="store_true", help="workers whose networks cost nothing, and paint nothing")
     arguments.add_argument("--keep", type=Path, help="an empty folder for state and logs, which is kept")
+    add_record_option(arguments)
     options = arguments.parse_args()
+    recorder = recorder_of(arguments, options)
     with tempfile.TemporaryDirectory(prefix="backdrop-rolling-") as temporary:
         home = options.keep or Path(temporary)
         with (
             installation.production(home, **SETTINGS) as made,
             Fleet(made.settings, home / "logs") as fleet,
         ):
-            return Rolling(made, fleet, lean=options.lean).run(options.rounds, options.rate)
+            return Rolling(made, fleet, lean=options.lean).run(options.rounds, options.rate, recorder)
 
 
 class Rolling:
@@ -65,7 +69,7 @@ class Rolling:
         self.stopped: dict[str, list[float]] = {member.name: [] for member in fleet.members}
         self.started: dict[str, list[float]] = {member.name: [] for member in fleet.members}
 
-    def run(self, rounds: int, rate: float) -> int:
+    def run(self, rounds: int, rate: float, recorder: Recorder | None) -> int:
         """Restart everything so often under load; print what came of it and return the exit status."""
         self._parts.wait_until_ready()
         _, bearer = Accounts(self._engine).add("rolling", credits=CREDITS)
@@ -88,7 +92,23 @@ class Rolling:
         findings = list(lost(self._engine, self._made.settings, load.answers))
         self.show_times()
         show(self._engine, load.answers, findings, "Nobody lost anything: no job, no credit, no answer.")
+        if recorder:
+            recorder.write("operations", self.recorded(len(findings), len(load.answers.job_ids)))
         return 1 if findings else 0
+
+    def recorded(self, lost: int, orders: int) -> Iterator[Measured]:
+        """Yield the figures of a run with so many orders."""
+        what = "Jobs, credits and answers lost in a rolling restart of every part under load"
+        yield Measured("lost", what, lost, "", orders, "at most 0")
+        for kind, label in (("api", "an API"), ("worker", "a worker"), ("sweep", "a sweep")):
+            ended, ready = (
+                [took for name, all_ in times.items() if name.startswith(kind) for took in all_]
+                for times in (self.stopped, self.started)
+            )
+            end = f"Time from SIGTERM to the end of {label} under load, slowest"
+            yield Measured(f"{kind}-end", end, max(ended), "s", len(ended))
+            start = f"Time until {label} that starts again is ready, slowest"
+            yield Measured(f"{kind}-ready", start, max(ready), "s", len(ready))
 
     def _restart(self, member: Member) -> None:
         self.stopped[member.name].append(self._parts.stop(member))

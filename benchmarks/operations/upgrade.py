@@ -27,6 +27,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.figures import Measured, Recorder, add_record_option, recorder_of
 from benchmarks.operations.delivered import OPTIONS, Pairing, pairings, wrong
 from benchmarks.operations.load import Balancer, SteadyLoad, upload_photos
 from benchmarks.operations.lost import lost, show
@@ -90,7 +91,9 @@ def main() -> int:
     arguments.add_argument("--seconds", type=float, default=20.0, help="how long both releases run side by side")
     arguments.add_argument("--rate", type=float, default=1.5, help="orders a second")
     arguments.add_argument("--keep", type=Path, help="an empty folder for state and logs, which is kept")
+    add_record_option(arguments)
     options = arguments.parse_args()
+    recorder = recorder_of(arguments, options)
     with tempfile.TemporaryDirectory(prefix="backdrop-upgrade-") as temporary:
         home = options.keep or Path(temporary)
         release = home / "before"
@@ -100,7 +103,7 @@ def main() -> int:
             installation.production(home, migrated=False, **SETTINGS) as made,
             Fleet(made.settings, home / "logs") as fleet,
         ):
-            return Upgrade(made, Parts(fleet), release).run(options.seconds, options.rate)
+            return Upgrade(made, Parts(fleet), release).run(options.seconds, options.rate, recorder)
 
 
 class Upgrade:
@@ -113,7 +116,7 @@ class Upgrade:
         self._engine = create_engine(made.settings.sqlalchemy_url)
         self._registry = WorkerRegistry(made.settings.queue_url)
 
-    def run(self, seconds: float, rate: float) -> int:
+    def run(self, seconds: float, rate: float, recorder: Recorder | None) -> int:
         """Upgrade under load; print what came of it and return the exit status."""
         self._command(self._before, "migrate")
         old = [self._parts.start(kind, lean=_LEAN_BEFORE, **self._before) for kind in ("sweep", "api", "worker")]
@@ -160,6 +163,9 @@ class Upgrade:
         findings += wrong(self._engine, load.answers.urls)
         print("orders by option, API and worker:", len(_ALL), "pairings, all of them seen")
         show(self._engine, load.answers, findings, "The upgrade lost nothing: no job, no credit, no answer.")
+        if recorder:
+            what, orders = "Jobs, credits and answers lost while two releases run together", len(load.answers.job_ids)
+            recorder.write("operations", [Measured("lost", what, len(findings), "", orders, "at most 0")])
         return 1 if findings else 0
 
     def _command(self, environment: dict[str, str], *arguments: str) -> str:

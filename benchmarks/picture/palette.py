@@ -7,7 +7,7 @@ figures.
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, record_option
 from models.device import resolve_device
 from models.loading import load_generator
 from models.segmenter import load_segmenter
@@ -120,6 +121,21 @@ def figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def recorded(found: dict[str, Any], swaps: int) -> Iterator[Measured]:
+    """Yield the figures of swaps that were made with all stages."""
+    mean, p95 = (f"at most {bar:g}" for bar in BARS)
+    colour, swap_mean = found["colour"], found["swap"]
+    far = "Distance of the asked colours from the delivered file"
+    yield Measured("colour-mean", f"{far}, mean over colours, random palettes", colour["mean"], "ΔE00", swaps, mean)
+    yield Measured("colour-p95", f"{far}, 95th percentile over colours", colour["p95"], "ΔE00", swaps, p95)
+    yield Measured("colour-worst", f"{far}, worst colour", colour["worst"], "ΔE00", swaps)
+    of_swap = "Mean distance of a swap's asked colours from the delivered file"
+    yield Measured("swap-mean", f"{of_swap}, mean over swaps", swap_mean["mean"], "ΔE00", swaps, mean)
+    yield Measured("swap-p95", f"{of_swap}, 95th percentile over swaps", swap_mean["p95"], "ΔE00", swaps, p95)
+    yield Measured("swap-worst", f"{of_swap}, worst swap", swap_mean["worst"], "ΔE00", swaps)
+    yield Measured("attempts", "Seeds that Backdrop tries for a swap, mean", found["attempts"], "seeds", swaps)
+
+
 def stage_table(found: dict[str, dict[str, Any]], title: str) -> Table:
     """Return a row for each control, as `measure` found them."""
     table = Table(title=title, title_justify="left")
@@ -157,7 +173,10 @@ def kind_table(swaps: list[dict[str, Any]]) -> Table:
 @click.option("--stages", is_flag=True, help="Switch each stage off in turn, too: so many times the swaps.")
 @click.option("--generator", help="A hub model or a folder instead of the setting's.")
 @click.option("--json", "output", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here too.")
-def main(swaps: int, side: int, stages: bool, generator: str | None, output: Path | None) -> None:
+@record_option
+def main(
+    swaps: int, side: int, stages: bool, generator: str | None, output: Path | None, recorder: Recorder | None
+) -> None:
     """Measure the asked colours on delivered files."""
     settings = load_settings()
     choice, device = generator_choice(settings, generator), resolve_device(settings.device)
@@ -179,6 +198,8 @@ def main(swaps: int, side: int, stages: bool, generator: str | None, output: Pat
     if not reads:
         console.print("This generator reads no words: that stage changes nothing.")
     console.print(kind_table(found["all stages"]["swaps"]))
+    if recorder:
+        recorder.write("picture", recorded(found["all stages"], swaps))
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps({"networks": dict(networks.versions), "side": side, "rows": found}, indent=2))

@@ -23,7 +23,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from benchmarks.figures import Recorder, record_option
 from benchmarks.picture.orders import TABLES, Config, PhotoSet, Work, default_specs, listed, read_specs
+from benchmarks.picture.recorded import recorded
 from benchmarks.picture.rivals import Rivals, open_rivals
 from benchmarks.picture.rows import measure
 from benchmarks.picture.sheet import write_sheet
@@ -74,6 +76,7 @@ def carried_out(
 @click.option("--looks", type=click.Path(file_okay=False, path_type=Path), help="Where to keep masks; no timing.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--resume", is_flag=True, help="Keep the rows that are there; measure the rest.")
+@record_option
 def main(
     photos: tuple[Path, ...],
     alpha: tuple[Path, ...],
@@ -87,6 +90,7 @@ def main(
     looks: Path | None,
     jobs: int,
     resume: bool,
+    recorder: Recorder | None,
 ) -> None:
     """Measure, print, write."""
     chosen = only.split(",")
@@ -100,7 +104,10 @@ def main(
         raise click.BadParameter(str(error), param_hint="--specs") from error
     config = Config(out, segmenter, side, looks)
     works = listed(sets, config, chosen, wanted[: swaps or None], swaps, renders)
-    run(works, config, chosen, jobs=jobs, resume=resume)
+    rows = run(works, config, chosen, jobs=jobs, resume=resume)
+    if recorder:
+        for room, found in recorded(rows):
+            recorder.write(room, found)
 
 
 def photo_sets(photos: Sequence[Path], alphas: Sequence[Path]) -> list[PhotoSet]:
@@ -125,7 +132,7 @@ def run(
     jobs: int = 1,
     resume: bool = False,
     both: Rivals | None = None,
-) -> None:
+) -> dict[str, dict[str, dict[str, Any]]]:
     """Carry the works out; figures.json is whole after every row, page and tables at the end, however that comes.
 
     `both`: networks to use in this process instead of those of the settings.
@@ -167,6 +174,7 @@ def run(
             printed.add_row(*line)
         console.print(printed)
     console.print(f"{config.out / 'index.html'}: {len(swapped)} swaps to look at", highlight=False)
+    return rows
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler
@@ -27,6 +27,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine, reader
 from service.storage.expiry import build_expirer
@@ -70,7 +71,9 @@ def main() -> int:
     # what the worker needs to start anew, seconds on a busy machine.
     arguments.add_argument("--quiet", type=float, default=600.0, help="how long to wait, at most, until all has ended")
     arguments.add_argument("--keep", type=Path, help="an empty folder for state and logs, which is kept")
+    add_record_option(arguments)
     options = arguments.parse_args()
+    recorder = recorder_of(arguments, options)
     seconds = options.seconds or 60 * (options.minutes or 1)
     orders = options.jobs or max(1, round(seconds))
     with tempfile.TemporaryDirectory(prefix="backdrop-storm-") as temporary:
@@ -88,6 +91,8 @@ def main() -> int:
             storm.wait_until_idle(options.quiet)
             findings = storm.findings()
             storm.show(findings)
+            if recorder:
+                recorder.write("robustness", storm.recorded(len(findings)))
     return 1 if findings else 0
 
 
@@ -193,6 +198,13 @@ class Storm:
             *verdict.seen_otherwise(self.addresses[0], self.callers.shoppers, self.rows, downloads=30),
             *self.callers.violations,
         ]
+
+    def recorded(self, broken: int) -> Iterator[Measured]:
+        """Yield the figures of a storm that broke so many invariants."""
+        yield Measured("broken", "Invariants broken in a storm", broken, "invariants", bar="at most 0")
+        yield Measured("jobs", "Jobs of a storm, each of which ended", len(self.rows), "jobs")
+        yield Measured("kills", "Kills of the service's parts in a storm", self.troubles.kills, "kills")
+        yield Measured("rest", "Time until all is quiet after a storm", self._quiet_after, "s")
 
     def show(self, findings: list[str]) -> None:
         """Print the counts and the findings."""

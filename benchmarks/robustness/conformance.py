@@ -9,6 +9,7 @@ submits that wait a second at most. Nothing may answer 5xx or what the document 
 """
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from typing import Any
 import click
 import httpx
 
+from benchmarks.figures import Measured, Recorder, record_option
 from service.settings import Settings
 
 BIN = Path(sys.executable).parent
@@ -158,7 +160,8 @@ def _finished(api: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, A
 @click.command()
 @click.option("--examples", default=2000, show_default=True, help="Most cases of each operation.")
 @click.option("--seed", default=1, show_default=True)
-def main(examples: int, seed: int) -> None:
+@record_option
+def main(examples: int, seed: int, recorder: Recorder | None) -> None:
     """Hold the live service against its document. Exit status 1 where they differ."""
     with tempfile.TemporaryDirectory(prefix="backdrop-") as folder, live(Path(folder) / "home") as service:
         done = conform(service, Path(folder) / "checks", examples=examples, seed=seed)
@@ -168,6 +171,14 @@ def main(examples: int, seed: int) -> None:
         if done.returncode:
             log = (Path(folder) / "home" / "logs" / "api.log").read_text()
             click.echo("\n".join(line for line in log.splitlines() if " INFO " not in line)[-20_000:])
+        elif recorder:
+            # Schemathesis ends with "Test cases: 1234 generated, …".
+            cases = re.search(r"([\d,]+) generated", done.stdout)
+            if cases is None:
+                raise click.ClickException("Schemathesis printed no number of cases, so there is nothing to record.")
+            what = "Generated requests that were answered as documented, without a 5xx"
+            count = int(cases[1].replace(",", ""))
+            recorder.write("robustness", [Measured("cases", what, count, "requests", count)])
     sys.exit(done.returncode)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, record_option
 from pipeline.core.errors import OutOfMemory, PipelineError, Rejected
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
@@ -63,7 +64,8 @@ def is_fault(result: Result) -> bool:
 @click.option("--start", default=0, show_default=True, help="Number of the first input, to go on with a run cut off.")
 @click.option("--workers", default=os.cpu_count() or 1, show_default=True)
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Write faulty inputs there, or the one.")
-def main(inputs: int, seed: int, start: int, workers: int, keep: Path | None) -> None:
+@record_option
+def main(inputs: int, seed: int, start: int, workers: int, keep: Path | None, recorder: Recorder | None) -> None:
     """Decode damaged files and count what comes of them. Exit status 1 when something is at fault."""
     console, counts, began = Console(), Counter[str](), time.monotonic()
     slowest, largest, faults = Result(start, "", 0.0, 0), 0, 0
@@ -89,6 +91,14 @@ def main(inputs: int, seed: int, start: int, workers: int, keep: Path | None) ->
     console.print(table)
     console.print(f"slowest: input {slowest.number}, {slowest.outcome}, {slowest.seconds:.2f} s")
     console.print(f"most memory of a process: {largest} MiB; {time.monotonic() - began:.0f} s in all; {faults} faults")
+    if recorder:
+        files = "broken, lying and huge files"
+        found = (
+            Measured("faults", f"Faults of the decoder on {files}", faults, "files", inputs, "at most 0"),
+            Measured("slowest", f"Time to decode the slowest of the {files}", slowest.seconds, "s", inputs),
+            Measured("memory", f"Most memory of a process that decodes {files}", largest, "MiB", inputs),
+        )
+        recorder.write("robustness", found)
     sys.exit(1 if faults else 0)
 
 

@@ -11,7 +11,8 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from ulid import ULID
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from service.accounts.clients import Accounts
 from service.database.clock import db_now
 from service.database.engine import create_engine
@@ -40,7 +42,9 @@ def main() -> None:
     arguments.add_argument("--clients", type=int, default=1_000)
     arguments.add_argument("--workers", type=int, default=8)
     arguments.add_argument("--claims", type=int, default=2_000, help="by one worker, and as many by all at once")
+    add_record_option(arguments)
     options = arguments.parse_args()
+    recorder = recorder_of(arguments, options)
     several = f"by {options.workers}, ended too"
     table = Table(
         "database",
@@ -51,13 +55,44 @@ def main() -> None:
         several,
     )
     with tempfile.TemporaryDirectory(prefix="backdrop-") as folder:
-        table.add_row("SQLite", *_measured(f"sqlite:///{folder}/claims.db", options))
+        sqlite = _measured(f"sqlite:///{folder}/claims.db", options)
     with servers.public_folder() as public, servers.postgresql(public) as server:
-        table.add_row("PostgreSQL", *_measured(servers.make_database(server.url, "claims"), options))
+        postgresql = _measured(servers.make_database(server.url, "claims"), options)
+    for name, found in (("SQLite", sqlite), ("PostgreSQL", postgresql)):
+        table.add_row(name, *found.cells)
     Console().print(table)
+    if recorder:
+        recorder.write("speed", [*sqlite.recorded("SQLite", options), *postgresql.recorded("PostgreSQL", options)])
 
 
-def _measured(url: str, options: argparse.Namespace) -> list[str]:
+@dataclass(frozen=True)
+class Found:
+    """One database: median seconds of a submit, a look and a claim, each with its multiple of the bare database."""
+
+    submit: tuple[float, float]
+    look: tuple[float, float]
+    claim: tuple[float, float]
+    #: A second: claims by one worker, and claims with their ends by several.
+    claims: float
+    together: float
+
+    @property
+    def cells(self) -> list[str]:
+        """The table's cells."""
+        timed = [f"{1000 * seconds:.1f}, {times:.2f}" for seconds, times in (self.submit, self.look, self.claim)]
+        return [*timed, f"{self.claims:.0f}", f"{self.together:.0f}"]
+
+    def recorded(self, database: str, options: argparse.Namespace) -> Iterator[Measured]:
+        """Yield the figures."""
+        name, queue = database.lower(), f"{options.jobs:,} waiting jobs of {options.clients:,} clients"
+        claim, submit = self.claim[0], self.submit[0]
+        yield Measured(f"{name}-claim", f"Time of a claim from {queue}, {database}, median", 1000 * claim, "ms")
+        yield Measured(f"{name}-submit", f"Time of a submit into {queue}, {database}, median", 1000 * submit, "ms")
+        together = f"Claims and ends of jobs, {options.workers} workers at once, {database}"
+        yield Measured(f"{name}-together", together, self.together, "jobs/s")
+
+
+def _measured(url: str, options: argparse.Namespace) -> Found:
     engine = create_engine(Settings(home=Path(), database_url=url).sqlalchemy_url)
     migrate(engine)
     _fill(engine, options.jobs, options.clients)
@@ -86,7 +121,7 @@ def _measured(url: str, options: argparse.Namespace) -> list[str]:
 
     together = _seconds(all_at_once)
     engine.dispose()
-    return [submits, looks, claimed, f"{len(alone) / sum(alone):.0f}", f"{each * options.workers / together:.0f}"]
+    return Found(submits, looks, claimed, len(alone) / sum(alone), each * options.workers / together)
 
 
 class BareDatabase:
@@ -108,11 +143,11 @@ class BareDatabase:
 
         return timed
 
-    def beside(self, times: list[float]) -> str:
-        """Return the median of what was done since the last call of this, and its sum as a multiple of the driver's."""
-        told = f"{1000 * statistics.median(times):.1f}, {sum(times) / self.seconds:.2f}"
+    def beside(self, times: list[float]) -> tuple[float, float]:
+        """Return the median of times since the last call, and their sum as a multiple of the driver's seconds."""
+        found = statistics.median(times), sum(times) / self.seconds
         self.seconds = 0.0
-        return told
+        return found
 
 
 def _claims(engine: sa.Engine, many: int, bare: BareDatabase | None = None) -> list[float]:

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, record_option
 from benchmarks.speed.bench import SAMPLE, Bench
 from benchmarks.speed.swaps import chosen_scenes, parsed_size
 from pipeline.cutout.cache import Kind
@@ -40,7 +41,10 @@ class MemoryCache:
 @click.option("--scene", "given", multiple=True, help="May be given often; default: all of the catalogue.")
 @click.option("--size", "sizes", multiple=True, default=("2048x2048",), callback=parsed_size)
 @click.option("--segmenter", help="Another one than the settings': u2netp, say.")
-def main(given: tuple[str, ...], sizes: list[tuple[int, int]], segmenter: str | None) -> None:
+@record_option
+def main(
+    given: tuple[str, ...], sizes: list[tuple[int, int]], segmenter: str | None, recorder: Recorder | None
+) -> None:
     """Measure and print."""
     settings, (size, *_), photo = load_settings(segmenter=segmenter), sizes, SAMPLE.read_bytes()
     scenes = chosen_scenes(load_catalogue(), given)
@@ -57,7 +61,16 @@ def main(given: tuple[str, ...], sizes: list[tuple[int, int]], segmenter: str | 
     console = Console()
     console.print(table)
     console.print(f"swaps 1 to 5 to {scenes[0]}: {', '.join(f'{one:.2f}' for one in first)} s")
-    console.print(f"a second scene takes {statistics.median(two / one for one, two in pairs):.2f} of a first (median)")
+    share = statistics.median(two / one for one, two in pairs)
+    console.print(f"a second scene takes {share:.2f} of a first (median)")
+    if recorder:
+        second = "Time of a product's second scene over that of its first, median over scenes"
+        later = "Time of a worker's first swap over its fifth"
+        found = (
+            Measured("second-scene", second, share, "times", len(pairs)),
+            Measured("first-over-fifth", later, first[0] / first[-1], "times"),
+        )
+        recorder.write("speed", found)
 
 
 if __name__ == "__main__":

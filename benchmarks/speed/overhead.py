@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +23,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from benchmarks.speed.running import backdrop_up, upload
 from service.settings import load_settings
 
@@ -35,7 +37,9 @@ def main() -> None:
     arguments.add_argument("--swaps", type=int, default=5, help="swaps to follow, one at a time")
     arguments.add_argument("--submits", type=int, default=200, help="submits to time, one caller")
     arguments.add_argument("--json", type=Path, help="write the figures there")
+    add_record_option(arguments)
     options = arguments.parse_args()
+    recorder = recorder_of(arguments, options)
     photo = options.photo.read_bytes() if options.photo else (files("service") / "sample" / "bottle.jpg").read_bytes()
     with (
         tempfile.TemporaryDirectory(prefix="backdrop-") as home,
@@ -43,6 +47,8 @@ def main() -> None:
     ):
         figures = measure(api, photo, swaps=options.swaps, submits=options.submits)
     show(figures)
+    if recorder:
+        recorder.write("speed", recorded(figures))
     if options.json:
         about = {"python": platform.python_version(), "machine": platform.machine(), "command": sys.argv}
         options.json.write_text(json.dumps({**about, **figures}, indent=2) + "\n")
@@ -78,17 +84,32 @@ def swap(api: httpx.Client, body: dict[str, Any]) -> dict[str, float]:
     return {"end_to_end": (finished - created).total_seconds(), "stages": stages}
 
 
+def p95(values: list[float]) -> float:
+    """Return the 95th percentile, one of the values."""
+    return sorted(values)[int(0.95 * (len(values) - 1))]
+
+
+def recorded(figures: dict[str, Any]) -> Iterator[Measured]:
+    """Yield the figures of `measure`."""
+    took, swaps = figures["submit_seconds"], figures["swaps"]
+    submit_ = "Time of a submit, one caller, worker busy"
+    yield Measured("median", f"{submit_}, median", 1000 * statistics.median(took), "ms", len(took))
+    yield Measured("p95", f"{submit_}, 95th percentile", 1000 * p95(took), "ms", len(took))
+    beside = statistics.median(1 - one["stages"] / one["end_to_end"] for one in swaps)
+    yield Measured("swap-overhead", "Share of a swap's time outside its stages, median", 100 * beside, "%", len(swaps))
+
+
 def show(figures: dict[str, Any]) -> None:
     """Print the medians."""
     end_to_end = statistics.median(one["end_to_end"] for one in figures["swaps"])
     overhead = statistics.median(one["end_to_end"] - one["stages"] for one in figures["swaps"])
     share = statistics.median(1 - one["stages"] / one["end_to_end"] for one in figures["swaps"])
-    submits = sorted(figures["submit_seconds"])
+    submits = figures["submit_seconds"]
     table = Table("figure", "median", "p95")
     table.add_row(
         f"submit, one caller, {len(submits)} times",
         f"{1000 * statistics.median(submits):.1f} ms",
-        f"{1000 * submits[int(0.95 * (len(submits) - 1))]:.1f} ms",
+        f"{1000 * p95(submits):.1f} ms",
     )
     table.add_row(f"swap, end to end, {len(figures['swaps'])} times", f"{end_to_end:.2f} s", "")
     table.add_row("overhead beside its stages", f"{overhead:.3f} s ({share:.1%})", "")

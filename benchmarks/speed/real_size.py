@@ -10,10 +10,11 @@ again after the warm-up.
 """
 
 import gc
+import re
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, record_option
 from models.hub.families import FAMILIES, Family
 from models.hub.start import schedule
 from models.loading import GeneratorChoice, load_generator
@@ -260,8 +262,40 @@ def shipped_call(*, device: str) -> Callable[[int], Any]:
     return lambda many: generator.paint([request] * many)
 
 
-def measured(call: Callable[[int], Any], many: int, runs: int) -> list[str]:
-    """Return a row: warm up, then call. Needs a CUDA device."""
+@dataclass(frozen=True)
+class Timed:
+    """A batch on the device: median seconds of a call, the share of the time in which a kernel ran, most GiB."""
+
+    many: int
+    seconds: float
+    busy: float
+    memory: float
+    #: Graphs that were compiled again after the warm-up.
+    again: int
+
+    @property
+    def cells(self) -> list[str]:
+        """The table's cells."""
+        pictures = f"{60 * self.many / self.seconds:.1f}"
+        return [
+            str(self.many),
+            f"{self.seconds:.3f}",
+            pictures,
+            f"{self.busy:.0%}",
+            f"{self.memory:.1f} GiB",
+            str(self.again),
+        ]
+
+    def recorded(self, network: str) -> Iterator[Measured]:
+        """Yield the figures."""
+        name = f"{re.sub('[^a-z0-9]+', '-', network.lower()).strip('-')}-{self.many}"
+        of = f"{network} at its real size, batches of {self.many}"
+        yield Measured(f"{name}-pictures", f"Pictures a minute, {of}", 60 * self.many / self.seconds, "pictures/min")
+        yield Measured(f"{name}-memory", f"Most GPU memory, {of}", self.memory, "GiB")
+
+
+def timed(call: Callable[[int], Any], many: int, runs: int) -> Timed:
+    """Warm up, then time calls. Needs a CUDA device."""
     import torch
     from torch._dynamo.utils import counters
 
@@ -285,7 +319,7 @@ def measured(call: Callable[[int], Any], many: int, runs: int) -> list[str]:
     middle = statistics.median(seconds)
     memory = torch.cuda.max_memory_allocated() / 2**30
     again = counters["stats"]["unique_graphs"] - graphs
-    return [str(many), f"{middle:.3f}", f"{60 * many / middle:.1f}", f"{busy:.0%}", f"{memory:.1f} GiB", str(again)]
+    return Timed(many, middle, busy, memory, again)
 
 
 @click.command(help=__doc__)
@@ -293,7 +327,10 @@ def measured(call: Callable[[int], Any], many: int, runs: int) -> list[str]:
 @click.option("--batch", "batches", multiple=True, default=(1, 2, 4, 8), show_default=True, type=click.IntRange(1))
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(1))
 @click.option("--compile", "compiled", is_flag=True, help="Compile the repeated blocks (compile_repeated_blocks).")
-def main(names: tuple[str, ...], batches: tuple[int, ...], runs: int, compiled: bool) -> None:
+@record_option
+def main(
+    names: tuple[str, ...], batches: tuple[int, ...], runs: int, compiled: bool, recorder: Recorder | None
+) -> None:
     """Measure each, print a table."""
     import torch
 
@@ -307,11 +344,14 @@ def main(names: tuple[str, ...], batches: tuple[int, ...], runs: int, compiled: 
     }
     if not names:
         calls["the network that ships"] = lambda: shipped_call(device="cuda")
+    measured: list[Measured] = []
     for name, build in calls.items():
         call = build()
         for many in batches:
             try:
-                table.add_row(name, *measured(call, many, runs))
+                found = timed(call, many, runs)
+                table.add_row(name, *found.cells)
+                measured += found.recorded(name)
             except torch.OutOfMemoryError:
                 table.add_row(name, str(many), "too little memory")
                 break
@@ -319,6 +359,8 @@ def main(names: tuple[str, ...], batches: tuple[int, ...], runs: int, compiled: 
         gc.collect()
         torch.cuda.empty_cache()
     Console(width=130).print(table)
+    if recorder:
+        recorder.write("speed", measured)
 
 
 if __name__ == "__main__":

@@ -23,12 +23,20 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from service.api.app import create_app
 from service.settings import Settings
 from service.telemetry.http import HttpMetrics, ObservedApp
 from service.telemetry.logs import JsonFormatter, TextFormatter
 from service.telemetry.tracing import OtlpTracer, Tracer
 
+#: Names of the kinds in the figures' ids.
+NAMES = {
+    "metrics": "metrics",
+    "metrics and text lines": "text",
+    "metrics and JSON lines": "json",
+    "metrics and traces": "traces",
+}
 _SCOPE: dict[str, Any] = {
     "type": "http",
     "asgi": {"version": "3.0"},
@@ -50,13 +58,22 @@ def main() -> None:
     arguments.add_argument("--requests", type=int, default=2000, help="of each kind in a round")
     arguments.add_argument("--rounds", type=int, default=9)
     arguments.add_argument("--json", type=Path, help="write the figures there")
+    add_record_option(arguments)
     options = arguments.parse_args()
+    recorder = recorder_of(arguments, options)
     with tempfile.TemporaryDirectory(prefix="backdrop-") as home:
         figures = asyncio.run(measure(Path(home), options.requests, options.rounds))
     table = Table("kind", "µs a request", "more than bare", "of 95 % of the rounds")
     for kind, figure in figures.items():
         table.add_row(kind, *(f"{figure[name]:.1f}" for name in ("median", "added", "added_p95")))
     Console().print(table)
+    if recorder:
+        measured = (
+            Measured(NAMES[kind], f"CPU time that {kind} add to a request", figure["added"], "µs", options.rounds)
+            for kind, figure in figures.items()
+            if kind in NAMES
+        )
+        recorder.write("speed", measured)
     if options.json:
         about = {"python": platform.python_version(), "machine": platform.machine(), "command": sys.argv}
         options.json.write_text(json.dumps({**about, "kinds": figures}, indent=2) + "\n")

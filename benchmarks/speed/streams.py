@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from ulid import ULID
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from pipeline.core.order import SwapOrder
 from service.accounts.clients import Accounts
 from service.catalogue.catalogue import load_catalogue
@@ -40,7 +41,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--streams", type=int, default=200)
     arguments.add_argument("--changes", type=int, default=100)
+    add_record_option(arguments)
     options = arguments.parse_args()
+    recorder, found = recorder_of(arguments, options), list[Measured]()
     table = Table("installation", "commit to event: median", "worst", "transactions a second")
     for kind in (installation.embedded, installation.production):
         with tempfile.TemporaryDirectory(prefix="backdrop-") as folder, kind(Path(folder), stream_limit=0) as made:
@@ -58,9 +61,15 @@ def main() -> None:
                 follow = Following(address, headers, engine, jobs, [claim for claim in claims if claim])
                 delays, rate = asyncio.run(follow(options.changes))
             engine.dispose()
-        median, worst = (f"{1000 * value:.0f} ms" for value in (statistics.median(delays), max(delays)))
-        table.add_row(kind.__name__, median, worst, "not counted" if rate is None else f"{rate:.1f}")
+        median, worst = 1000 * statistics.median(delays), 1000 * max(delays)
+        counted = "not counted" if rate is None else f"{rate:.1f}"
+        table.add_row(kind.__name__, f"{median:.0f} ms", f"{worst:.0f} ms", counted)
+        what = f"Time from a job's change to its event, {options.streams} streams at one API, {kind.__name__}"
+        for name, label, value in (("median", "median", median), ("worst", "worst", worst)):
+            found.append(Measured(f"{kind.__name__}-{name}", f"{what}, {label}", value, "ms", len(delays)))
     Console().print(table)
+    if recorder:
+        recorder.write("speed", found)
 
 
 class Following:

@@ -25,6 +25,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, record_option
 from benchmarks.speed.bench import SAMPLE
 from benchmarks.speed.running import backdrop_up, upload
 from service.settings import Settings, load_settings
@@ -80,7 +81,8 @@ def measure(settings: Settings, *, rate: float, seconds: float) -> list[float]:
 @click.option("--rate", default=50.0, show_default=True, help="Submits a second.")
 @click.option("--seconds", default=60.0, show_default=True, help="How long, after a warm-up.")
 @click.option("--production", is_flag=True, help="PostgreSQL and an S3 server in place of the embedded default.")
-def main(rate: float, seconds: float, production: bool) -> None:
+@record_option
+def main(rate: float, seconds: float, production: bool, recorder: Recorder | None) -> None:
     """Measure, print a table."""
     with tempfile.TemporaryDirectory(prefix="backdrop-") as folder, ExitStack() as stack:
         home = Path(folder)
@@ -94,6 +96,14 @@ def main(rate: float, seconds: float, production: bool) -> None:
     figures = [np.median(took), *np.percentile(took, [95, 99]), took.max()]
     table.add_row(str(len(took)), f"{rate:g}", *[f"{figure:.1f} ms" for figure in figures])
     Console().print(table)
+    if recorder:
+        where = "PostgreSQL, Valkey and S3" if production else "embedded default"
+        submit = f"Time of a submit at {rate:g} a second, {where}, worker busy"
+        found = (
+            Measured("median", f"{submit}, median", float(figures[0]), "ms", len(took)),
+            Measured("p99", f"{submit}, 99th percentile", float(figures[2]), "ms", len(took)),
+        )
+        recorder.write("speed", found)
 
 
 if __name__ == "__main__":

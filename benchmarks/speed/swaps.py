@@ -18,6 +18,7 @@ import statistics
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -29,9 +30,10 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, record_option
 from benchmarks.speed.bare import BareNetworks
 from benchmarks.speed.bench import Bench, peak_mib
-from benchmarks.speed.memory import PARTS, memory, part_of_memory
+from benchmarks.speed.memory import LARGE, PARTS, memory, part_of_memory
 from pipeline.core import parallel
 from pipeline.core.spec import Spec
 from service.catalogue.catalogue import Catalogue, load_catalogue
@@ -117,6 +119,55 @@ def show(rows: dict[str, Any], earlier: dict[str, Any], console: Console) -> Non
         )
 
 
+def recorded(rows: dict[str, Any], peak: float) -> Iterator[Measured]:
+    """Yield the figures of `measure`; names begin with the size where there are several."""
+    sizes = list(dict.fromkeys(key.split()[-1] for key in rows))
+    for size in sizes:
+        of_size = [row for key, row in rows.items() if key.endswith(size)]
+        before, count = f"{size}-" if len(sizes) > 1 else "", len(of_size)
+        swap, over = f"a whole swap to {size}", f"median over {count} scenes"
+
+        def middle(name: str, rows: list[dict[str, Any]] = of_size) -> float:
+            return statistics.median(row[name] for row in rows)
+
+        yield Measured(f"{before}wall", f"Time of {swap}, {over}", middle("wall_s"), "s", count)
+        yield Measured(f"{before}cpu", f"CPU time of {swap}, {over}", middle("cpu_s"), "CPU-s", count)
+        outside = f"CPU time of {swap} outside its networks"
+        yield Measured(f"{before}outside-cpu", f"{outside}, {over}", middle("outside_cpu_s"), "CPU-s", count)
+        worst = max(row["outside_cpu_s"] for row in of_size)
+        yield Measured(f"{before}outside-cpu-worst", f"{outside}, worst scene", worst, "CPU-s", count)
+        ratio = f"Time of {swap} over the bare calls of its networks"
+        yield Measured(f"{before}ratio", f"{ratio}, {over}", middle("ratio"), "times", count)
+        yield Measured(
+            f"{before}ratio-worst", f"{ratio}, worst scene", max(row["ratio"] for row in of_size), "times", count
+        )
+    made = f"to {' and '.join(sizes)}"
+    yield Measured("memory", f"Most resident memory of a process that makes swaps {made}", peak, "MiB", len(rows))
+
+
+def recorded_threads(figures: dict[str, Any]) -> Iterator[Measured]:
+    """Yield the figures of `in_threads`."""
+    at_once = f"Speed of {figures['threads']} threads that swap at once over one, networks recorded"
+    for name, key, how in (
+        ("as-worker", "as_ever", "as a worker runs them"),
+        ("one-each", "a_thread_a_swap", "each swap in one thread"),
+    ):
+        yield Measured(name, f"{at_once}, {how}", figures[key]["times_as_fast"], "times", figures["swaps"])
+
+
+def recorded_memory(figures: dict[str, Any]) -> Iterator[Measured]:
+    """Yield the figures of `memory`."""
+    mixed, large = figures["mixed"], figures["large"]
+    many, over = len(mixed["after_each_mib"]), "mixed swaps to 2048x2048 in one process"
+    yield Measured("mixed-peak", f"Most memory of {many} {over}", mixed["peak_mib"], "MiB", many)
+    yield Measured("mixed-end", f"Memory after the last of {many} {over}", mixed["after_each_mib"][-1], "MiB", many)
+    photo = f"a swap of a photo of {LARGE} megapixels"
+    yield Measured("large-peak", f"Most memory of a process that makes {photo}", large["peak_mib"], "MiB")
+    yield Measured("large-cpu", f"CPU time of {photo}, loading included", large["cpu_seconds"], "CPU-s")
+    new = "Memory that one swap to 2048x2048 takes anew, without the networks"
+    yield Measured("allocations", new, figures["allocations"]["mib"], "MiB")
+
+
 def in_threads(bench: Bench, scenes: list[str], size: tuple[int, int], count: int) -> dict[str, Any]:
     """Return how many times as fast the part outside the networks runs in `count` threads at once as in one.
 
@@ -195,6 +246,7 @@ def chosen_scenes(catalogue: Catalogue, given: tuple[str, ...]) -> list[str]:
 @click.option("--memory", "of_memory", is_flag=True, help="Resident memory, a large photo, and allocations.")
 @click.option("--part", type=click.Choice(PARTS), hidden=True)
 @click.option("--json", "output", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here too.")
+@record_option
 def main(
     given: tuple[str, ...],
     sizes: list[tuple[int, int]],
@@ -205,6 +257,7 @@ def main(
     of_memory: bool,
     part: str | None,
     output: Path | None,
+    recorder: Recorder | None,
 ) -> None:
     """Measure, print, write."""
     settings, console = load_settings(segmenter=segmenter), Console()
@@ -216,6 +269,7 @@ def main(
     }
     if of_memory:
         figures["memory"] = memory(Path(__file__), settings, scenes, console.print)
+        found = recorded_memory(figures["memory"])
     else:
         # The memory of a worker is that of one that is ready for jobs.
         bench = Bench(settings, open_networks(settings) if part is None else open_for_jobs(settings))
@@ -228,6 +282,7 @@ def main(
         if threads is not None:
             figures["threads"] = in_threads(bench, scenes, sizes[0], threads)
             console.print(figures["threads"])
+            found = recorded_threads(figures["threads"])
         else:
             earlier = json.loads(against.read_text())["rows"] if against else {}
             rows = figures["rows"] = {}
@@ -237,7 +292,10 @@ def main(
                 if rows:
                     show(rows, earlier, console)
             figures["peak_mib"] = peak_mib()
+            found = recorded(rows, figures["peak_mib"])
         console.print(f"ready after {ready:.1f} s ({ready_cpu:.1f} CPU s) · peak memory {peak_mib()} MiB")
+    if recorder:
+        recorder.write("speed", found)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps(figures, indent=2) + "\n")

@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -28,6 +29,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, record_option
 from benchmarks.speed.bench import SAMPLE
 from benchmarks.speed.running import UNLIMITED
 from service.accounts.clients import Accounts
@@ -228,6 +230,16 @@ def run(load: Load, written: Path | None = None) -> tuple[Figures, int]:
                 loaded.close()
 
 
+def recorded(figures: Figures, load: Load, in_flight: int) -> Iterator[Measured]:
+    """Yield the figures of one load. Names begin with workers × jobs in flight of each."""
+    name = f"{load.workers}x{in_flight}"
+    device = "the installation's networks" if load.device_seconds is None else f"a device of {load.device_seconds:g} s"
+    place = f"{load.workers} workers with {in_flight} jobs in flight each, {device}, {load.preset}"
+    yield Measured(f"{name}-swaps", f"Swaps a minute, {place}", figures.swaps_a_minute, "swaps/min")
+    yield Measured(f"{name}-cpu", f"CPU time of a swap, {place}", figures.worker_cpu_a_swap, "CPU-s")
+    yield Measured(f"{name}-failed", f"Failed jobs, {place}", figures.failed, "jobs", bar="at most 0")
+
+
 def limit_of(figures: Figures) -> str:
     """Return what kept it from doing more."""
     if figures.device_busy is not None and figures.device_busy >= 0.9:
@@ -245,6 +257,7 @@ def limit_of(figures: Figures) -> str:
 @click.option("--seconds", default=120.0, show_default=True, help="How long each is counted, after its warm-up.")
 @click.option("--jobs", "folder", type=click.Path(path_type=Path), help="Write each run's jobs here, for capacity.py.")
 @click.option("--preset", help="Default: shopify_product, 2048x2048; with --networks instagram_portrait, 1080x1350.")
+@record_option
 def main(
     device_seconds: float,
     cutting_seconds: float,
@@ -254,9 +267,10 @@ def main(
     seconds: float,
     folder: Path | None,
     preset: str | None,
+    recorder: Recorder | None,
 ) -> None:
     """Measure each, print a table."""
-    console, first = Console(width=130), 0.0
+    console, first, found = Console(width=130), 0.0, list[Measured]()
     preset = preset or ("instagram_portrait" if networks else "shopify_product")
     if preset not in (catalogue := load_catalogue()).presets:
         raise click.BadParameter(f"{preset}: known are {', '.join(catalogue.presets)}", param_hint="--preset")
@@ -284,7 +298,10 @@ def main(
                 str(figures.failed),
             )
             click.echo(f"{load}: {figures}", err=True)
+            found += recorded(figures, load, carried // many)
     console.print(table)
+    if recorder:
+        recorder.write("speed", found)
 
 
 if __name__ == "__main__":
