@@ -5,10 +5,11 @@
 Starts PostgreSQL, Valkey and an S3 server, two APIs, two workers and a sweep of ours (u2netp and the installation's own
 generator; --lean: networks that cost nothing), and callers that go by /health/ready as a load balancer does, with kept
 connections and a small load: swaps, previews, cut-outs, broken photos, some of which wait for their job's end. Then, as
-service/OPERATING.md says, the sweep, each API and each worker get SIGTERM, one at a time, each given its grace, started
-again, and waited for until it is ready. Afterwards every job must have ended as its photo does by itself, at its first
-attempt, each that callers were told of must be there, and no other; balances and `backdrop ledger check` must be right,
-and no caller may have seen a 5xx or a broken connection. Prints the counts; status 1 and the findings otherwise.
+docs/guides/operators/deploy.md says, the sweep, each API and each worker get SIGTERM, one at a time, each given its
+grace, started again, and waited for until it is ready. Afterwards every job must have ended as its photo does by
+itself, at its first attempt, each that callers were told of must be there, and no other; balances and `backdrop ledger
+check` must be right, and no caller may have seen a 5xx or a broken connection. Prints the counts; status 1 and the
+findings otherwise.
 """
 
 import argparse

@@ -4,13 +4,13 @@
 
 The release before is the newest tag or, where there is none, the commit that tests/system/release_before.txt names.
 PostgreSQL, Valkey and an S3 server; that release's API, worker and sweep, on its own schema, and a small load of swaps
-with every option of an order, cut-outs and broken photos. Then, as service/OPERATING.md says: `backdrop migrate` of
-this release under the old parts; this release's sweep, worker and API beside them for --seconds; a worker of the
-release before started anew on the new schema; and the old parts ended one by one, the API once nothing is sent to it.
-Workers are lean: networks that cost nothing. Afterwards every job must have ended as its photo does by itself, at its
-first attempt, with what was ordered (`delivered.py`), each option by each release's worker and from each release's API;
-each that callers were told of must be there, and no other; balances and `backdrop ledger check` must be right, and no
-caller may have seen a 5xx or a broken connection. Status 1 and the findings otherwise.
+with every option of an order, cut-outs and broken photos. Then, as docs/guides/operators/upgrade.md says: `backdrop
+migrate` of this release under the old parts; this release's sweep, worker and API beside them for --seconds; a worker
+of the release before started anew on the new schema; and the old parts ended one by one, the API once nothing is sent
+to it. Workers are lean: networks that cost nothing. Afterwards every job must have ended as its photo does by itself,
+at its first attempt, with what was ordered (`delivered.py`), each option by each release's worker and from each
+release's API; each that callers were told of must be there, and no other; balances and `backdrop ledger check` must be
+right, and no caller may have seen a 5xx or a broken connection. Status 1 and the findings otherwise.
 """
 
 import argparse
