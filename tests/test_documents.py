@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from scripts.docs import figures
 from scripts.docs.assemble import GENERATED
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NO_FILES = re.compile(r"(tests/)?x/(test_)?y\.py|out/.*|renderer/.*|train/.*|examples/.*|.*NNNN.*|.*…")
 PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|toml|md|js|json|txt|mako|jpg|png|safetensors))`")
 #: Pages of the docs site that are made when it is built, by the path that they would have.
-PAGES = {f"docs/{place}": page for place, page in {**GENERATED, "figures.md": figures.page}.items()}
+PAGES = {f"docs/{place}": page for place, page in GENERATED.items()}
 
 
 def tracked() -> list[str]:

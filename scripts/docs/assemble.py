@@ -5,9 +5,9 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
+from scripts.docs import figures
 from scripts.docs.api import api_page
 from scripts.docs.catalogue import moods_page, picture_files, presets_page, scenes_page
 from scripts.docs.client import client_page
@@ -27,6 +27,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "reference/moods.md": moods_page,
     "reference/presets.md": presets_page,
     "reference/errors.md": errors_page,
+    "figures.md": figures.page,
     "changelog.md": lambda: (ROOT / "CHANGELOG.md").read_text("utf-8"),
 }
 #: Documents of the repository that are pages of the site; others that a page links to come under `repository/`.
@@ -122,13 +123,12 @@ def assemble(folder: Path, docs: Path = DOCS) -> None:
     (folder / "pictures").mkdir(exist_ok=True)
     for picture in picture_files():
         shutil.copyfile(picture, folder / "pictures" / picture.name)
-    generated = dict(GENERATED)
-    generated |= _figures(folder)
+    figures.plots(folder / "plots")
     assembly = Assembly(folder)
     for page in sorted(docs.rglob("*.md")):
         within = PurePosixPath(page.relative_to(docs).as_posix())
         assembly.write(within, PurePosixPath("docs") / within, page.read_text("utf-8"))
-    for name, made in generated.items():
+    for name, made in GENERATED.items():
         place = PurePosixPath(name)
         assembly.write(place, _source_of(place), made())
     while assembly.due:
@@ -139,14 +139,3 @@ def assemble(folder: Path, docs: Path = DOCS) -> None:
 def _source_of(place: PurePosixPath) -> PurePosixPath:
     """Return where a generated page would be in the repository: its links are relative to that."""
     return next((source for source, there in _PLACES.items() if there == place), PurePosixPath("docs") / place)
-
-
-def _figures(folder: Path) -> dict[str, Callable[[], str]]:
-    """Write the plots of the figures page, and return that page."""
-    if find_spec("scripts.docs.figures") is None:
-        return {}
-    from scripts.docs.figures import page, plots
-
-    (folder / "plots").mkdir(exist_ok=True)
-    plots(folder / "plots")
-    return {"figures.md": page}

@@ -101,7 +101,7 @@ def _default(field: "dataclasses.Field[Any]") -> str:
     if field.default is not dataclasses.MISSING:
         return code(repr(field.default))
     if field.default_factory is not dataclasses.MISSING:
-        return code(f"{field.default_factory.__name__}()")
+        return code(f"{getattr(field.default_factory, '__name__', 'made')}()")
     return "required"
 
 
@@ -123,7 +123,7 @@ def _signature(name: str, called: Callable[..., Any]) -> str:
 
 
 def _parameter(one: inspect.Parameter) -> str:
-    star = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
+    star = "*" if one.kind is one.VAR_POSITIONAL else "**" if one.kind is one.VAR_KEYWORD else ""
     kind = "" if one.annotation is one.empty else f": {_plain(one.annotation)}"
     default = "" if one.default is one.empty else f" = {one.default!r}"
     return f"{star}{one.name}{kind}{default}"

@@ -69,7 +69,7 @@ def field_errors() -> tuple[Code, ...]:
             found.append(Code(code, _said(call.args[message_at], scope)))
     for node, scope in _nodes():
         if isinstance(node, ast.Dict):
-            entries = {key.value: value for key, value in zip(node.keys, node.values, strict=True) if _is_word(key)}
+            entries = {_word(key): value for key, value in zip(node.keys, node.values, strict=True) if key}
             if {"loc", "msg", "type"} <= set(entries) and (code := _word(entries.get("code", entries["type"]))):
                 found.append(Code(code, _said(entries["msg"], scope)))
     return tuple(found)
@@ -103,7 +103,7 @@ def _within(node: ast.AST, scope: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
         yield from _within(child, inner)
 
 
-def _is_word(node: ast.expr | None) -> bool:
+def _is_word(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 

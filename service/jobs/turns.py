@@ -2,7 +2,7 @@
 
 Every job has a turn, an instant of virtual time, and the earliest turn is started first. Virtual time now is the latest
 turn that was started. A client's next job comes a stride after the one before it, and never before now: who was idle
-has saved up nothing. `service/README.md` has the rule, and why it starves nobody.
+has saved up nothing. `docs/concepts/fairness.md` has the rule and its bound.
 
 Workers may take some kinds of work and leave others, and then one kind is ahead of another in virtual time. So jobs of
 a kind stand in a line of their own, and neither now nor what a client was started counts for more than the first job

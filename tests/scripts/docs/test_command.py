@@ -21,7 +21,7 @@ def test_it_starts_the_build_as_a_process_of_its_own(monkeypatch: pytest.MonkeyP
         started.append((arguments, cwd, check))
         return subprocess.CompletedProcess(arguments, 3)
 
-    monkeypatch.setattr(command.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     done = CliRunner().invoke(main, ["docs", "--port", "0", "--build", str(tmp_path / "site")])
 
     assert done.exit_code == 3
