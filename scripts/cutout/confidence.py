@@ -16,6 +16,7 @@ from PIL import Image
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from benchmarks.figures import Measured, Recorder, record_option
 from models.segmenter import load_segmenter
 from pipeline.core.errors import NoSubject
 from pipeline.core.networks import Segmenter
@@ -107,7 +108,8 @@ def drawn(bins: list[tuple[float, float, int]]) -> str:
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--weights", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Where to draw the reliability diagram.")
-def main(folders: tuple[Path, ...], weights: Path, svg: Path | None) -> None:
+@record_option
+def main(folders: tuple[Path, ...], weights: Path, svg: Path | None, recorder: Recorder | None) -> None:
     """Measure, fit, print, draw."""
     if len(folders) % 2:
         raise click.BadParameter("give PHOTOS and MASKS in pairs.", param_hint="FOLDERS")
@@ -117,11 +119,13 @@ def main(folders: tuple[Path, ...], weights: Path, svg: Path | None) -> None:
         for photos, masks in zip(folders[::2], folders[1::2], strict=True)
         for case in measured(photos, masks, *networks)
     ]
-    report(np.array(cases), svg)
+    found = report(np.array(cases), svg)
+    if recorder:
+        recorder.write("cutout", found)
 
 
-def report(cases: Array, svg: Path | None) -> None:
-    """Print coefficients and what they are worth for N×3 cases: agreement, undecided share and IoU."""
+def report(cases: Array, svg: Path | None) -> list[Measured]:
+    """Print and return the figures of N×3 cases (agreement, undecided share and IoU); print the coefficients."""
     features, overlap = cases[:, :2], cases[:, 2]
     right, good = overlap >= WRONG, overlap >= GOOD
     sure = held_out(features, right)
@@ -130,10 +134,16 @@ def report(cases: Array, svg: Path | None) -> None:
     limit = float(np.quantile(sure[good], FLAGGED_GOOD))
     click.echo(f"{len(sure)} cut-outs, {(~right).sum()} wrong, {good.sum()} good")
     click.echo(f"COEFFICIENTS = {tuple(round(float(value), 2) for value in fitted(features, right))}")
-    click.echo(f"LOW_CONFIDENCE = {limit:.3f}: warns of {(sure[~right] < limit).mean():.1%} of the wrong")
+    flagged = float((sure[~right] < limit).mean())
+    click.echo(f"LOW_CONFIDENCE = {limit:.3f}: warns of {flagged:.1%} of the wrong")
     click.echo(f"calibration error {error:.3f}")
     if svg is not None:
         svg.write_text(drawn(bins))
+    failed = "Failed cut-outs that carry `low_confidence`, out of fold"
+    return [
+        Measured("failures-flagged", failed, 100 * flagged, "%", int((~right).sum())),
+        Measured("calibration", "Calibration error of the confidence, out of fold", float(error), "", len(sure)),
+    ]
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ against those files and needs torch where there is a network. `scripts.renderer.
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from models.loading import GeneratorChoice, load_generator
 from pipeline.background.paint import corrected, paint_background
 from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab
@@ -98,6 +100,51 @@ def report(folder: Path, model: str, sheet: Path | None) -> dict[str, Any]:
     version = getattr(generator, "version", "none")
     print(f"Network: {version}")
     return {"network": version, "palette": palette, "light": light, "sharpness": sharp, "seeds": seeds}
+
+
+def recorded(numbers: dict[str, Any]) -> Iterator[Measured]:
+    """Yield the figures of a report with a network."""
+    light, palette, sharp = numbers["light"], numbers["palette"], numbers["sharpness"]
+    scenes_of, error = len(light), "against path tracing, sRGB from 0 to 1"
+    for name, key, label in (
+        ("sketch", "sketch_best", "the drawing without light, at its best gain,"),
+        ("first", "first", "first light, before the network,"),
+        ("first-best", "first_best", "first light at its best gain"),
+        ("network", "network", "the light network"),
+        ("network-best", "network_best", "the light network at its best gain"),
+    ):
+        value = float(np.mean([row[key] for row in light]))
+        yield Measured(f"error-{name}", f"Error of {label} {error}", value, "", scenes_of)
+    better = sum(row["network"] < row["first"] for row in light)
+    what = "Scenes that the light network brings nearer to path tracing than first light"
+    yield Measured("better-scenes", what, better, f"of {scenes_of} scenes", scenes_of)
+    for name, key, label in (
+        ("sketch", "sketch", "drawing without light"),
+        ("first", "first", "picture under first light"),
+        ("network", "network", "picture under the light network"),
+        ("traced", "truth", "picture under path tracing"),
+    ):
+        far = np.concatenate([row[key] for row in palette])
+        what = f"Distance of asked colours from the {label}"
+        yield Measured(f"colour-{name}-mean", f"{what}, mean", float(far.mean()), "ΔE00", len(far))
+        yield Measured(
+            f"colour-{name}-p95", f"{what}, 95th percentile", float(np.percentile(far, 95)), "ΔE00", len(far)
+        )
+    for kind in sorted({row["kind"] for row in palette}):
+        far = np.concatenate([row["network"] for row in palette if row["kind"] == kind])
+        what = f"Distance of asked colours from the picture in scenes of the kind {kind}, mean"
+        yield Measured(f"colour-kind-{kind}", what, float(far.mean()), "ΔE00", len(far))
+    if sharp:
+        sharpness = [row["network"] / row["truth"] for row in sharp]
+        what = f"Sharpness at {SHARP} pixels: gradient energy over path tracing's"
+        for name, label, value in (
+            ("mean", "mean of the scenes", float(np.mean(sharpness))),
+            ("least", "least sharp scene", min(sharpness)),
+            ("most", "sharpest scene", max(sharpness)),
+        ):
+            yield Measured(f"sharpness-{name}", f"{what}, {label}", value, "times", len(sharp))
+    what = f"Mean distance between pictures of one spec with {SEEDS} seeds"
+    yield Measured("seeds-differ", what, numbers["seeds"]["mean of pairs"], "ΔE00", SEEDS)
 
 
 def painted(generator: Generator, given: Conditions, task: Task) -> Field:
@@ -217,15 +264,19 @@ def main(arguments: list[str] | None = None) -> int:
     measure.add_argument("--model", default=str(MODEL), help="folder of a light network, or none")
     measure.add_argument("--json", type=Path, help="file for all numbers")
     measure.add_argument("--sheet", type=Path, help="picture of a scene of each kind, to look at")
+    add_record_option(measure)
     options = parser.parse_args(arguments)
     if options.command == "truth":
         make_truths(options.out, options.threads)
         return 0
+    recorder = recorder_of(measure, options)
     try:
         numbers = report(options.truth, options.model, options.sheet)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
+    if recorder:
+        recorder.write("picture", recorded(numbers))
     if options.json is not None:
         options.json.write_text(json.dumps(numbers, indent=1) + "\n")
     return 0

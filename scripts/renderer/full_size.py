@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from models.loading import GeneratorChoice, load_generator
 from pipeline.background.paint import light_size, paint
 from pipeline.core.networks import Generator
@@ -243,6 +245,22 @@ def tables(rows: list[dict[str, Any]]) -> str:
     return table("Light at full size against path tracing", head, lines)
 
 
+def recorded(rows: list[dict[str, Any]]) -> Iterator[Measured]:
+    """Yield the figures over all surfaces."""
+    errors, count = np.array([row["error"] for row in rows]), len(rows)
+    what = "Relative error of light at 1024x1024 against path tracing"
+    yield Measured("error-mean", f"{what}, mean over surfaces", float(errors.mean()), "", count)
+    for share in (95, 99):
+        value = float(np.percentile(errors, share))
+        yield Measured(f"error-p{share}", f"{what}, {share}th percentile over surfaces", value, "", count)
+    places, wrong, _ = np.array([row["foot"] for row in rows]).sum(0)
+    feet_of = "Relative error of light at the feet of props against path tracing, mean"
+    yield Measured("feet", feet_of, float(wrong / max(1, places)), "", count)
+    ours, truth = (sum(row[which] for row in rows) for which in ("ours", "truth"))
+    structure = "Structure of light from 4 to 64 pixels inside surfaces over path tracing's, mean"
+    yield Measured("structure", structure, float(ours / truth), "times", count, f"at most {ALLOWED}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Make the truths, or measure against them; returns the exit status."""
     parser = argparse.ArgumentParser(description="Measure the background's light at full size.")
@@ -253,7 +271,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", default=str(MODEL), help="folder of a network, or none")
     parser.add_argument("--json", type=Path, help="file for the rows")
+    add_record_option(parser)
     options = parser.parse_args(arguments)
+    recorder = recorder_of(parser, options)
     if options.what == "truth":
         if options.out is None:
             parser.error("give --out")
@@ -263,6 +283,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("give --truth")
     rows = report(options.truth, options.model)
     print(tables(rows))
+    if recorder:
+        recorder.write("picture", recorded(rows))
     if options.json is not None:
         options.json.write_text(json.dumps(rows))
     return 0

@@ -31,6 +31,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import rankdata
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from models.graphs import HEAD, GraphViewpoint
 from models.segmenter import load_segmenter
 from pipeline.core.networks import Segmenter
@@ -196,6 +197,33 @@ def mixed(scores: Array, above: Array) -> Array:
     return np.asarray(RIGHT_ANGLE * np.clip((1 - above) * scores[:, 0] + above * scores[:, 1], 0, 1))
 
 
+#: By the names and labels of the cross-validation: ids of the figures that count what lies, is unsure and stands.
+RECORDED = {
+    ("ECSSD", "absurd or from above"): {
+        "found": ("absurd-found", "Photos of things that would look absurd standing, which Backdrop lays down"),
+        "unsure": ("absurd-unsure", "Photos of things that would look absurd standing, which stand with a warning"),
+        "passed": ("absurd-passed", "Photos of things that would look absurd standing, which stand without a warning"),
+    },
+    ("ECSSD", "right or from the side"): {
+        "found": ("right-refused", "Photos of things that stand right, which Backdrop lays down or refuses"),
+        "unsure": ("right-unsure", "Photos of things that stand right, which stand with a warning"),
+    },
+    ("labelled photos", "absurd or from above"): {
+        "passed": ("above-passed", "Photos from above, clothes mostly, which stand without a warning"),
+    },
+    ("labelled photos", "right or from the side"): {
+        "found": ("side-refused", "Labelled photos from the side, which Backdrop lays down or refuses"),
+    },
+}
+
+
+def counted(names: dict[str, tuple[str, str]], count: int, lie: int, stand: int) -> Iterator[Measured]:
+    """Yield the figures of `count` photos: those that lie, are unsure, or stand."""
+    values = {"found": lie, "unsure": count - lie - stand, "passed": stand}
+    for key, (name, what) in names.items():
+        yield Measured(name, what, values[key], f"of {count} photos", count)
+
+
 def main() -> None:
     """Cross-validate, tell the figures, fit on all and write the head."""
     parser = argparse.ArgumentParser(description="Fit the viewpoint classifier's head.")
@@ -205,7 +233,9 @@ def main() -> None:
     parser.add_argument("--ecssd", type=Path, required=True)
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=VIEWPOINT_CHECKPOINT)
+    add_record_option(parser)
     given = parser.parse_args()
+    recorder, found = recorder_of(parser, given), list[Measured]()
     weights = load_settings().weights
     classifier = GraphViewpoint(VIEWPOINT_CHECKPOINT, weights)
     side = classifier.side
@@ -259,6 +289,10 @@ def main() -> None:
         for label, chosen in (("absurd or from above", of & falls), ("right or from the side", of & ~falls)):
             counts = (scores[chosen] >= SURE_ABOVE).sum(), (scores[chosen] <= 1 - SURE_SIDE).sum()
             print(f"  {label}: {chosen.sum()}, {counts[0]} lie, {counts[1]} stand")
+            found += counted(RECORDED.get((name, label), {}), int(chosen.sum()), *map(int, counts))
+        if name == "ECSSD":
+            what = "Area under the curve, absurd against right, on ECSSD"
+            found.append(Measured("absurd-area", what, area(scores[of], falls[of]), "", int(of.sum())))
     weight, bias = logistic(inputs, falls, FEW, share)
     whole = np.c_[basis.weight / basis.spread[:, None], many] @ weight
     start = float(
@@ -278,6 +312,8 @@ def main() -> None:
     chosen_by = {"stand": stands, "lie": pose == "lies", "hang": pose == "hangs", "stand or lie": trained}
     for name, chosen in chosen_by.items():
         print(f"renders that {name}: {chosen.sum()}, median error {np.median(off[chosen]):.1f} degrees")
+    what = "Error of the camera's elevation on renders of things that stand, median"
+    found.append(Measured("elevation-error", what, float(np.median(off[stands])), "degrees", int(stands.sum())))
     for name in ("side", "oblique", "above"):
         features = np.stack([ecssd[number] for number in lists[f"lot.{name}"]])
         lying = expit(features @ whole + start)
@@ -290,6 +326,11 @@ def main() -> None:
     held_by = labels == "hand"
     sure = expit(out_of_fold(p, held_by, photo_folds, HANDS)) >= SURE_HAND
     print(f"hands: of {held_by.sum()} {sure[held_by].sum()} are found, and {sure[~held_by].sum()} of the others")
+    hands = int(held_by.sum())
+    what = "Hands in photos that are detected"
+    found.append(Measured("hands-found", what, int(sure[held_by].sum()), f"of {hands} hands", hands))
+    if recorder:
+        recorder.write("placement", found)
     hand, hand_bias = logistic(p, held_by, HANDS)
 
     heights = basis.weight[:, :2] / basis.spread[:, None]

@@ -121,7 +121,7 @@ def test_a_key_is_rotated_and_the_new_one_printed_once(tmp_path: Path) -> None:
     assert all(accounts.authenticate(one["key"]) for one in (added, kept))
 
     shown = run("clients", "rotate-key", "acme", *home).output
-    key = shown.rpartition("key (shown this once): ")[2].strip()
+    key = shown.rpartition("key (shown only once): ")[2].strip()
     assert accounts.authenticate(key) is not None
     assert not any(accounts.authenticate(one["key"]) for one in (added, kept))
     assert key not in run("clients", "list", *home).output
@@ -362,7 +362,7 @@ def test_a_local_cut_out_has_the_product_that_is_pointed_at(tmp_path: Path) -> N
         ("swap", "0.2,1.7", "'--subject': 1.7 is outside the photo. Give shares from 0 to 1"),
         ("swap", "left", "'--subject': 'left' is no place. Give x,y or left,top,right,bottom"),
         ("cutout", "0.2,0.7,0.9", "'--subject': 3 numbers are neither a point nor a box"),
-        ("cutout", "1", "numbers of subjects need a server"),
+        ("cutout", "1", "product numbers need a server"),
     ],
 )
 def test_what_is_no_place_in_a_photo_is_refused_with_the_remedy(

@@ -167,7 +167,7 @@ def test_a_mistake_of_ours_is_a_line_and_its_traceback_is_there_for_who_asks() -
     result = CliRunner().invoke(program, ["broken"])
     assert (result.exit_code, result.output) == (
         1,
-        "Error: KeyError: 'nothing'. Where it comes from: `backdrop --debug …`.\n",
+        "Error: KeyError: 'nothing'. Run `backdrop --debug …` for the traceback.\n",
     )
     assert isinstance(CliRunner().invoke(program, ["--debug", "broken"]).exception, KeyError)
 
