@@ -198,7 +198,8 @@ class Recorder:
 
 def rounded(value: float) -> float:
     """Return a value with four significant digits; counts as they are."""
-    return int(value) if float(value).is_integer() else float(f"{value:.4g}")
+    short = value if isinstance(value, int) else float(f"{value:.4g}")
+    return int(short) if float(short).is_integer() else short
 
 
 def command_line(arguments: list[str]) -> str:

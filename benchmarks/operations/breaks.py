@@ -1,4 +1,4 @@
-"""What is broken on purpose while alerts are watched: each with the alert that must fire, and those that may."""
+"""Parts that are broken on purpose, each with the alert that must fire and those that may."""
 
 import os
 import signal
@@ -17,32 +17,32 @@ from tests.support.storm.fleet import Fleet
 from tests.support.storm.installation import Installation
 from tests.support.storm.servers import Server, s3_server
 
-#: What the installation that is broken is to Prometheus.
+#: Prometheus' job name of the installation that is broken.
 WATCHED = "backdrop"
-#: Callers are answered 503 while the store refuses, or the database makes them wait.
+#: Callers get 503 while the store refuses or the database is locked.
 _ANSWERS = "BackdropHttpErrors"
 _FAILURES = "BackdropFailures"
 
 
 @dataclass(frozen=True)
 class Break:
-    """Something to break. `make` breaks it, and returns what mends it; both are for the main thread."""
+    """A part to break. `make` breaks it and returns a function that mends it; call both on the main thread."""
 
     #: In the ids of its figures.
     name: str
     what: str
     #: The alerts that must fire, with installation and part: "backdrop: BackdropPartAway{queue}".
     expected: frozenset[str]
-    #: What may fire as well, since it is as true.
-    beside: frozenset[str]
+    #: Alerts that may fire as well.
+    also: frozenset[str]
     make: Callable[[], Callable[[], None]]
 
 
 def breaks(made: Installation, fleet: Fleet) -> Iterator[Break]:
-    """Yield the breaks, in their order. The installation's servers are all there."""
+    """Yield the breaks in order. Raises ValueError for an installation without PostgreSQL and S3."""
     store, home, url = made.store, made.settings.home, made.settings.database_url
     if store is None or url is None:
-        raise ValueError("an installation for production is needed")
+        raise ValueError("The installation has no store or database server. Use installation.production.")
     answers = {_ANSWERS, _FAILURES}
     slow = {"BackdropDatabaseSlow"}
     away = {"BackdropPartAway{database}"}
@@ -66,14 +66,14 @@ def breaks(made: Installation, fleet: Fleet) -> Iterator[Break]:
 
 
 def _break(
-    name: str, what: str, expected: set[str], make: Callable[[], Callable[[], None]], beside: Iterable[str] = ()
+    name: str, what: str, expected: set[str], make: Callable[[], Callable[[], None]], also: Iterable[str] = ()
 ) -> Break:
-    must, may = (frozenset(f"{WATCHED}: {one}" for one in alerts) for alerts in (expected, beside))
+    must, may = (frozenset(f"{WATCHED}: {one}" for one in alerts) for alerts in (expected, also))
     return Break(name, what, must, may, make)
 
 
 def _killed(fleet: Fleet, kind: str) -> Callable[[], None]:
-    """Kill the workers, say, with their supervisors, as a node's loss does."""
+    """Kill parts with their supervisors, as the loss of a node does."""
     for member in fleet.members:
         if member.name.startswith(kind):
             first = psutil.Process(member.part.pid)
@@ -106,10 +106,10 @@ def _away(server: Server) -> Callable[[], None]:
 
 
 def _refusing(store: Server, home: Path) -> Callable[[], None]:
-    """Put a server in the store's place that knows other keys: it answers each request with 403."""
+    """Replace the store with a server that has other keys, so that it answers each request with 403."""
     store.stop()
     (home / "refusing").mkdir()
-    other = s3_server(home / "refusing", secret="another", port=int(store.url.rpartition(":")[2]))  # noqa: S106  # it opens nothing
+    other = s3_server(home / "refusing", secret="another", port=int(store.url.rpartition(":")[2]))  # noqa: S106  # a made-up key
     other.start()
 
     def mend() -> None:
@@ -120,7 +120,7 @@ def _refusing(store: Server, home: Path) -> Callable[[], None]:
 
 
 def _locked(url: str, held: float, free: float) -> Callable[[], None]:
-    """Lock the table of jobs against everything for `held` seconds, let go for `free`, and so on."""
+    """Lock the jobs table exclusively for `held` seconds, release it for `free` seconds, and repeat."""
     over = threading.Event()
 
     def lock() -> None:

@@ -33,7 +33,7 @@ def recorded(rows: dict[str, Rows]) -> Iterator[tuple[str, list[Measured]]]:
 def cutout_figures(rows: list[dict[str, Any]], before: str) -> Iterator[Measured]:
     """Yield the figures of cut-outs against true alphas: Backdrop's, and those of plain rembg."""
     count = len(rows)
-    for who, after, label in (("ours", "", "Backdrop"), ("plain", "-plain", "plain rembg")):
+    for who, after, label in (("own", "", "Backdrop"), ("plain", "-plain", "plain rembg")):
         overlap = np.array([row[who]["iou"] for row in rows])
         error, edge = (float(np.mean([row[who][key] for row in rows])) for key in ("mae", "madb"))
         yield Measured(f"{before}error{after}", f"Mean absolute error of alpha, thousandths, {label}", error, "", count)
@@ -45,7 +45,7 @@ def cutout_figures(rows: list[dict[str, Any]], before: str) -> Iterator[Measured
         for name, limit in (("failures", WRONG), ("fair", FAIR)):
             what = f"Cut-outs with an intersection over union below {limit}, {label}"
             yield Measured(f"{before}{name}{after}", what, int((overlap < limit).sum()), f"of {count} photos", count)
-    judged = [("low_confidence" in row["warnings"], row["ours"]["iou"]) for row in rows]
+    judged = [("low_confidence" in row["warnings"], row["own"]["iou"]) for row in rows]
     for name, label, group in (
         ("failures", "Failed", [warned for warned, overlap in judged if overlap < WRONG]),
         ("good", "Good", [warned for warned, overlap in judged if overlap >= RIGHT]),
@@ -57,9 +57,9 @@ def cutout_figures(rows: list[dict[str, Any]], before: str) -> Iterator[Measured
 
 def halo_figures(rows: list[dict[str, Any]], before: str) -> Iterator[Measured]:
     """Yield the figures of composites against the true ones, in the 1 % band at the product's edge."""
-    ours, plain = (float(np.mean([row[f"{who}_band"] for row in rows])) for who in ("ours", "plain"))
+    own, plain = (float(np.mean([row[f"{who}_band"] for row in rows])) for who in ("own", "plain"))
     where = "composite from the true one in the 1 % band at the product's edge, mean"
-    yield Measured(f"{before}halo", f"Distance of Backdrop's {where}", ours, "ΔE00", len(rows))
+    yield Measured(f"{before}halo", f"Distance of Backdrop's {where}", own, "ΔE00", len(rows))
     yield Measured(f"{before}halo-plain", f"Distance of rembg's {where}", plain, "ΔE00", len(rows))
     ratio = "Distance in the 1 % band at the product's edge, Backdrop's over that of rembg"
-    yield Measured(f"{before}halo-ratio", ratio, ours / plain, "times", len(rows), "at most 0.5")
+    yield Measured(f"{before}halo-ratio", ratio, own / plain, "times", len(rows), "at most 0.5")

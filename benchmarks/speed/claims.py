@@ -1,9 +1,10 @@
-"""How fast workers claim jobs from a long queue of many clients: `python benchmarks/speed/claims.py [--jobs 10000]`.
+"""Measure claims of jobs from a long queue of many clients: `python benchmarks/speed/claims.py [--jobs 10000]`.
 
-On SQLite and on PostgreSQL, both on this machine's disk: fills a queue, then measures submits into it, the look at the
-places of fifty of its jobs, and claims, by one worker and by several at once; each ends with its commit. What was
-claimed fails at once, so that as many jobs run as there are workers; the last column counts claim and end together.
-Beside a median stands how many times the bare database it is: the driver's own statements and commits of the same runs.
+On SQLite and on PostgreSQL, both on this machine's disk, it fills a queue. Then it measures submits into the queue, the
+query for the places of 50 jobs, and claims by one worker and by several at once. Each time includes the commit. Claimed
+jobs fail at once, so that as many jobs run as there are workers. The last column counts claims together with their
+ends. A median is followed by its multiple of the bare database: of the driver's statements and commits in the same
+runs.
 """
 
 import argparse
@@ -36,12 +37,14 @@ from tests.support.storm import servers
 
 
 def main() -> None:
-    """Measure both databases and print a table."""
+    """Measure both databases, and print a table."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--jobs", type=int, default=10_000)
     arguments.add_argument("--clients", type=int, default=1_000)
     arguments.add_argument("--workers", type=int, default=8)
-    arguments.add_argument("--claims", type=int, default=2_000, help="by one worker, and as many by all at once")
+    arguments.add_argument(
+        "--claims", type=int, default=2_000, help="claims by one worker, and the same number by all at once"
+    )
     add_record_option(arguments)
     options = arguments.parse_args()
     recorder = recorder_of(arguments, options)
@@ -67,12 +70,12 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Found:
-    """One database: median seconds of a submit, a look and a claim, each with its multiple of the bare database."""
+    """One database: median seconds of a submit, a query for places and a claim, with multiples of the bare database."""
 
     submit: tuple[float, float]
     look: tuple[float, float]
     claim: tuple[float, float]
-    #: A second: claims by one worker, and claims with their ends by several.
+    #: Claims a second of one worker, and claims with their ends a second of several.
     claims: float
     together: float
 
@@ -105,10 +108,10 @@ def _measured(url: str, options: argparse.Namespace) -> Found:
         accepted.append(intake.create(new).job_id)
 
     bare = BareDatabase(engine)
-    submits = bare.beside([_seconds(submit) for _ in range(100)])
-    looks = bare.beside([_seconds(lambda: states.of(accepted[:50])) for _ in range(50)])
+    submits = bare.compared([_seconds(submit) for _ in range(100)])
+    looks = bare.compared([_seconds(lambda: states.of(accepted[:50])) for _ in range(50)])
     alone = _claims(engine, options.claims, bare)
-    claimed = bare.beside(alone)
+    claimed = bare.compared(alone)
     each = options.claims // options.workers
 
     threads = [threading.Thread(target=_claims, args=(engine, each)) for _ in range(options.workers)]
@@ -125,7 +128,7 @@ def _measured(url: str, options: argparse.Namespace) -> Found:
 
 
 class BareDatabase:
-    """The driver's calls of an engine that one thread uses: statements, commits and rollbacks, timed."""
+    """Seconds of the driver's calls in one thread: statements, commits and rollbacks."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.seconds = 0.0
@@ -143,7 +146,7 @@ class BareDatabase:
 
         return timed
 
-    def beside(self, times: list[float]) -> tuple[float, float]:
+    def compared(self, times: list[float]) -> tuple[float, float]:
         """Return the median of times since the last call, and their sum as a multiple of the driver's seconds."""
         found = statistics.median(times), sum(times) / self.seconds
         self.seconds = 0.0
@@ -151,14 +154,14 @@ class BareDatabase:
 
 
 def _claims(engine: sa.Engine, many: int, bare: BareDatabase | None = None) -> list[float]:
-    """Claim and end so many jobs, as one worker; return how long each claim took, and leave the ends out of `bare`."""
+    """Claim and end `many` jobs as one worker, and return the seconds of each claim. `bare` leaves out the ends."""
     moves, times = Jobs(engine, lease=3600, max_attempts=3), []
     for _ in range(many):
         start = time.perf_counter()
         claim = moves.claim()
         times.append(time.perf_counter() - start)
         counted = bare.seconds if bare else 0.0
-        assert claim is not None, "the queue is too short"
+        assert claim is not None, "The queue is too short. Raise --jobs."
         moves.fail(claim, "internal_error", "")
         if bare:
             bare.seconds = counted
@@ -172,7 +175,7 @@ def _seconds(deed: Callable[[], object]) -> float:
 
 
 def _fill(engine: sa.Engine, many: int, by: int) -> None:
-    """Write jobs of clients in turn, as their submits would have left them."""
+    """Insert jobs of the clients in turn, as submits would."""
     names = [f"{number:026d}" for number in range(many)]
     spec = {"seed": 1, "records": "x" * 3000}
     common = {"source_key": "x.jpg", "credits_cost": 1, "status": "NOT_STARTED", "progress": 0.0, "attempt": 0}

@@ -1,9 +1,9 @@
-"""What the service itself costs: the time of a submit, and a swap's overhead beside its stages.
+"""Measure the service itself: the time of a submit, and a swap's overhead outside its stages.
 
     python benchmarks/speed/overhead.py [PHOTO] [--swaps 5] [--submits 200]
 
-Starts `backdrop up` on the embedded default (SQLite, a directory, Valkey) in a temporary folder, on this machine, and
-stops it again. Prints a table and writes JSON with --json.
+Starts `backdrop up` on the embedded default (SQLite, a directory, Valkey) in a temporary folder and stops it at the
+end. Prints a table; --json writes the figures.
 """
 
 import argparse
@@ -31,12 +31,12 @@ SPEC = {"scene_type": "podium", "mood": "calm", "dominant_colors": ["#e8c7b8"], 
 
 
 def main() -> None:
-    """Start, measure, stop, print."""
+    """Start the service, measure, and print the figures."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("photo", nargs="?", type=Path, help="default: the sample product")
-    arguments.add_argument("--swaps", type=int, default=5, help="swaps to follow, one at a time")
-    arguments.add_argument("--submits", type=int, default=200, help="submits to time, one caller")
-    arguments.add_argument("--json", type=Path, help="write the figures there")
+    arguments.add_argument("photo", nargs="?", type=Path, help="photo to swap; default: the sample product")
+    arguments.add_argument("--swaps", type=int, default=5, help="number of swaps to follow, one at a time")
+    arguments.add_argument("--submits", type=int, default=200, help="number of submits of one caller to time")
+    arguments.add_argument("--json", type=Path, help="file to write the figures into")
     add_record_option(arguments)
     options = arguments.parse_args()
     recorder = recorder_of(arguments, options)
@@ -55,16 +55,16 @@ def main() -> None:
 
 
 def measure(api: httpx.Client, photo: bytes, *, swaps: int, submits: int) -> dict[str, Any]:
-    """Return seconds: per swap its end-to-end time and the sum of its stages, and the times of single submits."""
+    """Return each swap's end-to-end seconds and the sum of its stages, and the seconds of each submit."""
     body = {"source_image_s3_key": upload(api, photo), **SPEC}
-    followed = [swap(api, body) for _ in range(swaps + 1)][1:]  # the first warms the networks up
-    # The queue grows while these are taken, and the worker is busy with the first ones: as on a busy day.
+    followed = [swap(api, body) for _ in range(swaps + 1)][1:]  # the first one warms up the networks
+    # The queue grows during these submits, and the worker is busy with the first ones.
     submitted = [submit(api, body)[1] for _ in range(submits)]
     return {"swaps": followed, "submit_seconds": submitted}
 
 
 def submit(api: httpx.Client, body: dict[str, Any]) -> tuple[str, float]:
-    """Submit and return the job's id and the seconds that the answer took."""
+    """Submit, and return the job's id and the seconds until the answer."""
     started = time.perf_counter()
     answer = api.post("/v1/background-swap-with-spec", json=body)
     seconds = time.perf_counter() - started
@@ -73,12 +73,12 @@ def submit(api: httpx.Client, body: dict[str, Any]) -> tuple[str, float]:
 
 
 def swap(api: httpx.Client, body: dict[str, Any]) -> dict[str, float]:
-    """Follow one swap to its end; times are the database's."""
+    """Return the seconds of one swap from submit to end, by the database's clock, and of its stages."""
     job_id, _ = submit(api, body)
     while (job := api.get(f"/v1/jobs/{job_id}").json())["status"] not in {"SUCCESS", "FAILURE"}:
         time.sleep(0.25)
     if job["error"]:
-        sys.exit(f"The swap failed: {job['error']['message']}")
+        sys.exit(f"The swap failed: {job['error']['message']} Use another photo.")
     created, finished = (datetime.fromisoformat(job[name]) for name in ("created_at", "finished_at"))
     stages = sum(job["render"]["report"]["provenance"]["timings"].values())
     return {"end_to_end": (finished - created).total_seconds(), "stages": stages}
@@ -95,8 +95,8 @@ def recorded(figures: dict[str, Any]) -> Iterator[Measured]:
     submit_ = "Time of a submit, one caller, worker busy"
     yield Measured("median", f"{submit_}, median", 1000 * statistics.median(took), "ms", len(took))
     yield Measured("p95", f"{submit_}, 95th percentile", 1000 * p95(took), "ms", len(took))
-    beside = statistics.median(1 - one["stages"] / one["end_to_end"] for one in swaps)
-    yield Measured("swap-overhead", "Share of a swap's time outside its stages, median", 100 * beside, "%", len(swaps))
+    share = statistics.median(1 - one["stages"] / one["end_to_end"] for one in swaps)
+    yield Measured("swap-overhead", "Share of a swap's time outside its stages, median", 100 * share, "%", len(swaps))
 
 
 def show(figures: dict[str, Any]) -> None:
@@ -112,7 +112,7 @@ def show(figures: dict[str, Any]) -> None:
         f"{1000 * p95(submits):.1f} ms",
     )
     table.add_row(f"swap, end to end, {len(figures['swaps'])} times", f"{end_to_end:.2f} s", "")
-    table.add_row("overhead beside its stages", f"{overhead:.3f} s ({share:.1%})", "")
+    table.add_row("overhead outside its stages", f"{overhead:.3f} s ({share:.1%})", "")
     Console().print(table)
 
 

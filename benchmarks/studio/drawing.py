@@ -1,4 +1,4 @@
-"""Frames a second of the studio's brush on a 12-megapixel mask, and the time from drop to cut-out, in a real browser.
+"""Measure the studio page in a real browser: frames a second of the brush, and the time from drop to cut-out.
 
 python -m benchmarks.studio.drawing [PHOTO]
 """
@@ -23,7 +23,7 @@ from tests.support.up import Up
 
 #: The photo's longer and shorter side: 12 megapixels.
 SIZE = (4000, 3000)
-#: Radii of the brush in CSS pixels: the slider's least useful, the first, and its greatest.
+#: Radii of the brush in CSS pixels, from the slider's smallest useful one to its largest.
 RADII = (10, 24, 60, 160)
 _RECORD = """() => {
   const times = (window.frames_ = []);
@@ -44,7 +44,7 @@ _RESIZE = """(value) => {
 }"""
 
 
-#: Notes in the page when a photo comes and when the frame with its cut-out is drawn: a test's own waiting looks seldom.
+#: Logs in the page when a photo is dropped and when the frame with its cut-out is drawn, since a test polls rarely.
 _WATCH = """() => {
   performance.clearResourceTimings();
   const at = (name) => (window[name] = performance.now());
@@ -56,7 +56,7 @@ _WATCH = """() => {
   });
   seen.observe(document.body, { childList: true, subtree: true });
 }"""
-#: What the page asked for since a moment, each with its start and its end in seconds after it.
+#: Requests of the page since a moment, each with start and end in seconds after it.
 _ASKED = """(since) => performance
   .getEntriesByType("resource")
   .filter((one) => one.startTime >= since && one.name.includes("/v1/"))
@@ -64,10 +64,10 @@ _ASKED = """(since) => performance
 
 
 def main() -> int:
-    """Print the figures; returns the exit status: 1 where there is no browser."""
-    parser = argparse.ArgumentParser(description="Frames a second of the studio's brush on a 12-megapixel mask.")
-    parser.add_argument("photo", nargs="?", type=Path, help="scaled to 12 megapixels; default: the sample")
-    parser.add_argument("--drops", type=int, default=3, help="how often the photo is dropped")
+    """Measure and print the figures; returns the exit status, 1 without a browser."""
+    parser = argparse.ArgumentParser(description="Measure the studio page: brush and time from drop to cut-out.")
+    parser.add_argument("photo", nargs="?", type=Path, help="photo, scaled to 12 megapixels; default: the sample")
+    parser.add_argument("--drops", type=int, default=3, help="number of drops of the photo")
     add_record_option(parser)
     options = parser.parse_args()
     recorder = recorder_of(parser, options)
@@ -103,7 +103,7 @@ def _measure(visit: Visit, api: httpx.Client, photo: bytes, drops: int) -> list[
     for attempt in range(drops):
         if attempt:
             page.get_by_role("button", name="Remove").click()
-        shown.append(_drop(page, photo + bytes(attempt)))  # other bytes each time: what was cut out is kept
+        shown.append(_drop(page, photo + bytes(attempt)))  # other bytes each time, so that no cached cut-out fits
         job = api.get("/v1/jobs?operation=cutout&limit=1").json()["items"][0]
         made, begun, ended = (datetime.fromisoformat(job[f"{name}_at"]) for name in ("created", "started", "finished"))
         worked.append((ended - begun).total_seconds())
@@ -118,7 +118,9 @@ def _measure(visit: Visit, api: httpx.Client, photo: bytes, drops: int) -> list[
         if zoomed:
             page.get_by_role("button", name="Zoom in").click(click_count=4)
         for radius in RADII:
-            page.evaluate(_RESIZE, round(100 * math.log(radius / 2) / math.log(80)))  # as the slider counts
+            page.evaluate(
+                _RESIZE, round(100 * math.log(radius / 2) / math.log(80))
+            )  # the slider's scale is logarithmic
             title = f"{'zoomed in' if zoomed else 'whole photo'}, brush of {radius} px"
             rates.append(_draw(page, canvas.bounding_box(), title))
     photo_of = "a photo of 12 megapixels"
