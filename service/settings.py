@@ -190,8 +190,8 @@ class Settings(BaseSettings):
     webhook_allow_private: bool = False
 
     #: Network that cuts out the product: the name of a rembg model, or onnx:PATH for an ONNX file of your own
-    #: (`models/cutout/README.md`). `backdrop models fetch` downloads u2net and u2netp. The smaller u2netp is 2.6 times
-    #: as fast and wrong more often.
+    #: (`docs/guides/engineers/networks.md`). `backdrop models fetch` downloads u2net and u2netp. The smaller u2netp is
+    #: 2.6 times as fast and wrong more often.
     segmenter: str = "u2net"
     #: Second rembg model, which also segments each photo if `segmenter` is u2net. It takes 0.2 s of CPU time a photo.
     #: Empty or "-": none.
@@ -244,7 +244,7 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     #: Library that runs the networks on a CPU. "auto": OpenVINO on x86-64, onnxruntime elsewhere. "openvino-bf16":
     #: u2net in bfloat16 if the processor supports it, which takes a third less time and makes a few cut-outs worse.
-    #: "torch": the light network as a diffusers pipeline, and the rest as "auto" (`models/README.md`).
+    #: "torch": the light network as a diffusers pipeline, and the rest as "auto" (`docs/guides/engineers/networks.md`).
     cpu_runtime: Literal["auto", "openvino", "openvino-bf16", "onnxruntime", "torch"] = "auto"
     #: PEM file of the certificate, followed by its chain, for signing pictures with content credentials (C2PA). Not
     #: set: Backdrop signs nothing.
