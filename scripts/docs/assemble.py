@@ -27,7 +27,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "reference/moods.md": moods_page,
     "reference/presets.md": presets_page,
     "reference/errors.md": errors_page,
-    "figures.md": figures.page,
+    # Without the empty column of the navigation: its tables are wide.
+    "figures.md": lambda: f"---\nhide: [navigation]\n---\n\n{figures.page()}",
     "changelog.md": lambda: (ROOT / "CHANGELOG.md").read_text("utf-8"),
 }
 #: Documents of the repository that are pages of the site; others that a page links to come under `repository/`.

@@ -47,7 +47,7 @@ def _section(name: str, command: click.Command) -> str:
         f"{level} {name} {{#{name.replace(' ', '-')}}}",
         *(_paragraph(one) for one in words.split("\n\n") if one.strip()),
         fence("sh", f"{name} {' '.join(command.collect_usage_pieces(context))}"),
-        table(("option", "takes", "default", "meaning"), (_row(one, context) for one in options_of(command))),
+        table(("option", "takes", "meaning"), (_row(one, context) for one in options_of(command))),
     ]
     if isinstance(command, click.Group):
         own = [word for word, one in sorted(command.commands.items()) if not one.hidden]
@@ -61,10 +61,9 @@ def _paragraph(words: str) -> str:
     return fence("text", textwrap.dedent(words.replace("\b", ""))) if marked else text(words)
 
 
-def _row(option: click.Option, context: click.Context) -> tuple[str, str, str, str]:
+def _row(option: click.Option, context: click.Context) -> tuple[str, str, str]:
     names = ", ".join(code(one) for one in [*option.opts, *option.secondary_opts])
     shown = option.get_help_extra(context)
-    default = shown.get("default", "")
     limits = [str(shown["range"])] if "range" in shown else []
     variables = [option.envvar] if isinstance(option.envvar, str) else list(option.envvar or ())
     words = text(option.help or "")
@@ -72,7 +71,9 @@ def _row(option: click.Option, context: click.Context) -> tuple[str, str, str, s
         words += " Required."
     if option.multiple:
         words += " May be given more than once."
+    if "default" in shown:
+        words += f" Default: {code(shown['default'])}."
     if variables:
         words += f" Variable: {', '.join(map(code, variables))}."
     takes = "" if option.is_flag else " ".join([option.make_metavar(context), *limits])
-    return names, code(takes), code(default), words.strip()
+    return names, code(takes), words.strip()

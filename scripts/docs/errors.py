@@ -74,7 +74,7 @@ def errors_page() -> str:
     parts = [
         "## Problems",
         _PROBLEMS,
-        table(("status", "code", "what the answer says", "Python raises", "retried"), rows),
+        table(("code", "status", "what the answer says", "Python raises", "retried"), rows),
         "## Field errors",
         _FIELDS,
         table(("code", "message"), fields),
@@ -93,7 +93,7 @@ def _row(status: int, name: str, detail: str) -> tuple[str, str, str, str, str]:
     kind = type(raised).__name__
     link = f"[{kind}](client.md#{kind.lower()})"
     shown = detail if "](#" in detail else text(detail)
-    return str(status), _anchored(name, name), shown, link, "yes" if raised.again else "no"
+    return _anchored(name, name), str(status), shown, link, "yes" if raised.again else "no"
 
 
 def _refused(status: int, name: str) -> Refused:

@@ -158,7 +158,8 @@ def test_every_entry_of_the_catalogue_is_on_its_page_with_its_picture_and_no_oth
 
 def test_every_error_code_and_warning_is_on_the_page_and_no_other() -> None:
     shown = sections(errors_page())
-    problems = re.findall(r'^\| (\d+) \| <a id="(\w+)"', shown["Problems"], re.MULTILINE)
+    rows = re.findall(r'^\| <a id="(\w+)"></a>`\w+` \| (\d+) \|', shown["Problems"], re.MULTILINE)
+    problems = [(status, name) for name, status in rows]
     codes = {name for _, name in problems}
     assert len(problems) == len(codes), "an anchor comes twice"
     documented = {
