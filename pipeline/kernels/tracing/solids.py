@@ -59,8 +59,8 @@ class Shapes(NamedTuple):
     number: NDArray[np.float32]
     #: Edges of all leaves, m×4 float32: x, y of both ends.
     edge: NDArray[np.float32]
-    #: l×12 float32, for each leaf: left, bottom, right and top (0–3), the range of its edges (4, 5), and the ends of its
-    #: rib (6–9). Last is its reach to the right of the rib, negative, and to the left, times the rib's length.
+    #: l×12 float32, for each leaf: left, bottom, right, top (0–3), the range of its edges (4, 5), the ends of its rib
+    #: (6–9). Last are its reach to the right of the rib, negative, and to the left, times the rib's length.
     leaf: NDArray[np.float32]
     #: h×w float32 silhouette of a shadow proxy, 1×1 if there is none. Values are the depth inside it, or a bit for each
     #: slice that contains the place.
@@ -147,7 +147,7 @@ def meet_wall(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
 
 @inlined
 def meet_open_wall(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a wall that has an opening, from both sides. p = depth; opening: x, foot, spring, half."""
+    """Intersect a ray with a wall that has an opening, from both sides; p = depth, opening's x, foot, spring, half."""
     level = dz == _ZERO
     t = (p[0] - oz) / (_ONE if level else dz)
     hit = (t > _NEAR) & (not level) & (not holds(ox + t * dx, oy + t * dy, p[1], p[2], p[3], p[4]))
@@ -156,7 +156,7 @@ def meet_open_wall(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meet
 
 @inlined
 def meet_recess(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a recess, p = depth of the mouth, x, foot, spring, half of the opening, depth of the back."""
+    """Intersect a ray with a recess, p = depth of mouth, x, foot, spring and half of the opening, depth of the back."""
     level = dz == _ZERO
     by = _ONE if level else dz
     enter = (p[0] - oz) / by
