@@ -92,7 +92,7 @@ def _floor_mirror(layout: Layout, geometry: Geometry, index: int) -> FloorMirror
     rows, columns = np.arange(height)[scale // 2 :: scale], np.arange(width)[scale // 2 :: scale]
     way = layout.rays(width, height)
     row, column, hidden = mirrored_places(layout, geometry, index, way[0][0, columns], way[1][rows, 0])
-        # Higher points are farther from their mirror images, and roughness blurs with distance.
+    # Higher points are farther from their mirror images, and roughness blurs with distance.
     soft = max(0.6, 0.006 * (1.3 - floor.gloss) * rows.size)
     share = mirrored_share(way[1][:, 0], floor.gloss)
     return FloorMirror(index, row, column, hidden, soft, share)

@@ -41,7 +41,7 @@ def roll_off(light: Values, shoulder: np.float32) -> None:
 @colour_kernel
 def encode_in_place(light: Values) -> None:
     """Apply the sRGB transfer curve to N float32 values of linear light, clipped to 0–1, in place."""
-        # Not `encode` into its own argument: overlapping arrays prevent SIMD, which is seven times slower.
+    # Not `encode` into its own argument: overlapping arrays prevent SIMD, which is seven times slower.
     for i in range(light.size):
         light[i] = encoded(light[i])
 
