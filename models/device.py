@@ -41,7 +41,7 @@ def is_sticky(error: BaseException) -> bool:
 
 
 def meant(error: Exception) -> OutOfMemory | ModelFailed:
-    """Return the error of the pipeline for a network's error. OutOfMemory keeps no reference to the call's data."""
+    """Return OutOfMemory or ModelFailed for a network's error. OutOfMemory keeps no reference to the call's data."""
     # torch reports "out of memory", onnxruntime "Failed to allocate" or "bad alloc".
     if isinstance(error, MemoryError) or "alloc" in str(error) or "out of memory" in str(error).lower():
         return OutOfMemory("The device has too little memory to paint this background. Retry the job later.")
@@ -130,7 +130,7 @@ def keep_memory_together() -> None:
 
     By default each thread gets its own arenas, each with its own holes, and glibc raises the size from which it maps
     blocks separately. Here there is one arena, that size stays at 32 MiB, its maximum, and up to 512 MiB stay
-    allocated for later use. The memory of many swaps stays flat, and fewer pages are faulted in.
+    ready for later use. The memory of many swaps stays flat, and fewer pages are faulted in.
 
     Without the last setting, page faults took 0.1 to 0.4 CPU-seconds of a swap to 2048×2048. Two arenas, each keeping
     that much, took up to 0.1 more, and 110 MiB. A limit of 256 MiB is less than a swap frees: the memory went back to
@@ -142,12 +142,12 @@ def keep_memory_together() -> None:
 
 
 def take_memory_ahead() -> None:
-    """Touch AHEAD bytes and free them, so that glibc keeps them (`keep_memory_together`): 0.03 CPU-seconds, huge pages.
+    """Touch AHEAD bytes and free them, so that glibc keeps them (`keep_memory_together`). Takes 0.03 CPU-seconds.
 
     Otherwise the first swaps fault in their pages one by one, 0.1 to 0.25 CPU-seconds each, and fragment the heap more.
     """
     if _mallopt() is not None:
-        import numpy as np  # requests huge pages
+        import numpy as np  # requests huge pages, which take less time
 
         blocks = [np.empty(_BLOCK, np.uint8) for _ in range(AHEAD // _BLOCK)]
         for block in blocks:
@@ -164,7 +164,7 @@ def keep_algebra_to_its_caller() -> None:
 
     OpenBLAS' threads spin for some hundredths of a second while they wait for each other and for the next call. A
     swap's matrices are small. In parallel with other work, the eigenvectors of 182×182 took 0.27 CPU-seconds with two
-    threads and 0.005 with one. A swap took up to 0.4 more.
+    threads and 0.005 with one. A swap took up to 0.4 CPU-seconds more.
     """
     import numpy  # noqa: F401  # only loaded libraries are limited
     import scipy.linalg  # noqa: F401  # has its own OpenBLAS

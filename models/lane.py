@@ -274,7 +274,7 @@ class DeviceLane:
         if isinstance(answers, OutOfMemory):
             half = len(batch) // 2
             self._room[key] = max(1, half)
-            logger.warning("too little memory for a batch of %d images: halved, also from now on", len(batch))
+            logger.warning("too little memory for a batch of %d images: halved from now on", len(batch))
         else:
             half = 1
             logger.warning("a batch of %d images failed, so each image is tried alone: %s", len(batch), answers)

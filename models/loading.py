@@ -164,7 +164,7 @@ def load_generator(
     return DiffusersGenerator(
         pipe,
         recipe if depth is None else _under_control(recipe, pipe, family, depth, choice.strength),
-        # Only classes that are known to: other classes may treat a list differently.
+        # Only known classes: others may treat a list differently.
         batches=family is not None and family.batches and own and type(pipe).__name__ not in UNSEEDED,
         inpaint=_inpainting(family, pipe, device, choice.memory) if family is not None and own else None,
         version=f"{_diffusers()} {version(type(pipe).__name__, found, digests)}"

@@ -62,7 +62,7 @@ def with_our_sessions() -> Any:
 
 @contextmanager
 def _matting_later() -> Iterator[None]:
-    """Replace functions of pymatting, for imports in the block, by ones that import it at their first call."""
+    """Replace functions of pymatting, for imports in the block, by stand-ins that import it at their first call."""
     missing = {name: function for name, function in _MATTING.items() if name not in sys.modules}
     packages = {parent for name in missing for parent in _parents(name) if parent not in sys.modules}
     for name in packages | missing.keys():

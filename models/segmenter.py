@@ -31,7 +31,7 @@ class RembgSegmenter:
     """A session of rembg, or with its interface, as a `Segmenter`."""
 
     def __init__(self, session: Any, version: str, sides: Sequence[int] = ()):
-        """`sides` is the network's input width and height in pixels, if its graph may not have them."""
+        """`sides` is the network's input width and height in pixels, if its graph may lack them."""
         #: The value for rembg's own `session` argument.
         self.session = session
         #: Longer side in pixels for photos: the network's input size, or twice the smallest network's.

@@ -37,7 +37,7 @@ class Family:
     #: Denoising steps that run.
     steps: int
     guidance_scale: float
-    #: Side in pixels of the squares in its training: other shapes have their area.
+    #: Side in pixels of the squares in its training. Images of other shapes have the same area.
     size: int
     #: Sides are multiples of this many pixels.
     multiple: int

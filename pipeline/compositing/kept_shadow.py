@@ -32,7 +32,7 @@ from pipeline.core.resample import resize
 from pipeline.core.types import Alpha, Rgb
 from pipeline.geometry.ray import Field
 
-#: Standard deviation, in pixels, of the low-pass as a share of the image's longer side: 3 of 256.
+#: Standard deviation of the low-pass, as a share of the image's longer side: 3 of 256 pixels.
 BLUR = 3 / 256
 #: The product's shadow is compared where it blocks more than ZONE of the light; where it blocks less than FREE, there
 #: is none.
@@ -120,7 +120,7 @@ def _strengths(painted: Rgb, drawing: Rgb, blocked: Field, alpha: Alpha) -> tupl
     terms = np.column_stack([*cast, *others, *(_with_slopes(one, free) for one in _tones(*free.shape))])
     weight = np.ones(len(wanted), np.float32)
     for _ in range(ROUNDS):
-        weighted = (terms * weight[:, None]).T  # normal equations: the places are thousands, the terms three dozen
+        weighted = (terms * weight[:, None]).T  # normal equations: thousands of places, three dozen terms
         found = np.linalg.lstsq((weighted @ terms).astype(np.float64), weighted @ wanted, rcond=None)[0]
         apart = np.abs(wanted - terms @ found.astype(np.float32))
         spread = 1.4826 * float(np.median(apart)) + 1e-4

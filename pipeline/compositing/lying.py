@@ -14,7 +14,7 @@ from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import trace
 
 #: Thickness over the narrower side of the product's box, which no photo from above shows. A folded shirt has about 3 %,
-#: a phone or a book 6 to 10 %. A value in between gives neither a missing shadow nor a tower's.
+#: a phone or a book 6 to 10 %. A value in between avoids both a missing shadow and a tower's.
 THICK = 0.055
 #: A slim part, such as a cable or a handle, is no thicker than this share of its width.
 SLIM = 0.7

@@ -69,7 +69,7 @@ def load_kept() -> int:
 
 
 def is_complete(state: str) -> bool:
-    """Whether `mark_complete` was called with this `state`, on a processor like this one."""
+    """Return whether `mark_complete` was called with this `state`, on a processor like this one."""
     return any((place / state).is_file() for place in _places())
 
 

@@ -71,7 +71,7 @@ class _Picked:
     seen: NDArray[np.uint16]
     #: h×w: the index of the pixel at each place.
     order: NDArray[np.intp]
-    #: Three times h×w, and 3×h×w.
+    #: World places, three times h×w, and unit normals, 3×h×w.
     point: Triple
     normal: Field
 

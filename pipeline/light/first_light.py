@@ -1,9 +1,9 @@
 """First light: a layout's lights on its surfaces, traced before a network changes them.
 
-The result is radiance over albedo, linear. It is the sum of the key light with its gobo's soft shadows, the glow of
-tubes, the dome's fill with occlusion, and one bounce off the occluders. Each pixel takes few samples of a pattern that
-repeats every 3×3 pixels (interleaved sampling: Keller and Heidrich, EGWR 2001). A 3×3 mean among pixels of one surface
-then shares them, which avoids both grain and the steps of few samples.
+The result is radiance over albedo, linear. It sums the key light with its gobo's soft shadows, the tubes' glow, the
+dome's occluded fill, and one bounce off occluders. Each pixel takes few samples of a pattern that repeats every 3×3
+pixels (interleaved sampling: Keller and Heidrich, EGWR 2001). A 3×3 mean among pixels of one surface then shares them,
+which avoids both grain and the steps of few samples.
 """
 
 from collections.abc import Callable

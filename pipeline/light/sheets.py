@@ -23,7 +23,7 @@ CAST, AROUND = 0.85, 0.16
 
 
 def is_sheet(solid: Solid) -> bool:
-    """Whether a solid on the surface z = 0 is so thin that its shadow is drawn."""
+    """Return whether a solid on the surface z = 0 is so thin that its shadow is drawn."""
     return isinstance(solid, Slab) and solid.z <= THIN
 
 

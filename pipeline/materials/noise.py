@@ -44,7 +44,7 @@ def spectrum(
     light = 0.0 if light_angle is None else light_angle
     way = np.float32(np.cos(light)), np.float32(np.sin(light))
     power = shape(rows, 0, grid, xx, xy, yy, flat, steep, light_angle is not None, *way)
-    # The last frequency is set to 0 below.
+    # The power excludes the last frequency, which is set to 0 below.
     power -= float(np.sum(np.abs(coefficients[half, 1:]) ** 2))
     # For a real image, the column of x-frequency 0 is its own mirrored conjugate. The mean is 0.
     column = coefficients[:, 0]
