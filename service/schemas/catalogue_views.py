@@ -55,7 +55,7 @@ class Preset(Mood):
         "rules": [
             {
                 "name": "bytes",
-                "text": "20 MB at most.",
+                "text": "At most 20 MB.",
                 "source_url": "https://shopify.dev/docs/apps/online-store/media/products",
                 "checked_on": "2026-11-24",
             }

@@ -142,7 +142,7 @@ def test_what_may_not_be_meant_is_a_warning(
 @pytest.mark.parametrize(
     ("stance", "suits", "scene", "said"),
     [
-        ("lying", ["white", "flatlay"], "marble_tabletop", "so shown lying down."),
+        ("lying", ["white", "flatlay"], "marble_tabletop", "so Backdrop shows it lying down."),
         ("lying", ["white", "flatlay"], "evening_bokeh", "fail and be refunded"),
         ("hanging", ["white", "podium", "flatlay"], "sand_dunes", "no wall. Backdrop shows the scene from above."),
         ("standing", ["white", "podium"], "flat_lay_linen", "surface from the side."),

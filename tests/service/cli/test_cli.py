@@ -299,8 +299,8 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
     )
 
     assert result.exit_code == 0, result.output
-    assert "warning: The mood 'like early snow' is described in words" in result.output
-    assert "Moods with a name: calm, natural" in result.output
+    assert "warning: The mood 'like early snow' is free text" in result.output
+    assert "Named moods: calm, natural" in result.output
     assert result.output.count("[mood_in_words]") == 1
     assert "scene_in_words" not in result.output
     assert len(list((tmp_path / "kept" / "cutouts" / "local").iterdir())) == 1
