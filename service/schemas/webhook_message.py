@@ -36,7 +36,7 @@ class WebhookRender(BaseModel):
     scene_type: str | None = Field(description="The requested scene: a name of the catalogue, or free text.")
     mood: str | None = Field(description="The requested mood: a name of the catalogue, or free text.")
     url: str = Field(
-        description="Address of GET /v1/renders/{public_id}/picture. It needs a key, and works until the render is gone."
+        description="Address of GET /v1/renders/{public_id}/picture. It needs a key, and works while the render exists."
     )
 
 
