@@ -16,9 +16,9 @@ from service.database.clock import db_now
 from service.database.engine import insert, reader
 from service.database.tables import brands
 
-#: The most brands of a client.
+#: Maximum number of brands per client.
 MAX_BRANDS = 500
-#: The most characters of a name, as the contract's `pilot_brand` allows.
+#: Maximum length of a name in characters, as in the contract's `pilot_brand`.
 MAX_NAME_LENGTH = 120
 
 
@@ -71,7 +71,7 @@ class Brand:
 
 
 class Brands:
-    """The brands in the database. Safe in threads; one instance serves the whole process."""
+    """The brands in the database. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine

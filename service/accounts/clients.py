@@ -80,7 +80,7 @@ def _client(row: sa.RowMapping) -> Client:
 
 
 class Accounts:
-    """The clients in the database. Safe in threads; one instance serves the whole process."""
+    """The clients in the database. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine, cipher: SecretCipher | None = None) -> None:
         self._engine = engine

@@ -11,7 +11,7 @@ from service.database.clock import db_now
 from service.database.engine import reader
 from service.database.tables import api_keys, clients
 
-#: The most valid keys of a client.
+#: Maximum number of valid keys per client.
 MAX_KEYS = 50
 #: Hexadecimal digits of a key's hash that make up its id: 64 bits, which reveal nothing of the key.
 _ID_DIGITS = 16
@@ -37,7 +37,7 @@ class Key:
 
 
 class Keys:
-    """The keys in the database. Safe in threads; one instance serves the whole process."""
+    """The keys in the database. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine

@@ -39,7 +39,7 @@ class Quota:
 
 
 class RateLimit:
-    """The limit on submits: `quota` in `window` seconds, or no limit if the quota is 0. Safe in threads.
+    """The limit on submits: `quota` in `window` seconds, or no limit if the quota is 0. Thread-safe.
 
     The window is fixed and starts with a client's first submit, so it needs only the server's clock and has an exact
     end. Around that end a client can send two quotas; the limit on unfinished jobs still applies.

@@ -147,8 +147,8 @@ def _wrong(loc: list[str | int], code: str, message: str) -> QueryInvalid:
 def preferred_wait(fields: Sequence[str], *, limit: int) -> int | None:
     """Return how many seconds the answer may wait, at most `limit`; None if no valid preference asks for it.
 
-    `fields` are the values of all Prefer fields of a request. As RFC 7240 says, the first of two equal preferences
-    counts, and unknown preferences are ignored.
+    `fields` are the values of all Prefer fields of a request. RFC 7240: the first of two equal preferences counts,
+    and unknown preferences are ignored.
     """
     seconds = _value(fields, "wait")
     return min(int(seconds), limit) if seconds is not None and _SECONDS.fullmatch(seconds) else None

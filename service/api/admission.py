@@ -72,7 +72,7 @@ class Lane:
         """Return how many tasks of the client are under way. Raises a 429 problem if there are too many."""
         own = self._running[client_id] + sum(client == client_id for _, client, _ in self._waiting)
         if own >= self._a_client:
-            full = f"You already have {own} {self._what} under way, the most allowed at once."
+            full = f"You already have {own} {self._what} in progress, which is the limit."
         elif self._running.total() + len(self._waiting) >= self._places:
             full = f"All {self._places} places for {self._what} are in use."
         else:
@@ -106,7 +106,7 @@ async def refuse_in_quarantine(connection: ASGIConnection[Any, Any, Any, Any], _
 
 
 async def rate_limited(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Count a submit, whatever its result, and refuse it over the limit. Runs after `authenticated`. Raises 429.
+    """Count a submit, even if it fails later, and refuse it over the limit. Runs after `authenticated`. Raises 429.
 
     Previews have a count of their own.
     """

@@ -252,8 +252,8 @@ def ready(state: Parts) -> Response[Health]:
 
 
 async def _start_handlers(threads: int) -> None:
-    # This pool runs every request but the slow ones. asyncio's own has the number of cores plus 4 threads, too few for
-    # handlers, which mostly wait for the database; each of them may use one connection of the database's pool.
+    # This pool runs all requests but the slow ones. asyncio's own has the number of cores plus 4 threads. That is
+    # too few, as handlers mostly wait for the database. Each thread may use one connection of the database's pool.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="handlers"))
 
 

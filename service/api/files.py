@@ -62,7 +62,7 @@ def get_file(
     part = _asked_range(request, size, etag)
     if part is not None and not part:
         file.close()
-        detail = f"The Range lies outside the file, which has {size} bytes. Request bytes within it."
+        detail = f"The Range is outside the file, which has {size} bytes. Request bytes within it."
         raise problem(416, "range_not_satisfiable", detail, {"Content-Range": f"bytes */{size}"})
     sent = range(size) if part is None else part
     headers = {

@@ -55,7 +55,7 @@ async def _receive(request: AnyRequest) -> Response[Any] | None:
         return answer
     if content_type != RequestEncodingType.MULTI_PART:
         body = request.state.raw_body = await request.body()
-        # A JSON body counts as JSON whatever its Content-Type: curl's -d calls it a form.
+        # curl's -d sends JSON as a form, so a JSON body counts as JSON under any Content-Type.
         if body and content_type != RequestEncodingType.JSON and not body.lstrip().startswith(b"{"):
             raise unsupported_media_type(content_type, _TAKEN)
         if len(body) > state.max_body_bytes:

@@ -83,9 +83,9 @@ class Connection(HttpToolsProtocol):
     answering on all of them, it refuses the new one. So slow connections can't lock out an address.
     """
 
-    #: The most connections of one address; 0 for no limit.
+    #: Maximum number of connections per address; 0 for no limit.
     peer_limit = 0
-    #: The open connections by address. IPv6 counts by /64, which is what one subscriber gets.
+    #: The open connections by address. IPv6 counts by /64, the usual prefix of one subscriber.
     peers: defaultdict[str, set["Connection"]]
     _peer = ""
     _heard = 0.0

@@ -16,7 +16,7 @@ from service.catalogue.toml_records import Record, read_records, record_to_json
 
 #: The files of a catalogue.
 FILES = ("scenes.toml", "moods.toml", "presets.toml")
-#: The most characters of a scene or mood in free text.
+#: Maximum length of a scene or mood in free text, in characters.
 MAX_TEXT = 120
 
 # Words of free text that name a composition. The first match counts; without a match the scene is a sweep.

@@ -75,14 +75,14 @@ def placing_cautions(catalogue: Catalogue, spec: Spec, facts: CutoutFacts) -> It
 
 
 def _unsuited(catalogue: Catalogue, drawn: Spec | Refusal, facts: CutoutFacts) -> str:
-    """Return how Backdrop will show a scene that does not suit the product's stance, and the scenes that do."""
+    """Return how Backdrop will show a scene that does not suit the product's stance, and which scenes suit it."""
     fitting = [scene.name for scene in catalogue.scenes.values() if scene.kind in facts.suits]
     suiting = f"These scenes suit it: {', '.join(fitting)}."
     if isinstance(drawn, Refusal):
         return f"{drawn.message} The swap would fail and be refunded. {suiting}"
     above = drawn.scene.kind in TOP_DOWN
     if facts.word == "auto" and facts.stance == "lying" and above:
-        # The facts don't tell a hand-held product from a photo taken from above.
+        # The facts don't distinguish a hand-held product from a photo taken from above.
         return f"The photo shows the product from above or in a hand, so Backdrop shows it lying down. {suiting}"
     how = SAID.get(facts.word) or (
         "The product hangs, and this scene has no wall"

@@ -1,4 +1,4 @@
-"""Near misses: misspelt names, told apart from free text."""
+"""Near misses: the detection of misspelt names among free text."""
 
 from collections.abc import Iterable
 

@@ -12,9 +12,9 @@ value that it uses anyway. It refuses newer versions by name.
 How to add a field to the stored spec:
 
 1. Raise SPEC_VERSION, once a release: all fields of one release share a version.
-2. Add the field to the table above and to SINCE: its path, the version, and the value that gives the same picture on an
-   older worker. For a new word in a closed list (a scene's kind, a finish, a prop) the path is
-   "records.scene.kind=WORD", and no value is harmless.
+2. Add the field to the table above. Add to SINCE its path, the version, and the value that older workers assume. For a
+   new word in a closed list (a scene's kind, a finish, a prop) the path is "records.scene.kind=WORD", and no value is
+   harmless.
 3. Never change the meaning of an existing field: add a new field. A new operation needs no version, because a worker
    claims only operations that it knows.
 """

@@ -32,8 +32,8 @@ _NULLABLE = ("size", "max_bytes", "digital_source_type", "scene_sibling")
 def read_records(file: str, text: str, table: str, kind: type[Record]) -> list[Record]:
     """Return the records of a TOML text's `[[table]]` tables, in order.
 
-    Raises ValueError with the file, the entry and the key for a syntax error, an unknown or missing key, or a value of
-    the wrong type or range.
+    Raises ValueError for a syntax error, an unknown or missing key, or a value of the wrong type or range. It names the
+    file, the entry and the key.
     """
     try:
         document = tomllib.loads(text)

@@ -43,7 +43,7 @@ _QUERY = (
 
 
 class Cutouts:
-    """The cut-outs in the database. Safe in threads; one instance serves the whole process.
+    """The cut-outs in the database. Thread-safe; one instance serves the whole process.
 
     `kept`: seconds for which a photo is kept after its last use; None: for ever.
     """

@@ -21,7 +21,7 @@ _TRIES = 3
 
 
 class MendedMasks:
-    """The mended masks in the database and bucket. Safe in threads; one instance serves the whole process."""
+    """The mended masks in the database and bucket. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine, objects: Bucket) -> None:
         self._engine = engine
@@ -68,7 +68,6 @@ class MendedMasks:
         `mask`, `base` (the mask to choose subjects from) and `preview` are PNGs. Raises StoreUnavailable.
         """
         # The base has its own object even if its bytes exist elsewhere: deleting the other must not delete it.
-        # A base of its own, though the same bytes lie elsewhere: what is shared could go with the other's name.
         pictures = {"mask_key": mask, "base_key": base, "preview_key": preview}
         keys = {name: f"masks/{client_id}/{ULID()}.png" for name in pictures}
         self._registry.register(list(keys.values()), client_id=client_id)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mending:
-    """The use cases of mending. Safe in threads; one instance serves the whole process.
+    """The use cases of mending. Thread-safe; one instance serves the whole process.
 
     Each returns None if the client has no such cut-out, as `Cutouts.get` does.
     """

@@ -15,7 +15,7 @@ MESSAGES = {
     "low_confidence": "Much of the cut-out's edge is uncertain. Check it closely.",
     "transparent_material_suspected": "Parts of the product look half transparent, such as glass. Check them.",
     "several_subjects": "The photo seems to show several things. Keep the ones that you want.",
-    "held_by_hand": "A hand holds the product. Erase the fingers; then the product can stand instead of lie.",
+    "held_by_hand": "A hand holds the product. Erase the fingers, so that the product can stand upright.",
     "subject_touches_edge": "The photo crops the product, so the product stays at that edge of the picture.",
 }
 
@@ -38,7 +38,7 @@ class SubjectsUnknown(ValueError):
 
 @dataclass(frozen=True)
 class MendedMask:
-    """A mask that replaces the networks'."""
+    """A mask that replaces the networks' mask."""
 
     cut_by: CutBy
     mask_key: str

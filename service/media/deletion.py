@@ -1,4 +1,4 @@
-"""Deletion of a photo or render at its client's request, at once and with all data made from it for later use.
+"""Immediate deletion of a photo or render at its client's request, with all data made from it for later use.
 
 First a mark in the database ensures that nothing new can use the object, then its bytes are deleted. If the store is
 unavailable or the process crashes, expiry deletes the rest (`service.storage.expiry`), and the sweep ends jobs of the
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Deletion:
-    """The use cases of deletion. Safe in threads; one instance serves the whole process. Durations are seconds."""
+    """The use cases of deletion. Thread-safe; one instance serves the whole process. Durations are seconds."""
 
     registry: ObjectRegistry
     masks: MaskRegistry

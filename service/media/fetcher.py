@@ -16,7 +16,7 @@ from service.webhooks.connection import AddressForbidden, Bounds, CheckedBackend
 
 #: Seconds to connect, for each address of a host.
 CONNECT_TIMEOUT = 5.0
-#: The most redirects.
+#: Maximum number of redirects.
 MAX_REDIRECTS = 5
 #: Bytes allowed for headers and framing in addition to the photo.
 _OVERHEAD = 1 << 20
@@ -44,12 +44,12 @@ class PhotoTooLarge(ValueError):
 
 @dataclass(frozen=True)
 class Fetcher:
-    """Fetches photos. Safe in threads; one instance serves the whole process."""
+    """Fetches photos. Thread-safe; one instance serves the whole process."""
 
     tls: ssl.SSLContext
     #: Seconds from the first DNS look-up to the last byte; only a look-up itself can take longer.
     timeout: float
-    #: The most bytes of a photo.
+    #: Maximum size of a photo in bytes.
     max_bytes: int
     #: For development only: allow addresses that are not public.
     allow_private: bool = False

@@ -31,11 +31,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class Photos:
-    """Stores photos. Safe in threads; one instance serves the whole process."""
+    """Stores photos. Thread-safe; one instance serves the whole process."""
 
     registry: ObjectRegistry
     sources: Bucket
-    #: The most bytes of a photo.
+    #: Maximum size of a photo in bytes.
     max_bytes: int
 
     def reserve(self, client: Client, content_type: str) -> str:

@@ -105,7 +105,7 @@ class PlannedPlace(BaseModel):
 
     box: list[float] = Field(
         description="Left, top, right and bottom of the product, as shares of the picture. A side that the photo crops"
-        " may lie outside the picture."
+        " may be outside the picture."
     )
     anchor: Literal["foot", "hook", "middle"] = Field(description="The point that `scale` and `turn` keep in place.")
     edges: list[Literal["left", "top", "right", "bottom"]] = Field(

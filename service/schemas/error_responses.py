@@ -56,4 +56,4 @@ class Problem(BaseModel):
     request_id: str = Field(description="The request's id, as in X-Request-Id.")
     balance: int | None = Field(None, description="With a 402: the client's credits.")
     credits_cost: int | None = Field(None, description="With a 402: the credits that the request costs.")
-    max_bytes: int | None = Field(None, description="With a 413: the most bytes of a body of this route.")
+    max_bytes: int | None = Field(None, description="With a 413: the largest body that this route accepts, in bytes.")

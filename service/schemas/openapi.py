@@ -190,7 +190,7 @@ def _body_too_large(limit: int) -> ResponseSpec:
 
 
 def _lane_full(what: str, most: int, remedy: str = "Try again", *others: tuple[str, str]) -> ResponseSpec:
-    detail = f"You already have {most} {what} under way, the most allowed at once. Nothing was changed. {remedy}."
+    detail = f"You already have {most} {what} in progress, which is the limit. Nothing was changed. {remedy}."
     return _problem(429, f"too_many_{what}", detail, *others)
 
 
@@ -264,7 +264,7 @@ TOO_MANY = _problem(
     429,
     "rate_limited",
     "You sent more than 300 submits in 60 s. Nothing was charged. Try again in 12 s.",
-    ("too_many_unfinished_jobs", "You have 500 unfinished jobs, the most allowed. Nothing was charged."),
+    ("too_many_unfinished_jobs", "You have 500 unfinished jobs, which is the limit. Nothing was charged."),
     (
         "queue_share_taken",
         "454 of your jobs are waiting, which is your current share of the queue. Nothing was charged.",

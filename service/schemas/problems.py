@@ -204,14 +204,14 @@ ANSWERS: dict[type[Exception], Answer] = {
     TooManyStreams: Answer(
         429,
         "too_many_streams",
-        "You have {error.limit} event streams open, the most allowed. Close one, or poll GET /v1/jobs/{{job_id}}.",
+        "You have {error.limit} event streams open, which is the limit. Close one, or poll GET /v1/jobs/{{job_id}}.",
         retry_after=10,
     ),
     TooManyUnfinishedJobs: Answer(
         429,
         "too_many_unfinished_jobs",
-        "You have {error.limit} unfinished jobs, the most allowed. Nothing was charged. Try again when a job has ended,"
-        " or cancel one.",
+        "You have {error.limit} unfinished jobs, which is the limit. Nothing was charged. Try again when a job has"
+        " ended, or cancel one.",
         retry_after=10,  # about what a job takes
         after_window=True,
     ),

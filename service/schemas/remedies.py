@@ -21,9 +21,9 @@ from pydantic import ValidationError as PydanticValidationError
 
 from service.schemas.error_responses import Fault
 
-#: The most characters of a received value in an answer.
+#: Maximum length of a received value in an answer, in characters.
 _SHOWN = 40
-#: The most errors of one answer that get a remedy: finding the nearest name for thousands would take seconds.
+#: Number of errors in an answer that get a remedy: finding the nearest name for thousands would take seconds.
 MOST_REMEDIES = 20
 _LIMIT = re.compile(r"at (most|least) (\d+) (?:characters?|items?)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")

@@ -45,9 +45,9 @@ class PlanWarning(BaseModel):
 
     code: str = Field(
         description="Stable name of the warning. These mean that the submit would be refused: insufficient_credits, "
-        "too_many_unfinished_jobs, queue_share_taken, queue_full. These mean that the result may not be what you want: "
+        "too_many_unfinished_jobs, queue_share_taken, queue_full. These mean that you may not get what you want: "
         "scene_in_words, mood_in_words, colors_unused, brand_unknown, scene_unsuited, no_honest_placement, "
-        "placement_breaks_rules (known from an earlier render of the photo), placement_unpins, output_breaks_rules."
+        "placement_breaks_rules, placement_unpins, output_breaks_rules. placement_breaks_rules needs an earlier render."
     )
     message: str = Field(description="A sentence for a person.")
 
@@ -158,7 +158,7 @@ class StoredPhoto(BaseModel):
     }
 
     key: str
-    content_type: str = Field(description="Type detected from the bytes, whatever the upload's Content-Type was.")
+    content_type: str = Field(description="Type detected from the bytes, not from the upload's Content-Type.")
     bytes: int
 
 
@@ -269,9 +269,7 @@ class JobRequestView(BaseModel):
     placement: PlacementView = Field(description="Where you moved the product.")
     output: OutputView = Field(description="Size, format and quality that you requested instead of the preset's.")
     dressing: DressingView = Field(default_factory=DressingView, description="How you dressed the scene.")
-    subject: list[float] | None = Field(
-        None, description="Place of the product that you meant, as you sent it; null: all products."
-    )
+    subject: list[float] | None = Field(None, description="The `subject` of the submit; null for all products.")
 
 
 class JobEvent(BaseModel):

@@ -78,7 +78,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 class CheckedBackend(httpcore.NetworkBackend):
-    """Connects only to checked addresses. Each exchange has its own."""
+    """Connects only to checked addresses. Create one for each exchange."""
 
     def __init__(self, bounds: Bounds, *, allow_private: bool, resolve: Resolve) -> None:
         self._bounds = bounds

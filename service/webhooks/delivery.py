@@ -32,13 +32,13 @@ logger = logging.getLogger(__name__)
 DELAYS = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 #: Each delay grows by a random share of itself up to this one, so that messages that failed together spread out.
 JITTER = 0.2
-#: The most seconds by which a receiver's Retry-After can delay the next attempt.
+#: Maximum delay of the next attempt by a receiver's Retry-After, in seconds.
 MAX_RETRY_AFTER = 86_400.0
 #: Seconds added to an attempt's time limit before another sweep may repeat it: for DNS and writing the answer.
 LEASE_MARGIN = 60.0
 #: Seconds between two searches for messages to delete.
 PRUNE_EVERY = 3600.0
-#: Seconds after which a receiver counts as slow, whatever its answer.
+#: Seconds after which a receiver counts as slow, even with a good answer.
 SLOW = 1.0
 #: Seconds for which a stopping sweep waits for receivers' answers.
 STOP_GRACE = 5.0
@@ -68,7 +68,7 @@ class DeliveryLoop:
     sender: WebhookSender
     #: Age at which ended messages are deleted.
     keep: float
-    #: The most attempts at once, in total and for one client.
+    #: Maximum number of concurrent attempts, in total and per client.
     slots: int = 16
     slots_a_client: int = 4
     metrics: WebhookMetrics = field(default_factory=WebhookMetrics)

@@ -75,11 +75,11 @@ def check_url(text: str, *, allow_private: bool) -> httpx.URL:
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:
-        raise UrlInvalid(f"{text!r} is not a valid URL: {error}. Send one like https://example.com/hooks.") from error
+        raise UrlInvalid(f"{text!r} is not a valid URL: {str(error).rstrip('.')}. Check it.") from error
     if url.scheme != "https" and not (allow_private and url.scheme == "http"):
         raise UrlInvalid(
-            "The URL must start with https:// on this installation, so that nobody can read the messages on the way."
-            " Give an address at which your receiver has a certificate.",
+            "The URL must start with https:// on this installation, to protect the messages. Give an address for which"
+            " your receiver has a certificate.",
             " To test with http and private addresses, set BACKDROP_WEBHOOK_ALLOW_PRIVATE=true for this command and for"
             " the sender, `up` or `sweep`.",
         )
@@ -107,7 +107,7 @@ def _is_private(host: str) -> bool:
 
 
 class Webhooks:
-    """The webhooks in the database. Safe in threads; one instance serves the whole process."""
+    """The webhooks in the database. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine, cipher: SecretCipher | None = None, *, allow_private: bool = False) -> None:
         self._engine = engine
@@ -173,7 +173,7 @@ class Webhooks:
     def rotate(self, name: str, *, grace: float, key: str | None = None) -> tuple[WebhookEndpoint, str]:
         """Return the webhook with a new secret. Earlier secrets also sign until their grace ends.
 
-        `grace`: seconds for which the previous secret also signs, and the most for older ones; 0 ends all at once.
+        `grace`: seconds for which the previous secret also signs, and the limit for older ones; 0 ends all immediately.
         `key`: the caller's own name for this rotation; repeating it returns the same secret and changes nothing. Raises
         UnknownClient and NoWebhook.
         """

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds until the next look at a message whose secret can't be decrypted.
 SECRET_WAIT = 60.0
-#: The most messages that one transaction deletes.
+#: Maximum number of messages that one transaction deletes.
 _PRUNED_AT_ONCE = 500
 
 
@@ -197,7 +197,7 @@ def earlier_secrets(row: Any, cipher: SecretCipher) -> list[tuple[str, datetime]
 
 
 class Outbox:
-    """The sender's side of the outbox. Safe in threads; one instance serves the whole process."""
+    """The sender's side of the outbox. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine, cipher: SecretCipher | None = None, *, lease: float) -> None:
         self._engine = engine

@@ -16,7 +16,7 @@ from service.webhooks.outbox import Delivery
 
 #: Seconds to connect, for each address of the receiver.
 CONNECT_TIMEOUT = 5.0
-#: The most bytes of the answer to read, with headers.
+#: Maximum number of bytes of the answer to read, with headers.
 MAX_ANSWER_BYTES = 16 * 1024
 
 
@@ -34,7 +34,7 @@ class SendResult:
 
 @dataclass(frozen=True)
 class WebhookSender:
-    """Sends messages by HTTP POST. Safe in threads; one instance serves the whole process. Durations are seconds."""
+    """Sends messages by HTTP POST. Thread-safe; one instance serves the whole process. Durations are seconds."""
 
     tls: ssl.SSLContext
     #: From the DNS look-up to the last byte read. Only the look-up itself can take longer.

@@ -209,7 +209,7 @@ def test_a_lane_is_shared_by_clients_however_much_each_asks() -> None:
     async def crowd() -> None:
         lane = Lane("masks", "try again", threads=1, places=6, a_client=3)
         tasks = [await begun(lane.run(name[0], work, name)) for name in ("a1", "a2", "a3", "b1", "b2", "c1")]
-        for client, said in (("a", "You already have 3 masks under way"), ("d", "All 6 places for masks are in use")):
+        for client, said in (("a", "You already have 3 masks in progress"), ("d", "All 6 places for masks are in use")):
             with pytest.raises(ProblemDetailsException, match=said) as caught:
                 await lane.run(client, work, "too many")
             assert (caught.value.status_code, caught.value.extra) == (429, {"code": "too_many_masks"})

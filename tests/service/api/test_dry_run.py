@@ -122,7 +122,7 @@ def test_the_plan_has_the_colours_as_they_were_parsed_or_the_brands_where_none_a
         ({"scene_type": "an old oak desk"}, ["scene_in_words"], "a tabletop of wood"),
         ({"scene_type": "somewhere nice"}, ["scene_in_words"], "a sweep"),
         ({"mood": "like a rainy sunday"}, ["mood_in_words"], "words"),
-        ({"pilot_brand": "nobody"}, ["brand_unknown"], "recorded"),
+        ({"pilot_brand": "nobody"}, ["brand_unknown"], "records it"),
         ({"scene_type": "white"}, ["colors_unused"], "white"),
         ({"scene_type": "white", "output_preset": "amazon_main"}, ["colors_unused"], "white"),
         ({"scene_type": "white", "output_preset": "transparent_cutout"}, ["colors_unused"], "transparent"),
