@@ -121,7 +121,7 @@ class Accounts:
         with self._reader.connect() as connection:
             row = connection.execute(sa.select(clients).where(clients.c.name == name)).mappings().first()
         if row is None:
-            raise UnknownClient(f"There is no client named {name!r}.")
+            raise UnknownClient(f"There is no client named {name!r}. `backdrop clients list` shows all clients.")
         return _client(row)
 
     def all(self) -> list[Client]:
@@ -149,7 +149,7 @@ class Accounts:
                 sa.select(clients.c.id).where(clients.c.name == name).with_for_update(key_share=True)
             ).scalar()
             if client_id is None:
-                raise UnknownClient(f"There is no client named {name!r}.")
+                raise UnknownClient(f"There is no client named {name!r}. `backdrop clients list` shows all clients.")
             ends = db_now(keep_old)
             lasts_longer = sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > ends)
             connection.execute(

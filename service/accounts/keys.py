@@ -96,7 +96,7 @@ def new_key() -> str:
 
 
 def hash_of(key: str) -> str:
-    """Return the SHA-256 of a key in hexadecimal digits, which is what the database stores."""
+    """Return the SHA-256 of a key in hexadecimal digits. The database stores only this hash."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 

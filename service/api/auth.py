@@ -36,7 +36,7 @@ async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler
     accounts: Accounts = connection.app.state.accounts
     client = await sync_to_thread(accounts.authenticate, key.strip()) if scheme.lower() == "bearer" else None
     if client is None:
-        detail = "The key is missing, unknown or revoked. Send a valid key as `Authorization: Bearer <key>`."
+        detail = "The key is missing or invalid. Send a valid key as `Authorization: Bearer <key>`."
         raise problem(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
     base_url(connection)  # fails before a submit is charged if the answer can't name its URLs
     connection.state.client = client

@@ -62,7 +62,7 @@ async def create_cutout(
     prefer: Prefer = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Any]:
-    """Cut the product out of a photo, for free. This makes a job as a swap does; the job's id is the cut-out's.
+    """Cut the product out of a photo, for free. This makes a job, whose id is the cut-out's `public_id`.
 
     Later swaps of the same bytes use this cut-out, your choice of subjects, or the mask that you gave.
     """
@@ -87,7 +87,7 @@ def list_cutouts(
     cursor: Cursor = None,
     reference: ListedReference = None,
 ) -> CutoutPage:
-    """List the client's cut-outs, newest first, each as GET /v1/cutouts/{public_id} returns it."""
+    """List the client's cut-outs, newest first. Each looks as in GET /v1/cutouts/{public_id}."""
     page = state.cutouts.list(request.state.client.id, limit=limit, cursor=cursor, reference=reference)
     items = [serialize_cutout(request, state, cutout) for cutout in page.items]
     return CutoutPage(items=items, next_cursor=page.next_cursor)
@@ -167,7 +167,7 @@ async def put_cutout_subjects(
     responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY},
 )
 def reset_cutout(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> CutoutView:
-    """Restore the networks' mask, for every later swap of the same bytes."""
+    """Restore the networks' mask. Every later swap of the same bytes uses it."""
     return _shown(request, state, state.mending.reset(public_id, client_id=request.state.client.id))
 
 

@@ -17,7 +17,9 @@ from service.schemas.serialize import serialize_job, serialize_render
 
 Limit = Annotated[
     int,
-    QueryParameter(ge=1, le=100, description="The largest number of items on a page.", examples=[Example(value=20)]),
+    QueryParameter(
+        ge=1, le=100, description="Maximum number of items on a page, 1 to 100.", examples=[Example(value=20)]
+    ),
 ]
 #: Opaque to callers, but a value that can't be a ULID is a mistake and is refused.
 Cursor = Annotated[
@@ -66,7 +68,7 @@ def list_jobs(
     reference: Reference = None,
     preview: Preview = False,
 ) -> JobPage:
-    """List the client's jobs, newest first, each as GET /v1/jobs/{job_id} returns it."""
+    """List the client's jobs, newest first. Each looks as in GET /v1/jobs/{job_id}."""
     page = state.listings.jobs(
         request.state.client.id,
         limit=limit,
@@ -99,7 +101,7 @@ def list_renders(
     reference: Reference = None,
     preview: Preview = False,
 ) -> RenderPage:
-    """List the client's renders, newest first, each as GET /v1/renders/{public_id} returns it."""
+    """List the client's renders, newest first. Each looks as in GET /v1/renders/{public_id}."""
     page = state.listings.renders(
         request.state.client.id,
         limit=limit,

@@ -79,8 +79,8 @@ class PacedBodies:
 class Connection(HttpToolsProtocol):
     """A connection with a deadline for each request's head, and at most `peer_limit` connections of one address.
 
-    If an address reaches the limit, Backdrop closes its longest-silent connection that waits for the client. If it is
-    answering on all of them, it refuses the new one. So slow connections can't lock out an address.
+    If an address reaches the limit, Backdrop closes its longest-silent connection that waits for the client. If all
+    of them are being answered, it refuses the new connection. So slow connections can't lock out an address.
     """
 
     #: Maximum number of connections per address; 0 for no limit.

@@ -70,7 +70,8 @@ def read_order(
         QueryParameter(
             ge=0,
             le=SEED_LIMIT - 1,
-            description="The same seed and spec give the same background. If omitted, Backdrop draws a seed.",
+            description="From 0 to 2147483647. The same seed and spec give the same background. If omitted, Backdrop"
+            " draws a seed.",
             examples=[Example(value=7)],
         ),
     ] = None,

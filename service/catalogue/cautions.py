@@ -60,7 +60,7 @@ def placing_cautions(catalogue: Catalogue, spec: Spec, facts: CutoutFacts) -> It
     if drawn != spec:
         yield Caution("scene_unsuited", _unsuited(catalogue, drawn, facts))
     if spec.pinned and drawn_kind(spec) != "white" and leaves_place(spec.placement):
-        text = "The brand's background fits only the usual place of a product. Moved, this product gets its own."
+        text = "The brand's background fits only the usual place of a product. If moved, this product gets its own."
         yield Caution("placement_unpins", text)
     whole = facts.stance in ("standing", "lying") and not facts.cut_sides
     if isinstance(drawn, Refusal) or not (spec.placement.moves and whole and facts.aspect and spec.preset.size):

@@ -218,7 +218,7 @@ def checked(catalogue: Catalogue, order: SwapOrder) -> SwapOrder:
     if (preset := catalogue.presets.get(order.preset)) is not None:
         wrong += [(fault.field, fault.message) for fault in output_faults(preset, order.output)]
         faults = () if wrong else dressing_faults(catalogue.scene(order.scene), preset, order.colors, order.dressing)
-        wrong += [(fault.field, f"{fault.message}. It is {fault.received!r}") for fault in faults]
+        wrong += [(fault.field, f"{fault.message} (received {fault.received!r})") for fault in faults]
     if wrong:
         raise OrderRefused(wrong)
     return replace(order, dressing=tidied(order.dressing))

@@ -16,7 +16,7 @@ from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.storage.registry import SourceExpired
 
-#: How often to read a mask that another one replaces meanwhile.
+#: How many times to read a mask that another mask replaces meanwhile.
 _TRIES = 3
 
 

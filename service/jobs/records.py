@@ -42,7 +42,7 @@ def kind_of(operation: str, preview: bool) -> str:
 
 
 class LeaseLost(Exception):
-    """Raised when another attempt, the sweep or the client has ended this attempt."""
+    """Raised when another attempt, the sweep or the client has taken over the job."""
 
 
 class JobFinished(Exception):

@@ -162,7 +162,7 @@ def set_weight(engine: sa.Engine, name: str, weight: int) -> None:
     with engine.begin() as connection:
         client_id = connection.execute(sa.select(clients.c.id).where(clients.c.name == name)).scalar()
         if client_id is None:
-            raise UnknownClient(f"There is no client named {name!r}.")
+            raise UnknownClient(f"There is no client named {name!r}. `backdrop clients list` shows all clients.")
         # Jobs before clients, sorted by id, here too (`service.database.tables`).
         own = sa.select(*ORDER, jobs.c.operation, jobs.c.preview, jobs.c.spec_version)
         locked = own.where(WAITING, jobs.c.client_id == client_id).order_by(jobs.c.id).with_for_update()

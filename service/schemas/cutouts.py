@@ -74,7 +74,7 @@ class KeptSubjects(BaseModel):
     EXAMPLE: ClassVar[dict[str, Any]] = {"keep": [1]}
 
     keep: list[int] = Field(
-        min_length=1, max_length=100, description="Ids from `subjects`. All of them undo an earlier choice."
+        min_length=1, max_length=100, description="Ids from `subjects`. Send all ids to undo an earlier choice."
     )
 
 

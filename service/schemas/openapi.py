@@ -221,7 +221,7 @@ INVALID = _example(HTTPValidationError, "Validation Error: all faults of the req
 UNAUTHORIZED = _problem(
     401,
     "unauthorized",
-    "The key is missing, unknown or revoked. Send a valid key as `Authorization: Bearer <key>`.",
+    "The key is missing or invalid. Send a valid key as `Authorization: Bearer <key>`.",
 )
 MISDIRECTED = _problem(
     421,
@@ -232,7 +232,7 @@ MISDIRECTED = _problem(
 NOT_SIGNED = _problem(
     401,
     "unauthorized",
-    "The key is missing, unknown or revoked. Send a valid key as `Authorization: Bearer <key>`.",
+    "The key is missing or invalid. Send a valid key as `Authorization: Bearer <key>`.",
     ("signature_required", "This client must sign its changes, and the header X-Backdrop-Signature is missing."),
     (
         "signature_invalid",

@@ -212,7 +212,7 @@ ANSWERS: dict[type[Exception], Answer] = {
         "too_many_unfinished_jobs",
         "You have {error.limit} unfinished jobs, which is the limit. Nothing was charged. Try again when a job has"
         " ended, or cancel one.",
-        retry_after=10,  # about what a job takes
+        retry_after=10,  # about the time of a job
         after_window=True,
     ),
     QueueShareTaken: Answer(
@@ -252,8 +252,8 @@ class BodiesInContext(PydanticInitPlugin):
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Put this decoder before litestar's."""
         config = super().on_app_init(app_config)
-        ours = (lambda kind: isinstance(kind, type) and issubclass(kind, BaseModel), self._decode)
-        config.type_decoders = [ours, *(config.type_decoders or [])]
+        own = (lambda kind: isinstance(kind, type) and issubclass(kind, BaseModel), self._decode)
+        config.type_decoders = [own, *(config.type_decoders or [])]
         config.type_encoders = {**(config.type_encoders or {}), BaseModel: _as_json}
         return config
 
@@ -374,7 +374,7 @@ def _on_bad_dressing(request: AnyRequest, error: DressingInvalid) -> Response[An
 
 
 def _on_bad_brand_name(request: AnyRequest, _: BrandNameInvalid) -> Response[Any]:
-    text = f"A brand's name should have 1 to {MAX_NAME_LENGTH} characters, without control characters and slashes"
+    text = f"A brand's name should have 1 to {MAX_NAME_LENGTH} characters, without control characters or slashes"
     text = with_received(text, request.path_params["name"])
     return unprocessable(request, [{"loc": ["path", "name"], "msg": text, "type": "brand_name"}])
 

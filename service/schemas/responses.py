@@ -215,7 +215,8 @@ class JobView(BaseModel):
     reference: str | None = Field(description="The `reference` of the submit: your own id.")
     metadata: dict[str, str] = Field(description="The `metadata` of the submit: your own pairs.")
     operation: Operation = Field(
-        description="swap; or cutout, made by POST /v1/cutouts: it has no render, GET /v1/cutouts/{public_id} shows it."
+        description="swap or cutout. A cutout comes from POST /v1/cutouts and has no render: GET /v1/cutouts/"
+        "{public_id} shows it."
     )
     render_deleted_at: Time | None = Field(description="When you deleted the render; null if you did not.")
     scene_type: str | None = Field(description="The requested scene: a name of the catalogue, or free text.")

@@ -21,7 +21,7 @@ _PLAIN = BrandRequest()
 
 @endpoint(get, "/brands", operation_id="list_brands", tag="brands")
 def list_brands(request: AnyRequest, state: Parts) -> BrandItems:
-    """List the client's brands by name."""
+    """List the client's brands, sorted by name."""
     return BrandItems(items=[serialize_brand(brand) for brand in state.brands.list(request.state.client.id)])
 
 

@@ -38,7 +38,7 @@ def create_key(
     state: Parts,
     data: Annotated[KeyRequest, Body(examples=[Example(value={"name": "warehouse"})])] = _UNNAMED,
 ) -> NewKey:
-    """Create another key and show it, only this once. Earlier keys stay valid."""
+    """Create another key. The answer shows it only this once. Earlier keys stay valid."""
     key, text = state.client_keys.add(request.state.client.id, data.name)
     return NewKey(**vars(key), key=text)
 
@@ -52,6 +52,6 @@ def create_key(
     responses={404: NOT_FOUND, 409: LAST_KEY},
 )
 def delete_key(request: AnyRequest, state: Parts, key_id: FromPath[str]) -> None:
-    """Revoke a key at once, even the one of this request. At least one key that never expires must remain."""
+    """Revoke a key immediately, which may be the key of this request. A key that never expires must remain."""
     if not state.client_keys.delete(key_id, request.state.client.id):
         raise not_found("key")

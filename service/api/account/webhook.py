@@ -15,7 +15,7 @@ from service.schemas.problems import AnyRequest, not_found
 from service.webhooks.endpoints import NoWebhook, WebhookEndpoint
 
 #: The rotation of a request without a body.
-_AS_IT_IS = RotationRequest()
+_DEFAULT = RotationRequest()
 RotationKey = Annotated[
     str | None,
     HeaderParameter(
@@ -54,7 +54,7 @@ def put_webhook(
     state: Parts,
     data: Annotated[WebhookRequest, Body(examples=[Example(value={"url": "https://shop.example/hooks"})])],
 ) -> Response[Any]:
-    """Set the URL to which Backdrop reports the end of each job, and send it the waiting messages, too.
+    """Set the webhook's URL. Backdrop reports the end of each job to it, and sends it the waiting messages, too.
 
     A new URL gets a new secret, which the answer shows only this once. A URL that was set already keeps its secret. If
     it had answered 410, Backdrop sends to it again.
@@ -76,10 +76,10 @@ def put_webhook(
 def rotate_webhook_secret(
     request: AnyRequest,
     state: Parts,
-    data: Annotated[RotationRequest, Body(examples=[Example(value={"grace_hours": 24})])] = _AS_IT_IS,
+    data: Annotated[RotationRequest, Body(examples=[Example(value={"grace_hours": 24})])] = _DEFAULT,
     idempotency_key: RotationKey = None,
 ) -> NewWebhook:
-    """Create a new secret and show it, only this once. The previous secret also signs for `grace_hours`.
+    """Create a new secret. The answer shows it only this once. The previous secret also signs for `grace_hours`.
 
     Older secrets sign until their own grace ends, and at most for `grace_hours`.
     """

@@ -8,7 +8,7 @@ from litestar.params import FromPath
 
 from service.schemas.problems import not_found
 
-_OURS = {"page.js": "text/javascript", "page.css": "text/css"}
+_OWN = {"page.js": "text/javascript", "page.css": "text/css"}
 #: The files of the bundle that the page loads.
 _SWAGGER_UI = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 #: Swagger UI sets style attributes and draws its arrows from data URLs; scripts only come from here.
@@ -29,7 +29,7 @@ def page() -> Response[bytes]:
 @get("/{name:str}", include_in_schema=False, sync_to_thread=True)
 def asset(name: FromPath[str]) -> Response[bytes]:
     """Serve a file that the page loads."""
-    content_type = (_OURS | _SWAGGER_UI).get(name)
+    content_type = (_OWN | _SWAGGER_UI).get(name)
     if content_type is None:
         raise not_found("file")
     return Response(_read(name), media_type=content_type, headers=_HEADERS)
