@@ -245,8 +245,10 @@ def ready(state: Parts) -> Response[Health]:
     """
     found = state.installation.look().health(NEEDED["api"])
     if state.stopping:
-        stops = {"part": "api", "detail": "The API is shutting down."}
-        found |= {"status": "unavailable", "missing": [stops, *found["missing"]]}
+        found |= {
+            "status": "unavailable",
+            "missing": [{"part": "api", "detail": "The API is shutting down."}, *found["missing"]],
+        }
     health = Health.model_validate(found)
     return Response(health, status_code=503 if health.missing else 200)
 

@@ -195,7 +195,6 @@ def _on_unknown_subjects(request: AnyRequest, error: SubjectsUnknown) -> Respons
     return unprocessable(request, [{"loc": ["body", "keep"], "msg": text, "type": "subject_unknown"}])
 
 
-#: The answer to each refusal.
 REFUSALS: dict[Any, Any] = {
     MaskInvalid: _on_bad_mask,
     SubjectsUnknown: _on_unknown_subjects,

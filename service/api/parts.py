@@ -45,7 +45,6 @@ class Parts(State):
     sources: Bucket
     submit: Submit
     webhooks: Webhooks
-    # Threads of slow work.
     fetches: Lane
     masks: Lane
     thumbnails: Lane

@@ -14,7 +14,6 @@ from typing import Any
 from pipeline.core.spec import Finish, Mood, Preset, Scene, SceneKind
 from service.catalogue.toml_records import Record, read_records, record_to_json
 
-#: The files of a catalogue.
 FILES = ("scenes.toml", "moods.toml", "presets.toml")
 #: Maximum length of a scene or mood in free text, in characters.
 MAX_TEXT = 120

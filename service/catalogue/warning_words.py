@@ -3,7 +3,6 @@
 The studio page has its own words for these codes (`service/studio/words.js`).
 """
 
-#: Sentences by code.
 WORDS = {
     "scene_in_words": "The scene is in your own words, so Backdrop built the nearest kind of set.",
     "mood_in_words": "The mood is in your own words. Only a generator that reads prompts uses them.",

@@ -199,7 +199,6 @@ class Job:
     #: The caller's own id.
     reference: str | None
     operation: Operation
-    #: When the client deleted the render.
     render_deleted_at: datetime | None
     #: The requested scene, mood and preset: names of the catalogue, or free text.
     scene_type: str | None

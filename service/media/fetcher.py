@@ -16,7 +16,6 @@ from service.webhooks.connection import AddressForbidden, Bounds, CheckedBackend
 
 #: Seconds to connect, for each address of a host.
 CONNECT_TIMEOUT = 5.0
-#: Maximum number of redirects.
 MAX_REDIRECTS = 5
 #: Bytes allowed for headers and framing in addition to the photo.
 _OVERHEAD = 1 << 20

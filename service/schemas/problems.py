@@ -401,7 +401,7 @@ def _on_unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
     return problem(500, "internal_error", detail).to_response(request)
 
 
-#: The handler of each exception. All are plain functions, as litestar answers 500 for an async handler.
+#: All handlers are plain functions, as litestar answers 500 for an async handler.
 EXCEPTION_HANDLERS: dict[Any, Any] = {
     **ANSWERS,
     ValidationException: _on_validation,

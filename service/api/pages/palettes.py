@@ -16,7 +16,6 @@ from pipeline.core.spec import Scene
 from pipeline.scene.surfaces import ACCENT, surfaces
 from service.catalogue.catalogue import Catalogue
 
-#: Maximum number of colours in an order.
 MOST_COLOURS = 6
 #: The number of cached answers. Each takes about 0.1 s of one core to compute.
 _KEPT = 200
