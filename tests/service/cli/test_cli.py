@@ -299,8 +299,8 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
     )
 
     assert result.exit_code == 0, result.output
-    assert "warning: The mood 'like early snow' is described in words" in result.output
-    assert "Moods with a name: calm, natural" in result.output
+    assert "warning: The mood 'like early snow' is free text" in result.output
+    assert "Named moods: calm, natural" in result.output
     assert result.output.count("[mood_in_words]") == 1
     assert "scene_in_words" not in result.output
     assert len(list((tmp_path / "kept" / "cutouts" / "local").iterdir())) == 1
@@ -360,7 +360,7 @@ def test_a_local_cut_out_has_the_product_that_is_pointed_at(tmp_path: Path) -> N
     ("command", "subject", "remedy"),
     [
         ("swap", "0.2,1.7", "'--subject': 1.7 is outside the photo. Give shares from 0 to 1"),
-        ("swap", "left", "'--subject': 'left' is no place. Give x,y or left,top,right,bottom"),
+        ("swap", "left", "'--subject': 'left' is not a place. Give x,y or left,top,right,bottom"),
         ("cutout", "0.2,0.7,0.9", "'--subject': 3 numbers are neither a point nor a box"),
         ("cutout", "1", "product numbers need a server"),
     ],

@@ -88,7 +88,7 @@ CASES: list[Case] = [
         )
         for command in [("catalog",), ("api",), ("thumbnails",), SWAP]
     ),
-    ({"BACKDROP_CATALOGUE": "nowhere"}, ("catalog",), "holds no TOML file. Put scenes.toml"),
+    ({"BACKDROP_CATALOGUE": "nowhere"}, ("catalog",), "contains no TOML file. Put at least one of scenes.toml"),
     ({"BACKDROP_THUMBNAILS": "a file/x"}, ("thumbnails",), "a file"),
     ({}, ("batch", ".", "--spec", "spec.toml", "--presets", "open_graph", "-o", "a file/out"), "a file"),
     (
