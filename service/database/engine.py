@@ -28,7 +28,7 @@ _POSTGRESQL = {
 _OPTIONS = ("pool_size", "max_overflow", "prepare_threshold")
 #: Seconds that a transaction on SQLite waits for other threads, and then for other processes.
 _LOCK_WAIT = 10
-#: SQLSTATEs of a connection that no longer works while another may: the server became a standby or read-only (25006),
+#: SQLSTATEs of a connection that no longer works while another may. The server became a standby or read-only (25006),
 #: or it ended an idle (25P03) or long (25P04) transaction. The driver reports these as errors of the program.
 #: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _LOST = frozenset({"25006", "25P03", "25P04"})

@@ -99,7 +99,7 @@ class S3Bucket:
         return self._presigned("PUT", "put_object", params, {"Content-Type": content_type})
 
     def download_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
-        """Presign a GET that answers with Backdrop's content type, whichever type the server stored."""
+        """Presign a GET that answers with Backdrop's content type instead of the stored type."""
         if self._place is None:
             return self._presigned_get(key, content_type)
         now = datetime.now(UTC).replace(microsecond=0)

@@ -163,8 +163,8 @@ _LOOK_EVERY = 0.2
 class Isolation:
     """A readers–writer lock for the jobs of one worker: many run together, or one alone, which takes precedence.
 
-    A process that dies costs each of its jobs an attempt, whichever job caused it. Running the last attempt alone makes
-    sure that a job only fails for its own reasons.
+    A process that dies costs each of its jobs an attempt, although only one job caused it. Running the last attempt
+    alone makes sure that a job only fails for its own reasons.
     """
 
     def __init__(self) -> None:

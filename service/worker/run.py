@@ -124,7 +124,9 @@ class JobRunner:
         except (ObjectNotFound, ObjectTooLarge):
             self._fail(claim, observed, "source_gone", "The photo is no longer in the store. Upload it again.")
         except TimeIsUp:
-            self._fail(claim, observed, "time_limit", f"The job took longer than {self.time_limit:.0f} s.")
+            self._fail(
+                claim, observed, "time_limit", f"The job took longer than {self.time_limit:.0f} s. Submit it again."
+            )
         except (Stopping, DeviceLost):
             self._write_with_retry(claim, lambda: self.jobs.release(claim, count_attempt=False))
             observed.came_to("handed_back")
@@ -133,15 +135,29 @@ class JobRunner:
                 self._write_with_retry(claim, lambda: self.jobs.release(claim, count_attempt=False))
                 observed.came_to("handed_back", "store_unavailable")
                 return
-            self._again(claim, observed, "store_unavailable", "The object store did not answer.", error)
+            self._again(
+                claim,
+                observed,
+                "store_unavailable",
+                "The object store did not answer. Submit the job again later.",
+                error,
+            )
         except (MemoryError, OutOfMemory) as error:
-            self._again(claim, observed, OutOfMemory.code, "There was too little memory for this picture.", error)
+            self._again(
+                claim,
+                observed,
+                OutOfMemory.code,
+                "There was too little memory for this picture. Request a smaller size.",
+                error,
+            )
         except PipelineError as error:
             self._again(claim, observed, error.code, str(error), error)
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001  # of any kind, because a failed job must be refunded
-            self._again(claim, observed, "internal_error", "Something broke on our side.", error)
+            self._again(
+                claim, observed, "internal_error", "Backdrop had an internal error. Submit the job again.", error
+            )
         else:
             # If the lease is lost now, the picture stays. This also happens after a success whose answer was lost.
             self._write_with_retry(claim, lambda: self.jobs.succeed(claim, made))
@@ -256,7 +272,7 @@ class JobRunner:
 
     def _again(self, claim: Claim, observed: Observed, code: str, message: str, error: BaseException) -> None:
         """Release the job for another attempt, or fail it after its last one."""
-        logger.error("job %s: attempt %d broke", claim.job_id, claim.attempt, exc_info=error)
+        logger.error("job %s: attempt %d failed", claim.job_id, claim.attempt, exc_info=error)
         if not self.jobs.attempts_left(claim):
             self._fail(claim, observed, code, message)
         else:

@@ -40,8 +40,8 @@ _RECIPE = 3
 _SEED = 3
 #: The mood of scenes and presets, the scene of moods, and the scene of presets.
 _MOOD, _SCENE, _PLACE_SCENE = "natural", "podium", "window_light"
-#: Products that stand in the scenes, as in a shop, and that lie in scenes seen from above. Moods and presets all show
-#: the bottle, so that only light or shape differ.
+#: Products that stand in the scenes, as in a shop, and that lie flat in scenes seen from above. Moods and presets all
+#: show the bottle, so that only light or shape differ.
 _STANDING, _LYING, _BOTTLE = ("bottle", "mug", "lamp", "vase", "jar", "gift"), "notebook", "bottle"
 #: The sample's longer side in pixels. It fills less than that in a thumbnail.
 _SAMPLE_SIDE = 450
