@@ -30,6 +30,52 @@ Every figure that these pages quote, with the command that reproduces it, its da
 
 The rows are in `benchmarks/results`. A program writes them when you run it with `--record`.
 """
+#: Headings within a section by the first words of ids. Other figures follow under the section's own heading.
+GROUPS = {
+    "palette-": "Asked colours",
+    "light-full-size-": "Light at full size",
+    "light-": "Light",
+    "edges-": "Edges",
+    "preview-": "Previews",
+    "cutout-real-": "Real photos",
+    "cutout-exact-": "Pictures with exact alpha",
+    "cutout-halo": "Halo",
+    "confidence-": "Warnings",
+    "warning-": "Warnings",
+    "precision-": "Library and precision",
+    "look-": "Library and precision",
+    "viewpoint-": "Viewpoint",
+    "swap-": "Swaps",
+    "kept-": "Swaps",
+    "photo-": "Swaps",
+    "worker-": "Workers",
+    "kernels-": "Workers",
+    "memory-": "Memory",
+    "throughput-": "Throughput",
+    "threads-": "Throughput",
+    "submit-": "Requests",
+    "request-": "Requests",
+    "streams-": "Requests",
+    "claims-": "Queue",
+    "studio-walk-": "Twenty photos by hand",
+    "studio-": "Times and colours",
+    "replay-": "Replayed runs",
+    "fleet-": "Planned fleets",
+    "storm-": "Storms",
+    "fuzz-": "Broken files",
+    "conformance-": "Odd requests",
+    "alerts-": "Alerts",
+    "rolling-": "Rolling restarts",
+    "upgrade-": "Upgrades",
+    "migration-": "Upgrades",
+    "restore-": "Backups and archive",
+    "archive-": "Backups and archive",
+    "image-": "Containers",
+    "compose-": "Containers",
+    "container-": "Containers",
+    "by-eye-": "By eye",
+}
+_REST = "More"
 _HEAD = "| what | value | bar | n | tuned on | measured |\n|---|---|---|---|---|---|"
 
 
@@ -42,8 +88,17 @@ def page(results: Path = RESULTS) -> str:
     parts = [_INTRO]
     for room, (title, about) in SECTIONS.items():
         shown = "\n".join(f"![{alt}](plots/{name}.svg)\n" for name, (of, alt) in PLOTS.items() if of == room)
-        parts.append(f"## {title}\n\n{about}\n\n{shown}\n{_HEAD}\n" + "\n".join(_row(figure) for figure in rooms[room]))
+        parts.append(f"## {title}\n\n{about}\n\n{shown}".rstrip())
+        groups: dict[str, list[Figure]] = {}
+        for figure in rooms[room]:
+            groups.setdefault(_group(figure), []).append(figure)
+        for heading, figures in groups.items():
+            parts.append(f"### {heading}\n\n{_HEAD}\n" + "\n".join(map(_row, figures)))
     return "\n\n".join(parts) + "\n"
+
+
+def _group(figure: Figure) -> str:
+    return next((heading for start, heading in GROUPS.items() if figure.id.startswith(start)), _REST)
 
 
 def value_of(figure: Figure) -> str:
@@ -162,7 +217,7 @@ def bar_chart(title: str, unit: str, bars: Sequence[tuple[str, float, bool]]) ->
         parts += [
             _text(_LEFT - 10, y + 14, label, "end"),
             f'<rect x="{_LEFT}" y="{y}" width="{length:.1f}" height="18" rx="2" fill="{fill}"/>',
-            _text(_LEFT + length + 8, y + 14, f"{value:g} {unit}", "start"),
+            _text(_LEFT + length + 8, y + 14, f"{value:.3g} {unit}", "start"),
         ]
     return _svg(title, 44 + _BAR * len(bars), parts)
 
@@ -181,7 +236,7 @@ def line_chart(title: str, across: str, points: Sequence[tuple[float, float]]) -
     for (x, y), (place, value) in zip(at, points, strict=True):
         parts += [
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{_LINE}"/>',
-            _text(x, y - 10, f"{value:g}"),
+            _text(x, y - 10, f"{value:.3g}"),
             _text(x, bottom + 20, f"{place:g}"),
         ]
     return _svg(title, bottom + 52, parts)

@@ -176,7 +176,7 @@ def test_the_page_has_each_figure() -> None:
         assert value_of(figure) in row
         assert figure.tuned_on in row
         assert figure.date in row
-        assert figure.by_hand == ("by hand" in row)
+        assert figure.by_hand == (", by hand<" in row)
     assert HELD_OUT in written
 
 
