@@ -44,7 +44,7 @@ def test_a_swap_at_a_server_writes_the_picture_and_its_report(command: Command, 
     assert result.exit_code == 0, result.output
     with Image.open(output) as picture:
         assert picture.format == "WEBP"
-    assert "warning: The mood 'like a rainy sunday' is described in words" in result.output
+    assert "warning: The mood 'like a rainy sunday' is free text" in result.output
     assert result.output.count("[mood_in_words]") == 1
     assert f"{output}  200x240  {output.stat().st_size:,} bytes  seed 4" in result.output
     report = json.loads((tmp_path / "deep" / "out.webp.json").read_text())

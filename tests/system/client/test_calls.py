@@ -102,7 +102,7 @@ def test_a_photo_is_cut_out_mended_and_taken_back(backdrop: Backdrop, served: Se
     assert (chosen.cut_by, chosen.product_box) == ("subjects", cutout.product_box)
     meant = backdrop.wait(backdrop.swap(replace(SPEC, subject=(0.2, 0.1, 0.8, 0.9)), source_key=source)).expect_render()
     assert meant.report["cutout"]["subject"] == [0.2, 0.1, 0.8, 0.9]
-    with pytest.raises(Invalid, match=r"1\.5 lies outside the photo"):
+    with pytest.raises(Invalid, match=r"1\.5 is outside the photo"):
         backdrop.plan(replace(SPEC, subject=(0.5, 1.5)), source_key=source)
     backdrop.reset(cutout)
     with pytest.raises(Invalid) as refused:
