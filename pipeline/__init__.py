@@ -1,1 +1,1 @@
-"""Pure image processing: arrays in, arrays out; no network, no disk, no clock, no environment."""
+"""Pure image processing: arrays in, arrays out, with no access to network, disk, clock or environment."""

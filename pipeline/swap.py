@@ -1,4 +1,4 @@
-"""One swap, top to bottom: the only file that knows the order of the stages."""
+"""One swap from start to end: the only file that knows the order of the stages."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -31,7 +31,7 @@ from pipeline.placement.place import Place
 from pipeline.report import PlacementReport, PreviewReport, Provenance, Report, RuleCheck
 from pipeline.scene.layout import Layout
 
-#: The stages in order and the share of the time that each takes.
+#: The stages in order, and each stage's share of the time.
 STAGES: Mapping[str, float] = MappingProxyType(
     {
         "decode": 0.01,
@@ -64,15 +64,15 @@ class SwapResult:
 
 
 def ignore(stage: str, fraction: float) -> None:
-    """Progress for callers who don't want any."""
+    """Do nothing: the progress callback of callers who need none."""
 
 
 def unused(layout: Layout) -> None:
-    """Take the layout of a swap's scene, for callers who don't look at it."""
+    """Do nothing: the layout callback of callers who need none."""
 
 
 def unseen(placed: Placed, picture: Rgb) -> None:
-    """Take what a swap delivers, for callers who don't look at it."""
+    """Do nothing: the composite callback of callers who need none."""
 
 
 def swap(
@@ -92,14 +92,17 @@ def swap(
 ) -> SwapResult:
     """Swap the background of a product photo.
 
-    `data` is the photo's file. `progress` is called as each stage starts and with each step of the generator; it may
-    raise to stop, and what it raises comes out. `clock` gives seconds, as time.perf_counter does, for the report's
-    timings. `control` switches the stages that act for the asked colours. `credentials`, where given, sign the
-    file. `cache`, where given, has what earlier swaps made, and gets what this one makes. `mask`, where given, is
-    taken for the product's, and no network looks for it unless `spec.subject` is not in it. With `spec.preview`: the
-    same picture at a small size under a watermark, with the report of the picture under it. `on_composite` is shown the
-    placed product and the H×W×3 sRGB picture that is encoded next; it leaves both as they are. `on_layout` is shown the
-    scene's layout before, if there is a scene. Raises PipelineError and nothing else of its own.
+    `data` is the photo's file.
+    `progress` is called as each stage starts and with each step of the generator. It may raise to stop the swap, and
+    its error is passed on.
+    `clock` returns seconds, as time.perf_counter does, for the report's timings.
+    `control` switches the stages that act for the asked colours.
+    `credentials` sign the file. `cache` contains results of earlier swaps, and gets this swap's.
+    `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
+    `spec.preview` makes the same picture small and watermarked; its report is of the picture without the watermark.
+    `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
+    `on_layout` gets the scene's layout earlier, if there is a scene.
+    Raises PipelineError, and no other error of its own.
     """
     stages = Stages(STAGES, progress, clock)
     with stages("decode"):
@@ -133,7 +136,7 @@ def swap(
         background = source.with_effects()
     with stages("composite"):
         placed = reduced(laid, *shown) if preview else laid
-        # only white is looked at again, by the rules of its presets
+        # only white is measured again, by the rules of its presets
         kept = background.copy() if background is not None and spec.is_white else None
         around = light_around(background) if background is not None and source.is_scene else None
         picture = composite(placed, background, around)
@@ -155,25 +158,25 @@ def swap(
 
 @dataclass(frozen=True)
 class _Made:
-    """What a swap has made when its picture is whole."""
+    """The state of a swap once its picture is complete."""
 
     asked: Spec
-    #: As its scene is shown, and with the mark that the file gets.
+    #: With the scene as painted, and with the file's mark.
     spec: Spec
     place: Place
-    #: The product on the canvas, and on the canvas of what is delivered, which of a preview is smaller.
+    #: The product on the preset's canvas, and on the delivered canvas, which is smaller in a preview.
     laid: Placed
     placed: Placed
     source: Background
     cut: Cut
     #: Width and height, pixels.
     photo_size: tuple[int, int]
-    #: The background, where the preset's rules look at it again.
+    #: A copy of the background, where the preset's rules measure it again.
     kept: Rgb | None
 
 
 def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials | None) -> tuple[Encoded, Encoded]:
-    """Return the delivered file, and the one that is measured: of a preview, the same without its watermark."""
+    """Return the delivered file and the measured file: for a preview, the same picture without its watermark."""
     spec, placed, mark = made.spec, made.placed, made.spec.preset.digital_source_type
     with stages("encode"):
         preset = replace(ordered(made.asked.preset, made.asked.output), digital_source_type=mark)
@@ -238,12 +241,12 @@ def _report(
 
 @dataclass(frozen=True)
 class CutOut:
-    """A photo and what is cut out of it."""
+    """A photo and its cut-out."""
 
     photo: Photo
-    #: What the networks find in it; None: nothing stands out, which a mended mask may change.
+    #: The networks' cut-out; None: nothing stands out, but a mended mask may still define a product.
     found: Cutout | None
-    #: The product that a caller's place means, and its cut-out; None: no place was given.
+    #: The product at the caller's place, and its cut-out; None: no place was given.
     chosen: tuple[Choice, Cutout] | None = None
 
 
@@ -258,9 +261,9 @@ def cut_out(
     mask: GivenMask | None = None,
     subject: PhotoPlace | None = None,
 ) -> CutOut:
-    """Do as `swap` begins, and no more: return the decoded photo, the networks' cut-out of it, and the one chosen.
+    """Run the first stages of `swap`: return the decoded photo, the networks' cut-out of it, and the chosen cut-out.
 
-    `mask` is the caller's, of which a `subject` may be a part. Raises PipelineError.
+    `mask` is the caller's. `subject` may choose a part of it. Raises PipelineError.
     """
     share = STAGES["decode"] + STAGES["segment"] + STAGES["refine"]
     stages = Stages(STAGES, lambda stage, done: progress(stage, min(1.0, done / share)), clock)
@@ -279,16 +282,16 @@ def cut_out(
 
 
 def mark_of(spec: Spec, photo: Photo) -> str | None:
-    """Return the IPTC term, DigitalSourceType, that the file is marked with; None where nothing is to be said."""
+    """Return the IPTC term, DigitalSourceType, for the file; None where it needs no mark."""
     mark = spec.preset.digital_source_type
     if spec.is_white and mark:
-        # No pixel is generated: the preset's AI mark would be untrue. IPTC's term for real elements put together.
+        # No pixel is generated, so the preset's AI mark would be untrue. IPTC's term for a composite of real elements:
         mark = "compositeCapture"
-    # what the photo says of itself stays true of the product in it
+    # the product still comes from the photo, so the photo's own mark stays true
     return stronger(mark, photo.digital_source_type)
 
 
 def _placement_report(place: Place, rules: list[RuleCheck]) -> PlacementReport:
-    """Return what the report says of a caller's placement: it, and the rules that are kept without it only."""
+    """Return the caller's placement, and the rules that the picture keeps only without it."""
     breaks = place.breaks((row.rule, row.status) for row in rules)
     return PlacementReport(**asdict(place.spec.placement), breaks=breaks)

@@ -1,1 +1,1 @@
-"""A background for a spec: painted, corrected towards the asked colours, the best of several kept."""
+"""Make a background for a spec: paint it, correct it towards the asked colours, and keep the best of several."""

@@ -1,4 +1,4 @@
-"""Which colour of a scene went on what: for the report, and pixel by pixel for pictures that are painted anew."""
+"""List the colour of each surface of a scene: for the report, and pixel by pixel for pictures to be repainted."""
 
 from dataclasses import dataclass
 
@@ -15,20 +15,20 @@ from pipeline.scene.layout import Layout
 from pipeline.scene.surfaces import ACCENT
 from pipeline.scene.trace import trace
 
-#: What callers know a role by.
+#: Names of roles in the report.
 _NAMES = {"stand": "plinth", "prop": "props"}
 #: Surfaces without a name of their own, by their role.
 _NAMED = {"tube": "tube"}
-#: A smaller share of the picture than this is left out.
+#: Surfaces with a smaller share of the picture are left out.
 LEAST = 0.002
-#: No surface of the palette's; where far lights have at least this share of a pixel, it is theirs.
+#: Value of pixels without a surface of the palette, and the share of a pixel from which far lights own it.
 UNPAINTED, LIT = 255, 0.08
 
 
 def assigned(layout: Layout) -> list[AssignedColour]:
-    """Return the colours, their shares those of what the product leaves free, the largest first.
+    """Return the colours and their shares of the free background, the largest first.
 
-    A surface is named by `Part.name`, else by its role; far lights are `lights`.
+    A surface is named by `Part.name`, else by its role. Far lights are `lights`.
     """
     shares = part_shares(layout)
     rows: dict[tuple[int, str], float] = {}
@@ -49,23 +49,23 @@ def assigned(layout: Layout) -> list[AssignedColour]:
 
 @dataclass(frozen=True)
 class PaintedPixels:
-    """Which surface each pixel of a picture shows, and the surfaces' colours."""
+    """The surface of each pixel of a picture, and the surfaces' colours."""
 
     #: H×W uint8: an index into `surfaces`, or UNPAINTED.
     numbers: NDArray[np.uint8]
-    #: Names as `pipeline.scene.surfaces` has them, each with its colour as #rrggbb. Stand, panel and props are `accent`
-    #: once for each of their colours, those that were asked for first.
+    #: Names as in `pipeline.scene.surfaces`, each with its colour as #rrggbb. Stand, panel and props are `accent`, once
+    #: for each of their colours, asked colours first.
     surfaces: list[tuple[str, str]]
 
 
 def painted_pixels(layout: Layout, alpha: NDArray[np.float32], lights: int | None = None) -> PaintedPixels:
-    """Return which surface each pixel of a layout shows beside a product of H×W coverage.
+    """Return the surface of each pixel of a layout outside a product of H×W coverage.
 
-    What has a natural colour, as a leaf, is no surface. `lights`: the slot of far lights, where they are a surface;
-    without such, all that is far off is one surface.
+    A thing in a natural colour, such as a leaf, is no surface. `lights`: the slot of far lights, where they are a
+    surface; without it the whole far background is one surface.
     """
     height, width = alpha.shape
-    # The asked colours and their tones come first, in `pipeline.colour.assignment`.
+    # `pipeline.colour.assignment` puts the asked colours and their tones first.
     painted = max(layout.asked, COUNT)
     keys = [
         (part.name or _NAMED.get(part.role, ACCENT), part.slot) if part.name or part.slot < painted else None

@@ -1,7 +1,8 @@
-"""Best-of-n search: where a background misses the asked colours, other seeds are tried, and the best one is selected.
+"""Best-of-n search: if a background misses the asked colours, Backdrop tries other seeds and keeps the best.
 
-Each is judged on a small picture, measured as the report measures the delivered file; only the best is shown at the
-canvas's size. So a further seed costs a light network's pass and a small picture, and a painted picture's whole.
+Each candidate is judged on a small picture, measured as the report measures the delivered file. Only the best is
+rendered at the canvas's size. So a further seed costs one pass of a light network and a small picture. With a network
+that paints pictures, it costs a whole picture.
 """
 
 from collections.abc import Callable
@@ -47,35 +48,35 @@ from pipeline.scene.trace import trace
 
 Lay = Callable[[Rgb], Rgb]
 
-#: Longer side in pixels of the picture that is judged: its blocks of 2×2 are measured, so that grain is averaged there.
+#: Longer side in pixels of the judged picture: its blocks of 2×2 are measured, which averages the grain.
 JUDGED_SIDE = 256
-#: Of the progress of all attempts, what the first takes, and then the second of the rest.
+#: The first attempt's share of the progress; each later attempt gets this share of the rest.
 _FIRST_SHARE = 0.6
-#: The least `Match.shown` of a background under light. Of 180 asked colours the 9 below missed by ΔE00 3.8 and more,
-#: all that missed by more than 10 among them.
+#: Minimum `Match.shown` of a background under light. Of 180 asked colours, the 9 below it missed by ΔE00 3.8 and more;
+#: all colours that missed by more than 10 were among them.
 LEAST_SHOWN = 0.01
-#: Of the noise that a generator starts the last painting with, where all before it grew the product.
+#: Share of the usual starting noise for the last painting, where the product grew in all earlier ones.
 LESS_NOISE = 0.75
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One background that was tried."""
+    """A background that was tried."""
 
     seed: int
     painting: Painting
-    #: What the product does to it, as far as the network has not painted it.
+    #: The product's effects on it, without those that the network has painted.
     effects: Effects
-    #: None where nothing was measured: the product leaves nothing free.
+    #: None where nothing was measured, because the product leaves no background.
     match: Match | None
     #: Albedo factors of parts, or shifts of the colours about `fixed`.
     moves: Moves
     #: K×3 Lab `pipeline.background.colour_transfer.anchors` of a painted picture.
     fixed: Lab | None = None
-    #: What a network that saw the product made of its shadow, and of the product.
+    #: The product's shadow and growth in the painting of a network that saw the product.
     shadow: KeptShadow | None = None
     growth: Growth | None = None
-    #: What is to be shown of it, and what lays the effects on that, where they were made beside the fit.
+    #: Its full-size scene before light, and its overlay of effects, where they were made in parallel with the fit.
     unlit: Shaded | None = None
     lay: Overlay | None = None
 
@@ -86,9 +87,10 @@ class Candidate:
 
     @property
     def suits(self) -> bool:
-        """Whether no other seed need be tried.
+        """Whether it is good enough to stop the search.
 
-        Light is solved for the colours: only a composition that shows too little of one, in shade or hidden, is no use.
+        Under light, colours can be solved for. Only a composition that shows too little of a colour, in shade or
+        hidden, is useless.
         """
         if self.match is None:
             return True
@@ -96,13 +98,13 @@ class Candidate:
 
     @property
     def miss(self) -> float:
-        """The less the better, among those of one generator."""
+        """Its error, to compare candidates of one generator; the lower the better."""
         if self.match is None:
             return 0.0
         return self.match.score if self.fixed is not None else -self.match.shown
 
     def row(self) -> TriedBackground:
-        """Return what the report says of it."""
+        """Return it as a row of the report."""
         return TriedBackground(
             seed=self.seed,
             mean_delta_e00=None if self.match is None else round(self.match.mean, 2),
@@ -115,18 +117,18 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Selection:
-    """The best of the backgrounds that were tried."""
+    """The best of the tried backgrounds."""
 
     layout: Layout
     #: H×W×3 sRGB in [0, 1], without the product, but with its shadow where the context has one.
     background: Rgb
-    #: Lays what else the product does to it, its mirror image, in its own array; was there when it was judged.
+    #: Adds the product's mirror image, in place; the judged picture included it.
     lay: Lay
-    #: The seed that it was made of.
+    #: The seed of the background.
     seed: int
-    #: For the report's provenance, in the order in which they were tried.
+    #: For the report's provenance, in the order of the attempts.
     tried: list[TriedBackground]
-    #: How much a network that saw the product painted on it.
+    #: How much a network that saw the product enlarged it.
     growth: Growth | None = None
 
 
@@ -144,14 +146,18 @@ def search(
 ) -> Selection:
     """Search for the best of n backgrounds: paint them for a canvas of `alpha`'s size until one suits.
 
-    With `shown`, width and height in pixels, the same search ends with the same background at that smaller size.
-    `alpha` is the product's H×W coverage, which is left out of the measure. The context's postprocessing and the
-    product's effects are there when it is measured, as they are in the delivered file. Further seeds come from the
-    spec's own, so that the same spec gives the same picture. A generator of pictures paints `networks.paintings` times
-    at most. Where it holds products, and they are `watched`, a background on which the product has grown is rejected,
-    and so is what its safety checker withheld: another seed is tried, the last one with less noise. Where all are
-    rejected the renderer's own background is taken, if the networks fall back. `on_step` never goes back; `clock` gives
-    seconds. Raises GeneratorRejected, and as `pipeline.background.paint.paint` does.
+    With `shown`, width and height in pixels, the same search renders the same background at that smaller size.
+    `alpha` is the product's H×W coverage, which is not measured. Each measured picture includes the context's
+    postprocessing and the product's effects, as the delivered file does. Further seeds derive from the spec's own, so
+    that the same spec gives the same picture.
+
+    A generator of pictures paints `networks.paintings` times at most. If it holds products, and `watched` is set, a
+    background in which the product has grown is rejected. So is a background that its safety checker withheld. Then
+    another seed is tried, the last one with less noise. If all are rejected and the networks fall back, the renderer's
+    own background is used.
+
+    `on_step` never goes back; `clock` returns seconds. Raises GeneratorRejected, and the errors of
+    `pipeline.background.paint.paint`.
     """
     generator = networks.generator
     segmenter = networks.segmenter if watched and generator.capabilities.holds else None
@@ -185,7 +191,7 @@ def search(
         rows.append(replace(made.row(), seconds=round(clock() - began, 3)) if pictures else made.row())
         suits = made.suits and not made.grew
         if not suits:
-            # Before another is made: 100 MB at 2048×2048.
+            # Free it before the next candidate: it takes 100 MB at 2048×2048.
             made = replace(made, unlit=None, lay=None)
         if not made.grew and (best is None or made.miss < best.miss):
             best = made
@@ -194,7 +200,7 @@ def search(
     if best is None and not networks.falls_back:
         raise GeneratorRejected(
             f"All {len(rows)} paintings of the generator were rejected: {', '.join(str(row.rejected) for row in rows)}."
-            " Another scene or seed may pass; BACKDROP_GENERATOR_FALLBACK=own delivers a composed background instead."
+            " Try another scene or seed, or set BACKDROP_GENERATOR_FALLBACK=own to deliver a composed background."
         )
     if best is None:
         best = _candidate(spec, context, alpha, size, Unchanged(), lambda done: None, control, swatches)
@@ -205,13 +211,13 @@ def search(
 
 
 def fell_back(tried: list[TriedBackground]) -> bool:
-    """Tell whether the renderer's own background was taken, since all that was painted in its place was rejected."""
+    """Return whether the renderer's own background was used because all paintings were rejected."""
     painted = [row for row in tried if row.seconds is not None]
     return bool(painted) and all(row.rejected for row in painted)
 
 
 def seeds(asked: int, count: int) -> list[int]:
-    """Return `count` seeds: the asked one, then others that follow from it."""
+    """Return `count` seeds: the asked seed, then others derived from it."""
     further = np.random.default_rng([asked, 1]).integers(SEED_LIMIT, size=count)
     return [asked, *(int(seed) for seed in further[1:])]
 
@@ -256,7 +262,7 @@ def _candidate(
     free = np.clip(resize(alpha, *small, Image.Resampling.BOX), 0, 1)
     with_effects: Overlay
     if by_light:
-        # The parts that have the asked colours are known, and so is their light.
+        # The parts in the asked colours are known, and so is their light.
         seen = painting.traced(*small)
         scene, with_effects = together(
             lambda: painting.shaded(*small, swatches, seen), lambda: effects.at(*small, seen)
@@ -281,7 +287,8 @@ def _candidate(
             )
             return drawn, overlay
 
-        # The fit, of small pictures, keeps one core busy: what no colour changes of the large one is made beside it.
+        # The fit of small pictures uses one core. The other core makes the parts of the large picture that no colour
+        # changes.
         (moves, match), (drawn, overlay) = together(fitted, large)
         return Candidate(spec.seed, painting, effects, match, moves, unlit=drawn, lay=overlay)
     plain, shadowed = postprocessed(painting.at(*small), context, Overlay()), effects.at(*small)
@@ -292,7 +299,7 @@ def _candidate(
 def _shifted(
     plain: Rgb, overlay: Overlay, free: Alpha, asked: Lab, *, transfer: bool
 ) -> tuple[Moves, Match | None, Lab | None]:
-    """Return the moves that bring a small h×w×3 picture to the colours asked, what is met then, and the anchors."""
+    """Return the moves that bring a small h×w×3 picture to the asked colours, the match after them, and the anchors."""
     moves, seen = np.zeros(asked.shape), overlay(plain.copy())
     match = measure(seen, free, asked)
     if match is None:
@@ -316,10 +323,10 @@ def _shown(
     swatches: Swatches,
     overlay: Overlay,
 ) -> Rgb:
-    """Return H×W×3 sRGB in [0, 1]: the background at the size `shown` (width, height), with the moves that were judged.
+    """Return H×W×3 sRGB in [0, 1]: the background at the size `shown` (width, height), with the judged moves.
 
-    With the shadow of `overlay`. Where that size is less than the canvas's, its grain is that of the canvas seen from
-    so far away.
+    It includes the shadow of `overlay`. Where the size is less than the canvas's, the grain is that of the canvas
+    reduced to that size.
     """
     painting, (width, height) = candidate.painting, shown
     if candidate.match is None:
@@ -335,22 +342,22 @@ def _shown(
     if shown != canvas:
         lens = replace(scene.layout.lens, grain=scene.layout.lens.grain * seen_grain(canvas, shown))
         scene = replace(scene, layout=replace(scene.layout, lens=lens))
-    # On light it is a quarter of the work, and but for the grain the same.
+    # Postprocessing linear light takes a quarter of the time, and differs only in the grain.
     return developed(scene, blocked=overlay.blocked, on_light=lambda top, rows: context.postprocess_light(rows))
 
 
 def seen_grain(canvas: tuple[int, ...], shown: tuple[int, ...]) -> float:
-    """Return the share of the grain's standard deviation that is left where a canvas is seen at a smaller size.
+    """Return the share of the grain's standard deviation that is left when a canvas is reduced in size.
 
-    A pixel's grain is the sum of 2×2 numbers (`pipeline.kernels.image.lens.grain`); of the mean of k×k such pixels it
-    is (2k - 1) / k² of one's.
+    A pixel's grain is the sum of 2×2 numbers (`pipeline.kernels.image.lens.grain`). The mean of k×k such pixels has
+    (2k - 1) / k² of it.
     """
     k = max(1.0, max(canvas) / max(shown))
     return (2 * k - 1) / k**2
 
 
 def _moved(layout: Layout, factors: Moves) -> tuple[Colour, ...]:
-    """Return a layout's colours, the first of them multiplied by linear factors, so many as there are."""
+    """Return a layout's colours, the first of them multiplied by the linear factors, one factor each."""
     colours = layout.colours
     moved = tuple(
         np.asarray(colour * factor, np.float32) if (factor != 1).any() else colour

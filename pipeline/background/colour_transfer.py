@@ -1,11 +1,10 @@
-"""Colour transfer, a gentle one: what a finished background misses of the asked colours, solved for and bounded.
+"""Colour transfer: solve for the remaining error of a finished background's asked colours, within bounds.
 
-In linear light a picture is nearly linear in its albedos. So what stands for each asked colour in a small picture, a
-mean with smooth weights, is moved onto it by a few steps of Newton's, and noise in the picture is noise of its size in
-the answer. A light network's picture is moved through the albedo of the parts that have the colour, under the same
-light: gradients keep their ratios, edges stay sharp, and mirror images and bloom follow. A painted picture has no
-parts: there the colours near the one that was found are moved in Lab, the nearer the more, the same colour everywhere
-alike.
+In linear light a picture is nearly linear in its albedos. So a few Newton steps bring each asked colour's
+representative, a smoothly weighted mean in a small picture, onto the colour. Noise in the picture causes noise of its
+own size in the result. A light network's picture changes through the albedo of the parts in that colour, under the same
+light. Gradients keep their ratios, edges stay sharp, and mirror images and bloom follow. A painted picture has no
+parts. There the colours near the found colour are shifted in Lab, nearer colours more, and equal colours equally.
 """
 
 from collections.abc import Callable
@@ -21,61 +20,61 @@ from pipeline.core.types import Alpha, Rgb
 from pipeline.light.relight import Shaded, before_tone
 from pipeline.materials.bokeh import share_of
 
-#: Newton's steps.
+#: Number of Newton steps.
 STEPS = 2
-#: Distance in Lab over which a colour's own pixels stand for it, and the weight that those keep which are far from it.
+#: Distance in Lab within which a colour's own pixels represent it, and the weight of its pixels farther away.
 NEAR, FAR_WEIGHT = 5.0, 1e-3
-#: A colour is moved by at most this much, CIEDE2000: more is another picture.
+#: Maximum move of a colour, CIEDE2000: a larger move would give another picture.
 MAX_MOVED = 10.0
-#: Of an albedo: the most that a channel's linear light is raised and lowered by. Raised further, what lies near a
-#: glowing tube or in the sun burns out to white.
+#: Maximum factors by which a channel of an albedo is raised and lowered, in linear light. Raised further, places near a
+#: glowing tube or in the sun burn out to white.
 MAX_RAISED, MAX_LOWERED = 1.6, 3.0
-#: No albedo is raised beyond this linear light, sRGB 245, or pale floors in the light burn out; what is asked to be
-#: brighter may be so.
+#: Linear light, sRGB 245, beyond which no albedo is raised, or pale floors in the light burn out. Asked colours may be
+#: brighter.
 BRIGHTEST = 0.92
-#: How near in Lab a picture's colours go along with the one that is moved. A slope of moves over colours stays below
-#: 1 for moves up to 1.6 × this, so that no gradient is turned round.
+#: Distance in Lab within which a picture's colours follow a moved colour. The slope of moves over colours stays below
+#: 1 for moves up to 1.6 × this, so that no gradient is reversed.
 REACH = 14.0
-#: Linear light below this is black to the eye: two blacks need no factor between them.
+#: Linear light below this looks black: two blacks need no factor between them.
 _BLACK = 0.003
 
-#: asked×3, what each asked colour is moved by: linear factors of an albedo, or Lab.
+#: asked×3, the move of each asked colour: linear factors of an albedo, or Lab.
 Moves = NDArray[np.float64]
 Lab = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Match:
-    """What a small picture has of the asked colours."""
+    """The match of a small picture with the asked colours."""
 
-    #: CIEDE2000 of each asked colour to the nearest dominant one.
+    #: CIEDE2000 of each asked colour to the nearest dominant colour.
     deltas: tuple[float, ...]
     #: K×3 Lab: all dominant colours, largest first.
     centres: Lab
-    #: Of the asked colour that is least shown, the share of the picture that shows it: pixels by their nearness to it.
-    #: A measure without a clustering, so that noise can't choose among pictures.
+    #: Share of the picture that shows the least visible asked colour: pixels weighted by nearness to it. Measured
+    #: without clustering, so that noise can't choose among pictures.
     shown: float
 
     @property
     def mean(self) -> float:
-        """The plain mean over the asked colours."""
+        """Unweighted mean over the asked colours."""
         return float(np.mean(self.deltas))
 
     @property
     def worst(self) -> float:
-        """The largest."""
+        """The largest difference."""
         return max(self.deltas)
 
     @property
     def score(self) -> float:
-        """The less the better: the mean, and half of the worst, so that no colour is given up for the others."""
+        """The lower the better: the mean plus half the worst, so that no colour is sacrificed for the others."""
         return self.mean + 0.5 * self.worst
 
 
 def measure(picture: Rgb, alpha: Alpha, asked: Lab) -> Match | None:
-    """Compare a small H×W×3 sRGB picture, where H×W alpha leaves it free, with asked×3 Lab colours, as the report does.
+    """Compare a small H×W×3 sRGB picture outside its H×W alpha with asked×3 Lab colours, as the report does.
 
-    None where the product leaves nothing free.
+    None where the product leaves no background.
     """
     lab = _lab_of(picture, alpha)
     centres, _ = dominant_colours(lab)
@@ -87,7 +86,7 @@ def measure(picture: Rgb, alpha: Alpha, asked: Lab) -> Match | None:
 
 
 def owners_of(scene: Shaded) -> NDArray[np.intp]:
-    """Return H×W: which asked colour of the layout each place is painted in, -1 none."""
+    """Return H×W: the index of the asked colour that each place is painted in, -1 for none."""
     layout, part = scene.layout, scene.geometry.part
     slots = np.array([thing.slot if thing.role != "tube" else -1 for thing in layout.parts])
     out = np.where(slots[part] < layout.asked, slots[part], -1)
@@ -99,8 +98,8 @@ def owners_of(scene: Shaded) -> NDArray[np.intp]:
 
 
 def owners_near(picture: Rgb, fixed: Lab, asked: int) -> NDArray[np.intp]:
-    """Return H×W: which of the first `asked` anchors (K×3 Lab) each place of an sRGB picture is nearest to, -1 none."""
-    from scipy.cluster.vq import vq  # here: a tenth of a second of every start, and painted pictures alone need it
+    """Return H×W: the index of the nearest of the first `asked` anchors (K×3 Lab) in an sRGB picture, -1 for none."""
+    from scipy.cluster.vq import vq  # here: it delays every start by 0.1 s, and only painted pictures need it
 
     labels, _ = vq(srgb_to_lab(picture).reshape(-1, 3), fixed)
     return np.where(labels < asked, labels, -1).astype(np.intp).reshape(picture.shape[:2])
@@ -114,10 +113,10 @@ def fit_colours(
     alpha: Alpha,
     owners: NDArray[np.intp],
 ) -> Moves:
-    """Return the moves, from `start`, by which a picture shows asked×3 Lab colours where it has them.
+    """Return the moves, from `start`, after which a picture shows asked×3 Lab colours in their places.
 
-    `show` makes the small picture of some moves; `move` is `more_paint` or `more_shift`. `owners`: H×W, which asked
-    colour each place has, -1 none.
+    `show` makes the small picture of given moves; `move` is `more_paint` or `more_shift`. `owners`: H×W, the index of
+    the asked colour of each place, -1 for none.
     """
     moves, own = start, _at_blocks(owners, alpha)
     for _ in range(STEPS):
@@ -126,11 +125,11 @@ def fit_colours(
 
 
 def standing_for(asked: Lab, lab: Lab, owners: NDArray[np.intp]) -> Lab:
-    """Return asked×3 Lab: what of N×3 Lab pixels stands for each asked colour; the colour itself where it has none.
+    """Return asked×3 Lab: each asked colour's representative in N×3 Lab pixels, or the colour itself if it has none.
 
-    The mean of its own pixels (`owners`, N: their colours) by Gaussian weights of their distance to it. Where it
-    is the colour itself, the pixels are densest there: what the report calls a dominant colour, but without a
-    clustering, which noise turns round.
+    It is the mean of its own pixels (`owners`, N: their colours), weighted by a Gaussian of their distance to it. Where
+    it equals the colour, the pixels are densest there, as in the report's dominant colours. But it needs no clustering,
+    which noise can change.
     """
     out = asked.astype(np.float64)
     for index in range(len(asked)):
@@ -141,9 +140,9 @@ def standing_for(asked: Lab, lab: Lab, owners: NDArray[np.intp]) -> Lab:
 
 
 def more_paint(asked: Lab, factors: Moves, found: Lab) -> Moves:
-    """Return asked×3 linear albedo factors moved on by what `found` (asked×3 Lab) is short of, within the bounds.
+    """Return asked×3 linear albedo factors, corrected by what `found` (asked×3 Lab) still misses, within the bounds.
 
-    What is asked is the paint in full light, before the tone curve: what it makes of white no paint brings back.
+    The asked colour is the paint in full light, before the tone curve: no paint can undo the curve's white.
     """
     wanted = srgb_to_linear(lab_to_srgb(asked)).astype(np.float64)
     seen = before_tone(srgb_to_linear(lab_to_srgb(found)).astype(np.float64))
@@ -153,10 +152,10 @@ def more_paint(asked: Lab, factors: Moves, found: Lab) -> Moves:
 
 
 def _held_back(asked: Lab, factors: Moves) -> Moves:
-    """Return asked×3 albedo factors of which none raises its colour beyond BRIGHTEST, all channels alike.
+    """Return asked×3 albedo factors, limited so that none raises its colour beyond BRIGHTEST; all channels alike.
 
-    What stands for a floor's colour may be its shade; its light would burn out. Held back by channels, factors that
-    went apart while they rose would leave a pale floor yellow.
+    A floor's representative may come from its shade. Then its lit part would burn out. If each channel were limited on
+    its own, a pale floor would turn yellow.
     """
     own = srgb_to_linear(lab_to_srgb(asked)).astype(np.float64)
     highest = np.maximum(BRIGHTEST, own.max(1, keepdims=True))
@@ -165,16 +164,16 @@ def _held_back(asked: Lab, factors: Moves) -> Moves:
 
 
 def more_shift(asked: Lab, shifts: Moves, found: Lab) -> Moves:
-    """Return asked×3 Lab shifts moved on by what `found` (asked×3 Lab) is short of, within the bound."""
+    """Return asked×3 Lab shifts, corrected by what `found` (asked×3 Lab) still misses, within the bound."""
     return _bounded(asked, shifts + (asked - found), lambda some: (asked - some).astype(np.float32))
 
 
 def anchors(asked: Lab, centres: Lab) -> Lab:
-    """Return K×3 Lab: the dominant colour that is to be moved for each asked one, no two alike, then the others.
+    """Return K×3 Lab: for each asked colour a different dominant colour to move, then the other dominant colours.
 
-    Where there are fewer dominant colours than asked, an asked colour stands for itself: nothing is near it.
+    With fewer dominant than asked colours, an asked colour is its own anchor: no other colour is near it.
     """
-    from scipy.optimize import linear_sum_assignment  # here: a quarter of a second, and not every job has colours
+    from scipy.optimize import linear_sum_assignment  # here: it takes 0.25 s, and not every job has colours
 
     apart = delta_e00(asked[:, None], centres[None])
     rows, columns = linear_sum_assignment(apart)
@@ -185,10 +184,10 @@ def anchors(asked: Lab, centres: Lab) -> Lab:
 
 
 def shifted(picture: Rgb, anchors: Lab, shifts: Moves) -> Rgb:
-    """Return the H×W×3 sRGB picture with the colours about the first anchors (K×3 Lab) moved by the shifts (≤ K×3 Lab).
+    """Return the H×W×3 sRGB picture with the colours near the first anchors (K×3 Lab) moved by the shifts (≤ K×3 Lab).
 
-    A colour's move is the mean of the shifts weighted by a Gaussian of its distance to each anchor, and fades where no
-    anchor is near. Anchors beyond the shifts hold their surroundings.
+    A colour's move is the mean of the shifts, weighted by a Gaussian of its distance to each anchor. It fades where no
+    anchor is near. Anchors without a shift keep their surroundings in place.
     """
     if np.abs(shifts).max() < 0.01:
         return picture
@@ -214,14 +213,14 @@ def _lab_of(picture: Rgb, alpha: Alpha) -> Lab:
 
 
 def _at_blocks(owners: NDArray[np.intp], alpha: Alpha) -> NDArray[np.intp]:
-    """Return N: the owners at the middles of the blocks that are measured."""
+    """Return N: the owners at the middles of the measured blocks."""
     free, step = free_blocks(alpha)
     middle = owners[step // 2 :: step, step // 2 :: step]
     return middle[: free.shape[0], : free.shape[1]][free]
 
 
 def _nearness(lab: Lab, colour: Lab) -> NDArray[np.float32]:
-    """Return N: how near N×3 Lab pixels are to a colour, 0–1."""
+    """Return N: the nearness of N×3 Lab pixels to a colour, 0–1."""
     return np.asarray(np.exp(((lab - colour) ** 2).sum(1) * np.float32(-0.5 / NEAR**2)), np.float32)
 
 
@@ -230,7 +229,7 @@ def _painted(wanted: NDArray[np.float64], stops: Moves) -> Lab:
 
 
 def _bounded(asked: Lab, moves: Moves, place: Callable[[Moves], Lab]) -> Moves:
-    """Draw each move in until `place` of it is within MAX_MOVED of its asked colour."""
+    """Reduce each move until its `place` is within MAX_MOVED of its asked colour."""
     low, high = np.zeros(len(asked)), np.ones(len(asked))
     if (delta_e00(asked, place(moves)) <= MAX_MOVED).all():
         return moves

@@ -1,4 +1,4 @@
-"""Where a background is made: how its scene is composed, what a product does to it, and what else is done to it."""
+"""The context of a background: how its scene is composed, the product's effects, and the postprocessing."""
 
 from typing import Protocol
 
@@ -10,39 +10,39 @@ from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.scene.layout import Layout
 
-#: A product that takes no light and is mirrored nowhere.
+#: A product without a shadow and without a mirror image.
 NO_EFFECTS = ProductEffects(None, None)
 
 
 class SceneContext(Protocol):
-    """Where a background is made: how its scene is composed, and what else is done to it before it is delivered."""
+    """The context of a background: how its scene is composed, and its postprocessing before delivery."""
 
     def compose(self, spec: Spec) -> Layout:
-        """Lay a spec's scene out."""
+        """Compose a spec's scene."""
 
     def postprocess(self, rows: Rgb) -> None:
-        """Do what else is done to n×W×3 sRGB rows of a background of any size, in place."""
+        """Postprocess n×W×3 sRGB rows of a background of any size, in place."""
 
     def postprocess_light(self, rows: Field) -> None:
-        """Do the same to n×W×3 rows of linear light in [0, 1], which spares them the transfer curve."""
+        """Postprocess n×W×3 rows of linear light in [0, 1] in place, which saves the transfer curve."""
 
     def effects(self, layout: Layout) -> ProductEffects:
-        """Return what the product does to a layout."""
+        """Return the product's effects on a layout."""
 
     def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> Laid | None:
-        """Lay the product with its effects on an h×w×3 sRGB drawing of the context; None where there is none yet.
+        """Place the product with its effects on an h×w×3 sRGB drawing of the context; None where there is no product.
 
         `noise` is as in `Laid`.
         """
 
 
 def postprocess(context: SceneContext, overlay: Overlay, top: int, rows: Rgb) -> None:
-    """Postprocess rows of a background, from the row `top` on, and lay the shadow on them; in place."""
+    """Postprocess rows of a background, from the row `top` on, and add the shadow to them; in place."""
     context.postprocess(rows)
     overlay.darken(top, rows)
 
 
 def postprocessed(picture: Rgb, context: SceneContext, overlay: Overlay) -> Rgb:
-    """Do as `postprocess` to all of an H×W×3 background, in its own array, and return it."""
+    """Apply `postprocess` to a whole H×W×3 background, in place, and return it."""
     by_rows(len(picture), lambda top, bottom: postprocess(context, overlay, top, picture[top:bottom]))
     return picture

@@ -30,17 +30,17 @@ class FreeContext:
     cutout: Cutout
     placed: Placed
     place: Place
-    #: Of the photo.
+    #: The photo's light.
     light: PhotoLight
     pose: CameraPose
-    #: Colours were asked for: matching the photo's light leaves the exposure alone.
+    #: Whether colours were asked for: then the exposure does not follow the photo's light.
     asked: bool
 
     @classmethod
     def of(
         cls, photo: Photo, cutout: Cutout, place: Place, placed: Placed, light: PhotoLight | None = None
     ) -> "FreeContext":
-        """Return the context of a product that was cut out of a photo and laid in its place on the canvas.
+        """Return the context of a product cut out of a photo and placed on the canvas.
 
         `light` is the photo's, where it is known already.
         """
@@ -48,7 +48,7 @@ class FreeContext:
         return cls(cutout, placed, place, light, pose, asked_colours(place.spec).by_caller)
 
     def compose(self, spec: Spec) -> Layout:
-        """Lay a spec's scene out round the product, lit from the photo's side and seen as the photo sees it."""
+        """Compose a spec's scene around the product, lit from the photo's side, from the photo's camera pose."""
         height, width = self.placed.alpha.shape
         return compose(
             spec,
@@ -70,11 +70,11 @@ class FreeContext:
         return gains(self.light, self.asked)
 
     def postprocess(self, rows: Rgb) -> None:
-        """Give n×W×3 sRGB rows of a background a share of the photo's tint and exposure, in place."""
+        """Apply a share of the photo's tint and exposure to n×W×3 sRGB rows of a background, in place."""
         toned(rows, self._gains)
 
     def postprocess_light(self, rows: Field) -> None:
-        """Do the same to n×W×3 rows of linear light, in place."""
+        """Apply the same to n×W×3 rows of linear light, in place."""
         toned_light(rows, self._gains)
 
     def effects(self, layout: Layout) -> ProductEffects:
@@ -82,5 +82,5 @@ class FreeContext:
         return product_effects(self.placed, layout, stands=self.place.stands, lies=self.place.facts.word == "lying")
 
     def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> Laid:
-        """Lay the product with its effects on a drawing."""
+        """Place the product with its effects on a drawing."""
         return lay(self.placed, effects, drawing, noise)

@@ -1,17 +1,20 @@
-"""Object growth: how much of the product a network painted on beyond its outline, where it saw the product.
+"""Object growth: how much a network that saw the product enlarged it beyond its outline.
 
-Two measures. That by colour is ours, and decides: a few pixels beyond the product's outline, where the drawing's
-colour and that of the product's edge can be told apart, it is how far the picture's colour has come from the
-drawing's to the edge's, on average; what lies off that way counts little, so blotches of other colours are no growth,
-and what is nearer to the edge in one place and farther in another evens out. What the network did to tone and colour
-of its scene is read a little farther off, and taken out before. That by a segmenter is told beside it, after
-arXiv:2404.10157: the area of what it finds in the picture together with the product, less the product's and what it
-finds in the drawing already; alone it takes busy scenes for growth, and small growth for none.
+There are two measures. The measure by colour is Backdrop's own, and decides. It compares a few pixels beyond the
+outline, where the drawing's colour and the colour of the product's edge differ. The measure is how far the picture's
+colour has moved from the first to the second, on average. Moves in other directions count little, so blotches of other
+colours are no growth. Moves towards and away from the edge's colour cancel out. The network's own change of tone and
+colour is measured a little farther away, and subtracted first.
 
-On simulated paintings of 35 products with exact alpha at 512 to 1024 pixels, two scenes of each (2026-11-27), growth
-by 3, 6 and 12 % is found in 275, 280 and 280 of 280, and falsely in 4 of 420. COLOUR and the distances were chosen on
-what a tiny trained network painted at 128 pixels. A picture blurred by 2 pixels at 512 and more may be taken for
-growth. Never tried on what a real model paints.
+The measure by a segmenter is only reported (after arXiv:2404.10157). It is the area of the segment that contains the
+product, less the product's area and less the same in the drawing. On its own it mistakes busy scenes for growth, and
+misses small growth.
+
+Tested on 2026-11-27 with simulated paintings of 35 products with exact alpha, at 512 to 1024 pixels, in two scenes
+each. Growth by 3, 6 and 12 % is found in 275, 280 and 280 of 280 paintings, and falsely in 4 of 420. COLOUR and the
+distances were chosen on paintings of a tiny trained network at 128 pixels. A picture blurred by 2 pixels at 512 and
+more may count as growth.
+Never tested on paintings of a full-size model.
 """
 
 from dataclasses import dataclass
@@ -27,25 +30,25 @@ from pipeline.core.resample import resize, tight_box
 from pipeline.core.types import Alpha, Rgb
 from pipeline.report import ExpansionReport
 
-#: Longer side in pixels of the pictures that are compared.
+#: Longer side in pixels of the compared pictures.
 SIDE = 512
-#: How far what surrounds the product has come towards its edge's colour, 0 to about 1, above which it has grown.
+#: Minimum move of the surroundings towards the edge's colour, 0 to about 1, that counts as growth.
 COLOUR = 0.07
-#: Pixels at SIDE, fewer on a smaller picture, from the outline that colours are compared at; beyond its soft edge,
-#: where alpha is at most CLEAR.
+#: Colours are compared between these distances from the outline, in pixels at SIDE, fewer on a smaller picture. Alpha
+#: there is at most CLEAR, so that the soft edge is left out.
 RIM, REACH, CLEAR = 2, 6, 0.02
-#: Pixels at SIDE from the outline that the scene's own drift in tone and colour is read at.
+#: Distances from the outline, in pixels at SIDE, for the scene's own drift in tone and colour.
 FAR = (10, 40)
-#: Least ΔE*ab between the product's edge and the drawing beside it: less tells nothing. More than the second tells no
-#: more. Fewest pixels that tell.
+#: Pixels are compared from this ΔE*ab between the product's edge and the drawing near it. Their weight stops growing
+#: at PLAIN, and at least ENOUGH of them are needed.
 APART, PLAIN, ENOUGH = 12.0, 40.0, 30
-#: How far a colour may lie off the way from the drawing's to the edge's, a share of that way: the width of a Gaussian.
+#: Width of the Gaussian that weighs moves in other directions, as a share of the drawing's distance to the edge.
 ASTRAY = 0.5
-#: How far along that way, and back, a colour counts.
+#: Limits on a move towards the edge's colour, backwards and forwards, as a share of that distance.
 FARTHEST = (-1.0, 1.5)
-#: Standard deviations in pixels at SIDE of the low-pass of pictures, and of the product's colours inside its edge.
+#: Standard deviations, in pixels at SIDE, of the low-pass of pictures and of the product's colours inside its edge.
 SOFT, INSIDE = 1.0, 2.0
-#: Pixels at SIDE inside the outline that the product's edge colours are taken from.
+#: Distance inside the outline, in pixels at SIDE, at which the product's edge colours are read.
 CORE = 2
 
 Mask = NDArray[np.bool_]
@@ -53,27 +56,27 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Growth:
-    """How much of a product was painted on."""
+    """The growth of a product."""
 
-    #: By the segmenter, a share of the product's area.
+    #: By the segmenter, as a share of the product's area.
     area: float
-    #: By colour, how far what surrounds it has come towards its edge's, 0 to about 1.
+    #: By colour: how far its surroundings moved towards its edge's colour, 0 to about 1.
     colour: float
 
     def row(self) -> ExpansionReport:
-        """Return what the report says of it."""
+        """Return it as a row of the report."""
         return ExpansionReport(round(self.area, 4), round(self.colour, 4), self.grew)
 
     @property
     def grew(self) -> bool:
-        """Whether the product has grown: its colours say so."""
+        """Whether the product has grown, decided by colour."""
         return self.colour > COLOUR
 
 
 def growth(picture: Rgb, drawing: Rgb, alpha: Alpha, segmenter: Segmenter) -> Growth:
     """Measure the growth in a picture, H×W×3 sRGB in [0, 1] with the product's own pixels in it.
 
-    `drawing` is what the network was shown, the product in it, of the same shape; `alpha` the product's H×W coverage.
+    `drawing` is the network's input, with the product in it, of the same shape; `alpha` the product's H×W coverage.
     """
     height, width = alpha.shape
     scale = min(1.0, SIDE / max(height, width))
@@ -93,7 +96,7 @@ def _segmented(picture: Rgb, segmenter: Segmenter) -> Mask:
 
 
 def _beyond(mask: Mask, product: Mask) -> float:
-    """Return the area of what hangs together with the product in h×w, less the product's, as a share of it."""
+    """Return the area of the h×w segment that contains the product, less the product's own, as a share of it."""
     labels, _ = label(mask)
     own = np.unique(labels[product])
     grown = np.isin(labels, own[own > 0])
@@ -101,7 +104,7 @@ def _beyond(mask: Mask, product: Mask) -> float:
 
 
 def _by_colour(picture: Rgb, drawing: Rgb, alpha: Alpha) -> float:
-    """Return how far what surrounds the product has come from the drawing's colour, 0, to its edge's, 1."""
+    """Return how far the product's surroundings moved from the drawing's colour, 0, to its edge's, 1."""
     unit = max(alpha.shape) / SIDE
     near, far = FAR[0] * unit, FAR[1] * unit
     product = alpha > 0.5
@@ -116,25 +119,25 @@ def _by_colour(picture: Rgb, drawing: Rgb, alpha: Alpha) -> float:
     seen, shown = _lab(picture), _lab(drawing)
     _, nearest = distance_transform_edt(~core, return_indices=True)
     edge = _blurred(seen, core, INSIDE * unit)[nearest[0], nearest[1]]
-    # what the network did to tone and colour of the scene is known from farther off
+    # the network's own change of tone and colour shows farther away
     drift = _drift(seen - shown, edge - shown, (outside > near) & (outside <= far), near)
     before = _blurred(shown, beside, SOFT * unit) + drift
     moved, way = _blurred(seen, beside, SOFT * unit) - before, edge - before
     apart = np.linalg.norm(way, axis=-1)
-    told = beside & (outside > RIM * unit) & (outside <= REACH * unit) & (apart > APART)
-    if told.sum() < ENOUGH:
+    measured = beside & (outside > RIM * unit) & (outside <= REACH * unit) & (apart > APART)
+    if measured.sum() < ENOUGH:
         return 0.0
-    moved, way, apart = moved[told], way[told], apart[told]
-    share = (moved * way).sum(-1) / apart**2  # 0 where the drawing's colour is, 1 where the edge's is
+    moved, way, apart = moved[measured], way[measured], apart[measured]
+    share = (moved * way).sum(-1) / apart**2  # 0 at the drawing's colour, 1 at the edge's
     astray = np.linalg.norm(moved - share[:, None] * way, axis=-1) / apart
     weight = np.minimum(apart, PLAIN) ** 2
     return float((np.clip(share, *FARTHEST) * np.exp(-((astray / ASTRAY) ** 2)) * weight).sum() / weight.sum())
 
 
 def _drift(moved: NDArray[np.float64], way: NDArray[np.float64], where: Mask, sigma: float) -> NDArray[np.float64]:
-    """Return h×w×3 by how much the scene's colours moved, read where they have not become the edge's.
+    """Return h×w×3, the drift of the scene's colours, measured where they have not become the edge's.
 
-    `way` is from the drawing's colours to the edge's.
+    `way` leads from the drawing's colours to the edge's.
     """
     if not where.any():
         return np.zeros_like(moved)
@@ -146,7 +149,7 @@ def _drift(moved: NDArray[np.float64], way: NDArray[np.float64], where: Mask, si
 
 
 def _blurred(values: NDArray[np.float64], where: Mask, sigma: float) -> NDArray[np.float64]:
-    """Return h×w×3 blurred over `where` alone: what lies outside has no say."""
+    """Return h×w×3 blurred over `where` only: other pixels have no weight."""
     weight = np.maximum(gaussian_filter(where.astype(np.float64), sigma), 1e-4)
     return np.stack([gaussian_filter(values[..., c] * where, sigma) / weight for c in range(3)], -1)
 

@@ -1,4 +1,4 @@
-"""A product laid into its drawing, for a network that paints the scene round what it sees."""
+"""A product placed into its drawing, for a network that paints the scene around it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from pipeline.core.networks import Capabilities, Laid, Painted, PaintRequest, Se
 from pipeline.core.resample import resize, tight_box
 from pipeline.core.types import Alpha, Placed, Rgb
 
-#: What is not kept along the product's rim, a share of the side of the square of the picture's area: one token of the
-#: latents of models that were trained at 1024 pixels, so that no token that is kept holds anything of the background.
+#: Width of the product's rim that is not kept, as a share of the side of the square of the picture's area. It is one
+#: token of the latents of models trained at 1024 pixels, so that no kept token contains background.
 RIM = 1 / 64
 
 
 def lay(placed: Placed, effects: ProductEffects, drawing: Rgb, noise: float = 1.0) -> Laid:
-    """Lay a product, its shadow and its mirror image on a drawing of its canvas, h×w×3 sRGB in [0, 1], of any size."""
+    """Place a product, its shadow and its mirror image on a drawing of its canvas, h×w×3 sRGB in [0, 1], any size."""
     height, width = drawing.shape[:2]
     small = scaled(placed, width, height)
     picture = composite(small, effects.at(width, height)(drawing.copy()))
@@ -32,7 +32,7 @@ def lay(placed: Placed, effects: ProductEffects, drawing: Rgb, noise: float = 1.
 
 @dataclass(frozen=True)
 class Unchanged:
-    """A generator of the renderer's own background alone: it answers the light that it is given."""
+    """A generator that returns its input light, and so gives the renderer's own background."""
 
     capabilities = Capabilities(paints="light", size=128)
 
@@ -44,9 +44,9 @@ class Unchanged:
 
 
 def growth_of(painted: Rgb | None, laid: Laid | None, alpha: Alpha, segmenter: Segmenter) -> Growth | None:
-    """Return how much a network painted on a product that it was shown; None where it was shown none.
+    """Return how much a network enlarged the product that it was shown; None where it saw none.
 
-    `painted` is its picture, h×w×3 sRGB in [0, 1], `alpha` the product's H×W coverage of the canvas.
+    `painted` is the network's picture, h×w×3 sRGB in [0, 1], `alpha` the product's H×W coverage of the canvas.
     """
     if painted is None or laid is None:
         return None
@@ -57,10 +57,10 @@ def growth_of(painted: Rgb | None, laid: Laid | None, alpha: Alpha, segmenter: S
 
 
 def shadow_of(painted: Rgb | None, drawing: Rgb | None, effects: ProductEffects, alpha: Alpha) -> KeptShadow | None:
-    """Return what a network made of the shadow that it was shown; None where it was shown none.
+    """Return the state of the shadow that a network was shown in its painting; None where it was shown none.
 
-    `painted` is its picture and `drawing` what it started from, without the product, both h×w×3 sRGB in [0, 1]; `alpha`
-    is the product's H×W coverage of the canvas.
+    `painted` is the network's picture, `drawing` its input without the product, both h×w×3 sRGB in [0, 1]. `alpha` is
+    the product's H×W coverage of the canvas.
     """
     if painted is None or drawing is None or effects.shadow is None:
         return None
@@ -74,7 +74,7 @@ def scaled(placed: Placed, width: int, height: int) -> Placed:
     """Return a placed product on a canvas of another size and about the same shape, by premultiplied linear light."""
     if placed.alpha.shape == (height, width):
         return placed
-    filtered = Image.Resampling.BILINEAR  # sharper ones ring at a product's edge
+    filtered = Image.Resampling.BILINEAR  # sharper filters ring at a product's edge
     alpha = np.clip(resize(placed.alpha, width, height, filtered), 0, 1)
     light = resize(srgb_to_linear(placed.whole()) * placed.alpha[..., None], width, height, filtered)
     rgb = linear_to_srgb(np.clip(light / np.maximum(alpha, 1e-4)[..., None], 0, 1))

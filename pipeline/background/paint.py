@@ -1,7 +1,7 @@
-"""The background: a layout, its light, and what a network makes of them.
+"""Paint the background from a layout and its light by a network.
 
-A network that paints light (the one that ships) answers how much its light differs from the first light; the difference
-goes onto the sharp drawing at any size. One that paints pictures starts from the drawing under first light.
+A network that paints light (the shipped one does) returns corrected light. Its difference from first light is applied
+to the sharp drawing at any size. A network that paints pictures starts from the drawing under first light.
 """
 
 from collections.abc import Callable
@@ -33,48 +33,48 @@ from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
-#: Longer side in pixels of the grid that first light is traced on: a picture of 2048 shows the steps of one of 384 at
-#: the feet and edges of small things.
+#: Longer side in pixels of the grid on which first light is traced. With a grid of 384, a picture of 2048 would show
+#: its steps at the feet and edges of small things.
 LIGHT_SIDE = 1024
-#: A network's change of the light is averaged so often over 3×3 places of one surface of its grid, and values of other
-#: surfaces weigh so much where a surface is too small for it: the change adds no structure finer than its grid.
+#: Rounds that average a network's change of the light over 3×3 places of one surface of its grid. So the change has no
+#: structure finer than its grid. Where a surface is too small, other surfaces have this weight.
 SMOOTHED, OTHERS = 4, 0.05
-#: The most that a network may brighten or darken a place, in stops.
+#: Maximum change of a place by a network, in stops.
 MAX_STOPS = 2.0
-#: So many of a network's cells at the picture's border see its padding.
+#: Number of a network's cells at the picture's border that see its padding.
 PADDED = 4
 
-#: What reads descriptions, with colours by their names.
+#: A generator that reads descriptions with colour names.
 PLAIN = Capabilities()
 NEGATIVE_PROMPT = "product, bottle, person, hands, text, logo, watermark, clutter, frame, low quality, blurry"
-#: Where the product is in the picture already.
+#: The negative prompt where the product is already in the picture.
 NEGATIVE_PROMPT_HELD = "second product, person, hands, text, watermark, clutter, frame, low quality, blurry"
 
 
 @dataclass(frozen=True)
 class Painting:
-    """What a network made of a layout, to be shown at any size. Either light or a picture."""
+    """A network's painting of a layout, to render at any size. It is either light or a picture."""
 
     layout: Layout
-    #: First light as the network corrected it.
+    #: First light after the network's correction.
     light: FirstLight | None = None
     #: h×w×3 sRGB in [0, 1], of the network's own size.
     picture: Rgb | None = None
     #: As in `pipeline.light.relight.exposed`.
     by_colour: bool = True
-    #: What a network saw that holds products, and the lit drawing without the product; None where none was laid.
+    #: Input of a network that holds products, and the lit drawing without the product; None where none was placed.
     laid: Laid | None = None
     drawing: Rgb | None = None
 
     @cached_property
     def exposed(self) -> Exposed:
-        """The network's light, exposed, for any size. Raises ValueError for a picture, which has none."""
+        """The network's light, exposed, for any size. Raises ValueError for a picture, which has no light."""
         if self.light is None:
-            raise ValueError("A picture has no light of its own.")
+            raise ValueError("A painting that is a picture has no light. Use picture instead.")
         return Exposed.of(self.layout, self.light, by_colour=self.by_colour)
 
     def traced(self, width: int, height: int) -> Geometry:
-        """Return what the camera sees at a size; that of the light, where it has the same."""
+        """Return the camera's view at a size; the light's own, where it has that size."""
         if self.light is not None and self.light.geometry.depth.shape == (height, width):
             return self.light.geometry
         return trace(self.layout, width, height)
@@ -82,9 +82,9 @@ class Painting:
     def shaded(
         self, width: int, height: int, swatches: Swatches | None = None, geometry: Geometry | None = None
     ) -> Shaded:
-        """Return the scene under the network's light, with finishes of `swatches` or made anew.
+        """Return the scene under the network's light, with finishes from `swatches`, or new finishes.
 
-        `geometry` is as in `pipeline.light.relight.unlit`. Raises as `exposed` does.
+        `geometry` is as in `pipeline.light.relight.unlit`. Raises the errors of `exposed`.
         """
         return shade(self.layout, self.exposed, width, height, swatches=swatches, geometry=geometry)
 
@@ -103,10 +103,10 @@ def paint_background(
     generator: Generator,
     on_step: Callable[[float], None],
 ) -> Rgb:
-    """Return H×W×3 sRGB in [0, 1]: the scene without the product and its shadow, as the network made it.
+    """Return H×W×3 sRGB in [0, 1]: the network's scene without the product and its shadow.
 
-    `on_step` is called with 0–1 as the network proceeds, and may raise. Raises ModelFailed for an answer that is no
-    picture or no light of the size asked.
+    `on_step` is called with 0–1 as the network proceeds, and may raise. Raises ModelFailed for an answer of the wrong
+    size, or with non-finite values.
     """
     return paint(spec, layout, width, height, generator, on_step).at(width, height)
 
@@ -121,9 +121,9 @@ def paint(
     control: PaletteControl = ALL_STAGES,
     lay: Callable[[Rgb], Laid | None] | None = None,
 ) -> Painting:
-    """Let the network paint a layout for a canvas of width×height pixels; raises as `paint_background` does.
+    """Let the network paint a layout for a canvas of width×height pixels. Raises the errors of `paint_background`.
 
-    `lay` lays the product on the lit drawing, for a network that holds products.
+    `lay` places the product on the lit drawing, for a network that holds products.
     """
     able = generator.capabilities
     light_only = able.paints == "light"
@@ -133,8 +133,8 @@ def paint(
         return first_light(layout, *light_size(width, height))
 
     if light_only and layout.top_down:
-        # Light networks learn from upright scenes. On ten path-traced flat lays first light was nearer to the truth
-        # than what the network made of it: a mean error of .0057 in sRGB against .0080.
+        # Light networks are trained on upright scenes. On ten path-traced flat lays, first light alone had a mean error
+        # of 0.0057 in sRGB, and the network's correction 0.0080.
         on_step(1.0)
         return Painting(layout, light=traced(), by_colour=control.exposure)
     if light_only:
@@ -156,14 +156,14 @@ def paint(
     )
     answer = np.asarray(painted(generator, request), np.float32)
     if answer.shape != given.sketch.shape or not np.isfinite(answer).all():
-        raise ModelFailed("The network that paints the background gave something that is no picture of the size asked.")
+        raise ModelFailed("The background network returned an image of the wrong size or with non-finite values.")
     if not light_only:
         return Painting(layout, picture=np.clip(answer, 0, 1), laid=laid, drawing=drawing)
     return Painting(layout, light=corrected(layout, first, given, answer), by_colour=control.exposure)
 
 
 def corrected(layout: Layout, first: FirstLight, given: Conditions, painted: Field) -> FirstLight:
-    """Return first light changed as the network changed the light it was given, on a smaller grid (h×w×3).
+    """Return first light, with the network's change of its input light, made on a smaller grid (h×w×3).
 
     The change is smooth within each surface, so that it adds nothing finer than that grid.
     """
@@ -178,9 +178,9 @@ def corrected(layout: Layout, first: FirstLight, given: Conditions, painted: Fie
 
 
 def within_padding(stops: Field, surface: NDArray[np.uint16]) -> Field:
-    """Return an h×w×C answer of a network whose PADDED outermost cells have the values of those inside of them.
+    """Return an h×w×C answer of a network whose PADDED outermost cells take the values of the cells inside them.
 
-    Where those are of the same of h×w surfaces. A convolution sees zeros beyond the picture, and answers with a frame.
+    Only cells of the same h×w surface are replaced. A convolution sees zeros beyond the picture, and paints a frame.
     """
     inside = [np.clip(np.arange(size), PADDED, max(PADDED, size - 1 - PADDED)) for size in surface.shape]
     at = np.ix_(*(np.minimum(where, size - 1) for where, size in zip(inside, surface.shape, strict=True)))
@@ -188,9 +188,9 @@ def within_padding(stops: Field, surface: NDArray[np.uint16]) -> Field:
 
 
 def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Conditions:
-    """Return what a network that paints pictures starts from: the drawing, with finishes, under exposed first light.
+    """Return the input of a network that paints pictures: the drawing, with finishes, under exposed first light.
 
-    Its `sketch` × `light` is the picture: glowing parts and lights out of focus are in the sketch.
+    `sketch` × `light` is the picture. Glowing parts and lights out of focus are in the sketch.
     """
     geometry = trace(layout, width, height)
     surface = geometry.surface
@@ -213,16 +213,17 @@ def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *
 
 
 def lit_drawing(conditions: Conditions) -> Rgb:
-    """Return the sketch under its analytic light, h×w×3 sRGB in [0, 1]: what an image-to-image pipeline starts from."""
+    """Return the sketch under its analytic light, h×w×3 sRGB in [0, 1], as input for an image-to-image pipeline."""
     return linear_to_srgb(srgb_to_linear(conditions.sketch) * conditions.light)
 
 
 def prompt(spec: Spec, layout: Layout, able: Capabilities = PLAIN, *, named: bool = True, held: bool = False) -> str:
-    """Return the words for the network, most important first: CLIP reads 77 tokens, and cuts what is longer.
+    """Return the prompt, most important words first, because CLIP reads 77 tokens and drops the rest.
 
-    An edit model reads what to do with the picture that it gets, any other model what is in the picture. `named`: with
-    the asked colours, by their names or as #rrggbb: #e8c7b8 is seven tokens of CLIP's and no colour to it. `held`: the
-    product is in the picture, so the whole of it is described; the product itself is not, lest it be painted anew.
+    For an edit model it is an instruction about its input picture, for any other model a description. `named`: include
+    the asked colours, by name or as #rrggbb. CLIP splits #e8c7b8 into seven tokens that mean no colour. `held`: the
+    product is in the picture, so the prompt describes the whole picture. It leaves out the product itself, which the
+    model might repaint.
     """
     place = spec.scene.prompt
     if able.edits and held:
@@ -246,12 +247,12 @@ def prompt(spec: Spec, layout: Layout, able: Capabilities = PLAIN, *, named: boo
 
 
 def light_size(width: int, height: int) -> tuple[int, int]:
-    """Return the width and height in pixels of the grid that a picture's first light is traced on."""
+    """Return the width and height in pixels of the grid on which a picture's first light is traced."""
     scale = min(1.0, LIGHT_SIDE / max(width, height))
     return max(16, round(width * scale)), max(16, round(height * scale))
 
 
 def _of_area(side: int, width: int, height: int) -> tuple[int, int]:
-    """Return a size of about side² pixels: a network sees wide and tall pictures as it sees square ones."""
+    """Return a size of about side² pixels, so that a network sees wide and tall pictures at a familiar size."""
     scale = side / np.sqrt(width * height)
     return max(16, round(width * scale)), max(16, round(height * scale))

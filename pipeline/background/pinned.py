@@ -1,7 +1,7 @@
-"""A pinned background: made without the product, so that one spec has one background, whatever stands in it.
+"""A pinned background: made without the product, so that a spec has the same background for every product.
 
-It is composed for a place that every product finds room in, has the light that mood and seed give it, and is measured
-around that place. Then a product is stood, or laid, there: only its shadow and its mirror image change what is around.
+It is composed around a place with room for every product, in the light of mood and seed, and is measured around that
+place. Then the product is placed there. Only its shadow and its mirror image change the background.
 """
 
 import json
@@ -30,14 +30,14 @@ from pipeline.report import TriedBackground, to_json
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 
-#: The camera looks down as product photos do at their mean, and the surface reaches behind the foot as far as the base
-#: of a box seen over its corner: level photos bear that, and photos from above don't float.
+#: The camera looks down at the mean angle of product photos. The surface reaches as far behind the foot as the base of
+#: a box seen over its corner. This suits level photos, and products photographed from above do not float.
 POSE = CameraPose(base_rise=0.15, pitch_slope=0.25)
-#: The least share of a surface's light that counts as a product's shadow, some three of 255 codes, and the least of the
-#: surface that its mirror image must cover. What is less changes nothing.
+#: Minimum share of a surface's light that counts as a product's shadow, about three of 255 codes. A mirror image must
+#: cover at least the second share of the surface. Less is not drawn.
 MIN_SHADOW = 0.03
 MIN_MIRRORED = 0.004
-#: Of every pinned background, so that a kept one is the same: 16 for each step of a file's 255.
+#: Rounding of every pinned background, so that a cached one is identical: 16 levels for each of a file's 255 steps.
 LEVELS = 4095
 
 
@@ -48,7 +48,7 @@ class Pinned:
     layout: Layout
     #: H×W×3 sRGB in [0, 1].
     background: Rgb
-    #: The seed that it was made of, and what was tried, as `pipeline.background.best_of.Selection` has them.
+    #: The seed of the background, and all tried backgrounds, as in `pipeline.background.best_of.Selection`.
     seed: int
     tried: list[TriedBackground]
     cache_status: Literal["computed", "cached"]
@@ -56,28 +56,28 @@ class Pinned:
 
 @dataclass(frozen=True)
 class PinnedContext:
-    """A `pipeline.background.context.SceneContext` for whatever will stand there; its canvas is width×height pixels."""
+    """A `pipeline.background.context.SceneContext` without a product; its canvas is width×height pixels."""
 
     width: int
     height: int
 
     def compose(self, spec: Spec) -> Layout:
-        """Lay a spec's scene out round the place that every product finds room in."""
+        """Compose a spec's scene around the place with room for every product."""
         width, height = self.width, self.height
         return compose(spec, width, height, pose=POSE, box=place_of(spec, width, height))
 
     def postprocess(self, rows: Rgb) -> None:
-        """Leave the rows as they are: there is no photo whose light they could be matched to."""
+        """Do nothing: there is no photo whose light the rows could match."""
 
     def postprocess_light(self, rows: Field) -> None:
-        """Leave the light as it is, too."""
+        """Do nothing, as `postprocess` does."""
 
     def effects(self, layout: Layout) -> ProductEffects:
-        """Return none: there is no product yet."""
+        """Return no effects: there is no product yet."""
         return NO_EFFECTS
 
     def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> None:
-        """Return nothing: there is no product yet."""
+        """Return None: there is no product yet."""
 
 
 def pinned(
@@ -92,11 +92,11 @@ def pinned(
     shown: tuple[int, int] | None = None,
     clock: Callable[[], float] = lambda: 0.0,
 ) -> Pinned:
-    """Return the spec's background for a width×height canvas: the cached one, else a new one, which is then cached.
+    """Return the spec's background for a width×height canvas: from the cache, or new and then cached.
 
-    With `shown` it is made and cached at that smaller size, as `pipeline.background.best_of.search` does it.
+    With `shown` it is made and cached at that smaller size, as in `pipeline.background.best_of.search`.
 
-    Raises as `search` does.
+    Raises the errors of `search`.
     """
     context = PinnedContext(width, height)
     by = painting(networks)
@@ -118,7 +118,7 @@ def pinned(
     product = np.zeros((height, width), np.float32)
     product[max(0, top) : bottom, max(0, left) : right] = 1
     best = search(spec, context, product, networks, on_step, control=control, shown=shown, watched=False, clock=clock)
-    # Another worker may have made it meanwhile: the first one is the brand's.
+    # Another worker may have cached a background meanwhile. The first in the cache is the brand's.
     found = cached()
     if found is not None:
         return found
@@ -130,9 +130,9 @@ def pinned(
 
 
 def packed(background: Rgb, seed: int, tried: list[TriedBackground]) -> bytes:
-    """Return an H×W×3 sRGB background, rounded to LEVELS, and what the report says of it: some 2 MB a megapixel."""
+    """Return an H×W×3 sRGB background, rounded to LEVELS, and its report rows: about 2 MB per megapixel."""
     codes = (background * LEVELS + 0.5).astype(np.int16)
-    # Neighbours differ by little, so their steps, the small ones first (0, -1, 1, -2 …), have few high bits.
+    # Neighbours differ little, so their differences, zigzag-coded (0, -1, 1, -2 …), have few high bits.
     steps = np.diff(codes, axis=1, prepend=np.zeros_like(codes[:, :1]))
     steps = (steps << 1) ^ (steps >> 15)
     facts = json.dumps({"shape": codes.shape, "seed": seed, "tried": to_json(tried)}).encode()
@@ -144,7 +144,7 @@ def packed(background: Rgb, seed: int, tried: list[TriedBackground]) -> bytes:
 
 
 def unpacked(data: bytes) -> tuple[Rgb, int, list[TriedBackground]]:
-    """Return what `packed` was given, perhaps by another release, the background as multiples of 1 / LEVELS."""
+    """Return the input of `packed`, maybe from another release, the background as multiples of 1 / LEVELS."""
     with np.load(BytesIO(data), allow_pickle=False) as arrays:
         facts, high, low = (arrays[name].tobytes() for name in arrays.files)
     about = json.loads(facts)
@@ -165,7 +165,7 @@ def _name(
     control: PaletteControl,
     shown: tuple[int, int] | None,
 ) -> str:
-    """Return all that a background is made of, so that no other has the name. What the file will be is not in it."""
+    """Return a name made of everything that determines a background. The output file's options are not part of it."""
     made_of = {
         "scene": asdict(spec.scene),
         "mood": asdict(spec.mood),
@@ -174,7 +174,7 @@ def _name(
         "seed": spec.seed,
         "canvas": (width, height),
         "place": place_of(spec, width, height),
-        # A release that composes otherwise would lay shadows where nothing stands.
+        # Another release may compose otherwise, and would draw shadows where no product stands.
         "layout": sha256(repr(PinnedContext(width, height).compose(spec)).encode()).hexdigest(),
         "control": asdict(control),
         "by": by,

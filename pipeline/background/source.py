@@ -1,4 +1,4 @@
-"""The ground that a product is laid on: nothing, white, the spec's pinned background or one made for this product."""
+"""The background behind a product: none, white, pinned by the spec, or made for this product."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,27 +29,27 @@ from pipeline.scene.layout import Layout
 
 @dataclass(frozen=True)
 class Background:
-    """A background without the product, and what the product does to it."""
+    """A background without the product, and the product's effects on it."""
 
-    #: H×W×3 sRGB in [0, 1], with the product's shadow perhaps; None for a transparent picture.
+    #: H×W×3 sRGB in [0, 1], maybe with the product's shadow; None for a transparent picture.
     picture: Rgb | None
-    #: Lays what is missing of the product's shadow and mirror image on such a picture, in its own array.
+    #: Adds the missing part of the product's shadow and mirror image to such a picture, in place.
     effects: Callable[[Rgb], Rgb]
-    #: The seed that it was made of, and what was tried, as `pipeline.background.best_of.Selection` has them.
+    #: The seed of the background, and all tried backgrounds, as in `pipeline.background.best_of.Selection`.
     seed: int
     tried: list[TriedBackground]
     cache_status: Literal["computed", "cached"]
-    #: It is a scene, whose light falls on the product's edge.
+    #: Whether it is a scene, whose light falls on the product's edge.
     is_scene: bool
-    #: Which colour went on what, as `pipeline.background.assigned.assigned` lists it; empty where there is no scene.
+    #: The colour of each surface, as `pipeline.background.assigned.assigned` lists it; empty where there is no scene.
     assigned: list[AssignedColour]
-    #: How much a network that saw the product painted on it; None where none did.
+    #: How much a network that saw the product enlarged it; None where no network saw it.
     growth: Growth | None = None
     #: None where there is no scene.
     layout: Layout | None = None
 
     def with_effects(self) -> Rgb | None:
-        """Lay the product's effects on the picture, and return it; None for a transparent one."""
+        """Add the product's effects to the picture, and return it; None for a transparent picture."""
         return None if self.picture is None else self.effects(self.picture)
 
 
@@ -68,11 +68,11 @@ def make_background(
     light: PhotoLight | None = None,
     clock: Callable[[], float] = lambda: 0.0,
 ) -> Background:
-    """Return the ground that a spec asks for, for a product that was cut out of a photo and laid in its place on the
-    canvas, at the canvas's size or, where `shown` (width, height) is given, at that smaller one.
+    """Return the background of a spec for a product cut out of a photo and placed on the canvas.
 
-    All that is chosen is chosen for the canvas, so that both sizes show the same. `light` is what `light_for` gave.
-    `on_step` never goes back. `clock` gives seconds. Raises as `search` does.
+    It has the canvas's size or, where `shown` (width, height) is given, that smaller size. All choices depend on the
+    canvas only, so that both sizes show the same. `light` is the result of `light_for`. `on_step` never goes back.
+    `clock` returns seconds. Raises the errors of `search`.
     """
     canvas_height, canvas_width = placed.alpha.shape
     width, height = shown or (canvas_width, canvas_height)
@@ -80,7 +80,7 @@ def make_background(
         return Background(None, _unchanged, spec.seed, [], "computed", is_scene=False, assigned=[])
     lies = place.facts.word == "lying"
     if spec.is_white:
-        # what lies as seen from above or hangs, or is cut off below, has no foot that a shadow could lie under
+        # a product that lies as seen from above, hangs, or is cropped below has no foot for a shadow
         soft = spec.preset.shadow and (place.facts.stance == "standing" or lies)
         white = np.ones((height, width, 3), np.float32)
 
@@ -135,9 +135,9 @@ def make_background(
 
 
 def light_for(spec: Spec, photo: Photo, cutout: Cutout) -> PhotoLight | None:
-    """Return the photo's light, where the ground that a spec asks for is a scene made for its product.
+    """Return the photo's light, where the spec's background is a scene made for its product.
 
-    None where it is not, or may not be, as that of a spec that is pinned.
+    None otherwise, and None for a pinned spec, whose background may be pinned.
     """
     free = spec.preset.background == "scene" and not spec.is_white and not spec.pinned
     return photo_light(photo, cutout) if free else None

@@ -1,1 +1,1 @@
-"""Colour spaces, palettes, colours that go together, and the light that a photo was taken in."""
+"""Colour spaces, palettes, colour harmony, and the light of a photo."""

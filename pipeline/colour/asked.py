@@ -1,4 +1,4 @@
-"""The asked colours of a spec, defaulted and converted once: the same object from the composition to the report."""
+"""The asked colours of a spec, resolved and converted once: one object from the composition to the report."""
 
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -13,7 +13,7 @@ from pipeline.core.spec import Spec
 
 @dataclass(frozen=True)
 class AskedColours:
-    """The colours that a background is to be made of, the most present first."""
+    """The colours that a background should have, the most present first."""
 
     #: As #rrggbb.
     hex: tuple[str, ...]
@@ -36,12 +36,12 @@ class AskedColours:
         return srgb_to_lab(self.srgb)
 
 
-#: The one object for some colours: every seed that is tried asks for them again.
+#: Cached, because every tried seed asks for the same colours.
 _converted = cache(AskedColours)
 
 
 def asked_colours(spec: Spec) -> AskedColours:
-    """Return the colours that a spec asks for: the caller's, else the scene's; of presets that are white, white."""
+    """Return the asked colours of a spec: the caller's, else the scene's; for white presets, white."""
     if spec.preset.background == "white":
         return _converted(("#ffffff",), False)
     return _converted(spec.palette or spec.scene.palette, bool(spec.palette))

@@ -1,10 +1,15 @@
-"""Which colour goes on what: the palette assigned to a scene's surfaces, each in a colour that it has in the world.
+"""Assign the palette to a scene's surfaces, each in a colour that its material has in the world.
 
-One small optimisation, exact since all of its few hundred cases are looked at. Each surface takes an asked colour or
-one of its own; what is left goes to what may be painted. The sum of these is the least, each as a share of the picture
-or of a surface: how odd a colour is on its material (`pipeline.colour.gamuts`), what is not asked for, asked colours
-that no surface has, an earlier colour on less of the picture than a later one, surfaces side by side that are alike,
-and a product before its own colour.
+It is one small optimisation, exact because it examines all of the few hundred cases. Each surface gets an asked colour
+or one of its own. Painted props get the asked colours that are left. The optimum has the least sum of these costs, each
+as a share of the picture or of a surface:
+
+- a colour that is unusual for its material (`pipeline.colour.gamuts`)
+- a colour that was not asked for
+- an asked colour that no surface has
+- an earlier colour on less of the picture than a later colour
+- neighbouring surfaces that look alike
+- a product in front of its own colour
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,49 +28,50 @@ from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab
 
 Colour = NDArray[np.float32]
 
-#: What a surface in a colour of its own costs, and what it costs more to leave the palette for a sample.
+#: Cost of a surface in a colour of its own, and the extra cost of a sample's colour over a tone of the palette's.
 OWN, SAMPLE = 0.3, 0.06
-#: What an asked colour without a surface costs: the first, and each later one so much of the one before. Gold: nothing.
+#: Cost of the first asked colour without a surface, and each later colour's share of the cost before it. Gold costs 0.
 LEFT, LATER = 0.2, 0.5
-#: An earlier colour on a smaller surface costs this times what the areas differ by.
+#: Weight of the difference in area where an earlier colour is on a smaller surface.
 ORDER = 0.15
-#: Gold that is neither metal nor light, as a share of its surface.
+#: Cost of gold that is neither metal nor light, as a share of its surface.
 MUSTARD = 0.35
 SHINING: frozenset[Material] = frozenset({"lights", "tube"})
-#: Two surfaces less than this apart (CIEDE2000), and a product before what is less apart from it, cost this at most.
+#: Distance (CIEDE2000) below which two surfaces, or a product and the surface behind it, look alike; and the maximum
+#: cost of that.
 APART, ALIKE = 10.0, 0.12
 #: Tones of an asked colour that a surface may have as its own, in steps of `pipeline.colour.harmony.tone`.
 TONES = (-2.4, -1.6, -1.0, 1.0, 1.6, 2.4)
-#: No tone is lighter than this L*: in the light it would burn out. None is darker: in the shade it would be black.
+#: Bounds of a tone's L*: a lighter tone would burn out in the light, a darker tone would be black in the shade.
 PALEST, DARKEST = 93.0, 14.0
-#: How many colours a scene has at least, asked ones and tones of them.
+#: Minimum number of colours of a scene, asked colours and their tones.
 COUNT = 6
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Something large that needs a colour."""
+    """A large surface that needs a colour."""
 
     name: str
     material: Material
     #: Its usual share of the picture, 0–1.
     share: float
-    #: The product is seen before it.
+    #: Whether the product is seen in front of it.
     behind: bool = False
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """A scene's colours and where they go; a slot is an index into `colours`."""
+    """A scene's colours and their surfaces; a slot is an index into `colours`."""
 
-    #: (3,) linear each: the asked ones in their order, then tones of them, then what surfaces and natural things have.
+    #: (3,) linear each: the asked colours in order, then their tones, then colours of surfaces and natural things.
     colours: tuple[Colour, ...]
     asked: int
     #: The slot of each surface, by its name.
     surfaces: Mapping[str, int]
     #: Slots of asked colours that no surface has, in their order.
     left: tuple[int, ...]
-    #: Slots of tones of the asked colours, for what is painted and was not asked for.
+    #: Slots of tones of the asked colours, for painted things that nobody asked a colour for.
     tones: tuple[int, ...]
     #: Slots of natural things' colours, by their material.
     natural: Mapping[Material, int]
@@ -76,15 +82,15 @@ class Assignment:
         return _lab(np.stack(self.colours))
 
     def metallic(self, slot: int) -> bool:
-        """Return whether what has a slot's colour is to be of metal: gold looks like mustard on anything else."""
+        """Return whether a thing in a slot's colour should be metal: gold looks like mustard on anything else."""
         return slot < self.asked and is_gold(self.lab[slot])
 
     def suits(self, slot: int, material: Material) -> bool:
-        """Return whether a material has a slot's colour."""
+        """Return whether a material exists in a slot's colour."""
         return GAMUTS[material].has(self.lab[slot])
 
 
-#: What small things are of that no caller's colour changes.
+#: Materials of small things that keep their natural colours.
 NATURAL: tuple[Material, ...] = ("leaf", "stone", "earth", "egg", "page", "wood", "metal")
 
 
@@ -99,17 +105,17 @@ def assign(
     fixed: Mapping[str, int] = NOT_FIXED,
     accents: Collection[int] = (),
 ) -> Assignment:
-    """Assign asked colours ((3,) linear each, at least one) to surfaces; `product`: (3,) Lab of what stands there.
+    """Assign asked colours ((3,) linear each, at least one) to surfaces. `product`: (3,) Lab of the product.
 
-    `fixed`: surfaces that have a certain slot, by their names. `accents`: slots that no surface has. The same for every
-    seed, so that seeds of one order show one set of colours.
+    `fixed`: the slots of surfaces that the caller chose, by name. `accents`: slots that no surface may have. The result
+    does not depend on the seed, so that all seeds of an order show the same colours.
     """
     lab = _lab(np.stack(list(asked)))
     free = [slot for slot in range(-1, len(asked)) if slot not in (*fixed.values(), *accents)]
     choices = [[fixed[one.name]] if one.name in fixed else free for one in surfaces]
     best = min((chosen for chosen in every(*choices) if _once(chosen)), key=_Costs.of(lab, surfaces, product, fixed))
     colours = [np.asarray(colour, np.float32) for colour in asked]
-    # A tone of gold is mustard.
+    # A tone of gold looks like mustard.
     bases = [colour for colour, its in zip(colours, lab, strict=True) if not is_gold(its)] or list(colours)
     colours += complete(bases, COUNT - len(colours) + len(bases))[len(bases) :]
     tones = tuple(range(len(asked), len(colours)))
@@ -130,21 +136,21 @@ def assign(
 
 
 def _once(chosen: tuple[int, ...]) -> bool:
-    """Return whether no asked colour is taken twice."""
+    """Return whether each asked colour is used at most once."""
     taken = [slot for slot in chosen if slot >= 0]
     return len(taken) == len(set(taken))
 
 
 @dataclass(frozen=True)
 class _Costs:
-    """What a choice of asked colours for surfaces costs; all that needs colour science is worked out once."""
+    """The costs of a choice of asked colours for surfaces; all colour science is computed once."""
 
     surfaces: Sequence[Surface]
-    #: For each surface what each asked colour costs there.
+    #: Cost of each asked colour, for each surface.
     odd: list[list[float]]
-    #: How alike two asked colours are, 0–1.
+    #: Similarity of two asked colours, 0–1.
     alike: list[list[float]]
-    #: What each asked colour costs that no surface has.
+    #: Cost of each asked colour that no surface has.
     left: list[float]
 
     @classmethod
@@ -155,7 +161,7 @@ class _Costs:
 
         def odd(surface: Surface, slot: int) -> float:
             if surface.name in fixed:
-                return 0.0  # even where the material does not have the colour: it is no choice
+                return 0.0  # the caller chose it, even if the material does not have that colour
             mustard = MUSTARD if gold[slot] and len(lab) > 1 and surface.material not in SHINING else 0.0
             before = ALIKE * _alike(product, lab[slot]) if surface.behind and product is not None else 0.0
             return surface.share * (GAMUTS[surface.material].cost(lab[slot]) + mustard) + before
@@ -181,9 +187,9 @@ class _Costs:
 
 
 def _own(surface: Surface, bases: Sequence[Colour], lab: Lab, beside: Sequence[Lab]) -> Colour:
-    """Return the colour of a surface that has none of the asked ones: a tone of one that it has, else a sample's.
+    """Return the colour of a surface without an asked colour: a tone that its material has, else a sample's.
 
-    `bases`: (3,) linear, of which there are tones.
+    `bases`: (3,) linear, the colours to take tones of.
     """
     gamut = GAMUTS[surface.material]
     tones = [(tone(colour, steps), 0.0) for colour in bases for steps in TONES]
@@ -193,7 +199,7 @@ def _own(surface: Surface, bases: Sequence[Colour], lab: Lab, beside: Sequence[L
 
     def cost(found: tuple[Colour, float]) -> float:
         own = _lab(found[0])
-        # Near what is beside it in lightness, and yet apart from it.
+        # Close in lightness to its neighbours, but distinct from them.
         away = abs(own[0] - light) / 400 + sum(ALIKE * _alike(own, other) for other in beside)
         mustard = MUSTARD if is_gold(own) else 0.0
         return float(gamut.cost(own) + found[1] + away + mustard)

@@ -1,10 +1,10 @@
-"""The colours that things have in the world: for each material regions of CIELAB, colours of samples, and its wear.
+"""The colours that materials have in the world: regions of CIELAB, samples' colours, and the cost of paint or dye.
 
-A region is a box in L*, C*ab and h_ab. The natural ones follow the Munsell notations that their trades use, turned
-into Lab by the rule that a value is 10 L* and two steps of chroma are some 10 C*ab: woods and soils lie on the charts
-10R to 2.5Y (Munsell Soil Color Book), leaves on 2.5GY to 7.5GY and dry ones on 10YR to 5Y (Munsell Plant Tissue Color
-Book), the sky by day on 5B to 5PB and at dusk from 5YR over 5R to 5P. Stones are those that the trade polishes: white,
-cream, rose, green, blue and black marbles. Where a box has another reason, it stands beside it.
+A region is a box in L*, C*ab and h_ab. The natural ones follow the Munsell notations that their trades use. The rule
+for Lab is that a value is 10 L*, and two steps of chroma are about 10 C*ab. Woods and soils are on the charts 10R to
+2.5Y (Munsell Soil Color Book). Leaves are on 2.5GY to 7.5GY and dry ones on 10YR to 5Y (Munsell Plant Tissue Color
+Book). The sky is on 5B to 5PB by day, and from 5YR over 5R to 5P at dusk. Stones are those that the trade polishes:
+white, cream, rose, green, blue and black marbles. A box with another reason has a comment.
 """
 
 from collections.abc import Mapping
@@ -24,11 +24,11 @@ Material = Literal[
     "foliage", "dusk", "night", "tube", "lights", "metal", "leaf", "stone", "earth", "egg", "page",
 ]  # fmt: skip
 Lab = NDArray[np.float64]
-#: L*, C*ab and h_ab in degrees, least and greatest each; a hue may run over 360.
+#: L*, C*ab and h_ab in degrees, least and greatest each; a hue may exceed 360.
 Region = tuple[float, float, float, float, float, float]
-#: Lab units beyond its regions up to which a material passes for one of its colours.
+#: Lab units beyond its regions up to which a colour still counts as the material's.
 SLACK = 4.0
-#: Lab units that cost as much as a whole surface in a colour that it hardly has.
+#: Lab units beyond the regions at which the cost reaches 1, that of a whole surface.
 FAR = 20.0
 
 
@@ -37,30 +37,31 @@ class Gamut:
     """The colours of a material."""
 
     regions: tuple[Region, ...]
-    #: Colours of samples, #rrggbb, for where none was asked that it has.
+    #: Colours of samples, #rrggbb, for scenes without an asked colour that the material has.
     samples: tuple[str, ...] = ()
-    #: What a colour beyond its regions costs at most, 0 to 1: what is painted or dyed wears any; None: it has no other.
+    #: Maximum cost of a colour beyond its regions, 0 to 1, for painted or dyed materials; None: it has no other
+    #: colours.
     wears: float | None = None
 
     def distance(self, lab: Lab) -> float:
-        """Return how far a (3,) Lab colour lies beyond the regions, Lab units; 0 within."""
+        """Return how far a (3,) Lab colour is beyond the regions, Lab units; 0 within."""
         light, chroma = lab[0], float(np.hypot(lab[1], lab[2]))
         hue = float(np.rad2deg(np.arctan2(lab[2], lab[1]))) % 360
         least = np.inf
         for low, high, dull, vivid, first, last in self.regions:
             turn = min(_beyond(hue + turns, first, last) for turns in (-360, 0, 360))
-            # What is nearly grey has next to no hue.
+            # A colour that is nearly grey has hardly any hue.
             aside = 2 * min(chroma, vivid) * np.sin(np.deg2rad(min(turn, 180) / 2))
             beyond = _beyond(light, low, high), _beyond(chroma, dull, vivid), aside
             least = min(least, float(np.linalg.norm(beyond)))
         return least
 
     def has(self, lab: Lab) -> bool:
-        """Return whether the material is found, painted or dyed in a (3,) Lab colour."""
+        """Return whether the material exists, painted or dyed included, in a (3,) Lab colour."""
         return self.wears is not None or self.distance(lab) <= SLACK
 
     def cost(self, lab: Lab) -> float:
-        """Return how odd a (3,) Lab colour is for it, 0 its own to 1; infinite for one that it does not have."""
+        """Return how unusual a (3,) Lab colour is for it, 0 natural to 1; infinite for an impossible colour."""
         if not self.has(lab):
             return np.inf
         return min(self.distance(lab) / FAR, 1.0 if self.wears is None else self.wears)
@@ -77,10 +78,10 @@ _GOLD: Region = (55, 76, 42, 72, 72, 96)
 
 GAMUTS: Mapping[Material, Gamut] = MappingProxyType(
     {
-        # Seamless paper and wall paint come in every colour that a caller may name.
+        # Seamless paper and wall paint exist in every colour that a caller may name.
         "paper": Gamut((_ANY,), wears=0.0),
         "paint": Gamut((_ANY,), wears=0.0),
-        # Lime and clay plasters are pale; tinted ones exist, saturated ones are rare.
+        # Lime and clay plasters are pale; tinted plasters exist, saturated plasters are rare.
         "plaster": Gamut(((55, 99, 0, 30, 0, 360),), ("#e8e0d4", "#d9cbb8", "#cfd0cb"), 0.12),
         "concrete": Gamut(((30, 88, 0, 12, 0, 360), (40, 80, 0, 20, 40, 95)), ("#b9b7b2", "#8f8d89", "#d0cdc6")),
         "wood": Gamut(
@@ -101,7 +102,7 @@ GAMUTS: Mapping[Material, Gamut] = MappingProxyType(
         "terrazzo": Gamut(((40, 98, 0, 22, 0, 360), (8, 40, 0, 10, 0, 360)), ("#e6e1d8", "#b9b4ab", "#4b4a49")),
         # Linen is sold dyed in any muted colour.
         "linen": Gamut(((12, 98, 0, 45, 0, 360),), ("#e2ddd3", "#cfc2ac", "#a89a86"), 0.12),
-        # Its pile is seen best in deep colours.
+        # The pile shows best in deep colours.
         "velvet": Gamut(((5, 65, 0, 90, 0, 360),), wears=0.1),
         # A polished floor: dark or pale stone, resin or lacquered boards; few are bright.
         "lacquer": Gamut(((5, 92, 0, 32, 0, 360),), ("#2b2724", "#6a4f3a", "#cbbfae"), 0.4),
@@ -124,12 +125,12 @@ GAMUTS: Mapping[Material, Gamut] = MappingProxyType(
         ),
         # A town at nightfall.
         "dusk": Gamut(((4, 48, 0, 40, 0, 360),), ("#2a2f3d", "#3a2f35", "#232a2c"), 0.5),
-        # What stands in the dark before lights or tubes: seen light, it would be no night.
+        # Things in the dark in front of lights or tubes: in a light colour it would not be night.
         "night": Gamut(((3, 42, 0, 42, 0, 360),), ("#1f232d", "#2c2521", "#1b1630")),
         # Discharge tubes shine in the hue of their colour, at full brightness.
         "tube": Gamut(((0, 100, 15, 140, 0, 360),), ("#ffd9a0",), 0.6),
         "lights": Gamut(((45, 100, 8, 140, 0, 360),), ("#ffcf8a",), 0.4),
-        # Brass and gold, copper, steel: what has these colours and is large is metal or looks like mustard.
+        # Brass and gold, copper, steel: a large surface in these colours is metal, or looks like mustard.
         "metal": Gamut((_GOLD, (38, 72, 28, 62, 38, 70), (50, 92, 0, 6, 0, 360)), ("#c9a24a", "#b87a4a", "#c4c6c8")),
         "leaf": Gamut(
             (*_GREENS, _STRAW), ("#7c9a5e", "#5f7f4a", "#93a67f", "#a9b48c", "#4c6a45", "#c9b27c", "#b59763")
@@ -156,18 +157,18 @@ def linear_of(colour: str) -> NDArray[np.float32]:
 
 @cache
 def _lab(colour: str) -> tuple[float, ...]:
-    # The samples are asked for again and again.
+    # Cached: the samples are converted again and again.
     return tuple(map(float, srgb_to_lab(hex_to_rgb(colour))))
 
 
 def is_gold(lab: Lab) -> bool:
-    """Return whether a (3,) Lab colour is gold's or brass's: on anything but metal it is mustard."""
+    """Return whether a (3,) Lab colour is that of gold or brass, which looks like mustard on anything but metal."""
     return Gamut((_GOLD,)).distance(lab) <= 0
 
 
 def nearest_sample(material: Material, palette: Lab) -> str:
     """Return the material's sample, #rrggbb, nearest to n×3 Lab colours in lightness and temperature (b*)."""
     mean = palette.mean(0)
-    # What is cold has few cold samples: lightness decides, and of those alike in it temperature.
+    # Few materials have cold samples, so lightness decides, and temperature only among similar lightnesses.
     weights = np.array([1.0, 0.0, 0.5])
     return min(GAMUTS[material].samples, key=lambda one: float(np.linalg.norm(weights * (lab_of(one) - mean))))

@@ -1,9 +1,9 @@
-"""Colours that go with the ones that were asked, where a scene has more parts than the caller named.
+"""Colours that match the asked colours, for scenes with more parts than the caller named.
 
-The rule: stay in the family. A missing colour is a tone of an asked one, of the same hue in OKLab: lightness moved
-towards the middle so that parts stand apart, chroma drawn in by a fifth, so that nothing competes with what was asked.
-Monochrome schemes are the one harmony that no palette makes wrong (Itten, "The Art of Color", 1961: contrast of light
-and dark alone); a complement that nobody asked for is a guess about somebody's brand.
+A missing colour is a tone of an asked colour, of the same hue in OKLab. Its lightness moves towards the middle, so that
+parts are distinct. Its chroma is a fifth less, so that it does not compete with the asked colour. Monochrome schemes
+are the one harmony that fits every palette (Itten, "The Art of Color", 1961: contrast of light and dark alone). A
+complement would be a guess about the caller's brand.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Colour = NDArray[np.float32]
 
-#: OKLab lightness between the tones of one colour: apart to the eye, yet one family.
+#: OKLab lightness between the tones of one colour: distinct to the eye, but one family.
 STEP = 0.085
 CHROMA = 0.8
 
@@ -31,7 +31,7 @@ _TO_LAB = np.array(
     ]
 )
 _FROM_LAB, _FROM_LMS = np.linalg.inv(_TO_LAB).T, np.linalg.inv(_TO_LMS).T
-#: Shares of its chroma that a colour is tried with.
+#: Shares of a colour's chroma, tried in this order.
 _CHROMAS = np.linspace(1, 0, 21)
 
 
@@ -41,7 +41,7 @@ def to_oklab(linear: Colour) -> NDArray[np.float64]:
 
 
 def from_oklab(lab: NDArray[np.float64]) -> Colour:
-    """Return linear sRGB in [0, 1] of OKLab; what the screen cannot show loses chroma, not lightness or hue."""
+    """Return linear sRGB in [0, 1] of OKLab; colours outside the gamut lose chroma, not lightness or hue."""
     for chroma in _CHROMAS:
         moved = lab * np.array([1, chroma, chroma])
         linear = (moved @ _FROM_LAB) ** 3 @ _FROM_LMS
@@ -57,7 +57,7 @@ def tone(colour: Colour, steps: float) -> Colour:
 
 
 def complete(colours: list[Colour], count: int) -> list[Colour]:
-    """Return at least `count` linear colours: those given, then tones of them in turn."""
+    """Return at least `count` linear colours: the given colours, then tones of them in turn."""
     out = list(colours)
     for index in range(max(0, count - len(colours))):
         base = colours[index % len(colours)]

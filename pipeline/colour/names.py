@@ -1,4 +1,4 @@
-"""Colour names: what a text encoder that never saw #rrggbb is told."""
+"""Colour names for text encoders that were never trained on #rrggbb."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.colour.notation import hex_to_rgb
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
 
-#: CSS colours whose names people use, as they are spoken; where two lie close the plainer one is here.
+#: CSS colours with common names, in spoken form; of two similar colours, only the plainer is listed.
 NAMES = {
     "white": "#ffffff", "ivory": "#fffff0", "beige": "#f5f5dc", "linen": "#faf0e6", "misty rose": "#ffe4e1",
     "lavender": "#e6e6fa", "honeydew": "#f0fff0", "light gray": "#d3d3d3", "silver": "#c0c0c0", "gray": "#808080",

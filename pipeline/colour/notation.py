@@ -1,4 +1,4 @@
-"""Colour notation: colours as people write them, to and from sRGB."""
+"""Convert colour notations, as people write them, to and from sRGB."""
 
 import re
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import ImageColor
 
-_ACCEPTED = "Accepted: #rgb, #rrggbb, rgb(r, g, b) with whole numbers 0 to 255, CSS names such as teal."
+_ACCEPTED = "Use #rgb, #rrggbb, rgb(r, g, b) with whole numbers from 0 to 255, or a CSS name such as teal."
 _HEX = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})")
 _BETWEEN = re.compile(r",(?![^(]*\))")
 _RGB = re.compile(r"rgb\(\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*\)")
@@ -15,7 +15,7 @@ _RGB = re.compile(r"rgb\(\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s
 def hex_to_rgb(colour: str) -> NDArray[np.float32]:
     """Return (3,) float32 sRGB in 0–1 for "#rrggbb". Raises ValueError for any other spelling."""
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
-        raise ValueError(f"{colour!r} is not a colour of the form #rrggbb.")
+        raise ValueError(f"{colour!r} is not a colour. Use the form #rrggbb.")
     return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.float32) / np.float32(255.0)
 
 
@@ -26,9 +26,9 @@ def rgb_to_hex(rgb: ArrayLike) -> str:
 
 
 def parse_colour(text: str) -> str:
-    """Return "#rrggbb" for #rgb, #rrggbb, a CSS name or rgb(r, g, b), whatever the case and outer spaces.
+    """Return "#rrggbb" for #rgb, #rrggbb, a CSS name or rgb(r, g, b), in any letter case and with outer spaces.
 
-    Raises ValueError, with a sentence that says what is accepted, for all else, hsl() and alpha too.
+    Raises ValueError for anything else, hsl() and alpha included. Its message lists the accepted forms.
     """
     wanted = text.strip().lower()
     triple = _RGB.fullmatch(wanted)
@@ -37,7 +37,7 @@ def parse_colour(text: str) -> str:
         if max(codes) > 255:
             raise ValueError(f"{_shown(text)} has a value above 255. {_ACCEPTED}")
         return "#{:02x}{:02x}{:02x}".format(*codes)
-    # Pillow's parser knows more (hsl(), hsv(), alpha) than we accept, so only these two forms reach it
+    # only these two forms reach Pillow's parser, which also accepts hsl(), hsv() and alpha
     if _HEX.fullmatch(wanted) or wanted in ImageColor.colormap:
         red, green, blue = ImageColor.getrgb(wanted)[:3]
         return f"#{red:02x}{green:02x}{blue:02x}"
@@ -45,10 +45,10 @@ def parse_colour(text: str) -> str:
 
 
 def split_colours(text: str) -> list[str]:
-    """Return the colours of a text, in any notation, that have commas between; commas within rgb(…) are not between."""
+    """Return the colours of a comma-separated text, in any notation; commas within rgb(…) do not separate."""
     return _BETWEEN.split(text)
 
 
 def _shown(text: str) -> str:
-    """Quote what was asked, at most 40 characters of it, so that a long body does not fill the answer."""
+    """Quote the received text, at most 40 characters of it, so that a long body does not fill the answer."""
     return repr(text if len(text) <= 40 else text[:39] + "…")

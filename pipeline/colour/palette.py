@@ -1,4 +1,4 @@
-"""The colours that a background is made of: found by clustering, compared with those that were asked."""
+"""The colours of a background: found by clustering, and compared with the asked colours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,37 +15,37 @@ from pipeline.kernels.colour.clusters import assign
 from pipeline.kernels.colour.lab import differences
 from pipeline.report import ColourMatch, FoundColour, PaletteReport
 
-#: More than the six that may be asked, so that shade and highlight of a colour need not share one cluster.
+#: More than the six that a caller may ask for, so that shade and highlight of a colour need not share a cluster.
 CLUSTERS = 8
-#: Clusters nearer to each other than this (CIEDE2000) are one colour to the eye in a backdrop, and are merged.
+#: Clusters nearer to each other than this (CIEDE2000) look like one colour in a backdrop, and are merged.
 MERGE_BELOW = 3.0
-#: A colour on less than this share of the background is not called dominant.
+#: Minimum share of the background of a dominant colour.
 MIN_SHARE = 0.005
 #: Longest side of the reduced picture on which colours are clustered, pixels.
 MEASURED_SIDE = 192
-#: Clusters are settled once a round moves the mean distance to them by no more than this, in Lab units.
+#: Clusters have settled once a round changes the mean distance to them by no more than this, in Lab units.
 SETTLED = 1e-4
-#: Of so many pixels and more, every `STRIDE`th one is enough to say where clusters begin.
+#: With at least MANY pixels, every `STRIDE`th pixel is enough for the clusters' starting points.
 MANY, STRIDE = 1024, 4
-#: What the background should meet, CIEDE2000: what the service promises. Any single colour may miss by twice the mean,
-#: since one that lies in shade is judged with its shade.
+#: Limits on the background's colours, CIEDE2000, that the service promises. A single colour may miss by twice the
+#: mean, because a colour in the shade is measured with its shade.
 MEAN_BAR = 5.0
 WORST_BAR = 10.0
 
 
 @dataclass(frozen=True)
 class PaletteControl:
-    """Which stages may act for the asked colours; each switch takes its stage out altogether."""
+    """Switches for the stages that act for the asked colours; False turns a stage off."""
 
     #: The prompt names them.
     words: bool = True
-    #: The layout is composed in them; without, in the scene's own.
+    #: The layout uses them; otherwise the scene's own colours.
     sketch: bool = True
-    #: Each colour's light is exposed for itself; without, one gain for the whole picture.
+    #: Each colour's light has its own exposure; otherwise one gain for the whole picture.
     exposure: bool = True
-    #: The finished background is moved towards them.
+    #: The finished background is shifted towards them.
     transfer: bool = True
-    #: Further seeds that are tried while the background misses the bars, or shows too little of a colour.
+    #: Number of further seeds to try while the background misses the limits, or shows too little of a colour.
     retries: int = 2
 
 
@@ -53,24 +53,24 @@ ALL_STAGES = PaletteControl()
 
 
 def meets_bars(deltas: Sequence[float]) -> bool:
-    """Tell whether the CIEDE2000 of the asked colours meet MEAN_BAR and WORST_BAR; no colours do."""
+    """Return whether the CIEDE2000 of the asked colours meet MEAN_BAR and WORST_BAR; true for no colours."""
     return not len(deltas) or (float(np.mean(deltas)) <= MEAN_BAR and max(deltas) <= WORST_BAR)
 
 
 def background_pixels(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return N×3 sRGB in [0, 1]: H×W×3 bytes where the product (H×W alpha) does not cover them, reduced.
+    """Return N×3 sRGB in [0, 1]: the reduced H×W×3 bytes outside the product (H×W alpha).
 
-    Means of blocks and not single pixels: grain is not a colour of the background.
+    They are means of blocks and not single pixels, because grain is not a colour of the background.
     """
     free, step = free_blocks(alpha)
     rows, columns = free.shape
-    # without the blocks at the edges that are not whole
+    # drop partial blocks at the edges
     means = np.asarray(Image.fromarray(rgb[: rows * step, : columns * step]).reduce(step))
     return np.asarray(means[free] / np.float32(255.0), np.float32)
 
 
 def free_blocks(alpha: NDArray[np.float32]) -> tuple[NDArray[np.bool_], int]:
-    """Return which square blocks of the picture the product (H×W alpha) neither covers nor touches, and their side."""
+    """Return which square blocks of the picture are clear of the product (H×W alpha), and their side in pixels."""
     height, width = alpha.shape
     step = max(1, -(-max(height, width) // MEASURED_SIDE))
     whole = alpha[: height // step * step, : width // step * step]
@@ -90,9 +90,9 @@ def dominant_colours(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return up to `count` dominant colours of N×3 Lab pixels: K×3 Lab float32, and their shares, largest first.
 
-    k-means in Lab (Euclidean, Lloyd's algorithm) from the groups of binary splitting, so that pixels that are nearly
-    equal give answers that are; then near clusters are merged and tiny ones dropped (their pixels count for no other).
-    Empty for no pixel.
+    k-means in Lab (Euclidean, Lloyd's algorithm), seeded by binary splitting, so that nearly equal pixels give nearly
+    equal results. Then near clusters are merged and tiny clusters dropped. The pixels of dropped clusters count for no
+    colour. Empty for no pixel.
     """
     if len(lab) == 0:
         return np.empty((0, 3), np.float32), np.empty(0)
@@ -104,7 +104,7 @@ def dominant_colours(
 
 
 def compare_palette(pixels: NDArray[np.float32], asked: AskedColours) -> PaletteReport:
-    """Compare N×3 sRGB background pixels in [0, 1] with the colours asked; the mean over them is the plain one."""
+    """Compare N×3 sRGB background pixels in [0, 1] with the asked colours; the mean over them is unweighted."""
     lab = srgb_to_lab(pixels)
     centres, shares = dominant_colours(lab)
     names = [rgb_to_hex(lab_to_srgb(centre)) for centre in centres]
@@ -128,11 +128,11 @@ def compare_palette(pixels: NDArray[np.float32], asked: AskedColours) -> Palette
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """Some of 3×N pixels, and how they lie about their mean."""
+    """A group of 3×N pixels, and their variation about the mean."""
 
     pixels: NDArray[np.float64]
     mean: NDArray[np.float64]
-    #: Along which they vary most, and the sum of their squared distances from the mean along it.
+    #: Axis of the greatest variation, and the sum of squared distances from the mean along it.
     axis: NDArray[np.float64]
     spread: float
 
@@ -151,8 +151,8 @@ class _Group:
 def _seeds(planes: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """Return the means of up to `count` groups of 3×N pixels: binary splitting (Orchard and Bouman 1991), K×3.
 
-    The group that varies most is split at its mean. Seeds that are drawn, as k-means++ draws them, would be others for
-    pixels that differ in their last bit.
+    The group that varies most is split at its mean. Random seeds, as in k-means++, would differ for pixels that differ
+    in their last bit.
     """
     groups = [_Group.of(planes[:, :: STRIDE if planes.shape[1] >= MANY else 1])]
     while len(groups) < count:
@@ -166,7 +166,7 @@ def _seeds(planes: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 def _clusters(
     planes: NDArray[np.float64], centres: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Move K×3 centres until 3×N pixels' mean distance to them settles; return those with any, and counts."""
+    """Move K×3 centres until the 3×N pixels' mean distance to them settles; return non-empty centres, and counts."""
     labels = np.empty(planes.shape[1], np.int32)
     before, settled = np.inf, False
     while True:

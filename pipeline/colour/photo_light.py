@@ -1,4 +1,4 @@
-"""The photo's own light, as far as one picture tells it, and a background that meets it; never the reverse."""
+"""Estimate a photo's light, as far as one picture shows it, and adapt the background to it, never the reverse."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,35 +14,35 @@ from pipeline.core.types import Cutout, Photo, Rgb
 from pipeline.geometry.ray import Field
 from pipeline.kernels.colour.colours import tint, tint_light
 
-#: Longer side in pixels of the photo that is looked at.
+#: Longer side in pixels of the examined photo.
 SIDE = 256
-#: Minkowski norm of shades of grey: between the mean, grey world, and the maximum, white patch.
+#: Minkowski norm of shades of grey: between the mean (grey world) and the maximum (white patch).
 NORM = 6
-#: sRGB values outside tell nothing of the light's colour: noise and clipping.
+#: sRGB values outside these bounds are noise or clipped, and do not show the light's colour.
 DARKEST, BRIGHTEST = 0.03, 0.98
 #: Degrees between the estimates with and without the product at which they hardly agree.
 AGREEMENT = 6.0
-#: Linear luminance of the bright parts of a product that is exposed as usual.
+#: Linear luminance of the bright parts of a normally exposed product.
 USUAL = 0.5
-#: The background takes this share of the photo's tint and exposure, and so much at most: CIEDE2000, stops.
+#: Share of the photo's tint and exposure that the background takes, and the maximum of each: CIEDE2000, stops.
 SHARE = 0.5
 MAX_TINT = 1.5
 MAX_STOPS = 0.25
-#: What moves colours less is left out; CIEDE2000.
+#: A tint that moves colours less than this is left out; CIEDE2000.
 MIN_TINT = 0.1
-#: Least rows of the product, of the looked-at photo, that can tell a side.
+#: Minimum number of the product's rows, in the examined photo, that can show a side.
 MIN_ROWS = 12
-#: A row counts less, the more the colour of its two sides differs, in logarithms of red and of blue over green: a label
-#: does, and light from two sides a little. Chosen on 331 renders of 117 models in known light; of 257 renders of 124
-#: others that are lit from one side 145 are found, one wrong, where 0.2 finds 117, one wrong.
+#: A row weighs less, the more the colours of its two ends differ, in logarithms of red and of blue over green. A label
+#: differs, and light from two sides differs a little. Chosen on 331 renders of 117 models in known light. Of 257
+#: renders of 124 other models that are lit from one side, 145 are found, one of them wrong; 0.2 finds 117, one wrong.
 HUE = 0.5
-#: So sure must a side be for the scene to be lit from it; a wrong one is worse than the scene's own.
+#: Minimum confidence in a side for the scene to be lit from it: a wrong side is worse than the scene's own.
 SURE_SIDE = 0.45
 
 
 @dataclass(frozen=True)
 class PhotoLight:
-    """What light a photo was taken in."""
+    """An estimate of the light in a photo."""
 
     #: (3,) linear RGB of the illuminant, of luminance 1.
     white: NDArray[np.float32]
@@ -50,7 +50,7 @@ class PhotoLight:
     confidence: float
     #: Stops by which the product's bright parts are brighter than usual.
     exposure: float
-    #: -1 lit from the left, 1 from the right.
+    #: -1: lit from the left, 1: lit from the right.
     side: float
     side_confidence: float
 
@@ -58,9 +58,9 @@ class PhotoLight:
 def photo_light(photo: Photo, cutout: Cutout) -> PhotoLight:
     """Estimate the light of a photo from all of it and from the product in it.
 
-    `white` by shades of grey (Finlayson and Trezzi 2004, Minkowski norm 6) without clipped pixels. `side` from the
-    luminance along both upright edges of the product, row by row, where both have one colour, and from a shadow beside
-    its foot. A photo that came with alpha has no ground that could tell more than the product.
+    `white` comes from shades of grey (Finlayson and Trezzi 2004, Minkowski norm 6) without clipped pixels. `side` comes
+    from the luminance along both upright edges of the product, row by row, where both have one colour. A shadow near
+    its foot is the second source. A photo with its own alpha has no ground, so only the product is used.
     """
     small = srgb_to_linear(reduced(photo.rgb, SIDE) / np.float32(255))
     alpha = _whole_alpha(photo, cutout, small.shape[1], small.shape[0])
@@ -75,24 +75,24 @@ def photo_light(photo: Photo, cutout: Cutout) -> PhotoLight:
 
 
 def lit_from(light: PhotoLight) -> float | None:
-    """Return the side that the scene should be lit from, as `PhotoLight.side`; None where the photo doesn't tell."""
+    """Return the side from which to light the scene, as `PhotoLight.side`; None where the photo does not show it."""
     return light.side if light.side_confidence >= SURE_SIDE else None
 
 
 def gains(light: PhotoLight, asked: bool) -> NDArray[np.float32]:
-    """Return (3,): the gain g of each channel, with which a background is shown a little in the photo's light.
+    """Return (3,) channel gains g that adapt a background slightly to the photo's light.
 
-    It is `white` to a power of at most SHARE × confidence, which moves no grey by more than MAX_TINT; unless colours
-    are `asked`, times 2 to the power SHARE × exposure of at most ±MAX_STOPS.
+    They are `white` to a power of at most SHARE × confidence, which moves no grey by more than MAX_TINT. Unless colours
+    were `asked`, they are multiplied by 2 to the power SHARE × exposure, limited to ±MAX_STOPS.
     """
     gain = _tint(light)
     return gain if asked else gain * np.float32(2 ** float(np.clip(SHARE * light.exposure, -MAX_STOPS, MAX_STOPS)))
 
 
 def toned(rows: Rgb, gain: NDArray[np.float32]) -> None:
-    """Show n×W×3 sRGB rows of a background with `gains`, in place.
+    """Apply `gains` to n×W×3 sRGB rows of a background, in place.
 
-    In linear light each channel x becomes g·x / (1 + (g - 1)·x⁴), which multiplies by g below the highlights and keeps
+    In linear light each channel x becomes g·x / (1 + (g - 1)·x⁴). That multiplies by g below the highlights, and keeps
     0 and 1.
     """
     if (gain != 1).any():
@@ -100,17 +100,17 @@ def toned(rows: Rgb, gain: NDArray[np.float32]) -> None:
 
 
 def toned_light(rows: Field, gain: NDArray[np.float32]) -> None:
-    """Do as `toned` to n×W×3 rows of linear light in [0, 1], in place."""
+    """Apply `gains`, as `toned` does, to n×W×3 rows of linear light in [0, 1], in place."""
     if (gain != 1).any():
         tint_light(gain, rows.reshape(-1))
 
 
 def _tint(light: PhotoLight) -> NDArray[np.float32]:
-    """Return (3,) channel gains of luminance 1: all 1 where they would not be seen."""
+    """Return (3,) channel gains of luminance 1: all 1 where the tint would not be visible."""
     greys = np.repeat(np.array([0.05, 0.2, 0.5, 0.8], np.float32)[:, None], 3, 1)
     power = SHARE * light.confidence
     one = np.ones(3, np.float32)
-    # The difference grows with the power almost in proportion; a second round settles it.
+    # The difference is almost proportional to the power; a second round settles it.
     for _ in range(3):
         gain = _of_luminance_one(light.white**power)
         moved = float(delta_e00(srgb_to_lab(linear_to_srgb(greys * gain)), srgb_to_lab(linear_to_srgb(greys))).max())
@@ -120,28 +120,30 @@ def _tint(light: PhotoLight) -> NDArray[np.float32]:
     return gain
 
 
-def _illuminant(linear: Field, told: NDArray[np.bool_], ground: NDArray[np.bool_]) -> tuple[NDArray[np.float32], float]:
-    """Return shades of grey over the pixels `told`, and how sure it is."""
+def _illuminant(
+    linear: Field, measured: NDArray[np.bool_], ground: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], float]:
+    """Return shades of grey over the `measured` pixels, and the confidence."""
     srgb = linear_to_srgb(linear)
     red, green, blue = (srgb[..., c] for c in range(3))
     highest, lowest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
-    useful = told & (highest < BRIGHTEST) & (lowest > DARKEST)
+    useful = measured & (highest < BRIGHTEST) & (lowest > DARKEST)
     if useful.sum() < 64:
         return np.ones(3, np.float32), 0.0
     white = _shades_of_grey(linear[useful])
-    # Lamps are not saturated: tungsten after a camera's own balance has some 0.35.
+    # Lamps are not saturated: tungsten after a camera's own balance has about 0.35.
     plausible = np.clip((0.5 - _saturation(white)) / 0.25, 0, 1)
-    enough = np.clip(useful.sum() / (0.25 * max(1, int(told.sum()))), 0, 1)
+    enough = np.clip(useful.sum() / (0.25 * max(1, int(measured.sum()))), 0, 1)
     seen = useful & ground
     if seen.sum() < 64:
         return white, float(0.3 * plausible * enough)
     alone = _shades_of_grey(linear[seen])
     angle = np.arccos(np.clip(white @ alone / np.linalg.norm(white) / np.linalg.norm(alone), -1, 1))
-    # A vivid product draws the estimate to its own colour; the ground alone then says otherwise.
+    # A vivid product pulls the estimate towards its own colour, away from that of the ground alone.
     agreed = np.exp(-((np.rad2deg(angle) / AGREEMENT) ** 2))
     mean = linear[seen].mean(0)
     ratio = np.log(linear[seen][:, [0, 2]] / linear[seen][:, [1]])
-    # One even colour all around is paint as likely as light.
+    # One even colour all around may as well be paint as light.
     coloured = np.clip((_saturation(mean) - 0.12) / 0.25, 0, 1) * np.clip(1 - ratio.std(0).max() / 0.25, 0, 1)
     return white, float(plausible * enough * agreed * (1 - coloured))
 
@@ -154,7 +156,7 @@ def _shades_of_grey(linear: Field) -> NDArray[np.float32]:
 
 
 def _side(linear: Field, product: NDArray[np.bool_], ground: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return -1 to 1 and a confidence of 0–1: from which side the product is lit."""
+    """Return the side from which the product is lit, -1 to 1, and a confidence of 0–1."""
     box = tight_box(product)
     if box is None:
         return 0.0, 0.0
@@ -164,7 +166,7 @@ def _side(linear: Field, product: NDArray[np.bool_], ground: NDArray[np.bool_]) 
     if total == 0:
         return 0.0, 0.0
     side = (form * form_sure + shadow * shadow_sure) / total
-    # Where they contradict each other neither is believed.
+    # Where they contradict each other, neither counts.
     agreement = abs(form * form_sure + shadow * shadow_sure) / (
         abs(form) * form_sure + abs(shadow) * shadow_sure + 1e-9
     )
@@ -172,7 +174,7 @@ def _side(linear: Field, product: NDArray[np.bool_], ground: NDArray[np.bool_]) 
 
 
 def _form(linear: Field, product: NDArray[np.bool_], box: Box) -> tuple[float, float]:
-    """Compare the product's left and right edge, row by row; labels differ in colour, light alone does not."""
+    """Compare the product's left and right edge, row by row; labels differ in colour, light hardly does."""
     soft = blurred(linear, 1.5, 1.5)[box[1] : box[3]]
     seen = product[box[1] : box[3]]
     rows = np.flatnonzero(seen.sum(axis=1) >= 16)
@@ -186,8 +188,8 @@ def _form(linear: Field, product: NDArray[np.bool_], box: Box) -> tuple[float, f
     each = np.arange(rows.size)
     one = (sums[each, left + far] - sums[each, left + near]) / (far - near)[:, None]
     two = (sums[each, right - near] - sums[each, right - far]) / (far - near)[:, None]
-    told = (np.minimum(one, two).min(axis=1) >= 1e-3) & (np.maximum(one, two).max(axis=1) <= 0.96)
-    one, two = one[told], two[told]
+    measured = (np.minimum(one, two).min(axis=1) >= 1e-3) & (np.maximum(one, two).max(axis=1) <= 0.96)
+    one, two = one[measured], two[measured]
     slope = np.log2((two @ LUMINANCE) / (one @ LUMINANCE))
     hue = np.log(two[:, [0, 2]] / two[:, [1]]) - np.log(one[:, [0, 2]] / one[:, [1]])
     weight = np.exp(-((hue / HUE) ** 2).sum(axis=1))
@@ -202,9 +204,9 @@ def _form(linear: Field, product: NDArray[np.bool_], box: Box) -> tuple[float, f
 def _foot_shadow(
     luminance: Field, product: NDArray[np.bool_], ground: NDArray[np.bool_], box: Box
 ) -> tuple[float, float]:
-    """Compare the ground right beside the foot with the ground farther off, on both sides; the darker is unlit.
+    """Compare the ground near the foot with the ground farther off, on both sides; the darker side is unlit.
 
-    A ground whose own pattern differs as much tells nothing.
+    Ground whose own pattern varies as much proves nothing.
     """
     tall = box[3] - box[1]
     rows = slice(max(0, int(box[3] - 0.14 * tall)), min(ground.shape[0], int(box[3] + 0.03 * tall)))

@@ -1,7 +1,7 @@
 """Colour spaces: the sRGB transfer curve, CIE Lab, CIEDE2000.
 
-Pictures go through the kernels. Numba takes 100 MB, so a process that has not loaded it, such as the API, converts a
-few colours without it; the two differ by some 1e-6.
+Pictures are converted by the kernels. Numba takes 100 MB, so a process that has not loaded it, such as the API,
+converts a few colours without it. The results differ by about 1e-6.
 """
 
 import sys
@@ -25,13 +25,13 @@ LUMINANCE = _XYZ_FROM_RGB[1].astype(np.float32)
 _WHITE_D65 = _XYZ_FROM_RGB.sum(axis=1)
 _LAB_FROM_RGB = (_XYZ_FROM_RGB / _WHITE_D65[:, None]).T
 
-#: CIE 15:2004: below (6/29)^3 the cube root gives way to a straight line of this slope.
+#: CIE 15:2004: below (6/29)^3 a straight line of this slope replaces the cube root.
 _LAB_SLOPE = (29.0 / 6.0) ** 2 / 3.0
 
-#: Values that one thread converts at a time; fewer are not worth a second thread.
+#: Number of values that one thread converts at a time; fewer do not pay for a second thread.
 _AT_ONCE = 1 << 18
 
-#: Values that are not worth loading Numba for.
+#: Number of values that do not pay for loading Numba.
 _FEW = 1 << 10
 
 _25_TO_7 = 25.0**7
@@ -95,7 +95,7 @@ def delta_e00(first: ArrayLike, second: ArrayLike) -> NDArray[np.floating[Any]]:
     stretch = 1.0 + 0.5 * (1.0 - np.sqrt(mean_c7 / (mean_c7 + _25_TO_7)))
     a1, a2 = a1 * stretch, a2 * stretch
     c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
-    # radians throughout; atan2(0, 0) is 0, as the paper asks for greys
+    # radians throughout; atan2(0, 0) is 0, as the paper requires for greys
     h1, h2 = np.arctan2(b1, a1) % (2 * np.pi), np.arctan2(b2, a2) % (2 * np.pi)
 
     grey = c1 * c2 == 0
@@ -103,7 +103,7 @@ def delta_e00(first: ArrayLike, second: ArrayLike) -> NDArray[np.floating[Any]]:
     turn = np.where(turn > np.pi, turn - 2 * np.pi, np.where(turn < -np.pi, turn + 2 * np.pi, turn))
     delta_h = 2.0 * np.sqrt(c1 * c2) * np.sin(np.where(grey, 0.0, turn) / 2.0)
     sum_h = h1 + h2
-    # the mean hue of two angles more than half a turn apart lies on the other side of the circle
+    # the mean hue of two angles more than half a turn apart is on the other side of the circle
     far = np.abs(h1 - h2) > np.pi
     mean_h = np.where(far, np.where(sum_h < 2 * np.pi, sum_h + 2 * np.pi, sum_h - 2 * np.pi), sum_h) / 2.0
     mean_h = np.where(grey, sum_h, mean_h).astype(dtype, copy=False)
@@ -151,8 +151,8 @@ def _by_value(
 def srgb_profile() -> bytes:
     """Return an ICC profile of sRGB, the same bytes in every process.
 
-    LittleCMS writes the time of day into the header (bytes 24–35, ICC.1 section 7.2.8); a fixed date
-    replaces it, so that the same picture is the same file.
+    LittleCMS writes the time of day into the header (bytes 24–35, ICC.1 section 7.2.8). A fixed date replaces it, so
+    that the same picture is always the same file.
     """
     made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     date = b"".join(value.to_bytes(2, "big") for value in (2000, 1, 1, 0, 0, 0))

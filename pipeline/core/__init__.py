@@ -1,1 +1,1 @@
-"""What every stage shares: the spec, the arrays between stages, errors, network protocols, AI marks."""
+"""Types and small tools that every stage shares: spec, arrays between stages, errors, network protocols, AI marks."""

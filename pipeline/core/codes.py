@@ -1,4 +1,4 @@
-"""A photo's codes and coverage from Pillow and smaller, without copies of the whole: it may have 40 megapixels."""
+"""Convert and resample a Pillow picture in strips: a photo may have 40 megapixels, so a full copy costs too much."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-#: Rows that are copied at a time.
+#: Number of rows to copy at a time.
 _ROWS = 32
 
 
 def codes_of(picture: Image.Image) -> NDArray[np.uint8]:
-    """Return H×W×3 codes of an RGB picture, which may be written to; never more than a strip of it is held twice."""
+    """Return writable H×W×3 codes of an RGB picture, copied strip by strip so that no second full copy exists."""
     width, height = picture.size
     codes = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, _ROWS):
@@ -23,7 +23,7 @@ def codes_of(picture: Image.Image) -> NDArray[np.uint8]:
 def resized(codes: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Resample H×W×3 codes to height×width, bicubic.
 
-    Where it reduces by much, whole blocks are averaged first: no difference to the eye, and quicker.
+    A large reduction averages whole blocks first. It is quicker, and the eye sees no difference.
     """
     return np.array(Image.fromarray(codes).resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0))
 
@@ -36,9 +36,9 @@ def filter_weights(
     source: int,
     target: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Return for each of `target` samples, from `start` to `end` of `source` ones, its first and all their weights.
+    """Return the first index and the weights of each of `target` samples, taken from `start` to `end` of `source`.
 
-    `curve` is the filter, 0 beyond `reach`; it is widened where it reduces (as Pillow's).
+    `curve` is the filter, 0 beyond `reach`. A reduction widens it, as Pillow does.
     """
     scale = (end - start) / target
     wide = max(scale, 1.0)
@@ -46,7 +46,7 @@ def filter_weights(
     firsts = np.maximum((middles - reach * wide + 0.5).astype(np.int64), 0)
     ends = np.minimum((middles + reach * wide + 0.5).astype(np.int64), source)
     count = int((ends - firsts).max())
-    # where the last of them would lie beyond the edge, all begin earlier, and the first ones weigh nothing
+    # at the far edge every row begins earlier, so that all rows have `count` weights; the extra ones weigh 0
     begin = np.minimum(firsts, max(0, source - count))
     at = begin[:, None] + np.arange(count)
     inside = (at >= firsts[:, None]) & (at < ends[:, None])
@@ -57,9 +57,9 @@ def filter_weights(
 def averaged(
     values: NDArray[np.float32], step: int, corner: tuple[int, int] = (0, 0), whole: tuple[int, int] | None = None
 ) -> NDArray[np.float32]:
-    """Return the means of step×step blocks of H×W values, those at the edges of what is left there.
+    """Return the means of step×step blocks of H×W values; blocks at the edges average what is left there.
 
-    With `whole`, rows and columns, of a larger picture that is 0 but for the values, whose corner (x, y) is there.
+    `whole` gives rows and columns of a larger picture, 0 but for the values. `corner` is their (x, y) in it.
     """
     if whole is not None and whole != values.shape:
         (left, top), (height, width) = corner, values.shape

@@ -1,6 +1,6 @@
-"""Why a swap can fail. `Rejected` is the photo's fault and never retried; all else is ours.
+"""Reasons why a swap can fail. `Rejected`: the photo is at fault, so no retry; any other: Backdrop is at fault.
 
-`code` is stable and reaches the caller; the message is a sentence for a person, with the remedy.
+`code` is stable and reaches the caller. The message is a sentence for a person and says what to do.
 """
 
 
@@ -11,11 +11,11 @@ class PipelineError(Exception):
 
 
 class Rejected(PipelineError):
-    """Raised when the photo itself can't be used; trying again gives the same answer."""
+    """Raised when the photo itself can't be used; a retry gives the same answer."""
 
 
 class ImageUnreadable(Rejected):
-    """Raised when the bytes are no picture that we decode, whatever their name or header says."""
+    """Raised when Backdrop can't decode the bytes as a picture, even if their name or header looks right."""
 
     code = "image_unreadable"
 
@@ -27,7 +27,7 @@ class ImageTruncated(Rejected):
 
 
 class PhotoDamaged(Rejected):
-    """Raised when the picture is closed properly, and has fewer pixels than its header says."""
+    """Raised when the picture ends properly but has fewer pixels than its header says."""
 
     code = "photo_damaged"
 
@@ -57,28 +57,28 @@ class SubjectNotFound(Rejected):
 
 
 class NoHonestPlacement(Rejected):
-    """Raised when the photo cuts the product so that it would hang in the air, or be cut again, in what is asked."""
+    """Raised when the photo crops the product so that it would float, or be cropped again, in the requested scene."""
 
     code = "no_honest_placement"
 
 
 class ModelFailed(PipelineError):
-    """Raised when a network fails or answers with something that is no picture."""
+    """Raised when a network fails or returns an invalid picture."""
 
     code = "model_failed"
 
 
 class PaintingWithheld(ModelFailed):
-    """Raised when a model's own safety checker withholds what it painted."""
+    """Raised when a model's own safety checker withholds its painting."""
 
 
 class GeneratorRejected(PipelineError):
-    """Raised when no painting of the generator can be delivered, and nothing may be in its place."""
+    """Raised when every painting of the generator was rejected and no fallback is allowed."""
 
     code = "generator_rejected"
 
 
 class OutOfMemory(PipelineError):
-    """Raised when the device has too little memory for the picture asked."""
+    """Raised when the device has too little memory for the requested picture."""
 
     code = "out_of_memory"

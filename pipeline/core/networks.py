@@ -1,4 +1,4 @@
-"""The networks as the pipeline sees them: plain callables, so that it never imports one."""
+"""The networks as the pipeline sees them: plain callables, so that it never imports a network."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 #: Called as progress(stage, fraction of the whole swap 0–1). It may raise to stop the swap between steps.
 Progress = Callable[[str, float], None]
-#: What a generator answers: h×w×3, of the size of its conditions.
+#: A generator's answer: h×w×3, of the size of its conditions.
 Painted = NDArray[np.float32]
 
 
@@ -18,7 +18,7 @@ class Segmenter(Protocol):
 
     @property
     def side(self) -> int:
-        """Longer side in pixels that it wants photos at."""
+        """Longer side, in pixels, of the photos that it expects."""
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return H×W alpha in [0, 1] for an H×W×3 sRGB photo."""
@@ -32,21 +32,22 @@ class FunctionSegmenter:
     side: int = 640
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what the function does: H×W alpha in [0, 1] for an H×W×3 sRGB photo."""
+        """Return the function's H×W alpha in [0, 1] for an H×W×3 sRGB photo."""
         return self.look(image)
 
 
-#: How a photo was taken, each 0–1. `above`: how probably of something that could not stand as it is seen, as it lies,
-#: hangs, is held or flies, or was seen from straight above; `side`: of something that stands, seen from the side; one
-#: excludes the other. `hand`: how probably of something that a hand holds. `elevation`: from how high the camera
-#: looked down, as a share of a right angle.
+#: How a photo was taken, each 0–1. The first two are exclusive probabilities.
+#: `above`: seen from straight above, or unable to stand as shown, because it lies, hangs, flies or is held.
+#: `side`: it stands and is seen from the side.
+#: `hand`: probability that a hand holds it.
+#: `elevation`: how steeply the camera looked down, as a share of a right angle.
 Viewpoint = Literal["above", "side", "hand", "elevation"]
 
 
 class ViewpointClassifier(Protocol):
-    """Tells from where a product was photographed."""
+    """Classifies the viewpoint from which a product was photographed."""
 
-    #: Side in pixels of the squares that it sees.
+    #: Side in pixels of the squares that it expects.
     side: int
 
     def __call__(self, views: NDArray[np.uint8]) -> Mapping[Viewpoint, float]:
@@ -55,7 +56,7 @@ class ViewpointClassifier(Protocol):
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a generator is given of the layout besides words: float32 arrays, all of one h×w."""
+    """The layout that a generator gets in addition to words: float32 arrays, all of one h×w."""
 
     #: h×w×3 sRGB in [0, 1]: flat albedo, without finishes and light.
     sketch: NDArray[np.float32]
@@ -69,56 +70,56 @@ class Conditions:
     depth: NDArray[np.float32]
     #: h×w in [0, 1]: 0 matt, 1 polished.
     gloss: NDArray[np.float32]
-    #: h×w 0 or 1: 1 where light falls on a surface, 0 where what is seen shines itself (tubes, lights out of focus).
+    #: h×w 0 or 1: 1 where light falls on a surface, 0 where the surface itself shines (tubes, lights out of focus).
     lit: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Laid:
-    """The product laid into its drawing, for a generator that `holds` it: the conditions' h×w."""
+    """The product placed into its drawing, for a generator that `holds` it: the conditions' h×w."""
 
     #: h×w×3 sRGB in [0, 1]: the lit drawing with the product, its shadow and its mirror image.
     picture: NDArray[np.float32]
-    #: h×w in [0, 1]: what of it is kept, the product without its rim.
+    #: h×w in [0, 1]: the part to keep, which is the product without its rim.
     keep: NDArray[np.float32]
-    #: Share of the noise that the generator starts with otherwise: less of it leaves the drawing more as it is.
+    #: Share of the generator's usual starting noise; less noise changes the drawing less.
     noise: float = 1.0
 
 
 @dataclass(frozen=True)
 class PaintRequest:
-    """One background that a generator is asked for."""
+    """A request to a generator for one background."""
 
     prompt: str
     negative_prompt: str
     conditions: Conditions
     seed: int
-    #: Takes the share of steps done, 0–1, and may raise to stop.
+    #: Called with the share of steps done, 0–1; may raise to stop.
     on_step: Callable[[float], None]
     #: The product, for a generator that `holds` products.
     laid: Laid | None = None
 
     @property
     def alike(self) -> Hashable:
-        """What is equal for requests that a generator which `batches` may paint in one call."""
+        """Key that is equal for requests that a generator with `batches` may paint in one call."""
         return self.conditions.sketch.shape, None if self.laid is None else self.laid.noise
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a generator can do, and what it wants to be given."""
+    """A generator's abilities and the input that it expects."""
 
     #: "picture": its answers are sRGB in [0, 1]; "light": linear light of at least 0, to be multiplied onto the albedo.
     paints: Literal["light", "picture"] = "picture"
-    #: Side in pixels of the square whose area it wants its conditions at.
+    #: Side in pixels of the square whose area its conditions should have.
     size: int = 512
     #: Whether it can paint a scene round a product that it sees, `PaintRequest.laid`.
     holds: bool = False
-    #: Whether it edits the picture that it gets: its prompt says what to do, not what is there.
+    #: Whether it edits the picture that it gets: its prompt then gives an instruction, not a description.
     edits: bool = False
-    #: Whether it was taught colours as #rrggbb; others are given names.
+    #: Whether it was trained on colours as #rrggbb; other generators get colour names.
     reads_hex: bool = False
-    #: Whether several pictures in one call come out as they do one by one.
+    #: Whether several pictures in one call come out the same as pictures in separate calls.
     batches: bool = False
 
 
@@ -127,18 +128,18 @@ class Generator(Protocol):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do."""
+        """The generator's abilities."""
 
     def paint(self, requests: Sequence[PaintRequest]) -> Sequence[Painted | BaseException]:
-        """Paint what the requests describe, each h×w×3 float32 of its conditions' size; several if it `batches`.
+        """Paint the requests, each h×w×3 float32 of its conditions' size; several only if it `batches`.
 
-        An answer is the background, or the error of this request alone: what its `on_step` raised, or ModelFailed.
+        An answer is the background, or the error of that request alone: its `on_step` raised, or ModelFailed.
         Raises OutOfMemory and ModelFailed where the whole call fails.
         """
 
 
 def painted(generator: Generator, request: PaintRequest) -> Painted:
-    """Return one background, h×w×3 float32. Raises what its `on_step` raises, OutOfMemory and ModelFailed."""
+    """Return one background, h×w×3 float32. Raises OutOfMemory, ModelFailed and any error of its `on_step`."""
     (answer,) = generator.paint([request])
     if isinstance(answer, BaseException):
         raise answer
@@ -152,18 +153,18 @@ class Networks:
     segmenter: Segmenter
     generator: Generator
     versions: Mapping[str, str] = field(default_factory=dict)
-    #: A second opinion on the photo; None: the segmenter looks at the product's box in its place.
+    #: A second opinion on the photo; None: the segmenter looks at it twice more instead.
     second_segmenter: Segmenter | None = None
-    #: None: nobody says whether a product stands or lies.
+    #: None: Backdrop does not classify whether a product stands or lies.
     viewpoint: ViewpointClassifier | None = None
-    #: The most paintings of a generator of pictures that one background may take.
+    #: Maximum number of paintings for one background, with a generator that paints pictures.
     paintings: int = 2
-    #: Whether the renderer's own background is delivered where all of them are rejected; else the swap fails.
+    #: Whether Backdrop delivers the renderer's own background where all paintings are rejected; else the swap fails.
     falls_back: bool = True
 
 
 def cutting(networks: Networks) -> dict[str, str] | None:
-    """Return the versions of what makes a cut-out, and where it runs; None where one of them has no version."""
+    """Return the versions and the device of the networks that cut out; None where one of them has no version."""
     needed = {"segmenter"}
     needed |= {"second_segmenter"} if networks.second_segmenter is not None else set()
     needed |= {"viewpoint"} if networks.viewpoint is not None else set()
@@ -174,6 +175,6 @@ def cutting(networks: Networks) -> dict[str, str] | None:
 
 
 def painting(networks: Networks) -> dict[str, str] | None:
-    """Return the version of what paints, wherever it runs; None where it has none."""
+    """Return the generator's version without its device; None where it has none."""
     version = networks.versions.get("generator")
     return None if version is None else {"generator": version}

@@ -1,4 +1,4 @@
-"""What a caller asks of one swap: the record that every edge parses its input into, and the words for its options."""
+"""A caller's request for one swap: the record that every interface parses its input into, and its options' texts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -6,30 +6,30 @@ from itertools import chain
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 Format = Literal["jpeg", "png", "webp", "avif"]
-#: How a caller says that the product is placed. `auto`: as the photo shows it, by our guess. `standing`: on its foot,
+#: The caller's stance for the product. `auto`: as the photo shows it, by Backdrop's guess. `standing`: on its foot,
 #: seen from the side. `lying`: on the surface, seen obliquely from the side. `hanging`: from the upper edge.
 #: `from_above`: on the surface, seen from straight above.
 StanceWord = Literal["auto", "standing", "lying", "hanging", "from_above"]
 #: Seeds are 0 to SEED_LIMIT - 1, so that they fit a signed integer of 32 bits.
 SEED_LIMIT = 2**31
-#: What stands beside the product. `scene`: what the scene and the mood have. `few`: one thing at most. `none`: nothing;
-#: the stand under the product and the panel behind it are the scene's own, and stay.
+#: Props beside the product. `scene`: those of scene and mood. `few`: at most one. `none`: no props. The stand under
+#: the product and the panel behind it belong to the scene and stay.
 PropsWord = Literal["scene", "few", "none"]
 
 
 @dataclass(frozen=True)
 class Option:
-    """What each edge needs to make its parameter of a field of one of `RECORDS`, beside its type and default.
+    """Data from which each interface makes its parameter for a field of one of `RECORDS`, besides type and default.
 
-    Edges are the API's query, the command line and a batch's file.
+    The interfaces are the API's query, the command line and a batch's file.
     """
 
-    #: A sentence of the API's document.
+    #: Sentences for the API's document.
     description: str
-    #: What `backdrop swap --help` says.
+    #: Text in `backdrop swap --help`.
     help: str
     example: Any
-    #: Least and most of a number; None: `pipeline.delivery.output` checks it, or nothing has to.
+    #: Minimum and maximum of a number; None: `pipeline.delivery.output` checks it, or it needs no check.
     bounds: tuple[float, float] | None = None
 
 
@@ -38,17 +38,17 @@ MAX_SHIFT, SCALES, MAX_TURN = 0.5, (0.3, 2.0), 45.0
 
 @dataclass(frozen=True)
 class Placement:
-    """How a caller moves the product from where the preset and the scene put it, and says how it stands there.
+    """A caller's move of the product from where the preset and the scene put it, and the stance that they give it.
 
-    Nothing by default.
+    The default changes nothing.
     """
 
     #: Shares of the canvas's width and height, right and down; at most MAX_SHIFT each way.
     shift_x: Annotated[
         float,
         Option(
-            "Move the product to the right, a share of the picture's width.",
-            "Right, share of the width.",
+            "Move the product to the right by this share of the picture's width.",
+            "Shift to the right, as a share of the width.",
             example=0.1,
             bounds=(-MAX_SHIFT, MAX_SHIFT),
         ),
@@ -56,8 +56,8 @@ class Placement:
     shift_y: Annotated[
         float,
         Option(
-            "Move the product down, a share of the picture's height.",
-            "Down, share of the height.",
+            "Move the product down by this share of the picture's height.",
+            "Shift down, as a share of the height.",
             example=-0.05,
             bounds=(-MAX_SHIFT, MAX_SHIFT),
         ),
@@ -66,7 +66,7 @@ class Placement:
     scale: Annotated[
         float,
         Option(
-            "Make the product larger, or smaller: a factor on the size that the preset gives it.",
+            "Scale the product by this factor, relative to the size that the preset gives it.",
             "A factor on the product's size.",
             example=0.9,
             bounds=SCALES,
@@ -76,21 +76,21 @@ class Placement:
     turn: Annotated[
         float,
         Option(
-            "Turn the product clockwise by so many degrees, about its foot where it stands.",
-            "Degrees clockwise.",
+            "Turn the product clockwise by this many degrees. A standing product turns about its foot.",
+            "Turn clockwise, in degrees.",
             example=2.5,
             bounds=(-MAX_TURN, MAX_TURN),
         ),
     ] = 0.0
-    #: It beats the guess of `pipeline.cutout.stance`.
+    #: Overrides the guess of `pipeline.cutout.stance`.
     stance: Annotated[
         StanceWord,
         Option(
-            "How the product is placed, where you know it better than our guess from the photo (`auto`)."
-            " `standing`: on its foot, seen from the side. `lying`: on the surface, seen obliquely from the side;"
-            " in a flat lay it lies. `hanging`: from the upper edge, before a wall. `from_above`: on the surface, and"
-            " every scene is shown from above; where a scene can't be, the job fails with `no_honest_placement`.",
-            "How the product is placed, where you know it better than our guess, auto.",
+            "How the product is placed. Set it where you know better than Backdrop's guess from the photo (`auto`)."
+            " `standing`: on its foot, seen from the side. `lying`: on the surface, seen obliquely from the side, or"
+            " flat in a flat lay. `hanging`: from the upper edge, in front of a wall. `from_above`: on the surface,"
+            " with the scene shown from above. A scene without a view from above fails the job: `no_honest_placement`.",
+            "How the product is placed; auto: Backdrop guesses from the photo.",
             example="lying",
         ),
     ] = "auto"
@@ -105,23 +105,23 @@ class Placement:
 UNMOVED = Placement()
 
 
-#: Where in its photo the product is: a point (x, y) on it, or a box (left, top, right, bottom) around it; shares 0–1 of
-#: the upright photo's width and height. None in its place: all that stands out is the product.
+#: Where the product is in its photo: a point (x, y) on it, or a box (left, top, right, bottom) around it. Shares 0–1 of
+#: the upright photo's width and height. None instead of a place: everything that stands out is the product.
 PhotoPlace = tuple[float, ...]
 
 
 def photo_place(numbers: Sequence[float]) -> PhotoPlace:
-    """Return a caller's numbers as a place. Raises ValueError with what is wrong with which value, and the remedy."""
+    """Return a caller's numbers as a place. Raises ValueError with a message that names the value and the remedy."""
     if len(numbers) not in (2, 4):
         raise ValueError(
-            f"{len(numbers)} numbers are neither a point nor a box. Give x, y or left, top, right, bottom, shares of"
+            f"{len(numbers)} numbers are neither a point nor a box. Give x, y or left, top, right, bottom as shares of"
             " the photo's width and height"
         )
     for number in numbers:
         if not 0 <= number <= 1:
             raise ValueError(
-                f"{number:g} lies outside the photo. Give shares from 0 to 1 of its width and height: 0.5, 0.5 is"
-                " its middle"
+                f"{number:g} is outside the photo. Give shares from 0 to 1 of its width and height. The middle is"
+                " 0.5, 0.5"
             )
     if len(numbers) == 4 and not (numbers[0] < numbers[2] and numbers[1] < numbers[3]):
         raise ValueError(
@@ -131,41 +131,44 @@ def photo_place(numbers: Sequence[float]) -> PhotoPlace:
     return tuple(map(float, numbers))
 
 
-#: Least and most pixels of a side, and most of the whole picture: no swap may cost more than the largest preset's.
+#: Minimum and maximum pixels of a side, and maximum pixels of the picture: no swap may cost more than the largest
+#: preset's.
 SIDES, MAX_PIXELS = (64, 4096), 6_000_000
-#: Longer side over the shorter one: what scenes are composed for.
+#: Longer side over the shorter side, the limit that scenes are composed for.
 MAX_ASPECT = 4.0
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a caller has in place of the preset's size, format and quality; None: as the preset has it."""
+    """A caller's size, format and quality in place of the preset's; None: the preset's own."""
 
     width: Annotated[
         int | None,
         Option(
-            f"With `height`, a size of your own in place of the preset's: sides of {SIDES[0]} to {SIDES[1]}"
-            f" pixels, {MAX_PIXELS:,} pixels in all, one side at most {MAX_ASPECT:g} times the other. The preset's"
-            " rules are measured all the same. Not where the picture keeps its photo's size.",
-            "With --height: a size of your own in place of the preset's, pixels.",
+            f"Width in pixels, with `height`, in place of the preset's size. Each side has {SIDES[0]} to {SIDES[1]}"
+            f" pixels, the picture at most {MAX_PIXELS:,}. No side is longer than {MAX_ASPECT:g} times the other. The"
+            " report still checks the preset's rules. Not allowed where the picture keeps its photo's size.",
+            "Width in pixels, with --height, in place of the preset's size.",
             example=1200,
         ),
     ] = None
-    height: Annotated[int | None, Option("See `width`.", "See --width.", example=900)] = None
+    height: Annotated[
+        int | None, Option("Height in pixels: see `width`.", "Height in pixels: see --width.", example=900)
+    ] = None
     format: Annotated[
         Format | None,
         Option(
-            "A format in place of the preset's first one. No JPEG where the picture is transparent.",
-            "Default: by -o's suffix.",
+            "File format in place of the preset's first. A transparent picture can't be a JPEG.",
+            "File format; default: from the suffix of -o.",
             example="webp",
         ),
     ] = None
     quality: Annotated[
         int | None,
         Option(
-            "Where the search for a JPEG's, WebP's or AVIF's quality starts, in place of the preset's: it"
-            " rises until the product's colours arrive, and falls until the file is light enough for the place.",
-            "Where the search for the file's quality starts.",
+            "Starting quality for a JPEG, WebP or AVIF file, in place of the preset's. Backdrop raises it until the"
+            " product's colours are kept, and lowers it until the file is small enough for the preset.",
+            "Starting quality of the search for the file's quality.",
             example=85,
             bounds=(1, 100),
         ),
@@ -178,15 +181,15 @@ AS_PRESET = Output()
 
 @dataclass(frozen=True)
 class Dressing:
-    """How a caller wants the scene dressed: with which props, and which colour on which surface."""
+    """A caller's dressing of the scene: its props, and the surfaces of the colours."""
 
     props: Annotated[
         PropsWord,
         Option(
-            "What stands beside the product: `scene`, as the scene has it; `few`, one thing at most; `none`, nothing."
-            " The stand under the product and the panel behind it stay. An asked colour that no surface has then goes"
-            " to those, if there are enough of them; `report.palette.assigned` says which colours were painted.",
-            "What stands beside the product: as the scene has it, one thing at most, or nothing.",
+            "Props beside the product: `scene`, those of the scene; `few`, at most one; `none`, no props."
+            " The stand under the product and the panel behind it stay. An asked colour that no other surface has then"
+            " goes to them, if there are enough of them. `report.palette.assigned` lists the painted colours.",
+            "Props beside the product: those of the scene, at most one, or none.",
             example="none",
         ),
     ] = "scene"
@@ -194,19 +197,19 @@ class Dressing:
     colors_on: Annotated[
         str,
         Option(
-            "Which of the `dominant_colors` goes on which surface of the scene, as `wall:#f4ead9,floor:#5b3a26`."
-            " `surfaces` of a dry run lists the surfaces. `accent` stands for stand, panel and props. Backdrop chooses"
-            " the surfaces of the other colours.",
-            "Which of the colours goes on which surface: wall:#f4ead9,accent:teal.",
+            "Surfaces for some of the `dominant_colors`, as `wall:#f4ead9,floor:#5b3a26`. A dry run lists the scene's"
+            " surfaces in `surfaces`. `accent` means stand, panel and props. Backdrop chooses the surfaces of the"
+            " other colours.",
+            "Surfaces for the colours: wall:#f4ead9,accent:teal.",
             example="wall:#e8c7b8",
         ),
     ] = ""
 
 
-#: Props and the surfaces of the colours are the scene's.
+#: The scene chooses the props and the surfaces of the colours.
 AS_SCENE = Dressing()
 
-#: What of an order has a parameter for each of its fields, by the order's name for it.
+#: Records whose fields each have a parameter, by their name in `SwapOrder`.
 RECORDS: Mapping[str, type[Placement | Output | Dressing]] = {
     "placement": Placement,
     "output": Output,
@@ -215,12 +218,12 @@ RECORDS: Mapping[str, type[Placement | Output | Dressing]] = {
 
 
 def all_options() -> Iterator[tuple[str, Any, Any, Option]]:
-    """Give what `options_of` gives of each record."""
+    """Yield the fields of every record, as `options_of` does."""
     return chain.from_iterable(map(options_of, RECORDS.values()))
 
 
 def options_of(record: type[Placement | Output | Dressing]) -> Iterator[tuple[str, Any, Any, Option]]:
-    """Give the name, the type, the default and the `Option` of each field."""
+    """Yield the name, the type, the default and the `Option` of each field."""
     kinds = get_type_hints(record, include_extras=True)
     for field in fields(record):
         kind, option = get_args(kinds[field.name])
@@ -228,48 +231,48 @@ def options_of(record: type[Placement | Output | Dressing]) -> Iterator[tuple[st
 
 
 def given(options: Placement | Output | Dressing) -> dict[str, Any]:
-    """Return what is asked for, by name, without what is as it comes."""
+    """Return the options that differ from their default, by name."""
     defaults = ((name, default) for name, _, default, _ in options_of(type(options)))
     return {name: value for name, default in defaults if (value := getattr(options, name)) != default}
 
 
 @dataclass(frozen=True)
 class SwapOrder:
-    """What a caller asks of one swap of a photo, as every edge parses it: the API, the command line, a batch, Python.
+    """A caller's request for one swap of a photo; the API, the command line, a batch and Python all parse into it.
 
-    `service.catalogue.specs` stores it, and makes the `Spec` of it.
+    `service.catalogue.specs` stores it and makes the `Spec` from it.
     """
 
     #: Names of the catalogue, or free text.
     scene: str
     mood: str
-    #: A name of the catalogue; empty: none was given, and the brand's is to be taken.
+    #: A name of the catalogue; empty: none was given, and the brand's is used.
     preset: str
-    #: #rrggbb, the first the most present; empty: the scene's own palette. Notations of CSS until they are checked.
+    #: #rrggbb, the first the most present; empty: the scene's own palette. Any CSS notation until they are checked.
     colors: tuple[str, ...] = ()
     brand: str | None = None
-    #: 0 to SEED_LIMIT - 1; None: one is drawn.
+    #: 0 to SEED_LIMIT - 1; None: Backdrop draws a seed.
     seed: int | None = None
     preview: bool = False
     placement: Placement = UNMOVED
-    #: Which product of the photo is meant.
+    #: Place in the photo of the product that the caller means.
     subject: PhotoPlace | None = None
     output: Output = AS_PRESET
     dressing: Dressing = AS_SCENE
-    #: The caller's own id, and its own pairs.
+    #: The caller's own id, and its own key-value pairs.
     reference: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()
-    #: What the brand fills in: words for the prompt, and whether the background is made without the product.
+    #: Filled in from the brand: words for the prompt, and whether the background is made without the product.
     style_words: tuple[str, ...] = ()
     pinned: bool = False
 
     @property
     def given(self) -> dict[str, Any]:
-        """The options of its records that are asked for, by name."""
+        """The options of its records that differ from their defaults, by name."""
         return {option: value for name in RECORDS for option, value in given(getattr(self, name)).items()}
 
     def having(self, options: Mapping[str, Any]) -> "SwapOrder":
-        """Return the order with these options; those of its records stand among the others."""
+        """Return the order with these options; an option's name finds its record."""
         flat = dict(options)
         for name in RECORDS:
             record = getattr(self, name)

@@ -1,4 +1,4 @@
-"""Resampling and blur of float arrays, and the boxes that other stages cut."""
+"""Resampling and blur of float arrays, and boxes of masks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ def resize(
 ) -> NDArray[np.float32]:
     """Resample H×W or H×W×C float32 to height×width; any range, no clipping.
 
-    The filter's support is widened where it reduces, so a reduction is free of aliasing. LANCZOS and BICUBIC ring: the
-    caller clips. BOX, and BILINEAR that enlarges, by kernels; the others by Pillow, channel by channel.
+    A reduction widens the filter's support, so it does not alias. LANCZOS and BICUBIC ring: the caller clips. Kernels
+    do BOX and enlargements by BILINEAR. Pillow does the others, channel by channel.
     """
     if image.shape[:2] == (height, width):
         return image
@@ -39,9 +39,9 @@ def resize(
 
 
 def blurred(image: NDArray[np.float32], down: float, across: float) -> NDArray[np.float32]:
-    """Return the Gaussian blur of H×W or H×W×C float32, of `down` and `across` pixels; edges are mirrored.
+    """Return the Gaussian blur of H×W or H×W×C float32, with standard deviations in pixels; edges are mirrored.
 
-    As SciPy's `gaussian_filter`, cut off at four times the standard deviation.
+    Cut off at four standard deviations, as SciPy's `gaussian_filter` does.
     """
     source, blur = _channels_last(image), Blurring.of(down, across)
     out = np.empty_like(source)
@@ -49,7 +49,7 @@ def blurred(image: NDArray[np.float32], down: float, across: float) -> NDArray[n
     def work(top: int, bottom: int) -> None:
         out[top:bottom] = blur.rows(source, top, bottom)
 
-    # as much work a row as there are weights: strips of a small picture, too, are enough for two threads
+    # half strips: a row costs as much as it has weights, so two threads pay off for a small picture too
     by_rows(len(out), work, ROWS // 2)
     return out.reshape(image.shape)
 
@@ -64,16 +64,16 @@ class Blurring:
 
     @classmethod
     def of(cls, down: float, across: float) -> "Blurring":
-        """Blur by the standard deviations `down` and `across`, in pixels; 0 leaves that way as it is."""
+        """Blur by the standard deviations `down` and `across`, in pixels; 0 leaves that direction unblurred."""
         return cls(_gaussian(down), _gaussian(across))
 
     @property
     def reach(self) -> int:
-        """How many rows above and below a row it takes."""
+        """How many rows above and below a row its blur reads."""
         return self.down.size - 1
 
     def rows(self, image: NDArray[np.float32], top: int, bottom: int) -> NDArray[np.float32]:
-        """Return the rows `top` … `bottom` of an H×W×C image, which is C-contiguous, blurred."""
+        """Return rows `top` to `bottom` (exclusive) of an H×W×C image, blurred. The image is C-contiguous."""
         out = np.empty((bottom - top, *image.shape[1:]), np.float32)
         blur_down(image, self.down, top, out)
         if self.across.size == 1:
@@ -92,7 +92,7 @@ def _by_kernel(kernel: Callable[..., None], image: NDArray[np.float32], width: i
 
 
 def _channels_last(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return H×W×C as kernels take it: a copy where it isn't contiguous, or may not be written."""
+    """Return H×W×C for the kernels: a copy where the array isn't contiguous or writable."""
     return np.require(image if image.ndim == 3 else image[..., None], np.float32, ["C", "W"])
 
 
@@ -104,7 +104,7 @@ def _gaussian(sigma: float) -> NDArray[np.float32]:
 
 
 def reduced(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Return H×W×3 bytes with the longer side at most `side` pixels; the same array where it already is."""
+    """Return H×W×3 bytes with the longer side at most `side` pixels; a photo small enough comes back uncopied."""
     height, width = rgb.shape[:2]
     scale = side / max(height, width)
     if scale >= 1:
@@ -114,9 +114,9 @@ def reduced(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def eroded(mask: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
-    """Erode an h×w mask by a disc: what is True, and farther than `reach` pixels from all that is False.
+    """Erode an h×w mask by a disc: keep True pixels farther than `reach` pixels from every False pixel.
 
-    What is beyond the picture says nothing. For a small reach: a tenth of a distance transform's time.
+    Pixels beyond the picture do not count. Made for a small reach: a tenth of a distance transform's time.
     """
     height, width = mask.shape
     steps = int(reach)

@@ -1,6 +1,6 @@
-"""What is asked of one swap, with every default resolved: scene, mood, palette, preset, seed.
+"""A request for one swap with every default resolved: scene, mood, palette, preset, seed.
 
-All records are frozen. The catalogue (`service/catalogue/catalogue`) makes the named ones from its TOML files.
+All records are frozen. `service.catalogue.catalogue` makes the named records from its TOML files.
 """
 
 from dataclasses import dataclass
@@ -8,10 +8,9 @@ from typing import Literal
 
 from pipeline.core.order import AS_PRESET, AS_SCENE, UNMOVED, Dressing, Format, Output, PhotoPlace, Placement
 
-#: How a preset wants the canvas behind the product. `white`: pure 255, 255, 255. `scene`: generated.
-#: `transparent`: none at all, straight alpha.
+#: A preset's background. `white`: pure 255, 255, 255. `scene`: generated. `transparent`: none, straight alpha.
 BackgroundRule = Literal["scene", "white", "transparent"]
-#: What stands behind and under the product; each kind is one way to draw the sketch.
+#: The set behind and under the product; each kind is one way to draw the sketch.
 SceneKind = Literal[
     "white", "sweep", "podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon", "flatlay"
 ]
@@ -19,7 +18,7 @@ Finish = Literal[
     "plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric", "velvet",
     "linen", "stone", "page", "leaf",
 ]  # fmt: skip
-#: Things beside the product that are more than plain bodies: `pipeline.scene.props` has what each is.
+#: Props with more shape than balls, drums and blocks; `pipeline.scene.props` defines each.
 PropName = Literal[
     "stones", "pebbles", "books", "folded_cloth", "towels", "tray", "bowl", "vase", "potted_plant",
     "water", "metal_ball",
@@ -29,7 +28,7 @@ Far = Literal["lights", "foliage"]
 
 @dataclass(frozen=True)
 class Scene:
-    """What the place is. `kind` decides the sketch's composition, `prompt` the words for the network."""
+    """A place. `kind` decides the sketch's composition, `prompt` is for the network."""
 
     name: str
     title: str
@@ -38,7 +37,7 @@ class Scene:
     kind: SceneKind
     wall: Finish = "plain"
     surface: Finish = "plain"
-    #: What is far out of focus behind a scene of the kind "bokeh": a town's lights, or leaves in the sun.
+    #: The blurred distance behind a scene of the kind "bokeh": a town's lights, or leaves in the sun.
     far: Far = "lights"
     #: Colours used where the caller asks for none, the most present first, as #rrggbb.
     palette: tuple[str, ...] = ("#e9e4dc",)
@@ -46,29 +45,29 @@ class Scene:
 
 @dataclass(frozen=True)
 class Mood:
-    """How the place feels: the light, and words for the network."""
+    """The light and atmosphere of a scene, and words for the network."""
 
     name: str
     title: str
     description: str
     prompt: str
-    #: Where the key light comes from, degrees: 0 is straight above the product, -90 from the left, 90 from the right.
+    #: Direction of the key light, degrees: 0 is straight above the product, -90 from the left, 90 from the right.
     light_angle: float = -35.0
     #: 0 is a bare bulb (hard shadows), 1 an overcast sky (hardly any).
     softness: float = 0.6
     #: Stops of exposure added to the background; negative is darker.
     exposure: float = 0.0
-    #: Strength of the falloff of light over the wall, 0 flat to 1 dramatic.
+    #: Strength of the light's falloff over the wall, 0 flat to 1 dramatic.
     contrast: float = 0.3
     #: Colour of the key light: -1 cold, 0 neutral, 1 warm.
     warmth: float = 0.0
-    #: How far out of focus the background is, 0 sharp all through to 1; the product's own depth is always sharp.
+    #: Blur of the background, 0 sharp everywhere to 1; the product's own depth is always sharp.
     depth_of_field: float = 0.25
     #: Share of the light that the background's corners lose, 0–1.
     vignette: float = 0.06
     #: Grain of the background: its standard deviation in the mid tones, sRGB values 0–1.
     grain: float = 0.004
-    #: What is put beside the product, among balls, drums and blocks; none: those alone.
+    #: Props beside the product, mixed with balls, drums and blocks; empty: only those.
     props: tuple[PropName, ...] = ("stones", "vase", "books", "folded_cloth")
 
 
@@ -84,7 +83,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Preset:
-    """Where the picture is published: size, fill, format, weight and rules. Lengths are pixels, shares are 0–1."""
+    """A place of publication: size, fill, format, file size and rules. Lengths are pixels, shares are 0–1."""
 
     name: str
     title: str
@@ -92,37 +91,37 @@ class Preset:
     credits: int
     #: Width and height of the delivered picture; None: the source's own size.
     size: tuple[int, int] | None
-    #: First is the one delivered, the rest are also accepted by the place.
+    #: Backdrop delivers the first; the place also accepts the others.
     formats: tuple[Format, ...]
-    #: Most bytes of the delivered file; None: no limit known.
+    #: Maximum number of bytes of the delivered file; None: no known limit.
     max_bytes: int | None
-    #: Quality that the search starts from and the floor that it never goes below, 1–100.
+    #: Quality from which the search starts, and its minimum, 1–100.
     quality: tuple[int, int]
     background: BackgroundRule
     #: Share of the canvas (the tighter of width and height) that the product's box fills.
     fill: float
-    #: Least free margin on each side as a share of that side: left, top, right, bottom.
+    #: Minimum free margin on each side as a share of that side: left, top, right, bottom.
     margins: tuple[float, float, float, float]
-    #: Where the product's centre goes horizontally, 0 left edge to 1 right edge.
+    #: Horizontal position of the product's centre, 0 left edge to 1 right edge.
     centre_x: float
     #: IPTC DigitalSourceType term, e.g. compositeWithTrainedAlgorithmicMedia; None: unmarked.
     digital_source_type: str | None
-    #: The preset to offer when this one forbids a scene.
+    #: The preset to offer when this preset forbids a scene.
     scene_sibling: str | None
     source_url: str
     checked_on: str
     rules: tuple[Rule, ...] = ()
-    #: Bounds of the product's share of the frame that the report checks, least and most; None: not checked.
+    #: Bounds of the product's share of the frame that the report checks, minimum and maximum; None: not checked.
     fill_bounds: tuple[float, float] | None = None
-    #: Least side in pixels that the place accepts.
+    #: Minimum side in pixels that the place accepts.
     min_side: int = 1
-    #: Whether a soft shadow may lie on a white background.
+    #: Whether a soft shadow may fall on a white background.
     shadow: bool = True
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One swap, nothing left open. Free-text scenes and moods arrive as records whose `prompt` quotes the text."""
+    """One swap, fully specified. Free-text scenes and moods arrive as records whose `prompt` quotes the text."""
 
     scene: Scene
     mood: Mood
@@ -133,25 +132,25 @@ class Spec:
     seed: int
     #: Words of the brand's style, for the prompt only.
     style_words: str = ""
-    #: The background is made without the product, the same for all.
+    #: Whether the background is made without the product, so that it is the same for all of them.
     pinned: bool = False
     placement: Placement = UNMOVED
     output: Output = AS_PRESET
     dressing: Dressing = AS_SCENE
-    #: Which product of the photo is meant.
+    #: Place in the photo of the product that the caller means; None: everything that stands out.
     subject: PhotoPlace | None = None
-    #: Small, under a watermark.
+    #: Whether the picture is small and watermarked.
     preview: bool = False
 
     @property
     def is_white(self) -> bool:
-        """Whether the product is laid on plain white, so that no background is generated."""
+        """Whether the product goes on plain white, so that no background is generated."""
         return self.preset.background == "white" or self.scene.kind == "white"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a photo may weigh."""
+    """Limits on a photo's file size and dimensions."""
 
     max_bytes: int = 40 * 1024 * 1024
     max_pixels: int = 50_000_000

@@ -1,4 +1,4 @@
-"""The stages of a run: how far it is, and how long each took."""
+"""The stages of a run: its progress, and the time that each stage took."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -7,9 +7,9 @@ from pipeline.core.networks import Progress
 
 
 class Stages:
-    """Tells progress and measures time, stage by stage.
+    """Reports progress and measures time, stage by stage.
 
-    `shares` has each stage's share 0–1 of the time of all, `clock` gives seconds.
+    `shares` gives each stage's share of the total time, 0–1. `clock` returns seconds.
     """
 
     def __init__(self, shares: Mapping[str, float], progress: Progress, clock: Callable[[], float]):
@@ -20,7 +20,7 @@ class Stages:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Run a stage: what is in the context."""
+        """Return a context in which the stage runs."""
         self._stage = stage
         self._progress(stage, self._before)
         started = self._clock()
@@ -29,5 +29,5 @@ class Stages:
         self._before += self._shares[stage]
 
     def step(self, done: float) -> None:
-        """Pass on the share 0–1 of the running stage that is done."""
+        """Report the share 0–1 of the running stage that is done."""
         self._progress(self._stage, self._before + self._shares[self._stage] * min(1.0, max(0.0, done)))

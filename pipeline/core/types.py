@@ -1,4 +1,4 @@
-"""What the stages hand to each other. Every array's shape, dtype, range and colour space is written here once."""
+"""Types that the stages exchange. Every array's shape, dtype, range and colour space is written here, and only here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +23,9 @@ class Photo:
     """A decoded source: upright, sRGB."""
 
     rgb: Rgb8
-    #: The file's own alpha where it has a real one (some pixel below 1), else None.
+    #: The file's own alpha where some pixel of it is below 1, else None.
     alpha: Alpha | None
-    #: What the bytes are, whatever the name said: "jpeg", "png", "webp", "avif", "heic", "tiff", "mpo".
+    #: Detected from the bytes, not the name: "jpeg", "png", "webp", "avif", "heic", "tiff", "mpo".
     format: str
     #: The IPTC term of the file's own mark, e.g. trainedAlgorithmicMedia; None where it has none.
     digital_source_type: str | None = None
@@ -33,16 +33,16 @@ class Photo:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """The mask at the photo's size and how it came about."""
+    """The mask at the photo's size, with the figures behind its confidence."""
 
     #: H×W alpha in [0, 1].
     alpha: Alpha
-    #: The probability that it is right (`pipeline.cutout.confidence`); 1 where the file's own alpha was taken.
+    #: The probability that the mask is right (`pipeline.cutout.confidence`); 1 for the file's own alpha.
     confidence: float = 1.0
-    #: What some looks take for the product and others don't: left, top, right, bottom in the photo's pixels.
+    #: Areas that only some looks classify as product: left, top, right, bottom in the photo's pixels.
     disputed: tuple[Box, ...] = ()
-    #: What the confidence is made of: the least intersection over union of two looks, 0–1, and the share of what is
-    #: undecided (`pipeline.cutout.confidence.undecided_share`).
+    #: Inputs of the confidence: the smallest intersection over union of two looks, 0–1, and the undecided share
+    #: (`pipeline.cutout.confidence.undecided_share`).
     agreement: float = 1.0
     undecided: float = 0.0
 
@@ -51,22 +51,21 @@ class Segmentation:
 class Cutout:
     """The product alone, at the photo's own resolution, cropped to its box plus a few pixels."""
 
-    #: The product's own colours, also under the soft edge: nothing of the old background is left in them. Bytes, as a
-    #: photo may be large.
+    #: The product's own colours, also under the soft edge, free of the old background. Bytes, as photos may be large.
     rgb: Rgb8
     alpha: Alpha
-    #: 0–1; how sure the cut-out is.
+    #: 0–1: how sure the cut-out is.
     confidence: float
     #: Stable codes, e.g. subject_touches_edge.
     warnings: tuple[str, ...]
-    #: Which sides of the photo the product is cut by: any of "left", "top", "right", "bottom".
+    #: Sides of the photo that crop the product: any of "left", "top", "right", "bottom".
     cut_sides: tuple[str, ...] = ()
     #: Left and top of this crop in the photo, pixels.
     origin: tuple[int, int] = (0, 0)
-    #: Where in the photo a warning is about, by its code: left, top, right, bottom in pixels.
+    #: Boxes in the photo that a warning is about, by its code: left, top, right, bottom in pixels.
     where: Mapping[str, Sequence[Box]] = field(default_factory=dict)
-    #: How the photo was taken, as a network sees it: 0–1 for each of `pipeline.core.networks.Viewpoint`; empty where
-    #: none looked.
+    #: A network's view of how the photo was taken: 0–1 for each of `pipeline.core.networks.Viewpoint`; empty where no
+    #: network looked.
     viewpoint: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -80,25 +79,25 @@ class Cutout:
 class Placed:
     """The product resampled onto the canvas; outside its box alpha is 0."""
 
-    #: h×w×3, of the part of the canvas that has any of the product: all of it at 2048×2048 is 48 MiB.
+    #: h×w×3, only the part of the canvas that contains the product: the whole canvas at 2048×2048 takes 48 MiB.
     rgb: Rgb
     #: H×W, of the whole canvas.
     alpha: Alpha
     #: Tight box of alpha > 0.5 on the canvas: left, top, right, bottom in pixels, right and bottom exclusive.
     box: tuple[int, int, int, int]
-    #: Canvas pixels for one source pixel; above 1 the product was enlarged.
+    #: Canvas pixels per source pixel; above 1 the product was enlarged.
     scale: float
     #: Row and column of the canvas where `rgb` begins.
     corner: tuple[int, int] = (0, 0)
 
     @property
     def window(self) -> tuple[slice, slice]:
-        """Rows and columns of the canvas that `rgb` is of."""
+        """Rows and columns of the canvas that `rgb` covers."""
         (top, left), (height, width) = self.corner, self.rgb.shape[:2]
         return slice(top, top + height), slice(left, left + width)
 
     def whole(self) -> Rgb:
-        """Return H×W×3: the product's colours on the whole canvas, 0 where there are none."""
+        """Return H×W×3: the product's colours on the whole canvas, 0 elsewhere."""
         out = np.zeros((*self.alpha.shape, 3), np.float32)
         out[self.window] = self.rgb
         return out
@@ -106,11 +105,11 @@ class Placed:
 
 @dataclass(frozen=True)
 class Judged:
-    """A delivered file, decoded again, and how far its product's colours are from those that were laid."""
+    """A delivered file, decoded again, and the colour difference of its product from the placed product."""
 
     decoded: Rgb8
     fidelity: FidelityReport
-    #: What `pipeline.delivery.encode.encode` was asked to measure beside it.
+    #: The result of the extra measurement that `pipeline.delivery.encode.encode` was given.
     beside: Any
 
 
@@ -126,5 +125,5 @@ class Encoded:
     height: int
     #: 1–100, or None for a lossless file.
     quality: int | None
-    #: None where the encoder had not to look at the file.
+    #: None where the encoder did not need to look at the file.
     judged: Judged | None = None

@@ -1,1 +1,1 @@
-"""From a photo to the product alone: alpha, own colours, warnings, contact line and camera pose."""
+"""Cut the product out of its photo: alpha, own colours, warnings, contact line and camera pose."""

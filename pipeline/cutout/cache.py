@@ -1,7 +1,7 @@
-"""A cache, so that later swaps make nothing twice: cut-outs, by the photo and what cut it. Pinned backgrounds
-are cached in the same way by `pipeline.background.pinned`.
+"""The cache of cut-outs, by the photo and the networks' versions. `pipeline.background.pinned` caches pinned
+backgrounds in the same way.
 
-The pipeline knows names and bytes; where they lie, and for how long, is its caller's business
+The pipeline knows only names and bytes. Its caller decides where to store them and for how long
 (`service.storage.cache`).
 """
 
@@ -22,20 +22,21 @@ Kind = Literal["cutouts", "scenes"]
 
 
 class Cache(Protocol):
-    """A cache of bytes by kind and name. Whatever breaks there, neither method raises: all of it can be made anew."""
+    """A cache of bytes by kind and name. Neither method raises if the store fails: everything can be recomputed."""
 
     def get(self, kind: Kind, name: str) -> bytes | None:
-        """Return what was put under that name, whole and unaltered, by this very code; None for a miss."""
+        """Return the bytes stored under that name, unaltered and by this version of the code; None for a miss."""
 
     def put(self, kind: Kind, name: str, data: bytes) -> None:
-        """Store bytes under a name, in place of what is there."""
+        """Store bytes under a name, replacing earlier ones."""
 
 
 class CutoutCache:
-    """The cache entry of one photo's cut-out. `cache` None, or networks without a version: never a hit, nothing stored.
+    """The cache entry of one photo's cut-out.
 
-    `data` is the photo's file, `subject` which product in it is meant. What is stored is the alpha, and what was said
-    of it; the colours are worked out again from the photo, which is there anyway and takes most of the room.
+    Without a cache, or with networks that have no version, nothing is stored or found. `data` is the photo's file,
+    `subject` the place of the meant product in it. The entry contains the alpha and its facts. The colours would take
+    most of the space, and are computed again from the photo.
     """
 
     def __init__(self, cache: Cache | None, data: bytes, networks: Networks, subject: PhotoPlace | None = None):
@@ -43,11 +44,11 @@ class CutoutCache:
         self._cache = None if by is None else cache
         made_of = [hashlib.sha256(data).hexdigest(), sorted((by or {}).items())]
         self._name = json.dumps([*made_of, subject] if subject else made_of)
-        #: What the report says of it: a hit is "cached".
+        #: For the report: a hit is "cached".
         self.cache_status: Literal["computed", "cached"] = "computed"
 
     def get(self, photo: Photo) -> Cutout | None:
-        """Return the cut-out of the decoded photo as `extract_foreground` made it, to the bit; None for a miss."""
+        """Return the cut-out of the decoded photo, bit for bit as `extract_foreground` made it; None for a miss."""
         data = None if self._cache is None else self._cache.get("cutouts", self._name)
         if data is None:
             return None
@@ -56,16 +57,16 @@ class CutoutCache:
         return cutout
 
     def put(self, cutout: Cutout) -> Cutout:
-        """Store a cut-out that was just made, and return it."""
+        """Store a new cut-out, and return it."""
         if self._cache is not None:
             self._cache.put("cutouts", self._name, packed(cutout))
         return cutout
 
 
 def packed(cutout: Cutout) -> bytes:
-    """Return a cut-out without its colours, lossless: where it is all, where it is something, and the values between.
+    """Return a cut-out without its colours, lossless: bits for alpha of 1, bits for alpha above 0, and values between.
 
-    Some 60 kB for a photo of 2.5 megapixels.
+    About 60 kB for a photo of 2.5 megapixels.
     """
     alpha = cutout.alpha
     facts = {
@@ -89,7 +90,7 @@ def packed(cutout: Cutout) -> bytes:
 
 
 def unpacked(data: bytes, photo: Photo) -> Cutout:
-    """Return the cut-out that `packed` was given, its colours from the photo."""
+    """Return the cut-out that `packed` got, with its colours from the photo."""
     with np.load(BytesIO(data), allow_pickle=False) as arrays:
         facts = json.loads(arrays["facts"].tobytes())
         height, width = facts["shape"]

@@ -1,4 +1,4 @@
-"""The camera's pose: from how high a photo looks down on its product, as far as the base tells it."""
+"""The camera's pose: how steeply a photo looks down on its product, as far as the base shows it."""
 
 from dataclasses import dataclass
 
@@ -10,28 +10,29 @@ from pipeline.core.types import Alpha
 from pipeline.geometry.contact import long_edges, lowest_points
 from pipeline.geometry.ray import Field
 
-#: Longer side in pixels of the silhouette that is looked at.
+#: Longer side in pixels of the examined silhouette.
 SIDE = 512
-#: An edge of the base is so long and starts so near to the foot, in product widths. A round base has only short ones.
+#: Minimum length of a base's edge, and its largest distance from the foot, in product widths. A round base has only
+#: shorter edges.
 LONG_EDGE = 0.18
 ROUND_CORNER = 0.1
-#: The flatter edge's slope at least; below it a photo is taken from about level with the product.
+#: Minimum slope of the flatter edge; below it the camera was about level with the product.
 MIN_SLOPE = 0.06
-#: The steepest that an edge of a base is seen, rise over run; sides are steeper.
+#: Steepest visible edge of a base, rise over run; sides are steeper.
 STEEPEST = 1.3
-#: Degrees from which a scene's surface is looked down on at most: above, it has no horizon.
+#: Steepest angle, in degrees, at which a scene shows its surface: above it there is no horizon.
 STEEPEST_PITCH = 45.0
-#: How far a straight edge may bend: a share of its length, and pixels. A ball's side bends more, a can's rim less.
+#: How far a straight edge may bend, as a share of its length and in pixels. A ball's side bends more, a can's rim less.
 BEND, GRAIN = 0.025, 0.4
 
 
 @dataclass(frozen=True)
 class CameraPose:
-    """The camera's pose: how the photo sees the ground that the product stands on; all 0 where it doesn't tell."""
+    """The camera's pose towards the ground under the product; all 0 where the photo does not show it."""
 
-    #: Product widths in the picture from the foot up to the hidden far corner of its base.
+    #: Rise in the picture from the foot up to the hidden far corner of its base, in product widths.
     base_rise: float = 0.0
-    #: The camera's height above the foot over its distance.
+    #: The camera's height above the foot divided by its distance.
     pitch_slope: float = 0.0
 
 
@@ -39,17 +40,17 @@ UNKNOWN_POSE = CameraPose()
 
 
 def camera_pose(alpha: Alpha, elevation: float | None = None) -> CameraPose:
-    """Return the pose by a cut-out's H×W alpha and the camera's `elevation`, degrees; UNKNOWN_POSE where neither tells.
+    """Return the pose from a cut-out's H×W alpha and the camera's `elevation`, degrees; UNKNOWN_POSE without evidence.
 
-    Both edges of the base tell it where they recede from the foot. They are those of the silhouette's lower hull, so
-    that feet and bumpers count as the corners that they are. Edges of a rectangular base are square to each other, so
-    the product of their slopes in the picture is the square of the camera's (weak perspective), and the far corner,
-    which the product hides, is as high as both ends together.
+    Both edges of the base show the pose where they recede from the foot. They are edges of the silhouette's lower hull,
+    so feet and bumpers count as its corners. Edges of a rectangular base are square to each other. So the product of
+    their slopes in the picture is the square of the camera's slope (weak perspective). The hidden far corner is as high
+    as both ends together.
 
-    With an elevation a base without such edges is taken to be as deep as it is wide: all columns that end in the lower
-    half of what such a base spans in the picture, which is the sine of the elevation times its width, are on it. Of the
-    two the higher counts: too low a camera, and the base hovers. On 319 renders whose both edges recede, a network's
-    elevation was off by 5.6 degrees at the median, these edges' by 6.2.
+    With an elevation, a base without such edges is assumed to be as deep as it is wide. In the picture it spans the
+    sine of the elevation times its width. All columns that end in the lower half of that span are on it. The higher of
+    the two values wins, because with too low a camera the base hovers. On 319 renders whose edges both recede, the
+    median error of a network's elevation was 5.6 degrees, and of these edges 6.2.
     """
     height, width = alpha.shape
     scale = min(1.0, SIDE / max(height, width))

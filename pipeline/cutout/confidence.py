@@ -1,6 +1,6 @@
-"""Confidence: how likely a network's cut-out is right, by what its looks disagree about.
+"""Confidence: the probability that a network's cut-out is right, from the disagreement of its looks.
 
-Fitted by `scripts/cutout/confidence.py` on real photos with masks; `models/cutout/README.md` has how well it holds.
+Fitted by `scripts/cutout/confidence.py` on real photos with masks; `models/cutout/README.md` reports its accuracy.
 """
 
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from pipeline.core.types import Alpha
 #: Logistic regression of "the intersection over union with the truth is 0.8 or more": a constant, the looks' agreement,
 #: and the undecided share.
 COEFFICIENTS = (-0.44, 3.8, -6.19)
-#: Below this confidence the caller is warned: so chosen that 12 % of good cut-outs are.
+#: Backdrop warns below this confidence: chosen so that it warns about 12 % of good cut-outs.
 LOW_CONFIDENCE = 0.878
-#: A place that the looks disagree about is shown from this share of the product's area on.
+#: Minimum size of a disputed area in the report, as a share of the product's area.
 MIN_DISPUTED = 0.01
 
 
 def confidence_of(agreement: float, undecided: float) -> float:
     """Return the probability, 0–1, that a mask has an intersection over union of 0.8 or more with the truth.
 
-    `agreement` is the least intersection over union of two looks, 0–1; `undecided` is `undecided_share` of the mask.
+    `agreement` is the smallest intersection over union of two looks, 0–1; `undecided` is `undecided_share` of the mask.
     """
     constant, *weights = COEFFICIENTS
     return round(float(expit(constant + weights[0] * agreement + weights[1] * undecided)), 3)
@@ -37,9 +37,9 @@ def undecided_share(mask: Alpha) -> float:
 
 
 def disputed(looks: Sequence[Alpha], mask: Alpha) -> list[Box]:
-    """Return the boxes of what some h×w looks take for the product and others do not, in their pixels.
+    """Return boxes of the areas that only some of the h×w looks classify as product, in their pixels.
 
-    Left, top, right, bottom. `mask` is the h×w alpha that was made of them.
+    Each is left, top, right, bottom. `mask` is the h×w alpha made from the looks.
     """
     parts, _ = label((np.max(looks, axis=0) > 0.5) & (np.min(looks, axis=0) <= 0.5))
     areas = np.bincount(parts.ravel())[1:]

@@ -1,4 +1,4 @@
-"""Cutting a product out of its photo: by the networks, by a caller's mask, or by the place that a caller points at."""
+"""Cut a product out of its photo: by the networks, by a caller's mask, or at the place that a caller points to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,36 +21,36 @@ from pipeline.cutout.subjects import Choice, Masks, choose
 
 @dataclass(frozen=True)
 class Cut:
-    """A cut-out, which is assessed and stored while there is time: the picture needs neither."""
+    """A cut-out. Its assessment and storage wait for a quiet moment, because the picture needs neither."""
 
-    #: As `pipeline.cutout.foreground.Extracted` has it.
+    #: The cut-out of `pipeline.cutout.foreground.Extracted`, before its assessment.
     unassessed: Cutout
-    #: Returns all of it.
+    #: Returns the assessed cut-out.
     assessed: Callable[[], Cutout]
-    #: How it came about: computed, cached, or by whose mask.
+    #: Origin of the cut-out: computed, cached, or the kind of given mask.
     status: str = "computed"
-    #: Whose mask it has.
+    #: Origin of the mask: network, or the kind of given mask.
     cut_by: str = "network"
 
 
 @dataclass(frozen=True)
 class Cutting:
-    """A photo and all that its product is cut out with."""
+    """A photo and everything that its cut-out needs."""
 
     photo: Photo
-    #: The photo's file: what was cut out of it before is kept by its digest.
+    #: The photo's file; its digest is the key of earlier cut-outs.
     data: bytes
     networks: Networks
-    #: What earlier swaps made; None: nothing is kept.
+    #: Results of earlier swaps; None: no cache.
     cache: Cache | None = None
-    #: The caller's, taken in place of what the networks see.
+    #: The caller's mask, used instead of the networks'.
     mask: GivenMask | None = None
 
     def product(self, stages: Stages, subject: PhotoPlace | None = None) -> Cut:
-        """Cut the product out, or find what was cut out before.
+        """Cut the product out, or return an earlier cut-out of it.
 
-        `subject`: the place in the photo of the product that is meant; it may be a part of the mask. Raises NoSubject,
-        SubjectNotFound, ModelFailed.
+        `subject` is the place in the photo of the product that the caller means. It may be in the mask. Raises
+        NoSubject, SubjectNotFound, ModelFailed.
         """
         cutouts = CutoutCache(self.cache, self.data, self.networks, subject)
         whole = once(self.whole)
@@ -71,7 +71,7 @@ class Cutting:
                 return replace(cut, assessed=once(lambda: cutouts.put(cut.assessed())))
             if self.mask is not None:
                 return self._given(self.mask)
-            assert found is not None  # there was neither
+            assert found is not None  # no cached cut-out, no choice, no mask: the photo was segmented
             made = self._extracted(found)
             return Cut(made.unassessed, once(lambda: cutouts.put(made.assessed())), cutouts.cache_status)
 
@@ -84,7 +84,7 @@ class Cutting:
             return None
 
     def choice(self, subject: PhotoPlace, whole: Callable[[], Cutout | None]) -> Choice:
-        """Return the product that a place means; `whole` as above. Raises SubjectNotFound, ModelFailed."""
+        """Return the product at a caller's place; `whole` is as above. Raises SubjectNotFound, ModelFailed."""
 
         def found() -> NDArray[np.uint8] | None:
             cutout = whole()
@@ -95,7 +95,7 @@ class Cutting:
         return choose(subject, Masks(self.photo, found, self._segmented, given))
 
     def chosen(self, choice: Choice, whole: Cutout | None) -> Cut:
-        """Cut out what was chosen; a part of what was found, the `whole`, is no surer than that. Raises ModelFailed."""
+        """Cut out the choice. A part of `whole` is no surer than `whole`. Raises ModelFailed."""
         if choice.source == "given":
             assert self.mask is not None
             return self._given(replace(self.mask, codes=choice.codes))

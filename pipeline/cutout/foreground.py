@@ -1,4 +1,4 @@
-"""From a mask to the product alone: specks dropped, the old background taken out of the edge's colours."""
+"""From a mask to the product alone: drop specks, and remove the old background from the edge's colours."""
 
 from dataclasses import dataclass, replace
 
@@ -24,21 +24,21 @@ from pipeline.kernels.image.guide import own_colours as own_of
 SPECK = 0.01
 #: Pixels kept around the product's box.
 BORDER = 8
-#: Where alpha is below this, colours are estimated instead of taken.
+#: Below this alpha, colours are estimated instead of copied.
 OPAQUE = 0.995
-#: The mixture must explain a file's own soft edge this much better than the product's colours alone.
+#: A mixture must have an error below this share of the plain colours' error, to explain a file's own soft edge.
 MIXED = 0.8
-#: Soft pixels that are asked for it, at most twice as many: evenly apart, from top to bottom.
+#: Number of soft pixels to test, up to twice as many, spaced evenly from top to bottom.
 SOFT_SAMPLES = 2000
-#: Longer side in pixels that the local means of colours are taken at.
+#: Longer side in pixels at which local means of colours are computed.
 FUSION_SIDE = 640
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """A cut-out that is still to be assessed: a background can be made for it before."""
+    """A cut-out before its assessment. The background can be made meanwhile."""
 
-    #: All of it but its confidence and the warnings that these and its shape give.
+    #: All of it but its confidence and the warnings that come from confidence and shape.
     unassessed: Cutout
     evidence: Evidence
 
@@ -54,21 +54,22 @@ class Extracted:
 
 
 def extract_foreground(photo: Photo, found: Segmentation, classifier: ViewpointClassifier | None = None) -> Extracted:
-    """Make the cut-out from the photo and its mask; `pipeline.cutout.warnings` says what may be wrong.
+    """Make the cut-out from the photo and its mask; `pipeline.cutout.warnings` assesses it.
 
-    `classifier`, if there is one, tells its viewpoint. Raises NoSubject where nothing is left, and ModelFailed.
+    `classifier`, if given, classifies the viewpoint. Raises NoSubject where nothing is left, and ModelFailed.
     """
     found = replace(found, alpha=_without_specks(found.alpha))
     return _cut(photo, found, classifier, from_file_alpha=photo.alpha is not None)
 
 
 def foreground_of(photo: Photo, mask: GivenMask, classifier: ViewpointClassifier | None = None) -> Extracted:
-    """Make the cut-out from the photo and a mask that was given: nothing of it is guessed, and no speck dropped.
+    """Make the cut-out from the photo and a given mask, which is used as it is: no speck is dropped.
 
-    `classifier` is as above. Raises NoSubject where it is empty, and ModelFailed where its size is not the photo's.
+    `classifier` is as above. Raises NoSubject where the mask is empty, and ModelFailed where its size is not the
+    photo's.
     """
     if mask.codes.shape != photo.rgb.shape[:2]:
-        raise ModelFailed("The mended mask doesn't have the photo's size. Mend the cut-out again.")
+        raise ModelFailed("The mended mask and the photo have different sizes. Mend the cut-out again.")
     return _cut(photo, Segmentation(coverage(mask.codes)), classifier, mended=mask.cut_by == "mended")
 
 
@@ -98,7 +99,7 @@ def _cut(
 
 
 def frame_of(mask: Alpha | NDArray[np.uint8]) -> Box:
-    """Return the part of a photo that a cut-out holds: the box of all that is in its H×W mask, and a border."""
+    """Return the part of a photo that a cut-out covers: the box of its H×W mask, with a border."""
     height, width = mask.shape
     return grown_box(tight_box(mask > 0) or (0, 0, width, height), BORDER, width, height)
 
@@ -113,11 +114,11 @@ def own_colours(photo: Photo, alpha: Alpha, origin: tuple[int, int]) -> Rgb8:
 
 
 def holds_old_background(rgb: Rgb8, alpha: Alpha) -> bool:
-    """Whether the colours under a file's own soft edge (h×w×3 sRGB, h×w) are still mixed with what was behind.
+    """Return whether the colours under a file's own soft edge (h×w×3 sRGB, h×w) still contain the old background.
 
-    Editors that cut out write the product's own colours there; a mask that was laid on a photo leaves the photo's, and
-    some tools multiply by alpha, which mixes with black. Told by which explains the soft pixels better: the product's
-    colours near by, or their mixture with the hidden ones.
+    Editors that cut out write the product's own colours there. A mask laid on a photo keeps the photo's colours, and
+    some tools multiply by alpha, which mixes with black. The test compares two explanations of the soft pixels: the
+    product's colours near by, and their mixture with the hidden colours.
     """
     window = max(5, round(0.012 * max(alpha.shape)) | 1)
     rows, columns = np.nonzero((alpha > 0.2) & (alpha < 0.8))
@@ -130,29 +131,29 @@ def holds_old_background(rgb: Rgb8, alpha: Alpha) -> bool:
     ]
     sure = [np.asarray(around[0] > 0.98, np.float32), np.asarray(around[0] < 0.02, np.float32)]
     counts = [weight.sum((1, 2)) for weight in sure]
-    told = (counts[0] > 0) & (counts[1] > 0)
-    if not told.any():
+    judged = (counts[0] > 0) & (counts[1] > 0)
+    if not judged.any():
         return False
-    cover = alpha[rows, columns][told]
+    cover = alpha[rows, columns][judged]
     errors = np.zeros(2)
     for c in range(3):
         front, back = (
-            np.einsum("nij,nij->n", around[1 + c], weight)[told] / count[told]
+            np.einsum("nij,nij->n", around[1 + c], weight)[judged] / count[judged]
             for weight, count in zip(sure, counts, strict=True)
         )
-        seen = rgb[rows, columns, c][told]
+        seen = rgb[rows, columns, c][judged]
         errors += [np.abs(seen - front).mean(), np.abs(seen - cover * front - (1 - cover) * back).mean()]
     return bool(errors[1] < MIXED * errors[0])
 
 
 def foreground_colours(rgb: Rgb8, alpha: Alpha, side: int) -> None:
-    """Put the product's own colours under the soft edge (h×w×3 sRGB, C-contiguous, changed in place).
+    """Write the product's own colours under the soft edge (h×w×3 sRGB, C-contiguous, changed in place).
 
     Opaque pixels stay as they are. Blur fusion in two rounds, a wide and a narrow one: Forte, "Approximate Fast
-    Foreground Colour Estimation", ICIP 2021. The local means are taken at no more than FUSION_SIDE pixels, which bounds
-    time and memory on large photos; the formula itself runs at full size on the soft pixels. `side` is the
-    photo's longer side in pixels, which the radii scale with. Outside, where alpha is 0, the product's colours go on: a
-    picture with alpha is filtered by whoever scales it, and the old background must not lie beside the edge.
+    Foreground Colour Estimation", ICIP 2021. Local means are computed at no more than FUSION_SIDE pixels, which bounds
+    time and memory on large photos. The formula itself runs at full size on the soft pixels. `side` is the photo's
+    longer side in pixels; the radii scale with it. The product's colours continue outside, where alpha is 0: scaling
+    filters a transparent picture, so the old background must not be next to the edge.
     """
     height, width = alpha.shape
     scale = min(1.0, FUSION_SIDE / max(height, width))
@@ -176,12 +177,12 @@ def foreground_colours(rgb: Rgb8, alpha: Alpha, side: int) -> None:
 def _fusion_means(colours: NDArray[np.float32], alpha: Alpha, window: int, doublings: int = 0) -> NDArray[np.float32]:
     """Return h×w×6: local means of the front colours weighted by alpha and of the back's weighted by 1 - alpha.
 
-    `colours` are both of them, h×w×6, or h×w×3 where they are one. The weights are squared `doublings` times: in the
-    first round the mixed pixels must count for little, or the old background comes along with them.
+    `colours` are front and back, h×w×6, or h×w×3 where both are the same. The weights are squared `doublings` times.
+    In the first round mixed pixels must count for little, or they bring the old background along.
     """
     height, width = alpha.shape
     out = np.empty((height, width, 6), np.float32)
-    # a strip begins with the sums of a whole window, so two strips for two threads
+    # a strip begins with the sums of a whole window, so use only as many strips as threads
     rows = -(-height // THREADS)
 
     def strip(top: int) -> None:
@@ -192,8 +193,8 @@ def _fusion_means(colours: NDArray[np.float32], alpha: Alpha, window: int, doubl
 
 
 def _without_specks(alpha: Alpha) -> Alpha:
-    """Zero every part of alpha > .05 that is small against the largest."""
-    # Labelling at some 500 px finds the same parts and takes milliseconds at 40 megapixels.
+    """Zero every part of alpha > 0.05 that is small compared with the largest."""
+    # Labels at about 500 px find the same parts, and take milliseconds at 40 megapixels.
     step = max(1, -(-max(alpha.shape) // 500))
     small = averaged(alpha, step)
     labels, count = label(small > 0.05, np.ones((3, 3), bool))
@@ -204,7 +205,7 @@ def _without_specks(alpha: Alpha) -> Alpha:
     dropped = ((areas < SPECK * areas.max()) & (np.arange(count + 1) > 0))[labels]
     if not dropped.any():
         return alpha
-    # with the blocks around it, in which its soft edge ends; another part is at least one block farther off
+    # Drop the blocks around it too: its soft edge ends in them, and any other part is at least one block away.
     keep = ~binary_dilation(dropped, np.ones((3, 3), bool))
     keep = keep.repeat(step, axis=0)[: alpha.shape[0]].repeat(step, axis=1)[:, : alpha.shape[1]]
     return np.where(keep, alpha, np.float32(0))

@@ -1,4 +1,4 @@
-"""A given mask: one that somebody mended, which is taken in place of what the networks see."""
+"""A given mask: the caller's, used instead of the networks' mask."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-#: Whose mask it is: drawn by a caller, or the networks' with some of its subjects left out.
+#: The mask's origin: mended by the caller, or the networks' mask with some subjects left out.
 CutBy = Literal["mended", "subjects"]
 
 
@@ -27,7 +27,7 @@ def coverage(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
 def codes_of(alpha: NDArray[np.float32], origin: tuple[int, int], width: int, height: int) -> NDArray[np.uint8]:
     """Return the H×W codes, 0–255, of an h×w alpha in [0, 1] whose corner (x, y) is at `origin` of a photo.
 
-    Beyond it they are 0.
+    Outside the alpha they are 0.
     """
     (left, top), (rows, columns) = origin, alpha.shape
     codes = np.zeros((height, width), np.uint8)

@@ -1,4 +1,4 @@
-"""The guided filter: a mask takes its edges from the photo."""
+"""The guided filter: it gives a mask the photo's edges."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from pipeline.kernels.image import guide as kernels
 
 
 def guided_coefficients(small: Rgb8, mask: Alpha, radius: int, eps: float) -> NDArray[np.float32]:
-    """Return a and b, h×w×4, such that a·guide + b follows `mask` (h×w) and has the edges of the guide `small` (h×w×3).
+    """Return a and b, h×w×4, such that a·guide + b follows `mask` (h×w) with the edges of the guide `small` (h×w×3).
 
     Colour guided filter, He, Sun and Tang, "Guided Image Filtering", PAMI 35(6), 2013, equations 19–21. `radius` is in
     pixels, `eps` in squared units of the guide (0–1).
@@ -41,7 +41,7 @@ def guided_coefficients(small: Rgb8, mask: Alpha, radius: int, eps: float) -> ND
 
 
 def guide_of(rgb: Rgb8, side: int) -> Rgb8:
-    """Return H×W×3 codes with the longer side at most `side` pixels: what `guided_upsample` solves at."""
+    """Return H×W×3 codes with the longer side at most `side` pixels, the size at which `guided_upsample` solves."""
     height, width = rgb.shape[:2]
     scale = min(1.0, side / max(height, width))
     return resized(rgb, max(1, round(width * scale)), max(1, round(height * scale)))
@@ -50,10 +50,10 @@ def guide_of(rgb: Rgb8, side: int) -> Rgb8:
 def guided_upsample(
     rgb: Rgb8, mask: Alpha, out: Alpha, *, guide: Rgb8, radius: int, eps: float, levels: tuple[float, float] = (0, 1)
 ) -> None:
-    """Bring `mask` (any size, [0, 1]) to the H×W of `rgb` with the photo's own edges, stretched from `levels` to 0–1.
+    """Write `mask` (any size, [0, 1]) into `out` at the H×W of `rgb`, with the photo's edges.
 
-    The coefficients are solved at the size of `guide`, `guide_of` the same photo, and applied at full size (He and Sun,
-    "Fast Guided Filter", arXiv 1505.00996). Written into `out`.
+    Values are stretched from `levels` to 0–1. The coefficients are solved at the size of `guide`, which is `guide_of`
+    the same photo. They are applied at full size (He and Sun, "Fast Guided Filter", arXiv 1505.00996).
     """
     height, width = rgb.shape[:2]
     small = np.clip(resize(mask, guide.shape[1], guide.shape[0]), 0, 1)

@@ -1,9 +1,9 @@
-"""The place seen through the product: what a segmenter filled, where the photo itself proves it.
+"""Holes in the product that a segmenter filled, found where the photo itself proves them.
 
-In a studio photo the wall or the sheet behind the product is one smooth gradient. It is fitted from what lies around
-the product and continued behind it: what is exactly as it says, and set off all round, is backdrop seen through a
-handle, a loop or a bow. On anything less smooth nothing is opened, nor where the backdrop is clipped to white or black:
-there a white label looks just the same.
+In a studio photo the backdrop is one smooth gradient. A polynomial fitted around the product continues it behind the
+product. A part that matches it exactly, and is set off all round, is backdrop seen through a handle, a loop or a bow.
+No hole is opened in front of a rougher backdrop, nor of a clipped backdrop, white or black, where a white label looks
+the same.
 """
 
 from typing import Any
@@ -17,25 +17,25 @@ from pipeline.colour.spaces import srgb_to_lab
 from pipeline.core.resample import eroded, reduced, resize
 from pipeline.core.types import Alpha, Rgb8
 
-#: Longer side in pixels that is looked at.
+#: Longer side in pixels of the examined photo.
 SIDE = 320
-#: A backdrop is smooth when half of it lies this near to its fit, in Lab units.
+#: A backdrop is smooth if half of its pixels are this near to the fit, in Lab units.
 SMOOTH = 0.5
-#: What is seen through: 90 % of it this near to the continued backdrop, each pixel at most the second.
+#: A hole: 90 % of its pixels are within EXACT of the continued backdrop, and all within NEAR, in Lab units.
 EXACT, NEAR = 0.6, 1.2
-#: Its rim lies this far from the backdrop over this share of its length.
+#: Its rim is at least this far from the backdrop, in Lab units, over this share of its length.
 SET_OFF, ALL_ROUND = 4.0, 0.6
-#: Least part of the product that counts, as a share of it; and the L* below and above which the backdrop is clipped.
+#: Minimum size of a hole, as a share of the product; and the L* below and above which the backdrop is clipped.
 MIN_PART = 0.002
 CLIPPED = (1.0, 99.6)
-#: Rounds of the fit, and the share of the nearest pixels that each but the first is made on: shadows drop out.
+#: Rounds of the fit, and the share of nearest pixels that each later round keeps, so that shadows drop out.
 ROUNDS, KEPT = 4, 0.8
 
 Mask = NDArray[np.bool_]
 
 
 def seen_through(rgb: Rgb8, mask: Alpha) -> Alpha | None:
-    """Return h×w in [0, 1], 1 where the backdrop is seen through the h×w mask of an H×W×3 sRGB photo; None: nowhere.
+    """Return h×w in [0, 1], 1 where an H×W×3 sRGB photo shows backdrop through the h×w mask; None: nowhere.
 
     `mask` is the product's alpha in [0, 1], at any size of the photo's shape.
     """
@@ -56,13 +56,13 @@ def seen_through(rgb: Rgb8, mask: Alpha) -> Alpha | None:
     through = _proved(away, product)
     if not through.any():
         return None
-    # One pixel on: the rim's own pixels are mixed, and the photo's edges say where it is.
+    # Grow by one pixel: the rim's own pixels are mixed, and the photo's edges will place the border.
     grown = binary_dilation(through) & product
     return np.clip(resize(grown.astype(np.float32), mask.shape[1], mask.shape[0], Image.Resampling.BILINEAR), 0, 1)
 
 
 def _from_backdrop(lab: NDArray[np.float32], around: Mask) -> NDArray[np.float32]:
-    """Return h×w distances in Lab from a second-order polynomial that fits the pixels `around`, robustly."""
+    """Return h×w distances in Lab from a second-order polynomial fitted robustly to the pixels `around`."""
     height, width = around.shape
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1).reshape(-1, 6)
@@ -71,7 +71,7 @@ def _from_backdrop(lab: NDArray[np.float32], around: Mask) -> NDArray[np.float32
     seen_terms, seen_colours, used = terms[seen], colours[seen], seen
     for turn in range(ROUNDS):
         some = terms[used[::2]].astype(np.float64)
-        # Not `solve`: in a strip of one or two rows some terms are alike, and any of their sums will do.
+        # Not `solve`: in a strip of one or two rows some terms are equal, and any solution will do.
         solved = np.linalg.lstsq(some.T @ some, some.T @ colours[used[::2]], rcond=None)[0].astype(np.float32)
         if turn < ROUNDS - 1:
             away = _lengths(seen_colours - seen_terms @ solved)
@@ -86,7 +86,7 @@ def _lengths(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
 
 
 def _proved(away: NDArray[np.float32], product: Mask) -> Mask:
-    """Return the parts of the product that are the backdrop to within EXACT and are set off from the rest."""
+    """Return the parts of the product that match the backdrop within EXACT and are set off from the rest."""
     parts, count = label(binary_opening((away <= NEAR) & product, np.ones((3, 3), bool)))
     out = np.zeros_like(product)
     for index in range(1, count + 1):

@@ -1,7 +1,7 @@
-"""Which pixels are the product: what two looks at the photo agree on, and the photo's own edges.
+"""Segment the product: combine what two looks at the photo agree on with the photo's own edges.
 
-The rule was chosen by ten folds on 921 real photos with masks (of ECSSD, less the 79 that stay out) and
-checked on 35 pictures with exact alpha; `models/cutout/README.md` has what each rule is worth, and what was deleted.
+The rule was chosen by ten folds on 921 real photos with masks (of ECSSD, without the 79 held out). It was checked on
+35 pictures with exact alpha. `models/cutout/README.md` reports the value of each rule, and the rejected rules.
 """
 
 from collections.abc import Sequence
@@ -21,33 +21,33 @@ from pipeline.cutout.confidence import confidence_of, disputed, undecided_share
 from pipeline.cutout.guided_filter import guide_of, guided_upsample
 from pipeline.cutout.holes import SIDE, seen_through
 
-#: The photo's edges sharpen the mask in the product's box and this share of its longer side around it.
+#: The photo's edges sharpen the mask in the product's box and in a margin, this share of the box's longer side.
 MARGIN = 0.12
-#: Where both segmenters agree less (intersection over union), the first looks twice more: 0.88 to 0.95 give the same
-#: error within 1 %, and below 0.85 more cut-outs fail.
+#: Minimum intersection over union of both segmenters; below it the first looks twice more. From 0.88 to 0.95 the error
+#: is the same within 1 %, and below 0.85 more cut-outs fail.
 ALIKE = 0.92
-#: Longer side in pixels that the guided filter is solved at, its radius there and its regularisation.
+#: Longer side in pixels at which the guided filter is solved, its radius there and its regularisation.
 GUIDE_SIDE, RADIUS, EPS = 800, 3, 1e-3
-#: Alpha below the first is background, above the second product, stretched between: on real photos 0.7 % less error
-#: than 0.25 and 0.75, on made-up ones the same.
+#: Alpha below the first is background, above the second product, stretched between. On real photos the error is 0.7 %
+#: less than with 0.25 and 0.75, on synthetic photos it is the same.
 LEVELS = (0.3, 0.7)
 
-#: Networks stretch their mask to 0–1 whatever they saw, so its height says nothing; its shape does. On 71 product
-#: photos the sure part (alpha > .85) covered .046 of the frame or more and the undecided part at most .71 of all that
-#: was not background; on plain walls, gradients and noise at most .002, and at least .84.
+#: Networks always stretch their mask to 0–1, so only its shape shows whether there is a product. On 71 product photos
+#: the sure part (alpha > 0.85) covered at least 0.046 of the frame. The undecided part was at most 0.71 of the
+#: foreground. On plain walls, gradients and noise they were at most 0.002 and at least 0.84.
 MIN_SURE_AREA = 0.004
 MAX_AMBIGUOUS = 0.8
-#: A texture that fills the frame (bricks: .64) is told from a cluttered product by reaching all four sides.
+#: A texture that fills the frame (bricks: 0.64) reaches all four sides; a cluttered product does not.
 MAX_AMBIGUOUS_FULL_FRAME = 0.5
 
 _NO_SUBJECT = "No product stands out in this photo. Use a photo of one product against a calmer background."
 
 
 def segment(photo: Photo, segmenter: Segmenter, second: Segmenter | None = None) -> Segmentation:
-    """Find the product. A file's own alpha is taken as it is.
+    """Find the product. A file's own alpha is used as it is.
 
-    `second` is a second segmenter, asked once. Raises NoSubject where nothing stands out and
-    ModelFailed where a network's answer is no mask.
+    `second` is a second segmenter, called once. Raises NoSubject where nothing stands out, and ModelFailed where a
+    network returns an invalid mask.
     """
     if photo.alpha is not None:
         if not (photo.alpha > 0.5).any():
@@ -73,10 +73,10 @@ def segment(photo: Photo, segmenter: Segmenter, second: Segmenter | None = None)
 
 
 def _looks(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter | None) -> tuple[list[Alpha], float]:
-    """Return h×w looks at an H×W×3 sRGB photo, and the least agreement (intersection over union, 0–1) of the first.
+    """Return h×w looks at an H×W×3 sRGB photo, and the smallest agreement (intersection over union, 0–1) of the first.
 
-    These are the segmenter's and the `second` segmenter's. Where they disagree, or there is no second one, the
-    segmenter looks at the mirror image and at the photo in a square as well.
+    The looks are those of the segmenter and of the `second` segmenter. If they disagree, or there is no `second`, the
+    segmenter also looks at the mirror image and at the photo padded to a square.
     """
     looks = [_look(rgb, segmenter)]
     if second is not None:
@@ -90,9 +90,9 @@ def _looks(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter | Non
 
 
 def _agreed(looks: Sequence[Alpha]) -> Alpha:
-    """Return the h×w alpha that several looks make: of two that agree their mean, else what at least two of them see.
+    """Return the h×w alpha from several looks: the mean of two, else the second largest value of each pixel.
 
-    Networks lose parts more often than they add some, and rarely the same part twice: so the second largest counts.
+    Networks miss parts more often than they add some, and rarely miss the same part twice.
     """
     if len(looks) == 2:
         return np.asarray((looks[0] + looks[1]) / 2, np.float32)
@@ -100,9 +100,9 @@ def _agreed(looks: Sequence[Alpha]) -> Alpha:
 
 
 def _unsqueezed(rgb: NDArray[np.uint8], like: Alpha, segmenter: Segmenter) -> Alpha:
-    """Return a look at the photo in its true shape, h×w like another: in a square, its border continued on two sides.
+    """Return a look at the photo padded to a square by its border pixels, cropped to the h×w of `like`.
 
-    The networks squeeze a photo into a square; a look that is not squeezed errs elsewhere than the others.
+    The networks squeeze a photo into a square. A look that is not squeezed makes other errors.
     """
     height, width = like.shape
     small = reduced(rgb, segmenter.side)
@@ -117,12 +117,12 @@ def _look(rgb: NDArray[np.uint8], segmenter: Segmenter) -> Alpha:
     small = np.ascontiguousarray(reduced(rgb, segmenter.side))
     mask = np.asarray(segmenter(small), np.float32)
     if mask.shape != small.shape[:2] or not np.isfinite(mask).all():
-        raise ModelFailed("The network that cuts the product out gave a mask that doesn't fit the photo.")
+        raise ModelFailed("The segmentation network returned a mask of the wrong size or with non-finite values.")
     return np.clip(mask, 0, 1)
 
 
 def _check(mask: Alpha) -> None:
-    """Raise NoSubject where an h×w mask shows nothing for sure, or too much that is undecided."""
+    """Raise NoSubject where an h×w mask has too little that is sure, or too much that is undecided."""
     touched = mask > 0.5
     full_frame = all(side.any() for side in (touched[0], touched[-1], touched[:, 0], touched[:, -1]))
     limit = MAX_AMBIGUOUS_FULL_FRAME if full_frame else MAX_AMBIGUOUS
@@ -131,7 +131,7 @@ def _check(mask: Alpha) -> None:
 
 
 def _overlap(one: Alpha, two: Alpha) -> float:
-    """Return the intersection over union of two h×w masks cut at one half, 0–1."""
+    """Return the intersection over union of two h×w masks thresholded at 0.5, 0–1."""
     either = (one > 0.5) | (two > 0.5)
     return float(((one > 0.5) & (two > 0.5)).sum() / max(1, int(either.sum())))
 
@@ -162,7 +162,7 @@ def _region(rgb: NDArray[np.uint8], mask: Alpha) -> tuple[Box, Box]:
     height, width = mask.shape
     full_height, full_width = rgb.shape[:2]
     box = tight_box(_large_parts(mask > 0.5))
-    assert box is not None  # the caller saw a pixel
+    assert box is not None  # some of the mask is above 0.5
     left, top, right, bottom = grown_box(box, MARGIN * max(box[2] - box[0], box[3] - box[1]), width, height)
     if (right - left) * (bottom - top) >= 0.9 * width * height:
         left, top, right, bottom = 0, 0, width, height

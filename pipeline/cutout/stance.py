@@ -1,8 +1,8 @@
 """The stance of a product in its photo: standing, lying, hanging or cut off below.
 
-A network that looks at the photo (`pipeline.cutout.viewpoint`) tells whether it stands there, was photographed from
-above or is held, and from how high the camera looked. Where it is in doubt, nothing is claimed: the scene is shown as
-asked, with the warning `placement_unsure`. The outline tells only what hangs from a hook, and how its base recedes
+A network (`pipeline.cutout.viewpoint`) classifies whether the product stands, was photographed from above or is held,
+and how high the camera was. In doubt Backdrop claims nothing. It then shows the scene as asked, with the warning
+`placement_unsure`. The outline shows only whether the product hangs from a hook, and how its base recedes
 (`pipeline.cutout.camera_pose`).
 """
 
@@ -25,28 +25,28 @@ from pipeline.placement.facts import CutoutFacts, StanceName, suited
 from pipeline.placement.place import Place
 from pipeline.placement.plan import accepted, placed
 
-#: Longer side in pixels of the silhouette that is looked at.
+#: Longer side in pixels of the examined silhouette.
 SIDE = 400
-#: A hook: no wider than this share of the product's width over this share of its height from the top, half of that
-#: where the photo cuts it; then shoulders, so wide within so much of the height, from a hook near the middle. Chosen on
-#: all photos, since only two of them show a hanger; of the others none is taken for one.
+#: A hook is at most this share of the product's width, over at least this share of its height from the top. If the
+#: photo crops it, half of that height is enough. Below it come shoulders of at least this width, within this share of
+#: the height. The hook is near the middle. Chosen on all photos, because only two show a hanger. No other photo passes.
 HOOK_WIDE, HOOK_TALL = 0.065, 0.05
 SHOULDERS, SHOULDERS_WITHIN = 0.5, 0.15
 HOOK_MIDDLE = 0.17
-#: A viewpoint of `Cutout.viewpoint` is believed from these probabilities on; between them nothing is claimed.
-#: `models/viewpoint/README.md` says how they were chosen and what they are worth.
+#: Minimum probabilities at which a viewpoint of `Cutout.viewpoint` counts; below them Backdrop claims nothing.
+#: `models/viewpoint/README.md` reports how they were chosen and how accurate they are.
 SURE_ABOVE, SURE_SIDE = 0.6, 0.75
-#: What lies and is seen obliquely is looked down on so steeply, the camera's height over its distance, where its base
-#: does not tell and no network looked: 30 degrees.
+#: Slope of the view onto a lying product, the camera's height over its distance: 30 degrees. Assumed where neither its
+#: base nor a network shows it.
 OBLIQUE = 0.58
 Mask = NDArray[np.bool_]
 NOBODY_LOOKED: Mapping[str, float] = MappingProxyType({})
 
 
 def facts_of(cutout: Cutout, word: StanceWord = "auto") -> CutoutFacts:
-    """Return what decides where a cut-out goes, by the caller's word or, where that is auto, by a guess.
+    """Return the facts that decide where a cut-out goes: the caller's stance or, for auto, a guess.
 
-    A few milliseconds, whatever its size.
+    Takes a few milliseconds at any size.
     """
     guessed = guess(cutout.alpha, cutout.cut_sides, cutout.viewpoint)
     left, top, right, bottom = tight_box(cutout.alpha > 0.5) or (0, 0, 1, 1)
@@ -56,7 +56,7 @@ def facts_of(cutout: Cutout, word: StanceWord = "auto") -> CutoutFacts:
 
 
 def place_cutout(cutout: Cutout, spec: Spec, width: int, height: int) -> Place:
-    """Return where a cut-out goes on the width×height canvas of a spec, placed as the spec asks.
+    """Return the place of a cut-out on a spec's width×height canvas.
 
     Raises NoHonestPlacement.
     """
@@ -65,17 +65,17 @@ def place_cutout(cutout: Cutout, spec: Spec, width: int, height: int) -> Place:
 
 
 def guess(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str, float] = NOBODY_LOOKED) -> CutoutFacts:
-    """Return how the product of an H×W alpha, which the photo cuts at `cut_sides`, is in its photo.
+    """Return the stance in the photo of the product of an H×W alpha, which the photo crops at `cut_sides`.
 
-    `viewpoint`: as `Cutout.viewpoint`. What stands by the network's word was looked at from the side; what the photo
-    cuts above can only stand in a picture that it reaches to the top of, so nothing is claimed of its angle.
+    `viewpoint`: as `Cutout.viewpoint`. A product that stands, by the network, was seen from the side. A product
+    cropped at the top can only stand in a picture whose top edge it reaches, so its angle is left open.
     """
     elevation = RIGHT_ANGLE * viewpoint["elevation"] if "elevation" in viewpoint else None
     above, side = (viewpoint.get(name, 0.0) >= sure for name, sure in (("above", SURE_ABOVE), ("side", SURE_SIDE)))
     if not side and "bottom" not in cut_sides and has_hook(_silhouette(alpha), cut="top" in cut_sides):
         return CutoutFacts("hanging", suited("hanging", None), cut_sides, elevation=elevation)
     held = is_held(viewpoint)
-    # A hand whose arm the photo cuts may hold it at that edge; without its arm it would stand with fingers on it.
+    # If the photo crops the arm, the hand can hold it at that edge. Without an arm it would stand with fingers on it.
     if above or (held and not set(cut_sides) - {"top"}):
         return CutoutFacts("lying", suited("lying", "above"), cut_sides, held=held, elevation=elevation)
     name: StanceName = "cut_below" if "bottom" in cut_sides else "standing"
@@ -85,7 +85,7 @@ def guess(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str,
 
 
 def pose_of(cutout: Cutout, facts: CutoutFacts) -> CameraPose:
-    """Return how the photo sees the base of a cut-out with these facts; UNKNOWN_POSE where it has none to see."""
+    """Return the camera pose that the base of a cut-out with these facts shows; UNKNOWN_POSE without a visible base."""
     if facts.word == "lying":
         return CameraPose(1 / cutout.aspect, camera_pose(cutout.alpha, facts.elevation).pitch_slope or OBLIQUE)
     stands = facts.stance == "standing" and not facts.unsure
@@ -93,7 +93,7 @@ def pose_of(cutout: Cutout, facts: CutoutFacts) -> CameraPose:
 
 
 def _silhouette(alpha: Alpha) -> Mask:
-    """Return what is solid of an H×W alpha, h×w within its tight box, its longer side SIDE pixels at most."""
+    """Return the solid part of an H×W alpha, h×w within its tight box, its longer side at most SIDE pixels."""
     height, width = alpha.shape
     scale = min(1.0, SIDE / max(height, width))
     grid = max(2, round(width * scale)), max(2, round(height * scale))
@@ -103,7 +103,7 @@ def _silhouette(alpha: Alpha) -> Mask:
 
 
 def has_hook(solid: Mask, *, cut: bool = False) -> bool:
-    """Tell whether a tight h×w silhouette hangs from a hook, as on a hanger; `cut`: the photo cuts it above."""
+    """Return whether a tight h×w silhouette hangs from a hook, as on a hanger; `cut`: the photo crops its top."""
     height, width = solid.shape
     ends = width - solid[:, ::-1].argmax(axis=1)
     spans = np.where(solid.any(axis=1), ends - solid.argmax(axis=1), 0) / width

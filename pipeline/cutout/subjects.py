@@ -1,4 +1,4 @@
-"""Subjects: the parts of a mask that are worth a name, and the mask of some of them, by number or by place."""
+"""Subjects: the numbered parts of a mask, and the mask of some of them, by number or by place."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -15,23 +15,22 @@ from pipeline.core.resample import Box, grown_box, tight_box
 from pipeline.core.types import Photo, Segmentation
 from pipeline.cutout.given import codes_of, coverage
 
-#: Longer side in pixels, or up to twice that, at which parts are told from each other.
+#: Parts are separated at this longer side in pixels, or at up to twice that.
 SIDE = 640
-#: Coverage from which on a pixel holds parts together: less is a veil between two.
+#: Minimum coverage that connects two parts: less is a veil between them.
 HOLDS = 0.3
-#: A part smaller than this share of the largest is not worth a name; it goes with the nearest that is.
+#: A part smaller than this share of the largest gets no number and joins the nearest numbered part.
 WORTH_NAMING = 0.01
-#: A point means what is this near to it, share of the photo's longer side: thin things are hard to hit.
+#: A point also hits a part this near, as a share of the photo's longer side: thin parts are hard to hit.
 REACH = 0.01
-#: Sides of the squares around a point that are looked at until one shows a whole thing there, shares of the photo's
-#: longer side. A small square first shows a part of the thing, a flower pot without its tree.
+#: Sides of the squares around a point, tried until one shows a whole thing there, as shares of the photo's longer side.
+#: A small square tried first would show a part of the thing, as a flower pot without its tree.
 SQUARES = (0.6, 0.4, 0.25)
-#: A box is looked at with this share of its longer side around it, as `pipeline.cutout.segment` does; of what is found
-#: the box and the second share around it are kept, so that a box that fits tightly cuts no soft edge.
+#: Margin around a box for the look at it, as a share of its longer side, as in `pipeline.cutout.segment`. The result
+#: keeps a rim of the second share around the box, so that a tight box crops no soft edge.
 MARGIN, RIM = 0.12, 0.02
-#: What was found in a box is taken where its own box and that one overlap so far (intersection over union). Of one of
-#: two things side by side its mask is as good as a closer look's (18 pairs, mean IoU 0.92 and 0.90), with any number
-#: from 0 to 0.85 here.
+#: Minimum intersection over union of the box and of what the networks found in it, for that to be used. On 18 pairs of
+#: things side by side its mean IoU was 0.92, with any value from 0 to 0.85 here. A closer look's was 0.90.
 FILLS = 0.5
 
 Codes = NDArray[np.uint8]
@@ -59,9 +58,9 @@ class Subjects:
     step: int
 
     def only(self, codes: Codes, kept: Collection[int]) -> Codes:
-        """Return the H×W mask of codes 0–255 without the subjects that are not among these ids.
+        """Return the H×W mask of codes 0–255 with only the subjects of these ids.
 
-        Each pixel goes with the subject that is nearest to it, so that soft edges go along.
+        Each pixel belongs to the nearest subject, so soft edges stay with theirs.
         """
         height, width = codes.shape
         keep = np.isin(self.nearest, list(kept)).view(np.uint8)
@@ -69,7 +68,7 @@ class Subjects:
         return codes * whole
 
     def at(self, codes: Codes, x: float, y: float) -> Subject | None:
-        """Return the subject at a point, shares 0–1 of width and height, or right beside it; None where none is."""
+        """Return the subject at a point, or very near it, or None. x, y: shares 0–1 of width and height."""
         height, width = codes.shape
         column, row = min(int(x * width), width - 1), min(int(y * height), height - 1)
         reach = max(1, round(REACH * max(height, width)))
@@ -81,21 +80,21 @@ class Subjects:
 
 @dataclass(frozen=True)
 class Choice:
-    """The product that a caller's place means."""
+    """The product at a caller's place."""
 
     #: H×W coverage 0–255.
     codes: Codes
-    #: What it is taken from: the mask that the caller gave, what the networks found in the photo, or a new look.
+    #: Origin of the mask: given by the caller, found by the networks in the photo, or looked for at the place.
     source: Literal["given", "found", "looked"]
-    #: Of a point in one of the first two: its subject there.
+    #: The subject's number, for a point in a given or found mask.
     number: int | None = None
-    #: Of a new look: all that it found, as of the whole photo.
+    #: The whole result of a new look, in the photo's coordinates.
     seen: Segmentation | None = None
 
 
 @dataclass(frozen=True)
 class Masks:
-    """Where a product may be chosen from."""
+    """Sources of a chosen product."""
 
     photo: Photo
     #: Returns the mask of the networks, H×W codes 0–255; None where nothing stands out.
@@ -109,9 +108,9 @@ class Masks:
 def choose(place: PhotoPlace, masks: Masks) -> Choice:
     """Return the product at a place in the photo.
 
-    A point means the subject there, of the given mask or of what was found; where both are empty, squares around it are
-    looked at. A box means what is in it: of a given mask, of what was found where that fills the box, else of a new
-    look. Raises SubjectNotFound, and what `look` raises.
+    A point means the subject there, in the given mask or among the found. If neither has a subject there, the networks
+    look at squares around the point. A box means its content: in a given mask, among the found where that fills the
+    box, else in a new look. Raises SubjectNotFound, and any error of `look`.
     """
     kind = "point" if len(place) == 2 else "box"
     at = _at_point if kind == "point" else _in_box
@@ -119,7 +118,7 @@ def choose(place: PhotoPlace, masks: Masks) -> Choice:
     if chosen is None or not (chosen.codes > 127).any():
         remedy = "the middle of the product" if kind == "point" else "a box around the product"
         raise SubjectNotFound(
-            f"Nothing stands out at the {kind} {', '.join(f'{share:g}' for share in place)} that subject gives. Give"
+            f"Nothing stands out at the {kind} {', '.join(f'{share:g}' for share in place)} in subject. Give"
             f" {remedy}, or give a mask."
         )
     return chosen
@@ -132,7 +131,7 @@ def _at_point(place: PhotoPlace, masks: Masks) -> Choice | None:
     seen = masks.found()
     if seen is not None and (chosen := _part(seen, x, y, "found")) is not None:
         return chosen
-    if masks.photo.alpha is not None:  # the file says what it shows
+    if masks.photo.alpha is not None:  # the file's own alpha is final
         return None
     height, width = masks.photo.rgb.shape[:2]
     for share in SQUARES:
@@ -160,7 +159,7 @@ def _part(codes: Codes, x: float, y: float, source: Literal["given", "found"]) -
 
 
 def _whole_in(box: Box, seen: Box, width: int, height: int) -> bool:
-    """Return whether a box ends inside what was seen of a photo, but where the photo ends."""
+    """Return whether a box ends inside the seen part of a photo, or at the photo's own border."""
     reach = REACH * max(seen[2] - seen[0], seen[3] - seen[1])
     starts = all(own > edge + reach or edge == 0 for own, edge in zip(box[:2], seen[:2], strict=True))
     ends = all(
@@ -188,7 +187,7 @@ def _in_box(place: PhotoPlace, masks: Masks) -> Choice | None:
     seen = None if seen is None else inside(seen)
     if seen is not None and (masks.photo.alpha is not None or _overlap(tight_box(seen > 127), box) >= FILLS):
         return Choice(seen, "found")
-    if masks.photo.alpha is not None:  # the file says what it shows
+    if masks.photo.alpha is not None:  # the file's own alpha is final
         return None
     looked = _looked(masks, grown_box(box, MARGIN * longer, width, height))
     if looked is not None and ((chosen := inside(looked.codes)) > 127).any():
@@ -197,7 +196,7 @@ def _in_box(place: PhotoPlace, masks: Masks) -> Choice | None:
 
 
 def _overlap(one: Box | None, two: Box) -> float:
-    """Return the intersection over union of two boxes, 0–1; of no box 0."""
+    """Return the intersection over union of two boxes, 0–1; 0 where the first is None."""
     if one is None:
         return 0.0
     across, down = min(one[2], two[2]) - max(one[0], two[0]), min(one[3], two[3]) - max(one[1], two[1])
@@ -206,7 +205,7 @@ def _overlap(one: Box | None, two: Box) -> float:
 
 
 def _looked(masks: Masks, box: Box) -> Choice | None:
-    """Return what a look at a box of the photo finds in it; None where nothing stands out."""
+    """Return the product that a look at a box of the photo finds; None where nothing stands out."""
     left, top, right, bottom = box
     try:
         part = np.ascontiguousarray(masks.photo.rgb[top:bottom, left:right])
@@ -222,7 +221,7 @@ def _looked(masks: Masks, box: Box) -> Choice | None:
 def subjects_of(codes: Codes) -> Subjects:
     """Return the subjects of an H×W mask of codes 0–255: its connected components (8 neighbours), by size.
 
-    Looked for at some SIDE pixels; the boxes are tight to the pixel around what is covered by more than half.
+    They are separated at about SIDE pixels. Their boxes fit, to the pixel, the area with coverage above one half.
     """
     step = max(1, max(codes.shape) // SIDE)
     cover = np.asarray(Image.fromarray(codes).reduce(step), np.float32) / np.float32(255)
@@ -246,9 +245,9 @@ def subjects_of(codes: Codes) -> Subjects:
 
 
 def _tight(codes: Codes, own: NDArray[np.bool_], place: tuple[slice, slice], step: int) -> Box:
-    """Return the box of what is covered by more than half in a subject's blocks, or of its place among these.
+    """Return the box of coverage above one half in a subject's blocks; without any, the box of those blocks.
 
-    `own`: h×w, the blocks that are nearest to it; a block around its place may hold the last of its pixels.
+    `own`: h×w, the blocks nearest to it. The search goes one block beyond `place`, which may contain its last pixels.
     """
     rows, columns = (slice(max(0, part.start - 1), part.stop + 1) for part in place)
     top, left = rows.start * step, columns.start * step

@@ -1,6 +1,6 @@
-"""The viewpoint of a photo: of what stands, from the side; of what lies, from above; of what a hand holds; how high.
+"""The viewpoint of a photo: from the side, from above, or of a product in a hand, and how high the camera was.
 
-A network looks at what is photographed and at what is around it; a silhouette seldom tells (`models/viewpoint`).
+A network classifies the product with its surroundings, because a silhouette seldom shows it (`models/viewpoint`).
 """
 
 from collections.abc import Mapping
@@ -17,27 +17,27 @@ from pipeline.core.parallel import together
 from pipeline.core.resample import Box, tight_box
 from pipeline.core.types import Cutout, Photo, Rgb8
 
-#: Sides of the two squares, in longer sides of the product's box: with what is around it, and on grey.
+#: Sides of the two squares, in longer sides of the product's box: with its surroundings, and alone on grey.
 AROUND, ALONE = 1.4, 1.1
-#: sRGB byte beyond the photo, and around the product that is shown alone.
+#: sRGB byte beyond the photo, and around the product alone.
 GREY = 127
-#: From this probability on a hand is believed to hold the product: at .7, 23 of the 23 said of 412 photos were right,
-#: of 25 hands (ten folds, `models/viewpoint/README.md`).
+#: Minimum probability at which a hand counts as holding the product. At 0.7 it found 23 of 25 hands in 412 photos,
+#: without a false alarm (ten folds, `models/viewpoint/README.md`).
 SURE_HAND = 0.7
-#: Degrees of the elevation 1 in `Cutout.viewpoint`.
+#: Degrees that an elevation of 1 in `Cutout.viewpoint` means.
 RIGHT_ANGLE = 90.0
-#: Longer side in pixels at which the hand is looked for, and how far beyond the product's box, in its longer sides.
+#: Longer side in pixels for the hand's search, and its reach beyond the product's box, in the box's longer sides.
 HAND_SIDE, HAND_REACH = 320, 0.25
 #: Skin of any tone in YCbCr (JPEG's), Chai and Ngan 1999: the bounds of Cb and Cr.
 SKIN = (77, 127), (133, 173)
-#: A hand is at least so large, a share of the product's pixels.
+#: Minimum size of a hand, as a share of the product's pixels.
 LEAST_HAND = 0.01
 
 
 def viewpoint(photo: Photo, cutout: Cutout, classifier: ViewpointClassifier | None) -> Mapping[str, float]:
-    """Return what a network sees of each `pipeline.core.networks.Viewpoint`; nothing without one or without a product.
+    """Return each `pipeline.core.networks.Viewpoint`, 0–1; empty without a classifier or a product.
 
-    Some milliseconds beside the network's.
+    Takes some milliseconds in addition to the network's time.
     """
     box = tight_box(cutout.alpha > 0.5)
     if classifier is None or box is None:
@@ -46,20 +46,20 @@ def viewpoint(photo: Photo, cutout: Cutout, classifier: ViewpointClassifier | No
 
 
 def is_held(viewpoint: Mapping[str, float]) -> bool:
-    """Tell whether a network is sure that a hand holds the product."""
+    """Return whether a network is sure that a hand holds the product."""
     return viewpoint.get("hand", 0.0) >= SURE_HAND
 
 
 def seen(photo: Photo, cutout: Cutout, classifier: ViewpointClassifier | None, *, mended: bool = False) -> Cutout:
-    """Return the cut-out with its viewpoint, and with the warning `held_by_hand` and its place where a hand holds it.
+    """Return the cut-out with its viewpoint; if a hand holds it, with the warning `held_by_hand` and the hand's box.
 
-    `mended`: as `of_mended` has it.
+    `mended`: a caller drew the mask, so `of_mended` applies.
     """
-    told = viewpoint(photo, cutout, classifier)
+    shares = viewpoint(photo, cutout, classifier)
     if mended:
-        return replace(cutout, viewpoint=of_mended(told))
-    cutout = replace(cutout, viewpoint=told)
-    if not is_held(told):
+        return replace(cutout, viewpoint=of_mended(shares))
+    cutout = replace(cutout, viewpoint=shares)
+    if not is_held(shares):
         return cutout
     found = hand_box(photo.rgb, cutout)
     where = cutout.where if found is None else {**cutout.where, "held_by_hand": (found,)}
@@ -67,15 +67,15 @@ def seen(photo: Photo, cutout: Cutout, classifier: ViewpointClassifier | None, *
 
 
 def of_mended(viewpoint: Mapping[str, float]) -> Mapping[str, float]:
-    """Return what holds of a cut-out that a caller drew: nothing of a hand, whose fingers they have erased."""
+    """Return the viewpoint without the hand, for a cut-out that a caller drew: they have erased its fingers."""
     return {name: share for name, share in viewpoint.items() if name != "hand"}
 
 
 def hand_box(rgb: Rgb8, cutout: Cutout) -> Box | None:
-    """Return the box, in pixels, of the hand that holds a cut-out of an H×W×3 photo; None where no skin is beside it.
+    """Return the box, in pixels, of the hand that holds a cut-out of an H×W×3 photo; None where no skin touches it.
 
-    It is the largest patch of skin's colour around the product that touches it, so it says where to look, not what is
-    a hand.
+    It is the box of the largest patch of skin colour that touches the product. It shows where to look, and may
+    contain more than the hand.
     """
     height, width = rgb.shape[:2]
     step = max(1, max(height, width) // HAND_SIDE)
@@ -106,9 +106,9 @@ def hand_box(rgb: Rgb8, cutout: Cutout) -> Box | None:
 
 
 def views(photo: Photo, cutout: Cutout, box: Box, side: int) -> NDArray[np.uint8]:
-    """Return what the network is shown, 2×side×side×3 sRGB bytes: the photo around the product, and it on grey.
+    """Return the network's input, 2×side×side×3 sRGB bytes: the product in the photo, and the product on grey.
 
-    `box` is the product's in the cut-out.
+    `box` is the product's box in the cut-out.
     """
     x, y = cutout.origin
     around, cover, colours = together(
@@ -124,7 +124,7 @@ def views(photo: Photo, cutout: Cutout, box: Box, side: int) -> NDArray[np.uint8
 def _square(picture: NDArray[np.uint8], box: Box, times: float, side: int) -> NDArray[np.uint8]:
     """Return the square around a box's middle, `times` its longer side wide, at side×side pixels.
 
-    Beyond the picture, H×W×3 or H×W, three channels are GREY and one is 0.
+    Beyond the picture, three channels (H×W×3) are GREY and a single channel (H×W) is 0.
     """
     left, top, right, bottom = box
     half = times * max(right - left, bottom - top) / 2

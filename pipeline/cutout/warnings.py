@@ -1,7 +1,7 @@
-"""Warnings: what may be wrong with a cut-out, found without the truth: how sure it is, and what is worth a look.
+"""Warnings about a cut-out, found without the truth: how sure it is, and which places need a look.
 
-Everything is measured at about SIDE pixels. Numbers with a date or a count beside them were chosen on 2026-11-26, on
-the real and the made-up photos of `benchmarks/picture/quality.py`; models/cutout/README.md has what they are worth.
+Everything is measured at about SIDE pixels. Thresholds with a date or a count beside them were chosen on 2026-11-26, on
+the real and synthetic photos of `benchmarks/picture/quality.py`. `models/cutout/README.md` reports their accuracy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,48 +16,48 @@ from pipeline.core.resample import Box, eroded
 from pipeline.core.types import Alpha
 from pipeline.cutout.confidence import LOW_CONFIDENCE
 
-#: Longer side in pixels, or up to twice that, at which warnings are looked for.
+#: Warnings are computed at this longer side in pixels, or at up to twice that.
 SIDE = 320
-#: A side of the photo that the product covers over more than this share of its length cuts it.
+#: A side of the photo crops the product if the product covers more than this share of the side's length.
 CUT_SHARE = 0.01
-#: A network's mask that ends this near to the border ends at it: one or two of the 320 pixels that networks see, whose
-#: outermost fade. A share of the longer side; by this reasoning, on 2026-11-27: of 70 photos one is told by it (a ball
-#: that ends .3 % before the border), and from .5 to 1 % nothing changes.
+#: A network's mask that ends this near to the border counts as reaching it, as a share of the longer side. It is one or
+#: two of the network's 320 pixels, whose outermost fade. Chosen by this reasoning on 2026-11-27. Of 70 photos it
+#: changes one, a ball that ends 0.3 % before the border. From 0.5 to 1 % nothing changes.
 FADES_WITHIN = 0.005
-#: A second part this large against the largest is a subject of its own.
+#: A second part of at least this share of the largest is a subject of its own.
 SECOND_SUBJECT = 0.2
-#: Share of the product that may be half transparent well inside its outline. Nothing in the sets with exact alpha is,
-#: so this is by eye: at .04 one of six real photos warned of shows glass, at .1 one of three.
+#: Share of the product that may be half transparent well inside its outline. No photo with exact alpha has such a
+#: part, so this was chosen by eye. At 0.04 one of six real photos with the warning shows glass, at 0.1 one of three.
 MAX_HALF_INSIDE = 0.1
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class CutoutQuality:
-    """The quality of a cut-out: what it is worth, and what to warn of."""
+    """The quality of a cut-out: its confidence and its warnings."""
 
     #: 0–1.
     confidence: float
     #: Stable codes.
     warnings: tuple[str, ...]
-    #: Sides of the photo that cut the product: any of "left", "top", "right", "bottom".
+    #: Sides of the photo that crop the product: any of "left", "top", "right", "bottom".
     cut_sides: tuple[str, ...]
-    #: Where in the photo a warning is about, by its code: left, top, right, bottom in pixels.
+    #: Boxes in the photo that a warning is about, by its code: left, top, right, bottom in pixels.
     where: Mapping[str, tuple[Box, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a cut-out is assessed by, at about SIDE pixels: a photo in full need not be kept for it."""
+    """The data that a cut-out's assessment needs, at about SIDE pixels, so that the full photo need not stay."""
 
     #: The coverage, h×w.
     cover: Alpha
-    #: Pixels of the photo in one of its pixels, and its height and width.
+    #: Photo pixels per pixel of `cover`, and the photo's height and width.
     step: int
     shape: tuple[int, int]
-    #: Sides of the photo that cut the product.
+    #: Sides of the photo that crop the product.
     cut_sides: tuple[str, ...]
-    #: Of the segmentation, as in `pipeline.cutout.segment.Segmentation`; 1 where nothing was guessed.
+    #: From the segmentation, `pipeline.core.types.Segmentation`; 1 where no network guessed.
     confidence: float
     disputed: tuple[Box, ...]
 
@@ -70,10 +70,10 @@ class Evidence:
         disputed: tuple[Box, ...] = (),
         from_file_alpha: bool = False,
     ) -> "Evidence":
-        """Return what is needed of an H×W alpha.
+        """Return the evidence of an H×W alpha.
 
-        `confidence` and `disputed` are the segmentation's, where a network guessed the alpha. `from_file_alpha`: the
-        alpha is the file's own, and ends exactly where it says.
+        `confidence` and `disputed` come from the segmentation, where a network guessed the alpha. `from_file_alpha`:
+        the alpha is the file's own, so its borders are exact.
         """
         step = max(1, max(alpha.shape) // SIDE)
         trimmed = from_file_alpha and is_trimmed(alpha)
@@ -87,7 +87,7 @@ def assessed(evidence: Evidence) -> CutoutQuality:
     """Assess a cut-out by its evidence."""
     cover, step = evidence.cover, evidence.step
     subjects, half = subject_boxes(cover), half_inside(cover)
-    # Each with its boxes on `cover`; some have none.
+    # Per code: whether it applies, and its boxes on `cover`, if any.
     found: dict[str, tuple[bool, Sequence[Box]]] = {
         "subject_touches_edge": (bool(evidence.cut_sides), ()),
         "several_subjects": (len(subjects) > 1, subjects),
@@ -110,7 +110,7 @@ def assessed(evidence: Evidence) -> CutoutQuality:
 
 
 def subject_boxes(cover: Alpha) -> list[Box]:
-    """Return the boxes of the parts of h×w coverage that are large against the largest: left, top, right, bottom."""
+    """Return the boxes of the large parts of h×w coverage, relative to the largest: left, top, right, bottom."""
     labels, _ = label(cover > 0.3, np.ones((3, 3), bool))
     areas = np.bincount(labels.ravel())[1:]
     return [box for box, area in zip(boxes(labels), areas, strict=True) if area >= SECOND_SUBJECT * areas.max()]
@@ -123,24 +123,24 @@ def boxes(parts: NDArray[np.generic]) -> list[Box]:
 
 
 def half_inside(cover: Alpha) -> Mask:
-    """Return where h×w coverage is neither there nor not there, well inside the product's outline.
+    """Return where h×w coverage is partial well inside the product's outline.
 
-    Glass, veils and smoke; an edge is half transparent too, but narrow.
+    That is glass, veils and smoke. An edge is partial too, but narrow.
     """
     deep = eroded(np.pad(cover > 0.1, 4), 3.5)[4:-4, 4:-4]
     return np.asarray(binary_opening((cover > 0.1) & (cover < 0.85) & deep, np.ones((3, 3), bool)), bool)
 
 
 def half_inside_share(cover: Alpha, half: Mask) -> float:
-    """Return the share of h×w coverage, 0–1, that is half transparent well inside its outline: `half_inside` of it."""
+    """Return the share, 0–1, of h×w coverage that is half transparent well inside its outline: its `half_inside`."""
     return float(half.sum() / max(1, int((cover > 0.1).sum())))
 
 
 def cut_sides(alpha: Alpha, within: float = 0.0) -> tuple[str, ...]:
-    """Return the sides of the photo that cut the H×W alpha, which covers more than CUT_SHARE of their length.
+    """Return the sides of the photo that crop the H×W alpha: it covers more than CUT_SHARE of their length.
 
-    `within`: how near to a side, as a share of the longer side, an alpha that covers more than twice that counts as at
-    it. What is thinner (a hook, a joint in the floor) must be at the outermost pixels.
+    Within the share `within` of the longer side, alpha counts as reaching the side if it covers more than twice
+    CUT_SHARE. Thinner things (a hook, a joint in the floor) must reach the outermost pixels.
     """
     near = max(1, round(within * max(alpha.shape)))
     turned = {"left": alpha.T, "top": alpha, "right": alpha.T[::-1], "bottom": alpha[::-1]}
@@ -152,8 +152,8 @@ def cut_sides(alpha: Alpha, within: float = 0.0) -> tuple[str, ...]:
 
 
 def is_trimmed(alpha: Alpha) -> bool:
-    """Tell whether an H×W alpha ends on all four sides where its product does, as editors trim a cut-out's file.
+    """Return whether an H×W alpha ends on all four sides where its product does, as editors trim a cut-out's file.
 
-    Such a product touches every side and none cuts it.
+    Such a product touches every side, and no side crops it.
     """
     return all(bool((edge > 0.02).any()) for edge in (alpha[:, 0], alpha[0], alpha[:, -1], alpha[-1]))

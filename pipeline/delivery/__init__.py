@@ -1,1 +1,1 @@
-"""The picture to a file that its place of publication takes, and the report on that file."""
+"""Encode the picture to a file that its place of publication accepts, and report on that file."""

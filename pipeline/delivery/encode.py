@@ -1,4 +1,4 @@
-"""The finished picture to a file that its place of publication takes."""
+"""Encode the finished picture as a file that its place of publication accepts."""
 
 import os
 import sys
@@ -20,14 +20,14 @@ from pipeline.core.types import Alpha, Encoded, Rgb, Rgb8
 from pipeline.delivery.fidelity import Judge
 from pipeline.kernels.colour.codes import NOISE_STEPS, dither
 
-#: From this JPEG, WebP or AVIF quality on, colour is kept at full resolution (4:4:4): coloured product edges bleed
-#: at 4:2:0. Below it the bytes are better spent on luminance.
+#: From this JPEG, WebP or AVIF quality on, colour keeps its full resolution (4:4:4), because coloured product edges
+#: bleed at 4:2:0. Below it, bytes improve luminance more.
 _FULL_CHROMA_FROM = 85
-#: Qualities tried above a preset's start while the product's colours don't arrive.
+#: Qualities above a preset's start, tried while the file does not keep the product's colours.
 _FINER = (95, 97, 98, 99, 100)
-#: The dither's noise is the same in every file, so that one seed gives one file.
+#: The dither's noise is the same for every file, so that a seed always gives the same file.
 _DITHER_SEED = 0x64697468
-#: Values of noise that are drawn once a process: each row of a picture takes its own part of them.
+#: Number of noise values drawn once per process: each row of a picture uses its own part of them.
 _NOISE = 1 << 22
 #: 0 slow to 10 fast (libavif). Measured against the default 6 at 1920×1080 and 1080×1920: a fifth of the time, sizes
 #: from 6 % smaller to 17 % larger.
@@ -47,31 +47,32 @@ def encode(
 ) -> Encoded:
     """Encode a picture as `preset.formats[0]`, with an sRGB profile and the AI marking but no other metadata.
 
-    `image` is H×W×3 float32 sRGB in [0, 1], or H×W×4 with straight alpha last. `alpha` is the product's H×W coverage:
-    where it is 1 nothing is dithered, and the quality rises from `preset.quality`'s start until the product's colours
-    arrive (`pipeline.delivery.fidelity`: MEAN, P99), and the white beside it. A file heavier than `preset.max_bytes`
-    less `reserve`, which is left for what is put into the file later, gets the highest quality that fits; one that is
-    too heavy even at the floor is delivered at the floor, for the report to say so. Transparent presets are lossless.
-    `beside` is measured on what each file shows that is judged, beside the judging. `meanwhile` is called while the
-    first file is written and read, which keep one core.
+    `image` is H×W×3 float32 sRGB in [0, 1], or H×W×4 with straight alpha last.
+    `alpha` is the product's H×W coverage. Where it is 1, nothing is dithered. The quality starts at `preset.quality`.
+    It rises until the file keeps the product's colours (`pipeline.delivery.fidelity`: MEAN, P99) and the white near it.
+    `reserve` bytes are left for later additions to the file. A file above `preset.max_bytes` less `reserve` gets the
+    highest quality that fits. If even the floor is too heavy, it is delivered at the floor, and the report says so.
+    `beside` is computed on each judged file's pixels, in parallel with the judging. `meanwhile` runs while the first
+    file is written and read, which occupies one core.
+    Transparent presets are lossless.
 
-    Raises ValueError where the image has not the preset's size, or alpha in a format without it.
+    Raises ValueError where the image has not the preset's size, or has alpha in a format without it.
     """
     height, width, channels = image.shape
     if preset.size is not None and (width, height) != preset.size:
-        raise ValueError(f"The image is {width}x{height}, the preset {preset.name} asks for {preset.size}.")
+        raise ValueError(f"The image is {width}x{height}, but preset {preset.name} needs {preset.size}. Resize it.")
     form = preset.formats[0]
     if channels == 4 and form == "jpeg":
-        raise ValueError(f"The preset {preset.name} delivers JPEG, which has no alpha.")
+        raise ValueError(f"Preset {preset.name} delivers JPEG, which has no alpha. Pass an image of 3 channels.")
     codes = to_8_bit(image, None if alpha is None else alpha >= 1.0, padded=form == "jpeg")
-    # Pillow's JPEG encoder takes these as they are; it would copy pixels of three bytes
+    # Pillow's JPEG encoder uses four-byte pixels in place, but copies three-byte pixels
     picture = Image.frombuffer("RGBX", (width, height), codes, "raw", "RGBX", 0, 1) if form == "jpeg" else None
     picture = picture or Image.fromarray(codes)
     judge, quality = Judge(image, codes, alpha, beside), None
     if form == "png":
         data, _ = together(lambda: _png(picture, preset), meanwhile)
     elif form == "webp" and preset.background == "transparent":
-        # exact keeps the colours under alpha 0, which soft edges are filtered from when a page scales the picture
+        # exact keeps the colours under alpha 0: a page that scales the picture filters soft edges with them
         data, _ = together(lambda: _write(picture, preset, lossless=True, exact=True), meanwhile)
     else:
         limit = None if preset.max_bytes is None else preset.max_bytes - reserve
@@ -103,12 +104,12 @@ def encode(
 def to_8_bit(image: Rgb, keep: NDArray[np.bool_] | None = None, *, padded: bool = False) -> NDArray[np.uint8]:
     """Quantise H×W×C in [0, 1] to uint8 codes with triangular dither, so that smooth gradients do not band.
 
-    `padded`: H×W×4 for three channels, as Pillow has them in memory; the fourth means nothing.
+    `padded`: H×W×4 for three channels, Pillow's memory layout; the fourth is unused.
 
-    The noise is the sum of two uniform ones, ±1 code in all (TPDF; Lipshitz, Wannamaker and Vanderkooy 1992, who show
-    that it decorrelates the error's mean and variance from the signal). Values ≥ 1 and ≤ 0 stay exactly 255 and 0,
-    exact codes stay what they are only on average. Pixels of the H×W mask `keep` are rounded, so that a photo's own
-    codes come out as they went in; so is alpha (a fourth channel), and all of a picture that has one.
+    The noise is the sum of two uniform noises, ±1 code in all (TPDF). It decorrelates the error's mean and variance
+    from the signal (Lipshitz, Wannamaker and Vanderkooy 1992). Values ≥ 1 and ≤ 0 stay exactly 255 and 0. Exact codes
+    between them are kept only on average. Pixels of the H×W mask `keep` are rounded, so that a photo's own codes stay
+    the same. In a picture with alpha (a fourth channel), all values are rounded.
     """
     height, width, channels = image.shape
     codes = np.empty((height, width, 4 if padded else channels), np.uint8)
@@ -118,7 +119,7 @@ def to_8_bit(image: Rgb, keep: NDArray[np.bool_] | None = None, *, padded: bool 
     def work(top: int, bottom: int) -> None:
         block = np.ascontiguousarray(image[top:bottom], np.float32)
         if noise is None:
-            # the cut-out product alone: there is no painted gradient to band
+            # only the cut-out product: it has no painted gradient that could band
             codes[top:bottom] = np.rint(np.clip(block, 0.0, 1.0) * np.float32(255.0))
             return
         kept = np.zeros(block.shape[:2], bool) if keep is None else np.ascontiguousarray(keep[top:bottom])
@@ -140,8 +141,8 @@ def _noise() -> NDArray[np.int8]:
 def _best(
     data: bytes, write: Callable[[int], bytes], preset: Preset, limit: int | None, kept: Callable[[bytes], bool]
 ) -> tuple[bytes, int]:
-    """Return the file and its quality: `data` at the start's, a finer one where it must be, a coarser one where it is
-    heavy."""
+    """Return the best file and its quality: `data`, a finer file to keep the colours, or a coarser file to meet the
+    limit."""
     start, floor = preset.quality
     if limit is not None and len(data) > limit:
         return _lightest_fit(write, start, floor, limit)
@@ -177,7 +178,7 @@ def _lossy(picture: Image.Image, preset: Preset) -> Callable[[int], bytes]:
         full = quality >= _FULL_CHROMA_FROM
         match preset.formats[0]:
             case "jpeg":
-                # baseline, not progressive: some marketplaces' importers take nothing else
+                # baseline, not progressive: some marketplaces' importers accept nothing else
                 return _write(picture, preset, quality=quality, subsampling=0 if full else 2, optimize=True)
             case "webp":
                 # lossy WebP is 4:2:0 always; method 4 of 6 is libwebp's own default
@@ -192,7 +193,7 @@ def _lossy(picture: Image.Image, preset: Preset) -> Callable[[int], bytes]:
 def _png(picture: Image.Image, preset: Preset) -> bytes:
     info = PngImagePlugin.PngInfo()
     if preset.digital_source_type is not None:
-        # the keyword of XMP specification part 3, section 1.1.5; uncompressed, as it asks
+        # keyword of XMP specification part 3, section 1.1.5, which also requires it to be uncompressed
         info.add_itxt("XML:com.adobe.xmp", xmp_packet(preset.digital_source_type).decode())
     stream = BytesIO()
     picture.save(stream, "PNG", pnginfo=info, icc_profile=srgb_profile())
@@ -209,10 +210,10 @@ def _write(picture: Image.Image, preset: Preset, **options: Any) -> bytes:
 
 
 def _memory_file() -> IO[bytes]:
-    """Open an empty file in memory: one with a descriptor, where the system has such.
+    """Open an empty file in memory, with a descriptor where the system supports it.
 
-    Pillow's JPEG encoder holds the interpreter's lock while it fills a Python object, and not while it writes to a
-    descriptor.
+    Pillow's JPEG encoder keeps the interpreter's lock while it fills a Python object, but releases it while it writes
+    to a descriptor.
     """
     if sys.platform != "linux":
         return BytesIO()

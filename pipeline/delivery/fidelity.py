@@ -1,4 +1,4 @@
-"""What a file must keep of the canvas: the product's colours, and the white that touches the product."""
+"""Check that a file keeps the product's colours and the pure white that touches the product."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -16,33 +16,33 @@ from pipeline.kernels.colour import lab
 from pipeline.kernels.colour.codes import lowest_of_white
 from pipeline.report import FidelityReport
 
-#: Most that the product's colours may differ by in a delivered file, CIEDE2000: on average, and in 99 % of its pixels.
+#: Limits on the product's colour difference in a delivered file, CIEDE2000: on average, and in 99 % of its pixels.
 MEAN, P99 = 1.0, 3.0
-#: Lowest code of white that counts as white where a block of the encoder holds product too: CIEDE2000 of grey 250
-#: to white is 1.0, the least difference that eyes see.
+#: Lowest code that passes as white in a block that also contains product. CIEDE2000 of grey 250 to white is 1.0, the
+#: least difference that eyes see.
 SEEN_AS_WHITE = 250
-#: Most pixels that are compared; above, an even sample of the mask stands for it.
+#: Maximum number of pixels to compare; of a larger mask, an even sample is compared.
 LIMIT = 400_000
-#: The mask is eroded by this many pixels: nearer the edge the colour is blended with the background by design.
+#: Pixels by which the mask is eroded: nearer to the edge the colour is blended with the background by design.
 _EDGE = 2
 
 
 class Product:
-    """The product's pixels as they were laid on the canvas, away from its edge.
+    """The product's pixels on the canvas, away from its edge.
 
-    `rgb` is H×W×3 sRGB in [0, 1], `alpha` H×W coverage. Of more than `limit` pixels an even sample is kept.
+    `rgb` is H×W×3 sRGB in [0, 1], `alpha` H×W coverage. Of more than `limit` pixels, an even sample is kept.
     """
 
     def __init__(self, rgb: Rgb, alpha: Alpha, limit: int = LIMIT):
         box = tight_box(alpha > 0.5) or (0, 0, 0, 0)
         left, top, right, bottom = box
         inside = np.flatnonzero(_eroded(alpha[top:bottom, left:right] >= 0.999, _EDGE))
-        #: How many pixels lie inside, and how many of them are kept.
+        #: Number of pixels inside, and number of kept pixels.
         self.of_pixels = len(inside)
         chosen = inside[:: max(1, -(-len(inside) // limit))]
         self.pixels = len(chosen)
         rows, columns = np.divmod(chosen, max(1, right - left))
-        #: Where those are, row after row of the canvas.
+        #: Indices of the kept pixels in the flattened canvas.
         self.where = (rows + top) * alpha.shape[1] + columns + left
         self._colours = rgb.reshape(-1, 3)[self.where]
 
@@ -53,7 +53,7 @@ class Product:
         return out
 
     def fidelity(self, arrived: Rgb8) -> FidelityReport:
-        """Return what the report says of a delivered H×W×3 picture: mean, 99th percentile and maximum of the errors."""
+        """Return the report on a delivered H×W×3 picture: mean, 99th percentile and maximum of the errors."""
         mean = p99 = largest = None
         if self.pixels:
             error = self.errors(arrived)
@@ -62,10 +62,10 @@ class Product:
 
 
 def _eroded(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
-    """Erode an h×w mask by a square: keep what is True as far as `reach` pixels away; beyond the edge is False."""
+    """Erode an h×w mask by a square: keep pixels that are True up to `reach` pixels away; beyond the edge is False."""
     wide = np.pad(mask, reach)
     height, width = mask.shape
-    # rows, then columns, by logical and: a fourth of the time of a minimum filter
+    # rows, then columns, by logical and: a quarter of the time of a minimum filter
     rows = wide[:height].copy()
     for step in range(1, 2 * reach + 1):
         rows &= wide[step : step + height]
@@ -76,13 +76,13 @@ def _eroded(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
 
 
 def decoded(data: bytes) -> Rgb8:
-    """Decode a file that `pipeline.delivery.encode` made to H×W×3 sRGB codes. Raises what Pillow raises."""
+    """Decode a file that `pipeline.delivery.encode` made to H×W×3 sRGB codes. Raises Pillow's errors."""
     with Image.open(BytesIO(data), formats=("JPEG", "PNG", "WEBP", "AVIF")) as picture:
         return codes_of(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 class Judge:
-    """Tells whether a file keeps the product's colours, and the canvas's pure white beside it."""
+    """Checks whether a file keeps the product's colours, and the canvas's pure white near it."""
 
     def __init__(self, image: Rgb, codes: Rgb8, alpha: Alpha | None, beside: Callable[[Rgb8], Any] | None):
         self._image, self._codes, self._alpha, self._beside = image, codes, alpha, beside
@@ -91,17 +91,17 @@ class Judge:
         self._judged: tuple[bytes, Judged] | None = None
 
     def read(self, data: bytes) -> None:
-        """Decode a file that is to be judged, where one is to be."""
+        """Decode a file for `keeps`; nothing without a product."""
         if self._alpha is not None:
             self._read = data, decoded(data)
 
     def prepare(self) -> None:
-        """Sample the product's colours, which every file is compared with."""
+        """Sample the product's colours, the reference for every file."""
         if self._alpha is not None:
             self._product = Product(self._image[..., :3], self._alpha)
 
     def keeps(self, data: bytes) -> bool:
-        """Decode a file, unless it was read, and judge it; true where there is no product, or it was not prepared."""
+        """Decode a file, unless it was read, and judge it; True where there is no product, or it was not prepared."""
         if self._product is None or self._alpha is None:
             return True
         if self._read is None or self._read[0] is not data:
@@ -118,7 +118,7 @@ class Judge:
         return kept and int(lowest) >= SEEN_AS_WHITE
 
     def judged(self, data: bytes) -> Judged | None:
-        """Return what was found in a file, where it was the last that was judged."""
+        """Return the result for a file, if it was judged last."""
         return self._judged[1] if self._judged is not None and self._judged[0] is data else None
 
     def _lowest_white(self, arrived: Rgb8, alpha: Alpha) -> int:
@@ -137,7 +137,7 @@ class Judge:
 
 
 def _any_white(codes: NDArray[np.uint8]) -> bool:
-    """Whether any of N×3 or N×4 codes may be pure white; a quick look at whole pixels, where they have four bytes."""
+    """Return whether any of N×3 or N×4 codes may be pure white; quick where pixels have four bytes, else True."""
     if codes.shape[1] == 3:
         return True
     white = np.array([255, 255, 255, 0], np.uint8).view(np.uint32)

@@ -1,4 +1,4 @@
-"""What the report says of the delivered file and its product, measured on the file itself."""
+"""The report's measurements of the delivered file and its product, taken on the file itself."""
 
 from dataclasses import replace
 
@@ -32,17 +32,19 @@ def inspect(
 ) -> tuple[PaletteReport, FidelityReport, list[RuleCheck]]:
     """Measure a delivered file: its palette, its product's fidelity, and the rules of its preset.
 
-    `placed` is the product as it was laid on the canvas; `background` what was painted behind it, shadow included
-    (H×W×3 sRGB in [0, 1]), None for a transparent picture. Colours are CIEDE2000 on the file decoded again, so the
-    encoder's share of the error is in every figure. `credentials` is what signed the file, where something did.
-    `judged` has what the encoder measured already, `background_palette` beside it. `canvas`: of a preview, the product
-    on the canvas of the picture that it stands for; `touches` as in `pipeline.placement.margins`.
+    `placed` is the product on the delivered canvas. `background` is the picture behind it, shadow included (H×W×3 sRGB
+    in [0, 1]), None for a transparent picture. Colours are CIEDE2000 on the file decoded again, so every figure
+    includes the encoder's error. `credentials` has signed the file, if given. `judged` contains the encoder's own
+    measurements, `background_palette` included. `canvas` is for previews: the product on the full picture's canvas.
+    `touches` as in `pipeline.placement.margins`.
 
     Raises ValueError where the file's size is not the canvas's.
     """
     file = reopen(delivered, credentials, None if judged is None else judged.decoded)
     if file.rgb.shape[:2] != placed.alpha.shape:
-        raise ValueError(f"The file is {file.rgb.shape[:2]}, the canvas {placed.alpha.shape} (rows, columns).")
+        raise ValueError(
+            f"The file has {file.rgb.shape[:2]} rows and columns, but the canvas {placed.alpha.shape}. They must match."
+        )
     issuer = credentials.issuer if credentials else None
     if judged is None:
         palette, fidelity = together(
@@ -67,10 +69,10 @@ def inspect(
 def cutout_report(
     cutout: Cutout, facts: CutoutFacts, placed: Placed, photo_size: tuple[int, int], subject: PhotoPlace | None
 ) -> CutoutReport:
-    """Return what the report says of a cut-out: how sure it is, how the product stands, and where it was and is now.
+    """Return the report on a cut-out: its confidence, the product's stance, and its box in photo and picture.
 
     `placed` is the product on the picture's canvas, `photo_size` the photo's width and height in pixels, `subject` the
-    place in it that the caller meant.
+    caller's place in the photo.
     """
     left, top, right, bottom = tight_box(cutout.alpha > 0.5) or (0, 0, 1, 1)
     x, y = cutout.origin
@@ -98,7 +100,7 @@ def _shares(box: tuple[int, int, int, int], size: tuple[int, int]) -> list[float
 def background_palette(rgb: NDArray[np.uint8], spec: Spec, placed: Placed) -> PaletteReport:
     """Compare a delivered background's colours with the spec's, else with the scene's own.
 
-    White presets ask for white.
+    For a white preset the asked colour is white.
     """
     if spec.preset.background == "transparent":
         return PaletteReport([], [], None)

@@ -1,4 +1,4 @@
-"""An output of the caller's own: size, format and quality in place of the preset's, within what can be made."""
+"""A caller's own output: size, format and quality in place of the preset's, within the limits."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from pipeline.core.spec import Preset
 
 @dataclass(frozen=True)
 class OutputFault:
-    """What is wrong with an output: the field, a stable code, and a sentence with the remedy."""
+    """A fault of an output: the field, a stable code, and a sentence with the remedy."""
 
     field: str
     code: str
@@ -17,45 +17,47 @@ class OutputFault:
 
 
 def output_faults(preset: Preset, output: Output) -> Iterator[OutputFault]:
-    """Give what of an output the preset can't be delivered with."""
+    """Yield the faults that keep the preset from being delivered with an output."""
     width, height = output.width, output.height
     form = output.format or preset.formats[0]
     if width is None and height is not None:
-        yield OutputFault("width", "output_incomplete", "Give width and height together, or neither")
+        yield OutputFault("width", "output_incomplete", "height was given without width. Give both, or neither")
     elif height is None and width is not None:
-        yield OutputFault("height", "output_incomplete", "Give width and height together, or neither")
+        yield OutputFault("height", "output_incomplete", "width was given without height. Give both, or neither")
     elif width is not None and height is not None:
         yield from _size_faults(preset, width, height)
     if form == "jpeg" and preset.background == "transparent":
-        yield OutputFault("format", "output_no_alpha", f"JPEG has no transparency: {preset.name} takes png or webp")
+        yield OutputFault("format", "output_no_alpha", f"JPEG has no transparency. Use png or webp for {preset.name}")
     if output.quality is not None and (form == "png" or preset.background == "transparent"):
-        text = "This file is lossless and has no quality. Leave it out, or ask for jpeg, webp or avif"
+        text = "This file is lossless and has no quality. Leave quality out, or choose jpeg, webp or avif"
         if preset.background == "transparent":
-            text = f"{preset.name} is delivered lossless and has no quality. Leave it out"
+            text = f"{preset.name} is delivered lossless and has no quality. Leave quality out"
         yield OutputFault("quality", "output_lossless", text)
 
 
 def _size_faults(preset: Preset, width: int, height: int) -> Iterator[OutputFault]:
     if preset.size is None:
-        yield OutputFault("width", "output_size_fixed", f"{preset.name} keeps the photo's size. Leave both out")
+        yield OutputFault(
+            "width", "output_size_fixed", f"{preset.name} keeps the photo's size. Leave width and height out"
+        )
         return
     for field, side in (("width", width), ("height", height)):
         if not SIDES[0] <= side <= SIDES[1]:
-            yield OutputFault(field, "output_size", f"A side should have {SIDES[0]} to {SIDES[1]} pixels, not {side}")
+            yield OutputFault(field, "output_size", f"{field} must be {SIDES[0]} to {SIDES[1]} pixels, not {side}")
             return
     if width * height > MAX_PIXELS:
-        text = f"A picture has {MAX_PIXELS:,} pixels at most; {width}x{height} are {width * height:,}. Make it smaller"
+        text = f"{width}x{height} has {width * height:,} pixels; the limit is {MAX_PIXELS:,}. Make the picture smaller"
         yield OutputFault("width", "output_size", text)
     if max(width, height) > MAX_ASPECT * min(width, height):
-        text = f"The longer side should be at most {MAX_ASPECT:g} times the shorter one"
+        text = f"{width}x{height} is too long: the longer side may be at most {MAX_ASPECT:g} times the shorter side"
         yield OutputFault("width", "output_size", text)
 
 
 def ordered(preset: Preset, output: Output) -> Preset:
-    """Return the preset with the size, the format and the quality that were ordered; `output_faults` gives none.
+    """Return the preset with the ordered size, format and quality; `output_faults` must have found no fault.
 
-    An ordered quality is where the search starts: it rises until the product's colours arrive, and falls where the file
-    is heavier than the place takes.
+    An ordered quality is the start of the search. It rises until the product's colours are kept, and falls where the
+    file is too heavy for the place.
     """
     if output == AS_PRESET:
         return preset

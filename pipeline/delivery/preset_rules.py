@@ -1,6 +1,6 @@
-"""A delivered file against the rules of its place of publication: pass, warn or fail, each with its source.
+"""Check a delivered file against the rules of its place of publication: pass, warn or fail, each with its source.
 
-What a place asks and no file can prove (no text, no logo, no prop) is listed as unchecked, in the place's words.
+Rules that no file can prove (no text, no logo, no prop) are listed as unchecked, in the place's words.
 """
 
 import math
@@ -19,7 +19,7 @@ from pipeline.delivery.fidelity import SEEN_AS_WHITE, decoded
 from pipeline.placement.margins import placement_rules
 from pipeline.report import RuleCheck, Status
 
-#: Rules that are part of another one: where a preset lists only that, its source and date count.
+#: Rules that are part of another rule: where a preset lists only that rule, its source and date count.
 _PART_OF = {"min_side": "size", "white_border": "white_background", "white_edge": "white_background"}
 #: Source and date of rules that no place of publication makes.
 _GENERAL = {
@@ -29,13 +29,13 @@ _GENERAL = {
         "2026-11-24",
     ),
 }
-#: What only the file that is delivered can prove.
+#: Rules that only the delivered file itself can prove.
 _OF_THE_FILE = {"size", "min_side", "bytes"}
-#: JPEG's largest block with chroma at half resolution, 16 pixels: an edge can ring as far as that and no further.
+#: JPEG's largest block with chroma at half resolution, 16 pixels: an edge can ring as far as that, and no further.
 _BLOCK = 16
-#: A background this white but not wholly is a warning, not a failure: a reviewer won't see it, a checker may.
+#: Share of white pixels above which a miss only warns: a reviewer won't see it, a checker may.
 _NEARLY_WHITE = 0.999
-#: Below this code the white beside the product is grey to the eye (CIEDE2000 to white 2.6), not only to a checker.
+#: Below this code the white near the product looks grey (CIEDE2000 to white 2.6), also to the eye.
 _GREY = 243
 
 
@@ -51,14 +51,14 @@ class Delivered:
     icc: bytes | None
     exif_tags: tuple[int, ...]
     digital_source_type: str | None
-    #: Who signed it; None where nobody did, or where what was signed has been changed since.
+    #: The signer; None where the file is unsigned, or was changed after it was signed.
     issuer: str | None = None
 
 
 def reopen(data: bytes, credentials: Credentials | None = None, rgb: Rgb8 | None = None) -> Delivered:
-    """Decode a file that `pipeline.delivery.encode` made. Pillow's errors pass: such a file is a bug, not the caller's.
+    """Decode a file that `pipeline.delivery.encode` made. Raises Pillow's errors: an unreadable file is Backdrop's bug.
 
-    `credentials` reads the signature; without it none is looked for. `rgb` is what the file was decoded to already.
+    `credentials` reads the signature; without it none is read. `rgb` is the decoded file, if it is decoded already.
     """
     pixels = decoded(data) if rgb is None else rgb
     with Image.open(BytesIO(data), formats=("JPEG", "PNG", "WEBP", "AVIF")) as picture:
@@ -85,13 +85,15 @@ def check_rules(
     touches: tuple[str, ...] | None = None,
     own_size: bool = False,
 ) -> list[RuleCheck]:
-    """Return one row a rule.
+    """Return one row for each rule.
 
-    Source and date are those of the preset's own rule of that name, else the preset's. `background` is what lies
-    behind the product, shadow included, H×W×3 sRGB in [0, 1]; only white presets look at it. `issuer` is who must have
-    signed the file, None where files are not signed. `canvas`, where the file is a preview: the product on the canvas
-    of the picture that it stands for, whose size and weight no preview can prove. `touches`: see `placement_rules`.
-    `own_size`: the caller ordered another size than the preset's, which is what the place advises.
+    Source and date are those of the preset's own rule of that name, else the preset's.
+    `background` is the picture behind the product, shadow included, H×W×3 sRGB in [0, 1]; only white presets use it.
+    `issuer` is the expected signer, None where files are not signed.
+    `canvas` is for previews: the product on the full picture's canvas. A preview can't prove the rules on size and
+    file size, so they are left out.
+    `touches`: see `placement_rules`.
+    `own_size`: the caller chose another size than the preset's, which then counts as advice.
     """
     sources = _GENERAL | {rule.name: (rule.source_url, rule.checked_on) for rule in preset.rules}
     rows: list[RuleCheck] = []
@@ -120,7 +122,7 @@ def check_rules(
     if preset.background == "white":
         for white, share in _white_shares(file.rgb, placed.alpha, background).items():
             status: Status = "pass" if share == 1.0 else "warn" if share >= _NEARLY_WHITE else "fail"
-            # floored, so that a share below 1 never reads as 1
+            # rounded down, so that a share below 1 never reads as 1
             add(white, math.floor(share * 1e6) / 1e6, 1.0, status)
         lowest_white, darkest = _darkest(file.rgb, placed.alpha, background)
         seen: Status = "pass" if lowest_white >= SEEN_AS_WHITE else "warn" if lowest_white >= _GREY else "fail"
@@ -158,16 +160,16 @@ def _white_shares(
 ) -> dict[str, float]:
     """Return the share of pixels that are exactly 255, 255, 255 in the border and in the whole clean background.
 
-    Clean is what lies outside the 16-pixel blocks that hold product or shadow.
+    Clean is all outside the 16-pixel blocks that contain product or shadow.
     """
-    # channel by channel: NumPy is slow at reducing a last axis of three
+    # channel by channel, because NumPy is slow at reducing a last axis of three
     white = (rgb[..., 0] == 255) & (rgb[..., 1] == 255) & (rgb[..., 2] == 255)
     clean = ~_near_blocks((alpha > 0.0) | _shaded(background, alpha))
     height, width = white.shape
     band = max(1, round(0.01 * min(height, width)))
     border = np.ones_like(white)
     border[band : height - band, band : width - band] = False
-    # the border is held to white under a shadow too: a picture must melt into a white page
+    # the border must be white even under a shadow: a picture must melt into a white page
     border &= ~_near_blocks(alpha > 0.0)
     return {
         "white_border": float(white[border].mean()) if border.any() else 0.0,
@@ -178,9 +180,9 @@ def _white_shares(
 def _darkest(
     rgb: NDArray[np.uint8], alpha: NDArray[np.float32], background: NDArray[np.float32] | None
 ) -> tuple[int, int]:
-    """Return the lowest code of pure white in blocks that the product touches, and that of all other background.
+    """Return the lowest code of pure white in blocks that the product touches, and of all other background.
 
-    The first is what the encoder's blocks carry over from the product's edge; the second holds the shadow.
+    The first shows how far the encoder's blocks spread the product's edge. The second includes the shadow.
     """
     near = _near_blocks(alpha > 0.0)
     beside = near & (alpha <= 0.0) & ~_shaded(background, alpha)
@@ -188,7 +190,7 @@ def _darkest(
 
 
 def _shaded(background: NDArray[np.float32] | None, alpha: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return H×W: where what was painted behind the product is not pure white."""
+    """Return H×W: True where the picture behind the product is not pure white."""
     if background is None:
         return np.zeros(alpha.shape, bool)
     return (background[..., 0] < 1) | (background[..., 1] < 1) | (background[..., 2] < 1)

@@ -1,4 +1,4 @@
-"""A preview: the picture at a small size with a visible watermark across it, to be looked at and never published."""
+"""A preview: a small picture with a visible watermark across it, to look at and not to publish."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -13,9 +13,9 @@ from pipeline.geometry.ray import Field
 #: Longer side in pixels of a preview; a smaller picture keeps its size.
 PREVIEW_SIDE = 512
 _WORD = "PREVIEW"
-#: Height of the letters and distance of the lines, shares of the longer side, and how they lean, degrees.
+#: Height of the letters and distance of the lines, as shares of the longer side, and their slant, degrees.
 _LETTERS, _APART, _LEAN = 0.06, 0.19, 24.0
-#: How much of the picture white letters and their dark rim hide: both are seen on any ground, and it through them.
+#: Opacity of the white letters and of their dark rim: visible on any background, with the picture visible through them.
 _WHITE, _DARK = 0.42, 0.32
 
 
@@ -26,14 +26,14 @@ def preview_size(width: int, height: int) -> tuple[int, int]:
 
 
 def preview_preset(preset: Preset, size: tuple[int, int]) -> Preset:
-    """Return a preset for a preview of that size: what the place asks of size and weight is not asked of it."""
+    """Return a preset for a preview of that size, without the place's rules on size and file size."""
     return replace(preset, size=size, max_bytes=None)
 
 
 def watermarked(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return an H×W×3 sRGB picture, or H×W×4 with straight alpha, with the word across it, line after line.
 
-    White letters with a dark rim, half transparent, composited as coded values; they cover transparent places, too.
+    The letters are white with a dark rim, half transparent, composited as coded values. They cover transparent places.
     """
     white, dark = _letters(picture.shape[1], picture.shape[0])
     out = picture.copy()
@@ -51,7 +51,7 @@ def watermarked(picture: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=8)
 def _letters(width: int, height: int) -> tuple[Field, Field]:
-    """Return where the letters are and where their rim is, each H×W in 0–1."""
+    """Return masks of the letters and of their rim, each H×W in 0–1."""
     longer = max(width, height)
     side = int(1.5 * longer)
     font = ImageFont.load_default(max(8, round(_LETTERS * longer)))

@@ -1,1 +1,1 @@
-"""A photo's bytes to upright sRGB pixels; nothing that a file claims is trusted."""
+"""Decode a photo's bytes to upright sRGB pixels; nothing that a file claims is trusted."""

@@ -1,7 +1,8 @@
-"""What an AVIF holds, by its boxes (ISO/IEC 14496-12 and 23008-12) and its AV1 sequence headers (AV1, section 5.5).
+"""The content of an AVIF, by its boxes (ISO/IEC 14496-12 and 23008-12) and AV1 sequence headers (AV1, section 5.5).
 
-Only what must be known before libavif reads the file: how large its tables are, where its pictures and its EXIF lie,
-and how large the pictures really are. What is malformed ends the reading quietly: libavif refuses it.
+It reads only facts that must be known before libavif reads the file. These are the size of the tables, the location of
+pictures and EXIF, and the real size of the pictures. Malformed data ends the reading quietly, and libavif then refuses
+it.
 """
 
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ class Item:
 
 
 def items(data: bytes) -> Iterator[Item]:
-    """Yield the pictures and the EXIF of a file that is still, and the first sample of each track of one that moves.
+    """Yield the pictures and the EXIF of a still file, and the first sample of each track of an animated file.
 
     Only for a file whose tables are small: see `tables_exceed`.
     """
@@ -44,9 +45,9 @@ def items(data: bytes) -> Iterator[Item]:
 
 
 def frame_sizes(data: bytes, item: Item) -> Iterator[tuple[int, int]]:
-    """Yield, for each unit (OBU) of a picture, the width and height in pixels that it allows frames: 0, 0 for most.
+    """Yield, for each unit (OBU) of a picture, the frame's width and height limits in pixels: 0, 0 for most units.
 
-    One that counts is a sequence header. A file may hold millions of units.
+    Only sequence headers have limits. A file may contain millions of units.
     """
     if item.kind != b"av01":
         return
@@ -64,7 +65,7 @@ def frame_sizes(data: bytes, item: Item) -> Iterator[tuple[int, int]]:
 
 
 def _first_sample(data: bytes, tables: dict[bytes, int]) -> Item:
-    """Return the first sample of a track; `tables` says where the content of its boxes starts."""
+    """Return the first sample of a track; `tables` has the start of each box's content."""
     sizes, short, long = (tables.get(kind, len(data)) for kind in (b"stsz", b"stco", b"co64"))
     first = number(data, short + 8, 4) or number(data, long + 8, 8)
     return Item(b"av01", ((first, number(data, sizes + 4, 4) or number(data, sizes + 12, 4)),))
@@ -119,7 +120,7 @@ class _Bits:
 
 
 def _leb128(data: bytes, at: int) -> tuple[int, int]:
-    """Return a number and where it ends."""
+    """Return a number and the position after it."""
     value = 0
     for index in range(8):
         byte = data[at + index] if at + index < len(data) else 0

@@ -1,8 +1,8 @@
-"""Decompression bombs: files of a few megabytes that are built to take minutes, or all of the memory, to read.
+"""Reject decompression bombs: files of a few megabytes built to take minutes, or all of the memory, to read.
 
-Their sizes in pixels are modest and their pixels few; the harm is in how many parts they are made of. So the parts are
-counted here, in linear time, before a decoder sees the file. Each bound is far above what cameras and programs write,
-and far below what costs a second.
+Their sizes in pixels are modest, but they consist of very many parts. So the parts are counted here, in linear time,
+before a decoder reads the file. Each bound is far above the output of cameras and programs, and far below a count that
+would cost a second.
 """
 
 import struct
@@ -14,21 +14,21 @@ from pipeline.photo.boxes import tables_exceed
 from pipeline.photo.container import ACCEPTED, JPEG_BARE, JPEG_MARKER
 from pipeline.photo.heic import Heic
 
-#: Segments, chunks or values of a directory. Pillow takes up to 7 µs for each, and 40 MB hold ten million.
+#: Segments, chunks or values of a directory. Pillow takes up to 7 µs for each, and 40 MB can contain ten million.
 _PARTS = 250_000
-#: Scans of a JPEG, each of which passes over the whole picture. Encoders write 3 to 20, whatever its size.
+#: Scans of a JPEG, each of which covers the whole picture. Encoders write 3 to 20, for any size of picture.
 _SCANS = 64
-#: Bytes of EXIF. A JPEG's segment holds 64 KiB; Pillow joins any number of them and unpacks all their values.
+#: Bytes of EXIF. A JPEG's segment has 64 KiB; Pillow joins any number of them and unpacks all their values.
 EXIF_BYTES = 1 << 20
-#: Bytes of an AVIF's or a HEIC's item tables, ICC profile not counted: decoders search them once for each entry.
+#: Bytes of an AVIF's or a HEIC's item tables, without ICC profile: decoders search them once for each entry.
 _TABLES = 128 * 1024
-#: How often the largest photo's pixels may be coded in a HEIC: once for its colours and once for its alpha, in tiles
-#: of which some lie beyond its edges.
+#: Number of times that a HEIC may code the largest photo's pixels. Colours and alpha need
+#: it once each, in tiles that may extend beyond its edges.
 _PASSES = 4
-#: How often a picture of a HEIC may be turned, mirrored and cut: each takes a second for the largest.
+#: Number of times that a HEIC's picture may be rotated, mirrored and cropped: each takes a second at the largest size.
 _TURNS = 3
 #: Bytes of EXIF and XMP, times the pictures of a HEIC: libheif reads them for each picture.
-_TOLD = 64 << 20
+_METADATA = 64 << 20
 
 _END, _SCAN, _APP1 = 0xD9, 0xDA, 0xE1
 
@@ -36,16 +36,16 @@ _END, _SCAN, _APP1 = 0xD9, 0xDA, 0xE1
 _BYTE_TYPES = (1, 2, 7)
 _SHORT = 3
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
-#: Directories under a page's: EXIF, GPS, interoperability. Pillow unpacks all of them.
+#: Directories below a page's own: EXIF, GPS, interoperability. Pillow unpacks all of them.
 _DIRECTORIES = (34665, 34853, 40965)
 
 
 def reject_decompression_bombs(data: bytes, kind: str, limits: Limits) -> None:
-    """Pass, or raise ImageUnreadable for more parts than a photo has, ImageTooLarge for pixels that the header hides.
+    """Raise ImageUnreadable for more parts than a photo has, or ImageTooLarge for pixels that the header hides.
 
-    Raises ValueError for a HEIC whose tables can't be read, or tell of what is not decoded.
+    Raises ValueError for a HEIC whose tables are unreadable, or list items that no decoder here supports.
 
-    `kind` is what `container.sniff` says.
+    `kind` is the result of `container.sniff`.
     """
     match kind:
         case "jpeg":
@@ -67,7 +67,7 @@ def _check_jpeg(data: bytes) -> None:
     at, parts, scans, exif = 2, 0, 0, 0
     while found := JPEG_MARKER.search(data, at):
         code = found[0][1]
-        # before the pixels, Pillow goes over what lies between two segments byte by byte
+        # before the pixels, Pillow scans the bytes between two segments one by one
         parts += 1 if scans else 1 + found.start() - at
         at = found.end()
         if code == _END and scans:
@@ -122,14 +122,14 @@ def _check_avif(data: bytes, limits: Limits) -> None:
 
 
 def _check_heic(data: bytes, limits: Limits) -> None:
-    """Look at what is shown: the main picture, and its alpha."""
+    """Check the shown pictures: the main picture, and its alpha."""
     if tables_exceed(data, _TABLES):
         raise _bomb()
     held = Heic.of(data)
-    told = [held.size(item) for item, kind in held.kinds.items() if kind in (b"Exif", b"mime")]
-    _bound(exif=max(told, default=0))
+    metadata = [held.size(item) for item, kind in held.kinds.items() if kind in (b"Exif", b"mime")]
+    _bound(exif=max(metadata, default=0))
     # libheif joins the pieces of each item in memory, and they may overlap
-    if sum(map(held.size, held.extents)) > 4 * len(data) or sum(told) * len(held.kinds) > _TOLD:
+    if sum(map(held.size, held.extents)) > 4 * len(data) or sum(metadata) * len(held.kinds) > _METADATA:
         raise _bomb()
     parts = [part for picture in held.shown for part in held.parts(picture)]
     turns = max(map(held.transforms, (*held.shown, *parts)))
@@ -143,7 +143,7 @@ def _check_heic(data: bytes, limits: Limits) -> None:
 
 
 def _check_tiff(data: bytes, limits: Limits) -> None:
-    """Count the values of the first page's directory and those under it, and look at the size of its tiles."""
+    """Count the values of the first page's directory and its subdirectories, and check the size of its tiles."""
     order = "<" if data[:1] == b"I" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
     start, count, entry = (order + form for form in (("Q", "Q", "HHQQ") if big else ("I", "H", "HHII")))
@@ -164,13 +164,16 @@ def _check_tiff(data: bytes, limits: Limits) -> None:
                     sides[tag] = _inline(field, kind, order, big)
             _bound(values)
     except (struct.error, OverflowError):
-        return  # a directory beyond the end of the file: the decoder says so, and reads no more of it
+        return  # the directory is beyond the end of the file: the decoder raises, and reads no more of it
     if sides.get(_TILE_WIDTH, 0) * sides.get(_TILE_LENGTH, 0) > limits.max_pixels:
-        raise ImageTooLarge(f"The photo's tiles are larger than {limits.max_pixels / 1e6:g} megapixels, the most.")
+        raise ImageTooLarge(
+            f"The photo's tiles are larger than the limit of {limits.max_pixels / 1e6:g} megapixels. Send a smaller"
+            " photo."
+        )
 
 
 def _inline(field: int, kind: int, order: str, big: bool) -> int:
-    """Return the number in an entry's value field: a SHORT fills the front of it only."""
+    """Return the number in an entry's value field: a SHORT fills only its first bytes."""
     if kind != _SHORT:
         return field
     return field & 0xFFFF if order == "<" else field >> (48 if big else 16)
@@ -183,9 +186,10 @@ def _bound(parts: int = 0, scans: int = 0, exif: int = 0) -> None:
 
 def _hidden(size: str, limits: Limits) -> ImageTooLarge:
     return ImageTooLarge(
-        f"The photo holds {size}, whatever its header says; {limits.max_pixels / 1e6:g} megapixels is the most."
+        f"The photo has {size}, more than its header says. The limit is {limits.max_pixels / 1e6:g} megapixels. Send a"
+        " smaller photo."
     )
 
 
 def _bomb() -> ImageUnreadable:
-    return ImageUnreadable(f"The photo's file is made of more parts than any photo needs; save it again as {ACCEPTED}.")
+    return ImageUnreadable(f"The photo's file has more parts than any photo needs. Save it again as {ACCEPTED}.")

@@ -1,14 +1,14 @@
-"""Boxes of ISO files (ISO/IEC 14496-12, and 23008-12 for pictures): what AVIF and HEIC share.
+"""Boxes of ISO files (ISO/IEC 14496-12, and 23008-12 for pictures), shared by AVIF and HEIC.
 
-Only what must be known before a decoder reads the file. What is malformed ends the reading quietly.
+It reads only facts that must be known before a decoder reads the file. Malformed data ends the reading quietly.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-#: Boxes made of boxes, with the bytes of their own before the first of them.
+#: Boxes that contain boxes, and the number of their own bytes before the first inner box.
 _OUTER = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0}
-#: Boxes that hold data, not structure. `colr` may hold an ICC profile.
+#: Boxes that contain data, not structure. `colr` may contain an ICC profile.
 _DATA = (b"mdat", b"idat", b"free", b"skip", b"colr")
 
 
@@ -17,17 +17,17 @@ class Box:
     """A box of the file."""
 
     kind: bytes
-    #: Where its content starts and ends.
+    #: Start and end of its content.
     start: int
     end: int
 
     def inside(self, data: bytes, skipped: int = 0) -> Iterator["Box"]:
-        """Yield the boxes that lie in it, after `skipped` bytes of its own."""
+        """Yield the boxes inside it, after `skipped` bytes of its own."""
         return _boxes(data, self.start + skipped, self.end)
 
 
 def tables_exceed(data: bytes, limit: int) -> bool:
-    """Tell whether more than `limit` bytes describe the file: all boxes but pixels, padding and ICC profiles."""
+    """Return whether more than `limit` bytes describe the file: all boxes but pixels, padding and ICC profiles."""
     total = 0
     for box in all_boxes(data):
         total += 8 if box.kind in _DATA or box.kind in _OUTER else 8 + box.end - box.start
@@ -37,7 +37,7 @@ def tables_exceed(data: bytes, limit: int) -> bool:
 
 
 def all_boxes(data: bytes) -> Iterator[Box]:
-    """Yield every box of the file, the inner ones after the one that they lie in."""
+    """Yield every box of the file, inner boxes after their outer box."""
     pending = [_boxes(data, 0, len(data))]
     while pending:
         for box in pending.pop():
@@ -74,9 +74,9 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[Box]:
 
 
 def locations(data: bytes, box: Box, held: int) -> Iterator[tuple[int, tuple[tuple[int, int], ...]]]:
-    """Yield the id and the extents of each item of an `iloc` box; `held` is where the content of `idat` starts.
+    """Yield the id and the extents of each item of an `iloc` box; `held` is the start of the content of `idat`.
 
-    Items that lie in other items are left out: no decoder here takes them.
+    Items inside other items are left out, because no decoder here reads them.
     """
     version, first, second = (number(data, box.start + byte, 1) for byte in (0, 4, 5))
     wide = 2 if version < 2 else 4
@@ -104,5 +104,5 @@ def locations(data: bytes, box: Box, held: int) -> Iterator[tuple[int, tuple[tup
 
 
 def number(data: bytes, at: int, size: int) -> int:
-    """Return the big-endian number of `size` bytes at `at`; beyond the end there are fewer."""
+    """Return the big-endian number of `size` bytes at `at`; beyond the end it has fewer bytes."""
     return int.from_bytes(data[at : at + size], "big")

@@ -1,4 +1,4 @@
-"""Colour that a file names by numbers (ITU-T H.273, `nclx`) instead of a profile."""
+"""Colours that a file describes by numbers (ITU-T H.273, `nclx`) instead of a profile."""
 
 import struct
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from pipeline.colour.spaces import srgb_to_linear
 
-#: Transfer characteristics of H.273. All others that are in use are taken for sRGB's, as displays take them.
+#: Transfer characteristics of H.273. All others in use count as sRGB's, as displays treat them.
 _LINEAR, _PQ, _HLG = 8, 16, 18
 _OTHERS = {4: 2.2, 5: 2.8}
-#: Luminance of diffuse white, in cd/m² (ITU-R BT.2408, section 2.1); as a signal of HLG it is 75 %.
+#: Luminance of diffuse white, in cd/m² (ITU-R BT.2408, section 2.1); as an HLG signal it is 75 %.
 _WHITE, _HLG_WHITE = 203.0, 0.75
 #: From D65 to the profile connection space's D50 (Bradford, ICC.1:2022 annex E).
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
@@ -19,10 +19,10 @@ _D50 = np.array([0.9642, 1.0, 0.8249])
 
 
 def profile_of(primaries: Sequence[tuple[float, float]], transfer: int) -> bytes | None:
-    """Return an ICC profile of such colours, or None where they are sRGB's, or are no colours at all.
+    """Return an ICC profile of such colours; None where they are sRGB's, or are not valid colours.
 
-    `primaries`: CIE x and y of red, green, blue and white. `transfer`: of H.273. What is brighter than diffuse white
-    in PQ and HLG is clipped to it.
+    `primaries`: CIE x and y of red, green, blue and white. `transfer`: of H.273. In PQ and HLG, light brighter than
+    diffuse white is clipped to it.
     """
     points = np.array(primaries, dtype=np.float64)
     if points.shape != (4, 2) or not (points > 0).all() or not (points.sum(axis=1) <= 1).all():
@@ -54,7 +54,7 @@ def _curve(transfer: int) -> NDArray[np.float64]:
             root = code ** (1 / 78.84375)
             light = (np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125)
             light = light * 10_000 / _WHITE
-        case 18:  # ITU-R BT.2100, table 5; the system's gamma of 1.2 for each channel alone
+        case 18:  # ITU-R BT.2100, table 5; the system's gamma of 1.2 for each channel on its own
             light = (_hlg(code) / _hlg(np.array(_HLG_WHITE))) ** 1.2
         case _ if transfer in _OTHERS:
             light = code ** _OTHERS[transfer]

@@ -1,4 +1,4 @@
-"""File formats by their own bytes: which one it is, how large its canvas, and whether the end is missing."""
+"""Detect a file's format, canvas size and missing end from its bytes."""
 
 import re
 import struct
@@ -9,9 +9,9 @@ from PIL import JpegImagePlugin, TiffImagePlugin
 
 from pipeline.core.errors import ImageUnreadable
 
-#: What `sniff` takes, in words.
+#: The formats that `sniff` accepts, in words.
 ACCEPTED = "JPEG, PNG, WebP, AVIF, HEIC or TIFF"
-#: First bytes of what people send by mistake, so that the sentence can name it.
+#: First bytes of formats that people send by mistake, so that the message can name them.
 _NOT_ACCEPTED = {
     b"GIF8": "a GIF",
     b"BM": "a BMP",
@@ -25,16 +25,16 @@ _NOT_ACCEPTED = {
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 # JPEG, ITU-T T.81 section B.1.1: fill bytes (FF FF), stuffed zeros (FF 00) and restart markers are part of the data.
 JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-#: Markers without a length after them: TEM, SOI, EOI, and those that Pillow gives no meaning (JPG, JPG0 to JPG13).
+#: Markers without a length after them: TEM, SOI, EOI, and those that Pillow does not know (JPG, JPG0 to JPG13).
 JPEG_BARE = frozenset([0x01, 0xC8, 0xD8, 0xD9, *range(0xF0, 0xFE)])
 _SCAN, _END = 0xDA, b"\xff\xd9"
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def sniff(data: bytes) -> str:
-    """Tell the format by the first bytes: "jpeg" (MPO too), "png", "webp", "avif", "heic" or "tiff".
+    """Return the format, detected by the first bytes: "jpeg" (MPO too), "png", "webp", "avif", "heic" or "tiff".
 
-    Raises ImageUnreadable, naming what is accepted, for anything else.
+    Raises ImageUnreadable for anything else. Its message lists the accepted formats.
     """
     if data.startswith(b"\xff\xd8\xff"):
         return "jpeg"
@@ -50,12 +50,12 @@ def sniff(data: bytes) -> str:
     if brand in _HEIC_BRANDS:
         return "heic"
     if not data:
-        raise ImageUnreadable(f"The photo is an empty file; send {ACCEPTED}.")
+        raise ImageUnreadable(f"The photo is an empty file. Send {ACCEPTED}.")
     text = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
     for start, name in _NOT_ACCEPTED.items():
         if text.startswith(start):
-            raise ImageUnreadable(f"The file is {name}, which is not accepted as a photo; send {ACCEPTED}.")
-    raise ImageUnreadable(f"The file is no picture of a format accepted here; send {ACCEPTED}.")
+            raise ImageUnreadable(f"The file is {name}, which is not accepted as a photo. Send {ACCEPTED}.")
+    raise ImageUnreadable(f"The photo's format is not recognised. Send {ACCEPTED}.")
 
 
 def canvas_size(data: bytes, kind: str) -> tuple[int, int] | None:
@@ -79,7 +79,7 @@ def canvas_size(data: bytes, kind: str) -> tuple[int, int] | None:
 
 
 def is_cut_short(data: bytes, kind: str) -> bool:
-    """Whether a file that failed to decode promises more bytes than there are."""
+    """Return whether a file that failed to decode promises more bytes than it has."""
     match kind:
         case "webp":
             return int.from_bytes(data[4:8], "little") + 8 > len(data)
@@ -94,14 +94,14 @@ def is_cut_short(data: bytes, kind: str) -> bool:
 
 
 def jpeg_has_all_blocks(data: bytes) -> bool:
-    """Whether a JPEG's first scan codes as many blocks as its header says.
+    """Return whether a JPEG's first scan codes as many blocks as its header says.
 
-    Pillow takes a scan that ends early for a whole picture and leaves the rest grey. So the scan is decoded twice,
-    small, once with more coded data at its end: a decoder that has all its blocks passes over it, any other reads it.
+    Pillow accepts a scan that ends early, and leaves the rest grey. So the scan is decoded twice at a small size, once
+    with more coded data at its end. A decoder that already has all blocks ignores that data, any other reads it.
     """
     scan = data[: _first_scan_end(data)]
     noise = bytes(number * 89 % 251 for number in range(1, 251))
-    # A decoder that waits for a restart marker takes this one or that.
+    # A decoder that waits for a restart marker accepts one of these eight.
     more = noise + b"".join(bytes([0xFF, 0xD0 + number]) + noise for number in range(8))
     return _small_jpeg(scan + _END) == _small_jpeg(scan + more + _END)
 
@@ -126,9 +126,9 @@ def _small_jpeg(data: bytes) -> bytes:
 
 
 def png_has_all_rows(data: bytes) -> bool:
-    """Whether a PNG's compressed stream is as long as its header says (PNG third edition, sections 7.2 and 8.1).
+    """Return whether a PNG's compressed stream is as long as its header says (PNG third edition, sections 7.2 and 8.1).
 
-    Pillow takes a stream that ends early for a whole picture and leaves the rest black.
+    Pillow accepts a stream that ends early, and leaves the rest black.
     """
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
     if interlaced:
@@ -147,14 +147,14 @@ def png_has_all_rows(data: bytes) -> bool:
 
 
 def _boxes_end(data: bytes) -> int:
-    """Return where the last top-level ISO BMFF box (ISO/IEC 14496-12) says that it ends."""
+    """Return where the last top-level ISO BMFF box (ISO/IEC 14496-12) ends, by its own size field."""
     end = 0
     while end + 8 <= len(data):
         size = int.from_bytes(data[end : end + 4], "big")
         if size == 1:
             size = int.from_bytes(data[end + 8 : end + 16], "big")
         if size < 8:
-            # 0 means "to the end of the file"; less than a header is a lie
+            # 0 means "to the end of the file"; a size below the header's is invalid
             return max(end, len(data))
         end += size
     return end if end >= len(data) else len(data) + 1
@@ -170,5 +170,5 @@ def _tiff_end(data: bytes) -> int:
         starts = tags.get(TiffImagePlugin.STRIPOFFSETS) or tags.get(TiffImagePlugin.TILEOFFSETS) or ()
         counts = tags.get(TiffImagePlugin.STRIPBYTECOUNTS) or tags.get(TiffImagePlugin.TILEBYTECOUNTS) or ()
         return max((int(start) + int(count) for start, count in zip(starts, counts, strict=False)), default=0)
-    except Exception:  # noqa: BLE001 - the directory itself is broken, which is no missing end
+    except Exception:  # noqa: BLE001 - the directory itself is broken, which is not a missing end
         return 0

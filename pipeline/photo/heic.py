@@ -1,7 +1,7 @@
-"""What a HEIC holds, by its boxes (ISO/IEC 23008-12): the pictures that are shown, and what they are made of.
+"""The content of a HEIC, by its boxes (ISO/IEC 23008-12): the shown pictures, and their parts.
 
-libheif's limits hold for each part of a file. What is looked at here is how much all parts together come to: items
-may share their bytes, and tiles may be far larger than what is shown of them.
+libheif limits each part of a file. This module limits the sum of all parts: items may share their bytes, and tiles may
+be far larger than their shown area.
 """
 
 from collections.abc import Iterator
@@ -11,30 +11,30 @@ from functools import cached_property
 from pipeline.core.errors import ImageTruncated
 from pipeline.photo.boxes import Box, item_kinds, locations, number
 
-#: Boxes that a file has once, in its `meta` box; a second one could be what the decoder reads instead.
+#: Boxes that a file has once, in its `meta` box; a decoder might read a second box instead.
 _ONCE = (b"pitm", b"iloc", b"iinf", b"iprp", b"iref", b"idat")
-#: Properties that the decoder carries out, each a pass over the whole picture.
+#: Properties that the decoder applies, each a pass over the whole picture.
 _TRANSFORMS = (b"irot", b"imir", b"clap")
 _COVER = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 
 
 @dataclass(frozen=True)
 class Heic:
-    """A file's tables. `of` raises ValueError where they are missing, or there twice."""
+    """A file's tables. `of` raises ValueError where they are missing or repeated."""
 
     data: bytes
     primary: int
-    #: By id: b"hvc1" a coded picture, b"grid" one of tiles, b"Exif", b"mime" (XMP), and others.
+    #: By id: b"hvc1" a coded picture, b"grid" a picture of tiles, b"Exif", b"mime" (XMP), and others.
     kinds: dict[int, bytes]
     #: By id: first byte and number of bytes of each piece.
     extents: dict[int, tuple[tuple[int, int], ...]]
     properties: dict[int, tuple[Box, ...]]
-    #: Kind of reference, from where, and to where.
+    #: Kind of reference, source, and targets.
     references: tuple[tuple[bytes, int, tuple[int, ...]], ...]
 
     @classmethod
     def of(cls, data: bytes) -> "Heic":
-        """Read the tables of a file, which are small: see `boxes.tables_exceed`."""
+        """Read the tables of a file, which must be small: see `boxes.tables_exceed`."""
         (meta,) = [box for box in Box(b"", 0, len(data)).inside(data) if box.kind == b"meta"]
         found = [box for box in meta.inside(data, 4) if box.kind in _ONCE]
         boxes = {box.kind: box for box in found}
@@ -56,33 +56,33 @@ class Heic:
         )
 
     def size(self, item: int) -> int:
-        """Return the bytes of an item that are there, of all pieces together."""
+        """Return the number of an item's bytes that are in the file, over all pieces."""
         return sum(max(0, min(size, len(self.data) - start)) for start, size in self.extents.get(item, ()))
 
     def units(self, item: int) -> Iterator[int]:
-        """Yield where each unit of a coded picture begins in its bytes: four bytes, its length, come before it.
+        """Yield where each unit of a coded picture begins in its bytes; its length, four bytes, comes before it.
 
-        Raises ImageTruncated where not all bytes are there: libheif leaves tiles that are missing grey.
+        Raises ImageTruncated where bytes are missing: libheif would leave missing tiles grey.
         """
         places = self.extents.get(item, ())
         if any(start + size > len(self.data) for start, size in places):
-            raise ImageTruncated("The photo ends before its pixels do; upload the whole file again.")
+            raise ImageTruncated("The photo ends before its pixels do. Upload the whole file again.")
         payload, at = b"".join(self.data[start : start + size] for start, size in places), 0
         while at + 4 <= len(payload):
             yield at + 4
             at += 4 + number(payload, at, 4)
 
     def pixels(self, item: int) -> int:
-        """Return how many pixels a coded picture says that it has; libheif refuses a stream of another size.
+        """Return the number of pixels that a coded picture declares; libheif refuses a stream of another size.
 
-        Raises ValueError where it says nothing.
+        Raises ValueError where it declares none.
         """
         sides = [box.start + 4 for box in self.properties.get(item, ()) if box.kind == b"ispe"]
         return max(number(self.data, at, 4) * number(self.data, at + 4, 4) for at in sides)
 
     @cached_property
     def shown(self) -> tuple[int, ...]:
-        """The main picture, and what says where it is transparent."""
+        """The main picture, and its alpha pictures."""
         covers = [
             source
             for kind, source, targets in self.references
@@ -91,7 +91,7 @@ class Heic:
         return (self.primary, *covers)
 
     def parts(self, item: int) -> tuple[int, ...]:
-        """Return the coded pictures that an item is made of, as often as they are used: a grid's tiles, or itself.
+        """Return the coded pictures of an item, as often as they are used: a grid's tiles, or the item itself.
 
         Raises ValueError for any other kind.
         """
@@ -107,7 +107,7 @@ class Heic:
         return tuple(parts)
 
     def transforms(self, item: int) -> int:
-        """Return how often a picture is turned, mirrored and cut."""
+        """Return how often a picture is rotated, mirrored and cropped."""
         return sum(box.kind in _TRANSFORMS for box in self.properties.get(item, ()))
 
     def _covers(self, item: int) -> bool:

@@ -1,1 +1,1 @@
-"""Where a product goes: facts of its cut-out in, a place or a refusal out."""
+"""Decide where a product goes: from facts of its cut-out to a place or a refusal."""

@@ -1,7 +1,7 @@
-"""The placement that a caller asks for: the product's box moved, scaled and turned.
+"""A caller's placement: the product's box moved, scaled and turned.
 
-A similarity transform of the canvas. What stands is scaled about its foot and turned about it, and what hangs about
-its upper edge; the rest about its middle.
+It is a similarity transform of the canvas. A standing product scales and turns about its foot, a hanging product about
+its upper edge, any other about its middle.
 """
 
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from pipeline.core.order import Placement
 from pipeline.placement.facts import Box
 
-#: What a product is scaled and turned about: the middle of its foot's, or of its hook's, end of its box; or its middle.
+#: Fixed point of scaling and turning: the middle of the box's lower edge, of its upper edge, or of the box.
 Anchor = Literal["foot", "hook", "middle"]
-#: Share of the product's height, from below or above, whose middle it is turned about.
+#: Share of the product's height, from below or above, whose middle is the pivot of a turn.
 FOOT = 0.12
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where a product goes on the canvas, in its pixels."""
+    """A product's position on the canvas, in its pixels."""
 
-    #: Of the product as it is in the photo, before it is turned: left, top, right, bottom.
+    #: Box of the product before the turn: left, top, right, bottom.
     box: Box
     #: Degrees clockwise, about a point.
     turn: float
@@ -33,7 +33,7 @@ class Position:
 
     @classmethod
     def of(cls, box: Box) -> "Position":
-        """Return the position of a product that fills a box as it is."""
+        """Return the position of an unturned product that fills a box."""
         return cls(box, 0.0, ((box[0] + box[2]) / 2, box[3]), box)
 
 
@@ -47,7 +47,7 @@ class Outline:
 
     @classmethod
     def of(cls, alpha: NDArray[np.float32]) -> "Outline":
-        """Return that of an H×W alpha with something above 0.5; each row twice, at its top and its bottom."""
+        """Return the outline of an H×W alpha with something above 0.5; each row twice, at its top and its bottom."""
         solid = alpha > 0.5
         rows = np.flatnonzero(solid.any(axis=1))
         first, last = np.argmax(solid[rows], axis=1), solid.shape[1] - np.argmax(solid[rows, ::-1], axis=1)
@@ -56,12 +56,12 @@ class Outline:
         return cls(np.tile((first - left) / width, 2), np.tile((last - left) / width, 2), y / y.max())
 
     def middle(self, *, at_top: bool) -> float:
-        """Return the middle of the lowest rows, or the highest: the foot, or the hook."""
+        """Return the middle of the lowest rows (the foot) or of the highest (the hook)."""
         end = self.y <= FOOT if at_top else self.y >= 1 - FOOT
         return float(self.x0[end].min() + self.x1[end].max()) / 2
 
     def along(self, side: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the two ends, as shares x and y, of what lies along a side of the box."""
+        """Return the two ends, as shares x and y, of the outline's part that touches a side of the box."""
         if side in ("left", "right"):
             at = self.x0 <= self.x0.min() + 1e-9 if side == "left" else self.x1 >= self.x1.max() - 1e-9
             y = self.y[at]
@@ -71,12 +71,12 @@ class Outline:
         return np.array([self.x0[at].min(), self.x1[at].max()]), np.full(2, end)
 
 
-#: What is known of a product whose outline is not: a box full of it.
+#: The outline of a product whose outline is unknown: a full box.
 FULL_BOX = Outline(np.zeros(2), np.ones(2), np.array([0.0, 1.0]))
 
 
 def anchor_of(edges: tuple[str, ...], stands: bool) -> Anchor:
-    """Return what a product is scaled and turned about that goes to these sides of the canvas, or stands there."""
+    """Return the fixed point of a product that goes to these sides of the canvas, or stands there."""
     if stands or "bottom" in edges:
         return "foot"
     return "hook" if "top" in edges else "middle"
@@ -92,9 +92,9 @@ def adjusted(
     edges: tuple[str, ...] = (),
     stands: bool = False,
 ) -> Position:
-    """Return where a product goes that was to fill `box` on a width×height canvas, moved as a placement asks.
+    """Return the position of a product placed in `box` on a width×height canvas, after the caller's placement.
 
-    `edges` are the sides of the canvas that it goes to. `stands`: its foot is seen on something.
+    `edges` are the sides of the canvas that it goes to. `stands`: its foot rests on something visible.
     """
     left, top, right, bottom = box
     anchor = anchor_of(edges, stands)
@@ -114,7 +114,7 @@ def adjusted(
 
 
 def _set_down(position: Position, outline: Outline, anchor: Anchor) -> Position:
-    """Return the position with its bounds, and with its foot, or its hook, at the height that it had."""
+    """Return the position with its bounds, after moving the foot, or the hook, back to its height before the turn."""
     x, y = on_canvas(position, np.concatenate([outline.x0, outline.x1]), np.tile(outline.y, 2))
     bounds = float(x.min()), float(y.min()), float(x.max()), float(y.max())
     down = {"foot": position.box[3] - bounds[3], "hook": position.box[1] - bounds[1], "middle": 0.0}[anchor]
@@ -131,7 +131,7 @@ def _set_down(position: Position, outline: Outline, anchor: Anchor) -> Position:
 def on_canvas(
     position: Position, x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return where shares x and y of the box's width and height are on the canvas, pixels."""
+    """Return canvas coordinates, in pixels, of shares x and y of the box's width and height."""
     left, top, right, bottom = position.box
     across = left + x * (right - left) - position.pivot[0]
     down = top + y * (bottom - top) - position.pivot[1]

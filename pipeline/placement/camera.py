@@ -1,7 +1,7 @@
-"""The camera angle of a scene: its surface at eye level, or seen from straight above, with the materials that it has.
+"""The camera angle of a scene: its surface at eye level, or from straight above, in the same materials.
 
-A photographer who is asked for a folded shirt on marble turns the camera, not the shirt: the surface stays, and so do
-palette, mood and light.
+For a folded shirt on marble, a photographer turns the camera and not the shirt. So the surface, the palette, the mood
+and the light stay.
 """
 
 from dataclasses import replace
@@ -11,13 +11,13 @@ from pipeline.core.spec import Finish, Scene, SceneKind, Spec
 
 #: "above": from straight above, the surface faces the camera. "side": at about eye level.
 CameraAngle = Literal["above", "side"]
-#: Kinds that are seen from straight above: the surface faces the camera and the product lies on it.
+#: Kinds shown from straight above: the surface faces the camera and the product lies on it.
 TOP_DOWN: frozenset[SceneKind] = frozenset({"flatlay"})
 #: Kinds that show no surface.
 PLAIN: frozenset[SceneKind] = frozenset({"white"})
-#: Kinds that are what is behind the product, lights far off or a tube on the wall: from above nothing of that is left.
+#: Kinds defined by their background, lights far off or a tube on the wall, which a view from above does not show.
 ALL_BEHIND: frozenset[SceneKind] = frozenset({"bokeh", "neon"})
-#: Kinds whose own palettes begin with the wall and have the surface second; of the others the first is the surface.
+#: Kinds whose palettes list the wall first and the surface second; the other kinds list the surface first.
 WALL_FIRST: frozenset[SceneKind] = frozenset(
     {"podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon"}
 )
@@ -27,31 +27,31 @@ _WORDS = (", top-down flat lay", " seen from straight above")
 
 
 def angle_of(kind: SceneKind) -> CameraAngle | None:
-    """Return the angle that scenes of a kind are seen from; None where no surface is shown."""
+    """Return the angle from which scenes of a kind are shown; None where no surface is shown."""
     if kind in PLAIN:
         return None
     return "above" if kind in TOP_DOWN else "side"
 
 
 def drawn_kind(spec: Spec) -> SceneKind:
-    """Return the kind of scene that is drawn; "white" where none is: nothing is seen to stand there."""
+    """Return the kind of scene to draw; "white" where no scene is drawn."""
     return "white" if spec.is_white or spec.preset.background == "transparent" else spec.scene.kind
 
 
 def has_angle(kind: SceneKind, angle: CameraAngle) -> bool:
-    """Tell whether a scene of that kind can be shown from an angle, its own included."""
+    """Return whether a scene of that kind can be shown from an angle, its own included."""
     return kind not in PLAIN and (angle == angle_of(kind) or kind not in ALL_BEHIND)
 
 
 def seen_from(scene: Scene, angle: CameraAngle) -> Scene:
-    """Return the same place from an angle: surface, finish, own palette and words; as it is where it has that angle.
+    """Return the same scene from an angle, with its surface, finish, palette and words; unchanged at its own angle.
 
-    From above, the surface is what the place is known by: its table or floor, else the cloth or plaster of its wall.
-    At eye level a flat lay's surface is a table before a plain wall, and coloured paper a sweep. Raises ValueError for
-    a scene of which nothing would be left (`has_angle`).
+    From above, the surface is the scene's table or floor, or else the cloth or plaster of its wall. At eye level a flat
+    lay's surface becomes a table in front of a plain wall, and coloured paper becomes a sweep. Raises ValueError for a
+    scene that the angle would not show (`has_angle`).
     """
     if not has_angle(scene.kind, angle):
-        raise ValueError(f"A scene of the kind {scene.kind} can't be seen from {angle}.")
+        raise ValueError(f"A {scene.kind} scene can't be shown from {angle}. Check has_angle first.")
     if angle == angle_of(scene.kind):
         return scene
     if angle == "above":

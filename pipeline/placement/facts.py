@@ -1,7 +1,7 @@
-"""The facts of a cut-out that decide where its product goes, and what follows from its stance alone.
+"""The facts of a cut-out that decide where its product goes, and the consequences of its stance.
 
-Plain and JSON-ready: `pipeline.cutout.stance` takes them from pixels, the API from what it keeps of a cut-out or from
-an earlier render's report.
+They are plain and JSON-ready. `pipeline.cutout.stance` gets them from pixels, the API from its record of a cut-out or
+from an earlier render's report.
 """
 
 from collections.abc import Mapping
@@ -14,53 +14,53 @@ from pipeline.placement.camera import PLAIN, TOP_DOWN, CameraAngle, angle_of
 
 #: Left, top, right, bottom.
 Box = tuple[float, float, float, float]
-#: `standing`: on a foot that the photo shows. `lying`: it could not stand as it is seen, so it was photographed from
-#: above, or leant, or a hand holds it whole. `hanging`: from a hook, or from where the photo cuts it. `cut_below`: its
-#: foot is not in the photo.
+#: `standing`: on a foot that the photo shows. `lying`: it could not stand as shown, because it was photographed from
+#: above, or leant, or a hand holds it whole. `hanging`: from a hook, or from the side where the photo crops it.
+#: `cut_below`: the photo crops its foot.
 StanceName = Literal["standing", "lying", "hanging", "cut_below"]
-#: What a caller's word means: the stance, and the angle that the product is seen from; None: either suits it.
+#: For each stance that a caller can give: the stance, and the product's viewing angle; None: either suits it.
 WORDS: Mapping[StanceWord, tuple[StanceName, CameraAngle | None]] = {
     "standing": ("standing", "side"),
     "lying": ("lying", None),
     "hanging": ("hanging", None),
     "from_above": ("lying", "above"),
 }
-#: The same in a sentence, but for what lies, of which no scene has to be changed.
+#: The same as the start of a sentence. `lying` is missing, because no scene has to change for it.
 SAID: Mapping[StanceWord, str] = {
     "standing": "The order says that the product stands",
     "hanging": "The order says that the product hangs",
     "from_above": "The order says that the product is seen from above",
 }
 KINDS: tuple[SceneKind, ...] = get_args(SceneKind)
-#: Kinds without a wall that something could hang in front of.
+#: Kinds without a wall for a product to hang in front of.
 OPEN: frozenset[SceneKind] = frozenset({"sand", "bokeh"})
 
 
 @dataclass(frozen=True)
 class CutoutFacts:
-    """What is known of a cut-out; nothing by default."""
+    """The known facts of a cut-out; none by default."""
 
-    #: None: nobody knows.
+    #: None: unknown.
     stance: StanceName | None = None
-    #: The kinds of scene that it looks right in as they are, in their usual order.
+    #: The kinds of scene that suit it unchanged, in their usual order.
     suits: tuple[SceneKind, ...] = KINDS
-    #: Sides of the photo that cut it: any of "left", "top", "right", "bottom".
+    #: Sides of the photo that crop it: any of "left", "top", "right", "bottom".
     cut_sides: tuple[str, ...] = ()
     #: Width over height of its tight box, and that box in the photo, pixels; None: not known.
     aspect: float | None = None
     box: Box | None = None
-    #: A network is sure that a hand holds it.
+    #: Whether a network is sure that a hand holds it.
     held: bool = False
-    #: A network looked, and is sure of nothing.
+    #: Whether a network looked, and is sure of nothing.
     unsure: bool = False
-    #: Degrees from which the camera looked down, 0 level and 90 from straight above; None: nobody looked.
+    #: The camera's downward angle in degrees, 0 level and 90 from straight above; None: no network looked.
     elevation: float | None = None
-    #: The caller's word that it follows; auto: it is a guess.
+    #: The caller's stance, which it follows; auto: the stance is a guess.
     word: StanceWord = "auto"
 
     @classmethod
     def read(cls, kept: Mapping[str, Any], word: StanceWord = "auto") -> "CutoutFacts":
-        """Return the facts in what is kept of a cut-out, or in a report's `cutout` with its `aspect`, by a word."""
+        """Return the facts in the record of a cut-out, or in a report's `cutout` with its `aspect`, with a stance."""
         box, aspect = kept.get("product_box"), kept.get("aspect")
         if box:
             aspect = (box[2] - box[0]) / (box[3] - box[1])
@@ -69,9 +69,10 @@ class CutoutFacts:
         return cls(stance, suits, cut_sides, aspect, tuple(box) if box else None).said(word)
 
     def said(self, word: StanceWord) -> "CutoutFacts":
-        """Return the facts by the caller's word on the stance; as they are where it is auto.
+        """Return the facts with the caller's stance; unchanged for auto.
 
-        What stands or lies rests on what the photo shows of it, even where that touches the photo's lower edge.
+        A product that the caller declares standing or lying rests on its visible part, even where that touches the
+        photo's lower edge.
         """
         if word == "auto":
             return self
@@ -82,7 +83,7 @@ class CutoutFacts:
         return replace(self, stance=stance, suits=suits, cut_sides=cut_sides, held=False, unsure=False, word=word)
 
     def turned(self, kind: SceneKind) -> CameraAngle | None:
-        """Return the angle that a scene of that kind is shown from instead of its own; None: it suits the product."""
+        """Return the angle that a scene of that kind has to change to; None: its own suits the product."""
         if kind in self.suits or angle_of(kind) is None:
             return None
         return "side" if self.stance in ("standing", "cut_below") else "above"
@@ -90,21 +91,21 @@ class CutoutFacts:
     def edges(self, kind: SceneKind) -> tuple[str, ...]:
         """Return the sides of the canvas that the product goes to in a scene of that kind.
 
-        A cut is hidden where the canvas ends, and what hangs comes down from the upper edge where things stand.
+        The canvas's edge hides a crop. Where products stand, a hanging product comes down from the upper edge.
         """
         hung = self.stance == "hanging" and kind not in PLAIN | TOP_DOWN and "top" not in self.cut_sides
         return (*self.cut_sides, "top") if hung else self.cut_sides
 
     def stands_in(self, kind: SceneKind) -> bool:
-        """Tell whether the product rests on its foot in a scene of that kind, which is then seen and mirrored."""
+        """Return whether the product rests on its foot in a scene of that kind, which then shows and mirrors it."""
         return kind not in PLAIN | TOP_DOWN and self.stance in ("standing", "lying")
 
 
 def suited(stance: StanceName, angle: CameraAngle | None) -> tuple[SceneKind, ...]:
-    """Return the kinds of scene that a product of that stance, seen from that angle, looks right in, in their order.
+    """Return the kinds of scene that suit a product of that stance and viewing angle, in their order.
 
-    White takes everything. What is seen from above belongs on a flat lay, what is seen from the side in scenes seen
-    from there, and what hangs before a wall or on a flat lay.
+    White suits every product. A product seen from above suits a flat lay, and a product seen from the side suits
+    scenes shown from the side. A hanging product suits a wall or a flat lay.
     """
     if stance == "hanging":
         return tuple(kind for kind in KINDS if kind not in OPEN)

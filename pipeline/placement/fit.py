@@ -1,6 +1,6 @@
-"""The product's box on the canvas, by the preset, its scene and the sides that the photo cuts it at.
+"""The product's box on the canvas, from the preset, its scene and the sides at which the photo crops it.
 
-A cut is hidden where the canvas's edge is. `pipeline.placement.refusals` refuses the boxes that are not honest.
+The canvas's edge hides a crop. `pipeline.placement.refusals` refuses boxes that are not honest.
 """
 
 from dataclasses import replace
@@ -12,10 +12,10 @@ from pipeline.core.spec import Preset, Spec
 from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.facts import Box
 
-#: Free canvas under the foot of a product that is cut above and stands, a share of the canvas height.
+#: Free canvas under the foot of a standing product whose top is cropped, as a share of the canvas height.
 BELOW = 0.12
-#: Width over height of a pinned background's place where things stand, on a square canvas; a wide one has a wider
-#: place. On a tall one it takes this share of what the preset fills, so that its stand leaves room at both sides.
+#: Width over height of the place in a pinned background of standing products, on a square canvas; a wide canvas has a
+#: wider place. On a tall canvas it is the share of the preset's fill, so that the stand leaves room at both sides.
 PLACE = 0.8
 
 
@@ -31,11 +31,11 @@ def fit(
 ) -> Box:
     """Return the product's box on a width×height canvas, in pixels: left, top, right, bottom.
 
-    `product_aspect` is its width over height. The preset's fill is reached on the tighter side and its margins are
-    kept; on a scene the product sits a little below the middle, the way it is hung in a frame, and in the middle where
-    it is seen from above (`top_down`). A side that the photo cuts the product at goes to the same side of the canvas
-    (`edges`, any of "left", "top", "right", "bottom"), or the cut would show. Cut above and standing on a floor
-    (`stands`), it is made so large that it reaches from the floor to the upper edge.
+    `product_aspect` is its width over height. The preset's fill is reached on the tighter side, and its margins are
+    kept. In a scene the product sits a little below the middle, as in a framed picture. It sits in the middle if the
+    scene is shown from above (`top_down`). A side that the photo crops goes to the same side of the canvas (`edges`,
+    any of "left", "top", "right", "bottom"), to hide the crop. A product cropped at the top that stands on a floor
+    (`stands`) is scaled to reach from the floor to the upper edge.
     """
     cuts = set(edges)
     left, top, right, bottom = (
@@ -53,7 +53,7 @@ def fit(
     w = h * product_aspect
     x = _within(preset.centre_x * width - w / 2, w, left * width, (1 - right) * width, width)
     free = height - h
-    # A flat product would otherwise float in the middle of the wall.
+    # A flat product placed in the middle would float in front of the wall.
     below = min(0.42 * free, 0.2 * height) if preset.background == "scene" and not top_down else free / 2
     y = _within(height - below - h, h, top * height, (1 - bottom) * height, height)
     if "left" in cuts:
@@ -68,7 +68,7 @@ def fit(
 
 
 def place_of(spec: Spec, width: int, height: int) -> Box:
-    """Return a pinned background's place of the product on a width×height canvas, pixels: left, top, right, bottom."""
+    """Return the product's place in a pinned background on a width×height canvas, pixels: left, top, right, bottom."""
     preset = spec.preset
     if spec.scene.kind in TOP_DOWN:
         return fit(preset, width / height, width, height, top_down=True)
@@ -78,10 +78,10 @@ def place_of(spec: Spec, width: int, height: int) -> Box:
 
 
 def box_in(spec: Spec, product_aspect: float, width: int, height: int) -> Box:
-    """Return where a product of that width over height goes in a pinned background, as `place_of` does.
+    """Return the box of a product of that width over height in a pinned background, in the format of `place_of`.
 
-    No wider than its place, whose stand and props were made for that; as high as the preset lets it be. It stands in
-    the middle of the place's lower edge, or lies in the place's middle.
+    It is no wider than its place, because stand and props were made for that, and as high as the preset allows. It
+    stands in the middle of the place's lower edge, or lies in the place's middle.
     """
     left, top, right, bottom = place_of(spec, width, height)
     x = (left + right) / 2
@@ -97,19 +97,19 @@ def box_in(spec: Spec, product_aspect: float, width: int, height: int) -> Box:
 
 
 def lost(box: Box, width: int, height: int) -> float:
-    """Return the share of a box, in pixels, that is beyond a width×height canvas."""
+    """Return the share of a box, in pixels, beyond a width×height canvas."""
     left, top, right, bottom = box
     inside = max(0.0, min(right, width) - max(left, 0.0)) * max(0.0, min(bottom, height) - max(top, 0.0))
     return 1 - inside / ((right - left) * (bottom - top))
 
 
 def leaves_place(placement: Placement) -> bool:
-    """Tell whether a product that is moved so is no longer where a pinned background has its place."""
+    """Return whether a placement moves a product out of its place in a pinned background."""
     return placement.shift_x != 0 or placement.shift_y != 0 or placement.scale > 1
 
 
 def _within(wanted: float, size: float, start: float, end: float, whole: float) -> float:
-    """Return where something of that size begins: as wanted, within `start` to `end`, or in the middle if too wide."""
+    """Return where an interval of `size` begins: at `wanted`, clamped to `start`–`end`; centred if it is too wide."""
     if size > end - start + 0.5:
         return (whole - size) / 2
     return float(np.clip(wanted, start, max(start, end - size)))

@@ -1,4 +1,4 @@
-"""What a place of publication asks of where the product is: how much of the picture it fills, and what is left free."""
+"""Rules of a place of publication on the product's box: how much of the picture it fills, and its free margins."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pipeline.report import Status
 
 @dataclass(frozen=True)
 class PlacementRule:
-    """One rule: what was measured, what is asked, and whether that is kept; JSON-ready."""
+    """One rule: the measured value, the bound, and the status; JSON-ready."""
 
     name: str
     measured: Any
@@ -22,15 +22,16 @@ class PlacementRule:
 def placement_rules(
     preset: Preset, box: Box, scale: float, width: int, height: int, *, touches: tuple[str, ...] | None = None
 ) -> Iterator[PlacementRule]:
-    """Give the rules `fill`, `margins` and `enlargement` for a product whose tight box on a canvas is `box`, pixels.
+    """Yield the rules `fill`, `margins` and `enlargement` for a product whose tight box on a canvas is `box`, pixels.
 
-    `scale`: canvas pixels for one of the photo's. The first two only where the preset has them. `touches`: the sides
-    of the canvas that the product goes to by intention; None: any that it is at. A margin there is a warning.
+    `scale`: canvas pixels per photo pixel. The first two rules apply only where the preset has them. `touches`: the
+    sides of the canvas that the product touches on purpose; None: any that it touches. Too
+    small a margin there only gives a warning.
     """
     if preset.fill_bounds is not None:
         lowest, highest = preset.fill_bounds
         fill = _fill(box, width, height)
-        # half a pixel of rounding on each edge of the box is no breach
+        # half a pixel of rounding on each edge of the box does not break the rule
         slack = 1.0 / min(width, height)
         kept = lowest - slack <= fill <= highest + slack
         yield PlacementRule("fill", round(fill, 4), [lowest, highest], "pass" if kept else "fail")
@@ -47,9 +48,9 @@ def _fill(box: Box, width: int, height: int) -> float:
 def _margins(
     box: Box, preset: Preset, width: int, height: int, touches: tuple[str, ...] | None
 ) -> tuple[list[float], list[float], Status]:
-    """Return the free shares at the left, top, right and bottom, the least that are asked, and whether they are kept.
+    """Return the free shares at the left, top, right and bottom, their minimum values, and the status.
 
-    A product that its photo cut touches the edge by intention: a warning.
+    A product that its photo crops touches the edge on purpose, so it gets a warning.
     """
     left, top, right, bottom = box
     x, y = (left / width, (width - right) / width), (top / height, (height - bottom) / height)

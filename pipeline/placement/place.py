@@ -1,4 +1,4 @@
-"""The place of a product: its scene, its box on the canvas and what follows from them; or why it has none."""
+"""The place of a product: its scene, its box on the canvas and their consequences; or the reason for its refusal."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,46 +11,46 @@ from pipeline.placement.fit import leaves_place, lost
 from pipeline.placement.margins import placement_rules
 from pipeline.report import SceneReport, Status
 
-#: A product that is enlarged by more than this looks soft: `upscaled`.
+#: A product enlarged by more than this factor looks soft: `upscaled`.
 MAX_ENLARGED = 1.5
-#: Where more than this share of the product's box is beyond the canvas: `cropped`.
+#: With more than this share of the product's box beyond the canvas: `cropped`.
 MAX_CROPPED = 0.02
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why there is no honest placement."""
+    """The reason why no honest placement exists."""
 
     #: Stable name of the rule that refuses.
     code: str
-    #: A sentence for a person, with the remedy.
+    #: A sentence with the remedy, for a person.
     message: str
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a product goes, and in which scene; lengths are pixels of the canvas."""
+    """The place and the scene of a product; lengths are pixels of the canvas."""
 
-    #: As the caller asks, and with its scene as it is shown to suit the product.
+    #: The caller's spec, and the same with the scene adapted to the product.
     asked: Spec
     spec: Spec
     facts: CutoutFacts
     #: Width and height of the canvas.
     size: tuple[int, int]
-    #: Of its tight box, where preset and scene put it.
+    #: Its tight box, where preset and scene put it.
     box: Box
-    #: Where the caller moves it from there.
+    #: Its position after the caller's move.
     position: Position
     outline: Outline = FULL_BOX
 
     @property
     def kind(self) -> SceneKind:
-        """The kind of scene that is drawn, "white" where none is."""
+        """The kind of scene that is drawn, "white" where no scene is."""
         return drawn_kind(self.spec)
 
     @property
     def edges(self) -> tuple[str, ...]:
-        """The sides of the canvas that it goes to: the photo cuts it there, or it hangs from above."""
+        """The sides of the canvas that it goes to: the photo crops it there, or it hangs from above."""
         return self.facts.edges(self.kind)
 
     @property
@@ -60,7 +60,7 @@ class Place:
 
     @property
     def anchor(self) -> Anchor:
-        """What it is scaled and turned about."""
+        """Its fixed point of scaling and turning."""
         return anchor_of(self.edges, self.stands)
 
     @property
@@ -77,16 +77,16 @@ class Place:
 
     @property
     def scale(self) -> float:
-        """Canvas pixels for one of the photo's; 1 where its size in the photo is not known."""
+        """Canvas pixels per photo pixel; 1 where its size in the photo is unknown."""
         own, (left, _, right, _) = self.facts.box, self.position.box
         return 1.0 if own is None else (right - left) / (own[2] - own[0])
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The codes that warn of the place.
+        """The warning codes of the place.
 
-        `scene_unsuited`: the scene is shown from another angle than it has. `placement_unsure`: it is shown as asked,
-        since nobody knows how the product stands.
+        `scene_unsuited`: the scene is shown from another angle than its own. `placement_unsure`: the scene is shown as
+        asked, because the product's stance is unknown.
         """
         drawn = drawn_kind(self.asked) != "white"
         found = {
@@ -98,9 +98,9 @@ class Place:
         return tuple(code for code, holds in found.items() if holds)
 
     def scene_report(self) -> SceneReport | None:
-        """Return what a report says of the scene: the kind asked for, the one painted and its camera angle.
+        """Return the report on the scene: the asked kind, the painted kind and its camera angle; None without a scene.
 
-        `changed` is a sentence on what was changed and why, None where nothing was; None where no scene is drawn.
+        `changed` is a sentence with the change and its reason, None where nothing was changed.
         """
         if self.kind == "white":
             return None
@@ -112,15 +112,15 @@ class Place:
             changed = {
                 "above": "A hand holds the product in the photo, so it lies on the scene's surface, shown from above."
                 if facts.held
-                else "Photographed from above, so shown lying down.",
+                else "The product was photographed from above, so it is shown lying down.",
                 "side": "The product was photographed standing, so the scene's surface is shown from the side.",
             }[angle or "side"]
         return SceneReport(self.asked.scene.kind, self.kind, angle, changed)
 
     def breaks(self, measured: Iterable[tuple[str, Status]] | None = None) -> list[str]:
-        """Return the preset's rules that hold where preset and scene put it, and not where the caller moves it.
+        """Return the preset's rules that pass where preset and scene put it, but not after the caller's move.
 
-        `measured`: the rules' names and states on the delivered file; None: as they follow from its bounds.
+        `measured`: the rules' names and states on the delivered file; None: computed from its bounds.
         """
         preset, scale = self.spec.preset, self.scale
         if measured is None:
@@ -132,10 +132,10 @@ class Place:
 
 
 def is_pinned(spec: Spec, facts: CutoutFacts) -> bool:
-    """Tell whether a product with these facts gets the spec's pinned background.
+    """Return whether a product with these facts gets the spec's pinned background.
 
-    One that its photo cuts does not: it goes to the canvas's side, where the cut is not seen, and no pinned place is.
-    Nor does one that hangs, or that is moved out of that place.
+    A product that its photo crops does not: it goes to the canvas's side to hide the crop, away from the pinned place.
+    Nor does a hanging product, or a product moved out of that place.
     """
     kind = drawn_kind(spec)
     return spec.pinned and kind != "white" and not leaves_place(spec.placement) and not facts.edges(kind)

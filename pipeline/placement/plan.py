@@ -1,6 +1,6 @@
-"""The plan of a product's place: the scene seen to suit it, its box there, and where its caller moves it.
+"""The plan of a product's place: the scene adapted to it, its box there, and the caller's move.
 
-The pipeline plans by pixels, the API by what it keeps of a cut-out; both ask here.
+Both callers plan here: the pipeline with pixels, the API with its record of a cut-out.
 """
 
 from dataclasses import replace
@@ -16,9 +16,9 @@ from pipeline.placement.refusals import BY_ITSELF, MOVED, checked, nothing_left
 
 
 def shown(spec: Spec, facts: CutoutFacts) -> Spec | Refusal:
-    """Return the spec with its scene seen as the photo sees the product: from above, or from the side.
+    """Return the spec with its scene shown from the product's viewing angle: from above, or from the side.
 
-    As it is where it suits, and where no scene is drawn.
+    The spec is unchanged where its scene suits the product, and where no scene is drawn.
     """
     angle = facts.turned(drawn_kind(spec))
     if angle is None:
@@ -29,9 +29,9 @@ def shown(spec: Spec, facts: CutoutFacts) -> Spec | Refusal:
 
 
 def fitted(spec: Spec, facts: CutoutFacts, width: int, height: int) -> Place | Refusal:
-    """Return where preset and scene put a product of known aspect on a width×height canvas, before it is moved.
+    """Return the place of a product of known aspect on a width×height canvas, before the caller's move.
 
-    A transparent picture of the photo's own size keeps the product exactly where and as large as it was.
+    A transparent picture of the photo's own size keeps the product's exact position and size.
     """
     drawn = shown(spec, facts)
     if isinstance(drawn, Refusal):
@@ -48,7 +48,7 @@ def fitted(spec: Spec, facts: CutoutFacts, width: int, height: int) -> Place | R
 
 
 def placed(spec: Spec, facts: CutoutFacts, width: int, height: int, outline: Outline = FULL_BOX) -> Place | Refusal:
-    """Return where a product goes, as `fitted` does, placed as the spec asks; `outline` is what it is turned by."""
+    """Return the place of a product, as `fitted` does, after the spec's placement; `outline` is used for turns."""
     place = fitted(spec, facts, width, height)
     if isinstance(place, Refusal) or not spec.placement.moves:
         return place

@@ -1,6 +1,6 @@
-"""The refusals: rules that a place has to keep to be honest, each with its sentence for the caller.
+"""The refusals: rules that keep a place honest, each with its sentence for the caller.
 
-A new rule is a function here and its name in one of the two tuples at the end.
+To add a rule, write a function here and list its name in one of the two tuples at the end.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,21 +10,21 @@ from pipeline.placement.facts import SAID, CutoutFacts
 from pipeline.placement.fit import lost
 from pipeline.placement.place import Place, Refusal
 
-#: How far down the foot of a product is at least that is cut above and stands, a share of the canvas height. By eye, on
-#: six pictures on 2026-11-26: with the foot at 0.43 to 0.5 a can and a box stand on their table, at 0.4 a pillow seems
-#: to hang from the upper edge.
+#: Minimum height of the foot of a standing product whose top is cropped, from the top, as a share of the canvas height.
+#: Chosen by eye, on six pictures on 2026-11-26. With the foot at 0.43 to 0.5 a can and a box stand on their table. At
+#: 0.4 a pillow seems to hang from the upper edge.
 LEAST_FOOT = 0.42
-#: Share of the product that the canvas may cut off where the photo did not: a close-up loses some, but a quarter is
-#: taken to be no longer what was photographed. Nobody was asked.
+#: Share of the product that the canvas may crop where the photo did not. A close-up loses some, but a loss of a quarter
+#: is assumed to change the subject. No users were asked.
 MAX_LOST = 0.25
-#: Pixels by which a cut may miss the canvas's edge: no more than what the box is rounded by.
+#: Pixels by which a crop may miss the canvas's edge: the box's largest rounding error.
 SLACK = 0.75
 
 _MORE_ROOM = "Use a photo that shows all of it, or a preset whose picture has the photo's shape."
 
 
 def nothing_left(facts: CutoutFacts) -> Refusal:
-    """Return the refusal of a scene of which nothing is left, seen as the photo sees the product."""
+    """Return the refusal of a scene that can't be shown from the product's viewing angle."""
     needs, choose = "this scene needs a photo from the front", "Choose a table or a flat lay."
     if facts.stance == "hanging":
         needs, choose = "this scene has no wall", "Choose a scene with a wall, or a flat lay."
@@ -40,43 +40,43 @@ def nothing_left(facts: CutoutFacts) -> Refusal:
 
 
 def cut_again(place: Place) -> Refusal | None:
-    """Refuse a box that hides the photo's cuts, and has the canvas cut off too much."""
+    """Refuse a box that hides the photo's crops, but makes the canvas crop too much."""
     share = lost(place.box, *place.size)
     if share <= MAX_LOST:
         return None
     message = (
-        f"The photo cuts the product at {_listed(place.edges)}; to hide that, this picture would have to cut off"
-        f" {round(100 * share)} % of what the photo shows. {_MORE_ROOM}"
+        f"The photo crops the product at {_listed(place.edges)}. To hide that, this picture would have to crop another"
+        f" {round(100 * share)} % of the product. {_MORE_ROOM}"
     )
     return Refusal("cut_again", message)
 
 
 def too_wide_to_stand(place: Place) -> Refusal | None:
-    """Refuse a product that is cut above and stands, and does not reach from the upper edge to the floor."""
+    """Refuse a standing product whose top is cropped, and which does not reach from the upper edge to the floor."""
     from_above = "top" in place.edges and "bottom" not in place.edges
     if not (place.stands and from_above and place.box[3] < LEAST_FOOT * place.size[1]):
         return None
     message = (
-        "The photo cuts the product off above, and it is so wide that it would hang in the air from this picture's"
-        f" upper edge. {_MORE_ROOM} A flat lay or a white background takes it as it is."
+        "The photo crops the product's top. The product is so wide that it would hang in the air from this picture's"
+        f" upper edge. {_MORE_ROOM} A flat lay or a white background also works."
     )
     return Refusal("too_wide_to_stand", message)
 
 
 def beyond_the_edge(place: Place) -> Refusal | None:
-    """Refuse a move that leaves too much of the product beyond the canvas."""
+    """Refuse a move that puts too much of the product beyond the canvas."""
     share = lost(place.position.bounds, *place.size)
     if share <= MAX_LOST:
         return None
     message = (
-        f"Placed so, {round(100 * share)} % of the product would be beyond the picture's edge. Shift it less, or"
+        f"This placement puts {round(100 * share)} % of the product beyond the picture's edge. Shift it less, or"
         " make it smaller."
     )
     return Refusal("beyond_the_edge", message)
 
 
 def off_its_edge(place: Place) -> Refusal | None:
-    """Refuse a move away from a side of the canvas that hides the photo's cut, or that the product hangs from."""
+    """Refuse a move away from a side of the canvas that hides the photo's crop, or from which the product hangs."""
     width, height = place.size
     for side in place.edges:
         cut = side in place.facts.cut_sides
@@ -87,35 +87,35 @@ def off_its_edge(place: Place) -> Refusal | None:
             gap = place.position.bounds[1]
         if gap > SLACK:
             why = (
-                f"The photo cuts the product at the {side}, and placed so the cut would show"
+                f"The photo crops the product at the {side}, and this placement would show the crop"
                 if cut
-                else "The product hangs from the picture's upper edge, and placed so it would hang in the air"
+                else "The product hangs from the picture's upper edge, and with this placement it would hang in the air"
             )
-            remedy = "Leave it at the edge: shift it outwards only, enlarge it, don't turn it."
+            remedy = "Keep it at the edge: shift it outwards only or enlarge it, and don't turn it."
             return Refusal("off_its_edge", f"{why}. {remedy}")
     return None
 
 
 def off_the_floor(place: Place) -> Refusal | None:
-    """Refuse a move that lifts a product off the floor that is cut above and stands."""
+    """Refuse a move that lifts a standing product, whose top is cropped, off the floor."""
     bottom, height = place.position.bounds[3], place.size[1]
     if not (place.stands and "top" in place.facts.cut_sides and bottom < LEAST_FOOT * height):
         return None
     message = (
-        "The photo cuts the product off above, and placed so it would hang in the air from this picture's upper"
+        "The photo crops the product's top, and with this placement it would hang in the air from the picture's upper"
         " edge. Shift it down."
     )
     return Refusal("off_the_floor", message)
 
 
 Rule = Callable[[Place], Refusal | None]
-#: Of where preset and scene put a product, and of where its caller moves it.
+#: Rules for the place that preset and scene give a product, and for its place after the caller's move.
 BY_ITSELF: tuple[Rule, ...] = (cut_again, too_wide_to_stand)
 MOVED: tuple[Rule, ...] = (beyond_the_edge, off_its_edge, off_the_floor)
 
 
 def checked(place: Place, rules: Iterable[Rule]) -> Place | Refusal:
-    """Return the place, or what the first rule says that refuses it."""
+    """Return the place, or the first rule's refusal."""
     return next((refusal for rule in rules if (refusal := rule(place))), place)
 
 

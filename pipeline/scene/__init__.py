@@ -1,1 +1,1 @@
-"""A spec to a layout: camera, solids, light rig, and what the camera sees of them."""
+"""From a spec to a layout: camera, solids, light rig, and the camera's view of them."""

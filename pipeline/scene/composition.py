@@ -1,9 +1,9 @@
-"""Scenes composed: a spec becomes a layout, one short method for each kind of place.
+"""Compose scenes: a spec becomes a layout, by one short method for each kind of scene.
 
-The asked colours go to the surfaces that have them (`pipeline.scene.surfaces`), what is left to stand, panel and
-props, each on enough of the picture to be seen; the others take tones of them (`pipeline.colour.harmony`). The seed
-chooses among a designer's variants: which stand, which panel, which props and where, how far the wall, how high the
-camera, the light's exact direction.
+The asked colours go to the surfaces that have them (`pipeline.scene.surfaces`). The other asked colours go to stand,
+panel and props, each large enough to be visible. Other surfaces get tones of them (`pipeline.colour.harmony`). The seed
+chooses among a designer's variants: the stand, the panel, the props and their places, the wall's distance, the camera's
+height, the light's direction.
 """
 
 import numpy as np
@@ -21,17 +21,17 @@ from pipeline.scene.sets import WALLS, SetBuilder
 from pipeline.scene.surfaces import assigned_to
 from pipeline.scene.trace import trace
 
-#: An asked colour's least share of the picture around the product, and how many compositions are tried for it.
+#: Minimum share of an asked colour in the picture around the product, and number of compositions to try for it.
 MIN_SHARE = 0.028
-#: The most of that picture that leaves, stones and what else has a natural colour may have: they are not asked for.
+#: Maximum share of that picture in natural colours, such as leaves and stones, because they were not asked for.
 MOST_NATURAL = 0.04
 TRIES = 12
-#: Pixels across that they are looked at with.
+#: Width in pixels of the picture that measures these shares.
 SAMPLE = 96
-#: The highest that a camera is raised to meet the photo's, canvas heights above the foot.
+#: Maximum height of a camera raised to match the photo's, in canvas heights above the foot.
 HIGHEST = 1.2
 
-#: Where the floor is under what hangs: as if it stood so far down, canvas heights. By eye.
+#: Floor under a hanging product, as if its foot were there, in canvas heights from the top. Chosen by eye.
 HUNG_FLOOR = 1.0
 
 
@@ -47,16 +47,16 @@ def compose(
     box: tuple[float, float, float, float] | None = None,
     product: Lab | None = None,
 ) -> Layout:
-    """Lay the scene out for a canvas of width×height pixels and a product of that width over height.
+    """Compose the scene for a canvas of width×height pixels and a product of that width over height.
 
-    One that does not stand (`stands`), since it is cut below or hangs, has nothing put around its foot; what hangs has
-    the floor well below it. `light_side`: negative, the key light comes from the left, positive from the right; None
-    leaves it to the seed. `pose`: how the photo sees the product's base; the camera is raised to meet it. `box`: where
-    the product goes, pixels; None: where `pipeline.placement.fit` puts what is whole. `product`: (3,) Lab, its mean
-    colour, where it is known: what is behind it is another one, if the palette has one.
+    `stands`: false for a product cropped below or hanging. It gets nothing around its foot, and a hanging product gets
+    the floor well below it. `light_side`: negative, the key light comes from the left, positive from the right; None:
+    the seed decides. `pose`: the photo's view of the product's base; the camera is raised to match it. `box`: the
+    product's box, pixels; None: the place that `pipeline.placement.fit` gives an uncropped product. `product`: (3,)
+    Lab, its mean colour, where it is known. Its background gets another colour, if the palette has another.
 
-    Where an asked colour has too little of the picture that the product leaves free, or natural colours have too much,
-    the next of the seed's compositions is tried; of TRIES the best is taken.
+    An asked colour may have too small a share of the picture around the product, or natural colours too large a share.
+    Then the seed's next composition is tried. The best of TRIES wins.
     """
     if box is None:
         top_down = spec.scene.kind in TOP_DOWN
@@ -79,7 +79,7 @@ def compose(
 
 
 def part_shares(layout: Layout) -> NDArray[np.float64]:
-    """Return the share, 0–1, that each part has of the picture around the product's box."""
+    """Return each part's share, 0–1, of the picture around the product's box."""
     width, height = sampled(layout)
     part = trace(layout, width, height).part
     left, top, right, bottom = layout.product
@@ -92,15 +92,15 @@ def part_shares(layout: Layout) -> NDArray[np.float64]:
 def min_share(layout: Layout, shares: NDArray[np.float64]) -> float:
     """Return the share, 0–1, of the least present asked colour, by the `part_shares` of a layout."""
     if layout.kind == "bokeh":
-        # Its lights are drawn, on as much of the picture as they need.
+        # Its lights are drawn afterwards, on as much of the picture as they need.
         return 1.0
-    # A glowing tube is seen white, so it shows none of the colours.
+    # A glowing tube looks white, so it shows none of the colours.
     slots = [len(layout.colours) if part.role == "tube" else part.slot for part in layout.parts]
     return float(np.bincount(slots, shares, layout.asked)[: layout.asked].min())
 
 
 def sampled(layout: Layout) -> tuple[int, int]:
-    """Return the width and height in pixels that a layout is looked at with."""
+    """Return the width and height in pixels at which a layout's shares are measured."""
     width = max(16, round(SAMPLE * min(1.0, layout.aspect)))
     return width, max(16, round(width / layout.aspect))
 
@@ -125,13 +125,13 @@ def _composed(
     wall = float(rng.uniform(farthest, nearest))
     angle = spec.mood.light_angle * (1 if rng.random() < 0.6 else -1) + float(rng.uniform(-9, 9))
     if light_side is not None:
-        # Only the sign: the seed's other choices stay what they were.
+        # Change only the sign, so that the seed's other choices stay the same.
         angle = abs(angle) if light_side > 0 else -abs(angle)
-    # The higher the camera, the more of the surface is seen; a tall canvas has room for it below.
+    # A higher camera shows more of the surface; a tall canvas has room for it below.
     high = float(rng.uniform(0.34, 0.5)) * (1.15 if kind in ("sand", "bokeh") else 1.0)
     base = 0.0
     if pose.pitch_slope > 0 and kind not in TOP_DOWN and stands:
-        # Where the sky is to be seen the horizon is no higher than the picture: dunes end before it.
+        # Keep the horizon within a picture that shows sky: dunes end before it.
         high = max(high, min(bottom if kind == "sand" else HIGHEST, pose.pitch_slope * FOCAL))
         rise = min(pose.base_rise * (right - left), 0.55 * high)
         base = FOCAL * rise / (high - rise)

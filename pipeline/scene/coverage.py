@@ -1,4 +1,4 @@
-"""Antialiasing: how much of each pixel on an edge the surfaces about it cover, by 64 rays a pixel."""
+"""Antialiasing: how much of each edge pixel the adjacent surfaces cover, by 64 rays per pixel."""
 
 from dataclasses import dataclass
 
@@ -14,26 +14,26 @@ from pipeline.kernels.tracing.coverage import ACROSS, DOWN, cover, find_edges, m
 from pipeline.kernels.tracing.rays import FACES
 from pipeline.scene.layout import FOCAL, Layout
 
-#: Columns of slopes at most that the skyline of dunes is looked for in; its steps away from the camera are those of the
-#: picture itself, or pixels on the skyline would be dunes in one and sky in the other, which shows as stairs.
+#: Maximum number of columns of slopes for the skyline of dunes. Its steps away from the camera are those of the picture
+#: itself. Otherwise a skyline pixel could be dune in one and sky in the other, which shows as stairs.
 _SKYLINE = 2048
 
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """Shares of the pixels on edges, wherever surfaces meet."""
+    """Shares of the pixels on edges between surfaces."""
 
     #: n×2 int32: row and column.
     place: NDArray[np.int32]
-    #: n×2 int32: row and column of a pixel of a surface that is too thin to be seen right beside.
+    #: n×2 int32: row and column of a pixel of a surface that is too thin to be visible in an adjacent pixel.
     far: NDArray[np.int32]
-    #: n×10 uint8: how many of a pixel's 64 rays see the surface of it and its neighbours, row by row, and the far one.
+    #: n×10 uint8: how many of a pixel's 64 rays see its own and its neighbours' surfaces, row by row, and the far one.
     share: NDArray[np.uint8]
 
     def smooth(self, picture: Field) -> None:
-        """Give the edges of an H×W or H×W×C float32 picture the mean value of what covers them, in place.
+        """Give the edge pixels of an H×W or H×W×C float32 picture the mean of the surfaces that cover them, in place.
 
-        The colour of a surface is that of the nearest pixel of the same surface: exact for straight edges of even
+        A surface's colour is that of the nearest pixel of the same surface, which is exact for straight edges of even
         colour.
         """
         picture = picture.reshape(*picture.shape[:2], -1)
@@ -43,7 +43,7 @@ class Coverage:
 
 
 def coverage(layout: Layout, surface: NDArray[np.uint16], depth: Field) -> Coverage:
-    """Trace how much of each pixel on an edge of H×W surfaces, of such depths, its neighbours' surfaces cover."""
+    """Trace how much of each edge pixel of H×W surfaces at H×W depths the neighbouring surfaces cover."""
     height, width = surface.shape
     edge, counts = np.empty(surface.shape, np.uint8), np.empty(height, np.int64)
     by_rows(height, lambda a, b: find_edges(a, b, surface, edge, counts))
@@ -74,10 +74,10 @@ def _fine_slopes(layout: Layout, width: int, height: int) -> tuple[Field, Field]
 
 
 def _profiles(layout: Layout, across: Field) -> tuple[Field, Field]:
-    """Return heightfields as m×W depths of cloth or skylines of dunes, by column, and m×4 float32 of what they are.
+    """Return heightfields as m×W depths of cloth or skylines of dunes, by column, and m×4 float32 that describe them.
 
-    Those are: the code of their surface, 1 for dunes and 0 for cloth, and dunes' level and farthest depth: below the
-    skyline their ground is seen.
+    Those are the code of the surface, 1 for dunes and 0 for cloth, and the dunes' level and farthest depth. Below the
+    skyline the dunes' ground is visible.
     """
     profile, ground = [np.zeros((0, across.size), np.float32)], [np.zeros((0, 4), np.float32)]
     camera = layout.camera
@@ -87,7 +87,7 @@ def _profiles(layout: Layout, across: Field) -> tuple[Field, Field]:
             profile.append(solid.depths(camera, across)[None])
             ground.append(np.array([[index * FACES, 0, 0, 0]], np.float32))
         elif isinstance(solid, Dunes):
-            # At the middle of each column, as the picture is traced.
+            # At the middle of each column, where the picture is traced.
             few = across.size <= ACROSS * _SKYLINE
             slopes = across.reshape(-1, ACROSS).mean(1) if few else across[:: across.size // _SKYLINE]
             skyline = solid.slopes(camera, slopes, DUNE_STEPS)[1][-1]

@@ -1,7 +1,8 @@
-"""What lies far out of focus behind a table: a town's lights at dusk, or leaves in the sun.
+"""The blurred distance behind a table: a town's lights at dusk, or leaves in the sun.
 
-Lengths are canvas heights. Everything lies above the table's edge in the picture, the farthest first. An asked colour
-that is lighter than the scene shines; a darker one is a thing in it: no light is darker than what is behind it.
+Lengths are canvas heights. Everything is above the table's edge in the picture, the farthest first. An asked colour
+that is lighter than the scene becomes a light. A darker colour becomes an object, because no light is darker than its
+background.
 """
 
 import numpy as np
@@ -11,16 +12,16 @@ from pipeline.colour.harmony import to_oklab
 from pipeline.core.spec import Far
 from pipeline.scene.layout import Blur, Layout
 
-#: OKLab lightness by which a colour must be above the scene's to shine.
+#: OKLab lightness by which a colour must exceed the scene's to become a light.
 LIGHTER = 0.04
-#: OKLab distance from which a colour is seen on another.
+#: OKLab distance from which a colour is visible on another.
 APART = 0.2
-#: Share of what is behind that the lights of an asked colour would cover at least, if none lay over another.
+#: Minimum share of the background that the lights of an asked colour would cover, if none overlapped.
 FILL = 0.12
 
 
 def far(layout: Layout, what: Far, plan: Assignment, rng: np.random.Generator) -> tuple[Blur, ...]:
-    """Compose what is behind the table of a layout, whose parts are known."""
+    """Compose the distance behind the table of a layout whose parts are known."""
     scene = _Scene(layout, what, plan, rng)
     if what == "foliage":
         scene.foliage()
@@ -34,16 +35,16 @@ class _Scene:
         self._rng, self._wide, self._low = rng, layout.aspect, layout.edge
         self._x, self._sun = layout.aspect / 2, 1.0 if layout.light_side > 0 else -1.0
         self._lightness = light = [float(to_oklab(colour)[0]) for colour in layout.colours]
-        #: What is behind all, and a tree's trunk.
+        #: Slots of the overall background, and of a tree's trunk.
         self._ground, self._wood = layout.behind, plan.natural["wood"]
         ground, table = self._ground, plan.surfaces["table"]
         lamps = [plan.surfaces["lights"]] if "lights" in plan.surfaces else []
         slots = [*lamps, *plan.left]
         things = [slot for slot in slots if light[slot] <= light[ground] + LIGHTER]
         if what == "foliage":
-            # What no leaf has is a flower, a disc as lights are.
+            # A colour that no leaf has becomes a flower, a disc like a light.
             things = [slot for slot in things if plan.suits(slot, "foliage")]
-        #: Slots that shine and that are things, each with how much lighter than its colour it is drawn.
+        #: Slots of lights and slots of objects, each with the steps of lightness added to its colour.
         self._shining = [(slot, 0.0) for slot in slots if slot not in things]
         self._things = [(slot, 0.0) for slot in things]
         self._pale = light[ground] > 0.72
@@ -65,9 +66,9 @@ class _Scene:
     def _light(
         self, colour: tuple[int, float], x: float, y: float, radius: float, strength: float, hides: float
     ) -> None:
-        """A light as a lens shows it far out of focus: a disc with a rim, cut by the lens' barrel near the corners.
+        """Add a light far out of focus: a disc with a rim, clipped by the lens' barrel near the corners.
 
-        What is darker than what is behind it is no light, but soft, as all else there.
+        A colour darker than its background is drawn soft, like the rest of the distance.
         """
         rng = self._rng
         if self._lightness[colour[0]] < self._lightness[self._ground]:
@@ -75,20 +76,20 @@ class _Scene:
             return
         u, v = (x - self._x) / max(self._wide, 1.0), y - 0.5
         away = float(np.hypot(u, v))
-        # An outline like a cat's eye, whose long side lies square to the way to the middle.
+        # An outline like a cat's eye, whose long side is perpendicular to the direction to the middle.
         apart = 0.3 * radius * float(np.clip(away / 0.7, 0, 1)) ** 1.5
         turn = float(np.arctan2(v, u)) + np.pi / 2
-        # The disc of a point of light has a sharp edge; a lamp is no point.
+        # The disc of a point of light has a sharp edge, but a lamp is larger than a point.
         soft = radius * float(rng.uniform(0.03, 0.08)) + 0.001
         rim = float(rng.uniform(0.12, 0.45))
         self._add(colour, x, y, radius, soft, strength, turn=turn, apart=apart, rim=rim, hides=hides)
 
     def town(self) -> None:
-        """Houses against the sky, a glow over the street, and its lights in rows towards a far end."""
+        """Add houses against the sky, a glow over the street, and its lights in rows towards a far end."""
         rng, low, wide = self._rng, self._low, self._wide
         end = float(rng.uniform(0.25, 0.75)) * wide, low * float(rng.uniform(0.72, 0.9))
         lift = 0.55 if self._pale else 1.0
-        # The sky is deeper above, and over the street the air glows.
+        # The sky is darker above, and over the street the air glows.
         self._add((self._ground, -0.9 * lift), self._x, 0.0, 0.2 * low, 0.7 * low, 0.8, long=2 * wide, wide=0.0)
         self._add((self._ground, 1.3 * lift), *end, 0.28 * low, 0.6 * low, 0.75, long=0.3 * wide)
         self._houses(end)
@@ -97,7 +98,7 @@ class _Scene:
         self._rows(end)
 
     def _houses(self, end: tuple[float, float]) -> None:
-        """House fronts that are lower towards the street's end."""
+        """Add house fronts that get lower towards the street's end."""
         rng, low, wide = self._rng, self._low, self._wide
         x = -0.05
         while x < wide + 0.05:
@@ -105,7 +106,7 @@ class _Scene:
             away = abs(x + half - end[0]) / wide
             top = low * float(np.clip(0.62 - 0.95 * away + rng.uniform(-0.14, 0.14), 0.04, 0.8))
             tone = float(rng.choice([-1.0, -0.6, 0.35])) * (0.7 if self._pale else 1.0)
-            # The lens rounds a corner as far as it softens an edge.
+            # The lens rounds a corner as much as it softens an edge.
             soft = 0.06 + 0.05 * (1 - min(1.0, 2 * away))
             long, tall = half - 0.03, (low - top) / 2 + 0.02
             self._add((self._ground, tone), x + half, (top + low) / 2 + 0.05, 0.04, soft, 0.8, long=long, wide=tall)
@@ -114,11 +115,11 @@ class _Scene:
             x += 1.7 * half
 
     def _windows(self, x: float, top: float, half: float, away: float) -> None:
-        """Some lit windows of one house, in rows."""
+        """Add some lit windows of one house, in rows."""
         rng = self._rng
         colour = self._shining[int(rng.integers(len(self._shining)))]
         size = 0.009 + 0.018 * min(1.0, 2 * away)
-        # So far out of focus a window is a disc as a lamp is: it is smaller than what the lens makes of a point.
+        # So far out of focus a window is a disc, as a lamp is: it is smaller than the lens's blur of a point.
         radius = 1.15 * size + 0.004
         for row in range(int(rng.integers(1, 4))):
             for column in (-0.5, 0.1, 0.6):
@@ -129,7 +130,7 @@ class _Scene:
                         self._light(colour, x + column * half, y, radius, strength, 0.8)
 
     def _objects(self, colour: tuple[int, float]) -> None:
-        """Things of a colour that does not shine: awnings, doors and crowns of trees, on enough of the picture."""
+        """Add objects in a colour that is no light: awnings, doors and crowns of trees, on enough of the picture."""
         rng, low, wide = self._rng, self._low, self._wide
         for _ in range(max(3, round(4 * wide))):
             x = self._across()
@@ -144,7 +145,7 @@ class _Scene:
                 self._add(colour, x, low - 0.6 * tall, 0.03, 0.085, 0.95, long=half, wide=tall)
 
     def _rows(self, end: tuple[float, float]) -> None:
-        """Lights along the street: small and close together at its end, large and few where they are near."""
+        """Add lights along the street: small and dense at its end, large and sparse near the camera."""
         rng, low, wide = self._rng, self._low, self._wide
         shining, most = self._shining, 0.85 if self._dark else 0.95
         rows = max(4, 2 * len(shining))
@@ -162,7 +163,7 @@ class _Scene:
                 self._light(colour, x, y, radius, most * float(rng.uniform(0.75, 1.0)), 0.8)
         for colour in shining:
             self._fill_up(colour)
-        # A string of small bright ones nearer than the houses, and few large faint ones nearest of all.
+        # A string of small bright lights in front of the houses, and a few large faint lights in front of all.
         start, sag = float(rng.uniform(0.0, 0.2)) * low, float(rng.uniform(0.1, 0.25)) * low
         count = max(7, round(11 * wide))
         for index in range(count):
@@ -176,7 +177,7 @@ class _Scene:
             self._light(colour, self._across(), y, float(rng.uniform(0.07, 0.1)), float(rng.uniform(0.08, 0.2)), 0.5)
 
     def _fill_up(self, colour: tuple[int, float]) -> None:
-        """Add lights of a colour until they would cover FILL of what is behind, side by side."""
+        """Add lights of a colour until they would cover FILL of the background, side by side."""
         rng, low = self._rng, self._low
         shown = [blur for blur in self.blurs if (blur.slot, blur.steps) == colour and blur.strength > 0.6]
         area = sum(np.pi * blur.radius**2 for blur in shown if 0 < blur.x < self._wide and 0 < blur.y < low)
@@ -187,7 +188,7 @@ class _Scene:
             area += np.pi * radius**2
 
     def foliage(self) -> None:
-        """A lawn in the sun before shrubs and trunks, sky between their leaves, and twigs that hang in from above."""
+        """Add a sunny lawn in front of shrubs and trunks, sky between their leaves, and twigs that hang from above."""
         rng, low, wide = self._rng, self._low, self._wide
         self._add(
             (self._ground, 1.1), self._x + 0.3 * self._sun * wide, 0.1 * low, 0.3 * low, 0.8 * low, 0.7, long=0.3 * wide
@@ -214,7 +215,7 @@ class _Scene:
         self._add((self._wood, -0.6), self._across(), 0.4 * low, half, 0.045, 0.55, long=0.6 * low, turn=turn)
 
     def _shrub(self, colour: tuple[int, float]) -> None:
-        """A crown of leaves far behind: lit from above and from the light's side, dark below."""
+        """Add a crown of leaves in the distance: lit from above and from the light's side, dark below."""
         rng, low = self._rng, self._low
         x, y, size = self._across(), low * float(rng.beta(2.2, 1.4)), float(rng.uniform(0.1, 0.2))
         for _ in range(22):
@@ -229,7 +230,7 @@ class _Scene:
             )  # fmt: skip
 
     def _glints(self) -> None:
-        """Sky and sun between the leaves, in clusters: many small discs, some large ones over them."""
+        """Add sky and sun between the leaves, in clusters: many small discs, with some large discs over them."""
         rng, low = self._rng, self._low
         shining = [*self._shining, (self._shining[0][0], self._shining[0][1] + 1.2)]
         for _ in range(round(9 * max(1.0, self._wide))):
@@ -242,7 +243,7 @@ class _Scene:
                 self._light(colour, x + float(dx), min(y + float(dy), low), radius, strength, 0.85)
 
     def _twig(self, colour: tuple[int, float], number: int) -> None:
-        """A twig nearer by, whose leaves are known by their outline; every other one hangs in from a side."""
+        """Add a nearer twig with leaves of recognisable outline; every second twig hangs in from a side."""
         rng, low, wide = self._rng, self._low, self._wide
         side = 1.0 if number % 2 else -1.0
         x = self._x + side * wide * float(rng.uniform(0.2, 0.56))
@@ -254,7 +255,7 @@ class _Scene:
             x, y = x + 0.4 * size * np.cos(heading), y + 0.4 * size * np.sin(heading)
             turn = heading + (1 if index % 2 else -1) * float(rng.uniform(0.5, 1.0))
             long = size * float(rng.uniform(0.85, 1.15)) * (1 - 0.04 * index)
-            # Two circles of this radius, so far apart, have a leaf of that length and of .42 of it in common.
+            # Two circles of this radius, at this distance, overlap in a leaf of that length and 0.42 times as wide.
             radius = long * (0.25 + 0.21**2) / (2 * 0.21)
             middle = x + 0.55 * long * np.cos(turn), y + 0.55 * long * np.sin(turn)
             if middle[1] > low:

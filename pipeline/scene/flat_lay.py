@@ -1,7 +1,7 @@
-"""What lies round a product that is seen from straight above: a second surface, and props in the corners.
+"""Compose the surroundings of a product seen from straight above: a second surface, and props in the corners.
 
-A designer's rules: things belong to the corners and the frame crops them; the middle and one side stay empty; nothing
-comes under the product or throws its shadow over it; sizes differ.
+It follows a designer's rules. Things are in the corners, and the frame crops them. The middle and one side stay empty.
+Nothing is under the product or casts its shadow on it. Sizes differ.
 """
 
 from math import inf
@@ -31,20 +31,20 @@ from pipeline.scene.plant_props import twig
 from pipeline.scene.prop_parts import SATIN, PropPart, tints
 from pipeline.scene.staging import ALL
 
-#: An asked colour's prop covers this share of the surface that is seen beside the product, at least and at most.
+#: Minimum and maximum share of the visible surface that an asked colour's prop covers.
 SHARES = (0.04, 0.075)
-#: And the second surface; the first keeps the most.
+#: The same for the second surface; the first keeps the largest share.
 SHEET_SHARES = (0.2, 0.42)
-#: In which shapes sheets are laid.
+#: Shapes of sheets.
 SHEETS = ("half", "mat", "corner", "round", "band")
-#: What a second sheet covers, and how high it lies: on the first, a board perhaps.
+#: Shares of a second sheet, and its height: it lies on the first, which may be a board.
 SECOND_SHARES, SECOND = (0.1, 0.22), BOARD
-#: Free way between a prop and the product's box, canvas heights.
+#: Free distance between a prop and the product's box, canvas heights.
 GAP = 0.014
-#: Cells of the plan to a canvas height.
+#: Cells of the plan per canvas height.
 CELLS = 88
 TRIES = 140
-#: What a mood puts beside the product, as it lies here; what is tall or round is none of it.
+#: The lying form of a mood's props; tall or round props are left out.
 LYING: dict[PropName, str] = {
     "stones": "pebbles",
     "pebbles": "pebbles",
@@ -54,12 +54,12 @@ LYING: dict[PropName, str] = {
     "bowl": "bowl",
     "tray": "tray",
 }
-#: Of those, what shows enough of its colour to stand for an asked one.
+#: Those that show enough of their colour to represent an asked colour.
 BODIED = ("books", "cloth", "bowl", "tray")
 
 
 class FlatLay:
-    """Lays things on the surface z = 0 of a layout that is seen from above."""
+    """Places things on the surface z = 0 of a layout that is seen from above."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class FlatLay:
         self._things = [LYING[name] for name in things if name in LYING]
         rng.shuffle(self._things)
         self._most = most
-        #: How high the surface is that sheets are laid on.
+        #: Height of the surface on which sheets are laid.
         self._level = 0.0
         left, top, right, bottom = layout.product
         x, y = layout.foot
@@ -82,7 +82,7 @@ class FlatLay:
         self._x = (self._left + (np.arange(wide, dtype=np.float32) + 0.5) * np.float32(layout.aspect / wide))[None]
         self._y = (self._high - (np.arange(tall, dtype=np.float32) + 0.5) / np.float32(tall))[:, None]
         half = (right - left) / 2
-        #: The product's box, with a margin: what lies higher than the surface is seen a little farther out.
+        #: The product's box, and the box with a margin: things above the surface appear a little farther out.
         self._product = self._box(half, bottom - top, 0.0)
         self._kept = self._box(half, bottom - top, GAP)
         self._half, self._tall = half, bottom - top
@@ -94,11 +94,11 @@ class FlatLay:
 
     def sheet(self, finish: Finish) -> None:
         """Lay a second surface as a sheet: half the picture, a corner, a band, a mat or a round board."""
-        # In turn, so that the next seed is sure to look different.
+        # In turn, so that the next seed looks different.
         self._spread(SHEETS[self._layout.seed % 5], finish, self._plan.surfaces["sheet"], SHEET_SHARES)
 
     def second_sheet(self) -> None:
-        """Lay paper over the first sheet for an asked colour that has no place, where no prop may have it."""
+        """Lay paper over the first sheet for an asked colour that has no place yet, where no prop may have it."""
         if len(self._slots) > self._most:
             self._level = SECOND
             self._spread(SHEETS[(self._layout.seed + 2) % 5], "plain", self._slots.pop(0), SECOND_SHARES)
@@ -116,7 +116,7 @@ class FlatLay:
         self._lay(best[1], slot, "panel", "sheet")
 
     def props(self) -> None:
-        """Put a prop for every asked colour that has no place yet, some in tones, and now and then a branch."""
+        """Place a prop for every asked colour that has no place yet, some in tones, and now and then a branch."""
         rng = self._rng
         asked = len(self._slots)
         extra = int(rng.integers(1, 4)) if asked == 0 else int(rng.integers(0, 2 if asked > 2 else 3))
@@ -124,7 +124,7 @@ class FlatLay:
         rng.shuffle(shapes)
         for index in range(min(asked + extra, self._most)):
             first, slot = index < asked, self._next()
-            # No painter's colour is on a pebble.
+            # Pebbles come in natural colours only.
             barred = {"pebbles"} if first and not self._plan.suits(slot, "stone") else set()
             mine = [name for name in self._things if (name in BODIED or not first) and name not in barred]
             shape = mine[0] if mine and rng.random() < 0.7 else ""
@@ -148,7 +148,7 @@ class FlatLay:
         rng = self._rng
         wanted = float(rng.uniform(*SHARES)) if asked else float(rng.uniform(0.012, 0.03))
         if shape in ("books", "cloth", "bowl"):
-            # Smaller, it would not be known for what it is.
+            # At a smaller size it would not be recognised.
             wanted = max(wanted, 0.035)
         best: tuple[float, LyingProp] | None = None
         for _ in range(TRIES):
@@ -163,9 +163,9 @@ class FlatLay:
         self._taken |= best[1].covers(self._x, self._y)
 
     def _cost(self, thing: LyingProp, wanted: float, bound: float) -> float:
-        """Return how badly a thing lies: under the product, on others, too little seen, far from the corners.
+        """Return how badly a thing is placed: under the product, on others, barely visible, far from the corners.
 
-        No term is negative: once a sum has reached `bound`, it is returned without the terms that cost most time.
+        No term is negative. Once the sum reaches `bound`, it is returned without the terms that take the most time.
         """
         mask = thing.covers(self._x, self._y)
         seen = int(mask.sum())
@@ -177,7 +177,7 @@ class FlatLay:
         cost += 4.0 * max(0.0, 1 - shown / wanted) + 0.7 * max(0.0, shown / wanted - 1.4)
         if cost >= bound:
             return cost
-        # Its shadow falls away from the light, as far as it is high.
+        # Its shadow falls away from the light, the farther the higher it is.
         away, reach = self._shadow(thing.height)
         fallen = thing.covers(self._x - np.float32(away[0] * reach), self._y - np.float32(away[1] * reach))
         cost += 2.0 * float((fallen & self._product).sum() / seen)
@@ -219,7 +219,7 @@ class FlatLay:
         return disc(here, radius, self._level + BOARD, finish)
 
     def _board(self, middle: Point, angle: float, half: Point, along: float, finish: Finish) -> LyingProp:
-        """Return a sheet whose middle is `along` from `middle` in the direction `angle` and which is turned so."""
+        """Return a sheet turned by `angle`, whose middle is `along` from `middle` in that direction."""
         c, s = float(np.cos(angle)), float(np.sin(angle))
         x, y = middle[0] + along * c, middle[1] + along * s
         return rectangle((x, y), half, angle, self._level + PAPER, self._level + PAPER, finish)
@@ -229,7 +229,7 @@ class FlatLay:
         rng = self._rng
         area = wanted * self._free / CELLS**2 * float(rng.uniform(1.0, 2.6))
         radius = float(np.sqrt(area / np.pi))
-        # Now and then a little outside.
+        # Sometimes partly outside.
         x = float(rng.uniform(self._left - 0.7 * radius, self._right + 0.7 * radius))
         at = x, float(rng.uniform(self._low - 0.7 * radius, self._high + 0.7 * radius))
         if shape == "disc":
@@ -262,7 +262,7 @@ class FlatLay:
         return choices[int(self._rng.integers(4))]
 
     def _branch(self) -> None:
-        """Let a branch reach in from a corner, beside the props: it would run through what is high."""
+        """Add a branch that reaches in from a corner beside the props: it would cut through high props."""
         rng = self._rng
         for _ in range(30):
             side, up = float(rng.choice([-1, 1])), float(rng.choice([-1, 1]))
@@ -271,7 +271,7 @@ class FlatLay:
             heading = float(np.arctan2(-up * rng.uniform(0.2, 1.2), -side))
             broad = float(rng.uniform(0.2, 0.28))
             leaves = twig(rng, root, heading, float(rng.uniform(0.3, 0.46)), 9, broad)
-            # Leaves on one side of the stem lie over those on the other.
+            # Leaves on one side of the stem are above the leaves on the other.
             low, high = Fronds(0.024, leaves[::2]), Fronds(0.04, (leaves[0], *leaves[1::2]))
             x, y = (np.ascontiguousarray(axis).ravel() for axis in np.broadcast_arrays(self._x, self._y))
             barred = self._kept | self._taken

@@ -1,4 +1,4 @@
-"""Props for a surface that faces the camera: solids with their outline on the plan. Lengths in canvas heights.
+"""Props for a surface that faces the camera: solids with their outlines on the plan. Lengths in canvas heights.
 
 The plan is the surface z = 0 itself: x to the right and y up, from the product's foot.
 """
@@ -22,13 +22,13 @@ PAPER, BOARD = 0.006, 0.016
 
 Mask = NDArray[np.bool_]
 Point = tuple[float, float]
-#: Return which of the places x and y, which broadcast together, are under it.
+#: Returns which of the places x and y, which broadcast together, it covers.
 Covers = Callable[[Field, Field], Mask]
 
 
 @dataclass(frozen=True)
 class LyingProp:
-    """A thing that may be put down: its solids, its outline, its height."""
+    """A prop that may be placed: its solids, its outline, its height."""
 
     parts: tuple[PropPart, ...]
     covers: Covers
@@ -36,7 +36,7 @@ class LyingProp:
 
 
 def pebbles(at: Point, radius: float, rng: np.random.Generator) -> LyingProp:
-    """Return one stone, or two or three of different sizes beside each other."""
+    """Return one stone, or two or three of different sizes next to each other."""
     count = int(rng.integers(1, 4))
     sizes = radius * np.array([1.0, 0.62, 0.4])[:count] / np.sqrt(1 + (0.38, 0.38, 0.54)[count - 1] * (count > 1))
     parts: list[PropPart] = []
@@ -69,7 +69,7 @@ def disc(at: Point, radius: float, thick: float, finish: Finish = "plain") -> Ly
 def tray(at: Point, radius: float, high: float) -> LyingProp:
     """Return a lacquered tray: a level floor within a rim."""
     radii = tuple(radius * one for one in (0.97, 0.98, 0.99, 1.0, 1.0))
-    # Its floor is higher than a board that it may stand on.
+    # Its floor is higher than a board that it may be placed on.
     body = Lathed(at[0], at[1], 0.0, high, radii, 0.96, 1.4 * BOARD, lying=True)
     return LyingProp((PropPart(body),), round_outline(at, radius), high)
 
@@ -77,7 +77,7 @@ def tray(at: Point, radius: float, high: float) -> LyingProp:
 def bowl(at: Point, radius: float, rng: np.random.Generator) -> LyingProp:
     """Return a bowl, empty or with eggs in it."""
     high = 0.5 * radius
-    # As of a tray.
+    # The floor is as high as a tray's.
     body = Lathed(at[0], at[1], 0.0, high, bowl_radii(radius), 0.94, max(0.12 * high, 1.4 * BOARD), lying=True)
     parts = [PropPart(body, "own", "plaster")]
     if rng.random() < 0.6:
@@ -90,7 +90,7 @@ def bowl(at: Point, radius: float, rng: np.random.Generator) -> LyingProp:
 
 
 def books(at: Point, half: Point, turn: float, rng: np.random.Generator) -> LyingProp:
-    """Return two books bound in cloth that lie on each other, their pages a little within the covers."""
+    """Return two books bound in cloth on top of each other, their pages a little inside the covers."""
     parts: list[PropPart] = []
     top = 0.0
     # The back is along a long side.
@@ -105,7 +105,7 @@ def books(at: Point, half: Point, turn: float, rng: np.random.Generator) -> Lyin
 
 
 def cloth(at: Point, half: Point, turn: float, rng: np.random.Generator) -> LyingProp:
-    """Return a folded cloth: leaves on each other, round where it is folded."""
+    """Return a folded cloth: leaves on top of each other, round at the fold."""
     high = 0.036
     parts = tuple(leaves_of_cloth((*at, 0.0), half, high, 3, 0, turn, rng, lying=True))
     return LyingProp(parts, rectangle(at, half, turn, high, high).covers, high)

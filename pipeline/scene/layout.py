@@ -1,9 +1,9 @@
-"""Where things are, before anything is drawn: camera, parts and light of a scene, frozen.
+"""A composed scene before anything is drawn: its camera, parts and light, frozen.
 
-The camera's picture plane is upright, as a view camera's, so that uprights stay parallel; its vanishing line is
-shifted to where the composition wants it. World coordinates are those of `pipeline.geometry.ray`: the product stands at
-the origin, and there one unit is one canvas height. In the picture, y runs from 0 at the top to 1 at the bottom, x
-from 0 to the aspect.
+The camera's picture plane is upright, like a view camera's, so that vertical lines stay parallel. Its vanishing line is
+shifted to suit the composition. World coordinates are those of `pipeline.geometry.ray`. The product stands at the
+origin, where one unit is one canvas height. In the picture, y runs from 0 at the top to 1 at the bottom, x from 0 to
+the aspect.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from pipeline.geometry.ray import Field, Triple
 from pipeline.geometry.solids import Solid
 from pipeline.geometry.walls import Floor, Sweep
 
-#: In canvas heights, and so far from the product is the camera; a lens of some 80 mm on full frame, as product
-#: photographers use.
+#: Distance of the camera from the product, and its focal length, in canvas heights. It is about an 80 mm lens on full
+#: frame, as product photographers use.
 FOCAL = 2.2
 
 Colour = NDArray[np.float32]
@@ -35,23 +35,23 @@ class Part:
     finish: Finish = "plain"
     #: 0 matt to 1 polished.
     gloss: float = 0.0
-    #: Radiance over albedo of what shines itself; 0 for what is lit.
+    #: Radiance over albedo of a glowing part; 0 for a lit part.
     glow: float = 0.0
-    #: Gloss for the product's mirror image alone, where the part's own light is a matt one's.
+    #: Gloss for the product's mirror image only, where the part's own light is matt.
     polish: float = 0.0
-    #: Share of light that a polished thing mirrors at right angles: metal from .3 on, in its own colour; water less.
+    #: Share of light that it mirrors at right angles: metal from 0.3 up, in its own colour; water less.
     mirror: float = 0.0
-    #: What a caller knows it by, such as "table"; empty: its role says it.
+    #: Its name for callers, such as "table"; empty: its role is the name.
     name: str = ""
 
 
 @dataclass(frozen=True)
 class Blur:
-    """A thing far out of focus, drawn by the picture's plane: lengths in canvas heights, y from the top.
+    """A thing far out of focus, drawn in the picture's plane: lengths in canvas heights, y from the top.
 
-    A box of half sides (`long`, `wide`), turned by `turn` radians and rounded by `radius`; 0 and 0: a disc. `apart`:
-    two such outlines so far apart across, each way, and what they have in common: a leaf, or a disc that the lens' rim
-    cuts.
+    It is a box of half sides (`long`, `wide`), turned by `turn` radians and rounded by `radius`; 0 and 0: a disc. With
+    `apart`, it is the intersection of two such outlines, shifted by that much each way. That is a leaf, or a disc
+    clipped by the lens' rim.
     """
 
     slot: int
@@ -70,13 +70,13 @@ class Blur:
     apart: float = 0.0
     #: How much darker than its rim the middle is, 0–1.
     rim: float = 0.0
-    #: How much it hides of what is behind it: 1 covers, 0 is light that adds up.
+    #: How much of its background it hides: 1 covers all, 0 is light that adds up.
     hides: float = 1.0
 
 
 @dataclass(frozen=True)
 class Lens:
-    """What the lens does to the background: see the fields of the same names of `pipeline.core.spec.Mood`."""
+    """The lens's effects on the background: see the fields of the same names of `pipeline.core.spec.Mood`."""
 
     depth_of_field: float = 0.0
     vignette: float = 0.0
@@ -85,9 +85,9 @@ class Lens:
 
 @dataclass(frozen=True)
 class Gobo:
-    """What stands between the sun and the scene: opaque rectangles (u0, v0, u1, v1) and leaves (polygons of u, v).
+    """Opaque things between the sun and the scene: rectangles (u0, v0, u1, v1) and leaves (polygons of u, v).
 
-    Its plane is square to the line from `centre` to the key light; u runs level, v up, in canvas heights.
+    Its plane is perpendicular to the line from `centre` to the key light; u runs level, v up, in canvas heights.
     """
 
     centre: tuple[float, float, float]
@@ -99,8 +99,8 @@ class Gobo:
 class Rig:
     """The light: a square key light that faces its target, and a dome of fill all round.
 
-    `key` is such that a white matt surface that faces the light at its target has radiance 1 × `key`; a white matt
-    surface in the open under the dome has radiance `fill`.
+    A white matt surface at the target that faces the light has radiance `key`. A white matt surface in the open under
+    the dome has radiance `fill`.
     """
 
     position: tuple[float, float, float]
@@ -117,30 +117,30 @@ class Rig:
 
 @dataclass(frozen=True)
 class Layout:
-    """A composed place."""
+    """A composed scene."""
 
     kind: SceneKind
     aspect: float
     #: The horizon, the floor's vanishing line: canvas heights from the top.
     horizon_y: float
-    #: The product's box in the picture: left, top, right, bottom. It stands with its lowest contour on `bottom`.
+    #: The product's box in the picture: left, top, right, bottom. Its lowest contour is at `bottom`.
     product: tuple[float, float, float, float]
-    #: (3,) linear albedo each: first the asked colours in their order, then tones of them, then those that surfaces and
-    #: natural things have of their own (`pipeline.colour.assignment`).
+    #: (3,) linear albedo each: first the asked colours in order, then their tones, then the surfaces' and natural
+    #: things' own colours (`pipeline.colour.assignment`).
     colours: tuple[Colour, ...]
-    #: How many of `colours` were asked.
+    #: Number of asked colours among `colours`.
     asked: int
     parts: tuple[Part, ...]
     rig: Rig
-    #: -1 the key light comes from the left, 1 from the right.
+    #: -1: the key light comes from the left, 1: from the right.
     light_side: float
     softness: float
     seed: int
-    #: Seen from straight above: the product lies on a surface that faces the camera instead of standing.
+    #: Whether it is seen from straight above: the product lies on a surface that faces the camera.
     top_down: bool = False
-    #: How far the product's base reaches behind its foot, canvas heights; 0 where the photo doesn't tell.
+    #: How far the product's base reaches behind its foot, canvas heights; 0 where the photo does not show it.
     base: float = 0.0
-    #: What lies far out of focus before the parts that are far, the farthest first.
+    #: Things far out of focus in front of the far parts, the farthest first.
     blurs: tuple[Blur, ...] = ()
     lens: Lens = Lens()
 
@@ -152,12 +152,12 @@ class Layout:
 
     @property
     def camera(self) -> Triple:
-        """The camera's place in the world; it looks along -z."""
+        """The camera's position in the world; it looks along -z."""
         x, bottom = self.foot
         return np.float32(self.aspect / 2 - x), np.float32(bottom - self.horizon_y), np.float32(FOCAL)  # type: ignore[return-value]  # 0-d
 
     def rays(self, width: int, height: int) -> Triple:
-        """Return the ways of the camera's rays through pixel centres: 1×W, H×1 and -1, so that distance is depth."""
+        """Return directions of the rays through pixel centres: 1×W, H×1 and -1, so that distance is depth."""
         x = (np.arange(width, dtype=np.float32) + 0.5) * np.float32(self.aspect / width)
         y = (np.arange(height, dtype=np.float32) + 0.5) / np.float32(height)
         return (
@@ -167,7 +167,7 @@ class Layout:
         )
 
     def project(self, point: Triple) -> tuple[Field, Field]:
-        """Return where world points are in the picture, x and y in canvas heights."""
+        """Return the positions of world points in the picture, x and y in canvas heights."""
         cx, cy, cz = self.camera
         scale = np.float32(FOCAL) / (cz - point[2])
         return (
@@ -177,12 +177,12 @@ class Layout:
 
     @property
     def behind(self) -> int:
-        """The slot of what is far off: a sky, or what is out of focus; 0 where nothing is."""
+        """The slot of the far background, a sky or a blurred distance; 0 where there is none."""
         return next((part.slot for part in self.parts if part.role == "far"), 0)
 
     @property
     def edge(self) -> float:
-        """Where the floor ends in the picture, behind the product: at the wall, the table's back or the horizon."""
+        """Height in the picture at which the floor ends behind the product: wall, table's back or horizon."""
         for part in self.parts:
             if part.role == "floor" and isinstance(part.solid, Floor):
                 return self._height(part.solid.level, part.solid.back)
@@ -195,7 +195,7 @@ class Layout:
         return float(self.project((zero, np.asarray(level, np.float32), np.asarray(z, np.float32)))[1])
 
     def radiance(self, part: Part) -> Colour:
-        """Return the (3,) linear light that a part sends out itself: a tube's in its colour at full brightness."""
+        """Return the (3,) linear light that a part emits: for a tube, its colour at full brightness."""
         colour = self.colours[part.slot]
         if part.role == "tube":
             colour = colour / max(float(colour.max()), 1e-3)

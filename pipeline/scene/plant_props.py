@@ -1,4 +1,4 @@
-"""Plants to stand beside a product: leaves as flat shapes, in vases and pots. What `props` says of places holds."""
+"""Plants as props: leaves as flat shapes, in vases and pots. `pipeline.scene.props` explains places and areas."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +10,14 @@ from pipeline.scene.prop_parts import Prop, PropPart, Spot
 
 #: A polygon of (x, y).
 Leaf = tuple[tuple[float, float], ...]
-#: Places along a leaf's rim: fewer are seen as corners.
+#: Points along a leaf's rim: fewer would show as corners.
 POINTS = 15
 #: Half a stem's width, canvas heights.
 STEM = 0.003
 
 
 def vase(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """A round vase with two twigs of leaves."""
+    """Return a round vase with two twigs of leaves."""
     x, y, z = spot
     radius = float(np.sqrt(area / 5.0))
     tall = radius * float(rng.uniform(2.1, 2.6))
@@ -32,7 +32,7 @@ def vase(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
         heading = float(np.pi / 2 + 0.5 * (index - 0.5) + rng.uniform(-0.15, 0.15))
         length = 3.8 * radius * float(rng.uniform(0.8, 1.05))
         leaves = twig(rng, (x, y + tall - 0.5 * radius), heading, length, 11, 0.17)
-        # The leaves of one side of a stem lie before those of the other.
+        # The leaves on one side of a stem are in front of the leaves on the other.
         near, far = (leaves[0], *leaves[1::2]), leaves[2::2]
         for shift, some in ((0.06, near), (-0.06, far)):
             parts.append(PropPart(Fronds(z + (0.3 * (index - 0.5) + shift) * radius, some), "leaf", "leaf"))
@@ -40,7 +40,7 @@ def vase(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
 
 
 def potted_plant(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """A pot with earth in it and leaves on long stalks, which bend outwards."""
+    """Return a pot with earth in it and leaves on long stalks, which bend outwards."""
     x, y, z = spot
     radius = float(np.sqrt(area / 4.2))
     tall = 1.55 * radius
@@ -72,9 +72,9 @@ def potted_plant(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
 def twig(
     rng: np.random.Generator, root: tuple[float, float], heading: float, length: float, count: int, broad: float
 ) -> tuple[Leaf, ...]:
-    """Return a stem and leaves on both of its sides in turn, as polygons: `heading` in radians from +x.
+    """Return a stem with leaves on alternating sides, as polygons: `heading` in radians from +x.
 
-    `broad` is half a leaf's width over its length, where it is seen from the front. Each is turned about its rib, which
+    `broad` is half a leaf's width over its length, seen from the front. Each leaf is rotated about its rib, which
     bends.
     """
     stem = _line(root, heading, length, float(rng.uniform(-0.6, 0.6)))
@@ -104,7 +104,7 @@ def blade(
     """Return a leaf's outline, whose rib turns by `bend` radians; the widths of its halves are shares of `broad`."""
     middle = _line(foot, heading, length, bend)
     along = np.linspace(0, 1, POINTS)
-    # Round near its foot, drawn out to a tip.
+    # Round near the foot, with a long tip.
     half = length * broad * (np.sin(np.pi * along**0.85) ** 0.9 * (1 - 0.25 * along))[:, None]
     normal = _normals(middle)
     return _polygon(np.concatenate([middle + left * half * normal, (middle - right * half * normal)[::-1]]))

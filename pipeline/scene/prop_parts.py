@@ -1,4 +1,4 @@
-"""What props beside the product are made of: solids, each with its colour and finish, that stand or lie."""
+"""Parts of props: solids, each with its colour and finish, that stand or lie."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,15 +13,15 @@ from pipeline.geometry.rounded import Axes, Rounded, Vector, axes
 from pipeline.geometry.solids import Solid
 
 Spot = tuple[float, float, float]
-#: `own` and `other` are of the palette, for what is painted, glazed or dyed; the others are natural colours.
+#: `own` and `other` are colours of the palette, for painted, glazed or dyed parts; the others are natural colours.
 Tint = Literal["own", "other", "water", "brass", "leaf", "stone", "earth", "egg", "page"]
-#: Share of light that brushed metal mirrors at right angles: its own colour is still seen.
+#: Share of light that brushed metal mirrors at right angles, low enough to show its own colour.
 SATIN = 0.6
-#: OKLab lightness that a surface loses under water; by eye.
+#: OKLab lightness that a surface loses under water; chosen by eye.
 WET = 0.2
-#: So many times as much as a step of lightness does one of colour weigh: water over teal is never brown.
+#: Weight of a step of colour relative to a step of lightness, so that water over teal is never brown.
 HUE = 3.0
-#: How much finer the cloth of props is woven than a wall's or a table's.
+#: How many times finer the cloth of props is woven than that of a wall or a table.
 WEAVE = 2.5
 
 
@@ -48,7 +48,7 @@ class Prop:
 def tints(plan: Assignment, own: int, other: int) -> dict[Tint, int]:
     """Return the slot of each tint of a prop in the slot `own`, among the colours of a scene.
 
-    Water shows what is under it a little darker: it has the colour of the palette that is nearest to that.
+    Water shows the surface under it a little darker. It gets the nearest colour of the palette.
     """
     wet = to_oklab(plan.colours[own]) - np.array([WET, 0, 0], np.float32)
     palette = plan.colours[: plan.asked + len(plan.tones)]
@@ -75,7 +75,7 @@ def stone(
     grow = rng.uniform(0.82, 1.0, 4) * radius
     deep = float(rng.uniform(0.74, 0.95))
     inner = level * radius
-    # A stone lies on its flatter side, its greatest width near the ground.
+    # A stone lies on its flatter side, with its greatest width near the ground.
     plus = float(grow[0]) - inner, high * float(rng.uniform(0.95, 1.1)), deep * (float(grow[1]) - inner)
     minus = float(grow[2]) - inner, high * float(rng.uniform(0.65, 0.8)), deep * (float(grow[3]) - inner)
     turn = axes(float(rng.uniform(0, 2 * np.pi)), *(0.04 * rng.normal(0, 1, 2)))
@@ -92,7 +92,7 @@ def resting(body: Rounded, level: float, *, lying: bool = False) -> Rounded:
 
 
 def laid(turn: Axes) -> Axes:
-    """Return axes tipped over, so that what was up looks towards the camera."""
+    """Return axes tipped over, so that up points towards the camera."""
     (ax, ay, az), (bx, by, bz), (cx, cy, cz) = turn
     return (ax, -az, ay), (bx, -bz, by), (cx, -cz, cy)
 
@@ -100,7 +100,7 @@ def laid(turn: Axes) -> Axes:
 def book(spot: Spot, half: tuple[float, float], high: float, turn: Axes, tint: Tint, hollow: bool) -> list[PropPart]:
     """Return a book that lies at a place, its back towards the third of its axes: covers, back and a block of pages.
 
-    `half` are half its sides along the first and the third axis. Its back is round (`hollow`) or flat.
+    `half` has half its sides, along the first and the third axis. Its back is round (`hollow`) or flat.
     """
     board, inset = min(0.11 * high, 0.008), 0.025 * half[0]
     edge = 0.5 * board
@@ -117,7 +117,7 @@ def book(spot: Spot, half: tuple[float, float], high: float, turn: Axes, tint: T
     round_ = (edge, 0.5 * high, bulge) if hollow else soft
     upright = 0.0 if hollow else 0.5 * high - edge
     spine = Rounded(at(0, 0.5 * high, half[1] - edge), (core[0], upright, 0.0), round_, round_, turn, WEAVE)
-    # From the back to a little within the other three edges of the covers.
+    # From the back to just inside the other three edges of the covers.
     leaf = 0.25 * board
     block = half[0] - inset - leaf, 0.5 * high - 0.6 * board, half[1] - 0.5 * (inset + board) - leaf
     pages = Rounded(at(0, 0.5 * high, 0.5 * (inset - board)), block, (leaf,) * 3, (leaf,) * 3, turn, 2.0, layered=True)
@@ -125,7 +125,7 @@ def book(spot: Spot, half: tuple[float, float], high: float, turn: Axes, tint: T
 
 
 def egg(at: Vector, radius: float, turn: Axes) -> Rounded:
-    """Return an egg, `radius` half as thick as it is; the second of its axes points to its tip."""
+    """Return an egg with half its thickness as `radius`; the second of its axes points to its tip."""
     return Rounded(at, (0.0, 0.0, 0.0), (radius, 1.46 * radius, radius), (radius, 1.12 * radius, radius), turn)
 
 
@@ -147,8 +147,8 @@ def leaves_of_cloth(
 ) -> Iterator[PropPart]:
     """Yield leaves of cloth, `below` of one colour under `above` of another, half a width wide and `tall` in all.
 
-    Each is round where it is folded, towards the viewer, and nearly so at its hems. No leaf ends where the one below
-    does, none is as thick, and each is pressed a little into its neighbours.
+    Each is round at its fold, towards the viewer, and almost flat at its hems. Neighbouring leaves end in different
+    places, have different thicknesses, and are pressed slightly into each other.
     """
     up, ahead = np.array([(0, 1, 0), (0, 0, 1)]) if not lying else np.array([(0, 0, 1), (0, -1, 0)])
     level = lean = 0.0
@@ -158,7 +158,7 @@ def leaves_of_cloth(
         turn, size = yaw + float(rng.uniform(-0.008, 0.008)), float(rng.uniform(0.955, 1.0))
         soft, hem = 0.66 * high, 0.25 * high
         core = size * half[0] - hem, 0.0, half[1] - soft
-        # Each stands out a little beyond the one below, whose upper side would be a bright line of a pixel or two.
+        # Each stands out a little over the leaf below, whose upper side would show as a bright line of a pixel or two.
         lean += high * float(rng.uniform(0.04, 0.14))
         aside = 0.012 * half[0] * float(rng.normal())
         x, y, z = (np.array(spot) + (level + 0.5 * high) * up + lean * ahead + (aside, 0, 0)).tolist()

@@ -1,8 +1,8 @@
-"""Props to stand beside a product, made of solids: stones, books, cloth, trays, bowls, plant_props, water, metal.
+"""Props that stand beside a product, made of solids: stones, books, cloth, trays, bowls, plants, water, metal.
 
-Each is made for a place on the floor (x, level, z) and for the area that it covers of a picture at its own depth, in
-square canvas heights. Its parts name their colours by what they are to it: `own` is the prop's, `other` a second one
-that goes with it, `leaf` that of leaves, `pale` the palest of all, `water` that of water.
+Each is made for a place on the floor (x, level, z) and for an area. That is the area that it covers in a picture at its
+own depth, in square canvas heights. Its parts name their colours by role (`pipeline.scene.prop_parts.Tint`): `own` is
+the prop's, and `other` a second colour of the palette.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ def prop(name: PropName, spot: Spot, area: float, rng: np.random.Generator) -> P
 
 
 def _stones(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """Flat stones on top of each other, each smaller than the one below."""
+    """Return flat stones on top of each other, each smaller than the stone below."""
     x, y, z = spot
     count = int(rng.integers(2, 5))
     sizes = np.cumprod([1.0, *rng.uniform(0.64, 0.84, count - 1)])
@@ -36,18 +36,18 @@ def _stones(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
         shift = 0.07 * size * rng.normal(0, 1, 2)
         body = stone((x + float(shift[0]), y, z + float(shift[1])), float(size), float(squash * size), rng, level=0.3)
         parts.append(PropPart(body, "stone", "stone"))
-        # Its weight has worn it into the one below.
+        # Sunk a little into the stone below, as if worn by its weight.
         y = body.bounds[4] - 0.09 * float(size)
     return Prop(tuple(parts), unit)
 
 
 def _pebbles(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """Stones of different sizes beside each other."""
+    """Return stones of different sizes next to each other."""
     x, y, z = spot
     unit = float(np.sqrt(area / (np.pi * 0.55 * (1 + 0.38 + 0.16))))
     way = float(rng.choice([-1.0, 1.0]))
     parts, before = [], 0.0
-    # The second lies before or beside the first, the third beside the second again.
+    # The second is in front of or beside the first, the third beside the second.
     turns = 0.0, rng.uniform(0.2, 0.8), rng.uniform(-0.9, 0.1)
     for size, turn in zip(unit * np.array([1.0, 0.62, 0.4]), turns, strict=True):
         radius, squash = float(size), float(rng.uniform(0.42, 0.56))
@@ -60,7 +60,7 @@ def _pebbles(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
 
 
 def _books(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """Two or three books that lie on each other, each turned a little."""
+    """Return two or three books on top of each other, each turned a little."""
     x, y, z = spot
     count = int(rng.integers(2, 4))
     ratio = float(rng.uniform(0.14, 0.18))
@@ -69,7 +69,7 @@ def _books(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
     for index in range(count):
         high = 2 * half * ratio * float(rng.uniform(0.75, 1.2))
         size, yaw = half * (1 - 0.07 * index), float(rng.uniform(-0.2, 0.2))
-        # The book's back, towards the viewer or away from them.
+        # The book's back faces the viewer or points away from them.
         way = 1.0 if rng.random() < 0.35 else -1.0
         tint: Tint = "other" if index % 2 else "own"
         sides = size, float(rng.uniform(0.68, 0.76)) * size
@@ -79,14 +79,14 @@ def _books(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
 
 
 def _cloth(spot: Spot, area: float, rng: np.random.Generator, *, tall: float, leaves: tuple[int, int]) -> Prop:
-    """A pile of folded cloth of two colours, `tall` half widths high, with so many leaves below and above."""
+    """Return folded cloth of two colours, `tall` half widths high; `leaves` counts those below and above."""
     half = float(np.sqrt(area / (2 * tall)))
     yaw = float(rng.uniform(-0.3, 0.3))
     return Prop(tuple(leaves_of_cloth(spot, (half, 0.62 * half), tall * half, *leaves, yaw, rng)), 1.15 * half)
 
 
 def _tray(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """A round tray of polished brass with a rim, and a stone or two on it."""
+    """Return a round tray of polished brass with a rim, and a stone or two on it."""
     x, y, z = spot
     radius = float(np.sqrt(area / 0.75))
     high = 0.1 * radius
@@ -100,7 +100,7 @@ def _tray(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
 
 
 def _bowl(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """A bowl, empty or with eggs in it."""
+    """Return a bowl, empty or with eggs in it."""
     x, y, z = spot
     radius = float(np.sqrt(area / 1.35))
     high = float(rng.uniform(0.55, 0.75)) * radius
@@ -114,7 +114,7 @@ def _bowl(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
 
 
 def _water(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """A shallow dish full of water, which mirrors what is behind it and a stone that lies in it."""
+    """Return a shallow dish full of water, which mirrors its background and a stone that lies in it."""
     x, y, z = spot
     radius = float(np.sqrt(area / 0.75))
     high, brim = 0.13 * radius, 0.96 * radius
@@ -129,7 +129,7 @@ def _water(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
 
 
 def _metal_ball(spot: Spot, area: float, rng: np.random.Generator) -> Prop:
-    """A polished ball of brass and a small one."""
+    """Return a large and a small polished ball of brass."""
     x, y, z = spot
     radius = float(np.sqrt(area / (1.2 * np.pi)))
     side = float(rng.choice([-1.0, 1.0]))

@@ -1,4 +1,4 @@
-"""The light of a mood: where the key light stands, how large it is, what it shines through, how much fills in."""
+"""The light of a mood: position and size of the key light, its gobo, and the fill light."""
 
 from dataclasses import replace
 
@@ -10,19 +10,19 @@ from pipeline.scene.layout import Gobo, Rig
 
 Point = tuple[float, float, float]
 
-#: Half the side of a light that shines through leaves, canvas heights, at most: a larger one leaves clouds of them.
+#: Maximum half-width of a light that shines through leaves, in canvas heights: a larger light blurs them into clouds.
 LEAFY = 0.045
 
 
 def rig(kind: SceneKind, mood: Mood, wall: float, angle: float, rng: np.random.Generator) -> Rig:
-    """Return the light of a scene whose wall is at z = `wall`; `angle` as `Mood.light_angle`, of this one picture."""
+    """Return the light of a scene whose wall is at z = `wall`; `angle` as `Mood.light_angle`, for this picture."""
     if kind == "flatlay":
         return _raking(mood, angle, rng)
     lean = np.deg2rad(angle)
     rise = {"sand": 0.62, "window": 0.6}.get(kind, 0.78)
     direction = np.array([np.sin(lean), rise + 0.3 * np.cos(lean), 0.62 + 0.2 * rng.random()])
     direction /= np.linalg.norm(direction)
-    # A near light falls off over the wall, as a dramatic one should; a far one is even.
+    # A near light falls off over the wall, for a dramatic look; a far light is even.
     target = np.array([0.0, 0.22, 0.3 * wall])
     sun = kind in ("window", "sand")
     far = 6.0 if sun else 3.4 - 1.5 * mood.contrast
@@ -51,9 +51,9 @@ def shifted(found: Rig, x: float, y: float) -> Rig:
 
 
 def _raking(mood: Mood, angle: float, rng: np.random.Generator) -> Rig:
-    """Return a light for what is seen from above: from the side that `angle` says, low over the surface z = 0.
+    """Return a light for a scene seen from above: from the side of `angle`, low over the surface z = 0.
 
-    The harder, the lower: relief shows.
+    The harder the light, the lower it is, so that relief shows.
     """
     lean = np.deg2rad(angle)
     rise = np.deg2rad(33 + 20 * mood.softness + float(rng.uniform(-3, 3)))
@@ -72,10 +72,10 @@ def _raking(mood: Mood, angle: float, rng: np.random.Generator) -> Rig:
 def through_leaves(
     found: Rig, softness: float, free: tuple[float, float, float, float], rng: np.random.Generator
 ) -> Rig:
-    """Return the light through branches at one side of the picture, smaller, so that the leaves' shadows are seen.
+    """Return the light through branches at one side of the picture, made smaller so that leaf shadows are visible.
 
-    None of them falls into `free` (left, low, right, high) on the surface z = 0: a product there would have to show
-    it. Where no branch fits, the light stays as it is.
+    No leaf's shadow falls into `free` (left, low, right, high) on the surface z = 0, because a product there would have
+    to show it. Where no branch fits, the light stays unchanged.
     """
     position, target = np.asarray(found.position), np.asarray(found.target)
     axis = (position - target) / np.linalg.norm(position - target)
@@ -98,7 +98,7 @@ def through_leaves(
         stem, *others = sprig(rng, root, heading, length, 9, float(rng.uniform(0.2, 0.34)))
         if falls_free(stem):
             leaves += [stem, *filter(falls_free, others)]
-    # The mask ends there; what touches its edge would run on as a streak.
+    # The mask ends there: a leaf that touches its edge would continue as a streak.
     whole = tuple(leaf for leaf in leaves if np.abs(np.asarray(leaf)).max() < 0.72)
     if not whole:
         return found
@@ -106,7 +106,7 @@ def through_leaves(
 
 
 def _gobo(found: Rig, wall: float, rng: np.random.Generator) -> Gobo:
-    """A window of panes, blinds or a plant's leaves, so placed that its sun falls beside and behind the product."""
+    """Return window panes, blinds or a plant's leaves, placed so that the sun falls beside and behind the product."""
     target = np.array([float(rng.uniform(-0.12, 0.12)), 0.3, 0.75 * wall])
     towards = np.asarray(found.position) - target
     centre = target + towards / np.linalg.norm(towards) * 1.3
@@ -170,7 +170,7 @@ def sprig(
 
 
 def _tint(red: float, blue: float) -> np.ndarray:
-    """Return white with so much more red and blue, of luminance 1."""
+    """Return white with this much more red and blue, of luminance 1."""
     tint = np.array([1 + red, 1.0, 1 + blue], np.float32)
     return np.asarray(tint / (tint @ np.array([0.2126, 0.7152, 0.0722])), np.float32)
 

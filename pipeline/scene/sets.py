@@ -1,4 +1,4 @@
-"""The kinds of place, each built of its own walls, ground and staging."""
+"""The kinds of scene, each built from its own walls, ground and staging."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from pipeline.scene.layout import FOCAL, Layout, Part, Role
 from pipeline.scene.rig import shifted, through_leaves
 from pipeline.scene.staging import ALL, Staging
 
-#: Where the wall may be, z in canvas heights, nearest and farthest.
+#: Range of the wall's position, z in canvas heights, nearest and farthest.
 WALLS: dict[SceneKind, tuple[float, float]] = {
     "sweep": (-0.85, -1.35),
     "podium": (-0.85, -1.35),
@@ -31,21 +31,21 @@ WALLS: dict[SceneKind, tuple[float, float]] = {
     "neon": (-0.75, -1.1),
     "flatlay": (0.0, 0.0),
 }
-#: From a camera higher above the foot than this, canvas heights, more of a table is seen behind the product.
+#: Camera's height above the foot, in canvas heights, above which more of a table shows behind the product.
 HIGH = 0.575
-#: Finishes that shine, and how much.
+#: Gloss of the finishes that shine.
 GLOSS = {"marble": 0.75, "terrazzo": 0.5, "wood": 0.3, "concrete": 0.12}
-#: How many props stand beside the product.
+#: Maximum number of props beside the product.
 MOST: Mapping[PropsWord, int] = {"scene": ALL, "few": 1, "none": 0}
-#: How many colours a panel takes at most.
+#: Maximum number of colours of a panel.
 PANELS = 2
-#: A stand on a polished floor is lacquered: this gloss for the product's mirror image.
+#: Gloss, for the product's mirror image only, of a lacquered stand on a polished floor.
 LACQUER = 0.45
 
 
 @dataclass
 class SetBuilder:
-    """The kinds of place; each method returns the finished layout."""
+    """The kinds of scene; each method returns the finished layout."""
 
     spec: Spec
     plan: Assignment
@@ -55,7 +55,7 @@ class SetBuilder:
     furnished: bool
 
     def sweep(self) -> Layout:
-        """Seamless paper; with more than one colour, shapes before it."""
+        """Return a set: seamless paper; with more than one colour, shapes in front of it."""
         radius = min(float(self.rng.uniform(0.35, 0.75)), 0.6 - self.wall * 0.3, -self.wall - 0.9 * self.empty.base)
         ground = self._part("backdrop", Sweep(self.wall, 0.0, radius), "wall", self.spec.scene.wall)
         staging = self._staging(level=0.0, back=self.wall + 0.75 * radius)
@@ -69,7 +69,7 @@ class SetBuilder:
         return self._with(ground, *staging.parts)
 
     def podium(self) -> Layout:
-        """A stand before a wall, with a panel and props."""
+        """Return a set: a stand in front of a wall, with a panel and props."""
         staging = self._staging(level=0.0, back=self.wall)
         level = staging.stand(PANELS) if self.furnished else 0.0
         if self.furnished:
@@ -79,7 +79,7 @@ class SetBuilder:
         return self._with(*self._wall_and_floor(level), *staging.parts)
 
     def tabletop(self) -> Layout:
-        """A table before a wall that is farther off."""
+        """Return a set: a table in front of a more distant wall."""
         back = min(float(self.rng.uniform(-0.75, -0.42)), -1.15 * self.empty.base - 0.05)
         scene = self.spec.scene
         table = self._part("table", self._table(back), "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
@@ -92,7 +92,7 @@ class SetBuilder:
         return self._with(wall, table, *staging.parts)
 
     def niche(self) -> Layout:
-        """A stand before an arched recess in the wall, whose inside has a colour of its own."""
+        """Return a set: a stand in front of an arched recess in the wall, whose inside has a colour of its own."""
         left, top, right, bottom = self.empty.product
         scale = (FOCAL - self.wall) / FOCAL
         staging = self._staging(level=0.0, back=self.wall)
@@ -112,7 +112,7 @@ class SetBuilder:
         return self._with(*parts, *staging.parts)
 
     def window(self) -> Layout:
-        """A wall in the sun of a window."""
+        """Return a set: a wall in the sun of a window."""
         staging = self._staging(level=0.0, back=self.wall)
         level = 0.0
         if self.furnished:
@@ -124,7 +124,7 @@ class SetBuilder:
         return self._with(*self._wall_and_floor(level), *staging.parts)
 
     def curtain(self) -> Layout:
-        """Hanging folds behind a floor."""
+        """Return a set: hanging folds behind a floor."""
         cycles = float(self.rng.uniform(2.6, 4.2))
         waves = tuple(
             (float(a), float(cycles * k), float(self.rng.uniform(0, 6.28)))
@@ -142,9 +142,9 @@ class SetBuilder:
         return self._with(curtain, floor, *_lacquered(staging.parts))
 
     def neon(self) -> Layout:
-        """A dark wall with glowing tubes and a floor that mirrors them."""
+        """Return a set: a dark wall with glowing tubes, and a floor that mirrors them."""
         tube = self.plan.surfaces["tube"]
-        # The tube burns out to white, so its colour is also given to what stands there.
+        # The tube burns out to white, so a stand or prop gets its colour too.
         also = (tube,) if tube < self.plan.asked else ()
         staging = self._staging(level=0.0, back=self.wall + 0.1, also=also)
         level = staging.stand() if self.furnished and (staging.wanted or self.rng.random() < 0.7) else 0.0
@@ -160,7 +160,7 @@ class SetBuilder:
         wide = max(right - left, 0.7 * (bottom - top))
         half = float(np.clip(0.66 * wide, 0.2, min(0.42 * self.empty.aspect, 0.45))) * scale
         x, eye = float(self.empty.camera[0]) * (1 - scale), float(self.empty.camera[1])
-        # Half of the product's height, seen from the camera, at the tube's depth.
+        # Half of the product's height, in the camera's view, at the tube's depth.
         middle = eye + ((bottom - top) / 2 - eye) * scale
         radius = 0.011
         thin = 1 - 2 * radius / half
@@ -185,7 +185,7 @@ class SetBuilder:
         return [Part(panel, slot, "tube", glow=14.0) for panel in panels]
 
     def sand(self) -> Layout:
-        """Dunes under a sky, with boulders; what no stone has is a painted body."""
+        """Return a set: dunes under a sky, with boulders; colours that no stone has go on painted bodies."""
         ridges = tuple(
             (float(a), float(kx), float(kz), float(self.rng.uniform(0, 6.28)))
             for a, kx, kz in (
@@ -206,10 +206,10 @@ class SetBuilder:
         return self._with(*parts, *staging.parts)
 
     def bokeh(self) -> Layout:
-        """A table before lights that are far out of focus."""
+        """Return a set: a table in front of lights that are far out of focus."""
         scene = self.spec.scene
         back = min(float(self.rng.uniform(-0.6, -0.35)), -1.15 * self.empty.base - 0.05)
-        # From higher, more of it is seen behind the product.
+        # A higher camera shows more of it behind the product.
         back -= max(0.0, float(self.empty.camera[1]) - HIGH)
         gloss = max(0.4, GLOSS.get(scene.surface, 0.0))
         table = self._part("table", self._table(back), "floor", scene.surface, gloss)
@@ -218,11 +218,11 @@ class SetBuilder:
         return replace(layout, blurs=far(layout, scene.far, self.plan, self.rng))
 
     def flatlay(self) -> Layout:
-        """A surface seen from straight above, a second one laid on it, props in the corners."""
+        """Return a set: a surface seen from straight above, with a second surface on it and props in the corners."""
         scene, (left, top, right, bottom) = self.spec.scene, self.empty.product
-        # The camera looks down at the picture's middle, and there the light is aimed.
+        # The camera looks down at the picture's middle, so the light is aimed there.
         light = shifted(self.empty.rig, self.empty.aspect / 2 - self.empty.foot[0], bottom - 0.5)
-        # A soft light would leave nothing of leaves' shadows.
+        # A soft light would blur leaf shadows away.
         if self.empty.softness <= 0.6 and self.rng.random() < 0.4:
             half = (right - left) / 2 + 0.04
             light = through_leaves(light, self.empty.softness, (-half, -0.04, half, bottom - top + 0.04), self.rng)
@@ -237,16 +237,16 @@ class SetBuilder:
         return self._with(surface, *still.parts)
 
     def _table(self, back: float) -> Floor:
-        """Return a table's top, whose grain is turned so that it is known where it is foreshortened.
+        """Return a table's top, with its grain turned so that it is recognisable in perspective.
 
-        Boards run towards the viewer, and a cloth lies askew: its folds and threads would be taken for boards.
+        Boards run towards the viewer. A cloth lies askew, because its folds and threads would look like boards.
         """
         return Floor(0.0, back, {"wood": np.pi / 2, "fabric": 0.6}.get(self.spec.scene.surface, 0.0))
 
     def _part(
         self, name: str, solid: Solid, role: Role, finish: Finish = "plain", gloss: float = 0.0, **more: float
     ) -> Part:
-        """Return a surface in its colour."""
+        """Return a surface in its assigned colour."""
         return Part(solid, self.plan.surfaces[name], role, finish, gloss, name=name, **more)
 
     def _wall_and_floor(self, level: float) -> tuple[Part, Part]:

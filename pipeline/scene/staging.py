@@ -1,4 +1,4 @@
-"""The props that stand in a scene: the stand under the product, the panel behind it, the props beside it."""
+"""Place the props of a scene: the stand under the product, the panel behind it, the props beside it."""
 
 from dataclasses import replace
 
@@ -14,23 +14,24 @@ from pipeline.scene.layout import FOCAL, Layout, Part, Role
 from pipeline.scene.prop_parts import SATIN, Prop, PropPart, tints
 from pipeline.scene.props import prop
 
-#: Share of the picture that an asked colour's prop takes at least; less than 2 % is not seen as one of its colours.
+#: Minimum share of the picture of an asked colour's prop; below 2 % it would not look like one of the picture's
+#: colours.
 MIN_AREA = 0.04
-#: Props that show too little of their colour to stand for an asked one, and how much larger the others are for that.
+#: Props that show too little of their colour to represent an asked colour, and the factor that enlarges other props.
 THIN: frozenset[PropName] = frozenset({"metal_ball", "tray", "water", "vase", "potted_plant"})
 ROOMY = 1.3
-#: What no painter's colour is on.
+#: Props that come in natural colours only.
 STONES: frozenset[PropName] = frozenset({"stones", "pebbles"})
 #: More props than any scene has.
 ALL = 99
 #: Left, bottom, right, top in the picture's plane at the product, in canvas heights.
 Rectangle = tuple[float, float, float, float]
-#: Which sides of a box its eight corners lie on.
+#: Indices of the sides of a box that meet at its eight corners.
 _X, _Y, _Z = [0, 3] * 4, [1, 1, 1, 1, 4, 4, 4, 4], [2, 2, 5, 5] * 2
 
 
 class Staging:
-    """Puts props into a layout's room, each where it covers the product and the others least."""
+    """Places props in a layout's room, each where it hides the product and other props least."""
 
     def __init__(
         self,
@@ -50,36 +51,36 @@ class Staging:
         left, top, right, bottom = layout.product
         self._wide, self._tall = right - left, bottom - top
         self._short = min(1.0, layout.aspect)
-        # Where few things stand, what has no other place comes first.
+        # Where few props are allowed, colours without another place come first.
         self._slots = [*also, *plan.left] if most == ALL else [*plan.left, *also]
         self._tones = list(plan.tones)
         self._things = list(props)
         rng.shuffle(self._things)
-        #: How many props may stand beside the product.
+        #: Maximum number of props beside the product.
         self.most = most
         self.parts: list[Part] = []
-        #: Footprints (x, z, radius) and pictures of what stands already.
+        #: Footprints (x, z, radius) and pictures of the placed props.
         self._feet = [(0.0, -0.2 * self._wide, 0.55 * self._wide)]
         self._seen: list[Rectangle] = []
 
     @property
     def wanted(self) -> int:
-        """How many asked colours are not placed yet."""
+        """Number of asked colours that are not placed yet."""
         return len(self._slots)
 
     def next_slot(self) -> int:
-        """Return the next asked colour, or a tone where all are placed."""
+        """Return the next asked colour, or a tone if all are placed."""
         if self._slots:
             return self._slots.pop(0)
         return self._any_tone()
 
     @property
     def sparse(self) -> bool:
-        """Whether asked colours must do without props of their own."""
+        """Whether few props are allowed, so that asked colours may get none."""
         return self.most < ALL
 
     def _large_slot(self) -> int:
-        """Return the same for a stand or a panel, which are not of metal."""
+        """Return the next colour for a stand or a panel, which are never of metal."""
         painted = [slot for slot in self._slots if not self._plan.metallic(slot)]
         if not painted:
             return self._any_tone()
@@ -90,9 +91,9 @@ class Staging:
         return self._tones[int(self._rng.integers(len(self._tones)))] if self._tones else 0
 
     def stand(self, panels: int = 0) -> float:
-        """Put a stand under the product and return the floor's level, which is then below 0.
+        """Place a stand under the product, and return the floor's level, which is then below 0.
 
-        `panels`: how many colours a panel will take; where there are more, and no props for them, it has two.
+        `panels`: number of colours that a panel will take. If more are left, and no props for them, the stand has two.
         """
         rng, wide = self._rng, self._wide
         slot = self._large_slot()
@@ -100,10 +101,10 @@ class Staging:
         radius = float(max(0.6 * wide + 0.05, 0.19 * self._short))
         shape = ("drum", "tiers", "block", "steps", "twin")[int(rng.integers(5))]
         if self.sparse and (shape == "twin" or self.wanted > panels + self.most):
-            shape = "tiers"  # nothing of it is beside the product
+            shape = "tiers"  # it needs no room beside the product
         behind = min(-0.22 * radius, -0.5 * self._layout.base)
         if shape in ("drum", "tiers", "twin"):
-            radius = max(radius, -behind + 0.05)  # a deep base's corners, its nearest too, are on it
+            radius = max(radius, -behind + 0.05)  # all corners of a deep base are on it, the nearest included
             self._put(Drum(0, -high, behind, radius, high), slot, "stand")
             if shape == "tiers":
                 low = 0.45 * high
@@ -114,7 +115,7 @@ class Staging:
                 side = self._open_side()
                 tall = high + float(rng.uniform(0.1, 0.3))
                 size = float(rng.uniform(0.45, 0.62)) * radius
-                spot = side * (0.88 * radius + size)  # nearer, it would cut into the stand
+                spot = side * (0.88 * radius + size)  # nearer, it would intersect the stand
                 self._put(Drum(spot, -high, behind - 0.75 * radius, size, tall), self.next_slot(), "prop")
         else:
             deep = float(np.clip(0.62 * radius, 0.16, 0.32))
@@ -131,7 +132,7 @@ class Staging:
         return -high
 
     def panel(self, z: float) -> None:
-        """Put a round board or a pair of them behind the product."""
+        """Place a round board or a pair of them behind the product."""
         rng = self._rng
         slot = self._large_slot()
         scale = (FOCAL - z) / FOCAL
@@ -139,7 +140,7 @@ class Staging:
         half = float(np.clip(0.5 * max(self._wide, 0.62 * self._tall) + 0.06, 0.2, 0.4 * self._layout.aspect)) * scale
         shift = float(rng.choice([0.0, rng.uniform(0.15, 0.6), -rng.uniform(0.15, 0.6)])) * half
         x = eye_x * (1 - scale) + shift
-        # A little over the product's top as the camera sees it.
+        # A little over the product's top, as the camera sees it.
         top = eye_y + (self._tall * float(rng.uniform(0.82, 1.12)) - eye_y) * scale
         tall = float(np.clip(top - self._level, 1.25 * half, 1.6))
         thick = 0.05
@@ -165,7 +166,7 @@ class Staging:
             self._put(other, self._large_slot(), "panel")
 
     def props(self, extra: int = 0, natural: bool = False) -> None:
-        """Put a prop for every asked colour that has no place yet, and `extra` in tones of the others."""
+        """Place a prop for every asked colour that has no place yet, and `extra` props in tones."""
         count = min(self.wanted + extra, self.most)
         for index in range(count):
             asked = self.wanted > 0
@@ -177,7 +178,7 @@ class Staging:
         natural = natural and (not asked or self._plan.suits(slot, "stone"))
         if natural and not asked:
             slot = self._plan.natural["stone"]
-        # What is asked for must show its colour.
+        # A prop for an asked colour must show that colour.
         bodied = [name for name in self._things if not asked or name not in THIN]
         if asked and not self._plan.suits(slot, "stone"):
             bodied = [name for name in bodied if name not in STONES]
@@ -190,7 +191,7 @@ class Staging:
         if asked and name is not None:
             area *= ROOMY
         best: tuple[float, float, float, Prop | None] | None = None
-        # Of one shape, whose boxes are tried in each place: with all its leaves it is made for the chosen one alone.
+        # One shape is drawn. Only its boxes are tried in each place; the whole prop is made for the chosen place alone.
         shape = int(rng.integers(2**32))
         model = None if name is None else prop(name, (0.0, 0.0, 0.0), 1.0, np.random.default_rng(shape))
         boxes = None if model is None else _boxes(model)
@@ -216,7 +217,7 @@ class Staging:
             return
         _, x, z, made = best
         if made is None:
-            assert name is not None, "all else is made in the loop"
+            assert name is not None, "props without a name are made in the loop"
             covers = area * ((FOCAL - z) / FOCAL) ** 2
             made = prop(name, (x, self._floor(x, z), z), covers, np.random.default_rng(shape))
         if name in self._things:
@@ -254,7 +255,7 @@ class Staging:
         return Block(x, level, z, half, area / (2.4 * half), half, yaw), 1.3 * half
 
     def _cost(self, seen: Rectangle, foot: tuple[float, float, float], asked: bool) -> float:
-        """Return how badly a place suits: hidden behind the product or others, out of the picture, in one another."""
+        """Return the cost of a place: hidden behind the product or props, outside the picture, or touching props."""
         size = max((seen[2] - seen[0]) * (seen[3] - seen[1]), 1e-6)
         left, right = -self._layout.foot[0], self._layout.aspect - self._layout.foot[0]
         inside = _overlap(seen, (left, seen[1], right, seen[3])) / size
@@ -267,19 +268,19 @@ class Staging:
         for other_x, other_z, other_radius in self._feet:
             gap = float(np.hypot(x - other_x, z - other_z)) - radius - other_radius
             cost += 8.0 * max(0.0, 0.015 - gap) / max(radius, 1e-3)
-        # Behind the wall, or before the product.
+        # Behind the wall, or in front of the product.
         cost += 20.0 * max(0.0, self._back + 0.02 + radius - z) + 3.0 * max(0.0, seen[3] - 0.75 * self._tall - 0.1)
         return cost
 
     def _open_side(self) -> float:
-        """Return 1 where the picture has more room to the right of the product, -1 where to the left; else either."""
+        """Return 1 if the picture has more room right of the product, -1 if left of it, else either at random."""
         x = self._layout.foot[0]
         if abs(x - self._layout.aspect / 2) > 0.05:
             return 1.0 if x < self._layout.aspect / 2 else -1.0
         return 1.0 if self._rng.random() < 0.5 else -1.0
 
     def _tone(self, slot: int) -> int:
-        """Return another colour than `slot` for what belongs to it, without using up an asked one."""
+        """Return another colour than `slot` for a matching part, without using up an asked colour."""
         return self._tones[0] if self._tones else slot
 
     def _metal(self, slot: int) -> float:

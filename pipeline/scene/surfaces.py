@@ -1,6 +1,6 @@
-"""The surfaces of each kind of scene: what they are called, of what they are, and which colours are asked for on them.
+"""The surfaces of each kind of scene: their names, their materials, and the colours asked for on them.
 
-Nothing is composed here, and Numba isn't loaded: the API asks as well.
+Nothing is composed here and Numba isn't loaded, because the API also uses this module.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,11 +18,11 @@ from pipeline.core.order import Dressing
 from pipeline.core.spec import Finish, Preset, Scene, Spec
 from pipeline.placement.camera import TOP_DOWN, CameraAngle, drawn_kind, has_angle, seen_from
 
-#: What stands for stand, panel and props: no surface has its colours.
+#: Name for stand, panel and props together: colours that no surface has.
 ACCENT = "accent"
-#: The share of the picture that an accent has as a rule.
+#: Typical share of the picture of an accent.
 ACCENT_SHARE = 0.05
-#: What a wall, a floor and a sheet of paper or cloth are of, by their finish.
+#: Materials of a wall, a floor and a sheet of paper or cloth, by their finish.
 _OF: Mapping[Finish, Material] = {
     "plain": "paint",
     "plaster": "plaster",
@@ -34,9 +34,9 @@ _OF: Mapping[Finish, Material] = {
     "fabric": "linen",
     "velvet": "velvet",
 }
-#: For people, where the name with a capital is not enough. A flat lay's surface goes by its material.
+#: Titles for people, where the capitalised name is not enough. A flat lay's surface is titled by its material.
 _TITLES = {"tube": "Neon tube", "town": "Night town", "lights": "Lights", "surface": "Surface"}
-#: What a surface is called in the same scene seen from another angle, the first that it has
+#: Names of the same surface in the scene seen from another angle; the first that exists there is used
 #: (`pipeline.placement.camera.seen_from`).
 _TURNED: Mapping[str, tuple[str, ...]] = {
     "floor": ("surface",),
@@ -53,9 +53,9 @@ _TURNED: Mapping[str, tuple[str, ...]] = {
 
 
 def surfaces(scene: Scene) -> tuple[Surface, ...]:
-    """Return what of a scene needs a colour, with the share of the picture that it has as a rule.
+    """Return the surfaces of a scene that need a colour, with their typical share of the picture.
 
-    Shares are means over the scene's seeds, as the camera sees them around a product of a square canvas.
+    Shares are means over the scene's seeds, in the camera's view around a product on a square canvas.
     """
     wall, floor = _OF[scene.wall], _OF[scene.surface]
     lights = Surface("lights", "lights", 0.1)
@@ -88,7 +88,7 @@ def surfaces(scene: Scene) -> tuple[Surface, ...]:
 
 
 def title_of(scene: Scene, name: str) -> str:
-    """Return what people call a surface of a scene, or its accent: a wooden flat lay's surface is "Wood"."""
+    """Return the title of a scene's surface, or of its accent: a wooden flat lay's surface is "Wood"."""
     finish = scene.surface
     if name == "surface" and finish != "sand":
         return {"plain": "Paper", "fabric": "Linen"}.get(finish, finish.capitalize())
@@ -99,7 +99,7 @@ def title_of(scene: Scene, name: str) -> str:
 
 @dataclass(frozen=True)
 class DressingFault:
-    """What is wrong with a dressing: the field, a stable code, what was received, and a sentence with the remedy."""
+    """A fault of a dressing: the field, a stable code, the received value, and a sentence with the remedy."""
 
     field: str
     code: str
@@ -113,13 +113,13 @@ def colors_on(text: str) -> tuple[tuple[str, str], ...]:
     for entry in filter(None, map(str.strip, split_colours(text))):
         name, colon, colour = (part.strip() for part in entry.partition(":"))
         if not (name and colon and colour):
-            raise ValueError("Should be surface:colour, with commas between, as wall:#f4ead9,floor:teal")
+            raise ValueError("colors_on must list surface:colour, separated by commas, as wall:#f4ead9,floor:teal")
         found.append((name.lower(), parse_colour(colour)))
     return tuple(found)
 
 
 def tidied(dressing: Dressing) -> Dressing:
-    """Return the dressing in one notation, whatever order and notation it came in; as it is where it can't be read."""
+    """Return the dressing in one notation, from any order and notation; unchanged where it can't be read."""
     try:
         read = colors_on(dressing.colors_on)
     except ValueError:
@@ -130,7 +130,7 @@ def tidied(dressing: Dressing) -> Dressing:
 def dressing_faults(
     scene: Scene, preset: Preset, colours: Sequence[str], dressing: Dressing
 ) -> Iterator[DressingFault]:
-    """Give what of a dressing the scene can't be made with; `colours` are the order's, as #rrggbb."""
+    """Yield the faults for which the scene can't be made with a dressing; `colours` are the order's, as #rrggbb."""
     try:
         asked = colors_on(dressing.colors_on)
     except ValueError as error:
@@ -143,7 +143,7 @@ def dressing_faults(
         text = "A white or transparent picture has no surfaces. Leave colors_on out, or choose a scene"
         yield DressingFault("colors_on", "surface_unknown", dressing.colors_on, text)
         return
-    # By the other angle's names a page asks for what a dry run listed.
+    # Names of the other angle are valid too: a client may ask for names that a dry run listed at that angle.
     angle: CameraAngle = "side" if scene.kind in TOP_DOWN else "above"
     turned = surfaces(seen_from(scene, angle)) if has_angle(scene.kind, angle) else ()
     names = {*known, *(one.name for one in turned), ACCENT}
@@ -168,10 +168,10 @@ def dressing_faults(
 
 
 def assigned_to(spec: Spec, product: Lab | None = None) -> Assignment:
-    """Return which colour of a spec goes on which surface of its scene, by its dressing.
+    """Return the assignment of a spec's colours to the surfaces of its scene, by its dressing.
 
-    `product`: (3,) Lab, its mean colour, where it is known. A surface that the scene has from another angle alone
-    stands for the one of that angle.
+    `product`: (3,) Lab, its mean colour, where it is known. A surface that exists only from another angle counts as its
+    counterpart at this angle.
     """
     asked, places = asked_colours(spec), surfaces(spec.scene)
     fixed, accents = dict[str, int](), set[int]()
@@ -197,17 +197,17 @@ class PaintedSurface:
     title: str
     #: #rrggbb.
     colour: str
-    #: It is one of the colours asked for.
+    #: Whether it is one of the asked colours.
     asked: bool
-    #: Of the picture, as a rule.
+    #: Typical share of the picture, 0–1.
     share: float
 
 
 def painted(spec: Spec, product: Lab | None = None, *, stands: bool = True) -> list[PaintedSurface]:
-    """Return the surfaces that a spec's scene is painted with, the largest first; none where no scene is drawn.
+    """Return the painted surfaces of a spec's scene, the largest first; none where no scene is drawn.
 
-    What stands there is `accent`, once for each asked colour that no surface has. Nothing does round a product that
-    does not stand (`stands`), nor on sand without props.
+    Stand, panel and props are `accent`, once for each asked colour that no surface has. There are none around a product
+    that does not stand (`stands`), nor on sand without props.
     """
     if drawn_kind(spec) == "white":
         return []
@@ -231,6 +231,6 @@ def painted(spec: Spec, product: Lab | None = None, *, stands: bool = True) -> l
 
 def product_colour(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> Lab | None:
     """Return (3,) Lab: the mean colour of a product, H×W×3 sRGB codes under H×W coverage; None: nothing is opaque."""
-    # Every eighth row and column: it is compared by ten CIEDE2000.
+    # Every eighth row and column is enough: the mean is compared only by CIEDE2000, up to 10.
     inside = rgb[::8, ::8][alpha[::8, ::8] > 0.5]
     return None if inside.size == 0 else np.asarray(srgb_to_lab(inside / np.float32(255)).mean(0), np.float64)

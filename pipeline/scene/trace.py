@@ -1,4 +1,4 @@
-"""What the camera sees of a layout, pixel by pixel: which part, how far, which way it faces. Exact at any size."""
+"""The camera's view of a layout, pixel by pixel: the part, its distance and its direction. Exact at any size."""
 
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -14,15 +14,15 @@ from pipeline.kernels.tracing.rays import FACES as FACES
 from pipeline.scene.coverage import Coverage, coverage
 from pipeline.scene.layout import Layout
 
-#: How far away is what meets nothing.
+#: Distance of a ray that meets nothing.
 NOWHERE = np.float32(50)
 
 
 @dataclass(frozen=True, eq=False)
 class Geometry:
-    """One picture's worth of surfaces."""
+    """The surfaces in one picture."""
 
-    #: What was traced; its colours and lights have no part in it.
+    #: The traced layout; its colours and lights have no effect here.
     layout: Layout
     #: H×W uint16: part index × FACES + face.
     surface: NDArray[np.uint16]
@@ -36,7 +36,7 @@ class Geometry:
 
     @property
     def point(self) -> Triple:
-        """World places, three times H×W, worked out anew at each call."""
+        """World places, three times H×W, computed at each call."""
         return self.points(slice(None), slice(None))
 
     def points(self, rows: slice, columns: slice) -> Triple:
@@ -49,7 +49,7 @@ class Geometry:
     def places(self, place: NDArray[np.int32], surface: NDArray[np.uint16]) -> tuple[Triple, Field]:
         """Return the world places of the pixels `place`, …×2 rows and columns, and 3×… unit normals.
 
-        They show the surfaces `surface`, ….
+        `surface`, …, has the surfaces of those pixels.
         """
         height, width = self.depth.shape
         across, down, _ = self.layout.rays(width, height)
@@ -70,7 +70,7 @@ class Geometry:
 
     @cached_property
     def coverage(self) -> Coverage:
-        """How much of each edge pixel the surfaces about it cover; traced at the first call."""
+        """How much of each edge pixel the adjacent surfaces cover; traced at the first call."""
         return coverage(self.layout, self.surface, self.depth)
 
     def normals(self) -> Field:
@@ -89,7 +89,7 @@ class Geometry:
 
 
 def trace(layout: Layout, width: int, height: int) -> Geometry:
-    """Follow one ray through the centre of each pixel of a width×height picture; what meets nothing is 50 away."""
+    """Follow one ray per pixel centre of a width×height picture; a ray that meets nothing ends at a depth of 50."""
     across, down, _ = layout.rays(width, height)
     surface, depth = follow([part.solid for part in layout.parts], layout.camera, across[0], down[:, 0])
     np.minimum(depth, NOWHERE, out=depth)
@@ -97,7 +97,7 @@ def trace(layout: Layout, width: int, height: int) -> Geometry:
 
 
 def windows_of(part: NDArray[np.uint16], count: int) -> list[tuple[slice, slice]]:
-    """Return the rows and columns that hold all pixels of each of `count` parts of an H×W picture; empty for none."""
+    """Return the rows and columns that contain all pixels of each of `count` parts of H×W pixels; empty for none."""
     tops = range(0, len(part), -(-len(part) // THREADS))
 
     def strip(top: int) -> NDArray[np.int64]:

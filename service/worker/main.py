@@ -132,7 +132,7 @@ def jobs_in_flight(settings: Settings, networks: Networks) -> int:
 
     On a CPU, which the networks take too, one for each core, and one more, since none of them keeps a core busy all
     the time. A device waits for nobody where the jobs beside the one that it works for have what it needs next ready:
-    two for each core. Each takes memory (`service/README.md`).
+    two for each core. Each takes memory (`docs/guides/operators/size.md`).
     """
     if settings.jobs_in_flight is not None:
         return settings.jobs_in_flight

@@ -182,7 +182,7 @@ def test_two_sweeps_deliver_over_tls_each_message_once_and_stop_when_they_are_to
             Webhooks(engine, allow_private=True).register(shop.client.name, receiver.url)
         trusted = {"SSL_CERT_FILE": str(tmp_path / "ca.pem")}
         with sweep.running(**trusted) as one, sweep.running(**trusted) as two:
-            until(lambda: (sweep.home / "sweep.log").read_text().count("webhooks are delivered") == 2, sweep)
+            until(lambda: (sweep.home / "sweep.log").read_text().count("webhook delivery started") == 2, sweep)
             for _ in range(10):
                 for shop in shops:
                     shop.jobs.succeed(shop.claim(shop.order()), render())

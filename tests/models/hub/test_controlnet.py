@@ -195,9 +195,9 @@ def test_a_controlnet_of_another_model_and_a_model_without_any_are_refused(
 def test_it_is_told_whether_a_model_is_given_depth_and_why_not(tiny_folder: Callable[[str], Path]) -> None:
     plain = load_pipeline(tiny_folder("stable-diffusion-v1-5"), size=64)
     assert depth_told(plain.painting_class, None) == "no, BACKDROP_CONTROLNET names no ControlNet (ControlNetModel)"
-    assert "no class that paints as Flux2KleinPipeline does" in depth_told("Flux2KleinPipeline", None)
+    assert "no ControlNet class for Flux2KleinPipeline" in depth_told("Flux2KleinPipeline", None)
     named = depth_told("StableDiffusionControlNetImg2ImgPipeline", DepthChoice("a/net"))
-    assert named == "yes, StableDiffusionControlNetImg2ImgPipeline is shown it by a/net"
+    assert named == "yes, a/net passes it to StableDiffusionControlNetImg2ImgPipeline"
 
 
 def test_each_class_under_a_controlnet_is_one_of_diffusers() -> None:

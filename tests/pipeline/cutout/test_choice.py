@@ -151,8 +151,8 @@ def test_corners_are_places_in_the_photo() -> None:
     [
         ((), "0 numbers are neither a point nor a box"),
         ((0.1, 0.2, 0.3), "3 numbers are neither a point nor a box"),
-        ((0.1, 1.2), "1.2 lies outside the photo. Give shares from 0 to 1"),
-        ((0.5, float("nan")), "nan lies outside the photo"),
+        ((0.1, 1.2), "1.2 is outside the photo. Give shares from 0 to 1"),
+        ((0.5, float("nan")), "nan is outside the photo"),
         ((0.4, 0.2, 0.4, 0.9), "The box 0.4, 0.2, 0.4, 0.9 is empty. Give left, top, right, bottom"),
     ],
 )

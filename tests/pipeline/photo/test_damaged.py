@@ -35,8 +35,8 @@ LIMITS = Limits()
         (saved(scene(), "GIF"), "GIF"),
         (saved(scene(), "BMP"), "BMP"),
         (b"%PDF-1.7", "PDF"),
-        (b"hello", "no picture"),
-        (bytes(range(256)) * 20, "no picture"),
+        (b"hello", "not recognised"),
+        (bytes(range(256)) * 20, "not recognised"),
     ],
 )
 def test_anything_else_is_refused_by_name_with_what_is_accepted(data: bytes, named: str) -> None:
@@ -62,7 +62,7 @@ FORMATS: list[tuple[str, dict[str, Any]]] = [
 def test_a_file_cut_short_is_called_truncated(format: str, options: dict[str, Any]) -> None:
     whole = saved(scene().resize((400, 300)), format, **options)
     for share in (0.3, 0.9):
-        with pytest.raises(ImageTruncated, match="upload the whole file") as refused:
+        with pytest.raises(ImageTruncated, match="Upload the whole file") as refused:
             decode(whole[: int(len(whole) * share)], LIMITS)
         assert refused.value.code == "image_truncated"
 

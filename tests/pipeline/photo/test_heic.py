@@ -121,14 +121,14 @@ def test_the_limits_are_read_before_pixels_are_decoded() -> None:
 def test_a_file_cut_short_is_called_truncated(tile: int | None) -> None:
     whole = heic(scene(), tile=tile)
     for share in (0.1, 0.3, 0.6, 0.9):
-        with pytest.raises(ImageTruncated, match="upload the whole file"):
+        with pytest.raises(ImageTruncated, match="Upload the whole file"):
             decode(whole[: int(len(whole) * share)], LIMITS)
 
 
 def test_a_main_picture_of_another_kind_is_refused() -> None:
     made = Item(b"iovl", bytes(40), [ispe((96, 80))], [(b"dimg", [2])])
     part = Item(b"hvc1", coded(scene()), [hvcc((96, 80)), ispe((96, 80))])
-    with pytest.raises(ImageUnreadable, match="save it again"):
+    with pytest.raises(ImageUnreadable, match="Save it again"):
         decode(container([made, part]), LIMITS)
 
 

@@ -130,14 +130,14 @@ def test_cut_above_and_too_wide_to_reach_the_floor_it_is_refused_where_it_would_
     ],
 )
 def test_what_the_canvas_would_cut_once_more_is_refused(edges: tuple[str, ...], aspect: float) -> None:
-    assert " % of what the photo shows" in refused(CutoutFacts(cut_sides=edges, aspect=aspect), spec("white"))
+    assert " % of the product." in refused(CutoutFacts(cut_sides=edges, aspect=aspect), spec("white"))
 
 
 @pytest.mark.parametrize(
     ("facts", "placement", "words"),
     [
-        (CUT_BELOW, Placement(shift_y=-0.05), "cuts the product at the bottom"),
-        (CUT_BELOW, Placement(turn=3), "cuts the product at the bottom"),
+        (CUT_BELOW, Placement(shift_y=-0.05), "crops the product at the bottom"),
+        (CUT_BELOW, Placement(turn=3), "crops the product at the bottom"),
         (CUT_BELOW, Placement(scale=0.6), ""),
         (CUT_BELOW, Placement(shift_x=0.2), ""),
         (CUT_BELOW, Placement(shift_y=0.1), ""),
@@ -145,7 +145,7 @@ def test_what_the_canvas_would_cut_once_more_is_refused(edges: tuple[str, ...], 
         (STANDS, Placement(scale=2, shift_x=0.2), "beyond the picture's edge"),
         (HANGING, Placement(scale=0.8, turn=5), ""),
         (HANGING, Placement(shift_y=0.1), "hang in the air"),
-        (CutoutFacts("standing", cut_sides=("top",), aspect=0.7), Placement(scale=0.4), "the cut would show"),
+        (CutoutFacts("standing", cut_sides=("top",), aspect=0.7), Placement(scale=0.4), "would show the crop"),
         (CutoutFacts("standing", cut_sides=("top",), aspect=1.6), Placement(shift_y=-0.12), "Shift it down"),
     ],
 )

@@ -197,7 +197,7 @@ def test_the_thumbnails_surfaces_are_told_with_the_colours_that_an_order_would_g
     ("name", "sent", "code", "said"),
     [
         ("colors", "reddish", "colour_invalid", "#rrggbb"),
-        ("colors", "red," * 7, "too_long", "6 colours at most"),
+        ("colors", "red," * 7, "too_long", "at most 6 colours"),
         ("colors_on", "wall", "colors_on_invalid", "surface:colour"),
     ],
 )

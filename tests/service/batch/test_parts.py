@@ -81,8 +81,8 @@ def test_everything_that_is_wrong_with_a_spec_is_told_at_once_with_its_key(tmp_p
     assert "#rrggbb" in told["colors[0]"]
     for word in ("'auto'", "'from_above'", "It is 'flat'."):
         assert word in told["photo[1].stance"]
-    assert told["subject"].startswith("spec.toml: subject: 1.6 lies outside the photo. Give shares from 0 to 1")
-    for text, word in (('scene = "podium', "no TOML"), ("", "scene")):
+    assert told["subject"].startswith("spec.toml: subject: 1.6 is outside the photo. Give shares from 0 to 1")
+    for text, word in (('scene = "podium', "not valid TOML"), ("", "scene")):
         path.write_text(text)
         with pytest.raises(OrderInvalid, match=word):
             read_spec(path)

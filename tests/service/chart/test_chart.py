@@ -16,7 +16,8 @@ from service.database.tables import jobs, metadata
 from service.settings import Settings
 from tests.service.chart.kubernetes import REMEDY, Charts, find_charts, rendered
 
-CHART = Path(__file__).resolve().parents[3] / "service" / "chart"
+ROOT = Path(__file__).resolve().parents[3]
+CHART = ROOT / "service" / "chart"
 EXAMPLES = sorted(path.stem for path in (CHART / "examples").glob("*.yaml"))
 #: Not the API's own: KEDA's and Prometheus's operator's.
 FOREIGN = {"TriggerAuthentication", "ScaledObject", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
@@ -337,6 +338,17 @@ def test_alert_rules_and_dashboard_are_those_of_the_files(render: Callable[..., 
 
     assert named(objects, "PrometheusRule", "")["spec"] == rules
     assert named(objects, "ConfigMap", "-dashboard")["data"] == {"backdrop.json": dashboard}
+
+
+def test_each_alert_links_to_its_section_of_the_page_that_runbook_names(render: Callable[..., list[Object]]) -> None:
+    page = "https://docs.example/alerts/"
+    objects = render("gpu", "metrics.rules.enabled=true", f"metrics.rules.runbook={page}")
+    rules = [rule for group in named(objects, "PrometheusRule", "")["spec"]["groups"] for rule in group["rules"]]
+    links = {rule["alert"]: rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
+    guide = (ROOT / "docs" / "guides" / "operators" / "alerts.md").read_text("utf-8")
+    headings = re.findall(r"^## (Backdrop\w+)$", guide, re.MULTILINE)
+
+    assert links == {heading: f"{page}#{heading.lower()}" for heading in headings}
 
 
 def test_what_the_chart_needs_and_what_it_does_not_know_is_told(charts: Charts) -> None:

@@ -121,7 +121,7 @@ def test_a_key_is_rotated_and_the_new_one_printed_once(tmp_path: Path) -> None:
     assert all(accounts.authenticate(one["key"]) for one in (added, kept))
 
     shown = run("clients", "rotate-key", "acme", *home).output
-    key = shown.rpartition("key (shown this once): ")[2].strip()
+    key = shown.rpartition("key (shown only once): ")[2].strip()
     assert accounts.authenticate(key) is not None
     assert not any(accounts.authenticate(one["key"]) for one in (added, kept))
     assert key not in run("clients", "list", *home).output
@@ -262,7 +262,7 @@ def test_the_doctor_shows_a_network_of_ones_own(tmp_path: Path, monkeypatch: pyt
         ),
         (["--preset", "open_graph", "--scene", "podium", "-o", "x.gif"], ".jpg, .jpeg, .png, .webp, .avif"),
         (["--preset", "open_graph", "--scene", "podium", "-o", "x.png", "--format", "jpeg"], "-o with --format: 'x"),
-        (["--preset", "transparent_cutout", "--scene", "white", "-o", "x.JPG"], "takes png or webp"),
+        (["--preset", "transparent_cutout", "--scene", "white", "-o", "x.JPG"], "Use png or webp"),
         (
             ["--preset", "open_graph", "--scene", "podium", "--color", "teal", "--colors-on", "ceiling:teal"],
             "--colors-on: The scene podium has no surface ceiling. It has wall, floor and accent",
@@ -299,8 +299,8 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
     )
 
     assert result.exit_code == 0, result.output
-    assert "warning: The mood 'like early snow' is described in words" in result.output
-    assert "Moods with a name: calm, natural" in result.output
+    assert "warning: The mood 'like early snow' is free text" in result.output
+    assert "Named moods: calm, natural" in result.output
     assert result.output.count("[mood_in_words]") == 1
     assert "scene_in_words" not in result.output
     assert len(list((tmp_path / "kept" / "cutouts" / "local").iterdir())) == 1
@@ -359,10 +359,10 @@ def test_a_local_cut_out_has_the_product_that_is_pointed_at(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("command", "subject", "remedy"),
     [
-        ("swap", "0.2,1.7", "'--subject': 1.7 lies outside the photo. Give shares from 0 to 1"),
-        ("swap", "left", "'--subject': 'left' is no place. Give x,y or left,top,right,bottom"),
+        ("swap", "0.2,1.7", "'--subject': 1.7 is outside the photo. Give shares from 0 to 1"),
+        ("swap", "left", "'--subject': 'left' is not a place. Give x,y or left,top,right,bottom"),
         ("cutout", "0.2,0.7,0.9", "'--subject': 3 numbers are neither a point nor a box"),
-        ("cutout", "1", "numbers of subjects need a server"),
+        ("cutout", "1", "product numbers need a server"),
     ],
 )
 def test_what_is_no_place_in_a_photo_is_refused_with_the_remedy(

@@ -62,7 +62,7 @@ def test_this_machine_is_not_reached_however_it_is_written(host: str) -> None:
 
     assert receiver.received == []
     assert said.code == "url_not_public"
-    assert "send its bytes" in str(said)
+    assert "send the photo's bytes" in str(said)
 
 
 def test_a_refusal_does_not_say_whether_an_internal_name_exists() -> None:

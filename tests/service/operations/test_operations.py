@@ -276,9 +276,9 @@ def test_the_commands_print_tables_and_json(tmp_path: Path) -> None:
     assert "idle" in run("workers")
     assert json.loads(run("workers", "--json"))[0]["label"] == LABEL
     assert "asked to drain" in run("drain", LABEL)
-    assert "No such worker" in run("drain", "nobody", status=1)
-    assert "made anew as" in run("retry", "--code", "internal_error", "--since", "1")
-    assert "was made anew before" in run("retry", job_id)
+    assert "No running worker" in run("drain", "nobody", status=1)
+    assert "retried as" in run("retry", "--code", "internal_error", "--since", "1")
+    assert "already retried as" in run("retry", job_id)
     assert "It has not failed" in run("retry", json.loads(run("jobs", "waiting", "--json"))[0]["id"], status=1)
     assert json.loads(run("export-run").splitlines()[0])["stages"] == {"decode": 0.25}
     assert Accounts(engine).named(shop.client.name).balance == 7

@@ -44,9 +44,9 @@ def test_a_parameter_that_is_missing_is_named(caller: Caller) -> None:
 
 
 def test_what_is_not_found_or_not_allowed_says_what_to_do(caller: Caller) -> None:
-    assert "GET /v1/jobs lists yours" in caller.get("/v1/jobs/none").json()["detail"]
+    assert "GET /v1/jobs lists your jobs" in caller.get("/v1/jobs/none").json()["detail"]
     assert "GET '/v1/nowhere'" in caller.get("/v1/nowhere").json()["detail"]
-    assert "Send one of GET" in caller.http.put("/v1/credits", headers=caller.headers).json()["detail"]
+    assert "Use one of GET" in caller.http.put("/v1/credits", headers=caller.headers).json()["detail"]
 
 
 def test_thousands_of_unknown_names_are_answered_at_once(caller: Caller) -> None:

@@ -1,4 +1,4 @@
-"""Clients that others' generators make of the OpenAPI document, by the commands of client/README.md as they stand."""
+"""Clients that others' generators make of the OpenAPI document, by the commands of the docs."""
 
 import json
 import os
@@ -14,12 +14,12 @@ from tests.support.served import Served
 from tests.support.storm.photos import good
 
 CLIENT = Path(__file__).parents[3] / "client"
-CHAPTER = (CLIENT / "README.md").read_text("utf-8").partition("\n## Clients that are generated\n")[2]
+PAGE = (CLIENT.parent / "docs" / "guides" / "callers" / "generated-clients.md").read_text("utf-8")
 
 
 def documented(language: str, word: str) -> str:
-    """The README's block in a language that holds a word."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```", CHAPTER, re.MULTILINE | re.DOTALL)
+    """Return the page's block in a language that contains a word."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     (found,) = [block for block in blocks if word in block]
     return str(found)
 
@@ -111,7 +111,7 @@ export function failed(render: Render): string[] {
 export const never: Render["report"]["preset"][number]["status"] = "broken";
 export const text: Events = "event: job";
 """
-#: Calls the README's program, compiled.
+#: Calls the page's program, compiled.
 MAIN = """
 const { readFileSync } = require("node:fs");
 const { connect, swap, swapInOneCall, upload } = require("./swap.js");
