@@ -167,7 +167,7 @@ class Editor {
     this.#set({}, follows ? "The brush snaps to edges." : "The brush does not snap to edges.");
   }
 
-  lieOn(backdrop) {
+  showOn(backdrop) {
     this.#set({ backdrop });
   }
 
@@ -191,7 +191,7 @@ class Editor {
     const subject = subjectAt(this.#view.subjects, x, y);
     if (!subject) return this.#say("There is nothing to pick here.");
     const keep = keptOf(this.#view.subjects.map((one) => (one === subject ? { ...one, kept: !one.kept } : one)));
-    if (!keep.length) return this.#tell("Keep at least one thing.");
+    if (!keep.length) return this.#warn("Keep at least one thing.");
     return this.#exchange(
       () => keepSubjects(this.#view.public_id, keep),
       subject.kept ? "Left out." : "Brought back.",
@@ -236,7 +236,7 @@ class Editor {
     this.board.end();
     if (this.board.history.canUndo && !this.state.asked) {
       this.state.asked = true;
-      return this.#tell("Your changes are not saved. Save, or cancel again to discard them.");
+      return this.#warn("Your changes are not saved. Save, or cancel again to discard them.");
     }
     if (this.#saved === this.#first.data) return this.#close(null);
     return this.#busy(async () => {
@@ -254,8 +254,8 @@ class Editor {
   async #busy(work) {
     if (this.state.busy) return;
     this.#set({ busy: true });
-    this.#tell("");
-    await work().catch((error) => this.#tell(error.message));
+    this.#warn("");
+    await work().catch((error) => this.#warn(error.message));
     this.#set({ busy: false });
   }
 
@@ -282,7 +282,7 @@ class Editor {
     for (const bar of this.#bars) bar.show();
   }
 
-  #tell(words) {
+  #warn(words) {
     this.#words.textContent = words;
   }
 

@@ -54,7 +54,7 @@ export function toolBar(editor, subjects) {
         ${slider("brush-opacity", "Opacity", [...OPACITY, 5], (value) => editor.thicken(value))}
       </div>
       <label class="mend-check"><input type="checkbox" onchange=${() => editor.follow()} />Snap to edges</label>
-      ${segments("mend-set", "backdrop", "Shown on", BACKDROPS, (name) => editor.lieOn(name))}
+      ${segments("mend-set", "backdrop", "Shown on", BACKDROPS, (name) => editor.showOn(name))}
       <details class="mend-keys">
         <summary>By keyboard</summary>
         <dl>${KEYS.map(([key, does]) => html`<div><dt>${key}</dt><dd>${does}</dd></div>`)}</dl>
