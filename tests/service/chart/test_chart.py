@@ -182,7 +182,9 @@ def test_values_that_cannot_work_are_refused(charts: Charts) -> None:
     assert "image.tag or image.digest is required" in refused(charts, "image.digest=")
     assert "twice" in refused(charts, "metrics.podMonitor.enabled=true")
     assert "hosts" in refused(charts, "ingress.enabled=true")
-    assert "api.autoscaling.min must not be larger" in refused(charts, "api.autoscaling.enabled=true", "api.autoscaling.min=9")
+    assert "api.autoscaling.min must not be larger" in refused(
+        charts, "api.autoscaling.enabled=true", "api.autoscaling.min=9"
+    )
 
 
 def test_users_of_a_namespaces_own_are_left_to_it(render: Callable[..., list[Object]]) -> None:
