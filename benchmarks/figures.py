@@ -1,4 +1,4 @@
-"""Figures as data: one row of `results/ROOM.jsonl` for each, read and written by everything that measures or quotes."""
+"""Figures as data: each is a row of `results/ROOM.jsonl`, written by benchmarks and read by the docs site."""
 
 import argparse
 import json

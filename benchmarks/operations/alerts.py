@@ -2,13 +2,16 @@
 
     python benchmarks/operations/alerts.py [--factor 10] [--rate 1] [--keep FOLDER]
 
-Starts PostgreSQL, Valkey and an S3 server, an API, two workers and a sweep (u2netp and the installation's generator), a
-Prometheus with the chart's alert rules, and a small load of swaps from photos of 256 pixels. The same Prometheus
-scrapes a second, idle installation: its alerts must not fire, and it must not hide those of the first. First, every
-expression of the dashboard must return data. Then parts are broken one after another: both workers are killed, both are
-drained, the API is killed, the sweep is killed, the queue server is killed, the store refuses every request, the jobs
-table is locked for 3.5 of every 4 s, and for good. After each it waits for the expected alert, logs the others, mends
-the part, and waits until no alert fires.
+Starts PostgreSQL, Valkey and an S3 server, an API, two workers (u2netp and the installation's generator) and a sweep. A
+Prometheus runs the chart's alert rules, under a small load of swaps from photos of 256 pixels. It also scrapes a
+second, idle installation, whose alerts must not fire, and which must not hide those of the first. First, every
+expression of the dashboard must return data. Then parts are broken one after another:
+
+- Both workers are killed, then drained. The API is killed, then the sweep, then the queue server.
+- The store refuses every request.
+- The jobs table is locked for 3.5 of every 4 s, then for good.
+
+After each break it waits for the expected alert, logs the others, mends the part, and waits until no alert fires.
 
 The rules' durations are minutes, so each `for` and each range is divided by --factor, and Prometheus scrapes each
 second. Expressions, thresholds and labels are those of service/chart/files/rules.yml. Exits with status 1 when an

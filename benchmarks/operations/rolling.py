@@ -5,7 +5,7 @@
 Starts PostgreSQL, Valkey and an S3 server, two APIs, two workers and a sweep (u2netp and the installation's generator;
 --lean: trivial networks). Callers follow /health/ready as a load balancer does, with kept connections and a small load:
 swaps, previews, cut-outs and broken photos, some of which wait for their job's end. Then the sweep, each API and each
-worker get SIGTERM one at a time, end within their grace period, start again, and are waited for until they are ready.
+worker get SIGTERM, one at a time. Each must end within its grace period and be ready again before the next one.
 Afterwards every job must have ended at its first attempt, with the result that its photo gives. Every job that the API
 promised must exist, and no other. Balances and `backdrop ledger check` must be right, and no caller may have seen a 5xx
 or a broken connection. Prints the counts. Exits with status 1 and the findings otherwise.

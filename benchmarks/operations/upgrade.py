@@ -2,9 +2,9 @@
 
     python benchmarks/operations/upgrade.py [--seconds 20] [--rate 1] [--keep FOLDER]
 
-The previous release is the newest tag, or without tags the commit in tests/system/release_before.txt. Starts
-PostgreSQL, Valkey and an S3 server, that release's API, worker and sweep on its schema, and a small load of swaps with
-every option of an order, cut-outs and broken photos. Then it follows the upgrade guide:
+The previous release is the newest tag, or without tags the commit in tests/system/release_before.txt. Its API, worker
+and sweep run on its own schema, with PostgreSQL, Valkey and an S3 server. A small load orders swaps with every option,
+cut-outs, and broken photos. Then the program follows the upgrade guide:
 
 1. `backdrop migrate` of this release under the old parts
 2. this release's sweep, worker and API next to the old parts for --seconds
@@ -12,9 +12,9 @@ every option of an order, cut-outs and broken photos. Then it follows the upgrad
 4. the old parts stopped one by one, the API after its last request
 
 Workers have trivial networks. Afterwards every job must have ended at its first attempt, with the result that its photo
-gives and with every ordered option (`delivered.py`), for each option, each release's worker and each release's API.
-Every job that an API promised must exist, and no other. Balances and `backdrop ledger check` must be right, and no
-caller may have seen a 5xx or a broken connection. Exits with status 1 and the findings otherwise.
+gives. Every option must have been delivered as ordered (`delivered.py`), by each release's worker and API. Every job
+that an API promised must exist, and no other. Balances and `backdrop ledger check` must be right, and no caller may
+have seen a 5xx or a broken connection. Exits with status 1 and the findings otherwise.
 """
 
 import argparse

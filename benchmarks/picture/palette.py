@@ -3,7 +3,7 @@
     python benchmarks/picture/palette.py [--swaps 60] [--stages]
 
 Swaps have random palettes of 1–5 colours (dark, pale, saturated, near-grey and mixed in turn) over all scenes and
-moods, and are measured on the delivered files. The product is drawn with its own alpha, so no cut-out affects the
+moods. Colours are measured on the delivered files. The product is drawn with its own alpha, so no cut-out affects the
 figures.
 """
 

@@ -5,8 +5,8 @@
 Time does not depend on the weights' values, so no weights are needed. A family's transformer or UNet and its
 autoencoder have their real configurations, and run with the family's steps, guidance, precision and size. Prompts are
 embeddings of the real shapes, as with cached embeddings. The network that ships runs with its weights. For each batch
-it prints seconds of a call, pictures a minute, the share of the time in which a kernel ran, memory, and the graphs that
-were compiled again after the warm-up.
+the table has the seconds of a call, pictures a minute, and memory. It also has the share of the time in which a kernel
+ran, and the number of graphs that were compiled again after the warm-up.
 """
 
 import gc

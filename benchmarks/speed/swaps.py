@@ -170,8 +170,9 @@ def recorded_memory(figures: dict[str, Any]) -> Iterator[Measured]:
     photo = f"a swap of a photo of {LARGE} megapixels"
     yield Measured("large-peak", f"Most memory of a process that makes {photo}", large["peak_mib"], "MiB")
     yield Measured("large-cpu", f"CPU time of {photo}, loading included", large["cpu_seconds"], "CPU-s")
-    new = "Memory that one swap to 2048x2048 newly takes, without the networks"
-    yield Measured("allocations", new, figures["allocations"]["mib"], "MiB")
+    made = figures["allocations"]
+    new = f"Memory that one swap to 2048x2048 ({made['scene']}) newly takes, without the networks"
+    yield Measured(f"allocations-{made['scene'].replace('_', '-')}", new, made["mib"], "MiB")
 
 
 def in_threads(bench: Bench, scenes: list[str], size: tuple[int, int], count: int) -> dict[str, Any]:
