@@ -101,7 +101,9 @@ def main(rows: int, recorder: Recorder | None) -> None:
         what = f"Time of the migration to 0.2.0 with {rows:,} jobs, {database}"
         measured += [
             Measured(name, what, took, "s", rows),
-            Measured(f"{name}-read", f"Longest wait of a read of jobs during the migration, {database}", wait, "s", rows),
+            Measured(
+                f"{name}-read", f"Longest wait of a read of jobs during the migration, {database}", wait, "s", rows
+            ),
         ]
     if recorder:
         recorder.write("operations", measured)

@@ -96,7 +96,7 @@ def test_commits_are_in_the_history() -> None:
 )
 def test_a_wrong_row_is_refused(changes: dict[str, object], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        Figure(**{**asdict(ROW), **changes})  # type: ignore[arg-type]  # wrong on purpose
+        Figure(**{**asdict(ROW), **changes})
 
 
 @pytest.mark.parametrize(
