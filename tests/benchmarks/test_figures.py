@@ -187,7 +187,9 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 def test_a_program_records_under_the_name_that_is_given(tmp_path: Path, written: list[tuple[str, str]]) -> None:
     run = tmp_path / "run.jsonl"
     times = [{"submitted": 0, "started": second, "finished": second + 1} for second in (0, 1, 2)]
-    lines = [{name: f"2026-11-29T10:00:0{at}" for name, at in one.items()} | {"stages": {}} for one in times]
+    lines: list[dict[str, object]] = [
+        {name: f"2026-11-29T10:00:0{at}" for name, at in one.items()} | {"stages": {}} for one in times
+    ]
     run.write_text("\n".join(map(json.dumps, lines)))
 
     done = CliRunner().invoke(capacity.main, [str(run), "--replay", "--record", "replay-1"])
