@@ -8,9 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TYPES = ROOT / "client" / "backdrop_client" / "report.py"
-_HEAD = '''"""The report of a render, typed: written by `python -m scripts.client_report`, from `pipeline.report`.
+_HEAD = '''"""The typed report of a render. `python -m scripts.client_report` writes this file from `pipeline.report`.
 
-A field may be absent: a report is of the release that made it. The document of the API describes the fields.
+A field may be absent, because a report depends on the release that made it. The API's reference describes the fields.
 """
 
 from typing import Literal, TypedDict

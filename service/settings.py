@@ -128,20 +128,20 @@ class Settings(BaseSettings):
     #: Seconds after which a job that no worker started fails. Backdrop refunds it.
     max_wait: float = 24 * 3600.0
     #: Seconds after which Backdrop sends the queue message of an unstarted job again. It does so only if the queue has
-    #: fewer messages than jobs wait.
+    #: fewer messages than there are waiting jobs.
     resend_after: float = 15.0
-    #: Seconds between two rounds of the sweep, which sends queue messages and webhooks.
+    #: Seconds between two rounds of the sweep, which resends queue messages and sends webhooks.
     sweep_every: float = 2.0
     #: Seconds for which an Idempotency-Key returns its first answer. After that it is free for another request. The
     #: default equals the retention of photos, so that resuming a batch weeks later charges nothing twice.
     idempotency_ttl: float = Field(30 * 86_400.0, gt=0)
-    #: Submits that one client may send in a window, refused submits included. 0: no limit.
+    #: Submits that one client may send in `submit_window` seconds, refused submits included. 0: no limit.
     submit_rate: int = Field(300, ge=0)
-    #: Length of that window in seconds. It starts with the client's first submit.
+    #: Length in seconds of the window for `submit_rate`. It starts with the client's first submit.
     submit_window: int = Field(60, ge=1)
-    #: Whether clients may request previews, which are free, watermarked and 512 pixels long.
+    #: Whether clients may request previews, which are free, small (512 pixels) and watermarked.
     previews: bool = True
-    #: Previews that one client may request in a window of `submit_window`, counted apart from submits. 0: no limit.
+    #: Previews that one client may request in `submit_window` seconds, counted apart from submits. 0: no limit.
     preview_rate: int = Field(30, ge=0)
     #: Hours for which Backdrop keeps a preview.
     preview_hours: float = Field(1.0, gt=0)
@@ -161,7 +161,7 @@ class Settings(BaseSettings):
     #: Seconds that a worker has to hand back its jobs after a stop signal.
     stop_grace: float = 20.0
     #: Seconds for which an API keeps answering after SIGTERM, while /health/ready reports that it stops. Set it longer
-    #: than your load balancer needs to notice. 0: it accepts no more connections at once.
+    #: than your load balancer needs to notice. 0: it stops accepting connections immediately.
     shutdown_delay: float = Field(0.0, ge=0)
 
     #: Days for which Backdrop keeps a photo after its last submit. 0: for ever. A month covers the jobs that one photo
@@ -178,7 +178,7 @@ class Settings(BaseSettings):
     #: Seconds between two searches for expired objects.
     expire_every: float = 60.0
 
-    #: Most seconds for fetching a photo from a client's URL, from the first redirect to the photo's last byte.
+    #: Most seconds for fetching a photo from a client's URL, with all redirects, until the photo's last byte.
     fetch_timeout: float = Field(20.0, gt=0)
     #: Whether photos may come from private addresses. For development only.
     fetch_allow_private: bool = False
@@ -196,10 +196,10 @@ class Settings(BaseSettings):
     #: Second rembg model, which also segments each photo if `segmenter` is u2net. It takes 0.2 s of CPU time a photo.
     #: Empty or "-": none.
     second_segmenter: str = "u2netp"
-    #: Folder of the network that detects products photographed from above. It takes 0.07 s of CPU
-    #: time a photo. Empty or "-": none, and Backdrop decides by the silhouette.
+    #: Folder of the network that detects products photographed from above. It takes 0.07 s of CPU time a photo. Empty
+    #: or "-": none, and Backdrop decides by the silhouette.
     viewpoint: str = str(VIEWPOINT_CHECKPOINT)
-    #: Folder of the downloaded weights. The default is in the virtual environment, so that removing that removes them.
+    #: Folder of the downloaded weights. By default it is in the virtual environment, and is removed with it.
     weights: Path = Path(sys.prefix) / "share" / "backdrop" / "weights"
     #: Folder of the studio page's thumbnails, which `backdrop thumbnails` makes.
     thumbnails: Path = Path(sys.prefix) / "share" / "backdrop" / "thumbnails"
@@ -235,15 +235,14 @@ class Settings(BaseSettings):
     #: which the product grew, and those that the model's safety checker withholds.
     generator_paintings: int = Field(2, ge=1, le=8)
     #: Behaviour if Backdrop rejects all paintings. "own": it delivers a background of its own renderer, with the
-    #: warning generator_fell_back. "fail": the job fails with generator_rejected, and Backdrop refunds it. warning
-    #: generator_fell_back, or nothing ("fail"): the job fails with generator_rejected, and is refunded.
+    #: warning generator_fell_back. "fail": the job fails with generator_rejected, and Backdrop refunds it.
     generator_fallback: Literal["own", "fail"] = "own"
     #: Device of the networks. "auto" uses CUDA or MPS if torch finds it.
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    #: Number format of the generator's weights. "auto" chooses by device.
+    #: Number format of the generator's weights. "auto" chooses by model and device.
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     #: Library that runs the networks on a CPU. "auto": OpenVINO on x86-64, onnxruntime elsewhere. "openvino-bf16":
-    #: u2net in bfloat16 if the processor supports it, which takes a third less time and makes a few cut-outs worse.
+    #: u2net in bfloat16 if the processor supports it. It takes a third less time and makes a few cut-outs worse.
     #: "torch": the light network as a diffusers pipeline, and the rest as "auto" (`docs/guides/engineers/networks.md`).
     cpu_runtime: Literal["auto", "openvino", "openvino-bf16", "onnxruntime", "torch"] = "auto"
     #: PEM file of the certificate, followed by its chain, for signing pictures with content credentials (C2PA). Not

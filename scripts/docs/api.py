@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.docs.markdown import code, fence, page, table, tabs, text
-from scripts.docs.schemas import body_parts, schema_section, type_of
+from scripts.docs.schemas import body_of, schema_section, type_of
 from service.api.app import create_app
 from service.schemas.openapi import load_examples
 from service.settings import Settings
@@ -80,7 +80,8 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     shown = [(title, fence(language, samples[key])) for key, (title, language) in _LANGUAGES.items() if key in samples]
     parts = [
         f"### {method} {path} {{#{name}}}",
-        f"**{text(operation['summary'])}.**",
+        # Some descriptions begin with the summary.
+        "" if words.startswith(operation["summary"]) else f"**{text(operation['summary'])}.**",
         "\n\n".join(text(paragraph) for paragraph in words.split("\n\n")),
         "" if operation.get("security") else "This route needs no key.",
         tabs(shown),
@@ -110,9 +111,13 @@ def _body(body: dict[str, Any] | None) -> Iterator[str]:
     if body is None:
         return
     needed = "required" if body.get("required") else "optional"
+    # Types of content with the same body are one entry.
+    kinds: dict[str, list[str]] = {}
     for kind, media in body["content"].items():
-        yield f"**Body** ({needed}): `{kind}`"
-        yield from body_parts(media["schema"], _schemas())
+        kinds.setdefault(body_of(media["schema"], _schemas()), []).append(kind)
+    for shown, names in kinds.items():
+        yield f"**Body** ({needed}): {', '.join(map(code, names))}"
+        yield shown
 
 
 def _answer(answer: tuple[str, dict[str, Any]]) -> tuple[str, str, str, str]:

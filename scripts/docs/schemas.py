@@ -68,11 +68,23 @@ def fields(schema: dict[str, Any]) -> str:
     return table(("field", "type", "meaning"), rows)
 
 
-def body_parts(schema: dict[str, Any], schemas: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Yield what a request's body consists of: the fields of an object, or the type of anything else."""
-    name = schema.get("$ref", "").rpartition("/")[2]
-    own = schemas[name] if name else schema
-    yield fields(own) or text(own.get("description", "")) or type_of(own)
+def body_of(schema: dict[str, Any], schemas: dict[str, dict[str, Any]]) -> str:
+    """Return what a request's body consists of: the fields of its objects, or the type of anything else."""
+    return "\n\nor\n\n".join(
+        fields(own) or text(own.get("description", "")) or type_of(own) for own in _resolved(schema, schemas)
+    )
+
+
+def _resolved(schema: dict[str, Any], schemas: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the schemas that a schema names or consists of, but for null."""
+    parts = [part for key in ("oneOf", "anyOf", "allOf") for part in schema.get(key, ())]
+    if "$ref" in schema:
+        yield from _resolved(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    elif parts:
+        for part in parts:
+            yield from _resolved(part, schemas)
+    elif schema.get("type") != "null":
+        yield schema
 
 
 def schema_section(name: str, schema: dict[str, Any]) -> str:

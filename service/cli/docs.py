@@ -1,6 +1,6 @@
 """`backdrop docs`: builds and serves the docs site of a checkout."""
 
-import subprocess
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,11 +27,9 @@ def docs(port: int, folder: Path | None) -> None:
         raise click.ClickException("The docs site is built from a checkout. Run this command in a clone of Backdrop.")
     if find_spec("zensical") is None:
         raise click.ClickException("Zensical is not installed. Install it: `pip install '.[docs]'` in the checkout.")
-    # A process of its own: what ships imports no script.
     command = [sys.executable, "-m", "scripts.docs", "--port", str(port)]
     if folder is not None:
         command += ["--build", str(folder.absolute())]
-    try:
-        sys.exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
-    except KeyboardInterrupt:
-        sys.exit(0)
+    # Another program takes over this process: what ships imports no script, and signals reach the server.
+    os.chdir(ROOT)
+    os.execv(command[0], command)  # noqa: S606  # no shell is needed

@@ -251,7 +251,7 @@ def release(anyway: bool, undo: bool, opened: Opened) -> None:
 @click.option(
     "--older-than", type=click.FloatRange(1), required=True, metavar="DAYS", help="Only jobs older than DAYS."
 )
-@click.option("-o", "--output", type=click.File("a"), default="-", help="Append to this file; default: print.")
+@click.option("-o", "--output", type=click.File("a"), default="-", help="File to append to. Default: standard output.")
 @on_database
 def archive(older_than: float, output: Any, opened: Opened) -> None:
     """Write old jobs as JSON Lines, with their request log and webhook message, and delete them from the database.

@@ -1,4 +1,4 @@
-// Shows this service's own document. The page requests nothing from other hosts: no validator, fonts or source maps.
+// Shows this service's OpenAPI document. It requests nothing from other hosts: no validator, fonts or source maps.
 "use strict";
 
 SwaggerUIBundle({

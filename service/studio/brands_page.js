@@ -1,4 +1,4 @@
-/** The brands: what each brings into a picture, made, changed and deleted here. */
+/** The brands page: create, change and delete brands. */
 
 import { ask } from "./api.js";
 import { toHex } from "./colours.js";
@@ -40,7 +40,7 @@ export async function brandsView(studio, _, signal) {
       </li>`;
   }
 
-  /** Open the form for a brand; null: for a new one. */
+  /** Open the form for a brand; null: a new one. */
   function edit(brand) {
     let colours = [...(brand?.palette ?? [])];
     const name = html`

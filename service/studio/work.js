@@ -1,4 +1,4 @@
-/** One picture, wherever it stands: on its way here, finished or failed next door. */
+/** The page of one job: running, finished or failed. */
 
 import { ask } from "./api.js";
 import { fill, html, say, styled } from "./dom.js";
@@ -54,11 +54,11 @@ function run(work) {
     away.hidden = refusal === null;
     if (refusal) away.textContent = `${lostWords(refusal)} The picture is made anyway.`;
   };
-  const told = { signal, lost };
-  follow(job.job_id, (state) => progress.show(state), told)
+  const options = { signal, lost };
+  follow(job.job_id, (state) => progress.show(state), options)
     .then(async () => {
       if (signal.aborted) return;
-      work.job = await persisted(() => ask(`/v1/jobs/${job.job_id}`, { signal }), told);
+      work.job = await persisted(() => ask(`/v1/jobs/${job.job_id}`, { signal }), options);
       finish(work);
       panel.querySelector("h1").focus({ preventScroll: true });
     })
@@ -74,7 +74,7 @@ function run(work) {
       await ask(`/v1/jobs/${job.job_id}`, { method: "DELETE" });
       say("Stopped. The credits are back.");
     } catch (error) {
-      // 409: it was over a moment before; its end is on the way to this page
+      // 409: the job ended a moment before, and its result will follow.
       if (error.status !== 409) {
         words.textContent = error.message;
         words.hidden = false;

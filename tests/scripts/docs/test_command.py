@@ -1,7 +1,7 @@
 """`backdrop docs`: what it starts, and what it says where it can't."""
 
 import importlib.util
-import subprocess
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,17 @@ from service.cli import docs as command
 from service.cli.main import main
 
 
-def test_it_starts_the_build_as_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_it_hands_its_process_to_the_build_in_the_checkouts_root(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     started: list[Any] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "execv", lambda program, command: started.append((program, command, Path.cwd())))
 
-    def run(arguments: list[str], cwd: Path, check: bool) -> "subprocess.CompletedProcess[str]":
-        started.append((arguments, cwd, check))
-        return subprocess.CompletedProcess(arguments, 3)
+    CliRunner().invoke(main, ["docs", "--port", "0", "--build", "site"], catch_exceptions=False)
 
-    monkeypatch.setattr(subprocess, "run", run)
-    done = CliRunner().invoke(main, ["docs", "--port", "0", "--build", str(tmp_path / "site")])
-
-    assert done.exit_code == 3
     expected = [sys.executable, "-m", "scripts.docs", "--port", "0", "--build", str(tmp_path / "site")]
-    assert started == [(expected, command.ROOT, False)]
+    assert started == [(sys.executable, expected, command.ROOT)]
 
 
 def test_without_a_checkout_or_zensical_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

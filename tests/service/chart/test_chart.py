@@ -183,7 +183,9 @@ def test_values_that_cannot_work_are_refused(charts: Charts) -> None:
     assert "image.tag or image.digest is required" in refused(charts, "image.digest=")
     assert "twice" in refused(charts, "metrics.podMonitor.enabled=true")
     assert "hosts" in refused(charts, "ingress.enabled=true")
-    assert "api.autoscaling.min is more" in refused(charts, "api.autoscaling.enabled=true", "api.autoscaling.min=9")
+    assert "api.autoscaling.min must not be larger" in refused(
+        charts, "api.autoscaling.enabled=true", "api.autoscaling.min=9"
+    )
 
 
 def test_users_of_a_namespaces_own_are_left_to_it(render: Callable[..., list[Object]]) -> None:
@@ -296,8 +298,8 @@ def test_groups_of_workers_each_take_their_work_and_are_scaled_by_it(charts: Cha
 
 def test_groups_of_workers_that_leave_work_or_share_a_name_are_refused(charts: Charts) -> None:
     one, two = "worker.groups[0]", "worker.groups[1]"
-    assert "what none takes waits" in refused(charts, f"{one}.takes={{swaps,previews}}")
-    assert "need names" in refused(charts, f"{one}.takes={{swaps}}", f"{two}.takes={{previews,cutouts}}")
+    assert "would wait for ever" in refused(charts, f"{one}.takes={{swaps,previews}}")
+    assert "need unique names" in refused(charts, f"{one}.takes={{swaps}}", f"{two}.takes={{previews,cutouts}}")
     assert "preview" in refused(charts, f"{one}.takes={{preview,cutouts,swaps}}")
 
 
@@ -316,7 +318,7 @@ def test_a_worker_has_longer_to_stop_than_it_takes_to_hand_its_jobs_back(
         pod = named(render(example), "Deployment", "-worker")["spec"]["template"]["spec"]
         variables = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
         assert pod["terminationGracePeriodSeconds"] >= float(variables["BACKDROP_STOP_GRACE"]) + 5
-    assert "hands nothing back" in refused(charts, "worker.stopGrace=60")
+    assert "can hand its jobs back" in refused(charts, "worker.stopGrace=60")
 
 
 def test_a_gpu_is_asked_for_where_there_is_one(render: Callable[..., list[Object]]) -> None:

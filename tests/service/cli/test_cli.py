@@ -155,7 +155,7 @@ def test_no_command_but_migrate_makes_a_database_and_each_names_the_one_that_is_
 
         assert result.exit_code == 1
         assert f"There is no Backdrop database at {home / 'backdrop.db'}." in result.output
-        assert "--home or BACKDROP_HOME, or with BACKDROP_DATABASE_URL, give the same here" in result.output
+        assert "another --home, BACKDROP_HOME or" in result.output
         assert f"`backdrop migrate --home {home}`" in result.output
         assert not home.exists(), "nothing is made in passing, no key either"
 
@@ -215,7 +215,7 @@ def test_the_doctor_names_what_is_wrong_that_nobody_lives_and_what_waits(
     monkeypatch.setenv("BACKDROP_QUEUE_URL", f"{valkey_url.rpartition('/')[0]}/8")
     result = run("doctor", "--no-networks", *home)
     assert result.exit_code == 1
-    for said in ("No worker lives", "No sweep lives", "0 jobs wait"):
+    for said in ("No worker is running", "No sweep is running", "0 jobs wait"):
         assert said in result.output
 
 

@@ -233,4 +233,4 @@ def test_the_doctor_looks_again_until_the_worker_has_loaded(
     monkeypatch.setattr("service.cli.main.time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     done = run("doctor", "--no-networks", "--wait", "30", *migrated_home(tmp_path))
     assert done.exit_code == 0
-    assert done.output.count("No worker lives") == 1
+    assert done.output.count("No worker is running") == 1

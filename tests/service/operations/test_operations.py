@@ -197,7 +197,7 @@ def test_a_retry_brings_no_photo_back_that_is_gone(engine: sa.Engine, sources: B
     ("spoil", "code", "said"),
     [
         (lambda shop: None, "cancelled", "ended it itself"),
-        (lambda shop: shop.order(cost=9), "internal_error", "costs 3 credits, and its client has 1"),
+        (lambda shop: shop.order(cost=9), "internal_error", "costs 3 credits, but the client has 1"),
         (_gone, "internal_error", "photo"),
         (lambda shop: shop.accounts.disable(shop.client.name), "internal_error", "disabled"),
     ],
@@ -223,7 +223,7 @@ def test_only_a_failed_job_is_retried(engine: sa.Engine, sources: Bucket) -> Non
     shop = Shop(engine)
     with pytest.raises(RetryRefused, match="NOT_STARTED"):
         retries_of(shop, sources).retry(shop.order().job_id)
-    with pytest.raises(RetryRefused, match="no such job"):
+    with pytest.raises(RetryRefused, match="No job has this id"):
         retries_of(shop, sources).retry("nowhere")
 
 
