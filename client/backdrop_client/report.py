@@ -1,6 +1,6 @@
-"""The report of a render, typed: written by `python -m scripts.client_report`, from `pipeline.report`.
+"""The types of a render"s report, written by `python -m scripts.client_report` from `pipeline.report`.
 
-A field may be absent: a report is of the release that made it. The document of the API describes the fields.
+Fields may be absent in reports of an older release. The API reference describes the fields.
 """
 
 from typing import Literal, TypedDict
