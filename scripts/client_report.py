@@ -1,4 +1,4 @@
-"""The client's types of a report, derived from `pipeline.report`, which the client can't import.
+"""Write the client's report types from `pipeline.report`, which the client can't import.
 
 python -m scripts.client_report
 """
@@ -18,7 +18,7 @@ from typing import Literal, TypedDict
 
 
 def client_types() -> str:
-    """Return the text of the client's module: a TypedDict for each record of `pipeline.report`."""
+    """Return the source of the client's module: a TypedDict for each record of `pipeline.report`."""
     parts = [_HEAD]
     for part in ast.parse((ROOT / "pipeline" / "report.py").read_text("utf-8")).body:
         if isinstance(part, ast.ClassDef):

@@ -17,7 +17,7 @@ export async function brandsView(studio, _, signal) {
   return html`
     <div class="sheet-page narrow">
       <div class="page-head"><h1>Brands</h1>${add}</div>
-      <p class="hint">A brand brings its colours and its sales channel into each picture that you choose it for.</p>
+      <p class="hint">Choose a brand for a picture, and the picture gets its colours and its sales channel.</p>
       ${place} ${list}
     </div>`;
 

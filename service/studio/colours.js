@@ -49,7 +49,7 @@ export function colourChoice(studio, order, signal) {
         ${error}
         <div class="row">${fromPhoto}${logo}<label class="button small" for="logo">Take from a logo …</label></div>
         ${found}
-        <p class="hint">First colour: largest area. Without any, the scene has its own.</p>
+        <p class="hint">The first colour gets the largest area. Without a choice, the scene uses its own.</p>
       </div>
     </details>`;
 
@@ -159,7 +159,7 @@ export function colourChoice(studio, order, signal) {
       await image.decode();
       colours = coloursOf(image, MOST_COLOURS);
     } catch {
-      error.textContent = `The colours of ${name} can't be read here.`;
+      error.textContent = `This page can't read the colours of ${name}. Add them by hand.`;
       return;
     }
     const all = () => (draft.change({ colours }), found.replaceChildren());

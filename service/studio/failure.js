@@ -12,7 +12,7 @@ const PHOTO_AT_FAULT = /^image_|no_subject|subject_not_found|source_gone/;
 /** Show why there is no picture, what to do, and the refund. */
 export function fail(work) {
   const { studio, job, asked, stage, panel, signal } = work;
-  const error = job.error ?? { code: "internal_error", message: "It ended without a picture." };
+  const error = job.error ?? { code: "internal_error", message: "The job ended without a picture." };
   const stopped = error.code === "cancelled";
   const placeless = error.code === "no_honest_placement" && asked !== null;
   const url = unshowable(asked?.source?.content_type) ? null : asked?.source?.url;

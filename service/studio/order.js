@@ -275,7 +275,7 @@ export class Order extends EventTarget {
   /** Return why there is nothing to order. */
   #nothing() {
     const { several, coming } = this.#studio;
-    if (several.in("blocked").length) return "None of these photos can be made like this. See what helps beside each.";
+    if (several.in("blocked").length) return "None of these photos can be made like this. Each photo shows what to do.";
     if (several.items.length) return "All pictures are ordered. Add photos, or clear the stage for new ones.";
     return coming ? "Uploading …" : "Add a photo first.";
   }
@@ -303,7 +303,7 @@ export class Order extends EventTarget {
     if (refusal.status === 404) return "The photo is no longer there. Drop it again.";
     const fields = ["scene_type", "mood", "dominant_colors", "colors_on"];
     if (refusal.status === 422 && fields.some((field) => refusal.about(field))) {
-      return "One of your choices above can't be used. The reason is beside it.";
+      return "One of your choices above can't be used. The reason is shown there.";
     }
     return refusal.passing && refusal !== this.#refusedOrder ? lostWords(refusal) : refusal.message;
   }

@@ -42,7 +42,7 @@ export function succeed(work) {
         <span class="hint">${facts.join("  ·  ")}</span>
       </p>
       ${verdict(render)}
-      ${render.preview ? html`<p class="notice">A free preview: small, with a mark, and kept for an hour.</p>` : link}
+      ${render.preview ? html`<p class="notice">This free preview is small and has a watermark. It is kept for an hour.</p>` : link}
       <div class="further">
         ${asked && !render.preview && furtherPictures(work, failed)}${failed}
         ${compareChoice(studio, render, compared, signal)}

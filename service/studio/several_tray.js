@@ -17,7 +17,7 @@ export function severalTray(studio, several, signal) {
   const save = html`<button class="button small" id="save-all" onclick=${saveMade}>Download all</button>`;
   const clear = html`
     <button class="button small" onclick=${() => several.clear()}
-      title="Takes them off the stage. What you ordered is still made and comes into the gallery."></button>`;
+      title="Clears the stage. Ordered pictures are still made and appear in the gallery."></button>`;
   const tiles = new Map();
   let calm;
   for (const name of ["change", "moved"]) several.addEventListener(name, show, { signal });

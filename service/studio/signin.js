@@ -86,7 +86,7 @@ function keyForm(signedIn, head, foot = null) {
       session.open(given);
       await signedIn();
     } catch (error) {
-      const unknown = "This key is not known here, or it no longer works. Check that you copied all of it.";
+      const unknown = "This key is unknown or no longer works. Check that you copied all of it.";
       wrong(error.status === 401 ? unknown : error.message);
     } finally {
       button.disabled = false;

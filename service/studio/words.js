@@ -39,7 +39,7 @@ const WARNED = {
   placement_unsure:
     "The photo does not show how the product stands. If it looks wrong in the scene, say at Place how it stands.",
   placement_unpins:
-    "The brand's background does not fit this place, so the picture gets its own. Put the product back for the brand's.",
+    "The brand's background does not fit this place, so the picture gets its own. Put the product back to keep the brand's.",
   placement_breaks_rules:
     "Placed here, the product breaks a rule of the sales channel. Move it back inside the margins.",
   output_breaks_rules: "The sales channel does not take this size or format. Use the channel's own.",
@@ -60,7 +60,7 @@ export const WARNINGS = Object.fromEntries(
 );
 /** The meaning of scene_unsuited, if the side is known. */
 export const unsuitedWords = (above) =>
-  above ? "Photographed from above, so shown lying down." : "Photographed from the front, so the scene is shown from there.";
+  above ? "You photographed it from above, so the scene shows it lying." : "You photographed it from the front, so the scene is shown from there.";
 /** Warnings that need no check before publishing. */
 export const HARMLESS = new Set([
   ...["scene_in_words", "mood_in_words", "colors_unused", "brand_unknown"],

@@ -47,12 +47,12 @@ function run(work) {
       <p class="lead">${asked ? titled(catalogue.output_presets, asked.request.output_preset) : "Being made"}</p>
       ${progress.element}${away}${words}
       <p class="row">${cancel}</p>
-      <p class="hint">You can close this page. The picture is made anyway, and you find it here.</p>`,
+      <p class="hint">You can close this page. Backdrop makes the picture anyway, and you find it here.</p>`,
   );
   progress.show({ queue_position: null, ...job });
   const lost = (refusal) => {
     away.hidden = refusal === null;
-    if (refusal) away.textContent = `${lostWords(refusal)} The picture is made anyway.`;
+    if (refusal) away.textContent = `${lostWords(refusal)} Backdrop makes the picture anyway.`;
   };
   const options = { signal, lost };
   follow(job.job_id, (state) => progress.show(state), options)
@@ -72,7 +72,7 @@ function run(work) {
     cancel.disabled = true;
     try {
       await ask(`/v1/jobs/${job.job_id}`, { method: "DELETE" });
-      say("Stopped. The credits are back.");
+      say("Stopped. The credits are refunded.");
     } catch (error) {
       // 409: the job ended a moment before, and its result will follow.
       if (error.status !== 409) {

@@ -21,8 +21,8 @@ const LOOKS = [
 /** [name, title, hint] of each correction that a click can make. */
 const WISHES = [
   ["mine", "This is my product", "your product"],
-  ["too", "This too", "what is missing"],
-  ["not", "Not this", "what does not belong to it"],
+  ["too", "This too", "a missing part"],
+  ["not", "Not this", "a part that does not belong to it"],
 ];
 /** Photos whose cut-outs a person checked, in this tab; and the number of entries to keep. */
 const CHECKED = "backdrop-checked";

@@ -6,8 +6,8 @@ import { KEYS } from "./keyboard.js";
 
 /** [name, title, help] of each tool. */
 const TOOLS = [
-  ["erase", "Erase", "Draw over what does not belong to the product."],
-  ["keep", "Bring back", "Draw over what is missing."],
+  ["erase", "Erase", "Draw over parts that do not belong to the product."],
+  ["keep", "Bring back", "Draw over missing parts."],
   ["glass", "Glass", "Draw over glass: the scene shows through it."],
   ["pick", "Pick things", "Click a thing to leave it out, or to take it in again."],
   ["move", "Move", "Drag the photo. The wheel and two fingers zoom."],

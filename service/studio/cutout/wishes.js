@@ -10,7 +10,7 @@ import { keptOf, meant } from "./subjects.js";
 const SAME = {
   mine:
     "Nothing changed: this is the cut-out already. Choose “This too” or “Not this” for a part of it, or use the brush.",
-  too: "This is in the cut-out already. Draw a box around what is missing, or use the brush.",
+  too: "This is in the cut-out already. Draw a box around the missing part, or use the brush.",
   not: "This is left out already.",
 };
 const NOTHING = {

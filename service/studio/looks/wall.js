@@ -135,7 +135,7 @@ export function looksWall(studio, { place, signal }) {
     return [
       broken.length > 0 && html`
         <li class="notice" data-code="placement_breaks_rules">
-          <strong>The channel’s rules are not all kept here: </strong>${broken.join(", ")}.
+          <strong>This breaks rules of the channel: </strong>${broken.join(", ")}.
         </li>`,
       ...warnings
         .filter((code) => code !== "upscaled" && words[code])

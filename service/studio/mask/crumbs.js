@@ -48,8 +48,9 @@ export function withoutCrumbs(mask, before) {
 }
 
 /**
- * Return the pieces in a stroke's path that are joined to nothing outside it: {level, cells}, with cells as x, y, x, y,
- * … of that level.
+ * Return the pieces in a stroke's path that are joined to nothing outside it: {level, cells}.
+ *
+ * The cells are x, y, x, y, … of that level.
  *
  * @param {Mask} mask
  * @param {number[][]} path the stroke's points in the mask's pixels

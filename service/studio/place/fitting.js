@@ -75,7 +75,7 @@ export function fittingOffer(studio, source, { choose, signal }) {
 
   function show(scenes) {
     if (signal.aborted) return;
-    words.textContent = scenes.length ? "" : "None of our scenes fits.";
+    words.textContent = scenes.length ? "" : "No scene fits this product.";
     const button = (scene) => html`
       <button class="card" type="button" title=${scene.description} onclick=${() => choose(scene)}>
         ${pictureOf(scene, studio.thumbnails[`scene-${scene.name}`])}
