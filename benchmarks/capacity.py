@@ -172,6 +172,8 @@ def recorded_replay(run: Run, workers: int, in_flight: int) -> Iterator[Measured
         ("mean", statistics.fmean(run.waits), statistics.fmean(simulated)),
         ("p95", quantile(run.waits, 0.95), quantile(simulated, 0.95)),
     ):
+        if real == 0:  # a run without waits has no change
+            continue
         what = f"Simulated wait of a run with {workers} workers, {name}, change against the run"
         yield Measured(name, what, 100 * (made / real - 1), "%", len(run.waits))
 

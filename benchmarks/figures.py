@@ -205,7 +205,8 @@ def rounded(value: float) -> float:
 def command_line(arguments: list[str]) -> str:
     """Return the command that repeats a run from the root, without its recording."""
     program, *given = arguments
-    path = Path(program).resolve()
+    # `backdrop bench` gives a path from the root.
+    path = (ROOT / program).resolve()
     kept, skip = [], False
     for one in given:
         if skip or one.startswith(("--record=", "--tuned-on=")):

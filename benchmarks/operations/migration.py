@@ -1,9 +1,9 @@
-"""Time the newest migration on a big table, and the longest wait of a read of `jobs` meanwhile.
+"""Time the newest migration on a big table, and the longest wait of a read of `jobs` during it.
 
     python benchmarks/operations/migration.py [--rows 1000000]
 
-Makes the schema of the release before, on PostgreSQL and on SQLite, with that number of finished jobs, each with its
-request log and its line of the ledger. Then migrates while one thread reads `jobs`. The servers do not wait for the
+Makes the schema of the previous release on PostgreSQL and on SQLite, with this number of finished jobs, each with its
+request log and its line of the ledger. Then it migrates while a thread reads `jobs`. The servers do not wait for the
 disk, and the rows are in memory: a slow disk takes longer.
 """
 
@@ -53,7 +53,7 @@ def _fill(engine: sa.Engine, rows: int) -> None:
             ),
             ("ledger", "id, client_id, kind, amount, job_id, created_at", f"{number}, 'C', 'debit', -2, {job}, {now}"),
         ):
-            statement = f"INSERT INTO {table} ({columns}) SELECT {values} FROM {numbers}"  # noqa: S608  # all its own
+            statement = f"INSERT INTO {table} ({columns}) SELECT {values} FROM {numbers}"  # noqa: S608  # no outside input
             connection.execution_options(no_parameters=True).exec_driver_sql(statement)
 
 
@@ -86,10 +86,10 @@ def _measure(url: str, rows: int) -> tuple[float, float]:
 
 
 @click.command(help=__doc__)
-@click.option("--rows", default=1_000_000, show_default=True, help="Jobs in the table.")
+@click.option("--rows", default=1_000_000, show_default=True, help="Number of jobs in the table.")
 @record_option
 def main(rows: int, recorder: Recorder | None) -> None:
-    """Measure both databases, print what was found, and record it."""
+    """Measure both databases, and print the times."""
     found = []
     with tempfile.TemporaryDirectory(prefix="backdrop-migration-") as folder, servers.public_folder() as public:
         with servers.postgresql(public) as server:
@@ -101,7 +101,9 @@ def main(rows: int, recorder: Recorder | None) -> None:
         what = f"Time of the migration to 0.2.0 with {rows:,} jobs, {database}"
         measured += [
             Measured(name, what, took, "s", rows),
-            Measured(f"{name}-read", f"Longest wait of a read of jobs meanwhile, {database}", wait, "s"),
+            Measured(
+                f"{name}-read", f"Longest wait of a read of jobs during the migration, {database}", wait, "s", rows
+            ),
         ]
     if recorder:
         recorder.write("operations", measured)

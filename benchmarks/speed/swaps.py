@@ -134,7 +134,7 @@ def recorded(rows: dict[str, Any], peak: float) -> Iterator[Measured]:
         swap, over = f"a whole swap to {size}", only if count == 1 else f"median over {count} scenes"
 
         def middle(name: str, rows: list[dict[str, Any]] = of_size) -> float:
-            return statistics.median(row[name] for row in rows)
+            return float(statistics.median(row[name] for row in rows))
 
         yield Measured(f"{before}wall", f"Time of {swap}, {over}", middle("wall_s"), "s", count)
         yield Measured(f"{before}cpu", f"CPU time of {swap}, {over}", middle("cpu_s"), "CPU-s", count)

@@ -1,14 +1,19 @@
 """Figures as data: rows are valid and reproducible, and what the documents quote agrees with them."""
 
+import argparse
+import json
 import re
 import shlex
 import subprocess
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from benchmarks import capacity
 from benchmarks.figures import (
     BY_HAND,
     HELD_OUT,
@@ -18,9 +23,11 @@ from benchmarks.figures import (
     Figure,
     Measured,
     Recorder,
+    add_record_option,
     command_line,
     load,
     load_all,
+    recorder_of,
     rounded,
     save,
 )
@@ -96,7 +103,7 @@ def test_commits_are_in_the_history() -> None:
 )
 def test_a_wrong_row_is_refused(changes: dict[str, object], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        Figure(**{**asdict(ROW), **changes})  # type: ignore[arg-type]  # wrong on purpose
+        Figure(**{**asdict(ROW), **changes})
 
 
 @pytest.mark.parametrize(
@@ -147,6 +154,7 @@ def test_the_command_is_kept_without_its_recording(monkeypatch: pytest.MonkeyPat
     assert command_line([str(ROOT / "benchmarks/speed/swaps.py"), *given]) == (
         "BACKDROP_CPU_RUNTIME=onnxruntime .venv/bin/python benchmarks/speed/swaps.py --runs 1"
     )
+    assert command_line(["benchmarks/edges.py"]).endswith("python benchmarks/edges.py")
     assert command_line([str(ROOT / "scripts/viewpoint/train.py")]).endswith("-m scripts.viewpoint.train")
 
 
@@ -160,6 +168,47 @@ def test_a_dirty_tree_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Recorder.of("swap").commit == "abcdef01"
     with pytest.raises(ValueError, match="kebab-case"):
         Recorder.of("Swap 2048")
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Rooms and ids that programs record, on a clean tree."""
+    rows: list[tuple[str, str]] = []
+    answers = {"status": "", "rev-parse": "abcdef01\n"}
+    monkeypatch.setattr("benchmarks.figures._git", lambda command, *_: answers[command])
+
+    def write(self: Recorder, room: str, found: Iterable[Measured]) -> None:
+        rows.extend((room, f"{self.name}-{one.name}") for one in found)
+
+    monkeypatch.setattr(Recorder, "write", write)
+    return rows
+
+
+def test_a_program_records_under_the_name_that_is_given(tmp_path: Path, written: list[tuple[str, str]]) -> None:
+    run = tmp_path / "run.jsonl"
+    times = [{"submitted": 0, "started": second, "finished": second + 1} for second in (0, 1, 2)]
+    lines: list[dict[str, object]] = [
+        {name: f"2026-11-29T10:00:0{at}" for name, at in one.items()} | {"stages": {}} for one in times
+    ]
+    run.write_text("\n".join(map(json.dumps, lines)))
+
+    done = CliRunner().invoke(capacity.main, [str(run), "--replay", "--record", "replay-1"])
+
+    assert done.exit_code == 0, done.output
+    assert written == [("capacity", "replay-1-mean"), ("capacity", "replay-1-p95")]
+
+
+def test_a_parser_takes_the_same_options(written: list[tuple[str, str]]) -> None:
+    parser = argparse.ArgumentParser()
+    add_record_option(parser)
+
+    recorder = recorder_of(parser, parser.parse_args(["--record", "claims", "--tuned-on", "three photos"]))
+
+    assert recorder is not None
+    assert (recorder.name, recorder.tuned_on) == ("claims", "three photos")
+    assert recorder_of(parser, parser.parse_args([])) is None
+    with pytest.raises(SystemExit):
+        recorder_of(parser, parser.parse_args(["--record", "Claims"]))
 
 
 @pytest.mark.parametrize(("value", "kept"), [(1.23456, 1.235), (1327.4, 1327), (138, 138), (0.0145, 0.0145)])
