@@ -22,7 +22,7 @@ SLACK = 0.01
 SIDES = (32, 4096)
 _SIZE = f"Give the image's side in pixels, or [width, height], {SIDES[0]} to {SIDES[1]}."
 _THREE = "Give three numbers, for red, green and blue"
-_OTHERS = "Required are size, mean and deviation. Optional are output and sigmoid."
+_OTHERS = "The fields are size, mean and deviation, and optionally output and sigmoid."
 
 
 class GraphUnfit(ValueError):

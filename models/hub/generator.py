@@ -47,7 +47,7 @@ class DiffusersGenerator:
         #: Name of the diffusers class that paints.
         self.painting_class = type(pipe).__name__
         #: Its abilities. A product is held by an inpainting class, or in latents that start from an image. An edit
-        #: model without such a class sees the product in its image, and its prompt demands to keep it.
+        #: model without such a class sees the product in its image, and its prompt asks the model to keep it.
         takes_start = "strength" in inspect.signature(pipe.__call__).parameters or recipe.start_in is not None
         self.capabilities = Capabilities(
             paints=paints,

@@ -78,6 +78,6 @@ def _small(state: Parts, public_id: str, client_id: str) -> bytes:
     responses={404: NOT_FOUND},
 )
 def delete_render(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> None:
-    """Delete a render's picture and report. The job stays and shows the time. Repeating the request is safe."""
+    """Delete a render's picture and report. The job stays, with the time of deletion. Repeating it is safe."""
     if not state.deletion.render(public_id, client_id=request.state.client.id):
         raise not_found("render")

@@ -224,8 +224,8 @@ def write_table(path: Path, rows: Iterable[tuple[Pair, Outcome | None, str | Non
 def _line(outcome: Outcome | None) -> dict[str, object]:
     match outcome:
         case Made():
-            told = {"status": "SUCCESS", "file": _harmless(outcome.file), "warnings": " ".join(outcome.warnings)}
-            return vars(outcome) | told
+            fields = {"status": "SUCCESS", "file": _harmless(outcome.file), "warnings": " ".join(outcome.warnings)}
+            return vars(outcome) | fields
         case Rejected():
             return {**_line(outcome.made), "status": "REJECTED", "file": None}
         case Failed():

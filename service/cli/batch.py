@@ -72,7 +72,7 @@ def batch(
     url: str | None,
     key: str | None,
 ) -> None:
-    """Swap every photo of a folder for every preset, on this machine or, with --url, at a server.
+    """Swap every photo of a folder for every preset. Runs on this machine or, with --url, at a server.
 
     Run the same command again to continue a stopped batch. Backdrop skips finished pictures and charges nothing twice.
     Approve and reject pictures in the contact sheet, index.html, and apply the saved review with --redo.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def clients() -> None:
-    """Manage clients: register them, grant credits, rotate keys, disable them, set webhooks and secrets."""
+    """Register and manage clients: credits, weights, keys, webhooks and secrets."""
 
 
 def _accounts(opened: Opened) -> "Accounts":
@@ -77,7 +77,7 @@ def weigh_client(name: str, weight: int, opened: Opened) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @on_database
 def list_clients(as_json: bool, opened: Opened) -> None:
-    """List all clients with balance, state, required signature, unfinished jobs, weight (unless 1) and webhook."""
+    """List all clients. Shows balance, state, required signature, unfinished jobs, weight (unless 1), webhook."""
     accounts = _accounts(opened)
     found, unfinished, webhooks = accounts.all(), accounts.unfinished_jobs(), webhook_states(opened)
     if as_json:

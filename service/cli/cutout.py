@@ -50,7 +50,7 @@ def cutout(
     url: str | None,
     key: str | None,
 ) -> None:
-    """Write the product mask of a photo, free of charge, and print the confidence, the products and any warnings.
+    """Write the product mask of a photo (free). Prints the confidence, the products and any warnings.
 
     With --url the server cuts the photo out, and you can correct the mask there. On this machine, pass a corrected mask
     to `backdrop swap --mask`.

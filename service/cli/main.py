@@ -60,7 +60,7 @@ def main(debug: bool) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the API. 0 takes a free port.")
 @click.option("--host", help="Address that the API listens on.")
 def up(home: Path | None, port: int | None, host: str | None) -> None:
-    """Run the whole service on this machine until Ctrl-C: Valkey, API, worker and sweep."""
+    """Run the whole service on this machine. Starts Valkey, API, worker and sweep, and stops them on Ctrl-C."""
     from service.supervisor.up import run_all
     from service.telemetry.logs import configure_logs
 
@@ -73,7 +73,7 @@ def up(home: Path | None, port: int | None, host: str | None) -> None:
 @main.command()
 @home_option
 def migrate(home: Path | None) -> None:
-    """Update the database to the newest schema, and print the migrations that ran."""
+    """Update the database to the newest schema. Prints the migrations that ran."""
     from service.database.engine import create_engine
     from service.database.schema import migrate as bring_up_to_date
 
@@ -168,7 +168,7 @@ def _instead_of(name: str) -> str:
 
 @models.command("list")
 def list_models() -> None:
-    """List the known weights with licence, size, source, and whether each file is present and intact."""
+    """List the known weights. Shows licence, size, source, and whether each file is present and intact."""
     from models.weights import CARDS, WeightsAltered, WeightsMissing, verify
 
     settings = settings_from()
@@ -183,7 +183,7 @@ def list_models() -> None:
 
 @main.command()
 def thumbnails() -> None:
-    """Make the studio page's thumbnails of scenes and moods, as far as they have changed."""
+    """Make missing and outdated thumbnails for the studio page."""
     from service.worker.thumbnails import make_thumbnails
 
     settings = settings_from()
@@ -223,7 +223,7 @@ def kernels(beside: bool) -> None:
     help="Repeat the checks for up to this long while one fails. A worker needs time to load its networks.",
 )
 def doctor(home: Path | None, no_networks: bool, generator: str | None, wait: float) -> None:
-    """Report the configuration, which services are reachable, and the device of each network."""
+    """Report the configuration, reachable services, and the device of each network."""
     from service.diagnostics.doctor import examine
 
     settings, until = settings_from(home=home), time.monotonic() + wait
@@ -249,7 +249,7 @@ def doctor(home: Path | None, no_networks: bool, generator: str | None, wait: fl
     help="A folder of your photos or cut-outs. Default: the sample photo and drawn products.",
 )
 def gpu_check(home: Path | None, out: Path, quick: bool, products: Path | None) -> None:
-    """Measure the configured generator on this machine, and write a page and a JSON file. Can be resumed."""
+    """Measure the configured generator on this machine. Writes a page and a JSON file. Repeat it to resume."""
     from service.diagnostics.gpu_check import FULL, QUICK, run
     from service.diagnostics.gpu_check_page import write_result
     from service.diagnostics.gpu_check_steps import STEPS

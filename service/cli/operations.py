@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def ops() -> None:
-    """Inspect and operate an installation through its database: jobs, retries, workers."""
+    """Operate an installation: jobs, retries, workers, archive, quarantine."""
 
 
 def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
@@ -64,7 +64,7 @@ def list_jobs(
     as_json: bool,
     opened: Opened,
 ) -> None:
-    """Show jobs of all clients with worker and stage times: waiting, running, slowest, failed or stuck."""
+    """Show jobs of all clients, with workers and stage times. The argument selects and sorts them."""
     from service.operations.overview import Look, Overview
 
     within = None if since is None else 3600.0 * since
@@ -230,9 +230,10 @@ def restore_check(opened: Opened) -> None:
 @click.option("--undo", is_flag=True, help="Put the installation into quarantine until it is released again.")
 @on_database
 def release(anyway: bool, undo: bool, opened: Opened) -> None:
-    """Release a restored copy, so that it runs jobs, sends webhooks and accepts submits. Run `restore-check` first.
+    """Release a restored copy from quarantine.
 
-    Use the same settings as the parts, their buckets above all. Running parts notice within seconds.
+    After that it runs jobs, sends webhooks and accepts submits. Run `restore-check` first. Use the same settings as the
+    parts, their buckets above all. Running parts notice within seconds.
     """
     from service.database.quarantine import Quarantine
 
@@ -254,10 +255,10 @@ def release(anyway: bool, undo: bool, opened: Opened) -> None:
 @click.option("-o", "--output", type=click.File("a"), default="-", help="File to append to. Default: standard output.")
 @on_database
 def archive(older_than: float, output: Any, opened: Opened) -> None:
-    """Write old jobs as JSON Lines, with their request log and webhook message, and delete them from the database.
+    """Write old jobs as JSON Lines, and delete them from the database.
 
-    Deletes 500 jobs a transaction. Keeps jobs whose picture still exists, and the ledger. After a crash a line may
-    occur twice.
+    Each line has the job, its request log and its webhook message. Deletes 500 jobs a transaction. Keeps jobs whose
+    picture still exists, and the ledger. After a crash a line may occur twice.
     """
     from service.operations.archive import archive_jobs
 

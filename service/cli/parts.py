@@ -125,7 +125,7 @@ def sweep(home: Path | None, child: bool) -> None:
 @click.option("--live", is_flag=True, help="Check whether the process lives, not whether it is ready.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Its metrics port. Default: BACKDROP_METRICS_PORT.")
 def probe(home: Path | None, part: str, live: bool, port: int | None) -> None:
-    """Check whether a process on this machine is ready, for health checks that run a command. Status 1 means no."""
+    """Check whether a process on this machine is ready. For health checks. Status 1 means no."""
     from service.health.probe import probe as ask
 
     settings = settings_from(home=home, metrics_port=port)

@@ -9,7 +9,7 @@ from service.cli.options import Opened, on_database
 
 @click.group()
 def secrets() -> None:
-    """Encrypt the signing secrets of clients: for Shopify requests and for webhooks."""
+    """Encrypt the signing secrets of clients (Shopify and webhooks)."""
 
 
 @secrets.command("new-key")
@@ -44,7 +44,7 @@ def check(as_json: bool, opened: Opened) -> None:
 @click.option("--to-plain", is_flag=True, help="Decrypt all secrets, before a return to a release without encryption.")
 @on_database
 def reencrypt(to_plain: bool, opened: Opened) -> None:
-    """Encrypt every secret with the first key, also plain ones and those of older keys. The service may run."""
+    """Encrypt every secret with the first key. Includes plain ones and those of older keys. The service may run."""
     from service.database.encryption import SecretCipher, open_cipher
     from service.database.reencryption import reencrypt as store_anew
 

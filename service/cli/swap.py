@@ -51,7 +51,7 @@ def swap(
     url: str | None,
     key: str | None,
 ) -> None:
-    """Swap the background of one photo, on this machine or, with --url, at a server. Writes a picture and a report."""
+    """Swap the background of one photo. Runs on this machine or, with --url, at a server. Also writes a report."""
     render: Any
     form = order.output.format
     order = order.having({"format": format_of(output, form, "-o" if form is None else "-o with --format")})

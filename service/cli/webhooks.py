@@ -46,9 +46,10 @@ _as_secret_json = click.option("--json", "as_json", is_flag=True, help='Print {"
 @_as_secret_json
 @on_database
 def set_webhook(name: str, url: str, as_json: bool, opened: Opened) -> None:
-    """Send a message to URL when a job of the client ends, and print the signing secret once.
+    """Send a message to URL when a job of the client ends.
 
-    Replaces the client's previous URL and secret, and enables a disabled webhook. Waiting messages go to the new URL.
+    Prints the signing secret once. Replaces the client's previous URL and secret, and enables a disabled webhook.
+    Waiting messages go to the new URL.
     """
     _show_secret(_webhooks(opened).register(name, url), as_json)
 
@@ -85,7 +86,7 @@ def rotate_webhook_secret(name: str, grace_hours: float, as_json: bool, opened: 
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @on_database
 def webhook(name: str, resend: str | None, limit: int, as_json: bool, opened: Opened) -> None:
-    """Show a client's webhook and its latest messages with state, attempts, last answer and next attempt."""
+    """Show a client's webhook and its latest messages. Shows state, attempts, last answer and next attempt."""
     webhooks = _webhooks(opened)
     if resend is not None:
         webhooks.resend(name, resend)

@@ -225,7 +225,7 @@ def _messages() -> Iterator[tuple[str, sa.Select[Any]]]:
     """Yield the rules of messages: each reports the end of a finished job, and is either waiting or finished."""
     kind, state = deliveries.c.type, deliveries.c.state
     one = sa.select(deliveries.c.id.label("message_id"), deliveries.c.job_id, kind, state)
-    told = sa.case(
+    expected = sa.case(
         (sa.and_(_swap, _succeeded), "job.succeeded"),
         (sa.and_(_swap, jobs.c.status == JobStatus.FAILURE), "job.failed"),
         (_succeeded, "cutout.succeeded"),
@@ -235,7 +235,7 @@ def _messages() -> Iterator[tuple[str, sa.Select[Any]]]:
         "message_tells_how_its_job_ended",
         one.add_columns(jobs.c.status)
         .outerjoin(jobs, jobs.c.id == deliveries.c.job_id)
-        .where(sa.or_(told.is_(None), kind != told)),
+        .where(sa.or_(expected.is_(None), kind != expected)),
     )
     yield (
         "message_is_of_the_jobs_client",

@@ -34,8 +34,10 @@ def probe(settings: Settings, *, live: bool, timeout: float = 4.0) -> Probed:
 
 def _line(body: bytes) -> str:
     try:
-        told = json.loads(body)
-        reasons = [f"{one['part']}: {one['detail']}" for one in (*told.get("missing", ()), *told.get("degraded", ()))]
-        return " ".join([told["status"], *reasons])
+        report = json.loads(body)
+        reasons = [
+            f"{one['part']}: {one['detail']}" for one in (*report.get("missing", ()), *report.get("degraded", ()))
+        ]
+        return " ".join([report["status"], *reasons])
     except (ValueError, KeyError, TypeError):
         return "The answer does not come from a Backdrop process."

@@ -34,7 +34,7 @@ class Deletion:
     attempt_ends: float
 
     def render(self, public_id: str, *, client_id: str) -> bool:
-        """Delete a client's render; its job keeps the time. Return False if the client has no such render.
+        """Delete a client's render; its job keeps the time of deletion. Return False if the client has no such render.
 
         Repeating it is safe.
         """

@@ -41,8 +41,8 @@ def build_spec(catalogue: Catalogue, order: SwapOrder) -> Spec:
 
 def warnings_of(catalogue: Catalogue, spec: Spec, render: SwapResult) -> tuple[str, ...]:
     """Return the codes of all warnings of a swap: about its input, and from its pipeline."""
-    told = [one.code for one in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset)]
-    return (*told, *(code for code in render.warnings if code not in told))
+    found = [one.code for one in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset)]
+    return (*found, *(code for code in render.warnings if code not in found))
 
 
 def swap_file(

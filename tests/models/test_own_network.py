@@ -115,7 +115,7 @@ def test_its_compiled_graph_is_not_kept_as_its_weights_may_lie_elsewhere(tmp_pat
         (b"", "size = 48\nmean = [0, 0, 0]\ndeviation = [1, 0, 1]", r"deviation is \[1, 0, 1\]. Give .* above 0"),
         (b"", f"size = 48\noutput = -1\n{PLAIN}", "output is -1. Give the number"),
         (b"", f"size = 48\nsigmoid = 1\n{PLAIN}", "sigmoid is 1. Give true"),
-        (b"", f"size = 48\nstd = [1, 1, 1]\n{PLAIN}", r"std is \[1, 1, 1\]. There is no such field. Required"),
+        (b"", f"size = 48\nstd = [1, 1, 1]\n{PLAIN}", r"std is \[1, 1, 1\]. There is no such field. The fields"),
         (b"", "size = ", "mine.toml is not TOML: .*Correct that line"),
     ],
 )

@@ -222,7 +222,7 @@ def test_the_operator_registers_watches_resends_rotates_and_clears(
             until(lambda: len(receiver.received) == 2, sweep)
             until(lambda: states(engine) == ["delivered"], sweep)
             secret = clients("rotate-webhook-secret", name, "--grace-hours", "1").split()[-1]
-            assert "signs as well until" in clients("webhook", name)
+            assert "also signs until" in clients("webhook", name)
             clients("webhook", name, "--resend", message["id"])
             until(lambda: len(receiver.received) == 3, sweep)
         first, _, third = receiver.received
