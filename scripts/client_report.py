@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TYPES = ROOT / "client" / "backdrop_client" / "report.py"
 _HEAD = '''"""The typed report of a render. `python -m scripts.client_report` writes this file from `pipeline.report`.
 
-A field may be absent, because a report depends on the release that made it. The API's reference describes the fields.
+A field may be absent, because a report depends on the release that made it. The API reference describes the fields.
 """
 
 from typing import Literal, TypedDict

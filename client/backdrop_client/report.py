@@ -1,6 +1,6 @@
 """The typed report of a render. `python -m scripts.client_report` writes this file from `pipeline.report`.
 
-A field may be absent, because a report depends on the release that made it. The API"s reference describes the fields.
+A field may be absent, because a report depends on the release that made it. The API reference describes the fields.
 """
 
 from typing import Literal, TypedDict

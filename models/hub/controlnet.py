@@ -105,7 +105,7 @@ def seeded(pipe: Any, seed: int) -> Iterator[None]:
         yield
 
 
-def depth_told(painting: str, choice: DepthChoice | None) -> str:
+def depth_words(painting: str, choice: DepthChoice | None) -> str:
     """Return whether a painting class gets the scene's depth, and why, as the end of a sentence."""
     if choice is not None:
         return f"yes, {choice.model} passes it to {painting}"

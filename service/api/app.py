@@ -68,7 +68,7 @@ from service.storage.buckets import open_buckets
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket
 from service.storage.registry import ObjectRegistry
-from service.telemetry.http import told_of
+from service.telemetry.http import correlation_of
 from service.telemetry.metrics import JobMetrics
 from service.webhooks.endpoints import Webhooks
 
@@ -262,5 +262,5 @@ async def _start_handlers(threads: int) -> None:
 async def _name_request(message: Message, scope: Scope) -> None:
     """Put X-Request-Id on every answer: the caller's own id, or the one that the request's log line has."""
     if message["type"] == "http.response.start":
-        request_id = told_of(scope).request_id or ""
+        request_id = correlation_of(scope).request_id or ""
         message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]

@@ -19,7 +19,7 @@ from service.accounts.keys import key_id
 from service.database.encryption import SecretUnreadable
 from service.schemas.problems import AnyRequest, problem
 from service.schemas.serialize import base_url
-from service.telemetry.http import told_of
+from service.telemetry.http import correlation_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler
     base_url(connection)  # fails before a submit is charged if the answer can't name its URLs
     connection.state.client = client
     connection.state.key_id = key_id(key.strip())
-    told_of(connection.scope)  # gives the request its id
+    correlation_of(connection.scope)  # gives the request its id
 
 
 async def signed(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:

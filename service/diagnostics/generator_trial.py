@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from models.device import Device, resolve_device
 from models.graphs import GraphGenerator
-from models.hub.controlnet import DepthChoice, depth_told
+from models.hub.controlnet import DepthChoice, depth_words
 from models.hub.found import find
 from models.hub.generator import DiffusersGenerator
 from models.loading import load_generator
@@ -56,7 +56,7 @@ def _abilities(generator: DiffusersGenerator | GraphGenerator, depth: DepthChoic
     }
     yield "can " + (", ".join(what for what, can in abilities.items() if can) or "only paint from its prompt")
     yield "can't " + (", ".join(what for what, can in abilities.items() if not can) or "none: it has all abilities")
-    yield f"depth: {depth_told(generator.painting_class, depth)}"
+    yield f"depth: {depth_words(generator.painting_class, depth)}"
 
 
 def _paintings(settings: Settings, generator: Generator, device: Device) -> Iterator[str]:

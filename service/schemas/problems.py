@@ -51,7 +51,7 @@ from service.schemas.remedies import (
     with_received,
 )
 from service.storage.objects import StoreUnavailable
-from service.telemetry.http import told_of
+from service.telemetry.http import correlation_of
 from service.webhooks.endpoints import UrlInvalid
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class _Problem(ProblemDetailsException):
 
 def request_id_of(request: AnyRequest) -> str:
     """Return the request's id: the caller's own, or the one in the answer's X-Request-Id."""
-    return told_of(request.scope).request_id or ""
+    return correlation_of(request.scope).request_id or ""
 
 
 def problem(

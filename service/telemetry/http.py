@@ -61,7 +61,7 @@ class ObservedApp:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with correlated(told_of(scope)):
+        with correlated(correlation_of(scope)):
             if not self._tracer.on:
                 await self._answer(scope, receive, send, None)
                 return
@@ -122,7 +122,7 @@ class ObservedApp:
         logger.log(level, "%s %s %d in %.1f ms", method, path, status, 1000 * seconds, extra=about)
 
 
-def told_of(scope: Scope) -> Correlation:
+def correlation_of(scope: Scope) -> Correlation:
     """Return a request's correlation: its caller's id and trace if they are valid, or a new id.
 
     Stores the new id in the scope's state as `request_id`. It names the row of a submit, even if the caller has an id.

@@ -38,8 +38,8 @@ def test_a_photo_is_swapped_in_one_call(backdrop: Backdrop, tmp_path: Path) -> N
     assert hashlib.sha256(output.read_bytes()).hexdigest() == render.sha256
     assert list(output.parent.iterdir()) == [output]
     assert (render.output_preset, render.width, render.height) == ("transparent_cutout", 200, 240)
-    told_of = {name for name, value in render.report.items() if value is not None}
-    assert told_of == {"palette", "fidelity", "preset", "cutout", "provenance"}
+    correlation_of = {name for name, value in render.report.items() if value is not None}
+    assert correlation_of == {"palette", "fidelity", "preset", "cutout", "provenance"}
     assert told[-1].status == "SUCCESS"
     assert [one.progress for one in told] == sorted(one.progress for one in told)
     assert backdrop.credits().balance == 99
