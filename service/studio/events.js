@@ -7,7 +7,7 @@ import { backOff, onReturn, wait } from "./waiting.js";
 const SILENCE = 20_000;
 /** Milliseconds between polls without a stream. */
 const ASK_EVERY = 1000;
-/** Milliseconds to wait for an answer: a half-open connection never fails by itself. */
+/** Milliseconds to wait for an answer: a half-open connection may hang without an error. */
 const PATIENCE = 8000;
 /** Milliseconds to wait after a stream was refused: there are too many, or this service has none. */
 const REFUSED = 30_000;

@@ -1,4 +1,4 @@
-/** Draws the photo and its cut-out on the stage: cropped parts dimmed, the cut-out alone, the photo, or the mask. */
+/** Draws the photo and its cut-out on the stage: left-out parts dimmed, the cut-out alone, the photo, or the mask. */
 
 import { h } from "../dom.js";
 import { KEPT, contour, dimming, drawContour } from "../mask/left_out.js";
