@@ -1,0 +1,28 @@
+"""The words that nothing of Backdrop's says, and where its text is in a file."""
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+
+#: Words of the old dialect, in text and in names, and a number without its zero.
+BANNED = re.compile(
+    r"(?<![a-z])(told|whoever|as it stands|so many|for nothing)(?![a-z])"
+    # Neither a format such as {:.2f} nor a length in CSS is a number in text.
+    r"|(?<![\w.)\]…/*\\$:%+{,-])\.\d+(?!\d*(?:rem|em|px|s|fr)\b)",
+    re.IGNORECASE,
+)
+
+
+def python_text(source: str) -> Iterator[str]:
+    """Yield the comments, the names and the strings of a Python file; of numbers and operators nothing."""
+    texts = (tokenize.COMMENT, tokenize.NAME, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING))
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type in texts:
+            yield token.string
+
+
+def markdown_text(source: str) -> Iterator[str]:
+    """Yield the paragraphs of a Markdown file without its code blocks."""
+    without_code = re.sub(r"^( *)(```|~~~).*?^\1\2", "", source, flags=re.DOTALL | re.MULTILINE)
+    yield from re.split(r"\n\s*\n", without_code)
