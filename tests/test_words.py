@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.plain_words import BANNED, markdown_text, python_text
+from tests.support.plain_words import BANNED, markdown_sentences, markdown_text, python_text
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Not ours, or no text: a licence, the lock file, modules from elsewhere, pictures and weights.
 LEFT_OUT = re.compile(
     r"^tests/|^LICENSE|^client/LICENSE|requirements|/vendor/|\.(jpg|png|webp|svg|onnx|safetensors|json|txt)$"
 )
+MOST_WORDS = 25
 
 
 def shipping_files() -> list[str]:
@@ -56,4 +57,10 @@ def test_nothing_that_ships_has_a_banned_word(folder: str) -> None:
         for text in texts_of(name)
         if (match := BANNED.search(text))
     ]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", [name for name in shipping_files() if name.endswith(".md")])
+def test_no_sentence_of_a_document_has_more_than_25_words(name: str) -> None:
+    found = [one for one in markdown_sentences((ROOT / name).read_text("utf-8")) if len(one.split()) > MOST_WORDS]
     assert found == []

@@ -26,3 +26,12 @@ def markdown_text(source: str) -> Iterator[str]:
     """Yield the paragraphs of a Markdown file without its code blocks."""
     without_code = re.sub(r"^( *)(```|~~~).*?^\1\2", "", source, flags=re.DOTALL | re.MULTILINE)
     yield from re.split(r"\n\s*\n", without_code)
+
+
+def markdown_sentences(source: str) -> Iterator[str]:
+    """Yield the sentences of paragraphs, list items and table cells; code, links' addresses and pictures left out."""
+    for paragraph in markdown_text(source):
+        for part in re.split(r"\n(?=\s*(?:[-*|#>]|\d+\.) ?)|\|", paragraph):
+            plain = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", part)
+            plain = re.sub(r"`[^`]*`", "code", plain)
+            yield from re.split(r"(?<=[.!?:])\**\s+|<br>", plain.strip())
