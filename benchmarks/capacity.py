@@ -1,18 +1,18 @@
-"""How many workers a load needs, what they cost, and what else gives way first.
+"""Plan a fleet: how many workers a load needs, what they cost, and which other limit is reached first.
 
     backdrop ops export-run > run.jsonl
     python benchmarks/capacity.py run.jsonl --rate 40 --p95 60 --price 0.8 --chart capacity.png
     python benchmarks/capacity.py run.jsonl --replay --workers 2 --in-flight 1
 
-A run is a line of JSON a job, with `submitted`, `started`, `finished` (ISO 8601) and `stages`, seconds by name;
-`benchmarks/speed/throughput.py --jobs FOLDER` writes the same. Each simulated job takes what one of its jobs took,
-drawn anew. They come at --rate, as Poisson's process has them, or in the run's own rhythm (--rhythm run). Fleets of
-so many workers are simulated until --p95 is kept, then fleets that an autoscaler moves, on spot nodes if told so.
+A run has a line of JSON for each job, with `submitted`, `started`, `finished` (ISO 8601) and `stages`, seconds by name.
+`benchmarks/speed/throughput.py --jobs FOLDER` writes the same. Each simulated job takes the times of a random job of
+the run. Jobs arrive at --rate as a Poisson process, or in the run's rhythm (--rhythm run). Larger and larger fixed
+fleets are simulated until --p95 is met, then autoscaled fleets, with --spot-life on spot nodes.
 
---replay starts the run's own jobs anew, in their order and with their own times, and compares the waits.
+--replay simulates the run's own jobs, in their order and with their own times, and compares the waits.
 
-Limits of database and queue are those that were measured (README.md), as jobs a second; what is nearest to its limit is
-named. A pessimist's reading: each was measured alone, on two shared cores.
+Limits of API and database are measured jobs a second; the one that is reached first is named. They are conservative:
+each was measured alone, on two shared cores.
 """
 
 import json
@@ -20,7 +20,7 @@ import math
 import random
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -31,18 +31,19 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cost_chart import Point, draw
+from benchmarks.figures import Measured, Recorder, record_option
 from benchmarks.simulation import Outcome, Plan, Work, quantile, simulate
 
-#: Jobs a second that PostgreSQL took on two shared cores: README.md, "Speed". Claims are by eight workers at once, each
-#: job ended, too; submits those of one API process, offered and kept up with, so its real limit lies above.
+#: Jobs a second on two shared cores: figures `submit-rate-production-median` (the rate that one API kept up with, so
+#: its limit is higher) and `claims-postgresql-together` (by eight workers at once).
 LIMITS = {"submits at one API": 50.0, "claims and ends in PostgreSQL": 195.0}
-#: Fleets that are tried at most.
+#: Most workers of a simulated fleet.
 MOST = 4096
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's jobs: seconds of their submits since the first, what each took, and how long each waited."""
+    """A run's jobs: seconds of submits since the first one, each job's work, and seconds of waiting."""
 
     submitted: list[float]
     work: list[Work]
@@ -55,25 +56,27 @@ class Run:
 
 
 def read_run(path: Path, device_stages: Sequence[str] = ()) -> Run:
-    """Read a run's file. `device_stages`: those that one job at a time has. Raises ValueError with the line's number.
+    """Return the run of a file. Raises ValueError with the line. `device_stages`: stages for one job at a time.
 
-    Jobs that failed, or were started more than once, are left out: what they took is not what a job takes.
+    Jobs that failed or had several attempts are left out, because their times are not typical.
     """
     found = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:
-            told: dict[str, Any] = json.loads(line)
-            if told.get("status", "SUCCESS") != "SUCCESS" or told.get("attempts", 1) > 1:
+            job: dict[str, Any] = json.loads(line)
+            if job.get("status", "SUCCESS") != "SUCCESS" or job.get("attempts", 1) > 1:
                 continue
-            moments = [datetime.fromisoformat(told[name]) for name in ("submitted", "started", "finished")]
-            stages = told["stages"]
+            moments = [datetime.fromisoformat(job[name]) for name in ("submitted", "started", "finished")]
+            stages = job["stages"]
             device = float(sum(stages.get(name, 0.0) for name in device_stages))
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}, line {number}: no job of a run: {error!r}") from error
+            raise ValueError(
+                f"{path}, line {number} is not a job: {error!r}. Use `backdrop ops export-run`."
+            ) from error
         submitted, started, finished = (moment.timestamp() for moment in moments)
         found.append((submitted, started, Work(max(0.0, finished - started - device), device)))
     if len(found) < 2:
-        raise ValueError(f"{path}: a run has two jobs at least that went well")
+        raise ValueError(f"{path} has {len(found)} successful jobs. Use a run with at least two.")
     found.sort(key=lambda one: one[0])
     first = found[0][0]
     return Run(
@@ -84,16 +87,16 @@ def read_run(path: Path, device_stages: Sequence[str] = ()) -> Run:
 
 
 def replayed(run: Run, workers: int, in_flight: int) -> Outcome:
-    """Run the same jobs through a simulated fleet: their submits, and their times whole, as contention made them."""
+    """Return the outcome of the run's jobs in a simulated fleet, with their real submits and whole times."""
     whole = [Work(work.seconds, 0.0) for work in run.work]
     plan = Plan(low=workers, high=workers, in_flight=in_flight)
     return simulate(plan, list(zip(run.submitted, whole, strict=True)))
 
 
 def arrivals(run: Run, rate: float, seconds: float, *, rhythm: str, seed: int = 1) -> list[tuple[float, Work]]:
-    """Return jobs for so many seconds at so many a second, each with the times of one of the run's.
+    """Return jobs for `seconds` at `rate` a second, each with the times of a random job of the run.
 
-    `rhythm`: "poisson", or "run": gaps between submits as the run's, stretched to the rate.
+    `rhythm`: "poisson", or "run" for the run's gaps between submits, scaled to the rate.
     """
     draw, at, jobs = random.Random(seed), 0.0, list[tuple[float, Work]]()
     gaps = [later - sooner for sooner, later in zip(run.submitted, run.submitted[1:], strict=False)]
@@ -106,10 +109,10 @@ def arrivals(run: Run, rate: float, seconds: float, *, rhythm: str, seed: int = 
 
 
 def point(name: str, plan: Plan, jobs: Sequence[tuple[float, Work]], seconds: float, price: float) -> Point:
-    """Simulate, and return what it costs an hour and how long jobs take."""
+    """Return the simulated fleet's cost an hour and the times of its jobs."""
     outcome = simulate(plan, jobs, seconds=seconds)
     times = outcome.times()
-    # A queue that grows for as long as one looks has no p95.
+    # A growing queue has no p95.
     p95 = math.inf if outcome.left > 0.05 * len(jobs) else quantile(times, 0.95)
     waits = outcome.waits() or [math.inf]
     return Point(
@@ -126,14 +129,14 @@ def point(name: str, plan: Plan, jobs: Sequence[tuple[float, Work]], seconds: fl
 
 
 def device_seconds(run: Run, plan: Plan) -> float:
-    """Seconds of a worker that a job takes where workers are never idle: of its device, or of its slots."""
+    """Return the seconds of a worker for a job when workers are never idle, limited by device or slots."""
     mean = statistics.fmean(work.seconds for work in run.work) / plan.in_flight
     lane = statistics.fmean(work.device for work in run.work)
     return max(mean, lane * (1 + (plan.batch_size - 1) * plan.batch_share) / plan.batch_size)
 
 
 def fixed(run: Run, plan: Plan, rate: float, p95: float, seconds: float, price: float, rhythm: str) -> list[Point]:
-    """Return fleets without an autoscaler: the fewest that keep up, to the first that keeps the p95, and one more."""
+    """Return fixed fleets, from the smallest that keeps up to the first that meets the p95, and one more."""
     jobs, found = arrivals(run, rate, seconds, rhythm=rhythm), list[Point]()
     fewest = max(1, math.ceil(rate * device_seconds(run, plan)))
     step = max(1, fewest // 20)
@@ -145,12 +148,12 @@ def fixed(run: Run, plan: Plan, rate: float, p95: float, seconds: float, price: 
 
 
 def bottlenecks(rate: float, limits: dict[str, float]) -> list[tuple[str, float]]:
-    """Return how busy each limit is at so many jobs a second, the busiest first."""
+    """Return the share of each limit that `rate` jobs a second use, the largest first."""
     return sorted(((name, rate / limit) for name, limit in limits.items()), key=lambda one: -one[1])
 
 
 def compare(run: Run, workers: int, in_flight: int) -> Table:
-    """Return the run's waits beside the simulation's."""
+    """Return a table of the run's waits and the simulated ones."""
     simulated = replayed(run, workers, in_flight).waits()
     table = Table("wait", "run", "simulated", "off")
     pairs = (
@@ -162,35 +165,74 @@ def compare(run: Run, workers: int, in_flight: int) -> Table:
     return table
 
 
+def recorded_replay(run: Run, workers: int, in_flight: int) -> Iterator[Measured]:
+    """Yield the figures of `compare`: how far the simulated waits are from the run's."""
+    simulated = replayed(run, workers, in_flight).waits()
+    for name, real, made in (
+        ("mean", statistics.fmean(run.waits), statistics.fmean(simulated)),
+        ("p95", quantile(run.waits, 0.95), quantile(simulated, 0.95)),
+    ):
+        if real == 0:  # a run without waits has no change
+            continue
+        what = f"Simulated wait of a run with {workers} workers, {name}, change against the run"
+        yield Measured(name, what, 100 * (made / real - 1), "%", len(run.waits))
+
+
+def recorded(points: Sequence[Point], enough: int, rate: float) -> Iterator[Measured]:
+    """Yield the figures of a plan for `rate` jobs a minute: the fixed fleet, and the last autoscaled one."""
+    load, scaled = f"{rate:,.0f} jobs a minute", points[-1]
+    yield Measured("fixed-workers", f"Workers without an autoscaler that keep up with {load}", enough, "workers")
+    fleet = f"the autoscaled fleet ({scaled.name}) at {load}"
+    yield Measured("scaled-workers", f"Mean workers of {fleet}", scaled.workers, "workers")
+    yield Measured("scaled-handed-back", f"Attempts that the workers of {fleet} hand back", scaled.lost, "attempts")
+    yield Measured("scaled-p95", f"Time from submit to end in {fleet}, 95th percentile", scaled.p95, "s")
+
+
 @click.command(help=__doc__)
 @click.argument("path", metavar="RUN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Jobs a minute; default: the run's.")
-@click.option("--p95", default=60.0, show_default=True, help="Seconds from submit to end, of 95 in 100 jobs.")
-@click.option("--hours", default=2.0, show_default=True, help="Simulated.")
-@click.option("--price", default=1.0, show_default=True, help="Of a worker for an hour.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Jobs a minute; default: the run's rate.")
+@click.option("--p95", default=60.0, show_default=True, help="Bar in seconds from submit to end, 95th percentile.")
+@click.option("--hours", default=2.0, show_default=True, help="Simulated hours.")
+@click.option("--price", default=1.0, show_default=True, help="Price of a worker for an hour.")
 @click.option("--in-flight", default=1, show_default=True, type=click.IntRange(1, 32))
-@click.option("--device-stage", "device_stages", multiple=True, help="A stage that the device holds; often.")
+@click.option(
+    "--device-stage", "device_stages", multiple=True, help="Stage that runs on the device; repeat for several."
+)
 @click.option("--batch-size", default=1, show_default=True, type=click.IntRange(1, 32))
 @click.option(
-    "--batch-share", default=1.0, show_default=True, help="What a batch's further pictures take of the first's."
+    "--batch-share",
+    default=1.0,
+    show_default=True,
+    help="Time of each further picture of a batch, as a share of the first one's.",
 )
-@click.option("--cold-start", default=60.0, show_default=True, help="Seconds to a new worker's first job.")
-@click.option("--spot-life", default=0.0, show_default=True, help="Mean hours of a spot node; 0: none.")
+@click.option("--cold-start", default=60.0, show_default=True, help="Seconds until a new worker's first job.")
 @click.option(
-    "--busy", multiple=True, default=(0.7, 0.8, 0.9), show_default=True, help="Of workers, to the autoscaler; often."
+    "--spot-life", default=0.0, show_default=True, help="Mean life of a spot node in hours; 0: no spot nodes."
 )
-@click.option("--drain", default=60.0, show_default=True, help="Seconds in which it wants a backlog gone.")
+@click.option(
+    "--busy",
+    multiple=True,
+    default=(0.7, 0.8, 0.9),
+    show_default=True,
+    help="Target share of busy workers for the autoscaler; repeat.",
+)
+@click.option(
+    "--drain", default=60.0, show_default=True, help="Seconds in which the autoscaler wants to clear a backlog."
+)
 @click.option("--cooldown", default=600.0, show_default=True)
 @click.option("--rhythm", type=click.Choice(["poisson", "run"]), default="poisson", show_default=True)
 @click.option(
-    "--limit", "limits", multiple=True, type=(str, float), help="A further limit: its name, and jobs a second."
+    "--limit", "limits", multiple=True, type=(str, float), help="Name of a further limit, and its jobs a second."
 )
-@click.option("--apis", default=1, show_default=True, type=click.IntRange(1), help="API processes.")
-@click.option("--chart", type=click.Path(path_type=Path), help="Draw cost against p95 into this PNG file.")
-@click.option("--replay", is_flag=True, help="Compare the run's own waits with the simulation's.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="With --replay.")
-def main(path: Path, **given: Any) -> None:
-    """Plan, and print."""
+@click.option("--apis", default=1, show_default=True, type=click.IntRange(1), help="Number of API processes.")
+@click.option("--chart", type=click.Path(path_type=Path), help="PNG file for a chart of cost against p95.")
+@click.option("--replay", is_flag=True, help="Compare the run's waits with simulated ones.")
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1), help="Workers of the run, for --replay."
+)
+@record_option
+def main(path: Path, recorder: Recorder | None, **given: Any) -> None:
+    """Plan or replay, and print the tables."""
     try:
         run = read_run(path, given["device_stages"])
     except ValueError as error:
@@ -198,6 +240,8 @@ def main(path: Path, **given: Any) -> None:
     console = Console(width=120)
     if given["replay"]:
         console.print(compare(run, given["workers"], given["in_flight"]))
+        if recorder:
+            recorder.write("capacity", recorded_replay(run, given["workers"], given["in_flight"]))
         return
     rate, seconds, price = (given["rate"] or 60 * run.rate) / 60, 3600 * given["hours"], given["price"]
     names = ("in_flight", "batch_size", "batch_share", "cold_start", "cooldown")
@@ -224,8 +268,10 @@ def main(path: Path, **given: Any) -> None:
     known = {name: limit * (given["apis"] if "API" in name else 1) for name, limit in LIMITS.items()}
     for name, busy in bottlenecks(rate, known | dict(given["limits"])):
         console.print(
-            f"{name}: {busy:.0%} of what was measured{'' if busy < 1 else ': gives way first, before workers do'}"
+            f"{name}: {busy:.0%} of the measured limit{'' if busy < 1 else ', so it is reached before the workers'}"
         )
+    if recorder:
+        recorder.write("capacity", recorded(points, enough, 60 * rate))
     if given["chart"]:
         draw(points, given["p95"], given["chart"])
 

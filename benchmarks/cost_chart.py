@@ -1,4 +1,4 @@
-"""A chart of what fleets cost against how long jobs take, as a PNG file (Pillow)."""
+"""A chart of the cost of fleets against the time of jobs, as a PNG file (Pillow)."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _INK, _GREY, _FIXED, _SCALED, _BOUND = "#222222", "#dddddd", "#1f6fb4", "#c8642a
 
 @dataclass(frozen=True)
 class Point:
-    """A fleet: its mean and most workers, cost an hour, and seconds; `p95`: submit to end, infinite where it grows."""
+    """A fleet: mean and peak workers, cost an hour, seconds of waits, and `p95` from submit to end (inf: it grows)."""
 
     name: str
     workers: float
@@ -27,7 +27,7 @@ class Point:
 
 
 def draw(points: Sequence[Point], bound: float, path: Path) -> None:
-    """Draw cost across and p95 up, logarithmic; fixed fleets joined. Those whose queue grows are left out."""
+    """Write a chart: cost to the right, p95 upwards on a logarithmic axis. Fleets with a growing queue are left out."""
     shown = [one for one in points if math.isfinite(one.p95)]
     picture = Image.new("RGB", _SIZE, "white")
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(15)
@@ -53,7 +53,7 @@ def draw(points: Sequence[Point], bound: float, path: Path) -> None:
                 pen.text((left - 8, y), f"{value:g} s", _INK, font, anchor="rm")
     y = at(0, bound)[1]
     pen.line([(left, y), (right, y)], _BOUND, 2)
-    pen.text((right + 8, y), f"p95 asked: {bound:g} s", _BOUND, font, anchor="lm")
+    pen.text((right + 8, y), f"p95 bar: {bound:g} s", _BOUND, font, anchor="lm")
     fixed = [one for one in shown if one.name.endswith("fixed")]
     if len(fixed) > 1:
         pen.line([at(one.cost, one.p95) for one in fixed], _FIXED, 2)
@@ -64,14 +64,14 @@ def draw(points: Sequence[Point], bound: float, path: Path) -> None:
         pen.text((x + 9, y - 6), one.name, colour, font, anchor="ls")
     pen.rectangle([left, top, right, bottom], outline=_INK)
     pen.text(
-        (left, top - 14), "Submit to end, 95 in 100 jobs, against cost", _INK, ImageFont.load_default(20), anchor="ls"
+        (left, top - 14), "Submit to end, 95th percentile, against cost", _INK, ImageFont.load_default(20), anchor="ls"
     )
     pen.text(((left + right) / 2, bottom + 40), "cost an hour", _INK, font, anchor="ma")
     picture.save(path, "PNG")
 
 
 def _nice(most: float) -> list[float]:
-    """Return some five round numbers up to it."""
+    """Return about five round numbers up to `most`."""
     size = 10.0 ** math.floor(math.log10(most / 4))
     step = next(size * factor for factor in (1, 2, 5, 10) if most / (size * factor) <= 6)
     return [step * number for number in range(int(most / step) + 1)]

@@ -1,8 +1,9 @@
-"""Edges against 8×8 supersampling, in made layouts of all kinds: `python benchmarks/edges.py`.
+"""Measure edges against 8×8 supersampling, in made layouts of all kinds: `python benchmarks/edges.py`.
 
-What is measured is coverage: of each pixel that several surfaces share, the share that goes to the wrong one. Of the
-drawing it is read off the shares themselves; of light, shadow and mirror image off a picture of them in white, black
-and grey, over its own contrast there. Layouts are those of `scripts.renderer.specs.training_task`, on a square canvas.
+The figures are errors of coverage: of each pixel that several surfaces share, the share that goes to the wrong surface.
+For the drawing it is read from the shares. For light, shadow and mirror images it is read from a picture of them in
+white, black and grey, over the contrast there. Layouts are those of `scripts.renderer.specs.training_task`, on a square
+canvas.
 """
 
 from collections import defaultdict
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
+from benchmarks.figures import Measured, Recorder, record_option
 from pipeline.colour.spaces import LUMINANCE, srgb_to_linear
 from pipeline.compositing.shadow import cast_shadow
 from pipeline.geometry.casting import follow
@@ -33,18 +35,18 @@ from service.catalogue.catalogue import load_catalogue
 from service.settings import load_settings
 from service.worker.kernels import use_kept_kernels
 
-#: Rays to a pixel across and down, of the truth; the side in pixels of the canvas and of the crops that are compared.
+#: Rays of a pixel across and down in the truth; sides in pixels of the canvas and of the compared crops.
 FINE, SIDE, CROP = 8, 2048, 48
-#: The contrast, of 1, from which a pixel's values are distinguished.
+#: Least contrast, of 1, at which a pixel's values are distinguished.
 LEAST = 0.04
-#: Layouts start at this index, far from those that anything was chosen on.
+#: First index of layouts, far from those that rules were chosen on.
 FIRST = 700_000
 
 Surfaces = NDArray[np.uint16]
 
 
 def layouts(count: int, first: int) -> Iterator[Layout]:
-    """Yield `count` made layouts, of all scenes in turn, flat lays too."""
+    """Yield `count` made layouts of all scenes in turn, flat lays included."""
     scenes = [scene for scene in load_catalogue().scenes.values() if scene.kind != "white"]
     for number in range(first, first + count):
         task = training_task(number)
@@ -53,14 +55,14 @@ def layouts(count: int, first: int) -> Iterator[Layout]:
 
 
 def crops(place: NDArray[np.int32], count: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
-    """Yield row and column of the corners of crops about n×2 places drawn by lot."""
+    """Yield row and column of the corners of crops around places drawn from n×2 places."""
     for index in rng.integers(len(place), size=count) if len(place) else ():
         row, column = place[index] - CROP // 2
         yield int(np.clip(row, 0, SIDE - CROP)), int(np.clip(column, 0, SIDE - CROP))
 
 
 def slopes(layout: Layout, row: int, column: int, around: int = 0) -> tuple[Field, Field]:
-    """Return the slopes of FINE × FINE rays a pixel of a crop and so many pixels around it."""
+    """Return the slopes of FINE × FINE rays for each pixel of a crop and `around` pixels beyond it."""
     at = (np.arange(FINE * (CROP + 2 * around), dtype=np.float64) + 0.5) / FINE / SIDE - around / SIDE
     across = ((column / SIDE + at) * layout.aspect - layout.aspect / 2) / FOCAL
     down = (layout.horizon_y - (row / SIDE + at)) / FOCAL
@@ -68,7 +70,7 @@ def slopes(layout: Layout, row: int, column: int, around: int = 0) -> tuple[Fiel
 
 
 def fine(layout: Layout, row: int, column: int) -> Surfaces:
-    """Return the surfaces of a crop by FINE × FINE rays a pixel."""
+    """Return the surfaces of a crop, by FINE × FINE rays for each pixel."""
     return follow([part.solid for part in layout.parts], layout.camera, *slopes(layout, row, column))[0]
 
 
@@ -79,7 +81,7 @@ def boxes(field: Field) -> Field:
 
 
 def of_drawing(geometry: Geometry, row: int, column: int, truth: Surfaces) -> Field:
-    """Return n: the shares of a crop's pixels on silhouettes that go to the wrong surface."""
+    """Return for each of n silhouette pixels of a crop the share that goes to the wrong surface."""
     window = geometry.surface[row : row + CROP, column : column + CROP]
     kinds = np.unique(np.concatenate([truth.ravel(), window.ravel()]))
     edges = geometry.coverage
@@ -99,7 +101,7 @@ def of_drawing(geometry: Geometry, row: int, column: int, truth: Surfaces) -> Fi
 
 
 def spread(hard: Field, surface: Surfaces, truth: Surfaces, row: int, column: int) -> Field:
-    """Return for each fine ray of a crop what the nearest of 5×5 pixels of its surface shows in H×W `hard`; or nan."""
+    """Return for each fine ray of a crop the H×W `hard` value of the nearest of 5×5 pixels with its surface, or nan."""
     out = np.full(truth.shape, np.nan, np.float32)
     i, j = (np.arange(FINE * CROP) // FINE + corner for corner in (row, column))
     for away in sorted(np.ndindex(5, 5), key=lambda at: (at[0] - 2) ** 2 + (at[1] - 2) ** 2):
@@ -110,7 +112,7 @@ def spread(hard: Field, surface: Surfaces, truth: Surfaces, row: int, column: in
 
 
 def against(shown: Field, exact: Field) -> Field:
-    """Return n: how far a crop is from the means of `exact`, over the contrast, in pixels of several values."""
+    """Return for each of n pixels with several values its distance from the mean of `exact`, over the contrast."""
     tiles = exact.reshape(CROP, FINE, CROP, FINE)
     contrast = tiles.max((1, 3)) - tiles.min((1, 3))
     some = contrast > LEAST  # False for nan
@@ -118,7 +120,7 @@ def against(shown: Field, exact: Field) -> Field:
 
 
 def silhouette(layout: Layout) -> Field:
-    """Return the coverage of a product that fills its box but for its rounded upper corners, SIDE × SIDE."""
+    """Return SIDE × SIDE coverage of a product that fills its box except for rounded upper corners."""
     left, top, right, bottom = layout.product
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32) / SIDE
     half = (right - left) / 2
@@ -128,7 +130,7 @@ def silhouette(layout: Layout) -> Field:
 
 
 def in_light(layout: Layout, geometry: Geometry) -> tuple[Field, Field]:
-    """Return SIDE × SIDE light on grey surfaces past a product as the pipeline shows it, and hard: with stairs."""
+    """Return SIDE × SIDE light on grey surfaces behind a product, as the pipeline shows it and with hard edges."""
     cast = cast_shadow(silhouette(layout), layout)
     assert cast is not None, "there is a product"
     blocked = cast.at(SIDE, SIDE, geometry)
@@ -141,7 +143,7 @@ def in_light(layout: Layout, geometry: Geometry) -> tuple[Field, Field]:
 
 
 def of_mirror(layout: Layout, geometry: Geometry, count: int, rng: np.random.Generator) -> Iterator[Field]:
-    """Yield for crops of polished floors how far their mirror images of grey things are from the truth."""
+    """Yield for crops of polished floors the distances of mirror images of grey things from the truth."""
     for floor in floor_mirrors(layout, geometry):
         grey = np.random.default_rng(7).random(len(layout.parts) * FACES).astype(np.float32)
         hard = grey[geometry.surface]
@@ -152,7 +154,7 @@ def of_mirror(layout: Layout, geometry: Geometry, count: int, rng: np.random.Gen
         means = 0.55 * sums / np.maximum(np.bincount(geometry.part.ravel(), minlength=len(layout.parts)), 1)
         soft = floor.soft * SIDE / len(floor.row)
         around = int(4 * soft) + 1
-        # Where what is mirrored changes: there it has edges.
+        # A mirror image has edges where the mirrored surface changes.
         seen = grey[geometry.surface[floor.row, floor.column]]
         rows, columns = np.nonzero(np.abs(np.diff(seen, axis=1)) > 0.1)
         place = np.stack([rows, columns], 1) * SIDE // len(seen)
@@ -174,12 +176,22 @@ def of_mirror(layout: Layout, geometry: Geometry, count: int, rng: np.random.Gen
             yield against(out[row : row + CROP, column : column + CROP, 0], exact)
 
 
+def recorded(found: dict[str, Field], count: int) -> Iterator[Measured]:
+    """Yield the figures of errors by what was measured."""
+    for what, wrong in found.items():
+        name, where = what.split()[0], f"Share of an edge's pixel that goes to the wrong surface in the {what}"
+        if wrong.size:
+            yield Measured(f"{name}-mean", f"{where}, mean", float(wrong.mean()), "", count)
+            yield Measured(f"{name}-p99", f"{where}, 99th percentile", float(np.percentile(wrong, 99)), "", count)
+
+
 @click.command()
-@click.option("--layouts", "count", default=100, show_default=True, help="Layouts to measure.")
-@click.option("--first", default=FIRST, show_default=True, help="The first layout's index.")
-@click.option("--crops", "each", default=4, show_default=True, help="Crops of a layout.")
-def main(count: int, first: int, each: int) -> None:
-    """Print the errors of coverage along silhouettes: mean, 95th and 99th percentile, by kind of scene."""
+@click.option("--layouts", "count", default=100, show_default=True, help="Number of layouts.")
+@click.option("--first", default=FIRST, show_default=True, help="Index of the first layout.")
+@click.option("--crops", "each", default=4, show_default=True, help="Number of crops of each layout.")
+@record_option
+def main(count: int, first: int, each: int, recorder: Recorder | None) -> None:
+    """Print errors of coverage along silhouettes by kind of scene: mean, 95th and 99th percentile."""
     use_kept_kernels(load_settings())
     rng = np.random.default_rng(first)
     found: dict[tuple[str, str], list[Field]] = defaultdict(list)
@@ -207,6 +219,9 @@ def main(count: int, first: int, each: int) -> None:
         figures = [wrong.mean(), *np.percentile(wrong, (95, 99))] if wrong.size else []
         table.add_row(what, kind, str(wrong.size), *(f"{figure:.3f}" for figure in figures))
     Console().print(table)
+    if recorder:
+        whole = {what: np.concatenate(some) for (what, kind), some in found.items() if kind == "all"}
+        recorder.write("picture", recorded(whole, count))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """A fleet of workers as a discrete-event simulation (simpy): queue, device lanes, autoscaler, cold starts, spot nodes.
 
-A worker carries `in_flight` jobs at once. Each takes its share on the cores, beside the others, and its share on the
-device, which one batch at a time holds; jobs that wait for it go in one batch, up to `batch_size`. Jobs are started in
-the order in which they were submitted.
+A worker carries `in_flight` jobs at once. A job runs on the cores next to the others, and then on the device, which
+runs one batch at a time. Jobs that wait for the device form a batch of up to `batch_size`. Jobs start in the order of
+their submits.
 """
 
 import math
@@ -19,57 +19,57 @@ Steps = Generator[simpy.Event, Any, None]
 
 @dataclass(frozen=True)
 class Work:
-    """What a job takes, in seconds: beside the others, and on the device."""
+    """Seconds of a job: on the cores next to the others, and on the device."""
 
-    beside: float
+    cores: float
     device: float
 
     @property
     def seconds(self) -> float:
-        """What it takes where it waits for nobody."""
-        return self.beside + self.device
+        """Seconds without any waiting."""
+        return self.cores + self.device
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A fleet, as it is to be run. Seconds, unless it says otherwise."""
+    """A fleet to simulate. Durations are seconds."""
 
     low: int = 1
-    #: As many as `low`: no autoscaler.
+    #: Equal to `low`: no autoscaler.
     high: int = 1
     in_flight: int = 1
     batch_size: int = 1
-    #: What each further picture of a batch takes of the device, in parts of what the first takes.
+    #: Device time of each further picture of a batch, as a share of the first one's.
     batch_share: float = 1.0
-    #: Running jobs for each worker that the autoscaler wants: `in_flight` times how busy workers are to be.
+    #: Running jobs for each worker that the autoscaler wants: `in_flight` × the target share of busy slots.
     jobs_per_worker: float = 0.8
-    #: What a job that waits counts for, beside one that runs: its seconds, by the seconds in which a backlog is to be
-    #: gone. Counted whole, what comes during one cold start asks for many times the workers that the load needs.
+    #: Weight of a waiting job against a running one: its seconds over those in which a backlog should be cleared. With
+    #: a weight of 1, the jobs of one cold start would order many times the workers that the load needs.
     waiting_weight: float = 0.1
     poll: float = 15.0
-    #: Workers that may come in a minute at most, and the share of those there that may instead, if that is more.
+    #: Most new workers in a minute: this number, or this share of the present ones if that is more.
     up: int = 2
     up_share: float = 1.0
-    #: A worker goes when so long fewer would have done, one a minute, or this share of those there if that is more; the
-    #: last one after `cooldown`, where `low` is 0.
+    #: A worker is removed when fewer were enough for this long: one a minute, or this share of the present ones if that
+    #: is more. The last one is removed after `cooldown`, where `low` is 0.
     down_window: float = 300.0
     down_share: float = 0.1
     cooldown: float = 600.0
-    #: From the wish for a worker to its first job: node, image, networks.
+    #: From ordering a worker to its first job: node, image, networks.
     cold_start: float = 60.0
-    #: How long a spot node lives on average; 0: for ever. What ran there starts again `lease` later.
+    #: Mean life of a spot node; 0: for ever. Its jobs start again `lease` later.
     spot_life: float = 0.0
     lease: float = 20.0
 
     @property
     def scaled(self) -> bool:
-        """Whether there is an autoscaler."""
+        """Whether the fleet has an autoscaler."""
         return self.high > self.low
 
 
 @dataclass
 class Outcome:
-    """What came of it. `jobs`: of each, in seconds, when it was submitted, was started last, and ended."""
+    """The result of a simulation. `jobs`: seconds at which each was submitted, last started, and ended."""
 
     jobs: list[tuple[float, float, float]] = field(default_factory=list)
     worker_seconds: float = 0.0
@@ -80,16 +80,16 @@ class Outcome:
     left: int = 0
 
     def waits(self) -> list[float]:
-        """Seconds from submit to start."""
+        """Return the seconds from submit to start."""
         return [started - submitted for submitted, started, _ in self.jobs]
 
     def times(self) -> list[float]:
-        """Seconds from submit to end."""
+        """Return the seconds from submit to end."""
         return [ended - submitted for submitted, _, ended in self.jobs]
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Return the value below which this share lies, between two by their distance; 0 of nothing."""
+    """Return the quantile of the values by linear interpolation; 0 without values."""
     if not values:
         return 0.0
     at = share * (len(values) - 1)
@@ -99,11 +99,11 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 class _Worker:
-    """One worker: its slots take what waits longest, until it is told to go."""
+    """A worker, whose slots take the oldest waiting job until it is removed."""
 
     def __init__(self, fleet: "_Fleet", start: float) -> None:
         self._fleet, self.born = fleet, fleet.env.now
-        #: Succeeds with whether the worker can hand back what it carries.
+        #: Succeeds with whether the worker can hand back its jobs.
         self.gone = fleet.env.event()
         self.process = fleet.env.process(self._live(start))
 
@@ -134,7 +134,7 @@ class _Worker:
                 started = fleet.env.now
                 fleet.busy += 1
                 try:
-                    yield fleet.env.timeout(item.item.beside)
+                    yield fleet.env.timeout(item.item.cores)
                     if item.item.device:
                         yield lane.ask(item.item.device)
                     fleet.outcome.jobs.append((item.priority[0], started, fleet.env.now))
@@ -163,7 +163,7 @@ class _Fleet:
         self.busy = 0
 
     def submit(self, number: int, work: Work) -> None:
-        # By the submit's time: what was lost comes before what was submitted after it.
+        # Ordered by submit, so that a lost job comes before later ones.
         self.waiting.put(simpy.PriorityItem((self.env.now, number), work))
 
     def again(self, item: simpy.PriorityItem, later: float) -> Steps:
@@ -176,17 +176,17 @@ class _Fleet:
         self.outcome.peak = max(self.outcome.peak, len(self.workers))
 
     def remove(self, worker: _Worker, *, back: bool) -> None:
-        """Count what it cost. `back`: it was not asked to go, and another one takes its place."""
+        """Add the worker's seconds. `back`: it was lost, so another one replaces it."""
         self.workers.remove(worker)
         self.outcome.worker_seconds += self.env.now - worker.born
         if back:
             self.add()
 
     def scale(self) -> Steps:
-        """KEDA's PostgreSQL trigger, and the HorizontalPodAutoscaler behind it, as the chart sets them."""
+        """Scale as KEDA's PostgreSQL trigger and the HorizontalPodAutoscaler do with the chart's values."""
         plan, quiet = self.plan, 0.0
         wanted: list[tuple[float, int]] = []
-        #: How many workers there were in the last minute.
+        #: Numbers of workers in the last minute.
         counts: list[tuple[float, int]] = []
         while True:
             now, load = self.env.now, len(self.waiting.items) * plan.waiting_weight + self.busy
@@ -202,14 +202,14 @@ class _Fleet:
                 keep = max(keep, 1)
             for _ in range(want - there):
                 self.add()
-            # The youngest first, as Kubernetes does; each hands back what it carries.
+            # The youngest first, as in Kubernetes. Each hands back its jobs.
             for worker in [one for one in self.workers if not one.gone.triggered][keep:]:
                 worker.gone.succeed(True)
             yield self.env.timeout(plan.poll)
 
 
 class _Lane:
-    """A worker's device: one batch at a time."""
+    """A worker's device, which runs one batch at a time."""
 
     def __init__(self, env: simpy.Environment, plan: Plan) -> None:
         self._env, self._plan = env, plan
@@ -235,7 +235,7 @@ class _Lane:
 
 
 def simulate(plan: Plan, jobs: Sequence[tuple[float, Work]], *, seconds: float | None = None, seed: int = 1) -> Outcome:
-    """Run the plan over jobs, each with the second of its submit, in order; until all are over, or so many seconds."""
+    """Return the outcome of jobs, in order with the second of each submit, until all have ended or for `seconds`."""
     env = simpy.Environment()
     fleet = _Fleet(env, plan, random.Random(seed))
     for _ in range(plan.low):
@@ -254,6 +254,6 @@ def simulate(plan: Plan, jobs: Sequence[tuple[float, Work]], *, seconds: float |
     env.run(arriving if seconds is None else seconds)
     outcome = fleet.outcome
     outcome.left = len(jobs) - len(outcome.jobs)
-    # Those that live are paid until now.
+    # Present workers are paid until now.
     outcome.worker_seconds += sum(env.now - worker.born for worker in fleet.workers)
     return outcome

@@ -1,1 +1,1 @@
-"""Neural networks (not database tables): loading, device, weights."""
+"""Neural networks (not database tables): loading, devices, weights."""

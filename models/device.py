@@ -1,4 +1,4 @@
-"""Where the networks run and in what precision, decided once when a process starts."""
+"""The device and the precision of the networks, decided once at the start of a process."""
 
 import ctypes
 import os
@@ -18,43 +18,43 @@ DtypeChoice = Literal["auto", "float32", "float16", "bfloat16"]
 
 #: glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-#: Most of what a swap to 2048×2048 takes of glibc's heap, and a block that is not mapped for itself. With 256 MiB
-#: a photo of 40 megapixels took 50 MiB more at most, with this no more than with none.
+#: Bytes touched ahead: most of the glibc heap that a swap to 2048×2048 needs. With 256 MiB a 40-megapixel photo's peak
+#: rose by 50 MiB; with this value it does not rise. A block is small enough that glibc does not map it separately.
 AHEAD, _BLOCK = 192 << 20, 16 << 20
 
 
 class DeviceUnavailable(RuntimeError):
-    """Raised when the device asked for isn't there; running on the CPU instead would hide it."""
+    """Raised when the requested device isn't available; running on the CPU instead would hide it."""
 
 
 class DeviceLost(ModelFailed):
-    """Raised when the device is of no use to this process any more: each later call on it fails, until a new start."""
+    """Raised when this process has lost its device: each later call on it fails until a new start."""
 
 
 def is_sticky(error: BaseException) -> bool:
-    """Tell whether an error is one that CUDA repeats at every later call, as after an illegal memory access.
+    """Return whether CUDA repeats an error at every later call, as after an illegal memory access.
 
-    torch's say "CUDA error", onnxruntime's "CUDA failure". Too little memory is none: what is freed can be had again.
+    torch's messages contain "CUDA error", onnxruntime's "CUDA failure". Lack of memory is not sticky: it can be freed.
     """
     said = str(error)
     return ("CUDA error" in said or "CUDA failure" in said) and "out of memory" not in said
 
 
 def meant(error: Exception) -> OutOfMemory | ModelFailed:
-    """Return what a network's error means. That of too little memory leads to nothing that the call held."""
-    # torch's own says "out of memory", onnxruntime's "Failed to allocate" or "bad alloc".
+    """Return OutOfMemory or ModelFailed for a network's error. OutOfMemory keeps no reference to the call's data."""
+    # torch reports "out of memory", onnxruntime "Failed to allocate" or "bad alloc".
     if isinstance(error, MemoryError) or "alloc" in str(error) or "out of memory" in str(error).lower():
-        return OutOfMemory("The device has too little memory to paint this background.")
-    failure = ModelFailed(f"The network that paints the background failed: {error}")
+        return OutOfMemory("The device has too little memory to paint this background. Retry the job later.")
+    failure = ModelFailed(f"The background network failed. Retry the job. Cause: {error}")
     failure.__cause__ = error
     return failure
 
 
 def resolve_device(choice: DeviceChoice) -> Device:
-    """Return the device to use. `auto` takes CUDA, then MPS, then the CPU.
+    """Return the device to use. `auto` prefers CUDA, then MPS, then the CPU.
 
-    torch is imported only where there may be another than the CPU. Raises DeviceUnavailable when a device is asked for
-    by name and torch doesn't see it.
+    Imports torch only if there may be a device other than the CPU. Raises DeviceUnavailable if a device is requested by
+    name and torch doesn't see it.
     """
     if choice == "cpu" or (choice == "auto" and not _may_have_gpu()):
         return "cpu"
@@ -76,9 +76,9 @@ def resolve_device(choice: DeviceChoice) -> Device:
 
 
 def _may_have_gpu() -> bool:
-    """Tell whether torch could see a device besides the CPU, without torch, which takes a second and 240 MB.
+    """Return whether torch could see a device besides the CPU, without the import, which takes a second and 240 MB.
 
-    On Linux both kinds need the driver: CUDA's library, which WSL and Jetson have as well, or ROCm's device file.
+    On Linux both kinds need a driver: CUDA's library, which WSL and Jetson also have, or ROCm's device file.
     """
     if sys.platform != "linux":
         return True
@@ -105,15 +105,15 @@ def usable_cores() -> int:
 
 
 def usable_threads() -> int:
-    """Return how many threads a network may take: OMP_NUM_THREADS, as torch does, or one for each usable core."""
-    told = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # noqa: TID251 - OpenMP's, no setting of ours
-    return int(told) if told.isdecimal() and int(told) > 0 else usable_cores()
+    """Return how many threads a network may use: OMP_NUM_THREADS, as in torch, or one for each usable core."""
+    chosen = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # noqa: TID251 - OpenMP's own variable
+    return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else usable_cores()
 
 
 def resolve_dtype(choice: DtypeChoice, device: Device) -> DtypeName:
-    """Return the precision to load weights in. `auto`: bfloat16 on CUDA, float16 on MPS, float32 on a CPU.
+    """Return the precision for loading weights. `auto`: bfloat16 on CUDA, float16 on MPS, float32 on a CPU.
 
-    Half precision on a CPU is emulated on many machines and then slower than float32.
+    Many CPUs emulate half precision, which is slower than float32.
     """
     if choice != "auto":
         return choice
@@ -121,18 +121,20 @@ def resolve_dtype(choice: DtypeChoice, device: Device) -> DtypeName:
 
 
 def use_weights_directory(directory: Path) -> None:
-    """Tell rembg where its weights lie; it reads U2NET_HOME and offers no argument."""
-    os.environ["U2NET_HOME"] = str(directory)  # noqa: TID251 - the only way rembg takes a folder; written, not read
+    """Set the folder of rembg's weights; rembg reads U2NET_HOME and has no argument for it."""
+    os.environ["U2NET_HOME"] = str(directory)  # noqa: TID251 - rembg's only way to set a folder; written, not read
 
 
 def keep_memory_together() -> None:
-    """Tell glibc how to keep free memory, for threads that take and free many megabytes: call it before they start.
+    """Configure glibc to reuse free memory among threads with large arrays; call it before they start.
 
-    As it comes each thread gets arenas of its own, each with holes of its own, and the size from which a block is
-    mapped for itself grows with what was freed. One arena, that size held at 32 MiB, the most that there is, and up to
-    512 MiB kept for what comes next: the memory of many swaps stays flat, and fewer pages are taken anew. Without
-    the last, .1 to .4 CPU-seconds of a swap to 2048×2048 went into pages; with two arenas, of which each keeps so much,
-    as much as .1 more, and 110 MiB. 256 MiB are less than a swap frees: they went back to the system and came again.
+    By default each thread gets its own arenas, each with its own holes, and glibc raises the size from which it maps
+    blocks separately. Here there is one arena, that size stays at 32 MiB, its maximum, and up to 512 MiB stay
+    ready for later use. The memory of many swaps stays flat, and fewer pages are faulted in.
+
+    Without the last setting, page faults took 0.1 to 0.4 CPU-seconds of a swap to 2048×2048. Two arenas, each keeping
+    that much, took up to 0.1 more, and 110 MiB. A limit of 256 MiB is less than a swap frees: the memory went back to
+    the system and was requested again.
     """
     if (mallopt := _mallopt()) is not None:
         for parameter, value in ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, 32 << 20), (_M_TRIM_THRESHOLD, 512 << 20)):
@@ -140,12 +142,12 @@ def keep_memory_together() -> None:
 
 
 def take_memory_ahead() -> None:
-    """Touch AHEAD bytes and free them, which glibc keeps (`keep_memory_together`): .03 CPU-seconds, in huge pages.
+    """Touch AHEAD bytes and free them, so that glibc keeps them (`keep_memory_together`). Takes 0.03 CPU-seconds.
 
-    The first swaps would take them page by page, .1 to .25 CPU-seconds each, and leave them in more pieces.
+    Otherwise the first swaps fault in their pages one by one, 0.1 to 0.25 CPU-seconds each, and fragment the heap more.
     """
     if _mallopt() is not None:
-        import numpy as np  # asks for huge pages
+        import numpy as np  # requests huge pages, which take less time
 
         blocks = [np.empty(_BLOCK, np.uint8) for _ in range(AHEAD // _BLOCK)]
         for block in blocks:
@@ -153,35 +155,35 @@ def take_memory_ahead() -> None:
 
 
 def _mallopt() -> Any:
-    """Return glibc's `mallopt`; None where there is another allocator."""
+    """Return glibc's `mallopt`; None if there is another allocator."""
     return getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
 
 
 def keep_algebra_to_its_caller() -> None:
-    """Let the linear algebra of NumPy and SciPy compute in the thread that calls it, for the rest of the process.
+    """Make NumPy's and SciPy's linear algebra run in the calling thread, for the rest of the process.
 
-    OpenBLAS' own threads wait for each other and for the next call with a core kept busy, some hundredths of a second,
-    and a swap's matrices are small: beside other work the eigenvectors of 182×182 took .27 CPU-seconds with two
-    threads for .005 with one, and a swap up to .4 more.
+    OpenBLAS' threads spin for some hundredths of a second while they wait for each other and for the next call. A
+    swap's matrices are small. In parallel with other work, the eigenvectors of 182×182 took 0.27 CPU-seconds with two
+    threads and 0.005 with one. A swap took up to 0.4 CPU-seconds more.
     """
-    import numpy  # noqa: F401  # what is loaded is limited, and no other
-    import scipy.linalg  # noqa: F401  # brings an OpenBLAS of its own
+    import numpy  # noqa: F401  # only loaded libraries are limited
+    import scipy.linalg  # noqa: F401  # has its own OpenBLAS
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1, user_api="blas")
 
 
 def give_back_memory() -> None:
-    """Hand what is free back to the system: glibc keeps 200 MB of what u2net needed. Takes some 10 ms."""
+    """Return free memory to the system: glibc keeps 200 MB that u2net needed. Takes about 10 ms."""
     if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it
         if trim is not None:
             trim(0)
 
 
 def give_back_device_memory() -> None:
-    """Hand what torch's allocator keeps back to the device, where it is a CUDA device that has been used."""
-    torch = sys.modules.get("torch")  # what was not imported keeps nothing
+    """Return the free memory of torch's allocator to the device, if it is a CUDA device in use."""
+    torch = sys.modules.get("torch")  # without the import there is nothing to free
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
 
@@ -193,15 +195,15 @@ class CudaMemory:
         self._peak = 0
 
     def peak(self) -> int:
-        """Return the most bytes that were taken at once, in this process's life."""
+        """Return the most bytes allocated at once, in this process's life."""
         import torch
 
-        # A measurement begins the count anew.
+        # A measurement resets torch's count.
         self._peak = max(self._peak, torch.cuda.max_memory_allocated())
         return self._peak
 
     def free(self) -> int:
-        """Return the bytes that can still be had, those that the allocator keeps for later included."""
+        """Return the available bytes, including those that the allocator keeps for later."""
         import torch
 
         kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
@@ -209,7 +211,7 @@ class CudaMemory:
 
     @contextmanager
     def measured(self) -> Iterator[list[int]]:
-        """Measure the bytes that the block takes at most, beyond what was taken; they are in the list at its end."""
+        """Measure the most bytes that the block takes, beyond those taken before; the list has them at its end."""
         import torch
 
         self.peak()

@@ -1,8 +1,7 @@
-"""Our own networks as ONNX graphs, for a CPU: importing torch and diffusers costs seconds and 400 MB.
+"""Backdrop's own networks as ONNX graphs, for a CPU: importing torch and diffusers takes seconds and 400 MB.
 
-`scripts.export_graphs` makes the graphs, arithmetic around the networks included, of `models.light`
-and of the network that the viewpoint classifier stands on. A graph holds no weights: it points into the file that the
-other form is read from.
+`scripts.export_graphs` exports `models.light` and the viewpoint classifier's backbone, with the arithmetic around the
+networks. A graph contains no weights: it refers to the file from which the torch form loads them.
 """
 
 import hashlib
@@ -21,63 +20,63 @@ from models.weights import VIEWPOINT as WEIGHTS_OF_VIEWPOINT
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Capabilities, Conditions, Painted, PaintRequest, Viewpoint
 
-#: What the graphs' files begin with.
+#: Prefixes of the graphs' file names.
 LIGHT, VIEWPOINT = "light", "viewpoint"
-#: The viewpoint classifier's own weights, beside its graph, and what they tell, in their order: two logits, and the
-#: elevation as a share of a right angle, of what stands and of what lies.
+#: Weights of the viewpoint classifier's head, next to its graph. Its outputs are two logits (above, hand), then the
+#: elevation, as a share of a right angle, of a standing and of a lying product.
 HEAD = "head.safetensors"
 
 
 def graph_file(folder: Path, name: str) -> Path:
-    """Return where the graph for the weights in a folder lies, if there is one: other weights have another name."""
+    """Return the path of the graph for the weights in a folder, which may not exist; its name contains their digest."""
     return folder / f"{name}-{weights_digest(folder)[:12]}.onnx"
 
 
 class GraphGenerator:
-    """The light network as a `Generator`: what `DiffusersGenerator` with `LightPipeline` is, but for rounding.
+    """The light network as a `Generator`: equal to `DiffusersGenerator` with `LightPipeline` except for rounding.
 
-    Safe in threads. It takes neither words nor a seed, and makes one step.
+    Thread-safe. It uses neither prompt nor seed, and runs one step.
     """
 
     dtype: DtypeName = "float32"
 
     def __init__(self, graph: Path, *, version: str, size: int | None = None, runtime: Runtime = PLAIN):
-        """Open a graph. `size`: longer side in pixels that it is asked for; None: what it was trained at.
+        """Open a graph. `size` is the longer side of its images in pixels, by default that of its training.
 
-        `version` names model, class and weights; the library that runs the graph is put before it.
+        `version` names model, class and weights; the name of the library that runs the graph is put before it.
         """
         self._session = open_session(graph, runtime)
         about = self._session.get_modelmeta().custom_metadata_map
-        #: Pixels that both sides are padded to multiples of.
+        #: Both sides are padded to multiples of this many pixels.
         self._multiple = int(about["multiple"])
-        #: What it can do; its size is the longer side in pixels of what is painted.
+        #: Its abilities; its size is the longer side of its images in pixels.
         self.capabilities = Capabilities(paints="light", size=size or int(about["size"]), batches=True)
         #: Package, class and model, for the report's provenance.
         self.version = f"{library_of(self._session)} {version}"
 
     def paint(self, requests: Sequence[PaintRequest]) -> list[Painted | BaseException]:
-        """Paint what requests that are `alike` ask for, in one call; each answer is as it would be alone.
+        """Paint requests that are `alike` in one call; each answer is the same as it would be alone.
 
-        The answer to a request is its linear light, h×w×3, at least 0: each channel stays within three stops of the
-        light given, and is that light where nothing is lit. Or it is what its `on_step` raised, or ModelFailed where it
-        is no light. Raises OutOfMemory and ModelFailed where the call itself fails.
+        An answer is linear light, h×w×3, at least 0. Each channel stays within three stops of the request's light, and
+        equals that light where nothing is lit. Instead, an answer may be the error of its `on_step`, or ModelFailed for
+        an invalid result. Raises OutOfMemory and ModelFailed if the call itself fails.
         """
         failure: OutOfMemory | ModelFailed | None = None
         try:
             lights, corrections = self._session.run(None, self._given([one.conditions for one in requests]))
         except Exception as error:  # noqa: BLE001  # the libraries raise their own unrelated classes
             failure = meant(error)
-        # Out here, where nothing refers to the call's arrays any more.
+        # Raised here, where nothing refers to the call's arrays any more.
         if failure is not None:
             raise failure
         answers = list[Painted | BaseException]()
         for request, light, correction in zip(requests, lights, corrections, strict=True):
             height, width = request.conditions.sketch.shape[:2]
-            # Of the light alone it could not be told: a minimum or maximum with no number may be a number.
+            # The correction is checked too: a minimum or maximum of NaN may be a number.
             sound = bool(np.isfinite(correction).all() and np.isfinite(light).all())
             answer: Painted | BaseException = np.ascontiguousarray(light[:height, :width])
             if not sound:
-                answer = ModelFailed("The network that paints the background gave something that is no light.")
+                answer = ModelFailed("The background network returned non-finite light. Retry the job.")
             try:
                 request.on_step(1.0)
             except BaseException as error:  # noqa: BLE001  # it is the answer to this request
@@ -93,9 +92,9 @@ class GraphGenerator:
         for field in fields(Conditions):
             values = np.stack([getattr(scene, field.name) for scene in scenes]).astype(np.float32, copy=False)
             if values.shape[1:3] != (height, width):
-                raise ValueError(f"{field.name} is {values.shape[1:]}, and the sketch is {height} by {width}.")
-            if not np.isfinite(values).all():  # OpenVINO's minima and maxima make numbers of it
-                raise ValueError(f"{field.name} holds what is no number.")
+                raise ValueError(f"{field.name} is {values.shape[1:]}, but the sketch is {height} by {width}.")
+            if not np.isfinite(values).all():  # OpenVINO's minima and maxima turn NaN into numbers
+                raise ValueError(f"{field.name} has non-finite values.")
             given[field.name] = np.pad(values, (*padding, (0, 0))[: values.ndim], mode="edge")
         return given
 
@@ -103,7 +102,7 @@ class GraphGenerator:
 class GraphViewpoint:
     """A `pipeline.core.networks.ViewpointClassifier`: a linear head on features of EfficientNet-lite0.
 
-    On the CPU on every device: it takes some hundredths of a second there.
+    It always runs on the CPU, in some hundredths of a second.
     """
 
     def __init__(self, folder: Path, weights: Path, runtime: Runtime = PLAIN):
@@ -116,9 +115,9 @@ class GraphViewpoint:
         card = CARDS[WEIGHTS_OF_VIEWPOINT]
         graph = folder / f"{VIEWPOINT}-{card.sha256[:12]}.onnx"
         self._session = open_session(graph, runtime, weights=verify(card, weights))
-        #: Side in pixels of the squares that it sees.
+        #: Side in pixels of its square inputs.
         self.side = int(self._session.get_modelmeta().custom_metadata_map["side"])
-        #: Of what it answers, for the cache of cut-outs.
+        #: Identifies its answers in the cache of cut-outs.
         digest = hashlib.sha256(graph.read_bytes()).hexdigest()
         head = load_file(folder / HEAD)
         self._weight, self._bias = head["weight"], head["bias"]
@@ -133,14 +132,14 @@ class GraphViewpoint:
         try:
             scores = self.features(views) @ self._weight + self._bias
         except Exception as error:  # the libraries raise their own unrelated classes
-            raise ModelFailed(f"The network that tells the viewpoint failed: {error}") from error
+            raise ModelFailed(f"The viewpoint network failed. Retry the job. Cause: {error}") from error
         if not np.isfinite(scores).all():
-            raise ModelFailed("The network that tells the viewpoint gave no number.")
+            raise ModelFailed("The viewpoint network returned non-finite values. Retry the job.")
         above, hand = (1 / (1 + math.exp(-float(score))) for score in scores[:2])
         elevation = (1 - above) * float(scores[2]) + above * float(scores[3])
         return {"above": above, "side": 1 - above, "hand": hand, "elevation": min(1.0, max(0.0, elevation))}
 
     def features(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the 2 × 384 pooled features of 2×S×S×3 sRGB bytes, one after the other."""
+        """Return the 2 × 384 pooled features of 2×S×S×3 sRGB bytes as one flat array."""
         answer: NDArray[np.float32] = self._session.run(None, {"views": views})[0]
         return answer.ravel()

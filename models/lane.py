@@ -1,7 +1,7 @@
 """The device lane: one thread that owns the networks, takes requests and answers futures.
 
-A device does one thing at a time, and pipelines keep state, so whoever needs a network asks the lane. What waits for
-the generator and fits together is painted in one call, a micro-batch.
+A device does one thing at a time, and pipelines keep state, so all calls of networks go through the lane. Waiting
+requests for the generator that fit together are painted in one call, a micro-batch.
 """
 
 import logging
@@ -20,35 +20,35 @@ from pipeline.core.networks import FunctionSegmenter, Generator, Networks, Paint
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks of one who waits whether to go on waiting.
+#: Seconds between two calls of a waiting caller's `check`.
 _LOOK_EVERY = 0.2
-#: Share of the free memory that a batch may take by what its pictures took before.
+#: Share of the free memory that a batch may take, estimated from earlier images.
 _ROOM = 0.8
 
 
 class Memory(Protocol):
-    """The device's memory, in bytes; `models.device.CudaMemory` is one."""
+    """The device's memory, in bytes, such as `models.device.CudaMemory`."""
 
     def free(self) -> int:
-        """Return what can be had."""
+        """Return the available bytes."""
 
     def measured(self) -> AbstractContextManager[list[int]]:
-        """Measure what the block takes at most: in the list at its end."""
+        """Measure the most bytes that the block takes; the list has them at its end."""
 
 
 class Left(Exception):
-    """Raised in the lane at the next step of one who no longer waits for its picture."""
+    """Raised in the lane at the next step of a request that its caller has withdrawn."""
 
 
 @dataclass(eq=False)
 class _Request:
-    """One call of a network, and who waits for its answer."""
+    """One call of a network, and the future of its answer."""
 
-    #: A generator's `paint`, called with the paintings of one call; of what is brief it takes nothing.
+    #: A generator's `paint`, called with the requests of one batch; or a brief call without arguments.
     call: Callable[..., Any]
-    #: None: it takes little time, and goes before paintings.
+    #: None for a brief call, which goes before paintings.
     painting: PaintRequest | None = None
-    #: What can be painted in one call has the same key; None: it goes alone.
+    #: Requests with the same key can be painted in one call. A request without a key is painted alone.
     key: Hashable | None = None
     future: "Future[Any]" = field(default_factory=Future)
     #: Share of the steps that are done.
@@ -62,21 +62,22 @@ class _Request:
         return self.painting is None
 
     def step(self, done: float) -> None:
-        """Note a step, in the lane's thread. Raises Left."""
+        """Record a step, in the lane's thread. Raises Left."""
         if self.left:
             raise Left
-        self.done = max(self.done, done)  # a call that is made again begins anew
+        self.done = max(self.done, done)  # a repeated call starts again from 0
         self.changed.set()
 
 
 class DeviceLane:
-    """The lane of one process. Safe in threads.
+    """The lane of one process. Thread-safe.
 
-    `batch_size`: pictures in one call of the generator, at most; `batch_wait`: seconds that a picture waits for others
-    that fit. `segmenting`: whether the segmenters are the lane's as well; else they are called in the callers' own
-    threads. `memory`: where it is known, no batch takes more of it than there is. `on_lost`
-    is called once when the device is lost to this process; every call fails with DeviceLost then. `on_painted` is told
-    how many pictures each call of the generator gave, in the lane's thread.
+    - `batch_size`: most images in one call of the generator.
+    - `batch_wait`: seconds that an image waits for others that fit.
+    - `segmenting`: whether the lane also runs the segmenters, which otherwise run in the callers' own threads.
+    - `memory`: if not None, batches are limited by the free memory.
+    - `on_lost`: called once when this process loses the device. Every call fails with DeviceLost from then on.
+    - `on_painted`: called in the lane's thread with the number of images of each call of the generator.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class DeviceLane:
         self._closed = False
         self._waiting = deque[_Request]()
         self._changed = threading.Condition()
-        #: By key: the most pictures that had room together, and the bytes that one takes.
+        #: By key: the most images that had room together, and the bytes that one image takes.
         self._room: dict[Hashable, int] = {}
         self._bytes: dict[Hashable, int] = {}
         #: Seconds in which it has worked.
@@ -108,7 +109,7 @@ class DeviceLane:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread, once what it does is done; what waits is cancelled."""
+        """End the thread after its current work, and cancel the requests that wait."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -119,8 +120,8 @@ class DeviceLane:
     def networks(self, networks: Networks, check: Callable[[], None]) -> Networks:
         """Return networks whose calls go through the lane.
 
-        `check` is called now and then in the caller's thread while it waits. What it raises comes out, and the request
-        is withdrawn.
+        While a caller waits, its thread calls `check` repeatedly. An error of `check` withdraws the request and is
+        raised.
         """
         networks = replace(networks, generator=_GeneratorOnLane(networks.generator, self, check))
         if not self._segmenting:
@@ -137,11 +138,11 @@ class DeviceLane:
         )
 
     def call(self, call: Callable[[], Any], check: Callable[[], None]) -> Any:
-        """Call something in the lane and return its answer; raises what it raises, what `check` raises, DeviceLost."""
+        """Run `call` in the lane and return its answer; raises its errors, those of `check`, and DeviceLost."""
         return self._answer(_Request(call), check, lambda done: None)
 
     def paint(self, generator: Generator, request: PaintRequest, check: Callable[[], None]) -> Painted:
-        """Have a generator paint, with others that fit perhaps. `on_step` is called in this thread."""
+        """Paint with a generator, perhaps in a batch with others. `on_step` is called in this thread."""
         waiting = _Request(generator.paint, key=request.alike if generator.capabilities.batches else None)
 
         def on_painted(done: float) -> None:
@@ -159,19 +160,19 @@ class DeviceLane:
                 raise DeviceLost(_LOST)
             self._waiting.append(request)
             self._changed.notify_all()
-        told = 0.0
+        reported = 0.0
         try:
             while not request.future.done():
                 request.changed.wait(_LOOK_EVERY)
                 request.changed.clear()
                 check()
-                if (done := request.done) > told:
-                    on_step(told := done)
+                if (done := request.done) > reported:
+                    on_step(reported := done)
         except BaseException:
             request.left = True
             request.future.cancel()
             raise
-        if request.done > told:
+        if request.done > reported:
             on_step(request.done)
         return request.future.result()
 
@@ -184,10 +185,10 @@ class DeviceLane:
                 started = time.perf_counter()
                 self._do(batch)
                 self.busy += time.perf_counter() - started
-            del batch  # its pictures need not lie here until the next one comes
+            del batch  # frees its images before the next request comes
 
     def _do_brief(self) -> None:
-        """Do what is brief and waits, between two steps of a painting. Raises DeviceLost."""
+        """Do the brief calls that wait, between two steps of a painting. Raises DeviceLost."""
         while True:
             with self._changed:
                 brief = next((one for one in self._waiting if one.brief), None)
@@ -201,11 +202,11 @@ class DeviceLane:
             raise DeviceLost(_LOST)
 
     def _next(self) -> list[_Request] | None:
-        """Take what is to be done next, in the order in which it was asked, and what can be done with it.
+        """Take the next request, in order of arrival, and the requests that fit into its batch.
 
-        What is brief goes first, here and between the steps of a painting: a job that waits with its cut-out behind
-        paintings comes to its own painting too late to keep the device busy. Nobody starves, since a job asks for few
-        of them, and then for a painting.
+        Brief calls go first, here and between the steps of a painting. A job whose cut-out waited behind paintings
+        would request its own painting too late to keep the device busy. Paintings do not starve, since each job makes
+        only few brief calls.
         """
         with self._changed:
             while not self._waiting and not self._closed:
@@ -229,18 +230,18 @@ class DeviceLane:
                 self._changed.wait(left)
 
     def _most(self, key: Hashable | None) -> int:
-        """Return how many pictures of a key there may be in one call."""
+        """Return the most images of a key in one call."""
         if key is None:
             return 1
         most = min(self._batch_size, self._room.get(key, self._batch_size))
         if self._memory is None or most == 1:
             return most
-        # What the first one takes says what several will.
+        # The first image's bytes predict those of several.
         one = self._bytes.get(key)
         return 1 if one is None else max(1, min(most, int(_ROOM * self._memory.free() / max(1, one))))
 
     def _do(self, batch: list[_Request]) -> None:
-        """Do what was asked for, and answer. Whatever one's call raises is that one's answer."""
+        """Run a batch, and answer its requests. An error in a request's call is its answer."""
         if self._lost:
             answers: list[Any] = [DeviceLost(_LOST)] * len(batch)
         elif batch[0].brief:
@@ -256,7 +257,7 @@ class DeviceLane:
                 request.future.set_result(answer)
 
     def _paint(self, batch: list[_Request]) -> list[Any]:
-        """Paint a batch; halved where it needs too much memory, and one by one where it breaks."""
+        """Paint a batch; halve it if it needs too much memory, and paint one by one if it fails."""
         key, call, requests = batch[0].key, batch[0].call, [one.painting for one in batch]
         if self._memory is None:
             answers = _outcome(lambda: call(requests))
@@ -273,10 +274,10 @@ class DeviceLane:
         if isinstance(answers, OutOfMemory):
             half = len(batch) // 2
             self._room[key] = max(1, half)
-            logger.warning("too little memory for %d pictures at once: halved, from now on", len(batch))
+            logger.warning("too little memory for a batch of %d images: halved from now on", len(batch))
         else:
             half = 1
-            logger.warning("%d pictures at once failed, each is tried alone: %s", len(batch), answers)
+            logger.warning("a batch of %d images failed, so each image is tried alone: %s", len(batch), answers)
         parts = [batch[start : start + half] for start in range(0, len(batch), half)]
         return [answer for part in parts for answer in self._paint(part)]
 
@@ -289,19 +290,19 @@ class DeviceLane:
         return [DeviceLost(_LOST) if isinstance(one, BaseException) else one for one in answers]
 
 
-_LOST = "The device can't be used by this process any more."
+_LOST = "This process can no longer use its device and must be restarted."
 
 
 def _outcome(call: Callable[[], Any]) -> Any:
-    """Return what a call returns, or the error that it raises."""
+    """Return the result of a call, or the error that it raises."""
     try:
         return call()
-    except BaseException as error:  # noqa: BLE001  # it is answered to whoever asked
+    except BaseException as error:  # noqa: BLE001  # it is the answer to the request
         return error
 
 
 class _GeneratorOnLane:
-    """A generator that paints through the lane; what a request raises there comes out."""
+    """A generator that paints through the lane, and raises the errors of its requests."""
 
     def __init__(self, generator: Generator, lane: DeviceLane, check: Callable[[], None]) -> None:
         self.capabilities = generator.capabilities

@@ -1,6 +1,6 @@
-"""Loads the networks of a process, on the device that was asked for.
+"""Loads the networks of a process, on the requested device.
 
-On a CPU those that ship run as graphs (`models.sessions`): nothing here imports torch before it is needed.
+On a CPU Backdrop's own networks run as graphs (`models.sessions`): nothing here imports torch before it is needed.
 """
 
 from __future__ import annotations
@@ -37,32 +37,32 @@ from pipeline.core.networks import Networks
 
 logger = logging.getLogger(__name__)
 
-#: Class in model_index.json of our own network (`models.light`).
+#: Class of Backdrop's own network in model_index.json (`models.light`).
 LIGHT_CLASS = "LightPipeline"
-#: The segmenter that gets a second one beside it: what the ensemble trusts was measured on u2net with u2netp.
+#: The segmenter that gets a second segmenter: the ensemble's thresholds were measured on u2net with u2netp.
 SECONDED_SEGMENTER = "u2net"
 
 
 @dataclass(frozen=True)
 class GeneratorChoice:
-    """A generator as an operator chooses it. What is None is its family's own, or its pipeline's."""
+    """An operator's choice of a generator. None keeps the value of its family, or of its pipeline."""
 
-    #: A diffusers folder, a hub id or `hub id@revision`; a folder is read without any network.
+    #: A diffusers folder, a hub id or `hub id@revision`; a folder is read without network access.
     model: str | Path
-    #: Class of diffusers; None: the family's, or the image-to-image one that diffusers knows for the model, or the one
-    #: that its model_index.json names.
+    #: Class of diffusers. None: the family's, or the image-to-image class that diffusers knows for the model, or the
+    #: class in its model_index.json.
     pipeline_class: str | None = None
-    #: Name of its family (`models.hub.families`); None: its config says it.
+    #: Name of its family (`models.hub.families`). None: its config identifies it.
     family: str | None = None
     dtype: DtypeChoice = "auto"
-    #: Denoising steps that run, and the share of the schedule that they are, 0–1.
+    #: Denoising steps that run, and their share of the schedule, 0–1.
     steps: int | None = None
     strength: float | None = None
     #: Side in pixels of the square whose area is painted.
     size: int | None = None
     guidance_scale: float | None = None
     memory: MemoryChoice = field(default_factory=MemoryChoice)
-    #: A ControlNet that is shown the scene's depth; our own network is lit by it anyway, and takes none.
+    #: A ControlNet for the scene's depth; Backdrop's own network uses depth anyway, and takes none.
     depth: DepthChoice | None = None
 
 
@@ -76,18 +76,18 @@ def load_networks(
     device: DeviceChoice = "auto",
     runtime: Runtime = PLAIN,
 ) -> Networks:
-    """Return the networks, their names, versions and where each runs. Takes seconds; raises what its parts raise.
+    """Return the networks, their names, versions and where each runs. Takes seconds; raises the errors of its parts.
 
-    With the device `auto` a network whose library can't use the GPU runs on the CPU; the versions' `device_warning` and
-    the log say so. Raises DeviceUnavailable where CUDA was asked for by name.
+    With the device `auto`, a network runs on the CPU if its library can't use the GPU. The versions' `device_warning`
+    and the log then report this. Raises DeviceUnavailable if CUDA was requested by name.
 
-    `second_segmenter` is used with the one that it was measured with alone. `viewpoint` is a folder with graph and head
-    of the viewpoint classifier, whose network's weights are in `weights`. `runtime` is as in `load_generator`.
+    `second_segmenter` is used only with the segmenter that it was measured with. `viewpoint` is a folder with graph and
+    head of the viewpoint classifier, whose network's weights are in `weights`. `runtime` is as in `load_generator`.
     """
     place = resolve_device(device)
     seconded = second_segmenter is not None and segmenter == SECONDED_SEGMENTER
     names = [segmenter, str(second_segmenter)] if seconded else [segmenter]
-    # Read and prepared by libraries that need little of the interpreter, while the generator is loaded here.
+    # These libraries rarely need the GIL, so the segmenters load in parallel with the generator.
     with ThreadPoolExecutor(1) as pool:
         cutting = [pool.submit(load_segmenter, name, weights=weights, device=place, runtime=runtime) for name in names]
         paint = load_generator(generator, device=place, weights=weights, runtime=runtime)
@@ -119,21 +119,21 @@ def load_networks(
 
 
 def _device_warning(choice: DeviceChoice, place: Device, segmenter: RembgSegmenter) -> str | None:
-    """Return what runs on the CPU although there is a GPU, and the remedy; None where nothing does.
+    """Return which networks run on the CPU although there is a GPU, and the remedy; None if there are none.
 
-    Raises DeviceUnavailable where CUDA was asked for by name.
+    Raises DeviceUnavailable if CUDA was requested by name.
     """
     if place == "cuda" and segmenter.device == "cpu":
         why = why_not_cuda()
         if choice == "cuda":
-            raise DeviceUnavailable(f"BACKDROP_DEVICE is cuda, but {why}; or set BACKDROP_DEVICE to auto or cpu.")
+            raise DeviceUnavailable(f"BACKDROP_DEVICE is cuda, but {why}. Or set BACKDROP_DEVICE to auto or cpu.")
         return f"The segmenter runs on the CPU: {why}."
     if choice == "auto" and place == "cpu" and driver_sees_gpu():
         import torch
 
         return (
             f"All networks run on the CPU: torch {torch.__version__} can't use this machine's NVIDIA GPU. Install"
-            " torch's CUDA build (PIP_FIND_LINKS may have named a CPU build) and a driver new enough for it, or set"
+            " torch's CUDA build (PIP_FIND_LINKS may have named a CPU build) and a recent enough driver, or set"
             " BACKDROP_DEVICE=cpu."
         )
     return None
@@ -142,13 +142,13 @@ def _device_warning(choice: DeviceChoice, place: Device, segmenter: RembgSegment
 def load_generator(
     choice: GeneratorChoice, *, device: Device = "cpu", weights: Path | None = None, runtime: Runtime = PLAIN
 ) -> DiffusersGenerator | GraphGenerator:
-    """Open the generator that is chosen.
+    """Open the chosen generator.
 
-    A `LightPipeline` with a graph of its weights runs by `runtime` where nothing is asked for that only torch does:
-    another device than the CPU, another precision than float32, more than one step, a class of diffusers, or torch.
-    Digests of folders of weights are kept (`DIGESTS`) below `weights`, or below `runtime.kept` where nothing can be
-    written there. Raises ValueError for a class that diffusers lacks, an unknown family, a pipeline that would never
-    see its drawing and choices that do not go together; OSError where the model isn't there.
+    A `LightPipeline` with a graph of its weights runs by `runtime`, unless the choice needs torch. It needs torch for a
+    device other than the CPU, a precision other than float32, more than one step, or a class of diffusers. `runtime`
+    can also demand torch. Digests of weights' folders are stored in `DIGESTS` below `weights`, or below `runtime.kept`.
+    Raises OSError if the model isn't there. Raises ValueError for a class that diffusers lacks, an unknown family, a
+    pipeline that would never see its drawing, and choices that can't be combined.
     """
     found, depth = find(choice.model, choice.family), choice.depth
     precision = _precision(found, choice.dtype, device)
@@ -164,7 +164,7 @@ def load_generator(
     return DiffusersGenerator(
         pipe,
         recipe if depth is None else _under_control(recipe, pipe, family, depth, choice.strength),
-        # Only classes that are known to: of any other, nobody knows what it makes of a list.
+        # Only known classes: others may treat a list differently.
         batches=family is not None and family.batches and own and type(pipe).__name__ not in UNSEEDED,
         inpaint=_inpainting(family, pipe, device, choice.memory) if family is not None and own else None,
         version=f"{_diffusers()} {version(type(pipe).__name__, found, digests)}"
@@ -178,7 +178,7 @@ def load_generator(
 
 
 def _recipe(family: Family | None, pipe: Any, choice: GeneratorChoice) -> Recipe:
-    """Return how a pipeline is run: by the operator's figures, else its family's, else its own."""
+    """Return how a pipeline is run: by the operator's figures, or its family's, or its own."""
     if family is None:
         size = choice.size or own_size(pipe)
         return Recipe(size, 32, choice.steps, choice.strength, guidance_scale=choice.guidance_scale)
@@ -187,7 +187,7 @@ def _recipe(family: Family | None, pipe: Any, choice: GeneratorChoice) -> Recipe
         multiple=family.multiple,
         steps=family.steps if choice.steps is None else choice.steps,
         strength=family.strength if choice.strength is None else choice.strength,
-        # an operator's strength is a share of the pipeline's own grid
+        # An operator's strength is a share of the pipeline's own grid.
         start_noise=family.start_noise if choice.strength is None else None,
         guidance_scale=family.guidance_scale if choice.guidance_scale is None else choice.guidance_scale,
         guidance=family.guidance,
@@ -207,17 +207,17 @@ def _class_of(family: Family, depth: DepthChoice | None) -> str:
 def _under_control(
     recipe: Recipe, pipe: Any, family: Family | None, depth: DepthChoice, strength: float | None
 ) -> Recipe:
-    """Return a recipe for a pipeline under a ControlNet: a class that takes no picture is given its start in latents.
+    """Return a recipe for a pipeline with a ControlNet: a class without a start image gets its start in latents.
 
-    An operator's strength is that start's noise then. Raises ValueError where nothing is known of how it packs them.
+    An operator's strength is then the noise of that start. Raises ValueError if the packing of latents is unknown.
     """
     recipe = replace(recipe, control_scale=depth.scale)
     if "strength" in inspect.signature(pipe.__call__).parameters:
         return recipe
     if family is None:
         raise ValueError(
-            f"{SETTING} is set, but {type(pipe).__name__} takes no drawing to start from, and this model is of no"
-            " family whose latents are known. Leave it empty."
+            f"{SETTING} is set, but {type(pipe).__name__} takes no start image, and this model's family is unknown."
+            f" Leave {SETTING} empty, or set BACKDROP_GENERATOR_FAMILY."
         )
     return replace(recipe, start_in=family.latents, start_noise=family.start_noise if strength is None else strength)
 
@@ -225,7 +225,7 @@ def _under_control(
 def _light(
     found: Found, choice: GeneratorChoice, *, device: Device, precision: DtypeName, runtime: Runtime
 ) -> DiffusersGenerator | GraphGenerator:
-    """Open our own network: as a graph where that is what is asked for, else as a pipeline."""
+    """Open Backdrop's own network: as a graph if the choice allows it, else as a pipeline."""
     plain = choice.steps in (None, 1) and (device, precision) == ("cpu", "float32") and runtime.choice != "torch"
     if found.local and plain and (graph := graph_file(Path(found.name), LIGHT)).is_file():
         return GraphGenerator(graph, size=choice.size, version=version(LIGHT_CLASS, found), runtime=runtime)
@@ -239,7 +239,7 @@ def _light(
     pipe.to(device)
     return DiffusersGenerator(
         pipe,
-        # our UNet works on pixels, so its sample size is one of pixels
+        # Its UNet works on pixels, so its sample size is in pixels.
         Recipe(choice.size or int(pipe.unet.config.sample_size), steps=choice.steps),
         batches=True,
         version=f"{_diffusers()} {version(LIGHT_CLASS, found)}",

@@ -1,4 +1,4 @@
-"""The peak memory of a block: the device's where there is one, else that of the process."""
+"""The peak memory of a block: the device's if there is one, else the process's."""
 
 import resource
 import sys
@@ -14,10 +14,10 @@ _LOOK_EVERY = 0.02
 
 @contextmanager
 def peak_memory(device: Device) -> Iterator[list[int]]:
-    """Measure the bytes that a block takes at most, beyond what was taken before; they are in the list at its end.
+    """Measure the most bytes that a block takes, beyond those taken before; the list has them at its end.
 
-    On CUDA by torch's allocator. Elsewhere by looking at the resident memory of the process now and then; where the
-    system does not tell it, by the most that the process ever had.
+    On CUDA torch's allocator measures them. Elsewhere a thread samples the process's resident memory. If the system
+    does not report it, the process's lifetime peak is used.
     """
     if device == "cuda":
         with CudaMemory().measured() as taken:
@@ -44,6 +44,6 @@ def _resident() -> int:
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         return pages * resource.getpagesize()
-    except OSError:  # Linux alone has it
+    except OSError:  # only Linux has it
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most if sys.platform == "darwin" else most * 1024

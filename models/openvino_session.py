@@ -1,4 +1,4 @@
-"""A graph in OpenVINO: compiled for this processor once, and opened from the file that was kept then."""
+"""A graph in OpenVINO: compiled for this processor once, then opened from the cached file."""
 
 import contextlib
 import hashlib
@@ -24,29 +24,29 @@ from models.device import usable_threads
 
 logger = logging.getLogger(__name__)
 
-#: A kept file: the network, its notes as JSON, their size in bytes, big-endian, and the SHA-256 of all that.
+#: A cached file: the network, its notes as JSON, their size in bytes, big-endian, and the SHA-256 of all that.
 _SIZE, _SEAL = 4, hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
 class Notes:
-    """What a graph says of itself."""
+    """A graph's metadata."""
 
     custom_metadata_map: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Input:
-    """An input of a graph; a side that is free is None."""
+    """An input of a graph; a side of variable length is None."""
 
     name: str
     shape: list[int | None]
 
 
 class OpenvinoSession:
-    """A `models.sessions.Session` in OpenVINO. Safe in threads: calls take turns, each on all threads of the process.
+    """A `models.sessions.Session` in OpenVINO. Thread-safe: calls take turns, each on all threads of the process.
 
-    Between calls it holds weights alone: what a call needed is there for the pictures and for other networks.
+    Between calls it holds only weights; its other memory is free for images and other networks.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class OpenvinoSession:
         kept: Sequence[Path] = (),
         bfloat16: bool = False,
     ):
-        """Open a graph; the parameters are as in `models.sessions.open_session`. Raises RuntimeError for no graph."""
+        """Open a graph; parameters as in `models.sessions.open_session`. Raises RuntimeError for an invalid graph."""
         core = _core()
         abilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        # By itself OpenVINO takes bfloat16 for each network where the processor computes in it.
+        # By default OpenVINO uses bfloat16 for each network if the processor supports it.
         precision = "bf16" if bfloat16 and "BF16" in abilities else "f32"
         #: Library, version, and precision if not float32, for the report's provenance.
         self.library = f"openvino {openvino.__version__.split('-')[0]}{' bf16' * (precision == 'bf16')}"
@@ -69,13 +69,13 @@ class OpenvinoSession:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
             "INFERENCE_NUM_THREADS": usable_threads(),
-            "ENABLE_CPU_PINNING": False,  # it ties several workers on a machine to the same cores
+            "ENABLE_CPU_PINNING": False,  # it would tie several workers on a machine to the same cores
         }
         processor = (core.get_property("CPU", "FULL_DEVICE_NAME"), sorted(abilities))
         made_of = (digest, openvino.__version__, precision, processor)
         file_name = f"{graph.stem}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]}.graph"
         found = _opened(core, file_name, kept, options)
-        # `_file` is held for as long as the network, which reads some of its weights from there.
+        # `_file` must live as long as the network, which reads some of its weights from it.
         if found is None:
             model = _read(core, graph, weights)
             notes = _notes(model)
@@ -102,22 +102,22 @@ class OpenvinoSession:
         return self._inputs
 
     def get_modelmeta(self) -> Notes:
-        """Return the graph's notes on itself."""
+        """Return the graph's metadata."""
         return self._notes
 
     def get_providers(self) -> list[str]:
-        """Return what runs it, as onnxruntime's own sessions would say."""
+        """Return the providers, by the names of onnxruntime's sessions."""
         return ["OpenVINOExecutionProvider", "CPUExecutionProvider"]
 
 
 @cache
 def _core() -> Any:
-    """Return what compiles and opens graphs: one for the process, as each has threads and libraries of its own."""
+    """Return OpenVINO's core, shared by the process, since each core has its own threads and libraries."""
     return openvino.Core()
 
 
 def _read(core: Any, graph: Path, weights: Path | None) -> Any:
-    """Return the model of a graph; its weights must lie beside it for OpenVINO, as a file and not as a link."""
+    """Return the model of a graph; OpenVINO needs its weights next to it, as a file and not as a link."""
     if weights is None:
         return core.read_model(graph)
     with tempfile.TemporaryDirectory() as folder:
@@ -127,7 +127,7 @@ def _read(core: Any, graph: Path, weights: Path | None) -> Any:
 
 
 def _notes(model: Any) -> dict[str, str]:
-    """Return the metadata of an ONNX file, which the frontend keeps under "framework"."""
+    """Return the metadata of an ONNX file, which OpenVINO's frontend stores under "framework"."""
     if not model.has_rt_info(["framework"]):
         return {}
     names = model.get_rt_info(["framework"]).astype(dict)
@@ -135,7 +135,7 @@ def _notes(model: Any) -> dict[str, str]:
 
 
 def _name(port: Any) -> str:
-    # A port has the graph's name for it beside such as "slice_1", in no order.
+    # A port has the graph's name and others, such as "slice_1", in no fixed order.
     return str(port.node.get_friendly_name())
 
 
@@ -146,39 +146,39 @@ def _shape(port: Any) -> list[int | None]:
 def _opened(
     core: Any, file_name: str, kept: Sequence[Path], options: dict[str, Any]
 ) -> tuple[Any, dict[str, str], Any] | None:
-    """Return the network, its notes and the mapped file that is kept under a name; None where there is no whole one."""
+    """Return the network, its notes and the mapped file cached under a name; None if there is no intact file."""
     for path in (folder / file_name for folder in kept):
         try:
             with path.open("rb") as file:
-                # A private copy, since OpenVINO takes no memory that can't be written; nothing writes to it.
+                # A private copy, since OpenVINO accepts only writable memory; nothing writes to it.
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        except (OSError, ValueError):  # none there, or an empty one
+        except (OSError, ValueError):  # missing, or empty
             continue
         sealed = len(mapped) - _SEAL
         if hashlib.sha256(memoryview(mapped)[:sealed]).digest() != mapped[sealed:]:
-            logger.warning("%s is not as it was written, so the network is compiled anew", path)
+            logger.warning("%s is damaged, so the network is compiled again", path)
             continue
         end = sealed - _SIZE - int.from_bytes(mapped[sealed - _SIZE : sealed], "big")
         tensor = openvino.Tensor(np.frombuffer(mapped, np.uint8, end), shared_memory=True)
         try:
             network = core.import_model(tensor, "CPU", options)
-        except RuntimeError as error:  # OpenVINO has checks of its own on what it was compiled for
-            logger.warning("OpenVINO does not take %s, so the network is compiled anew: %s", path, error)
+        except RuntimeError as error:  # OpenVINO checks what the file was compiled for
+            logger.warning("OpenVINO rejects %s, so the network is compiled again: %s", path, error)
             continue
         if hasattr(mmap, "MADV_DONTNEED"):
-            # What was rearranged for the processor is read no more; the rest comes back page by page, shared.
+            # Data that OpenVINO has rearranged is not read again; the rest is paged in when needed, and shared.
             mapped.madvise(mmap.MADV_DONTNEED)
         return network, json.loads(mapped[end : sealed - _SIZE]), mapped
     return None
 
 
 def _keep(network: Any, notes: dict[str, str], file_name: str, kept: Sequence[Path]) -> None:
-    """Write a compiled network into the first folder that takes it."""
+    """Write a compiled network to the first writable folder."""
     if not kept:
         return
     about = json.dumps(notes).encode()
     network.export_model(data := io.BytesIO())
-    data.seek(0, io.SEEK_END)  # it leaves the stream at its start
+    data.seek(0, io.SEEK_END)  # the export leaves the stream at its start
     data.write(about + len(about).to_bytes(_SIZE, "big"))
     data.write(hashlib.sha256(data.getbuffer()).digest())
     for folder in kept:
@@ -186,10 +186,10 @@ def _keep(network: Any, notes: dict[str, str], file_name: str, kept: Sequence[Pa
         try:
             folder.mkdir(parents=True, exist_ok=True)
             new.write_bytes(data.getbuffer())
-            new.replace(folder / file_name)  # whole or not at all: another worker may start at the same moment
+            new.replace(folder / file_name)  # atomic: another worker may start at the same moment
         except OSError:
             with contextlib.suppress(OSError):
                 new.unlink()
             continue
         return
-    logger.warning("no folder takes %s, so each start compiles it anew", file_name)
+    logger.warning("no folder is writable for %s, so each start compiles it again", file_name)

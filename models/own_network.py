@@ -1,4 +1,4 @@
-"""A network of the operator's own that finds the product: an ONNX file and a TOML file beside it (cutout/README.md)."""
+"""An operator's own network for finding the product: an ONNX file with a TOML file next to it (cutout/README.md)."""
 
 import hashlib
 import tomllib
@@ -16,13 +16,13 @@ from models.sessions import Runtime, open_session
 from models.weights import WeightsMissing
 
 SETTING = "BACKDROP_SEGMENTER"
-#: An answer may leave 0-1 by so much: the last interpolation of a network does.
+#: An output may leave 0–1 by this much, since a network's last interpolation can overshoot.
 SLACK = 0.01
-#: Sides in pixels that a network may take.
+#: Allowed sides in pixels of a network's input.
 SIDES = (32, 4096)
-_SIZE = f"Give the picture's side in pixels, or [width, height], {SIDES[0]} to {SIDES[1]}."
+_SIZE = f"Give the image's side in pixels, or [width, height], {SIDES[0]} to {SIDES[1]}."
 _THREE = "Give three numbers, for red, green and blue"
-_OTHERS = "size, mean and deviation are needed; output and sigmoid may follow."
+_OTHERS = "The fields are size, mean and deviation, and optionally output and sigmoid."
 
 
 class GraphUnfit(ValueError):
@@ -31,16 +31,16 @@ class GraphUnfit(ValueError):
 
 @dataclass(frozen=True)
 class Description:
-    """What the TOML file says of the network."""
+    """The TOML file's description of the network."""
 
-    #: Width and height in pixels of the picture that the network takes.
+    #: Width and height in pixels of the network's input.
     size: tuple[int, int]
-    #: Of red, green and blue, sRGB in 0-1: the network is given (value - mean) / deviation.
+    #: For red, green and blue, sRGB in 0–1: the network's input is (value - mean) / deviation.
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
-    #: Which of the network's outputs is the mask, from 0 on.
+    #: The index of the output that is the mask, from 0 on.
     output: int = 0
-    #: Whether that output is logits, not values in 0-1.
+    #: Whether that output is logits, not values in 0–1.
     sigmoid: bool = False
 
 
@@ -48,18 +48,18 @@ class OwnSession:
     """An operator's network, with the interface of rembg's sessions."""
 
     def __init__(self, path: Path, runtime: Runtime, device: Device):
-        """Open the graph and try it on a grey picture. Raises WeightsMissing and GraphUnfit."""
+        """Open the graph and try it on a grey image. Raises WeightsMissing and GraphUnfit."""
         card = path.with_suffix(".toml")
         for file, role in ((path, "the ONNX file"), (card, "the TOML file that describes the network")):
             if not file.is_file():
                 raise WeightsMissing(f"{SETTING}: there is no file {file}. Put {role} there, or correct the path.")
-        #: What the TOML file says.
+        #: The contents of the TOML file.
         self.description = _described(card)
         graph = _digest(path)
-        #: Files and their SHA-256, for the report and the caches' keys: of the graph with its weights, of the TOML.
+        #: Files and their SHA-256, for the report and the caches' keys: the graph with its weights, and the TOML file.
         self.version = f"onnx:{path.name} sha256:{graph[:12]} {card.name} sha256:{_digest(card)[:12]}"
         try:
-            # Never kept compiled: weights may lie in a folder that the digest does not see.
+            # Not cached: weights may be in a folder that the digest does not cover.
             self.inner_session = open_session(path, replace(runtime, kept=()), device=device, digest=graph)
             self._check_input(card)
             self.predict(Image.new("RGB", (64, 64), "grey"))
@@ -67,53 +67,53 @@ class OwnSession:
             raise
         except Exception as error:  # the libraries raise their own unrelated classes
             raise GraphUnfit(
-                f"{SETTING}: {path} does not work as a segmenter: {_last_line(error)} It has to take one float32"
-                f" picture, 1 by 3 by height by width, and give one mask, 1 by 1 by height by width; {card.name} says"
-                " which output that is, and whether it needs a sigmoid."
+                f"{SETTING}: {path} does not work as a segmenter: {_last_line(error)} It must take one float32 image,"
+                f" 1 by 3 by height by width, and return one mask, 1 by 1 by height by width. {card.name} names that"
+                " output, and whether it needs a sigmoid."
             ) from error
 
     def predict(self, image: Image.Image) -> list[Image.Image]:
-        """Return one mask, mode L, of the picture's size. Raises ValueError for an answer that is no mask."""
+        """Return one mask, mode L, of the image's size. Raises ValueError for an invalid mask."""
         about = self.description
         small = np.asarray(image.resize(about.size, Image.Resampling.BILINEAR), np.float32) / np.float32(255)
         given = (small - np.asarray(about.mean, np.float32)) / np.asarray(about.deviation, np.float32)
         batch = np.ascontiguousarray(given.transpose(2, 0, 1)[None], np.float32)
         answers = self.inner_session.run(None, {self.inner_session.get_inputs()[0].name: batch})
         if about.output >= len(answers):
-            raise ValueError(f"output is {about.output}, and its outputs are 0 to {len(answers) - 1}.")
+            raise ValueError(f"output is {about.output}, but its outputs are 0 to {len(answers) - 1}.")
         mask = _mask(np.asarray(answers[about.output], np.float32), about)
         grey = Image.fromarray(np.rint(mask * 255).astype(np.uint8), mode="L")
         return [grey.resize(image.size, Image.Resampling.BILINEAR)]
 
     def _check_input(self, card: Path) -> None:
-        """Raise GraphUnfit where the graph names another size than the TOML file, ValueError for other inputs."""
+        """Raise GraphUnfit if the graph has a size other than the TOML file's, and ValueError for other inputs."""
         inputs = self.inner_session.get_inputs()
         shape = list(inputs[0].shape) if inputs else []
         if len(inputs) != 1 or len(shape) != 4:
-            raise ValueError("it takes something else than one picture.")
+            raise ValueError("its input is not exactly one image.")
         width, height = self.description.size
         for name, side, own in (("height", height, shape[2]), ("width", width, shape[3])):
-            if isinstance(own, int) and own != side:  # a side that is free is no int
+            if isinstance(own, int) and own != side:  # a side of variable length is not an int
                 raise GraphUnfit(
-                    f"{SETTING}: {card}: size gives a {name} of {side}, and the graph takes {own}. Correct size."
+                    f"{SETTING}: {card}: size gives a {name} of {side}, but the graph takes {own}. Correct size."
                 )
 
 
 def _mask(answer: NDArray[np.float32], about: Description) -> NDArray[np.float32]:
-    """Return h×w in 0-1 of an output, 1×1×h×w. Raises ValueError."""
+    """Return h×w in 0–1 from an output, 1×1×h×w. Raises ValueError."""
     if answer.ndim != 4 or answer.shape[:2] != (1, 1):
         raise ValueError(f"output {about.output} is {' by '.join(map(str, answer.shape))}.")
     if about.sigmoid:
         answer = np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * answer)
     low, high = float(answer.min()), float(answer.max())
-    if not -SLACK <= low <= high <= 1 + SLACK:  # not a number is refused as well
-        wrong = "is not a number somewhere" if np.isnan(low) else f"runs from {low:.3g} to {high:.3g}, not from 0 to 1"
+    if not -SLACK <= low <= high <= 1 + SLACK:  # also rejects NaN
+        wrong = "has NaN values" if np.isnan(low) else f"runs from {low:.3g} to {high:.3g}, not from 0 to 1"
         raise ValueError(f"output {about.output} {wrong}.{'' if about.sigmoid else ' Logits need sigmoid = true.'}")
     return np.asarray(np.clip(answer[0, 0], 0, 1), np.float32)
 
 
 def _described(card: Path) -> Description:
-    """Return what a TOML file says of the network beside it. Raises GraphUnfit naming the field and its value."""
+    """Return the description in a TOML file. Raises GraphUnfit with the field and its value."""
     try:
         given: dict[str, Any] = tomllib.loads(card.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -124,7 +124,7 @@ def _described(card: Path) -> Description:
         return GraphUnfit(f"{SETTING}: {card}: {field} {said}. {remedy}")
 
     for field in given.keys() - Description.__dataclass_fields__.keys():
-        raise refuse(field, f"There is no such field: {_OTHERS}")
+        raise refuse(field, f"There is no such field. {_OTHERS}")
     size: Any = given.get("size")
     sides: list[Any] = size if isinstance(size, list) else [size, size]
     if len(sides) != 2 or not all(_whole(side, SIDES[0]) and side <= SIDES[1] for side in sides):
@@ -139,7 +139,7 @@ def _described(card: Path) -> Description:
     if not _whole(output, 0):
         raise refuse("output", "Give the number of the output that is the mask, from 0 on.")
     if not isinstance(sigmoid, bool):
-        raise refuse("sigmoid", "Give true where the output is logits, else false.")
+        raise refuse("sigmoid", "Give true if the output is logits, else false.")
     return Description((sides[0], sides[1]), tuple(mean), tuple(deviation), output, sigmoid)
 
 
@@ -155,7 +155,7 @@ def _three(value: Any) -> bool:
 
 
 def _digest(path: Path) -> str:
-    """Return the SHA-256 of a file, and of the files beside it that it names: an ONNX file's weights may lie there."""
+    """Return the SHA-256 of a file and of the files next to it that it names, such as an ONNX file's weights."""
     data = path.read_bytes()
     digest = hashlib.sha256(data)
     if b"location" in data:  # the key of an external file in ONNX's TensorProto

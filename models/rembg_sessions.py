@@ -1,4 +1,4 @@
-"""rembg's sessions, with their graphs opened where all others are. The only file that imports rembg."""
+"""rembg's sessions, with graphs opened by `models.sessions`. The only file that imports rembg."""
 
 import sys
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from typing import Any
 from models.device import Device
 from models.sessions import PLAIN, Runtime, open_session
 
-#: What rembg imports of pymatting for its alpha matting: by itself 0.1 s and 20 MiB, and 30 s where its kernels were
-#: never compiled.
+#: rembg's imports from pymatting for alpha matting: 0.1 s and 20 MiB, and 30 s if pymatting's kernels were never
+#: compiled.
 _MATTING = {
     "pymatting.alpha.estimate_alpha_cf": "estimate_alpha_cf",
     "pymatting.foreground.estimate_foreground_ml": "estimate_foreground_ml",
@@ -21,7 +21,7 @@ _MATTING = {
 
 
 class OnRuntime:
-    """What is ours in a session of rembg: where `inner_session` runs. What is done before and after is rembg's."""
+    """The part of a rembg session that Backdrop replaces: where `inner_session` runs. The rest is rembg's."""
 
     def __init__(
         self,
@@ -34,21 +34,21 @@ class OnRuntime:
         bfloat16: bool = False,
         **named: Any,
     ):
-        """Open the model's graph, which rembg may fetch first; the options are those of `open_session`.
+        """Open the model's graph, which rembg may download first; the options are those of `open_session`.
 
-        onnxruntime's options and providers follow from these, so others are ignored.
+        onnxruntime's options and providers follow from these, so other arguments are ignored.
         """
         self.model_name = model_name
-        graph = Path(self.download_models(*args, **named))  # type: ignore[attr-defined]  # rembg's, beside this class
+        graph = Path(self.download_models(*args, **named))  # type: ignore[attr-defined]  # rembg's class has it
         self.inner_session = open_session(graph, runtime, device=device, digest=digest, bfloat16=bfloat16)
 
 
 def with_our_sessions() -> Any:
-    """Return rembg, whose registry has our sessions: `rembg.new_session(name)` gives one.
+    """Return rembg with Backdrop's sessions in its registry, so that `rembg.new_session(name)` returns them.
 
-    Those that open more than one graph, or none, stay rembg's own. Raises ImportError where onnxruntime is absent.
+    Sessions that open more than one graph, or none, stay rembg's own. Raises ImportError if onnxruntime is missing.
     """
-    import onnxruntime  # noqa: F401  # rembg ends the interpreter where it is absent
+    import onnxruntime  # noqa: F401  # without it, rembg exits the interpreter
 
     with _matting_later():
         rembg = import_module("rembg")
@@ -62,7 +62,7 @@ def with_our_sessions() -> Any:
 
 @contextmanager
 def _matting_later() -> Iterator[None]:
-    """Let what is imported in the block take functions of pymatting that import it when they are first called."""
+    """Replace functions of pymatting, for imports in the block, by stand-ins that import it at their first call."""
     missing = {name: function for name, function in _MATTING.items() if name not in sys.modules}
     packages = {parent for name in missing for parent in _parents(name) if parent not in sys.modules}
     for name in packages | missing.keys():

@@ -1,4 +1,4 @@
-"""The network that finds the product: U²-Net, any other model of rembg, or an operator's own file."""
+"""The network that finds the product: U²-Net, another rembg model, or an operator's own file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,73 +15,73 @@ from models.sessions import PLAIN, Runtime, library_of, session_device
 from models.weights import CARDS, WeightsUnreachable, verify
 from pipeline.core.errors import ModelFailed, OutOfMemory
 
-#: Longer side in pixels below which no network is shown a photo; rembg scales it down to 320 for u2net and u2netp.
+#: Least longer side, in pixels, of a network's photo; rembg scales it down to 320 for u2net and u2netp.
 MIN_SIDE = 640
-#: The one that runs in bfloat16 where the operator chooses that: u2netp's masks lose six times as much by it.
+#: The model that runs in bfloat16 if the operator chooses that: u2netp's masks lose six times as much by it.
 HALVED = "u2net"
-#: What a name begins with that is the path of an operator's own file.
+#: Prefix of a name that is the path of an operator's own file.
 OWN = "onnx:"
 
 
 class SegmenterUnknown(ValueError):
-    """Raised for a name that is no model of rembg's."""
+    """Raised for a name that is not a rembg model."""
 
 
 class RembgSegmenter:
-    """A session of rembg, or of its interface, as a `Segmenter`."""
+    """A session of rembg, or with its interface, as a `Segmenter`."""
 
     def __init__(self, session: Any, version: str, sides: Sequence[int] = ()):
-        """`sides`: width and height in pixels that the network takes, where its graph need not say them."""
-        #: What rembg itself takes as `session`.
+        """`sides` is the network's input width and height in pixels, if its graph may lack them."""
+        #: The value for rembg's own `session` argument.
         self.session = session
-        #: Longer side in pixels that photos are to be shown at: what the network takes, or twice the smallest one's.
+        #: Longer side in pixels for photos: the network's input size, or twice the smallest network's.
         self.side = max([MIN_SIDE, *(sides or _input_sides(session.inner_session))])
         #: Model and package, for the report's provenance.
         self.version = version
 
     @property
     def device(self) -> Device:
-        """Where it runs, which may be the CPU although CUDA was asked for."""
+        """The device where it runs, which may be the CPU although CUDA was requested."""
         return session_device(self.session.inner_session)
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return H×W alpha in [0, 1] for an H×W×3 sRGB photo.
 
-        rembg stretches each mask to the full range, so a 1.0 says nothing about how sure the network is.
+        rembg stretches each mask to the full range, so a value of 1.0 does not show the network's confidence.
         Raises OutOfMemory and ModelFailed.
         """
         try:
-            with np.errstate(invalid="ignore"):  # rembg divides 0 by 0 where an answer is the same everywhere
+            with np.errstate(invalid="ignore"):  # rembg divides 0 by 0 if a mask is constant
                 masks = self.session.predict(Image.fromarray(image))
         except MemoryError:
-            raise OutOfMemory("Too little memory to cut the product out of this photo.") from None
+            raise OutOfMemory("Too little memory to cut out this photo. Use a smaller photo.") from None
         except Exception as error:  # the libraries raise their own unrelated classes
             if "allocate" in str(error) or "out of memory" in str(error).lower():
-                raise OutOfMemory("Too little memory to cut the product out of this photo.") from error
-            raise ModelFailed(f"The network that cuts the product out failed: {error}") from error
+                raise OutOfMemory("Too little memory to cut out this photo. Use a smaller photo.") from error
+            raise ModelFailed(f"The cut-out network failed. Retry the job. Cause: {error}") from error
         if not masks:
-            raise ModelFailed("The network that cuts the product out gave no mask.")
+            raise ModelFailed("The cut-out network returned no mask. Retry the job.")
         alpha = np.asarray(masks[0].convert("L")).astype(np.float32)
         alpha /= 255
         if alpha.shape != image.shape[:2] or not np.isfinite(alpha).all():
-            raise ModelFailed("The network that cuts the product out gave a mask that doesn't fit the photo.")
+            raise ModelFailed("The cut-out network returned a mask that doesn't fit the photo. Retry the job.")
         return alpha
 
 
 def _input_sides(session: Any) -> list[int]:
-    """Return the sides in pixels that a session takes; anything but an int stands for a side that is free."""
+    """Return a session's input sides in pixels, without sides of variable length, which are not ints."""
     return [side for side in session.get_inputs()[0].shape[2:] if isinstance(side, int)]
 
 
 def load_segmenter(
     name: str = "u2net", *, weights: Path, device: Device = "cpu", runtime: Runtime = PLAIN
 ) -> tuple[RembgSegmenter, str]:
-    """Load a rembg model, or an ONNX file of the operator's own, and return it with its version string.
+    """Load a rembg model, or an operator's own ONNX file, and return it with its version string.
 
-    `weights` is the folder of the weights. Those with a card are verified, never downloaded here; any other model of
-    rembg is fetched into that folder by rembg. "onnx:PATH" is a file of one's own (`models.own_network`). Where
-    onnxruntime can't use CUDA it runs on the CPU, and its `device` says so.
-    Raises WeightsMissing, WeightsAltered, WeightsUnreachable, SegmenterUnknown, GraphUnfit and DeviceUnavailable.
+    `weights` is the folder of the weights. Weights with a card are verified, never downloaded here; rembg downloads any
+    other model into that folder. "onnx:PATH" is an operator's own file (`models.own_network`). If onnxruntime can't use
+    CUDA, the model runs on the CPU, and its `device` is "cpu". Raises WeightsMissing, WeightsAltered,
+    WeightsUnreachable, SegmenterUnknown, GraphUnfit and DeviceUnavailable.
     """
     if name.startswith(OWN):
         own = OwnSession(Path(name.removeprefix(OWN)), runtime, device)
@@ -104,18 +104,18 @@ def load_segmenter(
 
 
 def _fetched(rembg: Any, name: str, weights: Path, runtime: Runtime, device: Device) -> Any:
-    """Return a session of another model of rembg's. Raises SegmenterUnknown and WeightsUnreachable."""
-    # Of rembg's others some want a path, which is given in place of a name, one a prompt, and two a paid service.
+    """Return a session of another rembg model. Raises SegmenterUnknown and WeightsUnreachable."""
+    # Of rembg's other sessions, some need a path instead of a name, one a prompt, and two a paid service.
     known = sorted(one for one, kind in rembg.sessions.sessions.items() if issubclass(kind, OnRuntime))
     if name not in known:
         raise SegmenterUnknown(
-            f"BACKDROP_SEGMENTER: {name!r} is no model of rembg. Name one ({', '.join(known)}), or give a network of "
-            f"your own as {OWN}PATH, the path of an ONNX file."
+            f"BACKDROP_SEGMENTER: {name!r} is not a rembg model. Name a rembg model ({', '.join(known)}), or give a "
+            f"network of your own as {OWN}PATH, the path of an ONNX file."
         )
     try:
         return rembg.sessions.sessions[name](name, runtime=runtime, device=device)
-    except (OSError, ValueError) as error:  # requests' and pooch's: away, or another file than expected
+    except (OSError, ValueError) as error:  # of requests and pooch: unreachable, or an unexpected file
         raise WeightsUnreachable(
-            f"BACKDROP_SEGMENTER: rembg could not bring the weights of {name} into {weights}: {error}. "
-            "Load it once where the network is reachable, or set u2net or u2netp."
+            f"BACKDROP_SEGMENTER: rembg could not bring the weights of {name} into {weights}. "
+            f"Load the model once while the network is reachable, or set u2net or u2netp. Cause: {error}"
         ) from error

@@ -1,4 +1,4 @@
-"""The one place that opens ONNX graphs: in OpenVINO on an x86-64 CPU, else in onnxruntime."""
+"""Opens all ONNX graphs: in OpenVINO on an x86-64 CPU, else in onnxruntime."""
 
 import hashlib
 import importlib.util
@@ -10,8 +10,8 @@ from typing import Any, Literal, Protocol
 
 from models.device import Device, DeviceUnavailable, usable_threads
 
-#: "auto": OpenVINO where it is installed on an x86-64 CPU, else onnxruntime. "openvino-bf16": OpenVINO, with u2net in
-#: bfloat16. "torch": as "auto", but networks that have a form in torch run in it.
+#: "auto": OpenVINO if installed on an x86-64 CPU, else onnxruntime. "openvino-bf16": OpenVINO, with u2net in bfloat16.
+#: "torch": like "auto", but networks that also exist in torch run in torch.
 CpuRuntime = Literal["auto", "openvino", "openvino-bf16", "onnxruntime", "torch"]
 PROVIDERS: dict[Device, list[str]] = {
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
@@ -21,32 +21,32 @@ PROVIDERS: dict[Device, list[str]] = {
 
 
 class Session(Protocol):
-    """What a network asks of its graph: the part of `onnxruntime.InferenceSession` that rembg and we use."""
+    """The interface of an opened graph: the part of `onnxruntime.InferenceSession` that rembg and Backdrop use."""
 
     def run(self, names: None, given: dict[str, Any]) -> list[Any]:
         """Return all outputs for the named inputs."""
 
     def get_inputs(self) -> Sequence[Any]:
-        """Return the inputs; each has `name` and `shape`, in which a side that is free is no int."""
+        """Return the inputs; each has `name` and `shape`, in which a side of variable length is not an int."""
 
     def get_modelmeta(self) -> Any:
-        """Return what has the graph's own notes in `custom_metadata_map`."""
+        """Return an object with the graph's metadata in `custom_metadata_map`."""
 
     def get_providers(self) -> list[str]:
-        """Return what runs it, in the words of onnxruntime."""
+        """Return the execution providers, by onnxruntime's names."""
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """What runs graphs on a CPU, and how: the settings' choice, on its way to `open_session`."""
+    """The library that runs graphs on a CPU, and its cache: the settings' choice for `open_session`."""
 
     choice: CpuRuntime = "auto"
-    #: Folders for compiled graphs. All are searched; the first that can be written gets what is compiled.
+    #: Folders for compiled graphs. All are searched; new ones are saved in the first writable folder.
     kept: tuple[Path, ...] = ()
 
     @property
     def library(self) -> Literal["openvino", "onnxruntime"]:
-        """The library that runs graphs on a CPU here. Raises DeviceUnavailable where it is chosen and not installed."""
+        """The library that runs graphs on a CPU here. Raises DeviceUnavailable if it is chosen but not installed."""
         if self.choice == "onnxruntime":
             return "onnxruntime"
         installed = importlib.util.find_spec("openvino") is not None
@@ -57,7 +57,7 @@ class Runtime:
                     " openvino, or set BACKDROP_CPU_RUNTIME to auto or onnxruntime."
                 )
             return "openvino"
-        # On ARM OpenVINO runs too; it was not measured there.
+        # OpenVINO also runs on ARM, where it was not measured.
         return "openvino" if installed and platform.machine().lower() in {"x86_64", "amd64"} else "onnxruntime"
 
 
@@ -76,9 +76,9 @@ def open_session(
 ) -> Session:
     """Open a graph.
 
-    `weights`: the one file that the graph points into, where it lies in another folder. `digest`: the SHA-256 of the
-    graph, where it is known. `bfloat16`: the network may run in that precision, where the operator chose it.
-    Raises DeviceUnavailable, and what the library raises for a file that is no graph.
+    `weights` is the one file that the graph refers to, if it is in another folder. `digest` is the SHA-256 of the
+    graph, if known. `bfloat16`: the network may run in that precision, if the operator chose it. Raises
+    DeviceUnavailable, and the library's error for an invalid file.
     """
     if device != "cuda" and runtime.library == "openvino":
         from models.openvino_session import OpenvinoSession
@@ -90,7 +90,7 @@ def open_session(
 
 
 def library_of(session: Session) -> str:
-    """Return what runs a session, for the report's provenance: library, version, and precision if not float32."""
+    """Return the library of a session, for the report's provenance: name, version, and precision if not float32."""
     import onnxruntime
 
     own: str | None = getattr(session, "library", None)
@@ -98,17 +98,17 @@ def library_of(session: Session) -> str:
 
 
 def session_device(session: Session) -> Device:
-    """Return where a session runs: onnxruntime falls back to the CPU where CUDA can't be used, and raises nothing."""
+    """Return the device of a session: onnxruntime silently falls back to the CPU if CUDA can't be used."""
     return "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu"
 
 
 def why_not_cuda() -> str:
-    """Return why sessions that asked for CUDA run on the CPU, and what to do about it."""
+    """Return why sessions that requested CUDA run on the CPU, and the remedy, without a full stop."""
     import onnxruntime
 
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         return (
-            f"onnxruntime {onnxruntime.__version__} is the CPU's build. Replace it by onnxruntime-gpu, as"
+            f"onnxruntime {onnxruntime.__version__} is the CPU build. Replace it by onnxruntime-gpu, as"
             " ./scripts/setup does on a machine with an NVIDIA driver"
         )
     return (
@@ -118,17 +118,17 @@ def why_not_cuda() -> str:
 
 
 def session_options(threads: int = 0) -> Any:
-    """Return onnxruntime's options for one session of a process; 0: as many threads as it may use.
+    """Return onnxruntime's options for one session of a process; 0 uses as many threads as allowed.
 
-    Without an arena of onnxruntime's own, what a network has done with is there for the pictures and for the other
-    networks (`models.device.keep_memory_together`): 20 swaps in one process took 0.3 GB less than with one arena for
-    all sessions, in the same time. Threads that don't spin while they wait leave the cores to the pixels' work.
+    Without onnxruntime's own arena, memory that a network frees is available for images and other networks
+    (`models.device.keep_memory_together`). 20 swaps in one process took 0.3 GB less than with one arena for all
+    sessions, in the same time. Threads that don't spin while they wait leave the cores to work on pixels.
     """
     import onnxruntime
 
     onnxruntime.set_default_logger_severity(3)
     options = onnxruntime.SessionOptions()
-    # Given outright: what onnxruntime chooses by itself it also ties to cores, and several workers to the same ones.
+    # Set explicitly: onnxruntime's default number also pins threads, several workers' to the same cores.
     options.intra_op_num_threads = options.inter_op_num_threads = threads or usable_threads()
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -139,8 +139,8 @@ def _in_onnxruntime(graph: Path, weights: Path | None, device: Device) -> Sessio
     import onnxruntime
 
     if device == "cuda":
-        # It looks for CUDA and cuDNN only where the loader does; they are in torch's own wheels.
-        onnxruntime.preload_dlls()  # does nothing in the CPU's build
+        # By itself it searches for CUDA and cuDNN only where the loader does; they are in torch's own wheels.
+        onnxruntime.preload_dlls()  # does nothing in the CPU build
     providers = [name for name in PROVIDERS[device] if name in onnxruntime.get_available_providers()]
     options, source = session_options(), graph if weights is None else graph.read_bytes()
     if weights is not None:

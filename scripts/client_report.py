@@ -1,4 +1,4 @@
-"""The client's types of a report, derived from `pipeline.report`, which the client can't import.
+"""Write the client's report types from `pipeline.report`, which the client can't import.
 
 python -m scripts.client_report
 """
@@ -8,9 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TYPES = ROOT / "client" / "backdrop_client" / "report.py"
-_HEAD = '''"""The report of a render, typed: written by `python -m scripts.client_report`, from `pipeline.report`.
+_HEAD = '''"""The typed report of a render. `python -m scripts.client_report` writes this file from `pipeline.report`.
 
-A field may be absent: a report is of the release that made it. The document of the API describes the fields.
+A field may be absent, because a report depends on the release that made it. The API reference describes the fields.
 """
 
 from typing import Literal, TypedDict
@@ -18,7 +18,7 @@ from typing import Literal, TypedDict
 
 
 def client_types() -> str:
-    """Return the text of the client's module: a TypedDict for each record of `pipeline.report`."""
+    """Return the source of the client's module: a TypedDict for each record of `pipeline.report`."""
     parts = [_HEAD]
     for part in ast.parse((ROOT / "pipeline" / "report.py").read_text("utf-8")).body:
         if isinstance(part, ast.ClassDef):

@@ -1,4 +1,4 @@
-"""Photos × specs through the real pipeline, onto one sheet: for eyes to judge what no figure does.
+"""Draw a contact sheet of photos × specs from the real pipeline, to judge pictures by eye.
 
 python -m scripts.contact_sheet PHOTO... --scene podium --scene neon --mood calm -o out/sheet.png
 """
@@ -21,11 +21,11 @@ from service.worker.networks import open_networks
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the sheet; returns the exit status: 1 where a photo was refused, which its tile says."""
+    """Write the sheet and return the exit status: 1 if a photo was refused. Its tile shows the error code."""
     options = _parser().parse_args(arguments)
     settings, catalogue = load_settings(), load_catalogue()
     asked = {"weights": options.weights, "generator": options.generator}
-    # The networks of a worker, all of them: a sheet shows what would be delivered.
+    # All networks of a worker, so that the sheet shows delivered pictures.
     networks = open_networks(settings.model_copy(update={name: one for name, one in asked.items() if one}))
     # argparse would append to a default list instead of replacing it.
     moods = options.mood or ["calm"]
@@ -64,14 +64,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Photos by specs through the real pipeline, onto one sheet.")
+    parser = argparse.ArgumentParser(description="Draw a contact sheet of photos by specs from the real pipeline.")
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
-    parser.add_argument("--scene", action="append", help="a name or free text; default: every scene of the catalogue")
-    parser.add_argument("--mood", action="append", help="taken in turn; default: calm")
-    parser.add_argument("--color", action="append", default=[], help="#rrggbb, the first the most present")
+    parser.add_argument("--scene", action="append", help="a name or free text; default: all scenes except white")
+    parser.add_argument("--mood", action="append", help="repeat for several, used in turn; default: calm")
+    parser.add_argument("--color", action="append", default=[], help="#rrggbb, largest area first; repeat for several")
     parser.add_argument("--preset", default="shopify_product")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--side", type=int, help="longer side in pixels instead of the preset's, to save time")
+    parser.add_argument("--side", type=int, help="longer side in pixels, to save time; default: the preset's")
     parser.add_argument("--tile", type=int, default=400, help="side of a tile in pixels")
     parser.add_argument("--columns", type=int, default=6)
     parser.add_argument("--weights", type=Path)

@@ -1,11 +1,11 @@
-"""Export our own networks as ONNX graphs, which onnxruntime runs on a CPU, from the checkpoints that ship.
+"""Export Backdrop's networks as ONNX graphs for onnxruntime on a CPU, from the shipped checkpoints.
 
-    pip install 'onnx>=1.18' 'onnxscript>=0.5'     # of this script alone
+    pip install 'onnx>=1.18' 'onnxscript>=0.5'     # for this script only
     python -m scripts.export_graphs [--light models/renderer/checkpoint] [--viewpoint models/viewpoint/checkpoint]
 
-A graph holds no weights: it points into the safetensors file beside it, or into the file of weights that was fetched,
-and its file is named for that file's digest (`models.graphs.graph_file`), so that the graph of other weights is never
-taken. Export again after each training.
+A graph contains no weights. It points into the safetensors file in its folder, or into the downloaded file of weights.
+Its file name contains that file's digest (`models.graphs.graph_file`), so that no graph is used with other weights.
+Export again after each training.
 """
 
 import argparse
@@ -30,29 +30,32 @@ from models.weights import VIEWPOINT as WEIGHTS_OF_VIEWPOINT
 from scripts.viewpoint import network as efficientnet
 from service.settings import RENDERER_CHECKPOINT, VIEWPOINT_CHECKPOINT, load_settings
 
-#: Fields of `Conditions`, which are the light graph's inputs.
+#: Fields of `Conditions`: the light graph's inputs.
 NAMES = (*TRIPLES, *SINGLES)
-#: The oldest that has what the exporter needs.
+#: The oldest opset that the exporter supports.
 OPSET = 20
-#: Bytes that a constant of a graph has at most: what is larger is a weight and must be in the safetensors file.
+#: Most bytes of a constant in a graph; anything larger is a weight and must be in the safetensors file.
 LARGEST_CONSTANT = 1024
 
 
 class LightGraph(nn.Module):  # type: ignore[misc]  # torch's types are not read
-    """One step of `LightPipeline`, of padded conditions: what is between its padding and its answer."""
+    """One step of `LightPipeline` on padded conditions, without its padding and cropping."""
 
     def __init__(self, pipe: LightPipeline):
         super().__init__()
         self.unet = pipe.unet
 
     def forward(self, *fields: Tensor) -> tuple[Tensor, Tensor]:
-        """B×H×W(×3) fields of `Conditions`, in NAMES' order, to light and its correction (a logarithm), B×H×W×3."""
+        """Return (light, correction), both B×H×W×3, from B×H×W(×3) fields of `Conditions` in the order of NAMES.
+
+        The light is linear, the correction is a logarithm.
+        """
         conditions = {
             name: field.permute(0, 3, 1, 2) if field.ndim == 4 else field[:, None]
             for name, field in zip(NAMES, fields, strict=True)
         }
         first = conditions["light"].clamp(min=0)
-        # The schedule's one step: from its first timestep, 1000, all the way.
+        # The schedule's only step goes from its first timestep, 1000, to the end.
         timestep = torch.tensor(1000.0)
         step = velocity(self.unet, log_light(first), planes(conditions), timestep)
         correction = -step * conditions["lit"]
@@ -67,13 +70,13 @@ class ViewpointGraph(nn.Module):  # type: ignore[misc]  # torch's types are not 
         self.network = network
 
     def forward(self, views: Tensor) -> Tensor:
-        """2×S×S×3 sRGB bytes to 2×384 features."""
+        """Return 2×384 features of 2×S×S×3 sRGB bytes."""
         features: Tensor = self.network((views.permute(0, 3, 1, 2).float() - 127) / 128)
         return features
 
 
 def export_light(folder: Path) -> Path:
-    """Write the graph of a folder with a `LightPipeline` into it and return its path."""
+    """Write the graph of a folder with a `LightPipeline` into that folder and return its path."""
     pipe = LightPipeline.from_pretrained(folder, local_files_only=True)
     batch, height, width = 2, 4 * pipe.multiple, 5 * pipe.multiple
     example = tuple(torch.rand(batch, height, width, *(3,) * (name in TRIPLES)) for name in NAMES)
@@ -93,7 +96,7 @@ def export_light(folder: Path) -> Path:
 
 
 def export_viewpoint(folder: Path, weights: Path) -> Path:
-    """Write the graph of EfficientNet-lite0, whose weights lie in the folder `weights`, and return its path."""
+    """Write the graph of EfficientNet-lite0 to `folder` and return its path; `weights` is the folder of its weights."""
     card = CARDS[WEIGHTS_OF_VIEWPOINT]
     path = weights / card.file
     example = torch.zeros(2, efficientnet.SIDE, efficientnet.SIDE, 3, dtype=torch.uint8)
@@ -109,7 +112,7 @@ def export_viewpoint(folder: Path, weights: Path) -> Path:
     return _write(program.model_proto, "network.", _storages(path), Path(card.file), file, about)
 
 
-#: Not optimized: the exporter would fold weights into new ones. onnxruntime does that when it opens the graph.
+#: Not optimized: the exporter would fold weights into new ones. onnxruntime optimizes when it opens the graph.
 _EXPORT: dict[str, Any] = {
     "dynamo": True,
     "optimize": False,
@@ -121,30 +124,34 @@ _EXPORT: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Stored:
-    """Where the values of a tensor lie in a file of weights, in bytes."""
+    """The position of a tensor's values in a file of weights, in bytes."""
 
     shape: tuple[int, ...]
     half: bool
     offset: int
     length: int
-    #: Its axes in the order in which they lie there, outermost first; empty: in their own.
+    #: The tensor's axes in the file's order, outermost first; empty: unchanged.
     order: tuple[int, ...] = ()
 
 
 def _write(
     model: ModelProto, prefix: str, tensors: dict[str, Stored], place: Path, path: Path, about: dict[str, str]
 ) -> Path:
-    """Write a graph to `path` whose weights are those of a file, `place` from its folder; older ones of its name go."""
+    """Write a graph to `path` and delete older graphs of its name.
+
+    Its weights are the `tensors` in a file whose path from the graph's folder is `place`. Raises ValueError for weights
+    that the file lacks or that have another shape.
+    """
     kept, casts = list[TensorProto](), list[NodeProto]()
     for constant in model.graph.initializer:
         tensor = tensors.get(constant.name.removeprefix(prefix))
         if tensor is None:
             if constant.ByteSize() > LARGEST_CONSTANT:
-                raise ValueError(f"{constant.name} of the graph is not among the weights.")
+                raise ValueError(f"{constant.name} of the graph is missing in {place}.")
             kept.append(constant)
             continue
         if tuple(constant.dims) != tensor.shape:
-            raise ValueError(f"{constant.name} of the graph is another than that of the weights.")
+            raise ValueError(f"{constant.name} has another shape in the graph than {tensor.shape} in {place}.")
         order = tensor.order or tuple(range(len(tensor.shape)))
         turned = order != tuple(range(len(order)))
         stored = TensorProto(
@@ -163,7 +170,7 @@ def _write(
             casts.append(helper.make_node("Transpose", [stored.name], [constant.name], perm=back))
     nodes = [*casts, *model.graph.node]
     for node in nodes:
-        # Where in whose source each came from, several times the graph itself.
+        # The exporter's source locations, several times larger than the graph itself.
         node.ClearField("metadata_props")
         node.ClearField("doc_string")
     for field, values in (("initializer", kept), ("node", nodes)):
@@ -184,7 +191,7 @@ def _write(
 
 
 def _header(weights: Path) -> dict[str, Stored]:
-    """Return where the tensors lie in a safetensors file of halves. Raises ValueError for one of other numbers."""
+    """Return the tensors of a float16 safetensors file. Raises ValueError for another number format."""
     with weights.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
@@ -193,35 +200,35 @@ def _header(weights: Path) -> dict[str, Stored]:
         if name == "__metadata__":
             continue
         if tensor["dtype"] != "F16":
-            raise ValueError(f"{name} of the weights is {tensor['dtype']}.")
+            raise ValueError(f"{name} in {weights} is {tensor['dtype']}, and F16 is expected.")
         begin, end = tensor["data_offsets"]
         found[name] = Stored(tuple(tensor["shape"]), True, 8 + length + begin, end - begin)
     return found
 
 
 class _Outline(pickle.Unpickler):
-    """Reads which storage each tensor of torch's old format is in, and makes no object but dictionaries."""
+    """Reads each tensor's storage from torch's old format; creates no objects except dictionaries."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return what stands for a class or function in the file. Raises UnpicklingError for an unknown one."""
+        """Return a stand-in for a class or function in the file. Raises UnpicklingError for an unknown one."""
         if name == "OrderedDict":
             return OrderedDict
         if name == "_rebuild_tensor_v2":
             return lambda storage, offset, shape, strides, *rest: (storage, offset, shape, strides)
         if module == "torch" and name.endswith("Storage"):
             return name
-        raise pickle.UnpicklingError(f"{module}.{name} is not read.")
+        raise pickle.UnpicklingError(f"The file contains {module}.{name}, which this script does not read.")
 
     def persistent_load(self, pid: Any) -> Any:
-        """Return a storage's type and key."""
+        """Return a storage's (type, key)."""
         return pid[1], pid[2]
 
 
 def _storages(weights: Path) -> dict[str, Stored]:
-    """Return where the tensors of floats lie in a file of torch's format before 1.6.
+    """Return the float tensors of a file in torch's format before 1.6.
 
-    Four pickles (magic number, version, machine, tensors) and the keys of the storages, then each storage: the number
-    of its values, 8 bytes, and the values. TensorFlow's weights lie there in its order of axes.
+    The file has four pickles (magic number, version, machine, tensors) and the keys of the storages. Each storage
+    follows: the number of its values, 8 bytes, and the values. TensorFlow's weights have its own order of axes.
     """
     with weights.open("rb") as file:
         for _ in range(3):
@@ -244,8 +251,8 @@ def _storages(weights: Path) -> dict[str, Stored]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Export what is asked for; without a word, all that ship."""
-    parser = argparse.ArgumentParser(description="Export our own networks as ONNX graphs.")
+    """Export the given networks; without arguments, all that ship."""
+    parser = argparse.ArgumentParser(description="Export Backdrop's networks as ONNX graphs.")
     parser.add_argument("--light", type=Path, help="folder of a LightPipeline")
     parser.add_argument("--viewpoint", type=Path, help="folder of a viewpoint classifier")
     given = parser.parse_args(arguments)

@@ -1,7 +1,7 @@
-"""The README's first command, after the installation: one swap over HTTP, as a caller does it.
+"""Make the README's first swap over HTTP, as a caller would.
 
-Starts `backdrop up` on a free port, registers a client, uploads the sample product, submits, follows the job, saves the
-render, and stops all that it started.
+Starts `backdrop up` on a free port, registers a client and uploads the sample product. Then it submits a job, follows
+it, saves the render, and stops the service.
 """
 
 import json
@@ -27,7 +27,7 @@ OUTPUT = Path("out/first-swap.jpg")
 
 
 def main() -> None:
-    """Run the story; exit 1 with the reason where it breaks."""
+    """Run all steps; exit 1 with the reason if one fails."""
     console = Console()
     backdrop = str(Path(sys.executable).with_name("backdrop"))
     with tempfile.TemporaryDirectory(prefix="backdrop-") as home:
@@ -37,7 +37,7 @@ def main() -> None:
             assert service.stdout is not None
             address = next((line.split()[1] for line in service.stdout if line.startswith("ready ")), None)
             if address is None:
-                sys.exit("The service did not start, for the reason above.")
+                sys.exit("The service did not start. See the reason above.")
             added = subprocess.run(
                 [backdrop, "clients", "add", "first-client", "--credits", "10", "--json", "--home", home],
                 capture_output=True,
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def swap(console: Console, address: str, key: str) -> None:
-    """Upload, submit, follow, save."""
+    """Upload the sample, order a swap, follow the job and save the render."""
     photo = files("service") / "sample" / "bottle.jpg"
     with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=30) as api:
         upload = checked(api.post("/v1/uploads", json={"content_type": "image/jpeg"})).json()
@@ -92,7 +92,7 @@ def swap(console: Console, address: str, key: str) -> None:
 
 
 def checked(answer: httpx.Response) -> httpx.Response:
-    """Return the answer, or stop with what it says."""
+    """Return the answer, or exit with its status and text."""
     if answer.is_error:
         sys.exit(f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text}")
     return answer

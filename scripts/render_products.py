@@ -1,12 +1,12 @@
-"""Render the other sample products, which the studio page shows in its scenes, with their alpha, small. All made here.
+"""Render the studio page's other sample products with alpha, small. Every shape and surface is made here.
 
-Needs what `render_sample.py` needs, whose docstring says how it is set up:
+Needs the set-up of `render_sample.py`:
 
     ~/bpyenv/bin/python -m scripts.render_products --out service/sample
 
-Lengths are metres, colours are linear Rec. 709, z is up. Cycles runs on the CPU with a fixed seed, and nothing is read
-from elsewhere. Each product is lit by a soft window to its left and seen as a shop would photograph it; what lies is
-seen from above.
+Lengths are metres, colours are linear Rec. 709, z is up. Cycles runs on the CPU with a fixed seed, and no file is read.
+Each product is lit by a soft window to its left and seen as a shop would photograph it. A lying product is seen from
+above.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from PIL import Image
 
 from scripts.sample_shapes import arc, box, can, lathe, material, vary
 
-SIDE = 450  # px, of the longer side of what is kept, at most
+SIDE = 450  # px, largest longer side of a picture
 
 
 def ring(name: str, points: list[tuple[float, float, float]], radius: float, made: bpy.types.Material) -> None:
@@ -172,7 +172,8 @@ def notebook() -> None:
     )
 
 
-#: Each with the height that the camera aims at, how wide what it sees is, and how far it looks down in degrees.
+#: Product: its builder, the height of the camera's aim, the visible width (both metres), and how far the camera looks
+#: down in degrees.
 PRODUCTS: dict[str, tuple[Callable[[], None], float, float, float]] = {
     "mug": (mug, 0.044, 0.15, 12),
     "jar": (jar, 0.033, 0.12, 14),
@@ -184,7 +185,7 @@ PRODUCTS: dict[str, tuple[Callable[[], None], float, float, float]] = {
 
 
 def light() -> None:
-    """Add a soft window to the left, a weaker one to the right, and what the room throws back."""
+    """Add a soft window to the left, a weaker one to the right, and the room's reflected light."""
     for place, size, energy, colour in (
         ((-0.9, -0.7, 0.9), 0.8, 22.0, (1.0, 0.97, 0.92)),
         ((1.0, -0.5, 0.6), 0.7, 5.0, (0.93, 0.96, 1.0)),
@@ -204,7 +205,7 @@ def light() -> None:
 
 
 def look(height: float, wide: float, down: float) -> None:
-    """Aim an 85 mm lens on a square of 36 mm so that `wide` metres are seen at the product."""
+    """Aim an 85 mm lens with a 36 mm square sensor so that `wide` metres are visible at the product."""
     data = bpy.data.cameras.new("camera")
     data.sensor_width, data.lens, data.clip_start = 36, 85, 0.01
     camera = bpy.data.objects.new("camera", data)
@@ -216,7 +217,7 @@ def look(height: float, wide: float, down: float) -> None:
 
 
 def render(path: Path, samples: int, threads: int) -> Image.Image:
-    """Render the scene as it stands, without what is behind; RGBA, sRGB, cropped to the product."""
+    """Render the scene without a background and return it as RGBA, sRGB, cropped to the product."""
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.cycles.device, scene.cycles.samples, scene.cycles.seed = "CPU", samples, 1

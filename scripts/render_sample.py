@@ -1,12 +1,12 @@
-"""Render the sample product photo that the README uploads, with its exact alpha. Every shape and surface is made here.
+"""Render the sample product photo of the README with its exact alpha. Every shape and surface is made here.
 
-Not part of the package: it needs Blender as a Python module, in a virtual environment of its own (Python 3.11).
+Not part of the package: it needs Blender as a Python module, in a separate virtual environment (Python 3.11).
 
     python3.11 -m venv ~/bpyenv && ~/bpyenv/bin/pip install bpy==4.5.15 pillow==13.0.0 "numpy<2"
     ~/bpyenv/bin/python -m scripts.render_sample --out service/sample
 
-Lengths are metres, colours are linear Rec. 709, z is up and the camera looks along +y. Cycles runs on the CPU with
-a fixed seed. The lettering is the font built into Blender; no model, texture or font is read from elsewhere.
+Lengths are metres, colours are linear Rec. 709, z is up and the camera looks along +y. Cycles runs on the CPU with a
+fixed seed. The lettering uses Blender's built-in font. No model, texture or font is read from a file.
 """
 
 import argparse
@@ -25,11 +25,11 @@ from PIL import Image
 from scripts.sample_shapes import BODY_RADIUS, LABEL_RADIUS, arc, box, can, lathe, lettering, material, sticker, vary
 
 WIDTH, HEIGHT = 1400, 1800  # px
-PRODUCT_TURN = math.radians(9)  # a hand put it there, not a turntable
+PRODUCT_TURN = math.radians(9)  # a slight turn, as if placed by hand
 
 
 def build_product() -> list[bpy.types.Object]:
-    """Add the pump bottle, standing on z = 0 about the z axis, and return its parts."""
+    """Add the pump bottle, standing on z = 0 around the z axis, and return its parts."""
     glaze = material("glaze", (0.009, 0.052, 0.039), 0.3, Coat_Weight=0.5, Coat_Roughness=0.07)
     vary(glaze, (90, 90, 60), "Roughness", 0.24, 0.36)
     vary(glaze, (260, 260, 260), "Bump", 0, 0.00002, detail=2)
@@ -98,7 +98,7 @@ def build_product() -> list[bpy.types.Object]:
 
 
 def build_room() -> None:
-    """Add the table, the wall, what lies about, and the window that lights them."""
+    """Add the table, the wall, the things around the bottle, and the window that lights them."""
     table = material("table", (0.36, 0.32, 0.27), 0.45)
     vary(table, (14, 260, 14), "Base Color", (0.29, 0.252, 0.205), (0.41, 0.37, 0.315), detail=9)
     vary(table, (40, 400, 40), "Bump", 0, 0.0002)
@@ -129,7 +129,7 @@ def build_room() -> None:
     box("switch plate", (-0.215, 0.460, 0.205), (-0.135, 0.472, 0.285), socket, bevel=0.003)
     box("switch", (-0.195, 0.455, 0.222), (-0.155, 0.465, 0.268), socket, bevel=0.002)
 
-    # A casement window of six panes to the left, one light each, so that its bars show in the glaze as in life.
+    # A casement window of six panes to the left, one light each, so that the glaze reflects its bars.
     middle = Vector((-1.2, -0.5, 0.6))
     aim = (Vector((0, 0, 0.08)) - middle).to_track_quat("-Z", "Y")
     for column in range(2):
@@ -149,7 +149,7 @@ def build_room() -> None:
 
 
 def place_camera() -> None:
-    """Aim an 85 mm lens on 24 × 36 mm, f/8, 10 degrees down, focused on the label's front."""
+    """Aim an 85 mm lens on 24 × 36 mm at f/8, 10 degrees down, focused on the label's front."""
     data = bpy.data.cameras.new("camera")
     data.sensor_fit, data.sensor_height, data.lens, data.clip_start = "VERTICAL", 36, 85, 0.01
     data.dof.use_dof, data.dof.aperture_fstop = True, 8
@@ -163,13 +163,13 @@ def place_camera() -> None:
 
 
 def render(path: Path, samples: int, scale: float, threads: int) -> np.ndarray:
-    """Render the scene as it stands to ``path`` (PNG, 8 bit) and return its pixels, (h, w) or (h, w, 3), uint8."""
+    """Render the scene to ``path`` (PNG, 8 bit) and return its pixels, (h, w) or (h, w, 3), uint8."""
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.cycles.device, scene.cycles.samples, scene.cycles.seed = "CPU", samples, 1
     scene.cycles.use_adaptive_sampling, scene.cycles.adaptive_threshold = True, 0.015
     scene.cycles.max_bounces, scene.cycles.diffuse_bounces, scene.cycles.glossy_bounces = 5, 3, 3
-    scene.cycles.caustics_reflective = False  # fireflies, and nothing here throws a caustic that matters
+    scene.cycles.caustics_reflective = False  # they cause fireflies, and no caustic matters here
     scene.render.threads_mode, scene.render.threads = "FIXED", threads
     scene.render.resolution_x, scene.render.resolution_y = WIDTH, HEIGHT
     scene.render.resolution_percentage = round(100 * scale)
@@ -180,7 +180,7 @@ def render(path: Path, samples: int, scale: float, threads: int) -> np.ndarray:
 
 
 def render_photo(folder: Path, samples: int, scale: float, threads: int) -> Image.Image:
-    """Render the photo and add a sensor's noise; sRGB."""
+    """Render the photo in sRGB and add a sensor's noise."""
     scene = bpy.context.scene
     scene.cycles.use_denoising, scene.cycles.denoiser = True, "OPENIMAGEDENOISE"
     scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Medium High Contrast"
@@ -192,7 +192,7 @@ def render_photo(folder: Path, samples: int, scale: float, threads: int) -> Imag
 
 
 def render_alpha(folder: Path, product: Iterable[bpy.types.Object], scale: float, threads: int) -> Image.Image:
-    """Render the product's coverage, 0 to 255 and linear, through the same lens: white on black, nothing before it."""
+    """Render the product's coverage through the same lens, 0 to 255 and linear: white on black, nothing in front."""
     scene = bpy.context.scene
     shown = set(product)
     for thing in scene.objects:

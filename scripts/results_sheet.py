@@ -1,9 +1,9 @@
-"""The README's sheet of results: eight photos, each with its scene, mood and colours, through the real pipeline.
+"""Make the README's sheet of results: eight photos with scene, mood and colours, by the real pipeline.
 
 python -m scripts.results_sheet PHOTOS -o service/sample/results.jpg
 
-PHOTOS is a folder with the photos that `RESULTS` names; where each comes from, and under which licence,
-`service/sample/README.md` says. They are not part of the repository, but for the sample product.
+PHOTOS is a folder with the photos in `RESULTS`. `service/sample/README.md` lists their sources and licences. Of these,
+the repository contains only the sample product.
 """
 
 import argparse
@@ -29,7 +29,7 @@ SAMPLE = Path(__file__).resolve().parents[1] / "service" / "sample" / "bottle.jp
 
 @dataclass(frozen=True)
 class Result:
-    """One picture of the sheet: a photo's file name and what is asked for it."""
+    """One picture of the sheet: a photo's file name and the request for it."""
 
     photo: str
     scene: str
@@ -39,7 +39,7 @@ class Result:
     stance: StanceWord = "auto"
 
 
-#: In reading order. Clothes lie on flat lays: on the other scenes they would hang in the air.
+#: In reading order. Clothes are on flat lays: in other scenes they would hang in the air.
 RESULTS = (
     Result("bottle.jpg", "podium", "calm", ("#e8c7b8", "#f6efe4")),
     Result("dress.jpg", "flat_lay_linen", "natural", ("#cfd8df", "#f2efe8")),
@@ -50,14 +50,14 @@ RESULTS = (
     Result("plant.jpg", "arch_niche", "warm", ("#e8d5c4", "#c9745b")),
     Result("slides.jpg", "flat_lay_terrazzo", "fresh", ("#f4d9e0", "#e6e1d8", "#d98a9c")),
 )
-#: What the sheet says of itself to machines, as each picture does.
+#: The sheet's digital source type in its metadata, the same as each picture's.
 MARK = "compositeWithTrainedAlgorithmicMedia"
-#: Each is made at twice the size at which it is shown, so that the sheet is as sharp as it can be.
+#: Each picture is rendered at twice the size of its tile, for sharpness. Pixels.
 TILE, COLUMNS, GAP = 394, 4, 8
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the sheet; returns the exit status: 1 where it can't be kept under the limit of bytes."""
+    """Write the sheet and return the exit status: 1 if it does not fit into the limit of bytes."""
     options = _parser().parse_args(arguments)
     catalogue = load_catalogue()
     networks = open_networks(load_settings())
@@ -75,9 +75,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def picture(result: Result, photos: Path, networks: Networks, catalogue: Catalogue) -> Image.Image:
-    """The delivered picture of one result, RGB, `TILE` pixels square.
+    """Return the delivered picture of one result, RGB, `TILE` pixels square.
 
-    Raises PipelineError where the photo is refused.
+    Raises PipelineError if the photo is refused.
     """
     photo = SAMPLE if result.photo == SAMPLE.name else photos / result.photo
     preset = replace(catalogue.preset("shopify_product"), size=(2 * TILE, 2 * TILE))
@@ -89,7 +89,7 @@ def picture(result: Result, photos: Path, networks: Networks, catalogue: Catalog
 
 
 def lay_out(tiles: list[Image.Image]) -> Image.Image:
-    """The tiles in rows of `COLUMNS` on white, `GAP` pixels apart."""
+    """Return the tiles in rows of `COLUMNS` on white, `GAP` pixels apart."""
     rows = -(-len(tiles) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * (TILE + GAP) - GAP, rows * (TILE + GAP) - GAP), "white")
     for i, tile in enumerate(tiles):
@@ -98,9 +98,9 @@ def lay_out(tiles: list[Image.Image]) -> Image.Image:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="The README's sheet of results.")
+    parser = argparse.ArgumentParser(description="Make the README's sheet of results.")
     parser.add_argument("photos", type=Path, metavar="PHOTOS", help="folder of the photos")
-    parser.add_argument("--bytes", type=int, default=500_000, help="limit of the sheet's weight (default: 500000)")
+    parser.add_argument("--bytes", type=int, default=500_000, help="limit of the file size in bytes (default: 500000)")
     parser.add_argument("-o", "--output", type=Path, default=SAMPLE.with_name("results.jpg"))
     return parser
 

@@ -1,6 +1,6 @@
-"""The shapes and surfaces that the sample photo is modelled from: lathe work, boxes, paper and print, by Blender.
+"""Shapes and surfaces of the sample photos, made with Blender: lathe work, boxes, paper and print.
 
-Used by `render_sample.py` and `render_products.py` alone; lengths are metres, colours linear Rec. 709, z is up.
+Only for `render_sample.py` and `render_products.py`. Lengths are metres, colours linear Rec. 709, z is up.
 """
 
 import math
@@ -15,14 +15,14 @@ import numpy as np
 from mathutils import Vector
 
 BODY_RADIUS = 0.031
-LABEL_RADIUS = BODY_RADIUS + 0.00012  # paper and glue stand 0.12 mm proud
+LABEL_RADIUS = BODY_RADIUS + 0.00012  # the paper is 0.12 mm above the glaze
 
 Point = tuple[float, float]
 Colour = tuple[float, float, float]
 
 
 def material(name: str, colour: Colour, roughness: float, **inputs: float) -> bpy.types.Material:
-    """Return a Principled material; ``inputs`` are its further sockets, blanks written as underscores."""
+    """Return a Principled material; ``inputs`` are further sockets, with underscores for blanks."""
     made = bpy.data.materials.new(name)
     made.use_nodes = True
     shader = made.node_tree.nodes["Principled BSDF"]
@@ -38,7 +38,7 @@ def vary(
 ) -> None:
     """Drive a socket from ``low`` to ``high`` by noise in object space, ``scale`` cycles a metre along x, y and z.
 
-    ``socket`` may be ``"Bump"``: then ``high`` is the relief's height in metres and ``low`` is not used.
+    With ``socket`` ``"Bump"``, ``high`` is the relief's height in metres, and ``low`` is not used.
     """
     nodes, links = made.node_tree.nodes, made.node_tree.links
     shader = nodes["Principled BSDF"]
@@ -63,7 +63,7 @@ def vary(
 
 
 def add_mesh(name: str, mesh: bmesh.types.BMesh, made: bpy.types.Material, smooth: bool = True) -> bpy.types.Object:
-    """Put a mesh into the scene, its faces pointing outwards."""
+    """Add a mesh to the scene, with its faces pointing outwards."""
     bmesh.ops.recalc_face_normals(mesh, faces=mesh.faces)
     data = bpy.data.meshes.new(name)
     mesh.to_mesh(data)
@@ -82,9 +82,9 @@ def arc(centre: Point, radius: Point, start: float, stop: float, steps: int = 12
 
 
 def lathe(name: str, profile: Sequence[Point], made: bpy.types.Material, sides: int = 256) -> bpy.types.Object:
-    """Turn an (r, z) profile about the z axis; both its ends should lie on the axis.
+    """Turn an (r, z) profile about the z axis; both ends should be on the axis.
 
-    Straight runs are cut every millimetre: a smooth-shaded long face beside a small fillet shades as if it bulged.
+    Straight runs are cut every millimetre: with smooth shading, a long face next to a small fillet would seem to bulge.
     """
     points: list[Point] = [profile[0]]
     for (r0, z0), (r1, z1) in pairwise(profile):
@@ -113,7 +113,7 @@ def can(radius: float, low: float, high: float, fillet: float) -> list[Point]:
 def box(
     name: str, low: Sequence[float], high: Sequence[float], made: bpy.types.Material, bevel: float = 0.0
 ) -> bpy.types.Object:
-    """Add a box between two corners, its edges rounded by ``bevel``."""
+    """Add a box between two corners, with edges rounded by ``bevel``."""
     mesh = bmesh.new()
     bmesh.ops.create_cube(mesh, size=1)
     for vert in mesh.verts:
@@ -124,7 +124,7 @@ def box(
 
 
 def wrap(mesh: bmesh.types.BMesh, radius: float) -> None:
-    """Bend a flat drawing (x along the arc, z up) round the bottle, cut into strips so that it follows."""
+    """Bend a flat drawing (x along the arc, z up) around the bottle, cut into strips so that it follows the curve."""
     xs = [vert.co.x for vert in mesh.verts]
     for x in np.arange(min(xs) + 0.0004, max(xs), 0.0008):
         geometry = [*mesh.verts, *mesh.edges, *mesh.faces]
@@ -137,7 +137,7 @@ def wrap(mesh: bmesh.types.BMesh, radius: float) -> None:
 def sticker(
     name: str, corners: Sequence[float], corner: float, radius: float, made: bpy.types.Material
 ) -> bpy.types.Object:
-    """Wrap a rectangle (left, bottom, right, top) with rounded corners round the bottle."""
+    """Wrap a rectangle (left, bottom, right, top) with rounded corners around the bottle."""
     left, bottom, right, top = corners
     mesh = bmesh.new()
     outline: list[Point] = []
@@ -150,7 +150,7 @@ def sticker(
 
 
 def lettering(text: str, z: float, size: float, spacing: float, made: bpy.types.Material) -> bpy.types.Object:
-    """Print a centred line of text on the label; ``z`` is its baseline, ``size`` the font's em, both in metres."""
+    """Print a centred line of text on the label. ``z`` is its baseline and ``size`` the font's em, both in metres."""
     curve = bpy.data.curves.new(text, "FONT")
     curve.body, curve.size, curve.space_character = text, size, spacing
     curve.align_x = "CENTER"

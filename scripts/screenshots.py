@@ -1,4 +1,4 @@
-"""Every state of the studio page as a picture, at a desk and on a phone, light and dark: for eyes to judge.
+"""Take pictures of every state of the studio page, on a desktop and a phone, light and dark, to judge by eye.
 
 python -m scripts.screenshots -o out/studio [PHOTO]
 """
@@ -29,11 +29,11 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 def main() -> int:
-    """Write the pictures; returns the exit status: 1 where there is no browser."""
-    parser = argparse.ArgumentParser(description="Every state of the studio page as a picture.")
+    """Write the pictures and return the exit status: 1 if there is no browser."""
+    parser = argparse.ArgumentParser(description="Take pictures of every state of the studio page.")
     parser.add_argument("photo", nargs="?", type=Path, help="a product photo; default: the sample")
     parser.add_argument("-o", "--output", type=Path, default=Path("out/studio"))
-    parser.add_argument("--look", action="append", choices=LOOKS, help="only this one; may be given again")
+    parser.add_argument("--look", action="append", choices=LOOKS, help="only this look; repeat for several")
     options = parser.parse_args()
     photo = options.photo.read_bytes() if options.photo else (files("service") / "sample" / "bottle.jpg").read_bytes()
     program = find_browser()
@@ -64,11 +64,11 @@ def _key(up: Up, name: str, credits: int) -> str:
 
 
 def _walk(visit: Visit, keys: dict[str, str], photo: bytes, output: Path, look: str) -> None:
-    """Go through the page as a person does, and keep what is seen on the way."""
+    """Use the page as a person would, and save pictures on the way."""
     page, taken = visit.page, iter(range(1, 100))
 
     def keep(name: str, *, whole: bool = False) -> None:
-        page.wait_for_timeout(600)  # pictures come and lines move
+        page.wait_for_timeout(600)  # wait for pictures and transitions
         path = output / f"{look}-{next(taken):02}-{name}.png"
         page.screenshot(path=str(path), full_page=whole)
         print(path, flush=True)
@@ -193,7 +193,7 @@ def _walk(visit: Visit, keys: dict[str, str], photo: bytes, output: Path, look: 
 
 
 def _wall() -> bytes:
-    """Return a photo with nothing in it."""
+    """Return a plain grey photo as JPEG bytes."""
     written = io.BytesIO()
     Image.new("RGB", (900, 700), (127, 127, 127)).save(written, "JPEG")
     return written.getvalue()

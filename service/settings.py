@@ -1,7 +1,7 @@
-"""The settings, all of them, and the only reader of the environment.
+"""Every setting of Backdrop. No other module reads the environment.
 
-Each is an environment variable `BACKDROP_<NAME>`; `DATABASE_URL`, `REDIS_URL` and `VALKEY_URL` are read as well.
-S3 credentials and region come from boto3's own chain (`AWS_ACCESS_KEY_ID` and so on).
+Each setting is an environment variable `BACKDROP_<NAME>`. `DATABASE_URL`, `REDIS_URL` and `VALKEY_URL` also work.
+boto3 reads the S3 credentials and region itself (`AWS_ACCESS_KEY_ID` and so on).
 """
 
 import base64
@@ -22,7 +22,7 @@ from pipeline.core.spec import Limits
 
 RENDERER_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "renderer" / "checkpoint"
 VIEWPOINT_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "viewpoint" / "checkpoint"
-#: What the URL of a setting may begin with.
+#: The beginnings that Backdrop accepts for the URL of a setting.
 _SCHEMES = {
     "database_url": ("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://"),
     "queue_url": ("redis://", "rediss://", "unix://"),
@@ -31,229 +31,246 @@ _SCHEMES = {
 
 
 class Settings(BaseSettings):
-    """Everything that can differ between two installations. Frozen; durations are seconds, sizes bytes."""
+    """Everything that can differ between two installations. Frozen. Durations are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(
         env_prefix="BACKDROP_",
         frozen=True,
         extra="ignore",
         populate_by_name=True,
-        hide_input_in_errors=True,  # what is wrong may be a password or a key, and goes into a log
+        hide_input_in_errors=True,  # a wrong value may be a password or a key, and errors reach the log
     )
 
-    #: State of the embedded default: database, objects, queue, secret.
+    #: Folder of the embedded default: database, objects, queue and secrets. Set it to keep the state elsewhere.
     home: Path = Path(".backdrop")
-    #: SQLAlchemy URL; default: SQLite under `home`. `postgresql://` means psycopg.
+    #: SQLAlchemy URL of the database. Default: SQLite under `home`. `postgresql://` uses psycopg.
     database_url: str = Field("", validation_alias=AliasChoices("BACKDROP_DATABASE_URL", "DATABASE_URL"))
-    #: Connections to PostgreSQL that each pool of a process keeps, and those that it opens on top under load. An API
-    #: has two pools, a worker three, a sweep five.
+    #: PostgreSQL connections that each pool of a process keeps open. An API has two pools, a worker three, a sweep
+    #: five. Lower it if the server runs out of connections.
     database_pool: int = Field(5, ge=1, le=1000)
+    #: PostgreSQL connections that each pool may open above `database_pool` under load.
     database_overflow: int = Field(10, ge=0, le=1000)
-    #: A statement is prepared on PostgreSQL's side after so many runs, 0: never; default: 5, and never behind a pooler
-    #: such as PgBouncer, which is recognised.
+    #: Number of runs after which psycopg prepares a statement on PostgreSQL's side. 0: never. Default: 5, or never
+    #: behind a pooler such as PgBouncer, which Backdrop detects.
     prepare_threshold: int | None = Field(None, ge=0)
-    #: Redis or Valkey URL. `backdrop up` starts a server of its own where it is empty.
+    #: URL of Redis or Valkey. If it is empty, `backdrop up` starts a server of its own.
     queue_url: str = Field("", validation_alias=AliasChoices("BACKDROP_QUEUE_URL", "VALKEY_URL", "REDIS_URL"))
 
-    #: Where photos and renders live: a directory under `home`, or two S3 buckets.
+    #: Where Backdrop keeps photos and renders: in a directory under `home`, or in two S3 buckets. Use `s3` if processes
+    #: run on several machines.
     store: Literal["directory", "s3"] = "directory"
+    #: S3 bucket of the photos.
     s3_source_bucket: str = "backdrop-sources"
+    #: S3 bucket of the renders.
     s3_render_bucket: str = "backdrop-renders"
-    #: Endpoint of an S3 server that is not AWS.
+    #: Endpoint URL of an S3 server other than AWS.
     s3_endpoint_url: str | None = None
-    #: The same server as callers reach it, for presigned URLs; default: `s3_endpoint_url`.
+    #: Endpoint URL of the same server as callers reach it, for presigned URLs. Default: `s3_endpoint_url`.
     s3_public_endpoint_url: str | None = None
-    #: Address of the API as callers reach it; default: what the request says.
+    #: Base URL of the API as callers reach it. Default: the host of the request. Set it behind a proxy.
     public_url: str | None = None
-    #: Names of the API's host, with commas between, that requests may give it where its links are made of what they
-    #: say (no `public_url`, the directory store): beside localhost, `host`, and the address that a request came to.
+    #: Host names, separated by commas, that requests may use for the API. They matter only without `public_url` and
+    #: with the directory store, because Backdrop then makes its links from the request's host. Always allowed:
+    #: localhost, `host` and the address that the request reached.
     trusted_hosts: str = ""
-    #: Signs upload and download URLs of the directory store; default: made once and kept under `home`.
+    #: Secret that signs the directory store's upload and download URLs. Default: generated once and kept under `home`.
     signing_key: str = ""
-    #: Encrypts what signs for a client in the database: Fernet keys with commas between, as `backdrop secrets new-key`
-    #: makes them. The first encrypts, each decrypts. Empty: on the embedded database a key that is made once and kept
-    #: under `home`; on any other, secrets lie in the clear.
+    #: Fernet keys, separated by commas, that encrypt clients' signing secrets in the database. `backdrop secrets
+    #: new-key` makes one. The first key encrypts, and all of them decrypt. If it is empty, the embedded database uses a
+    #: key that is generated once and kept under `home`. Any other database then stores these secrets as plain text.
     encryption_keys: str = ""
-    #: How long an upload or download URL is good.
+    #: Seconds for which an upload or download URL works.
     url_ttl: int = 900
 
+    #: Address that the API listens on. Use 0.0.0.0 in a container.
     host: str = "127.0.0.1"
+    #: Port that the API listens on.
     port: int = 8000
-    #: Connections that one address may hold open at each API process. 0: any number, behind a reverse proxy, whose
-    #: address all connections have: there the proxy is to bound them.
+    #: Open connections that each API process accepts from one address. 0: no limit. Use 0 behind a reverse proxy, where
+    #: every connection has the proxy's address, and set a limit in the proxy.
     peer_connections: int = Field(256, ge=0)
-    #: Port of each process for operators: probes and, of Prometheus, scrapes; not set: none. 0 takes a free one, for
-    #: tests. `backdrop up` gives it to the API, and the two after it to worker and sweep.
+    #: Port on which a process answers health probes and Prometheus. Not set: none. 0 takes a free port, for tests. With
+    #: `backdrop up` the API gets this port, and the worker and the sweep get the next two.
     metrics_port: int | None = Field(None, ge=0, le=65535)
-    #: Address that it listens on; 0.0.0.0 in a container, since probes and scrapes come from outside of it.
+    #: Address that `metrics_port` listens on. Use 0.0.0.0 in a container, because probes and scrapes come from outside.
     metrics_host: str = "127.0.0.1"
+    #: Lowest level of the lines in the log.
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    #: Lines for people, or one JSON object a line.
+    #: Format of the log: "text" for people, or "json" with one object a line.
     log_format: Literal["text", "json"] = "text"
-    #: Base URL of an OpenTelemetry collector that takes OTLP over HTTP, http://collector:4318 say; empty: no traces.
+    #: Base URL of an OpenTelemetry collector for OTLP over HTTP, for example http://collector:4318. Empty: no traces.
     otlp_endpoint: str = Field(
         "", validation_alias=AliasChoices("BACKDROP_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
     )
-    #: Share of the requests that are traced, where their caller has not decided.
+    #: Share of requests that Backdrop traces, from 0 to 1, unless the caller has already decided.
     trace_share: float = Field(1.0, ge=0, le=1)
+    #: Largest body of an API request, in bytes.
     max_body_bytes: int = 64 * 1024
+    #: Largest photo, in bytes.
     max_photo_bytes: int = Limits().max_bytes
+    #: Largest photo, in pixels. Decoding a larger photo takes more memory.
     max_photo_pixels: int = Limits().max_pixels
 
-    #: The kinds of work that a worker takes, with commas between; every kind needs a worker.
+    #: Kinds of work that a worker takes, separated by commas. Each kind needs at least one worker.
     worker_takes: str = "previews,cutouts,swaps"
-    #: Jobs that one worker carries at once; default: by cores and device, 1 where there is one core.
+    #: Jobs that one worker runs at once. Default: by cores and device, 1 on a machine with one core.
     jobs_in_flight: int | None = Field(None, ge=1, le=32)
-    #: Pictures that the generator paints in one call, at most; default: 4 on CUDA, 1 elsewhere.
+    #: Most pictures that the generator paints in one call. Default: 4 on CUDA, 1 elsewhere.
     batch_size: int | None = Field(None, ge=1, le=32)
-    #: How long the generator waits for pictures that fit into the same call.
+    #: Seconds for which the generator waits for more pictures that fit into the same call.
     batch_wait: float = Field(0.005, ge=0, le=1)
-    #: A job whose worker is silent this long is given to another.
+    #: Seconds without a sign of life from a worker after which another worker takes its job.
     lease: float = 20.0
-    #: A job is started at most this often, whatever kills its workers.
+    #: Most attempts at a job, however its workers die.
     max_attempts: int = 3
-    #: A job that runs longer than this fails and is refunded.
+    #: Seconds after which a running job fails. Backdrop refunds it.
     time_limit: float = 300.0
-    #: A job that nobody started for this long fails and is refunded.
+    #: Seconds after which a job that no worker started fails. Backdrop refunds it.
     max_wait: float = 24 * 3600.0
-    #: A job sent this long ago and not started is sent again, when fewer messages wait on the queue than jobs.
+    #: Seconds after which Backdrop sends the queue message of an unstarted job again. It does so only if the queue has
+    #: fewer messages than there are waiting jobs.
     resend_after: float = 15.0
+    #: Seconds between two rounds of the sweep, which resends queue messages and sends webhooks.
     sweep_every: float = 2.0
-    #: How long an Idempotency-Key gets its first answer again; then it is free for another request. As long as a photo
-    #: is kept: a batch that is resumed weeks later pays nothing twice.
+    #: Seconds for which an Idempotency-Key returns its first answer. After that it is free for another request. The
+    #: default equals the retention of photos, so that resuming a batch weeks later charges nothing twice.
     idempotency_ttl: float = Field(30 * 86_400.0, gt=0)
-    #: Submits that one client may send in a window, refused ones included. 0 switches this limit off, as the next two.
+    #: Submits that one client may send in `submit_window` seconds, refused submits included. 0: no limit.
     submit_rate: int = Field(300, ge=0)
-    #: Length of that window, in seconds; it starts with the client's first submit.
+    #: Length in seconds of the window for `submit_rate`. It starts with the client's first submit.
     submit_window: int = Field(60, ge=1)
-    #: Whether previews are made at all: free, 512 pixels, a watermark across.
+    #: Whether clients may request previews, which are free, small (512 pixels) and watermarked.
     previews: bool = True
-    #: Previews that one client may ask for in such a window; they are counted apart. 0: any number.
+    #: Previews that one client may request in `submit_window` seconds, counted apart from submits. 0: no limit.
     preview_rate: int = Field(30, ge=0)
-    #: How long a preview is kept, in hours.
+    #: Hours for which Backdrop keeps a preview.
     preview_hours: float = Field(1.0, gt=0)
-    #: Jobs of one client that may be unfinished at once.
+    #: Unfinished jobs that one client may have. 0: no limit.
     unfinished_limit: int = Field(500, ge=0)
-    #: Jobs of a kind, of all clients, that may wait at once; one worker does some 5000 in half a day. A client may
-    #: have as many of these places as are free: alone a half, so that there is always room for another.
+    #: Waiting jobs of one kind, of all clients together. 0: no limit. One worker does about 5000 in half a day. A
+    #: client may have at most as many of these jobs as there are free places, so that other clients always find room.
     queue_limit: int = Field(5000, ge=0)
-    #: Streams of events that one client may hold open at once, at each API process. 0: any number.
+    #: Event streams that one client may keep open at each API process. 0: no limit.
     stream_limit: int = Field(100, ge=0)
-    #: A stream ends after so long, and its client connects again: a key that is no longer good is noticed then.
+    #: Seconds after which a stream ends and its client connects again. Backdrop then notices a revoked key.
     stream_seconds: float = Field(3600.0, gt=0)
-    #: A stream on which nothing happens says that it is there.
+    #: Seconds between heartbeats on a stream without events.
     stream_heartbeat: float = Field(15.0, gt=0)
-    #: The longest that a submit waits for its job's end when its caller prefers to. 0: it never waits.
+    #: Most seconds that a submit waits for its job to end, if the caller prefers to wait. 0: it never waits.
     prefer_wait: int = Field(30, ge=0)
-    #: How long a worker may take to hand its jobs back when it is told to stop.
+    #: Seconds that a worker has to hand back its jobs after a stop signal.
     stop_grace: float = 20.0
-    #: How long an API that gets SIGTERM goes on answering, while its /health/ready says that it stops: longer than load
-    #: balancers that go by that need to notice. 0: it takes no more connections at once.
+    #: Seconds for which an API keeps answering after SIGTERM, while /health/ready reports that it stops. Set it longer
+    #: than your load balancer needs to notice. 0: it stops accepting connections immediately.
     shutdown_delay: float = Field(0.0, ge=0)
 
-    #: Days that a photo is kept after it was last submitted, 0: for ever. The caller has the original, and may not
-    #: want it to lie here; a month covers what is made of one photo.
+    #: Days for which Backdrop keeps a photo after its last submit. 0: for ever. A month covers the jobs that one photo
+    #: usually gets, and callers may not want their photos stored for longer.
     source_days: float = Field(30.0, ge=0)
-    #: Days that a render is kept, 0: for ever. It is what the caller paid for: deleting it is the operator's decision.
+    #: Days for which Backdrop keeps a render. 0: for ever, because callers paid for it.
     render_days: float = Field(0.0, ge=0)
-    #: Days that a cut-out is kept after a job last used it, 0: none is kept. Never longer than photos are.
+    #: Days for which Backdrop keeps a cut-out after a job last used it, never longer than photos. 0: it keeps none.
     cutout_days: float = Field(30.0, ge=0)
-    #: Days that a pinned background is kept after a job last used it, 0: none is kept.
+    #: Days for which Backdrop keeps a pinned background after a job last used it. 0: it keeps none.
     background_days: float = Field(90.0, ge=0)
-    #: Days after which an object that no row names is deleted, as after a restored dump; 0: never.
+    #: Days after which Backdrop deletes an object without a database row, for example after restoring a dump. 0: never.
     orphan_days: float = Field(30.0, ge=0)
-    #: How often what has expired is looked for.
+    #: Seconds between two searches for expired objects.
     expire_every: float = 60.0
 
-    #: Fetching a photo from a client's URL may take this long, redirects and the photo's last byte included.
+    #: Most seconds for fetching a photo from a client's URL, with all redirects, until the photo's last byte.
     fetch_timeout: float = Field(20.0, gt=0)
-    #: For development only: photos may be fetched from addresses that are not on the public internet.
+    #: Whether photos may come from private addresses. For development only.
     fetch_allow_private: bool = False
-    #: An attempt to deliver a webhook may take this long, the receiver's answer included.
+    #: Most seconds for one attempt to deliver a webhook, the receiver's answer included.
     webhook_timeout: float = Field(20.0, gt=0)
-    #: Messages that ended this many days ago (delivered, failed or dropped) are deleted.
+    #: Days after which Backdrop deletes a webhook message that was delivered, dropped or failed.
     webhook_keep_days: float = Field(30.0, ge=0)
-    #: For development only: webhooks may use http, and reach addresses that are not on the public internet.
+    #: Whether webhooks may use http and private addresses. For development only.
     webhook_allow_private: bool = False
 
-    #: Name of a rembg model, or onnx:PATH for an ONNX file of your own (`models/cutout/README.md`); `backdrop
-    #: models fetch` brings the weights of u2net, and of u2netp: 38 times smaller, 2.6 times as fast, and wrong more
-    #: often.
+    #: Network that cuts out the product: the name of a rembg model, or onnx:PATH for an ONNX file of your own
+    #: (`docs/guides/engineers/networks.md`). `backdrop models fetch` downloads u2net and u2netp. The smaller u2netp is
+    #: 2.6 times as fast and wrong more often.
     segmenter: str = "u2net"
-    #: The rembg model that looks at a photo beside `segmenter` where that is u2net, for 0.2 s of CPU time a photo;
-    #: empty or "-": none. Other segmenters go without.
+    #: Second rembg model, which also segments each photo if `segmenter` is u2net. It takes 0.2 s of CPU time a photo.
+    #: Empty or "-": none.
     second_segmenter: str = "u2netp"
-    #: Folder of the network that tells whether a product stands or was photographed from above, for .07 s of CPU time a
-    #: photo; empty or "-": none, and its silhouette alone says so.
+    #: Folder of the network that detects products photographed from above. It takes 0.07 s of CPU time a photo. Empty
+    #: or "-": none, and Backdrop decides by the silhouette.
     viewpoint: str = str(VIEWPOINT_CHECKPOINT)
-    #: Where weights lie: beside the installed packages, so that they come and go with the virtual environment.
+    #: Folder of the downloaded weights. By default it is in the virtual environment, and is removed with it.
     weights: Path = Path(sys.prefix) / "share" / "backdrop" / "weights"
-    #: Where the studio page's thumbnails lie; `backdrop thumbnails` makes them.
+    #: Folder of the studio page's thumbnails, which `backdrop thumbnails` makes.
     thumbnails: Path = Path(sys.prefix) / "share" / "backdrop" / "thumbnails"
-    #: Where the kernels' machine code lies, which `backdrop kernels` compiles, and the networks' compiled graphs, which
-    #: `backdrop models fetch` does. What is missing there, since the processor is another one, say, is compiled once by
-    #: the process that needs it and kept in the user's cache.
+    #: Folder of compiled kernels (`backdrop kernels`) and compiled network graphs (`backdrop models fetch`). If
+    #: something is missing, for example on another processor, a process compiles it once and keeps it in the user's
+    #: cache.
     kernels: Path = Path(sys.prefix) / "share" / "backdrop" / "kernels"
-    #: A diffusers folder, a hub id, or "hub id@revision". Not set: the network that ships. There is always one, so "-",
-    #: which means none of the names below, is refused.
+    #: Model that paints backgrounds: a diffusers folder, a hub id, or "hub id@revision". Default: the network that
+    #: ships with Backdrop. A generator is required, so "-" is refused.
     generator: str = str(RENDERER_CHECKPOINT)
-    #: A ControlNet that learned depth, a folder, a hub id or "hub id@revision": by it a hub model follows the scene's
-    #: own depth (`models.hub.controlnet`); not set or "-": none. And how strongly, 1 as it was trained; default: its
-    #: pipeline's own.
+    #: Depth ControlNet that makes a hub model follow the scene's depth (`models.hub.controlnet`). A folder, a hub id or
+    #: "hub id@revision". Not set or "-": none.
     controlnet: str | None = None
+    #: Strength of `controlnet`. 1 is the strength it was trained with. Default: its pipeline's own.
     control_scale: float | None = Field(None, ge=0, le=2)
-    #: What of a hub model waits in the host's memory while it is not used: nothing, text encoders ("text"), whole
-    #: networks ("model"), or each layer ("sequential", slow). On a GPU alone.
+    #: Parts of a hub model that wait in the host's memory while unused. "text": text encoders. "model": whole networks.
+    #: "sequential": each layer, which is slow. It needs a GPU. Use it if GPU memory is short.
     offload: Literal["none", "text", "model", "sequential"] = "none"
-    #: Whether the blocks that a hub model's network repeats are compiled (torch.compile) when they first run.
+    #: Whether torch.compile compiles the repeated blocks of a hub model's network on their first run.
     compile: bool = False
-    #: Whether a worker lets a hub model paint before its first job; default: on CUDA alone.
+    #: Whether a worker runs a hub model before its first job. Default: on CUDA only.
     warm_up: bool | None = None
-    #: Whether a hub model's autoencoder works tile by tile: less memory, some time.
+    #: Whether a hub model's autoencoder works tile by tile. This takes less memory and more time.
     vae_tiling: bool = False
-    #: Variant of a hub model's files, "fp16" say; not set or "-": the plain ones.
+    #: Variant of a hub model's files, for example "fp16". Not set or "-": the plain files.
     generator_variant: str | None = None
-    #: A pipeline class of diffusers by name; not set or "-": what the folder names.
+    #: Name of a diffusers pipeline class. Not set or "-": the class that the model's folder names.
     generator_class: str | None = None
-    #: The family that a hub model is run as, by its name in `models/hub/families.toml`; not set or "-":
-    #: its own config says it. `backdrop doctor --generator` warns where that leaves a doubt.
+    #: Family of a hub model, by its name in `models/hub/families.toml`. Not set or "-": the family in its own config.
+    #: Set it if `backdrop doctor --generator` warns that the family is unclear.
     generator_family: str | None = None
-    #: The most paintings that a hub model makes of one background, each with a seed of its own: those on which the
-    #: product grew, and those that its safety checker withholds, are rejected.
+    #: Most paintings that a hub model makes of one background, each with its own seed. Backdrop rejects paintings in
+    #: which the product grew, and those that the model's safety checker withholds.
     generator_paintings: int = Field(2, ge=1, le=8)
-    #: What is delivered where all of them are rejected: a background of Backdrop's own renderer ("own"), with the
-    #: warning generator_fell_back, or nothing ("fail"): the job fails with generator_rejected, and is refunded.
+    #: Behaviour if Backdrop rejects all paintings. "own": it delivers a background of its own renderer, with the
+    #: warning generator_fell_back. "fail": the job fails with generator_rejected, and Backdrop refunds it.
     generator_fallback: Literal["own", "fail"] = "own"
-    #: "auto" takes CUDA or MPS where torch finds one.
+    #: Device of the networks. "auto" uses CUDA or MPS if torch finds it.
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    #: Number format of the generator's weights. "auto" chooses by model and device.
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    #: What runs the networks on a CPU. "auto": OpenVINO on x86-64, onnxruntime on others. "openvino-bf16": u2net in
-    #: bfloat16 where the processor computes in it: a third less time, and a few cut-outs are worse. "torch": the light
-    #: network as the diffusers pipeline that its graph was made from, and the rest as "auto" (`models/README.md`).
+    #: Library that runs the networks on a CPU. "auto": OpenVINO on x86-64, onnxruntime elsewhere. "openvino-bf16":
+    #: u2net in bfloat16 if the processor supports it. It takes a third less time and makes a few cut-outs worse.
+    #: "torch": the light network as a diffusers pipeline, and the rest as "auto" (`docs/guides/engineers/networks.md`).
     cpu_runtime: Literal["auto", "openvino", "openvino-bf16", "onnxruntime", "torch"] = "auto"
-    #: PEM files of the certificate (its chain after it) and the key that sign every picture with content credentials
-    #: (C2PA); not set: nothing is signed.
+    #: PEM file of the certificate, followed by its chain, for signing pictures with content credentials (C2PA). Not
+    #: set: Backdrop signs nothing.
     c2pa_certificate: Path | None = None
+    #: PEM file of the key that belongs to `c2pa_certificate`.
     c2pa_key: Path | None = None
+    #: Signature algorithm of `c2pa_key`.
     c2pa_algorithm: Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"] = "es256"
-    #: An RFC 3161 time-stamping authority; without one a signature is good for as long as the certificate is.
+    #: URL of an RFC 3161 time-stamping authority. Without it, signatures are valid only as long as the certificate.
     c2pa_timestamp_url: str | None = None
-    #: A folder whose scenes.toml, moods.toml and presets.toml, any of them, add entries to the shipped catalogue, or
-    #: replace those of the same name.
+    #: Folder with any of scenes.toml, moods.toml and presets.toml. Their entries extend the shipped catalogue, or
+    #: replace entries of the same name.
     catalogue: Path | None = None
-    #: How the generator is run; default of each: what its family is made for (`models/hub/families.toml`), or its own.
-    #: Denoising steps that run.
+    #: Denoising steps of the generator. Default: its family's value (`models/hub/families.toml`), or the model's own.
     steps: int | None = Field(None, ge=1)
-    #: How far an image-to-image pipeline may leave the sketch: near 0 hardly, 1 entirely.
+    #: How far an image-to-image pipeline may depart from the sketch: near 0 hardly, 1 entirely. Default: as for
+    #: `steps`.
     strength: float | None = Field(None, gt=0, le=1)
+    #: Guidance scale of the generator. Default: as for `steps`.
     guidance_scale: float | None = Field(None, ge=0)
-    #: Side in pixels of the square whose area the generator paints.
+    #: Side in pixels of a square with the area that the generator paints. Default: as for `steps`.
     generation_size: int | None = Field(None, ge=64)
 
     @field_validator("home", "weights", "thumbnails", "kernels", "c2pa_certificate", "c2pa_key", "catalogue")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        # Parts started by `backdrop up` may stand in another folder.
+        # Parts that `backdrop up` starts may run in another folder.
         return None if value is None else value.expanduser().absolute()
 
     @field_validator(
@@ -263,7 +280,7 @@ class Settings(BaseSettings):
     )
     @classmethod
     def _dash_is_none(cls, value: object, info: ValidationInfo) -> object:
-        # An empty variable is a default in some deployments, so none has a word of its own.
+        # Some deployments treat an empty variable as the default, so "-" means none.
         return value if value != "-" else "" if info.field_name in ("second_segmenter", "viewpoint") else None
 
     @field_validator("generator", "segmenter")
@@ -271,7 +288,7 @@ class Settings(BaseSettings):
     def _is_needed(cls, value: str, info: ValidationInfo) -> str:
         if value in ("", "-"):
             name = f"BACKDROP_{str(info.field_name).upper()}"
-            raise ValueError(f"{value!r} means none, and one is needed; leave {name} out for what ships")
+            raise ValueError(f"{value!r} means none, but a value is required. Unset {name} to use the default")
         return value
 
     @field_validator("segmenter")
@@ -285,7 +302,7 @@ class Settings(BaseSettings):
     def _has_scheme(cls, value: str | None, info: ValidationInfo) -> str | None:
         schemes = _SCHEMES[str(info.field_name)]
         if value and not value.startswith(schemes):
-            raise ValueError(f"it must begin with {' or '.join(schemes)}")  # the URL may hold a password
+            raise ValueError(f"it must begin with {' or '.join(schemes)}")  # no value: the URL may contain a password
         return value
 
     @field_validator("encryption_keys")
@@ -298,7 +315,7 @@ class Settings(BaseSettings):
             except (binascii.Error, ValueError):
                 size = 0
             if size != 32:
-                raise ValueError(f"key {place} is no Fernet key; `backdrop secrets new-key` makes one")
+                raise ValueError(f"key {place} is not a Fernet key. Make one with `backdrop secrets new-key`")
         return ",".join(keys)
 
     @field_validator("worker_takes")
@@ -307,7 +324,7 @@ class Settings(BaseSettings):
         words = [word.strip() for word in value.split(",")]
         for word in words:
             if word not in ("previews", "cutouts", "swaps"):
-                raise ValueError(f"{word!r} is no kind of work; give some of previews, cutouts, swaps, commas between")
+                raise ValueError(f"{word!r} is not a kind of work. Use previews, cutouts, swaps, separated by commas")
         return ",".join(words)
 
     @field_validator("orphan_days")
@@ -315,7 +332,7 @@ class Settings(BaseSettings):
     def _not_young(cls, value: float) -> float:
         if 0 < value < 1:
             raise ValueError(
-                f"{value:g} is less than a day, and would delete what is being stored; give 1 or more, or 0"
+                f"{value:g} is less than a day, which would delete objects while they are stored. Use 1 or more, or 0"
             )
         return value
 
@@ -325,12 +342,12 @@ class Settings(BaseSettings):
     )
     @classmethod
     def _none_is_no_limit(cls, value: object) -> object:
-        # Not None: a setting that is None is left out of `environment`, and a child would take the default.
+        # Not None: `environment` leaves settings that are None out, and a child process would use the default.
         return 0 if value is None or value == "" else value
 
     @property
     def sqlalchemy_url(self) -> str:
-        """The database URL with its driver named, and what `service.database.engine` reads of its query."""
+        """The database URL with its driver, and with the query that `service.database.engine` reads."""
         url = self.database_url or f"sqlite:///{self.home / 'backdrop.db'}"
         for prefix in ("postgres://", "postgresql://"):
             if url.startswith(prefix):
@@ -343,7 +360,7 @@ class Settings(BaseSettings):
 
     @property
     def link_hosts(self) -> frozenset[str] | None:
-        """The names that a request may give the API's host; None: any, as no link is made of it."""
+        """Host names that a request may use for the API. None: any, because no link is made from it."""
         if self.public_url or self.store != "directory":
             return None
         given = {name.strip().lower() for name in self.trusted_hosts.split(",") if name.strip()}
@@ -351,34 +368,33 @@ class Settings(BaseSettings):
 
     @property
     def own_kernels(self) -> Path:
-        """Where kernels are kept when `kernels` can't be written."""
+        """Folder for kernels if Backdrop can't write to `kernels`."""
         cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         return Path(cache) / "backdrop" / "kernels"
 
     @property
     def limits(self) -> Limits:
-        """What a photo may weigh, for the decoder."""
+        """Size limits of a photo, for the decoder."""
         return Limits(max_bytes=self.max_photo_bytes, max_pixels=self.max_photo_pixels)
 
     @property
     def photo_age(self) -> float | None:
-        """Seconds that a photo is kept after it was last used, None: for ever.
+        """Seconds for which Backdrop keeps a photo after its last use. None: for ever.
 
-        A key can be uploaded to until its URL expires: it is as old as that.
+        Includes the lifetime of the upload URL, because an upload may arrive until that expires.
         """
         return 86_400.0 * self.source_days + self.url_ttl if self.source_days else None
 
     @property
     def attempt_ends(self) -> float:
-        """Seconds after which an attempt has surely ended: killed by its own time limit, or in spite of a lost lease.
+        """Seconds after which an attempt has surely ended, by its time limit or with a lost lease.
 
-        One whose lease was taken over only ends with its upload, which the store's own time-outs (some two minutes)
-        bound.
+        An attempt that lost its lease ends with its upload. The store's time-outs (about two minutes) bound that.
         """
         return max(self.time_limit, 120.0) + self.lease
 
     def environment(self) -> dict[str, str]:
-        """Return a whole process environment that makes a child read exactly these settings."""
+        """Return a process environment in which a child reads exactly these settings."""
         own = {
             f"BACKDROP_{name.upper()}": str(value)
             for name, value in self.model_dump().items()
@@ -388,11 +404,11 @@ class Settings(BaseSettings):
 
     @property
     def encryption_key_file(self) -> Path:
-        """Where the embedded database's key lies."""
+        """File of the embedded database's key."""
         return self.home / "encryption-key"
 
     def encryption_key_list(self) -> list[str]:
-        """Return the keys of `encryption_keys`, or the embedded database's own, making it on the first call."""
+        """Return the keys of `encryption_keys`, or the embedded database's own key, which the first call makes."""
         if self.encryption_keys:
             return self.encryption_keys.split(",")
         if self.database_url:
@@ -400,20 +416,20 @@ class Settings(BaseSettings):
         return [_kept(self.encryption_key_file, lambda: base64.urlsafe_b64encode(secrets.token_bytes(32))).decode()]
 
     def signing_secret(self) -> bytes:
-        """Return the key that signs URLs of the directory store, making it on the first call."""
+        """Return the key that signs URLs of the directory store. The first call makes it."""
         if self.signing_key:
             return self.signing_key.encode()
         return _kept(self.home / "signing-key", lambda: secrets.token_hex(32).encode())
 
 
 def _kept(path: Path, make: Callable[[], bytes]) -> bytes:
-    """Return what a file holds that its owner alone may read; where it is not there, make it first."""
+    """Return the content of a file that only its owner may read. Make the file first if it is missing."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(make())
-        # Linked when it is whole: whoever starts at the same moment reads all of it, and the first one stays.
+        # Linked once complete: a process that starts at the same moment reads a whole key, and the first key stays.
         with contextlib.suppress(FileExistsError):
             os.link(new, path)
         new.unlink()
@@ -421,27 +437,28 @@ def _kept(path: Path, make: Callable[[], bytes]) -> bytes:
 
 
 class Remote(BaseSettings):
-    """The server that the command line's remote commands talk to: `BACKDROP_URL`, `BACKDROP_KEY` and so on."""
+    """The server that the command line's remote commands use: `BACKDROP_URL`, `BACKDROP_KEY` and so on."""
 
     model_config = SettingsConfigDict(env_prefix="BACKDROP_", frozen=True, extra="ignore")
 
-    #: Base URL, e.g. https://backdrop.example; empty: `backdrop swap` and `backdrop batch` run on this machine.
+    #: Base URL, e.g. https://backdrop.example. If it is empty, `backdrop swap` and `backdrop batch` run on this
+    #: machine.
     url: str = ""
-    #: A client's key, as `backdrop clients add` printed it.
+    #: A client's API key, as `backdrop clients add` printed it.
     key: str = ""
-    #: What `backdrop clients set-shopify-secret` set for it: signs what changes something; empty: nothing is signed.
+    #: Secret from `backdrop clients set-shopify-secret` that signs requests that change something. Empty: no signature.
     signing_secret: str = ""
 
 
 def load_remote(*, url: str | None, key: str | None) -> Remote:
-    """Read the environment; what the command line gives wins where it is not None."""
+    """Read the environment. Arguments from the command line win if they are not None."""
     given: dict[str, object] = {"url": url, "key": key}
     return Remote(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
 
 
 def unknown_settings() -> Iterator[str]:
-    """Yield a sentence for each variable BACKDROP_… that no setting reads, with the setting that it resembles."""
-    # The last is the command line's own.
+    """Yield a sentence for each variable BACKDROP_… that no setting reads, with the most similar setting."""
+    # BACKDROP_DEBUG belongs to the command line.
     known = {*(name.upper() for model in (Settings, Remote) for name in model.model_fields), "DEBUG"}
     given = (name.removeprefix("BACKDROP_") for name in sorted(os.environ) if name.startswith("BACKDROP_"))
     for name in given:
@@ -452,8 +469,8 @@ def unknown_settings() -> Iterator[str]:
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the environment; `overrides` (from the command line) win where they are not None.
+    """Read the environment. `overrides` (from the command line) win if they are not None.
 
-    Raises pydantic.ValidationError naming each setting that is wrong.
+    Raises pydantic.ValidationError, which names each wrong setting.
     """
     return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic at run time

@@ -1,48 +1,87 @@
-"""The documents for people who look for something: what they point at is there."""
+"""Every link of every document leads to a file and a heading, and every file that a document names is there."""
 
 import re
+import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from scripts.docs.assemble import GENERATED
+
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = (
-    *("README.md", "CONTRIBUTING.md", "service/README.md", "pipeline/README.md", "benchmarks/README.md"),
-    *("tests/README.md", "models/README.md", "models/cutout/README.md", "models/renderer/README.md"),
-    *("client/README.md", "service/OPERATING.md", "service/sample/README.md", "docs/limits.md"),
-)
-#: Patterns of names, files that a program writes, and files of others.
+#: Names of patterns, of files that a program writes, and of files of others.
 NO_FILES = re.compile(r"(tests/)?x/(test_)?y\.py|out/.*|renderer/.*|train/.*|examples/.*|.*NNNN.*|.*…")
 PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|toml|md|js|json|txt|mako|jpg|png|safetensors))`")
+#: Pages of the docs site that are made when it is built, by the path that they would have.
+PAGES = {f"docs/{place}": page for place, page in GENERATED.items()}
+
+
+def tracked() -> list[str]:
+    """Every document that git tracks, or would track."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", "*.md"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    return sorted(name for name in listed if (ROOT / name).exists())
+
+
+DOCUMENTS = tracked()
 
 
 def text_of(document: str) -> str:
     return (ROOT / document).read_text("utf-8")
 
 
-def anchors(text: str) -> set[str]:
-    """The anchors that its headings get, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+def without_code(text: str) -> str:
+    """Return a document without its blocks of code, whose lines are no headings and no links."""
+    return re.sub(r"^( *)(```+).*?^\1\2 *$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+@cache
+def anchors(path: str) -> set[str]:
+    """The anchors of a document, or of a generated page: of its headings, as forges make them, and its own."""
+    text = without_code(PAGES[path]() if path in PAGES else text_of(path))
+    found = set(re.findall(r"\bid=\"([^\"]+)\"", text)) | set(re.findall(r"\{[^{}]*#([\w-]+)[^{}]*\}", text))
+    for heading in re.findall(r"^ *#+ (.+)$", text, re.MULTILINE):
+        if heading.endswith("}"):  # it names its anchor
+            continue
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        found.add(re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-"))
+    return found
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_link_leads_to_a_file_and_a_heading_of_it(document: str) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(document)):
-        if target.startswith("http"):
+    text = re.sub(r"`[^`\n]+`", "`code`", without_code(text_of(document)))
+    for target in re.findall(r"\]\(<?([^)\s>]+)", text):
+        if re.match(r"[a-z]+:", target):
             continue
         path, _, anchor = target.partition("#")
-        found = (ROOT / document).parent / path if path else ROOT / document
-        assert found.exists(), target
-        assert not anchor or anchor in anchors(found.read_text("utf-8")), target
+        found = ((ROOT / document).parent / path).resolve() if path else ROOT / document
+        name = found.relative_to(ROOT).as_posix()
+        assert found.exists() or name in PAGES, target
+        assert not anchor or anchor in anchors(name), target
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_generated_page_is_found_by_its_anchors() -> None:
+    assert {"swaps", "background_swap_with_spec", "schema-jobview"} - anchors("docs/reference/api.md") == {"swaps"}
+    assert "backdrop_queue_url" in anchors("docs/reference/settings.md")
+    assert "swap-2048-wall" in anchors("docs/figures.md")
+
+
+@pytest.mark.parametrize("document", [name for name in DOCUMENTS if not name.startswith("CHANGELOG")])
 def test_every_file_that_is_named_is_there(document: str) -> None:
     folder = (ROOT / document).parent
     for path in PATH.findall(text_of(document)):
         assert NO_FILES.fullmatch(path) or (folder / path).exists() or (ROOT / path).exists(), path
 
 
-def test_the_readme_is_short() -> None:
+def test_the_readme_is_short_and_its_badges_say_what_the_package_says() -> None:
     assert len(text_of("README.md").splitlines()) <= 130
+    package = text_of("pyproject.toml")
+    for badge, shown, said in (
+        ("licence", ">Apache-2.0<", 'license = "Apache-2.0"'),
+        ("python", ">3.11 or newer<", 'requires-python = ">=3.11"'),
+    ):
+        assert f"docs/assets/badges/{badge}.svg" in text_of("README.md")
+        assert shown in text_of(f"docs/assets/badges/{badge}.svg")
+        assert said in package

@@ -1,1 +1,1 @@
-"""What operators rely on, tried on real processes under load: alerts, rolling restarts, upgrades side by side."""
+"""Benchmarks of operations on real processes under load: alerts, rolling restarts, upgrades."""

@@ -1,4 +1,4 @@
-"""What is broken on purpose while alerts are watched: each with the alert that must fire, and those that may."""
+"""Parts that are broken on purpose, each with the alert that must fire and those that may."""
 
 import os
 import signal
@@ -17,50 +17,63 @@ from tests.support.storm.fleet import Fleet
 from tests.support.storm.installation import Installation
 from tests.support.storm.servers import Server, s3_server
 
-#: What the installation that is broken is to Prometheus.
+#: Prometheus' job name of the installation that is broken.
 WATCHED = "backdrop"
-#: Callers are answered 503 while the store refuses, or the database makes them wait.
+#: Callers get 503 while the store refuses or the database is locked.
 _ANSWERS = "BackdropHttpErrors"
 _FAILURES = "BackdropFailures"
 
 
 @dataclass(frozen=True)
 class Break:
-    """Something to break. `make` breaks it, and returns what mends it; both are for the main thread."""
+    """A part to break. `make` breaks it and returns a function that mends it; call both on the main thread."""
 
+    #: In the ids of its figures.
+    name: str
     what: str
     #: The alerts that must fire, with installation and part: "backdrop: BackdropPartAway{queue}".
     expected: frozenset[str]
-    #: What may fire as well, since it is as true.
-    beside: frozenset[str]
+    #: Alerts that may fire as well.
+    also: frozenset[str]
     make: Callable[[], Callable[[], None]]
 
 
 def breaks(made: Installation, fleet: Fleet) -> Iterator[Break]:
-    """Yield the breaks, in their order. The installation's servers are all there."""
+    """Yield the breaks in order. Raises ValueError for an installation without PostgreSQL and S3."""
     store, home, url = made.store, made.settings.home, made.settings.database_url
     if store is None or url is None:
-        raise ValueError("an installation for production is needed")
+        raise ValueError("The installation has no store or database server. Use installation.production.")
     answers = {_ANSWERS, _FAILURES}
     slow = {"BackdropDatabaseSlow"}
     away = {"BackdropPartAway{database}"}
-    yield _break("both workers killed", {"BackdropNoWorker"}, lambda: _killed(fleet, "worker"))
-    yield _break("both workers drained", {"BackdropNoWorker"}, lambda: _drained(made.settings.sqlalchemy_url))
-    yield _break("API killed", {"BackdropNoApi"}, lambda: _killed(fleet, "api"), {_ANSWERS})
-    yield _break("sweep killed", {"BackdropNoSweep"}, lambda: _killed(fleet, "sweep"))
-    yield _break("queue server killed", {"BackdropPartAway{queue}"}, lambda: _away(made.queue))
-    yield _break("store refuses all", {"BackdropPartAway{store}"}, lambda: _refusing(store, home), answers)
-    yield _break("table of jobs locked 3.5 of 4 s", slow, lambda: _locked(url, 3.5, 0.5), answers | away)
-    yield _break("table of jobs locked for good", slow | away, lambda: _locked(url, 3600, 1), answers)
+    yield _break("no-worker", "both workers killed", {"BackdropNoWorker"}, lambda: _killed(fleet, "worker"))
+    yield _break(
+        "no-worker-drained",
+        "both workers drained",
+        {"BackdropNoWorker"},
+        lambda: _drained(made.settings.sqlalchemy_url),
+    )
+    yield _break("no-api", "API killed", {"BackdropNoApi"}, lambda: _killed(fleet, "api"), {_ANSWERS})
+    yield _break("no-sweep", "sweep killed", {"BackdropNoSweep"}, lambda: _killed(fleet, "sweep"))
+    yield _break("queue-away", "queue server killed", {"BackdropPartAway{queue}"}, lambda: _away(made.queue))
+    yield _break(
+        "store-away", "store refuses all", {"BackdropPartAway{store}"}, lambda: _refusing(store, home), answers
+    )
+    yield _break(
+        "database-slow", "table of jobs locked 3.5 of 4 s", slow, lambda: _locked(url, 3.5, 0.5), answers | away
+    )
+    yield _break("database-away", "table of jobs locked for good", slow | away, lambda: _locked(url, 3600, 1), answers)
 
 
-def _break(what: str, expected: set[str], make: Callable[[], Callable[[], None]], beside: Iterable[str] = ()) -> Break:
-    must, may = (frozenset(f"{WATCHED}: {one}" for one in alerts) for alerts in (expected, beside))
-    return Break(what, must, may, make)
+def _break(
+    name: str, what: str, expected: set[str], make: Callable[[], Callable[[], None]], also: Iterable[str] = ()
+) -> Break:
+    must, may = (frozenset(f"{WATCHED}: {one}" for one in alerts) for alerts in (expected, also))
+    return Break(name, what, must, may, make)
 
 
 def _killed(fleet: Fleet, kind: str) -> Callable[[], None]:
-    """Kill the workers, say, with their supervisors, as a node's loss does."""
+    """Kill parts with their supervisors, as the loss of a node does."""
     for member in fleet.members:
         if member.name.startswith(kind):
             first = psutil.Process(member.part.pid)
@@ -93,10 +106,10 @@ def _away(server: Server) -> Callable[[], None]:
 
 
 def _refusing(store: Server, home: Path) -> Callable[[], None]:
-    """Put a server in the store's place that knows other keys: it answers each request with 403."""
+    """Replace the store with a server that has other keys, so that it answers each request with 403."""
     store.stop()
     (home / "refusing").mkdir()
-    other = s3_server(home / "refusing", secret="another", port=int(store.url.rpartition(":")[2]))  # noqa: S106  # it opens nothing
+    other = s3_server(home / "refusing", secret="another", port=int(store.url.rpartition(":")[2]))  # noqa: S106  # a made-up key
     other.start()
 
     def mend() -> None:
@@ -107,7 +120,7 @@ def _refusing(store: Server, home: Path) -> Callable[[], None]:
 
 
 def _locked(url: str, held: float, free: float) -> Callable[[], None]:
-    """Lock the table of jobs against everything for `held` seconds, let go for `free`, and so on."""
+    """Lock the jobs table exclusively for `held` seconds, release it for `free` seconds, and repeat."""
     over = threading.Event()
 
     def lock() -> None:

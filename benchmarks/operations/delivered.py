@@ -1,4 +1,4 @@
-"""What was ordered, with every option of an order, beside what was delivered."""
+"""Comparison of delivered renders with the options that were ordered."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,8 +9,7 @@ import sqlalchemy as sa
 from service.database.tables import jobs, renders
 
 _SMALL = {"width": "320", "height": "320"}
-#: Queries that swaps are ordered with, in turn. With those of a load's eight kinds of orders they have no factor in
-#: common, so each comes with each.
+#: Queries of swaps, in turn. Their number is coprime to the load's eight kinds of orders, so that all pairs occur.
 OPTIONS: tuple[Mapping[str, str], ...] = (
     {},
     {"width": "300", "height": "420", "format": "png"},
@@ -22,13 +21,13 @@ OPTIONS: tuple[Mapping[str, str], ...] = (
     _SMALL | {"reference": "order-1042/front", "metadata": "shelf:7"},
     {"preview": "true"},
 )
-#: Which option, whether this release's API took it, and whether this release's worker did it.
+#: Index of the option, whether this release's API accepted it, and whether this release's worker ran it.
 Pairing = tuple[int, bool, bool]
 _PLACED = ("shift_x", "shift_y", "scale", "turn")
 
 
 def _swaps(engine: sa.Engine, urls: Mapping[str, httpx.URL]) -> Iterator[tuple[sa.RowMapping, httpx.URL]]:
-    """Yield the swaps of these that made a picture, with it, and the URL of each."""
+    """Yield each job that made a picture, with its render, and the URL that ordered it."""
     query = sa.select(jobs, *(renders.c[name] for name in ("width", "height", "format", "seed", "report"))).join_from(
         jobs, renders, renders.c.job_id == jobs.c.id
     )
@@ -38,7 +37,7 @@ def _swaps(engine: sa.Engine, urls: Mapping[str, httpx.URL]) -> Iterator[tuple[s
 
 
 def pairings(engine: sa.Engine, urls: Mapping[str, httpx.URL], before: str, upgraded: set[str]) -> set[Pairing]:
-    """Return what has been delivered so far. `before`: the old API's address; `upgraded`: labels of new workers."""
+    """Return the pairings delivered so far. `before`: the old API's address; `upgraded`: labels of new workers."""
     return {
         (OPTIONS.index(dict(url.params)), not str(url).startswith(before), row["worker"] in upgraded)
         for row, url in _swaps(engine, urls)
@@ -46,16 +45,17 @@ def pairings(engine: sa.Engine, urls: Mapping[str, httpx.URL], before: str, upgr
 
 
 def wrong(engine: sa.Engine, urls: Mapping[str, httpx.URL]) -> Iterator[str]:
-    """Yield a sentence for each option that was ordered and is not what was delivered."""
+    """Yield a sentence for each option that differs between order and delivery."""
     for row, url in _swaps(engine, urls):
         asked, made = dict(url.params), _delivered(row)
         for name, value in asked.items():
             if str(made.get(name)) != value:
-                yield f"job {row['id']} by {row['worker']}: {name}={value} was ordered, and {made.get(name)} delivered"
+                job = f"job {row['id']} by {row['worker']}"
+                yield f"{job}: {name}={value} was ordered, but {made.get(name)} was delivered"
 
 
 def _delivered(row: sa.RowMapping) -> dict[str, Any]:
-    """Return what a render is, in the words of a query."""
+    """Return the options of a render, as a query gives them."""
     report: dict[str, Any] = row["report"]
     placement, cutout = report.get("placement") or {}, report["cutout"]
     made = {name: row[name] for name in ("width", "height", "format", "seed", "reference")}
@@ -64,6 +64,6 @@ def _delivered(row: sa.RowMapping) -> dict[str, Any]:
     made["subject"] = ",".join(f"{number:g}" for number in cutout.get("subject", ()))
     made["stance"] = placement.get("stance") if cutout.get("stance_from") == "caller" else "a guess"
     made["metadata"] = ",".join(":".join(pair) for pair in (row["spec"].get("metadata") or {}).items())
-    # A quality is where a search starts: what was found shows in the file alone.
+    # The quality is where the encoder's search starts. Only the file shows the result.
     made["quality"] = (row["spec"].get("output") or {}).get("quality")
     return made

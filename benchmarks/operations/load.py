@@ -1,4 +1,4 @@
-"""A steady, small load on an installation: swaps, previews, cut-outs and a bad photo now and then, by one client."""
+"""A steady, small load of one client: swaps, previews, cut-outs and bad photos."""
 
 import sys
 import threading
@@ -18,23 +18,23 @@ _SWAP, _CUTOUT = "/v1/background-swap-with-spec", "/v1/cutouts"
 _TRANSPARENT = {"scene_type": "white", "mood": "calm", "output_preset": "transparent_cutout"}
 _WHITE = _TRANSPARENT | {"output_preset": "google_merchant"}
 _SCENE = {"scene_type": "podium", "mood": "calm", "dominant_colors": [], "output_preset": "instagram_square"}
-#: What requests are about, for the counts: without ids.
+#: Kinds of requests in the counts, without ids.
 _KINDS = ("a new job", "a job")
-#: Looks in a row that take an API out of the turn.
+#: Failed polls in a row after which an API gets no more requests.
 FALL = 3
 
 
 class Balancer:
-    """A load balancer as callers' side has one: requests go in turn to the APIs that /health/ready says are ready.
+    """A load balancer: requests go in turn to the APIs that are ready by /health/ready.
 
-    It asks each API every `every` seconds. Ready is one after a 200, and no more after `FALL` looks in a row that came
-    to anything else, as Kubernetes and HAProxy do it. A connection that nobody took is tried at the next API, since
-    nothing was sent; what breaks after that is the caller's to see.
+    It polls each API every `every` seconds. As in Kubernetes and HAProxy, an API is ready after a 200, and no longer
+    after `FALL` other results in a row. A refused connection is retried at the next API, because nothing was sent.
+    Later failures reach the caller.
     """
 
     def __init__(self, addresses: Sequence[str] = (), *, every: float = 0.5) -> None:
         self._every = every
-        #: Looks that each API has left; 0: it is not ready.
+        #: Failed polls that each API has left; 0: it is not ready.
         self._left: dict[str, int] = {}
         self._turn = count()
         self._over = threading.Event()
@@ -43,13 +43,13 @@ class Balancer:
             self.add(address)
 
     def add(self, address: str, *, path: str = "/health/ready") -> None:
-        """Take an API into the turn, once it is ready. `path`: what it is asked."""
+        """Poll an API at `path`, and send it requests when it is ready."""
         self._left[address] = 0
         self._threads.append(threading.Thread(target=self._look, args=(address, path), daemon=True))
         self._threads[-1].start()
 
     def leave_out(self, address: str) -> None:
-        """Send an API nothing more, as Kubernetes does before it ends a pod."""
+        """Send an API no more requests, as Kubernetes does before it ends a pod."""
         del self._left[address]
 
     def _look(self, address: str, path: str) -> None:
@@ -66,11 +66,11 @@ class Balancer:
 
     @property
     def ready(self) -> list[str]:
-        """The APIs that are ready."""
+        """Addresses of the APIs that are ready."""
         return [address for address, left in list(self._left.items()) if left]
 
     def request(self, http: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response | None:
-        """Send one request; None: no API took the connection. Raises HTTPError where it broke on the way."""
+        """Return the answer to a request; None if no API accepted a connection. Raises HTTPError if it broke later."""
         ready = self.ready
         turn = next(self._turn)
         for place in range(len(ready)):
@@ -79,7 +79,7 @@ class Balancer:
         return None
 
     def close(self) -> None:
-        """Ask no more."""
+        """Stop polling."""
         self._over.set()
         for thread in self._threads:
             thread.join()
@@ -87,27 +87,27 @@ class Balancer:
 
 @dataclass
 class Answers:
-    """What the callers saw."""
+    """Answers to the callers."""
 
-    #: By status and code: "202", "503 store_unavailable"; "no API is ready", "broke: …".
+    #: Counts by status and code: "202", "503 store_unavailable", "no API is ready", "broke: …".
     counts: Counter[str] = field(default_factory=Counter)
-    #: Ids of the jobs that an answer told of.
+    #: Ids of the jobs in the answers.
     job_ids: list[str] = field(default_factory=list)
-    #: By job id: the URL that ordered it, with the API that took it and every option.
+    #: By job id: the URL that ordered it, with the API and every option.
     urls: dict[str, httpx.URL] = field(default_factory=dict)
 
     @property
     def bad(self) -> dict[str, int]:
-        """Those that no caller should see while nothing but restarts happens: 5xx, and requests that broke."""
-        return {said: number for said, number in self.counts.items() if not said[:1].isdigit() or said[0] == "5"}
+        """Counts of answers that restarts must not cause: 5xx, and broken requests."""
+        return {name: number for name, number in self.counts.items() if not name[:1].isdigit() or name[0] == "5"}
 
 
 class SteadyLoad:
-    """Threads that order, `rate` a second all together, until told to stop. `photos` and `broken`: keys of uploads.
+    """Threads that send `rate` orders a second until `stop`. `photos` and `broken`: keys of uploads.
 
-    Every eighth order is a preview in a scene, which the generator paints, one a cut-out, and one of a broken file.
-    `scenes` False: transparent swaps in place of previews, for workers without a generator. `options`: queries, which
-    good swaps are ordered with in turn. `kept`: seconds for which callers keep an idle connection, as balancers do.
+    Of eight orders one is a preview in a scene, which the generator paints, one a cut-out, and one has a broken file.
+    `scenes` False: transparent swaps instead of previews, for workers without a generator. `options`: queries of good
+    swaps, in turn. `kept`: seconds for which callers keep an idle connection, as balancers do.
     """
 
     def __init__(
@@ -135,13 +135,13 @@ class SteadyLoad:
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
 
     def start(self) -> None:
-        """Start ordering."""
+        """Start the threads."""
         self._started = time.monotonic()
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Order nothing more, and wait for the answers that are still to come."""
+        """Stop ordering, and wait for outstanding answers."""
         self._over.set()
         for thread in self._threads:
             thread.join()
@@ -161,7 +161,7 @@ class SteadyLoad:
                     with self._lock:
                         self.answers.job_ids.append(job_id)
                         self.answers.urls[job_id] = answer.request.url
-                    # After every second order: after each, one of two APIs in turn would take no order at all.
+                    # Only after every second order: otherwise one of two APIs in turn would get no order.
                     if number % 2:
                         self._ask(http, "GET", f"/v1/jobs/{job_id}")
 
@@ -180,23 +180,23 @@ class SteadyLoad:
     def _ask(self, http: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response | None:
         try:
             answer = self._balancer.request(http, method, path, **options)
-            said = "no API is ready" if answer is None else _said(answer)
+            outcome = "no API is ready" if answer is None else _outcome(answer)
         except httpx.HTTPError as error:
             print(f"{time.strftime('%H:%M:%S')} {error!r}: {error.request.url}", file=sys.stderr)
-            answer, said = None, f"broke: {type(error).__name__} at {method} {_KINDS[path.startswith('/v1/jobs')]}"
+            answer, outcome = None, f"broke: {type(error).__name__} at {method} {_KINDS[path.startswith('/v1/jobs')]}"
         with self._lock:
-            self.answers.counts[said] += 1
+            self.answers.counts[outcome] += 1
         return answer
 
 
-def _said(answer: httpx.Response) -> str:
+def _outcome(answer: httpx.Response) -> str:
     if answer.status_code < 400:
         return str(answer.status_code)
-    told = answer.json() if answer.headers.get("content-type", "").endswith("json") else {}
-    return f"{answer.status_code} {told.get('code', '')}".strip()
+    problem = answer.json() if answer.headers.get("content-type", "").endswith("json") else {}
+    return f"{answer.status_code} {problem.get('code', '')}".strip()
 
 
 def upload_photos(address: str, bearer: str, photos: Sequence[bytes]) -> list[str]:
-    """Upload PNGs and return their keys. Raises HTTPError."""
+    """Upload PNGs, and return their keys. Raises HTTPError."""
     with httpx.Client(timeout=60) as http:
         return [upload(http, address, {"Authorization": f"Bearer {bearer}"}, photo) for photo in photos]

@@ -1,4 +1,4 @@
-"""What a restart or an upgrade cost: jobs, credits and answers that were lost, a sentence each."""
+"""Jobs, credits and answers that a restart or an upgrade lost, a sentence each."""
 
 import subprocess
 import sys
@@ -13,12 +13,12 @@ from tests.support.storm import verdict
 
 
 def lost(engine: sa.Engine, settings: Settings, answers: Answers) -> Iterator[str]:
-    """Yield what callers, jobs and credits lost. Every job has ended, and only what `answers` tells of was ordered."""
-    yield from (f"callers saw {said}, {count} times" for said, count in answers.bad.items())
+    """Yield lost jobs, credits and answers. Every job must have ended, and `answers` must include every order."""
+    yield from (f"callers saw {outcome}, {count} times" for outcome, count in answers.bad.items())
     rows = verdict.rows_of(engine)
-    told, made = set(answers.job_ids), {row.id for row in rows}
-    yield from (f"job {job_id} was promised, and is not there" for job_id in sorted(told - made))
-    yield from (f"job {job_id} is there, and nobody was told" for job_id in sorted(made - told))
+    promised, made = set(answers.job_ids), {row.id for row in rows}
+    yield from (f"job {job_id} was promised, but does not exist" for job_id in sorted(promised - made))
+    yield from (f"job {job_id} exists, but no caller got its id" for job_id in sorted(made - promised))
     for row in rows:
         if row.status != "SUCCESS" and row.error_code != "image_unreadable":
             yield f"job {row.id} ended as {row.status} {row.error_code}"
@@ -32,7 +32,7 @@ def lost(engine: sa.Engine, settings: Settings, answers: Answers) -> Iterator[st
 
 
 def show(engine: sa.Engine, answers: Answers, findings: Sequence[str], well: str) -> None:
-    """Print what was answered, how the jobs ended, and the findings, or `well` where there are none."""
+    """Print the answers, the jobs' ends, and the findings; `well` without findings."""
     rows = verdict.rows_of(engine)
     print("answers:", dict(sorted(answers.counts.items())))
     print("jobs:", dict(sorted(Counter(f"{row.status} {row.error_code or ''}".strip() for row in rows).items())))

@@ -1,4 +1,4 @@
-"""The parts of an installation as operators run them: each with a port for probes and scrapes, and ready or not."""
+"""The parts of an installation as operators run them, each with a port for probes and scrapes."""
 
 import io
 import time
@@ -14,29 +14,29 @@ from tests.support.storm.servers import free_port
 
 _SAMPLES = Path(str(files("service"))) / "sample"
 _WORKER = ("service.cli.main", "worker")
-#: The smallest segmenter alone, and the installation's own generator.
+#: The smallest segmenter without a second one, and the installation's generator.
 _NETWORKS = {"BACKDROP_SEGMENTER": "u2netp", "BACKDROP_SECOND_SEGMENTER": ""}
-#: Seconds that a busy machine gives a part to come up.
+#: Most seconds until a part is ready, on a busy machine.
 _PATIENCE = 300.0
-#: What Kubernetes gives a part to end by itself (`terminationGracePeriodSeconds`).
+#: Seconds that Kubernetes gives a part to end (`terminationGracePeriodSeconds`).
 _GRACE = 60.0
 
 
 class Parts:
-    """The members of a fleet, by what operators ask of them. For the main thread, as the fleet is."""
+    """The members of a fleet, started and stopped as operators do. For the main thread only, as the fleet is."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
-        #: Where each API answers.
+        #: URL of each API.
         self.addresses: list[str] = []
-        #: What Prometheus scrapes, host and port by member.
+        #: Host and port for Prometheus, by member.
         self.targets: dict[str, str] = {}
         self._ready: dict[str, str] = {}
 
     def start(self, kind: str, *, lean: bool | tuple[str, ...] = False, **environment: str) -> Member:
         """Start an "api", a "worker" or a "sweep".
 
-        `lean`: a worker whose networks cost nothing, and paint nothing; or the modules of one in another release.
+        `lean`: a worker with trivial networks that paint nothing; or the modules of such a worker in another release.
         """
         port = free_port()
         environment |= {"BACKDROP_METRICS_PORT": str(port)}
@@ -55,28 +55,27 @@ class Parts:
         return member
 
     def wait_until_ready(self, *members: Member) -> float:
-        """Wait until these members, or all, are ready; return the seconds that took. Raises TimeoutError."""
+        """Wait until these members, or all, are ready, and return the seconds. Raises TimeoutError."""
         taken = 0.0
         for member in members or self.fleet.members:
             taken += until(lambda url=self._ready[member.name]: _is_ready(url), _PATIENCE, f"{member.name} is ready")  # type: ignore[misc]  # mypy knows no defaults of lambdas
         return taken
 
     def stop(self, member: Member) -> float:
-        """Send SIGTERM and wait for the end; return the seconds that took. Raises TimeoutError after its grace."""
+        """Send SIGTERM, wait for the end, and return the seconds. Raises TimeoutError after the grace period."""
         member.part.terminate()
         return until(lambda: member.part.exit_status is not None, _GRACE, f"{member.name} stops")
 
 
 def until(holds: Callable[[], bool], patience: float, what: str) -> float:
-    """Wait until it holds, and return the seconds that took. Raises TimeoutError.
+    """Wait until `holds` returns true, and return the seconds. Raises TimeoutError.
 
-    Seconds in which this process did not run, its machine suspended or taken by others, count for no more than two each
-    time: whoever is waited for did not run either.
+    A pause of this process, on a suspended or busy machine, counts as at most two seconds: the parts paused as well.
     """
     taken, last = 0.0, time.monotonic()
     while not holds():
         if taken > patience:
-            raise TimeoutError(f"not within {patience:.0f} s: {what}")
+            raise TimeoutError(f"Waited {patience:.0f} s in vain until {what}. See the logs of the parts.")
         time.sleep(0.25)
         now = time.monotonic()
         taken, last = taken + min(2.0, now - last), now

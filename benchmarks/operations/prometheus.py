@@ -1,4 +1,4 @@
-"""A real Prometheus for one run: it scrapes what it is told to, with our alert rules, their durations shortened."""
+"""A real Prometheus for one run, with Backdrop's alert rules and shorter durations."""
 
 import json
 import re
@@ -18,13 +18,13 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 class PrometheusMissing(RuntimeError):
-    """Raised where no Prometheus is installed."""
+    """Raised when Prometheus is not installed."""
 
 
 def shortened(rules: str, factor: float) -> str:
-    """Return alert rules with every `for` and every range `factor` times shorter, in whole seconds, and nothing else.
+    """Return alert rules with every `for` and every range divided by `factor`, in whole seconds.
 
-    Thresholds stay, those in seconds as well.
+    Thresholds are unchanged, also those in seconds.
     """
 
     def shorter(found: re.Match[str]) -> str:
@@ -36,23 +36,23 @@ def shortened(rules: str, factor: float) -> str:
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A server that runs."""
+    """A running server."""
 
     url: str
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """Return the series that an expression gives now. Raises HTTPError."""
+        """Return the series of an expression at this moment. Raises HTTPError."""
         answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=10).raise_for_status()
         found: list[dict[str, Any]] = answer.json()["data"]["result"]
         return found
 
     def firing(self) -> set[str]:
-        """Return the alerts that fire, with installation and part: "backdrop: BackdropPartAway{queue}"."""
+        """Return the firing alerts with installation and part: "backdrop: BackdropPartAway{queue}"."""
         alerts = httpx.get(f"{self.url}/api/v1/alerts", timeout=10).raise_for_status().json()["data"]["alerts"]
         return {_named(one["labels"]) for one in alerts if one["state"] == "firing"}
 
     def targets_down(self) -> list[str]:
-        """Return the targets that the last scrape did not reach, or none has yet."""
+        """Return the targets that the last scrape did not reach, or that were not scraped yet."""
         targets = httpx.get(f"{self.url}/api/v1/targets", timeout=10).raise_for_status().json()["data"]["activeTargets"]
         return [one["labels"]["instance"] for one in targets if one["health"] != "up"]
 
@@ -68,12 +68,12 @@ def prometheus(
 ) -> Iterator[Prometheus]:
     """Run a Prometheus with its data in `folder`, which scrapes each `every` seconds.
 
-    `installations`: by the job that each is to Prometheus, its targets, name: host:port. Raises PrometheusMissing, and
-    TimeoutError where it does not come up.
+    `installations`: by Prometheus' job name, the targets of each, name: host:port. Raises PrometheusMissing, and
+    TimeoutError if it does not start.
     """
     program = shutil.which("prometheus")
     if program is None:
-        raise PrometheusMissing("Install Prometheus (Debian's package prometheus): no package index has it.")
+        raise PrometheusMissing("Prometheus is not installed. Install Debian's package prometheus.")
     folder.mkdir(parents=True)
     (folder / "rules.yml").write_text(rules)
     interval = f"{round(1000 * every)}ms"

@@ -1,16 +1,20 @@
-"""Does an upgrade cost anybody anything? The release before and this one run side by side on one database, under load.
+"""Upgrade under load with both releases on one database, and check that no job, credit or answer is lost.
 
     python benchmarks/operations/upgrade.py [--seconds 20] [--rate 1] [--keep FOLDER]
 
-The release before is the newest tag or, where there is none, the commit that tests/system/release_before.txt names.
-PostgreSQL, Valkey and an S3 server; that release's API, worker and sweep, on its own schema, and a small load of swaps
-with every option of an order, cut-outs and broken photos. Then, as service/OPERATING.md says: `backdrop migrate` of
-this release under the old parts; this release's sweep, worker and API beside them for --seconds; a worker of the
-release before started anew on the new schema; and the old parts ended one by one, the API once nothing is sent to it.
-Workers are lean: networks that cost nothing. Afterwards every job must have ended as its photo does by itself, at its
-first attempt, with what was ordered (`delivered.py`), each option by each release's worker and from each release's API;
-each that callers were told of must be there, and no other; balances and `backdrop ledger check` must be right, and no
-caller may have seen a 5xx or a broken connection. Status 1 and the findings otherwise.
+The previous release is the newest tag, or without tags the commit in tests/system/release_before.txt. Its API, worker
+and sweep run on its own schema, with PostgreSQL, Valkey and an S3 server. A small load orders swaps with every option,
+cut-outs, and broken photos. Then the program follows the upgrade guide:
+
+1. `backdrop migrate` of this release under the old parts
+2. this release's sweep, worker and API next to the old parts for --seconds
+3. a worker of the previous release, restarted on the new schema
+4. the old parts stopped one by one, the API after its last request
+
+Workers have trivial networks. Afterwards every job must have ended at its first attempt, with the result that its photo
+gives. Every option must have been delivered as ordered (`delivered.py`), by each release's worker and API. Every job
+that an API promised must exist, and no other. Balances and `backdrop ledger check` must be right, and no caller may
+have seen a 5xx or a broken connection. Exits with status 1 and the findings otherwise.
 """
 
 import argparse
@@ -27,6 +31,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.figures import Measured, Recorder, add_record_option, recorder_of
 from benchmarks.operations.delivered import OPTIONS, Pairing, pairings, wrong
 from benchmarks.operations.load import Balancer, SteadyLoad, upload_photos
 from benchmarks.operations.lost import lost, show
@@ -38,12 +43,12 @@ from tests.support.storm.fleet import Fleet, Member
 from tests.support.storm.photos import good
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Names the commit that counts as the release before, until there is a tag.
+#: Contains the commit of the previous release, until there is a tag.
 _NAMED = ROOT / "tests" / "system" / "release_before.txt"
-#: A lean worker of that release, by the modules that it has there.
+#: Modules of a lean worker in that release.
 _LEAN_BEFORE = ("benchmarks.storm.watch", "benchmarks.storm.worker")
-#: Of each option: ordered at the old or the new API, done by the old or the new worker.
-#: Not a preview of the new API by the old worker: it has a queue of its own, which the release before does not ask.
+#: Each option, from the old or the new API and by the old or the new worker. Without previews of the new API by the old
+#: worker, because the previous release does not read the queue of previews.
 _ALL = {
     (option, api, worker)
     for option in range(len(OPTIONS))
@@ -55,16 +60,16 @@ SETTINGS: dict[str, Any] = {"submit_rate": 0, "preview_rate": 0, "shutdown_delay
 
 
 class NoReleaseBefore(RuntimeError):
-    """Raised where the history does not have it; the message says why."""
+    """Raised when the history does not contain the previous release."""
 
 
 def unpack_release_before(folder: Path) -> str:
-    """Write the code of the release before into an empty folder, and return its name: a tag, or a commit.
+    """Write the code of the previous release into an empty folder, and return its tag or commit.
 
     Raises NoReleaseBefore.
     """
     if not (ROOT / ".git").exists():
-        raise NoReleaseBefore("no history: the release before is not here")
+        raise NoReleaseBefore("The folder has no git history. Use a clone of the repository.")
     tags = _git("tag", "--list", "v*", "--sort=-v:refname").decode().split()
     name = tags[0] if tags else _NAMED.read_text().split()[0]
     archive = _git("archive", name, "service", "pipeline", "models", "client", "benchmarks")
@@ -79,32 +84,34 @@ def _git(*arguments: str) -> bytes:
 
 
 def environment_of(release: Path) -> dict[str, str]:
-    """Return what makes a Python process run the code of that folder."""
-    # Safe path: the folder that it stands in is this release's.
+    """Return variables with which a Python process runs the code of that folder."""
+    # The working directory contains this release's code, so it must not be on the path.
     return {"PYTHONPATH": f"{release}:{release / 'client'}", "PYTHONSAFEPATH": "1"}
 
 
 def main() -> int:
-    """Run all of it, print the counts, and return the exit status."""
+    """Upgrade under load, print the counts, and return the exit status."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--seconds", type=float, default=20.0, help="how long both releases run side by side")
+    arguments.add_argument("--seconds", type=float, default=20.0, help="seconds for which both releases run together")
     arguments.add_argument("--rate", type=float, default=1.5, help="orders a second")
-    arguments.add_argument("--keep", type=Path, help="an empty folder for state and logs, which is kept")
+    arguments.add_argument("--keep", type=Path, help="an empty folder for state and logs, kept after the run")
+    add_record_option(arguments)
     options = arguments.parse_args()
+    recorder = recorder_of(arguments, options)
     with tempfile.TemporaryDirectory(prefix="backdrop-upgrade-") as temporary:
         home = options.keep or Path(temporary)
         release = home / "before"
         release.mkdir(parents=True)
-        print("the release before:", unpack_release_before(release))
+        print("previous release:", unpack_release_before(release))
         with (
             installation.production(home, migrated=False, **SETTINGS) as made,
             Fleet(made.settings, home / "logs") as fleet,
         ):
-            return Upgrade(made, Parts(fleet), release).run(options.seconds, options.rate)
+            return Upgrade(made, Parts(fleet), release).run(options.seconds, options.rate, recorder)
 
 
 class Upgrade:
-    """One installation, from the release before to this one."""
+    """An installation that is upgraded from the previous release to this one."""
 
     def __init__(self, made: installation.Installation, parts: Parts, release: Path) -> None:
         self._made, self._parts = made, parts
@@ -113,44 +120,44 @@ class Upgrade:
         self._engine = create_engine(made.settings.sqlalchemy_url)
         self._registry = WorkerRegistry(made.settings.queue_url)
 
-    def run(self, seconds: float, rate: float) -> int:
-        """Upgrade under load; print what came of it and return the exit status."""
+    def run(self, seconds: float, rate: float, recorder: Recorder | None) -> int:
+        """Upgrade under load, print the result, and return the exit status."""
         self._command(self._before, "migrate")
         old = [self._parts.start(kind, lean=_LEAN_BEFORE, **self._before) for kind in ("sweep", "api", "worker")]
         (before,) = self._parts.addresses
         balancer = Balancer()
-        # Its /health/ready takes a newer schema for an old one, and would turn callers away.
+        # Its /health/ready reports a newer schema as outdated.
         balancer.add(before, path="/health/live")
-        until(lambda: bool(balancer.ready) and len(self._registry.workers()) == 1, 300, "the release before comes up")
+        until(lambda: bool(balancer.ready) and len(self._registry.workers()) == 1, 300, "the previous release is ready")
         first = self._labels()
-        # By its own code: this release's asks for columns that are not there yet.
+        # By the old code: this release reads columns that do not exist yet.
         added = self._command(self._before, "clients", "add", "upgraded", "--credits", str(10**6), "--json")
         bearer = json.loads(added)["key"]
         photos = upload_photos(before, bearer, [good(), good(1), *small_photos(), b"no picture"])
-        # The release before closes idle connections after 5 s: kept as long, one may close under a request.
+        # The previous release closes idle connections after 5 s, so callers must close theirs earlier.
         load = SteadyLoad(balancer, bearer, photos[:-1], photos[-1], rate=rate, scenes=False, options=OPTIONS, kept=2.0)
         load.start()
         try:
             time.sleep(seconds / 4)
             self._command({}, "migrate")
-            self._say("migrated under the release before")
+            self._say("migrated under the previous release")
             new = [self._parts.start(kind, lean=True) for kind in ("sweep", "worker", "api")]
             self._parts.wait_until_ready(*new)
             balancer.add(self._parts.addresses[1])
             until(lambda: len(balancer.ready) == 2, 60, "this release's API is ready")
-            until(lambda: len(self._registry.workers()) == 2, 60, "this release's worker is listed")
+            until(lambda: len(self._registry.workers()) == 2, 60, "this release's worker is registered")
             upgraded = self._labels() - first
-            self._say("side by side")
+            self._say("both releases are running")
             time.sleep(seconds)
             mixed = self._pairings(load, before, upgraded)
-            until(lambda: mixed() >= _ALL, 300, "each release's worker does each option of each release's API")
+            until(lambda: mixed() >= _ALL, 300, "each release's worker has run each option of each release's API")
             self._again(old[2])
             time.sleep(seconds / 4)
             balancer.leave_out(before)
-            time.sleep(5)  # the chart's preStop
+            time.sleep(5)  # seconds of the chart's preStop
             for member in old:
                 self._parts.stop(member)
-            self._say("this release alone")
+            self._say("only this release is running")
             time.sleep(seconds / 4)
         finally:
             load.stop()
@@ -158,12 +165,15 @@ class Upgrade:
         until(lambda: not verdict.unfinished(reader(self._engine)), 300, "every job ends")
         findings = list(lost(self._engine, self._made.settings, load.answers))
         findings += wrong(self._engine, load.answers.urls)
-        print("orders by option, API and worker:", len(_ALL), "pairings, all of them seen")
+        print("orders by option, API and worker:", len(_ALL), "pairings, all delivered")
         show(self._engine, load.answers, findings, "The upgrade lost nothing: no job, no credit, no answer.")
+        if recorder:
+            what, orders = "Jobs, credits and answers lost while two releases run together", len(load.answers.job_ids)
+            recorder.write("operations", [Measured("lost", what, len(findings), "", orders, "at most 0")])
         return 1 if findings else 0
 
     def _command(self, environment: dict[str, str], *arguments: str) -> str:
-        """Run a command of the release that the environment names; return what it prints."""
+        """Run a command of the release that the environment selects, and return its output. Raises RuntimeError."""
         command = [sys.executable, "-m", "service.cli.main", *arguments]
         done = subprocess.run(
             command, env=self._made.settings.environment() | environment, capture_output=True, text=True, check=False
@@ -173,16 +183,16 @@ class Upgrade:
         return done.stdout
 
     def _labels(self) -> set[str]:
-        """Return the workers that are listed, as they sign the jobs that they ran."""
+        """Return the labels of the registered workers, as their jobs name them."""
         return {f"{worker['host']}:{worker['pid']}" for worker in self._registry.workers()}
 
     def _again(self, worker: Member) -> None:
-        """Restart a worker of the release before, as a rollback does, and wait until it is listed."""
+        """Restart a worker of the previous release, as a rollback does, and wait until it is registered."""
         self._parts.stop(worker)
-        until(lambda: len(self._registry.workers()) == 1, 60, "the worker is off the list")
+        until(lambda: len(self._registry.workers()) == 1, 60, "the worker is no longer registered")
         self._parts.fleet.tend()
-        until(lambda: len(self._registry.workers()) == 2, 300, "the release before's worker starts on the new schema")
-        self._say("a worker of the release before started on the new schema")
+        until(lambda: len(self._registry.workers()) == 2, 300, "the previous release's worker starts on the new schema")
+        self._say("a worker of the previous release started on the new schema")
 
     def _pairings(self, load: SteadyLoad, before: str, upgraded: set[str]) -> Callable[[], set[Pairing]]:
         return lambda: pairings(self._engine, dict(load.answers.urls), before, upgraded)

@@ -1,1 +1,1 @@
-"""How good the picture is: cut-out, halo, fidelity, palette, presets."""
+"""Benchmarks of the picture: cut-out, halo, fidelity, palette, presets."""

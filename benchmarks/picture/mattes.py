@@ -22,14 +22,14 @@ HOLE_ALPHA, HOLE_AREA = 0.1, 0.0005
 
 
 def edge_band(truth: Alpha) -> NDArray[np.bool_]:
-    """Return the pixels whose centre is within 1 % of the longer side of the boundary of alpha > 0.5.
+    """Return the pixels whose centre is within 1 % of the longer side from the boundary of alpha > 0.5.
 
-    The boundary runs between pixels; the picture's own border is no edge.
+    The boundary runs between pixels. The picture's border is no edge.
     """
     product = truth > 0.5
     if product.all() or not product.any():
         return np.zeros_like(product)
-    # one of the two is 0 everywhere; half a pixel lies between a pixel's centre and its side
+    # One of both distances is 0. A pixel's centre is half a pixel from its side.
     distance = distance_transform_edt(product) + distance_transform_edt(~product) - 0.5
     return np.asarray(distance <= BAND * max(truth.shape), bool)
 
@@ -37,18 +37,18 @@ def edge_band(truth: Alpha) -> NDArray[np.bool_]:
 def matte_errors(alpha: Alpha, truth: Alpha, band: NDArray[np.bool_]) -> dict[str, float]:
     """Return madb (mean |error| ×1000 in the band), sad (sum of |error| / 1000), mse ×1000, mae ×1000, iou at 0.5."""
     error = np.abs(alpha - truth)
-    ours, theirs = alpha > 0.5, truth > 0.5
+    own, theirs = alpha > 0.5, truth > 0.5
     return {
         "madb": 1000 * float(error[band].mean()) if band.any() else 0.0,
         "sad": float(error.sum(dtype=np.float64)) / 1000,
         "mse": 1000 * float(np.square(error).mean(dtype=np.float64)),
         "mae": 1000 * float(error.mean(dtype=np.float64)),
-        "iou": float((ours & theirs).sum() / max(1, int((ours | theirs).sum()))),
+        "iou": float((own & theirs).sum() / max(1, int((own | theirs).sum()))),
     }
 
 
 def enclosed_holes(truth: Alpha) -> NDArray[np.bool_]:
-    """Return the background that the product encloses: parts below HOLE_ALPHA that don't reach the picture's border."""
+    """Return background that the product encloses: areas below HOLE_ALPHA that don't touch the picture's border."""
     labels, count = label(truth < HOLE_ALPHA)
     areas = np.bincount(labels.ravel(), minlength=count + 1)
     kept = areas >= HOLE_AREA * (truth > 0.5).sum()
@@ -66,8 +66,8 @@ def open_share(alpha: Alpha, holes: NDArray[np.bool_]) -> float:
 def true_colours(photo: Photo, truth: Alpha) -> Rgb:
     """Return H×W×3 sRGB foreground colours for the true alpha.
 
-    No picture comes with them: they are estimated in linear light by multi-level foreground estimation (Germer et al.,
-    "Fast Multi-Level Foreground Estimation", ICPR 2020; pymatting). Where the true alpha is 1 the photo's own stay.
+    They are estimated in linear light by multi-level foreground estimation (Germer et al., "Fast Multi-Level Foreground
+    Estimation", ICPR 2020; pymatting). Where the true alpha is 1 they are the photo's own.
     """
     from pymatting import estimate_foreground_ml
 
@@ -79,20 +79,20 @@ def true_colours(photo: Photo, truth: Alpha) -> Rgb:
 def halo(
     photo: Photo, truth: Alpha, cutout: Cutout, plain: NDArray[np.uint8], backgrounds: Sequence[Rgb8]
 ) -> dict[str, float]:
-    """Return mean CIEDE2000 against the true composite: ours and plain, at the soft edge and in the 1 % band.
+    """Return mean CIEDE2000 from the true composite, of Backdrop and plain rembg, at the soft edge and in the 1 % band.
 
-    True and ours are composited in linear light by `pipeline.compositing.composite`; plain is Pillow's paste
-    with the cut-out as its own mask. The soft edge is the true alpha in (0.02, 0.98), grown by 2 pixels. `backgrounds`
-    have the photo's size; the figures are means over them.
+    The true composite and Backdrop's are made in linear light by `pipeline.compositing.composite`. The plain one is
+    Pillow's paste with the cut-out as its own mask. The soft edge is where the true alpha is in (0.02, 0.98), grown by
+    2 pixels. `backgrounds` have the photo's size; values are means over them.
     """
     soft = binary_dilation((truth > 0.02) & (truth < 0.98), iterations=2)
     band = edge_band(truth)
     either = soft | band
     alpha, rgb = whole(cutout, photo)
     exact = _column(true_colours(photo, truth)[either], truth[either])
-    ours = _column(rgb[either], alpha[either])
+    own = _column(rgb[either], alpha[either])
     pasted = Image.fromarray(plain[either][:, None])
-    sums = dict.fromkeys(("ours_soft", "plain_soft", "ours_band", "plain_band"), 0.0)
+    sums = dict.fromkeys(("own_soft", "plain_soft", "own_band", "plain_band"), 0.0)
     for background in backgrounds:
         behind = background[either][:, None]
         light = behind.astype(np.float32) / 255
@@ -100,7 +100,7 @@ def halo(
         naive.paste(pasted, mask=pasted)
         wanted = srgb_to_lab(composite(exact, light.copy()))
         got: dict[str, Rgb] = {
-            "ours": composite(ours, light.copy()),
+            "own": composite(own, light.copy()),
             "plain": np.asarray(naive, np.float32) / np.float32(255),
         }
         for name, picture in got.items():
@@ -111,5 +111,5 @@ def halo(
 
 
 def _column(rgb: NDArray[np.float32], alpha: NDArray[np.float32]) -> Placed:
-    """Put N chosen pixels into a picture of one column, which the composite treats as it does any other."""
+    """Return N chosen pixels as a picture of one column, for the composite."""
     return Placed(rgb[:, None], np.ascontiguousarray(alpha[:, None]), (0, 0, 1, len(alpha)), 1.0)

@@ -1,4 +1,4 @@
-"""What is measured: which photo goes with which scene, mood, palette and preset; the same every time."""
+"""The works of a run: each photo with its scene, mood, palette and preset, the same every time."""
 
 import json
 import tomllib
@@ -18,24 +18,24 @@ from service.settings import Settings, load_settings
 from service.worker.local import build_spec
 
 TABLES = ("cutout", "halo", "fidelity", "palette", "presets", "looks")
-#: How many pictures CPU time is taken on, and how many swaps the lossless check is made on.
+#: Number of pictures whose CPU time is measured, and of swaps in the lossless check.
 TIMED, EXACT = 5, 12
 
 
 @dataclass(frozen=True)
 class Config:
-    """What every measurement shares; hashable, so that each process opens the networks once."""
+    """Options that all measurements share. Hashable, so that each process opens the networks once."""
 
     out: Path
     segmenter: str | None
-    #: Longer side in pixels of swaps instead of the preset's, but in the table of presets.
+    #: Longer side in pixels of swaps instead of the preset's; the table of presets ignores it.
     side: int | None
-    #: Folder of kept looks (`benchmarks.picture.looks`); CPU time is not taken with it.
+    #: Folder of kept looks (`benchmarks.picture.looks`); CPU time is then not measured.
     looks: Path | None = None
 
     @property
     def settings(self) -> Settings:
-        """The settings of the environment with the segmenter asked for."""
+        """Settings of the environment, with the chosen segmenter."""
         return load_settings(segmenter=self.segmenter)
 
 
@@ -45,26 +45,26 @@ class PhotoSet:
 
     name: str
     photos: tuple[Path, ...]
-    #: The folder of true alphas, <stem>.png, where there is one.
+    #: Folder of true alphas, <stem>.png; None without.
     alphas: Path | None = None
 
     def truth(self, photo: Path) -> Path | None:
-        """Return the true alpha of one of the photos, None where there is none."""
+        """Return the file of a photo's true alpha, or None."""
         file = None if self.alphas is None else self.alphas / f"{photo.stem}.png"
         return file if file is not None and file.is_file() else None
 
 
 @dataclass(frozen=True)
 class Work:
-    """One row to measure."""
+    """A row to measure."""
 
     table: str
-    #: Names the row within its table; --resume goes by it.
+    #: Names the row within its table, also for --resume.
     key: str
     photo: Path
     spec: Spec | None = None
     timed: bool = False
-    #: The photo's true alpha, and the set that its row is reported in.
+    #: File of the photo's true alpha, and the set that reports the row.
     truth: Path | None = None
     photo_set: str = ""
 
@@ -83,7 +83,7 @@ def default_specs(catalogue: Catalogue, count: int) -> list[Spec]:
     return [
         Spec(
             scenes[i % len(scenes)],
-            # One further with each round of the scenes, so that pairs don't come again.
+            # Shifted by one with each round of the scenes, so that pairs don't repeat.
             moods[(i + i // len(scenes)) % len(moods)],
             drawn()[i % len(drawn())].palette,
             presets[i % len(presets)],
@@ -94,9 +94,9 @@ def default_specs(catalogue: Catalogue, count: int) -> list[Spec]:
 
 
 def read_specs(path: Path, catalogue: Catalogue) -> list[Spec]:
-    """Read a TOML file of [[spec]] tables, or a JSON list, with scene, mood, colors, preset, seed.
+    """Return the specs of a TOML file of [[spec]] tables, or of a JSON list: scene, mood, colors, preset, seed.
 
-    Raises ValueError naming what can't be made.
+    Raises ValueError with the name that is unknown.
     """
     text = path.read_text("utf-8")
     asked = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)["spec"]
@@ -116,7 +116,7 @@ def read_specs(path: Path, catalogue: Catalogue) -> list[Spec]:
 
 
 def preset_specs(catalogue: Catalogue, renders: int) -> Iterator[Spec]:
-    """Yield `renders` specs of each preset; where it takes no scene, on white."""
+    """Yield `renders` specs of each preset, on white for presets that take no scene."""
     for index, preset in enumerate(catalogue.presets.values()):
         for number, spec in enumerate(default_specs(catalogue, 7 * index + renders)[7 * index :]):
             chosen = replace(spec, preset=preset, seed=number + 1)
@@ -126,7 +126,7 @@ def preset_specs(catalogue: Catalogue, renders: int) -> Iterator[Spec]:
 
 
 def sized(spec: Spec, side: int | None) -> Spec:
-    """Return the spec on a canvas whose longer side is `side` pixels, where one is asked."""
+    """Return the spec on a canvas whose longer side is `side` pixels; unchanged for None."""
     size = spec.preset.size
     if side is None or size is None:
         return spec
@@ -142,7 +142,7 @@ def listed(
     swaps: int | None,
     renders: int,
 ) -> list[Work]:
-    """Return every row to measure, those of one photo's cut-out side by side so that it is made once."""
+    """Return every row to measure. Rows of one photo's cut-out are neighbours, so that it is made once."""
     works = []
     for one in sets:
         exact = [(photo, truth) for photo in one.photos if (truth := one.truth(photo)) is not None]
@@ -152,7 +152,7 @@ def listed(
             for table in ("cutout", "halo"):
                 works.append(Work(table, key, photo, timed=photo in timed, truth=truth, photo_set=one.name))
     photos = [photo for one in sets for photo in one.photos]
-    # A stride that shares no divisor with their number brings every photo, and neighbours by name far apart.
+    # A stride coprime to their number visits every photo, and separates neighbours by name.
     stride = next((n for n in range(int(0.618 * len(photos)), len(photos)) if np.gcd(n, len(photos)) == 1), 1)
     turn = [photos[i * stride % len(photos)] for i in range(len(photos))]
 

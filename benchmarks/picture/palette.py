@@ -1,13 +1,15 @@
-"""How well the asked colours are met, and what each stage brings: `python benchmarks/picture/palette.py --help`.
+"""Measure how near the delivered file comes to the asked colours, and what each stage adds.
 
-Whole swaps with random palettes of 1–5 colours (dark, pale, saturated, near-grey and mixed in turn) over all scenes and
-moods, measured on the delivered files. The product is drawn with its own alpha, so that no cut-out has a share in the
+    python benchmarks/picture/palette.py [--swaps 60] [--stages]
+
+Swaps have random palettes of 1–5 colours (dark, pale, saturated, near-grey and mixed in turn) over all scenes and
+moods. Colours are measured on the delivered files. The product is drawn with its own alpha, so no cut-out affects the
 figures.
 """
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, record_option
 from models.device import resolve_device
 from models.loading import load_generator
 from models.segmenter import load_segmenter
@@ -33,11 +36,11 @@ from scripts.renderer.specs import HELD_OUT, held_out_tasks
 from service.settings import load_settings
 from service.worker.networks import generator_choice
 
-#: Swaps of a run, and the longer side of their canvas in pixels, where nothing else is asked.
+#: Default number of swaps, and the longer side of their canvas in pixels.
 SWAPS, SIDE = 60, 640
-#: What is promised: the bars that the shares are counted against, CIEDE2000.
+#: Bars of the mean and the 95th percentile, CIEDE2000; shares within them are counted.
 BARS = (5.0, 10.0)
-#: Each row of the table of stages: a name and the control of its swaps.
+#: Control of the swaps for each row of the table of stages.
 STAGES: dict[str, PaletteControl] = {
     "all stages": PaletteControl(),
     "no words": PaletteControl(words=False),
@@ -47,7 +50,7 @@ STAGES: dict[str, PaletteControl] = {
     "no further seeds": PaletteControl(retries=0),
     "none": PaletteControl(words=False, sketch=False, exposure=False, transfer=False, retries=0),
 }
-#: The stage that only a generator which reads words can feel.
+#: Changes nothing for a generator that reads no words.
 _HUB_ONLY = "no words"
 
 
@@ -76,12 +79,12 @@ def product(aspect: float) -> bytes:
 
 @FunctionSegmenter
 def unneeded(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Stand where a segmenter would: the drawn product has its own alpha. Raises RuntimeError."""
-    raise RuntimeError("A photo without alpha is no part of this benchmark.")
+    """Raise RuntimeError: the drawn product has its own alpha, so no segmenter may be called."""
+    raise RuntimeError("The palette benchmark received a photo without alpha. Use photos with alpha.")
 
 
 def measure(networks: Networks, asked: list[tuple[bytes, Spec]], control: PaletteControl, title: str) -> dict[str, Any]:
-    """Swap them all; returns the `figures` of the reports, the attempts and the mean seconds of one swap."""
+    """Return the `figures` of the swaps' reports, the mean attempts and the mean seconds of a swap."""
     rows, attempts = [], []
     started = time.perf_counter()
     for data, spec in track(asked, title, console=Console(stderr=True)):
@@ -120,8 +123,23 @@ def figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def recorded(found: dict[str, Any], swaps: int) -> Iterator[Measured]:
+    """Yield the figures of swaps that were made with all stages."""
+    mean, p95 = (f"at most {bar:g}" for bar in BARS)
+    colour, swap_mean = found["colour"], found["swap"]
+    far = "Distance of the asked colours from the delivered file"
+    yield Measured("colour-mean", f"{far}, mean over colours, random palettes", colour["mean"], "ΔE00", swaps, mean)
+    yield Measured("colour-p95", f"{far}, 95th percentile over colours", colour["p95"], "ΔE00", swaps, p95)
+    yield Measured("colour-worst", f"{far}, worst colour", colour["worst"], "ΔE00", swaps)
+    of_swap = "Mean distance of a swap's asked colours from the delivered file"
+    yield Measured("swap-mean", f"{of_swap}, mean over swaps", swap_mean["mean"], "ΔE00", swaps, mean)
+    yield Measured("swap-p95", f"{of_swap}, 95th percentile over swaps", swap_mean["p95"], "ΔE00", swaps, p95)
+    yield Measured("swap-worst", f"{of_swap}, worst swap", swap_mean["worst"], "ΔE00", swaps)
+    yield Measured("attempts", "Seeds that Backdrop tries for a swap, mean", found["attempts"], "seeds", swaps)
+
+
 def stage_table(found: dict[str, dict[str, Any]], title: str) -> Table:
-    """Return a row for each control, as `measure` found them."""
+    """Return the table of what `measure` found, with rows for each control."""
     table = Table(title=title, title_justify="left")
     for heading in ("", "by", "mean", "p95", "worst", *(f"≤ {bar:.0f}" for bar in BARS), "tried", "s"):
         table.add_column(heading, justify="left" if heading in ("", "by") else "right")
@@ -140,7 +158,7 @@ def stage_table(found: dict[str, dict[str, Any]], title: str) -> Table:
 
 
 def kind_table(swaps: list[dict[str, Any]]) -> Table:
-    """Return a row for each kind of scene, by colour."""
+    """Return the table of distances by colour, with a row for each kind of scene."""
     table = Table(title="by kind of scene, all stages, by colour", title_justify="left")
     for heading in ("kind", "swaps", "mean", "p95", "worst"):
         table.add_column(heading, justify="left" if heading == "kind" else "right")
@@ -154,16 +172,19 @@ def kind_table(swaps: list[dict[str, Any]]) -> Table:
 @click.command()
 @click.option("--swaps", default=SWAPS, show_default=True, type=click.IntRange(1, HELD_OUT))
 @click.option("--side", default=SIDE, show_default=True, type=click.IntRange(128, 4096), help="Longer side, pixels.")
-@click.option("--stages", is_flag=True, help="Switch each stage off in turn, too: so many times the swaps.")
-@click.option("--generator", help="A hub model or a folder instead of the setting's.")
+@click.option("--stages", is_flag=True, help="Switch each stage off in turn as well; repeats the swaps for each.")
+@click.option("--generator", help="Hub model or folder to use instead of the setting.")
 @click.option("--json", "output", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here too.")
-def main(swaps: int, side: int, stages: bool, generator: str | None, output: Path | None) -> None:
-    """Measure the asked colours on delivered files."""
+@record_option
+def main(
+    swaps: int, side: int, stages: bool, generator: str | None, output: Path | None, recorder: Recorder | None
+) -> None:
+    """Measure the asked colours on delivered files, print and write the tables."""
     settings = load_settings()
     choice, device = generator_choice(settings, generator), resolve_device(settings.device)
     painter = load_generator(choice, device=device, weights=settings.weights)
     segmenter: Segmenter = unneeded
-    if painter.capabilities.holds:  # it is looked whether the product grew in what it paints
+    if painter.capabilities.holds:  # growth of the product is checked on its pictures
         segmenter, _ = load_segmenter(settings.segmenter, weights=settings.weights)
     networks = Networks(segmenter, painter, {"generator": painter.version})
     asked = orders(range(swaps), side)
@@ -177,8 +198,10 @@ def main(swaps: int, side: int, stages: bool, generator: str | None, output: Pat
         console.print(name, {group: found[name][group] for group in ("colour", "swap", "worst colour")})
     console.print(stage_table(found, f"ΔE00 of asked colours on {swaps} delivered files, {side} px"))
     if not reads:
-        console.print("This generator reads no words: that stage changes nothing.")
+        console.print('This generator reads no words, so the stage "no words" was left out.')
     console.print(kind_table(found["all stages"]["swaps"]))
+    if recorder:
+        recorder.write("picture", recorded(found["all stages"], swaps))
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps({"networks": dict(networks.versions), "side": side, "rows": found}, indent=2))

@@ -1,11 +1,11 @@
-"""The picture, proved by numbers: tables over folders of photos, side by side, and a page to look at.
+"""Measure pictures: tables over folders of photos, side by side, and a page to look at.
 
     python benchmarks/picture/quality.py PHOTOS [PHOTOS …] --alpha ALPHAS [--alpha ALPHAS …] --out out/quality
 
-Each PHOTOS is a set of its own; its true alphas (ALPHAS/<same stem>.png) are given in the same order. Photos with one
-are cut out by us and by plain rembg with the same network; swaps over all scenes, moods and presets are measured on the
-delivered files. Writes figures.json, index.html and the pictures into
-the output folder as it goes, so that --resume continues where a run ended.
+Each PHOTOS is a set of its own. Give its true alphas (ALPHAS/<same stem>.png) in the same order. Backdrop and plain
+rembg cut out each photo that has a true alpha, with the same network. Swaps over all scenes, moods and presets are
+measured on the delivered files. The program writes figures.json, index.html and the pictures into the output folder as
+it goes, so that --resume continues where a run ended. No photos ship with Backdrop.
 """
 
 import json
@@ -23,7 +23,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from benchmarks.figures import Recorder, record_option
 from benchmarks.picture.orders import TABLES, Config, PhotoSet, Work, default_specs, listed, read_specs
+from benchmarks.picture.recorded import recorded
 from benchmarks.picture.rivals import Rivals, open_rivals
 from benchmarks.picture.rows import measure
 from benchmarks.picture.sheet import write_sheet
@@ -37,19 +39,19 @@ PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff"}
 
 @cache
 def rivals(config: Config) -> Rivals:
-    """Open the networks of this process."""
+    """Return the networks of this process, opened once."""
     return open_rivals(config.settings, config.looks)
 
 
 def measured(work: Work, config: Config) -> dict[str, Any]:
-    """Measure with this process's own networks."""
+    """Return the row of a work, measured with this process's own networks."""
     return measure(work, config, rivals(config))
 
 
 def carried_out(
     works: Sequence[Work], config: Config, jobs: int, both: Rivals | None
 ) -> Iterator[tuple[Work, dict[str, Any]]]:
-    """Yield each work with its row as it is done, in this process or in several that open networks of their own."""
+    """Yield each work with its row as it ends, in this process or in `jobs` processes with networks of their own."""
     if jobs == 1:
         for work in works:
             yield work, measure(work, config, both or rivals(config))
@@ -63,17 +65,28 @@ def carried_out(
 
 @click.command(help=__doc__)
 @click.argument("photos", nargs=-1, required=True, type=FOLDER)
-@click.option("--alpha", multiple=True, type=FOLDER, help="True alphas, <stem>.png, of each PHOTOS in turn.")
-@click.option("--specs", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML or JSON of specs.")
+@click.option(
+    "--alpha", multiple=True, type=FOLDER, help="Folder of true alphas, <stem>.png, one for each PHOTOS in order."
+)
+@click.option(
+    "--specs", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML or JSON file of specs to swap."
+)
 @click.option("--out", default="out/quality", show_default=True, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--only", default=",".join(TABLES), show_default=True, help="Tables, divided by commas.")
-@click.option("--swaps", type=click.IntRange(1), help="Swaps to look at [30], and of the palette's table [60].")
+@click.option("--only", default=",".join(TABLES), show_default=True, help="Tables, separated by commas.")
+@click.option(
+    "--swaps", type=click.IntRange(1), help="Number of swaps to look at [30], and of swaps for the palette table [60]."
+)
 @click.option("--renders", default=20, show_default=True, type=click.IntRange(1), help="Renders of each preset.")
-@click.option("--side", type=click.IntRange(64, 8192), help="Longer side of swaps, pixels; presets keep their own.")
-@click.option("--segmenter", help="Another network of rembg whose weights are at hand.")
-@click.option("--looks", type=click.Path(file_okay=False, path_type=Path), help="Where to keep masks; no timing.")
-@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
-@click.option("--resume", is_flag=True, help="Keep the rows that are there; measure the rest.")
+@click.option("--side", type=click.IntRange(64, 8192), help="Longer side of swaps in pixels; presets keep theirs.")
+@click.option("--segmenter", help="Another network of rembg whose weights are installed.")
+@click.option(
+    "--looks",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to keep masks in; CPU time is then not measured.",
+)
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Number of processes.")
+@click.option("--resume", is_flag=True, help="Keep the rows of the last run and measure the rest.")
+@record_option
 def main(
     photos: tuple[Path, ...],
     alpha: tuple[Path, ...],
@@ -87,11 +100,14 @@ def main(
     looks: Path | None,
     jobs: int,
     resume: bool,
+    recorder: Recorder | None,
 ) -> None:
-    """Measure, print, write."""
+    """Measure, print and write the tables."""
     chosen = only.split(",")
     if unknown := set(chosen) - set(TABLES):
-        raise click.BadParameter(f"{', '.join(sorted(unknown))}: known are {', '.join(TABLES)}.", param_hint="--only")
+        raise click.BadParameter(
+            f"Unknown tables: {', '.join(sorted(unknown))}. Use {', '.join(TABLES)}.", param_hint="--only"
+        )
     sets = photo_sets(photos, alpha)
     catalogue = load_catalogue()
     try:
@@ -100,19 +116,27 @@ def main(
         raise click.BadParameter(str(error), param_hint="--specs") from error
     config = Config(out, segmenter, side, looks)
     works = listed(sets, config, chosen, wanted[: swaps or None], swaps, renders)
-    run(works, config, chosen, jobs=jobs, resume=resume)
+    rows = run(works, config, chosen, jobs=jobs, resume=resume)
+    if recorder:
+        for room, found in recorded(rows):
+            recorder.write(room, found)
 
 
 def photo_sets(photos: Sequence[Path], alphas: Sequence[Path]) -> list[PhotoSet]:
-    """Return the sets of the command line, each by the name of its folder as it was given. Raises BadParameter."""
+    """Return the sets of the command line, each named by its folder as given. Raises BadParameter."""
     if alphas and len(alphas) != len(photos):
-        raise click.BadParameter("give one for each PHOTOS, in their order.", param_hint="--alpha")
+        raise click.BadParameter(
+            f"{len(alphas)} folders for {len(photos)} PHOTOS. Give one for each PHOTOS, in order.", param_hint="--alpha"
+        )
     given: Sequence[Path | None] = alphas or [None] * len(photos)
     sets = []
     for folder, alpha in zip(photos, given, strict=True):
         found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS)
         if not found:
-            raise click.BadParameter(f"{folder} holds no photo.", param_hint="PHOTOS")
+            raise click.BadParameter(
+                f"{folder} contains no photo. Use a folder with JPEG, PNG, WebP, AVIF or TIFF files.",
+                param_hint="PHOTOS",
+            )
         sets.append(PhotoSet(str(folder), tuple(found), alpha))
     return sets
 
@@ -125,9 +149,10 @@ def run(
     jobs: int = 1,
     resume: bool = False,
     both: Rivals | None = None,
-) -> None:
-    """Carry the works out; figures.json is whole after every row, page and tables at the end, however that comes.
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Measure the works and return all rows, by table and key.
 
+    figures.json is complete after every row. Page and tables are written at the end, also of an interrupted run.
     `both`: networks to use in this process instead of those of the settings.
     """
     config.out.mkdir(parents=True, exist_ok=True)
@@ -140,9 +165,9 @@ def run(
 
     def save(tables: Sequence[Figures]) -> None:
         content = {"about": about, "tables": [asdict(table) for table in tables], "rows": rows}
-        beside = record.with_suffix(".part")
-        beside.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        beside.replace(record)
+        unfinished = record.with_suffix(".part")
+        unfinished.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        unfinished.replace(record)
 
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
@@ -157,7 +182,7 @@ def run(
         save(tables)
         swapped = [row for table in ("looks", "presets") for _, row in sorted(rows.get(table, {}).items())]
         write_sheet(config.out / "index.html", tables, swapped, " · ".join(about.values()))
-    # A photo's name may hold what Rich takes for markup.
+    # A photo's name may contain Rich markup.
     console = Console(markup=False) if sys.stdout.isatty() else Console(width=150, markup=False)
     for table in tables:
         printed = Table(title=table.title, title_justify="left", caption=table.note, caption_justify="left")
@@ -167,6 +192,7 @@ def run(
             printed.add_row(*line)
         console.print(printed)
     console.print(f"{config.out / 'index.html'}: {len(swapped)} swaps to look at", highlight=False)
+    return rows
 
 
 if __name__ == "__main__":

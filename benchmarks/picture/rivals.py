@@ -1,4 +1,4 @@
-"""Two ways to cut out on one session of one network: ours, and `rembg.remove` as it comes."""
+"""Two ways to cut out with one session of one network: Backdrop, and `rembg.remove` with its defaults."""
 
 import time
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ TIMED_SIDE = 2000
 
 @dataclass(frozen=True, eq=False)
 class Rivals:
-    """Both ways to cut out, on one session of one network and one thread. Hashed by identity."""
+    """Both ways to cut out, with one session of one network on one thread. Hashed by identity."""
 
     networks: Networks
     #: The rembg session that `networks.segmenter` wraps.
@@ -33,9 +33,9 @@ class Rivals:
 
 
 def open_rivals(settings: Settings, looks: Path | None = None) -> Rivals:
-    """Load the networks; the segmenters run on one thread, so that their CPU time is comparable.
+    """Return both ways, with segmenters on one thread so that CPU times can be compared.
 
-    `looks`: the folder that their looks are kept in, each looked at once.
+    `looks`: folder of kept masks (`KeptLooks`).
     """
     import torch
 
@@ -53,18 +53,18 @@ def open_rivals(settings: Settings, looks: Path | None = None) -> Rivals:
 
 
 def cut_out(photo: Photo, networks: Networks) -> Cutout:
-    """Cut out as `pipeline.swap` does. Raises NoSubject and ModelFailed."""
+    """Return the cut-out as `pipeline.swap` makes it. Raises NoSubject and ModelFailed."""
     found = segment(photo, networks.segmenter, networks.second_segmenter)
     return extract_foreground(photo, found).assessed()
 
 
 def plain_cut_out(photo: Photo, session: Any) -> NDArray[np.uint8]:
-    """Return H×W×4 straight RGBA of `rembg.remove` with nothing but a session: the naive default."""
+    """Return H×W×4 straight RGBA of `rembg.remove` with its defaults and this session."""
     return np.asarray(with_our_sessions().remove(Image.fromarray(photo.rgb), session=session), np.uint8)
 
 
 def whole(cutout: Cutout, photo: Photo) -> tuple[Alpha, Rgb]:
-    """Return alpha and colours of a cut-out at the photo's size; outside its crop both are 0."""
+    """Return alpha and colours of a cut-out at the photo's size, 0 outside its crop."""
     height, width = photo.rgb.shape[:2]
     alpha, rgb = np.zeros((height, width), np.float32), np.zeros((height, width, 3), np.float32)
     left, top = cutout.origin
@@ -74,18 +74,18 @@ def whole(cutout: Cutout, photo: Photo) -> tuple[Alpha, Rgb]:
 
 
 def cpu_seconds(photo: Photo, rivals: Rivals) -> dict[str, float]:
-    """Return CPU seconds of both cut-outs of the photo stretched to 2000×2000, decoded already: the less of two runs.
+    """Return CPU-seconds of both cut-outs of the decoded photo, stretched to 2000×2000: the less of two runs.
 
-    In turns, so that whatever else runs on the machine slows both alike.
+    The ways take turns, so that other programs slow both alike.
     """
     square = Image.fromarray(photo.rgb).resize((TIMED_SIDE, TIMED_SIDE), Image.Resampling.BICUBIC)
     large = Photo(np.asarray(square), None, photo.format)
-    ours, plain = [], []
+    own, plain = [], []
     for _ in range(2):
         started = time.process_time()
         cut_out(large, rivals.networks)
         between = time.process_time()
         plain_cut_out(large, rivals.session)
-        ours.append(between - started)
+        own.append(between - started)
         plain.append(time.process_time() - between)
-    return {"ours": min(ours), "plain": min(plain)}
+    return {"own": min(own), "plain": min(plain)}

@@ -1,4 +1,4 @@
-"""The rows of the benchmark: what is measured of one photo, one cut-out, one swap. All are JSON-ready."""
+"""Rows of the benchmark, JSON-ready: the measurements of one photo, one cut-out or one swap."""
 
 import importlib
 import shutil
@@ -33,13 +33,13 @@ from pipeline.scene.composition import compose
 from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
 
-#: Plain backgrounds of the halo's table, sRGB; and scenes of the catalogue that are painted for it.
+#: Backgrounds of the halo's table: plain sRGB colours, and scenes of the catalogue.
 PLAIN = ((255, 255, 255), (128, 128, 128), (20, 20, 22), (36, 92, 150), (226, 190, 170))
 PAINTED = ("podium", "marble_tabletop")
 
 
 def measure(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
-    """Return the JSON-ready row; where the photo is refused, why."""
+    """Return the row of a work; for a refused photo its code and reason."""
     about = {"table": work.table, "photo": work.photo.stem}
     if work.photo_set:
         about["set"] = work.photo_set
@@ -54,16 +54,16 @@ def measure(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
 
 
 def cutout_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
-    """Ours and plain against the true alpha, the holes, and CPU time where asked."""
+    """Return the errors of Backdrop's and rembg's cut-outs, their holes, and CPU time where the work is timed."""
     photo, truth, cutout, plain = both_cut_outs(config, work.photo, work.truth, both)
-    ours, theirs = whole(cutout, photo)[0], plain[..., 3].astype(np.float32) / np.float32(255)
+    own, theirs = whole(cutout, photo)[0], plain[..., 3].astype(np.float32) / np.float32(255)
     band, holes = mattes.edge_band(truth), mattes.enclosed_holes(truth)
     row: dict[str, Any] = {"warnings": list(cutout.warnings), "confidence": cutout.confidence}
     stem = work.photo.stem
-    row["faults"] = faults(ours, truth, part_mask=stem in PART_MASKS, border_known=stem not in WRONG_AT_BORDER)
-    row |= {"ours": mattes.matte_errors(ours, truth, band), "plain": mattes.matte_errors(theirs, truth, band)}
+    row["faults"] = faults(own, truth, part_mask=stem in PART_MASKS, border_known=stem not in WRONG_AT_BORDER)
+    row |= {"own": mattes.matte_errors(own, truth, band), "plain": mattes.matte_errors(theirs, truth, band)}
     if holes.any():
-        shares = {"ours": mattes.open_share(ours, holes), "plain": mattes.open_share(theirs, holes)}
+        shares = {"own": mattes.open_share(own, holes), "plain": mattes.open_share(theirs, holes)}
         row["holes"] = shares | {"area": float(holes.sum() / (truth > 0.5).sum())}
     if work.timed and config.looks is None:
         row["cpu"] = cpu_seconds(photo, both)
@@ -71,7 +71,7 @@ def cutout_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
 
 
 def halo_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
-    """Both composites' edges against the true one's."""
+    """Return the distances of both composites' edges from the true ones."""
     photo, truth, cutout, plain = both_cut_outs(config, work.photo, work.truth, both)
     height, width = truth.shape
     behind: list[Rgb8] = [np.full((height, width, 3), colour, np.uint8) for colour in PLAIN]
@@ -80,11 +80,10 @@ def halo_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
 
 
 def exact_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
-    """The product before it is encoded against the product as placed; and the report of the preset's own file.
+    """Return the product's change before encoding, and the fidelity in the report of the preset's own file.
 
-    What a lossless file holds is what the encoder was given: the opaque product rounded to 8 bits, not dithered. So
-    `largest`, the most that any pixel of the eroded mask (`pipeline.delivery.fidelity`) differs by in CIEDE2000, is to
-    be 0.
+    A lossless file contains what the encoder was given: the opaque product rounded to 8 bits, not dithered. So
+    `largest` must be 0: the largest CIEDE2000 of any pixel in the eroded mask (`pipeline.delivery.fidelity`).
     """
     assert work.spec is not None
     spec = replace(work.spec, preset=replace(work.spec.preset, formats=("png",), max_bytes=None))
@@ -98,7 +97,7 @@ def exact_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
     placed = lay(cutout, there.position, file.width, file.height)
     codes = np.rint(np.clip(placed.whole(), 0, 1) * 255).astype(np.uint8)
     product = Product((codes / np.float32(255)).astype(np.float32), placed.alpha, placed.alpha.size)
-    # Equal codes differ by nothing; the measure's own rounding would say 1e-6.
+    # For equal codes the measure's own rounding would give 1e-6.
     changed = (arrived != codes).any(-1).reshape(-1)[product.where]
     exact = {"largest": float(product.errors(arrived)[changed].max(initial=0)), "pixels": product.pixels}
     delivered = swap(data, work.spec, networks, limits=limits, clock=time.perf_counter)
@@ -106,14 +105,14 @@ def exact_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
 
 
 def palette_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
-    """The asked colours of one of the palette benchmark's swaps."""
+    """Return the distances of the asked colours in one of the palette benchmark's swaps."""
     ((data, spec),) = palette.orders([int(work.key)], config.side or palette.SIDE)
     swapped = swap(data, spec, both.networks, limits=Limits(), clock=time.perf_counter)
     return palette.swap_row(spec, to_json(swapped.report))
 
 
 def swap_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
-    """One swap with all that its report says, its pictures written beside the page."""
+    """Return one swap's report and measurements, and write its pictures into the output folder."""
     assert work.spec is not None
     networks, limits, data = both.networks, config.settings.limits, work.photo.read_bytes()
     started = time.perf_counter()
@@ -150,9 +149,9 @@ def swap_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
 def both_cut_outs(
     config: Config, photo: Path, alpha: Path | None, both: Rivals
 ) -> tuple[Photo, Alpha, Cutout, NDArray[np.uint8]]:
-    """Return the photo, its true alpha, our cut-out and the plain one. Raises PipelineError."""
+    """Return the photo, its true alpha, Backdrop's cut-out and rembg's. Raises PipelineError."""
     picture = decode(photo.read_bytes(), config.settings.limits)
-    assert alpha is not None  # such work is listed only with one
+    assert alpha is not None  # only photos with a true alpha are listed
     with Image.open(alpha) as file:
         truth = np.asarray(file.convert("L"), np.float32) / np.float32(255)
     return picture, truth, cut_out(picture, both.networks), plain_cut_out(picture, both.session)
@@ -160,7 +159,7 @@ def both_cut_outs(
 
 @cache
 def painted(both: Rivals) -> tuple[Image.Image, ...]:
-    """Return the painted backgrounds of the halo's table, 1024×1024."""
+    """Return the painted backgrounds of the halo's table, 1024×1024 pixels."""
     catalogue = load_catalogue()
     pictures = []
     for scene in PAINTED:
@@ -173,7 +172,7 @@ def painted(both: Rivals) -> tuple[Image.Image, ...]:
 
 @cache
 def photo_pictures(config: Config, photo: Path, both: Rivals) -> tuple[str, str]:
-    """Write the small pictures of a photo and of its cut-out; returns their paths from the page."""
+    """Write the small pictures of a photo and its cut-out, and return their paths from the page."""
     picture = decode(photo.read_bytes(), config.settings.limits)
     alpha, rgb = whole(cut_out(picture, both.networks), picture)
     before, cutout = f"thumbnails/{photo.stem}.jpg", f"thumbnails/{photo.stem}-cutout.jpg"
@@ -183,7 +182,7 @@ def photo_pictures(config: Config, photo: Path, both: Rivals) -> tuple[str, str]
 
 
 def read_marking(file: Path) -> tuple[str | None, str | None]:
-    """Return which independent reader there is (pyexiv2, exiftool or none), and the IPTC term it finds."""
+    """Return the independent reader that is installed (pyexiv2, exiftool or None) and the IPTC term that it finds."""
     try:
         reader = importlib.import_module("pyexiv2")
     except ImportError:

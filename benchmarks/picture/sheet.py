@@ -1,6 +1,6 @@
-"""A page to scroll through: each swap before, cut out and after, with its figures, and the tables above them.
+"""A page of all swaps: before, cut out and after, with their figures, below the tables.
 
-The page is one HTML file without any outside resource; pictures lie beside it and load as they come into view.
+The page is one HTML file without outside resources. Its pictures are in folders next to it and load lazily.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,14 +14,14 @@ from PIL import Image, ImageOps
 
 from benchmarks.picture.tables import STATUSES, Figures
 
-#: Pixels of a square of the checker behind cut-outs, and its two greys.
+#: Side in pixels of a checker's square behind cut-outs, and its two greys.
 CHECK, GREYS = 16, (150, 200)
-#: Longer side in pixels of the small pictures and of the finished one, and their JPEG quality.
+#: Longer side in pixels of small pictures and of the delivered one, and their JPEG quality.
 SMALL, LARGE, QUALITY = 480, 1100, 86
 
 
 def thumbnail(picture: Image.Image, path: Path, side: int) -> None:
-    """Write a JPEG of at most `side` pixels; what is transparent shows a checker."""
+    """Write a JPEG of at most `side` pixels, with a checker behind transparent pixels."""
     small = ImageOps.contain(picture, (side, side), Image.Resampling.LANCZOS) if max(picture.size) > side else picture
     if small.mode in ("RGBA", "LA"):
         under = checker(*small.size)
@@ -38,7 +38,7 @@ def checker(width: int, height: int) -> Image.Image:
 
 
 def status(row: dict[str, Any]) -> str:
-    """Return the worst of a swap: fail where it was refused or breaks a rule, warn where anything is said of it."""
+    """Return a swap's worst result: fail if it was refused or breaks a rule, warn if it has a warning, else pass."""
     if "refused" in row:
         return "fail"
     statuses = {rule["status"] for rule in row["rules"]}
@@ -49,7 +49,7 @@ def status(row: dict[str, Any]) -> str:
 
 
 def write_sheet(path: Path, tables: Iterable[Figures], swaps: Sequence[dict[str, Any]], about: str) -> None:
-    """Write the page: `swaps` are rows of `benchmarks.picture.rows`, one card each, with relative paths."""
+    """Write the page with a card for each of `swaps`, rows of `benchmarks.picture.rows` with relative paths."""
     shown = {name: sorted({str(row.get(name, "")) for row in swaps} - {""}) for name in ("table", "scene", "preset")}
     menus = "".join(
         f'<label>{name} <select data-for="{name}"><option value="">all</option>'
@@ -113,7 +113,7 @@ def _card(number: int, row: dict[str, Any], folder: Path) -> str:
 
 
 def _figure(name: str, picture: str, link: str, words: str, caption: str, folder: Path) -> str:
-    # The size keeps a picture's place before it has loaded.
+    # The size reserves the place of a picture that has not loaded.
     with Image.open(folder / picture) as file:
         size = f'width="{file.width}" height="{file.height}"'
     shown = f'<img loading="lazy" decoding="async" {size} src="{quote(picture)}" alt="{escape(words)}">'
@@ -123,7 +123,7 @@ def _figure(name: str, picture: str, link: str, words: str, caption: str, folder
 
 
 def _facts(row: dict[str, Any]) -> str:
-    """Chips for the rules and warnings, swatches for the palette, and the figures in a line."""
+    """Return chips for rules and warnings, swatches for the palette, and a line of figures."""
     chips = [
         f'<b class="chip {rule["status"]}" title="{escape(str(rule["measured"]))} against '
         f'{escape(str(rule["bound"]))}">{escape(rule["rule"])}</b>'
@@ -149,7 +149,7 @@ def _facts(row: dict[str, Any]) -> str:
 
 
 def _known(figure: float | None) -> str:
-    """A transparent picture has no palette, and a product without opaque pixels no fidelity."""
+    """Return a figure, or "none": transparent pictures have no palette, products without opaque pixels no fidelity."""
     return "none" if figure is None else str(figure)
 
 

@@ -1,4 +1,4 @@
-"""The tables that the rows make: what was found, the bar, and whether it is met."""
+"""Tables of the rows: the values, their bars, and whether they are met."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ import numpy as np
 from benchmarks.picture import palette
 from pipeline.delivery.fidelity import MEAN, P99
 
-#: What becomes of a rule; unchecked: it takes a person.
+#: Results of a rule. Unchecked rules need a person.
 STATUSES = ("pass", "warn", "fail", "unchecked")
-#: From this share of its holes' pixels on, a cut-out counts as open.
+#: A cut-out counts as open from this share of its holes' pixels on.
 OPEN = 0.9
 #: Bars of the mean and of the 99th percentile of a swap's fidelity, CIEDE2000.
 _BARS = {"mean": MEAN, "p99": P99}
@@ -19,29 +19,29 @@ _BARS = {"mean": MEAN, "p99": P99}
 
 @dataclass(frozen=True)
 class Figures:
-    """One table. A cell that is one of STATUSES is shown as a chip."""
+    """A table. The page shows a cell that is one of STATUSES as a chip."""
 
     title: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    #: What the figures are and what was left out, in a sentence or two.
+    #: Explains the values and names what was left out.
     note: str = ""
 
 
 def tables_of(rows: dict[str, dict[str, dict[str, Any]]]) -> list[Figures]:
-    """Return every table that the rows make; `rows` are those of `benchmarks.picture.rows` by table and key."""
+    """Return every table of `rows`, which are those of `benchmarks.picture.rows` by table and key."""
     tables = [*cutout_tables(rows.get("cutout", {})), *halo_tables(rows.get("halo", {}))]
     plain, looks = (
         [row for row in rows.get(name, {}).values() if "refused" not in row] for name in ("palette", "looks")
     )
     seen = [{"misses": [colour["delta_e00"] for colour in row["palette_report"]["asked"]]} for row in looks]
     tables += palette_tables(plain, "a plain product") + palette_tables(seen, "the composites below")
-    # Titles begin with a number, the same as in the acceptance of the picture.
+    # Titles begin with the table's number.
     return sorted(tables + swap_tables(rows), key=lambda table: table.title[0])
 
 
 def palette_tables(rows: list[dict[str, Any]], title: str) -> list[Figures]:
-    """Return the table of `misses` by the palette benchmark's own figures; swaps that asked no colour have no share."""
+    """Return the table of `misses` by `palette.figures`; swaps without asked colours are left out."""
     asked = [row for row in rows if row["misses"]]
     if not asked:
         return []
@@ -58,7 +58,7 @@ def palette_tables(rows: list[dict[str, Any]], title: str) -> list[Figures]:
 
 
 def cutout_tables(rows: dict[str, dict[str, Any]]) -> list[Figures]:
-    """Return the tables of `cutout` rows: the sets side by side, then each alone."""
+    """Return the tables of `cutout` rows: all sets side by side, then each set."""
     sets: dict[str, dict[str, dict[str, Any]]] = {}
     for name, row in rows.items():
         sets.setdefault(row.get("set", ""), {})[name] = row
@@ -67,8 +67,8 @@ def cutout_tables(rows: dict[str, dict[str, Any]]) -> list[Figures]:
 
 
 def beside_tables(sets: dict[str, dict[str, dict[str, Any]]]) -> list[Figures]:
-    """Return the table of the means of several sets of `cutout` rows, set beside set."""
-    met = {name: [row for row in rows.values() if "ours" in row] for name, rows in sets.items()}
+    """Return the table of the means of several sets of `cutout` rows, side by side."""
+    met = {name: [row for row in rows.values() if "own" in row] for name, rows in sets.items()}
     met = {name: rows for name, rows in met.items() if rows}
     if not met:
         return []
@@ -76,55 +76,55 @@ def beside_tables(sets: dict[str, dict[str, dict[str, Any]]]) -> list[Figures]:
     for figure in ("madb", "sad", "mse", "mae", "iou"):
         cells = []
         for rows in met.values():
-            ours, plain = (float(np.mean([row[who][figure] for row in rows])) for who in ("ours", "plain"))
-            cells += [f"{ours:.3f}", f"{plain:.3f}", f"{100 * (ours / plain - 1):+.1f} %"]
+            own, plain = (float(np.mean([row[who][figure] for row in rows])) for who in ("own", "plain"))
+            cells += [f"{own:.3f}", f"{plain:.3f}", f"{100 * (own / plain - 1):+.1f} %"]
         lines.append((figure, *cells))
     for bound in (0.8, 0.9):
         cells = []
         for rows in met.values():
-            cells += [f"{100 * np.mean([row[who]['iou'] < bound for row in rows]):.1f} %" for who in ("ours", "plain")]
+            cells += [f"{100 * np.mean([row[who]['iou'] < bound for row in rows]):.1f} %" for who in ("own", "plain")]
             cells.append("")
         lines.append((f"iou < {bound}", *cells))
     headings = ["", *(cell for name in met for cell in (name, "plain", "change"))]
     note = "Means. " + "; ".join(f"{name}: {len(rows)} pictures" for name, rows in met.items()) + "."
-    return [Figures("1 Cut-out, set beside set", tuple(headings), tuple(lines), note)]
+    return [Figures("1 Cut-out, sets side by side", tuple(headings), tuple(lines), note)]
 
 
 def set_tables(rows: dict[str, dict[str, Any]], name: str = "") -> list[Figures]:
-    """Return the tables of one set's `cutout` rows: ours against plain, holes, and picture by picture."""
-    met = {key: row for key, row in rows.items() if "ours" in row}
+    """Return the tables of one set's `cutout` rows: Backdrop against plain rembg, holes, and each picture."""
+    met = {key: row for key, row in rows.items() if "own" in row}
     if not met:
         return []
     of = f" ({name})" if name else ""
     bars = {"madb": -30.0, "sad": -15.0, "mse": 0.0, "mae": None, "iou": None}
     lines = []
     for figure, bar in bars.items():
-        ours, plain = (np.array([row[who][figure] for row in met.values()]) for who in ("ours", "plain"))
-        change = 100 * (ours.mean() / plain.mean() - 1)
-        worse = f"{(ours > 1.05 * plain).sum()}" if figure != "iou" else f"{(ours < 0.95 * plain).sum()}"
-        means = [f"{value:.3f}" for value in (ours.mean(), np.median(ours), plain.mean(), np.median(plain))]
+        own, plain = (np.array([row[who][figure] for row in met.values()]) for who in ("own", "plain"))
+        change = 100 * (own.mean() / plain.mean() - 1)
+        worse = f"{(own > 1.05 * plain).sum()}" if figure != "iou" else f"{(own < 0.95 * plain).sum()}"
+        means = [f"{value:.3f}" for value in (own.mean(), np.median(own), plain.mean(), np.median(plain))]
         verdict = ("", "") if bar is None else (f"≤ {bar:.0f} %", _verdict(bool(change <= bar)))
         lines.append((figure, *means, f"{change:+.1f} %", worse, *verdict))
     for bound in (0.8, 0.9):
-        failed = [100 * np.mean([row[who]["iou"] < bound for row in met.values()]) for who in ("ours", "plain")]
+        failed = [100 * np.mean([row[who]["iou"] < bound for row in met.values()]) for who in ("own", "plain")]
         lines.append((f"iou < {bound}", f"{failed[0]:.1f} %", "", f"{failed[1]:.1f} %", "", "", "", "", ""))
-    worst = max(sum(r["ours"][f] > 1.05 * r["plain"][f] for r in met.values()) for f in ("madb", "sad"))
+    worst = max(sum(r["own"][f] > 1.05 * r["plain"][f] for r in met.values()) for f in ("madb", "sad"))
     share = 100 * worst / len(met)
     lines.append(("worse pictures", *[""] * 4, f"{share:.1f} %", str(worst), "≤ 10 %", _verdict(share <= 10)))
     timed = [row["cpu"] for row in met.values() if "cpu" in row]
     if timed:
-        ours, plain = (np.array([cpu[who] for cpu in timed]) for who in ("ours", "plain"))
-        more = float(np.median(ours - plain))
-        middle = ("", f"{np.median(ours):.2f}", "", f"{np.median(plain):.2f}", f"{more:+.2f} s", "")
+        own, plain = (np.array([cpu[who] for cpu in timed]) for who in ("own", "plain"))
+        more = float(np.median(own - plain))
+        middle = ("", f"{np.median(own):.2f}", "", f"{np.median(plain):.2f}", f"{more:+.2f} s", "")
         lines.append(("CPU s at 2000²", *middle, "≤ +1.0 s", _verdict(more <= 1)))
     refused = [f"{key} ({row['refused']})" for key, row in rows.items() if "refused" in row]
     note = (
         f"{len(met)} pictures with true alpha. madb: mean |alpha error| x1000 within 1 % of the long side of the edge; "
         "sad /1000; mse and mae x1000. Change: of the means. Worse: by more than 5 %, by madb or sad. Plain: "
         "rembg.remove with the same network and its default naive cut-out. CPU: one thread."
-        + (f" Refused by us and left out: {', '.join(refused)}." if refused else "")
+        + (f" Refused by Backdrop and left out: {', '.join(refused)}." if refused else "")
     )
-    headings = ("", "ours", "median", "plain", "median", "change", "worse", "bar", "")
+    headings = ("", "Backdrop", "median", "plain", "median", "change", "worse", "bar", "")
     return [
         Figures(f"1 Cut-out against plain rembg{of}", headings, tuple(lines), note),
         *_holes_table(met, of),
@@ -137,21 +137,21 @@ def _holes_table(rows: dict[str, dict[str, Any]], of: str) -> list[Figures]:
     for name, row in rows.items():
         if "holes" in row:
             holes, warned = row["holes"], row["warnings"]
-            verdict = "pass" if holes["ours"] >= OPEN else "warn" if "low_confidence" in warned else "fail"
-            shares = (f"{100 * holes['area']:.1f} %", f"{holes['ours']:.2f}", f"{holes['plain']:.2f}")
+            verdict = "pass" if holes["own"] >= OPEN else "warn" if "low_confidence" in warned else "fail"
+            shares = (f"{100 * holes['area']:.1f} %", f"{holes['own']:.2f}", f"{holes['plain']:.2f}")
             lines.append((name, *shares, ", ".join(warned), verdict))
     note = (
         f"Background that the product encloses. Open: share of its pixels with alpha below 0.5. Pass: {OPEN} open; "
-        "warn: low_confidence said."
+        "warn: the cut-out carries low_confidence."
     )
-    headings = ("picture", "of product", "open, ours", "open, plain", "warnings", "")
+    headings = ("picture", "of product", "open, Backdrop", "open, plain", "warnings", "")
     return [Figures(f"2 Holes{of}", headings, tuple(lines), note)] if lines else []
 
 
 def _each_table(rows: dict[str, dict[str, Any]], of: str) -> Figures:
     lines = tuple(
-        (name, *(f"{row[who][figure]:.2f}" for figure in ("madb", "sad", "mse", "iou") for who in ("ours", "plain")))
-        for name, row in sorted(rows.items(), key=lambda item: -item[1]["ours"]["madb"])
+        (name, *(f"{row[who][figure]:.2f}" for figure in ("madb", "sad", "mse", "iou") for who in ("own", "plain")))
+        for name, row in sorted(rows.items(), key=lambda item: -item[1]["own"]["madb"])
     )
     headings = ("picture", "madb", "plain", "sad", "plain", "mse", "plain", "iou", "plain")
     return Figures(f"1 Cut-out, picture by picture{of}", headings, lines)
@@ -159,22 +159,22 @@ def _each_table(rows: dict[str, dict[str, Any]], of: str) -> Figures:
 
 def halo_tables(rows: dict[str, dict[str, Any]]) -> list[Figures]:
     """Return the table of `halo` rows."""
-    met = [row for row in rows.values() if "ours_soft" in row]
+    met = [row for row in rows.values() if "own_soft" in row]
     if not met:
         return []
     lines = []
     for region, name in (("soft", "soft edge + 2 px"), ("band", "1 % band")):
-        ours, plain = (np.array([row[f"{who}_{region}"] for row in met]) for who in ("ours", "plain"))
-        ratio = ours.mean() / plain.mean()
-        figures = [f"{v:.2f}" for v in (ours.mean(), np.median(ours), plain.mean(), np.median(plain), ratio)]
+        own, plain = (np.array([row[f"{who}_{region}"] for row in met]) for who in ("own", "plain"))
+        ratio = own.mean() / plain.mean()
+        figures = [f"{v:.2f}" for v in (own.mean(), np.median(own), plain.mean(), np.median(plain), ratio)]
         lines.append(
-            (name, *figures, f"{(ours <= plain / 2).sum()} of {len(met)}", "≤ 0.5", _verdict(bool(ratio <= 0.5)))
+            (name, *figures, f"{(own <= plain / 2).sum()} of {len(met)}", "≤ 0.5", _verdict(bool(ratio <= 0.5)))
         )
     note = (
         "ΔE00 against the same product composited in linear light with its true alpha and colours estimated for it "
         "(pymatting, multi-level, full size), mean over plain and painted backgrounds, without light wrap and shadow."
     )
-    headings = ("edge", "ours", "median", "rembg + paste", "median", "ratio", "halved", "bar", "")
+    headings = ("edge", "Backdrop", "median", "rembg + paste", "median", "ratio", "halved", "bar", "")
     return [Figures("3 Halo", headings, tuple(lines), note)]
 
 

@@ -1,19 +1,18 @@
-"""The table of warnings: how often each is right, and how much of what is wrong it says, set beside set."""
+"""The table of warnings: precision and recall of each, with sets side by side."""
 
 from typing import Any
 
 from benchmarks.picture.faults import RIGHT
 from benchmarks.picture.tables import Figures
 
-#: Bars: of what is said, this share is right; of what is wrong, this share is said; of the right cut-outs, this share
-#: carries a warning of the cut-out at most.
+#: Bars: least precision and recall of a warning, and the largest share of right cut-outs that carry a warning.
 PRECISION, RECALL, ALARMS = 0.7, 0.8, 0.15
-#: What these say is so of the photo, however right its cut-out is.
+#: Warnings about the photo, which a right cut-out carries as well.
 OF_THE_PHOTO = ("several_subjects", "subject_touches_edge")
 
 
 def wilson(hits: int, of: int) -> tuple[float, float]:
-    """Return Wilson's interval of a share, at 95 %; 0 to 1 where nothing was counted."""
+    """Return Wilson's interval of a share at 95 %; 0 to 1 for no case."""
     if not of:
         return 0.0, 1.0
     z = 1.96
@@ -23,7 +22,7 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
 
 
 def warning_tables(rows: dict[str, dict[str, Any]]) -> list[Figures]:
-    """Return the table of what the warnings of `cutout` rows are worth; its bars hold for each set."""
+    """Return the table of precision and recall of the warnings of `cutout` rows; bars apply to each set."""
     met = [row for row in rows.values() if "faults" in row]
     if not met:
         return []
@@ -36,17 +35,21 @@ def warning_tables(rows: dict[str, dict[str, Any]]) -> list[Figures]:
             hits = sum(one and other for one, other in zip(said, wrong, strict=True))
             lines.append((code, name, *_cells(hits, sum(said), sum(wrong), len(asked))))
     for name in sets:
-        right = [row for row in met if row.get("set", "") == name and row["ours"]["iou"] >= RIGHT]
-        for title, left_out in (("right, but warned of", OF_THE_PHOTO), ("the same, with those of the photo", ())):
+        right = [row for row in met if row.get("set", "") == name and row["own"]["iou"] >= RIGHT]
+        for title, left_out in (
+            ("right, but carry a warning", OF_THE_PHOTO),
+            ("right, but carry a warning, those of the photo included", ()),
+        ):
             alarms = sum(any(code not in left_out for code in row["warnings"]) for row in right)
             holds = alarms <= ALARMS * len(right)
             bar = (f"≤ {ALARMS:.0%}", "pass" if holds else "fail") if left_out else ("", "")
             lines.append((title, name, str(len(right)), str(alarms), "", _share(alarms, len(right)), "", *bar))
     note = (
         "Against the true alpha. Shares with Wilson's intervals at 95 %. Right: IoU of "
-        f"{RIGHT} and more; several_subjects and subject_touches_edge speak of the photo, however right its cut-out is."
+        f"{RIGHT} or more. several_subjects and subject_touches_edge describe the photo, "
+        "so right cut-outs carry them as well."
     )
-    headings = ("warning", "set", "wrong", "said", "of them right", "precision", "recall", "bar", "")
+    headings = ("warning", "set", "wrong", "warned", "of them right", "precision", "recall", "bar", "")
     return [Figures("8 Warnings", headings, tuple(lines), note)]
 
 

@@ -1,1 +1,1 @@
-"""What breaks it: storms, broken files, odd requests."""
+"""Benchmarks that try to break Backdrop: storms, broken files, odd requests."""

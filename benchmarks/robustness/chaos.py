@@ -1,13 +1,13 @@
-"""A seeded storm against the real service: does any job or credit get lost?
+"""Run a seeded storm against the real service, and check that no job and no credit is lost.
 
     python benchmarks/robustness/chaos.py [--minutes 10 | --seconds 60] [--seed 1] [--jobs 360] [--in-flight 4]
         [--workers 3] [--embedded]
 
-Starts PostgreSQL, Valkey and an S3 server (--embedded: SQLite, Valkey and a directory, as `backdrop up` has them), two
-APIs, three workers whose networks cost nothing, and two sweeps, on this machine. Callers order good photos and bad
-ones, repeat themselves, and try what is not theirs, while parts are killed, stopped and frozen and servers are paused,
-killed and emptied. Then it waits for quiet and checks every invariant: rows, ledger, bytes, and each answer that a
-caller got. Prints the counts; exits with status 1 and the findings when an invariant broke.
+Starts PostgreSQL, Valkey and an S3 server (--embedded: SQLite, Valkey and a directory, as `backdrop up` does), two
+APIs, three workers with trivial networks, and two sweeps. Callers order good and bad photos, repeat requests, and
+request other clients' resources. Meanwhile parts are killed, stopped and frozen, and servers are paused, killed and
+emptied. Then it waits until every job has ended, and checks every invariant: rows, ledger, bytes, and each answer that
+a caller got. Prints the counts. Exits with status 1 and the findings when an invariant is broken.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler
@@ -27,6 +27,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine, reader
 from service.storage.expiry import build_expirer
@@ -37,7 +38,7 @@ from tests.support.storm.fleet import Fleet
 from tests.support.storm.receiver import Receiver, answer, receiving
 from tests.support.storm.troubles import Troubles
 
-#: Shorter than in production, so that much happens in a storm. Durations are seconds.
+#: Shorter than in production, so that a storm includes many events. Durations are seconds.
 SETTINGS: dict[str, Any] = {
     "lease": 6.0,
     "sweep_every": 0.5,
@@ -48,29 +49,31 @@ SETTINGS: dict[str, Any] = {
     "expire_every": 5.0,
     "webhook_allow_private": True,
 }
-#: Without so many parts ended it was no storm.
+#: Least number of killed parts.
 LEAST_KILLS = 3
-#: Credits of the clients: one of them runs out soon.
+#: Credits of the clients; the last one runs out of credits soon.
 CREDITS = (100_000, 100_000, 100_000, 8)
 
 
 def main() -> int:
-    """Make the storm, wait for quiet, print the counts, and return the exit status."""
+    """Run the storm, wait until all jobs have ended, print the counts, and return the exit status."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     length = arguments.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, help="how long the storm lasts; default: 1")
+    length.add_argument("--minutes", type=float, help="duration of the storm in minutes; default: 1")
     length.add_argument("--seconds", type=float)
-    arguments.add_argument("--seed", type=int, default=1, help="chooses the orders and the troubles")
-    arguments.add_argument("--jobs", type=int, help="how many orders, spread over the storm; default: 60 a minute")
-    arguments.add_argument("--in-flight", type=int, default=4, help="jobs that a worker carries at once; default: 4")
-    arguments.add_argument("--workers", type=int, default=3, help="how many; default: 3")
-    arguments.add_argument("--every", type=float, default=2.0, help="seconds between two troubles, in the mean")
-    arguments.add_argument("--embedded", action="store_true", help="SQLite and a directory")
-    # What is left over at the end drains slowly: each photo that kills its worker does so three times, and with it goes
-    # what the worker needs to start anew, seconds on a busy machine.
-    arguments.add_argument("--quiet", type=float, default=600.0, help="how long to wait, at most, until all has ended")
-    arguments.add_argument("--keep", type=Path, help="an empty folder for state and logs, which is kept")
+    arguments.add_argument("--seed", type=int, default=1, help="seed of the orders and the troubles")
+    arguments.add_argument("--jobs", type=int, help="number of orders, spread over the storm; default: 60 a minute")
+    arguments.add_argument("--in-flight", type=int, default=4, help="jobs in flight of each worker; default: 4")
+    arguments.add_argument("--workers", type=int, default=3, help="number of workers; default: 3")
+    arguments.add_argument("--every", type=float, default=2.0, help="mean seconds between two troubles")
+    arguments.add_argument("--embedded", action="store_true", help="use SQLite and a directory")
+    # The last jobs take long: each photo that kills its worker does so three times, and a worker needs seconds to
+    # restart.
+    arguments.add_argument("--quiet", type=float, default=600.0, help="most seconds to wait until every job has ended")
+    arguments.add_argument("--keep", type=Path, help="an empty folder for state and logs, kept after the run")
+    add_record_option(arguments)
     options = arguments.parse_args()
+    recorder = recorder_of(arguments, options)
     seconds = options.seconds or 60 * (options.minutes or 1)
     orders = options.jobs or max(1, round(seconds))
     with tempfile.TemporaryDirectory(prefix="backdrop-storm-") as temporary:
@@ -88,6 +91,8 @@ def main() -> int:
             storm.wait_until_idle(options.quiet)
             findings = storm.findings()
             storm.show(findings)
+            if recorder:
+                recorder.write("robustness", storm.recorded(len(findings)))
     return 1 if findings else 0
 
 
@@ -138,7 +143,7 @@ class Storm:
         return made
 
     def rage(self, seconds: float) -> None:
-        """Order and make trouble for so long, and on a machine that hardly gets to it until some parts were ended."""
+        """Order and make trouble for `seconds`, and on a busy machine until LEAST_KILLS parts were killed."""
         self.callers.start()
         started = reported = time.monotonic()
         while (now := time.monotonic()) < started + seconds or self.troubles.kills < LEAST_KILLS:
@@ -162,8 +167,8 @@ class Storm:
         )
 
     def wait_until_idle(self, patience: float) -> None:
-        """Wait until every job is over, at most so long; nothing helps them but the service itself."""
-        started, looks = time.monotonic(), reader(self._engine)  # a lock may still be held, by a trouble of ours
+        """Wait at most `patience` seconds until every job has ended, without any help to the service."""
+        started, looks = time.monotonic(), reader(self._engine)  # a trouble may still hold a lock
         self.callers.stop()
         while time.monotonic() < started + patience and verdict.unfinished(looks):
             self._tend()
@@ -174,9 +179,9 @@ class Storm:
         self._quiet_after = time.monotonic() - started
 
     def findings(self) -> list[str]:
-        """Clear away what dead attempts left, and return every broken invariant in a sentence.
+        """Delete leftovers of dead attempts, and return every broken invariant in a sentence.
 
-        The sweep clears it away as well, some minutes later: once an attempt has surely ended. Here the workers stop.
+        The sweep deletes them as well, but only minutes later, when an attempt has surely ended. Here the workers stop.
         """
         self._fleet.stop("worker")
         self.leftovers = verdict.leftovers(self._engine, self._made.settings)
@@ -194,16 +199,23 @@ class Storm:
             *self.callers.violations,
         ]
 
+    def recorded(self, broken: int) -> Iterator[Measured]:
+        """Yield the figures of a storm with `broken` invariants."""
+        yield Measured("broken", "Invariants broken in a storm", broken, "invariants", bar="at most 0")
+        yield Measured("jobs", "Jobs of a storm, each of which ended", len(self.rows), "jobs")
+        yield Measured("kills", "Kills of the service's parts in a storm", self.troubles.kills, "kills")
+        yield Measured("rest", "Time until all is quiet after a storm", self._quiet_after, "s")
+
     def show(self, findings: list[str]) -> None:
         """Print the counts and the findings."""
         tries = [one for submission in self.callers.submissions for one in submission.tries]
         groups = {
             "orders": Counter(str(one.kind) for one in self.callers.submissions),
             "answers": Counter(
-                {-1: "nobody there", 0: "lost"}.get(one.status, f"{one.status} {one.code}".strip()) for one in tries
+                {-1: "no server", 0: "lost"}.get(one.status, f"{one.status} {one.code}".strip()) for one in tries
             ),
             "cancels": Counter(
-                {-1: "nobody there", 0: "lost"}.get(one.status, f"{one.status} {one.code}".strip())
+                {-1: "no server", 0: "lost"}.get(one.status, f"{one.status} {one.code}".strip())
                 for submission in self.callers.submissions
                 for one in submission.cancels
             ),
@@ -219,10 +231,10 @@ class Storm:
             table.add_row("", "[bold]all[/]", f"[bold]{sum(counts.values())}[/]", end_section=True)
         table.add_row("kills of the service's parts", "", str(self.troubles.kills))
         duplicates = 2 * sum(one.kind is Kind.DUPLICATED for one in self.callers.submissions)
-        table.add_row("duplicates, sent at once", "", str(duplicates))
+        table.add_row("duplicates, sent at the same time", "", str(duplicates))
         table.add_row("requests sent again", "", str(len(tries) - len(self.callers.submissions) - duplicates))
-        table.add_row("messages of one client that came in", "", str(len({one.id for one in self._receiver.received})))
-        table.add_row("attempts' leftovers, cleared away", "", str(self.leftovers))
+        table.add_row("received messages of one client", "", str(len({one.id for one in self._receiver.received})))
+        table.add_row("deleted leftovers of attempts", "", str(self.leftovers))
         table.add_row("seconds until all was quiet", "", f"{self._quiet_after:.1f}")
         Console().print(table)
         for finding in findings:
@@ -231,7 +243,7 @@ class Storm:
 
 
 def moody(seed: int) -> Callable[[BaseHTTPRequestHandler], None]:
-    """Return a webhook receiver that fails now and then."""
+    """Return a webhook receiver that fails two times in ten, by the seed."""
     choose = random.Random(f"{seed} receiver")
 
     def respond(handler: BaseHTTPRequestHandler) -> None:

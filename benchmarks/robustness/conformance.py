@@ -1,14 +1,15 @@
-"""Whether the live service does what its OpenAPI document says.
+"""Check the live service against its OpenAPI document.
 
     python benchmarks/robustness/conformance.py --examples 2000
 
-Starts `backdrop up` in a temporary folder, on the embedded default or on what the environment names (DATABASE_URL,
-BACKDROP_STORE and so on), and lets Schemathesis loose on it with a key, credits, photos, a finished job and its render.
-All checks but one that does not fit (a cancelled job is still there), without admission's limits, and with streams and
-submits that wait a second at most. Nothing may answer 5xx or what the document does not name.
+Starts `backdrop up` in a temporary folder, on the embedded default or with the settings of the environment.
+Schemathesis sends requests with a key, credits, photos, a finished job and its render. All its checks run except
+use-after-free, because a cancelled job stays readable. Admission limits are off, and streams and submits wait at most a
+second. No answer may be a 5xx or undocumented.
 """
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -24,12 +25,13 @@ from typing import Any
 import click
 import httpx
 
+from benchmarks.figures import Measured, Recorder, record_option
 from service.settings import Settings
 
 BIN = Path(sys.executable).parent
 SWAP = "/v1/background-swap-with-spec"
 SPEC = {"scene_type": "white", "mood": "calm", "output_preset": "open_graph"}
-#: Documented fields that random text does not fit: names of the catalogue, and what is there.
+#: Values for fields that random text does not fit: names of the catalogue, and ids of existing resources.
 _CONFIG = """
 hooks = "benchmarks.robustness.conformance_hooks"
 [dictionaries]
@@ -47,12 +49,11 @@ things = {{ values = {things} }}
 "path.job_id" = {{ dictionary = "jobs", probability = 0.5 }}
 "path.public_id" = {{ dictionary = "things", probability = 0.7 }}
 [checks.positive_data_acceptance]
-# 422: exactly one source, presets that exist, colours, scenes that a preset forbids, names of brands: no schema says
-# these.
-# 402: the credits may run out. 302: to a picture.
+# 422: rules that no schema states, such as exactly one source, known presets, and scenes that a preset forbids.
+# 402: the credits may run out. 302: redirect to a picture.
 expected-statuses = ["2xx", 302, 401, 402, 404, 409, 422]
 """
-#: Else most requests would be answered by admission, and come no further; or wait for jobs that wait.
+#: Otherwise admission would refuse most requests, and submits would wait for their jobs.
 _UNLIMITED = ("SUBMIT_RATE", "PREVIEW_RATE", "UNFINISHED_LIMIT", "QUEUE_LIMIT", "STREAM_LIMIT")
 _LIMITS = {f"BACKDROP_{name}": "0" for name in _UNLIMITED}
 _LIMITS |= {"BACKDROP_STREAM_SECONDS": "1", "BACKDROP_PREFER_WAIT": "1"}
@@ -60,7 +61,7 @@ _LIMITS |= {"BACKDROP_STREAM_SECONDS": "1", "BACKDROP_PREFER_WAIT": "1"}
 
 @dataclass(frozen=True)
 class Live:
-    """A running service, and what one client of it has."""
+    """A running service, with the key and the resources of one client."""
 
     address: str
     key: str
@@ -83,9 +84,9 @@ class Live:
 
 @contextmanager
 def live(home: Path, **variables: str) -> Iterator[Live]:
-    """Start the service, and make a client with credits, photos and one finished job. Raises RuntimeError.
+    """Start the service and yield it with a client, credits, photos and a finished job. Raises RuntimeError.
 
-    Its settings are this process's; `variables` of the environment win over them.
+    It has this process's settings; `variables` of the environment override them.
     """
     environment = Settings(home=home, port=0).environment() | _LIMITS | variables
     up = [str(BIN / "backdrop"), "up", "--home", str(home), "--port", "0"]
@@ -94,7 +95,7 @@ def live(home: Path, **variables: str) -> Iterator[Live]:
             assert service.stdout is not None
             ready = service.stdout.readline().split()
             if len(ready) != 2:
-                raise RuntimeError(f"The service did not start; see {home / 'logs'}.")
+                raise RuntimeError(f"The service did not start. See {home / 'logs'}.")
             yield _stocked(ready[1], home, environment)
         finally:
             service.send_signal(signal.SIGINT)
@@ -109,7 +110,7 @@ def _stocked(address: str, home: Path, environment: dict[str, str]) -> Live:
         bottle_key = _uploaded(api, bottle)
         job = _finished(api, SWAP, {"source_image_s3_key": bottle_key, **SPEC})
         cutout = _finished(api, "/v1/cutouts", {"source_image_s3_key": bottle_key})
-        # No pictures: jobs of these end at once, and leave the machine to the requests.
+        # Jobs of unreadable photos end at once, so requests have the machine.
         photos = [_uploaded(api, b"no picture") for _ in range(3)]
     return Live(address, key, photos, job["job_id"], job["render"]["public_id"], cutout["job_id"])
 
@@ -117,9 +118,9 @@ def _stocked(address: str, home: Path, environment: dict[str, str]) -> Live:
 def conform(
     service: Live, folder: Path, *, examples: int, seed: int, document: dict[str, Any] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run all checks with up to `examples` cases of each operation, and return the finished process.
+    """Run the checks with up to `examples` cases of each operation, and return the finished process.
 
-    The service is held against its own document, or against the one given.
+    `document`: the OpenAPI document to check against; default: the service's own.
     """
     folder.mkdir(parents=True, exist_ok=True)
     promised = f"{service.address}/schema/openapi.json"
@@ -130,9 +131,9 @@ def conform(
     command = [
         *(str(BIN / "schemathesis"), "run", promised, "--url", service.address),
         *("--header", f"Authorization: Bearer {service.key}", "--continue-on-failure"),
-        # DELETE of a job cancels it: its record and its refund stay to be read.
+        # DELETE cancels a job; its record and its refund stay readable.
         *("--checks", "all", "--exclude-checks", "use_after_free"),
-        *("--request-timeout", "300"),  # seconds; ten, its own, are few on a machine that does much else
+        *("--request-timeout", "300"),  # seconds; its default of 10 is too short on a busy machine
         *("--max-examples", str(examples), "--seed", str(seed), "--suppress-health-check", "all"),
     ]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -156,10 +157,11 @@ def _finished(api: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, A
 
 
 @click.command()
-@click.option("--examples", default=2000, show_default=True, help="Most cases of each operation.")
+@click.option("--examples", default=2000, show_default=True, help="Maximum number of cases of each operation.")
 @click.option("--seed", default=1, show_default=True)
-def main(examples: int, seed: int) -> None:
-    """Hold the live service against its document. Exit status 1 where they differ."""
+@record_option
+def main(examples: int, seed: int, recorder: Recorder | None) -> None:
+    """Check the live service against its OpenAPI document. Exits with status 1 where they differ."""
     with tempfile.TemporaryDirectory(prefix="backdrop-") as folder, live(Path(folder) / "home") as service:
         done = conform(service, Path(folder) / "checks", examples=examples, seed=seed)
         click.echo(done.stdout + done.stderr)
@@ -168,6 +170,14 @@ def main(examples: int, seed: int) -> None:
         if done.returncode:
             log = (Path(folder) / "home" / "logs" / "api.log").read_text()
             click.echo("\n".join(line for line in log.splitlines() if " INFO " not in line)[-20_000:])
+        elif recorder:
+            # Schemathesis ends with "Test cases: 1234 generated, …".
+            cases = re.search(r"([\d,]+) generated", done.stdout)
+            if cases is None:
+                raise click.ClickException("Schemathesis printed no number of cases, so there is nothing to record.")
+            what = "Generated requests that were answered as documented, without a 5xx"
+            count = int(cases[1].replace(",", ""))
+            recorder.write("robustness", [Measured("cases", what, count, "requests", count)])
     sys.exit(done.returncode)
 
 

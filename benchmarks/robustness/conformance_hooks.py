@@ -1,4 +1,4 @@
-"""What Schemathesis must know of this API: a random signature ends every request at its first check."""
+"""Hooks for Schemathesis: without them a random signature would fail every request at its first check."""
 
 import hashlib
 import io
@@ -14,7 +14,7 @@ from service.storage.objects import UPLOAD_TYPES
 
 
 def _masks() -> list[bytes]:
-    """Return a mask of the sample's photo, one of another size, one in colours, half of one, and what is none."""
+    """Return masks of the sample photo: right, of another size, in colours, truncated, empty and unreadable."""
     made = []
     with Image.open(io.BytesIO((files("service") / "sample" / "bottle.jpg").read_bytes())) as photo:
         size = photo.size
@@ -28,13 +28,13 @@ def _masks() -> list[bytes]:
 
 schemathesis.openapi.media_type("image/png", strategies.sampled_from(_masks()) | strategies.binary(max_size=200))
 for _kind in UPLOAD_TYPES.keys() - {"image/png"}:
-    # A photo's first bytes: whether the rest can be decoded, its job says.
+    # A photo's first bytes. Its job decides whether the rest can be decoded.
     schemathesis.openapi.media_type(_kind, strategies.just(b"\xff\xd8\xff") | strategies.binary(max_size=200))
 
 
 @schemathesis.hook
 def map_headers(_: Any, headers: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Leave each signature in one request of eight, so that most come further than a 401."""
+    """Keep each signature in one request of eight, so that most requests pass authentication."""
     signatures = {SHOPIFY_HEADER.lower(), SIGNATURE_HEADER.lower()}
     return headers and {
         name: value
@@ -45,15 +45,15 @@ def map_headers(_: Any, headers: dict[str, Any] | None) -> dict[str, Any] | None
 
 @schemathesis.hook
 def before_call(_: Any, _case: Any, kwargs: dict[str, Any]) -> None:
-    """Follow no redirect: where a picture lies is the store's to answer, whose answers no document of ours names."""
+    """Follow no redirect: the store answers it, and the document does not describe the store."""
     kwargs["allow_redirects"] = False
 
 
 @schemathesis.hook
 def filter_case(_: Any, case: Any) -> bool:
-    """Leave out an upload's form that is meant to be wrong: Schemathesis 4.32 makes a good one where it means bad JSON.
+    """Leave out upload forms that are meant to be wrong: Schemathesis 4.32 makes valid ones there.
 
-    Its configuration can't say so: the command line's checks win over an operation's.
+    The configuration can't do this, because the command line's checks override an operation's.
     """
     form = case.operation.label == "POST /v1/uploads" and case.media_type == "multipart/form-data"
     return not (form and case.meta is not None and case.meta.generation.mode.is_negative)

@@ -1,6 +1,6 @@
-"""Fuzzing of the decoder with damaged files: `python benchmarks/robustness/fuzz_decode.py --help`.
+"""Fuzz the decoder with damaged files: `python benchmarks/robustness/fuzz_decode.py --help`.
 
-An input comes back from its seed and number alone: `--start N --inputs 1 --keep FOLDER` writes it.
+An input depends on its seed and number only: `--start N --inputs 1 --keep FOLDER` writes it again.
 """
 
 import os
@@ -15,6 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, record_option
 from pipeline.core.errors import OutOfMemory, PipelineError, Rejected
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
@@ -22,18 +23,18 @@ from tests.support.mutations import mutated
 from tests.support.specimens import corpus, gif
 from tests.support.watched import Result, watched
 
-#: Seconds of processor time and MiB that no input may take.
+#: Limits of an input: seconds of CPU time and MiB.
 SECONDS, MEBIBYTES = 10.0, 2048
 DECODED = "decoded"
 
 
 def damaged(seed: int, number: int) -> bytes:
-    """Return input `number` of a seed."""
+    """Return the damaged file `number` of a seed."""
     return mutated((*corpus(), gif()), seed, number)
 
 
 def judged(data: bytes) -> str:
-    """Decode by the limits of a new installation, and name what came of it: `decoded`, a code, or a fault."""
+    """Decode with the default limits, and return the outcome: `decoded`, an error code, or a fault."""
     limits = Limits()
     try:
         photo = decode(data, limits)
@@ -41,7 +42,7 @@ def judged(data: bytes) -> str:
         return "over memory"
     except PipelineError as error:
         return error.code
-    except Exception as error:  # noqa: BLE001  # finding these is the point
+    except Exception as error:  # noqa: BLE001  # the fuzzer looks for these
         return f"raised {type(error).__name__}: {error}"[:100]
     height, width, channels = photo.rgb.shape
     if photo.rgb.dtype != np.uint8 or channels != 3 or min(height, width) < limits.min_side:
@@ -52,7 +53,7 @@ def judged(data: bytes) -> str:
 
 
 def is_fault(result: Result) -> bool:
-    """Tell what must not happen: all but a photo, and a refusal of the photo."""
+    """Return whether an outcome is neither a photo nor a refusal of the photo."""
     refusals = {kind.code for kind in Rejected.__subclasses__()}
     return result.outcome not in refusals | {DECODED}
 
@@ -60,11 +61,16 @@ def is_fault(result: Result) -> bool:
 @click.command()
 @click.option("--inputs", default=100_000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
-@click.option("--start", default=0, show_default=True, help="Number of the first input, to go on with a run cut off.")
+@click.option(
+    "--start", default=0, show_default=True, help="Number of the first input, to continue an interrupted run."
+)
 @click.option("--workers", default=os.cpu_count() or 1, show_default=True)
-@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Write faulty inputs there, or the one.")
-def main(inputs: int, seed: int, start: int, workers: int, keep: Path | None) -> None:
-    """Decode damaged files and count what comes of them. Exit status 1 when something is at fault."""
+@click.option(
+    "--keep", type=click.Path(path_type=Path, file_okay=False), help="Folder for faulty inputs, or for a single input."
+)
+@record_option
+def main(inputs: int, seed: int, start: int, workers: int, keep: Path | None, recorder: Recorder | None) -> None:
+    """Decode damaged files and count the outcomes. Exits with status 1 for a fault."""
     console, counts, began = Console(), Counter[str](), time.monotonic()
     slowest, largest, faults = Result(start, "", 0.0, 0), 0, 0
     numbers = range(start, start + inputs)
@@ -80,15 +86,23 @@ def main(inputs: int, seed: int, start: int, workers: int, keep: Path | None) ->
             keep.mkdir(parents=True, exist_ok=True)
             (keep / f"{seed}-{result.number}.bin").write_bytes(make(result.number))
         if done % 10_000 == 0:
-            # inputs end out of order, by fewer than there are workers
+            # Inputs end out of order, by fewer than the number of workers.
             seconds = time.monotonic() - began
-            console.print(f"{done} of {inputs} after {seconds:.0f} s; go on with --start {start + done - workers}")
+            console.print(f"{done} of {inputs} after {seconds:.0f} s; continue with --start {start + done - workers}")
     table = Table("outcome", "inputs", title=f"seed {seed}, inputs {start} to {numbers[-1]}", title_justify="left")
     for outcome, count in counts.most_common():
         table.add_row(outcome, str(count))
     console.print(table)
     console.print(f"slowest: input {slowest.number}, {slowest.outcome}, {slowest.seconds:.2f} s")
     console.print(f"most memory of a process: {largest} MiB; {time.monotonic() - began:.0f} s in all; {faults} faults")
+    if recorder:
+        files = "broken, lying and huge files"
+        found = (
+            Measured("faults", f"Faults of the decoder on {files}", faults, "files", inputs, "at most 0"),
+            Measured("slowest", f"Time to decode the slowest of the {files}", slowest.seconds, "s", inputs),
+            Measured("memory", f"Most memory of a process that decodes {files}", largest, "MiB", inputs),
+        )
+        recorder.write("robustness", found)
     sys.exit(1 if faults else 0)
 
 

@@ -1,1 +1,1 @@
-"""How long things take, and the memory that they need."""
+"""Benchmarks of time and memory."""

@@ -1,4 +1,4 @@
-"""The bare calls of the networks: measured, or answered from what they answered before, so that all else can be."""
+"""The bare calls of the networks, measured or replaced by recorded answers."""
 
 import hashlib
 import sys
@@ -14,30 +14,29 @@ import onnxruntime
 
 
 class BareNetworks:
-    """The calls of OpenVINO's and onnxruntime's sessions, and of torch's modules (the outermost of nested ones).
+    """The calls of OpenVINO's and onnxruntime's sessions, and of torch's outermost modules.
 
-    What was not imported before is not watched: the networks that ship need no torch on a CPU.
-
-    What is done before and after them is not part of them: scaling a photo, stretching a mask.
+    Work before and after a call is left out, such as scaling a photo or stretching a mask. Libraries that are not
+    imported are not watched: the networks that ship need no torch on a CPU.
     """
 
     def __init__(self) -> None:
-        #: Wall time and CPU time of all threads, summed over the calls.
+        #: Seconds of wall time and of CPU time of all threads, summed over the calls.
         self.seconds = self.cpu_seconds = 0.0
         self._answers: dict[str, Any] = {}
-        #: Calls that were measured, to be made again.
+        #: Measured calls, to be repeated.
         self._calls: list[Callable[[], Any]] = []
         self._replaying = False
         self._inside = threading.local()
 
     @property
     def calls(self) -> int:
-        """How many calls were measured; one that is made inside another is part of it."""
+        """Number of measured calls; a nested call is part of the outer one."""
         return len(self._calls)
 
     @contextmanager
     def watched(self) -> Iterator["BareNetworks"]:
-        """Watch all calls of this process; their time is that of whatever runs meanwhile, so run nothing else."""
+        """Watch all calls of this process. Their CPU time includes other threads, so run nothing else."""
         owners: list[tuple[Any, str]] = [(onnxruntime.InferenceSession, "run")]
         if openvino := sys.modules.get("models.openvino_session"):
             owners.append((openvino.OpenvinoSession, "run"))
@@ -53,9 +52,9 @@ class BareNetworks:
                 setattr(owner, name, original)
 
     def alone(self) -> tuple[float, float]:
-        """Make the calls that were watched again, one after another, and return their wall time and CPU time.
+        """Repeat the watched calls one after another, and return their seconds of wall time and CPU time.
 
-        In a swap, work of ours may run beside a network and slow it: its time there is no limit to measure against.
+        Within a swap, other work of the pipeline may run at the same time and slow a network.
         """
         started, cpu_started = time.perf_counter(), time.process_time()
         for call in self._calls:
@@ -64,7 +63,7 @@ class BareNetworks:
 
     @contextmanager
     def replayed(self) -> Iterator[None]:
-        """Answer calls that were watched before with what they answered then; raises KeyError for any other."""
+        """Answer watched calls with their recorded answers. Another call raises KeyError."""
         self._replaying = True
         try:
             yield
@@ -93,7 +92,7 @@ class BareNetworks:
 
 
 def _key(network: Any, arguments: Any, named: Any) -> str:
-    """Return what tells a call from others: the network and the bytes that it is given."""
+    """Return a digest of a call: of the network and the bytes of its arguments."""
     digest = hashlib.blake2b(str(id(network)).encode(), digest_size=16)
 
     def add(value: Any) -> None:

@@ -1,4 +1,4 @@
-"""Whole swaps of the sample product in this process, measured."""
+"""Measured swaps of the sample product in this process."""
 
 import resource
 import sys
@@ -23,23 +23,23 @@ MEBI = 2**20
 
 
 class Bench:
-    """Swaps in this process, with the installation's networks."""
+    """Swaps in this process, with the installation's networks and settings."""
 
     def __init__(self, settings: Settings, networks: Networks):
         self.settings, self.networks, self.catalogue = settings, networks, load_catalogue()
 
     def spec(self, scene: str, size: tuple[int, int], seed: int, mood: str = "calm") -> Spec:
-        """Return what is asked of one swap."""
+        """Return the spec of one swap, on a canvas of `size` pixels."""
         spec = build_spec(self.catalogue, SwapOrder(scene, mood, "shopify_product", COLOURS, seed=seed))
         return replace(spec, preset=replace(spec.preset, size=size))
 
     def swap(self, spec: Spec, photo: bytes | None = None, cache: Cache | None = None) -> SwapResult:
-        """Swap once."""
+        """Return the result of one swap."""
         data = SAMPLE.read_bytes() if photo is None else photo
         return swap(data, spec, self.networks, limits=self.settings.limits, clock=time.perf_counter, cache=cache)
 
     def run(self, spec: Spec, photo: bytes | None = None, cache: Cache | None = None) -> dict[str, Any]:
-        """Swap once, measured: seconds of all, of the bare networks alone, of each stage, and CPU-seconds."""
+        """Return the seconds of one swap, of its bare networks and of each stage, their ratio, and CPU-seconds."""
         with BareNetworks().watched() as bare:
             started, cpu_started = time.perf_counter(), time.process_time()
             render = self.swap(spec, photo, cache)
@@ -56,6 +56,6 @@ class Bench:
 
 
 def peak_mib() -> float:
-    """Return the most memory that this process has held resident, MiB (the networks included)."""
+    """Return the peak resident memory of this process in MiB, networks included."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (MEBI if sys.platform == "darwin" else 2**10), 1)  # macOS counts bytes, Linux KiB

@@ -1,9 +1,10 @@
-"""How fast workers claim jobs from a long queue of many clients: `python benchmarks/speed/claims.py [--jobs 10000]`.
+"""Measure claims of jobs from a long queue of many clients: `python benchmarks/speed/claims.py [--jobs 10000]`.
 
-On SQLite and on PostgreSQL, both on this machine's disk: fills a queue, then measures submits into it, the look at the
-places of fifty of its jobs, and claims, by one worker and by several at once; each ends with its commit. What was
-claimed fails at once, so that as many jobs run as there are workers; the last column counts claim and end together.
-Beside a median stands how many times the bare database it is: the driver's own statements and commits of the same runs.
+On SQLite and on PostgreSQL, both on this machine's disk, it fills a queue. Then it measures submits into the queue, the
+query for the places of 50 jobs, and claims by one worker and by several at once. Each time includes the commit. Claimed
+jobs fail at once, so that as many jobs run as there are workers. The last column counts claims together with their
+ends. A median is followed by its multiple of the bare database: of the driver's statements and commits in the same
+runs.
 """
 
 import argparse
@@ -11,7 +12,8 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from ulid import ULID
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from service.accounts.clients import Accounts
 from service.database.clock import db_now
 from service.database.engine import create_engine
@@ -34,13 +37,17 @@ from tests.support.storm import servers
 
 
 def main() -> None:
-    """Measure both databases and print a table."""
+    """Measure both databases, and print a table."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--jobs", type=int, default=10_000)
     arguments.add_argument("--clients", type=int, default=1_000)
     arguments.add_argument("--workers", type=int, default=8)
-    arguments.add_argument("--claims", type=int, default=2_000, help="by one worker, and as many by all at once")
+    arguments.add_argument(
+        "--claims", type=int, default=2_000, help="claims by one worker, and the same number by all at once"
+    )
+    add_record_option(arguments)
     options = arguments.parse_args()
+    recorder = recorder_of(arguments, options)
     several = f"by {options.workers}, ended too"
     table = Table(
         "database",
@@ -51,13 +58,44 @@ def main() -> None:
         several,
     )
     with tempfile.TemporaryDirectory(prefix="backdrop-") as folder:
-        table.add_row("SQLite", *_measured(f"sqlite:///{folder}/claims.db", options))
+        sqlite = _measured(f"sqlite:///{folder}/claims.db", options)
     with servers.public_folder() as public, servers.postgresql(public) as server:
-        table.add_row("PostgreSQL", *_measured(servers.make_database(server.url, "claims"), options))
+        postgresql = _measured(servers.make_database(server.url, "claims"), options)
+    for name, found in (("SQLite", sqlite), ("PostgreSQL", postgresql)):
+        table.add_row(name, *found.cells)
     Console().print(table)
+    if recorder:
+        recorder.write("speed", [*sqlite.recorded("SQLite", options), *postgresql.recorded("PostgreSQL", options)])
 
 
-def _measured(url: str, options: argparse.Namespace) -> list[str]:
+@dataclass(frozen=True)
+class Found:
+    """One database: median seconds of a submit, a query for places and a claim, with multiples of the bare database."""
+
+    submit: tuple[float, float]
+    look: tuple[float, float]
+    claim: tuple[float, float]
+    #: Claims a second of one worker, and claims with their ends a second of several.
+    claims: float
+    together: float
+
+    @property
+    def cells(self) -> list[str]:
+        """The table's cells."""
+        timed = [f"{1000 * seconds:.1f}, {times:.2f}" for seconds, times in (self.submit, self.look, self.claim)]
+        return [*timed, f"{self.claims:.0f}", f"{self.together:.0f}"]
+
+    def recorded(self, database: str, options: argparse.Namespace) -> Iterator[Measured]:
+        """Yield the figures."""
+        name, queue = database.lower(), f"{options.jobs:,} waiting jobs of {options.clients:,} clients"
+        claim, submit = self.claim[0], self.submit[0]
+        yield Measured(f"{name}-claim", f"Time of a claim from {queue}, {database}, median", 1000 * claim, "ms")
+        yield Measured(f"{name}-submit", f"Time of a submit into {queue}, {database}, median", 1000 * submit, "ms")
+        together = f"Claims and ends of jobs, {options.workers} workers at once, {database}"
+        yield Measured(f"{name}-together", together, self.together, "jobs/s")
+
+
+def _measured(url: str, options: argparse.Namespace) -> Found:
     engine = create_engine(Settings(home=Path(), database_url=url).sqlalchemy_url)
     migrate(engine)
     _fill(engine, options.jobs, options.clients)
@@ -70,10 +108,10 @@ def _measured(url: str, options: argparse.Namespace) -> list[str]:
         accepted.append(intake.create(new).job_id)
 
     bare = BareDatabase(engine)
-    submits = bare.beside([_seconds(submit) for _ in range(100)])
-    looks = bare.beside([_seconds(lambda: states.of(accepted[:50])) for _ in range(50)])
+    submits = bare.compared([_seconds(submit) for _ in range(100)])
+    looks = bare.compared([_seconds(lambda: states.of(accepted[:50])) for _ in range(50)])
     alone = _claims(engine, options.claims, bare)
-    claimed = bare.beside(alone)
+    claimed = bare.compared(alone)
     each = options.claims // options.workers
 
     threads = [threading.Thread(target=_claims, args=(engine, each)) for _ in range(options.workers)]
@@ -86,11 +124,11 @@ def _measured(url: str, options: argparse.Namespace) -> list[str]:
 
     together = _seconds(all_at_once)
     engine.dispose()
-    return [submits, looks, claimed, f"{len(alone) / sum(alone):.0f}", f"{each * options.workers / together:.0f}"]
+    return Found(submits, looks, claimed, len(alone) / sum(alone), each * options.workers / together)
 
 
 class BareDatabase:
-    """The driver's calls of an engine that one thread uses: statements, commits and rollbacks, timed."""
+    """Seconds of the driver's calls in one thread: statements, commits and rollbacks."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.seconds = 0.0
@@ -108,22 +146,22 @@ class BareDatabase:
 
         return timed
 
-    def beside(self, times: list[float]) -> str:
-        """Return the median of what was done since the last call of this, and its sum as a multiple of the driver's."""
-        told = f"{1000 * statistics.median(times):.1f}, {sum(times) / self.seconds:.2f}"
+    def compared(self, times: list[float]) -> tuple[float, float]:
+        """Return the median of times since the last call, and their sum as a multiple of the driver's seconds."""
+        found = statistics.median(times), sum(times) / self.seconds
         self.seconds = 0.0
-        return told
+        return found
 
 
 def _claims(engine: sa.Engine, many: int, bare: BareDatabase | None = None) -> list[float]:
-    """Claim and end so many jobs, as one worker; return how long each claim took, and leave the ends out of `bare`."""
+    """Claim and end `many` jobs as one worker, and return the seconds of each claim. `bare` leaves out the ends."""
     moves, times = Jobs(engine, lease=3600, max_attempts=3), []
     for _ in range(many):
         start = time.perf_counter()
         claim = moves.claim()
         times.append(time.perf_counter() - start)
         counted = bare.seconds if bare else 0.0
-        assert claim is not None, "the queue is too short"
+        assert claim is not None, "The queue is too short. Raise --jobs."
         moves.fail(claim, "internal_error", "")
         if bare:
             bare.seconds = counted
@@ -137,7 +175,7 @@ def _seconds(deed: Callable[[], object]) -> float:
 
 
 def _fill(engine: sa.Engine, many: int, by: int) -> None:
-    """Write jobs of clients in turn, as their submits would have left them."""
+    """Insert jobs of the clients in turn, as submits would."""
     names = [f"{number:026d}" for number in range(many)]
     spec = {"seed": 1, "records": "x" * 3000}
     common = {"source_key": "x.jpg", "credits_cost": 1, "status": "NOT_STARTED", "progress": 0.0, "attempt": 0}

@@ -1,10 +1,10 @@
-"""What a worker's later swaps save: its first swap beside its fifth, and a product in a second scene beside its first.
+"""Measure how much caches save: a worker's fifth swap against its first, and a product's second scene.
 
     python benchmarks/speed/kept.py [--size 2048x2048] [--segmenter u2netp]
 
-Loads the installation's networks as a worker does before it takes jobs, then swaps the sample product: five times to
-one scene, each with a seed of its own; then to every scene, without a cache and with the cut-out that another scene's
-swap left in one.
+Loads the installation's networks as a worker does before it takes jobs. Then it swaps the sample product five times to
+one scene, each with its own seed. Then it swaps to every scene, without a cache and with the cached cut-out of another
+scene's swap.
 """
 
 import statistics
@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, record_option
 from benchmarks.speed.bench import SAMPLE, Bench
 from benchmarks.speed.swaps import chosen_scenes, parsed_size
 from pipeline.cutout.cache import Kind
@@ -22,26 +23,29 @@ from service.worker.networks import open_for_jobs
 
 
 class MemoryCache:
-    """A cache in this process."""
+    """A cache in memory."""
 
     def __init__(self) -> None:
         self._entries: dict[tuple[Kind, str], bytes] = {}
 
     def get(self, kind: Kind, name: str) -> bytes | None:
-        """Return what was put there; None for a miss."""
+        """Return an entry, or None."""
         return self._entries.get((kind, name))
 
     def put(self, kind: Kind, name: str, data: bytes) -> None:
-        """Keep it."""
+        """Store an entry."""
         self._entries[kind, name] = data
 
 
 @click.command(help=__doc__)
-@click.option("--scene", "given", multiple=True, help="May be given often; default: all of the catalogue.")
+@click.option("--scene", "given", multiple=True, help="Scene; repeat for several. Default: all of the catalogue.")
 @click.option("--size", "sizes", multiple=True, default=("2048x2048",), callback=parsed_size)
-@click.option("--segmenter", help="Another one than the settings': u2netp, say.")
-def main(given: tuple[str, ...], sizes: list[tuple[int, int]], segmenter: str | None) -> None:
-    """Measure and print."""
+@click.option("--segmenter", help="Segmenter to use instead of the setting, for example u2netp.")
+@record_option
+def main(
+    given: tuple[str, ...], sizes: list[tuple[int, int]], segmenter: str | None, recorder: Recorder | None
+) -> None:
+    """Measure and print the times."""
     settings, (size, *_), photo = load_settings(segmenter=segmenter), sizes, SAMPLE.read_bytes()
     scenes = chosen_scenes(load_catalogue(), given)
     bench = Bench(settings, open_for_jobs(settings))
@@ -57,7 +61,16 @@ def main(given: tuple[str, ...], sizes: list[tuple[int, int]], segmenter: str | 
     console = Console()
     console.print(table)
     console.print(f"swaps 1 to 5 to {scenes[0]}: {', '.join(f'{one:.2f}' for one in first)} s")
-    console.print(f"a second scene takes {statistics.median(two / one for one, two in pairs):.2f} of a first (median)")
+    share = statistics.median(two / one for one, two in pairs)
+    console.print(f"a second scene takes {share:.2f} of a first (median)")
+    if recorder:
+        second = "Time of a product's second scene over that of its first, median over scenes"
+        later = "Time of a worker's first swap over its fifth"
+        found = (
+            Measured("second-scene", second, share, "times", len(pairs)),
+            Measured("first-over-fifth", later, first[0] / first[-1], "times"),
+        )
+        recorder.write("speed", found)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The memory that swaps need: resident after each of many, for a large photo, and all that one takes anew."""
+"""Memory of swaps: resident after each of many, for a large photo, and newly taken by one swap."""
 
 import json
 import resource
@@ -17,14 +17,14 @@ from benchmarks.speed.bare import BareNetworks
 from benchmarks.speed.bench import MEBI, SAMPLE, Bench, peak_mib
 from service.settings import Settings
 
-#: Swaps in one process whose memory is looked at, and megapixels of the large photo.
+#: Number of swaps in one process, and megapixels of the large photo.
 MIXED, LARGE = 20, 40
-#: Each wants a process of its own.
+#: Each part runs in its own process.
 PARTS = ("mixed", "large", "allocations")
 
 
 def part_of_memory(bench: Bench, part: str, scenes: list[str]) -> dict[str, Any]:
-    """Measure one part of --memory in this process, which does nothing else."""
+    """Return one part of --memory, measured in this process, which must do nothing else."""
     side, moods = (2048, 2048), list(bench.catalogue.moods)
     if part == "mixed":
         resident = []
@@ -37,9 +37,10 @@ def part_of_memory(bench: Bench, part: str, scenes: list[str]) -> dict[str, Any]
         photo = enlarged(LARGE)
         started = time.perf_counter()
         bench.swap(bench.spec(scenes[0], side, seed=1), photo)
-        return {"seconds": time.perf_counter() - started, "peak_mib": peak_mib()}
-    # The networks answer from a run before; blocks of 256 KiB and more come fresh from the system each time (see
-    # `memory`), so that each page of them that is touched is a page fault.
+        seconds = time.perf_counter() - started
+        return {"seconds": seconds, "cpu_seconds": time.process_time(), "peak_mib": peak_mib()}
+    # Blocks of 256 KiB and more are mapped again each time (see `memory`), so each touched page is a page fault.
+    # Recorded answers replace the networks.
     spec = bench.spec(scenes[0], side, seed=1)
     with BareNetworks().watched() as bare:
         bench.swap(spec)
@@ -51,7 +52,7 @@ def part_of_memory(bench: Bench, part: str, scenes: list[str]) -> dict[str, Any]
 
 
 def enlarged(megapixels: int) -> bytes:
-    """Return the sample product at so many million pixels, as JPEG."""
+    """Return the sample product as a JPEG of this number of megapixels."""
     photo = Image.open(SAMPLE)
     scale = (megapixels * 1e6 / (photo.width * photo.height)) ** 0.5
     file = BytesIO()
@@ -59,17 +60,17 @@ def enlarged(megapixels: int) -> bytes:
     return file.getvalue()
 
 
-def memory(program: Path, settings: Settings, scenes: list[str], told: Callable[[str], None]) -> dict[str, Any]:
-    """Measure every part in a process of its own, which is `program` with --part, and tell it."""
+def memory(program: Path, settings: Settings, scenes: list[str], say: Callable[[str], None]) -> dict[str, Any]:
+    """Return every part, measured in a process of its own: `program` with --part. `say` prints each."""
     figures = {}
     for part in PARTS:
         own = settings.environment()
         if part == "allocations":
-            # glibc: every larger block is mapped, and goes back when it is freed; NumPy: pages of 4 KiB.
+            # glibc maps every larger block, and unmaps it when it is freed. NumPy takes pages of 4 KiB.
             own |= {"MALLOC_MMAP_THRESHOLD_": str(2**18), "NUMPY_MADVISE_HUGEPAGE": "0"}
         chosen = [word for scene in scenes for word in ("--scene", scene)]
         command = [sys.executable, str(program), "--part", part, *chosen]
         done = subprocess.run(command, env=own, stdout=subprocess.PIPE, text=True, check=True)
         figures[part] = json.loads(done.stdout.splitlines()[-1])
-        told(f"{part}: {figures[part]}")
+        say(f"{part}: {figures[part]}")
     return figures

@@ -1,19 +1,20 @@
-"""What a CUDA device makes of the model families at their real size, with random weights: no weights are needed.
+"""Measure the model families at their real size on a CUDA device, with random weights.
 
     python benchmarks/speed/real_size.py [--family SDXL-Lightning] [--batch 1 --batch 2 --batch 4 --batch 8] [--compile]
 
-Time does not depend on the weights' values. A family's transformer or UNet and its autoencoder are built by their real
-configurations and run with the family's own steps, guidance, precision and size; prompts are embeddings of the real
-shapes, as when those of the catalogue's words are kept. The network that ships is measured as it is. Prints, for each
-batch: seconds a call, pictures a minute, the share of the time in which a kernel ran, memory, and what was compiled
-again after the warm-up.
+Time does not depend on the weights' values, so no weights are needed. A family's transformer or UNet and its
+autoencoder have their real configurations, and run with the family's steps, guidance, precision and size. Prompts are
+embeddings of the real shapes, as with cached embeddings. The network that ships runs with its weights. For each batch
+the table has the seconds of a call, pictures a minute, and memory. It also has the share of the time in which a kernel
+ran, and the number of graphs that were compiled again after the warm-up.
 """
 
 import gc
+import re
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,28 +24,29 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, record_option
 from models.hub.families import FAMILIES, Family
 from models.hub.start import schedule
 from models.loading import GeneratorChoice, load_generator
 from pipeline.core.networks import Conditions, PaintRequest
 from service.settings import RENDERER_CHECKPOINT
 
-#: Tokens of a prompt's embedding, of the families that read long ones.
+#: Tokens of a prompt's embedding in families with long prompts.
 TOKENS = 128
 
 
 @dataclass(frozen=True)
 class Real:
-    """A pipeline, and what it is called with beside pictures, seeds and figures, for a batch of so many."""
+    """A pipeline, and its prompt arguments for a batch of a given size."""
 
     pipe: Any
     prompts: Callable[[int], dict[str, Any]]
-    #: Name of the part whose blocks are compiled.
+    #: Attribute of the part whose blocks are compiled.
     part: str
 
 
 def autoencoder(channels: int, *, small: bool, **options: Any) -> Any:
-    """Return the autoencoder of Stable Diffusion's shape with so many latent channels."""
+    """Return an autoencoder of Stable Diffusion's shape with this number of latent channels."""
     from diffusers import AutoencoderKL
 
     widths = (32, 32, 32, 32) if small else (128, 256, 512, 512)
@@ -60,7 +62,7 @@ def autoencoder(channels: int, *, small: bool, **options: Any) -> Any:
 
 
 def sdxl(family: Family, *, small: bool) -> Real:
-    """Return SDXL, 2.6 billion parameters; `small`: the same parts with few channels."""
+    """Return SDXL with 2.6 billion parameters; `small`: the same parts with few channels."""
     import torch
     from diffusers import EulerDiscreteScheduler, StableDiffusionXLImg2ImgPipeline, UNet2DConditionModel
 
@@ -102,7 +104,7 @@ def sdxl(family: Family, *, small: bool) -> Real:
 
 
 def flux(family: Family, *, small: bool) -> Real:
-    """Return FLUX.1 [schnell], 12 billion parameters."""
+    """Return FLUX.1 [schnell] with 12 billion parameters."""
     import torch
     from diffusers import FlowMatchEulerDiscreteScheduler, FluxImg2ImgPipeline, FluxTransformer2DModel
 
@@ -129,7 +131,7 @@ def flux(family: Family, *, small: bool) -> Real:
 
 
 def sd3(family: Family, *, small: bool) -> Real:
-    """Return Stable Diffusion 3 medium, 2 billion parameters."""
+    """Return Stable Diffusion 3 medium with 2 billion parameters."""
     import torch
     from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Img2ImgPipeline
 
@@ -165,7 +167,7 @@ def sd3(family: Family, *, small: bool) -> Real:
 
 
 def z_image(family: Family, *, small: bool) -> Real:
-    """Return Z-Image-Turbo, 6 billion parameters."""
+    """Return Z-Image-Turbo with 6 billion parameters."""
     import torch
     from diffusers import FlowMatchEulerDiscreteScheduler, ZImageImg2ImgPipeline, ZImageTransformer2DModel
 
@@ -180,7 +182,7 @@ def z_image(family: Family, *, small: bool) -> Real:
     }
     few |= {"axes_dims": [4, 6, 6], "axes_lens": [1024, 512, 512]}
     transformer = ZImageTransformer2DModel(**(few if small else {}))
-    # Left as they were allocated: perhaps no numbers.
+    # Allocated without initial values, which may be NaN.
     torch.nn.init.zeros_(transformer.x_pad_token)
     torch.nn.init.zeros_(transformer.cap_pad_token)
     pipe = ZImageImg2ImgPipeline(
@@ -213,7 +215,7 @@ BUILT: dict[str, tuple[Family, Callable[..., Real]]] = {
 
 
 def family_call(name: str, *, device: str, compiled: bool = False, small: bool = False) -> Callable[[int], Any]:
-    """Return what paints a batch of so many with a family's own figures; `small`: for a trial of the path, on a CPU."""
+    """Return a function that paints a batch with a family's settings; `small`: few channels, to try it on a CPU."""
     import torch
 
     family, build = BUILT[name]
@@ -247,7 +249,7 @@ def family_call(name: str, *, device: str, compiled: bool = False, small: bool =
 
 
 def shipped_call(*, device: str) -> Callable[[int], Any]:
-    """Return what lights a batch of so many scenes with the network that ships."""
+    """Return a function that lights a batch of scenes with the network that ships."""
     generator = load_generator(GeneratorChoice(RENDERER_CHECKPOINT), device=device)  # type: ignore[arg-type]  # one of the three names
     height, width = generator.capabilities.size, round(0.8 * generator.capabilities.size)
     rng = np.random.default_rng(0)
@@ -260,8 +262,40 @@ def shipped_call(*, device: str) -> Callable[[int], Any]:
     return lambda many: generator.paint([request] * many)
 
 
-def measured(call: Callable[[int], Any], many: int, runs: int) -> list[str]:
-    """Return a row: warm up, then call. Needs a CUDA device."""
+@dataclass(frozen=True)
+class Timed:
+    """A batch: its size, median seconds of a call, the share of time in which a kernel ran, and peak GiB."""
+
+    many: int
+    seconds: float
+    busy: float
+    memory: float
+    #: Graphs that were compiled again after the warm-up.
+    again: int
+
+    @property
+    def cells(self) -> list[str]:
+        """The table's cells."""
+        pictures = f"{60 * self.many / self.seconds:.1f}"
+        return [
+            str(self.many),
+            f"{self.seconds:.3f}",
+            pictures,
+            f"{self.busy:.0%}",
+            f"{self.memory:.1f} GiB",
+            str(self.again),
+        ]
+
+    def recorded(self, network: str) -> Iterator[Measured]:
+        """Yield the figures."""
+        name = f"{re.sub('[^a-z0-9]+', '-', network.lower()).strip('-')}-{self.many}"
+        of = f"{network} at its real size, batches of {self.many}"
+        yield Measured(f"{name}-pictures", f"Pictures a minute, {of}", 60 * self.many / self.seconds, "pictures/min")
+        yield Measured(f"{name}-memory", f"Most GPU memory, {of}", self.memory, "GiB")
+
+
+def timed(call: Callable[[int], Any], many: int, runs: int) -> Timed:
+    """Warm up, then time calls. Needs a CUDA device."""
     import torch
     from torch._dynamo.utils import counters
 
@@ -285,20 +319,25 @@ def measured(call: Callable[[int], Any], many: int, runs: int) -> list[str]:
     middle = statistics.median(seconds)
     memory = torch.cuda.max_memory_allocated() / 2**30
     again = counters["stats"]["unique_graphs"] - graphs
-    return [str(many), f"{middle:.3f}", f"{60 * many / middle:.1f}", f"{busy:.0%}", f"{memory:.1f} GiB", str(again)]
+    return Timed(many, middle, busy, memory, again)
 
 
 @click.command(help=__doc__)
-@click.option("--family", "names", multiple=True, type=click.Choice(list(BUILT)), help="Often; default: all.")
+@click.option(
+    "--family", "names", multiple=True, type=click.Choice(list(BUILT)), help="Family; repeat for several. Default: all."
+)
 @click.option("--batch", "batches", multiple=True, default=(1, 2, 4, 8), show_default=True, type=click.IntRange(1))
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(1))
-@click.option("--compile", "compiled", is_flag=True, help="Compile the repeated blocks (compile_repeated_blocks).")
-def main(names: tuple[str, ...], batches: tuple[int, ...], runs: int, compiled: bool) -> None:
-    """Measure each, print a table."""
+@click.option("--compile", "compiled", is_flag=True, help="Compile the repeated blocks.")
+@record_option
+def main(
+    names: tuple[str, ...], batches: tuple[int, ...], runs: int, compiled: bool, recorder: Recorder | None
+) -> None:
+    """Measure each family and print a table."""
     import torch
 
     if not torch.cuda.is_available():
-        raise click.ClickException("torch sees no CUDA device here.")
+        raise click.ClickException("torch finds no CUDA device. Run this on a machine with an NVIDIA GPU.")
     columns = ("network", "batch", "seconds a call", "pictures/min", "kernels ran", "memory", "compiled again")
     table = Table(*columns, title=torch.cuda.get_device_name())
     calls: dict[str, Callable[[], Callable[[int], Any]]] = {
@@ -307,18 +346,23 @@ def main(names: tuple[str, ...], batches: tuple[int, ...], runs: int, compiled: 
     }
     if not names:
         calls["the network that ships"] = lambda: shipped_call(device="cuda")
+    measured: list[Measured] = []
     for name, build in calls.items():
         call = build()
         for many in batches:
             try:
-                table.add_row(name, *measured(call, many, runs))
+                found = timed(call, many, runs)
+                table.add_row(name, *found.cells)
+                measured += found.recorded(name)
             except torch.OutOfMemoryError:
-                table.add_row(name, str(many), "too little memory")
+                table.add_row(name, str(many), "out of memory")
                 break
         del call
         gc.collect()
         torch.cuda.empty_cache()
     Console(width=130).print(table)
+    if recorder:
+        recorder.write("speed", measured)
 
 
 if __name__ == "__main__":

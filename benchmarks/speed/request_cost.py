@@ -1,9 +1,9 @@
-"""What observing costs a request: metrics, log lines and traces, each beside the bare app, in one run.
+"""Measure the CPU time that metrics, log lines and traces add to a request.
 
     python benchmarks/speed/request_cost.py [--requests 2000] [--rounds 9] [--json FILE]
 
-The API itself, in this process, asked for `/health/live`, which does nothing; no socket, no thread. The kinds take
-turns, and CPU time is counted, so that what else runs on the machine meets all alike. Prints microseconds.
+The API runs in this process without socket or thread, and answers `/health/live`, which does no work. The kinds take
+turns and CPU time is counted, so that other programs affect all kinds alike. Prints microseconds.
 """
 
 import argparse
@@ -23,12 +23,20 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from service.api.app import create_app
 from service.settings import Settings
 from service.telemetry.http import HttpMetrics, ObservedApp
 from service.telemetry.logs import JsonFormatter, TextFormatter
 from service.telemetry.tracing import OtlpTracer, Tracer
 
+#: Names of the kinds in the figures' ids.
+NAMES = {
+    "metrics": "metrics",
+    "metrics and text lines": "text",
+    "metrics and JSON lines": "json",
+    "metrics and traces": "traces",
+}
 _SCOPE: dict[str, Any] = {
     "type": "http",
     "asgi": {"version": "3.0"},
@@ -45,25 +53,34 @@ _SCOPE: dict[str, Any] = {
 
 
 def main() -> None:
-    """Measure, print."""
+    """Measure and print the times."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--requests", type=int, default=2000, help="of each kind in a round")
+    arguments.add_argument("--requests", type=int, default=2000, help="requests of each kind in a round")
     arguments.add_argument("--rounds", type=int, default=9)
-    arguments.add_argument("--json", type=Path, help="write the figures there")
+    arguments.add_argument("--json", type=Path, help="file to write the figures into")
+    add_record_option(arguments)
     options = arguments.parse_args()
+    recorder = recorder_of(arguments, options)
     with tempfile.TemporaryDirectory(prefix="backdrop-") as home:
         figures = asyncio.run(measure(Path(home), options.requests, options.rounds))
     table = Table("kind", "µs a request", "more than bare", "of 95 % of the rounds")
     for kind, figure in figures.items():
         table.add_row(kind, *(f"{figure[name]:.1f}" for name in ("median", "added", "added_p95")))
     Console().print(table)
+    if recorder:
+        measured = (
+            Measured(NAMES[kind], f"CPU time that {kind} add to a request", figure["added"], "µs", options.rounds)
+            for kind, figure in figures.items()
+            if kind in NAMES
+        )
+        recorder.write("speed", measured)
     if options.json:
         about = {"python": platform.python_version(), "machine": platform.machine(), "command": sys.argv}
         options.json.write_text(json.dumps({**about, "kinds": figures}, indent=2) + "\n")
 
 
 async def measure(home: Path, requests: int, rounds: int) -> dict[str, dict[str, float]]:
-    """Return, by kind, microseconds of CPU time a request: the median, and what it adds to a bare one in a round."""
+    """Return by kind the CPU time of a request in µs: median, and the difference from a bare request in a round."""
     app = create_app(Settings(home=home, queue_url="redis://127.0.0.1:9/0"))
     kinds: dict[str, tuple[Any, logging.Formatter | None]] = {
         "bare": (app, None),
@@ -107,7 +124,7 @@ async def _drive(app: Any, requests: int) -> float:
 
 @contextmanager
 def _logging(formatter: logging.Formatter | None) -> Iterator[None]:
-    """Write request lines to nowhere in this format, None: none; those of probes as well, which are else left out."""
+    """Write request lines in this format to /dev/null, also for probes; None: write no lines."""
     logger = logging.getLogger("service.request")
     logger.propagate = False
     logger.setLevel(logging.CRITICAL if formatter is None else logging.DEBUG)
@@ -120,7 +137,7 @@ def _logging(formatter: logging.Formatter | None) -> Iterator[None]:
 
 
 def _tracer() -> Tracer:
-    """Return a tracer of all requests whose spans go to nobody, in batches as they would to a collector."""
+    """Return a tracer of all requests, which exports spans in batches and drops them."""
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 

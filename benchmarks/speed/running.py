@@ -1,4 +1,4 @@
-"""`backdrop up` on this machine, and one caller whom nothing limits."""
+"""`backdrop up` on this machine, with a client that has no limits."""
 
 import json
 import signal
@@ -13,13 +13,13 @@ import httpx
 from service.settings import Settings
 
 _BACKDROP = str(Path(sys.executable).with_name("backdrop"))
-#: One caller submits far more than a shop does.
+#: A benchmark submits far more than the default limits allow.
 UNLIMITED = {"submit_rate": 0, "unfinished_limit": 0, "queue_limit": 0}
 
 
 @contextmanager
 def backdrop_up(settings: Settings) -> Iterator[httpx.Client]:
-    """Run the whole service on what the settings name, in their `home`; yield a client with a key and many credits."""
+    """Run the whole service with these settings, in their `home`; yield a client with a key and many credits."""
     environment = settings.model_copy(update=UNLIMITED).environment()
     service = subprocess.Popen([_BACKDROP, "up", "--port", "0"], stdout=subprocess.PIPE, text=True, env=environment)
     try:
@@ -35,7 +35,7 @@ def backdrop_up(settings: Settings) -> Iterator[httpx.Client]:
 
 
 def upload(api: httpx.Client, photo: bytes) -> str:
-    """Upload a JPEG photo and return its key."""
+    """Upload a JPEG photo, and return its key."""
     place = api.post("/v1/uploads", json={"content_type": "image/jpeg"}).raise_for_status().json()
     httpx.put(place["url"], headers=place["headers"], content=photo).raise_for_status()
     return str(place["key"])

@@ -1,9 +1,9 @@
-"""A worker whose device is a stand-in: it holds the device lane as a CUDA call does, without the interpreter's lock.
+"""A worker with a stand-in device, which holds the device lane without the interpreter's lock, as a CUDA call does.
 
 `python -m tests.support.storm.watch benchmarks.speed.stand_in SECONDS CUTTING FOLDER` runs it as `backdrop worker` runs
-the real one: SECONDS for a painting, in steps, and CUTTING for a look of the segmenter, which has no device where it is
-0. Each hold adds a line to a file in FOLDER: when it began and ended, by the monotonic clock that all processes of a
-machine share.
+the real one. SECONDS is the time of a painting, in steps. CUTTING is that of a look of the segmenter; 0: on the cores.
+Each hold adds a line to a file in FOLDER: its start and end by the monotonic clock, which all processes of a machine
+share.
 """
 
 import os
@@ -23,12 +23,12 @@ from service.worker.kernels import use_kept_kernels, warm_up
 from service.worker.main import serve
 
 _VERSIONS = {"segmenter": "stand-in", "generator": "stand-in", "generator_device": "stand-in"}
-#: Of a painting, as distilled models have them.
+#: Steps of a painting, as in distilled models.
 _STEPS = 4
 
 
 def _hold(seconds: float, log: Path) -> None:
-    """Hold the device, and note it."""
+    """Hold the device, and log the hold."""
     began = time.monotonic()
     time.sleep(seconds)
     with log.open("a") as file:
@@ -36,7 +36,7 @@ def _hold(seconds: float, log: Path) -> None:
 
 
 class StandIn:
-    """A generator that gives back the light that it is given, after so many seconds."""
+    """A generator that returns the light of its request after `seconds`."""
 
     capabilities = Capabilities(paints="light", size=128)
 
@@ -44,7 +44,7 @@ class StandIn:
         self._seconds, self._log = seconds, log
 
     def paint(self, requests: Sequence[PaintRequest]) -> list[Painted]:
-        """Hold, step by step, and answer."""
+        """Hold the device step by step, and return the light."""
         for step in range(1, _STEPS + 1):
             _hold(self._seconds / _STEPS, self._log)
             for request in requests:
@@ -54,14 +54,14 @@ class StandIn:
 
 @FunctionSegmenter
 def by_colour(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Cut out what differs from the photo's border."""
+    """Return alpha of the pixels that differ from the photo's border."""
     border = np.median(np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]), axis=0)
     distance = np.abs(image.astype(np.float32) - border.astype(np.float32)).max(axis=2)
     return np.asarray(np.clip((distance - 24) / 48, 0, 1), np.float32)
 
 
 class CuttingStandIn:
-    """A segmenter as `by_colour` is, on the device: it holds it for so many seconds."""
+    """The segmenter `by_colour` on the device, which it holds for `seconds`."""
 
     side = by_colour.side
 
@@ -69,7 +69,7 @@ class CuttingStandIn:
         self._seconds, self._log = seconds, log
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Hold, and answer."""
+        """Hold the device, and return the alpha."""
         _hold(self._seconds, self._log)
         return by_colour(image)
 
@@ -82,7 +82,7 @@ def main() -> int:
 
     def load(settings: Settings) -> Networks:
         use_kept_kernels(settings)
-        # The first swap imports what the others find; it holds for no time.
+        # The first swap imports modules, so it must not hold the device.
         warm_up(Networks(by_colour, StandIn(0, Path(os.devnull))))
         log = Path(folder) / f"{os.getpid()}.log"
         stand_in = StandIn(float(seconds), log)

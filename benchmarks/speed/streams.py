@@ -1,8 +1,8 @@
-"""How soon a change of a job reaches those who follow it: `python benchmarks/speed/streams.py [--streams 200]`.
+"""Measure the time from a job's change to its event: `python benchmarks/speed/streams.py [--streams 200]`.
 
-Starts an API as a process, on the embedded default and on PostgreSQL and S3, with as many jobs as streams; changes one
-job after the other, and takes the time from the commit to the event. The transactions are those that PostgreSQL counts
-while nothing changes.
+Starts an API process on the embedded default and on PostgreSQL and S3, with a job for each stream. It changes one job
+after the other, and measures the time from the commit to the event. Transactions are those that PostgreSQL counts while
+no job changes.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from ulid import ULID
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from pipeline.core.order import SwapOrder
 from service.accounts.clients import Accounts
 from service.catalogue.catalogue import load_catalogue
@@ -31,16 +32,18 @@ from tests.support.storm import installation
 from tests.support.storm.fleet import Fleet
 
 SPEC = stored_spec(load_catalogue(), SwapOrder("podium", "calm", "open_graph", seed=1))
-#: Seconds in which nothing changes, and transactions are counted.
+#: Seconds without changes, in which transactions are counted.
 QUIET = 10.0
 
 
 def main() -> None:
-    """Measure both installations and print a table."""
+    """Measure both installations, and print a table."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--streams", type=int, default=200)
     arguments.add_argument("--changes", type=int, default=100)
+    add_record_option(arguments)
     options = arguments.parse_args()
+    recorder, found = recorder_of(arguments, options), list[Measured]()
     table = Table("installation", "commit to event: median", "worst", "transactions a second")
     for kind in (installation.embedded, installation.production):
         with tempfile.TemporaryDirectory(prefix="backdrop-") as folder, kind(Path(folder), stream_limit=0) as made:
@@ -58,13 +61,19 @@ def main() -> None:
                 follow = Following(address, headers, engine, jobs, [claim for claim in claims if claim])
                 delays, rate = asyncio.run(follow(options.changes))
             engine.dispose()
-        median, worst = (f"{1000 * value:.0f} ms" for value in (statistics.median(delays), max(delays)))
-        table.add_row(kind.__name__, median, worst, "not counted" if rate is None else f"{rate:.1f}")
+        median, worst = 1000 * statistics.median(delays), 1000 * max(delays)
+        counted = "not counted" if rate is None else f"{rate:.1f}"
+        table.add_row(kind.__name__, f"{median:.0f} ms", f"{worst:.0f} ms", counted)
+        what = f"Time from a job's change to its event, {options.streams} streams at one API, {kind.__name__}"
+        for name, label, value in (("median", "median", median), ("worst", "worst", worst)):
+            found.append(Measured(f"{kind.__name__}-{name}", f"{what}, {label}", value, "ms", len(delays)))
     Console().print(table)
+    if recorder:
+        recorder.write("speed", found)
 
 
 class Following:
-    """A stream for each job, all open at once."""
+    """Open streams, one for each job."""
 
     def __init__(self, address: str, headers: dict[str, str], engine: sa.Engine, jobs: Jobs, claims: list[Claim]):
         self._address, self._headers = address, headers
@@ -73,7 +82,7 @@ class Following:
         self._open = 0
 
     async def __call__(self, changes: int) -> tuple[list[float], float | None]:
-        """Return the seconds from each change to its event, and PostgreSQL's transactions a second without any."""
+        """Return the seconds from each change to its event, and PostgreSQL's transactions a second without changes."""
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(base_url=self._address, headers=self._headers, limits=limits, timeout=60) as http:
             while not await self._is_ready(http):
@@ -81,7 +90,7 @@ class Following:
             streams = [asyncio.create_task(self._follow(http, claim.job_id)) for claim in self._claims]
             while self._open < len(streams):
                 await asyncio.sleep(0.1)
-            await asyncio.sleep(QUIET)  # PostgreSQL counts late what its connections did before they went idle
+            await asyncio.sleep(QUIET)  # PostgreSQL counts transactions only when connections become idle
             before = self._transactions()
             await asyncio.sleep(QUIET)
             after = self._transactions()
@@ -89,7 +98,7 @@ class Following:
             for stream in streams:
                 stream.cancel()
             await asyncio.gather(*streams, return_exceptions=True)
-        # The first count is a transaction of its own.
+        # The first count is itself a transaction.
         return delays, None if before is None or after is None else (after - before - 1) / QUIET
 
     async def _is_ready(self, http: httpx.AsyncClient) -> bool:
@@ -112,7 +121,7 @@ class Following:
         changed = time.monotonic()
         while claim.job_id not in self._arrived:
             await asyncio.sleep(0.001)
-        await asyncio.sleep(random.random())  # the next one comes at any moment between two looks
+        await asyncio.sleep(random.random())  # changes come at any moment between two polls
         return max(0.0, self._arrived[claim.job_id] - changed)
 
     def _transactions(self) -> int | None:

@@ -1,11 +1,10 @@
-"""How long a submit takes at a steady rate, while the worker is busy.
+"""Measure the time of a submit at a steady rate, while the worker is busy.
 
     python benchmarks/speed/submits.py [--rate 50] [--seconds 60] [--production]
 
-Starts `backdrop up` on the embedded default (SQLite, a directory, Valkey) or, with --production, on PostgreSQL, Valkey
-and an S3 server, on this machine, with the installation's own networks. Submits are sent when they are
-due, whether or not earlier ones were answered, and each counts from the moment at which it was due (an open loop): a
-service that stalls is not spared the requests that would have come meanwhile.
+Starts `backdrop up` with the installation's networks on the embedded default (SQLite, a directory, Valkey), or with
+--production on PostgreSQL, Valkey and an S3 server. It is an open loop: each submit is sent when it is due, whether or
+not earlier ones were answered, and its time counts from that moment. So a stall delays every submit that is due in it.
 """
 
 import http.client
@@ -25,21 +24,22 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, record_option
 from benchmarks.speed.bench import SAMPLE
 from benchmarks.speed.running import backdrop_up, upload
 from service.settings import Settings, load_settings
 from tests.support.storm import installation
 
-#: Callers with a connection each. More than rate × latency, so that what is due finds one that is free.
+#: Callers with a connection each: more than rate × latency, so that a caller is free when a submit is due.
 CALLERS = 16
 SPEC = {"scene_type": "podium", "mood": "calm", "dominant_colors": ["#e8c7b8"], "output_preset": "instagram_square"}
 _PATH = "/v1/background-swap-with-spec"
 
 
 def submits(address: str, headers: dict[str, str], body: bytes, *, rate: float, seconds: float) -> list[float]:
-    """Send submits at a rate (per second) for so long; return seconds of each, from when it was due to its answer.
+    """Send `rate` submits a second, and return the seconds of each from when it was due to its answer.
 
-    Raises RuntimeError where one is not accepted.
+    Raises RuntimeError where a submit is refused.
     """
     took, refused, numbers, lock = list[float](), Counter[int](), itertools.count(), threading.Lock()
     due_of_first = time.monotonic() + 0.1
@@ -62,38 +62,47 @@ def submits(address: str, headers: dict[str, str], body: bytes, *, rate: float, 
     for caller in callers:
         caller.join()
     if refused.total():
-        raise RuntimeError(f"submits were refused: {dict(refused)}")
+        raise RuntimeError(f"The API refused submits, by status: {dict(refused)}. Lower --rate.")
     return took
 
 
 def measure(settings: Settings, *, rate: float, seconds: float) -> list[float]:
-    """Start the service, submit, and return the seconds of each submit."""
+    """Start the service, and return the seconds of each submit."""
     with backdrop_up(settings) as api:
         headers = {"Authorization": api.headers["Authorization"], "Content-Type": "application/json"}
         body = json.dumps({"source_image_s3_key": upload(api, SAMPLE.read_bytes()), **SPEC}).encode()
         address = str(api.base_url)
-        submits(address, headers, body, rate=rate, seconds=5)  # connections, plans, and a queue for the worker
+        submits(address, headers, body, rate=rate, seconds=5)  # opens connections, prepares statements, fills the queue
         return submits(address, headers, body, rate=rate, seconds=seconds)
 
 
 @click.command(help=__doc__)
 @click.option("--rate", default=50.0, show_default=True, help="Submits a second.")
-@click.option("--seconds", default=60.0, show_default=True, help="How long, after a warm-up.")
-@click.option("--production", is_flag=True, help="PostgreSQL and an S3 server in place of the embedded default.")
-def main(rate: float, seconds: float, production: bool) -> None:
-    """Measure, print a table."""
+@click.option("--seconds", default=60.0, show_default=True, help="Seconds to measure, after a warm-up.")
+@click.option("--production", is_flag=True, help="Use PostgreSQL and an S3 server instead of the embedded default.")
+@record_option
+def main(rate: float, seconds: float, production: bool, recorder: Recorder | None) -> None:
+    """Measure and print a table."""
     with tempfile.TemporaryDirectory(prefix="backdrop-") as folder, ExitStack() as stack:
         home = Path(folder)
         settings = load_settings(home=home / "home")
         if production:
-            ours = stack.enter_context(installation.production(home)).settings
+            made = stack.enter_context(installation.production(home)).settings
             names = ("database_url", "queue_url", "store", "s3_endpoint_url")
-            settings = settings.model_copy(update={name: getattr(ours, name) for name in names})
+            settings = settings.model_copy(update={name: getattr(made, name) for name in names})
         took = np.array(measure(settings, rate=rate, seconds=seconds)) * 1000
     table = Table("submits", "a second", "median", "p95", "p99", "slowest")
     figures = [np.median(took), *np.percentile(took, [95, 99]), took.max()]
     table.add_row(str(len(took)), f"{rate:g}", *[f"{figure:.1f} ms" for figure in figures])
     Console().print(table)
+    if recorder:
+        where = "PostgreSQL, Valkey and S3" if production else "embedded default"
+        submit = f"Time of a submit at {rate:g} a second, {where}, worker busy"
+        found = (
+            Measured("median", f"{submit}, median", float(figures[0]), "ms", len(took)),
+            Measured("p99", f"{submit}, 99th percentile", float(figures[2]), "ms", len(took)),
+        )
+        recorder.write("speed", found)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,20 @@
-"""How many swaps a minute an installation makes, and what it waits for: its device or its cores.
+"""Measure the swaps a minute of an installation, and whether its device or its cores limit them.
 
     python benchmarks/speed/throughput.py [--device-seconds 1.0] [--in-flight 4] [--workers 1 --workers 2 --workers 4]
     python benchmarks/speed/throughput.py --networks [--in-flight 1]
 
-Starts API, worker processes and a sweep on the embedded default (SQLite, a directory, Valkey), on this machine, and
-orders by HTTP so that twice as many jobs are unfinished as the workers carry. After a warm-up it counts for --seconds.
-Without --networks the device is a stand-in that holds the device lane for --device-seconds a swap, in four steps,
-without the interpreter's lock, as a CUDA call does; all else is real. With it the networks are the installation's own.
-Each photo is cut out: no two are alike.
+Starts an API, worker processes and a sweep on the embedded default (SQLite, a directory, Valkey). It orders by HTTP so
+that twice as many jobs are unfinished as the workers carry, and counts for --seconds after a warm-up. Waits are those
+in that queue. Without --networks a stand-in replaces the device: it holds the device lane for --device-seconds a swap,
+in four steps, without the interpreter's lock, as a CUDA call does. With --networks the installation's networks run. No
+two photos are the same, so each is cut out.
 """
 
 import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -28,6 +29,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.figures import Measured, Recorder, record_option
 from benchmarks.speed.bench import SAMPLE
 from benchmarks.speed.running import UNLIMITED
 from service.accounts.clients import Accounts
@@ -47,38 +49,38 @@ LOOK_EVERY = 0.25
 
 @dataclass(frozen=True)
 class Load:
-    """What is run, and how hard."""
+    """The installation to run, and its load."""
 
     workers: int
     seconds: float
     preset: str
-    #: None: by default.
+    #: None: the default.
     in_flight: int | None
-    #: None: the installation's own networks.
+    #: None: the installation's networks.
     device_seconds: float | None
-    #: Of each look of the segmenter; 0: it has no device.
+    #: Of each look of the segmenter; 0: it runs on the cores.
     cutting_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured. Shares are of the time."""
+    """What was measured. Shares are of the counted time."""
 
     swaps_a_minute: float
-    #: Mean over the workers; None where there is no stand-in.
+    #: Mean over the workers; None without a stand-in.
     device_busy: float | None
     wait_median: float
     wait_p95: float
-    #: Of the workers alone, and of every process of the installation.
+    #: Seconds of the workers, and of every process of the installation.
     worker_cpu_a_swap: float
     cpu_a_swap: float
-    #: Cores' time that the installation took.
+    #: Share of the cores' time.
     cores_busy: float
     failed: int
 
 
 class LoadedInstallation:
-    """An installation that runs, and its caller."""
+    """A running installation and its caller."""
 
     def __init__(self, made: installation.Installation, fleet: Fleet, load: Load, holds: Path) -> None:
         self._made, self._fleet, self._load, self._holds = made, fleet, load, holds
@@ -98,7 +100,7 @@ class LoadedInstallation:
         self._address, self._numbers = address, count()
 
     def _ready(self, address: str, timeout: float = 300.0) -> list[dict[str, Any]]:
-        """Wait for the API and all workers, and return what these say of themselves."""
+        """Wait for the API and all workers, and return the workers' entries in the registry. Raises TimeoutError."""
         registry, end = WorkerRegistry(self._made.settings.queue_url), time.monotonic() + timeout
         while time.monotonic() < end:
             with suppress(httpx.HTTPError):
@@ -106,10 +108,10 @@ class LoadedInstallation:
                 if ready and len(workers := registry.workers()) == self._load.workers:
                     return workers
             time.sleep(LOOK_EVERY)
-        raise TimeoutError("the installation does not come up")
+        raise TimeoutError(f"The installation was not ready within {timeout:.0f} s. See the logs of its parts.")
 
     def order(self) -> None:
-        """Upload a photo that was never seen, and order a swap without asked colours, which is painted once."""
+        """Upload a new photo and order a swap without asked colours, which is painted once."""
         number = next(self._numbers)
         body = {"scene_type": SCENES[number % len(SCENES)], "mood": "calm", "dominant_colors": []}
         headers = {"Authorization": self._http.headers["Authorization"]}
@@ -118,7 +120,7 @@ class LoadedInstallation:
         self._http.post("/v1/background-swap-with-spec", json=asked).raise_for_status()
 
     def keep_busy(self, seconds: float, *, until_ended: int = 0) -> None:
-        """Order as jobs are started, for so many seconds, and until so many have ended."""
+        """Order as jobs are started, for `seconds` and until `until_ended` jobs have ended."""
         end = time.monotonic() + seconds
         while time.monotonic() < end or self._count(sa.not_(UNFINISHED)) < until_ended:
             for _ in range(2 * self.carried - self._count(UNFINISHED)):
@@ -126,7 +128,7 @@ class LoadedInstallation:
             time.sleep(LOOK_EVERY)
 
     def measure(self) -> Figures:
-        """Warm up, then count."""
+        """Warm up, then count for the load's seconds."""
         self.keep_busy(0, until_ended=self.carried)
         with self._reader.connect() as connection:
             began_at = connection.execute(sa.select(sa.func.max(jobs.c.finished_at))).scalar_one()
@@ -151,7 +153,7 @@ class LoadedInstallation:
         )
 
     def write_jobs(self, path: Path) -> None:
-        """Write what `backdrop ops export-run` writes: a line of JSON for each swap that was made, by its start."""
+        """Write a line of JSON for each finished swap in order of its start, as `backdrop ops export-run` does."""
         with self._reader.connect() as connection:
             made = jobs.c.status == "SUCCESS"
             rows = connection.execute(sa.select(jobs).where(made).order_by(jobs.c.started_at)).all()
@@ -161,17 +163,17 @@ class LoadedInstallation:
         with path.open("w", encoding="utf-8") as file:
             for row in rows:
                 times = {"submitted": row.created_at, "started": row.started_at, "finished": row.finished_at}
-                told = {name: moment.isoformat() for name, moment in times.items()}
-                told |= {"stages": stages[row.id]["provenance"]["timings"], "status": row.status}
-                file.write(json.dumps(told | {"attempts": row.attempt}) + "\n")
+                line = {name: moment.isoformat() for name, moment in times.items()}
+                line |= {"stages": stages[row.id]["provenance"]["timings"], "status": row.status}
+                file.write(json.dumps(line | {"attempts": row.attempt}) + "\n")
 
     def _count(self, which: sa.ColumnElement[bool]) -> int:
         with self._reader.connect() as connection:
             return int(connection.execute(sa.select(sa.func.count()).select_from(jobs).where(which)).scalar_one())
 
     def _busy(self, began: float, ended: float) -> float:
-        """Return the share of the time in which the workers' stand-ins held their lanes."""
-        time.sleep(self._load.device_seconds or 0)  # a hold is noted when it is over
+        """Return the share of the time in which the stand-ins held their lanes, mean over the workers."""
+        time.sleep(self._load.device_seconds or 0)  # a hold is logged when it ends
         held = 0.0
         for log in self._holds.glob("*.log"):
             for line in log.read_text().splitlines():
@@ -180,13 +182,13 @@ class LoadedInstallation:
         return held / (ended - began) / self._load.workers
 
     def _cpu(self) -> dict[str, float]:
-        """Return the CPU-seconds so far of the workers and of the rest of the installation."""
+        """Return the CPU-seconds since the start of the workers, and of the other processes."""
         workers = [member.process for member in self._fleet.members if member.name.startswith("worker")]
         others = [member.process for member in self._fleet.members if not member.name.startswith("worker")]
         return {"workers": sum(map(_cpu_of, workers)), "others": sum(map(_cpu_of, others))}
 
     def close(self) -> None:
-        """Leave the servers to whoever started them."""
+        """Close the connections; the servers keep running."""
         self._http.close()
         self._engine.dispose()
 
@@ -199,15 +201,15 @@ def _cpu_of(process: psutil.Process | None) -> float:
 
 
 def photo(number: int) -> bytes:
-    """Return the sample product with a comment in its file, so that its cut-out is not one that was kept."""
-    data, said = SAMPLE.read_bytes(), f"photo {number}".encode()
-    return data[:2] + b"\xff\xfe" + (len(said) + 2).to_bytes(2, "big") + said + data[2:]
+    """Return the sample product with a comment in its file, so that no cached cut-out fits it."""
+    data, comment = SAMPLE.read_bytes(), f"photo {number}".encode()
+    return data[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + data[2:]
 
 
 def run(load: Load, written: Path | None = None) -> tuple[Figures, int]:
-    """Run one installation; return what was measured, and how many jobs its workers carry together.
+    """Run one installation, and return its figures and the number of jobs that its workers carry together.
 
-    `written`: a file for its jobs, for `benchmarks/capacity.py`.
+    `written`: file for its jobs, for `benchmarks/capacity.py`.
     """
     settings: dict[str, Any] = dict(UNLIMITED)
     if load.in_flight is not None:
@@ -228,23 +230,46 @@ def run(load: Load, written: Path | None = None) -> tuple[Figures, int]:
                 loaded.close()
 
 
+def recorded(figures: Figures, load: Load, in_flight: int) -> Iterator[Measured]:
+    """Yield the figures of one load. Names begin with workers × jobs in flight of each."""
+    name = f"{load.workers}x{in_flight}"
+    device = "the installation's networks" if load.device_seconds is None else f"a device of {load.device_seconds:g} s"
+    place = f"{load.workers} workers with {in_flight} jobs in flight each, {device}, {load.preset}"
+    yield Measured(f"{name}-swaps", f"Swaps a minute, {place}", figures.swaps_a_minute, "swaps/min")
+    yield Measured(f"{name}-cpu", f"CPU time of a swap, {place}", figures.worker_cpu_a_swap, "CPU-s")
+    yield Measured(f"{name}-failed", f"Failed jobs, {place}", figures.failed, "jobs", bar="at most 0")
+
+
 def limit_of(figures: Figures) -> str:
-    """Return what kept it from doing more."""
+    """Return "the device", "the cores" or "neither", whichever limits the swaps."""
     if figures.device_busy is not None and figures.device_busy >= 0.9:
         return "the device"
-    # Neither: too few in flight, or others keep the cores busy.
+    # Neither: too few jobs in flight, or other programs use the cores.
     return "the cores" if figures.cores_busy >= 0.85 else "neither"
 
 
 @click.command(help=__doc__)
-@click.option("--device-seconds", default=1.0, show_default=True, help="The stand-in device's time for a swap.")
-@click.option("--cutting-seconds", default=0.0, show_default=True, help="Its time for a cut-out; 0: on the cores.")
-@click.option("--networks", is_flag=True, help="The installation's own networks in place of the stand-in.")
-@click.option("--in-flight", "in_flights", multiple=True, type=click.IntRange(1, 32), help="Of each worker; often.")
-@click.option("--workers", multiple=True, default=(1,), show_default=True, type=click.IntRange(1), help="Often.")
-@click.option("--seconds", default=120.0, show_default=True, help="How long each is counted, after its warm-up.")
-@click.option("--jobs", "folder", type=click.Path(path_type=Path), help="Write each run's jobs here, for capacity.py.")
+@click.option(
+    "--device-seconds", default=1.0, show_default=True, help="Seconds that the stand-in device takes for a swap."
+)
+@click.option(
+    "--cutting-seconds", default=0.0, show_default=True, help="Seconds that it takes for a cut-out; 0: on the cores."
+)
+@click.option("--networks", is_flag=True, help="Run the installation's networks instead of the stand-in.")
+@click.option(
+    "--in-flight",
+    "in_flights",
+    multiple=True,
+    type=click.IntRange(1, 32),
+    help="Jobs in flight of each worker; repeat for several runs.",
+)
+@click.option(
+    "--workers", multiple=True, default=(1,), show_default=True, type=click.IntRange(1), help="Workers; repeat."
+)
+@click.option("--seconds", default=120.0, show_default=True, help="Seconds to count each run, after its warm-up.")
+@click.option("--jobs", "folder", type=click.Path(path_type=Path), help="Folder for each run's jobs, for capacity.py.")
 @click.option("--preset", help="Default: shopify_product, 2048x2048; with --networks instagram_portrait, 1080x1350.")
+@record_option
 def main(
     device_seconds: float,
     cutting_seconds: float,
@@ -254,12 +279,15 @@ def main(
     seconds: float,
     folder: Path | None,
     preset: str | None,
+    recorder: Recorder | None,
 ) -> None:
-    """Measure each, print a table."""
-    console, first = Console(width=130), 0.0
+    """Measure each load and print a table."""
+    console, first, found = Console(width=130), 0.0, list[Measured]()
     preset = preset or ("instagram_portrait" if networks else "shopify_product")
     if preset not in (catalogue := load_catalogue()).presets:
-        raise click.BadParameter(f"{preset}: known are {', '.join(catalogue.presets)}", param_hint="--preset")
+        raise click.BadParameter(
+            f"Unknown preset: {preset}. Use {', '.join(catalogue.presets)}.", param_hint="--preset"
+        )
     columns = ("workers", "in flight", "swaps/min", "times", "device", "wait: median", "p95")
     table = Table(*columns, "CPU s/swap: worker", "all", "cores", "limit", "failed")
     for many in workers:
@@ -284,7 +312,10 @@ def main(
                 str(figures.failed),
             )
             click.echo(f"{load}: {figures}", err=True)
+            found += recorded(figures, load, carried // many)
     console.print(table)
+    if recorder:
+        recorder.write("speed", found)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""How fast is the studio page, in a real browser."""
+"""Benchmarks of the studio page in a real browser."""

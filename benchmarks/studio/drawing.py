@@ -1,4 +1,4 @@
-"""Frames a second of the studio's brush on a 12-megapixel mask, and the time from drop to cut-out, in a real browser.
+"""Measure the studio page in a real browser: frames a second of the brush, and the time from drop to cut-out.
 
 python -m benchmarks.studio.drawing [PHOTO]
 """
@@ -17,12 +17,13 @@ from typing import Any
 import httpx
 from PIL import Image
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from tests.support.browser import REMEDY, Visit, find_browser, open_browser
 from tests.support.up import Up
 
 #: The photo's longer and shorter side: 12 megapixels.
 SIZE = (4000, 3000)
-#: Radii of the brush in CSS pixels: the slider's least useful, the first, and its greatest.
+#: Radii of the brush in CSS pixels, from the slider's smallest useful one to its largest.
 RADII = (10, 24, 60, 160)
 _RECORD = """() => {
   const times = (window.frames_ = []);
@@ -43,7 +44,7 @@ _RESIZE = """(value) => {
 }"""
 
 
-#: Notes in the page when a photo comes and when the frame with its cut-out is drawn: a test's own waiting looks seldom.
+#: Logs in the page when a photo is dropped and when the frame with its cut-out is drawn, since a test polls rarely.
 _WATCH = """() => {
   performance.clearResourceTimings();
   const at = (name) => (window[name] = performance.now());
@@ -55,7 +56,7 @@ _WATCH = """() => {
   });
   seen.observe(document.body, { childList: true, subtree: true });
 }"""
-#: What the page asked for since a moment, each with its start and its end in seconds after it.
+#: Requests of the page since a moment, each with start and end in seconds after it.
 _ASKED = """(since) => performance
   .getEntriesByType("resource")
   .filter((one) => one.startTime >= since && one.name.includes("/v1/"))
@@ -63,11 +64,13 @@ _ASKED = """(since) => performance
 
 
 def main() -> int:
-    """Print the figures; returns the exit status: 1 where there is no browser."""
-    parser = argparse.ArgumentParser(description="Frames a second of the studio's brush on a 12-megapixel mask.")
-    parser.add_argument("photo", nargs="?", type=Path, help="scaled to 12 megapixels; default: the sample")
-    parser.add_argument("--drops", type=int, default=3, help="how often the photo is dropped")
+    """Measure and print the figures; returns the exit status, 1 without a browser."""
+    parser = argparse.ArgumentParser(description="Measure the studio page: brush and time from drop to cut-out.")
+    parser.add_argument("photo", nargs="?", type=Path, help="photo, scaled to 12 megapixels; default: the sample")
+    parser.add_argument("--drops", type=int, default=3, help="number of drops of the photo")
+    add_record_option(parser)
     options = parser.parse_args()
+    recorder = recorder_of(parser, options)
     photo = options.photo.read_bytes() if options.photo else (files("service") / "sample" / "bottle.jpg").read_bytes()
     program = find_browser()
     if program is None:
@@ -77,9 +80,11 @@ def main() -> int:
         up.start()
         try:
             with up.client("guest", 10) as api:
-                _measure(Visit(browser, up.address), api, _scaled(photo), options.drops)
+                found = _measure(Visit(browser, up.address), api, _scaled(photo), options.drops)
         finally:
             up.stop()
+    if recorder:
+        recorder.write("studio", found)
     return 0
 
 
@@ -91,32 +96,49 @@ def _scaled(photo: bytes) -> bytes:
     return written.getvalue()
 
 
-def _measure(visit: Visit, api: httpx.Client, photo: bytes, drops: int) -> None:
-    page = visit.page
+def _measure(visit: Visit, api: httpx.Client, photo: bytes, drops: int) -> list[Measured]:
+    page, shown, worked, rates = visit.page, list[float](), list[float](), list[float]()
     visit.sign_in(str(api.headers["Authorization"]).removeprefix("Bearer "))
     page.wait_for_load_state("networkidle")
     for attempt in range(drops):
         if attempt:
             page.get_by_role("button", name="Remove").click()
-        _drop(page, photo + bytes(attempt))  # other bytes each time: what was cut out is kept
+        shown.append(_drop(page, photo + bytes(attempt)))  # other bytes each time, so that no cached cut-out fits
         job = api.get("/v1/jobs?operation=cutout&limit=1").json()["items"][0]
         made, begun, ended = (datetime.fromisoformat(job[f"{name}_at"]) for name in ("created", "started", "finished"))
+        worked.append((ended - begun).total_seconds())
         print(f"  its job: waited {(begun - made).total_seconds():.2f} s, took {(ended - begun).total_seconds():.2f} s")
     started = time.perf_counter()
     page.locator("#mend").click()
     canvas = page.get_by_role("application")
     canvas.wait_for()
-    print(f"window opened: {time.perf_counter() - started:.2f} s")
+    opened = time.perf_counter() - started
+    print(f"window opened: {opened:.2f} s")
     for zoomed in (False, True):
         if zoomed:
             page.get_by_role("button", name="Zoom in").click(click_count=4)
         for radius in RADII:
-            page.evaluate(_RESIZE, round(100 * math.log(radius / 2) / math.log(80)))  # as the slider counts
-            _draw(page, canvas.bounding_box(), f"{'zoomed in' if zoomed else 'whole photo'}, brush of {radius} px")
+            page.evaluate(
+                _RESIZE, round(100 * math.log(radius / 2) / math.log(80))
+            )  # the slider's scale is logarithmic
+            title = f"{'zoomed in' if zoomed else 'whole photo'}, brush of {radius} px"
+            rates.append(_draw(page, canvas.bounding_box(), title))
+    photo_of = "a photo of 12 megapixels"
+    return [
+        Measured("drop", f"Time from dropping {photo_of} to its cut-out, slowest drop", max(shown), "s", drops),
+        Measured("drop-job", f"Time of the worker's job for {photo_of}, slowest drop", max(worked), "s", drops),
+        Measured("window", "Time until the window to mend the cut-out opens", opened, "s"),
+        Measured(
+            "brush-frames",
+            f"Frames a second while brushing the mask of {photo_of}, slowest brush",
+            min(rates),
+            "frames/s",
+        ),
+    ]
 
 
-def _drop(page: Any, photo: bytes) -> None:
-    """Drop a photo and print the time until its cut-out is shown, and when what was asked meanwhile began and ended."""
+def _drop(page: Any, photo: bytes) -> float:
+    """Drop a photo, print each request's start and end, and return the seconds until its cut-out is shown."""
     page.evaluate(_WATCH)
     page.locator("#photo").set_input_files({"name": "large.jpg", "mimeType": "image/jpeg", "buffer": photo})
     page.locator("#mend").wait_for(timeout=300_000)
@@ -124,10 +146,11 @@ def _drop(page: Any, photo: bytes) -> None:
     print(f"from drop to cut-out: {(shown - dropped) / 1000:.2f} s")
     for path, began, ended in page.evaluate(_ASKED, dropped):
         print(f"  {path:<48.48} {began:6.2f} to {ended:5.2f} s")
+    return float(shown - dropped) / 1000
 
 
-def _draw(page: Any, box: dict[str, float], title: str) -> None:
-    """Draw two rounds about the middle, and print the frames meanwhile."""
+def _draw(page: Any, box: dict[str, float], title: str) -> float:
+    """Draw two circles around the middle, print the frames' times, and return the frames a second."""
     x, y, reach = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, min(box["width"], box["height"]) / 3
     page.mouse.move(x + reach, y)
     page.evaluate(_RECORD)
@@ -141,6 +164,7 @@ def _draw(page: Any, box: dict[str, float], title: str) -> None:
     slow = times[int(0.95 * len(times))]
     rate = 1000 * len(times) / sum(times)
     print(f"{title}: {rate:.0f} frames a second, 95 % within {slow:.0f} ms, the longest {times[-1]:.0f} ms")
+    return float(rate)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""A client of Backdrop: a product photo and a spec in, the picture and its measurements out.
+"""A Python client of Backdrop, which replaces the background of product photos.
 
-`Backdrop` blocks, `AsyncBackdrop` awaits; both have the same methods.
+`Backdrop` blocks and `AsyncBackdrop` awaits. Both have the same methods.
 """
 
 from backdrop_client.client import AsyncBackdrop, Backdrop

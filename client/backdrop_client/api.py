@@ -1,4 +1,4 @@
-"""The methods of both clients, each a flow of requests. `backdrop_client.client` runs them, blocking and awaited."""
+"""The methods of both clients, each a flow of requests. `backdrop_client.client` runs them, blocking or awaited."""
 
 import json
 import uuid
@@ -42,14 +42,14 @@ from backdrop_client.waiting import OnProgress, Streams, Wait
 SWAP = "/v1/background-swap-with-spec"
 CUTOUTS = "/v1/cutouts"
 _JSON = {"Content-Type": "application/json"}
-#: Jobs or renders that one page brings.
+#: Jobs or renders of one page.
 _PAGE = 100
 
 
 class Api:
-    """What can be asked of a server. Lives as long as its client; flows of one may run side by side.
+    """The calls to a server. Lives as long as its client. Its flows may run concurrently.
 
-    Both clients have each public method with these words; `iter_` gives the items of pages one by one.
+    Both clients have each public method with its docstring. Methods with `iter_` yield the items of all pages.
     """
 
     def __init__(self, retries: Retries) -> None:
@@ -57,7 +57,7 @@ class Api:
         self._streams = Streams()
 
     def upload(self, photo: Photo) -> Flow[str]:
-        """Send a photo and return the key that names it. Raises PhotoUnknown and OSError."""
+        """Upload a photo and return its key. Raises PhotoUnknown and OSError."""
         data: bytes = yield Work(partial(read_photo, photo))
         reserve = Call("POST", "/v1/uploads", headers=_JSON, content=_json({"content_type": content_type(data)}))
         reserved = decoded((yield from exchange(reserve, self._retries)), Upload)
@@ -66,11 +66,11 @@ class Api:
         return reserved.key
 
     def upload_url(self, url: str) -> Flow[str]:
-        """Have the server fetch a photo from a URL that anyone can download, and return the key that names it.
+        """Let the server fetch a photo from a public URL, and return the photo's key.
 
-        Raises Invalid where there is none, TooLarge.
+        Raises Invalid if there is no photo at the URL, and TooLarge.
         """
-        # The server takes its time: 20 s by its default.
+        # The server's fetch takes up to 20 s by default.
         call = Call("POST", "/v1/uploads", headers=_JSON, content=_json({"url": url}), patience=30.0)
         return decoded((yield from exchange(call, self._retries)), StoredPhoto).key
 
@@ -85,12 +85,12 @@ class Api:
         reference: str | None = None,
         preview: bool = False,
     ) -> Flow[Accepted]:
-        """Submit a swap of an uploaded photo, or of the photo behind an earlier render; it is charged once.
+        """Submit a swap of an uploaded photo, or of the photo of an earlier render. It is charged once.
 
-        `idempotency_key`: a later call with the same one, also of another process, gets the first one's answer; by
-        default each call has its own. `wait`: seconds in which the server may wait for the job's end before it answers:
-        `job` of the answer is the job then, with its render where it is over. `reference`: your own id for it, 1
-        to 200 characters. `preview`: free, small and under a watermark; the job's seed gives the same picture.
+        `idempotency_key`: a later call with the same key, also from another process, gets the first answer. By default
+        each call has its own key. `wait`: seconds that the server may wait for the job's end before it answers. Then
+        the answer's `job` is set, with its render if the job has succeeded. `reference`: your own id, 1 to 200
+        characters. `preview`: a free, small picture with a watermark. A swap with the seed of its job repeats it.
         """
         call = _swap_call(spec, source_key, source_render, preview)
         headers = {**call.headers, "Idempotency-Key": _once(idempotency_key)}
@@ -107,34 +107,34 @@ class Api:
     def plan(
         self, spec: Spec, *, source_key: str | None = None, source_render: str | None = None, preview: bool = False
     ) -> Flow[Plan]:
-        """Return what a swap would be and cost, its doubts as warnings; nothing is charged. Raises Invalid."""
+        """Return the cost, settings and warnings of a swap without running it. Charges nothing. Raises Invalid."""
         call = _swap_call(spec, source_key, source_render, preview)
         call = replace(call, query={**call.query, "dry_run": "true"})
         return decoded((yield from exchange(call, self._retries)), Plan)
 
     def job(self, job_id: str) -> Flow[Job]:
-        """Return where a job stands."""
+        """Return a job with its status, progress and result."""
         return (yield from self._get(f"/v1/jobs/{_quoted(job_id)}", Job))
 
     def wait(
         self, job: Accepted | Job | str, *, on_progress: OnProgress | None = None, timeout: float | None = None
     ) -> Flow[Job]:
-        """Return a job when it is over, well or not: `expect_render()` of it gives the render or raises JobFailed.
+        """Return a job once it has ended. Its `expect_render()` returns the render or raises JobFailed.
 
-        `on_progress` is called with each change. Raises WaitTimeout; without a `timeout` the server's own limits end
-        the job.
+        `on_progress` is called with each change. Raises WaitTimeout. Without a `timeout`, the server's own time limits
+        end the job.
         """
         job_id = job if isinstance(job, str) else job.job_id
         look = partial(self.job, job_id)
         return (yield from Wait(_quoted(job_id), look, self._streams, on_progress, timeout)())
 
     def cancel(self, job: Accepted | Job | str) -> Flow[Job]:
-        """Cancel a job that is not over; its credits come back. Raises Conflict for one that is."""
+        """Cancel an unfinished job. Its credits are refunded. Raises Conflict if the job has ended."""
         job_id = job if isinstance(job, str) else job.job_id
         try:
             answer = yield from exchange(Call("DELETE", f"/v1/jobs/{_quoted(job_id)}"), self._retries)
         except Conflict as error:
-            # The answer to a first try may have been lost.
+            # The answer to an earlier try may have been lost.
             found = yield from self.job(job_id)
             if found.error is not None and found.error.code == "cancelled":
                 return found
@@ -144,36 +144,36 @@ class Api:
     def iter_jobs(
         self, *, status: JobStatus | None = None, reference: str | None = None, preview: bool = False
     ) -> Pages[Job]:
-        """Give all jobs but previews', or those alone, newest first, asking for each page when it is needed."""
+        """Yield your jobs, newest first, one page at a time. `preview`: only previews, which are left out otherwise."""
         return self._pages("/v1/jobs", Page[Job], status=status, reference=reference, preview=_if(preview))
 
     def iter_renders(
         self, *, preset: str | None = None, reference: str | None = None, preview: bool = False
     ) -> Pages[Render]:
-        """Give all renders but previews, or those alone, newest first, asking for each page when it is needed."""
+        """Yield your renders, newest first, one page at a time. `preview`: only previews, otherwise left out."""
         asked = {"output_preset": preset, "reference": reference, "preview": _if(preview)}
         return self._pages("/v1/renders", Page[Render], **asked)
 
     def render(self, public_id: str) -> Flow[Render]:
-        """Return a render's measurements and a fresh download URL."""
+        """Return a render with its measurements and a fresh download URL."""
         return (yield from self._get(f"/v1/renders/{_quoted(public_id)}", Render))
 
     def delete_render(self, render: Render | str) -> Flow[None]:
-        """Delete a render, or the one of a public id: its picture and its report. Raises NotFound."""
+        """Delete a render, given itself or its public id, with picture and report. Raises NotFound."""
         public_id = render if isinstance(render, str) else render.public_id
         yield from exchange(Call("DELETE", f"/v1/renders/{_quoted(public_id)}"), self._retries)
 
     def delete_photo(self, source_key: str) -> Flow[None]:
-        """Delete an uploaded photo and what was kept of it; its jobs that are not over fail and are refunded.
+        """Delete an uploaded photo and its cut-outs. Its unfinished jobs fail and are refunded.
 
-        Renders of it stay. Raises NotFound.
+        Its renders stay. Raises NotFound.
         """
         yield from exchange(Call("DELETE", f"/v1/uploads/{_quoted(source_key)}"), self._retries)
 
     def download(self, render: Render | str, path: str | Path) -> Flow[Path]:
-        """Write a render, or the one of a public id, to `path`: whole and checked, or not at all.
+        """Write a render, given itself or its public id, to `path`: complete and checked, or not at all.
 
-        Raises DownloadCorrupt, OSError, and SuffixInvalid where `path` is named for another format.
+        Raises DownloadCorrupt, OSError, and SuffixInvalid if the suffix of `path` belongs to another format.
         """
         if isinstance(render, str):
             render = yield from self.render(render)
@@ -194,8 +194,8 @@ class Api:
     ) -> Flow[Render]:
         """Upload a photo, swap its background, wait, and write the picture to `output`.
 
-        The suffix of `output` is the picture's format (.jpg, .jpeg, .png, .webp, .avif); without one it is the spec's
-        or the preset's. Raises JobFailed, WaitTimeout, DownloadCorrupt, PhotoUnknown, SuffixInvalid and OSError.
+        The suffix of `output` sets the format (.jpg, .jpeg, .png, .webp, .avif). Without a suffix, the spec or the
+        preset sets it. Raises JobFailed, WaitTimeout, DownloadCorrupt, PhotoUnknown, SuffixInvalid and OSError.
         """
         spec = replace(spec, format=format_for(output, spec.format))
         source_key = yield from self.upload(photo)
@@ -218,10 +218,10 @@ class Api:
         on_progress: OnProgress | None = None,
         timeout: float | None = None,
     ) -> Flow[Cutout]:
-        """Have an uploaded photo, or the one behind an earlier render, cut out, wait, and return what was found.
+        """Cut out an uploaded photo, or the photo of an earlier render, wait, and return the cut-out. This is free.
 
-        `subject`: which product is meant, as `Spec.subject` has it; from then on it is the photo's. It costs nothing.
-        Raises JobFailed and WaitTimeout.
+        `subject`: a place on the product, as in `Spec.subject`. Later swaps of the photo use this product, too. Raises
+        JobFailed and WaitTimeout.
         """
         body: dict[str, Any] = {"source_image_s3_key": source_key, "source_render_public_id": source_render}
         body["subject"] = None if subject is None else list(subject)
@@ -236,23 +236,24 @@ class Api:
         return (yield from self.cutout_by_id(job.job_id))
 
     def cutout_by_id(self, public_id: str) -> Flow[Cutout]:
-        """Return what is shown of a cut-out now, with fresh URLs."""
+        """Return the current state of a cut-out, with fresh URLs."""
         return (yield from self._get(f"{CUTOUTS}/{_quoted(public_id)}", Cutout))
 
     def iter_cutouts(self, *, reference: str | None = None) -> Pages[Cutout]:
-        """Give all cut-outs, newest first, asking for each page when it is needed."""
+        """Yield your cut-outs, newest first, one page at a time."""
         return self._pages(CUTOUTS, Page[Cutout], reference=reference)
 
     def mend(
         self, cutout: Cutout | str, mask: Photo | None = None, *, keep: Sequence[int] | None = None
     ) -> Flow[Cutout]:
-        """Give a photo a mask, or keep the subjects of these ids alone: for every later swap of the same bytes.
+        """Replace a photo's mask, or keep only some of its subjects. Applies to later swaps of the same photo bytes.
 
-        `mask`: a PNG of one 8-bit channel at the photo's size, white where the product is: a path, its bytes or a file
-        opened for reading. Raises Invalid, whose errors' codes say what is wrong with it, Conflict and OSError.
+        `mask`: a PNG with one 8-bit channel at the photo's size, white for the product. It can be a path, bytes, or a
+        file opened for reading. `keep`: ids of subjects. Raises Invalid, Conflict and OSError. The codes in Invalid's
+        `fields` name each error.
         """
         if (mask is None) == (keep is None):
-            raise ValueError("Give a mask, or the subjects to keep: one of the two.")
+            raise ValueError("Give either mask or keep.")
         if mask is None:
             call = Call("PUT", _of(cutout, "subjects"), headers=_JSON, content=_json({"keep": list(keep or ())}))
         else:
@@ -261,11 +262,11 @@ class Api:
         return decoded((yield from exchange(call, self._retries)), Cutout)
 
     def reset(self, cutout: Cutout | str) -> Flow[Cutout]:
-        """Give a photo the networks' mask again. Raises Conflict."""
+        """Restore the networks' mask of a photo. Raises Conflict."""
         return decoded((yield from exchange(Call("DELETE", _of(cutout, "mask")), self._retries)), Cutout)
 
     def download_mask(self, cutout: Cutout | str, path: str | Path, *, preview: bool = False) -> Flow[Path]:
-        """Write the mask that a photo has now, or its preview with true transparency, to a PNG.
+        """Write a photo's current mask, or its preview on a transparent background, to a PNG.
 
         Raises OSError, and SuffixInvalid for another suffix than .png.
         """
@@ -274,18 +275,18 @@ class Api:
         now = yield from self.cutout_by_id(_public_id(cutout))
         url = now.preview_url if preview else now.mask_url
         if url is None:
-            raise ValueError(f"The cut-out {now.public_id} has no mask: it is {now.status}.")
+            raise ValueError(f"The cut-out {now.public_id} has no mask, because its status is {now.status}.")
         picture = yield from exchange(Call("GET", url, with_key=False), self._retries)
         yield Work(partial(path.parent.mkdir, parents=True, exist_ok=True))
         yield Work(partial(path.write_bytes, picture.content))
         return path
 
     def credits(self) -> Flow[Credits]:
-        """Return the balance and the latest entries of the ledger."""
+        """Return your balance and the latest entries of your ledger."""
         return (yield from self._get("/v1/credits", Credits, limit=_PAGE))
 
     def iter_credits(self) -> Pages[CreditEntry]:
-        """Give all entries of the ledger, newest first, asking for each page when it is needed."""
+        """Yield all entries of your ledger, newest first, one page at a time."""
 
         def page(cursor: str | None) -> Flow[Page[CreditEntry]]:
             found = yield from self._get("/v1/credits", Credits, cursor=cursor, limit=_PAGE)
@@ -294,19 +295,19 @@ class Api:
         return Pages(page)
 
     def scene_types(self) -> Flow[list[CatalogueItem]]:
-        """Return the scenes that have a name."""
+        """Return the named scenes."""
         return self._catalogue("scene-types")
 
     def moods(self) -> Flow[list[CatalogueItem]]:
-        """Return the moods that have a name."""
+        """Return the named moods."""
         return self._catalogue("moods")
 
     def output_presets(self) -> Flow[list[CatalogueItem]]:
-        """Return the places of publication with their size, formats, credits and rules."""
+        """Return the output presets with their size, formats, credits and rules."""
         return self._catalogue("output-presets")
 
     def brands(self) -> Flow[list[Brand]]:
-        """Return all brands."""
+        """Return your brands."""
         return (yield from self._get("/v1/brands", Items[Brand])).items
 
     def brand(self, name: str) -> Flow[Brand]:
@@ -314,7 +315,7 @@ class Api:
         return (yield from self._get(f"/v1/brands/{_quoted(name)}", Brand))
 
     def save_brand(self, brand: Brand) -> Flow[Brand]:
-        """Make a brand, or put it in the place of the one of its name, and return it as it is kept."""
+        """Create a brand, or replace the whole brand of that name, and return it as the server stored it."""
         body: dict[str, Any] = {
             "palette": list(brand.palette),
             "style_words": list(brand.style_words),
@@ -327,36 +328,36 @@ class Api:
         return decoded((yield from exchange(call, self._retries)), Brand)
 
     def keys(self) -> Flow[list[Key]]:
-        """Return all keys of the client that are good, without what they read."""
+        """Return your valid keys, without their secret text."""
         return (yield from self._get("/v1/keys", Items[Key])).items
 
     def add_key(self, name: str | None = None) -> Flow[NewKey]:
-        """Make one more key and return it: it is shown this once. Raises Conflict for one too many."""
+        """Create another key and return it. Its text is shown only once. Raises Conflict if there are too many."""
         call = Call("POST", "/v1/keys", headers=_JSON, content=_json({} if name is None else {"name": name}))
         return decoded((yield from exchange(call, self._retries)), NewKey)
 
     def delete_key(self, key: Key | NewKey | str) -> Flow[None]:
-        """Refuse a key from now on. Raises NotFound, and Conflict for the last one that lasts."""
+        """Revoke a key. Raises NotFound, and Conflict for your last key without an expiry."""
         key_id = key if isinstance(key, str) else key.id
         yield from exchange(Call("DELETE", f"/v1/keys/{_quoted(key_id)}"), self._retries)
 
     def webhook(self) -> Flow[WebhookSettings]:
-        """Return the webhook. Raises NotFound where none is set."""
+        """Return your webhook. Raises NotFound if none is set."""
         return (yield from self._get("/v1/webhook", WebhookSettings))
 
     def set_webhook(self, url: str) -> Flow[WebhookSettings]:
-        """Tell this URL how jobs end. `secret`: shown where the URL is new. Raises Invalid."""
+        """Send a message to this URL when a job ends. The answer has `secret` if the URL is new. Raises Invalid."""
         call = Call("PUT", "/v1/webhook", headers=_JSON, content=_json({"url": url}))
         return decoded((yield from exchange(call, self._retries)), WebhookSettings)
 
     def rotate_webhook_secret(self, *, grace_hours: float = 24.0) -> Flow[WebhookSettings]:
-        """Return the webhook with a new secret; the one before signs as well meanwhile. Raises NotFound."""
-        headers = {**_JSON, "Idempotency-Key": _once(None)}  # of a repeat as well: it gets the same secret
+        """Return your webhook with a new secret. The old one also signs for `grace_hours`. Raises NotFound."""
+        headers = {**_JSON, "Idempotency-Key": _once(None)}  # the same for retries, so that they get the same secret
         call = Call("POST", "/v1/webhook/secret", headers=headers, content=_json({"grace_hours": grace_hours}))
         return decoded((yield from exchange(call, self._retries)), WebhookSettings)
 
     def delete_webhook(self) -> Flow[None]:
-        """Tell nobody any more. Raises NotFound."""
+        """Remove your webhook. Raises NotFound."""
         yield from exchange(Call("DELETE", "/v1/webhook"), self._retries)
 
     def _get(self, path: str, kind: type[T], **query: str | int | None) -> Flow[T]:
@@ -393,7 +394,7 @@ def _if(flag: bool) -> str | None:
 
 
 def _once(idempotency_key: str | None) -> str:
-    # An empty one is sent, and the API refuses it: a key made up here would charge each try.
+    # An empty key is sent, and the API refuses it. A generated key would charge each try.
     return str(uuid.uuid4()) if idempotency_key is None else idempotency_key
 
 

@@ -1,4 +1,4 @@
-"""The two clients: `Backdrop` blocks, `AsyncBackdrop` awaits. `Api` says what each of their methods does."""
+"""The two clients: `Backdrop` blocks, `AsyncBackdrop` awaits. `Api` documents their methods."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import update_wrapper
@@ -17,9 +17,9 @@ P = ParamSpec("P")
 
 
 def _named(method: Callable[..., Any], asked: Callable[..., Any], many: Any = None) -> None:
-    """Give a client's method the name, the words and the parameters of what it asks, and its result, or `many` such."""
+    """Copy the name, docstring and signature of an `Api` method to a client's method. `many` wraps the result type."""
     seen = signature(asked)
-    result = seen.return_annotation.__args__[-1]  # of Flow[T] and of Pages[T]: T
+    result = seen.return_annotation.__args__[-1]  # T of Flow[T] or Pages[T]
     update_wrapper(method, asked)
     vars(method)["__signature__"] = seen.replace(return_annotation=many[result] if many else result)
 
@@ -72,11 +72,11 @@ def _iterating_async(
 
 
 class Backdrop:
-    """A Backdrop server, as one of its clients sees it. Safe in threads; close it, or use it in a `with` block.
+    """A Backdrop server from a client's view. Thread-safe. Close it, or use it in a `with` block.
 
-    Every method raises Refused where the server says no, Unreachable where it is away, and UnexpectedAnswer where it is
-    none, after what can pass was waited for as `retries` says. Durations are seconds. `signing_secret`: the client's
-    secret, which signs what changes something; needed where the operator requires it.
+    A method retries temporary errors as `retries` says. Then it raises Refused for an error from the server,
+    Unreachable without an answer, or UnexpectedAnswer for an answer that does not come from Backdrop. Durations are in
+    seconds. `signing_secret`: your secret for signing requests that change something, if the operator requires it.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Backdrop:
 
 
 class AsyncBackdrop:
-    """A Backdrop server, as one of its clients sees it, in an event loop: `Backdrop`, with every method awaited.
+    """A Backdrop server from a client's view, for an event loop. Like `Backdrop`, but with awaited methods.
 
     Close it, or use it in an `async with` block.
     """

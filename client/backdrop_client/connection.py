@@ -1,4 +1,4 @@
-"""Where the server is, who asks, and how long it may be silent: what both clients send their requests with."""
+"""The connection of both clients: base URL, key, timeout and signature."""
 
 import hashlib
 import hmac
@@ -13,35 +13,35 @@ from backdrop_client.flow import Call
 
 @dataclass(frozen=True)
 class Connection:
-    """The server's base URL and the caller's key. Raises ValueError where they can't be."""
+    """The server's base URL and the caller's key. Raises ValueError if one of them is invalid."""
 
     url: str
     key: str
-    #: Seconds in which the server may be silent.
+    #: Seconds that the server may stay silent.
     timeout: float
-    #: The client's secret, which signs what changes something; None: nothing is signed.
+    #: The client's secret for signing requests that change something. None: they are not signed.
     signing_secret: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         parsed = httpx.URL(self.url)
         if parsed.scheme not in {"http", "https"} or not parsed.host:
             raise ValueError(
-                f"{self.url!r} is no base URL; one reads https://backdrop.example or http://localhost:8000."
+                f"The base URL {self.url!r} is invalid. Use https://backdrop.example or http://localhost:8000."
             )
         if not self.key or not self.key.isascii() or not self.key.isprintable() or " " in self.key:
-            raise ValueError("The key is none: `backdrop clients add NAME` prints one.")
+            raise ValueError("The key is invalid. Use the key that `backdrop clients add NAME` printed.")
 
     def headers(self) -> dict[str, str]:
-        """Return what every request carries."""
+        """Return the headers of every request."""
         return {"User-Agent": f"backdrop-client/{version('backdrop-client')}"}
 
     def request(
         self, http: httpx.Client | httpx.AsyncClient, call: Call, silence: float | None = None
     ) -> httpx.Request:
-        """Return a call as a request of httpx. `silence`: seconds, in place of the timeout."""
+        """Return a call as an httpx request. `silence`: seconds that replace the timeout."""
         request = http.build_request(
             call.method,
-            call.url,  # httpx puts nothing before a whole URL, as signed ones are
+            call.url,  # httpx does not prepend the base URL to a complete URL, such as a signed one
             params=dict(call.query) or None,
             headers=dict(call.headers),
             content=call.content,
@@ -52,7 +52,7 @@ class Connection:
         if call.with_key:
             request.headers["Authorization"] = f"Bearer {self.key}"
             if self.signing_secret and call.method != "GET":
-                # A proxy takes the base URL's own path away.
+                # A proxy may remove the base URL's own path, so the signature leaves it out.
                 target = request.url.raw_path.removeprefix(http.base_url.raw_path.rstrip(b"/"))
                 request.headers["X-Backdrop-Signature"] = _signature(
                     self.signing_secret, call.method, target, call.content or b""
@@ -61,7 +61,7 @@ class Connection:
 
 
 def _signature(secret: str, method: str, target: bytes, body: bytes) -> str:
-    """Return the header's value, good for five minutes: each try is signed anew."""
+    """Return the header's value, which is valid for five minutes. Each try gets its own signature."""
     now = int(time.time())
     lines = f"{now}\n{method}\n".encode() + target + b"\n" + body
     return f"t={now},v1={hmac.digest(secret.encode(), lines, hashlib.sha256).hex()}"

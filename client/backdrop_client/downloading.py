@@ -1,4 +1,4 @@
-"""Downloading a render: checked against its size and SHA-256 while it arrives, and there whole or not at all."""
+"""Download of a render. It is checked against its size and SHA-256, and written completely or not at all."""
 
 import hashlib
 import itertools
@@ -14,14 +14,14 @@ from backdrop_client.flow import Call, Chunk, Close, Flow, Open, Pause, Work
 from backdrop_client.results import Render
 from backdrop_client.retries import Retries, unreachable
 
-#: So often are bytes that arrive wrong fetched: what is wrong each time is wrong where it lies.
+#: Tries after wrong bytes. Bytes that are wrong each time are wrong at the server.
 _WRONG = 3
 
 
 def download(render: Render, path: Path, *, again: Callable[[str], Flow[Render]], retries: Retries) -> Flow[Path]:
-    """Write a render's bytes to `path`, making its folders. `again` asks for a render: its URL lives for minutes only.
+    """Write a render's bytes to `path`, and make its folders. `again` returns the render with a fresh URL.
 
-    Raises DownloadCorrupt, Refused, Unreachable and OSError; then nothing lies at `path` that did not before.
+    Raises DownloadCorrupt, Refused, Unreachable and OSError. `path` does not change then.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     waited, renewed = 0.0, False
@@ -70,6 +70,6 @@ def _fetch(render: Render, part: Path) -> Flow[None]:
     yield Close()
     if (count, digest.hexdigest()) != (render.bytes, render.sha256):
         raise DownloadCorrupt(
-            f"The bytes of render {render.public_id} arrived wrong: {count} of {render.bytes}, SHA-256 "
-            f"{digest.hexdigest()} for {render.sha256}."
+            f"The bytes of render {render.public_id} arrived wrong: {count} of {render.bytes}, with SHA-256 "
+            f"{digest.hexdigest()} instead of {render.sha256}. Try the download again."
         )

@@ -1,23 +1,23 @@
-"""What can go wrong, as one tree.
+"""All errors of the client, as one tree.
 
 BackdropError
   Refused               the server answered with an error
     Unauthorized        401: the key is unknown or disabled
-    InsufficientCredits 402: nothing was charged
+    InsufficientCredits 402: the balance is too low; nothing was charged
     Forbidden           403: a signed URL has expired
-    NotFound            404: there is no such thing, or it is another client's
-    Conflict            409: the job is over, or a request with the same Idempotency-Key is being answered
+    NotFound            404: the resource does not exist, or belongs to another client
+    Conflict            409: the job has ended, or another request with the same Idempotency-Key is running
     TooLarge            413
-    Invalid             422: `fields` says what is wrong with each field
-    TooManyRequests     429: `retry_after` says when to come back
+    Invalid             422: `fields` has an error for each wrong field
+    TooManyRequests     429: `retry_after` is the number of seconds to wait
     ServerError         5xx
   Unreachable           no answer came
-  UnexpectedAnswer      an answer that no Backdrop gives
-  JobFailed             the job ended as FAILURE; its credits came back (in `results`: it holds the job)
-  WaitTimeout           the job is not over yet; it goes on
-  DownloadCorrupt       the bytes that arrived are not the render's
-  PhotoUnknown          the file is none that can be uploaded
-  SuffixInvalid         the file to write is named for no format, or for another one than its picture's
+  UnexpectedAnswer      the answer does not come from Backdrop
+  JobFailed             the job ended as FAILURE and was refunded (in `results`; its `job` has the details)
+  WaitTimeout           the job has not ended yet and continues
+  DownloadCorrupt       the downloaded bytes are not the render's
+  PhotoUnknown          the file is not a photo that can be uploaded
+  SuffixInvalid         the output file's suffix belongs to no format, or not to the picture's
   WebhookInvalid        the message is not from the server, too old, or was changed
 """
 
@@ -31,30 +31,30 @@ import httpx
 
 
 class BackdropError(Exception):
-    """Anything that goes wrong with a call."""
+    """Base class of all errors of a call."""
 
-    #: Whether the same call may succeed later without a change.
+    #: Whether the same call may succeed later.
     again = False
-    #: Seconds that the server asks to wait before the next try.
+    #: Seconds after which the server allows the next try.
     retry_after: float | None = None
 
 
 @dataclass(frozen=True)
 class FieldError:
-    """One thing wrong with a request."""
+    """One error in a request."""
 
-    #: Where: "body", "header", "query" or "path", then the field, then the index.
+    #: Location: "body", "header", "query" or "path", then the field, then the index.
     loc: tuple[str | int, ...]
-    #: What is wrong and what would be right.
+    #: The problem and the remedy.
     msg: str
-    #: Name of the error.
+    #: The error's type.
     type: str
-    #: Stable name of the error; of an older server its `type`.
+    #: The error's stable code. From an older server: its `type`.
     code: str = ""
 
     @property
     def field(self) -> str:
-        """The field as one writes it: `dominant_colors[1]`."""
+        """The field's name with its index: `dominant_colors[1]`."""
         names = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.loc[1:]]
         return "".join(names).removeprefix(".") or str(self.loc[0] if self.loc else "request")
 
@@ -63,9 +63,9 @@ class FieldError:
 
 
 class Refused(BackdropError):
-    """Raised when the server answers with an error. Nothing was charged, unless the code is `outcome_unknown`."""
+    """Raised if the server answers with an error. Nothing was charged, unless the code is `outcome_unknown`."""
 
-    #: What to do about it, where the server's own words don't say.
+    #: The remedy, if the server's answer has none.
     remedy = ""
 
     def __init__(
@@ -82,12 +82,12 @@ class Refused(BackdropError):
         super().__init__(status, code, detail)
         self.status, self.code, self.detail = status, code, detail
         self.request_id, self.retry_after, self.fields = request_id, retry_after, fields
-        #: What the answer counts: `balance` and `credits_cost` of a 402, `max_bytes` of a 413.
+        #: Numbers in the answer: `balance` and `credits_cost` of a 402, `max_bytes` of a 413.
         self.figures = figures or {}
 
     @property
-    def again(self) -> bool:  # type: ignore[override]  # the answer says it here
-        """Whether the same call may succeed later without a change."""
+    def again(self) -> bool:  # type: ignore[override]  # depends on the answer
+        """Whether the same call may succeed later."""
         return self.status in {429, 502, 503, 504} or self.code in {"idempotency_in_flight", "outcome_unknown"}
 
     def __str__(self) -> str:
@@ -97,85 +97,85 @@ class Refused(BackdropError):
 
 
 class Unauthorized(Refused):
-    """Raised when the key is unknown or disabled."""
+    """Raised if the key is unknown or disabled."""
 
 
 class InsufficientCredits(Refused):
-    """Raised when the balance does not cover a swap."""
+    """Raised if the balance does not cover a swap."""
 
-    remedy = "credits() tells the balance; the operator grants more with `backdrop clients grant NAME CREDITS`."
+    remedy = "credits() returns the balance. The operator grants more with `backdrop clients grant NAME CREDITS`."
 
 
 class Forbidden(Refused):
-    """Raised when a signed URL has expired or was changed."""
+    """Raised if a signed URL has expired or was changed."""
 
 
 class NotFound(Refused):
-    """Raised when there is no such thing, or it is another client's."""
+    """Raised if the resource does not exist, or belongs to another client."""
 
 
 class Conflict(Refused):
-    """Raised when the job is over, or a request with the same Idempotency-Key is still being answered."""
+    """Raised if the job has ended, or if another request with the same Idempotency-Key is running."""
 
 
 class TooLarge(Refused):
-    """Raised when a body or a photo is larger than the server takes."""
+    """Raised if a body or a photo is larger than the server allows."""
 
 
 class Invalid(Refused):
-    """Raised when a request is wrong; `fields` holds all that is wrong with it."""
+    """Raised if a request is invalid. `fields` has all errors."""
 
 
 class TooManyRequests(Refused):
-    """Raised when too much was asked at once, and it stayed so for as long as the client tried."""
+    """Raised if there were too many requests, and retries did not help."""
 
     @property
-    def remedy(self) -> str:  # type: ignore[override]  # it names the seconds
-        """When to come back."""
+    def remedy(self) -> str:  # type: ignore[override]  # depends on the answer
+        """How long to wait, if the server says so."""
         return "" if self.retry_after is None else f"The server asks to wait {self.retry_after:.0f} s."
 
 
 class ServerError(Refused):
-    """Raised when the server could not do it; worth another try later."""
+    """Raised if the server failed. Another try later may succeed."""
 
 
 class Unreachable(BackdropError):
-    """Raised when no answer came."""
+    """Raised if no answer came."""
 
     again = True
 
 
 class UnexpectedAnswer(BackdropError):
-    """Raised when an answer is none of Backdrop's: the base URL may be another server's, or a newer major version's."""
+    """Raised if an answer is not Backdrop's. The base URL may belong to another server or a newer major version."""
 
 
 class WaitTimeout(BackdropError):
-    """Raised when a job is not over in time. It goes on: wait again, or cancel it."""
+    """Raised if a job has not ended in time. It continues. Wait again, or cancel it."""
 
     def __init__(self, job_id: str, seconds: float) -> None:
         super().__init__(job_id, seconds)
         self.job_id, self.seconds = job_id, seconds
 
     def __str__(self) -> str:
-        return f"The job {self.job_id} is not over after {self.seconds:.0f} s. It goes on: wait again, or cancel it."
+        return f"The job {self.job_id} has not ended after {self.seconds:.0f} s. Wait again, or cancel it."
 
 
 class DownloadCorrupt(BackdropError):
-    """Raised when what was downloaded is not the render, as often as it was tried."""
+    """Raised if each try of a download brought wrong bytes."""
 
     again = True
 
 
 class PhotoUnknown(BackdropError, ValueError):
-    """Raised when a file is none that can be uploaded."""
+    """Raised if a file is not a photo that can be uploaded."""
 
 
 class SuffixInvalid(BackdropError, ValueError):
-    """Raised when the suffix of a file to write names no format, or another one than its picture's. Nothing is paid."""
+    """Raised if an output file's suffix belongs to no format, or not to the picture's. Nothing was charged."""
 
 
 class WebhookInvalid(BackdropError, ValueError):
-    """Raised when a webhook's message can't be trusted."""
+    """Raised if a webhook message can't be trusted."""
 
 
 _KINDS: dict[int, type[Refused]] = {
@@ -194,7 +194,7 @@ _FIGURES = ("balance", "credits_cost", "max_bytes")
 
 
 def refusal(answer: httpx.Response) -> Refused:
-    """Return the error that an answer of 3xx, 4xx or 5xx tells of."""
+    """Return the error for an answer with status 3xx, 4xx or 5xx."""
     status = answer.status_code
     kind = _KINDS.get(status, ServerError if status >= 500 else Refused)
     body: Any = None
@@ -229,14 +229,14 @@ def _field_error(one: dict[str, Any]) -> FieldError:
 
 
 def retry_after(answer: httpx.Response) -> float | None:
-    """Return the seconds that an answer asks to wait; None where it does not say."""
+    """Return the seconds in an answer's Retry-After header, or None."""
     value = answer.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-        # Against the server's own clock, where it tells it.
+        # Relative to the server's own clock, if the answer has its time.
         now = parsedate_to_datetime(answer.headers["date"]) if "date" in answer.headers else datetime.now(UTC)
         return max(0.0, (moment - now).total_seconds())
-    except (ValueError, TypeError, OverflowError):  # TypeError: one of them has no zone
+    except (ValueError, TypeError, OverflowError):  # TypeError: one of the times has no zone
         return None

@@ -1,7 +1,7 @@
-"""What both clients have in common is written as flows: generators that yield steps and are sent what came of each.
+"""Flows, the shared code of both clients: generators that yield steps and receive each step's result.
 
-A flow does no network I/O and never sleeps, so one text serves the client that blocks and the one that awaits. A step
-that fails on the way to the server, or in the file system, raises inside the flow.
+A flow does no network I/O and never sleeps, so the same code serves the blocking and the awaiting client. A step that
+fails at the network or file system raises its error inside the flow.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Call:
-    """One request. Sending it twice is always as good as once: what makes a job carries an Idempotency-Key."""
+    """One request. It can be sent twice without harm, because requests that create jobs have an Idempotency-Key."""
 
     method: str
     #: A path under the base URL, or a signed URL.
@@ -23,9 +23,9 @@ class Call:
     query: Mapping[str, str | int | list[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | None = None
-    #: False for signed URLs: the key is none of their host's business.
+    #: False for signed URLs, because another host must not get the key.
     with_key: bool = True
-    #: Seconds on top of the client's own timeout in which the server may be silent.
+    #: Seconds of silence allowed in addition to the client's timeout.
     patience: float = 0.0
 
 
@@ -38,21 +38,21 @@ class Send:
 
 @dataclass(frozen=True)
 class Open:
-    """Send a request whose answer is read bit by bit: an httpx.Response without its body."""
+    """Send a request whose answer is read in parts: an httpx.Response without its body."""
 
     call: Call
-    #: Seconds in which the server may be silent; None: the client's own.
+    #: Seconds of silence allowed. None: the client's timeout.
     silence: float | None = None
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Read on in the opened answer: bytes, empty at its end."""
+    """Read the next part of the opened answer: bytes, empty at the end."""
 
 
 @dataclass(frozen=True)
 class Close:
-    """Close the opened answer. The end of the flow closes it as well."""
+    """Close the opened answer. The flow's end closes it, too."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class Work:
-    """Call something that blocks, such as the file system: what it returns."""
+    """Call a blocking function, such as file access. The result is its return value."""
 
     function: Callable[[], Any]
 
@@ -72,5 +72,5 @@ class Work:
 Step = Send | Open | Chunk | Close | Pause | Work
 Flow = Generator[Step, Any, T]
 
-#: What a step may raise inside a flow.
+#: Errors that a step may raise inside a flow.
 STEP_ERRORS = (httpx.HTTPError, httpx.InvalidURL, OSError)

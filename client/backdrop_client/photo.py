@@ -1,4 +1,4 @@
-"""A client's files: photos to upload, named by what their bytes say, and pictures to write, by their suffix."""
+"""Files of the caller: photos to upload, typed by their bytes, and pictures to write, typed by their suffix."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +23,7 @@ def read_photo(photo: Photo) -> bytes:
 
 
 def content_type(data: bytes) -> str:
-    """Return the content type that the bytes begin as. Raises PhotoUnknown."""
+    """Return the content type of a photo, by its first bytes. Raises PhotoUnknown."""
     if data.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -33,7 +33,7 @@ def content_type(data: bytes) -> str:
     if data[:4] in {b"II*\x00", b"MM\x00*"}:
         return "image/tiff"
     if data[4:8] == b"ftyp":
-        # The major brand, then a version, then the compatible ones, within the box.
+        # The box has the major brand, then a version, then the compatible brands.
         size = min(int.from_bytes(data[:4], "big"), 256)
         brands = {data[8:12], *(data[at : at + 4] for at in range(16, size - 3, 4))}
         if brands & _AVIF:
@@ -41,14 +41,14 @@ def content_type(data: bytes) -> str:
         if brands & _HEIC:
             return "image/heic"
     if not data:
-        raise PhotoUnknown("The photo is empty.")
-    raise PhotoUnknown("The file is no photo that is taken: JPEG, PNG, WebP, AVIF, HEIC or TIFF.")
+        raise PhotoUnknown("The photo is empty. Check the file.")
+    raise PhotoUnknown("The file's format is not supported. Use JPEG, PNG, WebP, AVIF, HEIC or TIFF.")
 
 
 def format_for(path: str | Path, form: str | None = None) -> str | None:
-    """Return the format of a picture in a file of that name: by its suffix, or `form` where it has none.
+    """Return the format of a picture file: by its suffix, or `form` if it has none.
 
-    Raises SuffixInvalid for a suffix that names no format, or another one than `form`.
+    Raises SuffixInvalid if the suffix belongs to no format, or to another format than `form`.
     """
     path = Path(path)
     if not path.suffix:
@@ -60,7 +60,7 @@ def format_for(path: str | Path, form: str | None = None) -> str | None:
     if form not in {None, named}:
         other = path.with_suffix(_suffixes(str(form))[0]).name
         raise SuffixInvalid(
-            f"{path.name!r} is a name for {named}, and the format is {form!r}. Call the file {other!r}."
+            f"{path.name!r} is a name for {named}, but the format is {form!r}. Call the file {other!r}."
         )
     return named
 

@@ -1,7 +1,7 @@
-"""A job's progress, and how it is read from a stream of server-sent events.
+"""A job's progress, and its decoding from a stream of server-sent events.
 
-The stream is decoded from its bytes: what reads a response by itself can't be used without I/O, and swallows the
-comments between events, at which a waiting client looks at its clock.
+The decoder works on bytes. Existing readers of responses do their own I/O, and hide the comments between events, at
+which a waiting client checks its timeout.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from backdrop_client.results import Job, JobError, JobStatus
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a job stands."""
+    """The status and progress of a job."""
 
     job_id: str
     status: JobStatus
@@ -22,14 +22,14 @@ class Progress:
     #: 0 to 1.
     progress: float
     attempt: int
-    #: How many jobs come before it, 0: it is next; None: it is no longer waiting, or the server does not say.
+    #: Number of jobs before it. 0: it is next. None: it no longer waits, or the server does not report it.
     queue_position: int | None = None
     error: JobError | None = None
     credits_refunded: int = 0
 
     @property
     def ended(self) -> bool:
-        """Whether the job is over, well or not."""
+        """Whether the job has ended, with or without success."""
         return self.status in {"SUCCESS", "FAILURE"}
 
 
@@ -56,14 +56,14 @@ class Event:
 
 
 class EventDecoder:
-    """Makes events of a stream's bytes, however they are cut, as the HTML standard says (9.2.6)."""
+    """Decodes a stream's bytes to events, as in the HTML standard (9.2.6). Chunks may end anywhere."""
 
     def __init__(self) -> None:
         self._rest = b""
         self._name, self._data, self._id = "", list[str](), ""
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
-        """Take some bytes and give the events that they complete."""
+        """Take some bytes and yield the events that they complete."""
         self._rest += chunk
         *lines, self._rest = self._rest.replace(b"\r\n", b"\n").split(b"\n")
         for line in lines:
@@ -83,11 +83,11 @@ class EventDecoder:
             self._name = value
         elif field == "id":
             self._id = value
-        return None  # a comment's field is empty
+        return None  # a comment has an empty field name
 
 
 def progress_of(event: Event) -> Progress | None:
-    """Return what an event tells of a job; None where it tells of something else."""
+    """Return the progress in an event, or None for another kind of event."""
     if event.name != "job":
         return None
     try:

@@ -1,6 +1,6 @@
-"""The report of a render, typed: written by `python -m scripts.client_report`, from `pipeline.report`.
+"""The typed report of a render. `python -m scripts.client_report` writes this file from `pipeline.report`.
 
-A field may be absent: a report is of the release that made it. The document of the API describes the fields.
+A field may be absent, because a report depends on the release that made it. The API reference describes the fields.
 """
 
 from typing import Literal, TypedDict

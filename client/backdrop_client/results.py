@@ -1,4 +1,4 @@
-"""What the server answers, typed. Fields that a newer server adds are ignored; times are aware, in UTC."""
+"""The server's answers as types. Fields of a newer server are ignored. Times are timezone-aware, in UTC."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from backdrop_client.flow import Flow, T
 if TYPE_CHECKING:
     from backdrop_client.report import Report
 else:
-    # Read as it comes: msgspec would drop the fields of a newer server.
+    # Not a typed report, because msgspec would drop the fields of a newer server.
     Report = dict[str, Any]
 
 JobStatus = Literal["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"]
@@ -22,25 +22,25 @@ JobStatus = Literal["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"]
 
 @dataclass(frozen=True)
 class Accepted:
-    """A request was accepted and charged; follow its job."""
+    """An accepted and charged request. Follow its job."""
 
     request_id: str
     job_id: str
-    #: Where the job stood when the answer was sent.
+    #: The job's status at the time of the answer.
     status: JobStatus
-    #: Credits deducted; they come back by themselves if the job fails.
+    #: Credits that were charged. They are refunded if the job fails.
     credits_cost: int
-    #: Whether an earlier call with the same `idempotency_key` made the job: nothing was charged now.
+    #: Whether an earlier call with the same `idempotency_key` created the job. Then this call charged nothing.
     replayed: bool = False
-    #: The job as it stood then, with its render where it was over in time; None: `wait` was not asked for.
+    #: The job at the end of `wait`, with its render if it succeeded in time. None: without `wait`.
     job: "Job | None" = None
-    #: Codes of what may not have been meant, as a mood in words; the job's `warnings` have a sentence for each.
+    #: Codes of warnings about the input, such as free text for a mood. The job's `warnings` have sentences.
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that a plan or a job warns of."""
+    """A warning of a plan or a job."""
 
     code: str
     message: str
@@ -48,22 +48,22 @@ class Notice:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a swap would be and cost: nothing was charged or stored."""
+    """The cost and settings of a swap, before anything is charged or stored."""
 
     credits_cost: int
     balance: int
     affordable: bool
-    #: The request's body with every default resolved.
+    #: The request's body with all defaults.
     request: dict[str, Any]
     #: The preset: name, title, width, height, formats and more.
     preset: dict[str, Any]
-    #: None: one would be drawn.
+    #: None: the server would draw one.
     seed: int | None = None
     brand: str | None = None
     warnings: list[Notice] = field(default_factory=list)
-    #: Where the product goes by itself (`box` in shares of the picture, `anchor`, `edges`) once its photo was cut out.
+    #: Default place of the product (`box` in shares of the picture, `anchor`, `edges`), once its photo was cut out.
     place: dict[str, Any] | None = None
-    #: The surfaces, the largest first: `name` (as `Spec.colors_on` takes it), `title`, `color`, `asked` and `share`.
+    #: The surfaces, largest first: `name` (as in `Spec.colors_on`), `title`, `color`, `asked` and `share`.
     surfaces: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -81,26 +81,26 @@ class Render:
     content_type: str
     bytes: int
     sha256: str
-    #: Where to download it, until `url_expires_at`; `download` asks for a new one where it is too late.
+    #: Download URL, valid until `url_expires_at`. `download` gets a new one if it has expired.
     url: str
     url_expires_at: datetime
     seed: int
     warnings: list[str]
     report: Report
-    #: The `reference` of its job's submit.
+    #: The `reference` of its submit.
     reference: str | None = None
-    #: The `metadata` of its job's submit.
+    #: The `metadata` of its submit.
     metadata: dict[str, str] = field(default_factory=dict)
-    #: What was asked: names of the catalogue, or free text; an older server does not tell.
+    #: The scene and mood of the request: catalogue names or free text. None from an older server.
     scene_type: str | None = None
     mood: str | None = None
-    #: It is small, has a watermark and is kept for an hour.
+    #: Whether it is a preview: small, with a watermark, and kept for an hour by default.
     preview: bool = False
 
 
 @dataclass(frozen=True)
 class JobError:
-    """Why a job failed."""
+    """The reason why a job failed."""
 
     #: Stable name, e.g. `no_subject`.
     code: str
@@ -108,7 +108,7 @@ class JobError:
 
 
 class JobFailed(BackdropError):
-    """Raised when a job ended as FAILURE."""
+    """Raised if a job ended as FAILURE."""
 
     def __init__(self, job: "Job") -> None:
         super().__init__(job)
@@ -116,17 +116,17 @@ class JobFailed(BackdropError):
 
     @property
     def code(self) -> str:
-        """The stable name of the reason."""
+        """The stable code of the reason."""
         return self.job.error.code if self.job.error else "unknown"
 
     def __str__(self) -> str:
         message = self.job.error.message if self.job.error else "The job failed."
-        return f"{message} [{self.code}] (job {self.job.job_id}, {self.job.credits_refunded} credits came back)"
+        return f"{message} [{self.code}] (job {self.job.job_id}, {self.job.credits_refunded} credits refunded)"
 
 
 @dataclass(frozen=True)
 class Job:
-    """Where a job stands, what it cost, what came of it."""
+    """A job: its status, cost and result."""
 
     job_id: str
     request_id: str
@@ -142,7 +142,7 @@ class Job:
     finished_at: datetime | None
     error: JobError | None
     render: Render | None
-    #: What may not have been meant by its request; an older server tells none.
+    #: Warnings about the input. Empty from an older server.
     warnings: list[Notice] = field(default_factory=list)
     #: The `reference` of its submit.
     reference: str | None = None
@@ -150,25 +150,25 @@ class Job:
     metadata: dict[str, str] = field(default_factory=dict)
     #: When its render was deleted.
     render_deleted_at: datetime | None = None
-    #: What was asked: names of the catalogue, or free text; an older server does not tell.
+    #: The scene and mood of the request: catalogue names or free text. None from an older server.
     scene_type: str | None = None
     mood: str | None = None
     output_preset: str | None = None
     preview: bool = False
-    #: Asked for, or drawn; an older server does not tell.
+    #: The seed of the request, or a random one. None from an older server.
     seed: int | None = None
 
     @property
     def ended(self) -> bool:
-        """Whether it is over, well or not."""
+        """Whether it has ended, with or without success."""
         return self.status in {"SUCCESS", "FAILURE"}
 
     def expect_render(self) -> Render:
-        """Return the render of a job that is over. Raises JobFailed, and ValueError for one that is not over."""
+        """Return the job's render. Raises JobFailed, and ValueError if the job has not ended."""
         if self.status == "FAILURE":
             raise JobFailed(self)
         if self.render is None:
-            raise ValueError(f"The job {self.job_id} has no render: it is {self.status}.")
+            raise ValueError(f"The job {self.job_id} has no render, because its status is {self.status}.")
         return self.render
 
 
@@ -184,65 +184,65 @@ class Box:
 
 @dataclass(frozen=True)
 class CutoutWarning:
-    """Something that may be wrong with a cut-out, and where."""
+    """A possible error in a cut-out, and its place."""
 
     #: Stable name, e.g. `several_subjects`.
     code: str
     message: str
-    #: Empty: all over, or at no one place.
+    #: Empty if the warning has no single place.
     boxes: list[Box]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One of the things that a mask shows."""
+    """One of the objects in a mask."""
 
-    #: From 1 on, the largest first.
+    #: Counted from 1, largest first.
     id: int
     box: Box
-    #: Of all that was found, 0 to 1.
+    #: Share of all subjects' area, 0 to 1.
     share: float
-    #: Whether it is in the mask.
+    #: Whether the mask contains it.
     kept: bool
 
 
 @dataclass(frozen=True)
 class Cutout:
-    """A cut-out: what was found, and whose mask its photo has. It costs nothing."""
+    """A cut-out: what the networks found, and which mask the photo has. It is free."""
 
     public_id: str
     job_id: str
     status: JobStatus
     error: JobError | None
-    #: Pixels of the upright photo; None where the job has failed, as all that was found.
+    #: Pixels of the upright photo. None if the job failed, like all results below.
     width: int | None
     height: int | None
-    #: How sure it is, 0 to 1; 1 of a mask that was given.
+    #: Confidence, 0 to 1. It is 1 for a mask of yours.
     confidence: float | None
-    #: Whose mask the photo has: the networks', one that was given, or some subjects alone.
+    #: Origin of the mask: the networks, your own mask, or selected subjects.
     cut_by: Literal["network", "mended", "subjects"]
     warnings: list[CutoutWarning]
     product_box: Box | None
     subjects: list[Subject]
-    #: Sides of the photo that cut the product.
+    #: Sides of the photo that crop the product.
     cut_sides: list[str]
     #: "standing", "lying", "hanging" or "cut_below".
     stance: str | None
-    #: Names of the catalogue's scenes that suit the stance.
+    #: Names of the catalogue's scenes that fit the stance.
     suitable_scene_types: list[str]
-    #: PNGs, good until `url_expires_at`: 8 bits of grey at the photo's size, and a preview with true transparency.
+    #: URLs of PNGs, valid until `url_expires_at`: the mask (8-bit grey, photo's size), and a transparent preview.
     mask_url: str | None
     preview_url: str | None
     url_expires_at: datetime | None
     created_at: datetime
-    #: When it goes, with its photo and the mask that was given; None: it is kept.
+    #: When it is deleted, with its photo and your mask. None: it is kept.
     expires_at: datetime | None
     reference: str | None = None
 
 
 @dataclass(frozen=True)
 class CreditEntry:
-    """One line of the ledger; a debit's amount is negative."""
+    """One entry of the ledger. A debit's amount is negative."""
 
     id: str
     kind: str
@@ -253,7 +253,7 @@ class CreditEntry:
 
 @dataclass(frozen=True)
 class Credits:
-    """What the client has, and some of its entries, newest first; `next_cursor` leads to the next page."""
+    """Your balance and some entries, newest first. `next_cursor` leads to the next page."""
 
     balance: int
     entries: list[CreditEntry]
@@ -262,7 +262,7 @@ class Credits:
 
 @dataclass(frozen=True)
 class CatalogueItem:
-    """A scene, a mood or a preset; `about` is all that the catalogue says of it."""
+    """A scene, a mood or a preset. `about` has all its fields in the catalogue."""
 
     name: str
     title: str
@@ -272,15 +272,15 @@ class CatalogueItem:
 
 @dataclass(frozen=True)
 class Brand:
-    """A brand: what its swaps have in common."""
+    """A brand: the settings that its swaps share."""
 
     name: str
-    #: #rrggbb, up to six, the most present first.
+    #: Up to six colours as #rrggbb, largest area first.
     palette: list[str] = field(default_factory=list)
     style_words: list[str] = field(default_factory=list)
-    #: "pinned": the same spec gives the same background for every product of the brand.
+    #: "pinned": the same spec has the same background for every product of the brand.
     seed_policy: Literal["pinned", "free"] = "free"
-    #: None in a new pinned brand: the server draws one and keeps it.
+    #: None in a new pinned brand: the server draws a seed and keeps it.
     seed: int | None = None
     default_preset: str | None = None
     created_at: datetime | None = None
@@ -289,7 +289,7 @@ class Brand:
 
 @dataclass(frozen=True)
 class Upload:
-    """Where to send a photo's bytes, and the key that names it then."""
+    """The URL for a photo's bytes, and the key of the photo."""
 
     key: str
     method: str
@@ -299,20 +299,20 @@ class Upload:
 
 @dataclass(frozen=True)
 class Key:
-    """A key of the client's, without what it reads."""
+    """An API key, without its text."""
 
     id: str
     name: str | None
     created_at: datetime
-    #: When it stops being good; None: never.
+    #: When it expires. None: never.
     expires_at: datetime | None = None
-    #: Whether it is the one in use here.
+    #: Whether this client uses it.
     current: bool = False
 
 
 @dataclass(frozen=True)
 class NewKey:
-    """A key that was just made: `key` is shown this once."""
+    """A new API key. Its text, `key`, is shown only once."""
 
     id: str
     key: str
@@ -322,15 +322,15 @@ class NewKey:
 
 @dataclass(frozen=True)
 class WebhookSettings:
-    """Where the client's messages go."""
+    """The webhook: the receiver of messages about jobs."""
 
     url: str
     created_at: datetime
-    #: When it answered 410 Gone: nothing is sent since.
+    #: When the receiver answered 410 Gone. Nothing is sent since.
     disabled_at: datetime | None = None
-    #: Until when the secret before the last rotation signs as well.
+    #: The time until which the old secret also signs.
     previous_until: datetime | None = None
-    #: What signs; shown once, where it was made just now.
+    #: The signing secret. Set only once, in the answer that creates it.
     secret: str | None = None
 
 
@@ -345,14 +345,14 @@ class StoredPhoto:
 
 @dataclass(frozen=True)
 class Items(Generic[T]):
-    """All that there are."""
+    """A complete list."""
 
     items: list[T]
 
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """Some, newest first; `next_cursor` leads to the next page."""
+    """One page, newest first. `next_cursor` leads to the next page."""
 
     items: list[T]
     next_cursor: str | None
@@ -360,15 +360,17 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True)
 class Pages(Generic[T]):
-    """All, newest first: the flow of the page at a cursor, None for the first."""
+    """All pages, newest first: `page` returns the flow for a cursor, or for None the first page."""
 
     page: Callable[[str | None], Flow[Page[T]]]
 
 
 def decoded(answer: httpx.Response, kind: type[T]) -> T:
-    """Return an answer as a type of this file. Raises UnexpectedAnswer."""
+    """Return an answer as one of these types. Raises UnexpectedAnswer."""
     try:
         return msgspec.json.decode(answer.content, type=kind)
     except msgspec.DecodeError as error:
         path = answer.request.url.path
-        raise UnexpectedAnswer(f"{path} answered what this client can't read ({error}). Is it a Backdrop?") from error
+        raise UnexpectedAnswer(
+            f"{path} sent an answer that this client can't read ({error}). Is it a Backdrop server?"
+        ) from error

@@ -1,4 +1,4 @@
-"""Trying again: when, how often, and how long to wait before."""
+"""Retries: when, how often, and after which pause."""
 
 import itertools
 import random
@@ -12,35 +12,35 @@ from backdrop_client.flow import Call, Flow, Pause, Send
 
 @dataclass(frozen=True)
 class Retries:
-    """How often a call is tried when the server is busy, away or asks to come back. Durations are seconds."""
+    """How to retry a call if the server is busy, away or asks to wait. Durations are in seconds."""
 
-    #: Requests for one call, the first included; 1: none is repeated.
+    #: Most requests for one call, the first included. 1: no retries.
     attempts: int = 8
-    #: The first pause; each next one is twice as long, with a random share off so that callers part.
+    #: The first pause. Each pause is twice the last, minus a random share, so that callers spread out.
     first: float = 0.5
-    #: The longest pause, unless the server's Retry-After asks for more.
+    #: The longest pause, unless the server's Retry-After is longer.
     longest: float = 20.0
-    #: What all pauses of one call may come to. A server that asks for more is not asked again: the error is raised.
+    #: Limit for the sum of all pauses of one call. If the server asks for more, the call raises its error at once.
     patience: float = 180.0
 
     def pause(self, attempt: int, error: BackdropError, waited: float) -> float | None:
-        """Return how long to wait before the next try; None: give up. `attempt` counts from 1."""
+        """Return the pause before the next try, or None to give up. `attempt` counts from 1."""
         if not error.again or attempt >= self.attempts:
             return None
         share = random.uniform(0.5, 1.0)
         pause = min(self.longest, self.first * 2.0 ** (attempt - 1)) * share
         if error.retry_after is not None:
-            # Never sooner than asked, and not all at the same moment.
+            # Never sooner than Retry-After, and not all callers at the same moment.
             pause = max(pause, error.retry_after + self.first * share)
         return pause if waited + pause <= self.patience else None
 
 
-#: Some three minutes.
+#: At most about three minutes of pauses.
 DEFAULT = Retries()
 
 
 def exchange(call: Call, retries: Retries) -> Flow[httpx.Response]:
-    """Send a request until it succeeds; returns an answer of 2xx. Raises Refused and Unreachable."""
+    """Send a request until it succeeds, and return the 2xx answer. Raises Refused and Unreachable."""
     waited = 0.0
     for attempt in itertools.count(1):
         try:

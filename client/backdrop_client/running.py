@@ -1,4 +1,4 @@
-"""Running flows: all of the input and output of both clients, and nothing else of them."""
+"""Runners of flows: the complete input and output of both clients."""
 
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -14,14 +14,14 @@ from backdrop_client.flow import STEP_ERRORS, Chunk, Close, Flow, Open, Pause, S
 
 
 class Runner:
-    """Runs flows one step after the other, blocking. Safe in threads."""
+    """Runs a flow step by step, blocking. Thread-safe."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.http = httpx.Client(base_url=connection.url, headers=connection.headers())
 
     def __call__(self, flow: Flow[T]) -> T:
-        """Return what the flow returns; raises what it raises."""
+        """Return the flow's result, or raise its error."""
         answer: Any = None
         error: Exception | None = None
         with closing(flow), closing(_Steps(self.http, self._connection)) as steps:
@@ -39,7 +39,7 @@ class Runner:
 
 
 class _Steps:
-    """The steps of one flow, with the answer that it has opened."""
+    """The steps of one flow, with the answer that it opened."""
 
     def __init__(self, http: httpx.Client, connection: Connection) -> None:
         self._http, self._connection = http, connection
@@ -56,7 +56,7 @@ class _Steps:
                 self._answer = self._http.send(request, stream=True)
                 self._chunks = self._answer.iter_bytes()
                 if not self._answer.is_success:
-                    self._answer.read()  # it says why, in a few words
+                    self._answer.read()  # a short body with the reason
                 return self._answer
             case Chunk():
                 return next(self._chunks, b"")
@@ -74,14 +74,14 @@ class _Steps:
 
 
 class AsyncRunner:
-    """Runs flows in an event loop; flows of several tasks run side by side."""
+    """Runs flows in an event loop. Flows of several tasks run concurrently."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.http = httpx.AsyncClient(base_url=connection.url, headers=connection.headers())
 
     async def __call__(self, flow: Flow[T]) -> T:
-        """Return what the flow returns; raises what it raises."""
+        """Return the flow's result, or raise its error."""
         answer: Any = None
         error: Exception | None = None
         steps = _AsyncSteps(self.http, self._connection)
@@ -104,7 +104,7 @@ class AsyncRunner:
 
 
 class _AsyncSteps:
-    """The steps of one flow, with the answer that it has opened."""
+    """The steps of one flow, with the answer that it opened."""
 
     def __init__(self, http: httpx.AsyncClient, connection: Connection) -> None:
         self._http, self._connection = http, connection
@@ -121,7 +121,7 @@ class _AsyncSteps:
                 self._answer = await self._http.send(request, stream=True)
                 self._chunks = self._answer.aiter_bytes()
                 if not self._answer.is_success:
-                    await self._answer.aread()  # it says why, in a few words
+                    await self._answer.aread()  # a short body with the reason
                 return self._answer
             case Chunk():
                 return b"" if self._chunks is None else await anext(self._chunks, b"")

@@ -1,4 +1,4 @@
-"""Waiting for a job to end: told by the server where it tells, asked for by polling where it does not."""
+"""Waiting for a job's end: by the server's event stream, or by polling without one."""
 
 import time
 from collections.abc import Callable
@@ -13,24 +13,24 @@ from backdrop_client.results import Job
 
 OnProgress = Callable[[Progress], None]
 
-#: Seconds in which a stream that works says something: the server sends a comment every 15.
+#: Seconds of silence after which a stream counts as broken. The server sends a comment every 15 s.
 _SILENCE = 20.0
-#: A stream that broke, or that nobody answered for, is opened again; this often in all.
+#: Most openings of a stream that broke or got no answer.
 _REOPENED = 5
-#: Pauses between two looks at a job, seconds: the first, by how much each next one is longer, the longest.
+#: Seconds between two polls: the first pause, the factor of growth, the longest pause.
 _FIRST_LOOK, _GROWTH, _LONGEST_LOOK = 0.25, 1.5, 5.0
 
 
 @dataclass
 class Streams:
-    """Whether the server's streams reach this client; learned once, for all its jobs."""
+    """Whether the server's streams reach this client. Learned once for all its jobs."""
 
     arrive: bool = True
 
 
 @dataclass
 class Wait:
-    """One job that is waited for. `look` asks the server for it. Durations are seconds."""
+    """The wait for one job. `look` requests it from the server. Durations are in seconds."""
 
     job_id: str
     look: Callable[[], Flow[Job]]
@@ -38,17 +38,17 @@ class Wait:
     on_progress: OnProgress | None = None
     timeout: float | None = None
     _started: float = field(default_factory=time.monotonic)
-    _told: Progress | None = None
+    _last: Progress | None = None
     _event_id: str = ""
 
     def __call__(self) -> Flow[Job]:
-        """Return the job when it is over, well or not. Raises WaitTimeout, Refused and Unreachable."""
+        """Return the job once it has ended. Raises WaitTimeout, Refused and Unreachable."""
         if self.streams.arrive:
             yield from self._follow()
         pause = _FIRST_LOOK
         while True:
             job = yield from self.look()
-            # An event knows more than a job does, so one that says the same is not told again.
+            # An event has more facts than a job, so a job with the same progress is not reported again.
             self._tell(of_job(job))
             if job.ended:
                 return job
@@ -57,7 +57,7 @@ class Wait:
             pause = min(pause * _GROWTH, _LONGEST_LOOK)
 
     def _follow(self) -> Flow[None]:
-        """Read the job's stream until it is over, or until the stream is of no more use."""
+        """Read the job's stream until the job ends, or until the stream is useless."""
         silence = _SILENCE if self.timeout is None else min(_SILENCE, max(1.0, self.timeout / 3))
         for _ in range(_REOPENED):
             headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
@@ -68,22 +68,22 @@ class Wait:
                     Call("GET", f"/v1/jobs/{self.job_id}/events", headers=headers), silence
                 )
                 if answer.is_server_error or answer.status_code in {401, 429}:
-                    return  # what looks at the job knows what to do about that
+                    return  # polling handles this error
                 if answer.status_code != 200 or "text/event-stream" not in answer.headers.get("content-type", ""):
                     self.streams.arrive = False  # an older server
                     return
                 if (yield from self._read(silence)):
                     return
             except httpx.ReadTimeout:
-                # Where not even the present state came through, something on the way keeps it back.
-                self.streams.arrive = self._told is not None
+                # If not even the first event arrived, a proxy on the way holds the stream back.
+                self.streams.arrive = self._last is not None
                 return
             except httpx.HTTPError:
-                pass  # cut, or nobody was there for a moment
+                pass  # interrupted, or the server was away for a moment
             yield Pause(min(_FIRST_LOOK, self._left()))
 
     def _read(self, silence: float) -> Flow[bool]:
-        """Read an open stream; True where nothing more is to be read: the job is over, or the time nearly so."""
+        """Read an open stream. Return True at its end: the job has ended, or there is almost no time left."""
         decoder = EventDecoder()
         while chunk := (yield Chunk()):
             for event in decoder.feed(chunk):
@@ -95,20 +95,20 @@ class Wait:
                         yield Close()
                         return True
             if self._left() < silence:
-                # The next read could take longer than there is time: look at the job instead.
+                # The next read could exceed the timeout, so poll instead.
                 yield Close()
                 return True
         return False
 
     def _tell(self, progress: Progress) -> None:
-        if self._told is not None and _seen(progress) == _seen(self._told):
+        if self._last is not None and _seen(progress) == _seen(self._last):
             return
-        self._told = progress
+        self._last = progress
         if self.on_progress is not None:
             self.on_progress(progress)
 
     def _left(self) -> float:
-        """Return how many seconds are left. Raises WaitTimeout."""
+        """Return the seconds left. Raises WaitTimeout."""
         if self.timeout is None:
             return float("inf")
         left = self._started + self.timeout - time.monotonic()

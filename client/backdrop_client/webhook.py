@@ -1,4 +1,4 @@
-"""Webhooks: is a message really the server's, and what does it tell?"""
+"""Webhooks: checks a message's signature and returns its event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from backdrop_client.results import JobError, JobStatus
 
 @dataclass(frozen=True)
 class WebhookRender:
-    """The render of a job that succeeded; `Backdrop.render` of its id has the report and a download URL."""
+    """The render of a successful job. Pass its id to `Backdrop.render` for the report and a download URL."""
 
     public_id: str
     output_preset: str
@@ -23,19 +23,20 @@ class WebhookRender:
     format: str
     bytes: int
     sha256: str
-    #: The picture's address at the API, good as long as the render is; GET it with the key. Empty: an older server.
+    #: The picture's address at the API, valid as long as the render exists. GET it with your key. Empty: an older
+    #: server.
     url: str = ""
-    #: These four: None or empty from an older server.
+    #: None or empty from an older server, like the next fields.
     seed: int | None = None
     scene_type: str | None = None
     mood: str | None = None
-    #: Codes, as in `Render.warnings`.
+    #: Codes of warnings, as in `Render.warnings`.
     warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class WebhookJob:
-    """A job that is over."""
+    """A job that has ended."""
 
     job_id: str
     request_id: str
@@ -52,10 +53,10 @@ class WebhookJob:
 
 @dataclass(frozen=True)
 class WebhookEvent:
-    """A message. It may come more than once: drop an id that you have seen."""
+    """A message. It may arrive more than once, so ignore an id that you have seen."""
 
     id: str
-    #: "job.succeeded" or "job.failed"; of a cut-out, which has no render, "cutout.succeeded" or "cutout.failed".
+    #: "job.succeeded" or "job.failed". For a cut-out, which has no render: "cutout.succeeded" or "cutout.failed".
     type: str
     timestamp: datetime
     data: WebhookJob
@@ -71,13 +72,15 @@ class _Message:
 def verify_webhook(headers: Mapping[str, str], body: bytes | str, secret: str) -> WebhookEvent:
     """Return a message's event, if the secret signed exactly this body less than five minutes ago.
 
-    `body` is what arrived, byte for byte, not JSON that was read and written again. Raises WebhookInvalid for a message
-    that must not be trusted (answer 400), and ValueError for a secret that is none.
+    `body`: the received bytes, not JSON that was parsed and written again. Raises WebhookInvalid for a message that
+    must not be trusted (answer 400), and ValueError for an invalid secret.
     """
     try:
         webhook = Webhook(secret)
     except (EmptyWebhookSecretError, ValueError) as error:
-        raise ValueError("The secret is none: `backdrop clients set-webhook` prints one, whsec_….") from error
+        raise ValueError(
+            "The secret is invalid. Use the whsec_… that `backdrop clients set-webhook` printed."
+        ) from error
     by_name = {name.lower(): value for name, value in headers.items()}
     try:
         webhook.verify(body, by_name, json_parse=False)
@@ -85,7 +88,7 @@ def verify_webhook(headers: Mapping[str, str], body: bytes | str, secret: str) -
     except WebhookVerificationError as error:
         raise WebhookInvalid(f"{error}.") from error
     except msgspec.DecodeError as error:
-        raise WebhookInvalid(f"The message is signed, but this client can't read it: {error}.") from error
-    except ValueError as error:  # a signature that is no base64, a body that is no text
-        raise WebhookInvalid("The signature or the body can't be read.") from error
+        raise WebhookInvalid(f"The message is signed, but this client can't read it ({error}). Update it.") from error
+    except ValueError as error:  # the signature is not base64, or the body is not text
+        raise WebhookInvalid("The signature or the body is invalid. Pass the request's unchanged body.") from error
     return WebhookEvent(by_name["webhook-id"], message.type, message.timestamp, message.data)

@@ -1,1 +1,1 @@
-"""Diffusers pipelines as generators: which models are known and how they are run."""
+"""Diffusers pipelines as generators: the known models and how Backdrop runs them."""

@@ -1,9 +1,9 @@
-"""Depth for hub models: a ControlNet that the operator names, and what it is shown of a scene's exact depth.
+"""Depth for hub models: a ControlNet that the operator names, with the scene's exact depth as its image.
 
-Depth ControlNets learned from MiDaS's answers: inverse depth up to scale and shift, brought to 0–1 picture by picture,
-so that what is near is white (https://github.com/lllyasviel/ControlNet, annotator/midas/__init__.py; Ranftl et al.,
-arXiv:1907.01341). Ours is not estimated: the scene's own depth is shown in the same way. None of it was tried here with
-real weights.
+Depth ControlNets learned from MiDaS's results (Ranftl et al., arXiv:1907.01341). These are inverse depth up to scale
+and shift, normalised to 0–1 per image, so that near is white. The source is annotator/midas/__init__.py of
+https://github.com/lllyasviel/ControlNet. Backdrop does not estimate depth: it encodes the scene's own depth in the same
+way. None of this was tried with real weights.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,10 +20,10 @@ from pipeline.core.networks import PaintRequest
 from pipeline.geometry.ray import Field
 from pipeline.scene.layout import FOCAL
 
-#: What an operator names it by.
+#: The setting with which an operator names it.
 SETTING = "BACKDROP_CONTROLNET"
-#: By the class that paints: that which paints under a ControlNet, and the ControlNet's own. Stable Diffusion 3 and
-#: Z-Image have none that starts from a picture: theirs are given the start's latents (`models.hub.start`).
+#: By painting class: the class that paints with a ControlNet, and the ControlNet's own class. Those of Stable Diffusion
+#: 3 and Z-Image take no start image: they get the start as latents (`models.hub.start`).
 CONTROLLED = {
     "StableDiffusionImg2ImgPipeline": ("StableDiffusionControlNetImg2ImgPipeline", "ControlNetModel"),
     "StableDiffusionXLImg2ImgPipeline": ("StableDiffusionXLControlNetImg2ImgPipeline", "ControlNetModel"),
@@ -31,24 +31,24 @@ CONTROLLED = {
     "FluxImg2ImgPipeline": ("FluxControlNetImg2ImgPipeline", "FluxControlNetModel"),
     "ZImageImg2ImgPipeline": ("ZImageControlNetPipeline", "ZImageControlNetModel"),
 }
-#: Classes that draw their control picture's latents from torch's own generator: it is seeded for each call, and several
-#: pictures at once would not come out as they do one by one.
+#: Classes that draw the latents of their control image from torch's global generator. It is seeded for each call, and
+#: several images in one call would differ from single ones.
 UNSEEDED = frozenset({"StableDiffusion3ControlNetPipeline"})
-#: Figures of the networks' configurations that must be the same for one to steer the other.
+#: Configuration fields that must be equal for one network to steer the other.
 _SHARED = ("cross_attention_dim", "joint_attention_dim", "in_channels", "dim")
 
 
 @dataclass(frozen=True)
 class DepthChoice:
-    """A ControlNet that learned depth."""
+    """A ControlNet for depth."""
 
     #: Folder, hub id or `hub id@revision`.
     model: str
-    #: How strongly it steers, 1 as it was trained; None: its pipeline's own default.
+    #: How strongly it steers, 1 as in its training. None keeps its pipeline's default.
     scale: float | None = None
 
     def version(self, digests: Sequence[Path] = ()) -> str:
-        """Return what backgrounds are told apart by: the ControlNet, its weights if they are a folder's, its scale.
+        """Return what identifies its backgrounds: the ControlNet, its weights if it is a folder, its scale.
 
         `digests` is as in `weights_digest`.
         """
@@ -58,18 +58,18 @@ class DepthChoice:
 
 
 def open_controlnet(pipe: Any, choice: DepthChoice, options: dict[str, Any]) -> tuple[str, Any]:
-    """Return the class that paints as the pipeline does under a ControlNet, by name, and the ControlNet that is named.
+    """Return the name of the class that paints like the pipeline with a ControlNet, and the chosen ControlNet.
 
-    `options` are those of `from_pretrained`. Raises ValueError, naming the setting, where there is no such class,
-    nothing is found, or what is found steers another kind of model.
+    `options` are those of `from_pretrained`. Raises ValueError, naming the setting, if there is no such class, nothing
+    is found, or the ControlNet fits another kind of model.
     """
     import diffusers
 
     painting = type(pipe).__name__
     if painting not in CONTROLLED:
         raise ValueError(
-            f"{SETTING} is set, but diffusers {diffusers.__version__} has no class that paints as {painting} does under"
-            f" a ControlNet. Leave it empty, or take a model that one of these paints: {', '.join(CONTROLLED)}."
+            f"{SETTING} is set, but diffusers {diffusers.__version__} has no ControlNet class for {painting}."
+            f" Leave it empty, or use a model of one of these classes: {', '.join(CONTROLLED)}."
         )
     kind, wanted = CONTROLLED[painting]
     net = _opened(choice.model, wanted, painting, options)
@@ -78,9 +78,9 @@ def open_controlnet(pipe: Any, choice: DepthChoice, options: dict[str, Any]) -> 
 
 
 def depth_picture(request: PaintRequest) -> Field:
-    """Return what a depth ControlNet is shown, h×w in [0, 1]: inverse depth, 1 the nearest and 0 the farthest.
+    """Return the image for a depth ControlNet, h×w in [0, 1]: inverse depth, 1 the nearest and 0 the farthest.
 
-    A product that is laid stands where the layout has it, as a flat card. Where all is equally far it is nearest.
+    A product in the request is a flat card at the layout's place. If everything is equally far, all of it is 1.
     """
     depth = request.conditions.depth
     if request.laid is not None:
@@ -94,7 +94,7 @@ def depth_picture(request: PaintRequest) -> Field:
 
 @contextmanager
 def seeded(pipe: Any, seed: int) -> Iterator[None]:
-    """Seed torch's own generators for one call of a pipeline that draws from them; leave them as they were."""
+    """Seed torch's global generators for one call of a pipeline that draws from them; restore them afterwards."""
     if type(pipe).__name__ not in UNSEEDED:
         yield
         return
@@ -105,13 +105,13 @@ def seeded(pipe: Any, seed: int) -> Iterator[None]:
         yield
 
 
-def depth_told(painting: str, choice: DepthChoice | None) -> str:
-    """Return whether a class that paints is given the scene's depth, and why or why not, as a sentence's end."""
+def depth_words(painting: str, choice: DepthChoice | None) -> str:
+    """Return whether a painting class gets the scene's depth, and why, as the end of a sentence."""
     if choice is not None:
-        return f"yes, {painting} is shown it by {choice.model}"
+        return f"yes, {choice.model} passes it to {painting}"
     if painting in CONTROLLED:
         return f"no, {SETTING} names no ControlNet ({CONTROLLED[painting][1]})"
-    return f"no, diffusers has no class that paints as {painting} does under a ControlNet"
+    return f"no, diffusers has no ControlNet class for {painting}"
 
 
 def _opened(model: str, wanted: str, painting: str, options: dict[str, Any]) -> Any:
@@ -121,28 +121,32 @@ def _opened(model: str, wanted: str, painting: str, options: dict[str, Any]) -> 
         name, source = located(model, "config.json")
         found = getattr(diffusers, wanted).load_config(name, **source).get("_class_name")
     except OSError as error:
-        raise ValueError(f"{SETTING} names {model!r}, where no ControlNet is found: {error}") from error
+        raise ValueError(
+            f"{SETTING} is {model!r}, but no ControlNet is found there. Correct the name. Cause: {error}"
+        ) from error
     if found != wanted:
-        raise ValueError(f"{SETTING} names {model!r}, a {found}; {painting} is steered by a {wanted}.")
+        raise ValueError(
+            f"{SETTING} is {model!r}, a {found}, but {painting} is steered by a {wanted}. Name a {wanted}."
+        )
     loading = {name: value for name, value in options.items() if name in ("dtype", "use_safetensors")}
     try:
         net = getattr(diffusers, wanted).from_pretrained(name, **loading, **source)
     except OSError as error:
-        raise ValueError(f"{SETTING} names {model!r}, whose weights can't be read: {error}") from error
-    if getattr(net.config, "num_mode", None):
         raise ValueError(
-            f"{SETTING} names {model!r}, a ControlNet of several modes; name one that learned depth alone."
-        )
+            f"{SETTING} is {model!r}, but its weights can't be read. Download it again. Cause: {error}"
+        ) from error
+    if getattr(net.config, "num_mode", None):
+        raise ValueError(f"{SETTING} is {model!r}, a ControlNet of several modes. Name a ControlNet for depth only.")
     return net
 
 
 def _check_fits(net: Any, pipe: Any, model: str) -> None:
-    """Raise ValueError where a ControlNet of the right class is made for another size of network."""
+    """Raise ValueError if a ControlNet of the right class was made for another size of network."""
     network = getattr(pipe, "unet", None) or pipe.transformer
     for name in _SHARED:
         own, other = net.config.get(name), network.config.get(name)
         if own is not None and other is not None and own != other:
             raise ValueError(
-                f"{SETTING} names {model!r}, which was made for another model: its {name} is {own}, that of this"
-                f" {type(network).__name__} {other}."
+                f"{SETTING} is {model!r}, which was made for another model: its {name} is {own}, but this"
+                f" {type(network).__name__} has {other}. Name a ControlNet for this model."
             )

@@ -1,16 +1,17 @@
-"""Model families (families.toml): how each is meant to be run, and how a model's own config tells which it is.
+"""Model families (families.toml): how each is meant to be run, and how a model's own config identifies its family.
 
-`steps` are the denoising steps that run, after an image-to-image pipeline has skipped the first of its schedule.
-Steps, guidance, size and precision come from `source`, read on `checked_on`. `strength` is ours, chosen so that a
-sketch keeps its layout; where the source has one of its own, it is that. None of this was tried here with the weights.
+`steps` are the denoising steps that run, after an image-to-image pipeline has skipped the first ones of its schedule.
+Steps, guidance, size and precision come from `source`, read on `checked_on`. Backdrop chose `strength` so that a sketch
+keeps its layout, or took it from the source if that has one. None of this was tried with the weights.
 
-Which fields of a config tell families of one class apart, and where they were read (2026-11-29):
-    SDXL-Turbo, SD-Turbo   `timestep_spacing` "trailing", with an ancestral Euler scheduler and a plain one: each one's
-                           scheduler_config.json on huggingface.co; the base models space "leading"
-    latent consistency     `time_cond_proj_dim` of the UNet: of no family here, as none was distilled in that way
-    FLUX.1 [dev]           `guidance_embeds` of the transformer; [schnell] has none, and no dynamic shift
-    FLUX.2 [klein]         `is_distilled` of model_index.json; Base has none
-    Z-Image-Turbo          `shift` 3 of the scheduler; Z-Image has 6 (second hand)
+These config fields distinguish families of one class, with their sources (2026-11-29):
+
+- SDXL-Turbo and SD-Turbo have `timestep_spacing` "trailing", with an ancestral and a plain Euler scheduler. The base
+  models have "leading". The source is each model's scheduler_config.json on huggingface.co.
+- Latent consistency models have `time_cond_proj_dim` in the UNet. No family here was distilled in that way.
+- FLUX.1 [dev] has `guidance_embeds` in the transformer. [schnell] has none, and no dynamic shift.
+- FLUX.2 [klein] has `is_distilled` in model_index.json. Base has none.
+- Z-Image-Turbo has `shift` 3 in the scheduler. Z-Image has 6 (second hand).
 """
 
 import tomllib
@@ -22,13 +23,13 @@ from typing import Any, Literal
 from models.device import DtypeName
 from models.hub.latents import Packing
 
-#: What an operator names a family by.
+#: The setting with which an operator names a family.
 SETTING = "BACKDROP_GENERATOR_FAMILY"
 
 
 @dataclass(frozen=True)
 class Family:
-    """Models that are run alike."""
+    """Models that are run in the same way."""
 
     name: str
     #: Class of diffusers that paints.
@@ -36,57 +37,57 @@ class Family:
     #: Denoising steps that run.
     steps: int
     guidance_scale: float
-    #: Side in pixels of the squares it was trained at: other shapes have their area.
+    #: Side in pixels of the squares in its training. Images of other shapes have the same area.
     size: int
     #: Sides are multiples of this many pixels.
     multiple: int
-    #: Longest prompt that is read, in tokens of its text encoder.
+    #: Longest prompt that the model reads, in tokens of its text encoder.
     prompt_tokens: int
     #: Licence of the weights.
     licence: str
-    #: Whether that licence lets one use the weights to make pictures for sale.
+    #: Whether the licence allows selling images made with the weights.
     may_sell: Literal["yes", "no", "see licence"]
     #: Page that the figures are from.
     source: str
     checked_on: str = "2026-11-24"
-    #: What the sketch is to it: "start" of the denoising, or a "reference" picture to edit.
+    #: The sketch's use: "start" of the denoising, or a "reference" image to edit.
     image: Literal["start", "reference"] = "start"
-    #: Share of the schedule that runs, 0–1: 1 forgets the sketch. None where the class has no such thing.
+    #: Share of the schedule that runs, 0–1: 1 ignores the sketch. None if the class has no strength.
     strength: float | None = None
     #: Precision on a GPU; a CPU always gets float32.
     dtype: DtypeName = "bfloat16"
-    #: How its pipeline packs latents (`models.hub.latents`); None where it is never given a start in them.
+    #: How its pipeline packs latents (`models.hub.latents`); None if it never gets a start in latents.
     latents: Packing | None = None
-    #: Whether several pictures at once come out as they do one by one. Where a list of pictures means references for
-    #: every sample, one customer's drawing would leak into another's picture.
+    #: Whether several images in one call equal single ones. If a class treats a list of images as references for every
+    #: sample, one customer's drawing would leak into another's image.
     batches: bool = True
-    #: Values of its config by dotted name, "scheduler.shift" say, that all have to be there; false: none there.
-    told_by: Mapping[str, Any] = field(default_factory=dict)
-    #: No config tells it, only its name in SETTING or its `checkpoint`.
+    #: Values of its config by dotted name, such as "scheduler.shift", that must all match. false: the field is absent.
+    identified_by: Mapping[str, Any] = field(default_factory=dict)
+    #: No config identifies it, only its name in SETTING or its `checkpoint`.
     named_only: bool = False
-    #: Families whose config is the same, by name: a model of theirs has to be named in SETTING.
+    #: Names of families with the same config: their models need SETTING.
     alike: tuple[str, ...] = ()
-    #: The argument that its guidance goes to.
+    #: The argument that gets its guidance.
     guidance: Literal["guidance_scale", "true_cfg_scale"] = "guidance_scale"
-    #: Noise σ of x = (1 - σ) · clean + σ · noise that a flow model starts with, whatever its scheduler's shift at that
-    #: size. It is what `strength` comes to with the model's own shift, where that does not depend on the size. None: it
-    #: starts on its scheduler's grid, by `strength`.
+    #: Noise σ of x = (1 - σ) · clean + σ · noise that a flow model starts with, independent of its scheduler's shift at
+    #: the size. It equals `strength` under the model's own shift, if that does not depend on the size. None: it starts
+    #: on its scheduler's grid, by `strength`.
     start_noise: float | None = None
-    #: Class of diffusers that paints round a product, where no hold on the latents does.
+    #: Class of diffusers that paints around a product, for families without a hold on the latents.
     inpaints: str | None = None
-    #: Whether its text encoder was taught colours as #rrggbb; others read their names.
+    #: Whether its text encoder learned colours as #rrggbb; others read their names.
     reads_hex: bool = False
-    #: Scheduler of diffusers in place of the model's own.
+    #: Scheduler of diffusers that replaces the model's own.
     scheduler: str | None = None
-    #: Timestep spacing in place of the scheduler's own.
+    #: Timestep spacing that replaces the scheduler's own.
     spacing: str | None = None
-    #: Model whose other parts go with a UNet that comes alone, and that UNet's file as its makers publish it.
+    #: Model with the other parts for a UNet that comes alone, and the published file name of that UNet.
     base: str | None = None
     checkpoint: str | None = None
 
     @property
     def classes(self) -> set[str]:
-        """Names in model_index.json that belong to it: of the class that paints, and of the one it starts from."""
+        """Its names in model_index.json: of the painting class, and of the class without "Img2Img"."""
         return {self.pipeline, self.pipeline.replace("Img2Img", "")}
 
 
@@ -94,7 +95,7 @@ def _read() -> Iterator[Family]:
     rows: dict[str, dict[str, Any]] = {}
     for row in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["family"]:
         rows[row["name"]] = row = rows.get(row.pop("like", ""), {}) | row
-        # TOML has no None: where a family is not as the one that it is like, false stands for it.
+        # TOML has no None: false clears a value of the family that this row is `like`.
         gone = {name: None for name in ("inpaints", "start_noise", "strength") if row.get(name) is False}
         yield Family(**row | gone | {"alike": tuple(row.get("alike", ()))})
 
@@ -104,11 +105,11 @@ FAMILIES = tuple(_read())
 
 
 def family_of(config: Mapping[str, Any], *, unet: str | None = None, named: str | None = None) -> Family | None:
-    """Return the family of a model by its own config, or None where nothing is known of it.
+    """Return the family of a model by its own config, or None if it is unknown.
 
-    `config` is its model_index.json, with the config of each part in its place; {} where it has none. `unet` is the
-    file of a UNet that comes alone. `named` is the operator's word, which wins. Raises ValueError for a name of no
-    family, and of one that goes with other classes.
+    `config` is its model_index.json, with the config of each part in its place, or {} if it has none. `unet` is the
+    file of a UNet that comes alone. `named` is the operator's choice, which wins. Raises ValueError if that is not a
+    family, or is a family of other classes.
     """
     kind = config.get("_class_name")
     if named is not None:
@@ -117,12 +118,15 @@ def family_of(config: Mapping[str, Any], *, unet: str | None = None, named: str 
             if _plain(family.name) == _plain(named):
                 return family
         names = ", ".join(repr(family.name) for family in fitting) or "none"
-        raise ValueError(f"{SETTING} is {named!r}, no family of a {kind or 'model'}. Known: {names}. Leave it empty.")
+        raise ValueError(
+            f"{SETTING} is {named!r}, which is not a known family of {kind or 'this model'} (known: {names})."
+            " Correct it, or leave it empty."
+        )
     for family in FAMILIES:
         if unet is not None and unet == family.checkpoint:
             return family
     for family in reversed(FAMILIES):
-        fits = all(_has(config, *one) for one in family.told_by.items())
+        fits = all(_has(config, *one) for one in family.identified_by.items())
         if kind in family.classes and fits and not family.named_only:
             return family
     return None

@@ -1,4 +1,4 @@
-"""What is at a diffusers folder or a hub id, before its weights are loaded."""
+"""Inspects a diffusers folder or a hub id before its weights are loaded."""
 
 import json
 from collections.abc import Sequence
@@ -11,48 +11,48 @@ from typing import Any, NoReturn
 from models.hub.families import FAMILIES, SETTING, Family, family_of
 from models.weights import weights_digest
 
-#: Seconds that the hub may take for its first answer; its own library asks six times, a minute each.
+#: Seconds that the hub may take for its first answer; its own library tries six times, a minute each.
 PATIENCE = 5.0
-#: Seconds that all of that may take, with the look-up of the hub's name and bytes that trickle.
+#: Seconds for the whole request, including slow name resolution and slow downloads.
 LIMIT = 10.0
 
 
 class ModelNotHere(OSError):
-    """Raised for a model that is no folder, and that neither the hub's cache nor the hub gives; it names a remedy."""
+    """Raised for a model that is neither a folder, nor in the hub's cache, nor on the hub; it names a remedy."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What is at a folder or a hub id."""
+    """The contents of a folder or a hub id."""
 
     #: Folder or hub id, without the revision.
     name: str
     #: Whether it is a folder.
     local: bool
-    #: Class in its model_index.json, or its family's where there is none.
+    #: Class in its model_index.json, or its family's class if there is none.
     class_name: str
     family: Family | None
-    #: What its config does not tell, and the setting that does: a sentence for an operator.
+    #: A sentence for the operator: what its config leaves open, and the setting that decides it.
     doubt: str | None
-    #: File of a UNet that lies beside the pipeline and takes the place of its own.
+    #: File of a UNet that is next to the pipeline and replaces the pipeline's own.
     unet: Path | None
-    #: Whether such a UNet is there, or the hub id holds nothing else.
+    #: Whether such a UNet is there, or the hub id contains nothing else.
     lone: bool
     #: Branch, tag or commit of a hub id, None for its newest.
     revision: str | None = None
-    #: Where `from_pretrained` looks: `located` has it.
+    #: `from_pretrained`'s options from `located`.
     source: dict[str, Any] = field(default_factory=dict)
 
 
 def located(model: str | Path, file: str) -> tuple[str, dict[str, Any]]:
-    """Return a folder or a hub id without its revision, and where `from_pretrained` looks: here alone, or on the hub.
+    """Return a folder or a hub id without its revision, and options for `from_pretrained`: local only, or from the hub.
 
-    The hub is asked once, for that file. What its cache keeps is used where it does not answer. Raises ModelNotHere.
+    The hub gets one request, for that file. If it does not answer, its cache is used. Raises ModelNotHere.
     """
     if Path(model).is_dir():
         return str(model), {"local_files_only": True}
     name, at, revision = str(model).partition("@")
-    # In a thread that is left alone then.
+    # In a thread, which can be abandoned after LIMIT.
     asked: Future[bool] = Future()
 
     def ask() -> None:
@@ -70,7 +70,7 @@ def located(model: str | Path, file: str) -> tuple[str, dict[str, Any]]:
 
 
 def _on_hub(name: str, file: str, revision: str | None) -> bool:
-    """Return whether the hub answers for a model; False: it does not, and its cache keeps one. Raises ModelNotHere."""
+    """Return whether the hub answers for a model, False if only its cache has the model. Raises ModelNotHere."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import EntryNotFoundError, HFValidationError
 
@@ -78,11 +78,11 @@ def _on_hub(name: str, file: str, revision: str | None) -> bool:
         get_hf_file_metadata(hf_hub_url(name, file, revision=revision), timeout=PATIENCE)
     except HFValidationError as error:
         raise ModelNotHere(
-            f"{name!r} is neither a folder that is there nor a hub id, owner/name. Correct the path or the id."
+            f"{name!r} is neither an existing folder nor a hub id (owner/name). Correct the path or the id."
         ) from error
     except EntryNotFoundError:
-        return True  # it has the model, and not that file
-    except Exception as error:  # noqa: BLE001  # its HTTP client has errors of its own, and another one in each release
+        return True  # the hub has the model, but not that file
+    except Exception as error:  # noqa: BLE001  # its HTTP client has its own errors, which change between releases
         return not (_cached(name, file, revision) or _not_here(name, str(error), error))
     return True
 
@@ -97,16 +97,16 @@ def _not_here(name: str, reason: str, cause: Exception | None = None) -> NoRetur
     from huggingface_hub import constants
 
     raise ModelNotHere(
-        f"{name!r} is no folder here, and the hub, {constants.ENDPOINT}, did not give it:"
-        f" {' '.join(reason.split())[:300] or 'no answer'}. Load it once while the hub can be reached (HF_TOKEN opens"
-        " gated models), or name a folder."
+        f"{name!r} is not a local folder, and the hub at {constants.ENDPOINT} did not provide it:"
+        f" {' '.join(reason.split())[:300] or 'no answer'}. Load it once while the hub is reachable (gated models need"
+        " HF_TOKEN), or name a folder."
     ) from cause
 
 
 def find(model: str | Path, family: str | None = None) -> Found:
-    """Look at a folder, a hub id or `hub id@revision` without loading it; `family` is its family by the operator.
+    """Inspect a folder, a hub id or `hub id@revision` without loading it; `family` is the operator's choice.
 
-    Raises OSError where there is none, and as `family_of` does.
+    Raises OSError if there is no model, and the errors of `family_of`.
     """
     folder = Path(model)
     local = folder.is_dir()
@@ -114,11 +114,13 @@ def find(model: str | Path, family: str | None = None) -> Found:
     unet = next(iter(sorted(folder.glob("*_unet.safetensors"))), None) if local else None
     config = _config(name, source)
     if config is None and local:
-        raise FileNotFoundError(f"{name} holds no model_index.json: it is no folder of a diffusers pipeline.")
+        raise FileNotFoundError(
+            f"{name} has no model_index.json, so it is not a diffusers pipeline. Name another folder."
+        )
     file = unet.name if unet else None if config else _published(name, source)
     found = family_of(config or {}, unet=file, named=family)
     if config is None and (found is None or found.checkpoint is None):
-        raise ModelNotHere(f"{name!r} holds neither a model_index.json nor a UNet that is known. Name another model.")
+        raise ModelNotHere(f"{name!r} has neither a model_index.json nor a known UNet. Name another model.")
     return Found(
         name,
         local,
@@ -136,8 +138,8 @@ def _doubt(family: Family | None, class_name: str, file: str | None) -> str | No
     if family is None:
         names = ", ".join(repr(one.name) for one in FAMILIES if class_name in one.classes) or "none of this class"
         return (
-            f"Its config is of no family that is known here, so its pipeline's own figures are used. If it is of one,"
-            f" set {SETTING}. Known: {names}."
+            f"Its config matches no known family, so its pipeline's defaults are used. If it belongs to a family, set"
+            f" {SETTING} to its name. Known: {names}."
         )
     if family.alike and (file is None or file != family.checkpoint):
         others = " or ".join(repr(name) for name in family.alike)
@@ -146,7 +148,7 @@ def _doubt(family: Family | None, class_name: str, file: str | None) -> str | No
 
 
 def _config(name: str, source: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the model_index.json of a folder or hub id with its parts' configs in it; None where there is none."""
+    """Return the model_index.json of a folder or hub id with its parts' configs in it; None if there is none."""
     index = _json(name, "model_index.json", source)
     if index is None:
         return None
@@ -157,7 +159,7 @@ def _config(name: str, source: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _json(name: str, file: str, source: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a JSON file of a folder or hub id; None where it has none."""
+    """Return a JSON file of a folder or hub id; None if there is none."""
     folder = Path(name)
     if folder.is_dir():
         return dict(json.loads((folder / file).read_text())) if (folder / file).is_file() else None
@@ -171,7 +173,7 @@ def _json(name: str, file: str, source: dict[str, Any]) -> dict[str, Any] | None
 
 
 def _published(name: str, source: dict[str, Any]) -> str | None:
-    """Return which family's UNet a hub id holds, by its file's name; None where it holds none."""
+    """Return the name of the known UNet file that a hub id has; None if it has none."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
@@ -185,7 +187,7 @@ def _published(name: str, source: dict[str, Any]) -> str | None:
 
 
 def version(class_name: str, found: Found, digests: Sequence[Path] = ()) -> str:
-    """Return class, model and its weights: the digest of a folder's, the commit of those from a hub.
+    """Return class, model and its weights: the digest of a folder's weights, or the commit on the hub.
 
     `digests` is as in `weights_digest`.
     """
@@ -198,7 +200,7 @@ def version(class_name: str, found: Found, digests: Sequence[Path] = ()) -> str:
 
 
 def _commit(found: Found) -> str | None:
-    """Return the commit of a hub model, which the hub's cache keeps its snapshots under; None where it has none."""
+    """Return the commit of a hub model, from the snapshot's folder in the hub's cache; None if there is none."""
     from huggingface_hub import try_to_load_from_cache
 
     family = found.family

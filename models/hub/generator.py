@@ -1,6 +1,6 @@
-"""The network that paints backgrounds: our own light network, or any picture pipeline of diffusers.
+"""The network that paints backgrounds: Backdrop's light network, or any image pipeline of diffusers.
 
-One code path for every model: what a pipeline's `__call__` takes decides what it is given.
+There is one code path for every model: the parameters of a pipeline's `__call__` decide what it gets.
 """
 
 import inspect
@@ -36,18 +36,18 @@ class DiffusersGenerator:
         batches: bool = False,
         inpaint: Any = None,
     ):
-        """Take a pipeline and how to run it. `batches`: several pictures at once come out as they do one by one.
+        """Take a pipeline and its recipe. `batches`: several images in one call equal single ones.
 
-        `edits`: it takes a picture to change. `inpaint` is a pipeline of the same networks that paints round a product,
-        where no hold on latents does.
+        `edits`: it takes an image to change. `inpaint` is a pipeline of the same networks that paints around a product,
+        for families without a hold on the latents.
         """
         self._pipe = pipe
         self._recipe = recipe
         self._packing = packing = family.latents if family else None
-        #: Class of diffusers that paints, by name.
+        #: Name of the diffusers class that paints.
         self.painting_class = type(pipe).__name__
-        #: What it can do. A product is held by an inpainting class, or in latents that start from a picture; an edit
-        #: model without such a class is shown it in its picture, and asked to keep it.
+        #: Its abilities. A product is held by an inpainting class, or in latents that start from an image. An edit
+        #: model without such a class sees the product in its image, and its prompt asks the model to keep it.
         takes_start = "strength" in inspect.signature(pipe.__call__).parameters or recipe.start_in is not None
         self.capabilities = Capabilities(
             paints=paints,
@@ -62,11 +62,11 @@ class DiffusersGenerator:
         #: Precision of the weights.
         self.dtype = dtype
         figures = "" if paints == "light" else f" {recipe.figures(pipe)}"
-        #: Model, class, package and how it is run, for the report's provenance and for what is cached by it.
+        #: Model, class, package and figures, for the report's provenance and for caches.
         self.version = version + figures
 
     def weights(self) -> dict[str, int]:
-        """Return how many parameters the pipeline's networks have, by torch's name of their precision."""
+        """Return the numbers of the networks' parameters, by torch's name of their precision."""
         parts = [part for part in self._pipe.components.values() if hasattr(part, "parameters")]
         counts = Counter[str]()
         for weight in (weight for part in parts for weight in part.parameters()):
@@ -74,12 +74,17 @@ class DiffusersGenerator:
         return dict(counts)
 
     def paint(self, requests: Sequence[PaintRequest]) -> list[Painted | BaseException]:
-        """Paint what requests that are `alike` ask for, in one call; each answer is as it would be alone.
+        """Paint requests that are `alike` in one call; each answer is the same as it would be alone.
 
-        The answer to a request is its picture, h×w×3 of its conditions' size (sRGB in [0, 1], or linear light of at
-        least 0), or what its `on_step` raised: it has left, and the others go on; or ModelFailed where it is no
-        picture, PaintingWithheld where its safety checker let none out. With `laid` the network sees the product, and
-        paints round it. Raises OutOfMemory and ModelFailed where the call itself fails.
+        An answer is an image, h×w×3 at the size of its conditions: sRGB in [0, 1], or linear light of at least 0.
+        Instead, it may be an error:
+
+        - the error of its `on_step`, which withdraws the request, while the others go on;
+        - PaintingWithheld, if the model's safety checker withheld the image;
+        - ModelFailed, for an invalid image.
+
+        With `laid` the network sees the product, and paints around it. Raises OutOfMemory and ModelFailed if the call
+        itself fails.
         """
         left: dict[int, BaseException] = {}
         holds: list[Hold | None] = []
@@ -102,10 +107,10 @@ class DiffusersGenerator:
         with self._lock:
             try:
                 painted = self._run(requests, step, holds)
-            except Exception as error:  # noqa: BLE001  # diffusers lets through whatever its parts raise
+            except Exception as error:  # noqa: BLE001  # diffusers passes on all errors of its parts
                 if len(left) < len(requests):
                     failure = meant(error)
-        # Out here, where nothing refers to the call's tensors any more.
+        # Raised here, where nothing refers to the call's tensors any more.
         if failure is not None:
             if isinstance(failure, OutOfMemory):
                 give_back_device_memory()
@@ -114,7 +119,7 @@ class DiffusersGenerator:
             return [left[number] for number in range(len(requests))]
         if len(painted) != len(requests):
             raise ModelFailed(
-                f"The network that paints the background gave {len(painted)} of {len(requests)} pictures."
+                f"The background network returned {len(painted)} of {len(requests)} images. Retry the job."
             )
         return [
             left[number] if number in left else self._checked(picture, request.conditions)
@@ -124,9 +129,9 @@ class DiffusersGenerator:
     def _run(
         self, requests: Sequence[PaintRequest], step: Callable[..., Any], holds: list[Hold | None]
     ) -> list[Painted | None]:
-        """Return what the pipeline paints; None where its safety checker withheld a picture, which comes out black.
+        """Return the pipeline's images; None for an image that its safety checker withheld, which would be black.
 
-        `holds` gets what holds each sample's product, for `step`.
+        `holds` gets the hold of each sample's product, for `step`.
         """
         pipe = self._inpaint if self._inpaint is not None and requests[0].laid is not None else self._pipe
         holds[:] = [self._hold(pipe, one) for one in requests]
@@ -137,19 +142,21 @@ class DiffusersGenerator:
         return [None if flag else picture for picture, flag in zip(pictures, flags, strict=True)]
 
     def _checked(self, painted: Painted | None, conditions: Conditions) -> Painted | ModelFailed:
-        """Return a painting at the size of its conditions, or what is wrong with it."""
+        """Return a painting at the size of its conditions, or the error of an invalid painting."""
         if painted is None:
-            return PaintingWithheld("The model's own safety checker withheld this background.")
+            return PaintingWithheld("The model's own safety checker withheld this background. Try another seed.")
         if painted.ndim != 3 or painted.shape[2] != 3 or not np.isfinite(painted).all():
-            return ModelFailed("The network that paints the background gave something that is no picture.")
+            return ModelFailed(
+                "The background network returned an image of the wrong shape, or with non-finite values. Retry the job."
+            )
         if self.capabilities.paints == "picture":
             return resized(painted, conditions.sketch.shape[1], conditions.sketch.shape[0])
         if painted.shape != conditions.sketch.shape or painted.min() < 0:
-            return ModelFailed("The network that paints the background gave something that is no light.")
+            return ModelFailed("The background network returned light of the wrong size, or below 0. Retry the job.")
         return painted
 
     def _hold(self, pipe: Any, request: PaintRequest) -> Hold | None:
-        """Return what holds a request's product in its latents; None where none is laid, or the pipeline inpaints."""
+        """Return the hold of a request's product in its latents; None without one, or if the pipeline inpaints."""
         if self._packing is None or request.laid is None or pipe is self._inpaint:
             return None
         width, height = self._recipe.painted_size(request.conditions)

@@ -1,9 +1,9 @@
-"""A picture as latents: encoded, scaled and packed as a family's pipeline does it, and held while it is painted round.
+"""Images as latents: encoding, scaling and packing as a family's pipeline does it, and a product held in them.
 
-The hold does what diffusers' inpainting classes do with a network that takes no mask, in the callback of any
-image-to-image class, so that one path serves every family. After each step, what is kept becomes the product's at that
-step's noise: the network sees the product and paints its scene round it. The product's own pixels are put over the
-result all the same.
+The hold does the work of diffusers' inpainting classes for networks without a mask input. It runs in the callback of
+any image-to-image class, so one code path serves every family. After each step, the held latents become the product's
+at that step's noise: the network sees the product and paints its scene around it. Compositing still replaces the
+product's pixels in the result.
 """
 
 from typing import Any, Literal
@@ -11,20 +11,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-#: How a pipeline packs latents. "grid": B×C×h×w. "flux": two by two of them packed to one token, B×N×4C.
+#: How a pipeline packs latents. "grid": B×C×h×w. "flux": 2×2 latents packed into one token, B×N×4C.
 Packing = Literal["grid", "flux"]
 
 
 def encoded(vae: Any, picture: NDArray[np.float32]) -> Any:
     """Return an autoencoder's latents, 1×C×h×w before any scaling, float32 on the CPU, of H×W×3 sRGB in [0, 1].
 
-    In float32 whatever its precision, as some overflow in float16; the autoencoder is left as it was.
+    It encodes in float32, since some autoencoders overflow in float16, and then restores the autoencoder's precision.
     """
     import torch
 
     batch = torch.from_numpy(picture * 2 - 1).permute(2, 0, 1)[None].to(executing_device(vae))
     dtype = vae.dtype
-    # Layers that come and go one by one keep their own precision in the host's memory.
+    # Layers that are offloaded one by one keep their own precision in the host's memory.
     casts = dtype != torch.float32 and vae.device.type != "meta"
     try:
         if casts:
@@ -38,7 +38,7 @@ def encoded(vae: Any, picture: NDArray[np.float32]) -> Any:
 
 
 def executing_device(vae: Any) -> Any:
-    """Return the torch.device that an autoencoder computes on; an offloaded one lies elsewhere meanwhile."""
+    """Return the torch.device on which an autoencoder computes; an offloaded autoencoder is elsewhere meanwhile."""
     import torch
 
     hooks = (getattr(module, "_hf_hook", None) for module in vae.modules())
@@ -47,12 +47,15 @@ def executing_device(vae: Any) -> Any:
 
 
 def normalised(latents: Any, vae: Any, packing: Packing) -> Any:
-    """Return the autoencoder's own latents, 1×C×h×w, as a pipeline scales and packs them.
+    """Return the autoencoder's own latents, 1×C×h×w, scaled and packed like a pipeline's.
 
-    Raises ValueError for an autoencoder that scales each channel in a way that is not known here.
+    Raises ValueError for an autoencoder that scales each channel separately.
     """
     if vae.config.get("latents_mean") is not None:
-        raise ValueError("This autoencoder scales each channel in a way of its own, which is not known here.")
+        raise ValueError(
+            "This autoencoder scales each channel separately (latents_mean), which Backdrop does not support."
+            " Use another model."
+        )
     return folded((latents - (vae.config.get("shift_factor") or 0.0)) * vae.config.scaling_factor, packing)
 
 
@@ -66,12 +69,12 @@ def folded(cells: Any, packing: Packing) -> Any:
 
 
 class Hold:
-    """The hold of one run: called after each step with that step's latents, it returns those to go on with."""
+    """The hold of one run: called after each step with that step's latents, it returns the latents for the next."""
 
     def __init__(self, vae: Any, packing: Packing, picture: NDArray[np.float32], keep: NDArray[np.float32], seed: int):
-        """Take the picture, H×W×3 sRGB in [0, 1] of the size that is painted, and H×W in [0, 1]: 1 is kept.
+        """Take H×W×3 sRGB in [0, 1] at the painted size, and H×W `keep` in [0, 1], where 1 is held.
 
-        `seed` is of the noise on what is kept, on the CPU, so that it is the same on every device.
+        `seed` sets the noise on the held part, drawn on the CPU so that it is the same on every device.
         """
         import torch
 
@@ -79,21 +82,21 @@ class Hold:
         noise = torch.randn(own.shape, generator=torch.Generator("cpu").manual_seed(seed))
         cells = torch.nn.functional.interpolate(torch.from_numpy(keep)[None, None], size=own.shape[-2:], mode="area")
         if packing != "grid":
-            # four cells are one token, and are kept together
+            # Four cells form one token, and are held together.
             cells = torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(cells, 2), scale_factor=2.0)
-        #: The picture, its noise and what is kept of it, each as the pipeline packs its latents.
+        #: The image, its noise and the held share, each packed like the pipeline's latents.
         self.clean = normalised(own, vae, packing)
         self.noise = folded(noise, packing)
         self.keep = folded(cells.expand(1, own.shape[1], -1, -1), packing)
 
     def __call__(self, pipe: Any, index: int, timestep: Any, latents: Any) -> Any:
-        """Return the latents after step `index`, with what is kept at the noise that the next step starts from."""
+        """Return the latents after step `index`, with the held part at the noise of the next step."""
         import torch
 
         scheduler = pipe.scheduler
         kept = self.clean.to(latents)
         if index < pipe.num_timesteps - 1:
-            # an image-to-image pipeline leaves out the first of its scheduler's timesteps
+            # An image-to-image pipeline skips the first of its scheduler's timesteps.
             following = scheduler.timesteps[len(scheduler.timesteps) - pipe.num_timesteps + index + 1]
             at = torch.as_tensor(following).reshape(1).to(latents.device)
             noise = self.noise.to(latents)

@@ -1,4 +1,4 @@
-"""Opens pipelines of diffusers: of the class asked for, with the scheduler of its family, in the memory there is."""
+"""Opens diffusers pipelines of the requested class, with the family's scheduler, within the available memory."""
 
 import inspect
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from models.hub.families import Family
 from models.hub.found import Found
 from models.hub.prompts import remember_prompts, text_encoders
 
-#: What of a model waits in the host's memory while it is not used: nothing, its text encoders, whole networks, or each
+#: The parts of a model that wait in the host's memory while unused: none, its text encoders, whole networks, or each
 #: layer.
 Offload = Literal["none", "text", "model", "sequential"]
 
 
 @dataclass(frozen=True)
 class MemoryChoice:
-    """How a pipeline lies on its device. What is saved of memory is paid for in time, save for what is compiled."""
+    """How a pipeline uses its device's memory. Saving memory costs time; compiling saves time."""
 
     offload: Offload = "none"
     #: Whether the autoencoder works tile by tile.
     vae_tiling: bool = False
-    #: Variant of the weights' files, "fp16" say, which is then all that is fetched; None: the plain ones.
+    #: Variant of the weights' files, such as "fp16"; only its files are downloaded. None: the plain files.
     variant: str | None = None
-    #: Whether the blocks that its network repeats are compiled.
+    #: Whether the network's repeated blocks are compiled.
     compiled: bool = False
 
 
@@ -37,21 +37,24 @@ def open_pipeline(
     memory: MemoryChoice,
     depth: DepthChoice | None = None,
 ) -> Any:
-    """Open what was found as a pipeline on a device, ready to paint from a drawing, and from its depth where asked.
+    """Open a found model as a pipeline on a device, ready to paint from a drawing and, with `depth`, from depth.
 
-    Weights are read from safetensors alone: the older files are pickles, which run what is in them. Raises ValueError
-    for a class that diffusers lacks, a pipeline that would never see its drawing and a ControlNet that does not go with
-    it, OSError where files are missing.
+    Only safetensors weights are read: the older files are pickles, which can run code. Raises OSError if files are
+    missing. Raises ValueError for a class that diffusers lacks, a pipeline without an image input, and a ControlNet
+    for another model.
     """
     import diffusers
     import torch
 
     quiet()
     if pipeline_class is not None and not hasattr(getattr(diffusers, pipeline_class, None), "from_pretrained"):
-        raise ValueError(f"diffusers {diffusers.__version__} has no pipeline class {pipeline_class!r}.")
+        raise ValueError(
+            f"diffusers {diffusers.__version__} has no pipeline class {pipeline_class!r}. Correct the class, or leave"
+            " it empty."
+        )
     if memory.offload != "none" and device == "cpu":
         raise ValueError(
-            "Offloading takes networks to a GPU when they are needed: on a CPU there is nothing to offload."
+            f"BACKDROP_OFFLOAD is {memory.offload}, but on a CPU there is nothing to offload. Set it to none."
         )
     family = found.family
     options: dict[str, Any] = {"dtype": getattr(torch, precision), "use_safetensors": True, **found.source}
@@ -76,39 +79,38 @@ def open_pipeline(
 
 
 def check_sees_drawing(pipe: Any, *, named: bool) -> None:
-    """Raise ValueError, with the remedy, for a pipeline that would fail at its first picture or never see its drawing.
+    """Raise ValueError, with the remedy, for a pipeline that would fail at its first image or never see its drawing.
 
-    `named`: the operator named its class, and so is taken to know that it paints from words alone.
+    `named`: the operator named its class, and therefore knows that it paints only from its prompt.
     """
     takes, kind = inspect.signature(pipe.__call__).parameters, type(pipe).__name__
-    for name, what in (("mask_image", "the mask of an inpainting model"), ("control_image", "a control picture")):
+    for name, what in (("mask_image", "the mask of an inpainting model"), ("control_image", "a control image")):
         if name in takes:
             raise ValueError(
-                f"{kind} wants {what}, which is not given here. Name the base model that it was made from, or a"
-                " text-to-image or image-to-image class of it."
+                f"{kind} needs {what}, which Backdrop does not provide. Name the base model that it was made from, or"
+                " a text-to-image or image-to-image class."
             )
     given, taken = _channels(pipe)
     if taken not in (None, given, 4 * given):
         raise ValueError(
-            f"The network of this {kind} takes {taken} channels, where its autoencoder makes {given}: the weights are"
-            " those of an inpainting or an edit model. Name the base model that it was made from."
+            f"The network of this {kind} takes {taken} channels, but its autoencoder has {given}: the weights are of an"
+            " inpainting or edit model. Name the base model that it was made from."
         )
     if "image" not in takes and not named:
         raise ValueError(
-            f"{kind} takes no picture, so it would paint from words alone, and the product would stand in a scene that"
-            f" its light and shadow were not made for. Name an image-to-image class, or name {kind} as the class where"
-            " that is what you want."
+            f"{kind} takes no image, so it would paint only from the prompt, and the product's light and shadow would"
+            f" not fit. Name an image-to-image class. To paint from the prompt anyway, name {kind} as the class."
         )
 
 
 def _channels(pipe: Any) -> tuple[int, int | None]:
-    """Return the channels of the autoencoder's latents, and those that the network takes; None where not known.
+    """Return the channels of the autoencoder's latents, and those of the network's input; None if unknown.
 
-    Packed two by two, as FLUX does, latents have four times as many.
+    Packed 2×2, as in FLUX, latents have four times as many.
     """
     from diffusers.pipelines import auto_pipeline
 
-    # Classes of other tasks may add channels of their own, which they fill themselves.
+    # Classes for other tasks may add channels, which they fill themselves.
     plain = {kind for mapping in _mappings(auto_pipeline) for kind in mapping.values()}
     network = getattr(pipe, "unet", None) or getattr(pipe, "transformer", None)
     latent = getattr(getattr(getattr(pipe, "vae", None), "config", None), "latent_channels", None)
@@ -123,7 +125,7 @@ def _mappings(auto_pipeline: Any) -> list[dict[str, type]]:
 
 
 def inpainting(pipe: Any, kind: str, *, device: Device, memory: MemoryChoice) -> Any:
-    """Return a pipeline of another class of diffusers, by name, with the same networks where they are."""
+    """Return a pipeline of another diffusers class, by name, that shares the same networks."""
     return remember_prompts(_rebuilt(pipe, kind), device if memory.offload == "text" else None)
 
 
@@ -140,9 +142,9 @@ def quiet() -> None:
 
 
 def _rebuilt(pipe: Any, kind: str, **further: Any) -> Any:
-    """Return a pipeline of another class of diffusers, by name, with the same networks, and `further` ones.
+    """Return a pipeline of another diffusers class, by name, with the same networks and the `further` ones.
 
-    `from_pipe` would do the same, but cast the networks that both have to float32.
+    Not by `from_pipe`, which would cast the shared networks to float32.
     """
     import diffusers
 
@@ -154,7 +156,7 @@ def _rebuilt(pipe: Any, kind: str, **further: Any) -> Any:
 
 
 def place(pipe: Any, device: str, memory: MemoryChoice) -> None:
-    """Bring a pipeline's networks to a device of torch's, by name, as far as they are to be there all the time."""
+    """Move to a torch device, by name, the networks of a pipeline that stay on it."""
     if memory.vae_tiling:
         pipe.vae.enable_tiling()
     match memory.offload:
@@ -172,21 +174,23 @@ def place(pipe: Any, device: str, memory: MemoryChoice) -> None:
 
 
 def compile_blocks(pipe: Any, memory: MemoryChoice, backend: str = "inductor") -> None:
-    """Let torch compile the blocks that a pipeline's network repeats, when they first run: for any size, by one graph.
+    """Make torch compile the network's repeated blocks at their first run, as one graph for any size.
 
-    The whole network would take minutes, and again for each size. `backend` is torch's name of a compiler. Raises
-    ValueError for a network that names no such blocks and for one whose layers come and go.
+    Compiling the whole network would take minutes, for each size again. `backend` is torch's name of a compiler. Raises
+    ValueError for a network without such blocks and for a network whose layers are offloaded one by one.
     """
     network = getattr(pipe, "unet", None) or pipe.transformer
     if memory.offload == "sequential":
-        raise ValueError("BACKDROP_COMPILE does not go with BACKDROP_OFFLOAD=sequential: switch one of them off.")
+        raise ValueError("BACKDROP_COMPILE can't be used with BACKDROP_OFFLOAD=sequential. Switch one of them off.")
     if not getattr(network, "_repeated_blocks", None):
-        raise ValueError(f"BACKDROP_COMPILE is set, but {type(network).__name__} names no blocks to compile.")
+        raise ValueError(
+            f"BACKDROP_COMPILE is set, but {type(network).__name__} names no blocks to compile. Switch it off."
+        )
     network.compile_repeated_blocks(dynamic=True, backend=backend)
 
 
 def _lone_unet(found: Found, family: Family, options: dict[str, Any]) -> tuple[str, Any]:
-    """Return the model that the other parts are from and the UNet: of a folder's own file, or of the hub."""
+    """Return the model with the other parts, and the UNet, from a folder's own file or from the hub."""
     import diffusers
     from huggingface_hub import hf_hub_download
     from safetensors.torch import load_file
@@ -194,7 +198,7 @@ def _lone_unet(found: Found, family: Family, options: dict[str, Any]) -> tuple[s
     if found.unet is None:
         file = hf_hub_download(found.name, str(family.checkpoint), revision=found.revision)
         base, weights = str(family.base), load_file(file)
-        options.pop("revision", None)  # the other parts are of another model, which has revisions of its own
+        options.pop("revision", None)  # the other parts come from another model, with its own revisions
     else:
         base, weights = found.name, load_file(found.unet)
     config = diffusers.UNet2DConditionModel.load_config(
@@ -206,7 +210,7 @@ def _lone_unet(found: Found, family: Family, options: dict[str, Any]) -> tuple[s
 
 
 def _from_pretrained(model: str, pipeline_class: str | None, options: dict[str, Any]) -> Any:
-    """Load the pipeline: of the class asked for, else of what diffusers makes of it."""
+    """Load the pipeline as the requested class, or else as the class that diffusers finds for it."""
     import diffusers
 
     if pipeline_class is not None:

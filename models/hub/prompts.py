@@ -1,7 +1,7 @@
-"""Prompt embeddings, remembered: the catalogue's words come again from job to job, and their embeddings with them.
+"""A cache of prompt embeddings: the catalogue's prompts repeat from job to job.
 
-A pipeline of diffusers embeds its prompts in `encode_prompt`, in every family. Called again with the same words it gets
-what it got, and its text encoders do not run; where they wait in the host's memory, they then stay off the device.
+A diffusers pipeline of any family embeds its prompts in `encode_prompt`. For a known prompt, the cache returns the
+earlier result, and the text encoders do not run. If they are offloaded, they then stay off the device.
 """
 
 from collections import OrderedDict
@@ -12,12 +12,12 @@ from typing import Any
 
 from models.device import give_back_device_memory
 
-#: Bytes of embeddings that are kept, at most: those longest unused give way. One prompt of FLUX.2 [klein] 4B is 8 MB.
+#: Most bytes of cached embeddings; the longest unused are dropped. A prompt of FLUX.2 [klein] 4B has 8 MB.
 MOST_BYTES = 256 * 2**20
 
 
 class PromptMemory:
-    """`encode_prompt` of one pipeline, with what it answered. Not for several threads at once."""
+    """`encode_prompt` of one pipeline, with a cache of its results. Not thread-safe."""
 
     def __init__(
         self,
@@ -25,14 +25,14 @@ class PromptMemory:
         most_bytes: int = MOST_BYTES,
         ready: Callable[[], AbstractContextManager[None]] = nullcontext,
     ):
-        """Take what embeds prompts, and what makes it ready for as long as it does."""
+        """Take the function that embeds prompts, and a context manager that prepares it."""
         self._encode, self._most, self._ready = encode, most_bytes, ready
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        #: Bytes that are kept.
+        #: Size of the cache in bytes.
         self.bytes = 0
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Return the embeddings of prompts; what is given besides words and numbers, pictures say, is never kept."""
+        """Return the embeddings of prompts; calls with other arguments, such as images, are not cached."""
         try:
             key = _key((arguments, sorted(named.items())))
         except TypeError:
@@ -51,9 +51,9 @@ class PromptMemory:
 
 
 def remember_prompts(pipe: Any, fetched_to: str | None = None) -> Any:
-    """Let a pipeline of diffusers remember its prompts' embeddings; return it. One without prompts stays as it is.
+    """Add a cache of prompt embeddings to a diffusers pipeline, if it has prompts; return the pipeline.
 
-    `fetched_to`: the device to which its text encoders are brought for new prompts alone, from the host's memory.
+    `fetched_to` is the device to which its text encoders are moved, from the host's memory, only for new prompts.
     """
     if hasattr(pipe, "encode_prompt"):
         ready: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -82,7 +82,7 @@ def _fetched(pipe: Any, device: str) -> Iterator[None]:
 
 
 def _key(value: Any) -> Hashable:
-    """Return what is equal for equal arguments. Raises TypeError where one of them is no word, number or device."""
+    """Return a key that is equal for equal arguments. Raises TypeError for arguments of other types."""
     import torch
 
     if isinstance(value, (list, tuple)):
@@ -93,7 +93,7 @@ def _key(value: Any) -> Hashable:
 
 
 def _copied(answer: Any) -> Any:
-    """Return an answer whose lists are new: a pipeline may add to them, while it leaves tensors as they are."""
+    """Return an answer with copied lists, since a pipeline may add to them; it does not change tensors."""
     if isinstance(answer, (list, tuple)):
         return type(answer)(_copied(one) for one in answer)
     return answer

@@ -1,4 +1,4 @@
-"""How a pipeline is run: its figures, and what it is called with for the pictures that are asked for."""
+"""How a pipeline is run: its figures, and the arguments of its call for the requested images."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -16,13 +16,13 @@ from models.hub.start import noise_schedule, schedule, start_latents
 from pipeline.background.paint import lit_drawing
 from pipeline.core.networks import Conditions, PaintRequest
 
-#: Side in pixels where neither the operator, the family nor the pipeline says one.
+#: Side in pixels if neither the operator, the family nor the pipeline sets it.
 SIZE = 512
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a pipeline is run. What is None is left to the pipeline's own default."""
+    """How a pipeline is run. A value of None keeps the pipeline's own default."""
 
     #: Side in pixels of the square whose area is painted.
     size: int
@@ -30,31 +30,31 @@ class Recipe:
     multiple: int = 32
     steps: int | None = None
     strength: float | None = None
-    #: As in `models.hub.start.noise_schedule`; wins over `strength` where a pipeline takes both.
+    #: As in `models.hub.start.noise_schedule`; wins over `strength` if a pipeline takes both.
     start_noise: float | None = None
     guidance_scale: float | None = None
-    #: The argument that the guidance goes to.
+    #: The argument that gets the guidance.
     guidance: str = "guidance_scale"
-    #: Longest prompt that is read, in tokens of the text encoder.
+    #: Longest prompt that the model reads, in tokens of the text encoder.
     prompt_tokens: int | None = None
-    #: How latents are packed, for a class that takes no picture and so is given its start in them, at `start_noise`.
+    #: Packing of latents, for a class without a start image, which gets its start in latents, at `start_noise`.
     start_in: Packing | None = None
     #: How strongly a ControlNet steers.
     control_scale: float | None = None
 
     def painted_size(self, conditions: Conditions) -> tuple[int, int]:
-        """Return width and height in pixels that a pipeline is asked for."""
+        """Return the width and height in pixels that a pipeline paints."""
         height, width = conditions.sketch.shape[:2]
         return painted_size(width, height, size=self.size, multiple=self.multiple)
 
     def starts_at_noise(self, pipe: Any) -> bool:
-        """Tell whether a pipeline starts at `start_noise`."""
+        """Return whether a pipeline starts at `start_noise`."""
         takes = inspect.signature(pipe.__call__).parameters
         given = "strength" if self.start_in is None else "latents"
         return self.start_noise is not None and {"sigmas", given} <= takes.keys()
 
     def figures(self, pipe: Any) -> str:
-        """Return how a pipeline is run, as far as it is not left to it."""
+        """Return the figures of a run, without those left to the pipeline."""
         noise = self.start_noise if self.starts_at_noise(pipe) else None
         figures = {
             "size": self.size,
@@ -66,9 +66,9 @@ class Recipe:
         return " ".join(f"{name}={value}" for name, value in figures.items() if value is not None)
 
     def arguments(self, pipe: Any, requests: Sequence[PaintRequest], step: Callable[..., Any]) -> dict[str, Any]:
-        """Return what a pipeline is called with: of one request its values, of several lists of them.
+        """Return the arguments of a pipeline's call: values for one request, lists for several.
 
-        What its `__call__` takes decides what it is given. `step` is called after each step.
+        Only parameters of its `__call__` are passed. `step` is called after each step.
         """
         import torch
 
@@ -81,7 +81,7 @@ class Recipe:
         elif "strength" in takes and steps is not None:
             asked = less * (takes["strength"].default if strength is None else strength)
             steps, strength = schedule(steps, asked)
-        # None where no figure is known: the pipeline's default stands.
+        # None keeps the pipeline's default.
         figures = {
             "num_inference_steps": steps,
             "strength": strength,
@@ -94,7 +94,7 @@ class Recipe:
             **{field.name: partial(_condition, field.name) for field in fields(Conditions)},
             "prompt": lambda one: one.prompt,
             "negative_prompt": lambda one: one.negative_prompt,
-            # On the CPU whatever the device: the same seed then gives the same noise everywhere, alone or not.
+            # Always on the CPU: a seed then gives the same noise on every device, alone or in a batch.
             "generator": lambda one: torch.Generator("cpu").manual_seed(one.seed),
             "image": lambda one: as_pillow(shown_picture(one, width, height)),
             "mask_image": lambda one: as_pillow(1 - kept(one, width, height)),
@@ -103,7 +103,7 @@ class Recipe:
         offered: dict[str, Any] = {
             "width": width,
             "height": height,
-            # FLUX.1 Kontext would take the nearest of sizes of its own, and fit those to an area.
+            # FLUX.1 Kontext would otherwise choose one of its own sizes, scaled to an area.
             "max_area": width * height,
             "_auto_resize": False,
             "callback_on_step_end": step,
@@ -125,20 +125,20 @@ class Recipe:
 
 
 def shown_picture(request: PaintRequest, width: int, height: int) -> NDArray[np.float32]:
-    """Return what a pipeline is shown, height×width×3 sRGB in [0, 1]: the lit drawing, with its product if laid."""
+    """Return a pipeline's input, height×width×3 sRGB in [0, 1]: the lit drawing, with the product if there is one."""
     picture = lit_drawing(request.conditions) if request.laid is None else request.laid.picture
     return resized(picture, width, height)
 
 
 def kept(request: PaintRequest, width: int, height: int) -> NDArray[np.float32]:
-    """Return what is kept of a picture, height×width in [0, 1]; nothing where no product is laid."""
+    """Return the held share of an image, height×width in [0, 1]; 0 everywhere without a product."""
     if request.laid is None:
         return np.zeros((height, width), np.float32)
     return resized(request.laid.keep[..., None], width, height)[..., 0]
 
 
 def resized(image: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
-    """Resample each channel of h×w×C as float and clip to [0, 1]; Pillow widens its filter when it reduces."""
+    """Resample each channel of h×w×C as float and clip to [0, 1]; Pillow widens its filter for reduction."""
     if image.shape[:2] == (height, width):
         return np.clip(image, 0, 1)
     channels = [
@@ -149,7 +149,7 @@ def resized(image: NDArray[np.float32], width: int, height: int) -> NDArray[np.f
 
 
 def as_pillow(image: NDArray[np.float32]) -> Image.Image:
-    """Return an H×W×3 or H×W picture in [0, 1] as Pillow's, 8 bits a channel."""
+    """Return an H×W×3 or H×W image in [0, 1] as a Pillow image, 8 bits a channel."""
     return Image.fromarray((image * 255 + 0.5).astype(np.uint8))
 
 
@@ -163,9 +163,9 @@ def _condition(name: str, request: PaintRequest) -> Any:
 
 
 def own_size(pipe: Any) -> int:
-    """Return the side in pixels of the square that a pipeline of no known family was made for.
+    """Return the side in pixels of the square that a pipeline of unknown family was made for.
 
-    Pipelines say it as `default_sample_size`, their UNets as `sample_size`, both in cells of the latents.
+    Pipelines have it as `default_sample_size`, their UNets as `sample_size`, both in cells of the latents.
     """
     config = getattr(getattr(pipe, "unet", None), "config", None)
     cells = getattr(pipe, "default_sample_size", None) or getattr(config, "sample_size", None)
@@ -173,15 +173,15 @@ def own_size(pipe: Any) -> int:
 
 
 def painted_size(width: int, height: int, *, size: int, multiple: int) -> tuple[int, int]:
-    """Return width and height in pixels, multiples of `multiple`, of about size² pixels and never more.
+    """Return width and height in pixels, multiples of `multiple`, with about size² pixels and never more.
 
-    More would be cropped by pipelines that limit the pixels of reference pictures, FLUX.2's among them, and
-    then no longer lie on what they are a reference of.
+    Some pipelines, such as FLUX.2's, limit the pixels of reference images and would crop larger ones. The reference
+    would then no longer align with the image.
     """
     scale = size / np.sqrt(width * height)
     sides = [max(1, round(side * scale / multiple)) for side in (width, height)]
     while sides[0] * sides[1] * multiple**2 > size**2 and max(sides) > 1:
-        # The side that was rounded up the more gives way, the longer one where neither was.
+        # Shorten the side that was rounded up more, or the longer side if neither was.
         over = [side * multiple / (asked * scale) for side, asked in zip(sides, (width, height), strict=True)]
         index = max((0, 1), key=lambda one: (sides[one] > 1, over[one], sides[one]))
         sides[index] -= 1

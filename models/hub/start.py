@@ -1,4 +1,4 @@
-"""Where an image-to-image pipeline starts: how many of its steps it makes, and from how much noise."""
+"""The start of an image-to-image pipeline: how many of its steps run, and from how much noise."""
 
 import math
 import sys
@@ -11,10 +11,10 @@ from models.hub.latents import Packing, encoded, folded, normalised
 
 
 def schedule(steps: int, strength: float) -> tuple[int, float]:
-    """Return the steps to ask for and the strength, nearest to `strength`, that make exactly `steps` of them run.
+    """Return the number of steps to request and the strength, closest to `strength`, so that exactly `steps` run.
 
-    Image-to-image pipelines skip the first (1 - strength) of what is asked; some round it up and some down, so the
-    product of the two has to be whole.
+    Image-to-image pipelines skip the first (1 - strength) of the requested steps. Some round up and some down, so the
+    product of both numbers must be whole.
     """
     asked = max(steps, round(steps / strength))
     # Whole to the last bit, or a pipeline rounds to another step; a few quotients are not.
@@ -24,21 +24,21 @@ def schedule(steps: int, strength: float) -> tuple[int, float]:
 
 
 def noise_schedule(pipe: Any, noise: float, steps: int, width: int, height: int) -> list[float]:
-    """Return the `sigmas` to hand to a flow pipeline with strength 1, so that it starts at exactly that noise.
+    """Return `sigmas` for a flow pipeline with strength 1, so that it starts at exactly that noise.
 
-    `noise` is σ of x = (1 - σ) · clean + σ · noise. A flow pipeline's own grid, evenly spaced, is moved towards noise
-    by its scheduler, by an amount that may depend on the size; its strength is a share of that grid, and so no share of
-    noise. Here the grid is made from the end: evenly spaced again, and moved by the scheduler it begins where asked.
+    `noise` is σ of x = (1 - σ) · clean + σ · noise. A flow pipeline's scheduler shifts its own, evenly spaced grid
+    towards noise, by an amount that may depend on the size. Its strength is a share of that grid, not of noise. This
+    grid is also evenly spaced, and after the scheduler's shift it starts at the requested noise.
     """
     start = _unshifted(pipe.scheduler, noise, _mu(pipe, steps, width, height))
     return [start * (steps - step) / steps for step in range(steps)]
 
 
 def start_latents(vae: Any, packing: Packing, picture: NDArray[np.float32], noise: float, seed: int) -> Any:
-    """Return the latents that a flow model starts from, as its pipeline packs them, float32 on the CPU.
+    """Return the latents that a flow model starts from, packed like its pipeline's, float32 on the CPU.
 
-    For a class that takes no picture: an image-to-image class makes the same of its own. `picture` is H×W×3 sRGB in
-    [0, 1] of the size that is painted, `noise` σ of x = (1 - σ) · clean + σ · noise; the noise is the seed's.
+    For a class without a start image; an image-to-image class computes the same itself. `picture` is H×W×3 sRGB in
+    [0, 1] at the painted size. `noise` is σ of x = (1 - σ) · clean + σ · noise, drawn from `seed`.
     """
     import torch
 
@@ -49,7 +49,7 @@ def start_latents(vae: Any, packing: Packing, picture: NDArray[np.float32], nois
 
 
 def _unshifted(scheduler: Any, sigma: float, mu: float) -> float:
-    """Return what the scheduler's shift makes `sigma` of: the inverse of FlowMatchEulerDiscreteScheduler's own."""
+    """Return the value that the scheduler's shift maps to `sigma`: FlowMatchEulerDiscreteScheduler's inverse."""
     config = scheduler.config
     if not config.use_dynamic_shifting:
         shift = float(scheduler.shift)
@@ -59,7 +59,7 @@ def _unshifted(scheduler: Any, sigma: float, mu: float) -> float:
 
 
 def _mu(pipe: Any, steps: int, width: int, height: int) -> float:
-    """Return the amount of a dynamic shift at that size, as the pipeline's own module computes it."""
+    """Return the amount of a dynamic shift at that size, computed by the pipeline's own module."""
     config = pipe.scheduler.config
     if not config.use_dynamic_shifting:
         return 0.0

@@ -1,1 +1,1 @@
-"""The product into its scene: placed, its shadow and mirror image, laid over the background."""
+"""Compositing of the product into its scene: placement, shadow, mirror image."""

@@ -1,8 +1,8 @@
-"""Product over background, in linear light, where halves of light add up as they do in a lens.
+"""Product over background, composited in linear light, where partial coverage adds up as in a lens.
 
-Light wrap: an edge pixel p becomes p + STRENGTH × (1 - alpha) × max(b - p, 0), b the background blurred by a Gaussian
-of BLUR of the longer side. A background that is darker than the edge adds nothing, a brighter one more; where alpha is
-1 nothing changes.
+Light wrap: an edge pixel p becomes p + STRENGTH × (1 - alpha) × max(b - p, 0). Here b is the background blurred by a
+Gaussian of BLUR of the longer side. A background darker than the edge adds nothing, a brighter background more. Where
+alpha is 1 nothing changes.
 """
 
 import numpy as np
@@ -16,30 +16,29 @@ from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.ray import Field
 from pipeline.kernels.image.layers import darken, lay_product
 
-#: Longer side in pixels of the grid that the background is blurred on, and the blur over that side.
+#: Longer side, in pixels, of the grid on which the background is blurred, and the blur relative to that side.
 GRID = 256
 BLUR = 0.012
-#: The most of the background's surplus of light that an edge pixel takes.
+#: The greatest share of the background's surplus of light that an edge pixel gains.
 STRENGTH = 0.35
-#: No light at all around a product.
+#: No light around a product.
 _DARK = np.zeros((1, 1, 3), np.float32)
 
 
 def apply_shadow(background: Rgb, shadow: NDArray[np.float32]) -> Rgb:
-    """Take the share `shadow` (H×W, 0–1) of the H×W×3 sRGB background's linear light from it, and return it.
+    """Remove the share `shadow` (H×W, 0–1) of the H×W×3 sRGB background's linear light, in place, and return it.
 
-    Pixels without shadow stay exactly as they are.
+    Pixels without shadow stay exactly the same.
     """
     by_rows(len(background), lambda top, bottom: darken(shadow[top:bottom], background[top:bottom]))
     return background
 
 
 def composite(placed: Placed, background: Rgb | None, around: Field | None = None) -> NDArray[np.float32]:
-    """Return H×W×3 sRGB in [0, 1], or H×W×4 with straight alpha where there is no background.
+    """Return H×W×3 sRGB in [0, 1], or H×W×4 with straight alpha if there is no background.
 
-    The product is laid on the background's own array; where alpha is 1 its values are kept to the bit, where it is 0
-    the background's. With `around`, `light_around` of the background, a soft edge takes
-    some of its light.
+    The product is composited into the background's own array. Where alpha is 1 the product's values stay exact, where
+    it is 0 the background's. With `around`, the result of `light_around`, a soft edge gains some of its light.
     """
     if background is None:
         return np.dstack([placed.whole(), placed.alpha])

@@ -1,16 +1,22 @@
-"""How much of a product's shadow a network kept that saw it, so that only what is missing is added, and never twice.
+"""Measure how much of a product's shadow a network kept, so that Backdrop adds only the missing part, never twice.
 
-The shadow that it painted is read off its picture: the low frequencies of log(picture / drawing), where the drawing
-is known without the product's shadow, and their slopes, so that an outline says more than a patch of tone does. What
-is read is fitted at once by the shadow as it was shown, by the same to the product's other side, and by what is the
-network's right: tone as soft as a sixth of the picture, the drawing's own contrasts stronger or weaker or blurred,
-its colours lighter or darker, and what was painted in another colour. So none of these is taken for shadow, nor one
-shadow for the other.
+The painted shadow is read off the low frequencies of log(image / drawing). Their slopes count too, so that an outline
+counts more than a patch of tone. The drawing is known without the product's shadow. A fit explains the reading by these
+terms at once:
 
-On simulated paintings of 35 products with exact alpha, three scenes of each at 512 to 1024 pixels (2026-11-27), a
-shadow kept as shown is found in 209 of 210, a missing one in 207, one on the other side in 208. The terms and limits
-were chosen on the first scenes, FLOOR and OWN on the second; of the third, 69, 69 and 70 of 70. Never tried on what a
-real model paints.
+- the shadow as it was shown, and the same shadow mirrored to the product's other side;
+- tone as soft as a sixth of the image;
+- the drawing's own contrasts, stronger, weaker or blurred;
+- its colours, lighter or darker;
+- changes of colour.
+
+A network may change all but the shadow. The fit must not mistake such a change for a shadow, nor one shadow for the
+other.
+
+The check used simulated paintings of 35 products with exact alpha, three scenes of each at 512 to 1024 pixels
+(2026-11-27). A shadow kept as shown is found in 209 of 210 cases, a missing shadow in 207, a mirrored shadow in 208.
+The terms and limits were chosen on the first scenes, FLOOR and OWN on the second. In the 70 cases of the third scenes,
+the fit finds 69, 69 and 70. The images of a real model were never tried.
 """
 
 from dataclasses import dataclass
@@ -26,30 +32,30 @@ from pipeline.core.resample import resize
 from pipeline.core.types import Alpha, Rgb
 from pipeline.geometry.ray import Field
 
-#: Standard deviation in pixels of the low-pass, a share of the picture's longer side: 3 of 256.
+#: Standard deviation of the low-pass, as a share of the image's longer side: 3 of 256 pixels.
 BLUR = 3 / 256
-#: Where the product takes more than this share of the light its shadow is compared; where less than the other, there is
-#: none.
+#: The product's shadow is compared where it blocks more than ZONE of the light; where it blocks less than FREE, there
+#: is none.
 ZONE, FREE = 0.03, 0.015
-#: Least strength, 1 as it was shown, of a shadow that was kept, and of one that falls to the product's other side.
+#: Least strength, 1 as shown, of a kept shadow, and of a shadow that falls to the product's other side.
 LEAST_GAIN, ASTRAY = 0.3, 0.3
-#: Longer side in pixels of the grid that the fit is made on, and the standard deviation of its low-pass.
+#: Longer side, in pixels, of the grid of the fit, and the standard deviation of its low-pass.
 GRID, SOFT = 128, 1.5
-#: Half-waves of tone, fewer than so many along both sides together.
+#: Half-waves of tone, fewer than this number along both sides together.
 TONE = 6
-#: Standard deviations in cells of the low-pass of the drawing whose contrast the network may have changed.
+#: Standard deviations, in cells, of the low-pass of the drawing whose contrast the network may have changed.
 CONTRASTS = (3.0, 8.0)
-#: Cells' width that slopes are taken over: how much they count beside what they are slopes of.
+#: Width, in cells, of slopes: their weight relative to the values.
 SLOPES = 4.0
-#: Rounds of the fit, and residuals in standard deviations from which on a place counts less (Huber's weights).
+#: Rounds of the fit, and the residual, in standard deviations, from which on a place counts less (Huber's weights).
 ROUNDS, FAR = 6, 1.5
-#: A mirrored shadow of which less than this share is its own is the shown one, and says nothing.
+#: If less than this share of a mirrored shadow differs from the shown shadow, it carries no information.
 OWN = 0.05
-#: Fewest pixels to compare, or to fit a plane of tone to.
+#: Fewest pixels for a comparison, or for the fit of a plane of tone.
 ENOUGH = 64
 #: Linear light below which nothing is read.
 DARK = 1e-3
-#: Linear light that is added before logarithms are fitted: shadows in what is nearly black are seen no deeper.
+#: Linear light added before logarithms are fitted, which limits the depth of shadows in near black.
 FLOOR = 0.01
 
 Mask = NDArray[np.bool_]
@@ -58,23 +64,24 @@ Verdict = Literal["kept", "missing", "elsewhere", "unknown"]
 
 @dataclass(frozen=True)
 class KeptShadow:
-    """What a network made of a product's shadow."""
+    """A network's treatment of a product's shadow."""
 
-    #: "kept"; "missing": it painted none of it, or a part; "elsewhere": it painted one that falls another way,
-    #: beside which the occlusion at the foot alone is added; "unknown": no shadow falls where it could be read.
+    #: "missing": it painted none of the shadow, or a part. "elsewhere": it painted a shadow that falls another way, so
+    #: Backdrop adds only the occlusion at the foot. "unknown": the shadow falls only where nothing can be read.
     verdict: Verdict
-    #: How strong the shadow is that it painted where it was shown, and to the product's other side; 1 as it was shown.
+    #: Strength of the painted shadow where it was shown, and on the product's other side; 1 as shown.
     gain: float
     astray: float
-    #: h×w: the share of light, 0–1, that is still to be taken.
+    #: h×w: the share of light, 0–1, that is still to be removed.
     missing: Field
 
 
 def kept_shadow(painted: Rgb, drawing: Rgb, blocked: Field, alpha: Alpha, contact: Field | None = None) -> KeptShadow:
-    """Compare what a network painted with what it was shown; all h×w, pictures sRGB in [0, 1].
+    """Compare a network's image with its input; all h×w, images sRGB in [0, 1].
 
-    `drawing` is without product and shadow, `blocked` the share of light, 0–1, that the product takes from it, `alpha`
-    its coverage. `contact` is the occlusion where it touches the ground, which `blocked` holds, too; None for none.
+    `drawing` is without product and shadow. `blocked` is the share of its light, 0–1, that the product blocks, and
+    `alpha` the product's coverage. `contact` is the occlusion where it touches the ground, which `blocked` includes;
+    None for none.
     """
     free = alpha <= 0
     zone, bare = free & (blocked > ZONE), free & (blocked < FREE)
@@ -84,7 +91,7 @@ def kept_shadow(painted: Rgb, drawing: Rgb, blocked: Field, alpha: Alpha, contac
     if gain >= LEAST_GAIN and gain >= astray:
         return KeptShadow("kept", gain, astray, np.zeros_like(blocked))
     astray_only = astray > ASTRAY
-    # A second one beside it would be of a second lamp; what is dark right at the foot is so under any lamp.
+    # A second shadow would imply a second lamp; darkness right at the foot exists under any lamp.
     wanted = blocked if not astray_only else contact if contact is not None else np.zeros_like(blocked)
     shown = np.log(np.maximum(1 - wanted, DARK))
     read = np.minimum(_toned(np.log(_light(painted) / _light(drawing)), free, bare, BLUR * max(alpha.shape)), 0)
@@ -93,7 +100,7 @@ def kept_shadow(painted: Rgb, drawing: Rgb, blocked: Field, alpha: Alpha, contac
 
 
 def _strengths(painted: Rgb, drawing: Rgb, blocked: Field, alpha: Alpha) -> tuple[float, float]:
-    """Return how strong the shadow is that was painted where it was shown, and on the product's other side."""
+    """Return the strength of the painted shadow where it was shown, and on the product's other side."""
     scale = min(1.0, GRID / max(alpha.shape))
     size = max(2, round(alpha.shape[1] * scale)), max(2, round(alpha.shape[0] * scale))
     box = Image.Resampling.BOX
@@ -113,7 +120,7 @@ def _strengths(painted: Rgb, drawing: Rgb, blocked: Field, alpha: Alpha) -> tupl
     terms = np.column_stack([*cast, *others, *(_with_slopes(one, free) for one in _tones(*free.shape))])
     weight = np.ones(len(wanted), np.float32)
     for _ in range(ROUNDS):
-        weighted = (terms * weight[:, None]).T  # normal equations: the places are thousands, the terms three dozen
+        weighted = (terms * weight[:, None]).T  # normal equations: thousands of places, three dozen terms
         found = np.linalg.lstsq((weighted @ terms).astype(np.float64), weighted @ wanted, rcond=None)[0]
         apart = np.abs(wanted - terms @ found.astype(np.float32))
         spread = 1.4826 * float(np.median(apart)) + 1e-4
@@ -122,7 +129,7 @@ def _strengths(painted: Rgb, drawing: Rgb, blocked: Field, alpha: Alpha) -> tupl
 
 
 def _changes(seen: Rgb, there: Rgb, free: Mask) -> list[Field]:
-    """Return h×w terms of what a network may have made of a drawing otherwise, both linear h×w×3."""
+    """Return h×w terms of a network's other possible changes to a drawing, both linear h×w×3."""
     light = _luminance(there)
     tone, red, blue = np.log(light), np.log(there[..., 0] / light), np.log(there[..., 2] / light)
     recoloured = np.log(seen / there)
@@ -134,14 +141,14 @@ def _changes(seen: Rgb, there: Rgb, free: Mask) -> list[Field]:
 
 
 def _with_slopes(values: Field, where: Mask) -> Field:
-    """Return h×w values and then their slopes to the right and down, at every second place of both ways.
+    """Return h×w values, then their slopes to the right and down, at every second place of both directions.
 
-    A place is left out where it or one of these neighbours is not to be compared.
+    A place is left out if it or one of these neighbours is not in `where`.
     """
     every = np.s_[:-1:2, :-1:2]
-    told = (where[:-1, :-1] & where[1:, :-1] & where[:-1, 1:])[::2, ::2]
+    usable = (where[:-1, :-1] & where[1:, :-1] & where[:-1, 1:])[::2, ::2]
     across, down = np.diff(values, axis=1)[:-1:2, ::2], np.diff(values, axis=0)[::2, :-1:2]
-    return np.concatenate([values[every][told], SLOPES * across[told], SLOPES * down[told]]).astype(np.float32)
+    return np.concatenate([values[every][usable], SLOPES * across[usable], SLOPES * down[usable]]).astype(np.float32)
 
 
 def _tones(height: int, width: int) -> list[Field]:
@@ -152,7 +159,7 @@ def _tones(height: int, width: int) -> list[Field]:
 
 
 def _mirrored(blocked: Field, alpha: Alpha) -> Field:
-    """Return an h×w share of light as it would be taken if the shadow fell to the product's other side."""
+    """Return an h×w share of blocked light, mirrored to the product's other side."""
     width = alpha.shape[1]
     columns = np.nonzero(alpha > 0.5)[1]
     middle = (columns.min() + columns.max()) / 2 if columns.size else (width - 1) / 2
@@ -167,12 +174,12 @@ def _light(picture: Rgb) -> Field:
 
 
 def _luminance(light: Rgb) -> Field:
-    """Return h×w luminance of linear light, Rec. 709's weights, of at least DARK."""
+    """Return h×w luminance of linear light, with Rec. 709's weights, at least DARK."""
     return np.maximum(light @ np.array([0.2126, 0.7152, 0.0722], np.float32), DARK)
 
 
 def _toned(ratio: Field, free: Mask, bare: Mask, sigma: float) -> Field:
-    """Return the low frequencies of h×w log ratios, less the plane that fits them where no shadow falls."""
+    """Return the low frequencies of h×w log ratios, minus the plane that fits them where no shadow falls."""
     low = _blurred(ratio, free, sigma)
     height, width = ratio.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -182,6 +189,6 @@ def _toned(ratio: Field, free: Mask, bare: Mask, sigma: float) -> Field:
 
 
 def _blurred(values: Field, where: Mask, sigma: float) -> Field:
-    """Return h×w blurred over `where` alone: what lies outside has no say."""
+    """Return h×w values blurred over `where` only; values outside are ignored."""
     weights = where.astype(np.float32)
     return np.asarray(gaussian_filter(values * weights, sigma) / np.maximum(gaussian_filter(weights, sigma), DARK))

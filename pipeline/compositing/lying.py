@@ -1,4 +1,4 @@
-"""The shadow proxy of a product that lies on a surface seen from above: a low solid that stands in the light's way."""
+"""The shadow proxy of a product that lies on a surface seen from above: a low solid that blocks light."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,14 +13,14 @@ from pipeline.kernels.tracing import solids
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import trace
 
-#: Thickness over the narrower side of the product's box; no photo from above tells it. A folded shirt has some 3 %, a
-#: phone or a book 6 to 10 %: between them a shadow is neither missing nor a tower's.
+#: Thickness over the narrower side of the product's box, which no photo from above shows. A folded shirt has about 3 %,
+#: a phone or a book 6 to 10 %. A value in between avoids both a missing shadow and a tower's.
 THICK = 0.055
-#: Where it is slim, as a cable or a handle is, it is no thicker than this share of its width.
+#: A slim part, such as a cable or a handle, is no thicker than this share of its width.
 SLIM = 0.7
-#: Its slices: height and the way in from its outline, as shares of the thickness. It is round on top.
+#: Its slices: height and distance inside its outline, as shares of the thickness. It is rounded on top.
 SLICES = ((0.25, 0.0), (0.62, 0.3), (1.0, 0.85))
-#: Cells to a side of the plan that tells how high the surface is under it.
+#: Cells per side of the plan that shows the surface's height under it.
 _PLAN = 48
 
 
@@ -33,16 +33,16 @@ class LyingProxy:
     #: The layout's aspect and camera.
     aspect: float
     camera: tuple[float, float]
-    #: Of the surface under it, and how much higher its top is; canvas heights.
+    #: Height of the surface under it, and of its top above that; canvas heights.
     base: float
     thick: float
 
     @classmethod
     def of(cls, alpha: Field, box: tuple[int, int, int, int], layout: Layout) -> "LyingProxy":
-        """Lay h×w alpha, whose tight box is `box` in its pixels, where the layout has its product."""
+        """Place h×w alpha, with its tight box `box` in pixels, where the layout has its product."""
         height = alpha.shape[0]
         mask = np.asarray(alpha > 0.5)
-        # Beyond the frame it goes on: a side that the picture cuts is no outline.
+        # It continues beyond the frame: a cropped side is not an outline.
         padded = np.pad(mask, 1, mode="edge")
         inward = np.asarray(distance_transform_edt(padded)[1:-1, 1:-1] / height, np.float32)
         narrow = min(box[2] - box[0], box[3] - box[1]) / height
@@ -52,7 +52,7 @@ class LyingProxy:
 
     @cached_property
     def packed(self) -> Packed:
-        """The slices as rays of light meet them."""
+        """The slices, as rays of light meet them."""
         heights = [self.base + share * self.thick for share, _ in SLICES]
         bars = [inset * self.thick for _, inset in SLICES]
         room = [0.0] * (solids.SLICES - len(SLICES))
@@ -62,7 +62,7 @@ class LyingProxy:
 
 
 def _surface(mask: NDArray[np.bool_], layout: Layout) -> float:
-    """Return the height of the highest thing right under the product: a sheet or a board, else the surface itself."""
+    """Return the height of the highest part right under the product: a sheet or a board, else the surface itself."""
     width = max(16, round(_PLAN * layout.aspect))
     height = layout.camera[2] - trace(layout, width, _PLAN).depth
     rows = (np.arange(_PLAN) + 0.5) * mask.shape[0] / _PLAN

@@ -1,4 +1,4 @@
-"""The product onto the canvas: scaled into its box without a change of colour."""
+"""Placement of the product on the canvas: scaled into its box without a change of colour."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,12 @@ from pipeline.geometry.ray import Field
 from pipeline.kernels.image.layers import lay_scaled, premultiplied_means
 from pipeline.placement.adjust import Position
 
-#: Coverage so near to 1 or 0 is exactly that, as in `lay_scaled`: filters ring by a per mille.
+#: Coverage this close to 1 or 0 is snapped to it, as in `lay_scaled`: filters ring by about 0.001.
 RINGING = 0.002
 
 
 def lay(cutout: Cutout, position: Position, width: int, height: int) -> Placed:
-    """Lay the cut-out on a width×height canvas as its position says: `place`, or `place_turned`."""
+    """Lay the cut-out on a width×height canvas at its position: by `place`, or `place_turned`."""
     if position.turn:
         return place_turned(cutout, position, width, height)
     return place(cutout, position.box, width, height)
@@ -27,8 +27,8 @@ def lay(cutout: Cutout, position: Position, width: int, height: int) -> Placed:
 def place(cutout: Cutout, box: tuple[float, float, float, float], width: int, height: int) -> Placed:
     """Lay the cut-out on a width×height canvas so that its tight box (alpha > 0.5) fills `box` (pixels).
 
-    `box` has the cut-out's aspect; its left and bottom are met to the pixel. Resampled in linear light, premultiplied,
-    by Lanczos (which reduces with a widened kernel). At scale 1 on whole pixels nothing is resampled.
+    `box` has the cut-out's aspect; left and bottom are exact to the pixel. Resampled in linear light, premultiplied, by
+    Lanczos (whose kernel widens for reduction). At scale 1 on whole pixels nothing is resampled.
     """
     tight = tight_box(cutout.alpha > 0.5)
     assert tight is not None  # extract_foreground refuses empty cut-outs
@@ -36,7 +36,7 @@ def place(cutout: Cutout, box: tuple[float, float, float, float], width: int, he
     if abs(scale - 1) < 1e-6:
         scale = 1.0
     source_height, source_width = cutout.alpha.shape
-    # Where the cut-out's own corner lands; the foot stands on a whole pixel row.
+    # The place of the cut-out's own corner; the foot is on a whole pixel row.
     left = round(box[0]) - tight[0] * scale
     top = round(box[3]) - tight[3] * scale
     x0, y0 = max(0, int(np.ceil(left - 1e-6))), max(0, int(np.ceil(top - 1e-6)))
@@ -66,20 +66,20 @@ def place(cutout: Cutout, box: tuple[float, float, float, float], width: int, he
 
 
 def place_turned(cutout: Cutout, position: Position, width: int, height: int) -> Placed:
-    """Lay the cut-out on a width×height canvas as `place` does, and turned as its position says.
+    """Lay the cut-out on a width×height canvas like `place`, and turn it by its position's angle.
 
-    It is scaled first, and the result is turned by cubic splines, in linear light, premultiplied: they keep fine detail
-    that a bicubic filter would blur (Thévenaz, Blu and Unser, "Interpolation Revisited", 2000).
+    It is scaled first. Cubic splines then turn the result, in linear light, premultiplied. They keep fine detail that a
+    bicubic filter would blur (Thévenaz, Blu and Unser, "Interpolation Revisited", 2000).
     """
     left, top, right, _ = tight_box(cutout.alpha > 0.5) or (0, 0, 1, 1)
     scale = (position.box[2] - position.box[0]) / (right - left)
-    # a canvas of its own, on which nothing is cut off
+    # A separate canvas, large enough for all of it.
     x, y = float(np.ceil(left * scale)) + 2, float(np.ceil(top * scale)) + 2
     own = x, y, x + position.box[2] - position.box[0], y + position.box[3] - position.box[1]
     rows, columns = cutout.alpha.shape
     wide, tall = (int(at + (size - side) * scale) + 3 for at, size, side in ((x, columns, left), (y, rows, top)))
     upright = place(cutout, own, wide, tall)
-    # its foot is on a whole row there
+    # There, its foot is on a whole row.
     down = round(own[3]) - own[3]
     about = np.array([position.pivot[1], position.pivot[0]])
     pivot = about - [position.box[1], position.box[0]] + [own[1] + down, own[0]]
@@ -106,12 +106,12 @@ def place_turned(cutout: Cutout, position: Position, width: int, height: int) ->
     own_light = np.stack(colours, axis=-1) / np.maximum(cover, 1e-3)[..., None]
     rgb = linear_to_srgb(np.clip(own_light, 0, 1)) * (cover > 0)[..., None]
     placed = tight_box(alpha > 0.5)
-    assert placed is not None  # `pipeline.placement.refusals` refuses what is mostly beyond the canvas
+    assert placed is not None  # `pipeline.placement.refusals` refuses products that are mostly beyond the canvas
     return Placed(rgb, alpha, placed, upright.scale, (y0, x0))
 
 
 def reduced(placed: Placed, width: int, height: int) -> Placed:
-    """Return a placed product on a smaller canvas of that size, by area, in linear light; its scale is the same."""
+    """Return a placed product on a smaller canvas, reduced by area, in linear light; its scale stays the same."""
     means = np.empty((height, width, 4), np.float32)
     product = placed.rgb, placed.corner, placed.alpha
     by_rows(height, lambda top, bottom: premultiplied_means(*product, height, top, means[top:bottom]))

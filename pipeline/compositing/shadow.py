@@ -1,8 +1,8 @@
-"""The product's shadow: what it takes of the scene's own lights, and the occlusion right where it stands.
+"""The product's shadow: the light that it blocks from the scene's own lamps, and the occlusion at its contact.
 
-The silhouette stands in the layout as a solid of a few slices, and the lights that lit the scene are traced past it:
-over the surface, off the podium's rim, up the wall, through the window. On a coarse grid; shadows are soft, so nothing
-is lost, and a 4-megapixel canvas costs no more than a small one.
+The silhouette becomes a solid of a few slices in the layout, and the scene's lights are traced past it. The shadow
+falls over the surface, off the podium's rim, up the wall, through the window. The grid is coarse. Since shadows are
+soft, nothing is lost, and a 4-megapixel canvas costs no more than a small one.
 """
 
 from dataclasses import dataclass
@@ -25,24 +25,24 @@ from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
-#: Longer side in pixels of the silhouette's grid, and of the one that light is traced on: on a coarser one a rim of
-#: light would be left along the edges of others' shadows and of patches of light.
+#: Longer side, in pixels, of the silhouette's grid, and of the grid for tracing light. A coarser grid would leave a rim
+#: of light along the edges of other objects' shadows and of patches of light.
 GRID = 640
 TRACED = 512
-#: Samples of the dome a pixel: where few of them meet the product, on panels right behind it, fewer show as cells.
+#: Samples of the dome per pixel. On panels right behind the product, few of them meet it; fewer would show as cells.
 DOME_SAMPLES = 36
-#: Canvas heights by which the box around a solid is larger than it.
+#: Canvas heights by which the box around a solid is enlarged.
 MARGIN = 0.02
-#: How much darker than along a contour that touches it is on the surface below one that is half as high as is seen to
-#: touch; by eye.
+#: Darkness on the surface below a hovering contour, relative to that along a touching contour; the contour is half as
+#: high as the touching limit. Chosen by eye.
 HOVER = 5.0
-#: Feet that are no wider than this share of the product are legs.
+#: Feet no wider than this share of the product are legs.
 SLIM = 0.08
 
 
 @dataclass(frozen=True)
 class CastShadow:
-    """A product's shadow, traced once on a small grid; brought to a picture of any size."""
+    """A product's shadow, traced once on a small grid, for images of any size."""
 
     layout: Layout
     #: The surfaces of the grid and, h×w, the share of light that is blocked.
@@ -50,14 +50,14 @@ class CastShadow:
     share: Field
     #: The occlusion under the foot, on the silhouette's grid.
     occlusion: Field
-    #: Nothing is cast on the floor.
+    #: The product is cropped below, so no shadow falls on the floor.
     cut_below: bool
 
     def at(self, width: int, height: int, geometry: Geometry | None = None) -> Field:
-        """Return H×W: the share of light, 0–1, that the product takes from the surface and the wall behind it.
+        """Return H×W: the share of light, 0–1, that the product blocks from the surface and the wall behind it.
 
-        `geometry` is that of the layout at this size, where the light is still to be mixed along edges by coverage
-        (`pipeline.light.relight.developed`); without, the share itself is mixed, for a finished picture.
+        `geometry` is the layout's at this size, passed if the light is still to be mixed along edges by coverage
+        (`pipeline.light.relight.developed`). Without it the share itself is mixed, for a finished image.
         """
         full = geometry or trace(self.layout, width, height)
         blocked = upsample_within_surfaces(self.share[..., None], self.geometry.surface, full.surface)[..., 0]
@@ -70,7 +70,7 @@ class CastShadow:
         return blocked
 
     def contact(self, width: int, height: int) -> Field:
-        """Return H×W: the share of light, 0–1, that the occlusion under the foot takes, under any lights."""
+        """Return H×W: the share of light, 0–1, that the occlusion under the foot blocks, under any lights."""
         blocked = np.zeros((height, width), np.float32)
         if not self.cut_below:
             _occlude(blocked, self.occlusion)
@@ -80,7 +80,7 @@ class CastShadow:
 def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False, lies: bool = False) -> CastShadow | None:
     """Trace the layout's lights past the product, whose H×W coverage on the canvas is `alpha`; None for no product.
 
-    `cut_below`: it stands on nothing that is seen, so nothing is cast on the floor. `lies`: it rests on its whole lower
+    `cut_below`: no ground is visible under it, so no shadow falls on the floor. `lies`: it rests on its whole lower
     contour, seen from the side.
     """
     small, box = _silhouette(alpha)
@@ -103,32 +103,32 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False, lies: 
 
 
 def blocked_share(layout: Layout, width: int, height: int, caster: Caster, around: Bounds) -> tuple[Geometry, Field]:
-    """Return the surfaces of a width×height picture and, H×W, the share of first light that `caster` blocks.
+    """Return the surfaces of a width×height image and, H×W, the share of first light that `caster` blocks.
 
-    `around` is a box around the caster. Shares of luminance, 0–1; 0 where it stands in no light's way and on what
-    shines itself. No light bounces off the caster, and the parts give back less by what it takes of their direct light.
+    `around` is a box around the caster. Shares are of luminance, 0–1. They are 0 where the caster blocks no light, and
+    on glowing parts. No light bounces off the caster, and parts reflect less by the direct light that it blocks.
     """
     geometry = trace(layout, width, height)
     lights = LightTracer(layout, geometry, caster, around)
     direct = lights.direct()
-    # Luminance of what a ray of the dome meets, with all light and with what the caster leaves; last, the open dome.
+    # Luminance that a ray of the dome meets, with all light and with the light past the caster; last, the open dome.
     fill = (layout.rig.fill * layout.rig.fill_tint)[None]
     send = np.stack([np.concatenate([lights.given_back(field), fill]) @ LUMINANCE for field in direct])
     dome = lights.shared(lights.dome(send.astype(np.float32), kept=1, count=DOME_SAMPLES))
     light, remaining = direct @ LUMINANCE + dome
     share = np.where(lights.receives_light, 1 - remaining / np.maximum(light, 1e-4), 0)
-    # Once more: enlarged, the steps between places that share their samples would show as cells.
+    # Shared once more: enlarged, the steps between places that share their samples would show as cells.
     share = lights.shared(np.clip(share, 0, 1).astype(np.float32)[None])[0]
     return geometry, share
 
 
 def _occlude(blocked: Field, occlusion: Field) -> None:
-    """Take from the light that is left of H×W `blocked` what an h×w occlusion keeps, in place, where there is any."""
+    """Add an h×w occlusion to H×W `blocked`, as a share of the remaining light, in place, where there is any."""
     (height, width), (h, w) = blocked.shape, occlusion.shape
     some = tight_box(occlusion > 0)
     if some is None:
         return
-    # The filter reaches two pixels of the grid beyond what is occluded.
+    # The filter reaches two pixels of the grid beyond the occlusion.
     left, top, right, bottom = grown_box(
         (some[0] * width // w, some[1] * height // h, some[2] * width // w, some[3] * height // h),
         3 * max(1.0, height / h),
@@ -145,9 +145,9 @@ def _occlude(blocked: Field, occlusion: Field) -> None:
 
 
 def contact_shadow(alpha: Alpha, strength: float = 0.3, *, lies: bool = False) -> Field:
-    """Return H×W: a faint shadow right under the product for a white backdrop; exactly 0 along the canvas's border.
+    """Return a faint H×W shadow right under the product for a white backdrop; exactly 0 along the canvas's border.
 
-    `lies`: as in `cast_shadow`.
+    `lies` is as in `cast_shadow`.
     """
     small, box = _silhouette(alpha)
     if box is None:
@@ -162,7 +162,7 @@ def contact_shadow(alpha: Alpha, strength: float = 0.3, *, lies: bool = False) -
         np.minimum(columns, width - 1 - columns) / (0.03 * width),
     )
     faded = shadow * np.clip(border - 0.7, 0, 1)
-    # Below a quarter of an 8-bit step it is nothing.
+    # Below a quarter of an 8-bit step it becomes 0.
     faded = np.clip((faded - 0.004) / 0.996, 0, 1).astype(np.float32)
     return np.clip(resize(faded, alpha.shape[1], alpha.shape[0], Image.Resampling.BILINEAR), 0, 1)
 
@@ -177,14 +177,14 @@ def _silhouette(alpha: Alpha) -> tuple[Alpha, Box | None]:
 
 
 def _around(box: Box, height: int, layout: Layout) -> Bounds:
-    """Return a box around the solid that a silhouette which lies becomes: never higher than two thirds of its width."""
+    """Return a box around the solid of a lying silhouette: never higher than two thirds of its width."""
     x, y = layout.foot
     left, top, right, bottom = (side / height for side in box)
     return _grown((left - x, y - bottom, 0.0, right - x, y - top, 0.67 * (right - left)))
 
 
 def _grown(bounds: Bounds) -> Bounds:
-    """Return a box that is MARGIN larger on all sides."""
+    """Return a box enlarged by MARGIN on all sides."""
     left, low, back, right, high, front = bounds
     return left - MARGIN, low - MARGIN, back - MARGIN, right + MARGIN, high + MARGIN, front + MARGIN
 
@@ -194,9 +194,9 @@ def _gaussian(field: Field, sigma: float) -> Field:
 
 
 def _occlusion_around(alpha: Field, box: Box) -> Field:
-    """Return h×w: what lies is dark all round its contour, finer than the traced light can tell.
+    """Return h×w: the darkness all around a lying product's contour, finer than the traced light.
 
-    As narrow as the shadow allows that lies on one side: wider, it would be a glow of darkness on the lit side.
+    It is as narrow as the shadow on one side allows: if wider, the lit side would have a dark glow.
     """
     narrow = min(box[2] - box[0], box[3] - box[1])
     tight = _gaussian(alpha, max(1.0, 0.008 * narrow))
@@ -205,10 +205,10 @@ def _occlusion_around(alpha: Field, box: Box) -> Field:
 
 
 def _occlusion(alpha: Field, box: Box, *, lies: bool) -> Field:
-    """Return h×w: dark and tight under the foot, finer than the traced light can tell; wide and faint where it hovers.
+    """Return h×w occlusion, dark and tight under the foot, finer than the traced light, wide and faint where it hovers.
 
-    Where the contour rises from the foot, what is dark lies on the surface below it, not along the contour: a line
-    there would be read as contact.
+    Where the contour rises from the foot, the darkness is on the surface below, not along the contour: a line there
+    would look like contact.
     """
     wide = box[2] - box[0]
     band = contact_band(alpha, box, 0.016 * wide, lies=lies)
@@ -217,7 +217,7 @@ def _occlusion(alpha: Field, box: Box, *, lies: bool) -> Field:
     out = np.zeros_like(band)
     foot = tight_box(band > 0)
     if foot is not None:
-        # Four standard deviations are as far as a blur reaches, and twice that keeps the cut's own edge out of it.
+        # A blur reaches four standard deviations; twice that keeps the crop's own edge out of it.
         left, top, right, bottom = grown_box(foot, 8 * 0.11 * wide + 2, band.shape[1], band.shape[0])
         band = band[top:bottom, left:right]
         touch = band.max(0)
@@ -227,18 +227,18 @@ def _occlusion(alpha: Field, box: Box, *, lies: bool) -> Field:
         near = _gaussian(band * touch, 0.03 * wide)
         around = blurred(band + HOVER * below, 0.045 * wide, 0.11 * wide)
         if slim < SLIM:
-            # A leg is dark on its own scale: on the whole product's it would seem to float.
+            # A leg is dark on its own scale: on the whole product's scale it would seem to float.
             foot_band = contact_band(alpha, box, 0.4 * slim * wide, lies=lies)[top:bottom, left:right]
             leg = _gaussian(foot_band * np.square(touch), max(0.7, 0.15 * slim * wide))
             tight = np.maximum(tight, leg * (peak / max(float(leg.max()), 1e-6)))
-        # Darker than most products are at their foot, it would show as a line drawn round them.
+        # Limited: more than most products' darkness at the foot would look like an outline.
         shade = 0.68 * np.clip(1.5 * tight / peak, 0, 1) + 0.45 * np.clip(near / peak, 0, 1) + 0.25 * around / peak
         out[top:bottom, left:right] = np.clip(shade, 0, 0.66)
     return out
 
 
 def _foot_width(band: Field) -> float:
-    """Return the median width in pixels of what touches the surface, by a contact band, column by column."""
+    """Return the median width, in pixels, of the product's contacts with the surface, from a contact band's columns."""
     touches = np.concatenate([[0], (band.max(axis=0) > 0.5).astype(np.int8), [0]])
     turns = np.flatnonzero(np.diff(touches))
     widths = turns[1::2] - turns[::2]

@@ -1,4 +1,4 @@
-"""The shadow proxy of a product that stands: its silhouette as a solid, so that light can be traced past it."""
+"""The shadow proxy of a product that stands: its silhouette as a solid, past which light can be traced."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,45 +13,45 @@ from pipeline.geometry.ray import Bounds, Field
 from pipeline.kernels.tracing import solids
 from pipeline.scene.layout import FOCAL, Layout
 
-#: Half the product's depth over its width; no photo tells it.
+#: Half the product's depth over its width, which no photo shows.
 DEPTH = 0.33
-#: Where the slices of each of one, two or three things are, shares of half its depth, the foremost last. Of fewer the
-#: edges would show as stairs.
+#: Places of the slices of each of one, two or three objects, as shares of half its depth, the foremost last. Fewer
+#: slices would show as stairs.
 SLICES = tuple(tuple(np.linspace(-0.9, 0.9, count).tolist()) for count in (16, 8, 5))
-#: Half the depth over half the height of what is long and low, as a bar that lies or a wing.
+#: Half the depth over half the height of a long, low part, such as a lying bar or a wing.
 LOW = 2.0
-#: What is no deeper than this share of the product's depth is a sheet in its foremost slice: in several slices it would
-#: throw as many shadows, a leg's beside each other, a bar's in stripes.
+#: A part no deeper than this share of the product's depth is a sheet in its foremost slice. In several slices it would
+#: cast as many shadows: a leg's next to each other, a bar's in stripes.
 SHEET = 0.3
-#: A foot that is nearer to the horizon than this share of the way is taken to be there: no floor is so deep.
+#: A foot closer to the horizon than this share of the way is moved there: no floor is deeper.
 HIGHEST = 0.55
 
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """One thing that stands by itself."""
+    """One object with its own foot."""
 
     #: h×w silhouette, True inside, and its tight box in pixels.
     mask: NDArray[np.bool_]
     box: Box
-    #: Half its depth, canvas heights; it stands behind its foot.
+    #: Half its depth, in canvas heights; it extends behind its foot.
     deep: float
-    #: How much larger it is than it would be in the picture's plane, for it is farther away.
+    #: Its enlargement relative to its size in the image's plane, since it is farther away.
     larger: float = 1.0
 
     @property
     def z(self) -> float:
-        """Where its foot is, canvas heights from the picture's plane."""
+        """The depth of its foot, in canvas heights from the image's plane."""
         return FOCAL * (1 - self.larger)
 
     def slices(self, scale: float, places: Sequence[float]) -> NDArray[np.int32]:
-        """Return h×w: which slices hold each pixel, slice k as 2 to the power k; `scale`: pixels to a canvas height."""
+        """Return h×w bits of the slices that contain each pixel, 2^k for slice k; `scale` is pixels a canvas height."""
         left, top, right, bottom = self.box
         mask = self.mask[top:bottom, left:right]
         half, off = _runs(mask)
         tall, _ = _runs(mask.T)
         deep = np.float32(max(self.deep * scale, 1e-3))
-        # Half the depth of what a pixel belongs to, as a share of the product's; a round thing's section at a pixel.
+        # Half the depth of a pixel's part, as a share of the product's; then a round part's section at the pixel.
         share = np.minimum(np.minimum(half, np.float32(LOW) * tall.T) / deep, 1)
         section = share * np.sqrt(np.maximum(1 - np.square(off / np.maximum(half, 0.5)), 0))
         sheet = share < SHEET
@@ -66,28 +66,29 @@ class Standing:
 
 @dataclass(frozen=True, eq=False)
 class StandingProxy:
-    """The silhouette as a solid: upright slices, in which each part is as deep as it is wide, at most the product's.
+    """The silhouette as a solid of upright slices; each part is as deep as it is wide, at most the product's depth.
 
-    What is wide is as if it were round, what is slim stands in front, where the foot is. Of several things each stands
-    where its own foot is seen on the surface: what ends higher in the picture is farther away, and larger for it.
+    A wide part is treated as round; a slim part is in front, above the foot. Each of several objects is placed where
+    its own foot is visible on the surface. An object that ends higher in the image is farther away, and therefore
+    larger.
     """
 
     things: tuple[Standing, ...]
-    #: Pixels to a canvas height, the pixel of the world's origin, and the one before the camera.
+    #: Pixels per canvas height, the pixel of the world's origin, and the pixel straight ahead of the camera.
     scale: float
     foot: tuple[float, float]
     eye: tuple[float, float]
 
     @classmethod
     def of(cls, things: Sequence[tuple[Field, Box]], layout: Layout) -> "StandingProxy":
-        """Stand things, h×w alpha with its tight box each, on the layout's spot."""
+        """Place objects, each an h×w alpha with its tight box, on the layout's spot."""
         height = things[0][0].shape[0]
         x, y = layout.foot
         eye = layout.aspect / 2 * height, layout.horizon_y * height
         lowest = max(box[3] for _, box in things)
         found = []
         for alpha, box in things:
-            # The camera sees the foot so much nearer to its horizon than the foremost one.
+            # The share of the way from the foremost foot to the camera's horizon.
             rise = min((lowest - box[3]) / max(lowest - eye[1], 1.0), HIGHEST)
             deep = DEPTH * min((box[2] - box[0]) / height, 0.8 * (box[3] - box[1]) / height) / (1 - rise)
             found.append(Standing(np.asarray(alpha > 0.5), box, deep, 1 / (1 - rise)))
@@ -99,7 +100,7 @@ class StandingProxy:
 
     @cached_property
     def packed(self) -> Packed:
-        """The slices as rays of light meet them."""
+        """The slices, as rays of light meet them."""
         places = [thing.z + thing.deep * (at - 0.9) for thing in self.things for at in self._sliced]
         room = [0.0] * (solids.SLICES - len(places))
         numbers = (self.scale, *self.foot, len(places), *places, *room)
@@ -119,7 +120,7 @@ class StandingProxy:
         return float(low[0]), float(low[1]), float(low[2]), float(high[3]), float(high[4]), float(high[5])
 
     def slices(self) -> Field:
-        """Return h×w float32: which slices hold each pixel, slice k as 2 to the power k."""
+        """Return h×w float32 bits of the slices that contain each pixel, 2^k for slice k."""
         out = np.zeros(self.things[0].mask.shape, np.int32)
         for number, thing in enumerate(self.things):
             held = thing.slices(self.scale, self._sliced)
@@ -132,13 +133,13 @@ class StandingProxy:
 
 
 def _nearer(size: int, eye: float, larger: float) -> NDArray[np.intp]:
-    """Return which of `size` pixels is seen at each where they are enlarged about `eye`."""
+    """Return the index of the pixel, of `size`, that is visible at each place after enlargement about `eye`."""
     at = np.floor(eye + (np.arange(size) + 0.5 - eye) / larger)
     return np.asarray(np.clip(at, 0, size - 1), np.intp)
 
 
 def _runs(mask: NDArray[np.bool_]) -> tuple[Field, Field]:
-    """Return for each pixel inside h×w half the length of its row's unbroken run, and how far it is off its middle."""
+    """Return for each pixel inside h×w half the length of its row's unbroken run, and its distance from the middle."""
     wide = mask.shape[1]
     at = np.arange(wide, dtype=np.int32)
     before = np.maximum.accumulate(np.where(mask, -1, at), axis=1)

@@ -1,1 +1,1 @@
-"""Rays and the shapes that they meet; knows no scene."""
+"""Rays and the shapes that they meet; independent of scenes."""

@@ -1,4 +1,4 @@
-"""Ray casting: what a camera sees of solids."""
+"""Ray casting: a camera's view of solids."""
 
 from collections.abc import Sequence
 
@@ -13,19 +13,19 @@ from pipeline.geometry.solids import Solid
 from pipeline.kernels.tracing.rays import FACES, see
 from pipeline.kernels.tracing.terrain import see_dunes
 
-#: The nearest depth that things are seen at, and by how much of a slope they are looked for beyond their bounds.
+#: The nearest depth at which solids are visible, and the slope by which their windows are enlarged.
 _NEAREST, _MARGIN = 0.3, 1e-3
 
-#: Steps away from the camera that dunes are looked at in.
+#: Depths at which dunes are sampled, away from the camera.
 DUNE_STEPS = 1800
 
 
 def follow(
     solids: Sequence[Solid], camera: Triple, across: Field, down: Field, without: int | None = None
 ) -> tuple[NDArray[np.uint16], Field]:
-    """Follow a camera's rays of W rising and H float32 slopes to the first solid, leaving out one perhaps.
+    """Follow a camera's rays, of W ascending and H float32 slopes, to the first solid; skip the solid `without`.
 
-    Return H×W indices × FACES + faces, 0 where nothing is met, and float32 depths, inf there.
+    Returns H×W indices × FACES + faces, 0 without a hit, and float32 depths, inf there.
     """
     surface = np.zeros((down.size, across.size), np.uint16)
     depth = np.full(surface.shape, np.inf, np.float32)
@@ -42,9 +42,9 @@ def follow(
 
 
 def windows(solids: Sequence[Solid], camera: Triple, without: int | None = None) -> Field:
-    """Return n×4 slopes that a camera sees each solid between: left, low, right, top; a little wider than it is.
+    """Return n×4 slopes, slightly enlarged, between which a camera sees each solid: left, low, right, top.
 
-    Heightfields, which are followed apart, and the solid `without` are seen nowhere.
+    Heightfields, which are followed separately, and the solid `without` get empty windows.
     """
     out = np.empty((len(solids), 4), np.float32)
     for index, solid in enumerate(solids):

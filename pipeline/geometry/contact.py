@@ -1,4 +1,4 @@
-"""The contact of a product with what it stands on: its silhouette's lower contour, column by column."""
+"""The contact of a product with the ground: its silhouette's lower contour, column by column."""
 
 import itertools
 from typing import Any
@@ -10,31 +10,31 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter, label
 from pipeline.core.resample import Box, tight_box
 from pipeline.geometry.ray import Field
 
-#: Columns whose lowest point is this far (in product widths) above the foot are not seen to touch the surface.
+#: Columns whose lowest point is this far above the foot (in product widths) do not touch the ground.
 TOUCH = 0.16
-#: A base edge that recedes: its rise for each pixel across, its length and its bend in product widths.
+#: A receding base edge: its greatest rise per pixel across, its least length and its greatest bend in product widths.
 STEEPEST_BASE = 0.95
 SHORTEST_BASE = 0.12
 STRAIGHT_BASE = 0.015
-#: A base on feet: an edge of the silhouette's lower hull so long, and the gap under it that is still dark, in product
-#: widths. A bowl's hull has many short edges.
+#: A base on feet: the least length of an edge of the silhouette's lower hull, and the greatest dark gap under it, in
+#: product widths. A bowl's hull has many short edges.
 LONGEST_ROUND = 0.25
 DARK_GAP = 0.1
-#: The rise of a round base's rim over its half width, as photos see it from above at the steepest.
+#: The rise of a round base's rim over its half width, at the steepest view of usual photos.
 STEEPEST_RIM = 0.3
-#: Share of the product's height, from below, whose width is the foot's.
+#: Share of the product's height, from below, that counts as the foot.
 FOOT = 0.12
-#: What is smaller than this share of the largest thing belongs to the thing that it is nearest to; more are a heap.
+#: An object smaller than THING × the largest belongs to its nearest neighbour; more than THINGS objects are a heap.
 THING, THINGS = 0.1, 3
-#: Pixels of the silhouette's grid, each way, to one of the coarser grid that separates things.
+#: Pixels of the silhouette's grid per cell, each way, of the coarser grid that separates objects.
 _APART = 4
 
 
 def contact_band(alpha: Field, box: Box, thick: float, *, lies: bool = False) -> Field:
-    """Return a band along the silhouette's lowest points, fading where they rise from the foot.
+    """Return a band along the silhouette's lowest points that fades where they rise from the foot.
 
-    Under a base that stands on feet the whole gap down to the surface belongs to it. What `lies` touches the surface
-    all along its lower contour.
+    Under a base on feet, the whole gap down to the ground belongs to the band. A product that `lies` touches the ground
+    along its whole lower contour.
     """
     h = alpha.shape[0]
     lowest, columns = lowest_points(alpha)
@@ -50,11 +50,11 @@ def contact_band(alpha: Field, box: Box, thick: float, *, lies: bool = False) ->
 
 
 def receding_base(lowest: Field, columns: NDArray[np.bool_], box: Box) -> tuple[Field, Field]:
-    """Return how far, 0–1, each column stands on a base that recedes from the foot, and the surface's row under it.
+    """Return how much, 0–1, each column is on a base that recedes from the foot, and the ground's row under it.
 
-    A box seen over its corner touches the surface all along both base edges, high as they rise in the picture; on feet
-    it touches it at both ends of an edge of its lower hull. A bowl's side rises in a curve and touches nothing. The
-    surface's row is `lowest` itself where there is no gap.
+    A box seen over its corner touches the ground along both base edges, however high they rise in the image. On feet it
+    touches the ground at both ends of an edge of its lower hull. A bowl's side rises in a curve and touches nothing.
+    Where there is no gap, the ground's row is `lowest`.
     """
     touching = np.zeros(len(lowest), np.float32)
     ground = lowest.copy()
@@ -83,7 +83,7 @@ def receding_base(lowest: Field, columns: NDArray[np.bool_], box: Box) -> tuple[
 
 
 def long_edges(rise: Field, min_length: float, steepest: float = STEEPEST_BASE) -> list[tuple[int, int]]:
-    """Return the ends of the edges of the lower hull of `rise` that are `min_length` long and no steeper than that."""
+    """Return the ends of the lower hull's edges of `rise`, at least `min_length` long and at most `steepest`."""
     hull: list[int] = []
     for at in np.flatnonzero(np.isfinite(rise)):
         while len(hull) > 1 and (rise[at] - rise[hull[-2]]) * (hull[-1] - hull[-2]) <= (
@@ -99,16 +99,16 @@ def long_edges(rise: Field, min_length: float, steepest: float = STEEPEST_BASE) 
 
 
 def lowest_points(alpha: Field) -> tuple[Field, NDArray[np.bool_]]:
-    """Return the row under the silhouette's lowest pixel for each column of h×w alpha, and which columns have any."""
+    """Return the row under the silhouette's lowest pixel in each column of h×w alpha, and which columns have one."""
     solid = alpha > 0.5
     return alpha.shape[0] - np.argmax(solid[::-1], axis=0).astype(np.float32), np.asarray(solid.any(axis=0))
 
 
 def contact_line(alpha: Field, box: Box, *, lies: bool = False) -> Field:
-    """Return for each column of h×w alpha the row at which the product would touch the surface there.
+    """Return for each column of h×w alpha the row at which the product would touch the ground there.
 
-    The surface under a base that recedes; else its lowest point where a round base's rim may be. What rises higher than
-    such a rim overhangs, and is taken to stand over the rim. What `lies` touches it at its lowest points.
+    This is the ground under a receding base, or else the lowest point, where a round base's rim is possible. A contour
+    that rises above such a rim overhangs, and the rim's row counts. A product that `lies` touches at its lowest points.
     """
     lowest, columns = lowest_points(alpha)
     line = lowest if lies else _standing_line(alpha, box, lowest, columns)
@@ -129,7 +129,7 @@ def _standing_line(alpha: Field, box: Box, lowest: Field, columns: NDArray[np.bo
     foot = int(np.argmax(np.where(columns, lowest, -1)))
     recedes = np.flatnonzero(touching > 0)
     nearest = np.arange(len(lowest))
-    # Beyond a base's end the surface goes on at its height.
+    # Beyond a base's end the ground continues at the end's height.
     if recedes.size and recedes[-1] > foot:
         nearest = np.minimum(nearest, recedes[-1])
     if recedes.size and recedes[0] < foot:
@@ -138,17 +138,16 @@ def _standing_line(alpha: Field, box: Box, lowest: Field, columns: NDArray[np.bo
 
 
 def things_apart(alpha: Field) -> list[tuple[Field, Box]]:
-    """Return the coverage (h×w) and the tight box of each of several things, the one with the highest foot first.
+    """Return the coverage (h×w) and the tight box of each of several objects, the one with the highest foot first.
 
-    Each stands by itself, on a foot of its own; the farther away, the higher in the picture. What is right above
-    another is no such thing but a part of it whose joint the cut-out lost. At most THINGS; empty where there is no
-    product.
+    Each has its own foot; the farther away, the higher in the image. A part right above another is not an object, but a
+    part whose joint the cut-out lost. Returns at most THINGS objects, and none without a product.
     """
     solid = alpha > 0.5
     whole = tight_box(solid)
     if whole is None:
         return []
-    # What is joined by a hair is joined in a coarser picture as well.
+    # The coarser grid also joins objects that only a hair connects.
     tall, wide = (-(-size // _APART) * _APART for size in solid.shape)
     padded = np.zeros((tall, wide), bool)
     padded[: solid.shape[0], : solid.shape[1]] = solid
@@ -166,7 +165,7 @@ def things_apart(alpha: Field) -> list[tuple[Field, Box]]:
 
 
 def _above_another(names: NDArray[np.int32], name: int, large: list[int]) -> bool:
-    """Tell whether most columns of the part `name` of h×w numbered parts have another of the `large` ones below it."""
+    """Return whether most columns of the part `name` of h×w numbered parts have another `large` part below it."""
     own = names == name
     lowest = names.shape[0] - np.argmax(own[::-1], axis=0)
     columns = np.flatnonzero(own.any(axis=0))

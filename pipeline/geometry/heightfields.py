@@ -13,7 +13,7 @@ from pipeline.kernels.tracing.terrain import cloth_depths, dune_slopes, ground_h
 
 @dataclass(frozen=True)
 class Curtain:
-    """Hanging cloth about the plane z = `z`: the sum of waves (amplitude, cycles per canvas height, phase)."""
+    """Hanging cloth around the plane z = `z`: the sum of waves (amplitude, cycles per canvas height, phase)."""
 
     z: float
     waves: tuple[tuple[float, float, float], ...]
@@ -22,11 +22,11 @@ class Curtain:
 
     @property
     def reach(self) -> float:
-        """The most that a fold stands out of the plane, or back: with its harmonic."""
+        """The greatest distance of a fold from the plane, forwards or backwards, with its harmonic."""
         return 1.2 * sum(wave[0] for wave in self.waves)
 
     def relief(self, x: Field) -> tuple[Field, Field]:
-        """Return how far the cloth stands out at x, and its slope."""
+        """Return the cloth's distance in front of the plane at x, and its slope."""
         out, slope = np.zeros_like(x), np.zeros_like(x)
         for amplitude, cycles, phase in self.waves:
             k = np.float32(2 * np.pi * cycles)
@@ -41,12 +41,12 @@ class Curtain:
 
     @property
     def packed(self) -> Packed:
-        # Light's rays, of which there are many, take the cloth for the plane behind it: before that of its outermost
-        # folds the floor between them would see no cloth, and a straight line would run along its hem.
+        # For the many rays of light, the cloth is a plane at its rearmost folds. With a plane at the foremost folds,
+        # the floor between folds would see no cloth, and a straight line would run along its hem.
         return Packed(solids.WALL, (self.z - self.reach,))
 
     def depths(self, camera: Triple, across: Field) -> Field:
-        """Return the depth, W float32, at which a camera's rays of W slopes meet the cloth, the same at each height."""
+        """Return the depth, W float32, at which a camera's rays of W slopes meet the cloth, equal at all heights."""
         waves = np.array([(a, 2 * np.pi * cycles, phase) for a, cycles, phase in self.waves], np.float32)
         out = np.empty(across.size, np.float32)
         cloth_depths(np.float32(self.z), np.float32(self.reach), waves, np.array(camera, np.float32), across, out)
@@ -63,7 +63,7 @@ class Curtain:
 
 @dataclass(frozen=True)
 class Dunes:
-    """A landscape y = height(x, z): ridges (amplitude, x and z cycles, phase), level where the product stands.
+    """A landscape y = height(x, z) of ridges (amplitude, x and z cycles, phase), level under the product.
 
     `ripple` is the height of the wind's ripples, and the ground rises by `rise` towards the horizon.
     """
@@ -77,7 +77,7 @@ class Dunes:
     bounds = None
 
     def height(self, x: Field, z: Field) -> Field:
-        """Return the ground's height at (x, z), of the shape that they have together."""
+        """Return the ground's height at (x, z), in their common broadcast shape."""
         places = np.broadcast_arrays(x, z)
         out = np.empty(places[0].size, np.float32)
         x, z = (np.array(axis, np.float32).ravel() for axis in places)
@@ -90,9 +90,9 @@ class Dunes:
         return Packed(solids.DUNES, (self.level, self.back, self.ripple, self.rise, len(self.ridges), *ridges))
 
     def slopes(self, camera: Triple, across: Field, steps: int) -> tuple[Field, Field]:
-        """Walk away from a camera below rays of W slopes; return D depths and D×W steepest slopes of ground so far.
+        """March away from a camera below rays of W slopes; return D depths and D×W steepest slopes of ground so far.
 
-        A ray meets the ground where that becomes steeper than it is: what is hidden by a nearer crest drops out.
+        A ray meets the ground where that slope exceeds its own; ground hidden by a nearer crest drops out.
         """
         depths = np.geomspace(0.7, float(camera[2]) - self.back, steps).astype(np.float32)
         seen = np.empty((steps, across.size), np.float32)

@@ -1,4 +1,4 @@
-"""Solids of revolution: bowls, vases, pots and beakers, as a potter turns them."""
+"""Solids of revolution: bowls, vases, pots and beakers."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,11 +12,11 @@ from pipeline.kernels.tracing import solids
 
 @dataclass(frozen=True)
 class Lathed:
-    """A solid of revolution about an axis upwards from the middle of its foot (x, y, z), or, `lying`, to the camera.
+    """A solid of revolution; its axis runs up from the middle of its foot (x, y, z) or, if `lying`, to the camera.
 
-    `radii`, 3 to 15 of them from foot to rim, canvas heights: the squares of its radii are the quadratic B-spline of
-    theirs, smooth between them. A hollow's radius is everywhere the share `hollow` of the outer one, 0 for none, down
-    to `floor` above the foot. Faces: outside (0), rim (1), inside (2), the hollow's floor (3), below (4).
+    `radii` are 3 to 15 radii from foot to rim, in canvas heights. The squared radius is the quadratic B-spline of their
+    squares. A hollow's radius is the share `hollow` of the outer radius everywhere, 0 for none, down to `floor` above
+    the foot. Faces: outside (0), rim (1), inside (2), the hollow's floor (3), below (4).
     """
 
     x: float
@@ -63,7 +63,7 @@ class Lathed:
         return Packed(solids.LATHED, (self.x, self.y, self.z, *form, *controls, widest**2))
 
     def _own(self, point: Triple) -> Triple:
-        """Return places across its axis, along it and across again."""
+        """Return places as coordinates across its axis, along it, and across it again."""
         x, y, z = (part - np.float32(at) for part, at in zip(point, (self.x, self.y, self.z), strict=True))
         return (x, z, y) if self.lying else (x, y, z)
 
@@ -80,7 +80,7 @@ class Lathed:
         return triple(x, z, up, point) if self.lying else triple(x, up, z, point)
 
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
-        # As it is seen, from the front or from above: round its axis a neck would pinch the finish into streaks.
+        # Projected from the front or from above: wrapped around the axis, a neck would pinch the finish into streaks.
         x, up, z = self._own(point)
         level = np.broadcast_to(self.lying, np.shape(face)) | (face == 1) | (face == 3)
         return x, np.where(level, z, up)

@@ -1,4 +1,4 @@
-"""Solids as numbers, for the kernels that follow rays."""
+"""Solids as numbers, for the kernels that trace rays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from pipeline.geometry.ray import Face, Field, Triple
 from pipeline.kernels.tracing.rays import FACES, meet_rays
 from pipeline.kernels.tracing.solids import NUMBERS, Shapes
 
-#: By so much a place beside a leaf is looked at closer: more than float32 errs.
+#: Enlarges a leaf's box by more than float32's error.
 _MARGIN = 1e-5
 #: A polygon of (x, y).
 Outline = tuple[tuple[float, float], ...]
@@ -17,25 +17,25 @@ Outline = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """What rays meet of a solid: its kind and the numbers that `pipeline.kernels.tracing.solids` has for that."""
+    """A solid for the kernels: its kind and its numbers, as in `pipeline.kernels.tracing.solids`."""
 
     kind: int
     numbers: tuple[float, ...]
     leaves: tuple[Outline, ...] = ()
-    #: Whether leaves have faces, one for each way they lean and side of their rib.
+    #: Whether leaves have faces, one for each lean and side of the rib.
     folded: bool = False
-    #: h×w float32, of a shadow proxy.
+    #: h×w float32 image of a shadow proxy.
     image: Field = field(default_factory=lambda: np.zeros((1, 1), np.float32))
 
     def row(self) -> Field:
-        """Return its NUMBERS float32 numbers; those that it lacks are 0."""
+        """Return its NUMBERS float32 numbers, filled up with 0."""
         out = np.zeros(NUMBERS, np.float32)
         out[: len(self.numbers)] = self.numbers
         return out
 
 
 def shapes(things: Sequence[Packed]) -> Shapes:
-    """Return the arrays of some solids in their order; at most one of them has an image."""
+    """Return the arrays of some solids in order; at most one of them has an image."""
     number = np.stack([thing.row() for thing in things]) if things else np.zeros((0, NUMBERS), np.float32)
     edges: list[Field] = [np.zeros((0, 4), np.float32)]
     leaves: list[tuple[float, ...]] = []
@@ -65,9 +65,10 @@ def shapes(things: Sequence[Packed]) -> Shapes:
 
 
 def meet(thing: Packed, origin: Triple, way: Triple) -> tuple[Field, Face]:
-    """Return the distance at which rays meet a solid, inf where they don't, and the face met there.
+    """Return the distance at which rays meet a solid, inf without a hit, and the face that they hit.
 
-    Light's rays; a camera's meet hanging cloth and dunes otherwise. Parts of `origin` and `way` broadcast together.
+    These are rays of light; a camera sees hanging cloth and dunes differently. Parts of `origin` and `way` broadcast
+    together.
     """
     parts = np.broadcast_arrays(*origin, *way)
     ray = np.stack([part.ravel() for part in parts]).astype(np.float32)

@@ -13,13 +13,13 @@ from pipeline.kernels.tracing import solids
 from pipeline.kernels.tracing.rays import leaves_at
 
 Outline = Literal["arch", "disc", "half_disc"]
-#: A place on an edge that is nearer to the foot than this, canvas heights, is on the foot.
+#: A place on an edge closer to the foot than this, in canvas heights, is on the foot.
 FOOT = 1e-5
 
 
 @dataclass(frozen=True)
 class Opening:
-    """The outline of an arch, round (`half`) over straight jambs, whose foot's middle is (x, foot)."""
+    """The outline of an arch: a half disc of radius `half` over straight jambs, its foot's middle at (x, foot)."""
 
     x: float
     foot: float
@@ -36,7 +36,7 @@ class Opening:
 class Panel:
     """An upright board with a round outline: its front (face 0), its edge (1) and the edge of its hole (2).
 
-    (x, y) is the foot's middle, z its front; `hole` is the share of the half width that the hole in it takes.
+    (x, y) is the foot's middle, and z its front. `hole` is the hole's share of the half width.
     """
 
     outline: Outline
@@ -60,7 +60,7 @@ class Panel:
 
     @property
     def packed(self) -> Packed:
-        # What of an arch with jambs and a round part makes the outline: a disc has no jambs and is not cut below.
+        # The parts of an arch that form the outline: a disc has no jambs and is not cut off below.
         foot = self.y if self.outline == "arch" else self.centre
         low = self.centre - 2 * self.half if self.outline == "disc" else foot
         outline = (self.x, foot, self.centre, low, self.half, self.half * self.hole)
@@ -72,7 +72,7 @@ class Panel:
             dy = np.maximum(dy, 0)
         length = np.maximum(np.hypot(dx, dy), np.float32(1e-6))
         sign = np.where(face == 0, 0, np.where(face == 2, -1, 1)).astype(np.float32)
-        # What lies shows its foot, which is level.
+        # A board that lies shows its foot, which is level.
         foot = (face == 1) & (np.abs(point[1] - np.float32(self.y)) < FOOT) & (self.outline != "disc")
         across, up = np.where(foot, 0, sign * dx / length), np.where(foot, -1, sign * dy / length)
         return triple(across, up, np.where(face == 0, 1, 0), point)
@@ -83,7 +83,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Sprig:
-    """Leaves in a plane parallel to the picture: polygons of (x, y) in canvas heights."""
+    """Leaves in a plane parallel to the image: polygons of (x, y) in canvas heights."""
 
     z: float
     leaves: tuple[tuple[tuple[float, float], ...], ...]
@@ -100,7 +100,7 @@ class Sprig:
         return Packed(solids.LEAVES, (self.z, left, low, right, top), self.leaves)
 
     def leaf_at(self, x: Field, y: Field) -> NDArray[np.int32]:
-        """Return the first leaf that holds each place, of any shape, by the even-odd rule; -1 where there is none."""
+        """Return the first leaf that contains each place, of any shape, by the even-odd rule; -1 for none."""
         out = np.empty(x.size, np.int32)
         leaves_at(shapes([self.packed]), np.array(x, np.float32).ravel(), np.array(y, np.float32).ravel(), out)
         return out.reshape(x.shape)

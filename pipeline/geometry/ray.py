@@ -1,8 +1,8 @@
-"""Rays, and places that they meet.
+"""Rays, and the places that they meet.
 
-World coordinates: x right, y up, z towards the camera, in canvas heights at the product's depth; the product's foot is
-the origin. Places and directions are triples whose parts broadcast together. All float32; distances along rays are in
-units of their way, inf where nothing is met.
+World coordinates: x right, y up, z towards the camera, in canvas heights at the product's depth. The product's foot is
+the origin. Places and directions are triples whose parts broadcast together. All are float32. Distances along rays are
+in units of their direction, inf without a hit.
 """
 
 import numpy as np
@@ -18,19 +18,19 @@ Bounds = tuple[float, float, float, float, float, float]
 
 
 def triple(x: object, y: object, z: object, like: Triple) -> Triple:
-    """Return three parts as float32 of the shape that the parts of `like` have together."""
+    """Return three parts as float32, in the common broadcast shape of the parts of `like`."""
     shape = np.broadcast_shapes(*(np.shape(part) for part in like))
     nx, ny, nz = (np.broadcast_to(np.asarray(part, np.float32), shape) for part in (x, y, z))
     return nx, ny, nz
 
 
 def constant(like: Triple, x: float, y: float, z: float) -> Triple:
-    """Return one vector for all the points of `like`."""
+    """Return one vector, repeated for all points of `like`."""
     return triple(np.float32(x), np.float32(y), np.float32(z), like)
 
 
 def turned(x: Field, y: Field, angle: float) -> tuple[Field, Field]:
-    """Return places in axes that are turned by `angle` radians."""
+    """Return places in axes turned by `angle` radians."""
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     return c * x + s * y, c * y - s * x
 

@@ -1,4 +1,4 @@
-"""Soft bodies: what is rounded all over, as a pebble, an egg, a leaf of folded cloth or the cover of a book."""
+"""Soft bodies, rounded all over: a pebble, an egg, folded cloth or the cover of a book."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,10 +26,11 @@ def axes(yaw: float, pitch: float = 0.0, roll: float = 0.0) -> Axes:
 
 @dataclass(frozen=True)
 class Rounded:
-    """All places about a box, its core, that are at most as far from it as it is rounded.
+    """All places around a box, its core, within the rounding's distance.
 
-    `at` is the core's middle, `core` half its sides along `axes`, the second of which is its upright; all lengths in
-    canvas heights. `plus` and `minus` are the rounding on either side of each axis: one that differs makes an egg.
+    `at` is the core's middle, and `core` half its sides along `axes`, of which the second is the body's upright axis.
+    All lengths are in canvas heights. `plus` and `minus` are the rounding on either side of each axis. Different values
+    make an egg.
     """
 
     at: Vector
@@ -37,9 +38,9 @@ class Rounded:
     plus: Vector
     minus: Vector
     axes: Axes = UPRIGHT
-    #: How much finer its finish is than a wall's: the weave of a napkin beside that of a tablecloth.
+    #: How much finer its finish is than a wall's, such as a napkin's weave.
     fine: float = 1.0
-    #: Its finish runs in layers, square to its upright axis, as the pages of a book do.
+    #: Its finish runs in layers perpendicular to its upright axis, like the pages of a book.
     layered: bool = False
 
     @cached_property
@@ -47,7 +48,7 @@ class Rounded:
         turn = np.array(self.axes)
         out = (np.abs(turn) * np.array(self.core)[:, None]).sum(0)
         plus, minus = np.array(self.plus)[:, None], np.array(self.minus)[:, None]
-        # The farthest place of an ellipsoid along each axis of the world.
+        # The farthest point of an ellipsoid along each axis of the world.
         high = out + np.linalg.norm(turn * np.where(turn > 0, plus, minus), axis=0)
         low = out + np.linalg.norm(turn * np.where(turn > 0, minus, plus), axis=0)
         left, bottom, back = (np.array(self.at) - low).tolist()
@@ -67,7 +68,7 @@ class Rounded:
         return [_dot(axis, away) for axis in self.axes]
 
     def _normal(self, local: list[Field]) -> list[Field]:
-        """Return unit normals in the body's own axes: the slope of the squared distance from its core."""
+        """Return unit normals in the body's own axes: the gradient of the squared distance from its core."""
         out = []
         for q, half, plus, minus in zip(local, self.core, self.plus, self.minus, strict=True):
             beyond = np.maximum(np.abs(q) - np.float32(half), 0)
@@ -86,7 +87,7 @@ class Rounded:
             return np.float32(self.fine) * (local[0] + local[2]), np.float32(self.fine) * local[1]
         out, _, on = self._normal(local)
         flat = np.maximum(np.hypot(out, on), np.float32(1e-6))
-        # Over its edge and down its side a finish goes on as far as it is from the top.
+        # Over its edge and down its side, the finish continues by the distance from the top.
         down = np.maximum(np.float32(self.core[1] + self.plus[1]) - local[1], 0)
         u, v = (
             self._unrolled(axis, local, np.asarray(part / flat, np.float32)) + part * np.abs(part) / flat**2 * down
@@ -95,7 +96,7 @@ class Rounded:
         return np.asarray(u * np.float32(self.fine)), np.asarray(v * np.float32(self.fine))
 
     def _unrolled(self, axis: int, local: list[Field], out: Field) -> Field:
-        """Return a coordinate that goes on growing where the body draws in below its greatest width."""
+        """Return a coordinate that keeps growing where the body narrows below its greatest width."""
         q, side = local[axis], np.where(out > 0, np.float32(self.plus[axis]), np.float32(self.minus[axis]))
         beyond = np.maximum(np.abs(q) - np.float32(self.core[axis]), 0)
         lost = np.where(local[1] < -self.core[1], side * np.abs(out) - beyond, 0)

@@ -1,4 +1,4 @@
-"""Things that lie on a surface which faces the camera: slabs, leaves. Lengths in canvas heights."""
+"""Objects on a surface that faces the camera: slabs, leaves. Lengths in canvas heights."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,13 +11,11 @@ from pipeline.geometry.panels import Sprig
 from pipeline.geometry.ray import Bounds, Face, Field, Triple, triple, turned
 from pipeline.kernels.tracing import solids
 
-#: Slopes: how far the halves of a leaf are folded up along its rib, how much a leaf bends down over its length, and
-#: how leaves lean this way or that.
+#: Slopes: of a leaf's halves, folded up along its rib, of its bend over its length, and of the leaves' leans in turn.
 FOLD = 0.28
 DROOP = 0.7
 LEANS = ((0.0, 0.0), (0.22, 0.1), (-0.2, 0.14), (0.06, -0.24))
-#: Pieces that a rib's bend is known in; how much finer a leaf's finish is than a wall's, and how far apart in it leaves
-#: are.
+#: Pieces of a rib's bend, how much finer a leaf's finish is than a wall's, and the distance between leaves in it.
 RIBS, FINE, APART = 16, np.float32(2), 0.137
 
 
@@ -25,7 +23,7 @@ RIBS, FINE, APART = 16, np.float32(2), 0.137
 class Slab:
     """A board, sheet or card: its top (face 0) at the depth `z`, and an edge (1 to 7) for each side of its outline.
 
-    `corners` run anticlockwise as the camera sees them, 3 to 7 of them, and are convex. `turn` is the angle of its
+    `corners`, 3 to 7 of them, are convex and run anticlockwise as the camera sees them. `turn` is the angle of its
     grain in radians.
     """
 
@@ -60,7 +58,7 @@ class Slab:
 
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
         u, v = turned(point[0], point[1], self.turn)
-        # Down an edge the grain goes on, so that it is no streak.
+        # The grain continues down an edge, instead of forming a streak.
         return np.where(face == 0, u, u + point[2]), np.where(face == 0, v, v + point[2])
 
 
@@ -84,13 +82,13 @@ class Fronds(Sprig):
 
     @cached_property
     def _ways(self) -> Field:
-        """Return the way of each leaf's rib, n×2 of length 1."""
+        """Return the direction of each leaf's rib, n×2 of length 1."""
         along = self._ends[:, 2:] - self._ends[:, :2]
         return np.asarray(along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-6), np.float32)
 
     @cached_property
     def _bends(self) -> Field:
-        """Return how far each rib is to the left of the line from foot to tip, at RIBS + 1 places along that: n×17."""
+        """Return each rib's distance to the left of the line from foot to tip, at RIBS + 1 places along it: n×17."""
         out = np.empty((len(self.leaves), RIBS + 1), np.float32)
         for row, points, way, length in zip(out, self.leaves, self._ways, self._lengths, strict=True):
             half = len(points) // 2
@@ -109,7 +107,7 @@ class Fronds(Sprig):
         return np.maximum(out, 1e-4).astype(np.float32)
 
     def _on_leaf(self, point: Triple) -> tuple[NDArray[np.int32], Field, Field]:
-        """Return which leaf places are on, how far along its rib, 0 to 1, and how far to the left of it."""
+        """Return each place's leaf, its position along the rib, 0 to 1, and its distance to the left of the rib."""
         x, y, _ = triple(*point, point)
         leaf = np.maximum(self.leaf_at(x, y), 0)
         way, dx, dy = self._ways[leaf], x - self._ends[leaf, 0], y - self._ends[leaf, 1]
@@ -123,7 +121,7 @@ class Fronds(Sprig):
         leaf, far, left = self._on_leaf(point)
         way, lean = self._ways[leaf], np.asarray(LEANS, np.float32)[leaf % len(LEANS)]
         out = np.minimum(np.abs(left) / self._widths[leaf], 1)
-        # To the right of its rib a leaf's upper side looks back to the left, and towards its rim it bends down.
+        # To the right of its rib, a leaf's upper side faces left; towards its rim, it bends down.
         side = np.where(left < 0, np.float32(-FOLD), np.float32(FOLD)) * (1 - np.float32(1.9) * out)
         droop = np.float32(DROOP) * (far - np.float32(0.4))
         nx = lean[..., 0] + side * way[..., 1] + droop * way[..., 0]
@@ -133,5 +131,5 @@ class Fronds(Sprig):
 
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
         leaf, far, left = self._on_leaf(point)
-        # Each leaf has a stretch of the finish's strip, so that it has a tone of its own.
+        # Each leaf uses its own stretch of the finish's strip, so that it has its own tone.
         return FINE * (far * self._lengths[leaf] + np.float32(APART) * leaf), FINE * left

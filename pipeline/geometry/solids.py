@@ -1,4 +1,4 @@
-"""Things that stand in a scene: balls, drums, blocks and rods."""
+"""Objects of a scene: balls, drums, blocks and rods."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,11 +12,11 @@ from pipeline.kernels.tracing import solids
 
 
 class Caster(Protocol):
-    """What can stand in a light's way."""
+    """A solid that can block light."""
 
     @property
     def packed(self) -> Packed:
-        """What rays meet of it, in numbers."""
+        """The solid in numbers, for rays to meet."""
 
 
 class Solid(Caster, Protocol):
@@ -24,10 +24,10 @@ class Solid(Caster, Protocol):
 
     @property
     def bounds(self) -> Bounds | None:
-        """The box around it; None where it has no end."""
+        """The box around it; None if it has no end."""
 
     def normal(self, point: Triple, face: Face) -> Triple:
-        """Return unit normals at points of its surface, which point away from the matter."""
+        """Return unit normals at points of its surface, which point outwards."""
 
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
         """Return (u, v) of points along the surface, in canvas heights, for its texture."""
@@ -35,7 +35,7 @@ class Solid(Caster, Protocol):
 
 @dataclass(frozen=True)
 class Ball:
-    """An ellipsoid round its upright axis: half width `radius`, half height `radius` × `squash`."""
+    """An ellipsoid of revolution about its upright axis: half width `radius`, half height `radius` × `squash`."""
 
     x: float
     y: float
@@ -68,8 +68,8 @@ class Ball:
 class Drum:
     """An upright cylinder on the level `y`: its side (face 0) and its top (1).
 
-    It may be hollow from above: a hollow of the radius `hollow` down to `floor` above `y`, with a side (2) and a floor
-    (3) of its own.
+    It may be hollow from above, with the radius `hollow`, down to `floor` above `y`. The hollow has its own side (2)
+    and floor (3).
     """
 
     x: float
@@ -103,7 +103,7 @@ class Drum:
 
 @dataclass(frozen=True)
 class Block:
-    """A box on the level `y`, turned by `yaw` radians about the upright: ends (face 0, 1), top (2), sides (4, 5)."""
+    """A box on the level `y`, turned by `yaw` radians about the vertical: ends (face 0, 1), top (2), sides (4, 5)."""
 
     x: float
     y: float
@@ -141,7 +141,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Rod:
-    """A straight round rod from a foot along a way: its side (face 0), and its ends (1)."""
+    """A straight round rod from `foot` along `way`: its side (face 0), and its ends (1)."""
 
     foot: tuple[float, float, float]
     way: tuple[float, float, float]
@@ -149,12 +149,12 @@ class Rod:
 
     @cached_property
     def length(self) -> float:
-        """The length of its way."""
+        """The length of `way`."""
         return float(np.linalg.norm(self.way))
 
     @cached_property
     def axis(self) -> tuple[float, float, float]:
-        """Its way, of length 1."""
+        """The direction of `way`, of length 1."""
         x, y, z = (float(part) / self.length for part in self.way)
         return x, y, z
 

@@ -1,4 +1,4 @@
-"""What bounds a scene: floors, walls with or without a recess, seamless paper."""
+"""The bounds of a scene: floors, walls with or without a recess, seamless paper."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from pipeline.kernels.tracing import solids
 
 @dataclass(frozen=True)
 class Floor:
-    """A level plane from z = `back` towards the camera and without end to the sides; its grain is turned by `turn`."""
+    """A level plane from z = `back` towards the camera, endless to the sides; its grain is turned by `turn`."""
 
     level: float
     back: float
@@ -34,7 +34,7 @@ class Floor:
 
 @dataclass(frozen=True)
 class Wall:
-    """An upright plane z = `z`, seen from the front, with an opening or without."""
+    """An upright plane z = `z`, seen from the front, with or without an opening."""
 
     z: float
     opening: Opening | None = None
@@ -57,7 +57,7 @@ class Wall:
 
 @dataclass(frozen=True)
 class Top(Wall):
-    """A tabletop or a floor seen from straight above: a wall to the camera, whose grain is turned by `turn` radians."""
+    """A tabletop or a floor seen from straight above: a wall to the camera, its grain turned by `turn` radians."""
 
     turn: float = 0.0
 

@@ -1,1 +1,1 @@
-"""Row kernels: the hot loops over pixels and rays, compiled once, outside the interpreter's lock."""
+"""Row kernels: the hot loops over pixels and rays, compiled once, which run without the GIL."""

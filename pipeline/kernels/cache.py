@@ -1,9 +1,10 @@
-"""The kernels' cache: machine code on disk, so that no process compiles what another one has compiled.
+"""An on-disk cache of the kernels' machine code, so that processes don't compile the same kernel twice.
 
-Numba's own cache looks at the file of the outer kernel alone, and forgets everything where it can't write beside that
-file. Here a kernel goes by its types and by the sources of its module and of what this imports from the room, and a
-folder by the processor and the versions of Python and Numba: whoever changes a helper gets new code. Folders are looked
-through in turn, and the first that takes a file gets what is compiled, so those before it may be read-only.
+Numba's own cache checks only the file of the outer kernel, and caches nothing where it can't write next to that file.
+This cache keys a kernel by its types and by the sources of its module and of the package's modules that it imports.
+Editing a helper therefore recompiles the kernels that use it. The folder's name contains the processor and the versions
+of Python and Numba. The cache searches several folders in order and writes to the first writable one, so the folders
+before it may be read-only.
 """
 
 import ast
@@ -34,30 +35,30 @@ logger = logging.getLogger(__name__)
 _ROOM = Path(__file__).parent
 _PACKAGE = __name__.rpartition(".")[0]
 _SUFFIX = ".kernel"
-#: In this order; beside the code until `keep_in` names others.
+#: Searched in this order; `keep_in` replaces them.
 _folders: tuple[Path, ...] = (_ROOM / "__pycache__",)
-#: Every kernel of the modules that are imported.
+#: Every kernel of the imported modules.
 _kernels: list[Any] = []
-#: What this process has compiled: a kernel's name, once for each signature.
+#: The names of the kernels that this process has compiled, once for each signature.
 compiled: list[str] = []
 
 
 def keep_in(*folders: Path) -> None:
-    """Look for machine code in these folders, and keep what is compiled in the first that can be written."""
+    """Search these folders for machine code, and write new code to the first writable one."""
     global _folders
     _folders = folders
 
 
 def keep(kernel: Any) -> None:
-    """Let a dispatcher of Numba load its machine code from the folders, and keep there what it compiles."""
+    """Let a Numba dispatcher load its machine code from the folders, and save what it compiles."""
     kernel._cache = _KernelCache(kernel.py_func)
     _kernels.append(kernel)
 
 
 def load_kept() -> int:
-    """Load all machine code that is kept for the kernels as they are, so that no call waits for it; return how many.
+    """Load all cached machine code of the current sources, so that no call waits for it; return how many signatures.
 
-    Takes a second, most of it Numba's own start.
+    Takes about a second, most of it Numba's own start.
     """
     for module in pkgutil.walk_packages([str(_ROOM)], f"{_PACKAGE}."):
         importlib.import_module(module.name)
@@ -68,18 +69,18 @@ def load_kept() -> int:
 
 
 def is_complete(state: str) -> bool:
-    """Whether `mark_complete` was called with these words, on a processor like this one."""
+    """Return whether `mark_complete` was called with this `state`, on a processor like this one."""
     return any((place / state).is_file() for place in _places())
 
 
 def mark_complete(state: str) -> Path | None:
-    """Say that whatever code in this `state` (a file's name) needs is kept; return where, None where nowhere can be.
+    """Record that the cache is complete for this `state` (a file's name); return the folder, None if none is writable.
 
-    Machine code of older sources is deleted there.
+    Deletes machine code of older sources there.
     """
     place = _writable()
     if place is not None:
-        # What another process writes right now begins with a dot.
+        # Names of files that another process is still writing begin with a dot.
         kept = (".", *(kernel._cache.prefix for kernel in _kernels))
         for path in place.iterdir():
             if not path.name.startswith(kept):
@@ -88,7 +89,7 @@ def mark_complete(state: str) -> Path | None:
     return place
 
 
-class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba's types are not read
+class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba has no type hints
     """Machine code of one kernel: a file for each signature, a pickle of the types and of the code."""
 
     def __init__(self, function: Any):
@@ -99,16 +100,16 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba's types are no
 
     @property
     def prefix(self) -> str:
-        """How the names of its files begin."""
+        """The beginning of its files' names."""
         return f"{self._name}-{_digest(self._source)}-"
 
     @property
     def cache_path(self) -> str:
-        """Where machine code is looked for first."""
+        """The first folder that Numba searches."""
         return str(_folders[0])
 
     def signatures(self) -> Iterator[Any]:
-        """Give the types of each signature for which machine code of the kernel as it is now is kept."""
+        """Yield the types of each signature that has cached machine code for the kernel's current source."""
         for path in itertools.chain.from_iterable(place.glob(f"{self.prefix}*") for place in _places()):
             if (kept := _read(path)) is not None:
                 yield kept[0]
@@ -119,8 +120,8 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba's types are no
             if (kept := _read(path)) is not None:
                 return CompileResult._rebuild(target_context, *kept[1])
         if not compiled:
-            where = _writable() or "nowhere: no folder can be written, so every start compiles"
-            logger.warning("kernels are compiled for %s, once, and kept in %s", _processor(), where)
+            where = _writable() or "nowhere, because no folder is writable, so every start compiles"
+            logger.warning("compiling kernels for %s; saved in: %s", _processor(), where)
         compiled.append(self._name)
         return None
 
@@ -129,7 +130,7 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba's types are no
         if place is None or data.library.has_dynamic_globals or any(not lifted.can_cache for lifted in data.lifted):
             return
         path = place / self._file(sig, data.codegen)
-        # Whole or not at all: other processes read and write here too.
+        # Rename a complete file: other processes read and write here too.
         new = place / f".{uuid.uuid4().hex}"
         new.write_bytes(dumps((sig, data._reduce())))
         new.replace(path)
@@ -140,16 +141,16 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba's types are no
 
 
 def _read(path: Path) -> tuple[Any, tuple[Any, ...]] | None:
-    """Return the types and the code that a file holds; None where it is not there, or was cut off."""
+    """Return the types and the code in a file; None if it is missing or truncated."""
     try:
-        kept: tuple[Any, tuple[Any, ...]] = pickle.loads(path.read_bytes())  # noqa: S301  # code, as trusted as that beside it
+        kept: tuple[Any, tuple[Any, ...]] = pickle.loads(path.read_bytes())  # noqa: S301  # as trusted as the code
     except (OSError, EOFError, pickle.UnpicklingError):
         return None
     return kept
 
 
 def _places() -> list[Path]:
-    """Return what of each folder is for this processor and these versions."""
+    """Return each folder's subfolder for this processor and these versions."""
     return [folder / _target() for folder in _folders]
 
 
@@ -161,12 +162,12 @@ def _target() -> str:
 
 
 def _processor() -> str:
-    """Return LLVM's name of the processor, such as znver4, or what NUMBA_CPU_NAME says."""
+    """Return LLVM's name of the processor, such as znver4, or the value of NUMBA_CPU_NAME."""
     return str(cpu_target.target_context.codegen()._get_host_cpu_name())
 
 
 def _writable() -> Path | None:
-    """Return the first place that takes a file."""
+    """Return the first subfolder that is writable."""
     for place in _places():
         if _takes_files(place):
             return place
@@ -185,7 +186,7 @@ def _takes_files(place: Path) -> bool:
 
 @cache
 def _digest(source: Path) -> str:
-    """Return what changes with a module, or with one of the room that it imports, directly or not."""
+    """Return a hash of a module's source and of the package's modules that it imports, directly or not."""
     found: dict[Path, bytes] = {}
     waiting = [source]
     while waiting:
@@ -197,9 +198,9 @@ def _digest(source: Path) -> str:
     return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
 
 
-@cache  # parsing takes milliseconds, and most modules of the room import the same few
+@cache  # parsing takes milliseconds, and most modules import the same few
 def _read_source(path: Path) -> tuple[bytes, list[Path]]:
-    """Return a module's source and the modules of the room that it may import."""
+    """Return a module's source and the modules of the package that it may import."""
     text = path.read_bytes()
     names = itertools.chain.from_iterable(map(_imported, ast.walk(ast.parse(text))))
     inside = (name.removeprefix(f"{_PACKAGE}.").split(".") for name in names if name.startswith(_PACKAGE))
@@ -207,7 +208,7 @@ def _read_source(path: Path) -> tuple[bytes, list[Path]]:
 
 
 def _imported(node: ast.AST) -> list[str]:
-    """Return the names of the modules that an import statement may mean."""
+    """Return the names of the modules that an import statement may refer to."""
     if isinstance(node, ast.ImportFrom):
         return [f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)]
     return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

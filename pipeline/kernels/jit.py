@@ -1,11 +1,10 @@
-"""Just-in-time compilation of the kernels (Numba): one place for the flags that all of them share.
+"""Just-in-time compilation of the kernels (Numba), with the flags that all of them share.
 
-A kernel is a plain function of NumPy arrays and scalars that loops over rows. It is compiled for the types of its first
-call, kept on disk (`pipeline.kernels.cache`), and runs without the interpreter's lock, so that
-`pipeline.core.parallel.by_rows` can run it on several strips at once. What a kernel computes it computes in float32:
-constants are `np.float32`, since a float64 literal would widen a whole expression and halve its lanes. Loops that are
-to become SIMD hold no branch that jumps: choose between two values (`a if condition else b`), and call only functions
-that are `inlined`.
+A kernel is a plain function of NumPy arrays and scalars that loops over rows. Numba compiles it for the types of its
+first call, and `pipeline.kernels.cache` saves the code on disk. A kernel runs without the GIL, so that
+`pipeline.core.parallel.by_rows` can run it on several strips at once. Kernels compute in float32. Constants are
+`np.float32`, since a float64 literal would widen a whole expression and halve its lanes. A loop becomes SIMD only
+without branches that jump. Select between two values (`a if condition else b`), and call only `inlined` functions.
 """
 
 from collections.abc import Callable
@@ -17,9 +16,9 @@ from pipeline.kernels.cache import keep
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: Fused multiply-add only: rays that graze an edge go astray where sums are reordered or divisions approximated.
+#: Fused multiply-add only: with reordered sums or approximated divisions, rays that graze an edge miss it.
 _EXACT = {"contract"}
-#: Sums reordered, divisions by multiplication with the reciprocal: errors of a few ulp, fine for colours.
+#: Reordered sums, and reciprocals for divisions: errors of a few ulp, acceptable for colours.
 _RELAXED = {"contract", "nsz", "arcp", "reassoc"}
 
 
@@ -34,12 +33,12 @@ def colour_kernel(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """Compile a helper of `kernel`s, which is always inlined into them: what SIMD asks of it."""
+    """Compile a helper of `kernel`s, always inlined into them, as SIMD requires."""
     return cast(Function, numba.njit(error_model="numpy", fastmath=_EXACT, forceinline=True)(function))
 
 
 def inlined_colour(function: Function) -> Function:
-    """Compile a helper of `colour_kernel`s, which is always inlined into them."""
+    """Compile a helper of `colour_kernel`s, always inlined into them."""
     return cast(Function, numba.njit(error_model="numpy", fastmath=_RELAXED, forceinline=True)(function))
 
 

@@ -1,1 +1,1 @@
-"""Light on a scene: traced, exposed, mirrored, toned."""
+"""Light on a scene: tracing, exposure, reflections, tone mapping."""

@@ -1,4 +1,4 @@
-"""Bloom and haze: a lens that glowing tubes spill into, and the air before far dunes."""
+"""Bloom and haze: light that glowing tubes spill in the lens, and the air in front of distant dunes."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from pipeline.scene.trace import FACES, Geometry
 def bloom(layout: Layout, geometry: Geometry) -> Field | None:
     """Return h×w×3: the light that glowing tubes spill in the lens, two wide, weak blurs of their colour.
 
-    On a grid of a quarter of the picture's size, for `spill`; None where there are no tubes.
+    The grid has a quarter of the image's size and fits `spill`. Returns None without tubes.
     """
     tubes = [index for index, part in enumerate(layout.parts) if part.role == "tube"]
     if not tubes:
@@ -33,21 +33,21 @@ def bloom(layout: Layout, geometry: Geometry) -> Field | None:
 
 
 def spill(glow: Field, height: int, top: int, strip: Field) -> None:
-    """Add a h×w×3 glow to the n×W×3 linear strip of a picture of `height` rows that begins at the row `top`."""
+    """Add an h×w×3 glow to the n×W×3 linear strip of an image of `height` rows that begins at the row `top`."""
     light = np.empty_like(strip)
     enlarge(glow, height, top, light)
     strip += light
 
 
 def tube_hue(layout: Layout, slot: int) -> Colour:
-    """Return the colour of a glowing tube: that of its slot at full brightness."""
+    """Return the colour of a glowing tube: its slot's colour at full brightness."""
     colour = layout.colours[slot]
     return np.asarray(colour / max(float(colour.max()), 1e-3), np.float32)
 
 
 @dataclass(frozen=True)
 class Haze:
-    """The air of a wide land: a sky is paler at the horizon, and far dunes fade into it."""
+    """The air of a wide landscape: the sky is paler at the horizon, and distant dunes fade into it."""
 
     #: (3,) linear.
     sky: Colour
@@ -56,11 +56,11 @@ class Haze:
 
     @classmethod
     def of(cls, layout: Layout) -> "Haze | None":
-        """Return a layout's; None where there is none."""
+        """Return a layout's haze; None if it has none."""
         return cls(layout.colours[layout.behind], max(layout.edge, 0.1)) if layout.kind == "sand" else None
 
     def over(self, strip: Field, geometry: Geometry, top: int) -> None:
-        """Lay it over the n×W×3 linear strip of a picture that begins at the row `top`."""
+        """Apply the haze to the n×W×3 linear strip of an image that begins at the row `top`."""
         rows = slice(top, top + len(strip))
         height = geometry.surface.shape[0]
         y = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) / height

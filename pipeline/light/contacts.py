@@ -1,7 +1,7 @@
-"""Light at the picture's own size where things touch: brought there from a coarser grid it would be a row of dashes.
+"""Light at the image's full size where objects touch, since upsampled light would show there as a row of dashes.
 
-In the crevice where two things touch, light changes within a pixel or two, and the grid's places are now nearer to it,
-now farther. The pixels there are few.
+In the crevice between two touching objects, light changes within a pixel or two. The places of the coarse grid are at
+varying distances from it. Only few pixels are affected.
 """
 
 from dataclasses import dataclass
@@ -18,25 +18,25 @@ from pipeline.light.upsample import Upsampling
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry
 
-#: Parts touch that are less than this apart along the view axis, canvas heights, from one place of the light's grid to
-#: the next. Light is traced on REACH places around, and blends into the grid's on the outer ones.
+#: Parts touch if they are less than this apart along the view axis, in canvas heights, between neighbouring places of
+#: the light's grid. Light is traced on REACH places around, and blends into the grid's on the outer ones.
 APART, REACH = 0.02, 3
-#: Rays of a bundle.
+#: Rays per bundle.
 _ROW = 64
 
 
 @dataclass(frozen=True, eq=False)
 class ContactLight:
-    """Light on some pixels of a picture."""
+    """Light on some pixels of an image."""
 
-    #: n×2 int32, by rows: row and column.
+    #: n×2 int32, rows and columns, sorted by rows.
     place: NDArray[np.int32]
-    #: n×3 linear, radiance over albedo, exposed; n: its share, 0–1.
+    #: n×3 linear exposed light, radiance over albedo, and its share (n), 0–1.
     light: Field
     share: Field
 
     def into(self, strip: Field, top: int) -> None:
-        """Mix it into the light on a strip of the picture's rows, h×W×3, from the row `top` on."""
+        """Mix the light into a strip of the image's rows, h×W×3, from the row `top` on."""
         first, last = np.searchsorted(self.place[:, 0], [top, top + len(strip)])
         at = self.place[first:last, 0] - top, self.place[first:last, 1]
         strip[at] += (self.light[first:last] - strip[at]) * self.share[first:last, None]
@@ -45,9 +45,9 @@ class ContactLight:
 def contact_light(
     layout: Layout, first: FirstLight, exposure: Exposure, small: Upsampling, geometry: Geometry
 ) -> ContactLight | None:
-    """Trace light where parts of a picture's geometry touch, as the network changed `first`; None where none do.
+    """Trace light where parts of an image's geometry touch, with the network's change of `first`; or return None.
 
-    `exposure` is that of `first`, and `small` of its grid.
+    `exposure` belongs to `first`, and `small` to its grid.
     """
     height, width = geometry.surface.shape
     place, near = small.contacts(first.geometry.depth, APART, REACH, (height, width))
@@ -63,15 +63,15 @@ def contact_light(
 
 @dataclass(frozen=True, eq=False)
 class _Picked:
-    """Some pixels of a picture, as a picture of their own in which each has the samples that it has in the whole."""
+    """Some pixels of an image, rearranged as an image in which each keeps its sampling pattern."""
 
-    #: n×2 int32, by rows: row and column; how wide the whole is; n uint16: the surfaces that they show.
+    #: n×2 int32, rows and columns, sorted by rows; the width of the whole image; the n surfaces shown, uint16.
     place: NDArray[np.int32]
     wide: int
     seen: NDArray[np.uint16]
-    #: h×w: which of them is where.
+    #: h×w: the index of the pixel at each place.
     order: NDArray[np.intp]
-    #: Three times h×w, and 3×h×w.
+    #: World places, three times h×w, and unit normals, 3×h×w.
     point: Triple
     normal: Field
 
@@ -79,18 +79,18 @@ class _Picked:
     def of(cls, geometry: Geometry, place: NDArray[np.int32]) -> "_Picked":
         seen = geometry.surface[place[:, 0], place[:, 1]]
         pattern = place[:, 0] % 3 * 3 + place[:, 1] % 3
-        # Surface by surface, so that the rays of a bundle start on one plane.
+        # Sorted by surface, so that the rays of a bundle start on one plane.
         order = np.argsort(seen, kind="stable")
         alike = [order[pattern[order] == which] for which in range(9)]
         size = -(-max(len(some) for some in alike) // _ROW) * _ROW
         filled = np.stack([np.append(some, np.full(size - len(some), some[-1] if len(some) else 0)) for some in alike])
-        # Rows and columns modulo 3 are a pattern's.
+        # A place's row and column modulo 3 are those of its pattern.
         laid = filled.reshape(3, 3, -1, _ROW).transpose(2, 0, 3, 1).reshape(-1, 3 * _ROW).astype(np.intp)
         return cls(place, geometry.surface.shape[1], seen, laid, *geometry.places(place[laid], seen[laid]))
 
     @property
     def surface(self) -> NDArray[np.uint16]:
-        """h×w, as a `Geometry`'s."""
+        """h×w surfaces, as in a `Geometry`."""
         return self.seen[self.order]
 
     @property
@@ -103,15 +103,15 @@ class _Picked:
         return self.normal
 
     def listed(self, field: Field) -> Field:
-        """Return n×C of the pixels, of h×w×C of this picture."""
+        """Return n×C, in the order of the pixels, from h×w×C in the order of this image."""
         out = np.empty((len(self.place), field.shape[2]), np.float32)
         out[self.order] = field
         return out
 
     def shared(self, field: Field) -> Field:
-        """Return C×h×w values as the pixels that are neighbours in the whole share them.
+        """Return C×h×w values, shared among pixels that are neighbours in the whole image.
 
-        Twice: right where two parts touch a pixel has few neighbours, and with them alone not all of the samples.
+        The filter runs twice: right where two parts touch, a pixel has few neighbours, which lack some of the samples.
         """
         given, normal = (np.ascontiguousarray(self.listed(np.moveaxis(some, 0, -1)).T) for some in (field, self.normal))
         once, twice = np.empty_like(given), np.empty_like(given)

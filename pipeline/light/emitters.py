@@ -1,4 +1,4 @@
-"""Emitters: the gobo before the key light, and the points that tubes shine from."""
+"""Emitters: the gobo in front of the key light, and the light points of tubes."""
 
 from functools import lru_cache
 
@@ -13,15 +13,15 @@ from pipeline.geometry.sampling import square_samples, square_to
 from pipeline.kernels.tracing.lights import Lamps
 from pipeline.scene.layout import Gobo, Layout, Part
 
-#: Canvas heights between the points that a tube shines from: less than its way to the wall, or they show.
+#: Canvas heights between a tube's light points: less than the distance to the wall, or they would show.
 TUBE_STEP = 0.055
-#: The gobo's mask: pixels to a canvas height, and half its side in canvas heights.
+#: The gobo's mask: pixels per canvas height, and half its side in canvas heights.
 _MASK_SCALE, _MASK_HALF = 512, 0.75
 
 
 @lru_cache(maxsize=4)
 def gobo_mask(gobo: Gobo) -> Field:
-    """Return a square mask about the gobo's centre, u to the right and v downwards: 0 opaque to 1 open."""
+    """Return a square mask around the gobo's centre, u to the right and v downwards: 0 opaque to 1 open."""
     side = int(2 * _MASK_HALF * _MASK_SCALE)
     picture = Image.new("L", (side, side), 255)
     draw = ImageDraw.Draw(picture)
@@ -39,7 +39,7 @@ def gobo_mask(gobo: Gobo) -> Field:
 
 
 def lamps(layout: Layout, samples: int) -> Lamps:
-    """Return what shines in a layout, with so many samples of the key light for each pattern."""
+    """Return a layout's lights, with `samples` samples of the key light for each pattern."""
     rig = layout.rig
     centre, target = np.asarray(rig.position, np.float32), np.asarray(rig.target, np.float32)
     axis = centre - target
@@ -66,7 +66,7 @@ def lamps(layout: Layout, samples: int) -> Lamps:
 
 
 def _gobo_frame(gobo: Gobo, light: Field) -> Field:
-    """Return 4×3: a gobo's centre, the axis from there to the lamp's middle, and the axes along its sides."""
+    """Return 4×3: a gobo's centre, the axis from it to the lamp's middle, and the axes along its sides."""
     centre = np.asarray(gobo.centre, np.float32)
     axis = light - centre
     axis = axis / np.linalg.norm(axis)
@@ -74,7 +74,7 @@ def _gobo_frame(gobo: Gobo, light: Field) -> Field:
 
 
 def tube_points(part: Part) -> tuple[Field, float]:
-    """Return N×3 places along a tube's middle line and what each weighs: width × length, square canvas heights."""
+    """Return N×3 places along a tube's middle line and their weight: width × length, square canvas heights."""
     panel = part.solid
     assert isinstance(panel, Panel), "tubes are panels with a hole"
     width = panel.half * (1 - panel.hole)

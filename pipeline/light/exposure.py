@@ -1,4 +1,4 @@
-"""Exposure: light so scaled, surface by surface, that the lit part of each shows its asked colour."""
+"""Exposure: scale the light of each surface so that its lit part shows the requested colour."""
 
 from dataclasses import dataclass
 
@@ -10,32 +10,32 @@ from pipeline.geometry.ray import Field
 from pipeline.light.first_light import FirstLight
 from pipeline.scene.layout import Layout
 
-#: A surface's exposure is moved by at most this factor to show its colour.
+#: The greatest factor, and its inverse the smallest, by which exposure scales a surface's light.
 MAX_GAIN = 4.0
-#: Share of the light's own colour that its exposure takes out; the rest stays as the mood's warmth.
+#: Share of the light's own colour that exposure removes; the rest stays as the mood's warmth.
 NEUTRAL = 0.85
-#: Share that is left of how much the light's colour changes on a surface. All of it, its shade is as red as the wall
-#: beside it, and what is lit turns to the complement, since the exposure shows the asked colour in the mean. By eye.
+#: Share kept of the variation of the light's colour on a surface; chosen by eye. With all of it, shade is as red as the
+#: wall next to it. The lit part then turns to the complement, since exposure shows the requested colour on average.
 UNEVEN = 0.4
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """What a layout's light is exposed by, part by part."""
+    """The exposure of a layout's light, for each part."""
 
-    #: parts×3: what its light is multiplied by, and the colour that its lit part then has, of luminance 1.
+    #: parts×3: factors of the light, and the colour of the lit part after them, of luminance 1.
     gains: Field
     tints: Field
-    #: Share, 0–1, that is left of what the light's colour is off that.
+    #: Share, 0–1, that is kept of the light's deviation from that colour.
     uneven: float
 
     @classmethod
     def of(cls, layout: Layout, light: FirstLight, *, by_colour: bool = True) -> "Exposure":
-        """Expose light so that the lit part of what has a colour shows that colour itself.
+        """Expose light so that the lit part of each coloured part shows its colour.
 
-        The lit part: what is brighter than half way between the colour's darkest and brightest twentieth. Real light
-        moves colours: path-traced scenes with the asked albedo miss them by a mean ΔE00 of 11.5. Without `by_colour`
-        the light stays as it is but for one gain, which shows the median of all lit places at 1.
+        The lit part is brighter than half way between the darkest and the brightest twentieth. Real light shifts
+        colours: path-traced scenes with the requested albedo miss them by a mean ΔE00 of 11.5. Without `by_colour`
+        there is only one gain, which shows the median of all lit places at 1.
         """
         given = light.light.reshape(-1, 3)
         part = light.geometry.part
@@ -48,14 +48,14 @@ class Exposure:
             gain = np.float32(np.clip(1 / max(level, 1e-4), 1 / MAX_GAIN, MAX_GAIN))
             return cls(np.where(receives_light[:, None], gain, ones), ones, 1.0)
         shown = np.where(receives_light, slots, -1)[part]
-        # of each slot, and last of where no light falls
+        # One row for each slot, and a last row for parts that receive no light.
         gains = np.ones((int(slots.max()) + 2, 3), np.float32)
         tints = gains.copy()
         for slot in np.unique(slots):
             where = np.flatnonzero(shown == slot)
             if where.size < 4:
                 continue
-            # `take` and `compress` take whole pixels, a fourth of the time of an index
+            # `take` and `compress` copy whole pixels, in a quarter of the time of indexing.
             found = np.take(given, where, axis=0)
             bright = found @ LUMINANCE
             low, high = np.quantile(bright, (0.05, 0.95))
@@ -67,12 +67,12 @@ class Exposure:
             seen = np.maximum(reference * gains[slot], 1e-4)
             tints[slot] = seen / (seen @ LUMINANCE)
         receiving = receives_light[:, None]
-        # Tubes are there to colour what they shine on.
+        # Tubes should colour the surfaces that they light.
         uneven = 1.0 if layout.kind == "neon" else UNEVEN
         return cls(np.where(receiving, gains[slots], ones), np.where(receiving, tints[slots], ones), uneven)
 
     def on(self, light: Field, part: NDArray[np.integer]) -> Field:
-        """Return …×3 light, radiance over albedo, of parts (…), exposed."""
+        """Return …×3 exposed light, from radiance over albedo, of parts (…)."""
         out = np.asarray(light * np.take(self.gains, part, axis=0), np.float32)
         if self.uneven < 1:
             grey = np.float32(1 - self.uneven) * (out @ LUMINANCE.astype(np.float32))
@@ -82,5 +82,5 @@ class Exposure:
 
 
 def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Field:
-    """Return h×w×3: the light as its `Exposure` shows it."""
+    """Return h×w×3: the light after its `Exposure`."""
     return Exposure.of(layout, light, by_colour=by_colour).on(light.light, light.geometry.part)

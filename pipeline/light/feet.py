@@ -1,7 +1,7 @@
-"""The dark line at the foot of what stands: its edge there is a little round, and light does not get under it.
+"""The dark line at the foot of an object: its edge is slightly rounded, and light does not get under it.
 
-Solids here end in a sharp edge, beside which a surface is nearly as light as elsewhere (path tracing says so, too):
-on a pale floor such things look pasted. Of a rounded foot hardly more than its darkness shows, so that it is drawn.
+Solids here have a sharp edge, next to which a surface is nearly as light as elsewhere; path tracing shows the same. On
+a pale floor such objects look pasted in. Of a rounded foot only its darkness is visible, so that is drawn.
 """
 
 from dataclasses import dataclass
@@ -16,24 +16,24 @@ from pipeline.kernels.image.surfaces import darken_feet
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import FACES, Geometry
 
-#: Radius of a foot's rounding, canvas heights, and the most of it as a share of the thing's height.
+#: Radius of a foot's rounding, in canvas heights, and its maximum as a share of the object's height.
 ROUND, OF_HEIGHT = 0.005, 0.06
 
 
 @dataclass(frozen=True)
 class Feet:
-    """The feet of a layout's things, for one size of picture."""
+    """The feet of a layout's objects, for one image size."""
 
-    #: H: the slopes of the camera's rows; its height.
+    #: The slopes of the camera's H rows; its height.
     down: Field
     camera: np.float32
-    #: By surface: the level that it stands on, -inf for none, and one over its rounding.
+    #: By surface: the level of the ground under it, -inf without ground, and 1 / its rounding.
     level: Field
     by: Field
 
     @classmethod
     def of(cls, layout: Layout, width: int, height: int) -> "Feet | None":
-        """Return those of a layout; None where none are seen from the side."""
+        """Return a layout's feet; None if none is visible from the side."""
         if layout.top_down:
             return None
         level, by = np.full(len(layout.parts), -np.inf, np.float32), np.ones(len(layout.parts), np.float32)

@@ -1,9 +1,9 @@
-"""First light: what a layout's lights do to its surfaces, traced before a network has a say.
+"""First light: a layout's lights on its surfaces, traced before a network changes them.
 
-Radiance over albedo, linear: the key light's soft shadows through the window or the leaves, the tubes' glow, the
-dome's fill with its occlusion, and one bounce off what occludes. Each pixel takes its own few samples of a pattern that
-repeats every 3×3 pixels (interleaved sampling: Keller and Heidrich, EGWR 2001); a 3×3 mean among pixels of one surface
-then shares them, so that there is neither grain nor the steps of few samples.
+The result is radiance over albedo, linear. It sums the key light with its gobo's soft shadows, the tubes' glow, the
+dome's occluded fill, and one bounce off occluders. Each pixel takes few samples of a pattern that repeats every 3×3
+pixels (interleaved sampling: Keller and Heidrich, EGWR 2001). A 3×3 mean among pixels of one surface then shares them,
+which avoids both grain and the steps of few samples.
 """
 
 from collections.abc import Callable
@@ -34,21 +34,21 @@ from pipeline.light.upsample import Upsampling
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
-#: Samples a pixel of the key light, of one past a caster, whose grid is coarser, and of the dome; nine times as many
-#: after sharing. On path-traced layouts 14 are no nearer to the truth than 9.
+#: Samples per pixel of the key light, of the same past a caster, whose grid is coarser, and of the dome. Sharing
+#: multiplies them by nine. On path-traced layouts, 14 are no closer to the truth than 9.
 KEY_SAMPLES, CASTER_SAMPLES = 9, 14
 DOME_SAMPLES = 9
-#: How much of the light that falls on them the parts in the dome's way give back, beyond their own direct light.
+#: Share of the incoming light that occluders of the dome reflect, beyond their own direct light.
 BOUNCE = 0.85
-#: Share of what a thing gives back that comes the same in all ways. The rest comes from the side that the key light
-#: falls on: the shadow beside a plinth sees its dark side, not its bright top.
+#: Share of an object's reflected light that is equal in all directions. The rest comes from the side lit by the key
+#: light: the shadow next to a plinth sees its dark side, not its bright top.
 EVEN = 0.7
-#: What is nearer than about this, canvas heights, is in the same light as the place that sees it: where two things
-#: touch, neither is lit by what the other gives back elsewhere. At most MOST_NEAR of a place's light comes back.
+#: Surfaces nearer than about this, in canvas heights, share the light of the place that sees them. Where two objects
+#: touch, light reflected elsewhere does not reach the contact. At most MOST_NEAR of a place's light returns.
 NEAR, MOST_NEAR = 0.0075, 0.9
-#: The box of what has no end.
+#: The box of a solid without end.
 _NO_END = (-np.inf,) * 3 + (np.inf,) * 3
-#: Rows of one strip: of a small picture, so that both threads have some.
+#: Rows of a strip: few, so that a small image still has strips for both threads.
 ROWS = 8
 
 
@@ -59,20 +59,20 @@ class FirstLight:
     geometry: Geometry
     #: H×W×3 linear, radiance over albedo.
     light: Field
-    #: H×W, the share of the dome that is seen, 0–1.
+    #: H×W, the visible share of the dome, 0–1.
     occlusion: Field
-    #: parts×3: the radiance that each part gives back.
+    #: parts×3: the radiance that each part reflects.
     back: Field
-    #: Stops by which a network changed the light, on its own grid; None where it is as it was traced.
+    #: The stops by which a network changed the light, on its own grid; None if it did not.
     change: Upsampling | None = None
 
 
 class Seen(Protocol):
-    """Places on a layout's surfaces, H×W of them, as a `Geometry` has them."""
+    """H×W places on a layout's surfaces, as in a `Geometry`."""
 
     @property
     def surface(self) -> NDArray[np.uint16]:
-        """H×W, as a `Geometry`'s."""
+        """H×W surfaces, as in a `Geometry`."""
 
     @property
     def part(self) -> NDArray[np.uint16]:
@@ -87,13 +87,13 @@ class Seen(Protocol):
 
 
 def first_light(layout: Layout, width: int, height: int) -> FirstLight:
-    """Trace the light of a layout at width×height pixels; some 0.2 s at 1024 on two cores."""
+    """Trace the light of a layout at width×height pixels; about 0.2 s at 1024 pixels on two cores."""
     geometry = trace(layout, width, height)
     return FirstLight(geometry, *LightTracer(layout, geometry).light())
 
 
 def conditions(layout: Layout, width: int, height: int) -> Conditions:
-    """Return what a network is given of a layout, at width×height pixels."""
+    """Return a network's input for a layout, at width×height pixels."""
     first = first_light(layout, width, height)
     geometry = first.geometry
     albedo = np.stack([layout.colours[part.slot] for part in layout.parts]).astype(np.float32)
@@ -112,7 +112,7 @@ def conditions(layout: Layout, width: int, height: int) -> Conditions:
 
 
 def smoothed(geometry: Geometry, values: Field, times: int) -> Field:
-    """Return H×W×C values averaged `times` times over 3×3 places of the same surface that face the same way."""
+    """Return H×W×C values, averaged `times` times over 3×3 places of the same surface that face the same way."""
     normals, field = geometry.normals(), np.moveaxis(values, -1, 0)
     for _ in range(times):
         field = _shared(geometry, normals, field)
@@ -126,10 +126,10 @@ def _shared(places: Seen, normals: Field, field: Field) -> Field:
 
 
 class LightTracer:
-    """Traces what falls on the surfaces of one picture, past one more thing perhaps."""
+    """Traces the light on the surfaces of one image, optionally past one more object, the caster."""
 
     def __init__(self, layout: Layout, geometry: Seen, caster: Caster | None = None, around: Bounds | None = None):
-        """`caster` is no part of the layout, and `around` a box around it; its shadow is told apart."""
+        """`caster` is not part of the layout, and `around` is a box around it; its shadow is kept apart."""
         self.layout, self.geometry = layout, geometry
         self.height, self.width = geometry.surface.shape
         self.normals, self.part = geometry.normals(), geometry.part
@@ -145,12 +145,12 @@ class LightTracer:
         self._boxes = np.array([solid.bounds or _NO_END for solid in solids], np.float32)
 
     def light(self, back: Field | None = None) -> tuple[Field, Field, Field]:
-        """Return H×W×3 radiance over albedo, H×W occlusion, and parts×3 that each part gives `back`, if not given."""
+        """Return H×W×3 radiance over albedo, H×W occlusion, and `back`, parts×3, computed if None."""
         rig = self.layout.rig
         direct = self.direct()
         back = self.given_back(direct) if back is None else back
-        # What a ray of the dome brings: it sees the open dome, the last, or what a part gives back; or if that is
-        # near its albedo, for the light to go to and fro.
+        # A ray of the dome sees the open dome (the last column) or a part's reflected light. If the part is near, the
+        # ray gets its albedo, for the light reflected between both.
         send = np.zeros((7, len(back) + 1), np.float32)
         send[0, -1] = 1
         send[1:4, :-1] = back.T
@@ -167,9 +167,9 @@ class LightTracer:
         return light.astype(np.float32), np.where(self.receives_light, fill[..., 0], 1).astype(np.float32), back
 
     def direct(self) -> Field:
-        """Return H×W×3 radiance over albedo that comes from the key light and the tubes; with a caster 2×H×W×3.
+        """Return H×W×3 radiance over albedo from the key light and the tubes.
 
-        The second is what it leaves.
+        With a caster the result is 2×H×W×3; the second has the caster in the light's way.
         """
         rig = self.layout.rig
         channels = 8 if self.casts else 4
@@ -183,11 +183,11 @@ class LightTracer:
         return both if self.casts else both[0]
 
     def dome(self, send: Field, kept: int | None = None, count: int = DOME_SAMPLES, near: int | None = None) -> Field:
-        """Return C×H×W: the mean of what the rays of the dome bring.
+        """Return C×H×W: the mean light that the rays of the dome bring.
 
-        `send` are C×(parts + 1): what comes from each part and, last, from the open dome. Of the channels from `kept`
-        on, nothing comes past the caster. Those from `near` on have what comes from nearer than about NEAR, and those
-        before it the rest. `count` are the samples a pixel, nine times as many after sharing.
+        `send` is C×(parts + 1): the light from each part and, last, from the open dome. The caster blocks the channels
+        from `kept` on. Channels from `near` on receive light from nearer than about NEAR, the channels before it the
+        rest. `count` is the samples per pixel, nine times as many after sharing.
         """
         samples, channels = cosine_samples(count), len(send)
         bring = Bring(send, self._even, self._key, np.float32(0 if near is None else NEAR))
@@ -198,7 +198,7 @@ class LightTracer:
         )
 
     def given_back(self, direct: Field) -> Field:
-        """Return parts×3: the radiance that each part sends on, from its mean direct light, H×W×3, and the fill."""
+        """Return parts×3: the radiance that each part reflects, from its mean direct light, H×W×3, and the fill."""
         rig = self.layout.rig
         count = len(self.layout.parts)
         which = self.part.ravel()
@@ -226,7 +226,7 @@ class LightTracer:
 
     @cached_property
     def _direct_shade(self) -> Shade:
-        """What can stand between a surface and a light; walls and floors only bound the dome."""
+        """The solids that can be between a surface and a light; walls and floors only bound the dome."""
         things, dunes = [], []
         for index, part in enumerate(self.layout.parts):
             bounded = part.solid.bounds is not None and part.role not in ("far", "tube") and not is_sheet(part.solid)
@@ -238,22 +238,22 @@ class LightTracer:
 
     @cached_property
     def _even(self) -> Field:
-        """Return the share of what each part, and last the open dome, sends that comes the same in all ways."""
+        """Return the share of light from each part, and last the open dome, that is equal in all directions."""
         things = [part.role in ("stand", "panel", "prop") for part in self.layout.parts]
         return np.where([*things, False], EVEN, 1).astype(np.float32)
 
     @cached_property
     def _key(self) -> Field:
-        """Return the unit way to the key light, and the gain of what is seen by the camera: (4,)."""
+        """Return the unit direction to the key light, and the gain of the side that the camera sees: (4,)."""
         rig = self.layout.rig
         way = np.subtract(rig.position, rig.target)
         way /= np.linalg.norm(way)
-        # A thing with its light behind it would be a lamp to what is behind it.
+        # Limited: a backlit object would otherwise act as a lamp on the objects behind it.
         return np.array([*way, min(4.0, 1 / max(1e-3, (0.5 + 0.5 * way[2]) ** 2))], np.float32)
 
     @cached_property
     def _dome_shade(self) -> Shade:
-        """What bounds the dome."""
+        """The solids that bound the dome."""
         bounds = [
             index
             for index, part in enumerate(self.layout.parts)
@@ -268,7 +268,7 @@ class LightTracer:
         return Shade(self._shapes, self._boxes, things, dunes, self._caster, self._around)
 
     def _folds(self, index: int, curtain: Curtain) -> Field:
-        """Return H×W: cloth is dark in the depth of its folds."""
+        """Return H×W factors that darken cloth in the depth of its folds."""
         out, _ = curtain.relief(self.geometry.point[0])
         depth = np.clip(0.5 - 0.5 * out / np.float32(curtain.reach), 0, 1)
         return np.where(self.part == index, 1 - 0.55 * depth**1.3, 1).astype(np.float32)

@@ -1,6 +1,6 @@
-"""The lens and the film: what is far behind the product out of focus, dark corners, grain.
+"""Effects of the lens and the film: defocus far behind the product, dark corners, grain.
 
-They are the background's alone: the product, which is laid on later, is as sharp as its photo.
+They only apply to the background: the product, composited later, stays as sharp as its photo.
 """
 
 from dataclasses import dataclass
@@ -15,39 +15,39 @@ from pipeline.kernels.image import lens as kernels
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import Geometry
 
-#: Everything is sharp so far behind the product's base, and half as soft as it gets so far behind that.
+#: Everything is sharp up to SHARP behind the product's base; softness reaches half its maximum HALF farther back.
 SHARP, HALF = 0.2, 0.45
-#: Standard deviation of the blur, canvas heights, half way and in the end, where `depth_of_field` is 1.
+#: Standard deviations of the blur, in canvas heights, half way and at most, where `depth_of_field` is 1.
 SOFT = (0.0028, 0.0065)
-#: The share of that where what is far is drawn out of focus already.
+#: Factor of the blur if the background is drawn out of focus already.
 DRAWN = 0.35
-#: A blur of less, in pixels, is not seen; of what is enlarged bilinearly after less of one, in pixels of the smaller
-#: grid, edges show that grid's cells.
+#: A weaker blur, in pixels, is invisible. The second is the least blur before a bilinear enlargement, in pixels of the
+#: smaller grid: with less, that grid's cells show at edges.
 _LEAST, _LEAST_LEFT = 0.5, 0.5
-#: A grid is halved for a blur whose variance, in its pixels, is at least 1 over this: .4 of it is left, or more.
+#: A grid is halved for a blur whose variance, in its pixels, is at least 1 / this; at least 0.4 of it remains.
 _COARSER = 0.6
 
 
 @dataclass(frozen=True)
 class Focus:
-    """What is out of focus of a picture, on a smaller grid, for `over`."""
+    """The defocused parts of an image, on a smaller grid, for `over`."""
 
-    #: The depth from which it is no longer sharp.
+    #: The depth at which defocus begins.
     near: float
-    #: The rows of the picture that hold all that is out of focus, first and last + 1.
+    #: The range of the image's rows that contains everything out of focus, first and last + 1.
     rows: tuple[int, int]
-    #: h×w×3 linear, those rows blurred less and more, each of its own size.
+    #: h×w×3 linear, those rows blurred less and more, each at its own size.
     soft: Field
     softer: Field
 
     @classmethod
     def of(cls, layout: Layout, geometry: Geometry, picture: Field) -> "Focus | SlightBlur | None":
-        """Blur an H×W×3 linear picture for a layout's lens; None where all of it is sharp.
+        """Blur an H×W×3 linear image for a layout's lens; None if all of it is sharp.
 
-        What is in focus does not run into what is behind it: means are taken among what is out of focus.
+        Means are only taken over defocused pixels, so sharp objects do not bleed into the background.
         """
         height, width = picture.shape[:2]
-        # What `blurs` show was drawn out of focus; of the rest, a table, only the back is, and little.
+        # `blurs` are drawn out of focus; of the rest, a table, only the back is slightly soft.
         strength = layout.lens.depth_of_field * (DRAWN if layout.blurs else 1.0)
         less, more = (sigma * strength * height for sigma in SOFT)
         if layout.top_down or more < _LEAST:
@@ -57,8 +57,8 @@ class Focus:
         if far.size == 0:
             return None
         top, bottom = int(far[0]), int(far[-1]) + 1
-        # Reducing by `step` and enlarging again blur by half of it, and _LEAST_LEFT: hardly more than the lesser blur
-        # is to be, or by 1.4 pixels where the greater one is wider. Arrays as fine as a large picture are many
+        # Reducing by `step` and enlarging again adds a blur of half a step, and _LEAST_LEFT. Together they are hardly
+        # more than the lesser blur, or 1.4 pixels if the greater blur is wider. Full-size arrays would need many
         # megabytes.
         step = int(np.clip(max(1.6 * less, min(1.6 * more, 2)), 1, 8))
         if step == 1:
@@ -74,7 +74,7 @@ class Focus:
         )
         brought, levels = 0.25 * step * step, []
         for sigma in (less, more):
-            # A coarser grid does for the greater blur, as long as most of it is left to the Gaussian.
+            # A coarser grid suffices for the greater blur, as long as the Gaussian does most of it.
             while step * step <= _COARSER * sigma * sigma and min(sums.shape[:2]) > 1:
                 sums = resize(sums, sums.shape[1] // 2, sums.shape[0] // 2, Image.Resampling.BOX)
                 step, brought = 2 * step, 4 * brought
@@ -83,7 +83,7 @@ class Focus:
         return cls(near, (top, bottom), *levels)
 
     def over(self, strip: Field, geometry: Geometry, top: int) -> None:
-        """Lay it over the n×W×3 linear strip of the picture that begins at the row `top`."""
+        """Apply the defocus to the n×W×3 linear strip of the image that begins at the row `top`."""
         first, end = self.rows
         above, below = max(top, first), min(top + len(strip), end)
         if above >= below:
@@ -95,28 +95,28 @@ class Focus:
 
 @dataclass(frozen=True)
 class SlightBlur:
-    """What is out of focus by a pixel or so, which is blurred strip by strip: no smaller grid shows it.
+    """Defocus of about a pixel, which is blurred strip by strip, since a smaller grid is too coarse.
 
-    A strip is of ROWS rows of the picture, or of the rest.
+    A strip is ROWS rows of the image, or the rest.
     """
 
     near: float
     rows: tuple[int, int]
     less: Blurring
     more: Blurring
-    #: Of the k-th strip but the first, the rows of the picture about its upper edge, as far as the blurs reach, since
-    #: what is above may be blurred before it: k×2r×W×3.
+    #: k×2r×W×3: for each strip but the first, the image's rows around its upper edge, as far as the blurs reach. They
+    #: are copied first, since the strip above may be blurred earlier.
     edges: Field
 
     @classmethod
     def of(cls, near: float, rows: tuple[int, int], sigmas: tuple[float, float], picture: Field) -> "SlightBlur":
-        """Take what is needed of an H×W×3 linear picture before it is blurred; the rest is as in `Focus`."""
+        """Copy the required rows of an H×W×3 linear image before it is blurred; the rest is as in `Focus`."""
         less, more = (Blurring.of(sigma, sigma) for sigma in sigmas)
         about = np.arange(ROWS, len(picture), ROWS)[:, None] + np.arange(-more.reach, more.reach)
         return cls(near, rows, less, more, picture[np.minimum(about, len(picture) - 1)])
 
     def over(self, strip: Field, geometry: Geometry, top: int) -> None:
-        """Lay it over the n×W×3 linear strip of the picture that begins at the row `top`."""
+        """Apply the defocus to the n×W×3 linear strip of the image that begins at the row `top`."""
         first, end = self.rows
         above, below = max(top, first), min(top + len(strip), end)
         if above >= below:
@@ -125,7 +125,7 @@ class SlightBlur:
         start, stop = max(above - reach, first), min(below + reach, end)
         part = strip[above - top : below - top]
         before, after = above - start, stop - below
-        # rows at the edge of what is out of focus are mirrored there, and have none beyond
+        # At the edge of the defocused range rows are mirrored, and there are none beyond.
         seen = [self.edges[number - 1, reach - before : reach]] if before else []
         seen += [part, self.edges[number, reach : reach + after]] if after else [part]
         depth = geometry.depth[start:stop]
@@ -137,7 +137,7 @@ class SlightBlur:
 
 
 def _means(sums: Field, blur: Blurring, first: int, end: int) -> Field:
-    """Return the rows first … end of h×w×4 sums of colours, and of their weights, blurred: n×w×3 means."""
+    """Return n×w×3 means: the rows first … end of h×w×4 sums of colours and of their weights, blurred."""
     out = np.empty((end - first, sums.shape[1], 3), np.float32)
 
     def work(top: int, bottom: int) -> None:
@@ -148,12 +148,12 @@ def _means(sums: Field, blur: Blurring, first: int, end: int) -> Field:
 
 
 def darken_corners(layout: Layout, tall: int, top: int, strip: Field) -> None:
-    """Take from the n×W×3 linear strip of a picture of `tall` rows what the lens loses towards its corners."""
+    """Darken the corners of an image of `tall` rows, in its n×W×3 linear strip from `top` on, by the lens' vignette."""
     if layout.lens.vignette > 0:
         kernels.vignette(tall, top, np.float32(layout.lens.vignette), strip)
 
 
 def add_grain(layout: Layout, top: int, strip: Field) -> None:
-    """Add the film's grain to the n×W×3 sRGB strip of a picture, the same for the same seed and place."""
+    """Add the film's grain to the n×W×3 sRGB strip of an image; equal seeds and places have equal grain."""
     if layout.lens.grain > 0:
         kernels.grain(top, np.uint32(layout.seed), np.float32(layout.lens.grain), strip)

@@ -1,4 +1,4 @@
-"""Polished things: metal, water and lacquer, which mirror the scene and its key light."""
+"""Polished parts: metal, water and lacquer, which mirror the scene and its key light."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -21,27 +21,27 @@ from pipeline.light.surroundings import (
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import FACES, Geometry, windows_of
 
-#: What mirrors a larger share than this is metal.
+#: A part that mirrors more than this share is metal.
 METAL = 0.3
-#: Canvas heights by which metal, and by which water and lacquer, blur what they mirror: satin, no chrome. By eye.
+#: Canvas heights by which metal, and water or lacquer, blur their mirror images. Satin, not chrome; chosen by eye.
 SATIN, CLEAR = 0.003, 0.0006
-#: Pixels whose rays a thread follows at a time.
+#: Pixels traced at a time by one thread.
 _AT_ONCE = 1 << 13
 
 
 @dataclass(frozen=True)
 class Polished:
-    """What one polished part mirrors in each of its pixels; the same whatever the colours."""
+    """The mirrored places in each pixel of one polished part; independent of colours."""
 
     index: int
     rows: Places
     columns: Places
-    #: In strips of _AT_ONCE pixels: the share of mirrored light (n×1), where it is from, and the key light in it (n×3).
+    #: In strips of _AT_ONCE pixels: the share of mirrored light (n×1), its origin, and the key light in it (n×3).
     strips: tuple[tuple[Field, Met, Field], ...]
 
     @classmethod
     def of(cls, layout: Layout, geometry: Geometry, index: int, window: tuple[slice, slice]) -> "Polished":
-        """Follow the rays that a part mirrors, which is in a window of the picture."""
+        """Trace the rays that a part, within a window of the image, mirrors."""
         rows, columns = np.nonzero(geometry.part[window] == index)
         rows, columns = rows + window[0].start, columns + window[1].start
         part = layout.parts[index]
@@ -63,12 +63,12 @@ class Polished:
         return cls(index, rows, columns, tuple(strips))
 
     def show(self, around: Surroundings, out: Field) -> None:
-        """Let the part mirror what is around it, in place, in H×W×3 linear light."""
+        """Draw the part's mirror images from its surroundings into H×W×3 linear light, in place."""
         if not self.rows.size:
             return
         part = around.layout.parts[self.index]
         metal = part.mirror > METAL
-        # Metal mirrors in its own colour, water and lacquer in white.
+        # Metal tints its mirror images, water and lacquer don't.
         tint = around.layout.colours[part.slot] if metal else np.ones(3, np.float32)
         tint = tint / max(float(tint.max()), 1e-3) if metal else tint
         light = np.concatenate([around.at(met) + key for _, met, key in self.strips])
@@ -80,17 +80,17 @@ class Polished:
 
 
 def polished_parts(layout: Layout, geometry: Geometry) -> tuple[Polished, ...]:
-    """Follow the rays that a layout's polished parts mirror."""
+    """Trace the rays that a layout's polished parts mirror."""
     polished = [index for index, part in enumerate(layout.parts) if part.mirror > 0]
     windows = windows_of(geometry.part, len(layout.parts)) if polished else []
     return tuple(together(*(partial(Polished.of, layout, geometry, index, windows[index]) for index in polished)))
 
 
 def polish(layout: Layout, geometry: Geometry, out: Field, polished: tuple[Polished, ...] | None = None) -> None:
-    """Let polished parts mirror the scene and its key light, in place, in H×W×3 linear light.
+    """Draw the mirror images of the scene and its key light in polished parts, in H×W×3 linear light, in place.
 
-    Their share of mirrored light is `Part.mirror` at right angles and more at flat angles (Schlick 1994); what metal
-    mirrors has its colour. `polished` is what `polished_parts` gives, where that is known.
+    The mirrored share is `Part.mirror` at perpendicular incidence and more at grazing angles (Schlick 1994). Metal
+    tints its mirror images. `polished` is the result of `polished_parts`, if known.
     """
     parts = polished_parts(layout, geometry) if polished is None else polished
     if parts:

@@ -1,4 +1,4 @@
-"""What stands on a polished surface, seen in it upside down: the scene's things, and the product."""
+"""Mirror images in a polished surface, upside down: of the scene's objects and of the product."""
 
 from dataclasses import dataclass
 
@@ -22,45 +22,45 @@ from pipeline.light.surroundings import part_means
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import FACES, Geometry, trace
 
-#: Longer side in pixels of the grid that the product is mirrored on.
+#: Longer side, in pixels, of the grid for the product's mirror image.
 GRID = 1024
-#: What shines less than this mirrors nothing that is seen.
+#: A gloss below this mirrors nothing visible.
 MIN_GLOSS = 0.2
-#: Share of a part's mean light that its hidden places have.
+#: Factor of a part's mean light in its hidden places.
 UNDERSIDE = 0.55
-#: Canvas heights above or below the product's level that are still its surface.
+#: Canvas heights above or below the product's level that still count as its surface.
 LEVEL = 0.004
-#: Canvas heights, and more by gloss, after which a mirror image has faded to 1 / e.
+#: Canvas heights, the second times gloss, after which a mirror image has faded to 1 / e.
 FADE = (0.03, 0.2)
-#: Blur of a mirror image over its distance: lacquer's is a sheen, polished marble's a picture. By eye.
+#: Blur of a mirror image per distance. Lacquer shows a sheen, polished marble a clear image; chosen by eye.
 ROUGH = 0.35
-#: The product's mirror image hides lights so much longer than it is seen itself.
+#: Factor by which the product's mirror image hides lights farther than it is visible itself.
 HIDES = 2.5
-#: What is brighter than its row by less than the first is the surface's own grain, by more than the second a light.
+#: Up to the first relative excess over its row, brightness is the surface's own grain; from the second on, a light.
 GRAIN = (0.2, 0.6)
 
 
 @dataclass(frozen=True)
 class FloorMirror:
-    """What a polished floor mirrors of its scene: where in the picture each place of a smaller grid finds it."""
+    """The mirror image of a scene in a polished floor: the mirrored pixel for each place of a smaller grid."""
 
-    #: The floor, an index of the layout's parts.
+    #: The floor's index among the layout's parts.
     part: int
-    #: n×m int32: row and column of what is mirrored; and, where the camera doesn't see that, its part, else -1.
+    #: n×m int32: row and column of the mirrored pixel, and the index of its part if the camera doesn't see it, else -1.
     row: NDArray[np.int32]
     column: NDArray[np.int32]
     hidden: NDArray[np.int32]
-    #: Pixels of the blur.
+    #: The blur, in pixels.
     soft: float
-    #: H: the share of its light that each of the picture's rows mirrors.
+    #: H: the share of mirrored light in each of the image's rows.
     share: Field
 
     def show(self, geometry: Geometry, out: Field) -> None:
-        """Mix what it mirrors into H×W×3 linear light."""
+        """Mix the mirror image into H×W×3 linear light."""
         image = np.empty((*self.row.shape, 3), np.float32)
-        # The camera sees only the mirror image of undersides and backs: they are darker than the part's mean.
+        # Places that only the mirror shows are undersides and backs: darker than the part's mean.
         gather(out, self.row, self.column, self.hidden, part_means(geometry, out, UNDERSIDE), image)
-        # A lamp's glint on metal is many times white: mirrored, it would be a stain of light with no cause in sight.
+        # A lamp's glint on metal is many times white: mirrored, it would be an unexplained stain of light.
         image = blurred(np.minimum(image, 1), self.soft, self.soft)
         height, first = out.shape[0], self.part * FACES
 
@@ -76,7 +76,7 @@ class FloorMirror:
 
 
 def floor_mirrors(layout: Layout, geometry: Geometry) -> tuple[FloorMirror, ...]:
-    """Trace what polished floors mirror, upside down: more at flat angles (Schlick 1994), softer farther."""
+    """Trace the mirror images in polished floors: stronger at grazing angles (Schlick 1994), softer farther away."""
     return tuple(
         _floor_mirror(layout, geometry, index)
         for index, part in enumerate(layout.parts)
@@ -92,7 +92,7 @@ def _floor_mirror(layout: Layout, geometry: Geometry, index: int) -> FloorMirror
     rows, columns = np.arange(height)[scale // 2 :: scale], np.arange(width)[scale // 2 :: scale]
     way = layout.rays(width, height)
     row, column, hidden = mirrored_places(layout, geometry, index, way[0][0, columns], way[1][rows, 0])
-    # Higher above the floor is farther from its mirror image, and a little roughness blurs it with the way.
+    # Higher points are farther from their mirror images, and roughness blurs with distance.
     soft = max(0.6, 0.006 * (1.3 - floor.gloss) * rows.size)
     share = mirrored_share(way[1][:, 0], floor.gloss)
     return FloorMirror(index, row, column, hidden, soft, share)
@@ -101,9 +101,9 @@ def _floor_mirror(layout: Layout, geometry: Geometry, index: int) -> FloorMirror
 def mirrored_places(
     layout: Layout, geometry: Geometry, index: int, across: Field, down: Field
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """Return what a floor, a part's `index`, mirrors along camera rays of m and n slopes, `across` and `down`.
+    """Return the places that the floor, part `index`, mirrors along camera rays of m and n slopes, `across` and `down`.
 
-    n×m int32 each, as of `FloorMirror`: row, column and hidden.
+    The results are n×m int32 each, as in `FloorMirror`: row, column and hidden.
     """
     floor = layout.parts[index].solid
     assert isinstance(floor, Floor)
@@ -116,7 +116,7 @@ def mirrored_places(
     far = np.where(seen, nearest, np.float32(9))
     px, py = layout.project((mirrored[0] + across * far, mirrored[1] - down[:, None] * far, camera[2] - far))
     column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(np.int32)
-    # What is above the picture is as what is as far below its upper edge: the edge itself would be drawn in streaks.
+    # Places above the image are reflected at its upper edge: repeating the edge itself would draw streaks.
     row = np.clip(np.abs(py * height), 0, height - 1).astype(np.int32)
     hidden = np.where(seen & (geometry.surface[row, column] // FACES != met), met, np.int32(-1))
     return row, column, hidden
@@ -124,11 +124,11 @@ def mirrored_places(
 
 @dataclass(frozen=True)
 class MirrorImage:
-    """The product upside down in the polished surface that it stands on, made once; laid on a picture of any size."""
+    """The product's mirror image in the polished surface under it, computed once, for images of any size."""
 
-    #: n×w×4: the lowest n rows of an h×w grid, linear colours and coverage, both as much as is seen of them.
+    #: n×w×4: the lowest n rows of an h×w grid, linear colours and coverage, both times their visible share.
     light: Field
-    #: n×w: how far it hides lights that are mirrored there, 0–1, and where the surface itself is seen.
+    #: n×w: how much it hides mirrored lights, 0–1, and where the surface itself is visible.
     hides: Field
     on_it: NDArray[np.bool_]
     #: Rows of the whole grid.
@@ -137,7 +137,7 @@ class MirrorImage:
     lights: bool
 
     def on(self, background: Rgb, min_share: float = 0.0) -> Rgb:
-        """Lay it on an H×W×3 sRGB background, where it covers more than `min_share` of it, and return that."""
+        """Composite it, where it covers more than `min_share`, onto an H×W×3 sRGB background in place; return that."""
         height = background.shape[0]
         first = round((self.rows - len(self.light)) * height / self.rows)
         below = background[first:]
@@ -154,13 +154,13 @@ class MirrorImage:
 
 
 def mirror_image(placed: Placed, layout: Layout, *, lies: bool = False) -> MirrorImage | None:
-    """Return the product's mirror image in the polished surface that it stands on; None where the surface is matt.
+    """Return the product's mirror image in the polished surface under it; None if the surface is matt.
 
-    The product is upright at its foot's depth, where the picture plane's scale is 1, so that its mirror image is exact
-    in the picture: each column upside down about its own contact (`contact_line`), each of several things that stand
-    beside or behind each other about its own. What is seen of it is
-    `mirrored_share` × exp(-d / (FADE₀ + FADE₁ × gloss)), d canvas heights below the contact, and it is
-    blurred by ROUGH × (1 - gloss) × d. `lies`: as in `contact_line`.
+    The product is upright at its foot's depth, where the picture plane has scale 1, so its mirror image is exact in the
+    image. Each column is mirrored about its own contact (`contact_line`). Each of several separate objects has its own
+    contact. The visible share at d canvas heights below the contact is
+    `mirrored_share` × exp(-d / (FADE₀ + FADE₁ × gloss)), and the blur is ROUGH × (1 - gloss) × d. `lies` is as in
+    `contact_line`.
     """
     index = _under(layout)
     if index is None:
@@ -180,10 +180,10 @@ def mirror_image(placed: Placed, layout: Layout, *, lies: bool = False) -> Mirro
         0, min((int(line[box[0] : box[2]].min()) for line, (_, box) in zip(lines, things, strict=True)), default=h)
     )
     if top >= h:
-        return None  # it stands on the picture's lower edge: no surface is seen before it
+        return None  # on the image's lower edge no surface is visible in front of it
     geometry = trace(layout, w, h)
     on_it = _level(geometry, index, top)
-    # It ends at the surface's rim, half covered there, within a pixel of the grid and not in stairs.
+    # It ends at the surface's rim, where it is half covered, within a grid pixel and without stairs.
     within = np.clip(3 * gaussian_filter(on_it.astype(np.float32), 1.0, mode="nearest") - 1, 0, 1)
     rows = np.arange(top, h, dtype=np.float32)[:, None] + np.float32(0.5)
     image, hides = np.zeros((h - top, w, 4), np.float32), np.zeros((h - top, w), np.float32)
@@ -196,7 +196,7 @@ def mirror_image(placed: Placed, layout: Layout, *, lies: bool = False) -> Mirro
         near = fade * within * np.clip(down + 0.5, 0, 1)
         cover = near * one[..., 3]
         hides += (1 - hides) * cover
-        # What is nearer comes later, and hides what is behind it.
+        # Nearer objects come later, and hide those behind them.
         if len(things) > 1:
             image *= 1 - cover[..., None]
         one *= near[..., None]
@@ -206,9 +206,9 @@ def mirror_image(placed: Placed, layout: Layout, *, lies: bool = False) -> Mirro
 
 
 def _hide_lights(picture: Rgb, on_it: NDArray[np.bool_], hidden: Field) -> None:
-    """Take from an H×W×3 sRGB picture the mirrored lights that the product stands before, by shares `hidden` (h×w).
+    """Remove mirrored lights behind the product from an H×W×3 sRGB image, by shares `hidden` (h×w).
 
-    What is brighter than the surface is in its row (the median where `on_it`) is a light's mirror image.
+    A place brighter than its row's surface (the median where `on_it`) is a light's mirror image.
     """
     if picture.shape[1] < hidden.shape[1]:
         size = picture.shape[1], picture.shape[0]
@@ -220,7 +220,7 @@ def _hide_lights(picture: Rgb, on_it: NDArray[np.bool_], hidden: Field) -> None:
     for row in np.flatnonzero(on_it.any(axis=1)):
         usual[row] = np.median(small[row][on_it[row]], axis=0)
     usual = gaussian_filter(usual, (0.01 * w, 0), mode="nearest")
-    # As much as it is a light; the surface's own grain stays.
+    # Only the excess of a light is removed; the surface's own grain stays.
     light = np.clip((small / usual[:, None] - 1 - GRAIN[0]) / (GRAIN[1] - GRAIN[0]), 0, 1)
     over = (small - usual[:, None]) * light * np.clip(HIDES * hidden, 0, 1)[..., None]
 
@@ -233,16 +233,16 @@ def _hide_lights(picture: Rgb, on_it: NDArray[np.bool_], hidden: Field) -> None:
 
 
 def mirrored_share(slope: Field, gloss: float) -> Field:
-    """Return the share of light, 0–1, that a polished level mirrors along camera rays of that slope (y over depth).
+    """Return the share of light, 0–1, that a polished level surface mirrors along camera rays of a slope, y / depth.
 
-    Schlick's approximation of Fresnel's formula (1994), weakened to what polished stone and wood show.
+    Schlick's approximation of Fresnel's formula (1994), weakened to match polished stone and wood.
     """
     flat = np.abs(slope) / np.sqrt(1 + slope**2)
     return np.asarray(gloss * (0.06 + 0.5 * (1 - flat) ** 5), np.float32)
 
 
 def _under(layout: Layout) -> int | None:
-    """Return the index of the part that the product stands on, None where it stands on none."""
+    """Return the index of the part under the product, None without one."""
     for role in ("stand", "floor"):
         for index, part in enumerate(layout.parts):
             if part.role == role:
@@ -251,7 +251,7 @@ def _under(layout: Layout) -> int | None:
 
 
 def _level(geometry: Geometry, index: int, top: int) -> NDArray[np.bool_]:
-    """Return where, from the row `top` on, a part is seen that faces up at the product's level; its sides don't."""
+    """Return where, from the row `top` on, a part shows a face at the product's level that faces up."""
     points = geometry.points(slice(top, None), slice(None))
     on_it: NDArray[np.bool_] = (geometry.part[top:] == index) & (np.abs(points[1]) < LEVEL)
     face = (geometry.surface[top:][on_it] % FACES).astype(np.uint8)
@@ -262,7 +262,7 @@ def _level(geometry: Geometry, index: int, top: int) -> NDArray[np.bool_]:
 
 
 def _softer(image: Field, wanted: Field) -> Field:
-    """Blur n×w×C by a Gaussian of `wanted` (n×w) pixels, taller than wide as at flat angles; four steps."""
+    """Blur n×w×C by a Gaussian of `wanted` (n×w) pixels, taller than wide as at grazing angles, by four steps."""
     steps = (float(wanted.max()) * np.array([0, 0.12, 0.4, 1])).astype(np.float32)
     seen = np.flatnonzero(image[..., 3].any(axis=0))
     if not seen.size:

@@ -1,7 +1,4 @@
-"""Light laid on a drawing: from the small grid it was traced on to any size, exposed so that the asked colours show.
-
-Sketch × light.
-"""
+"""Light on a drawing: upsample traced light to any size, expose it for the requested colours, multiply albedo by it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -31,9 +28,9 @@ from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import Colour, Layout
 from pipeline.scene.trace import FACES, Geometry, trace
 
-#: Linear light up to here is shown as it is, so that asked colours stay exact; what is brighter is rolled off to 1.
+#: Linear light up to this value is shown unchanged, so that requested colours stay exact; above, it rolls off to 1.
 SHOULDER = 0.8
-#: Shown linear light, sRGB 253, beyond which nobody can tell what light it was.
+#: Displayed linear light, sRGB 253, above which the original light cannot be recovered.
 NEAR_WHITE = 0.985
 #: Share of white in a glowing tube.
 WHITE_CORE = np.float32(0.45)
@@ -41,23 +38,23 @@ WHITE_CORE = np.float32(0.45)
 
 @dataclass(frozen=True)
 class Shaded:
-    """A layout's picture in linear light: `unlit` draws it, `lit` shades it, `developed` takes it through the lens."""
+    """A layout's image in linear light. `unlit` draws it, `lit` shades it, and `developed` applies the lens."""
 
     layout: Layout
     geometry: Geometry
-    #: H×W×3: albedo with its finish, from `lit` on × exposed light, and what glows in its own.
+    #: H×W×3: albedo with its finish. `lit` multiplies it by exposed light; glowing parts have their own light.
     linear: Field
-    #: What its polished floors and its polished things mirror; the same whatever its colours.
+    #: The mirror images in its polished floors and parts; independent of its colours.
     mirrors: tuple[FloorMirror, ...]
     polished: tuple[Polished, ...]
 
 
 @dataclass(frozen=True)
 class Exposed:
-    """Light of a small grid, exposed, for pictures of any size."""
+    """Exposed light on a small grid, for images of any size."""
 
     light: FirstLight
-    #: As `exposed` returns it.
+    #: The result of `exposed`.
     small: Upsampling
     exposure: Exposure
 
@@ -70,14 +67,14 @@ class Exposed:
         )
 
     def at_contacts(self, layout: Layout, geometry: Geometry) -> ContactLight | None:
-        """Trace light where things touch; None for a picture that is no larger than the grid."""
+        """Trace light where objects touch; None for an image no larger than the grid."""
         if geometry.surface.size <= self.light.geometry.surface.size:
             return None
         return contact_light(layout, self.light, self.exposure, self.small, geometry)
 
 
 def picture(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Rgb:
-    """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size, `exposed` so."""
+    """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size, as `exposed`."""
     return developed(shade(layout, Exposed.of(layout, light, by_colour=by_colour), width, height))
 
 
@@ -90,9 +87,9 @@ def shade(
     swatches: Swatches | None = None,
     geometry: Geometry | None = None,
 ) -> Shaded:
-    """Shade a layout: return a width×height picture's albedo × exposed light, linear.
+    """Shade a layout: return a width×height image, albedo × exposed light, linear.
 
-    `swatches` are as in `pipeline.materials.albedo.albedo`, `geometry` as in `unlit`.
+    `swatches` are as in `pipeline.materials.albedo.albedo`, and `geometry` as in `unlit`.
     """
     return lit(unlit(layout, width, height, swatches=swatches, geometry=geometry), light)
 
@@ -105,13 +102,12 @@ def unlit(
     swatches: Swatches | None = None,
     geometry: Geometry | None = None,
 ) -> Shaded:
-    """Trace a layout for a width×height picture, and look its finishes up: all of it that no colour changes.
+    """Trace a layout for a width×height image, and look up its finishes: everything independent of colours.
 
-    `geometry` is that of the layout at this size, where it was traced already.
+    `geometry` is the layout's at this size, if already traced.
     """
     seen = geometry or trace(layout, width, height)
-    _ = seen.part  # once, not by each
-    # of what is mirrored one thread follows some alone
+    _ = seen.part  # computed once here, not in each thread
     drawn, mirrors, polished = together(
         lambda: albedo(layout, seen, finished=True, swatches=swatches),
         lambda: floor_mirrors(layout, seen),
@@ -121,9 +117,9 @@ def unlit(
 
 
 def lit(unlit: Shaded, light: Exposed, *, colours: tuple[Colour, ...] | None = None) -> Shaded:
-    """Multiply albedo by exposed light in its own array: `unlit` is gone afterwards.
+    """Multiply albedo by exposed light, in the array of `unlit`, which is invalid afterwards.
 
-    With other `colours` it is `repainted` in the same pass.
+    With other `colours`, the same pass does the work of `repainted`.
     """
     layout, geometry, linear = unlit.layout, unlit.geometry, unlit.linear
     painted = layout if colours is None else replace(layout, colours=colours)
@@ -149,7 +145,7 @@ def lit(unlit: Shaded, light: Exposed, *, colours: tuple[Colour, ...] | None = N
 
 
 def repainted(scene: Shaded, colours: tuple[Colour, ...]) -> Shaded:
-    """Return the same scene under the same light with other albedos; lights out of focus are drawn anew."""
+    """Return the same scene under the same light with other albedos; lights out of focus are redrawn."""
     layout = replace(scene.layout, colours=colours)
     linear = scene.linear.copy()
     _Paint.over(scene.layout, layout).on(linear, scene.geometry.surface)
@@ -165,24 +161,24 @@ def developed(
     blocked: Field | None = None,
     on_light: Callable[[int, Field], None] | None = None,
 ) -> Rgb:
-    """Return H×W×3 sRGB in [0, 1]: with mirror images, the lens, smooth edges, bloom and haze, tone-mapped.
+    """Return H×W×3 sRGB in [0, 1]: with mirror images, lens effects, smooth edges, bloom and haze, tone-mapped.
 
-    The picture is made in the scene's own array, whose light is gone afterwards. `blocked`, if given, is the share of
-    light that a product takes, H×W: it ends with the surfaces, so that edges are mixed with it. `also(top, strip)` does
-    what else is to be done to each strip of rows, in place, while it is in the processor's cache; on any thread.
-    `on_light` does the same to its tone-mapped light, before it is encoded and has its grain.
+    The image uses the scene's own array, whose light is lost. `blocked`, if not None, is the share of light that a
+    product blocks, H×W. It ends with the surfaces, so that antialiasing mixes it too. `also(top, strip)` processes each
+    strip of rows in place, while it is in the processor's cache; on any thread. `on_light` does the same to its
+    tone-mapped light, before encoding and grain.
     """
     layout, geometry, out = scene.layout, scene.geometry, scene.linear
     haze = Haze.of(layout)
     if haze is not None:
-        # Between things and lens: later it would end with the surfaces' pixels, in stairs.
+        # Between objects and lens: later it would end with the surfaces' pixels, in stairs.
         by_rows(out.shape[0], lambda top, bottom: haze.over(out[top:bottom], geometry, top))
-    # Metal first: unpolished, it would be a flat patch in the floor.
+    # Metal first: unpolished, it would be mirrored as a flat patch in the floor.
     polish(layout, geometry, out, scene.polished)
     for floor in scene.mirrors:
         floor.show(geometry, out)
     if blocked is not None:
-        # Before the lens, which would spread light that is not there over the edges.
+        # Before the lens, which would spread the blocked light over the edges.
         by_rows(out.shape[0], lambda top, bottom: dim(blocked[top:bottom], out[top:bottom]))
     glow, focus = bloom(layout, geometry), Focus.of(layout, geometry, out)
 
@@ -205,8 +201,8 @@ def developed(
             also(top, strip)
 
     by_rows(out.shape[0], exposed_film)
-    # Not before the lens, or the edges of what is sharp would keep what is no longer behind them; nor before the
-    # shoulder, or what is brighter than white would fill the pixels that it covers in part.
+    # After the lens, or edges of sharp objects would keep the unblurred background. After the shoulder, or light
+    # brighter than white would fill pixels that it only partly covers.
     geometry.coverage.smooth(out)
     by_rows(out.shape[0], printed)
     return out
@@ -220,7 +216,7 @@ def tone_mapped(linear: Field) -> Field:
 
 
 def before_tone(shown: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the linear light that `tone_mapped` shows as this (any shape, linear): its inverse, up to NEAR_WHITE."""
+    """Return the linear light that `tone_mapped` maps to `shown` (any shape, linear); exact up to NEAR_WHITE."""
     room = 1 - SHOULDER
     over = np.maximum(np.minimum(shown, NEAR_WHITE) - SHOULDER, 0)
     return np.asarray(np.minimum(shown, SHOULDER) - room * np.log1p(-over / room))
@@ -228,10 +224,10 @@ def before_tone(shown: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class _Paint:
-    """What is done to a scene's light, by surface, for it to have other colours; ×3 each."""
+    """The change of a scene's light, by surface, that gives it other colours; ×3 each."""
 
     factors: Field
-    #: What glowing tubes show, whatever light falls on them.
+    #: The light of glowing tubes, independent of the light that falls on them.
     own: Field
 
     @classmethod

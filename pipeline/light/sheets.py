@@ -1,6 +1,6 @@
-"""Sheets that lie on a surface seen from above: their shadows, drawn, since they are thinner than light is traced.
+"""Sheets on a surface seen from above: their shadows are drawn, since sheets are too thin for the traced light.
 
-Paper is two cells of the traced light high. Its shadow would be as wide, and a row of dashes along its edge.
+Paper is two cells of the traced light high. Its traced shadow would be as wide, a row of dashes along its edge.
 """
 
 from dataclasses import dataclass
@@ -14,34 +14,34 @@ from pipeline.geometry.solids import Solid
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import FACES
 
-#: What lies on the surface and is no higher than this casts a shadow that is drawn, canvas heights.
+#: The shadow of an object on the surface that is no higher than this, in canvas heights, is drawn.
 THIN = 0.01
-#: Half the width of the shadow's soft edge, and how far the dark along the whole edge reaches, canvas heights.
+#: Half the width of the shadow's soft edge, and the reach of the darkness along the whole edge, in canvas heights.
 SOFT, NEAR = 0.006, 0.012
-#: Share of all light that is gone right at the edge, on the side away from the light and all round; by eye.
+#: Share of light removed right at the edge, on the side away from the light and all around; chosen by eye.
 CAST, AROUND = 0.85, 0.16
 
 
 def is_sheet(solid: Solid) -> bool:
-    """Whether a solid is so thin, on the surface z = 0, that its shadow is drawn."""
+    """Return whether a solid on the surface z = 0 is so thin that its shadow is drawn."""
     return isinstance(solid, Slab) and solid.z <= THIN
 
 
 @dataclass(frozen=True)
 class SheetShadows:
-    """The shadows of a flat lay's sheets on its surface, for one size of picture."""
+    """The shadows of a flat lay's sheets on its surface, for one image size."""
 
     #: W and H float32: the places that pixels show on the surface.
     x: Field
     y: Field
-    #: For each sheet its sides, n×3 float32: outside is where nx x + ny y > d; and where its shadow's are.
+    #: For each sheet its sides, n×3 float32, where nx x + ny y > d is outside; and those of its shadow.
     sheets: tuple[tuple[Field, Field], ...]
     #: The key light's share of all light.
     key: float
 
     @classmethod
     def of(cls, layout: Layout, width: int, height: int) -> "SheetShadows | None":
-        """Return those of a layout; None where it has none."""
+        """Return a layout's sheet shadows; None without sheets."""
         found = [part.solid for part in layout.parts if is_sheet(part.solid)] if layout.top_down else []
         if not found:
             return None
@@ -51,7 +51,7 @@ class SheetShadows:
         straight = float(way[2] / np.linalg.norm(way))
         sheets = []
         for solid in found:
-            assert isinstance(solid, Slab), "so is_sheet says"
+            assert isinstance(solid, Slab), "a sheet must be a Slab"
             sides = np.array(solid.sides, np.float32)
             fallen = sides.copy()
             fallen[:, 2] -= sides[:, :2] @ (way[:2] / way[2] * solid.z).astype(np.float32)
@@ -78,7 +78,7 @@ class SheetShadows:
 
 
 def _outside(sides: Field, x: Field, y: Field) -> Field:
-    """Return how far places are outside a convex outline, negative within; exact but for its corners."""
+    """Return the signed distance of places from a convex outline, negative inside; exact except at its corners."""
     nx, ny, d = sides[0]
     out = nx * x + (ny * y - d)
     for nx, ny, d in sides[1:]:

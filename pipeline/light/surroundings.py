@@ -1,8 +1,8 @@
-"""What is around a place in a picture: where rays end, and the light that comes from there, as the picture shows it.
+"""The surroundings of a place in an image: where rays end, and the light from there, as the image shows it.
 
-A ray that is mirrored is followed to the part that it meets, and takes that place's colour from the
-picture where the camera sees it, else the mean of what is seen of the part. Beyond all parts polish mirrors the room
-that the camera does not see: a dark studio with a reflector and a camera.
+A mirrored ray takes its colour from the image at the place where it ends. If the camera doesn't see that place, it
+takes the mean of the part's visible pixels. Beyond all parts, polish mirrors a room that the camera does not see: a
+dark studio with a reflector and a camera.
 """
 
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ from pipeline.kernels.tracing.rays import meet_rays
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import FACES, Geometry
 
-#: The most radiance of the key light that is seen in a surface: more is white in any case.
+#: The highest visible radiance of the key light in a surface: more is white in any case.
 BRIGHTEST = np.float32(24)
-#: Share of their mean colour that places have which the camera does not see: they are backs and undersides.
+#: Factor of a part's mean colour for places that the camera does not see: backs and undersides.
 HIDDEN = 0.7
-#: Pixels by which what is seen in polish is blurred at least: one ray a pixel leaves stairs.
+#: Minimum blur, in pixels, of mirror images in polish: one ray per pixel leaves stairs.
 LEAST = 0.6
 
 #: Rows or columns of pixels.
@@ -33,23 +33,23 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The picture that rays look up."""
+    """The image in which rays look up their light."""
 
     layout: Layout
     #: H×W×3 linear.
     picture: Field
-    #: (parts + 1)×3: what stands for hidden places of each part, and for what is beyond all.
+    #: (parts + 1)×3: the light of hidden places of each part and, last, beyond all parts.
     means: Field
 
     @classmethod
     def of(cls, layout: Layout, geometry: Geometry, picture: Field) -> "Surroundings":
-        """Return what is around the surfaces of a layout's H×W×3 linear picture."""
-        # Behind the camera there is nothing but the light that fills the room.
+        """Return the surroundings of the surfaces in a layout's H×W×3 linear image."""
+        # Behind the camera there is only the light that fills the room.
         beyond = np.asarray(layout.rig.fill * layout.rig.fill_tint, np.float32)
         return cls(layout, picture, np.concatenate([part_means(geometry, picture, HIDDEN), beyond[None]]))
 
     def at(self, met: "Met") -> Field:
-        """Return the n×3 light of the places that rays met."""
+        """Return the n×3 light of the places where rays end."""
         means = self.means[met.part]
         beyond = met.part == len(self.means) - 1
         means[beyond] *= met.room[beyond, None]
@@ -58,20 +58,20 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Met:
-    """Where n rays end; the same whatever the colours."""
+    """Where n rays end; independent of colours."""
 
-    #: Index of the part, one more than there are for what is beyond all.
+    #: Index of the part; the number of parts for a ray that leaves the scene.
     part: NDArray[np.int32]
     #: The pixel of that place, and whether the camera sees it there.
     row: Places
     column: Places
     seen: NDArray[np.bool_]
-    #: How bright the `room` is where the way leads beyond all, else 0.
+    #: Brightness of the `room` where the ray leaves the scene, else 0.
     room: Field
 
     @classmethod
     def along(cls, layout: Layout, geometry: Geometry, place: Field, way: Field) -> "Met":
-        """Follow rays from 3×n places along 3×n unit ways."""
+        """Follow rays from 3×n places along 3×n unit directions."""
         ray = np.ascontiguousarray(np.concatenate([place, way]), np.float32)
         n = ray.shape[1]
         best, found = np.full(n, np.inf, np.float32), np.full(n, len(layout.parts) * FACES, np.int32)
@@ -93,7 +93,7 @@ class Met:
 
 
 def part_means(geometry: Geometry, picture: Field, share: float) -> Field:
-    """Return parts×3: a share of the mean of what is seen of each part in H×W×3 linear light."""
+    """Return parts×3: `share` × the mean of each part's visible pixels in H×W×3 linear light."""
     count = len(geometry.layout.parts)
     sums, counts = np.zeros((count, 3), np.float64), np.zeros(count, np.int64)
     sum_parts(geometry.surface, FACES, 4, picture, sums, counts)
@@ -110,24 +110,24 @@ def key_light(layout: Layout, place: Field, way: Field) -> Field:
     at = place + way * t - position[:, None]
     u, v = square_to(axis)
     half = np.float32(rig.half)
-    # A softbox is darker towards its rim, and its edge is no knife's.
+    # A softbox is darker towards its rim, with a soft edge.
     rim = np.maximum(np.abs(u @ at), np.abs(v @ at)) / half
     share = np.clip((1.06 - rim) / 0.2, 0, 1) * (t > 0) * (speed > 0)
-    # A white surface at the target, square to the light, has radiance `key` under it.
+    # A white surface at the target, perpendicular to the light, has radiance `key`.
     reach = float(np.linalg.norm(position - target))
     radiance = min(np.pi * rig.key * reach**2 / (4 * rig.half**2), float(BRIGHTEST))
     return np.asarray(share[:, None] * (radiance * rig.key_tint), np.float32)
 
 
 def seen_by(layout: Layout, across: Field, down: Field, depth: Field) -> tuple[Field, Field]:
-    """Return 3×n places and unit ways of a camera's rays."""
+    """Return 3×n places and unit directions of a camera's rays."""
     way = np.stack([across, down, np.full_like(across, -1)]).astype(np.float32)
     origin = np.array([[float(axis)] for axis in layout.camera], np.float32)
     return np.asarray(origin + way * depth, np.float32), np.asarray(way / np.sqrt(dot(way, way)), np.float32)
 
 
 def softened(rows: Places, columns: Places, light: Field, soft: float) -> Field:
-    """Return the n×3 light of n places of a picture, blurred by `soft` pixels among these places alone."""
+    """Return the n×3 light of n places of an image, blurred by `soft` pixels among these places only."""
     top, left = rows.min(), columns.min()
     image = np.zeros((rows.max() - top + 1, columns.max() - left + 1, 4), np.float32)
     image[rows - top, columns - left] = np.concatenate([light, np.ones((len(light), 1), np.float32)], 1)
@@ -136,33 +136,33 @@ def softened(rows: Places, columns: Places, light: Field, soft: float) -> Field:
 
 
 def normals_against(solid: Solid, place: Field, face: Face, way: Field) -> Field:
-    """Return 3×n unit normals, against the ways."""
+    """Return 3×n unit normals that point against the directions `way`."""
     point: Triple = (place[0], place[1], place[2])
     normal = np.stack(solid.normal(point, face)).astype(np.float32)
     return np.asarray(np.where(dot(normal, way) > 0, -normal, normal), np.float32)
 
 
 def schlick(straight: float, way: Field, normal: Field) -> Field:
-    """Return the share of light that n surfaces mirror, `straight` at right angles (Schlick 1994)."""
+    """Return the share of light that n surfaces mirror; it is `straight` at perpendicular incidence (Schlick 1994)."""
     flat = 1 - np.clip(-dot(way, normal), 0, 1)
     return np.asarray(straight + (1 - straight) * flat**5, np.float32)
 
 
-# The room: radiance by direction alone, over the fill's, since a ball mirrors far things. All numbers by eye.
-#: Outdoors: how much lighter than its mean the sky is straight above, and darker straight below.
+# The room: radiance by direction only, relative to the fill's, since a ball mirrors far objects. All numbers by eye.
+#: Outdoors: how much the sky is lighter than its mean straight above, and darker straight below.
 SKY = np.float32(0.45)
-#: The studio's walls by their foot, and what of light there is more of towards its ceiling.
+#: The studio's walls at their foot, and the added light towards its ceiling.
 WALLS, CEILING = np.float32(0.36), np.float32(0.8)
-#: The light that the key light spills onto the room about it.
+#: The light that the key light spills onto the room around it.
 SPILL = np.float32(0.8)
-#: The reflector that stands across from the key light: its radiance; tangents of half its width and height.
+#: The reflector opposite the key light: its radiance, and the tangents of half its width and height.
 REFLECTOR, WIDE, TALL = np.float32(2.3), 0.42, 0.62
-#: What is left of the light behind the camera, and the tangents of that dark's half width and height.
+#: The share of light left behind the camera, and the tangents of that dark area's half width and height.
 CAMERA, BROAD, LONG = np.float32(0.22), 0.12, 0.16
 
 
 def room(layout: Layout, way: Field) -> Field:
-    """Return n factors of the fill's light that come from 3×n unit ways, from beyond all parts of a layout."""
+    """Return n factors of the fill's light that arrives along 3×n unit directions from outside a layout's parts."""
     up = way[2 if layout.top_down else 1]
     if layout.kind == "sand":
         return np.asarray(1 + SKY * up, np.float32)
@@ -170,10 +170,10 @@ def room(layout: Layout, way: Field) -> Field:
     key /= np.linalg.norm(key)
     high = np.array([0, 0, 1.0] if layout.top_down else [0, 1.0, 0])
     across = key - (key @ high) * high
-    # as high as the key light, but no higher than a stand
+    # As high as the key light, but no higher than a stand.
     reflector = 0.5 * high - across / max(float(np.linalg.norm(across)), 1e-3)
     if not layout.top_down:
-        # before the scene, not behind its wall
+        # In front of the scene, not behind its wall.
         reflector[2] = abs(reflector[2]) + 0.35
     out = WALLS + CEILING * np.maximum(up, 0) + SPILL * np.maximum(key.astype(np.float32) @ way, 0) ** 6
     share = _panel(way, reflector, high, WIDE, TALL, 0.12)
@@ -183,7 +183,7 @@ def room(layout: Layout, way: Field) -> Field:
 
 
 def _panel(way: Field, towards: np.ndarray, up: np.ndarray, wide: float, tall: float, soft: float) -> Field:
-    """Return how far n of 3×n ways meet a rectangle, 0 to 1; half its sides and its soft edge are tangents."""
+    """Return how much n of 3×n directions meet a rectangle, 0 to 1; half its sides and its soft edge are tangents."""
     axis = towards / np.linalg.norm(towards)
     right = np.cross(up, axis)
     right /= np.linalg.norm(right)

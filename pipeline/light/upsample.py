@@ -1,8 +1,8 @@
-"""Edge-aware upsampling: what was computed on a small grid brought to any size, each surface from its own values only.
+"""Edge-aware upsampling from a small grid to any size, where each surface uses only its own values.
 
-Light is smooth within a surface and jumps between surfaces, and the geometry knows where; so it is interpolated among
-places of one surface only, and edges stay as sharp as the drawing's (as in joint bilateral upsampling: Kopf, Cohen,
-Lischinski and Uyttendaele, SIGGRAPH 2007).
+Light is smooth within a surface and jumps between surfaces, and the geometry has the exact edges. Light is therefore
+interpolated among places of one surface only, and edges stay as sharp as the drawing's. This is joint bilateral
+upsampling (Kopf, Cohen, Lischinski and Uyttendaele, SIGGRAPH 2007).
 """
 
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ from pipeline.kernels.tracing.rays import FACES
 
 @dataclass(frozen=True)
 class Upsampling:
-    """Values on a small grid's surfaces, ready to be brought to those of any picture, strip by strip."""
+    """Values on a small grid's surfaces, which can be upsampled to any image's surfaces, strip by strip."""
 
-    #: h×w×C, and h×w: the surface of each place.
+    #: h×w×C values, and the h×w surfaces of their places.
     values: Field
     low: NDArray[np.uint16]
-    #: h×w: the surface that a place and its neighbours to the right and below have, -1 where they have several.
+    #: h×w: the surface that a place shares with its right and lower neighbours, -1 if they differ.
     even: NDArray[np.int32]
-    #: By surface: whether the grid has any of it.
+    #: By surface: whether the grid contains it.
     known: NDArray[np.bool_]
-    #: Weight of other surfaces' values beside the surface's own.
+    #: Weight of values of other surfaces, relative to the surface's own.
     others: float = 0.0
 
     @classmethod
@@ -41,8 +41,8 @@ class Upsampling:
     def strip(self, high: NDArray[np.uint16], top: int, bottom: int) -> Field:
         """Return n×W×C for the rows `top` … `bottom` of H×W surfaces.
 
-        Bilinear within a surface, and a smooth mean of its own values at its edges; the nearest where it has none near
-        by; of a surface too thin for the small grid, the values of what is there.
+        Values are bilinear within a surface, and a smooth mean of its own values at its edges. Where it has none
+        nearby, they are its nearest value. A surface too thin for the small grid gets the values of its surroundings.
         """
         out = np.empty((bottom - top, high.shape[1], self.values.shape[2]), np.float32)
         upsample(
@@ -69,9 +69,9 @@ class Upsampling:
         return out
 
     def at(self, place: NDArray[np.int32], surfaces: NDArray[np.uint16], shape: tuple[int, int]) -> Field:
-        """Return n×C for the pixels `place`, n×2 rows and columns, of a picture of a shape (height, width).
+        """Return n×C for the pixels `place`, n×2 rows and columns, of an image of a shape (height, width).
 
-        They show n `surfaces`.
+        The pixels show n `surfaces`.
         """
         out = np.empty((len(place), self.values.shape[2]), np.float32)
         upsample_at(self.values, self.low, self.even, self.known, place, surfaces, *shape, np.float32(self.others), out)
@@ -80,9 +80,10 @@ class Upsampling:
     def contacts(
         self, depth: Field, apart: float, reach: int, shape: tuple[int, int]
     ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-        """Return n×2, by rows: the pixels of a picture of a shape that are where parts meet less than `apart`.
+        """Return the pixels, n×2 sorted by rows, near places where parts meet less than `apart` from each other.
 
-        Or at most `reach` places of the grid from there; `depth` is h×w, the grid's. And n: `reach` + 1 less how many.
+        Near means at most `reach` places of the grid, whose `depth` is h×w; `shape` is the image's. Also returns n
+        numbers: `reach` + 1 minus the distance in places.
         """
         cells, beside = np.empty(depth.shape, np.uint8), np.empty(shape, np.uint8)
         touching(self.low, FACES, depth, np.float32(apart), reach, cells)

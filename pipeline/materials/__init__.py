@@ -1,1 +1,1 @@
-"""What surfaces look like before light falls on them: albedo, textures, lights out of focus."""
+"""The look of surfaces without light: albedo, textures, lights out of focus."""

@@ -1,4 +1,4 @@
-"""A layout drawn in its own colours: flat, or with the finishes of its surfaces. No light falls here."""
+"""A layout drawn in its own colours, flat or with the finishes of its surfaces, without light."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import FACES, Geometry, trace, windows_of
 
-#: Pixels, and more, whose finish a thread looks up at a time.
+#: Pixels, at least, whose finish a thread looks up at a time.
 _AT_ONCE = 1 << 13
 
 
@@ -27,9 +27,9 @@ def draw(layout: Layout, width: int, height: int) -> Rgb:
 
 
 def albedo(layout: Layout, geometry: Geometry, *, finished: bool, swatches: Swatches | None = None) -> Field:
-    """Return H×W×3 linear: each surface's colour, with its finish where `finished`; edges are still stairs.
+    """Return H×W×3 linear colours of surfaces, with finishes if `finished`; edges are not antialiased yet.
 
-    The finishes are those of `swatches`, or made anew.
+    The finishes come from `swatches`, or are created.
     """
     part = geometry.part
     height, width = part.shape
@@ -39,14 +39,14 @@ def albedo(layout: Layout, geometry: Geometry, *, finished: bool, swatches: Swat
     windows = windows_of(part, len(kept)) if kept else []
 
     def work(top: int, bottom: int) -> None:
-        # each part's finish while the strip is in the processor's cache
+        # All parts' finishes of a strip while it is in the processor's cache.
         coloured(part[top:bottom], colours, out[top:bottom])
         for index, (swatch, (rows, columns)) in enumerate(zip(kept, windows, strict=True)):
             strip = slice(max(top, rows.start), min(bottom, rows.stop))
             if swatch is not None and strip.start < strip.stop:
                 _finish(out, layout, geometry, part, index, swatch, strip, columns)
 
-    # so that both threads have some of a small picture, too
+    # Small strips for a small image, so that both threads have work.
     by_rows(height, work, min(ROWS, max(height // (2 * FEW), _AT_ONCE // width, 1)))
     if finished and layout.kind == "bokeh":
         draw_lights(layout, part, out)
@@ -63,7 +63,7 @@ def _finish(
     strip: slice,
     columns: slice,
 ) -> None:
-    """Multiply a part's finish onto its pixels in a strip of rows, which lie within some columns."""
+    """Multiply a part's finish onto its pixels in a strip of rows, within some columns."""
     x, y, z = geometry.points(strip, columns)
     face = (geometry.surface[strip, columns] & np.uint16(FACES - 1)).astype(np.uint8)
     place, pixel = layout.parts[index].solid.surface((x, y, z), face), 1 / (FOCAL * part.shape[0])

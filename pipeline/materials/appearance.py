@@ -1,4 +1,4 @@
-"""How a finish shows on one surface: its contrast by the surface's colour, its relief by the light that falls there."""
+"""The look of a finish on one surface: contrast by the surface's colour, relief by the light that falls there."""
 
 from dataclasses import dataclass
 
@@ -10,35 +10,35 @@ from pipeline.scene.layout import Layout, Part
 
 #: Linear albedo below which a stone is dark and has light veins.
 DARK = 0.12
-#: Luminance from which on a finish has its own contrast; darker ones have more of it, up to MOST times. Steps of
-#: lightness that look alike are steps of about the cube root of luminance (CIE 1976), so the same factors fade with it.
+#: Luminance from which on a finish has its own contrast; darker finishes have more, up to MOST times. Perceived
+#: lightness follows about the cube root of luminance (CIE 1976), so equal factors are less visible in dark colours.
 FULL, MOST = 0.4, 2.4
-#: The most that a grazing light brings out of a relief, and the least, that of light straight from the front.
+#: The greatest and the least relief: of grazing light, and of light straight from the front.
 GRAZING, FRONTAL = 1.4, 0.5
-#: How many of a layout's colours come as chips into a stone, and the factors that they are kept within.
+#: The number of a layout's colours that a stone has as chips, and the limits of their factors.
 ACCENTS, LEAST, GREATEST = 2, 0.3, 3.0
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """What a swatch is made for."""
+    """The conditions that a swatch is made for."""
 
-    #: Stone of a dark colour, whose veins and chips are lighter than it; other finishes ignore it.
+    #: A dark stone, with veins and chips lighter than its colour; other finishes ignore it.
     dark: bool = False
-    #: Exponent of the factors: 1 leaves them as they are.
+    #: Exponent of the factors; 1 leaves them unchanged.
     contrast: float = 1.0
-    #: Where the key light comes from along the surface, radians from u towards v.
+    #: Direction of the key light along the surface, radians from u towards v.
     light_angle: float = 2.2
-    #: How strongly its relief is shaded: 1 under a key light at 45 degrees.
+    #: Strength of the relief's shading: 1 under a key light at 45 degrees.
     relief: float = 1.0
-    #: It stands: concrete shows the marks of its formwork there, and no cloth the creases of its folding.
+    #: Upright: concrete shows the marks of its formwork, and cloth has no fold creases.
     upright: bool = True
     #: Linear factors (3) of other colours of the scene, for the chips of terrazzo.
     accents: tuple[tuple[float, float, float], ...] = ()
 
 
 def appearance(layout: Layout, part: Part) -> Appearance:
-    """Return how the finish of a layout's part shows in its colour and under the layout's key light."""
+    """Return the appearance of a part's finish in its colour and under the layout's key light."""
     colour = layout.colours[part.slot]
     stone = part.finish in ("marble", "terrazzo")
     dark = stone and float(colour.max()) < DARK
@@ -55,10 +55,10 @@ def appearance(layout: Layout, part: Part) -> Appearance:
 
 
 def _lit(layout: Layout, part: Part) -> tuple[float, float]:
-    """Return from where along a part's surface the key light comes, radians from u to v, and how it brings relief out.
+    """Return the key light's direction along a part's surface, radians from u to v, and the strength of its relief.
 
-    As at the key light's target, on the part's first face: a relief's slopes along the light are shaded by the tangent
-    of its angle to the normal, by the first order of Lambert's law.
+    Both are computed at the key light's target, on the part's first face. Slopes along the light are shaded by the
+    tangent of its angle to the normal, by the first order of Lambert's law.
     """
     rig = layout.rig
     target = np.asarray(rig.target, np.float32)

@@ -1,4 +1,4 @@
-"""What is far out of focus (bokeh), drawn: the blurs of a layout."""
+"""Backgrounds far out of focus (bokeh): draws the blurs of a layout."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,9 @@ from pipeline.geometry.ray import Field
 from pipeline.kernels.texture.discs import enlarge_onto, paint_blurs
 from pipeline.scene.layout import Blur, Colour, Layout
 
-#: Rows that it is drawn at: nothing in it is sharper than this shows.
+#: Rows at which it is drawn: nothing in it is sharper than this.
 ROWS = 900
-#: What begins with so many blurs is drawn at this share of the rows, as long as all their edges are softer than SOFT
-#: canvas heights.
+#: Leading blurs whose edges are all softer than SOFT canvas heights are drawn at 1 / COARSE of the rows.
 COARSE, SOFT = 4, 0.03
 
 
@@ -23,7 +22,7 @@ def draw_lights(layout: Layout, part: NDArray[np.uint16], out: Field) -> None:
     tones: dict[tuple[int, float], Colour] = {}
 
     def colour(blur: Blur) -> Colour:
-        # Tones are worked out once for each quarter of a step.
+        # Tones are computed once for each quarter of a step.
         key = blur.slot, round(4 * blur.steps) / 4
         if key not in tones:
             tones[key] = tone(layout.colours[blur.slot], key[1]) if key[1] else layout.colours[blur.slot]
@@ -34,10 +33,10 @@ def draw_lights(layout: Layout, part: NDArray[np.uint16], out: Field) -> None:
 
 
 def share_of(layout: Layout, slot: int, width: int, height: int) -> Field:
-    """Return H×W: how much of what is seen far out of focus at each place is drawn in a slot's colour, 0–1."""
+    """Return H×W: the share, 0–1, of the defocused background at each place that is drawn in a slot's colour."""
     out = np.empty((height, width, 3), np.float32)
     white, black = np.ones(3, np.float32), np.zeros(3, np.float32)
-    # What adds to the light behind it can come to more than that.
+    # Additive light can come to more than 1.
     colours = np.stack([white if blur.slot == slot and abs(blur.steps) < 0.5 else black for blur in layout.blurs])
     ground = white if slot == layout.behind else black
     _draw(layout, ground, colours, np.zeros((height, width), np.uint16), np.ones(1, bool), out)
@@ -74,14 +73,14 @@ def _painted(records: Field, canvas: Field) -> None:
 
 
 def _numbers(blur: Blur) -> tuple[float, ...]:
-    """Return what `paint_blurs` wants of a blur before its colour."""
+    """Return the numbers of a blur for `paint_blurs`, without its colour."""
     cos, sin = float(np.cos(blur.turn)), float(np.sin(blur.turn))
     shape = blur.long, blur.wide, blur.radius, blur.apart, blur.soft, blur.rim, blur.strength, blur.hides
     return blur.x, blur.y, cos, sin, *shape
 
 
 def _cubic(source: int, target: int) -> tuple[NDArray[np.int64], Field]:
-    """Return target×4 which of `source` samples each place lies between, and their weights: cubic, a = -0.5."""
+    """Return target×4 indices of the `source` samples around each place, and their cubic weights (a = -0.5)."""
     middle = (np.arange(target)[:, None] + 0.5) * (source / target) - 0.5
     samples = np.floor(middle).astype(np.int64) + np.arange(-1, 3)
     far = np.abs(samples - middle)

@@ -1,4 +1,4 @@
-"""Grain: fine noise from tiles that are kept, of which every seed lays two copies over each other, moved and turned."""
+"""Fine noise from cached tiles, of which every seed sums two shifted and flipped copies."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -12,19 +12,19 @@ from pipeline.geometry.ray import Field
 from pipeline.kernels.texture.enlarging import add_enlarged, add_tile
 from pipeline.materials.noise import noise
 
-#: From so many cycles a tile on a grain is so fine that nobody sees it come back after half a tile.
+#: From this number of cycles per tile on, a grain is so fine that it may repeat after half a tile.
 FINE = 150.0
-#: A copy is moved by so many of these parts of a tile: whole texels of every swatch.
+#: Copies are shifted by multiples of this fraction of a tile: whole texels of every swatch.
 PLACES = 64
-#: One tile is made at a time: each takes 70 MB meanwhile, and no other thread is to make the same one.
+#: One tile is computed at a time: each needs 70 MB meanwhile, and two threads must not compute the same tile.
 _making = Lock()
 
 
 @dataclass(frozen=True)
 class Grain:
-    """Fine noise of variance 1: the spectrum of its kept tile, as `pipeline.materials.noise.spectrum` takes it.
+    """Fine noise of variance 1: the spectrum of its cached tile, as in `pipeline.materials.noise.spectrum`.
 
-    And where its copies lie: down and across, in 1 / PLACES of a tile, and whether they are turned upside down.
+    `copies` are the shifts of its copies, down and across, in 1 / PLACES of a tile, and whether they are upside down.
     """
 
     slope: float
@@ -46,19 +46,19 @@ def grain(
     light_angle: float | None = None,
     grid: int = 1024,
 ) -> Grain:
-    """Return a grain whose two copies lie where `rng` says; `angle` is a multiple of a quarter turn."""
+    """Return a grain whose two copies are placed by `rng`; `angle` is a multiple of a quarter turn."""
     places, turned = rng.integers(PLACES, size=(2, 2)).tolist(), rng.random(2) < 0.5
     copies = tuple((down, across, bool(turn)) for (down, across), turn in zip(places, turned, strict=True))
     return Grain(slope, low, stretch, angle, light_angle, grid, copies)
 
 
 class Grains:
-    """A weighted sum of grains on n×n places, and of an m×m tile enlarged to them, m at most n; made row by row."""
+    """A weighted sum of grains on n×n places, and of an m×m tile enlarged to them, m at most n; computed by rows."""
 
     def __init__(self, n: int, *terms: tuple[float, Grain], soft: Field | None = None):
-        """Sum (weight, grain) up, and `soft`, whose texels' centres lie as those of the n×n do; all are powers of 2."""
+        """Sum (weight, grain) terms and `soft`, whose texel centres align with those of n×n; sizes are powers of 2."""
         self._n, self._soft = n, soft
-        #: Tile, its weight, how far down and across it lies in texels, and whether it is turned.
+        #: Tile, weight, shifts down and across in texels, and whether it is upside down.
         self._tiles: list[tuple[NDArray[np.int8], np.float32, int, int, bool]] = []
         step = max(1, n // PLACES)
         for weight, one in terms:
@@ -78,10 +78,10 @@ class Grains:
 
 
 def _shaded(one: Grain, n: int, turned: bool) -> list[tuple[NDArray[np.int8], float]]:
-    """Return the kept tiles of a grain and their weights.
+    """Return the cached tiles of a grain and their weights.
 
-    A relief is the sum of two, lit along x and along y: the Riesz transform (Felsberg and Sommer, "The monogenic
-    signal", 2001) of one noise. Turned upside down, the slopes along y are the other way round.
+    A relief is the sum of two tiles, lit along x and along y. They are the Riesz transform of one noise (Felsberg and
+    Sommer, "The monogenic signal", 2001). In an upside-down tile, the slopes along y change their sign.
     """
     fine = 2 if one.low >= FINE else 1
     form = n // fine, one.slope, one.low / fine, one.stretch, one.angle, one.grid // fine
@@ -101,8 +101,8 @@ def _shaded(one: Grain, n: int, turned: bool) -> list[tuple[NDArray[np.int8], fl
 def _tile(
     n: int, slope: float, low: float, stretch: float, angle: float, grid: int, light_angle: float | None
 ) -> tuple[NDArray[np.int8], float]:
-    """Return n×n codes of a noise, sampled in the middles of texels, and what one of them is; made once a process."""
-    # Of its own, so that no two finishes share a pattern; the two lightings of a relief do.
+    """Return n×n codes of a noise, sampled in the middles of texels, and the value of one code; once per process."""
+    # Seeded by frequency and slope: no two finishes share a pattern, but the two lightings of a relief do.
     rng = np.random.default_rng([round(1000 * low), round(1000 * slope)])
     field = noise(rng, n, slope, low, stretch=stretch, angle=angle, light_angle=light_angle, grid=grid, shift=0.5 / n)
     scale = max(float(field.max()), -float(field.min())) / 127

@@ -1,6 +1,6 @@
-"""Tileable noise with a spectrum asked for: what the finishes of surfaces are made from.
+"""Tileable noise with a given spectrum, from which the finishes of surfaces are made.
 
-Frequencies are in cycles per tile. The same seed gives the same pattern at any size: sizes only sample it finer.
+Frequencies are in cycles per tile. Equal seeds give equal patterns at any size: the size only sets the sampling.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from scipy import fft
 from pipeline.geometry.ray import Field
 from pipeline.kernels.texture.spectra import shape
 
-#: How many canvas heights a square tile covers.
+#: Canvas heights that a square tile covers.
 TILE = 1.6
 
 
@@ -29,10 +29,10 @@ def spectrum(
 ) -> NDArray[np.complex64]:
     """Return the Fourier coefficients of noise of variance 1 with an amplitude flat up to `low`, then frequency^-slope.
 
-    They are grid×half: frequencies along y as `numpy.fft.fftfreq` has them, along x from 0; they end at grid / 2.
-    `stretch` draws the noise out along `angle` (radians from x towards y). With `light_angle` (radians too), it is a
-    relief of that spectrum as light from there shades it. The noise is `shift` tiles on, both ways. Spectral synthesis:
-    Saupe in Peitgen and Saupe, "The Science of Fractal Images", 1988, section 2.4.
+    They are grid×half. Frequencies along y are as in `numpy.fft.fftfreq`, along x from 0; they end at grid / 2.
+    `stretch` draws the noise out along `angle` (radians from x towards y). With `light_angle` (also radians), the
+    result is a relief of that spectrum, shaded by light from there. The noise is shifted by `shift` tiles, both ways.
+    Spectral synthesis: Saupe in Peitgen and Saupe, "The Science of Fractal Images", 1988, section 2.4.
     """
     half = grid // 2
     rows = rng.standard_normal((grid, 2 * half), np.float32)
@@ -44,9 +44,9 @@ def spectrum(
     light = 0.0 if light_angle is None else light_angle
     way = np.float32(np.cos(light)), np.float32(np.sin(light))
     power = shape(rows, 0, grid, xx, xy, yy, flat, steep, light_angle is not None, *way)
-    # Nothing is at the last frequency.
+    # The power excludes the last frequency, which is set to 0 below.
     power -= float(np.sum(np.abs(coefficients[half, 1:]) ** 2))
-    # A real picture: the column of no x-frequency is its own mirror image; no mean.
+    # For a real image, the column of x-frequency 0 is its own mirrored conjugate. The mean is 0.
     column = coefficients[:, 0]
     coefficients[:, 0] = (column + np.conj(np.roll(column[::-1], 1))) / np.float32(np.sqrt(2))
     coefficients[0, 0] = 0
@@ -61,7 +61,7 @@ def spectrum(
 
 
 def noise(rng: np.random.Generator, n: int, slope: float, low: float = 1.0, **form: Any) -> Field:
-    """Return n×n float32 noise of mean 0 and variance 1, of the `spectrum` of these arguments.
+    """Return n×n float32 noise of mean 0 and variance 1, with the `spectrum` of these arguments.
 
     Frequencies of n / 2 and above are left out, and their variance with them.
     """
@@ -70,7 +70,7 @@ def noise(rng: np.random.Generator, n: int, slope: float, low: float = 1.0, **fo
     coefficients = np.zeros((n, n // 2 + 1), np.complex64)
     coefficients[:kept, :kept] = given[:kept, :kept]
     coefficients[1 - kept :, :kept] = given[1 - kept :, :kept]
-    del given  # as much as the answer takes
+    del given  # as large as the result
     return np.asarray(fft.irfft2(coefficients, (n, n), norm="forward", overwrite_x=True), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""A texture's pyramid of means (mip map), which pixels of any size on the surface are looked up in."""
+"""A texture's pyramid of means (mipmap), for lookups by pixels of any size on the surface."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,23 +14,22 @@ from pipeline.materials.noise import TILE
 
 #: The greatest code of a factor.
 CODES = 65535
-#: The most that the factors of a finish come to, unless it says more, before they have more contrast.
+#: The default maximum of a finish's factors, before contrast is applied.
 MOST = 1.7
 
 
 class Pyramid:
-    """Texels of a tile that repeats, level after level; Williams, "Pyramidal parametrics", 1983."""
+    """Texels of a repeating tile, level after level; Williams, "Pyramidal parametrics", 1983."""
 
     def __init__(self, channels: int, n: int):
-        """Make room for `channels` (1, or 3 for red, green and blue) × n×n texels and the means of them.
+        """Allocate `channels` (1, or 3 for red, green and blue) × n×n texels and their means.
 
-        `n` is a power of 2. Factors are kept as codes of 16 bits, of which a wooden table of 2048 texels a side takes
-        32 MiB.
+        `n` is a power of 2. Factors are stored as 16-bit codes. A wooden table of 2048 texels a side needs 32 MiB.
         """
         sides = [n >> level for level in range(n.bit_length())]
-        #: Where each level starts among a channel's texels.
+        #: Offset of each level in a channel's texels.
         self._starts: NDArray[np.int64] = np.concatenate([[0], np.cumsum(np.square(sides[:-1]))]).astype(np.int64)
-        #: What the texels of each channel are multiplied by where they are looked up.
+        #: Factor of each channel's texels at lookup.
         self.scales: Field = np.ones(channels, np.float32)
         self._texels: NDArray[np.uint16] = np.empty((channels, int(self._starts[-1]) + 1), np.uint16)
         self.levels: list[list[NDArray[np.uint16]]] = [
@@ -40,7 +39,7 @@ class Pyramid:
 
     @property
     def texture(self) -> list[Field]:
-        """The finest level as it is looked up: n×n float32 factors, one array a channel; made anew at each call."""
+        """The finest level, decoded to n×n float32 factors, one array per channel; computed at each call."""
         return [plane * scale for plane, scale in zip(self.levels[0], self.scales, strict=True)]
 
     def multiply(
@@ -55,8 +54,8 @@ class Pyramid:
     ) -> None:
         """Multiply the texture onto the rows×W×3 pixels `out` of the part `index`, trilinear.
 
-        `place` is (u, v) along the surface, canvas heights, rows×w, of the columns from `left` on; `part` and `depth`
-        are rows×W. A pixel covers depth × `pixel` canvas heights of it.
+        `place` is (u, v) along the surface in canvas heights, rows×w, of the columns from `left` on. `part` and `depth`
+        are rows×W. A pixel covers depth × `pixel` canvas heights of the surface.
         """
         n = len(self.levels[0][0])
         u, v = (np.ascontiguousarray(axis, np.float32) for axis in place)
@@ -75,8 +74,8 @@ def filled(
 ) -> Pyramid:
     """Return a pyramid of mean 1 per channel, whose n×n texels `work(top, bottom, strips)` writes.
 
-    It writes rows top..bottom into the `strips` of each channel, on any thread: factors of at most `most`. `contrast`
-    is an exponent of them.
+    `work` writes rows top..bottom into the `strips` of each channel, on any thread: factors of at most `most`.
+    `contrast` is their exponent.
     """
     out, per_code = Pyramid(channels, n), np.float32(CODES / most**contrast)
 
@@ -90,6 +89,6 @@ def filled(
     for finer, coarser in pairwise(out.levels):
         for fine, coarse in zip(finer, coarser, strict=True):
             by_rows(coarse.shape[0], partial(halved, fine, coarse), 256)
-    # So that the colour asked for stays.
+    # Scaled to mean 1, so that the requested colour stays.
     out.scales = np.float32(1) / np.concatenate(out.levels[-1]).ravel().astype(np.float32)
     return out

@@ -14,24 +14,24 @@ from pipeline.materials.pyramid import MOST, Pyramid, filled
 Places = NDArray[np.float64]
 Lengths = NDArray[np.float64]
 
-#: Terrazzo's classes of chip: radius, and how many places are tried.
+#: Terrazzo's classes of chips: radius, and number of places tried.
 CHIPS = ((0.034, 110), (0.019, 700), (0.0095, 4200), (0.0045, 9000))
-#: Radius of the hole that a tie of formwork leaves, canvas heights.
+#: Radius of the hole that a formwork tie leaves, in canvas heights.
 TIE = 0.016
-#: Steps of a chip's colour up to that of the binder.
+#: Steps of a chip's colour, up to the binder's.
 _BINDER = 100
 
 
 def marble(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
-    """Return clouds, a net of strong veins that come and go, smears beside them, hairlines; dark marble is grey."""
+    """Return clouds, a net of strong veins of varying force, smears next to them, hairlines; dark marble is grey."""
     dark = shown.dark
-    # All but the jags is so soft that it is worked out on a small grid.
+    # Everything but the jags is so soft that a small grid suffices.
     small = max(n // 4, 64)
     middle = 0.5 / small
     angle = float(rng.uniform(0.5, 0.9)) * float(rng.choice([-1, 1]))
 
     def cracks(slope: float, low: float, stretch: float, angle: float) -> list[Field]:
-        """Four noises: how far the highest leads the next is the distance from a branching net of cracks."""
+        """Return four noises; the lead of the highest over the next is the distance from a branching net of cracks."""
         return [noise(rng, small, slope, low, stretch=stretch, angle=angle, grid=512, shift=middle) for _ in range(4)]
 
     clouds = noise(rng, small, 1.9, 2, stretch=2.2, angle=angle, grid=512, shift=middle)
@@ -48,7 +48,7 @@ def marble(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
         ground = 1 + np.float32(0.3) * smear + np.float32(0.06) * clouds
     else:
         ground = np.float32(0.18) * smear + np.float32(0.03) * clouds
-    # Smears of iron are warm; grey stone beside them is a little cool.
+    # Smears of iron are warm; grey stone next to them is slightly cool.
     warm = np.float32(0.03) * smear * smoothstep(clouds, -0.5, 1.5) - np.float32(0.0015) * clouds
     soft = np.stack([*strong, *hair, cross, force, hairlines, lines, ground, warm])
 
@@ -59,7 +59,7 @@ def marble(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
 
 
 def terrazzo(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
-    """Return chips of stone of four sizes, some in the scene's other colours, ground flat, in a binder full of dust."""
+    """Return ground stone chips of four sizes, some in the scene's other colours, in a dusty binder."""
     middles, radii = _scattered(rng)
     count = radii.size
     angles = (np.arange(7) + rng.uniform(-0.44, 0.44, (count, 7))) * 2 * np.pi / 7 + rng.uniform(0, 7, (count, 1))
@@ -76,7 +76,7 @@ def terrazzo(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     hue = rng.normal(0, 0.04, (count, 1)) * [1, 0.15, -1.2] + rng.normal(0, 0.008, (count, 3))
     chosen, tone = rng.integers(0, 8, count), rng.normal(1, 0.06, (count, 1))
     for index, accent in enumerate(shown.accents):
-        # One chip in eight is of the scene's next colour.
+        # One chip in eight has the scene's next colour.
         level = np.where(chosen[:, None] == index, np.array(accent) * tone, level)
     fills = np.clip(_BINDER * level * (1 + hue), 1, 254).astype(int) / _BINDER
     corners, colours = [], [np.ones((1, 3))]
@@ -98,13 +98,13 @@ def terrazzo(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
         finishes.draw_chips(polygons, lowest, highest, 2 * top, chips)
         finishes.terrazzo(chips, table, dust.rows(top, bottom), veil.rows(top, bottom), *out)
 
-    return filled(3, n, work, shown.contrast, most=4)  # chips in other colours
+    return filled(3, n, work, shown.contrast, most=4)  # higher than the default, for chips in other colours
 
 
 def concrete(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
-    """Return stains, runs, grain, the holes that air left, and the seams of four boards of formwork.
+    """Return stains, runs, grain, holes left by air, and the seams of four boards of formwork.
 
-    What stands has the joints of the formwork's panels and the holes of its ties, too.
+    Upright concrete also has the joints of the formwork's panels and the holes of its ties.
     """
     small = max(n // 4, 64)
     soft = np.float32(0.06) * noise(rng, small, 1.7, 2, grid=512, shift=0.5 / small)
@@ -133,9 +133,9 @@ def concrete(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
 
 
 def _formwork(n: int, shown: Appearance) -> list[tuple[int, int, Field]]:
-    """Return what the formwork's panels leave, two across and two down a tile: row and column of n×n, and factors.
+    """Return the marks of the formwork's panels, two across and two down a tile: row and column of n×n, and factors.
 
-    The joints between them, and two holes of their ties each, dark, whose far edge from the light is lit.
+    The marks are the joints between panels, and two dark tie holes in each panel. A hole's far edge is lit.
     """
     size = max(4, round(4 * TIE / TILE * n))
     y, x = (np.mgrid[:size, :size].astype(np.float32) + np.float32(0.5)) * np.float32(4 / size) - 2
@@ -158,7 +158,7 @@ def _formwork(n: int, shown: Appearance) -> list[tuple[int, int, Field]]:
 
 
 def _lead(noises: list[Field]) -> Field:
-    """Return how far the highest of four fields leads the next."""
+    """Return by how much the highest of four fields leads the next."""
     one, two, three, four = noises
     high, other = np.maximum(one, two), np.maximum(three, four)
     least = np.maximum(np.minimum(one, two), np.minimum(three, four))
@@ -166,7 +166,7 @@ def _lead(noises: list[Field]) -> Field:
 
 
 def _scattered(rng: np.random.Generator) -> tuple[Places, Lengths]:
-    """Return middles (N×2) and radii of discs that hardly touch, large ones first; the tile wraps."""
+    """Return middles (N×2) and radii of discs that hardly touch, large discs first; the tile wraps."""
     middles, radii = np.empty((0, 2)), np.empty(0)
     largest = 1.15 * CHIPS[0][0]
     for radius, tries in CHIPS:
@@ -178,10 +178,10 @@ def _scattered(rng: np.random.Generator) -> tuple[Places, Lengths]:
 
 
 def _apart(spots: Places, sizes: Lengths, there: Places, reach: Lengths, largest: float) -> tuple[Places, Lengths]:
-    """Leave out the discs that lie over those `there`, or over an earlier one if `there` are they themselves."""
+    """Drop the discs that overlap those `there`, or an earlier disc if `there` is `spots` itself."""
     if there.size == 0:
         return spots, sizes
-    from scipy.spatial import cKDTree  # here: a quarter of a second of every start, and terrazzo alone needs it
+    from scipy.spatial import cKDTree  # late: the import takes 0.25 s, and only terrazzo needs it
 
     one, other = cKDTree(spots, boxsize=TILE), cKDTree(there, boxsize=TILE)
     pairs = one.sparse_distance_matrix(other, float(sizes.max()) + largest, output_type="ndarray")

@@ -1,4 +1,4 @@
-"""The swatches of a layout's parts, made once for its pictures of all sizes."""
+"""The swatches of a layout's parts, made once for its images of all sizes."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,29 +13,29 @@ from pipeline.materials.pyramid import Pyramid
 from pipeline.materials.textures import swatch
 from pipeline.scene.layout import Layout
 
-#: Texels across a swatch, and across that of a picture of more than so many rows.
+#: Texels across a swatch, and across a swatch for an image of more rows than FINE_FROM.
 COARSE, FINE, FINE_FROM = 1024, 2048, 1200
 
 
 class Swatches:
-    """A cache of one layout's swatches: those of the last that was asked for. For one thread."""
+    """A cache of one layout's swatches: those of the last requested layout. For one thread."""
 
     def __init__(self, height: int):
-        """Swatches that are fine enough for pictures of up to `height` rows."""
+        """Create swatches that are fine enough for images of up to `height` rows."""
         self._n = FINE if height > FINE_FROM else COARSE
         self._layout: Layout | None = None
         self._kept: list[Pyramid | None] = []
 
     def of(self, layout: Layout) -> list[Pyramid | None]:
-        """Return the swatch of each part, None for what has none."""
+        """Return the swatch of each part, None for a part without one."""
         if layout is not self._layout:
             self.make_beside(layout)
         return self._kept
 
     def make_beside(self, layout: Layout, *work: Callable[[], Any]) -> list[Any]:
-        """Make the swatches of a layout beside other work, which does not need them; return what each piece gave.
+        """Make the swatches of a layout in parallel with other, independent work; return the results of that work.
 
-        The first piece runs on the calling thread, the others after the swatches: one of these may take the longest.
+        The first piece of work runs on the calling thread, the others after the swatches, which may take longest.
         """
         self.clear()
         keys = list(dict.fromkeys(_keys(layout)))
@@ -47,7 +47,7 @@ class Swatches:
         return given[:begin] + given[end:]
 
     def clear(self) -> None:
-        """Let the swatches go."""
+        """Release the swatches."""
         self._layout, self._kept = None, []
 
     def _made(self, finish: Finish, shown: Appearance, seed: int, index: int, small: bool) -> Pyramid | None:
@@ -55,9 +55,9 @@ class Swatches:
 
 
 def _keys(layout: Layout) -> list[tuple[Finish, Appearance, int, int, bool]]:
-    """Return what tells the parts' swatches apart; the last says whether half as many texels across will do.
+    """Return the keys of the parts' swatches; the last item is whether half as many texels across suffice.
 
-    Small things are cut from what is there already, if they can be; what is made for them alone is coarser.
+    Small props reuse another part's swatch if possible. A swatch that only props use is coarser.
     """
     keys: list[tuple[Finish, Appearance, int, int, bool]] = []
     first: dict[tuple[Finish, bool], tuple[Appearance, int]] = {}

@@ -1,7 +1,7 @@
-"""What surfaces are made of: procedural albedo around 1, to be multiplied onto a flat colour.
+"""Finishes of surfaces: procedural albedo around 1, to be multiplied onto a flat colour.
 
-A swatch is a function of its seed alone: its size only says how finely it is sampled. Lengths are in canvas heights
-and frequencies in cycles per tile unless said otherwise.
+A swatch is a function of its seed only: its size just sets the sampling. Lengths are in canvas heights and frequencies
+in cycles per tile unless noted otherwise.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,15 +22,15 @@ from pipeline.materials.stone import concrete, marble, terrazzo
 
 #: Boards of a wooden table across a tile.
 BOARDS = 8
-#: Threads of cloth across a tile: a period of 1/240 canvas height, linen. Even, so that the weave closes. Of small
-#: things, whose swatches have half as many texels, fewer.
+#: Threads of cloth across a tile: a period of 1/240 canvas height, linen. Even, so that the weave tiles. Small objects,
+#: whose swatches have half as many texels, have fewer.
 THREADS, FEWER = 384, 288
-#: Exponent of the weave's contrast: pale cloth with more of it is a net.
+#: Exponent of the weave's contrast: pale cloth with more contrast looks like a net.
 WEAVE = 0.8
-#: Creases of a cloth that was folded, across a tile, and how wide they are, canvas heights.
+#: Creases of a folded cloth across a tile, and their width in canvas heights.
 CREASES, CREASE = 3, 0.022
 
-#: Way between two veins of a leaf on the strip that leaves are cut from, canvas heights.
+#: Distance between two veins of a leaf on the strip that leaves are cut from, in canvas heights.
 VEINS = 0.02
 
 AS_IT_IS = Appearance()
@@ -39,8 +39,8 @@ AS_IT_IS = Appearance()
 def swatch(finish: Finish, rng: np.random.Generator, n: int, shown: Appearance = AS_IT_IS) -> Pyramid | None:
     """Return n×n float32 albedo factors of a finish, grey or in three channels, linear, mean 1 per channel; they tile.
 
-    None: it has no texture. `n` is a power of 2, at least 64. One number is taken from `rng`, whatever the finish, the
-    size and how it is `shown`.
+    Returns None for a finish without texture. `n` is a power of 2, at least 64. Each call takes one number from `rng`,
+    independent of finish, size and `shown`.
     """
     rng = np.random.default_rng(rng.integers(1 << 62))
     make = _MAKERS.get(finish)
@@ -48,7 +48,7 @@ def swatch(finish: Finish, rng: np.random.Generator, n: int, shown: Appearance =
 
 
 def _wood(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
-    """Boards along x, sawn lengthwise from logs: rings round a pith that runs askew to the board."""
+    """Return boards along x, sawn lengthwise from logs: rings around a pith at an angle to the board."""
     place = (np.arange(n, dtype=np.float32) + np.float32(0.5)) * np.float32(TILE / n)
     width = TILE / BOARDS
     small = max(n // 4, 64)
@@ -76,12 +76,12 @@ def _wood(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
 
 
 def _planks(rng: np.random.Generator, place: Field) -> tuple[Field, NDArray[np.int64], int]:
-    """Return what `finishes.board` wants of a board, and how far down noise is read.
+    """Return the input of `finishes.board` for a board, and the row at which its noise starts.
 
-    Boards of one table were sawn from one log: they are cut alike, and differ a little in tone.
+    Boards of one table are sawn from one log: they are cut similarly, and differ slightly in tone.
     """
     n = place.size
-    # How far from its butt joint, and how far to the next.
+    # Distance from the butt joint behind.
     along = (place - np.float32(rng.uniform(0, TILE))) % np.float32(TILE)
     pith = rng.choice([-1, 1]) * rng.uniform(0.1, 0.3)
     deep, lean = rng.uniform(0.03, 0.09), rng.uniform(0.015, 0.05) * rng.choice([-1, 1])
@@ -99,9 +99,9 @@ def _planks(rng: np.random.Generator, place: Field) -> tuple[Field, NDArray[np.i
 
 
 def _plaster(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
-    """Thin coats that a broad brush laid crosswise, uneven in tone, over ground that is nearly level, and fine grain.
+    """Return thin coats brushed crosswise, uneven in tone, over nearly level ground, and fine grain.
 
-    The ground's relief is smooth: steps and ridges of its spectrum's fine end would be the creases of crumpled paper.
+    The ground's relief is smooth: a finer spectrum's steps and ridges would look like crumpled paper.
     """
     small, light = max(n // 4, 64), shown.light_angle
     middle = 0.5 / small
@@ -135,7 +135,7 @@ def _grains(
     clumps: tuple[float, float, float],
     dark: tuple[float, float],
 ) -> Pyramid:
-    """Soft clouds, grains, clumps of them, each by weight, slope and lowest frequency, and a few dark grains."""
+    """Return soft clouds, grains and clumps, each by weight, slope and lowest frequency, and a few dark grains."""
     small = max(n // 4, 64)
     soft = np.float32(clouds[0]) * noise(rng, small, *clouds[1:], grid=512, shift=0.5 / small)
     even = Grains(n, (fine[0], grain(rng, *fine[1:], grid=2048)), (clumps[0], grain(rng, *clumps[1:])), soft=soft)
@@ -148,7 +148,7 @@ def _grains(
 
 
 def _cloth(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
-    """Plain weave: threads over and under in turn, of uneven path and tone (slubs); what lies has creases."""
+    """Return a plain weave, with threads of uneven path and tone (slubs); cloth that lies flat has creases."""
     slubs, sways = [], []
     light = shown.light_angle
     for angle in (0.0, np.pi / 2):
@@ -166,7 +166,7 @@ def _cloth(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
 
 
 def _linen(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
-    """The weave of small things, pressed: even in tone, with short slubs."""
+    """Return the weave of small objects, pressed: even in tone, with short slubs."""
     slubs = [Grains(n, (0.7, grain(rng, 1.6, 160, stretch=9, angle=angle, grid=2048))) for angle in (0.0, np.pi / 2)]
     sways = [
         np.float32(0.35 / np.pi) * noise(rng, n // 4, 2.0, 8, stretch=2, angle=angle, grid=256)
@@ -177,7 +177,7 @@ def _linen(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
 
 
 def _woven(n: int, shown: Appearance, slubs: list[Grains], soft: Field, threads: int) -> Pyramid:
-    """Weave threads with slubs along both ways; `soft` is 3×m×m: how far both sway, and the tone."""
+    """Weave threads with slubs in both directions; `soft`, 3×m×m, has the sway of both directions and the tone."""
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
         finishes.cloth(slubs[0].rows(top, bottom), slubs[1].rows(top, bottom), soft, np.float32(threads), top, out[0])
@@ -186,7 +186,7 @@ def _woven(n: int, shown: Appearance, slubs: list[Grains], soft: Field, threads:
 
 
 def _velvet(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
-    """Pile that was stroked this way here and that way there, drawn out downwards as it hangs, and its fine ends."""
+    """Return pile that was stroked in varying directions, drawn out downwards as it hangs, and its fine ends."""
     small = max(n // 4, 64)
     down = np.pi / 2
     brushed = Grains(n, soft=noise(rng, small, 2.4, 3.5, stretch=6, angle=down, grid=512, shift=0.5 / small))
@@ -195,7 +195,7 @@ def _velvet(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     fine = Grains(n, (0.02 * shown.relief, crushed), (0.02, pile))
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
-        # Pile that leans towards the viewer is dark, that which leans away shines.
+        # Pile that leans towards the viewer is dark; pile that leans away shines.
         out[0][:] = 0.97 + np.float32(0.08) * (smoothstep(brushed.rows(top, bottom), -0.7, 0.9) - np.float32(0.45))
         out[0] += fine.rows(top, bottom)
 
@@ -203,7 +203,7 @@ def _velvet(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
 
 
 def _page(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
-    """The edge of a block of pages: fine lines along x, some sheets standing out a little."""
+    """Return the edge of a block of pages: fine lines along x, with some sheets that stick out slightly."""
     lines = np.float32(0.05) * rng.standard_normal(n).astype(np.float32)
     lines -= np.float32(0.16) * (rng.random(n) < 0.05)
     soft = Grains(n, (0.02, grain(rng, 1.8, 60, stretch=20)))
@@ -215,7 +215,7 @@ def _page(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
 
 
 def _leaf(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
-    """A strip along v = 0 that leaves are cut from: a pale rib, veins aslant, tones that change along u."""
+    """Return a strip along v = 0 that leaves are cut from: a pale rib, oblique veins, tones that change along u."""
     place = (np.arange(n, dtype=np.float32) + np.float32(0.5)) * np.float32(TILE / n)
     away = np.minimum(place, TILE - place)[:, None]
     wave = np.fft.rfft(rng.standard_normal((2, n)))
@@ -225,7 +225,7 @@ def _leaf(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
         far = away[top:bottom]
-        # Where a vein left the rib; neighbours of a leaf's two halves leave it in turn.
+        # The place where a vein leaves the rib; the veins of a leaf's two halves alternate.
         root = (place - np.float32(0.8) * far) * np.float32(turns / TILE) + np.float32(0.5) * (
             np.arange(top, bottom) * 2 < n
         )[:, None]
@@ -242,7 +242,7 @@ def _leaf(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
 
 
 def _creases(m: int, rng: np.random.Generator) -> Field:
-    """Return m float32, -1 to 1: the slopes of the creases across a tile of m places; folds go up and down in turn."""
+    """Return the slopes, m float32, -1 to 1, of the creases across a tile of m places; folds alternate up and down."""
     place = (np.arange(m, dtype=np.float32) + np.float32(0.5)) * np.float32(TILE / m)
     out = np.zeros(m, np.float32)
     start = float(rng.uniform(0, TILE))
@@ -254,7 +254,7 @@ def _creases(m: int, rng: np.random.Generator) -> Field:
     return out
 
 
-#: What makes each finish that has a texture.
+#: The maker of each finish that has a texture.
 _MAKERS: Mapping[Finish, Callable[[np.random.Generator, int, Appearance], Pyramid]] = MappingProxyType(
     {
         "marble": marble,

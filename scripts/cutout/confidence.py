@@ -1,9 +1,9 @@
-"""Fit the cut-out's confidence on photos with masks, and draw how well it holds.
+"""Fit the cut-out's confidence on photos with masks, and draw its calibration.
 
     python -m scripts.cutout.confidence PHOTOS MASKS [PHOTOS MASKS …] --weights WEIGHTS --svg FILE
 
-Each PHOTOS is a folder of photos; MASKS has a mask for each, `<stem>.png`, grey or its alpha. Prints the
-coefficients of `pipeline/cutout/confidence.py` and, out of fold, the flagged shares and the calibration error.
+Each PHOTOS is a folder of photos. MASKS has a mask for each, `<stem>.png`, as grey or alpha. The script prints the
+coefficients for `pipeline/cutout/confidence.py` and, out of fold, the flagged shares and the calibration error.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from PIL import Image
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from benchmarks.figures import Measured, Recorder, record_option
 from models.segmenter import load_segmenter
 from pipeline.core.errors import NoSubject
 from pipeline.core.networks import Segmenter
@@ -23,12 +24,12 @@ from pipeline.core.spec import Limits
 from pipeline.cutout.segment import segment
 from pipeline.photo.decode import decode
 
-#: A cut-out is wrong below the first intersection over union, and good from the second on.
+#: A cut-out is wrong below the first intersection over union (IoU), and good from the second.
 WRONG, GOOD = 0.8, 0.92
-#: The confidence warns of this share of good cut-outs.
+#: Share of good cut-outs that the threshold flags.
 FLAGGED_GOOD = 0.12
 FOLDS, BINS = 10, 10
-#: Weight of the squared coefficients of standardised features.
+#: L2 penalty on the coefficients of standardised features.
 RIDGE = 0.002
 
 Array = NDArray[np.float64]
@@ -37,7 +38,7 @@ Array = NDArray[np.float64]
 def measured(
     photos: Path, masks: Path, segmenter: Segmenter, second: Segmenter
 ) -> Iterator[tuple[float, float, float]]:
-    """Yield agreement, undecided share and IoU of each photo that has a mask; what is refused is left out."""
+    """Yield (agreement, undecided share, IoU) of each photo with a mask. Skips photos without a product."""
     for file in sorted(photos.iterdir()):
         mask = masks / f"{file.stem}.png"
         if not mask.is_file():
@@ -55,7 +56,7 @@ def measured(
 
 
 def fitted(features: Array, right: NDArray[np.bool_]) -> Array:
-    """Return a constant and a weight for each column of N×F features: a logistic regression of N outcomes."""
+    """Return a constant and a weight for each of F columns: a logistic regression of N outcomes on N×F features."""
     mean, spread = features.mean(0), features.std(0) + 1e-9
     terms = np.c_[np.ones(len(features)), (features - mean) / spread]
 
@@ -69,7 +70,7 @@ def fitted(features: Array, right: NDArray[np.bool_]) -> Array:
 
 
 def held_out(features: Array, right: NDArray[np.bool_]) -> Array:
-    """Return N confidences, each by a fit on the folds that the case is not in."""
+    """Return N out-of-fold confidences: each fit excludes the fold of the case."""
     fold = np.random.default_rng(0).permutation(len(right)) % FOLDS
     sure = np.zeros(len(right))
     for k in range(FOLDS):
@@ -79,13 +80,13 @@ def held_out(features: Array, right: NDArray[np.bool_]) -> Array:
 
 
 def reliability(sure: Array, right: NDArray[np.bool_]) -> list[tuple[float, float, int]]:
-    """Return of each tenth of the cases, by rising confidence: their mean, the share that is right, a count."""
+    """Return (mean confidence, share that is right, count) for tenths of the cases, by rising confidence."""
     parts = np.array_split(np.argsort(sure), BINS)
     return [(float(sure[part].mean()), float(right[part].mean()), len(part)) for part in parts]
 
 
 def drawn(bins: list[tuple[float, float, int]]) -> str:
-    """Return a reliability diagram as SVG: confidence to the right, the share that is right upwards."""
+    """Return a reliability diagram as SVG: confidence to the right, share that is right upwards."""
     dots = "".join(f'<circle cx="{40 + 240 * x:.0f}" cy="{260 - 240 * y:.0f}" r="5"/>' for x, y, _ in bins)
     ticks = "".join(
         f'<text x="{40 + 240 * v:.0f}" y="278" text-anchor="middle">{v}</text>'
@@ -106,22 +107,25 @@ def drawn(bins: list[tuple[float, float, int]]) -> str:
 @click.command(help=__doc__)
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--weights", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Where to draw the reliability diagram.")
-def main(folders: tuple[Path, ...], weights: Path, svg: Path | None) -> None:
-    """Measure, fit, print, draw."""
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="File for the reliability diagram.")
+@record_option
+def main(folders: tuple[Path, ...], weights: Path, svg: Path | None, recorder: Recorder | None) -> None:
+    """Measure the photos and fit the confidence."""
     if len(folders) % 2:
-        raise click.BadParameter("give PHOTOS and MASKS in pairs.", param_hint="FOLDERS")
+        raise click.BadParameter("give PHOTOS and MASKS in pairs; the number of folders is odd.", param_hint="FOLDERS")
     networks = [load_segmenter(name, weights=weights)[0] for name in ("u2net", "u2netp")]
     cases = [
         case
         for photos, masks in zip(folders[::2], folders[1::2], strict=True)
         for case in measured(photos, masks, *networks)
     ]
-    report(np.array(cases), svg)
+    found = report(np.array(cases), svg)
+    if recorder:
+        recorder.write("cutout", found)
 
 
-def report(cases: Array, svg: Path | None) -> None:
-    """Print coefficients and what they are worth for N×3 cases: agreement, undecided share and IoU."""
+def report(cases: Array, svg: Path | None) -> list[Measured]:
+    """Print and return the figures of N×3 cases (agreement, undecided share and IoU); print the coefficients."""
     features, overlap = cases[:, :2], cases[:, 2]
     right, good = overlap >= WRONG, overlap >= GOOD
     sure = held_out(features, right)
@@ -130,10 +134,16 @@ def report(cases: Array, svg: Path | None) -> None:
     limit = float(np.quantile(sure[good], FLAGGED_GOOD))
     click.echo(f"{len(sure)} cut-outs, {(~right).sum()} wrong, {good.sum()} good")
     click.echo(f"COEFFICIENTS = {tuple(round(float(value), 2) for value in fitted(features, right))}")
-    click.echo(f"LOW_CONFIDENCE = {limit:.3f}: warns of {(sure[~right] < limit).mean():.1%} of the wrong")
+    flagged = float((sure[~right] < limit).mean())
+    click.echo(f"LOW_CONFIDENCE = {limit:.3f}: flags {flagged:.1%} of the wrong")
     click.echo(f"calibration error {error:.3f}")
     if svg is not None:
         svg.write_text(drawn(bins))
+    failed = "Failed cut-outs that carry `low_confidence`, out of fold"
+    return [
+        Measured("failures-flagged", failed, 100 * flagged, "%", int((~right).sum())),
+        Measured("calibration", "Calibration error of the confidence, out of fold", float(error), "", len(sure)),
+    ]
 
 
 if __name__ == "__main__":

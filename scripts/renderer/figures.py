@@ -1,4 +1,4 @@
-"""The figures that the renderer is judged by, of plain arrays: colours missed, errors of light, sharpness."""
+"""Figures of the renderer from plain arrays: missed colours, errors of light, sharpness."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,20 +13,21 @@ from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-#: Clusters beyond the number of asked colours, for their shades and highlights.
+#: Clusters in addition to the asked colours, for their shades and highlights.
 SPARE = 3
-#: A cluster on less than this share of the picture is no dominant colour.
+#: Least share of the picture for a dominant colour.
 MIN_SHARE = 0.02
-#: The gains that are tried, in stops either way, and the first step between them.
+#: Range of gains to try, in stops up and down, and the first step between them.
 STOPS, STEP = 6.0, 0.5
-#: Rec. 709 luminance of linear sRGB; of sRGB as encoded it is luma.
+#: Rec. 709 luminance weights for linear sRGB; for encoded sRGB they give luma.
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def misses(picture: Array, asked: Sequence[str]) -> NDArray[np.float64]:
-    """Return for each asked colour (#rrggbb) its CIEDE2000 to the nearest dominant colour of an H×W×3 sRGB picture.
+    """Return the CIEDE2000 of each asked colour (#rrggbb) to the nearest dominant colour of an H×W×3 sRGB picture.
 
-    Dominant: the centres of k-means in Lab, with SPARE more clusters than colours asked, on MIN_SHARE or more.
+    Dominant colours are centres of k-means in Lab, with SPARE more clusters than asked colours, that cover MIN_SHARE or
+    more.
     """
     wanted = srgb_to_lab(np.stack([hex_to_rgb(colour) for colour in asked]))
     found = dominant(srgb_to_lab(picture).reshape(-1, 3), len(asked) + SPARE)
@@ -34,10 +35,10 @@ def misses(picture: Array, asked: Sequence[str]) -> NDArray[np.float64]:
 
 
 def dominant(lab: Array, count: int) -> Array:
-    """Return at most `count` dominant colours of N×3 Lab pixels, K×3 Lab.
+    """Return at most `count` dominant colours of N×3 Lab pixels, as K×3 Lab.
 
-    The seeds are of k-means++ (Arthur and Vassilvitskii, SODA 2007) from a fixed stream, so that equal pictures have
-    equal figures. Raises ValueError for no pixel.
+    The seeds are those of k-means++ (Arthur and Vassilvitskii, SODA 2007) from a fixed random stream, so that equal
+    pictures have equal figures. Raises ValueError if there is no pixel.
     """
     pixels = lab.astype(np.float64)
     rng = np.random.default_rng(0)
@@ -52,9 +53,9 @@ def dominant(lab: Array, count: int) -> Array:
 
 
 def exposure(truth: Array, albedo: Array, lit: Mask) -> float:
-    """Return the gain that makes the median over the `lit` of the luminance of truth over that of albedo 1.
+    """Return the gain at which the median of the luminance ratio of truth to albedo is 1 over the `lit` pixels.
 
-    Both are H×W×3 linear. 1 where nothing is lit.
+    Both are H×W×3 linear. 1 if no pixel is lit.
     """
     if not lit.any():
         return 1.0
@@ -68,9 +69,9 @@ def light_error(linear: Array, truth: Array, lit: Mask) -> float:
 
 
 def best_gain(linear: Array, truth: Array, lit: Mask) -> float:
-    """Return the factor on an H×W×3 linear picture at which its `light_error` is least.
+    """Return the factor on an H×W×3 linear picture that minimises its `light_error`.
 
-    All gains within STOPS in steps of STEP are tried, then finer ones about the best, to 1/128 stop.
+    Tries all gains within STOPS in steps of STEP, then finer ones around the best, to 1/128 stop.
     """
     best, reach, step = 0.0, STOPS, STEP
     while step >= 1 / 128:
@@ -82,7 +83,7 @@ def best_gain(linear: Array, truth: Array, lit: Mask) -> float:
 
 
 def gradient_energy(picture: Array) -> float:
-    """Return the mean square of the differences of neighbours' luma in an H×W×3 sRGB picture, across and down."""
+    """Return the mean squared difference of neighbouring pixels' luma in an H×W×3 sRGB picture, across and down."""
     luma = picture @ LUMINANCE
     across, down = np.diff(luma, axis=1), np.diff(luma, axis=0)
     return float(((across**2).sum() + (down**2).sum()) / (across.size + down.size))
@@ -98,14 +99,14 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str | float]]
 
 
 def by_kind(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Return all rows, those but bokeh's, whose asked lights are in the finishes alone, and those of each kind."""
+    """Return groups of rows: all, all except bokeh (whose asked lights are only in the finishes), and each kind."""
     groups = {"all": rows, "all but bokeh": [row for row in rows if row["kind"] != "bokeh"]}
     groups |= {kind: [row for row in rows if row["kind"] == kind] for kind in sorted({row["kind"] for row in rows})}
     return {name: group for name, group in groups.items() if group}
 
 
 def palette_table(rows: list[dict[str, Any]], title: str) -> str:
-    """Return mean and 95th percentile over the asked colours."""
+    """Return a table of mean and 95th percentile over the asked colours."""
     names = [name for name in ("sketch", "first", "network", "truth") if name in rows[0]]
     lines: list[list[str | float]] = []
     for kind, group in by_kind(rows).items():
@@ -116,7 +117,7 @@ def palette_table(rows: list[dict[str, Any]], title: str) -> str:
 
 
 def light_table(rows: list[dict[str, Any]], title: str) -> str:
-    """Return mean errors, the network's reductions in per cent, and in how many scenes it beats first light."""
+    """Return a table of mean errors, the network's reductions in per cent, and its wins over first light."""
     net = "network" in rows[0]
     names = ["sketch_best", "first", "first_best", *(("network", "network_best") if net else ())]
     lines: list[list[str | float]] = []
@@ -133,7 +134,7 @@ def light_table(rows: list[dict[str, Any]], title: str) -> str:
 
 
 def sharp_table(rows: list[dict[str, Any]], title: str) -> str:
-    """Return gradient energies over the truth's, layout by layout, and their mean."""
+    """Return a table of gradient energies relative to the truth's, for each layout, with their mean."""
     names = [name for name in ("first", "network") if name in rows[0]]
     lines: list[list[str | float]] = [
         [f"{row['number']} {row['kind']}", row["truth"], *(row[name] / row["truth"] for name in names)] for row in rows

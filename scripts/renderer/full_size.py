@@ -1,16 +1,17 @@
-"""Measures the background's light at full size, before the lens and the finishes, against path-traced layouts.
+"""Measure the background's light at full size, before lens and finishes, against path-traced layouts.
 
 python -m scripts.renderer.full_size truth --out DIR [--count 40] [--threads 1]
 python -m scripts.renderer.full_size report --truth DIR [--model DIR|none] [--json FILE]
 
-`truth` needs Mitsuba; what is there already is skipped. `report` prints, over all surfaces of all layouts, the relative
-error of the light and how much structure it has between 4 and 64 pixels, against the truth's.
+`truth` needs Mitsuba and skips existing files. `report` covers all surfaces of all layouts. It prints the relative
+error of the light, and its structure between 4 and 64 pixels relative to the truth's.
 """
 
 import argparse
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from models.loading import GeneratorChoice, load_generator
 from pipeline.background.paint import light_size, paint
 from pipeline.core.networks import Generator
@@ -34,39 +36,39 @@ from pipeline.scene.trace import FACES, Geometry, trace, windows_of
 from scripts.renderer.figures import LUMINANCE, table
 from scripts.renderer.specs import Task, full_size_tasks
 
-#: Side in pixels, and paths a pixel.
+#: Side in pixels, and paths per pixel.
 SIDE, SAMPLES = 1024, 9
 COUNT = 40
-#: So many pixels lie between a surface's edge and what is measured of it, and of what the tracer bevels.
+#: Pixels between a surface's edge and the measured area: normally, and for solids that the tracer bevels.
 WITHIN, BEVELLED = 3, 7
-#: The least pixels of a surface that is measured, and of one that is large.
+#: Least pixels of a measured surface, and of a large one.
 LEAST, LARGE = 150, 10_000
-#: What is darker than this share of the median lit place has no relative error worth the name.
+#: Surfaces darker than this share of the median lit pixel are skipped: their relative error means little.
 DARK = 0.02
-#: Structure is what a Gaussian of the first standard deviation keeps and one of the second does not: half a wavelength
-#: of 4 to 64 pixels over pi.
+#: Structure is the difference of two Gaussians with these standard deviations: half a wavelength of 4 and of 64 pixels,
+#: over pi.
 FINE, COARSE = 4 / (2 * np.pi), 64 / (2 * np.pi)
-#: The pixels around a foot, where two parts are less than TOUCH canvas heights apart.
+#: Pixels around a contact of two parts. They touch if less than TOUCH canvas heights apart.
 FOOT, TOUCH = 14, 0.006
-#: Structure that is allowed, as a share of the truth's.
+#: Largest allowed structure, as a share of the truth's.
 ALLOWED = 1.3
-#: Pixels about a surface that the wider Gaussian reaches.
+#: Pixels around a surface that the wider Gaussian may reach.
 MARGIN = 4
-#: The network that ships.
+#: The shipped network.
 MODEL = Path(__file__).resolve().parents[2] / "models" / "renderer" / "checkpoint"
 
 Mask = NDArray[np.bool_]
 
 
 def composed(task: Task) -> Layout:
-    """Return a task's layout without what no path tracer here knows: the lens, and glass."""
+    """Return a task's layout without the lens, which the path tracer does not know."""
     found = compose(task.spec, task.width, task.height, task.product_aspect)
     return replace(found, lens=Lens())
 
 
 def make_truths(out: Path, count: int, threads: int) -> None:
     """Write `NNN.npz` with `truth`, H×W×3 linear radiance as float16, for each task."""
-    # Mitsuba is there only where truths are made.
+    # Mitsuba is only installed where truths are made.
     from scripts.renderer.tracer import Tracer
 
     out.mkdir(parents=True, exist_ok=True)
@@ -89,7 +91,7 @@ def make_truths(out: Path, count: int, threads: int) -> None:
 
 
 def delivered(layout: Layout, spec: Spec, generator: Generator | None, geometry: Geometry) -> Field:
-    """Return the H×W×3 light that a background of this layout is multiplied by, not exposed yet."""
+    """Return the H×W×3 light by which a background of this layout is multiplied, before exposure."""
     if generator is None:
         first = first_light(layout, *light_size(SIDE, SIDE))
     else:
@@ -102,7 +104,7 @@ def delivered(layout: Layout, spec: Spec, generator: Generator | None, geometry:
 def measured(layout: Layout, geometry: Geometry, light: Field, truth: Field) -> list[dict[str, Any]]:
     """Return a row for each surface that is large enough: the error of its light, and the energies of its structure.
 
-    Of luminance over albedo. What has one colour is exposed by one gain, that of the truth's median.
+    Both use luminance over albedo. All surfaces of one colour get a common gain, the truth's median.
     """
     colours = np.stack([layout.colours[part.slot] for part in layout.parts]) @ LUMINANCE
     near = feet(geometry)
@@ -119,7 +121,7 @@ def measured(layout: Layout, geometry: Geometry, light: Field, truth: Field) -> 
         solid = layout.parts[index].solid
         seen = windows_of((geometry.surface == surface).astype(np.uint16), 2)[1]
         window = grown(seen, MARGIN, geometry.surface.shape)
-        # The tracer's drums and blocks have rounded edges.
+        # The tracer rounds the edges of drums and blocks.
         edge = BEVELLED if isinstance(solid, Block | Drum) else WITHIN
         mask = binary_erosion(geometry.surface[window] == surface, iterations=edge, border_value=1)
         if mask.sum() < LEAST:
@@ -145,13 +147,13 @@ def measured(layout: Layout, geometry: Geometry, light: Field, truth: Field) -> 
 
 
 def foot(ours: Field, truth: Field, where: Mask) -> tuple[int, float, float]:
-    """Return how many places there are, and the sums of our light's relative errors there, absolute and signed."""
+    """Return the number of pixels, and the sums of the light's relative errors there, absolute and signed."""
     off = (ours[where] - truth[where]) / np.maximum(truth[where], 0.05 * float(truth.mean()))
     return int(where.sum()), float(np.abs(off).sum()), float(off.sum())
 
 
 def feet(geometry: Geometry) -> Mask:
-    """Return H×W: the places within FOOT pixels of where one part touches another."""
+    """Return an H×W mask of the pixels within FOOT pixels of a contact of two parts."""
     part, depth = geometry.part.astype(np.int32), geometry.depth
     touch = np.zeros(part.shape, np.bool_)
     for axis in (0, 1):
@@ -163,7 +165,7 @@ def feet(geometry: Geometry) -> Mask:
 
 
 def band(field: Field, mask: Mask) -> Field:
-    """Return what of an h×w field within a mask has wavelengths between FINE and COARSE, 0 outside."""
+    """Return the part of an h×w field within a mask with wavelengths between FINE and COARSE; 0 outside."""
     weight = mask.astype(np.float32)
     fine, coarse = (
         gaussian_filter(field * weight, sigma) / np.maximum(gaussian_filter(weight, sigma), 1e-6)
@@ -173,7 +175,7 @@ def band(field: Field, mask: Mask) -> Field:
 
 
 def grown(window: tuple[slice, slice], by: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Return a window with a margin, within the shape."""
+    """Return a window enlarged by `by`, limited to the shape."""
     one, two = (
         slice(max(0, side.start - by), min(most, side.stop + by)) for side, most in zip(window, shape, strict=True)
     )
@@ -181,7 +183,7 @@ def grown(window: tuple[slice, slice], by: int, shape: tuple[int, ...]) -> tuple
 
 
 def report(folder: Path, model: str) -> list[dict[str, Any]]:
-    """Measure all layouts whose truth is there; return the rows of their surfaces."""
+    """Measure all layouts with a truth and return the rows of their surfaces."""
     generator = None if model == "none" else load_generator(GeneratorChoice(model))
     rows = []
     for number, task in enumerate(full_size_tasks(COUNT, SIDE)):
@@ -199,7 +201,7 @@ def report(folder: Path, model: str) -> list[dict[str, Any]]:
 
 
 def tables(rows: list[dict[str, Any]]) -> str:
-    """Return the figures over all surfaces, the large and the small ones, and those of each solid."""
+    """Return a table with the figures over all surfaces, the large and the small ones, and each kind of solid."""
     groups = {"all": rows}
     groups |= {"large": [row for row in rows if row["pixels"] >= LARGE]}
     groups |= {"small": [row for row in rows if row["pixels"] < LARGE]}
@@ -243,8 +245,24 @@ def tables(rows: list[dict[str, Any]]) -> str:
     return table("Light at full size against path tracing", head, lines)
 
 
+def recorded(rows: list[dict[str, Any]]) -> Iterator[Measured]:
+    """Yield the figures over all surfaces."""
+    errors, count = np.array([row["error"] for row in rows]), len(rows)
+    what = "Relative error of light at 1024x1024 against path tracing"
+    yield Measured("error-mean", f"{what}, mean over surfaces", float(errors.mean()), "", count)
+    for share in (95, 99):
+        value = float(np.percentile(errors, share))
+        yield Measured(f"error-p{share}", f"{what}, {share}th percentile over surfaces", value, "", count)
+    places, wrong, _ = np.array([row["foot"] for row in rows]).sum(0)
+    feet_of = "Relative error of light at the feet of props against path tracing, mean"
+    yield Measured("feet", feet_of, float(wrong / max(1, places)), "", count)
+    ours, truth = (sum(row[which] for row in rows) for which in ("ours", "truth"))
+    structure = "Structure of light from 4 to 64 pixels inside surfaces over path tracing's, mean"
+    yield Measured("structure", structure, float(ours / truth), "times", count, f"at most {ALLOWED}")
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Make the truths, or measure against them; returns the exit status."""
+    """Make the truths, or measure against them; return the exit status."""
     parser = argparse.ArgumentParser(description="Measure the background's light at full size.")
     parser.add_argument("what", choices=("truth", "report"))
     parser.add_argument("--out", type=Path, help="folder for the truths")
@@ -253,7 +271,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", default=str(MODEL), help="folder of a network, or none")
     parser.add_argument("--json", type=Path, help="file for the rows")
+    add_record_option(parser)
     options = parser.parse_args(arguments)
+    recorder = recorder_of(parser, options)
     if options.what == "truth":
         if options.out is None:
             parser.error("give --out")
@@ -263,6 +283,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("give --truth")
     rows = report(options.truth, options.model)
     print(tables(rows))
+    if recorder:
+        recorder.write("picture", recorded(rows))
     if options.json is not None:
         options.json.write_text(json.dumps(rows))
     return 0

@@ -1,4 +1,4 @@
-"""Judges the light network on scenes that it was not trained on: by a figure, and by eye."""
+"""Evaluate the light network on held-out scenes, by a figure and by pictures."""
 
 from pathlib import Path
 
@@ -14,15 +14,15 @@ SHEET_ROWS, VALIDATION_SCENES = 8, 32
 
 @torch.no_grad()  # type: ignore[untyped-decorator]  # torch's types are not read here
 def corrected(unet: torch.nn.Module, batch: Batch) -> torch.Tensor:
-    """Return linear light after one step, B×3×h×w."""
+    """Return linear light after one step of the network, B×3×h×w."""
     correction = -velocity(unet, log_light(batch["light"]), planes(batch), torch.tensor(1000.0))
     return relit(batch["light"], correction * batch["lit"])
 
 
 def validate(unet: torch.nn.Module, scenes: Scenes) -> tuple[float, float]:
-    """Return the mean absolute error in sRGB, 0–1, of held-out pictures under the first light and under the network's.
+    """Return the mean absolute errors in sRGB, 0–1, of held-out pictures under first light and under the network's.
 
-    Both against the path-traced ones, counted by weight; of the first scenes only, to be quick.
+    Both are against the path-traced pictures, weighted, and use only the first VALIDATION_SCENES scenes.
     """
     errors, total = np.zeros(2), 0.0
     for number in scenes.held_out[:VALIDATION_SCENES]:
@@ -35,7 +35,7 @@ def validate(unet: torch.nn.Module, scenes: Scenes) -> tuple[float, float]:
 
 
 def sheet(unet: torch.nn.Module, scenes: Scenes, path: Path) -> None:
-    """Write held-out scenes as rows of three: first light, the network's light, path-traced; scaled to 160 px high."""
+    """Write held-out scenes as rows 160 px high: first light, the network's light, path-traced."""
     rows = []
     for number in scenes.held_out[:SHEET_ROWS]:
         batch = scenes.of([number])

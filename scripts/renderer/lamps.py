@@ -1,4 +1,4 @@
-"""The lights of a layout as points that a path tracer samples: the key light with its gobo, and what shines itself."""
+"""The lights of a layout as points for a path tracer to sample: the key light with its gobo, and glowing parts."""
 
 from itertools import pairwise
 
@@ -13,19 +13,19 @@ from pipeline.geometry.panels import Panel
 from pipeline.scene.layout import Gobo, Layout, Rig
 from scripts.renderer.meshes import Mesh, tube_line
 
-# Before any type of Mitsuba is named; `scripts.renderer.tracer` imports this file first.
+# Must come before any type of Mitsuba; `scripts.renderer.tracer` imports this file first.
 mi.set_variant("llvm_ad_rgb")
 
 Array = NDArray[np.float32]
 
-#: Points of the tubes that a path's first surface looks at.
+#: Samples of the tubes at a path's first surface.
 TUBE_SAMPLES = 4
-#: The gobo's mask: pixels on a side, and half its side in canvas heights; beyond it nothing passes.
+#: The gobo's mask: pixels on a side, and half its side in canvas heights.
 _MASK_SIDE, _MASK_HALF = 1024, 0.75
 
 
 class Key:
-    """The key light with its gobo, as values that a kernel reads and does not hold."""
+    """The key light with its gobo. Its values are variables, not constants of the compiled kernel."""
 
     def __init__(self, rig: Rig):
         position, target = np.asarray(rig.position, np.float32), np.asarray(rig.target, np.float32)
@@ -34,7 +34,7 @@ class Key:
         u, v = _square_to(axis)
         self._position, self._axis = mi.Point3f(*opaque(position)), mi.Vector3f(*opaque(axis))
         self._u, self._v = mi.Vector3f(*opaque(rig.half * u)), mi.Vector3f(*opaque(rig.half * v))
-        # Intensity: π × key over a white surface at `reach`, whatever the light's area.
+        # Intensity: π × key over a white surface at `reach`, for any area of the light.
         self._power = mi.Color3f(*opaque(np.pi * rig.key * rig.key_tint * reach**2))
         centre = np.asarray(rig.gobo.centre if rig.gobo else rig.target, np.float32)
         across = position - centre
@@ -43,11 +43,11 @@ class Key:
         self._centre, self._across = mi.Point3f(*opaque(centre)), mi.Vector3f(*opaque(across))
         self._gobo_u = mi.Vector3f(*opaque(gobo_u / (2 * _MASK_HALF)))
         self._gobo_v = mi.Vector3f(*opaque(gobo_v / (2 * _MASK_HALF)))
-        # Linear between its pixels, and its rim goes on beyond it: both Mitsuba's defaults.
+        # Mitsuba's defaults: linear between pixels, and clamped to the rim outside.
         self._mask = mi.Texture2f(mi.TensorXf(_mask(rig.gobo)[..., None]))
 
     def sample(self, place: mi.Point3f, one: mi.Float, two: mi.Float) -> tuple[mi.Point3f, mi.Vector3f, mi.Color3f]:
-        """Return a point of the light, the unit way to it, and the irradiance that it brings square to that way."""
+        """Return a point of the light, the unit direction to it, and its irradiance perpendicular to that direction."""
         point = self._position + (2 * one - 1) * self._u + (2 * two - 1) * self._v
         way = point - place
         square = dr.squared_norm(way)
@@ -61,7 +61,7 @@ class Key:
 
 
 class Glow:
-    """What shines, each piece as likely as its power: triangles of skies, and tubes as the lines that thin ones are."""
+    """Glowing parts, each piece as likely as its power: triangles of skies, and lines for thin tubes."""
 
     def __init__(self, layout: Layout, meshes: list[Mesh]):
         pieces = [np.zeros((0, 16))]
@@ -74,7 +74,7 @@ class Glow:
         colour = table[:, 13:]
         power = table[:, 12] * colour.max(1, initial=0)
         self.shines = bool(power.sum() > 0)
-        #: Samples that a path's first surface takes: what is near a tube sees little of it, but that brightly.
+        #: Samples at a path's first surface. Near a tube, few samples hit it, but those are bright.
         self.samples = TUBE_SAMPLES if any(part.role == "tube" for part in layout.parts) else 1
         if not self.shines:
             return
@@ -85,14 +85,14 @@ class Glow:
         tubes = np.abs(table[:, 9:12]).sum(1) == 0
         radius = np.where(tubes, table[:, 12] / (2 * np.maximum(np.linalg.norm(table[:, 3:6], axis=1), 1e-9)), 0)
         self._radius = mi.Float(radius.astype(np.float32))
-        # Radiance over the chance, in area, of a point: the same power for each piece, of its colour.
+        # Radiance over the probability density of a point by area: each piece has the same power, in its colour.
         brightest = np.maximum(colour.max(1, keepdims=True), 1e-9)
         self._power = mi.Vector3f((colour / brightest * power.sum()).T.astype(np.float32))
 
     def sample(
         self, place: mi.Point3f, choice: mi.Float, one: mi.Float, two: mi.Float
     ) -> tuple[mi.Point3f, mi.Vector3f, mi.Color3f]:
-        """Return a point that shines, the unit way to it, and the irradiance that it brings square to that way."""
+        """Return a glowing point, the unit direction to it, and its irradiance perpendicular to that direction."""
         index = self._choice.sample(choice)
         root = dr.sqrt(one)
         first, side_one, side_two, normal, power = (
@@ -102,10 +102,10 @@ class Glow:
         radius = dr.gather(mi.Float, self._radius, index)
         point = mi.Point3f(first + root * (1 - two) * side_one + root * two * side_two)
         way = point - place
-        # No nearer than a tube is thick, or it would be a spark.
+        # Not nearer than a tube's thickness, to avoid fireflies.
         square = dr.maximum(dr.squared_norm(way), 1e-4)
         unit = dr.normalize(way)
-        # A tube's cross-section is as wide from every side but along it.
+        # A tube's cross-section has the same width from every side, and shrinks along its axis.
         along = dr.dot(unit, dr.normalize(side_one))
         leaving = dr.select(radius > 0, dr.safe_sqrt(1 - along * along), dr.maximum(-dr.dot(unit, normal), 0))
         return point - unit * (1.2 * radius), unit, mi.Color3f(power * (leaving / square))
@@ -121,7 +121,10 @@ def _triangle_pieces(triangles: Mesh) -> NDArray[np.float64]:
 
 
 def _tube_pieces(tube: Panel) -> NDArray[np.float64]:
-    """Return n×13 as for triangles, in order along the axis: a line twice as both sides, no normal, length × width."""
+    """Return n×13 as for triangles, in order along the axis.
+
+    A piece has a line twice as its sides, a zero normal, and length × width as its area.
+    """
     line, radius = tube_line(tube)
     fine = np.concatenate([np.linspace(a, b, 8, endpoint=False) for a, b in pairwise(line)] + [line[-1:]])
     step = np.diff(fine, axis=0)
@@ -130,7 +133,7 @@ def _tube_pieces(tube: Panel) -> NDArray[np.float64]:
 
 
 def _mask(gobo: Gobo | None) -> Array:
-    """Return the share of light that passes, by rows of v and columns of u; all of it without a gobo."""
+    """Return the share of light that passes, by rows of v and columns of u; 1 everywhere without a gobo."""
     if gobo is None:
         return np.ones((_MASK_SIDE, _MASK_SIDE), np.float32)
     picture = Image.new("L", (_MASK_SIDE, _MASK_SIDE), 255)
@@ -148,12 +151,12 @@ def _mask(gobo: Gobo | None) -> Array:
 
 
 def _square_to(axis: Array) -> tuple[Array, Array]:
-    """Return the level and the upward unit vector square to a unit axis."""
+    """Return the horizontal and the upward unit vector perpendicular to a unit axis."""
     level = np.cross(np.array([0.0, 1.0, 0.0]), axis)
     level /= np.linalg.norm(level)
     return level, np.cross(axis, level)
 
 
 def opaque(values: NDArray[np.floating]) -> list[mi.Float]:
-    """Return numbers as variables, which are no part of a compiled kernel."""
+    """Return numbers as opaque variables, which do not become part of a compiled kernel."""
     return [dr.opaque(mi.Float, float(value)) for value in values]

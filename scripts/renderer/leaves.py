@@ -1,4 +1,4 @@
-"""Leaves as triangle meshes: flat ones, and those that are folded along their ribs."""
+"""Leaves as triangle meshes: flat, or folded along their ribs."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,17 +7,18 @@ from pipeline.geometry.panels import Sprig
 from pipeline.geometry.slabs import LEANS, Fronds
 from scripts.renderer.triangles import Mesh, grid, join, lift
 
-#: Leaves of one plane lie so far behind each other, canvas heights: the first is seen.
+#: Distance in canvas heights between leaves of one plane, so that the first is in front.
 _BEHIND = 1e-4
-#: Normals of a leaf's rim and rib are looked up this share of the way to the other: they have two there, or none.
+#: Normals at a leaf's rim and rib are taken this share further inside: at the line itself they are ambiguous or
+#: missing.
 _WITHIN = 0.05
 
 
 def leaves_mesh(solid: Sprig) -> Mesh:
-    """Return the mesh of leaves in a plane: each half of each is a strip from its rim to its rib."""
+    """Return the mesh of leaves in a plane: each half of a leaf is a strip from its rim to its rib."""
     pieces = []
     for index, leaf in enumerate(solid.leaves):
-        # A leaf's points go out along one side and come back along the other.
+        # A leaf's points run along one side and back along the other.
         line, half = np.asarray(leaf), len(leaf) // 2
         sides = line[:half], line[::-1][:half]
         rib = (sides[0] + sides[1]) / 2
@@ -29,12 +30,12 @@ def leaves_mesh(solid: Sprig) -> Mesh:
 
 
 def _normals(solid: Sprig, index: int, places: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return unit normals of one leaf, the others gone, at 2×n×2 places on it: 2×n×3."""
+    """Return unit normals of one leaf alone at 2×n×2 places on it: 2×n×3."""
     leaf = solid.leaves[index]
     x, y = (np.ascontiguousarray(axis, np.float32) for axis in np.moveaxis(places, -1, 0))
     face = np.zeros(x.shape, np.uint8)
     if isinstance(solid, Fronds):
-        # How a leaf leans goes by its number.
+        # A leaf's lean depends on its index.
         elsewhere = tuple((u + 99.0, v) for u, v in leaf)
         solid = Fronds(solid.z, (elsewhere,) * (index % len(LEANS)) + (leaf,))
         along = np.subtract(leaf[len(leaf) // 2 - 1], leaf[0])

@@ -1,6 +1,6 @@
-"""The shapes of `pipeline.geometry.solids` as triangle meshes, for a renderer that takes nothing else.
+"""Convert the shapes of `pipeline.geometry.solids` to triangle meshes, for a renderer that needs triangles.
 
-Every mesh keeps within its solid's outline. What has no end in the scene ends here outside every picture.
+Every mesh stays within its solid's outline. Endless solids end outside every picture.
 """
 
 import numpy as np
@@ -33,14 +33,14 @@ from scripts.renderer.triangles import (
 
 __all__ = ["BEVEL", "Mesh", "join", "mesh", "solid_mesh", "tube_line"]
 
-#: Radius of the edges of drums and blocks, in canvas heights: it catches the highlight that a real edge has.
+#: Radius of the edges of drums and blocks, in canvas heights, for the highlight of a real edge.
 BEVEL = 0.006
-#: Where endless planes end: to both sides, below, above, towards the camera; in canvas heights.
+#: Ends of endless planes in canvas heights: to both sides, below, above, towards the camera.
 SIDE, BELOW, ABOVE, FRONT = 9.0, -9.0, 9.0, 3.0
 
 
 def mesh(part: Part) -> Mesh:
-    """Return the mesh of a part. A tube is round here, and as thick as its outline is wide."""
+    """Return the mesh of a part. A tube is round, and as thick as its outline is wide."""
     if part.role == "tube":
         assert isinstance(part.solid, Panel), "tubes are panels with a hole"
         return _tube(part.solid)
@@ -48,7 +48,7 @@ def mesh(part: Part) -> Mesh:
 
 
 def solid_mesh(solid: Solid) -> Mesh:
-    """Return the mesh of a solid. Raises TypeError for one that is unknown here."""
+    """Return the mesh of a solid. Raises TypeError for an unknown kind."""
     match solid:
         case Floor():
             found = _floor(solid)
@@ -81,7 +81,7 @@ def solid_mesh(solid: Solid) -> Mesh:
         case Sprig():
             found = leaves_mesh(solid)
         case _:
-            raise TypeError(f"no mesh for {type(solid).__name__}")
+            raise TypeError(f"{type(solid).__name__} has no mesh. Add it to solid_mesh")
     return found
 
 
@@ -93,7 +93,7 @@ def _wall(solid: Wall) -> Mesh:
     if solid.opening is None:
         return upright((-SIDE, SIDE), (BELOW, ABOVE), solid.z)
     o, z = solid.opening, solid.z
-    # A ring from the opening to a circle far out, corner by corner, so that no light comes through at the seams.
+    # A ring from the opening to a distant circle, corner by corner, so that no light leaks at the seams.
     rim = arch_line(o.half, o.spring - o.foot) + np.array([o.x, o.foot])
     rim = np.concatenate([rim, rim[:1]])
     middle = np.array([o.x, o.spring])
@@ -142,7 +142,7 @@ def _drum(solid: Drum) -> Mesh:
 
 
 def _cup(solid: Drum, out: NDArray[np.float64]) -> Mesh:
-    """Return a hollow drum: its side, its rim, and the side and the floor of its hollow."""
+    """Return a hollow drum: its side, its rim, and the side and floor of its hollow."""
     top, floor = solid.y + solid.height, solid.y + solid.floor
     level = np.zeros(len(out))
 
@@ -199,7 +199,7 @@ def _rounded(core: NDArray[np.float64], out: NDArray[np.float64], bevel: float, 
 
 
 def _outline(solid: Panel, half: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return a panel's outline with this half width, without its straight foot, and its normals: both n×2."""
+    """Return a panel's outline at this half width, without its straight foot, and its normals: both n×2."""
     jamb = solid.centre - solid.y
     if solid.outline == "arch":
         return arch_line(half, jamb) + np.array([solid.x, solid.y]), arch_normals(jamb)
@@ -227,7 +227,7 @@ def _panel(solid: Panel) -> Mesh:
 
 
 def tube_line(solid: Panel) -> tuple[NDArray[np.float64], float]:
-    """Return the axis of a tube, n×3, and its radius: it follows the middle of a panel's rim."""
+    """Return a tube's axis, n×3, along the middle of a panel's rim, and its radius."""
     radius = solid.half * (1 - solid.hole) / 2
     line, _ = _outline(solid, solid.half - radius)
     return lift(line, solid.z - solid.thick / 2), radius
@@ -249,7 +249,7 @@ def _curtain(solid: Curtain) -> Mesh:
 
 
 def _dunes(solid: Dunes) -> Mesh:
-    # As fine as the camera's view of them: rows in steps that grow with distance, the middle finer than the sides.
+    # As fine as the camera sees them: row spacing grows with distance, and the middle is finer than the sides.
     z = 2.2 - np.geomspace(0.6, 2.2 - solid.back, 520)[:, None]
     x = SIDE * np.sinh(np.linspace(-3.4, 3.4, 240)) / np.sinh(3.4)
     at_x, at_z = (np.ascontiguousarray(axis, np.float32) for axis in np.broadcast_arrays(x, z))
@@ -269,7 +269,7 @@ def _slab(solid: Slab) -> Mesh:
 
 
 def _soft(solid: Rounded) -> Mesh:
-    # An ellipsoid whose octants are drawn apart, to the corners of the core.
+    # An ellipsoid with its octants moved apart, to the corners of the core.
     quarter = np.linspace(0, np.pi / 2, HALF_TURN // 2 + 1)
     around = np.concatenate([quarter + turn * np.pi / 2 for turn in range(4)])
     down = np.concatenate([quarter, quarter + np.pi / 2])[:, None]
@@ -311,7 +311,7 @@ def _lathed(solid: Lathed) -> Mesh:
 
 
 def _ring(solid: Lathed, up: float, share: float, around: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the circle, n×3, at a height above a lathed solid's foot, of a share of its radius there."""
+    """Return a circle, n×3, at a height above a lathed solid's foot, with a share of its radius there."""
     r, level = share * solid.radius(up), np.full_like(around, up)
     own = r * np.sin(around), level, r * np.cos(around)
     x, y, z = (own[0], own[2], own[1]) if solid.lying else own
@@ -319,7 +319,7 @@ def _ring(solid: Lathed, up: float, share: float, around: NDArray[np.float64]) -
 
 
 def _normals(solid: Solid, points: NDArray[np.floating], face: int = 0) -> NDArray[np.float32]:
-    """Return the solid's own normals at points of one of its faces: the points' shape."""
+    """Return the solid's normals at points of one face, in the shape of `points`."""
     at = points.astype(np.float32)
     place: Triple = (at[..., 0], at[..., 1], at[..., 2])
     return np.stack(solid.normal(place, np.asarray(face, np.uint8)), -1)

@@ -1,18 +1,17 @@
-"""Path-trace layouts and write them beside their first light: the pairs that the renderer's network learns from.
+"""Path-trace layouts and write them with their first light: training pairs for the renderer's network.
 
 python -m scripts.renderer.render --out DIR --count N [--start 0] [--step 1] [--threads 1] [--spp 64] [--minutes M]
 python -m scripts.renderer.render --sheet FILE.png
 
-Each scene becomes DIR/NNNNNN.npz, float16 at h×w (`scripts.renderer.specs` says which size an index has):
+Each scene becomes DIR/NNNNNN.npz, float16 at h×w (`scripts.renderer.specs` gives an index its size):
 
 - sketch, light, occlusion, normals, depth, gloss, lit: `pipeline.core.networks.Conditions`;
-- truth: h×w×3 linear radiance, path-traced and denoised, without exposure and without finishes;
-- albedo: h×w×3 linear, the sketch smoothed over 4×4 rays a pixel;
-- weight: h×w, 0 where those rays meet more than one surface, else 1;
+- truth: h×w×3 linear radiance, path-traced and denoised, without exposure and finishes;
+- albedo: h×w×3 linear, the sketch smoothed over 4×4 rays per pixel;
+- weight: h×w, 0 where those rays meet more than one surface, otherwise 1;
 - kind: the scene's kind.
 
-What is there already is skipped, so a run that was ended goes on where it stopped. Indices with index % 20 == 7 are
-held out by the training.
+Existing files are skipped, so that an interrupted run continues. Training holds out indices with index % 20 == 7.
 """
 
 import argparse
@@ -35,11 +34,11 @@ from pipeline.scene.trace import FACES, trace
 from scripts.renderer.specs import Task, training_task
 from scripts.renderer.tracer import Tracer
 
-#: Rays a pixel side of the smoothed albedo.
+#: Rays per pixel and side for the smoothed albedo.
 SUPERSAMPLING = 4
-#: Scenes that may fail before a run ends.
+#: Failed scenes that end a run.
 MAX_ERRORS = 20
-#: Scenes of a sheet, and across it.
+#: Scenes of a sheet, and scenes per row.
 _SHEET, _ACROSS = 24, 6
 
 Array = NDArray[np.float32]
@@ -57,7 +56,7 @@ def flat(layout: Layout, width: int, height: int) -> tuple[Array, Array]:
 
 
 def render(task: Task, tracer: Tracer) -> dict[str, NDArray[np.generic]]:
-    """Return the arrays of one task's file."""
+    """Return the arrays of one task's file. Raises ValueError for values that are not finite."""
     spec, width, height = task.spec, task.width, task.height
     layout = compose(spec, width, height, task.product_aspect)
     given = conditions(layout, width, height)
@@ -65,7 +64,7 @@ def render(task: Task, tracer: Tracer) -> dict[str, NDArray[np.generic]]:
     truth = tracer.picture(layout, width, height, albedo=albedo, normals=given.normals)
     arrays = {field.name: getattr(given, field.name) for field in fields(Conditions)}
     arrays |= {"truth": truth, "albedo": albedo, "weight": weight}
-    # A pixel that is not finite would spoil every batch it is in.
+    # One such pixel would spoil every batch that contains it.
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ValueError(f"{name} has values that are not finite")
@@ -73,7 +72,7 @@ def render(task: Task, tracer: Tracer) -> dict[str, NDArray[np.generic]]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the files that are asked for; returns the exit status: 1 where too many scenes failed."""
+    """Write the requested files and return the exit status: 1 if too many scenes failed."""
     options.out.mkdir(parents=True, exist_ok=True)
     tracer = Tracer(threads=options.threads, samples=options.spp)
     began, done, errors = time.monotonic(), 0, 0
@@ -85,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         try:
             arrays = render(training_task(index), tracer)
-        except Exception:  # noqa: BLE001  # whatever a scene fails of, the others go on; it is logged and counted
+        except Exception:  # noqa: BLE001  # logged and counted; other scenes continue
             errors += 1
             _log.exception("scene %d failed", index)
             if errors > MAX_ERRORS:
@@ -101,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def sheet(path: Path, tracer: Tracer, start: int = 0) -> None:
-    """Write _SHEET truths, each beside sketch × first light, tone-mapped."""
+    """Write _SHEET truths, each with sketch × first light, tone-mapped."""
     tiles = []
     for index in range(start, start + _SHEET):
         arrays = render(training_task(index), tracer)
@@ -117,7 +116,7 @@ def sheet(path: Path, tracer: Tracer, start: int = 0) -> None:
 
 
 def tone(radiance: Array) -> NDArray[np.uint8]:
-    """Return 8-bit sRGB of linear radiance, highlights above 0.7 rolled off, for looking at."""
+    """Return 8-bit sRGB of linear radiance for viewing, with highlights above 0.7 rolled off."""
     knee = np.float32(0.7)
     over = knee + (1 - knee) * (1 - np.exp(-np.maximum(radiance - knee, 0) / (1 - knee)))
     srgb = linear_to_srgb(np.where(radiance < knee, radiance, over))
@@ -125,7 +124,7 @@ def tone(radiance: Array) -> NDArray[np.uint8]:
 
 
 def _write(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
-    """Write all of it or nothing."""
+    """Write the file completely or not at all."""
     unfinished = path.with_suffix(".tmp")
     with unfinished.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes allow_pickle for one of them
@@ -133,16 +132,16 @@ def _write(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Render, or draw the sheet; returns the exit status."""
+    """Render scenes or draw the sheet; return the exit status."""
     parser = argparse.ArgumentParser(description="Path-trace the pairs that the renderer's network learns from.")
     parser.add_argument("--out", type=Path, help="folder for the scenes")
     parser.add_argument("--count", type=int, default=0, help="one more than the last index")
     parser.add_argument("--start", type=int, default=0)
-    parser.add_argument("--step", type=int, default=1, help="every so many indices, to share them among processes")
+    parser.add_argument("--step", type=int, default=1, help="step between indices, to share them among processes")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--spp", type=int, default=64, help="paths a pixel")
+    parser.add_argument("--spp", type=int, default=64, help="paths per pixel")
     parser.add_argument("--minutes", type=float, default=0, help="begin no scene after this time")
-    parser.add_argument("--sheet", type=Path, help="picture of the first scenes, to look at")
+    parser.add_argument("--sheet", type=Path, help="file for a picture of the first scenes")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     if options.out is None and options.sheet is None:

@@ -1,7 +1,6 @@
-"""Random specs to train the renderer's network on, and others that it never sees in training.
+"""Random specs to train the renderer's network, and held-out specs that it never sees in training.
 
-Both are functions of an index alone. Palettes of training come from one stream of random numbers, those of the
-held-out specs from another.
+Both depend on an index only. Palettes of training and held-out specs come from different random streams.
 """
 
 from dataclasses import dataclass, replace
@@ -15,12 +14,12 @@ from pipeline.colour.spaces import lab_to_srgb
 from pipeline.core.spec import Mood, Preset, Scene, SceneKind, Spec
 from service.catalogue.catalogue import load_catalogue
 
-#: Kinds that the shipped network was neither trained nor measured on: the truths at hand are of the others.
+#: Kinds in neither training nor measurement of the shipped network: no truths of them exist.
 UNSEEN: frozenset[SceneKind] = frozenset({"white", "flatlay"})
 HELD_OUT = 120
-#: Seeds of the held-out specs start here; those of training are their indices, which stay below.
+#: First seed of the held-out specs. Training uses its indices, which are smaller.
 HELD_OUT_SEED = 1_000_000
-#: And those of what is seen at full size here.
+#: First seed of the specs at full size.
 FULL_SIZE_SEED = 2_000_000
 #: Kinds of palette: bounds of L* (0–100) and of chroma C*ab.
 _RANGES = {
@@ -31,7 +30,7 @@ _RANGES = {
     "grey": ((10.0, 95.0), (0.0, 5.0)),
     "soft": ((50.0, 85.0), (10.0, 42.0)),
 }
-#: Turns of the hue between a harmony's colours, in degrees.
+#: Hue differences between the colours of a harmony, in degrees.
 _HARMONIES = ((0, 8, -8, 14, -14), (0, 32, -32, 60, -60), (0, 180, 15, 195, -15), (0, 120, 240, 20, 140))
 
 
@@ -42,7 +41,7 @@ class Task:
     spec: Spec
     #: The product's width over height.
     product_aspect: float
-    #: Pixels.
+    #: In pixels.
     height: int
     width: int
 
@@ -50,7 +49,7 @@ class Task:
 def training_task(index: int) -> Task:
     """Return the task of an index below HELD_OUT_SEED. Raises ValueError for others."""
     if not 0 <= index < HELD_OUT_SEED:
-        raise ValueError(f"{index} is no index of training")
+        raise ValueError(f"{index} is not a training index. Give 0 to {HELD_OUT_SEED - 1}")
     rng = np.random.default_rng([11, index])
     scenes, moods = _scenes(), _moods()
     scene = scenes[int(rng.integers(len(scenes)))]
@@ -65,7 +64,7 @@ def held_out_tasks() -> list[Task]:
     tasks = []
     for number in range(HELD_OUT):
         rng = np.random.default_rng([23, HELD_OUT_SEED + number])
-        # 17 scenes and 12 moods have no common divisor, so that no pair comes twice.
+        # 17 scenes and 12 moods have no common divisor, so that no pair repeats.
         mood = moods[number % len(moods)]
         colours = _palette(rng, (kinds[number // 3 % len(kinds)],), 1 + number % 5)
         tasks.append(_task(scenes[number % len(scenes)], mood, colours, HELD_OUT_SEED + number, rng))
@@ -73,13 +72,13 @@ def held_out_tasks() -> list[Task]:
 
 
 def full_size_tasks(count: int, side: int) -> list[Task]:
-    """Return `count` square tasks of all scenes but plain white, in turn, to be seen at full size."""
+    """Return `count` square tasks at full size, with all scenes except plain white in turn."""
     scenes = [scene for scene in load_catalogue().scenes.values() if scene.kind != "white"]
     moods, kinds, tasks = _moods(), ("pale", "soft", "any"), []
     for number in range(count):
         rng = np.random.default_rng([29, number])
         colours = _palette(rng, (kinds[number % len(kinds)],), 2 + number % 3)
-        # 22 scenes and 12 moods: the mood moves on by one with each round.
+        # With 22 scenes and 12 moods, the mood shifts by one in each round.
         mood = moods[(number + number // len(scenes)) % len(moods)]
         made = _task(scenes[number % len(scenes)], mood, colours, FULL_SIZE_SEED + number, rng)
         tasks.append(replace(made, width=side, height=side))
@@ -102,14 +101,14 @@ def _moods() -> list[Mood]:
 
 
 def _task(scene: Scene, mood: Mood, palette: tuple[str, ...], seed: int, rng: np.random.Generator) -> Task:
-    # Not by `seed` modulo 4 alone: that would give all the held-out indices, every 20th, one size.
+    # Not by `seed` modulo 4 alone: that would give one size to all held-out indices, every 20th.
     height, width = ((128, 128), (128, 128), (96, 160), (160, 96))[(seed + seed // 20) % 4]
     aspect = float(np.exp(rng.uniform(np.log(0.25), np.log(2.2))))
     return Task(Spec(scene, mood, palette, _preset(rng), seed), aspect, height, width)
 
 
 def _preset(rng: np.random.Generator) -> Preset:
-    """Return a place of publication as the catalogue's are: how full, and where across the product is."""
+    """Return a preset like the catalogue's, with random fill, margins and horizontal position."""
     margin = float(rng.uniform(0.05, 0.1))
     return Preset(
         name="studio",
@@ -132,7 +131,7 @@ def _preset(rng: np.random.Generator) -> Preset:
 
 
 def _palette(rng: np.random.Generator, kinds: tuple[str, ...], count: int) -> tuple[str, ...]:
-    """Return `count` colours of one kind: some in harmony about one hue, some at random, some with a stray."""
+    """Return `count` colours of one kind: some in harmony around one hue, some random, some with a stray."""
     kind = kinds[int(rng.integers(len(kinds)))]
     hue = float(rng.uniform(0, 360))
     turns = _HARMONIES[int(rng.integers(len(_HARMONIES)))] if rng.random() < 0.65 else None

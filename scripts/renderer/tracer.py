@@ -1,12 +1,12 @@
-"""A path tracer over Mitsuba's shapes and surfaces, for layouts.
+"""Path tracer for layouts, built on Mitsuba's shapes and surfaces.
 
-The lights are no emitters of Mitsuba's. The key light is a square that each bounce samples, so that neither camera nor
-dome sees its back or its gobo: the gobo is a mask in that light's way alone. The dome is what rays that leave the scene
-arrive at. Tubes and skies are triangles with a radiance, seen by the camera and sampled by each bounce. No light is met
-in two ways, so nothing need be weighted.
+The lights are not Mitsuba emitters. The key light is a square that each bounce samples, so that camera and dome see
+neither its back nor its gobo. The gobo masks only that light's path. Rays that leave the scene reach the dome. Tubes
+and skies are triangles with a radiance, which the camera sees and each bounce samples. No light is reached in two ways,
+so no weighting is needed.
 
-Dr.Jit compiles a kernel once for each structure of a scene. All parts are one mesh whose vertices say what they are, so
-there are two structures, with and without what shines, times the sizes of pictures.
+Dr.Jit compiles a kernel for each structure of a scene. All parts are one mesh whose vertices have attributes. So there
+are two structures, with and without glowing parts, times the sizes of pictures.
 """
 
 import drjit as dr
@@ -21,26 +21,26 @@ from scripts.renderer.meshes import Mesh, join, mesh
 
 Array = NDArray[np.float32]
 
-#: Surfaces that a path meets at most.
+#: Most surfaces in a path.
 DEPTH = 5
-#: Radiance that a path brings from beyond its first surface at most: more are sparks, which the denoiser spreads.
+#: Largest radiance from beyond a path's first surface. Larger values are fireflies, which the denoiser would spread.
 CLAMP = 6.0
-#: Of polished surfaces: a reflectance of 4 % at right angles.
+#: Specular parameter of polished surfaces: a reflectance of 4 % at normal incidence.
 SPECULAR = 0.5
-#: How far a shadow ray stops short of its light, as a share.
+#: Distance of a shadow ray's end from its light, as a share.
 _SHORT = 1e-4
 
 
 class Tracer:
-    """Renders layouts, one after another."""
+    """Renders layouts."""
 
     def __init__(self, threads: int = 1, samples: int = 64):
-        """Take the threads to render on, and paths a pixel, which go up to the next square number."""
+        """Set the number of threads, and paths per pixel, rounded up to a square number."""
         dr.set_thread_count(threads)
         self._samples = int(np.ceil(samples**0.5)) ** 2
 
     def picture(self, layout: Layout, width: int, height: int, *, albedo: Array, normals: Array) -> Array:
-        """Return h×w×3 linear radiance, denoised with the help of h×w×3 albedo and unit normals."""
+        """Return h×w×3 linear radiance, denoised with h×w×3 albedo and unit normals."""
         raw = self.raw(layout, width, height)
         clean = pyoidn.denoise(
             raw,
@@ -76,7 +76,7 @@ def _follow(
     sample: mi.UInt32,
     random: mi.PCG32,
 ) -> mi.Color3f:
-    """Return the radiance that arrives along each ray."""
+    """Return the radiance along each ray."""
     context = mi.BSDFContext()
     first = _shifted(pixel, sample)
     total, weight = mi.Color3f(0), mi.Color3f(1)
@@ -118,7 +118,7 @@ def _follow(
 def _given(
     scene: mi.Scene, at: mi.SurfaceInteraction3f, light: tuple[mi.Point3f, mi.Vector3f, mi.Color3f], active: mi.Bool
 ) -> mi.Color3f:
-    """Return the radiance that a surface sends back of the light from one point, 0 where something stands between."""
+    """Return the radiance that a surface reflects from one point of light; 0 if the point is hidden."""
     point, way, power = light
     reached = active & (dr.max(power) > 0)
     reached &= ~scene.ray_test(at.spawn_ray_to(dr.lerp(point, at.p, _SHORT)), reached)
@@ -136,11 +136,11 @@ def _shone(
     active: mi.Bool,
     seen: mi.Bool,
 ) -> mi.Color3f:
-    """Return the radiance that a surface sends back of what shines; a path's first surface looks several times."""
+    """Return the radiance that a surface reflects from glowing parts; a path's first surface takes several samples."""
     several = dr.select(seen, mi.Float(1 / glow.samples), 1)
     found = mi.Color3f(0)
     for number in range(glow.samples):
-        # The golden ratio's multiples fill the line evenly however many are taken.
+        # Multiples of the golden ratio fill an interval evenly for any number of samples.
         even = mi.Float(sample * glow.samples + number) * 0.61803399 + shift
         choice = dr.select(seen, even - dr.floor(even), random.next_float32())
         light = glow.sample(at.p, choice, random.next_float32(), random.next_float32())
@@ -149,7 +149,7 @@ def _shone(
 
 
 def _shifted(pixel: mi.UInt32, sample: mi.UInt32) -> list[mi.Float]:
-    """Return four numbers in [0, 1) for each sample, a low-discrepancy set a pixel, and the pixel's random shift.
+    """Return four numbers in [0, 1) per sample, a low-discrepancy set per pixel, and the pixel's random shift.
 
     R4: Roberts, "The unreasonable effectiveness of quasirandom sequences", 2018.
     """
@@ -163,13 +163,16 @@ def _shifted(pixel: mi.UInt32, sample: mi.UInt32) -> list[mi.Float]:
 def _camera(
     layout: Layout, width: int, height: int, samples: int, random: mi.PCG32
 ) -> tuple[mi.Ray3f, mi.UInt32, mi.UInt32]:
-    """Return `samples` (a square number) rays a pixel, stratified over it, row by row; and their pixels and numbers."""
+    """Return stratified rays, row by row, with their pixels and sample numbers.
+
+    `samples`: rays per pixel, a square number.
+    """
     side = round(samples**0.5)
     index = dr.arange(mi.UInt32, width * height * samples)
     pixel, sample = index // samples, index % samples
     x = mi.Float(pixel % width) + (mi.Float(sample % side) + random.next_float32()) / side
     y = mi.Float(pixel // width) + (mi.Float(sample // side) + random.next_float32()) / side
-    # The picture's left edge and its vanishing line, as slopes: `Layout.rays` between its pixels' centres.
+    # The picture's left edge and its horizon, as slopes: `Layout.rays` at continuous positions.
     left, eye = opaque(np.array([-layout.aspect / 2, layout.horizon_y]) / FOCAL)
     pitch_x, pitch_y = opaque(np.array([layout.aspect / width, 1 / height]) / FOCAL)
     way = mi.Vector3f(left + x * pitch_x, eye - y * pitch_y, -1)
@@ -178,13 +181,13 @@ def _camera(
 
 
 def _shape(layout: Layout, meshes: list[Mesh]) -> mi.Mesh:
-    """Return all parts as one mesh whose vertices have albedo, roughness, share of polish and radiance."""
+    """Return all parts as one mesh with the vertex attributes albedo, roughness, share of polish and radiance."""
     whole, parts = join(meshes), layout.parts
     owners = np.repeat(np.arange(len(parts)), [len(piece.vertices) for piece in meshes])
     radiance = np.stack([layout.radiance(part) for part in parts]).astype(np.float32)
     colour = np.stack([layout.colours[part.slot] for part in parts]).astype(np.float32)
     roughness = np.array([0.9 - 0.65 * part.gloss for part in parts], np.float32)[:, None]
-    # Matt things hardly have a sheen, or a floor seen at a flat angle would lose its colour.
+    # Matt surfaces get little sheen, or a floor at a flat angle would lose its colour.
     sheen = np.array([0.25 + 0.75 * part.gloss for part in parts], np.float32)[:, None]
     polished = {
         "type": "principled",

@@ -1,8 +1,8 @@
-"""Trains the light network (`models.light`) on path-traced scenes; may start while they are still being rendered.
+"""Train the light network (`models.light`) on path-traced scenes, also while they are being rendered.
 
 python scripts/renderer/train.py --data DIR --out DIR --minutes M
 
-A run that was killed goes on from its last saved state.
+An interrupted run continues from its last saved state.
 """
 
 import argparse
@@ -24,13 +24,13 @@ from models.light import FOLD, LIMIT, LightPipeline, log_light, planes, velocity
 from scripts.renderer.dataset import Batch, Scenes
 from scripts.renderer.held_out import sheet, validate
 
-#: Planes that the network sees: light now, first light, albedo and normals of three each, and four single ones.
+#: Input planes: current light, first light, albedo and normals (three each), and four single ones.
 PLANES = 16
 RATE, LAST_RATE, WARM_UP_STEPS = 1e-3, 1e-5, 100
 EMA_DECAY = 0.999
-#: Share of the error of the tone-mapped picture, and of the light's edges, beside that of the light itself.
+#: Weights of the tone-mapped picture's error and of the light's edges; the light's own error has weight 1.
 PICTURE_SHARE, EDGE_SHARE = 0.5, 0.3
-#: Seconds between log lines, validations and sample sheets; steps between looks for new scenes.
+#: Seconds between log lines, validations and sample sheets; steps between searches for new scenes.
 LOG_EVERY, VALIDATE_EVERY, SHEET_EVERY, REFRESH_STEPS = 20, 120, 300, 200
 
 
@@ -39,8 +39,8 @@ def new_unet(
 ) -> UNet2DModel:
     """Return an untrained network for pictures whose longer side is about `size` pixels.
 
-    Attention is at the lowest level only, where a place sees the whole picture: walls colour what is far from them.
-    The last convolution starts at zero, so that the first light comes out as it went in.
+    Attention is only at the lowest level, where each place sees the whole picture, since walls colour distant surfaces.
+    The last convolution starts at zero, so that the untrained network returns first light unchanged.
     """
     plain = len(channels) - 1
     unet = UNet2DModel(
@@ -60,12 +60,12 @@ def new_unet(
 
 
 def new_scheduler() -> FlowMatchEulerDiscreteScheduler:
-    """Return the straight-line schedule: one step of it goes from sigma 1 to 0."""
+    """Return the straight-line schedule, whose single step goes from sigma 1 to 0."""
     return FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=1.0)
 
 
 class Training:
-    """The network, its running mean, its optimizer, and how far they are: everything that a kill must not lose."""
+    """The network, its running mean, its optimizer and the progress: the state that must survive a kill."""
 
     def __init__(self, unet: UNet2DModel, state: Path):
         self._state = state
@@ -73,13 +73,13 @@ class Training:
         self.ema = copy.deepcopy(unet).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(unet.parameters(), RATE, betas=(0.9, 0.99), weight_decay=0.01)
         self.step = 0
-        #: Wall-clock time trained, all runs together.
+        #: Wall-clock training time of all runs.
         self.seconds = 0.0
         if state.exists():
             self._load()
 
     def save(self) -> None:
-        """Write the state so that a kill at any moment leaves the old one or the new one, whole."""
+        """Write the state atomically: a kill leaves the old or the new one complete."""
         parts = {name: getattr(self, name).state_dict() for name in ("unet", "ema", "optimizer")}
         unfinished = self._state.with_suffix(".unfinished")
         with unfinished.open("wb") as file:
@@ -108,23 +108,23 @@ class Training:
         torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
-        # A mean of short memory at first, else the untrained start would stay in it for a thousand steps.
+        # A short memory at first, or the untrained start would stay in the mean for a thousand steps.
         decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.ema.parameters()), list(self.unet.parameters()), 1 - decay)
         return float(error.detach())
 
     def export(self, folder: Path) -> None:
-        """Write the running mean as a `LightPipeline` in half precision; the weights trained on stay as they are."""
+        """Write the running mean as a `LightPipeline` in half precision; the trained weights stay in float32."""
         unet = copy.deepcopy(self.ema).half()
         LightPipeline(unet=unet, scheduler=new_scheduler()).save_pretrained(folder, safe_serialization=True)
 
 
 def target(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return log true light less log first light, and how much each counts, both B×3×h×w.
+    """Return (log true light − log first light, weight of each value), both B×3×h×w.
 
-    Radiance over albedo is light. On nearly black surfaces that quotient is noise and what they reflect, so it counts
-    less there, and not at all where a surface shines itself or a pixel mixes two parts.
+    Light is radiance over albedo. On nearly black surfaces that quotient is noise and reflections, so it counts less
+    there. It counts 0 on glowing surfaces and where a pixel mixes two parts.
     """
     albedo = batch["albedo"]
     true = torch.where(albedo > 0.01, batch["truth"] / albedo.clamp(min=0.01), batch["light"])
@@ -133,9 +133,9 @@ def target(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def loss(unet: torch.nn.Module, batch: Batch, levels: float = 0.0) -> torch.Tensor:
-    """Return the error of the corrected light: of its logarithm, of the tone-mapped picture, and of its edges.
+    """Return the error of the corrected light: of its logarithm, the tone-mapped picture, and its edges.
 
-    `levels` is the share of scenes that start on the way between first and true light; the others start at the first.
+    `levels` is the share of scenes that start between first and true light; the others start at first light.
     """
     wanted, counts = target(batch)
     first = log_light(batch["light"])
@@ -147,7 +147,7 @@ def loss(unet: torch.nn.Module, batch: Batch, levels: float = 0.0) -> torch.Tens
     picture = weighted((painted - toned(batch["albedo"] * torch.exp(first + wanted))).square(), counts)
     edges = torch.zeros(())
     for axis in (2, 3):
-        # Both neighbours wholly of one part: else the edge is the part's, not the light's.
+        # Both neighbours must be wholly within one part: otherwise the edge is the part's, not the light's.
         both = counts * (batch["weight"] > 0.99) * (batch["lit"] > 0.5)
         size = both.shape[axis] - 1
         both = torch.minimum(both.narrow(axis, 0, size), both.narrow(axis, 1, size))
@@ -156,20 +156,20 @@ def loss(unet: torch.nn.Module, batch: Batch, levels: float = 0.0) -> torch.Tens
 
 
 def weighted(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Return the mean of `values`, each counted by its weight."""
+    """Return the mean of `values`, weighted."""
     return (values * weights).sum() / weights.sum().clamp(min=1)
 
 
 def toned(linear: torch.Tensor) -> torch.Tensor:
-    """Return linear radiance as a picture of about 0–1: sRGB's curve without its straight foot, smooth enough to learn.
+    """Return linear radiance as a picture of about 0–1, by sRGB's curve without its straight foot, smooth for training.
 
-    The small sum keeps the slope finite in the dark.
+    The small offset keeps the slope finite in the dark.
     """
     return (linear.clamp(0, 1.2) + 0.003) ** (1 / 2.2)
 
 
 def half_is_quicker() -> bool:
-    """Say whether this CPU multiplies bfloat16 faster than float32; one that only emulates it is slower many times."""
+    """Return whether this CPU multiplies bfloat16 faster than float32. A CPU that emulates it is many times slower."""
     seconds = []
     for dtype in (torch.float32, torch.bfloat16):
         matrix = torch.ones(256, 256, dtype=dtype)
@@ -181,13 +181,13 @@ def half_is_quicker() -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train until the minutes are used up, then export; returns the exit status."""
+    """Train until the time is used up, then export; return the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.data is None and options.export is None:
-        parser.error("--data is needed to train")
+        parser.error("give --data to train, or --export")
     if options.export is not None and not (options.out / "state.pt").exists():
-        raise SystemExit(f"{options.out} has no state to export: nothing was trained there.")
+        raise SystemExit(f"{options.out} has no state to export. Train there first.")
     torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
     training = Training(new_unet(channels=options.channels, groups=options.groups), options.out / "state.pt")
@@ -206,7 +206,7 @@ def _train(training: Training, options: argparse.Namespace) -> None:
         time.sleep(10)
     half = half_is_quicker() if options.precision == "auto" else options.precision == "bf16"
     if half:
-        # In float32, PyTorch's channels-last convolutions with a stride fall back to slow ones.
+        # With float32, PyTorch's strided channels-last convolutions use a slow path.
         training.unet.to(memory_format=torch.channels_last)
     parameters = sum(parameter.numel() for parameter in training.unet.parameters())
     print(f"{parameters / 1e6:.1f} M parameters, {'bf16' if half else 'float32'}, {len(scenes)} scenes", flush=True)
@@ -247,7 +247,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of scenes")
     parser.add_argument("--out", type=Path, required=True, help="folder of the state, the sheet and the checkpoint")
-    parser.add_argument("--minutes", type=float, default=120, help="training time, all runs together")
+    parser.add_argument("--minutes", type=float, default=120, help="training time of all runs together")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--levels", type=float, default=0.0, help="share of a batch that starts between the lights")
@@ -256,7 +256,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--groups", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--save-every", type=float, default=60, help="seconds between saved states")
-    parser.add_argument("--export", type=Path, help="write the checkpoint of the saved state here and do not train")
+    parser.add_argument("--export", type=Path, help="folder for the saved state's checkpoint; no training")
     return parser
 
 

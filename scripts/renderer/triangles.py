@@ -1,4 +1,4 @@
-"""Triangle meshes and what they are built of: bands between lines, faces within them, grids of points."""
+"""Triangle meshes and their building blocks: bands between lines, faces within them, grids of points."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Mesh:
 
 
 def join(meshes: Iterable[Mesh]) -> Mesh:
-    """Return one mesh of several; their vertices keep their order."""
+    """Return one mesh of several; the vertices keep their order."""
     pieces = list(meshes)
     starts = np.cumsum([0] + [len(piece.vertices) for piece in pieces])
     return Mesh(
@@ -43,7 +43,7 @@ def half_circle(radius: float) -> NDArray[np.float64]:
 
 
 def arch_line(half: float, jamb: float) -> NDArray[np.float64]:
-    """Return an arch about the middle of its foot, from its left foot over the round to its right: n×2."""
+    """Return an arch around the middle of its foot, from its left foot over the round part to its right foot: n×2."""
     return np.concatenate([[[-half, 0]], half_circle(half) + np.array([0, jamb]), [[half, 0]]])
 
 
@@ -54,17 +54,17 @@ def arch_normals(jamb: float) -> NDArray[np.float64]:
 
 
 def lift(line: NDArray[np.float64], z: float) -> NDArray[np.float64]:
-    """Return n×3 points of an n×2 line at a depth."""
+    """Return n×3 points of an n×2 line at the depth z."""
     return np.concatenate([line, np.full((len(line), 1), z)], 1)
 
 
 def level(x: tuple[float, float], y: float, z: tuple[float, float]) -> Mesh:
-    """Return a level rectangle at the height y that faces up, between the bounds x and z."""
+    """Return a horizontal rectangle at the height y that faces up, between the bounds x and z."""
     return grid(np.array([[[a, y, b] for b in z] for a in x]), np.broadcast_to((0.0, 1.0, 0.0), (2, 2, 3)))
 
 
 def upright(x: tuple[float, float], y: tuple[float, float], z: float) -> Mesh:
-    """Return an upright rectangle at the depth z that faces the camera, between the bounds x and y."""
+    """Return a vertical rectangle at the depth z that faces the camera, between the bounds x and y."""
     return grid(np.array([[[a, b, z] for b in y] for a in x]), np.broadcast_to((0.0, 0.0, 1.0), (2, 2, 3)))
 
 
@@ -75,7 +75,7 @@ def strip(one: NDArray[np.float64], two: NDArray[np.float64], normal: object) ->
 
 
 def fan(line: NDArray[np.float64], middle: tuple[float, float, float], normal: tuple[float, float, float]) -> Mesh:
-    """Return the flat face within a line, closed from its end to its start, round a point that sees all of it."""
+    """Return the flat face within a line, closed from end to start, around a point that sees all of it."""
     points = np.concatenate([[middle], line, line[:1]])
     first = np.arange(1, len(points) - 1)
     faces = np.stack([np.zeros_like(first), first, first + 1], 1)
@@ -92,7 +92,7 @@ def grid(points: NDArray[np.floating], normals: NDArray[np.floating]) -> Mesh:
 
 
 def _oriented(points: NDArray[np.floating], faces: NDArray[np.intp], normals: NDArray[np.floating]) -> Mesh:
-    """Turn triangles whose winding disagrees with their normals; drop those without area."""
+    """Return a mesh with windings that agree with the normals, without triangles of no area."""
     corners = points.astype(np.float64)[faces]
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     wrong = (across * normals[faces].mean(1)).sum(1) < 0

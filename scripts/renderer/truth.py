@@ -1,4 +1,4 @@
-"""What the renderer is measured against: path-traced pictures of layouts that its network never saw."""
+"""Reference pictures for the renderer: path-traced layouts that its network never saw."""
 
 import time
 from collections.abc import Iterator
@@ -19,23 +19,23 @@ from pipeline.scene.trace import trace
 from scripts.renderer.figures import Mask
 from scripts.renderer.specs import Task, held_out_tasks
 
-#: Side over that of the specs' tasks, and paths a pixel, which the tracer raises to the next square number: 25.
+#: Factor on the sides of the specs' tasks, and paths per pixel. The tracer raises the latter to a square number, 25.
 ENLARGED, SAMPLES = 1.25, 24
-#: Of the sharp truths: the longer side in pixels, paths a pixel (raised to 16), and the kinds, the first of each.
+#: For the sharp truths: longer side in pixels, paths per pixel, and kinds, of which the first task counts.
 SHARP, SHARP_SAMPLES = 1024, 4
 SHARP_KINDS = ("podium", "tabletop", "niche", "window", "sand", "curtain")
-#: What is read of a file.
+#: Arrays to read from a file.
 _READ = ("truth", "albedo", "weight", "sketch")
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A held-out task with its layout and what was path-traced of it."""
+    """A held-out task with its layout and path-traced arrays."""
 
     number: int
     task: Task
     layout: Layout
-    #: What a network is given, at the truth's size.
+    #: The network's input, at the truth's size.
     given: Conditions
     #: h×w×3 linear radiance, and linear albedo.
     truth: Field
@@ -46,7 +46,7 @@ class Scene:
 
 def make_truths(out: Path, threads: int) -> None:
     """Write `NNN.npz` for each held-out task, as `scripts.renderer.render` does, and `NNN_sharp.npz` for six."""
-    # Mitsuba is there only where truths are made.
+    # Mitsuba is only installed where truths are made.
     from scripts.renderer.render import render
     from scripts.renderer.tracer import Tracer
 
@@ -75,9 +75,9 @@ def make_truths(out: Path, threads: int) -> None:
 
 
 def scenes(folder: Path) -> Iterator[Scene]:
-    """Read what `make_truths` has written; first light is traced anew.
+    """Yield the scenes that `make_truths` has written; first light is traced again.
 
-    Raises ValueError for the truth of another layout than is composed now.
+    Raises ValueError if a truth shows another layout than the code composes now.
     """
     for number, task in enumerate(enlarged_tasks()):
         path = folder / f"{number:03d}.npz"
@@ -88,12 +88,12 @@ def scenes(folder: Path) -> Iterator[Scene]:
         layout = composed(task)
         given = conditions(layout, task.width, task.height)
         if sketch.shape != given.sketch.shape or (np.abs(sketch - given.sketch) > 0.01).mean() > 0.002:
-            raise ValueError(f"{path} is of another layout than is composed now: remove it and make the truth again")
+            raise ValueError(f"{path} shows another layout than is composed now. Remove it and make it again")
         yield Scene(number, task, layout, given, truth, flat, (weight > 0) & (given.lit > 0))
 
 
 def sharp_truth(folder: Path, number: int) -> Field | None:
-    """Read one sharp truth, H×W×3 linear radiance; None where it is not made."""
+    """Return one sharp truth, H×W×3 linear radiance; None if it does not exist."""
     path = folder / f"{number:03d}_sharp.npz"
     if not path.exists():
         return None
@@ -102,7 +102,7 @@ def sharp_truth(folder: Path, number: int) -> Field | None:
 
 
 def enlarged_tasks() -> list[Task]:
-    """Return the held-out tasks at the size of their truths, some 160² pixels."""
+    """Return the held-out tasks at the size of their truths, about 160² pixels."""
     return [
         replace(task, width=round(ENLARGED * task.width), height=round(ENLARGED * task.height))
         for task in held_out_tasks()
@@ -116,8 +116,8 @@ def sharp_numbers(tasks: list[Task]) -> list[int]:
 
 
 def composed(task: Task) -> Layout:
-    """Return a task's layout; the same one is drawn at every size."""
-    # A path tracer's lens is a pinhole, and glass is no part that it knows.
+    """Return a task's layout, which is the same at every size."""
+    # The path tracer has a pinhole camera.
     found = compose(task.spec, task.width, task.height, task.product_aspect)
     return replace(found, lens=Lens())
 
@@ -129,7 +129,7 @@ def within(side: int, task: Task) -> tuple[int, int]:
 
 
 def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write all of it or nothing."""
+    """Write the file completely or not at all."""
     unfinished = path.with_suffix(".tmp")
     with unfinished.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes allow_pickle for one of them

@@ -1,9 +1,9 @@
-"""Read the meshes that are rendered: `python -m scripts.viewpoint.meshes CLONES OUT`, one file of arrays for each.
+"""Read the meshes to render: `python -m scripts.viewpoint.meshes CLONES OUT`, one file of arrays per mesh.
 
-    pip install trimesh lxml pycollada     # of this script and of `scripts.viewpoint.render`, which also needs embreex
+    pip install trimesh lxml pycollada     # for this script and `scripts.viewpoint.render`, which also needs embreex
 
-CLONES is a folder of clones, owner/name, of the repositories in SOURCES. Where a mesh's texture is missing it has one
-grey. Those that were found lying, or that are no thing, are left out by name.
+CLONES is a folder of clones, owner/name, of the repositories in SOURCES. A mesh without its texture gets one grey.
+Meshes that are lying, or are not a thing, are left out by name.
 """
 
 import argparse
@@ -30,9 +30,9 @@ SOURCES = (
     ("osim", "vikashplus/object_sim", "*/**/*.[so][tb][lj]", False),
     ("osim", "vikashplus/furniture_sim", "*/**/*.[so][tb][lj]", False),
 )
-#: Of these a mesh is named for its file; of the others for the folder of a thing, of which it is the largest file.
+#: In these sources a mesh is named for its file. In others it is a thing's largest file, named for the thing's folder.
 BY_FILE = ("furn", "rest", "city", "drake")
-#: No things, or lying as they come.
+#: Not a thing, or lying.
 LEFT_OUT = re.compile(
     r"wall|floor|kitchencounter_(inner|outer)|world|plane|terrain|house|apartment|station|cafe$|first_office|maze|landing"
     r"|pit|cloverleaf|powerplant|school|salon|law_office|thrift|grocery|reactor|pier|gas_|willow|iss_half|heightmap|office"
@@ -40,17 +40,17 @@ LEFT_OUT = re.compile(
     r"|hand$|human|node|hole|formation|corner|column|ceiling|basin|_col|dishwasher|lightButtons|ur10|robonaut|libero_mug"
     r"|src_doorway|starting_pen|oak_tree|r2_description|collapsed_industrial|nist_simple_ramp|garage"
 )
-#: Side in pixels of a texture at most, bytes of a file and faces of a mesh at most.
+#: Limits: side of a texture in pixels, bytes of a file, faces of a mesh.
 TEXTURE, LARGEST, FACES = 512, 6_000_000, 150_000
 
 
 def meshes(clones: Path) -> Iterator[tuple[str, Path, bool]]:
-    """Give each mesh's name, its file and whether y is up in it."""
+    """Yield each mesh's name, its file, and whether y is up in it."""
     for prefix, repository, pattern, y_up in SOURCES:
         found: dict[str, Path] = {}
         for path in sorted((clones / repository).glob(pattern)):
             thing = path.stem if prefix in BY_FILE else path.relative_to(clones / repository).parts[-2]
-            if "coll" in path.name:  # the shape that a simulator's objects collide with
+            if "coll" in path.name:  # the collision shape of a simulator
                 continue
             if prefix in ("gazebo", "osim"):
                 thing = path.relative_to(clones / repository).parts[0]
@@ -65,8 +65,8 @@ def meshes(clones: Path) -> Iterator[tuple[str, Path, bool]]:
 def read(path: Path, *, y_up: bool) -> dict[str, NDArray[Any]]:
     """Return a mesh within a cube of side 1 around 0, z up, as arrays.
 
-    `vertices` n×3, `faces` m×3, `part` m: which texture a face has, `uv` n×2, and `texture0`, … H×W×3 sRGB in [0, 1] or
-    one colour (3). Raises ValueError where it has no faces, and what the readers of its format raise.
+    `vertices` n×3, `faces` m×3, `part` m (the texture of each face), `uv` n×2, and `texture0`, … as H×W×3 sRGB in [0,
+    1] or one colour (3). Raises ValueError if it has no faces, and the errors of its format's reader.
     """
     loaded = trimesh.load(path, process=False)
     arrays: dict[str, list[NDArray[Any]]] = {"vertices": [], "faces": [], "part": [], "uv": []}
@@ -93,7 +93,7 @@ def read(path: Path, *, y_up: bool) -> dict[str, NDArray[Any]]:
 
 
 def _texture(visual: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Return a part's texture and the places of its vertices there, or its one colour and None."""
+    """Return a part's texture and its vertices' texture coordinates, or its one colour and None."""
     if visual.kind in ("vertex", "face"):
         return np.asarray(visual.face_colors[:, :3], float).mean(0) / 255, None
     material = getattr(visual, "material", None)
@@ -106,7 +106,7 @@ def _texture(visual: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
 
 
 def main() -> None:
-    """Read the meshes of the clones, and say which could not be."""
+    """Read the meshes of the clones and print those that could not be read."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("clones", type=Path)
     parser.add_argument("out", type=Path)

@@ -1,6 +1,6 @@
-"""EfficientNet-lite0 (Google, 2020; after Tan and Le, "EfficientNet", ICML 2019), as far as its features are needed.
+"""EfficientNet-lite0 (Google, 2020; after Tan and Le, "EfficientNet", ICML 2019), up to its last used features.
 
-Only exporting needs it: what ships is a graph. Attributes have the names that the weights' file has.
+Only the export needs it, since the shipped network is a graph. Attributes have the names of the weights' file.
 """
 
 from pathlib import Path
@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu6
 
-#: Side in pixels that it was trained at.
+#: Side in pixels of its training pictures.
 SIDE = 224
 #: The blocks whose maps are pooled: the last of the stages with 80, 112 and 192 channels.
 POOLED = (7, 10, 14)
-#: Of each stage: blocks, kernel, stride of the first, expansion, channels.
+#: For each stage: blocks, kernel, stride of the first block, expansion, channels.
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -27,10 +27,10 @@ STAGES = (
 
 
 class SameConvolution(nn.Conv2d):  # type: ignore[misc]  # torch's types are not read
-    """A convolution padded as TensorFlow does: of an odd number of pixels the one more is at the right and below."""
+    """A convolution padded as in TensorFlow: with an odd padding, the extra pixel is at the right and bottom."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """N×C×h×w to N×C×(h / stride)×(w / stride), rounded up."""
+        """Return N×C×(h / stride)×(w / stride), rounded up, from N×C×h×w."""
         size, stride = self.kernel_size[0], self.stride[0]
         down, across = (max((-(-side // stride) - 1) * stride + size - side, 0) for side in x.shape[-2:])
         x = pad(x, (across // 2, across - across // 2, down // 2, down - down // 2))
@@ -55,14 +55,14 @@ class Block(nn.Module):  # type: ignore[misc]  # torch's types are not read
         self._project_conv, self._bn2 = nn.Conv2d(wide, leaving, 1, bias=False), _norm(leaving)
 
     def forward(self, x: Tensor) -> Tensor:
-        """N×C×h×w to N×C'×h'×w'."""
+        """Return N×C'×h'×w' from N×C×h×w."""
         wide = relu6(self._bn0(self._expand_conv(x))) if self.expands else x
         out: Tensor = self._bn2(self._project_conv(relu6(self._bn1(self._depthwise_conv(wide)))))
         return x + out if self.adds else out
 
 
 class EfficientNetLite0(nn.Module):  # type: ignore[misc]  # torch's types are not read
-    """The network without what follows its last pooled block: it answers the means of three maps."""
+    """The network up to its last pooled block. It returns the means of three maps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class EfficientNetLite0(nn.Module):  # type: ignore[misc]  # torch's types are n
         self._blocks = nn.ModuleList(blocks)
 
     def forward(self, x: Tensor) -> Tensor:
-        """N×3×S×S, sRGB bytes less 127 over 128, to N×384 pooled features."""
+        """Return N×384 pooled features of N×3×S×S, which are (sRGB bytes − 127) / 128."""
         x = relu6(self._bn0(self._conv_stem(x)))
         means = []
         for index, block in enumerate(self._blocks[: POOLED[-1] + 1]):
@@ -86,7 +86,7 @@ class EfficientNetLite0(nn.Module):  # type: ignore[misc]  # torch's types are n
 
 
 def read_weights(path: Path) -> EfficientNetLite0:
-    """Return the network of a file of weights, ready to look. Raises KeyError where it is of another network."""
+    """Return the network with a file's weights, in evaluation mode. Raises KeyError for another network's weights."""
     weights: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     network = EfficientNetLite0()
     network.load_state_dict({name: weights[name] for name in network.state_dict()})

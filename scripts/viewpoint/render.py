@@ -1,11 +1,11 @@
 """Render meshes at known elevation and pose: `python -m scripts.viewpoint.render MESHES OUT [--each 3]`.
 
-    pip install trimesh embreex     # of this script
+    pip install trimesh embreex     # for this script
 
-MESHES is what `scripts.viewpoint.meshes` wrote. OUT gets NAME__0.png, … with the thing's alpha, and beside each a .json
-with its elevation in degrees (0 level, 90 from straight above) and its pose: it `stands`, `lies` on a side, or
-`hangs` before a wall. Rays are cast by Embree; light is one lamp and the sky's, the ground and the walls are drawn
-here. What exists is not rendered again; each picture has its own seed.
+MESHES is the output of `scripts.viewpoint.meshes`. OUT gets NAME__0.png, … with the thing's alpha. A .json of the same
+name has its elevation in degrees (0 level, 90 straight above) and its pose: it `stands`, `lies` on a side, or `hangs`
+in front of a wall. Embree casts the rays. Light comes from one lamp and the sky. Ground and walls are drawn here.
+Existing files are skipped, and each picture has its own seed.
 """
 
 import argparse
@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 Pose = Literal["stands", "lies", "hangs"]
 #: Side in pixels of a picture.
 SIDE = 320
-#: Pixels of the picture across which the thing is, the inverse: what is around it.
+#: Side of the picture relative to the thing, for its surroundings.
 ROOM = 1.5
 #: Shares of the poses.
 POSES: dict[Pose, float] = {"stands": 0.6, "lies": 0.25, "hangs": 0.15}
@@ -92,7 +92,7 @@ def texture(rng: Generator) -> Array:
 
 
 def sampled(picture: NDArray[Any], u: Array, v: Array, scale: float = 1.0) -> Array:
-    """Return the colours of a texture that repeats."""
+    """Return the colours of a repeating texture."""
     rows = np.floor(v * scale * picture.shape[0]).astype(int) % picture.shape[0]
     return np.asarray(picture[rows, np.floor(u * scale * picture.shape[1]).astype(int) % picture.shape[1]], float)
 
@@ -103,7 +103,7 @@ def turned(vertices: Array, axis: list[float], degrees: float) -> Array:
 
 
 def elevation_for(rng: Generator, pose: Pose) -> float:
-    """Return from how many degrees a thing in that pose is looked down on: as photographers do, more or less."""
+    """Return a random elevation in degrees for a pose, roughly as photographers choose it."""
     if pose == "hangs":
         return float(rng.uniform(-15, 25))
     ranges = {"stands": ((0, 20), (15, 50), (45, 90)), "lies": ((10, 50), (50, 90), (78, 90))}[pose]
@@ -112,7 +112,7 @@ def elevation_for(rng: Generator, pose: Pose) -> float:
 
 
 def posed(vertices: Array, rng: Generator, pose: Pose) -> Array:
-    """Return a thing of size 1 in its pose, its lowest point on the ground, z = 0, or above it where it hangs."""
+    """Return a thing of size 1 in its pose. Its lowest point is on the ground, z = 0; a hanging one is above."""
     if pose == "lies":
         axis = [1.0, 0, 0] if rng.uniform() < 0.5 else [0, 1.0, 0]
         vertices = turned(vertices, axis, float(rng.choice([90, -90])))
@@ -129,16 +129,16 @@ def posed(vertices: Array, rng: Generator, pose: Pose) -> Array:
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera that looks at a thing: where it is, and the rays of its pixels, row by row."""
+    """A camera that looks at a thing: its position, and the rays of its pixels, row by row."""
 
     eye: Array
     rays: Array
-    #: Degrees by which it looks down.
+    #: Downward angle in degrees.
     elevation: float
 
     @classmethod
     def at(cls, vertices: Array, rng: Generator, pose: Pose) -> "Camera":
-        """Return one that sees all of the thing, from the elevation of its pose, not under the ground."""
+        """Return a camera that sees the whole thing, from an elevation for its pose, not below the ground."""
         angle = np.deg2rad(elevation_for(rng, pose))
         middle = (vertices.max(0) + vertices.min(0)) / 2
         field = np.deg2rad(rng.uniform(12, 50))
@@ -165,7 +165,7 @@ class Camera:
 
 
 def render(mesh: dict[str, NDArray[Any]], rng: Generator, pose: Pose) -> tuple[NDArray[np.uint8], float] | None:
-    """Return a SIDE×SIDE×4 sRGB picture with the thing's alpha and the elevation; None where hardly any is seen."""
+    """Return (SIDE×SIDE×4 sRGB with the thing's alpha, elevation); None if the thing is hardly visible."""
     vertices = posed(mesh["vertices"].astype(float), rng, pose)
     body = trimesh.Trimesh(vertices, mesh["faces"], process=False)
     rays = RayMeshIntersector(body)
@@ -224,7 +224,7 @@ def render(mesh: dict[str, NDArray[Any]], rng: Generator, pose: Pose) -> tuple[N
     near = np.flatnonzero(np.linalg.norm(point[surface, :2] - middle[:2], axis=1) < 4)
     towards = _unit(lamp + rng.normal(0, soft, (len(surface), 3)))
     lit[surface[near]] = ~rays.intersects_any(start[near], towards[near])
-    rng.normal(size=start.shape)  # not used: without it the pictures that the head was fitted on would change
+    rng.normal(size=start.shape)  # unused, but without it the pictures that the head was fitted on would change
     outwards = _unit(normal[surface] + _unit(rng.normal(size=(len(surface), 3))) * 0.98)
     open_sky[surface[near]] = 1 - 0.9 * rays.intersects_any(start[near], outwards[near])
     lit, open_sky = _smooth(lit, 1.0 + 8 * soft, solid), _smooth(open_sky, 3, solid)
@@ -250,7 +250,7 @@ def _unit(vectors: Array) -> Array:
 
 
 def _surface(body: Any, face: NDArray[np.int64], eye: Array, ray: Array) -> tuple[Array, Array, Array]:
-    """Return where rays meet faces, the normals there, towards the eye, and the weights of the faces' corners."""
+    """Return the points where rays meet faces, the normals there towards the eye, and the corners' weights."""
     corners = body.triangles[face]
     flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     flat /= np.linalg.norm(flat, axis=1, keepdims=True) + 1e-12
@@ -268,7 +268,7 @@ def _surface(body: Any, face: NDArray[np.int64], eye: Array, ray: Array) -> tupl
 def _albedo(
     mesh: dict[str, NDArray[Any]], face: NDArray[np.int64], weights: Array, point: Array, rng: Generator
 ) -> Array:
-    """Return the thing's colours, some of them changed by chance; what has none gets one or a pattern."""
+    """Return the thing's colours, some changed at random; a thing without colours gets one or a pattern."""
     uv = np.einsum("ij,ijk->ik", weights, mesh["uv"][mesh["faces"][face]].astype(float))
     tinted, tint = rng.uniform() < 0.35, 0.5 + rng.uniform(size=3) * 0.9
     found = np.zeros((len(face), 3))
@@ -288,7 +288,7 @@ def _albedo(
 
 
 def _smooth(values: Array, reach: float, solid: NDArray[np.bool_]) -> Array:
-    """Return values smoothed over a number of pixels, on the thing and around it apart."""
+    """Return values smoothed over `reach` pixels, separately on the thing and around it."""
     grid, out = values.reshape(SIDE, SIDE), np.empty((SIDE, SIDE))
     for where, deviation in ((solid, max(1.0, reach * 0.6)), (~solid, reach)):
         share = gaussian_filter(where.astype(float), deviation) + 1e-6
@@ -297,7 +297,7 @@ def _smooth(values: Array, reach: float, solid: NDArray[np.bool_]) -> Array:
 
 
 def _photographed(light: Array, solid: NDArray[np.bool_], rng: Generator, *, blurred: bool) -> NDArray[np.uint8]:
-    """Return a picture of linear light: what is behind out of focus perhaps, exposed, with a sensor's noise."""
+    """Return a picture of linear light: sometimes with a blurred background, exposed, with a sensor's noise."""
     if blurred or rng.uniform() < 0.25:
         deviation = rng.uniform(1, 5)
         share = gaussian_filter((~solid).astype(float), deviation)[..., None] + 1e-6
@@ -311,7 +311,7 @@ def _photographed(light: Array, solid: NDArray[np.bool_], rng: Generator, *, blu
 
 
 def main() -> None:
-    """Render each mesh some times."""
+    """Render each mesh several times."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("meshes", type=Path)
     parser.add_argument("out", type=Path)

@@ -1,17 +1,19 @@
-"""Fit the viewpoint classifier's head on renders and labelled photos, cross-validated first.
+"""Fit the viewpoint classifier's head on renders and labelled photos, after cross-validation.
 
     python -m scripts.viewpoint.train RENDERS PHOTOS --shared IMAGES --ecssd ECSSD --features FOLDER
         [--out models/viewpoint/checkpoint]
 
-RENDERS is what `scripts.viewpoint.render` wrote. PHOTOS is a folder of clones, owner/name, of the repositories in
-`labels.toml`, whose products are cut out by u2netp; IMAGES has its [shared]. ECSSD has images/NNNN.jpg and
-masks/NNNN.png of `ecssd.toml`. FOLDER keeps the features, which take minutes.
+RENDERS is the output of `scripts.viewpoint.render`. PHOTOS is a folder of clones, owner/name, of the repositories in
+`labels.toml`; u2netp cuts out their products. IMAGES has the [shared] photos. ECSSD has images/NNNN.jpg and
+masks/NNNN.png of `ecssd.toml`. FOLDER caches the features, which take minutes.
 
-All is linear in the features. On renders two ridge regressions learn the elevation, of what stands and of what also
-lies; a logistic regression on renders and the photos of `labels.toml` what was seen from above. These three, with the
-principal components of the renders' last map, are what a second one learns from whether a thing could stand as it is
-seen: it has 28 coefficients, as it also looks at ECSSD, on which no more than 30 may be fitted. Another one, on the
-photos of `labels.toml`, tells hands.
+All is linear in the features:
+
+- Two ridge regressions on renders learn the elevation: of standing things, and of standing and lying ones.
+- A logistic regression on renders and the photos of `labels.toml` learns "seen from above".
+- A second one learns whether a thing could stand as it is seen. Its inputs are those three and the principal components
+  of the renders' last map. It has 28 coefficients, since it is also fitted on ECSSD, and at most 30 are allowed there.
+- Another one, on the photos of `labels.toml`, detects hands.
 """
 
 import argparse
@@ -31,6 +33,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import rankdata
 
+from benchmarks.figures import Measured, add_record_option, recorder_of
 from models.graphs import HEAD, GraphViewpoint
 from models.segmenter import load_segmenter
 from pipeline.core.networks import Segmenter
@@ -45,18 +48,18 @@ from pipeline.photo.decode import decode
 from service.settings import VIEWPOINT_CHECKPOINT, load_settings
 
 LABELS, ECSSD_LABELS = (Path(__file__).with_name(name) for name in ("labels.toml", "ecssd.toml"))
-#: Penalties of the ridge regressions, on inputs of variance 1 over their number, and of the logistic ones on all
-#: features, on few inputs and of hands, of variance 1. Of 0.3, 1 and 3, of 30 to 300, of 0.1 to 4 and of 3 to 30 the
-#: figures hardly differ.
+#: Penalties: of the ridge regressions, on inputs of variance 1 over their number; and of the logistic regressions on
+#: all features, on few inputs, and for hands, on inputs of variance 1. The figures hardly change over 0.3 to 3, 30 to
+#: 300, 0.1 to 4 and 3 to 30.
 RIDGE, MANY, FEW, HANDS = 1.0, 100.0, 1.0, 3.0
 #: Principal components of the last map.
 COMPONENTS = 24
-#: Degrees from which what lies teaches the elevation, and up to and from which a render was seen from the side or from
+#: Degrees: least elevation of lying things for the elevation fit; and bounds of renders seen from the side and from
 #: above.
 ABOVE, SIDE_TO, ABOVE_FROM = 50.0, 35.0, 55.0
-#: What ECSSD, the renders and the labelled photos weigh, in photos of ECSSD.
+#: Weights of ECSSD, the renders and the labelled photos, in photos of ECSSD.
 WEIGHTS = (762.0, 381.0, 381.0)
-#: Where the last map's means begin, of 2 × 384.
+#: Start of the last map's means in each half of the 2 × 384 features.
 LAST = 192
 FOLDS = 10
 
@@ -65,19 +68,19 @@ Views = NDArray[np.uint8]
 
 
 def fold_of(group: str) -> int:
-    """Return the fold, below FOLDS, of a group that is never split."""
+    """Return the fold, below FOLDS, of a group, so that groups stay together."""
     return int(hashlib.md5(group.encode(), usedforsecurity=False).hexdigest()[:8], 16) % FOLDS
 
 
 def family(render: str) -> str:
-    """Return what kind of thing a render shows, by its mesh's name: all jars are in one fold."""
+    """Return the kind of thing that a render shows, by its mesh's name, so that all jars are in one fold."""
     name = re.sub(r"^(low-poly-|food_ingredient_|Ycb|0\d\d_|drc_practice_)", "", render.split("__")[0].split("-", 1)[1])
     words = [word for word in re.split(r"[-_ 0-9]|(?<=[a-z])(?=[A-Z])", name) if len(word) > 1]
     return re.sub(r"(large|medium|small|middle|s)$", "", (words[0] if words else name).lower())
 
 
 def described(file: Path, shown: Iterable[tuple[str, Callable[[], Views]]], classifier: GraphViewpoint) -> Array:
-    """Return N × 768 features of what is shown, in its order; a file keeps them by name, as float16."""
+    """Return N × 768 features of the views in `shown`, in order. The file caches them by name as float16."""
     known: dict[str, NDArray[np.float16]] = {}
     if file.exists():
         with np.load(file) as kept:
@@ -92,7 +95,7 @@ def described(file: Path, shown: Iterable[tuple[str, Callable[[], Views]]], clas
 
 
 def seen(photo: Photo, alpha: NDArray[np.float32], side: int) -> Views:
-    """Return what the network is shown of a photo and its alpha."""
+    """Return the network's views of a photo with its alpha."""
     cutout = extract_foreground(photo, Segmentation(alpha)).unassessed
     box = tight_box(cutout.alpha > 0.5)
     assert box is not None, "it has something solid"
@@ -100,7 +103,7 @@ def seen(photo: Photo, alpha: NDArray[np.float32], side: int) -> Views:
 
 
 def by_mask(picture: Path, mask: Path | None, side: int) -> Views:
-    """Return what the network is shown of a photo and its mask, or of a picture with alpha."""
+    """Return the network's views of a photo with its mask, or of a picture with alpha."""
     photo = Image.open(picture)
     cover = photo.getchannel("A") if mask is None else Image.open(mask).convert("L").resize(photo.size)
     alpha = np.asarray(cover, np.float32) / np.float32(255)
@@ -108,35 +111,35 @@ def by_mask(picture: Path, mask: Path | None, side: int) -> Views:
 
 
 def cut_out(path: Path, segmenter: Segmenter, side: int) -> Views:
-    """Return what the network is shown of a photo whose product a network cuts out."""
+    """Return the network's views of a photo whose product a network cuts out."""
     photo = decode(path.read_bytes(), Limits())
     found = segment(photo, segmenter)
     return seen(photo, found.alpha, side)
 
 
 def labelled(photos: Path, shared: Path) -> Iterator[tuple[Path, str, str]]:
-    """Give each labelled photo's path, its label, and its group, which is never split."""
+    """Yield each labelled photo's path, its label, and its group, which stays in one fold."""
     for source, labels in tomllib.loads(LABELS.read_text()).items():
         for name, files in labels.items():
             for file in files:
                 path = shared / f"{file}.jpg" if source == "shared" else photos / source / file
-                # One thing of dreambooth has six photos.
+                # dreambooth has six photos of one thing.
                 yield path, name, str(path.parent) if "dreambooth" in source else str(path)
 
 
 @dataclass(frozen=True)
 class Basis:
-    """What is learnt from renders without a label of any photo: linear maps of the 768 features."""
+    """Linear maps of the 768 features, learnt from renders without labels of photos."""
 
     mean: Array
     spread: Array
-    #: 768 × (2 + COMPONENTS) and its offsets: both elevations, as shares of a right angle, and the components.
+    #: 768 × (2 + COMPONENTS), and its offsets: both elevations, as shares of a right angle, and the components.
     weight: Array
     offset: Array
 
     @classmethod
     def of(cls, x: Array, elevation: Array, standing: NDArray[np.bool_]) -> "Basis":
-        """Learn from renders of things that stand, and of others that lie."""
+        """Return the basis learnt from renders of standing and lying things."""
         spread = (x.std(0) + 0.05 * x.std()) * np.sqrt(x.shape[1])
         z = (x - x.mean(0)) / spread
         columns, offsets = [], []
@@ -153,12 +156,12 @@ class Basis:
         return cls(x.mean(0), spread, weight, np.r_[offsets, np.zeros(COMPONENTS)])
 
     def __call__(self, x: Array) -> Array:
-        """N×768 to N×(2 + COMPONENTS)."""
+        """Return N×(2 + COMPONENTS) from N×768."""
         return (x - self.mean) / self.spread @ self.weight + self.offset
 
 
 def logistic(x: Array, y: NDArray[np.bool_], penalty: float, share: Array | float = 1.0) -> tuple[Array, float]:
-    """Return weight and bias of a logistic regression of N×C inputs; the penalty is on inputs of variance 1."""
+    """Return weight and bias of a logistic regression of N×C inputs; the penalty applies to inputs of variance 1."""
     mean, spread = x.mean(0), x.std(0) + 1e-6
     z, sign = (x - mean) / spread, np.where(y, 1.0, -1.0)
 
@@ -175,7 +178,7 @@ def logistic(x: Array, y: NDArray[np.bool_], penalty: float, share: Array | floa
 def out_of_fold(
     x: Array, y: NDArray[np.bool_], folds: NDArray[np.int64], penalty: float, share: Array | None = None
 ) -> Array:
-    """Return each row's score by a regression that saw no row of its fold."""
+    """Return each row's score by a regression without the rows of its fold."""
     share = np.ones(len(y)) if share is None else share
     scores = np.zeros(len(y))
     for index in range(FOLDS):
@@ -186,18 +189,45 @@ def out_of_fold(
 
 
 def area(scores: Array, y: NDArray[np.bool_]) -> float:
-    """Return the area under the curve of scores."""
+    """Return the area under the ROC curve of scores."""
     ranks, count = rankdata(scores), int(y.sum())
     return float((ranks[y].sum() - count * (count + 1) / 2) / count / (len(y) - count))
 
 
 def mixed(scores: Array, above: Array) -> Array:
-    """Return degrees, by both elevations of `Basis` and the probability of "above", as `GraphViewpoint` mixes them."""
+    """Return degrees, mixed from both elevations of `Basis` by the probability of "above", as in `GraphViewpoint`."""
     return np.asarray(RIGHT_ANGLE * np.clip((1 - above) * scores[:, 0] + above * scores[:, 1], 0, 1))
 
 
+#: By the names and labels of the cross-validation: ids of the figures that count what lies, is unsure and stands.
+RECORDED = {
+    ("ECSSD", "absurd or from above"): {
+        "found": ("absurd-found", "Photos of things that would look absurd standing, which Backdrop lays down"),
+        "unsure": ("absurd-unsure", "Photos of things that would look absurd standing, which stand with a warning"),
+        "passed": ("absurd-passed", "Photos of things that would look absurd standing, which stand without a warning"),
+    },
+    ("ECSSD", "right or from the side"): {
+        "found": ("right-refused", "Photos of things that stand right, which Backdrop lays down or refuses"),
+        "unsure": ("right-unsure", "Photos of things that stand right, which stand with a warning"),
+    },
+    ("labelled photos", "absurd or from above"): {
+        "passed": ("above-passed", "Photos from above, clothes mostly, which stand without a warning"),
+    },
+    ("labelled photos", "right or from the side"): {
+        "found": ("side-refused", "Labelled photos from the side, which Backdrop lays down or refuses"),
+    },
+}
+
+
+def counted(names: dict[str, tuple[str, str]], count: int, lie: int, stand: int) -> Iterator[Measured]:
+    """Yield the figures of `count` photos: those that lie, are unsure, or stand."""
+    values = {"found": lie, "unsure": count - lie - stand, "passed": stand}
+    for key, (name, what) in names.items():
+        yield Measured(name, what, values[key], f"of {count} photos", count)
+
+
 def main() -> None:
-    """Cross-validate, tell the figures, fit on all and write the head."""
+    """Cross-validate, print the figures, fit on all data, and write the head."""
     parser = argparse.ArgumentParser(description="Fit the viewpoint classifier's head.")
     parser.add_argument("renders", type=Path)
     parser.add_argument("photos", type=Path)
@@ -205,7 +235,9 @@ def main() -> None:
     parser.add_argument("--ecssd", type=Path, required=True)
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=VIEWPOINT_CHECKPOINT)
+    add_record_option(parser)
     given = parser.parse_args()
+    recorder, found = recorder_of(parser, given), list[Measured]()
     weights = load_settings().weights
     classifier = GraphViewpoint(VIEWPOINT_CHECKPOINT, weights)
     side = classifier.side
@@ -240,7 +272,7 @@ def main() -> None:
     p = described(given.features / "photos.npz", shown, classifier)
     labels, photo_folds = np.array([label for _, label, _ in rows]), np.array([fold_of(group) for *_, group in rows])
 
-    # What was seen from above, by renders and photos whose licences let all weights learn from them.
+    # Learn "seen from above" from renders and photos whose licences allow it for all weights.
     plain = (trained & (elevation > ABOVE_FROM)) | (stands & (elevation < SIDE_TO))
     free = labels != "hand"
     taught, above = np.r_[x[plain], p[free]], np.r_[elevation[plain] > ABOVE, labels[free] == "above"]
@@ -259,6 +291,10 @@ def main() -> None:
         for label, chosen in (("absurd or from above", of & falls), ("right or from the side", of & ~falls)):
             counts = (scores[chosen] >= SURE_ABOVE).sum(), (scores[chosen] <= 1 - SURE_SIDE).sum()
             print(f"  {label}: {chosen.sum()}, {counts[0]} lie, {counts[1]} stand")
+            found += counted(RECORDED.get((name, label), {}), int(chosen.sum()), *map(int, counts))
+        if name == "ECSSD":
+            what = "Area under the curve, absurd against right, on ECSSD"
+            found.append(Measured("absurd-area", what, area(scores[of], falls[of]), "", int(of.sum())))
     weight, bias = logistic(inputs, falls, FEW, share)
     whole = np.c_[basis.weight / basis.spread[:, None], many] @ weight
     start = float(
@@ -278,6 +314,8 @@ def main() -> None:
     chosen_by = {"stand": stands, "lie": pose == "lies", "hang": pose == "hangs", "stand or lie": trained}
     for name, chosen in chosen_by.items():
         print(f"renders that {name}: {chosen.sum()}, median error {np.median(off[chosen]):.1f} degrees")
+    what = "Error of the camera's elevation on renders of things that stand, median"
+    found.append(Measured("elevation-error", what, float(np.median(off[stands])), "degrees", int(stands.sum())))
     for name in ("side", "oblique", "above"):
         features = np.stack([ecssd[number] for number in lists[f"lot.{name}"]])
         lying = expit(features @ whole + start)
@@ -289,7 +327,12 @@ def main() -> None:
         )
     held_by = labels == "hand"
     sure = expit(out_of_fold(p, held_by, photo_folds, HANDS)) >= SURE_HAND
-    print(f"hands: of {held_by.sum()} {sure[held_by].sum()} are found, and {sure[~held_by].sum()} of the others")
+    print(f"hands: found {sure[held_by].sum()} of {held_by.sum()}, and {sure[~held_by].sum()} false ones")
+    hands = int(held_by.sum())
+    what = "Hands in photos that are detected"
+    found.append(Measured("hands-found", what, int(sure[held_by].sum()), f"of {hands} hands", hands))
+    if recorder:
+        recorder.write("placement", found)
     hand, hand_bias = logistic(p, held_by, HANDS)
 
     heights = basis.weight[:, :2] / basis.spread[:, None]

@@ -1,6 +1,6 @@
 """Brands: a client's own palette, style words, seed policy and default preset, by name.
 
-A brand fills in what a request that names it leaves out, at the moment of the submit: a job keeps what was resolved.
+At the submit, a brand gives the values that the request omits. The job stores them, so later changes don't affect it.
 """
 
 import secrets
@@ -16,44 +16,44 @@ from service.database.clock import db_now
 from service.database.engine import insert, reader
 from service.database.tables import brands
 
-#: Brands that one client may have.
+#: Maximum number of brands per client.
 MAX_BRANDS = 500
-#: Longest name in characters, as of the contract's `pilot_brand`.
+#: Maximum length of a name in characters, as in the contract's `pilot_brand`.
 MAX_NAME_LENGTH = 120
 
 
 class SeedPolicy(StrEnum):
-    """Where the seeds of a brand's swaps come from."""
+    """The source of the seeds of a brand's swaps."""
 
-    PINNED = "pinned"  #: One seed: the same spec gives the same background for every product.
-    FREE = "free"  #: Each swap has its own.
+    PINNED = "pinned"  #: One seed for all: the same spec gives the same background for every product.
+    FREE = "free"  #: A new seed for each swap.
 
 
 class BrandNameInvalid(ValueError):
-    """Raised when a brand can't have that name."""
+    """Raised when a brand can't have the given name."""
 
 
 class TooManyBrands(Exception):
-    """Raised when a client has as many brands as it may."""
+    """Raised when a client has the maximum number of brands."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What a brand is, as its client sets it."""
+    """A brand as its client sets it."""
 
-    #: #rrggbb, the first the most present.
+    #: #rrggbb, most present first.
     palette: tuple[str, ...] = ()
     style_words: tuple[str, ...] = ()
     seed_policy: SeedPolicy = SeedPolicy.FREE
-    #: Of a pinned brand; None: the one that it has, or one is drawn.
+    #: The seed of a pinned brand; None: keep the current seed, or draw one.
     seed: int | None = None
-    #: For clients that send no preset themselves; nothing here uses it.
+    #: The default of clients that send no preset; the service stores it but does not use it.
     default_preset: str | None = None
 
 
 @dataclass(frozen=True)
 class Brand:
-    """A brand as it is kept. A pinned one has a seed, a free one none."""
+    """A stored brand. A pinned brand has a seed, a free brand has none."""
 
     name: str
     palette: tuple[str, ...]
@@ -66,25 +66,25 @@ class Brand:
 
     @property
     def pinned(self) -> bool:
-        """Whether its swaps share their backgrounds."""
+        """Whether all swaps of the brand share their seed."""
         return self.seed_policy is SeedPolicy.PINNED
 
 
 class Brands:
-    """The brands of one database. Lives as long as the process; safe in threads."""
+    """The brands in the database. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._reader = reader(engine)
 
     def list(self, client_id: str) -> list[Brand]:
-        """Return a client's brands by name."""
+        """Return a client's brands, sorted by name."""
         query = sa.select(brands).where(brands.c.client_id == client_id)
         with self._reader.connect() as connection:
             return sorted((_brand(row) for row in connection.execute(query).mappings()), key=lambda brand: brand.name)
 
     def get(self, name: str, *, client_id: str) -> Brand | None:
-        """Return the client's brand of exactly that name; None where there is none."""
+        """Return the client's brand with exactly this name; None if there is none."""
         if not may_be_name(name):
             return None
         with self._reader.connect() as connection:
@@ -92,9 +92,9 @@ class Brands:
         return None if row is None else _brand(row)
 
     def put(self, name: str, profile: Profile, *, client_id: str) -> tuple[Brand, bool]:
-        """Make or replace a client's brand, and tell whether it is new.
+        """Create or replace a client's brand; return it and whether it is new.
 
-        A pinned brand keeps its seed until another is given. Raises BrandNameInvalid and TooManyBrands.
+        A pinned brand keeps its seed unless the profile has one. Raises BrandNameInvalid and TooManyBrands.
         """
         if not may_be_name(name):
             raise BrandNameInvalid(name)
@@ -120,11 +120,11 @@ class Brands:
             row = connection.execute(new.on_conflict_do_nothing().returning(*brands.c)).mappings().first()
             if row is not None:
                 return _brand(row), True
-            # Another request made it in between.
+            # Another request created it in between.
             return _brand(connection.execute(again).mappings().one()), False
 
     def delete(self, name: str, *, client_id: str) -> bool:
-        """Delete a client's brand, and tell whether there was one. Its jobs keep what they were made of."""
+        """Delete a client's brand and return whether there was one. Its jobs keep their values."""
         if not may_be_name(name):
             return False
         with self._engine.begin() as connection:
@@ -138,7 +138,7 @@ class Brands:
 
 
 def may_be_name(name: str) -> bool:
-    """Tell whether a brand can have that name: 1 to 120 characters, none of them a control character or a slash."""
+    """Return whether a name is valid: 1 to 120 characters without control characters, surrogates and slashes."""
     return 1 <= len(name) <= MAX_NAME_LENGTH and not any(
         ord(character) < 0x20
         or 0x7F <= ord(character) <= 0x9F

@@ -1,4 +1,4 @@
-"""Clients, their keys and their credits: every statement that touches them but a job's own debit and refund."""
+"""Clients, their keys and their credits. Only a job's own debit and refund are elsewhere, in the ledger."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from service.database.encryption import SecretCipher
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, api_keys, clients, jobs, ledger
 
-#: Made once: each request runs it, and SQLAlchemy takes longer to know a new statement again than to run it.
+#: Built once: each request runs it, and SQLAlchemy would take longer to compile it again than to run it.
 _BY_KEY = (
     sa.select(clients)
     .join(api_keys, api_keys.c.client_id == clients.c.id)
@@ -26,37 +26,37 @@ _BY_KEY = (
 
 
 class UnknownClient(LookupError):
-    """Raised when no client has the name that was given."""
+    """Raised when no client has the given name."""
 
 
 class UnknownEntry(LookupError):
-    """Raised when the client has no entry of that id in the ledger."""
+    """Raised when the client has no ledger entry with the given id."""
 
 
 class ClientExists(ValueError):
-    """Raised when a client of that name is there already."""
+    """Raised when a client with this name exists already."""
 
 
 @dataclass(frozen=True)
 class Client:
-    """Who calls."""
+    """A client of the API."""
 
     id: str
     name: str
     balance: int
-    #: What verifies Shopify's signature, as it is stored (`Accounts.shopify_secrets`); both are good during a rotation.
+    #: The stored secrets that verify signatures (`Accounts.shopify_secrets`); during a rotation there are two.
     stored_secrets: tuple[str, ...]
-    #: Whether what changes something has to be signed.
+    #: Whether the client must sign requests that change something.
     signature_required: bool
     created_at: datetime
     disabled_at: datetime | None
-    #: Its share of the workers, next to a client of weight 1.
+    #: Its share of the workers, relative to a client of weight 1.
     weight: int
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the ledger; `amount` is signed."""
+    """An entry of the ledger; `amount` is signed."""
 
     id: str
     kind: str
@@ -80,7 +80,7 @@ def _client(row: sa.RowMapping) -> Client:
 
 
 class Accounts:
-    """The clients of one database. Lives as long as the process; safe in threads."""
+    """The clients in the database. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine, cipher: SecretCipher | None = None) -> None:
         self._engine = engine
@@ -88,14 +88,14 @@ class Accounts:
         self._cipher = cipher or SecretCipher()
 
     def add(self, name: str, *, credits: int) -> tuple[Client, str]:
-        """Register a client and return it with its key, which is shown this once and stored hashed.
+        """Register a client and return it with its key, which is only stored as a hash and can't be shown again.
 
         Raises ClientExists, and ValueError for an empty name or negative credits.
         """
         if not name.strip() or len(name) > 120:
-            raise ValueError("A client's name has 1 to 120 characters.")
+            raise ValueError(f"A client's name has 1 to 120 characters (received {len(name)}). Choose another name.")
         if credits < 0:
-            raise ValueError("Credits are 0 or more.")
+            raise ValueError(f"Credits must be 0 or more (received {credits}).")
         client_id, key = str(ULID()), new_key()
         try:
             with self._engine.begin() as connection:
@@ -104,52 +104,52 @@ class Accounts:
                 if credits:
                     grant(connection, client_id, credits)
         except sa.exc.IntegrityError as error:
-            raise ClientExists(f"A client named {name!r} exists already.") from error
+            raise ClientExists(f"A client named {name!r} exists already. Choose another name.") from error
         return self.named(name), key
 
     def grant(self, name: str, credits: int) -> Client:
         """Add credits to a client. Raises UnknownClient, and ValueError unless credits > 0."""
         if credits <= 0:
-            raise ValueError("A grant is 1 credit or more.")
+            raise ValueError(f"A grant must be 1 credit or more (received {credits}).")
         client = self.named(name)
         with self._engine.begin() as connection:
             grant(connection, client.id, credits)
         return self.named(name)
 
     def named(self, name: str) -> Client:
-        """Return the client of that name. Raises UnknownClient."""
+        """Return the client with this name. Raises UnknownClient."""
         with self._reader.connect() as connection:
             row = connection.execute(sa.select(clients).where(clients.c.name == name)).mappings().first()
         if row is None:
-            raise UnknownClient(f"There is no client named {name!r}.")
+            raise UnknownClient(f"There is no client named {name!r}. `backdrop clients list` shows all clients.")
         return _client(row)
 
     def all(self) -> list[Client]:
-        """Return every client, by name."""
+        """Return all clients, sorted by name."""
         with self._reader.connect() as connection:
             rows = connection.execute(sa.select(clients).order_by(clients.c.name)).mappings()
             return [_client(row) for row in rows]
 
     def unfinished_jobs(self) -> dict[str, int]:
-        """Return how many jobs of each client are not over, by its id; clients without any are left out."""
+        """Return the number of unfinished jobs by client id, without clients that have none."""
         counted = sa.select(jobs.c.client_id, sa.func.count().label("unfinished"))
         query = counted.where(UNFINISHED).group_by(jobs.c.client_id)
         with self._reader.connect() as connection:
             return {row.client_id: row.unfinished for row in connection.execute(query)}
 
     def rotate_key(self, name: str, *, keep_old: float = 0.0) -> tuple[Client, str]:
-        """Give a client a new key and return it, this once; those before it stay good for `keep_old` seconds at most.
+        """Give a client a new key and return it, only this once. Older keys expire within `keep_old` seconds.
 
         Raises UnknownClient.
         """
         key = new_key()
         with self._engine.begin() as connection:
-            # The client's row is held: of two rotations at once, the second one's key is the one that lasts.
+            # Locks the client's row: of two rotations at once, the second one's key lasts.
             client_id = connection.execute(
                 sa.select(clients.c.id).where(clients.c.name == name).with_for_update(key_share=True)
             ).scalar()
             if client_id is None:
-                raise UnknownClient(f"There is no client named {name!r}.")
+                raise UnknownClient(f"There is no client named {name!r}. `backdrop clients list` shows all clients.")
             ends = db_now(keep_old)
             lasts_longer = sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > ends)
             connection.execute(
@@ -159,34 +159,34 @@ class Accounts:
         return self.named(name), key
 
     def disable(self, name: str) -> Client:
-        """Refuse the client's keys from now on. Raises UnknownClient."""
+        """Refuse the client's keys until `enable`. Raises UnknownClient."""
         return self._change(name, disabled_at=db_now())
 
     def enable(self, name: str) -> Client:
-        """Take the client's keys again. Raises UnknownClient."""
+        """Accept the client's keys again. Raises UnknownClient."""
         return self._change(name, disabled_at=None)
 
     def set_shopify_secret(self, name: str, secret: str) -> Client:
-        """Make `secret` the live one; the one before it stays good until the next rotation.
+        """Set the client's secret. The previous secret stays valid until the next rotation.
 
-        Raises UnknownClient, and ValueError for what can't be a secret.
+        Raises UnknownClient, and ValueError for a secret of the wrong length.
         """
         if not 1 <= len(secret) <= 255:
-            raise ValueError("A Shopify secret has 1 to 255 characters.")
+            raise ValueError(f"A Shopify secret has 1 to 255 characters (received {len(secret)}).")
         stored = self._cipher.encrypt(secret)
         return self._change(name, shopify_secret_previous=clients.c.shopify_secret, shopify_secret=stored)
 
     def require_signature(self, name: str, required: bool) -> Client:
-        """Refuse the client's changes that are not signed, or take them again.
+        """Require or stop requiring signatures of the client's changes.
 
-        Raises UnknownClient, and ValueError where nothing could be signed with.
+        Raises UnknownClient, and ValueError if the client has no secret.
         """
         if required and not self.named(name).stored_secrets:
             raise ValueError(f"{name!r} has no secret to sign with. Set one first.")
         return self._change(name, signature_required=required)
 
     def shopify_secrets(self, client: Client) -> tuple[str, ...]:
-        """Return the secrets that verify Shopify's signature. Raises SecretUnreadable."""
+        """Return the decrypted secrets that verify the client's signatures. Raises SecretUnreadable."""
         return tuple(self._cipher.decrypt(stored) for stored in client.stored_secrets)
 
     def _change(self, name: str, **values: object) -> Client:
@@ -196,16 +196,16 @@ class Accounts:
         return self.named(name)
 
     def authenticate(self, key: str) -> Client | None:
-        """Return whose key this is; None for an unknown key, one that was rotated away, or a disabled client."""
+        """Return the client of a key; None for an unknown or expired key, or a disabled client."""
         with self._reader.connect() as connection:
             row = connection.execute(_BY_KEY, {"sha256": hash_of(key)}).mappings().first()
         return None if row is None else _client(row)
 
     def credits(self, client_id: str, *, limit: int, cursor: str | None = None) -> tuple[int, list[Entry], str | None]:
-        """Return the balance, a page of the ledger's entries, newest first, and the cursor of the page after it.
+        """Return the balance, a page of ledger entries, newest first, and the cursor of the next page.
 
-        A cursor is the id of a page's last entry; None: the first page, or there is nothing more. Entries never go,
-        and new ones come before all others, so a page stays what it is. Raises UnknownEntry for a cursor that is none.
+        A cursor is the id of a page's last entry; None means the first page, or no more pages. Entries are never
+        deleted and new ones come first, so a page never changes. Raises UnknownEntry for an unknown cursor.
         """
         own = ledger.c.client_id == client_id
         query = sa.select(ledger).where(own).order_by(ledger.c.created_at.desc(), ledger.c.id.desc()).limit(limit + 1)

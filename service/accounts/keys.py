@@ -1,4 +1,4 @@
-"""Keys: what a client's programs show to be let in. Shown once, kept as a hash, and managed by the client itself."""
+"""API keys. A key is shown once and stored as a hash; clients manage their own keys."""
 
 import hashlib
 import secrets
@@ -11,47 +11,47 @@ from service.database.clock import db_now
 from service.database.engine import reader
 from service.database.tables import api_keys, clients
 
-#: Keys that one client may have at once.
+#: Maximum number of valid keys per client.
 MAX_KEYS = 50
-#: Hexadecimal digits of a key's hash that name it: 64 bits, which tell nothing of the key.
+#: Hexadecimal digits of a key's hash that make up its id: 64 bits, which reveal nothing of the key.
 _ID_DIGITS = 16
 
 
 class TooManyKeys(Exception):
-    """Raised when a client has as many keys as it may."""
+    """Raised when a client has the maximum number of keys."""
 
 
 class LastKey(Exception):
-    """Raised when a client would be left without a key that lasts."""
+    """Raised when a client would be left without a key that never expires."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key as its client sees it: not the key."""
+    """A key as its client sees it, without the secret text."""
 
     id: str
     name: str | None
     created_at: datetime
-    #: When it stops being good; None: never.
+    #: When the key expires; None: never.
     expires_at: datetime | None
 
 
 class Keys:
-    """The keys of one database. Lives as long as the process; safe in threads."""
+    """The keys in the database. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._reader = reader(engine)
 
     def list(self, client_id: str) -> list[Key]:
-        """Return a client's keys that are good, the oldest first."""
+        """Return a client's valid keys, oldest first."""
         query = sa.select(api_keys).where(api_keys.c.client_id == client_id, _GOOD)
         with self._reader.connect() as connection:
             rows = connection.execute(query.order_by(api_keys.c.created_at, api_keys.c.sha256)).mappings()
             return [_key(row) for row in rows]
 
     def add(self, client_id: str, name: str | None) -> tuple[Key, str]:
-        """Give a client one more key, and return it with its text, this once. Raises TooManyKeys."""
+        """Give a client another key and return it with its text, only this once. Raises TooManyKeys."""
         text = new_key()
         with self._engine.begin() as connection:
             self._hold(connection, client_id)
@@ -62,9 +62,9 @@ class Keys:
             return _key(connection.execute(made.returning(*api_keys.c)).mappings().one()), text
 
     def delete(self, key_id: str, client_id: str) -> bool:
-        """Refuse a client's key from now on; False when it has none of that id. Raises LastKey.
+        """Revoke a client's key; return False if it has no key with this id. Raises LastKey.
 
-        A key that lasts, and is not this one, has to be left; of keys that end by themselves, any.
+        Another key that never expires must remain. To revoke a key that does expire, any other key is enough.
         """
         with self._engine.begin() as connection:
             self._hold(connection, client_id)
@@ -83,7 +83,7 @@ class Keys:
 
     @staticmethod
     def _hold(connection: sa.Connection, client_id: str) -> None:
-        """Hold the client's row: of two changes at once, the second one sees the first."""
+        """Lock the client's row, so that the second of two changes sees the first."""
         connection.execute(sa.select(clients.c.id).where(clients.c.id == client_id).with_for_update(key_share=True))
 
 
@@ -91,17 +91,17 @@ _GOOD = sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > db_now()
 
 
 def new_key() -> str:
-    """Return a key: 256 random bits."""
+    """Return a new key of 256 random bits."""
     return "bd_" + secrets.token_urlsafe(32)
 
 
 def hash_of(key: str) -> str:
-    """Return what is kept of a key: its SHA-256, in hexadecimal digits."""
+    """Return the SHA-256 of a key in hexadecimal digits. The database stores only this hash."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def key_id(key: str) -> str:
-    """Return by which id a key is known to its client."""
+    """Return the id by which a client knows a key."""
     return _id_of(hash_of(key))
 
 

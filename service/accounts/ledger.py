@@ -1,4 +1,4 @@
-"""The ledger: how credits move. Each function works inside the transaction that changes what the credits are for."""
+"""The ledger of credits. Each function runs inside the transaction of the change that the credits are for."""
 
 import sqlalchemy as sa
 from ulid import ULID
@@ -7,7 +7,7 @@ from service.database.tables import clients, jobs, ledger
 
 
 class InsufficientCredits(Exception):
-    """Raised when the balance does not cover the cost, both in credits; nothing was charged."""
+    """Raised when the balance does not cover the cost, both in credits. Nothing was charged."""
 
     def __init__(self, balance: int, cost: int) -> None:
         super().__init__(f"{balance} of {cost} credits")
@@ -15,28 +15,28 @@ class InsufficientCredits(Exception):
 
 
 def grant(connection: sa.Connection, client_id: str, credits: int) -> None:
-    """Add bought credits to a client."""
+    """Add credits to a client's balance."""
     _move(connection, client_id, "grant", credits, None)
 
 
 def debit(connection: sa.Connection, client_id: str, credits: int, job_id: str) -> None:
-    """Charge a client for a job. Raises InsufficientCredits; the caller's transaction must then end unwritten.
+    """Charge a client for a job. Raises InsufficientCredits; the caller must then roll back its transaction.
 
-    What costs nothing moves nothing, and has no line.
+    A cost of 0 makes no entry.
     """
     if credits:
         _move(connection, client_id, "debit", -credits, job_id)
 
 
 def refund(connection: sa.Connection, job_id: str) -> None:
-    """Give a job's credits back. A second refund of the same job breaks the unique index, and the transaction."""
+    """Refund a job's credits. A second refund of the job violates the unique index and fails the transaction."""
     job = connection.execute(sa.select(jobs.c.client_id, jobs.c.credits_cost).where(jobs.c.id == job_id)).one()
     if job.credits_cost:
         _move(connection, job.client_id, "refund", job.credits_cost, job_id)
 
 
 def refunded() -> sa.ScalarSelect[int]:
-    """Return, as an expression, the credits that were given back for the job of the statement around it."""
+    """Return an SQL expression for the refunded credits of the job in the enclosing statement."""
     return (
         sa.select(sa.func.coalesce(sa.func.sum(ledger.c.amount), 0))
         .where(ledger.c.job_id == jobs.c.id, ledger.c.kind == "refund")

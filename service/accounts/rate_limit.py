@@ -1,4 +1,4 @@
-"""The rate limit on submits, counted on the queue server and so by all API processes together."""
+"""The rate limit on submits, counted on the queue server for all API processes together."""
 
 import logging
 import time
@@ -25,9 +25,9 @@ class Quota:
     limit: int
     window: int
     remaining: int
-    #: After so many seconds the whole quota is there again.
+    #: Seconds until the whole quota is available again.
     reset: int
-    #: What is counted: "submits" or "previews".
+    #: What it counts: "submits" or "previews".
     policy: str = "submits"
 
     def fields(self) -> dict[str, str]:
@@ -39,39 +39,39 @@ class Quota:
 
 
 class RateLimit:
-    """The limit on submits: `quota` in `window` seconds; a quota of 0 is no limit. Safe in threads.
+    """The limit on submits: `quota` in `window` seconds, or no limit if the quota is 0. Thread-safe.
 
-    A fixed window that starts with a client's first submit: it runs by the server's clock alone, and says exactly when
-    it ends. Around that moment a client can send two quotas; the limit on unfinished jobs holds there too.
+    The window is fixed and starts with a client's first submit, so it needs only the server's clock and has an exact
+    end. Around that end a client can send two quotas; the limit on unfinished jobs still applies.
     """
 
     def __init__(self, url: str, *, quota: int, window: int, policy: str = "submits") -> None:
         self._quota, self._window, self._policy = quota, window, policy
-        # Its key names quota and window: changed settings start counting anew.
+        # The key contains quota and window, so that changed settings start a new count.
         self._item = RateLimitItemPerSecond(quota, window)
-        # One try, for a second: whoever submits waits for it.
+        # One try of one second, because the submit waits for it.
         pool = ConnectionPool.from_url(
             url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), retries=0)
         )
         self._counts = RedisStorage(url, connection_pool=pool, key_prefix="backdrop:rate")
 
     def count(self, client_id: str) -> Quota | None:
-        """Count one submit of a client. None: there is no limit, or the server that counts is away.
+        """Count a submit of a client. Returns None without a limit, or if the queue server is unavailable.
 
-        Then the submit is let through: without a queue, too, a job is accepted and waits for the sweep, and the
-        limit on unfinished jobs, which is the database's, still guards.
+        In that case the submit passes: the API accepts jobs without a queue, too, and the limit on unfinished jobs in
+        the database still applies.
         """
         if not self._quota:
             return None
         key = self._item.key_for(client_id, *(() if self._policy == "submits" else (self._policy,)))
         try:
-            # What limits' FixedWindowRateLimiter does, but the count comes back with it: no second look, no race.
+            # As limits' FixedWindowRateLimiter, but with the count in the same answer, so that there is no race.
             counted = self._counts.incr(key, self._window)
             ends_at = self._counts.get_expiry(key)
         except RedisError as error:
             logger.warning("submit of client %s not counted, queue server unavailable: %s", client_id, error)
             return None
-        # The server rounds what is left of a window to whole seconds: one more, and it is surely over.
+        # The server rounds the remaining time to whole seconds; one second more is surely enough.
         left = round(ends_at - time.time()) + 1
         return Quota(
             allowed=counted <= self._quota,

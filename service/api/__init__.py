@@ -1,1 +1,1 @@
-"""The API process: the app, its guards and its routes."""
+"""The API process: its app, guards and routes."""

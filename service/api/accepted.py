@@ -1,4 +1,4 @@
-"""The answer to what makes a job: accepted, and waited for where `Prefer` says so."""
+"""The 202 answer to a request that makes a job, and the wait that its `Prefer` header asks for."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -23,36 +23,37 @@ from service.schemas.problems import AnyRequest, QueryInvalid, unprocessable
 from service.schemas.remedies import with_received
 from service.schemas.responses import JobView, WorkflowAcceptedResponse
 
-#: The parameters of what makes a job.
+#: The parameters of the routes that make jobs.
 Reference = Annotated[
     str | None,
     QueryParameter(
         min_length=1,
         max_length=200,
         pattern=REFERENCE_PATTERN,
-        description="Your own id for it, an SKU or an order: its job, its render and its webhook have it, and"
-        " the lists can be asked for it. Several jobs may have the same.",
+        description="Your own id for the job, such as an SKU or an order number. The job, its render and its webhook"
+        " show it, and the lists can filter by it. Several jobs may share a reference.",
         examples=[Example(value="order-1042/front")],
     ),
 ]
-#: Most pairs of a job's metadata; a name and a value of one.
+#: The largest number of metadata pairs of a job.
 _MOST_PAIRS = 16
 _PAIR = re.compile(r"([A-Za-z0-9_.-]{1,40}):([^\x00-\x1f\x7f-\x9f]{0,200})")
 Metadata = Annotated[
     list[str] | None,
     QueryParameter(
-        description=f"A pair of your own, `name:value`, told with the job, its render and its webhook; given again for"
-        f" each, {_MOST_PAIRS} at most. A name has 1 to 40 letters, digits and `_.-`, a value up to 200 characters.",
+        description="A pair of your own as `name:value`, shown with the job, its render and its webhook. Repeat the"
+        f" parameter for more pairs, up to {_MOST_PAIRS}. A name has 1 to 40 letters, digits and `_.-`; a value has"
+        " at most 200 characters.",
         examples=[Example(value=["colour:red", "season:2027"])],
     ),
 ]
 SubjectPlace = Annotated[
     str | None,
     QueryParameter(
-        description="Which product of the photo is meant: a point on it, `x,y`, or a box around it,"
-        " `left,top,right,bottom`; shares from 0 to 1 of the upright photo's width and height. It chooses among what"
-        " is found; where nothing is found, the networks look again. With nothing there the job fails as"
-        " subject_not_found and is refunded. It holds for this order, and beats a choice by numbers.",
+        description="The product that you mean: a point on it, `x,y`, or a box around it, `left,top,right,bottom`."
+        " Give shares from 0 to 1 of the upright photo's width and height. Backdrop chooses among the products that it"
+        " found, and looks again if it found none there. If it still finds none, the job fails as subject_not_found"
+        " and is refunded. The place applies to this job only and overrides a choice by subject numbers.",
         examples=[Example(value="0.42,0.55")],
     ),
 ]
@@ -60,10 +61,10 @@ Prefer = Annotated[
     str | None,
     HeaderParameter(
         name="Prefer",
-        description="RFC 7240: with `wait=N` the answer comes when the job is over or after N seconds, 30 at most,"
-        " with the status that the job has then, and of a swap's success with `Link` to its render and picture. With"
-        " `return=representation` the body is what GET of `Content-Location` shows, which has every field of a"
-        " WorkflowAcceptedResponse. Others are ignored.",
+        description="RFC 7240. With `wait=N`, the API answers when the job is over or after N seconds (at most 30)."
+        " The answer shows the job's status at that time. If a swap succeeded, `Link` names its render and its picture."
+        " With `return=representation`, the body is what GET of `Content-Location` returns, with every field of"
+        " WorkflowAcceptedResponse. The API ignores other preferences.",
         examples=[Example(value="wait=20, return=representation")],
     ),
 ]
@@ -73,64 +74,65 @@ IdempotencyKey = Annotated[
         name="Idempotency-Key",
         max_length=255,
         pattern=r"\S",
-        description="A name of your own for this order, an order's id say. The same key with the same request gets the"
-        " first answer again, marked by `Idempotent-Replayed`, and nothing is charged twice: with `Prefer: wait=1` it"
-        " has the job's status of now. The same request is the same route with body and query of the same values, in"
-        " any order and notation. Another request is refused: the 422 names what differs.",
+        description="Your own name for this request, such as an order number. If you repeat the request with the same"
+        " key, the API returns the first answer, marks it with `Idempotent-Replayed`, and charges nothing. Add"
+        " `Prefer: wait=1` to get the job's current status. Requests are the same if they have the same route, and the"
+        " same values in body and query; order and notation don't matter. The API refuses another request with the same"
+        " key: the 422 names what differs.",
     ),
 ]
 
 
-#: The seconds of `Prefer: wait` (RFC 7240).
+#: The seconds of `Prefer: wait`.
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 async def before_a_job(request: AnyRequest) -> Response[Any] | None:
-    """Hook before a request is parsed: keep its body's bytes, and refuse an Idempotency-Key that is empty."""
+    """Keep the body's bytes before Litestar parses the request, and refuse an empty Idempotency-Key."""
     request.state.raw_body = await request.body()
     key = request.headers.get("idempotency-key")
     if key is None or key.strip():
         return None
-    # Not taken for none: two such requests would make two jobs, and charge both.
-    text = "The header is empty. Send 1 to 255 characters, the order's id say, or leave the header out"
+    # Treating an empty key as no key would make two jobs of a retry, and charge both.
+    text = "The header is empty. Send 1 to 255 characters, such as an order number, or omit the header"
     where = ["header", "Idempotency-Key"]
     return unprocessable(request, [{"loc": where, "msg": text, "type": "idempotency_key_empty"}])
 
 
 def sent_as(request: AnyRequest, idempotency_key: str | None) -> Sent:
-    """Return how a request came; its parser was `before_a_job`."""
+    """Return the body, ids and key of a request that passed `before_a_job`."""
     return Sent(request.state.raw_body, request.state.request_id, idempotency_key)
 
 
 def read_metadata(pairs: list[str] | None) -> dict[str, str]:
-    """Return the pairs of the parameter `metadata`. Raises QueryInvalid."""
+    """Return the metadata pairs as a dictionary. Raises QueryInvalid."""
     read: dict[str, str] = {}
     for index, pair in enumerate(pairs or ()):
         found = _PAIR.fullmatch(pair)
         if index == _MOST_PAIRS:
-            text = f"A job has {_MOST_PAIRS} pairs at most, and {len(pairs or ())} were given. Leave some out"
+            text = f"A job has at most {_MOST_PAIRS} pairs (received {len(pairs or ())}). Remove some"
             raise _wrong(["query", "metadata", index], "too_long", text)
         if found is None:
             text = (
-                "Should be `name:value`, the name of 1 to 40 letters, digits and `_.-`, the value of up to 200"
+                "Should be `name:value`: a name of 1 to 40 letters, digits and `_.-`, and a value of at most 200"
                 " characters without control characters"
             )
             raise _wrong(["query", "metadata", index], "metadata_invalid", with_received(text, pair))
         if found[1] in read:
-            text = f"The name {found[1]!r} is given twice. Leave one out"
+            text = f"The name {found[1]!r} is given twice. Remove one of the pairs"
             raise _wrong(["query", "metadata", index], "metadata_twice", text)
         read[found[1]] = found[2]
     return read
 
 
 def read_subject(text: str | None) -> PhotoPlace | None:
-    """Return the place that the parameter `subject` gives. Raises QueryInvalid."""
+    """Return the place that the parameter `subject` names. Raises QueryInvalid."""
     if text is None:
         return None
     try:
         numbers = [float(one) for one in text.split(",")]
     except ValueError:
-        words = "Should be numbers with commas between: x,y or left,top,right,bottom, shares from 0 to 1"
+        words = "Should be numbers from 0 to 1, separated by commas: x,y or left,top,right,bottom"
         raise _wrong(["query", "subject"], "subject_invalid", with_received(words, text)) from None
     try:
         return photo_place(numbers)
@@ -143,17 +145,17 @@ def _wrong(loc: list[str | int], code: str, message: str) -> QueryInvalid:
 
 
 def preferred_wait(fields: Sequence[str], *, limit: int) -> int | None:
-    """Return for how many seconds the answer may be waited for, up to `limit`; None: no such preference, or a bad one.
+    """Return how many seconds the answer may wait, at most `limit`; None if no valid preference asks for it.
 
-    `fields`: the values of all Prefer fields of a request. Of a preference that comes twice the first counts, and what
-    is not understood is ignored, as the RFC says.
+    `fields` are the values of all Prefer fields of a request. RFC 7240: the first of two equal preferences counts,
+    and unknown preferences are ignored.
     """
     seconds = _value(fields, "wait")
     return min(int(seconds), limit) if seconds is not None and _SECONDS.fullmatch(seconds) else None
 
 
 def prefers_representation(fields: Sequence[str]) -> bool:
-    """Tell whether the answer should be what the request has led to, `return=representation`, not a word about it."""
+    """Return True if the request asks for the result itself, `return=representation`."""
     return (_value(fields, "return") or "").lower() == "representation"
 
 
@@ -178,10 +180,9 @@ async def answer_accepted(
     *,
     location: str | None = None,
 ) -> Response[BaseModel]:
-    """Answer 202, at once or when the job is over, as the request prefers.
+    """Return the 202, at once or when the job is over, as the request prefers.
 
-    `show` returns what the request has led to, as GET of `location` answers it, by default its job's. It runs in a
-    thread.
+    `show` runs in a thread and returns the body that GET of `location` (by default the job) would return.
     """
     request.state.job_id = accepted.job_id  # for the request's log line
     status, headers = JobStatus.NOT_STARTED, {"Location": location or f"/v1/jobs/{accepted.job_id}"}
@@ -197,7 +198,7 @@ async def answer_accepted(
         applied.append(f"wait={wait}")
     whole, shown = prefers_representation(preferences), None
     if whole or status == JobStatus.SUCCESS:
-        with suppress(*DATABASE_AWAY):  # accepted is accepted: what can't be shown now is shown at its Location
+        with suppress(*DATABASE_AWAY):  # the job is accepted: the client can still read it at its Location
             shown = await sync_to_thread(show)
     if isinstance(shown, JobView) and shown.render is not None:
         picture = f'<{shown.render.url}>; rel="enclosure"; type="{shown.render.content_type}"'

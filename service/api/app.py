@@ -1,4 +1,4 @@
-"""The composition root of the API process: the one place that builds what its routes use."""
+"""The composition root of the API process: the only place that builds what its routes use."""
 
 import asyncio
 import os
@@ -68,26 +68,26 @@ from service.storage.buckets import open_buckets
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket
 from service.storage.registry import ObjectRegistry
-from service.telemetry.http import told_of
+from service.telemetry.http import correlation_of
 from service.telemetry.metrics import JobMetrics
 from service.webhooks.endpoints import Webhooks
 
 
 def _lanes() -> dict[str, Lane]:
-    """Return the threads of the requests that take long, by what these do."""
-    # Fetches mostly wait. Pictures compute, on half of the cores at most, and a mask takes several times its photo's
-    # pixels of memory. Browsers ask for a page of thumbnails at once, and don't come back.
+    """Return the lanes of slow requests, by the kind of work."""
+    # Fetches mostly wait. Pictures take CPU, so they get at most half of the cores; a mask takes several times its
+    # photo's pixels of memory. Browsers request a page of thumbnails at once, and don't retry a refused one.
     half = max(1, min(2, (os.cpu_count() or 1) // 2))
     return {
-        "fetches": Lane("fetches", "try again, or send the bytes", threads=10, places=20, a_client=4),
-        "masks": Lane("masks", "try again", threads=half, places=16, a_client=4),
-        "thumbnails": Lane("thumbnails", "try again", threads=half, places=200, a_client=100),
-        "uploads": Lane("uploads", "try again", threads=8, places=32, a_client=16),
+        "fetches": Lane("fetches", "Try again, or send the bytes", threads=10, places=20, a_client=4),
+        "masks": Lane("masks", "Try again", threads=half, places=16, a_client=4),
+        "thumbnails": Lane("thumbnails", "Try again", threads=half, places=200, a_client=100),
+        "uploads": Lane("uploads", "Try again", threads=8, places=32, a_client=16),
     }
 
 
 def _limits(settings: Settings) -> dict[str, Any]:
-    """Return what handlers find in the application's state of limits and addresses."""
+    """Return the limits and addresses for the application's state."""
     return {
         "fetcher": Fetcher(
             httpx.create_ssl_context(), settings.fetch_timeout, settings.max_photo_bytes, settings.fetch_allow_private
@@ -107,7 +107,7 @@ def _limits(settings: Settings) -> dict[str, Any]:
 
 
 def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
-    """Return what handlers find in the application's state of the parts that hold or ask something, by name."""
+    """Return the application's other parts, by name."""
     engine = create_engine(settings.sqlalchemy_url)
     catalogue = load_catalogue(settings.catalogue)
     jobs = Jobs(
@@ -189,7 +189,7 @@ def _installation(
 
 
 def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litestar:
-    """Build the API on a database, a queue and an object store. Loads no network; touches nothing until asked."""
+    """Build the API on a database, a queue and an object store. Loads no neural network; connects only on demand."""
     lanes = _lanes()
     parts = lanes | _limits(settings) | _parts(settings, metrics or JobMetrics())
     app = Litestar(
@@ -217,15 +217,15 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
 
 
 def use_kernels(settings: Settings) -> None:
-    """Take the kernels' machine code from where set-up, or a worker, keeps it."""
-    from pipeline.kernels.cache import keep_in  # with Numba, for APIs that are given masks
+    """Use the compiled kernels that set-up or a worker saved."""
+    from pipeline.kernels.cache import keep_in  # loads Numba, which only mended masks need
 
     keep_in(settings.kernels, settings.own_kernels)
 
 
 @get("/health/live", operation_id="live", tags=["health"], sync_to_thread=False, responses={422: INVALID})
 def live() -> Health:
-    """Tell that the process answers."""
+    """Return ok while the process answers."""
     return Health(status="ok")
 
 
@@ -235,29 +235,32 @@ def live() -> Health:
     tags=["health"],
     sync_to_thread=True,
     operation_class=Documented,
-    responses={422: INVALID, 503: ResponseSpec(Health, description="What is missing", generate_examples=False)},
+    responses={422: INVALID, 503: ResponseSpec(Health, description="The missing parts", generate_examples=False)},
 )
 def ready(state: Parts) -> Response[Health]:
-    """Tell whether requests can be taken: 503 with what is missing where they can't.
+    """Return whether the API can take requests: 503 names the missing parts if it can't.
 
-    A store or queue server that is away, or no usable worker, makes it "degraded": all that needs none is answered. An
-    API that was told to stop can still take some for a while (`BACKDROP_SHUTDOWN_DELAY`).
+    Without the store, the queue server or a usable worker it is "degraded", and answers all requests that need none of
+    them. An API that is shutting down may take requests for some seconds more (`BACKDROP_SHUTDOWN_DELAY`).
     """
-    told = state.installation.look().health(NEEDED["api"])
+    found = state.installation.look().health(NEEDED["api"])
     if state.stopping:
-        told |= {"status": "unavailable", "missing": [{"part": "api", "detail": "It stops."}, *told["missing"]]}
-    health = Health.model_validate(told)
+        found |= {
+            "status": "unavailable",
+            "missing": [{"part": "api", "detail": "The API is shutting down."}, *found["missing"]],
+        }
+    health = Health.model_validate(found)
     return Response(health, status_code=503 if health.missing else 200)
 
 
 async def _start_handlers(threads: int) -> None:
-    # All work that is not slow, and so every request. asyncio's own pool has as many threads as the machine has cores,
-    # and 4; handlers mostly wait for the database, of whose pool each may hold a connection.
+    # This pool runs all requests but the slow ones. asyncio's own has the number of cores plus 4 threads. That is
+    # too few, as handlers mostly wait for the database. Each thread may use one connection of the database's pool.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="handlers"))
 
 
 async def _name_request(message: Message, scope: Scope) -> None:
-    """Put X-Request-Id on every answer: its caller's own, or the one that is the key of a submit's request log."""
+    """Put X-Request-Id on every answer: the caller's own id, or the one that the request's log line has."""
     if message["type"] == "http.response.start":
-        told = told_of(scope).request_id or ""
-        message["headers"] = [*message["headers"], (b"x-request-id", told.encode())]
+        request_id = correlation_of(scope).request_id or ""
+        message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]

@@ -1,4 +1,4 @@
-"""Authentication: bearer keys, and signatures: Shopify's over the raw body, ours over the whole request."""
+"""Authentication: bearer keys, Shopify's signature of the raw body, and Backdrop's signature of the whole request."""
 
 import base64
 import hashlib
@@ -19,43 +19,43 @@ from service.accounts.keys import key_id
 from service.database.encryption import SecretUnreadable
 from service.schemas.problems import AnyRequest, problem
 from service.schemas.serialize import base_url
-from service.telemetry.http import told_of
+from service.telemetry.http import correlation_of
 
 logger = logging.getLogger(__name__)
 
 SHOPIFY_HEADER = "X-Shopify-Hmac-Sha256"
 SIGNATURE_HEADER = "X-Backdrop-Signature"
-#: Seconds that the time in our own signature may be off, either way: after it, a captured request is worth nothing.
+#: Seconds that the time in Backdrop's signature may be off, either way. It limits the replay of a captured request.
 TOLERANCE = 300
 _SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 
 
 async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Guard: let only known, enabled clients through, and remember which one. Raises 401, and `base_url`'s 421."""
+    """Let only known, enabled clients through, and remember the client. Raises 401, and the 421 of `base_url`."""
     scheme, _, key = connection.headers.get("authorization", "").partition(" ")
     accounts: Accounts = connection.app.state.accounts
     client = await sync_to_thread(accounts.authenticate, key.strip()) if scheme.lower() == "bearer" else None
     if client is None:
-        detail = "Send a valid key as `Authorization: Bearer <key>`."
+        detail = "The key is missing or invalid. Send a valid key as `Authorization: Bearer <key>`."
         raise problem(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
-    base_url(connection)  # before a submit is charged whose answers could not be given
+    base_url(connection)  # fails before a submit is charged if the answer can't name its URLs
     connection.state.client = client
     connection.state.key_id = key_id(key.strip())
-    told_of(connection.scope)  # names the request
+    correlation_of(connection.scope)  # gives the request its id
 
 
 async def signed(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Guard, behind `authenticated`, of what changes something: each signature that is sent must fit.
+    """Check each signature of a request that changes something. Runs after `authenticated`.
 
-    A client that has to sign must send ours: Shopify's covers the body alone. Raises 401, 503.
+    A client that must sign has to send Backdrop's signature, as Shopify's covers the body alone. Raises 401, 503.
     """
     request = cast(AnyRequest, connection)
     client: Client = request.state.client
     shopify, own = (request.headers.get(name) for name in (SHOPIFY_HEADER, SIGNATURE_HEADER))
     if own is None and client.signature_required:
         detail = (
-            f"This client's changes have to be signed, and {SIGNATURE_HEADER} is missing. Sign each request with the"
-            " client's secret. The studio page can't sign: sign in there with a client that need not."
+            f"This client must sign its changes, and the header {SIGNATURE_HEADER} is missing. Sign each request with"
+            " the client's secret. The studio page can't sign: use a client there that need not sign."
         )
         raise problem(401, "signature_required", detail)
     if shopify is None and own is None:
@@ -65,14 +65,14 @@ async def signed(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseR
     try:
         secrets = accounts.shopify_secrets(client)
     except SecretUnreadable as error:
-        # Not 401: the signature may be right, and what is wrong is mended here.
+        # Not 401: the signature may be right, and only the operator can restore the secret.
         logger.error("client %s: its Shopify secret can't be read. %s", client.id, error)
         detail = "The signature can't be checked at the moment. Try again later."
         raise problem(503, "signature_unchecked", detail, {"Retry-After": "60"}) from error
     if shopify is not None and not is_signed_by_shopify(shopify, body, secrets):
         detail = (
-            f"{SHOPIFY_HEADER} does not fit the body, or the client has no Shopify secret. Sign the raw body with that"
-            " secret, or leave the header out."
+            f"{SHOPIFY_HEADER} does not match the body, or the client has no Shopify secret. Sign the raw body with"
+            " that secret, or omit the header."
         )
         raise problem(401, "signature_invalid", detail)
     wrong = None if own is None else _wrong_signature(own, request.method, _target(request.scope), body, secrets)
@@ -81,38 +81,38 @@ async def signed(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseR
 
 
 def _target(scope: Scope) -> bytes:
-    """Return path and query as they came, which servers and test clients keep in different places."""
+    """Return the path and query as sent. Servers and test clients keep them in different places."""
     path, query = scope["raw_path"].partition(b"?")[0], scope["query_string"]
     return path + b"?" + query if query else path
 
 
 def _wrong_signature(signature: str, method: str, target: bytes, body: bytes, secrets: Iterable[str]) -> str | None:
-    """Return what is wrong with our own signature; None: nothing."""
+    """Return what is wrong with Backdrop's signature; None if it is right."""
     found = _SIGNATURE.fullmatch(signature)
     if found is None:
-        return f"reads `t=<Unix seconds>,v1=<64 hex digits>`; this has {len(signature)} characters of another form"
+        return f"should be `t=<Unix seconds>,v1=<64 hex digits>` (received {len(signature)} characters of another form)"
     age = round(time.time()) - int(found[1])
     if abs(age) > TOLERANCE:
         off = f"{abs(age)} s {'old' if age > 0 else 'ahead'}"
-        return f"is {off}, and {TOLERANCE} s are allowed: check the clock, and sign anew"
-    # A line each, which none of them can break: no other request reads the same.
+        return f"is {off}, and at most {TOLERANCE} s are allowed. Check your clock and sign again"
+    # Each part has a line of its own and can't contain a line break, so no two requests give the same message.
     message = f"{found[1]}\n{method}\n".encode() + target + b"\n" + body
     digests = [hmac.digest(secret.encode(), message, hashlib.sha256).hex() for secret in secrets]
     if any(hmac.compare_digest(digest, found[2]) for digest in digests):
         return None
     return (
-        "does not fit: it is the hex HMAC-SHA256, by the client's secret, of four lines, t, the method, path with query"
-        " as sent, and the raw body. Or the client has no secret"
+        "does not match the request, or the client has no secret. It is the hex HMAC-SHA256, by the client's secret,"
+        " of four lines: t, the method, path with query as sent, and the raw body"
     )
 
 
 def shopify_signature(secret: str, body: bytes) -> str:
-    """Return what Shopify puts into X-Shopify-Hmac-Sha256: base64 of HMAC-SHA256 over the raw body."""
+    """Return the value of X-Shopify-Hmac-Sha256: base64 of HMAC-SHA256 over the raw body."""
     return base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha256)).decode()
 
 
 def is_signed_by_shopify(signature: str, body: bytes, secrets: Iterable[str]) -> bool:
-    """Tell whether one of the live secrets made the signature. Takes the same time for every wrong one."""
-    # A list, not a generator: every secret is tried, whichever fits.
+    """Return True if one of the live secrets made the signature. Takes the same time for every wrong signature."""
+    # A list, not a generator, so that the time doesn't show which secret fits.
     fits = [hmac.compare_digest(shopify_signature(secret, body).encode(), signature.encode()) for secret in secrets]
     return any(fits)

@@ -1,4 +1,4 @@
-"""The routes of cut-outs: asked for, looked at, and mended. They cost nothing."""
+"""The routes that make, show and mend cut-outs. They are free."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -40,7 +40,7 @@ from service.schemas.problems import AnyRequest, not_found, unprocessable
     "/cutouts",
     status_code=202,
     operation_id="create_cutout",
-    summary="Cut a product out of its photo, for nothing",
+    summary="Cut a product out of its photo, for free",
     tag="cutouts",
     before_request=before_a_job,
     operation_class=Submitted,
@@ -62,9 +62,9 @@ async def create_cutout(
     prefer: Prefer = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Any]:
-    """Have the networks cut a photo's product out: a job like a swap's, whose id is the cut-out's, at no cost.
+    """Cut the product out of a photo, for free. This makes a job, whose id is the cut-out's `public_id`.
 
-    A later swap of the same bytes starts from what was found or chosen, or from the mask that was given since.
+    Later swaps of the same bytes use this cut-out, your choice of subjects, or the mask that you gave.
     """
     accepted = await sync_to_thread(
         state.submit.cut_out,
@@ -87,7 +87,7 @@ def list_cutouts(
     cursor: Cursor = None,
     reference: ListedReference = None,
 ) -> CutoutPage:
-    """List the client's cut-outs, newest first, each as GET /v1/cutouts/{public_id} shows it."""
+    """List the client's cut-outs, newest first. Each looks as in GET /v1/cutouts/{public_id}."""
     page = state.cutouts.list(request.state.client.id, limit=limit, cursor=cursor, reference=reference)
     items = [serialize_cutout(request, state, cutout) for cutout in page.items]
     return CutoutPage(items=items, next_cursor=page.next_cursor)
@@ -95,7 +95,7 @@ def list_cutouts(
 
 @endpoint(get, "/cutouts/{public_id:str}", operation_id="get_cutout", tag="cutouts", responses={404: NOT_FOUND})
 def get_cutout(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> CutoutView:
-    """Show a cut-out: what was found, what may be wrong and where, and short-lived URLs of its mask and preview."""
+    """Return a cut-out: its subjects, its doubts with their places, and short-lived URLs of its mask and preview."""
     view = _view(request, state, public_id)
     if view is None:
         raise not_found("cut-out")
@@ -113,7 +113,7 @@ class _TakesMask(Documented):
         self.request_body = RequestBody(
             content={"image/png": OpenAPIMediaType(schema=schema)},
             required=True,
-            description="PNG of the upright photo's size, one channel of 8 bits: white is the product, black the rest.",
+            description="PNG of the upright photo's size with one channel of 8 bits. White is product, black is not.",
         )
 
 
@@ -128,9 +128,9 @@ class _TakesMask(Documented):
     responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: MASK_TOO_LARGE, 429: TOO_MANY_MASKS, 503: STORE_AWAY},
 )
 async def put_cutout_mask(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> CutoutView:
-    """Mend a cut-out: the mask of its photo from now on, for every later swap of the same bytes.
+    """Replace the mask of a cut-out. Every later swap of the same bytes uses it.
 
-    A bad one is refused as 422 with the code mask_not_png, mask_size, mask_mode, mask_unreadable, mask_empty or
+    The API refuses a bad mask with 422 and the code mask_not_png, mask_size, mask_mode, mask_unreadable, mask_empty or
     mask_whole.
     """
     data, client_id = await request.body(), request.state.client.id
@@ -152,7 +152,7 @@ async def put_cutout_subjects(
     public_id: FromPath[str],
     data: Annotated[KeptSubjects, Body(examples=[Example(value=KeptSubjects.EXAMPLE)])],
 ) -> CutoutView:
-    """Keep some of a cut-out's subjects alone, by their ids; the others stay listed and can be kept again."""
+    """Keep only the given subjects of a cut-out, by id. The others stay in the list, and you can keep them later."""
     client_id = request.state.client.id
     kept = await state.masks.run(client_id, state.mending.keep_subjects, public_id, data.keep, client_id=client_id)
     return _shown(request, state, kept)
@@ -167,7 +167,7 @@ async def put_cutout_subjects(
     responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY},
 )
 def reset_cutout(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> CutoutView:
-    """Go back to the networks' mask, for every later swap of the same bytes."""
+    """Restore the networks' mask. Every later swap of the same bytes uses it."""
     return _shown(request, state, state.mending.reset(public_id, client_id=request.state.client.id))
 
 
@@ -188,17 +188,18 @@ def _on_bad_mask(request: AnyRequest, error: MaskInvalid) -> Response[Any]:
 
 def _on_unknown_subjects(request: AnyRequest, error: SubjectsUnknown) -> Response[Any]:
     text = (
-        f"The cut-out's subjects are {', '.join(map(str, error.ids))}" if error.ids else "The cut-out has no subjects"
+        f"There is no such subject. Choose among {', '.join(map(str, error.ids))}"
+        if error.ids
+        else "This cut-out has no subjects to choose from. Send a mask instead"
     )
     return unprocessable(request, [{"loc": ["body", "keep"], "msg": text, "type": "subject_unknown"}])
 
 
-#: Which answer each refusal gets.
 REFUSALS: dict[Any, Any] = {
     MaskInvalid: _on_bad_mask,
     SubjectsUnknown: _on_unknown_subjects,
 }
-#: To be registered before the handlers.
+#: Register them before the handlers.
 CUTOUT_OPTIONS = [options("/cutouts", "GET", "POST"), options("/cutouts/{public_id:str}/mask", "PUT", "DELETE")]
-#: Those that make no job.
+#: The routes of cut-outs that make no job.
 CUTOUTS = [*CUTOUT_OPTIONS, list_cutouts, get_cutout, put_cutout_mask, put_cutout_subjects, reset_cutout]

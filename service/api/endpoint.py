@@ -1,4 +1,4 @@
-"""Endpoints: what routes have in common, and the answers to HEAD and OPTIONS."""
+"""Common parts of all routes, and the answers to HEAD and OPTIONS."""
 
 import inspect
 from collections.abc import Callable
@@ -18,15 +18,15 @@ from service.schemas.problems import QueryInvalid
 from service.schemas.remedies import MOST_REMEDIES, inputs_of, shown
 
 _Handler = Callable[..., Any]
-#: Pages are no part of the API: what a link adds to their address is nobody's mistake.
+#: Only the API checks query parameters: other sites may add theirs to a link to a page.
 _API = ("/v1/", "/health/")
 
 
 class KnownParametersOnly(ReceiveRoutePlugin):
-    """Puts `known_parameters` behind the other guards of every route of the API: a wrong key is answered first."""
+    """Puts `known_parameters` after the other guards of every API route, so that a wrong key is answered first."""
 
     def receive_route(self, route: BaseRoute) -> None:
-        """Guard a route, once it is registered."""
+        """Add the guard to a route that was registered."""
         if isinstance(route, HTTPRoute) and route.path.startswith(_API):
             for handler in route.route_handlers:
                 if "OPTIONS" not in handler.http_methods:
@@ -34,9 +34,9 @@ class KnownParametersOnly(ReceiveRoutePlugin):
 
 
 async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Guard: refuse query parameters that the route does not declare, and one that comes twice. Raises QueryInvalid.
+    """Refuse undeclared and repeated query parameters. Raises QueryInvalid.
 
-    Else a typo, as `dryrun=true`, would cost credits or give a list that is not filtered.
+    Otherwise a typo such as `dryrun=true` would cost credits or return an unfiltered list.
     """
     if not connection.query_params:
         return
@@ -47,7 +47,7 @@ async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handl
             text, kind = inputs.unknown(name, values[0], "query"), "extra_forbidden"
         elif len(values) > 1 and not inputs.query[name].is_non_string_sequence:
             sent = " and ".join(map(shown, values[:2]))
-            text, kind = f"Given {len(values)} times (received {sent}). Send it once", "repeated"
+            text, kind = f"This parameter was sent {len(values)} times (received {sent}). Send it once", "repeated"
         else:
             continue
         errors.append({"loc": ["query", name], "msg": text, "type": kind})
@@ -68,9 +68,9 @@ def endpoint(
 ) -> Callable[[_Handler], HTTPRouteHandler]:
     """Return the route decorator of an endpoint behind `authenticated`.
 
-    `method`: litestar's `get`, `put`, `post` or `delete`. `responses` are documented beside the 401, 421, 422 and 503
-    that each of these endpoints can answer; `options` are litestar's. A plain function runs in a thread. All but `get`
-    and `head` change something: signatures are checked, behind the router's guards, as that takes the body.
+    `method` is litestar's `get`, `put`, `post` or `delete`. `responses` are documented as well as the 401, 421, 422 and
+    503 that each of these endpoints can answer; `options` are litestar's. A plain function runs in a thread. All
+    methods but `get` and `head` change something, so `signed` checks their signatures after the router's guards.
     """
     changes = method not in (get, head)
     common = {401: NOT_SIGNED if changes else UNAUTHORIZED, 421: MISDIRECTED, 422: INVALID, 503: DATABASE_AWAY}
@@ -82,7 +82,7 @@ def endpoint(
         options.setdefault("operation_class", Documented)
         if changes:
             options["guards"] = [*options.get("guards", ()), signed]
-        # In the order of their numbers: so they stand in the document.
+        # OpenAPI documents list the answers in this order.
         documented = dict(sorted(answers.items()))
         return method(path, operation_id=operation_id, tags=[tag], responses=documented, **options)(handler)
 
@@ -90,9 +90,9 @@ def endpoint(
 
 
 def options(path: str, *methods: str) -> HTTPRouteHandler:
-    """Return the answer to OPTIONS of a path whose methods have a handler each; to be registered before them.
+    """Return the answer to OPTIONS of a path with several handlers. Register it before them.
 
-    Litestar's own answer is made with the first of them, and names no other.
+    Litestar's own answer names only the methods of the first handler.
     """
 
     def options_of_path() -> Response[None]:
@@ -103,9 +103,9 @@ def options(path: str, *methods: str) -> HTTPRouteHandler:
 
 
 def with_head(route: HTTPRouteHandler) -> list[HTTPRouteHandler]:
-    """Return a GET route with its function for HEAD as well, and the answer to OPTIONS.
+    """Return a GET route, the same function for HEAD, and the answer to OPTIONS.
 
-    The function leaves out the body itself. HEAD is not in the document: generators of clients have no use for it.
+    The function omits the body itself. HEAD is not in the document, as client generators have no use for it.
     """
     (path,) = route.paths
     threads = None if inspect.iscoroutinefunction(route.fn) else True

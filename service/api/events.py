@@ -1,4 +1,4 @@
-"""Server-Sent Events: a stream that follows a job, https://html.spec.whatwg.org/multipage/server-sent-events.html."""
+"""Server-Sent Events that follow a job, https://html.spec.whatwg.org/multipage/server-sent-events.html."""
 
 import time
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ from service.schemas.serialize import serialize_event
 
 
 def _letting_go(app: ASGIApp) -> ASGIApp:
-    """Close the request's subscription when the request is over, however it ends: a stream may never have begun."""
+    """Close the subscription when the request is over, even if its stream never began."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -55,13 +55,13 @@ async def follow_job(
         str | None,
         HeaderParameter(
             name="Last-Event-ID",
-            description="The id of the last event that came: the stream goes on with what is newer than it.",
+            description="The id of the last event that you received. The stream continues after it.",
         ),
     ] = None,
 ) -> Response[Any]:
-    """Follow a job: where it stands now, then each change, until it is over and the stream ends.
+    """Stream a job's current state, then each change, until the job is over.
 
-    Whoever is cut off connects again with `Last-Event-ID`. States that came and went meanwhile are left out.
+    After a broken connection, connect again with `Last-Event-ID`. The stream skips the states in between.
     """
     first = await sync_to_thread(state.job_states.of_client, job_id, request.state.client.id)
     if first is None:
@@ -70,14 +70,14 @@ async def follow_job(
     if seen and first.over:
         return Response(None, status_code=204)
     subscription = request.state.subscription = state.notifier.subscribe(job_id, client_id=request.state.client.id)
-    told = _told(subscription, first, seen=seen, heartbeat=state.stream_heartbeat, ends_after=state.stream_seconds)
-    return ServerSentEvent(told, headers={"Cache-Control": "no-store"})
+    events = _events(subscription, first, seen=seen, heartbeat=state.stream_heartbeat, ends_after=state.stream_seconds)
+    return ServerSentEvent(events, headers={"Cache-Control": "no-store"})
 
 
-async def _told(
+async def _events(
     subscription: Subscription, first: JobState, *, seen: bool, heartbeat: float, ends_after: float
 ) -> AsyncIterator[ServerSentEventMessage]:
-    """Tell the first state unless it was seen, and then each newer one, until the job, the time or the API is over."""
+    """Yield the first state unless it was seen, then each newer one, until the job, the time or the API ends."""
     end, last, event_id = time.monotonic() + ends_after, first, first.event_id
     if not seen:
         yield _event(first, event_id)
@@ -92,7 +92,7 @@ async def _told(
             yield ServerSentEventMessage(data=None, comment="here")
         elif news.revision >= last.revision and news != last:
             last = news
-            # Whoever comes back with an id that no state has by itself is told its state once more.
+            # A client that returns with an id that no state has by itself receives its state again.
             event_id = max(news.event_id, event_id + 1)
             yield _event(news, event_id)
 

@@ -1,4 +1,4 @@
-"""The signed URLs of the directory store: what a bucket of S3 would serve itself."""
+"""The signed URLs of the directory store, which an S3 bucket would serve itself."""
 
 import os
 import re
@@ -19,9 +19,9 @@ from service.storage.objects import ObjectNotFound, content_type_of
 
 _PATH = "/files/{bucket:str}/{key:path}"
 FILE_OPTIONS = options(_PATH, "GET", "HEAD", "PUT")
-#: One range of bytes; several, or another unit, are answered with the whole file, as RFC 9110 allows.
+#: One range of bytes. Several ranges or another unit get the whole file, as RFC 9110 allows.
 _RANGE = re.compile("bytes=([0-9]{0,18})-([0-9]{0,18})")
-#: Bytes that are read at a time.
+#: Bytes of one read.
 _BLOCK = 1 << 20
 
 
@@ -34,11 +34,11 @@ async def put_file(
     expires: FromQuery[int],
     signature: FromQuery[str],
 ) -> None:
-    """Take the bytes of a signed upload: the directory store's own half of a presigned PUT."""
+    """Store the bytes of a signed upload, as S3 does for a presigned PUT."""
     objects = _signed_bucket(request, state, bucket, expires, signature)
     data = await request.body()
     name = key.lstrip("/")
-    owner = name.rpartition("/")[0]  # a folder of each client's own
+    owner = name.rpartition("/")[0]  # each client has its own folder
     await state.uploads.run(owner, objects.put, name, data, request.headers.get("content-type", ""))
 
 
@@ -51,7 +51,7 @@ def get_file(
     expires: FromQuery[int],
     signature: FromQuery[str],
 ) -> Response[Any]:
-    """Serve the bytes of a signed download, or the range of them that is asked for."""
+    """Return the file of a signed download, or the range of it that the request names."""
     objects = _signed_bucket(request, state, bucket, expires, signature)
     try:
         file = objects.open(key.lstrip("/"))
@@ -62,7 +62,7 @@ def get_file(
     part = _asked_range(request, size, etag)
     if part is not None and not part:
         file.close()
-        detail = f"The file has {size} bytes, and none of them is in the Range asked for. Ask for bytes within it."
+        detail = f"The Range is outside the file, which has {size} bytes. Request bytes within it."
         raise problem(416, "range_not_satisfiable", detail, {"Content-Range": f"bytes */{size}"})
     sent = range(size) if part is None else part
     headers = {
@@ -84,7 +84,7 @@ def get_file(
 
 
 def _asked_range(request: AnyRequest, size: int, etag: str) -> range | None:
-    """Return the bytes that `Range` asks for, none of them where it lies outside; None: the whole file."""
+    """Return the bytes that `Range` names, empty if it is outside the file; None for the whole file."""
     asked = _RANGE.fullmatch(request.headers.get("range", ""))
     if asked is None or request.method == "HEAD" or request.headers.get("if-range", etag) != etag:
         return None
@@ -111,12 +111,12 @@ def _signed_bucket(request: AnyRequest, state: Parts, bucket: str, expires: int,
         raise not_found("file")
     method = "GET" if request.method == "HEAD" else request.method
     if not objects.signer.allows(method, request.url.path, expires, signature):
-        raise problem(403, "url_invalid", "This URL has expired or was changed. Ask for a new one.")
+        raise problem(403, "url_invalid", "This URL has expired or was changed. Request a new URL.")
     return objects
 
 
 def files_router(max_photo_bytes: int) -> Router:
-    """Return the routes; a PUT takes that many bytes."""
+    """Return the routes. A PUT takes at most `max_photo_bytes`."""
     return Router(
         "/v1",
         route_handlers=[FILE_OPTIONS, put_file, get_file],

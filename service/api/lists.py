@@ -1,4 +1,4 @@
-"""The routes that list what a client has."""
+"""The routes of lists: jobs, renders and credits of a client."""
 
 from typing import Annotated, Any
 
@@ -15,20 +15,25 @@ from service.schemas.remedies import with_received
 from service.schemas.responses import CreditEntry, Credits, JobPage, RenderPage
 from service.schemas.serialize import serialize_job, serialize_render
 
-Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many at most.", examples=[Example(value=20)])]
-#: To callers it means nothing, but what can't be a ULID is a mistake and told as one.
+Limit = Annotated[
+    int,
+    QueryParameter(
+        ge=1, le=100, description="Maximum number of items on a page, 1 to 100.", examples=[Example(value=20)]
+    ),
+]
+#: Opaque to callers, but a value that can't be a ULID is a mistake and is refused.
 Cursor = Annotated[
     str | None,
     QueryParameter(
         pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$",
-        max_length=26,  # "$" lets a line break by
-        description="The `next_cursor` of the page before; leave it out for the first page.",
+        max_length=26,  # "$" also matches before a final line break
+        description="The `next_cursor` of the page before. Omit it for the first page.",
         examples=[Example(value="01J9ZC6M8J5X7Z9Q1W3R5T7Y9V")],
     ),
 ]
 
 
-#: What callers may have for an id of their own: no control characters, not even a line break at the end.
+#: A caller's own id must not have control characters, not even a line break at the end.
 REFERENCE_PATTERN = "^[^\\x00-\\x1f\\x7f-\\x9f]+(?![\\s\\S])"
 Reference = Annotated[
     str | None,
@@ -36,7 +41,7 @@ Reference = Annotated[
         min_length=1,
         max_length=200,
         pattern=REFERENCE_PATTERN,
-        description="Only those whose submit had this `reference`, to the letter.",
+        description="Only items whose submit had exactly this `reference`.",
         examples=[Example(value="order-1042/front")],
     ),
 ]
@@ -44,7 +49,7 @@ Reference = Annotated[
 
 Preview = Annotated[
     bool,
-    QueryParameter(description="Only previews, which a list leaves out otherwise.", examples=[Example(value=True)]),
+    QueryParameter(description="List only previews, which lists omit otherwise.", examples=[Example(value=True)]),
 ]
 
 
@@ -55,15 +60,15 @@ def list_jobs(
     limit: Limit = 20,
     cursor: Cursor = None,
     status: Annotated[
-        JobStatus | None, QueryParameter(description="Only jobs that stand there.", examples=[Example(value="FAILURE")])
+        JobStatus | None, QueryParameter(description="Only jobs with this status.", examples=[Example(value="FAILURE")])
     ] = None,
     operation: Annotated[
-        Operation | None, QueryParameter(description="Only jobs that do that.", examples=[Example(value="swap")])
+        Operation | None, QueryParameter(description="Only jobs of this kind.", examples=[Example(value="swap")])
     ] = None,
     reference: Reference = None,
     preview: Preview = False,
 ) -> JobPage:
-    """List the client's jobs, newest first, each as GET /v1/jobs/{job_id} shows it."""
+    """List the client's jobs, newest first. Each looks as in GET /v1/jobs/{job_id}."""
     page = state.listings.jobs(
         request.state.client.id,
         limit=limit,
@@ -88,15 +93,15 @@ def list_renders(
         QueryParameter(
             pattern="^[a-z][a-z0-9_]*$",
             max_length=64,
-            # One that has left the catalogue may still have renders: it need not be in it.
-            description="Only renders for that preset: a name of GET /v1/output-presets, or one that was there once.",
+            # A preset that has left the catalogue may still have renders, so the name need not be in it.
+            description="Only renders of this preset: a current or former name of GET /v1/output-presets.",
             examples=[Example(value="shopify_product")],
         ),
     ] = None,
     reference: Reference = None,
     preview: Preview = False,
 ) -> RenderPage:
-    """List the client's renders, newest first, each as GET /v1/renders/{public_id} shows it."""
+    """List the client's renders, newest first. Each looks as in GET /v1/renders/{public_id}."""
     page = state.listings.renders(
         request.state.client.id,
         limit=limit,
@@ -106,7 +111,7 @@ def list_renders(
         preview=preview,
     )
     if output_preset is not None and output_preset not in state.catalogue.presets and not page.items and cursor is None:
-        text = "There is no such output preset, and no render of yours fits. The nearest are: "
+        text = "There is no such output preset, and you have no render of it. The nearest are: "
         text = with_received(text + ", ".join(state.catalogue.nearest_presets(output_preset)), output_preset)
         raise QueryInvalid([{"loc": ["query", "output_preset"], "msg": text, "type": "unknown_preset"}])
     return RenderPage(
@@ -115,7 +120,7 @@ def list_renders(
 
 
 def _on_unknown_entry(request: AnyRequest, error: UnknownEntry) -> Response[Any]:
-    text = f"You have no ledger entry {error}. Send the `next_cursor` of the page before, or none for the first page."
+    text = f"You have no ledger entry {error}. Send the `next_cursor` of the page before, or omit it for the first page"
     return unprocessable(request, [{"loc": ["query", "cursor"], "msg": text, "type": "cursor_unknown"}])
 
 
@@ -127,7 +132,7 @@ def _on_unknown_entry(request: AnyRequest, error: UnknownEntry) -> Response[Any]
     exception_handlers={UnknownEntry: _on_unknown_entry},
 )
 def get_credits(request: AnyRequest, state: Parts, limit: Limit = 100, cursor: Cursor = None) -> Credits:
-    """Return the balance, and a page of the ledger's entries, newest first: the latest 100 unless asked otherwise."""
+    """Return the balance and a page of ledger entries, newest first: the latest 100 by default."""
     balance, entries, next_cursor = state.accounts.credits(request.state.client.id, limit=limit, cursor=cursor)
     return Credits(
         balance=balance,

@@ -1,4 +1,4 @@
-"""What handlers find in the application's state; `service.api.app` puts it there."""
+"""The parts of the application's state, which `service.api.app` builds and handlers use."""
 
 from litestar.datastructures import State
 
@@ -24,7 +24,7 @@ from service.webhooks.endpoints import Webhooks
 
 
 class Parts(State):
-    """The parts by name, typed: a handler's argument `state`."""
+    """The parts by name, typed. Handlers take them as the argument `state`."""
 
     accounts: Accounts
     brands: Brands
@@ -45,7 +45,6 @@ class Parts(State):
     sources: Bucket
     submit: Submit
     webhooks: Webhooks
-    # Threads of slow work.
     fetches: Lane
     masks: Lane
     thumbnails: Lane
@@ -54,5 +53,5 @@ class Parts(State):
     prefer_wait: int
     stream_heartbeat: float
     stream_seconds: float
-    #: Whether the API is to stop.
+    #: Whether the API is shutting down.
     stopping: bool

@@ -1,4 +1,4 @@
-"""The routes of a client's photos: how they come in, and how they go away."""
+"""The routes that take and delete a client's photos."""
 
 from typing import Annotated, Any
 
@@ -32,17 +32,17 @@ from service.schemas.responses import StoredPhoto, Upload, UploadRequest
 from service.schemas.serialize import base_url
 from service.storage.objects import UPLOAD_TYPES
 
-#: Bytes of a multipart body around the photo's own.
+#: Bytes that a multipart body needs in addition to the photo.
 _FRAMING = 64 * 1024
-#: What to send in place of another content type.
+#: The remedy for another content type.
 _TAKEN = (
-    f"Send the photo's bytes as they are ({', '.join(UPLOAD_TYPES)}), multipart/form-data with the part `file`, or"
-    " application/json with `content_type` or `url`."
+    f"Send the photo's bytes ({', '.join(UPLOAD_TYPES)}), multipart/form-data with the part `file`, or application/json"
+    " with `content_type` or `url`."
 )
 
 
 async def _receive(request: AnyRequest) -> Response[Any] | None:
-    """Hook before the body is parsed: take a photo that comes as it is or as multipart, and bound a body that is JSON.
+    """Take a photo sent as plain bytes or multipart, and limit a JSON body, before Litestar parses the body.
 
     Raises 413 and 415.
     """
@@ -55,7 +55,7 @@ async def _receive(request: AnyRequest) -> Response[Any] | None:
         return answer
     if content_type != RequestEncodingType.MULTI_PART:
         body = request.state.raw_body = await request.body()
-        # JSON is JSON, whatever it is called: curl's -d calls it a form.
+        # curl's -d sends JSON as a form, so a JSON body counts as JSON under any Content-Type.
         if body and content_type != RequestEncodingType.JSON and not body.lstrip().startswith(b"{"):
             raise unsupported_media_type(content_type, _TAKEN)
         if len(body) > state.max_body_bytes:
@@ -66,14 +66,14 @@ async def _receive(request: AnyRequest) -> Response[Any] | None:
     except (ClientException, UnicodeError, LookupError) as error:
         if getattr(error, "status_code", None) == 413:
             raise
-        text = "That is no multipart/form-data: let a library or curl's -F write it"
+        text = "The body is not multipart/form-data. Let a library or curl's -F write it"
         return unprocessable(request, [{"loc": ["body"], "msg": text, "type": "multipart_invalid"}])
     file = form.get("file")
     if not isinstance(file, UploadFile):
-        text = "Send the photo as the part `file`, with a file name"
+        text = "The part `file` is missing, or has no file name. Send the photo as `file`, with a file name"
         return unprocessable(request, [{"loc": ["body", "file"], "msg": text, "type": "missing"}])
     if others := sorted(set(form) - {"file"}):
-        text = "Only `file` is taken"
+        text = "There is no such part. Send only `file`"
         return unprocessable(
             request, [{"loc": ["body", name], "msg": text, "type": "extra_forbidden"} for name in others]
         )
@@ -108,20 +108,21 @@ async def create_upload(
         UploadRequest,
         Body(
             examples=[
-                Example(summary="A key, and where to PUT the bytes", value={"content_type": "image/jpeg"}),
-                Example(summary="A photo to fetch", value={"url": "https://shop.example/photos/jar.jpg"}),
+                Example(summary="Reserve a key and a URL for a PUT", value={"content_type": "image/jpeg"}),
+                Example(summary="Fetch a photo", value={"url": "https://shop.example/photos/jar.jpg"}),
             ]
         ),
     ],
 ) -> Response[Any]:
-    """Take a photo: reserve a key and say where to PUT the bytes, fetch it from a `url`, or take the bytes themselves.
+    """Upload a photo: reserve a key for a PUT, fetch the photo from a `url`, or send its bytes.
 
-    With `content_type` the photo is there once its bytes are PUT. With `url`, which anyone on the internet can
-    download, with a body that is the photo (and its own Content-Type, as image/jpeg), or with the part `file` of a
-    multipart/form-data body, it is there when the answer comes; its bytes tell its type.
+    With `content_type`, the answer names a URL, and the photo exists once you PUT its bytes there. With `url`, Backdrop
+    downloads the photo from a public address before it answers. You can also send the photo as the body, with its own
+    Content-Type such as image/jpeg, or as the part `file` of a multipart/form-data body. Backdrop detects the format
+    from the bytes.
     """
     client: Client = request.state.client
-    request.state.url = data.url  # for an error that is about it
+    request.state.url = data.url  # for error messages
     if data.url is not None:
         try:
             stored = await state.fetches.run(
@@ -130,7 +131,7 @@ async def create_upload(
         except NotAPhoto as error:
             return unprocessable(request, [{"loc": ["body", "url"], "msg": str(error), "type": "not_a_photo"}])
         return Response(_view(stored))
-    assert data.content_type is not None, "one of the two is given"
+    assert data.content_type is not None, "the schema requires exactly one of content_type and url"
     key = await sync_to_thread(state.photos.reserve, client, data.content_type)
     signed = state.sources.upload_url(key, data.content_type, base_url(request))
     put = Upload(key=key, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
@@ -155,15 +156,15 @@ def delete_upload(
     key: Annotated[
         str,
         PathParameter(
-            description="The `key` that the upload was given, its slashes as they are or as %2F.",
+            description="The `key` of the upload, with its slashes plain or as %2F.",
             examples=[Example(value="uploads/01J9ZC6M8H4D2F0A9B7C5E3G1K/01J9ZC6M8J5X7Z9Q1W3R5T7Y9V.jpg")],
         ),
     ],
 ) -> None:
-    """Delete a photo and what was kept of it: its bytes, and the cut-outs of these bytes. Twice is as good as once.
+    """Delete a photo and its cut-outs. Repeating the request is safe.
 
-    Its jobs that are not over end as FAILURE with the error code `source_deleted`, and their credits come back. Renders
-    that were made of it stay: delete them by DELETE /v1/renders/{public_id}.
+    Its unfinished jobs end as FAILURE with the error code `source_deleted`, and their credits are refunded. Renders
+    made from it stay: delete them by DELETE /v1/renders/{public_id}.
     """
     client, name = request.state.client, key.removeprefix("/")
     if not name.startswith(upload_prefix(client)) or not state.deletion.photo(name, client_id=client.id):
@@ -171,7 +172,7 @@ def delete_upload(
 
 
 def photos_router(max_photo_bytes: int) -> Router:
-    """Return the routes; a multipart body holds a photo of that many bytes."""
+    """Return the routes. A multipart body holds a photo of at most `max_photo_bytes`."""
     return Router(
         "/v1",
         guards=[authenticated],

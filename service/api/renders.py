@@ -1,4 +1,4 @@
-"""The routes of one render: its measurements, its picture, a small one, and its deletion."""
+"""The routes of one render: its measurements, picture, thumbnail and deletion."""
 
 from typing import Any
 
@@ -34,9 +34,9 @@ def get_render(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> R
     responses={302: PICTURE, 404: NOT_FOUND},
 )
 def get_picture(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> Redirect:
-    """Lead to a render's picture: an address that stays the same for as long as the render is kept.
+    """Redirect to a render's picture. This address stays the same as long as the render is kept.
 
-    HEAD leads to the same URL, which S3 has signed for GET alone.
+    HEAD redirects to the same URL, which S3 signed for GET only.
     """
     render = state.jobs.render(public_id, client_id=request.state.client.id)
     if render is None:
@@ -53,7 +53,7 @@ def get_picture(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> 
     responses={200: THUMBNAIL, 404: NOT_FOUND, 429: TOO_MANY_THUMBNAILS, 503: UNAVAILABLE},
 )
 async def get_render_thumbnail(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> Response[Any]:
-    """Return a render small: WebP, at most 480 pixels on the longer side."""
+    """Return a thumbnail of a render: WebP, at most 480 pixels on the longer side."""
     small = await state.thumbnails.run(request.state.client.id, _small, state, public_id, request.state.client.id)
     headers = {"Cache-Control": "private, max-age=86400, immutable", "Content-Length": str(len(small))}
     return Response(b"" if request.method == "HEAD" else small, media_type="image/webp", headers=headers)
@@ -78,6 +78,6 @@ def _small(state: Parts, public_id: str, client_id: str) -> bytes:
     responses={404: NOT_FOUND},
 )
 def delete_render(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> None:
-    """Delete a render: its picture and its report. Its job stays and tells the day. Twice is as good as once."""
+    """Delete a render's picture and report. The job stays, with the time of deletion. Repeating it is safe."""
     if not state.deletion.render(public_id, client_id=request.state.client.id):
         raise not_found("render")

@@ -1,4 +1,4 @@
-"""The routes: parse, ask, answer. No decisions. `service.api.workflows`, `.photos`, `.lists` and `.files` have more."""
+"""The table of routes, and small handlers. The others are in `service.api.workflows`, `.photos`, `.lists`, `.files`."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from service.schemas.serialize import serialize_job, serialize_job_request
 
 @endpoint(get, "/jobs/{job_id:str}", operation_id="get_job", tag="jobs", responses={404: NOT_FOUND})
 def get_job(request: AnyRequest, state: Parts, job_id: FromPath[str]) -> JobView:
-    """Tell where a job stands, and on SUCCESS what came of it."""
+    """Return a job's status, and its result on SUCCESS."""
     found = state.jobs.get(job_id, client_id=request.state.client.id)
     if found is None:
         raise not_found("job")
@@ -34,7 +34,7 @@ def get_job(request: AnyRequest, state: Parts, job_id: FromPath[str]) -> JobView
 
 @endpoint(get, "/jobs/{job_id:str}/request", operation_id="get_job_request", tag="jobs", responses={404: NOT_FOUND})
 def get_job_request(request: AnyRequest, state: Parts, job_id: FromPath[str]) -> JobRequestView:
-    """Return what was asked of a job, and the photo behind it for as long as it is kept."""
+    """Return a job's request, and its photo as long as it is kept."""
     asked = state.intake.request_of(job_id, client_id=request.state.client.id)
     if asked is None:
         raise not_found("job")
@@ -50,7 +50,7 @@ def get_job_request(request: AnyRequest, state: Parts, job_id: FromPath[str]) ->
     responses={404: NOT_FOUND, 409: JOB_FINISHED},
 )
 def cancel_job(request: AnyRequest, state: Parts, job_id: FromPath[str]) -> JobView:
-    """Cancel a job that is not over: it ends as FAILURE with the error code `cancelled`, and its credits come back."""
+    """Cancel an unfinished job: it ends as FAILURE with the error code `cancelled`, and its credits are refunded."""
     found = state.jobs.cancel(job_id, client_id=request.state.client.id)
     if found is None:
         raise not_found("job")
@@ -61,13 +61,13 @@ def cancel_job(request: AnyRequest, state: Parts, job_id: FromPath[str]) -> JobV
     "/scene-types", operation_id="list_scene_types", tags=["catalogues"], sync_to_thread=False, responses={422: INVALID}
 )
 def list_scene_types(state: Parts) -> SceneItems:
-    """List the scenes that have a name; `scene_type` also takes free text."""
+    """List the named scenes. `scene_type` also takes free text."""
     return SceneItems.model_validate(_items(state, "scene_types"))
 
 
 @get("/moods", operation_id="list_moods", tags=["catalogues"], sync_to_thread=False, responses={422: INVALID})
 def list_moods(state: Parts) -> MoodItems:
-    """List the moods that have a name; `mood` also takes free text."""
+    """List the named moods. `mood` also takes free text."""
     return MoodItems.model_validate(_items(state, "moods"))
 
 
@@ -79,7 +79,7 @@ def list_moods(state: Parts) -> MoodItems:
     responses={422: INVALID},
 )
 def list_output_presets(state: Parts) -> PresetItems:
-    """List the places of publication with their size, formats, credits and rules."""
+    """List the output presets: places of publication with their size, formats, credits and rules."""
     return PresetItems.model_validate(_items(state, "output_presets"))
 
 
@@ -92,7 +92,7 @@ RENDER_OPTIONS = options("/renders/{public_id:str}", "GET", "DELETE")
 BRAND_OPTIONS = options("/brands/{name:str}", "GET", "PUT", "DELETE")
 KEYS_OPTIONS = options("/keys", "GET", "POST")
 WEBHOOK_OPTIONS = options("/webhook", "GET", "PUT", "DELETE")
-#: Everything under /v1 that belongs to one client.
+#: All routes under /v1 that need a client's key.
 PRIVATE = Router(
     "/v1",
     guards=[authenticated],
@@ -109,5 +109,5 @@ PRIVATE = Router(
         *(WEBHOOK_OPTIONS, get_webhook, put_webhook, rotate_webhook_secret, delete_webhook),
     ],
 )
-#: Everything under /v1 that is the same for all.
+#: All routes under /v1 that answer the same for everyone.
 PUBLIC = Router("/v1", route_handlers=[list_scene_types, list_moods, list_output_presets])

@@ -1,7 +1,7 @@
-"""The server: uvicorn, which tells those who wait for news that it stops before it waits for them.
+"""The uvicorn server of the API, which ends event streams before it shuts down.
 
-uvicorn itself waits for a request's bytes for ever, and for any number of connections. `Connection` bounds how long a
-request's head may take and how many connections an address holds; `PacedBodies` gives a body a minimum rate.
+uvicorn alone waits for a request's bytes for ever, on any number of connections. `Connection` limits the time of a
+request's head and the connections of an address. `PacedBodies` requires a minimum rate of a body.
 """
 
 import asyncio
@@ -33,29 +33,29 @@ from service.telemetry.tracing import Tracer
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for which an idle connection is kept: longer than load balancers keep theirs (AWS, nginx: 60), which would
-#: send a request into a connection that closes, and answer 502.
+#: Seconds that an idle connection stays open: longer than load balancers keep theirs (AWS, nginx: 60). Otherwise they
+#: would send a request into a connection that is closing, and answer 502.
 KEEP_ALIVE = 75
 #: Seconds for a request's head, from the connection's or the request's first byte.
 HEAD_SECONDS = 20.0
-#: Each so many bytes of a body, and what is left at its end, have to come within so many seconds: 8 KiB a second, which
-#: the slowest mobile networks reach.
+#: Each PACE_BYTES of a body, and the rest at its end, must arrive within PACE_SECONDS: 8 KiB a second, which the
+#: slowest mobile networks reach.
 PACE_BYTES, PACE_SECONDS = 160 * 1024, 20.0
 
 
 class PacedBodies:
-    """The app, with bodies that come too slowly refused as 408, and those that are cut off as well."""
+    """Wraps the app: a body that arrives too slowly or breaks off gets a 408."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; all else goes to the app unchanged."""
+        """Pass the request to the app, with a deadline for each part of its body."""
         whole, due, came = scope["type"] != "http", 0.0, PACE_BYTES
 
         async def paced() -> Message:
             nonlocal whole, due, came
-            if whole:  # what comes now is the end of the connection, hours later perhaps
+            if whole:  # the next message is the end of the connection, perhaps hours later
                 return await receive()
             if came >= PACE_BYTES:
                 due, came = asyncio.get_running_loop().time() + PACE_SECONDS, 0
@@ -63,11 +63,11 @@ class PacedBodies:
                 async with asyncio.timeout_at(due):
                     message = await receive()
             except TimeoutError:
-                rate = f"less than {PACE_BYTES:,} bytes of it in {PACE_SECONDS:g} s"
-                detail = f"The body came too slowly: {rate}. Nothing was charged; send it again over a faster network."
+                rate = f"less than {PACE_BYTES:,} bytes in {PACE_SECONDS:g} s"
+                detail = f"The body arrived too slowly: {rate}. Nothing was charged. Send it again on a faster network."
                 raise problem(408, "body_too_slow", detail, {"Connection": "close"}) from None
             if message["type"] == "http.disconnect":
-                detail = "The connection ended before the body did. Nothing was charged; send it again."
+                detail = "The connection ended before the body was complete. Nothing was charged. Send it again."
                 raise problem(408, "body_incomplete", detail)
             came += len(message.get("body", b""))
             whole = not message.get("more_body", False)
@@ -77,15 +77,15 @@ class PacedBodies:
 
 
 class Connection(HttpToolsProtocol):
-    """A connection, with a deadline for each request's head, and one of at most `peer_limit` of its address.
+    """A connection with a deadline for each request's head, and at most `peer_limit` connections of one address.
 
-    Where an address has as many already, the one whose client has been silent longest, while it is its turn, makes
-    room; where all are being answered, the new one is refused. So slow connections shut out nobody.
+    If an address reaches the limit, Backdrop closes its longest-silent connection that waits for the client. If all
+    of them are being answered, it refuses the new connection. So slow connections can't lock out an address.
     """
 
-    #: Connections of one address; 0: any number.
+    #: Maximum number of connections per address; 0 for no limit.
     peer_limit = 0
-    #: Those that are open, by address; of IPv6 by /64, which is what one subscriber gets.
+    #: The open connections by address. IPv6 counts by /64, the usual prefix of one subscriber.
     peers: defaultdict[str, set["Connection"]]
     _peer = ""
     _heard = 0.0
@@ -93,11 +93,11 @@ class Connection(HttpToolsProtocol):
 
     @classmethod
     def limited(cls, peer_limit: int) -> type["Connection"]:
-        """Return the class of one server's connections."""
+        """Return the connection class of one server."""
         return type("LimitedConnection", (cls,), {"peer_limit": peer_limit, "peers": defaultdict(set)})
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Take a connection, or refuse it."""
+        """Accept a connection, or refuse it."""
         super().connection_made(transport)
         self._heard = self.loop.time()
         self._peer = _network(self.client[0]) if self.client else ""
@@ -108,7 +108,7 @@ class Connection(HttpToolsProtocol):
             silent = min((one for one in others if one is not self and one.waits), key=_heard, default=None)
             if silent is None:
                 detail = (
-                    f"Your address holds {self.peer_limit} connections, all at work. Close some, or use them again."
+                    f"Your address already has {self.peer_limit} connections, all in use. Close some, or reuse them."
                 )
                 self._refuse(429, "too_many_connections", detail)
             else:
@@ -116,7 +116,7 @@ class Connection(HttpToolsProtocol):
                 others.discard(silent)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget a connection."""
+        """Remove the connection from its address's set."""
         super().connection_lost(exc)
         self._stop_timer()
         self.peers[self._peer].discard(self)
@@ -125,27 +125,27 @@ class Connection(HttpToolsProtocol):
 
     @property
     def waits(self) -> bool:
-        """Whether it is the client's turn to send something."""
+        """Whether the server waits for the client to send something."""
         return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
 
     def data_received(self, data: bytes) -> None:
-        """Read bytes."""
+        """Note the time, and parse the bytes."""
         self._heard = self.loop.time()
         super().data_received(data)
 
     def on_message_begin(self) -> None:
-        """Begin to read a request."""
+        """Start the deadline of a request's head."""
         super().on_message_begin()
         self._await_head()
 
     def on_headers_complete(self) -> None:
-        """Answer a request; its body may still be on its way."""
+        """Stop the deadline and let the app answer. The body may still be arriving."""
         self._stop_timer()
         super().on_headers_complete()
 
     def _await_head(self) -> None:
         self._stop_timer()
-        detail = f"The request's head did not come within {HEAD_SECONDS:g} s. Send it again."
+        detail = f"The request's head did not arrive within {HEAD_SECONDS:g} s. Send the request again."
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._refuse, 408, "head_too_slow", detail)
 
     def _stop_timer(self) -> None:
@@ -154,7 +154,7 @@ class Connection(HttpToolsProtocol):
             self._head_timer = None
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
-        """Answer what no app has seen, and close the connection."""
+        """Answer a request that never reached the app, and close the connection."""
         refused = problem(status, code, detail)
         named = {"type": "about:blank", "title": refused.title, "status": status, "detail": detail, "code": code}
         name = str(ULID())
@@ -175,7 +175,7 @@ def _network(address: str) -> str:
 
 
 class Server(uvicorn.Server):
-    """Serves the API of these settings, until SIGINT or SIGTERM."""
+    """Serves the API until SIGINT or SIGTERM."""
 
     def __init__(
         self,
@@ -186,16 +186,16 @@ class Server(uvicorn.Server):
     ) -> None:
         self._health = health
         registry = registry or CollectorRegistry()
-        #: The app itself, within what observes it.
+        #: The app itself, without the layers that observe it.
         self.app = create_app(settings, JobMetrics(registry))
         self._notifier: JobNotifier = self.app.state.notifier
         self._stopping = StopRequest()
         self._delay = settings.shutdown_delay
-        #: When it stops that was told to (monotonic seconds); None: it was not, or stops at once.
+        #: When the server stops after a delayed SIGTERM, in monotonic seconds; None: no SIGTERM, or no delay.
         self._stops_at: float | None = None
         super().__init__(
             uvicorn.Config(
-                # Around the whole app: what has no route is a request, too.
+                # Observes the whole app, so that requests without a route are counted too.
                 ObservedApp(PacedBodies(self.app), HttpMetrics(registry), tracer or Tracer()),
                 http=Connection.limited(settings.peer_connections),
                 host=settings.host,
@@ -210,23 +210,23 @@ class Server(uvicorn.Server):
         )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Note the signal, be ready no more, and stop: of a first SIGTERM after the delay that the settings name."""
+        """Report not ready and stop. The first SIGTERM takes effect after the delay of the settings."""
         first = not self._stopping.is_set()
         self._stopping.on_signal(sig)
         self.app.state.stopping = True
-        self._health.is_not_ready("It stops.")
+        self._health.is_not_ready("The API is shutting down.")
         if first and sig == signal.SIGTERM and self._delay:
             self._stops_at = time.monotonic() + self._delay
         else:
             super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and be ready."""
+        """Listen, and report ready."""
         await super().startup(sockets)
         self._health.is_ready()
 
     async def on_tick(self, counter: int) -> bool:
-        """Note that the event loop comes round."""
+        """Note that the event loop is alive."""
         self._health.beat()
         if self._stops_at is not None and time.monotonic() >= self._stops_at:
             self._stops_at = None
@@ -234,7 +234,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say why, let streams and waiting submits end at once, then all else in its own time."""
+        """Log the reason and end streams and waiting submits, then let uvicorn end the other requests."""
         logger.info("stopping: %s", self._stopping.reason)
         self._notifier.close()
         await super().shutdown(sockets)

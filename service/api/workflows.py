@@ -1,4 +1,4 @@
-"""The routes that make jobs; each is counted against its client's rate before its body is read."""
+"""The routes that make jobs. Each counts against its client's rate limit before its body is read."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial, wraps
@@ -70,16 +70,17 @@ def read_order(
         QueryParameter(
             ge=0,
             le=SEED_LIMIT - 1,
-            description="The same seed and spec give the same background. Left out: one is drawn.",
+            description="From 0 to 2147483647. The same seed and spec give the same background. If omitted, Backdrop"
+            " draws a seed.",
             examples=[Example(value=7)],
         ),
     ] = None,
     preview: Annotated[
         bool,
         QueryParameter(
-            description="Make a preview: what the same request with the same seed gives without it, at 512 pixels with"
-            " a watermark across. It costs nothing, is kept for an hour, has a rate limit of its own and no webhook."
-            " Its `seed`, drawn where none is given, gives the picture that was looked at."
+            description="Make a free preview: the same picture as the paid request with the same seed, at 512 pixels"
+            " with a watermark. Backdrop keeps it for an hour. Previews have their own rate limit and send no webhook."
+            " To get the full picture, repeat the request with the preview's `seed`."
         ),
     ] = False,
     placement: Placement = UNMOVED,
@@ -89,7 +90,7 @@ def read_order(
     reference: Reference = None,
     metadata: Metadata = None,
 ) -> SwapOrder:
-    """Return what a body and its query ask for. Raises QueryInvalid."""
+    """Return the order that a body and its query ask for. Raises QueryInvalid."""
     return SwapOrder(
         scene=data.scene_type,
         mood=data.mood,
@@ -108,10 +109,10 @@ def read_order(
 
 
 def with_order(handler: Callable[..., Awaitable[Response[Any]]]) -> Callable[..., Awaitable[Response[Any]]]:
-    """Give a handler the query's parameters that `read_order` takes, in place of its argument `order`, which it gets.
+    """Replace a handler's parameter `order` by the query parameters of `read_order`, and pass it the order.
 
-    A dependency of Litestar's (`Provide`) is validated before the handler's other arguments, and so an answer would not
-    hold all errors of the query and the body at once.
+    Litestar validates a dependency (`Provide`) before the handler's other arguments. With one, an answer could not list
+    all errors of the query and the body at once.
     """
     query = list(_parameters())
     declared = [
@@ -133,7 +134,7 @@ def with_order(handler: Callable[..., Awaitable[Response[Any]]]) -> Callable[...
 
 
 def _parameters() -> Iterator[Parameter]:
-    """Give the parameters of `read_order` that are the query's, one for each field of an order's records."""
+    """Yield the query parameters of `read_order`: its own, and one for each field of an order's records."""
     for one in list(signature(read_order).parameters.values())[1:]:
         if one.name not in RECORDS:
             yield one
@@ -181,14 +182,14 @@ async def background_swap_with_spec(
         bool,
         QueryParameter(
             description="Only validate, price and warn: the answer is 200 with a SwapPlan. Nothing is charged, stored"
-            " or queued, and `Idempotency-Key` is not looked at; the submit is counted all the same."
+            " or queued, and `Idempotency-Key` has no effect. The request still counts against the rate limit."
         ),
     ] = False,
     order: SwapOrder,
     prefer: Prefer = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Any]:
-    """Accept a swap, charge its credits and queue its job; wait for its end where `Prefer` says so."""
+    """Accept a swap, charge its credits and queue its job. With `Prefer: wait=N`, wait for its end."""
     client = request.state.client
     if dry_run:
         plan = await sync_to_thread(state.submit.plan, client, data, order)
@@ -199,7 +200,7 @@ async def background_swap_with_spec(
 
 
 def _planned(state: Parts, resolved: Resolved, client_id: str) -> tuple[Place | None, list[PaintedSurface]]:
-    """Return where the product goes, as far as a cut-out tells, and the surfaces of the scene in their colours."""
+    """Return where the product goes, as far as the cut-out shows it, and the scene's surfaces with their colours."""
     spec, kept = resolved.placing(state.catalogue), _kept(state, resolved, client_id)
     facts = CutoutFacts.read(resolved.seen if kept is None else kept, resolved.order.placement.stance)
     place = None
@@ -209,23 +210,23 @@ def _planned(state: Parts, resolved: Resolved, client_id: str) -> tuple[Place | 
     drawn = shown(spec, facts)
     if isinstance(drawn, Refusal):
         return place, []
-    # A pinned background is made before its product is known.
+    # A pinned background is made before its product's colour is known.
     colour = None if kept is None or (place is not None and place.pinned) else kept.get("colour")
     stands = facts.stance is None or facts.stands_in(drawn.scene.kind)
     return place, painted(drawn, None if colour is None else np.array(colour), stands=stands)
 
 
 def _kept(state: Parts, resolved: Resolved, client_id: str) -> dict[str, Any] | None:
-    """Return what is kept of the photo's cut-out, with the photo's `size`; None where it is not cut out yet."""
+    """Return the facts of the photo's cut-out and the photo's `size`; None if it has no usable cut-out yet."""
     cutout = state.cutouts.of_photo(resolved.source_key, client_id=client_id)
     if cutout is None or cutout.found is None or cutout.shown is None:
         return None
     subject = resolved.order.subject
     if subject is not None and cutout.asked.get("subject") != list(subject):
-        return None  # it is the place of another product
+        return None  # the cut-out shows another product
     kept, mended = dict[str, Any](cutout.shown.facts), cutout.mended
     if mended is not None and resolved.seen and resolved.seen["asked_at"] > mended.mended_at:
-        # The worker's network looked at this mask, at hand was only what it saw in the photo.
+        # The worker's network has classified the mended mask since; `kept` has only its view of the photo.
         kept = kept | {name: resolved.seen[name] for name in ("stance", "suits", "cut_sides") if name in resolved.seen}
     return kept | {"size": (cutout.found.width, cutout.found.height)}
 

@@ -1,1 +1,1 @@
-"""`backdrop batch`: a folder of photos to every place of publication, at a server or on this machine."""
+"""`backdrop batch`: swaps a folder of photos for several presets, at a server or on this machine."""

@@ -1,4 +1,4 @@
-"""A batch at a server: each photo is sent once, each pair paid once, and a job that runs followed, not repeated."""
+"""A batch at a server. It uploads each photo once, pays for each pair once, and follows jobs that already run."""
 
 import asyncio
 import hashlib
@@ -28,20 +28,20 @@ from service.batch.state import Failed, Failure, Made, State, file_name, measure
 
 
 class RemoteMaker:
-    """Makes pictures at a server. Lives as long as the batch."""
+    """Make pictures at a server. Lives as long as the batch."""
 
     def __init__(
         self, backdrop: AsyncBackdrop, url: str, state: State, out: Path, *, photos: Sequence[Photo] = ()
     ) -> None:
         self._backdrop, self._url, self._state, self._out = backdrop, url.rstrip("/"), state, out
-        #: Photos of the same bytes are one order, so they go by one name: the first of the batch's.
+        #: Photos with the same bytes are one order, so they share a reference: that of the batch's first such photo.
         self._references = {photo.sha256: reference_of(photo) for photo in reversed(photos)}
         self._uploading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        #: What would refuse every other pair as well: no credits are left, or the key is not good.
+        #: A refusal that applies to every other pair as well: no credits are left, or the key is invalid.
         self._refused: Refused | None = None
 
     async def make(self, pair: Pair, tell: Tell) -> Made:
-        """Send a pair, or follow its job, and download its picture. Raises Failure."""
+        """Submit a pair, or follow its job, and download its picture. Raises Failure."""
         try:
             job = await self._job(pair, tell)
             if job.error is not None:
@@ -82,11 +82,11 @@ class RemoteMaker:
             try:
                 job = await self._backdrop.wait(entry.job_id, on_progress=hear)
             except NotFound:
-                pass  # another client's: with this key it is another order
+                pass  # it belongs to another client, so with this key it is another order
             else:
                 if job.error is not None or job.render is not None:
                     return job
-                gone = Failed("render_gone", "The server keeps this picture no longer.", job_id=job.job_id)
+                gone = Failed("render_gone", "The server no longer keeps this picture.", job_id=job.job_id)
                 self._state.ended(pair.key, gone, job_over=True)
         if self._refused is not None:
             raise self._refused
@@ -95,18 +95,18 @@ class RemoteMaker:
         tell("submit", 0.0)
         try:
             accepted = await self._submit(pair, key)
-        except NotFound:  # the photo was sent long ago, and has expired; nothing was charged under this key
+        except NotFound:  # the photo has expired since its upload; nothing was charged under this key
             accepted = await self._submit(pair, await self._uploaded(pair.photo, instead_of=key))
         self._state.submitted(pair.key, self._url, accepted.job_id)
         return await self._backdrop.wait(accepted, on_progress=hear)
 
     async def _submit(self, pair: Pair, source_key: str) -> Accepted:
         attempt = self._state.entry(pair.key).attempt
-        # The same after a crash, so that what was accepted then is not accepted again.
+        # The same after a crash, so that the server does not accept the same order twice.
         made_of = f"{self._state.run_id} {pair.id} {source_key} {attempt}"
         seed = self._state.entry(pair.key).seed
         if seed is not None:
-            made_of += f" {seed}"  # photos of the same bytes may be reviewed differently
+            made_of += f" {seed}"  # photos with the same bytes may be reviewed differently
         return await self._backdrop.swap(
             spec_of(pair.order if seed is None else replace(pair.order, seed=seed)),
             source_key=source_key,
@@ -115,7 +115,7 @@ class RemoteMaker:
         )
 
     async def _uploaded(self, photo: Photo, *, instead_of: str | None = None) -> str:
-        """Return the key of a photo, sending it where the server has none but `instead_of`."""
+        """Return a photo's key. Upload the photo if the server has no key for it except `instead_of`."""
         async with self._uploading[photo.sha256]:
             known = self._state.upload(self._url, photo.sha256)
             if known is not None and known != instead_of:
@@ -127,15 +127,15 @@ class RemoteMaker:
 
 
 def reference_of(photo: Photo) -> str | None:
-    """Return by which id of its caller's a server is told of a photo's jobs: the file's name, as far as it may be one.
+    """Return the reference that a server shows with a photo's jobs: the file's name, as far as the API allows it.
 
-    The path from the batch's folder, without control characters, and of a long one the last 200 characters.
+    The path from the batch's folder, without control characters. Of a long path only the last 200 characters.
     """
     return "".join(letter for letter in photo.name if unicodedata.category(letter) not in ("Cc", "Cs"))[-200:] or None
 
 
 def spec_of(order: SwapOrder) -> Spec:
-    """Return an order as the client of a server has it; what is no part of a spec is given beside it."""
+    """Return an order as the server's client expects it. The client takes fields outside of a spec separately."""
     return Spec(
         order.scene,
         order.mood,

@@ -1,4 +1,4 @@
-"""One batch: its pairs, who goes when, what became of each, what a review makes of it, and what it writes."""
+"""A batch: its pairs, their order, their outcomes, the changes of a review, and the files that it writes."""
 
 import asyncio
 import logging
@@ -17,19 +17,19 @@ from service.batch.state import FOLDER, Failed, Failure, Made, Outcome, Rejected
 
 logger = logging.getLogger(__name__)
 
-#: Called as tell(where the pair stands in a word or three, fraction 0–1).
+#: Called as tell(stage or state of the pair in one to three words, fraction 0–1).
 Tell = Callable[[str, float], None]
-#: Makes a pair's picture, which lies in the output folder then: `at_server.RemoteMaker.make` or `here.LocalMaker.make`.
+#: Makes a pair's picture in the output folder: `at_server.RemoteMaker.make` or `here.LocalMaker.make`.
 #: Raises Failure for this pair alone.
 Make = Callable[[Pair, Tell], Awaitable[Made]]
-#: Stages in which a photo's cut-out is not there yet. From the next one on another swap of the photo finds it.
+#: Stages before a photo's cut-out exists. From the next stage on, another swap of the photo finds the cut-out.
 BEFORE_CUTOUT = {"upload", "submit", "queued", "started", "networks", "fetch", "decode", "segment", "refine"}
 
 
 class Batch:
-    """The pairs of a folder of photos, and what has become of each.
+    """The pairs of a folder of photos, and their outcomes.
 
-    `retry_failed`: photos that nothing can be made of are tried again, too.
+    `retry_failed`: also retry photos that failed for a reason that does not change.
     """
 
     def __init__(
@@ -37,39 +37,39 @@ class Batch:
     ) -> None:
         self._groups, self._state, self._out, self._retry_failed = groups, state, out, retry_failed
         self.pairs = [pair for group in groups for pair in group]
-        #: By the pair's id and its place: photos of the same bytes are one picture, in two places.
+        #: By the pair's key: photos with the same bytes are one picture in two places.
         self.outcomes: dict[str, Outcome] = {}
-        #: Jobs of runs before this one, those included that it only waits for.
+        #: Jobs of earlier runs, including those that this run only waits for.
         self._jobs_before = {self._state.entry(pair.key).job_id for pair in self.pairs}
         self._look()
 
     @property
     def left(self) -> list[Pair]:
-        """What is to be made."""
+        """The pairs that have no outcome yet."""
         return [pair for pair in self.pairs if pair.key not in self.outcomes]
 
     @property
     def made(self) -> list[Made]:
-        """The pictures that are there."""
+        """The pictures that exist."""
         return [one for one in self.outcomes.values() if isinstance(one, Made)]
 
     @property
     def charged(self) -> tuple[int, int]:
-        """The credits that this run was charged, and those of all pictures that are there."""
-        # Photos of the same bytes are one job.
+        """The credits that this run cost, and those of all pictures that exist."""
+        # Photos with the same bytes are one job.
         credits = {one.job_id: one.credits for one in self.made}
         return sum(cost for job_id, cost in credits.items() if job_id not in self._jobs_before), sum(credits.values())
 
     @property
     def failed(self) -> list[Failed]:
-        """What could not be made."""
+        """The pairs that failed."""
         return [one for one in self.outcomes.values() if isinstance(one, Failed)]
 
     def redo(self, review: Review) -> Counter[str]:
-        """Carry a review out, and count its choices; "passed" are those whose picture is another one by now.
+        """Apply a review and count its choices. "passed" counts choices about a picture that has been replaced since.
 
-        Rejected pictures are put aside and not made again; for "again" another seed is drawn. A review that was carried
-        out changes nothing a second time.
+        Rejected pictures move aside and are not made again. For "again" the pair gets another random seed. Applying the
+        same review a second time changes nothing.
         """
         places = {(pair.photo.name, pair.preset): pair for pair in self.pairs}
         done = Counter[str]()
@@ -91,13 +91,13 @@ class Batch:
         return done
 
     async def run(self, make: Make, display: Display, *, concurrency: int) -> None:
-        """Make what is left, `concurrency` pictures at a time.
+        """Make the pictures that are left, `concurrency` at a time.
 
-        A photo's other pairs are sent when the first one's cut-out is there, so that it is computed once. A pair that
-        fails stops no other. Cancelled, it leaves everything so that another run goes on.
+        A photo's other pairs start once the first pair has its cut-out, so that it is computed once. A failed pair does
+        not stop the others. After a cancellation another run can continue.
         """
         for folder in {(self._out / pair.stem).parent for pair in self.pairs}:
-            tidy(folder)  # a batch that was killed is no reason to deliver halves
+            tidy(folder)  # a killed batch may have left partial files
         photos, pairs = asyncio.Semaphore(concurrency), asyncio.Semaphore(concurrency)
 
         async def one(pair: Pair, cut: asyncio.Event) -> None:
@@ -137,12 +137,12 @@ class Batch:
         write_sheet(self._out, self._groups, self.outcomes, batch=self._state.run_id, choices=choices)
 
     def _look(self) -> None:
-        """Find what is over already."""
+        """Find the pairs that already have an outcome."""
         self.outcomes.clear()
         for pair in self.pairs:
             entry = self._state.entry(pair.key)
             if entry.made is not None and entry.choice == "reject":
-                self._aside(entry.made)  # where a crash came between
+                self._aside(entry.made)  # in case a crash came before the move
                 self.outcomes[pair.key] = Rejected(entry.made)
             elif entry.made is not None and whole(self._out, entry.made):
                 self.outcomes[pair.key] = entry.made
@@ -150,7 +150,7 @@ class Batch:
                 self.outcomes[pair.key] = entry.failed
 
     def _aside(self, made: Made) -> None:
-        """Take a picture out of what is delivered; what was paid for is not thrown away."""
+        """Move a picture out of the delivered ones. It is kept, because it was paid for."""
         _move(self._out / made.file, self._out / FOLDER / "aside" / made.file)
 
 
@@ -161,7 +161,7 @@ def _move(source: Path, target: Path) -> None:
 
 
 async def _outcome(pair: Pair, make: Make, tell: Tell) -> tuple[Made | Failed, bool]:
-    """Return what becomes of a pair, and whether its job ended as FAILURE."""
+    """Return the outcome of a pair, and whether its job ended as FAILURE."""
     started = time.perf_counter()
 
     def failed(code: str, message: str, job_id: str | None = None) -> Failed:
@@ -176,6 +176,6 @@ async def _outcome(pair: Pair, make: Make, tell: Tell) -> tuple[Made | Failed, b
     except OSError as error:
         return failed("file_error", f"{error.filename or 'A file'}: {error.strerror}."), False
     except Exception as error:
-        # The others must not pay for a mistake of ours.
+        # A bug in Backdrop must not stop the other pairs.
         logger.debug("%s broke", pair.title, exc_info=True)
         return failed("internal_error", f"{type(error).__name__}: {error}"), False

@@ -1,4 +1,4 @@
-"""The progress display of a batch: how far it is, what runs now, when it will be over, what has failed."""
+"""The progress display of a batch: how far it is, running pairs, time left, and failures."""
 
 from datetime import timedelta
 from types import TracebackType
@@ -11,14 +11,14 @@ from rich.text import Text
 from service.batch.pairs import Pair
 from service.batch.state import Failed, Made
 
-#: Pairs that are shown at once; the others run unseen.
+#: Pairs that the display shows at once. The others run without a line.
 _LINES = 12
-#: Seconds: the pace is that of the whole run, for what ends comes in bursts, and a moment's says little.
+#: Seconds. The pace is that of the whole run, because pairs end in bursts.
 _PACE_OF = 1e6
 
 
 class Display:
-    """Bars on a terminal; elsewhere, or `quiet`, a line for each failure. Called from one thread."""
+    """Bars on a terminal. Elsewhere, or if `quiet`, a line for each failure. Call it from one thread."""
 
     def __init__(self, console: Console, *, total: int, done: int, quiet: bool) -> None:
         self._console, self._failed = console, 0
@@ -35,7 +35,7 @@ class Display:
         self._lines: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        """Show it until the end of the block."""
+        """Show the display until the end of the block."""
         self._progress.start()
         return self
 
@@ -56,7 +56,7 @@ class Display:
             self._progress.update(self._lines[pair.key], completed=fraction, note=stage)
 
     def ended(self, pair: Pair, outcome: Made | Failed) -> None:
-        """Count a pair, and say why it failed."""
+        """Count a pair, and print why it failed."""
         if pair.key in self._lines:
             self._progress.remove_task(self._lines.pop(pair.key))
         if not isinstance(outcome, Made):

@@ -1,4 +1,4 @@
-"""A batch on this machine: the networks load once, and a photo's cut-out is kept for its other pictures."""
+"""A batch on this machine. The networks load once, and a photo's cut-out is kept for its other pictures."""
 
 import asyncio
 import hashlib
@@ -29,14 +29,14 @@ from service.worker.local import build_spec, open_signer, warnings_of
 
 
 def at_once() -> int:
-    """Return how many pictures are made at once here unless told: as a worker does, one more than cores, 4 at most."""
+    """Return the default number of pictures to make at once: as in a worker, one more than cores, at most 4."""
     cores = usable_cores()
     return 1 if cores == 1 else min(cores + 1, 4)
 
 
 def wrong_here(catalogue: Catalogue, order: SwapOrder) -> list[Wrong]:
-    """Return what is wrong with an order by the rules of the API that this code is."""
-    wrong = [("pilot_brand", "A server keeps the brands; name it with --url")] if order.brand is not None else []
+    """Return the errors in an order, by the same rules as the API's."""
+    wrong = [("pilot_brand", "Only a server has brands. Add --url")] if order.brand is not None else []
     try:
         checked(catalogue, order)
     except OrderRefused as error:
@@ -49,7 +49,7 @@ class Stopped(Exception):
 
 
 class LocalMaker:
-    """Makes pictures in threads of this process. Lives as long as the batch."""
+    """Make pictures in threads of this process. Lives as long as the batch."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class LocalMaker:
         self._pool = ThreadPoolExecutor(concurrency)
 
     def __enter__(self) -> Self:
-        """Wait for what runs at the end of the block."""
+        """Wait for running swaps at the end of the block."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,7 +79,7 @@ class LocalMaker:
             self._lane.close()
 
     async def make(self, pair: Pair, tell: Tell) -> Made:
-        """Swap in a thread. Raises Failure; a batch that is stopped stops it at its next step."""
+        """Swap in a thread. Raises Failure. After a stop the swap ends at its next step."""
         loop = asyncio.get_running_loop()
 
         def tell_loop(stage: str, fraction: float) -> None:
@@ -128,18 +128,18 @@ class LocalMaker:
         )
 
     def open_networks(self) -> Networks:
-        """Return the networks, loaded once. Raises what `service.worker.networks` raises."""
+        """Return the networks, which load once. Raises the errors of `service.worker.networks`."""
         with self._loading:
             if self._networks is None:
                 networks = (self._load or _open_networks)(self._settings)
-                # On a CPU the networks that cut out are called by several threads at once, as a worker does.
+                # On a CPU, several threads call the cut-out networks at once, as in a worker.
                 on_device = networks.versions.get("segmenter_device", "cpu").split()[0] != "cpu"
                 self._lane = DeviceLane(segmenting=on_device)
                 self._networks = self._lane.networks(networks, self._check)
             return self._networks
 
     def _check(self) -> None:
-        """Raise Stopped once the batch is stopped."""
+        """Raise Stopped if the batch was stopped."""
         if self._stopping.is_set():
             raise Stopped
 

@@ -1,4 +1,4 @@
-"""The pairs of a batch: each photo with each place of publication."""
+"""The pairs of a batch: each photo with each preset."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from pipeline.core.order import AS_SCENE, SwapOrder
 from service.batch.photos import Photo
 from service.batch.spec_file import BatchSpec
 
-#: A field of a request, as `name[0]`, and what is wrong with it.
+#: A field of a request, as `name[0]`, and its error.
 Wrong = tuple[str, str]
 _KEYS = {
     "scene_type": "scene",
@@ -25,19 +25,19 @@ _KEYS = {
 
 @dataclass(frozen=True)
 class Pair:
-    """One picture that is to be made."""
+    """One picture to make."""
 
     photo: Photo
     order: SwapOrder
-    #: Where it goes under the output folder, without its extension.
+    #: Path of the picture in the output folder, without its extension.
     stem: str
 
     @cached_property
     def id(self) -> str:
-        """What it is made of: another photo under the same name, or other options, is another pair."""
+        """Hash of photo, preset and options. Another photo of the same name, or other options, make another pair."""
         order = self.order
         options = {name: getattr(order, name) for name in ("scene", "mood", "colors", "brand", "seed")}
-        # Batches of an earlier release know none of these, and go on as the same.
+        # Left out unless given, so that batches of an earlier release keep their ids.
         options |= order.given
         options |= {} if order.subject is None else {"subject": order.subject}
         made_of = [self.photo.sha256 or self.photo.name, self.preset, options]
@@ -45,26 +45,26 @@ class Pair:
 
     @property
     def key(self) -> str:
-        """What it is remembered by: photos of the same bytes are made once, for each name."""
+        """Key of the pair in the state: photos with the same bytes are made once for each name."""
         return f"{self.id} {self.stem}"
 
     @property
     def preset(self) -> str:
-        """Where it is to be published."""
+        """Name of the preset."""
         return self.order.preset
 
     @property
     def title(self) -> str:
-        """Its name for people."""
+        """Name of the pair for people."""
         return f"{self.photo.name} → {self.preset}"
 
 
 def pair_up(
     photos: Sequence[Photo], presets: Sequence[str], spec: BatchSpec, *, plain: Collection[str] = ()
 ) -> list[list[Pair]]:
-    """Return each photo's pairs; those for a preset of `plain` have no scene.
+    """Return each photo's pairs. Pairs for a preset in `plain` have no scene.
 
-    Files that differ in their extension alone keep it, so that no picture hides another.
+    Files whose names differ only in the extension keep it, so that no picture overwrites another.
     """
     stems = Counter(_stem(photo.name).lower() for photo in photos)
     groups = []
@@ -79,7 +79,7 @@ def pair_up(
 
 
 def wrong_with(pairs: Iterable[Pair], spec: BatchSpec, check: Callable[[SwapOrder], list[Wrong]]) -> list[str]:
-    """Return a sentence for each thing that is wrong; what pairs have in common is checked once."""
+    """Return a sentence for each error in the pairs. An order that several pairs share is checked once."""
     orders, found = dict[SwapOrder, Photo](), dict[str, None]()
     for pair in pairs:
         orders.setdefault(pair.order, pair.photo)
@@ -87,7 +87,7 @@ def wrong_with(pairs: Iterable[Pair], spec: BatchSpec, check: Callable[[SwapOrde
         special = "" if spec.of(photo.name) == spec.base else f"{photo.name}: "
         for field, sentence in check(order):
             name, bracket, index = field.partition("[")
-            if not name.startswith("source_"):  # no photo was named
+            if not name.startswith("source_"):  # a batch has no source fields
                 key = _KEYS.get(name, name) + bracket + index
                 found[f"{special}{key}: {sentence.removesuffix('.')}."] = None
     return list(found)

@@ -1,4 +1,4 @@
-"""The photos of a batch: what lies in the folder, known by name and by content."""
+"""The photos of a batch: the files in the folder, identified by name and content."""
 
 import hashlib
 import os
@@ -9,7 +9,7 @@ from backdrop_client import PhotoUnknown
 from backdrop_client.photo import content_type
 from service.batch.state import Failure
 
-#: Files that someone may have meant as a photo: those that are none are failures, not passed over.
+#: Extensions of pictures. A file with one of them that is not a photo counts as a failure, and is not skipped.
 _PICTURES = {
     *(".jpg", ".jpeg", ".jpe", ".png", ".webp", ".avif", ".tif", ".tiff"),
     *(".heic", ".heif", ".gif", ".bmp", ".jxl", ".jp2"),
@@ -19,21 +19,21 @@ _HEAD = 256
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo of the folder. Its content names it: one that has changed is another one."""
+    """A photo of the folder. Its content identifies it: a changed file is another photo."""
 
-    #: Its path from the folder, with `/`.
+    #: Path from the folder, with `/`.
     name: str
     path: Path
-    #: Of its bytes; empty where it can't be used.
+    #: Of its bytes. Empty if the file can't be used.
     sha256: str = ""
-    #: Why it can't be used.
+    #: Why the file can't be used.
     trouble: str | None = None
 
 
 def find_photos(folder: Path, *, but: Path) -> tuple[list[Photo], list[str]]:
-    """Return the photos of a folder and of the folders in it, hidden ones and `but` left out, and what is no picture.
+    """Return the photos of a folder and its subfolders, and the names of skipped files. Both are sorted by name.
 
-    By name.
+    Leaves out hidden files, hidden folders and `but`.
     """
     photos, skipped = list[Photo](), list[str]()
     for root, folders, files in os.walk(folder):
@@ -55,7 +55,7 @@ def find_photos(folder: Path, *, but: Path) -> tuple[list[Photo], list[str]]:
 
 
 def read_unchanged(photo: Photo) -> bytes:
-    """Return a photo's bytes. Raises Failure where they are not those that were there when the batch began."""
+    """Return a photo's bytes. Raises Failure if they have changed since the batch began."""
     try:
         data = photo.path.read_bytes()
     except OSError as error:

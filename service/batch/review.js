@@ -1,5 +1,5 @@
-// The review in the contact sheet: approve, reject or have made again, by mouse and by keyboard. Without it the sheet
-// is there all the same. What is chosen stays in this browser until it is saved as a file.
+// The contact sheet's review: approve, reject or request another seed, by mouse or keyboard. The sheet works without
+// this script. Choices stay in this browser until they are saved as a file.
 (() => {
   "use strict";
   const CHOICES = { approve: ["Approve", "a"], reject: ["Reject", "r"], again: ["Another seed", "s"] };
@@ -15,16 +15,16 @@
 
   const filter = menu("Show", [
     ["", "all pictures"],
-    ["open", "not looked at yet"],
+    ["open", "not reviewed yet"],
     ["warnings", "with warnings"],
-    ["rules", "with rules not kept"],
+    ["rules", "with broken rules"],
     ...Object.entries(DONE),
     ...found("warnings").map((one) => [`warnings ${one}`, `warning: ${one.replaceAll("_", " ")}`]),
     ...found("rules").map((one) => [`rules ${one}`, `rule: ${one.replaceAll("_", " ")}`]),
   ]);
   const order = menu("Sort", [
     ["", "as in the folder"],
-    ["doubts", "most doubts first"],
+    ["doubts", "most problems first"],
   ]);
   const said = make("p", { role: "status" });
   const save = make("button", { type: "button" });
@@ -62,7 +62,7 @@
     const choice = Object.keys(CHOICES).find((name) => CHOICES[name][1] === event.key.toLowerCase());
     if (event.key === "ArrowRight" || event.key === "ArrowLeft") go(at, event.key === "ArrowRight" ? 1 : -1);
     else if (at && choice) {
-      const next = beside(at, 1); // before a filter hides this one
+      const next = beside(at, 1); // found before a filter hides this figure
       choose(at, choice);
       next?.focus();
     } else if (at && event.key.toLowerCase() === "u") choose(at, "");
@@ -89,7 +89,7 @@
     try {
       localStorage.setItem(shelf, JSON.stringify({ ...kept(), [nameOf(figure)]: choice }));
     } catch {
-      // no room, or none allowed: it lasts as long as the page
+      // Storage is full or not allowed, so choices last as long as the page.
     }
     show();
   }

@@ -1,6 +1,6 @@
-"""What a batch writes beside its pictures: a table, and a contact sheet with a script to review it.
+"""The table and the contact sheet of a batch. The sheet has a script to review the pictures.
 
-The sheet shows every photo before and after. Without the script all is there but the review.
+The sheet shows every photo before and after. Without the script only the review is missing.
 """
 
 import csv
@@ -19,7 +19,7 @@ from service.batch.thumbnails import Thumbnail, thumbnail
 from service.catalogue.warning_words import WORDS
 
 _FOLDER = "thumbnails"
-#: Rules whose names people would not know.
+#: Plain names for rules whose own names are unclear.
 _RULES = {"min_side": "shorter side", "bytes": "file size", "ai_marking": "AI marking"}
 COLUMNS = (
     *("photo", "preset", "status", "error_code", "error_message", "file", "seconds", "credits", "delta_e00"),
@@ -35,9 +35,9 @@ def write_sheet(
     batch: str,
     choices: Mapping[str, str],
 ) -> None:
-    """Write `index.html` into the output folder, and the small pictures that it shows.
+    """Write `index.html` and its thumbnails into the output folder.
 
-    `batch`: the batch's own id, by which a review knows it; `choices`: what a review said, by pair.
+    `batch`: the batch's id, which a review quotes. `choices`: the review's choices, by pair.
     """
     css, script = ((files("service.batch") / name).read_text("utf-8") for name in ("sheet.css", "review.js"))
     pairs = [pair for group in groups for pair in group]
@@ -64,8 +64,8 @@ def write_sheet(
 <main data-batch="{escape(batch)}">
 {rows}
 </main>
-<footer>The same in a table: <a href="results.csv">results.csv</a>. ΔE00 is CIEDE2000: below 1 nobody sees a difference,
-below 5 it is the same colour to most.</footer>
+<footer>The same as a table: <a href="results.csv">results.csv</a>. ΔE00 is the colour difference
+CIEDE2000. Below 1 it is invisible. Below 5 most people see the same colour.</footer>
 <script>
 {script}</script>
 </body>
@@ -106,7 +106,7 @@ def _failures(groups: Sequence[Sequence[Pair]], failed: Sequence[tuple[Pair, Fai
     if not failed:
         return ""
     places = {group[0].photo.name: number for number, group in enumerate(groups) if group}
-    # One line for a photo whose pictures all failed for the same reason.
+    # A photo whose pictures all failed for the same reason gets one line.
     lines: dict[tuple[str, str], list[str]] = {}
     for pair, outcome in failed:
         lines.setdefault((pair.photo.name, outcome.message), []).append(pair.preset)
@@ -154,7 +154,7 @@ def _cell(out: Path, pair: Pair, outcome: Outcome | None, choice: str | None) ->
             shown = f'<div class="gone bad"><strong>Not made</strong>{escape(outcome.message)}</div>'
             about = f'<span class="quiet">{escape(outcome.code)}</span>'
         case _:
-            shown, about = '<div class="gone">To be made: run the same command again.</div>', ""
+            shown, about = '<div class="gone">To be made. Run the same command again.</div>', ""
     return f"<figure>{shown}<figcaption><b>{escape(pair.preset)}</b><br>{about}</figcaption></figure>"
 
 
@@ -164,7 +164,7 @@ def _picture(out: Path, pair: Pair, made: Made, choice: str | None) -> str:
     source, size = (small, size) if size else (quote(made.file), Thumbnail(made.width, made.height, clear=False))
     place = quote(f"{FOLDER}/aside/{made.file}" if choice == "reject" else made.file)
     colours = "".join(
-        f'<li title="asked {escape(one["colour"])}, found {escape(one["nearest"])}"><span class="pair">'
+        f'<li title="requested {escape(one["colour"])}, found {escape(one["nearest"])}"><span class="pair">'
         f'<i style="background:{escape(one["colour"])}"></i><i style="background:{escape(one["nearest"])}"></i></span>'
         f"ΔE {one['delta_e00']:.1f}</li>"
         for one in made.palette
@@ -185,7 +185,7 @@ def _picture(out: Path, pair: Pair, made: Made, choice: str | None) -> str:
     return (
         f'<figure {data}><a href="{place}">{image}</a><figcaption><b>{escape(pair.preset)}</b> '
         f'<span class="quiet whole">{made.width} &times; {made.height}</span>'
-        + (f'<ul class="colours" aria-label="colours, asked and found">{colours}</ul>' if colours else "<br>")
+        + (f'<ul class="colours" aria-label="requested and measured colours">{colours}</ul>' if colours else "<br>")
         + f'<span class="quiet">{" · ".join(facts)}</span>'
         + (f'<ul class="notes">{listed}</ul>' if listed else "")
         + "</figcaption></figure>"
@@ -194,9 +194,9 @@ def _picture(out: Path, pair: Pair, made: Made, choice: str | None) -> str:
 
 def _rule(rule: Mapping[str, Any]) -> str:
     if rule["rule"] == "enlargement":
-        return f"The photo was enlarged {rule['measured']:.2f} times; a larger one would be sharper."
+        return f"The photo was enlarged {rule['measured']:.2f} times. A larger photo would give a sharper picture."
     name = _RULES.get(rule["rule"], str(rule["rule"]).replace("_", " "))
-    return f"{name}: {_value(rule['measured'])}, asked {_value(rule['bound'])}"
+    return f"{name}: {_value(rule['measured'])}, required {_value(rule['bound'])}"
 
 
 def _value(value: Any) -> str:
@@ -211,7 +211,7 @@ def _value(value: Any) -> str:
 
 
 def write_table(path: Path, rows: Iterable[tuple[Pair, Outcome | None, str | None]]) -> None:
-    """Write the table, of pairs with what a review said; a pair without an outcome has not been made yet."""
+    """Write the table of pairs, with a review's choices. A pair without an outcome has not been made yet."""
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
     table.writeheader()
@@ -224,8 +224,8 @@ def write_table(path: Path, rows: Iterable[tuple[Pair, Outcome | None, str | Non
 def _line(outcome: Outcome | None) -> dict[str, object]:
     match outcome:
         case Made():
-            told = {"status": "SUCCESS", "file": _harmless(outcome.file), "warnings": " ".join(outcome.warnings)}
-            return vars(outcome) | told
+            fields = {"status": "SUCCESS", "file": _harmless(outcome.file), "warnings": " ".join(outcome.warnings)}
+            return vars(outcome) | fields
         case Rejected():
             return {**_line(outcome.made), "status": "REJECTED", "file": None}
         case Failed():
@@ -241,5 +241,5 @@ def _line(outcome: Outcome | None) -> dict[str, object]:
 
 
 def _harmless(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
+    """Return the text, changed so that no spreadsheet evaluates it as a formula."""
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -1,4 +1,4 @@
-"""What people write for a batch: `spec.toml`, with what single photos have otherwise, and the review of its sheet."""
+"""The files that people write for a batch: `spec.toml`, with its exceptions for single photos, and a saved review."""
 
 import difflib
 import tomllib
@@ -15,7 +15,7 @@ from pipeline.core.order import SEED_LIMIT, SwapOrder, all_options, photo_place
 
 
 class OrderInvalid(ValueError):
-    """Raised when a batch can't be made as it was asked for; holds everything that is wrong, a sentence each."""
+    """Raised if a batch can't be made as ordered. Contains a sentence for each error."""
 
     def __init__(self, wrong: Sequence[str]) -> None:
         super().__init__("\n".join(wrong))
@@ -24,13 +24,13 @@ class OrderInvalid(ValueError):
 
 @dataclass(frozen=True)
 class BatchSpec:
-    """The order for all photos, without a preset, and for some: a pattern of their names with what differs."""
+    """The order for all photos, without a preset, and the exceptions: patterns of names with their own options."""
 
     base: SwapOrder
     special: tuple[tuple[str, dict[str, Any]], ...] = ()
 
     def of(self, name: str) -> SwapOrder:
-        """Return the order for a photo; where several patterns match its name, the later ones have the last word."""
+        """Return the order for a photo. If several patterns match its name, later patterns win."""
         order = self.base
         for pattern, changes in self.special:
             if fnmatchcase(name, pattern):
@@ -58,13 +58,13 @@ class _Options(BaseModel):
     subject: Subject | None = None
 
     def given(self) -> dict[str, Any]:
-        """Return the options that are given, as `SwapOrder.having` takes them."""
+        """Return the options that are set, as `SwapOrder.having` takes them."""
         options = self.model_dump(exclude={"name", "photo"}, exclude_none=True)
         return options | {name: tuple(options[name]) for name in ("colors", "subject") if name in options}
 
 
 def _more() -> dict[str, Any]:
-    """Return a field of pydantic's for each option of an order's records."""
+    """Return a pydantic field for each option of an order's records."""
     found = {}
     for name, kind, _, option in all_options():
         least, most = option.bounds or (None, None)
@@ -88,13 +88,13 @@ class _File(_ALL):
 
 
 def read_spec(path: Path, *, brand: str | None = None) -> BatchSpec:
-    """Read a spec file; `brand` comes before the file's own. Raises OrderInvalid with everything that is wrong."""
+    """Read a spec file. `brand` takes precedence over the file's own. Raises OrderInvalid with all errors."""
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise OrderInvalid([f"{path}: {error.strerror}."]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OrderInvalid([f"{path} is no TOML: {error}."]) from error
+        raise OrderInvalid([f"{path} is not valid TOML: {error}."]) from error
     try:
         file = _File.model_validate(content)
     except ValidationError as error:
@@ -111,7 +111,7 @@ def unmatched(spec: BatchSpec, names: Iterable[str]) -> list[str]:
         if not any(fnmatchcase(name, pattern) for name in there):
             near = difflib.get_close_matches(pattern, there, n=2, cutoff=0.5)
             hint = f" The nearest are: {', '.join(near)}." if near else " Names are relative to the folder of photos."
-            found.append(f"photo[{index}].name: no photo is called {pattern!r}.{hint}")
+            found.append(f"photo[{index}].name: no photo has the name {pattern!r}.{hint}")
     return found
 
 
@@ -122,13 +122,13 @@ def _sentence(error: dict[str, Any]) -> str:
     match error["type"]:
         case "extra_forbidden":
             near = difflib.get_close_matches(str(loc[-1]), known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
-            return f"{key}: there is no such key. {hint}"
+            hint = f"Did you mean {near[0]}?" if near else f"Use one of: {', '.join(known)}."
+            return f"{key}: unknown key. {hint}"
         case "missing":
             example = {"scene": "podium", "mood": "calm", "name": "jar.jpg"}.get(str(loc[-1]), "…")
-            return f'{key}: it is missing. Write {loc[-1]} = "{example}".'
+            return f'{key}: missing. Write {loc[-1]} = "{example}".'
         case "too_long":
-            return f"{key}: at most six colours."
+            return f"{key}: too many colours. Give at most six."
         case "value_error":
             return f"{key}: {error['msg'].removeprefix('Value error, ').removesuffix('.')}."
     received = f" It is {error['input']!r}." if error["type"] == "literal_error" else ""
@@ -136,19 +136,19 @@ def _sentence(error: dict[str, Any]) -> str:
 
 
 class Choice(BaseModel):
-    """What is to become of one picture."""
+    """The decision about one picture."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     photo: str
     preset: str
-    #: Of the picture that was looked at: another one since then is another picture, even if it looks the same.
+    #: Hash of the reviewed picture. Another picture since then is not the reviewed one, even if it looks the same.
     sha256: str
     seed: int
     choice: Literal["approve", "reject", "again"]
 
 
 class Review(BaseModel):
-    """What a person chose in a contact sheet, as its page saves it."""
+    """A person's choices in a contact sheet, as its page saves them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     #: The batch's own id, `State.run_id`.
@@ -157,13 +157,13 @@ class Review(BaseModel):
 
 
 def read_review(path: Path, batch: str) -> Review:
-    """Read a review of a batch. Raises OrderInvalid for any other file, and for another batch's review."""
+    """Read a review of a batch. Raises OrderInvalid for any other file and for another batch's review."""
     try:
         review = Review.model_validate_json(path.read_bytes())
     except OSError as error:
         raise OrderInvalid([f"{path}: {error.strerror}."]) from error
     except ValidationError as error:
-        raise OrderInvalid([f"{path} is no review that a contact sheet has saved."]) from error
+        raise OrderInvalid([f"{path} is not a review. Save one from the contact sheet."]) from error
     if review.batch != batch:
-        raise OrderInvalid([f"{path} is the review of another batch: give the -o whose contact sheet it was made in."])
+        raise OrderInvalid([f"{path} is a review of another batch. Use the -o of that batch."])
     return review

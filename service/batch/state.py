@@ -1,7 +1,7 @@
-"""What becomes of each pair, and the checkpoint of a batch: the same command goes on where it stopped, anywhere.
+"""The outcome of each pair, and the checkpoint of a batch: the same command continues where it stopped.
 
-A line of JSON for each event, written through to the disk before the next step; the newest line of a kind counts. A
-line that was cut off is none.
+The file has a line of JSON for each event. Each line reaches the disk before the next step, and the newest line of a
+kind counts. An incomplete line at the end is ignored.
 """
 
 import fcntl
@@ -30,32 +30,32 @@ def file_name(stem: str, kind: str) -> str:
 
 @dataclass(frozen=True)
 class Made:
-    """A picture that lies in the output folder."""
+    """A picture in the output folder."""
 
-    #: Its path from the output folder, with `/`.
+    #: Path in the output folder, with `/`.
     file: str
     sha256: str
     width: int
     height: int
     seed: int
     credits: int
-    #: From sending the pair, or starting it here, to its file.
+    #: From submitting the pair, or starting it on this machine, to its file.
     seconds: float
     warnings: list[str]
-    #: Each asked colour: colour, nearest, delta_e00, share.
+    #: For each requested colour: colour, nearest, delta_e00, share.
     palette: list[dict[str, Any]]
-    #: Mean ΔE00 over the asked colours, and between the product and the file.
+    #: Mean ΔE00 of the requested colours, and between the product in the photo and in the file.
     delta_e00: float | None
     fidelity: float | None
-    #: The rules of the place that are not kept: rule, status, measured, bound.
+    #: Broken rules of the preset: rule, status, measured, bound.
     rules: list[dict[str, Any]]
     rules_kept: int
-    #: "computed" or "cached", where it is known.
+    #: "computed" or "cached", if known.
     cutout: str | None = None
     job_id: str | None = None
 
 
-#: What another try of the same photo and spec ends with again.
+#: Error codes with which another attempt at the same photo and spec would end, too.
 HOPELESS = {
     *("image_unreadable", "image_truncated", "photo_damaged", "image_too_large", "image_too_small"),
     *("no_subject", "subject_not_found", "no_honest_placement"),
@@ -64,14 +64,14 @@ HOPELESS = {
 
 @dataclass(frozen=True)
 class Rejected:
-    """A picture that a review has taken out; it is kept aside."""
+    """A picture that a review rejected. It is kept aside."""
 
     made: Made
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A pair without a picture. What it cost has come back."""
+    """A pair without a picture. Its credits were refunded."""
 
     code: str
     message: str
@@ -80,7 +80,7 @@ class Failed:
 
     @property
     def hopeless(self) -> bool:
-        """Whether it is the photo, and not the moment."""
+        """Whether another attempt would fail, too, because of the photo or the spec."""
         return self.code in HOPELESS
 
 
@@ -88,17 +88,17 @@ Outcome = Made | Failed | Rejected
 
 
 class Failure(Exception):
-    """Raised when a pair can't be made; the others can."""
+    """Raised if a pair can't be made. The other pairs continue."""
 
     def __init__(self, code: str, message: str, *, job_id: str | None = None, job_over: bool = False) -> None:
         super().__init__(message)
         self.code, self.message, self.job_id = code, message, job_id
-        #: Whether its job ended as FAILURE, so that another try is another job.
+        #: Whether its job ended as FAILURE, so that the next attempt needs another job.
         self.job_over = job_over
 
 
 def measurements(report: "Report") -> dict[str, Any]:
-    """Return the fields of `Made` that come from a report."""
+    """Return the fields of `Made` from a report."""
     rules = report["preset"]
     return {
         "palette": report["palette"].get("asked", []),
@@ -111,29 +111,29 @@ def measurements(report: "Report") -> dict[str, Any]:
 
 
 class BatchRuns(RuntimeError):
-    """Raised when another batch writes to the same folder."""
+    """Raised if another batch writes to the same folder."""
 
 
 @dataclass
 class Entry:
-    """How far a pair has come."""
+    """The progress of a pair."""
 
-    #: Counts jobs that ended as FAILURE: the next one is another request.
+    #: Number of jobs that ended as FAILURE. It makes the next request a new one.
     attempt: int = 0
-    #: The server that it was sent to, and the job there.
+    #: The server's URL, and the id of the job there.
     url: str = ""
     job_id: str | None = None
     made: Made | None = None
-    #: Why the last try failed; None: it was made, or never tried.
+    #: Why the last attempt failed. None: it succeeded, or there was none.
     failed: Failed | None = None
-    #: The seed that a review asked for; None: that of the spec, or one that is drawn.
+    #: The seed after a review. None: the spec's seed, or a random one.
     seed: int | None = None
-    #: What a review said of the picture that is there: "approve" or "reject".
+    #: A review's choice about the current picture: "approve" or "reject".
     choice: str | None = None
 
 
 class State:
-    """The memory of one output folder; one batch at a time has it. Safe in threads."""
+    """The memory of one output folder, for one batch at a time. Thread-safe."""
 
     def __init__(self, out: Path) -> None:
         folder = out / FOLDER
@@ -143,9 +143,9 @@ class State:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._lock_file.close()
-            raise BatchRuns(f"Another batch writes to {out}. Wait for it, or choose another -o.") from error
+            raise BatchRuns(f"Another batch writes to {out}. Wait until it ends, or use another -o.") from error
         self._lock = threading.Lock()
-        #: In every Idempotency-Key of this folder, so that another folder's batch is another order.
+        #: Part of every Idempotency-Key of this folder, so that a batch in another folder is another order.
         self.run_id = ""
         self._uploads: dict[tuple[str, str], str] = {}
         self._entries: dict[str, Entry] = {}
@@ -156,43 +156,43 @@ class State:
             self._note("run", id=str(uuid.uuid4()))
 
     def __enter__(self) -> Self:
-        """Give the folder back at the end of the block."""
+        """Release the folder at the end of the block."""
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Give the folder back."""
+        """Release the folder."""
         os.close(self._handle)
         self._lock_file.close()
 
     def entry(self, pair_key: str) -> Entry:
-        """Return how far a pair has come."""
+        """Return the progress of a pair."""
         return self._entries.setdefault(pair_key, Entry())
 
     def upload(self, url: str, sha256: str) -> str | None:
-        """Return the key of a photo that a server has."""
+        """Return the key of a photo at a server, or None."""
         return self._uploads.get((url, sha256))
 
     def uploaded(self, url: str, sha256: str, key: str) -> None:
-        """Remember the key of a photo, in the place of an older one."""
+        """Store the key of a photo. It replaces an older key."""
         self._note("uploaded", url=url, sha256=sha256, key=key)
 
     def submitted(self, pair_key: str, url: str, job_id: str) -> None:
-        """Remember the job of a pair."""
+        """Store the job of a pair."""
         self._note("submitted", pair=pair_key, url=url, job_id=job_id)
 
     def again(self, pair_key: str, seed: int) -> None:
-        """Remember that a pair is to be made anew with another seed; its picture counts no longer."""
+        """Store that a pair needs another picture with a new seed. The current picture no longer counts."""
         self._note("again", pair=pair_key, seed=seed)
 
     def chosen(self, pair_key: str, choice: str) -> None:
-        """Remember what a review said of a picture: "approve" or "reject"."""
+        """Store a review's choice about a picture: "approve" or "reject"."""
         self._note("chosen", pair=pair_key, choice=choice)
 
     def ended(self, pair_key: str, outcome: Made | Failed, *, job_over: bool) -> None:
-        """Remember what became of a pair. `job_over`: its job failed, so that another try is another job."""
+        """Store the outcome of a pair. `job_over`: its job failed, so that the next attempt needs another job."""
         kind = "made" if isinstance(outcome, Made) else "failed"
         self._note(kind, pair=pair_key, job_over=job_over, outcome=asdict(outcome))
 
@@ -200,7 +200,7 @@ class State:
         data = path.read_bytes()
         whole = data.rfind(b"\n") + 1
         if whole < len(data):
-            os.ftruncate(self._handle, whole)  # written when the machine went down: it did not happen
+            os.ftruncate(self._handle, whole)  # an incomplete line, written during a crash, does not count
         for line in data[:whole].splitlines():
             self._take(msgspec.json.decode(line))
 
@@ -224,7 +224,7 @@ class State:
                 entry = self.entry(event["pair"])
                 made = msgspec.convert(event["outcome"], Made)
                 if entry.made is None or entry.made.sha256 != made.sha256:
-                    entry.choice = None  # it was said of another picture
+                    entry.choice = None  # it was about another picture
                 entry.made, entry.failed = made, None
             case "failed":
                 entry = self.entry(event["pair"])
@@ -240,7 +240,7 @@ class State:
 
 
 def whole(out: Path, made: Made) -> bool:
-    """Tell whether a picture still lies where it was put, unchanged."""
+    """Return whether a picture is still in its place and unchanged."""
     try:
         with (out / made.file).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == made.sha256
@@ -249,7 +249,7 @@ def whole(out: Path, made: Made) -> bool:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, making its folders."""
+    """Write a file completely or not at all, and make its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -260,6 +260,6 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def tidy(folder: Path) -> None:
-    """Remove what writes and downloads that were cut off have left in a folder. Nobody writes there meanwhile."""
+    """Remove partial files of interrupted writes and downloads from a folder. No other process may write there."""
     for part in folder.glob(".*.part"):
         part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Small pictures for the contact sheet, so that a page of a thousand opens at once."""
+"""Thumbnails for the contact sheet, so that a page of a thousand pictures opens quickly."""
 
 import io
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
 from service.batch.state import write_whole
 
-#: Longest side in pixels: sharp at the size of a cell on a dense screen.
+#: Longest side in pixels. It is sharp at the size of a cell on a high-density screen.
 SIDE = 640
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small picture. `clear`: something may be seen through it."""
+    """A thumbnail. `clear`: it has an alpha channel."""
 
     width: int
     height: int
@@ -26,7 +26,7 @@ class Thumbnail:
 
 
 def thumbnail(source: Path, target: Path) -> Thumbnail | None:
-    """Write a small WebP of a picture, unless it is there; None where the picture can't be read."""
+    """Write a WebP thumbnail of a picture unless it exists. Return None if the picture can't be read."""
     try:
         if not target.exists():
             photo, file = decode(source.read_bytes(), Limits()), io.BytesIO()

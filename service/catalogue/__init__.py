@@ -1,1 +1,1 @@
-"""What may be asked: scenes, moods and presets as data, and the request that names them."""
+"""The scenes, moods and presets as data, and the request that names them."""

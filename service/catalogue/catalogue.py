@@ -1,4 +1,4 @@
-"""The named scenes, moods and output presets, read from TOML files: those that ship, and the operator's."""
+"""The named scenes, moods and output presets, read from the shipped TOML files and the operator's."""
 
 import difflib
 import re
@@ -14,12 +14,11 @@ from typing import Any
 from pipeline.core.spec import Finish, Mood, Preset, Scene, SceneKind
 from service.catalogue.toml_records import Record, read_records, record_to_json
 
-#: What a catalogue is read from.
 FILES = ("scenes.toml", "moods.toml", "presets.toml")
-#: Longest free text of a scene or mood, characters.
+#: Maximum length of a scene or mood in free text, in characters.
 MAX_TEXT = 120
 
-# Words of free text that name a composition outright, looked for in this order; nothing matches: a sweep.
+# Words of free text that name a composition. The first match counts; without a match the scene is a sweep.
 _KINDS: tuple[tuple[str, SceneKind, Finish], ...] = (
     ("flat[ -]?lay|top[ -]?down|overhead|from above|bird'?s[ -]eye|knolling", "flatlay", "plain"),
     ("beach|dune|desert|sand", "sand", "sand"),
@@ -37,26 +36,26 @@ _KINDS: tuple[tuple[str, SceneKind, Finish], ...] = (
     ("linen|fabric|cloth", "tabletop", "fabric"),
     ("table|tabletop|counter|countertop|desk|kitchen|shelf", "tabletop", "plain"),
 )
-# Words that mean leaves behind a table rather than a town's lights.
+# Words that call for leaves in the background instead of a town's lights.
 _FOLIAGE = r"\b(?:forest|woods?|garden|park|leaves|foliage|trees?|jungle|meadow|outdoors?)\b"
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything that a request may name. Keys are the names as published."""
+    """All scenes, moods and presets that a request may name, keyed by their published names."""
 
     scenes: Mapping[str, Scene]
     moods: Mapping[str, Mood]
     presets: Mapping[str, Preset]
 
     def scene(self, text: str) -> Scene:
-        """Return the named scene, else a scene made of free text. Raises ValueError for text that can't be one."""
+        """Return the named scene, or a scene made from free text. Raises ValueError for unusable text."""
         named = _named(self.scenes, text)
         if named is not None:
             return named
         words = _free_text(text)
         kind, finish = _composition(words)
-        # only a surface that the text names is drawn as one; its colours stay the palette's
+        # Only these kinds draw the surface that the text names. Its colours come from the palette.
         surface: Finish = finish if kind in ("tabletop", "sand", "curtain", "niche", "podium", "flatlay") else "plain"
         return Scene(
             name=words,
@@ -69,7 +68,7 @@ class Catalogue:
         )
 
     def mood(self, text: str) -> Mood:
-        """Return the named mood, else a mood made of free text. Raises ValueError for text that can't be one."""
+        """Return the named mood, or a mood made from free text. Raises ValueError for unusable text."""
         named = _named(self.moods, text)
         if named is not None:
             return named
@@ -82,20 +81,20 @@ class Catalogue:
         )
 
     def preset(self, name: str) -> Preset:
-        """Return the named preset. Raises KeyError; `nearest_presets` tells what may have been meant."""
+        """Return the named preset. Raises KeyError; `nearest_presets` suggests names."""
         found = _named(self.presets, name)
         if found is None:
             raise KeyError(name)
         return found
 
     def nearest_presets(self, name: str, n: int = 3) -> list[str]:
-        """Return the `n` preset names most like `name`, the likeliest first; always `n` of them where there are."""
+        """Return the `n` preset names most similar to `name`, best first, however dissimilar they are."""
         asked = fold(name[:MAX_TEXT])
         scores = {key: difflib.SequenceMatcher(None, asked, fold(key)).ratio() for key in self.presets}
         return sorted(scores, key=lambda key: (-scores[key], key))[:n]
 
     def to_json(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the catalogue as the API publishes it: scene_types, moods, output_presets."""
+        """Return the catalogue for the API, under scene_types, moods and output_presets."""
         return {
             "scene_types": [
                 _described(scene) | {"kind": scene.kind, "palette": list(scene.palette)}
@@ -106,11 +105,11 @@ class Catalogue:
         }
 
 
-@cache  # to check it takes longer than to store an order
+@cache  # validation takes longer than storing an order
 def load_catalogue(own: Path | None = None) -> Catalogue:
-    """Read and validate the catalogue: the shipped one, with the entries of a folder's files over it and beside it.
+    """Read and validate the catalogue: the shipped entries, which entries of the folder `own` replace or extend.
 
-    Raises ValueError naming the file, the entry and the key at fault.
+    Raises ValueError with the file, the entry and the key at fault.
     """
     shipped = files("service.catalogue")
     scenes, moods, presets = ((shipped / name).read_text("utf-8") for name in FILES)
@@ -123,7 +122,8 @@ def _with_own(shipped: Catalogue, folder: Path) -> Catalogue:
     if not found or set(found) - set(FILES):
         there = ", ".join(found) or "no TOML file"
         raise ValueError(
-            f"BACKDROP_CATALOGUE: {folder} holds {there}. Put {', '.join(FILES)} there, any of them alone."
+            f"BACKDROP_CATALOGUE: {folder} contains {there}. Put at least one of {', '.join(FILES)} there, and no"
+            " other TOML file."
         )
     return _checked(
         Catalogue(
@@ -135,7 +135,7 @@ def _with_own(shipped: Catalogue, folder: Path) -> Catalogue:
 
 
 def _over(shipped: Mapping[str, Record], path: Path, table: str, kind: type[Record]) -> Mapping[str, Record]:
-    """Return the shipped records with those of a file, if it is there, in their places or after them."""
+    """Return the shipped records, replaced and followed by those of a file if it exists."""
     if not path.is_file():
         return shipped
     own = _by_name(str(path), read_records(str(path), path.read_text("utf-8"), table, kind))
@@ -143,7 +143,7 @@ def _over(shipped: Mapping[str, Record], path: Path, table: str, kind: type[Reco
 
 
 def parse_catalogue(*, scenes: str, moods: str, presets: str) -> Catalogue:
-    """Make a catalogue of three TOML texts, of `[[scene]]`, `[[mood]]` and `[[preset]]` tables. Raises ValueError."""
+    """Return the catalogue of three TOML texts with `[[scene]]`, `[[mood]]` and `[[preset]]`. Raises ValueError."""
     return _checked(
         Catalogue(
             scenes=_by_name("scenes.toml", read_records("scenes.toml", scenes, "scene", Scene)),
@@ -154,22 +154,22 @@ def parse_catalogue(*, scenes: str, moods: str, presets: str) -> Catalogue:
 
 
 def _checked(read: Catalogue) -> Catalogue:
-    """Return a catalogue whose entries go together. Raises ValueError."""
+    """Return the catalogue if its entries are consistent. Raises ValueError."""
     if "white" in read.scenes and read.scenes["white"].kind != "white":
-        raise ValueError("scenes.toml: scene 'white': kind: must be 'white': presets that forbid scenes ask for it.")
+        raise ValueError("scenes.toml: scene 'white': kind: must be 'white', which presets without scenes require.")
     for preset in read.presets.values():
         sibling = preset.scene_sibling
         if sibling is None:
             continue
         if sibling not in read.presets or read.presets[sibling].background != "scene":
             raise ValueError(
-                f"presets.toml: preset {preset.name!r}: scene_sibling {sibling!r} is no preset that allows scenes."
+                f"presets.toml: preset {preset.name!r}: scene_sibling: {sibling!r} is not a preset that allows scenes."
             )
     return read
 
 
 def fold(name: str) -> str:
-    """Return a name as names are compared: without case, spaces, '-' and '_'."""
+    """Return a name for comparison, without case, spaces, '-' and '_'."""
     return re.sub(r"[\s_-]+", "", name).casefold()
 
 
@@ -179,7 +179,7 @@ def _by_name(file: str, records: list[Record]) -> Mapping[str, Record]:
     for record in records:
         twin = folded.setdefault(fold(record.name), record.name)
         if record.name in named or twin != record.name:
-            raise ValueError(f"{file}: {record.name!r}: name is taken by {twin!r}.")
+            raise ValueError(f"{file}: {record.name!r}: name is taken by {twin!r}. Choose another name.")
         named[record.name] = record
     return MappingProxyType(named)
 
@@ -192,20 +192,20 @@ def _named(records: Mapping[str, Record], text: str) -> Record | None:
 
 
 def _free_text(text: str) -> str:
-    """Return the stripped text. Raises ValueError, with a sentence, for text that can't describe anything."""
+    """Return the stripped text. Raises ValueError for text that is not one line of 1 to 120 characters."""
     words = text.strip()
-    # control, format and surrogate characters, line and paragraph separators: nothing that a description needs
+    # Control, format and surrogate characters, line and paragraph separators: no description needs them.
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in words):
-        raise ValueError("Control characters are not accepted; write one line of plain text.")
+        raise ValueError("Control characters are not allowed. Send one line of plain text.")
     if not quotable(words):
-        raise ValueError("Name an entry of the catalogue, or describe it in 1 to 120 characters.")
+        raise ValueError("Send a name of the catalogue, or describe it in 1 to 120 characters.")
     if len(words) > MAX_TEXT:
-        raise ValueError(f"A description has at most {MAX_TEXT} characters; this one has {len(words)}.")
+        raise ValueError(f"A description has at most {MAX_TEXT} characters (received {len(words)}). Shorten it.")
     return words
 
 
 def quotable(words: str) -> str:
-    """Remove every kind of double quotation mark, so that the text cannot end its own quotation."""
+    """Remove all kinds of double quotation marks, so that the text can't end its quotation in a prompt."""
     return re.sub(r"[\"\u201c-\u201f\u00ab\u00bb\u2033\u275d\u275e\u300c-\u300f\uff02`]", "", words).strip()
 
 
@@ -220,7 +220,7 @@ def _composition(words: str) -> tuple[SceneKind, Finish]:
 
 
 def _material(text: str) -> Finish:
-    """Return what the text says that the product lies on."""
+    """Return the finish of the surface that the text names."""
     tables = ((pattern, finish) for pattern, kind, finish in _KINDS if kind == "tabletop")
     return next((finish for pattern, finish in tables if re.search(rf"\b(?:{pattern})\b", text)), "plain")
 
@@ -230,9 +230,9 @@ def _described(record: Scene | Mood) -> dict[str, Any]:
 
 
 def preset_json(preset: Preset) -> dict[str, Any]:
-    """Return a preset as the API publishes it."""
-    told = record_to_json(preset)
-    for ours in ("quality", "centre_x", "fill_bounds", "min_side"):
-        del told[ours]
-    width, height = told.pop("size") or (None, None)
-    return told | {"width": width, "height": height, "scene_allowed": preset.background == "scene"}
+    """Return a preset as the API lists it."""
+    listed = record_to_json(preset)
+    for internal in ("quality", "centre_x", "fill_bounds", "min_side"):
+        del listed[internal]
+    width, height = listed.pop("size") or (None, None)
+    return listed | {"width": width, "height": height, "scene_allowed": preset.background == "scene"}

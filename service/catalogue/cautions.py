@@ -1,4 +1,4 @@
-"""Cautions: what a valid request may not mean, told before it is paid for and with what it gives."""
+"""Cautions: warnings about valid but probably unintended input, given before the charge and with the result."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from service.catalogue.catalogue import Catalogue
 
 @dataclass(frozen=True)
 class Caution:
-    """One thing to hear before paying: a stable code and a sentence."""
+    """A warning before the charge: a stable code and a sentence."""
 
     code: str
     message: str
@@ -24,66 +24,66 @@ class Caution:
 def cautions(
     catalogue: Catalogue, scene: Scene, mood: Mood, colours: Sequence[str], preset: Preset
 ) -> Iterator[Caution]:
-    """Give what may not be meant by that scene, mood and preset with these colours, as they are resolved."""
+    """Yield warnings about the resolved scene, mood, preset and colours that the caller may not have intended."""
     if scene.name not in catalogue.scenes:
         drawn = scene.kind if scene.surface == "plain" else f"{scene.kind} of {scene.surface}"
         text = (
-            f"The scene {scene.name!r} is described in words: the studio draws the nearest of its kinds, a {drawn}."
-            f" Scenes with a name: {', '.join(catalogue.scenes)}."
+            f"The scene {scene.name!r} is free text, not a name. Backdrop draws the nearest kind of set, a {drawn}."
+            f" Named scenes: {', '.join(catalogue.scenes)}."
         )
         yield Caution("scene_in_words", text)
     if mood.name not in catalogue.moods:
         text = (
-            f"The mood {mood.name!r} is described in words: a network that reads prompts follows them; the light is an"
-            f" ordinary one. Moods with a name: {', '.join(catalogue.moods)}."
+            f"The mood {mood.name!r} is free text, not a name. The light is the default; only a generator that reads"
+            f" prompts uses the words. Named moods: {', '.join(catalogue.moods)}."
         )
         yield Caution("mood_in_words", text)
     if colours and (preset.background != "scene" or scene.kind == "white"):
         rule = "transparent" if preset.background == "transparent" else "white"
-        yield Caution("colors_unused", f"The background will be {rule}: the colours asked for are not used.")
+        yield Caution("colors_unused", f"The background will be {rule}, so your colours have no effect.")
 
 
 def output_cautions(output: Output, preset: Preset) -> Iterator[Caution]:
-    """Give what of a caller's own output the preset's place does not take."""
+    """Yield warnings about a requested output that breaks the rules of the preset's place."""
     if output.format is not None and output.format not in preset.formats:
         text = f"{preset.title} takes {' and '.join(preset.formats)}, not {output.format}."
         yield Caution("output_breaks_rules", text)
     sides = [side for side in (output.width, output.height) if side is not None]
     if sides and min(sides) < preset.min_side:
-        text = f"{preset.title} asks for {preset.min_side} pixels on the shorter side; {min(sides)} are ordered."
+        text = f"{preset.title} needs {preset.min_side} pixels on the shorter side; your order has {min(sides)}."
         yield Caution("output_breaks_rules", text)
 
 
 def placing_cautions(catalogue: Catalogue, spec: Spec, facts: CutoutFacts) -> Iterator[Caution]:
-    """Give what a caller should hear of the product's place, as far as an earlier render of the same photo tells."""
+    """Yield warnings about the product's place, as far as an earlier render of the photo shows it."""
     drawn = shown(spec, facts)
     if drawn != spec:
         yield Caution("scene_unsuited", _unsuited(catalogue, drawn, facts))
     if spec.pinned and drawn_kind(spec) != "white" and leaves_place(spec.placement):
-        text = "The brand's background is pinned to where its products stand: moved away, this one gets its own."
+        text = "The brand's background fits only the usual place of a product. If moved, this product gets its own."
         yield Caution("placement_unpins", text)
     whole = facts.stance in ("standing", "lying") and not facts.cut_sides
     if isinstance(drawn, Refusal) or not (spec.placement.moves and whole and facts.aspect and spec.preset.size):
-        return  # the picture itself will tell
-    # The outline that a turn is worked out from is not known.
+        return  # only the render itself will show it
+    # The product's outline is unknown here, so a turn can't be computed.
     upright = replace(spec, placement=replace(spec.placement, turn=0.0))
     place = placed(upright, facts, *spec.preset.size)
     if isinstance(place, Refusal):
         yield Caution("no_honest_placement", f"{place.message} The swap would fail and be refunded.")
     elif broken := place.breaks():
-        yield Caution("placement_breaks_rules", f"Placed so, the picture breaks the preset's {' and '.join(broken)}.")
+        yield Caution("placement_breaks_rules", f"At this place the picture breaks these rules: {', '.join(broken)}.")
 
 
 def _unsuited(catalogue: Catalogue, drawn: Spec | Refusal, facts: CutoutFacts) -> str:
-    """Return what becomes of a scene that does not suit the product's stance, and which scenes do."""
+    """Return how Backdrop will show a scene that does not suit the product's stance, and which scenes suit it."""
     fitting = [scene.name for scene in catalogue.scenes.values() if scene.kind in facts.suits]
-    suiting = f"These scenes suit it as it is: {', '.join(fitting)}."
+    suiting = f"These scenes suit it: {', '.join(fitting)}."
     if isinstance(drawn, Refusal):
         return f"{drawn.message} The swap would fail and be refunded. {suiting}"
     above = drawn.scene.kind in TOP_DOWN
     if facts.word == "auto" and facts.stance == "lying" and above:
-        # Which of the two, these facts don't say.
-        return f"Photographed from above, or in a hand, so shown lying down. {suiting}"
+        # The facts don't distinguish a hand-held product from a photo taken from above.
+        return f"The photo shows the product from above or in a hand, so Backdrop shows it lying down. {suiting}"
     how = SAID.get(facts.word) or (
         "The product hangs, and this scene has no wall"
         if facts.stance == "hanging"

@@ -1,19 +1,19 @@
-"""Near misses: a name that was meant and mistyped, told from words that mean something else."""
+"""Near misses: the detection of misspelt names among free text."""
 
 from collections.abc import Iterable
 
 from service.catalogue.catalogue import MAX_TEXT, fold
 
-#: Letters from which on a name may be mistyped once, and twice. Shorter ones are near to too many words.
+#: Shortest names that may have one mistake, and two. Shorter names resemble too many words.
 _ONCE, _TWICE = 4, 8
 
 
 def near_miss(text: str, names: Iterable[str]) -> str | None:
-    """Return the name that `text` is a misspelling of; None where it is one of them to the letter, or of none.
+    """Return the name that `text` misspells; None if it is exactly a name, or similar to none.
 
-    Names are compared as `fold` leaves them, by optimal string alignment: a letter too many, too few or wrong, or two
-    neighbours exchanged, is one mistake. One is let pass, two where the name has eight letters or more. Other digits
-    are another name: spring_2025 is no misspelling of spring_2026.
+    Names are compared after `fold`, by optimal string alignment: an extra, missing or wrong letter, or two exchanged
+    neighbours, is one mistake. One mistake is allowed from four letters on, two from eight. Names with other digits
+    never match: spring_2025 does not misspell spring_2026.
     """
     names = list(names)
     if text in names:

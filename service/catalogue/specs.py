@@ -1,4 +1,4 @@
-"""A spec as the jobs table keeps it, and back: whole, so that no later catalogue changes an accepted job."""
+"""Conversion of a spec to and from the jobs table. It is stored whole, so a later catalogue changes no accepted job."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -26,10 +26,10 @@ _Options = TypeVar("_Options", Placement, Output, Dressing)
 
 
 def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
-    """Return the JSON that `resolve_spec` reads: what was asked, and the catalogue's records of it.
+    """Return the JSON that `resolve_spec` reads: the order's values and the catalogue's records.
 
-    Its colours are #rrggbb; a seed is drawn where it has none. Raises ValueError or KeyError for what the catalogue
-    refuses.
+    Its colours are #rrggbb. An order without a seed gets a random one. Raises ValueError or KeyError for values that
+    the catalogue refuses.
     """
     return {
         "scene_type": order.scene,
@@ -39,7 +39,7 @@ def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
         "seed": secrets.randbelow(SEED_LIMIT) if order.seed is None else order.seed,
         "style_words": list(order.style_words),
         "pinned": order.pinned,
-        # Only what is given. A new field: see `service.catalogue.spec_versions`.
+        # Only values that differ from the default. To add a field, see `service.catalogue.spec_versions`.
         **({} if order.placement == UNMOVED else {"placement": given(order.placement)}),
         **({} if order.output == AS_PRESET else {"output": asdict(order.output)}),
         **({} if order.dressing == AS_SCENE else {"dressing": given(order.dressing)}),
@@ -53,14 +53,14 @@ def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
 
 
 def order_of(stored: Mapping[str, Any]) -> SwapOrder:
-    """Return what a stored spec was asked for. Fields that this release does not know are ignored."""
+    """Return the order of a stored spec. Unknown fields are ignored."""
     return SwapOrder(
         scene=stored["scene_type"],
         mood=stored["mood"],
         preset=stored["output_preset"],
         colors=tuple(stored["dominant_colors"]),
         seed=stored["seed"],
-        # A job from before brands has neither.
+        # Jobs from before brands have neither.
         style_words=tuple(stored.get("style_words", ())),
         pinned=stored.get("pinned", False),
         placement=_known(Placement, stored.get("placement", {})),
@@ -73,10 +73,10 @@ def order_of(stored: Mapping[str, Any]) -> SwapOrder:
 def resolve_spec(
     stored: dict[str, Any], catalogue: Catalogue, version: int = SPEC_VERSION, *, preview: bool = False
 ) -> Spec:
-    """Return the spec as it was stored; the catalogue is asked for jobs from before the records were stored with them.
+    """Return the spec as it was stored. Only old jobs, stored without records, need the catalogue.
 
-    `version` and `preview` are its job's. Raises SpecTooNew, and ValueError or KeyError for records that can't be read,
-    and for what the catalogue refuses.
+    `version` and `preview` are the job's. Raises SpecTooNew, and ValueError or KeyError for unreadable records and
+    values that the catalogue refuses.
     """
     require_readable(version)
     scene, mood, preset = _records(stored, catalogue)
@@ -102,7 +102,7 @@ def _known(kind: type[_Options], stored: Mapping[str, Any]) -> _Options:
 
 
 def subject_of(stored: Mapping[str, Any], version: int = SPEC_VERSION) -> PhotoPlace | None:
-    """Return which product of its photo a stored spec means, a swap's or a cut-out's. Raises SpecTooNew."""
+    """Return the place of the product that a stored swap or cut-out means, or None. Raises SpecTooNew."""
     require_readable(version)
     return tuple(stored["subject"]) if "subject" in stored else None
 
@@ -113,7 +113,7 @@ def _records(stored: dict[str, Any], catalogue: Catalogue) -> tuple[Scene, Mood,
         return catalogue.scene(names[0]), catalogue.mood(names[1]), catalogue.preset(names[2])
     records = stored["records"]
     if not isinstance(records, dict) or not {"scene", "mood", "preset"} <= set(records):
-        raise ValueError("records: scene, mood and preset belong here.")
+        raise ValueError(f"records: scene, mood and preset are required. Received {records!r:.80}.")
     return (
         record_from_json(Scene, records["scene"]),
         record_from_json(Mood, records["mood"]),
@@ -122,6 +122,6 @@ def _records(stored: dict[str, Any], catalogue: Catalogue) -> tuple[Scene, Mood,
 
 
 def style_of(words: Sequence[str]) -> str:
-    """Return a brand's style words as the prompt has them, quoted: they describe, and can't instruct."""
+    """Return a brand's style words for the prompt, quoted so that they describe and can't instruct."""
     quoted = ", ".join(word for word in map(quotable, words) if word)
     return f'in a style that fits the words "{quoted}"' if quoted else ""

@@ -1,5 +1,5 @@
-"""The body of a swap request, validated with the catalogue as context, so that one answer holds every error of it:
-types, lengths, colours, unknown presets and presets that forbid the scene.
+"""The body of a swap request. The catalogue is its validation context, so that one answer lists all errors: types,
+lengths, colours, unknown presets and presets that forbid the scene.
 """
 
 import re
@@ -40,7 +40,7 @@ ShortText = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_
 
 
 def _named_or_described(text: str, names: Collection[str]) -> str:
-    """Return a name or a description as it is; raise for what is nearly a name: a typo must not be paid for."""
+    """Return the text; raise PydanticCustomError if it misspells a name, as a typo must not cost credits."""
     meant = near_miss(text, names)
     if meant is not None:
         raise PydanticCustomError(
@@ -54,7 +54,7 @@ def _catalogue(info: ValidationInfo) -> Catalogue:
 
 
 class BackgroundSwapWithSpecRequest(BaseModel):
-    """A product photo and what its new background must be. Exactly one of the two sources is given."""
+    """A product photo and the spec of its new background. Send exactly one of the two sources."""
 
     model_config = ConfigDict(extra="forbid")
     EXAMPLE: ClassVar[dict[str, Any]] = {
@@ -66,25 +66,22 @@ class BackgroundSwapWithSpecRequest(BaseModel):
     }
 
     source_image_s3_key: str | None = Field(
-        None, max_length=512, description="Key of the uploaded product photo, as POST /v1/uploads gave it."
+        None, max_length=512, description="Key of the uploaded product photo, as POST /v1/uploads returned it."
     )
     source_render_public_id: str | None = Field(
-        None, max_length=64, description="Public id of an earlier render to start from."
+        None, max_length=64, description="Public id of an earlier render, whose photo to use again."
     )
     scene_type: ShortText = Field(
         description="The scene: a name of GET /v1/scene-types, or free text of 1 to 120 characters."
     )
-    mood: ShortText = Field(description="How it feels: a name of GET /v1/moods, or free text of 1 to 120 characters.")
+    mood: ShortText = Field(description="The light: a name of GET /v1/moods, or free text of 1 to 120 characters.")
     dominant_colors: list[str] = Field(
         default_factory=list,
         max_length=6,
-        description="Colours that the background must be made of, the most present first: "
-        "#rgb, #rrggbb, a CSS name or rgb(r, g, b).",
+        description="Colours of the background, most present first: #rgb, #rrggbb, a CSS name or rgb(r, g, b).",
     )
-    output_preset: ShortText = Field(
-        description="Where the picture will be published: a name of GET /v1/output-presets."
-    )
-    pilot_brand: ShortText | None = Field(None, description="The brand this request belongs to.")
+    output_preset: ShortText = Field(description="Place of publication: a name of GET /v1/output-presets.")
+    pilot_brand: ShortText | None = Field(None, description="Name of the brand for this request, up to 120 characters.")
 
     @field_validator("scene_type")
     @classmethod
@@ -118,7 +115,7 @@ class BackgroundSwapWithSpecRequest(BaseModel):
     def _all_errors_at_once(
         cls, data: Any, handler: ModelWrapValidatorHandler["BackgroundSwapWithSpecRequest"], info: ValidationInfo
     ) -> "BackgroundSwapWithSpecRequest":
-        """Add the errors that concern several fields to those of single fields."""
+        """Report errors about several fields together with those of single fields."""
         errors: list[InitErrorDetails] = []
         request = None
         colours: list[str] = []
@@ -138,7 +135,7 @@ class BackgroundSwapWithSpecRequest(BaseModel):
             errors += _source_errors(data) + colour_errors + _scene_errors(data, _catalogue(info))
         if errors or request is None:
             raise PydanticValidationError.from_exception_data(cls.__name__, errors)
-        if isinstance(data, dict):  # one that was read before has its colours parsed, and perhaps its brand's
+        if isinstance(data, dict):  # a validated request has parsed colours already, perhaps its brand's
             request.dominant_colors = colours
         return request
 
@@ -147,20 +144,20 @@ def _source_errors(data: dict[str, Any]) -> list[InitErrorDetails]:
     names = ("source_image_s3_key", "source_render_public_id")
     values = [data.get(name) for name in names]
     if any(value is not None and not isinstance(value, str) for value in values):
-        return []  # told already, by type
+        return []  # reported by the type check
     given = sum(bool(value) for value in values)
     if given == 1:
         return []
     kind, text = (
-        ("source_ambiguous", "Give source_image_s3_key or source_render_public_id, not both")
+        ("source_ambiguous", "Both sources were sent. Send source_image_s3_key or source_render_public_id")
         if given
-        else ("source_missing", "Give exactly one source: source_image_s3_key or source_render_public_id")
+        else ("source_missing", "The source is missing. Send source_image_s3_key or source_render_public_id")
     )
     return [InitErrorDetails(type=PydanticCustomError(cast(Any, kind), cast(Any, text)), loc=names, input=values)]
 
 
 def _colours(data: dict[str, Any]) -> tuple[list[str], list[InitErrorDetails]]:
-    """Return the asked colours as #rrggbb, and an error for each that is none."""
+    """Return the requested colours as #rrggbb, and an error for each invalid colour."""
     given = data.get("dominant_colors")
     if not isinstance(given, list):
         return [], []
@@ -180,21 +177,21 @@ def _scene_errors(data: dict[str, Any], catalogue: Catalogue) -> list[InitErrorD
     try:
         scene = catalogue.scene(data.get("scene_type") or "")
     except (ValueError, TypeError, AttributeError):
-        return []  # told already, as the field's own error
+        return []  # reported as the field's own error
     if preset is None or preset.background == "scene" or scene.name == "white":
         return []
     if near_miss(scene.name, catalogue.scenes):
-        return []  # likewise
+        return []  # reported as a near miss
     kind = PydanticCustomError(
         "scene_forbidden",
-        "{preset} allows no scene but white. Send scene_type white, or output_preset {sibling} to keep the scene",
+        "{preset} allows only a white background. Send scene_type white, or output_preset {sibling} for a scene",
         {"preset": preset.name, "sibling": preset.scene_sibling or "shopify_product"},
     )
     return [InitErrorDetails(type=kind, loc=("scene_type",), input=data.get("scene_type"))]
 
 
 class OrderRefused(ValueError):
-    """Raised when an order can't be made; `wrong` has a field of the request, as `name[0]`, and a sentence each."""
+    """Raised when an order is invalid. `wrong` has pairs of a request's field, such as `name[0]`, and a sentence."""
 
     def __init__(self, wrong: Sequence[tuple[str, str]]) -> None:
         super().__init__("; ".join(sentence for _, sentence in wrong))
@@ -202,7 +199,7 @@ class OrderRefused(ValueError):
 
 
 def checked(catalogue: Catalogue, order: SwapOrder) -> SwapOrder:
-    """Return an order that is no request, by the rules of one: its colours as #rrggbb. Raises OrderRefused."""
+    """Return an order that came without a request, checked by the same rules. Raises OrderRefused."""
     wrong = list[tuple[str, str]]()
     body = {
         "source_image_s3_key": "a photo at hand",
@@ -221,7 +218,7 @@ def checked(catalogue: Catalogue, order: SwapOrder) -> SwapOrder:
     if (preset := catalogue.presets.get(order.preset)) is not None:
         wrong += [(fault.field, fault.message) for fault in output_faults(preset, order.output)]
         faults = () if wrong else dressing_faults(catalogue.scene(order.scene), preset, order.colors, order.dressing)
-        wrong += [(fault.field, f"{fault.message}. It is {fault.received!r}") for fault in faults]
+        wrong += [(fault.field, f"{fault.message} (received {fault.received!r})") for fault in faults]
     if wrong:
         raise OrderRefused(wrong)
     return replace(order, dressing=tidied(order.dressing))

@@ -1,27 +1,26 @@
-"""What a picture's warnings mean, in a sentence with the remedy, for those who read text: command line and tables.
+"""The warnings of pictures as sentences with a remedy, for the command line and tables.
 
-The studio page has words of its own for the same codes (`service/studio/words.js`).
+The studio page has its own words for these codes (`service/studio/words.js`).
 """
 
-#: By code.
 WORDS = {
-    "scene_in_words": "The scene is in your own words: the nearest of the studio's scenes was built.",
-    "mood_in_words": "The mood is in your own words: where no network reads them, the light is an ordinary one.",
-    "colors_unused": "Your colours were not used: this preset or scene has a background without colours.",
-    "brand_unknown": "There was no brand of that name: it changed nothing in this picture.",
-    "low_confidence": "The cut-out is uncertain: look at the outline. A plainer backdrop or more light helps.",
-    "transparent_material_suspected": "This looks see-through: the old background may shimmer through.",
-    "several_subjects": "There seems to be more than one thing in the photo, and all was kept: crop it if not meant.",
-    "held_by_hand": "A hand holds the product: fingers may be left on it. Erase them, or photograph it standing.",
-    "subject_touches_edge": "The photo cuts the product: it stays at that edge of the picture.",
-    "scene_unsuited": "The scene is shown from another angle: as asked it does not suit how the product stands.",
-    "placement_unsure": "The photo does not tell how the product stands: look whether it stands well in the scene.",
-    "cropped": "The picture cuts off a part of the product that the photo shows: take a preset of the photo's shape.",
-    "generator_fell_back": "The model's paintings were rejected, and a background was composed: try another seed.",
-    "upscaled": "The photo is smaller than this preset asks for, and the product was enlarged: send a larger one.",
+    "scene_in_words": "The scene is in your own words, so Backdrop built the nearest kind of set.",
+    "mood_in_words": "The mood is in your own words. Only a generator that reads prompts uses them.",
+    "colors_unused": "Your colours were not used, because this preset or scene has a background without colours.",
+    "brand_unknown": "You have no brand with this name, so it changed nothing in this picture.",
+    "low_confidence": "The cut-out is uncertain. Check the outline; a plainer backdrop or more light helps.",
+    "transparent_material_suspected": "The product looks transparent. The old background may show through.",
+    "several_subjects": "The photo seems to show several things, and all were kept. Crop the photo to keep only one.",
+    "held_by_hand": "A hand holds the product. Erase fingers that were left, or photograph the product standing.",
+    "subject_touches_edge": "The photo crops the product, so the product stays at that edge of the picture.",
+    "scene_unsuited": "The scene does not suit how the product stands, so it is shown from another angle.",
+    "placement_unsure": "The photo does not show how the product stands. Check that it stands well in the scene.",
+    "cropped": "The picture crops a part of the product that the photo shows. Choose a preset of the photo's shape.",
+    "generator_fell_back": "The model's paintings were rejected, so Backdrop composed a background. Try another seed.",
+    "upscaled": "The photo is smaller than this preset needs, so the product was enlarged. Send a larger photo.",
 }
 
 
 def in_words(code: str) -> str:
-    """Return a warning as a sentence, with its code; one that a newer server tells of is the code alone."""
+    """Return a warning as a sentence with its code, or only the code if it is unknown."""
     return f"{WORDS[code]} [{code}]" if code in WORDS else code

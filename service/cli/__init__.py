@@ -1,1 +1,1 @@
-"""The command line; each command imports what it needs when it runs."""
+"""The command line. Each command imports its modules when it runs."""

@@ -1,4 +1,4 @@
-"""`backdrop batch`: a folder of photos to every place of publication, with a table and a contact sheet."""
+"""`backdrop batch`: swaps a folder of photos for several presets, and writes a table and a contact sheet."""
 
 import asyncio
 import signal
@@ -27,24 +27,37 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("photos", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--spec", "spec_file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="spec.toml.")
-@click.option("--presets", help="Output presets of `backdrop catalog`, with commas; default: the brand's.")
-@click.option("-o", "--output", "out", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--spec",
+    "spec_file",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file spec.toml, as shown above.",
+)
+@click.option("--presets", help="Output presets from `backdrop catalog`, separated by commas. Default: the brand's.")
+@click.option(
+    "-o",
+    "--output",
+    "out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the pictures and the batch's state.",
+)
 @click.option(
     "--jobs",
     "concurrency",
     type=click.IntRange(1, 64),
-    help="Pictures at once; default: 8 at a server, else one more than cores, 4 at most.",
+    help="Pictures to make at once. Default: 8 at a server, or one more than cores (at most 4) on this machine.",
 )
 @click.option(
     "--redo",
     "review_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Carry out a review that the contact sheet has saved: drop what was rejected, make again what is to be.",
+    help="Apply a review that the contact sheet saved: drop rejected pictures, and repeat others with another seed.",
 )
-@click.option("--retry-failed", is_flag=True, help="Try photos again, too, that nothing can be made of.")
-@click.option("--brand", help="A brand of yours at the server; before the one in the spec.")
-@click.option("--quiet", is_flag=True, help="Show no progress, only failures and the sum.")
+@click.option("--retry-failed", is_flag=True, help="Also retry photos that failed because of the photo itself.")
+@click.option("--brand", help="Name of a brand at the server. Overrides the spec's.")
+@click.option("--quiet", is_flag=True, help="Show no progress, only failures and the summary.")
 @remote_options
 def batch(
     photos: Path,
@@ -59,18 +72,18 @@ def batch(
     url: str | None,
     key: str | None,
 ) -> None:
-    """Swap every photo of a folder for every preset, on this machine or, with --url, at a server.
+    """Swap every photo of a folder for every preset. Runs on this machine or, with --url, at a server.
 
-    The same command goes on where it stopped: what is done is not done again, and nothing is paid twice. index.html is
-    a contact sheet to approve and reject in; --redo carries out what it saves.
+    Run the same command again to continue a stopped batch. Backdrop skips finished pictures and charges nothing twice.
+    Approve and reject pictures in the contact sheet, index.html, and apply the saved review with --redo.
 
     \b
     spec.toml:
         scene = "marble_tabletop"
         mood = "fresh"
-        colors = ["#cfe3d4", "ivory"]     # brand and seed, where you want them
+        colors = ["#cfe3d4", "ivory"]     # optional, like brand and seed
         [[photo]]
-        name = "lamps/*"                  # what these photos have otherwise
+        name = "lamps/*"                  # exceptions for these photos
         scene = "neon"
     """
     from service.batch.photos import find_photos
@@ -81,9 +94,9 @@ def batch(
         spec = read_spec(spec_file, brand=brand)
         found, skipped = find_photos(photos, but=out)
         for name in skipped:
-            click.echo(f"skipped  {name}: no picture", err=True)
+            click.echo(f"skipped  {name}: not a picture", err=True)
         if not found:
-            raise OrderInvalid([f"There is no photo in {photos}."])
+            raise OrderInvalid([f"There is no photo in {photos}. Name a folder of photos."])
         named = [name.strip() for name in presets.split(",") if name.strip()] if presets else []
         with State(out) as state:
             asked = Asked(spec, found, list(dict.fromkeys(named)), out, state, review_file, retry_failed, quiet)
@@ -98,7 +111,7 @@ def batch(
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line asks for, and the memory of its output folder."""
+    """The order of the command line, and the state of its output folder."""
 
     spec: "BatchSpec"
     photos: "list[Photo]"
@@ -110,7 +123,7 @@ class Asked:
     quiet: bool
 
     def batch(self, scene_allowed: dict[str, bool], check: "Callable[[SwapOrder], list[Wrong]]") -> "Batch":
-        """Return the batch. Raises OrderInvalid with all that is wrong."""
+        """Return the batch. Raises OrderInvalid with all errors."""
         from service.batch.batch import Batch
         from service.batch.pairs import pair_up, wrong_with
         from service.batch.spec_file import OrderInvalid, read_review, unmatched
@@ -122,13 +135,13 @@ class Asked:
         if wrong:
             raise OrderInvalid(wrong)
         for preset in plain:
-            click.echo(f"{preset} takes no scene: its pictures have none, whatever the spec says.", err=True)
+            click.echo(f"{preset} allows no scene, so its pictures ignore the spec's scene.", err=True)
         batch = Batch(groups, self.state, self.out, retry_failed=self.retry_failed)
         if self.review is not None:
             done = batch.redo(read_review(self.review, self.state.run_id))
             click.echo(
                 f"review: {done['approve']} approved, {done['reject']} rejected, {done['again']} to be made again"
-                + (f", {done['passed']} passed over: their pictures are other ones by now" if done["passed"] else "")
+                + (f", {done['passed']} skipped because their pictures have changed since" if done["passed"] else "")
                 + ".",
                 err=True,
             )
@@ -155,9 +168,9 @@ def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | N
         cost = sum(int(presets[pair.preset].get("credits", 0)) for pair in batch.left if not pair.photo.trouble)
         balance = backdrop.credits().balance
     if cost > balance:
-        click.echo(f"What is left costs {cost} credits, and {balance} are there: some will fail for that.", err=True)
+        click.echo(f"The rest costs {cost} credits, but the balance is {balance}. Some pictures will fail.", err=True)
     server = load_remote(url=url, key=key)
-    # A queue that is full for a quarter of an hour is no reason to give a photo up.
+    # A batch may wait for a full queue: it gives a photo up only after a quarter of an hour.
     patient = Retries(attempts=60, patience=900.0)
 
     async def run(display: Any) -> None:
@@ -166,7 +179,7 @@ def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | N
             maker = RemoteMaker(backdrop, server.url, asked.state, asked.out, photos=asked.photos)
             await batch.run(maker.make, display, concurrency=concurrency)
 
-    return _run(asked, batch, run, "What was sent goes on at the server. The same command goes on from here.")
+    return _run(asked, batch, run, "Jobs at the server continue. Run the same command to resume.")
 
 
 def _make_locally(asked: Asked, concurrency: int | None) -> int:
@@ -174,20 +187,20 @@ def _make_locally(asked: Asked, concurrency: int | None) -> int:
     from service.catalogue.catalogue import load_catalogue
 
     if not asked.presets:
-        raise click.UsageError("--presets is missing: `backdrop catalog` lists them.")
+        raise click.UsageError("--presets is missing. `backdrop catalog` lists them.")
     settings, concurrency = settings_from(), concurrency or at_once()
     catalogue = load_catalogue(settings.catalogue)
     allowed = {name: preset.background == "scene" for name, preset in catalogue.presets.items()}
     batch = asked.batch(allowed, partial(wrong_here, catalogue))
     with LocalMaker(settings, asked.state, asked.out, concurrency=concurrency) as maker:
         if batch.left:
-            maker.open_networks()  # a setting that is wrong ends the batch, not each picture
+            maker.open_networks()  # now, so that a wrong setting ends the batch instead of failing each picture
         run = partial(batch.run, maker.make, concurrency=concurrency)
-        return _run(asked, batch, run, "What was not finished is made anew. The same command goes on from here.")
+        return _run(asked, batch, run, "Unfinished pictures start again. Run the same command to resume.")
 
 
 def _run(asked: Asked, batch: "Batch", run: Callable[[Any], Any], if_stopped: str) -> int:
-    """Make what is left, write what came of all, say it; returns the exit status. `if_stopped`: how it goes on."""
+    """Make the rest, write the results and print a summary. Returns the exit status. `if_stopped`: how to resume."""
     from rich.console import Console
 
     from service.batch.display import Display
@@ -209,18 +222,18 @@ def _run(asked: Asked, batch: "Batch", run: Callable[[Any], Any], if_stopped: st
     batch.write()
     made, failed, total = len(batch.made), len(batch.failed), len(batch.pairs)
     parts = [f"{made} of {total} pictures are in {out}"]
-    parts += [f"{before} of them from before"] * bool(before)
+    parts += [f"{before} of them from earlier runs"] * bool(before)
     now, in_all = batch.charged
-    parts += [f"{now} credits charged in this run" if now else "nothing charged in this run"]
-    parts += [f"{in_all} for all that are there"] * (in_all != now)
+    parts += [f"{now} credits charged in this run" if now else "no credits charged in this run"]
+    parts += [f"{in_all} credits for all pictures"] * (in_all != now)
     click.echo(", ".join(parts) + ".")
     if failed:
         hopeless = sum(one.hopeless for one in batch.failed)
-        parts = [f"{failed} failed and cost nothing; {out / 'results.csv'} says why."]
+        parts = [f"{failed} failed and cost nothing. {out / 'results.csv'} has the reasons."]
         if failed > hopeless:
-            parts.append(f"The same command tries {'the others' if hopeless else 'them'} again.")
+            parts.append(f"Run the same command to retry {'the others' if hopeless else 'them'}.")
         if hopeless:
-            parts.append(f"Nothing can be made of {hopeless} as their photos are; --retry-failed tries those, too.")
+            parts.append(f"{hopeless} would fail again because of the photo. --retry-failed retries them, too.")
         click.echo(" ".join(parts))
     if stopped:
         click.echo(f"Stopped. {if_stopped}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def clients() -> None:
-    """Register clients, grant credits, weigh, rotate keys, disable and enable, set Shopify secrets."""
+    """Register and manage clients: credits, weights, keys, webhooks and secrets."""
 
 
 def _accounts(opened: Opened) -> "Accounts":
@@ -35,16 +35,16 @@ def _show_key(client: Any, key: str, as_json: bool) -> None:
         click.echo(json.dumps({"client_id": client.id, "key": key}))
     else:
         _show(client)
-        click.echo(f"key (shown this once): {key}")
+        click.echo(f"key (shown only once): {key}")
 
 
 @clients.command("add")
 @click.argument("name")
-@click.option("--credits", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--credits", type=click.IntRange(0), default=0, show_default=True, help="Credits to start with.")
 @click.option("--json", "as_json", is_flag=True, help='Print {"client_id", "key"}.')
 @on_database
 def add_client(name: str, credits: int, as_json: bool, opened: Opened) -> None:
-    """Register a client and print its key, once."""
+    """Register a client and print its key. The key is shown only once."""
     client, key = _accounts(opened).add(name, credits=credits)
     _show_key(client, key, as_json)
 
@@ -63,7 +63,10 @@ def grant_credits(name: str, credits: int, opened: Opened) -> None:
 @click.argument("weight", type=click.IntRange(1, 1000))
 @on_database
 def weigh_client(name: str, weight: int, opened: Opened) -> None:
-    """Give a client WEIGHT times the share of the workers that a client of weight 1 has, its waiting jobs included."""
+    """Set a client's share of the workers. A client of WEIGHT 2 gets twice the share of a client of weight 1.
+
+    Applies to jobs that already wait, too.
+    """
     from service.jobs.turns import set_weight
 
     set_weight(opened.engine, name, weight)
@@ -71,10 +74,10 @@ def weigh_client(name: str, weight: int, opened: Opened) -> None:
 
 
 @clients.command("list")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @on_database
 def list_clients(as_json: bool, opened: Opened) -> None:
-    """List all clients: balance, state, whether they must sign, unfinished jobs, a weight that is not 1, webhooks."""
+    """List all clients. Shows balance, state, required signature, unfinished jobs, weight (unless 1), webhook."""
     accounts = _accounts(opened)
     found, unfinished, webhooks = accounts.all(), accounts.unfinished_jobs(), webhook_states(opened)
     if as_json:
@@ -108,12 +111,12 @@ def list_clients(as_json: bool, opened: Opened) -> None:
     type=click.IntRange(0, 24 * 365),
     default=0,
     show_default=True,
-    help="Hours for which the key before it stays good.",
+    help="Hours for which the old key still works.",
 )
 @click.option("--json", "as_json", is_flag=True, help='Print {"client_id", "key"}.')
 @on_database
 def rotate_key(name: str, hours: int, as_json: bool, opened: Opened) -> None:
-    """Give a client a new key and print it, once; the old one stops at once, or after --keep-old hours."""
+    """Give a client a new key and print it once. The old key stops working, at once or after --keep-old hours."""
     client, key = _accounts(opened).rotate_key(name, keep_old=hours * 3600.0)
     _show_key(client, key, as_json)
 
@@ -122,7 +125,7 @@ def rotate_key(name: str, hours: int, as_json: bool, opened: Opened) -> None:
 @click.argument("name")
 @on_database
 def disable_client(name: str, opened: Opened) -> None:
-    """Refuse a client's keys from now on."""
+    """Refuse all requests with a client's keys from now on."""
     _show(_accounts(opened).disable(name))
 
 
@@ -130,21 +133,21 @@ def disable_client(name: str, opened: Opened) -> None:
 @click.argument("name")
 @on_database
 def enable_client(name: str, opened: Opened) -> None:
-    """Take a disabled client's keys again."""
+    """Accept a disabled client's keys again."""
     _show(_accounts(opened).enable(name))
 
 
 @clients.command("set-shopify-secret")
 @click.argument("name")
-@click.option("--secret", help="Asked for when it is needed and not given, so that no history keeps it.")
+@click.option("--secret", help="The secret. Without it a prompt reads the secret, so that no shell history keeps it.")
 @click.option(
     "--require/--no-require",
     default=None,
-    help="Refuse unsigned changes of this client, or take them again. Alone, it leaves the secret as it is.",
+    help="Refuse this client's unsigned changes, or accept them again. Without --secret, the secret stays the same.",
 )
 @on_database
 def set_shopify_secret(name: str, secret: str | None, require: bool | None, opened: Opened) -> None:
-    """Set the secret that signs this client's requests; the one before it stays good until the next change."""
+    """Set the secret that signs a client's requests. The previous secret works until the next change."""
     accounts = _accounts(opened)
     client = accounts.named(name)
     if secret is None and (require is None or (require and not client.stored_secrets)):

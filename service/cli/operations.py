@@ -1,4 +1,4 @@
-"""`backdrop ops`: jobs of all clients, retries, workers and their draining, and what the capacity simulator reads."""
+"""`backdrop ops`: jobs of all clients, retries, workers, draining, restored copies, and exports."""
 
 import json
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def ops() -> None:
-    """Operate an installation, over its database: jobs, retries, workers."""
+    """Operate an installation: jobs, retries, workers, archive, quarantine."""
 
 
 def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
@@ -25,7 +25,7 @@ def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    # Piped into a file or grep, no line is cut.
+    # In a pipe, no line is cut to the terminal's width.
     console = Console()
     (console if console.is_terminal else Console(width=250)).print(table, highlight=False, markup=False)
 
@@ -34,23 +34,23 @@ def _text(value: object) -> object:
     return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else str(value)
 
 
-_hours = click.option("--since", type=click.FloatRange(0), metavar="HOURS", help="Submitted within so many hours.")
+_hours = click.option("--since", type=click.FloatRange(0), metavar="HOURS", help="Only jobs of the last HOURS.")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 
 
 @ops.command("jobs")
 @click.argument("look", type=click.Choice(["waiting", "running", "slowest", "failed", "stuck"]), default="running")
-@click.option("--client", help="Those of the client of that name.")
-@click.option("--code", help="Those with that error's code.")
+@click.option("--client", help="Only jobs of the client with this name.")
+@click.option("--code", help="Only jobs with this error code.")
 @_hours
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Most jobs to show.")
 @click.option(
     "--stuck-after",
     type=click.FloatRange(0),
     default=600.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long a job may wait, or run, until it counts as stuck.",
+    help="How long a job may wait or run before it counts as stuck.",
 )
 @_as_json
 @on_database
@@ -64,7 +64,7 @@ def list_jobs(
     as_json: bool,
     opened: Opened,
 ) -> None:
-    """Show the jobs of all clients: waiting, running, slowest, failed or stuck ones, with worker and stage times."""
+    """Show jobs of all clients, with workers and stage times. The argument selects and sorts them."""
     from service.operations.overview import Look, Overview
 
     within = None if since is None else 3600.0 * since
@@ -72,8 +72,8 @@ def list_jobs(
         Look(look), limit=limit, client=client, code=code, since=within, stuck_after=stuck_after
     )
     if as_json:
-        told = [{**vars(line), "waited": line.waited, "ran": line.ran} for line in lines]
-        click.echo(json.dumps(told, default=_text, indent=1))
+        shown = [{**vars(line), "waited": line.waited, "ran": line.ran} for line in lines]
+        click.echo(json.dumps(shown, default=_text, indent=1))
         return
     columns = ("job", "client", "status", "what", "waited", "ran", "stages, s", "try", "worker", "why")
     _table(columns, (_row(line) for line in lines))
@@ -99,17 +99,19 @@ def _row(line: "JobLine") -> tuple[str, ...]:
 
 @ops.command("retry")
 @click.argument("job_ids", nargs=-1, metavar="[JOB]...")
-@click.option("--code", help="All that failed with this code, too; give --since with it.")
+@click.option("--code", help="Also retry all jobs that failed with this code. Needs --since.")
 @_hours
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Of those by --code.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Most jobs to retry by --code."
+)
 @_as_json
 @on_database
 def retry(
     job_ids: tuple[str, ...], code: str | None, since: float | None, limit: int, as_json: bool, opened: Opened
 ) -> None:
-    """Make failed jobs anew, each once: a new job of the same request and seed, charged as any submit.
+    """Retry failed jobs. Each gets one new job with the same request and seed, charged like any submit.
 
-    The failed one was refunded and stays as it is. Status 1 where one can't be retried; each says why.
+    The failed job was refunded and does not change. Exits with status 1 if a job can't be retried, and prints why.
     """
     from service.jobs.intake import JobIntake
     from service.jobs.transitions import Jobs
@@ -118,7 +120,7 @@ def retry(
     from service.storage.buckets import open_buckets
 
     if bool(code) != (since is not None):
-        raise click.UsageError("--code and --since belong together.")
+        raise click.UsageError("--code and --since belong together. Give both.")
     settings, engine = opened.settings, opened.engine
     intake = JobIntake(engine, unfinished_limit=settings.unfinished_limit, queue_limit=settings.queue_limit)
     jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts, public_url=settings.public_url)
@@ -126,29 +128,29 @@ def retry(
     if code and since is not None:
         found = Overview(opened.engine).look(Look.FAILED, limit=limit, code=code, since=3600.0 * since)
         asked += [line.id for line in reversed(found) if line.id not in job_ids]
-    retries, told = Retries(engine, intake, jobs, open_buckets(settings)[0]), list[dict[str, Any]]()
+    retries, results = Retries(engine, intake, jobs, open_buckets(settings)[0]), list[dict[str, Any]]()
     for job_id in asked:
         try:
-            told.append(vars(retries.retry(job_id)))
+            results.append(vars(retries.retry(job_id)))
         except RetryRefused as error:
-            told.append({"retry_of": job_id, "refused": str(error)})
+            results.append({"retry_of": job_id, "refused": str(error)})
     if as_json:
-        click.echo(json.dumps(told, indent=1))
-    for one in [] if as_json else told:
+        click.echo(json.dumps(results, indent=1))
+    for one in [] if as_json else results:
         if "refused" in one:
             click.echo(f"{one['retry_of']}: {one['refused']}")
         elif one["repeated"]:
-            click.echo(f"{one['retry_of']}: was made anew before, as {one['job_id']}")
+            click.echo(f"{one['retry_of']}: already retried as {one['job_id']}")
         else:
-            click.echo(f"{one['retry_of']}: made anew as {one['job_id']}, {one['credits_cost']} credits")
-    raise SystemExit(1 if any("refused" in one for one in told) else 0)
+            click.echo(f"{one['retry_of']}: retried as {one['job_id']}, {one['credits_cost']} credits")
+    raise SystemExit(1 if any("refused" in one for one in results) else 0)
 
 
 @ops.command("workers")
 @_as_json
 @on_database
 def list_workers(as_json: bool, opened: Opened) -> None:
-    """Show the workers that were heard of within a day: what each does, and on which devices."""
+    """Show the workers of the last day: their state, jobs and devices."""
     from service.operations.roster import WorkerRoster
 
     found = WorkerRoster(opened.engine).all()
@@ -166,26 +168,26 @@ def list_workers(as_json: bool, opened: Opened) -> None:
         )
         for one in found
     )
-    _table(("worker", "state", "jobs", "at once", "device", "heard"), rows)
+    _table(("worker", "state", "jobs", "at once", "device", "last seen"), rows)
 
 
 @ops.command("drain")
 @click.argument("worker", required=False)
-@click.option("--all", "every", is_flag=True, help="All workers.")
-@click.option("--undo", is_flag=True, help="Let it take jobs again.")
+@click.option("--all", "every", is_flag=True, help="Drain all workers.")
+@click.option("--undo", is_flag=True, help="Let the worker take jobs again.")
 @on_database
 def drain(worker: str | None, every: bool, undo: bool, opened: Opened) -> None:
-    """Ask a worker, "host:pid", to end the jobs that it has and take no more, within ten seconds.
+    """Let a worker, "host:pid", finish its jobs and take no more. It notices within ten seconds.
 
-    It stays, idle, until it is stopped. `ops workers` says "drained" when nothing is left.
+    The worker stays idle until it is stopped. `ops workers` shows "drained" once no job is left.
     """
     from service.operations.roster import WorkerRoster
 
     if (worker is None) != every:
-        raise click.UsageError("Name one worker, or --all.")
+        raise click.UsageError("Give the name of a worker, or --all.")
     asked = WorkerRoster(opened.engine).ask_drain(worker, drain=not undo)
     if not asked:
-        raise click.ClickException("No such worker lives. `backdrop ops workers` lists them.")
+        raise click.ClickException("No running worker has that name. `backdrop ops workers` lists them.")
     for label in asked:
         click.echo(f"{label}: {'takes jobs again' if undo else 'asked to drain'}")
 
@@ -194,7 +196,7 @@ def drain(worker: str | None, every: bool, undo: bool, opened: Opened) -> None:
 @_hours
 @on_database
 def export_run(since: float | None, opened: Opened) -> None:
-    """Print the jobs that are over as JSON Lines, one a job, for `benchmarks/capacity.py`."""
+    """Print finished jobs as JSON Lines, one a job, for `benchmarks/capacity.py`."""
     from service.operations.overview import Overview
 
     for line in Overview(opened.engine).export(since=None if since is None else 3600.0 * since):
@@ -202,7 +204,7 @@ def export_run(since: float | None, opened: Opened) -> None:
 
 
 def _looked_at(opened: Opened) -> tuple[Any, bool]:
-    """Print what is found of a restored installation; return its quarantine, and whether all is well."""
+    """Print the findings about a restored installation. Return its quarantine, and whether no check failed."""
     from service.database.quarantine import Quarantine
     from service.operations.restoration import look_at_restored
 
@@ -216,21 +218,22 @@ def _looked_at(opened: Opened) -> tuple[Any, bool]:
 @ops.command("restore-check")
 @on_database
 def restore_check(opened: Opened) -> None:
-    """Show what a release of a restored copy would set going, and what is wrong with it; status 1 where something is.
+    """Show the problems of a restored copy, and what its release would start. Changes nothing.
 
-    Changes nothing. It looks at the newest 100 renders; `ledger check --objects` at every row and picture.
+    Exits with status 1 if there is a problem. Checks the newest 100 renders. `ledger check --objects` checks them all.
     """
     raise SystemExit(0 if _looked_at(opened)[1] else 1)
 
 
 @ops.command("release")
-@click.option("--anyway", is_flag=True, help="Release it though something is wrong.")
-@click.option("--undo", is_flag=True, help="Put the installation into quarantine by hand, until it is released.")
+@click.option("--anyway", is_flag=True, help="Release it in spite of problems.")
+@click.option("--undo", is_flag=True, help="Put the installation into quarantine until it is released again.")
 @on_database
 def release(anyway: bool, undo: bool, opened: Opened) -> None:
-    """Release a restored copy after a `restore-check`: it runs jobs, sends webhooks and takes submits from now on.
+    """Release a restored copy from quarantine.
 
-    Give it the settings of the parts, their buckets above all. Parts that run notice within seconds.
+    After that it runs jobs, sends webhooks and accepts submits. Run `restore-check` first. Use the same settings as the
+    parts, their buckets above all. Running parts notice within seconds.
     """
     from service.database.quarantine import Quarantine
 
@@ -240,19 +243,22 @@ def release(anyway: bool, undo: bool, opened: Opened) -> None:
         return
     quarantine, well = _looked_at(opened)
     if not (well or anyway):
-        raise click.ClickException("Not released. Mend what is wrong, or give --anyway.")
+        raise click.ClickException("Not released. Fix the problems, or give --anyway.")
     quarantine.release()
     click.echo("Released.")
 
 
 @ops.command("archive")
-@click.option("--older-than", type=click.FloatRange(1), required=True, metavar="DAYS", help="Submitted so long ago.")
-@click.option("-o", "--output", type=click.File("a"), default="-", help="Append to this file; default: print.")
+@click.option(
+    "--older-than", type=click.FloatRange(1), required=True, metavar="DAYS", help="Only jobs older than DAYS."
+)
+@click.option("-o", "--output", type=click.File("a"), default="-", help="File to append to. Default: standard output.")
 @on_database
 def archive(older_than: float, output: Any, opened: Opened) -> None:
-    """Write old jobs as JSON Lines, with request log and message, and delete them, 500 a transaction.
+    """Write old jobs as JSON Lines, and delete them from the database.
 
-    Jobs with a picture that lives stay, and so does the ledger. A line may come twice after a crash.
+    Each line has the job, its request log and its webhook message. Deletes 500 jobs a transaction. Keeps jobs whose
+    picture still exists, and the ledger. After a crash a line may occur twice.
     """
     from service.operations.archive import archive_jobs
 

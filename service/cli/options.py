@@ -1,4 +1,4 @@
-"""What the commands share: the settings, with the command line's say, and errors in a sentence."""
+"""Parts that commands share: settings with command-line overrides, common options, and errors as sentences."""
 
 import logging
 import os
@@ -20,23 +20,23 @@ logger = logging.getLogger(__name__)
 
 
 def settings_from(**overrides: Any) -> Settings:
-    """Read the settings; raise a line for each that is wrong."""
+    """Read the settings. Raises click.ClickException with a line for each wrong setting."""
     try:
         return load_settings(**overrides)
     except ValidationError as error:
-        raise click.ClickException("Settings are wrong.\n" + "\n".join(map(_wrong, error.errors()))) from error
+        raise click.ClickException("Wrong settings:\n" + "\n".join(map(_wrong, error.errors()))) from error
 
 
 def _wrong(one: Any) -> str:
     name = str(one["loc"][0])
     variable = name if name.isupper() else f"BACKDROP_{name.upper()}"
-    # A text may be a password or a key; a figure or a choice is none.
+    # A text may be a password or a key, so it is never printed. Numbers and choices are safe.
     received = "" if one["type"] == "value_error" else f" It is {one['input']!r}."
     return f"{variable}: {one['msg'].removeprefix('Value error, ')}.{received}"
 
 
 def queue_needed(settings: Settings) -> Settings:
-    """Return the settings, or say how to name a queue server."""
+    """Return the settings. Raises click.ClickException if they name no queue server."""
     if not settings.queue_url:
         raise click.ClickException("Set BACKDROP_QUEUE_URL to a Valkey or Redis URL, or use `backdrop up`.")
     return settings
@@ -52,7 +52,7 @@ def migrated_engine(settings: Settings) -> Any:
 
 
 def schema_needed(settings: Settings) -> None:
-    """End the process, with a line in its log and a status that says not to try again, where the schema is old."""
+    """Exit if the schema is old, with an error in the log and a status that means "don't restart"."""
     from service.database.schema import SchemaOutdated, require_schema
 
     try:
@@ -63,7 +63,7 @@ def schema_needed(settings: Settings) -> None:
 
 
 def tracer_from(settings: Settings, process: str) -> Any:
-    """Return what makes the spans of a process, or end it, as `schema_needed` does, where that is not installed."""
+    """Return the tracer of a process. Exit as `schema_needed` does if tracing is configured but not installed."""
     from service.telemetry.tracing import TracingMissing, open_tracer
 
     try:
@@ -74,7 +74,7 @@ def tracer_from(settings: Settings, process: str) -> Any:
 
 
 def _keep_private(context: click.Context, _: click.Parameter, home: Path | None) -> Path | None:
-    """Make all that the command writes readable by its owner alone: a home has photos, keys and clients in it.
+    """Make all files of the command readable only by their owner, because a home has photos, keys and clients in it.
 
     Commands that write a file for their caller have no home, and keep the caller's umask.
     """
@@ -91,12 +91,12 @@ def place_in_photo(context: click.Context, parameter: click.Parameter, text: str
     except ValueError as error:
         reason = str(error)
         if reason.startswith("could not convert"):
-            reason = f"{text!r} is no place. Give x,y or left,top,right,bottom, shares from 0 to 1"
+            reason = f"{text!r} is not a place. Give x,y or left,top,right,bottom as shares from 0 to 1"
         raise click.BadParameter(f"{reason}.", context, parameter) from error
 
 
 def order_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of an order, which it gets as one record, `order`."""
+    """Add the options of an order to a command, which receives them as one record, `order`."""
 
     @wraps(command)
     def run(**given: Any) -> Any:
@@ -112,7 +112,7 @@ def _options_of_records() -> dict[str, Callable[..., Any]]:
     made = {}
     for name, kind, default, option in all_options():
         if get_origin(kind) in (Union, UnionType):
-            kind, _ = get_args(kind)  # or None
+            kind, _ = get_args(kind)  # the other is None
         if get_origin(kind) is Literal:
             kind = click.Choice(get_args(kind))
         elif option.bounds is not None:
@@ -123,37 +123,37 @@ def _options_of_records() -> dict[str, Callable[..., Any]]:
 
 
 def option_name(field: str) -> str:
-    """Return how the command line spells a field of an order's records."""
+    """Return the option's name for a field of an order's records."""
     return "--" + field.replace("_", "-")
 
 
 _ORDER: dict[str, Callable[..., Any]] = {
-    "scene": click.option("--scene", required=True, help="A scene of `backdrop catalog`, or free text."),
-    "mood": click.option("--mood", required=True, help="A mood of `backdrop catalog`, or free text."),
+    "scene": click.option("--scene", required=True, help="A scene from `backdrop catalog`, or your own words."),
+    "mood": click.option("--mood", required=True, help="A mood from `backdrop catalog`, or your own words."),
     "colors": click.option(
-        "--color", "colors", multiple=True, help="Up to six, the most present first: #rrggbb, a CSS name, rgb()."
+        "--color", "colors", multiple=True, help="Up to six colours, largest area first: #rrggbb, a CSS name, rgb()."
     ),
-    "preset": click.option("--preset", help="An output preset of `backdrop catalog`; default: the brand's."),
+    "preset": click.option("--preset", help="An output preset from `backdrop catalog`. Default: the brand's."),
     "seed": click.option(
-        "--seed", type=click.IntRange(0, SEED_LIMIT - 1), help="The same seed and spec give the same background."
+        "--seed", type=click.IntRange(0, SEED_LIMIT - 1), help="The same seed and spec repeat the same background."
     ),
-    "brand": click.option("--brand", help="A brand of yours at the server."),
+    "brand": click.option("--brand", help="Name of a brand at the server."),
     "reference": click.option(
-        "--reference", help="Your own id for it at a server, as an SKU: its job and render are found by it."
+        "--reference", help="Your own id at a server, such as a SKU. You can find the job and render by it."
     ),
     **_options_of_records(),
     "subject": click.option(
         "--subject",
         callback=place_in_photo,
-        help="Which product: a point x,y on it or a box left,top,right,bottom around it, shares 0 to 1 of the photo.",
+        help="Which product: a point x,y on it, or a box left,top,right,bottom around it, in shares of the photo.",
     ),
-    "preview": click.option("--preview", is_flag=True, help="Small, under a watermark; at a server it costs nothing."),
+    "preview": click.option("--preview", is_flag=True, help="Make a small picture with a watermark, free at a server."),
 }
 home_option = click.option(
     "--home",
     type=click.Path(path_type=Path),
     callback=_keep_private,
-    help="Where the embedded default keeps its state.",
+    help="Folder of the embedded database, objects, queue and secrets.",
 )
 
 
@@ -166,7 +166,7 @@ class Opened:
 
 
 def on_database(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --home, and in its place `opened`: what a command makes, it makes where there is a database."""
+    """Add --home to a command, and pass `opened` in its place."""
 
     @wraps(command)
     def run(home: Path | None, **given: Any) -> Any:

@@ -1,4 +1,4 @@
-"""`backdrop api|worker|sweep`: the parts, each a process of its own, and `backdrop probe`, which asks how one is."""
+"""`backdrop api|worker|sweep` run one part as a process of its own. `backdrop probe` checks the health of a part."""
 
 import contextlib
 import logging
@@ -12,7 +12,7 @@ from service.cli.options import home_option, queue_needed, schema_needed, settin
 
 logger = logging.getLogger(__name__)
 
-#: For the children of `backdrop up` alone: whoever starts a part by hand may leave.
+#: Only for the children of `backdrop up`. A part that was started by hand outlives its shell.
 die_with_parent_option = click.option("--die-with-parent", "child", is_flag=True, hidden=True)
 
 
@@ -20,9 +20,9 @@ die_with_parent_option = click.option("--die-with-parent", "child", is_flag=True
 @home_option
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.")
 @click.option("--host", help="Address to listen on.")
-@click.option("--fd", type=int, hidden=True, help="A socket that is bound already.")
+@click.option("--fd", type=int, hidden=True, help="A socket that is already bound.")
 def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -> None:
-    """Run the API alone."""
+    """Run only the API."""
     from service.api.server import Server
     from service.health.observed import observed
     from service.health.process import ProcessHealth
@@ -47,7 +47,7 @@ def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -
 @home_option
 @die_with_parent_option
 def worker(home: Path | None, child: bool) -> None:
-    """Run a worker: one process that owns the device, replaced when it dies."""
+    """Run a worker. It is one process that uses the device, and is restarted if it dies."""
     from service.supervisor.processes import die_with_parent, supervise
     from service.supervisor.stopping import stop_on_signals
     from service.telemetry.logs import configure_logs
@@ -61,7 +61,7 @@ def worker(home: Path | None, child: bool) -> None:
     status = supervise(
         "worker", command, environment=settings.environment(), stopping=stopping, grace=settings.stop_grace + 2
     )
-    logger.info("the worker's supervisor stops, status %d: %s", status, stopping.reason)
+    logger.info("the worker's supervisor stops with status %d: %s", status, stopping.reason)
     sys.exit(status)
 
 
@@ -69,7 +69,7 @@ def worker(home: Path | None, child: bool) -> None:
 @home_option
 @die_with_parent_option
 def sweep(home: Path | None, child: bool) -> None:
-    """Run the sweep: it sends again, settles what crashed, deletes what has expired and delivers webhooks."""
+    """Run the sweep. It resends queue messages, settles crashed jobs, deletes expired objects and sends webhooks."""
     import threading
 
     from service.database.quarantine import open_quarantine
@@ -97,7 +97,7 @@ def sweep(home: Path | None, child: bool) -> None:
         health.beat()
         heartbeat.beat()
 
-    # A thread of its own: a store that hangs must not keep jobs from being sent. Killed halfway, it loses nothing.
+    # In its own thread, so that a store that hangs does not delay the queue. Killing it halfway loses nothing.
     may_act = open_quarantine(settings, marks=True).may_act
     expiring = {"every": settings.expire_every, "stopping": stopping, "may_act": may_act}
     threading.Thread(target=keep_expiring, args=[build_expirer(settings)], kwargs=expiring, daemon=True).start()
@@ -122,15 +122,15 @@ def sweep(home: Path | None, child: bool) -> None:
 @click.command()
 @home_option
 @click.argument("part", type=click.Choice(["api", "worker", "sweep"]))
-@click.option("--live", is_flag=True, help="Ask whether it lives, not whether it can do its part.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Its port for operators; default: BACKDROP_METRICS_PORT.")
+@click.option("--live", is_flag=True, help="Check whether the process lives, not whether it is ready.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Its metrics port. Default: BACKDROP_METRICS_PORT.")
 def probe(home: Path | None, part: str, live: bool, port: int | None) -> None:
-    """Ask a process on this machine whether it is ready, for health checks that run a command; exit status 1: no."""
+    """Check whether a process on this machine is ready. For health checks. Status 1 means no."""
     from service.health.probe import probe as ask
 
     settings = settings_from(home=home, metrics_port=port)
     if not settings.metrics_port:
-        raise click.ClickException("Set BACKDROP_METRICS_PORT, here and where the process runs: it answers there.")
+        raise click.ClickException("BACKDROP_METRICS_PORT is not set. Set it here and for the process to check.")
     answer = ask(settings, live=live)
     click.echo(f"{part}: {answer.said}")
     sys.exit(0 if answer.well else 1)

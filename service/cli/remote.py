@@ -1,4 +1,4 @@
-"""Talking to a server from the command line: how it is named, and how its errors are told."""
+"""Access to a server from the command line: its address, its key, and its errors."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,10 +12,10 @@ from pipeline.core.order import all_options
 from service.cli.options import option_name
 from service.settings import load_remote
 
-if TYPE_CHECKING:  # it takes a moment, which `--help` must not
+if TYPE_CHECKING:  # importing it takes a moment, for which `--help` must not wait
     from backdrop_client import Backdrop
 
-#: The options that stand for fields of a request.
+#: The options for the fields of a request.
 _OPTIONS = {
     "scene_type": "--scene",
     "mood": "--mood",
@@ -33,14 +33,14 @@ _OPTIONS = {
 
 
 def remote_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options --url and --key."""
-    key = click.option("--key", help="A client's key; default: BACKDROP_KEY.")
-    url = click.option("--url", help="The server's base URL; default: BACKDROP_URL.")
+    """Add the options --url and --key to a command."""
+    key = click.option("--key", help="Your API key. Default: BACKDROP_KEY.")
+    url = click.option("--url", help="The server's base URL. Default: BACKDROP_URL.")
     return url(key(command))
 
 
 def at_server(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --url and --key, and in their place the open server, `backdrop`."""
+    """Add --url and --key to a command, and pass the open server `backdrop` in their place."""
 
     @wraps(command)
     def run(url: str | None, key: str | None, **given: Any) -> Any:
@@ -52,14 +52,14 @@ def at_server(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def remote(url: str | None, key: str | None) -> Iterator["Backdrop"]:
-    """Open a server; its errors come out as click's, in a sentence with the remedy."""
+    """Open a server. Its errors become click's, each a sentence with the remedy."""
     from backdrop_client import Backdrop, BackdropError, Invalid
 
     found = load_remote(url=url, key=key)
     if not found.url:
-        raise click.UsageError("Name the server: --url https://… or BACKDROP_URL.")
+        raise click.UsageError("The server is missing. Give --url https://… or set BACKDROP_URL.")
     if not found.key:
-        raise click.UsageError("Give the key that `backdrop clients add` printed: --key bd_… or BACKDROP_KEY.")
+        raise click.UsageError("The key is missing. Give --key bd_… or set BACKDROP_KEY.")
     try:
         backdrop = Backdrop(found.url, found.key, signing_secret=found.signing_secret)
     except ValueError as error:
@@ -75,13 +75,13 @@ def remote(url: str | None, key: str | None) -> Iterator["Backdrop"]:
 
 
 def option_of(field: str) -> str:
-    """Return the option that stands for a request's field; the field itself where there is none."""
+    """Return the option for a request's field, or the field if it has no option."""
     name, bracket, index = field.partition("[")
     return _OPTIONS.get(name, name) + bracket + index
 
 
 def format_of(output: Path, asked: str | None = None, option: str = "-o") -> Any:
-    """Return the format that an output file is written in: by its suffix, or `asked`. Raises click.BadParameter."""
+    """Return the format of an output file: by its suffix, or `asked`. Raises click.BadParameter."""
     from backdrop_client import SuffixInvalid
     from backdrop_client.photo import format_for
 

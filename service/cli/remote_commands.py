@@ -1,4 +1,4 @@
-"""`backdrop jobs`, `backdrop renders` and `backdrop brands`: what a client of a server has there.
+"""`backdrop jobs`, `backdrop renders` and `backdrop brands`: a client's own jobs, pictures and brands at a server.
 
 `service.cli.clients` is the operator's side: it registers clients in the database of an installation.
 """
@@ -18,19 +18,25 @@ from service.cli.remote import at_server, format_of
 if TYPE_CHECKING:
     from backdrop_client import Backdrop, Brand, Job, Render
 
-limit_option = click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
-reference_option = click.option("--reference", help="Only what was submitted with this id of yours.")
-preview_option = click.option("--previews", is_flag=True, help="Only previews, which are left out otherwise.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print what the API answers.")
+limit_option = click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="Most entries to list."
+)
+reference_option = click.option("--reference", help="Only entries that were submitted with this id of yours.")
+preview_option = click.option("--previews", is_flag=True, help="List previews instead of full pictures.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the API's answer as JSON.")
 
 
 @click.group()
 def jobs() -> None:
-    """Your jobs at a server."""
+    """List, show and cancel your jobs at a server."""
 
 
 @jobs.command("list")
-@click.option("--status", type=click.Choice(["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"]))
+@click.option(
+    "--status",
+    type=click.Choice(["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"]),
+    help="Only jobs with this status.",
+)
 @reference_option
 @preview_option
 @limit_option
@@ -39,7 +45,7 @@ def jobs() -> None:
 def list_jobs(
     backdrop: "Backdrop", status: Any, reference: str | None, previews: bool, limit: int, as_json: bool
 ) -> None:
-    """List the latest jobs, newest first."""
+    """List your latest jobs, newest first."""
     found = list(islice(backdrop.iter_jobs(status=status, reference=reference, preview=previews), limit))
     _print(found, as_json, (f"{job.job_id}  {job.created_at:%Y-%m-%d %H:%M}  {_state(job)}" for job in found))
 
@@ -49,12 +55,12 @@ def list_jobs(
 @json_option
 @at_server
 def show_job(backdrop: "Backdrop", job_id: str, as_json: bool) -> None:
-    """Say where a job stands, what it cost and what came of it."""
+    """Show a job's status, cost and result."""
     job = backdrop.job(job_id)
     lines = [f"{job.job_id}  {_state(job)}"]
     lines += [f"  reference {job.reference}"] * (job.reference is not None)
-    lines += [f"  asked {job.created_at:%Y-%m-%d %H:%M:%S} UTC, attempt {job.attempt}"]
-    lines += [f"  {job.credits_cost} credits" + f", {job.credits_refunded} came back" * bool(job.credits_refunded)]
+    lines += [f"  submitted {job.created_at:%Y-%m-%d %H:%M:%S} UTC, attempt {job.attempt}"]
+    lines += [f"  {job.credits_cost} credits" + f", {job.credits_refunded} refunded" * bool(job.credits_refunded)]
     if job.error is not None:
         lines += [f"  {job.error.message}"]
     if job.render is not None:
@@ -66,18 +72,18 @@ def show_job(backdrop: "Backdrop", job_id: str, as_json: bool) -> None:
 @click.argument("job_id")
 @at_server
 def cancel_job(backdrop: "Backdrop", job_id: str) -> None:
-    """Cancel a job that is not over; its credits come back."""
+    """Cancel an unfinished job. Its credits are refunded."""
     job = backdrop.cancel(job_id)
-    click.echo(f"{job.job_id}  {_state(job)}  {job.credits_refunded} credits came back")
+    click.echo(f"{job.job_id}  {_state(job)}  {job.credits_refunded} credits refunded")
 
 
 @click.group()
 def renders() -> None:
-    """Your finished pictures at a server."""
+    """List and download your finished pictures at a server."""
 
 
 @renders.command("list")
-@click.option("--preset", help="Only those for this place.")
+@click.option("--preset", help="Only pictures for this preset.")
 @reference_option
 @preview_option
 @limit_option
@@ -86,17 +92,22 @@ def renders() -> None:
 def list_renders(
     backdrop: "Backdrop", preset: str | None, reference: str | None, previews: bool, limit: int, as_json: bool
 ) -> None:
-    """List the latest renders, newest first."""
+    """List your latest pictures, newest first."""
     found = list(islice(backdrop.iter_renders(preset=preset, reference=reference, preview=previews), limit))
     _print(found, as_json, map(_picture, found))
 
 
 @renders.command("download")
 @click.argument("public_id")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: named by the id.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File for the picture. Default: the id with the format's suffix.",
+)
 @at_server
 def download_render(backdrop: "Backdrop", public_id: str, output: Path | None) -> None:
-    """Write a render to a file, checked against its SHA-256."""
+    """Download a picture to a file and check its SHA-256."""
     render = backdrop.render(public_id)
     output = output or Path(file_name(render.public_id, render.format))
     format_of(output, render.format)
@@ -106,14 +117,14 @@ def download_render(backdrop: "Backdrop", public_id: str, output: Path | None) -
 
 @click.group()
 def brands() -> None:
-    """Your brands at a server: palette, style words, seed and preset that their swaps have in common."""
+    """List, show and change your brands at a server. A brand has a palette, style words, a seed and a preset."""
 
 
 @brands.command("list")
 @json_option
 @at_server
 def list_brands(backdrop: "Backdrop", as_json: bool) -> None:
-    """List the brands."""
+    """List your brands."""
     found = backdrop.brands()
     _print(found, as_json, map(_brand, found))
 
@@ -123,20 +134,18 @@ def list_brands(backdrop: "Backdrop", as_json: bool) -> None:
 @json_option
 @at_server
 def show_brand(backdrop: "Backdrop", name: str, as_json: bool) -> None:
-    """Show a brand."""
+    """Show a brand's palette, style words, seed and preset."""
     brand = backdrop.brand(name)
     _print(brand, as_json, [_brand(brand)])
 
 
 @brands.command("set")
 @click.argument("name")
-@click.option("--color", "colors", multiple=True, help="Up to six, the most present first.")
-@click.option("--word", "words", multiple=True, help="Up to twelve words or short texts of style.")
-@click.option("--pinned/--free", default=False, help="Pinned: the same spec gives the same background each time.")
-@click.option(
-    "--seed", type=click.IntRange(0, SEED_LIMIT - 1), help="Of a pinned brand; drawn once where it is left out."
-)
-@click.option("--preset", help="Taken where a swap names none.")
+@click.option("--color", "colors", multiple=True, help="Up to six colours, largest area first.")
+@click.option("--word", "words", multiple=True, help="Up to twelve words or short texts that describe the style.")
+@click.option("--pinned/--free", default=False, help="Pinned: the same spec repeats the same background.")
+@click.option("--seed", type=click.IntRange(0, SEED_LIMIT - 1), help="Seed of a pinned brand. Default: drawn once.")
+@click.option("--preset", help="Preset of swaps that name none.")
 @at_server
 def set_brand(
     backdrop: "Backdrop",
@@ -147,7 +156,7 @@ def set_brand(
     seed: int | None,
     preset: str | None,
 ) -> None:
-    """Make a brand, or put it whole in the place of the one of its name."""
+    """Create a brand, or replace the whole brand of that name."""
     from backdrop_client import Brand
 
     policy: Any = "pinned" if pinned else "free"

@@ -1,4 +1,4 @@
-"""`backdrop secrets`: the keys that encrypt what signs for clients, and how each secret is stored."""
+"""`backdrop secrets`: the keys that encrypt clients' signing secrets, and how each secret is stored."""
 
 import json
 
@@ -9,12 +9,12 @@ from service.cli.options import Opened, on_database
 
 @click.group()
 def secrets() -> None:
-    """Encrypt what signs for clients: Shopify's secrets and those of webhooks."""
+    """Encrypt the signing secrets of clients (Shopify and webhooks)."""
 
 
 @secrets.command("new-key")
 def new_key() -> None:
-    """Print a new key for BACKDROP_ENCRYPTION_KEYS."""
+    """Print a new random key for BACKDROP_ENCRYPTION_KEYS."""
     from service.database.encryption import new_encryption_key
 
     click.echo(new_encryption_key())
@@ -24,7 +24,7 @@ def new_key() -> None:
 @click.option("--json", "as_json", is_flag=True, help='Print {"ok", "secrets": {column: {state: count}}}.')
 @on_database
 def check(as_json: bool, opened: Opened) -> None:
-    """Count the secrets by how they are stored; status 1 while any is in the clear, unreadable, or by an older key."""
+    """Count the secrets by how they are stored. Status 1 if any is plain, unreadable, or encrypted by an older key."""
     from service.database.encryption import open_cipher
     from service.database.reencryption import SecretState, secret_states
 
@@ -36,26 +36,26 @@ def check(as_json: bool, opened: Opened) -> None:
         for column, count in states.items():
             said = ", ".join(f"{number} {state}" for state, number in sorted(count.items()))
             click.echo(f"{column:<32} {said or 'none'}")
-        click.echo("All are encrypted with the first key." if not wrong else f"{wrong} are not as they should be.")
+        click.echo("All are encrypted with the first key." if not wrong else f"{wrong} need `secrets reencrypt`.")
     raise SystemExit(1 if wrong else 0)
 
 
 @secrets.command("reencrypt")
-@click.option("--to-plain", is_flag=True, help="Decrypt all: before a step back to a release that can't.")
+@click.option("--to-plain", is_flag=True, help="Decrypt all secrets, before a return to a release without encryption.")
 @on_database
 def reencrypt(to_plain: bool, opened: Opened) -> None:
-    """Encrypt every secret with the first key, those in the clear and those by older keys; the service may run."""
+    """Encrypt every secret with the first key. Includes plain ones and those of older keys. The service may run."""
     from service.database.encryption import SecretCipher, open_cipher
     from service.database.reencryption import reencrypt as store_anew
 
     cipher = open_cipher(opened.settings)
     if not cipher.encrypts:
         raise click.ClickException(
-            "There is no key: set BACKDROP_ENCRYPTION_KEYS. `backdrop secrets new-key` makes one."
+            "BACKDROP_ENCRYPTION_KEYS has no key. Make one with `backdrop secrets new-key` and set it."
         )
     counts = store_anew(opened.engine, cipher, SecretCipher() if to_plain else None)
-    click.echo(f"{counts['changed']} changed, {counts['left']} were as they should be.")
+    click.echo(f"{counts['changed']} changed, {counts['left']} needed no change.")
     if counts["unreadable"]:
         raise click.ClickException(
-            f"{counts['unreadable']} are encrypted with a key that is not set: add it to BACKDROP_ENCRYPTION_KEYS."
+            f"{counts['unreadable']} are encrypted with a missing key. Add it to BACKDROP_ENCRYPTION_KEYS."
         )

@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     "--output",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Its suffix (.jpg, .jpeg, .png, .webp, .avif) is the format; without one, the preset's.",
+    help="File for the picture. Its suffix (.jpg, .jpeg, .png, .webp, .avif) sets the format. Default: the preset's.",
 )
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
-    help="A folder where the cut-out is kept, and found by the next swap of the same photo; servers have their own.",
+    help="A folder that keeps the cut-out for the next swap of the same photo. Servers keep cut-outs themselves.",
 )
 @click.option(
     "--mask",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The product's mask, as `backdrop cutout` writes it: 8-bit grey, white is the product. A server keeps it.",
+    help="The product's mask, as `backdrop cutout` writes it: 8-bit grey, white for the product. A server keeps it.",
 )
 @click.option("--quiet", is_flag=True, help="Show no progress bar.")
 @remote_options
@@ -51,7 +51,7 @@ def swap(
     url: str | None,
     key: str | None,
 ) -> None:
-    """Swap one photo's background, on this machine or, with --url, at a server. Writes the picture and its report."""
+    """Swap the background of one photo. Runs on this machine or, with --url, at a server. Also writes a report."""
     render: Any
     form = order.output.format
     order = order.having({"format": format_of(output, form, "-o" if form is None else "-o with --format")})
@@ -65,23 +65,23 @@ def swap(
         from service.batch.at_server import spec_of
 
         if keep is not None:
-            raise click.UsageError("--keep is for swaps on this machine; a server keeps each cut-out itself.")
+            raise click.UsageError("--keep is only for swaps on this machine. A server keeps each cut-out itself.")
         with remote(url, key) as backdrop:
             order = replace(order, preset=preset_of(backdrop, order.preset, order.brand))
             source_key = backdrop.upload(photo)
             if mask is not None:
                 backdrop.mend(backdrop.cutout(source_key=source_key), mask)
             for warning in backdrop.plan(spec_of(order), source_key=source_key, preview=order.preview).warnings:
-                warn(warning)  # before anything is paid
+                warn(warning)  # before the swap is charged
             render = swap_remotely(backdrop, source_key, output, order, show_progress=not quiet)
         weight = render.bytes
     else:
         if order.brand is not None:
-            raise click.UsageError("--brand needs a server, which keeps the brands: name it with --url.")
+            raise click.UsageError("--brand needs a server, which keeps the brands. Give its address with --url.")
         if order.reference is not None:
-            raise click.UsageError("--reference needs a server, which keeps it: name it with --url.")
+            raise click.UsageError("--reference needs a server, which keeps it. Give its address with --url.")
         if not order.preset:
-            raise click.UsageError("--preset is missing: `backdrop catalog` lists them.")
+            raise click.UsageError("--preset is missing. `backdrop catalog` lists them.")
         from service.catalogue.swap_request import OrderRefused
         from service.storage.cache import folder_cache
         from service.worker.local import SpecInvalid, swap_file
@@ -109,14 +109,14 @@ def swap(
 
 
 def preset_of(backdrop: "Backdrop", preset: str, brand: str | None, option: str = "--preset") -> str:
-    """Return the preset that was given, or the brand's. Raises click.UsageError, which names the `option`."""
+    """Return the given preset, or the brand's. Raises click.UsageError, which names the `option`."""
     if preset:
         return preset
     if brand is None:
-        raise click.UsageError(f"{option} is missing: `backdrop catalog` lists them.")
+        raise click.UsageError(f"{option} is missing. `backdrop catalog` lists them.")
     found = backdrop.brand(brand).default_preset
     if not found:
-        raise click.UsageError(f"{option} is missing, and the brand {brand!r} names none.")
+        raise click.UsageError(f"{option} is missing, and the brand {brand!r} has no default preset. Give {option}.")
     return found
 
 
@@ -128,7 +128,7 @@ def swap_remotely(
     *,
     show_progress: bool,
 ) -> "Render":
-    """Swap an uploaded photo at a server; write the picture to `output` and its report to `output`.json."""
+    """Swap an uploaded photo at a server. Write the picture to `output` and its report to `output`.json."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -153,7 +153,7 @@ def swap_remotely(
 
 
 def stage_of(now: "JobProgress") -> str:
-    """Say where a job stands, in a word or three."""
+    """Return the state or stage of a job, in one to three words."""
     if now.status == "NOT_STARTED":
         return f"queued, {now.queue_position} before" if now.queue_position else "queued"
     return now.stage or "started"

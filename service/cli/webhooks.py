@@ -1,4 +1,4 @@
-"""`backdrop clients set-webhook|clear-webhook|rotate-webhook-secret|webhook`: where a client's messages go."""
+"""`backdrop clients set-webhook|clear-webhook|rotate-webhook-secret|webhook`: clients' webhooks and messages."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ def _webhooks(opened: Opened) -> "Webhooks":
 
 
 def webhook_states(opened: Opened) -> dict[str, str]:
-    """Return "enabled" or "disabled" by the id of each client that has a webhook."""
+    """Return "enabled" or "disabled" for each client with a webhook, by client id."""
     return {client_id: _state(endpoint) for client_id, endpoint in _webhooks(opened).all().items()}
 
 
@@ -34,7 +34,7 @@ def _show_secret(registered: tuple[Any, str], as_json: bool) -> None:
         click.echo(json.dumps({"client_id": endpoint.client_id, "url": endpoint.url, "secret": secret}))
     else:
         click.echo(endpoint.url)
-        click.echo(f"secret (shown this once): {secret}")
+        click.echo(f"secret (shown only once): {secret}")
 
 
 _as_secret_json = click.option("--json", "as_json", is_flag=True, help='Print {"client_id", "url", "secret"}.')
@@ -46,10 +46,10 @@ _as_secret_json = click.option("--json", "as_json", is_flag=True, help='Print {"
 @_as_secret_json
 @on_database
 def set_webhook(name: str, url: str, as_json: bool, opened: Opened) -> None:
-    """Tell URL how each of a client's jobs ends, and print the secret that signs, once.
+    """Send a message to URL when a job of the client ends.
 
-    Replaces the URL and secret that were set before, and enables a webhook that was disabled. What still waits goes to
-    the new URL.
+    Prints the signing secret once. Replaces the client's previous URL and secret, and enables a disabled webhook.
+    Waiting messages go to the new URL.
     """
     _show_secret(_webhooks(opened).register(name, url), as_json)
 
@@ -58,18 +58,24 @@ def set_webhook(name: str, url: str, as_json: bool, opened: Opened) -> None:
 @click.argument("name")
 @on_database
 def clear_webhook(name: str, opened: Opened) -> None:
-    """Tell nobody any more, and drop what still waits."""
+    """Remove a client's webhook and drop its waiting messages."""
     dropped = _webhooks(opened).clear(name)
     click.echo(f"{name}: no webhook; {dropped} waiting messages dropped")
 
 
 @click.command("rotate-webhook-secret")
 @click.argument("name")
-@click.option("--grace-hours", type=click.FloatRange(0), default=24.0, show_default=True)
+@click.option(
+    "--grace-hours",
+    type=click.FloatRange(0),
+    default=24.0,
+    show_default=True,
+    help="Hours for which the old secret signs as well. 0: the old secret stops at once.",
+)
 @_as_secret_json
 @on_database
 def rotate_webhook_secret(name: str, grace_hours: float, as_json: bool, opened: Opened) -> None:
-    """Make a new secret and print it, once. The one before signs as well during the grace period; 0: no longer."""
+    """Make a new webhook secret and print it once. The old secret signs as well during the grace period."""
     _show_secret(_webhooks(opened).rotate(name, grace=grace_hours * 3600), as_json)
 
 
@@ -77,10 +83,10 @@ def rotate_webhook_secret(name: str, grace_hours: float, as_json: bool, opened: 
 @click.argument("name")
 @click.option("--resend", metavar="ID", help="Send this message again, under the same id.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Messages to show.")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @on_database
 def webhook(name: str, resend: str | None, limit: int, as_json: bool, opened: Opened) -> None:
-    """Show a client's webhook and its latest messages: state, attempts, last answer, next attempt."""
+    """Show a client's webhook and its latest messages. Shows state, attempts, last answer and next attempt."""
     webhooks = _webhooks(opened)
     if resend is not None:
         webhooks.resend(name, resend)
@@ -91,7 +97,7 @@ def webhook(name: str, resend: str | None, limit: int, as_json: bool, opened: Op
         return
     click.echo("no webhook" if endpoint is None else f"{endpoint.url}  {_state(endpoint)}")
     if endpoint is not None and endpoint.previous_until:
-        click.echo(f"the secret before signs as well until {_text(endpoint.previous_until)}")
+        click.echo(f"the previous secret also signs until {_text(endpoint.previous_until)}")
     for one in messages:
         last = one.last_error or (f"HTTP {one.last_status}" if one.last_status else "not sent yet")
         then = f"  next {_text(one.next_attempt_at)}" if one.next_attempt_at else ""

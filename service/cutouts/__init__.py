@@ -1,1 +1,1 @@
-"""Cut-outs of their own: what is told of them, and the masks that callers mend, kept by client and photo."""
+"""Cut-outs: their facts, and the masks that callers edit, stored by client and photo."""

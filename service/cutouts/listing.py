@@ -1,4 +1,4 @@
-"""The cut-outs of a client: one, or newest first, a page at a time."""
+"""Queries for a client's cut-outs: one by id, or pages of them, newest first."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -13,10 +13,10 @@ from service.database.tables import cutouts, jobs, mended_masks, request_logs, s
 from service.jobs.listing import Page, read_page
 from service.jobs.records import JobStatus, NewCutout, may_be_id
 
-#: A value, not a parameter: SQLite uses a partial index only where a query repeats its condition.
+#: A literal, not a parameter: SQLite uses a partial index only if a query repeats its condition.
 CUTOUT_JOBS: sa.ColumnElement[bool] = jobs.c.operation == sa.literal_column("'cutout'", sa.String)
 
-#: Of a client's cut-outs so many of the newest are looked through for one of a photo: nobody waits for a longer search.
+#: How many of a client's newest cut-outs to search for a photo, so that the query stays fast.
 _RECENT = 500
 
 _FOUND, _MENDED = ([field.name for field in fields(kind)] for kind in (NewCutout, MendedMask))
@@ -37,15 +37,15 @@ _QUERY = (
         sa.and_(mended_masks.c.client_id == cutouts.c.client_id, mended_masks.c.photo_sha256 == cutouts.c.photo_sha256),
     )
     .outerjoin(stored_objects, sa.and_(stored_objects.c.bucket == "sources", stored_objects.c.key == jobs.c.source_key))
-    # What was found has gone with its photo: there is nothing left to show.
+    # The data of a successful cut-out was deleted with its photo, so nothing is left to show.
     .where(CUTOUT_JOBS, sa.or_(jobs.c.status != JobStatus.SUCCESS, cutouts.c.job_id.is_not(None)))
 )
 
 
 class Cutouts:
-    """The cut-outs of one database. Lives as long as the process; safe in threads.
+    """The cut-outs in the database. Thread-safe; one instance serves the whole process.
 
-    `kept`: for how many seconds a photo is kept after it was last used; None: for ever.
+    `kept`: seconds for which a photo is kept after its last use; None: for ever.
     """
 
     def __init__(self, engine: sa.Engine, *, kept: float | None) -> None:
@@ -53,7 +53,7 @@ class Cutouts:
         self._kept = kept
 
     def get(self, public_id: str, *, client_id: str) -> Cutout | None:
-        """Return the client's cut-out; None when there is none of that id, or it is another client's."""
+        """Return the client's cut-out; None if it has none with this id."""
         if not may_be_id(public_id):
             return None
         with self._reader.connect() as connection:
@@ -62,9 +62,9 @@ class Cutouts:
         return None if row is None else self._cutout(row)
 
     def of_photo(self, source_key: str, *, client_id: str) -> Cutout | None:
-        """Return the newest of a client's latest 500 cut-outs that is of that photo; None when there is none.
+        """Return the newest of a client's latest 500 cut-outs that shows this photo; None if there is none.
 
-        One that failed tells nothing of it: a place with no product in it was chosen, say.
+        Failed cut-outs don't count: the chosen place may just have shown no product.
         """
         recent = sa.select(jobs.c.id, jobs.c.source_key).where(
             jobs.c.client_id == client_id, CUTOUT_JOBS, jobs.c.status != JobStatus.FAILURE
@@ -78,7 +78,7 @@ class Cutouts:
     def list(
         self, client_id: str, *, limit: int, cursor: str | None = None, reference: str | None = None
     ) -> Page[Cutout]:
-        """Return a page of a client's cut-outs: at most `limit`, those before the cursor."""
+        """Return a page of a client's cut-outs: at most `limit`, older than the cursor."""
         asked = {jobs.c.client_id: client_id, jobs.c.reference: reference}
         return read_page(self._reader, _QUERY, jobs.c.id, self._cutout, asked, limit, cursor)
 

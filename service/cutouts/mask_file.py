@@ -1,4 +1,4 @@
-"""Mask files: PNGs of one 8-bit channel, as they are stored, and as callers send them, who are told what is wrong."""
+"""Mask files: PNGs of one 8-bit channel, as Backdrop stores them and as callers send them."""
 
 import io
 import struct
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
-#: The heaviest mask that is taken: 50 megapixels of a soft one weigh some 8 MB.
+#: The largest mask file. A soft mask of 50 megapixels has about 8 MB.
 MAX_BYTES = 16 * 1024 * 1024
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 class MaskInvalid(ValueError):
-    """Raised when a caller's file is no mask of its photo: a stable `code`, and a sentence with the remedy."""
+    """Raised when a caller's file is not a mask of its photo, with a stable `code` and a sentence with the remedy."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -23,7 +23,7 @@ class MaskInvalid(ValueError):
 
 
 def encode_mask(codes: NDArray[np.uint8]) -> bytes:
-    """Return H×W codes 0–255 as PNG: quickly, since most of a mask is one of two values and packs well anyhow."""
+    """Return H×W codes 0–255 as PNG, with fast compression: most of a mask has one of two values and packs well."""
     file = io.BytesIO()
     Image.fromarray(codes).save(file, "PNG", compress_level=1)
     return file.getvalue()
@@ -36,36 +36,37 @@ def decode_mask(data: bytes) -> NDArray[np.uint8]:
 
 
 def checked_mask(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
-    """Return the H×W codes 0–255 of a caller's mask for a photo of that size. Raises MaskInvalid."""
+    """Return the H×W codes 0–255 of a caller's mask for a photo of this size in pixels. Raises MaskInvalid."""
     if not data.startswith(_SIGNATURE) or data[12:16] != b"IHDR" or len(data) < 33:
-        raise MaskInvalid("mask_not_png", "The mask must be a PNG file")
+        raise MaskInvalid("mask_not_png", "The body is not a PNG file. Send the mask as PNG")
     across, down, depth, kind = struct.unpack(">IIBB", data[16:26])
     if (across, down) != (width, height):
         raise MaskInvalid(
             "mask_size",
-            f"The mask has {across} by {down} pixels. Send it at the upright photo's size, {width} by {height}",
+            f"The mask has {across} by {down} pixels. Send it in the upright photo's size, {width} by {height}",
         )
     if (depth, kind) != (8, 0):
         raise MaskInvalid(
             "mask_mode",
-            "The mask must have one channel of 8 bits, grey without alpha: white where the product is, black elsewhere",
+            f"The mask has bit depth {depth} and PNG colour type {kind}. Send 8 bits of grey without alpha, white for"
+            " the product and black for the rest",
         )
     try:
-        # What else a file may hold, compressed texts and profiles, is not read.
+        # Reading only these chunks skips compressed texts and profiles.
         with PngImageFile(io.BytesIO(b"".join(_pixel_chunks(data)))) as picture:
             codes = np.asarray(picture)
     except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise MaskInvalid("mask_unreadable", "The mask's pixels can't be read. Send the whole PNG file") from error
+        raise MaskInvalid("mask_unreadable", "The mask's pixels can't be read. Send the complete PNG file") from error
     product = codes > 127
     if not product.any():
-        raise MaskInvalid("mask_empty", "The mask shows no product: nothing in it is lighter than middle grey")
+        raise MaskInvalid("mask_empty", "No pixel of the mask is lighter than middle grey. Paint the product white")
     if product.all():
-        raise MaskInvalid("mask_whole", "The mask takes the whole picture for the product. Paint the background black")
+        raise MaskInvalid("mask_whole", "The mask marks the whole picture as product. Paint the background black")
     return codes
 
 
 def _pixel_chunks(data: bytes) -> Iterator[bytes]:
-    """Yield the signature and the chunks of a PNG that its pixels are made of."""
+    """Yield the signature of a PNG and the chunks that its pixels need."""
     yield _SIGNATURE
     at = len(_SIGNATURE)
     while at + 12 <= len(data):

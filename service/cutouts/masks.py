@@ -1,4 +1,4 @@
-"""The masks that clients mended or chose, by client and the photo's bytes."""
+"""The masks that clients drew or chose, by client and the photo's bytes."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.storage.registry import SourceExpired
 
-#: How often a mask that another one takes the place of meanwhile is asked for.
+#: How many times to read a mask that another mask replaces meanwhile.
 _TRIES = 3
 
 
 class MendedMasks:
-    """The mended masks of one database and bucket. Lives as long as the process; safe in threads."""
+    """The mended masks in the database and bucket. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine, objects: Bucket) -> None:
         self._engine = engine
@@ -30,10 +30,10 @@ class MendedMasks:
         self._objects = objects
 
     def of_photo(self, client_id: str, photo_sha256: str, *, whole: bool = False) -> GivenMask | None:
-        """Return the mask that a client gave a photo of these bytes; None where it gave none.
+        """Return the mask that a client gave for a photo of these bytes; None if it gave none.
 
-        `whole`: with all its subjects, and None where the networks made what these were picked from. Raises
-        StoreUnavailable: the networks' cut-out instead would be what nobody asked for.
+        `whole`: the mask with all its subjects, None if it came from the networks. Raises StoreUnavailable, because
+        falling back to the networks' cut-out would ignore the client's choice.
         """
         names = ("base_key", "base_by") if whole else ("mask_key", "cut_by")
         query = sa.select(*(mended_masks.c[name] for name in names)).where(
@@ -47,7 +47,7 @@ class MendedMasks:
             try:
                 return GivenMask(decode_mask(self._objects.get(row[0], max_bytes=2 * MAX_BYTES)), row[1])
             except (ObjectNotFound, ObjectTooLarge):
-                continue  # another one took its place, or none, while this one was asked for
+                continue  # the mask was replaced or deleted in between
         raise StoreUnavailable(f"The mended mask of {photo_sha256} is not in the store.")
 
     def keep(
@@ -63,11 +63,11 @@ class MendedMasks:
         cut_by: CutBy,
         base_by: CutBy,
     ) -> bool:
-        """Take a mask for that of a photo from now on, and return whether its photo is still there.
+        """Make a mask the photo's mask, and return whether the photo still exists.
 
-        `mask`, `base` (what its subjects are picked from) and `preview` are PNGs. Raises StoreUnavailable.
+        `mask`, `base` (the mask to choose subjects from) and `preview` are PNGs. Raises StoreUnavailable.
         """
-        # A base of its own, though the same bytes lie elsewhere: what is shared could go with the other's name.
+        # The base has its own object even if its bytes exist elsewhere: deleting the other must not delete it.
         pictures = {"mask_key": mask, "base_key": base, "preview_key": preview}
         keys = {name: f"masks/{client_id}/{ULID()}.png" for name in pictures}
         self._registry.register(list(keys.values()), client_id=client_id)

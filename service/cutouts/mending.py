@@ -1,4 +1,4 @@
-"""Mending: a caller's mask, or a choice of subjects, takes the place of the networks' for all of its photo's bytes."""
+"""Mending: a caller's mask or choice of subjects replaces the networks' mask, for all photos with the same bytes."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mending:
-    """The use cases, with what they need. Lives as long as the process; safe in threads.
+    """The use cases of mending. Thread-safe; one instance serves the whole process.
 
-    Each answers as `Cutouts.get` does: None where the client has no such cut-out.
+    Each returns None if the client has no such cut-out, as `Cutouts.get` does.
     """
 
     engine: sa.Engine
     cutouts: Cutouts
     objects: Bucket
     masks: MendedMasks
-    #: Makes the kernels' machine code available, before the first picture.
+    #: Makes the compiled kernels available before the first picture.
     prepare: Callable[[], None]
 
     def put_mask(self, public_id: str, data: bytes, *, client_id: str) -> Cutout | None:
-        """Take a mask, a PNG of the photo's size. Raises MaskInvalid, CutoutNotReady, StoreUnavailable."""
+        """Store a mask, a PNG of the photo's size. Raises MaskInvalid, CutoutNotReady, StoreUnavailable."""
         cutout = self.cutouts.get(public_id, client_id=client_id)
         if cutout is None:
             return None
@@ -45,7 +45,7 @@ class Mending:
         return self._keep(cutout, found, made, cut_by="mended")
 
     def keep_subjects(self, public_id: str, ids: Collection[int], *, client_id: str) -> Cutout | None:
-        """Keep these subjects alone; all of them: the mask that they were picked from.
+        """Keep only these subjects. All ids together restore the mask that the subjects came from.
 
         Raises SubjectsUnknown, CutoutNotReady, StoreUnavailable.
         """
@@ -53,7 +53,7 @@ class Mending:
         if cutout is None:
             return None
         found, now = _ready(cutout), cutout.shown
-        assert now is not None  # it is ready
+        assert now is not None  # `found` is the fallback of `shown`
         known = [one["id"] for one in now.facts["subjects"]]
         if not ids or not set(ids) <= set(known):
             raise SubjectsUnknown(known)
@@ -69,7 +69,7 @@ class Mending:
         return self._keep(cutout, found, made, cut_by=cut_by, base=base, base_by=base_by)
 
     def reset(self, public_id: str, *, client_id: str) -> Cutout | None:
-        """Go back to the networks' mask; where it is theirs already nothing happens. Raises CutoutNotReady."""
+        """Restore the networks' mask, if it was replaced. Raises CutoutNotReady."""
         cutout = self.cutouts.get(public_id, client_id=client_id)
         if cutout is None:
             return None
@@ -82,18 +82,18 @@ class Mending:
         self, found: NewCutout, codes: NDArray[np.uint8], cut_by: "GivenBy", kept: Collection[int] | None = None
     ) -> "Pictures":
         self.prepare()
-        # with the kernels a hundred megabytes, for who is given masks
+        # A hundred megabytes with the kernels, which only an API that receives masks should load.
         from pipeline.cutout.viewpoint import of_mended
         from service.cutouts.pixels import of_mask
 
-        seen = found.facts.get("viewpoint", {})  # there is none of an older release
+        seen = found.facts.get("viewpoint", {})  # older releases stored none
         viewpoint = of_mended(seen) if cut_by == "mended" else seen
         return of_mask(codes, self._stored(found.photo_key), kept, viewpoint=viewpoint)
 
     def _stored(self, key: str) -> bytes:
         try:
             return self.objects.get(key, max_bytes=2 * MAX_BYTES)
-        except ObjectNotFound as error:  # its photo went at this very moment, or somebody else deleted it
+        except ObjectNotFound as error:  # its photo was deleted in between
             raise StoreUnavailable(f"{key} is not in the store.") from error
 
     def _keep(

@@ -1,4 +1,4 @@
-"""The pictures and facts of a cut-out, by the networks or by a given mask. Loads the kernels; the API does so late."""
+"""The pictures and facts of a cut-out, from the networks or from a mask. It loads the kernels, so import it late."""
 
 import io
 from collections.abc import Collection, Mapping, Sequence
@@ -23,13 +23,13 @@ from pipeline.scene.surfaces import product_colour
 from service.cutouts.mask_file import encode_mask
 from service.jobs.records import KeptFacts, KeptSubject, KeptWarning
 
-#: Longer side in pixels of a preview: what a large screen shows of a photo.
+#: Longer side of a preview in pixels, enough for a large screen.
 PREVIEW_SIDE = 1600
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """What is stored of a cut-out: PNG of the mask at the photo's size, RGBA PNG of the preview, and the facts."""
+    """The stored parts of a cut-out: PNG of the mask at the photo's size, RGBA PNG of the preview, and the facts."""
 
     mask: bytes
     preview: bytes
@@ -37,9 +37,9 @@ class Pictures:
 
 
 def of_network(photo: Photo, cutout: Cutout | None) -> tuple[Pictures, bytes]:
-    """Return what the networks found in a photo, and the photo at the preview's size as JPEG, for later previews.
+    """Return the networks' cut-out of a photo, and the photo as JPEG at the preview's size, for later previews.
 
-    `cutout` None: nothing stands out in it, so the mask is empty.
+    If `cutout` is None, nothing stands out in the photo, and the mask is empty.
     """
     height, width = photo.rgb.shape[:2]
     codes = np.zeros((height, width), np.uint8)
@@ -68,10 +68,10 @@ def of_mask(
     *,
     viewpoint: Mapping[str, float] = NOBODY_LOOKED,
 ) -> Pictures:
-    """Return what an H×W mask of codes 0–255 makes of a photo, of which `reduced` is the JPEG of `of_network`.
+    """Return the cut-out that an H×W mask of codes 0–255 gives. `reduced` is the JPEG from `of_network`.
 
-    `kept`: the ids of the subjects to keep; None: all. Of the others the facts tell as well. `viewpoint` is what the
-    network saw in the photo: no network is at hand to look at this mask, as the swap's does.
+    `kept`: the ids of the subjects to keep, None for all; the facts list the others, too. `viewpoint` is the network's
+    view of the photo, because no network classifies this mask before the swap does.
     """
     height, width = codes.shape
     subjects = subjects_of(codes)
@@ -82,7 +82,7 @@ def of_mask(
     alpha = _reduced(codes, rgb.shape[1], rgb.shape[0])
     quality = assessed(Evidence.of(alpha))
     shown, mask = together(lambda: preview(rgb, codes), lambda: encode_mask(codes))
-    left, top, right, bottom = frame_of(codes)  # as a swap's cut-out has it: on another grid it may stand otherwise
+    left, top, right, bottom = frame_of(codes)  # the grid of a swap, as another grid may give another stance
     stands = guess(coverage(codes[top:bottom, left:right]), quality.cut_sides, viewpoint)
     facts = _facts(codes, subjects, stands, kept)
     x, y = width / rgb.shape[1], height / rgb.shape[0]
@@ -98,13 +98,13 @@ def of_mask(
 
 
 def preview_size(width: int, height: int) -> tuple[int, int]:
-    """Return width and height of a photo's preview, pixels."""
+    """Return width and height of a photo's preview in pixels."""
     scale = min(1.0, PREVIEW_SIDE / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def preview(rgb: NDArray[np.uint8], codes: NDArray[np.uint8]) -> bytes:
-    """Return an RGBA PNG: an h×w×3 sRGB photo under its H×W mask, with the product's own colours at the soft edge."""
+    """Return an RGBA PNG of an h×w×3 sRGB photo with its H×W mask, and the product's own colours at the soft edge."""
     height, width = rgb.shape[:2]
     alpha = _reduced(codes, width, height)
     shown = np.empty((height, width, 4), np.uint8)
@@ -147,7 +147,7 @@ def _colour(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> KeptFacts:
 
 
 def subject_facts(subjects: Subjects, kept: Collection[int] | None = None) -> list[KeptSubject]:
-    """Return what is kept of subjects, JSON-ready. `kept`: the ids of those in the mask; None: all."""
+    """Return the stored facts of subjects, JSON-ready. `kept`: the ids of those in the mask; None: all."""
     return [
         {"id": one.id, "box": one.box, "share": one.share, "kept": kept is None or one.id in kept}
         for one in subjects.found

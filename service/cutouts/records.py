@@ -1,4 +1,4 @@
-"""A cut-out as its client sees it, and what is said of each thing that may be wrong with one."""
+"""The records of a cut-out, and the sentences of its warnings."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,39 +6,39 @@ from typing import Any, Literal
 
 from service.jobs.records import JobStatus, KeptFacts, NewCutout
 
-#: Whose mask a photo has: the networks', one that its client drew, or some of the subjects alone.
+#: The origin of a photo's mask: the networks, the client's drawing, or a choice of subjects.
 CutBy = Literal["network", "mended", "subjects"]
 
-#: What a warning says, by its code (`pipeline.cutout.warnings`).
+#: Sentences of warnings by code (`pipeline.cutout.warnings`).
 MESSAGES = {
     "no_subject": "No product stands out in this photo. Draw its mask, or use a photo on a calmer background.",
-    "low_confidence": "Much of the cut-out's edge is uncertain. Look at it closely.",
-    "transparent_material_suspected": "Parts of the product are half transparent, as glass or a veil is.",
-    "several_subjects": "There seems to be more than one thing. Keep those that are meant.",
-    "held_by_hand": "A hand holds the product. Erase the fingers; once mended, it stands where it would lie.",
-    "subject_touches_edge": "The photo cuts the product. It stays at that edge of the picture.",
+    "low_confidence": "Much of the cut-out's edge is uncertain. Check it closely.",
+    "transparent_material_suspected": "Parts of the product look half transparent, such as glass. Check them.",
+    "several_subjects": "The photo seems to show several things. Keep the ones that you want.",
+    "held_by_hand": "A hand holds the product. Erase the fingers, so that the product can stand upright.",
+    "subject_touches_edge": "The photo crops the product, so the product stays at that edge of the picture.",
 }
 
 
 class CutoutNotReady(Exception):
-    """Raised when a mask is given for a photo that is not cut out: its job still runs, or failed."""
+    """Raised when a client edits a cut-out whose job still runs or failed."""
 
     def __init__(self, status: JobStatus) -> None:
-        super().__init__(f"The job of the cut-out is {status}.")
+        super().__init__(f"The job of the cut-out is {status}, not SUCCESS.")
         self.status = status
 
 
 class SubjectsUnknown(ValueError):
-    """Raised when subjects are to be kept that the cut-out does not have: `ids`, of those that it has."""
+    """Raised when a client keeps subjects that the cut-out does not have. `ids` are those that it has."""
 
     def __init__(self, ids: list[int]) -> None:
-        super().__init__(f"The subjects are {ids}.")
+        super().__init__(f"The cut-out has only the subjects {ids}.")
         self.ids = ids
 
 
 @dataclass(frozen=True)
 class MendedMask:
-    """A mask in place of the networks'."""
+    """A mask that replaces the networks' mask."""
 
     cut_by: CutBy
     mask_key: str
@@ -51,7 +51,7 @@ class MendedMask:
 
 @dataclass(frozen=True)
 class Cutout:
-    """A cut-out: its job, what the networks found, and what its client made of that."""
+    """A cut-out: its job, the networks' result, and the client's mask."""
 
     job_id: str
     request_id: str
@@ -64,19 +64,19 @@ class Cutout:
     #: The request's body.
     asked: dict[str, Any]
     source_key: str
-    #: When the photo goes unless it is used again; None: never.
+    #: When the photo is deleted unless it is used again; None: never.
     expires_at: datetime | None
-    #: None: not over, or failed.
+    #: None while the job runs, or if it failed.
     found: NewCutout | None
-    #: None: the networks' mask is the photo's.
+    #: None if the photo has the networks' mask.
     mended: MendedMask | None
 
     @property
     def cut_by(self) -> CutBy:
-        """Whose mask the photo has."""
+        """The origin of the photo's mask."""
         return "network" if self.mended is None else self.mended.cut_by
 
     @property
     def shown(self) -> NewCutout | MendedMask | None:
-        """What is to be shown of it: of the mask that the photo has."""
+        """The photo's current mask with its facts."""
         return self.mended or self.found

@@ -1,1 +1,1 @@
-"""Engines, migrations, tables, the database's clock, and commits whose answer was lost."""
+"""Engines, migrations, tables, the database's clock, and commits without an answer."""

@@ -1,4 +1,4 @@
-"""The outcome of a commit whose answer was lost: the database went away, and may have written it or not."""
+"""The outcome of a commit without an answer: the database went away, and may or may not have written it."""
 
 import contextlib
 import time
@@ -10,16 +10,16 @@ from service.database.engine import DATABASE_AWAY
 
 
 class CommitUnanswered(Exception):
-    """Raised when a commit got no answer."""
+    """Raised if a commit got no answer."""
 
 
 class OutcomeUnknown(Exception):
-    """Raised when the database did not come back in time to say whether a commit was written."""
+    """Raised if the database did not come back in time to show whether a commit was written."""
 
 
 @contextlib.contextmanager
 def in_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Do as `engine.begin()` does, but tell an unanswered commit from one that failed. Raises CommitUnanswered."""
+    """Like `engine.begin()`, but raises CommitUnanswered for a commit without an answer."""
     with engine.connect() as connection:
         transaction = connection.begin()
         try:
@@ -34,10 +34,10 @@ def in_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 def was_written(engine: sa.Engine, row: sa.Insert, *, patience: float = 8.0) -> bool:
-    """Tell whether the transaction that inserted a row was committed, waiting so many seconds for the database.
+    """Return whether the transaction that inserted a row was committed. Waits `patience` seconds for the database.
 
-    `row` has the primary key of that row: inserting it again, and taking it back, waits for a transaction that still
-    ends on the server, and then meets its row or not. Raises OutcomeUnknown.
+    `row` has the primary key of that row. This inserts it again and rolls back. If the first transaction still runs on
+    the server, the insert waits for its end. Raises OutcomeUnknown.
     """
     end = time.monotonic() + patience
     while True:

@@ -1,7 +1,7 @@
-"""Encryption at rest: secrets that sign lie in their columns encrypted, so that a dump of the database signs nothing.
+"""Encryption of clients' signing secrets in the database, so that a dump does not contain usable secrets.
 
-Fernet (github.com/fernet/spec: AES-128-CBC and HMAC-SHA256) through `cryptography`. Several keys are good at once, as
-its MultiFernet has them: the first encrypts, each decrypts.
+Uses Fernet (github.com/fernet/spec: AES-128-CBC and HMAC-SHA256) from `cryptography`. With several keys (MultiFernet)
+the first encrypts and all of them decrypt.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from service.database.tables import clients, webhooks
 from service.settings import Settings
 
-#: What tells an encrypted secret from one in the clear; no secret may start with it.
+#: Prefix of an encrypted secret. No plain secret may start with it.
 PREFIX = "fernet:"
-#: Every column that holds a secret of which more than a hash is needed.
+#: Every column with a secret that Backdrop needs in full, and not only as a hash.
 SECRET_COLUMNS = (
     clients.c.shopify_secret,
     clients.c.shopify_secret_previous,
@@ -24,16 +24,16 @@ SECRET_COLUMNS = (
 
 
 class SecretUnreadable(Exception):
-    """Raised when a secret was encrypted with a key that is not among the settings'."""
+    """Raised if a secret was encrypted with a key that is not in the settings."""
 
 
 class SecretCipher:
-    """Encrypts and decrypts secrets. Without keys it leaves them in the clear, and reads only such. Safe in threads."""
+    """Encrypts and decrypts secrets. Without keys it stores plain text, and reads only that. Thread-safe."""
 
     def __init__(self, keys: Sequence[str] = (), *, named: str = "BACKDROP_ENCRYPTION_KEYS") -> None:
-        """`keys`: 32 random bytes each, in URL-safe base64. `named`: where they come from, for people.
+        """`keys`: 32 random bytes each, in URL-safe base64. `named`: their source, for messages.
 
-        Raises ValueError for anything else.
+        Raises ValueError for any other key.
         """
         self._fernets = [Fernet(key) for key in keys]
         self._all = MultiFernet(self._fernets) if keys else None
@@ -41,30 +41,30 @@ class SecretCipher:
 
     @property
     def encrypts(self) -> bool:
-        """Whether what it stores is encrypted."""
+        """Whether it encrypts the secrets that it stores."""
         return self._all is not None
 
     def encrypt(self, secret: str) -> str:
-        """Return what is stored of a secret. Raises ValueError for one that looks as if it were encrypted."""
+        """Return the stored form of a secret. Raises ValueError if the secret starts with `PREFIX`."""
         if secret.startswith(PREFIX):
-            raise ValueError(f"A secret does not start with {PREFIX!r}.")
+            raise ValueError(f"The secret starts with {PREFIX!r}, which marks encrypted secrets. Use another secret.")
         return secret if self._all is None else PREFIX + self._all.encrypt(secret.encode()).decode()
 
     def decrypt(self, stored: str) -> str:
-        """Return the secret of what is stored, in the clear or by any of the keys. Raises SecretUnreadable."""
+        """Return the secret of a stored form, plain or encrypted with any of the keys. Raises SecretUnreadable."""
         if not stored.startswith(PREFIX):
             return stored
         if self._all is None:
-            raise SecretUnreadable(f"A secret is encrypted, and there is no key: set {self._named}.")
+            raise SecretUnreadable(f"A secret is encrypted, but there is no key. Set {self._named}.")
         try:
             return self._all.decrypt(stored.removeprefix(PREFIX)).decode()
         except InvalidToken:
             raise SecretUnreadable(
-                f"A secret is encrypted with a key that is not among those of {self._named}: add the key that did it."
+                f"A secret is encrypted with a key that is missing. Add that key to {self._named}."
             ) from None
 
     def is_current(self, stored: str) -> bool:
-        """Tell whether it is stored as `encrypt` would store it now: by the first key, or in the clear without any."""
+        """Return whether `encrypt` would store it in this form: with the first key, or as plain text without keys."""
         if self._all is None:
             return not stored.startswith(PREFIX)
         try:
@@ -80,6 +80,6 @@ def new_encryption_key() -> str:
 
 
 def open_cipher(settings: Settings) -> SecretCipher:
-    """Return the cipher of the settings; on the embedded database with the key that lies in its home."""
+    """Return the cipher of the settings. The embedded database uses the key in its home."""
     kept = "" if settings.database_url else f" or {settings.encryption_key_file}"
     return SecretCipher(settings.encryption_key_list(), named=f"BACKDROP_ENCRYPTION_KEYS{kept}")

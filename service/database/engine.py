@@ -1,4 +1,4 @@
-"""Engines: what differs between SQLite and PostgreSQL is settled here."""
+"""Database engines, which hide the differences between SQLite and PostgreSQL."""
 
 import json
 import threading
@@ -12,11 +12,11 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-#: What a statement raises when the database is away, locked, full, read-only, shutting down or has no connection free:
-#: the same statement may work later.
+#: Errors of a database that is unreachable, locked, full, read-only or shutting down, or of a full connection pool.
+#: The same statement may work later.
 DATABASE_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
-#: A server that left without a word is noticed within half a minute (libpq's parameters: seconds, milliseconds).
+#: Timeouts that detect a vanished server within half a minute (libpq's parameters: seconds, milliseconds).
 _POSTGRESQL = {
     "connect_timeout": 5,
     "keepalives_idle": 15,
@@ -24,45 +24,46 @@ _POSTGRESQL = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-#: What a PostgreSQL URL's query may say of ours, whole numbers.
+#: Backdrop's own options in the query of a PostgreSQL URL. Whole numbers.
 _OPTIONS = ("pool_size", "max_overflow", "prepare_threshold")
-#: Seconds that a transaction on SQLite waits for its turn in this process, and then for those of others.
+#: Seconds that a transaction on SQLite waits for other threads, and then for other processes.
 _LOCK_WAIT = 10
-#: What PostgreSQL says over a connection that serves no more, while another one may: the server became a standby, or
-#: takes no writes (25006); it ended a transaction that did nothing (25P03), or took too long (25P04). The driver calls
-#: these errors of the program. https://www.postgresql.org/docs/current/errcodes-appendix.html
+#: SQLSTATEs of a connection that no longer works while another may. The server became a standby or read-only (25006),
+#: or it ended an idle (25P03) or long (25P04) transaction. The driver reports these as errors of the program.
+#: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _LOST = frozenset({"25006", "25P03", "25P04"})
 
 
 def create_engine(url: str, *, hold: float = 15.0) -> sa.Engine:
-    """Return an engine for a `sqlite:///` or `postgresql+psycopg://` URL. Connects to nothing yet.
+    """Return an engine for a `sqlite:///` or `postgresql+psycopg://` URL. Does not connect yet.
 
-    `hold`: seconds for which PostgreSQL lets a transaction do nothing. A host that froze or left the network in the
-    middle of one would keep its locks, and a sweep that wants one of them, for hours.
+    `hold`: seconds after which PostgreSQL ends an idle transaction. Without this limit, a host that freezes or loses
+    the network during a transaction could keep its locks for hours.
 
-    A PostgreSQL URL may have `pool_size`, `max_overflow` and `prepare_threshold` in its query, as `Settings` puts them
-    there: connections that are kept, those that come on top under load, and after how many runs a statement is prepared
-    (0: never; left out: after psycopg's five, and never behind a pooler).
+    The query of a PostgreSQL URL may have three options, which `Settings` adds. `pool_size` is the number of
+    connections that are kept, and `max_overflow` the number of additional connections under load. `prepare_threshold`
+    is the number of runs after which a statement is prepared. 0 means never. Without it, psycopg prepares after 5 runs,
+    and never behind a pooler.
     """
     if not url.startswith("sqlite"):
         parsed = sa.make_url(url)
         options = {name: int(str(parsed.query[name])) for name in _OPTIONS if name in parsed.query}
         threshold = options.pop("prepare_threshold", None)
         parsed = parsed.difference_update_query(_OPTIONS)
-        # msgspec takes a third of the time that json does, for the reports of a list. It refuses NaN, which PostgreSQL
-        # keeps none of.
+        # msgspec decodes the reports of a list three times as fast as json. It refuses NaN, which PostgreSQL's JSON
+        # never contains.
         engine = sa.create_engine(
             parsed, pool_pre_ping=True, connect_args=_POSTGRESQL, json_deserializer=msgspec.json.decode, **options
         )
         limit = f"idle_in_transaction_session_timeout = {round(1000 * hold)}"
         sa.event.listen(engine, "connect", partial(_prepare_postgresql, limit, threshold))
         sa.event.listen(engine, "begin", partial(_begin_behind_pooler, limit))
-        sa.event.listen(engine, "handle_error", _tell_of_lost_service)
+        sa.event.listen(engine, "handle_error", _report_lost_connection)
         return engine
     path = sa.make_url(url).database
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    # Lists answer what is stored to the letter: NaN, which is no JSON, is refused here as PostgreSQL refuses it.
+    # Lists return stored JSON unchanged, so refuse NaN, which is not JSON. PostgreSQL refuses it itself.
     strict = partial(json.dumps, allow_nan=False)
     engine = sa.create_engine(url, connect_args={"timeout": _LOCK_WAIT}, json_serializer=strict)
     sa.event.listen(engine, "connect", _prepare_sqlite)
@@ -71,9 +72,9 @@ def create_engine(url: str, *, hold: float = 15.0) -> sa.Engine:
 
 
 def _prepare_postgresql(limit: str, prepare_threshold: int | None, connection: Any, record: Any) -> None:
-    connection.autocommit = True  # a setting made in a transaction goes with its rollback
-    # A pooler answers with a process id of its own when it is connected to. It gives each transaction another session:
-    # what is set in one, or prepared, is missing in the next.
+    connection.autocommit = True  # a setting made in a transaction would end with its rollback
+    # A pooler answers the connect with its own process id. It gives each transaction another session, without the
+    # settings and prepared statements of the previous session.
     (process,) = connection.execute("SELECT pg_backend_pid()").fetchone()
     pooled = record.info["pooled"] = process != connection.info.backend_pid
     if not pooled:
@@ -88,10 +89,10 @@ def _begin_behind_pooler(limit: str, connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"SET LOCAL {limit}")
 
 
-def _tell_of_lost_service(context: sa.engine.ExceptionContext) -> None:
-    """Treat what `_LOST` names as a lost connection: it goes, with all that the pool has, and the caller may retry.
+def _report_lost_connection(context: sa.engine.ExceptionContext) -> None:
+    """Treat the errors in `_LOST` as a lost connection. The pool drops its connections, and the caller may retry.
 
-    Raises OperationalError, which is among DATABASE_AWAY. Nothing of the transaction was written.
+    Raises OperationalError, which is one of DATABASE_AWAY. Nothing of the transaction was written.
     """
     error = context.original_exception
     if getattr(error, "sqlstate", None) in _LOST and isinstance(error, Exception):
@@ -102,16 +103,16 @@ def _tell_of_lost_service(context: sa.engine.ExceptionContext) -> None:
 def _prepare_sqlite(connection: SqliteConnection, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not open transactions of its own
     connection.execute("PRAGMA journal_mode=WAL")
-    # FULL: credits survive a power cut; with WAL it costs one fsync a commit.
+    # FULL: credits survive a power cut. With WAL this costs one fsync a commit.
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
 
 
 def reader(engine: sa.Engine) -> sa.Engine:
-    """Return a view of the engine for transactions that only read: on SQLite they never wait for a writer.
+    """Return a view of the engine for transactions that only read. On SQLite they never wait for a writer.
 
-    On PostgreSQL each statement is one of its own, as READ COMMITTED gives each a snapshot of its own anyway: BEGIN and
-    ROLLBACK would be two more round trips.
+    On PostgreSQL each statement is a transaction of its own. This saves the round trips of BEGIN and ROLLBACK, and
+    READ COMMITTED gives each statement its own snapshot anyway.
     """
     if engine.dialect.name == "sqlite":
         return engine.execution_options(read_only=True)
@@ -119,10 +120,10 @@ def reader(engine: sa.Engine) -> sa.Engine:
 
 
 def _begin_in_turn() -> Callable[[sa.Connection], None]:
-    """Return what begins the transactions of one SQLite engine.
+    """Return the handler that begins the transactions of one SQLite engine.
 
-    SQLite keeps no queue for its write lock: who waits for it looks again now and then, and of many who do, one can
-    starve until its time is up. So the threads of a process queue here first, and one at a time looks.
+    SQLite has no queue for its write lock. Waiting connections poll for it, and one of many can starve until its
+    timeout. So the threads of a process queue here first, and only one at a time polls.
     """
     turn = threading.Lock()
 
@@ -132,7 +133,7 @@ def _begin_in_turn() -> Callable[[sa.Connection], None]:
             return
         mine = turn.acquire(timeout=_LOCK_WAIT)
         try:
-            # IMMEDIATE: what reads first and writes later would otherwise fail with SQLITE_BUSY, not wait.
+            # IMMEDIATE: a transaction that reads first and writes later would fail with SQLITE_BUSY instead of waiting.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         finally:
             if mine:
@@ -142,5 +143,5 @@ def _begin_in_turn() -> Callable[[sa.Connection], None]:
 
 
 def insert(connection: sa.Connection, table: sa.Table) -> Any:
-    """Return an insert into a table that takes `on_conflict_do_update` and `on_conflict_do_nothing`."""
+    """Return an insert into a table that supports `on_conflict_do_update` and `on_conflict_do_nothing`."""
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)

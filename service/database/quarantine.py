@@ -1,24 +1,33 @@
-"""The quarantine: a restored copy of an installation acts on nothing until an operator releases it.
+"""The quarantine: a restored copy of an installation does nothing until an operator releases it.
 
-The sweep marks the database at its first start with what identifies the installation, its fingerprint. A dump carries
-the mark along. A process that finds another fingerprint than the marked one works on a copy: it runs no job, sends no
-webhook, deletes nothing and takes no change, until `backdrop ops release` marks the copy as an installation of its own.
+At its first start, the sweep stores the installation's fingerprint in the database. A dump contains it. A process
+compares it with the fingerprint that it finds. If they differ, the database is a copy. Then the process runs no job,
+sends no webhook, deletes nothing and accepts no change. `backdrop ops release` makes the copy an installation of its
+own.
 
-The fingerprint names only what a copy changes and a move of addresses does not:
+The fingerprint has only parts that differ in a copy and survive a change of address:
 
-| part | what it is | a copy that it detects |
+| part | content | a copy that it detects |
 |---|---|---|
 | `server` | PostgreSQL's system identifier, made by initdb | a dump restored on another server |
-| `database` | the database's OID | a dump restored beside the original, or in its place |
-| `file` | the inode of SQLite's file | a home, or a file, that was copied |
-| `sources`, `renders` | the names of the S3 buckets | a snapshot with buckets of its own |
+| `database` | the database's OID | a dump restored next to the original, or in its place |
+| `file` | the inode of SQLite's file | a copied home or file |
+| `sources`, `renders` | the names of the S3 buckets | a snapshot with its own buckets |
 
-No false alarm: another host, port, password or pooler; failover to a standby; a renamed database or home; another
-endpoint or other keys of the store. A false alarm, which one command ends: pg_upgrade, logical replication to another
-server, a home on another disk, other bucket names. Not detected: a physical copy (snapshot, point-in-time recovery)
-with the original's bucket names, and a dump without a mark. `hold` is for these.
+These changes cause no alarm:
 
-Parts that one side lacks are not compared: a command may be given no buckets.
+- another host, port, password or pooler
+- failover to a standby
+- a renamed database or home
+- another endpoint or other keys of the store
+
+These changes cause a false alarm, which one command ends: pg_upgrade, logical replication to another server, a home on
+another disk, other bucket names.
+
+The quarantine does not detect a physical copy (snapshot, point-in-time recovery) with the original's bucket names, or a
+dump without a fingerprint. Use `hold` for these.
+
+Parts that only one side has are not compared, because a command may have no bucket settings.
 """
 
 import logging
@@ -36,7 +45,7 @@ from service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for which a look at the mark is good. A copy can only appear under a process that lost its database.
+#: Seconds for which a check stays valid. A running process can only meet a copy after it lost its database.
 _FRESH = 2.0
 _OID = sa.text("SELECT oid FROM pg_database WHERE datname = current_database()")
 _MAY_ASK = sa.text("SELECT has_function_privilege('pg_control_system()', 'EXECUTE')")
@@ -44,9 +53,9 @@ _SYSTEM = sa.text("SELECT system_identifier FROM pg_control_system()")
 
 
 class Quarantine:
-    """Whether an installation may act. Lives as long as the process; safe in threads.
+    """Whether an installation may act. Lives as long as the process. Thread-safe.
 
-    `marks`: whether it marks a database that has no mark, as the sweep does.
+    `marks`: whether it stores the fingerprint in a database without any, as the sweep does.
     """
 
     def __init__(self, engine: sa.Engine, settings: Settings, *, marks: bool = False) -> None:
@@ -61,11 +70,11 @@ class Quarantine:
 
     @property
     def fresh(self) -> bool:
-        """Whether `reason` answers without a look at the database."""
+        """Whether `reason` answers without a query."""
         return time.monotonic() - self._looked_at < _FRESH
 
     def reason(self) -> str | None:
-        """Return why the installation must not act, in a sentence; None: it may. Raises SQLAlchemyError."""
+        """Return why the installation must not act, as a sentence, or None if it may. Raises SQLAlchemyError."""
         with self._lock:
             if not self.fresh:
                 self._reason = self._look()
@@ -73,22 +82,22 @@ class Quarantine:
             return self._reason
 
     def may_act(self) -> bool:
-        """Return whether the installation may act, and log each change of that once. Raises SQLAlchemyError."""
+        """Return whether the installation may act, and log each change once. Raises SQLAlchemyError."""
         reason = self.reason()
         with self._lock:
             changed, self._said = reason != self._said, reason
         if changed and reason:
             logger.error("%s", reason)
         elif changed:
-            logger.info("released from the quarantine")
+            logger.info("the installation was released from quarantine")
         return reason is None
 
     def release(self) -> None:
-        """Mark the database as this installation's own. Raises SQLAlchemyError."""
+        """Store the database's fingerprint as this installation's own. Raises SQLAlchemyError."""
         self._write({"fingerprint": self._fingerprint(), "held_at": None, "marked_at": db_now()})
 
     def hold(self) -> None:
-        """Put the installation into quarantine by hand, until `release`. Raises SQLAlchemyError."""
+        """Put the installation into quarantine until `release`. Raises SQLAlchemyError."""
         self._write({"fingerprint": self._fingerprint(), "held_at": db_now()}, again=("held_at",))
 
     def _look(self) -> str | None:
@@ -100,15 +109,15 @@ class Quarantine:
                 self._write({"fingerprint": seen}, again=("one",))
             return None
         if mark.held_at is not None:
-            why = f"an operator holds it since {mark.held_at:%Y-%m-%d %H:%M} UTC"
+            why = f"an operator put it there at {mark.held_at:%Y-%m-%d %H:%M} UTC"
         elif differs := _differences(mark.fingerprint, seen):
-            why = f"its database is a copy: not the marked {' and '.join(differs)}"
+            why = f"its database is a copy, because {' and '.join(differs)} changed"
         else:
             if self._marks and seen.keys() - mark.fingerprint.keys():
                 self._write({"fingerprint": {**seen, **mark.fingerprint}})
             return None
         return (
-            f"The installation is in quarantine, as {why}. It runs no job, sends no webhook, deletes nothing and takes"
+            f"The installation is in quarantine: {why}. It runs no job, sends no webhook, deletes nothing and accepts"
             " no change. Run `backdrop ops restore-check`, then `backdrop ops release`."
         )
 
@@ -124,7 +133,7 @@ class Quarantine:
         return found | self._buckets
 
     def _write(self, values: dict[str, object], *, again: Collection[str] | None = None) -> None:
-        """Write the mark. `again`: the columns to write where there is one already; default: all of them."""
+        """Write the fingerprint's row. `again`: the columns to update in an existing row. Default: all of them."""
         row = {"one": 1, **values}
         with self._engine.begin() as connection:
             anew = {name: row[name] for name in again or row}
@@ -133,10 +142,10 @@ class Quarantine:
 
 
 def open_quarantine(settings: Settings, *, marks: bool = False) -> Quarantine:
-    """Return the quarantine of the settings' installation, on an engine of its own. Contacts nothing."""
+    """Return the quarantine of the settings' installation, with its own engine. Does not connect yet."""
     return Quarantine(create_engine(settings.sqlalchemy_url), settings, marks=marks)
 
 
 def _differences(marked: Mapping[str, str], seen: Mapping[str, str]) -> list[str]:
-    """Return the names of the parts that both have and that differ."""
+    """Return the names of the parts that both fingerprints have and that differ."""
     return sorted(name for name in marked.keys() & seen.keys() if marked[name] != seen[name])

@@ -1,4 +1,4 @@
-"""Re-encryption: every secret as the cipher would store it now, while the service runs; and how each is stored."""
+"""Re-encryption of stored secrets while the service runs, and the state of each secret."""
 
 import logging
 from collections import Counter
@@ -19,13 +19,13 @@ class SecretState(StrEnum):
     """How a secret is stored."""
 
     CURRENT = "current"  #: Encrypted with the first key.
-    OLDER = "older"  #: Encrypted with another key of the settings: it can be read, and that key must stay.
-    PLAIN = "plain"  #: In the clear: whoever has a dump can sign with it.
-    UNREADABLE = "unreadable"  #: Encrypted with a key that is not among the settings'.
+    OLDER = "older"  #: Encrypted with another key of the settings, which must stay there.
+    PLAIN = "plain"  #: Plain text: a dump of the database contains the usable secret.
+    UNREADABLE = "unreadable"  #: Encrypted with a key that is not in the settings.
 
 
 def state_of(stored: str, cipher: SecretCipher) -> SecretState:
-    """Tell how a secret is stored."""
+    """Return how a secret is stored."""
     if not stored.startswith(PREFIX):
         return SecretState.PLAIN
     if cipher.is_current(stored):
@@ -38,7 +38,7 @@ def state_of(stored: str, cipher: SecretCipher) -> SecretState:
 
 
 def secret_states(engine: sa.Engine, cipher: SecretCipher) -> dict[str, Counter[SecretState]]:
-    """Return how many secrets are stored how, by "table.column". Raises SQLAlchemyError."""
+    """Return the number of secrets in each state, by "table.column". Raises SQLAlchemyError."""
     counts: dict[str, Counter[SecretState]] = {str(column): Counter() for column in SECRET_COLUMNS}
     for column, _, stored in _stored(engine):
         counts[str(column)][state_of(stored, cipher)] += 1
@@ -46,11 +46,11 @@ def secret_states(engine: sa.Engine, cipher: SecretCipher) -> dict[str, Counter[
 
 
 def reencrypt(engine: sa.Engine, cipher: SecretCipher, target: SecretCipher | None = None) -> Counter[str]:
-    """Store every secret that `cipher` reads as `target` would, the same cipher where there is none.
+    """Store every secret that `cipher` can read in the form of `target`, by default `cipher` itself.
 
-    Returns the counts "changed", "left" (it was as it should be), and "unreadable", which stay as they are. May run
-    while the service does: a secret that is changed meanwhile is left to whoever changed it. Each is a transaction of
-    its own, so that it may be stopped and run again. Raises SQLAlchemyError.
+    Returns the counts "changed", "left" (already in that form), and "unreadable" (left unchanged). The service may
+    run: if another process changes a secret meanwhile, that change stays. Each secret is a transaction of its own, so
+    this can be stopped and run again. Raises SQLAlchemyError.
     """
     target = target or cipher
     counts: Counter[str] = Counter(changed=0, left=0, unreadable=0)
@@ -78,7 +78,7 @@ def _key(column: sa.Column[Any]) -> sa.Column[Any]:
 
 
 def _stored(engine: sa.Engine) -> Iterator[tuple[sa.Column[Any], str, str]]:
-    """Yield each secret's column, whose it is, and what is stored."""
+    """Yield each secret's column, its client's id, and its stored form."""
     with reader(engine).connect() as connection:
         for column in SECRET_COLUMNS:
             rows = connection.execute(sa.select(_key(column), column).where(column.is_not(None)))
@@ -86,12 +86,12 @@ def _stored(engine: sa.Engine) -> Iterator[tuple[sa.Column[Any], str, str]]:
 
 
 def _clear_remains(engine: sa.Engine) -> None:
-    """Clear what SQLite leaves of the values before: in pages that are free, and in its write-ahead log."""
+    """Remove old values from SQLite's free pages and write-ahead log."""
     connection = engine.raw_connection()  # VACUUM runs outside transactions, which the engine's events begin
     try:
         connection.cursor().execute("VACUUM")
         connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except SqliteError as error:
-        logger.warning("the file may still hold secrets in the clear; VACUUM it when nothing else runs: %s", error)
+        logger.warning("the file may still contain plain secrets. VACUUM it while nothing else runs: %s", error)
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""Migrations: the schema is brought to its newest version, or found to be there, old, or newer than this release."""
+"""Migrations to the newest schema, and checks whether a database's schema is current, older or newer."""
 
 import ast
 import functools
@@ -16,62 +16,61 @@ from service.database.tables import metadata
 if TYPE_CHECKING:
     from alembic.config import Config
 
-# Alembic is imported by what migrates: it takes a fifth of a second, and every process looks at the schema.
+# Alembic is imported only by functions that migrate. It takes a fifth of a second, and every process checks the schema.
 
 logger = logging.getLogger(__name__)
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-#: Seconds that a migration waits for a lock, and between two tries. Who comes after it waits as long.
+#: Seconds that a migration waits for a lock, and between two tries. Statements behind it in the queue wait as long.
 _LOCK_WAIT, _PAUSE = 1.0, 2.0
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
 class SchemaLocked(RuntimeError):
-    """Raised where others hold a table too long for a migration."""
+    """Raised if a table stays locked for too long for a migration."""
 
 
 class SchemaOutdated(RuntimeError):
-    """Raised where the database has no schema, or an older one than this release reads and writes."""
+    """Raised if the database has no schema, or an older one than this release needs."""
 
 
 @dataclass(frozen=True)
 class Schema:
-    """The schema's version that a database has, None: it has none, and the one that this release was written for."""
+    """The schema version of a database (None: it has no schema), and the version that this release needs."""
 
     found: str | None
     needed: str
 
     @property
     def usable(self) -> bool:
-        """Tell whether this release can work with it.
+        """Return whether this release can work with it.
 
-        A later version is a newer release's, and migrations only add what an older release may ignore.
+        A later version belongs to a newer release. Migrations only add what an older release may ignore.
         """
         return self.found is not None and self.found >= self.needed
 
     def require(self) -> None:
-        """Raise SchemaOutdated where it is not usable. Names no path: the answer of /health/ready shows it."""
+        """Raise SchemaOutdated if it is not usable. The message has no path, because /health/ready shows it."""
         if self.found is None:
             raise SchemaOutdated("The database has no schema. Run `backdrop migrate`.")
         if not self.usable:
             raise SchemaOutdated(
-                f"The schema is not current: it is {self.found}, and this release needs {self.needed}."
-                " Run `backdrop migrate`."
+                f"The schema version is {self.found}, but this release needs {self.needed}. Run `backdrop migrate`."
             )
 
 
 @dataclass(frozen=True)
 class Applied:
-    """A migration that was applied: its version, and what it is for."""
+    """A migration that was applied: its version and purpose."""
 
     version: str
     about: str
 
 
 def alembic_config(connection: sa.Connection) -> "Config":
-    """Return what Alembic needs to migrate over a connection, which stays the caller's."""
+    """Return Alembic's configuration for a migration over a connection, which the caller closes."""
     from alembic.config import Config
 
     config = Config()
@@ -81,11 +80,10 @@ def alembic_config(connection: sa.Connection) -> "Config":
 
 
 def migrate(engine: sa.Engine, *, patience: float = 300.0) -> list[Applied]:
-    """Bring the database to the newest schema and return what was applied, in its order. Safe in several processes.
+    """Bring the database to the newest schema and return the applied migrations in order. Safe in several processes.
 
-    A lock on a table that others use is waited for a second, while they queue behind it, and tried again for
-    `patience` seconds. Raises SchemaLocked, and SchemaOutdated for one that is older than the release before; then
-    nothing is changed.
+    Waits one second for a lock, so that other statements do not queue for longer, and tries again for `patience`
+    seconds. Raises SchemaLocked, or SchemaOutdated for a schema older than the previous release's. Both change nothing.
     """
     end = time.monotonic() + patience
     while True:
@@ -96,15 +94,15 @@ def migrate(engine: sa.Engine, *, patience: float = 300.0) -> list[Applied]:
                 raise
             if time.monotonic() > end:
                 raise SchemaLocked(
-                    f"A table could not be locked in {patience:.0f} s, and nothing was changed. A long transaction uses"
-                    " it: find it in pg_stat_activity, wait for it or end it, and run `backdrop migrate` again."
+                    f"A table stayed locked for {patience:.0f} s, so nothing was changed. Find the long transaction in"
+                    " pg_stat_activity, wait for it or end it, and run `backdrop migrate` again."
                 ) from error
-        logger.warning("a table is in use; the migration lets others pass and tries again in %.0f s", _PAUSE)
+        logger.warning("a table is locked. The migration tries again in %.0f s", _PAUSE)
         time.sleep(_PAUSE)
 
 
 def _migrate(engine: sa.Engine) -> list[Applied]:
-    """Migrate in one transaction: make the newest schema where there is none, and else what it lacks."""
+    """Migrate in one transaction. Create the newest schema, or add the missing parts."""
     from alembic import command
 
     known = _known()
@@ -121,24 +119,24 @@ def _migrate(engine: sa.Engine) -> list[Applied]:
             return [Applied(newest, "The whole schema of this release.")]
         if before not in known and before < newest:
             raise SchemaOutdated(
-                f"The schema is {before}, and this release upgrades from {min(known)} on: run `backdrop migrate` of the"
-                " release before it first."
+                f"The schema version is {before}, but this release upgrades from {min(known)} or later. Run"
+                " `backdrop migrate` of the previous release first."
             )
         command.upgrade(alembic_config(connection), "head")
     return [Applied(version, about) for version, about in known.items() if version > before]
 
 
 def schema(engine: sa.Engine) -> Schema:
-    """Return which schema the database has. Raises SQLAlchemyError where it is unreachable."""
+    """Return the schema of the database. Raises SQLAlchemyError if the database is unreachable."""
     with engine.connect() as connection:
         found = _version(connection)
     return Schema(found, max(_known()))
 
 
 def open_database(url: str) -> sa.Engine:
-    """Return an engine on a database that this release can work with; a SQLite file that is not there is not made.
+    """Return an engine on a database that this release can work with. Never creates a SQLite file.
 
-    Raises SchemaOutdated, which names the database and what to do, and SQLAlchemyError where it does not answer.
+    Raises SchemaOutdated, which names the database and the remedy, and SQLAlchemyError if the database does not answer.
     """
     parsed = sa.make_url(url)
     embedded = Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
@@ -153,24 +151,24 @@ def open_database(url: str) -> sa.Engine:
         engine.dispose()
     if found is None or found.found is None:
         raise SchemaOutdated(
-            f"There is no Backdrop database at {place}. If your service runs with another --home or BACKDROP_HOME, or"
-            f" with BACKDROP_DATABASE_URL, give the same here. To make a new one here, run `{command}`."
+            f"There is no Backdrop database at {place}. If your service uses another --home, BACKDROP_HOME or"
+            f" BACKDROP_DATABASE_URL, use the same here. To create a new database, run `{command}`."
         )
     raise SchemaOutdated(
-        f"The schema of {place} is {found.found}, and this release needs {found.needed}. Run `{command}`."
+        f"The schema version of {place} is {found.found}, but this release needs {found.needed}. Run `{command}`."
     )
 
 
 def require_schema(url: str) -> None:
-    """Raise SchemaOutdated as `open_database` does; a database that is away is not asked twice."""
+    """Raise SchemaOutdated as `open_database` does. If the database does not answer, only log a warning."""
     try:
         open_database(url).dispose()
     except sa.exc.SQLAlchemyError as error:
-        logger.warning("the database does not answer, so its schema is not known: %s", error)
+        logger.warning("the database does not answer, so its schema version is unknown: %s", error)
 
 
 def _version(connection: sa.Connection) -> str | None:
-    """Return the schema's version as Alembic keeps it; None: there is no schema."""
+    """Return the schema version from Alembic's table, or None if there is no schema."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
@@ -178,7 +176,7 @@ def _version(connection: sa.Connection) -> str | None:
 
 @functools.cache
 def _known() -> dict[str, str]:
-    """Return the versions that this release knows, the oldest first, with what each is for, as their files say."""
+    """Return the versions that this release knows, oldest first, with the first paragraph of each file's docstring."""
     files = sorted((_MIGRATIONS / "versions").glob("v*.py"))
     docs = {file.stem[1:5]: ast.get_docstring(ast.parse(file.read_bytes())) or "" for file in files}
     return {version: doc.partition("\n\n")[0] for version, doc in docs.items()}

@@ -1,10 +1,10 @@
 """The tables.
 
-The rules that must never break are the database's: a balance can't go below zero, a job is debited once and
-refunded at most once, an idempotency key belongs to one request.
+The database enforces the invariants. A balance never drops below zero. A job is debited once and refunded at most once.
+An idempotency key belongs to one request.
 
-Order of locking. A transaction locks rows in this order, and rows of one table in the order given, so that none waits
-for another crosswise. A sweep passes over rows that others hold (SKIP LOCKED): it waits for nobody, in whichever order.
+Lock order. Every transaction locks rows in this order, and rows of one table in the order given, so that no two
+transactions block each other. A sweep skips locked rows (SKIP LOCKED) and never waits, so its order does not matter.
 
     1  request_logs             by the idempotency key, for 2 s at most
     2  stored_objects, photos   one: `use_source`, a photo's deletion
@@ -15,9 +15,9 @@ for another crosswise. A sweep passes over rows that others hold (SKIP LOCKED): 
     7  stored_objects, others   by key: pictures, cut-outs, scenes, masks
     8  cutouts, mended_masks    one, or by SKIP LOCKED
 
-An insert waits in a unique index for whoever writes the same value, as for a lock. So a retry looks for `jobs.retry_of`
-once it holds the client, and does not leave it to the index. `tests/service/database/test_deadlocks.py` plays them all
-against each other.
+An insert waits in a unique index for a transaction that writes the same value, as if for a lock. So a retry locks the
+client first and then looks for `jobs.retry_of`. `tests/service/database/test_deadlocks.py` runs all of these
+transactions against each other.
 """
 
 import sqlalchemy as sa
@@ -28,14 +28,14 @@ metadata = sa.MetaData()
 
 
 def some_rows(name: str, *columns: str, where: str, unique: bool = False) -> sa.Index:
-    """Return an index of the rows that fit a condition, in the words of both databases."""
+    """Return an index of the rows that fit a condition, for both databases."""
     fits = sa.text(where)
     return sa.Index(name, *columns, unique=unique, postgresql_where=fits, sqlite_where=fits)
 
 
-#: In an index's words, which `UNFINISHED` repeats.
+#: SQL of the condition in indexes. `UNFINISHED` repeats it.
 _UNFINISHED = "status IN ('NOT_STARTED', 'IN_PROGRESS')"
-#: A secret, encrypted (`service.database.encryption`). SQLite keeps to no length, and its column's was left alone.
+#: A secret, encrypted (`service.database.encryption`). SQLite ignores lengths, so its columns kept the old ones.
 _SECRET = sa.String(1024).with_variant(sa.String(128), "sqlite")
 _SHOPIFY_SECRET = sa.String(1024).with_variant(sa.String(255), "sqlite")
 
@@ -46,32 +46,32 @@ clients = sa.Table(
     sa.Column("name", sa.String(120), nullable=False, unique=True),
     sa.Column("balance", sa.BigInteger, nullable=False),
     sa.Column("shopify_secret", _SHOPIFY_SECRET),
-    # The secret before the last rotation: both are good.
+    # The secret before the last rotation. Both are valid.
     sa.Column("shopify_secret_previous", _SHOPIFY_SECRET),
-    # Whether what changes something has to be signed with it.
+    # Whether requests that change something must be signed with it.
     sa.Column("signature_required", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     sa.Column("disabled_at", Timestamp),
-    # Its share of the workers, next to a client of weight 1.
+    # Its share of the workers, relative to a client of weight 1.
     sa.Column("weight", sa.Integer, nullable=False, default=1, server_default="1"),
-    # The latest turn among its jobs that were started.
+    # The latest turn of its started jobs.
     sa.Column("turn", sa.BigInteger, nullable=False, default=0, server_default="0"),
     sa.CheckConstraint("balance >= 0", name="balance_not_negative"),
     sa.CheckConstraint("weight >= 1", name="weight_is_positive"),
-    # The latest of all is virtual time now.
+    # The latest turn of all clients is the current virtual time.
     sa.Index("clients_by_turn", "turn"),
 )
 
 api_keys = sa.Table(
     "api_keys",
     metadata,
-    # SHA-256 of the key, hex: the key has 256 random bits, so a slow hash would protect nothing more.
+    # SHA-256 of the key, hex. The key has 256 random bits, so a slow hash would add no protection.
     sa.Column("sha256", sa.String(64), primary_key=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
-    # When it stops being good, set by a rotation; NULL: never.
+    # When it expires, set by a rotation. NULL: never.
     sa.Column("expires_at", Timestamp),
-    # What its client calls it.
+    # The client's name for it.
     sa.Column("name", sa.String(120)),
 )
 
@@ -82,16 +82,16 @@ request_logs = sa.Table(
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
     sa.Column("workflow", sa.String(64), nullable=False),
     sa.Column("body", sa.JSON, nullable=False),
-    # Of the bytes that came, with the query: what an earlier release compares for an idempotency key.
+    # SHA-256 of the received bytes and the query. An earlier release compares it for an idempotency key.
     sa.Column("body_sha256", sa.String(64), nullable=False),
-    # Parameters of the query whose value is not the default; NULL: an earlier release logged the request.
+    # Query parameters with other values than the default. NULL: an earlier release logged the request.
     sa.Column("query", sa.JSON(none_as_null=True)),
     sa.Column("pilot_brand", sa.String(120)),
     sa.Column("idempotency_key", sa.String(255)),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
-    # A key that has run out is set to NULL, and the log stays; NULLs never clash.
+    # An expired key becomes NULL, and the row stays. NULLs are never duplicates.
     sa.UniqueConstraint("client_id", "idempotency_key", name="idempotency_key_once"),
-    # What the sweep looks through: keys that are not free yet.
+    # For the sweep: keys that have not expired yet.
     some_rows("taken_idempotency_keys", "created_at", where="idempotency_key IS NOT NULL"),
 )
 
@@ -101,7 +101,7 @@ jobs = sa.Table(
     sa.Column("id", sa.String(26), primary_key=True),
     sa.Column("request_id", sa.ForeignKey("request_logs.request_id"), nullable=False, unique=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
-    # The resolved spec: scene, mood and preset as records, palette, seed. The worker adds nothing of its own.
+    # The resolved spec: scene, mood and preset as records, palette, seed. The worker adds no defaults.
     sa.Column("spec", sa.JSON, nullable=False),
     sa.Column("source_key", sa.String(512), nullable=False),
     sa.Column("credits_cost", sa.Integer, nullable=False),
@@ -109,17 +109,17 @@ jobs = sa.Table(
     sa.Column("stage", sa.String(32)),
     sa.Column("progress", sa.Float, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
-    # The fencing token of the attempt that runs; whoever holds another one changes nothing.
+    # The fencing token of the running attempt. An attempt with another token changes nothing.
     sa.Column("lease_token", sa.String(26)),
     sa.Column("lease_until", Timestamp),
-    # When its message was last sent; NULL: not on the queue.
+    # When its queue message was last sent. NULL: not on the queue.
     sa.Column("sent_at", Timestamp),
     sa.Column("error_code", sa.String(64)),
     sa.Column("error_message", sa.Text),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     sa.Column("started_at", Timestamp),
     sa.Column("finished_at", Timestamp),
-    # Counts the writes of this row.
+    # Number of writes to this row.
     sa.Column(
         "revision",
         sa.BigInteger,
@@ -128,46 +128,45 @@ jobs = sa.Table(
         server_default="0",
         onupdate=sa.literal_column("revision", sa.BigInteger) + 1,
     ),
-    # When it is started, in virtual time (`service.jobs.turns`). 0, before all others: an older release made it.
+    # Its place in virtual time (`service.jobs.turns`). 0, before all others: a job of an older release.
     sa.Column("turn", sa.BigInteger, nullable=False, default=0, server_default="0"),
-    # Its caller's own id for it; several may have the same.
+    # The caller's own id. Several jobs may have the same.
     sa.Column("reference", sa.String(200)),
-    # What is to be done: "swap", or "cutout" (`service.cutouts`).
+    # Kind of work: "swap" or "cutout" (`service.cutouts`).
     sa.Column("operation", sa.String(16), nullable=False, default="swap", server_default="swap"),
-    # It costs nothing, and its render is a preview.
+    # Whether it is free and its render is a preview.
     sa.Column("preview", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
-    # The trace that its request is part of (W3C trace context), from its end on within the attempt that ended it; and
-    # what its caller called that request.
+    # W3C trace context of its request. After its end: of the attempt that ended it.
     sa.Column("traceparent", sa.String(55)),
     sa.Column("caller_request_id", sa.String(128)),
-    # Who ran its latest attempt, "host:pid", and how long each stage of that took, in seconds, in their order.
+    # The worker of its latest attempt, "host:pid", and the seconds of each stage, in order.
     sa.Column("worker", sa.String(255)),
     sa.Column("stages", sa.JSON),
-    # The failed job that an operator had made anew as this one.
+    # The failed job that this job retries.
     sa.Column("retry_of", sa.String(26)),
-    # The lowest version of workers that can do its spec (`service.catalogue.spec_versions`).
+    # The lowest version of a worker that can run its spec (`service.catalogue.spec_versions`).
     sa.Column("spec_version", sa.Integer, nullable=False, default=1, server_default="1"),
     sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
-    # What is listed, in its order.
+    # For lists, in their order.
     sa.Index("jobs_of_client", "client_id", "id"),
     sa.Index("jobs_of_client_by_status", "client_id", "status", "id"),
     some_rows("jobs_of_client_by_reference", "client_id", "reference", "id", where="reference IS NOT NULL"),
     some_rows("cutouts_of_client", "client_id", "id", where="operation = 'cutout'"),
-    # What the sweep looks through: unfinished jobs only.
+    # For the sweep: unfinished jobs only.
     some_rows("unfinished_jobs", "status", "created_at", where=_UNFINISHED),
-    # A photo's jobs: what needs it, and what was cut from it.
+    # The jobs of a photo: those that need it, and its cut-outs.
     sa.Index("jobs_of_photo", "source_key"),
-    # A failed job is made anew once.
+    # A failed job is retried once.
     some_rows("one_retry_a_job", "retry_of", where="retry_of IS NOT NULL", unique=True),
-    # What a worker takes the first of. By the other word for unfinished: asked by status, SQLite goes by
-    # `unfinished_jobs` and sorts what it finds.
+    # For workers, which take the first row. The condition is on finished_at: if a query names the status, SQLite uses
+    # `unfinished_jobs` and sorts the result.
     some_rows("unfinished_turns", "turn", "id", where="finished_at IS NULL"),
-    # The same by kind of work, for workers that take only some, for limits and for turns.
+    # The same by kind of work, for workers that take only some kinds, for limits and for turns.
     some_rows("unfinished_turns_by_kind", "preview", "operation", "turn", "id", where=_UNFINISHED),
-    # What admission counts in a client's transaction, and where a client's first and last waiting job are found.
+    # For limits in a client's transaction, and for a client's first and last waiting job.
     some_rows("unfinished_turns_of_client", "client_id", "turn", "id", where=_UNFINISHED),
 )
-#: That a job is not over. Values, not parameters: SQLite uses a partial index only where a query repeats its condition.
+#: Condition of unfinished jobs. Values, not parameters: SQLite uses a partial index only if a query repeats its SQL.
 UNFINISHED: sa.ColumnElement[bool] = jobs.c.status.in_(
     sa.bindparam("unfinished", ["NOT_STARTED", "IN_PROGRESS"], sa.String, expanding=True, literal_execute=True)
 )
@@ -190,47 +189,47 @@ renders = sa.Table(
     sa.Column("warnings", sa.JSON, nullable=False),
     sa.Column("report", sa.JSON, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
-    # When its client deleted it: picture, report and warnings are gone, and nobody is shown it.
+    # When its client deleted it. Picture, report and warnings are gone, and no answer contains it.
     sa.Column("deleted_at", Timestamp),
-    # A small picture under a watermark, kept for an hour.
+    # Whether it is a small picture with a watermark, kept for an hour by default.
     sa.Column("preview", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Index("renders_by_age", "created_at"),
     sa.Index("previews_by_age", "created_at", postgresql_where=sa.text("preview"), sqlite_where=sa.text("preview = 1")),
-    # What is listed, in its order.
+    # For lists, in their order.
     sa.Index("renders_of_client", "client_id", "public_id"),
 )
 
 stored_objects = sa.Table(
     "stored_objects",
     metadata,
-    # "sources", "renders", or what else lies in the bucket of renders: "cutouts" and "scenes", which can be made again,
-    # and "masks", the pictures of `cutouts` and `mended_masks`.
+    # "sources" or "renders". The bucket of renders also contains "cutouts" and "scenes", which can be made again, and
+    # "masks", the pictures of `cutouts` and `mended_masks`.
     sa.Column("bucket", sa.String(8), primary_key=True),
     sa.Column("key", sa.String(512), primary_key=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
-    # Whose attempt stores it; NULL for a photo, and for a picture that is known to be a render's.
+    # The job whose attempt stores it. NULL for a photo, and for the picture of a render.
     sa.Column("job_id", sa.ForeignKey("jobs.id")),
-    # When it was registered, and of a photo: last submitted.
+    # When it was registered, or when a photo was last submitted.
     sa.Column("used_at", Timestamp, nullable=False, default=db_now()),
-    # Since when it counts as gone; its bytes follow soon. Ahead of now where its client deleted it, and an upload or an
-    # attempt that is under way may put it there again until then: it counts as gone at once all the same.
+    # When it was marked as deleted. Its bytes follow soon. In the future if its client deleted it while an upload or an
+    # attempt may still write it. It counts as deleted at once all the same.
     sa.Column("doomed_at", Timestamp),
-    # Of a photo: SHA-256 of its bytes, hex, as the worker that read it last found them.
+    # Of a photo: SHA-256 of its bytes, hex, from the worker that last read it.
     sa.Column("photo_sha256", sa.String(64)),
     sa.Index("stored_by_age", "bucket", "used_at"),
     some_rows("photos_by_bytes", "client_id", "photo_sha256", where="photo_sha256 IS NOT NULL"),
     some_rows("attempts_pictures", "used_at", where="job_id IS NOT NULL"),
-    # What PostgreSQL asks for when a job is deleted.
+    # For PostgreSQL's check of the foreign key when a job is deleted.
     some_rows("objects_of_attempts", "job_id", where="job_id IS NOT NULL"),
     some_rows("doomed_objects", "doomed_at", where="doomed_at IS NOT NULL"),
-    # What the sweep compares with the masks' names below, both in the order of keys.
+    # For the sweep, which compares these keys with the masks' names below, both in order.
     some_rows("masks_by_key", "key", "used_at", where="bucket = 'masks' AND doomed_at IS NULL"),
 )
 
 cutouts = sa.Table(
     "cutouts",
     metadata,
-    # The cut-out's public id as well.
+    # Also the cut-out's public id.
     sa.Column("job_id", sa.ForeignKey("jobs.id"), primary_key=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
     sa.Column("photo_sha256", sa.String(64), nullable=False),
@@ -241,7 +240,7 @@ cutouts = sa.Table(
     sa.Column("mask_key", sa.String(512), nullable=False),
     sa.Column("preview_key", sa.String(512), nullable=False),
     sa.Column("photo_key", sa.String(512), nullable=False),
-    # What was found (`service.cutouts.facts`).
+    # Confidence, subjects and warnings.
     sa.Column("facts", sa.JSON, nullable=False),
     *(sa.Index(f"cutouts_by_{name}", name) for name in ("mask_key", "preview_key", "photo_key")),
 )
@@ -249,12 +248,12 @@ cutouts = sa.Table(
 mended_masks = sa.Table(
     "mended_masks",
     metadata,
-    # The mask of these bytes for this client from now on, in place of the networks'.
+    # The mask that this client's swaps use for a photo of these bytes, in place of the networks' mask.
     sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True),
     sa.Column("photo_sha256", sa.String(64), primary_key=True),
     sa.Column("cut_by", sa.String(8), nullable=False),
     sa.Column("mask_key", sa.String(512), nullable=False),
-    # The mask that the subjects are picked from, and whose it is.
+    # The mask from which the subjects are picked, and its origin.
     sa.Column("base_key", sa.String(512), nullable=False),
     sa.Column("base_by", sa.String(8), nullable=False),
     sa.Column("preview_key", sa.String(512), nullable=False),
@@ -270,7 +269,7 @@ brands = sa.Table(
     metadata,
     sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True),
     sa.Column("name", sa.String(120), primary_key=True),
-    # #rrggbb; words.
+    # Palette: #rrggbb. Style words: text.
     sa.Column("palette", sa.JSON, nullable=False),
     sa.Column("style_words", sa.JSON, nullable=False),
     sa.Column("seed_policy", sa.String(8), nullable=False),
@@ -289,14 +288,14 @@ ledger = sa.Table(
     metadata,
     sa.Column("id", sa.String(26), primary_key=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
-    # grant: credits bought, no job; debit: a job was accepted; refund: it failed.
+    # grant: credits bought, without a job. debit: a job was accepted. refund: it failed.
     sa.Column("kind", sa.String(8), nullable=False),
-    # Signed: a client's amounts sum to its balance.
+    # Signed. A client's amounts sum to its balance.
     sa.Column("amount", sa.BigInteger, nullable=False),
-    # No foreign key: its line outlives a job that was archived.
+    # No foreign key, because rows outlive archived jobs.
     sa.Column("job_id", sa.String(26)),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
-    # One debit and at most one refund a job; grants have no job, and NULLs never clash.
+    # One debit and at most one refund a job. Grants have no job, and NULLs are never duplicates.
     sa.UniqueConstraint("job_id", "kind", name="ledger_once"),
     sa.CheckConstraint(
         "(kind = 'grant' AND job_id IS NULL AND amount > 0)"
@@ -309,35 +308,35 @@ ledger = sa.Table(
 webhooks = sa.Table(
     "webhooks",
     metadata,
-    # One a client: where the messages of its jobs go.
+    # One for each client: the receiver of its jobs' messages.
     sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True),
     sa.Column("url", sa.String(2048), nullable=False),
     sa.Column("secret", _SECRET, nullable=False),
-    # The secret before the last rotation signs as well, until then.
+    # The secret before the last rotation. It also signs until `previous_until`.
     sa.Column("secret_previous", _SECRET),
     sa.Column("previous_until", Timestamp),
-    # Secrets before that one which sign as well, with the end of each (`service.webhooks.outbox.earlier_secrets`).
+    # Still older secrets that also sign, with the end of each (`service.webhooks.outbox.earlier_secrets`).
     sa.Column("secrets_retired", sa.Text),
-    # The caller's key of the last rotation, whose repeat gets the same secret.
+    # The caller's idempotency key of the last rotation. A repeat returns the same secret.
     sa.Column("rotation_key", sa.String(255)),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
-    # Set when the receiver answered 410 Gone: nothing more is written or sent.
+    # Set when the receiver answered 410 Gone. After that, no messages are written or sent.
     sa.Column("disabled_at", Timestamp),
 )
 
 deliveries = sa.Table(
     "deliveries",
     metadata,
-    # The message's id, the same in every attempt: receivers drop what they have seen.
+    # The message's id, the same in every attempt, so that receivers can drop duplicates.
     sa.Column("id", sa.String(30), primary_key=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
     sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False),
     sa.Column("type", sa.String(32), nullable=False),
-    # JSON, to the letter as it is signed and sent.
+    # JSON, exactly as it is signed and sent.
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("state", sa.String(12), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
-    # The fencing token of the attempt that runs. A sweep that sends holds the row until `next_attempt_at`.
+    # The fencing token of the running attempt. The sweep that sends it owns the row until `next_attempt_at`.
     sa.Column("lease_token", sa.String(26)),
     sa.Column("next_attempt_at", Timestamp),
     sa.Column("last_status", sa.Integer),
@@ -346,7 +345,7 @@ deliveries = sa.Table(
     sa.Column("ended_at", Timestamp),
     sa.UniqueConstraint("job_id", name="one_message_a_job"),
     sa.CheckConstraint("state IN ('waiting', 'delivered', 'failed', 'dropped')", name="delivery_state_known"),
-    # What the sweep looks through.
+    # For the sweep.
     some_rows("waiting_deliveries", "next_attempt_at", where="state = 'waiting'"),
     some_rows("ended_deliveries", "ended_at", where="ended_at IS NOT NULL"),
 )
@@ -354,16 +353,16 @@ deliveries = sa.Table(
 workers = sa.Table(
     "workers",
     metadata,
-    # Of one process: whoever takes its place has another.
+    # Of one process. A replacement gets a new name.
     sa.Column("name", sa.String(26), primary_key=True),
-    # "host:pid", as `jobs.worker` has it.
+    # "host:pid", as in `jobs.worker`.
     sa.Column("label", sa.String(255), nullable=False),
-    # Its networks, their devices, jobs at once.
+    # Its networks, their devices, and jobs at once.
     sa.Column("about", sa.JSON, nullable=False),
     sa.Column("started_at", Timestamp, nullable=False, default=db_now()),
     # Its latest heartbeat.
     sa.Column("seen_at", Timestamp, nullable=False, default=db_now()),
-    # When an operator asked it to take no more jobs, and when it began to keep to that.
+    # When an operator requested a drain, and when the worker began to comply.
     sa.Column("drain_asked_at", Timestamp),
     sa.Column("draining_since", Timestamp),
 )
@@ -371,12 +370,12 @@ workers = sa.Table(
 installation = sa.Table(
     "installation",
     metadata,
-    # Its only row.
+    # The only row.
     sa.Column("one", sa.SmallInteger, primary_key=True, autoincrement=False),
-    # What identifies the installation (`service.database.quarantine`).
+    # The installation's fingerprint (`service.database.quarantine`).
     sa.Column("fingerprint", sa.JSON, nullable=False),
     sa.Column("marked_at", Timestamp, nullable=False, default=db_now()),
-    # Since when an operator keeps it from acting.
+    # When an operator put it into quarantine.
     sa.Column("held_at", Timestamp),
     sa.CheckConstraint("one = 1", name="one_installation"),
 )

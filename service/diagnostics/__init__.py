@@ -1,1 +1,1 @@
-"""Whether an installation is well: doctor, and audits of rows and objects."""
+"""Checks of an installation: doctor, the GPU check, and audits of rows and objects."""

@@ -1,4 +1,4 @@
-"""The audit: looks for what breaks the rules of `service.diagnostics.audit_rules`. Reads, and changes nothing."""
+"""The audit: searches the database for violations of `service.diagnostics.audit_rules`. Changes nothing."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,33 +11,33 @@ from service.diagnostics.audit_rules import Bounds, broken, counts, rules
 
 @dataclass(frozen=True)
 class Finding:
-    """One place where a rule is broken."""
+    """One violation of a rule."""
 
     #: Name of the rule.
     rule: str
-    #: What was found: the ids of the rows, and the values that don't fit.
+    #: The ids of the rows, and the wrong values.
     found: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What a look at the whole database gave."""
+    """The findings and counts of one audit."""
 
     findings: list[Finding]
     counts: dict[str, int]
 
 
 def audit(engine: sa.Engine, bounds: Bounds) -> Audit:
-    """Look through the whole database at one moment, however many parts write to it meanwhile.
+    """Audit the whole database in one snapshot, while the service writes to it.
 
     Raises SQLAlchemyError.
     """
     engine = reader(engine)
     if engine.dialect.name == "postgresql":
-        # SQLite's transactions see one moment by themselves; PostgreSQL's default shows each query another one.
+        # A transaction of SQLite reads one snapshot. By default, PostgreSQL uses one for each query.
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with engine.begin() as connection:
-        # One query for all rules, as almost always none is broken; what breaks one takes a query more.
+        # One query for all rules, because usually none is broken. Each broken rule takes another query.
         found = set(connection.execute(broken(bounds)).scalars())
         findings = [
             Finding(rule, {name: value for name, value in row.items() if value is not None})

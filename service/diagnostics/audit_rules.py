@@ -1,7 +1,8 @@
-"""The rules of jobs, credits, renders and messages, each as a query that finds what breaks it.
+"""The rules of jobs, credits, renders and messages, each as a query that finds violations.
 
-What a CHECK or UNIQUE constraint forbids has no rule here. Foreign keys have: a repair of an SQLite file by hand passes
-them by, since SQLite checks them only for a connection that asks for it. Each rule's name is stable.
+CHECK and UNIQUE constraints need no rule here, because the database enforces them. Foreign keys have rules: SQLite
+checks them only on connections that request it, so a manual repair of the file may break them. The names of rules are
+stable.
 """
 
 from collections.abc import Iterator
@@ -30,19 +31,19 @@ from service.webhooks.outbox import DeliveryState
 
 @dataclass(frozen=True)
 class Bounds:
-    """What the installation allows. Durations are seconds."""
+    """The limits of the installation. Durations are seconds."""
 
-    #: A job is started at most this often.
+    #: The most attempts at a job.
     max_attempts: int
-    #: A success that ended this long ago may have lost its render to expiry; None: renders are kept for ever.
+    #: A success older than this may have lost its render to expiry. None: renders are kept for ever.
     renders_kept: float | None = None
-    #: A preview that ended this long ago may have lost its render.
+    #: A preview older than this may have lost its render.
     previews_kept: float = 3600.0
-    #: The settings have a key that encrypts secrets, so that none lies in the clear.
+    #: Whether the settings have a key that encrypts secrets, so that none may be plain text.
     encrypted: bool = False
 
 
-#: The ledger and the renders of each job: how many rows, and the credits that they move.
+#: For each job: the rows and credits of its ledger, and the rows of its renders.
 _MOVED = (
     sa.select(
         ledger.c.job_id,
@@ -63,9 +64,9 @@ _succeeded, _swap = jobs.c.status == JobStatus.SUCCESS, jobs.c.operation == Oper
 _finished = jobs.c.status.in_([JobStatus.SUCCESS, JobStatus.FAILURE])
 
 
-@cache  # SQLAlchemy compiles a query object once
+@cache  # so that SQLAlchemy compiles each query object once
 def rules(bounds: Bounds) -> tuple[tuple[str, sa.Select[Any]], ...]:
-    """Return each rule's name with the query that finds what breaks it."""
+    """Return each rule's name with the query that finds its violations."""
     return (
         *_balances(),
         *_credits_of_jobs(),
@@ -80,7 +81,7 @@ def rules(bounds: Bounds) -> tuple[tuple[str, sa.Select[Any]], ...]:
 
 @cache
 def broken(bounds: Bounds) -> sa.CompoundSelect[Any]:
-    """Return the one query that finds the names of the rules that are broken anywhere."""
+    """Return one query that finds the names of all broken rules."""
     return sa.union_all(
         *(sa.select(sa.literal(name).label("rule")).where(query.exists()) for name, query in rules(bounds))
     )
@@ -100,14 +101,14 @@ def _balances() -> Iterator[tuple[str, sa.Select[Any]]]:
     )
     lasting = sa.select(api_keys.c.sha256).where(api_keys.c.client_id == clients.c.id, api_keys.c.expires_at.is_(None))
     yield (
-        # Without one it is locked out, today or when the others end.
+        # Without such a key the client is locked out, now or when its other keys expire.
         "client_has_a_key_that_lasts",
         sa.select(clients.c.id.label("client_id")).where(~lasting.exists()),
     )
 
 
 def _job(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    """Begin a query on jobs, each with its ledger and its renders."""
+    """Start a query on jobs, each with its ledger and its renders."""
     return (
         sa.select(jobs.c.id.label("job_id"), jobs.c.client_id, jobs.c.status, *columns)
         .outerjoin(_MOVED, _MOVED.c.job_id == jobs.c.id)
@@ -117,7 +118,7 @@ def _job(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 def _credits_of_jobs() -> Iterator[tuple[str, sa.Select[Any]]]:
     cost, debited, refunded = jobs.c.credits_cost, _MOVED.c.debit_amount, _MOVED.c.refund_amount
-    # What costs nothing has no line.
+    # A free job has no ledger row.
     lines = sa.case((cost == 0, 0), else_=1)
     yield (
         "job_is_debited_once",
@@ -147,7 +148,7 @@ def _renders_of_jobs(bounds: Bounds) -> Iterator[tuple[str, sa.Select[Any]]]:
         "success_has_one_render",
         _job(_rendered, jobs.c.finished_at).where(_swap, _succeeded, _rendered != 1, sa.not_(expired)),
     )
-    # By the render's mark it is kept for an hour only, and left out of the list.
+    # A render that is marked as a preview is deleted after an hour, and lists leave it out.
     yield (
         "render_is_a_preview_where_its_job_is",
         sa.select(renders.c.public_id.label("render_id"), renders.c.job_id)
@@ -158,7 +159,7 @@ def _renders_of_jobs(bounds: Bounds) -> Iterator[tuple[str, sa.Select[Any]]]:
 
 
 def _cutouts_of_jobs() -> Iterator[tuple[str, sa.Select[Any]]]:
-    """Yield what a cut-out must be: of a job that was to make one and did, and there as long as its photo is."""
+    """Yield the rules of cut-outs: each belongs to a successful job of its kind, and exists as long as its photo."""
     one = sa.select(jobs.c.id.label("job_id"), jobs.c.client_id, jobs.c.status)
     made = one.outerjoin(cutouts, cutouts.c.job_id == jobs.c.id)
     photo = sa.select(stored_objects.c.key).where(
@@ -191,7 +192,7 @@ def _states(bounds: Bounds) -> Iterator[tuple[str, sa.Select[Any]]]:
         "only_a_running_job_is_leased",
         _job(jobs.c.lease_token, jobs.c.lease_until).where(status != JobStatus.IN_PROGRESS, held),
     )
-    # Without it no sweep would ever look at the job again.
+    # Without a lease no sweep would find the job again.
     yield (
         "a_running_job_has_a_lease_that_ends",
         _job().where(status == JobStatus.IN_PROGRESS, jobs.c.lease_until.is_(None)),
@@ -221,10 +222,10 @@ def _states(bounds: Bounds) -> Iterator[tuple[str, sa.Select[Any]]]:
 
 
 def _messages() -> Iterator[tuple[str, sa.Select[Any]]]:
-    """Yield what a message must be: of a job that is over, as it ended, and on its way or over."""
+    """Yield the rules of messages: each reports the end of a finished job, and is either waiting or finished."""
     kind, state = deliveries.c.type, deliveries.c.state
     one = sa.select(deliveries.c.id.label("message_id"), deliveries.c.job_id, kind, state)
-    told = sa.case(
+    expected = sa.case(
         (sa.and_(_swap, _succeeded), "job.succeeded"),
         (sa.and_(_swap, jobs.c.status == JobStatus.FAILURE), "job.failed"),
         (_succeeded, "cutout.succeeded"),
@@ -234,7 +235,7 @@ def _messages() -> Iterator[tuple[str, sa.Select[Any]]]:
         "message_tells_how_its_job_ended",
         one.add_columns(jobs.c.status)
         .outerjoin(jobs, jobs.c.id == deliveries.c.job_id)
-        .where(sa.or_(told.is_(None), kind != told)),
+        .where(sa.or_(expected.is_(None), kind != expected)),
     )
     yield (
         "message_is_of_the_jobs_client",
@@ -244,7 +245,7 @@ def _messages() -> Iterator[tuple[str, sa.Select[Any]]]:
     )
     waits = state == DeliveryState.WAITING
     yield (
-        # Without its next attempt's time no sweep would ever send it.
+        # Without the time of its next attempt no sweep would send it.
         "message_waits_or_is_over",
         one.where(
             sa.or_(
@@ -256,7 +257,7 @@ def _messages() -> Iterator[tuple[str, sa.Select[Any]]]:
 
 
 def _belongings() -> Iterator[tuple[str, sa.Select[Any]]]:
-    """Yield what ties rows together: all of a job is one client's, and nothing belongs to nobody."""
+    """Yield the rules of references: a job and all its rows belong to one client, which exists."""
     one = sa.select(jobs.c.id.label("job_id"), jobs.c.client_id, jobs.c.request_id)
     yield (
         "job_has_its_request_log",
@@ -274,7 +275,7 @@ def _belongings() -> Iterator[tuple[str, sa.Select[Any]]]:
         )
     row = sa.select(renders.c.public_id.label("render_id"), renders.c.job_id)
     yield "render_has_its_job", row.outerjoin(jobs, jobs.c.id == renders.c.job_id).where(jobs.c.id.is_(None))
-    # The job of a line may have been archived; what it moved must still make sense.
+    # The job of a row may have been archived. The row must still have a matching debit.
     debit = ledger.alias()
     same = sa.and_(debit.c.job_id == ledger.c.job_id, debit.c.kind == "debit", debit.c.amount == -ledger.c.amount)
     yield (
@@ -292,7 +293,7 @@ def _belongings() -> Iterator[tuple[str, sa.Select[Any]]]:
         )
     failed = jobs.alias("failed")
     yield (
-        # Made anew, and charged anew, is only what failed and was refunded.
+        # Only a failed and refunded job may be retried and charged again.
         "retry_is_of_a_failure",
         one.add_columns(jobs.c.retry_of)
         .outerjoin(failed, failed.c.id == jobs.c.retry_of)
@@ -312,7 +313,7 @@ def _belongings() -> Iterator[tuple[str, sa.Select[Any]]]:
 
 
 def _secrets() -> Iterator[tuple[str, sa.Select[Any]]]:
-    """Yield what a secret must be where there is a key: encrypted, or whoever has a dump can sign with it."""
+    """Yield the rules of secrets: with a key in the settings, each is encrypted."""
     plain = [
         sa.select(
             next(iter(column.table.primary_key.columns)).label("client_id"), sa.literal(str(column)).label("column")
@@ -324,12 +325,12 @@ def _secrets() -> Iterator[tuple[str, sa.Select[Any]]]:
 
 
 def _in_the_clear(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
-    return sa.not_(column.startswith(PREFIX, autoescape=True))  # of NULL, NULL
+    return sa.not_(column.startswith(PREFIX, autoescape=True))  # NULL stays NULL
 
 
 @cache
 def counts() -> sa.Select[Any]:
-    """Return the one query that counts, a column for each count."""
+    """Return one query with a column for each count."""
     return sa.select(*(query.scalar_subquery().label(name) for name, query in _counted()))
 
 

@@ -1,4 +1,4 @@
-"""`backdrop doctor`: what is configured, what is reachable, and where each network really runs."""
+"""`backdrop doctor`: reports the configuration, which services are reachable, and the device of each network."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -23,16 +23,16 @@ from service.worker.c2pa import open_credentials
 
 
 def examine(settings: Settings, *, load: bool, generator: str | None = None) -> bool:
-    """Print one line for each part and return whether all are well. Passwords are not printed.
+    """Print one line for each part and return whether all are well. Never prints passwords.
 
-    `generator`: a folder or hub id, "" for the one that is configured, that is loaded and tried as well.
+    `generator`: a folder or hub id of a generator to load and try, or "" for the configured generator.
     """
     console = Console(soft_wrap=True)
 
     def check(part: str, look: Callable[[], str]) -> bool:
         try:
             console.print(f"[green]ok[/]    {part:<10} {look()}", highlight=False)
-        except Exception as error:  # noqa: BLE001  # whatever is wrong with one part, the others are still looked at
+        except Exception as error:  # noqa: BLE001  # a broken part must not stop the checks of the others
             console.print(f"[red]wrong[/] {part:<10} {escape(explained(error) or str(error))}", highlight=False)
             return False
         return True
@@ -48,7 +48,7 @@ def examine(settings: Settings, *, load: bool, generator: str | None = None) -> 
             check("processes", lambda: _workers(state)),
         ]
     else:
-        check("queue", lambda: "embedded Valkey, started by `backdrop up`")
+        check("queue", lambda: "embedded Valkey, which `backdrop up` starts")
     checks.append(check("store", lambda: _store(settings)))
     if checks[0]:
         checks.append(check("secrets", lambda: _secrets(settings)))
@@ -70,34 +70,32 @@ def _secrets(settings: Settings) -> str:
     cipher = open_cipher(settings)
     states = sum(secret_states(create_engine(settings.sqlalchemy_url), cipher).values(), Counter[SecretState]())
     if unreadable := states[SecretState.UNREADABLE]:
-        raise RuntimeError(
-            f"{unreadable} can't be read: the key that encrypted them is not in BACKDROP_ENCRYPTION_KEYS"
-        )
+        raise RuntimeError(f"{unreadable} can't be read. Add the key that encrypted them to BACKDROP_ENCRYPTION_KEYS")
     if not cipher.encrypts:
-        return "[yellow]in the clear[/]: a dump of the database can sign. Set BACKDROP_ENCRYPTION_KEYS"
+        return "[yellow]plain text[/]: a dump of the database contains them. Set BACKDROP_ENCRYPTION_KEYS"
     if outdated := states.total() - states[SecretState.CURRENT]:
-        return f"[yellow]{outdated} in the clear or by an older key[/]: run `backdrop secrets reencrypt`"
+        return f"[yellow]{outdated} plain or encrypted by an older key[/]: run `backdrop secrets reencrypt`"
     return f"{states.total()}, encrypted"
 
 
 def _waiting(state: State) -> str:
     if state.backlog is None:
-        raise RuntimeError("not known: the database can't be read")
+        raise RuntimeError("unknown, because the database can't be read")
     waiting, running = (state.backlog.of(status) for status in (JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS))
     oldest = f", the oldest for {state.backlog.oldest:.0f} s" if waiting else ""
-    return f"{waiting} jobs wait{oldest}; {running} run; {state.backlog.messages} messages wait for their receiver"
+    return f"{waiting} jobs wait{oldest}; {running} run; {state.backlog.messages} webhook messages wait"
 
 
 def _queue(state: State) -> str:
     for one in state.away:
         if one.part == "queue":
             raise RuntimeError(one.detail)
-    return f"answers; {sum((state.queued or {}).values())} messages"
+    return f"reachable; {sum((state.queued or {}).values())} messages"
 
 
 def _workers(state: State) -> str:
     if state.workers is None:
-        raise RuntimeError("not known: the queue server does not answer")
+        raise RuntimeError("unknown, because the queue server does not answer")
     if state.lacking:
         raise RuntimeError(" ".join(one.detail for one in state.lacking))
     lines = [f"workers: {len(state.usable or ())}, sweeps: {state.sweeps}"]
@@ -111,7 +109,7 @@ def _workers(state: State) -> str:
 
 
 def _idle(worker: Mapping[str, Any]) -> str:
-    return f"; [yellow]takes none: {worker['takes_no_jobs']}[/]" if worker.get("takes_no_jobs") else ""
+    return f"; [yellow]takes no jobs: {worker['takes_no_jobs']}[/]" if worker.get("takes_no_jobs") else ""
 
 
 def _store(settings: Settings) -> str:

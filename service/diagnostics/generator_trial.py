@@ -1,4 +1,4 @@
-"""`backdrop doctor --generator`: the named model is loaded and paints two shapes, and what it can is said."""
+"""`backdrop doctor --generator`: loads a model, paints two shapes, and reports its time, memory and abilities."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from models.device import Device, resolve_device
 from models.graphs import GraphGenerator
-from models.hub.controlnet import DepthChoice, depth_told
+from models.hub.controlnet import DepthChoice, depth_words
 from models.hub.found import find
 from models.hub.generator import DiffusersGenerator
 from models.loading import load_generator
@@ -20,9 +20,9 @@ from service.worker.networks import ahead, generator_choice, paint_ahead
 
 
 def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
-    """Load a model, the settings' own where none is named, paint, and tell of each, a line at a time.
+    """Load a model, by default the configured one, paint with it, and yield a line for each result.
 
-    Raises what `models.loading.load_generator` and its painting raise: that is what a job would meet.
+    Raises the errors of `models.loading.load_generator` and of painting, which a job would get as well.
     """
     choice, device = generator_choice(settings, model), resolve_device(settings.device)
     started = time.perf_counter()
@@ -35,7 +35,7 @@ def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
     if family is not None:
         may = "read the licence" if family.may_sell == "see licence" else family.may_sell
         yield (
-            f"family {escape(family.name)}; licence: {escape(family.licence)}; may its pictures be sold: {may};"
+            f"family {escape(family.name)}; licence: {escape(family.licence)}; selling its pictures: {may};"
             f" figures from {family.source}, {family.checked_on}"
         )
     if found.doubt is not None and generator.capabilities.paints == "picture":
@@ -47,16 +47,16 @@ def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
 def _abilities(generator: DiffusersGenerator | GraphGenerator, depth: DepthChoice | None) -> Iterator[str]:
     able = generator.capabilities
     if able.paints == "light" or isinstance(generator, GraphGenerator):
-        yield "paints light onto the studio's own scenes; several jobs at once"
+        yield "paints light onto Backdrop's own scenes; several jobs at once"
         return
     abilities = {
         "see the product while it paints": able.holds,
         "paint several jobs at once": able.batches,
         "read colours as #rrggbb": able.reads_hex,
     }
-    yield "can " + (", ".join(what for what, can in abilities.items() if can) or "only paint what it is told")
-    yield "can't " + (", ".join(what for what, can in abilities.items() if not can) or "nothing of what is known here")
-    yield f"depth: {depth_told(generator.painting_class, depth)}"
+    yield "can " + (", ".join(what for what, can in abilities.items() if can) or "only paint from its prompt")
+    yield "can't " + (", ".join(what for what, can in abilities.items() if not can) or "none: it has all abilities")
+    yield f"depth: {depth_words(generator.painting_class, depth)}"
 
 
 def _paintings(settings: Settings, generator: Generator, device: Device) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """`backdrop gpu-check`: steps that measure the configured model on this machine, for one page and one JSON row.
 
-Each finished step is kept in the output folder, so that a run that was killed goes on where it ended.
+The output folder keeps each finished step, so that a killed run can continue.
 """
 
 import gc
@@ -25,7 +25,7 @@ from service.worker.kernels import compile_kernels
 from service.worker.networks import generator_choice, open_networks
 
 GIB = 2**30
-#: How often a step may end the process until it is left out.
+#: How often a step may end the process before it is left out.
 DEATHS = 2
 
 How = Literal["measured", "simulated", "skipped", "failed"]
@@ -33,18 +33,18 @@ How = Literal["measured", "simulated", "skipped", "failed"]
 
 @dataclass(frozen=True)
 class Amount:
-    """How much is measured."""
+    """How much to measure."""
 
     products: int
-    #: Of those, how many are painted again without hold, and without depth.
+    #: How many of these are painted again without hold, and without depth.
     again: int
-    #: Swaps, by how many are in flight.
+    #: Number of swaps, by how many run at once.
     flights: Mapping[int, int]
-    #: Whether a painting is compared with the CPU's.
+    #: Whether a painting is compared with one on the CPU.
     on_cpu: bool
-    #: Seconds after which no further step begins on CUDA; elsewhere there is no limit.
+    #: Seconds after which no further step starts on CUDA. Other devices have no limit.
     limit: float
-    #: Pixels of the pictures' side; None: the preset's own.
+    #: Side of the pictures in pixels. None: the preset's own.
     side: int | None = None
 
 
@@ -54,19 +54,19 @@ QUICK = Amount(4, 2, {1: 2, 4: 4}, on_cpu=False, limit=240)
 
 @dataclass(frozen=True)
 class Row:
-    """What a step found, or why it found nothing."""
+    """The result of a step, or why it has none."""
 
     said: str
-    #: For the JSON row.
+    #: Values for the JSON row.
     figures: dict[str, Any] = field(default_factory=dict)
-    #: Pictures to look at, by caption: files in the output folder.
+    #: Pictures for the page, by caption: files in the output folder.
     sheet: dict[str, str] = field(default_factory=dict)
     how: How = "measured"
     title: str = ""
 
 
 class Skipped(Exception):
-    """Raised by a step that can't be made here; the message is the reason."""
+    """Raised by a step that can't run here. The message is the reason."""
 
 
 class Check:
@@ -84,7 +84,7 @@ class Check:
         self.settings, self.out, self.amount, self.say = settings, out, amount, say
         self.device = resolve_device(settings.device)
         self.products = products(folder, amount.products)
-        #: The shipped photo, by which times are measured.
+        #: The shipped photo, which the steps that measure time use.
         self.photo = products(None, 1)[0].data
         self._catalogue = load_catalogue(settings.catalogue)
         self._load = load
@@ -93,24 +93,24 @@ class Check:
             (out / name).mkdir(parents=True, exist_ok=True)
 
     def kept(self, name: str) -> Any:
-        """Return what was kept by that name, None where nothing was."""
+        """Return the value that was kept under a name, or None."""
         path = self.out / "steps" / f"{name}.json"
         return json.loads(path.read_text("utf-8")) if path.is_file() else None
 
     def keep(self, name: str, value: Any) -> Any:
-        """Keep what JSON can hold, whole or not at all, and return it."""
+        """Write a value as JSON, completely or not at all, and return it."""
         path = self.out / "steps" / f"{name}.json"
         path.with_suffix(".part").write_text(json.dumps(value), "utf-8")
         path.with_suffix(".part").replace(path)
         return value
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
-        """Return what was kept by that name, made and kept now where nothing was."""
+        """Return the value that was kept under a name. If there is none, make it and keep it."""
         found = self.kept(name)
         return self.keep(name, make()) if found is None else found
 
     def networks(self, **changed: Any) -> Networks:
-        """Return the networks, of changed settings perhaps. One model is on the device at a time."""
+        """Return the networks, with changes to the settings if given. Only one model is on the device at a time."""
         settings = self.settings.model_copy(update=changed)
         if self._open is None or self._open[0] != settings:
             self.unload()
@@ -118,13 +118,13 @@ class Check:
         return self._open[1]
 
     def unload(self) -> None:
-        """Free the device."""
+        """Free the device's memory."""
         self._open = None
         gc.collect()
         give_back_device_memory()
 
     def spec(self, number: int = 0, palette: tuple[str, ...] = ()) -> Spec:
-        """Return an order: scenes and moods in turn, each with a seed of its own."""
+        """Return an order: scenes and moods in turn, each with its own seed."""
         scenes = [one for one in self._catalogue.scenes.values() if one.kind not in ("white", "flatlay")]
         moods, preset = list(self._catalogue.moods.values()), self._catalogue.preset("instagram_square")
         if self.amount.side is not None:
@@ -138,14 +138,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Step:
-    """The work of one row."""
+    """The work for one row."""
 
     name: str
     title: str
     make: Callable[[Check], Row]
-    #: About how many swaps it costs.
+    #: Its cost, in swaps.
     cost: Callable[[Amount], float] = lambda amount: 0
-    #: Whether it says something of the device alone, so that a CPU's figure is no more than a rehearsal.
+    #: Whether it measures only the device, so that the figure of a CPU is only a rehearsal.
     of_device: bool = False
 
 
@@ -159,11 +159,11 @@ def run(
     load: Callable[[Settings], Networks] = open_networks,
     say: Callable[[str], None],
 ) -> tuple[dict[str, Any], dict[str, Row]]:
-    """Make the steps that are not finished in `out`; return what ran, for the page, and the rows by step.
+    """Run the steps that `out` does not have yet. Return facts for the page, and the rows by step.
 
-    `folder` holds photos to take as products; `say` hears a line for each step. Raises what loading the networks
-    raises, ValueError where `out` holds another run or `folder` no photo, and RuntimeError where the device is lost to
-    this process. A step that fails is a row that says why.
+    `folder` has photos to use as products. `say` gets a line for each step. A step that fails becomes a row with the
+    reason. Raises the errors of loading the networks, ValueError if `out` has another run or `folder` no photo, and
+    RuntimeError if the process lost the device.
     """
     began = time.monotonic()
     check = Check(settings, out, amount, folder, load, say)
@@ -176,7 +176,7 @@ def run(
             rows[step.name] = Row(**kept)
             continue
         if check.device == "cuda" and time.monotonic() - began > amount.limit:
-            why = f"{amount.limit / 60:.0f} minutes were over; the same command goes on from here"
+            why = f"{amount.limit / 60:.0f} minutes were over. Run the same command again to continue"
             rows[step.name] = Row(why, how="skipped", title=step.title)
             continue
         left = sum(one.cost(amount) for one in steps[number:] if check.kept(one.name) is None)
@@ -190,8 +190,8 @@ def run(
 
 
 def _opened(check: Check, steps: Sequence[Step]) -> dict[str, Any]:
-    """Load the networks where a step is left, and return what runs. Raises ValueError for another run."""
-    another = ValueError(f"{check.out} holds a run of another model or other settings. Choose another --out.")
+    """Load the networks if a step is left, and return facts about the run. Raises ValueError for another run."""
+    another = ValueError(f"{check.out} has a run of another model or other settings. Choose another --out.")
     names = [product.name for product in check.products]
     choice = [repr(generator_choice(check.settings)), repr(check.amount), check.device, names]
     if check.once("choice", lambda: choice) != choice:
@@ -220,23 +220,23 @@ def _machine(device: str) -> str:
 
 
 def _made(check: Check, step: Step) -> Row:
-    """Make a step and keep its row."""
+    """Run a step and keep its row."""
     lost: Exception | None = None
     begun = check.kept(f"{step.name}-begun") or 0
     check.keep(f"{step.name}-begun", begun + 1)
     try:
         if begun >= DEATHS:
-            raise RuntimeError(f"The process ended {begun} times in this step; too little memory, perhaps.")
+            raise RuntimeError(f"The process ended {begun} times in this step, perhaps from too little memory.")
         row = step.make(check)
         row = replace(row, how="simulated") if step.of_device and check.device != "cuda" else row
     except Skipped as reason:
         row = Row(str(reason), how="skipped")
-    except Exception as error:  # noqa: BLE001  # whatever a model does, the other steps are still made
+    except Exception as error:  # noqa: BLE001  # a failing model must not stop the other steps
         row = Row(explained(error) or f"{type(error).__name__}: {error}", how="failed")
         lost = error if is_sticky(error) else None
     row = replace(row, title=step.title)
     check.keep(step.name, asdict(row))
-    check.keep(f"{step.name}-begun", 0)  # it ended, and not the process
+    check.keep(f"{step.name}-begun", 0)  # the step ended, and did not kill the process
     if lost is not None:
-        raise RuntimeError("The device is lost to this process. Run the same command again: it goes on.") from lost
+        raise RuntimeError("The process lost the device. Run the same command again to continue.") from lost
     return row

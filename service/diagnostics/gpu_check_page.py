@@ -12,17 +12,17 @@ from typing import Any
 
 from service.diagnostics.gpu_check import Row
 
-#: What the words of the table mean.
+#: Explanations of the words in the table.
 _WORDS = {
-    "measured": "found here, with the configured model",
-    "simulated": "run on this CPU in place of a GPU: it proves the path, and the figure says nothing of a GPU",
-    "skipped": "not run, for the reason that stands beside it",
-    "failed": "run, and ended by the error that stands beside it",
+    "measured": "measured here with the configured model",
+    "simulated": "ran on this CPU in place of a GPU, which tests the steps but gives no figure for a GPU",
+    "skipped": "did not run, for the reason in the table",
+    "failed": "ended with the error in the table",
 }
-_KINDS = {"shipped": "of the shipped sample", "drawn": "drawn, of known shape", "yours": "of your folder"}
+_KINDS = {"shipped": "from the shipped sample", "drawn": "drawn, of known shape", "yours": "from your folder"}
 _SHEETS = {
     "stages": "Each product: the sketch that the model starts from, its painting, and the delivered picture."
-    " A model that paints light has no painting to show.",
+    " A model that paints light has no painting.",
     "hold": "The delivered picture with product hold, and without.",
     "depth": "The delivered picture with the scene's depth, and without.",
     "cpu": "The same seed on both devices.",
@@ -30,7 +30,7 @@ _SHEETS = {
 
 
 def write_result(out: Path, about: Mapping[str, Any], rows: Mapping[str, Row]) -> None:
-    """Write `index.html`, which needs no other file, and `gpu-check.json`, one line, into the folder of a run."""
+    """Write `index.html`, which needs no other file, and `gpu-check.json`, one line, into the run's folder."""
     day = datetime.now(UTC).date().isoformat()
     facts = {"day": day, "backdrop": version("backdrop"), **about}
     listed = {name: {"how": row.how, "said": row.said, **row.figures} for name, row in rows.items()}
@@ -43,8 +43,8 @@ def _page(out: Path, facts: Mapping[str, Any], rows: Mapping[str, Row]) -> str:
     notice = ""
     if facts["device"] != "cuda":
         notice = (
-            f'<p class="notice"><b>No CUDA device.</b> All of it ran on the device "{escape(facts["device"])}".'
-            " Rows that need CUDA are skipped. Times and memory are simulated: they say nothing of a GPU.</p>"
+            f'<p class="notice"><b>No CUDA device.</b> All steps ran on the device "{escape(facts["device"])}".'
+            " Rows that need CUDA are skipped. Times and memory are simulated and give no figures for a GPU.</p>"
         )
     counts = "; ".join(f"{count} {_KINDS[kind]}" for kind, count in facts["products"].items())
     about = {
@@ -85,9 +85,10 @@ def _page(out: Path, facts: Mapping[str, Any], rows: Mapping[str, Row]) -> str:
 </table>
 <h2>Words</h2>
 <dl>{words}</dl>
-<p class="quiet">ΔE00 is CIEDE2000: below 1 nobody sees a difference, below 5 it is the same colour to most. p50 and
-p95: half, and 95 of 100, took no longer. 1 GiB is 2<sup>30</sup> bytes. The growth gate rejects paintings in which the
-model made the product larger; the shadow gate says whether the model kept the shadow that it was shown.</p>
+<p class="quiet">ΔE00 is the colour difference CIEDE2000. Below 1 it is invisible. Below 5 most people see the same
+colour. p50: half of the swaps took no longer. p95: 95 of 100 took no longer. 1 GiB is 2<sup>30</sup> bytes. The growth
+gate rejects paintings in which the model made the product larger. The shadow gate reports whether the model kept the
+shadow of its sketch.</p>
 {sheets}
 <p class="quiet">The delivered pictures at full size are in the folder pictures.</p>
 </body>

@@ -1,4 +1,4 @@
-"""Products for `backdrop gpu-check`: those of the shipped sample and drawn ones of known shape, or a folder's."""
+"""Products for `backdrop gpu-check`: from a folder, or from the shipped sample and drawn shapes."""
 
 import io
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from PIL import Image
 from pipeline.colour.notation import hex_to_rgb
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample"
-#: Those of `service/sample` that stand; the first is a photo, which is cut out as a customer's is.
+#: The standing products of `service/sample`. The first is a photo, which is cut out like a customer's photo.
 SHIPPED = ("bottle.jpg", "mug.webp", "jar.webp", "lamp.webp", "vase.webp", "gift.webp")
 PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".heic"})
-#: Pixels of a drawn product's height.
+#: Height of a drawn product in pixels.
 _HEIGHT = 640
 _COLOURS = ("#b5483a", "#2f5d8a", "#e9e2d0", "#35383b", "#5d8a4c", "#d9a441")
-#: Half the width of a turned body, a share of its height, from its top, 0, to its foot, 1.
+#: Half the width of a turned body as a share of its height, from its top, 0, to its foot, 1.
 _OUTLINES: tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], ...] = (
     lambda y: np.full_like(y, 0.25),
     lambda y: np.where(y < 0.3, 0.09, np.minimum(0.24, 0.09 + 0.8 * (y - 0.3))),
@@ -40,16 +40,16 @@ class Product:
 
 
 def products(folder: Path | None, count: int) -> list[Product]:
-    """Return `count` products: of a folder (again from its first where it has fewer), or shipped ones, then drawn ones.
+    """Return `count` products: from a folder (repeated if it has fewer), or shipped products and then drawn ones.
 
-    Raises ValueError where the folder holds no photo.
+    Raises ValueError if the folder has no photo.
     """
     if folder is None:
         shipped = [Product(name, (SAMPLE / name).read_bytes(), "shipped") for name in SHIPPED[:count]]
         return shipped + [_drawn(number) for number in range(count - len(shipped))]
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS)[:count]
     if not found:
-        raise ValueError(f"{folder} holds no photo. Name a folder of photos or cut-outs: {', '.join(sorted(PHOTOS))}.")
+        raise ValueError(f"{folder} has no photo. Name a folder of photos or cut-outs: {', '.join(sorted(PHOTOS))}.")
     return [Product(path.name, path.read_bytes(), "yours") for path in (found * count)[:count]]
 
 

@@ -33,23 +33,24 @@ from service.diagnostics.gpu_check import FULL, GIB, Amount, Check, Row, Skipped
 from service.worker.main import open_lane
 from service.worker.networks import generator_choice
 
-#: Palettes that the products are asked for in, in turn.
+#: Palettes of the orders, in turn.
 PALETTES = (("#e8c7b8", "#f6efe4"), ("#2e6f95",), ("#cfe3d4", "#efe6d8", "#5d8a4c"), ("#35383b", "#d9a441"))
-#: Of the painting that CPU and CUDA are compared on, at most: a large model takes minutes a step on a CPU.
+#: Largest side and steps of the painting that CPU and CUDA are compared on. A step of a large model takes minutes on a
+#: CPU.
 SMALL_SIDE, SMALL_STEPS = 512, 4
-#: Pixels of the height of the pictures on a sheet.
+#: Height in pixels of the pictures on a sheet.
 SHEET = 320
 NO_CUDA = "no CUDA device"
 NOT_QUICK = "left out by --quick"
 
 
 class Watched:
-    """A generator that keeps what it painted and what from, by seed; without hold where that is asked."""
+    """A generator that keeps its sketches and paintings by seed. Can switch hold off."""
 
     def __init__(self, generator: Generator, *, hold: bool = True) -> None:
         self._generator = generator
         self.capabilities = replace(generator.capabilities, holds=generator.capabilities.holds and hold)
-        #: The drawing, then the painting of a model that paints pictures; h×w×3 sRGB in [0, 1].
+        #: The sketch, then the painting if the model paints pictures. h×w×3 sRGB in [0, 1].
         self.seen: dict[int, list[Rgb]] = {}
 
     def paint(self, requests: Sequence[PaintRequest]) -> Sequence[Painted | BaseException]:
@@ -70,7 +71,7 @@ def _loads(check: Check) -> Row:
 
 
 def _painting(check: Check) -> dict[str, Any]:
-    """Paint twice without a product, and return the figures of the second painting; made once."""
+    """Paint twice without a product, and return the figures of the second painting. Runs once."""
 
     def made() -> dict[str, Any]:
         times: list[float] = []
@@ -80,7 +81,7 @@ def _painting(check: Check) -> dict[str, Any]:
             with peak_memory(check.device) as taken:
                 picture = _painted(check, check.networks().generator, lambda done: times.append(_now(check)))
         whole, gaps = time.perf_counter() - started, np.diff(times)
-        # of one step nothing but the whole painting is known
+        # With one step, only the time of the whole painting is known.
         a_step = float(np.median(gaps)) if len(gaps) else whole
         figures = {"steps": len(times), "seconds": whole, "seconds_a_step": a_step, "bytes": max(0, taken[0])}
         return figures | {"deviation": float(picture.std())}
@@ -90,13 +91,13 @@ def _painting(check: Check) -> dict[str, Any]:
 
 def _painted(check: Check, generator: Generator, on_step: Any) -> Rgb:
     spec = check.spec()
-    assert spec.preset.size is not None  # it is a preset of one size
+    assert spec.preset.size is not None  # the preset has one size
     width, height = spec.preset.size
     return paint_background(spec, compose(spec, width, height, 0.6), width, height, generator, on_step)
 
 
 def _now(check: Check) -> float:
-    """Return the time when the device has done what it was given: CUDA's calls return before."""
+    """Return the time once the device has finished its work. CUDA's calls return before that."""
     if check.device == "cuda":
         import torch
 
@@ -107,21 +108,21 @@ def _now(check: Check) -> float:
 def _finite(check: Check) -> Row:
     deviation, counts = _painting(check)["deviation"], _weights(check)
     if deviation < 1e-3:
-        raise RuntimeError("The painting is of one colour. Try another precision: BACKDROP_DTYPE=bfloat16 or float32.")
+        raise RuntimeError("The painting has only one colour. Try BACKDROP_DTYPE=bfloat16 or float32.")
     counted = ", ".join(f"{count / 1e6:,.1f} million weights in {dtype}" for dtype, count in counts.items())
     said = f"{counted or 'weights in a graph, float32'}; the painting is finite, standard deviation {deviation:.3f}"
     return Row(said, {"weights": counts, "deviation": deviation})
 
 
 def _weights(check: Check) -> dict[str, int]:
-    """Return how many weights the model has, by precision; none are known of a graph."""
+    """Return the number of weights by precision. Empty for a graph, whose weights are unknown."""
     generator = check.networks().generator
     return generator.weights() if isinstance(generator, DiffusersGenerator) else {}
 
 
 def _memory(check: Check) -> Row:
     loaded, painting = check.kept("about")["load_bytes"], _painting(check)["bytes"]
-    said = f"{loaded / GIB:.2f} GiB while it loads, {painting / GIB:.2f} GiB more while it paints one picture"
+    said = f"{loaded / GIB:.2f} GiB to load, {painting / GIB:.2f} GiB more to paint one picture"
     return Row(said, {"loading": loaded, "painting": painting})
 
 
@@ -132,7 +133,7 @@ def _step_time(check: Check) -> Row:
 
 
 def _flight(many: int, check: Check) -> Row:
-    """Make `many` swaps at once, as a worker does."""
+    """Run `many` swaps at once, as a worker does."""
     if (count := check.amount.flights.get(many)) is None:
         raise Skipped(NOT_QUICK)
     networks, spec = check.networks(), check.spec()
@@ -144,7 +145,7 @@ def _flight(many: int, check: Check) -> Row:
         return time.perf_counter() - started, made.report.provenance.attempts
 
     try:
-        one(-1)  # the first of a process is slower
+        one(-1)  # the first swap of a process is slower
         with _watched_device(check) as device, ThreadPoolExecutor(many) as pool:
             started = time.perf_counter()
             swaps = list(pool.map(one, range(count)))
@@ -161,7 +162,7 @@ def _flight(many: int, check: Check) -> Row:
 
 @contextmanager
 def _watched_device(check: Check) -> Iterator[dict[str, Any]]:
-    """Look at the CUDA device while the block runs; at its end: its share of busy time, and the most bytes taken."""
+    """Watch the CUDA device while the block runs. At its end, set the share of busy time and the most bytes in use."""
     found: dict[str, Any] = {}
     over, busy, taken = Event(), list[int](), list[int]()
 
@@ -173,7 +174,7 @@ def _watched_device(check: Check) -> Iterator[dict[str, Any]]:
             taken.append(total - free)
             try:
                 busy.append(torch.cuda.utilization())  # by NVML
-            except Exception as error:  # noqa: BLE001  # it is not installed, or the driver lacks it
+            except Exception as error:  # noqa: BLE001  # NVML is not installed, or the driver lacks it
                 found["no_nvml"] = str(error)
 
     thread = Thread(target=look, daemon=True)
@@ -197,10 +198,10 @@ def _busy(check: Check) -> Row:
     busy = {many: figures["busy"] for many, figures in flights.items() if "busy" in figures}
     if not busy:
         why = [figures["no_nvml"] for figures in flights.values() if "no_nvml" in figures] or ["nothing was in flight"]
-        raise Skipped(f"NVML does not answer ({why[0]}); pip install nvidia-ml-py")
+        raise Skipped(f"NVML does not answer ({why[0]}). Run pip install nvidia-ml-py")
     most = max(figures.get("device_bytes", 0) for figures in flights.values())
     said = ", ".join(f"{share:.0%} with {many} in flight" for many, share in busy.items())
-    return Row(f"{said}; {most / GIB:.1f} GiB of the device taken at most", {"busy": busy, "device_bytes": most})
+    return Row(f"{said}; at most {most / GIB:.1f} GiB of the device in use", {"busy": busy, "device_bytes": most})
 
 
 def _same_seed(check: Check) -> Row:
@@ -209,7 +210,7 @@ def _same_seed(check: Check) -> Row:
         return Row("equal bytes", {"equal": True, "difference": 0})
     first, second = (np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), np.int16) for data in (one, two))
     apart = int(np.abs(first - second).max())
-    return Row(f"not equal: {apart} of 255 levels at most", {"equal": False, "difference": apart})
+    return Row(f"not equal: up to {apart} of 255 levels apart", {"equal": False, "difference": apart})
 
 
 def _against_cpu(check: Check) -> Row:
@@ -221,12 +222,12 @@ def _against_cpu(check: Check) -> Row:
     if host.is_file():
         free = 1024 * next(int(line.split()[1]) for line in host.read_text().splitlines() if "MemAvailable" in line)
         if needed > 0.9 * free:
-            raise Skipped(f"the weights in float32 are {needed / GIB:.0f} GiB; {free / GIB:.0f} GiB of memory are free")
+            raise Skipped(f"float32 weights need {needed / GIB:.0f} GiB, but {free / GIB:.0f} GiB of memory are free")
     return compared(check, ("cuda", "cpu"))
 
 
 def compared(check: Check, devices: tuple[Device, Device]) -> Row:
-    """Paint one small picture of one seed on two devices, and compare."""
+    """Paint one small picture with one seed on two devices, and compare the two."""
     steps, able = min(SMALL_STEPS, _painting(check)["steps"]), check.networks().generator.capabilities
     side = min(SMALL_SIDE, able.size)
     choice = replace(generator_choice(check.settings), size=side, steps=steps if able.paints == "picture" else None)
@@ -248,7 +249,7 @@ def compared(check: Check, devices: tuple[Device, Device]) -> Row:
 
 
 def _swapped(check: Check, number: int, label: str, *, hold: bool = True, **changed: Any) -> dict[str, Any]:
-    """Swap a product once; return what report and painting say of it. Its pictures go into the folder."""
+    """Swap a product once, and return figures of its report and painting. Its pictures go into the folder."""
     name = f"{label}-{number + 1:02d}"
 
     def made() -> dict[str, Any]:
@@ -286,7 +287,7 @@ def _swapped(check: Check, number: int, label: str, *, hold: bool = True, **chan
 
 
 def _missed(picture: Rgb, alpha: Alpha, spec: Spec) -> float | None:
-    """Return the mean ΔE00 of the asked colours in a picture of any size, the product left out."""
+    """Return the mean ΔE00 of the requested colours in a picture of any size, without the product."""
     height, width = picture.shape[:2]
     covered = np.clip(resize(alpha, width, height, Image.Resampling.BOX), 0, 1)
     pixels = background_pixels((picture * 255 + 0.5).astype(np.uint8), covered)
@@ -294,7 +295,7 @@ def _missed(picture: Rgb, alpha: Alpha, spec: Spec) -> float | None:
 
 
 def _strip(check: Check, name: str, pictures: Sequence[Rgb]) -> str:
-    """Keep pictures side by side as one file of the folder, and return its name."""
+    """Write pictures next to each other as one file of the folder, and return its name."""
     images = [Image.fromarray((np.clip(one, 0, 1) * 255 + 0.5).astype(np.uint8)) for one in pictures]
     images = [one.resize((round(one.width * SHEET / one.height), SHEET), Image.Resampling.LANCZOS) for one in images]
     strip = Image.new("RGB", (sum(one.width + 4 for one in images) - 4, SHEET), "white")
@@ -315,13 +316,13 @@ def _all_products(check: Check) -> list[dict[str, Any]]:
     rows = _every_product(check)
     made = [row for row in rows if "error" not in row]
     if not made:
-        raise RuntimeError(f"No product was swapped. The first: {rows[0]['error']}")
+        raise RuntimeError(f"No product could be swapped. The first error: {rows[0]['error']}")
     return made
 
 
 def _held(check: Check) -> list[dict[str, Any]]:
     if not check.networks().generator.capabilities.holds:
-        raise Skipped("this model is not shown the product, so it can't repaint it or its shadow")
+        raise Skipped("this model does not see the product, so it can't repaint it or its shadow")
     return _all_products(check)
 
 
@@ -331,7 +332,7 @@ def _growth(check: Check) -> Row:
     accepted, back = len(judged) - sum(judged), sum(row["fell_back"] for row in rows)
     said = f"{_of(accepted, len(judged))} paintings accepted, for {len(rows)} products"
     figures = {"accepted": accepted, "judged": len(judged), "fell_back": back, "products": len(rows)}
-    return Row(f"{said}; {back} of them got the renderer's own background", figures)
+    return Row(f"{said}; {back} products got a background of Backdrop's renderer", figures)
 
 
 def _shadow(check: Check) -> Row:
@@ -355,13 +356,13 @@ def _stages(check: Check) -> Row:
     said = ", ".join(f"{words[stage]} {mean:.1f}" for stage, mean in means.items() if mean is not None)
     sheet = {f"{row['product']}, {row['scene']}. ΔE00: {_course(row)}": row["strip"] for row in rows}
     return Row(
-        f"mean ΔE00 to the asked colours: {said or 'not known'}; {count} products{why and f'; {why}'}", means, sheet
+        f"mean ΔE00 to the requested colours: {said or 'unknown'}; {count} products{why and f'; {why}'}", means, sheet
     )
 
 
 def _course(row: dict[str, Any]) -> str:
     course = ", ".join(f"{stage} {missed:.1f}" for stage, missed in row["stages"].items() if missed is not None)
-    return course + ("; delivered with the renderer's own background" if row["fell_back"] else "")
+    return course + ("; delivered with a background of Backdrop's renderer" if row["fell_back"] else "")
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -370,12 +371,12 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _switched(check: Check, what: str, **off: Any) -> Row:
-    """Swap the first products again with something switched off, beside what they were."""
+    """Swap the first products again with something switched off, and compare with the first results."""
     numbers = range(check.amount.again)
     pairs = [(_swapped(check, one, "product"), _swapped(check, one, f"no-{what}", **off)) for one in numbers]
     pairs = [pair for pair in pairs if not any("error" in row for row in pair)]
     if not pairs:
-        raise RuntimeError("No product was swapped both ways.")
+        raise RuntimeError("No product could be swapped both ways.")
     figures, said, sheet = {}, list[str](), dict[str, str]()
     for state, rows in zip(("on", "off"), zip(*pairs, strict=True), strict=True):
         missed, seconds = _mean([row["stages"]["delivered"] for row in rows]), _mean([row["seconds"] for row in rows])
@@ -399,7 +400,7 @@ def _depth(check: Check) -> Row:
 
 
 def _flight_cost(many: int, amount: Amount) -> float:
-    """Return the swaps of a step: one more than it measures, to warm up."""
+    """Return the number of swaps of a step: those it measures, and one to warm up."""
     return amount.flights[many] + 1 if many in amount.flights else 0
 
 
@@ -417,7 +418,7 @@ STEPS = (
     *_flights(),
     Step("busy", "Device busy", _busy, of_device=True),
     Step("seed", "The same seed twice", _same_seed, lambda amount: 2),
-    Step("cpu", "CPU against CUDA, the same seed", _against_cpu, lambda amount: 20 * amount.on_cpu),
+    Step("cpu", "CPU and CUDA with the same seed", _against_cpu, lambda amount: 20 * amount.on_cpu),
     Step("growth", "Growth gate", _growth, lambda amount: 1.3 * amount.products),
     Step("shadow", "Shadow gate", _shadow),
     Step("stages", "ΔE00 by stage", _stages),

@@ -1,6 +1,6 @@
-"""The audit of the render bucket: each render's bytes are there and as they were measured; what else is, is accounted.
+"""The audit of the render bucket: each render has its bytes with the right hash, and each other object has a reason.
 
-Reads every render's bytes, and changes nothing. Parts may write meanwhile: what looks wrong is looked at again.
+Reads every render's bytes, and changes nothing. The service may write meanwhile, so findings are checked twice.
 """
 
 import hashlib
@@ -19,20 +19,20 @@ from service.storage.mask_registry import NAMED
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge
 from service.storage.registry import CACHED
 
-#: What lies in the bucket of renders by a row for each object.
+#: Kinds of objects in the bucket of renders that have a row each.
 _ACCOUNTED = (*CACHED, "masks")
-#: Rows that one query reads: no transaction stays open while bytes are fetched.
+#: Rows of one query. No transaction stays open while bytes are fetched.
 _PAGE = 500
-#: Whose attempt wrote an object: `service.worker.run` makes the keys.
+#: The job whose attempt wrote an object. `service.worker.run` makes the keys.
 _OF_JOB = re.compile(r"renders/[0-9A-Z]{26}/([0-9A-Z]{26})-\d+\..*")
 
 
 def audit_objects(engine: sa.Engine, store: Bucket, *, leftovers_kept: float = 0.0) -> Audit:
     """Compare the render bucket with the rows.
 
-    What is kept for later swaps has its row, or it would never go. Another object that no row names is right while its
-    job runs, and for `leftovers_kept` seconds after the job's end: what a killed attempt left behind is cleared away
-    later. Raises SQLAlchemyError, StoreUnavailable.
+    An object that is kept for later swaps needs a row, or it would never be deleted. Another object may lack a
+    row while its job runs, and for `leftovers_kept` seconds after the job's end. The leftovers of killed attempts are
+    deleted later. Raises SQLAlchemyError, StoreUnavailable.
     """
     engine = reader(engine)
     unnamed = _keys(store)
@@ -98,9 +98,9 @@ def _is_kept(engine: sa.Engine, public_id: str) -> bool:
 
 
 def _leftovers(engine: sa.Engine, keys: list[str], left: float) -> Iterator[str]:
-    """Yield the keys that no row names now, and whose job is none of ours or has been over for `left` seconds.
+    """Yield the keys that no row names, and whose job is unknown or ended more than `left` seconds ago.
 
-    What is marked as expired or deleted is named by its mark: it goes soon.
+    Leaves out objects that are marked as expired or deleted, because they are deleted soon.
     """
     for start in range(0, len(keys), _PAGE):
         page = keys[start : start + _PAGE]
@@ -125,7 +125,7 @@ def _leftovers(engine: sa.Engine, keys: list[str], left: float) -> Iterator[str]
 
 
 def _missing(engine: sa.Engine, store: Bucket, listed: set[str]) -> set[str]:
-    """Return the keys of masks and previews that a cut-out names and that are not there, looked at twice."""
+    """Return the keys of masks and previews that a cut-out names but the bucket lacks. Looks twice."""
     named = sa.union(*(sa.select(column) for column in NAMED))
 
     def names() -> set[str]:
@@ -137,7 +137,7 @@ def _missing(engine: sa.Engine, store: Bucket, listed: set[str]) -> set[str]:
 
 
 def _unknown(engine: sa.Engine, keys: list[str]) -> Iterator[str]:
-    """Yield the keys of what is kept that the account doesn't know."""
+    """Yield the keys of kept objects without a row."""
     for start in range(0, len(keys), _PAGE):
         page = keys[start : start + _PAGE]
         query = sa.select(stored_objects.c.key).where(

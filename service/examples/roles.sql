@@ -1,8 +1,8 @@
--- Roles of least rights, by a superuser, in Backdrop's own database: before the first `backdrop migrate`, and once after it.
--- It may be run again at any time. Then give each a password:  ALTER ROLE backdrop PASSWORD '…'
---   backdrop_owner       `backdrop migrate` alone: it makes and changes tables
---   backdrop             API, worker, sweep and every other command: rows, and no tables
---   backdrop_autoscaler  KEDA: how many jobs there are of each status and operation
+-- Roles with the least rights. Run this as a superuser in Backdrop's own database, before the first `backdrop migrate` and
+-- once after it. You may run it again at any time. Then give each a password:  ALTER ROLE backdrop PASSWORD '…'
+--   backdrop_owner       only `backdrop migrate`, which makes and changes tables
+--   backdrop             API, worker, sweep and all other commands: may change rows, but no tables
+--   backdrop_autoscaler  KEDA: may count jobs by status and operation
 DO $$
 DECLARE role text;
 BEGIN

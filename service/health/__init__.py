@@ -1,1 +1,1 @@
-"""Whether a process, and the installation around it, can do its part: what is looked at, and how it is told."""
+"""Health of a process and of the installation around it: checks, metrics and probes."""

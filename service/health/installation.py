@@ -1,4 +1,4 @@
-"""The installation as one process sees it: database, queue server, store, who lives, and what waits."""
+"""The installation as one process sees it: database, queue server, store, live processes, and waiting work."""
 
 import logging
 import time
@@ -23,7 +23,7 @@ from service.storage.objects import Bucket, ObjectError
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that PostgreSQL may take to count; a database that needs longer does not answer.
+#: Seconds that PostgreSQL may take to count. Then the check gives up.
 _PATIENCE = 5
 
 _LINE = (jobs.c.operation, jobs.c.preview, jobs.c.status)
@@ -32,7 +32,7 @@ _UNFINISHED = (
     .where(UNFINISHED)
     .group_by(*_LINE)
 )
-# By the value, not a parameter, as `UNFINISHED`: so SQLite finds the partial index.
+# A literal value, not a parameter, as in `UNFINISHED`, so that SQLite uses the partial index.
 _MESSAGES = (
     sa.select(sa.func.count(), sa.func.min(deliveries.c.created_at), db_now())
     .select_from(deliveries)
@@ -44,7 +44,7 @@ _UNRECONCILED = sa.select(sa.func.count()).where(clients.c.balance != _LEDGER.sc
 
 @dataclass(frozen=True)
 class Finding:
-    """A part that can't be used, or lacks, and a sentence about it."""
+    """A part that can't be used or is missing, and a sentence about it."""
 
     part: str
     detail: str
@@ -52,81 +52,83 @@ class Finding:
 
 @dataclass(frozen=True)
 class Backlog:
-    """What the database has of unfinished work."""
+    """The unfinished work in the database."""
 
-    #: Jobs by kind and status, those that are not over.
+    #: Unfinished jobs, by kind and status.
     jobs: dict[tuple[str, str], int]
-    #: Seconds since the oldest waiting job of each kind was submitted, of those that wait.
+    #: Seconds since the oldest waiting job of a kind was submitted, for each kind that has one.
     ages: dict[str, float]
-    #: Webhooks' messages that wait for their receiver, and seconds since the oldest was written.
+    #: Waiting webhook messages, and seconds since the oldest was written.
     messages: int
     oldest_message: float
-    #: What the unfinished jobs were charged.
+    #: Credits that the unfinished jobs cost.
     credits: int
 
     def of(self, status: JobStatus) -> int:
-        """Count the jobs of a status."""
+        """Count the jobs with a status."""
         return sum(count for (_, found), count in self.jobs.items() if found == status)
 
     @property
     def oldest(self) -> float:
-        """Seconds since the oldest waiting job was submitted; 0 where none waits."""
+        """Seconds since the oldest waiting job was submitted, or 0 if none waits."""
         return max(self.ages.values(), default=0.0)
 
 
 @dataclass(frozen=True)
 class State:
-    """What one look found. Of parts that did not answer nothing is known, None, but how long they were asked."""
+    """The result of one check. Fields of a part that did not answer are None, except for the time it took."""
 
-    #: Of database, queue and store, what can't be used.
+    #: Parts that can't be used, out of database, queue and store.
     away: tuple[Finding, ...] = ()
-    #: Whether the schema is one that this release works with.
+    #: Whether this release can work with the schema.
     schema_usable: bool | None = None
     backlog: Backlog | None = None
-    #: Seconds that the database took for all that it was asked, or until it was given up.
+    #: Seconds that the database took for all queries, or until the check gave up.
     database_seconds: float | None = None
-    #: Messages on the queue of each kind that no worker has fetched.
+    #: Messages on the queue, by kind, that no worker has fetched.
     queued: dict[Kind, int] | None = None
-    #: What each live worker said of itself; `takes_no_jobs`: why it takes none.
+    #: The latest report of each live worker. `takes_no_jobs`: why it takes none.
     workers: list[dict[str, Any]] | None = None
-    #: How many sweeps live.
+    #: Number of live sweeps.
     sweeps: int | None = None
-    #: Why the installation is in quarantine; None: it is not.
+    #: Why the installation is in quarantine, or None.
     held: str | None = None
-    #: Clients whose balance is not the sum of their ledger; None: not asked at this look.
+    #: Clients whose balance differs from the sum of their ledger. None: not checked this time.
     unreconciled: int | None = None
-    #: The kinds of work that the API accepts.
+    #: Kinds of work that the API accepts.
     kinds: tuple[Kind, ...] = tuple(Kind)
 
     @property
     def usable(self) -> list[dict[str, Any]] | None:
-        """Return the workers that take jobs: those that live, are not drained, and whose store takes writes."""
+        """Return the workers that take jobs: they live, are not drained, and their store accepts writes."""
         return self.workers and [one for one in self.workers if not one.get("takes_no_jobs")]
 
     def takers(self, kind: Kind) -> int | None:
-        """Count the usable workers that take a kind of work; one of the release before takes every kind."""
+        """Count the usable workers that take a kind of work. A worker of the previous release takes every kind."""
         return None if self.usable is None else sum(kind in one.get("takes", Kind) for one in self.usable)
 
     @property
     def lacking(self) -> tuple[Finding, ...]:
-        """Return who should live and does not."""
+        """Return the workers and sweeps that are missing."""
         found = []
         if self.held is not None:
             found.append(Finding("installation", self.held))
         if self.workers is not None and not self.usable:
             idle = ", ".join(f"{one['host']}:{one['pid']} is {one['takes_no_jobs']}" for one in self.workers)
-            lives = f"takes jobs ({idle})" if idle else "lives"
-            found.append(Finding("worker", f"No worker {lives}: jobs are accepted, and wait."))
+            lives = f"takes jobs ({idle})" if idle else "is running"
+            found.append(Finding("worker", f"No worker {lives}. The API accepts jobs, but they wait."))
         elif left := [QUEUES[kind] for kind in self.kinds if self.takers(kind) == 0]:
-            found.append(Finding("worker", f"No worker takes {' or '.join(left)}: they are accepted, and wait."))
+            found.append(
+                Finding("worker", f"No worker takes {' or '.join(left)}. The API accepts them, but they wait.")
+            )
         if self.sweeps == 0:
-            found.append(Finding("sweep", "No sweep lives: what the queue loses stays, and no webhook is delivered."))
+            found.append(Finding("sweep", "No sweep is running. Lost messages stay lost, and webhooks are not sent."))
         return tuple(found)
 
     def health(self, needed: Collection[str]) -> dict[str, Any]:
-        """Return what a process is told to be that can't do its part without these parts: status and reasons.
+        """Return the health of a process that needs these parts: status and reasons.
 
-        `status`: "unavailable" where one of them is away, "degraded" where anything else is wrong, "ok".
+        `status`: "unavailable" if one of the needed parts is away, "degraded" for any other problem, or "ok".
         """
         missing = [one for one in self.away if one.part in needed]
         degraded = [one for one in (*self.away, *self.lacking) if one not in missing]
@@ -143,7 +145,7 @@ class State:
 
 @dataclass(frozen=True)
 class Installation:
-    """The parts that are looked at. Lives as long as the process; safe in threads."""
+    """The parts to check. Lives as long as the process. Thread-safe."""
 
     engine: sa.Engine
     queue: JobQueue
@@ -162,9 +164,10 @@ class Installation:
         object.__setattr__(self, "_store", Patient("object store", StoreCheck(self.buckets)))
 
     def look(self) -> State:
-        """Look at every part, one after another. Never raises; a database that is away takes some seconds.
+        """Check every part in turn. Never raises. If the database is away, this takes some seconds.
 
-        Queue server and store are waited for a moment only: no probe may time out for what an API can do without.
+        Waits only a moment for queue server and store, because a probe must not time out over parts that an API can do
+        without.
         """
         found: dict[str, Any] = {}
         away: list[Finding] = []
@@ -198,13 +201,13 @@ class Installation:
 
     def _backlog(self) -> Backlog:
         on_postgresql = self.engine.dialect.name == "postgresql"
-        # A reader there has no transaction that the timeout could hold for.
+        # The reader has no transaction there, and SET LOCAL needs one.
         with (self.engine if on_postgresql else self._reader).connect() as connection:
             if on_postgresql:
                 connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{_PATIENCE}s'")
                 if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "on":
-                    connection.invalidate()  # the next look asks whichever server is the primary then
-                    raise Unusable("The database takes no writes (transaction_read_only is on), as a standby does.")
+                    connection.invalidate()  # the next check connects again, to the server that is then the primary
+                    raise Unusable("The database accepts no writes (transaction_read_only is on), like a standby.")
             counted = connection.execute(_UNFINISHED).all()
             messages, first, now = connection.execute(_MESSAGES).one()
         unfinished, ages, charged = dict[tuple[str, str], int](), dict[str, float](), 0
@@ -217,7 +220,7 @@ class Installation:
         return Backlog(unfinished, ages, int(messages), lag, charged)
 
     def unreconciled(self) -> int:
-        """Count the clients whose balance is not the sum of their ledger; reads all of it. Raises SQLAlchemyError."""
+        """Count the clients whose balance differs from the sum of their whole ledger. Raises SQLAlchemyError."""
         with self._reader.connect() as connection:
             return int(connection.execute(_UNRECONCILED).scalar_one())
 
@@ -230,7 +233,7 @@ class Installation:
 
 
 def open_installation(settings: Settings) -> Installation:
-    """Return the settings' installation. Contacts nothing."""
+    """Return the settings' installation. Does not connect yet."""
     engine = create_engine(settings.sqlalchemy_url)
     return Installation(
         engine,

@@ -1,4 +1,4 @@
-"""What a process sees of the installation, as metrics: the same numbers from every process that looks."""
+"""Metrics of the installation as a process sees it. Every process that checks reports the same values."""
 
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -10,31 +10,31 @@ _UNKNOWN = float("nan")
 
 
 class InstallationMetrics:
-    """Gauges of the latest look. What is not known is NaN: no alert on a number fires on it."""
+    """Gauges of the latest check. An unknown value is NaN, so that no alert on a number fires."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._part = Gauge("backdrop_part_up", "1: the part can be used.", ["part"], registry=registry)
-        self._schema = Gauge("backdrop_schema_usable", "1: of a version this release can use.", registry=registry)
-        self._held = Gauge("backdrop_quarantined", "1: a restored copy that is not released.", registry=registry)
+        self._part = Gauge("backdrop_part_up", "1 if the part can be used.", ["part"], registry=registry)
+        self._schema = Gauge("backdrop_schema_usable", "1 if this release can use the schema.", registry=registry)
+        self._held = Gauge("backdrop_quarantined", "1 for a restored copy before its release.", registry=registry)
         self._jobs = Gauge(
-            "backdrop_jobs", "Jobs in the database that are not over.", ["operation", "status"], registry=registry
+            "backdrop_jobs", "Unfinished jobs in the database.", ["operation", "status"], registry=registry
         )
         self._oldest = Gauge(
             "backdrop_queue_oldest_job_age_seconds",
-            "Age of the oldest job that waits; 0: none.",
+            "Age of the oldest waiting job. 0 if none waits.",
             ["operation"],
             registry=registry,
         )
-        self._messages = Gauge("backdrop_webhooks_waiting", "Messages that wait for a receiver.", registry=registry)
+        self._messages = Gauge("backdrop_webhooks_waiting", "Waiting webhook messages.", registry=registry)
         self._message = Gauge(
-            "backdrop_webhooks_oldest_message_age_seconds", "Age of the oldest that waits; 0: none.", registry=registry
+            "backdrop_webhooks_oldest_message_age_seconds",
+            "Age of the oldest waiting message, or 0.",
+            registry=registry,
         )
-        self._credits = Gauge(
-            "backdrop_credits_in_flight", "What the jobs that are not over were charged.", registry=registry
-        )
+        self._credits = Gauge("backdrop_credits_in_flight", "Credits that unfinished jobs cost.", registry=registry)
         self._unreconciled = Gauge(
             "backdrop_credits_unreconciled_clients",
-            "Clients whose balance is not the sum of their ledger, as a sweep counts them each hour.",
+            "Clients whose balance differs from the sum of their ledger. A sweep counts them each hour.",
             registry=registry,
         )
         self._unreconciled.set(_UNKNOWN)
@@ -42,17 +42,17 @@ class InstallationMetrics:
             "backdrop_queue_depth", "Messages that no worker has fetched.", ["operation"], registry=registry
         )
         self._workers = Gauge(
-            "backdrop_workers", "Workers that live and take these jobs.", ["operation"], registry=registry
+            "backdrop_workers", "Live workers that take these jobs.", ["operation"], registry=registry
         )
-        self._sweeps = Gauge("backdrop_sweeps", "Sweeps that live.", registry=registry)
+        self._sweeps = Gauge("backdrop_sweeps", "Live sweeps.", registry=registry)
         self._seconds = Gauge(
             "backdrop_database_look_seconds",
-            "What the latest look at the database took, or until it was given up.",
+            "Seconds of the latest check of the database, or until it gave up.",
             registry=registry,
         )
 
     def saw(self, state: State) -> None:
-        """Set all of them."""
+        """Set all gauges from the result of a check."""
         away = {one.part for one in state.away}
         for part in _PARTS:
             self._part.labels(part).set(part not in away)

@@ -1,4 +1,4 @@
-"""A process under observation: its port answers probes, and a thread looks at the installation, while its work runs."""
+"""A process under observation: a port answers probes and scrapes, and a thread checks the installation."""
 
 import contextlib
 import json
@@ -23,9 +23,9 @@ logger = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def observed(settings: Settings, health: ProcessHealth, registry: CollectorRegistry) -> Iterator[None]:
-    """Open the process's port, with these metrics, while the body runs; nothing is done where no port is set.
+    """Open the process's port with these metrics while the body runs. Does nothing without a metrics port.
 
-    A port that can't be had ends the process, with a line in its log and a status that says not to try again.
+    If the port is taken, the process exits with an error in the log and a status that means "don't restart".
     """
     if settings.metrics_port is None:
         yield
@@ -54,17 +54,17 @@ def observed(settings: Settings, health: ProcessHealth, registry: CollectorRegis
         except PortTaken as error:
             logger.error("%s", error)
             raise SystemExit(os.EX_CONFIG) from error
-        stack.callback(thread.join, 2.0)  # no longer: a part that is away holds it for some seconds
+        stack.callback(thread.join, 2.0)  # no longer, because a part that is away delays the thread by some seconds
         stack.callback(over.set)
         thread.start()
         yield
 
 
 def _metrics(registry: CollectorRegistry, accept: str) -> Page:
-    # In OpenMetrics' format, which has exemplars, for whoever asks for it.
+    # In the OpenMetrics format, which has exemplars, if the scraper accepts it.
     encode, content_type = choose_encoder(accept)
     return Page(200, content_type, encode(registry))
 
 
-def _page(well: bool, told: dict[str, Any]) -> Page:
-    return Page(200 if well else 503, "application/json", json.dumps(told).encode())
+def _page(well: bool, report: dict[str, Any]) -> Page:
+    return Page(200 if well else 503, "application/json", json.dumps(report).encode())

@@ -1,4 +1,4 @@
-"""Looks at parts that may hang or refuse: bounded in time, and with a write now and then."""
+"""Checks of parts that may hang or refuse: limited in time, and with a write now and then."""
 
 import threading
 import time
@@ -8,33 +8,33 @@ from typing import Any
 
 from service.storage.objects import Bucket
 
-#: Seconds that a look waits for a part that no request needs; a balancer's probe waits little longer.
+#: Seconds that a check waits for a part that no request needs. A load balancer's probe waits only a little longer.
 _QUICK = 1.5
-#: Seconds between two writes to a store that takes them; after one that failed each look writes.
+#: Seconds between two test writes while they succeed. After a failed write, each check writes.
 _WRITE_EVERY = 60.0
-#: More than file systems and stores keep beside an object's name: where none is free it fails.
+#: Too large for the space that file systems keep next to an object's name, so that it fails on a full disk.
 _TINY = bytes(4096)
 
 
 class Unusable(Exception):
-    """Raised where a part answers and can't be used, or hangs; the message is a sentence about it."""
+    """Raised if a part answers but can't be used, or hangs. The message is a sentence about it."""
 
 
 def try_write(bucket: Bucket) -> None:
-    """Write a tiny object and delete it. Raises StoreUnavailable where the bucket takes no writes."""
+    """Write a small object and delete it. Raises StoreUnavailable if the bucket accepts no writes."""
     bucket.put("check", _TINY, "application/octet-stream")
     bucket.delete("check")
 
 
 class StoreCheck:
-    """Checks both buckets: each time that they answer, and now and then that they take writes. For one thread."""
+    """Checks both buckets: each time that they answer, and now and then that they accept writes. For one thread."""
 
     def __init__(self, buckets: Sequence[Bucket], clock: Callable[[], float] = time.monotonic) -> None:
         self._buckets, self._clock = buckets, clock
         self._write_due = clock()
 
     def __call__(self) -> dict[str, Any]:
-        """Return nothing. Raises ObjectError."""
+        """Return an empty record. Raises ObjectError."""
         writes = self._clock() >= self._write_due
         for bucket in self._buckets:
             try_write(bucket) if writes else bucket.check()
@@ -44,7 +44,7 @@ class StoreCheck:
 
 
 class Patient:
-    """A look in a thread of its own: who asks is held up for a moment at most. Safe in threads."""
+    """A check in its own thread, so that its caller waits only a moment. Thread-safe."""
 
     def __init__(self, name: str, look: Callable[[], dict[str, Any]]) -> None:
         self._name, self._look = name, look
@@ -53,7 +53,7 @@ class Patient:
         self._found: Future[dict[str, Any]] | None = None
 
     def __call__(self) -> dict[str, Any]:
-        """Return what the look found. Raises what it raised, and Unusable where it takes too long."""
+        """Return the result of the check. Raises its error, or Unusable if it takes too long."""
         with self._lock:
             if self._found is None or self._found.done():
                 self._began, self._found = time.monotonic(), Future()
@@ -68,5 +68,5 @@ class Patient:
     def _run(self, found: Future[dict[str, Any]]) -> None:
         try:
             found.set_result(self._look())
-        except BaseException as error:  # noqa: BLE001  # it is raised where it was asked for
+        except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
             found.set_exception(error)

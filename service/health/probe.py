@@ -1,4 +1,4 @@
-"""The probe: asks the port of a process on this machine, for health checks that run a command."""
+"""The probe: asks the metrics port of a process on this machine, for health checks that run a command."""
 
 import json
 import urllib.error
@@ -10,18 +10,18 @@ from service.settings import Settings
 
 @dataclass(frozen=True)
 class Probed:
-    """What a process answered: whether it is well, and a line that says so."""
+    """The answer of a process: whether it is well, and a line about it."""
 
     well: bool
     said: str
 
 
 def probe(settings: Settings, *, live: bool, timeout: float = 4.0) -> Probed:
-    """Ask whether the process that has the settings' port lives, or is ready; no answer in so many seconds is no."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.metrics_host, settings.metrics_host)  # noqa: S104  # asked
+    """Ask the process on the settings' port whether it lives or is ready. No answer in `timeout` seconds means no."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.metrics_host, settings.metrics_host)  # noqa: S104  # asks it there
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{settings.metrics_port}/health/{'live' if live else 'ready'}"
-    # No proxy: it is this machine.
+    # No proxy, because the process is on this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(address, timeout=timeout) as answer:
@@ -34,8 +34,10 @@ def probe(settings: Settings, *, live: bool, timeout: float = 4.0) -> Probed:
 
 def _line(body: bytes) -> str:
     try:
-        told = json.loads(body)
-        reasons = [f"{one['part']}: {one['detail']}" for one in (*told.get("missing", ()), *told.get("degraded", ()))]
-        return " ".join([told["status"], *reasons])
+        report = json.loads(body)
+        reasons = [
+            f"{one['part']}: {one['detail']}" for one in (*report.get("missing", ()), *report.get("degraded", ()))
+        ]
+        return " ".join([report["status"], *reasons])
     except (ValueError, KeyError, TypeError):
-        return "It is no process of ours that answers."
+        return "The answer does not come from a Backdrop process."

@@ -1,4 +1,4 @@
-"""The health of one process: whether it lives, whether it can do its part, and the thread that keeps looking."""
+"""The health of one process: whether it lives and is ready, and the thread that checks the installation."""
 
 import logging
 import math
@@ -12,25 +12,25 @@ from service.health.installation import Installation, State
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks at the installation.
+#: Seconds between two checks of the installation.
 LOOK_EVERY = 5.0
-#: Seconds between two looks at the whole ledger.
+#: Seconds between two checks of the whole ledger.
 RECONCILE_EVERY = 3600.0
-#: Seconds after which a process whose loop has not come round counts as hung. A look can wait for several time-outs.
+#: Seconds without a beat of its loop after which a process counts as hung. A check can wait for several timeouts.
 PATIENCE = 120.0
 
-#: Without which parts each process can't do its part.
+#: The parts that each process needs to be ready.
 NEEDED = {
-    "api": frozenset({"database"}),  # without the store it still answers all but uploads and submits
+    "api": frozenset({"database"}),  # without the store only uploads and submits fail
     "worker": frozenset({"database", "queue", "store"}),
     "sweep": frozenset({"database"}),
 }
 
 
 class ProcessHealth:
-    """The health of a process of this kind ("api", "worker", "sweep"). Safe in threads.
+    """The health of a process of this kind ("api", "worker", "sweep"). Thread-safe.
 
-    `clock` gives seconds, as time.monotonic does.
+    `clock` returns seconds, like time.monotonic.
     """
 
     def __init__(self, kind: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,50 +43,53 @@ class ProcessHealth:
         self._started = False
 
     def beat(self) -> None:
-        """Note that the process's own loop comes round."""
+        """Record a beat of the process's own loop."""
         self._beat = self._clock()
 
     def is_ready(self) -> None:
-        """Note that the process has all that it loads."""
+        """Record that the process has loaded all it needs."""
         self.beat()
         self._not_ready, self._started = "", True
 
     def is_not_ready(self, why: str) -> None:
-        """Note that the process does no work, and why: a sentence."""
+        """Record that the process does no work. `why` is a sentence."""
         self._not_ready = why
 
     def saw(self, state: State) -> None:
-        """Note what the latest look at the installation found."""
+        """Record the result of the latest check of the installation."""
         self._state = state
 
     def live(self) -> tuple[bool, dict[str, Any]]:
-        """Tell whether the process lives: False once its loop has not come round for PATIENCE seconds.
+        """Return whether the process lives, and a report. False after PATIENCE seconds without a beat of its loop.
 
-        To start may take as long as it takes: a large model is loaded in minutes, in one call.
+        The start has no limit, because loading a large model takes minutes in one call.
         """
         silent = self._clock() - self._beat
         if self._started and silent > PATIENCE:
-            return False, {"status": "hung", "missing": [{"part": self.kind, "detail": f"Silent for {silent:.0f} s."}]}
+            return False, {
+                "status": "hung",
+                "missing": [{"part": self.kind, "detail": f"No sign of life for {silent:.0f} s."}],
+            }
         return True, {"status": "ok"}
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
-        """Tell whether the process can do its part, with what is missing and what is degraded around it."""
+        """Return whether the process is ready, and a report of what is missing and what is degraded."""
         if self._state is None:
-            told = {"status": "unavailable", "missing": [{"part": "installation", "detail": "Not looked at yet."}]}
+            report = {"status": "unavailable", "missing": [{"part": "installation", "detail": "Not checked yet."}]}
         else:
-            told = self._state.health(self._needed)
+            report = self._state.health(self._needed)
         if self._not_ready:
             own = {"part": self.kind, "detail": self._not_ready}
-            told = told | {"status": "unavailable", "missing": [own, *told["missing"]]}
-        return told["status"] != "unavailable", told
+            report = report | {"status": "unavailable", "missing": [own, *report["missing"]]}
+        return report["status"] != "unavailable", report
 
 
 def keep_looking(
     installation: Installation, saw: Callable[[State], None], stopping: threading.Event, *, reconciles: bool = False
 ) -> None:
-    """Look at the installation until told to stop, and tell `saw` what each look found; then let its database go.
+    """Check the installation until `stopping` is set, and pass each result to `saw`. Then close its database.
 
-    `reconciles`: each hour sum up the ledger as well.
+    `reconciles`: also sum up the ledger each hour.
     """
     due = time.monotonic() if reconciles else math.inf
     while True:
@@ -96,7 +99,7 @@ def keep_looking(
                 due = time.monotonic() + RECONCILE_EVERY
                 saw(replace(state, unreconciled=installation.unreconciled()))
         except Exception:
-            logger.exception("the installation could not be looked at; it will be tried again")
+            logger.exception("the check of the installation failed. The next one follows")
         if stopping.wait(LOOK_EVERY):
             break
     installation.engine.dispose()

@@ -1,1 +1,1 @@
-"""A job from its submit to its end: intake, transitions, queue, sweep, and those who wait for it."""
+"""A job from its submit to its end: intake, transitions, queue, sweep, and notification of waiting clients."""

@@ -1,4 +1,4 @@
-"""The dispatcher: enqueues jobs whose rows are committed, or marks them as unsent, for the sweep to send later."""
+"""The dispatcher: enqueues committed jobs, or marks them as unsent so that the sweep sends them later."""
 
 import logging
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Dispatcher:
-    """Sends jobs to the workers. Lives as long as the process; safe in threads."""
+    """Sends jobs to the workers. Thread-safe; one instance serves the whole process."""
 
     jobs: Jobs
     queue: JobQueue
 
     def send(self, job_ids: Sequence[str], kind: Kind) -> list[str]:
-        """Enqueue these jobs of a kind, in their order, and return the ids of those that were.
+        """Enqueue these jobs of a kind, in order, and return the ids of the enqueued jobs.
 
-        Where the queue is away, those that are left are marked as unsent. Raises what the database raises then; a job
-        that is not marked either is sent once the sweep misses its message.
+        If the queue server is unavailable, mark the others as unsent. Raises SQLAlchemyError; the sweep then sends
+        unmarked jobs once it misses their messages.
         """
         sent: list[str] = []
         for job_id in job_ids:
@@ -33,7 +33,7 @@ class Dispatcher:
                 logger.warning("queue unavailable, %d jobs from %s on wait for the sweep: %s", left, job_id, error)
                 break
             sent.append(job_id)
-        # Without asking the queue again: each further try would take seconds.
+        # Without another try, which could take seconds each time.
         for job_id in job_ids[len(sent) :]:
             self.jobs.mark_unsent(job_id)
         return sent

@@ -1,4 +1,4 @@
-"""Job intake: how a request becomes a job. Request log, debit and job are written in one transaction."""
+"""Job intake: turns a request into a job. One transaction writes the request log, the debit and the job."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +23,7 @@ from service.telemetry.correlation import current
 
 
 class IdempotencyConflict(Exception):
-    """Raised when an idempotency key comes again with another request: when it was used, and what differs."""
+    """Raised when an idempotency key comes with another request, with its first use and the differences."""
 
     def __init__(self, used_at: datetime, differs: str) -> None:
         super().__init__(differs)
@@ -31,42 +31,42 @@ class IdempotencyConflict(Exception):
 
 
 class IdempotencyInFlight(Exception):
-    """Raised when the first request with this idempotency key is still being answered."""
+    """Raised when the first request with this idempotency key is still in progress."""
 
 
 class TooManyUnfinishedJobs(Exception):
-    """Raised when a client has as many unfinished jobs as it may; nothing was charged."""
+    """Raised when a client has the maximum number of unfinished jobs. Nothing was charged."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit} unfinished jobs")
+        super().__init__(f"{limit} jobs are unfinished, which is the limit.")
         self.limit = limit
 
 
 class QueueFull(Exception):
-    """Raised when as many jobs wait for a worker as may; nothing was charged."""
+    """Raised when the maximum number of jobs waits for a worker. Nothing was charged."""
 
 
 class AlreadyRetried(Exception):
-    """Raised when the failed job was made anew before; nothing was charged."""
+    """Raised when a failed job was retried before. Nothing was charged."""
 
 
 class QueueShareTaken(Exception):
-    """Raised when a client's waiting jobs fill its share of the queue, `waiting` of them; nothing was charged."""
+    """Raised when a client's `waiting` jobs fill its share of the queue. Nothing was charged."""
 
     def __init__(self, waiting: int) -> None:
-        super().__init__(f"{waiting} waiting jobs")
+        super().__init__(f"{waiting} jobs are waiting, the client's share of the queue.")
         self.waiting = waiting
 
 
 #: PostgreSQL's lock_not_available: a statement waited longer than `lock_timeout`.
 _LOCK_TIMEOUT = "55P03"
-#: What refuses a job for being too much.
+#: The limits that can refuse a job.
 Refusal = TooManyUnfinishedJobs | QueueFull | QueueShareTaken
 
 
 @dataclass(frozen=True)
 class NewJob:
-    """One accepted request, everything resolved."""
+    """An accepted request with all values resolved."""
 
     request_id: str
     client_id: str
@@ -81,30 +81,30 @@ class NewJob:
     reference: str | None = None
     operation: Operation = Operation.SWAP
     preview: bool = False
-    #: The failed job that an operator has made anew as this one.
+    #: The failed job that an operator retried as this job.
     retry_of: str | None = None
     #: Whether the photo was registered before its bytes were found in the store.
     source_known: bool = False
-    #: Of a spec that is stored again: its own, which a newer release may have given it.
+    #: The version of a spec that is stored again; a newer release may have set it.
     spec_version: int = 1
     query: dict[str, Any] | None = field(default_factory=dict)
 
     @property
     def kind(self) -> Kind:
-        """What workers may be given apart."""
+        """The kind of work, which workers can choose."""
         return Kind(kind_of(self.operation, self.preview))
 
     @property
     def asked(self) -> Asked:
-        """What its idempotency key stands for."""
+        """The request that its idempotency key stands for."""
         return Asked(self.workflow, self.body, self.body_sha256, self.query)
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The answer to a submit. `repeated`: it was given before, for the same idempotency key.
+    """The answer to a submit. `repeated` if it was given before for the same idempotency key.
 
-    `warnings`: codes of what may not have been meant; none of a repeated answer.
+    `warnings`: codes of warnings about probably unintended input; empty in a repeated answer.
     """
 
     request_id: str
@@ -116,37 +116,38 @@ class Accepted:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What a job was made of."""
+    """A job's request."""
 
     body: dict[str, Any]
-    #: None: of a cut-out, which has none.
+    #: None for a cut-out.
     seed: int | None
-    #: The photo; None: it is kept no longer.
+    #: The photo; None once it was deleted.
     source_key: str | None
     preview: bool
     placement: Placement = UNMOVED
     output: Output = AS_PRESET
     dressing: Dressing = AS_SCENE
-    #: Where in the photo the product is.
+    #: The product's place in the photo.
     subject: PhotoPlace | None = None
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """The check before a submit: what a new job would meet at this moment; another one may come first."""
+    """The balance and the limits that a new job would meet now. Other jobs may still come first."""
 
     balance: int
-    #: The limits that refuse it.
+    #: The limits that would refuse the job.
     refused_by: tuple[Refusal, ...]
 
 
 class JobIntake:
-    """Creates the jobs of one database. Lives as long as the process; safe in threads.
+    """Creates jobs in the database. Thread-safe; one instance serves the whole process.
 
-    `key_ttl`: how long an idempotency key is remembered, in seconds. `unfinished_limit`: jobs of one client that may
-    be unfinished at once; `queue_limit`: jobs of a kind of all clients that may wait; 0: any number. Of the queue a
-    client may have as much as is free: one alone a half, each of n an n+1th, so that there is room for another
-    (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
+    `key_ttl`: seconds for which an idempotency key is remembered. `unfinished_limit`: maximum number of
+    unfinished jobs per client. `queue_limit`: maximum number of waiting jobs of a kind, over all clients. 0 means no
+    limit. A client may use as much of the queue as is still free: one client alone gets a half, each of n clients an
+    (n+1)th. So there is room for another client (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on
+    Networking 6(2), 1998).
     """
 
     def __init__(
@@ -167,17 +168,17 @@ class JobIntake:
         """Create the job: log the request, debit the client and write the row, in one transaction.
 
         Raises InsufficientCredits, SourceExpired, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs,
-        QueueShareTaken, QueueFull; then nothing was written, and the idempotency key is as free as before. Raises
-        OutcomeUnknown when it can't be told.
+        QueueShareTaken, QueueFull; then nothing was written, and the idempotency key is still unused. Raises
+        OutcomeUnknown if the commit may have succeeded.
         """
         try:
             return self._create(new)
         except sa.exc.IntegrityError:
-            # The same key came in twice at once and the other one won.
+            # Two requests with the same key came at once, and the other was first.
             key = new.idempotency_key
             if key is None:
                 raise
-            # No first answer: the key that was in the way has run out since, and a second try finds it free.
+            # Without a first answer, the old key has expired in between, and a second try succeeds.
             return self.first_answer(new.client_id, key, new.asked) or self._create(new)
         except sa.exc.OperationalError as error:
             if new.idempotency_key and getattr(error.orig, "sqlstate", None) == _LOCK_TIMEOUT:
@@ -185,12 +186,12 @@ class JobIntake:
             raise
 
     def knows_photo(self, key: str) -> bool:
-        """Tell whether that photo is registered, be it marked as expired or deleted."""
+        """Return whether the photo is registered, even if it is marked as expired or deleted."""
         with self._reader.connect() as connection:
             return knows_photo(connection, key)
 
     def preflight(self, client_id: str, source_key: str, kind: Kind = Kind.SWAP) -> Preflight:
-        """Return what a new job for that photo would meet; nothing is written, nor waited for. Raises SourceExpired."""
+        """Return the balance and limits for a new job of the photo; write nothing. Raises SourceExpired."""
         refused_by: list[Refusal] = []
         with self._reader.connect() as connection:
             check_source(connection, source_key)
@@ -216,16 +217,16 @@ class JobIntake:
         )
         try:
             with in_transaction(self._engine) as connection:
-                # The log first: the repeat of a request meets its key here, and is refused by no limit.
+                # The log first: a repeated request finds its key here, before any limit can refuse it.
                 self._log(connection, new, log)
-                # The photo before the client (`service.database.tables`).
+                # The photo before the client, as everywhere (`service.database.tables`).
                 use_source(connection, new.client_id, new.source_key, known=new.source_known)
                 self._make_job(connection, new, accepted)
                 debit(connection, new.client_id, new.credits_cost, accepted.job_id)
                 self._check_queue(connection, new.client_id, new.kind)
                 self._check_unfinished(connection, new.client_id)
         except CommitUnanswered as unanswered:
-            # Without the key: another request with the same one may have come since.
+            # Without the key, as another request may have used it since.
             if not was_written(self._engine, log.values(idempotency_key=None)):
                 raise unanswered.__cause__ or unanswered from None
         return accepted
@@ -236,10 +237,10 @@ class JobIntake:
             return
         on_postgresql = connection.dialect.name == "postgresql"
         if on_postgresql:
-            # Behind a first request that hangs in its transaction, answer "in flight" rather than wait.
+            # If the first request hangs in its transaction, answer "in flight" instead of waiting.
             connection.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
-        # Here, and not only in the sweep: a key is free when its time is over, whether or not a sweep has run. Of two
-        # requests that free the same one, the second waits for the first, and then meets the first one's log.
+        # Not only in the sweep, so that an expired key is free even if no sweep runs. Of two requests that free a key,
+        # the second waits for the first and then finds its log.
         connection.execute(
             request_logs.update()
             .where(
@@ -251,14 +252,14 @@ class JobIntake:
         )
         connection.execute(log)
         if on_postgresql:
-            # What is waited for from here on is a busy client, not the key.
+            # From here on, a wait is for a busy client and not for the key.
             connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
 
     def _check_queue(self, connection: sa.Connection, client_id: str, kind: Kind, *, coming: int = 0) -> None:
-        """Raise QueueFull when too many jobs of the kind wait, QueueShareTaken when too many of them are the client's.
+        """Raise QueueFull if too many jobs of the kind wait, or QueueShareTaken if too many are the client's.
 
-        `coming` are counted in. The client's own are exact, as those of `_check_unfinished`. Requests of several
-        clients that come at once may pass the limit by as many as they are.
+        `coming` jobs are added to the counts. The client's own count is exact, as in `_check_unfinished`. Concurrent
+        requests of several clients may exceed the limit by their number.
         """
         if not (limit := self._queue_limit):
             return
@@ -273,9 +274,9 @@ class JobIntake:
                 raise QueueShareTaken(own - 1)
 
     def _check_unfinished(self, connection: sa.Connection, client_id: str, *, coming: int = 0) -> None:
-        """Raise TooManyUnfinishedJobs when the client has too many jobs, `coming` counted in.
+        """Raise TooManyUnfinishedJobs if the client has too many jobs, with `coming` jobs added.
 
-        Exact, because the job's turn before it locked the client's row: a client's jobs are counted one after another.
+        The count is exact: `new_turn` has locked the client's row, so jobs of one client are created one at a time.
         """
         limit = self._unfinished_limit
         own = sa.and_(UNFINISHED, jobs.c.client_id == client_id)
@@ -284,11 +285,11 @@ class JobIntake:
 
     @staticmethod
     def _make_job(connection: sa.Connection, new: NewJob, accepted: Accepted) -> None:
-        told = current()
+        correlation = current()
         version = max(new.spec_version, version_of(new.spec))
         turn = new_turn(connection, new.client_id, new.kind, version)
         if new.retry_of is not None:
-            # Asked here, with the client's row held: the index would wait for whoever claims the first retry.
+            # Checked here, as the unique index would wait for a worker that is claiming the first retry.
             again = sa.select(jobs.c.id).where(jobs.c.retry_of == new.retry_of)
             if connection.execute(again).first() is not None:
                 raise AlreadyRetried(new.retry_of)
@@ -303,21 +304,21 @@ class JobIntake:
                 reference=new.reference,
                 operation=new.operation,
                 preview=new.preview,
-                traceparent=told.traceparent,
-                caller_request_id=told.request_id if told.callers_own else None,
+                traceparent=correlation.traceparent,
+                caller_request_id=correlation.request_id if correlation.callers_own else None,
                 retry_of=new.retry_of,
                 credits_cost=new.credits_cost,
                 status=JobStatus.NOT_STARTED,
                 progress=0.0,
                 attempt=0,
-                # Its message goes out next. If it does not, the sweep finds the queue too short.
+                # Its message is sent next. If that fails, the sweep notices that the queue is too short.
                 sent_at=db_now(),
                 turn=turn,
             )
         )
 
     def first_answer(self, client_id: str, idempotency_key: str, asked: Asked) -> Accepted | None:
-        """Return what was answered to this key before; None for a new or old key. Raises IdempotencyConflict."""
+        """Return the first answer to this key; None for a new or expired key. Raises IdempotencyConflict."""
         query = (
             sa.select(request_logs, jobs.c.id, jobs.c.credits_cost)
             .join(jobs, jobs.c.request_id == request_logs.c.request_id)
@@ -337,7 +338,7 @@ class JobIntake:
         return Accepted(row.request_id, row.id, row.credits_cost, repeated=True)
 
     def request_of(self, job_id: str, *, client_id: str) -> JobRequest | None:
-        """Return what the client's job was made of; None when there is none of that id, or it is another client's."""
+        """Return the request of the client's job; None if the client has no job with this id."""
         if not may_be_id(job_id):
             return None
         kept = sa.and_(
@@ -358,19 +359,19 @@ class JobIntake:
         if row.operation == Operation.CUTOUT:
             return JobRequest(row.body, None, row.key, preview=False, subject=subject_of(row.spec))
         order = order_of(row.spec)
-        # The colours as the job has them: a brand may have given them, and have others by now.
+        # The job's own colours: a brand may have given them, and may have other colours by now.
         body = row.body | {"dominant_colors": list(order.colors)}
         records = {name: getattr(order, name) for name in RECORDS}
         return JobRequest(body, order.seed, row.key, row.preview, **records, subject=order.subject)
 
     def free_old_keys(self, *, limit: int = 1000) -> int:
-        """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""
+        """Free at most `limit` expired idempotency keys, and return how many; their logs stay."""
         old = (
             sa.select(request_logs.c.request_id)
             .where(request_logs.c.idempotency_key.is_not(None), request_logs.c.created_at <= ago(self._key_ttl))
             .order_by(request_logs.c.created_at)
             .limit(limit)
-            .with_for_update(skip_locked=True)  # what another sweep frees is left to it
+            .with_for_update(skip_locked=True)  # another sweep frees the locked ones
         )
         with self._engine.begin() as connection:
             freed = connection.execute(
@@ -380,6 +381,6 @@ class JobIntake:
 
 
 def _count(connection: sa.Connection, which: sa.ColumnElement[bool], *, limit: int) -> int:
-    """Count these jobs, and stop at so many: a limit costs no more than itself, however long the queue is."""
+    """Count these jobs up to `limit`, so that the cost does not grow with the queue."""
     found = sa.select(jobs.c.id).where(which).limit(limit).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one())

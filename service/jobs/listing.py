@@ -1,4 +1,4 @@
-"""Listings: what a client has, newest first, a page at a time. One statement a page, however many things are on it."""
+"""Lists of a client's jobs and renders, newest first, with one SQL statement for a page of any size."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Page(Generic[Item]):
-    """Some things in their order. `next_cursor`: where the page after it begins; None: there is nothing more."""
+    """A page of items in order. `next_cursor` is where the next page begins; None on the last page."""
 
     items: list[Item]
     next_cursor: str | None
 
 
 class Listings:
-    """The listings of one database. Lives as long as the process; safe in threads.
+    """The lists in the database. Thread-safe; one instance serves the whole process.
 
-    A cursor is the id of the last thing on a page. Ids are ULIDs, so their order is that of time, and a page stays what
-    it is while new things come before it. The id need not exist any more, nor be the client's: it is only a place.
+    A cursor is the id of a page's last item. Ids are ULIDs, ordered by time, so new items don't change a page. The
+    cursor only marks a place: its item may be deleted or another client's.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -44,9 +44,9 @@ class Listings:
         reference: str | None = None,
         preview: bool = False,
     ) -> Page[tuple[Job, Render | None]]:
-        """Return a page of a client's jobs as `Jobs.get` returns each: at most `limit`, those before the cursor.
+        """Return a page of a client's jobs, each as `Jobs.get` returns it: at most `limit`, older than the cursor.
 
-        Either of previews alone, or of the others.
+        It has either only previews or no previews.
         """
         asked = {
             jobs.c.client_id: client_id,
@@ -67,10 +67,10 @@ class Listings:
         reference: str | None = None,
         preview: bool = False,
     ) -> Page[Render]:
-        """Return a page of a client's renders: at most `limit`, those before the cursor; previews as in `jobs`."""
+        """Return a page of a client's renders: at most `limit`, older than the cursor; previews as in `jobs`."""
         asked = {renders.c.client_id: client_id, renders.c.preview: preview, renders.c.output_preset: output_preset}
         if reference is not None:
-            # The client twice: by it and the reference the jobs are found, few of them, and each one's render.
+            # The client is repeated so that an index finds the few jobs by client and reference, then their renders.
             asked |= {jobs.c.client_id: client_id, jobs.c.reference: reference}
         return read_page(self._reader, RENDERS, renders.c.public_id, render_of, asked, limit, cursor)
 
@@ -84,24 +84,24 @@ def read_page(
     limit: int,
     cursor: str | None,
 ) -> Page[Item]:
-    """Return the page of a query's rows with the values asked for (None: any), in the falling order of `ids`.
+    """Return a page of the query's rows with the given values (None: any), in descending order of `ids`.
 
-    `read` makes an item of a row.
+    `read` converts a row to an item.
     """
     given = {column: value for column, value in asked.items() if value is not None}
     values = {f"value_{number}": value for number, value in enumerate(given.values())}
-    # One more than asked for, and not shown: whether there is a next page.
+    # One extra row, not shown, reveals whether there is a next page.
     values |= {"rows": limit + 1, "place": cursor}
     with engine.connect() as connection:
         found = connection.execute(_page_of(query, ids, *given, after=cursor is not None), values)
-        rows = [dict(zip(found.keys(), row, strict=True)) for row in found]  # read several times as fast as a mapping
+        rows = [dict(zip(found.keys(), row, strict=True)) for row in found]  # several times faster than a RowMapping
     shown = rows[:limit]
     return Page([read(row) for row in shown], shown[-1]["place"] if len(rows) > limit else None)
 
 
 @cache
 def _page_of(query: sa.Select[Any], ids: sa.Column[str], *columns: sa.Column[Any], after: bool) -> sa.Select[Any]:
-    """Return the statement of a page. Made once: SQLAlchemy takes longer to know a new one again than to run it."""
+    """Return the statement of a page. Cached, as SQLAlchemy takes longer to compile a new one than to run it."""
     for number, column in enumerate(columns):
         query = query.where(column == sa.bindparam(f"value_{number}"))
     if after:

@@ -1,4 +1,4 @@
-"""The job notifier: one thread of a process polls for all who subscribe to jobs, however many they are."""
+"""The job notifier: one thread polls the database for all subscribers of a process."""
 
 import asyncio
 import contextlib
@@ -13,15 +13,15 @@ logger = logging.getLogger(__name__)
 
 
 class TooManyStreams(Exception):
-    """Raised when one client holds as many streams as it may."""
+    """Raised when a client has the maximum number of streams open."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit} streams")
+        super().__init__(f"{limit} streams are open, which is the limit.")
         self.limit = limit
 
 
 class Subscription:
-    """A subscription to one job's states, in one event loop. Made by `JobNotifier.subscribe`; to be closed."""
+    """A subscription to one job's states in one event loop. `JobNotifier.subscribe` makes it; close it after use."""
 
     def __init__(self, notifier: "JobNotifier", job_id: str, client_id: str | None) -> None:
         self._notifier = notifier
@@ -29,34 +29,34 @@ class Subscription:
         self._pushed = asyncio.Event()
         self._state: JobState | None = None
         self.job_id = job_id
-        #: Whose stream it is; None: it is none.
+        #: The client whose stream this is; None if it is not a stream.
         self.client_id = client_id
-        #: Whether the process stops: there will be no more states.
+        #: Whether the process is stopping, so that no more states come.
         self.stopped = False
-        #: The notifier's own: what it has pushed last.
+        #: For the notifier: the last state that it pushed.
         self.last_sent: JobState | None = None
 
     async def next_state(self, timeout: float) -> JobState | None:
-        """Return the newest state that was not returned yet; None when `timeout` seconds, or the process, are over.
+        """Return the newest unreturned state; None after `timeout` seconds or when the process stops.
 
-        Who is slow misses states in between, and never the last.
+        A slow subscriber misses states in between, but never the last.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._pushed.wait()
         self._pushed.clear()
         if self.stopped:
-            self._pushed.set()  # whoever asks again must not wait
+            self._pushed.set()  # so that later calls return at once
         state, self._state = self._state, None
         return state
 
     def close(self) -> None:
-        """Unsubscribe; closing twice is no error."""
+        """Unsubscribe. Repeating it is safe."""
         self._notifier.unsubscribe(self)
 
     def push(self, state: JobState | None) -> None:
-        """Push a state, or None for the end of the process. For the notifier, from any thread."""
-        with contextlib.suppress(RuntimeError):  # its loop is closed: nobody waits there
+        """Push a state, or None when the process stops. The notifier may call it from any thread."""
+        with contextlib.suppress(RuntimeError):  # a closed loop has no subscribers
             self._loop.call_soon_threadsafe(self._take, state)
 
     def _take(self, state: JobState | None) -> None:
@@ -68,11 +68,10 @@ class Subscription:
 
 
 class JobNotifier:
-    """Notifies the subscribers to jobs. Lives as long as the process.
+    """Notifies the subscribers of jobs. One instance serves the whole process.
 
-    It looks every so many seconds, in a thread of its own, while anyone is subscribed.
-
-    A look that fails is only a late one: those who wait hear of what has changed once the database is back.
+    While there are subscribers, its thread reads their jobs every `every` seconds. After a failure of the database,
+    subscribers receive the changes late.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class JobNotifier:
         self._closed = threading.Event()
 
     def subscribe(self, job_id: str, *, client_id: str | None = None) -> Subscription:
-        """Subscribe to a job, in the running event loop. Raises TooManyStreams, where a client is named."""
+        """Subscribe to a job in the running event loop. Raises TooManyStreams for a client at its limit."""
         with self._changed:
             if client_id is not None and 0 < self._stream_limit <= self.streams(client_id):
                 raise TooManyStreams(self._stream_limit)
@@ -102,9 +101,9 @@ class JobNotifier:
         return subscription
 
     async def wait_until_done(self, job_id: str, seconds: float) -> JobState | None:
-        """Wait for a job's end; return the last state that is known after so many seconds, None where none is.
+        """Wait for a job's end, at most `seconds`; return its last known state, or None if none is known.
 
-        Waiting takes no thread, and no connection of the database's.
+        Waiting uses no thread and no database connection.
         """
         end, last = time.monotonic() + seconds, None
         subscription = self.subscribe(job_id)
@@ -118,7 +117,7 @@ class JobNotifier:
         return last
 
     def unsubscribe(self, subscription: Subscription) -> None:
-        """Take a subscription off the list; none there is no error."""
+        """Remove a subscription. Repeating it is safe."""
         with self._changed:
             others = self._subscriptions.get(subscription.job_id, set())
             others.discard(subscription)
@@ -126,12 +125,12 @@ class JobNotifier:
                 self._subscriptions.pop(subscription.job_id, None)
 
     def streams(self, client_id: str | None = None) -> int:
-        """Count the subscriptions of a client; without one, all there are."""
+        """Return the number of a client's streams, or of all subscriptions."""
         with self._changed:
             return sum(client_id in (None, subscription.client_id) for subscription in self._everyone())
 
     def close(self) -> None:
-        """Tell all who wait, and who come later, that the process stops. Returns at once."""
+        """Signal to present and later subscribers that the process is stopping, without waiting."""
         self._closed.set()
         with self._changed:
             for subscription in self._everyone():
@@ -139,7 +138,7 @@ class JobNotifier:
             self._changed.notify()
 
     def end(self) -> None:
-        """Close, and wait for the thread unless its look takes long: the database's connections are closed next."""
+        """Close and wait for the thread, at most a second, as the database connections are closed next."""
         self.close()
         if self._thread is not None:
             self._thread.join(timeout=1)
@@ -158,9 +157,9 @@ class JobNotifier:
             try:
                 self._notify(self._look(job_ids))
                 away = False
-            except Exception as error:  # noqa: BLE001  # whatever it was: nobody would notice that this thread has ended
+            except Exception as error:  # noqa: BLE001  # an ended thread would leave all subscribers waiting
                 if not away and not self._closed.is_set():
-                    logger.warning("the states of %d jobs are not known now: %s", len(job_ids), error)
+                    logger.warning("can't read the states of %d jobs: %s", len(job_ids), error)
                 away = True
             self._closed.wait(self._every)
 

@@ -1,4 +1,4 @@
-"""The plan of a swap: the request with nothing left open, and what its caller should hear before paying."""
+"""The plan of a swap: the request with all values resolved, and warnings to read before paying."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,24 +18,24 @@ from service.jobs.intake import Preflight, QueueFull, QueueShareTaken, TooManyUn
 
 @dataclass(frozen=True)
 class Resolved:
-    """A valid request whose photo is there. What a brand gives is filled in."""
+    """A valid request whose photo exists, with the brand's values filled in."""
 
     request: BackgroundSwapWithSpecRequest
     order: SwapOrder
-    #: The client's brand that `pilot_brand` names; None: it names none.
+    #: The client's brand that `pilot_brand` names; None if there is none.
     brand: Brand | None
     source_key: str
     preset: Preset
-    #: What an earlier render of the photo reports of its cut-out; empty where the request names none.
+    #: The cut-out's facts from the earlier render that the request names; empty without one.
     seen: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def credits_cost(self) -> int:
-        """What it costs: a preview nothing."""
+        """The cost in credits; 0 for a preview."""
         return 0 if self.order.preview else self.preset.credits
 
     def placing(self, catalogue: Catalogue) -> Spec:
-        """Return the spec as far as `pipeline.placement` and `pipeline.scene.surfaces` look at it: no seed."""
+        """Return a spec for `pipeline.placement` and `pipeline.scene.surfaces`, which need no seed."""
         return Spec(
             scene=catalogue.scene(self.order.scene),
             mood=catalogue.mood(self.order.mood),
@@ -48,7 +48,7 @@ class Resolved:
         )
 
     def spec(self, catalogue: Catalogue) -> dict[str, Any]:
-        """Return the spec as the jobs table keeps it, with a seed, the catalogue's records, the cautions and pairs."""
+        """Return the spec for the jobs table, with a seed, the catalogue's records, the cautions and pairs."""
         found = [vars(caution) for caution in surprises(self, catalogue)]
         pairs = {"metadata": dict(self.order.metadata)} if self.order.metadata else {}
         return stored_spec(catalogue, self.order) | {"cautions": found} | pairs
@@ -56,7 +56,7 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a submit would do at this moment."""
+    """The effect of a submit at this moment."""
 
     resolved: Resolved
     balance: int
@@ -69,30 +69,30 @@ class Plan:
 
 
 def plan(resolved: Resolved, preflight: Preflight, catalogue: Catalogue) -> Plan:
-    """Return the plan, with first what would refuse the submit, then what may not be what was meant."""
-    told = [*_refusals(resolved, preflight), *surprises(resolved, catalogue)]
-    return Plan(resolved, preflight.balance, told)
+    """Return the plan. Its cautions begin with reasons why the submit would be refused."""
+    found = [*_refusals(resolved, preflight), *surprises(resolved, catalogue)]
+    return Plan(resolved, preflight.balance, found)
 
 
 def _refusals(resolved: Resolved, preflight: Preflight) -> Iterator[Caution]:
     cost = resolved.credits_cost
     if preflight.balance < cost:
-        text = f"The balance of {preflight.balance} does not cover the cost of {cost}; ask for a grant of credits."
+        text = f"The balance of {preflight.balance} does not cover the cost of {cost}. Ask the operator for credits."
         yield Caution("insufficient_credits", text)
     for refusal in preflight.refused_by:
         match refusal:
             case TooManyUnfinishedJobs():
-                text = f"{refusal.limit} of your jobs are not over, and no more may be at once; wait for one to end."
+                text = f"You have {refusal.limit} unfinished jobs, which is the limit. Wait until one ends."
                 yield Caution("too_many_unfinished_jobs", text)
             case QueueShareTaken():
-                text = f"{refusal.waiting} of your jobs wait, your share of the queue now; wait until one has started."
+                text = f"{refusal.waiting} of your jobs are waiting, your share of the queue. Wait until one starts."
                 yield Caution("queue_share_taken", text)
             case QueueFull():
-                yield Caution("queue_full", "Too many jobs of all clients wait for a worker now; submit later.")
+                yield Caution("queue_full", "The queue is full: too many jobs of all clients wait. Submit later.")
 
 
 def surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
-    """Give what may not be what was meant: it holds for the job as for the plan."""
+    """Yield warnings about probably unintended input, the same for the plan and the job."""
     order, preset = resolved.order, resolved.preset
     scene = catalogue.scene(order.scene)
     yield from cautions(catalogue, scene, catalogue.mood(order.mood), order.colors, preset)
@@ -100,4 +100,4 @@ def surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
     yield from placing_cautions(catalogue, resolved.placing(catalogue), facts)
     yield from output_cautions(order.output, preset)
     if order.brand is not None and resolved.brand is None:
-        yield Caution("brand_unknown", "You have no brand of that name: it is recorded and changes nothing.")
+        yield Caution("brand_unknown", "You have no brand with this name. The job records it but does not use it.")

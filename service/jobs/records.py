@@ -1,4 +1,4 @@
-"""A job as its callers, its workers and its client see it: records, and what can go wrong with one."""
+"""The records of a job for its callers, its workers and its client, and its exceptions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,23 +13,23 @@ from pipeline.placement.facts import StanceName
 
 
 class JobStatus(StrEnum):
-    """Where a job stands."""
+    """The status of a job."""
 
     NOT_STARTED = "NOT_STARTED"  #: Charged; waits for a worker.
-    IN_PROGRESS = "IN_PROGRESS"  #: A worker holds it, or held it and died.
-    SUCCESS = "SUCCESS"  #: Rendered; the credits are kept.
-    FAILURE = "FAILURE"  #: Over without a render; the credits are back.
+    IN_PROGRESS = "IN_PROGRESS"  #: A worker runs it, or died while running it.
+    SUCCESS = "SUCCESS"  #: Finished with a result; the credits are spent.
+    FAILURE = "FAILURE"  #: Finished without a result; the credits are refunded.
 
 
 class Operation(StrEnum):
-    """What a job does."""
+    """The operation of a job."""
 
-    SWAP = "swap"  #: A picture on a background.
-    CUTOUT = "cutout"  #: The product's mask, for nothing.
+    SWAP = "swap"  #: Makes a picture on a new background.
+    CUTOUT = "cutout"  #: Makes the product's mask, for free.
 
 
 class Kind(StrEnum):
-    """What workers may be given apart: an operation, and of swaps the previews."""
+    """The kinds of work that workers can choose: an operation, with previews separate from other swaps."""
 
     SWAP = "swap"
     PREVIEW = "preview"
@@ -37,16 +37,16 @@ class Kind(StrEnum):
 
 
 def kind_of(operation: str, preview: bool) -> str:
-    """Return a job's kind: one of `Kind`, or the operation of a newer release."""
+    """Return a job's kind: a `Kind`, or the operation of a newer release."""
     return Kind.PREVIEW if preview else operation
 
 
 class LeaseLost(Exception):
-    """Raised when another attempt, the sweep or the client has taken the job over."""
+    """Raised when another attempt, the sweep or the client has taken over the job."""
 
 
 class JobFinished(Exception):
-    """Raised when a job is to be cancelled that is over."""
+    """Raised when a client cancels a job that is over."""
 
     def __init__(self, status: "JobStatus") -> None:
         super().__init__(f"The job is over: {status}.")
@@ -55,7 +55,7 @@ class JobFinished(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to run one attempt of a job, until the lease is over."""
+    """The right to run one attempt of a job until the lease ends."""
 
     job_id: str
     client_id: str
@@ -66,13 +66,13 @@ class Claim:
     operation: Operation = Operation.SWAP
     preview: bool = False
     spec_version: int = 1
-    #: Of the submit: its log's key, what its caller called it, and the trace that it is part of.
+    #: From the submit: the id of its log, the caller's own id, and its trace.
     request_id: str = ""
     caller_request_id: str | None = None
     traceparent: str | None = None
-    #: Seconds from the submit to this attempt; None: it is not the first.
+    #: Seconds from the submit to this attempt; None for later attempts.
     waited: float | None = None
-    #: Seconds that each stage has taken, in their order: filled in as the attempt goes on, and kept with its end.
+    #: Seconds of each stage in order, filled during the attempt and stored at its end.
     stages: dict[str, float] = field(default_factory=dict, compare=False)
 
     @property
@@ -82,7 +82,7 @@ class Claim:
 
 
 class KeptSubject(TypedDict):
-    """One of the things that a mask shows."""
+    """One of the separate things in a mask."""
 
     id: int
     box: Sequence[int]
@@ -91,14 +91,14 @@ class KeptSubject(TypedDict):
 
 
 class KeptWarning(TypedDict):
-    """A warning of a cut-out, and where it holds."""
+    """A warning of a cut-out, with its places."""
 
     code: str
     boxes: list[list[int]]
 
 
 class KeptFacts(TypedDict, total=False):
-    """The facts of a cut-out as JSON; an older release kept less. Boxes: left, top, right, bottom, photo's pixels."""
+    """The facts of a cut-out as JSON; older releases stored fewer. Boxes: left, top, right, bottom in photo pixels."""
 
     product_box: Sequence[int] | None
     subjects: list[KeptSubject]
@@ -114,22 +114,22 @@ class KeptFacts(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class NewCutout:
-    """What a successful attempt at a cut-out stored: what the networks made of a photo."""
+    """The stored result of a successful cut-out by the networks."""
 
     photo_sha256: str
-    #: Pixels of the upright photo.
+    #: Size of the upright photo in pixels.
     width: int
     height: int
     mask_key: str
     preview_key: str
-    #: The photo at the preview's size.
+    #: The photo scaled to the preview's size.
     photo_key: str
     facts: KeptFacts
 
 
 @dataclass(frozen=True)
 class StoredRender:
-    """A render that is stored, without its report."""
+    """A stored render without its report."""
 
     public_id: str
     key: str
@@ -147,31 +147,31 @@ class StoredRender:
 
 @dataclass(frozen=True, kw_only=True)
 class NewRender(StoredRender):
-    """What a successful attempt stored."""
+    """The stored result of a successful swap."""
 
     report: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Render(StoredRender):
-    """A render as it is kept."""
+    """A render as read from the database."""
 
-    #: As JSON, which answers repeat to the letter.
+    #: JSON text, which answers repeat unchanged.
     report: msgspec.Raw
     job_id: str
     source_key: str
-    #: Its caller's own id of the job.
+    #: The caller's own id of the job.
     reference: str | None
-    #: What was asked: names of the catalogue, or free text.
+    #: The requested scene and mood: names of the catalogue, or free text.
     scene_type: str | None
     mood: str | None
-    #: Its caller's own pairs of the job.
+    #: The caller's own pairs of the job.
     metadata: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job ends without a render."""
+    """The reason why a job ends without a result."""
 
     code: str
     message: str
@@ -194,53 +194,52 @@ class Job:
     finished_at: datetime | None
     error_code: str | None
     error_message: str | None
-    #: What may not have been meant: code and message of each.
+    #: Code and message of each warning about probably unintended input.
     warnings: list[dict[str, str]]
-    #: Its caller's own id of it.
+    #: The caller's own id.
     reference: str | None
     operation: Operation
-    #: When its client deleted its render.
     render_deleted_at: datetime | None
-    #: What was asked: names of the catalogue, or free text.
+    #: The requested scene, mood and preset: names of the catalogue, or free text.
     scene_type: str | None
     mood: str | None
     output_preset: str | None
     preview: bool
-    #: Asked for, or drawn.
+    #: From the request, or drawn.
     seed: int | None
-    #: Its caller's own pairs.
+    #: The caller's own pairs.
     metadata: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What an idempotency key stands for: a request's route, body and query, as they were parsed."""
+    """The request that an idempotency key stands for: route, body and query, parsed."""
 
     workflow: str
     body: dict[str, Any]
-    #: Of the bytes that came, with the query. An earlier release compares nothing else.
+    #: Of the received bytes and the query. An earlier release compares only this digest.
     body_sha256: str
-    #: The query's parameters whose value is not the default; None: an earlier release logged the request.
+    #: The query's parameters without defaults; None if an earlier release logged the request.
     query: dict[str, Any] | None
 
     def differs_from(self, first: "Asked") -> str | None:
-        """Return how it differs from the first request with its key; None: it means the same."""
+        """Return how it differs from the first request with its key; None if both mean the same."""
         if self.body_sha256 == first.body_sha256:
             return None
         if self.workflow != first.workflow:
             return f"for another route: {first.workflow}"
         if first.query is None:
-            return "with other bytes of body or query, which the release of that time compares"
+            return "with other bytes of body or query, compared by an earlier release"
         parts = {"body": _names(first.body, self.body), "query": _names(first.query, self.query or {})}
         return " and ".join(f"with another {part}: {names}" for part, names in parts.items() if names) or None
 
 
 def _names(first: dict[str, Any], second: dict[str, Any]) -> str:
-    """Return the fields of two requests that differ; an empty one counts as left out, as validation takes it."""
+    """Return the names of the fields that differ. Empty fields count as omitted, as in validation."""
     first, second = ({name: one for name, one in given.items() if one not in ("", [])} for given in (first, second))
     return ", ".join(name for name in {**first, **second} if first.get(name) != second.get(name))
 
 
 def may_be_id(text: str) -> bool:
-    """Tell whether the databases may be asked for it: PostgreSQL takes no NUL, SQLite no half of a character."""
+    """Return whether a database query may contain the text: PostgreSQL rejects NUL, SQLite lone surrogates."""
     return text.isascii() and text.isalnum()

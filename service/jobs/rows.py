@@ -1,4 +1,4 @@
-"""How rows become jobs and renders: one statement reads any number of them, each job with its refund and its render."""
+"""Conversion of rows to jobs and renders. One statement reads many jobs, each with its refund and its render."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,17 +12,17 @@ from service.jobs.records import Job, JobStatus, Operation, Render
 
 _OF_JOB = ("source_key", "reference", "scene_type", "mood", "metadata")
 _OF_RENDER = [name for name in Render.__dataclass_fields__ if name not in _OF_JOB]
-#: What is shown of a spec, None for a job that makes no picture. The spec is read whole: PostgreSQL parses it anew for
-#: each field that a statement picks, which took 96 % of a list's time in the database.
+#: The fields of a spec that a job shows, None for a cut-out. The spec is read whole, as PostgreSQL would parse it again
+#: for each selected field. That took 96 % of a list's time in the database.
 _OF_SPEC = ("scene_type", "mood", "output_preset", "metadata", "seed")
-#: A report is answered as the text that is stored: to decode and encode it took a third of a list's time.
+#: A report is answered as stored text: decoding and encoding it took a third of a list's time.
 _SHOWN = {name: renders.c[name] for name in _OF_RENDER} | {"report": sa.cast(renders.c.report, sa.Text)}
 
-#: What `render_of` reads; to be narrowed by its user.
+#: The query for `render_of`; its users add conditions.
 RENDERS = sa.select(
     *(column.label(name) for name, column in _SHOWN.items()), jobs.c.source_key, jobs.c.reference, jobs.c.spec
 ).join_from(renders, jobs, sa.and_(jobs.c.id == renders.c.job_id, renders.c.deleted_at.is_(None)))
-#: What `job_of` reads; to be narrowed by its user.
+#: The query for `job_of`; its users add conditions.
 JOBS = sa.select(
     *(jobs.c[name] for name in ("id", "request_id", "status", "stage", "progress", "attempt", "credits_cost")),
     *(jobs.c[name] for name in ("created_at", "started_at", "finished_at", "error_code", "error_message")),

@@ -1,4 +1,4 @@
-"""States of jobs, as those who wait see them: what can change, read for any number of jobs in one statement."""
+"""The states of jobs for clients that wait: the fields that can change, read for many jobs in one statement."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from service.database.tables import jobs
 from service.jobs import turns
 from service.jobs.records import JobStatus, may_be_id
 
-#: Places in the queue that are counted; who stands further back is told this number.
+#: The last place in the queue that is counted; jobs further back report this number.
 FARTHEST = 1000
-#: How many jobs one statement names.
+#: Maximum number of jobs in one statement.
 _PAGE = 500
-#: Steps of one revision: first the places in the queue, from the back to the front, then one for a job that is over
-#: its queue, and one for a job that is over.
+#: Steps of the event id within one revision: one for each place in the queue, from back to front. The last two are for
+#: a started and a finished job.
 _STEPS = 10_000
-#: Event ids from a step to the next: those between are for a stream whose job's place moves back, and then up again.
+#: Event ids within one step. A stream uses those in between when its job moves back in the queue and forward again.
 _IDS = 1_000
 
 _queue = (
@@ -40,40 +40,40 @@ _STATES = sa.select(
 
 @dataclass(frozen=True)
 class JobState:
-    """Where a job stands. Two states are equal when they look the same."""
+    """A job's state. Two states are equal if they look the same to a client."""
 
     job_id: str
     status: JobStatus
     stage: str | None
     progress: float
     attempt: int
-    #: Jobs whose turn comes before its own; more when another client's come in. None: it was started.
+    #: How many jobs run before this one; it can grow with other clients' jobs. None once the job has started.
     queue_position: int | None
     error_code: str | None
     error_message: str | None
     credits_refunded: int
-    #: The same for the same state of the same job, whichever process looked; greater after each write of its row.
+    #: The same for the same state in every process, and greater after each write of the job's row.
     event_id: int = field(compare=False)
 
     @property
     def revision(self) -> int:
-        """How often the job's row had been written."""
+        """How many times the job's row has been written."""
         return self.event_id // (_STEPS * _IDS)
 
     @property
     def over(self) -> bool:
-        """Whether nothing comes after it."""
+        """Whether this state is final."""
         return self.status in (JobStatus.SUCCESS, JobStatus.FAILURE)
 
 
 class JobStates:
-    """The states in one database. Lives as long as the process; safe in threads."""
+    """The job states in the database. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._reader = reader(engine)
 
     def of_client(self, job_id: str, client_id: str) -> JobState | None:
-        """Return the state of the client's job; None when there is none of that id, or it is another client's."""
+        """Return the state of the client's job; None if the client has no job with this id."""
         if not may_be_id(job_id):
             return None
         with self._reader.connect() as connection:
@@ -82,7 +82,7 @@ class JobStates:
         return None if row is None else _state(row)
 
     def of(self, job_ids: Collection[str]) -> dict[str, JobState]:
-        """Return the states of these jobs by their ids; of those that are there."""
+        """Return the states of these jobs by id; missing jobs are omitted."""
         ids = list(job_ids)
         states: dict[str, JobState] = {}
         with self._reader.connect() as connection:

@@ -1,4 +1,4 @@
-"""Submitting: from a valid request to a charged job on the queue."""
+"""The submit: turns a valid request into a charged job on the queue."""
 
 import contextlib
 import hashlib
@@ -32,11 +32,11 @@ CUTOUT_WORKFLOW = "cutouts"
 
 
 class SourceNotFound(LookupError):
-    """Raised when the source does not exist or belongs to another client: the caller can't tell which."""
+    """Raised when the source does not exist or belongs to another client. The caller can't tell which."""
 
 
 class SourceTooLarge(ValueError):
-    """Raised when the uploaded photo weighs more than is taken: `limit`, in bytes."""
+    """Raised when the uploaded photo has more than `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
@@ -44,11 +44,11 @@ class SourceTooLarge(ValueError):
 
 
 class PreviewsOff(Exception):
-    """Raised when a preview is asked for where the installation makes none."""
+    """Raised when a client requests a preview and previews are switched off."""
 
 
 class OutputInvalid(ValueError):
-    """Raised when a size, a format or a quality is asked for that the preset can't be delivered with: `faults`."""
+    """Raised when the preset can't be delivered with the requested size, format or quality, because of `faults`."""
 
     def __init__(self, faults: list[OutputFault]) -> None:
         super().__init__("; ".join(fault.message for fault in faults))
@@ -56,7 +56,7 @@ class OutputInvalid(ValueError):
 
 
 class DressingInvalid(ValueError):
-    """Raised when a scene can't be dressed as asked: `faults`."""
+    """Raised when a scene can't be dressed as requested, because of `faults`."""
 
     def __init__(self, faults: list[DressingFault]) -> None:
         super().__init__("; ".join(fault.message for fault in faults))
@@ -64,7 +64,7 @@ class DressingInvalid(ValueError):
 
 
 class BrandNearMiss(LookupError):
-    """Raised when a client has no brand of that `name`, but one that is spelled nearly so: `meant`."""
+    """Raised when a client has no brand `name`, but a brand with the similar name `meant`."""
 
     def __init__(self, name: str, meant: str) -> None:
         super().__init__(name, meant)
@@ -72,13 +72,13 @@ class BrandNearMiss(LookupError):
 
 
 def upload_prefix(client: Client) -> str:
-    """Return the namespace of a client's uploads; it reaches no key outside."""
+    """Return the prefix of a client's upload keys. A client can only use keys with its own prefix."""
     return f"uploads/{client.id}/"
 
 
 @dataclass(frozen=True)
 class Sent:
-    """How a request came: its body's bytes, its id, and the name that its caller gave the order."""
+    """A request's body bytes, id and idempotency key."""
 
     raw_body: bytes
     request_id: str
@@ -87,7 +87,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Submit:
-    """The use case, with what it needs. Lives as long as the process; safe in threads."""
+    """The use cases of submitting. Thread-safe; one instance serves the whole process."""
 
     catalogue: Catalogue
     intake: JobIntake
@@ -96,17 +96,17 @@ class Submit:
     sources: Bucket
     dispatcher: Dispatcher
     max_photo_bytes: int
-    #: Whether previews are made at all.
+    #: Whether this installation makes previews.
     previews: bool = True
     metrics: JobMetrics = field(default_factory=JobMetrics)
 
     def swap(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder, sent: Sent) -> Accepted:
-        """Resolve every default, price, write ONE transaction, then enqueue the job.
+        """Resolve all defaults, price the swap, write one transaction, then enqueue the job.
 
-        `order` is what the request's body and query ask for. A preview costs nothing. Raises PreviewsOff,
-        OutputInvalid, DressingInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable,
-        InsufficientCredits, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs, QueueShareTaken,
-        QueueFull; after each of them nothing is charged.
+        `order` is the order of the request's body and query. A preview is free. Raises PreviewsOff, OutputInvalid,
+        DressingInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable, InsufficientCredits,
+        IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs, QueueShareTaken, QueueFull. After each of them,
+        nothing was charged.
         """
         if order.preview and not self.previews:
             raise PreviewsOff
@@ -129,8 +129,8 @@ class Submit:
             preview=order.preview,
         )
         accepted = self._accept(new)
-        told = () if accepted.repeated else tuple(one["code"] for one in new.spec["cautions"])
-        return replace(accepted, warnings=told)
+        codes = () if accepted.repeated else tuple(one["code"] for one in new.spec["cautions"])
+        return replace(accepted, warnings=codes)
 
     def cut_out(
         self,
@@ -142,7 +142,7 @@ class Submit:
         reference: str | None,
         sent: Sent,
     ) -> Accepted:
-        """Do as `swap` does for a cut-out of a photo, which costs nothing. Raises as `swap`."""
+        """Submit a free cut-out of a photo, as `swap` does. Raises the same exceptions."""
         body: dict[str, Any] = {
             "source_image_s3_key": source_image_s3_key,
             "source_render_public_id": source_render_public_id,
@@ -172,23 +172,23 @@ class Submit:
     def _accept(self, new: NewJob) -> Accepted:
         try:
             known = self.intake.knows_photo(new.source_key)
-            if not known:  # by now: the sweep deletes a photo's bytes before its row
+            if not known:  # after that look-up, as the sweep deletes a photo's bytes before its row
                 self.sources.size(new.source_key)
             accepted = self.intake.create(replace(new, source_known=known))
         except (SourceExpired, ObjectNotFound) as error:
             raise SourceNotFound from error
         if not accepted.repeated:
             self.metrics.submitted(new.kind)
-            # The job is committed and charged, whatever happens here: the sweep finds it missing on the queue, later.
+            # The job is committed and charged. If the sending fails, the sweep sends it later.
             with contextlib.suppress(*DATABASE_AWAY):
                 self.dispatcher.send([accepted.job_id], new.kind)
         return accepted
 
     def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Plan:
-        """Tell what `swap` would do and cost, and write nothing.
+        """Return the effect and cost of `swap`, and write nothing.
 
         Raises PreviewsOff, OutputInvalid, DressingInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss,
-        StoreUnavailable; what else would refuse the swap is a caution.
+        StoreUnavailable. Other reasons for a refusal become cautions.
         """
         if order.preview and not self.previews:
             raise PreviewsOff
@@ -201,7 +201,7 @@ class Submit:
         return plan(resolved, preflight, self.catalogue)
 
     def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Resolved:
-        """Return what is asked, with all that the client's brand of that name fills in."""
+        """Return the request with all values resolved, also those of the client's brand."""
         name = order.brand
         brand = self.brands.get(name, client_id=client.id) if name else None
         if name and brand is None:
@@ -234,13 +234,13 @@ class Submit:
         )
 
     def _source(self, client: Client, uploaded: str | None, rendered: str | None) -> tuple[str, dict[str, Any]]:
-        """Return the photo's key, and what an earlier render of it that the request names reports of the cut-out."""
+        """Return the photo's key, and the cut-out's facts from the earlier render that the request names."""
         seen: dict[str, Any] = {}
         if rendered:
             render = self.jobs.render(rendered, client_id=client.id)
             if render is None:
                 raise SourceNotFound
-            # From the photo behind that render, never from the flattened picture: quality survives any chain.
+            # The photo behind the render, not its flattened picture, so that chains of swaps lose no quality.
             key, seen = render.source_key, _seen(render)
         else:
             key = uploaded or ""
@@ -256,16 +256,16 @@ class Submit:
 
 
 def _seen(render: Render) -> dict[str, Any]:
-    """Return what a render reports of the cut-out, and when it was asked for.
+    """Return a render's facts of the cut-out, and the time of its request.
 
-    Where the product was not turned with its `aspect`, width over height. What its caller said of the stance was said
-    of that order alone.
+    If the product was not turned, they include its `aspect`, width over height. A stance that the caller gave is
+    omitted, as it only applied to that order.
     """
     report: dict[str, Any] = msgspec.json.decode(render.report)
     seen: dict[str, Any] = report.get("cutout", {}) | {"asked_at": ULID.from_str(render.job_id).datetime}
     if seen.get("stance_from") == "caller":
         seen = {name: value for name, value in seen.items() if name not in ("stance", "suits", "stance_from")}
-    placed = seen.get("placed_box")  # shares of the canvas; none of an older release
+    placed = seen.get("placed_box")  # shares of the canvas; older releases have none
     turned = (report.get("placement") or {}).get("turn")
     if not placed or turned:
         return seen
@@ -274,9 +274,9 @@ def _seen(render: Render) -> dict[str, Any]:
 
 
 def _query(order: SwapOrder) -> dict[str, Any]:
-    """Return what the query asks for, by value: a default that is given is as good as one that is left out.
+    """Return the values of the query that differ from the defaults.
 
-    In this order: `_digest` goes by it.
+    `_digest` depends on their order.
     """
     asked: dict[str, object] = {"seed": order.seed, "reference": order.reference}
     asked |= order.given
@@ -287,6 +287,6 @@ def _query(order: SwapOrder) -> dict[str, Any]:
 
 
 def _digest(raw_body: bytes, query: Mapping[str, Any]) -> str:
-    """Return what an earlier release compares: it may still run, or have logged the key before an upgrade."""
-    told = "".join(f"?{name}={value}" for name, value in query.items())
-    return hashlib.sha256(raw_body + told.encode()).hexdigest()
+    """Return the digest that earlier releases compare: one may still run, or have logged the key before an upgrade."""
+    asked = "".join(f"?{name}={value}" for name, value in query.items())
+    return hashlib.sha256(raw_body + asked.encode()).hexdigest()

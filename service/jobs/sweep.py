@@ -1,4 +1,4 @@
-"""The sweep: sends what was never picked up, and settles what crashed. Any number may run at once."""
+"""The sweep: sends jobs that no worker picked up, and ends jobs whose workers died. Several sweeps may run at once."""
 
 import logging
 import threading
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Sweeper:
-    """Sweeps the jobs, with what that needs. Durations are seconds."""
+    """The sweep's work. Durations are seconds."""
 
     jobs: Jobs
     queue: JobQueue
@@ -30,13 +30,13 @@ class Sweeper:
     intake: JobIntake
 
     def run_once(self) -> None:
-        """Look once. Raises SQLAlchemyError; a queue server that is away only postpones the sending."""
+        """Sweep once. Raises SQLAlchemyError. If the queue server is unavailable, only the sending waits."""
         for job_id in self.jobs.fail_abandoned(max_wait=self.max_wait):
             logger.warning("job %s: FAILURE, refunded by the sweep", job_id)
         if freed := self.intake.free_old_keys():
-            logger.info("%d idempotency keys are free again", freed)
+            logger.info("freed %d expired idempotency keys", freed)
         try:
-            # Before the rows are read: what is sent after this is not old enough to be missed.
+            # Counted before the rows are read: later messages are too young to count as missing.
             waiting = self.queue.waiting()
         except QueueUnavailable as error:
             logger.warning("queue unavailable, nothing sent: %s", error)
@@ -48,7 +48,7 @@ class Sweeper:
 
 
 def build_sweeper(settings: Settings, metrics: JobMetrics | None = None) -> Sweeper:
-    """Put a sweeper together on the settings' database and queue."""
+    """Build a sweeper for the settings' database and queue."""
     engine = create_engine(settings.sqlalchemy_url)
     jobs = Jobs(
         engine,
@@ -71,26 +71,25 @@ def keep_sweeping(
     on_look: Callable[[], None] = lambda: None,
     may_act: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Sweep until told to stop; `on_look` is called before each look, and `may_act` asked, of the quarantine.
+    """Sweep until `stopping`. Calls `on_look` before each sweep, and sweeps only if `may_act` allows it.
 
-    A database that is away is waited for, and `grace` seconds more.
-
-    It was away from the workers as well: their leases ran out with nobody dead, and they need that long to renew them.
+    After a failure of the database, it waits until the database is back, and `grace` seconds more. The workers could
+    not renew their leases during the failure, so expired leases don't mean dead workers.
     """
     away = False
     while True:
         on_look()
         try:
             if away and may_act():
-                sweeper.intake.free_old_keys()  # takes nothing from anyone; tells whether the database can write again
+                sweeper.intake.free_old_keys()  # a harmless write, which shows whether the database can write again
                 away = False
-                logger.info("the database is back; looking again in %.0f s", grace)
+                logger.info("the database is back; sweeping again in %.0f s", grace)
                 if stopping.wait(grace):
                     return
             if may_act():
                 sweeper.run_once()
         except sa.exc.SQLAlchemyError:
             away = True
-            logger.exception("sweep failed; it will look again")
+            logger.exception("sweep failed, will be retried")
         if stopping.wait(every):
             return

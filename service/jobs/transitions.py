@@ -1,14 +1,14 @@
-"""Jobs: the one table that decides what has happened. Every move of a job and of its credits is here.
+"""Jobs and their transitions. This table decides what has happened, and all changes of a job and its credits are here.
 
     NOT_STARTED ──claim──▶ IN_PROGRESS ──succeed──▶ SUCCESS
          │                   │   ▲  │
          │                   └───┘  └──fail, cancel, sweep──▶ FAILURE + refund
          │           claim again (lease over)                    ▲
-         └──────────── cancel, sweep (nobody came) ──────────────┘
+         └──────────── cancel, sweep (no worker came) ───────────┘
 
-A claim is a lease with a fencing token: whoever lost it can neither finish nor refund. Times are the database's.
-`service.jobs.intake` makes them, `service.jobs.turns` has the order in which they are started. Wherever a job ends, its
-client's message goes into the outbox (`write_message`), but for a preview's.
+A claim is a lease with a fencing token: a worker that lost it can neither finish nor refund the job. Times are the
+database's. `service.jobs.intake` creates jobs, and `service.jobs.turns` orders their starts. The end of a job writes a
+message into the client's outbox (`write_message`), except for previews.
 """
 
 import time
@@ -44,17 +44,17 @@ from service.telemetry.correlation import current
 from service.telemetry.metrics import JobMetrics
 from service.webhooks.outbox import write_message
 
-#: How many jobs one statement names.
+#: Maximum number of jobs in one statement.
 _PAGE = 500
-#: How many jobs one transaction ends: it holds their clients' rows for about 2 ms a job, and their submits wait.
+#: Maximum number of jobs that one transaction ends. It locks clients' rows for about 2 ms a job, and submits wait.
 ENDED_AT_ONCE = 100
-#: SQLSTATE of a deadlock and of a serialization failure: nothing was written, and a repeat may work at once.
+#: SQLSTATE of a deadlock and of a serialization failure. Nothing was written, and a repeat may succeed.
 _COLLISIONS = ("40P01", "40001")
 _CLAIM_TRIES = 3
-#: Seconds between two looks of a worker for jobs that only a newer release can do.
+#: Seconds between a worker's checks for jobs that only a newer release can run.
 _LOOK_PAST_EVERY = 10.0
-_PHOTO_DELETED = Failure("source_deleted", "Its photo was deleted. The credits are back.")
-#: What a claim repeats of its job's row.
+_PHOTO_DELETED = Failure("source_deleted", "The photo of this job was deleted. Any credits were refunded.")
+#: The columns that a claim copies from its job.
 _CLAIMED = (
     *("client_id", "attempt", "spec", "source_key", "preview", "spec_version"),
     *("request_id", "caller_request_id", "traceparent"),
@@ -64,7 +64,7 @@ _STARTABLE = sa.or_(jobs.c.status == JobStatus.NOT_STARTED, _LEASE_OVER)
 
 
 class Jobs:
-    """The jobs of one database. Lives as long as the process; safe in threads."""
+    """The jobs in the database. Thread-safe; one instance serves the whole process."""
 
     def __init__(
         self,
@@ -82,17 +82,17 @@ class Jobs:
         self._reader = reader(engine)
         self._lease = lease
         self._max_attempts = max_attempts
-        # Jobs above it are for workers of a newer release, and claims look past them.
+        # Jobs above this version are for workers of a newer release, so claims skip them.
         self._spec_version = spec_version
         self._takes = turns.taken(takes)
         self._look_past = 0.0
-        # Where callers reach the API, for what is told of a render.
+        # Where callers reach the API, for the render's address in messages.
         self._public_url = public_url or ""
 
     # The caller's side
 
     def get(self, job_id: str, *, client_id: str) -> tuple[Job, Render | None] | None:
-        """Return the client's job with its render; None when there is none of that id, or it is another client's."""
+        """Return the client's job with its render; None if the client has no job with this id."""
         if not may_be_id(job_id):
             return None
         query = JOBS.where(jobs.c.id == job_id, jobs.c.client_id == client_id)
@@ -101,7 +101,7 @@ class Jobs:
         return None if row is None else job_of(row)
 
     def render(self, public_id: str, *, client_id: str) -> Render | None:
-        """Return the client's render; None when there is none of that id, or it is another client's."""
+        """Return the client's render; None if the client has no render with this id."""
         if not may_be_id(public_id):
             return None
         query = RENDERS.where(renders.c.public_id == public_id, renders.c.client_id == client_id)
@@ -110,23 +110,23 @@ class Jobs:
         return None if row is None else render_of(row)
 
     def cancel(self, job_id: str, *, client_id: str) -> tuple[Job, Render | None] | None:
-        """End the client's unfinished job without a render and refund it, in one transaction; answers as `get` does.
+        """End and refund the client's unfinished job in one transaction; return what `get` returns.
 
         A worker that runs it notices at its next step. Raises JobFinished.
         """
         if not may_be_id(job_id):
             return None
         own = sa.and_(jobs.c.id == job_id, jobs.c.client_id == client_id)
-        ended = self._end(own, Failure("cancelled", "The client cancelled it. The credits are back."))
+        ended = self._end(own, Failure("cancelled", "You cancelled this job. Any credits were refunded."))
         found = self.get(job_id, client_id=client_id)
         if found is not None and not ended:
             raise JobFinished(found[0].status)
         return found
 
     def end_without_photo(self, connection: sa.Connection, source_key: str) -> list[str]:
-        """End unfinished jobs of a photo in the transaction that deletes it, and refund them; return their ids.
+        """End and refund unfinished jobs of a photo in the transaction that deletes it; return their ids.
 
-        At most ENDED_AT_ONCE of them. The photo is marked as deleted already, so that no job can come after these.
+        Ends at most ENDED_AT_ONCE jobs. The photo must be marked as deleted already, so that no new job can use it.
         """
         its = sa.select(jobs.c.id).where(UNFINISHED, jobs.c.source_key == source_key)
         locked = its.order_by(jobs.c.id).limit(ENDED_AT_ONCE).with_for_update()
@@ -138,9 +138,9 @@ class Jobs:
     # The worker's side
 
     def claim(self, worker: str | None = None, *, message: Kind | None = None) -> Claim | None:
-        """Start an attempt of the job whose turn it is; None when no job can be started now.
+        """Start an attempt of the job whose turn it is; None if no job can start now.
 
-        `worker`: "host:pid". `message`: the kind of work that woke it; what is started may be of another one.
+        `worker`: "host:pid". `message`: the kind of work that woke it; the started job may be of another kind.
         """
         for _ in range(_CLAIM_TRIES - 1):
             try:
@@ -152,7 +152,7 @@ class Jobs:
 
     def _claim(self, worker: str | None, message: Kind | None) -> Claim | None:
         token = str(ULID())
-        # A job that another worker takes at this moment is passed over, not waited for.
+        # Jobs that another worker is claiming are skipped, not waited for.
         first = (
             sa.select(jobs.c.id)
             .where(self._takes, _STARTABLE, jobs.c.attempt < self._max_attempts)
@@ -167,7 +167,7 @@ class Jobs:
                 self._look_past = time.monotonic() + _LOOK_PAST_EVERY
                 turns.move_up_past(connection, self._spec_version)
             if connection.dialect.name == "postgresql":
-                # By statistics from before a burst it would sort the whole queue for each claim, not go by the index.
+                # With statistics from before a burst, PostgreSQL would sort the whole queue instead of using the index.
                 connection.exec_driver_sql("SET LOCAL enable_sort = off")
             row = connection.execute(
                 jobs.update()
@@ -205,7 +205,7 @@ class Jobs:
 
     @staticmethod
     def _owe_message(connection: sa.Connection, kind: Kind | None) -> None:
-        """Mark the last waiting job of the message's kind as unsent: the message that started another one was its."""
+        """Mark the last waiting job of the message's kind as unsent, because its message has started another job."""
         last = (
             sa.select(jobs.c.id)
             .where(turns.taken([kind] if kind else list(Kind)))
@@ -218,7 +218,7 @@ class Jobs:
         connection.execute(jobs.update().where(jobs.c.id == last.scalar_subquery()).values(sent_at=None))
 
     def renew_lease(self, claim: Claim, *, stage: str | None = None, progress: float | None = None) -> None:
-        """Renew the lease, and say how far the job is. Raises LeaseLost."""
+        """Renew the lease and store the progress. Raises LeaseLost."""
         values: dict[str, Any] = {"lease_until": db_now(self._lease)}
         if stage is not None:
             values |= {"stage": stage, "progress": progress, "stages": claim.stages}
@@ -226,14 +226,14 @@ class Jobs:
             self._fenced(connection, claim, values)
 
     def renew_leases(self, claims: Sequence[Claim]) -> set[str]:
-        """Renew several leases in one statement, and return the tokens of those that are lost."""
+        """Renew several leases in one statement, and return the tokens of the lost ones."""
         tokens = [claim.token for claim in claims]
         held = sa.and_(
             jobs.c.id.in_([claim.job_id for claim in claims]),
             jobs.c.lease_token.in_(tokens),
             jobs.c.status == JobStatus.IN_PROGRESS,
         )
-        # In one order: whoever else locks several of them must not wait crosswise.
+        # Locked in order of id, as everywhere, to avoid deadlocks.
         ordered = sa.select(jobs.c.id).where(held).order_by(jobs.c.id).with_for_update().correlate(None)
         with self._engine.begin() as connection:
             renewed = connection.execute(
@@ -245,14 +245,15 @@ class Jobs:
             return set(tokens).difference(renewed)
 
     def count_attempt(self, claim: Claim, counts: bool) -> None:
-        """Count the attempt, as a claim does, or not as long as it has not begun. Raises LeaseLost."""
+        """Count the attempt, or don't count it as long as it has not begun. Raises LeaseLost."""
         with self._engine.begin() as connection:
             self._fenced(connection, claim, {"attempt": claim.attempt - (not counts)})
 
     def release(self, claim: Claim, *, after: float = 0.0, count_attempt: bool = True) -> None:
-        """Release the claim: end the attempt without a result; the sweep sends the job again after that many seconds.
+        """End the attempt without a result. The sweep sends the job again after `after` seconds.
 
-        `count_attempt` False: the attempt was not the job's fault (the worker was told to stop). Raises LeaseLost.
+        `count_attempt` False: the attempt did not fail because of the job, for example when the worker stops. Raises
+        LeaseLost.
         """
         attempt = jobs.c.attempt if count_attempt else jobs.c.attempt - 1
         values = {
@@ -267,17 +268,17 @@ class Jobs:
             self._fenced(connection, claim, values)
 
     def succeed(self, claim: Claim, made: NewRender | NewCutout) -> None:
-        """Store the render, or the cut-out, and end the job, in one transaction. Raises LeaseLost."""
+        """Store the render or the cut-out and end the job, in one transaction. Raises LeaseLost."""
         if not self._end(_held(claim), made, claim):
             raise LeaseLost
 
     def fail(self, claim: Claim, code: str, message: str) -> None:
-        """End the job without a render and refund it, in one transaction. Raises LeaseLost."""
+        """End the job without a result and refund it, in one transaction. Raises LeaseLost."""
         if not self._end(_held(claim), Failure(code, message), claim):
             raise LeaseLost
 
     def attempts_left(self, claim: Claim) -> bool:
-        """Tell whether the job may be started once more."""
+        """Return whether the job may be attempted again."""
         return claim.attempt < self._max_attempts
 
     @staticmethod
@@ -288,16 +289,16 @@ class Jobs:
     # The sweep's side
 
     def mark_unsent(self, job_id: str) -> None:
-        """Mark the job as unsent: its message did not go out."""
+        """Mark the job as unsent, because sending its message failed."""
         with self._engine.begin() as connection:
             connection.execute(jobs.update().where(jobs.c.id == job_id, UNFINISHED).values(sent_at=None))
 
     def claim_unsent(self, kind: Kind, *, waiting: int, resend_after: float) -> list[str]:
-        """Claim, for the caller to send, the jobs of a kind that need a message: unsent, given up, or lost.
+        """Return the jobs of a kind that need a message, marked as sent: unsent, given up, or with a lost message.
 
-        `waiting`: how many messages wait on the kind's queue. Any of them starts any job of it, so as many are lost as
-        the jobs that were sent are more than they. Those sent longest ago are sent again, if that was `resend_after`
-        seconds ago: others' messages may be on their way.
+        `waiting`: the number of messages on the kind's queue. Each of them can start any job of the kind, so the
+        difference to the number of sent jobs is the number of lost messages. The jobs sent longest ago get new
+        messages, if that was at least `resend_after` seconds ago; younger messages may still be on their way.
         """
         given_up = sa.or_(jobs.c.sent_at.is_(None), sa.and_(_LEASE_OVER, jobs.c.sent_at <= jobs.c.lease_until))
         old = jobs.c.sent_at <= db_now(-resend_after)
@@ -312,7 +313,7 @@ class Jobs:
         for start in range(0, len(ids), _PAGE):
             with self._engine.begin() as connection:
                 these = jobs.c.id.in_(ids[start : start + _PAGE])
-                # Another sweep may have taken some of them since.
+                # Another sweep may have taken some of them in between.
                 still = sa.select(jobs.c.id).where(these, needed, sa.or_(given_up, old)).order_by(jobs.c.id)
                 locked = connection.execute(still.with_for_update()).scalars().all()
                 connection.execute(jobs.update().where(jobs.c.id.in_(locked)).values(sent_at=db_now()))
@@ -320,8 +321,8 @@ class Jobs:
         return sorted(taken)
 
     def fail_abandoned(self, *, max_wait: float) -> list[str]:
-        """Fail and refund the jobs that killed every worker, those that nobody started in `max_wait` seconds, and those
-        of a photo whose deletion was cut off before it ended them.
+        """Fail and refund jobs whose workers all died, jobs that waited `max_wait` seconds for a worker, and jobs of a
+        photo whose deletion was interrupted.
         """
         gone = sa.select(stored_objects.c.key).where(
             stored_objects.c.bucket == "sources", stored_objects.c.doomed_at.is_not(None)
@@ -329,13 +330,13 @@ class Jobs:
         crashed = sa.and_(_LEASE_OVER, jobs.c.attempt >= self._max_attempts)
         waited = sa.and_(jobs.c.status == JobStatus.NOT_STARTED, jobs.c.created_at <= ago(max_wait))
         reasons = [
-            (crashed, Failure("worker_lost", "The workers that ran this job died. The credits are back; try again.")),
-            (waited, Failure("queue_timeout", "No worker was free in time. The credits are back; try again later.")),
+            (crashed, Failure("worker_lost", "The workers of this job died. Any credits were refunded. Try again.")),
+            (waited, Failure("queue_timeout", "No worker was free in time. Any credits were refunded. Try later.")),
             (jobs.c.source_key.in_(gone), _PHOTO_DELETED),
         ]
         failed: list[str] = []
         for which, failure in reasons:
-            # A job that another transaction holds is claimed or ended by it, or is there at the next look.
+            # Jobs that another transaction has locked are claimed or ended by it, or come up in the next sweep.
             some = sa.select(jobs.c.id).where(UNFINISHED, which).limit(ENDED_AT_ONCE)
             more = True
             while more:
@@ -350,7 +351,7 @@ class Jobs:
     def _end(
         self, which: sa.ColumnElement[bool], outcome: NewRender | NewCutout | Failure, claim: Claim | None = None
     ) -> bool:
-        """End the job that fits, if it is not over, in a transaction of its own; tell whether there was one."""
+        """End the matching unfinished job in its own transaction; return whether there was one."""
         with self._engine.begin() as connection:
             ended = self._end_within(connection, which, outcome, claim)
         self._count(ended, outcome)
@@ -363,10 +364,10 @@ class Jobs:
         outcome: NewRender | NewCutout | Failure,
         claim: Claim | None = None,
     ) -> Sequence[sa.Row[Any]]:
-        """End the jobs that fit and are not over, each with what it made or its refund, and its message.
+        """End the matching unfinished jobs, each with its result or its refund, and its message.
 
-        The one place where a job ends: a second end finds nothing to do. `claim`: of the attempt that ends it,
-        whose seconds by stage are written, and its span, which the webhook's hangs under.
+        Jobs end only here, so a second end finds nothing to do. `claim`: the attempt that ends the job; its seconds by
+        stage are stored, and its span becomes the parent of the webhook's.
         """
         how: dict[str, Any]
         if isinstance(outcome, Failure):
@@ -385,20 +386,20 @@ class Jobs:
                 *(jobs.c[name] for name in ("operation", "created_at", "finished_at", "spec_version")),
             )
         ).all()
-        # Jobs before clients, as a claim does it: nobody waits crosswise. What an older worker can do moves up even
-        # where a job that it passes over waits before it.
+        # Jobs before clients, as in a claim, to avoid deadlocks. Jobs for older workers move up even past a job that
+        # those workers skip.
         unstarted = (job for job in ended if not job.started_at)
         lines = {(job.client_id, kind_of(job.operation, job.preview), job.spec_version) for job in unstarted}
         for client_id, kind, version in sorted(lines):
             turns.move_up(connection, client_id, kind, version)
-        # Client by client in one order: two sweeps that refund the same clients must not wait for each other crosswise.
+        # Clients in one order, so that two sweeps that refund the same clients can't deadlock.
         for job in sorted(ended, key=lambda job: (job.client_id, job.id)):
             if isinstance(outcome, Failure):
                 refund(connection, job.id)
             else:
                 made = renders if isinstance(outcome, NewRender) else cutouts
                 connection.execute(made.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
-            # Whoever looks at a preview waits for it; a receiver of webhooks waits for pictures.
+            # A caller waits for a preview itself; webhooks report pictures and cut-outs.
             if not job.preview:
                 write_message(connection, job.id, public_url=self._public_url)
         return ended

@@ -1,12 +1,12 @@
-"""Start-time fair queueing over clients: which job is started next (Goyal, Vin and Cheng, SIGCOMM 1996).
+"""Start-time fair queueing over clients: which job starts next (Goyal, Vin and Cheng, SIGCOMM 1996).
 
-Every job has a turn, an instant of virtual time, and the earliest turn is started first. Virtual time now is the latest
-turn that was started. A client's next job comes a stride after the one before it, and never before now: who was idle
-has saved up nothing. `docs/concepts/fairness.md` has the rule and its bound.
+Each job has a turn, an instant of virtual time, and the earliest turn starts first. The current virtual time is the
+latest turn that has started. A client's next job comes a stride after its previous one, and never before the current
+time, so idle clients save up nothing. `docs/concepts/fairness.md` has the rule and its bound.
 
-Workers may take some kinds of work and leave others, and then one kind is ahead of another in virtual time. So jobs of
-a kind stand in a line of their own, and neither now nor what a client was started counts for more than the first job
-of others there.
+Workers may take only some kinds of work, so one kind can be ahead of another in virtual time. Therefore the jobs of
+each kind form a line of their own. In a line, neither the current time nor a client's last started turn counts for more
+than the first waiting job of other clients.
 """
 
 from collections.abc import Collection
@@ -18,19 +18,19 @@ from service.accounts.clients import UnknownClient
 from service.database.tables import UNFINISHED, clients, jobs
 from service.jobs.records import JobStatus, Kind, Operation, kind_of
 
-#: Virtual time from a job to the next one of a client of weight 1; divisible by every weight to 16, and by many more.
+#: Virtual time between two jobs of a client of weight 1; divisible by all weights up to 16 and many more.
 ROUND = 720_720
 MAX_WEIGHT = 1000
 
 WAITING = sa.and_(UNFINISHED, jobs.c.status == JobStatus.NOT_STARTED)
-#: The order in which jobs are started. Turns are equal where clients are in the same round; ids are made in time's.
+#: The order in which jobs start. Clients in the same round have equal turns; ids are ordered by time.
 ORDER = (jobs.c.turn, jobs.c.id)
-#: What is unfinished, in the words of the index that has all clients' jobs in that order.
+#: The condition of unfinished jobs, written as in the index that has all clients' jobs in this order.
 IN_ORDER = jobs.c.finished_at.is_(None)
 
 
 def _of(pick: Any, *turns: sa.Select[Any]) -> sa.ScalarSelect[Any]:
-    # The maximum of several values has another name on each database; that of a union's rows has the same.
+    # The maximum of several values has a different name on each database; that of a union's rows has the same.
     found = sa.union_all(*turns).subquery()
     return sa.select(pick(found.c[0])).scalar_subquery()
 
@@ -40,11 +40,11 @@ def _latest(*turns: sa.Select[Any]) -> sa.ScalarSelect[Any]:
 
 
 def of_kind(kind: Any, preview: Any) -> sa.ColumnElement[bool]:
-    """Return the condition of jobs of an operation that are previews, or not: what the index of kinds begins with."""
+    """Return the condition of jobs of an operation, either previews or others. The index of kinds begins with it."""
     return sa.and_(jobs.c.preview == preview, jobs.c.operation == kind)
 
 
-# The statements are made once: to make one takes longer than to execute it.
+# The statements are built once, because building takes longer than executing them.
 _of_client = sa.bindparam("of_client", type_=sa.String)
 _up_to_version = sa.bindparam("up_to_version", type_=sa.Integer)
 _able = jobs.c.spec_version <= _up_to_version
@@ -58,15 +58,15 @@ _others = (
     .limit(1)
     .correlate(None)
 )
-#: The first turn of other clients in the line; in an empty one, in all. Nobody comes before it for having been idle,
-#: nor later than a stride after it for what was started of another kind. None waits: NULL, which no minimum takes.
+#: The first turn of other clients in the line, or in all lines if this one is empty. It keeps idle clients from
+#: jumping ahead, and limits the wait for jobs started of another kind to a stride. NULL if no other client waits.
 _line = sa.select(
     sa.func.coalesce(_others.where(UNFINISHED, _kind).scalar_subquery(), _others.where(IN_ORDER).scalar_subquery())
 )
 _now = _of(sa.func.min, sa.select(sa.func.max(clients.c.turn)), _line)
 _served = _of(sa.func.min, sa.select(clients.c.turn).where(clients.c.id == _of_client), _line)
 _next = sa.select(_served + _stride).where(clients.c.id == _of_client)
-#: Now, and behind what was started: the latest of them is the earliest turn of a client's next job.
+#: The current time, and one stride after what was started. The later of them is the earliest turn of the next job.
 _EARLIEST = (sa.select(_now), _next)
 _LOCK = sa.select(clients.c.id).where(clients.c.id == _of_client).with_for_update(key_share=True)
 _last = sa.select(sa.func.max(jobs.c.turn)).where(_own).scalar_subquery()
@@ -77,7 +77,8 @@ _first = sa.select(jobs.c.id).where(_own, _able).order_by(*ORDER).limit(1).corre
 _late = (
     sa.select(jobs.c.id)
     .where(WAITING, jobs.c.id == _first.scalar_subquery(), jobs.c.turn > _up_to)
-    # Who holds it mostly starts or ends it, and moves up the one behind it; two that wait could wait crosswise.
+    # Locked rows are skipped: their holder mostly starts or ends the job and moves up the next, and waiting for it
+    # could deadlock.
     .with_for_update(skip_locked=True)
     .correlate(None)
 )
@@ -97,10 +98,10 @@ def _in_line(client_id: str, kind: str, version: int) -> dict[str, Any]:
 
 
 def taken(kinds: Collection[str]) -> sa.ColumnElement[bool]:
-    """Return the condition of the jobs that workers of these kinds start: never of an operation that we don't know.
+    """Return the condition of the jobs that workers of these kinds start, without unknown operations.
 
-    In the words of the index that has them in their order, and in no other's: by statistics from before a burst,
-    PostgreSQL would read past all that waits of other kinds. (Workers of two kinds do.)
+    It is written to match only the index that has these jobs in order. With statistics from before a burst, PostgreSQL
+    would otherwise read all waiting jobs of other kinds, as it does for workers of two kinds.
     """
     if set(kinds) >= set(Kind):
         return sa.and_(IN_ORDER, jobs.c.operation.in_(list(Operation)))
@@ -110,59 +111,59 @@ def taken(kinds: Collection[str]) -> sa.ColumnElement[bool]:
 
 
 def new_turn(connection: sa.Connection, client_id: str, kind: str, version: int) -> int:
-    """Return the turn of a new job of a client, of that version of specs: behind all of its own of the kind.
+    """Return the turn of a client's new job with this version of the spec: behind all its own jobs of the kind.
 
-    Holds the client's row until the transaction ends, so that a client's jobs are given their turns one after another.
+    Locks the client's row until the transaction ends, so that a client's jobs get their turns one at a time.
     """
     connection.execute(_LOCK, {"of_client": client_id})
     return int(connection.execute(_NEW_TURN, _in_line(client_id, kind, version)).scalar_one())
 
 
 def charge(connection: sa.Connection, client_id: str, kind: str, turn: int, version: int, *, passed_over: bool) -> None:
-    """Charge a client for the start of its job of that turn, by a worker of that version of specs.
+    """Charge a client for the start of its job of this turn, by a worker of this version of specs.
 
-    A job that is started again costs nothing more. `passed_over`: older workers may have passed over the job.
+    Starting a job again costs nothing. `passed_over`: older workers may have passed over the job.
     """
-    # Jobs before clients, as whoever ends a job does it: nobody waits crosswise.
+    # Jobs before clients, the same order as when a job ends, to avoid deadlocks.
     move_up(connection, client_id, kind, version, started=turn)
     charged = clients.update().where(clients.c.id == client_id, clients.c.turn < turn).values(turn=turn)
     if connection.execute(charged).rowcount == 0 and passed_over:
-        # Not where claims of one client end in another order than they began: this locks its waiting jobs, and a claim
-        # at the same moment would find none.
-        # It was passed over, and others of its client's started since: those that wait with it get no turns at once.
+        # Other jobs of the client started after this one was passed over, so its waiting jobs must not all get their
+        # turns at once. Only for passed-over jobs: this locks the client's waiting jobs, and a concurrent claim would
+        # find none.
         connection.execute(_MOVE_BACK, _in_line(client_id, kind, version))
 
 
 def move_up(connection: sa.Connection, client_id: str, kind: str, version: int, *, started: int = 0) -> None:
-    """Move a client's first of a line up to the earliest turn it may have: those before it may have been cancelled.
+    """Move a client's first job of a line to its earliest possible turn, as jobs before it may have been cancelled.
 
-    The first of those that workers of that `version` of specs can do. Those behind it follow one by one, each as it
-    becomes the first. `started`: a turn of the client's that is started and not charged yet.
+    Only jobs that workers of this `version` of specs can run count. The jobs behind it follow one by one, each when it
+    becomes the first. `started`: a turn of the client that has started but is not charged yet.
     """
     connection.execute(_MOVE_UP, _in_line(client_id, kind, version) | {"started": started})
 
 
 def move_up_past(connection: sa.Connection, version: int) -> None:
-    """Move up the clients that have waiting jobs above that `version` of specs: none of their others waits for those.
+    """Move up the jobs of clients that also have waiting jobs above this `version` of specs.
 
-    Reads every waiting job: for now and then.
+    It reads all waiting jobs, so call it rarely.
     """
     for client_id, operation, preview in connection.execute(_PASSED_OVER, {"up_to_version": version}).all():
         move_up(connection, client_id, kind_of(operation, preview), version)
 
 
 def set_weight(engine: sa.Engine, name: str, weight: int) -> None:
-    """Give a client `weight` times the share of a client of weight 1; its waiting jobs get their turns anew.
+    """Give a client `weight` times the share of a client of weight 1, and new turns to its waiting jobs.
 
     Raises UnknownClient, and ValueError unless 1 <= weight <= MAX_WEIGHT.
     """
     if not 1 <= weight <= MAX_WEIGHT:
-        raise ValueError(f"A weight is 1 to {MAX_WEIGHT}.")
+        raise ValueError(f"A weight must be 1 to {MAX_WEIGHT} (received {weight}).")
     with engine.begin() as connection:
         client_id = connection.execute(sa.select(clients.c.id).where(clients.c.name == name)).scalar()
         if client_id is None:
-            raise UnknownClient(f"There is no client named {name!r}.")
-        # Jobs before clients here, too, by id (`service.database.tables`).
+            raise UnknownClient(f"There is no client named {name!r}. `backdrop clients list` shows all clients.")
+        # Jobs before clients, sorted by id, here too (`service.database.tables`).
         own = sa.select(*ORDER, jobs.c.operation, jobs.c.preview, jobs.c.spec_version)
         locked = own.where(WAITING, jobs.c.client_id == client_id).order_by(jobs.c.id).with_for_update()
         waiting = sorted(connection.execute(locked).all(), key=lambda job: (job.turn, job.id))

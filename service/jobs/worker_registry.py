@@ -1,4 +1,4 @@
-"""The registry of processes: which workers and sweeps live, by heartbeats. On the queue's server, never the truth."""
+"""The registry of live workers and sweeps, by heartbeats on the queue server. No decision depends on it alone."""
 
 import json
 import logging
@@ -13,14 +13,14 @@ from service.jobs.queue import QueueUnavailable, queue_errors, sender_client
 
 logger = logging.getLogger(__name__)
 
-#: A worker that has been silent this long, in seconds, is no longer listed.
+#: Seconds of silence after which a worker is no longer listed.
 HEARTBEAT_TTL = 30
 
 
 class WorkerRegistry:
-    """The workers, or processes of another `kind`, of one queue server.
+    """The workers on a queue server, or processes of another `kind`.
 
-    Never blocks for more than a few seconds; safe in threads.
+    No call blocks for more than a few seconds; thread-safe.
     """
 
     def __init__(self, url: str, *, kind: str = "worker") -> None:
@@ -33,43 +33,43 @@ class WorkerRegistry:
             self._redis.set(f"{self._key}{name}", json.dumps(about), ex=HEARTBEAT_TTL)
 
     def unregister(self, name: str) -> None:
-        """Take a worker off the list; none of that name is no error. Raises QueueUnavailable."""
+        """Remove a worker from the list. Repeating it is safe. Raises QueueUnavailable."""
         with queue_errors():
             self._redis.delete(f"{self._key}{name}")
 
     def workers(self) -> list[dict[str, Any]]:
-        """Return what each live worker said of itself. Raises QueueUnavailable."""
+        """Return the reports of all live workers. Raises QueueUnavailable."""
         with queue_errors():
             keys = sorted(self._redis.scan_iter(match=f"{self._key}*"))
-            said = self._redis.mget(keys) if keys else []
-        return [json.loads(text) for text in said if text]
+            reports = self._redis.mget(keys) if keys else []
+        return [json.loads(text) for text in reports if text]
 
 
 @dataclass(frozen=True)
 class WorkerHeartbeat:
-    """The heartbeat of one process: keeps it on the list that readiness, `backdrop doctor` and `backdrop up` read."""
+    """The heartbeat that keeps a process on the list for readiness, `backdrop doctor` and `backdrop up`."""
 
     registry: WorkerRegistry
     name: str
     about: dict[str, Any]
 
     def beat(self, **now: Any) -> None:
-        """Send one heartbeat, with what is so `now`; a queue server that is away is no reason to die."""
+        """Send one heartbeat with the current values `now`. Log a warning if the queue server is unavailable."""
         try:
             self.registry.register(self.name, self.about | now)
         except QueueUnavailable as error:
-            logger.warning("the heartbeat was not sent: %s", error)
+            logger.warning("heartbeat not sent: %s", error)
 
     def stop(self) -> None:
-        """Take the worker off the list, where the queue server is there."""
+        """Remove the worker from the list. Log a warning if the queue server is unavailable."""
         try:
             self.registry.unregister(self.name)
         except QueueUnavailable as error:
-            logger.warning("%s was not taken off the list: %s", self.name, error)
+            logger.warning("%s is still on the list of processes: %s", self.name, error)
 
 
 def sweep_heartbeat(url: str) -> WorkerHeartbeat:
-    """Return the heartbeat of this process, which sweeps."""
+    """Return the heartbeat of this process, a sweep."""
     name = str(ULID())
     about = {"name": name, "host": platform.node(), "pid": os.getpid()}
     return WorkerHeartbeat(WorkerRegistry(url, kind="sweep"), name, about)

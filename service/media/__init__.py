@@ -1,1 +1,1 @@
-"""The photos and pictures of a client: how photos come in, and how either is deleted."""
+"""A client's photos and pictures: how photos are stored, and how photos and renders are deleted."""

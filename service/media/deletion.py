@@ -1,8 +1,8 @@
-"""Deletion: a photo or a render goes because its client says so, at once, and with it what was made of it for later.
+"""Immediate deletion of a photo or render at its client's request, with all data made from it for later use.
 
-First the mark in the database, after which nothing new can need the object, then the bytes. What a store that is away
-or a crash leaves is deleted by expiry (`service.storage.expiry`), and jobs of a deleted photo are ended by the sweep.
-Jobs, request logs and the ledger are never touched.
+First a mark in the database ensures that nothing new can use the object, then its bytes are deleted. If the store is
+unavailable or the process crashes, expiry deletes the rest (`service.storage.expiry`), and the sweep ends jobs of the
+photo. Jobs, request logs and the ledger stay.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Deletion:
-    """The use case, with what it needs. Lives as long as the process; safe in threads. Durations are seconds."""
+    """The use cases of deletion. Thread-safe; one instance serves the whole process. Durations are seconds."""
 
     registry: ObjectRegistry
     masks: MaskRegistry
@@ -28,15 +28,15 @@ class Deletion:
     sources: Bucket
     renders: Bucket
     max_photo_bytes: int
-    #: How long an upload's URL is good: until then the photo's bytes can come once more.
+    #: How long an upload's URL works: until then the photo's bytes could be sent again.
     upload_ends: float
-    #: After that long an attempt can't be storing a cut-out any more.
+    #: After this time, no attempt can still be storing a cut-out.
     attempt_ends: float
 
     def render(self, public_id: str, *, client_id: str) -> bool:
-        """Delete a client's render; its job keeps the day. False when the client has none of that id.
+        """Delete a client's render; its job keeps the time of deletion. Return False if the client has no such render.
 
-        Doing it twice is doing it once.
+        Repeating it is safe.
         """
         if not may_be_id(public_id):
             return False
@@ -48,8 +48,8 @@ class Deletion:
     def photo(self, key: str, *, client_id: str) -> bool:
         """Delete one of a client's photos, with the cut-outs and masks of its bytes.
 
-        Its unfinished jobs fail and are refunded; renders of it stay. `key` is the client's own; False when nothing is
-        known of it. Doing it twice is doing it once. Raises StoreUnavailable, after which nothing is deleted.
+        Its unfinished jobs fail and are refunded; its renders stay. `key` must be the client's own. Returns False for
+        an unknown key. Repeating it is safe. Raises StoreUnavailable, and deletes nothing then.
         """
         digests: set[str] = set()
         try:
@@ -61,17 +61,17 @@ class Deletion:
                 if not knows_photo(connection, key):
                     return False
         except ObjectTooLarge:
-            pass  # no job has taken it
+            pass  # no job has accepted it, so it has no cut-out
         with self.registry.begin() as connection:
-            # Its row's digest as well: a deletion before this one may have been cut off after its bytes were gone.
+            # The row's digest, too: an earlier deletion may have been interrupted after the bytes were gone.
             read = self.registry.mark_deleted_photo(connection, key, client_id=client_id, writable=self.upload_ends)
             digests |= {read} if read is not None else set()
             ended = self.jobs.end_without_photo(connection, key)
-            # After the jobs' end: they keep no cut-out from now on.
+            # After the jobs have ended, so that they can't store new cut-outs.
             cutouts = self.registry.mark_deleted_cutouts(connection, client_id, digests, writable=self.attempt_ends)
             self.masks.forget_photo(connection, client_id, key, digests)
         rest = ended
-        while len(rest) == ENDED_AT_ONCE:  # what a crash leaves of them the sweep ends
+        while len(rest) == ENDED_AT_ONCE:  # after a crash, the sweep ends the others
             with self.registry.begin() as connection:
                 rest = self.jobs.end_without_photo(connection, key)
             ended += rest
@@ -87,6 +87,6 @@ class Deletion:
         try:
             bucket.delete(key)
         except ObjectNotFound:
-            pass  # no key of ours: nothing can lie under it
+            pass  # an invalid key, so there is no object
         except StoreUnavailable as error:
-            logger.warning("%s: object store unavailable, deleted later: %s", key, error)
+            logger.warning("%s: object store unavailable, will be deleted later: %s", key, error)

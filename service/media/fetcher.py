@@ -1,7 +1,7 @@
-"""The fetcher: GETs a photo from a URL that a client names, from the public internet and nowhere else.
+"""The fetcher: downloads a photo from a client's URL, only from the public internet.
 
-Each hop of a redirect is resolved and checked anew, and connected to by the address that was checked
-(`service.webhooks.connection`). Time and bytes are bounded for all hops together.
+It resolves and checks each hop of a redirect, and connects to the checked address (`service.webhooks.connection`). Time
+and bytes are limited for all hops together.
 """
 
 import ssl
@@ -14,11 +14,10 @@ import httpx
 from service.webhooks import addresses
 from service.webhooks.connection import AddressForbidden, Bounds, CheckedBackend, NameUnknown, Resolve
 
-#: Seconds that a host may take to accept a connection, at each of its addresses.
+#: Seconds to connect, for each address of a host.
 CONNECT_TIMEOUT = 5.0
-#: Redirects that are followed.
 MAX_REDIRECTS = 5
-#: Bytes of headers and framing on top of the photo's own.
+#: Bytes allowed for headers and framing in addition to the photo.
 _OVERHEAD = 1 << 20
 
 Reason = Literal[
@@ -27,7 +26,7 @@ Reason = Literal[
 
 
 class FetchFailed(Exception):
-    """Raised when there is no photo to be had from a URL: a stable `code`, and words with the remedy."""
+    """Raised when a URL gives no photo, with a stable `code` and a message with the remedy."""
 
     def __init__(self, code: Reason, message: str) -> None:
         super().__init__(message)
@@ -35,7 +34,7 @@ class FetchFailed(Exception):
 
 
 class PhotoTooLarge(ValueError):
-    """Raised when a photo weighs more than is taken: `limit`, in bytes."""
+    """Raised when a photo has more than `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
@@ -44,37 +43,38 @@ class PhotoTooLarge(ValueError):
 
 @dataclass(frozen=True)
 class Fetcher:
-    """Fetches photos. Lives as long as the process; safe in threads."""
+    """Fetches photos. Thread-safe; one instance serves the whole process."""
 
     tls: ssl.SSLContext
-    #: Seconds from the first look-up to the last byte; only a look-up itself can take longer.
+    #: Seconds from the first DNS look-up to the last byte; only a look-up itself can take longer.
     timeout: float
-    #: The heaviest photo, in bytes.
+    #: Maximum size of a photo in bytes.
     max_bytes: int
-    #: For development only: addresses that are not public will do.
+    #: For development only: allow addresses that are not public.
     allow_private: bool = False
     resolve: Resolve = addresses.resolve
 
     def fetch(self, text: str) -> bytes:
-        """Return what lies under a URL. Raises FetchFailed and PhotoTooLarge."""
+        """Return the bytes at a URL. Raises FetchFailed and PhotoTooLarge."""
         bounds = Bounds(self.timeout, 2 * self.max_bytes + _OVERHEAD)
         try:
             return self._follow(text, bounds)
         except (AddressForbidden, NameUnknown) as error:
-            # One answer to both, without the address: else a caller could list the names of our own network.
+            # The same answer to both, without the address, so that callers can't explore the internal network.
             raise FetchFailed(
                 "url_not_public",
-                "The URL's host, or one that it redirects to, has no address on the public internet. Check the"
-                " host's name, name a photo that anyone can download, or send its bytes.",
+                "The URL's host, or a host that it redirects to, has no public address. Check the host's name, use a"
+                " URL that anyone can download, or send the photo's bytes.",
             ) from error
         except httpcore.TimeoutException as error:
             raise FetchFailed(
                 "url_too_slow",
-                f"The photo did not come within {self.timeout:g} s. Try again, or send its bytes.",
+                f"The photo did not arrive within {self.timeout:g} s. Try again, or send the photo's bytes.",
             ) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             raise FetchFailed(
-                "url_unreachable", f"The URL can't be fetched: {_printable(error)}. Try again, or send the bytes."
+                "url_unreachable",
+                f"The URL can't be fetched: {_printable(error)}. Try again, or send the photo's bytes.",
             ) from error
 
     def _follow(self, text: str, bounds: Bounds) -> bytes:
@@ -86,13 +86,15 @@ class Fetcher:
             try:
                 url = _checked(str(url.join(answer)))
             except httpx.InvalidURL as error:
-                raise FetchFailed("url_invalid", "The URL redirects to what is no URL.") from error
+                raise FetchFailed(
+                    "url_invalid", "The URL redirects to an invalid URL. Use the photo's own URL."
+                ) from error
         raise FetchFailed(
-            "too_many_redirects", f"The URL redirects more than {MAX_REDIRECTS} times. Name the photo's own URL."
+            "too_many_redirects", f"The URL redirects more than {MAX_REDIRECTS} times. Use the photo's own URL."
         )
 
     def _get(self, url: httpx.URL, bounds: Bounds) -> bytes | str:
-        """Return the body, or where a redirect leads."""
+        """Return the body, or the Location of a redirect."""
         backend = CheckedBackend(bounds, allow_private=self.allow_private, resolve=self.resolve)
         with (
             httpcore.ConnectionPool(ssl_context=self.tls, network_backend=backend) as pool,
@@ -115,7 +117,7 @@ class Fetcher:
             if response.status != 200:
                 raise FetchFailed(
                     "url_refused",
-                    f"The URL answered {response.status}, not 200. Name a photo that anyone can download.",
+                    f"The URL answered {response.status}, not 200. Use a URL that anyone can download.",
                 )
             length = headers.get(b"content-length", "")
             if length.isascii() and length.isdigit() and len(length) < 20 and int(length) > self.max_bytes:
@@ -129,16 +131,16 @@ class Fetcher:
 
 
 def _checked(text: str) -> httpx.URL:
-    """Return the URL, parsed. Raises FetchFailed for what is none that may be fetched."""
+    """Return the parsed URL. Raises FetchFailed for a URL that may not be fetched."""
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:
-        raise FetchFailed("url_invalid", f"That is no URL: {_printable(error)}.") from error
+        raise FetchFailed("url_invalid", f"The URL is invalid: {_printable(error)}. Check it.") from error
     if url.scheme not in {"http", "https"} or not url.host or not 0 < (url.port or 443) < 65536:
-        raise FetchFailed("url_invalid", "A photo's URL reads https://example.com/photo.jpg, or http://.")
+        raise FetchFailed("url_invalid", "The URL should look like https://example.com/photo.jpg. Check it.")
     if url.userinfo:
         raise FetchFailed(
-            "url_invalid", "A photo's URL holds no user or password: use a signed URL, or send its bytes."
+            "url_invalid", "The URL must not contain a user or password. Use a signed URL, or send the photo's bytes."
         )
     return url
 

@@ -1,4 +1,4 @@
-"""Photos as they come in: under a key that is reserved for them, or whole, told by their content."""
+"""Incoming photos: a key reserved for an upload, or bytes stored at once with their detected format."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,17 @@ from service.media.fetcher import PhotoTooLarge
 from service.storage.objects import UPLOAD_TYPES, Bucket
 from service.storage.registry import ObjectRegistry
 
-#: The content type of what `sniff` tells.
+#: Content types by the format that `sniff` returns.
 _TYPES = {content_type.removeprefix("image/"): content_type for content_type in UPLOAD_TYPES}
 
 
 class NotAPhoto(ValueError):
-    """Raised when bytes are no photo of a format that is taken; the words name those that are."""
+    """Raised when bytes are not a photo of an accepted format. The message lists the formats."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A photo that is there."""
+    """A stored photo."""
 
     key: str
     content_type: str
@@ -31,23 +31,23 @@ class Stored:
 
 @dataclass(frozen=True)
 class Photos:
-    """Takes photos. Lives as long as the process; safe in threads."""
+    """Stores photos. Thread-safe; one instance serves the whole process."""
 
     registry: ObjectRegistry
     sources: Bucket
-    #: The heaviest photo, in bytes.
+    #: Maximum size of a photo in bytes.
     max_bytes: int
 
     def reserve(self, client: Client, content_type: str) -> str:
-        """Return a key of the client's own for a photo of that type."""
+        """Return a new key of the client for a photo of this type."""
         key = f"{upload_prefix(client)}{ULID()}.{UPLOAD_TYPES[content_type]}"
         self.registry.register("sources", key, client_id=client.id)
         return key
 
     def store(self, client: Client, data: bytes) -> Stored:
-        """Store a photo's bytes under a key of the client's own. Raises NotAPhoto, PhotoTooLarge, StoreUnavailable.
+        """Store a photo's bytes under a new key of the client. Raises NotAPhoto, PhotoTooLarge, StoreUnavailable.
 
-        What it is, its first bytes tell; whether it can be decoded, the job that uses it.
+        It detects the format from the first bytes. Whether the photo can be decoded shows in the job that uses it.
         """
         if len(data) > self.max_bytes:
             raise PhotoTooLarge(self.max_bytes)

@@ -1,1 +1,1 @@
-"""What operators look at and do: jobs of all clients, retries, workers and their draining, a run for the simulator."""
+"""Tools for operators: jobs of all clients, retries, draining of workers, archives, and exports."""

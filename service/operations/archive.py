@@ -1,17 +1,18 @@
-"""The archive: writes jobs that nobody needs any more as JSON lines, with request log and message, and deletes them.
+"""The archive: writes old jobs as JSON Lines with request log and webhook message, and deletes them from the database.
 
-What may go, and why the rest must stay:
+A job may be archived under these conditions:
 
-- The job is over, and was submitted so long ago as is asked for.
-- No picture of it lives: no render but a deleted one, no cut-out, no object of an attempt. Expiry goes first.
-- Its idempotency key is free again (`JobIntake.free_old_keys`), so that no repeated submit pays twice.
-- Its webhook's message, if any, has ended, and no job that made it anew is kept.
+- The job has ended, and was submitted before the chosen time.
+- None of its pictures exists any more: no render except deleted ones, no cut-out, no object of an attempt.
+- Its idempotency key has expired (`JobIntake.free_old_keys`), so that no repeated submit pays twice.
+- Its webhook message, if any, has ended, and no retry of it is kept.
 
-The ledger is never touched: balances are its sums, and its lines keep the ids of archived jobs (there is no foreign
-key). What is written is on disk before its rows go: a crash between the two repeats it, by id.
+The ledger is never changed. Balances are its sums, and its rows keep the ids of archived jobs (there is no foreign
+key). Lines reach the disk before their rows are deleted. After a crash between the two, the next run writes the same
+ids again.
 
-There are no monthly partitions: PostgreSQL wants the partition's column in every unique constraint, and "once" by job
-(ledger, renders, messages, retries) and by idempotency key would be lost; nor is a month of jobs ever free of pictures.
+There are no monthly partitions. PostgreSQL wants the partition's column in every unique constraint. The constraints on
+jobs (ledger, renders, messages, retries) and idempotency keys could then not be enforced.
 """
 
 import json
@@ -30,11 +31,11 @@ _BATCH = 500
 
 
 def archive_jobs(engine: sa.Engine, out: IO[str], *, older_than: float) -> int:
-    """Archive the jobs that were submitted `older_than` seconds ago or earlier and may go; return how many.
+    """Archive the jobs that are at least `older_than` seconds old and may be archived. Return their number.
 
-    Raises SQLAlchemyError, OSError; what was deleted until then is in `out`.
+    Raises SQLAlchemyError, OSError. `out` then contains the jobs that were deleted so far.
     """
-    # Ids sort by time: the primary key finds the old ones.
+    # Ids sort by time, so the primary key finds old jobs.
     after, end = "", str(ULID.from_timestamp(time.time() - older_than))
     archived = 0
     while batch := _archive_batch(engine, out, after, end):

@@ -1,4 +1,4 @@
-"""The jobs of all clients as an operator looks at them: what waits, runs, was slow, failed or is stuck; and exports."""
+"""The jobs of all clients for an operator: waiting, running, slow, failed or stuck. Also exports finished swaps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ _PAGE = 1000
 
 
 class Look(StrEnum):
-    """Which jobs are looked at, and in which order."""
+    """Which jobs to show, and in which order."""
 
-    WAITING = "waiting"  #: Not started, in the order in which they will be.
-    RUNNING = "running"  #: A worker holds them; the longest first.
-    SLOWEST = "slowest"  #: Over; the longest from start to end first.
-    FAILED = "failed"  #: Failed, the latest first.
-    STUCK = "stuck"  #: Unfinished and old, or given up by a worker that died; the oldest first.
+    WAITING = "waiting"  #: Not started, in the order in which they will start.
+    RUNNING = "running"  #: Running on a worker, longest first.
+    SLOWEST = "slowest"  #: Finished, longest time from start to end first.
+    FAILED = "failed"  #: Failed, latest first.
+    STUCK = "stuck"  #: Unfinished for too long, or lost by a worker that died. Oldest first.
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class JobLine:
     operation: str
     preview: bool
     preset: str | None
-    #: Pixels of what was delivered; None: nothing was.
+    #: Pixels of the delivered picture. None: there is none.
     width: int | None
     height: int | None
     stage: str | None
-    #: Seconds by stage of the latest attempt, in their order; None: no worker of this release ran it.
+    #: Seconds by stage of the latest attempt, in order. None: no worker of this release ran it.
     stages: dict[str, float] | None
     attempt: int
-    #: "host:pid" of its latest attempt.
+    #: "host:pid" of the latest attempt.
     worker: str | None
     error_code: str | None
     error_message: str | None
@@ -54,7 +54,7 @@ class JobLine:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    #: The database's time, at which this was read.
+    #: The database's time of this reading.
     now: datetime
 
     @property
@@ -64,7 +64,7 @@ class JobLine:
 
     @property
     def ran(self) -> float | None:
-        """Seconds from the first attempt's start to the end, or until now; None: it was not started."""
+        """Seconds from the first attempt's start to the end, or until now. None: it was not started."""
         return None if self.started_at is None else ((self.finished_at or self.now) - self.started_at).total_seconds()
 
 
@@ -86,7 +86,7 @@ _OVER = jobs.c.finished_at.is_not(None)
 
 
 class Overview:
-    """The jobs of one database, for operators. Lives as long as the process; safe in threads."""
+    """The jobs of one database, for operators. Lives as long as the process. Thread-safe."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._reader = reader(engine)
@@ -101,9 +101,9 @@ class Overview:
         since: float | None = None,
         stuck_after: float = 600.0,
     ) -> list[JobLine]:
-        """Return at most `limit` jobs. `since`: submitted within so many seconds. Raises SQLAlchemyError.
+        """Return at most `limit` jobs. `since`: only those submitted within this many seconds. Raises SQLAlchemyError.
 
-        `stuck_after`: seconds for which an unfinished job may wait, or run.
+        `stuck_after`: seconds that an unfinished job may wait or run.
         """
         query = self._narrowed(look, stuck_after).limit(limit)
         if client is not None:
@@ -139,11 +139,11 @@ class Overview:
         return jobs.c.finished_at - jobs.c.started_at
 
     def export(self, *, since: float | None = None) -> Iterator[dict[str, Any]]:
-        """Yield the swaps that are over, in the order of their submits, as `benchmarks/capacity.py` reads them.
+        """Yield finished jobs in the order of their submits, in the format of `benchmarks/capacity.py`.
 
-        "submitted", "started" (null: never), "finished": ISO 8601, UTC; "stages": seconds by stage, of the latest
-        attempt; "status", "attempts", "worker", "preset", "width", "height". Previews and cut-outs are among them, with
-        a null preset in a cut-out. Raises SQLAlchemyError.
+        Keys: "submitted", "started" (null: never) and "finished" as ISO 8601 in UTC. "stages" has the seconds by stage
+        of the latest attempt. Also "status", "attempts", "worker", "preset", "width", "height". Includes previews and
+        cut-outs. A cut-out's preset is null. Raises SQLAlchemyError.
         """
         query = _LINES.where(_OVER).order_by(jobs.c.id).limit(_PAGE)
         if since is not None:

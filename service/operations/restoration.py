@@ -1,4 +1,4 @@
-"""What an operator is shown of a restored installation before it is released (`service.database.quarantine`)."""
+"""Checks of a restored installation before its release (`service.database.quarantine`)."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket, ObjectError, ObjectNotFound
 
-#: Renders whose bytes are looked for, the newest ones: those that a backup of the buckets misses first.
+#: Number of the newest renders to look up. A backup of the buckets misses the newest first.
 _SAMPLE = 100
 
 
 @dataclass(frozen=True)
 class Restoration:
-    """What was found: `facts`, a line each, and what is `wrong` and better mended before the release."""
+    """The result: `facts`, a line each, and problems in `wrong` that are better fixed before the release."""
 
     facts: tuple[str, ...]
     wrong: tuple[str, ...]
 
 
 def look_at_restored(engine: sa.Engine, settings: Settings, quarantine: Quarantine) -> Restoration:
-    """Look what a release would set going, and whether bytes and secrets are there. Changes nothing, in bounded time.
+    """Find the work that a release would start, and check bytes and secrets. Changes nothing, in limited time.
 
-    `backdrop ledger check --objects` reads every row and every picture. Raises SQLAlchemyError.
+    `backdrop ledger check --objects` checks every row and every picture. Raises SQLAlchemyError.
     """
     unfinished = sa.select(sa.func.count()).select_from(jobs).where(UNFINISHED)
     messages = sa.select(sa.func.count(), sa.func.count(deliveries.c.client_id.distinct()))
@@ -42,24 +42,26 @@ def look_at_restored(engine: sa.Engine, settings: Settings, quarantine: Quaranti
         waiting, clients = connection.execute(messages.where(sa.text("state = 'waiting'"))).one()
         sample = connection.execute(newest.order_by(renders.c.public_id.desc()).limit(_SAMPLE)).all()
     facts = [
-        quarantine.reason() or "The installation is in no quarantine.",
-        f"The newest request is of {last:%Y-%m-%d %H:%M:%S} UTC: what came later is lost." if last else "No requests.",
-        f"{going} unfinished jobs go on.",
-        f"{waiting} webhook messages go out, to {clients} clients.",
+        quarantine.reason() or "The installation is not in quarantine.",
+        f"The newest request is from {last:%Y-%m-%d %H:%M:%S} UTC. Later requests are lost."
+        if last
+        else "No requests.",
+        f"{going} unfinished jobs will continue.",
+        f"{waiting} webhook messages will go out, to {clients} clients.",
     ]
     wrong = []
     try:
         sources, store = open_buckets(settings)
         sources.check()
         if missing := sum(not _is_there(store, row.key, row.bytes) for row in sample):
-            wrong.append(f"{missing} of the newest {len(sample)} renders have no bytes: restore the buckets.")
+            wrong.append(f"{missing} of the newest {len(sample)} renders have no bytes. Restore the buckets.")
         else:
-            facts.append(f"The bytes of the newest {len(sample)} renders are there.")
+            facts.append(f"The newest {len(sample)} renders have their bytes.")
     except ObjectError as error:
         wrong.append(f"The store does not answer: {error}")
     states = sum(secret_states(engine, open_cipher(settings)).values(), Counter[SecretState]())
     if unreadable := states[SecretState.UNREADABLE]:
-        wrong.append(f"{unreadable} secrets can't be read: set BACKDROP_ENCRYPTION_KEYS to the keys of the backup.")
+        wrong.append(f"{unreadable} secrets can't be read. Set BACKDROP_ENCRYPTION_KEYS to the keys of the backup.")
     return Restoration(tuple(facts), tuple(wrong))
 
 

@@ -1,7 +1,8 @@
-"""Retries by operators: a failed job is made anew as another one, which is charged as any submit is.
+"""Retries by operators: a failed job gets a new job, charged like any submit.
 
-The failed job stays as it is: its credits are back, its client was told, and no job leaves an end state. The new one
-has the same request, resolved spec and seed, and names the failed one (`jobs.retry_of`, unique): it is made once.
+The failed job does not change: its credits were refunded, its client was informed, and no job leaves an end state. The
+new job has the same request, resolved spec and seed. It names the failed job (`jobs.retry_of`, unique), so that there
+is only one retry.
 """
 
 from dataclasses import dataclass
@@ -19,17 +20,17 @@ from service.jobs.transitions import Jobs
 from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
 from service.storage.registry import SourceExpired
 
-#: Codes of failures that whoever asks again wants: their client ended these jobs itself.
+#: Error codes of jobs that the client ended itself. An operator does not retry them.
 _CLIENTS_OWN = ("cancelled", "source_deleted")
 
 
 class RetryRefused(Exception):
-    """Raised when a job can't be made anew; says why, in a sentence."""
+    """Raised if a job can't be retried. The message is a sentence with the reason."""
 
 
 @dataclass(frozen=True)
 class Retried:
-    """The job that a failed one was made anew as. `repeated`: it was there already, and nothing was charged now."""
+    """The new job of a failed job. `repeated`: it already existed, so nothing was charged this time."""
 
     job_id: str
     retry_of: str
@@ -39,7 +40,7 @@ class Retried:
 
 @dataclass(frozen=True)
 class Retries:
-    """Makes failed jobs anew, with what that needs."""
+    """Retries failed jobs, with the parts that this needs."""
 
     engine: sa.Engine
     intake: JobIntake
@@ -47,7 +48,7 @@ class Retries:
     sources: Bucket
 
     def retry(self, job_id: str) -> Retried:
-        """Make a failed job anew and charge its client; the sweep sends it. Raises RetryRefused, SQLAlchemyError."""
+        """Retry a failed job and charge its client. The sweep sends it. Raises RetryRefused, SQLAlchemyError."""
         found = self._already(job_id)
         if found is not None:
             return found
@@ -64,23 +65,27 @@ class Retries:
             self.sources.size(new.source_key)
             accepted = self.intake.create(new)
         except (AlreadyRetried, sa.exc.IntegrityError):
-            # Another operator was as quick.
+            # Another operator retried it at the same moment.
             if (found := self._already(job_id)) is None:
                 raise
             return found
         except InsufficientCredits as error:
-            raise RetryRefused(f"It costs {error.cost} credits, and its client has {error.balance}.") from error
+            raise RetryRefused(
+                f"It costs {error.cost} credits, but the client has {error.balance}. Grant credits first."
+            ) from error
         except (SourceExpired, ObjectNotFound) as error:
-            raise RetryRefused("Its photo is kept no longer.") from error
+            raise RetryRefused("Its photo has been deleted.") from error
         except StoreUnavailable as error:
-            raise RetryRefused(f"The object store does not answer: {error}. Try again when it does.") from error
+            raise RetryRefused(f"The object store does not answer: {error}. Try again later.") from error
         except TooManyUnfinishedJobs as error:
-            raise RetryRefused(f"Its client has {error.limit} unfinished jobs already.") from error
+            raise RetryRefused(f"The client already has {error.limit} unfinished jobs. Try again later.") from error
         except QueueShareTaken as error:
-            raise RetryRefused(f"Its client has {error.waiting} waiting jobs, its share of the queue now.") from error
+            raise RetryRefused(
+                f"The client already has {error.waiting} waiting jobs, its share of the queue. Try again later."
+            ) from error
         except QueueFull as error:
-            raise RetryRefused("Too many jobs wait for a worker.") from error
-        # The queue need not be reachable from here.
+            raise RetryRefused("Too many jobs wait for a worker. Try again later.") from error
+        # The queue server may be unreachable from here.
         self.jobs.mark_unsent(accepted.job_id)
         return Retried(accepted.job_id, job_id, accepted.credits_cost, repeated=False)
 
@@ -105,13 +110,15 @@ class Retries:
             with reader(self.engine).connect() as connection:
                 row = connection.execute(query).mappings().first()
         if row is None:
-            raise RetryRefused("There is no such job.")
+            raise RetryRefused("No job has this id.")
         if row["status"] != JobStatus.FAILURE:
-            raise RetryRefused(f"It has not failed: {row['status']}. The sweep sends again what waits or was given up.")
+            raise RetryRefused(
+                f"It has not failed: {row['status']}. The sweep resends waiting and abandoned jobs itself."
+            )
         if row["error_code"] in _CLIENTS_OWN:
-            raise RetryRefused(f"Its client ended it itself: {row['error_code']}.")
+            raise RetryRefused(f"The client ended it itself: {row['error_code']}.")
         if row["preview"]:
-            raise RetryRefused("It is a preview: whoever wanted to see it has asked again.")
+            raise RetryRefused("Previews cannot be retried. The client can request a new one.")
         if row["disabled_at"] is not None:
-            raise RetryRefused("Its client is disabled.")
+            raise RetryRefused("The client is disabled. Enable it first.")
         return row

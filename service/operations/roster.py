@@ -1,7 +1,7 @@
-"""The roster of workers in the database: which live, by their heartbeats, and which are asked to drain.
+"""The roster of workers in the database: which of them live, by their heartbeats, and which must drain.
 
-Beside the registry on the queue's server (`service.jobs.worker_registry`): what an operator asks for must not go with
-a queue server, and is asked where the jobs are.
+The queue server has a registry, too (`service.jobs.worker_registry`). Drain requests are in the database, because they
+must survive a lost queue server.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from service.database.engine import reader
 from service.database.tables import jobs, workers
 from service.jobs.records import JobStatus
 
-#: Seconds after its last heartbeat for which a worker counts as alive: it sends one every ten.
+#: Seconds after its last heartbeat for which a worker counts as alive. It sends a heartbeat every ten seconds.
 ALIVE = 30.0
-#: Seconds after which a worker that was heard no more is forgotten.
+#: Seconds after its last heartbeat for which the roster keeps a worker.
 _FORGOTTEN = 86_400.0
 
 
@@ -34,7 +34,7 @@ class RosterEntry:
     alive: bool
     drain_asked_at: datetime | None
     draining_since: datetime | None
-    #: Ids of the jobs that it carries.
+    #: Ids of its running jobs.
     job_ids: tuple[str, ...]
 
     @property
@@ -50,14 +50,14 @@ class RosterEntry:
 
 
 class WorkerRoster:
-    """The workers of one database. Lives as long as the process; safe in threads. Raises SQLAlchemyError."""
+    """The workers of one database. Lives as long as the process. Thread-safe. Raises SQLAlchemyError."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._reader = reader(engine)
 
     def beat(self, name: str, label: str, about: dict[str, Any], *, draining: bool) -> bool:
-        """Write a worker's heartbeat, and whether it drains; tell whether it is to."""
+        """Store a worker's heartbeat and whether it drains. Return whether it should drain."""
         since = sa.func.coalesce(workers.c.draining_since, db_now()) if draining else None
         heard = workers.update().where(workers.c.name == name).values(seen_at=db_now(), draining_since=since)
         with self._engine.begin() as connection:
@@ -68,12 +68,12 @@ class WorkerRoster:
         return row is not None and row.drain_asked_at is not None
 
     def leave(self, name: str) -> None:
-        """Take a worker off the roster."""
+        """Remove a worker from the roster."""
         with self._engine.begin() as connection:
             connection.execute(workers.delete().where(workers.c.name == name))
 
     def all(self) -> list[RosterEntry]:
-        """Return the workers that were heard of within a day, with what each carries."""
+        """Return the workers of the last day, with their running jobs."""
         alive = (workers.c.seen_at > db_now(-ALIVE)).label("alive")
         carried = sa.select(jobs.c.worker, jobs.c.id).where(jobs.c.status == JobStatus.IN_PROGRESS)
         with self._reader.connect() as connection:
@@ -88,9 +88,9 @@ class WorkerRoster:
         ]
 
     def ask_drain(self, which: str | None, *, drain: bool = True) -> list[str]:
-        """Ask a worker, by name or "host:pid", or all where it is None, to take no more jobs; return their labels.
+        """Request workers to take no more jobs: one by name or "host:pid", or all for None. Return their labels.
 
-        `drain` False: to take jobs again.
+        `drain` False: let them take jobs again.
         """
         asked = sa.func.coalesce(workers.c.drain_asked_at, db_now()) if drain else None
         change = workers.update().values(drain_asked_at=asked).where(workers.c.seen_at > db_now(-ALIVE))

@@ -1,4 +1,4 @@
-// Shows this service's own document. Nothing is asked of any other host: no validator, no fonts, no source maps.
+// Shows this service's OpenAPI document. It requests nothing from other hosts: no validator, fonts or source maps.
 "use strict";
 
 SwaggerUIBundle({

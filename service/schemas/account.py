@@ -1,6 +1,6 @@
-"""Bodies and answers of what a client has beside jobs: brands, keys and its webhook.
+"""Bodies and answers for a client's brands, keys and webhook.
 
-A brand is validated with the catalogue as context: one answer holds every error of it.
+The catalogue is the context of a brand's validation, so that one answer lists all errors.
 """
 
 import unicodedata
@@ -24,18 +24,18 @@ def _colour(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return words without the space around them. Raises PydanticCustomError for what is not one line of words."""
-    # control, format and surrogate characters, line and paragraph separators: nothing that a style needs
+    """Return the text without surrounding space. Raises PydanticCustomError unless it is one line of words."""
+    # Control, format and surrogate characters, line and paragraph separators: no style word needs them.
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in text):
         raise PydanticCustomError("control_character", "String should have no control characters")
     words = text.strip()
     if not words:
-        raise PydanticCustomError("style_empty", "String should have a word")
+        raise PydanticCustomError("style_empty", "Must not be blank")
     return words
 
 
 class BrandRequest(BaseModel):
-    """What a brand is to be. What is left out takes its default; nothing of the brand before stays but a seed."""
+    """The whole brand. Omitted fields get their defaults; only the seed of an earlier version stays."""
 
     model_config = ConfigDict(extra="forbid")
     EXAMPLE: ClassVar[dict[str, Any]] = {
@@ -48,34 +48,34 @@ class BrandRequest(BaseModel):
     palette: list[Annotated[str, AfterValidator(_colour)]] = Field(
         default_factory=list,
         max_length=6,
-        description="Colours of its backgrounds where a request asks for none, the most present first: "
+        description="Background colours for requests that send none, most present first: "
         "#rgb, #rrggbb, a CSS name or rgb(r, g, b).",
     )
     style_words: list[Annotated[str, Field(min_length=1, max_length=60), AfterValidator(one_line)]] = Field(
         default_factory=list,
         max_length=12,
-        description="Words for the generator's prompt. The one that ships reads none.",
+        description="Words for the generator's prompt. The built-in generator ignores them.",
     )
     seed_policy: SeedPolicy = Field(
         SeedPolicy.FREE,
-        description="pinned: the same spec gives the same background for every product; free: each swap has its own.",
+        description="pinned: the same spec gives the same background for every product. free: each swap has its own.",
     )
     seed: int | None = Field(
         None,
         ge=0,
         lt=SEED_LIMIT,
         strict=True,
-        description="Of a pinned brand. Left out: the one that it has, or one is drawn.",
+        description="The seed of a pinned brand. If omitted, the brand keeps its seed, or Backdrop draws one.",
     )
     default_preset: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
-        None, description="For clients that give no preset themselves: a name of GET /v1/output-presets."
+        None, description="Default for clients that send no preset: a name of GET /v1/output-presets."
     )
 
     @field_validator("seed")
     @classmethod
     def _of_a_pinned_brand(cls, seed: int | None, info: ValidationInfo) -> int | None:
         if seed is not None and info.data.get("seed_policy") is SeedPolicy.FREE:
-            raise PydanticCustomError("seed_without_policy", "A seed belongs to the seed_policy pinned: set that too")
+            raise PydanticCustomError("seed_without_policy", "Only pinned brands have a seed. Set seed_policy: pinned")
         return seed
 
     @field_validator("default_preset")
@@ -91,54 +91,54 @@ class BrandRequest(BaseModel):
 
     @property
     def profile(self) -> Profile:
-        """What was asked, as `service.accounts.brands` takes it."""
+        """The brand as `service.accounts.brands` takes it."""
         return Profile(tuple(self.palette), tuple(self.style_words), self.seed_policy, self.seed, self.default_preset)
 
 
 class KeyRequest(BaseModel):
-    """A key that is to be made."""
+    """The key to create."""
 
     model_config = ConfigDict(extra="forbid")
     name: Annotated[str, Field(min_length=1, max_length=120), AfterValidator(one_line)] | None = Field(
-        None, description="What you call it, to know it again in the list."
+        None, description="Your own name for the key, shown in the list of keys."
     )
 
 
 class KeyView(BaseModel):
-    """A key, without what it reads."""
+    """A key without its secret text."""
 
     id: str
     name: str | None
     created_at: Time
-    expires_at: Time | None = Field(description="When it stops being good, since another took its place; null: never.")
-    current: bool = Field(description="Whether this request was sent with it.")
+    expires_at: Time | None = Field(description="When the key expires because another replaced it; null: never.")
+    current: bool = Field(description="Whether this request used the key.")
 
 
 class KeyItems(BaseModel):
-    """A client's keys, the oldest first."""
+    """The client's keys, oldest first."""
 
     items: list[KeyView]
 
 
 class NewKey(BaseModel):
-    """A key, shown this once."""
+    """A new key. Its text is shown only this once."""
 
     id: str
     name: str | None
-    key: str = Field(description="What is sent as `Authorization: Bearer …`. It can't be shown again.")
+    key: str = Field(description="Text to send as `Authorization: Bearer …`. It can't be shown again.")
     created_at: Time
     expires_at: Time | None
 
 
 class WebhookRequest(BaseModel):
-    """Where messages are to go."""
+    """The destination of messages."""
 
     model_config = ConfigDict(extra="forbid")
-    url: str = Field(min_length=1, max_length=2048, description="https, and on the public internet.")
+    url: str = Field(min_length=1, max_length=2048, description="Public https URL that receives the messages.")
 
 
 class RotationRequest(BaseModel):
-    """How a secret is to be replaced."""
+    """The replacement of a secret."""
 
     model_config = ConfigDict(extra="forbid")
     grace_hours: float = Field(
@@ -146,7 +146,7 @@ class RotationRequest(BaseModel):
         ge=0,
         le=24 * 30,
         strict=True,
-        description="Hours for which the secret before signs as well; 0: no longer.",
+        description="Hours for which the previous secret also signs, from 0 to 720. Default: 24.",
     )
 
 
@@ -156,12 +156,12 @@ class WebhookView(BaseModel):
     url: str
     created_at: Time
     disabled_at: Time | None = Field(
-        description="When it answered 410 Gone, after which nothing is sent; null: it is on."
+        description="When it answered 410 Gone and Backdrop stopped sending; null while it is active."
     )
-    previous_until: Time | None = Field(description="Until when the secret before the last rotation signs as well.")
+    previous_until: Time | None = Field(description="Until when the previous secret also signs.")
 
 
 class NewWebhook(WebhookView):
-    """A client's webhook with its secret, shown this once."""
+    """A client's webhook with its secret, which is shown only this once."""
 
-    secret: str | None = Field(description="What signs, whsec_…; null: the one that was shown before.")
+    secret: str | None = Field(description="The signing secret, whsec_…; null if it was shown before.")

@@ -1,6 +1,6 @@
-"""The catalogues as the API lists them, and the place that they give a product.
+"""The catalogues' answers, and the place that a scene gives a product.
 
-What the catalogue says beyond these fields is passed on.
+The API also passes on fields of the catalogue that are not listed here.
 """
 
 from typing import Any, ClassVar, Literal
@@ -9,19 +9,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Mood(BaseModel):
-    """A mood that has a name."""
+    """A named mood."""
 
     model_config = ConfigDict(extra="allow")
-    name: str = Field(description="What a request calls it.")
+    name: str = Field(description="Name to use in a request.")
     title: str
     description: str
 
 
 class Scene(Mood):
-    """A scene that has a name."""
+    """A named scene."""
 
-    kind: str = Field(description="What it is built as: `report.cutout.suits` names kinds.")
-    palette: list[str] = Field(description="#rrggbb: its colours where none are asked for.")
+    kind: str = Field(description="Its kind of set. `report.cutout.suits` lists kinds.")
+    palette: list[str] = Field(description="Colours as #rrggbb for requests that send none.")
 
 
 class PresetRule(BaseModel):
@@ -30,12 +30,12 @@ class PresetRule(BaseModel):
     model_config = ConfigDict(extra="allow")
     name: str
     text: str
-    source_url: str = Field(description="The place's own page.")
-    checked_on: str = Field(description="The day on which it was read.")
+    source_url: str = Field(description="The place's own page with the rule.")
+    checked_on: str = Field(description="The date on which the rule was last checked there.")
 
 
 class Preset(Mood):
-    """A place of publication, and what its pictures are."""
+    """A place of publication, and the properties of its pictures."""
 
     EXAMPLE: ClassVar[dict[str, Any]] = {
         "name": "shopify_product",
@@ -55,7 +55,7 @@ class Preset(Mood):
         "rules": [
             {
                 "name": "bytes",
-                "text": "20 MB at most.",
+                "text": "At most 20 MB.",
                 "source_url": "https://shopify.dev/docs/apps/online-store/media/products",
                 "checked_on": "2026-11-24",
             }
@@ -65,17 +65,17 @@ class Preset(Mood):
         "digital_source_type": "compositeWithTrainedAlgorithmicMedia",
     }
 
-    width: int | None = Field(description="Pixels; null: as the product is.")
+    width: int | None = Field(description="Width in pixels; null: the product's own size decides.")
     height: int | None
-    formats: list[str] = Field(description="jpeg, png, webp, avif: the first that keeps all rules is delivered.")
-    credits: int = Field(description="What a swap for it costs.")
+    formats: list[str] = Field(description="jpeg, png, webp or avif. Backdrop uses the first that keeps all rules.")
+    credits: int = Field(description="Cost of a swap in credits.")
     max_bytes: int | None
     background: str
-    fill: float = Field(description="The share of the frame that the product takes, 0 to 1.")
+    fill: float = Field(description="Share of the frame that the product fills, from 0 to 1.")
     margins: list[float]
     shadow: bool
     scene_allowed: bool
-    scene_sibling: str | None = Field(None, description="The preset with a scene beside one without.")
+    scene_sibling: str | None = Field(None, description="The preset with a scene for the same place; null if none.")
     rules: list[PresetRule]
     source_url: str
     checked_on: str
@@ -83,31 +83,31 @@ class Preset(Mood):
 
 
 class SceneItems(BaseModel):
-    """The scenes that have a name."""
+    """The named scenes."""
 
     items: list[Scene]
 
 
 class MoodItems(BaseModel):
-    """The moods that have a name."""
+    """The named moods."""
 
     items: list[Mood]
 
 
 class PresetItems(BaseModel):
-    """The places of publication."""
+    """The output presets."""
 
     items: list[Preset]
 
 
 class PlannedPlace(BaseModel):
-    """Where preset and scene put the product by themselves: what a placement moves it from."""
+    """Where preset and scene put the product, before `shift_x` and the other placement parameters."""
 
     box: list[float] = Field(
-        description="Left, top, right, bottom of the product, shares of the picture; a side that the photo cuts may be"
-        " beyond it."
+        description="Left, top, right and bottom of the product, as shares of the picture. A side that the photo crops"
+        " may be outside the picture."
     )
-    anchor: Literal["foot", "hook", "middle"] = Field(description="What `scale` and `turn` leave where it is.")
+    anchor: Literal["foot", "hook", "middle"] = Field(description="The point that `scale` and `turn` keep in place.")
     edges: list[Literal["left", "top", "right", "bottom"]] = Field(
-        description="Sides of the picture that the product has to reach, since the photo cuts it there or it hangs."
+        description="Sides of the picture that the product must touch, because the photo crops it there or it hangs."
     )

@@ -1,4 +1,4 @@
-"""Cut-outs at the API: the bodies that ask for one and mend it, and what is answered."""
+"""The bodies and answers of cut-outs."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -20,7 +20,7 @@ from service.storage.objects import Bucket
 
 
 class CutoutRequest(BaseModel):
-    """A photo to be cut out: exactly one of the two."""
+    """The photo to cut out: exactly one of the two sources."""
 
     model_config = ConfigDict(extra="forbid")
     EXAMPLE: ClassVar[dict[str, Any]] = {
@@ -28,18 +28,18 @@ class CutoutRequest(BaseModel):
     }
 
     source_image_s3_key: str | None = Field(
-        None, max_length=512, description="Key of the uploaded product photo, as POST /v1/uploads gave it."
+        None, max_length=512, description="Key of the uploaded product photo, as POST /v1/uploads returned it."
     )
     source_render_public_id: str | None = Field(
-        None, max_length=64, description="Public id of an earlier render: its photo is cut out."
+        None, max_length=64, description="Public id of an earlier render. Backdrop cuts out the photo behind it."
     )
 
     subject: list[float] | None = Field(
         None,
-        description="Which product is meant: a point on it, x and y, or a box around it, left, top, right and bottom;"
-        " shares from 0 to 1 of the upright photo's width and height. It chooses among what is found; where"
-        " nothing is found, the networks look again. With nothing there the job fails as"
-        " subject_not_found. The choice is that photo's from then on, as one by numbers is. Null: all that stands out.",
+        description="The product that you mean: a point on it (x, y), or a box around it (left, top, right, bottom)."
+        " Give shares from 0 to 1 of the upright photo's width and height. Backdrop chooses among the products that it"
+        " found, and looks again if it found none there. If it still finds none, the job fails as subject_not_found."
+        " The choice applies to all later swaps of this photo. Null: all products that stand out.",
         examples=[[0.42, 0.55]],
     )
 
@@ -58,26 +58,28 @@ class CutoutRequest(BaseModel):
         given = [name for name in (self.source_image_s3_key, self.source_render_public_id) if name]
         if not given:
             raise PydanticCustomError(
-                "source_missing", "Give exactly one source: source_image_s3_key or source_render_public_id"
+                "source_missing", "The source is missing. Send source_image_s3_key or source_render_public_id"
             )
         if len(given) > 1:
             raise PydanticCustomError(
-                "source_ambiguous", "Give source_image_s3_key or source_render_public_id, not both"
+                "source_ambiguous", "Both sources were sent. Send source_image_s3_key or source_render_public_id"
             )
         return self
 
 
 class KeptSubjects(BaseModel):
-    """The subjects of a cut-out that are meant."""
+    """The subjects of a cut-out that you want to keep."""
 
     model_config = ConfigDict(extra="forbid")
     EXAMPLE: ClassVar[dict[str, Any]] = {"keep": [1]}
 
-    keep: list[int] = Field(min_length=1, max_length=100, description="Ids of `subjects`. All of them: no choice.")
+    keep: list[int] = Field(
+        min_length=1, max_length=100, description="Ids from `subjects`. Send all ids to undo an earlier choice."
+    )
 
 
 class BoxView(BaseModel):
-    """A box in pixels of the upright photo."""
+    """A box, in pixels of the upright photo."""
 
     left: int
     top: int
@@ -86,67 +88,72 @@ class BoxView(BaseModel):
 
 
 class CutoutWarning(BaseModel):
-    """Something that may be wrong with a cut-out, and where."""
+    """A possible fault of a cut-out, and its places."""
 
     code: str
     message: str = Field(description="A sentence for a person.")
-    boxes: list[BoxView] = Field(description="Where it is seen; empty: all over, or at no one place.")
+    boxes: list[BoxView] = Field(description="The places in the photo; empty if it has no particular place.")
 
 
 class SubjectView(BaseModel):
-    """One of the things that a mask shows, as far as they lie apart."""
+    """One of the separate things that the networks found."""
 
-    id: int = Field(description="From 1 on, the largest first.")
+    id: int = Field(description="Number of the subject, starting at 1 with the largest.")
     box: BoxView
-    share: float = Field(ge=0, le=1, description="Share of all that was found.")
-    kept: bool = Field(description="Whether it is in the mask.")
+    share: float = Field(ge=0, le=1, description="Its share of the area of all subjects, from 0 to 1.")
+    kept: bool = Field(description="Whether the mask includes it.")
 
 
 class CutoutView(BaseModel):
-    """A cut-out: its job, what was found, and what it looks like."""
+    """A cut-out: its job, its subjects, its doubts, and URLs of its pictures."""
 
     public_id: str
     job_id: str
     request_id: str
     status: JobStatus
-    credits_cost: int = Field(description="0: a cut-out costs nothing.")
+    credits_cost: int = Field(description="Always 0: cut-outs are free.")
     error: JobError | None
-    reference: str | None = Field(description="The `reference` of its submit.")
+    reference: str | None = Field(description="The `reference` of the submit.")
     source_image_s3_key: str | None
     source_render_public_id: str | None
-    width: int | None = Field(description="Pixels of the upright photo; null until SUCCESS, as all that was found.")
+    width: int | None = Field(
+        description="Width of the upright photo in pixels. Null until SUCCESS, as are all other results."
+    )
     height: int | None
-    confidence: float | None = Field(ge=0, le=1, description="How sure it is; 1 of a mask that was given.")
+    confidence: float | None = Field(ge=0, le=1, description="From 0 to 1; 1 if you gave the mask.")
     cut_by: CutBy = Field(
-        description="Whose mask the photo has: the networks', one that was given, or some subjects alone. It holds for"
-        " every later swap of the same bytes, whichever cut-out it was given to."
+        description="The origin of the photo's mask: the networks, you, or your choice of subjects. It applies to every"
+        " later swap of the same bytes, even if you set it through another cut-out."
     )
     warnings: list[CutoutWarning]
-    product_box: BoxView | None = Field(description="Around what is covered by more than half; null: nothing is.")
+    product_box: BoxView | None = Field(
+        description="Box around the pixels that the mask covers by more than half; null if there are none."
+    )
     subjects: list[SubjectView]
-    cut_sides: list[Literal["left", "top", "right", "bottom"]] = Field(description="Sides of the photo that cut it.")
-    stance: StanceName | None = Field(description="Our guess from the photo; `stance` of a submit beats it.")
-    suitable_scene_kinds: list[SceneKind] = Field(description="Kinds of scene (`kind` of GET /v1/scene-types).")
-    suitable_scene_types: list[str] = Field(description="The catalogue's scenes of these kinds, by name.")
-    mask_url: str | None = Field(description="PNG of the photo's size, 8 bits of grey: white is the product.")
-    preview_url: str | None = Field(description="PNG, true transparency, 1600 pixels on the longer side at most.")
+    cut_sides: list[Literal["left", "top", "right", "bottom"]] = Field(
+        description="Sides of the photo at which the product is cropped."
+    )
+    stance: StanceName | None = Field(description="Estimated from the photo. `stance` of a submit overrides it.")
+    suitable_scene_kinds: list[SceneKind] = Field(description="Suitable values of `kind` in GET /v1/scene-types.")
+    suitable_scene_types: list[str] = Field(description="Names of the catalogue's scenes of these kinds.")
+    mask_url: str | None = Field(description="PNG of the photo's size with 8 bits of grey. White is product.")
+    preview_url: str | None = Field(description="PNG with transparency, at most 1600 pixels on the longer side.")
     url_expires_at: Time | None
     created_at: Time
     expires_at: Time | None = Field(
-        description="When it goes, with its photo and the mask that was given, unless the photo is used again; null:"
-        " it is kept."
+        description="When Backdrop deletes it, its photo and your mask, unless the photo is used again. Null: never."
     )
 
 
 class CutoutPage(BaseModel):
-    """Cut-outs, newest first."""
+    """A page of cut-outs, newest first."""
 
     items: list[CutoutView]
-    next_cursor: str | None = Field(description="The `cursor` of the next page; null: this is the last one.")
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last page.")
 
 
 def serialize_cutout(request: AnyRequest, state: State, cutout: Cutout) -> CutoutView:
-    """Serialize a cut-out, with URLs made for this answer."""
+    """Return a cut-out for an answer, with new download URLs."""
     objects: Bucket = state.renders
     catalogue: Catalogue = state.catalogue
     found, shown = cutout.found, cutout.shown

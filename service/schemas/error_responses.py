@@ -1,4 +1,4 @@
-"""What the API answers where a request is wrong or cannot be done: the two shapes of an error."""
+"""The two shapes of an error: validation errors, and problems."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NotRequired, TypedDict
@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 
 class Fault(TypedDict):
-    """One thing wrong with a request, as it is found; without `code`, `type` is the stable name."""
+    """One fault of a request, as found. Without `code`, `type` is the stable name."""
 
     loc: Sequence[str | int]
     msg: str
@@ -16,16 +16,16 @@ class Fault(TypedDict):
 
 
 class ValidationError(BaseModel):
-    """One thing wrong with a request."""
+    """One fault of a request."""
 
-    loc: list[str | int] = Field(description="Where: body, header, query or path, then the field, then the index.")
-    msg: str = Field(description="What is wrong and what would be right.")
-    type: str = Field(description="Name of the error, as pydantic has it.")
-    code: str = Field(description="Stable name of the error, to be gone by.")
+    loc: list[str | int] = Field(description="Place of the fault: body, header, query or path, then field, then index.")
+    msg: str = Field(description="What is wrong, what was received, and what to do.")
+    type: str = Field(description="Name of the error as pydantic gives it.")
+    code: str = Field(description="Stable name of the error. Programs should use it.")
 
 
 class HTTPValidationError(BaseModel):
-    """Everything wrong with a request, at once."""
+    """All faults of a request at once."""
 
     EXAMPLE: ClassVar[dict[str, Any]] = {
         "detail": [{"loc": ["body", "scene_type"], "msg": "Field required", "type": "missing", "code": "missing"}],
@@ -37,12 +37,12 @@ class HTTPValidationError(BaseModel):
     }
 
     detail: list[ValidationError]
-    # The fields of a problem, so that one reader does for both.
+    # The fields of a Problem, so that clients can read both shapes alike.
     status: Literal[422] = Field(description="The HTTP status code.")
     title: str
-    code: Literal["invalid"] = Field(description="Stable name of the problem; each error has its own.")
+    code: Literal["invalid"] = Field(description="Stable name of the problem. Each fault has its own code.")
     type: str = "about:blank"
-    request_id: str = Field(description="The request, as X-Request-Id names it.")
+    request_id: str = Field(description="The request's id, as in X-Request-Id.")
 
 
 class Problem(BaseModel):
@@ -50,10 +50,10 @@ class Problem(BaseModel):
 
     status: int = Field(description="The HTTP status code.")
     title: str
-    detail: str = Field(description="A sentence for a person, with the remedy.")
+    detail: str = Field(description="A sentence for a person: what is wrong and what to do.")
     code: str = Field(description="Stable name of the problem.")
     type: str = "about:blank"
-    request_id: str = Field(description="The request, as X-Request-Id names it.")
-    balance: int | None = Field(None, description="Of a 402: the credits that the client has.")
-    credits_cost: int | None = Field(None, description="Of a 402: the credits that the request costs.")
-    max_bytes: int | None = Field(None, description="Of a 413: how long a body of this route may be.")
+    request_id: str = Field(description="The request's id, as in X-Request-Id.")
+    balance: int | None = Field(None, description="With a 402: the client's credits.")
+    credits_cost: int | None = Field(None, description="With a 402: the credits that the request costs.")
+    max_bytes: int | None = Field(None, description="With a 413: the largest body that this route accepts, in bytes.")

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beside the types: answers, examples, security."""
+"""Parts of the OpenAPI document that the types don't give: answers, examples, security."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -43,19 +43,19 @@ from service.schemas.responses import JobView, StoredPhoto, SwapPlan, Upload, Wo
 from service.storage.objects import UPLOAD_TYPES
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
-#: Markdown's name of each language, in the order in which they are shown.
+#: Markdown's name of each language, in the order of the document.
 _LANGUAGES = {"curl": "sh", "python": "python"}
 
 
 @dataclass
 class Documented(Operation):
-    """An operation without the 400 that litestar adds and this API never answers. 429 and 503 say when to try again.
+    """An operation without the 400 that litestar adds and this API never answers. Its 429 and 503 have Retry-After.
 
-    Its body is required, and its pictures are bytes: generators of clients go by both.
+    It also marks the body as required and pictures as binary, for client generators.
     """
 
     def __post_init__(self) -> None:
-        """Drop the answer, and describe the rest."""
+        """Remove the 400 and describe the rest."""
         answers = self.responses or {}
         answers.pop("400", None)
         if isinstance(self.request_body, RequestBody):
@@ -71,10 +71,10 @@ class Documented(Operation):
 
 @dataclass
 class BodyOptional(Documented):
-    """An operation whose body has a default for every field, and may be left out."""
+    """An operation whose body may be omitted, as every field has a default."""
 
     def __post_init__(self) -> None:
-        """Say so."""
+        """Mark the body as optional."""
         super().__post_init__()
         assert isinstance(self.request_body, RequestBody)
         self.request_body.required = False
@@ -82,7 +82,7 @@ class BodyOptional(Documented):
 
 @dataclass
 class Submitted(Documented):
-    """An operation behind admission: its answers say where the client stands, and when to come back."""
+    """An operation behind admission control: its answers have rate limit fields."""
 
     def __post_init__(self) -> None:
         """Describe the header fields."""
@@ -92,7 +92,7 @@ class Submitted(Documented):
             names = _RATE_FIELDS + {"202": _OF_ACCEPTED, "409": ["Retry-After"]}.get(status, [])
             answer.headers = {**(answer.headers or {}), **{name: _FIELDS[name] for name in names}}
             if status == "202":
-                # What a caller prefers has all fields of a WorkflowAcceptedResponse too: both schemas fit it.
+                # A JobView or CutoutView has all fields of a WorkflowAcceptedResponse, so both schemas match it.
                 schema = (answer.content or {})["application/json"].schema
                 assert isinstance(schema, Schema)
                 schema.any_of, schema.one_of = schema.one_of, None
@@ -100,10 +100,10 @@ class Submitted(Documented):
 
 @dataclass
 class Receiving(Documented):
-    """An operation that takes a photo's bytes, as they are or as multipart, beside its JSON."""
+    """An operation that takes a photo's bytes, plain or as multipart, as well as JSON."""
 
     def __post_init__(self) -> None:
-        """Describe that body."""
+        """Describe these bodies."""
         super().__post_init__()
         body = self.request_body
         assert isinstance(body, RequestBody)
@@ -122,48 +122,48 @@ _RATE_FIELDS = ["RateLimit-Policy", "RateLimit"]
 _FIELDS = {
     "RateLimit-Policy": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING, examples=['"submits";q=300;w=60']),
-        description="Submits (q) that a client may send in a window of so many seconds (w). Absent: not counted.",
+        description="Submits (q) that a client may send in a window of w seconds. Absent if the request did not count.",
     ),
     "RateLimit": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING, examples=['"submits";r=299;t=60']),
-        description="Submits that are left (r) for so many seconds (t). Absent: not counted.",
+        description="Submits that are left (r) for the next t seconds. Absent if the request did not count.",
     ),
     "Location": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING, examples=["/v1/jobs/01J9ZC6M8J5X7Z9Q1W3R5T7Y9V"]),
-        description="The path to GET for what the request leads to.",
+        description="Path of the job or cut-out to GET.",
     ),
     "Preference-Applied": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING, examples=["wait=20", "wait=20, return=representation"]),
-        description="For how many seconds the answer was to wait for the job's end, and whether it is the job. Absent:"
-        " neither.",
+        description="The preferences that were applied: the seconds of `wait`, and `return=representation`. Absent if"
+        " none was.",
     ),
     "Content-Location": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING, examples=["/v1/jobs/01J9ZC6M8J5X7Z9Q1W3R5T7Y9V"]),
-        description="The body is what GET of this path answers now: the job, with its render where it has one. Absent:"
-        " it is a WorkflowAcceptedResponse alone.",
+        description="Path whose GET returns this body: the job or the cut-out. Absent if the body is a plain"
+        " WorkflowAcceptedResponse.",
     ),
     "Link": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING),
-        description='Of a job that has succeeded by now: its render (rel="item") and the picture (rel="enclosure").',
+        description='Present if the job has succeeded: its render (rel="item") and its picture (rel="enclosure").',
     ),
     "Idempotent-Replayed": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING, enum=["true"]),
-        description="The answer to an earlier request with this `Idempotency-Key`, given again: nothing was charged"
-        " now. Absent: this request was carried out.",
+        description="Present if this is the repeated answer to an earlier request with this `Idempotency-Key`. Nothing"
+        " was charged again.",
     ),
     "Backdrop-Warnings": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING, examples=["scene_in_words, mood_in_words"]),
-        description="Codes of what may not have been meant; `warnings` of the job has a sentence for each. With"
-        " `dry_run` they come before anything is charged. Absent: there is none, or the answer is given again.",
+        description="Codes of warnings about probably unintended input. The job's `warnings` explain each. Use"
+        " `dry_run` to get them before anything is charged. Absent without warnings, and in repeated answers.",
     ),
     "Retry-After": OpenAPIHeader(
-        schema=Schema(type=OpenAPIType.INTEGER, minimum=1), description="Seconds after which to try again."
+        schema=Schema(type=OpenAPIType.INTEGER, minimum=1), description="Seconds to wait before you try again."
     ),
 }
 
 
 def _problem(status: int, code: str, detail: str, *others: tuple[str, str], **figures: int) -> ResponseSpec:
-    # as RFC 9110 has it: Python calls it so from 3.13 on
+    # RFC 9110's name, which Python uses from 3.13 on.
     title = "Content Too Large" if status == 413 else HTTPStatus(status).phrase
     about = {"type": "about:blank", "status": status, "title": title, "request_id": "01J9ZC6M8H4D2F0A9B7C5E3G1K"}
     return ResponseSpec(
@@ -180,17 +180,17 @@ def _problem(status: int, code: str, detail: str, *others: tuple[str, str], **fi
 
 def _answer_to(error: Exception) -> ResponseSpec:
     answer = ANSWERS[type(error)]
-    detail, figures = answer.told(error)
+    detail, figures = answer.filled(error)
     return _problem(answer.status, answer.code, detail, **figures)
 
 
 def _body_too_large(limit: int) -> ResponseSpec:
-    detail = f"This route takes bodies of {limit:,} bytes at most."
+    detail = f"The body has over {limit:,} bytes. Send a smaller one."
     return _problem(413, "body_too_large", detail, max_bytes=limit)
 
 
-def _lane_full(what: str, most: int, remedy: str = "try again", *others: tuple[str, str]) -> ResponseSpec:
-    detail = f"{most} {what} of yours are under way, and no more may be at once. Nothing was changed; {remedy}."
+def _lane_full(what: str, most: int, remedy: str = "Try again", *others: tuple[str, str]) -> ResponseSpec:
+    detail = f"You already have {most} {what} in progress, which is the limit. Nothing was changed. {remedy}."
     return _problem(429, f"too_many_{what}", detail, *others)
 
 
@@ -201,42 +201,51 @@ def _example(model: Any, description: str) -> ResponseSpec:
 
 
 def _accepted(preferred: type[BaseModel], description: str, **shown: Any) -> ResponseSpec:
-    # The preferred answer comes first: generated clients try the types in order, and it has more required fields.
-    either: Any = preferred | WorkflowAcceptedResponse  # litestar takes a union, though its annotation names none
+    # The preferred type comes first: generated clients try the types in order, and it has more required fields.
+    either: Any = preferred | WorkflowAcceptedResponse  # litestar takes a union, though its annotation forbids it
     return ResponseSpec(
         either,
-        description=f"{description}. With `Prefer: return=representation` it is a {preferred.__name__}",
+        description=f"{description}. With `Prefer: return=representation`, the body is a {preferred.__name__}",
         generate_examples=False,
         examples=[Example(value=WorkflowAcceptedResponse.EXAMPLE | shown)],
     )
 
 
-_NO_DATABASE = ("database_unavailable", "The database does not answer. Nothing was charged; try again.")
-PLANNED = _example(SwapPlan, "Only looked at, as `dry_run` asks: nothing was charged, stored or queued")
-ACCEPTED = _accepted(JobView, "Accepted: charged and queued; follow the job")
+_NO_DATABASE = ("database_unavailable", "The database does not answer. Nothing was charged. Try again.")
+PLANNED = _example(SwapPlan, "The plan that `dry_run` asked for. Nothing was charged, stored or queued")
+ACCEPTED = _accepted(JobView, "Accepted: the credits are charged and the job is queued. Follow the job")
 ACCEPTED_FREE = _accepted(
-    CutoutView, "Accepted and queued, for nothing; follow the job, or look at `Location`", credits_cost=0
+    CutoutView, "Accepted: the free job is queued. Follow the job, or GET `Location`", credits_cost=0
 )
-INVALID = _example(HTTPValidationError, "Validation Error: everything wrong with the request, at once")
-UNAUTHORIZED = _problem(401, "unauthorized", "Send a valid key as `Authorization: Bearer <key>`.")
+INVALID = _example(HTTPValidationError, "Validation Error: all faults of the request")
+UNAUTHORIZED = _problem(
+    401,
+    "unauthorized",
+    "The key is missing or invalid. Send a valid key as `Authorization: Bearer <key>`.",
+)
 MISDIRECTED = _problem(
     421,
     "host_not_trusted",
-    "The request's Host header does not name this API, so no links can be made of it. Ask at an address of the API's"
-    " own, or have its operator set BACKDROP_PUBLIC_URL to the address that callers use.",
+    "The request's Host header does not name this API, so the answer can't contain links. Use the API's own address, or"
+    " ask its operator to set BACKDROP_PUBLIC_URL to the address that callers use.",
 )
 NOT_SIGNED = _problem(
     401,
     "unauthorized",
-    "Send a valid key as `Authorization: Bearer <key>`.",
-    ("signature_required", "This client's changes have to be signed, and X-Backdrop-Signature is missing."),
-    ("signature_invalid", "X-Backdrop-Signature is 900 s old, and 300 s are allowed: check the clock, and sign anew."),
+    "The key is missing or invalid. Send a valid key as `Authorization: Bearer <key>`.",
+    ("signature_required", "This client must sign its changes, and the header X-Backdrop-Signature is missing."),
+    (
+        "signature_invalid",
+        "X-Backdrop-Signature is 900 s old, and at most 300 s are allowed. Check your clock and sign again.",
+    ),
 )
 INSUFFICIENT_CREDITS = _answer_to(InsufficientCredits(balance=1, cost=2))
-PREVIEWS_OFF = _problem(403, "previews_off", "This installation makes no previews.")
+PREVIEWS_OFF = _problem(403, "previews_off", "Previews are switched off on this installation.")
 NOT_FOUND = _problem(404, "not_found", "There is no such thing, or it is not yours.")
 CONFLICT = _problem(
-    409, "idempotency_in_flight", "The first request with this Idempotency-Key is still being answered."
+    409,
+    "idempotency_in_flight",
+    "The first request with this Idempotency-Key is still in progress. Try again in a second.",
 )
 JOB_FINISHED = _answer_to(JobFinished(JobStatus.SUCCESS))
 CUTOUT_NOT_READY = _answer_to(CutoutNotReady(JobStatus.IN_PROGRESS))
@@ -244,8 +253,8 @@ MASK_TOO_LARGE = _body_too_large(16_777_216)
 NOT_A_PHOTO_TYPE = _problem(
     415,
     "unsupported_media_type",
-    "The Content-Type 'application/pdf' is not accepted here. Send the photo's bytes as they are"
-    " (image/jpeg, image/png, …), multipart/form-data with the part `file`, or application/json.",
+    "The Content-Type 'application/pdf' is not accepted here. Send the photo's bytes (image/jpeg, image/png, …),"
+    " multipart/form-data with the part `file`, or application/json with `content_type` or `url`.",
 )
 TOO_MANY_BRANDS = _answer_to(TooManyBrands())
 TOO_MANY_KEYS = _answer_to(TooManyKeys())
@@ -254,22 +263,22 @@ TOO_LARGE = _body_too_large(65_536)
 TOO_MANY = _problem(
     429,
     "rate_limited",
-    "More than 300 submits in 60 s. Nothing was charged; try again in 12 s.",
-    ("too_many_unfinished_jobs", "500 of your jobs are not over, and no more may be at once. Nothing was charged."),
+    "You sent more than 300 submits in 60 s. Nothing was charged. Try again in 12 s.",
+    ("too_many_unfinished_jobs", "You have 500 unfinished jobs, which is the limit. Nothing was charged."),
     (
         "queue_share_taken",
-        "454 of your jobs wait for a worker, which is your share of the queue now. Nothing was charged.",
+        "454 of your jobs are waiting, which is your current share of the queue. Nothing was charged.",
     ),
 )
-#: No schema: readers of events take one for each event's, and generators of clients leave the text as it comes.
+#: No schema: readers of events use each event's own, and client generators leave the text as it is.
 _TEXT: Any = Any
 STREAM = ResponseSpec(
     _TEXT,
-    description="Server-Sent Events, as text. Each event has an `id`, a number that grows within a stream, for"
-    " `Last-Event-ID`; the `event` job; and as `data` one line of JSON: job_id, status, stage, progress (0 to 1),"
-    " attempt, queue_position (jobs whose turn comes before its own; 1000: that many or more; null: it was started),"
-    " error (null, or code and message) and credits_refunded. Lines that begin with a colon only say that the stream is"
-    " there.",
+    description="Server-Sent Events as text. Each event has three fields. `id` is a number that grows within a stream,"
+    " for `Last-Event-ID`. `event` is job. `data` is one line of JSON: job_id, status, stage, progress (0 to 1),"
+    " attempt, queue_position, error (null, or code and message) and credits_refunded. `queue_position` is how many"
+    " jobs run before this one: 1000 for 1000 or more, null once it has started. Lines that begin with a colon only"
+    " keep the connection alive.",
     media_type="text/event-stream",
     generate_examples=False,
     examples=[
@@ -280,71 +289,75 @@ STREAM = ResponseSpec(
         )
     ],
 )
-THUMBNAIL = ResponseSpec(bytes, description="The picture, small", media_type="image/webp", generate_examples=False)
-NO_NEWS = ResponseSpec(None, description="`Last-Event-ID` is the last event's: the job is over, nothing will come.")
+THUMBNAIL = ResponseSpec(bytes, description="The thumbnail", media_type="image/webp", generate_examples=False)
+NO_NEWS = ResponseSpec(None, description="The job is over, and `Last-Event-ID` was its last event.")
 TOO_MANY_STREAMS = _answer_to(TooManyStreams(100))
 UNAVAILABLE = _problem(
     503,
     "store_unavailable",
-    "The object store does not answer.",
+    "The object store does not answer. Nothing was charged. Try again.",
     _NO_DATABASE,
-    ("queue_full", "Too many jobs of all clients wait for a worker. Nothing was charged; try again later."),
+    (
+        "queue_full",
+        "The queue is full: too many jobs of all clients are waiting. Nothing was charged. Try again later.",
+    ),
     ("signature_unchecked", "The signature can't be checked at the moment. Try again later."),
-    ("quarantined", "This installation was restored and is not released yet. Nothing was charged; try again later."),
+    ("quarantined", "This installation was restored and is not released yet. Nothing was charged. Try again later."),
 )
-#: Litestar takes a union, though its annotation names none.
+#: Litestar takes a union, though its annotation forbids it.
 _EITHER: Any = Upload | StoredPhoto
 UPLOADED = ResponseSpec(
     _EITHER,
-    description="An Upload, where to PUT the bytes; of what was fetched or received a StoredPhoto: it is there",
+    description="An Upload says where to PUT the bytes; a StoredPhoto was fetched or received",
     generate_examples=False,
     examples=[Example(value=StoredPhoto.EXAMPLE)],
 )
 TOO_MANY_UPLOADS = _lane_full(
     "fetches",
     4,
-    "try again, or send the bytes",
-    ("too_many_uploads", "All 32 places for uploads are taken. Nothing was changed; try again."),
+    "Try again, or send the bytes",
+    ("too_many_uploads", "All 32 places for uploads are in use. Nothing was changed. Try again."),
 )
 TOO_MANY_MASKS = _lane_full("masks", 4)
 TOO_MANY_THUMBNAILS = _lane_full("thumbnails", 100)
-PICTURE = ResponseSpec(None, description="The picture is at `Location`, a download URL that is good for a short time.")
+PICTURE = ResponseSpec(None, description="The picture is at `Location`, a short-lived download URL.")
 UNAVAILABLE_STORE = _problem(
     503,
     "store_unavailable",
-    "The object store does not answer. Nothing was deleted; try again.",
+    "The object store does not answer. Nothing was deleted. Try again.",
     _NO_DATABASE,
 )
 DATABASE_AWAY = _answer_to(OperationalError("", None, Exception()))
 STORE_AWAY = _problem(
     503,
     "store_unavailable",
-    "The object store does not answer.",
+    "The object store does not answer. Try again.",
     _NO_DATABASE,
 )
 IN_DOUBT = _problem(
     500,
     "outcome_unknown",
-    "The database went away while it took this request, which may have been charged. Send it again with the same"
-    " Idempotency-Key; without one, look at GET /v1/credits first.",
+    "The database failed during this request, which may have been charged. Send it again with the same Idempotency-Key."
+    " Without a key, check GET /v1/credits first.",
 )
 
 
 def openapi_config(version: str, photos: Limits) -> OpenAPIConfig:
-    """Return how the document is made. It is served at /schema/openapi.json; no page loads anything from elsewhere."""
+    """Return the document's configuration. It is served at /schema/openapi.json; pages load nothing from elsewhere."""
     return OpenAPIConfig(
         title="Backdrop",
         version=version,
-        description="A product photo and a spec in; the product, untouched, on a generated background out.\n\n"
-        f"A photo is taken with up to {photos.max_bytes:,} bytes and {photos.max_pixels / 1e6:g} megapixels, and from"
-        f" {photos.min_side} pixels on each side on.",
+        description="Send a product photo and a spec. Backdrop returns the unchanged product on a generated"
+        " background.\n\n"
+        f"A photo may have up to {photos.max_bytes:,} bytes and {photos.max_pixels / 1e6:g} megapixels, and needs at"
+        f" least {photos.min_side} pixels on each side.",
         components=Components(
             security_schemes={
                 "bearer": SecurityScheme(
                     type="http",
                     scheme="bearer",
-                    description="The key of `backdrop clients add`. A client that the operator made to sign (`backdrop"
-                    " clients set-shopify-secret NAME --require`) sends `X-Backdrop-Signature` with each change, too.",
+                    description="A key from `backdrop clients add`. If the operator requires signatures (`backdrop"
+                    " clients set-shopify-secret NAME --require`), send `X-Backdrop-Signature` with each change, too.",
                 )
             }
         ),
@@ -354,7 +367,7 @@ def openapi_config(version: str, photos: Limits) -> OpenAPIConfig:
 
 
 def add_signatures(document: OpenAPI) -> None:
-    """Describe the headers that sign a request, at every operation of a client's that changes something."""
+    """Describe the signature headers on every operation that changes something of a client."""
     text = Schema(type=OpenAPIType.STRING)
     own = Schema(type=OpenAPIType.STRING, pattern=r"^t=\d{1,12},v1=[0-9a-f]{64}$")
     headers = [
@@ -362,15 +375,15 @@ def add_signatures(document: OpenAPI) -> None:
             name="X-Shopify-Hmac-Sha256",
             param_in="header",
             schema=text,
-            description="Base64 HMAC-SHA256 of the raw body with the client's Shopify secret; checked when present.",
+            description="Base64 HMAC-SHA256 of the raw body with the client's Shopify secret. Checked if present.",
         ),
         Parameter(
             name="X-Backdrop-Signature",
             param_in="header",
             schema=own,
             description="`t=<Unix seconds>,v1=<hex HMAC-SHA256>`, by the same secret, over four lines: t, the method,"
-            " path with query as sent, and the raw body. At most 300 s old. Checked when present, and required of"
-            " clients that the operator made to sign.",
+            " path with query as sent, and the raw body. At most 300 s old. Checked if present; required if the"
+            " operator requires signatures.",
         ),
     ]
     for path in (document.paths or {}).values():
@@ -380,7 +393,7 @@ def add_signatures(document: OpenAPI) -> None:
 
 
 def describe_report(document: OpenAPI) -> None:
-    """Describe the report's fields: litestar drops the text of an `Annotated`."""
+    """Describe the report's fields, as litestar drops the text of an `Annotated`."""
     for record in (one for one in vars(report).values() if isinstance(one, type) and is_dataclass(one)):
         schema = document.components.schemas[record.__name__]
         assert isinstance(schema, Schema)
@@ -391,7 +404,7 @@ def describe_report(document: OpenAPI) -> None:
 
 
 def close_schemas(document: OpenAPI) -> None:
-    """Say of the bodies that refuse unknown fields that they do: litestar drops that part of a pydantic model."""
+    """Mark the bodies that refuse unknown fields, as litestar drops that part of a pydantic model."""
     closed = ("BackgroundSwapWithSpecRequest", "UploadRequest", "BrandRequest", "CutoutRequest", "KeptSubjects")
     for name in (*closed, "KeyRequest", "WebhookRequest", "RotationRequest"):
         schema = document.components.schemas[name]
@@ -400,23 +413,23 @@ def close_schemas(document: OpenAPI) -> None:
 
 
 def load_examples() -> dict[str, dict[str, str]]:
-    """Return the samples: by operation id, then by `curl` and `python`."""
+    """Return the code samples by operation id, then by `curl` and `python`."""
     text = (files("service") / "reference" / "examples.toml").read_text("utf-8")
     return {operation: dict(samples) for operation, samples in tomllib.loads(text).items()}
 
 
 def add_examples(document: OpenAPI, examples: Mapping[str, Mapping[str, str]]) -> None:
-    """Put each operation's samples under its description, as Markdown, which every reader of such documents shows.
+    """Add each operation's samples to its description, as Markdown, which all viewers show.
 
-    Where an operation has no summary of its own, the start of its description becomes that.
+    An operation without a summary gets the start of its description, up to the first full stop or colon.
     """
     for operation in _operations(document):
         samples = examples.get(operation.operation_id or "", {})
         blocks = [f"```{_LANGUAGES[name]}\n{samples[name].strip()}\n```" for name in _LANGUAGES if name in samples]
-        said = operation.description or ""
+        described = operation.description or ""
         if " " not in (operation.summary or ""):  # litestar's own: the handler's name
-            operation.summary = said.partition(".")[0].partition(":")[0]
-        operation.description = "\n\n".join([said, *blocks]).strip()
+            operation.summary = described.partition(".")[0].partition(":")[0]
+        operation.description = "\n\n".join([described, *blocks]).strip()
 
 
 def _operations(document: OpenAPI) -> Iterator[Operation]:

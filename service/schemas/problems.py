@@ -1,4 +1,4 @@
-"""Errors as the API tells them: 422 in the contract's shape, everything else as RFC 9457 problem details."""
+"""The API's error answers: 422 in the contract's shape, all others as RFC 9457 problem details."""
 
 import logging
 from collections.abc import Mapping
@@ -51,51 +51,51 @@ from service.schemas.remedies import (
     with_received,
 )
 from service.storage.objects import StoreUnavailable
-from service.telemetry.http import told_of
+from service.telemetry.http import correlation_of
 from service.webhooks.endpoints import UrlInvalid
 
 logger = logging.getLogger(__name__)
 
-#: A request whose user, auth and state have no type of their own: what the routes remember is in its state.
+#: A request of any user, auth and state type. Routes keep what they remember in its state.
 AnyRequest = Request[Any, Any, Any]
 
-#: Codes of what the framework itself refuses.
+#: Codes of the framework's own refusals.
 _CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
 
-#: What to do where a thing is not found.
+#: The remedy when a thing was not found.
 _REMEDIES = {
-    "job": "GET /v1/jobs lists yours.",
-    "render": "GET /v1/renders lists yours.",
-    "cut-out": "GET /v1/cutouts lists yours.",
-    "brand": "GET /v1/brands lists yours.",
-    "key": "GET /v1/keys lists yours.",
-    "webhook": "PUT /v1/webhook sets one.",
-    "photo": "Check its key: POST /v1/uploads gave it.",
-    "source": "Check source_image_s3_key (POST /v1/uploads gave it) or source_render_public_id (GET /v1/renders).",
-    "file": "Check the URL, or ask for a new one.",
+    "job": "GET /v1/jobs lists your jobs.",
+    "render": "GET /v1/renders lists your renders.",
+    "cut-out": "GET /v1/cutouts lists your cut-outs.",
+    "brand": "GET /v1/brands lists your brands.",
+    "key": "GET /v1/keys lists your keys.",
+    "webhook": "Set one with PUT /v1/webhook.",
+    "photo": "Check its key, which POST /v1/uploads returned.",
+    "source": "Check source_image_s3_key (from POST /v1/uploads) or source_render_public_id (from GET /v1/renders).",
+    "file": "Check the URL, or request a new one.",
 }
 
 
 class _Problem(ProblemDetailsException):
-    """A problem whose body names the request, as the header X-Request-Id does."""
+    """A problem whose body has the request's id, as the header X-Request-Id does."""
 
     def to_response(self, request: AnyRequest) -> Response[dict[str, Any]]:
-        """Answer it."""
+        """Return the answer."""
         answer = super().to_response(request)
         answer.content = {**answer.content, "request_id": request_id_of(request)}
         return answer
 
 
 def request_id_of(request: AnyRequest) -> str:
-    """Return what an error calls its request: as its caller did, or the id that its answer's header has."""
-    return told_of(request.scope).request_id or ""
+    """Return the request's id: the caller's own, or the one in the answer's X-Request-Id."""
+    return correlation_of(request.scope).request_id or ""
 
 
 def problem(
     status: int, code: str, detail: str, headers: dict[str, str] | None = None, figures: dict[str, int] | None = None
 ) -> ProblemDetailsException:
-    """Return an exception that is answered as `application/problem+json`; `figures` are fields of their own."""
+    """Return an exception that is answered as `application/problem+json`. `figures` become extra fields of the body."""
     title = HTTPStatus(status).phrase
     return _Problem(
         status_code=status,
@@ -108,115 +108,117 @@ def problem(
 
 
 def body_too_large(limit: int) -> ProblemDetailsException:
-    """Return the 413 of a body that is longer than that many bytes."""
+    """Return the 413 of a body longer than `limit` bytes."""
     return problem(
-        413, "body_too_large", f"This route takes bodies of {limit:,} bytes at most.", figures={"max_bytes": limit}
+        413, "body_too_large", f"The body has over {limit:,} bytes. Send a smaller one.", figures={"max_bytes": limit}
     )
 
 
 def unsupported_media_type(sent: str, takes: str) -> ProblemDetailsException:
-    """Return the 415 of a body that is of no type that its route takes."""
+    """Return the 415 of a body of a type that its route does not take."""
     detail = (
-        f"The Content-Type {shown(sent)} is not accepted here. {takes}" if sent else f"Name a Content-Type. {takes}"
+        f"The Content-Type {shown(sent)} is not accepted here. {takes}"
+        if sent
+        else f"The Content-Type is missing. {takes}"
     )
     return problem(415, "unsupported_media_type", detail)
 
 
 def not_found(what: str) -> ProblemDetailsException:
-    """Return the one 404 for things that don't exist and things that are another client's."""
+    """Return the same 404 for a thing that does not exist and for another client's."""
     remedy = _REMEDIES.get(what, "")
     return problem(404, "not_found", f"There is no such {what}, or it is not yours. {remedy}".rstrip())
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The problem that an exception is answered with; `{error}` of its detail is the exception."""
+    """The problem with which the API answers an exception. `{error}` in the detail is the exception."""
 
     status: int
     code: str
     detail: str
-    #: Seconds to stay away.
+    #: Seconds for Retry-After.
     retry_after: int | None = None
-    #: Fields of the body's own, and the exception's attributes that they have.
+    #: Extra fields of the body, each with the exception's attribute that fills it.
     figures: Mapping[str, str] = field(default_factory=dict)
-    #: Not before the end of the window that the RateLimit field names (draft-ietf-httpapi-ratelimit-headers-11).
+    #: Retry-After waits for the end of the rate window, too (draft-ietf-httpapi-ratelimit-headers-11).
     after_window: bool = False
 
     def __call__(self, request: AnyRequest, error: Exception) -> Response[dict[str, Any]]:
-        """Answer the exception."""
-        if self.status == 503 and not self.after_window:  # a part is away
+        """Return the answer to the exception."""
+        if self.status == 503 and not self.after_window:  # a part is down, which operators should see
             logger.error("%s: %s", self.code, error)
         headers = None
         if self.retry_after is not None:
             quota: Quota | None = request.state.get("quota") if self.after_window else None
             headers = {"Retry-After": str(max(self.retry_after, quota.reset if quota else 0))}
-        detail, figures = self.told(error)
+        detail, figures = self.filled(error)
         return problem(self.status, self.code, detail, headers, figures).to_response(request)
 
-    def told(self, error: Exception) -> tuple[str, dict[str, int]]:
-        """Return the detail and the figures."""
+    def filled(self, error: Exception) -> tuple[str, dict[str, int]]:
+        """Return the detail and the figures for this exception."""
         figures = {name: int(getattr(error, attribute)) for name, attribute in self.figures.items()}
         return self.detail.format(error=error), figures
 
 
-#: What of an exception's is all in its answer's words.
+#: Exceptions that need no code of their own, only a text.
 ANSWERS: dict[type[Exception], Answer] = {
     InsufficientCredits: Answer(
         402,
         "insufficient_credits",
-        "The balance of {error.balance} does not cover the cost of {error.cost}. Nothing was charged; ask for a grant"
-        " of credits.",
+        "The balance of {error.balance} does not cover the cost of {error.cost}. Nothing was charged. Ask the operator"
+        " for credits.",
         figures={"balance": "balance", "credits_cost": "cost"},
     ),
     PreviewsOff: Answer(
         403,
         "previews_off",
-        "This installation makes no previews: its operator has switched them off (BACKDROP_PREVIEWS).",
+        "Previews are switched off on this installation. Order the picture itself, or ask the operator to enable"
+        " BACKDROP_PREVIEWS.",
     ),
     IdempotencyInFlight: Answer(
         409,
         "idempotency_in_flight",
-        "The first request with this Idempotency-Key is still being answered. Try again in a second.",
+        "The first request with this Idempotency-Key is still in progress. Try again in a second.",
         retry_after=1,
     ),
-    JobFinished: Answer(409, "job_finished", "The job is over ({error.status}): there is nothing to cancel."),
+    JobFinished: Answer(409, "job_finished", "The job is over ({error.status}), so it can't be cancelled."),
     CutoutNotReady: Answer(
         409,
         "cutout_not_ready",
-        "There is no cut-out to mend: its job is {error.status}. Mend it once that is SUCCESS.",
+        "The cut-out can't be edited yet: its job is {error.status}. Edit it once the job is SUCCESS.",
     ),
-    TooManyBrands: Answer(409, "too_many_brands", f"You have {MAX_BRANDS} brands. Delete one first."),
-    TooManyKeys: Answer(409, "too_many_keys", f"You have {MAX_KEYS} keys. Delete one first."),
+    TooManyBrands: Answer(409, "too_many_brands", f"You have the maximum of {MAX_BRANDS} brands. Delete one first."),
+    TooManyKeys: Answer(409, "too_many_keys", f"You have the maximum of {MAX_KEYS} keys. Delete one first."),
     LastKey: Answer(
         409,
         "last_key",
-        "You would be left without a key that lasts. Make another one first: POST /v1/keys.",
+        "This is your last key that never expires. Create another key first: POST /v1/keys.",
     ),
     PhotoTooLarge: Answer(
         413,
         "photo_too_large",
-        "The photo weighs more than {error.limit:,} bytes. Send a smaller one.",
+        "The photo has more than {error.limit:,} bytes. Send a smaller one.",
         figures={"max_bytes": "limit"},
     ),
     TooManyStreams: Answer(
         429,
         "too_many_streams",
-        "You hold {error.limit} streams of events, and no more may be open at once. Close one, or ask"
-        " GET /v1/jobs/{{job_id}}.",
+        "You have {error.limit} event streams open, which is the limit. Close one, or poll GET /v1/jobs/{{job_id}}.",
         retry_after=10,
     ),
     TooManyUnfinishedJobs: Answer(
         429,
         "too_many_unfinished_jobs",
-        "{error.limit} of your jobs are not over, and no more may be at once. Nothing was charged; try again when one"
-        " has ended, or cancel one.",
-        retry_after=10,  # about what a job takes
+        "You have {error.limit} unfinished jobs, which is the limit. Nothing was charged. Try again when a job has"
+        " ended, or cancel one.",
+        retry_after=10,  # about the time of a job
         after_window=True,
     ),
     QueueShareTaken: Answer(
         429,
         "queue_share_taken",
-        "{error.waiting} of your jobs wait for a worker, which is your share of the queue now. Nothing was charged; try"
+        "{error.waiting} of your jobs are waiting, which is your current share of the queue. Nothing was charged. Try"
         " again when one has started, or cancel one.",
         retry_after=10,
         after_window=True,
@@ -224,34 +226,34 @@ ANSWERS: dict[type[Exception], Answer] = {
     QueueFull: Answer(
         503,
         "queue_full",
-        "Too many jobs of all clients wait for a worker. Nothing was charged; try again later.",
-        retry_after=30,  # what a queue takes to be visibly shorter
+        "The queue is full: too many jobs of all clients are waiting. Nothing was charged. Try again later.",
+        retry_after=30,  # about the time in which a queue gets visibly shorter
         after_window=True,
     ),
     StoreUnavailable: Answer(
-        503, "store_unavailable", "The object store does not answer. Nothing was charged; try again.", retry_after=5
+        503, "store_unavailable", "The object store does not answer. Nothing was charged. Try again.", retry_after=5
     ),
     **dict.fromkeys(
         DATABASE_AWAY,
         Answer(
-            503, "database_unavailable", "The database does not answer. Nothing was charged; try again.", retry_after=5
+            503, "database_unavailable", "The database does not answer. Nothing was charged. Try again.", retry_after=5
         ),
     ),
 }
 
 
 class BodiesInContext(PydanticInitPlugin):
-    """Validates request bodies with a context, which litestar's own decoder does not take. Raises BodyInvalid."""
+    """Validates request bodies with a context, which litestar's own decoder can't. Raises BodyInvalid."""
 
     def __init__(self, context: dict[str, Any]) -> None:
         super().__init__()
         self._context = context
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        """Put our decoder ahead of litestar's."""
+        """Put this decoder before litestar's."""
         config = super().on_app_init(app_config)
-        ours = (lambda kind: isinstance(kind, type) and issubclass(kind, BaseModel), self._decode)
-        config.type_decoders = [ours, *(config.type_decoders or [])]
+        own = (lambda kind: isinstance(kind, type) and issubclass(kind, BaseModel), self._decode)
+        config.type_decoders = [own, *(config.type_decoders or [])]
         config.type_encoders = {**(config.type_encoders or {}), BaseModel: _as_json}
         return config
 
@@ -263,9 +265,9 @@ class BodiesInContext(PydanticInitPlugin):
 
 
 def unprocessable(request: AnyRequest, errors: list[Fault]) -> Response[Any]:
-    """Return a 422 in the contract's shape, with the fields of a problem beside it: `detail` alone differs.
+    """Return a 422 in the contract's shape with the fields of a problem; only `detail` differs from one.
 
-    An error's `code` is its `type`, unless it has one of its own.
+    An error's `code` equals its `type` unless the error has its own.
     """
     body = {
         "detail": [{**one, "code": one.get("code", one["type"])} for one in errors],
@@ -279,11 +281,11 @@ def unprocessable(request: AnyRequest, errors: list[Fault]) -> Response[Any]:
 
 
 def _as_json(model: BaseModel) -> Any:
-    return model.model_dump()  # not as JSON: a report is JSON already, which msgspec copies
+    return model.model_dump()  # not in JSON mode: a report is JSON already, which msgspec copies
 
 
 class QueryInvalid(Exception):
-    """Raised when a query has parameters that its route does not take: `errors`, as `unprocessable` takes them."""
+    """Raised when a query has parameters that its route does not take. `errors` are as `unprocessable` takes them."""
 
     def __init__(self, errors: list[Fault]) -> None:
         super().__init__(errors)
@@ -305,7 +307,7 @@ def _on_client(request: AnyRequest, error: ClientException) -> Response[Any]:
 
 
 def on_undecodable(request: AnyRequest, error: Exception) -> Response[Any]:
-    """Answer a body that is no JSON, with the position where it stops being it, and what to send."""
+    """Return the answer to a body that is not JSON, with the position of the fault and the remedy."""
     return unprocessable(request, [undecodable_error(request, error)])
 
 
@@ -314,14 +316,14 @@ def _on_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
     if error.status_code == 413:
         handler = request.scope["route_handler"]
         limit = handler.resolve_request_max_body_size() if isinstance(handler, HTTPRouteHandler) else None
-        assert limit is not None, "what has no limit is never too large"
+        assert limit is not None, "only a route with a limit answers 413"
         return body_too_large(limit).to_response(request)
     detail = error.detail
     if error.status_code == 404:
         detail = f"There is no {request.method} {shown(request.url.path)}. GET /schema/openapi.json lists all routes."
     elif error.status_code == 405:
         allowed = sorted((error.headers or {}).get("allow", "").split(", "))
-        detail = f"{request.method} is not allowed on this path. Send one of {', '.join(allowed)}."
+        detail = f"The method {request.method} is not allowed on this path. Use one of {', '.join(allowed)}."
     return problem(error.status_code, code, detail, error.headers).to_response(request)
 
 
@@ -335,7 +337,7 @@ def _on_no_source(request: AnyRequest, _: SourceNotFound) -> Response[Any]:
 
 
 def _on_large_source(request: AnyRequest, error: SourceTooLarge) -> Response[Any]:
-    text = f"The photo weighs more than {error.limit} bytes. Upload a smaller one."
+    text = f"The photo has more than {error.limit:,} bytes. Upload a smaller one."
     return unprocessable(request, [{"loc": ["body", "source_image_s3_key"], "msg": text, "type": "photo_too_large"}])
 
 
@@ -346,7 +348,7 @@ def _on_fetch_failed(request: AnyRequest, error: FetchFailed) -> Response[Any]:
 
 
 def _on_near_brand(request: AnyRequest, error: BrandNearMiss) -> Response[Any]:
-    text = with_received(f"You have no brand of that name. Did you mean {error.meant}?", error.name)
+    text = with_received(f"You have no brand with this name. Did you mean {error.meant}?", error.name)
     return unprocessable(request, [{"loc": ["body", "pilot_brand"], "msg": text, "type": "near_miss"}])
 
 
@@ -372,7 +374,7 @@ def _on_bad_dressing(request: AnyRequest, error: DressingInvalid) -> Response[An
 
 
 def _on_bad_brand_name(request: AnyRequest, _: BrandNameInvalid) -> Response[Any]:
-    text = f"A brand's name should have 1 to {MAX_NAME_LENGTH} characters, no control characters and no slash"
+    text = f"A brand's name should have 1 to {MAX_NAME_LENGTH} characters, without control characters or slashes"
     text = with_received(text, request.path_params["name"])
     return unprocessable(request, [{"loc": ["path", "name"], "msg": text, "type": "brand_name"}])
 
@@ -387,19 +389,19 @@ def _on_bad_webhook(request: AnyRequest, error: UrlInvalid) -> Response[Any]:
 def _on_outcome_unknown(request: AnyRequest, error: OutcomeUnknown) -> Response[Any]:
     logger.error("an order's outcome is unknown", exc_info=error)
     detail = (
-        "The database went away while it took this request, which may have been charged. Send it again with the same"
-        " Idempotency-Key; without one, look at GET /v1/credits first."
+        "The database failed during this request, which may have been charged. Send it again with the same"
+        " Idempotency-Key. Without a key, check GET /v1/credits first."
     )
     return problem(500, "outcome_unknown", detail).to_response(request)
 
 
 def _on_unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
     logger.error("unexpected error", exc_info=error)
-    detail = "Something broke on our side. Nothing was charged unless an answer said so."
+    detail = "The server failed unexpectedly. Nothing was charged unless an answer confirmed it. Try again later."
     return problem(500, "internal_error", detail).to_response(request)
 
 
-#: Which answer each exception gets. All plain functions: litestar answers 500 for an async handler.
+#: All handlers are plain functions, as litestar answers 500 for an async handler.
 EXCEPTION_HANDLERS: dict[Any, Any] = {
     **ANSWERS,
     ValidationException: _on_validation,

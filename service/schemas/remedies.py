@@ -1,4 +1,4 @@
-"""What an error of a field says: what is allowed, what was received, and what to do about it."""
+"""Error messages of fields: what is allowed, what was received, and what to do."""
 
 import difflib
 import json
@@ -21,13 +21,13 @@ from pydantic import ValidationError as PydanticValidationError
 
 from service.schemas.error_responses import Fault
 
-#: Characters of a received value that an answer repeats.
+#: Maximum length of a received value in an answer, in characters.
 _SHOWN = 40
-#: Errors of one answer that have their remedy; to seek the nearest name for thousands would take seconds.
+#: Number of errors in an answer that get a remedy: finding the nearest name for thousands would take seconds.
 MOST_REMEDIES = 20
 _LIMIT = re.compile(r"at (most|least) (\d+) (?:characters?|items?)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-#: Codes of what is wrong with a parameter, by the words that msgspec and litestar have for it; the first that fits.
+#: Error codes of parameters, by words in the messages of msgspec and litestar. The first match counts.
 _PARAMETER_CODES = (
     ("Missing required", "missing"),
     ("of length <=", "string_too_long"),
@@ -38,13 +38,13 @@ _PARAMETER_CODES = (
     ("` >=", "greater_than_equal"),
     (", got `", "wrong_type"),
 )
-#: msgspec's words on JSON that is none.
+#: msgspec's message about malformed JSON.
 _BYTE = re.compile(r"JSON is malformed: (.+) \(byte (\d+)\)")
 _MISSING = re.compile(r"Missing required \w+ parameter '([^']+)'")
 
 
 class BodyInvalid(msgspec.ValidationError):
-    """Raised by the decoder of a body; holds every error of it."""
+    """Raised by the decoder of a body, with all errors of it."""
 
     def __init__(self, error: PydanticValidationError) -> None:
         super().__init__(str(error))
@@ -53,7 +53,7 @@ class BodyInvalid(msgspec.ValidationError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a route takes, by the names that callers use."""
+    """The inputs of a route, by the names that callers use."""
 
     query: Mapping[str, FieldDefinition]
     headers: Mapping[str, FieldDefinition]
@@ -61,18 +61,18 @@ class Inputs:
     body: tuple[str, ...] = ()
 
     def elsewhere(self, name: str, value: object, here: str) -> str | None:
-        """Return where a name belongs that was sent `here` ("query" or "body"); None where it belongs nowhere else."""
+        """Return where a name belongs that was sent `here` ("query" or "body"); None if it belongs nowhere else."""
         if here != "query" and name in self.query:
-            return f"{name} is a query parameter: send it in the URL, as ?{name}={_in_url(value)}"
+            return f"{name} is a query parameter. Send it in the URL, as ?{name}={_in_url(value)}"
         if here != "body" and name in self.body:
-            return f"{name} is a field of the JSON body: send it there"
+            return f"{name} is a field of the JSON body. Send it there"
         for header in self.headers:
             if _folded(header) == _folded(name):
-                return f"{header} is a header: send it as one"
+                return f"{header} is a header. Send it as one"
         return None
 
     def unknown(self, name: str, value: object, here: str) -> str:
-        """Return the sentence on a name that is not taken `here`: where it belongs, or what was meant."""
+        """Return the message about a name unknown `here`: where it belongs, or the most similar name."""
         if place := self.elsewhere(name, value, here):
             return place
         noun, known = ("query parameter", list(self.query)) if here == "query" else ("field", list(self.body))
@@ -82,12 +82,12 @@ class Inputs:
         if meant := nearest(name, other):
             return f"There is no {noun} {shown(name)}. {self.elsewhere(meant, value, here)}"
         if not known:
-            return f"There is no {noun} {shown(name)}: this route takes none. Leave it out"
-        return f"There is no {noun} {shown(name)}. Leave it out, or send one of {', '.join(known)}"
+            return f"There is no {noun} {shown(name)}: this route takes none. Remove it"
+        return f"There is no {noun} {shown(name)}. Remove it, or send one of {', '.join(known)}"
 
 
 def inputs_of(handler: BaseRouteHandler) -> Inputs:
-    """Return what a route takes, as its function declares it."""
+    """Return the inputs of a route, from its function's signature."""
     found: dict[ParamType, dict[str, FieldDefinition]] = {ParamType.QUERY: {}, ParamType.HEADER: {}}
     for field in handler.parsed_fn_signature.parameters.values():
         about = field.kwarg_definition
@@ -100,14 +100,14 @@ def inputs_of(handler: BaseRouteHandler) -> Inputs:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like this one; None where none is alike."""
+    """Return the most similar known name; None if none is similar."""
     folded = {_folded(one): one for one in known}
     found = difflib.get_close_matches(_folded(name[:100]), folded, n=1, cutoff=0.6)
     return folded[found[0]] if found else None
 
 
 def shown(value: object) -> str:
-    """Return a received value for an answer: shortened, quoted, and without characters that can't be seen."""
+    """Return a received value for an answer: quoted, shortened, and with invisible characters escaped."""
     if isinstance(value, str):
         start = repr(value[:_SHOWN])
         if len(value) <= _SHOWN and len(start) <= 2 * _SHOWN:
@@ -121,7 +121,7 @@ def shown(value: object) -> str:
 
 
 def with_received(message: str, value: object) -> str:
-    """Return a sentence with the value that it is about, unless it says that already."""
+    """Return the message with the value that it is about, unless it contains the value already."""
     said = shown(value)
     quoted = isinstance(value, str) and (said in message or repr(value) in message)
     if quoted or re.search(rf"\bnot {re.escape(str(value))}\b", message):
@@ -130,42 +130,42 @@ def with_received(message: str, value: object) -> str:
 
 
 def body_error(error: Mapping[str, Any], inputs: Inputs) -> str:
-    """Return the sentence of one of pydantic's errors of a body: it has `loc`, `type`, `msg` and `input`."""
+    """Return the message of one of pydantic's errors of a body. `error` has `loc`, `type`, `msg` and `input`."""
     kind, message, value = error["type"], str(error["msg"]).replace(" after validation", ""), error.get("input")
     match kind:
         case "extra_forbidden":
             return inputs.unknown(str(error["loc"][-1]), value, "body")
         case "missing" if message == "Field required":
-            return f"Field required: add {error['loc'][-1]} to the JSON body"
-        case "model_type":  # pydantic's own words name a class of this program
+            return f"Field required. Add {error['loc'][-1]} to the JSON body"
+        case "model_type":  # pydantic's own message names a class of this program
             return with_received("Input should be a JSON object", value)
     limit = _LIMIT.search(message)
     if limit is not None and isinstance(value, Sized):
         return _length_remedy(kind, message, int(limit[2]), len(value))
     if isinstance(value, Mapping | list | tuple) and not kind.endswith("_type"):
-        return message  # it is about several fields, or items
+        return message  # it is about several fields or items
     return with_received(message, value)
 
 
 def _length_remedy(kind: str, message: str, bound: int, sent: int) -> str:
     match kind:
         case "string_too_long":
-            return f"{message}; this has {sent}. Shorten it by {sent - bound}"
+            return f"{message} (received {sent} characters). Shorten it by {sent - bound}"
         case "string_too_short":
-            return f"{message}; this has {sent}. Fill it in, or leave the field out where it is optional"
+            return f"{message} (received {sent} characters). Fill it in, or omit it if it is optional"
         case "too_long":
-            return f"{message}. Leave out {sent - bound}"
+            return f"{message}. Remove {sent - bound}"
         case "too_short":
             return f"{message}. Add {bound - sent}"
     return message
 
 
 def parameter_error(field: FieldDefinition, value: str | None) -> str:
-    """Return the sentence on a parameter that is not what its route declares; `value`: None where it is missing."""
+    """Return the message about a parameter that does not fit its declaration. `value` is None if it is missing."""
     about = field.kwarg_definition
     assert isinstance(about, ParameterKwarg)
     if value is None:
-        return f"Missing: add {about.name or field.name}"
+        return f"The parameter is missing. Add {about.name or field.name}"
     kind: Any = next((one for one in _kinds(field) if one is not type(None)), str)
     if choices := _choices(kind):
         return with_received(f"Should be one of {', '.join(choices)}", value)
@@ -177,7 +177,7 @@ def parameter_error(field: FieldDefinition, value: str | None) -> str:
     least, most = about.min_length, about.max_length
     if (least is not None and len(value) < least) or (most is not None and len(value) > most):
         span = f"{least} to {most}" if least is not None else f"at most {most}"
-        remedy = "Shorten it" if value else "Fill it in, or leave it out"
+        remedy = "Shorten it" if value else "Fill it in, or omit it"
         return f"{with_received(f'Should have {span} characters', value)}. {remedy}"
     if _CONTROL.search(value):
         return with_received("Should have no control characters", value)
@@ -208,7 +208,7 @@ def _folded(name: str) -> str:
 
 
 def validation_errors(request: Request[Any, Any, Any], error: ValidationException) -> list[Fault]:
-    """Return all that is wrong with a request's body, query and headers."""
+    """Return all faults of a request's body, query and headers."""
     inputs, cause = inputs_of(request.scope["route_handler"]), error.__cause__
     found: list[Fault] = []
     if isinstance(cause, BodyInvalid):
@@ -220,7 +220,7 @@ def validation_errors(request: Request[Any, Any, Any], error: ValidationExceptio
             }
             for index, one in enumerate(cause.errors)
         ]
-    # Litestar stops at a parameter that is missing, and names others by our functions' arguments.
+    # Litestar stops at the first missing parameter, and names others by the handler's argument names.
     missing = _MISSING.match(error.detail)
     said = {missing[1]: error.detail} if missing else {}
     if isinstance(error.extra, list):
@@ -233,7 +233,7 @@ def validation_errors(request: Request[Any, Any, Any], error: ValidationExceptio
             if words := said.get(name) or said.get(field.name):
                 found.append(_wrong_parameter([source, name], words, parameter_error(field, sent.get(name))))
     if not found:  # no body at all
-        text = "Field required: send a JSON body with Content-Type: application/json"
+        text = "The body is missing. Send a JSON body with Content-Type: application/json"
         found = [{"loc": ["body"], "msg": text, "type": "missing"}]
     return found
 
@@ -244,7 +244,7 @@ def _wrong_parameter(loc: list[str | int], said: str, message: str) -> Fault:
 
 
 def decoder_error(error: BaseException | None) -> BaseException | None:
-    """Return the decoder's own error behind this one; None where there is none."""
+    """Return the decoder's error behind this one; None if there is none."""
     found = None
     while error is not None:
         found = error if isinstance(error, msgspec.DecodeError | SerializationException) else found
@@ -253,7 +253,7 @@ def decoder_error(error: BaseException | None) -> BaseException | None:
 
 
 def undecodable_error(request: Request[Any, Any, Any], error: Exception) -> Fault:
-    """Return the error of a body that is no JSON, with the position where it stops being it, and what to send."""
+    """Return the fault of a body that is not JSON, with its position and the remedy."""
     position, reason = 0, "invalid JSON"
     try:
         raw = request.state.get("raw_body")
@@ -272,5 +272,5 @@ def undecodable_error(request: Request[Any, Any, Any], error: Exception) -> Faul
     sent, _ = request.content_type
     named = f" (received Content-Type {shown(sent)})" if sent and sent != "application/json" else ""
     where = f", at character {position}" if position else ""
-    text = f"JSON decode error: {reason}{where}. Send JSON with Content-Type: application/json{named}"
+    text = f"The body is not valid JSON: {reason}{where}. Send JSON with Content-Type: application/json{named}"
     return {"loc": ["body", position], "msg": text, "type": "json_invalid"}

@@ -1,4 +1,4 @@
-"""What the API answers, and its small bodies, as the contract names them; the large one is `catalogue.swap_request`."""
+"""The API's answers and small bodies, as the contract names them. `catalogue.swap_request` has the body of a swap."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
@@ -14,15 +14,15 @@ from service.jobs.records import JobStatus, Operation
 from service.schemas.catalogue_views import PlannedPlace, Preset
 from service.storage.objects import UPLOAD_TYPES
 
-#: RFC 3339 in UTC.
+#: A time as RFC 3339 in UTC.
 Time = Annotated[datetime, PlainSerializer(lambda time: time.astimezone(UTC).isoformat().replace("+00:00", "Z"))]
 
-#: Shown as it is stored: a report of another release may lack fields of today, or have others.
+#: Shown as stored, without validation: another release's report may have other fields.
 StoredReport = Annotated[Report, SkipValidation, PlainSerializer(lambda stored: stored)]
 
 
 class WorkflowAcceptedResponse(BaseModel):
-    """A request was accepted and charged; follow its job."""
+    """The request was accepted and charged. Follow its job."""
 
     EXAMPLE: ClassVar[dict[str, Any]] = {
         "request_id": "01J9ZC6M8H4D2F0A9B7C5E3G1K",
@@ -32,39 +32,40 @@ class WorkflowAcceptedResponse(BaseModel):
     }
 
     request_id: str = Field(description="26-character ULID of the request.", min_length=26, max_length=26)
-    job_id: str | None = Field(description="The job to follow. Null is kept for requests without one; none is today.")
+    job_id: str | None = Field(description="The job to follow. Null is reserved for requests without a job.")
     status: JobStatus = Field(
         JobStatus.NOT_STARTED,
-        description="The job's status when it was submitted; with `Prefer: wait`, after the wait.",
+        description="The job's status at the submit; with `Prefer: wait`, its status after the wait.",
     )
-    credits_cost: int = Field(description="Credits deducted; refunded automatically on any failure path.")
+    credits_cost: int = Field(description="Credits charged. Backdrop refunds them if the job fails.")
 
 
 class PlanWarning(BaseModel):
-    """Something to hear before paying."""
+    """A warning to read before you pay."""
 
     code: str = Field(
-        description="Stable name. The submit would be refused: insufficient_credits, too_many_unfinished_jobs, "
-        "queue_share_taken, queue_full. It may not be what was meant: scene_in_words, mood_in_words, colors_unused, "
-        "brand_unknown, "
-        "scene_unsuited, no_honest_placement, placement_breaks_rules (from an earlier render of the photo), "
-        "placement_unpins, output_breaks_rules."
+        description="Stable name of the warning. These mean that the submit would be refused: insufficient_credits, "
+        "too_many_unfinished_jobs, queue_share_taken, queue_full. These mean that you may not get what you want: "
+        "scene_in_words, mood_in_words, colors_unused, brand_unknown, scene_unsuited, no_honest_placement, "
+        "placement_breaks_rules, placement_unpins, output_breaks_rules. placement_breaks_rules needs an earlier render."
     )
     message: str = Field(description="A sentence for a person.")
 
 
 class PlannedSurface(BaseModel):
-    """A surface of the scene, and the colour that it would have."""
+    """A surface of the scene with its planned colour."""
 
-    name: str = Field(description="As `colors_on` takes it: wall, floor, table, …; accent: stand, panel and props.")
-    title: str = Field(description="For people: Wall, Wood, …")
-    color: str = Field(description="#rrggbb.")
-    asked: bool = Field(description="Whether it is one of the colours asked for; else the surface has its own.")
-    share: float = Field(description="Share of the picture that it has as a rule, 0 to 1.")
+    name: str = Field(
+        description="Name for `colors_on`: wall, floor, table, …; accent means stand, panel and props together."
+    )
+    title: str = Field(description="Name for people: Wall, Wood, …")
+    color: str = Field(description="Planned colour as #rrggbb.")
+    asked: bool = Field(description="Whether you asked for this colour; otherwise it is the surface's own.")
+    share: float = Field(description="Usual share of the picture, from 0 to 1.")
 
 
 class SwapPlan(BaseModel):
-    """What a submit would do and cost at this moment; nothing was charged or stored."""
+    """The effect and cost of a submit at this moment. Nothing was charged or stored."""
 
     EXAMPLE: ClassVar[dict[str, Any]] = {
         "credits_cost": 2,
@@ -81,65 +82,64 @@ class SwapPlan(BaseModel):
         "warnings": [
             {
                 "code": "insufficient_credits",
-                "message": "The balance of 1 does not cover the cost of 2; ask for a grant of credits.",
+                "message": "The balance of 1 does not cover the cost of 2. Ask the operator for credits.",
             }
         ],
     }
 
     credits_cost: int = Field(description="Credits that the submit would deduct.")
-    balance: int = Field(description="Credits that the client has now.")
+    balance: int = Field(description="The client's current credits.")
     affordable: bool = Field(description="Whether the balance covers the cost.")
     request: BackgroundSwapWithSpecRequest = Field(
-        description="The body with everything resolved: names of the catalogue, colours as #rrggbb, what a brand gives."
+        description="The body with all values resolved: names of the catalogue, colours as #rrggbb, the brand's values."
     )
-    seed: int | None = Field(description="The seed of the swap; null: one is drawn.")
-    preview: bool = Field(False, description="It would be a preview.")
-    brand: str | None = Field(description="The client's brand that is used.")
+    seed: int | None = Field(description="The seed of the swap; null if Backdrop will draw one.")
+    preview: bool = Field(False, description="Whether the submit would make a preview.")
+    brand: str | None = Field(description="Name of the client's brand in use.")
     preset: Preset = Field(description="The preset as GET /v1/output-presets lists it.")
     warnings: list[PlanWarning]
     place: PlannedPlace | None = Field(
         None,
-        description="Where the product goes, as far as a cut-out of the photo tells; null: it was not cut out yet, or"
-        " there is no honest placement.",
+        description="Where the product goes. Null if the photo has no cut-out yet, or if no honest placement exists.",
     )
     surfaces: list[PlannedSurface] = Field(
         default_factory=list,
-        description="Which colour would go on which surface, the largest first; with the product's own colour in mind"
-        " once the photo was cut out. Empty of a white or transparent picture.",
+        description="The surfaces and their colours, largest surface first. The product's own colour counts once the"
+        " photo has a cut-out. Empty for a white or transparent background.",
     )
 
 
 class UploadRequest(BaseModel):
-    """What is going to be uploaded, or where it is to be fetched: one of the two."""
+    """The upload to prepare, or the photo to fetch: exactly one of the two fields."""
 
     model_config = ConfigDict(extra="forbid")
     url: Annotated[str, Field(min_length=1, max_length=2048)] | None = Field(
-        None, description="Where to fetch the photo: http or https, and on the public internet. Alone."
+        None, description="Public http or https URL of the photo to fetch. Don't send `content_type` with it."
     )
     content_type: Literal["image/jpeg", "image/png", "image/webp", "image/avif", "image/heic", "image/tiff"] | None = (
         Field(
             None,
             validate_default=True,
-            description=f"Of the bytes that you will PUT: one of {', '.join(UPLOAD_TYPES)}. Alone.",
+            description=f"Type of the bytes that you will PUT: {', '.join(UPLOAD_TYPES)}. Don't send `url` with it.",
         )
     )
 
     @field_validator("content_type")
     @classmethod
     def _one_of_two(cls, content_type: str | None, info: ValidationInfo) -> str | None:
-        if "url" not in info.data:  # wrong, and told as that
+        if "url" not in info.data:  # it is invalid, which pydantic reports
             return content_type
         if content_type is None and info.data["url"] is None:
-            text = "Give the `content_type` of the bytes that you will PUT, or the `url` of a photo to fetch"
+            text = "Both fields are missing. Send the `content_type` of the bytes that you will PUT, or a photo's `url`"
             raise PydanticCustomError("missing", text)
         if content_type is not None and info.data["url"] is not None:
-            text = "Give either `content_type` or `url`: a photo that is fetched tells its own type"
+            text = "Both `content_type` and `url` were sent. Send one: Backdrop detects the type of a fetched photo"
             raise PydanticCustomError("both_given", text)
         return content_type
 
 
 class Upload(BaseModel):
-    """Where to send the bytes: `method` to `url` with `headers`; then use `key`."""
+    """The destination of the bytes: send them by `method` to `url` with `headers`, then use `key`."""
 
     key: str
     method: Literal["PUT"]
@@ -149,7 +149,7 @@ class Upload(BaseModel):
 
 
 class StoredPhoto(BaseModel):
-    """A photo that was fetched or received: use `key`."""
+    """A photo that Backdrop has fetched or received. Use `key` in a request."""
 
     EXAMPLE: ClassVar[dict[str, Any]] = {
         "key": "uploads/01J9ZC6M8H4D2F0A9B7C5E3G1K/01J9ZC6M8J5X7Z9Q1W3R5T7Y9V.jpg",
@@ -158,7 +158,7 @@ class StoredPhoto(BaseModel):
     }
 
     key: str
-    content_type: str = Field(description="What the bytes are, whatever was said of them.")
+    content_type: str = Field(description="Type detected from the bytes, not from the upload's Content-Type.")
     bytes: int
 
 
@@ -174,16 +174,16 @@ class RenderView(BaseModel):
     content_type: str
     bytes: int
     sha256: str
-    url: str = Field(description="Download URL, good until `url_expires_at`.")
+    url: str = Field(description="Download URL, valid until `url_expires_at`.")
     url_expires_at: Time
     seed: int
-    warnings: list[str] = Field(description="Codes: what may not have been meant, and what is doubtful in the picture.")
+    warnings: list[str] = Field(description="Codes of probably unintended input, and of doubts about the picture.")
     report: StoredReport
-    reference: str | None = Field(description="The `reference` of its job's submit.")
-    metadata: dict[str, str] = Field(description="The `metadata` of its job's submit.")
-    scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
-    mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
-    preview: bool = Field(description="It is a preview: small, with a watermark, and kept for an hour.")
+    reference: str | None = Field(description="The `reference` of the submit.")
+    metadata: dict[str, str] = Field(description="The `metadata` of the submit.")
+    scene_type: str | None = Field(description="The requested scene: a name of the catalogue, or free text.")
+    mood: str | None = Field(description="The requested mood: a name of the catalogue, or free text.")
+    preview: bool = Field(description="Whether it is a preview: small, with a watermark, and kept for an hour.")
 
 
 class JobError(BaseModel):
@@ -194,7 +194,7 @@ class JobError(BaseModel):
 
 
 class JobView(BaseModel):
-    """A job: where it stands, what it cost, what came of it."""
+    """A job: its status, its cost, and its result."""
 
     job_id: str
     request_id: str
@@ -210,31 +210,32 @@ class JobView(BaseModel):
     error: JobError | None
     render: RenderView | None
     warnings: list[PlanWarning] = Field(
-        description="What may not have been meant, as the plan of the same request tells it."
+        description="Probably unintended input. The plan of the same request has the same warnings."
     )
-    reference: str | None = Field(description="The `reference` of its submit: the caller's own id.")
-    metadata: dict[str, str] = Field(description="The `metadata` of its submit: the caller's own pairs.")
+    reference: str | None = Field(description="The `reference` of the submit: your own id.")
+    metadata: dict[str, str] = Field(description="The `metadata` of the submit: your own pairs.")
     operation: Operation = Field(
-        description="swap, or cutout: made by POST /v1/cutouts, without a render; GET /v1/cutouts/{public_id} shows it."
+        description="swap or cutout. A cutout comes from POST /v1/cutouts and has no render: GET /v1/cutouts/"
+        "{public_id} shows it."
     )
-    render_deleted_at: Time | None = Field(description="When its client deleted the render; null: it did not.")
-    scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
-    mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
-    output_preset: str | None = Field(description="The preset that was asked for.")
-    preview: bool = Field(description="Its render is a preview.")
-    seed: int | None = Field(description="The seed that was asked for, or drawn.")
+    render_deleted_at: Time | None = Field(description="When you deleted the render; null if you did not.")
+    scene_type: str | None = Field(description="The requested scene: a name of the catalogue, or free text.")
+    mood: str | None = Field(description="The requested mood: a name of the catalogue, or free text.")
+    output_preset: str | None = Field(description="The requested preset.")
+    preview: bool = Field(description="Whether its render is a preview.")
+    seed: int | None = Field(description="The seed that you sent, or that Backdrop drew.")
 
 
 class SourceView(BaseModel):
     """The photo behind a job."""
 
-    url: str = Field(description="Download URL, good until `url_expires_at`.")
+    url: str = Field(description="Download URL, valid until `url_expires_at`.")
     url_expires_at: Time
     content_type: str
 
 
 class PlacementView(BaseModel):
-    """Where a product is moved from where preset and scene put it, and how it stands: the parameters of the submit."""
+    """The placement parameters of the submit: shifts from the scene's place, scale, turn and stance."""
 
     shift_x: float = 0.0
     shift_y: float = 0.0
@@ -244,7 +245,7 @@ class PlacementView(BaseModel):
 
 
 class OutputView(BaseModel):
-    """The size, the format and the quality in place of the preset's; null: as the preset has it."""
+    """The output parameters of the submit. A null field means the preset's value."""
 
     width: int | None = None
     height: int | None = None
@@ -253,29 +254,27 @@ class OutputView(BaseModel):
 
 
 class DressingView(BaseModel):
-    """What stands beside the product, and which colour goes on which surface: the parameters of the submit."""
+    """The dressing parameters of the submit: the props, and which colour goes on which surface."""
 
     props: PropsWord = "scene"
     colors_on: str = ""
 
 
 class JobRequestView(BaseModel):
-    """What was asked of a job."""
+    """A job's request."""
 
-    request: dict[str, Any] = Field(description="The body of its request, with everything resolved.")
-    seed: int | None = Field(description="The seed that was asked for, or drawn; null: of a cut-out, which has none.")
-    source: SourceView | None = Field(description="The photo; null: it is kept no longer.")
-    preview: bool = Field(description="A preview was asked for.")
-    placement: PlacementView = Field(description="Where the product was moved.")
-    output: OutputView = Field(description="What was asked in place of the preset's size, format and quality.")
-    dressing: DressingView = Field(default_factory=DressingView, description="How the scene was dressed.")
-    subject: list[float] | None = Field(
-        None, description="Which product was meant, as it was asked; null: all of them."
-    )
+    request: dict[str, Any] = Field(description="The body of the request, with all values resolved.")
+    seed: int | None = Field(description="The seed that you sent, or that Backdrop drew; null for a cut-out.")
+    source: SourceView | None = Field(description="The photo; null once it was deleted.")
+    preview: bool = Field(description="Whether you requested a preview.")
+    placement: PlacementView = Field(description="Where you moved the product.")
+    output: OutputView = Field(description="Size, format and quality that you requested instead of the preset's.")
+    dressing: DressingView = Field(default_factory=DressingView, description="How you dressed the scene.")
+    subject: list[float] | None = Field(None, description="The `subject` of the submit; null for all products.")
 
 
 class JobEvent(BaseModel):
-    """Where a job stands now: the data of an event."""
+    """A job's current state: the data of an event."""
 
     job_id: str
     status: JobStatus
@@ -283,79 +282,79 @@ class JobEvent(BaseModel):
     progress: float = Field(ge=0, le=1)
     attempt: int
     queue_position: int | None = Field(
-        description="Jobs whose turn comes before its own: 0 for the next one, 1000 for that many or more; null: it "
-        "was started. It can grow: clients take turns, so another one's first job comes before your second."
+        description="How many jobs run before this one: 0 for the next job, 1000 for 1000 or more, null once it has"
+        " started. It can grow, because clients take turns: another client's first job runs before your second."
     )
     error: JobError | None
     credits_refunded: int
 
 
 class JobPage(BaseModel):
-    """Jobs, newest first."""
+    """A page of jobs, newest first."""
 
     items: list[JobView]
-    next_cursor: str | None = Field(description="The `cursor` of the next page; null: this is the last one.")
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last page.")
 
 
 class RenderPage(BaseModel):
-    """Renders, newest first."""
+    """A page of renders, newest first."""
 
     items: list[RenderView]
-    next_cursor: str | None = Field(description="The `cursor` of the next page; null: this is the last one.")
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last page.")
 
 
 class BrandView(BaseModel):
-    """A brand: what it fills in where a request names it and leaves it out."""
+    """A brand: default values for requests that name it."""
 
     name: str
-    palette: list[str] = Field(description="#rrggbb, the first the most present.")
+    palette: list[str] = Field(description="Colours as #rrggbb, most present first.")
     style_words: list[str]
     seed_policy: SeedPolicy
-    seed: int | None = Field(description="Of a pinned brand.")
+    seed: int | None = Field(description="The seed of a pinned brand; null for others.")
     default_preset: str | None
     created_at: Time
     updated_at: Time
 
 
 class BrandItems(BaseModel):
-    """A client's brands, by name."""
+    """The client's brands, sorted by name."""
 
     items: list[BrandView]
 
 
 class CreditEntry(BaseModel):
-    """One line of the ledger."""
+    """One entry of the ledger."""
 
     id: str
     kind: Literal["grant", "debit", "refund"]
-    amount: int = Field(description="Signed; all amounts of a client sum to its balance.")
+    amount: int = Field(description="Signed credits. All amounts of a client add up to its balance.")
     job_id: str | None
     created_at: Time
 
 
 class Credits(BaseModel):
-    """What a client has, and a page of entries, newest first: the amounts of all pages sum to the balance."""
+    """The balance and a page of entries, newest first. The amounts of all pages add up to the balance."""
 
     balance: int
     entries: list[CreditEntry]
-    next_cursor: str | None = Field(description="The `cursor` of the next page; null: this is the last one.")
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last page.")
 
 
 class MissingPart(BaseModel):
-    """A part that the service needs and cannot use now."""
+    """A part that the service needs but can't use now."""
 
     part: str
     detail: str
 
 
 class Health(BaseModel):
-    """Whether the service can take requests, and how the installation behind it is; null: not known now."""
+    """Whether the service can take requests, and the state of the installation. Null means unknown."""
 
-    #: "degraded": requests are taken, but what they ask for waits.
+    #: "degraded": the API takes requests, but some of their work has to wait.
     status: Literal["ok", "degraded", "unavailable"]
     missing: list[MissingPart] = Field(default_factory=list)
     degraded: list[MissingPart] = Field(default_factory=list)
-    #: Live processes.
+    #: Numbers of live processes.
     workers: int | None = None
     sweeps: int | None = None
     waiting_jobs: int | None = None

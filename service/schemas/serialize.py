@@ -1,4 +1,4 @@
-"""Serialization: plans, jobs, renders and brands as the API shows them, download URLs and all."""
+"""Serialization of plans, jobs, renders and brands for the API's answers, with download URLs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -35,33 +35,33 @@ from service.storage.objects import Bucket, content_type_of
 
 
 def base_url(request: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """Return where the API is reached from outside.
+    """Return the URL at which callers reach the API.
 
-    Raises the problem 421 for a Host that is none of the API's: links would lead wherever it says.
+    Raises the problem 421 for a Host header that does not name the API: links would lead to a foreign host.
     """
     state = request.app.state
     if state.public_url:
         return str(state.public_url)
     try:
-        said, url = request.base_url.hostname, str(request.base_url)
-    except ValueError:  # no number for a port, say
-        said = url = None
+        named, url = request.base_url.hostname, str(request.base_url)
+    except ValueError:  # such as a port that is not a number
+        named = url = None
     reached, _ = request.scope.get("server") or ("", None)
-    # As an IPv6 socket names an IPv4 address.
-    known = said == reached.removeprefix("::ffff:").lower()
-    if url is None or not (state.link_hosts is None or known or said in state.link_hosts):
+    # An IPv6 socket reports an IPv4 address with the prefix ::ffff:.
+    known = named == reached.removeprefix("::ffff:").lower()
+    if url is None or not (state.link_hosts is None or known or named in state.link_hosts):
         raise problem(
             421,
             "host_not_trusted",
-            "The request's Host header does not name this API, so no links can be made of it. Ask at an address of"
-            " the API's own, or have its operator set BACKDROP_PUBLIC_URL to the address that callers use, or name"
-            " the host in BACKDROP_TRUSTED_HOSTS.",
+            "The request's Host header does not name this API, so the answer can't contain links. Use the API's own"
+            " address, or ask its operator to set BACKDROP_PUBLIC_URL to the address that callers use, or to add the"
+            " host to BACKDROP_TRUSTED_HOSTS.",
         )
     return url
 
 
 def serialize_render(request: AnyRequest, state: State, render: Render) -> RenderView:
-    """Serialize a render, with a download URL made for this answer."""
+    """Return a render for an answer, with a new download URL."""
     objects: Bucket = state.renders
     signed = objects.download_url(render.key, render.content_type, base_url(request))
     kept = {name: getattr(render, name) for name in RenderView.model_fields if hasattr(render, name)}
@@ -70,7 +70,7 @@ def serialize_render(request: AnyRequest, state: State, render: Render) -> Rende
 
 
 def serialize_job(request: AnyRequest, state: State, job: Job, render: Render | None) -> JobView:
-    """Serialize a job, with its render where it has one."""
+    """Return a job for an answer, with its render if it has one."""
     error = JobError(code=job.error_code, message=job.error_message or "") if job.error_code else None
     kept = {name: getattr(job, name) for name in JobView.model_fields if hasattr(job, name)}
     kept["metadata"] = job.metadata or {}
@@ -80,7 +80,7 @@ def serialize_job(request: AnyRequest, state: State, job: Job, render: Render | 
 
 
 def serialize_job_request(request: AnyRequest, state: State, asked: JobRequest) -> JobRequestView:
-    """Serialize what was asked of a job, with a download URL of its photo made for this answer."""
+    """Return a job's request for an answer, with a new download URL of its photo."""
     source = None
     if asked.source_key is not None:
         objects: Bucket = state.sources
@@ -101,14 +101,14 @@ def serialize_job_request(request: AnyRequest, state: State, asked: JobRequest) 
 
 
 def serialize_event(state: JobState) -> JobEvent:
-    """Serialize a job's state."""
+    """Return a job's state as the data of an event."""
     error = JobError(code=state.error_code, message=state.error_message or "") if state.error_code else None
     kept = {name: getattr(state, name) for name in JobEvent.model_fields if hasattr(state, name)}
     return JobEvent(**kept, error=error)
 
 
 def serialize_plan(plan: Plan, place: Place | None, surfaces: Sequence[PaintedSurface]) -> SwapPlan:
-    """Serialize a plan: what a submit would do, where the product would go as far as that is known, and the colours."""
+    """Return a plan for an answer: the submit's effect, the product's place if known, and the surfaces' colours."""
     resolved = plan.resolved
     return SwapPlan(
         credits_cost=resolved.credits_cost,
@@ -129,5 +129,5 @@ def serialize_plan(plan: Plan, place: Place | None, surfaces: Sequence[PaintedSu
 
 
 def serialize_brand(brand: Brand) -> BrandView:
-    """Serialize a brand."""
+    """Return a brand for an answer."""
     return BrandView.model_validate(vars(brand))

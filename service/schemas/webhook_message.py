@@ -1,4 +1,4 @@
-"""A webhook's messages, for the OpenAPI document; `service.webhooks.outbox` writes them."""
+"""Webhook messages in the OpenAPI document. `service.webhooks.outbox` writes them."""
 
 from typing import Annotated, Any, Literal
 
@@ -28,27 +28,29 @@ class WebhookRender(BaseModel):
     format: str
     bytes: int
     sha256: str
-    seed: int = Field(description="The same seed and spec make the same background again.")
+    seed: int = Field(description="The same seed and spec give the same background.")
     warnings: list[str] = Field(description="Codes, as in a RenderView.")
     rejected_paintings: list[str] = Field(
         description="Why each rejected painting of a hub model could not be delivered: grew, withheld."
     )
-    scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
-    mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
-    url: str = Field(description="GET /v1/renders/{public_id}/picture, with the key: good for as long as it is kept.")
+    scene_type: str | None = Field(description="The requested scene: a name of the catalogue, or free text.")
+    mood: str | None = Field(description="The requested mood: a name of the catalogue, or free text.")
+    url: str = Field(
+        description="Address of GET /v1/renders/{public_id}/picture. It needs a key, and works while the render exists."
+    )
 
 
 class _EndedJob(BaseModel):
     job_id: str
     request_id: str
-    reference: str | None = Field(description="The `reference` of its submit.")
-    metadata: dict[str, str] = Field(description="The `metadata` of its submit.")
+    reference: str | None = Field(description="The `reference` of the submit.")
+    metadata: dict[str, str] = Field(description="The `metadata` of the submit.")
     credits_cost: int
     credits_refunded: int
 
 
 class SucceededSwap(_EndedJob):
-    """A swap that made its picture."""
+    """A swap that succeeded."""
 
     status: Literal[JobStatus.SUCCESS]
     error: None
@@ -111,19 +113,20 @@ class WebhookMessage(RootModel[_AnyMessage]):
 
 
 def add_webhooks(document: OpenAPI) -> None:
-    """Describe the message in the document's `webhooks`, and its parts in the components."""
+    """Add the message to the document's `webhooks`, and its parts to the components."""
     made = WebhookMessage.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
     parts: dict[str, Any] = made.pop("$defs")
-    schemas: dict[str, Any] = document.components.schemas  # plain ones will do
+    schemas: dict[str, Any] = document.components.schemas  # takes plain dictionaries, too
     schemas |= {name: part for name, part in parts.items() if name not in schemas} | {"WebhookMessage": made}
     body = OpenAPIMediaType(schema=Reference(ref="#/components/schemas/WebhookMessage"))
-    told = Operation(
+    over = Operation(
         operation_id="job_over",
         tags=["webhook"],
         summary="A job is over",
-        description="Posted to the client's webhook, signed as Standard Webhooks say: `webhook-id`, `webhook-timestamp`"
-        " and `webhook-signature`. Any 2xx is success; anything else is tried again for three days, and 410 ends it.",
+        description="Backdrop posts this to the client's webhook, signed as Standard Webhooks describe: `webhook-id`,"
+        " `webhook-timestamp` and `webhook-signature`. Any 2xx is success. Backdrop retries other answers for three"
+        " days, and stops at a 410.",
         request_body=RequestBody(content={"application/json": body}, required=True),
-        responses={"204": OpenAPIResponse(description="It has come.")},
+        responses={"204": OpenAPIResponse(description="The message was received")},
     )
-    document.webhooks = {"job_over": PathItem(post=told)}
+    document.webhooks = {"job_over": PathItem(post=over)}

@@ -1,1 +1,1 @@
-"""Object stores, the registry of what lies in them, the cache, and expiry."""
+"""Object stores, the registry of their objects, the cache, and expiry."""

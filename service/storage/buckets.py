@@ -1,4 +1,4 @@
-"""The two buckets of an installation, of the kind that its settings name."""
+"""The two buckets of an installation, of the kind in its settings."""
 
 from service.settings import Settings
 from service.storage.directory import DirectoryBucket
@@ -8,7 +8,7 @@ from service.storage.signing import UrlSigner
 
 
 def open_buckets(settings: Settings) -> tuple[Bucket, Bucket]:
-    """Return the buckets of uploaded photos and of renders, as the settings name them. Contacts nothing."""
+    """Return the buckets of uploaded photos and of renders. Does not connect yet."""
     names = (settings.s3_source_bucket, settings.s3_render_bucket) if settings.store == "s3" else ("sources", "renders")
     sources, renders = (_open_bucket(settings, name) for name in names)
     return sources, renders

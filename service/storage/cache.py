@@ -1,7 +1,7 @@
-"""The cache of what swaps make for later ones, by content: nothing stale, broken or another's is ever used.
+"""The cache of results that swaps keep for later swaps, by content. A stale, broken or foreign entry is never used.
 
-A key is made of the client, what the thing was made from, and a digest of the code and the libraries that made it; the
-object begins with a seal over key and bytes. Whatever breaks here costs time and no job.
+A key is made from the client, the input, and a digest of the code and libraries that made the result. Each object
+starts with a seal over key and bytes. An error in the cache costs time but never fails a job.
 """
 
 import hashlib
@@ -23,10 +23,10 @@ from service.storage.signing import UrlSigner
 
 logger = logging.getLogger(__name__)
 
-#: The heaviest thing that is kept or fetched.
+#: Largest object in bytes that is kept or fetched.
 MAX_BYTES = 64 * 1024 * 1024
 _SEAL = hashlib.sha256().digest_size
-#: Libraries whose arithmetic or decoding is in what is kept.
+#: Libraries with an influence on the kept results.
 _LIBRARIES = (
     *("numpy", "pillow", "scipy", "rembg", "openvino", "onnxruntime", "onnxruntime-gpu"),
     *("torch", "diffusers", "transformers"),
@@ -34,20 +34,20 @@ _LIBRARIES = (
 
 
 def register_nowhere(kind: Kind, key: str) -> None:
-    """Tell nobody that something is kept."""
+    """Register nothing."""
 
 
 def count_nowhere(kind: Kind, hit: bool) -> None:
-    """Tell nobody of a look."""
+    """Count nothing."""
 
 
 class ObjectCache:
-    """The cache of one client's swaps, in one bucket; for one thread, and as long as one job.
+    """The cache of one client's swaps in one bucket. For one thread and one job.
 
-    `register` is called with the account's name of the kind and the key before an object is stored, and when it is used
-    again. `kinds`: what is kept at all. `photo`: SHA-256 of the photo's file, in hexadecimal digits, by which what is
-    made of it can be found and deleted. `looked_up` is told of each look, and whether it found anything. A store or a
-    database that is away is not asked again.
+    `register` is called with kind and key before an object is stored, and when it is used again. `kinds`: the kinds of
+    objects to keep. `photo`: SHA-256 of the photo's file in hexadecimal digits, by which its objects can be found and
+    deleted. `looked_up` is called with the kind and whether an object was found. After an error of the store or the
+    database, the cache stays off.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ObjectCache:
         self._looked_up = looked_up
 
     def get(self, kind: Kind, name: str) -> bytes | None:
-        """Return what was kept under that name, whole and unaltered; None where there is none."""
+        """Return the bytes that were kept under a name, or None if there are none or they were altered."""
         found = self._get(kind, name)
         self._looked_up(kind, found is not None)
         return found
@@ -86,7 +86,7 @@ class ObjectCache:
             self._give_up(key, error)
             return None
         if sealed[:_SEAL] != _seal(key, sealed[_SEAL:]):
-            logger.warning("%s: not what was kept there; it is made anew", key)
+            logger.warning("%s: the cached object is damaged, so the job makes it again", key)
             return None
         try:
             self._register(kind, key)
@@ -95,7 +95,7 @@ class ObjectCache:
         return sealed[_SEAL:]
 
     def put(self, kind: Kind, name: str, data: bytes) -> None:
-        """Keep bytes under a name, in place of what is there."""
+        """Keep bytes under a name. Replaces earlier bytes."""
         key = self.key(kind, name)
         if self._away or kind not in self._kinds or len(data) > MAX_BYTES - _SEAL:
             return
@@ -106,19 +106,19 @@ class ObjectCache:
             self._give_up(key, error)
 
     def key(self, kind: Kind, name: str) -> str:
-        """Return where a thing of that name lies."""
+        """Return the object's key for a name."""
         digest = hashlib.sha256(f"{made_by()}\n{name}".encode()).hexdigest()
-        if kind == "scenes" or self._photo is None:  # a pinned background is made of no photo
+        if kind == "scenes" or self._photo is None:  # a pinned background does not depend on a photo
             return f"{kind}/{self._client}/{digest}"
         return photo_prefix(kind, self._client, self._photo) + digest
 
     def _give_up(self, key: str, error: BaseException) -> None:
-        logger.warning("%s: nothing is kept now: %s", key, error)
+        logger.warning("%s: the cache is off for this job: %s", key, error)
         self._away = True
 
 
 class CacheFor(Protocol):
-    """What gives a client's cache to one of its jobs."""
+    """A function that returns a client's cache for one of its jobs."""
 
     def __call__(self, client_id: str, job_id: str, photo: str) -> ObjectCache:
         """Return the cache. `photo`: SHA-256 of the photo's file, in hexadecimal digits."""
@@ -130,9 +130,9 @@ def client_caches(
     registry: ObjectRegistry,
     looked_up: Callable[[Kind, bool], None] = count_nowhere,
 ) -> CacheFor:
-    """Return what gives a client's cache in the bucket of renders, with a row for each object in it.
+    """Return a function that makes clients' caches in the bucket of renders, with a row for each object.
 
-    A job that is over keeps nothing: its client may have deleted the photo.
+    A finished job keeps nothing, because its client may have deleted the photo.
     """
     days: dict[Kind, float] = {"cutouts": settings.cutout_days, "scenes": settings.background_days}
     kinds = frozenset(kind for kind, kept in days.items() if kept)
@@ -147,14 +147,14 @@ def client_caches(
 
 
 def folder_cache(folder: Path) -> ObjectCache:
-    """Return a cache in a folder of this machine, without a service; it grows until the folder is deleted."""
-    # Its URLs are never asked for.
+    """Return a cache in a folder of this machine, without a service. It grows until the folder is deleted."""
+    # The URLs of this bucket are never used.
     return ObjectCache(DirectoryBucket(folder, bucket="kept", signer=UrlSigner(b""), url_ttl=0), "local")
 
 
 @cache
 def made_by() -> str:
-    """Return a digest of all code that makes what is kept, ours and the libraries' versions."""
+    """Return a digest of all code that makes kept results: Backdrop's own, and the libraries' versions."""
     digest = hashlib.sha256()
     for package in ("pipeline", "models"):
         for name, text in code_files(package):
@@ -168,7 +168,7 @@ def made_by() -> str:
 
 
 def code_files(package: str) -> Iterator[tuple[str, bytes]]:
-    """Give path and bytes of each Python file and each network's graph of a package, its sub-packages' as well."""
+    """Yield path and bytes of each Python file and each network graph of a package and its sub-packages."""
     root = Path(str(files(package)))
     for path in sorted(root.rglob("*")):
         if path.suffix in {".py", ".onnx"}:

@@ -1,4 +1,4 @@
-"""A directory as an object store, for one machine: files written whole, and URLs that the API signs and serves."""
+"""A directory as an object store, for one machine. The API signs and serves its URLs."""
 
 import contextlib
 import errno
@@ -15,11 +15,11 @@ from service.storage.signing import UrlSigner
 
 
 class DirectoryBucket:
-    """A directory as a bucket; the API itself takes and serves the bytes under `/v1/files/<bucket>/`."""
+    """A directory as a bucket. The API takes and serves the bytes under `/v1/files/<bucket>/`."""
 
     def __init__(self, root: Path, *, bucket: str, signer: UrlSigner, url_ttl: int) -> None:
         self._root = root.absolute()
-        # On the same file system, so that a rename is enough; no key starts with a dot.
+        # On the same file system, so that a rename is enough. No key starts with a dot.
         self._unfinished = self._root / ".unfinished"
         self._bucket = bucket
         #: Checks the signatures that `upload_url` and `download_url` make.
@@ -29,9 +29,9 @@ class DirectoryBucket:
     def _path(self, key: str) -> Path:
         path = self._root / checked(key)
         try:
-            # The pattern has no `..`; resolving also stops a symbolic link that leads out of the bucket.
+            # The pattern has no `..`. Resolving the path also stops symbolic links that lead out of the bucket.
             inside = path.resolve().is_relative_to(self._root.resolve())
-        except (OSError, RuntimeError) as error:  # links in a circle, until Python 3.13; a name that is too long
+        except (OSError, RuntimeError) as error:  # a loop of links (until Python 3.13), or a name that is too long
             raise ObjectNotFound(key) from error
         if not inside:
             raise ObjectNotFound(key)
@@ -47,12 +47,12 @@ class DirectoryBucket:
             return data
 
     def open(self, key: str) -> BinaryIO:
-        """Open the file, to be read in parts; it stays what it is when another is put in its place."""
+        """Open the file for reading in parts. A later write does not change the open file."""
         with _os_errors(key):
             return self._path(key).open("rb")
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Write a temporary file and rename it, so that a reader never sees half an object."""
+        """Write a temporary file and rename it, so that readers never get an incomplete object."""
         path = self._path(key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,13 +68,13 @@ class DirectoryBucket:
                 Path(temporary).unlink(missing_ok=True)
                 raise
         except OSError as error:
-            if error.errno == errno.ENAMETOOLONG:  # no file can lie there, whoever asks
+            if error.errno == errno.ENAMETOOLONG:  # no file can have this name
                 raise ObjectNotFound(key) from error
-            # A folder that is missing here is the store's fault: a reader's "not found" would blame the photo.
+            # A missing folder is a fault of the store. "Not found" would blame the photo.
             raise StoreUnavailable(f"{key}: {error.strerror or error}") from error
 
     def size(self, key: str) -> int:
-        """Look at the file's size."""
+        """Return the file's size."""
         with _os_errors(key):
             return self._path(key).stat().st_size
 
@@ -84,20 +84,20 @@ class DirectoryBucket:
             self._path(key).unlink(missing_ok=True)
 
     def remove_partial_writes(self) -> None:
-        """Remove temporary files whose writers were killed: those that nobody has written to for an hour."""
+        """Remove temporary files of killed writers: those without a write for an hour."""
         with _os_errors(str(self._unfinished)):
             for left in self._unfinished.glob("*"):
-                with contextlib.suppress(FileNotFoundError):  # its writer, or another sweep, was quicker
+                with contextlib.suppress(FileNotFoundError):  # its writer or another sweep was faster
                     if time.time() - left.stat().st_mtime > 3600:
                         left.unlink()
 
     def entries(self) -> Iterator[tuple[str, float]]:
-        """Walk through the directory."""
+        """Walk the directory."""
 
         def refuse(error: OSError) -> NoReturn:
             raise StoreUnavailable(f"{self._bucket}: {error.strerror or error}") from error
 
-        if not self._root.exists():  # the first `put` makes it
+        if not self._root.exists():  # `put` makes it
             return
         for folder, folders, names in os.walk(self._root, onerror=refuse):
             folders[:] = [name for name in folders if not name.startswith(".")]
@@ -112,11 +112,11 @@ class DirectoryBucket:
         self.delete("check")
 
     def upload_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
-        """Sign a PUT of the API's own."""
+        """Sign a PUT to the API."""
         return self._signed("PUT", key, base_url, {"Content-Type": content_type})
 
     def download_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
-        """Sign a GET of the API's own."""
+        """Sign a GET from the API."""
         return self._signed("GET", key, base_url, {})
 
     def _signed(self, method: str, key: str, base_url: str, headers: dict[str, str]) -> SignedUrl:

@@ -1,9 +1,9 @@
-"""The expiry: deletes photos, renders and cut-outs older than the settings let them be, and what dead attempts left.
+"""The expiry: deletes photos, renders and cut-outs after the times in the settings, and leftovers of dead attempts.
 
-A cut-out that a caller asked for, and a mask that one mended, go with their photo.
+A cut-out that a caller requested, and a corrected mask, are deleted with their photo.
 
-First the bytes, then the row that says that they are there: a crash between the two is repaired by the next look, and
-any number may look at once. Jobs, request logs and the ledger are never touched.
+The bytes are deleted before their row. If a crash comes between, the next round repairs it. Several rounds may run at
+once. Jobs, request logs and the ledger are never touched.
 """
 
 import contextlib
@@ -23,35 +23,36 @@ from service.storage.registry import BucketName, ObjectRegistry
 
 logger = logging.getLogger(__name__)
 
-#: Objects taken at once, so that no transaction is long.
+#: Objects of one transaction, so that it stays short.
 _BATCH = 100
-#: Seconds between an object's mark as expired and its end: a submit that saw it before has ended by then.
+#: Seconds between an object's mark as expired and its deletion. A submit that read it before the mark has ended by
+#: then.
 DELETE_DELAY = 60.0
 _DAY = 86_400.0
 
 
 @dataclass(frozen=True)
 class Expirer:
-    """Expires objects, with what that needs. Durations are seconds; None: for ever."""
+    """Expires objects, with the parts that this needs. Durations are seconds. None: for ever."""
 
     registry: ObjectRegistry
     buckets: dict[BucketName, Bucket]
     source_age: float | None
     render_age: float | None
-    #: After that long an attempt can't be storing its picture any more.
+    #: Seconds after which an attempt can't be storing its picture any more.
     attempt_ends: float
     delete_delay: float = DELETE_DELAY
     cutout_age: float | None = None
-    #: Of pinned backgrounds.
+    #: Seconds for which pinned backgrounds are kept.
     scene_age: float | None = None
-    #: None: masks are not looked at.
+    #: None: masks do not expire.
     masks: MaskRegistry | None = None
     preview_age: float | None = None
-    #: None: what no row names is left.
+    #: None: objects without a row are kept.
     orphans: OrphanSweep | None = None
 
     def run_once(self) -> None:
-        """Look once. Raises SQLAlchemyError; a store that is away only postpones."""
+        """Run one round. Raises SQLAlchemyError. An unavailable store only postpones deletions."""
         registry = self.registry
         if self.source_age is not None:
             _all(registry.mark_expired_sources, self.source_age)
@@ -74,18 +75,18 @@ class Expirer:
             for objects in {id(objects): objects for objects in self.buckets.values()}.values():
                 objects.remove_partial_writes()
         except StoreUnavailable as error:
-            logger.warning("object store unavailable, the rest is deleted later: %s", error)
+            logger.warning("the object store is unavailable, so the other objects are deleted later: %s", error)
 
     def _delete(self) -> None:
         while expired := self.registry.expired(since=self.delete_delay, limit=_BATCH):
             if self.masks is not None:
-                self.masks.forget_without_photo()  # while the rows of their photos say that these are gone
+                self.masks.forget_without_photo()  # before the rows that mark their photos as deleted are gone
             for gone in expired:
                 try:
-                    with contextlib.suppress(ObjectNotFound):  # no key of ours: nothing can lie under it
+                    with contextlib.suppress(ObjectNotFound):  # an invalid key has no object
                         self.buckets[gone.bucket].delete(gone.key)
                 except StoreUnavailable:
-                    # The next look must not stumble over the same one first.
+                    # Later, so that the next round does not fail on the same object first.
                     self.registry.retry_later(gone)
                     raise
                 self.registry.delete_row(gone)
@@ -98,9 +99,9 @@ def _all(mark: Callable[..., int], age: float) -> None:
 
 
 def build_expirer(settings: Settings) -> Expirer:
-    """Put an expirer together on the settings' database and store."""
+    """Return an expirer on the settings' database and store."""
     sources, renders = open_buckets(settings)
-    # No cut-out outlives the photo; nothing is deleted under an attempt that stores it.
+    # No cut-out outlives its photo. No object is deleted while an attempt may store it.
     cutout_days = min(settings.cutout_days, settings.source_days or settings.cutout_days)
     cutout_age, scene_age = (
         max(_DAY * kept, settings.attempt_ends) for kept in (cutout_days, settings.background_days)
@@ -108,7 +109,7 @@ def build_expirer(settings: Settings) -> Expirer:
     buckets: dict[BucketName, Bucket] = {"sources": sources}
     buckets |= dict.fromkeys(("renders", "cutouts", "scenes", "masks"), renders)
     engine = create_engine(settings.sqlalchemy_url)
-    # Photos that are kept for ever stay, too, where nobody has ordered from them.
+    # With photos kept for ever, photos without any job stay, too.
     swept = (sources, renders) if settings.source_days else (renders,)
     orphan_age = max(_DAY * settings.orphan_days, settings.attempt_ends, float(settings.url_ttl))
     return Expirer(
@@ -128,12 +129,12 @@ def build_expirer(settings: Settings) -> Expirer:
 def keep_expiring(
     expirer: Expirer, *, every: float, stopping: threading.Event, may_act: Callable[[], bool] = lambda: True
 ) -> None:
-    """Look until told to stop, whatever breaks; not while the installation is in quarantine (`may_act`)."""
+    """Run rounds until `stopping` is set. No error ends it. Skips rounds in quarantine (`may_act`)."""
     while True:
         try:
             if may_act():
                 expirer.run_once()
-        except Exception:  # whatever it was: nobody would notice that this thread has ended
-            logger.exception("expiry failed; it will look again")
+        except Exception:  # of any kind, because an end of this thread would go unnoticed
+            logger.exception("expiry failed. The next round tries again")
         if stopping.wait(every):
             return

@@ -1,7 +1,7 @@
-"""The registry of masks and previews, by the database's account; a photo's mask lives as long as its bytes do.
+"""The registry of masks and previews in the database. A photo's mask lives as long as the photo.
 
-As `service.storage.registry`: a row before its object. What no cut-out and no mended mask names any more, since its
-photo is gone or another mask has its place, is marked as expired, and `service.storage.expiry` deletes it.
+As in `service.storage.registry`, a row is written before its object. A mask that no cut-out and no corrected mask names
+any more is marked as expired, and `service.storage.expiry` deletes it. Its photo is gone, or another mask replaced it.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,24 +14,24 @@ from service.database.tables import cutouts, jobs, mended_masks, stored_objects
 from service.storage.registry import mark_expired, unused, use_source
 
 _PHOTO = sa.and_(stored_objects.c.bucket == "sources", stored_objects.c.doomed_at.is_(None))
-#: What names an object of masks.
+#: Columns that name a mask's object.
 NAMED: tuple[sa.Column[str], ...] = (
     *(cutouts.c[name] for name in ("mask_key", "preview_key", "photo_key")),
     *(mended_masks.c[name] for name in ("mask_key", "base_key", "preview_key")),
 )
-#: How many unnamed masks one look finds.
+#: The most unnamed masks of one query.
 _FOUND_AT_ONCE = 5000
 
 
 class MaskRegistry:
-    """The registry of masks in one database. Lives as long as the process; safe in threads."""
+    """The registry of masks in one database. Lives as long as the process. Thread-safe."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._reader = reader(engine)
 
     def register(self, keys: Sequence[str], *, client_id: str) -> None:
-        """Register objects that are about to be stored, for the first time or again."""
+        """Register objects before they are stored, for the first time or again."""
         with self._engine.begin() as connection:
             for key in keys:
                 row = insert(connection, stored_objects).values(bucket="masks", key=key, client_id=client_id)
@@ -39,43 +39,43 @@ class MaskRegistry:
                 connection.execute(row.on_conflict_do_update(index_elements=["bucket", "key"], set_=anew))
 
     def identify_photo(self, key: str, photo_sha256: str) -> None:
-        """Note which bytes a photo has; one that is not registered stays so."""
+        """Store the digest of a photo's bytes. A photo without a row stays without."""
         known = sa.select(stored_objects.c.photo_sha256).where(_is_source(key))
         with self._reader.connect() as connection:
             if connection.execute(known).scalar() == photo_sha256:
-                return  # almost always: SQLite's one writer is not waited for
+                return  # the usual case, which does not wait for SQLite's only writer
         with self._engine.begin() as connection:
             connection.execute(stored_objects.update().where(_is_source(key)).values(photo_sha256=photo_sha256))
 
     @staticmethod
     def use_photo(connection: sa.Connection, client_id: str, key: str, photo_sha256: str) -> None:
-        """Note in a mask's own transaction that its photo is needed, and which bytes it has. Raises SourceExpired."""
+        """Mark a mask's photo as used, with its digest, in the mask's own transaction. Raises SourceExpired."""
         use_source(connection, client_id, key)
         connection.execute(stored_objects.update().where(_is_source(key)).values(photo_sha256=photo_sha256))
 
     def forget_without_photo(self) -> None:
-        """Delete the rows of cut-outs and mended masks whose photo is gone.
+        """Delete the rows of cut-outs and corrected masks whose photo is gone.
 
-        A cut-out's photo counts as gone while its row is marked: `service.storage.expiry` calls this before it deletes
-        such a row. The cost follows the number of marked photos, not that of cut-outs.
+        A photo counts as gone while its row is marked. `service.storage.expiry` calls this before it deletes such a
+        row. The cost grows with the number of marked photos, not with that of cut-outs.
         """
         with self._engine.begin() as connection:
             _forget(connection, sa.true(), sa.true())
 
     @staticmethod
     def forget_photo(connection: sa.Connection, client_id: str, key: str, photos: Collection[str]) -> None:
-        """Delete the rows of a photo that the transaction has marked as deleted, and of masks of these bytes."""
+        """Delete the rows of a photo that the transaction has marked as deleted, and of masks for these bytes."""
         mended = sa.and_(mended_masks.c.client_id == client_id, mended_masks.c.photo_sha256.in_(photos))
         _forget(connection, stored_objects.c.key == key, mended)
 
     def mark_unnamed(self, *, older_than: float, limit: int) -> int:
-        """Mark as expired the masks that nothing names, registered so many seconds ago or earlier; return how many.
+        """Mark unnamed masks as expired that were registered at least `older_than` seconds ago. Return their number.
 
-        `older_than`: seconds after which whoever stores one has written what names it, or died. `limit`: how many one
-        transaction marks.
+        `older_than`: seconds after which an attempt has either stored the name of its mask or died. `limit`: masks of
+        one transaction.
         """
         names = sa.union_all(*(sa.select(column.label("name")) for column in NAMED)).subquery()
-        # Values, not parameters: an index of some rows serves a query only where that repeats the index's condition.
+        # Values, not parameters: a partial index serves a query only if the query repeats the index's condition.
         unnamed = sa.select(stored_objects.c.key).where(
             stored_objects.c.bucket == sa.literal("masks", literal_execute=True),
             stored_objects.c.doomed_at.is_(None),
@@ -83,7 +83,7 @@ class MaskRegistry:
             ~sa.exists().where(names.c.name == stored_objects.c.key),
         )
         with self._reader.connect() as connection:
-            # Every named mask is read to find those: once for thousands, not once for each transaction.
+            # This query reads every named mask, so it runs once for thousands and not once for each transaction.
             keys = list(connection.execute(unnamed.limit(_FOUND_AT_ONCE)).scalars())
         marked = 0
         for start in range(0, len(keys), limit):
@@ -94,7 +94,7 @@ class MaskRegistry:
 
 
 def _forget(connection: sa.Connection, photos: sa.ColumnElement[bool], masks: sa.ColumnElement[bool]) -> None:
-    """Delete rows whose photo is gone: cut-outs of these photos, and these masks. Rows that others hold stay theirs."""
+    """Delete the rows of cut-outs of these photos, and of these masks, if their photo is gone. Skips locked rows."""
     cut = (
         sa.select(cutouts.c.job_id)
         .join(jobs, jobs.c.id == cutouts.c.job_id)

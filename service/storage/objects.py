@@ -1,9 +1,9 @@
-"""Buckets: what photos and renders are kept in. `buckets` opens one of the two kinds; both pass the same tests.
+"""The interface of buckets, which contain photos and renders. `buckets` opens one of the two kinds.
 
 ObjectError
-  ObjectNotFound      there is nothing under that key, or it is no key
-  ObjectTooLarge      it weighs more than was allowed
-  StoreUnavailable    the store did not answer, refused, or is full; worth another attempt
+  ObjectNotFound      there is no object under the key, or the key is invalid
+  ObjectTooLarge      the object is larger than allowed
+  StoreUnavailable    the store did not answer, refused, or is full; another attempt may succeed
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-#: Photo types that an upload may declare, with the extension of their key.
+#: Photo types that an upload may declare, with the extension for their key.
 UPLOAD_TYPES = {
     "image/jpeg": "jpg",
     "image/png": "png",
@@ -29,15 +29,15 @@ class ObjectError(Exception):
 
 
 class ObjectNotFound(ObjectError):
-    """Raised when there is nothing under the key."""
+    """Raised if there is no object under the key."""
 
 
 class ObjectTooLarge(ObjectError):
-    """Raised when the object weighs more than the caller allows."""
+    """Raised if the object is larger than the caller allows."""
 
 
 class StoreUnavailable(ObjectError):
-    """Raised when the store does not answer, refuses or is full."""
+    """Raised if the store does not answer, refuses or is full."""
 
 
 @dataclass(frozen=True)
@@ -51,52 +51,52 @@ class SignedUrl:
 
 
 class Bucket(Protocol):
-    """A bucket of objects. Keys are letters, digits, `-` and `_`, in segments parted by `/` or `.`."""
+    """A bucket of objects. Keys are letters, digits, `-` and `_`, in segments separated by `/` or `.`."""
 
     def get(self, key: str, *, max_bytes: int) -> bytes:
-        """Return an object whole. Raises ObjectNotFound, ObjectTooLarge, StoreUnavailable."""
+        """Return an object's bytes. Raises ObjectNotFound, ObjectTooLarge, StoreUnavailable."""
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Write an object whole or not at all. Raises ObjectNotFound for a bad key, StoreUnavailable."""
+        """Write an object completely or not at all. Raises ObjectNotFound for a bad key, StoreUnavailable."""
 
     def size(self, key: str) -> int:
-        """Return an object's bytes. Raises ObjectNotFound, StoreUnavailable."""
+        """Return an object's size in bytes. Raises ObjectNotFound, StoreUnavailable."""
 
     def delete(self, key: str) -> None:
-        """Delete an object; none there is no error. Raises StoreUnavailable."""
+        """Delete an object. A missing object is no error. Raises StoreUnavailable."""
 
     def remove_partial_writes(self) -> None:
-        """Remove what writes that were cut off have left behind. Raises StoreUnavailable."""
+        """Remove leftovers of interrupted writes. Raises StoreUnavailable."""
 
     def entries(self) -> Iterator[tuple[str, float]]:
-        """Return the objects' keys, each with when it was stored, seconds since 1970 by the store's clock, in no order.
+        """Yield the objects' keys, each with its time of storage (seconds since 1970, the store's clock), in any order.
 
-        A cut-off write has left no object. Raises StoreUnavailable.
+        Leaves out interrupted writes. Raises StoreUnavailable.
         """
 
     def check(self) -> None:
         """Raise StoreUnavailable unless the bucket can be used now."""
 
     def upload_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
-        """Return where to PUT an object of that content type. `base_url` is the API as the caller reaches it."""
+        """Return the URL for a PUT with that content type. `base_url`: the API's address for the caller."""
 
     def download_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
-        """Return where to GET an object."""
+        """Return the URL for a GET of an object."""
 
 
 def content_type_of(key: str) -> str:
-    """Return the content type that the key's extension stands for."""
+    """Return the content type for the key's extension."""
     types = {extension: content_type for content_type, extension in UPLOAD_TYPES.items()}
     return types.get(key.rpartition(".")[2], "application/octet-stream")
 
 
 def may_be_key(key: str) -> bool:
-    """Tell whether an object can have that key."""
+    """Return whether an object can have that key."""
     return _KEY.fullmatch(key) is not None
 
 
 def checked(key: str) -> str:
-    """Return the key. Raises ObjectNotFound for what is none, so that no store is asked for it."""
+    """Return the key. Raises ObjectNotFound for an invalid key, so that no store gets it."""
     if not may_be_key(key):
         raise ObjectNotFound(key)
     return key

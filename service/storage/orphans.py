@@ -1,9 +1,9 @@
-"""The orphan sweep: finds objects that no row names, as after a restored dump, and marks them as expired.
+"""The orphan sweep: finds objects without a row, as after restoring a dump, and marks them as expired.
 
-A row is written before its object, so an object without a row was stored after the dump that was restored, or came into
-the bucket by another way. Once it is `age` old by the store's clock, it gets a row that marks it as expired, and
-`service.storage.expiry` deletes it as any other. Never marked: what is younger, keys of another shape than ours, and
-objects of clients that the database does not know, which may belong to another installation.
+A row is written before its object. So an object without a row was stored after the restored dump, or came into the
+bucket in another way. Once it is `age` old by the store's clock, it gets a row that marks it as expired, and
+`service.storage.expiry` deletes it. The sweep never marks younger objects, keys that Backdrop does not make, and
+objects of unknown clients, which may belong to another installation.
 """
 
 import logging
@@ -22,18 +22,18 @@ from service.storage.objects import Bucket
 
 logger = logging.getLogger(__name__)
 
-#: Objects of each bucket that a look lists.
+#: Objects of each bucket that one round lists.
 _LOOK = 5000
-#: Objects that one transaction names.
+#: Objects of one transaction.
 _PAGE = 500
-#: Seconds between a listing's end and the next one's begin.
+#: Seconds between the end of a listing and the start of the next.
 _ROUND = 3600.0
 _KEY = re.compile(r"(uploads|renders|cutouts|scenes|masks)/([0-9A-Z]{26})/(?:([0-9A-Z]{26})-)?.+")
 
 
 @dataclass
 class OrphanSweep:
-    """Sweeps the buckets, a part of each a look. One thread calls it. `age` in seconds."""
+    """Sweeps the buckets, a part of each in one round. For one thread. `age` in seconds."""
 
     engine: sa.Engine
     buckets: Sequence[Bucket]
@@ -42,13 +42,13 @@ class OrphanSweep:
     _resume_at: dict[int, float] = field(default_factory=dict, init=False)
 
     def run_once(self) -> int:
-        """Look at the next objects of each bucket and return how many were marked. Raises StoreUnavailable."""
+        """Check the next objects of each bucket and return how many were marked. Raises StoreUnavailable."""
         return sum(self._look(number, bucket) for number, bucket in enumerate(self.buckets))
 
     def _look(self, number: int, bucket: Bucket) -> int:
         if time.monotonic() < self._resume_at.get(number, 0.0):
             return 0
-        # A listing that fails is begun anew.
+        # After an error the listing starts again from its beginning.
         listing = self._listings.pop(number, None) or bucket.entries()
         found = list(islice(listing, _LOOK))
         if len(found) == _LOOK:
@@ -69,7 +69,7 @@ class OrphanSweep:
             here = sa.select(clients.c.id).where(clients.c.id.in_({match[2] for match in left.values()}))
             here_ids = set(connection.execute(here).scalars()) if left else set()
         if strangers := sorted({match[2] for match in left.values()} - here_ids):
-            logger.warning("no row names objects of clients unknown here, which are kept: %s", ", ".join(strangers))
+            logger.warning("objects of unknown clients have no row and are kept: %s", ", ".join(strangers))
         rows = [
             {"bucket": _bucket(match[1]), "key": key, "client_id": match[2]}
             for key, match in left.items()
@@ -79,11 +79,14 @@ class OrphanSweep:
             return 0
         with self.engine.begin() as connection:
             marked = insert(connection, stored_objects).values([row | {"doomed_at": db_now()} for row in rows])
-            # Somebody may have registered one since: it is needed.
+            # Skip objects that got a row meanwhile, because they are needed.
             marked = marked.on_conflict_do_nothing().returning(stored_objects.c.key)
             gone = list(connection.execute(marked).scalars())
         logger.info(
-            "%d objects that no row named for %.0f days expire: %s", len(gone), self.age / 86_400, ", ".join(gone)
+            "%d objects without a row for %.0f days are marked as expired: %s",
+            len(gone),
+            self.age / 86_400,
+            ", ".join(gone),
         )
         return len(gone)
 

@@ -1,8 +1,8 @@
-"""The registry of what lies in the object store, by the database's account.
+"""The registry of objects in the object store, in the database.
 
-A row is written before its object can exist and goes after it, so no crash leaves an object that nobody knows of. An
-object is marked as expired or deleted first (`doomed_at`): from then on nothing new may need it, and
-`service.storage.expiry` deletes it. Times are the database's.
+A row is written before its object and deleted after it, so that no crash leaves an object without a row. An object is
+first marked as expired or deleted (`doomed_at`). After that no new job may use it, and `service.storage.expiry` deletes
+it. Times are the database's.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,34 +16,34 @@ from service.database.clock import ago, db_now
 from service.database.engine import insert
 from service.database.tables import UNFINISHED, jobs, renders, stored_objects
 
-#: What is counted apart. Cut-outs, pinned backgrounds ("scenes"), and masks with their previews lie in the bucket of
-#: renders, by their own names.
+#: Kinds of objects. The bucket of renders also contains cut-outs, pinned backgrounds ("scenes"), and masks with their
+#: previews, each under its own prefix.
 BucketName = Literal["sources", "renders", "cutouts", "scenes", "masks"]
-#: Those that can be made again.
+#: Kinds that can be made again.
 CACHED: tuple[BucketName, ...] = ("cutouts", "scenes")
 
 
 class SourceExpired(LookupError):
-    """Raised when a photo has expired, though its bytes may still be there."""
+    """Raised if a photo has expired, even if its bytes are still there."""
 
 
 class JobOver(LookupError):
-    """Raised when a job keeps something for later ones and is over: its client may have deleted the photo."""
+    """Raised if a finished job tries to keep something for later jobs. Its client may have deleted the photo."""
 
 
 @dataclass(frozen=True)
 class ExpiredObject:
-    """An object that is marked as expired or deleted, and must go."""
+    """An object that is marked as expired or deleted, and is to be deleted."""
 
     bucket: BucketName
     key: str
 
 
 def use_source(connection: sa.Connection, client_id: str, key: str, *, known: bool = True) -> None:
-    """Note in a submit's own transaction that a photo is needed. Raises SourceExpired, where it is gone, too.
+    """Mark a photo as used, in a submit's own transaction. Raises SourceExpired, also if the photo is gone.
 
-    `known`: its row was there before its bytes were looked for. One that was not came into the bucket another way, and
-    is registered now. Its row is held until the transaction ends.
+    `known`: its row existed before the search for its bytes. A photo without a row came into the bucket another way,
+    and gets a row now. The row stays locked until the transaction ends.
     """
     photo = sa.and_(stored_objects.c.bucket == "sources", stored_objects.c.key == key)
     used: Any = stored_objects.update().where(photo, stored_objects.c.doomed_at.is_(None)).values(used_at=db_now())
@@ -55,7 +55,7 @@ def use_source(connection: sa.Connection, client_id: str, key: str, *, known: bo
 
 
 def check_source(connection: sa.Connection, key: str) -> None:
-    """Look whether a photo may be needed, as `use_source` would, and note nothing. Raises SourceExpired."""
+    """Check whether a photo may be used, as `use_source` would, without a change. Raises SourceExpired."""
     expired = sa.select(stored_objects.c.key).where(
         stored_objects.c.bucket == "sources", stored_objects.c.key == key, stored_objects.c.doomed_at.is_not(None)
     )
@@ -64,32 +64,32 @@ def check_source(connection: sa.Connection, key: str) -> None:
 
 
 def knows_photo(connection: sa.Connection, key: str) -> bool:
-    """Tell whether there is a row of that photo, be it marked as expired or deleted."""
+    """Return whether a photo has a row, marked or not."""
     row = sa.select(stored_objects.c.key).where(stored_objects.c.bucket == "sources", stored_objects.c.key == key)
     return connection.execute(row).first() is not None
 
 
 class ObjectRegistry:
-    """The registry in one database. Lives as long as the process; safe in threads."""
+    """The registry in one database. Lives as long as the process. Thread-safe."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def register(self, bucket: BucketName, key: str, *, client_id: str, job_id: str | None = None) -> None:
-        """Register an object that is about to be stored, for the first time or again."""
+        """Register an object before it is stored, for the first time or again."""
         row = {"bucket": bucket, "key": key, "client_id": client_id, "job_id": job_id}
         with self._engine.begin() as connection:
             connection.execute(_upsert(connection, row, {"used_at": db_now(), "doomed_at": None}))
 
     def register_cached(self, bucket: BucketName, key: str, *, client_id: str, job_id: str) -> None:
-        """Register what a job is about to keep for later ones. Raises JobOver."""
+        """Register an object that a job keeps for later jobs, before it is stored. Raises JobOver."""
         photo = sa.select(stored_objects.c.key).join(jobs, jobs.c.source_key == stored_objects.c.key)
         kept = photo.where(stored_objects.c.bucket == "sources", stored_objects.c.doomed_at.is_(None))
         unfinished = sa.select(jobs.c.id).where(jobs.c.id == job_id, UNFINISHED)
         row = {"bucket": bucket, "key": key, "client_id": client_id}
         with self._engine.begin() as connection:
-            # Held until the row is written: whoever deletes the photo or ends the job sees it then, and deletes what is
-            # to be deleted.
+            # Locked until the row is written. A deletion of the photo or an end of the job then finds the row and
+            # deletes the object.
             for needed in (
                 kept.where(jobs.c.id == job_id).with_for_update(read=True, of=stored_objects),
                 unfinished.with_for_update(read=True),
@@ -99,14 +99,14 @@ class ObjectRegistry:
             connection.execute(_upsert(connection, row, {"used_at": db_now(), "doomed_at": None}))
 
     def begin(self) -> AbstractContextManager[sa.Connection]:
-        """Begin a transaction: a photo is deleted in one."""
+        """Begin a transaction, for the deletion of a photo."""
         return self._engine.begin()
 
     @staticmethod
     def mark_deleted_photo(connection: sa.Connection, key: str, *, client_id: str, writable: float) -> str | None:
-        """Mark a photo as deleted and return the digest of its bytes, where a worker has read them.
+        """Mark a photo as deleted and return the digest of its bytes, if a worker has read them.
 
-        `writable`: seconds for which its upload's URL may be good still.
+        `writable`: seconds for which its upload URL may still work.
         """
         row = {"bucket": "sources", "key": key, "client_id": client_id, "doomed_at": db_now(writable)}
         marked = _upsert(connection, row, {"doomed_at": db_now(writable)}).returning(stored_objects.c.photo_sha256)
@@ -117,7 +117,7 @@ class ObjectRegistry:
     def mark_deleted_cutouts(
         connection: sa.Connection, client_id: str, photos: Collection[str], *, writable: float
     ) -> list[str]:
-        """Mark as deleted what a client's swaps kept of some photos, and return the keys.
+        """Mark the kept objects of a client's photos as deleted, and return their keys.
 
         `photos`: SHA-256 of their files, in hexadecimal digits. `writable`: seconds for which an attempt may store.
         """
@@ -134,9 +134,9 @@ class ObjectRegistry:
         return keys
 
     def mark_deleted_render(self, public_id: str, *, client_id: str) -> str | None:
-        """Mark a client's render as deleted, empty its row, and return its picture's key; again, the same.
+        """Mark a client's render as deleted, empty its row, and return its picture's key. A repeat returns the same.
 
-        None when the client has no render of that id.
+        None if the client has no render with that id.
         """
         own = sa.and_(renders.c.public_id == public_id, renders.c.client_id == client_id)
         with self._engine.begin() as connection:
@@ -152,20 +152,20 @@ class ObjectRegistry:
             return str(row.key)
 
     def mark_expired_sources(self, *, older_than: float, limit: int) -> int:
-        """Mark as expired the photos that no job has asked for in that many seconds and no unfinished job needs."""
+        """Mark photos as expired that no job used for `older_than` seconds and no unfinished job needs."""
         needed = sa.exists().where(jobs.c.source_key == stored_objects.c.key, UNFINISHED)
         with self._engine.begin() as connection:
             return mark_expired(connection, "sources", unused(older_than), ~needed, limit=limit)
 
     def mark_expired_cached(self, bucket: BucketName, *, older_than: float, limit: int) -> int:
-        """Mark as expired what can be made again and no job has used in that many seconds."""
+        """Mark objects as expired that can be made again and that no job used for `older_than` seconds."""
         with self._engine.begin() as connection:
             return mark_expired(connection, bucket, unused(older_than), limit=limit)
 
     def mark_expired_renders(self, *, older_than: float, limit: int, previews: bool = False) -> int:
-        """Mark as expired the renders of that many seconds, and delete their rows; their jobs stay, with no render.
+        """Mark renders older than `older_than` seconds as expired, and delete their rows. Their jobs stay.
 
-        `previews`: those alone.
+        `previews`: only previews.
         """
         columns = (renders.c.public_id, renders.c.key, renders.c.client_id, renders.c.deleted_at)
         query = sa.select(*columns).order_by(renders.c.created_at)
@@ -181,10 +181,10 @@ class ObjectRegistry:
             return len(old)
 
     def mark_expired_abandoned(self, *, older_than: float, limit: int) -> int:
-        """Mark as expired the pictures of attempts that died between storing and finishing, once their job is over.
+        """Mark pictures as expired whose attempts died before they finished, once their job has ended.
 
-        `older_than`: seconds after which an attempt can't be storing any more. Returns how many pictures of finished
-        jobs it looked at: those that a render names are not looked at again.
+        `older_than`: seconds after which an attempt can't be storing any more. Returns the number of pictures of
+        finished jobs that it checked. It checks pictures of renders only once.
         """
         finished = (
             sa.select(stored_objects.c.key, renders.c.public_id)
@@ -208,7 +208,7 @@ class ObjectRegistry:
             return len(found)
 
     def expired(self, *, since: float, limit: int) -> list[ExpiredObject]:
-        """Return objects that were marked as expired that many seconds ago, the longest expired first."""
+        """Return objects that were marked as expired at least `since` seconds ago, oldest mark first."""
         query = (
             sa.select(stored_objects.c.bucket, stored_objects.c.key)
             .where(stored_objects.c.doomed_at <= ago(since))
@@ -219,22 +219,22 @@ class ObjectRegistry:
             return [ExpiredObject(row.bucket, row.key) for row in connection.execute(query)]
 
     def delete_row(self, gone: ExpiredObject) -> None:
-        """Delete the row of an object that is deleted; what was registered again since may be there again."""
+        """Delete the row of a deleted object. Keep the row if the object was registered again."""
         with self._engine.begin() as connection:
             connection.execute(stored_objects.delete().where(_is(gone), stored_objects.c.doomed_at.is_not(None)))
 
     def retry_later(self, kept: ExpiredObject) -> None:
-        """Put an object that could not be deleted behind all others."""
+        """Move an object that could not be deleted behind all others."""
         with self._engine.begin() as connection:
             still = stored_objects.c.doomed_at.is_not(None)
             connection.execute(stored_objects.update().where(_is(kept), still).values(doomed_at=db_now()))
 
 
 def mark_expired(connection: sa.Connection, bucket: BucketName, *which: sa.ColumnElement[bool], limit: int) -> int:
-    """Mark as expired at most `limit` of a bucket's objects that fit; return how many.
+    """Mark at most `limit` matching objects of a bucket as expired, and return their number.
 
-    An object that another transaction holds is left to the next look: a sweep waits for no lock. One that a submit has
-    used meanwhile is read again, and one that comes later waits for the caller's transaction.
+    Skips objects that another transaction has locked, because a sweep never waits. An object that a submit used
+    meanwhile is checked again. A submit that comes later waits for the caller's transaction.
     """
     fits = sa.select(stored_objects.c.key).where(
         stored_objects.c.bucket == bucket, stored_objects.c.doomed_at.is_(None), *which
@@ -248,12 +248,12 @@ def mark_expired(connection: sa.Connection, bucket: BucketName, *which: sa.Colum
 
 
 def unused(older_than: float) -> sa.ColumnElement[bool]:
-    """Return the condition that an object was registered, and last submitted, so many seconds ago or earlier."""
+    """Return the condition that an object was registered, and last submitted, at least `older_than` seconds ago."""
     return stored_objects.c.used_at <= ago(older_than)
 
 
 def photo_prefix(kind: str, client_id: str, photo: str) -> str:
-    """Return what the keys of all begin with that was made of one photo for one client.
+    """Return the prefix of the keys of all objects that were made from one photo for one client.
 
     `photo`: SHA-256 of its file, in hexadecimal digits.
     """
@@ -270,6 +270,6 @@ def _upsert(
     again: Mapping[str, Any],
     where: sa.ColumnElement[bool] | None = None,
 ) -> Any:
-    """Return the statement that inserts a row, or sets `again` on the one that is there, where it fits `where`."""
+    """Return a statement that inserts a row, or sets `again` on an existing row that fits `where`."""
     new = insert(connection, stored_objects).values(**row)
     return new.on_conflict_do_update(index_elements=["bucket", "key"], set_=dict(again), where=where)

@@ -1,4 +1,4 @@
-"""S3, or a server that speaks its protocol, as the object store."""
+"""S3, or a server with the same protocol, as the object store."""
 
 import contextlib
 import hashlib
@@ -13,10 +13,10 @@ from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, S
 
 
 class S3Bucket:
-    """A bucket of S3 or of a server that speaks its protocol, through boto3."""
+    """A bucket of S3, or of a server with the same protocol, through boto3."""
 
     def __init__(self, bucket: str, *, endpoint_url: str | None, public_endpoint_url: str | None, url_ttl: int) -> None:
-        from botocore.config import Config  # a third of a second, and the directory store needs none of it
+        from botocore.config import Config  # takes a third of a second, and the directory store does not need it
         from botocore.exceptions import BotoCoreError, ClientError
 
         self._errors = (BotoCoreError, ClientError)
@@ -27,7 +27,7 @@ class S3Bucket:
             connect_timeout=5,
             read_timeout=30,
             retries={"max_attempts": 3, "mode": "standard"},
-            # Servers that are not AWS know hosts without the bucket's name, and not boto3's newer checksums.
+            # Other servers than AWS expect hosts without the bucket's name, and lack boto3's newer checksums.
             s3={"addressing_style": "path" if endpoint_url else "auto"},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -36,7 +36,7 @@ class S3Bucket:
         region = session.region_name or "us-east-1"
         self._credentials = session.get_credentials()
         self._s3 = session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
-        # A presigned URL holds its host in the signature, so callers' URLs need a client of their own.
+        # The host is part of the signature of a presigned URL, so callers' URLs need a client of their own.
         self._public = (
             session.client("s3", endpoint_url=public_endpoint_url, region_name=region, config=config)
             if public_endpoint_url
@@ -44,7 +44,7 @@ class S3Bucket:
         )
 
     def get(self, key: str, *, max_bytes: int) -> bytes:
-        """GET the object, reading no more than allowed."""
+        """GET the object. Reads at most `max_bytes`."""
         with self._translated(key):
             body = self._s3.get_object(Bucket=self._bucket, Key=checked(key))["Body"]
             with contextlib.closing(body):
@@ -60,7 +60,9 @@ class S3Bucket:
             with self._translated(key):
                 self._s3.put_object(**request)
         except ObjectNotFound as error:
-            raise StoreUnavailable(f"There is no bucket {self._bucket!r}.") from error
+            raise StoreUnavailable(
+                f"The bucket {self._bucket!r} does not exist. Create it or change the setting."
+            ) from error
 
     def size(self, key: str) -> int:
         """HEAD the object."""
@@ -73,7 +75,7 @@ class S3Bucket:
             self._s3.delete_object(Bucket=self._bucket, Key=checked(key))
 
     def remove_partial_writes(self) -> None:
-        """Do nothing: S3 keeps a PUT whole or not at all."""
+        """Do nothing, because S3 never keeps an incomplete PUT."""
 
     def entries(self) -> Iterator[tuple[str, float]]:
         """List the bucket, page by page."""
@@ -87,15 +89,17 @@ class S3Bucket:
             with self._translated(self._bucket):
                 self._s3.head_bucket(Bucket=self._bucket)
         except ObjectNotFound as error:
-            raise StoreUnavailable(f"There is no bucket {self._bucket!r}.") from error
+            raise StoreUnavailable(
+                f"The bucket {self._bucket!r} does not exist. Create it or change the setting."
+            ) from error
 
     def upload_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
-        """Presign a PUT that holds the content type."""
+        """Presign a PUT that fixes the content type."""
         params = {"Bucket": self._bucket, "Key": checked(key), "ContentType": content_type}
         return self._presigned("PUT", "put_object", params, {"Content-Type": content_type})
 
     def download_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
-        """Presign a GET that answers with our content type, whatever the server remembers of it."""
+        """Presign a GET that answers with Backdrop's content type instead of the stored type."""
         if self._place is None:
             return self._presigned_get(key, content_type)
         now = datetime.now(UTC).replace(microsecond=0)
@@ -109,10 +113,11 @@ class S3Bucket:
 
     @cached_property
     def _place(self) -> tuple[str, str, str, str] | None:
-        """The bucket's scheme, host and path, and the scope of signatures; None: only botocore can sign.
+        """The bucket's scheme, host and path, and the scope of signatures. None: only botocore can sign.
 
-        Botocore takes 0.3 ms for a URL, and a list has 20. We sign as it does, unless the first URL differs: for
-        directory buckets, whose credentials S3 gives, and access points of several regions.
+        Botocore takes 0.3 ms for a URL, and a list has 20. So Backdrop signs URLs itself, in the same way. If the first
+        URL differs from botocore's, botocore signs all. That happens for directory buckets and multi-region access
+        points.
         """
         made = urlsplit(self._presigned_get("key", "image/jpeg").url)
         query = parse_qs(made.query)
@@ -151,7 +156,7 @@ class S3Bucket:
 
 @lru_cache(maxsize=8)
 def _grant(credentials: Any, scope: str, content_type: str, now: datetime, ttl: int) -> tuple[str, str, bytes]:
-    """Return what a second's URLs share: their query, names in order, the head of what is signed, and the key."""
+    """Return the parts that all URLs of a second share: query, names in order, head of the signed text, and key."""
     time = f"{now:%Y%m%dT%H%M%SZ}"
     scope = f"{time[:8]}/{scope}"
     query = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={quote(f'{credentials.access_key}/{scope}', safe='')}"
@@ -165,7 +170,7 @@ def _grant(credentials: Any, scope: str, content_type: str, now: datetime, ttl: 
 
 
 def _open_session() -> Any:
-    """Return a session of boto3, with credentials and a region of its own."""
+    """Return a boto3 session with its own credentials and region."""
     import boto3
     from botocore.session import get_session
 
@@ -176,7 +181,7 @@ def _open_session() -> Any:
 
 @cache
 def _descriptions() -> Any:
-    """Return the loader of S3's description, which keeps it: each session's own would parse a megabyte of JSON anew."""
+    """Return a shared loader of S3's description. Without it, each session would parse a megabyte of JSON."""
     from botocore.loaders import create_loader
 
     return create_loader()

@@ -7,18 +7,18 @@ from urllib.parse import urlencode
 
 
 class UrlSigner:
-    """Signs method, path and expiry of a URL, so that who holds it needs no key and can do nothing else."""
+    """Signs method, path and expiry of a URL, so that its owner needs no key and can do nothing else."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
     def query(self, method: str, path: str, expires_at: datetime) -> str:
-        """Return the query string that makes `path` good for `method` until `expires_at`."""
+        """Return the query string that allows `method` on `path` until `expires_at`."""
         expires = int(expires_at.timestamp())
         return urlencode({"expires": expires, "signature": self._signature(method, path, expires)})
 
     def allows(self, method: str, path: str, expires: int, signature: str) -> bool:
-        """Tell whether the signature fits and has not expired."""
+        """Return whether the signature is right and has not expired."""
         expected = self._signature(method, path, expires)
         return hmac.compare_digest(expected.encode(), signature.encode()) and expires > datetime.now(UTC).timestamp()
 

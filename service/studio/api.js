@@ -1,26 +1,26 @@
-/** The API as the page calls it. */
+/** Calls to the API. */
 
 import { session } from "./session.js";
 
-/** What was refused, and why, in words that can be shown. */
+/** An error from the API or the storage. Its message can be shown to people. */
 export class Refusal extends Error {
   constructor(status, code, message, fields = [], retryAfter = null) {
     super(message);
-    /** 0 where no answer came. */
+    /** The HTTP status; 0 if no answer came. */
     this.status = status;
     this.code = code;
-    /** What is wrong by field: [{loc, msg, type}]. */
+    /** Errors by field: [{loc, msg, type}]. */
     this.fields = fields;
-    /** Seconds after which it may be asked again; null: unknown. */
+    /** Seconds to wait before the next try; null: unknown. */
     this.retryAfter = retryAfter;
   }
 
-  /** Whether it may be over in a moment: no answer, too many at once, or trouble on the other side. */
+  /** Whether a retry may succeed: no answer, too many requests, or a fault of the service. */
   get passing() {
     return this.status === 0 || this.status === 409 || this.status === 429 || this.status >= 500;
   }
 
-  /** The words about one field of the body or the query, or null. */
+  /** Return the messages about one field of the body or the query, or null. */
   about(name) {
     const found = this.fields.filter((one) => one.loc.includes(name));
     return found.length ? found.map((one) => sentence(one.msg)).join(" ") : null;
@@ -28,12 +28,14 @@ export class Refusal extends Error {
 }
 
 const AWAY = "The service does not answer. Check the connection. Nothing is lost.";
-/** Milliseconds after which a question without an answer counts as lost: the connection may be half open. */
+/** Milliseconds to wait for an answer: a half-open connection may hang without an error. */
 const PATIENCE = 20_000;
-/** And an upload that stands still. */
+/** Milliseconds without progress after which an upload is aborted. */
 const STALLED = 30_000;
 
-/** GET, or another method with a JSON body. Returns the answer's JSON; throws Refusal. Options as those of `send`. */
+/**
+ * Send a request with an optional JSON body and return the answer's JSON. Throws Refusal. Takes the options of `send`.
+ */
 export async function ask(path, { method = "GET", within = method === "GET" ? PATIENCE : null, ...options } = {}) {
   const answer = await send(path, { method, within, ...options });
   try {
@@ -45,10 +47,10 @@ export async function ask(path, { method = "GET", within = method === "GET" ? PA
 }
 
 /**
- * The same, for those who read the answer themselves; a Blob as the body goes as it is.
+ * Send a request and return the Response. A Blob as the body is sent unchanged. Throws Refusal.
  *
- * `within`: milliseconds that it may take. `key`: one that is tried; without, it is the session's, and when that one is
- * refused, the request goes out once more with the key that the person gives then.
+ * `within`: timeout in milliseconds. `key`: the API key to use instead of the session's. If the service refuses the
+ * session's key, the page asks for another one and sends the request again.
  */
 export async function send(path, options = {}) {
   const { method = "GET", body, headers = {}, signal, cache = "no-store", within = null } = options;
@@ -73,7 +75,7 @@ export async function send(path, options = {}) {
   }
   if (answer.ok) return answer;
   const refused = await refusal(answer);
-  // Where changes have to be signed the key is good: this page can't sign, and says so in the answer's words.
+  // With signature_required the key is valid, but this page cannot sign requests. The answer says so.
   const unknown = refused.status === 401 && refused.code !== "signature_required";
   if (unknown && key && !options.key && (await session.renewed(key))) {
     signal?.throwIfAborted();
@@ -84,7 +86,7 @@ export async function send(path, options = {}) {
 
 async function refusal(answer) {
   const { status, headers } = answer;
-  // A proxy answers with a page, or with nothing.
+  // A proxy may answer with HTML or an empty body.
   const { code = "refused", detail = `The service answered ${status}.` } = (await answer.json().catch(() => null)) ?? {};
   if (Array.isArray(detail)) {
     return new Refusal(status, detail[0]?.type ?? "invalid", detail.map(({ msg }) => sentence(msg)).join(" "), detail);
@@ -92,10 +94,12 @@ async function refusal(answer) {
   return new Refusal(status, code, detail, [], Number(headers.get("retry-after")) || null);
 }
 
-/** PUT a file where an upload said. `onShare` hears 0 to 1. Throws Refusal, or why `signal` was aborted. */
+/**
+ * Upload a file by PUT. `onShare` gets the progress, 0 to 1. Throws Refusal, or the reason why `signal` was aborted.
+ */
 export function put(upload, file, onShare, signal) {
   return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest(); // fetch does not say how far an upload is
+    const request = new XMLHttpRequest(); // fetch does not report upload progress
     const away = () => reject(new Refusal(0, "unreachable", "The storage does not answer. The photo was not uploaded."));
     let timer;
     const moved = () => {
@@ -122,7 +126,7 @@ export function put(upload, file, onShare, signal) {
   });
 }
 
-/** A name for a request, so that it counts once however often it is sent. Not randomUUID: that needs https. */
+/** Return a random idempotency key. randomUUID would need https. */
 export function requestKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,4 +1,4 @@
-/** The page: which view is shown, and what all of them share. */
+/** The page: it shows one view and keeps the state that all views share. */
 
 import { ask } from "./api.js";
 import { html, say } from "./dom.js";
@@ -21,7 +21,7 @@ const PAGES = { "": "Studio", gallery: "Gallery", brands: "Brands", credits: "Cr
 const TITLES = { ...PAGES, jobs: "Picture", sign: "Sign in" };
 const VIEWS = { "": composeView, gallery: galleryView, brands: brandsView, credits: ledgerView, jobs: workView };
 
-/** What the views are given: catalogue, thumbnails, draft, several photos, looks, header, and ways to go elsewhere. */
+/** Passed to each view. */
 const studio = {
   header: new Header(document.getElementById("header"), { pages: PAGES, signOut }),
   catalogue: null,
@@ -31,26 +31,26 @@ const studio = {
   several: null,
   looks: null,
   running: new Running(),
-  /** The file that is on its way to the stage; null: none is. */
+  /** The file that is being uploaded for the stage; null: none. */
   coming: null,
   go(place) {
     if (location.hash === `#/${place}`) show();
     else location.hash = `#/${place}`;
   },
-  /** Read the balance again, and show it. */
+  /** Read the balance and show it. */
   async counted() {
     const { balance } = await ask("/v1/credits");
     studio.header.balance = balance;
     return balance;
   },
-  /** Something was ordered: follow it, for its credits may come back, and let the other tabs do so. */
+  /** After an order: watch its jobs, whose credits may be refunded, and let other tabs do so. */
   async ordered() {
     session.ordered();
     await recount();
   },
 };
 
-/** Look what is being made, then what is left: a job that ends later is counted when it does. */
+/** Look for running jobs, then read the balance. A job that ends later updates it again. */
 async function recount() {
   await studio.running.look();
   if (!session.key) return;
@@ -63,11 +63,11 @@ let leaving = new AbortController();
 async function show() {
   const [, place, ...rest] = location.hash.replace(/\?.*/, "").split("/");
   const name = session.key ? (Object.hasOwn(VIEWS, place ?? "") ? (place ?? "") : "") : "sign";
-  if (name === "sign" && main.dataset.view === name) return; // a key that is being typed stays
+  if (name === "sign" && main.dataset.view === name) return; // keep a key that is being typed
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
-  main.inert = true; // what is left can't be used while the next view loads: nobody listens any more
+  main.inert = true; // no handler works any more while the next view loads
   document.title = `${TITLES[name]} – Backdrop`;
   studio.header.show(session.key ? name : null);
   try {
@@ -80,12 +80,12 @@ async function show() {
     document.getElementById("key")?.focus({ preventScroll: true });
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
-    if (error.status === 401) return; // signed out
+    if (error.status === 401) return; // the session ended
     stopped(error);
   }
 }
 
-/** Under a name of its own, trouble too: the way back to the sign-in would take it for shown. */
+/** Errors have a view name of their own: under the view's name, the page would take the view as shown. */
 function stopped(error) {
   put(trouble(error), "trouble");
 }
@@ -101,7 +101,7 @@ async function opened(name, argument, signal) {
   return VIEWS[name](studio, argument, signal);
 }
 
-/** Read what all views need; the brands only where this service has them. */
+/** Load the data that all views need. Brands stay empty if this service has none. */
 async function load() {
   const { closings } = session;
   const items = async (path) => (await ask(path)).items;
@@ -113,7 +113,7 @@ async function load() {
     items("/v1/brands").catch((error) => (error.passing || error.status === 401 ? Promise.reject(error) : [])),
     studio.counted(),
   ]);
-  // Signed out meanwhile, perhaps in again as another: nothing of the first is kept.
+  // If the person signed out meanwhile, discard the data: the next session may belong to another client.
   if (session.closings !== closings) throw new DOMException("Signed out.", "AbortError");
   Object.assign(studio, { catalogue: { scene_types, moods, output_presets }, thumbnails, brands });
   studio.draft = new Draft(studio.catalogue);
@@ -122,7 +122,7 @@ async function load() {
 }
 
 async function signedIn() {
-  main.dataset.view = ""; // signed out before the page is there, the sign-in comes anew
+  main.dataset.view = ""; // forces a new sign-in if the person signs out before the page loads
   const { closings } = session;
   await show();
   if (session.closings !== closings) return; // the sign-in is shown again
@@ -132,7 +132,7 @@ async function signedIn() {
 
 function signOut() {
   studio.looks?.clear();
-  studio.several?.clear(); // before the tab forgets: it keeps what changes
+  studio.several?.clear(); // before the session closes: clearing writes to the tab's storage
   studio.running.stop();
   session.close();
   studio.draft = studio.several = studio.looks = studio.coming = null;
@@ -155,12 +155,12 @@ function trouble(error) {
 }
 
 addEventListener("hashchange", show);
-// A photo on its way into the store would be lost.
+// Leaving would lose a photo that is being uploaded.
 addEventListener("beforeunload", (event) => {
   if (studio.coming || studio.several?.in("uploading").length) event.preventDefault();
 });
 studio.running.addEventListener("ended", () => studio.counted().catch((error) => console.info(error)));
-/** Another tab ordered, or this one is looked at again. */
+/** Called when another tab ordered, or when this page becomes visible again. */
 const returned = () => studio.draft && recount();
 onReturn(returned);
 session.addEventListener("ordered", returned);

@@ -1,8 +1,8 @@
-/** The brand that a picture is for: fills in colours and sales channel. Not there where this service has no brands. */
+/** The choice of a brand, which sets colours and sales channel. Absent if this service has no brands. */
 
 import { html } from "./dom.js";
 
-/** Return the colours that a picture is made in: those chosen, else the brand's; none: the scene's own. */
+/** Return the colours for the picture: the chosen ones, or else the brand's. Empty: the scene's own. */
 export const coloursAsked = ({ brands, draft }) =>
   draft.colours.length ? draft.colours : (brands.find((one) => one.name === draft.brand)?.palette ?? []);
 

@@ -1,4 +1,4 @@
-/** The brands: what each brings into a picture, made, changed and deleted here. */
+/** The brands page: create, change and delete brands. */
 
 import { ask } from "./api.js";
 import { toHex } from "./colours.js";
@@ -17,7 +17,7 @@ export async function brandsView(studio, _, signal) {
   return html`
     <div class="sheet-page narrow">
       <div class="page-head"><h1>Brands</h1>${add}</div>
-      <p class="hint">A brand brings its colours and its sales channel into each picture that you choose it for.</p>
+      <p class="hint">Choose a brand for a picture, and the picture gets its colours and its sales channel.</p>
       ${place} ${list}
     </div>`;
 
@@ -40,7 +40,7 @@ export async function brandsView(studio, _, signal) {
       </li>`;
   }
 
-  /** Open the form for a brand; null: for a new one. */
+  /** Open the form for a brand; null: a new one. */
   function edit(brand) {
     let colours = [...(brand?.palette ?? [])];
     const name = html`

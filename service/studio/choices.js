@@ -1,14 +1,15 @@
-/** A choice from pictures, or in one's own words. */
+/** A choice by pictures or by free text. */
 
 import { fill, html, styled } from "./dom.js";
 
 const LONGEST = 120;
 
 /**
- * Return a `details` of radio buttons that look like pictures.
+ * Return a `details` element with radio buttons that look like pictures.
  *
- * `picture` gives an item's address, or undefined: then its colours stand in. `own` is an example of free text,
- * `ownHelp` what comes of it. `repainted` has other pictures than those, or none; `more`: a further choice below them.
+ * `picture(item)` returns the URL of an item's picture; if undefined, the item's colours are drawn. `own` is an example
+ * of free text, `ownHelp` explains the result. `repainted` supplies recoloured pictures, or null. `more`: a further
+ * choice below the pictures.
  */
 export function choicesOf({ draft }, order, signal, { field, title, items, picture, own, ownHelp, ...given }) {
   const { open = false, more = null, repainted = null } = given;
@@ -54,7 +55,7 @@ export function choicesOf({ draft }, order, signal, { field, title, items, pictu
   show();
   return element;
 
-  /** Have the pictures that are in sight painted. */
+  /** Request the recoloured pictures that are visible. */
   function wants() {
     repainted?.want(element.open ? items.map(({ name }) => name) : [draft[field]]);
   }
@@ -76,7 +77,7 @@ const PROPS = [
   ["none", "None"],
 ];
 
-/** Return the choice of how many props the scene has; white has none. */
+/** Return the choice of props, hidden for the white scene. */
 export function propsChoice({ draft }, signal) {
   const choose = ({ target }) => draft.change({ props: target.value });
   const radios = PROPS.map(([name]) => html`<input type="radio" name="props" value=${name} onchange=${choose} />`);
@@ -95,7 +96,7 @@ export function propsChoice({ draft }, signal) {
   }
 }
 
-/** Return a choice's picture; without an address, one drawn in its colours. */
+/** Return a choice's picture. Without a URL it is drawn in the item's colours. */
 export function pictureOf(item, url) {
   if (url) return html`<img class="card-picture" src=${url} alt="" loading="lazy" width="256" height="320" />`;
   const [wall, floor] = [item.palette?.[0] ?? "#cfcfcf", item.palette?.[1] ?? item.palette?.[0] ?? "#bdbdbd"];

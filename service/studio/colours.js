@@ -26,7 +26,7 @@ export function colourChoice(studio, order, signal) {
   const takeFromPhoto = () => offer(draft.source.preview, "your photo");
   const fromPhoto = html`<button class="button small" onclick=${takeFromPhoto}>Take from my photo</button>`;
   const surfaces = surfacesOf(studio, order, signal);
-  /** What stands beside each colour, and the colours that have it. */
+  /** The surface control of each colour. */
   let places = [];
   let listed = "";
   let refused = "";
@@ -49,7 +49,7 @@ export function colourChoice(studio, order, signal) {
         ${error}
         <div class="row">${fromPhoto}${logo}<label class="button small" for="logo">Take from a logo …</label></div>
         ${found}
-        <p class="hint">First colour: largest area. Without any, the scene has its own.</p>
+        <p class="hint">The first colour gets the largest area. Without a choice, the scene uses its own.</p>
       </div>
     </details>`;
 
@@ -61,7 +61,7 @@ export function colourChoice(studio, order, signal) {
     value.textContent = colours.length ? `${colours.length} of ${MOST_COLOURS}` : none;
     fromPhoto.disabled = !draft.source?.preview;
     fill(peek, (shown.length ? shown : own).slice(0, MOST_COLOURS).map(swatch));
-    // Rows stay while the colours are the same: one that is replaced loses the focus.
+    // Rows stay while the colours are the same: a replaced row would lose the focus.
     if (listed !== JSON.stringify([shown, colours.length])) {
       listed = JSON.stringify([shown, colours.length]);
       places = shown.map(surfaces.goesOn);
@@ -74,7 +74,7 @@ export function colourChoice(studio, order, signal) {
     if (focused) rows.querySelector(focused)?.focus();
   }
 
-  /** A colour of the brand, which is changed at the brand. */
+  /** Return a row for a colour of the brand, which can be changed on the brands page only. */
   function given(colour, i) {
     const mark = surfaces.draggable(swatch(colour), colour);
     return html`<li class="colour">${mark}<span class="text plain">${colour}</span>${places[i].element}</li>`;
@@ -119,7 +119,7 @@ export function colourChoice(studio, order, signal) {
       </li>`;
   }
 
-  /** Return a text's colour as #rrggbb; null: it is none, and that is said. */
+  /** Return a text's colour as #rrggbb, or show an error and return null. */
   function read(given) {
     const hex = toHex(given);
     error.textContent = hex ? "" : `Unknown colour “${given}”. Write #rrggbb, a CSS name, or rgb(r, g, b).`;
@@ -159,7 +159,7 @@ export function colourChoice(studio, order, signal) {
       await image.decode();
       colours = coloursOf(image, MOST_COLOURS);
     } catch {
-      error.textContent = `The colours of ${name} can't be read here.`;
+      error.textContent = `This page can't read the colours of ${name}. Add them by hand.`;
       return;
     }
     const all = () => (draft.change({ colours }), found.replaceChildren());
@@ -178,7 +178,7 @@ export function colourChoice(studio, order, signal) {
 
 const swatch = (colour) => styled(html`<span class="swatch"></span>`, { "--colour": colour });
 
-/** Return what CSS calls a colour as #rrggbb, or null: for what is none, and for one that is see-through. */
+/** Return a CSS colour as #rrggbb; null if it is no colour or not opaque. */
 export function toHex(text) {
   const given = text.trim();
   const none = /^(currentcolor|inherit|initial|unset|revert|revert-layer|transparent)$|var\(/i;

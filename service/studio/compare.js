@@ -1,4 +1,4 @@
-/** Which picture another one is compared with: those of the same photo first, then the latest. */
+/** The choice of a second picture to compare with: first those of the same photo, then the latest. */
 
 import { ask } from "./api.js";
 import { fill, html, say } from "./dom.js";
@@ -10,7 +10,7 @@ import { titled, when } from "./words.js";
 
 const MOST = 12;
 
-/** Return the choice; what is chosen is shown beside the render by `show(figure)`, and `show(null)` takes it away. */
+/** Return the choice. `show(figure)` shows both pictures, `show(null)` the render alone. */
 export function compareChoice({ catalogue }, render, show, signal) {
   const body = html`<div class="choice-body"></div>`;
   const alone = html`<button class="button small" hidden onclick=${() => choose(null)}>Show one picture</button>`;

@@ -1,4 +1,4 @@
-/** The studio: a photo on the stage, what is to be made of it beside. */
+/** The studio view: the photo on the stage, and the settings beside it. */
 
 import { brandChoice } from "./brands.js";
 import { choicesOf, propsChoice } from "./choices.js";

@@ -1,30 +1,30 @@
-/** Makes elements. Text goes in as text, so nothing that anyone wrote is ever read as markup. */
+/** Creates elements. Text is always inserted as text, never parsed as markup. */
 
 import htm from "./vendor/htm.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Return an element: attributes by name, `on…` listeners, `data-…`; false, null and undefined leave one out. */
+/** Return an element. `on…` attributes are listeners; false, null and undefined omit an attribute. */
 export function h(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
 
 /**
- * The same as markup: html`<p class="hint" hidden=${none}>${words}</p>`. Several elements are an array.
+ * Return elements from markup: html`<p class="hint" hidden=${none}>${words}</p>`. Several elements form an array.
  *
- * A line break between elements is no space: write ${" "} where there has to be one.
+ * A line break between elements makes no space. Write ${" "} where a space is needed.
  */
 export const html = htm.bind(function (tag, attributes, ...children) {
-  this[0] = 3; // htm would reuse an element without values, and an element has one place alone
+  this[0] = 3; // stops htm from reusing an element without values, which can only be in one place
   return h(tag, attributes, ...children);
 });
 
-/** The same for SVG. */
+/** Return an SVG element. */
 export function svg(tag, attributes = {}, ...children) {
   return filled(document.createElementNS(SVG, tag), attributes, children);
 }
 
-/** Put these into an element, in place of what is there; null and false are nothing. */
+/** Replace the children of an element; null and false are skipped. */
 export function fill(element, ...children) {
   element.replaceChildren(...present(children));
 }
@@ -43,13 +43,13 @@ function filled(element, attributes, children) {
   return element;
 }
 
-/** Return the elements with a variable of theirs set: a policy that forbids inline styles lets scripts do that. */
+/** Set CSS variables on an element and return it: the page's policy forbids inline styles in markup. */
 export function styled(element, variables) {
   for (const [name, value] of Object.entries(variables)) element.style.setProperty(name, value);
   return element;
 }
 
-/** Say something to those who listen instead of looking. */
+/** Announce words to screen readers. */
 export function say(words) {
   const place = document.getElementById("said");
   if (place.textContent !== words) place.textContent = words;
@@ -71,12 +71,12 @@ const ICONS = {
   undo: "M3 6h7a3.500 3.500 0 0 1 0 7H7M6 3L3 6l3 3",
 };
 
-/** Return a line drawing of 16 by 16, hidden from those who listen: words stand beside each. */
+/** Return a line drawing of 16 × 16, hidden from screen readers: each has words beside it. */
 export function icon(name) {
   return svg("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: ICONS[name] }));
 }
 
 const MARKS = { pass: "check", warn: "doubt", fail: "cross", unchecked: "dash" };
 
-/** The same in a circle, for how well a rule is met. */
+/** The icon of a rule's status, in a circle. */
 export const mark = (status) => html`<span class="mark-${status}" aria-hidden="true">${icon(MARKS[status])}</span>`;

@@ -1,24 +1,26 @@
-/** What is being put together: photo, scene, mood, colours, channel. Kept in the tab, so a reload loses nothing. */
+/** The current choices: photo, scene, mood, colours, channel. Kept in the tab, so a reload loses nothing. */
 
 import { keep, kept } from "./session.js";
 
 const DRAFT = "backdrop-draft";
 export const MOST_COLOURS = 6;
 
-/** Where the preset and the scene put the product: shares of the picture, a factor, degrees clockwise, our guess. */
+/**
+ * The placement of preset and scene: shifts as shares of the picture, a factor, degrees clockwise, a guessed stance.
+ */
 export const UNMOVED = Object.freeze({ shift_x: 0, shift_y: 0, scale: 1, turn: 0, stance: "auto" });
-/** How far it can be moved from there. */
+/** Limits of a person's placement. */
 export const MOST_SHIFT = 0.5;
 export const SCALES = [0.3, 2];
 export const MOST_TURN = 45;
 
-/** How a scene is dressed where nothing else is asked: with its own props, and each colour where Backdrop puts it. */
+/** The default dressing of a scene: its own props, and colours where Backdrop puts them. */
 export const AS_SCENE = Object.freeze({ props: "scene", colors_on: "" });
 
-/** Asked for where nothing was chosen yet, as far as the catalogue has it. */
+/** Defaults, if the catalogue has them. */
 const FIRST = { scene_type: "podium", mood: "natural", output_preset: "shopify_product" };
 
-/** What can be taken back, as people call it. */
+/** The fields that undo covers, with their names for people. */
 const UNDOABLE = {
   scene_type: "Scene",
   mood: "Mood",
@@ -30,13 +32,13 @@ const UNDOABLE = {
   placement: "Place",
   brand: "Brand",
 };
-/** Changes that are kept to be taken back; and milliseconds in which those of one field count as one. */
+/** Changes kept for undo; milliseconds in which changes of the same field count as one. */
 const MOST_PAST = 30;
 const ONE_CHANGE = 1000;
 
-/** Fires `change` with what has changed in `detail`. */
+/** Fires `change` with the changed fields in `detail`. */
 export class Draft extends EventTarget {
-  /** What was before each change, {before, name, at}, the last at the end. */
+  /** The values before each change, oldest first: {before, name, at}. */
   #past = kept(DRAFT)?.past ?? [];
 
   /** @param {object} catalogue scene_types, moods and output_presets as the API lists them */
@@ -51,14 +53,14 @@ export class Draft extends EventTarget {
       mood: first(catalogue.moods, FIRST.mood),
       colours: [],
       output_preset: first(catalogue.output_presets, FIRST.output_preset),
-      /** Which props the scene has: "scene" (its own), "few" or "none". */
+      /** The scene's props: "scene" (its own), "few" or "none". */
       props: AS_SCENE.props,
-      /** The colours that are locked to a surface of the scene: {wall: "#f4ead9"}. */
+      /** Colours locked to a surface of the scene: {wall: "#f4ead9"}. */
       colors_on: {},
-      /** Sales channels, beside that one, for which a picture is made at the same time. */
+      /** Further sales channels, each with a picture of its own. */
       also: [],
       brand: null,
-      /** The seed that is kept for "same background"; null: a new one. */
+      /** The seed kept for "same background"; null: a new one. */
       seed: null,
       ...kept(DRAFT),
       placement: { ...UNMOVED, ...kept(DRAFT)?.placement },
@@ -70,47 +72,47 @@ export class Draft extends EventTarget {
     return this.catalogue.output_presets.find((item) => item.name === this.output_preset);
   }
 
-  /** The channel and those beside it: one picture is made for each. */
+  /** The main channel and the further ones: each gets one picture. */
   get presets() {
     const also = this.catalogue.output_presets.filter(({ name }) => this.also.includes(name));
     return [this.preset, ...also.filter((item) => item !== this.preset)];
   }
 
-  /** Whether the channel allows no scene but white, and another was chosen. */
+  /** Whether the channel allows the white scene only, and another was chosen. */
   get forbidden() {
     return !this.preset.scene_allowed && this.scene_type !== "white";
   }
 
-  /** Whether the product stands elsewhere than where it is put. */
+  /** Whether the placement differs from the default. */
   get moved() {
     return Object.entries(UNMOVED).some(([name, value]) => this.placement[name] !== value);
   }
 
-  /** Another photo's product stands where it is put. */
+  /** Apply changes. A new photo resets the placement. */
   change(changes) {
     const detail = "source" in changes ? { placement: UNMOVED, ...changes } : changes;
     this.#remember(detail);
     this.#become(detail);
   }
 
-  /** Change what a choice has made impossible: it comes back with what was chosen before. */
+  /** Change a field that another choice made impossible; undo brings it back with that choice. */
   settle(changes) {
     this.#become(changes);
   }
 
-  /** What `undo` takes back, in a word; null: nothing. */
+  /** The name of the change that `undo` reverts; null: none. */
   get last() {
     return this.#past.at(-1)?.name ?? null;
   }
 
-  /** Take the last change back; another photo stays. Its background comes back with it, so that its looks are good. */
+  /** Revert the last change, but never the photo. The seed returns as well, so that earlier previews apply again. */
   undo() {
     const { before } = this.#past.pop();
     this.#become(before);
   }
 
   #remember(detail) {
-    // Where a product was belongs to its photo.
+    // A placement belongs to its photo.
     if ("source" in detail) return void (this.#past = this.#past.filter(({ before }) => !("placement" in before)));
     const changed = Object.keys(UNDOABLE).filter(
       (field) => field in detail && JSON.stringify(detail[field]) !== JSON.stringify(this[field]),
@@ -131,8 +133,10 @@ export class Draft extends EventTarget {
   }
 
   /**
-   * Return the body of a request for it. Of several photos each is a source of its own, {key} or {render}; with a
-   * `preset` it is for that channel, without the scene where that takes none; with a `scene` it is in that one.
+   * Return the body of a request.
+   *
+   * In a tray of photos, each photo is the `source`, {key} or {render}. A `preset` in it replaces the channel, and the
+   * scene becomes white if that channel allows no other. A `scene` in it replaces the scene.
    */
   body(source = this.source) {
     const { brand } = this;
@@ -148,19 +152,19 @@ export class Draft extends EventTarget {
     };
   }
 
-  /** Return how the scene of a request for it is dressed, as the query has it; white has nothing to dress. */
+  /** Return the scene's dressing as query parameters; white has none. */
   dressing(source = this.source) {
     if (this.forbidden || source?.scene || this.body(source).scene_type === "white") return AS_SCENE;
     const on = Object.entries(this.colors_on).map(([surface, colour]) => `${surface}:${colour}`);
     return { props: this.props, colors_on: on.join() };
   }
 
-  /** Take over what an earlier request asked; its placement belongs to its photo. */
+  /** Adopt the choices of an earlier request. Its placement belongs to its photo. */
   from(asked) {
     this.change(choicesOf(asked));
   }
 
-  /** Return a draft that asks what an earlier request asked, to be read only. */
+  /** Return a read-only draft with the choices of an earlier request. */
   like(asked) {
     return Object.assign(Object.create(this), choicesOf(asked));
   }
@@ -168,12 +172,12 @@ export class Draft extends EventTarget {
   #keep() {
     const fields = ["source", "seed", ...Object.keys(UNDOABLE)].map((field) => [field, this[field]]);
     const whole = { ...Object.fromEntries(fields), past: this.#past };
-    // A preview that finds no room is left out; the photo itself lies in the store.
+    // If storage is full, leave out the preview; the store has the photo itself.
     if (!keep(DRAFT, whole)) keep(DRAFT, { ...whole, source: this.source && { ...this.source, preview: null } });
   }
 }
 
-/** What an earlier order asked, {request, dressing}, as fields of a draft. */
+/** Return an earlier order, {request, dressing}, as fields of a draft. */
 function choicesOf({ request, dressing = AS_SCENE }) {
   const on = dressing.colors_on.split(",").filter(Boolean);
   return {

@@ -2,17 +2,19 @@
 
 import { html, styled } from "./dom.js";
 
-/** Pixels that a pointer moves before it is a drag: a click is none. */
+/** Pixels that the pointer moves before a press becomes a drag. */
 const LEAST = 6;
-/** Nearer to the window's upper or lower edge than this share of its height, the page scrolls: pixels a frame. */
+/**
+ * Share of the window's height at the upper and lower edge in which a drag scrolls the page, by STEP pixels a frame.
+ */
 const EDGE = 0.2;
 const STEP = 8;
 
 /**
- * Let a colour be dragged from an element, which is returned.
+ * Make an element a handle from which a colour can be dragged, and return it.
  *
- * `possible()`: whether there is somewhere to drag it; `mark(x, y)` shows what is under the pointer and returns whether
- * it can be dropped there; `drop(x, y)` drops it.
+ * `possible()` returns whether there is somewhere to drop it. `mark(x, y)` highlights the target under the pointer and
+ * returns whether it accepts the colour. `drop(x, y)` drops it.
  */
 export function dragged(handle, colour, { possible, mark, drop }) {
   const ghost = styled(html`<span class="swatch ghost"></span>`, { "--colour": colour });
@@ -22,7 +24,7 @@ export function dragged(handle, colour, { possible, mark, drop }) {
   handle.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !possible()) return;
     from = [event.clientX, event.clientY];
-    handle.setPointerCapture(event.pointerId); // a quick hand is outside before it has moved far enough
+    handle.setPointerCapture(event.pointerId); // a quick hand leaves the handle before the drag begins
   });
   handle.addEventListener("pointermove", ({ clientX: x, clientY: y }) => {
     if (!from || (!ghost.isConnected && Math.hypot(x - from[0], y - from[1]) < LEAST)) return;
@@ -37,7 +39,7 @@ export function dragged(handle, colour, { possible, mark, drop }) {
     document.body.append(ghost);
     handle.classList.add("dragging");
     addEventListener("keydown", cancel, true);
-    addEventListener("click", taken, true); // the click that ends a drag opens no picker
+    addEventListener("click", taken, true); // the click that ends a drag must not open the colour picker
     follow();
   }
 

@@ -1,32 +1,31 @@
-/** A job's life as it happens, by the event stream; EventSource sends no key, so it is read with fetch. */
+/** Follows a job by its event stream. EventSource cannot send a key, so the page reads the stream with fetch. */
 
 import { ask, send } from "./api.js";
 import { backOff, onReturn, wait } from "./waiting.js";
 
-/** A stream that is silent longer than this is dead: it has a heartbeat every 15 s. */
+/** Milliseconds of silence after which a stream is dead: the service sends a heartbeat every 15 s. */
 const SILENCE = 20_000;
-/** Between two questions where there is no stream. */
+/** Milliseconds between polls without a stream. */
 const ASK_EVERY = 1000;
-/** A question without an answer counts as lost after this: the connection may be half open. */
+/** Milliseconds to wait for an answer: a half-open connection may hang without an error. */
 const PATIENCE = 8000;
-/** Until another stream is asked for where one was refused: there are too many, or this service has none. */
+/** Milliseconds to wait after a stream was refused: there are too many, or this service has none. */
 const REFUSED = 30_000;
 
 export const over = (job) => job.status === "SUCCESS" || job.status === "FAILURE";
 
 /**
- * Tell `seen` each state of a job until it is over, whatever becomes of the stream: beside it the job is asked for.
+ * Report each state of a job to `seen` until the job is over. Polls when the stream fails.
  *
- * `seen` gets {status, stage, progress, attempt, queue_position, error, credits_refunded}. `lost` hears the Refusal while
- * the service is away, and null when it is not. Resolves when the job is over; rejects with a Refusal for a job that is
- * not there.
+ * `seen` gets {status, stage, progress, attempt, queue_position, error, credits_refunded}. `lost` gets a Refusal while
+ * the service is away, and null afterwards. Resolves when the job is over; rejects with a Refusal for an unknown job.
  */
 export async function follow(jobId, seen, { signal, lost = () => {} }) {
   let last = null;
   let failures = 0;
   let done = false;
   let refusedUntil = 0;
-  const told = (state, id = null) => {
+  const report = (state, id = null) => {
     last = id ?? last;
     failures = 0;
     lost(null);
@@ -36,13 +35,13 @@ export async function follow(jobId, seen, { signal, lost = () => {} }) {
   };
   while (!signal.aborted) {
     if (Date.now() >= refusedUntil) {
-      const refused = await stream(jobId, last, signal, told);
+      const refused = await stream(jobId, last, signal, report);
       if (refused) refusedUntil = Date.now() + REFUSED;
     }
     if (done || signal.aborted) return;
     try {
       const job = await ask(`/v1/jobs/${jobId}`, { signal, within: PATIENCE });
-      if (told({ queue_position: null, ...job })) return;
+      if (report({ queue_position: null, ...job })) return;
     } catch (error) {
       if (signal.aborted) return;
       if (!error.passing) throw error;
@@ -53,8 +52,8 @@ export async function follow(jobId, seen, { signal, lost = () => {} }) {
   }
 }
 
-/** Read one stream until it ends, falls silent, or the page comes back. Returns whether there was none to be had. */
-async function stream(jobId, last, signal, told) {
+/** Read a stream until it ends, falls silent, or the page becomes visible again. Returns true if it was refused. */
+async function stream(jobId, last, signal, report) {
   const closed = new AbortController();
   const close = () => closed.abort();
   let timer = setTimeout(close, SILENCE);
@@ -75,7 +74,7 @@ async function stream(jobId, last, signal, told) {
       const blocks = (rest + value).replaceAll("\r\n", "\n").split("\n\n");
       rest = blocks.pop();
       for (const event of blocks.map(parsed)) {
-        if (event.name === "job" && event.data && told(JSON.parse(event.data), event.id)) return false;
+        if (event.name === "job" && event.data && report(JSON.parse(event.data), event.id)) return false;
       }
     }
   } catch (error) {
@@ -86,7 +85,7 @@ async function stream(jobId, last, signal, told) {
   }
 }
 
-/** Return name, id and data of one block of a stream. */
+/** Return {name, id, data} of one block of a stream. */
 export function parsed(block) {
   const event = { name: "message", id: null, data: "" };
   for (const line of block.split("\n")) {

@@ -1,4 +1,4 @@
-/** A picture that could not be made. */
+/** The page of a picture that could not be made. */
 
 import { fill, html, say } from "./dom.js";
 import { UNMOVED } from "./draft.js";
@@ -6,13 +6,13 @@ import { unshowable } from "./photo.js";
 import { waysOut } from "./place/ways_out.js";
 import { REMEDIES, credits } from "./words.js";
 
-/** What another photo helps against; with the same one it would fail again. */
+/** Errors that only another photo can avoid. */
 const PHOTO_AT_FAULT = /^image_|no_subject|subject_not_found|source_gone/;
 
-/** Show why there is no picture, what can be done, and that the credits are back. */
+/** Show why there is no picture, what to do, and the refund. */
 export function fail(work) {
   const { studio, job, asked, stage, panel, signal } = work;
-  const error = job.error ?? { code: "internal_error", message: "It ended without a picture." };
+  const error = job.error ?? { code: "internal_error", message: "The job ended without a picture." };
   const stopped = error.code === "cancelled";
   const placeless = error.code === "no_honest_placement" && asked !== null;
   const url = unshowable(asked?.source?.content_type) ? null : asked?.source?.url;
@@ -51,7 +51,7 @@ export function fail(work) {
     .catch(() => {});
   say(stopped ? "Stopped." : "This picture could not be made. The credits are refunded.");
 
-  /** How it stands, or another scene: one press, and the order is a click away. */
+  /** Return the ways out: another stance or another scene, each one click away from a new order. */
   function waysOf() {
     const draft = studio.draft.like(asked);
     const ways = waysOut({ ...studio, draft }, source, {
@@ -63,7 +63,7 @@ export function fail(work) {
     return ways.element;
   }
 
-  /** Go back to the studio with what was asked, but for these changes. A place that was at fault is left out. */
+  /** Return to the studio with the same request and these changes. Drops a placement that caused the failure. */
   function back(changes = {}) {
     const looked = studio.looks.items.some(({ seed }) => seed === asked.seed);
     const placement = placeless ? { ...UNMOVED, stance } : { ...UNMOVED, ...asked.placement };
@@ -78,5 +78,5 @@ export function fail(work) {
   }
 }
 
-/** Return the photo that a request is about, {key} or {render}. */
+/** Return the photo of a request, {key} or {render}. */
 const sourceOf = ({ source_image_s3_key: key, source_render_public_id: render }) => (key ? { key } : { render });

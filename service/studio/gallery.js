@@ -1,4 +1,4 @@
-/** All pictures and what became of the others, newest first, page by page: to look at, download and delete. */
+/** The gallery: all pictures and failed orders, newest first, in pages. People view, download and delete them here. */
 
 import { ask } from "./api.js";
 import { fill, html, say, styled } from "./dom.js";
@@ -60,7 +60,7 @@ export async function galleryView(studio, _, signal) {
     watch();
   }
 
-  /** Return a page as jobs: {items, next}. Those for a channel come from the list of renders, which knows it. */
+  /** Return a page as jobs: {items, next}. Only the list of renders can filter by channel. */
   async function page(shown, after) {
     const query = new URLSearchParams({ limit: PAGE });
     if (after) query.set("cursor", after);
@@ -80,7 +80,7 @@ export async function galleryView(studio, _, signal) {
     return { items, next: next_cursor };
   }
 
-  /** Ask how far those are that run, until none does. */
+  /** Poll the running jobs until none is left. */
   function watch() {
     clearTimeout(timer);
     const running = list.querySelectorAll("li[data-running]");
@@ -130,10 +130,10 @@ export async function galleryView(studio, _, signal) {
   }
 }
 
-/** Whether a job is for a picture that is there, or may still be: not a cut-out's, nor one whose picture was deleted. */
+/** Return whether a job has a picture or may still get one. Cut-outs and deleted pictures do not count. */
 const isPicture = (job) => Boolean(job.output_preset) && (job.status !== "SUCCESS" || Boolean(job.render));
 
 const failedWords = (error) => (error?.code === "cancelled" ? "You cancelled" : "Not made");
 
-/** A render as the job that it came of, as far as a tile needs it. */
+/** Return a render as a job, with the fields that a tile needs. */
 const ofRender = (render) => ({ ...render, status: "SUCCESS", error: null, render });

@@ -1,4 +1,4 @@
-/** The bar on top: the pages, the credits, light or dark, the way out. */
+/** The bar on top: pages, credits, colour theme, sign-out. */
 
 import { fill, html, icon, svg } from "./dom.js";
 import { credits } from "./words.js";
@@ -9,14 +9,14 @@ export class Header {
   #signOut;
   #balance = html`<span class="balance" id="balance"></span>`;
 
-  /** `pages`: their words by name. */
+  /** `pages`: page names to titles. */
   constructor(element, { pages, signOut }) {
     this.#element = element;
     this.#pages = pages;
     this.#signOut = signOut;
   }
 
-  /** Credits that are left; null: not known. */
+  /** Credits left; null: not known. */
   count = null;
 
   set balance(count) {
@@ -24,7 +24,7 @@ export class Header {
     this.#balance.textContent = count === null ? "" : credits(count);
   }
 
-  /** Show it for a place; null: nobody is signed in. */
+  /** Show the bar for a view; null: signed out. */
   show(place) {
     const current = (name) => (name === place ? "page" : null);
     const link = ([name, words]) => html`<li><a href="#/${name}" aria-current=${current(name)}>${words}</a></li>`;

@@ -1,4 +1,4 @@
-/** The price, what stands in the way, and the button: the plan of a picture before it is paid for. */
+/** The order: price, problems and button. A dry run plans the picture before a person pays. */
 
 import { ask } from "./api.js";
 import { fill, html, say } from "./dom.js";
@@ -10,20 +10,20 @@ import { undoButton } from "./undo.js";
 import { wait } from "./waiting.js";
 import { WARNINGS, counted, credits, lostWords, titled, unsuitedWords } from "./words.js";
 
-/** Typing and clicking go on: ask when they pause. */
+/** Milliseconds to wait for further typing and clicks before a dry run. */
 const PAUSE = 250;
-/** After this, what did not get through is asked again. */
+/** Milliseconds until a failed dry run is repeated. */
 const AGAIN = 3000;
 
-/** Fires `answered` when the service has answered what it makes of the draft. */
+/** Fires `answered` when the service has planned or refused the draft. */
 export class Order extends EventTarget {
-  /** What the service would do; null: not asked, or refused. */
+  /** The service's plan; null: not asked yet, or refused. */
   plan = null;
-  /** Why it would refuse; null: it would not. */
+  /** The Refusal of the dry run or the order; null: none. */
   refusal = null;
-  /** The cut-out of the photo on the stage; null: none yet, or nothing was found. */
+  /** The cut-out of the photo on the stage; null: none yet, or no product found. */
   cut = null;
-  /** What the button was refused for, which no plan takes back. */
+  /** The Refusal of an order, which a later plan must not clear. */
   #refusedOrder = null;
   #studio;
   #signal;
@@ -32,7 +32,7 @@ export class Order extends EventTarget {
   #busy = false;
   #parts;
   #look;
-  /** Brings what is doubtful of the cut-out into view, the first thing to do; null: nothing is. */
+  /** Brings a doubtful cut-out into view, to be checked first; null: no doubt. */
   #doubt = null;
 
   constructor(studio, signal) {
@@ -57,10 +57,10 @@ export class Order extends EventTarget {
       </div>`;
   }
 
-  /** Have the cut-out checked first: `look` brings it into view; null: there is no need. */
+  /** Ask the person to check the cut-out first: `look` brings it into view; null: not needed. */
   check(look) {
     this.#doubt = look;
-    if (!this.#signal.aborted) this.show(); // after signing out there is no draft
+    if (!this.#signal.aborted) this.show(); // there is no draft after signing out
   }
 
   start() {
@@ -69,17 +69,17 @@ export class Order extends EventTarget {
       this.#changed();
     };
     this.#studio.draft.addEventListener("change", changed, { signal: this.#signal });
-    // Of several photos the first stands for all: the others differ in nothing that a plan knows.
+    // Of several photos, the first one stands for all in the plan.
     let first = null;
     const { several, looks } = this.#studio;
     const heard = () => {
       const before = first;
       if (!several.ordering) first = several.ready[0]?.key ?? null;
-      // While it orders, and after a refusal, what was said stays to be read.
+      // Messages stay while an order is being sent and after a refusal.
       return first === before || this.#busy ? this.show() : changed();
     };
     several.addEventListener("change", heard, { signal: this.#signal });
-    // Once there is a look at the photo, the plan knows what its product and its place come to.
+    // A plan for a previewed photo is more exact about its product and placement.
     let { seen, chosen } = looks;
     const looked = () => {
       const [knows, chooses] = [looks.seen !== seen, looks.chosen !== chosen];
@@ -92,13 +92,13 @@ export class Order extends EventTarget {
     changed();
   }
 
-  /** The photo on the stage is cut out: the plan knows more then. */
+  /** Plan again after a photo was cut out, since the plan then includes its placement. */
   cutOut(view) {
     this.cut = view;
     if (view && !this.#busy && !this.#studio.draft.forbidden) this.#ask();
   }
 
-  /** Whether the product has no place in the chosen scene. */
+  /** Whether the product does not fit the chosen scene. */
   get placeless() {
     return Boolean(this.cut && this.plan && !this.plan.place && !this.#studio.several.items.length);
   }
@@ -111,13 +111,13 @@ export class Order extends EventTarget {
     if (this.#source && !this.#studio.draft.forbidden) this.#timer = setTimeout(() => this.#ask(), PAUSE);
   }
 
-  /** The photo that is asked about; null: none yet. */
+  /** The photo to plan for; null: none yet. */
   get #source() {
     const { draft, several } = this.#studio;
     return several.items.length ? (several.ready[0] ?? null) : draft.source;
   }
 
-  /** The channels of the pictures that the button makes, one for each. */
+  /** The channels of the pictures to order, one for each picture. */
   get #wanted() {
     const { draft, several, catalogue } = this.#studio;
     const own = (name) => catalogue.output_presets.filter((item) => item.name === name);
@@ -125,12 +125,10 @@ export class Order extends EventTarget {
     return several.ready.flatMap(({ preset }) => (preset ? own(preset) : draft.presets));
   }
 
-  /** How many pictures the button makes. */
   get #count() {
     return this.#wanted.length;
   }
 
-  /** What they cost. */
   get #price() {
     return this.#wanted.reduce((sum, preset) => sum + preset.credits, 0);
   }
@@ -141,7 +139,7 @@ export class Order extends EventTarget {
     const { signal } = this.#asking;
     const { draft, looks, several } = this.#studio;
     const source = this.#source;
-    if (!source) return; // Its photos were ordered, or taken away, since the question was put off.
+    if (!source) return; // the photos were ordered or removed in the meantime
     const look = several.items.length ? null : looks.seen;
     try {
       const query = asked({ seed: draft.seed, placement: draft.placement, dressing: draft.dressing(source) });
@@ -151,17 +149,17 @@ export class Order extends EventTarget {
       this.#studio.header.balance = this.plan.balance;
     } catch (error) {
       if (error.name === "AbortError") return;
-      if (look && error.status === 404) return void looks.expire(look); // and the photo itself is asked about
+      if (look && error.status === 404) return void looks.expire(look); // this plans again for the photo itself
       this.refusal = error;
       if (error.passing && !signal.aborted) wait(AGAIN, signal).then(() => signal.aborted || this.#ask());
     }
     if (signal.aborted) return;
-    // What the button was refused stays to be read, whether a plan was asked for before it or after.
+    // Keep the message of a refused order, even if a plan arrives before or after it.
     if (this.plan && this.refusal !== this.#refusedOrder) this.refusal = null;
-    this.#tell();
+    this.#announce();
   }
 
-  #tell() {
+  #announce() {
     this.show();
     this.dispatchEvent(new Event("answered"));
   }
@@ -193,11 +191,11 @@ export class Order extends EventTarget {
     } catch (error) {
       this.refusal = this.#refusedOrder = error;
       this.#busy = false;
-      this.#tell();
+      this.#announce();
     }
   }
 
-  /** Return the photos to be ordered, once a person has been asked about the doubtful ones; null: they are checked first. */
+  /** Return the photos to order, after asking about the doubtful ones; null: the person checks them first. */
   async #agreed() {
     const { several } = this.#studio;
     const { ready, doubtful } = several;
@@ -237,11 +235,11 @@ export class Order extends EventTarget {
     button.textContent = this.#busy ? "Sending …" : count > 1 ? `Make ${count} pictures` : one;
     this.#look.show(!count || draft.forbidden || (this.refusal && !this.refusal.passing));
     const notices = this.#notices(barred);
-    // What is said already stays, with the focus that may be in it.
+    // An unchanged message stays, since the focus may be in it.
     if (notices.map((one) => one.outerHTML).join("") !== notice.innerHTML) fill(notice, notices);
   }
 
-  /** Whether what the button makes costs more than there is. */
+  /** Whether the order costs more than the balance. */
   get #tooDear() {
     return this.plan !== null && this.#price > this.plan.balance;
   }
@@ -264,7 +262,7 @@ export class Order extends EventTarget {
     return [...warned, this.#background()].filter(Boolean);
   }
 
-  /** Say how many photos are on their way; the others need not wait for them. */
+  /** Say how many photos are still being prepared, and offer to order the others now. */
   #waiting(barred) {
     const { several } = this.#studio;
     const count = (state, words) => several.in(state).length && `${counted(several.in(state).length, "photo")} ${words}`;
@@ -274,10 +272,10 @@ export class Order extends EventTarget {
     return hint([`${parts.filter(Boolean).join(", ")}. `, !barred && !this.#busy && now]);
   }
 
-  /** Why there is nothing to order. */
+  /** Return why there is nothing to order. */
   #nothing() {
     const { several, coming } = this.#studio;
-    if (several.in("blocked").length) return "None of these photos can be made like this. See what helps beside each.";
+    if (several.in("blocked").length) return "None of these photos can be made like this. Each photo shows what to do.";
     if (several.items.length) return "All pictures are ordered. Add photos, or clear the stage for new ones.";
     return coming ? "Uploading …" : "Add a photo first.";
   }
@@ -287,7 +285,7 @@ export class Order extends EventTarget {
     return WARNINGS[code]?.join(" ") ?? message;
   }
 
-  /** Say which background is made, where that is settled. */
+  /** Return a note on the background, if it is determined. */
   #background() {
     const { draft, looks } = this.#studio;
     if (draft.seed === null) {
@@ -305,7 +303,7 @@ export class Order extends EventTarget {
     if (refusal.status === 404) return "The photo is no longer there. Drop it again.";
     const fields = ["scene_type", "mood", "dominant_colors", "colors_on"];
     if (refusal.status === 422 && fields.some((field) => refusal.about(field))) {
-      return "One of your choices above can't be used. The reason is beside it.";
+      return "One of your choices above can't be used. The reason is shown there.";
     }
     return refusal.passing && refusal !== this.#refusedOrder ? lostWords(refusal) : refusal.message;
   }
@@ -314,7 +312,7 @@ export class Order extends EventTarget {
 const hint = (words) => html`<p class="notice hint">${words}</p>`;
 const bad = (words) => html`<p class="notice bad" role="alert">${words}</p>`;
 
-/** What a channel forbids, and the two ways out. */
+/** Return the conflict of channel and scene, with two ways out. */
 function forbidden({ draft, catalogue }) {
   const sibling = catalogue.output_presets.find((item) => item.name === draft.preset.scene_sibling);
   const rule = draft.preset.background === "transparent" ? "has no background" : "takes pure white backgrounds only";

@@ -1,17 +1,17 @@
-/** The colours of a picture: k-means in OKLab on a small copy, leaving a plain backdrop out. */
+/** Dominant colours of a picture: k-means in OKLab on a small copy, without a plain backdrop. */
 
 const SIDE = 96;
 const ROUNDS = 12;
-/** Nearer than this in OKLab two colours are one to a person who picks a palette. */
+/** OKLab distance below which two colours count as the same. */
 const ONE_COLOUR = 0.06;
-/** A border of which so much has one colour is a backdrop. */
+/** Least share of the border with one colour that makes a plain backdrop. */
 const PLAIN_SHARE = 0.6;
 
-/** The linear light of each byte of sRGB. */
+/** Linear light, 0 to 1, of each byte of sRGB. */
 export const LINEAR = Float32Array.from({ length: 256 }, (_, byte) =>
   byte <= 10 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4,
 );
-/** From linear light to the cones' answer, from there to OKLab, and back. */
+/** Matrices of OKLab: linear sRGB to cone responses, to OKLab, and the inverses of both. */
 const CONES = [
   [0.4122214708, 0.5363325363, 0.0514459929],
   [0.2119034982, 0.6806995451, 0.1073969566],
@@ -45,7 +45,7 @@ export function toByte(light) {
 /** Return three bytes as #rrggbb. */
 export const hexOf = (bytes) => `#${[...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 
-/** Return the pixels of what a canvas draws, at a width and a height. */
+/** Return the ImageData of an image drawn at a width and a height. */
 export function pixelsOf(image, width, height) {
   const context = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
   context.drawImage(image, 0, 0, width, height);
@@ -53,9 +53,9 @@ export function pixelsOf(image, width, height) {
 }
 
 /**
- * Return up to `most` colours as #rrggbb, the most present first.
+ * Return up to `most` colours as #rrggbb, largest share first.
  *
- * `image` is anything that a canvas draws. Throws SecurityError for a picture from elsewhere that may not be read.
+ * `image` is anything that a canvas can draw. Throws SecurityError for an image that scripts may not read.
  */
 export function coloursOf(image, most) {
   const pixels = sampled(image);
@@ -84,7 +84,7 @@ function sampled(image) {
   });
 }
 
-/** Return the one colour that most of the border has, else null. */
+/** Return the colour that most of the border has, or null. */
 function backdropOf(pixels) {
   const border = pixels.filter((pixel) => pixel.border && pixel.alpha).map(({ lab }) => lab);
   if (!border.length) return null;
@@ -94,7 +94,7 @@ function backdropOf(pixels) {
 }
 
 function clusters(labs, count) {
-  // First the middle, then what is farthest from all so far: the same picture gives the same colours.
+  // Farthest-point start instead of a random one, so that the same picture gives the same colours.
   const centres = [mean(labs)];
   const away = (lab) => Math.min(...centres.map((centre) => distance(lab, centre)));
   while (centres.length < Math.min(count, labs.length)) {

@@ -1,4 +1,4 @@
-/** A photo before it is sent: whether it can be one, how it looks, and where it goes. */
+/** Checks, previews and uploads a photo. */
 
 import { ask, put } from "./api.js";
 import { MOST_WEIGHT, weight } from "./words.js";
@@ -14,20 +14,20 @@ const TYPES = {
 export const ACCEPTED = Object.entries(TYPES)
   .flatMap(([type, ends]) => [type, ...ends.map((end) => `.${end}`)])
   .join(",");
-/** What the service takes unless its operator says otherwise; it has the last word. */
+/** The service's default limits. An operator may change them, and the service checks again. */
 const MOST_BYTES = 40 * 1024 * 1024;
 const MOST_PIXELS = 50_000_000;
 const LEAST_SIDE = 64;
-/** Longer side of what is kept to look at. */
+/** Longer side of the preview, in pixels. */
 const PREVIEW_SIDE = 1400;
 
-/** Whether most browsers can't show photos of that type. */
+/** Return whether most browsers can't show photos of this type. */
 export const unshowable = (type) => ["image/tiff", "image/heic"].includes(type);
 
-/** Says why a file can't be used, and what would. */
+/** A file can't be used. The message says why and what to do. */
 export class Unusable extends Error {}
 
-/** Return the content type of a file by its first bytes, which do not lie as names do. Throws Unusable. */
+/** Return a file's content type by its first bytes, since its name may be wrong. Throws Unusable. */
 async function typeOf(file) {
   const bytes = new Uint8Array(await file.slice(0, 64).arrayBuffer());
   const text = String.fromCharCode(...bytes);
@@ -42,7 +42,11 @@ async function typeOf(file) {
   throw new Unusable(`${file.name} is not a supported photo. Use JPEG, PNG, WebP, AVIF, HEIC or TIFF.`);
 }
 
-/** Look at a file: {type, width, height, preview}, of `side` pixels; TIFF and HEIC have none in most browsers. Throws Unusable. */
+/**
+ * Return {type, width, height, preview} of a file. Sizes and preview are null for TIFF and HEIC in most browsers.
+ *
+ * `side`: longer side of the preview in pixels. Throws Unusable.
+ */
 export async function inspected(file, side = PREVIEW_SIDE) {
   if (file.size === 0) throw new Unusable(`${file.name} is empty. Copy or export the photo again.`);
   if (file.size > MOST_BYTES) {
@@ -74,7 +78,7 @@ export async function inspected(file, side = PREVIEW_SIDE) {
   return { type, width, height, preview };
 }
 
-/** Return a picture as a small data URL. */
+/** Return a picture as a data URL whose longer side is at most `side` pixels. */
 export function reduced(bitmap, side, type) {
   const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
   const canvas = document.createElement("canvas");
@@ -86,7 +90,7 @@ export function reduced(bitmap, side, type) {
   return canvas.toDataURL(type, 0.86);
 }
 
-/** Upload a file and return its key. Throws Refusal, or why `signal` was aborted. */
+/** Upload a file and return its key. Throws Refusal, or the reason why `signal` was aborted. */
 export async function uploaded(file, type, onShare, signal) {
   const upload = await ask("/v1/uploads", { method: "POST", body: { content_type: type }, signal });
   await put(upload, file, onShare, signal);

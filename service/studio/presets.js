@@ -1,4 +1,4 @@
-/** The sales channels: how a picture looks there, what it costs and what the channel forbids. */
+/** The choice of sales channels: their look, price and rules. */
 
 import { html, svg } from "./dom.js";
 import { credits, FORMATS, ruleTitle, size, weight } from "./words.js";
@@ -33,9 +33,9 @@ export function presetChoice(studio, order, signal) {
   }
 }
 
-/** Further channels, of which each gets a picture of its own: {element, show()}. */
+/** Return the choice of further channels, each with a picture of its own: {element, show()}. */
 function alsoFor({ draft, catalogue }) {
-  // Without the first channel, whose box is only shown as checked: it would stay when another becomes the first.
+  // Skip the disabled box of the main channel: its check must not stay when another channel becomes the main one.
   const chosen = () => boxes.filter((box) => box.checked && !box.disabled).map((box) => box.value);
   const choose = () => draft.change({ also: chosen() });
   const boxes = catalogue.output_presets.map(
@@ -65,7 +65,7 @@ function alsoFor({ draft, catalogue }) {
 
 const BARE = { white: "on white", transparent: "without a background" };
 
-/** Return radio buttons that look like the channels; `off` says why one can't be chosen, or null. */
+/** Return radio buttons that look like the channels. `off(preset)` returns why a channel can't be chosen, or null. */
 export function presetCards({ thumbnails }, presets, group, chosen, off = () => null) {
   const radios = presets.map((preset) => {
     const { name } = preset;
@@ -107,7 +107,7 @@ function placeWords(preset) {
     <ul class="rules">${preset.rules.map(rule)}</ul>`;
 }
 
-/** Show a channel to scale: a picture made for it, or a drawing where there is none, and the margins that stay free. */
+/** Draw a channel to scale with its margins; without a picture of it, draw a placeholder. */
 function frame({ width, height, margins, fill, background }, picture) {
   const ratio = (width ?? 4) / (height ?? 5);
   const [w, h_] = ratio >= 1 ? [56, 56 / ratio] : [56 * ratio, 56];

@@ -1,4 +1,4 @@
-/** How far a picture is: the stages as a list, the one at work, the place in the queue. */
+/** A job's progress: the list of stages, the current stage, and the position in the queue. */
 
 import { html, icon, say, styled } from "./dom.js";
 import { STAGES, stageWords } from "./words.js";
@@ -11,7 +11,7 @@ export class Progress {
   #bar = html`<div class="line" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100"></div>`;
   #rows = STAGES.map(([name, words]) => html`<li data-stage=${name}><span class="step"></span>${words}</li>`);
 
-  /** `onShare` hears the progress as 0 to 1. */
+  /** `onShare` gets the progress, 0 to 1. */
   constructor(onShare) {
     this.#onShare = onShare;
     this.element = html`

@@ -1,30 +1,32 @@
-/** The scenes' pictures in the chosen colours: thumbnails whose surfaces are painted anew, without a swap. */
+/** Thumbnails of the scenes in the chosen colours: the page recolours their surfaces, without a swap. */
 
 import { ask } from "./api.js";
 import { coloursAsked } from "./brands.js";
 import { LINEAR, pixelsOf, toByte } from "./palette.js";
 
-/** What changes the pictures. Typing goes on: paint when it pauses. */
+/** Fields that change the pictures, and milliseconds to wait for further changes. */
 const FIELDS = ["colours", "brand", "colors_on"];
 const PAUSE = 300;
-/** A surface of the thumbnail that is darker than this, in linear light, shows too little of its light. */
+/** Least linear light of a surface's old colour: a darker one shows too little of the light on it. */
 const DARKEST = 0.004;
-/** The light on a surface is at most so much redder, greener or bluer than grey: glare and lamps get the new colour. */
+/**
+ * Largest factor between a channel and grey in the light on a surface. Beyond it, glare and lamps take the new colour.
+ */
 const HUE = 1.3;
-/** The byte of sRGB of each step of linear light. */
+/** Table from steps of linear light to bytes of sRGB. */
 const MOST = 4095;
 const BYTES = Uint8Array.from({ length: MOST + 1 }, (_, light) => toByte(light / MOST));
 
-/** Fires `change` when there are other pictures; without the set-up's slots, which say what is painted, there are none. */
+/** Fires `change` when the pictures change. Scenes without a slots image, which set-up makes, are never recoloured. */
 export class Repainted extends EventTarget {
-  /** The scenes in sight: no others are painted. */
+  /** The visible scenes; only these are recoloured. */
   #wanted = [];
   #studio;
   #signal;
   #timer;
-  /** What is shown: the colours as a query, each scene's palette in them, and the pictures that are painted so far. */
+  /** The colours as a query, each scene's palette in them, and the pictures painted so far. */
   #shown = { query: "", palettes: {}, pictures: new Map() };
-  /** By scene a promise of its thumbnail's pixels and of the slot of each. */
+  /** By scene: a promise of its thumbnail's pixels and of the surface slot of each pixel. */
   #sources = new Map();
 
   constructor(studio, signal) {
@@ -36,13 +38,13 @@ export class Repainted extends EventTarget {
     signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
 
-  /** Say which scenes are in sight. */
+  /** Set the visible scenes. */
   want(names) {
     this.#wanted = names.filter((name) => this.#studio.thumbnails[`scene-${name}-slots`]);
     this.#later(0);
   }
 
-  /** Return a scene's picture in the chosen colours; null: the thumbnail shows it as it is. */
+  /** Return a scene's picture in the chosen colours as a canvas; null: the thumbnail is right. */
   picture(name) {
     const painted = this.#shown.pictures.get(name);
     if (!painted) return null;
@@ -50,7 +52,7 @@ export class Repainted extends EventTarget {
     const whole = canvas(width, height);
     whole.getContext("2d").putImageData(painted, 0, 0);
     if (devicePixelRatio > 1) return whole;
-    // A browser makes an image smaller smoothly, but no canvas.
+    // Browsers scale down an image smoothly, but not a canvas.
     const half = canvas(width / 2, height / 2);
     const context = half.getContext("2d");
     context.imageSmoothingQuality = "high";
@@ -105,7 +107,7 @@ async function read(address) {
   return pixelsOf(image, image.naturalWidth, image.naturalHeight);
 }
 
-/** Return a picture with each surface's colour taken out of its light, and the new one put in. */
+/** Return a picture with new surface colours: divide each pixel by the old colour and multiply by the new one. */
 function painted({ data, width, height }, { data: slots }, { from, to }) {
   const pixels = new Uint8ClampedArray(data);
   const light = (colour) => [1, 3, 5].map((at) => LINEAR[Number.parseInt(colour.slice(at, at + 2), 16)]);
@@ -115,7 +117,7 @@ function painted({ data, width, height }, { data: slots }, { from, to }) {
   });
   for (let at = 0; at < pixels.length; at += 4) {
     const surface = surfaces[slots[at]];
-    if (surface === undefined) continue; // the product, and what keeps its colour
+    if (surface === undefined) continue; // the product, and surfaces that keep their colour
     const { old, fresh, bright } = surface;
     const grey = brightness(LINEAR[pixels[at]], LINEAR[pixels[at + 1]], LINEAR[pixels[at + 2]]) / bright;
     for (let channel = 0; channel < 3; channel += 1) {

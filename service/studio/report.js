@@ -1,10 +1,10 @@
-/** What was measured of a picture: whether it can be published, and beside it the figures, folded. */
+/** A picture's report: whether it can be published, and the measured figures in a folded section. */
 
 import { html, mark, styled } from "./dom.js";
 import { HARMLESS, differenceWords, fidelityWords, measuredWords } from "./words.js";
 import { missedWords, ruleTitle, warningWords } from "./words.js";
 
-/** A render's report; `job` adds how long it took. */
+/** Return the report of a render; `job` adds the times. */
 export function reportCard(render, job) {
   const { report } = render;
   return html`
@@ -18,7 +18,7 @@ export function reportCard(render, job) {
     </div>`;
 }
 
-/** Whether the picture can be published, and what is to be looked at first. */
+/** Return whether the picture can be published, and what to check first. */
 export function verdict({ warnings, report, preview }) {
   const rules = (status) => (report.preset ?? []).filter((one) => one.status === status);
   const failed = rules("fail");
@@ -103,7 +103,7 @@ function check(row) {
     </li>`;
 }
 
-/** How far apart two colours are, for those who work with figures. */
+/** Format a colour difference. */
 const delta = (value, digits = 1) => (value === null || value === undefined ? null : `ΔE00 ${value.toFixed(digits)}`);
 
 function figures({ seed, sha256, report }, job) {
@@ -132,7 +132,7 @@ function figures({ seed, sha256, report }, job) {
     </details>`;
 }
 
-/** How long a picture took, by what most, and how long it waited. */
+/** Return the total time, the slowest stage, and the wait in the queue, in words. */
 function time(timings, job) {
   const whole = Object.values(timings).reduce((sum, seconds) => sum + seconds, 0);
   const [slowest] = Object.entries(timings).sort((a, b) => b[1] - a[1]);

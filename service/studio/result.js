@@ -1,4 +1,4 @@
-/** A finished picture: to look at, to download, and to go on from. */
+/** The page of a finished picture: view, download, and next steps. */
 
 import { compareChoice } from "./compare.js";
 import { fill, html, say } from "./dom.js";
@@ -11,7 +11,7 @@ import { startFrom } from "./stage.js";
 import { submitted } from "./submit.js";
 import { FORMATS, credits, size, titled, weight } from "./words.js";
 
-/** Show a finished picture beside its report, and what can be made next. */
+/** Show a finished picture with its report and the next steps. */
 export function succeed(work) {
   const { studio, job, asked, stage, panel, signal } = work;
   const { render } = job;
@@ -42,7 +42,7 @@ export function succeed(work) {
         <span class="hint">${facts.join("  ·  ")}</span>
       </p>
       ${verdict(render)}
-      ${render.preview ? html`<p class="notice">A free preview: small, with a mark, and kept for an hour.</p>` : link}
+      ${render.preview ? html`<p class="notice">This free preview is small and has a watermark. It is kept for an hour.</p>` : link}
       <div class="further">
         ${asked && !render.preview && furtherPictures(work, failed)}${failed}
         ${compareChoice(studio, render, compared, signal)}
@@ -52,7 +52,7 @@ export function succeed(work) {
   say("Your picture is ready.");
 }
 
-/** What can be made next from the same photo. */
+/** Return the buttons for further pictures from the same photo. */
 function furtherPictures({ studio, job: { render }, asked }, failed) {
   const { output_presets } = studio.catalogue;
   const cost = output_presets.find((item) => item.name === render.output_preset)?.credits ?? 0;
@@ -63,7 +63,7 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
     <button class="button wide" id="make-place" disabled onclick=${elsewhere}>Choose a sales channel</button>`;
   let place = null;
   let busy = false;
-  /** Drawn once: a second try, after no answer came, is the same request and paid once. */
+  /** Kept for a retry, so that the request stays the same and is charged once. */
   let nextSeed = null;
   const others = output_presets.filter((item) => item.name !== render.output_preset);
   const chosen = (name) => {
@@ -88,7 +88,7 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
   }
 
   function another() {
-    nextSeed ??= crypto.getRandomValues(new Uint32Array(1))[0] >>> 1; // named, since a brand may have pinned its own
+    nextSeed ??= crypto.getRandomValues(new Uint32Array(1))[0] >>> 1; // sent always: a brand may have its own seed
     return order(from(), nextSeed);
   }
 
@@ -97,7 +97,7 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
   }
 
   async function order(body, seed) {
-    if (busy) return; // a double click is one order
+    if (busy) return; // a double click must not order twice
     busy = true;
     failed.textContent = "";
     try {
@@ -115,7 +115,7 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
         error.code === "insufficient_credits"
           ? "You have too few credits for this. Ask the person who set up Backdrop for more."
           : error.message;
-      busy = false; // not where it was accepted: a click before the next view comes would be a second order
+      busy = false; // stays set after success: a click before the next view would order again
     }
   }
 
@@ -126,5 +126,5 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
   }
 }
 
-/** Leave out what was left out: an empty brand is none. */
+/** Remove null fields: the API takes an absent brand, not an empty one. */
 const tidy = (body) => Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));

@@ -1,16 +1,16 @@
-/** The pictures that are being made now, whichever tab or program ordered them. */
+/** The jobs that are running now, from any tab or program. */
 
 import { ask } from "./api.js";
 
 const ASK_EVERY = 2000;
 
-/** Fires `change`, and `ended` when one of them is over: its credits may have come back. */
+/** Fires `change`, and `ended` when a job has ended: it may have been refunded. */
 export class Running extends EventTarget {
   jobs = [];
   #timer = null;
   #looking = null;
 
-  /** Look now, and from then on until none is left, or nobody sees the page. */
+  /** Poll until no job is left or the page is hidden. */
   async look() {
     this.stop();
     const { signal } = (this.#looking = new AbortController());

@@ -1,15 +1,15 @@
-/** Finished pictures as files: under the photo's name, one by one or as a zip. */
+/** Saves finished pictures as files, one by one or as a zip. */
 
 import { ask } from "./api.js";
 import { html } from "./dom.js";
 import { downloadZip } from "./vendor/client-zip.js";
 
-/** Pictures that are fetched at the same time. */
+/** Parallel downloads. */
 const AT_ONCE = 3;
 
-/** Return a render's file name: that of its photo, where it is known, and what it is for. */
+/** Return a render's file name, from its photo's name and its channel. */
 export function fileName({ reference, public_id, output_preset, format }) {
-  // What no file system of a shop's computer takes in a name.
+  // Characters that Windows or macOS forbid in file names become dashes.
   const stem = reference
     ?.replace(/\.(jpe?g|png|webp|avif|tiff?|hei[cf])$/i, "")
     .replace(/[/\\:*?"<>|]+/g, "-")
@@ -18,15 +18,17 @@ export function fileName({ reference, public_id, output_preset, format }) {
   return `${name}-${output_preset}.${format === "jpeg" ? "jpg" : format}`;
 }
 
-/** Save a render; the browser opens it where the store forbids reading it from here. Throws Refusal. */
+/** Save a render. If the store forbids reading it, the browser opens it instead. Throws Refusal. */
 export async function saveOne(render) {
-  const { url } = await ask(`/v1/renders/${render.public_id}`); // the old address may have expired
+  const { url } = await ask(`/v1/renders/${render.public_id}`); // the old URL may have expired
   const bytes = await blobOf(url);
   save(bytes ? URL.createObjectURL(bytes) : url, fileName(render), !bytes);
 }
 
-/** Save renders as one zip, a single one as itself; `told` hears how many are fetched. Throws what is to be shown. */
-export async function saveAll(renders, told = () => {}) {
+/**
+ * Save renders as one zip, or a single render by itself. `onCount` gets the number fetched. Throws an Error to show.
+ */
+export async function saveAll(renders, onCount = () => {}) {
   if (renders.length === 1) return saveOne(renders[0]);
   const files = renders.map((render) => ({ render, name: fileName(render), input: null }));
   unique(files);
@@ -38,7 +40,7 @@ export async function saveAll(renders, told = () => {}) {
       const blob = await blobOf(url);
       if (!blob) throw new Error("The storage does not let this page read the pictures. Download them one by one.");
       file.input = blob;
-      told(++done);
+      onCount(++done);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, fetchSome));
@@ -57,7 +59,7 @@ function save(href, name, elsewhere = false) {
   if (href.startsWith("blob:")) setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
 
-/** Number names that come twice: in a zip the second would hide the first. */
+/** Number duplicate names: in a zip the second file would hide the first. */
 function unique(files) {
   const taken = new Set();
   for (const file of files) {

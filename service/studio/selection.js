@@ -1,4 +1,4 @@
-/** Pictures that are picked in the gallery: to be downloaded together, or deleted. */
+/** The selected pictures of the gallery, to download or delete together. */
 
 import { ask } from "./api.js";
 import { html, say } from "./dom.js";
@@ -21,7 +21,7 @@ export class Selection {
       </form>
     </dialog>`;
 
-  /** `list` holds the boxes; `gone` is called when pictures were deleted. */
+  /** `list` contains the boxes; `gone` is called after pictures were deleted. */
   constructor(list, gone) {
     this.#list = list;
     this.#gone = gone;
@@ -39,7 +39,7 @@ export class Selection {
     this.#show();
   }
 
-  /** Return the box that picks a render. */
+  /** Return the checkbox of a render. */
   box(render, name) {
     const pick = ({ target }) => {
       if (target.checked) this.#picked.set(render.public_id, render);

@@ -1,23 +1,23 @@
 /**
- * Who is signed in: the key stays in this tab and goes with it.
+ * The session: the API key stays in this tab's session storage and goes with the tab.
  *
- * Tabs that are open at the same time share it, so that a second one need not ask; it is never written to the disk.
+ * Open tabs share the key, so that a second tab need not ask for it. It is never written to local storage.
  */
 
 const KEY = "backdrop-key";
-/** Milliseconds in which another tab answers. */
+/** Milliseconds to wait for another tab's answer. */
 const TABS_ANSWER = 200;
 
 const tabs = new BroadcastChannel("backdrop");
-/** The key is asked for anew: a promise of whether there is one now. */
+/** A promise that resolves when the person has entered another key or signed out; null: not asking. */
 let renewal = null;
 let heard = () => {};
 
-/** Fires `adopted` when the key is another tab's, `left` when another one signed out, `ordered` when one ordered. */
+/** Fires `adopted` for another tab's key, `left` when another tab signed out, `ordered` when another tab ordered. */
 class Session extends EventTarget {
-  /** How often this tab was signed out. */
+  /** Number of sign-outs in this tab. */
   closings = 0;
-  /** Asks the person for another key over the page; resolves when there is one, or they signed out. */
+  /** Ask the person for another key over the page. Resolves when there is a key, or after signing out. */
   askAgain = async () => {};
 
   constructor() {
@@ -35,13 +35,13 @@ class Session extends EventTarget {
     tabs.postMessage({ key, before });
   }
 
-  /** Forget the key and all that the tab has kept beside it, here and in the other tabs. */
+  /** Delete the key and all that this tab stored, and sign out the other tabs with the same key. */
   close() {
     if (this.key) tabs.postMessage({ left: this.key });
     this.#forget();
   }
 
-  /** Take the key of another tab that is open, if there is one. */
+  /** Take the key of another open tab, if there is one. */
   shared() {
     return new Promise((resolve) => {
       heard = resolve;
@@ -50,13 +50,13 @@ class Session extends EventTarget {
     });
   }
 
-  /** Return whether there is another key than the one that was refused; it is asked for, once for all requests. */
+  /** Return whether there is another key than the refused one. Asks once for all requests. */
   async renewed(refused) {
     if (this.key === refused) await (renewal ??= this.askAgain().finally(() => (renewal = null)));
     return this.key !== null && this.key !== refused;
   }
 
-  /** Let the other tabs know that credits were spent. */
+  /** Report to the other tabs that credits were spent. */
   ordered() {
     tabs.postMessage({ ordered: this.key });
   }
@@ -68,7 +68,7 @@ class Session extends EventTarget {
 
   #heard({ key, before, wanted, left, ordered }) {
     if (wanted && this.key && !renewal) tabs.postMessage({ key: this.key });
-    // A key in place of one that was refused is for the tabs that have that one.
+    // A new key replaces only the refused key that it was entered for.
     if (key && (this.key === null || this.key === before)) {
       sessionStorage.setItem(KEY, key);
       heard();
@@ -84,7 +84,7 @@ class Session extends EventTarget {
 
 export const session = new Session();
 
-/** Return what the tab has kept under a name, or null. */
+/** Return a value from the tab's storage, or null. */
 export function kept(name) {
   try {
     return JSON.parse(sessionStorage.getItem(name));
@@ -93,7 +93,7 @@ export function kept(name) {
   }
 }
 
-/** Keep something in the tab. What finds no room is not kept: the page works on without. */
+/** Store a value in the tab; null deletes it. Returns whether it was stored: storage may be full. */
 export function keep(name, value) {
   try {
     if (value === null) sessionStorage.removeItem(name);

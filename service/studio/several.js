@@ -1,4 +1,4 @@
-/** Several pictures at once, of photos or for channels: cut out, ordered with the same choices, followed to the end. */
+/** Several pictures at once, for several photos or channels: cut out, ordered together and followed to the end. */
 
 import { ask } from "./api.js";
 import { over } from "./events.js";
@@ -10,36 +10,37 @@ import { submitted } from "./submit.js";
 import { backOff, persisted, wait } from "./waiting.js";
 
 const SEVERAL = "backdrop-several";
-/** Photos that are read and sent at the same time. */
+/** Parallel uploads. */
 const AT_ONCE = 2;
-/** Longer side of what a tile shows. */
+/** Longer side of a tile's preview, in pixels. */
 const TILE_SIDE = 320;
 const ASK_EVERY = 1000;
-/** With sixty photos something becomes known many times a second. */
+/** Milliseconds in which changes are collected: sixty photos would change many times a second. */
 const SOON = 100;
 const JOB_STATES = { NOT_STARTED: "waiting", IN_PROGRESS: "running", SUCCESS: "done", FAILURE: "failed" };
 
 /**
- * The photos, in the order in which they came; fires `change`, `moved` where only figures did, and `over` when all
- * cut-outs, or all pictures, are there. A reload keeps those that are uploaded.
+ * The photos in the order of their arrival. Fires `change`, `moved` if only progress changed, and `over` when all
+ * cut-outs or all pictures are ready. A reload keeps uploaded photos.
  *
  * An item is {name, file, key, render, preset, scene, placement, preview, share, error, cut, place, right, look, job}:
- * `key` once it is uploaded, or the `render` that it starts from; `preset` and `scene` where it has its own; `cut` its
- * cut-out and `place` whether it has one, `right` whether a person found the cut-out good; `look` as `singleLook`
- * returns it, `job` as the API does. `sending` and `doing` end what is done for it, and `lost` is the refusal that says
- * that the service is away.
+ * - `key`: set after the upload; or the `render` that it starts from
+ * - `preset`, `scene`: its own, if it has them
+ * - `cut`: its cut-out; `place`: whether the product fits; `right`: whether a person approved the cut-out
+ * - `look`: the result of `singleLook`; `job`: the API's job
+ * - `sending`, `doing`: abort its upload and its other work; `lost`: the Refusal while the service is away
  */
 export class Several extends EventTarget {
   items = (kept(SEVERAL) ?? []).map((one) => ({ ...one, share: 1 }));
-  /** The refusal that says that the service is away while pictures are made; null: it is not. */
+  /** The Refusal while the service is away during orders; null: it answers. */
   lost = null;
   ordering = false;
   #draft;
   #sending = 0;
   #cutting;
-  /** Waits to say that something is known. */
+  /** Timer of the collected `change` event. */
   #soon = null;
-  /** Ends the watch of those that run; null: none does. */
+  /** Aborts the polling; null: it does not run. */
   #watching = null;
 
   constructor(draft) {
@@ -50,7 +51,7 @@ export class Several extends EventTarget {
     if (this.running.length) this.#watch();
   }
 
-  /** uploading, cutting, ready, blocked where there is nothing to order, failed, waiting, running or done. */
+  /** Return uploading, cutting, ready, blocked (nothing can be ordered), failed, waiting, running or done. */
   stateOf(item) {
     const { job, error, key, render, cut } = item;
     if (job) return JOB_STATES[job.status];
@@ -61,27 +62,27 @@ export class Several extends EventTarget {
     return place === null ? "cutting" : place ? "ready" : "blocked";
   }
 
-  /** Those in a state. */
+  /** Return the items in a state. */
   in(state) {
     return this.items.filter((item) => this.stateOf(item) === state);
   }
 
-  /** Those that can be ordered now. */
+  /** The items that can be ordered now. */
   get ready() {
     return this.in("ready");
   }
 
-  /** Of these, those that a person should check first. */
+  /** The ready items that a person should check first. */
   get doubtful() {
     return this.ready.filter(doubts);
   }
 
-  /** Those of which it is not known yet whether they can be ordered. */
+  /** The items that may become ready. */
   get coming() {
     return [...this.in("uploading"), ...this.in("cutting")];
   }
 
-  /** Whether a photo is shown first: there is, or was, something to check. It keeps its place when that is done. */
+  /** Return whether an item is shown first, since it has or had something to check. Afterwards it keeps its place. */
   urgent(item) {
     return (item.urgent ||= { ready: doubts(item), blocked: true }[this.stateOf(item)] ?? false);
   }
@@ -94,7 +95,7 @@ export class Several extends EventTarget {
     return this.items.filter((item) => item.job && !over(item.job));
   }
 
-  /** Whether a job is one of these. */
+  /** Return whether a job belongs to an item. */
   has(jobId) {
     return this.items.some((item) => item.job?.job_id === jobId);
   }
@@ -105,16 +106,16 @@ export class Several extends EventTarget {
     while (this.#sending < AT_ONCE && this.#next()) this.#send();
   }
 
-  /** Take over what the service has already: {key} or {render}, with {name, preview, placement}. Returns it. */
+  /** Add a photo that the service has: {key} or {render}, with {name, preview, placement}. Returns the item. */
   put({ key, render, name, preview, placement }) {
-    const there = this.items.find((item) => key && item.key === key); // made for channels of its own
+    const there = this.items.find((item) => key && item.key === key); // it has channels of its own
     if (there) return there;
     this.items.push({ key, render, name, preview, placement, share: 1 });
     this.#changed();
     return this.items.at(-1);
   }
 
-  /** Have these made for each of these channels. Returns what takes their place. */
+  /** Replace items by one copy for each channel. Returns the copies. */
   spread(items, presets) {
     const copies = (item) => (item.preset ? [item] : presets.map((preset) => ({ ...item, preset, doing: null })));
     const spread = new Map(items.map((item) => [item, copies(item)]));
@@ -123,36 +124,36 @@ export class Several extends EventTarget {
     return [...spread.values()].flat();
   }
 
-  /** Take a person's word on how a photo's product stands, in all its pictures that are not ordered. */
+  /** Set how a photo's product stands, in all its pictures that are not ordered. */
   stand(item, stance) {
     for (const one of this.#alike(item)) Object.assign(one, { placement: { ...one.placement, stance }, look: null });
     this.#changed();
   }
 
-  /** Make a photo's pictures in a scene of their own; null: in that of the others. */
+  /** Set the scene of a photo's pictures; null: the scene of the others. */
   dress(item, scene) {
     for (const one of this.#alike(item)) Object.assign(one, { scene, look: null });
     this.#changed();
   }
 
-  /** Take another cut-out of a photo; null: it is to be cut out again. */
+  /** Set a photo's cut-out; null: cut it out again. */
   recut(item, cut) {
     for (const one of this.#alike(item)) Object.assign(one, { cut, again: !cut, right: false, place: null, look: null });
     this.#changed();
   }
 
-  /** A person says that the cut-outs of these are good. */
+  /** Note that a person approved the cut-outs of these items. */
   trust(items) {
     for (const item of items.flatMap((one) => this.#alike(one))) item.right = true;
     this.#changed();
   }
 
-  /** Those of the same photo that are not ordered. */
+  /** Return the items of the same photo that are not ordered. */
   #alike({ key, render }) {
     return this.items.filter((one) => !one.job && one.key === key && one.render === render);
   }
 
-  /** Note a look at a photo; null: there is none any more. */
+  /** Set a photo's preview; null: none. */
   looked(item, look) {
     item.look = look;
     this.#changed();
@@ -173,19 +174,19 @@ export class Several extends EventTarget {
     this.#changed();
   }
 
-  /** What failed is there to be ordered again. */
+  /** Make a failed item ready for another order. */
   again(item) {
     item.job = item.error = null;
     this.#changed();
   }
 
-  /** The service has a photo no longer. */
+  /** Note that the service no longer has a photo. */
   gone(item) {
     item.key = item.render = null;
     item.error = "The photo is no longer there. Remove it and drop it again.";
   }
 
-  /** Order these. What is refused for all of them ends it: throws Refusal. */
+  /** Order these items. Throws a Refusal that applies to all of them. */
   async order(items) {
     const draft = this.#draft;
     this.ordering = true;
@@ -213,7 +214,7 @@ export class Several extends EventTarget {
     }
   }
 
-  /** Something is known of a photo: shown soon, with what else becomes known meanwhile. */
+  /** Announce a change soon, together with those that follow. */
   #known() {
     this.#soon ??= setTimeout(() => {
       this.#soon = null;
@@ -258,7 +259,7 @@ export class Several extends EventTarget {
     this.dispatchEvent(new Event("moved"));
   }
 
-  /** Ask how far the jobs are until all are over. */
+  /** Poll the jobs until all have ended. */
   async #watch() {
     if (this.#watching) return;
     const { signal } = (this.#watching = new AbortController());
@@ -268,7 +269,7 @@ export class Several extends EventTarget {
         const { items } = await ask("/v1/jobs?limit=100", { signal });
         const found = new Map(items.map((job) => [job.job_id, job]));
         for (const item of this.running) {
-          // Older than the latest hundred: by itself.
+          // Jobs older than the latest hundred are read one by one.
           item.job = found.get(item.job.job_id) ?? (await ask(`/v1/jobs/${item.job.job_id}`, { signal }));
         }
         failures = 0;
@@ -297,13 +298,13 @@ export class Several extends EventTarget {
   }
 }
 
-/** End what is done for a photo. */
+/** Abort all work for an item. */
 function ended({ sending, doing }) {
   sending?.abort();
   doing?.abort();
 }
 
-/** A job without its report, which fills pages; the tab has not room for a hundred. */
+/** Return a job without its report: the tab's storage has no room for a hundred reports. */
 const brief = (job) =>
   job && {
     ...job,

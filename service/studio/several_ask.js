@@ -1,12 +1,12 @@
-/** Asks once about all doubtful photos of an order. */
+/** A dialogue about all doubtful photos of an order. */
 
 import { doubtful, doubtWords } from "./cutout/doubts.js";
 import { html } from "./dom.js";
 import { cutImage } from "./thumbnail.js";
 
 /**
- * Ask what is to become of `those` doubtful ones among `count` pictures. Resolves to "all", "without" where they are left out,
- * or "check" where they are looked at first.
+ * Ask about `those` doubtful items among `count` pictures. Resolves to "all", "without" (leave them out) or "check"
+ * (check them first).
  */
 export function askAbout(those, count, signal) {
   const [number, these] = [those.length, those.length === 1 ? "this one" : `these ${those.length}`];

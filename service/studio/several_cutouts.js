@@ -1,4 +1,4 @@
-/** The cut-outs of several photos: made at once, free, two at a time, and whether their products have a place. */
+/** Cuts out several photos, free and two at a time, and checks whether their products fit the scene. */
 
 import { ask } from "./api.js";
 import { doubtful } from "./cutout/doubts.js";
@@ -6,26 +6,26 @@ import { cutOut } from "./cutout/service.js";
 import { plannedPlace } from "./place/service.js";
 import { persisted } from "./waiting.js";
 
-/** Photos that the service is asked about at the same time. */
+/** Parallel requests. */
 const AT_ONCE = 2;
-/** Typing and clicking go on: ask for places when they pause. */
+/** Milliseconds to wait for further typing and clicks. */
 const PAUSE = 300;
-/** Failures that another try does not mend. */
+/** Errors that a retry does not solve. */
 const PHOTO_AT_FAULT = /^(image_|photo_|no_subject|subject_not_found|source_)/;
 
 const sourceOf = ({ key, render }) => key ?? render;
 const stanceOf = ({ placement }) => placement?.stance ?? "auto";
 
-/** Whether nothing was found that could be ordered. */
+/** Return whether a cut-out has no product to order. */
 export const nothingIn = ({ error, product_box }) => (error ? PHOTO_AT_FAULT.test(error.code) : !product_box);
 
-/** Whether a person should look at a photo before its picture is ordered, and has not yet. */
+/** Return whether a person should still check a photo before ordering. */
 export const doubts = ({ cut, right }) => Boolean(cut && !right && (cut.error || doubtful(cut)));
 
 /**
- * Whether a photo's product has a place in the chosen picture; null: the service has to say.
+ * Return whether a photo's product fits the chosen picture; null: ask the service.
  *
- * What stands whole in the photo has one wherever it suits: that need not be asked.
+ * A product that is whole in the photo fits each suitable scene, without asking.
  */
 export function hasPlace(item, draft) {
   const body = draft.body(item);
@@ -37,14 +37,14 @@ export function hasPlace(item, draft) {
 
 const placeOf = (item, body) => JSON.stringify([body, stanceOf(item)]);
 
-/** Works through the photos of the tray; `heard(item)` hears of each change. */
+/** Processes the photos of the tray; `heard(item)` is called after each change. */
 export class Cutting {
   #several;
   #draft;
   #heard;
   #working = 0;
   #timer;
-  /** The cut-outs that there are already, by their photo: a promise, asked for once, for all. */
+  /** A promise of the cut-outs that the service has, by photo; requested once. */
   #earlier = null;
 
   constructor(several, draft, heard) {
@@ -58,7 +58,7 @@ export class Cutting {
     });
   }
 
-  /** Go on with what is to be done. */
+  /** Start or continue the work. */
   start() {
     while (this.#working < AT_ONCE && this.#next()) this.#work();
   }
@@ -78,7 +78,7 @@ export class Cutting {
       } catch (refused) {
         if (signal.aborted) continue;
         if (refused.status === 404) this.#several.gone(item);
-        else if (item.cut) item.place = { of: placeOf(item, this.#draft.body(item)), there: true }; // the order tells
+        else if (item.cut) item.place = { of: placeOf(item, this.#draft.body(item)), there: true }; // the order decides
         else item.cut = { error: refused, warnings: [] };
       } finally {
         item.doing = null;
@@ -88,7 +88,7 @@ export class Cutting {
     this.#working -= 1;
   }
 
-  /** Cut a photo out: for all items that are of it. */
+  /** Cut out a photo for all its items. */
   async #cut(item, signal) {
     const source = sourceOf(item);
     const known = item.again ? null : (await this.#earlier)?.get(source);
@@ -104,13 +104,13 @@ export class Cutting {
   }
 }
 
-/** Return the cut-outs that the service has, by photo; the newest that went well of each. Without an answer: none. */
+/** Return the service's latest successful cut-out of each photo; null if the request fails. */
 async function earlier() {
   try {
     const { items } = await ask("/v1/cutouts?limit=100");
     const well = items.filter(({ status }) => status === "SUCCESS").reverse();
     return new Map(well.map((cut) => [cut.source_image_s3_key ?? cut.source_render_public_id, cut]));
   } catch {
-    return null; // each is asked for by itself
+    return null; // each photo is cut out by itself
   }
 }

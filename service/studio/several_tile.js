@@ -1,4 +1,4 @@
-/** A photo of the tray: its cut-out over the photo, how far it is, what is doubtful about it, and what helps. */
+/** A photo of the tray: its cut-out over the photo, progress, doubts and remedies. */
 
 import { doubtful as isDoubtful, doubtWords } from "./cutout/doubts.js";
 import { sceneColour } from "./cutout/shown.js";
@@ -11,13 +11,13 @@ import { doubts } from "./several_cutouts.js";
 import { cutImage, renderImage } from "./thumbnail.js";
 import { REMEDIES, lostWords, stageWords, titled } from "./words.js";
 
-/** Why a product has no place, and what helps. */
+/** Reasons why a product does not fit, and the remedy. */
 const NO_PLACE = "This scene does not suit the product.";
 const CUT_OFF = "Your product is cut off in the photo, and the cut would show.";
 const ELSEWHERE = "Say how it stands, or choose a scene that fits.";
 const WORDS = { uploading: "Uploading", waiting: "Waiting for its turn", done: "Done", failed: "Not made" };
 
-/** Return {element, show()} of an item of `several`; `drop` is called when it is to be removed. */
+/** Return {element, show()} of an item; `drop` is called when a person removes it. */
 export function severalTile(studio, several, item, { drop, signal }) {
   const channel = item.preset && titled(studio.catalogue.output_presets, item.preset);
   const called = channel ? `${item.name} for ${channel}` : item.name;
@@ -54,12 +54,12 @@ export function severalTile(studio, several, item, { drop, signal }) {
   let before = [];
   return { element, show };
 
-  /** Only what has changed is touched: there may be many. */
+  /** Update the changed parts only, since there may be many tiles. */
   function show() {
     const { job, cut, share, lost, preview, error: trouble } = item;
     const state = several.stateOf(item);
     const seen = state === "ready" ? lookOf(item, studio.draft) : null;
-    // While its place is asked for, all else stays as it is: a hand or the focus may be there.
+    // The buttons stay while the placement is checked: the pointer or the focus may be on them.
     const open = Boolean(cut) && ["ready", "blocked", "cutting"].includes(state);
     const doubtful = open && state !== "blocked" && doubts(item);
     const stance = item.placement?.stance ?? "auto";
@@ -109,7 +109,7 @@ export function severalTile(studio, several, item, { drop, signal }) {
     return `Ready${scene}${item.cut.cut_by === "network" ? "" : ", its cut-out mended"}`;
   }
 
-  /** What is doubtful, or why there is no picture, and what helps. */
+  /** Return the doubts or the reason for a failure, with remedies. */
   function whyOf(state, open, doubtful) {
     const { job, error: trouble, cut } = item;
     const failed = job?.error ?? (state === "blocked" || doubtful ? cut.error : null);
@@ -122,13 +122,13 @@ export function severalTile(studio, several, item, { drop, signal }) {
     return sorted.map(([what, remedy]) => said(what, state === "blocked" && remedy));
   }
 
-  /** Make it in a scene of its own; null: in that of the others. */
+  /** Set the scene of this item; null: the scene of the others. */
   function dress(scene) {
     several.dress(item, scene?.name ?? null);
     mend.focus();
   }
 
-  /** Do something behind a button, and say beside it what went wrong. */
+  /** Run the work of a button and show an error beside it. */
   async function worked(button, doing, work) {
     const text = button.textContent;
     error.textContent = "";
@@ -146,7 +146,7 @@ export function severalTile(studio, several, item, { drop, signal }) {
     }
   }
 
-  /** Open the window to mend the cut-out, which holds for the picture. */
+  /** Open the editor for the item's cut-out. */
   async function mended() {
     const { mend: opened } = await import("./cutout/editor.js");
     const saved = await opened(item.cut, { photo: null, colour: sceneColour(studio), signal });
@@ -155,7 +155,7 @@ export function severalTile(studio, several, item, { drop, signal }) {
     say(`The cut-out of ${item.name} is mended.`);
   }
 
-  /** Make a free preview in the chosen scene; the picture is ordered with the same background. */
+  /** Make a free preview in the chosen scene. An order then uses the same background. */
   async function previewed() {
     try {
       several.looked(item, await singleLook(item, studio.draft, signal));

@@ -1,4 +1,4 @@
-/** The tray of several photos: what is to be checked, how far each is, and all pictures at once. */
+/** The tray of several photos: progress of each, doubts, and a download of all pictures. */
 
 import { ask } from "./api.js";
 import { html, say } from "./dom.js";
@@ -6,10 +6,10 @@ import { saveAll } from "./saving.js";
 import { severalTile } from "./several_tile.js";
 import { counted, lostWords } from "./words.js";
 
-/** Milliseconds until tiles may move after a hand or the focus has left them. */
+/** Milliseconds before tiles may move after the pointer or the focus has left them. */
 const CALM = 800;
 
-/** Return the tray of `several`; it keeps itself up to date until `signal`. */
+/** Return the tray, which updates itself until `signal` is aborted. */
 export function severalTray(studio, several, signal) {
   const head = html`<p class="several-head" id="several-head"></p>`;
   const list = html`<ul class="several" aria-label="Your photos"></ul>`;
@@ -17,7 +17,7 @@ export function severalTray(studio, several, signal) {
   const save = html`<button class="button small" id="save-all" onclick=${saveMade}>Download all</button>`;
   const clear = html`
     <button class="button small" onclick=${() => several.clear()}
-      title="Takes them off the stage. What you ordered is still made and comes into the gallery."></button>`;
+      title="Clears the stage. Ordered pictures are still made and appear in the gallery."></button>`;
   const tiles = new Map();
   let calm;
   for (const name of ["change", "moved"]) several.addEventListener(name, show, { signal });
@@ -49,11 +49,11 @@ export function severalTray(studio, several, signal) {
     arrange();
   }
 
-  /** Put those to be checked first, then the others as they came; nothing moves under a hand or the focus. */
+  /** Put doubtful items first, then the others in order. Waits while the pointer or the focus is on the list. */
   function arrange() {
     clearTimeout(calm);
     calm = setTimeout(() => {
-      // A finger that is gone leaves :hover behind.
+      // Touch screens keep :hover after a tap.
       const hand = matchMedia("(hover: hover)").matches ? ":hover, :focus-within" : ":focus-within";
       if (signal.aborted || list.matches(hand)) return;
       const first = several.items.filter((item) => several.urgent(item));
@@ -86,7 +86,7 @@ export function severalTray(studio, several, signal) {
   }
 }
 
-/** "24 photos, 3 to check, 2 being cut out." */
+/** Return a summary: "24 photos, 3 to check, 2 being cut out". */
 export function summary(several) {
   const { items, made, doubtful } = several;
   const all = counted(items.length, items.some(({ preset }) => preset) ? "picture" : "photo");

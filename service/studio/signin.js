@@ -1,4 +1,4 @@
-/** The way in: a key, checked before it is kept. */
+/** The sign-in: checks a key before storing it. */
 
 import { ask } from "./api.js";
 import { html } from "./dom.js";
@@ -6,7 +6,7 @@ import { session } from "./session.js";
 
 const ending = (name) => [...name].reverse().join("");
 
-/** Return the page that asks for a key. The pictures around it come later: what is typed meanwhile stays. */
+/** Return the sign-in page. Its pictures load later, without losing a key that is being typed. */
 export function signInView(signedIn) {
   const mosaic = html`<div class="mosaic" aria-hidden="true"></div>`;
   ask("/studio/thumbnails")
@@ -22,14 +22,14 @@ export function signInView(signedIn) {
 function pictures(thumbnails) {
   const urls = Object.entries(thumbnails)
     .filter(([name]) => /^scene-/.test(name) && !/-white$|-slots$/.test(name))
-    // By the names' ends, so that scenes of a kind do not stand side by side.
+    // Sort by the reversed names, so that similar scenes are not neighbours.
     .sort(([a], [b]) => ending(a).localeCompare(ending(b)))
     .map(([, url]) => url);
-  // Twice, so that no row of a large window stays empty.
+  // Twice, to fill every row of a large window.
   return [...urls, ...urls].map((src) => html`<img src=${src} alt="" width="256" height="320" />`);
 }
 
-/** Ask for another key over the page, which stays as it is. Resolves when there is one, or `signOut` was chosen. */
+/** Ask for another key over the current page. Resolves when there is a key, or after signing out. */
 export function signInOver(signOut) {
   return new Promise((resolve) => {
     const head = html`
@@ -41,7 +41,7 @@ export function signInOver(signOut) {
     const dialog = html`<dialog class="sign-in-over" aria-labelledby="key-again">${form}</dialog>`;
     const over = new AbortController();
     document.body.append(dialog);
-    // Escape leads nowhere: what waits for the key would wait for ever.
+    // Reopen after Escape: requests wait for the key.
     dialog.addEventListener("close", () => over.signal.aborted || dialog.showModal());
     for (const name of ["adopted", "left"]) session.addEventListener(name, done, { signal: over.signal });
     dialog.showModal();
@@ -55,7 +55,7 @@ export function signInOver(signOut) {
   });
 }
 
-/** Return a form between these parts; `signedIn` is called when a key was good and is kept. */
+/** Return the form; `signedIn` is called after a valid key was stored. */
 function keyForm(signedIn, head, foot = null) {
   const words = html`<p id="key-error" class="error" role="alert"></p>`;
   const key = html`
@@ -86,7 +86,7 @@ function keyForm(signedIn, head, foot = null) {
       session.open(given);
       await signedIn();
     } catch (error) {
-      const unknown = "This key is not known here, or it no longer works. Check that you copied all of it.";
+      const unknown = "This key is unknown or no longer works. Check that you copied all of it.";
       wrong(error.status === 401 ? unknown : error.message);
     } finally {
       button.disabled = false;

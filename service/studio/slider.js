@@ -1,4 +1,4 @@
-/** Before and after, one over the other, with a line between that can be dragged, or moved by the arrow keys. */
+/** Comparison of two pictures: before and after with a slider, or side by side. */
 
 import { ask } from "./api.js";
 import { html, icon, styled } from "./dom.js";
@@ -6,7 +6,7 @@ import { Viewport } from "./mask/viewport.js";
 import { unshowable } from "./photo.js";
 import { zoomBar, zoomSheet } from "./zoom.js";
 
-/** `source` is the photo behind the render, {url, content_type}; null: it is gone, and the render stands alone. */
+/** Return the render with its photo behind a slider. `source`: the photo, {url, content_type}; null: it is deleted. */
 export function beforeAfter(render, source, signal) {
   const before = source && !unshowable(source.content_type);
   const slider = before ? line() : null;
@@ -22,7 +22,7 @@ export function beforeAfter(render, source, signal) {
   return styled(figure, { "--ratio": render.width / render.height });
 }
 
-/** Two finished pictures, which are zoomed and moved together; `names` are said below them. */
+/** Return two finished pictures with a common zoom; `names` are their captions. */
 export function sideBySide(renders, names, signal) {
   const viewport = viewportOf(renders[0]);
   const one = (render, i) => html`
@@ -39,7 +39,7 @@ export function sideBySide(renders, names, signal) {
 
 const viewportOf = ({ width, height }) => new Viewport(width, height, { tight: true });
 
-/** Return a render in a window to zoom it; `behind`: the photo that is seen up to the slider's line, or null. */
+/** Return a zoomable render; `behind`: the photo that is visible up to the slider's line, or null. */
 function sheetOf(viewport, render, { name, behind, slider, signal }) {
   const { public_id: id, url, width, height, format } = render;
   const renewed = async () => (image.src = (await ask(`/v1/renders/${id}`)).url);
@@ -53,7 +53,7 @@ function sheetOf(viewport, render, { name, behind, slider, signal }) {
   return sheet;
 }
 
-/** Return the line between before and after, as `zoomSheet` takes it. */
+/** Return the slider of `zoomSheet`. */
 function line() {
   const range = html`
     <input class="range" type="range" min="0" max="100" value="50" aria-label="Before and after" oninput=${show} />`;
@@ -70,7 +70,7 @@ function line() {
   }
 }
 
-/** Lay the photo so that its product lies exactly under the picture's; without boxes, so that it fills the frame. */
+/** Position the photo so that its product is exactly under the render's. Without boxes, it fills the frame. */
 function lay(photo, { width, height, report: { cutout } }) {
   const { source_box: from, placed_box: to } = cutout;
   if (!from || !to) {

@@ -1,4 +1,4 @@
-/** The stage: where a photo is dropped, pasted, chosen or picked, and then stands. */
+/** The stage: a person drops, pastes or chooses a photo, which is then shown here. */
 
 import { ask } from "./api.js";
 import { shownCutout } from "./cutout/shown.js";
@@ -16,17 +16,17 @@ import { MOST_WEIGHT, lostWords, size, titled, weight, when } from "./words.js";
 export function photoStage(studio, order, signal) {
   const { draft, several } = studio;
   const error = html`<p class="error" id="photo-error" role="alert"></p>`;
-  // Its visible labels are of the first step.
+  // `aria-label`, since the visible labels are hidden in later steps.
   const input = html`
     <input type="file" id="photo" class="unseen" accept=${ACCEPTED} multiple aria-label="Product photos"
       aria-describedby="photo-help photo-error" onchange=${() => take([...input.files])} />`;
   const place = html`<div class="stage-place"></div>`;
   const element = html`<section class="stage" aria-label="Photo">${input}${place}${error}</section>`;
-  /** Ends what is done for the file that is on its way to the stage; null: none is. */
+  /** Aborts the upload for the stage; null: none. */
   let busy = null;
-  /** What was uploaded last, {key, file}: to be looked at closely it need not be fetched. */
+  /** The last upload, {key, file}, so that the editor need not download it. */
   let last = null;
-  /** Ends what is done for the photo that stands there, when another one comes. */
+  /** Aborted when another photo comes. */
   let standing = new AbortController();
 
   const listen = (name, heard) => addEventListener(name, heard, { signal });
@@ -61,7 +61,7 @@ export function photoStage(studio, order, signal) {
   if (coming) takeOne(coming);
   return element;
 
-  /** One photo stands on the stage; several go into the tray, with the one that stands there, or is about to. */
+  /** Show one photo on the stage; put several into the tray, with the photo that is on the stage or being uploaded. */
   function take(files) {
     input.value = "";
     if (files.length === 1 && !several.items.length) return takeOne(files[0]);
@@ -72,7 +72,7 @@ export function photoStage(studio, order, signal) {
     return several.add([...before, ...files]);
   }
 
-  /** No file is on its way any more. */
+  /** Abort the upload. */
   function stopTaking() {
     busy?.abort();
     busy = studio.coming = null;
@@ -83,7 +83,7 @@ export function photoStage(studio, order, signal) {
     error.textContent = "";
     busy?.abort();
     const mine = (busy = new AbortController());
-    studio.coming = file; // so that a return to the stage finds it
+    studio.coming = file; // so that the upload continues when the person returns to the stage
     order.show();
     try {
       const seen = await inspected(file);
@@ -118,7 +118,7 @@ export function photoStage(studio, order, signal) {
     else place.replaceChildren(empty());
   }
 
-  /** Show a photo; one that is on its way with a line that tells how far it is, and words. */
+  /** Show a photo. `line` and `words` show the progress of an upload. */
   function stand(source, line = null, words = null) {
     const { name, preview, width, height, bytes } = source;
     const unseen = html`<p class="no-preview">This browser can't show the photo. Backdrop can still use it.</p>`;
@@ -142,7 +142,7 @@ export function photoStage(studio, order, signal) {
     return place.replaceChildren(...stepped(source, { print, photo: picture, caption, file, signal: here }));
   }
 
-  /** The three steps of a photo: its cut-out, its place, looks at the picture. */
+  /** Return the three steps of a photo: cut-out, placement, previews. */
   function stepped(source, { print, photo, caption, file, signal: here }) {
     const { looks } = studio;
     const steps = stepsBar(go);
@@ -229,7 +229,7 @@ async function recentRenders(studio, place, signal) {
   place.append(html`<ul class="strip">${items.map(tile)}</ul>`);
 }
 
-/** Put the photo behind a render on the stage: the next picture starts from it, never from the flattened one. */
+/** Put the photo behind a render on the stage: the next picture starts from that photo, not from the render. */
 export async function startFrom(studio, render, placement = UNMOVED) {
   const behind = await ask(`/v1/jobs/${render.job_id}/request`).catch(() => null);
   const preview = unshowable(behind?.source?.content_type) ? render.url : (behind?.source?.url ?? render.url);
@@ -246,7 +246,7 @@ export async function startFrom(studio, render, placement = UNMOVED) {
 const pictureName = (studio, render) =>
   `${render.reference ?? titled(studio.catalogue.output_presets, render.output_preset)}, ${when(madeAt(render.public_id))}`;
 
-/** Return when a ULID was made, in milliseconds. */
+/** Return the creation time of a ULID, in milliseconds. */
 export function madeAt(ulid) {
   return [...ulid.slice(0, 10)].reduce(
     (time, letter) => time * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".indexOf(letter),

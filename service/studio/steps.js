@@ -1,4 +1,4 @@
-/** What the stage shows of a photo: its cut-out, its place in the picture, or previews of the picture. */
+/** The steps of a photo on the stage: cut-out, placement, previews. */
 
 import { html } from "./dom.js";
 
@@ -8,7 +8,7 @@ const STEPS = [
   ["looks", "Previews"],
 ];
 
-/** Return buttons of which one is on, from [value, words]; `hear` is given the value that a person chooses. */
+/** Return radio buttons for [value, words]; `hear` gets the value that a person chooses. */
 export const segments = (className, name, legend, choices, hear) => html`
   <fieldset class=${className}>
     <legend class="unseen">${legend}</legend>
@@ -18,7 +18,7 @@ export const segments = (className, name, legend, choices, hear) => html`
       </label>`)}
   </fieldset>`;
 
-/** Return {element, show(name), enable(name, possible)}; `chosen` hears the name when a person changes it. */
+/** Return {element, show(name), enable(name, possible)}; `chosen` gets the name that a person chooses. */
 export function stepsBar(chosen) {
   const element = segments("steps", "step", "What is shown", STEPS, chosen);
   const radio = (name) => element.querySelector(`[value=${name}]`);

@@ -1,4 +1,4 @@
-/** Sends a request for a picture so that it counts once, however often the line breaks. */
+/** Sends a request for a picture, so that a retry after a lost connection is not charged twice. */
 
 import { ask, requestKey } from "./api.js";
 import { AS_SCENE, UNMOVED } from "./draft.js";
@@ -6,16 +6,15 @@ import { keep, kept } from "./session.js";
 
 export const SUBMIT = "/v1/background-swap-with-spec";
 const PENDING = "backdrop-pending";
-/** The longest `reference` that the service takes. */
+/** The API's limit of `reference`, in characters. */
 const LONGEST_NAME = 200;
 
 /**
- * Send a request once, however often the line breaks. Returns the answer; throws Refusal.
+ * Send a request with an idempotency key that a retry repeats. Returns the answer; throws Refusal.
  *
  * @param {object} body
- * @param {object} options `seed`: null for a new one; `name`: the photo's, by which its picture is called in the
- *   gallery and as a file; `placement`: of the product, `dressing`: of its scene, null as the service has it;
- *   `preview`: a free look
+ * @param {object} options `seed`: null for a new one; `name`: the photo's, for the gallery and file names; `placement`
+ *   of the product and `dressing` of its scene: null for the service's defaults; `preview`: a free preview
  */
 export async function submitted(body, { name, ...options } = {}) {
   const reference = name?.replace(/\p{Cc}/gu, " ").slice(0, LONGEST_NAME) || null;
@@ -29,13 +28,13 @@ export async function submitted(body, { name, ...options } = {}) {
     forget(sent);
     return accepted;
   } catch (error) {
-    // Without an answer, or with an unsure one, the same key is sent again; a refusal charged nothing.
+    // Without a final answer, a retry must send the same key. After a refusal nothing was charged.
     if (!error.passing) forget(sent);
     throw error;
   }
 }
 
-/** Return what is asked beside the body, as a query; what is as usual is left out. */
+/** Return the query of a request, without parameters that have their default. */
 export function asked({ seed = null, placement, dressing, preview, reference }) {
   const query = new URLSearchParams();
   if (seed !== null) query.set("seed", seed);

@@ -1,17 +1,17 @@
-/** Which colour goes on which surface of the scene: shown at each colour and as a list, and locked by hand. */
+/** The assignment of colours to surfaces of the scene, shown beside each colour and as a list. A person can lock it. */
 
 import { dragged } from "./drag.js";
 import { fill, html, icon, say, styled } from "./dom.js";
 import { titled } from "./words.js";
 
-/** Stand, panel and props: a colour can be locked there in every scene. */
+/** Stand, panel and props: every scene accepts a colour locked there. */
 const ACCENT = { name: "accent", title: "Accent", color: null, asked: false };
 
 /**
  * Return {element, show(colours), goesOn(colour), draggable(handle, colour)}.
  *
- * `element` lists the surfaces. `goesOn` returns what stands beside a colour, {element, show()}; `draggable` lets it be
- * dragged from an element, which is returned. Which locks were dropped, and why, is said at the order.
+ * `element` lists the surfaces. `goesOn` returns the control beside a colour, {element, show()}. `draggable` makes an
+ * element a handle for a colour and returns it. The order shows a notice about dropped locks.
  */
 export function surfacesOf({ draft, catalogue }, order, signal) {
   const list = html`<ul class="surfaces"></ul>`;
@@ -21,13 +21,16 @@ export function surfacesOf({ draft, catalogue }, order, signal) {
       <p class="hint">Drag a colour onto a surface to keep it there.</p>
     </div>`;
   const word = html`<p class="notice" id="lock-word" hidden></p>`;
-  /** The scene's surfaces by name, {name, title, own, colours}: the chosen colours there, else one of its own. */
+  /**
+   * The scene's surfaces by name: {name, title, own, colours}; `colours`: the chosen ones there, `own`: else the
+   * scene's.
+   */
   let surfaces = new Map();
   let listed = "";
   const lockOf = (colour) => Object.keys(draft.colors_on).find((name) => draft.colors_on[name] === colour) ?? "";
   const titleOf = (name) => surfaces.get(name)?.title ?? name;
   order.element.prepend(word);
-  const other = ({ detail }) => ("scene_type" in detail || "colours" in detail) && tell("");
+  const other = ({ detail }) => ("scene_type" in detail || "colours" in detail) && notify("");
   draft.addEventListener("change", other, { signal });
   order.addEventListener("answered", answered);
   return { element, show, goesOn, draggable };
@@ -49,7 +52,7 @@ export function surfacesOf({ draft, catalogue }, order, signal) {
     }
   }
 
-  function tell(words) {
+  function notify(words) {
     word.textContent = words;
     word.hidden = !words;
     if (words) say(words);
@@ -58,18 +61,18 @@ export function surfacesOf({ draft, catalogue }, order, signal) {
   /** Lock a colour on a surface; "": Backdrop chooses. */
   function lock(colour, name) {
     const others = Object.entries(draft.colors_on).filter(([one, other]) => one !== name && other !== colour);
-    tell("");
+    notify("");
     draft.change({ colors_on: Object.fromEntries(name ? [...others, [name, colour]] : others) });
     say(name ? `${colour} stays on ${titleOf(name)}.` : `Backdrop chooses where ${colour} goes.`);
   }
 
-  /** Drop the locks of which that is true, and say so. */
+  /** Drop the locks for which `which` returns true, with a notice. */
   function unlock(which, words) {
     const locks = Object.entries(draft.colors_on);
     const gone = locks.filter((one) => which(...one));
     if (!gone.length) return;
     draft.settle({ colors_on: Object.fromEntries(locks.filter((one) => !gone.includes(one))) });
-    tell(gone.map((one) => words(...one)).join(" "));
+    notify(gone.map((one) => words(...one)).join(" "));
   }
 
   function draggable(handle, colour) {
@@ -99,7 +102,7 @@ export function surfacesOf({ draft, catalogue }, order, signal) {
       line.hidden = !surfaces.size;
       const chosen = locked ? "Backdrop chooses" : `${on || "Nowhere"} (Backdrop chooses)`;
       const options = [["", chosen], ...[...surfaces.values()].map(({ name, title }) => [name, title])];
-      if (shown === String([options, locked])) return; // a list that is open would close
+      if (shown === String([options, locked])) return; // replacing the options would close an open list
       shown = String([options, locked]);
       fill(select, options.map(([name, words]) => html`<option value=${name}>${words}</option>`));
       select.value = locked;
@@ -130,7 +133,7 @@ export function surfacesOf({ draft, catalogue }, order, signal) {
     unlock(removed, (name, colour) => `${colour} was removed, so Backdrop chooses a colour for ${titleOf(name)}.`);
     element.hidden = !surfaces.size || !colours.length;
     const key = JSON.stringify([[...surfaces.values()], draft.colors_on]);
-    if (key === listed || list.querySelector(".dragging")) return; // a hand may be on one
+    if (key === listed || list.querySelector(".dragging")) return; // a swatch may be under the pointer
     listed = key;
     fill(list, [...surfaces.values()].map(tile));
   }

@@ -1,26 +1,26 @@
-// Light, dark, or as the system has it. Not a module: it runs before the first paint, so that nothing flashes.
+// The colour theme: light, dark, or the system's. Not a module, so that it runs before the first paint.
 (() => {
   const kept = () => {
     try {
       return localStorage.getItem("backdrop-theme");
     } catch {
-      return null; // storage is switched off: the system decides
+      return null; // without storage, the system decides
     }
   };
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const theme = {
-    /** "light" or "dark", as shown. */
+    /** "light" or "dark". */
     get shown() {
       return kept() ?? (dark.matches ? "dark" : "light");
     },
-    /** Show the other one, and keep it; what the system has anyway is not kept. */
+    /** Switch the theme and store it, unless it is the system's. */
     turn() {
       const next = theme.shown === "dark" ? "light" : "dark";
       try {
         if ((next === "dark") === dark.matches) localStorage.removeItem("backdrop-theme");
         else localStorage.setItem("backdrop-theme", next);
       } catch {
-        // shown for now, forgotten with the page
+        // Without storage, the choice ends with the page.
       }
       document.documentElement.dataset.theme = next;
     },

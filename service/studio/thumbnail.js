@@ -1,14 +1,14 @@
-/** Small pictures of renders and cut-outs, fetched with the key, each when it comes into sight. */
+/** Small pictures of renders and cut-outs, fetched with the key when they come into view. */
 
 import { send } from "./api.js";
 import { cutout, fetched } from "./cutout/service.js";
 import { h } from "./dom.js";
 import { reduced } from "./photo.js";
 
-/** Longer side of a cut-out's small picture, pixels. */
+/** Longer side of a cut-out's picture, in pixels. */
 const CUT_SIDE = 400;
 
-/** Return an image of a render, which is decoration beside its name. `signal`: when the page is left. */
+/** Return an image of a render, decorative beside its name. `signal` is aborted when the person leaves the page. */
 export function renderImage({ public_id, width, height }, signal) {
   const image = h("img", { alt: "", width, height, decoding: "async" });
   return whenSeen(image, load, signal);
@@ -16,7 +16,7 @@ export function renderImage({ public_id, width, height }, signal) {
   async function load() {
     const answer = await send(`/v1/renders/${public_id}/thumbnail`, {
       headers: { Accept: "image/webp" },
-      cache: "default", // a render's never changes
+      cache: "default", // a render never changes
       signal,
     });
     image.src = URL.createObjectURL(await answer.blob());
@@ -24,7 +24,7 @@ export function renderImage({ public_id, width, height }, signal) {
   }
 }
 
-/** Return an image of a cut-out as large as its photo, kept beside it so that it is made once. */
+/** Return an image of a cut-out, stored with it so that it is scaled once. */
 export function cutImage(cut, signal) {
   const image = h("img", { class: "cut", alt: "", decoding: "async" });
   const load = async () => (image.src = await (cut.small ??= smallCut(cut)));
@@ -32,17 +32,17 @@ export function cutImage(cut, signal) {
 }
 
 async function smallCut(cut) {
-  const fresh = async () => fetched((await cutout(cut.public_id)).preview_url); // the old address may have expired
+  const fresh = async () => fetched((await cutout(cut.public_id)).preview_url); // the old URL may have expired
   try {
     const blob = await fetched(cut.preview_url).catch(fresh);
     return reduced(await createImageBitmap(blob), CUT_SIDE, "image/webp");
   } catch (error) {
-    cut.small = null; // so that it is tried again
+    cut.small = null; // allows a retry
     throw error;
   }
 }
 
-/** Have an image loaded when it comes near what is seen. Returns it. */
+/** Load an image when it comes near the viewport. Returns the image. */
 function whenSeen(image, load, signal) {
   const seen = new IntersectionObserver(
     ([entry]) => {

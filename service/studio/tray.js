@@ -1,4 +1,4 @@
-/** What is being made now: comes back after a reload, and after the tab was closed. */
+/** The list of running jobs. It survives a reload, since it comes from the API. */
 
 import { html, styled } from "./dom.js";
 import { named } from "./names.js";
@@ -14,11 +14,11 @@ export function tray(studio, signal) {
   return element;
 
   function show() {
-    // What the stage shows already is not shown again.
+    // The stage shows its own jobs already.
     const jobs = studio.running.jobs.filter((job) => !studio.several.has(job.job_id));
     element.hidden = !jobs.length;
     const ids = jobs.map((job) => job.job_id).join();
-    // Rows stay while the jobs are the same: one that is replaced loses the focus, or the click that is under way.
+    // Rows stay while the jobs are the same: a replaced row would lose the focus or a click.
     if (ids !== shown) list.replaceChildren(...jobs.map(row));
     shown = ids;
     for (const [place, { status, stage, progress }] of jobs.entries()) {

@@ -1,11 +1,11 @@
-/** The button, and Ctrl+Z, that take the draft's last change back. */
+/** The button and Ctrl+Z that undo the draft's last change. */
 
 import { html, icon, say } from "./dom.js";
 
-/** Fields whose own keys undo what was typed there. */
+/** Elements with an undo of their own. */
 const OWN_UNDO = "textarea, [contenteditable], dialog, input:not([type=radio], [type=checkbox], [type=range])";
 
-/** Return the button; it says what it takes back, and is hidden where there is nothing. */
+/** Return the button, which names the change to undo. It is hidden if there is none. */
 export function undoButton({ draft }, signal) {
   const words = html`<span></span>`;
   const button = html`<button class="quiet" id="undo" onclick=${undo}>${icon("undo")}${words}</button>`;

@@ -1,17 +1,17 @@
-/** What fails for a while is tried again: after some time, or at once when there is a reason to believe that it works. */
+/** Retries after temporary failures: with back-off, or at once when the network or the page returns. */
 
-/** Milliseconds until the next try, after one failure, two, and so on; the last from then on. */
+/** Milliseconds until the next try by number of failures; the last value repeats. */
 const AGAIN = [1000, 2000, 4000, 8000];
 
 export const backOff = (failures) => AGAIN[Math.min(failures, AGAIN.length) - 1];
 
-/** Call `heard` when the network is back, and when the page is looked at again, until `signal`; without one, always. */
+/** Call `heard` when the network is back and when the page becomes visible, until `signal` is aborted, if given. */
 export function onReturn(heard, signal) {
   addEventListener("online", heard, { signal });
   document.addEventListener("visibilitychange", () => document.hidden || heard(), { signal });
 }
 
-/** Wait so many milliseconds, or until `onReturn`, or until `signal`. */
+/** Wait for `time` milliseconds, until `onReturn` fires, or until `signal` is aborted. */
 export function wait(time, signal) {
   return new Promise((resolve) => {
     const over = new AbortController();
@@ -24,10 +24,10 @@ export function wait(time, signal) {
 }
 
 /**
- * Do something, again and again while the service is away, and return what comes of it.
+ * Run `work` until it succeeds and return its result, with retries while the service is away.
  *
- * `lost` hears each refusal that may be over in a moment, and null at the end. Throws any other, and an AbortError where
- * the signal says so.
+ * `lost` gets each temporary Refusal, and null at the end. Throws any other error, and AbortError if `signal` is
+ * aborted.
  */
 export async function persisted(work, { signal, lost }) {
   for (let failures = 1; ; failures++) {

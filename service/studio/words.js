@@ -1,6 +1,6 @@
-/** What the service's codes mean, in words for a person, and what can be done. */
+/** Texts for the service's codes, with remedies. */
 
-/** The stages of a job in order, as the worker names them. */
+/** [stage, words] in the order of the stages, with the worker's names. */
 export const STAGES = [
   ["fetch", "Fetching the photo"],
   ["decode", "Reading the photo"],
@@ -17,7 +17,7 @@ export const STAGES = [
 
 export const stageWords = (stage) => STAGES.find(([name]) => name === stage)?.[1] ?? "Getting ready";
 
-/** What a warning means, in the first sentence, and the remedy. */
+/** The meaning of a warning in the first sentence, then the remedy. */
 const WARNED = {
   scene_in_words:
     "Your own words describe the scene. Backdrop built the nearest scene. Choose a named one to know what you get.",
@@ -39,7 +39,7 @@ const WARNED = {
   placement_unsure:
     "The photo does not show how the product stands. If it looks wrong in the scene, say at Place how it stands.",
   placement_unpins:
-    "The brand's background does not fit this place, so the picture gets its own. Put the product back for the brand's.",
+    "The brand's background does not fit this place, so the picture gets its own. Put the product back to keep the brand's.",
   placement_breaks_rules:
     "Placed here, the product breaks a rule of the sales channel. Move it back inside the margins.",
   output_breaks_rules: "The sales channel does not take this size or format. Use the channel's own.",
@@ -54,24 +54,24 @@ const WARNED = {
   queue_share_taken: "Too many of your pictures are waiting. Wait until one has started.",
   queue_full: "Too many pictures are waiting. Try again in a few minutes.",
 };
-/** The same as [what it means, the remedy]. */
+/** The same texts as [meaning, remedy]. */
 export const WARNINGS = Object.fromEntries(
   Object.entries(WARNED).map(([code, words]) => [code, words.split(/(?<=^[^.]*\.) /)]),
 );
-/** The same of a scene that is shown from another side, where it is known which. */
+/** The meaning of scene_unsuited, if the side is known. */
 export const unsuitedWords = (above) =>
-  above ? "Photographed from above, so shown lying down." : "Photographed from the front, so the scene is shown from there.";
-/** What a picture with these alone needs no second look for. */
+  above ? "You photographed it from above, so the scene shows it lying." : "You photographed it from the front, so the scene is shown from there.";
+/** Warnings that need no check before publishing. */
 export const HARMLESS = new Set([
   ...["scene_in_words", "mood_in_words", "colors_unused", "brand_unknown"],
   ...["placement_unpins", "generator_fell_back", "upscaled"],
 ]);
 
-/** What a warning of a picture means, and what to do; of a new code its name. */
+/** Return [meaning, remedy] of a warning; for an unknown code its name. */
 export const warningWords = (code) => WARNINGS[code] ?? [`${capital(code.replaceAll("_", " "))}.`, ""];
 const capital = (words) => words.replace(/^./, (first) => first.toUpperCase());
 
-/** What to do about a job that failed. */
+/** Remedies of failed jobs. */
 export const REMEDIES = {
   image_unreadable: "Save the photo again as JPEG, PNG or WebP, and drop the new file.",
   image_truncated: "The file ends too early. Export or copy the photo again.",
@@ -95,7 +95,7 @@ export const REMEDIES = {
   internal_error: "Try again. If it fails twice, ask the person who set up Backdrop.",
 };
 
-/** What is said while the service is away, of the refusal that says so. */
+/** Return the text for a Refusal while the service is away. */
 export const lostWords = ({ status }) =>
   status === 0 ? "No connection. Trying again …" : "The service is busy. Trying again …";
 
@@ -105,10 +105,10 @@ export const ledgerWords = (kind) => LEDGER[kind] ?? kind;
 const number = new Intl.NumberFormat("en");
 export const credits = (count) => `${number.format(count)} ${Math.abs(count) === 1 ? "credit" : "credits"}`;
 
-/** "1 photo", "3 photos". */
+/** Return "1 photo" or "3 photos". */
 export const counted = (count, what) => `${number.format(count)} ${what}${count === 1 ? "" : "s"}`;
 
-/** What a photo may weigh, as it is said everywhere. */
+/** The largest size of a photo, as shown to people. */
 export const MOST_WEIGHT = "40 MB";
 
 export function weight(bytes) {
@@ -123,10 +123,10 @@ export const FORMATS = { jpeg: "JPEG", png: "PNG", webp: "WebP", avif: "AVIF" };
 const TIME = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false };
 export const when = (time) => new Date(time).toLocaleString("en", TIME);
 
-/** A name of the catalogue as its title, free text as it is. */
+/** Return the title of a catalogue name; free text is returned unchanged. */
 export const titled = (items, name) => items.find((item) => item.name === name)?.title ?? name;
 
-/** What a difference of colours, CIEDE2000, looks like. */
+/** Return words for a colour difference, CIEDE2000. */
 export function differenceWords(delta) {
   if (delta <= 1) return "looks the same";
   if (delta <= 2.5) return "almost the same";
@@ -134,7 +134,10 @@ export function differenceWords(delta) {
   return delta <= 10 ? "slightly different" : "clearly different";
 }
 
-/** How true the product is, from the mean and 99th percentile of CIEDE2000: of its pixels, not of its outline. */
+/**
+ * Return words for the product's fidelity, from mean and 99th percentile of CIEDE2000. They cover its pixels, not its
+ * outline.
+ */
 export function fidelityWords({ mean, p99 }) {
   if (mean === null || mean === undefined) return "The product is too small in this picture to measure.";
   if (mean > 1) return "The file limit asks for strong compression, so the product differs slightly from your photo.";
@@ -142,7 +145,7 @@ export function fidelityWords({ mean, p99 }) {
   return `The product looks as in your photo${compressed}. Check its outline yourself.`;
 }
 
-/** The rules of a sales channel: their titles, and what a picture has that misses one. */
+/** By rule of a sales channel: [title, fault of a picture that breaks it]. */
 const RULES = {
   size: ["Size", "the size is not the channel's"],
   min_side: ["Shortest side", "the picture is too small"],
@@ -163,7 +166,7 @@ const RULES = {
 };
 export const ruleTitle = (rule) => RULES[rule]?.[0] ?? capital(rule.replaceAll("_", " "));
 
-/** What is wrong where a rule is not met, as a part of a sentence. */
+/** Return the fault of a broken rule as a part of a sentence. */
 export const missedWords = ({ rule }) => RULES[rule]?.[1] ?? `${ruleTitle(rule).toLowerCase()} is not met`;
 
 const percent = (share) => `${(share * 100).toFixed(share > 0.999 && share < 1 ? 2 : 0)} %`;
@@ -176,7 +179,7 @@ const SOURCES = {
   compositeCapture: "put together from photographs",
 };
 
-/** What was measured for a rule, beside what it asks for. */
+/** Formats of the measured value and the limit of each rule. */
 const MEASURED = {
   size: (sides) => `${sides.join(" × ")} px`,
   min_side: (side, least) => `${side} px, at least ${least}`,
@@ -194,7 +197,7 @@ const MEASURED = {
   ai_marking: (source) => SOURCES[source] ?? source ?? "not needed",
 };
 
-/** What was measured for a rule of a channel, in words. */
+/** Return the measured value for a rule in words. */
 export function measuredWords({ rule, measured, bound, status }) {
   if (status === "unchecked") return `${bound} Check this yourself.`;
   if (Object.hasOwn(MEASURED, rule)) return MEASURED[rule](measured, bound);

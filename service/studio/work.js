@@ -1,4 +1,4 @@
-/** One picture, wherever it stands: on its way here, finished or failed next door. */
+/** The page of one job: running, finished or failed. */
 
 import { ask } from "./api.js";
 import { fill, html, say, styled } from "./dom.js";
@@ -47,18 +47,18 @@ function run(work) {
       <p class="lead">${asked ? titled(catalogue.output_presets, asked.request.output_preset) : "Being made"}</p>
       ${progress.element}${away}${words}
       <p class="row">${cancel}</p>
-      <p class="hint">You can close this page. The picture is made anyway, and you find it here.</p>`,
+      <p class="hint">You can close this page. Backdrop makes the picture anyway, and you find it here.</p>`,
   );
   progress.show({ queue_position: null, ...job });
   const lost = (refusal) => {
     away.hidden = refusal === null;
-    if (refusal) away.textContent = `${lostWords(refusal)} The picture is made anyway.`;
+    if (refusal) away.textContent = `${lostWords(refusal)} Backdrop makes the picture anyway.`;
   };
-  const told = { signal, lost };
-  follow(job.job_id, (state) => progress.show(state), told)
+  const options = { signal, lost };
+  follow(job.job_id, (state) => progress.show(state), options)
     .then(async () => {
       if (signal.aborted) return;
-      work.job = await persisted(() => ask(`/v1/jobs/${job.job_id}`, { signal }), told);
+      work.job = await persisted(() => ask(`/v1/jobs/${job.job_id}`, { signal }), options);
       finish(work);
       panel.querySelector("h1").focus({ preventScroll: true });
     })
@@ -72,9 +72,9 @@ function run(work) {
     cancel.disabled = true;
     try {
       await ask(`/v1/jobs/${job.job_id}`, { method: "DELETE" });
-      say("Stopped. The credits are back.");
+      say("Stopped. The credits are refunded.");
     } catch (error) {
-      // 409: it was over a moment before; its end is on the way to this page
+      // 409: the job ended a moment before, and its result will follow.
       if (error.status !== 409) {
         words.textContent = error.message;
         words.hidden = false;

@@ -1,20 +1,20 @@
-/** Pictures to look at closely: zoom and pan by mouse, fingers and keys; those that share a viewport move together. */
+/** Zoom and pan by mouse, fingers and keys. Pictures with the same viewport move together. */
 
 import { listenToPointers } from "./cutout/pointer.js";
 import { html, styled } from "./dom.js";
 
-/** What a key or a button zooms by, and CSS pixels that an arrow key pans by. */
+/** Zoom factor of a key or button, and CSS pixels of an arrow key. */
 const STEP = 1.25;
 const PAN = 48;
-/** CSS pixels beside the slider's line in which it is meant, although the picture could be panned there. */
+/** CSS pixels beside the slider's line in which a drag moves the slider instead of the picture. */
 const NEAR = 28;
 const ARROWS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 /**
  * Return the window in which a picture is zoomed.
  *
- * @param {Element[]} content the picture, and what moves with it
- * @param {object} options `name`: for those who listen; `slider`: {element, at(), to(share)}, a line over the window
+ * @param {Element[]} content the picture, and elements that move with it
+ * @param {object} options `name`: for screen readers; `slider`: {element, at(), to(share)}, a line over the window
  */
 export function zoomSheet(viewport, content, { name, slider = null, signal }) {
   const inner = html`<div class="zoomed">${content}</div>`;
@@ -38,7 +38,7 @@ export function zoomSheet(viewport, content, { name, slider = null, signal }) {
     if (slider) styled(sheet, { "--clip": (slider.at() * seen.width - left) / (grown * seen.width) });
   }
 
-  /** A drag moves the picture, or the slider: all over the whole picture, and near its line. */
+  /** A drag moves the slider near its line and while the whole picture is visible; otherwise it moves the picture. */
   function listen() {
     let start = 0;
     const slide = (x, y) => (slider.to(viewport.toWindow(x, y)[0] / viewport.window.width), show());
@@ -49,7 +49,7 @@ export function zoomSheet(viewport, content, { name, slider = null, signal }) {
       cancel: () => (board.drawing = false),
     };
     sheet.addEventListener("pointerdown", ({ clientX }) => (start = clientX - sheet.getBoundingClientRect().left));
-    // Two fingers zoom where one scrolls the page.
+    // With one finger the page scrolls, with two the picture zooms.
     const two = (event) => event.touches.length > 1 && event.preventDefault();
     sheet.addEventListener("touchstart", two, { passive: false });
     const onLine = () => Math.abs(start - slider.at() * viewport.window.width) < NEAR;
@@ -81,7 +81,7 @@ export function zoomSheet(viewport, content, { name, slider = null, signal }) {
   }
 }
 
-/** Return the buttons that zoom, with the level: 100 % is one pixel of the picture for one of the screen. */
+/** Return the zoom buttons with the level: at 100 %, one pixel of the picture is one pixel of the screen. */
 export function zoomBar(viewport, signal) {
   const level = html`<output class="zoom-level"></output>`;
   const button = (words, name, onclick) =>

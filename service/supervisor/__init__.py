@@ -1,1 +1,1 @@
-"""Child processes: started, watched, replaced, stopped together."""
+"""Child processes: starts, watches, replaces and stops them."""

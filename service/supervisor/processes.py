@@ -1,4 +1,4 @@
-"""Child processes that never outlive their parent, and are told to stop before they are killed."""
+"""Child processes that never outlive their parent, and get a signal to stop before they are killed."""
 
 import contextlib
 import ctypes
@@ -18,14 +18,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _signal_when_parent_dies() -> None:
-    """Ask Linux for a SIGTERM when the parent is gone, however it went. Runs in the child, between fork and exec."""
+    """Request a SIGTERM from Linux for the parent's death. Runs in the child, between fork and exec."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def die_with_parent(every: float = 1.0) -> None:
-    """Make this Python process stop when its parent is gone: for systems without Linux's death signal.
+    """Make this Python process stop when its parent dies, for systems without Linux's death signal.
 
-    A thread looks every `every` seconds; the process then gets the SIGTERM that it handles anyway.
+    A thread checks every `every` seconds. The process then gets a SIGTERM, which it handles anyway.
     """
     parent = os.getppid()
 
@@ -40,7 +40,7 @@ def die_with_parent(every: float = 1.0) -> None:
 class ChildProcess:
     """One child process in a session of its own, so that Ctrl-C in a terminal reaches only its parent.
 
-    Start it from the main thread: Linux sends the death signal when the thread that started the child ends.
+    Start it from the main thread. Linux sends the death signal when the thread that started the child ends.
     """
 
     def __init__(
@@ -86,33 +86,33 @@ class ChildProcess:
 
     @property
     def exit_status(self) -> int | None:
-        """None while it runs; negative: the signal that killed it."""
+        """None while it runs. Negative: the signal that killed it."""
         return self._process.poll()
 
     def terminate(self) -> None:
-        """Terminate it: send the signal that it stops on, once: a second one can hang or harm it."""
+        """Send the signal to stop, but only once, because a second signal can hang or damage the process."""
         if self.exit_status is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, self._stop_signal)
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """Wait for its end; None when the time is up first."""
+        """Wait for its end. Return None if the timeout comes first."""
         try:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             return None
 
     def stop(self, grace: float) -> None:
-        """Terminate it, and kill it with everything it started when it is still there `grace` seconds later."""
+        """Send the signal to stop. After `grace` seconds, kill it with all processes that it started."""
         self.terminate()
         if self.wait(grace) is None:
-            logger.warning("%s did not stop in %.0f s and is killed", self.name, grace)
+            logger.warning("%s did not stop within %.0f s, so it is killed", self.name, grace)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
             self.wait()
 
     def log_tail(self, size: int = 2000) -> str:
-        """Return the last `size` characters of its log; "" where it has none."""
+        """Return the last `size` characters of its log, or "" without a log."""
         if self._log is None or not self._log.is_file():
             return ""
         return self._log.read_text(errors="replace")[-size:]
@@ -130,12 +130,12 @@ def supervise(
     backoff: float = 1.0,
     max_backoff: float = 10.0,
 ) -> int:
-    """Supervise a command: run it, and again whenever it dies, until told to stop. Returns the exit status to end with.
+    """Run a command, and restart it whenever it dies, until `stopping` is set. Returns the exit status to end with.
 
-    An exit that another start won't mend is returned: status 78, or the `max_exits`th within `window` seconds. A death
-    by a signal is no such exit: a job may have brought it (too little memory), and the next one must not find the
-    worker gone. From the third end within the window on, each start waits `backoff` seconds longer than the one before,
-    `max_backoff` at most. `grace`: seconds that it has to stop.
+    Some exits end the supervision and return their status: status 78, and the `max_exits`th exit within `window`
+    seconds. A death by a signal does not count as an exit. A job may have caused it (too little memory), and the next
+    job needs a worker. From the third end within the window on, each start waits `backoff` seconds longer than
+    the last, at most `max_backoff`. `grace`: seconds that the command has to stop.
     """
     exits, deaths = list[float](), list[float]()
     while True:
@@ -153,7 +153,7 @@ def supervise(
         if status == os.EX_CONFIG or len(exits) >= max_exits:
             logger.error("%s died (status %d)", name, status)
             return status or 1
-        logger.error("%s died (status %d) and is replaced", name, status)
-        # What dies again and again must not keep the machine busy with starting it.
+        logger.error("%s died (status %d). Starting it again", name, status)
+        # A command that keeps dying must not keep the machine busy with restarts.
         if stopping.wait(min(max_backoff, backoff * max(0, len(exits) + len(deaths) - 2))):
             return 0

@@ -1,4 +1,4 @@
-"""Being told to stop: the signals that end a process, and which of them it was."""
+"""Requests to stop: the signals that end a process, and which of them came."""
 
 import os
 import signal
@@ -7,22 +7,22 @@ from queue import SimpleQueue
 
 
 class StopRequest(threading.Event):
-    """Set once the process is to stop; `reason` says why, for its log.
+    """Set once the process must stop. `reason` names the cause, for the log.
 
-    A thread of its own sets it for a signal. The handler must take no lock: it interrupts the main thread anywhere, in
-    `wait` with the event's own lock held, say, and would wait for itself forever.
+    Its own thread sets it after a signal. The signal handler must take no lock, because it interrupts the main thread
+    anywhere, for example in `wait` with the event's own lock. It would then wait for itself for ever.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.reason = "not told to"
+        self.reason = "no request"
         self._parent = os.getppid()
         #: Its `put` may interrupt itself, https://docs.python.org/3/library/queue.html#queue.SimpleQueue.put
         self._signals = SimpleQueue[None]()
         threading.Thread(target=self._heed, name="stop", daemon=True).start()
 
     def on_signal(self, number: int, _frame: object = None) -> None:
-        """Note a signal; the event is set a moment later. Takes no lock, and so writes no log itself."""
+        """Record a signal. The event is set a moment later. Takes no lock, so it can't write a log itself."""
         if not self.is_set():
             orphaned = "" if os.getppid() == self._parent else ", its parent is gone"
             self.reason = signal.Signals(number).name + orphaned
@@ -35,9 +35,9 @@ class StopRequest(threading.Event):
 
 
 def stop_on_signals() -> StopRequest:
-    """Return what is set on SIGTERM, SIGINT, and SIGHUP, a closed terminal's, unless nohup has it ignored.
+    """Return an event that SIGTERM, SIGINT and SIGHUP (a closed terminal) set, unless nohup ignores SIGHUP.
 
-    For the main thread.
+    Call it from the main thread.
     """
     request = StopRequest()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -28,14 +28,14 @@ logger = logging.getLogger(__name__)
 
 
 class CannotStart(RuntimeError):
-    """Raised when a child process does not come up; the message says which and why."""
+    """Raised if a child process does not start. The message names it and the reason."""
 
 
 def run_all(settings: Settings, *, on_ready: Callable[[str], None], start_timeout: float = 180.0) -> int:
-    """Supervise Valkey, API, worker and sweep: start them, and stop all on SIGINT, SIGTERM or when one of them dies.
+    """Start and supervise Valkey, API, worker and sweep. Stop all on SIGINT or SIGTERM, or if one of them dies.
 
-    `on_ready` is called once with the address, when requests are taken and a worker is there.
-    Returns the exit status: 0 when told to stop, 1 when a child process died. Raises CannotStart.
+    `on_ready` is called once with the address, when the API takes requests and a worker is ready.
+    Returns the exit status: 0 after a signal, 1 if a child process died. Raises CannotStart.
     """
     stopping = stop_on_signals()
     _open_home(settings.home)
@@ -43,25 +43,27 @@ def run_all(settings: Settings, *, on_ready: Callable[[str], None], start_timeou
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise CannotStart(f"Another `backdrop up` runs on {settings.home}.") from error
+            raise CannotStart(
+                f"Another `backdrop up` already uses {settings.home}. Stop it, or use another --home."
+            ) from error
         children: list[ChildProcess] = []
         try:
             return _run(settings, children, stopping, on_ready, start_timeout)
         finally:
             logger.info("stopping all: %s", stopping.reason)
-            # Last started, first stopped: the worker hands its job back while the queue is still there.
+            # In reverse order, so that the worker can hand its job back while the queue still runs.
             for child in reversed(children):
                 child.stop(settings.stop_grace + 5)
 
 
 def _open_home(home: Path) -> None:
-    """Make the home, or close one that is there, to all but its owner."""
+    """Make the home folder, or restrict an existing one to its owner."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     mode = home.stat().st_mode
     if not mode & 0o077:
         return
     try:
-        if mode & stat.S_ISVTX:  # /tmp, say: other programs need it as it is
+        if mode & stat.S_ISVTX:  # for example /tmp, which other programs need unchanged
             raise PermissionError
         home.chmod(0o700)
     except PermissionError:
@@ -85,9 +87,9 @@ def _run(
         settings = settings.model_copy(update={"queue_url": valkey.url})
     engine = create_engine(settings.sqlalchemy_url)
     migrate(engine)
-    Quarantine(engine, settings).may_act()  # which logs where it may not
+    Quarantine(engine, settings).may_act()  # logs the reason if it may not
     if (cipher := open_cipher(settings)).encrypts:
-        # Those of a release before, or of a key before.
+        # Secrets of an earlier release, or of an earlier key.
         reencrypt(engine, cipher)
     with _listen(settings.host, settings.port) as listener:
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
@@ -111,14 +113,17 @@ def _run(
     while not stopping.wait(0.2):
         if died := next((child for child in children if child.exit_status is not None), None):
             logger.error(
-                "%s died (status %s); stopping all. Its last words:\n%s", died.name, died.exit_status, died.log_tail()
+                "%s died (status %s), so all parts stop. The end of its log:\n%s",
+                died.name,
+                died.exit_status,
+                died.log_tail(),
             )
             return 1
     return 0
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Bind the API's address here, so that a free port stays ours until the API has it."""
+    """Bind the API's address in this process, so that no other process takes the port before the API starts."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -137,17 +142,17 @@ def _wait_until_ready(
 
     registry = WorkerRegistry(settings.queue_url)
     end = time.monotonic() + timeout
-    known = {worker["name"] for worker in registry.workers()}  # left over from a run that was killed
-    # One client for all looks: to make one takes longer than four of them.
+    known = {worker["name"] for worker in registry.workers()}  # left over from a killed run
+    # One client for all checks, because making a client takes longer than four checks.
     with httpx.Client(timeout=5) as client:
         while not stopping.wait(0.1):
             for child in children:
                 if child.exit_status is not None:
                     status, tail = child.exit_status, child.log_tail()
-                    raise CannotStart(f"The {child.name} did not start (status {status}). Its log ends:\n{tail}")
+                    raise CannotStart(f"The {child.name} did not start (status {status}). The end of its log:\n{tail}")
             with contextlib.suppress(httpx.HTTPError, QueueUnavailable):
                 ready = client.get(f"{address}/health/ready").status_code == 200
                 if ready and any(worker["name"] not in known for worker in registry.workers()):
                     return
             if time.monotonic() > end:
-                raise CannotStart(f"Not ready after {timeout:.0f} s; see {settings.home / 'logs'}.")
+                raise CannotStart(f"Not ready after {timeout:.0f} s. Read the logs in {settings.home / 'logs'}.")

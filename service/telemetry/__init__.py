@@ -1,1 +1,1 @@
-"""What an operator sees of a process: its port, metrics, logs and traces."""
+"""Observability of a process: its metrics port, metrics, logs and traces."""

@@ -1,4 +1,4 @@
-"""The ASGI middleware around the API: a metric, a log line and, where traces are made, a span for each request."""
+"""The ASGI middleware around the API: a metric, a log line and, with tracing, a span for each request."""
 
 import logging
 import time
@@ -11,38 +11,38 @@ from ulid import ULID
 from service.telemetry.correlation import Correlation, correlated, current, valid_request_id, valid_traceparent
 from service.telemetry.tracing import Span, Tracer
 
-#: ASGI's scope and events are mappings; every framework has types of its own for them.
+#: ASGI's scopes and events are mappings. Every framework has its own types for them.
 Scope = Any
 Message = Any
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 logger = logging.getLogger("service.request")
 
-#: Seconds, as OpenTelemetry's conventions for HTTP advise, and up to what `Prefer: wait` may take; 0.3: the SLO's.
+#: Seconds. The bounds follow OpenTelemetry's conventions for HTTP, up to the limit of `Prefer: wait`. 0.3 is the SLO's.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.3, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30)
-#: What has no route; each path for itself would be a series for ever.
+#: Label of requests without a route. Their paths as labels would make series without end.
 _UNROUTED = "unrouted"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class HttpMetrics:
-    """Requests, by the names of OpenTelemetry's semantic conventions. Safe in threads."""
+    """Requests, with names from OpenTelemetry's semantic conventions. Thread-safe."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
         self._duration = Histogram(
             "http_server_request_duration_seconds",
-            "Duration of HTTP requests; of a stream of events, until it begins.",
+            "Duration of HTTP requests. For an event stream: until it starts.",
             ["http_request_method", "http_route", "http_response_status_code"],
             buckets=_SECONDS,
             registry=registry,
         )
-        self.active = Gauge("http_server_active_requests", "HTTP requests that are being answered.", registry=registry)
-        #: By labels: to look one up costs more than to observe.
+        self.active = Gauge("http_server_active_requests", "HTTP requests in progress.", registry=registry)
+        #: Cached by labels, because looking up a series costs more than observing a value.
         self._series: dict[tuple[str, str, int], Histogram] = {}
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Time a request."""
+        """Record a request's duration."""
         key = method, route, status
         series = self._series.get(key)
         if series is None:
@@ -51,17 +51,17 @@ class HttpMetrics:
 
 
 class ObservedApp:
-    """The app, observed. What it does in between knows which request it works for."""
+    """The app with metrics, logs and traces. Code inside it can read the request's ids."""
 
     def __init__(self, app: Callable[[Scope, Any, Any], Awaitable[None]], metrics: HttpMetrics, tracer: Tracer) -> None:
         self._app, self._metrics, self._tracer = app, metrics, tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; all else goes to the app as it is."""
+        """Answer a request. Other events go to the app unchanged."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with correlated(told_of(scope)):
+        with correlated(correlation_of(scope)):
             if not self._tracer.on:
                 await self._answer(scope, receive, send, None)
                 return
@@ -93,7 +93,7 @@ class ObservedApp:
             self._metrics.active.dec()
             seconds = time.perf_counter() - started
             route = str(scope.get("path_template") or _UNROUTED)
-            # Its caller waits for the job: no measure of how fast we answer.
+            # Its caller waits for a job, so its duration does not measure the API's speed.
             waits = any(name == b"prefer" and b"wait" in value for name, value in scope["headers"])
             method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
             self._metrics.answered(
@@ -117,15 +117,15 @@ class ObservedApp:
         about = {"method": method, "route": route, "status": status, "seconds": round(seconds, 4)}
         about |= {"client_id": client.id} if client is not None else {}
         about |= {"job_id": state["job_id"]} if "job_id" in state else {}
-        # The path as JSON would write it: it is the caller's.
+        # Escaped as in JSON, because the caller chose the path.
         path = scope["path"].encode("unicode_escape").decode("ascii")
         logger.log(level, "%s %s %d in %.1f ms", method, path, status, 1000 * seconds, extra=about)
 
 
-def told_of(scope: Scope) -> Correlation:
-    """Return what a request is told of by: its caller's id and trace where they are good, or an id of ours.
+def correlation_of(scope: Scope) -> Correlation:
+    """Return a request's correlation: its caller's id and trace if they are valid, or a new id.
 
-    Ours is in the scope's state afterwards, as `request_id`: it names the row of a submit, whatever the caller says.
+    Stores the new id in the scope's state as `request_id`. It names the row of a submit, even if the caller has an id.
     """
     asked = traceparent = None
     for name, value in scope["headers"]:

@@ -1,4 +1,4 @@
-"""Logging, on standard error: lines for people, or JSON, each with the ids of request, job and trace it tells of."""
+"""Logs on standard error: lines for people, or JSON, each with the ids of its request, job and trace."""
 
 import json
 import logging
@@ -8,14 +8,14 @@ from typing import Any
 from service.settings import Settings, unknown_settings
 from service.telemetry.correlation import current
 
-#: What every record has by itself; whatever else is in one was given with `extra`.
+#: Fields of every record. All other fields come from `extra`.
 _OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "ids"}
-#: Libraries that tell of each of their calls.
+#: Libraries that log each of their calls.
 _NOISY = ("alembic", "botocore", "boto3", "urllib3", "httpx", "httpcore", "PIL", "opentelemetry")
 
 
 class _WithIds(logging.Filter):
-    """Gives each record the ids of request, job and trace that the code which logs works for."""
+    """Adds the ids of the current request, job and trace to each record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.ids = current().ids()
@@ -23,10 +23,10 @@ class _WithIds(logging.Filter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: timestamp, level, logger, message, the ids, and what was given as `extra`."""
+    """One JSON object a line: timestamp, level, logger, message, ids, and the fields of `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line. What JSON does not know is written as its text."""
+        """Return the line. Values that JSON lacks are written as text."""
         line: dict[str, Any] = {
             "timestamp": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname,
@@ -42,22 +42,22 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """A line for people: time, level, the logger's name, the message, and the ids behind it."""
+    """A line for people: time, level, logger, message and ids."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s  %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
-        """Return the line without what an exception adds."""
-        told = super().formatMessage(record)
+        """Return the line without the exception's text."""
+        line = super().formatMessage(record)
         ids = " ".join(f"{name.removesuffix('_id')}={value}" for name, value in getattr(record, "ids", {}).items())
-        return f"{told}  [{ids}]" if ids else told
+        return f"{line}  [{ids}]" if ids else line
 
 
 def configure_logs(settings: Settings) -> None:
-    """Send every log line to standard error, of the level and in the format that the settings name.
+    """Send log lines to standard error, with the level and format of the settings.
 
-    First come warnings of variables that look like settings and are none.
+    Also warn about environment variables that look like settings but are unknown.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())

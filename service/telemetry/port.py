@@ -1,4 +1,4 @@
-"""The port for operators: one small HTTP server in a process, beside its work, for probes and scrapes."""
+"""The metrics port: a small HTTP server in each process, for probes and scrapes."""
 
 import contextlib
 import socket
@@ -17,31 +17,31 @@ class Page:
     body: bytes
 
 
-#: Makes an answer of the request's Accept header.
+#: Returns a page for the request's Accept header.
 Route = Callable[[str], Page]
 
 
 class PortTaken(OSError):
-    """Raised when the port can't be listened on; the message says which setting names it."""
+    """Raised if the process can't listen on the port. The message names the setting."""
 
 
 @contextlib.contextmanager
 def open_port(host: str, port: int, routes: Mapping[str, Route]) -> Iterator[int]:
-    """Answer GET and HEAD of these paths in threads while the body runs; gives the port, a free one for 0.
+    """Answer GET and HEAD of these paths in threads while the body runs. Yields the port, for 0 a free one.
 
     Raises PortTaken.
     """
 
     class Handler(BaseHTTPRequestHandler):
-        #: Seconds until a connection on which nothing comes is closed.
+        #: Seconds after which an idle connection is closed.
         timeout = 10
 
         def do_GET(self) -> None:  # http.server's name
-            """Answer with the page."""
+            """Answer with the page and its headers."""
             self._answer(with_body=True)
 
         def do_HEAD(self) -> None:  # http.server's name
-            """Answer with the page's headers."""
+            """Answer with the page's headers only."""
             self._answer(with_body=False)
 
         def _answer(self, *, with_body: bool) -> None:
@@ -56,19 +56,21 @@ def open_port(host: str, port: int, routes: Mapping[str, Route]) -> Iterator[int
                 self.wfile.write(page.body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Write nothing: probes come every few seconds."""
+            """Log nothing, because probes come every few seconds."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """Write nothing of a caller that has gone."""
+            """Log nothing about callers that disconnected."""
 
     try:
         server = Server((host, port), Handler)
     except OSError as error:
-        raise PortTaken(f"Can't listen on {host}:{port} (BACKDROP_METRICS_PORT): {error.strerror}.") from error
+        raise PortTaken(
+            f"Can't listen on {host}:{port}: {error.strerror}. Choose another BACKDROP_METRICS_PORT."
+        ) from error
     thread = threading.Thread(target=server.serve_forever, name="operators' port", daemon=True)
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""The stages of an attempt, timed and traced as its progress tells of them: those of attempts that fail as well."""
+"""Timing and tracing of an attempt's stages, by its progress. Includes attempts that fail."""
 
 import time
 from dataclasses import dataclass, field
@@ -9,23 +9,23 @@ from service.telemetry.tracing import Tracer
 
 @dataclass
 class StageTimer:
-    """Times one attempt's stages, one after another; for the thread that runs it."""
+    """Times the stages of one attempt in turn. For the attempt's own thread."""
 
     metrics: RunMetrics
     tracer: Tracer
-    #: Seconds by stage, of those that are over, in their order; a stage that comes again adds to its own.
+    #: Seconds of each finished stage, in order. A repeated stage adds to its first time.
     seconds: dict[str, float] = field(default_factory=dict)
-    #: The stage that runs, since when (Unix seconds), and by the clock that nobody sets.
+    #: The running stage, its start in Unix seconds, and its start on the monotonic clock.
     _running: tuple[str, float, float] | None = field(default=None, init=False)
 
     def enter(self, stage: str) -> None:
-        """Begin a stage and end the one before; nothing where it runs already."""
+        """End the running stage and start this one. Does nothing if it already runs."""
         if self._running is None or self._running[0] != stage:
             self.end()
             self._running = stage, time.time(), time.perf_counter()
 
     def end(self) -> None:
-        """End the stage that runs."""
+        """End the running stage."""
         if self._running is None:
             return
         stage, started, since = self._running

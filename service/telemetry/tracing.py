@@ -1,7 +1,7 @@
-"""Tracing with OpenTelemetry, exported by OTLP over HTTP; nothing of it is imported until an endpoint is named.
+"""Tracing with OpenTelemetry, exported by OTLP over HTTP. Without an endpoint, nothing of it is imported.
 
-A span's parent is what the running code works for (`correlation`), so that a trace goes on in any thread or process
-that was told its `traceparent`.
+A span's parent is the current span of the running code (`correlation`). So a trace continues in any thread or process
+that gets its `traceparent`.
 """
 
 import threading
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span as OtelSpan
 
-#: Seconds that a process which stops waits for its last spans to be sent.
+#: Seconds that a stopping process waits to send its last spans.
 _FLUSH = 2.0
 
 Kind = Literal["internal", "server", "producer", "consumer", "client"]
@@ -26,45 +26,45 @@ Value = str | bool | int | float
 
 
 class TracingMissing(RuntimeError):
-    """Raised when an endpoint is named and OpenTelemetry is not installed."""
+    """Raised if an endpoint is set but OpenTelemetry is not installed."""
 
 
 class Span:
-    """A span that runs; this one is of no trace, and takes everything for nothing."""
+    """A running span. This base class does nothing, for use without tracing."""
 
     def rename(self, name: str) -> None:
-        """Give it another name."""
+        """Change its name."""
 
     def set(self, name: str, value: Value) -> None:
-        """Give it an attribute."""
+        """Set an attribute."""
 
     def fail(self, error_type: str) -> None:
-        """Mark what it stands for as failed."""
+        """Mark it as failed."""
 
 
 _NO_SPAN = Span()
 
 
 class Tracer:
-    """Makes spans; this one makes none. Safe in threads."""
+    """Makes spans. This base class makes none. Thread-safe."""
 
-    #: Whether spans are made at all.
+    #: Whether it makes spans.
     on = False
 
     @contextmanager
     def span(self, name: str, kind: Kind = "internal", attributes: Mapping[str, Any] | None = None) -> Iterator[Span]:
-        """Run the body within a span under the current one; what it raises marks it as failed."""
+        """Run the body within a span under the current one. An exception marks the span as failed."""
         yield _NO_SPAN
 
     def record(self, name: str, started: float, ended: float, attributes: Mapping[str, Any] | None = None) -> None:
-        """Add a span that is over, under the current one. Times are Unix seconds."""
+        """Add a finished span under the current one. Times are Unix seconds."""
 
     def close(self) -> None:
-        """Send what is left, for two seconds at most."""
+        """Send the remaining spans, for at most two seconds."""
 
 
 class OtlpTracer(Tracer):
-    """Makes spans and sends them in batches, in a thread of its own; a collector that is away loses them, no more."""
+    """Makes spans and sends them in batches from its own thread. If the collector is away, spans are lost."""
 
     on = True
 
@@ -77,7 +77,7 @@ class OtlpTracer(Tracer):
 
     @contextmanager
     def span(self, name: str, kind: Kind = "internal", attributes: Mapping[str, Any] | None = None) -> Iterator[Span]:
-        """Run the body within a span under the current one; what it raises marks it as failed."""
+        """Run the body within a span under the current one. An exception marks the span as failed."""
         made = self._tracer.start_span(
             name, context=_parent(), kind=self._kinds[kind.upper()], attributes=dict(attributes or {})
         )
@@ -94,13 +94,13 @@ class OtlpTracer(Tracer):
             made.end()
 
     def record(self, name: str, started: float, ended: float, attributes: Mapping[str, Any] | None = None) -> None:
-        """Add a span that is over, under the current one. Times are Unix seconds."""
+        """Add a finished span under the current one. Times are Unix seconds."""
         begun = int(1e9 * started)
         made = self._tracer.start_span(name, context=_parent(), start_time=begun, attributes=dict(attributes or {}))
         made.end(int(1e9 * ended))
 
     def close(self) -> None:
-        """Send what is left, for two seconds at most."""
+        """Send the remaining spans, for at most two seconds."""
         last = threading.Thread(target=self._provider.shutdown, daemon=True)
         last.start()
         last.join(_FLUSH)
@@ -124,7 +124,7 @@ class _OtlpSpan(Span):
 
 
 def _parent() -> "Context":
-    """Return the current span as OpenTelemetry's context; an empty one where there is none."""
+    """Return the current span as OpenTelemetry's context, or an empty context."""
     from opentelemetry.context import Context
     from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
@@ -137,7 +137,7 @@ def _parent() -> "Context":
 
 
 def open_tracer(settings: Settings, process: str) -> Tracer:
-    """Return what makes the spans of a process ("api", "worker", "sweep"). Raises TracingMissing."""
+    """Return the tracer of a process ("api", "worker", "sweep"). Raises TracingMissing."""
     if not settings.otlp_endpoint:
         return Tracer()
     try:
@@ -147,7 +147,9 @@ def open_tracer(settings: Settings, process: str) -> Tracer:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
         from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
     except ImportError as error:
-        raise TracingMissing("BACKDROP_OTLP_ENDPOINT is set: install backdrop[tracing], or unset it.") from error
+        raise TracingMissing(
+            "BACKDROP_OTLP_ENDPOINT is set, but OpenTelemetry is missing. Install backdrop[tracing], or unset it."
+        ) from error
     about = {"service.name": f"backdrop-{process}", "service.version": version("backdrop")}
     provider = TracerProvider(
         sampler=ParentBased(TraceIdRatioBased(settings.trace_share)),

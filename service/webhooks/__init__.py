@@ -1,1 +1,1 @@
-"""Messages to clients: outbox, endpoints, delivery, and which addresses may be reached."""
+"""Webhook messages to clients: outbox, endpoints, delivery, and the check of addresses."""

@@ -1,7 +1,7 @@
-"""Protection against SSRF: httpcore's sockets, kept out of the operator's own network and within bounds.
+"""Protection against SSRF: httpcore connections that only reach public addresses, with limits of time and bytes.
 
-The host is resolved once, every address of it is checked, and the connection goes to one that was checked: a name that
-answers otherwise a moment later changes nothing. TLS still verifies the host's name.
+The host is resolved once, all its addresses are checked, and the connection uses a checked address. So a DNS answer
+that changes in between has no effect. TLS still verifies the host's name.
 """
 
 import ssl
@@ -12,7 +12,7 @@ import httpcore
 
 from service.webhooks.addresses import is_public
 
-#: Host and port to addresses: the system's resolver, or a test's. Raises OSError.
+#: Resolves host and port to addresses: the system's resolver, or a test's. Raises OSError.
 Resolve = Callable[[str, int], list[str]]
 
 
@@ -25,33 +25,33 @@ class NameUnknown(httpcore.ConnectError):
 
 
 class Bounds:
-    """What one exchange may take: seconds until it is over, and bytes that come in."""
+    """The limits of one exchange: seconds until its end, and bytes received."""
 
     def __init__(self, seconds: float, max_bytes: int) -> None:
         self._end = time.monotonic() + seconds
         self._bytes_left = max_bytes
 
     def seconds_left(self, timeout: float | None) -> float:
-        """Return how long the next step may take, in seconds. Raises httpcore.ReadTimeout when the time is up."""
+        """Return how many seconds the next step may take. Raises httpcore.ReadTimeout if the time is up."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise httpcore.ReadTimeout("the answer took too long")
         return left if timeout is None else min(left, timeout)
 
     def bytes_left(self) -> int:
-        """Return how many bytes the next read may bring. Raises httpcore.ReadError when that is none."""
+        """Return how many bytes the next read may return. Raises httpcore.ReadError if none are left."""
         if self._bytes_left <= 0:
             raise httpcore.ReadError("the answer is too long")
         return self._bytes_left
 
     def count(self, data: bytes) -> bytes:
-        """Return the data that came in, counted."""
+        """Subtract the received data from the limit, and return it."""
         self._bytes_left -= len(data)
         return data
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection within bounds: a byte now and then does not prolong it."""
+    """A connection with limits, which a slow trickle of bytes does not prolong."""
 
     def __init__(self, stream: httpcore.NetworkStream, bounds: Bounds) -> None:
         self._stream = stream
@@ -78,7 +78,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 class CheckedBackend(httpcore.NetworkBackend):
-    """Connects to checked addresses only. One for each exchange."""
+    """Connects only to checked addresses. Create one for each exchange."""
 
     def __init__(self, bounds: Bounds, *, allow_private: bool, resolve: Resolve) -> None:
         self._bounds = bounds
@@ -96,8 +96,8 @@ class CheckedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect to the first address of the host that answers.
 
-        Raises AddressForbidden where any of them is not public, NameUnknown where there is none, and httpcore's
-        ConnectError and ConnectTimeout.
+        Raises AddressForbidden if any address is not public, NameUnknown if there is none, and httpcore's ConnectError
+        and ConnectTimeout.
         """
         failure: Exception = NameUnknown(f"{host} has no address")
         for address in self._addresses(host, port):
@@ -115,10 +115,10 @@ class CheckedBackend(httpcore.NetworkBackend):
     def _addresses(self, host: str, port: int) -> list[str]:
         try:
             addresses = self._resolve(host, port)
-        except (OSError, UnicodeError) as error:  # UnicodeError: an empty label, or one of more than 63 characters
+        except (OSError, UnicodeError) as error:  # UnicodeError: an empty label, or more than 63 characters
             raise NameUnknown(f"{host} does not resolve: {error}") from error
         if not self._allow_private:
-            # One bad address spoils the host: which of them is tried must not be left to chance.
+            # One private address forbids the host, so that the choice of address can't matter.
             for address in addresses:
                 if not is_public(address):
                     raise AddressForbidden(f"{host} leads to {address}, which is not on the public internet")

@@ -1,7 +1,7 @@
-"""The delivery loop: the sweep's second thread. It claims messages that are due, posts them, and writes the results.
+"""The delivery loop, which is the sweep's second thread. It claims due messages, posts them and writes the results.
 
-Each message is posted by a thread of its own; this one alone talks to the database. A slow receiver holds no
-connection, and an answer outlives a database that is away for a moment.
+Each message is posted in its own thread, and only this thread uses the database. So a slow receiver blocks no database
+connection, and answers survive a short failure of the database.
 """
 
 import contextlib
@@ -28,24 +28,24 @@ from service.webhooks.sender import SendResult, WebhookSender
 
 logger = logging.getLogger(__name__)
 
-#: Seconds from each failed attempt to the next one: the schedule of the Standard Webhooks specification, three days.
+#: Seconds from each failed attempt to the next: the schedule of the Standard Webhooks specification, three days.
 DELAYS = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
-#: Each delay is longer by a random share of itself, up to this one, so that messages that failed together part.
+#: Each delay grows by a random share of itself up to this one, so that messages that failed together spread out.
 JITTER = 0.2
-#: A receiver can put the next attempt off by its Retry-After, but no further than this many seconds.
+#: Maximum delay of the next attempt by a receiver's Retry-After, in seconds.
 MAX_RETRY_AFTER = 86_400.0
-#: Seconds on top of an attempt's own until another sweep may make it again: for the name server, and the answer's way.
+#: Seconds added to an attempt's time limit before another sweep may repeat it: for DNS and writing the answer.
 LEASE_MARGIN = 60.0
-#: Seconds between two looks for messages that ended long ago.
+#: Seconds between two searches for messages to delete.
 PRUNE_EVERY = 3600.0
-#: Seconds after which a receiver counts as slow, whatever it answers.
+#: Seconds after which a receiver counts as slow, even with a good answer.
 SLOW = 1.0
-#: Seconds that a sweep which is told to stop waits for receivers that have not answered.
+#: Seconds for which a stopping sweep waits for receivers' answers.
 STOP_GRACE = 5.0
 
 
 def next_state(answer: SendResult, *, attempt: int, jitter: float) -> AttemptResult:
-    """Return the next state of a message that got this answer, and when to retry. `jitter`: a random number, 0 to 1."""
+    """Return a message's next state after this answer, and when to retry. `jitter` is a random number from 0 to 1."""
     status, error = answer.status, answer.error
     if status is not None and 200 <= status < 300:
         return AttemptResult(DeliveryState.DELIVERED, status)
@@ -55,38 +55,38 @@ def next_state(answer: SendResult, *, attempt: int, jitter: float) -> AttemptRes
         return AttemptResult(DeliveryState.FAILED, status, error)
     after = DELAYS[attempt - 1] * (1 + JITTER * jitter)
     if status in {429, 503} and answer.retry_after is not None:
-        # Later than planned if the receiver asks for it, never sooner: the attempts are meant to last for days.
+        # A receiver may only delay the next attempt, because the attempts should last for days.
         after = max(after, min(answer.retry_after, MAX_RETRY_AFTER))
     return AttemptResult(DeliveryState.WAITING, status, error, after)
 
 
 @dataclass
 class DeliveryLoop:
-    """The delivery loop's body, with what it needs. One thread calls it. Durations are seconds."""
+    """The delivery loop's body. One thread calls it. Durations are seconds."""
 
     outbox: Outbox
     sender: WebhookSender
-    #: Messages that ended this long ago are deleted.
+    #: Age at which ended messages are deleted.
     keep: float
-    #: Attempts at once, in all and for one client.
+    #: Maximum number of concurrent attempts, in total and per client.
     slots: int = 16
     slots_a_client: int = 4
     metrics: WebhookMetrics = field(default_factory=WebhookMetrics)
     tracer: Tracer = field(default_factory=Tracer)
-    #: What came back; None only ends the waiting.
+    #: The receivers' answers; None only ends the wait.
     _answers: queue.SimpleQueue[tuple[Delivery, SendResult] | None] = field(
         default_factory=queue.SimpleQueue, init=False
     )
-    #: Attempts whose answer is not written: the client and the start (monotonic seconds), by message.
+    #: Attempts without a written answer: the client and the start (monotonic seconds), by message.
     _under_way: dict[str, tuple[str, float]] = field(default_factory=dict, init=False)
     #: Whether the last attempt got a 2xx within SLOW, by client.
     _quick: dict[str, bool] = field(default_factory=dict, init=False)
     _prune_at: float = field(default=0.0, init=False)
 
     def run_once(self, *, wait: float) -> None:
-        """Run the loop's body once: start what is due, then wait up to `wait` seconds for an answer and write it.
+        """Run the loop's body once: start due messages, then wait up to `wait` seconds for an answer and write it.
 
-        Raises SQLAlchemyError; what was sent and not written is sent again when its lease is over.
+        Raises SQLAlchemyError. A message that was sent but not recorded is sent again after its lease.
         """
         self._prune()
         while self._has_room():
@@ -94,21 +94,20 @@ class DeliveryLoop:
             if delivery is None:
                 break
             self._under_way[delivery.id] = delivery.client_id, time.monotonic()
-            # A daemon: the process may end before a receiver has answered. The lease covers that.
+            # A daemon thread, so that the process can end before a receiver answers. The lease covers that case.
             threading.Thread(target=self._send, args=(delivery,), daemon=True).start()
         self.record_answer(wait=min(wait, SLOW) if self._under_way else wait)
 
     def _has_room(self) -> bool:
-        """Tell whether a slot is free. A slow attempt gives its slot to another, as often as there are slots."""
+        """Return whether a slot is free. A slow attempt frees its slot, but at most twice `slots` attempts run."""
         slow = sum(started < time.monotonic() - SLOW for _, started in self._under_way.values())
         return len(self._under_way) - slow < self.slots and len(self._under_way) < 2 * self.slots
 
     def _excluded_clients(self) -> set[str]:
-        """Return the clients whose share of the slots is taken.
+        """Return the clients that have used their share of the slots.
 
-        Where the last attempt failed or was slow, the next may hang until its time is up: one at a time, and half of
-        the slots for all such clients together. So such receivers, once known, hold up nobody, however many they are.
-        A client without an attempt yet has one at a time, too.
+        A client whose last attempt failed or was slow, or that had no attempt yet, gets one slot. All slow clients
+        together get half of the slots. So known slow receivers, however many, can't delay the others.
         """
         now = time.monotonic()
         attempts = Counter(client for client, _ in self._under_way.values())
@@ -119,7 +118,7 @@ class DeliveryLoop:
         return full | slow if sum(attempts[client] for client in slow) >= max(1, self.slots // 2) else full
 
     def _send(self, delivery: Delivery) -> None:
-        with correlated(_told_of(delivery)):
+        with correlated(_correlation_of(delivery)):
             attributes = {
                 "http.request.method": "POST",
                 "backdrop.webhook.attempt": delivery.attempt,
@@ -134,7 +133,7 @@ class DeliveryLoop:
         self._answers.put((delivery, replace(answer, seconds=time.perf_counter() - started)))
 
     def record_answer(self, *, wait: float) -> None:
-        """Write one answer, if one comes within `wait` seconds. Raises SQLAlchemyError."""
+        """Write one answer if it arrives within `wait` seconds. Raises SQLAlchemyError."""
         try:
             answered = self._answers.get(timeout=wait)
         except queue.Empty:
@@ -146,18 +145,18 @@ class DeliveryLoop:
         self._quick[delivery.client_id] = result.state == DeliveryState.DELIVERED and answer.seconds <= SLOW
         _, started = self._under_way[delivery.id]
         try:
-            with correlated(_told_of(delivery)):
+            with correlated(_correlation_of(delivery)):
                 self._write(delivery, result)
         except sa.exc.SQLAlchemyError:
-            # The database is away, or takes no writes: the answer is kept for as long as the message is ours. After
-            # that the message is sent again.
+            # The database is unavailable or read-only: keep the answer while the lease lasts. After that the message is
+            # sent again.
             if time.monotonic() - started < self.outbox.lease:
                 self._answers.put(answered)
             else:
                 del self._under_way[delivery.id]
             raise
         del self._under_way[delivery.id]
-        with correlated(_told_of(delivery)):
+        with correlated(_correlation_of(delivery)):
             self.metrics.attempt(result.state, answer.seconds)
 
     def _write(self, delivery: Delivery, result: AttemptResult) -> None:
@@ -165,42 +164,42 @@ class DeliveryLoop:
             if self.outbox.disable(delivery, result):
                 logger.warning("client %s: its webhook answered 410 and is disabled", delivery.client_id)
                 return
-            # Another URL has been registered since: the message goes there.
+            # The client has set another URL since then, so the message goes there.
             result = AttemptResult(DeliveryState.WAITING, result.status, after=DELAYS[0])
-        said = result.error or f"HTTP {result.status}"
+        got = result.error or f"HTTP {result.status}"
         if self.outbox.record(delivery, result):
-            logger.info("message %s: attempt %d, %s: %s", delivery.id, delivery.attempt, said, result.state)
+            logger.info("message %s: attempt %d, %s: %s", delivery.id, delivery.attempt, got, result.state)
         else:
-            logger.warning("message %s: lease lost, attempt %d (%s) not counted", delivery.id, delivery.attempt, said)
+            logger.warning("message %s: lease lost, attempt %d (%s) not recorded", delivery.id, delivery.attempt, got)
 
     def _prune(self) -> None:
         if time.monotonic() < self._prune_at:
             return
         if pruned := self.outbox.prune(after=self.keep):
-            logger.info("%d messages that ended long ago are deleted", pruned)
+            logger.info("deleted %d old messages", pruned)
         self._prune_at = time.monotonic() + PRUNE_EVERY
 
     @property
     def idle(self) -> bool:
-        """Tell whether every attempt that was started is written."""
+        """Whether the answers of all attempts are written."""
         return not self._under_way
 
     def wake(self) -> None:
-        """End the waiting for an answer. Any thread may call it."""
+        """End the wait for an answer. Any thread may call it."""
         self._answers.put(None)
 
 
-def _told_of(delivery: Delivery) -> Correlation:
+def _correlation_of(delivery: Delivery) -> Correlation:
     return Correlation(job_id=delivery.job_id, traceparent=delivery.traceparent)
 
 
 def build_delivery_loop(
     settings: Settings, metrics: WebhookMetrics | None = None, tracer: Tracer | None = None
 ) -> DeliveryLoop:
-    """Build the delivery loop on the settings' database."""
+    """Build the delivery loop for the settings' database."""
     lease = settings.webhook_timeout + LEASE_MARGIN
     outbox = Outbox(create_engine(settings.sqlalchemy_url), open_cipher(settings), lease=lease)
-    # As in any client of httpx: the authorities of certifi, or of SSL_CERT_FILE.
+    # httpx's default: the certificate authorities of certifi or SSL_CERT_FILE.
     sender = WebhookSender(httpx.create_ssl_context(), settings.webhook_timeout, settings.webhook_allow_private)
     return DeliveryLoop(
         outbox,
@@ -214,10 +213,10 @@ def build_delivery_loop(
 def keep_delivering(
     loop: DeliveryLoop, *, every: float, stopping: threading.Event, may_act: Callable[[], bool] = lambda: True
 ) -> None:
-    """DeliveryLoop until told to stop, then write the answers that still come within STOP_GRACE.
+    """Run the loop until `stopping`, then write the answers that arrive within STOP_GRACE.
 
-    A database that is away is waited for, and whatever else breaks is logged: messages wait, they are not lost. So do
-    they while the installation is in quarantine (`may_act`).
+    It retries after any failure, so that messages wait but are not lost. They also wait while the installation is in
+    quarantine (`may_act`).
     """
     while not stopping.is_set():
         try:
@@ -226,14 +225,14 @@ def keep_delivering(
             else:
                 stopping.wait(every)
         except Exception:
-            logger.exception("delivering failed; it will be tried again")
+            logger.exception("delivery failed, will be retried")
             stopping.wait(every)
     end = time.monotonic() + STOP_GRACE
     while not loop.idle and (left := end - time.monotonic()) > 0:
         try:
             loop.record_answer(wait=left)
         except Exception:
-            logger.exception("an answer was not written; its message may be sent again")
+            logger.exception("an answer was not written, its message may be sent again")
             time.sleep(min(left, 0.5))
 
 
@@ -245,12 +244,12 @@ def delivering(
     tracer: Tracer | None = None,
     may_act: Callable[[], bool] = lambda: True,
 ) -> Iterator[None]:
-    """DeliveryLoop in a thread while the body runs."""
+    """Run the delivery loop in a thread while the body runs."""
     loop = build_delivery_loop(settings, metrics, tracer)
     arguments = {"every": settings.sweep_every, "stopping": stopping, "may_act": may_act}
     thread = threading.Thread(target=keep_delivering, args=(loop,), kwargs=arguments, daemon=True)
     thread.start()
-    logger.info("webhooks are delivered")
+    logger.info("webhook delivery started")
     try:
         yield
     finally:

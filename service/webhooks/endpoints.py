@@ -1,4 +1,4 @@
-"""Webhooks: where a client's messages go, what signs them, and what became of the latest."""
+"""Webhooks: a client's URL, the secrets that sign its messages, and the latest messages."""
 
 import base64
 import contextlib
@@ -18,12 +18,12 @@ from service.database.tables import deliveries, webhooks
 from service.webhooks.addresses import is_public
 from service.webhooks.outbox import SIGNING, DeliveryState, drop_waiting, earlier_secrets
 
-#: How many secrets before the last two sign as well: a message's header has a signature by each.
+#: How many secrets, apart from the last two, can also sign. A message's header has a signature by each.
 _RETIRED = 8
 
 
 class UrlInvalid(ValueError):
-    """Raised when a URL can't be a webhook's: `reason` says why, the message also what operators can do."""
+    """Raised when a URL can't be a webhook's. `reason` is for callers; the message adds advice for operators."""
 
     def __init__(self, reason: str, for_operators: str = "") -> None:
         super().__init__(f"{reason}{for_operators}")
@@ -31,11 +31,11 @@ class UrlInvalid(ValueError):
 
 
 class NoWebhook(LookupError):
-    """Raised when the client has no webhook, or only a disabled one where an enabled one is needed."""
+    """Raised when the client has no webhook, or only a disabled one and an enabled one is needed."""
 
 
 class UnknownDelivery(LookupError):
-    """Raised when the client has no message of that id."""
+    """Raised when the client has no message with this id."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ class WebhookEndpoint:
     created_at: datetime
     #: When the receiver answered 410 Gone.
     disabled_at: datetime | None
-    #: Until when the secret before the last rotation signs as well.
+    #: Until when the previous secret also signs.
     previous_until: datetime | None
 
 
 @dataclass(frozen=True)
 class DeliveryRecord:
-    """The record of a delivery: a message as the operator sees it."""
+    """A message as the operator sees it."""
 
     id: str
     type: str
@@ -68,34 +68,33 @@ class DeliveryRecord:
 
 
 def check_url(text: str, *, allow_private: bool) -> httpx.URL:
-    """Return the URL of a webhook, parsed. Raises UrlInvalid.
+    """Return the parsed URL of a webhook. Raises UrlInvalid.
 
-    `allow_private`: http will do, and so will addresses that are not public. A host's name is looked up when it is
-    connected to, not here.
+    `allow_private` also allows http and private addresses. A host's name is only resolved when Backdrop connects.
     """
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:
-        raise UrlInvalid(f"{text!r} is no URL: {error}.") from error
+        raise UrlInvalid(f"{text!r} is not a valid URL: {str(error).rstrip('.')}. Check it.") from error
     if url.scheme != "https" and not (allow_private and url.scheme == "http"):
         raise UrlInvalid(
-            "A webhook's URL starts with https:// on this installation: what it tells must not be read on the way. Give"
-            " the address at which your receiver has a certificate.",
-            " To try it with http and private addresses, set BACKDROP_WEBHOOK_ALLOW_PRIVATE=true for this command and"
-            " for what sends, `up` or `sweep`.",
+            "The URL must start with https:// on this installation, to protect the messages. Give an address for which"
+            " your receiver has a certificate.",
+            " To test with http and private addresses, set BACKDROP_WEBHOOK_ALLOW_PRIVATE=true for this command and for"
+            " the sender, `up` or `sweep`.",
         )
     if not url.host:
-        raise UrlInvalid("A webhook's URL names a host: https://example.com/hooks.")
+        raise UrlInvalid("The URL has no host. Send one like https://example.com/hooks.")
     if url.userinfo:
-        raise UrlInvalid("A webhook's URL holds no user or password: its receiver checks the signature instead.")
+        raise UrlInvalid("The URL must not contain a user or password. The receiver checks the signature instead.")
     if url.fragment:
-        raise UrlInvalid("A webhook's URL has no #fragment: it would not be sent.")
+        raise UrlInvalid("The URL must not have a #fragment, which would not be sent. Remove it.")
     if len(text) > 2048:
-        raise UrlInvalid("A webhook's URL has 2048 characters or less.")
+        raise UrlInvalid(f"The URL has {len(text)} characters. Use at most 2048.")
     if not allow_private and _is_private(url.host):
         raise UrlInvalid(
-            f"{url.host} is not on the public internet. Give an address that is.",
-            " It need not be where BACKDROP_WEBHOOK_ALLOW_PRIVATE=true is set, here and for what sends.",
+            f"{url.host} is not on the public internet. Give a public address.",
+            " To allow private addresses, set BACKDROP_WEBHOOK_ALLOW_PRIVATE=true here and for the sender.",
         )
     return url
 
@@ -108,7 +107,7 @@ def _is_private(host: str) -> bool:
 
 
 class Webhooks:
-    """The webhooks of one database. Lives as long as the process; safe in threads."""
+    """The webhooks in the database. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine, cipher: SecretCipher | None = None, *, allow_private: bool = False) -> None:
         self._engine = engine
@@ -118,7 +117,7 @@ class Webhooks:
         self._allow_private = allow_private
 
     def register(self, name: str, url: str) -> tuple[WebhookEndpoint, str]:
-        """Send the client's messages to `url` from now on, those that wait as well; return it with its new secret.
+        """Send the client's messages to `url` from now on, waiting ones too; return the webhook and its new secret.
 
         Raises UnknownClient and UrlInvalid.
         """
@@ -127,7 +126,7 @@ class Webhooks:
         fresh = {
             "url": url,
             "secret": self._cipher.encrypt(secret),
-            # Another receiver must not be able to sign as this one.
+            # A former receiver must not be able to sign for the new one.
             "secret_previous": None,
             "previous_until": None,
             "secrets_retired": None,
@@ -142,9 +141,9 @@ class Webhooks:
         return self.all()[client.id], secret
 
     def put(self, name: str, url: str) -> tuple[WebhookEndpoint, str | None]:
-        """Send the client's messages to `url`, as `register` does; what goes there already is only enabled.
+        """Send the client's messages to `url` as `register` does, or only enable the webhook if it has this URL.
 
-        Returns the webhook with its new secret; None: the URL is the same, and so is its secret. Raises UnknownClient
+        Returns the webhook and its new secret, or None for the secret if the URL was set already. Raises UnknownClient
         and UrlInvalid.
         """
         check_url(url, allow_private=self._allow_private)
@@ -156,11 +155,11 @@ class Webhooks:
             return self.all()[client.id], None
         try:
             return self.register(name, url)
-        except sa.exc.IntegrityError:  # two first ones at once
+        except sa.exc.IntegrityError:  # two requests have set the client's first webhook at once
             return self.register(name, url)
 
     def clear(self, name: str) -> int:
-        """Forget the client's webhook and drop the messages that wait for it; returns how many those were.
+        """Delete the client's webhook and drop its waiting messages; return the number of those.
 
         Raises UnknownClient and NoWebhook.
         """
@@ -172,10 +171,10 @@ class Webhooks:
             return drop_waiting(connection, client.id)
 
     def rotate(self, name: str, *, grace: float, key: str | None = None) -> tuple[WebhookEndpoint, str]:
-        """Return the webhook with a new secret; those before sign as well, each for its own grace.
+        """Return the webhook with a new secret. Earlier secrets also sign until their grace ends.
 
-        `grace`: seconds for which the one before does, and at most for which older ones do; 0: no longer. `key`: the
-        caller's own for this rotation; the same one again returns the same secret, and changes nothing. Raises
+        `grace`: seconds for which the previous secret also signs, and the limit for older ones; 0 ends all immediately.
+        `key`: the caller's own name for this rotation; repeating it returns the same secret and changes nothing. Raises
         UnknownClient and NoWebhook.
         """
         client, secret = self._accounts.named(name), _new_secret()
@@ -189,7 +188,7 @@ class Webhooks:
                 with contextlib.suppress(SecretUnreadable):
                     return self._found(connection, client.id), self._cipher.decrypt(row.secret)
             older: list[tuple[str, str]] = []
-            with contextlib.suppress(SecretUnreadable):  # then it signs nothing, and a new secret is the remedy
+            with contextlib.suppress(SecretUnreadable):  # an unreadable secret signs nothing, so the new one suffices
                 end = row.now + timedelta(seconds=grace)
                 older = [(one, min(end, until).isoformat()) for one, until in earlier_secrets(row, self._cipher)]
             connection.execute(
@@ -206,7 +205,7 @@ class Webhooks:
             return self._found(connection, client.id), secret
 
     def find(self, name: str) -> WebhookEndpoint | None:
-        """Return the client's webhook; None where it has none. Raises UnknownClient."""
+        """Return the client's webhook; None if it has none. Raises UnknownClient."""
         return self.all().get(self._accounts.named(name).id)
 
     @staticmethod
@@ -215,7 +214,7 @@ class Webhooks:
         return WebhookEndpoint(*connection.execute(sa.select(*fields).where(webhooks.c.client_id == client_id)).one())
 
     def all(self) -> dict[str, WebhookEndpoint]:
-        """Return every webhook by its client's id."""
+        """Return all webhooks by client id."""
         with self._reader.connect() as connection:
             rows = connection.execute(sa.select(*(webhooks.c[field] for field in WebhookEndpoint.__dataclass_fields__)))
             return {row.client_id: WebhookEndpoint(*row) for row in rows}
@@ -232,16 +231,16 @@ class Webhooks:
             return [DeliveryRecord(*row) for row in connection.execute(query)]
 
     def resend(self, name: str, delivery_id: str) -> None:
-        """Send a message again, under the same id, with all its attempts before it.
+        """Send a message again with the same id and a new set of attempts.
 
-        Raises UnknownClient, NoWebhook (or it is disabled), UnknownDelivery.
+        Raises UnknownClient, NoWebhook (also for a disabled webhook), UnknownDelivery.
         """
         client = self._accounts.named(name)
         with self._engine.begin() as connection:
             enabled = sa.select(webhooks.c.client_id).where(
                 webhooks.c.client_id == client.id, webhooks.c.disabled_at.is_(None)
             )
-            # Locked as by `outbox.write_message`: no message may come to wait for a webhook that has just gone.
+            # The same lock as in `outbox.write_message`: no message may wait for a webhook that is being deleted.
             if connection.execute(enabled.with_for_update(read=True)).first() is None:
                 raise _no_webhook(name)
             sent = connection.execute(
@@ -256,7 +255,7 @@ class Webhooks:
                 )
             )
         if sent.rowcount == 0:
-            raise UnknownDelivery(f"{name!r} has no message {delivery_id!r}.")
+            raise UnknownDelivery(f"{name!r} has no message {delivery_id!r}. Check the id.")
 
 
 def _new_secret() -> str:

@@ -1,12 +1,12 @@
-"""The transactional outbox: messages that are written with a job's end, and held until their receiver has them.
+"""The transactional outbox: a job's end writes a message, which stays until it is delivered or given up.
 
     waiting ──2xx──▶ delivered
-       │ ├─────────▶ failed     the last attempt did not get through
-       │ └─────────▶ dropped    the receiver said 410, or its webhook was cleared
-       └──▶ waiting             any other answer, or none: again, later
+       │ ├─────────▶ failed     the last attempt failed
+       │ └─────────▶ dropped    the receiver answered 410, or its webhook was deleted
+       └──▶ waiting             another answer, or none: retry later
 
-A message is claimed as a job is: under a lease with a fencing token, by any number of sweeps. An attempt whose sweep
-died is made again when its lease is over, so a receiver can see a message twice, but never not at all.
+Sweeps claim messages as workers claim jobs, under a lease with a fencing token. If a sweep dies, another repeats the
+attempt after the lease. So a receiver may get a message twice, but always gets it.
 """
 
 import json
@@ -28,23 +28,23 @@ from service.database.tables import deliveries, jobs, renders, webhooks
 
 logger = logging.getLogger(__name__)
 
-#: Seconds until a message is looked at again whose secret can't be decrypted.
+#: Seconds until the next look at a message whose secret can't be decrypted.
 SECRET_WAIT = 60.0
-#: How many messages one transaction deletes.
+#: Maximum number of messages that one transaction deletes.
 _PRUNED_AT_ONCE = 500
 
 
 class DeliveryState(StrEnum):
-    """Where a message stands."""
+    """The state of a message."""
 
-    WAITING = "waiting"  #: To be sent when its next attempt is due; being sent, while it is claimed.
+    WAITING = "waiting"  #: Waits for its next attempt, or is being sent while claimed.
     DELIVERED = "delivered"  #: The receiver answered 2xx.
-    FAILED = "failed"  #: Every attempt failed. Kept for inspection.
-    DROPPED = "dropped"  #: Its receiver wants nothing more.
+    FAILED = "failed"  #: All attempts failed. Kept for inspection.
+    DROPPED = "dropped"  #: Its webhook was deleted or answered 410.
 
 
 class MessageType(StrEnum):
-    """What a message is about. Cut-outs have their own types, because a cut-out makes no picture."""
+    """The event of a message. Cut-outs have their own types, because they have no render."""
 
     JOB_SUCCEEDED = "job.succeeded"
     JOB_FAILED = "job.failed"
@@ -54,12 +54,12 @@ class MessageType(StrEnum):
 
 @dataclass(frozen=True)
 class Delivery:
-    """The right to make one attempt at a message, until the lease is over."""
+    """The right to one attempt at sending a message, until the lease ends."""
 
     id: str
     client_id: str
     url: str
-    #: Each of them signs; the newest first.
+    #: All of them sign, newest first.
     secrets: tuple[str, ...]
     body: str
     token: str
@@ -67,13 +67,13 @@ class Delivery:
     #: The attempt's time, by the database's clock.
     started_at: datetime
     job_id: str = ""
-    #: The trace that its job is part of.
+    #: The trace of its job.
     traceparent: str | None = None
 
 
 @dataclass(frozen=True)
 class AttemptResult:
-    """The result of an attempt. `after`: seconds until the next one, of a message that still waits."""
+    """The result of an attempt. `after`: seconds until the next attempt of a message that still waits."""
 
     state: DeliveryState
     status: int | None
@@ -81,7 +81,7 @@ class AttemptResult:
     after: float | None = None
 
 
-#: What `earlier_secrets` reads.
+#: The columns that `earlier_secrets` reads.
 SIGNING = (
     *(webhooks.c[name] for name in ("secret", "secret_previous", "previous_until", "secrets_retired")),
     db_now().label("now"),
@@ -91,19 +91,19 @@ _ENABLED = webhooks.c.disabled_at.is_(None)
 _DUE = sa.and_(_WAITING, _ENABLED, deliveries.c.next_attempt_at <= db_now())
 #: Columns of a message in an end state.
 _OVER: dict[str, Any] = {"ended_at": db_now(), "lease_token": None, "next_attempt_at": None}
-#: What a receiver is told of a render: nothing that expires.
+#: Fields of a render in a message; none of them expires.
 _RENDER = ("public_id", "output_preset", "width", "height", "format", "bytes", "sha256", "seed", "warnings")
-#: What was asked for, of its job's spec.
+#: Fields of the job's spec in a message.
 _ASKED = ("scene_type", "mood")
 
 
 def write_message(connection: sa.Connection, job_id: str, *, public_url: str = "") -> None:
     """Write the message of a job that has just ended, in the transaction that ends it.
 
-    `public_url`: where callers reach the API; empty: the picture's address is told without it.
+    `public_url`: the URL at which callers reach the API; if empty, the picture's address is only a path.
 
-    Nothing is written for a client without a webhook. A second message of the same job breaks the unique constraint,
-    and the transaction.
+    A client without a webhook gets no message. A second message of a job violates the unique constraint and fails the
+    transaction.
     """
     job = (
         connection.execute(
@@ -119,8 +119,8 @@ def write_message(connection: sa.Connection, job_id: str, *, public_url: str = "
             .join(webhooks, sa.and_(webhooks.c.client_id == jobs.c.client_id, _ENABLED))
             .outerjoin(renders, renders.c.job_id == jobs.c.id)
             .where(jobs.c.id == job_id)
-            # Against whoever disables or clears the webhook at this moment: either the message is there to be dropped,
-            # or it is not written.
+            # Locks the webhook against a concurrent deletion: the message is either written before and dropped, or not
+            # written.
             .with_for_update(read=True, of=webhooks)
         )
         .mappings()
@@ -148,7 +148,7 @@ def _message(kind: MessageType, job_id: str, job: sa.RowMapping, public_url: str
     finished: datetime = job["finished_at"]
     render = None
     if job["public_id"] is not None:
-        # The API's own address, good for as long as the render is kept: a message may arrive days after its writing.
+        # The API's own address works as long as the render exists; a message may arrive days later.
         address = f"{public_url.rstrip('/')}/v1/renders/{job['public_id']}/picture"
         rejected = [row["rejected"] for row in job["tried"] or () if "rejected" in row]
         render = {name: job[name] for name in (*_RENDER, *_ASKED)} | {"rejected_paintings": rejected, "url": address}
@@ -171,9 +171,9 @@ def _message(kind: MessageType, job_id: str, job: sa.RowMapping, public_url: str
 
 
 def drop_waiting(connection: sa.Connection, client_id: str) -> int:
-    """End what still waits for a client whose webhook is gone; returns how many messages those were.
+    """Drop the waiting messages of a client whose webhook is gone, and return their number.
 
-    The caller has changed the webhook's row in the same transaction: `write_message` waits for it.
+    The caller must have changed the webhook's row in the same transaction, so that `write_message` waits for it.
     """
     dropped = connection.execute(
         deliveries.update()
@@ -184,12 +184,12 @@ def drop_waiting(connection: sa.Connection, client_id: str) -> int:
 
 
 def earlier_secrets(row: Any, cipher: SecretCipher) -> list[tuple[str, datetime]]:
-    """Return a webhook's secrets before its own that sign as well, newest first, each with the end of its grace.
+    """Return a webhook's earlier secrets that still sign, newest first, each with the end of its grace.
 
     `row` has the columns of SIGNING. Raises SecretUnreadable.
     """
     if row.previous_until is None or row.previous_until <= row.now:
-        return []  # no older secret has a longer grace
+        return []  # older secrets have no longer grace
     found = [(cipher.decrypt(row.secret_previous), row.previous_until)]
     stored = json.loads(cipher.decrypt(row.secrets_retired)) if row.secrets_retired else []
     older = ((secret, datetime.fromisoformat(until)) for secret, until in stored)
@@ -197,19 +197,20 @@ def earlier_secrets(row: Any, cipher: SecretCipher) -> list[tuple[str, datetime]
 
 
 class Outbox:
-    """The sender's side. Lives as long as the process; safe in threads."""
+    """The sender's side of the outbox. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine, cipher: SecretCipher | None = None, *, lease: float) -> None:
         self._engine = engine
         self._cipher = cipher or SecretCipher()
         self._reader = reader(engine)
-        #: Seconds for which a claimed message is its claimer's.
+        #: Seconds for which a claim is exclusive.
         self.lease = lease
 
     def claim(self, *, exclude: Collection[str] = ()) -> Delivery | None:
-        """Take the message that has been due for longest, of no client in `exclude`; None when none is due.
+        """Claim the message that has been due for longest, of no client in `exclude`; None if none is due.
 
-        Those of a client whose secret can't be decrypted wait, and no attempt is counted: the setting is to be mended.
+        Messages of a client whose secret can't be decrypted wait, without counting an attempt, until the setting is
+        repaired.
         """
         query = (
             sa.select(
@@ -225,7 +226,7 @@ class Outbox:
             .limit(1)
         )
         with self._reader.connect() as connection:
-            # On SQLite the claim below is a write, even where it finds nothing.
+            # On SQLite the claim below takes the write lock even if it finds nothing.
             if connection.execute(query.with_only_columns(deliveries.c.id)).first() is None:
                 return None
         while True:
@@ -238,7 +239,7 @@ class Outbox:
                     secrets = (self._cipher.decrypt(row.secret), *earlier)
                 except SecretUnreadable as error:
                     waiting = self._put_off(connection, row.client_id, str(error))
-                    logger.error("client %s: %d messages wait, unsigned. %s", row.client_id, waiting, error)
+                    logger.error("client %s: %d messages can't be signed and wait. %s", row.client_id, waiting, error)
                     continue
                 token = str(ULID())
                 connection.execute(
@@ -265,8 +266,8 @@ class Outbox:
 
     @staticmethod
     def _put_off(connection: sa.Connection, client_id: str, error: str) -> int:
-        """Let the client's messages that are due wait, and return how many those are."""
-        # What another sweep looks at just now is left to it: two that lock the same rows could wait crosswise.
+        """Delay the client's due messages, and return their number."""
+        # Skip rows that another sweep has locked: two that lock the same rows could deadlock.
         due = (
             sa.select(deliveries.c.id)
             .join(webhooks, webhooks.c.client_id == deliveries.c.client_id)
@@ -278,17 +279,17 @@ class Outbox:
         return connection.execute(deliveries.update().where(deliveries.c.id.in_(due)).values(**values)).rowcount
 
     def record(self, delivery: Delivery, result: AttemptResult) -> bool:
-        """Write what an attempt came to; False when the lease was lost, and nothing was written."""
+        """Write the result of an attempt; return False, and write nothing, if the lease was lost."""
         with self._engine.begin() as connection:
             return _record(connection, delivery, result)
 
     def disable(self, delivery: Delivery, result: AttemptResult) -> bool:
-        """Disable the webhook that wants nothing more, and drop this message and all that wait, in one transaction.
+        """Disable the webhook that answered 410, and drop its message and all waiting ones, in one transaction.
 
-        False, and nothing is written, when the webhook is another by now, or disabled already.
+        Returns False and writes nothing if the webhook has another URL by now, or is disabled already.
         """
         with self._engine.begin() as connection:
-            # First the webhook's row, then the messages': two refusals at once must not wait for each other.
+            # The webhook's row first, then the messages', so that two concurrent calls can't deadlock.
             disabled = connection.execute(
                 webhooks.update()
                 .where(webhooks.c.client_id == delivery.client_id, webhooks.c.url == delivery.url, _ENABLED)
@@ -301,8 +302,8 @@ class Outbox:
             return True
 
     def prune(self, *, after: float) -> int:
-        """Delete the messages that ended `after` seconds ago or earlier; returns how many those were."""
-        # What another sweep deletes at this moment is left to it.
+        """Delete the messages that ended at least `after` seconds ago, and return their number."""
+        # Rows that another sweep is deleting are skipped.
         old = sa.select(deliveries.c.id).where(deliveries.c.ended_at <= ago(after)).limit(_PRUNED_AT_ONCE)
         pruned = 0
         while True:

@@ -1,4 +1,4 @@
-"""The webhook sender: one signed POST a message, no redirects, no proxy, no cookie, and little of the answer read."""
+"""The webhook sender: one signed POST a message, without redirects, proxy and cookies, reading little of the answer."""
 
 import contextlib
 import ssl
@@ -14,19 +14,19 @@ from service.webhooks.connection import Bounds, CheckedBackend, Resolve
 from service.webhooks.endpoints import check_url
 from service.webhooks.outbox import Delivery
 
-#: Seconds that a receiver may take to accept a connection, at each of its addresses.
+#: Seconds to connect, for each address of the receiver.
 CONNECT_TIMEOUT = 5.0
-#: Bytes of the answer that are read, headers included.
+#: Maximum number of bytes of the answer to read, with headers.
 MAX_ANSWER_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
 class SendResult:
-    """The result of one request: the answer's status, or an error that says why none came."""
+    """The result of one request: the answer's status, or the reason why there is none."""
 
     status: int | None = None
     error: str | None = None
-    #: Seconds until the receiver wants to be asked again, if it says so.
+    #: Seconds of the receiver's Retry-After, if any.
     retry_after: float | None = None
     #: Seconds that the attempt took.
     seconds: float = 0.0
@@ -34,21 +34,21 @@ class SendResult:
 
 @dataclass(frozen=True)
 class WebhookSender:
-    """Sends messages by HTTP POST. Lives as long as the process; safe in threads. Durations are seconds."""
+    """Sends messages by HTTP POST. Thread-safe; one instance serves the whole process. Durations are seconds."""
 
     tls: ssl.SSLContext
-    #: From looking up the host to the last byte that is read. Only the look-up itself can take longer.
+    #: From the DNS look-up to the last byte read. Only the look-up itself can take longer.
     timeout: float
     allow_private: bool = False
     resolve: Resolve = addresses.resolve
 
     def send(self, delivery: Delivery) -> SendResult:
-        """Make one attempt. Never raises: whatever went wrong is the answer."""
+        """Make one attempt. Never raises: a failure is a result, too."""
         try:
             return self._exchange(delivery)
-        except Exception as error:  # noqa: BLE001  # what a stranger's server can make go wrong has no list
+        except Exception as error:  # noqa: BLE001  # a foreign server can cause any failure
             text = f"{type(error).__name__}: {error}".rstrip(": ")
-            # It can quote the receiver, and goes into the database and to a terminal.
+            # The text may quote the receiver, and goes to the database and a terminal.
             return SendResult(error="".join(letter if letter.isprintable() else "?" for letter in text))
 
     def _exchange(self, delivery: Delivery) -> SendResult:
@@ -66,7 +66,7 @@ class WebhookSender:
             ) as response,
         ):
             answer = SendResult(response.status, retry_after=_retry_after(response))
-            # The status has been said. The rest is read only so that a receiver can end its work undisturbed.
+            # The status is known. The rest is read so that the receiver can finish undisturbed.
             with contextlib.suppress(httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
                 for _ in response.iter_stream():
                     pass
@@ -87,7 +87,7 @@ def _headers(delivery: Delivery) -> list[tuple[str, str]]:
 
 
 def _retry_after(response: httpcore.Response) -> float | None:
-    """Return what Retry-After says, in seconds. A date is taken against the receiver's own Date: no clock of ours."""
+    """Return Retry-After in seconds. A date counts from the receiver's own Date, not from this machine's clock."""
     headers = {name.lower(): value.decode("latin-1").strip() for name, value in response.headers}
     value = headers.get(b"retry-after", "")
     if value.isascii() and value.isdigit():

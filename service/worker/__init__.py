@@ -1,1 +1,1 @@
-"""Carrying out swaps: as a job from the queue, or in this process."""
+"""Swaps: as jobs from the queue, or in this process."""

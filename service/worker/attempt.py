@@ -1,7 +1,7 @@
-"""One attempt of a job, and what guards it.
+"""One attempt of a job, and its safeguards.
 
-Between its steps it looks whether it may go on. One thread renews the leases of all jobs in flight, a watchdog ends a
-process that hangs, and a job's last attempt runs alone in its worker, so that none fails for what another did to it.
+Between its steps an attempt checks whether it may continue. One thread renews the leases of all running jobs. A
+watchdog ends a process that hangs. A job's last attempt runs alone in its worker, so that another job can't fail it.
 """
 
 import faulthandler
@@ -21,31 +21,31 @@ logger = logging.getLogger(__name__)
 
 
 class Stopping(Exception):
-    """Raised between steps when the worker was told to stop."""
+    """Raised between steps if the worker must stop."""
 
 
 class TimeIsUp(Exception):
-    """Raised between steps when the job has run for longer than it may."""
+    """Raised between steps if the job has reached its time limit."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one attempt looks at. For the thread that runs it."""
+    """The state that one attempt checks. For the attempt's own thread."""
 
     jobs: Jobs
     claim: Claim
-    #: Set when the worker is told to stop.
+    #: Set if the worker must stop.
     stopping: threading.Event
-    #: Set when a renewal has found the lease lost: the job was cancelled, say.
+    #: Set once a renewal finds the lease lost, for example because the job was cancelled.
     lost: threading.Event
-    #: Seconds that it may take.
+    #: Seconds that the attempt may take.
     time_limit: float
-    #: Times its stages, into the claim.
+    #: Times the attempt's stages, for the claim.
     stages: StageTimer
     started: float = field(default_factory=time.monotonic)
 
     def check(self) -> None:
-        """Raise Stopping, TimeIsUp or LeaseLost where the attempt is not to go on. Asks nobody."""
+        """Raise Stopping, TimeIsUp or LeaseLost if the attempt must not continue. Sends no query."""
         if self.stopping.is_set():
             raise Stopping
         if time.monotonic() > self.started + self.time_limit:
@@ -54,18 +54,20 @@ class Attempt:
             raise LeaseLost
 
     def progress(self, stage: str, fraction: float) -> None:
-        """Check, and tell how far the job is, which renews its lease. Raises as `check` does."""
+        """Check, and store the job's progress, which renews its lease. Raises as `check` does."""
         self.stages.enter(stage)
         self.check()
         try:
             self.jobs.renew_lease(self.claim, stage=stage, progress=fraction)
         except DATABASE_AWAY as error:
-            # Whether the lease is lost meanwhile shows at the next step, or at the end: no step is done in vain.
-            logger.warning("job %s: the database is away, %s not told: %s", self.claim.job_id, stage, error)
+            # The next step or the end of the job will notice a lost lease.
+            logger.warning(
+                "job %s: the database is away, so stage %s is not stored: %s", self.claim.job_id, stage, error
+            )
 
 
 class LeaseRenewal:
-    """The renewal of leases in one worker: one thread and one statement for all its jobs. Safe in threads."""
+    """Renews the leases of one worker: one thread and one statement for all its jobs. Thread-safe."""
 
     def __init__(self, jobs: Jobs, *, interval: float) -> None:
         """`interval`: seconds between two renewals."""
@@ -73,12 +75,12 @@ class LeaseRenewal:
         self.interval = interval
         self._lock = threading.Lock()
         self._held: dict[str, tuple[Claim, threading.Event]] = {}
-        #: What ends the thread that renews, while there is one, and the thread.
+        #: The event that ends the renewing thread, and the thread, while there is one.
         self._renewing: tuple[threading.Event, threading.Thread] | None = None
 
     @contextmanager
     def renewed(self, claim: Claim) -> Iterator[threading.Event]:
-        """Renew a claim's lease until the end of the block; the event is set once it is found lost."""
+        """Renew a claim's lease until the end of the block. The event is set once the lease is lost."""
         lost = threading.Event()
         with self._lock:
             self._held[claim.token] = claim, lost
@@ -105,7 +107,9 @@ class LeaseRenewal:
             try:
                 lost = self._jobs.renew_leases([claim for claim, _ in held])
             except Exception:
-                logger.exception("jobs %s: leases not renewed", ", ".join(claim.job_id for claim, _ in held))
+                logger.exception(
+                    "jobs %s: the leases could not be renewed", ", ".join(claim.job_id for claim, _ in held)
+                )
                 continue
             for claim, event in held:
                 if claim.token in lost:
@@ -113,9 +117,9 @@ class LeaseRenewal:
 
 
 def _set_timer(seconds: float | None) -> None:
-    """Dump all stacks to standard error and end the process in `seconds`; None: not at all.
+    """Dump all stacks to standard error and end the process after `seconds`. None: cancel that.
 
-    The interpreter's own watchdog needs none of its lock: a C call that hangs may hold it. It has one timer.
+    faulthandler's timer does not need the interpreter's lock, which a hanging C call may hold. There is only one timer.
     """
     if seconds is None:
         faulthandler.cancel_dump_traceback_later()
@@ -124,9 +128,9 @@ def _set_timer(seconds: float | None) -> None:
 
 
 class Watchdog:
-    """A deadline for each job in flight; the process ends at the first that passes. Safe in threads.
+    """A deadline for each running job. The process ends at the first that passes. Thread-safe.
 
-    No exception stops a C call that hangs, and no other job can be saved from a process that hangs.
+    No exception can stop a hanging C call, and a hanging process can't save its other jobs.
     """
 
     def __init__(self, set_timer: Callable[[float | None], None] = _set_timer) -> None:
@@ -135,32 +139,32 @@ class Watchdog:
         self._lock = threading.Lock()
 
     def arm(self, job_id: str, seconds: float) -> None:
-        """Give a job at least `seconds` from now on; a later deadline that it has stays."""
+        """Give a job at least `seconds` from now. Keeps a later deadline."""
         with self._lock:
             self._deadlines[job_id] = max(time.monotonic() + seconds, self._deadlines.get(job_id, 0.0))
             self._watch()
 
     def disarm(self, job_id: str) -> None:
-        """Give a job all the time there is; nothing where it has none to keep."""
+        """Remove a job's deadline, if it has one."""
         with self._lock:
             self._deadlines.pop(job_id, None)
             self._watch()
 
     def _watch(self) -> None:
         first = min(self._deadlines.values(), default=None)
-        # The timer takes no zero: one that has passed ends the process in a millisecond.
+        # The timer does not accept zero, so a passed deadline ends the process after a millisecond.
         self._set_timer(None if first is None else max(0.001, first - time.monotonic()))
 
 
-#: Seconds between two looks whether to go on waiting.
+#: Seconds between two checks while waiting.
 _LOOK_EVERY = 0.2
 
 
 class Isolation:
-    """A readers–writer lock over the jobs of one worker: many run together, or one alone, who goes first.
+    """A readers–writer lock for the jobs of one worker: many run together, or one alone, which takes precedence.
 
-    A process that dies takes an attempt from each of its jobs, and nobody can tell whose fault it was. With the last
-    attempt alone, a job that is given up has itself to blame.
+    A process that dies costs each of its jobs an attempt, although only one job caused it. Running the last attempt
+    alone makes sure that a job only fails for its own reasons.
     """
 
     def __init__(self) -> None:
@@ -171,7 +175,7 @@ class Isolation:
 
     @contextmanager
     def together(self, stopping: threading.Event) -> Iterator[None]:
-        """Run beside others, once nobody is alone or waits to be; at once where the worker is to stop."""
+        """Run together with others, once no job runs alone or waits to. If the worker must stop, start at once."""
         with self._changed:
             while (self._alone or self._waiting) and not stopping.is_set():
                 self._changed.wait(_LOOK_EVERY)
@@ -185,7 +189,7 @@ class Isolation:
 
     @contextmanager
     def alone(self, check: Callable[[], None]) -> Iterator[None]:
-        """Run alone, once nobody else runs. `check` is called while that is waited for, and may raise."""
+        """Run alone, once no other job runs. `check` is called during the wait, and may raise."""
         with self._changed:
             self._waiting += 1
             try:

@@ -1,7 +1,7 @@
-"""Content credentials: a signed C2PA manifest in every file, where the operator has configured a certificate.
+"""Content credentials: a signed C2PA manifest in every file, if the operator has configured a certificate.
 
-The certificate's rules are those of the C2PA specification, section 14.5: an end-entity certificate with the key usage
-digitalSignature and an extended key usage such as emailProtection, followed by its chain; no self-signed one.
+The certificate must follow the C2PA specification, section 14.5. It is an end-entity certificate with the key usage
+digitalSignature and an extended key usage such as emailProtection, followed by its chain, and not self-signed.
 """
 
 import json
@@ -17,26 +17,26 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, Credentials
 from service.settings import Settings
 
-#: Bytes that a manifest may be larger than the one of the trial file: paddings differ by format.
+#: Bytes that a manifest may need beyond that of the trial file, because formats pad differently.
 _SLACK = 4096
-#: What a cut-out alone is, whose preset has no term: a photo that an algorithm altered. A manifest must name one.
+#: Source type of a cut-out without a background. Its preset has none, but a manifest needs one.
 _CUT_OUT = "algorithmicallyEnhanced"
-#: No thumbnail: it would add up to 200 kB to a file that is its own preview.
+#: No thumbnail, which would add up to 200 kB to a file that can be shown itself.
 _C2PA_SETTINGS = {"builder": {"thumbnail": {"enabled": False}}}
 
 
 class CredentialsInvalid(Exception):
-    """Raised when files can't be signed as configured; the message names the setting and the remedy."""
+    """Raised if files can't be signed with the settings. The message names the setting and the remedy."""
 
 
 class SigningFailed(PipelineError):
-    """Raised when a file could not be signed, as when the time-stamping authority is away."""
+    """Raised if a file could not be signed, for example because the time-stamping authority is away."""
 
     code = "signing_failed"
 
 
 def open_credentials(settings: Settings) -> Credentials | None:
-    """Return what signs files, None where no certificate is configured. Signs a trial file, so that faults show now.
+    """Return the signer of files, or None without a certificate. Signs a trial file, to find errors at the start.
 
     Raises CredentialsInvalid.
     """
@@ -44,7 +44,7 @@ def open_credentials(settings: Settings) -> Credentials | None:
         return None
     if settings.c2pa_certificate is None or settings.c2pa_key is None:
         missing = "CERTIFICATE" if settings.c2pa_certificate is None else "KEY"
-        raise CredentialsInvalid(f"BACKDROP_C2PA_{missing} is not set: signing needs a certificate and its key.")
+        raise CredentialsInvalid(f"BACKDROP_C2PA_{missing} is not set. Signing needs a certificate and its key.")
     try:
         import c2pa
     except ImportError as error:
@@ -62,13 +62,13 @@ def open_credentials(settings: Settings) -> Credentials | None:
     except (c2pa.C2paError, SigningFailed) as error:
         raise CredentialsInvalid(
             f"A trial file could not be signed ({error}). BACKDROP_C2PA_CERTIFICATE must be a PEM file with the "
-            "signing certificate first and its chain after it, BACKDROP_C2PA_KEY that certificate's key (PKCS#8, PEM), "
-            f"BACKDROP_C2PA_ALGORITHM ({settings.c2pa_algorithm}) the key's kind, and BACKDROP_C2PA_TIMESTAMP_URL "
-            "either not set or a time-stamping authority that answers."
+            "certificate first and its chain after it. BACKDROP_C2PA_KEY must be that certificate's key (PKCS#8, PEM). "
+            f"BACKDROP_C2PA_ALGORITHM ({settings.c2pa_algorithm}) must fit the key. BACKDROP_C2PA_TIMESTAMP_URL must "
+            "be unset, or a time-stamping authority that answers."
         ) from error
     issuer = signer.read(signed, "image/jpeg")
     if issuer is None:
-        raise CredentialsInvalid("BACKDROP_C2PA_CERTIFICATE: a file signed with it does not validate.")
+        raise CredentialsInvalid("BACKDROP_C2PA_CERTIFICATE: a trial file signed with it is invalid. Check its chain.")
     added = len(signed) - len(trial.getvalue())
     return C2pa(signer.library, signer.signer, signer.context, issuer, added + _SLACK)
 
@@ -84,9 +84,9 @@ class C2pa:
     reserve: int = 0
 
     def sign(self, data: bytes, content_type: str, digital_source_type: str | None) -> bytes:
-        """Return the file with a manifest that says what made it, and from what. Raises SigningFailed."""
+        """Return the file with a manifest of its origin and sources. Raises SigningFailed."""
         generator = {"name": "Backdrop", "version": version("backdrop")}
-        # The specification wants this action first where no other asset is named, and its source type with it.
+        # Without other assets, the specification requires this action first, with its source type.
         created = {
             "action": "c2pa.created",
             "digitalSourceType": DIGITAL_SOURCE_TYPES + (digital_source_type or _CUT_OUT),
@@ -106,9 +106,9 @@ class C2pa:
         return signed.getvalue()
 
     def read(self, data: bytes, content_type: str) -> str | None:
-        """Return the issuer in a file's manifest, None where it has none or has been changed since.
+        """Return the issuer in a file's manifest, or None if there is none or the file was changed since.
 
-        Whether the issuer is on a trust list is not asked: that is the reader's list, and not a property of the file.
+        Does not check trust lists, because each reader of the file has its own.
         """
         try:
             with self.library.Reader(content_type, BytesIO(data)) as reader:

@@ -1,4 +1,4 @@
-"""What a job of a cut-out stores: the networks' mask, the one chosen, their previews, and the photo at that size."""
+"""Storage of a cut-out job's pictures: the networks' mask, the chosen mask, previews, and the photo at that size."""
 
 from collections.abc import Callable, Sequence
 
@@ -25,9 +25,9 @@ def store_cutout(
     objects: Bucket,
     register: Callable[[Sequence[str]], None],
 ) -> NewCutout:
-    """Store what the networks found in a photo, once `register` has written down the keys. Raises StoreUnavailable.
+    """Store a photo's cut-out, after `register` has stored the keys. Raises StoreUnavailable.
 
-    Keys of its own for each attempt: one that lost its lease can't touch the winner's bytes.
+    Each attempt has its own keys, so that an attempt that lost its lease can't change the winner's bytes.
     """
     pictures, reduced = of_network(photo, cutout)
     mask_key, preview_key, photo_key = (f"masks/{client_id}/{ULID()}.{kind}" for kind in ("png", "png", "jpg"))
@@ -40,9 +40,9 @@ def store_cutout(
 
 
 def store_choice(cut: CutOut, claim: Claim, found: NewCutout, mask: GivenMask | None, masks: MendedMasks) -> None:
-    """Take the product that was chosen for the photo's, as `Mending.keep_subjects` does. Raises StoreUnavailable.
+    """Make the chosen product the photo's, as `Mending.keep_subjects` does. Raises StoreUnavailable.
 
-    `mask` is the caller's, of which it may be a part.
+    `mask`: the caller's mask. The chosen product may be a part of it.
     """
     assert cut.chosen is not None
     choice, cutout = cut.chosen

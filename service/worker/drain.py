@@ -1,6 +1,6 @@
-"""Draining: a worker that an operator asks to takes no more jobs, ends those it has, and stays until it is stopped.
+"""Draining: on an operator's request, a worker takes no more jobs, ends its own, and stays until it is stopped.
 
-What it had fetched and not begun is sent again by the sweep, or taken over from it within a minute.
+The sweep sends the messages that it fetched but did not start again, or other workers take them within a minute.
 """
 
 import logging
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Drain:
-    """A worker's place on the roster, and whether it takes jobs. One thread calls it."""
+    """A worker's entry in the roster, and whether the worker takes jobs. For one thread."""
 
     roster: WorkerRoster
     worker: dramatiq.Worker
@@ -27,7 +27,7 @@ class Drain:
     draining: bool = field(default=False, init=False)
 
     def beat(self) -> None:
-        """Send a heartbeat, and do as the answer says; a database that is away changes nothing."""
+        """Send a heartbeat, and drain or resume as the answer requires. Ignores a database that is away."""
         try:
             asked = self.roster.beat(self.name, self.label, self.about, draining=self.draining)
             if asked == self.draining:
@@ -38,16 +38,16 @@ class Drain:
             logger.warning("the worker's heartbeat was not written: %s", error)
 
     def _pause(self, asked: bool) -> None:
-        # Not dramatiq's own `pause`: it waits until every thread rests, jobs and all.
+        # Not dramatiq's own `pause`, which waits until every thread has ended its job.
         threads: list[Any] = [*self.worker.consumers.values(), *self.worker.workers]  # typed as plain threads
         for thread in threads:
             thread.pause() if asked else thread.resume()
         self.draining = asked
-        logger.info("draining: no more jobs are taken" if asked else "jobs are taken again")
+        logger.info("draining: the worker takes no more jobs" if asked else "the worker takes jobs again")
 
     def leave(self) -> None:
-        """Take the worker off the roster, where the database is there."""
+        """Remove the worker from the roster, unless the database is away."""
         try:
             self.roster.leave(self.name)
         except DATABASE_AWAY as error:
-            logger.warning("the worker was not taken off the roster: %s", error)
+            logger.warning("the worker was not removed from the roster: %s", error)

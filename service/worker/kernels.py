@@ -1,6 +1,6 @@
-"""Compiles the kernels ahead: small swaps of every scene, with stand-ins for the networks, meet all that a job needs.
+"""Compiles the kernels in advance: small swaps of every scene, without networks, call all kernels that a job needs.
 
-No list of kernels is kept anywhere: what a swap calls is what is compiled (`pipeline.kernels.cache`).
+There is no list of kernels. Each kernel that a swap calls is compiled (`pipeline.kernels.cache`).
 """
 
 import hashlib
@@ -25,22 +25,22 @@ from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
 
-#: Longer side in pixels of the pictures and of the photo: every path but the lens' is the same at any size.
+#: Longer side in pixels of the pictures and of the photo. All code paths except the lens are the same at any size.
 _SIDE, _PHOTO_SIDE = 64, 192
-#: What is out of focus is as soft, in pixels, as in a picture of so many rows: that of 64 rows alone would be sharp.
+#: Rows of a picture whose blur, in pixels, the small pictures get. Pictures of 64 rows would be sharp.
 _LENS_SIDE = 2048
 
 
 def use_kept_kernels(settings: Settings) -> None:
-    """Take the kernels' machine code from the folder that set-up fills, or from the user's own."""
+    """Use the kernels' machine code from the folder of set-up, or from the user's own."""
     cache.keep_in(settings.kernels, settings.own_kernels)
 
 
-def compile_kernels(settings: Settings, told: Callable[[str], None]) -> bool:
-    """Compile and keep what a worker needs; return whether there was anything to do.
+def compile_kernels(settings: Settings, say: Callable[[str], None]) -> bool:
+    """Compile and keep the kernels that a worker needs. Return whether any work was necessary.
 
-    Nothing is done where code, catalogue and processor are as they were. `told` hears a line for each scene that had
-    something to compile.
+    Does nothing if code, catalogue and processor have not changed. `say` gets a line for each scene that compiled
+    something.
     """
     use_kept_kernels(settings)
     state = _state()
@@ -50,15 +50,15 @@ def compile_kernels(settings: Settings, told: Callable[[str], None]) -> bool:
         before, started = len(cache.compiled), time.perf_counter()
         swap(photo, spec, networks, limits=Limits(), clock=time.perf_counter)
         if count := len(cache.compiled) - before:
-            told(f"{spec.scene.name}  {count} compiled  {time.perf_counter() - started:.1f} s")
+            say(f"{spec.scene.name}  {count} compiled  {time.perf_counter() - started:.1f} s")
     cache.mark_complete(state)
     return True
 
 
 def compile_beside(settings: Settings) -> None:
-    """Compile and keep what needs no ray, while another process runs `compile_kernels`, which then finds it.
+    """Compile and keep the kernels that cast no rays, in parallel to another process with `compile_kernels`.
 
-    Pictures on white, and the swatches of all finishes: a third of the work.
+    These are the kernels of white pictures and of all finishes' swatches, a third of the work.
     """
     use_kept_kernels(settings)
     if cache.is_complete(_state()):
@@ -72,9 +72,9 @@ def compile_beside(settings: Settings) -> None:
 
 
 def warm_up(networks: Networks) -> None:
-    """Make one small swap, so that the first job waits for no network's first call and no late import.
+    """Make one small swap, so that the first job does not wait for first calls of networks and late imports.
 
-    Another generator than the shipped one is left out: its first painting may take minutes.
+    Skips other generators than the shipped one, because their first painting may take minutes.
     """
     spec, _, stand_ins = next(_swaps())
     generator = networks.generator if networks.generator.capabilities.paints == "light" else stand_ins.generator
@@ -82,7 +82,7 @@ def warm_up(networks: Networks) -> None:
 
 
 def _state() -> str:
-    """Return what changes with any file that decides which kernels are called, and with which types."""
+    """Return a digest of all files that decide which kernels are called, and with which types."""
     service = Path(__file__).parents[1]
     files = [*(service.parent / "pipeline").rglob("*.py"), *(service / "catalogue").glob("*.toml"), Path(__file__)]
     digest = hashlib.sha256()
@@ -92,9 +92,9 @@ def _state() -> str:
 
 
 def _swaps() -> Iterator[tuple[Spec, bytes, Networks]]:
-    """Every scene once, the moods, photos and kinds of networks in turn, and a drawn picture; then every place."""
+    """Yield every scene once, with moods, photos and kinds of networks in turn, a drawn picture, then every preset."""
     catalogue = load_catalogue()
-    # What is cut out already comes first: to look for a product takes kernels that `compile_beside` compiles meanwhile.
+    # The cut-out photo comes first. The other one needs the search kernels, which `compile_beside` compiles meanwhile.
     photos = cycle([_photo(cut_out=True), _photo()])
     turns = zip(cycle(catalogue.moods.values()), photos, cycle(_networks(_Generator("light"))), strict=False)
     anywhere = replace(catalogue.preset("shopify_product"), size=(_SIDE, _SIDE))
@@ -109,7 +109,7 @@ def _swaps() -> Iterator[tuple[Spec, bytes, Networks]]:
 
 
 def _places() -> Iterator[tuple[Spec, bytes, Networks]]:
-    """Every place once, the kinds of networks in turn."""
+    """Yield every preset once, with the kinds of networks in turn."""
     catalogue = load_catalogue()
     scene, mood, photo = catalogue.scene("podium"), catalogue.mood("calm"), _photo()
     for place, networks in zip(catalogue.presets.values(), cycle(_networks(_Generator("light"))), strict=False):
@@ -118,13 +118,13 @@ def _places() -> Iterator[tuple[Spec, bytes, Networks]]:
 
 
 def _networks(generator: Generator) -> list[Networks]:
-    """Return the kinds of networks: an ensemble, and one alone."""
+    """Return the two kinds of networks: an ensemble, and a single network."""
     segmenter, second = FunctionSegmenter(_reds), FunctionSegmenter(_fewer_reds)
     return [Networks(segmenter, generator, second_segmenter=second), Networks(segmenter, generator)]
 
 
 def _photo(*, cut_out: bool = False) -> bytes:
-    """Return the file of a soft-edged red disc on grey; `cut_out`: with its own alpha."""
+    """Return the file of a soft-edged red disc on grey. `cut_out`: with its alpha."""
     y, x = np.mgrid[:_PHOTO_SIDE, :_PHOTO_SIDE] / (_PHOTO_SIDE / 2) - 1
     alpha = np.clip((0.6 - np.hypot(x, y)) * 40, 0, 1)[..., None]
     pixels = [200, 60, 50] * alpha + 225 * (1 - alpha)
@@ -135,18 +135,18 @@ def _photo(*, cut_out: bool = False) -> bytes:
 
 
 def _reds(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Find what is red."""
+    """Return a mask of the red pixels."""
     difference = image[..., 0].astype(np.float32) - image[..., 1]
     return np.asarray(np.clip(difference / np.float32(100), 0, 1))
 
 
 def _fewer_reds(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Find less of it, so that the two don't agree."""
+    """Return a smaller mask of red pixels, so that the two networks disagree."""
     return _reds(image) * np.float32(0.4)
 
 
 class _Generator:
-    """Hands back the light, or the drawing, that it is given."""
+    """Returns the given light or drawing unchanged."""
 
     def __init__(self, paints: Literal["light", "picture"]):
         self.capabilities = Capabilities(paints=paints, size=_SIDE)

@@ -1,4 +1,4 @@
-"""One swap in this process: no server, no queue, no credits."""
+"""One swap in this process, without server, queue and credits."""
 
 import json
 import time
@@ -30,19 +30,19 @@ from service.worker.networks import open_networks
 
 
 class SpecInvalid(ValueError):
-    """Raised when a mask or a setting is of no use; the message names it and the remedy."""
+    """Raised if a mask or a setting is invalid. The message names it and the remedy."""
 
 
 def build_spec(catalogue: Catalogue, order: SwapOrder) -> Spec:
-    """Return the spec that an order asks for, by the API's own rules. Raises OrderRefused."""
+    """Return the spec of an order, by the API's own rules. Raises OrderRefused."""
     order = checked(catalogue, order)
     return resolve_spec(stored_spec(catalogue, order), catalogue, preview=order.preview)
 
 
 def warnings_of(catalogue: Catalogue, spec: Spec, render: SwapResult) -> tuple[str, ...]:
-    """Return the codes of all that a swap is warned of: what may not be meant, and what its pipeline found."""
-    told = [one.code for one in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset)]
-    return (*told, *(code for code in render.warnings if code not in told))
+    """Return the codes of all warnings of a swap: about its input, and from its pipeline."""
+    found = [one.code for one in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset)]
+    return (*found, *(code for code in render.warnings if code not in found))
 
 
 def swap_file(
@@ -58,9 +58,9 @@ def swap_file(
 ) -> SwapResult:
     """Read a photo, write the picture to `output` and its report to `output`.json.
 
-    `kept`, where given (`service.storage.cache.folder_cache`), has the cut-outs of earlier swaps. `mask`, where given,
-    is the product's, as `cut_out_file` writes one. `on_caution` hears what may not be meant before the work begins.
-    Raises OrderRefused, SpecInvalid and PipelineError; then nothing is written.
+    `kept`: the cut-outs of earlier swaps (`service.storage.cache.folder_cache`). `mask`: the product's mask, as
+    `cut_out_file` writes it. `on_caution` gets warnings about the input before the work begins. Raises OrderRefused,
+    SpecInvalid and PipelineError, and writes nothing then.
     """
     catalogue = load_catalogue(settings.catalogue)
     spec = build_spec(catalogue, order)
@@ -95,10 +95,10 @@ def swap_file(
 def cut_out_file(
     photo: Path, output: Path, preview: Path | None, *, settings: Settings, subject: PhotoPlace | None = None
 ) -> KeptFacts:
-    """Read a photo, write its product's mask to `output` and its preview to `preview`, and return what was found.
+    """Read a photo, write its product's mask to `output` and its preview to `preview`, and return the facts.
 
-    Both are PNGs (`service.cutouts.pixels`). `subject` says which product is meant. Raises PipelineError; then nothing
-    is written.
+    Both files are PNGs (`service.cutouts.pixels`). `subject`: a place on the product. Raises PipelineError, and writes
+    nothing then.
     """
     networks = open_networks(settings)
     cut = cut_out(photo.read_bytes(), networks, limits=settings.limits, clock=time.perf_counter, subject=subject)
@@ -119,7 +119,7 @@ def _given_mask(photo: Path, mask: Path, settings: Settings) -> GivenMask:
 
 
 def open_signer(settings: Settings) -> Credentials | None:
-    """Return what signs the pictures, where the settings name it. Raises SpecInvalid."""
+    """Return the signer of pictures, or None without a certificate. Raises SpecInvalid."""
     try:
         return open_credentials(settings)
     except CredentialsInvalid as error:

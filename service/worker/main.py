@@ -1,6 +1,6 @@
-"""The worker process: loads the networks, then carries several jobs at once, each in a thread of its own.
+"""The worker process: loads the networks, then runs several jobs at once, each in its own thread.
 
-`python -m service.worker.main` is what `backdrop worker` starts, watches and replaces when it dies.
+`backdrop worker` starts `python -m service.worker.main`, watches it, and starts it again if it dies.
 """
 
 import contextlib
@@ -55,9 +55,9 @@ from service.worker.run import JobRunner
 
 logger = logging.getLogger(__name__)
 
-#: Exit status that says: starting again will not help (sysexits.h EX_CONFIG).
+#: Exit status if another start will not help (sysexits.h EX_CONFIG).
 CANNOT_START = 78
-#: Exit status that says: only a new process can use the device again (sysexits.h EX_SOFTWARE).
+#: Exit status if only a new process can use the device again (sysexits.h EX_SOFTWARE).
 DEVICE_LOST = 70
 
 
@@ -73,7 +73,7 @@ def boot(
     observer: RunObserver | None = None,
     metrics: JobMetrics | None = None,
 ) -> dramatiq.Worker:
-    """Put the worker together: broker, actor, and everything that a run needs. `in_flight`: jobs at once."""
+    """Return the worker with broker, actor and all parts that a run needs. `in_flight`: jobs at once."""
     observer = observer or RunObserver(worker=worker_label())
     engine = create_engine(settings.sqlalchemy_url)
     jobs = Jobs(
@@ -112,7 +112,7 @@ def boot(
     for kind in takes(settings):
         dramatiq.actor(broker=broker, actor_name=kind, queue_name=QUEUES[kind])(partial(runner.run, kind=kind))
     worker = dramatiq.Worker(broker, worker_threads=in_flight, worker_timeout=100)
-    # No more messages than jobs: one that waits in a busy worker would start nothing while another worker idles.
+    # No more messages than jobs. A message that waits in a busy worker would keep an idle worker from its job.
     worker.queue_prefetch = in_flight
     return worker
 
@@ -123,16 +123,16 @@ def takes(settings: Settings) -> list[Kind]:
 
 
 def worker_label() -> str:
-    """Return how operators know this process: "host:pid"."""
+    """Return the name of this process for operators: "host:pid"."""
     return f"{platform.node()}:{os.getpid()}"[:255]
 
 
 def jobs_in_flight(settings: Settings, networks: Networks) -> int:
-    """Return how many jobs a worker carries at once: what is set, or what keeps cores and device busy.
+    """Return how many jobs a worker runs at once: the setting, or the number that keeps cores and device busy.
 
-    On a CPU, which the networks take too, one for each core, and one more, since none of them keeps a core busy all
-    the time. A device waits for nobody where the jobs beside the one that it works for have what it needs next ready:
-    two for each core. Each takes memory (`docs/guides/operators/size.md`).
+    On one core: 1. With all networks on a CPU: one more than cores, at most 4, because no job uses its core all the
+    time. With a device: two for each core, at most 8, so that the device always finds a job whose input is ready. Each
+    job takes memory (`docs/guides/operators/size.md`).
     """
     if settings.jobs_in_flight is not None:
         return settings.jobs_in_flight
@@ -150,9 +150,9 @@ def open_lane(
     on_painted: Callable[[int], None] = lambda pictures: None,
     registry: CollectorRegistry | None = None,
 ) -> DeviceLane:
-    """Return the lane for these networks, as the settings want it. `on_lost` is called when the device is lost.
+    """Return the lane for these networks, with the options of the settings. `on_lost` is called if the device is lost.
 
-    `on_painted` is told the pictures of each call; `registry` takes the metrics of device and lane.
+    `on_painted` gets the number of pictures of each call. `registry` gets the metrics of device and lane.
     """
     device = _device(networks, "generator")
     cuda = device == "cuda"
@@ -180,7 +180,7 @@ def _device(networks: Networks, which: str) -> str:
 
 
 def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jobs) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit status. `load` gives the networks."""
+    """Run until SIGTERM or SIGINT. Returns the exit status. `load` returns the networks."""
     stopping = stop_on_signals()
     health = ProcessHealth("worker")
     try:
@@ -217,7 +217,7 @@ def _serve(
         load_catalogue(settings.catalogue)
         networks = load(settings)
     except Exception as error:
-        # A traceback is for what no setting explains.
+        # The traceback is only useful if no setting explains the error.
         said = explained(error)
         logger.error("The worker can't start: %s", said or error, exc_info=said is None)
         return CANNOT_START
@@ -226,7 +226,7 @@ def _serve(
     lost = threading.Event()
 
     def on_lost() -> None:
-        # Every job in flight hands itself back, as when the worker is told to stop.
+        # Every running job hands itself back, as after a stop signal.
         lost.set()
         stopping.reason = "the device is lost"
         stopping.set()
@@ -245,7 +245,7 @@ def _serve(
         observer=observer,
         metrics=JobMetrics(registry),
     )
-    # What heartbeats go by: "host:pid" may come again, in a container always.
+    # The id for heartbeats. "host:pid" may repeat, and in a container always does.
     name = str(ULID())
     about = {"name": name, "host": platform.node(), "pid": os.getpid(), "in_flight": in_flight, **networks.versions}
     about["takes"] = takes(settings)
@@ -262,28 +262,28 @@ def _serve(
         drain.beat()
         why = "drained" if drain.draining else "waiting for the store" if breaker.is_open else ""
         heartbeat.beat(takes_no_jobs=why)
-    logger.info("stopping: %s; jobs in flight are handed back", stopping.reason)
+    logger.info("stopping: %s. Running jobs are handed back", stopping.reason)
     health.is_not_ready("It stops.")
 
     status = DEVICE_LOST if lost.is_set() else 0
     if not _wound_down(worker, heartbeat, drain, settings.stop_grace):
         logger.warning("the queue did not answer within the grace time")
-        # At once: the interpreter's own end takes seconds on a busy host, and the supervisor kills after two.
+        # End at once. The interpreter's own end takes seconds on a busy host, and the supervisor kills after two.
         logging.shutdown()
         os._exit(status)
     return status
 
 
 def _wound_down(worker: dramatiq.Worker, heartbeat: WorkerHeartbeat, drain: Drain, grace: float) -> bool:
-    """Stop taking jobs, wait for those in flight to hand themselves back; False after `grace` seconds."""
+    """Take no more jobs, and wait for running jobs to hand themselves back. Return False after `grace` seconds."""
 
     def wind_down() -> None:
-        # The jobs in flight see `stopping` before their next steps.
+        # Running jobs check `stopping` before their next steps.
         worker.stop(timeout=int(grace * 1000))
         heartbeat.stop()
         drain.leave()
 
-    # In a thread: a queue server that hangs would keep this one for ever.
+    # In a thread, because a hanging queue server would block this one for ever.
     last = threading.Thread(target=wind_down, daemon=True)
     last.start()
     last.join(grace)
@@ -295,6 +295,6 @@ if __name__ == "__main__":
     chosen = load_settings()
     configure_logs(chosen)
     status = serve(chosen)
-    # At once, as all is closed: the interpreter's own end takes seconds on a busy host.
+    # Everything is closed, so end at once. The interpreter's own end takes seconds on a busy host.
     logging.shutdown()
     os._exit(status)

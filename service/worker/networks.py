@@ -1,4 +1,4 @@
-"""Loads the networks that the settings name, and the kernels beside them."""
+"""Loads the networks and kernels that the settings name."""
 
 import gc
 import logging
@@ -28,15 +28,15 @@ from service.worker.kernels import compile_kernels, use_kept_kernels, warm_up
 
 logger = logging.getLogger(__name__)
 
-#: Seconds after which a thread hands Python's lock on to one that waits. Python's own 5 ms are longer than most of what
-#: the threads of one swap compute without it, so that they waited for one another.
+#: Seconds after which a thread hands Python's lock to a waiting thread. Python's default, 5 ms, is longer than most
+#: computations without the lock, so that the threads of a swap waited for each other.
 SWITCH_INTERVAL = 0.0005
-#: Presets whose canvases a hub model paints ahead: a square and a tall one. What is compiled for these is for all.
+#: Presets for which a hub model paints in advance: a square and a tall canvas. The compiled code fits all canvases.
 SHAPES = ("instagram_square", "instagram_portrait")
 
 
 def open_networks(settings: Settings) -> Networks:
-    """Return the networks, ready, and load the kernels that are kept. Raises what models.loading raises."""
+    """Return the networks, ready for use, and load the compiled kernels. Raises the errors of models.loading."""
     keep_memory_together()
     keep_algebra_to_its_caller()
     sys.setswitchinterval(SWITCH_INTERVAL)
@@ -49,25 +49,25 @@ def open_networks(settings: Settings) -> Networks:
 
 
 def open_for_jobs(settings: Settings) -> Networks:
-    """Return the networks as `open_networks` does, once no job will have to compile a kernel or be the first."""
+    """Return the networks as `open_networks` does, after all work that would slow down the first jobs."""
     networks = open_networks(settings)
     if compile_kernels(settings, logger.info):
         logger.info("the kernels are compiled")
     warm_up(networks)
     take_memory_ahead()
-    # What is loaded stays: a first full collection would look through all of it, .08 s, within one of the first jobs.
+    # Exclude the loaded objects. A full garbage collection over them would take 0.08 s in one of the first jobs.
     gc.freeze()
     if networks.generator.capabilities.paints == "picture" and paints_ahead(settings, networks):
         for spec, layout, width, height in ahead():
             paint_ahead(networks.generator, spec, layout, width, height)
-            logger.info("painted ahead, %d by %d", width, height)
+            logger.info("painted in advance, %d by %d", width, height)
     return networks
 
 
 def paints_ahead(settings: Settings, networks: Networks) -> bool:
-    """Tell whether a hub model paints before the first job: where that is set, or else on CUDA.
+    """Return whether a hub model paints before the first job: by the setting, or by default on CUDA only.
 
-    On a CPU it may take minutes, and spares the first job little.
+    On a CPU it may take minutes, and saves the first job little.
     """
     if settings.warm_up is not None:
         return settings.warm_up
@@ -75,17 +75,17 @@ def paints_ahead(settings: Settings, networks: Networks) -> bool:
 
 
 def ahead() -> Iterator[tuple[Spec, Layout, int, int]]:
-    """Yield what is painted ahead: a spec, its layout, and the canvas's width and height in pixels."""
+    """Yield the paintings to make in advance: a spec, its layout, and the canvas's width and height in pixels."""
     catalogue = load_catalogue()
     for name in SHAPES:
         preset = catalogue.preset(name)
-        assert preset.size is not None  # those of SHAPES have one
+        assert preset.size is not None  # the presets in SHAPES have a size
         spec = Spec(catalogue.scene("podium"), catalogue.mood("calm"), (), preset, 1)
         yield spec, compose(spec, *preset.size, 0.6), *preset.size
 
 
 def paint_ahead(generator: Generator, spec: Spec, layout: Layout, width: int, height: int) -> None:
-    """Let a hub model paint as it does round a product, so that no job is its first. Raises what painting raises."""
+    """Let a hub model paint once as it does around a product, before the first job. Raises painting's errors."""
 
     def lay(drawing: Rgb) -> Laid | None:
         return Laid(drawing, np.zeros(drawing.shape[:2], np.float32)) if generator.capabilities.holds else None
@@ -94,7 +94,7 @@ def paint_ahead(generator: Generator, spec: Spec, layout: Layout, width: int, he
 
 
 def generator_choice(settings: Settings, model: str | None = None) -> GeneratorChoice:
-    """Return the generator that the settings name, or another `model` run as they say."""
+    """Return the generator of the settings, or another `model` with the settings' options."""
     return GeneratorChoice(
         model or settings.generator,
         pipeline_class=settings.generator_class,
@@ -110,9 +110,9 @@ def generator_choice(settings: Settings, model: str | None = None) -> GeneratorC
 
 
 def compile_graphs(settings: Settings) -> None:
-    """Compile the graphs of the networks that cut out, and of the light network, for this processor, and keep them.
+    """Compile the graphs of the cut-out networks and the light network for this processor, and keep them.
 
-    Nothing is done where they are kept already, or run in onnxruntime. Raises what loading them raises.
+    Does nothing if they exist or run in onnxruntime. Raises the errors of loading them.
     """
     if runtime(settings).library == "openvino":
         # A hub model has no graph.
@@ -122,7 +122,7 @@ def compile_graphs(settings: Settings) -> None:
 
 
 def runtime(settings: Settings) -> Runtime:
-    """Return what runs the networks' graphs on a CPU."""
+    """Return the library that runs the networks' graphs on a CPU."""
     return Runtime(settings.cpu_runtime, (settings.kernels, settings.own_kernels))
 
 

@@ -1,4 +1,4 @@
-"""What is logged, measured and traced of an attempt: a line at its end, its stages, its span."""
+"""Logs, metrics and traces of an attempt: a line at its end, its stages, and its span."""
 
 import logging
 import time
@@ -19,42 +19,42 @@ logger = logging.getLogger("service.job")
 
 @dataclass
 class Observed:
-    """One attempt, as it is going to be told of."""
+    """The facts about one attempt for its log line, metrics and span."""
 
     stages: StageTimer
-    #: "success", "failure", "again", "handed_back", "lease_lost", or what nobody thought of.
+    #: "success", "failure", "again", "handed_back", "lease_lost", or "broken" for an unexpected end.
     outcome: str = "broken"
-    #: The error's code of an attempt that came to nothing.
+    #: The error code of an attempt without a picture.
     error: str | None = None
-    #: Of a hub model's paintings why each was rejected, None of one that was not.
+    #: For each of a hub model's paintings: the reason for its rejection, or None if it was accepted.
     paintings: list[str | None] = field(default_factory=list)
-    #: Of the picture, in pixels.
+    #: Width and height of the picture in pixels.
     size: tuple[int, int] | None = None
 
     def succeeded(self, made: NewRender | NewCutout) -> None:
-        """Note what was made."""
+        """Record a finished picture."""
         self.outcome, self.size = "success", (made.width, made.height)
         if isinstance(made, NewRender):
             tried = made.report.get("provenance", {}).get("tried", ())
             self.paintings = [row.get("rejected") for row in tried if "seconds" in row]
 
     def came_to(self, outcome: str, error: str | None = None) -> None:
-        """Note how it ended without a picture."""
+        """Record an end without a picture."""
         self.outcome, self.error = outcome, error
 
 
 @dataclass(frozen=True)
 class RunObserver:
-    """Observes the attempts of one worker. Safe in threads."""
+    """Observes the attempts of one worker. Thread-safe."""
 
     metrics: RunMetrics = field(default_factory=RunMetrics)
     tracer: Tracer = field(default_factory=Tracer)
-    #: Which worker it is, "host:pid": in the lines of its jobs and in their rows.
+    #: The worker's name, "host:pid", in the log lines and rows of its jobs.
     worker: str = ""
 
     @contextmanager
     def attempt(self, claim: Claim) -> Iterator[Observed]:
-        """Observe an attempt: what the body logs has the job's ids. Whatever it raises comes out."""
+        """Observe an attempt. Log lines of the body get the job's ids. Exceptions pass through."""
         request_id = claim.caller_request_id or claim.request_id
         with correlated(Correlation(request_id, job_id=claim.job_id, traceparent=claim.traceparent)):
             queue = QUEUES[Kind(claim.kind)]
@@ -89,7 +89,7 @@ class RunObserver:
 
     def _log(self, claim: Claim, observed: Observed, seconds: float) -> None:
         ended = {"success": "SUCCESS", "failure": f"FAILURE {observed.error}"}.get(observed.outcome, observed.outcome)
-        told: dict[str, Any] = {
+        facts: dict[str, Any] = {
             "client_id": claim.client_id,
             "operation": claim.kind,
             "preset": claim.spec.get("output_preset"),
@@ -102,12 +102,12 @@ class RunObserver:
             "stages": observed.stages.seconds,
             "worker": self.worker,
         }
-        told = {name: value for name, value in told.items() if value is not None}
-        # In the text, too: who reads lines has no fields.
-        also = " ".join(f"{name}={told[name]}" for name in ("preset", "size", "wait", "client_id") if name in told)
+        facts = {name: value for name, value in facts.items() if value is not None}
+        # In the text, too, because the text format has no fields.
+        also = " ".join(f"{name}={facts[name]}" for name in ("preset", "size", "wait", "client_id") if name in facts)
         slowest = ", ".join(f"{stage} {took:.2f}" for stage, took in observed.stages.seconds.items() if took >= 0.05)
         logger.info(
             "job %s: %s, attempt %d, %.2f s (%s) %s",
             *(claim.job_id, ended, claim.attempt, seconds, slowest, also),
-            extra=told,
+            extra=facts,
         )

@@ -1,7 +1,7 @@
-"""Carries out one job: the only file where the world meets the pipeline.
+"""Runs one job: the only module that connects database, store and pipeline.
 
-claim under a lease -> fetch -> pipeline.swap -> put -> finish. Every way out leaves the job finished, refunded, or
-claimable again.
+claim under a lease -> fetch -> pipeline.swap -> put -> finish. At the end the job is always finished, refunded, or
+ready for another claim.
 """
 
 import hashlib
@@ -45,50 +45,50 @@ from service.worker.observation import Observed, RunObserver
 logger = logging.getLogger(__name__)
 Moved = TypeVar("Moved")
 
-#: Share of the progress bar before the pipeline starts and after it ends.
+#: Progress of the job when the pipeline starts and when it ends.
 _FETCHED, _RENDERED = 0.02, 0.97
-#: How long, in seconds, what an attempt came to waits for a database that is away.
+#: Seconds for which an attempt with a result waits for a database that is away.
 _DATABASE_WAIT = 120.0
 
 
 @dataclass(frozen=True)
 class JobRunner:
-    """Runs jobs, each in the thread that calls, with what that needs. Lives as long as the worker; safe in threads."""
+    """Runs jobs, each in the caller's thread, with the parts for that. Lives as long as the worker. Thread-safe."""
 
     jobs: Jobs
     sources: Bucket
     renders: Bucket
     registry: ObjectRegistry
-    #: Which bytes a photo has, and what is stored of cut-outs.
+    #: Digests of photos, and rows of masks.
     mask_registry: MaskRegistry
     masks: MendedMasks
-    #: For jobs from before their records were stored with them.
+    #: For jobs of an older release, whose specs have names in place of records.
     catalogue: Catalogue
     networks: Networks
     limits: Limits
     time_limit: float
-    #: Renews the leases while steps keep the threads busy.
+    #: Renews the leases while the threads are busy with steps.
     leases: LeaseRenewal
-    #: Set when the worker is told to stop.
+    #: Set if the worker must stop.
     stopping: threading.Event
     watchdog: Watchdog
     isolation: Isolation
-    #: Keeps jobs from being taken while the store takes no writes.
+    #: Stops the worker from taking jobs while the store accepts no writes.
     breaker: StoreBreaker
-    #: Where the networks are called; None: in the threads that run the jobs.
+    #: The thread that calls the networks. None: each job's thread calls them.
     lane: DeviceLane | None = None
-    #: What signs the pictures; None: nothing does.
+    #: Signs the pictures. None: they are not signed.
     credentials: Credentials | None = None
-    #: Gives what a client's swaps keep for later ones; None: nothing is kept.
+    #: Returns a client's cache. None: nothing is cached.
     cache_for: CacheFor | None = None
     observer: RunObserver = field(default_factory=RunObserver)
-    #: Asked before each claim: whether the installation is in no quarantine.
+    #: Called before each claim. False in quarantine.
     may_act: Callable[[], bool] = lambda: True
 
     def run(self, sent_for: str, kind: Kind | None = None) -> None:
-        """Run one attempt of the job whose turn it is, whichever the message was sent for; of none where none waits.
+        """Run one attempt of the job whose turn it is. It may be another job than the message's, or none.
 
-        `kind`: of the work that the message was about.
+        `kind`: the kind of work of the message.
         """
         self.breaker.wait(self.stopping)
         with ExitStack() as place:
@@ -124,7 +124,9 @@ class JobRunner:
         except (ObjectNotFound, ObjectTooLarge):
             self._fail(claim, observed, "source_gone", "The photo is no longer in the store. Upload it again.")
         except TimeIsUp:
-            self._fail(claim, observed, "time_limit", f"The job took longer than {self.time_limit:.0f} s.")
+            self._fail(
+                claim, observed, "time_limit", f"The job took longer than {self.time_limit:.0f} s. Submit it again."
+            )
         except (Stopping, DeviceLost):
             self._write_with_retry(claim, lambda: self.jobs.release(claim, count_attempt=False))
             observed.came_to("handed_back")
@@ -133,23 +135,37 @@ class JobRunner:
                 self._write_with_retry(claim, lambda: self.jobs.release(claim, count_attempt=False))
                 observed.came_to("handed_back", "store_unavailable")
                 return
-            self._again(claim, observed, "store_unavailable", "The object store did not answer.", error)
+            self._again(
+                claim,
+                observed,
+                "store_unavailable",
+                "The object store did not answer. Submit the job again later.",
+                error,
+            )
         except (MemoryError, OutOfMemory) as error:
-            self._again(claim, observed, OutOfMemory.code, "There was too little memory for this picture.", error)
+            self._again(
+                claim,
+                observed,
+                OutOfMemory.code,
+                "There was too little memory for this picture. Request a smaller size.",
+                error,
+            )
         except PipelineError as error:
             self._again(claim, observed, error.code, str(error), error)
         except LeaseLost:
             raise
-        except Exception as error:  # noqa: BLE001  # whatever broke, the credits must not be kept
-            self._again(claim, observed, "internal_error", "Something broke on our side.", error)
+        except Exception as error:  # noqa: BLE001  # of any kind, because a failed job must be refunded
+            self._again(
+                claim, observed, "internal_error", "Backdrop had an internal error. Submit the job again.", error
+            )
         else:
-            # Where the lease is lost by now the picture stays: so looks a success whose answer was lost.
+            # If the lease is lost now, the picture stays. This also happens after a success whose answer was lost.
             self._write_with_retry(claim, lambda: self.jobs.succeed(claim, made))
             observed.succeeded(made)
 
     def _wait_to_be_alone(self, claim: Claim, observed: Observed, lost: threading.Event, place: ExitStack) -> None:
         waiting = Attempt(self.jobs, claim, self.stopping, lost, math.inf, observed.stages)
-        # Until it begins, whatever ends the process is not its fault; so before another one can be alone.
+        # Give the attempt back until the job starts alone, because another job may end the process until then.
         self._patiently(f"job {claim.job_id}", lambda: self.jobs.count_attempt(claim, False))
         place.close()
         try:
@@ -162,7 +178,7 @@ class JobRunner:
         attempt.progress("fetch", 0.0)
         data = self.sources.get(claim.source_key, max_bytes=self.limits.max_bytes)
         photo_sha256 = hashlib.sha256(data).hexdigest()
-        with suppress(*DATABASE_AWAY):  # by the next job of the photo, then
+        with suppress(*DATABASE_AWAY):  # the photo's next job tries again
             self.mask_registry.identify_photo(claim.source_key, photo_sha256)
         if claim.operation == Operation.CUTOUT:
             return self._cut_out(attempt, data, photo_sha256)
@@ -208,13 +224,13 @@ class JobRunner:
             mask=self._mask(attempt, photo_sha256, whole="subject" in claim.spec),
         )
         attempt.progress("store", _RENDERED)
-        # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
+        # Each attempt has its own key, so that an attempt that lost its lease can't change the winner's bytes.
         key = f"renders/{claim.client_id}/{claim.job_id}-{claim.attempt}.{_EXTENSIONS[render.format]}"
         registration = partial(self.registry.register, "renders", key, client_id=claim.client_id, job_id=claim.job_id)
         self._write_with_retry(claim, registration)
         self.renders.put(key, render.data, render.content_type)
         provenance = replace(render.report.provenance, job_attempt=claim.attempt)
-        told = [one["code"] for one in claim.spec.get("cautions", ())]  # none in a job of an older release
+        cautions = [one["code"] for one in claim.spec.get("cautions", ())]  # absent in a job of an older release
         return NewRender(
             public_id=str(ULID()),
             key=key,
@@ -226,21 +242,21 @@ class JobRunner:
             bytes=len(render.data),
             sha256=hashlib.sha256(render.data).hexdigest(),
             seed=render.seed,
-            warnings=[*told, *(code for code in render.warnings if code not in told)],
+            warnings=[*cautions, *(code for code in render.warnings if code not in cautions)],
             report=to_json(replace(render.report, provenance=provenance)),
             preview=claim.preview,
         )
 
     def _mask(self, attempt: Attempt, photo_sha256: str, *, whole: bool) -> GivenMask | None:
-        """Return the mask that the client gave the photo; a database that is away is waited for.
+        """Return the client's own mask of the photo. Waits for a database that is away.
 
-        `whole`: with the subjects that were left out, since another one may be meant now.
+        `whole`: include the subjects that were left out, because the job may name one of them.
         """
         while True:
             try:
                 return self.masks.of_photo(attempt.claim.client_id, photo_sha256, whole=whole)
             except DATABASE_AWAY as error:
-                logger.warning("job %s: the database is away, the mask waits: %s", attempt.claim.job_id, error)
+                logger.warning("job %s: the database is away, so the mask waits: %s", attempt.claim.job_id, error)
             self.stopping.wait(1.0)
             attempt.check()
 
@@ -255,8 +271,8 @@ class JobRunner:
         observed.came_to("failure", code)
 
     def _again(self, claim: Claim, observed: Observed, code: str, message: str, error: BaseException) -> None:
-        """Release the job for another attempt, or fail it when it has had them all."""
-        logger.error("job %s: attempt %d broke", claim.job_id, claim.attempt, exc_info=error)
+        """Release the job for another attempt, or fail it after its last one."""
+        logger.error("job %s: attempt %d failed", claim.job_id, claim.attempt, exc_info=error)
         if not self.jobs.attempts_left(claim):
             self._fail(claim, observed, code, message)
         else:
@@ -264,15 +280,15 @@ class JobRunner:
             observed.came_to("again", code)
 
     def _write_with_retry(self, claim: Claim, move: Callable[[], None]) -> None:
-        """Write what the attempt came to, with retries while the database is away: nobody else can have the job then.
+        """Write the attempt's result, with retries while the database is away. No other attempt can start meanwhile.
 
-        Raises LeaseLost, and what the database raises when it does not come back in time or the worker is to stop.
+        Raises LeaseLost. Raises the database's error if it does not come back in time or the worker must stop.
         """
         self.watchdog.arm(claim.job_id, _DATABASE_WAIT + 2 * self.leases.interval)
         self._patiently(f"job {claim.job_id}", move)
 
     def _patiently(self, what: str, move: Callable[[], Moved]) -> Moved:
-        """Return what the move gives, with retries for _DATABASE_WAIT seconds while the database is away."""
+        """Return the result of `move`, with retries for _DATABASE_WAIT seconds while the database is away."""
         end = time.monotonic() + _DATABASE_WAIT
         while True:
             try:
@@ -280,7 +296,7 @@ class JobRunner:
             except DATABASE_AWAY as error:
                 if self.stopping.is_set() or time.monotonic() > end:
                     raise
-                logger.warning("%s: the database is away; it is tried again: %s", what, error)
+                logger.warning("%s: the database is away. Trying again: %s", what, error)
             self.stopping.wait(1.0)
 
 

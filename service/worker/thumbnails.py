@@ -1,8 +1,8 @@
-"""The studio page's pictures of scenes, moods and places: sample products, swapped by the real pipeline, small.
+"""The studio page's thumbnails of scenes, moods and presets: sample products, swapped by the real pipeline.
 
-Beside each scene's lies one of its surfaces' numbers, by which the page paints it in other colours; `slots.json` has
-the surfaces by their numbers (`service.api.pages.palettes`).
-Made at set-up with the checkpoint that ships, and again only where what they show has changed.
+Each scene also has a picture of its surfaces' numbers, with which the page recolours it. `slots.json` has the surfaces
+by number (`service.api.pages.palettes`).
+Set-up makes the thumbnails with the shipped checkpoint, and later only makes those that changed.
 """
 
 import hashlib
@@ -31,19 +31,19 @@ from pipeline.swap import swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.settings import RENDERER_CHECKPOINT, Settings
 
-#: Width and height of a scene's and a mood's in pixels: twice what the page shows.
+#: Width and height in pixels of thumbnails of scenes and moods: twice the size on the page.
 SIZE = (256, 320)
-#: The longer side of a place's in pixels: a banner's shorter side is little more than half of it.
+#: The longer side in pixels of a preset's thumbnail. A banner's shorter side is a little more than half of it.
 PLACE_SIDE = 320
-#: What all of them have in common besides scene, mood and place; another number here makes them all anew.
+#: Version of how thumbnails are made. Another number makes all of them again.
 _RECIPE = 3
 _SEED = 3
-#: Under which scenes and places are shown, the scene that the moods light, and the one that the places show.
+#: The mood of scenes and presets, the scene of moods, and the scene of presets.
 _MOOD, _SCENE, _PLACE_SCENE = "natural", "podium", "window_light"
-#: What stands in the scenes, so that they look as a shop does, and what lies in those seen from above. Moods and places
-#: all show the bottle: there it is the light, or the shape, that is to be compared.
+#: Products that stand in the scenes, as in a shop, and that lie flat in scenes seen from above. Moods and presets all
+#: show the bottle, so that only light or shape differ.
 _STANDING, _LYING, _BOTTLE = ("bottle", "mug", "lamp", "vase", "jar", "gift"), "notebook", "bottle"
-#: The sample's longer side in pixels: it fills less than that of a thumbnail.
+#: The sample's longer side in pixels. It fills less than that in a thumbnail.
 _SAMPLE_SIDE = 450
 _STAMPS, _SLOTS = "stamps.json", "slots.json"
 
@@ -54,35 +54,35 @@ class _Wanted:
     scene: Scene
     mood: Mood
     preset: Preset
-    #: A sample product of `service/sample`.
+    #: Name of a sample product in `service/sample`.
     product: str
     stamp: str
 
     @property
     def slots(self) -> str | None:
-        """The name of the picture of its surfaces' numbers; None: it is no scene's, or of a scene without surfaces."""
+        """Name of the picture of its surfaces' numbers, or None if it is not a scene with surfaces."""
         return f"{self.name}-slots" if self.name.startswith("scene-") and self.scene.kind != "white" else None
 
     @property
     def files(self) -> list[str]:
-        """The names of its pictures."""
+        """Names of its pictures."""
         return [self.name] if self.slots is None else [self.name, self.slots]
 
 
 @dataclass(frozen=True)
 class _Made:
     picture: bytes
-    #: The picture of the numbers, and the surfaces by them; None where there are none.
+    #: The picture of the surfaces' numbers, or None without surfaces.
     numbers: bytes | None
     surfaces: list[tuple[str, str]]
     seconds: float
 
 
-def make_thumbnails(settings: Settings, told: Callable[[str], None]) -> int:
-    """Make what is missing or out of date in the settings' folder, drop what is of no use, and count what was made.
+def make_thumbnails(settings: Settings, say: Callable[[str], None]) -> int:
+    """Make missing and outdated thumbnails in the settings' folder, delete unused ones, and return the number made.
 
-    `told` hears a line for each. The networks are loaded only where something is to be made. Raises what loading them
-    and the pipeline raise; what was made until then is kept.
+    `say` gets a line for each. Loads the networks only if there is work. Raises the errors of loading them and of the
+    pipeline. Thumbnails that were made until then stay.
     """
     folder = settings.thumbnails
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,16 +99,16 @@ def make_thumbnails(settings: Settings, told: Callable[[str], None]) -> int:
     due = [one for one in wanted if stamps.get(one.name) != one.stamp or not there(one)]
     if not due:
         return 0
-    from service.worker.networks import open_networks  # with all that they import
+    from service.worker.networks import open_networks  # late, because of its own imports
 
-    # Whatever generator the operator chose: set-up must not wait for a large model.
+    # With the shipped generator, so that set-up does not wait for a large model.
     shipped = {"generator": str(RENDERER_CHECKPOINT), "generator_class": None, "generation_size": None, "steps": None}
     networks = open_networks(settings.model_copy(update=shipped))
 
     def make(one: _Wanted) -> _Made:
         return _made(one, sample_of(one.product), networks, settings)
 
-    # Pictures this small keep no two cores busy by their rows: one for each core.
+    # Such small pictures can't keep two cores busy with their rows, so use one thread for each core.
     with ThreadPoolExecutor(usable_cores()) as pool:
         for one, made in zip(due, pool.map(make, due), strict=True):
             _replace(folder / f"{one.name}.webp", made.picture)
@@ -118,7 +118,7 @@ def make_thumbnails(settings: Settings, told: Callable[[str], None]) -> int:
                 _replace(folder / _SLOTS, json.dumps(slots, indent=1).encode())
             stamps[one.name] = one.stamp
             _replace(folder / _STAMPS, json.dumps(stamps, indent=1).encode())
-            told(f"{one.name}  {made.seconds:.1f} s")
+            say(f"{one.name}  {made.seconds:.1f} s")
     return len(due)
 
 
@@ -127,7 +127,7 @@ def _all_wanted(catalogue: Catalogue, checkpoint: str) -> Iterator[_Wanted]:
     preset = replace(_small(preset), size=SIZE, fill=0.62)
     shown = [(f"scene-{one.name}", one, mood, preset) for one in catalogue.scenes.values()]
     shown += [(f"mood-{one.name}", scene, one, preset) for one in catalogue.moods.values()]
-    # What takes no scene comes out white or without a background whatever is asked.
+    # Presets without a scene come out white or transparent with any scene.
     behind = catalogue.scene(_PLACE_SCENE)
     shown += [(f"preset-{one.name}", behind, mood, _small(one)) for one in catalogue.presets.values()]
     for name, one_scene, one_mood, one_preset in shown:
@@ -138,7 +138,7 @@ def _all_wanted(catalogue: Catalogue, checkpoint: str) -> Iterator[_Wanted]:
 
 
 def product_of(scene: Scene) -> str:
-    """Return the sample product of a scene: by its name, so that a scene more or less changes no other's picture."""
+    """Return the sample product of a scene, by its name only, so that new scenes do not change other thumbnails."""
     if scene.kind == "flatlay":
         return _LYING
     return _BOTTLE if scene.kind == "white" else _STANDING[zlib.crc32(scene.name.encode()) % len(_STANDING)]
@@ -148,7 +148,7 @@ def _made(wanted: _Wanted, sample: bytes, networks: Networks, settings: Settings
     started = time.perf_counter()
     spec = Spec(wanted.scene, wanted.mood, (), wanted.preset, _SEED)
     layouts, products = list[Layout](), list[Placed]()
-    # The scene's own colours, nearly, are enough here; bringing them nearer takes most of the time.
+    # The scene's approximate colours are enough. Matching them exactly takes most of the time.
     control = PaletteControl(transfer=False, retries=0)
     picture = swap(
         sample,
@@ -164,14 +164,14 @@ def _made(wanted: _Wanted, sample: bytes, networks: Networks, settings: Settings
     if wanted.slots is not None:
         pixels = painted_pixels(layouts[0], products[0].alpha, assigned_to(spec).surfaces.get("lights"))
         surfaces, file = pixels.surfaces, io.BytesIO()
-        # Red alone is read; the same in all channels weighs least.
+        # The page reads only the red channel. Equal channels make the smallest file.
         Image.fromarray(pixels.numbers).convert("RGB").save(file, "WEBP", lossless=True, method=6)
         numbers = file.getvalue()
     return _Made(picture, numbers, surfaces, time.perf_counter() - started)
 
 
 def _small(preset: Preset) -> Preset:
-    """Return the place as it is, but small and light. One that takes the photo's own size takes the sample's."""
+    """Return the preset with a small picture and file. A preset with the photo's own size gets the sample's."""
     size = preset.size and (
         round(preset.size[0] * PLACE_SIDE / max(preset.size)),
         round(preset.size[1] * PLACE_SIDE / max(preset.size)),
@@ -180,7 +180,7 @@ def _small(preset: Preset) -> Preset:
 
 
 def sample_of(product: str) -> bytes:
-    """Return a sample product small and with its exact alpha: there is nothing to cut out."""
+    """Return a small sample product with its exact alpha, so that nothing needs to be cut out."""
     folder = files("service") / "sample"
     if product != _BOTTLE:
         return (folder / f"{product}.webp").read_bytes()
@@ -193,7 +193,7 @@ def sample_of(product: str) -> bytes:
 
 
 def _digest(checkpoint: Path) -> str:
-    """Return what changes with a folder's files, but for the graphs, which are another form of what is there."""
+    """Return a digest of a folder's files. Leaves out graphs, which are derived from the others."""
     digest = hashlib.sha256()
     for path in sorted(checkpoint.rglob("*")):
         if path.is_file() and path.suffix != ".onnx":
@@ -210,7 +210,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: a service may be serving the folder."""
+    """Write a file completely or not at all, because a service may be serving the folder."""
     new = path.with_name(f".{path.name}")
     new.write_bytes(data)
     new.replace(path)

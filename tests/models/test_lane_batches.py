@@ -79,7 +79,7 @@ def test_a_batch_that_exceeds_the_memory_is_halved_which_is_logged_and_remembere
         for seed, answer in enumerate(answers):
             np.testing.assert_array_equal(answer.result(30), picture(seed))
         assert line.painter.batches == [[0, 1, 2, 3], [0, 1], [0], [1], [2, 3], [2], [3], [4], [5]]
-    assert "too little memory for 4 pictures at once: halved" in caplog.text
+    assert "too little memory for a batch of 4 images: halved" in caplog.text
 
 
 def test_one_picture_that_exceeds_the_memory_fails_as_it_does_alone() -> None:

@@ -39,7 +39,7 @@ def test_the_segmenter_finds_a_jar(segmenter: Segmenter) -> None:
 
 
 def test_an_unknown_segmenter_is_named_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(SegmenterUnknown, match=r"'u3.onnx' is no model of rembg.*birefnet-general.*u2netp.*onnx:PATH"):
+    with pytest.raises(SegmenterUnknown, match=r"'u3.onnx' is not a rembg model.*birefnet-general.*u2netp.*onnx:PATH"):
         load_segmenter("u3.onnx", weights=tmp_path)
 
 

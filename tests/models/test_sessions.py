@@ -144,7 +144,7 @@ def test_where_no_folder_is_writable_the_graph_still_runs(
     (tmp_path / "file").write_text("no folder")
     session = open_session(graph, Runtime(kept=(tmp_path / "file", tmp_path / "file" / "below")))
     assert np.array_equal(mean(session), PICTURE["picture"].mean(axis=1, keepdims=True))
-    assert "each start compiles it anew" in caplog.text
+    assert "each start compiles it again" in caplog.text
 
 
 @in_openvino

@@ -67,4 +67,4 @@ def test_a_commit_subject_of_73_characters_is_refused(tmp_path: Path) -> None:
     message.write_text("e" * 73 + "\n")
     refused = run("scripts/subjects", message)
     assert refused.returncode == 1
-    assert "73 characters, and 72 are allowed" in refused.stderr
+    assert "73 characters. Shorten it to 72" in refused.stderr

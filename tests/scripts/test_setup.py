@@ -60,7 +60,7 @@ def test_a_named_python_that_does_not_run_is_refused_and_no_other_taken() -> Non
     )
 
     assert done.returncode == 1
-    assert f"none of these is: {stub}. Set PYTHON" in done.stderr
+    assert f"(tried: {stub}). Set PYTHON" in done.stderr
 
 
 def builds(checkout: Path) -> list[str]:
@@ -188,5 +188,5 @@ def test_base_images_are_pinned_to_their_registries_digests(tmp_path: Path) -> N
         assert "image: backdrop\n" in composed
     refused = pin("not found")
     assert refused.returncode
-    assert "gives no digest for python:3.12-slim" in refused.stderr
+    assert "returned no digest for python:3.12-slim" in refused.stderr
     assert f"python:3.12-slim@{digest}\n" in (tmp_path / "Dockerfile.cuda").read_text()

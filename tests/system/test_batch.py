@@ -67,7 +67,7 @@ def test_ctrl_c_and_sigterm_keep_finished_pictures_and_name_the_next_command(sho
         said, _ = process.communicate(timeout=300)
 
         assert process.returncode == 130, said
-        assert "The same command goes on from here." in said
+        assert "Run the same command to resume." in said
         assert "Traceback" not in said
         done = [row for row in shoot.rows() if row["status"] == "SUCCESS"]
         assert enough - 2 <= len(done) < 24, "two may have lain there that were not written down yet"
@@ -88,7 +88,7 @@ def test_ctrl_c_of_a_local_batch_mentions_no_server(tmp_path: Path) -> None:
     said, _ = process.communicate(timeout=300)
 
     assert process.returncode == 130, said
-    assert "Stopped. What was not finished is made anew. The same command goes on from here." in said
+    assert "Stopped. Unfinished pictures start again. Run the same command to resume." in said
     assert "server" not in said
 
 
@@ -106,7 +106,7 @@ def test_a_failed_photo_stops_no_other_and_is_reported_in_table_and_sheet(shoot:
     result = shoot.run()
 
     assert result.exit_code == 1
-    assert "skipped  notes.txt: no picture" in result.output
+    assert "skipped  notes.txt: not a picture" in result.output
     assert "4 of 8 pictures" in result.output
     assert "4 failed and cost nothing" in result.output
     assert shoot.pictures() == [
@@ -140,8 +140,8 @@ def test_a_second_run_makes_only_failed_changed_and_missing_pictures(shoot: Shoo
 
     again = shoot.run()
     assert again.exit_code == 1
-    assert "Nothing can be made of 2 as their photos are; --retry-failed" in again.output
-    assert "nothing charged in this run, 6 for all that are there." in again.output
+    assert "2 would fail again because of the photo. --retry-failed" in again.output
+    assert "no credits charged in this run, 6 credits for all pictures." in again.output
     assert shoot.entries() == {"grant": 1, "debit": 6, "refund": 2}, "what is hopeless is not sent again"
     assert shoot.run("--retry-failed").exit_code == 1
     assert shoot.entries() == {"grant": 1, "debit": 8, "refund": 4}, "unless asked: then it is another job"
@@ -151,7 +151,7 @@ def test_a_second_run_makes_only_failed_changed_and_missing_pictures(shoot: Shoo
     again = shoot.run()
 
     assert again.exit_code == 0, again.output
-    assert "1 of them from before, 3 credits charged in this run, 6 for all that are there." in again.output
+    assert "1 of them from earlier runs, 3 credits charged in this run, 6 credits for all pictures." in again.output
     assert shoot.entries() == {"grant": 1, "debit": 10, "refund": 4}, "a lost file is fetched again, not paid again"
     shoot.spec.write_text('scene = "white"\nmood = "calm"\n[[photo]]\nname = "second.png"\nseed = 7\n')
     assert shoot.run().exit_code == 0
@@ -169,7 +169,7 @@ def test_too_few_credits_are_reported_at_the_start_and_the_rest_waits_for_a_gran
     result = shoot.run(presets="transparent_cutout")
 
     assert result.exit_code == 1
-    assert "What is left costs 4 credits, and 2 are there" in result.output
+    assert "The rest costs 4 credits, but the balance is 2" in result.output
     assert Counter(row["error_code"] for row in shoot.rows()) == {"": 2, "insufficient_credits": 2}
     Accounts(served.installation.engine).grant(shoot.name, 2)
     assert shoot.run(presets="transparent_cutout").exit_code == 0
@@ -230,7 +230,7 @@ def test_every_error_is_reported_before_anything_is_sent(shoot: Shoot) -> None:
     assert result.exit_code == 2
     assert "--presets: There is no such output preset. The nearest are: shopify_product" in result.output
     assert "lamp.png: scene: String should have no control characters (received" in result.output
-    assert "photo[0].name: no photo is called 'jra.png'. The nearest are: jar.png" in result.output
+    assert "photo[0].name: no photo has the name 'jra.png'. The nearest are: jar.png" in result.output
     assert shoot.entries() == {"grant": 1}
 
 

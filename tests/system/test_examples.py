@@ -29,12 +29,13 @@ CURL_BLOCKS = [block for block in blocks("README.md", "sh") if re.search(r"\bcur
 PYTHON_BLOCKS = blocks("README.md", "python")
 #: Pages whose blocks with curl form one session; the fetched photo of `photos` is on no reachable server.
 GUIDES = (
-    "callers/orders",
-    "callers/previews",
-    "callers/photos",
-    "callers/cut-outs",
-    "callers/webhooks",
-    "agencies/brands",
+    "start/first-call",
+    "guides/callers/orders",
+    "guides/callers/previews",
+    "guides/callers/photos",
+    "guides/callers/cut-outs",
+    "guides/callers/webhooks",
+    "guides/agencies/brands",
 )
 
 
@@ -134,7 +135,7 @@ def test_the_readmes_python_examples_run(desk: Desk, block: str) -> None:
 @pytest.mark.nightly  # the gate runs the reference's samples of the same routes
 @pytest.mark.parametrize("guide", GUIDES)
 def test_the_curl_examples_of_a_guide_run(desk: Desk, guide: str) -> None:
-    story = [block for block in blocks(f"docs/guides/{guide}.md", "sh") if "curl" in block]
+    story = [block for block in blocks(f"docs/{guide}.md", "sh") if "curl" in block]
     assert story
     script = "\n".join(block for block in story if "shop.example/photos" not in block)
 

@@ -22,7 +22,7 @@ def test_a_sweep_outlives_its_shell_and_logs_why_it_stops(tmp_path: Path, valkey
     started = subprocess.run(["/bin/sh", "-c", shell], env=settings.environment(), capture_output=True, check=True)
     sweep = psutil.Process(int(started.stdout))
     try:
-        until(lambda: "webhooks are delivered" in log.read_text())
+        until(lambda: "webhook delivery started" in log.read_text())
         time.sleep(1.5)  # longer than the supervisor takes to check its parent
         assert sweep.is_running()
 

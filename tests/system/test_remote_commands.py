@@ -44,7 +44,7 @@ def test_a_swap_at_a_server_writes_the_picture_and_its_report(command: Command, 
     assert result.exit_code == 0, result.output
     with Image.open(output) as picture:
         assert picture.format == "WEBP"
-    assert "warning: The mood 'like a rainy sunday' is described in words" in result.output
+    assert "warning: The mood 'like a rainy sunday' is free text" in result.output
     assert result.output.count("[mood_in_words]") == 1
     assert f"{output}  200x240  {output.stat().st_size:,} bytes  seed 4" in result.output
     report = json.loads((tmp_path / "deep" / "out.webp.json").read_text())
@@ -121,7 +121,7 @@ def test_a_job_is_cancelled_and_its_refund_printed(command: Command, served: Ser
             source = backdrop.upload(telling(Deed.HELD))
             job = backdrop.swap(Spec("white", "calm", "transparent_cutout"), source_key=source).job_id
 
-        assert "cancelled  1 credits came back" in command("jobs", "cancel", job).output
+        assert "cancelled  1 credits refunded" in command("jobs", "cancel", job).output
     again = command("jobs", "show", job)
     assert "FAILURE  cancelled" in again.output
 
@@ -148,7 +148,7 @@ def test_a_brand_is_stored_at_the_server_and_sets_preset_and_seed(command: Comma
     assert "seed 7" in swapped.output
     assert command("brands", "set", "acme").output == "acme  no palette  no style words  a new seed each time\n"
     without = command("swap", photo, *SPEC[:4], "--brand", "acme", "-o", str(tmp_path / "out.png"))
-    assert (without.exit_code, "the brand 'acme' names none" in without.output) == (2, True)
+    assert (without.exit_code, "the brand 'acme' has no default preset" in without.output) == (2, True)
     assert "There is no such brand" in command("brands", "show", "nobody").output
     assert "--color[0]" in command("brands", "set", "acme", "--color", "reddish").output
 

@@ -61,7 +61,7 @@ def test_a_backup_is_restored_on_a_new_machine_and_its_books_and_pictures_are_so
 
     restored = create_engine(Settings().sqlalchemy_url)
     migrate(restored)
-    assert "All is well." in said("ledger", "check", "--objects")
+    assert "No problems found." in said("ledger", "check", "--objects")
     assert "All are encrypted" in said("secrets", "check")
     accounts = Accounts(restored, open_cipher(Settings()))
     client = accounts.named(shop.client.name)

@@ -172,5 +172,5 @@ def test_a_second_up_on_the_same_home_and_a_port_in_use_are_refused(tmp_path: Pa
         taken.listen()
         port = subprocess.run([*command, str(taken.getsockname()[1])], capture_output=True, text=True, check=False)
 
-    assert (second.returncode, "Another `backdrop up` runs" in second.stderr) == (1, True)
+    assert (second.returncode, "Another `backdrop up` already uses" in second.stderr) == (1, True)
     assert (port.returncode, "Choose another --port" in port.stderr) == (1, True)

@@ -180,7 +180,7 @@ def test_two_sweeps_deliver_each_message_once_over_tls_and_stop_on_a_signal(
             Webhooks(engine, allow_private=True).register(shop.client.name, receiver.url)
         trusted = {"SSL_CERT_FILE": str(tmp_path / "ca.pem")}
         with sweep.running(**trusted) as one, sweep.running(**trusted) as two:
-            until(lambda: (sweep.home / "sweep.log").read_text().count("webhooks are delivered") == 2, sweep)
+            until(lambda: (sweep.home / "sweep.log").read_text().count("webhook delivery started") == 2, sweep)
             for _ in range(10):
                 for shop in shops:
                     shop.jobs.succeed(shop.claim(shop.order()), render())
@@ -220,7 +220,7 @@ def test_the_operator_registers_watches_resends_rotates_and_clears(
             until(lambda: len(receiver.received) == 2, sweep)
             until(lambda: states(engine) == ["delivered"], sweep)
             secret = clients("rotate-webhook-secret", name, "--grace-hours", "1").split()[-1]
-            assert "signs as well until" in clients("webhook", name)
+            assert "also signs until" in clients("webhook", name)
             clients("webhook", name, "--resend", message["id"])
             until(lambda: len(receiver.received) == 3, sweep)
         first, _, third = receiver.received

@@ -1,1 +1,1 @@
-"""Colours value by value: transfer curves, Lab and its distances, clusters, codes with dither."""
+"""Kernels of colours: transfer curves, Lab and its differences, clusters, and 8-bit codes with dither."""

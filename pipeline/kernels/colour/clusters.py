@@ -1,4 +1,4 @@
-"""k-means: a picture's pixels to the few colours that it is made of."""
+"""k-means clustering of an image's pixels into a few main colours."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,10 @@ from pipeline.kernels.jit import kernel
 def assign(
     planes: NDArray[np.float64], centres: NDArray[np.float64], labels: NDArray[np.int32], sums: NDArray[np.float64]
 ) -> float:
-    """Assign 3×N pixels to the nearest of K×3 centres, of equal ones the first: a round of k-means (Lloyd, 1982).
+    """Assign 3×N pixels to the nearest of K×3 centres, the first of equal ones: one round of k-means (Lloyd, 1982).
 
-    Writes N labels, and K×4 the sums of each centre's pixels and their count, which make the next centres; returns the
-    sum of the distances, by which the rounds settle. All but labels are float64, of Lab.
+    Writes N labels, and K×4 the sum of each centre's pixels and their count, from which the next centres follow.
+    Returns the sum of the distances, which shows convergence. Everything but the labels is float64; colours are Lab.
     """
     piece = 1024
     least = np.empty(piece, np.float64)

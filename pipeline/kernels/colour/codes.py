@@ -1,11 +1,11 @@
-"""Codes of 8 bits: triangular dither (TPDF) on the way to them, and what is left of the white among them."""
+"""8-bit codes: triangular dither (TPDF) when rounding to them, and a check that white stayed white."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.jit import colour_kernel
 
-#: Steps of the dither's noise for each code.
+#: Steps of the dither's noise per code.
 NOISE_STEPS = 128
 _CODES, _HALF = np.float32(255), np.float32(0.5)
 
@@ -18,11 +18,11 @@ def dither(
     places: NDArray[np.int64],
     out: NDArray[np.uint8],
 ) -> None:
-    """Dither n×W×3 float32 sRGB values in [0, 1] to n×W×3 uint8 codes, or n×W×4 whose fourth stays as it is.
+    """Dither n×W×3 float32 sRGB values in [0, 1] to n×W×3 uint8 codes, or to n×W×4, whose fourth channel is unchanged.
 
-    `noise` is in steps of 1 / NOISE_STEPS code; each row takes 3W values of it, from its place in `places` (n) on.
-    Values ≥ 1 and ≤ 0 become 255 and 0. The n×W pixels `kept` are rounded, without noise. TPDF: Lipshitz, Wannamaker
-    and Vanderkooy, "Quantization and Dither", JAES 40(5), 1992.
+    `noise` is in steps of 1 / NOISE_STEPS code. Each row reads 3W values of it, starting at its place in `places` (n).
+    Values ≥ 1 and ≤ 0 become 255 and 0. The n×W pixels `kept` are rounded without noise. TPDF: Lipshitz, Wannamaker and
+    Vanderkooy, "Quantization and Dither", JAES 40(5), 1992.
     """
     width, channels = out.shape[1], out.shape[2]
     step = np.float32(1 / NOISE_STEPS)
@@ -55,9 +55,10 @@ def dither(
 def lowest_of_white(
     codes: NDArray[np.uint8], alpha: NDArray[np.float32], arrived: NDArray[np.uint8], out: NDArray[np.uint8]
 ) -> None:
-    """Write into `out` (N) the lowest code that arrived of each pixel that was pure white without product; else 255.
+    """Write into `out` (N) the lowest delivered code of each pixel that was pure white without product; else 255.
 
-    `codes` and `arrived` are N×3 sRGB codes, laid and delivered (N×4, too), `alpha` (N) the product's coverage, 0–1.
+    `codes` and `arrived` are N×3 sRGB codes, before delivery and after it; N×4 is allowed. `alpha` (N) is the product's
+    coverage, 0–1.
     """
     white = np.uint8(255)
     for i in range(out.size):

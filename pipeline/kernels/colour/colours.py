@@ -1,4 +1,4 @@
-"""Colours of pixels, value by value and in place: transfer curves, tone mapping."""
+"""Colours of pixels, value by value: transfer curves, tone mapping, tints."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from pipeline.kernels.jit import colour_kernel
 Values = NDArray[np.float32]
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
-#: Values that are tinted at a time: whole pixels.
+#: Values tinted at a time: whole pixels.
 _PIECE = 768
 
 
@@ -41,7 +41,7 @@ def roll_off(light: Values, shoulder: np.float32) -> None:
 @colour_kernel
 def encode_in_place(light: Values) -> None:
     """Apply the sRGB transfer curve to N float32 values of linear light, clipped to 0–1, in place."""
-    # `encode` into its own argument would be no SIMD, seven times as slow: arrays that overlap go value by value.
+    # Not `encode` into its own argument: overlapping arrays prevent SIMD, which is seven times slower.
     for i in range(light.size):
         light[i] = encoded(light[i])
 
@@ -53,7 +53,7 @@ def tint(gains: Values, srgb: Values) -> None:
     A channel's light x becomes g·x / (1 + (g - 1)·x⁴) of its gain g, which keeps black and white
     (`pipeline.colour.photo_light.matched`).
     """
-    # the three gains again and again, so that values beside one another become SIMD
+    # The three gains repeated, so that neighbouring values become SIMD.
     factors = np.empty(_PIECE, np.float32)
     for i in range(factors.size):
         factors[i] = gains[i % 3]
@@ -67,7 +67,7 @@ def tint(gains: Values, srgb: Values) -> None:
 
 @colour_kernel
 def tint_light(gains: Values, light: Values) -> None:
-    """Do as `tint` to N pixels of linear light, 3N float32 values in 0–1; in place."""
+    """Apply `tint` to N pixels of linear light, 3N float32 values in 0–1; in place."""
     factors = np.empty(_PIECE, np.float32)
     for i in range(factors.size):
         factors[i] = gains[i % 3]

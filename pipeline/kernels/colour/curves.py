@@ -1,7 +1,7 @@
-"""The sRGB transfer curve (IEC 61966-2-1) and its inverse as polynomials, which become SIMD where `pow` does not.
+"""The sRGB transfer curve (IEC 61966-2-1) and its inverse as polynomials, which become SIMD; `pow` does not.
 
-0.4 ns a value instead of 8. Least squares at Chebyshev nodes of the curve's upper part, written about 1 so that white
-stays white to the bit: f(x) = 1 + (x - 1) q(x).
+A value takes 0.4 ns instead of 8. Each polynomial is a least-squares fit at Chebyshev nodes to the curve's upper part.
+It is written around 1, f(x) = 1 + (x - 1) q(x), so that white stays exactly white.
 """
 
 import numpy as np
@@ -10,11 +10,11 @@ from pipeline.kernels.jit import inlined_colour
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
-# q for 1.055 t^(5/3) - 0.055, t the fourth root of linear light: 6e-7 off at most.
+# q for 1.055 t^(5/3) - 0.055, t the fourth root of linear light: maximum error 6e-7.
 _E0, _E1, _E2, _E3, _E4, _E5, _E6 = (
     np.float32(c) for c in (1.0585313, 0.93372253, -0.5204572, 0.61217034, -0.55456046, 0.29920528, -0.070305614)
 )
-# q for ((u + 0.055) / 1.055)^2.4, u from 0.04 to 1: 9e-7 off at most.
+# q for ((u + 0.055) / 1.055)^2.4, u from 0.04 to 1: maximum error 9e-7.
 _D0, _D1, _D2, _D3, _D4, _D5, _D6, _D7 = (
     np.float32(c)
     for c in (0.99914471, 0.96386937, 0.47827635, -0.38366946, 0.48261806, -0.46834182, 0.27064059, -0.067696723)

@@ -1,8 +1,8 @@
-"""CIE Lab and CIEDE2000 without a transcendental function, so that both become SIMD; 5e-5 Lab units off at most.
+"""CIE Lab and CIEDE2000 without transcendental functions, so that both become SIMD; maximum error 5e-5 Lab units.
 
-Angles are unit vectors: a mean hue is the direction of their sum, multiples of it come by the addition theorems.
-Formula of the difference: Sharma, Wu and Dalal, Color Research and Application 30(1), 2005. Pictures come as one flat
-array of values: a last axis of three would be read value by value.
+Angles are unit vectors. A mean hue is the direction of their sum; its multiples follow from the addition theorems.
+Formula of the difference: Sharma, Wu and Dalal, Color Research and Application 30(1), 2005. Images are flat arrays,
+because the compiler would read a last axis of three value by value.
 """
 
 from typing import Any
@@ -17,20 +17,20 @@ from pipeline.kernels.jit import colour_kernel, inlined_colour
 Values = NDArray[np.float32]
 
 _ZERO, _ONE, _TWO, _HALF = np.float32(0), np.float32(1), np.float32(2), np.float32(0.5)
-#: Smaller than any square that counts, and no divisor is 0.
+#: Smaller than any square that matters; avoids a division by 0.
 _TINY = np.float32(1e-30)
 
 # Linear sRGB (IEC 61966-2-1) to XYZ over that of white (D65).
 _XR, _XG, _XB = np.float32(0.4124 / 0.9505), np.float32(0.3576 / 0.9505), np.float32(0.1805 / 0.9505)
 _YR, _YG, _YB = np.float32(0.2126), np.float32(0.7152), np.float32(0.0722)
 _ZR, _ZG, _ZB = np.float32(0.0193 / 1.089), np.float32(0.1192 / 1.089), np.float32(0.9505 / 1.089)
-# q of the cube root as 1 + (t - 1) q(t), t the fourth root, from 0.3 to 1: 2e-7 off at most.
+# q of the cube root as 1 + (t - 1) q(t), t the fourth root, from 0.3 to 1: maximum error 2e-7.
 _R0, _R1, _R2, _R3, _R4, _R5, _R6 = (
     np.float32(c) for c in (1.0086386, 0.56979412, -0.59272373, 0.74012971, -0.65605581, 0.34008989, -0.0765578)
 )
-#: CIE 15:2004: below (6/29)^3 the cube root gives way to a straight line.
+#: CIE 15:2004: below (6/29)^3 a straight line replaces the cube root.
 _EPSILON, _SLOPE, _OFFSET = np.float32((6 / 29) ** 3), np.float32((29 / 6) ** 2 / 3), np.float32(4 / 29)
-# Arcus tangent of 0 to 1.25 and sine of 0 to 60 degrees: 6e-6 and 4e-8 off at most.
+# Arc tangent of 0 to 1.25 and sine of 0 to 60 degrees: maximum errors 6e-6 and 4e-8.
 _A0, _A1, _A2, _A3, _A4, _A5, _A6 = (
     np.float32(c) for c in (0.9999976, -0.3330326, 0.1960972, -0.1240937, 0.0650022, -0.021898, 0.0033219)
 )
@@ -47,7 +47,7 @@ _OVER_25 = np.float32(2 * 180 / np.pi / 25)
 
 @inlined_colour
 def _bent(ratio: np.float32) -> np.float32:
-    """Return CIE's f of one of X, Y, Z over that of white (CIE 15:2004, 8.2.1)."""
+    """Return CIE's f of X, Y or Z, each relative to white's (CIE 15:2004, 8.2.1)."""
     t = np.sqrt(np.sqrt(ratio))
     q = _R0 + t * (_R1 + t * (_R2 + t * (_R3 + t * (_R4 + t * (_R5 + t * _R6)))))
     return _ONE + (t - _ONE) * q if ratio > _EPSILON else ratio * _SLOPE + _OFFSET
@@ -55,7 +55,7 @@ def _bent(ratio: np.float32) -> np.float32:
 
 @inlined_colour
 def _xyz(red: np.float32, green: np.float32, blue: np.float32) -> tuple[Any, Any, Any]:
-    """Return CIE XYZ over that of white of linear sRGB in 0–1."""
+    """Return CIE XYZ, relative to white's, of linear sRGB in 0–1."""
     x = red * _XR + green * _XG + blue * _XB
     y = red * _YR + green * _YG + blue * _YB
     z = red * _ZR + green * _ZG + blue * _ZB
@@ -64,14 +64,14 @@ def _xyz(red: np.float32, green: np.float32, blue: np.float32) -> tuple[Any, Any
 
 @inlined_colour
 def _lab(x: np.float32, y: np.float32, z: np.float32) -> tuple[Any, Any, Any]:
-    """Return CIE L*a*b* of CIE's f of X, Y, Z over those of white."""
+    """Return CIE L*a*b* from CIE's f of X, Y and Z, each relative to white's."""
     return np.float32(116) * y - np.float32(16), np.float32(500) * (x - y), np.float32(200) * (y - z)
 
 
 @colour_kernel
 def lab(srgb: Values, out: Values) -> None:
     """Write N×3 sRGB, clipped to 0–1, as N×3 CIE L*a*b* (CIE 15:2004; D65)."""
-    # the curves value by value, so that they become SIMD, of as many pixels as stay in the cache
+    # Transfer curves value by value, so that they become SIMD, in blocks of pixels that fit the cache.
     some = np.empty((512, 3), np.float32)
     values = some.reshape(-1)
     for start in range(0, srgb.shape[0], 512):
@@ -112,12 +112,12 @@ def delta_e00(
     a1, a2 = a1 * stretch, a2 * stretch
     c1, c2 = np.sqrt(a1 * a1 + b1 * b1), np.sqrt(a2 * a2 + b2 * b2)
     product, dot, cross = c1 * c2, a1 * a2 + b1 * b2, a1 * b2 - a2 * b1
-    # 2 √(c₁c₂) sin(Δh / 2), by the half-angle formula that doesn't cancel
+    # 2 √(c₁c₂) sin(Δh / 2), by the half-angle formula that has no cancellation.
     near = cross * np.sqrt(_TWO / max(product + dot, _TINY))
     far = np.sqrt(_TWO * max(product - dot, _ZERO))
     turn = near if dot > _ZERO else (far if cross > _ZERO else -far)
     one, two = _ONE / max(c1, _TINY), _ONE / max(c2, _TINY)
-    # a grey has no hue of its own: the vector 0
+    # A grey has no hue: the zero vector.
     x, y = a1 * one + a2 * two, b1 * one + b2 * two
     length = np.sqrt(x * x + y * y)
     scale = _ONE / max(length, _TINY)
@@ -144,7 +144,7 @@ def delta_e00(
 
 @inlined_colour
 def _twice_theta(cosine: np.float32, sine: np.float32) -> np.float32:
-    """Return sin 2θ, θ = 30° exp(-((h - 275°) / 25°)²); beyond 100 degrees of 275 that is 0."""
+    """Return sin 2θ, θ = 30° exp(-((h - 275°) / 25°)²); it is 0 more than 100 degrees from 275."""
     away, beside = cosine * _COS275 + sine * _SIN275, sine * _COS275 - cosine * _SIN275
     tangent = min(max(beside / max(_ONE + away, np.float32(0.5)), np.float32(-1.25)), np.float32(1.25))
     s = tangent * tangent
@@ -158,7 +158,7 @@ def _twice_theta(cosine: np.float32, sine: np.float32) -> np.float32:
 
 @colour_kernel
 def errors(laid: Values, arrived: NDArray[np.uint8], out: Values) -> None:
-    """Write the CIEDE2000 of N sRGB pixels, 3N float32 in 0–1, to N delivered ones, 3N uint8 codes, into `out` (N)."""
+    """Write into `out` (N) the CIEDE2000 between N sRGB pixels, 3N float32 in 0–1, and N delivered ones, 3N uint8."""
     for at in range(out.size):
         i = 3 * at
         l1, a1, b1 = _lab_of_linear(decoded(laid[i]), decoded(laid[i + 1]), decoded(laid[i + 2]))
@@ -169,7 +169,7 @@ def errors(laid: Values, arrived: NDArray[np.uint8], out: Values) -> None:
 
 @colour_kernel
 def differences(colours: Values, one: Values, out: Values) -> None:
-    """Write the CIEDE2000 of N Lab colours, 3N float32, to `one` (3 Lab) into `out` (N)."""
+    """Write into `out` (N) the CIEDE2000 between N Lab colours, 3N float32, and the Lab colour `one` (3)."""
     l2, a2, b2 = one[0], one[1], one[2]
     for at in range(out.size):
         i = 3 * at
@@ -178,5 +178,5 @@ def differences(colours: Values, one: Values, out: Values) -> None:
 
 @inlined_colour
 def _of_code(code: np.uint8) -> np.float32:
-    """Return linear light of an sRGB code."""
+    """Return the linear light of an sRGB code."""
     return decoded(np.float32(code) * np.float32(1 / 255))

@@ -1,1 +1,1 @@
-"""Pictures row by row: resampled, filtered, laid over one another."""
+"""Kernels of images, row by row: resampling, filters, layers."""

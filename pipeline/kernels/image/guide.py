@@ -1,4 +1,4 @@
-"""A mask and a product's colours at a photo's full size: solved small, brought up along the photo's own pixels.
+"""A mask and a product's colours at a photo's full size: solved small, upsampled with the photo as guide.
 
 The colour guided filter (He, Sun and Tang, PAMI 35(6), 2013) and blur fusion (Forte, ICIP 2021). Values are float32,
 sRGB and alpha in 0–1; codes are uint8.
@@ -18,7 +18,7 @@ _PLUS, _MINUS = np.float64(1), np.float64(-1)
 
 @inlined_colour
 def _summed(line: Planes, window: int, into: Planes) -> None:
-    """Write the sums of `window` neighbours of a line."""
+    """Write the sums over `window` neighbours of a line."""
     for j in range(into.size):
         into[j] = line[j]
     for k in range(1, window):
@@ -29,10 +29,10 @@ def _summed(line: Planes, window: int, into: Planes) -> None:
 
 @colour_kernel
 def guided_coefficients(planes: Planes, window: int, eps: np.float32, top: int, out: Planes) -> None:
-    """Solve the colour guided filter for n rows from `top` on: a (three planes) and b of a·guide + b; equations 19–20.
+    """Solve the colour guided filter for n rows from `top` on: a (three planes) and b of a·guide + b (equations 19–20).
 
-    `planes`: the guide's three channels and the mask, 4×(h + window - 1)×(w + window - 1), continued beyond the edges.
-    `out`: n×4×w.
+    `planes` are the guide's three channels and the mask, 4×(h + window - 1)×(w + window - 1), with edges replicated.
+    `out` is n×4×w.
     """
     width, wide = out.shape[2], planes.shape[2]
     down, sums = np.empty((13, wide), np.float32), np.empty((13, width), np.float32)
@@ -67,7 +67,7 @@ def guided_coefficients(planes: Planes, window: int, eps: np.float32, top: int, 
                 sums[11, j] * count - g * b,
                 sums[12, j] * count - b * b + eps,
             )
-            # the 3×3 system's solution by cofactors
+            # Solve the 3×3 system by cofactors.
             c00, c01, c02 = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
             c11, c12, c22 = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
             scale = _ONE / (rr * c00 + rg * c01 + rb * c02)
@@ -80,7 +80,7 @@ def guided_coefficients(planes: Planes, window: int, eps: np.float32, top: int, 
 
 @colour_kernel
 def window_means(planes: Planes, window: int, top: int, out: Planes) -> None:
-    """Box-filter K planes, continued beyond the edges, by windows of `window`²: n rows from `top` on, n×w×K."""
+    """Box-filter K planes with replicated edges over `window`×`window` pixels: n rows from `top` on, n×w×K."""
     width, wide = out.shape[1], planes.shape[2]
     down, sums = np.empty(wide, np.float32), np.empty(width, np.float32)
     count = _ONE / np.float32(window * window)
@@ -98,7 +98,7 @@ def window_means(planes: Planes, window: int, top: int, out: Planes) -> None:
 
 @inlined_colour
 def _between(small: Planes, row: int, tall: int, mixed: Planes) -> None:
-    """Write the row of h×(w·K) values that lies where `row` of `tall` ones is."""
+    """Interpolate between the rows of h×(w·K) values, at `row` of `tall` target rows."""
     upper, lower, share = neighbours(row, small.shape[0], tall)
     above, below = small[upper], small[lower]
     for j in range(mixed.size):
@@ -109,7 +109,7 @@ def _between(small: Planes, row: int, tall: int, mixed: Planes) -> None:
 def follow(small: Planes, codes: NDArray[np.uint8], low: np.float32, high: np.float32, top: int, out: Planes) -> None:
     """Apply the guided filter: a·guide + b for n×W rows from `top` on, stretched from `low`–`high` to 0–1.
 
-    `small`: a and b, h×w×4 at the size that they were solved at. `codes`: the guide at full size, H×3W.
+    `small` is a and b at the size of the solution, h×w×4. `codes` is the guide at full size, H×3W.
     """
     width = out.shape[1]
     lines = small.reshape(small.shape[0], -1)
@@ -132,11 +132,11 @@ def follow(small: Planes, codes: NDArray[np.uint8], low: np.float32, high: np.fl
 
 @colour_kernel
 def code_means(codes: NDArray[np.uint8], tall: int, top: int, out: Planes) -> None:
-    """Box-filter H×W×3 codes: the means, 0–1, of what the pixels of n×w×3 `out` cover, as Pillow's BOX does.
+    """Box-filter H×W×3 codes: the mean, 0–1, under each pixel of the n×w×3 `out`, like Pillow's BOX.
 
     `out` is a strip of `tall` rows that begins at `top`.
     """
-    # Codes are summed as they are: `resampling.box_means` would want a float copy of the photo, four times its memory.
+    # Sums integer codes: `resampling.box_means` would need a float copy of the photo, four times its memory.
     height, width = codes.shape[0], codes.shape[1]
     down, across = height / tall, width / out.shape[1]
     lines = codes.reshape(height, 3 * width)
@@ -162,7 +162,7 @@ def code_means(codes: NDArray[np.uint8], tall: int, top: int, out: Planes) -> No
 def _weighted(
     colours: Planes, alpha: Planes, row: int, doublings: int, sign: np.float64, sums: NDArray[np.float64]
 ) -> None:
-    """Add to 8×w sums, times `sign`, the two weights of a row's pixels, and the colours of both sides so weighted."""
+    """Add to 8×w `sums`, times `sign`, a row's two weights, and the front and back colours times these weights."""
     line, shares = colours[row], alpha[row]
     last = line.shape[1] - 3
     for j in range(shares.size):
@@ -171,7 +171,7 @@ def _weighted(
         for _ in range(doublings):
             front *= front
             back *= back
-        # A thousandth of the plain weight decides where nothing near is sure.
+        # Where no pixel nearby is certain, a thousandth of the plain weight decides.
         front, back = front + np.float32(1e-3) * share, back + np.float32(1e-3) * (_ONE - share)
         sums[0, j] += sign * np.float64(front)
         sums[1, j] += sign * np.float64(back)
@@ -185,15 +185,15 @@ def _weighted(
 
 @colour_kernel
 def fusion_means(colours: Planes, alpha: Planes, window: int, doublings: int, top: int, out: Planes) -> None:
-    """Write n×w×6 local means, rows from `top` on: front colours weighted by alpha and back ones by 1 - alpha.
+    """Write n×w×6 local means, rows from `top` on: front colours weighted by alpha, back colours by 1 - alpha.
 
-    `colours`: h×w×6, front and back, or h×w×3, which are both; `alpha` h×w. Both weights are squared `doublings` times.
-    Means are over `window`² pixels, edges continued.
+    `colours` is h×w×6, front and back, or h×w×3 for both; `alpha` is h×w. Both weights are squared `doublings` times.
+    Means are over `window`×`window` pixels with replicated edges.
     """
     height, width = alpha.shape
     before = window // 2
     after = window - before - 1
-    # in double precision: of a difference of sums that were large there is to be nothing left
+    # Double precision: differences of large running sums must return to 0.
     sums = np.zeros((8, width), np.float64)
     means = np.empty((8, width), np.float32)
     share = 1.0 / (window * window)
@@ -222,7 +222,7 @@ def fusion_means(colours: Planes, alpha: Planes, window: int, doublings: int, to
 def own_colours(seen: Planes, alpha: Planes, means: Planes, out: Planes) -> None:
     """Solve seen = alpha·front + (1 - alpha)·back for the front near its local mean, clipped to 0–1.
 
-    `seen` n×w×3, `alpha` n×w, `means` n×w×6 and `out` n×w×6: front, and the back's mean.
+    `seen` is n×w×3, `alpha` n×w and `means` n×w×6. `out`, n×w×6, is the front and the back's mean.
     """
     for i in range(alpha.shape[0]):
         for j in range(alpha.shape[1]):
@@ -238,10 +238,10 @@ def own_colours(seen: Planes, alpha: Planes, means: Planes, out: Planes) -> None
 def unmix(
     means: Planes, beyond: Planes, alpha: Planes, opaque: np.float32, top: int, bottom: int, codes: NDArray[np.uint8]
 ) -> None:
-    """Decontaminate H×3W `codes`, rows `top` to `bottom`: the product's own colours where alpha is below `opaque`.
+    """Decontaminate rows `top` to `bottom` of H×3W `codes`: write the product's own colours.
 
-    `alpha` is H×W; `means`, h×w×6: the colours near by of the product and of what is behind it. Where alpha is 0 the
-    product's colours go on: those of `beyond`, h×w×6 as well.
+    Only pixels with `alpha` (H×W) below `opaque` change. `means`, h×w×6, are the local colours of the product and the
+    background. Where alpha is 0, the product's colours come from `beyond`, also h×w×6.
     """
     tall, width = alpha.shape
     near, far = means.reshape(means.shape[0], -1), beyond.reshape(beyond.shape[0], -1)

@@ -1,7 +1,7 @@
-"""Layers of a picture by rows, each laid on in linear light: shadow, mirror image, lights that go, the product.
+"""Layers of an image by rows, composited in linear light: shadow, mirror image, removed light, the product.
 
-Pictures are strips of rows, n×W×3 float32 sRGB in [0, 1], C-contiguous, and changed in place; what a layer doesn't
-touch stays as it is to the bit. Alpha, coverage and shadow are float32 in 0–1.
+Images are strips of rows, n×W×3 float32 sRGB in [0, 1], C-contiguous, changed in place. Pixels that a layer doesn't
+touch stay identical to the bit. Alpha, coverage and shadow are float32 in 0–1.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ _ZERO, _ONE, _CODE = np.float32(0), np.float32(1), np.float32(1 / 255)
 
 @colour_kernel
 def darken(shadow: Pixels, picture: Pixels) -> None:
-    """Multiply a shadow onto a picture: the share `shadow` (n×W) of its light is taken."""
+    """Multiply a shadow onto an image: `shadow` (n×W) is the share of light to remove."""
     left = np.empty(picture.shape[1] * 3, np.float32)
     for i in range(picture.shape[0]):
         for j in range(picture.shape[1]):
@@ -31,7 +31,7 @@ def darken(shadow: Pixels, picture: Pixels) -> None:
 
 @colour_kernel
 def dim(shadow: Pixels, light: Pixels) -> None:
-    """Multiply a shadow onto n×W×3 linear light: the share `shadow` (n×W) of it is taken."""
+    """Multiply a shadow onto n×W×3 linear light: `shadow` (n×W) is the share of light to remove."""
     for i in range(light.shape[0]):
         line = light[i].reshape(-1)
         for j in range(light.shape[1]):
@@ -43,7 +43,7 @@ def dim(shadow: Pixels, light: Pixels) -> None:
 
 @colour_kernel
 def lay_image(image: Pixels, least: np.float32, picture: Pixels) -> None:
-    """Composite an n×W×4 premultiplied image, linear light and coverage, where that is more than `least`."""
+    """Composite an n×W×4 premultiplied image, linear light and coverage, where its coverage is above `least`."""
     for i in range(picture.shape[0]):
         for j in range(picture.shape[1]):
             share = min(image[i, j, 3], _ONE)
@@ -55,7 +55,7 @@ def lay_image(image: Pixels, least: np.float32, picture: Pixels) -> None:
 
 @colour_kernel
 def take_light(over: Pixels, picture: Pixels) -> None:
-    """Subtract n×W×3 linear light from a picture where there is any."""
+    """Subtract n×W×3 linear light from an image where there is any."""
     for i in range(picture.shape[0]):
         for j in range(picture.shape[1]):
             if max(max(over[i, j, 0], over[i, j, 1]), over[i, j, 2]) > _ZERO:
@@ -67,11 +67,11 @@ def take_light(over: Pixels, picture: Pixels) -> None:
 def lay_product(
     rgb: Pixels, left: int, alpha: Pixels, around: Pixels, strength: np.float32, tall: int, top: int, picture: Pixels
 ) -> None:
-    """Alpha-composite a product over a picture; its own values where alpha is 1.
+    """Alpha-composite a product over an image; pixels with alpha 1 get the product's exact values.
 
-    Its alpha is n×W, and its sRGB colours n×w×3, from the column `left` on; beyond them alpha is 0.
-    A soft edge takes the share `strength` × (1 - alpha) of what the linear light `around` it has more: h×w×3, of the
-    whole picture, `tall` rows, of which the strip begins at `top`.
+    The product's alpha is n×W. Its sRGB colours are n×w×3, from the column `left` on; outside them alpha is 0. A soft
+    edge gains the share `strength` × (1 - alpha) of the surplus of the linear light `around` it. `around` is h×w×3, of
+    the whole image of `tall` rows; the strip begins at `top`.
     """
     height, width = around.shape[:2]
     for i in range(picture.shape[0]):
@@ -106,9 +106,9 @@ def lay_scaled(
 ) -> None:
     """Resample H×3W uint8 sRGB codes and their coverage (H×W) in linear light, premultiplied: n rows from `first` on.
 
-    `rows` and `columns` say with which of the source's each row and column of the result begins; so many follow as
-    there are weights. `rgb` and `alpha` are n×w×3 and n×w. Lanczos rings by a per mille inside: what is opaque stays
-    exactly so.
+    `rows` and `columns` are the first source row and column of each result row and column. The number of weights is the
+    number of taps. `rgb` and `alpha` are n×w×3 and n×w. Lanczos rings by about 0.001 inside the product, so alpha is
+    snapped to 0 and 1.
     """
     count, width = alpha.shape
     start, end = rows[first], rows[first + count - 1] + row_weights.shape[1]
@@ -155,7 +155,7 @@ def lay_scaled(
 
 @inlined_colour
 def add_premultiplied(rgb: Pixels, cover: Pixels, total: Pixels) -> None:
-    """Add n×3 sRGB as linear light × cover (n), and cover itself, to 4×n."""
+    """Add n×3 sRGB as linear light × `cover` (n), and `cover` itself, to 4×n `total`."""
     line = rgb.reshape(-1)
     reds, greens, blues, shares = total[0], total[1], total[2], total[3]
     for j in range(cover.size):
@@ -170,7 +170,7 @@ def add_premultiplied(rgb: Pixels, cover: Pixels, total: Pixels) -> None:
 def premultiplied_means(rgb: Pixels, corner: tuple[int, int], alpha: Pixels, tall: int, top: int, out: Pixels) -> None:
     """Box-filter a product's premultiplied linear light, and its alpha, to n×w×4 `out`.
 
-    Its alpha is H×W, and its sRGB colours of a window that begins at the row and column `corner`; beyond it alpha is 0.
+    Its alpha is H×W. Its sRGB colours cover a window that begins at the row and column `corner`; outside it alpha is 0.
     `out` is a strip of `tall` rows that begins at `top`.
     """
     height, width = alpha.shape
@@ -201,7 +201,7 @@ def premultiplied_means(rgb: Pixels, corner: tuple[int, int], alpha: Pixels, tal
 
 @colour_kernel
 def turn_upside_down(image: Pixels, line: Pixels, top: int, out: Pixels) -> None:
-    """Mirror an h×w×C image about each column's own row `line` (w): the rows from `top` on, n×w×C; 0 above it."""
+    """Mirror an h×w×C image about each column's row `line` (w); write n×w×C rows from `top` on, 0 above the line."""
     height, width, channels = image.shape
     for i in range(out.shape[0]):
         row = np.float32(top + i) + np.float32(0.5)
@@ -219,7 +219,7 @@ def turn_upside_down(image: Pixels, line: Pixels, top: int, out: Pixels) -> None
 
 @colour_kernel
 def blend(levels: Pixels, steps: Pixels, wanted: Pixels, out: Pixels) -> None:
-    """Interpolate linearly between K levels (K×n×w×C), which stand at rising `steps` (K), at `wanted` (n×w)."""
+    """Interpolate linearly between K levels (K×n×w×C), placed at ascending `steps` (K), at `wanted` (n×w)."""
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             at = min(max(wanted[i, j], steps[0]), steps[-1])

@@ -1,4 +1,4 @@
-"""What a lens and a film do to a picture: blur out of focus, vignette, grain. Strips of rows as in `surfaces`."""
+"""Effects of a lens and of film: defocus, vignette, grain. Images are strips of rows as in `surfaces`."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from pipeline.kernels.jit import colour_kernel
 Pixels = NDArray[np.float32]
 
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
-#: Odd numbers of a hash of places: Wellons, "Hash prospector", 2018 (lowbias32).
+#: Odd multipliers for hashing pixel positions: Wellons, "Hash prospector", 2018 (lowbias32).
 _MIX, _MIX_AGAIN = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
 _ACROSS, _DOWN = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77)
 
@@ -18,10 +18,10 @@ _ACROSS, _DOWN = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77)
 def weighted_means(
     picture: Pixels, depth: Pixels, focus: np.float32, rate: np.float32, tall: int, top: int, out: Pixels
 ) -> None:
-    """Write the sums of what is out of focus of an H×W×3 picture, and of its weights: n×w×4, rows of `tall` from `top`.
+    """Write the weighted sums of the defocused parts of an H×W×3 image, and of the weights: n×w×4, rows from `top`.
 
-    A pixel of `depth` (H×W) weighs how far behind `focus` it is, × `rate`, at most 1; what is in focus 1e-3. Sums are
-    over the boxes that the pixels of `out` cover.
+    A pixel's weight is its distance behind `focus` in `depth` (H×W), × `rate`, from 1e-3 to 1. Sums are over the boxes
+    that the pixels of `out` cover. `out` is a strip of `tall` rows.
     """
     height, width = depth.shape
     down, across = height / tall, width / out.shape[1]
@@ -49,7 +49,7 @@ def weighted_means(
 
 @colour_kernel
 def quotients(sums: Pixels, out: Pixels) -> None:
-    """Divide n×w×4 sums of colours by their weights, the last of the four: n×w×3 means."""
+    """Divide n×w×4 sums of colours by their weights, the fourth channel: n×w×3 means."""
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             share = _ONE / sums[y, x, 3]
@@ -61,10 +61,10 @@ def quotients(sums: Pixels, out: Pixels) -> None:
 def defocus(
     depth: Pixels, focus: np.float32, rate: np.float32, soft: Pixels, softer: Pixels, tall: int, top: int, strip: Pixels
 ) -> None:
-    """Blend an n×W×3 strip with two blurred pictures by n×W `depth`: sharp before `focus`, then softer by `rate`.
+    """Blend an n×W×3 strip with two blurred images by n×W `depth`: sharp before `focus`, softer behind it by `rate`.
 
-    At 1 / `rate` behind `focus` it is `soft`, at twice that and beyond `softer`: h×w×3 each, of their own sizes, which
-    are enlarged bilinearly to a picture of `tall` rows, of which the strip begins at `top`.
+    At 1 / `rate` behind `focus` the result is `soft`; from twice that on it is `softer`. Both are h×w×3, each with its
+    own size, and are enlarged bilinearly to an image of `tall` rows; the strip begins at `top`.
     """
     width = strip.shape[1]
     near, far = np.empty((3, soft.shape[1]), np.float32), np.empty((3, softer.shape[1]), np.float32)
@@ -98,10 +98,10 @@ def defocus(
 
 @colour_kernel
 def vignette(tall: int, top: int, strength: np.float32, strip: Pixels) -> None:
-    """Darken the corners of a picture `tall` rows high whose n×W×3 linear strip begins at `top`, in place.
+    """Darken the corners of an image of `tall` rows, whose n×W×3 linear strip begins at `top`, in place.
 
-    A lens passes less light off its axis: 1 in the middle, 1 - `strength` in the corners, and, with the fourth power of
-    the way there, 1 - `strength` / 4 in the middle of a side.
+    A lens transmits less light off its axis. The factor is 1 in the middle and 1 - `strength` in the corners. It falls
+    with the fourth power of the distance, so that it is 1 - `strength` / 4 in the middle of a side.
     """
     rows, width = strip.shape[0], strip.shape[1]
     half_y, half_x = _HALF * np.float32(tall), _HALF * np.float32(width)
@@ -119,21 +119,21 @@ def vignette(tall: int, top: int, strength: np.float32, strip: Pixels) -> None:
 
 @colour_kernel
 def grain(top: int, seed: np.uint32, strength: np.float32, strip: Pixels) -> None:
-    """Add grain to an n×W×3 sRGB strip that begins at the row `top`, in place: grey, of mean 0, none in black or white.
+    """Add grain to an n×W×3 sRGB strip that begins at the row `top`, in place: grey, mean 0, none in black or white.
 
-    `strength` is its standard deviation in the mid tones. It is the same for the same seed and place.
+    `strength` is the standard deviation in the mid tones. Equal seeds and positions give equal grain.
     """
     rows, width = strip.shape[0], strip.shape[1]
     above, below = np.empty(width + 1, np.float32), np.empty(width + 1, np.float32)
-    # its own for each column, so that loops over them have numbers of 32 bits alone
+    # Hashed once per column, so that the loops over columns use only 32-bit numbers.
     own = np.empty(width + 1, np.uint32)
     for x in range(width + 1):
         own[x] = np.uint32(np.uint32(x) * _ACROSS)
-    # Two rows of two uniform numbers each: a sum of four has a standard deviation of the root of a third.
+    # Two rows of two uniform numbers each: the sum of four has a standard deviation of √(1/3).
     scale = strength * np.float32(4 * np.sqrt(3.0) / 2**32)
     middle = np.float32(2**33)
     for y in range(-1, rows):
-        # Numba's products of 32 bits have 64.
+        # Numba widens products of 32-bit numbers to 64 bits.
         line = np.uint32(seed ^ np.uint32(np.uint32(top + y + 1) * _DOWN))
         for x in range(width + 1):
             above[x] = below[x]

@@ -1,7 +1,7 @@
-"""Resampling by rows, all channels at once: means of boxes, bilinear enlargement, Gaussian blur.
+"""Resampling by rows, all channels at once: box means, bilinear enlargement, Gaussian blur.
 
 Arrays are H×W×C, C-contiguous float32. A call writes one strip of rows, `out`, which begins at the row `top` of the
-whole result; where that is not as high as the source, `tall` is how high it is.
+whole result. `tall` is the result's height where it differs from the source's.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ _ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
 
 @inlined
 def neighbours(index: int, source: int, target: int) -> tuple[int, int, np.float32]:
-    """Return the two of `source` samples that linear interpolation mixes for one of `target`, the second's share."""
+    """Return the two of `source` samples that make the sample `index` of `target`, and the share of the second."""
     at = (np.float32(index) + _HALF) * (np.float32(source) / np.float32(target)) - _HALF
     at = np.float32(min(max(at, _ZERO), np.float32(source - 1)))
     first = int(at)
@@ -26,14 +26,14 @@ def neighbours(index: int, source: int, target: int) -> tuple[int, int, np.float
 
 @inlined
 def box(index: int, scale: float, size: int) -> tuple[int, int]:
-    """Return the first of `size` samples that a box `scale` samples wide covers, and the one after its last."""
+    """Return the first of `size` samples that a box `scale` samples wide covers, and the index after its last."""
     return int(index * scale + 0.5), min(int((index + 1) * scale + 0.5), size)
 
 
 @kernel
 def box_means(image: Image, tall: int, top: int, out: Image) -> None:
-    """Box-filter `image`: the means of what the pixels of `out` cover, as Pillow's BOX does."""
-    # Edges about the middle, as Pillow has them, since a picture may be enlarged too: at halves `box` has others.
+    """Box-filter `image`: the mean under each pixel of `out`, like Pillow's BOX."""
+    # Edges are measured from the middle, as in Pillow, since `out` may be larger; `box` rounds halves differently.
     height, width, channels = image.shape
     down, across = height / tall, width / out.shape[1]
     lines = image.reshape(height, width * channels)
@@ -41,7 +41,7 @@ def box_means(image: Image, tall: int, top: int, out: Image) -> None:
     for i in range(out.shape[0]):
         middle, reach = (top + i + 0.5) * down, 0.5 * max(down, 1.0)
         first, end = int(middle - reach + 0.5), min(int(middle + reach + 0.5), height)
-        # Value by value: for the assignment of a slice Numba compiles the message of a wrong shape too, in 3 s.
+        # Value by value: for a slice assignment Numba also compiles the shape error's message, which takes 3 s.
         for j in range(total.size):
             total[j] = lines[first, j]
         for row in range(first + 1, end):
@@ -73,7 +73,7 @@ def mix_lines(above: Image, below: Image, share: np.float32, planes: Image) -> N
 def stretch(
     planes: Image, lefts: NDArray[np.int32], rights: NDArray[np.int32], shares: Weights, line: NDArray[np.float32]
 ) -> None:
-    """Interpolate C×w linearly across, by `columns_between` of W columns, into a row of W pixels, W·C values."""
+    """Interpolate C×w linearly across, with the result of `columns_between` for W columns, into a row of W·C values."""
     channels = planes.shape[0]
     if channels == 3:
         reds, greens, blues = planes[0], planes[1], planes[2]
@@ -92,7 +92,7 @@ def stretch(
 
 @kernel
 def enlarge(image: Image, tall: int, top: int, out: Image) -> None:
-    """Enlarge `image` bilinearly, edges continued."""
+    """Enlarge `image` bilinearly, with replicated edges."""
     height, width, channels = image.shape
     planes = np.empty((channels, width), np.float32)
     lefts, rights, shares = columns_between(width, out.shape[1])
@@ -104,7 +104,7 @@ def enlarge(image: Image, tall: int, top: int, out: Image) -> None:
 
 @kernel
 def columns_between(source: int, target: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
-    """Return `neighbours` of every one of `target` columns: int32, int32 and float32, each of that length."""
+    """Return `neighbours` of each of `target` columns: int32, int32 and float32, each of that length."""
     lefts, rights = np.empty(target, np.int32), np.empty(target, np.int32)
     shares = np.empty(target, np.float32)
     for j in range(target):
@@ -115,7 +115,7 @@ def columns_between(source: int, target: int) -> tuple[NDArray[np.int32], NDArra
 
 @inlined
 def _mirrored(index: int, size: int) -> int:
-    """Return the index within 0 … size - 1 that one beyond the edge is the mirror image of (SciPy's "reflect")."""
+    """Return the index in 0 … size - 1 that mirrors an index beyond the edge (SciPy's "reflect")."""
     period = 2 * size
     within = index % period
     return period - 1 - within if within >= size else within
@@ -123,7 +123,7 @@ def _mirrored(index: int, size: int) -> int:
 
 @colour_kernel
 def blur_down(image: Image, weights: Weights, top: int, out: Image) -> None:
-    """Convolve columns with a symmetric filter, mirrored at the edges: `weights` of its middle first, then outwards."""
+    """Convolve columns with a symmetric filter, mirrored at the edges; `weights` start with the middle one."""
     height, width, channels = image.shape
     lines, outs = image.reshape(height, width * channels), out.reshape(out.shape[0], width * channels)
     for i in range(top, top + out.shape[0]):
@@ -139,7 +139,7 @@ def blur_down(image: Image, weights: Weights, top: int, out: Image) -> None:
 
 @colour_kernel
 def blur_across(image: Image, weights: Weights, top: int, out: Image) -> None:
-    """Convolve rows with a symmetric filter, mirrored at the edges: `weights` of its middle first, then outwards."""
+    """Convolve rows with a symmetric filter, mirrored at the edges; `weights` start with the middle one."""
     width, channels = image.shape[1:]
     outs = out.reshape(out.shape[0], width * channels)
     reach = weights.size - 1

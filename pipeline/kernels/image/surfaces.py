@@ -1,7 +1,7 @@
-"""Pictures of surfaces by rows: light brought to them, their colours changed, what they mirror, haze.
+"""Images of surfaces by rows: upsampled light, changed colours, mirrored light, haze.
 
-Surfaces are H×W uint16, part × faces + face; light is linear RGB, and values are float32. Arrays of a picture are
-strips of its rows, C-contiguous, and `top` is the first of them.
+Surfaces are H×W uint16, part × faces + face. Light is linear RGB, and values are float32. Arrays of an image are strips
+of its rows, C-contiguous, and `top` is the first of them.
 """
 
 import numpy as np
@@ -14,18 +14,18 @@ Pixels = NDArray[np.float32]
 Surfaces = NDArray[np.uint16]
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
-#: So many pixels are looked at together for one that lies at an edge.
+#: Pixels compared together in the search for a pixel at an edge.
 _AT_ONCE = 64
 _TWO, _THREE, _FOUR, _SIX = np.float32(2), np.float32(3), np.float32(4), np.float32(6)
-#: Of values that weigh less in all, the nearest is as good.
+#: Below this total weight, the nearest value is as good.
 _LEAST = np.float32(1e-4)
-#: Share of the light that is left right under a foot's edge; by eye.
+#: Share of the light left right under a foot's edge; chosen by eye.
 _LEFT = np.float32(0.15)
 
 
 @kernel
 def even_cells(low: Surfaces) -> NDArray[np.int32]:
-    """Return for each place of an h×w grid the surface that it and its next right and below have; -1 for several."""
+    """Return for each place of an h×w grid the surface that its right and lower neighbours share; -1 if they differ."""
     height, width = low.shape
     out = np.empty((height, width), np.int32)
     for y in range(height):
@@ -40,7 +40,7 @@ def even_cells(low: Surfaces) -> NDArray[np.int32]:
 
 @inlined
 def _nearest(low: Surfaces, wanted: int, y: int, x: int) -> tuple[int, int]:
-    """Return the place of surface `wanted` nearest to y, x: there must be one."""
+    """Return the place of surface `wanted` nearest to y, x; the surface must occur."""
     height, width = low.shape
     best, best_y, best_x = 1 << 40, y, x
     ring = 0
@@ -61,7 +61,7 @@ def _nearest(low: Surfaces, wanted: int, y: int, x: int) -> tuple[int, int]:
 
 @inlined
 def _next_odd(cells: NDArray[np.int32], surfaces: NDArray[np.uint16], start: int) -> int:
-    """Return the first place from `start` on whose surface is another than its cell's; the end where there is none."""
+    """Return the first place from `start` on whose surface differs from its cell's; the size if there is none."""
     while start < cells.size:
         end = min(start + _AT_ONCE, cells.size)
         others = 0
@@ -77,7 +77,7 @@ def _next_odd(cells: NDArray[np.int32], surfaces: NDArray[np.uint16], start: int
 
 @inlined
 def _spline(t: np.float32) -> np.float32:
-    """Return the cubic B-spline at a distance: 2/3 at 0, 0 from 2 on."""
+    """Return the cubic B-spline at a distance: 2/3 at 0, and 0 from 2 on."""
     t = np.abs(t)
     two = _TWO - t
     near = (_FOUR - _SIX * t * t + _THREE * t * t * t) / _SIX
@@ -96,9 +96,9 @@ def _own_mean(
     others: np.float32,
     out: Pixels,
 ) -> None:
-    """Write into `out`, C, what h×w×C values of the surface `wanted` are below and beside the place upper, left.
+    """Write into `out`, C, the h×w×C values of the surface `wanted`, interpolated below and right of upper, left.
 
-    The mean of those among 4×4 neighbours, by cubic B-splines; where there are none, the nearest.
+    The result is the surface's mean among 4×4 neighbours, weighted by cubic B-splines; without any, its nearest value.
     """
     height, width, channels = values.shape
     total = _ZERO
@@ -136,7 +136,7 @@ def upsample_at(
     others: np.float32,
     out: Pixels,
 ) -> None:
-    """Upsample as `upsample` does, to the pixels `place`, n×2, of n `surfaces` of a `tall` × `wide` picture: n×C."""
+    """Upsample like `upsample`, at the pixels `place`, n×2, of n `surfaces` of a `tall` × `wide` image: n×C."""
     height, width, channels = values.shape
     for at in range(len(place)):
         upper, lower, down = neighbours(place[at, 0], height, tall)
@@ -153,9 +153,9 @@ def upsample_at(
 
 @kernel
 def touching(low: Surfaces, faces: int, depth: Pixels, apart: np.float32, reach: int, out: NDArray[np.uint8]) -> None:
-    """Mark the cells of an h×w grid about those where parts meet that are less than `apart`: `reach` + 1, there, to 1.
+    """Mark cells around the edges where parts closer than `apart` meet: `reach` + 1 there, down to 1, and 0 beyond.
 
-    0 beyond. Parts are surfaces // `faces`. A cell is between a place, its next right and below.
+    The grid is h×w. Parts are surfaces // `faces`. A cell is between a place and its right and lower neighbours.
     """
     height, width = low.shape
     out[:] = 0
@@ -176,7 +176,7 @@ def touching(low: Surfaces, faces: int, depth: Pixels, apart: np.float32, reach:
 
 @kernel
 def pixels_of(cells: NDArray[np.uint8], tall: int, top: int, out: NDArray[np.uint8]) -> None:
-    """Mark the n×W pixels, a strip of a picture `tall` rows high, as the `cells`, h×w, that they lie in."""
+    """Copy to the n×W pixels, a strip of an image `tall` rows high, the marks of the h×w `cells` that contain them."""
     height, width = cells.shape
     lefts, _, _ = columns_between(width, out.shape[1])
     for i in range(out.shape[0]):
@@ -197,13 +197,16 @@ def upsample(
     others: np.float32,
     out: Pixels,
 ) -> None:
-    """Upsample h×w×C values on the surfaces `low` to those of `high`, n×W: a strip of a picture `tall` rows high.
+    """Upsample h×w×C values on the surfaces `low` to those of `high`, n×W: a strip of an image `tall` rows high.
 
-    Joint bilateral upsampling (Kopf et al., SIGGRAPH 2007) that knows same and other surface alone: bilinear within a
-    surface; at its edges the mean of its own values among 4×4 neighbours, by cubic B-splines, which has no steps where
-    one more of them is its own; where those have none, the nearest of that surface, and where the grid has none of it
-    (`known`, by surface), bilinear among all. `even` is `even_cells` of `low`. With `others` above 0 values of other
-    surfaces weigh that much beside the surface's own.
+    Joint bilateral upsampling (Kopf et al., SIGGRAPH 2007) that only distinguishes same and other surface:
+
+    - Within a surface it is bilinear.
+    - At edges it is the mean of the surface's own values among 4×4 neighbours, by cubic B-splines, which avoid steps.
+    - Where the neighbours have no such value, it is the surface's nearest value.
+    - Where the grid has no such value (`known`, by surface), it is bilinear among all.
+
+    `even` is `even_cells` of `low`. With `others` above 0, values of other surfaces get that weight too.
     """
     height, width, channels = values.shape
     planes = np.empty((channels, width), np.float32)
@@ -228,7 +231,7 @@ def upsample(
 
 @kernel
 def extents(part: Surfaces, out: NDArray[np.int64]) -> None:
-    """Widen the extents of each part, parts×4, to its H×W pixels: first row and column, and those after the last."""
+    """Extend the extents of each part, parts×4, to its H×W pixels: first row and column, and those after the last."""
     height, width = part.shape
     for y in range(height):
         row, x = part[y], 0
@@ -258,11 +261,11 @@ def repaint(surfaces: Surfaces, factors: Pixels, own: Pixels, light: Pixels) -> 
 def darken_feet(
     surfaces: Surfaces, depth: Pixels, down: Pixels, camera: np.float32, level: Pixels, by: Pixels, light: Pixels
 ) -> None:
-    """Multiply n×W×3 light by the share that gets to a rounded foot, by each pixel's height above it.
+    """Multiply n×W×3 light by the share that reaches a rounded foot, by each pixel's height above it.
 
-    `down` are the n slopes of the camera's rows, `camera` its height; `level` and `by` tables by surface: what it
-    stands on, -inf where it stands on none, and one over the rounding. At the height u, in roundings, the foot faces
-    down: of the sky that a wall sees it sees the share u; the light on the floor before it adds some.
+    `down` are the slopes of the camera's n rows, and `camera` is its height. `level` and `by` are tables by surface, of
+    the level of the ground under it (-inf without ground) and of 1 / the rounding's radius. The foot faces down. At
+    height u, in radii, it sees the share u of a wall's sky; the floor in front of it reflects some light.
     """
     for i in range(surfaces.shape[0]):
         for j in range(surfaces.shape[1]):
@@ -276,7 +279,7 @@ def darken_feet(
 
 @colour_kernel
 def mix(image: Pixels, surfaces: Surfaces, first: int, last: int, shares: Pixels, light: Pixels) -> None:
-    """Blend n×W×3 light, `image`, into `light` where surfaces are `first` … `last`, by the share, 0–1, of each row."""
+    """Blend n×W×3 light, `image`, into `light` on surfaces `first` … `last`, by the share, 0–1, of each row."""
     for i in range(surfaces.shape[0]):
         for j in range(surfaces.shape[1]):
             surface = np.int64(surfaces[i, j])
@@ -294,7 +297,7 @@ def gather(
     means: Pixels,
     out: Pixels,
 ) -> None:
-    """Gather the H×W×3 light at n×m rows and columns, or the mean of the part that `hidden` names, into n×m×3 `out`.
+    """Gather H×W×3 light at n×m rows and columns, or the mean of the part in `hidden`, into n×m×3 `out`.
 
     `hidden` is -1 where the camera sees the place itself; `means` is parts×3.
     """
@@ -322,9 +325,10 @@ def sum_parts(
 def fade(
     surfaces: Surfaces, faces: int, depth: Pixels, near: np.float32, sky: Pixels, bright: Pixels, light: Pixels
 ) -> None:
-    """Haze over n×W×3 light: part 0, the sky, by its row's factor `bright` (n), part 1 into `sky` (3) with `depth`.
+    """Apply haze to n×W×3 light: part 1 fades into `sky` (3) with `depth`, and part 0, the sky, is scaled.
 
-    It begins at `near` and is full 9 canvas heights farther, at a share of 0.55.
+    Haze begins at `near` and reaches its maximum share, 0.55, 9 canvas heights farther. `bright` (n) are the sky's
+    factors by row.
     """
     for i in range(surfaces.shape[0]):
         for j in range(surfaces.shape[1]):

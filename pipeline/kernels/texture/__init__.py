@@ -1,1 +1,1 @@
-"""Textures: noise, finishes, lights out of focus, and their lookup."""
+"""Kernels of textures: noise, finishes, lights out of focus, and texture lookup."""

@@ -1,4 +1,4 @@
-"""Things out of focus, painted over one another row by row, and their enlargement onto a picture."""
+"""Blurred shapes out of focus, painted over one another row by row, and their enlargement onto an image."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,18 @@ _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 
 @colour_kernel
 def paint_blurs(blurs: Field, canvas: Field, top: int, bottom: int) -> None:
-    """Paint blurs, the first one undermost, over rows top..bottom of a canvas: 3×H×W float32 linear RGB.
+    """Paint blurs, the first one at the bottom, over rows top..bottom of a canvas: 3×H×W float32 linear RGB.
 
-    `blurs` are N×15 float32, lengths in canvas heights: middle x and y; cosine and sine of the turn; half the length
-    and width of a box; the radius that rounds it; how far two such outlines are apart across, whose overlap it is (a
-    leaf, or a disc cut by the lens' rim); width of the soft edge; how much darker than its rim the middle is, 0–1;
-    strength, 0–1; how much it hides of what is behind it, 0 (light that adds up) to 1; linear colour.
+    `blurs` are N×15 float32, lengths in canvas heights:
+
+    - middle x and y (0, 1), cosine and sine of the turn (2, 3);
+    - half the length and half the width of a box (4, 5), and the radius of its rounded corners (6);
+    - distance across between two such outlines (7), of which only the overlap is painted (a leaf or a clipped disc);
+    - width of the soft edge (8);
+    - how much darker the middle is than the rim, 0–1 (9);
+    - strength, 0–1 (10);
+    - share of the background that it hides, 0 (additive light) to 1 (11);
+    - linear colour (12–14).
     """
     height, width = canvas.shape[1], canvas.shape[2]
     pixel = _ONE / np.float32(height)
@@ -45,7 +51,7 @@ def paint_blurs(blurs: Field, canvas: Field, top: int, bottom: int) -> None:
                 inside = radius - np.sqrt(u * u + v * v)
                 t = min(max(_HALF + inside / soft, _ZERO), _ONE)
                 t = t * t * (np.float32(3) - np.float32(2) * t) if smooth else t
-                # A small light far out of focus is a disc with a narrow bright rim, a little brighter towards it.
+                # A small light far out of focus becomes a disc with a narrow bright rim.
                 edge = _ONE - min(max((inside - _HALF * soft) / thick, _ZERO), _ONE)
                 edge *= edge
                 line = edge * edge * edge
@@ -63,8 +69,8 @@ def enlarge_onto(
 ) -> None:  # fmt: skip
     """Resample a 3×h×w canvas onto the pixels of a strip of rows (rows×W×3, linear RGB) whose parts are `shown`.
 
-    Each pixel is a sum of four columns, `across` (4×W) by `shares`, of four rows, `down` (rows×4) by `weights`; it is 0
-    at least.
+    Each pixel sums four rows, `down` (rows×4), by `weights`, and four columns, `across` (4×W), by `shares`. It is at
+    least 0.
     """
     width = out.shape[1]
     line = np.empty(canvas.shape[2], np.float32)

@@ -1,4 +1,4 @@
-"""Bicubic enlargement of soft tiles to n×n, row by row; n / m is a power of 2, and the tiles repeat."""
+"""Bicubic enlargement of soft m×m tiles to n×n, row by row; n / m is a power of 2, and the tiles repeat."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ _HALF, _ONE = np.float32(0.5), np.float32(1)
 
 @inlined_colour
 def _phase(index: int, factor: int) -> tuple[int, np.float32, np.float32, np.float32, np.float32]:
-    """Return the first of the four samples around one of `factor` times as many, and the samples' cubic weights.
+    """Return the first of the four samples around an index of the enlarged line, and the samples' cubic weights.
 
-    Keys, "Cubic convolution interpolation", 1981, with a = -0.5.
+    The line has `factor` times as many samples. Keys, "Cubic convolution interpolation", 1981, with a = -0.5.
     """
     at = (np.float32(index) + _HALF) / np.float32(factor) - _HALF
     t = at - np.floor(at)
@@ -27,7 +27,7 @@ def _phase(index: int, factor: int) -> tuple[int, np.float32, np.float32, np.flo
 
 @inlined_colour
 def enlarge_down(soft: Field, y: int, factor: int, lines: Field) -> None:
-    """Write the row y of the enlarged fields, of which only the height is enlarged, with two more samples around it."""
+    """Write row y of the fields, enlarged in height only, with two more samples on each side."""
     m = soft.shape[1]
     first, a, b, c, d = _phase(y, factor)
     for k in range(soft.shape[0]):
@@ -50,21 +50,21 @@ def enlarge_across(line: Field, phase: int, factor: int, out: Field) -> None:
 
 @inlined_colour
 def take(row: Field, phase: int, factor: int, out: Field) -> None:
-    """Write every `factor`-th value of a row, from `phase` on, beside one another: loops over them become SIMD."""
+    """Copy every `factor`-th value of a row, from `phase` on, to adjacent places, so that loops over them use SIMD."""
     for j in range(out.size):
         out[j] = row[factor * j + phase]
 
 
 @inlined_colour
 def put(values: Field, phase: int, factor: int, row: Field) -> None:
-    """Write values into every `factor`-th place of a row, from `phase` on."""
+    """Write values to every `factor`-th place of a row, from `phase` on."""
     for j in range(values.size):
         row[factor * j + phase] = values[j]
 
 
 @colour_kernel
 def add_enlarged(soft: Field, top: int, out: Field) -> None:
-    """Add a soft m×m tile, enlarged to n×n, to a strip of rows of it that begins at the row `top`."""
+    """Enlarge a soft m×m tile to n×n, and add it to the strip of its rows that begins at the row `top`."""
     m = soft.shape[0]
     factor = out.shape[1] // m
     lines = np.empty((1, m + 4), np.float32)
@@ -82,9 +82,10 @@ def add_enlarged(soft: Field, top: int, out: Field) -> None:
 def add_tile(
     tile: NDArray[np.int8], weight: np.float32, top: int, down: int, across: int, turned: bool, out: Field
 ) -> None:
-    """Add a tile of codes × `weight`, which repeats, to a strip of rows that begins at the row `top`.
+    """Add a repeating tile of codes × `weight` to a strip of rows that begins at the row `top`.
 
-    It is moved by `down` and `across` texels, after its rows were `turned` upside down. Its side is a power of 2.
+    The rows are flipped upside down if `turned`; then the tile is shifted by `down` and `across` texels. Its side is a
+    power of 2.
     """
     size = tile.shape[0]
     for i in range(out.shape[0]):

@@ -1,8 +1,8 @@
-"""What surfaces are made of, row by row: noises put together to albedo around 1.
+"""Finishes of surfaces, row by row: noises combined to albedo around 1.
 
-`out`, or `red`, `green` and `blue`, are a strip of rows of an n×n tile that begins at the row `top`: float32, linear.
-Noises are strips of the same rows. A `soft` stack of fields, K×m×m, n / m a power of 2, is enlarged to the tile on the
-way, bicubic.
+`out`, or `red`, `green` and `blue`, is a strip of rows of an n×n tile that begins at the row `top`: float32, linear.
+Noises are strips of the same rows. A `soft` stack of fields, K×m×m, n / m a power of 2, is enlarged to the tile by
+bicubic interpolation.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ Columns = NDArray[np.int64]
 Chips = NDArray[np.uint16]
 
 _ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
-# sin(πt) / t and cos(πt) as polynomials in t², t from -0.5 to 0.5: 1e-6 and 5e-8 off at most.
+# sin(πt) / t and cos(πt) as polynomials in t², t from -0.5 to 0.5: maximum errors 1e-6 and 5e-8.
 _S0, _S1, _S2, _S3 = (np.float32(c) for c in (3.1415903568, -5.1674065590, 2.5440104008, -0.55946242809))
 _C0, _C1, _C2, _C3, _C4 = (
     np.float32(c) for c in (0.99999994040, -4.9347929955, 4.0584111214, -1.3318765163, 0.21968960762)
@@ -45,7 +45,7 @@ def _cosine(t: np.float32) -> np.float32:
 
 @colour_kernel
 def sand(even: Field, dark: Field, out: Field) -> None:
-    """Write sand: grains, and a few dark ones where the noise `dark` is highest."""
+    """Write sand: grains, and a few dark grains where the noise `dark` is highest."""
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             spot = min(max(dark[y, x] - np.float32(2.5), _ZERO), _ONE)
@@ -64,10 +64,10 @@ def _pit(large: np.float32, small: np.float32) -> np.float32:
 def concrete(
     even: Field, large: Field, small: Field, worn: Field, seam: Field, panel: Field, top: int, out: Field
 ) -> None:
-    """Write concrete: stains and grain, the holes that air left, and seams, uneven by `worn`, between panels.
+    """Write concrete: stains and grain, holes left by air, and seams between panels, roughened by `worn`.
 
-    The noises that holes are made of have more rows, before the first one: light from above catches the lower edge of a
-    hole, which is so many rows below its upper one. `seam` and `panel` are the rows' own.
+    The noises of the holes, `large` and `small`, have more rows, before the first one. Light from above reaches the
+    lower edge of a hole, which is that number of rows below its upper edge. `seam` and `panel` have one value per row.
     """
     lip = large.shape[0] - out.shape[0]
     for y in range(out.shape[0]):
@@ -81,7 +81,7 @@ def concrete(
 
 @colour_kernel
 def add_strokes(where: Field, stroke: Field, weight: np.float32, out: Field) -> None:
-    """Add a trowel's strokes × `weight` to plaster, rows×n, in the places where it went in their direction."""
+    """Add a trowel's strokes × `weight` to plaster, rows×n, where the trowel moved in their direction."""
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             share = smoothstep(where[y, x], np.float32(-0.4), np.float32(0.8))
@@ -90,9 +90,9 @@ def add_strokes(where: Field, stroke: Field, weight: np.float32, out: Field) -> 
 
 @colour_kernel
 def cloth(slubs: Field, others: Field, soft: Field, threads: np.float32, top: int, out: Field) -> None:
-    """Write cloth, a plain weave of `threads` threads a tile: over and under in turn, with slubs along both ways.
+    """Write cloth, a plain weave of `threads` threads a tile: over and under in turn, with slubs in both directions.
 
-    `soft` is how far the threads of both ways sway, and the tone.
+    `soft` contains the sway of the threads of both directions, and the tone.
     """
     m, n = soft.shape[1], out.shape[1]
     factor = n // m
@@ -132,7 +132,7 @@ def _lead(one: np.float32, two: np.float32, three: np.float32, four: np.float32)
 
 @inlined_colour
 def _cracks(lines: Field, phase: int, factor: int, noises: Field, out: Field) -> None:
-    """Write the distances from the cracks that four noises make."""
+    """Write the distances from the cracks between four noises."""
     for k in range(4):
         enlarge_across(lines[k], phase, factor, noises[k])
     one, two, three, four = noises[0], noises[1], noises[2], noises[3]
@@ -142,17 +142,21 @@ def _cracks(lines: Field, phase: int, factor: int, noises: Field, out: Field) ->
 
 @inlined_colour
 def _line(value: np.float32, width: np.float32) -> np.float32:
-    """Return a soft line along the zeros of a field."""
+    """Return the strength of a soft line along the zeros of a field."""
     share = value / width
     return exp(-share * share)
 
 
 @colour_kernel
 def marble(soft: Field, jags: Field, dark: bool, top: int, red: Field, green: Field, blue: Field) -> None:
-    """Write marble: clouds, strong veins that come and go, smears beside them, hairlines; dark stone to `green` alone.
+    """Write marble: clouds, strong veins of varying force with smears, hairlines. Dark stone writes only `green`.
 
-    `soft`: four noises whose cracks are the strong veins, four whose are the hairlines, the noise whose zeros are lines
-    across; the force of the veins, of the hairlines and of the lines across; the ground, and how warm it is.
+    `soft` contains these fields in order:
+
+    - four noises whose cracks are the strong veins, and four whose cracks are the hairlines;
+    - the noise whose zeros are cross lines;
+    - the forces of the veins, the hairlines and the cross lines;
+    - the ground and, for light stone, its warmth.
     """
     m = soft.shape[1]
     factor = green.shape[1] // m
@@ -169,7 +173,7 @@ def marble(soft: Field, jags: Field, dark: bool, top: int, red: Field, green: Fi
             _cracks(lines[0:4], phase, factor, noises, core)
             enlarge_across(lines[9], phase, factor, first)
             for j in range(m):
-                # The enlargement rings a little below 0.
+                # The enlargement rings slightly below 0.
                 force = max(first[j], _ZERO)
                 far = abs(core[j] + _HALF * jag[j])
                 core[j] = force * exp(-far / (np.float32(0.055) * force + np.float32(0.009)))
@@ -209,12 +213,15 @@ def board(
     bends: Field, fibres: Field, pores: Field, tones: Field, columns: Columns, y: Field, planks: Field, late: Field,
     width: np.float32, red: Field, green: Field, blue: Field,
 ) -> None:  # fmt: skip
-    """Write a board of wood: rings round a pith that runs askew to it, pores, and the gaps to its neighbours.
+    """Write a board of wood: rings around a pith at an angle to the board, pores, and the gaps to its neighbours.
 
-    The noises are read at `columns`. `y` (rows) is how far from the board's middle the rows are, `planks` (13×n) what
-    the plank in each column has: pith, depth and lean of the board in its log, width of a ring, shade and hue, how far
-    the places are from the joints behind and before them, and its knot's place (3), size, and force. `late` are the
-    darknesses of 64 late woods. Lengths are in canvas heights.
+    The noises are read at `columns`. `y` (rows) is each row's distance from the board's middle. `late` are the
+    darknesses of 64 late woods. Lengths are in canvas heights. `planks` has these values of the plank in each of n
+    columns:
+
+    - pith, depth and lean of the board in its log, width of a ring, shade, hue (rows 0 to 5);
+    - distances from the joints behind and before (rows 6 and 7);
+    - the knot's place, size and force (rows 8 to 11).
     """
     n = green.shape[1]
     buffers = np.empty((8, n), np.float32)
@@ -236,7 +243,7 @@ def board(
         for x in range(n):
             value[x] = _ONE + shade[x] + np.float32(0.025) * tone[x] + np.float32(0.045) * fibre[x]
         for x in range(n):
-            # A branch cut across: the grain flows round it, and it is darker, larger in dark wood, but with an end.
+            # A branch cut across: the grain flows around it. It is darker and, in dark wood, larger, but limited.
             away, aside = (since[x] - knot_x[x]) / np.float32(2.2), across - knot_y[x]
             wide = max(np.float32(4) * value[x] - np.float32(3), np.float32(0.2))
             far = (away * away + aside * aside) * wide / (size[x] * size[x])
@@ -269,7 +276,7 @@ def board(
 
 @inlined
 def _span(row: Chips, left: np.float32, right: np.float32, number: int) -> None:
-    """Draw a chip's number from one place of a row to another."""
+    """Draw a chip's number on the pixels of a row from `left` to `right`."""
     first = max(np.ceil(left - _HALF), _ZERO)
     last = min(np.floor(right + _HALF), np.float32(row.size - 1))
     for x in range(int(first), int(last) + 1):
@@ -280,7 +287,7 @@ def _span(row: Chips, left: np.float32, right: np.float32, number: int) -> None:
 def draw_chips(corners: Field, lowest: Field, highest: Field, top: int, chips: Chips) -> None:
     """Rasterise polygons (N×corners×2 float32, x and y in pixels of a tile) by scan lines into its rows from `top` on.
 
-    A chip is drawn as its number, from 1 on. `lowest` and `highest` are the rows that each reaches.
+    A chip's pixels get its number, from 1 on. `lowest` and `highest` are the first and last rows of each polygon.
     """
     count = corners.shape[1]
     crossings = np.empty(count, np.float32)
@@ -310,9 +317,10 @@ def draw_chips(corners: Field, lowest: Field, highest: Field, top: int, chips: C
 
 @colour_kernel
 def terrazzo(chips: Chips, colours: Field, dust: Field, veil: Field, red: Field, green: Field, blue: Field) -> None:
-    """Write terrazzo: chips in a binder full of dust, which shows where no chip is.
+    """Write terrazzo: chips in a dusty binder, whose dust shows only where there is no chip.
 
-    `chips` (2 rows×2n, uint16) are numbers of `colours` (chips×3, 0 the binder's), whose means of 2×2 are written.
+    `chips` (2 rows×2n, uint16) are indices into `colours` (chips×3), where 0 is the binder. Each result is a mean of
+    2×2 chip pixels.
     """
     speck = np.empty(green.shape[1], np.float32)
     for y in range(green.shape[0]):

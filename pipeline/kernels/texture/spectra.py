@@ -1,7 +1,7 @@
-"""Spectra of noise: the shape that normal draws are given.
+"""Spectra of noise: normal draws, shaped to a power law.
 
 A spectrum is grid×half complex numbers, of frequencies 0 … grid / 2 - 1, -grid / 2 … -1 along y and 0 … half - 1 along
-x, here as rows of pairs of float32: grid×(2 half). Frequencies are in cycles per tile.
+x. Here each row is pairs of float32: grid×(2 half). Frequencies are in cycles per tile.
 """
 
 import numpy as np
@@ -20,10 +20,10 @@ def shape(
     spectrum: Field, top: int, grid: int, xx: np.float32, xy: np.float32, yy: np.float32, low: np.float32,
     slope: np.float32, lit: bool, light_x: np.float32, light_y: np.float32,
 ) -> float:  # fmt: skip
-    """Shape rows of normal draws into a power-law spectrum, in place: those from the row `top` on; return their power.
+    """Shape rows of normal draws, from the row `top` on, into a power-law spectrum in place; return their power.
 
-    The amplitude is (xx x² + xy x y + yy y² + low²)^(-slope / 2). A spectrum that is `lit` becomes that of the slopes
-    along (light_x, light_y), by their frequency. The power leaves out what has no frequency along x.
+    The amplitude is (xx x² + xy x y + yy y² + low²)^(-slope / 2). If `lit`, the spectrum becomes that of the slopes
+    along (light_x, light_y), divided by the frequency. The power excludes frequency 0 along x.
     """
     total = 0.0
     half = spectrum.shape[1] // 2

@@ -1,7 +1,7 @@
-"""Texture lookup: pyramids of means (mip maps), and their trilinear lookup along rows of a picture.
+"""Texture lookup: pyramids of means (mipmaps), and trilinear lookup along an image's rows.
 
-A pyramid is one row of texels, level after level: n×n, then (n / 2)×(n / 2), down to 1×1; n is a power of 2. A texel's
-centre is at (i + 0.5) texels, so that the levels agree; the texture tiles.
+A pyramid is one row of texels, level after level, from n×n and (n / 2)×(n / 2) down to 1×1; n is a power of 2. A
+texel's centre is at (i + 0.5) texels, so that the levels agree; the texture tiles.
 """
 
 import numpy as np
@@ -11,22 +11,22 @@ from pipeline.kernels.colour.exponentials import power
 from pipeline.kernels.jit import colour_kernel, inlined_colour
 
 Field = NDArray[np.float32]
-#: Codes: a factor's is in proportion to it.
+#: Codes, proportional to the factors.
 Texels = NDArray[np.uint16]
 Parts = NDArray[np.uint16]
 Starts = NDArray[np.int64]
 
-#: Pixels of a row that are looked up at once: the texels about a block of rows as long stay in the processor's cache.
+#: Pixels of a row looked up at once, so that the texels around a block of rows stay in the processor's cache.
 _BLOCK = 128
 
 _ZERO, _HALF, _ONE, _MOST = np.float32(0), np.float32(0.5), np.float32(1), np.float32(65535)
-# log2 of 1 + t, t from 0 to 1, as t × polynomial: 3e-4 off at most, and exact at both ends.
+# log2 of 1 + t, t from 0 to 1, as t × polynomial: maximum error 3e-4, exact at both ends.
 _L0, _L1, _L2, _L3 = (np.float32(c) for c in (1.44102163, -0.68539585, 0.32763287, -0.08325865))
 
 
 @colour_kernel
 def coded(factors: Field, exponent: np.float32, per_code: np.float32, out: Texels) -> None:
-    """Raise rows×n positive factors to a power, so strong is their contrast, and write their codes: × `per_code`."""
+    """Raise rows×n positive factors to a power, which sets their contrast, in place; write them × `per_code`."""
     for y in range(factors.shape[0]):
         row, codes = factors[y], out[y]
         if exponent != _ONE:
@@ -38,7 +38,7 @@ def coded(factors: Field, exponent: np.float32, per_code: np.float32, out: Texel
 
 @colour_kernel
 def halved(fine: Texels, coarse: Texels, top: int, bottom: int) -> None:
-    """Box-filter the 2m×2m `fine` level by 2×2 texels into rows top..bottom of the m×m `coarse` one."""
+    """Box-filter the 2m×2m `fine` level by 2×2 texels into rows top..bottom of the m×m `coarse` level."""
     for y in range(top, bottom):
         upper, lower, out = fine[2 * y], fine[2 * y + 1], coarse[y]
         for x in range(out.size):
@@ -68,7 +68,7 @@ def _bilinear(texels: Texels, start: int, n: int, u: np.float32, v: np.float32) 
 def _trilinear(
     texels: Texels, starts: Starts, n: int, u: np.float32, v: np.float32, footprint: np.float32
 ) -> np.float32:
-    """Return the value at (u, v) tiles for a pixel of `footprint` texels, between the two levels nearest to it."""
+    """Return the value at (u, v) tiles for a pixel of `footprint` texels, between the two nearest levels."""
     bits = np.float32(max(footprint, _ONE)).view(np.int32)
     level = int(bits >> 23) - 127
     t = np.int32((bits & 0x7FFFFF) | 0x3F800000).view(np.float32) - _ONE
@@ -96,12 +96,12 @@ def textured(
     left: int,
     out: Field,
 ) -> None:
-    """Multiply a texture, looked up trilinearly, onto the pixels of one part, in a strip of rows of linear RGB.
+    """Multiply a texture, by trilinear lookup, onto the pixels of one part in a strip of rows of linear RGB.
 
-    `pyramid` is (1 or 3)×texels, `scales` (1 or 3) what they are multiplied by, `starts` are where its levels start,
-    the first of n×n. `u`, `v` (rows×w) are places in canvas heights, `per_unit` tiles each, of the columns from `left`
-    on; `part` and `depth` (rows×W) and `out` (rows×W×3) are whole rows. A pixel of the part `index` covers depth ×
-    `ratio` texels. Trilinear: Williams, "Pyramidal parametrics", 1983.
+    `pyramid` is (1 or 3)×texels, and `scales` (1 or 3) are its multipliers. `starts` are the offsets of its levels, of
+    which the first is n×n. `u` and `v` (rows×w) are places in canvas heights, of the columns from `left` on; `per_unit`
+    is tiles per canvas height. `part` and `depth` (rows×W) and `out` (rows×W×3) are whole rows. A pixel of the part
+    `index` covers depth × `ratio` texels. Trilinear: Williams, "Pyramidal parametrics", 1983.
     """
     channels = pyramid.shape[0]
     factor = np.empty(_BLOCK, np.float32)

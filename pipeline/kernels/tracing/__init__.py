@@ -1,1 +1,1 @@
-"""Rays followed through solids and terrain: what is seen, and what light reaches it."""
+"""Kernels that trace rays through solids and terrain: what the camera sees, and the light that reaches it."""

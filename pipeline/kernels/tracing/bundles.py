@@ -1,9 +1,9 @@
-"""Bundles of rays held against the boxes around solids: what a bundle stays away from, no ray of it is followed to.
+"""Culling of bundles of rays against the boxes around solids: a bundle skips the solids that it cannot meet.
 
-The rays of a bundle start along a straight line, nearly, and run in one direction or to one place. So they lie in a
-flat four-sided hull, its corners the starts and the ends of the first and the last, and what is apart from that along
-some axis is met by none of them (the separating axis test: Gottschalk, Lin and Manocha, SIGGRAPH 1996). Only ever too
-few solids are left out, so that the rays meet what they would meet without.
+The rays of a bundle start nearly along a straight line, and run in one direction or to one place. They are therefore
+inside a flat four-sided hull, whose corners are the starts and ends of the first and the last ray. If a box is separate
+from the hull along some axis, no ray meets it. This is the separating axis test (Gottschalk, Lin and Manocha, SIGGRAPH
+1996). The test is conservative, so the result is the same as without culling.
 """
 
 import numpy as np
@@ -14,15 +14,15 @@ from pipeline.kernels.tracing.rays import F, Field
 from pipeline.kernels.tracing.solids import FLOOR, WALL
 
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
-#: Solids are so much larger than their boxes, canvas heights: more than an intersection errs.
+#: Added to the boxes of solids, in canvas heights: more than the error of an intersection.
 _MARGIN = np.float32(0.01)
-#: Rays without end are followed so far, canvas heights: no solid with a box is farther from another.
+#: Length of endless rays, in canvas heights: solids with a box are never farther apart.
 _FAR = np.float32(64)
 
 
 @inlined
 def lay_starts(n: int, ray: Field, hull: Field) -> F:
-    """Write the first two corners of a hull, 4×3, of the first n rays, 6×m; return how far their starts are from it."""
+    """Write the first two corners of a hull, 4×3, of the first n rays, 6×m; return their starts' greatest distance."""
     last = n - 1
     for axis in range(3):
         hull[0, axis], hull[1, axis] = ray[axis, 0], ray[axis, last]
@@ -41,7 +41,7 @@ def lay_starts(n: int, ray: Field, hull: Field) -> F:
 
 @inlined
 def lay_ends(n: int, ray: Field, endless: bool, hull: Field) -> None:
-    """Write a hull's other two corners: the ends of the ways of the first and the last of n rays, or `endless` ones."""
+    """Write a hull's other two corners: the ends of the first and the last of n rays, which may be `endless`."""
     length = _FAR if endless else _ONE
     for axis in range(3):
         hull[2, axis] = ray[axis, 0] + length * ray[3 + axis, 0]
@@ -50,7 +50,7 @@ def lay_ends(n: int, ray: Field, endless: bool, hull: Field) -> None:
 
 @inlined
 def _apart(hull: Field, pad: F, box: Field, x: F, y: F, z: F) -> np.bool:
-    """Return whether a hull, `pad` wider all round, and a box are apart along an axis of any length."""
+    """Return whether a hull, `pad` wider on all sides, and a box are separate along an axis of any length."""
     first = hull[0, 0] * x + hull[0, 1] * y + hull[0, 2] * z
     low, high = first, first
     for corner in range(1, 4):
@@ -59,23 +59,23 @@ def _apart(hull: Field, pad: F, box: Field, x: F, y: F, z: F) -> np.bool:
     middle = _HALF * ((box[0] + box[3]) * x + (box[1] + box[4]) * y + (box[2] + box[5]) * z)
     half = _HALF * ((box[3] - box[0]) * abs(x) + (box[4] - box[1]) * abs(y) + (box[5] - box[2]) * abs(z))
     half += pad * np.sqrt(x * x + y * y + z * z)
-    # a box without end has no middle, and is apart from nothing
+    # A box without end has no middle, and is never separate.
     apart: np.bool = (middle - half > high) | (middle + half < low)
     return apart
 
 
 @inlined
 def may_meet(hull: Field, pad: F, box: Field) -> bool:
-    """Return whether rays in a hull, 4×3, each at most `pad` beside it, may meet a box, 6: its least and most x, y, z.
+    """Return whether rays within `pad` of a hull, 4×3, may meet a box: its lowest and highest x, y, z (6).
 
-    Infinite where the solid has no end.
+    The box is infinite if the solid has no end.
     """
     if not abs(box[0]) < np.inf:
         return True
     ex, ey, ez = hull[1, 0] - hull[0, 0], hull[1, 1] - hull[0, 1], hull[1, 2] - hull[0, 2]
     ax, ay, az = hull[2, 0] - hull[0, 0], hull[2, 1] - hull[0, 1], hull[2, 2] - hull[0, 2]
     bx, by, bz = hull[3, 0] - hull[1, 0], hull[3, 1] - hull[1, 1], hull[3, 2] - hull[1, 2]
-    # square to the hull, then, in it, to each of its sides; then those of the box
+    # Axes: normal to the hull, then, in its plane, normal to each side, then the box's axes.
     nx, ny, nz = ey * az - ez * ay, ez * ax - ex * az, ex * ay - ey * ax
     if _apart(hull, pad, box, nx, ny, nz):
         return False
@@ -92,7 +92,7 @@ def may_meet(hull: Field, pad: F, box: Field) -> bool:
 
 @inlined
 def select(which: NDArray[np.int64], boxes: Field, hull: Field, pad: F, out: NDArray[np.int64]) -> int:
-    """Write into `out` those of the solids `which` that rays in a hull may meet by `boxes`, n×6; return a count."""
+    """Write to `out` the solids of `which` that rays in a hull may meet, by `boxes` (n×6); return their count."""
     count = 0
     for index in which:
         if may_meet(hull, pad, boxes[index]):
@@ -103,14 +103,14 @@ def select(which: NDArray[np.int64], boxes: Field, hull: Field, pad: F, out: NDA
 
 @inlined
 def leaves_behind(kind: np.int32, ray: Field) -> bool:
-    """Return whether parallel rays, 6×m, leave a floor or a wall behind them, which they meet downwards and away."""
+    """Return whether parallel rays, 6×m, move away from a floor or a wall, which only rays down or away can meet."""
     behind: bool = ((kind == FLOOR) and ray[4, 0] >= _ZERO) or ((kind == WALL) and ray[5, 0] >= _ZERO)
     return behind
 
 
 @inlined
 def parallel(n: int, normal: Field) -> bool:
-    """Return whether the first n normals, 3×m, are one, so that what is sampled about them runs in one direction."""
+    """Return whether the first n normals, 3×m, are equal, so that samples around them have one direction."""
     one = True
     for j in range(1, n):
         same = (normal[0, j] == normal[0, 0]) & (normal[1, j] == normal[1, 0]) & (normal[2, j] == normal[2, 0])

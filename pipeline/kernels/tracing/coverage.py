@@ -1,4 +1,4 @@
-"""Antialiasing: the share of an edge pixel that each surface about it covers, and pictures mixed by those shares."""
+"""Antialiasing: the share of an edge pixel that each surrounding surface covers, and images mixed by these shares."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,21 +9,21 @@ from pipeline.kernels.tracing.solids import Shapes
 
 Shares = NDArray[np.uint8]
 
-#: Rays to an edge pixel.
+#: Rays per edge pixel.
 ACROSS, DOWN = 4, 16
 
 _ZERO, _INF = np.float32(0), np.float32(np.inf)
-#: Pixels that a surface too thin for the pixels about an edge is looked for.
+#: Search distance, in pixels, for a surface thinner than a pixel.
 _FAR = 96
-#: The places of 3×3 neighbours, row by row, from the nearest to the farthest.
+#: The places of 3×3 neighbours, numbered row by row, in order of distance.
 _ORDER = (4, 1, 3, 5, 7, 0, 2, 6, 8)
 
 
 @kernel
 def find_edges(top: int, bottom: int, surface: Surfaces, edge: Shares, counts: NDArray[np.int64]) -> None:
-    """Mark with 1, else 0, the pixels of H×W surfaces that differ from one of the four beside them, for some rows.
+    """Mark with 1, else 0, the pixels of H×W surfaces that differ from one of their four neighbours, for some rows.
 
-    `edge` is H×W; the number of each row's goes into `counts`, H.
+    `edge` is H×W; `counts` (H) gets the number of edge pixels in each row.
     """
     height, width = surface.shape
     for i in range(top, bottom):
@@ -42,10 +42,10 @@ def find_edges(top: int, bottom: int, surface: Surfaces, edge: Shares, counts: N
 
 @inlined
 def _far(surface: Surfaces, wanted: int, i: int, j: int) -> tuple[int, int]:
-    """Return the nearest place of surface `wanted` along the row or the column of i, j; -1, -1 where there is none.
+    """Return the nearest place of surface `wanted` along the row or the column of i, j; -1, -1 if there is none.
 
-    A face that is thinner than a pixel shows between pixels' centres, and here and there in one: it is looked for in
-    strips of 5 pixels across.
+    A face thinner than a pixel passes between most pixels' centres and shows only in some. Strips of 5 pixels across
+    are searched.
     """
     height, width = surface.shape
     for away in range(2, _FAR):
@@ -64,7 +64,7 @@ def _far(surface: Surfaces, wanted: int, i: int, j: int) -> tuple[int, int]:
 def _level(
     ground: NDArray[np.float32], surface: Surfaces, depth: Field, down: Field, origin: Field, i: int, j: int
 ) -> np.float32:
-    """Return a heightfield's height over the camera about pixel i, j, where the nearest pixel that shows it has it."""
+    """Return a heightfield's height above the camera near pixel i, j, from the nearest pixel that shows it."""
     height, width = surface.shape
     above = ground[2] - origin[1]
     for order in _ORDER:
@@ -78,10 +78,10 @@ def _level(
 
 @inlined
 def _shift(sub: int) -> np.float32:
-    """Return how far the rays of a pixel's row `sub` are moved across, -0.5 to 0.5 of their distance.
+    """Return the horizontal shift of the rays in a pixel's row `sub`, -0.5 to 0.5 of the distance between rays.
 
-    No two of a pixel's rays are in one row and none in one column of it (van der Corput's sequence), so that steep and
-    flat edges, too, have as many levels as there are rays.
+    By van der Corput's sequence, the shifts of a pixel's rows all differ. Steep and flat edges therefore also have as
+    many levels as there are rays.
     """
     shift = np.float32(0)
     half, rest = np.float32(0.5), sub
@@ -93,9 +93,9 @@ def _shift(sub: int) -> np.float32:
 
 @inlined
 def _which(surface: Surfaces, found: int, far: NDArray[np.int32], seen_far: int, i: int, j: int) -> int:
-    """Return the place, 0 to 8 of 3×3 or 9 for `far`, that shows the surface which a ray of pixel i, j found.
+    """Return the place that shows the surface which a ray of pixel i, j found: 0 to 8 of 3×3, or 9 for `far`.
 
-    While no ray saw `far` (`seen_far` 0), a surface that none of the 3×3 shows is looked for, and `far` is moved there.
+    While `seen_far` is 0, no ray uses `far`. It is then moved to a surface that is not among the 3×3 places.
     """
     height, width = surface.shape
     for order in _ORDER:
@@ -131,12 +131,12 @@ def cover(
     far: Ints,
     share: Shares,
 ) -> None:
-    """Supersample the edge pixels of the rows `top` to `bottom`: DOWN × ACROSS rays each.
+    """Supersample the edge pixels of the rows `top` to `bottom` with DOWN × ACROSS rays each.
 
-    `surface` and `depth` are H×W, `edge` is `find_edges`', `across` and `down` are the slopes of ACROSS rays to each
-    column and DOWN to each row, `profile` and `ground` the heightfields' (`pipeline.scene.coverage`), the rest as in
-    `rays.see`. Row i's pixels are written from `first[i]` on: `place`, n×2, their row and column, `share`, n×10, how
-    many of their rays see the surface of each of 3×3 pixels about them and, last, of the pixel `far`, n×2. A ray that
+    `surface` and `depth` are H×W; `edge` comes from `find_edges`. `across` and `down` are the slopes of ACROSS rays per
+    column and DOWN per row. `profile` and `ground` are the heightfields' (`pipeline.scene.coverage`). The rest is as in
+    `rays.see`. Row i's pixels are written from `first[i]` on. `place`, n×2, gets their row and column. `share`, n×10,
+    counts a pixel's rays by surface: those of its 3×3 neighbours and, last, that of the pixel `far`, n×2. A ray that
     sees none of these counts for the pixel itself.
     """
     width = surface.shape[1]
@@ -188,7 +188,7 @@ def cover(
 
 @kernel
 def mix(start: int, end: int, place: Ints, far: Ints, share: Shares, picture: Field, out: Field) -> None:
-    """Write the mean values of the pixels `start` to `end` of `place`, by `share`, of H×W×C float32 into n×C `out`."""
+    """Write the means, by `share`, of H×W×C float32 at the pixels `start` to `end` of `place` into n×C `out`."""
     height, width, channels = picture.shape
     for k in range(start, end):
         i, j = place[k, 0], place[k, 1]

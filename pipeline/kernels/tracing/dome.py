@@ -1,4 +1,4 @@
-"""Dome light on the surfaces of a picture, by few samples a pixel, as `lights` has them."""
+"""Dome light on an image's surfaces, with few samples per pixel, shared among neighbours as in `lights`."""
 
 from typing import NamedTuple
 
@@ -11,23 +11,23 @@ from pipeline.kernels.tracing.lights import MANY, Places, Shade, past_caster, st
 from pipeline.kernels.tracing.rays import FACES, F, Field, Ints, meet_rays
 
 _ZERO, _HALF, _ONE, _INF = np.float32(0), np.float32(0.5), np.float32(1), np.float32(np.inf)
-#: Of so many solids that a bundle may meet, or fewer, each is asked for in turn: a lookup for every ray takes longer.
+#: With at most this number of solids, testing each in turn is faster than a lookup for every ray.
 _IN_TURN = 5
-#: A code of `meet_rays` without its face.
+#: Bits of the face in a code of `meet_rays`.
 _FACE_BITS = np.int32(FACES.bit_length() - 1)
 
 
 class Bring(NamedTuple):
-    """What the rays of the dome bring."""
+    """The light that the rays of the dome bring."""
 
-    #: C×(solids + 1) float32: what comes from each solid and, last, from the open dome.
+    #: C×(solids + 1) float32: the light from each solid and, last, from the open dome.
     send: Field
-    #: By solid and, last, of the open dome: the share of it that comes the same in all ways; the rest comes from where
-    #: the key light falls.
+    #: By solid and, last, of the open dome: the share of its light that is equal in all directions. The rest comes from
+    #: the side lit by the key light.
     even: Field
-    #: (4,) float32: the unit way to the key light, and what makes the rest 1 towards the camera.
+    #: (4,) float32: the unit direction to the key light, and the factor that makes the rest 1 towards the camera.
     key: Field
-    #: What a ray meets so far away, canvas heights, is half near and half far; 0 where all is far.
+    #: A hit at this distance, in canvas heights, counts half as near and half as far; 0 if all hits are far.
     reach: F
 
 
@@ -35,7 +35,7 @@ class Bring(NamedTuple):
 def _towards_dome(
     sample: Field, n: int, q: int, pattern: NDArray[np.int64], normal: Field, dx: Field, dy: Field, dz: Field
 ) -> None:
-    """Write unit ways to sample q of the dome, whose axis is the normal (frames: Duff et al., JCGT 6(1), 2017)."""
+    """Write unit directions to sample q of the dome around the normal (frames: Duff et al., JCGT 6(1), 2017)."""
     for j in range(n):
         dx[j] = sample[pattern[j], q, 0]
         dy[j] = sample[pattern[j], q, 1]
@@ -55,7 +55,7 @@ def _towards_dome(
 def _bring(
     bring: Bring, index: int, even: F, n: int, kept: int, near: int, found: Ints, weight: Field, total: Field
 ) -> None:
-    """Add what comes from one solid, or from the open dome, to the C×m `total` of the first n rays that met it."""
+    """Add the light of one solid, or of the open dome, to the C×m `total` of the first n rays that met it."""
     own, rest, lit = np.int32(index), _ONE - even, weight[4]
     for c in range(len(bring.send)):
         light = bring.send[c, index]
@@ -68,16 +68,16 @@ def _bring(
 
 @inlined
 def _row(channel: int, kept: int, near: int) -> int:
-    """Return the row of `_weigh` that a channel goes by."""
+    """Return the row of `_weigh`'s weights for a channel."""
     return (2 if channel >= kept else 0) + (1 if channel >= near else 0)
 
 
 @inlined
 def _weigh(bring: Bring, n: int, ray: Field, best: Field, power: Field, weight: Field) -> None:
-    """Write what each of n rays weighs, 5×m: what is far, what is near, the same two past the caster, and its light.
+    """Write five weights of each of n rays, 5×m: far share, near share, both past the caster, and the lit share.
 
-    The last is how much of a round thing's lit side the ray meets, over what the camera sees of it: about as a matt
-    sphere's phases.
+    The lit share is how much of a round object's lit side the ray meets, relative to what the camera sees of it. It is
+    roughly a matt sphere's phase.
     """
     reach, x, y, z, gain = bring.reach, bring.key[0], bring.key[1], bring.key[2], bring.key[3]
     for j in range(n):
@@ -95,8 +95,8 @@ def dome_light(
 ) -> None:
     """Trace the dome onto rows `top` to `bottom`, into C×H×W float32, 0 where no light falls.
 
-    `sample` are 9×S×3 directions about +z. Of the channels from `kept` on nothing comes past the caster. Those from
-    `near` on have the near share of what a ray meets, those before it the far one.
+    `sample` are 9×S×3 directions around +z. The caster blocks all light of the channels from `kept` on. Channels from
+    `near` on receive the near share of a ray's light, the channels before it the far share.
     """
     width, samples, channels = places.lit.shape[1], sample.shape[1], len(bring.send)
     step = 3 if in_way.things.size >= MANY else 1
@@ -105,7 +105,7 @@ def dome_light(
     casts = in_way.caster.kind.size > 0
     at, pattern, found = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int32)
     normal, ray = np.empty((3, width), np.float32), np.empty((6, width), np.float32)
-    # Views are made once: each costs as much as ten rays.
+    # Views are created once: each costs as much time as ten rays.
     dx, dy, dz = ray[3], ray[4], ray[5]
     power, best = np.empty(width, np.float32), np.empty(width, np.float32)
     total, hull = np.empty((channels, width), np.float32), np.empty((4, 3), np.float32)

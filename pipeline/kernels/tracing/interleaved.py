@@ -1,4 +1,7 @@
-"""Interleaved samples shared among neighbours (Keller and Heidrich, EGWR 2001): a filter of what `lights` traces."""
+"""Sharing of interleaved samples among neighbours: a filter for the result of `lights`.
+
+Source: Keller and Heidrich, EGWR 2001.
+"""
 
 import numpy as np
 
@@ -10,16 +13,16 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 
 @inlined
 def _alike(surface: Surfaces, normal: Field, i: int, j: int, y: int, x: int) -> F:
-    """Return 1 where two pixels are of one surface and face the same way, else 0."""
+    """Return 1 if two pixels have the same surface and face the same way, else 0."""
     dot = normal[0, i, j] * normal[0, y, x] + normal[1, i, j] * normal[1, y, x] + normal[2, i, j] * normal[2, y, x]
     return _ONE if (surface[i, j] == surface[y, x]) & (dot > np.float32(0.8)) else _ZERO
 
 
 @kernel
 def share_picked(place: Ints, wide: int, surface: Surfaces, normal: Field, field: Field, out: Field) -> None:
-    """Filter C×n `field` of picked pixels of a picture `wide` across as `share` does, among those that are picked.
+    """Filter C×n `field` of picked pixels as `share` does, using only neighbours that are also picked.
 
-    `place` is n×2, rows and columns, by rows; `surface` n, `normal` 3×n.
+    `place` is n×2, rows and columns, sorted by rows; `wide` is the image's width. `surface` has n values, `normal` 3×n.
     """
     channels, n = field.shape
     index = np.full((3, wide + 2), -1, np.int64)
@@ -65,9 +68,9 @@ def share_picked(place: Ints, wide: int, surface: Surfaces, normal: Field, field
 
 @kernel
 def share(top: int, bottom: int, surface: Surfaces, normal: Field, field: Field, out: Field) -> None:
-    """Filter C×H×W `field` of interleaved samples: 3×3 means among pixels of one surface that face the same way.
+    """Filter C×H×W `field` of interleaved samples: 3×3 means over pixels of one surface that face the same way.
 
-    For the rows `top` to `bottom`; `normal` are 3×H×W unit normals.
+    Filters the rows `top` to `bottom`; `normal` are 3×H×W unit normals.
     """
     channels, height, width = field.shape
     weight, count = np.empty(width, np.float32), np.empty(width, np.float32)
@@ -78,7 +81,7 @@ def share(top: int, bottom: int, surface: Surfaces, normal: Field, field: Field,
             for j in range(width):
                 out[c, i, j] = _ZERO
         for dy in range(-1, 2):
-            # Beyond the frame a period of the pattern further in: what is twice in a mean shows as a frame.
+            # Beyond the frame, use the row a pattern's period further in: a repeated row would show as a border.
             y = i + dy
             y = min(y + 3, height - 1) if y < 0 else (max(y - 3, 0) if y >= height else y)
             for dx in range(-1, 2):

@@ -1,7 +1,7 @@
-"""Direct light on the surfaces of a picture, by few samples a pixel (Keller and Heidrich, EGWR 2001).
+"""Direct light on an image's surfaces, with few samples per pixel (Keller and Heidrich, EGWR 2001).
 
-Each pixel takes its own samples of a pattern that repeats every 3×3 pixels; `interleaved.share` then shares them among
-neighbours.
+Each pixel takes its own samples from a pattern that repeats every 3×3 pixels; `interleaved.share` then shares them
+among neighbours.
 """
 
 from typing import NamedTuple
@@ -15,52 +15,52 @@ from pipeline.kernels.tracing.rays import Field, Ints, meet_rays
 from pipeline.kernels.tracing.solids import Shapes, slab
 
 _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
-#: Places are so far off their surfaces, and off dunes so much higher, canvas heights. Farther, those at a foot would be
-#: inside what stands there, and light.
+#: Offsets of places from their surfaces, and upwards from dunes, in canvas heights. With a larger offset, places at the
+#: foot of a solid would be inside it, and lit.
 _OFF, _ABOVE = np.float32(5e-4), np.float32(0.004)
-#: Tubes stop at this share of the way to them; what brings less than _DIM is not traced; dunes shade so far.
+#: Rays to tubes end at this share of the way. Light below _DIM is not traced. Dunes shade up to _DUNES_REACH.
 _TO_TUBE, _DIM, _DUNES_REACH = np.float32(0.97), np.float32(1e-4), np.float32(6)
-#: So many solids in the way are worth bundles of their own; before fewer a bundle is a row's rays of all patterns. A
-#: bundle ends where the surface turns away, if it has so many rays by then.
+#: From this number of solids in the way on, bundles are short; with fewer, a bundle is all of a row's rays. A short
+#: bundle ends where the surface turns away, once it has this number of rays.
 MANY, _FEW = 3, 8
 
 
 class Places(NamedTuple):
-    """The surfaces of an H×W picture."""
+    """The surfaces of an H×W image."""
 
-    #: 3×H×W float32 world places, 3×H×W float32 unit normals, H×W bool where light falls.
+    #: 3×H×W float32 places in the world, 3×H×W float32 unit normals, H×W bool where light falls.
     point: NDArray[np.float32]
     normal: NDArray[np.float32]
     lit: NDArray[np.bool_]
 
 
 class Lamps(NamedTuple):
-    """The key light, a square that faces its target, with what stands before it; and tubes."""
+    """The key light, a square that faces its target, with its gobo; and tubes."""
 
-    #: 9×S×3 float32: a place on it for each pattern and sample; its axis, (3,); the way to its target.
+    #: 9×S×3 float32 places on it for each pattern and sample, its axis, (3,), and the distance to its target.
     sample: NDArray[np.float32]
     axis: NDArray[np.float32]
     reach: np.float32
-    #: The gobo's mask, 0 opaque to 1 open, 1×1 where there is none; 4×3: its centre, axis, and axes along its sides.
+    #: The gobo's mask, 0 opaque to 1 open, 1×1 if there is none. Its centre, axis, and the axes along its sides, 4×3.
     mask: NDArray[np.float32]
     gobo: NDArray[np.float32]
-    #: Its pixels to a canvas height, and half its side in canvas heights.
+    #: Mask pixels per canvas height, and half its side in canvas heights.
     mask_scale: np.float32
     mask_half: np.float32
-    #: m×7 float32: places on tubes, what each weighs, the linear RGB of its radiance.
+    #: m×7 float32: places on tubes (3), the weight of each, the linear RGB of its radiance.
     tube: NDArray[np.float32]
 
 
 class Shade(NamedTuple):
-    """What stands in the light's way."""
+    """The solids that block light."""
 
     shapes: Shapes
-    #: n×6 float32: the boxes around the solids, least x, y, z and most; infinite where they have no end.
+    #: The boxes around the solids, n×6 float32: lowest and highest x, y, z. Infinite if they have no end.
     box: NDArray[np.float32]
-    #: Indices of the solids in the way, and of dunes, which shade as well; int64.
+    #: Indices of the solids in the way, and of dunes, which also shade; int64.
     things: NDArray[np.int64]
     dunes: NDArray[np.int64]
-    #: One solid whose shadow is told apart, or none, and the box around it: least x, y, z and most.
+    #: One solid, or none, whose shadow is kept apart, and the box around it: lowest and highest x, y, z.
     caster: Shapes
     around: NDArray[np.float32]
 
@@ -78,8 +78,8 @@ def start_bundle(
 ) -> tuple[int, int]:
     """Start a bundle of rays at column `start` of row i, one every `step`; return their count and the next start.
 
-    Writes the columns where light falls, patterns, normals (3×m) and the rays' origins. Each place is a little off its
-    surface.
+    Writes the columns where light falls, their patterns, normals (3×m) and the rays' origins. Each origin is slightly
+    off its surface.
     """
     n, j = 0, start
     even = True
@@ -109,9 +109,9 @@ def start_bundle(
 
 @kernel
 def past_caster(caster: Shapes, around: Field, n: int, ray: Field, far: Field, power: Field) -> None:
-    """Follow shadow rays to the caster alone: those of the first n, 6×m, that meet it within `far` lose their power.
+    """Follow shadow rays to the caster only: of the first n, 6×m, those that meet it within `far` lose their power.
 
-    `far`, in units of each ray's way, and `power` are m float32; `around` is a box, least x, y, z and most (6).
+    `far`, in units of each ray's direction, and `power` are m float32. `around` is a box: lowest and highest x, y, z.
     """
     near, who = np.empty(n, np.bool_), np.empty(n, np.int64)
     x, y, z, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
@@ -136,7 +136,7 @@ def past_caster(caster: Shapes, around: Field, n: int, ray: Field, far: Field, p
         best[k] = far[who[k]]
         for axis in range(6):
             some[axis, k] = ray[axis, who[k]]
-    # A size of an array, where Numba would take a literal for another type and compile once more.
+    # `best.size` and not a literal, for which Numba would compile another signature.
     meet_rays(caster, np.zeros(1, np.int64), caster.kind.size, best.size, some, best, found)
     for k in range(kept):
         if best[k] < far[who[k]]:
@@ -156,10 +156,10 @@ def shaded(
     best: Field,
     found: Ints,
 ) -> None:
-    """Follow shadow rays: those of the first n, 6×m, that meet something within `far` lose their power.
+    """Follow shadow rays: of the first n, 6×m, those that meet something within `far` lose their power.
 
-    `far`, in units of each ray's way, `power` and the room for `best` are m float32, that for `found` m int32. `hull`
-    and `pad` are the rays', as in `bundles`; `near` is room for the index of each solid.
+    `far`, in units of each ray's direction, `power` and the buffer `best` are m float32; the buffer `found` is m int32.
+    `hull` and `pad` are the rays', as in `bundles`. `near` is a buffer for the index of each solid.
     """
     for j in range(n):
         best[j] = far[j]
@@ -187,7 +187,7 @@ def shaded(
 def _towards_key(
     lamps: Lamps, n: int, q: int, pattern: NDArray[np.int64], normal: Field, ray: Field, far: Field, power: Field
 ) -> None:
-    """Write the ways to sample q of the key light, one length long, and what comes along them: 1 straight at it."""
+    """Write the rays to sample q of the key light, of full length, and their light: 1 straight at it."""
     a0, a1, a2, square_reach = lamps.axis[0], lamps.axis[1], lamps.axis[2], lamps.reach * lamps.reach
     x, y, z, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
     nx, ny, nz = normal[0], normal[1], normal[2]
@@ -210,7 +210,7 @@ def _towards_key(
 
 @inlined
 def _through_gobo(lamps: Lamps, n: int, ray: Field, power: Field) -> None:
-    """Take from each ray to the key light what the gobo keeps."""
+    """Reduce the light of each ray to the key light by the gobo."""
     side, centre, axis, u, v = lamps.mask.shape[0], lamps.gobo[0], lamps.gobo[1], lamps.gobo[2], lamps.gobo[3]
     last = np.float32(side - 1)
     for j in range(n):
@@ -228,7 +228,7 @@ def _through_gobo(lamps: Lamps, n: int, ray: Field, power: Field) -> None:
 
 @inlined
 def _towards_tube(place: Field, n: int, normal: Field, ray: Field, far: Field, power: Field) -> None:
-    """Write the ways to a place on a tube, and what comes along them."""
+    """Write the rays to a place on a tube, and their light."""
     px, py, pz, weight = place[0], place[1], place[2], place[3]
     x, y, z, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
     nx, ny, nz = normal[0], normal[1], normal[2]
@@ -244,7 +244,7 @@ def _towards_tube(place: Field, n: int, normal: Field, ray: Field, far: Field, p
 
 @inlined
 def _add(tube: Field, n: int, power: Field, total: Field) -> None:
-    """Add to three rows of n what comes from a place on a tube, in its colour."""
+    """Add the light from a place on a tube, in its colour, to three rows of n."""
     for c in range(3):
         light, row = tube[4 + c], total[c]
         for j in range(n):
@@ -255,8 +255,8 @@ def _add(tube: Field, n: int, power: Field, total: Field) -> None:
 def direct_light(top: int, bottom: int, places: Places, lamps: Lamps, in_way: Shade, out: Field) -> None:
     """Trace the key light and the tubes onto rows `top` to `bottom`, into C×H×W float32, 0 where no light falls.
 
-    Four channels: the key light, 1 on a surface at its target that faces it, and the tubes' linear RGB, radiance over
-    albedo. With a caster four more: what it leaves of them.
+    There are four channels. The first is the key light, 1 on a surface at its target that faces it. The others are the
+    tubes' linear RGB, radiance over albedo. With a caster, four more are the same light with the caster in its way.
     """
     width, samples, tubes = places.lit.shape[1], lamps.sample.shape[1], len(lamps.tube)
     step = 3 if in_way.things.size >= MANY else 1

@@ -1,6 +1,6 @@
-"""Ray casting in rows: many rays against one solid after another, and what a camera sees of solids.
+"""Ray casting in rows: many rays against one solid after another, and a camera's view of solids.
 
-The nearest meeting so far is in `best`, and in `found` whose it is: a code × FACES + the face.
+`best` is the distance of the nearest hit so far, and `found` its solid and face: a code × FACES + the face.
 """
 
 from collections.abc import Callable
@@ -39,14 +39,14 @@ Ints = NDArray[np.int32]
 Surfaces = NDArray[np.uint16]
 #: One of `pipeline.kernels.tracing.solids`' functions.
 Meet = Callable[[Numbers, F, F, F, F, F, F], Meeting]
-#: A ray's origin and way; those of n rays of light; a camera's place, the slopes of its columns and of a row.
+#: A ray's origin and direction, the same of n rays of light, and a camera's place with slopes of columns and of a row.
 Ray = tuple[F, F, F, F, F, F]
 Lines = tuple[Field, Field, Field, Field, Field, Field]
 Row = tuple[F, F, F, Field, F]
 Rays = Lines | Row
 RayOf = Callable[[Any, int], Ray]
 
-#: Faces of one solid.
+#: The most faces of one solid.
 FACES = 8
 
 _ZERO, _INF, _NEAR, _AWAY = np.float32(0), np.float32(np.inf), np.float32(1e-3), np.float32(-1)
@@ -58,8 +58,8 @@ _ROUNDED, _LATHED = solids.ROUNDED, solids.LATHED
 
 @inlined
 def _numbers(p: Field) -> Numbers:
-    """Return a solid's numbers as scalars, which no write into an array can change."""
-    # Written out, since Numba's `to_fixed_tuple` takes them all through memory: a fourth more time for short rows.
+    """Return a solid's numbers as scalars, which writes into an array cannot change."""
+    # Written out: Numba's `to_fixed_tuple` passes them through memory, a quarter more time for short rows.
     return (
         p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10], p[11],
         p[12], p[13], p[14], p[15], p[16], p[17], p[18], p[19], p[20], p[21], p[22], p[23],
@@ -68,20 +68,20 @@ def _numbers(p: Field) -> Numbers:
 
 @inlined
 def _light_ray(rays: Lines, j: int) -> Ray:
-    """Return one of n rays of light."""
+    """Return ray j of n rays of light."""
     return rays[0][j], rays[1][j], rays[2][j], rays[3][j], rays[4][j], rays[5][j]
 
 
 @inlined
 def _camera_ray(rays: Row, j: int) -> Ray:
-    """Return one of a row of a camera's rays."""
+    """Return ray j of a row of a camera's rays."""
     x, y, z, across, down = rays
     return x, y, z, across[j], down, _AWAY
 
 
 @inlined
 def _each(meet: Meet, p: Numbers, own: np.int32, ray_of: RayOf, rays: Rays, best: Field, found: Ints) -> None:
-    """Let a solid of numbers p take those of n rays that it meets before `best`; ray j is `ray_of(rays, j)`."""
+    """Assign to a solid of numbers p those of n rays that it meets before `best`; ray j is `ray_of(rays, j)`."""
     for j in range(best.size):
         ox, oy, oz, dx, dy, dz = ray_of(rays, j)
         t, face = meet(p, ox, oy, oz, dx, dy, dz)
@@ -92,8 +92,8 @@ def _each(meet: Meet, p: Numbers, own: np.int32, ray_of: RayOf, rays: Rays, best
 
 @inlined
 def _by_kind(kind: np.int32, p: Numbers, own: np.int32, ray_of: RayOf, rays: Rays, best: Field, found: Ints) -> None:
-    """Let a solid take rays as `_each` does, if its kind is one that numbers alone describe."""
-    # Over a tuple of functions Numba would loop by pointers to them, which nothing can inline.
+    """Assign rays to a solid as `_each` does, if numbers alone describe its kind."""
+    # No loop over a tuple of functions: Numba would call them by pointers, which it cannot inline.
     if kind == _FLOOR:
         _each(meet_floor, p, own, ray_of, rays, best, found)
     elif kind == _WALL:
@@ -126,12 +126,12 @@ def _by_kind(kind: np.int32, p: Numbers, own: np.int32, ray_of: RayOf, rays: Ray
 def meet_rays(
     shapes: Shapes, which: NDArray[np.int64], count: int, n: int, ray: Field, best: Field, found: Ints
 ) -> None:
-    """Intersect the first n rays, 6×m float32 origins and ways, with solids: each takes those met before `best`.
+    """Intersect the first n rays, 6×m float32 origins and directions, with solids; keep hits before `best`.
 
     The solids are the first `count` of the indices `which`, and a solid's code is its index. `best` is m float32,
-    `found` m int32. Dunes want unit ways.
+    `found` m int32. Dunes need unit directions.
     """
-    # One call for all of them: Numba counts references to a dozen arrays at each.
+    # One call for all solids: Numba counts references to a dozen arrays at each call.
     best, found = best[:n], found[:n]
     ox, oy, oz, dx, dy, dz = rays = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
     for at in range(count):
@@ -164,21 +164,21 @@ def _crosses(edge: Field, y: F) -> np.bool:
 
 @inlined
 def _crossing(edge: Field, y: F) -> F:
-    """Return where the level y crosses an edge."""
+    """Return the x at which the level y crosses an edge."""
     x: F = (edge[2] - edge[0]) * (y - edge[1]) / (edge[3] - edge[1]) + edge[0]
     return x
 
 
 @inlined
 def _beside_rib(leaf: Field, x: F, y: F) -> F:
-    """Return how far a place is to the left of a leaf's rib, times the rib's length."""
+    """Return a place's distance to the left of a leaf's rib, times the rib's length."""
     left: F = (leaf[8] - leaf[6]) * (y - leaf[7]) - (leaf[9] - leaf[7]) * (x - leaf[6])
     return left
 
 
 @inlined
 def _near_leaf(leaf: Field, x: F, y: F) -> np.bool:
-    """Return whether a place is in the boxes around a leaf, level and along its rib."""
+    """Return whether a place is inside the two boxes around a leaf, one level and one along its rib."""
     left = _beside_rib(leaf, x, y)
     level: np.bool = (x > leaf[0]) & (x < leaf[2]) & (y > leaf[1]) & (y < leaf[3])
     level &= (left > leaf[10]) & (left < leaf[11])
@@ -198,7 +198,7 @@ def _on_leaf(shapes: Shapes, leaf: Field, x: F, y: F) -> bool:
 
 @inlined
 def _leaf_face(leaf: Field, place: np.int64, folded: F, x: F, y: F) -> np.int32:
-    """Return the face of a place on the leaf of that number: by the way it leans, and the side of its rib."""
+    """Return the face of a place on leaf number `place`, from the leaf's lean and the side of its rib."""
     face = np.int32(2 * (place % 4)) + (np.int32(1) if _beside_rib(leaf, x, y) < _ZERO else np.int32(0))
     return face if folded > _ZERO else np.int32(0)
 
@@ -207,7 +207,7 @@ def _leaf_face(leaf: Field, place: np.int64, folded: F, x: F, y: F) -> np.int32:
 def _meet_leaves(shapes: Shapes, p: Numbers, own: np.int32, rays: Lines, best: Field, found: Ints) -> None:
     n = best.size
     ox, oy, oz, dx, dy, dz = rays
-    # Most rays miss the box around all leaves, most of the others that of each leaf.
+    # Most rays miss the box around all leaves; most others miss the box of each leaf.
     at, near, who = np.empty((3, n), np.float32), np.empty(n, np.bool_), np.empty(n, np.int64)
     ts, xs, ys = at[0], at[1], at[2]
     for j in range(n):
@@ -232,7 +232,7 @@ def _meet_leaves(shapes: Shapes, p: Numbers, own: np.int32, rays: Lines, best: F
 
 @kernel
 def leaves_at(shapes: Shapes, x: Field, y: Field, out: Ints) -> None:
-    """Write into `out`, n int32, the first of a solid's leaves that holds each place (x, y), n float32; -1 for none."""
+    """Write into `out`, n int32, the first of a solid's leaves at each place (x, y), n float32; -1 for none."""
     for j in range(out.size):
         out[j] = -1
         for index in range(len(shapes.leaf)):
@@ -246,9 +246,9 @@ def leaves_at(shapes: Shapes, x: Field, y: Field, out: Ints) -> None:
 def meet_row(
     shapes: Shapes, index: int, code: int, a: int, b: int, origin: Field, dx: Field, dy: F, best: Field, found: Ints
 ) -> None:
-    """Intersect a camera's rays a to b of a row of slope `dy` with solid `index`: it takes those met before `best`.
+    """Intersect a camera's rays a to b, in a row of slope `dy`, with solid `index`; keep hits before `best`.
 
-    `origin` (3,) is the camera's place; `dx` n rising float32 slopes, `best` n float32, `found` n int32.
+    `origin` (3,) is the camera's place. `dx` is n ascending float32 slopes, `best` n float32, `found` n int32.
     """
     kind, p, own = shapes.kind[index], _numbers(shapes.number[index]), np.int32(code * FACES)
     ox, oy, oz = origin[0], origin[1], origin[2]
@@ -264,7 +264,7 @@ def meet_row(
 def _see_leaves(
     shapes: Shapes, p: Numbers, own: np.int32, ox: F, y: F, t: F, dx: Field, best: Field, found: Ints
 ) -> None:
-    """Fill the leaves of one plane, at the distance t, along the level y."""
+    """Fill the leaves of one plane at distance t, along the level y."""
     first = np.int64(p[5])
     crossing = np.empty(64, np.float32)
     for index in range(first, np.int64(p[6])):
@@ -290,7 +290,7 @@ def _see_leaves(
 
 @inlined
 def first_above(rising: Field, value: F) -> int:
-    """Search rising values, by halves, for the first that is not below `value`; return its index."""
+    """Return the index of the first of ascending values that is not below `value`, by binary search."""
     low, high = 0, rising.size
     while low < high:
         middle = (low + high) // 2
@@ -315,8 +315,8 @@ def see(
 ) -> None:
     """Cast a camera's rays of rows `top` to `bottom` to the nearest solid, into H×W `depth` and `surface`.
 
-    `window` are n×4 slopes that each solid is seen between, left, low, right and top; `across` and `down` the W and H
-    slopes of columns and rows. `depth`, float32, and `surface`, uint16, hold what is met already: inf and 0 for none.
+    `window` is n×4, the slopes between which each solid is visible: left, low, right and top. `across` and `down` are
+    the W and H slopes of columns and rows. `depth`, float32, and `surface`, uint16, contain earlier hits, or inf and 0.
     """
     width = across.size
     found = np.empty(width, np.int32)

@@ -1,7 +1,8 @@
-"""Ray casting: where one ray meets one solid, branch-free so that rows of rays become SIMD.
+"""Ray casting: the intersection of one ray with one solid, branch-free so that rows of rays become SIMD.
 
-A solid is its kind and a row p of NUMBERS numbers (`Shapes`), lengths in canvas heights; a ray is an origin and a way,
-three numbers each. Each `meet` returns the distance in units of the way, inf where nothing is met, and the face met.
+A solid is its kind and a row p of NUMBERS numbers (`Shapes`), lengths in canvas heights. A ray is an origin and a
+direction, three numbers each. Each `meet` returns the distance in units of the direction, inf without a hit, and the
+face that it hit.
 """
 
 from typing import NamedTuple
@@ -11,34 +12,34 @@ from numpy.typing import NDArray
 
 from pipeline.kernels.jit import inlined
 
-#: Kinds of solids, and how many numbers describe one.
+#: Kinds of solids, and the length of a solid's row of numbers.
 FLOOR, WALL, OPEN_WALL, RECESS, SWEEP, PANEL, ELLIPSOID, DRUM, BLOCK, SLAB, LEAVES, DUNES, UPRIGHT, FLAT, ROD = range(
     15
 )
 ROUNDED, LATHED = 15, 16
 NUMBERS = 24
-#: The sides that a slab has room for.
+#: The most sides of a slab.
 SIDES = 7
-#: The control values that a lathed thing's profile has room for.
+#: The most control values of a lathed solid's profile.
 CONTROLS = 15
-#: The slices that a shadow proxy has room for.
+#: The most slices of a shadow proxy.
 SLICES = 16
 
 F = np.float32
-#: A solid's numbers, each a scalar; a distance and a face; where a ray enters and leaves.
+#: A solid's numbers as scalars, a hit's distance and face, and the distances at which a ray enters and leaves.
 Numbers = tuple[F, ...] | NDArray[F]
 Meeting = tuple[F, np.int32]
 Span = tuple[F, F]
 
 _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
-#: A ray leaves its own surface this far behind before it can meet another, in canvas heights.
+#: A ray meets a surface only after this distance, in canvas heights, so that it leaves its own.
 _NEAR = np.float32(1e-3)
 _NO_FACE = np.int32(0)
-#: Newton's steps towards a rounded solid, how near its surface they must end, and where they stop: shares of its
-#: rounding.
+#: Newton's steps towards a rounded solid, their greatest final error, and the error at which they stop; errors are
+#: shares of its rounding.
 _STEPS, _CLOSE, _EXACT = 8, np.float32(2e-3), np.float32(1e-5)
 _HALF, _TWO = np.float32(0.5), np.float32(2)
-#: Cycles to a canvas height, and to a way's number, of what looks like chance from ray to ray; any large numbers.
+#: Cycles per canvas height, and per unit of direction, of the pseudo-random offset of a ray; any large numbers.
 _MIX = (
     np.float32(1157.3),
     np.float32(2843.9),
@@ -58,19 +59,19 @@ class Shapes(NamedTuple):
     number: NDArray[np.float32]
     #: Edges of all leaves, m×4 float32: x, y of both ends.
     edge: NDArray[np.float32]
-    #: l×12 float32: a leaf's left, bottom, right and top; its first edge and the one after its last; x, y of both ends
-    #: of its rib; how far it reaches to the right of that, negative, and to the left, times the rib's length.
+    #: l×12 float32, for each leaf: left, bottom, right, top (0–3), the range of its edges (4, 5), the ends of its rib
+    #: (6–9). Last are its reach to the right of the rib, negative, and to the left, times the rib's length.
     leaf: NDArray[np.float32]
-    #: h×w float32 silhouette of a shadow proxy: how far inside places are, or a bit for each slice that holds them; 1×1
-    #: where there is none.
+    #: h×w float32 silhouette of a shadow proxy, 1×1 if there is none. Values are the depth inside it, or a bit for each
+    #: slice that contains the place.
     image: NDArray[np.float32]
 
 
 @inlined
 def slab(o: F, d: F, low: F, high: F) -> Span:
-    """Intersect a ray with a slab, low < coordinate < high (Kay and Kajiya, SIGGRAPH 1986): where it enters and leaves.
+    """Return where a ray enters and leaves a slab, low < coordinate < high (Kay and Kajiya, SIGGRAPH 1986).
 
-    inf and -inf where it runs beside it.
+    Returns inf and -inf if it runs outside, parallel to the slab.
     """
     level = d == _ZERO
     by = _ONE if level else d
@@ -86,7 +87,7 @@ def slab(o: F, d: F, low: F, high: F) -> Span:
 
 @inlined
 def circle(ox: F, oy: F, dx: F, dy: F, radius: F) -> Span:
-    """Intersect a ray of the plane with a circle round the origin; inf and -inf where it misses."""
+    """Intersect a ray in a plane with a circle around the origin; inf and -inf if it misses."""
     a = dx * dx + dy * dy
     b = ox * dx + oy * dy
     root = b * b - a * (ox * ox + oy * oy - radius * radius)
@@ -98,9 +99,9 @@ def circle(ox: F, oy: F, dx: F, dy: F, radius: F) -> Span:
 
 @inlined
 def arch(ox: F, oy: F, dx: F, dy: F, x: F, foot: F, spring: F, low: F, half: F) -> Span:
-    """Intersect a ray with an arch without end along z: where it enters and leaves.
+    """Return where a ray enters and leaves an arch that is endless along z.
 
-    Its jambs stand from `foot` to `spring`, its round part of radius `half` is what of a disc is above `low`.
+    Its jambs reach from `foot` to `spring`. Its round part is the part of a disc, of radius `half`, above `low`.
     """
     x0, x1 = slab(ox - x, dx, -half, half)
     y0, y1 = slab(oy, dy, foot, spring)
@@ -116,13 +117,13 @@ def arch(ox: F, oy: F, dx: F, dy: F, x: F, foot: F, spring: F, low: F, half: F) 
     none = enter >= leave
     enter = _INF if none else enter
     leave = -_INF if none else leave
-    # Both are convex and so is what they make together: the first way in and the last way out are its own.
+    # Both parts and their union are convex, so the union's span is from the first entry to the last exit.
     return (first if first < enter else enter), (last if last > leave else leave)
 
 
 @inlined
 def holds(x: F, y: F, middle: F, foot: F, spring: F, half: F) -> np.bool:
-    """Return whether a place is inside an opening: an upright rectangle and the half disc on it."""
+    """Return whether a place is inside an opening: an upright rectangle with a half disc on top."""
     dx = x - middle
     dy = y - spring
     low: np.bool = (np.abs(dx) < half) & (dy <= _ZERO) & (y > foot)
@@ -131,7 +132,7 @@ def holds(x: F, y: F, middle: F, foot: F, spring: F, half: F) -> np.bool:
 
 @inlined
 def meet_floor(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a floor; p: level, back. What begins next to it, or a little below, meets it at once."""
+    """Intersect a ray with a floor, p = level, back. A ray that starts at or slightly below it meets it at once."""
     t = (p[0] - oy) / (dy if dy < _ZERO else _ONE)
     t = t if np.abs(p[0] - oy) > _NEAR else max(t, _NEAR + _NEAR)
     return (t if (dy < _ZERO) & (t > _NEAR) & (oz + t * dz > p[1]) else _INF), _NO_FACE
@@ -139,14 +140,14 @@ def meet_floor(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
 
 @inlined
 def meet_wall(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a wall; p: depth."""
+    """Intersect a ray with a wall, p = depth."""
     t = (p[0] - oz) / (dz if dz < _ZERO else _ONE)
     return (t if (dz < _ZERO) & (t > _NEAR) else _INF), _NO_FACE
 
 
 @inlined
 def meet_open_wall(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a wall that has an opening; p: depth; its x, foot, spring, half. Met from behind too."""
+    """Intersect a ray with a wall that has an opening, from both sides; p = depth, opening's x, foot, spring, half."""
     level = dz == _ZERO
     t = (p[0] - oz) / (_ONE if level else dz)
     hit = (t > _NEAR) & (not level) & (not holds(ox + t * dx, oy + t * dy, p[1], p[2], p[3], p[4]))
@@ -155,7 +156,7 @@ def meet_open_wall(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meet
 
 @inlined
 def meet_recess(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a recess; p: the mouth's depth; the opening's x, foot, spring, half; the back's depth."""
+    """Intersect a ray with a recess, p = depth of mouth, x, foot, spring and half of the opening, depth of the back."""
     level = dz == _ZERO
     by = _ONE if level else dz
     enter = (p[0] - oz) / by
@@ -169,14 +170,14 @@ def meet_recess(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting
     finite = np.abs(t) < _INF
     low = np.abs(oy + (t if finite else _ZERO) * dy - p[2]) < _NEAR
     face = np.int32(0) if t == back else (np.int32(2) if low else np.int32(1))
-    # Leaving through the mouth again is no meeting.
+    # Leaving through the mouth is no hit.
     hit = inside & (t > _NEAR) & finite & (oz + t * dz < p[0] + _NEAR)
     return (t if hit else _INF), face
 
 
 @inlined
 def meet_sweep(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a sweep; p: the wall's depth, the floor's level, the bend's radius."""
+    """Intersect a ray with a sweep, p = the wall's depth, the floor's level, the bend's radius."""
     y = p[1] + p[2]
     z = p[0] + p[2]
     down = dy < _ZERO
@@ -194,7 +195,7 @@ def meet_sweep(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
 def meet_panel(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """Intersect a ray with a panel.
 
-    p: back's and front's depth; the outline's x, foot, spring, low and half as `arch` has them; its hole's half.
+    p = depth of back and front, the outline's x, foot, spring, low and half as in `arch`, and half of its hole.
     """
     z0, z1 = slab(oz, dz, p[0], p[1])
     enter, leave = arch(ox, oy, dx, dy, p[2], p[3], p[4], p[5], p[6])
@@ -202,22 +203,22 @@ def meet_panel(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     face = np.int32(0) if z0 >= enter else np.int32(1)
     end = z1 if z1 < leave else leave
     hit = t < end
-    # A ray that starts inside, as one from the floor close to a disc's foot, meets the far side.
+    # A ray that starts inside, such as from the floor close to a disc's foot, meets the far side.
     t = t if t > _NEAR else end
     first, last = arch(ox, oy, dx, dy, p[2], p[3], p[4], p[5], p[7])
-    # Through the common foot a ray enters board and hole at once.
+    # Through the common foot, a ray enters board and hole at once.
     through = (first <= t) & (last > t) & (p[7] > _ZERO)
     hit = hit & (t > _NEAR)
     t = last if through else t
     face = np.int32(2) if through else face
-    # Out of the hole through the common foot is out of the board.
+    # A ray that leaves the hole through the common foot also leaves the board.
     hit = hit & ((not through) | (t < end))
     return (t if hit & (t > _NEAR) else _INF), face
 
 
 @inlined
 def meet_ellipsoid(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with an ellipsoid; p: centre; cosine and sine of its turn about z; one over each half axis."""
+    """Intersect a ray with an ellipsoid, p = centre, cosine and sine of its turn about z, 1 / each half axis."""
     x = ox - p[0]
     y = oy - p[1]
     ou = (p[3] * x + p[4] * y) * p[5]
@@ -231,29 +232,33 @@ def meet_ellipsoid(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meet
     root = b * b - a * (ou * ou + ov * ov + ow * ow - _ONE)
     half = np.sqrt(root if root > _ZERO else _ZERO)
     t = (-b - half) / a
-    # A ray that starts inside, as one from the floor close to the foot, meets the far side.
+    # A ray that starts inside, such as from the floor close to the foot, meets the far side.
     t = t if t > _NEAR else (-b + half) / a
     return (t if (root > _ZERO) & (t > _NEAR) else _INF), _NO_FACE
 
 
 @inlined
 def beyond(q: F, half: F, more: F, less: F) -> F:
-    """Return how far a place is beyond a core's side along one axis, signed, in units of the rounding there."""
+    """Return a place's signed distance beyond a core's side along one axis, in units of the rounding there."""
     return (q - half) * more if q > half else ((q + half) * less if q < -half else _ZERO)
 
 
 @inlined
 def meet_rounded(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a rounded solid: all places whose distance from a box, its core, is at most 1.
+    """Intersect a ray with a rounded solid: all places at most 1 from a box, its core.
 
-    Each axis has units of its own, one on each side. p: centre; three axes of length 1; half the core's sides; one over
-    the rounding on the plus and the minus side of each axis; the squared radius of a ball around it. The distance is
-    convex along a ray, so that Newton's steps from the box around the solid never pass the surface.
+    Each side of each axis has its own unit. The distance is convex along a ray, so Newton's steps from the box around
+    the solid never pass the surface. p contains, in this order:
+
+    - the centre, and three axes of length 1;
+    - half the core's sides;
+    - 1 / the rounding, on the plus and the minus side of each axis;
+    - the squared radius of a ball around the solid.
     """
     x = ox - p[0]
     y = oy - p[1]
     z = oz - p[2]
-    # Most rays of a dome miss even the ball around it.
+    # Most rays of a dome miss even the surrounding ball.
     outside = x * x + y * y + z * z - p[21]
     towards = x * dx + y * dy + z * dz
     if (outside > _ZERO) & ((towards >= _ZERO) | (towards * towards < outside * (dx * dx + dy * dy + dz * dz))):
@@ -271,13 +276,13 @@ def meet_rounded(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meetin
     enter = enter if enter > w0 else w0
     leave = u1 if u1 < v1 else v1
     leave = leave if leave < w1 else w1
-    # Most rays that come so far miss its box: for these, that jump costs less than steps in all lanes.
+    # Most remaining rays miss its box: a jump costs them less than steps in all lanes.
     if (enter >= leave) | (leave <= _NEAR):
         return _INF, _NO_FACE
     eu = beyond(ou, p[12], p[15], p[16])
     ev = beyond(ov, p[13], p[17], p[18])
     ew = beyond(ow, p[14], p[19], p[20])
-    # From inside, as from the floor close to its foot, the far side is met.
+    # From inside, such as from the floor close to its foot, a ray meets the far side.
     inside = eu * eu + ev * ev + ew * ew < _ONE
     enter = enter if enter > _ZERO else _ZERO
     t = leave if inside else enter
@@ -293,20 +298,20 @@ def meet_rounded(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meetin
         off = far - _ONE
         if off < _EXACT:
             break
-        # Past its nearest place to the solid a ray misses it.
+        # A ray that has passed its nearest place to the solid misses it.
         if (speed == _ZERO) | ((not inside) & (off > _CLOSE) & (speed >= _ZERO)):
             return _INF, _NO_FACE
         t -= off * far / speed
     if off >= _CLOSE:
         return _INF, _NO_FACE
-    # What enters so near is met at once; what leaves from there is gone.
+    # A ray that enters so close hits at once; a ray that leaves from there misses.
     near = _INF if inside else _NEAR + _NEAR
     return (t if t > _NEAR else near), _NO_FACE
 
 
 @inlined
 def profile(p: Numbers, at: np.int64, s: F) -> F:
-    """Return the squared radius of a lathed solid in its piece `at`, 0 to 1 along that: a quadratic B-spline."""
+    """Return the squared radius of a lathed solid in its piece `at`, at s from 0 to 1: a quadratic B-spline."""
     one, two, three = p[8 + at], p[9 + at], p[10 + at]
     return _HALF * (one + two) + s * (two - one) + _HALF * s * s * (one - _TWO * two + three)
 
@@ -315,10 +320,12 @@ def profile(p: Numbers, at: np.int64, s: F) -> F:
 def meet_lathed(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """Intersect a ray with a solid of revolution that may be hollow from above: outside, rim, inside and its floor.
 
-    p: the foot's centre; 1 where its axis runs towards the camera, 0 upwards; the height; how many control values there
-    are; the share of the squared radius that the hollow has, 0 for none; its floor's height; the control values; last
-    the greatest squared radius.
-    A ray meets each piece of the profile where a quadratic equation is 0.
+    The ray meets each piece of the profile at the roots of a quadratic equation. p contains, in this order:
+
+    - the foot's centre, and 1 if the axis runs towards the camera, 0 if upwards;
+    - the height, and the number of control values;
+    - the hollow's share of the squared radius, 0 for none, and the height of its floor;
+    - the control values and, last, the greatest squared radius.
     """
     lying = p[3] > _HALF
     x = ox - p[0]
@@ -331,7 +338,7 @@ def meet_lathed(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting
     a = dx * dx + ahead * ahead
     b = x * dx + z * ahead
     c = x * x + z * z
-    # Most rays that come so far miss the cylinder around it.
+    # Most remaining rays miss the surrounding cylinder.
     first, last = circle(x, z, dx, ahead, np.sqrt(p[23]))
     low, high = slab(y, up, _ZERO, p[4])
     first = low if low > first else first
@@ -361,7 +368,7 @@ def meet_lathed(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting
             if root <= _ZERO:
                 continue
             half = np.sqrt(root)
-            # The form of the two roots that loses no digits.
+            # This form of the two roots avoids cancellation.
             big = -qb - half if qb > _ZERO else -qb + half
             for which in range(2):
                 over = qa if which == 0 else big
@@ -398,17 +405,17 @@ def meet_lathed(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting
 def meet_drum(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """Intersect a ray with an upright cylinder that may be hollow from above.
 
-    p: the foot's centre, the radius, the height; the hollow's radius, 0 for none, and its floor's height.
+    p = the foot's centre, the radius, the height, the hollow's radius (0 for none) and its floor's height.
     """
     enter, leave = circle(ox - p[0], oz - p[2], dx, dz, p[3])
     low, high = slab(oy, dy, p[1], p[1] + p[4])
     top = low > enter
     t = low if top else enter
     end = leave if leave < high else high
-    # A ray that starts inside, as one from the floor close to the foot, meets the far side.
+    # A ray that starts inside, such as from the floor close to the foot, meets the far side.
     outer = t if t > _NEAR else end
     outer = outer if (t < end) & (outer > _NEAR) else _INF
-    # Through the open top, or from within: the hollow's side or floor is met, or nothing.
+    # Through the open top, or from within, a ray meets the hollow's side, its floor or nothing.
     first, rim = circle(ox - p[0], oz - p[2], dx, dz, p[5])
     above, under = slab(oy, dy, p[1] + p[6], p[1] + p[4])
     first = above if above > first else first
@@ -422,13 +429,13 @@ def meet_drum(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
 
 @inlined
 def meet_rod(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a straight rod; p: the foot's centre, its axis of length 1, its length, its radius."""
+    """Intersect a ray with a straight rod, p = the foot's centre, its axis of length 1, its length, its radius."""
     x = ox - p[0]
     y = oy - p[1]
     z = oz - p[2]
     along = x * p[3] + y * p[4] + z * p[5]
     speed = dx * p[3] + dy * p[4] + dz * p[5]
-    # What is square to the axis: a circle in a plane.
+    # The parts perpendicular to the axis: a circle in a plane.
     x = x - along * p[3]
     y = y - along * p[4]
     z = z - along * p[5]
@@ -446,7 +453,7 @@ def meet_rod(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     low, high = slab(along, speed, _ZERO, p[6])
     first = low if low > enter else enter
     last = high if high < leave else leave
-    # From inside, as close to what it lies on, the far side is met.
+    # From inside, such as close to the ground under it, a ray meets the far side.
     t = first if first > _NEAR else last
     return (t if (first < last) & (t > _NEAR) else _INF), (np.int32(1) if low > enter else np.int32(0))
 
@@ -455,7 +462,7 @@ def meet_rod(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
 def meet_block(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """Intersect a ray with a turned box.
 
-    p: the foot's centre, half the width, the height, half the depth; cosine and sine of its turn about y.
+    p = the foot's centre, half the width, the height, half the depth, cosine and sine of its turn about y.
     """
     x = ox - p[0]
     z = oz - p[2]
@@ -472,7 +479,7 @@ def meet_block(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     last = x1 if x1 < y1 else y1
     last = last if last < z1 else z1
     hit = t < last
-    # From inside, as from the floor close to its foot, the far side is met.
+    # From inside, such as from the floor close to its foot, a ray meets the far side.
     t = t if t > _NEAR else last
     return (t if hit & (t > _NEAR) else _INF), face
 
@@ -481,7 +488,7 @@ def meet_block(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
 def meet_side(
     nx: F, ny: F, d: F, face: np.int32, enter: F, leave: F, found: np.int32, ox: F, oy: F, dx: F, dy: F
 ) -> tuple[F, F, np.int32]:
-    """Clip a ray by one side of a slab's outline, beyond which nx x + ny y > d (Cyrus and Beck, 1978)."""
+    """Clip a ray by one side of a slab's outline, outside which nx x + ny y > d (Cyrus and Beck, 1978)."""
     before = nx * ox + ny * oy - d
     speed = nx * dx + ny * dy
     t = -before / (_ONE if speed == _ZERO else speed)
@@ -496,7 +503,7 @@ def meet_side(
 def meet_slab(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """Intersect a ray with an upright convex prism.
 
-    p: back's and front's depth, then SIDES sides (nx, ny, d), those that it lacks as (0, 0, 1).
+    p = depth of back and front, then SIDES sides (nx, ny, d), of which missing sides are (0, 0, 1).
     """
     enter, leave = slab(oz, dz, p[0], p[1])
     face = _NO_FACE
@@ -507,7 +514,7 @@ def meet_slab(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     enter, leave, face = meet_side(p[14], p[15], p[16], np.int32(5), enter, leave, face, ox, oy, dx, dy)
     enter, leave, face = meet_side(p[17], p[18], p[19], np.int32(6), enter, leave, face, ox, oy, dx, dy)
     enter, leave, face = meet_side(p[20], p[21], p[22], np.int32(7), enter, leave, face, ox, oy, dx, dy)
-    # From inside, as from close to its edge, the far side is met.
+    # From inside, such as close to its edge, a ray meets the far side.
     t = enter if enter > _NEAR else leave
     return (t if (enter < leave) & (t > _NEAR) else _INF), face
 
@@ -516,8 +523,8 @@ def meet_slab(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
 def meet_upright(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """Intersect a ray with a standing product: upright slices, each a bit of its silhouette's pixels.
 
-    p: pixels to a canvas height, the foot's pixel, the slices' number, then their depths. For each ray they are farther
-    back by a share of what is between two that looks like chance, or their edges would show as stairs and combs.
+    p = pixels per canvas height, the foot's pixel, the number of slices, then their depths. Each ray moves the slices
+    back by a pseudo-random share of the distance between two. Otherwise their edges would show as stairs and combs.
     """
     height, width = shapes.image.shape
     nearest = _INF
@@ -540,14 +547,14 @@ def meet_upright(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, 
 def meet_flat(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """Intersect a ray with a lying product: level slices of its silhouette.
 
-    p: the aspect, the camera's x, y and z, the slices' number, then their heights and how far inside each begins.
+    p = the aspect, the camera's x, y and z, the number of slices, their heights, then their least depths inside it.
     """
     height, width = shapes.image.shape
     nearest = _INF
     for slice_at in range(np.int64(p[4])):
         z = p[5 + slice_at]
         t = (z - oz) / dz
-        # As the camera sees it: a slice is right behind the product's picture.
+        # In the camera's perspective, each slice is exactly behind the product's image.
         scale = p[3] / (p[3] - z)
         x = p[0] * np.float32(0.5) + (ox + t * dx - p[1]) * scale
         y = np.float32(0.5) - (oy + t * dy - p[2]) * scale

@@ -1,4 +1,4 @@
-"""Heightfields: the height of dunes and the relief of hanging cloth, and where rays meet dunes.
+"""Heightfields: the height of dunes, the relief of hanging cloth, and the intersections of rays with them.
 
 Lengths are in canvas heights.
 """
@@ -14,9 +14,9 @@ Field = NDArray[np.float32]
 _ZERO, _ONE, _TWO, _HALF = np.float32(0), np.float32(1), np.float32(2), np.float32(0.5)
 _INF, _PI = np.float32(np.inf), np.float32(np.pi)
 _TURN = np.float32(1 / (2 * np.pi))
-# 2 pi in two parts (Cody and Waite), so that the remainder of some hundred turns is exact to 1e-6.
+# 2π in two parts (Cody and Waite), so that the remainder of some hundred turns is exact to 1e-6.
 _HIGH, _LOW = np.float32(6.28125), np.float32(0.0019353072)
-# Odd polynomial for the sine from -pi/2 to pi/2: 1.5e-7 off at most.
+# Odd polynomial for the sine from -π/2 to π/2: maximum error 1.5e-7.
 _S0, _S1, _S2, _S3, _S4 = (
     np.float32(c) for c in (0.999999977, -0.166666476, 0.00833289922, -0.000198008653, 2.59043003e-06)
 )
@@ -25,12 +25,12 @@ _E0, _E1, _E2, _E3, _E4, _E5, _E6 = (
     np.float32(c)
     for c in (0.999999985, -0.999998488, 0.499975485, -0.166516838, 0.0412265294, -0.00765717187, 0.000849954604)
 )
-#: Where a ray of light is looked at on its way over dunes, and how far below the ground it must be there.
+#: The distances at which a ray of light is sampled over dunes, and its depth below the ground that counts as a hit.
 _REACHES = tuple(np.float32(reach) for reach in np.geomspace(0.02, 2.0, 9))
 _BELOW = np.float32(0.004)
-#: Thirds that are left out in turn in the search for a crest.
+#: Steps of the ternary search for a crest.
 _CRESTS = 9
-#: A crest is higher than the ground next to it at a step by at most this, a slope of rays.
+#: The ground next to a sampled crest is lower by at most this, as a slope of rays.
 _LOWER = np.float32(5e-4)
 
 
@@ -39,7 +39,7 @@ def sine(x: F) -> F:
     """Return the sine of an angle of at most some thousand radians."""
     turns: F = np.floor(x * _TURN + _HALF)
     r = x - turns * _HIGH - turns * _LOW
-    # Into -pi/2 to pi/2, where the sine is the same.
+    # Reflect into -π/2 to π/2, where the sine is the same.
     side = (_PI if r > _ZERO else -_PI) - r
     r = side if np.abs(r) > _PI * _HALF else r
     q = r * r
@@ -49,7 +49,7 @@ def sine(x: F) -> F:
 @inlined
 def decay(u: F) -> F:
     """Return exp(-u) for u >= 0, absolute error 1e-6."""
-    # Not `exponentials.decaying`: sums of colours may be reordered, those of places may not (`pipeline.kernels.jit`).
+    # Not `exponentials.decaying`: sums of places must not be reordered (`pipeline.kernels.jit`).
     v = (u if u < np.float32(16) else np.float32(16)) * np.float32(1 / 16)
     e = _E0 + v * (_E1 + v * (_E2 + v * (_E3 + v * (_E4 + v * (_E5 + v * _E6)))))
     e = e * e
@@ -60,7 +60,7 @@ def decay(u: F) -> F:
 
 @inlined
 def ridge(amplitude: F, kx: F, kz: F, phase: F, x: F, z: F) -> F:
-    """Return how much a ridge of dunes raises the ground at (x, z); crests are sharper than troughs."""
+    """Return the height that a ridge of dunes adds to the ground at (x, z); crests are sharper than troughs."""
     bend = sine(np.float32(0.7) * kx * z + phase)
     wave: F = _ONE - np.abs(sine(kx * x + kz * z + phase + np.float32(0.35) * bend))
     return amplitude * (wave * wave * np.float32(1.6) - np.float32(0.6))
@@ -68,7 +68,7 @@ def ridge(amplitude: F, kx: F, kz: F, phase: F, x: F, z: F) -> F:
 
 @inlined
 def ripples(height: F, x: F, z: F) -> F:
-    """Return how much the wind's ripples of some height raise the ground of dunes at (x, z)."""
+    """Return the height that wind ripples add to the ground of dunes at (x, z)."""
     warp = sine(np.float32(2.1) * x + np.float32(1.3) * z) + sine(np.float32(3.7) * x - np.float32(0.8) * z)
     high: F = height * sine(np.float32(46) * z + np.float32(9) * x + np.float32(2.2) * warp)
     return high
@@ -78,8 +78,8 @@ def ripples(height: F, x: F, z: F) -> F:
 def dune_heights(p: Field, x: Field, z: Field, out: Field) -> None:
     """Write the ground's height without its ripples at n places (x, z) into `out`, float32 each.
 
-    `p` are the numbers of a dune: level, back, ripples' height, rise, the number of ridges, and amplitude, x and z
-    cycles and phase of each. It is level where the product stands.
+    `p` has level, back, height of the ripples, rise and the number of ridges, then each ridge's amplitude, x and z
+    cycles and phase. The ground is level under the product.
     """
     n, level, rise = out.size, p[0], p[3]
     for j in range(n):
@@ -107,16 +107,16 @@ def ground_heights(p: Field, x: Field, z: Field, out: Field) -> None:
 
 @inlined
 def _clear_of(top: F, rise: F, y: F, z: F) -> np.bool:
-    """Return whether a place is above the highest that ground can be as far away as it is."""
+    """Return whether a place is above the highest possible ground at its depth."""
     back = -_HALF - z
     return y > top + rise * (back if back > _ZERO else _ZERO)
 
 
 @kernel
 def meet_dunes(p: Field, code: int, ray: Field, best: Field, found: NDArray[np.int32]) -> None:
-    """March rays (6×n: origin and unit way) over dunes, which take those that come below the ground before `best` (n).
+    """March rays, 6×n origins and unit directions, over dunes; a ray hits where it gets below the ground before `best`.
 
-    Rays are looked at in some places alone, so a meeting is known to the way between two of them.
+    Rays are sampled at a few distances, so a hit is only located between two of them.
     """
     n, rise, ripple = best.size, p[3], p[2]
     top = p[0] + ripple
@@ -141,7 +141,7 @@ def meet_dunes(p: Field, code: int, ray: Field, best: Field, found: NDArray[np.i
         for j in range(n):
             k = who[j]
             last_y, last_z = y[j] + rest * ray[4, k], z[j] + rest * ray[5, k]
-            # The bound is a convex function of the way, so what is clear of it here and at the end is so between.
+            # The bound is convex along the ray, so a ray clear of it here and at the end is clear in between.
             goes_on[j] = not (_clear_of(top, rise, y[j], z[j]) & _clear_of(top, rise, last_y, last_z))
             gap[j] = y[j] - (ground[j] - _BELOW) if z[j] > p[1] else _INF
         kept = 0
@@ -162,8 +162,8 @@ def meet_dunes(p: Field, code: int, ray: Field, best: Field, found: NDArray[np.i
 def dune_slopes(first: int, last: int, p: Field, origin: Field, depths: Field, across: Field, seen: Field) -> None:
     """Write the horizon of dunes, D×W, columns `first` to `last`: the steepest slope of ground up to each of D depths.
 
-    `origin` is the camera's place, `across` the W columns' slopes; what is hidden by a nearer crest drops out. A crest
-    is looked for between depths, too: a far one that runs askew would be a row of teeth.
+    `origin` is the camera's place, and `across` the W columns' slopes. Ground hidden by a nearer crest drops out. The
+    search for crests includes places between depths: a distant oblique crest would otherwise look like a row of teeth.
     """
     n, y = last - first, origin[1]
     x, z, ground = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
@@ -180,7 +180,7 @@ def dune_slopes(first: int, last: int, p: Field, origin: Field, depths: Field, a
             slope = (ground[j] - y) / depth
             highest = seen[index - 1, first + j] if index > 0 else -_INF
             seen[index, first + j] = slope if slope > highest else highest
-            # The step before was a crest that may be seen, if it has just begun to fall.
+            # If the ground just began to fall, the step before was a crest that may be visible.
             which[count] = j
             count += 1 if (slope < before[j]) & (before[j] > highest - _LOWER) & (index > 1) else 0
             before[j] = slope
@@ -212,11 +212,10 @@ def dune_slopes(first: int, last: int, p: Field, origin: Field, depths: Field, a
 def see_dunes(
     top: int, bottom: int, code: int, depths: Field, seen: Field, down: Field, depth: Field, surface: NDArray[np.uint16]
 ) -> None:
-    """Cast a camera's rays of rows `top` to `bottom` to dunes, which take those that they meet before `depth`.
+    """Cast a camera's rays of rows `top` to `bottom` to dunes; keep hits before `depth`.
 
-    `depth` is H×W float32, `surface` H×W uint16.
-
-    `depths` and `seen` are those of `dune_slopes`, `down` the H rows' slopes.
+    `depth` is H×W float32, and `surface` H×W uint16. `depths` and `seen` are those of `dune_slopes`; `down` are the H
+    rows' slopes.
     """
     count, width = seen.shape
     at = np.empty(width, np.int64)
@@ -252,15 +251,15 @@ def see_dunes(
 
 @inlined
 def fold(amplitude: F, k: F, phase: F, x: F) -> F:
-    """Return how far one wave of hanging cloth stands out at x; a second harmonic sharpens it towards the viewer."""
+    """Return the relief of one wave of hanging cloth at x; a second harmonic sharpens it towards the viewer."""
     return amplitude * (sine(k * x + phase) + np.float32(0.2) * sine(_TWO * k * x + _TWO * phase))
 
 
 @kernel
 def cloth_depths(z: F, reach: F, waves: Field, origin: Field, across: Field, out: Field) -> None:
-    """March rays to hanging cloth: its depth about the plane `z` in W columns of a camera at `origin`, into `out` (W).
+    """March rays to hanging cloth: write its depth near the plane `z` in W columns of a camera at `origin` to `out`.
 
-    `waves` are n×3 amplitudes, radians per canvas height and phases, `reach` the most that they add up to.
+    `waves` is n×3: amplitudes, radians per canvas height, and phases. `reach` is the greatest sum of the amplitudes.
     """
     width = out.size
     start, step = origin[2] - (z + reach), _TWO * reach / np.float32(159)

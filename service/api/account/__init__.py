@@ -1,1 +1,1 @@
-"""The routes of what a client has beside jobs: brands, keys, its webhook."""
+"""The routes of a client's brands, keys and webhook."""

@@ -15,13 +15,13 @@ from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import BrandItems, BrandView
 from service.schemas.serialize import serialize_brand
 
-#: Without a body: every field's default.
+#: The brand of a request without a body.
 _PLAIN = BrandRequest()
 
 
 @endpoint(get, "/brands", operation_id="list_brands", tag="brands")
 def list_brands(request: AnyRequest, state: Parts) -> BrandItems:
-    """List the client's brands by name."""
+    """List the client's brands, sorted by name."""
     return BrandItems(items=[serialize_brand(brand) for brand in state.brands.list(request.state.client.id)])
 
 
@@ -43,7 +43,7 @@ def get_brand(request: AnyRequest, state: Parts, name: FromPath[str]) -> BrandVi
     operation_class=BodyOptional,
     responses={
         200: ResponseSpec(BrandView, description="Replaced", generate_examples=False),
-        201: ResponseSpec(BrandView, description="Made", generate_examples=False),
+        201: ResponseSpec(BrandView, description="Created", generate_examples=False),
         409: TOO_MANY_BRANDS,
         413: TOO_LARGE,
     },
@@ -54,9 +54,9 @@ def put_brand(
     name: FromPath[str],
     data: Annotated[BrandRequest, Body(examples=[Example(value=BrandRequest.EXAMPLE)])] = _PLAIN,
 ) -> Response[Any]:
-    """Make a brand, or replace it whole; a pinned one keeps its seed until another is given.
+    """Create a brand, or replace all of it. A pinned brand keeps its seed unless you send another.
 
-    The name, percent-encoded in the path, is what `pilot_brand` must be to the letter.
+    The name is percent-encoded in the path. A swap's `pilot_brand` has to match it exactly.
     """
     brand, new = state.brands.put(name, data.profile, client_id=request.state.client.id)
     return Response(serialize_brand(brand), status_code=201 if new else 200)
@@ -71,6 +71,6 @@ def put_brand(
     responses={404: NOT_FOUND},
 )
 def delete_brand(request: AnyRequest, state: Parts, name: FromPath[str]) -> None:
-    """Delete a brand. Jobs and renders of it stay, and say what they were made of."""
+    """Delete a brand. Its jobs and renders stay, and still show its name."""
     if not state.brands.delete(name, client_id=request.state.client.id):
         raise not_found("brand")

@@ -12,13 +12,13 @@ from service.schemas.account import KeyItems, KeyRequest, KeyView, NewKey
 from service.schemas.openapi import LAST_KEY, NOT_FOUND, TOO_LARGE, TOO_MANY_KEYS, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
 
-#: Without a body.
+#: The key of a request without a body.
 _UNNAMED = KeyRequest()
 
 
 @endpoint(get, "/keys", operation_id="list_keys", tag="keys")
 def list_keys(request: AnyRequest, state: Parts) -> KeyItems:
-    """List the client's keys that are good, the oldest first; none can be shown again."""
+    """List the client's valid keys, oldest first, without their secret text."""
     own = request.state.key_id
     items = [KeyView(**vars(key), current=key.id == own) for key in state.client_keys.list(request.state.client.id)]
     return KeyItems(items=items)
@@ -38,7 +38,7 @@ def create_key(
     state: Parts,
     data: Annotated[KeyRequest, Body(examples=[Example(value={"name": "warehouse"})])] = _UNNAMED,
 ) -> NewKey:
-    """Make one more key of the client's, and show it, this once. Those before it stay good."""
+    """Create another key. The answer shows it only this once. Earlier keys stay valid."""
     key, text = state.client_keys.add(request.state.client.id, data.name)
     return NewKey(**vars(key), key=text)
 
@@ -52,6 +52,6 @@ def create_key(
     responses={404: NOT_FOUND, 409: LAST_KEY},
 )
 def delete_key(request: AnyRequest, state: Parts, key_id: FromPath[str]) -> None:
-    """Refuse a key from now on, be it the one that asks. One that lasts has to be left."""
+    """Revoke a key immediately, which may be the key of this request. A key that never expires must remain."""
     if not state.client_keys.delete(key_id, request.state.client.id):
         raise not_found("key")

@@ -1,4 +1,4 @@
-"""The routes of a client's webhook: where the ends of its jobs are told."""
+"""The routes of a client's webhook, to which Backdrop reports the end of its jobs."""
 
 from typing import Annotated, Any
 
@@ -14,23 +14,23 @@ from service.schemas.openapi import NOT_FOUND, TOO_LARGE, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
 from service.webhooks.endpoints import NoWebhook, WebhookEndpoint
 
-#: Without a body: every field's default.
-_AS_IT_IS = RotationRequest()
+#: The rotation of a request without a body.
+_DEFAULT = RotationRequest()
 RotationKey = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
         max_length=255,
         pattern=r"\S",
-        description="A name of your own for this rotation. The same key again gets the same secret, and nothing"
-        " changes: send it with each repeat of a request whose answer you lost.",
+        description="Your own name for this rotation. If you repeat it with the same key, you get the same secret"
+        " and nothing changes. Send it whenever you repeat a request whose answer you lost.",
     ),
 ]
 
 
 @endpoint(get, "/webhook", operation_id="get_webhook", tag="webhook", responses={404: NOT_FOUND})
 def get_webhook(request: AnyRequest, state: Parts) -> WebhookView:
-    """Return where the client's messages go; its secret is not shown again."""
+    """Return the webhook's URL and state. The secret is not shown again."""
     found = state.webhooks.find(request.state.client.name)
     if found is None:
         raise not_found("webhook")
@@ -44,8 +44,8 @@ def get_webhook(request: AnyRequest, state: Parts) -> WebhookView:
     operation_id="put_webhook",
     tag="webhook",
     responses={
-        200: ResponseSpec(NewWebhook, description="It goes there already: the secret stays", generate_examples=False),
-        201: ResponseSpec(NewWebhook, description="It goes there now, by a new secret", generate_examples=False),
+        200: ResponseSpec(NewWebhook, description="The URL was set already; the secret stays", generate_examples=False),
+        201: ResponseSpec(NewWebhook, description="The URL is set, with a new secret", generate_examples=False),
         413: TOO_LARGE,
     },
 )
@@ -54,11 +54,12 @@ def put_webhook(
     state: Parts,
     data: Annotated[WebhookRequest, Body(examples=[Example(value={"url": "https://shop.example/hooks"})])],
 ) -> Response[Any]:
-    """Tell this URL how each job ends, what still waits as well, and show the secret that signs, this once.
+    """Set the webhook's URL. Backdrop reports the end of each job to it, and sends it the waiting messages, too.
 
-    The URL that is set already keeps its secret, and one that had answered 410 is told again.
+    A new URL gets a new secret, which the answer shows only this once. A URL that was set already keeps its secret. If
+    it had answered 410, Backdrop sends to it again.
     """
-    request.state.url = data.url  # for an error that is about it
+    request.state.url = data.url  # for error messages
     endpoint, secret = state.webhooks.put(request.state.client.name, data.url)
     return Response(NewWebhook(**_shown(endpoint), secret=secret), status_code=200 if secret is None else 201)
 
@@ -75,12 +76,12 @@ def put_webhook(
 def rotate_webhook_secret(
     request: AnyRequest,
     state: Parts,
-    data: Annotated[RotationRequest, Body(examples=[Example(value={"grace_hours": 24})])] = _AS_IT_IS,
+    data: Annotated[RotationRequest, Body(examples=[Example(value={"grace_hours": 24})])] = _DEFAULT,
     idempotency_key: RotationKey = None,
 ) -> NewWebhook:
-    """Make a new secret and show it, this once; the one before signs as well for `grace_hours`.
+    """Create a new secret. The answer shows it only this once. The previous secret also signs for `grace_hours`.
 
-    Older secrets sign until their own grace is over, at most for `grace_hours`.
+    Older secrets sign until their own grace ends, and at most for `grace_hours`.
     """
     try:
         endpoint, secret = state.webhooks.rotate(
@@ -100,7 +101,7 @@ def rotate_webhook_secret(
     responses={404: NOT_FOUND},
 )
 def delete_webhook(request: AnyRequest, state: Parts) -> None:
-    """Tell nobody any more, and drop what still waits to be told."""
+    """Remove the webhook, and drop its waiting messages."""
     try:
         state.webhooks.clear(request.state.client.name)
     except NoWebhook:

@@ -1,1 +1,1 @@
-"""The pages that people see: the studio and the API reference, with what they load."""
+"""The pages that people see: the studio and the API reference, with the files that they load."""

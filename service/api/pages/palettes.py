@@ -1,4 +1,4 @@
-"""The scenes' thumbnails in other colours: which colour each of their surfaces has, and which it would have."""
+"""The colours of the scenes' thumbnails: the ones they show, and the ones a caller's palette would give."""
 
 import json
 from collections.abc import Mapping
@@ -16,11 +16,10 @@ from pipeline.core.spec import Scene
 from pipeline.scene.surfaces import ACCENT, surfaces
 from service.catalogue.catalogue import Catalogue
 
-#: As many as an order takes.
 MOST_COLOURS = 6
-#: Answers that are kept: each takes some 0.1 s of one core.
+#: The number of cached answers. Each takes about 0.1 s of one core to compute.
 _KEPT = 200
-#: Share of the light in a tube's room that has no colour. By eye.
+#: Share of colourless light in a tube's room, chosen by eye.
 WHITE_LIGHT = 0.45
 
 
@@ -28,16 +27,16 @@ WHITE_LIGHT = 0.45
 class Palettes:
     """The colours of the thumbnails' surfaces, by their numbers in the pictures `scene-NAME-slots`."""
 
-    #: Where `service.worker.thumbnails` has put its pictures, and `slots.json` beside them; may be missing.
+    #: Where `service.worker.thumbnails` puts its pictures and `slots.json`; may be missing.
     folder: Path
     catalogue: Catalogue
     _answers: dict[Any, bytes] = field(default_factory=dict)
 
     def of(self, colours: tuple[str, ...], on: tuple[tuple[str, str], ...] = ()) -> bytes:
-        """Return as JSON, for each scene that has a thumbnail, its surfaces' colours `from`, and `to` with these.
+        """Return JSON that maps each scene with a thumbnail to its surfaces' colours: `from` now, `to` with `colours`.
 
-        `colours`: #rrggbb, as an order has them; none: `to` is as `from`. `on`: surfaces that are to have one of them,
-        where a scene has that surface.
+        `colours`: #rrggbb, as in an order; without any, `to` equals `from`. `on`: pairs of a surface and the colour
+        that it gets, for scenes with that surface.
         """
         try:
             text = (self.folder / "slots.json").read_text()
@@ -58,7 +57,7 @@ class Palettes:
         for name, rows in slots.items():
             scene = self.catalogue.scenes.get(name)
             if scene is None or not {row[0] for row in rows} <= {ACCENT, *(one.name for one in surfaces(scene))}:
-                continue  # of another catalogue: the thumbnail is out of date
+                continue  # the thumbnail is out of date: another catalogue made it
             now = [colour for _, colour in rows]
             then = _painted(scene, rows, asked, slot_on, plans) if asked else now
             if scene.kind == "neon":
@@ -79,7 +78,7 @@ def _painted(
         fixed = {one.name: slot_on[one.name] for one in places if one.name in slot_on}
         plans[places] = assign(asked, places, fixed=fixed, accents=[slot_on[ACCENT]] if ACCENT in slot_on else [])
     plan = plans[places]
-    # A tube's colour is the stand's too. Stand, panel and props have what no surface has, then tones of the colours.
+    # The stand has the tube's colour. Stand, panel and props then take the unused colours, then tones of all.
     first = [plan.surfaces["tube"]] if "tube" in plan.surfaces else []
     accents = iter([*first, *plan.left, *plan.tones, *range(plan.asked)] * len(rows))
     slots = [next(accents) if name == ACCENT else plan.surfaces[name] for name, _ in rows]
@@ -87,7 +86,7 @@ def _painted(
 
 
 def _in_tube_light(rows: list[tuple[str, str]], now: list[str], then: list[str]) -> tuple[list[str], list[str]]:
-    """Return the colours with the tube's light on wall and floor, of which they are seen there."""
+    """Return the colours as the tube lights them on wall and floor."""
     names = [name for name, _ in rows]
     if "tube" not in names:
         return now, then
@@ -96,7 +95,7 @@ def _in_tube_light(rows: list[tuple[str, str]], now: list[str], then: list[str])
     for name, before, after in zip(names, now, then, strict=True):
         if name in ("wall", "floor"):
             factor = linear_of(after) * tubes[1] / np.maximum(linear_of(before) * tubes[0], 1e-5)
-            # The same factor between light colours, which #rrggbb has in finer steps.
+            # Two light colours with the same ratio, as #rrggbb has finer steps there.
             pairs.append((_hex(np.minimum(1, 1 / np.maximum(factor, 1e-3))), _hex(np.minimum(1, factor))))
         else:
             pairs.append((before, after))
@@ -104,7 +103,7 @@ def _in_tube_light(rows: list[tuple[str, str]], now: list[str], then: list[str])
 
 
 def _light(tube: str) -> Colour:
-    """Return the linear light in a tube's room: the tube's, and some of no colour."""
+    """Return the linear light in a tube's room: the tube's colour and some colourless light."""
     colour = linear_of(tube)
     return WHITE_LIGHT + (1 - WHITE_LIGHT) * colour / max(float(colour.max()), 1e-3)
 

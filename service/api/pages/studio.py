@@ -1,4 +1,4 @@
-"""The studio page's routes: for browsers, and not part of the API that is documented."""
+"""The studio page's routes, for browsers. They are not part of the documented API."""
 
 from litestar import MediaType, Response, Router
 from litestar.datastructures import State
@@ -21,12 +21,12 @@ def studio(request: AnyRequest, state: State) -> Response[bytes]:
 
 
 def studio_file(request: AnyRequest, state: State, name: FromPath[str]) -> Response[bytes]:
-    """Serve one of its files."""
+    """Serve a file of the page."""
     return _sent(request, state, _page(state).asset(name))
 
 
 def studio_folder(request: AnyRequest, state: State, folder: FromPath[str], name: FromPath[str]) -> Response[bytes]:
-    """Serve one of the files of a folder of it."""
+    """Serve a file in a folder of the page."""
     return _sent(request, state, _page(state).asset(name, folder))
 
 
@@ -36,12 +36,12 @@ def studio_thumbnail(request: AnyRequest, state: State, name: FromPath[str]) -> 
 
 
 def studio_thumbnails(request: AnyRequest, state: State) -> Response[bytes]:
-    """Tell which thumbnails there are."""
+    """Return the index of the thumbnails."""
     return _sent(request, state, _page(state).thumbnail_index())
 
 
 def studio_palettes(request: AnyRequest, state: State) -> Response[bytes]:
-    """Tell which colours the thumbnails' surfaces have, and would have with the colours of the query."""
+    """Return the colours of the thumbnails' surfaces, now and with the colours of the query."""
     palettes: Palettes = state.palettes
     colours = _colours(request.query_params.get("colors", ""))
     try:
@@ -52,11 +52,11 @@ def studio_palettes(request: AnyRequest, state: State) -> Response[bytes]:
 
 
 def _colours(text: str) -> tuple[str, ...]:
-    """Return colours with commas between as #rrggbb. Raises QueryInvalid."""
+    """Return comma-separated colours as #rrggbb. Raises QueryInvalid."""
     given = [one for one in split_colours(text) if one.strip()]
     if len(given) > MOST_COLOURS:
         raise _wrong(
-            "colors", "too_long", with_received(f"A scene takes {MOST_COLOURS} colours at most. Leave some out", text)
+            "colors", "too_long", with_received(f"A scene takes at most {MOST_COLOURS} colours. Remove some", text)
         )
     try:
         return tuple(map(parse_colour, given))
@@ -79,7 +79,7 @@ def _sent(request: AnyRequest, state: State, asset: Asset | None) -> Response[by
     try:
         origins = _page(state).origins(base_url(request)) - {origin(str(request.base_url))}
     except StoreUnavailable:
-        origins = frozenset()  # the page comes up, and says what the API says
+        origins = frozenset()  # the page still loads, and shows the API's error
     headers = page_headers(origins) | {"Cache-Control": asset.cache, "ETag": asset.etag}
     known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
     if asset.etag in known:

@@ -1,4 +1,4 @@
-"""The studio page's files, and the header fields that they go out with."""
+"""The studio page's files and their header fields."""
 
 import hashlib
 import json
@@ -20,17 +20,17 @@ _TYPES = {
 }
 _NAME = re.compile(r"[a-z0-9_]+(?:-[a-z0-9_]+)*\.([a-z]+)")
 _FOLDER = re.compile(r"[a-z]+")
-#: The sample product under its name here, for those without a photo at hand.
+#: The name of the sample product here, for people without a photo at hand.
 SAMPLE = "sample.jpg"
-#: Kept by the browser, but asked for each time: an update of the service shows at once.
+#: The browser keeps the file but checks it each time, so an update of the service shows at once.
 _ASK = "no-cache"
-#: For addresses that hold the content's own digest.
+#: For addresses that contain a digest of the content.
 _KEEP = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A file as it is sent."""
+    """A file with its content type and cache rule."""
 
     data: bytes
     content_type: str
@@ -38,22 +38,22 @@ class Asset:
 
     @property
     def etag(self) -> str:
-        """The strong validator of the bytes, in its quotation marks."""
+        """The strong ETag of the bytes, with its quotation marks."""
         return f'"{hashlib.sha256(self.data).hexdigest()[:32]}"'
 
 
 @dataclass(frozen=True)
 class StudioPage:
-    """What the page is made of. Files are read when they are asked for: they are few and small."""
+    """The studio page. It reads each file when a browser requests it: they are few and small."""
 
-    #: Where `service.worker.thumbnails` has put its pictures; may be missing, and then the page does without.
+    #: Where `service.worker.thumbnails` puts its pictures. The page works without them.
     thumbnails: Path
-    #: The buckets that the browser talks to itself, where they are not behind the API.
+    #: The buckets that the browser reads and writes directly, if they are not behind the API.
     buckets: tuple[Bucket, ...]
     _origins: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def asset(self, name: str, folder: str | None = None) -> Asset | None:
-        """Return one of the page's own files, or of a folder of them; None for what is none of them."""
+        """Return a file of the page or of a folder of it; None if there is no such file."""
         kind = _NAME.fullmatch(name)
         if kind is None or kind[1] not in _TYPES or (folder and not _FOLDER.fullmatch(folder)):
             return None
@@ -64,14 +64,14 @@ class StudioPage:
         return Asset(path.read_bytes(), _TYPES[kind[1]])
 
     def thumbnail(self, name: str) -> Asset | None:
-        """Return a thumbnail; None where there is none of that name."""
+        """Return a thumbnail; None if there is none with that name."""
         path = self.thumbnails / name
         if not _NAME.fullmatch(name) or path.suffix != ".webp" or not path.is_file():
             return None
         return Asset(path.read_bytes(), _TYPES["webp"], _KEEP)
 
     def thumbnail_index(self) -> Asset:
-        """Return which thumbnails there are, as JSON: "scene-podium" to its address, which changes with the picture."""
+        """Return JSON that maps a thumbnail such as "scene-podium" to its address, which changes with the picture."""
         found = {
             path.stem: f"/studio/thumbnails/{path.name}?v={hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
             for path in sorted(self.thumbnails.glob("*.webp"))
@@ -80,12 +80,12 @@ class StudioPage:
         return Asset(json.dumps(found).encode(), "application/json")
 
     def origins(self, base_url: str) -> frozenset[str]:
-        """Return the origins that photos go to and renders come from, as the browser sees them.
+        """Return the origins that photos are sent to and renders are loaded from, as the browser sees them.
 
-        Presigning tells: it needs no network, but may need credentials.
+        Presigned URLs show them. Presigning needs no network, but may need credentials.
         """
         if base_url not in self._origins:
-            if len(self._origins) >= 100:  # a caller may name any host
+            if len(self._origins) >= 100:  # a caller may send any Host
                 self._origins.clear()
             signed = (bucket.download_url("studio", "image/png", base_url).url for bucket in self.buckets)
             self._origins[base_url] = frozenset(origin(url) for url in signed)
@@ -99,7 +99,7 @@ def origin(url: str) -> str:
 
 
 def page_headers(origins: frozenset[str]) -> dict[str, str]:
-    """Return what keeps the page to itself: nothing from elsewhere but pictures from `origins`, nothing inline."""
+    """Return headers that lock the page down: only pictures of `origins` from other hosts, and nothing inline."""
     elsewhere = "".join(f" {one}" for one in sorted(origins))
     policy = {
         "default-src": "'none'",

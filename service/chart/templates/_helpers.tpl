@@ -1,4 +1,4 @@
-{{/* What is made of one release, in names: the release's, and the chart's where it does not say it. */}}
+{{/* The name of a release's objects: the release's name, and the chart's unless that contains it. */}}
 {{- define "backdrop.name" -}}
 {{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" }}{{ end }}
 {{- end }}
@@ -15,7 +15,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
-{{/* The pod of a part up to its containers: labels, rights, and where it runs. Of (dict "root" $ "part" NAME). */}}
+{{/* The pod of a part up to its containers: labels, rights and placement. Takes (dict "root" $ "part" NAME). */}}
 {{- define "backdrop.pod" -}}
 {{- $values := index .root.Values .part }}
 {{- $selector := merge (dict "app.kubernetes.io/component" .part) (include "backdrop.selector" .root | fromYaml) }}
@@ -54,7 +54,7 @@ spec:
   {{- end }}
 {{- end }}
 
-{{/* Image, rights and settings of a part's container. Of (dict "root" $ "part" NAME). */}}
+{{/* Image, rights and settings of a part's container. Takes (dict "root" $ "part" NAME). */}}
 {{- define "backdrop.container" -}}
 {{- with .root.Values.image }}
 image: {{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ required "image.tag or image.digest is required: name the build that is to run" .tag }}{{ end }}
@@ -67,13 +67,13 @@ securityContext:
 args: [{{ .part }}]
 {{- end }}
 
-{{/* An environment variable from a Secret. Of (list NAME SECRET KEY). */}}
+{{/* An environment variable from a Secret. Takes (list NAME SECRET KEY). */}}
 {{- define "backdrop.secret" -}}
 - name: {{ index . 0 }}
   valueFrom: {secretKeyRef: {name: {{ index . 1 }}, key: {{ index . 2 }}}}
 {{- end }}
 
-{{/* A part's environment, with no secret that it can do without. Of (dict "root" $ "part" NAME). */}}
+{{/* A part's environment, with only the secrets that it needs. Takes (dict "root" $ "part" NAME). */}}
 {{- define "backdrop.env" -}}
 {{- $values := .root.Values }}
 {{- $database := merge (dict) (index $values.database.parts .part | default dict) $values.database }}

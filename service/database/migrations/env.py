@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `service.database.engine.migrate` hands over."""
+"""Alembic's entry point. Runs the migrations on the connection of `service.database.schema.migrate`."""
 
 from alembic import context
 

@@ -1,10 +1,10 @@
-/** The brush as it is seen on the board, and what lies under the keyboard's, said to those who listen. */
+/** The brush's outline on the board. After a keyboard step, it announces what is under the brush. */
 
 import { html, styled } from "../dom.js";
 
-/** Milliseconds after the last step until it is said what lies there. */
+/** Milliseconds between the last step and the announcement. */
 const PAUSE = 500;
-/** Side in CSS pixels where nothing is painted. */
+/** Diameter in CSS pixels for tools that do not paint. */
 const POINT = 12;
 
 export class Cursor {
@@ -19,7 +19,7 @@ export class Cursor {
     board.viewport.addEventListener("change", () => this.hide());
   }
 
-  /** Show it at a point of the window; `paints`: as large as the brush. */
+  /** Show it at a point of the window; `paints`: in the brush's size. */
   show(x, y, { paints, keyboard }) {
     const size = paints ? 2 * this.#board.brush.size : POINT;
     styled(this.element, { "--x": `${x}px`, "--y": `${y}px`, "--size": `${size}px` });

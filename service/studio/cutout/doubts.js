@@ -1,8 +1,8 @@
-/** What a cut-out's warnings mean, and what can be done about them here. */
+/** The warnings of a cut-out in words, with remedies that the editor offers. */
 
 import { WARNINGS } from "../words.js";
 
-/** Remedies that the brush gives, in place of those for the next photo. */
+/** Texts that suggest the brush instead of another photo. */
 const MENDED = {
   no_subject: [
     "Backdrop found no product.",
@@ -22,8 +22,8 @@ const MENDED = {
 /** Warnings after which a cut-out is often wrong. */
 const DOUBTFUL = ["no_subject", "low_confidence", "several_subjects", "held_by_hand", "transparent_material_suspected"];
 
-/** Return whether a cut-out should be looked at before a picture of it is ordered. */
+/** Return whether a person should check a cut-out before ordering. */
 export const doubtful = ({ product_box: box, warnings }) => !box || warnings.some(({ code }) => DOUBTFUL.includes(code));
 
-/** Return a warning's sentence and its remedy, or null. */
+/** Return [sentence, remedy] for a warning; the remedy may be null. */
 export const doubtWords = ({ code, message }) => MENDED[code] ?? WARNINGS[code] ?? [message, null];

@@ -1,4 +1,4 @@
-/** The window in which a cut-out is mended. */
+/** The window in which a person mends a cut-out. */
 
 import { html, styled } from "../dom.js";
 import { Board } from "../mask/board.js";
@@ -13,15 +13,15 @@ import { keptOf, subjectAt } from "./subjects.js";
 import { OPACITY, hasTool, limitedSize, toolBar, toolWords, topBar } from "./tools.js";
 
 /**
- * Mend a cut-out in a window of its own.
+ * Open a cut-out in the editor.
  *
- * @param {object} view the cut-out as the service told it
- * @param {object} options `photo`: the photo as a Blob, or null to fetch it; `colour`: the chosen scene's, as CSS;
- *   `lookAt`: a box of the photo to begin with, or null
- * @returns the cut-out as it is now, or null where nothing was saved. Throws Refusal where it can't be opened.
+ * @param {object} view the cut-out from the API
+ * @param {object} options `photo`: the photo as a Blob, or null to fetch it; `colour`: the scene's, as CSS; `lookAt`: a
+ *   box of the photo to show first, or null
+ * @returns the changed cut-out, or null if nothing was saved. Throws Refusal if it can't be opened.
  */
 export async function mend(view, { photo, colour, lookAt = null, signal }) {
-  const fresh = await cutout(view.public_id, signal); // its addresses are good for a while only
+  const fresh = await cutout(view.public_id, signal); // signed URLs expire
   const [levels, mask] = await Promise.all([
     (async () => pyramid(await decoded(photo ?? (await fetched(await photoOf(fresh, signal), signal)))))(),
     (async () => decodedGrey(await fetched(fresh.mask_url, signal)))(),
@@ -35,7 +35,7 @@ export async function mend(view, { photo, colour, lookAt = null, signal }) {
 class Editor {
   state = { tool: "erase", backdrop: "left", opacity: OPACITY[0], comparing: false, busy: false, asked: false };
   #view;
-  /** The mask's bytes as the service has them now, and cut-out and bytes as they were at first. */
+  /** `saved`: the mask's bytes that the service has now. `first`: the cut-out and the bytes at the start. */
   #saved;
   #first;
   #startedOver = false;
@@ -46,7 +46,7 @@ class Editor {
   #place;
   #dialog;
   #bars;
-  /** A box of the photo to be shown first; null: all of it. */
+  /** The box of the photo to show first; null: the whole photo. */
   #lookAt;
   #close;
 
@@ -73,7 +73,7 @@ class Editor {
     this.#listen();
   }
 
-  /** Show the window until it is left. */
+  /** Show the window until the person leaves it. */
   opened(signal) {
     document.body.append(this.#dialog);
     this.#dialog.showModal();
@@ -85,7 +85,7 @@ class Editor {
       if (this.#lookAt) viewport.show(this.#lookAt);
       this.#lookAt = null;
     };
-    fit(); // the observer comes after the next frame, and a stroke may come before
+    fit(); // the observer fires after the next frame only, and a stroke may come before
     const resized = new ResizeObserver(fit);
     resized.observe(this.#place);
     this.#canvas.focus();
@@ -144,7 +144,7 @@ class Editor {
     this.#set({ tool: name }, toolWords(name));
   }
 
-  /** Set how much of the product the brush for glass leaves, in percent. */
+  /** Set the opacity of the glass brush, in percent. */
   thicken(opacity) {
     this.state.opacity = Math.min(OPACITY[1], Math.max(OPACITY[0], opacity));
     if (this.state.tool !== "glass") return this.choose("glass");
@@ -167,7 +167,7 @@ class Editor {
     this.#set({}, follows ? "The brush snaps to edges." : "The brush does not snap to edges.");
   }
 
-  lieOn(backdrop) {
+  showOn(backdrop) {
     this.#set({ backdrop });
   }
 
@@ -186,12 +186,12 @@ class Editor {
     this.#say(this.board.redo() ? "Redone." : "There is nothing to redo.");
   }
 
-  /** Take the thing at a point out, or in again. */
+  /** Leave out the thing at a point, or bring it back. */
   async pick(x, y) {
     const subject = subjectAt(this.#view.subjects, x, y);
     if (!subject) return this.#say("There is nothing to pick here.");
     const keep = keptOf(this.#view.subjects.map((one) => (one === subject ? { ...one, kept: !one.kept } : one)));
-    if (!keep.length) return this.#tell("Keep at least one thing.");
+    if (!keep.length) return this.#warn("Keep at least one thing.");
     return this.#exchange(
       () => keepSubjects(this.#view.public_id, keep),
       subject.kept ? "Left out." : "Brought back.",
@@ -199,13 +199,13 @@ class Editor {
     );
   }
 
-  /** Go back to the cut-out as it was found; can be undone. */
+  /** Go back to the network's cut-out; can be undone. */
   startOver() {
     this.#startedOver = true;
     return this.#exchange(() => withdrawMask(this.#view.public_id), "Back to the first cut-out.", false);
   }
 
-  /** Have the service change the mask, and take over what has changed; `mended` keeps strokes elsewhere. */
+  /** Let the service change the mask, then load the new one. `mended`: keep strokes where the new mask is the same. */
   #exchange(change, words, mended) {
     return this.#busy(async () => {
       this.#view = await change();
@@ -231,18 +231,18 @@ class Editor {
     });
   }
 
-  /** Leave, with all as it was; what would be lost is asked about once. */
+  /** Leave and restore the cut-out from the start. Asks once before discarding changes. */
   leave() {
     this.board.end();
     if (this.board.history.canUndo && !this.state.asked) {
       this.state.asked = true;
-      return this.#tell("Your changes are not saved. Save, or cancel again to discard them.");
+      return this.#warn("Your changes are not saved. Save, or cancel again to discard them.");
     }
     if (this.#saved === this.#first.data) return this.#close(null);
     return this.#busy(async () => {
       const { view, data } = this.#first;
       const id = view.public_id;
-      // Things are picked from a mask that going back to the network's has thrown away.
+      // Withdrawing the mask removed the one that the things were chosen from.
       const things = view.cut_by === "subjects" && !this.#startedOver;
       if (view.cut_by === "network") await withdrawMask(id);
       else if (things) await keepSubjects(id, keptOf(view.subjects));
@@ -254,19 +254,18 @@ class Editor {
   async #busy(work) {
     if (this.state.busy) return;
     this.#set({ busy: true });
-    this.#tell("");
-    await work().catch((error) => this.#tell(error.message));
+    this.#warn("");
+    await work().catch((error) => this.#warn(error.message));
     this.#set({ busy: false });
   }
 
-  /** Change what the window is in, show it, and say so to those who listen. */
+  /** Update the state, show it, and announce `words`. */
   #set(state, words = "") {
     Object.assign(this.state, state);
     this.#show();
     if (words) this.#say(words);
   }
 
-  /** Show the brush at a point of the window. */
   #point(x, y, keyboard) {
     this.#cursor.show(x, y, { paints: this.board.paints, keyboard });
   }
@@ -283,7 +282,7 @@ class Editor {
     for (const bar of this.#bars) bar.show();
   }
 
-  #tell(words) {
+  #warn(words) {
     this.#words.textContent = words;
   }
 

@@ -1,16 +1,16 @@
-/** The board by keyboard: a cursor that is moved by the arrow keys, and paints while the brush is down. */
+/** Keyboard control of the board: the arrow keys move a cursor, which paints while the brush is down. */
 
-/** Steps of the cursor, in shares of the brush's radius: plain, and with Shift; with Alt it is a pixel of the photo. */
+/** Steps of the cursor in brush radii: plain, and with Shift. With Alt a step is one pixel of the photo. */
 const STEP = 0.35;
 const WIDE = 2;
-/** Share of the window that the view moves by. */
+/** Share of the window by which the view moves. */
 const PAN = 0.2;
 const ZOOM = 1.25;
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const PANS = { a: [1, 0], d: [-1, 0], w: [0, 1], s: [0, -1] };
 
-/** What the keys do, for people to read. */
+/** The keys and their effects, shown to people. */
 export const KEYS = [
   ["Arrows", "move the brush; with Shift farther, with Alt by a single pixel"],
   ["Space", "put the brush down, and lift it again; picks with “Pick things”"],
@@ -27,11 +27,11 @@ export const KEYS = [
 ];
 
 /**
- * Listen all over the window; arrows, space and Enter count on the canvas alone: elsewhere they are a slider's or a
- * button's.
+ * Listen in the whole window. Arrows, space and Enter work on the canvas only: elsewhere they belong to sliders and
+ * buttons.
  *
- * @param actions {tool(), choose(name), size(by), hardness(by), opacity(by), follow(), compare(), pick(x, y),
- *   cursor(x, y), say(words)}
+ * @param actions {tool(), choose(name), size(by), hardness(by), opacity(by), follow(), compare(), pick(x, y), cursor(x,
+ *   y), say(words)}
  */
 export function listenToKeys(dialog, canvas, board, actions) {
   const { viewport } = board;
@@ -72,7 +72,7 @@ export function listenToKeys(dialog, canvas, board, actions) {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     at ??= viewport.toPhoto(viewport.window.width / 2, viewport.window.height / 2);
     const command = event.ctrlKey || event.metaKey;
-    if (command) return undefined; // undo and redo work all over the window
+    if (command) return undefined; // the window handles undo and redo
     const does = {
       " ": press,
       Enter: press,

@@ -1,11 +1,11 @@
-/** The photo on the stage and its cut-out, drawn from photo and mask: what is left out, the cut-out, the mask. */
+/** Draws the photo and its cut-out on the stage: left-out parts dimmed, the cut-out alone, the photo, or the mask. */
 
 import { h } from "../dom.js";
 import { KEPT, contour, dimming, drawContour } from "../mask/left_out.js";
 
-/** Longer side in pixels of what is drawn at most. */
+/** Largest longer side of the drawing, in pixels. */
 const MOST_SIDE = 1600;
-/** Share of a photo behind its cut-out that can be shown, but not read. */
+/** Opacity of the photo behind its cut-out, if its pixels can be shown but not read. */
 const FAINT = 0.35;
 
 export class Picture {
@@ -15,13 +15,13 @@ export class Picture {
     role: "application",
     "aria-label": "Your photo. Arrow keys move a cross, with Shift they draw a box, Enter chooses what is there.",
   });
-  /** "left": what is left out is dimmed; "cut": the cut-out alone; "photo"; "mask". */
+  /** "left": the photo with the left-out parts dimmed; "cut": the cut-out alone; "photo"; "mask". */
   #look = "left";
-  /** What the browser can show of the photo; null: nothing. */
+  /** An element or bitmap that shows the photo; null: the browser can't show it. */
   #photo;
   #mask = null;
   #layers = null;
-  /** The cut-out as the service keeps it, its edges without the old background; null: not fetched yet. */
+  /** The service's cut-out, whose edges are free of the old background; null: not fetched yet. */
   #cutout = null;
   #preview = null;
 
@@ -30,7 +30,7 @@ export class Picture {
     new ResizeObserver(() => this.#draw()).observe(this.element);
   }
 
-  /** Show a cut-out by its mask, a PNG; without one by the service's preview. */
+  /** Show a cut-out by its mask, a PNG Blob; without a mask by the service's preview. */
   async take({ preview_url }, png) {
     const bitmap = png && (await createImageBitmap(png, { colorSpaceConversion: "none", premultiplyAlpha: "none" }));
     this.#mask = bitmap && scaled(bitmap, Math.min(1, MOST_SIDE / Math.max(bitmap.width, bitmap.height)));
@@ -99,7 +99,9 @@ export class Picture {
     return undefined;
   }
 
-  /** Return what is drawn from at that size: the mask, its bytes, the photo's pixels; null where nobody may read them. */
+  /**
+   * Return {mask, data, photo, dim} at a size: canvas, bytes, the photo's pixels. `photo` is null if it can't be read.
+   */
   #layered(width, height) {
     const { canvas: mask, pixels } = pixelsOf(this.#mask, width, height);
     const data = new Uint8Array(pixels.length);
@@ -122,7 +124,7 @@ function scaled(image, scale) {
   return canvas;
 }
 
-/** Return a picture at that size: {canvas, pixels}; null for these where nobody may read it. */
+/** Return {canvas, pixels} of a picture at a size; `pixels` is null if the browser forbids reading it. */
 function pixelsOf(picture, width, height) {
   const { canvas, context } = blank(width, height);
   context.drawImage(picture, 0, 0, width, height);

@@ -1,21 +1,21 @@
-/** Mouse, pen and fingers on the board: drawing, picking, panning, the wheel and two fingers. */
+/** Mouse, pen and fingers on the board: drawing, picking, panning, the wheel, and pinching. */
 
-/** A second finger this soon, in milliseconds, and this near, in CSS pixels, makes a gesture of what was a stroke. */
+/** A second finger within these milliseconds and CSS pixels cancels the stroke: the person meant to pinch. */
 const SOON = 300;
 const NEAR = 24;
-/** What the wheel zooms by for each of its pixels. */
+/** Zoom exponent for one pixel of the wheel. */
 const WHEEL = 0.0018;
-/** Pixels of one line of a wheel that counts in lines. */
+/** Pixels of one line, for wheels that count in lines. */
 const LINE = 32;
 
 /**
- * With Shift a stroke goes on in a straight line from where the last one ended.
+ * Listen for pointers. With Shift a stroke continues in a straight line from the end of the last one.
  *
- * @param actions {tool(), pick(x, y), seen(x, y)} the tool's name; a click on the photo; where the mouse is, or null
+ * @param actions {tool(), pick(x, y), seen(x, y)}: the tool's name; a click on the photo; the mouse's position, or null
  */
 export function listenToPointers(canvas, board, { tool, pick, seen }) {
   const { viewport } = board;
-  /** What each finger or button does: {x, y, does, from, at}. */
+  /** By pointer id: {x, y, does, from, since}. */
   const held = new Map();
   let pinch = null;
 
@@ -56,7 +56,7 @@ export function listenToPointers(canvas, board, { tool, pick, seen }) {
     if (!one) return;
     held.delete(event.pointerId);
     if (pinch) {
-      // The finger that is left draws nothing: it has to be lifted first.
+      // The finger that is left draws nothing until it is lifted.
       pinch = null;
       for (const other of held.values()) other.does = "nothing";
       return;
@@ -75,7 +75,7 @@ export function listenToPointers(canvas, board, { tool, pick, seen }) {
       event.preventDefault();
       const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE : 1;
       if (event.shiftKey) return viewport.panBy(-(event.deltaX || event.deltaY) * lines, 0);
-      // A pinch on a trackpad comes as a wheel with the control key, in small steps.
+      // Browsers report a pinch on a trackpad as a wheel with the control key, in small steps.
       const strength = event.ctrlKey ? 4 * WHEEL : WHEEL;
       viewport.zoomBy(Math.exp(-event.deltaY * lines * strength), ...place(event));
     },

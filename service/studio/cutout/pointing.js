@@ -1,10 +1,10 @@
-/** A place in the photo, by mouse, finger or keyboard: a click is a point, a drag is a box. */
+/** Input of a place in the photo by mouse, finger or keyboard: a click is a point, a drag is a box. */
 
-/** Pixels of the screen from which on a drag is meant. */
+/** Pixels of the screen from which a movement counts as a drag. */
 const DRAG = 6;
-/** Milliseconds that a finger has to rest before it draws: sooner it scrolls the page. */
+/** Milliseconds that a finger must rest before it draws; earlier movements scroll the page. */
 const REST = 250;
-/** What the arrow keys move by, as a share of the photo; with Alt less. */
+/** Step of the arrow keys as a share of the photo: plain, and with Alt. */
 const [STEP, FINE] = [0.02, 0.004];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -13,11 +13,11 @@ const limited = (share) => Math.min(1, Math.max(0, share));
 /**
  * Listen on the element that shows the photo.
  *
- * @param actions {drawn(place, byKeyboard), chosen(place)}: a place that is being drawn, null when it no longer is; and
- *   a place that is meant. A place is [x, y] or [left, top, right, bottom], as shares of the photo
+ * @param actions {drawn(place, byKeyboard), chosen(place)}: a place while it is drawn, null when drawing stops; and the
+ *   final place. A place is [x, y] or [left, top, right, bottom], as shares of the photo
  */
 export function listenForPlaces(element, { drawn, chosen }) {
-  /** Where it began and where it is now; null: nothing is drawn. */
+  /** Start and current point of the drawing; null: nothing is drawn. */
   let [from, to] = [null, null];
 
   function at({ clientX, clientY }) {
@@ -73,7 +73,7 @@ export function listenForPlaces(element, { drawn, chosen }) {
     if (!from) return;
     const point = at(event.touches[0]);
     if (rested) {
-      event.preventDefault(); // or the page would scroll
+      event.preventDefault(); // stops the page from scrolling
       return void move(point);
     }
     to = point;
@@ -84,7 +84,7 @@ export function listenForPlaces(element, { drawn, chosen }) {
   touch("touchend", (event) => {
     clearTimeout(timer);
     if (!from) return;
-    event.preventDefault(); // no mouse follows
+    event.preventDefault(); // suppresses the emulated mouse events
     end();
   });
   touch("touchcancel", () => (clearTimeout(timer), drop()));

@@ -1,4 +1,4 @@
-/** The cut-out of the photo on the stage: made at once, free, with all that it leaves out, and mended by a click. */
+/** The cut-out of the photo on the stage: made at once, free, and corrected by clicks. */
 
 import { fill, html, icon, say, styled } from "../dom.js";
 import { keep, kept } from "../session.js";
@@ -11,36 +11,36 @@ import { listenForPlaces } from "./pointing.js";
 import { cutOut, fetched } from "./service.js";
 import { Wishes } from "./wishes.js";
 
-/** What the picture shows; V goes from one to the next. */
+/** The views of the picture; the key V switches to the next. */
 const LOOKS = [
   ["left", "Left out"],
   ["cut", "Cut-out"],
   ["photo", "Photo"],
   ["mask", "Mask"],
 ];
-/** What a click on the picture says, and how that is done. */
+/** [name, title, hint] of each correction that a click can make. */
 const WISHES = [
   ["mine", "This is my product", "your product"],
-  ["too", "This too", "what is missing"],
-  ["not", "Not this", "what does not belong to it"],
+  ["too", "This too", "a missing part"],
+  ["not", "Not this", "a part that does not belong to it"],
 ];
-/** Which photos' cut-outs were looked at, in this tab; and how many are kept. */
+/** Photos whose cut-outs a person checked, in this tab; and the number of entries to keep. */
 const CHECKED = "backdrop-checked";
 const MOST_CHECKED = 200;
-/** Milliseconds after the last step of the keyboard's cross until it is said what lies there. */
+/** Milliseconds between the last keyboard step and its announcement. */
 const PAUSE = 500;
-/** A photo that is taller or wider than the mask by this share is another one. */
+/** Largest relative difference between the shapes of photo and mask; above it, the photo is a different one. */
 const ALIKE = 0.02;
 
 /**
- * Cut out what stands on the stage, and show it there.
+ * Cut out the photo on the stage and show the result there.
  *
  * @param {object} studio
  * @param {object} source the draft's photo
- * @param {object} stage `print`: the figure; `photo`: what shows the photo in it; `file`: the photo itself, or null
- *   where it has to be fetched; `heard(view, mended)`: hears each cut-out that is shown; `check(look)`: hears what
- *   brings a cut-out that should be checked into view, or null; `signal`: aborted when another photo comes
- * @returns an element to stand below the figure
+ * @param {object} stage `print`: the figure; `photo`: the element in it that shows the photo; `file`: the photo itself,
+ *   or null to fetch it; `heard(view, mended)`: gets each cut-out that is shown; `check(look)`: gets a function that
+ *   brings a doubtful cut-out into view, or null; `signal`: aborted when another photo comes
+ * @returns an element for below the figure
  */
 export function shownCutout(studio, source, { print, photo, file, heard, check, signal }) {
   const element = html`<section class="cutout" aria-label="Cut-out"></section>`;
@@ -55,11 +55,11 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
   const isRight = html`<button class="button small" onclick=${right}>It is right</button>`;
   const wishes = new Wishes(source, { signal, lost });
   const name = source.key ?? source.render;
-  /** Shows the photo; null: there is no cut-out yet. */
+  /** Null until there is a cut-out. */
   let picture = null;
   let wanted = "mine";
   let again = false;
-  /** What is being done, in words; null: nothing is. */
+  /** The current work in words; null: none. */
   let busy = null;
   let timer = 0;
   addEventListener("keydown", pressed, { signal });
@@ -97,7 +97,7 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
       </div>`;
   }
 
-  /** Return the mask's file; null where the store hands its pictures to images alone. */
+  /** Return the mask's file; null if the store allows images only, no reads by scripts. */
   async function maskOf(view) {
     return fetched(view.mask_url, signal).catch((error) => {
       if (signal.aborted || error.status || !navigator.onLine) throw error;
@@ -105,7 +105,7 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     });
   }
 
-  /** Put the picture and its controls there, for the first cut-out of this photo. */
+  /** Add the picture and its controls for the photo's first cut-out. */
   async function begin(view) {
     const seen = photo.decode && (await photo.decode().then(() => true, () => false));
     const ratio = seen && (photo.naturalWidth * view.height) / (photo.naturalHeight * view.width);
@@ -140,7 +140,7 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     picture.look = whole && masked ? "left" : "cut";
   }
 
-  /** Show the cut-out as the service has it now. */
+  /** Show the current cut-out. */
   async function show(mended = true) {
     const { view, png } = wishes.now;
     await picture.take(view, png);
@@ -160,7 +160,6 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     return `The product is cut out. There ${count === 1 ? "is one place" : `are ${count} things`} to look at.`;
   }
 
-  /** Show what can be done now, and what is doubtful. */
   function update() {
     const { view } = wishes.now;
     undo.disabled = busy !== null || !wishes.canUndo;
@@ -195,7 +194,7 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     return (kept(CHECKED) ?? []).includes(name);
   }
 
-  /** A person has looked at it. A reload does not ask again. */
+  /** Note that a person checked the cut-out, so that a reload does not ask again. */
   function checked() {
     keep(CHECKED, [...(kept(CHECKED) ?? []).filter((one) => one !== name), name].slice(-MOST_CHECKED));
   }
@@ -207,7 +206,7 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     picture.element.focus();
   }
 
-  /** Bring what is doubtful into view. */
+  /** Bring the doubtful places into view. */
   function look() {
     if (!element.querySelector("[value=left]").disabled) choose("left");
     print.scrollIntoView({ block: "center" });
@@ -221,7 +220,6 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     print.classList.toggle("see-through", look === "cut");
   }
 
-  /** Show a place while it is drawn. */
   function drawn(place, byKeyboard) {
     drawing.hidden = !place;
     clearTimeout(timer);
@@ -267,13 +265,13 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     }
   }
 
-  /** Say why nothing has changed; in red where something failed. */
+  /** Say why nothing changed, in red after a failure. */
   function answer({ message, status }) {
     trouble.classList.toggle("error", status !== undefined);
     trouble.textContent = message;
   }
 
-  /** The keys of the whole step: V shows it another way, Ctrl + Z undoes. */
+  /** Keys of this step: V switches the view, Ctrl + Z undoes. */
   function pressed(event) {
     const typing = event.target.matches?.("input:not([type=radio], [type=checkbox], [type=range]), textarea, select");
     if (!picture || typing || event.altKey || !element.getClientRects().length) return;
@@ -292,7 +290,7 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
     }
   }
 
-  /** Open the window to mend it, at a box of the photo, or whole. */
+  /** Open the editor at a box of the photo, or on the whole photo. */
   async function open(lookAt = null) {
     const button = document.activeElement;
     trouble.textContent = "";
@@ -316,13 +314,13 @@ export function shownCutout(studio, source, { print, photo, file, heard, check, 
   }
 }
 
-/** Put an element to a place of the photo. */
+/** Position an element at a place of the photo. */
 function placed(element, [left, top, right, bottom]) {
   const [x, y, width, height] = [left, top, right - left, bottom - top].map((share) => `${100 * share}%`);
   return styled(element, { left: x, top: y, width, height });
 }
 
-/** Return the colour that the chosen scene has most of, as CSS takes it. */
+/** Return the largest colour of the chosen scene, as CSS. */
 export function sceneColour({ draft, catalogue }) {
   const scene = catalogue.scene_types.find(({ name }) => name === draft.scene_type);
   return draft.colours[0] ?? scene?.palette?.[0] ?? "#d9d9d9";

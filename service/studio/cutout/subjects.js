@@ -1,22 +1,25 @@
-/** The things that were found in a photo. */
+/** The things that Backdrop found in a photo. */
 
-/** Share of a thing's box that has to lie in a drawn one, and of the drawn one that things have to fill, to be meant. */
+/**
+ * To be meant, a thing must have this share of its box inside the drawn box, and the things must fill that share of it.
+ */
 const [WITHIN, FILLS] = [0.9, 0.5];
 
 const area = ({ width, height }) => width * height;
 const has = ({ left, top, width, height }, x, y) => x >= left && y >= top && x < left + width && y < top + height;
 
-/** Return the thing at a point of the photo, the smallest whose box has it; null where there is none. */
+/** Return the thing with the smallest box around a point of the photo; null: none. */
 export function subjectAt(subjects, x, y) {
   return subjects.filter(({ box }) => has(box, x, y)).sort((one, other) => area(one.box) - area(other.box))[0] ?? null;
 }
 
-/** Return the ids of those that are kept. */
+/** Return the ids of the kept things. */
 export const keptOf = (subjects) => subjects.filter(({ kept }) => kept).map(({ id }) => id);
 
 /**
- * Return the ids of the things that a place surely means, none where it may be another: [x, y] or [left, top, right,
- * bottom] as shares of the photo; `covered`: whether the mask keeps the point.
+ * Return the ids of the things that a place clearly means; empty if that is not clear.
+ *
+ * `place`: [x, y] or [left, top, right, bottom], as shares of the photo. `covered`: whether the mask keeps the point.
  */
 export function meant({ subjects, width, height }, place, covered) {
   const [left, top, right, bottom] = place.map((share, i) => share * (i % 2 ? height : width));

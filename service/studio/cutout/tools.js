@@ -1,13 +1,13 @@
-/** The buttons of the mending: tools, brush, view. */
+/** The editor's controls: tools, brush, view. */
 
 import { html, icon } from "../dom.js";
 import { segments } from "../steps.js";
 import { KEYS } from "./keyboard.js";
 
-/** Each tool's name, its words, and what it does. */
+/** [name, title, help] of each tool. */
 const TOOLS = [
-  ["erase", "Erase", "Draw over what does not belong to the product."],
-  ["keep", "Bring back", "Draw over what is missing."],
+  ["erase", "Erase", "Draw over parts that do not belong to the product."],
+  ["keep", "Bring back", "Draw over missing parts."],
   ["glass", "Glass", "Draw over glass: the scene shows through it."],
   ["pick", "Pick things", "Click a thing to leave it out, or to take it in again."],
   ["move", "Move", "Drag the photo. The wheel and two fingers zoom."],
@@ -17,24 +17,24 @@ const BACKDROPS = [
   ["squares", "Checkerboard"],
   ["scene", "Scene colour"],
 ];
-/** Least and most opacity of glass, percent: what is less than half opaque is not measured as the product. */
+/** Least and most opacity of glass in percent. Backdrop does not measure pixels below half opacity as the product. */
 export const OPACITY = [60, 90];
-/** Radii of the brush in CSS pixels: each step of the slider is the same factor. */
+/** Radii of the brush in CSS pixels; the slider is logarithmic. */
 const [SMALLEST, LARGEST] = [2, 160];
 const sizeOf = (value) => SMALLEST * (LARGEST / SMALLEST) ** (value / 100);
 const valueOf = (size) => Math.round((100 * Math.log(size / SMALLEST)) / Math.log(LARGEST / SMALLEST));
 export const limitedSize = (size) => Math.min(LARGEST, Math.max(SMALLEST, size));
 
-/** Return whether this editor has such a tool. */
+/** Return whether this editor has a tool. */
 export const hasTool = (name, subjects) => name !== "pick" || subjects > 1;
 
-/** Return what is said when a tool is taken up. */
+/** Return the announcement for a tool. */
 export const toolWords = (name) => TOOLS.find(([one]) => one === name).slice(1).join(". ");
 
 /**
  * Return the bar with tools and brush: {element, show()}.
  *
- * @param editor what the buttons do: its `board`, `state` {tool, backdrop, opacity}, and methods of their names
+ * @param editor has `board`, `state` {tool, backdrop, opacity}, and the methods that the buttons call
  */
 export function toolBar(editor, subjects) {
   const { board, state } = editor;
@@ -54,7 +54,7 @@ export function toolBar(editor, subjects) {
         ${slider("brush-opacity", "Opacity", [...OPACITY, 5], (value) => editor.thicken(value))}
       </div>
       <label class="mend-check"><input type="checkbox" onchange=${() => editor.follow()} />Snap to edges</label>
-      ${segments("mend-set", "backdrop", "Shown on", BACKDROPS, (name) => editor.lieOn(name))}
+      ${segments("mend-set", "backdrop", "Shown on", BACKDROPS, (name) => editor.showOn(name))}
       <details class="mend-keys">
         <summary>By keyboard</summary>
         <dl>${KEYS.map(([key, does]) => html`<div><dt>${key}</dt><dd>${does}</dd></div>`)}</dl>
@@ -79,7 +79,7 @@ export function toolBar(editor, subjects) {
   }
 }
 
-/** Return the bar on top: {element, show()}. */
+/** Return the top bar: {element, show()}. */
 export function topBar(editor) {
   const { board, state } = editor;
   const { viewport } = board;

@@ -1,4 +1,4 @@
-/** What a person says of a place in the photo: "this is my product", "this too", "not this". Carried out, and undone. */
+/** Carries out corrections at a place of the photo, "this is my product", "this too" or "not this", and undoes them. */
 
 import { greyPng } from "../mask/png.js";
 import { decodedGrey } from "../mask/raster.js";
@@ -7,11 +7,10 @@ import { persisted } from "../waiting.js";
 import { cutOut, fetched, keepSubjects, putMask, withdrawMask } from "./service.js";
 import { keptOf, meant } from "./subjects.js";
 
-/** Why nothing changes, and what helps. */
 const SAME = {
   mine:
     "Nothing changed: this is the cut-out already. Choose “This too” or “Not this” for a part of it, or use the brush.",
-  too: "This is in the cut-out already. Draw a box around what is missing, or use the brush.",
+  too: "This is in the cut-out already. Draw a box around the missing part, or use the brush.",
   not: "This is left out already.",
 };
 const NOTHING = {
@@ -19,25 +18,25 @@ const NOTHING = {
   too: "Nothing more stands out there. Draw a box close around the missing part, or use the brush.",
 };
 const ONE_STAYS = "Keep at least one thing. Draw a box around what to leave out, or use the brush.";
-/** Share of the photo that has to come in addition, to be seen. */
+/** Least share of the photo that a correction must add to be visible. */
 const SEEN = 0.0002;
-/** The photo whose wish is half carried out. */
+/** Storage name of the correction in progress, which a reload may interrupt. */
 const UNDER_WAY = "backdrop-wish";
 
 export class Wishes {
-  /** The cut-out as the service has it: {view, png, base}; `png`: its mask; things can be picked from the same base. */
+  /** {view, png, base}: the service's cut-out, its mask, and a marker of the mask that things can be picked from. */
   now = null;
   #past = [];
   #source;
   #options;
 
-  /** @param options {signal, lost}: `lost` hears why the service is not reached for now, then null */
+  /** @param options {signal, lost}: `lost` gets a Refusal while the service is away, then null */
   constructor(source, options) {
     this.#source = source;
     this.#options = options;
   }
 
-  /** Take the first cut-out of the photo; of a wish that a reload broke off the service may have one half. */
+  /** Start with the photo's first cut-out. If a reload interrupted a correction, restore the mask from before it. */
   async begin(view) {
     const broken = keptInTab(UNDER_WAY);
     if (broken?.name !== this.#name) return view;
@@ -57,20 +56,20 @@ export class Wishes {
     return this.#past.length > 0;
   }
 
-  /** Take over a cut-out that came about elsewhere. The one before can be had again by `undo`. */
+  /** Add a cut-out that came about elsewhere; `undo` returns to the one before. */
   take(view, png) {
     this.#put(view, png, {});
   }
 
-  /** From now on earlier choices can't be picked from what the service keeps: another mask may have been there. */
+  /** Mark that another mask may have replaced the service's: `undo` must then upload the mask itself. */
   rebase() {
     this.now.base = {};
   }
 
   /**
-   * Carry a wish out: "mine", "too" or "not", at a place; `covered`: whether the mask keeps that point.
+   * Carry out "mine", "too" or "not" at a place; `covered`: whether the mask keeps the point.
    *
-   * Throws an Error that says why nothing changes; the service then has what it had.
+   * Throws an Error that says why nothing changes; the service then has the same mask as before.
    */
   async wish(kind, place, covered) {
     const { view, base } = this.now;
@@ -94,18 +93,18 @@ export class Wishes {
     return this.#restoring(() => this.#cut(kind, place));
   }
 
-  /** Return to the cut-out before, here and in the service. */
+  /** Return to the previous cut-out, here and in the service. */
   async undo() {
     const before = this.#past.at(-1);
     await this.#restore(before);
     this.#past.pop();
   }
 
-  /** Have the networks look at a place; the photo has what they find there, until it is joined with what there was. */
+  /** Let the networks cut out a place. The service's mask is then theirs, until it is joined with the previous one. */
   async #cut(kind, place) {
     const { view, png } = this.now;
     const { signal } = this.#options;
-    // A mask that was given is all that would be chosen from.
+    // With an uploaded mask the service would choose from that mask only.
     if (view.cut_by !== "network") await this.#ask(() => withdrawMask(view.public_id));
     const found = await this.#ask(() => cutOut(this.#source, { signal, subject: place }));
     if (found.error) throw new Error(found.error.code === "subject_not_found" ? NOTHING[kind] : found.error.message);
@@ -121,7 +120,7 @@ export class Wishes {
     return this.#give({ ...before, data: before.data.map((value, at) => Math.max(value, there.data[at])) });
   }
 
-  /** Take out all that lies in a box. */
+  /** Remove all pixels in a box from the mask. */
   async #clear([left, top, right, bottom]) {
     const mask = await decodedGrey(this.now.png);
     const [x0, x1] = [left, right].map((share) => Math.round(share * mask.width));
@@ -146,11 +145,11 @@ export class Wishes {
     this.now = { view, png, base };
   }
 
-  /** Do something that changes what the service has on its way; where it fails that is put back. */
+  /** Run work that changes the service's mask on its way; restore the mask if it fails. */
   async #restoring(work) {
     const { now } = this;
     const mask = now.view.cut_by === "network" ? null : await packed(now.png);
-    // A mask that finds no room is lost to a reload in the middle, and the network's own comes back.
+    // If the mask does not fit into storage, a reload in the middle loses it and the network's mask returns.
     if (!keep(UNDER_WAY, { name: this.#name, mask })) keep(UNDER_WAY, { name: this.#name, mask: null });
     try {
       await work();
@@ -163,7 +162,9 @@ export class Wishes {
     keep(UNDER_WAY, null);
   }
 
-  /** Give the service what it had; `picked`: by a choice among the things that it still knows. */
+  /**
+   * Restore an earlier cut-out in the service; `picked`: by choosing among its things instead of uploading the mask.
+   */
   async #restore({ view, png, base }, picked = base === this.now.base) {
     const { public_id: id, cut_by, subjects } = view;
     const restored = await this.#ask(() => {
@@ -182,7 +183,7 @@ export class Wishes {
   }
 }
 
-/** A PNG as text that a tab can keep, and back. */
+/** Convert a PNG to text for the tab's storage, and back. */
 async function packed(png) {
   const bytes = new Uint8Array(await png.arrayBuffer());
   return btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), ""));

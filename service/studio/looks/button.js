@@ -1,14 +1,14 @@
-/** The button that asks for free looks, "previews" in words for people, and why there are none. */
+/** The button for free previews ("looks" in the code), and the reason if none can be made. */
 
 import { fill, html } from "../dom.js";
 import { COUNT, newSeed } from "./looks.js";
 
 export class LookButton {
   #studio;
-  /** Returns the seed that the service would take by itself, of a brand that keeps one; null: a new one. */
+  /** Returns the seed that the service would use by itself, for a brand with a pinned seed; null: a new one. */
   #usual;
   #refusal = null;
-  /** When the service takes more, in milliseconds; null: it does. */
+  /** Time at which the service takes more previews, in milliseconds; null: now. */
   #until = null;
   #timer;
 
@@ -21,7 +21,7 @@ export class LookButton {
     signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
 
-  /** Show what can be asked for; `blocked` where nothing can. */
+  /** Update the button; `blocked`: no preview is possible. */
   show(blocked = this.blocked) {
     this.blocked = blocked;
     const { looks, several, draft } = this.#studio;
@@ -39,7 +39,7 @@ export class LookButton {
     return looks.fresh.length ? "Four other previews" : "Four free previews";
   }
 
-  /** Whether what was chosen is to be looked at once more, moved. */
+  /** Whether the button previews the chosen background once more, after the product was moved. */
   get #once() {
     const { looks, draft } = this.#studio;
     return draft.seed !== null && !looks.fresh.some((item) => item.seed === draft.seed);
@@ -73,7 +73,7 @@ export class LookButton {
     } else this.#say(refusedWords(refusal), { bad: true, again: !this.#studio.looks.off });
   }
 
-  /** Count down to when it may be asked again. */
+  /** Show the seconds until previews are possible again. */
   #count() {
     const seconds = Math.ceil((this.#until - Date.now()) / 1000);
     if (seconds > 0) {
@@ -86,7 +86,7 @@ export class LookButton {
     this.show();
   }
 
-  /** `bad`: something went wrong; `again`: there is a button to try once more. */
+  /** `bad`: an error; `again`: add a button to retry. */
   #say(words, { bad = false, again = false, live }) {
     this.notice.classList.toggle("bad", bad);
     const button = html`<p><button class="button small" onclick=${() => this.#look()}>Try again</button></p>`;
@@ -97,7 +97,7 @@ export class LookButton {
 const oftenWords = (seconds) =>
   `You made many previews in a short time. You can make more in ${seconds} s, and you can order now.`;
 
-/** Return in a shop owner's words why there is no preview. */
+/** Return the reason for a refused preview in a shop owner's words. */
 export function refusedWords({ status, code, message, retryAfter }) {
   if (code === "previews_off") return "Free previews are switched off here. You can still order the picture.";
   if (status === 429 && retryAfter) return oftenWords(retryAfter);

@@ -1,4 +1,4 @@
-/** Free looks: the picture small and marked, with several backgrounds, before anything is paid. */
+/** Free previews ("looks"): small, watermarked pictures with several backgrounds, before a person pays. */
 
 import { ask } from "../api.js";
 import { over } from "../events.js";
@@ -8,35 +8,35 @@ import { backOff, wait } from "../waiting.js";
 
 const LOOKS = "backdrop-looks";
 const OFF = "backdrop-looks-off";
-/** How many are made at a time. */
+/** Previews in one request of a person. */
 export const COUNT = 4;
-/** The service's limit of seeds. */
+/** Seeds are below this. */
 const SEEDS = 2 ** 31;
 const ASK_EVERY = 500;
 
 export const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % SEEDS;
 
 /**
- * The looks at the draft; fires `begun` when some are asked for, and `change`. A reload keeps them.
+ * The previews of the draft. Fires `begun` when new ones are requested, and `change`. A reload keeps them.
  *
- * An item is {seed, body, placement, job, expired}: what was asked as strings, `job` as the API tells it, without most
- * of its report. It is a look at the draft while the draft asks for the same.
+ * An item is {seed, body, placement, job, expired}. `body` and `placement` are the request as strings. `job` is the
+ * API's job without most of its report. An item is current while the draft makes the same request.
  */
 export class Looks extends EventTarget {
   items = kept(LOOKS)?.items ?? [];
-  /** Why the last could not be asked for; null: they could. */
+  /** The Refusal of the last request; null: it was accepted. */
   refusal = null;
-  /** The refusal that says that the service is away; null: it is not. */
+  /** The Refusal while the service is away; null: it answers. */
   lost = null;
-  /** Whether this service makes none. */
+  /** Whether this service makes no previews. */
   off = Boolean(kept(OFF));
   #draft;
-  /** How often the photo's cut-out was mended: a look from before shows another. */
+  /** Number of times the cut-out was mended: earlier previews show another cut-out. */
   #mends = kept(LOOKS)?.mends ?? 0;
   #sending = false;
-  /** Those that were asked for without an answer, or not any more after it. */
+  /** Items whose request got no answer. */
   #unanswered = [];
-  /** Ends the watch of those that run; null: none does. */
+  /** Aborts the polling; null: it does not run. */
   #watching = null;
 
   constructor(draft) {
@@ -54,33 +54,33 @@ export class Looks extends EventTarget {
     return this.#sending || this.running.length > 0;
   }
 
-  /** Those at what the draft asks for now. */
+  /** The items for the draft's current request. */
   get fresh() {
     const [body, placement] = this.#asked();
     return this.items.filter((item) => item.body === body && item.placement === placement);
   }
 
-  /** Those at what the draft asks for now that are still to be asked for, as no answer came. */
+  /** The unanswered items for the draft's current request. */
   get unanswered() {
     const [body, placement] = this.#asked();
     return this.#unanswered.filter((item) => item.body === body && item.placement === placement);
   }
 
-  /** The look whose picture would be paid for now; null: there is none. */
+  /** The preview whose picture an order would make; null: none. */
   get chosen() {
     const { seed } = this.#draft;
     const there = (item) => item.seed === seed && item.job?.render && !item.expired;
     return (seed !== null && this.fresh.find(there)) || null;
   }
 
-  /** A look at the draft's photo in its scene and for its channel, wherever the product was then: the chosen first. */
+  /** A preview of the draft's photo, scene and channel, with any placement, the chosen one first; null: none. */
   get earlier() {
     const [body] = this.#asked();
     const there = this.items.filter((item) => item.body === body && item.job?.render && !item.expired);
     return there.find(({ seed }) => seed === this.#draft.seed) ?? there[0] ?? null;
   }
 
-  /** A look at the draft's photo, whatever else it shows; null: none. */
+  /** Any preview of the draft's photo with its current cut-out; null: none. */
   get seen() {
     const mended = ({ body }) => JSON.parse(body)[1] !== this.#mends;
     return this.items.find((item) => item.job?.render && !item.expired && !mended(item) && this.#ofPhoto(item)) ?? null;
@@ -91,7 +91,7 @@ export class Looks extends EventTarget {
     this.#changed();
   }
 
-  /** Make new ones with these seeds, in place of those that are there. */
+  /** Request new previews with these seeds, in place of the current ones. */
   async make(seeds) {
     if (this.#sending) return;
     const given = this.running;
@@ -103,7 +103,7 @@ export class Looks extends EventTarget {
     await withdrawn(given);
   }
 
-  /** Ask once more for those without an answer: the same ones, so that none is made twice. */
+  /** Repeat the requests without an answer. They keep their seeds, so that none is made twice. */
   async retry() {
     if (this.#sending) return;
     const items = this.unanswered;
@@ -113,14 +113,14 @@ export class Looks extends EventTarget {
     await this.#send(items);
   }
 
-  /** Make one once more that has expired or failed. */
+  /** Request an expired or failed preview again. */
   async again(item) {
     item.job = null;
     item.expired = false;
     await this.#send([item]);
   }
 
-  /** Give up those that are not there yet. */
+  /** Cancel the running previews. */
   async stop() {
     const given = this.running;
     this.items = this.items.filter((item) => item.job && over(item.job));
@@ -128,19 +128,17 @@ export class Looks extends EventTarget {
     await withdrawn(given);
   }
 
-  /** Note what a refusal says of all looks: whether this service makes any. */
+  /** Note whether a refusal means that this service makes no previews. */
   refused({ code }) {
     this.off = code === "previews_off";
     if (this.off) keep(OFF, true);
   }
 
-  /** The cut-out was mended. */
   mended() {
     this.#mends += 1;
     this.#changed();
   }
 
-  /** A look's picture is no longer there. */
   expire(item) {
     item.expired = true;
     this.#changed();
@@ -185,7 +183,7 @@ export class Looks extends EventTarget {
     }
   }
 
-  /** Ask how far they are until all are over: one question for all, as a browser has six lines to a host. */
+  /** Poll until all previews have ended. One request covers all, since browsers limit the connections to a host. */
   async #watch() {
     if (this.#watching) return;
     const { signal } = (this.#watching = new AbortController());
@@ -195,7 +193,7 @@ export class Looks extends EventTarget {
         const { items } = await ask("/v1/jobs?preview=true&limit=20", { signal });
         const found = new Map(items.map((job) => [job.job_id, job]));
         for (const item of this.running) {
-          const job = found.get(item.job.job_id) ?? (await told(item.job.job_id));
+          const job = found.get(item.job.job_id) ?? (await jobOrNull(item.job.job_id));
           if (job === null) Object.assign(item, { expired: true, job: { ...item.job, status: "SUCCESS" } });
           else item.job = brief(job);
         }
@@ -212,20 +210,20 @@ export class Looks extends EventTarget {
     this.#watching = null;
   }
 
-  /** Whether a look shows the draft's photo. */
+  /** Return whether an item shows the draft's photo. */
   #ofPhoto({ body }) {
     const { source } = this.#draft;
     const [{ source_image_s3_key: key, source_render_public_id: render }] = JSON.parse(body);
     return source !== null && (key ?? render) === (source.key ?? source.render);
   }
 
-  /** What the draft asks for, as strings. */
+  /** Return the draft's request as two strings. */
   #asked() {
     const draft = this.#draft;
     return [JSON.stringify([draft.body(), this.#mends, draft.dressing()]), JSON.stringify(draft.placement)];
   }
 
-  /** Another scene is another picture: nothing of it was looked at. A product that is moved keeps its background. */
+  /** A changed scene drops the chosen seed, since no preview of it exists. A moved product keeps its background. */
   #drafted(detail) {
     const { seed } = this.#draft;
     const looked = this.items.some((item) => item.seed === seed);
@@ -246,13 +244,13 @@ export class Looks extends EventTarget {
 }
 
 /** Return a job; null: it is no longer kept. */
-const told = (id) => ask(`/v1/jobs/${id}`).catch((error) => (error.status === 404 ? null : Promise.reject(error)));
+const jobOrNull = (id) => ask(`/v1/jobs/${id}`).catch((error) => (error.status === 404 ? null : Promise.reject(error)));
 
-/** Give jobs up; what is over, or can't be reached, is left to itself. */
+/** Cancel jobs. Errors do not matter: a job may have ended. */
 const withdrawn = (items) =>
   Promise.all(items.map(({ job }) => ask(`/v1/jobs/${job.job_id}`, { method: "DELETE" }).catch(() => {})));
 
-/** A job with the part of its report that is shown. */
+/** Return a job with the part of its report that the page shows. */
 function brief({ job_id, status, stage, progress, error, render }) {
   if (!render) return { job_id, status, stage, progress, error, render: null };
   const { public_id, url, width, height, warnings, report } = render;

@@ -1,4 +1,4 @@
-/** A free look at one photo of the tray: what is ordered then is what was looked at. */
+/** A free preview of one photo of the tray; an order then makes the same picture. */
 
 import { ask } from "../api.js";
 import { follow } from "../events.js";
@@ -6,8 +6,8 @@ import { submitted } from "../submit.js";
 import { REMEDIES } from "../words.js";
 
 /**
- * Make a look at a photo as the draft asks, and return it: {body, seed, render}. Throws Refusal, or an Error that says
- * why there is none.
+ * Make a preview of a photo with the draft's choices and return {body, seed, render}. Throws Refusal, or an Error that
+ * says why there is none.
  */
 export async function singleLook(item, draft, signal) {
   const body = askedFor(item, draft);
@@ -22,7 +22,7 @@ export async function singleLook(item, draft, signal) {
   return { body, seed: drawn, render: { public_id, width, height } };
 }
 
-/** Return the look that a photo of the tray has at what the draft asks, or null: another scene is another picture. */
+/** Return a photo's preview if it fits the draft's current choices, or null. */
 export const lookOf = (item, draft) => (item.look?.body === askedFor(item, draft) ? item.look : null);
 
 const askedFor = (item, draft) => JSON.stringify([draft.body(item), draft.dressing(item)]);

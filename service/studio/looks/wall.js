@@ -1,4 +1,4 @@
-/** The looks on the stage: side by side, and the chosen one large. */
+/** The previews on the stage: side by side, and the chosen one large. */
 
 import { ask } from "../api.js";
 import { fill, html, say, styled } from "../dom.js";
@@ -7,9 +7,9 @@ import { waysOut } from "../place/ways_out.js";
 import { REMEDIES, WARNINGS, counted, lostWords, ruleTitle, stageWords, unsuitedWords } from "../words.js";
 
 /**
- * Return the wall of looks; it keeps itself up to date until `signal`.
+ * Return the wall of previews, which updates itself until `signal` is aborted.
  *
- * @param actions {place()} shows the placement
+ * @param actions {place()} opens the placement
  */
 export function looksWall(studio, { place, signal }) {
   const { looks, draft } = studio;
@@ -26,11 +26,11 @@ export function looksWall(studio, { place, signal }) {
       <div class="caption">${words}${stop}${apart}${move}</div>
       ${notes}
     </div>`;
-  /** Compared side by side although one is chosen. */
+  /** Whether all are shown although one is chosen. */
   let compared = false;
   let tiles = new Map();
-  /** What is said of items that failed. */
-  const told = new Map();
+  /** By failed item: its error element. */
+  const errors = new Map();
   let before = 0;
   looks.addEventListener("begun", () => (compared = false), { signal });
   looks.addEventListener("change", show, { signal });
@@ -71,7 +71,7 @@ export function looksWall(studio, { place, signal }) {
     fill(notes, alone ? notesOf(chosen.job.render) : troubles());
   }
 
-  /** Width over height of the looks, as far as it is known. */
+  /** Width over height of the previews, or of the preset while none is ready. */
   function ratio() {
     const { width, height } = looks.items.find((item) => item.job?.render)?.job.render ?? draft.preset;
     return width ? width / height : 1;
@@ -84,17 +84,17 @@ export function looksWall(studio, { place, signal }) {
     if (busy) return `${there} of ${counted(items.length, "preview")} are ready.`;
     if (!there) return items.length ? "" : "There are no previews yet.";
     if (!fresh.length) return "These are from before your change.";
-    if (chosen && !compared) return ""; // the order says what comes of it
+    if (chosen && !compared) return ""; // the order explains the result
     return items.length > 1 ? "Choose the one that you like." : "";
   }
 
-  /** What went wrong with all or some of them, each once. */
+  /** Return one error element for each error code. */
   function troubles() {
     const failed = looks.items.filter((item) => item.job?.error);
     const codes = new Map(failed.map((item) => [item.job.error.code, item]));
     return [...codes.values()].map((item) => {
-      if (!told.has(item)) told.set(item, troubleOf(item)); // an element stays: what is pressed keeps its focus
-      return told.get(item);
+      if (!errors.has(item)) errors.set(item, troubleOf(item)); // reuse the element, so that a button keeps its focus
+      return errors.get(item);
     });
   }
 
@@ -121,21 +121,21 @@ export function looksWall(studio, { place, signal }) {
     again();
   }
 
-  /** Make the same ones once more, as the draft asks now. */
+  /** Repeat all previews with the draft's current choices. */
   function again() {
     looks.make(looks.items.map(({ seed }) => seed));
-    words.focus({ preventScroll: true }); // what was pressed is gone
+    words.focus({ preventScroll: true }); // the pressed button is gone
     element.scrollIntoView({ block: "nearest" });
   }
 
-  /** What is to be known of a look before it is paid for. */
+  /** Return the notes that a person should read before paying. */
   function notesOf({ warnings, placement, cutout }) {
     const words = { ...WARNINGS, scene_unsuited: [unsuitedWords(cutout.stance === "lying")] };
     const broken = (placement?.breaks ?? []).map((rule) => ruleTitle(rule).toLowerCase());
     return [
       broken.length > 0 && html`
         <li class="notice" data-code="placement_breaks_rules">
-          <strong>The channel’s rules are not all kept here: </strong>${broken.join(", ")}.
+          <strong>This breaks rules of the channel: </strong>${broken.join(", ")}.
         </li>`,
       ...warnings
         .filter((code) => code !== "upscaled" && words[code])
@@ -188,7 +188,7 @@ export function looksWall(studio, { place, signal }) {
     say("Chosen. This is what you get.");
   }
 
-  /** Return a look's picture; an address that is no longer good is asked for anew, once. */
+  /** Return a preview's picture. Renews an expired URL once. */
   function picture(item, alt) {
     const { public_id, url, width, height } = item.job.render;
     const image = html`<img src=${url} alt=${alt} width=${width} height=${height} decoding="async" />`;

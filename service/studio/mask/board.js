@@ -1,4 +1,4 @@
-/** The mending of one mask: brush, stroke, undo, drawn as it goes. Knows no buttons. Fires `change`. */
+/** Edits one mask: brush, strokes, undo. Fires `change`. */
 
 import { History } from "./history.js";
 import { around, Mask } from "./mask.js";
@@ -6,20 +6,20 @@ import { Painter } from "./painter.js";
 import { Stroke } from "./stroke.js";
 import { Viewport } from "./viewport.js";
 
-/** Milliseconds of a frame that drawing may take; what is left of a fast stroke comes in the next. */
+/** Milliseconds of a frame for drawing; the rest of a fast stroke follows in the next frame. */
 const BUDGET = 12;
 /** Longest piece of a stroke, in radii. */
 const PIECE = 1.5;
 
 export class Board extends EventTarget {
-  /** `value`: what is painted, 0 to 255, null: nothing; radius in CSS pixels, whatever the zoom; hardness 0 to 1. */
+  /** `value`: 0 to 255, null: does not paint; `size`: radius in CSS pixels at any zoom; `hardness`: 0 to 1. */
   brush = { value: 0, size: 24, hardness: 0.8, follows: true };
   #levels;
   #stroke = null;
-  /** Where the stroke goes next, and where the last of these is. */
+  /** Points that are not drawn yet, and the last of them. */
   #points = [];
   #last = null;
-  /** Where the last stroke ended; null: there was none. */
+  /** End of the last stroke; null: none. */
   #ended = null;
   #frame = 0;
 
@@ -50,7 +50,7 @@ export class Board extends EventTarget {
     return this.#stroke !== null;
   }
 
-  /** Begin a stroke at a point of the photo; `joined`: where the last one ended, so that a line leads here. */
+  /** Begin a stroke at a point of the photo; `joined`: with a line from the end of the last stroke. */
   begin(x, y, joined = false) {
     this.end();
     const { value, hardness, follows } = this.brush;
@@ -60,7 +60,7 @@ export class Board extends EventTarget {
     this.to(x, y);
   }
 
-  /** Draw on; carried out in the next frame. */
+  /** Continue the stroke; drawn in the next frame. */
   to(x, y) {
     if (!this.#stroke) return;
     const [x0, y0] = this.#last ?? [x, y];
@@ -70,7 +70,7 @@ export class Board extends EventTarget {
     this.#frame ||= requestAnimationFrame(() => this.#draw(BUDGET));
   }
 
-  /** End the stroke, which can then be undone. */
+  /** End the stroke and make it undoable. */
   end() {
     if (!this.#stroke) return;
     this.#draw(Infinity);
@@ -82,7 +82,7 @@ export class Board extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Take the stroke back as if it had never been begun. */
+  /** Revert the stroke without an entry in the history. */
   cancel() {
     this.#points = [];
     const area = this.#stroke?.cancel();
@@ -99,7 +99,7 @@ export class Board extends EventTarget {
     return this.#moved(this.history.redo());
   }
 
-  /** Put other bytes in the mask's place where `differs` is set, as a change that can be undone. */
+  /** Replace the mask's bytes for which `differs` returns true; can be undone. */
   replace(data, differs = () => true) {
     this.end();
     const before = new Map();

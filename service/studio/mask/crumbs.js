@@ -1,27 +1,29 @@
 /**
- * Crumbs: small pieces that strokes have cut off something large, which nobody sees and which spoil box and stance. And
- * islands: what a stroke that follows edges has left standing alone in its path.
+ * Removes remnants of strokes.
+ *
+ * Crumbs are small pieces that strokes have cut off a large part. They are hardly visible, but distort box and stance.
+ * Islands are pieces that a stroke along edges has left in its path.
  */
 
 import { Mask } from "./mask.js";
 
-/** More cells than these are not looked at: larger masks and strokes on a coarser level. */
+/** Most cells to examine: larger masks and strokes use a coarser level. */
 const MOST_CELLS = 1_000_000;
 const MOST_SWEPT = 300_000;
-/** Coverage (0–255) from which on a cell joins its neighbours; less is a soft rim. */
+/** Coverage (0–255) above which a cell joins its neighbours; lower values are a soft rim. */
 const JOINS = 24;
 /** A part with less than this share of the mask's cells is small. */
 const SMALL = 0.005;
-/** Cells around what stays that are left as they are: its soft edge. */
+/** Cells around the remaining parts that keep their values: the soft edge. */
 const RIM = 2;
 /** Share of the brush's radius that counts as its path. */
 const PATH = 0.9;
 
 /**
- * Return the mask's bytes without crumbs, or null where there are none.
+ * Return the mask's bytes without crumbs, or null if there are none.
  *
- * A crumb belonged to a large part of `before`, the bytes that the mending began with, and is joined to none now. What
- * was small then, or has been brought back, stays.
+ * A crumb belonged to a large part of `before`, the bytes at the start of the mending, and is joined to no large part
+ * now. Parts that were small from the start, or that a person brought back, stay.
  *
  * @param {Mask} mask
  * @param {Uint8Array} before
@@ -46,11 +48,13 @@ export function withoutCrumbs(mask, before) {
 }
 
 /**
- * Return what is joined to nothing outside a stroke's path: {level, cells}, the cells as x, y, x, y, … of that level.
+ * Return the pieces in a stroke's path that are joined to nothing outside it: {level, cells}.
+ *
+ * The cells are x, y, x, y, … of that level.
  *
  * @param {Mask} mask
  * @param {number[][]} path the stroke's points in the mask's pixels
- * @param {{radius: number, value: number}} brush for a brush that keeps, holes are what is left
+ * @param {{radius: number, value: number}} brush with a brush that keeps, the pieces are holes
  */
 export function islands(mask, path, { radius, value }) {
   const bounds = [0, 1].map((axis) => path.map((point) => point[axis]));
@@ -81,7 +85,7 @@ export function islands(mask, path, { radius, value }) {
   return { level, cells };
 }
 
-/** Mark the cells that the brush's disc has gone over. */
+/** Mark the cells that the brush's disc has covered. */
 function sweep(path, radius, { left, top, width, height, scale }) {
   const swept = new Uint8Array(width * height);
   path.forEach(([x1, y1], i) => {
@@ -107,7 +111,7 @@ const within = (one, other, radius, size) => [
   Math.min(size - 1, Math.max(one, other) + radius),
 ];
 
-/** Mark the cells of parts that are not small. */
+/** Mark the cells of large parts. */
 function large(data, width) {
   const part = new Int32Array(data.length);
   const areas = [0];
@@ -120,7 +124,7 @@ function large(data, width) {
   return Uint8Array.from(part, (name) => (areas[name] >= SMALL * whole && name > 0 ? 1 : 0));
 }
 
-/** Go from some cells to all that are joined to them; `take` marks a cell, and returns false where it was marked. */
+/** Flood fill from some cells; `take` marks a cell and returns false if it was marked. */
 function flood(data, width, waiting, take) {
   const fresh = (cell) => data[cell] > JOINS && take(cell);
   waiting = waiting.filter(fresh);
@@ -129,7 +133,7 @@ function flood(data, width, waiting, take) {
   }
 }
 
-/** Mark the cells beside the marked ones, too. */
+/** Dilate the marked cells by RIM. */
 function grown(marked, width) {
   for (let i = 0; i < RIM; i++) {
     const before = marked.slice();
@@ -140,7 +144,7 @@ function grown(marked, width) {
   return marked;
 }
 
-/** The eight cells around one, as far as they are there. */
+/** Return the neighbours of a cell, up to eight. */
 function around(cell, width, count) {
   const x = cell % width;
   const found = [];

@@ -1,28 +1,28 @@
 /**
- * Which pixels beside a brush's centre belong to what it is drawn over: what has the colours under the centre, and is
- * joined to it. A flood fill whose tolerance is found from the pixels, limited to the brush.
+ * Finds the pixels under a brush that belong to the thing under its centre: they have its colours and are joined to it.
+ * A flood fill within the brush, with a tolerance that is computed from the pixels.
  */
 
-/** Radius in cells that a brush is looked at with: larger ones on a coarser level of the photo. */
+/** Largest radius of a brush in cells; larger brushes use a coarser level of the photo. */
 const CELLS = 30;
-/** Share of the radius around the path whose colours are taken, and which is painted whatever they are. */
+/** Share of the radius that is the brush's core. Its colours are sampled, and it is always painted. */
 const CORE = 0.16;
-/** Colours that are told apart under the centre, and from which distance on (0–255). */
+/** Most colours of the core, and the least distance between them (0–255). */
 const MOST_COLOURS = 6;
 const APART = 16;
-/** Bounds of the tolerance, and how far the two kinds of pixels must lie apart to be two. */
+/** Bounds of the tolerance, and the least distance between the two classes of pixels. */
 const LEAST_TOLERANCE = 11;
 const MOST_TOLERANCE = 46;
 const SEPARATE = 20;
-/** What is painted fades from here to there, in tolerances: the ramp of an edge that the lens has blurred. */
+/** Costs, in tolerances, at which the weight begins to fade and reaches 0: the ramp of a blurred edge. */
 const FULL = 0.6;
 const NONE = 1.4;
 
 const mean = (a, b) => (a & b) + (((a ^ b) & 0xfefefefe) >>> 1);
-/** Cells by their cost, for the flood: one list for each whole number. */
+/** Cells by whole cost, for the flood. */
 const BUCKETS = Array.from({ length: 256 }, () => []);
 
-/** Square of the distance of two RGB pixels; colour counts more than light, so that shadows part nothing. */
+/** Squared distance of two RGB pixels. Colour counts more than light, so that shadows separate nothing. */
 function distance2(one, other) {
   const r = (one & 255) - (other & 255);
   const g = ((one >> 8) & 255) - ((other >> 8) & 255);
@@ -33,7 +33,7 @@ function distance2(one, other) {
   return light * light + red * red + blue * blue;
 }
 
-/** The weights of one piece of a stroke, each 0 to 255. */
+/** The weights of one piece of a stroke, 0 to 255. */
 export class Edges {
   /**
    * @param {object[]} levels the photo's pyramid
@@ -61,12 +61,12 @@ export class Edges {
   #width;
   #height;
   #pixels;
-  /** 0: outside the brush, 1: in it, 2: under its centre. */
+  /** 0: outside the brush, 1: in it, 2: in its core. */
   #where;
   #colours = [];
   #cost;
   #tolerance;
-  /** Each cell's weight; UNSURE: it changes hereabouts, so each pixel is asked. */
+  /** The weight of each cell. Where `unsure` is set, the weight changes nearby and each pixel is computed. */
   #weights;
   #unsure;
 
@@ -76,7 +76,7 @@ export class Edges {
     if (!this.#unsure[cell]) return this.#weights[cell];
     const { width, data } = this.#photo;
     const half = this.#half.data[(y >> this.#halfShift) * this.#half.width + (x >> this.#halfShift)];
-    // A pixel's own noise would fray the edge: its surroundings count as much.
+    // Averaged with its surroundings: a pixel's own noise would fray the edge.
     const own = Math.sqrt(this.#likeness(mean(data[y * width + x], half)));
     return this.#ramp(Math.max(own, this.#near(cell)));
   }
@@ -109,14 +109,14 @@ export class Edges {
     }
   }
 
-  /** Keep a colour from under the centre, where it is a new one. */
+  /** Add a new colour of the core. */
   #learn(pixel) {
     if (this.#colours.length >= MOST_COLOURS) return;
     for (const known of this.#colours) if (distance2(pixel, known) < APART * APART) return;
     this.#colours.push(pixel);
   }
 
-  /** Return the square of the distance to the nearest colour from under the centre. */
+  /** Return the squared distance to the nearest colour of the core. */
   #likeness(pixel) {
     let least = Infinity;
     for (const colour of this.#colours) {
@@ -126,7 +126,7 @@ export class Edges {
     return least;
   }
 
-  /** Find each cell's cost: the worst step on the best way to it from the centre (a minimax path, by Dijkstra). */
+  /** Compute each cell's cost: the worst step on the best path from the core (a minimax path, by Dijkstra). */
   #flood() {
     const [width, where] = [this.#width, this.#where];
     const cost = (this.#cost = new Uint8Array(where.length).fill(255));
@@ -157,7 +157,7 @@ export class Edges {
     BUCKETS[cost].push(cell);
   }
 
-  /** Find the tolerance that parts the brush's cells best (Otsu, 1979), and each cell's weight. */
+  /** Find the tolerance that separates the brush's cells best (Otsu, 1979), and each cell's weight. */
   #decide() {
     const counts = new Uint32Array(256);
     const [where, cost] = [this.#where, this.#cost];
@@ -178,7 +178,7 @@ export class Edges {
     }
   }
 
-  /** The least cost around a cell: an edge may run anywhere in it. */
+  /** Return the least cost around a cell, since an edge may run anywhere in it. */
   #near(cell) {
     const [width, cost] = [this.#width, this.#cost];
     return Math.min(cost[cell], cost[cell - 1], cost[cell + 1], cost[cell - width], cost[cell + width]);

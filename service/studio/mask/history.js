@@ -1,8 +1,8 @@
-/** Undo and redo: the tiles of a mask as they were before each change. */
+/** Undo and redo for a mask, by the tiles from before each change. */
 
 import { around } from "./mask.js";
 
-/** Bytes of tiles that are kept; beyond, the oldest change can no longer be undone. */
+/** Most bytes of tiles to keep; beyond, the oldest change is dropped. */
 export const MOST_BYTES = 96 * 1024 * 1024;
 
 export class History {
@@ -16,7 +16,7 @@ export class History {
     this.#most = most;
   }
 
-  /** Add a change that was made: a Map of tile index to the bytes before it. */
+  /** Add a change: a Map of tile index to the bytes before it. */
   add(tiles) {
     if (!tiles.size) return;
     this.#redo = [];
@@ -38,7 +38,7 @@ export class History {
     return this.#redo.length > 0;
   }
 
-  /** Return the rectangle that has changed, or null where there is nothing to undo. */
+  /** Return the changed rectangle, or null if there was nothing to undo. */
   undo() {
     return this.#swap(this.#undo, this.#redo);
   }

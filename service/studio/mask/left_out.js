@@ -1,10 +1,10 @@
-/** What a mask leaves out, shown: the photo dimmed, and a line in two tones that is seen on light and on dark. */
+/** Shows which parts a mask leaves out: the photo dimmed, and a two-tone line that is visible on light and dark. */
 
-/** From this coverage (0–255) on it is kept: the faintest glass that the brush paints lies above. */
+/** Coverage (0–255) above which a pixel counts as kept; the faintest glass of the brush is above it. */
 export const KEPT = 24;
 const TONES = [["#191919", 3], ["#fff", 1.25]];
 
-/** Return the borders between what is kept and what is not, in a rectangle of the mask, as a Path2D in its pixels. */
+/** Return the borders between kept and left-out pixels in a rectangle of the mask, as a Path2D in the mask's pixels. */
 export function contour({ width, height, data }, { left, top, right, bottom }) {
   const path = new Path2D();
   const line = (...ends) => (path.moveTo(ends[0], ends[1]), path.lineTo(ends[2], ends[3]));
@@ -25,7 +25,7 @@ export function contour({ width, height, data }, { left, top, right, bottom }) {
   return path;
 }
 
-/** Draw it; `pixel`: a CSS pixel's size in the context's units. */
+/** Draw a contour; `pixel`: a CSS pixel's size in the context's units. */
 export function drawContour(context, path, pixel) {
   context.lineCap = "square";
   for (const [tone, width] of TONES) {
@@ -35,16 +35,18 @@ export function drawContour(context, path, pixel) {
   }
 }
 
-/** What most of that is dimmed to, a grey, beside a dark product and beside a light one. */
+/** The grey to which left-out parts are dimmed: beside a dark product, and beside a light one. */
 const [LIGHT, DARK] = [195, 88];
 /** A product is dark below this mean. */
 const DARK_BELOW = 110;
-/** How far what is left out may differ from that grey, and the difference from which on it is pressed: glass hardly
- * differs from what is behind it, and has to be seen. */
+/**
+ * How far left-out parts may differ from that grey, and the difference at which compression begins. Contrast stays,
+ * since glass hardly differs from its background.
+ */
 const [MOST, PRESSED] = [60, 36];
 const OPAQUE = 255 << 24;
 
-/** Return how a photo is shown behind its cut-out, (pixel, mask's byte) to a pixel: what is left out dimmed, in grey. */
+/** Return a function (pixel, mask's byte) to a pixel, which shows left-out parts dimmed and in grey. */
 export function dimming(photo, mask) {
   const counts = new Float64Array(256);
   let [light, kept] = [0, 0];

@@ -1,13 +1,13 @@
-/** A mask of a photo's size, with its pyramid of halves, changed and copied in tiles. */
+/** A mask of a photo's size with its pyramid. Changes are copied in tiles. */
 
 import { sizes } from "./raster.js";
 
-/** Side of a tile in pixels: what a stroke touches is copied in these. */
+/** Side of a tile in pixels; history copies the tiles that a stroke touches. */
 export const TILE = 256;
 
-/** 0: taken away, 255: kept. */
+/** 0: left out, 255: kept. */
 export class Mask {
-  /** @param {{width, height, data}} picture grey bytes, row by row; they become the mask's own */
+  /** @param {{width, height, data}} picture grey bytes, row by row; the mask takes ownership */
   constructor({ width, height, data }) {
     this.width = width;
     this.height = height;
@@ -28,7 +28,7 @@ export class Mask {
     return { left: 0, top: 0, right: this.width, bottom: this.height };
   }
 
-  /** Compute the halves anew where the mask has changed: a rectangle of whole pixels. */
+  /** Recompute the pyramid for a changed rectangle of whole pixels. */
   refresh({ left, top, right, bottom }) {
     for (let level = 1; level < this.levels.length; level++) {
       const { width: w, height: h, data: from } = this.levels[level - 1];
@@ -46,14 +46,14 @@ export class Mask {
     }
   }
 
-  /** The rectangle of a tile, smaller at the right and at the bottom. */
+  /** Return a tile's rectangle, smaller at the right and bottom edges. */
   tile(index) {
     const left = (index % this.across) * TILE;
     const top = Math.floor(index / this.across) * TILE;
     return { left, top, right: Math.min(left + TILE, this.width), bottom: Math.min(top + TILE, this.height) };
   }
 
-  /** The indices of the tiles that a rectangle touches. */
+  /** Return the indices of the tiles that a rectangle touches. */
   tilesOf({ left, top, right, bottom }) {
     const found = [];
     for (let row = Math.floor(top / TILE); row * TILE < bottom; row++) {
@@ -64,7 +64,7 @@ export class Mask {
     return found;
   }
 
-  /** Return a tile's bytes, row by row. */
+  /** Return a copy of a tile's bytes, row by row. */
   copied(index) {
     const { left, top, right, bottom } = this.tile(index);
     const copy = new Uint8Array((right - left) * (bottom - top));
@@ -74,7 +74,7 @@ export class Mask {
     return copy;
   }
 
-  /** Put a tile's bytes back. */
+  /** Write a tile's bytes back. */
   put(index, bytes) {
     const { left, top, right, bottom } = this.tile(index);
     for (let y = top, from = 0; y < bottom; y++, from += right - left) {
@@ -83,7 +83,7 @@ export class Mask {
   }
 }
 
-/** The smallest rectangle around two; null is none. */
+/** Return the smallest rectangle around two; null is empty. */
 export function around(one, other) {
   if (!one || !other) return one ?? other;
   return {

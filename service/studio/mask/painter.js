@@ -1,17 +1,17 @@
-/** Draws the photo through its mask onto a canvas: all of it when the view changes, else what has changed. */
+/** Draws the photo through its mask on a canvas: all of it when the view changes, otherwise the changed part. */
 
 import { contour, dimming, drawContour } from "./left_out.js";
 import { around } from "./mask.js";
 
-/** More pixels than these are not drawn: on a larger screen they are a little coarser. */
+/** Most pixels of the canvas; on a larger screen, pixels are coarser. */
 const MOST_PIXELS = 2_600_000;
-/** From this zoom on, pixels of the photo are shown as the squares that they are. */
+/** Zoom from which the photo's pixels are shown as squares. */
 const SQUARES = 4;
-/** Pixels around what has changed whose outline is drawn again: half of its line. */
+/** Pixels around a change whose outline must be redrawn: half of the line's width. */
 const LINE = 3;
 
 export class Painter {
-  /** "cut": through the mask; "ghost": before the dimmed photo, with its outline; "photo": the photo alone. */
+  /** "cut": through the mask; "ghost": on the dimmed photo, with its outline; "photo": the photo alone. */
   #look = "cut";
   #marks = [];
   #canvas;
@@ -26,7 +26,7 @@ export class Painter {
   #all = true;
   #frame = 0;
   #dim;
-  /** The level that is drawn from, and where the scratch canvas lies in it. */
+  /** The pyramid level to draw from, and the scratch canvas's position in it. */
   #from = { level: 0, left: 0, top: 0 };
 
   constructor(canvas, levels, mask, viewport) {
@@ -45,13 +45,13 @@ export class Painter {
     this.redraw();
   }
 
-  /** Rectangles of the photo [{left, top, width, height}]. */
+  /** Rectangles of the photo: [{left, top, width, height, dashed}]. */
   set marks(list) {
     this.#marks = list;
     this.redraw();
   }
 
-  /** The canvas has another size, in CSS pixels. */
+  /** Resize the canvas, in CSS pixels. */
   resize(width, height) {
     this.#density = Math.min(devicePixelRatio, 2, Math.sqrt(MOST_PIXELS / (width * height)));
     this.#canvas.width = Math.max(1, Math.round(width * this.#density));
@@ -59,19 +59,19 @@ export class Painter {
     this.redraw();
   }
 
-  /** Draw all of it in the next frame. */
+  /** Draw everything in the next frame. */
   redraw() {
     this.#all = true;
     this.#ask();
   }
 
-  /** Draw a rectangle of the photo anew in the next frame. */
+  /** Draw a rectangle of the photo in the next frame. */
   changed(area) {
     this.#dirty = around(this.#dirty, area);
     this.#ask();
   }
 
-  /** Draw now what the next frame would. */
+  /** Draw now instead of in the next frame. */
   draw() {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
@@ -145,7 +145,7 @@ export class Painter {
     context.rect(...clip);
     context.clip();
     context.clearRect(...clip);
-    // Smoothing reaches over the rim: two more pixels of what is there already.
+    // Smoothing reads beyond the rectangle: include two more pixels.
     const [a, b] = [Math.max(0, cut.left - left - 2), Math.max(0, cut.top - top - 2)];
     this.#lay(a, b, Math.min(w, cut.right - left + 2) - a, Math.min(h, cut.bottom - top + 2) - b);
     const grown = Math.ceil(LINE * Math.max(1, this.#density / size));

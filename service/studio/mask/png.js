@@ -1,10 +1,10 @@
-/** PNG files of 8-bit grey pixels: a canvas writes colours only. */
+/** Writes PNG files with 8-bit grey pixels, since a canvas writes colour only. */
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-/** Each byte as its difference to the one above: most of a mask is alike (PNG 1.2, section 6.4). */
+/** Filter type Up: most rows of a mask resemble the one above (PNG 1.2, section 6.4). */
 const UP = 2;
 
-/** Return a Blob of grey bytes, row by row, as PNG (8 bits, no alpha, not interlaced). */
+/** Return grey bytes, row by row, as a PNG Blob (8 bits, no alpha, not interlaced). */
 export async function greyPng({ width, height, data }) {
   const rows = new Uint8Array((width + 1) * height);
   for (let y = 0; y < height; y++) {
@@ -14,7 +14,7 @@ export async function greyPng({ width, height, data }) {
       rows[to + 1 + x] = y === 0 ? data[at] : data[at] - data[at - width];
     }
   }
-  const stream = new Blob([rows]).stream().pipeThrough(new CompressionStream("deflate")); // zlib's format, as PNG wants
+  const stream = new Blob([rows]).stream().pipeThrough(new CompressionStream("deflate")); // zlib format, as PNG needs
   const packed = new Uint8Array(await new Response(stream).arrayBuffer());
   const header = new Uint8Array(13);
   const sizes = new DataView(header.buffer);

@@ -1,12 +1,12 @@
-/** Pixels as arrays: decoding a picture, and its pyramid of halves. */
+/** Decodes pictures into arrays and builds their pyramids. */
 
-/** Rows that are read from a canvas at once, so that a large picture takes its memory once and not twice. */
+/** Rows to read from a canvas at a time, so that a large picture is in memory once, not twice. */
 const STRIP = 512;
 
 /**
- * Decode a picture upright into a Uint32Array of RGBA pixels in sRGB, row by row, lowest byte red.
+ * Decode a picture upright into a Uint32Array of RGBA pixels in sRGB, row by row, red in the lowest byte.
  *
- * Returns {width, height, data}. Throws what the browser throws for a picture that it can't read.
+ * Returns {width, height, data}. Throws the browser's error for an unreadable picture.
  */
 export async function decoded(blob) {
   const bitmap = await createImageBitmap(blob);
@@ -20,7 +20,7 @@ export async function decoded(blob) {
   }
 }
 
-/** Decode a grey picture into a Uint8Array: {width, height, data}, its values as they are in the file. */
+/** Decode a grey picture into a Uint8Array without colour management: {width, height, data}. */
 export async function decodedGrey(blob) {
   const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   try {
@@ -44,16 +44,16 @@ async function strips(bitmap, read) {
     context.clearRect(0, 0, width, rows);
     context.drawImage(bitmap, 0, -top);
     read(context.getImageData(0, 0, width, rows).data, top * width);
-    await new Promise((resolve) => setTimeout(resolve)); // the page goes on meanwhile
+    await new Promise((resolve) => setTimeout(resolve)); // lets the page respond meanwhile
   }
 }
 
 const mean = (a, b) => (a & b) + (((a ^ b) & 0xfefefefe) >>> 1);
 
-/** Longer side in pixels below which a pyramid has no further half. */
+/** Longer side in pixels at which the pyramid ends. */
 const LEAST_SIDE = 400;
 
-/** Return the sizes of a pyramid's levels: [[width, height], …], each half of the one before. */
+/** Return the sizes of a pyramid's levels: [[width, height], …], each half of the previous. */
 export function sizes(width, height) {
   const found = [[width, height]];
   while (Math.max(width, height) > LEAST_SIDE) {
@@ -63,7 +63,7 @@ export function sizes(width, height) {
   return found;
 }
 
-/** Return the pyramid of a decoded picture: itself, its half, and so on. */
+/** Return the pyramid of a decoded picture: the picture, its half, and so on. */
 export function pyramid(picture) {
   const levels = [picture];
   for (const [width, height] of sizes(picture.width, picture.height).slice(1)) {

@@ -1,11 +1,11 @@
-/** A stroke of the brush on a mask: what it covers, and the mask as it was before. */
+/** A stroke of the brush on a mask. */
 
 import { islands } from "./crumbs.js";
 import { Edges } from "./edges.js";
 import { around, TILE } from "./mask.js";
 
 export class Stroke {
-  /** Tile index to the bytes before the stroke: what undoes it. */
+  /** Tile index to the bytes before the stroke, for undo. */
   before = new Map();
   #cover = new Map();
   #mask;
@@ -16,8 +16,8 @@ export class Stroke {
   /**
    * @param {Mask} mask
    * @param {object[]} levels the photo's pyramid
-   * @param {{value, radius, hardness, follows}} brush what it paints, 0 (away) to 255 (kept); radius in the photo's
-   *   pixels; hardness 0 to 1; whether it follows the photo's edges
+   * @param {{value, radius, hardness, follows}} brush `value`: 0 (left out) to 255 (kept); radius in the photo's
+   *   pixels; hardness 0 to 1; `follows`: snap to the photo's edges
    */
   constructor(mask, levels, brush) {
     this.#mask = mask;
@@ -26,9 +26,9 @@ export class Stroke {
   }
 
   /**
-   * Draw on to a point, and return the rectangle that may have changed; null where that lies outside.
+   * Draw to a point and return the rectangle that may have changed; null if it is outside the mask.
    *
-   * What is near the path is looked at as one: a point farther than two radii from the last one follows edges worse.
+   * Edges are found for each piece at once. A point more than two radii from the last one follows edges worse.
    */
   to(x, y) {
     const [x0, y0] = this.#path.at(-1) ?? [x, y];
@@ -38,7 +38,7 @@ export class Stroke {
     return changed;
   }
 
-  /** Take along what stands alone in the path of a stroke that follows edges; returns the rectangle, or null. */
+  /** Also paint islands in the path of a stroke that follows edges. Returns the changed rectangle, or null. */
   end() {
     const { value, follows } = this.#brush;
     if (!follows || !this.before.size || (value > 0 && value < 255)) return null;
@@ -58,7 +58,7 @@ export class Stroke {
     return changed;
   }
 
-  /** Take it all back, and return the rectangle that has changed, or null. */
+  /** Revert the stroke and return the changed rectangle, or null. */
   cancel() {
     let changed = null;
     for (const [index, bytes] of this.before) {
@@ -94,7 +94,7 @@ export class Stroke {
     const before = this.before.get(index);
     const cover = this.#cover.get(index);
     const { value: target, radius, hardness } = this.#brush;
-    // At full hardness the rim is a pixel wide, or it would be jagged.
+    // At full hardness the rim is still one pixel wide, against jagged edges.
     const inner = Math.min(hardness * radius, radius - 1);
     const [outer2, inner2, rim] = [radius * radius, inner > 0 ? inner * inner : 0, radius - Math.max(inner, 0)];
     const [dx, dy] = [x1 - x0, y1 - y0];

@@ -1,18 +1,18 @@
-/** Which part of the photo is seen, and how large: zoom and pan. Fires `change`. */
+/** The visible part of the photo: zoom and pan. Fires `change`. */
 
-/** Largest zoom, in pixels of the screen for one of the photo. */
+/** Largest zoom, in screen pixels for one of the photo. */
 const LARGEST = 16;
-/** Zoomed out at most to this share of the whole photo's fit. */
+/** Smallest zoom, as a share of the zoom that fits the whole photo. */
 const SMALLEST = 0.5;
-/** Pixels of the screen that of the photo at least stay in sight. */
+/** CSS pixels of the photo that always stay visible. */
 const IN_SIGHT = 48;
-/** Share of the window that stays free around a photo that is fitted in. */
+/** Share of the window that stays free around a fitted photo. */
 const MARGIN = 0.04;
 
 export class Viewport extends EventTarget {
-  /** Pixels of the window (CSS) for one of the photo. */
+  /** CSS pixels for one pixel of the photo. */
   zoom = 1;
-  /** Where the photo's upper left corner lies in the window, in CSS pixels. */
+  /** Position of the photo's upper left corner in the window, in CSS pixels. */
   left = 0;
   top = 0;
   #fitted = true;
@@ -20,7 +20,7 @@ export class Viewport extends EventTarget {
   #margin;
   #tight;
 
-  /** `tight`: fitted in it fills the window, no smaller, and its edges stay outside. */
+  /** `tight`: the fitted photo fills the window, is never smaller, and its edges stay outside. */
   constructor(width, height, { tight = false } = {}) {
     super();
     this.#tight = tight;
@@ -29,7 +29,7 @@ export class Viewport extends EventTarget {
     this.window = { width: 1, height: 1 };
   }
 
-  /** The window has another size: what was fitted in is fitted in again. */
+  /** Set the window's size. A fitted photo stays fitted. */
   resize(width, height) {
     const [x, y] = this.toPhoto(this.window.width / 2, this.window.height / 2);
     this.window = { width, height };
@@ -42,7 +42,7 @@ export class Viewport extends EventTarget {
     return (1 - this.#margin) * Math.min(this.window.width / width, this.window.height / height);
   }
 
-  /** Whether the whole photo is in sight. */
+  /** Whether the whole photo is visible. */
   get whole() {
     return this.zoom <= this.#fit * 1.001;
   }
@@ -58,7 +58,7 @@ export class Viewport extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Show a rectangle of the photo with a share of its sides around it; never smaller than `fit` does. */
+  /** Show a rectangle of the photo with a share of its size around it; never smaller than `fit`. */
   show({ left, top, width, height }, around = 1) {
     const grown = (1 - this.#margin) / (1 + 2 * around);
     const zoom = grown * Math.min(this.window.width / width, this.window.height / height);
@@ -67,12 +67,12 @@ export class Viewport extends EventTarget {
     this.#set(limited, this.window.width / 2 - x * limited, this.window.height / 2 - y * limited);
   }
 
-  /** Show one pixel of the photo as one of the screen, around a point of the window or its middle. */
+  /** Show one pixel of the photo as one screen pixel, around a point of the window or its centre. */
   showPixels(...point) {
     this.zoomBy(1 / devicePixelRatio / this.zoom, ...point);
   }
 
-  /** Zoom by a factor, so that the point of the window stays where it is; without one, its middle. */
+  /** Zoom by a factor around a point of the window; by default its centre. */
   zoomBy(factor, x = this.window.width / 2, y = this.window.height / 2) {
     const zoom = Math.min(LARGEST, Math.max(this.#smallest, this.zoom * factor));
     const [px, py] = this.toPhoto(x, y);
@@ -84,7 +84,7 @@ export class Viewport extends EventTarget {
     this.#set(this.zoom, this.left + dx, this.top + dy);
   }
 
-  /** Move the photo so far that a point of it is in sight. */
+  /** Pan until a point of the photo is visible. */
   reveal(x, y, margin = IN_SIGHT) {
     const [wx, wy] = this.toWindow(x, y);
     const needed = (at, size) => Math.max(0, margin - at) - Math.max(0, at - (size - margin));

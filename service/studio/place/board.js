@@ -1,4 +1,4 @@
-/** The picture to scale, with the product on it: moved, scaled and turned before anything is made. */
+/** The placement step: a person moves, scales and turns the product in the picture, drawn to scale. */
 
 import { fill, html, mark, say, styled } from "../dom.js";
 import { MOST_SHIFT, MOST_TURN, SCALES, UNMOVED } from "../draft.js";
@@ -10,13 +10,13 @@ import { outlined, uprightTurn } from "./outline.js";
 import { plannedPlace } from "./service.js";
 import { stanceWords, stancesBar } from "./stances.js";
 
-/** The size slider's steps for a doubling. */
+/** Steps of the size slider that double the size. */
 const OCTAVE = 50;
-/** Milliseconds after a choice until the service is asked where the product goes then. */
+/** Milliseconds to wait for further choices before asking the service for the placement. */
 const PAUSE = 200;
 
 /**
- * Return the board; it keeps itself up to date until `signal`.
+ * Return the board, which updates itself until `signal` is aborted.
  *
  * @param {object} studio
  * @param {object} view the photo's cut-out
@@ -26,7 +26,7 @@ export function placeBoard(studio, view, signal) {
   const words = html`<p class="hint" role="status">Opening …</p>`;
   const element = html`<div class="placing">${words}</div>`;
   let outline = null;
-  /** Where the product goes by itself; null: nowhere. */
+  /** The default placement; null: the product does not fit. */
   let place = null;
   /** Draws the board; null: it is not open yet. */
   let redraw = null;
@@ -47,7 +47,7 @@ export function placeBoard(studio, view, signal) {
   function drafted({ detail }) {
     const stood = stance !== draft.placement.stance;
     const chosen = ["scene_type", "output_preset", "brand"].some((name) => name in detail);
-    // Out of a brand's pinned place it goes where others do.
+    // A moved product leaves its brand's pinned place for the usual one.
     if (!stood && !chosen && !(draft.brand && "placement" in detail)) return;
     ({ stance } = draft.placement);
     clearTimeout(timer);
@@ -67,7 +67,7 @@ export function placeBoard(studio, view, signal) {
       redraw();
     } catch (error) {
       if (mine.aborted) return;
-      if (seen && error.status === 404) looks.expire(seen); // and the photo itself is asked about
+      if (seen && error.status === 404) looks.expire(seen); // this asks again for the photo itself
       else if (!redraw) words.textContent = error.message;
     }
   }
@@ -96,7 +96,7 @@ export function placeBoard(studio, view, signal) {
     const backdrop = button("Over the preview", () => ((overLook = !overLook), show()));
     const stances = stancesBar((word) => put({ ...placement, stance: word }, stanceWords(word)));
     const verdict = html`<ul class="place-rules" aria-live="polite"></ul>`;
-    const told = html`<p class="unseen" role="status" aria-live="polite"></p>`;
+    const announced = html`<p class="unseen" role="status" aria-live="polite"></p>`;
     listenToHands(sheet, box, {
       placement: () => placement,
       pivot: () => {
@@ -127,17 +127,17 @@ export function placeBoard(studio, view, signal) {
           <summary>By keyboard</summary>
           <dl>${KEYS.map(([key, does]) => html`<div><dt>${key}</dt><dd>${does}</dd></div>`)}</dl>
         </details>
-        ${told}`,
+        ${announced}`,
     );
     redraw = show;
 
-    /** The width of the picture over its height; of a channel without a size it is the photo's. */
+    /** Width over height of the picture; for a channel without a size, of the photo. */
     function ratio() {
       const { width, height } = draft.preset;
       return width ? width / height : view.width / view.height;
     }
 
-    /** Where the product is; null: nowhere. */
+    /** Return the product's current position; null: it does not fit. */
     function at() {
       if (!place) return null;
       const { base, seen } = planned(place, outline.aspect, ratio());
@@ -157,11 +157,11 @@ export function placeBoard(studio, view, signal) {
       show();
     }
 
-    /** A gesture has ended, or a key was pressed. */
+    /** Apply the placement after a gesture or a key. */
     function done() {
       const changed = JSON.stringify(placement) !== JSON.stringify(draft.placement);
       if (changed) draft.change({ placement: { ...placement } });
-      if (changed) told.textContent = spoken(placement);
+      if (changed) announced.textContent = spoken(placement);
     }
 
     function put(next, words) {
@@ -174,7 +174,7 @@ export function placeBoard(studio, view, signal) {
     function straightened() {
       const degrees = uprightTurn(outline);
       if (degrees !== null && Math.abs(degrees) <= MOST_TURN) return { ...placement, turn: degrees };
-      told.textContent = "";
+      announced.textContent = "";
       fill(verdict, rule("unchecked", "Backdrop can't tell which way is up. Turn it yourself."));
       return null;
     }
@@ -222,13 +222,13 @@ export function placeBoard(studio, view, signal) {
       fill(verdict, there ? rules(there) : [rule("fail", NOWHERE)]);
     }
 
-    /** How the service guesses that the product stands: a look at the mended mask knows better than the cut-out. */
+    /** Return the service's guess of the stance. A preview used the mended mask, so it is better than the cut-out's. */
     function guessed() {
       const { stance, stance_from } = looks.seen?.job.render.cutout ?? {};
       return stance_from === "guess" ? stance : view.stance;
     }
 
-    /** The colours of the scene, or those that were chosen: the wall's and the floor's; from above there is no wall. */
+    /** Return the colours of wall and floor, of the scene or as chosen. Seen from above there is no wall. */
     function colours() {
       const scene = catalogue.scene_types.find(({ name }) => name === draft.scene_type);
       const [wall = "#d9d9d9", floor = wall] = draft.colours.length ? draft.colours : (scene?.palette ?? []);
@@ -237,7 +237,7 @@ export function placeBoard(studio, view, signal) {
       return { "--wall": lies ? surface : wall, "--floor": lies ? surface : floor };
     }
 
-    /** What the channel's rules say of it, as far as the outline tells. */
+    /** Return what the channel's rules say about the position, as far as the outline shows. */
     function rules(there) {
       const { lost, shown, margins } = judged(there, draft.preset, ratio(), there.seen);
       const { title, width } = draft.preset;
@@ -270,7 +270,7 @@ const rule = (status, words) => html`<li data-status=${status}>${mark(status)}${
 
 const degrees = (turn) => (turn ? `${Math.abs(turn)}° ${turn > 0 ? "right" : "left"}` : "0°");
 
-/** Return a placement in words, for those who listen. */
+/** Return a placement in words for screen readers. */
 function spoken({ shift_x: x, shift_y: y, scale, turn, stance }) {
   const percent = (value) => `${Math.abs(Math.round(1000 * value) / 10)} %`;
   const parts = [

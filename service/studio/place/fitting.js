@@ -1,4 +1,4 @@
-/** Scenes of the catalogue that take a product which the chosen one does not: found by dry runs, shown as pictures. */
+/** Offers scenes that suit a product if the chosen scene does not. Dry runs find them. */
 
 import { pictureOf } from "../choices.js";
 import { cutOut } from "../cutout/service.js";
@@ -7,16 +7,16 @@ import { persisted } from "../waiting.js";
 import { lostWords } from "../words.js";
 import { plannedPlace } from "./service.js";
 
-/** How many are offered, and how many dry runs are on their way at the same time. */
+/** Scenes to offer, and parallel dry runs. */
 const MOST = 4;
 const AT_ONCE = 4;
-/** What each kind of scene has under its product. */
+/** Kinds of scene, grouped by the ground under the product. */
 const GROUNDS = ["podium niche", "tabletop window curtain sweep", "sand bokeh neon", "flatlay"];
 
 /**
- * Return the scenes in which this photo's product can be shown with the chosen channel, nearest to the chosen first.
+ * Return scenes that suit a photo's product with the chosen channel, most similar to the chosen scene first.
  *
- * @param {object} source {key} or {render}; its own `placement`, `stance` or `preset` hold instead of the draft's
+ * @param {object} source {key} or {render}; its own `placement`, `stance` or `preset` replace the draft's
  */
 export async function fittingScenes({ draft, catalogue }, source, signal) {
   const preset = catalogue.output_presets.find(({ name }) => name === (source.preset ?? draft.output_preset));
@@ -24,7 +24,7 @@ export async function fittingScenes({ draft, catalogue }, source, signal) {
   const allowed = others.filter(({ kind }) => preset.scene_allowed || kind === "white");
   const left = nearest(catalogue, draft.scene_type, allowed);
   const found = [];
-  await cutOut(source, { signal }); // of a photo that is not cut out no place is known
+  await cutOut(source, { signal }); // the plan of a photo has no placement before its cut-out
   while (left.length && found.length < MOST) {
     const some = left.splice(0, AT_ONCE);
     const places = await Promise.all(
@@ -36,11 +36,11 @@ export async function fittingScenes({ draft, catalogue }, source, signal) {
 
   function leftOut(error) {
     if (signal.aborted || error.passing) throw error;
-    return null; // this scene is refused
+    return null; // the service refuses this scene
   }
 }
 
-/** Return scenes in the order in which they are like one: a similar ground, then similar colours. White comes last. */
+/** Return scenes sorted by similarity to a scene: first similar ground, then similar colours. White comes last. */
 function nearest({ scene_types }, name, others) {
   const chosen = scene_types.find((scene) => scene.name === name);
   const groundOf = ({ kind }) => GROUNDS.find((kinds) => kinds.includes(kind));
@@ -53,7 +53,7 @@ function nearest({ scene_types }, name, others) {
   return [...others].sort((one, other) => far(one) - far(other) || 0);
 }
 
-/** Return how far two colours are apart, 0 to 1. */
+/** Return the distance of two colours, 0 to 1. */
 function apart(one, other) {
   const parts = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255);
   const [from, to] = [parts(one), parts(other)];
@@ -61,9 +61,9 @@ function apart(one, other) {
 }
 
 /**
- * Return an element that offers these scenes as pictures; it looks for them by itself.
+ * Return an element that finds and offers these scenes as pictures.
  *
- * @param {object} options `choose(scene)`: hears the one that was pressed; `signal`
+ * @param {object} options `choose(scene)`: gets the chosen scene; `signal`
  */
 export function fittingOffer(studio, source, { choose, signal }) {
   const words = html`<p class="hint" role="status">Looking for scenes that fit …</p>`;
@@ -75,7 +75,7 @@ export function fittingOffer(studio, source, { choose, signal }) {
 
   function show(scenes) {
     if (signal.aborted) return;
-    words.textContent = scenes.length ? "" : "None of our scenes fits.";
+    words.textContent = scenes.length ? "" : "No scene fits this product.";
     const button = (scene) => html`
       <button class="card" type="button" title=${scene.description} onclick=${() => choose(scene)}>
         ${pictureOf(scene, studio.thumbnails[`scene-${scene.name}`])}

@@ -1,18 +1,18 @@
-/** Mouse, fingers and keys on the product: moving, scaling and turning it. */
+/** Moving, scaling and turning the product by mouse, fingers and keys. */
 
-/** Steps of the arrow keys, in shares of the picture: plain, with Shift, with Alt. */
+/** Steps of the arrow keys as shares of the picture: plain, with Shift, with Alt. */
 const STEPS = { plain: 0.01, wide: 0.05, fine: 0.002 };
 const GROW = 1.02;
 const TURN = 0.5;
-/** What the wheel scales by for each of its pixels. */
+/** Scale exponent for one pixel of the wheel. */
 const WHEEL = 0.0008;
-/** Near enough to where it was put, in shares of the picture and degrees, to be meant so. */
+/** Distance from the default position or angle that snaps to it, in shares of the picture and in degrees. */
 const SNAP = 0.006;
 const SNAP_TURN = 0.6;
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** What the keys do, for people to read. */
+/** The keys and their effects, shown to people. */
 export const KEYS = [
   ["Arrows", "move the product; with Shift farther, with Alt a little"],
   ["+   −", "larger, smaller"],
@@ -22,14 +22,14 @@ export const KEYS = [
 ];
 
 /**
- * @param {HTMLElement} sheet what stands for the picture
- * @param {HTMLElement} box around the product, with the handles; gets the keys
- * @param actions {placement(), pivot(), move(placement), done(), straighten(), reset()}; `pivot`: what it is turned
- *   about, as shares of the picture
+ * @param {HTMLElement} sheet the picture's area
+ * @param {HTMLElement} box around the product, with the handles; receives the keys
+ * @param actions {placement(), pivot(), move(placement), done(), straighten(), reset()}; `pivot`: the centre of
+ *   rotation, as shares of the picture
  */
 export function listenToHands(sheet, box, { placement, pivot, move, done, straighten, reset }) {
   const held = new Map();
-  /** What a gesture began with: {does, placement, fingers, from}. */
+  /** The state at the start of a gesture: {does, placement, fingers, from}. */
   let gesture = null;
 
   const at = (event) => {
@@ -55,7 +55,7 @@ export function listenToHands(sheet, box, { placement, pivot, move, done, straig
 
   const up = (event) => {
     if (!held.delete(event.pointerId)) return;
-    if (held.size) begin("nothing"); // the finger that is left has to be lifted first
+    if (held.size) begin("nothing"); // the finger that is left must be lifted first
     else {
       gesture = null;
       done();
@@ -67,7 +67,7 @@ export function listenToHands(sheet, box, { placement, pivot, move, done, straig
   sheet.addEventListener(
     "wheel",
     (event) => {
-      if (!sheet.contains(document.activeElement) && !event.ctrlKey) return; // whoever scrolls by means the page
+      if (!sheet.contains(document.activeElement) && !event.ctrlKey) return; // the wheel scrolls the page
       event.preventDefault();
       const now = placement();
       move({ ...now, scale: now.scale * Math.exp(-event.deltaY * WHEEL) });
@@ -129,6 +129,6 @@ export function listenToHands(sheet, box, { placement, pivot, move, done, straig
 
 const snapped = (value, near) => (Math.abs(value) < near ? 0 : value);
 const apart = (one, other) => Math.hypot((one.x - other.x) * one.ratio, one.y - other.y);
-/** Degrees clockwise of the line from a point to another. */
+/** Return the clockwise angle of the line between two points, in degrees. */
 const towards = (to, from) => (180 / Math.PI) * Math.atan2(to.y - from.y, (to.x - from.x) * to.ratio);
 const turned = (degrees) => ((degrees + 540) % 360) - 180;

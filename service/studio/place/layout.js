@@ -1,21 +1,26 @@
 /**
- * The product moved from where the service's plan has it. Lengths are in heights of the picture, so that it is `ratio`
- * wide and 1 high; boxes are [left, top, right, bottom].
+ * Moves the product from the planned position.
  *
- * It is for the eye, while a hand moves it: what the service makes of a placement, a look tells.
+ * Lengths are in heights of the picture, so that it is `ratio` wide and 1 high. Boxes are [left, top, right, bottom].
+ * This is an approximation for dragging; a preview shows the service's result.
  */
 
-/** Share that a product's foot or hook is found in, and how much of it may be beyond the edge: as the pipeline's. */
+/**
+ * Height of the foot or hook as a share of the product, and the share that may be outside the picture. As in the
+ * pipeline.
+ */
 const FOOT = 0.12;
 export const MOST_LOST = 0.25;
 const SIDES = ["left", "top", "right", "bottom"];
 
 /**
- * Return {base, seen} of a planned place, {box, anchor, edges}, in a picture `ratio` wide: the box without a placement,
- * and what it is scaled about and has to reach. `aspect`: the product's width over height.
+ * Return {base, seen} of a planned place {box, anchor, edges}, in a picture `ratio` wide.
+ *
+ * `base`: the box without a placement; `seen`: the anchor for scaling, and the edges that the product must reach.
+ * `aspect`: the product's width over height.
  */
 export function planned({ box: [left, top, right, bottom], anchor, edges }, aspect, ratio) {
-  // Of a plan for a picture of another shape, which is asked for anew, the middle and the height are taken.
+  // An old plan may have another shape: use its centre and height until the new plan arrives.
   const [middle, half] = [((left + right) / 2) * ratio, ((bottom - top) * aspect) / 2];
   return { base: [middle - half, top, middle + half, bottom], seen: { anchor, edges } };
 }
@@ -29,7 +34,7 @@ function scaled([left, top, right, bottom], { shift_x, shift_y, scale }, ratio, 
   return [across(left), down(top), across(right), down(bottom)];
 }
 
-/** Return {box, pivot, bounds} of a product moved as a placement asks, as `pipeline.placement.adjust` does. */
+/** Return {box, pivot, bounds} of a product after a placement, as `pipeline.placement.adjust` computes them. */
 export function placed(base, placement, outline, ratio, seen) {
   const box = scaled(base, placement, ratio, seen);
   const [left, top, right, bottom] = box;
@@ -53,13 +58,13 @@ export function placed(base, placement, outline, ratio, seen) {
       bounds = [Math.min(bounds[0], x), Math.min(bounds[1], at), Math.max(bounds[2], x), Math.max(bounds[3], at)];
     }
   }
-  // Its foot stays on the ground, its hook on its wall.
+  // The foot stays on the ground, the hook on the wall.
   const drop = { foot: bottom - bounds[3], hook: top - bounds[1], middle: 0 }[seen.anchor];
   const lower = (one) => [one[0], one[1] + drop, one[2], one[3] + drop];
   return { box: lower(box), pivot: [pivot[0], pivot[1] + drop], bounds: lower(bounds) };
 }
 
-/** Return what a place comes to: {lost, shown, margins}: share beyond the edge, cuts that would show, margins taken. */
+/** Return {lost, shown, margins}: share outside the picture, visible cut edges, violated margins. */
 export function judged({ bounds }, preset, ratio, { edges }) {
   const [left, top, right, bottom] = bounds;
   const inside = (start, end, whole) => Math.max(0, Math.min(end, whole) - Math.max(start, 0));
@@ -72,7 +77,7 @@ export function judged({ bounds }, preset, ratio, { edges }) {
   };
 }
 
-/** Return a placement like it that leaves the margins free, smaller if need be. */
+/** Return a similar placement within the margins, smaller if needed. */
 export function withinMargins(base, placement, outline, preset, ratio, seen) {
   const free = SIDES.map((side, i) => (seen.edges.includes(side) ? -1 : preset.margins[i]));
   const most = [free[0] * ratio, free[1], (1 - free[2]) * ratio, 1 - free[3]];

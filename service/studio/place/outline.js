@@ -1,17 +1,18 @@
-/** The cut-out product as a picture of its own, and its outline. */
+/** The cut-out product as a canvas, and its outline. */
 
 import { fetched } from "../cutout/service.js";
 
-/** Rows that an outline is read from. */
+/** Rows of an outline. */
 const ROWS = 160;
-/** Share of the rows that an axis is found in: at the ends a tilted product's corners lead it astray. */
+/** Range of the rows that determine the axis: at both ends, a tilted product's corners would distort it. */
 const INNER = [0.2, 0.8];
-/** How far the middles of the rows may lie off a line for it to be an axis, as a share of the product's width. */
+/** Largest deviation of the rows' centres from a line, as a share of the product's width, if there is an axis. */
 const CROOKED = 0.05;
 
 /**
- * Return {picture, aspect, rows} of a cut-out: the product alone as a canvas, its width over its height, and rows of
- * [x0, x1, y], the ends of its outline as shares of its box. Throws Refusal where the store does not hand it out.
+ * Return {picture, aspect, rows} of a cut-out: the product as a canvas, its width over height, and its outline.
+ *
+ * Each row is [x0, x1, y], its ends as shares of the box. Throws Refusal if this page may not read the cut-out.
  */
 export async function outlined({ preview_url, product_box: box, width, height }, signal) {
   const whole = await createImageBitmap(await fetched(preview_url, signal));
@@ -41,7 +42,7 @@ function rowsOf(picture) {
   return rows.length ? rows : [[0, 1, 0.5]];
 }
 
-/** Return by how many degrees, clockwise, a product has to be turned to stand upright; null: it has no axis. */
+/** Return the clockwise turn in degrees that makes a product upright; null: it has no axis. */
 export function uprightTurn({ rows, aspect }) {
   const inner = rows.filter(([, , y]) => y >= INNER[0] && y <= INNER[1]);
   if (inner.length < ROWS / 4) return null;

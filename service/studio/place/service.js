@@ -1,19 +1,18 @@
-/** Where the service would put the product. */
+/** Asks the service for the product's placement. */
 
 import { ask } from "../api.js";
 import { AS_SCENE } from "../draft.js";
 import { SUBMIT, asked } from "../submit.js";
 
 /**
- * Return where preset, scene and brand put the product of the draft's photo, {box, anchor, edges}; null: nowhere.
+ * Return the default placement of the draft's photo, {box, anchor, edges}; null: the product does not fit.
  *
- * The photo has to be cut out. A `look` at it knows best how its product stands; null: there is none. Of a scene that
- * the channel forbids, where it would be on white. `source` and `scene` are asked about instead of the draft's. Throws
- * Refusal.
+ * The photo must be cut out. `look`: a preview of it, whose stance is more certain, or null. If the channel forbids the
+ * scene, the placement is on white. `source` and `scene` replace the draft's. Throws Refusal.
  */
 export async function plannedPlace(draft, look, signal, { source = draft.source, scene } = {}) {
   const placement = { ...draft.placement, ...source.placement, ...(source.stance && { stance: source.stance }) };
-  // Another scene may not have the surfaces that the draft has colours for.
+  // Another scene may lack the surfaces that the draft has colours for.
   const query = asked({ placement, dressing: scene ? AS_SCENE : draft.dressing(source) });
   query.set("dry_run", "true");
   const body = draft.body(look ? { render: look.job.render.public_id } : source);

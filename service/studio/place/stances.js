@@ -1,17 +1,17 @@
-/** How the product stands: four buttons beside it, with our guess marked. */
+/** The choice of the product's stance: four buttons, with Backdrop's guess marked. */
 
 import { html } from "../dom.js";
 
-/** By the service's names, in the order of the buttons. */
+/** The service's names and titles, in the order of the buttons. */
 const STANCES = [
   ["standing", "Standing"],
   ["lying", "Lying"],
   ["hanging", "Hanging"],
   ["from_above", "From above"],
 ];
-/** The button that stands for what the service guesses; what lies by its guess was photographed from above. */
+/** The button to mark for each guess. A product that is guessed as lying was photographed from above. */
 const GUESSES = { standing: "standing", lying: "from_above", hanging: "hanging" };
-/** Said where the guess is none of the four. */
+/** Shown if the guess is none of the four. */
 const CUT_BELOW = "The photo crops its foot, so it rises from the picture's edge.";
 const SAYS_WHAT = {
   standing: "It rests on its foot, seen from the side.",
@@ -20,13 +20,10 @@ const SAYS_WHAT = {
   from_above: "The scene is shown from above, and it lies there.",
 };
 
-/** Return a stance in words, for those who listen. */
+/** Return a stance in words for screen readers. */
 export const stanceWords = (word) => (word === "auto" ? "As we see it." : `${Object.fromEntries(STANCES)[word]}.`);
 
-/**
- * Return {element, show(word, guess)}. `choose(word)` is called with what was pressed; "auto" where it was pressed
- * already.
- */
+/** Return {element, show(word, guess)}. `choose(word)` gets the pressed stance, or "auto" if it was pressed already. */
 export function stancesBar(choose) {
   const words = html`<p class="hint"></p>`;
   const buttons = STANCES.map(([name, title]) => {

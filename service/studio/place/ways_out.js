@@ -1,4 +1,4 @@
-/** What helps where a product has no place in a scene: how it stands, or a scene that takes it. */
+/** Ways out if a product does not fit the scene: another stance or another scene. */
 
 import { cutOut } from "../cutout/service.js";
 import { fill, html, say } from "../dom.js";
@@ -8,7 +8,7 @@ import { stanceWords, stancesBar } from "./stances.js";
 /**
  * Return {element, show(stance, guess = null)} with both ways out for a photo, {key} or {render}.
  *
- * @param {object} options `stand(stance)` and `dress(scene_type)` hear what is chosen; `signal`
+ * @param {object} options `stand(stance)` and `dress(scene_type)` get the choice; `signal`
  */
 export function waysOut(studio, source, { stand, dress, signal }) {
   const stances = stancesBar((stance) => (stand(stance), say(stanceWords(stance))));
@@ -28,12 +28,12 @@ export function waysOut(studio, source, { stand, dress, signal }) {
     asking = new AbortController();
     stances.show(stance, guess);
     const guessed = (view) => asking.signal.aborted || stances.show(stance, view.stance);
-    if (guess === null) cutOut(source, { signal: asking.signal }).then(guessed, () => {}); // else it stays unmarked
+    if (guess === null) cutOut(source, { signal: asking.signal }).then(guessed, () => {}); // unmarked on failure
     fill(offer, fittingOffer(studio, { ...source, stance }, { choose, signal: asking.signal }));
   }
 }
 
-/** Return what says in the order that the product has no place in the chosen scene; hidden while it has one. */
+/** Return the order's notice that the product does not fit the chosen scene; hidden while it fits. */
 export function placeTrouble(studio, order, signal) {
   const { draft, several } = studio;
   const why = html`<p role="alert"></p>`;
@@ -65,7 +65,7 @@ export function placeTrouble(studio, order, signal) {
   }
 }
 
-/** Kinds of scene of which nothing is left where the camera looks down. */
+/** Kinds of scene that show nothing if the camera looks down. */
 const ALL_BEHIND = ["bokeh", "neon"];
 
 function whyNot({ draft, catalogue }, { stance: guess }) {

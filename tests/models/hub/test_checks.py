@@ -40,7 +40,7 @@ def test_a_class_that_takes_no_picture_paints_only_where_the_operator_names_it(
         lambda *_, **__: (_ for _ in ()).throw(ValueError("AutoPipeline can't find a pipeline linked to it")),
     )
     monkeypatch.setattr("models.hub.found.family_of", lambda *_, **__: None)
-    with pytest.raises(ValueError, match="StableDiffusionPipeline takes no picture"):
+    with pytest.raises(ValueError, match="StableDiffusionPipeline takes no image"):
         load_pipeline(folder)
     assert load_pipeline(folder, pipeline_class="StableDiffusionPipeline", size=64).capabilities.paints == "picture"
 

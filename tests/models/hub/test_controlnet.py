@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.hub.controlnet import CONTROLLED, DepthChoice, depth_picture, depth_told
+from models.hub.controlnet import CONTROLLED, DepthChoice, depth_picture, depth_words
 from models.hub.recipe import resized
 from pipeline.core.networks import Conditions, Laid, PaintRequest
 from pipeline.scene.layout import FOCAL
@@ -194,10 +194,10 @@ def test_a_controlnet_of_another_model_and_a_model_without_any_are_refused(
 
 def test_the_report_says_whether_a_model_gets_depth_and_why_not(tiny_folder: Callable[[str], Path]) -> None:
     plain = load_pipeline(tiny_folder("stable-diffusion-v1-5"), size=64)
-    assert depth_told(plain.painting_class, None) == "no, BACKDROP_CONTROLNET names no ControlNet (ControlNetModel)"
-    assert "no class that paints as Flux2KleinPipeline does" in depth_told("Flux2KleinPipeline", None)
-    named = depth_told("StableDiffusionControlNetImg2ImgPipeline", DepthChoice("a/net"))
-    assert named == "yes, StableDiffusionControlNetImg2ImgPipeline is shown it by a/net"
+    assert depth_words(plain.painting_class, None) == "no, BACKDROP_CONTROLNET names no ControlNet (ControlNetModel)"
+    assert "no ControlNet class for Flux2KleinPipeline" in depth_words("Flux2KleinPipeline", None)
+    named = depth_words("StableDiffusionControlNetImg2ImgPipeline", DepthChoice("a/net"))
+    assert named == "yes, a/net passes it to StableDiffusionControlNetImg2ImgPipeline"
 
 
 def test_each_class_under_a_controlnet_is_one_of_diffusers() -> None:

@@ -89,7 +89,7 @@ def test_a_hub_that_is_away_is_asked_once_and_named_with_the_model_and_the_remed
 ) -> None:
     hub_at(9)
 
-    with pytest.raises(ModelNotHere, match=r"'acme/painter' is no folder here.*127\.0\.0\.1:9.*name a folder"):
+    with pytest.raises(ModelNotHere, match=r"'acme/painter' is not a local folder.*127\.0\.0\.1:9.*name a folder"):
         find("acme/painter@v1")
 
 
@@ -126,7 +126,7 @@ def test_a_cached_model_is_opened_while_the_hub_is_away(
 
 @pytest.mark.parametrize("model", ["/nowhere/at/all", "a/b/c"])
 def test_a_name_that_is_neither_a_folder_nor_a_hub_id_is_refused_without_asking_the_hub(model: str) -> None:
-    with pytest.raises(ModelNotHere, match="neither a folder that is there nor a hub id"):
+    with pytest.raises(ModelNotHere, match="neither an existing folder nor a hub id"):
         find(model)
 
 
@@ -158,7 +158,7 @@ def test_a_hub_id_that_contains_a_lone_unet_is_recognised_by_its_file(hub: type[
     assert found.family is not None
     assert found.family.name == "SDXL-Lightning, 8 steps"
     hub.files = {"something.bin": {}}
-    with pytest.raises(ModelNotHere, match=r"neither a model_index\.json nor a UNet"):
+    with pytest.raises(ModelNotHere, match=r"neither a model_index\.json nor a known UNet"):
         find("acme/another")
 
 
@@ -187,7 +187,7 @@ def test_the_same_weights_in_two_folders_run_alike(tiny_folder: Callable[[str], 
     [
         ("stable-diffusion-3.5-medium", "the same as that of 'Stable Diffusion 3.5 Large Turbo'"),
         ("sdxl-lightning", "'SDXL-Lightning, 8 steps' or 'SDXL'"),
-        ("FLUX.1-Fill-dev", "of no family that is known here"),
+        ("FLUX.1-Fill-dev", "matches no known family"),
     ],
 )
 def test_an_ambiguous_config_is_reported_with_the_setting(

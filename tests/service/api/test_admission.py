@@ -171,7 +171,7 @@ def test_a_client_that_fills_its_share_of_the_queue_blocks_no_other(api: Callabl
 
     assert [answer.status_code for answer in accepted] == [202] * 4 + [429] * 4
     assert_refused(accepted[-1], 429, "queue_share_taken", at_least=10)
-    assert "4 of your jobs wait" in accepted[-1].json()["detail"]
+    assert "4 of your jobs are waiting" in accepted[-1].json()["detail"]
     assert (written(one.engine), busy.balance) == (before, 100 - 4 * accepted[0].json()["credits_cost"])
     assert idle.submit(idle.body()).status_code == 202
     busy.http.delete(f"/v1/jobs/{accepted[0].json()['job_id']}", headers=busy.headers)
@@ -209,7 +209,7 @@ def test_a_lane_is_shared_fairly_between_clients() -> None:
     async def crowd() -> None:
         lane = Lane("masks", "try again", threads=1, places=6, a_client=3)
         tasks = [await begun(lane.run(name[0], work, name)) for name in ("a1", "a2", "a3", "b1", "b2", "c1")]
-        for client, said in (("a", "3 masks of yours are under way"), ("d", "All 6 places for masks are taken")):
+        for client, said in (("a", "You already have 3 masks in progress"), ("d", "All 6 places for masks are in use")):
             with pytest.raises(ProblemDetailsException, match=said) as caught:
                 await lane.run(client, work, "too many")
             assert (caught.value.status_code, caught.value.extra) == (429, {"code": "too_many_masks"})

@@ -122,7 +122,7 @@ def test_an_upload_over_the_limit_is_refused_and_a_photo_that_is_too_heavy_costs
         assert heavy.json()["max_bytes"] == 1000
         assert "1,000 bytes" in heavy.json()["detail"]
         document = http.get("/schema/openapi.json").json()["info"]["description"]
-        assert "1,000 bytes and 50 megapixels, and from 64 pixels" in document
+        assert "1,000 bytes and 50 megapixels, and needs at least 64 pixels" in document
         # S3 accepts what the bucket allows, so the submit checks the stored photo.
         open_buckets(settings)[0].put(reserved["key"], b"x" * 1001, "image/jpeg")
         answer = caller.submit(caller.body(source_image_s3_key=reserved["key"]))

@@ -124,7 +124,7 @@ def test_the_plan_has_the_parsed_colours_or_the_brands_where_none_are_given(call
         ({"scene_type": "an old oak desk"}, ["scene_in_words"], "a tabletop of wood"),
         ({"scene_type": "somewhere nice"}, ["scene_in_words"], "a sweep"),
         ({"mood": "like a rainy sunday"}, ["mood_in_words"], "words"),
-        ({"pilot_brand": "nobody"}, ["brand_unknown"], "recorded"),
+        ({"pilot_brand": "nobody"}, ["brand_unknown"], "records it"),
         ({"scene_type": "white"}, ["colors_unused"], "white"),
         ({"scene_type": "white", "output_preset": "amazon_main"}, ["colors_unused"], "white"),
         ({"scene_type": "white", "output_preset": "transparent_cutout"}, ["colors_unused"], "transparent"),
@@ -142,7 +142,7 @@ def test_doubtful_input_is_a_warning(caller: Caller, changes: dict[str, Any], ex
 @pytest.mark.parametrize(
     ("stance", "suits", "scene", "said"),
     [
-        ("lying", ["white", "flatlay"], "marble_tabletop", "so shown lying down."),
+        ("lying", ["white", "flatlay"], "marble_tabletop", "so Backdrop shows it lying down."),
         ("lying", ["white", "flatlay"], "evening_bokeh", "fail and be refunded"),
         ("hanging", ["white", "podium", "flatlay"], "sand_dunes", "no wall. Backdrop shows the scene from above."),
         ("standing", ["white", "podium"], "flat_lay_linen", "surface from the side."),

@@ -243,7 +243,7 @@ def test_an_empty_idempotency_key_is_refused_and_nothing_is_charged(caller: Call
     answer = caller.http.post(path, json=body, headers=caller.headers | {"Idempotency-Key": key})
 
     assert located(answer) == {("header", "Idempotency-Key")}
-    assert "leave the header out" in answer.json()["detail"][0]["msg"]
+    assert "omit the header" in answer.json()["detail"][0]["msg"]
     assert caller.get("/v1/jobs").json()["items"] == []
     assert caller.balance == 100
 

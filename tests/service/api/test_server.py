@@ -26,7 +26,7 @@ def test_an_api_that_delays_its_stop_reports_it_and_answers_until_the_second_sig
 
         ready = http.get("/health/ready")
         assert (before, ready.status_code, ready.json()["status"]) == (200, 503, "unavailable")
-        assert ready.json()["missing"] == [{"part": "api", "detail": "It stops."}]
+        assert ready.json()["missing"] == [{"part": "api", "detail": "The API is shutting down."}]
         assert http.get("/health/live").status_code == 200
         assert api.new_job(), "who did not look yet is served"
 
@@ -89,8 +89,8 @@ def test_a_body_that_arrives_too_slowly_is_refused_and_a_steady_one_is_accepted(
         status, code, detail = answered(slow)
 
     assert (status, code) == (408, "body_too_slow")
-    assert "163,840 bytes of it in 5 s" in detail
-    assert "send it again" in detail
+    assert "163,840 bytes in 5 s" in detail
+    assert "Send it again" in detail
 
 
 def test_a_request_whose_head_never_arrives_is_refused_and_an_idle_connection_is_kept(

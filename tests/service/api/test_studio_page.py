@@ -195,7 +195,7 @@ def test_the_palettes_have_the_colours_that_an_order_would_give_each_surface(stu
     ("name", "sent", "code", "said"),
     [
         ("colors", "reddish", "colour_invalid", "#rrggbb"),
-        ("colors", "red," * 7, "too_long", "6 colours at most"),
+        ("colors", "red," * 7, "too_long", "at most 6 colours"),
         ("colors_on", "wall", "colors_on_invalid", "surface:colour"),
     ],
 )

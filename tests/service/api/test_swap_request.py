@@ -44,7 +44,7 @@ def test_words_that_are_no_near_miss_are_a_warning_in_the_job_as_in_the_dry_run(
     scene, mood, _ = (one["message"] for one in job["warnings"])
     assert "'an old oak desk'" in scene
     assert "podium" in scene
-    assert "Moods with a name: calm, natural" in mood
+    assert "Named moods: calm, natural" in mood
     assert [one["code"] for one in job["warnings"]] == ["scene_in_words", "mood_in_words", "brand_unknown"]
     assert job["warnings"] == plan["warnings"]
     assert caller.get("/v1/jobs").json()["items"][0]["warnings"] == plan["warnings"]

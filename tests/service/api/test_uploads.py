@@ -177,6 +177,6 @@ def test_slow_photo_hosts_delay_only_fetches(
         assert [one.result().status_code for one in held] == [201] * 8
 
     assert_problem(refused, 429, "too_many_fetches")
-    assert "4 fetches of yours" in refused.json()["detail"]
+    assert "You already have 4 fetches in progress" in refused.json()["detail"]
     assert int(refused.headers["retry-after"]) >= 1
     assert upload(shops[0], content=PHOTO, kind="image/jpeg").status_code == 201

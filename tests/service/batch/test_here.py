@@ -64,7 +64,7 @@ def test_a_local_batch_refuses_brands_and_checks_specs_before_the_networks_load(
     result = shoot.run("--brand", "acme", presets="shopify")
 
     assert result.exit_code == 2
-    assert "brand: A server keeps the brands; name it with --url." in result.output
+    assert "brand: Only a server has brands. Add --url." in result.output
     assert "--presets: There is no such output preset. The nearest are: shopify_product" in result.output
     shoot.add("jar.png", b"").unlink()
     assert "There is no photo in" in shoot.run().output

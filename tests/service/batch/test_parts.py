@@ -82,7 +82,7 @@ def test_every_error_of_a_spec_is_reported_at_once_with_its_key(tmp_path: Path) 
     for word in ("'auto'", "'from_above'", "It is 'flat'."):
         assert word in errors["photo[1].stance"]
     assert errors["subject"].startswith("spec.toml: subject: 1.6 is outside the photo. Give shares from 0 to 1")
-    for text, word in (('scene = "podium', "no TOML"), ("", "scene")):
+    for text, word in (('scene = "podium', "not valid TOML"), ("", "scene")):
         path.write_text(text)
         with pytest.raises(OrderInvalid, match=word):
             read_spec(path)

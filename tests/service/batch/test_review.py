@@ -101,8 +101,8 @@ def test_a_choice_applies_only_to_the_picture_that_was_seen(desk: Desk) -> None:
 def test_an_invalid_or_foreign_review_is_refused(desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "review.json"
     for text, words in (
-        ("[]", "no review"),
-        ('{"batch": "x", "choices": [{"photo": "a.png", "choice": "burn"}]}', "no review"),
+        ("[]", "not a review"),
+        ('{"batch": "x", "choices": [{"photo": "a.png", "choice": "burn"}]}', "not a review"),
         (json.dumps({"batch": "another", "choices": []}), "another batch"),
     ):
         path.write_text(text)

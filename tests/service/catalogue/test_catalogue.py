@@ -95,7 +95,7 @@ def test_an_operators_folder_adds_entries_and_replaces_those_of_the_same_name(tm
         ("scenes.toml", SCENES.replace('kind = "white"', 'kind = "sweep"'), "scene 'white': kind: must be 'white'"),
         ("moods.toml", MOODS.replace("calm", "ca_lm"), "moods.toml: 'ca_lm': name is taken by 'calm'"),
         ("moods.toml", "[[mood", "moods.toml: "),
-        ("scene.toml", SCENES, "holds scene.toml. Put scenes.toml, moods.toml, presets.toml there"),
+        ("scene.toml", SCENES, "contains scene.toml. Put at least one of scenes.toml, moods.toml, presets.toml there"),
     ],
 )
 def test_a_fault_in_an_operators_folder_names_file_entry_and_key(
@@ -323,7 +323,7 @@ def test_a_fault_in_moods_is_named(line: str) -> None:
 
 
 def test_an_empty_file_is_a_fault() -> None:
-    with pytest.raises(ValueError, match=r"moods\.toml: mood: at least one"):
+    with pytest.raises(ValueError, match=r"moods\.toml: mood: missing\. Add at least one"):
         parse_catalogue(scenes=SCENES, moods="", presets=PRESETS)
 
 

@@ -111,7 +111,7 @@ def test_fields_of_a_newer_release_are_ignored_where_the_version_can_be_read() -
 
 @pytest.mark.parametrize("read", [lambda version: resolve_spec(stored(), EMPTY, version), lambda v: subject_of({}, v)])
 def test_a_newer_version_is_refused_by_name(read: Callable[[int], object]) -> None:
-    said = f"has version {SPEC_VERSION + 1}, and this release reads version {SPEC_VERSION} and below. Run a worker"
+    said = f"has version {SPEC_VERSION + 1}, but this release reads versions up to {SPEC_VERSION}. Run a worker"
 
     with pytest.raises(SpecTooNew, match=said):
         read(SPEC_VERSION + 1)

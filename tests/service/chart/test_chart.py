@@ -16,7 +16,8 @@ from service.database.tables import jobs, metadata
 from service.settings import Settings
 from tests.service.chart.kubernetes import REMEDY, Charts, find_charts, rendered
 
-CHART = Path(__file__).resolve().parents[3] / "service" / "chart"
+ROOT = Path(__file__).resolve().parents[3]
+CHART = ROOT / "service" / "chart"
 EXAMPLES = sorted(path.stem for path in (CHART / "examples").glob("*.yaml"))
 #: Not the API's own kinds: KEDA's and the Prometheus operator's.
 FOREIGN = {"TriggerAuthentication", "ScaledObject", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
@@ -182,7 +183,9 @@ def test_impossible_values_are_refused(charts: Charts) -> None:
     assert "image.tag or image.digest is required" in refused(charts, "image.digest=")
     assert "twice" in refused(charts, "metrics.podMonitor.enabled=true")
     assert "hosts" in refused(charts, "ingress.enabled=true")
-    assert "api.autoscaling.min is more" in refused(charts, "api.autoscaling.enabled=true", "api.autoscaling.min=9")
+    assert "api.autoscaling.min must not be larger" in refused(
+        charts, "api.autoscaling.enabled=true", "api.autoscaling.min=9"
+    )
 
 
 def test_a_namespaces_own_user_ids_are_left_to_it(render: Callable[..., list[Object]]) -> None:
@@ -295,8 +298,8 @@ def test_groups_of_workers_take_their_kinds_of_work_and_are_scaled_by_it(charts:
 
 def test_groups_of_workers_that_leave_a_kind_out_or_share_a_name_are_refused(charts: Charts) -> None:
     one, two = "worker.groups[0]", "worker.groups[1]"
-    assert "what none takes waits" in refused(charts, f"{one}.takes={{swaps,previews}}")
-    assert "need names" in refused(charts, f"{one}.takes={{swaps}}", f"{two}.takes={{previews,cutouts}}")
+    assert "would wait for ever" in refused(charts, f"{one}.takes={{swaps,previews}}")
+    assert "need unique names" in refused(charts, f"{one}.takes={{swaps}}", f"{two}.takes={{previews,cutouts}}")
     assert "preview" in refused(charts, f"{one}.takes={{preview,cutouts,swaps}}")
 
 
@@ -315,7 +318,7 @@ def test_a_workers_grace_period_exceeds_the_time_to_hand_its_jobs_back(
         pod = named(render(example), "Deployment", "-worker")["spec"]["template"]["spec"]
         variables = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
         assert pod["terminationGracePeriodSeconds"] >= float(variables["BACKDROP_STOP_GRACE"]) + 5
-    assert "hands nothing back" in refused(charts, "worker.stopGrace=60")
+    assert "can hand its jobs back" in refused(charts, "worker.stopGrace=60")
 
 
 def test_a_gpu_is_requested_where_the_example_has_one(render: Callable[..., list[Object]]) -> None:
@@ -337,6 +340,17 @@ def test_alert_rules_and_dashboard_match_the_files(render: Callable[..., list[Ob
 
     assert named(objects, "PrometheusRule", "")["spec"] == rules
     assert named(objects, "ConfigMap", "-dashboard")["data"] == {"backdrop.json": dashboard}
+
+
+def test_each_alert_links_to_its_section_of_the_page_that_runbook_names(render: Callable[..., list[Object]]) -> None:
+    page = "https://docs.example/alerts/"
+    objects = render("gpu", "metrics.rules.enabled=true", f"metrics.rules.runbook={page}")
+    rules = [rule for group in named(objects, "PrometheusRule", "")["spec"]["groups"] for rule in group["rules"]]
+    links = {rule["alert"]: rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
+    guide = (ROOT / "docs" / "guides" / "operators" / "alerts.md").read_text("utf-8")
+    headings = re.findall(r"^## (Backdrop\w+)$", guide, re.MULTILINE)
+
+    assert links == {heading: f"{page}#{heading.lower()}" for heading in headings}
 
 
 def test_missing_and_unknown_values_of_the_chart_are_reported(charts: Charts) -> None:

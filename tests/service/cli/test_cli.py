@@ -121,7 +121,7 @@ def test_a_key_is_rotated_and_the_new_key_printed_once(tmp_path: Path) -> None:
     assert all(accounts.authenticate(one["key"]) for one in (added, kept))
 
     shown = run("clients", "rotate-key", "acme", *home).output
-    key = shown.rpartition("key (shown this once): ")[2].strip()
+    key = shown.rpartition("key (shown only once): ")[2].strip()
     assert accounts.authenticate(key) is not None
     assert not any(accounts.authenticate(one["key"]) for one in (added, kept))
     assert key not in run("clients", "list", *home).output
@@ -155,7 +155,7 @@ def test_only_migrate_creates_a_database_and_other_commands_name_the_missing_one
 
         assert result.exit_code == 1
         assert f"There is no Backdrop database at {home / 'backdrop.db'}." in result.output
-        assert "--home or BACKDROP_HOME, or with BACKDROP_DATABASE_URL, give the same here" in result.output
+        assert "another --home, BACKDROP_HOME or" in result.output
         assert f"`backdrop migrate --home {home}`" in result.output
         assert not home.exists(), "nothing is made in passing, no key either"
 
@@ -215,7 +215,7 @@ def test_the_doctor_reports_faults_missing_processes_and_waiting_jobs(
     monkeypatch.setenv("BACKDROP_QUEUE_URL", f"{valkey_url.rpartition('/')[0]}/8")
     result = run("doctor", "--no-networks", *home)
     assert result.exit_code == 1
-    for said in ("No worker lives", "No sweep lives", "0 jobs wait"):
+    for said in ("No worker is running", "No sweep is running", "0 jobs wait"):
         assert said in result.output
 
 
@@ -297,8 +297,8 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
     )
 
     assert result.exit_code == 0, result.output
-    assert "warning: The mood 'like early snow' is described in words" in result.output
-    assert "Moods with a name: calm, natural" in result.output
+    assert "warning: The mood 'like early snow' is free text" in result.output
+    assert "Named moods: calm, natural" in result.output
     assert result.output.count("[mood_in_words]") == 1
     assert "scene_in_words" not in result.output
     assert len(list((tmp_path / "kept" / "cutouts" / "local").iterdir())) == 1
@@ -358,9 +358,9 @@ def test_a_local_cutout_contains_the_product_at_the_given_point(tmp_path: Path) 
     ("command", "subject", "remedy"),
     [
         ("swap", "0.2,1.7", "'--subject': 1.7 is outside the photo. Give shares from 0 to 1"),
-        ("swap", "left", "'--subject': 'left' is no place. Give x,y or left,top,right,bottom"),
+        ("swap", "left", "'--subject': 'left' is not a place. Give x,y or left,top,right,bottom"),
         ("cutout", "0.2,0.7,0.9", "'--subject': 3 numbers are neither a point nor a box"),
-        ("cutout", "1", "numbers of subjects need a server"),
+        ("cutout", "1", "product numbers need a server"),
     ],
 )
 def test_an_invalid_place_in_a_photo_is_refused_with_the_remedy(

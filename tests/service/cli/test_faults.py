@@ -65,7 +65,7 @@ CASES: list[Case] = [
     ({"BACKDROP_DEVICE": "tpu"}, CUTOUT, "BACKDROP_DEVICE"),
     ({"BACKDROP_WEIGHTS": "no weights"}, CUTOUT, "backdrop models fetch"),
     ({"BACKDROP_WEIGHTS": "a file/weights"}, ("models", "fetch", "u2netp"), "a file"),
-    ({"BACKDROP_SEGMENTER": "u3net"}, CUTOUT, "'u3net' is no model of rembg"),
+    ({"BACKDROP_SEGMENTER": "u3net"}, CUTOUT, "'u3net' is not a rembg model"),
     ({"BACKDROP_SEGMENTER": "mine.onnx"}, CUTOUT, "give a network of your own as onnx:PATH"),
     ({"BACKDROP_SEGMENTER": "onnx:mine.onnx"}, CUTOUT, "BACKDROP_SEGMENTER: there is no file"),
     (
@@ -73,8 +73,12 @@ CASES: list[Case] = [
         ("doctor",),
         "a file.toml. Put the TOML file that describes the network there",
     ),
-    ({"BACKDROP_GENERATOR": "/nowhere/at all"}, SWAP, "'/nowhere/at all' is neither a folder"),
-    ({"BACKDROP_GENERATOR": "/nowhere/at all"}, ("doctor", "--no-networks", "--generator"), "is neither a folder"),
+    ({"BACKDROP_GENERATOR": "/nowhere/at all"}, SWAP, "'/nowhere/at all' is neither an existing folder"),
+    (
+        {"BACKDROP_GENERATOR": "/nowhere/at all"},
+        ("doctor", "--no-networks", "--generator"),
+        "neither an existing folder",
+    ),
     ({"BACKDROP_C2PA_CERTIFICATE": "none.pem", "BACKDROP_C2PA_KEY": "none.pem"}, SWAP, "none.pem"),
     *(
         (
@@ -84,7 +88,7 @@ CASES: list[Case] = [
         )
         for command in [("catalog",), ("api",), ("thumbnails",), SWAP]
     ),
-    ({"BACKDROP_CATALOGUE": "nowhere"}, ("catalog",), "holds no TOML file. Put scenes.toml"),
+    ({"BACKDROP_CATALOGUE": "nowhere"}, ("catalog",), "contains no TOML file. Put at least one of scenes.toml"),
     ({"BACKDROP_THUMBNAILS": "a file/x"}, ("thumbnails",), "a file"),
     ({}, ("batch", ".", "--spec", "spec.toml", "--presets", "open_graph", "-o", "a file/out"), "a file"),
     (
@@ -148,7 +152,7 @@ def test_a_worker_that_cannot_start_reports_the_reason_in_a_line(
     assert serve(Settings(home=Path(home), generator="/nowhere/at all")) == CANNOT_START
 
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert record.getMessage().startswith("The worker can't start: '/nowhere/at all' is neither a folder")
+    assert record.getMessage().startswith("The worker can't start: '/nowhere/at all' is neither an existing folder")
     assert not record.exc_info
 
 
@@ -167,7 +171,7 @@ def test_an_unexpected_error_is_one_line_and_debug_shows_its_traceback() -> None
     result = CliRunner().invoke(program, ["broken"])
     assert (result.exit_code, result.output) == (
         1,
-        "Error: KeyError: 'nothing'. Where it comes from: `backdrop --debug …`.\n",
+        "Error: KeyError: 'nothing'. Run `backdrop --debug …` for the traceback.\n",
     )
     assert isinstance(CliRunner().invoke(program, ["--debug", "broken"]).exception, KeyError)
 
@@ -229,4 +233,4 @@ def test_the_doctor_retries_until_the_worker_has_loaded(
     monkeypatch.setattr("service.cli.main.time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     done = run("doctor", "--no-networks", "--wait", "30", *migrated_home(tmp_path))
     assert done.exit_code == 0
-    assert done.output.count("No worker lives") == 1
+    assert done.output.count("No worker is running") == 1

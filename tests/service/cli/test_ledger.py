@@ -33,7 +33,7 @@ def test_the_command_prints_the_counts_of_a_sound_ledger(home: Path) -> None:
     status, output = check(home)
     assert status == 0
     assert "2  jobs\n" in output
-    assert "All is well." in output
+    assert "No problems found." in output
 
     status, output = check(home, "--json")
     report = json.loads(output)
@@ -50,7 +50,7 @@ def test_the_command_names_the_faults_and_exits_with_1(home: Path) -> None:
     assert status == 1
     assert "balance_is_the_ledgers_sum: client_id " in output
     assert "render_has_its_bytes: public_id " in output
-    assert "2 found wrong." in output
+    assert "2 problems found." in output
 
     status, output = check(home, "--json")
     (finding,) = json.loads(output)["findings"]

@@ -57,6 +57,6 @@ def test_another_database_has_only_the_keys_of_the_settings(tmp_path: Path) -> N
 def test_an_invalid_key_stops_the_start_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKDROP_ENCRYPTION_KEYS", f"{NEW},not-a-key")
 
-    with pytest.raises(Exception, match=r"BACKDROP_ENCRYPTION_KEYS: key 2 is no Fernet key") as caught:
+    with pytest.raises(Exception, match=r"BACKDROP_ENCRYPTION_KEYS: key 2 is not a Fernet key") as caught:
         settings_from()
     assert "not-a-key" not in str(caught.value.__cause__)

@@ -35,7 +35,7 @@ def test_it_reports_where_and_how_a_model_runs_and_what_it_supports(
     assert "ZImageImg2ImgPipeline" in said[0]
     assert said[0].endswith("on cpu float32")
     assert said[1].startswith("loaded in")
-    assert "family Z-Image-Turbo; licence: Apache-2.0; may its pictures be sold: yes" in said[2]
+    assert "family Z-Image-Turbo; licence: Apache-2.0; selling its pictures: yes" in said[2]
     assert said[3] == "can see the product while it paints, paint several jobs at once"
     assert said[4].startswith("can't read colours")
     assert said[5] == "depth: no, BACKDROP_CONTROLNET names no ControlNet (ZImageControlNetModel)"

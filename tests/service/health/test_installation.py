@@ -175,7 +175,7 @@ def test_a_database_that_takes_no_writes_is_unavailable(installation: Installati
     take_writes(url, True)
 
     assert standby.health(NEEDED["api"])["status"] == "unavailable"
-    assert "takes no writes" in standby.away[0].detail
+    assert "accepts no writes" in standby.away[0].detail
     assert not [one for one in installation.look().away if one.part == "database"], "it asks anew at each look"
 
 

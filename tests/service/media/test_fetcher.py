@@ -62,7 +62,7 @@ def test_this_machine_is_not_reached_in_any_notation(host: str) -> None:
 
     assert receiver.received == []
     assert said.code == "url_not_public"
-    assert "send its bytes" in str(said)
+    assert "send the photo's bytes" in str(said)
 
 
 def test_a_refusal_does_not_reveal_whether_an_internal_name_exists() -> None:

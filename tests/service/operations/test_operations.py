@@ -195,7 +195,7 @@ def test_a_retry_does_not_restore_a_deleted_photo(engine: sa.Engine, sources: Bu
     ("spoil", "code", "said"),
     [
         (lambda shop: None, "cancelled", "ended it itself"),
-        (lambda shop: shop.order(cost=9), "internal_error", "costs 3 credits, and its client has 1"),
+        (lambda shop: shop.order(cost=9), "internal_error", "costs 3 credits, but the client has 1"),
         (_gone, "internal_error", "photo"),
         (lambda shop: shop.accounts.disable(shop.client.name), "internal_error", "disabled"),
     ],
@@ -221,7 +221,7 @@ def test_only_a_failed_job_is_retried(engine: sa.Engine, sources: Bucket) -> Non
     shop = Shop(engine)
     with pytest.raises(RetryRefused, match="NOT_STARTED"):
         retries_of(shop, sources).retry(shop.order().job_id)
-    with pytest.raises(RetryRefused, match="no such job"):
+    with pytest.raises(RetryRefused, match="No job has this id"):
         retries_of(shop, sources).retry("nowhere")
 
 
@@ -274,9 +274,9 @@ def test_the_commands_print_tables_and_json(tmp_path: Path) -> None:
     assert "idle" in run("workers")
     assert json.loads(run("workers", "--json"))[0]["label"] == LABEL
     assert "asked to drain" in run("drain", LABEL)
-    assert "No such worker" in run("drain", "nobody", status=1)
-    assert "made anew as" in run("retry", "--code", "internal_error", "--since", "1")
-    assert "was made anew before" in run("retry", job_id)
+    assert "No running worker" in run("drain", "nobody", status=1)
+    assert "retried as" in run("retry", "--code", "internal_error", "--since", "1")
+    assert "already retried as" in run("retry", job_id)
     assert "It has not failed" in run("retry", json.loads(run("jobs", "waiting", "--json"))[0]["id"], status=1)
     assert json.loads(run("export-run").splitlines()[0])["stages"] == {"decode": 0.25}
     assert Accounts(engine).named(shop.client.name).balance == 7

@@ -34,9 +34,9 @@ def test_the_check_lists_the_effects_of_a_release_and_a_missing_picture_refuses_
 
     checked = run("ops", "restore-check")
     assert checked.exit_code == 1
-    assert "in quarantine, as an operator holds it" in checked.output
-    assert "2 unfinished jobs go on." in checked.output
-    assert "1 webhook messages go out, to 1 clients." in checked.output
+    assert "in quarantine: an operator put it there" in checked.output
+    assert "2 unfinished jobs will continue." in checked.output
+    assert "1 webhook messages will go out, to 1 clients." in checked.output
     assert "WRONG: 1 of the newest 1 renders have no bytes" in checked.output
     refused = run("ops", "release")
     assert (refused.exit_code, "Not released." in refused.output) == (1, True)

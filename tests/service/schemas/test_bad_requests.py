@@ -33,11 +33,11 @@ QUERIES: tuple[tuple[str, str, str, str], ...] = (
     ("dryrun=true", "dryrun", "extra_forbidden", "Did you mean dry_run?"),
     ("dry-run=true", "dry-run", "extra_forbidden", "Did you mean dry_run?"),
     ("previw=true", "previw", "extra_forbidden", "Did you mean preview?"),
-    ("mood=calm", "mood", "extra_forbidden", "mood is a field of the JSON body: send it there"),
+    ("mood=calm", "mood", "extra_forbidden", "mood is a field of the JSON body. Send it there"),
     ("dominant_colours=red", "dominant_colours", "extra_forbidden", "dominant_colors is a field of the JSON body"),
     ("idempotency_key=1", "idempotency_key", "extra_forbidden", "Idempotency-Key is a header"),
-    ("other=1", "other", "extra_forbidden", "Leave it out, or send one of dry_run, seed, preview"),
-    ("seed=1&seed=2", "seed", "repeated", "Given 2 times (received '1' and '2'). Send it once"),
+    ("other=1", "other", "extra_forbidden", "Remove it, or send one of dry_run, seed, preview"),
+    ("seed=1&seed=2", "seed", "repeated", "sent 2 times (received '1' and '2'). Send it once"),
     ("seed=-1", "seed", "greater_than_equal", "from 0 to 2147483647 (received '-1')"),
     ("seed=2147483648", "seed", "less_than_equal", "(received '2147483648')"),
     *(
@@ -81,7 +81,7 @@ QUERIES: tuple[tuple[str, str, str, str], ...] = (
         "reference=",
         "reference",
         "string_too_short",
-        "have 1 to 200 characters (received ''). Fill it in, or leave it out",
+        "have 1 to 200 characters (received ''). Fill it in, or omit it",
     ),
     (f"reference={'x' * 201}", "reference", "string_too_long", "201 characters). Shorten it"),
     ("reference=a%00b", "reference", "string_pattern_mismatch", "have no control characters (received 'a\\x00b')"),
@@ -102,12 +102,12 @@ BODIES: tuple[tuple[dict[str, Any], tuple[str | int, ...], str, str], ...] = (
         ({name: value}, (name,), code, said)
         for name in ("scene_type", "mood", "output_preset")
         for value, code, said in (
-            (..., "missing", f"Field required: add {name} to the JSON body"),
+            (..., "missing", f"Field required. Add {name} to the JSON body"),
             (None, "string_type", "valid string (received null)"),
             (7, "string_type", "valid string (received 7)"),
             (["podium"], "string_type", "(received an array)"),
-            ("", "string_too_short", "at least 1 character; this has 0. Fill it in"),
-            ("x" * 123, "string_too_long", "at most 120 characters; this has 123. Shorten it by 3"),
+            ("", "string_too_short", "at least 1 character (received 0 characters). Fill it in"),
+            ("x" * 123, "string_too_long", "at most 120 characters (received 123 characters). Shorten it by 3"),
             ("a\u0000b", "control_character", ""),
         )
     ),
@@ -125,7 +125,7 @@ BODIES: tuple[tuple[dict[str, Any], tuple[str | int, ...], str, str], ...] = (
     ),
     ({"dominant_colors": None}, ("dominant_colors",), "list_type", ""),
     ({"dominant_colors": "red"}, ("dominant_colors",), "list_type", "(received 'red')"),
-    ({"dominant_colors": ["red"] * 8}, ("dominant_colors",), "too_long", "at most 6 items, not 8. Leave out 2"),
+    ({"dominant_colors": ["red"] * 8}, ("dominant_colors",), "too_long", "at most 6 items, not 8. Remove 2"),
     ({"dominant_colors": ["red", "reddish"]}, ("dominant_colors", 1), "colour_invalid", ""),
     *(
         ({"dominant_colors": [colour]}, ("dominant_colors", 0), "colour_invalid", "")
@@ -146,7 +146,7 @@ BODIES: tuple[tuple[dict[str, Any], tuple[str | int, ...], str, str], ...] = (
     # one mistake, one error: without the near miss the scene would be forbidden on pure white
     ({"scene_type": "whte", "output_preset": "amazon_main"}, ("scene_type",), "near_miss", "Did you mean white?"),
     ({"dominant_colours": ["red"]}, ("dominant_colours",), "extra_forbidden", "Did you mean dominant_colors?"),
-    ({"seed": 7}, ("seed",), "extra_forbidden", "seed is a query parameter: send it in the URL, as ?seed=7"),
+    ({"seed": 7}, ("seed",), "extra_forbidden", "seed is a query parameter. Send it in the URL, as ?seed=7"),
     ({"dry_run": True}, ("dry_run",), "extra_forbidden", "as ?dry_run=true"),
     ({"reference": "a b&c"}, ("reference",), "extra_forbidden", "as ?reference=a%20b%26c"),
     ({"Idempotency-Key": "once"}, ("Idempotency-Key",), "extra_forbidden", "Idempotency-Key is a header"),
@@ -365,8 +365,8 @@ def drawn(document: dict[str, Any], examples: int) -> list[Bad]:
 
 #: Words of an answer's remedy.
 REMEDY = re.compile(
-    r"\b([Ss]hould (be|have|look)|[Ss]end|[Aa]dd|Give|Leave|Fill|Shorten|Check|Accepted|Did you mean|nearest are|lists"
-    r"|sets|reads https|takes|Make it|describe it|checks)\b"
+    r"\b([Ss]hould (be|have|look)|[Ss]end|[Aa]dd|Give|Leave|Remove|Choose|Use|Set|[Mm]ust|Fill|Shorten|Check|Accepted"
+    r"|Did you mean|nearest are|lists|reads https|takes|Make it|describe it|checks)\b"
 )
 #: Codes of faults without a received value: something is missing, or there is too much of it.
 WITHOUT_VALUE = {"missing", "source_missing", "source_ambiguous", "output_incomplete", "too_long", "too_short"}
@@ -383,7 +383,7 @@ def faults(answer: Any) -> list[str]:
         if one["loc"][0] not in {"body", "query", "header", "path"} or (len(one["loc"]) < 2 and one["loc"] != ["body"]):
             found.append(f"no field: {one}")
         valued = one["code"] in WITHOUT_VALUE or re.search(
-            r"[Rr]eceived|this has \d|not \d|JSON decode error: \w|The file is|lies outside|is empty", said
+            r"[Rr]eceived|not \d|not valid JSON: \w|The file is|lies outside|is empty", said
         )
         named = name.replace("_", "-").lower() in said.replace("_", "-").lower() or "'" in said
         if not valued and not named:

@@ -44,9 +44,9 @@ def test_a_missing_parameter_is_named(caller: Caller) -> None:
 
 
 def test_not_found_and_not_allowed_state_the_remedy(caller: Caller) -> None:
-    assert "GET /v1/jobs lists yours" in caller.get("/v1/jobs/none").json()["detail"]
+    assert "GET /v1/jobs lists your jobs" in caller.get("/v1/jobs/none").json()["detail"]
     assert "GET '/v1/nowhere'" in caller.get("/v1/nowhere").json()["detail"]
-    assert "Send one of GET" in caller.http.put("/v1/credits", headers=caller.headers).json()["detail"]
+    assert "Use one of GET" in caller.http.put("/v1/credits", headers=caller.headers).json()["detail"]
 
 
 def test_thousands_of_unknown_names_are_answered_at_once(caller: Caller) -> None:

@@ -64,5 +64,5 @@ def test_the_setting_sets_the_age(tmp_path: Path, days: str, age: float | None) 
 
 
 def test_half_a_day_is_refused_with_a_remedy(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match=r"0\.5 is less than a day.*give 1 or more, or 0"):
+    with pytest.raises(ValidationError, match=r"0\.5 is less than a day.*Use 1 or more, or 0"):
         Settings(home=tmp_path, orphan_days=0.5)

@@ -205,7 +205,7 @@ FAULTS: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
         lambda folder: {"c2pa_certificate": folder / "away.pem"},
         "C2PA_CERTIFICATE: .*away.pem can't be read",
     ),
-    "another's key": (lambda folder: {"c2pa_key": folder / "root-key.pem"}, "C2PA_KEY that certificate's key"),
+    "another's key": (lambda folder: {"c2pa_key": folder / "root-key.pem"}, "C2PA_KEY must be that certificate's key"),
     "self-signed": (
         lambda folder: {"c2pa_certificate": folder / "root.pem", "c2pa_key": folder / "root-key.pem"},
         "self-signed.*C2PA_CERTIFICATE must be",

@@ -93,5 +93,5 @@ def test_a_dash_means_none_where_none_is_allowed(monkeypatch: pytest.MonkeyPatch
     assert (settings.second_segmenter, settings.viewpoint) == ("", "")
     assert (settings.controlnet, settings.generator_family) == (None, None)
     monkeypatch.setenv("BACKDROP_GENERATOR", "-")
-    with pytest.raises(ValueError, match="means none, and one is needed; leave BACKDROP_GENERATOR out"):
+    with pytest.raises(ValueError, match=r"means none, but a value is required\. Unset BACKDROP_GENERATOR"):
         Settings()

@@ -29,7 +29,7 @@ from tests.system.client.conftest import SPEC
 
 
 def test_a_failed_job_raises_its_reason_and_is_refunded(backdrop: Backdrop, tmp_path: Path) -> None:
-    with pytest.raises(JobFailed, match=r"no_subject.*1 credits came back") as failure:
+    with pytest.raises(JobFailed, match=r"no_subject.*1 credits refunded") as failure:
         backdrop.swap_file(bad()["no_subject"], tmp_path / "out.png", SPEC)
 
     assert failure.value.code == "no_subject"

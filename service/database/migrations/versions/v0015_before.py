@@ -1,4 +1,4 @@
-"""The schema of the release before, from which this one upgrades. No file makes it: a new database gets the newest."""
+"""The schema of the previous release, from which this release upgrades. A new database gets the newest schema."""
 
 revision = "0015"
 down_revision = None

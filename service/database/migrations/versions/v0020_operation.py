@@ -1,7 +1,8 @@
-"""Versions of specs, indexes for the sweep and for kinds of work, retired webhook secrets, the installation's mark.
+"""Spec versions, indexes for the sweep and for kinds of work, retired webhook secrets, the installation's fingerprint.
 
-The release before works on it: what it stores has spec version 1, it signs with the two latest secrets, deletes no job,
-and ignores the rest. PostgreSQL lets nobody write into a table while it is indexed; SQLite copies the ledger once.
+The previous release works with this schema. Its jobs have spec version 1, it signs with the two latest secrets, deletes
+no job, and ignores the other additions. PostgreSQL blocks writes to a table while it builds an index on it. SQLite
+copies the ledger once.
 """
 
 import sqlalchemy as sa
@@ -47,7 +48,7 @@ _LEDGER = sa.Table(
 
 
 def upgrade() -> None:
-    """Add all of it, empty in what is there, and drop the ledger's foreign key: its lines outlive archived jobs."""
+    """Add all columns, tables and indexes. Drop the ledger's foreign key, because its rows outlive archived jobs."""
     op.add_column("jobs", sa.Column("spec_version", sa.Integer, nullable=False, server_default="1"))
     op.add_column("webhooks", sa.Column("secrets_retired", sa.Text, nullable=True))
     op.add_column("webhooks", sa.Column("rotation_key", sa.String(255), nullable=True))
@@ -72,7 +73,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it. The foreign key stays away: the release before does without, and jobs may have been archived."""
+    """Drop them. The foreign key is not restored: the previous release works without it, and jobs may be archived."""
     op.drop_table("installation")
     for name, table, *_ in _INDEXES:
         op.drop_index(name, table)
