@@ -125,14 +125,14 @@ class Grower(Darkener):
 
     def __init__(self, grows: int) -> None:
         super().__init__("picture", size=SIDE, holds=True)
-        self.grows, self.calls = grows, list[tuple[int, float]]()
+        self.grows, self.attempts = grows, list[tuple[int, float]]()
 
     def painted(self, request: PaintRequest) -> np.ndarray:
         assert request.laid is not None
-        self.calls.append((request.seed, request.laid.noise))
+        self.attempts.append((request.seed, request.laid.noise))
         picture = request.laid.picture
         height, width = picture.shape[:2]
-        if len(self.calls) <= self.grows:
+        if len(self.attempts) <= self.grows:
             picture = picture.copy()
             rows = slice(round(0.34 * height), round(0.82 * height))
             picture[rows, round(0.33 * width) : round(0.67 * width)] = 0.75, 0.12, 0.1
@@ -144,7 +144,7 @@ class Withholder(Grower):
 
     def painted(self, request: PaintRequest) -> np.ndarray:
         answer = super().painted(request)
-        if len(self.calls) <= self.grows:
+        if len(self.attempts) <= self.grows:
             raise PaintingWithheld("Withheld.")
         return answer
 
@@ -160,10 +160,10 @@ def test_a_background_that_grew_the_product_is_retried_with_other_seeds_and_fina
     one, two = selected(once), selected(twice, paintings=3)
     assert [row.rejected for row in one.tried] == ["grew", None]
     assert [row.expansion.grew for row in two.tried] == [True, True, False]
-    assert [noise for _, noise in once.calls] == [1, 0.75]
-    assert [noise for _, noise in twice.calls] == [1, 1, 0.75]
-    assert len({seed for seed, _ in twice.calls}) == 3
-    assert one.seed == once.calls[1][0]
+    assert [noise for _, noise in once.attempts] == [1, 0.75]
+    assert [noise for _, noise in twice.attempts] == [1, 1, 0.75]
+    assert len({seed for seed, _ in twice.attempts}) == 3
+    assert one.seed == once.attempts[1][0]
     assert not one.growth.grew
 
 
@@ -172,7 +172,7 @@ def test_where_all_are_rejected_the_renderers_own_background_is_used_or_the_swap
     generator: Grower, why: str
 ) -> None:
     found = selected(generator)
-    assert len({seed for seed, _ in generator.calls}) == len(generator.calls) == 2
+    assert len({seed for seed, _ in generator.attempts}) == len(generator.attempts) == 2
     assert [row.rejected for row in found.tried] == [why, why, None]
     assert fell_back(found.tried)
     assert found.growth is None
@@ -185,9 +185,9 @@ def test_where_all_are_rejected_the_renderers_own_background_is_used_or_the_swap
 def test_a_withheld_painting_is_retried_with_another_seed() -> None:
     found = selected(once := Withholder(1))
     assert [row.rejected for row in found.tried] == ["withheld", None]
-    assert found.seed == once.calls[1][0] != once.calls[0][0]
+    assert found.seed == once.attempts[1][0] != once.attempts[0][0]
     assert not fell_back(found.tried)
-    assert [noise for _, noise in once.calls] == [1, 1]
+    assert [noise for _, noise in once.attempts] == [1, 1]
 
 
 def test_its_colours_decide_and_the_segmenters_finding_is_reported_with_them() -> None:
