@@ -58,7 +58,7 @@ def test_a_callers_idempotency_key_is_sent_unchanged_even_if_empty() -> None:
         assert isinstance(step, Send)
         return step.call.headers["Idempotency-Key"]
 
-    assert [sent("order-7"), sent("")] == ["order-7", ""], "the server refuses what is empty"
+    assert [sent("order-7"), sent("")] == ["order-7", ""], "the server refuses an empty key"
     assert sent(None) != sent(None)
 
 
@@ -155,7 +155,7 @@ def test_a_message_of_another_release_is_read(more: dict[str, Any], seed: int | 
 
 
 def test_the_types_of_a_report_match_the_services() -> None:
-    assert TYPES.read_text("utf-8") == client_types(), "write them anew: python -m scripts.client_report"
+    assert TYPES.read_text("utf-8") == client_types(), "write them again: python -m scripts.client_report"
 
 
 def test_a_newer_servers_report_keeps_its_unknown_fields() -> None:

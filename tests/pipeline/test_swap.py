@@ -203,7 +203,7 @@ def test_the_callers_stance_overrides_the_guess_and_is_reported() -> None:
     assert [cutouts[word]["stance_from"] for word in words] == ["guess", "caller", "caller"]
     angles = [to_json(render.report)["provenance"]["scene"]["angle"] for render in seen.values()]
     assert angles == ["above", "side", "above"]
-    assert seen["auto"].data == seen["from_above"].data, "as the guess has it"
+    assert seen["auto"].data == seen["from_above"].data, "the same as the guess"
     assert "scene_unsuited" not in seen["lying"].warnings
     assert to_json(seen["lying"].report)["placement"]["stance"] == "lying"
     assert seen["auto"].report.placement is None

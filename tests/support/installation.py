@@ -31,7 +31,7 @@ from tests.support.polling import until
 from tests.support.shop import end_lease
 from tests.support.storm import installation
 from tests.support.storm.fleet import Fleet, Member
-from tests.support.storm.photos import HELD, Deed, telling
+from tests.support.storm.photos import HELD, Deed, with_deed
 
 #: Short timings, so that waiting for them does not take long.
 QUICK: dict[str, Any] = {
@@ -112,11 +112,11 @@ class Installation:
 
     def occupied(self) -> tuple[Accepted, psutil.Process]:
         """Order a job that a `held` installation does not end; return it with the process of its worker."""
-        accepted = self.order(telling(Deed.HELD))
+        accepted = self.order(with_deed(Deed.HELD))
         self.under_way(accepted)
         return accepted, process_of(self.taken_by(accepted))
 
-    def tell_to_stop(self, process: psutil.Process) -> None:
+    def signal_stop(self, process: psutil.Process) -> None:
         """Signal a worker to stop, and wait until it logs that: otherwise its job might end first."""
         log = self.fleet.log(next(worker.name for worker in self.workers if worker.process == process))
         before = log.read_text().count("stopping: ")

@@ -70,7 +70,7 @@ def test_ctrl_c_and_sigterm_keep_finished_pictures_and_name_the_next_command(sho
         assert "Run the same command to resume." in said
         assert "Traceback" not in said
         done = [row for row in shoot.rows() if row["status"] == "SUCCESS"]
-        assert enough - 2 <= len(done) < 24, "two may have lain there that were not written down yet"
+        assert enough - 2 <= len(done) < 24, "two may be there without a record yet"
         assert not [name for name in shoot.pictures() if name.endswith(".part")]
         assert "To be made" in (shoot.out / "index.html").read_text()
     assert shoot.run().exit_code == 0
@@ -142,7 +142,7 @@ def test_a_second_run_makes_only_failed_changed_and_missing_pictures(shoot: Shoo
     assert again.exit_code == 1
     assert "2 would fail again because of the photo. --retry-failed" in again.output
     assert "no credits charged in this run, 6 credits for all pictures." in again.output
-    assert shoot.entries() == {"grant": 1, "debit": 6, "refund": 2}, "what is hopeless is not sent again"
+    assert shoot.entries() == {"grant": 1, "debit": 6, "refund": 2}, "a hopeless photo is not sent again"
     assert shoot.run("--retry-failed").exit_code == 1
     assert shoot.entries() == {"grant": 1, "debit": 8, "refund": 4}, "unless asked: then it is another job"
     (shoot.photos / "nothing.png").unlink()

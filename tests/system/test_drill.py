@@ -106,7 +106,7 @@ def test_a_dump_under_load_is_restored_held_checked_released_and_cleared_of_late
             until(lambda: answers(address))
             restored = time.monotonic() - began
             time.sleep(5)
-            assert len(receiver.received) == len(accepted), "nobody hears of it"
+            assert len(receiver.received) == len(accepted), "no receiver gets a message"
             assert unfinished(engine) == left, "no job runs"
             assert fleet.log(sweep.name).read_text().count("in quarantine") == 1
             refused = httpx.post(f"{address}/v1/uploads", json={"content_type": "image/jpeg"})

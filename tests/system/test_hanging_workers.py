@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.installation import Installation, running_installation
-from tests.support.storm.photos import Deed, good, telling
+from tests.support.storm.photos import Deed, good, with_deed
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation
 def test_steps_that_hang_in_a_c_call_end_their_workers_and_are_refunded(impatient: Installation) -> None:
     installation = impatient
     installation.all_ready()
-    hung = [installation.order(telling(Deed.HUNG)), installation.order(telling(Deed.STUCK))]
+    hung = [installation.order(with_deed(Deed.HUNG)), installation.order(with_deed(Deed.STUCK))]
 
     assert [installation.outcome(one) for one in hung] == [("FAILURE", "worker_lost")] * 2
     assert [installation.job(one).credits_refunded for one in hung] == [1, 1]
@@ -40,7 +40,7 @@ def test_a_worker_stops_within_its_grace_time_although_the_queue_hangs(impatient
     with installation.held():
         accepted, process = installation.occupied()
         installation.made.queue.pause()
-        installation.tell_to_stop(process)
+        installation.signal_stop(process)
     process.wait(300)  # reserve of a busy machine beyond the grace time; without a limit it would wait for ever
     job = installation.job(accepted)
     installation.made.queue.go_on()

@@ -13,7 +13,7 @@ import pytest
 from tests.support.installation import Installation, running_installation
 from tests.support.polling import until
 from tests.support.served import Caller
-from tests.support.storm.photos import Deed, good, telling
+from tests.support.storm.photos import Deed, good, with_deed
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def caller(installation: Installation, shared: tuple[Installation, Caller]) -> C
 def test_a_queue_server_that_is_lost_with_all_its_data_loses_no_job(installation: Installation, caller: Caller) -> None:
     keys = [caller.upload(good(number)) for number in range(6)]
     with installation.held():
-        running = caller.submit(caller.upload(telling(Deed.HELD)))
+        running = caller.submit(caller.upload(with_deed(Deed.HELD)))
         before = [caller.submit(key) for key in keys[:3]]
         installation.made.queue.kill()
     shutil.rmtree(installation.settings.home / "valkey")
@@ -128,7 +128,7 @@ def test_a_store_that_is_away_refuses_submits_and_costs_no_attempt(installation:
     installation.made.store.start()
 
     assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
-    assert (state.status_code, state.json()["status"]) == (200, "degraded"), "all else is still answered"
+    assert (state.status_code, state.json()["status"]) == (200, "degraded"), "other requests are still answered"
     assert (waiting.status, waiting.attempt) == ("IN_PROGRESS", 0), "the breaker is open"
     assert installation.outcome(accepted) == ("SUCCESS", None)
     assert installation.job(accepted).attempt == 1
@@ -177,7 +177,7 @@ def test_an_api_that_is_killed_between_commit_and_send_loses_no_job(installation
         thread.join()
         installation.fleet.members.remove(member)
 
-    assert isinstance(answers[0], httpx.HTTPError), "nobody got an answer"
+    assert isinstance(answers[0], httpx.HTTPError), "the caller got no answer"
     (entry,) = [one for one in caller.api.get("/v1/credits").json()["entries"][:1] if one["kind"] == "debit"]
     job = until(lambda: (j := caller.api.get(f"/v1/jobs/{entry['job_id']}").json()).get("finished_at") and j)
     assert (job["status"], job["attempt"]) == ("SUCCESS", 1)

@@ -51,7 +51,7 @@ def test_the_previous_release_runs_on_the_new_schema_and_this_one_continues_with
     result = json.loads(ended.stdout)
     assert result == {"code": str(release_before), "known": True, "balance": 4, "findings": []}
     claim = Jobs(engine, lease=60, max_attempts=2).claim("host:1")
-    assert claim is not None, "a job that it made is run by this one"
+    assert claim is not None, "this release runs a job of that one"
     assert audit(engine, Bounds(max_attempts=2)).findings == []
 
 

@@ -14,7 +14,7 @@ from service.database.encryption import open_cipher
 from tests.support.command_line import run
 from tests.support.served import Served
 from tests.support.shoot import Shoot
-from tests.support.storm.photos import Deed, bad, good, mask, telling
+from tests.support.storm.photos import Deed, bad, good, mask, with_deed
 
 Command = Callable[..., Result]
 #: An order that a lean worker can make.
@@ -118,7 +118,7 @@ def test_a_job_is_cancelled_and_its_refund_printed(command: Command, served: Ser
 
     with served.installation.held():
         with Backdrop(served.url, load_remote(url=None, key=None).key) as backdrop:
-            source = backdrop.upload(telling(Deed.HELD))
+            source = backdrop.upload(with_deed(Deed.HELD))
             job = backdrop.swap(Spec("white", "calm", "transparent_cutout"), source_key=source).job_id
 
         assert "cancelled  1 credits refunded" in command("jobs", "cancel", job).output

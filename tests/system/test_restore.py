@@ -69,9 +69,9 @@ def test_a_backup_is_restored_on_a_new_machine_and_its_books_and_pictures_are_so
     assert accounts.shopify_secrets(client) == ("shpss_secret",)
     claim = Shop(restored).jobs.claim()
     assert claim is not None
-    assert claim.job_id == unfinished, "what was unfinished goes on"
+    assert claim.job_id == unfinished, "unfinished jobs go on"
     restored.dispose()
 
     gone = next(path for path in (tmp_path / "fresh" / "objects").rglob("*-1.jpg*") if path.is_file())
     gone.unlink()
-    assert CliRunner().invoke(main, ["ledger", "check", "--objects"]).exit_code == 1, "and a loss is noticed"
+    assert CliRunner().invoke(main, ["ledger", "check", "--objects"]).exit_code == 1, "and a loss is detected"

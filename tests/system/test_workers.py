@@ -22,7 +22,7 @@ from service.jobs.records import Kind
 from service.settings import Settings
 from tests.support.installation import QUICK, Installation, clock_off_by, process_of, running_installation
 from tests.support.polling import until
-from tests.support.storm.photos import Deed, bad, good, telling
+from tests.support.storm.photos import Deed, bad, good, with_deed
 
 
 # At night on SQLite too: the worker and the queue are the same there.
@@ -67,7 +67,7 @@ def test_a_killed_worker_is_replaced_and_its_job_ends(installation: Installation
 def test_a_stopped_worker_hands_its_job_back_within_its_grace_time(installation: Installation) -> None:
     with installation.held():
         accepted, process = installation.occupied()
-        installation.tell_to_stop(process)
+        installation.signal_stop(process)
     process.wait(installation.settings.stop_grace)
 
     assert installation.outcome(accepted) == ("SUCCESS", None)
@@ -77,7 +77,7 @@ def test_a_stopped_worker_hands_its_job_back_within_its_grace_time(installation:
 def test_a_job_that_takes_too_much_memory_is_refunded_and_its_worker_goes_on(installation: Installation) -> None:
     before = [process_of(worker).pid for worker in installation.workers]
 
-    accepted = installation.order(telling(Deed.HUNGRY))
+    accepted = installation.order(with_deed(Deed.HUNGRY))
 
     assert installation.outcome(accepted) == ("FAILURE", "out_of_memory")
     assert (installation.job(accepted).attempt, installation.job(accepted).credits_refunded) == (2, 1)
@@ -85,7 +85,7 @@ def test_a_job_that_takes_too_much_memory_is_refunded_and_its_worker_goes_on(ins
 
 
 def test_a_job_that_gets_every_worker_killed_is_refunded_and_the_next_job_runs(installation: Installation) -> None:
-    accepted = installation.order(telling(Deed.KILLED))
+    accepted = installation.order(with_deed(Deed.KILLED))
 
     assert installation.outcome(accepted) == ("FAILURE", "worker_lost")
     assert (installation.job(accepted).attempt, installation.job(accepted).credits_refunded) == (2, 1)
@@ -142,14 +142,16 @@ def test_an_invalid_message_stops_no_worker_and_is_not_counted_as_waiting(instal
             & set(installation.queue.hkeys(f"dramatiq:{QUEUE}.msgs"))
         )
     )
-    assert installation.queue.zcard(f"dramatiq:{QUEUE}.XQ") == 14, "fourteen are kept aside, and two were ours"
+    assert installation.queue.zcard(f"dramatiq:{QUEUE}.XQ") == 14, (
+        "fourteen are in the dead-letter queue, and two were valid"
+    )
     assert [process_of(worker).pid for worker in installation.workers] == before
     installation.queue.delete(f"dramatiq:{QUEUE}.XQ", f"dramatiq:{QUEUE}.XQ.msgs")
 
 
 def test_a_message_that_is_delivered_many_times_at_once_starts_one_attempt(installation: Installation) -> None:
     with installation.held():
-        accepted = installation.order(telling(Deed.HELD), enqueue=False)
+        accepted = installation.order(with_deed(Deed.HELD), enqueue=False)
         for _ in range(6):
             installation.job_queue.enqueue(accepted.job_id, Kind.SWAP)
         installation.under_way(accepted)
@@ -231,7 +233,7 @@ def test_by_default_jobs_whose_worker_is_killed_start_again_within_thirty_second
     as_shipped = {name: getattr(default, name) for name in QUICK}
     with running_installation("embedded", tmp_path, **as_shipped) as installation:
         installation.all_ready()
-        accepted = installation.order(telling(Deed.SLOW))
+        accepted = installation.order(with_deed(Deed.SLOW))
         installation.under_way(accepted)
         process_of(installation.workers[0]).send_signal(signal.SIGKILL)
         killed = time.monotonic()

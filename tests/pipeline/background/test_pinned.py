@@ -128,7 +128,7 @@ def test_only_the_product_its_shadow_and_its_mirror_image_change(kind: SceneKind
         if there.image is None:
             ground = region & (placed.alpha == 0)
             assert (picture[ground] <= bare[ground]).all(), "a shadow only darkens"
-            assert (picture[ground] < bare[ground] - 15).any(), "and is seen"
+            assert (picture[ground] < bare[ground] - 15).any(), "and is visible"
 
 
 def mirrored(light: NDArray[np.float32], rows: int) -> NDArray[np.float32]:

@@ -65,7 +65,7 @@ def test_a_lying_product_touches_its_surface_all_along_its_lower_contour() -> No
         assert shadow is not None
         return float(shadow.contact(400, 400)[int(np.flatnonzero(plate[:, column])[-1]) + 2, column])
 
-    assert under(200, lies=False) > 4 * under(286, lies=False), "what stands rests on its foot"
+    assert under(200, lies=False) > 4 * under(286, lies=False), "a standing product rests on its foot"
     assert under(286, lies=True) > 0.6 * under(200, lies=True)
 
 

@@ -51,4 +51,4 @@ def test_a_piece_that_another_thread_has_begun_is_awaited_when_one_fails() -> No
 
     with pytest.raises(ValueError, match="no"):
         together(fails, slow)
-    assert ended.is_set(), "nothing writes into what the caller has got back"
+    assert ended.is_set(), "nothing writes into the caller's results"

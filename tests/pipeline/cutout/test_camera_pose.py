@@ -103,9 +103,9 @@ def test_without_a_pose_a_seed_is_composed_as_before() -> None:
 def test_before_far_lights_and_on_dunes_the_horizon_limits_the_cameras_height(kind: SceneKind) -> None:
     low, high = (compose(spec(kind), SIDE, SIDE, 1.1, pose=CameraPose(0.45, slope)) for slope in (0.2, 0.6))
     bottom = low.product[3]
-    assert high.edge < low.edge - 0.1, "more of the surface is seen"
+    assert high.edge < low.edge - 0.1, "more of the surface is visible"
     assert low.horizon_y > high.horizon_y
-    assert high.edge > 0.03, "what is behind it is seen"
+    assert high.edge > 0.03, "things behind it are visible"
     assert bottom - high.horizon_y == pytest.approx(bottom if kind == "sand" else 1.2)
 
 

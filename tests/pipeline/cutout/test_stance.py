@@ -72,7 +72,7 @@ def test_the_camera_uses_the_networks_elevation_of_a_surely_standing_product() -
     assert found.elevation == pytest.approx(30)
     assert pose_of(bottle, found).pitch_slope == pytest.approx(np.tan(np.deg2rad(30)))
     assert not pose_of(bottle, guess(BOTTLE, (), DOUBT | high)).pitch_slope
-    assert pose_of(box, guess(BOX)).pitch_slope, "where nobody looked its base tells it"
+    assert pose_of(box, guess(BOX)).pitch_slope, "without a network its base shows it"
 
 
 def test_a_held_product_stands_on_nothing_unless_its_arm_comes_from_the_photos_edge() -> None:

@@ -51,7 +51,7 @@ def test_a_mask_that_fades_at_the_border_ends_there_and_one_that_ends_before_it_
     assert assessed(Evidence.of(alpha, from_file_alpha=True)).cut_sides == (), "a file's own alpha is exact"
     thin = alpha.copy()
     thin[-20:, :118] = thin[-20:, 122:] = 0
-    assert assessed(Evidence.of(thin)).cut_sides == (), "nor is a hook that ends before the border cut"
+    assert assessed(Evidence.of(thin)).cut_sides == (), "a hook that ends before the border is not cropped either"
 
 
 def test_a_file_with_alpha_that_was_trimmed_to_its_product_is_not_cropped_by_its_sides() -> None:
@@ -61,7 +61,7 @@ def test_a_file_with_alpha_that_was_trimmed_to_its_product_is_not_cropped_by_its
     found = assessed(Evidence.of(alpha[box].copy(), from_file_alpha=True))
     assert found.cut_sides == ()
     assert "subject_touches_edge" not in found.warnings
-    assert len(assessed(Evidence.of(alpha[box].copy())).cut_sides) > 2, "a photo that it fills cuts it"
+    assert len(assessed(Evidence.of(alpha[box].copy())).cut_sides) > 2, "a photo that it fills crops it"
     _, alpha = still_life(cut=True)
     assert assessed(Evidence.of(alpha, from_file_alpha=True)).cut_sides == ("bottom",)
 

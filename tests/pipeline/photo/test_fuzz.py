@@ -20,4 +20,4 @@ def test_thousands_of_damaged_files_give_photos_and_refusals_of_every_kind(count
     assert [result for result in results if is_fault(result)] == []
     refusals = {"image_unreadable", "image_truncated", "photo_damaged", "image_too_large", "image_too_small"}
     assert set(counts) == {DECODED, *refusals}
-    assert counts[DECODED] > 100, "damage so great that nothing is decoded finds nothing"
+    assert counts[DECODED] > 100, "damage too great to decode finds nothing"

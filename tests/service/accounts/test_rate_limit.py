@@ -81,7 +81,7 @@ def test_a_client_that_waits_for_retry_after_is_accepted_again(valkey_url: str, 
     assert not refused.allowed
     with Redis.from_url(valkey_url) as server:
         (key,) = server.scan_iter(match=f"*{client}*")
-        assert server.pttl(key) <= refused.reset * 1000 <= 60_000, "by then the server has forgotten what it counted"
+        assert server.pttl(key) <= refused.reset * 1000 <= 60_000, "the server's count expires by then"
         server.pexpire(key, 1)
     time.sleep(0.01)  # a key expires when its last millisecond is over, not when it begins
     again = count(rate, client)

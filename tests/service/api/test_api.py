@@ -183,7 +183,7 @@ def test_the_ledger_is_paged_while_it_grows(caller: Caller) -> None:
     assert (first["balance"], second["balance"]) == (sum(amounts), sum(amounts) + 500)
     assert second["next_cursor"] is None
     unasked = caller.get("/v1/credits").json()
-    assert [entry["amount"] for entry in unasked["entries"]] == [500, *range(101, 2, -1)], "the latest 100, as ever"
+    assert [entry["amount"] for entry in unasked["entries"]] == [500, *range(101, 2, -1)], "the latest 100, as before"
 
 
 def test_health_reports_missing_parts(tmp_path: Path, valkey_url: str) -> None:

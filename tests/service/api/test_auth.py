@@ -61,7 +61,7 @@ def test_a_signature_whose_secret_cannot_be_decrypted_gets_try_again_and_the_log
     assert_problem(answer, 503, "signature_unchecked")
     assert answer.headers["retry-after"] == "60"
     assert "BACKDROP_ENCRYPTION_KEYS" in caplog.text
-    assert caller.submit(caller.body()).status_code == 202, "who signs nothing is not held up"
+    assert caller.submit(caller.body()).status_code == 202, "a client that signs nothing does not wait"
 
 
 def test_a_signature_of_a_client_without_a_secret_is_refused(caller: Caller) -> None:

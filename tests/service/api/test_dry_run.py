@@ -73,7 +73,7 @@ def test_a_dry_run_charges_stores_queues_and_remembers_nothing(caller: Caller) -
     assert everything(caller.engine) == before
     assert caller.http.app.state.installation.queue.size() == waiting
     accepted = caller.submit(body, **once)
-    assert dry(caller, body | {"mood": "fresh"}, **once).status_code == 200, "the key is not looked at"
+    assert dry(caller, body | {"mood": "fresh"}, **once).status_code == 200, "the key is ignored"
     assert caller.submit(body, **once).json() == accepted.json()
 
 
@@ -258,7 +258,7 @@ def test_surfaces_depend_on_the_angle_of_the_view(caller: Caller) -> None:
     assert set(on(caller, podium, "stance=from_above")) == {"surface", "sheet"}
     three = podium | {"dominant_colors": ["teal", "ivory", "coral"]}
     assert "accent" in on(caller, three)
-    assert "accent" not in on(caller, three, "stance=hanging"), "nothing stands below what hangs"
+    assert "accent" not in on(caller, three, "stance=hanging"), "nothing stands below a hanging product"
     dunes = {"scene_type": "sand_dunes", "dominant_colors": ["teal", "coral", "ivory"]}
     assert ["accent" in on(caller, dunes, f"props={props}") for props in ("few", "none")] == [True, False]
     for named in ("surface:teal,sheet:ivory", "floor:teal,wall:ivory"):

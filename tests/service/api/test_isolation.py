@@ -219,8 +219,8 @@ def events_of_others(world: World, method: str, path: str) -> None:
 def photos_to_delete(world: World, method: str, path: str) -> None:
     owner, own = world.owner, f"uploads/{world.nosy.client.id}"
     foreign = [owner.photo, owner.upload_answer["key"], quote(owner.photo, safe=""), f"{own}/../{owner.photo[8:]}"]
-    nobody = [f"{own}/none.jpg", f"{own}/", f"uploads/{ULID()}/none.jpg", owner.render_key, *MISSING]
-    assert_same([world.ask(method, path.replace("{key}", key)) for key in [*foreign, *nobody]])
+    missing = [f"{own}/none.jpg", f"{own}/", f"uploads/{ULID()}/none.jpg", owner.render_key, *MISSING]
+    assert_same([world.ask(method, path.replace("{key}", key)) for key in [*foreign, *missing]])
 
 
 def pictures(world: World, method: str, path: str) -> None:
@@ -345,12 +345,12 @@ def signed_urls(world: World, method: str, _: str) -> None:
     mine = world.ask("POST", "/v1/uploads", json={"content_type": "image/png"}).json()["url"]
     own = urlsplit(mine).path
     theirs = [f"/v1/files/sources/{owner.photo}", f"/v1/files/renders/{owner.render_key}"]
-    nobody = [f"/v1/files/{bucket}/uploads/{ULID()}/none.png" for bucket in ("sources", "renders")]
+    missing = [f"/v1/files/{bucket}/uploads/{ULID()}/none.png" for bucket in ("sources", "renders")]
     odd = [f"{own}%00", own.replace(nosy.client.id, "%2e%2e/x")]
     later = str(int(parse_qs(urlsplit(mine).query)["expires"][0]) + 3600)
     urls = [
-        *(signed(mine, path=path) for path in [*theirs, *nobody, *odd]),
-        *(signed(owner.download, path=path) for path in [theirs[0], *nobody]),
+        *(signed(mine, path=path) for path in [*theirs, *missing, *odd]),
+        *(signed(owner.download, path=path) for path in [theirs[0], *missing]),
         *(signed(mine, expires=when) for when in (later, "1", str(2**70))),
         *(signed(mine, signature=wrong) for wrong in ("", "0" * 64, "\u00e9", "\x00")),
         # a valid signature, of the other method

@@ -99,7 +99,7 @@ def test_the_answer_comes_when_the_job_is_over_and_has_its_status(api: Api) -> N
     assert answer.headers["location"] == f"/v1/jobs/{answer.json()['job_id']}"
     render_id = api.caller.get(answer.headers["location"]).json()["render"]["public_id"]
     assert answer.headers["link"].startswith(f'</v1/renders/{render_id}>; rel="item", <http')
-    assert set(answer.json()) == {"request_id", "job_id", "status", "credits_cost"}, "the contract's, and no more"
+    assert set(answer.json()) == {"request_id", "job_id", "status", "credits_cost"}, "only the contract's fields"
     cancelled = meanwhile(api, lambda job_id: cancel(api, job_id), body, Prefer="wait=999")
     assert (cancelled.status_code, cancelled.json()["status"]) == (202, "FAILURE")
     assert cancelled.headers["preference-applied"] == LONG, "the API's limit"
@@ -124,7 +124,7 @@ def test_with_return_representation_one_call_returns_the_finished_job(api: Api) 
         name: one for name, one in job["render"].items() if name not in passing
     }
     assert job["render"]["url"] in answer.headers["link"]
-    assert WorkflowAcceptedResponse.model_validate(job).credits_cost == 2, "it has the contract's fields as well"
+    assert WorkflowAcceptedResponse.model_validate(job).credits_cost == 2, "it has the contract's fields too"
     failed = meanwhile(api, lambda job_id: cancel(api, job_id), body, Prefer=f"return=representation, {LONG}")
     assert (failed.json()["error"]["code"], failed.json()["render"]) == ("cancelled", None)
     assert "link" not in failed.headers

@@ -28,7 +28,7 @@ def test_an_api_that_delays_its_stop_reports_it_and_answers_until_the_second_sig
         assert (before, ready.status_code, ready.json()["status"]) == (200, 503, "unavailable")
         assert ready.json()["missing"] == [{"part": "api", "detail": "The API is shutting down."}]
         assert http.get("/health/live").status_code == 200
-        assert api.new_job(), "who did not look yet is served"
+        assert api.new_job(), "a client that has not seen it yet is served"
 
         api.server.handle_exit(signal.SIGTERM, None)
         until(lambda: not api.server.started or api.server.should_exit)
@@ -41,7 +41,7 @@ def test_without_a_delay_or_from_a_terminal_it_stops_at_once(
     tmp_path: Path, valkey_url: str, delay: float, number: signal.Signals
 ) -> None:
     with serve(tmp_path, valkey_url, shutdown_delay=delay) as api:
-        assert api.server.config.timeout_keep_alive > 60, "who balances the load is to close idle connections first"
+        assert api.server.config.timeout_keep_alive > 60, "the load balancer must close idle connections first"
         api.server.handle_exit(number, None)
 
         assert api.server.should_exit

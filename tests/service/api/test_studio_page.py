@@ -180,7 +180,7 @@ def test_the_palettes_have_the_colours_that_an_order_would_give_each_surface(stu
 
     plain = studio.get("/studio/palettes").json()
     assert plain["wooden_table"] == {"from": ["#e5dfd2", "#b98a5a", "#97734e"], "to": ["#e5dfd2", "#b98a5a", "#97734e"]}
-    assert set(plain) == {"wooden_table", "neon"}, "others are of another catalogue"
+    assert set(plain) == {"wooden_table", "neon"}, "other scenes belong to another catalogue"
     for colours in ("%23b5835a,ivory,rgb(46, 139, 87)", "%23B5835A,%23fffff0,%232e8b57"):
         asked = studio.get(f"/studio/palettes?colors={colours}").json()
         assert asked["wooden_table"]["to"] == ["#fffff0", "#b5835a", "#2e8b57"]

@@ -51,7 +51,7 @@ def test_a_local_batch_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_
         assert [one.code for one in batch.failed] == ["no_subject"] * 2
         assert len(shoot.pictures()) == 4
         assert Page(shoot.out / "index.html").missing == []
-        assert Batch(groups, state, shoot.out).left == [], "nothing can be made of a photo without a product"
+        assert Batch(groups, state, shoot.out).left == [], "a photo without a product gives no picture"
         assert Batch(groups, state, shoot.out, retry_failed=True).left == [
             pair for pair in batch.pairs if pair.photo.name == "nothing.png"
         ]

@@ -125,7 +125,7 @@ def test_a_pairs_id_depends_on_all_its_inputs_and_no_picture_overwrites_another(
     lying, chosen = pairs(placement=Placement(stance="lying")), pairs(subject=(0.1, 0.2))
     bare = pairs(dressing=Dressing("none"))
     assert len({group[0].id for group in (*pairs(), *pairs("2"), *pairs(seed=1), *lying, *chosen, *bare)}) == 6
-    assert pairs()[0][0].id[:12] == "ea0b24d07e50", "a batch of the release before goes on"
+    assert pairs()[0][0].id[:12] == "ea0b24d07e50", "a batch of the previous release continues"
     assert len({pair.key for group in pairs() for pair in group}) == 6
 
 

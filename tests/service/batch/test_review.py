@@ -77,14 +77,14 @@ def test_rejected_pictures_leave_the_outcome_and_another_seed_replaces_one(desk:
     assert desk.shoot.pictures() == [f"{PRESET}/a.png", f"{PRESET}/c.png"]
     assert desk.made("c.png").seed != before.seed
     assert desk.statuses() == {"a": ("SUCCESS", "approve"), "b": ("REJECTED", "reject"), "c": ("SUCCESS", "")}
-    assert desk.batch().left == [], "what was rejected stays so"
-    assert desk.batch().redo(review) == {"passed": 1, "approve": 1, "reject": 1}, "no picture is made twice of a review"
+    assert desk.batch().left == [], "a rejected picture stays rejected"
+    assert desk.batch().redo(review) == {"passed": 1, "approve": 1, "reject": 1}, "a review makes no picture twice"
     desk.state.close()
     desk.state = State(desk.shoot.out)  # read from the file
     batch = desk.batch()
     assert [type(one) for one in batch.outcomes.values()] == [Made, Rejected, Made]
     assert batch.redo(desk.review(b="approve")) == {"approve": 1}
-    assert desk.shoot.pictures() == [f"{PRESET}/{name}.png" for name in "abc"], "nothing that was paid for is lost"
+    assert desk.shoot.pictures() == [f"{PRESET}/{name}.png" for name in "abc"], "no paid picture is lost"
 
 
 def test_a_choice_applies_only_to_the_picture_that_was_seen(desk: Desk) -> None:

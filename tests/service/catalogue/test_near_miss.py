@@ -47,7 +47,7 @@ def test_a_mood_in_words_is_no_slip(words: str) -> None:
 def test_an_exact_name_is_no_slip_of_another() -> None:
     for names in (SCENES, MOODS, load_catalogue().presets):
         for name in names:
-            assert near_miss(name, names) is None, "even etsy_listing, beside ebay_listing"
+            assert near_miss(name, names) is None, "even etsy_listing, with ebay_listing in the list"
 
 
 def test_other_digits_and_short_names_are_names_of_their_own() -> None:

@@ -99,7 +99,7 @@ def test_every_field_and_word_of_a_stored_spec_names_its_version() -> None:
     later = {path for path in stored_paths() - FIRST if path not in SINCE and path.partition("=")[0] not in SINCE}
 
     assert later == set(), "name them in service/catalogue/spec_versions.py"
-    assert stored_paths() >= FIRST, "a field that is gone still lies in rows"
+    assert stored_paths() >= FIRST, "rows still contain a removed field"
     assert stored_paths() >= set(SINCE)
     assert max(version for version, _ in SINCE.values()) == SPEC_VERSION
     assert all(version > 1 for version, _ in SINCE.values())
@@ -147,7 +147,7 @@ def test_a_records_new_field_and_a_new_word_need_their_version_where_they_matter
         asked["records"][record] |= changes
         return version_of(asked, since)
 
-    assert needed("mood", bloom=0.0) == 1, "an older worker does that anyway"
+    assert needed("mood", bloom=0.0) == 1, "an older worker can do that"
     assert needed("mood", bloom=0.2) == 3
     assert needed("preset", rules=[{"weight": None}, {"weight": 2}]) == 4
     assert needed("scene", kind="arcade") == 5

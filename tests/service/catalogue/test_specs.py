@@ -22,7 +22,7 @@ def stored(scene: str = "podium", mood: str = "calm", preset: str = "shopify_pro
     order = SwapOrder(scene, mood, preset, ("#e8c7b8",), seed=7, style_words=("linen",), pinned=True)
     spec = stored_spec(CATALOGUE, order)
     whole: dict[str, Any] = json.loads(json.dumps(spec))
-    assert whole == spec, "a row gives back what was put in"
+    assert whole == spec, "a row returns the stored value"
     return whole
 
 

@@ -101,7 +101,7 @@ def test_signatures_can_be_required_and_not_without_a_change_of_the_secret(tmp_p
         accounts = Accounts(create_engine(settings.sqlalchemy_url), open_cipher(settings))
         return accounts.shopify_secrets(accounts.named("acme"))
 
-    assert "Secret" in set_to("--require", said="first\n").output, "there is none to sign with yet"
+    assert "Secret" in set_to("--require", said="first\n").output, "there is no secret to sign with yet"
     assert (listed(), secrets()) == (True, ("first",))
     assert set_to("--no-require").exit_code == 0
     assert (listed(), secrets()) == (False, ("first",))
@@ -157,7 +157,7 @@ def test_only_migrate_creates_a_database_and_other_commands_name_the_missing_one
         assert f"There is no Backdrop database at {home / 'backdrop.db'}." in result.output
         assert "another --home, BACKDROP_HOME or" in result.output
         assert f"`backdrop migrate --home {home}`" in result.output
-        assert not home.exists(), "nothing is made in passing, no key either"
+        assert not home.exists(), "it creates nothing, no key either"
 
 
 def test_an_empty_and_an_old_schema_are_reported_without_the_password(

@@ -88,14 +88,14 @@ def test_a_plan_has_the_products_place_once_its_photo_is_cut_out_and_the_picture
 
     body = mender.body(source_image_s3_key=mender.upload(BOTTLE), output_preset="open_graph")
     body |= {"scene_type": "podium", "dominant_colors": ["#72766b", "#f4ead9"]}
-    assert place(body) is None, "nothing is known of it yet"
+    assert place(body) is None, "it is unknown yet"
     assert colours(body) == {"wall": "#72766b", "floor": "#f4ead9"}
     view = mender.cut_out()
     body["source_image_s3_key"] = view["source_image_s3_key"]
     plan = place(body)
     assert plan is not None
     assert (plan["anchor"], plan["edges"]) == ("foot", [])
-    assert colours(body) == {"wall": "#f4ead9", "floor": "#72766b"}, "no product stands before a wall of its own colour"
+    assert colours(body) == {"wall": "#f4ead9", "floor": "#72766b"}, "no product gets a wall of its own colour"
 
     job = mender.swap(**body)
     assert job["render"]["report"]["cutout"]["placed_box"] == pytest.approx(plan["box"], abs=0.01)

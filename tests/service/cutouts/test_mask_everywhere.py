@@ -136,6 +136,6 @@ def test_after_a_reset_the_networks_mask_is_back(mender: Mender) -> None:
     mended = made()
     mender.ask("DELETE", f"{CUTOUTS}/{view['public_id']}/mask")
 
-    assert [before[0], mended[0]] == ["cached", "mended"], "the cut-out was kept for the swap"
+    assert [before[0], mended[0]] == ["cached", "mended"], "the cut-out was cached for the swap"
     assert before[1] != mended[1]
     assert made() == before

@@ -157,7 +157,7 @@ def test_a_dry_run_shows_the_chosen_products_place_or_none(mender: Mender) -> No
     choose(mender, VASE, key)
     assert place() is not None
     assert place(subject=text(VASE)) == place()
-    assert place(subject=text(MUG)) is None, "nothing is known of it yet"
+    assert place(subject=text(MUG)) is None, "it is unknown yet"
     before = place()
     assert choose(mender, TABLE, key)["status"] == "FAILURE"
     assert place() == before

@@ -196,7 +196,7 @@ def test_a_written_row_is_found_and_an_unwritten_row_is_not(engine: sa.Engine) -
 
     assert was_written(engine, written)
     assert not was_written(engine, not_written)
-    assert not was_written(engine, not_written), "looking leaves nothing behind"
+    assert not was_written(engine, not_written), "the check leaves nothing behind"
 
 
 def test_a_transaction_that_still_ends_on_the_server_is_awaited(engine: sa.Engine) -> None:

@@ -39,7 +39,7 @@ def test_the_embedded_database_has_a_key_of_its_own_that_only_its_owner_may_read
     settings = Settings(home=tmp_path / "home")
     made = at_once(*[settings.encryption_key_list] * 8)
 
-    assert len({tuple(keys) for keys in made}) == 1, "who comes at the same moment gets the same key"
+    assert len({tuple(keys) for keys in made}) == 1, "a simultaneous caller gets the same key"
     assert stat.S_IMODE(settings.encryption_key_file.stat().st_mode) == 0o600
     assert [path.name for path in settings.home.iterdir()] == ["encryption-key"]
     assert open_cipher(settings).encrypts

@@ -164,7 +164,7 @@ def test_for_an_unreachable_database_the_time_of_the_look_is_known(tmp_path: Pat
     assert (state.away[0].part, state.backlog) == ("database", None)
     assert registry.get_sample_value("backdrop_part_up", {"part": "database"}) == 0
     assert registry.get_sample_value("backdrop_database_look_seconds") == state.database_seconds
-    assert state.database_seconds is not None, "BackdropDatabaseSlow is about it, too"
+    assert state.database_seconds is not None, "the alert BackdropDatabaseSlow uses it"
 
 
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)  # SQLite has no standby
@@ -176,7 +176,7 @@ def test_a_database_that_takes_no_writes_is_unavailable(installation: Installati
 
     assert standby.health(NEEDED["api"])["status"] == "unavailable"
     assert "accepts no writes" in standby.away[0].detail
-    assert not [one for one in installation.look().away if one.part == "database"], "it asks anew at each look"
+    assert not [one for one in installation.look().away if one.part == "database"], "it asks again at each look"
 
 
 @ON_SQLITE
@@ -207,4 +207,4 @@ def test_a_quarantine_is_a_metric_for_alerts(installation: Installation) -> None
         metrics.saw(one)
         seen.append(registry.get_sample_value("backdrop_quarantined"))
     assert seen[:2] == [1, 0]
-    assert math.isnan(seen[2] or 0), "the database is away: nobody knows"
+    assert math.isnan(seen[2] or 0), "the database is away, so it is unknown"

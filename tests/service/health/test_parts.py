@@ -41,7 +41,7 @@ def test_a_store_gets_a_test_write_every_minute_and_at_each_look_while_it_refuse
 
     check()
     check()
-    assert full.writes == 1, "it answers, and that is enough for a minute"
+    assert full.writes == 1, "an answer counts for a minute"
     now, full.full = 61.0, True
     for _ in range(2):
         with pytest.raises(StoreUnavailable):

@@ -153,7 +153,7 @@ def test_a_lost_message_of_each_queue_is_sent_again(street: Street, valkey_url: 
 
     assert queue.waiting() == {Kind.SWAP: 1, Kind.PREVIEW: 2, Kind.CUTOUT: 3}
     sweeper.run_once()
-    assert queue.size() == 6, "none is missing any more"
+    assert queue.size() == 6, "none is missing now"
     queue._redis.flushdb()
 
 

@@ -36,7 +36,7 @@ def test_all_watchers_share_one_query(engine: sa.Engine) -> None:
             await asyncio.sleep(0.5)
             if not statements:
                 break
-        assert statements == [], "nobody watches"
+        assert statements == [], "no watcher is left"
         one.close()
         return asked
 

@@ -269,7 +269,7 @@ class Shopkeeping(RuleBasedStateMachine):
     # Invariants after every step
 
     @invariant()
-    def the_rows_are_as_the_model_says(self) -> None:
+    def the_rows_match_the_model(self) -> None:
         with self.engine.connect() as connection:
             names = ("id", "client_id", "status", "attempt", "lease_token", "error_code", "credits_cost")
             rows = {tuple(row) for row in connection.execute(sa.select(*(jobs.c[name] for name in names)))}

@@ -91,7 +91,7 @@ def test_a_renewed_lease_is_not_taken_over(shop: Shop) -> None:
     job = shop.job(accepted)
     assert (job.stage, job.progress) == ("background", 0.3)
     shop.end_lease(accepted)
-    assert shop.claim(accepted).token != claim.token, "not kept, it is"
+    assert shop.claim(accepted).token != claim.token, "without renewal it is"
 
 
 def test_one_statement_renews_several_leases_and_names_the_lost_ones(shop: Shop) -> None:

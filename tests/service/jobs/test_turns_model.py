@@ -128,13 +128,13 @@ class Queueing(RuleBasedStateMachine):
             self.street.moves.succeed(claim, render())
 
     @invariant()
-    def nobody_waits_longer_than_the_rule_says(self) -> None:
+    def no_client_waits_longer_than_the_rule_allows(self) -> None:
         for name, other in itertools.permutations("abc", 2):
             one, passing = self.model[name], self.model[other]
             assert one.meanwhile[other] <= passing.weight // one.weight + 1, (name, other)
 
     @invariant()
-    def the_turns_are_as_the_model_says(self) -> None:
+    def the_turns_match_the_model(self) -> None:
         with self.engine.connect() as connection:
             waiting = jobs.c.status == JobStatus.NOT_STARTED
             turns = {row.id: row.turn for row in connection.execute(sa.select(jobs.c.id, jobs.c.turn).where(waiting))}

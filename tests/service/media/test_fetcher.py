@@ -108,7 +108,7 @@ def test_a_name_that_resolves_differently_a_moment_later_changes_nothing() -> No
         url = f"http://photos.invalid:{port_of(receiver)}/"
         assert fetcher(resolve=rebinding).fetch(url) == PHOTO
 
-    assert next(turns) == 1, "asked once, and the connection went to what was checked"
+    assert next(turns) == 1, "resolved once, and the connection went to the checked address"
 
 
 def test_redirects_are_followed_up_to_a_limit() -> None:

@@ -76,7 +76,7 @@ def test_each_view_lists_its_jobs_of_all_clients(engine: sa.Engine) -> None:
     assert seen(Look.STUCK, stuck_after=0) == [waiting, running]
     with engine.begin() as connection:
         connection.execute(jobs.update().where(jobs.c.id == running).values(lease_until=db_now(-1)))
-    assert seen(Look.STUCK) == [running], "its worker died, and nobody has taken it over"
+    assert seen(Look.STUCK) == [running], "its worker died, and no other has taken it over"
 
 
 def test_the_slowest_jobs_took_longest_from_start_to_end(engine: sa.Engine) -> None:

@@ -58,7 +58,7 @@ def test_thousands_of_unknown_names_are_answered_at_once(caller: Caller) -> None
     assert len(asked.json()["detail"]) == 20
     assert len(sent.json()["detail"]) > 3000, "all errors of a body"
     sought = [one for one in sent.json()["detail"] if "There is no field" in one["msg"]]
-    assert 0 < len(sought) <= 20, "the nearest name is sought for some alone: for all it takes seconds"
+    assert 0 < len(sought) <= 20, "only some get a nearest name: for all it would take seconds"
 
 
 def test_parameters_and_bytes_of_a_request_still_arrive(caller: Caller) -> None:
@@ -69,6 +69,6 @@ def test_parameters_and_bytes_of_a_request_still_arrive(caller: Caller) -> None:
     assert pairs.status_code == 202
     assert caller.http.put(f"{signed.path}?{signed.query}", content=b"x").status_code == 204
     assert caller.http.options("/v1/jobs?other=1", headers=caller.headers).status_code == 204
-    assert caller.http.get("/v1/jobs?other=1").status_code == 401, "who asks comes first"
+    assert caller.http.get("/v1/jobs?other=1").status_code == 401, "authentication comes first"
     for page in ("/?utm_source=mail", "/reference?v=2"):
         assert caller.http.get(page).status_code == 200, "a page is no part of the API"

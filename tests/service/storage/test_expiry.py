@@ -126,7 +126,7 @@ def test_objects_of_dead_attempts_go_once_the_job_is_over_and_no_attempt_can_sti
     warehouse.shop.jobs.succeed(claim, made)
     warehouse.expirer.run_once()
     pictures = [warehouse.lies_in(warehouse.renders, key) for key in (dead, late, made.key)]
-    assert pictures == [False, True, True], "the late one may be storing still"
+    assert pictures == [False, True, True], "the late attempt may still be storing"
 
     warehouse.pass_time(0.3)
     warehouse.expirer.run_once()

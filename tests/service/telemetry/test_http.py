@@ -78,7 +78,7 @@ def test_a_callers_request_id_is_returned_and_stored_with_the_job(observed: Obse
     answer = observed.ask("POST", SWAP, headers, json=caller.body())
 
     assert answer.headers["x-request-id"] == "shop-17/order:9"
-    assert len(answer.json()["request_id"]) == 26, "the key of the log stays ours"
+    assert len(answer.json()["request_id"]) == 26, "the key of the log is the service's own"
     with caller.engine.connect() as connection:
         row = connection.execute(sa.select(jobs).where(jobs.c.id == answer.json()["job_id"])).one()
     assert (row.caller_request_id, row.traceparent) == ("shop-17/order:9", TRACEPARENT)

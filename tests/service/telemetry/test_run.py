@@ -104,7 +104,7 @@ def test_a_jobs_end_is_logged_for_operators_and_counted_with_its_trace_and_witho
     assert {"fetch", "decode", "segment", "encode", "store"} <= set(done["stages"])
     assert sum(done["stages"].values()) <= done["seconds"] + 0.01
     assert (failed["outcome"], failed["error"]) == ("failure", "image_unreadable")
-    assert "decode" in failed["stages"], "of a job that fails, too"
+    assert "decode" in failed["stages"], "a failed job has them too"
     with caller.engine.connect() as connection:
         ours = sa.select(jobs.c.worker, jobs.c.stages).where(jobs.c.id.in_([good.job_id, bad.job_id]))
         rows = connection.execute(ours.order_by(jobs.c.id)).all()

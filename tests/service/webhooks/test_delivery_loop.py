@@ -71,7 +71,7 @@ def test_slow_receivers_lose_their_slots_to_others(messenger: Messenger, monkeyp
         turn(loop, lambda: len(slow.received) > dead_from)
         alive = messenger.shop(live.url, ended=5)
         turn(loop, lambda: messenger.states(alive) == [DELIVERED] * 5)
-        assert len(slow.received) <= dead_from + 2, "what hangs gets no more slots"
+        assert len(slow.received) <= dead_from + 2, "hanging receivers get no more slots"
 
 
 @ON_SQLITE

@@ -245,7 +245,7 @@ def test_a_message_whose_secret_cannot_be_decrypted_waits_uncounted_and_blocks_n
     assert all("BACKDROP_ENCRYPTION_KEYS" in (message.last_error or "") for message in messages)
     Messenger(engine).rewind()
     signed = Outbox(engine, key, lease=60).claim(exclude=[other.client.id])
-    assert signed is not None, "and goes out once the key is there"
+    assert signed is not None, "and is sent once the key is there"
     assert signed.attempt == 1
 
 
@@ -266,5 +266,5 @@ def test_a_sweep_whose_lease_was_taken_over_writes_nothing(messenger: Messenger)
     last = outbox.claim()
     assert last is not None
     assert outbox.record(last, AttemptResult(DELIVERED, 200))
-    assert not outbox.record(last, AttemptResult(FAILED, 500)), "what is over stays over"
+    assert not outbox.record(last, AttemptResult(FAILED, 500)), "an ended delivery stays ended"
     assert messenger.states(shop) == [DELIVERED]

@@ -108,9 +108,9 @@ def test_a_job_that_runs_alone_waits_for_the_others_and_later_ones_wait_for_it(p
 
     alone = Place(isolation, pool, alone=True)
     first.leave.set()
-    assert not alone.entered.wait(0.1), "the second one is still there"
+    assert not alone.entered.wait(0.1), "the second job is still there"
     late = Place(isolation, pool, alone=False)
-    assert not late.entered.wait(0.1), "the one that waits to be alone goes first"
+    assert not late.entered.wait(0.1), "the job that waits to run alone goes first"
 
     second.leave.set()
     assert alone.entered.wait(300)

@@ -22,7 +22,7 @@ from service.worker import main
 from service.worker.attempt import LeaseRenewal
 from tests.support.polling import until
 from tests.support.still_life import Darkener, by_colour
-from tests.support.storm.photos import Deed, outline, telling
+from tests.support.storm.photos import Deed, outline, with_deed
 from tests.support.worker import ON_WHITE, Worker, left_over
 
 CUT_OUT = ON_WHITE | {"output_preset": "transparent_cutout"}
@@ -55,7 +55,7 @@ def worker(engine: sa.Engine, tmp_path: Path, crossing: Crossing) -> Worker:
 @contextmanager
 def running(worker: Worker, crossing: Crossing, many: int) -> Iterator[list[Accepted]]:
     """Hold several jobs in flight, each in the middle of a step. They go on and end at the end of the block."""
-    orders = [worker.order(telling(Deed.SLOW), **CUT_OUT) for _ in range(many)]
+    orders = [worker.order(with_deed(Deed.SLOW), **CUT_OUT) for _ in range(many)]
     threads = [threading.Thread(target=worker.runner.run, args=("any",)) for _ in orders]
     for thread in threads:
         thread.start()
@@ -102,7 +102,7 @@ def test_a_cancelled_and_a_timed_out_job_harm_no_other(worker: Worker, crossing:
     with running(worker, crossing, 3) as orders:
         worker.shop.jobs.cancel(orders[0].job_id, client_id=worker.shop.client.id)
         worker.runner = replace(worker.runner, time_limit=0.0)
-        late = worker.order(telling(Deed.SLOW), **CUT_OUT)
+        late = worker.order(with_deed(Deed.SLOW), **CUT_OUT)
         worker.runner.run("any")
 
     assert worker.end(late) == ("FAILURE", "time_limit")
@@ -115,19 +115,19 @@ def test_a_cancelled_and_a_timed_out_job_harm_no_other(worker: Worker, crossing:
 def test_the_last_attempt_of_a_job_runs_alone_and_is_handed_back_when_the_worker_stops_before(
     worker: Worker, crossing: Crossing, stops: bool
 ) -> None:
-    given_up = worker.order(telling(Deed.SLOW), **CUT_OUT)
+    given_up = worker.order(with_deed(Deed.SLOW), **CUT_OUT)
     claim = worker.shop.start()
     with running(worker, crossing, 1) as others:
         worker.shop.jobs.release(claim)  # its worker died, say: one attempt is left
         last = threading.Thread(target=worker.runner.run, args=("any",))
         last.start()
         until(lambda: worker.runner.isolation._waiting)
-        assert worker.shop.job(given_up).attempt == 1, "what ends the process now is not its fault"
+        assert worker.shop.job(given_up).attempt == 1, "it does not count when the process ends now"
         if stops:
             worker.stopping.set()
             last.join()
         else:
-            assert not crossing.here.acquire(timeout=0.3), "it waits for the one that runs"
+            assert not crossing.here.acquire(timeout=0.3), "it waits for the running job"
     last.join()
 
     if stops:

@@ -192,7 +192,7 @@ def test_a_lost_device_hands_back_every_job_in_flight_uncounted(engine: sa.Engin
     @FunctionSegmenter
     def segmenter(image: Any) -> Any:
         if image.mean() < 100:
-            assert lost.wait(300), "this one computes while the others lose their device"
+            assert lost.wait(300), "this job computes while the others lose their device"
         return by_colour(image)
 
     worker = Worker(engine, tmp_path, Networks(segmenter, Sticky(ready)))

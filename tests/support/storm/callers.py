@@ -14,7 +14,7 @@ import httpx
 from ulid import ULID
 
 from tests.support.storm.mender import CUTOUTS, Mender
-from tests.support.storm.photos import Deed, bad, good, telling
+from tests.support.storm.photos import Deed, bad, good, with_deed
 
 _SWAP = "/v1/background-swap-with-spec"
 
@@ -200,7 +200,7 @@ class Callers:
             return shopper.photos[choose.choice(list(bad()))]
         new = good(choose.randrange(30000)) if kind is Kind.GOOD and choose.random() < 0.3 else None
         if kind in {Kind.SLOW, Kind.CANCELLED}:
-            new = telling(Deed.SLOW)  # the uploaded photo may be cut out already, and no longer slow
+            new = with_deed(Deed.SLOW)  # the uploaded photo may be cut out already, and no longer slow
         if new is not None:
             try:
                 return upload(http, choose.choice(self._addresses), shopper.headers, new)
@@ -283,5 +283,5 @@ def photos_of(put: Callable[[bytes], str]) -> dict[Any, str]:
     deeds = {Kind.SLOW: Deed.SLOW, Kind.CANCELLED: Deed.SLOW}
     deeds |= {Kind.HUNGRY: Deed.HUNGRY, Kind.KILLED: Deed.KILLED, Kind.HUNG: Deed.STUCK}
     keys: dict[Any, str] = {Kind.GOOD: put(good())}
-    keys |= {kind: put(telling(deed)) for kind, deed in deeds.items()}
+    keys |= {kind: put(with_deed(deed)) for kind, deed in deeds.items()}
     return keys | {code: put(data) for code, data in bad().items()}

@@ -50,7 +50,7 @@ def plain() -> bytes:
     return _before((128, 128, 128))
 
 
-def telling(deed: Deed) -> bytes:
+def with_deed(deed: Deed) -> bytes:
     """Return a PNG without a cut-out, so that the segmenter runs and reads the deed.
 
     No two are alike: the stored cut-out of the first would spare the second its deed.

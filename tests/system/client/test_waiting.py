@@ -6,7 +6,7 @@ import pytest
 
 from backdrop_client import Backdrop, NotFound, Progress, WaitTimeout
 from tests.support.served import Served
-from tests.support.storm.photos import Deed, good, telling
+from tests.support.storm.photos import Deed, good, with_deed
 from tests.support.unreliable_network import FaultyProxy, cut, hang_up, keep_back, lose, refuse
 from tests.system.client.conftest import SPEC
 
@@ -22,7 +22,7 @@ def test_a_wait_succeeds_with_every_fault_of_the_event_stream(
     monkeypatch.setattr("backdrop_client.waiting._SILENCE", 1.0)
     if fault:
         proxy.fault("GET", "/events", fault, times=20)
-    accepted = unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.SLOW)))
+    accepted = unlucky.swap(SPEC, source_key=unlucky.upload(with_deed(Deed.SLOW)))
     reported: list[Progress] = []
 
     job = unlucky.wait(accepted, on_progress=reported.append, timeout=300)
@@ -45,7 +45,7 @@ def test_a_server_without_events_is_asked_for_them_once(unlucky: Backdrop, proxy
 def test_after_a_short_outage_the_server_is_asked_for_its_events_again(unlucky: Backdrop, proxy: FaultyProxy) -> None:
     proxy.fault("GET", "/events", hang_up, times=2)
 
-    unlucky.wait(unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.SLOW))))
+    unlucky.wait(unlucky.swap(SPEC, source_key=unlucky.upload(with_deed(Deed.SLOW))))
 
     assert len(proxy.paths("GET", "/events")) == 3
     assert len([one for one in proxy.paths("GET", "/v1/jobs/") if not one.path.endswith("/events")]) == 1
@@ -53,7 +53,7 @@ def test_after_a_short_outage_the_server_is_asked_for_its_events_again(unlucky: 
 
 def test_a_wait_ends_on_request_and_the_job_goes_on(backdrop: Backdrop, served: Served) -> None:
     with served.installation.held():
-        accepted = backdrop.swap(SPEC, source_key=backdrop.upload(telling(Deed.HELD)))
+        accepted = backdrop.swap(SPEC, source_key=backdrop.upload(with_deed(Deed.HELD)))
 
         with pytest.raises(WaitTimeout, match=accepted.job_id):
             backdrop.wait(accepted, timeout=0.05)
@@ -70,7 +70,7 @@ def test_a_repeated_cancel_returns_the_cancelled_job(unlucky: Backdrop, proxy: F
     proxy.fault("DELETE", "/v1/jobs/", lose)
 
     with served.installation.held():
-        accepted = unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.HELD)))
+        accepted = unlucky.swap(SPEC, source_key=unlucky.upload(with_deed(Deed.HELD)))
         job = unlucky.cancel(accepted)
 
     assert (job.status, job.error and job.error.code, job.credits_refunded) == ("FAILURE", "cancelled", 1)

@@ -51,13 +51,13 @@ def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
     page.locator("#make[aria-disabled=false]").wait_for()
     reach("Make the picture", "button")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-    assert outline == "solid", "where the focus is can be seen"
+    assert outline == "solid", "the focus is visible"
     page.keyboard.press("Enter")
     page.locator("#progress").wait_for()
     reach("Cancel and refund", "button")
     page.keyboard.press("Space")
     page.get_by_role("heading", name="You cancelled").wait_for()
-    assert page.evaluate("document.activeElement.tagName") == "H1", "the focus goes to the news"
+    assert page.evaluate("document.activeElement.tagName") == "H1", "the focus goes to the new heading"
 
 
 def assert_touchable(page: Any) -> None:

@@ -36,7 +36,7 @@ def test_a_brand_is_created_changed_and_deleted_on_the_page(visit: Callable[...,
     page.get_by_role("button", name="Save").click()
     page.get_by_role("form").wait_for(state="hidden")
     (changed,) = guest.api.get("/v1/brands").json()["items"]
-    assert (changed["palette"], changed["style_words"]) == (["#fffff0"], ["linen"]), "what is not shown stays"
+    assert (changed["palette"], changed["style_words"]) == (["#fffff0"], ["linen"]), "hidden fields stay"
     assert changed["seed"] == brand["seed"]
     tab.open()
     page.get_by_label("Brand").select_option("Dawn & Söhne")

@@ -235,7 +235,7 @@ def test_the_scenes_thumbnails_follow_the_chosen_colours_and_revert_without_them
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     painted = [name for name in guest.api.get("/studio/thumbnails").json() if name.endswith("-slots")]
-    assert painted, "the set-up is of before there were slots: run `backdrop thumbnails`"
+    assert painted, "the thumbnails have no slots yet: run `backdrop thumbnails`"
     tab = visit()
     tab.sign_in(guest.key)
     page = tab.page
@@ -245,7 +245,7 @@ def test_the_scenes_thumbnails_follow_the_chosen_colours_and_revert_without_them
     page.get_by_label("Add a colour").press("Enter")
 
     page.locator("[data-choice=scene_type] .peek canvas").wait_for()
-    assert canvases.count() <= 1, "what nobody sees is not painted"
+    assert canvases.count() <= 1, "invisible thumbnails are not painted"
     unfold(page, "scene_type")
     page.wait_for_function("count => document.querySelectorAll('.card canvas').length === count", arg=len(painted))
     wall = page.locator(".card:has([value=studio_sweep]) canvas").evaluate(

@@ -91,7 +91,7 @@ def test_the_mouse_erases_and_restores_parts(stage: Callable[..., Any], keeper: 
     rows = np.flatnonzero(gone.any(axis=1))
     assert rows[0] > 0.35 * len(before), "the stroke went through the middle"
     assert rows[-1] < 0.65 * len(before), "the stroke went through the middle"
-    assert np.array_equal(before[: rows[0] - 8], mended[: rows[0] - 8]), "all else is as it was"
+    assert np.array_equal(before[: rows[0] - 8], mended[: rows[0] - 8]), "everything else is unchanged"
 
     mend(page)
     page.get_by_role("button", name="Start over").click()
@@ -101,7 +101,7 @@ def test_the_mouse_erases_and_restores_parts(stage: Callable[..., Any], keeper: 
     page.get_by_text("not saved").wait_for()
     page.get_by_role("button", name="Cancel").click()
     page.locator("dialog").wait_for(state="detached")
-    assert np.array_equal(mask(keeper), mended), "what was not saved has changed nothing"
+    assert np.array_equal(mask(keeper), mended), "an unsaved change has no effect"
     mend(page)
     page.get_by_role("button", name="Start over").click()
     page.locator("dialog [role=status]").get_by_text("Back to the first").wait_for(state="attached")
@@ -118,7 +118,7 @@ def test_the_keyboard_alone_paints_with_a_cursor_that_is_announced(stage: Callab
     canvas = page.locator("dialog").get_by_role("application")
     canvas.wait_for()
     assert canvas.evaluate("(one) => one === document.activeElement"), "the canvas has the focus"
-    assert canvas.evaluate("(one) => getComputedStyle(one).outlineStyle") == "solid", "and it is seen"
+    assert canvas.evaluate("(one) => getComputedStyle(one).outlineStyle") == "solid", "and it is visible"
     status_line = page.locator("dialog [role=status]")
     for key in ("e", "]", "ArrowUp", "Space", "ArrowLeft", "ArrowLeft", "ArrowLeft", "Space"):
         page.keyboard.press(key)
@@ -271,14 +271,14 @@ def test_a_click_or_a_box_chooses_the_product_and_each_choice_can_be_undone(
     assert likeness(guest, mug) > 0.95
     assert shown(guest)["cut_by"] == "subjects"
     red, green, blue, _ = left_out = colour(page, *VASE)
-    assert left_out != photo, "what is left out is dimmed"
+    assert left_out != photo, "the part left out is dimmed"
     assert max(red, green, blue) - min(red, green, blue) < 8, "and without colour"
     click(page, "This too", *VASE)
     assert likeness(guest, both) > 0.95
     click(page, "Not this", *MUG)
     assert likeness(guest, vase) > 0.95
     box(page, "Not this", 0.5, 0.75, 1, 1)
-    assert not mask(guest)[int(0.76 * 620) :].any(), "all in the box is gone"
+    assert not mask(guest)[int(0.76 * 620) :].any(), "everything in the box is gone"
     assert shown(guest)["cut_by"] == "mended"
     assert_accessible(page)
 
@@ -295,7 +295,7 @@ def test_a_click_or_a_box_chooses_the_product_and_each_choice_can_be_undone(
     assert "Draw a box around the whole product, or use the brush" in alert.inner_text()
     click(page, "Not this", *NOTHING)
     assert alert.inner_text() == "This is left out already."
-    assert np.array_equal(mask(guest), first), "what finds nothing changes nothing"
+    assert np.array_equal(mask(guest), first), "a place without a product changes nothing"
     assert_fits(page)
 
 
@@ -399,7 +399,7 @@ def test_a_doubtful_cutout_is_checked_before_the_order(two: Callable[..., Any], 
         shows.append(next(one.get_attribute("value") for one in looks.all() if one.is_checked()))
         page.keyboard.press("v")
     assert shows == ["left", "cut", "photo", "mask", "left"]
-    assert check.is_visible(), "nobody has said anything yet"
+    assert check.is_visible(), "it was not confirmed yet"
     page.reload()
     page.get_by_role("button", name="It is right").click()
     check.wait_for(state="hidden")

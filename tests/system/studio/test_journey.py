@@ -37,7 +37,7 @@ def test_from_drop_to_download(visit: Callable[..., Visit], guest: Guest) -> Non
     choose_place(page)
     page.locator("#price").get_by_text("10 credits left").wait_for()
     assert_accessible(page)
-    assert guest.balance() == 10, "what is looked at is not paid for"
+    assert guest.balance() == 10, "viewing is free"
 
     make(page)
     page.locator("#progress[data-stage]").wait_for()
@@ -129,7 +129,7 @@ def test_the_report_states_first_whether_the_picture_can_be_published(
     tab.page.reload()
     verdict.get_by_text("The cut-out is uncertain.").wait_for()
     assert verdict.get_by_role("heading").inner_text() == "Check before you publish"
-    assert "note" not in verdict.inner_text(), "once is enough for what was enlarged"
+    assert "note" not in verdict.inner_text(), "the enlargement is not mentioned twice"
     assert not tab.page.locator(".checks").is_visible()
 
     shown["size"] = "fail"

@@ -94,7 +94,7 @@ def test_the_paid_picture_is_the_chosen_preview_and_previews_cost_nothing(
         "scale": 1.02,
         "turn": 0.5,
     }
-    assert guest.balance() == 10, "looks cost nothing"
+    assert guest.balance() == 10, "previews cost nothing"
 
     page.get_by_role("link", name="Gallery").click()
     page.get_by_text("Nothing here yet").wait_for()
@@ -129,7 +129,7 @@ def test_where_a_product_has_no_place_one_press_makes_new_previews_as_photograph
     picture.tap()
     page.locator(".look-tile[data-state=done]").first.wait_for(timeout=90 * SECONDS)
     assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == title
-    assert {job["seed"] for job in previews(guest)} == seeds, "the same ones once more"
+    assert {job["seed"] for job in previews(guest)} == seeds, "the same previews again"
     asked = guest.api.get(f"/v1/jobs/{previews(guest)[0]['job_id']}/request").json()
     assert asked["placement"]["stance"] == "from_above", "all other choices stay"
     assert guest.balance() == 10

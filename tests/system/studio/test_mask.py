@@ -59,7 +59,7 @@ def test_a_stroke_ends_at_the_photos_edge_and_a_plain_one_at_its_own(page: Any, 
     """
     followed, plain = run(page, words, width=width, height=width * 2 // 3, edge=edge, middle=middle, radius=radius)
 
-    assert max(followed[edge - radius : edge - 4]) <= 8, "what lies on the stroke's side is gone up to the edge"
+    assert max(followed[edge - radius : edge - 4]) <= 8, "the stroke's side is erased up to the edge"
     assert min(followed[edge + 5 :]) >= 247, "and nothing beyond it"
     assert followed[edge - 4 : edge + 5] == sorted(followed[edge - 4 : edge + 5]), "the rim is a ramp"
     assert plain[edge + radius // 5] < 100, "a plain brush goes over the edge"
@@ -118,7 +118,7 @@ def test_undo_and_redo_are_exact_and_bounded_in_memory(page: Any) -> None:
     held, undone, same = run(page, words, width=1000, height=700, edge=900, radius=20)
 
     assert held <= 8 * 256 * 256
-    assert 0 < undone < 12, "the oldest were let go"
+    assert 0 < undone < 12, "the oldest states were dropped"
     assert same
 
 

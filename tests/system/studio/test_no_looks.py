@@ -54,7 +54,7 @@ def test_after_too_many_previews_the_page_counts_down_and_shows_the_finished_one
         )
         alert_box.wait_for()
         seconds = int(alert_box.inner_text().split(" more in ")[1].split(" s ")[0])
-        assert 0 < seconds <= 20, "no longer than Retry-After says"
+        assert 0 < seconds <= 20, "at most Retry-After"
         assert page.locator("#look").get_attribute("aria-disabled") == "true"
         assert_accessible(page)
         page.locator(".look-tile[data-state=done]").wait_for(timeout=90 * SECONDS)

@@ -74,7 +74,7 @@ def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(visit: Callabl
     with page.expect_response("**/v1/background-swap-with-spec?dry_run*"):
         plans.pop().continue_()
     page.locator("#price").get_by_text("left").wait_for()
-    assert lost.is_visible(), "a plan that comes late hides nothing"
+    assert lost.is_visible(), "a late plan hides nothing"
     make(page)
     page.wait_for_url("**/#/jobs/*")
     jobs = guest.api.get("/v1/jobs?operation=swap").json()["items"]

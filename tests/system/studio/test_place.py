@@ -94,7 +94,7 @@ def test_a_button_sets_the_stance_keeps_the_guess_marked_and_the_board_follows_a
         return float((middle(page, ".place-box")[1] - sheet["y"]) / sheet["height"])
 
     assert button("Standing").inner_text().split("\n") == ["Standing", "as we see it"]
-    assert height() > 0.51, "what stands has its foot low"
+    assert height() > 0.51, "a standing product has its foot low"
     button("From above").click()
     assert placement(page)["stance"] == "from_above"
     until(lambda: abs(height() - 0.5) < 0.005)
@@ -109,7 +109,7 @@ def test_a_button_sets_the_stance_keeps_the_guess_marked_and_the_board_follows_a
     page.get_by_text("Inside the free margins").wait_for()
     assert_accessible(page)
     page.keyboard.press("Space")
-    assert placement(page)["stance"] == "auto", "pressed once more it is our guess again"
+    assert placement(page)["stance"] == "auto", "pressed again, it returns to the guess"
     button("Hanging").click()
     until(lambda: page.locator(".place-box").bounding_box()["y"] < page.locator(".place-sheet").bounding_box()["y"] + 2)
     page.get_by_role("button", name="Put back").click()
@@ -135,7 +135,7 @@ def test_an_unsuitable_scene_is_reported_suitable_ones_are_offered_and_the_last_
     page.locator("[data-code=no_place]").wait_for(state="hidden")
     assert scene.inner_text() == title
     assert placement(page)["stance"] == "from_above", "all other choices stay"
-    assert page.evaluate("document.activeElement.id") == "make", "what was pressed is gone"
+    assert page.evaluate("document.activeElement.id") == "make", "the pressed button is gone"
 
     undo = page.locator("#undo")
     assert undo.inner_text() == "Undo: Scene"
@@ -148,7 +148,7 @@ def test_an_unsuitable_scene_is_reported_suitable_ones_are_offered_and_the_last_
     assert undo.inner_text() == "Undo: Place"
     page.locator("#scene_type-own").fill("a table of oak")
     page.keyboard.press("Control+z")
-    assert placement(page)["stance"] == "standing", "a field undoes what was typed there by itself"
+    assert placement(page)["stance"] == "standing", "a field undoes its own typing"
     while undo.is_visible():
         undo.click()
     assert (scene.inner_text(), placement(page)) == (before, UNMOVED)
@@ -170,7 +170,7 @@ def test_a_leaning_product_is_straightened_and_one_without_an_axis_is_left(visit
     }"""
     for degrees in (-7.0, 0.0, 4.0):
         turn = tab.page.evaluate(words, [degrees, 0])
-        assert abs(turn + degrees) < 0.1, "what leans to the right is turned to the left"
+        assert abs(turn + degrees) < 0.1, "a product that leans to the right is turned to the left"
     assert tab.page.evaluate(words, [3, 0.5]) is None
 
 
@@ -217,7 +217,7 @@ def test_a_leaning_product_is_straightened_by_keyboard_and_delivered_as_on_the_b
     product.focus()
     page.keyboard.press("s")
     turn = placement(page)["turn"]
-    assert abs(turn - 25) < 2, "what leans to the left is turned to the right"
+    assert abs(turn - 25) < 2, "a product that leans to the left is turned to the right"
     page.locator("#make[aria-disabled=false]").focus()
     page.keyboard.press("Enter")
     page.locator("#download").wait_for(timeout=90 * SECONDS)
@@ -225,7 +225,7 @@ def test_a_leaning_product_is_straightened_by_keyboard_and_delivered_as_on_the_b
     assert job["render"]["report"]["placement"]["turn"] == turn
     left, top, right, bottom = job["render"]["report"]["cutout"]["placed_box"]
     upright = (right - left) * job["render"]["width"] / ((bottom - top) * job["render"]["height"])
-    assert abs(upright - 0.4) < 0.06, "as wide for its height as it is"
+    assert abs(upright - 0.4) < 0.06, "with its own aspect ratio"
 
 
 def leaning_carton(degrees: float) -> bytes:

@@ -183,7 +183,7 @@ def test_a_finished_picture_is_shown_pixel_by_pixel_and_next_to_another(
     )
     before = moved()
     drag(0.7, (-0.1, 0.1))
-    assert moved() != before, "beside the slider's line a drag moves the picture"
+    assert moved() != before, "off the slider's line a drag moves the picture"
     assert abs(int(slider.input_value()) - 25) <= 1
     drag(0.25, (0.25, 0))
     assert abs(int(slider.input_value()) - 50) <= 1, "and on it the slider"

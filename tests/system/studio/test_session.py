@@ -23,7 +23,7 @@ def test_an_unknown_key_is_reported_in_words(visit: Callable[..., Visit], guest:
 
     page.get_by_role("alert").get_by_text("not known here").wait_for()
     assert_accessible(page)
-    assert page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})") == "{}", "a wrong key is not kept"
+    assert page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})") == "{}", "a wrong key is not stored"
     page.get_by_label("Your key").fill(guest.key)
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Sign out").click()

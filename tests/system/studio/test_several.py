@@ -74,8 +74,8 @@ def test_several_photos_are_priced_made_and_saved_together_and_each_shows_its_re
     page.locator("#price").get_by_text("4 credits", exact=True).wait_for()
     page.locator("#price").get_by_text("2 \u00d7 2 \u00b7 10 credits left").wait_for()
     page.get_by_text("1 photo can't be made like this, and is left out").wait_for()
-    assert page.locator(".several .cut[src]").count() == 2, "what will be made is seen before it is paid for"
-    assert guest.balance() == 10, "what is looked at is not paid for"
+    assert page.locator(".several .cut[src]").count() == 2, "cut-outs are shown before the user pays"
+    assert guest.balance() == 10, "viewing is free"
     assert_accessible(page)
 
     make(page)
@@ -85,7 +85,7 @@ def test_several_photos_are_priced_made_and_saved_together_and_each_shows_its_re
     page.locator("li[data-state=done]").nth(1).wait_for(timeout=120 * SECONDS)
     page.locator("#several-head").get_by_text("2 of 3 photos done, 1 to check").wait_for()
     assert_accessible(page)
-    assert guest.balance() == 10 - 2 * 2, "what can't be made is not paid for"
+    assert guest.balance() == 10 - 2 * 2, "impossible pictures are not charged"
 
     with page.expect_download() as download:
         page.get_by_role("button", name="Download all").click()
@@ -230,13 +230,13 @@ def test_the_tray_works_by_keyboard_and_the_last_photo_leaves_an_empty_stage(
     for route in held:
         route.continue_()
     page.locator("li[data-state=ready]").nth(2).wait_for()
-    assert names(page) == ["more.jpg", "a.jpg", "b.jpg"], "what is about to stand there comes along"
+    assert names(page) == ["more.jpg", "a.jpg", "b.jpg"], "an uploading photo joins the others"
     page.get_by_role("button", name="Clear").click()
     put(page, {"stands.jpg": BOTTLE})
     page.get_by_role("button", name="Remove").wait_for()
     put(page, {"a.jpg": BOTTLE, "b.jpg": BOTTLE})
     page.locator("li[data-state=ready]").nth(2).wait_for()
-    assert names(page) == ["stands.jpg", "a.jpg", "b.jpg"], "what stands there, too"
+    assert names(page) == ["stands.jpg", "a.jpg", "b.jpg"], "a photo already there joins them too"
 
 
 def test_a_photo_of_the_tray_can_be_mended(visit: Callable[..., Visit], keeper: Guest) -> None:
@@ -303,7 +303,7 @@ def test_doubtful_photos_come_first_and_are_asked_about_once_and_photos_without_
     page.locator("#make[aria-disabled=false]").wait_for()
     assert page.locator(".several .cut").count() == 3, "a cut-out is shown again"
     again = [url.partition("/v1/")[2] for url in tab.asked[asked_before:] if "/v1/cutouts" in url]
-    assert again == ["cutouts?limit=100"], "all by one question"
+    assert again == ["cutouts?limit=100"], "one request for all"
     pause()
     make(page)
     question.get_by_role("button", name="Leave this one out").click()

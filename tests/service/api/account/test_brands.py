@@ -144,7 +144,7 @@ def test_a_known_brand_fills_in_fields_that_the_request_omits(caller: Caller) ->
 
     assert spec["dominant_colors"] == ["#fffff0", "#2f5d50", "#e8c7b8"]
     assert (spec["style_words"], spec["seed"], spec["pinned"]) == (["linen", "soft daylight"], seed, True)
-    assert (log.pilot_brand, log.body["dominant_colors"]) == ("b", []), "the log has the request as it came"
+    assert (log.pilot_brand, log.body["dominant_colors"]) == ("b", []), "the log has the request as received"
 
 
 def test_fields_of_the_request_override_the_brand(caller: Caller) -> None:
