@@ -1,4 +1,4 @@
-"""How tests are marked, distributed and collected; their fixtures are in `tests.fixtures`."""
+"""Marking, distribution and collection of the tests; their fixtures are in `tests.fixtures`."""
 
 import gc
 import sys

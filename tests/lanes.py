@@ -10,7 +10,7 @@ import pytest
 
 #: Never skipped where CI runs on x86-64: set-up must have installed it, so the test fails instead.
 in_openvino = pytest.mark.skipif(
-    find_spec("openvino") is None and not ("CI" in os.environ and platform.machine() == "x86_64"),  # noqa: TID251  # as said
+    find_spec("openvino") is None and not ("CI" in os.environ and platform.machine() == "x86_64"),  # noqa: TID251  # CI is no setting
     reason="OpenVINO comes with the extra cpu, on x86-64 alone: install backdrop[networks,cpu] to run this test",
 )
 

@@ -1,4 +1,4 @@
-"""Backdrop speaks plain words in all that ships and in its documents."""
+"""No banned word in shipped files and documents, and no long sentence in documents."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from tests.support.plain_words import BANNED, markdown_sentences, markdown_text, python_text
 
 ROOT = Path(__file__).resolve().parents[1]
-#: Not ours, or no text: a licence, the lock file, modules from elsewhere, pictures and weights.
+#: Files without Backdrop's own text: a licence, the lock file, modules from elsewhere, pictures and weights.
 LEFT_OUT = re.compile(
     r"^tests/|^LICENSE|^client/LICENSE|requirements|/vendor/|\.(jpg|png|webp|svg|onnx|safetensors|json|txt)$"
 )

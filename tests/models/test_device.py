@@ -18,7 +18,7 @@ from service.settings import Settings
 
 
 def run(code: str) -> "subprocess.CompletedProcess[str]":
-    """Run code in a process of its own: settings of the allocator and of BLAS hold for a whole process."""
+    """Run code in a process of its own: settings of the allocator and of BLAS apply to a whole process."""
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
 
@@ -93,7 +93,7 @@ def test_a_gpu_that_torch_cannot_use_is_a_warning_unless_the_cpu_was_set(monkeyp
     sys.platform != "linux" or not shutil.which("cc"), reason="makes a driver of its own, with a compiler"
 )
 @pytest.mark.parametrize("count", [0, 1])
-def test_the_driver_tells_whether_there_is_a_gpu(tmp_path: Path, count: int) -> None:
+def test_the_driver_reports_whether_there_is_a_gpu(tmp_path: Path, count: int) -> None:
     source = tmp_path / "driver.c"
     source.write_text(
         f"int cuInit(unsigned f) {{ return 0; }}\nint cuDeviceGetCount(int *n) {{ *n = {count}; return 0; }}\n"

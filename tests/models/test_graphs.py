@@ -200,7 +200,7 @@ def test_both_forms_name_the_same_weights(graph: GraphGenerator, pipeline: Diffu
 @pytest.mark.parametrize(
     ("asks", "runtime"), [({"steps": 2}, "auto"), ({"dtype": "bfloat16"}, "auto"), ({}, "torch")], ids=str
 )
-def test_the_pipeline_does_what_the_graph_cannot(asks: dict[str, Any], runtime: CpuRuntime) -> None:
+def test_the_pipeline_replaces_the_graph_where_that_cannot_run(asks: dict[str, Any], runtime: CpuRuntime) -> None:
     assert isinstance(load_generator(GeneratorChoice(RENDERER_CHECKPOINT, steps=1)), GraphGenerator)
     assert isinstance(
         load_generator(GeneratorChoice(RENDERER_CHECKPOINT, **asks), runtime=Runtime(runtime)), DiffusersGenerator

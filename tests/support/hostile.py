@@ -212,7 +212,7 @@ def black_webp() -> bytes:
 
 @cache
 def hidden_avif() -> bytes:
-    """Write an AVIF of 51 megapixels whose header says 64 by 64."""
+    """Write an AVIF of 51 megapixels whose header claims 64 by 64."""
     return avif_header(saved(Image.new("RGB", (7200, 7100)), "AVIF", speed=10), 64, 64)
 
 

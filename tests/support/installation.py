@@ -124,7 +124,7 @@ class Installation:
         until(lambda: log.read_text().count("stopping: ") > before)
 
     def taken_by(self, accepted: Accepted) -> Member:
-        """Return the worker whose log says that it started the job last."""
+        """Return the worker whose log has the last start of the job."""
         said = f"job {accepted.job_id}: attempt {self.job(accepted).attempt}"
         return next(one for one in self.workers if said in self.fleet.log(one.name).read_text())
 

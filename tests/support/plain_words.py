@@ -1,21 +1,21 @@
-"""The words that nothing of Backdrop's says, and where its text is in a file."""
+"""The banned words, and the extraction of text from source files and documents."""
 
 import io
 import re
 import tokenize
 from collections.abc import Iterator
 
-#: Words of the old dialect, in text and in names, and a number without its zero.
+#: Banned words in text and in names, and numbers without a leading zero.
 BANNED = re.compile(
     r"(?<![a-z])(told|whoever|as it stands|so many|for nothing)(?![a-z])"
-    # Neither a format such as {:.2f} nor a length in CSS is a number in text.
+    # Formats such as {:.2f} and CSS lengths are no numbers in text.
     r"|(?<![\w.)\]…/*\\$:%+{,-])\.\d+(?!\d*(?:rem|em|px|s|fr)\b)",
     re.IGNORECASE,
 )
 
 
 def python_text(source: str) -> Iterator[str]:
-    """Yield the comments, the names and the strings of a Python file; of numbers and operators nothing."""
+    """Yield the comments, the names and the strings of a Python file, without numbers and operators."""
     texts = (tokenize.COMMENT, tokenize.NAME, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING))
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in texts:
@@ -29,7 +29,7 @@ def markdown_text(source: str) -> Iterator[str]:
 
 
 def markdown_sentences(source: str) -> Iterator[str]:
-    """Yield the sentences of paragraphs, list items and table cells; code, links' addresses and pictures left out."""
+    """Yield the sentences of paragraphs, list items and table cells, without code, link addresses and pictures."""
     for paragraph in markdown_text(source):
         for part in re.split(r"\n(?=\s*(?:[-*|#>]|\d+\.) ?)|\|", paragraph):
             plain = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", part)

@@ -1,4 +1,4 @@
-"""Where a layout's stand is in its picture."""
+"""The place of a layout's stand in its picture."""
 
 from typing import NamedTuple
 

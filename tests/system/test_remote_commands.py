@@ -181,7 +181,7 @@ def test_a_refusal_of_the_server_is_reported_with_the_option_and_the_remedy(
     assert "There is no such job, or it is not yours." in nothing.output
 
 
-def test_a_missing_address_or_key_is_asked_for_in_words(photo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_address_or_key_is_named_with_the_remedy(photo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--url" in run("jobs", "list").output
     monkeypatch.setenv("BACKDROP_URL", "http://127.0.0.1:9")
     assert "BACKDROP_KEY" in run("jobs", "list").output

@@ -184,7 +184,7 @@ def test_a_worker_that_lost_its_lease_while_it_was_frozen_changes_nothing(instal
         until(lambda: installation.job(accepted).attempt == 2)
         frozen.send_signal(signal.SIGCONT)
     dropped = f"job {accepted.job_id}: lease lost, attempt 1 dropped"
-    # Where the freeze exceeded a job's time limit, on a loaded machine, its watchdog ends the process instead.
+    # After a freeze longer than a job's time limit, on a loaded machine, its watchdog ends the process instead.
     until(lambda: dropped in log.read_text() or not frozen.is_running())
 
     assert installation.outcome(accepted) == ("SUCCESS", None)
@@ -193,7 +193,7 @@ def test_a_worker_that_lost_its_lease_while_it_was_frozen_changes_nothing(instal
 
 # SQLite's clock is its only host's: no two clocks can disagree.
 @pytest.mark.parametrize("shared", ["production"], indirect=True)
-def test_times_are_the_databases_whatever_the_hosts_clocks_show(installation: Installation) -> None:
+def test_times_are_the_databases_under_any_clocks_of_the_hosts(installation: Installation) -> None:
     if not clock_off_by(60):
         pytest.skip("libfaketime, which sets a process's clock off, has no wheel for this system")
     began = now(installation)

@@ -149,7 +149,7 @@ def test_start_depth_and_hold_work_together_and_in_a_batch_as_alone(
         return float(np.abs(one - other)[inner].mean())
 
     (held,) = painted(asked(scene, laid))
-    # The product is held, whatever the noise. It changes a little, as a group norm mixes in its surroundings.
+    # The product is held under any noise. It changes a little, as a group norm mixes in its surroundings.
     assert moved_by_another_seed(laid) < 0.5 * moved_by_another_seed(Laid(laid.picture, laid.keep * 0))
     if generator.capabilities.batches:
         pair = painted(asked(scene, laid), asked(conditions(), laid, seed=4))

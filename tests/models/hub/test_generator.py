@@ -252,7 +252,7 @@ def test_a_folder_of_backdrops_own_class_opens_as_a_light_network_of_its_own_siz
     reported: list[float] = []
     scene = conditions()
     light = painted(generator, PaintRequest("a wall", "", scene, 1, reported.append))
-    # Untrained, it returns the light unchanged, whatever its range.
+    # Untrained, it returns light of any range unchanged.
     np.testing.assert_allclose(light, scene.light, rtol=1e-5)
     assert reported == [1]
 

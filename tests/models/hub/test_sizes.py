@@ -1,4 +1,4 @@
-"""Pipelines paint as many pixels as in their training, whatever the picture's shape."""
+"""Pipelines paint as many pixels as in their training, for pictures of any shape."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Flow pipelines start at their family's noise, whatever their scheduler makes of a size."""
+"""Flow pipelines start at their family's noise, with any scheduler's shift for the size."""
 
 import functools
 import json

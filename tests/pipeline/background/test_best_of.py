@@ -26,7 +26,7 @@ ASKED = ("#2f5d50", "#e8dcc8", "#c96f4a")
 
 
 class Painter(Darkener):
-    """Paints one flat colour whatever the request, another colour at each call, and keeps the requests."""
+    """Paints one flat colour for any request, another colour at each call, and keeps the requests."""
 
     def __init__(self, *colours: tuple[float, float, float]) -> None:
         super().__init__("picture", size=96)

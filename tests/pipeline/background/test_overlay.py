@@ -103,7 +103,7 @@ def test_the_delivered_painting_is_the_generators(kept: Kept) -> None:
     assert "rejected" not in kept[2]["provenance"]["tried"][0]
 
 
-def test_the_products_own_pixels_are_the_same_whatever_the_network_painted(kept: Kept) -> None:
+def test_the_products_own_pixels_are_the_same_under_any_painting(kept: Kept) -> None:
     class Spoiler(Holder):
         def painted(self, request: PaintRequest) -> np.ndarray:
             picture = super().painted(request)

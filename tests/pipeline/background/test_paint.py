@@ -74,7 +74,7 @@ def test_a_networks_view_of_its_padding_makes_no_frame() -> None:
     surface[:, :2] = 8
     mended = within_padding(stops, surface)
     assert (mended[surface == 0] == np.float32(0.2)).all()
-    # The border has only values of the rest.
+    # A surface that only the border shows keeps its own values.
     assert (mended[surface == 8] == 0).all()
     assert within_padding(stops[:3, :2], surface[:3, :2]).shape == (3, 2, 3)
 
@@ -151,7 +151,7 @@ def test_the_essential_words_come_before_clips_limit() -> None:
             assert len(re.findall(r"[a-z']+|[^\sa-z]+", words.lower())) + 7 <= 77, words
 
 
-def test_a_light_network_gets_no_area_in_front_of_the_camera() -> None:
+def test_a_light_network_is_not_called_for_a_scene_from_above() -> None:
     generator, done = Darkener(), list[float]()
     asked = spec("flatlay")
     painting = paint(asked, compose(asked, 160, 160, 0.6), 160, 160, generator, done.append)

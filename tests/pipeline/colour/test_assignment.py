@@ -1,4 +1,4 @@
-"""Colours go to the surfaces that can have them, whatever the order of the palette."""
+"""Colours go to the surfaces that can have them, in any order of the palette."""
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ def test_where_two_surfaces_suit_the_first_colour_gets_the_larger() -> None:
     assert painted(plan) == {"wall": "#4f7cac", "floor": "#f4c6d0"}
 
 
-def test_a_colour_without_a_surface_is_left_to_the_paintable_ones_and_every_asked_colour_has_a_place() -> None:
+def test_a_colour_without_a_surface_is_left_for_props_and_every_asked_colour_has_a_place() -> None:
     plan = assigned("sand_dunes", "#2e8b57", "#ff00ff")
     assert plan.left == (0, 1)
     for scene in BUILT:
@@ -97,7 +97,7 @@ def test_a_surface_without_an_asked_colour_has_a_natural_one_as_light_as_the_pal
     assert lab_of(dark)[0] < 40 < 70 < lab_of(pale)[0]
 
 
-def test_a_material_has_its_samples_paint_any_colour_and_plants_none() -> None:
+def test_materials_include_their_samples_paint_takes_any_colour_and_natural_materials_do_not() -> None:
     assert all(one.distance(lab_of(sample)) <= 1 for one in GAMUTS.values() for sample in one.samples)
     for colour in ("#ff00ff", "#0000ff", "#00ffee"):
         assert GAMUTS["paint"].cost(lab_of(colour)) == 0

@@ -1,4 +1,4 @@
-"""Whether a network that saw a product kept its shadow, detected in its picture: tried on all kinds of made-up ones."""
+"""Detection of a kept shadow in a network's picture of a product, on made-up pictures of every kind."""
 
 from collections import Counter
 

@@ -17,7 +17,7 @@ from pipeline.report import ExpansionReport, PaletteReport, TriedBackground, to_
 from tests.pipeline.delivery.reported import PRESET, SIDE, disc, painted, report, rules
 
 
-def test_a_field_with_a_default_is_absent_where_it_is_none_and_another_one_null() -> None:
+def test_a_field_with_a_default_is_absent_where_it_is_none_and_other_fields_are_null() -> None:
     row = TriedBackground(5, None, 2.5, expansion=ExpansionReport(0.0, 0.25, True))
     expansion = {"area": 0.0, "colour": 0.25, "grew": True}
     assert to_json([row]) == [{"seed": 5, "mean_delta_e00": None, "worst_delta_e00": 2.5, "expansion": expansion}]

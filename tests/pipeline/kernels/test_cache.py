@@ -112,7 +112,9 @@ def warm(room: Room, first: tuple[Path, dict[str, object], str]) -> Room:
     return room
 
 
-def test_the_next_process_loads_what_one_compiled(first: tuple[Path, dict[str, object], str], warm: Room) -> None:
+def test_a_process_loads_the_kernels_that_another_compiled(
+    first: tuple[Path, dict[str, object], str], warm: Room
+) -> None:
     folder, seen, said = first
     assert (seen["loaded"], seen["misses"], seen["answers"]) == (0, 2, [6.0, 1.5])
     assert said.count("compiling kernels for") == 1

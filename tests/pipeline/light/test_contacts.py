@@ -73,7 +73,7 @@ def test_it_is_written_into_its_strip() -> None:
     assert (strip != -1).sum() == 3
 
 
-def test_where_nothing_touches_there_is_none() -> None:
+def test_without_contact_there_is_no_contact_light() -> None:
     layout = replace(bare(), parts=(Part(Floor(0.0, -8.0), 1, "floor"),))
     assert brought(layout, 128, np.ones((1, 3), np.float32))[0] is None
 

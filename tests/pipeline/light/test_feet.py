@@ -41,6 +41,6 @@ def test_a_low_thing_has_a_smaller_rounding() -> None:
     assert share.min() < 0.7
 
 
-def test_glowing_and_lying_things_have_none() -> None:
+def test_glowing_and_lying_things_have_no_dark_line() -> None:
     assert (shares(Drum(0, 0, -0.3, 0.25, 0.15), glow=4.0)[0] == 1).all()
     assert Feet.of(compose(spec("flatlay"), 96, 96, 1.0), 96, 96) is None

@@ -52,7 +52,7 @@ def test_the_product_stands_on_a_level_surface_at_its_own_depth_and_every_asked_
 
 
 @pytest.mark.parametrize("mood", ["moody", "playful", "warm"])
-def test_natural_colours_that_were_not_asked_for_cover_a_twenty_fifth_of_the_picture_at_most(mood: str) -> None:
+def test_unasked_natural_colours_cover_a_twenty_fifth_of_the_picture_at_most(mood: str) -> None:
     asked = load_catalogue().mood(mood)
     seen = 0.0
     for seed in range(2):

@@ -1,4 +1,4 @@
-"""Warnings as sentences, for people who read text."""
+"""Warnings as sentences, for readers of text."""
 
 from service.catalogue.warning_words import WORDS, in_words
 

@@ -108,7 +108,7 @@ def test_subjects_are_chosen_from_a_drawn_mask_which_remains_available(mender: M
         assert np.array_equal(mender.picture(chosen["mask_url"]), mask)
 
 
-def test_an_order_chooses_for_itself_alone_whatever_was_chosen_before(mender: Mender) -> None:
+def test_an_order_chooses_for_itself_alone_after_any_earlier_choice(mender: Mender) -> None:
     key = mender.upload(PHOTO)
     choose(mender, VASE, key)
 

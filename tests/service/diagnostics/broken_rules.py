@@ -1,4 +1,4 @@
-"""How each of the audit's rules is broken."""
+"""Statements that break each of the audit's rules."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ from service.database.tables import (
 )
 from tests.service.diagnostics.books import Books, debit_of, log_of, message_of, refund_of
 
-#: How each rule is broken, and which id the finding must name.
+#: The statements that break each rule, and the id that the finding must name.
 BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = [
     (
         "client_has_a_key_that_lasts",

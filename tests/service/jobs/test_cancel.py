@@ -92,7 +92,7 @@ def test_a_job_ends_once_when_a_cancel_meets_another_end(
 
     with ThreadPoolExecutor(len(rivals)) as pool:
         with engine.begin() as connection:
-            # The open transaction holds the row, so all moves wait for it and start together when it commits.
+            # The open transaction locks the row, so all moves wait for it and start together when it commits.
             connection.execute(jobs.update().where(jobs.c.id == claim.job_id).values(stage="held"))
             moves = [pool.submit(move, rival) for rival in (rivals[::-1] if turned else rivals)]
             time.sleep(0.1)

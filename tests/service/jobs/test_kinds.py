@@ -90,7 +90,7 @@ MOVES = st.lists(
 
 
 def test_no_client_waits_longer_for_any_kind_than_the_rule_allows(engine: sa.Engine) -> None:
-    """Holds whatever workers of one kind and of all kinds start, and whatever clients cancel."""
+    """Under any starts by workers of one kind and of all kinds, and any cancels by clients."""
     lines = {kind: taking(engine, kind) for kind in Kind}
 
     @settings(max_examples=4, deadline=None, derandomize=True, database=None)

@@ -1,4 +1,4 @@
-"""What expires in the store, when, and what must stay. Each store on one of the databases."""
+"""The expiry of photos and renders, and the objects that must stay. Each store on one of the databases."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -29,7 +29,7 @@ CUT_OUT = ON_WHITE | {"output_preset": "transparent_cutout"}
 
 
 class Crossing:
-    """A segmenter that holds jobs until the test releases them."""
+    """A segmenter that blocks jobs until the test releases them."""
 
     side = 640
 
@@ -54,7 +54,7 @@ def worker(engine: sa.Engine, tmp_path: Path, crossing: Crossing) -> Worker:
 
 @contextmanager
 def running(worker: Worker, crossing: Crossing, many: int) -> Iterator[list[Accepted]]:
-    """Hold several jobs in flight, each in the middle of a step. They go on and end at the end of the block."""
+    """Hold several jobs in flight, each in the middle of a step. They end at the end of the block."""
     orders = [worker.order(with_deed(Deed.SLOW), **CUT_OUT) for _ in range(many)]
     threads = [threading.Thread(target=worker.runner.run, args=("any",)) for _ in orders]
     for thread in threads:
@@ -118,7 +118,7 @@ def test_the_last_attempt_of_a_job_runs_alone_and_is_handed_back_when_the_worker
     given_up = worker.order(with_deed(Deed.SLOW), **CUT_OUT)
     claim = worker.shop.start()
     with running(worker, crossing, 1) as others:
-        worker.shop.jobs.release(claim)  # its worker died, say: one attempt is left
+        worker.shop.jobs.release(claim)  # as if its worker had died: one attempt is left
         last = threading.Thread(target=worker.runner.run, args=("any",))
         last.start()
         until(lambda: worker.runner.isolation._waiting)

@@ -241,7 +241,7 @@ class Callers:
         return Try(answer.status_code, said.get("code", ""), request_id, said.get("job_id", ""))
 
     def _look(self, choose: random.Random, http: httpx.Client, shopper: Shopper, submission: Submission) -> None:
-        """Ask for the job, as its client and as another, who also tries to cancel it; perhaps cancel it."""
+        """Ask for the job as its client and as another client, which also tries to cancel it. Perhaps cancel it."""
         job_id = submission.job_id
         if job_id is None:
             return

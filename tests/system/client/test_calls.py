@@ -66,7 +66,7 @@ def test_the_async_client_swaps_several_at_once(served: Served, key: str, tmp_pa
 
 
 def test_step_by_step_a_photo_comes_from_bytes_a_path_or_an_open_file(backdrop: Backdrop, tmp_path: Path) -> None:
-    path = tmp_path / "jar"  # no extension: its bytes tell the type
+    path = tmp_path / "jar"  # no extension: the bytes show the type
     path.write_bytes(good())
     keys = [backdrop.upload(photo) for photo in (good(), path, str(path), io.BytesIO(good()))]
     assert len(set(keys)) == 4

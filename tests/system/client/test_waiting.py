@@ -32,7 +32,7 @@ def test_a_wait_succeeds_with_every_fault_of_the_event_stream(
     assert len({(one.status, one.stage, one.progress, one.queue_position) for one in reported}) == len(reported)
 
 
-def test_a_server_without_events_is_asked_for_them_once(unlucky: Backdrop, proxy: FaultyProxy) -> None:
+def test_a_server_without_events_is_asked_once(unlucky: Backdrop, proxy: FaultyProxy) -> None:
     proxy.fault("GET", "/events", refuse(404), times=20)
     source = unlucky.upload(good())
 
@@ -42,7 +42,7 @@ def test_a_server_without_events_is_asked_for_them_once(unlucky: Backdrop, proxy
     assert len(proxy.paths("GET", "/events")) == 1
 
 
-def test_after_a_short_outage_the_server_is_asked_for_its_events_again(unlucky: Backdrop, proxy: FaultyProxy) -> None:
+def test_after_a_short_outage_the_client_requests_the_events_again(unlucky: Backdrop, proxy: FaultyProxy) -> None:
     proxy.fault("GET", "/events", hang_up, times=2)
 
     unlucky.wait(unlucky.swap(SPEC, source_key=unlucky.upload(with_deed(Deed.SLOW))))
@@ -51,7 +51,7 @@ def test_after_a_short_outage_the_server_is_asked_for_its_events_again(unlucky: 
     assert len([one for one in proxy.paths("GET", "/v1/jobs/") if not one.path.endswith("/events")]) == 1
 
 
-def test_a_wait_ends_on_request_and_the_job_goes_on(backdrop: Backdrop, served: Served) -> None:
+def test_a_wait_ends_on_request_and_the_job_continues(backdrop: Backdrop, served: Served) -> None:
     with served.installation.held():
         accepted = backdrop.swap(SPEC, source_key=backdrop.upload(with_deed(Deed.HELD)))
 

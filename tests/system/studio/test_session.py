@@ -63,9 +63,7 @@ def test_a_key_can_be_typed_before_the_thumbnails_are_loaded(visit: Callable[...
     page.get_by_role("button", name="Sign out").wait_for()
 
 
-def test_a_revoked_key_is_asked_for_over_the_page_and_the_draft_stays(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
+def test_a_revoked_key_is_replaced_in_a_dialog_and_the_draft_stays(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
     tab.mean("status of 401")
     tab.open()

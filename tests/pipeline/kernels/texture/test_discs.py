@@ -40,7 +40,7 @@ def test_blurs_of_all_shapes_overlap_with_soft_edges() -> None:
     np.testing.assert_allclose(np.moveaxis(canvas, 0, 2), painted(blurs, 60, 80), atol=5e-5)
 
 
-def test_a_canvas_is_enlarged_bicubic_onto_what_is_shown() -> None:
+def test_a_canvas_is_enlarged_bicubic_to_its_visible_part() -> None:
     rng = np.random.default_rng(1)
     canvas = rng.random((3, 20, 30)).astype(np.float32) - np.float32(0.1)
     part = rng.integers(0, 2, (47, 71)).astype(np.uint16)
