@@ -66,4 +66,4 @@ def page(title: str, lead: str, parts: Iterable[str], source: str) -> str:
 def swatch(colour: str) -> str:
     """Return a colour's name with a patch of it; the colour is any that CSS knows."""
     shown = html.escape(colour)
-    return f'<span class="swatch" style="background: {shown}"></span> `{shown}`'
+    return f'<span class="colour"><span class="swatch" style="background: {shown}"></span> `{shown}`</span>'

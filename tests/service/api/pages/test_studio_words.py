@@ -10,11 +10,10 @@ import pytest
 import service.worker.c2pa  # its failures count too
 from pipeline.core.errors import PipelineError
 from service.catalogue.warning_words import WORDS
+from tests.support.plain_words import BANNED
 
 FOLDER = Path(str(files("service") / "studio"))
 SCRIPTS = sorted(path for path in FOLDER.rglob("*.js") if "vendor" not in path.parts)
-#: What nobody says, and a number without its zero.
-BANNED = re.compile(r"\b(told|whoever|as it stands|so many|for nothing)\b|(?<![\w.)\]…])\.\d", re.IGNORECASE)
 MOST_WORDS = 25
 #: A regular expression begins where a value can: after an operator, never after a name or a bracket that ends one.
 TOKEN = re.compile(

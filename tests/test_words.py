@@ -1,0 +1,66 @@
+"""Backdrop speaks plain words in all that ships and in its documents."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.plain_words import BANNED, markdown_sentences, markdown_text, python_text
+
+ROOT = Path(__file__).resolve().parents[1]
+#: Not ours, or no text: a licence, the lock file, modules from elsewhere, pictures and weights.
+LEFT_OUT = re.compile(
+    r"^tests/|^LICENSE|^client/LICENSE|requirements|/vendor/|\.(jpg|png|webp|svg|onnx|safetensors|json|txt)$"
+)
+MOST_WORDS = 25
+
+
+def shipping_files() -> list[str]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [name for name in listed.splitlines() if not LEFT_OUT.search(name) and (ROOT / name).is_file()]
+
+
+def texts_of(name: str) -> list[str]:
+    text = (ROOT / name).read_text("utf-8")
+    if name.endswith(".py"):
+        return list(python_text(text))
+    return list(markdown_text(text)) if name.endswith(".md") else text.splitlines()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def told(): pass",
+        '"It is told."',
+        "x = 1  # whoever asks",
+        '"""As it stands."""',
+        "a = f'for nothing {b}'",
+        "# .5 s",
+    ],
+)
+def test_banned_words_are_found(source: str) -> None:
+    assert any(BANNED.search(text) for text in python_text(source))
+
+
+@pytest.mark.parametrize("source", ["x = .5", 'open("mask.2.png")', "# 0.5 of 3.5", '"retold"', "toldest = 1"])
+def test_other_words_and_code_are_not_found(source: str) -> None:
+    assert not any(BANNED.search(text) for text in python_text(source))
+
+
+@pytest.mark.parametrize("folder", sorted({name.partition("/")[0] for name in shipping_files()}))
+def test_nothing_that_ships_has_a_banned_word(folder: str) -> None:
+    found = [
+        f"{name}: …{text[max(0, match.start() - 40) : match.end() + 40]}…"
+        for name in shipping_files()
+        if name.partition("/")[0] == folder
+        for text in texts_of(name)
+        if (match := BANNED.search(text))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", [name for name in shipping_files() if name.endswith(".md")])
+def test_no_sentence_of_a_document_has_more_than_25_words(name: str) -> None:
+    found = [one for one in markdown_sentences((ROOT / name).read_text("utf-8")) if len(one.split()) > MOST_WORDS]
+    assert found == []
