@@ -1,1 +1,1 @@
-"""The tests. They start every server they need and leave nothing behind."""
+"""The tests. They start every server that they need and leave nothing behind."""

@@ -1,4 +1,4 @@
-"""How tests are marked, dealt and collected; their fixtures are in `tests.fixtures`."""
+"""How tests are marked, distributed and collected; their fixtures are in `tests.fixtures`."""
 
 import gc
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from xdist.scheduler.loadfile import LoadFileScheduling
 
-#: What takes longest, dearest first, files and folders: dealt last, one would keep a process busy when the others are
+#: The slowest files and folders, slowest first: started last, they would keep one process busy when the others are
 #: done.
 DEAREST = (
     "system/test_workers.py",
@@ -31,7 +31,7 @@ DEAREST = (
     "service/jobs/test_state_machine.py",
     "pipeline/test_golden.py",
 )
-#: Files and folders that share what is dear to start, processes or libraries, and so go to one process of pytest.
+#: Files and folders that share costly processes or libraries. They go to one process of pytest.
 TOGETHER = {
     "torch": (
         "models/hub/",
@@ -48,29 +48,30 @@ TOGETHER = {
         *("system/client/", "system/test_batch.py", "system/test_contact_sheet.py", "system/test_remote_commands.py"),
     ),
 }
-#: Fixtures that start a server; a parameter named for one starts it by `getfixturevalue`.
+#: Fixtures that start a server. A parameter of the same name starts it by `getfixturevalue`.
 SERVERS = {"valkey_url", "postgresql_server", "s3_server", *TOGETHER}
 SERVED = {"postgresql", "s3", "embedded", "production"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the fixtures, and give the fast lane, known by leaving out what needs servers, a quarter of the examples.
+    """Load the fixtures, and give the fast lane a quarter of the examples.
 
-    The process that deals tests to others runs none: the others would wait 2 s for what the fixtures import there.
+    A run without the servers' tests is the fast lane. The process that deals tests to the others runs none and loads no
+    fixtures: their imports would make the others wait 2 s.
     """
     if config.getoption("numprocesses") and not hasattr(config, "workerinput"):
         return
     config.pluginmanager.import_plugin("tests.fixtures")
-    from hypothesis import settings  # here: who deals does without
+    from hypothesis import settings  # here: the dealing process does not need it
 
-    # No deadline: an example takes longer than .2 s wherever the machine pauses.
+    # No deadline: an example takes longer than 0.2 s wherever the machine pauses.
     settings.register_profile("gate", deadline=None)
     settings.register_profile("fast", deadline=None, max_examples=25)
     settings.load_profile("fast" if _is_fast(config) else "gate")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Read no file of `system/` in the fast lane, which would leave out all of its tests."""
+    """Skip the files of `system/` in the fast lane, which would deselect all their tests."""
     return True if _is_fast(config) and collection_path == Path(__file__).parent / "system" else None
 
 
@@ -79,7 +80,7 @@ def _is_fast(config: pytest.Config) -> bool:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark who needs processes of ours: all of `system/`, and what has a server among its fixtures or parameters."""
+    """Mark tests that need processes: all of `system/`, and tests with a server among fixtures or parameters."""
     if _file(item).startswith("system/"):
         item.add_marker("system")
     parameters = getattr(item, "callspec", None)
@@ -88,9 +89,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker("servers")
 
 
-@pytest.hookimpl(trylast=True)  # after pytest has put those side by side that share a fixture: a file's own order stays
+@pytest.hookimpl(trylast=True)  # after pytest has grouped tests that share a fixture: a file's own order stays
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Deal the dearest files first, then the rest of `system/`, whose tests mostly wait."""
+    """Deal the slowest files first, then the rest of `system/`, whose tests mostly wait."""
     items.sort(key=lambda item: _turn(_file(item)))
 
 
@@ -101,7 +102,7 @@ def _turn(file: str) -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Let the garbage collector rest while modules are imported: it finds next to nothing in a quarter of the time."""
+    """Switch the garbage collector off while modules are imported: it took a quarter of the time and found little."""
     gc.disable()
     try:
         return (yield)
@@ -110,19 +111,19 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_finish() -> None:
-    """Take what collecting made out of the garbage collector's rounds: thousands of items and all their modules.
+    """Exclude the collected items and modules from garbage collection: there are thousands.
 
-    torch is not among them: every process collects every file, so who needs it imports it within a test.
+    torch is not among them: every process collects every file, so a test imports it in its own function.
     """
     if "torch" in sys.modules:
         raise pytest.UsageError("A file of tests, or what it imports, imports torch as it is collected.")
     gc.freeze()
-    # A twentieth of the tests' time went into rounds that found nothing: cycles are few here, and memory is enough.
+    # Garbage collection took a twentieth of the tests' time and found nothing: cycles are few here.
     gc.set_threshold(20_000, 20, 100)
 
 
 class Dealer(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
-    """Deals files to the processes of pytest, those of TOGETHER as if they were one file."""
+    """Deals files to the processes of pytest, and the files of TOGETHER as one file."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0].removeprefix("tests/")

@@ -25,7 +25,7 @@ from tests.support.storm import servers
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment() -> Iterator[None]:
-    """Settings of whoever runs the tests must not reach them, nor the processes that they start."""
+    """Remove the developer's settings, so that they reach neither the tests nor their processes."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):  # noqa: TID251  # cleaning it is the point
             if name.startswith("BACKDROP_") or name in {
@@ -35,7 +35,7 @@ def clean_environment() -> Iterator[None]:
                 "OTEL_EXPORTER_OTLP_ENDPOINT",
             }:
                 patch.delenv(name)
-        # A seventh of the default's time, for all tests in which the network does not matter.
+        # u2netp takes a seventh of the default's time. It serves all tests in which the network does not matter.
         patch.setenv("BACKDROP_SEGMENTER", "u2netp")
         # Set-up has compiled the kernels.
         use_kept_kernels(Settings())
@@ -83,7 +83,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A migrated database of each kind, that of `engine`."""
+    """A migrated database of each kind, the database of `engine`."""
     if request.param == "postgresql":
         server = request.getfixturevalue("postgresql_server")
         yield migrated_database(server, tmp_path.name)
@@ -104,7 +104,7 @@ def engine(migrated_url: str) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def s3_settings(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Settings for two fresh buckets on the S3 server."""
+    """Settings for two new buckets on the S3 server."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", servers.S3_KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", servers.S3_SECRET)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
@@ -123,15 +123,15 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
 
 @pytest.fixture(scope="session")
 def networks() -> Networks:
-    """The networks of a default installation but for the small segmenter, loaded once."""
-    from service.worker.networks import open_networks  # which imports torch: seconds that most tests need not wait
+    """The networks of a default installation except for the small segmenter, loaded once."""
+    from service.worker.networks import open_networks  # it imports torch: seconds that most tests need not wait
 
     return open_networks(Settings())
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Settings:
-    """Those of an API on a migrated SQLite database, one for each file of tests."""
+    """Settings of an API on a migrated SQLite database, one for each file of tests."""
     settings = Settings(home=tmp_path_factory.mktemp("api"), queue_url=valkey_url)
     migrated_engine(settings).dispose()
     return settings
@@ -139,7 +139,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Setti
 
 @pytest.fixture(scope="module")
 def http(settings: Settings) -> Iterator[Any]:
-    """That API. Each of its answers is compared with the document."""
+    """The API of `settings`. Each of its answers is compared with the OpenAPI document."""
     with TestClient(create_app(settings)) as client:
         compared(client)
         yield client

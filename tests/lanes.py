@@ -1,4 +1,4 @@
-"""What the fast lane leaves to the gate, and what a machine leaves out for lack of a library."""
+"""Which cases the fast lane leaves to the gate, and which tests a machine skips for lack of a library."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-#: Never left out on an x86-64 machine of ours, where set-up must have brought it: there the test fails instead.
+#: Never skipped where CI runs on x86-64: set-up must have installed it, so the test fails instead.
 in_openvino = pytest.mark.skipif(
     find_spec("openvino") is None and not ("CI" in os.environ and platform.machine() == "x86_64"),  # noqa: TID251  # as said
     reason="OpenVINO comes with the extra cpu, on x86-64 alone: install backdrop[networks,cpu] to run this test",
@@ -18,7 +18,7 @@ in_openvino = pytest.mark.skipif(
 def rest_in_gate(cases: Iterable[Any], fast: int = 1) -> list[Any]:
     """Return the cases of `pytest.mark.parametrize`, all but the first `fast` marked for the gate alone.
 
-    For cases that prove the same of one more family, photo or seed. A case of several values is a tuple.
+    For cases that check the same for another family, photo or seed. A case of several values is a tuple.
     """
     kept = list(cases)
     return kept[:fast] + [

@@ -1,4 +1,4 @@
-"""The house keeps its order: functions stay short, rooms say what they are for, tests lie where their rooms do.
+"""Rules of the code's layout: functions stay short, rooms have a docstring, and tests are in their rooms' folders.
 
 import-linter checks that rooms import in one direction and that no imports go in a circle (pyproject.toml).
 """
@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Of a function that ships.
+#: Lines of a function that ships.
 MAX_LINES = 80
-#: Records of the past: one function a migration, as long as its tables.
+#: Migrations are records of the past: one function each, as long as its tables.
 MIGRATIONS = ROOT / "service" / "database" / "migrations"
 PACKAGES = ("pipeline", "service", "models")
 
 
 def folders(*tops: str) -> list[Path]:
-    """Every folder of Python files below these, by path."""
+    """Return every folder of Python files in these, by path."""
     found = {path.parent for top in tops for path in (ROOT / top).rglob("*.py")}
     return sorted(folder for folder in found if not folder.is_relative_to(MIGRATIONS))
 
@@ -28,7 +28,7 @@ def name(path: Path) -> str:
 
 
 def functions(package: str) -> Iterator[tuple[str, int]]:
-    """Give each function of a package as "file:name", and its lines, decorators not counted."""
+    """Yield each function of a package as "file:name" with its number of lines, decorators not counted."""
     for path in sorted((ROOT / package).rglob("*.py")):
         if path.is_relative_to(MIGRATIONS):
             continue
@@ -43,7 +43,7 @@ def test_no_function_is_longer_than_80_lines(package: str) -> None:
 
 
 @pytest.mark.parametrize("room", folders(*PACKAGES), ids=name)
-def test_a_room_says_in_one_line_what_it_is_for_and_nothing_else(room: Path) -> None:
+def test_a_room_states_its_purpose_in_one_line_and_contains_nothing_else(room: Path) -> None:
     (said,) = ast.parse((room / "__init__.py").read_text("utf-8")).body
     assert isinstance(said, ast.Expr)
     assert isinstance(said.value, ast.Constant)
@@ -52,6 +52,6 @@ def test_a_room_says_in_one_line_what_it_is_for_and_nothing_else(room: Path) -> 
 
 
 @pytest.mark.parametrize("folder", folders("tests/service", "tests/pipeline", "tests/models"), ids=name)
-def test_tests_lie_where_their_rooms_do(folder: Path) -> None:
+def test_tests_are_in_the_folders_of_their_rooms(folder: Path) -> None:
     room = ROOT / folder.relative_to(ROOT / "tests")
     assert room.is_dir()

@@ -1,4 +1,4 @@
-"""The parts of the client that need no server: what a photo is, how events are cut, what is loaded."""
+"""The parts of the client that need no server: types of photos, parsing of events, and its imports."""
 
 import inspect
 import json
@@ -31,14 +31,14 @@ from backdrop_client.progress import Event, EventDecoder
 from scripts.client_report import TYPES, client_types
 
 
-def test_a_colour_alone_is_a_palette_of_one() -> None:
+def test_a_single_colour_is_a_palette_of_one() -> None:
     spec = Spec("podium", "calm", "open_graph", colors="rgb(1, 2, 3)")
 
     assert spec.body(source_key="k", source_render=None)["dominant_colors"] == ["rgb(1, 2, 3)"]
     assert spec == Spec("podium", "calm", "open_graph", colors=("rgb(1, 2, 3)",))
 
 
-def test_only_what_is_not_as_the_preset_has_it_is_sent() -> None:
+def test_only_options_that_differ_from_the_preset_are_sent() -> None:
     own = Spec("podium", "calm", "open_graph", scale=0.9, width=900, height=600, format="webp", quality=80)
 
     assert own.query() == {"scale": "0.9", "width": 900, "height": 600, "format": "webp", "quality": 80}
@@ -47,12 +47,12 @@ def test_only_what_is_not_as_the_preset_has_it_is_sent() -> None:
     assert Spec("podium", "calm", "open_graph", metadata={"a": "1", "b": ""}).query() == {"metadata": ["a:1", "b:"]}
 
 
-def test_the_product_that_is_meant_is_sent_as_numbers_with_commas() -> None:
+def test_a_subject_is_sent_as_numbers_with_commas() -> None:
     query = Spec("podium", "calm", "open_graph", subject=(0.25, 1)).query()
     assert query == {"subject": "0.25,1.0"}
 
 
-def test_an_idempotency_key_of_the_caller_is_sent_as_it_is_an_empty_one_too() -> None:
+def test_a_callers_idempotency_key_is_sent_unchanged_even_if_empty() -> None:
     def sent(key: str | None) -> str:
         step = next(Api(Retries()).swap(Spec("podium", "calm", "open_graph"), source_key="k", idempotency_key=key))
         assert isinstance(step, Send)
@@ -75,7 +75,7 @@ def test_an_idempotency_key_of_the_caller_is_sent_as_it_is_an_empty_one_too() ->
         (b"\0\0\0\x14ftypheic\0\0\0\0heic", "image/heic"),
     ],
 )
-def test_a_photo_is_what_its_first_bytes_say(data: bytes, kind: str) -> None:
+def test_a_photos_type_comes_from_its_first_bytes(data: bytes, kind: str) -> None:
     assert content_type(data) == kind
 
 
@@ -83,7 +83,7 @@ def test_a_photo_is_what_its_first_bytes_say(data: bytes, kind: str) -> None:
     ("data", "word"),
     [(b"", "empty"), (b"<html>", "JPEG"), (b"GIF89a", "JPEG")],
 )
-def test_a_file_that_is_no_photo_is_refused_before_it_is_sent(data: bytes, word: str) -> None:
+def test_a_file_that_is_no_photo_is_refused_before_the_upload(data: bytes, word: str) -> None:
     with pytest.raises(PhotoUnknown, match=word):
         content_type(data)
 
@@ -112,9 +112,7 @@ def test_a_file_is_written_in_the_format_of_its_suffix(path: str, asked: str | N
         ("jar.png", "jpeg", "'jar.jpg'"),
     ],
 )
-def test_a_suffix_that_can_not_be_kept_is_refused_before_anything_is_sent(
-    path: str, asked: str | None, remedy: str
-) -> None:
+def test_an_impossible_suffix_is_refused_before_anything_is_sent(path: str, asked: str | None, remedy: str) -> None:
     with pytest.raises(SuffixInvalid, match=re.escape(remedy)):
         format_for(path, asked)
     with Backdrop("http://127.0.0.1:9", "bd_1") as away, pytest.raises(SuffixInvalid):
@@ -122,7 +120,7 @@ def test_a_suffix_that_can_not_be_kept_is_refused_before_anything_is_sent(
 
 
 @given(st.data())
-def test_events_are_the_same_however_their_bytes_are_cut(data: st.DataObject) -> None:
+def test_events_are_the_same_however_their_bytes_are_split(data: st.DataObject) -> None:
     stream = ': hello\n\nevent: job\nid: 7\ndata: {"stage":\ndata:"é"}\n\nretry: 5\r\ndata: x\r\n\r\n\ndata\n'.encode()
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)))))
     decoder = EventDecoder()
@@ -156,11 +154,11 @@ def test_a_message_of_another_release_is_read(more: dict[str, Any], seed: int | 
     assert (shown.seed, shown.warnings, shown.scene_type) == (seed, warnings, None)
 
 
-def test_the_types_of_a_report_are_those_that_the_service_writes() -> None:
+def test_the_types_of_a_report_match_the_services() -> None:
     assert TYPES.read_text("utf-8") == client_types(), "write them anew: python -m scripts.client_report"
 
 
-def test_a_report_of_a_newer_server_keeps_what_this_client_has_no_type_for() -> None:
+def test_a_newer_servers_report_keeps_its_unknown_fields() -> None:
     stored = {"palette": {"asked": [], "of_tomorrow": 1}, "more": [1]}
     kinds = {"width": 1, "height": 1, "bytes": 1, "seed": 1, "warnings": [], "url_expires_at": "2026-11-24T00:00:00Z"}
     names = ["public_id", "job_id", "output_preset", "format", "content_type", "sha256", "url"]
@@ -175,7 +173,7 @@ def test_both_clients_have_every_method_of_the_api() -> None:
     assert methods(Backdrop) == methods(AsyncBackdrop) == methods(Api) | {"close"}
 
 
-def test_the_client_alone_loads_nothing_of_the_server() -> None:
+def test_the_client_alone_imports_nothing_of_the_server() -> None:
     heavy = ("service", "models", "pipeline", "litestar", "pydantic", "numpy", "torch", "sqlalchemy")
     program = f"import sys, backdrop_client; print([name for name in {heavy!r} if name in sys.modules])"
 

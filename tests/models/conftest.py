@@ -1,4 +1,4 @@
-"""What the tests of models share: tiny pipelines, saved once, and threads that call at once."""
+"""Fixtures of the tests of models: tiny pipelines, saved once, and threads that call at once."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Where a family's tiny pipeline is saved, under the name of the real one; made once, only to be read."""
+    """The folder of a family's tiny pipeline, under the real model's name; created once, read only."""
 
     @cache
     def saved(name: str) -> Path:

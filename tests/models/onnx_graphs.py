@@ -1,14 +1,14 @@
-"""ONNX files of one node, written by hand: no set-up installs the library that makes them.
+"""ONNX files of one node, written by hand: set-up does not install the library that makes them.
 
 Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
 
 def mean_of_channels(height: int, width: int, *, keep: int = 1, small_ones: int = 0) -> bytes:
-    """A graph that takes 1×3×height×width floats and gives the mean of the channels, 1×1×height×width.
+    """A graph that takes 1×3×height×width floats and returns the mean of the channels, 1×1×height×width.
 
     `keep=0`: without the axis of the channel. `small_ones`: the outputs before it are the mean of all, 1×1×1×1, as
-    BiRefNet gives its coarser masks before the last.
+    BiRefNet has its coarser masks before the last.
     """
     nodes, outputs = b"", b""
     for index in range(small_ones + 1):

@@ -1,4 +1,4 @@
-"""A device lane that is kept busy until it is let go, and a generator that takes batches."""
+"""A device lane that stays busy until it is released, and a generator that takes batches."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,7 @@ class Painter:
         self.threads: set[int] = set()
         #: Called before each step.
         self.before_step: Callable[[], None] = go_on
-        #: Raised for a call of so many pictures, or of one with such a seed.
+        #: Raised by a call with this many pictures, or with a picture of this seed.
         self.refuse: Callable[[Sequence[PaintRequest]], BaseException | None] = lambda requests: None
 
     def paint(self, requests: Sequence[PaintRequest]) -> list[Any]:
@@ -52,7 +52,7 @@ class Painter:
 
 
 class Queue:
-    """A lane that is kept busy until it is let go, and the requests that wait for it."""
+    """A lane that stays busy until it is released, and the requests that wait for it."""
 
     def __init__(self, lane: DeviceLane, pool: ThreadPoolExecutor) -> None:
         self.lane, self.pool, self.painter = lane, pool, Painter()

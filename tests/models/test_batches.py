@@ -1,4 +1,4 @@
-"""Batches of real pipelines: each picture is what it is alone, whoever else is in the batch."""
+"""Batches of real pipelines: each picture is the same as alone, independent of the rest of the batch."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -28,7 +28,7 @@ class Stop(Exception):
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """torch on one thread: two that wait for each other spin for minutes where the cores are busy."""
+    """torch on one thread: two threads that wait for each other spin for minutes on busy cores."""
     import torch
 
     threads = torch.get_num_threads()
@@ -46,7 +46,7 @@ def tiny(tiny_folder: Folders, name: str, **options: Any) -> DiffusersGenerator:
 
 
 def requests() -> list[PaintRequest]:
-    """Three that share nothing but their shape."""
+    """Three requests that share only their shape."""
     scene, words = conditions(), ("a wall", "a table in a room", "sand")
     scenes = [scene, replace(scene, sketch=scene.sketch[::-1].copy()), replace(scene, light=scene.light * 0.3)]
     return [
@@ -80,8 +80,8 @@ def test_pictures_of_a_batch_equal_those_of_single_runs(tiny_folder: Folders, na
     assert np.abs(together[0] - together[1]).max() > 1e-2, "they are different pictures"
 
 
-def test_light_of_a_batch_equals_that_of_single_runs_in_the_pipeline_of_the_network_that_ships() -> None:
-    generator = load_pipeline(RENDERER_CHECKPOINT, steps=2)  # of one step there is a graph, which torch has no part in
+def test_light_of_a_batch_equals_that_of_single_runs_in_the_pipeline_of_the_shipped_network() -> None:
+    generator = load_pipeline(RENDERER_CHECKPOINT, steps=2)  # a graph replaces a single step, without torch
     asked = requests()
     assert generator.capabilities.batches
     assert len({one.alike for one in asked}) == 1
@@ -97,7 +97,7 @@ def test_families_that_take_a_list_of_pictures_for_references_are_never_batched(
     assert not tiny(tiny_folder, "FLUX.2-klein-4B").capabilities.batches
 
 
-def test_a_class_that_the_operator_named_and_no_family_knows_is_never_batched(tiny_folder: Folders) -> None:
+def test_a_class_that_the_operator_named_without_a_family_is_never_batched(tiny_folder: Folders) -> None:
     generator = tiny(tiny_folder, "stable-diffusion-v1-5", pipeline_class="StableDiffusionPipeline")
 
     assert not generator.capabilities.batches
@@ -105,24 +105,24 @@ def test_a_class_that_the_operator_named_and_no_family_knows_is_never_batched(ti
 
 @pytest.mark.gate  # three runs of a pipeline; the fast lane compares a batch
 @EULER
-def test_one_who_leaves_changes_no_pixel_of_the_others(tiny_folder: Folders) -> None:
+def test_a_request_that_stops_changes_no_pixel_of_the_others(tiny_folder: Folders) -> None:
     generator = tiny(tiny_folder, "stable-diffusion-v1-5")
     asked = requests()
-    told: list[float] = []
+    shares: list[float] = []
 
     def stop(done: float) -> None:
         raise Stop
 
-    together = painted(generator, [asked[0], replace(asked[1], on_step=stop), replace(asked[2], on_step=told.append)])
+    together = painted(generator, [asked[0], replace(asked[1], on_step=stop), replace(asked[2], on_step=shares.append)])
 
     assert isinstance(together[1], Stop)
     np.testing.assert_allclose(together[0], alone(generator, asked[0]), atol=1e-3)
     np.testing.assert_allclose(together[2], alone(generator, asked[2]), atol=1e-3)
-    assert told == pytest.approx([1 / 4, 2 / 4, 3 / 4, 1])
+    assert shares == pytest.approx([1 / 4, 2 / 4, 3 / 4, 1])
 
 
 @EULER
-def test_a_batch_that_all_have_left_stops_at_once(tiny_folder: Folders) -> None:
+def test_a_batch_that_all_requests_have_left_stops_at_once(tiny_folder: Folders) -> None:
     generator = tiny(tiny_folder, "stable-diffusion-v1-5")
     steps: list[float] = []
 
@@ -146,7 +146,7 @@ def broken(error: Exception | None = None, answers: Any = None) -> DiffusersGene
     return DiffusersGenerator(Pipe(), Recipe(64), version="", paints="picture", batches=True)
 
 
-def test_one_whose_picture_is_none_fails_and_the_others_have_theirs() -> None:
+def test_a_request_whose_picture_is_not_finite_fails_and_the_others_get_theirs() -> None:
     picture = np.full((64, 64, 3), 0.5, np.float32)
 
     first, second, third = painted(broken(answers=[picture, picture * np.nan, picture]), requests())
@@ -155,12 +155,12 @@ def test_one_whose_picture_is_none_fails_and_the_others_have_theirs() -> None:
     assert np.shape(first) == np.shape(third) == conditions().sketch.shape
 
 
-def test_a_pipeline_that_gives_too_few_pictures_gives_nobody_anothers() -> None:
+def test_from_a_pipeline_that_returns_too_few_pictures_no_request_gets_anothers() -> None:
     with pytest.raises(ModelFailed, match="2 of 3"):
         broken(answers=[np.zeros((64, 64, 3))] * 2).paint(requests())
 
 
-def test_too_little_memory_is_told_without_a_hold_on_what_took_it() -> None:
+def test_too_little_memory_is_reported_and_the_memory_released() -> None:
     with pytest.raises(OutOfMemory) as caught:
         broken(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).paint(requests())
 

@@ -1,4 +1,4 @@
-"""The device and the dtype of the networks, and what an import of the models loads."""
+"""The device and the dtype of the networks, and the libraries that an import of the models loads."""
 
 import logging
 import os
@@ -18,11 +18,11 @@ from service.settings import Settings
 
 
 def run(code: str) -> "subprocess.CompletedProcess[str]":
-    """Run code in a process of its own: what is told to the allocator or to BLAS holds for a whole process."""
+    """Run code in a process of its own: settings of the allocator and of BLAS hold for a whole process."""
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
 
-def test_a_device_that_is_not_there_is_an_error_and_auto_finds_one() -> None:
+def test_a_missing_device_is_an_error_and_auto_finds_a_device() -> None:
     import torch
 
     assert resolve_device("cpu") == "cpu"
@@ -36,7 +36,7 @@ def test_a_device_that_is_not_there_is_an_error_and_auto_finds_one() -> None:
 
 
 def load(**changes: Any) -> dict[str, str]:
-    """The versions of the networks that ship, the small segmenter among them."""
+    """The versions of the shipped networks, the small segmenter among them."""
     settings = Settings()
     choice = GeneratorChoice(settings.generator)
     return dict(load_networks(choice, weights=settings.weights, segmenter="u2netp", **changes).versions)
@@ -44,7 +44,7 @@ def load(**changes: Any) -> dict[str, str]:
 
 @pytest.fixture
 def cuda_in_torch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine whose torch sees a GPU and whose onnxruntime can't use it; what paints runs on the CPU here."""
+    """A machine whose torch sees a GPU and whose onnxruntime can't use it; generators run on the CPU here."""
     import torch
 
     if torch.cuda.is_available():
@@ -60,7 +60,7 @@ def cuda_in_torch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("cuda_in_torch_alone")
-def test_a_segmenter_without_cuda_falls_back_to_the_cpu_with_one_warning_and_is_refused_where_cuda_is_asked_for(
+def test_a_segmenter_without_cuda_falls_back_to_the_cpu_with_one_warning_and_is_refused_where_cuda_is_set(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -77,7 +77,7 @@ def test_a_segmenter_without_cuda_falls_back_to_the_cpu_with_one_warning_and_is_
         load(device="cuda")
 
 
-def test_a_gpu_that_torch_cannot_use_is_warned_of_unless_the_cpu_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_torch_cannot_use_is_a_warning_unless_the_cpu_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.device._may_have_gpu", lambda: True)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("models.loading.driver_sees_gpu", lambda: True)
@@ -93,13 +93,13 @@ def test_a_gpu_that_torch_cannot_use_is_warned_of_unless_the_cpu_was_asked_for(m
     sys.platform != "linux" or not shutil.which("cc"), reason="makes a driver of its own, with a compiler"
 )
 @pytest.mark.parametrize("count", [0, 1])
-def test_the_driver_says_whether_there_is_a_gpu(tmp_path: Path, count: int) -> None:
+def test_the_driver_tells_whether_there_is_a_gpu(tmp_path: Path, count: int) -> None:
     source = tmp_path / "driver.c"
     source.write_text(
         f"int cuInit(unsigned f) {{ return 0; }}\nint cuDeviceGetCount(int *n) {{ *n = {count}; return 0; }}\n"
     )
     subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "libcuda.so.1", source], check=True)
-    environment = os.environ | {"LD_LIBRARY_PATH": str(tmp_path)}  # noqa: TID251  # what the child process gets
+    environment = os.environ | {"LD_LIBRARY_PATH": str(tmp_path)}  # noqa: TID251  # the child's environment
 
     code = "from models.device import driver_sees_gpu; print(driver_sees_gpu())"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
@@ -108,7 +108,7 @@ def test_the_driver_says_whether_there_is_a_gpu(tmp_path: Path, count: int) -> N
 
 
 @pytest.mark.system
-def test_importing_the_models_and_asking_for_the_cpu_loads_no_network_library() -> None:
+def test_importing_the_models_and_setting_the_cpu_loads_no_network_library() -> None:
     code = (
         "import models.segmenter, models.hub.generator, models.loading, models.weights, models.device, sys;"
         "import pipeline.swap;"
@@ -134,7 +134,7 @@ def test_threads_share_one_arena_of_memory() -> None:
 
 
 @pytest.mark.system
-def test_linear_algebra_computes_in_the_thread_that_calls_it() -> None:
+def test_linear_algebra_computes_in_the_calling_thread() -> None:
     code = (
         "import models.device as device, threadpoolctl; device.keep_algebra_to_its_caller();"
         "print({pool['num_threads'] for pool in threadpoolctl.threadpool_info() if pool['user_api'] == 'blas'})"
@@ -145,12 +145,12 @@ def test_linear_algebra_computes_in_the_thread_that_calls_it() -> None:
 
 @pytest.mark.system
 @pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's: another allocator has nothing to set")
-def test_memory_that_is_taken_ahead_is_there_for_what_comes_next() -> None:
+def test_preallocated_memory_is_used_by_later_allocations() -> None:
     code = (
         "import resource, models.device as device; device.keep_memory_together(); device.take_memory_ahead();"
         "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt; before = faults();"
         "blocks = [bytearray(15 << 20) for _ in range(12)]; print(faults() - before)"
     )
     done = run(code)
-    # fresh from the system, 180 MiB are 46,080 pages
+    # new from the system, 180 MiB are 46,080 pages
     assert int(done.stdout) < 1000

@@ -1,4 +1,4 @@
-"""The graphs of our own networks against torch's form of the same weights, and when which of the two is taken."""
+"""The graphs of the service's own networks against torch with the same weights, and when each is used."""
 
 import shutil
 import subprocess
@@ -61,7 +61,7 @@ def _pipeline(bare_checkpoint: Path) -> Iterator[DiffusersGenerator]:
 
 
 class Watched:
-    """A generator that keeps what it was given."""
+    """A generator that keeps its requests."""
 
     def __init__(self, generator: GraphGenerator):
         self.capabilities, self._generator = generator.capabilities, generator
@@ -74,7 +74,7 @@ class Watched:
 
 @pytest.fixture(scope="module", name="scenes")
 def _scenes(graph: GraphGenerator) -> list[Conditions]:
-    """What the network is told of real scenes, upright, wide and square; the sides of most are no multiples of 16."""
+    """The network's input for real scenes, upright, wide and square; most sides are no multiples of 16."""
     catalogue, watched = load_catalogue(), Watched(graph)
     for scene, mood, width, height in (
         ("podium", "calm", 320, 400),
@@ -92,8 +92,8 @@ def asked(scene: Conditions, seed: int = 1) -> PaintRequest:
     return PaintRequest("a wall", "text", scene, seed, lambda done: None)
 
 
-@pytest.mark.gate  # 4 CPU-seconds: torch beside the graph
-def test_the_graph_gives_the_light_that_the_pipeline_gives(
+@pytest.mark.gate  # 4 CPU-seconds: torch next to the graph
+def test_the_graph_returns_the_light_of_the_pipeline(
     graph: GraphGenerator, pipeline: DiffusersGenerator, scenes: list[Conditions]
 ) -> None:
     assert len(scenes) >= 4
@@ -109,7 +109,7 @@ def test_the_graph_gives_the_light_that_the_pipeline_gives(
 
 
 @pytest.mark.parametrize("size", [(48, 64), (31, 45), (7, 1), (128, 20)])
-def test_any_size_comes_back_as_it_went_in(
+def test_a_picture_of_any_size_keeps_its_size(
     graph: GraphGenerator, pipeline: DiffusersGenerator, size: tuple[int, int]
 ) -> None:
     scene = Conditions(
@@ -141,23 +141,23 @@ def test_conditions_of_another_size_are_not_alike(scenes: list[Conditions]) -> N
     assert asked(conditions()).alike != asked(scenes[0]).alike
 
 
-def test_one_who_leaves_changes_no_pixel_of_the_others(graph: GraphGenerator) -> None:
-    told = list[float]()
+def test_a_request_that_stops_changes_no_pixel_of_the_others(graph: GraphGenerator) -> None:
+    reported = list[float]()
 
     def stop(done: float) -> None:
         raise Stop
 
     first, second = graph.paint(
-        [replace(asked(conditions()), on_step=stop), replace(asked(conditions()), on_step=told.append)]
+        [replace(asked(conditions()), on_step=stop), replace(asked(conditions()), on_step=reported.append)]
     )
 
     assert isinstance(first, Stop)
     assert isinstance(second, np.ndarray)
     np.testing.assert_allclose(second, paint(graph), rtol=1e-4, atol=1e-6)
-    assert told == [1.0]
+    assert reported == [1.0]
 
 
-def test_what_on_step_raises_comes_out(graph: GraphGenerator) -> None:
+def test_an_exception_of_on_step_is_raised(graph: GraphGenerator) -> None:
     def stop(done: float) -> None:
         raise Stop
 
@@ -177,12 +177,12 @@ def test_the_device_lane_paints_with_it_as_it_paints_alone(graph: GraphGenerator
 @pytest.mark.parametrize(
     "wrong", [{"gloss": np.zeros((48, 63), np.float32)}, {"light": np.full((48, 64, 3), np.nan, np.float32)}]
 )
-def test_conditions_that_fit_nothing_are_a_failure_of_the_network(graph: GraphGenerator, wrong: dict[str, Any]) -> None:
+def test_invalid_conditions_are_a_failure_of_the_network(graph: GraphGenerator, wrong: dict[str, Any]) -> None:
     with pytest.raises(ModelFailed):
         paint(graph, replace(conditions(), **wrong))
 
 
-def test_a_scene_that_needs_more_memory_than_there_is_is_told_apart(graph: GraphGenerator) -> None:
+def test_a_scene_that_exceeds_the_memory_raises_its_own_error(graph: GraphGenerator) -> None:
     vast = np.broadcast_to(np.float32(0.5), (1 << 23, 1 << 23))  # more than a processor can address
     three = np.broadcast_to(np.float32(0.5), (1 << 23, 1 << 23, 3))
     scene = Conditions(sketch=three, light=three, normals=three, depth=vast, occlusion=vast, gloss=vast, lit=vast)
@@ -200,14 +200,14 @@ def test_both_forms_name_the_same_weights(graph: GraphGenerator, pipeline: Diffu
 @pytest.mark.parametrize(
     ("asks", "runtime"), [({"steps": 2}, "auto"), ({"dtype": "bfloat16"}, "auto"), ({}, "torch")], ids=str
 )
-def test_what_the_graph_cannot_do_the_pipeline_does(asks: dict[str, Any], runtime: CpuRuntime) -> None:
+def test_the_pipeline_does_what_the_graph_cannot(asks: dict[str, Any], runtime: CpuRuntime) -> None:
     assert isinstance(load_generator(GeneratorChoice(RENDERER_CHECKPOINT, steps=1)), GraphGenerator)
     assert isinstance(
         load_generator(GeneratorChoice(RENDERER_CHECKPOINT, **asks), runtime=Runtime(runtime)), DiffusersGenerator
     )
 
 
-def test_the_graph_of_other_weights_is_not_taken(tmp_path: Path) -> None:
+def test_the_graph_of_other_weights_is_not_used(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
     shutil.copytree(RENDERER_CHECKPOINT, folder)
     assert isinstance(load_generator(GeneratorChoice(folder)), GraphGenerator)
@@ -218,7 +218,7 @@ def test_the_graph_of_other_weights_is_not_taken(tmp_path: Path) -> None:
     assert isinstance(load_generator(GeneratorChoice(folder)), DiffusersGenerator)
 
 
-def test_the_graph_holds_no_weights_and_says_nothing_of_where_they_were_made() -> None:
+def test_the_graph_contains_no_weights_and_no_path_of_its_build() -> None:
     graph = graph_file(RENDERER_CHECKPOINT, LIGHT)
     assert [path.name for path in RENDERER_CHECKPOINT.glob("*.onnx")] == [graph.name]
     data = graph.read_bytes()
@@ -229,12 +229,12 @@ def test_the_graph_holds_no_weights_and_says_nothing_of_where_they_were_made() -
 @pytest.mark.system
 @pytest.mark.parametrize(
     "segmenter",
-    # by night what the default's larger network shows by day
+    # the nightly lane has the default's larger network
     [pytest.param("u2netp", marks=pytest.mark.nightly), None],
     ids=["u2netp", "default"],
 )
 def test_a_worker_with_the_default_networks_swaps_without_torch(segmenter: str | None) -> None:
-    # Where there may be a GPU, torch is asked whether its driver can be used: the choice is made here then.
+    # Where there may be a GPU, torch checks its driver. The device is set here.
     device = "cpu" if _may_have_gpu() else "auto"
     code = (
         "import sys, time, service.worker.main; from service.settings import Settings;"

@@ -1,4 +1,4 @@
-"""The device lane: one thread for all calls, what goes first, and what one caller does to others."""
+"""The device lane: one thread for all calls, its priorities, and the effects of one caller on others."""
 
 import threading
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -34,7 +34,7 @@ def test_all_calls_are_made_in_one_thread_one_after_another(pool: ThreadPoolExec
     assert threading.get_ident() not in threads
 
 
-def test_networks_on_the_lane_are_called_there_and_are_in_all_else_what_they_were(pool: ThreadPoolExecutor) -> None:
+def test_networks_on_the_lane_are_called_there_and_otherwise_unchanged(pool: ThreadPoolExecutor) -> None:
     lane, painter = DeviceLane(), Painter()
     threads: set[int] = set()
 
@@ -57,7 +57,7 @@ def test_networks_on_the_lane_are_called_there_and_are_in_all_else_what_they_wer
     lane.close()
 
 
-def test_networks_that_are_not_the_lanes_are_called_where_they_are_asked_for() -> None:
+def test_networks_outside_the_lane_are_called_in_the_callers_thread() -> None:
     all_of_them = Networks(by_colour, Painter(), second_segmenter=by_colour)
     for segmenting in (False, True):
         lane = DeviceLane(segmenting=segmenting)
@@ -69,19 +69,19 @@ def test_networks_that_are_not_the_lanes_are_called_where_they_are_asked_for() -
         assert (networks.second_segmenter is by_colour) is not segmenting
 
 
-def test_a_generator_that_knows_no_batches_paints_on_the_lane_as_it_always_did() -> None:
-    lane, told = DeviceLane(batch_size=4), list[float]()
+def test_a_generator_without_batches_paints_on_the_lane_one_by_one() -> None:
+    lane, reported = DeviceLane(batch_size=4), list[float]()
     generator = lane.networks(Networks(by_colour, Darkener()), go_on).generator
-    asked = PaintRequest("", "", conditions(), 1, told.append)
+    asked = PaintRequest("", "", conditions(), 1, reported.append)
 
     light = painted(generator, asked)
     lane.close()
 
     np.testing.assert_array_equal(light, painted(Darkener(), asked))
-    assert told[-1] == 1
+    assert reported[-1] == 1
 
 
-def test_a_cut_out_goes_before_the_paintings_that_wait(pool: ThreadPoolExecutor) -> None:
+def test_a_cutout_goes_before_waiting_paintings(pool: ThreadPoolExecutor) -> None:
     with queue(pool) as line:
         paintings = [line.ask(seed) for seed in range(2)]
         painted_before = pool.submit(line.lane.call, lambda: list(line.painter.batches), go_on)
@@ -92,7 +92,7 @@ def test_a_cut_out_goes_before_the_paintings_that_wait(pool: ThreadPoolExecutor)
         assert [one.result(30).mean() for one in paintings] == [picture(seed).mean() for seed in range(2)]
 
 
-def test_a_cut_out_waits_for_a_step_of_a_painting_and_not_for_its_end(pool: ThreadPoolExecutor) -> None:
+def test_a_cutout_waits_for_a_step_of_a_painting_and_not_for_its_end(pool: ThreadPoolExecutor) -> None:
     with queue(pool) as line:
         stepping, asked = threading.Event(), threading.Event()
 
@@ -101,8 +101,8 @@ def test_a_cut_out_waits_for_a_step_of_a_painting_and_not_for_its_end(pool: Thre
             assert asked.wait(300)
 
         line.painter.before_step = before_step
-        told = list[float]()
-        painting = line.ask(1, on_step=told.append)
+        reported = list[float]()
+        painting = line.ask(1, on_step=reported.append)
         line.release.set()
         assert stepping.wait(300)
         cut_out = pool.submit(line.lane.call, lambda: (painting.done(), threading.get_ident()), go_on)
@@ -114,7 +114,7 @@ def test_a_cut_out_waits_for_a_step_of_a_painting_and_not_for_its_end(pool: Thre
 
 
 def failed_within_a_painting(line: Queue, error: Exception) -> "tuple[Future[Any], Future[Any]]":
-    """Start a painting, and a cut-out that raises an error between its steps; what becomes of both."""
+    """Start a painting, and a cut-out that raises an error between its steps; return both."""
     cut_outs = list["Future[Any]"]()
     ready = threading.Event()
 
@@ -134,7 +134,7 @@ def failed_within_a_painting(line: Queue, error: Exception) -> "tuple[Future[Any
     return painting, cut_outs[0]
 
 
-def test_a_cut_out_that_fails_within_a_painting_is_its_own_fault(pool: ThreadPoolExecutor) -> None:
+def test_a_cutout_that_fails_within_a_painting_fails_alone(pool: ThreadPoolExecutor) -> None:
     with queue(pool) as line:
         painting, cut_out = failed_within_a_painting(line, ValueError("no product"))
 
@@ -143,11 +143,11 @@ def test_a_cut_out_that_fails_within_a_painting_is_its_own_fault(pool: ThreadPoo
             cut_out.result(30)
 
 
-def test_a_device_that_is_lost_by_a_cut_out_within_a_painting_is_lost_for_both_and_told_once(
+def test_a_device_lost_by_a_cutout_within_a_painting_is_lost_for_both_and_reported_once(
     pool: ThreadPoolExecutor,
 ) -> None:
-    told = list[bool]()
-    with queue(pool, on_lost=lambda: told.append(True)) as line:
+    reported = list[bool]()
+    with queue(pool, on_lost=lambda: reported.append(True)) as line:
         error = RuntimeError("CUDA error: an illegal memory access was encountered")
         painting, cut_out = failed_within_a_painting(line, error)
 
@@ -155,10 +155,10 @@ def test_a_device_that_is_lost_by_a_cut_out_within_a_painting_is_lost_for_both_a
             painting.result(30)
         with pytest.raises(DeviceLost):
             cut_out.result(30)
-        assert told == [True]
+        assert reported == [True]
 
 
-def test_one_who_stops_while_it_waits_is_not_painted(pool: ThreadPoolExecutor) -> None:
+def test_a_request_that_stops_while_it_waits_is_not_painted(pool: ThreadPoolExecutor) -> None:
     stopped = threading.Event()
 
     def check() -> None:
@@ -176,7 +176,7 @@ def test_one_who_stops_while_it_waits_is_not_painted(pool: ThreadPoolExecutor) -
         assert line.painter.batches == [[1, 3]]
 
 
-def test_steps_are_told_in_the_thread_of_who_asked() -> None:
+def test_steps_are_reported_in_the_callers_thread() -> None:
     lane, threads = DeviceLane(), set[int]()
 
     lane.paint(Painter(), request(1, lambda done: threads.add(threading.get_ident())), go_on)
@@ -185,7 +185,7 @@ def test_steps_are_told_in_the_thread_of_who_asked() -> None:
     assert threads == {threading.get_ident()}
 
 
-def test_a_device_that_is_lost_fails_every_call_from_then_on_and_is_told_once(
+def test_a_lost_device_fails_every_later_call_and_is_reported_once(
     pool: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
 ) -> None:
     lost: list[int] = []
@@ -217,7 +217,7 @@ def test_too_little_memory_of_the_device_does_not_count_as_its_loss() -> None:
     lane.close()
 
 
-def test_a_lane_that_is_closed_cancels_what_waits(pool: ThreadPoolExecutor) -> None:
+def test_a_closed_lane_cancels_waiting_requests(pool: ThreadPoolExecutor) -> None:
     lane = DeviceLane()
     line = Queue(lane, pool)
     waiting = line.ask(1)

@@ -1,4 +1,4 @@
-"""The device lane's micro-batches: what is painted in one call, and what one picture of it does to the others."""
+"""The device lane's micro-batches: which requests share a call, and the effects of one on the others."""
 
 import logging
 import threading
@@ -16,7 +16,7 @@ from tests.models.queued import Painter, Queue, Stop, go_on, picture, queue, req
 from tests.support.tiny_pipelines import conditions
 
 
-def test_what_waits_and_fits_together_is_painted_in_one_call_up_to_the_limit(pool: ThreadPoolExecutor) -> None:
+def test_waiting_requests_that_fit_together_are_painted_in_one_call_up_to_the_limit(pool: ThreadPoolExecutor) -> None:
     with queue(pool, batch_size=3) as line:
         answers = [line.ask(seed) for seed in range(5)]
         line.release.set()
@@ -42,7 +42,7 @@ def test_a_picture_of_another_shape_or_of_a_family_that_cannot_batch_is_painted_
         assert sorted(single.batches) == [[9], [10]]
 
 
-def test_one_who_stops_between_two_steps_leaves_its_batch_and_waits_for_nobody(pool: ThreadPoolExecutor) -> None:
+def test_a_request_that_stops_between_two_steps_leaves_its_batch_at_once(pool: ThreadPoolExecutor) -> None:
     stepped, resume = threading.Semaphore(0), threading.Event()
 
     def before_step() -> None:
@@ -68,7 +68,7 @@ def test_one_who_stops_between_two_steps_leaves_its_batch_and_waits_for_nobody(p
         assert line.painter.batches == [[1, 2, 3]]
 
 
-def test_a_batch_that_finds_too_little_memory_is_halved_which_is_logged_and_remembered(
+def test_a_batch_that_exceeds_the_memory_is_halved_which_is_logged_and_remembered(
     pool: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
 ) -> None:
     with queue(pool, batch_size=4) as line, caplog.at_level(logging.WARNING):
@@ -82,7 +82,7 @@ def test_a_batch_that_finds_too_little_memory_is_halved_which_is_logged_and_reme
     assert "too little memory for a batch of 4 images: halved" in caplog.text
 
 
-def test_one_picture_that_finds_too_little_memory_fails_as_it_does_alone() -> None:
+def test_one_picture_that_exceeds_the_memory_fails_as_it_does_alone() -> None:
     lane, painter = DeviceLane(batch_size=4), Painter()
     painter.refuse = lambda requests: OutOfMemory("full")
 
@@ -91,7 +91,7 @@ def test_one_picture_that_finds_too_little_memory_fails_as_it_does_alone() -> No
     lane.close()
 
 
-def test_one_that_breaks_its_batch_fails_alone_and_the_others_get_their_pictures(pool: ThreadPoolExecutor) -> None:
+def test_a_picture_that_breaks_its_batch_fails_alone_and_the_others_are_painted(pool: ThreadPoolExecutor) -> None:
     with queue(pool, batch_size=4) as line:
         broken = ModelFailed("a mistake of ours")
         line.painter.refuse = lambda requests: broken if any(one.seed == 2 for one in requests) else None
@@ -105,7 +105,7 @@ def test_one_that_breaks_its_batch_fails_alone_and_the_others_get_their_pictures
 
 
 class Gauge:
-    """A device on which a picture takes so many bytes."""
+    """A device on which a picture takes this many bytes."""
 
     def __init__(self, room: int, each: int, painter: Painter) -> None:
         self.room, self.each, self.painter = room, each, painter
@@ -120,7 +120,7 @@ class Gauge:
         taken.append(self.each * len(self.painter.batches[-1]))
 
 
-def test_no_batch_takes_more_memory_than_there_is_by_what_the_first_picture_took(pool: ThreadPoolExecutor) -> None:
+def test_no_batch_takes_more_memory_than_there_is_by_the_first_pictures_need(pool: ThreadPoolExecutor) -> None:
     lane = DeviceLane(batch_size=8)
     line = Queue(lane, pool)
     lane._memory = Gauge(room=100, each=25, painter=line.painter)

@@ -1,4 +1,4 @@
-"""The light network's pipeline and its training. torch is imported by the tests, not where they are only collected."""
+"""The light network's pipeline and its training. The tests import torch themselves: collecting must not."""
 
 import filecmp
 import os
@@ -27,7 +27,7 @@ def tiny_unet() -> Any:
 
 
 def scene(height: int, width: int, seed: int) -> dict[str, NDArray[np.float32]]:
-    """Conditions of a made-up scene: a floor that grows darker to one side, and a strip that shines itself."""
+    """Conditions of a made-up scene: a floor that grows darker to one side, and a strip that emits light."""
     rng = np.random.default_rng(seed)
     across = np.broadcast_to(np.linspace(0, 1, width, dtype=np.float32), (height, width))
     lit = np.ones((height, width), np.float32)
@@ -45,7 +45,7 @@ def scene(height: int, width: int, seed: int) -> dict[str, NDArray[np.float32]]:
 
 
 def pipeline_of(bias: float = 0.0) -> Any:
-    """An untrained pipeline whose last convolution gives one velocity everywhere."""
+    """An untrained pipeline whose last convolution returns one velocity everywhere."""
     import torch
 
     from models.light import LightPipeline
@@ -59,7 +59,7 @@ def pipeline_of(bias: float = 0.0) -> Any:
 
 
 def write_scenes(folder: Path, numbers: list[int], size: tuple[int, int] = (32, 32)) -> None:
-    """Scenes whose true light is the first light, twice as bright where it is open and tinted by the sketch."""
+    """Scenes whose true light is the first light, twice as bright in the open and tinted by the sketch."""
     folder.mkdir(exist_ok=True)
     for number in numbers:
         fields = scene(*size, number)
@@ -87,7 +87,7 @@ def test_an_untrained_network_returns_the_first_light(steps: int) -> None:
 
 
 @pytest.mark.parametrize("size", [(32, 32), (31, 45), (7, 1), (33, 20)])
-def test_any_size_comes_back_as_it_went_in(size: tuple[int, int]) -> None:
+def test_a_picture_of_any_size_keeps_its_size(size: tuple[int, int]) -> None:
     from models.light import EPS
 
     fields = scene(*size, 2)
@@ -98,7 +98,7 @@ def test_any_size_comes_back_as_it_went_in(size: tuple[int, int]) -> None:
     np.testing.assert_allclose(answer[lit], 2 * (fields["light"][lit] + EPS) - EPS, rtol=1e-5)
 
 
-def test_what_shines_itself_keeps_its_light() -> None:
+def test_an_emitter_keeps_its_light() -> None:
     fields = scene(32, 32, 3)
     answer = pipeline_of(bias=-1)(**fields).images[0]
     unlit = fields["lit"] == 0
@@ -107,7 +107,7 @@ def test_what_shines_itself_keeps_its_light() -> None:
 
 
 @pytest.mark.parametrize(("bias", "factor"), [(-50, 8), (50, 1 / 8)])
-def test_no_correction_is_beyond_three_stops(bias: float, factor: float) -> None:
+def test_no_correction_exceeds_three_stops(bias: float, factor: float) -> None:
     from models.light import EPS
 
     fields = scene(16, 16, 4)
@@ -116,18 +116,18 @@ def test_no_correction_is_beyond_three_stops(bias: float, factor: float) -> None
     np.testing.assert_allclose(answer[lit], np.maximum((fields["light"][lit] + EPS) * factor - EPS, 0), atol=1e-4)
 
 
-def test_a_network_that_gives_no_number_is_an_error() -> None:
+def test_a_network_that_returns_nan_is_an_error() -> None:
     with pytest.raises(FloatingPointError):
         pipeline_of(float("nan"))(**scene(16, 16, 4))
 
 
-def test_conditions_of_unlike_sizes_are_an_error() -> None:
+def test_conditions_of_different_sizes_are_an_error() -> None:
     fields = scene(16, 16, 4) | {"gloss": np.zeros((16, 15), np.float32)}
     with pytest.raises(ValueError, match="gloss"):
         pipeline_of()(**fields)
 
 
-def test_the_callback_sees_each_step_and_what_it_raises_comes_out() -> None:
+def test_the_callback_sees_each_step_and_its_exception_is_raised() -> None:
     seen: list[tuple[int, tuple[int, ...]]] = []
 
     def watch(pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def test_the_callback_sees_each_step_and_what_it_raises_comes_out() -> None:
         pipe(**fields, callback_on_step_end=watch)
 
 
-def test_what_is_saved_loads_and_saves_to_the_same_bytes_and_paints_for_the_service(tmp_path: Path) -> None:
+def test_a_saved_pipeline_loads_and_saves_to_the_same_bytes_and_paints_for_the_service(tmp_path: Path) -> None:
     from models.light import LightPipeline
 
     pipe, fields = pipeline_of(bias=-0.5), scene(24, 32, 6)
@@ -178,7 +178,7 @@ def test_a_mirrored_scene_is_mirrored_in_every_plane_and_its_normals_turn(tmp_pa
     assert all(torch.equal(turned[name][1], value[1]) for name, value in batch.items())
 
 
-def test_scenes_are_read_as_they_come_and_one_in_twenty_is_held_out(tmp_path: Path) -> None:
+def test_scenes_are_read_in_order_and_one_in_twenty_is_held_out(tmp_path: Path) -> None:
     from scripts.renderer.dataset import Scenes
 
     write_scenes(tmp_path, [6, 7])
@@ -196,8 +196,8 @@ def test_scenes_are_read_as_they_come_and_one_in_twenty_is_held_out(tmp_path: Pa
     }
 
 
-@pytest.mark.gate  # seventy steps of training, which no service takes
-def test_training_halves_the_loss_and_leaves_what_paints_better_than_the_first_light(tmp_path: Path) -> None:
+@pytest.mark.gate  # seventy steps of training, which no service runs
+def test_training_halves_the_loss_and_saves_weights_better_than_the_first_light(tmp_path: Path) -> None:
     import torch
 
     from models.light import LightPipeline
@@ -224,7 +224,7 @@ def test_training_halves_the_loss_and_leaves_what_paints_better_than_the_first_l
 
 
 @pytest.mark.nightly  # thirteen CPU-seconds; no service trains
-def test_a_killed_training_goes_on_from_its_saved_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_killed_training_resumes_from_its_saved_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import torch
 
     from models.light import LightPipeline
@@ -259,7 +259,7 @@ def test_a_killed_training_goes_on_from_its_saved_step(tmp_path: Path, capsys: p
     assert LightPipeline.from_pretrained(out / "checkpoint").size == 128
 
 
-def test_nothing_is_exported_of_a_training_that_never_ran(tmp_path: Path) -> None:
+def test_nothing_is_exported_from_a_training_that_never_ran(tmp_path: Path) -> None:
     from scripts.renderer import train
 
     with pytest.raises(SystemExit, match="no state"):

@@ -1,4 +1,4 @@
-"""A network of one's own: an ONNX file, and the TOML file beside it that describes it."""
+"""An operator's own network: an ONNX file, and the TOML file next to it that describes it."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def test_a_network_of_birefnets_shape_cuts_out_by_its_last_output_through_a_sigm
     assert alpha[:, 460:].min() > 0.99
 
 
-def test_mean_and_deviation_are_those_of_the_file_and_nothing_is_stretched(tmp_path: Path) -> None:
+def test_mean_and_deviation_come_from_the_file_and_nothing_is_stretched(tmp_path: Path) -> None:
     segmenter = own(
         tmp_path, mean_of_channels(48, 96), "size = [96, 48]\nmean = [0.2, 0.2, 0.2]\ndeviation = [2, 2, 2]"
     )
@@ -58,7 +58,7 @@ def test_mean_and_deviation_are_those_of_the_file_and_nothing_is_stretched(tmp_p
     assert segmenter(grey) == pytest.approx(0.3, abs=0.003)
 
 
-def test_u2netp_as_ones_own_cuts_out_as_rembgs_session_does(tmp_path: Path) -> None:
+def test_u2netp_as_an_own_network_cuts_out_as_rembgs_session_does(tmp_path: Path) -> None:
     folder = Settings().weights
     graph = fetch(CARDS["u2netp"], folder).read_bytes()
     rgb = (still_life()[0] * 255).astype(np.uint8)
@@ -69,11 +69,11 @@ def test_u2netp_as_ones_own_cuts_out_as_rembgs_session_does(tmp_path: Path) -> N
     assert (one & two).sum() / (one | two).sum() > 0.98
 
 
-def test_the_version_changes_with_graph_description_and_weights_beside_the_graph(tmp_path: Path) -> None:
+def test_the_version_changes_with_graph_description_and_external_weights(tmp_path: Path) -> None:
     def version(graph: bytes, description: str) -> str:
         return own(tmp_path, graph, f"size = 48\n{description}").version
 
-    # Field 6 is the graph's own words; there as elsewhere a file beside it is found by its name.
+    # Field 6 is the graph's doc string. Here and elsewhere, external weights are found by their file name.
     outside = mean_of_channels(48, 48) + b"\x32\x15location mine.weights"
     (tmp_path / "mine.weights").write_bytes(b"one")
     first = version(outside, PLAIN)
@@ -86,7 +86,7 @@ def test_the_version_changes_with_graph_description_and_weights_beside_the_graph
 
 
 @in_openvino
-def test_its_compiled_graph_is_not_kept_as_its_weights_may_lie_elsewhere(tmp_path: Path) -> None:
+def test_its_compiled_graph_is_not_stored_as_its_weights_may_be_elsewhere(tmp_path: Path) -> None:
     own(tmp_path, mean_of_channels(48, 96), f"size = [96, 48]\n{PLAIN}", Runtime(kept=(tmp_path / "kept",)))
     assert not (tmp_path / "kept").exists()
 
@@ -119,7 +119,7 @@ def test_its_compiled_graph_is_not_kept_as_its_weights_may_lie_elsewhere(tmp_pat
         (b"", "size = ", "mine.toml is not TOML: .*Correct that line"),
     ],
 )
-def test_what_is_wrong_is_named_in_one_line_with_its_remedy(
+def test_a_fault_is_named_in_one_line_with_its_remedy(
     tmp_path: Path, graph: bytes | None, description: str | None, said: str
 ) -> None:
     with pytest.raises((WeightsMissing, GraphUnfit), match=f"(?s)^BACKDROP_SEGMENTER: .*{said}") as caught:
@@ -127,7 +127,7 @@ def test_what_is_wrong_is_named_in_one_line_with_its_remedy(
     assert "\n" not in str(caught.value)
 
 
-def test_a_path_that_starts_here_is_the_same_file_for_a_part_that_runs_elsewhere(
+def test_a_relative_path_is_the_same_file_for_a_part_in_another_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

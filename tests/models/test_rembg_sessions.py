@@ -1,4 +1,4 @@
-"""Our sessions of rembg, beside rembg's own on the same weights."""
+"""Backdrop's sessions of rembg against rembg's own on the same weights."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ def _photo() -> Image.Image:
 
 @pytest.mark.parametrize("name", ["u2net", "u2netp"])
 @pytest.mark.parametrize("choice", ["auto", pytest.param("openvino-bf16", marks=in_openvino), "onnxruntime"])
-def test_rembg_removes_a_background_with_our_session_as_with_its_own(
+def test_rembg_removes_a_background_with_this_session_as_with_its_own(
     name: str, choice: CpuRuntime, photo: Image.Image
 ) -> None:
     fetch(CARDS[name], FOLDER)
@@ -41,7 +41,7 @@ def test_rembg_removes_a_background_with_our_session_as_with_its_own(
 
     one, other = (np.asarray(rembg.remove(photo, session=session)) for session in (ours, theirs))
 
-    # In codes of 255. In onnxruntime both are the same network; bfloat16 differs at edges, and nowhere else.
+    # In codes of 255. In onnxruntime both are the same network; bfloat16 differs at edges only.
     library = library_of(ours.inner_session)
     difference = np.abs(one.astype(int) - other)
     if library.endswith("bf16"):
@@ -51,7 +51,7 @@ def test_rembg_removes_a_background_with_our_session_as_with_its_own(
         assert difference.max() <= (1 if library.startswith("openvino") else 0)
 
 
-def test_each_session_of_rembg_that_opens_one_graph_is_ours_and_none_twice() -> None:
+def test_each_session_of_rembg_that_opens_one_graph_is_replaced_once() -> None:
     rembg = with_our_sessions()
     again = with_our_sessions()
     ours = {kind.name(): kind for kind in again.sessions.sessions_class if issubclass(kind, OnRuntime)}
@@ -62,7 +62,7 @@ def test_each_session_of_rembg_that_opens_one_graph_is_ours_and_none_twice() -> 
 
 
 def imports_rembg(then: str, **environment: str) -> list[str]:
-    """What a fresh interpreter prints that imports rembg as a worker does, and goes on so."""
+    """Return the output of a new interpreter that imports rembg as a worker does, and then runs this code."""
     code = (
         "import sys; import numpy as np; from models.rembg_sessions import with_our_sessions;"
         "rembg = with_our_sessions(); import rembg.bg;"
@@ -77,7 +77,7 @@ STACKED = "print(rembg.bg.stack_images(np.ones((2, 2, 3)), np.zeros((2, 2))).sha
 
 
 @pytest.mark.system
-def test_rembg_is_imported_without_its_matting_which_is_imported_when_it_is_called(tmp_path: Path) -> None:
+def test_rembg_is_imported_without_its_matting_which_is_imported_when_called(tmp_path: Path) -> None:
     package = tmp_path / "pymatting" / "util"
     package.mkdir(parents=True)
     for folder in (package.parent, package):
@@ -86,6 +86,6 @@ def test_rembg_is_imported_without_its_matting_which_is_imported_when_it_is_call
     assert imports_rembg(STACKED, PYTHONPATH=str(tmp_path)) == ["[]", "(2, 2)", "True"]
 
 
-@pytest.mark.nightly  # the same with pymatting itself, which is compiled for a minute
-def test_rembgs_own_matting_works_all_the_same() -> None:
+@pytest.mark.nightly  # the same with pymatting itself, which takes a minute to compile
+def test_rembgs_own_matting_still_works() -> None:
     assert imports_rembg(STACKED) == ["[]", "(2, 2, 4)", "True"]

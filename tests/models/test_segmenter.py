@@ -38,12 +38,12 @@ def test_the_segmenter_finds_a_jar(segmenter: Segmenter) -> None:
     assert (one & two).sum() / (one | two).sum() > 0.97
 
 
-def test_a_segmenter_that_nobody_knows_is_named_with_those_that_are(tmp_path: Path) -> None:
+def test_an_unknown_segmenter_is_named_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(SegmenterUnknown, match=r"'u3.onnx' is not a rembg model.*birefnet-general.*u2netp.*onnx:PATH"):
         load_segmenter("u3.onnx", weights=tmp_path)
 
 
-def test_weights_that_rembg_can_not_bring_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_rembg_cannot_download_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
 
     with pytest.raises(WeightsUnreachable, match="could not bring the weights of silueta into"):
@@ -65,14 +65,14 @@ KINDS = ["plaster", "noise", "grey", "gradient"]
 
 
 @pytest.mark.parametrize("kind", rest_in_gate(KINDS))
-def test_photos_of_nothing_are_no_subject(segmenter: Segmenter, kind: str) -> None:
+def test_photos_without_a_product_are_no_subject(segmenter: Segmenter, kind: str) -> None:
     with pytest.raises(NoSubject):
         segment(nothing(kind), segmenter)
 
 
 @pytest.fixture(scope="module", name="default")
 def _default() -> Networks:
-    """The networks of an installation whose operator chose nothing."""
+    """The networks of an installation with default settings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("BACKDROP_SEGMENTER")
         settings = Settings()
@@ -98,15 +98,15 @@ def test_the_default_finds_a_jar(default: Networks) -> None:
     assert (one & two).sum() / (one | two).sum() > 0.97
 
 
-@pytest.mark.gate  # a look of u2net costs a second; the fast lane shows nothing to the small one
+@pytest.mark.gate  # a look of u2net costs a second; the fast lane shows these photos to the small one
 @pytest.mark.parametrize("kind", ["noise", "gradient"])
-def test_to_the_default_photos_of_nothing_are_no_subject(default: Networks, kind: str) -> None:
+def test_to_the_default_photos_without_a_product_are_no_subject(default: Networks, kind: str) -> None:
     with pytest.raises(NoSubject):
         segment(nothing(kind), default.segmenter, default.second_segmenter)
 
 
 class Inputs:
-    """What onnxruntime says of a session with one input of that shape."""
+    """An onnxruntime session's description of one input of that shape."""
 
     def __init__(self, *shape: int | str):
         self.shape = shape
@@ -118,14 +118,14 @@ class Inputs:
 @pytest.mark.parametrize(
     ("shape", "side"), [((1, 3, 320, 320), 640), (("batch", 3, 1024, 1024), 1024), ((1, 3, "h", "w"), 640)]
 )
-def test_a_segmenter_wants_photos_as_large_as_its_network_takes(shape: tuple[int | str, ...], side: int) -> None:
+def test_a_segmenter_asks_for_photos_of_its_networks_input_size(shape: tuple[int | str, ...], side: int) -> None:
     class Session:
         inner_session = Inputs(*shape)
 
     assert RembgSegmenter(Session(), "").side == side
 
 
-def test_a_session_that_runs_out_of_memory_or_breaks_is_told_apart() -> None:
+def test_a_session_out_of_memory_and_a_broken_one_raise_different_errors() -> None:
     class Session:
         inner_session = Inputs(1, 3, 320, 320)
 

@@ -1,4 +1,4 @@
-"""What opens graphs: which library, what it keeps, and how many threads it takes."""
+"""Opening graphs: the library, its cache, and its threads."""
 
 import os
 import platform
@@ -76,7 +76,7 @@ def test_on_x86_graphs_run_in_openvino_unless_the_operator_chooses_otherwise(
     assert np.array_equal(mean(open_session(graph)), mean(open_session(graph, Runtime("onnxruntime"))))
 
 
-def test_openvino_that_is_chosen_and_not_installed_is_named_with_a_remedy(
+def test_a_missing_openvino_that_was_chosen_is_named_with_a_remedy(
     graph: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
@@ -86,7 +86,7 @@ def test_openvino_that_is_chosen_and_not_installed_is_named_with_a_remedy(
 
 
 @in_openvino
-def test_a_compiled_graph_is_kept_with_what_it_says_of_itself_and_opened_from_there(tmp_path: Path) -> None:
+def test_a_compiled_graph_is_stored_with_its_description_and_opened_from_there(tmp_path: Path) -> None:
     graph, kept = graph_file(RENDERER_CHECKPOINT, LIGHT), tmp_path / "deep" / "kept"
     first = open_session(graph, Runtime(kept=(kept,)))
     (file,) = kept.iterdir()
@@ -114,7 +114,7 @@ def turned(data: bytes) -> bytes:
 
 @in_openvino
 @pytest.mark.parametrize("damage", [cut, turned, lambda data: b""], ids=["cut", "one bit", "empty"])
-def test_a_kept_graph_that_is_damaged_is_compiled_anew(
+def test_a_damaged_stored_graph_is_compiled_again(
     graph: Path, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
     runtime = Runtime(kept=(tmp_path / "kept",))
@@ -128,7 +128,7 @@ def test_a_kept_graph_that_is_damaged_is_compiled_anew(
 
 
 @in_openvino
-def test_another_graph_of_the_same_name_is_not_taken_for_it(graph: Path, tmp_path: Path) -> None:
+def test_another_graph_of_the_same_name_is_not_used_for_it(graph: Path, tmp_path: Path) -> None:
     runtime = Runtime(kept=(tmp_path / "kept",))
     open_session(graph, runtime)
     graph.write_bytes(mean_of_channels(2, 6))
@@ -138,7 +138,7 @@ def test_another_graph_of_the_same_name_is_not_taken_for_it(graph: Path, tmp_pat
 
 
 @in_openvino
-def test_where_no_folder_takes_it_the_graph_runs_all_the_same(
+def test_where_no_folder_is_writable_the_graph_still_runs(
     graph: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("no folder")
@@ -161,7 +161,7 @@ def test_weights_in_another_folder_than_the_graph_are_found(tmp_path: Path) -> N
 
 
 @in_openvino
-def test_calls_from_many_threads_get_their_own_answers(graph: Path) -> None:
+def test_simultaneous_calls_from_many_threads_get_their_own_answers(graph: Path) -> None:
     session, wrong = open_session(graph), []
 
     def ask(value: int) -> None:
@@ -180,7 +180,7 @@ def test_calls_from_many_threads_get_their_own_answers(graph: Path) -> None:
 
 @in_openvino
 @pytest.mark.system
-def test_no_graph_asks_for_the_network(graph: Path) -> None:
+def test_no_graph_accesses_the_network(graph: Path) -> None:
     code = (
         "import sys;"
         "sys.addaudithook(lambda event, _: event.startswith('socket.') and sys.exit(event));"
@@ -199,10 +199,10 @@ def test_sessions_of_onnxruntime_keep_no_memory_of_their_own_and_do_not_spin() -
     assert session_options(threads=3).intra_op_num_threads == 3
 
 
-@pytest.mark.parametrize(("told", "threads"), [("1", 1), ("3,1", 3), ("", None), ("0", None), ("many", None)])
-def test_a_session_takes_as_many_threads_as_openmp_is_told_or_as_there_are_cores(
-    monkeypatch: pytest.MonkeyPatch, told: str, threads: int | None
+@pytest.mark.parametrize(("setting", "threads"), [("1", 1), ("3,1", 3), ("", None), ("0", None), ("many", None)])
+def test_a_session_takes_as_many_threads_as_openmp_is_set_to_or_as_there_are_cores(
+    monkeypatch: pytest.MonkeyPatch, setting: str, threads: int | None
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    monkeypatch.setenv("OMP_NUM_THREADS", setting)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert session_options().intra_op_num_threads == (threads or cores)

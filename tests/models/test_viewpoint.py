@@ -1,4 +1,4 @@
-"""The viewpoint classifier's graph, on the weights that set-up fetched."""
+"""The viewpoint classifier's graph, on the weights that set-up downloaded."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,8 @@ def _classifier() -> GraphViewpoint:
     return GraphViewpoint(VIEWPOINT_CHECKPOINT, weights)
 
 
-@pytest.mark.gate  # torch's form of the network beside its graph
-def test_the_graph_gives_the_features_that_torch_gives(classifier: GraphViewpoint) -> None:
+@pytest.mark.gate  # torch's form of the network next to its graph
+def test_the_graph_returns_the_features_of_torch(classifier: GraphViewpoint) -> None:
     import torch
 
     from scripts.viewpoint.network import SIDE, read_weights
@@ -35,7 +35,7 @@ def test_the_graph_gives_the_features_that_torch_gives(classifier: GraphViewpoin
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_each_viewpoint_has_a_probability_and_what_is_no_picture_is_said(classifier: GraphViewpoint) -> None:
+def test_each_viewpoint_has_a_probability_and_invalid_input_is_reported(classifier: GraphViewpoint) -> None:
     side = classifier.side
     seen = classifier(np.full((2, side, side, 3), 127, np.uint8))
 
@@ -46,7 +46,7 @@ def test_each_viewpoint_has_a_probability_and_what_is_no_picture_is_said(classif
         classifier(np.zeros((2, 8, 8, 4), np.uint8))
 
 
-def test_the_graph_holds_no_weights_and_is_the_fetched_files_own(classifier: GraphViewpoint) -> None:
+def test_the_graph_contains_no_weights_and_uses_the_downloaded_file(classifier: GraphViewpoint) -> None:
     graphs = sorted(VIEWPOINT_CHECKPOINT.glob("*.onnx"))
     assert [graph.name.split("-")[0] for graph in graphs] == ["viewpoint"]
     for graph in graphs:

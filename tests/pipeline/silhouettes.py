@@ -1,4 +1,4 @@
-"""Silhouettes that tests draw: h×w coverage, 0–1, of polygons and ellipses."""
+"""Drawn silhouettes for tests: h×w coverage, 0–1, of polygons and ellipses."""
 
 import numpy as np
 from numpy.typing import NDArray

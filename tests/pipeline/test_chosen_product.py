@@ -1,4 +1,4 @@
-"""The product that a caller points at, from the photo to the picture: with the networks, and what is kept for later."""
+"""The product at a caller's place, from the photo to the picture: with the networks, and with the cache."""
 
 import itertools
 from dataclasses import replace
@@ -32,7 +32,7 @@ _ticks = itertools.count()
 
 
 class Memory(dict[tuple[Kind, str], bytes]):
-    """A cache."""
+    """A cache in memory."""
 
     def get(self, kind: Kind, name: str) -> bytes | None:  # type: ignore[override]  # of `Cache`, which has kinds
         return super().get((kind, name))
@@ -68,7 +68,7 @@ def test_of_two_products_side_by_side_a_point_or_a_box_chooses_one(networks: Net
 
 
 @pytest.mark.parametrize("place", [(800 / 1100, 530 / 620), (0.69, 0.75, 0.77, 0.92)], ids=["point", "box"])
-def test_a_small_product_that_the_first_look_left_out_is_found_where_the_caller_points(
+def test_a_small_product_that_the_first_look_left_out_is_found_at_the_callers_point(
     networks: Networks, place: PhotoPlace
 ) -> None:
     data, (_gift, vase) = two_products("gift", "vase", share=0.2)
@@ -83,7 +83,7 @@ def test_a_small_product_that_the_first_look_left_out_is_found_where_the_caller_
     assert iou(seen, vase) > 0.6, "the small network sees little of its pale neck"
 
 
-def test_a_picture_has_the_chosen_product_alone_and_its_report_says_so(networks: Networks) -> None:
+def test_a_picture_has_the_chosen_product_alone_and_its_report_shows_it(networks: Networks) -> None:
     data, _ = two_products()
     white = spec("white", place=preset((160, 160), background="white"))
     render = swap(data, replace(white, subject=MUG), networks, limits=LIMITS, clock=clock)
@@ -97,7 +97,7 @@ def test_a_picture_has_the_chosen_product_alone_and_its_report_says_so(networks:
     assert not (picture[..., 0] > picture[..., 2] + 60).any(), "nothing of the vase's orange"
 
 
-def test_a_choice_among_what_was_found_looks_no_more_and_each_choice_is_kept_for_itself() -> None:
+def test_a_choice_among_found_products_needs_no_look_and_each_choice_is_stored_separately() -> None:
     looks = Counting()
     networks = replace(still_life.networks(), segmenter=looks)
     data, cache = two_products()[0], Memory()
@@ -115,7 +115,7 @@ def test_a_choice_among_what_was_found_looks_no_more_and_each_choice_is_kept_for
     assert len(cache) == 3
 
 
-def test_a_choice_is_no_surer_than_all_that_was_found() -> None:
+def test_a_choice_is_no_surer_than_the_whole_cutout() -> None:
     networks = still_life.networks()
     data, cache = two_products()[0], Memory()
     whole = cut_out(data, networks, limits=LIMITS, clock=clock, cache=cache).found
@@ -125,7 +125,7 @@ def test_a_choice_is_no_surer_than_all_that_was_found() -> None:
     assert cut.chosen[1].confidence <= whole.confidence < 1
 
 
-def test_a_product_is_chosen_from_a_given_mask_and_beyond_it_from_what_is_found(networks: Networks) -> None:
+def test_a_product_is_chosen_from_a_given_mask_and_beyond_it_from_a_look(networks: Networks) -> None:
     data, (mug, _vase) = two_products()
     drawn = GivenMask(mug.astype(np.uint8) * 255, "mended")
     order = spec("white", place=preset((160, 160), background="white"))

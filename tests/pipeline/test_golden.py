@@ -1,6 +1,6 @@
-"""Pictures that were looked at and found good: what the shipped checkpoint paints today still looks like them.
+"""Pictures that were reviewed and accepted: the shipped checkpoint still paints pictures like them.
 
-`python -m tests.pipeline.test_golden` paints them anew; look at them before they are committed.
+`python -m tests.pipeline.test_golden` paints them again. Look at them before you commit them.
 """
 
 from dataclasses import replace
@@ -30,7 +30,7 @@ PICTURES: dict[str, tuple[str, str, tuple[str, ...], int, int]] = {
     "sand": ("sand_dunes", "warm", (), 256, 144),
     "curtain": ("velvet_curtain", "dramatic", (), 144, 256),
 }
-#: Mean CIEDE2000 of a picture to its golden one: what another processor's arithmetic may move, and no eye sees.
+#: Maximum mean CIEDE2000 of a picture to its golden one: a difference between processors that no eye sees.
 CLOSE = 1.0
 
 
@@ -48,7 +48,7 @@ def _generator() -> Generator:
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_scene_looks_as_it_did_when_it_was_found_good(name: str, generator: Generator) -> None:
+def test_a_scene_matches_its_golden_picture(name: str, generator: Generator) -> None:
     golden = np.asarray(Image.open(FOLDER / f"{name}.png"), np.float32) / 255
     now = painted(name, generator)
     assert now.shape == golden.shape
@@ -56,14 +56,14 @@ def test_a_scene_looks_as_it_did_when_it_was_found_good(name: str, generator: Ge
     assert distance.mean() < CLOSE
 
 
-def test_another_scene_would_not_pass_for_a_golden_picture(generator: Generator) -> None:
+def test_another_scene_does_not_match_a_golden_picture(generator: Generator) -> None:
     golden = np.asarray(Image.open(FOLDER / "neon.png"), np.float32) / 255
     distance = delta_e00(srgb_to_lab(painted("podium", generator)), srgb_to_lab(golden))
     assert distance.mean() > 5 * CLOSE
 
 
 def main() -> None:
-    """Paint the golden pictures anew."""
+    """Paint the golden pictures again."""
     generator = load_generator(GeneratorChoice(load_settings().generator))
     FOLDER.mkdir(exist_ok=True)
     for name in PICTURES:

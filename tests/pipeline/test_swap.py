@@ -19,7 +19,7 @@ from pipeline.swap import STAGES, SwapResult, swap
 from tests.support.still_life import PHOTO, Darkener, cut_out_png, jpeg, networks, preset, spec, still_life
 
 LIMITS = Limits()
-#: Where the picture itself is not looked at: half the time of one of 400 pixels.
+#: For tests that do not look at the picture: half the time of a picture of 400 pixels.
 SMALL = preset((160, 160))
 
 
@@ -40,7 +40,7 @@ def test_a_swap_delivers_the_product_on_a_new_background_with_its_report_the_sam
     picture = np.asarray(Image.open(BytesIO(render.data)).convert("RGB")).astype(int)
     assert (render.width, render.height, render.format) == (400, 400, "png")
     assert np.abs(picture[200, 200] - [191, 31, 26]).max() < 6  # the jar's red
-    assert np.abs(picture[20, 20] - [0x2F, 0x5D, 0x50]).max() < 40  # the wall asked
+    assert np.abs(picture[20, 20] - [0x2F, 0x5D, 0x50]).max() < 40  # the asked wall
     report = to_json(render.report)
     assert report["fidelity"]["p99"] < 1.5
     assert report["palette"]["mean_delta_e00"] < 6
@@ -49,14 +49,14 @@ def test_a_swap_delivers_the_product_on_a_new_background_with_its_report_the_sam
     assert made(asked).data == render.data
 
 
-def test_progress_tells_every_stage_in_order_and_never_falls_and_what_it_raises_stops_the_swap() -> None:
-    told: list[tuple[str, float]] = []
-    made(spec(place=SMALL), progress=lambda stage, fraction: told.append((stage, fraction)))
-    assert list(dict.fromkeys(stage for stage, _ in told)) == list(STAGES)
-    fractions = [fraction for _, fraction in told]
+def test_progress_reports_every_stage_in_order_never_falls_and_its_exception_stops_the_swap() -> None:
+    reported: list[tuple[str, float]] = []
+    made(spec(place=SMALL), progress=lambda stage, fraction: reported.append((stage, fraction)))
+    assert list(dict.fromkeys(stage for stage, _ in reported)) == list(STAGES)
+    fractions = [fraction for _, fraction in reported]
     assert fractions == sorted(fractions)
     assert fractions[-1] < 1
-    assert sum(stage == "background" for stage, _ in told) == 5  # its start and four steps
+    assert sum(stage == "background" for stage, _ in reported) == 5  # its start and four steps
     assert sum(STAGES.values()) == pytest.approx(1)
 
     class Cancelled(Exception):
@@ -72,7 +72,7 @@ def test_progress_tells_every_stage_in_order_and_never_falls_and_what_it_raises_
         made(spec(place=SMALL), using=networks(generator), progress=progress)
 
 
-def test_no_network_paints_where_no_scene_is_asked() -> None:
+def test_without_a_scene_no_network_paints() -> None:
     generator = Darkener()
     white, clear, free = (
         np.asarray(Image.open(BytesIO(made(asked, using=networks(generator)).data)).convert("RGBA"))
@@ -111,13 +111,13 @@ def test_a_transparent_cutout_keeps_the_photos_size_and_the_products_place() -> 
     assert np.abs(cut - alpha).mean() < 0.01
 
 
-def test_a_photo_of_nothing_is_refused() -> None:
+def test_a_photo_without_a_product_is_refused() -> None:
     with pytest.raises(NoSubject):
         made(spec(), jpeg(np.full((300, 300, 3), 140, np.uint8)))
 
 
 class Looks:
-    """A viewpoint classifier that is so sure of one thing."""
+    """A viewpoint classifier with this confidence in one answer."""
 
     side = 32
 
@@ -140,13 +140,13 @@ def shoes() -> bytes:
     return file.getvalue()
 
 
-def test_what_can_not_stand_lies_on_the_scenes_surface_which_is_shown_from_above() -> None:
+def test_a_product_that_cannot_stand_lies_on_the_scenes_surface_shown_from_above() -> None:
     looks = replace(networks(), viewpoint=Looks("above"))
     shown = made(spec("podium"), shoes(), looks)
     assert "scene_unsuited" in shown.warnings
-    told = to_json(shown.report)["provenance"]["scene"]
-    assert (told["asked"], told["painted"], told["angle"]) == ("podium", "flatlay", "above")
-    assert "shown lying down" in told["changed"]
+    scene = to_json(shown.report)["provenance"]["scene"]
+    assert (scene["asked"], scene["painted"], scene["angle"]) == ("podium", "flatlay", "above")
+    assert "shown lying down" in scene["changed"]
     from_above = replace(spec("podium"), scene=seen_from(spec("podium").scene, "above"))
     assert made(from_above, shoes(), looks).data == shown.data
     generator = Darkener()
@@ -156,14 +156,14 @@ def test_what_can_not_stand_lies_on_the_scenes_surface_which_is_shown_from_above
     assert generator.calls == 0, "it is refused before a background is made"
     cut_out = spec(place=preset((160, 160), background="transparent"))
     for asked in (spec("flatlay", place=SMALL), spec("white", place=SMALL), cut_out):
-        told = made(asked, shoes(), looks)
-        assert to_json(told.report)["cutout"]["stance"] == "lying"
-        assert to_json(told.report)["cutout"]["suits"] == ["white", "flatlay"]
-        assert to_json(told.report)["cutout"]["viewpoint"] == {"above": 1.0}
-        assert "scene_unsuited" not in told.warnings
+        swapped = made(asked, shoes(), looks)
+        assert to_json(swapped.report)["cutout"]["stance"] == "lying"
+        assert to_json(swapped.report)["cutout"]["suits"] == ["white", "flatlay"]
+        assert to_json(swapped.report)["cutout"]["viewpoint"] == {"above": 1.0}
+        assert "scene_unsuited" not in swapped.warnings
 
 
-def test_what_is_cut_above_reaches_from_the_floor_to_the_upper_edge_with_its_shadow() -> None:
+def test_a_product_cropped_above_reaches_from_the_floor_to_the_upper_edge_with_its_shadow() -> None:
     rgb, alpha = still_life(cut=True)
     upside_down = cut_out_png(np.ascontiguousarray(rgb[::-1]), np.ascontiguousarray(alpha[::-1]))
     render = made(spec("sweep"), upside_down)
@@ -177,7 +177,7 @@ def test_what_is_cut_above_reaches_from_the_floor_to_the_upper_edge_with_its_sha
     assert picture[foot + 2 : foot + 5, middle].mean() < picture[-8:, middle].mean() - 10
 
 
-def test_a_product_that_is_moved_takes_its_scene_along_and_its_report_tells_what_that_breaks() -> None:
+def test_a_moved_product_takes_its_scene_along_and_its_report_lists_broken_rules() -> None:
     place = replace(preset(form="jpeg"), fill_bounds=(0.5, 0.95))
     shown = {}
     for placement in (UNMOVED, Placement(0.1, -0.05, 0.7, 0)):
@@ -193,7 +193,7 @@ def test_a_product_that_is_moved_takes_its_scene_along_and_its_report_tells_what
     assert moved["cutout"]["placed_box"] == pytest.approx(expected, abs=0.006)
 
 
-def test_what_the_caller_says_of_the_stance_beats_the_guess_and_is_reported() -> None:
+def test_the_callers_stance_overrides_the_guess_and_is_reported() -> None:
     seen, looks = {}, replace(networks(), viewpoint=Looks("above"))
     words: tuple[StanceWord, ...] = ("auto", "lying", "from_above")
     for word in words:

@@ -1,4 +1,4 @@
-"""Set-up: which build of onnxruntime it chooses, and the first command on a machine with a pretended GPU."""
+"""Set-up: its choice of onnxruntime's build, and the first command on a machine with a pretended GPU."""
 
 import ctypes
 import os
@@ -14,11 +14,11 @@ ROOT = Path(__file__).parents[2]
 
 
 def environment(**changes: str) -> dict[str, str]:
-    return {**os.environ, **changes}  # noqa: TID251  # what the child process gets
+    return {**os.environ, **changes}  # noqa: TID251  # the child's environment
 
 
 def pretended_gpu(folder: Path) -> str:
-    """Make a machine's `nvidia-smi`, and return the PATH that has it."""
+    """Create a machine's `nvidia-smi`, and return a PATH with it."""
     program = folder / "nvidia-smi"
     program.write_text("#!/bin/sh\necho pretended\n")
     program.chmod(0o755)
@@ -40,7 +40,7 @@ def has_driver() -> bool:
     return True
 
 
-def test_set_up_takes_the_cuda_build_of_onnxruntime_where_there_is_a_driver_and_a_setting_decides_instead(
+def test_set_up_takes_onnxruntimes_cuda_build_where_there_is_a_driver_unless_a_setting_decides(
     tmp_path: Path,
 ) -> None:
     gpu = pretended_gpu(tmp_path)
@@ -52,7 +52,7 @@ def test_set_up_takes_the_cuda_build_of_onnxruntime_where_there_is_a_driver_and_
     assert chosen(PATH=gpu, BACKDROP_DEVICE="auto") == "cuda"
 
 
-def test_a_python_that_is_named_and_does_not_run_is_refused_and_no_other_taken() -> None:
+def test_a_named_python_that_does_not_run_is_refused_and_no_other_taken() -> None:
     stub = shutil.which("false")
     assert stub is not None
     done = subprocess.run(
@@ -64,7 +64,7 @@ def test_a_python_that_is_named_and_does_not_run_is_refused_and_no_other_taken()
 
 
 def builds(checkout: Path) -> list[str]:
-    """The builds of onnxruntime in a checkout's environment, which must be whole: one takes the other's files along."""
+    """Return the builds of onnxruntime in a checkout's environment, after importing it: two builds share files."""
     code = (
         "from importlib.metadata import distributions; import onnxruntime; onnxruntime.InferenceSession;"
         "print(*sorted(d.name for d in distributions() if d.name.startswith('onnxruntime')))"
@@ -80,7 +80,7 @@ def run(checkout: Path, *command: str, **changes: str) -> str:
     return done.stdout
 
 
-# At night: a fresh environment takes minutes, and 3 GB where the registry's torch is the CUDA build. The gate has the
+# At night: a new environment takes minutes, and 3 GB where the registry's torch is the CUDA build. The gate has the
 # choice of the build above, and the fall-back to the CPU in tests/models/test_device.py.
 @pytest.mark.nightly
 @pytest.mark.system
@@ -107,7 +107,7 @@ def test_the_first_command_swaps_on_a_pretended_gpu_and_set_up_follows_the_machi
         run(checkout, "scripts/setup", PATH=path, **small)
         assert builds(checkout) == [build]
 
-    # What was asked for by name is refused, and the first command says why.
+    # A device chosen by name is refused, and the first command reports why.
     done = subprocess.run(
         ["scripts/quickstart"],
         cwd=checkout,
@@ -144,7 +144,7 @@ def test_every_package_of_the_lock_file_has_its_hashes_and_torch_is_left_to_the_
 
 
 @pytest.mark.nightly  # asks a registry
-def test_a_wheel_that_is_not_the_locked_one_is_not_installed(tmp_path: Path) -> None:
+def test_a_wheel_other_than_the_locked_one_is_not_installed(tmp_path: Path) -> None:
     (hashes,) = [found for name, found in locked().items() if name.startswith("python-ulid==")]
     lock = (ROOT / "requirements.lock").read_text()
 
@@ -166,7 +166,7 @@ def test_the_image_is_labelled_with_the_packages_version() -> None:
     assert f"\nARG VERSION={project['version']} " in (ROOT / "Dockerfile.cuda").read_text()
 
 
-def test_base_images_are_pinned_to_the_digests_of_their_registries(tmp_path: Path) -> None:
+def test_base_images_are_pinned_to_their_registries_digests(tmp_path: Path) -> None:
     (tmp_path / "scripts/image").mkdir(parents=True)
     for name in ("Dockerfile.cuda", "compose.yaml", "scripts/image/pin"):
         shutil.copy(ROOT / name, tmp_path / name)

@@ -1,1 +1,1 @@
-"""Tests of support."""
+"""Fixtures' parts, stand-ins and servers that several test files share."""

@@ -1,6 +1,6 @@
-"""A person at the studio page: a real Chromium, and what went on in it.
+"""A user at the studio page: a real Chromium, and what happened in it.
 
-`python -m tests.support.browser` prints which one the tests take, and exits 1 where there is none.
+`python -m tests.support.browser` prints which browser the tests use, and exits 1 where there is none.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-#: What a Chromium is called on a PATH.
+#: Names of a Chromium on a PATH.
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 REMEDY = "No Chromium was found. Run scripts/browser, which installs one."
 FLAGS = [
@@ -22,11 +22,11 @@ FLAGS = [
 
 
 def find_browser() -> str | None:
-    """Return the program: one on the PATH, else Playwright's own; None where there is neither."""
+    """Return the browser's program: one on the PATH, else Playwright's own. None where there is neither."""
     on_path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if on_path:
         return on_path
-    own = os.environ.get("PLAYWRIGHT_BROWSERS_PATH")  # noqa: TID251  # where Playwright itself looks
+    own = os.environ.get("PLAYWRIGHT_BROWSERS_PATH")  # noqa: TID251  # Playwright itself looks there
     caches = [own] if own else ["~/.cache/ms-playwright", "~/Library/Caches/ms-playwright"]
     programs = ("chrome", "headless_shell", "chrome-headless-shell", "Chromium")
     for cache in caches:
@@ -38,10 +38,10 @@ def find_browser() -> str | None:
 
 @contextmanager
 def open_browser(program: str) -> Iterator[Any]:
-    """Run it, without a window."""
+    """Run a Chromium without a window."""
     from playwright.sync_api import sync_playwright
 
-    flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS  # root has no sandbox to go into
+    flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS  # Chromium has no sandbox for root
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, headless=True, args=flags)
         try:
@@ -51,17 +51,17 @@ def open_browser(program: str) -> Iterator[Any]:
 
 
 class Visit:
-    """A tab with a window of its own: its own storage, its own settings. Everything that goes wrong in it is kept."""
+    """A tab in a browser context of its own: its own storage and settings. It collects every error."""
 
     def __init__(self, browser: Any, address: str, **settings: Any) -> None:
         self.address = address
-        usual = {"viewport": {"width": 1360, "height": 900}, "reduced_motion": "reduce"}  # motion takes a core
+        usual = {"viewport": {"width": 1360, "height": 900}, "reduced_motion": "reduce"}  # animations take a core
         self.context = browser.new_context(**usual | settings)
         self.context.set_default_timeout(90_000)
-        #: What the console said as an error, and what no script caught.
+        #: Errors on the console, and exceptions that no script caught.
         self.errors: list[str] = []
         self._meant: list[str] = []
-        #: Every address that was asked for.
+        #: Every requested address.
         self.asked: list[str] = []
         self.context.on("request", lambda request: self.asked.append(request.url))
         self.page = self.tab()
@@ -75,21 +75,20 @@ class Visit:
         return page
 
     def mean(self, words: str) -> None:
-        """Keep no console error with these words from now on: the test brings it about.
+        """From now on ignore console errors with these words: the test causes them.
 
-        The browser may tell of it after the page has shown what it makes of it, so that clearing `errors` then is not
-        enough.
+        The browser may report an error after the page has shown its effect, so clearing `errors` then is not enough.
         """
         self._meant.append(words)
 
     def _heard(self, message: Any) -> None:
-        # With the address, since a refused request is not named in the browser's words.
+        # With the address: the browser's message about a refused request does not name it.
         words = f"{message.text} {message.location['url']}"
         if message.type == "error" and not any(meant in words for meant in self._meant):
             self.errors.append(words)
 
     def open(self, place: str = "") -> None:
-        """Go to a place of the page."""
+        """Open a path of the page."""
         self.page.goto(f"{self.address}/#/{place}")
 
     def sign_in(self, key: str, place: str = "") -> None:
@@ -101,7 +100,7 @@ class Visit:
         self.page.locator("#main:not([inert])").wait_for()  # the header comes before the view
 
     def elsewhere(self) -> list[str]:
-        """Which hosts were asked that are not the service."""
+        """Return the requested hosts other than the service's."""
         own = urlsplit(self.address).netloc
         return [url for url in self.asked if not url.startswith(("data:", "blob:")) and urlsplit(url).netloc != own]
 

@@ -1,4 +1,4 @@
-"""A registered client at the API, as most tests of the API need one, and the two shapes in which it is refused."""
+"""A registered client at the API, as most tests of the API need, and checks of the API's two error shapes."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -63,13 +63,13 @@ class Caller:
         return int(self.get("/v1/credits").json()["balance"])
 
 
-def told(answer: httpx.Response) -> dict[str, Any]:
-    """An error's body, but for the request that it names."""
+def error_body(answer: httpx.Response) -> dict[str, Any]:
+    """Return an error's body without the id of its request."""
     return {name: value for name, value in answer.json().items() if name != "request_id"}
 
 
 def located(answer: httpx.Response) -> set[tuple[Any, ...]]:
-    """Where a 422 says the errors are, after checking its shape."""
+    """Return the places of a 422's errors, after checking its shape."""
     assert answer.status_code == 422, answer.text
     body = answer.json()
     assert (body["status"], body["code"], body["type"]) == (422, "invalid", "about:blank")

@@ -1,4 +1,4 @@
-"""The command line: in this process, and as the program that is installed."""
+"""The command line: in this process, and as the installed program."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 
 
 def run(*arguments: str) -> Result:
-    # A command line that is refused leaves its umask behind: its process would end.
+    # A refused command leaves its umask behind, since its process would end.
     before = os.umask(0o077)
     os.umask(before)
     try:
@@ -24,6 +24,6 @@ def run(*arguments: str) -> Result:
 
 
 def migrated_home(folder: Path) -> tuple[str, str]:
-    """Return the option that names a home whose database is migrated."""
+    """Return the option for a home whose database is migrated."""
     migrated_engine(Settings(home=folder)).dispose()
     return "--home", str(folder)

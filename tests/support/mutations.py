@@ -1,7 +1,7 @@
-"""Damage to files, drawn from a seed: bits, bytes and numbers anywhere, and whole parts of the formats that we know.
+"""Seeded damage to files: bits, bytes and numbers anywhere, and whole parts of the known formats.
 
-A mutator of our own rather than atheris or hypothesis: what is fuzzed are C decoders that tell no coverage, 100 000
-inputs must take minutes, and each must come back from its number alone, in another process.
+A mutator of its own rather than atheris or hypothesis: the fuzzed C decoders report no coverage, 100 000 inputs must
+take minutes, and another process must make each input again from its number alone.
 """
 
 import struct
@@ -9,11 +9,11 @@ import zlib
 from collections.abc import Callable, Sequence
 from random import Random
 
-#: Numbers at the edges of what fields hold.
+#: Numbers at the edges of fields' ranges.
 _EDGES = (0, 1, 2, 7, 8, 63, 64, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2**24, 2**31 - 1, 2**31, 2**32 - 1)
 _TIFF_ENTRY = 12
 
-#: Sides of pictures in pixels: few are so large that decoding them takes long.
+#: Sides of pictures in pixels: few are large enough to decode slowly.
 _SIDES = (1, 63, 64, 65, 73, 100, 100, 100, 1000, 1000, 3000, 7071, 16_383, 65_535)
 
 #: First byte and the byte after the last of a part: a chunk, a segment, a box.
@@ -100,7 +100,7 @@ def _swap_parts(data: bytes, draw: Random, specimens: Sequence[bytes]) -> bytes:
 
 
 def _damage_part(data: bytes, draw: Random, specimens: Sequence[bytes]) -> bytes:
-    """Damage the inside of one part and make its length and checksum right again, so that it is looked into."""
+    """Damage the inside of one part and correct its length and checksum, so that decoders read it."""
     own = parts(data)
     if not own:
         return _flip_bits(data, draw, specimens)
@@ -129,7 +129,7 @@ def _edit_tag(data: bytes, draw: Random, specimens: Sequence[bytes]) -> bytes:
 
 
 def _set_size(data: bytes, draw: Random, specimens: Sequence[bytes]) -> bytes:
-    """Let the header tell of another width or height, or of both."""
+    """Change the width, the height, or both in the header."""
     wide, high = _size_fields(data)
     for at, form in draw.choice(((wide,), (high,), (wide, high))):
         if not 0 < at <= len(data) - 4:
@@ -150,7 +150,7 @@ _DAMAGES: tuple[Callable[[bytes, Random, Sequence[bytes]], bytes], ...] = (
 
 
 def parts(data: bytes) -> list[Span]:
-    """Return the chunks, segments, blocks or boxes of a PNG, JPEG, WebP, GIF or AVIF; of anything else none.
+    """Return the chunks, segments, blocks or boxes of a PNG, JPEG, WebP, GIF or AVIF, and none of other files.
 
     At most 200, and none beyond the file's end.
     """
@@ -166,7 +166,7 @@ def parts(data: bytes) -> list[Span]:
 
 
 def _size_fields(data: bytes) -> tuple[tuple[int, str], tuple[int, str]]:
-    """Return where width and height are told, and as what; -1 where that is not known."""
+    """Return the offset and the format of width and height; -1 where they are unknown."""
     if data.startswith(b"\x89PNG"):
         return (16, ">I"), (20, ">I")
     if data.startswith(b"\xff\xd8"):
@@ -183,7 +183,7 @@ def _size_fields(data: bytes) -> tuple[tuple[int, str], tuple[int, str]]:
 
 
 def _walk(data: bytes) -> tuple[int, Callable[[bytes, int], int] | None]:
-    """Return where the parts start, and what tells the end of the one that starts at a byte."""
+    """Return where the parts start, and a function that finds the end of a part."""
     if data.startswith(b"\x89PNG"):
         return 8, lambda data, at: at + 12 + int.from_bytes(data[at : at + 4], "big")
     if data.startswith(b"\xff\xd8"):
@@ -198,14 +198,14 @@ def _walk(data: bytes) -> tuple[int, Callable[[bytes, int], int] | None]:
 
 
 def _box_end(data: bytes, at: int) -> int:
-    """A box of boxes counts as its head alone, so that the inner ones are parts of their own."""
+    """A box of boxes counts as its head alone, so that the inner boxes are parts of their own."""
     if data[at + 4 : at + 8] in (b"iprp", b"ipco", b"moov", b"trak", b"mdia", b"minf", b"stbl"):
         return at + 8
     return at + (12 if data[at + 4 : at + 8] == b"meta" else int.from_bytes(data[at : at + 4], "big"))
 
 
 def _block_end(data: bytes, at: int) -> int:
-    """An extension of a GIF with its sub-blocks; pictures are left whole."""
+    """Return the end of a GIF extension with its sub-blocks. Pictures are left whole."""
     if data[at] != 0x21:
         return len(data)
     at += 2
@@ -215,7 +215,7 @@ def _block_end(data: bytes, at: int) -> int:
 
 
 def _frame(data: bytes) -> tuple[int, int]:
-    """Return how many bytes of a part are its head, and how many its tail."""
+    """Return the number of bytes of a part's head and of its tail."""
     if data.startswith(b"\x89PNG"):
         return 8, 4
     return (4 if data.startswith(b"\xff\xd8") else 2 if data.startswith(b"GIF8") else 8), 0
@@ -239,6 +239,6 @@ def _reframed(data: bytes, start: int, end: int, inside: bytes) -> bytes:
         )
         return b"RIFF" + struct.pack("<I", len(body) + len(after)) + body + after
     if data[4:8] == b"ftyp":
-        # outer boxes keep their lengths: what they lie about is part of the damage
+        # outer boxes keep their lengths: the mismatch is part of the damage
         return before + struct.pack(">I", len(inside) + 8) + data[start + 4 : start + 8] + inside + after
     return before + data[start : start + 2] + inside + after

@@ -1,4 +1,4 @@
-"""Where a layout's stand is seen in its picture."""
+"""Where a layout's stand is in its picture."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ class Podium(NamedTuple):
 
 
 def podium_of(layout: Layout) -> Podium | None:
-    """Return the ellipse that the product stands on; None where it stands on the floor itself."""
+    """Return the ellipse under the product; None where the product is on the floor itself."""
     stand = next((part.solid for part in layout.parts if part.role == "stand"), None)
     if stand is None or stand.bounds is None:
         return None

@@ -1,4 +1,4 @@
-"""To wait for what other processes and threads bring about, and to let threads act at once."""
+"""Waiting for other processes and threads, and letting threads act at once."""
 
 import threading
 import time
@@ -10,9 +10,9 @@ Given = TypeVar("Given")
 
 
 def until(reached: Callable[[], Any], timeout: float = 300.0) -> Any:
-    """Poll until a condition holds, for at most so many seconds, and return what it gave.
+    """Poll until a condition holds, for at most `timeout` seconds, and return its value.
 
-    Long: what comes is not waited for any longer, and a loaded machine takes minutes where a quiet one takes seconds.
+    The default is long: an early result ends the wait, and a loaded machine takes minutes instead of seconds.
     """
     end = time.monotonic() + timeout
     while not (value := reached()):
@@ -22,7 +22,7 @@ def until(reached: Callable[[], Any], timeout: float = 300.0) -> Any:
 
 
 def at_once(*calls: Callable[[], Given]) -> list[Given]:
-    """Call each in a thread of its own, all from the same moment; return what they give, or raise what one raises."""
+    """Call each function in a thread of its own, all at once. Return their results, or raise the error of one."""
     start = threading.Barrier(len(calls))
 
     def call(one: Callable[[], Given]) -> Given:

@@ -1,4 +1,4 @@
-"""A whole installation that is reached over HTTP, as a caller's programs reach it."""
+"""A whole installation over HTTP, as callers' programs reach it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ class Served:
 
 
 class Caller:
-    """A client at a real API of its own of an installation."""
+    """A client with an API of its own at an installation."""
 
     def __init__(self, installation: Installation) -> None:
         self.address = installation.fleet.api()
@@ -73,8 +73,8 @@ class Caller:
 
 @contextmanager
 def serve(home: Path, **settings: Any) -> Iterator[Served]:
-    """Run API, worker and sweep on the embedded default, each a process of its own."""
-    # Nothing here is about limits: a busy machine must not run into them.
+    """Run API, worker and sweep on the embedded default, each in a process of its own."""
+    # These tests are not about limits: a busy machine must not run into them.
     patient: dict[str, Any] = {
         "lease": 20.0,
         "max_attempts": 5,

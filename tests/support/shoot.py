@@ -1,4 +1,4 @@
-"""A folder of photos, the batch that is made of it, and the page that the batch writes."""
+"""A folder of photos, the batch made from it, and the batch's page."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ PRESETS = ("transparent_cutout", "instagram_landscape")
 
 
 def photo(number: int = 0) -> bytes:
-    """A small photo without a cut-out of its own, another one for each number."""
+    """Return a small photo without a cut-out of its own, a different one for each number."""
     picture = np.full((120, 100, 3), (225, 228, 230), np.uint8)
     picture[20:100, 30:70] = (60 + number % 180, 30, 90)
     file = io.BytesIO()
@@ -57,7 +57,7 @@ class Shoot:
 
     def start(self, *more: str) -> "subprocess.Popen[str]":
         command = [BACKDROP, *self.arguments(*more)]
-        # A shell that runs the tests in the background has its children ignore Ctrl-C.
+        # A shell that runs the tests in the background makes their children ignore Ctrl-C.
         heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
         pipe = subprocess.PIPE
         return subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, preexec_fn=heed)
@@ -66,7 +66,7 @@ class Shoot:
         return list(csv.DictReader(io.StringIO((self.out / "results.csv").read_text())))
 
     def pictures(self) -> list[str]:
-        """What lies in the folders of the presets, halves included."""
+        """Return the files in the presets' folders, half-written files included."""
         files = [path for preset in PRESETS for path in (self.out / preset).rglob("*") if path.is_file()]
         return sorted(path.relative_to(self.out).as_posix() for path in files)
 
@@ -74,11 +74,11 @@ class Shoot:
         return (self.out / ".backdrop-batch" / "state.jsonl").read_text().splitlines(keepends=True)
 
     def has(self, enough: int) -> None:
-        """Wait until so many pictures are there."""
+        """Wait until this many pictures are there."""
         until(lambda: sum(not name.endswith(".part") for name in self.pictures()) >= enough)
 
     def entries(self) -> "Counter[str]":
-        """How many debits and refunds the ledger holds."""
+        """Return the number of debits and of refunds in the ledger."""
         assert self.served is not None
         accounts = Accounts(self.served.installation.engine)
         _, entries, _ = accounts.credits(accounts.named(self.name).id, limit=1000)
@@ -86,7 +86,7 @@ class Shoot:
 
 
 class Page(HTMLParser):
-    """What a page links to, and says."""
+    """The links and the text of a page."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Shops for tests: clients with credits on a database, the few moves that tests are made of, and a render."""
+"""Shops for tests: clients with credits on a database, the few moves that tests consist of, and a render."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +14,7 @@ from service.jobs.records import Claim, Job, NewCutout, NewRender, Operation, Re
 from service.jobs.transitions import Jobs
 from service.jobs.turns import set_weight
 
-#: As a worker stores one, with the fields that every report has.
+#: A render as a worker stores it, with the fields of every report.
 REPORT: dict[str, Any] = {
     "palette": {"asked": [], "found": [], "mean_delta_e00": None},
     "fidelity": {"mean": 0.4, "p99": 1.2, "max": 2.0, "unit": "CIEDE2000", "pixels": 6, "of_pixels": 6},
@@ -57,7 +57,7 @@ RENDER = NewRender(
 
 
 class Shop:
-    """A client with credits on a database, and the few moves that the tests are made of."""
+    """A client with credits on a database, and the few moves that tests consist of."""
 
     def __init__(self, engine: sa.Engine, *, credits: int = 10, lease: float = 60.0, max_attempts: int = 2) -> None:
         self.engine = engine
@@ -81,7 +81,7 @@ class Shop:
         return self.intake.create(NewJob(**fields | changes))
 
     def cut_out(self) -> str:
-        """Order a cut-out and have it done; nothing lies in a store."""
+        """Order a cut-out and mark it as done, without objects in a store."""
         accepted = self.order(cost=0, operation=Operation.CUTOUT, spec={}, workflow="cutouts")
         keys = [f"masks/{self.client.id}/{accepted.job_id}.{kind}" for kind in ("png", "jpg")]
         self.jobs.succeed(self.claim(accepted), NewCutout("0" * 64, 4, 3, keys[0], keys[0], keys[1], facts={}))
@@ -96,7 +96,7 @@ class Shop:
         return self.found(accepted)[0]
 
     def render(self, accepted: Accepted) -> Render:
-        """The render of a job that has one."""
+        """Return the render of a job that has one."""
         render = self.found(accepted)[1]
         assert render is not None
         return render
@@ -141,7 +141,7 @@ class Street:
         return claim
 
     def started(self, many: int) -> str:
-        """Whose the next jobs are that are started."""
+        """Start the next jobs and return their clients' names."""
         return "".join(self.names[self.start().client_id] for _ in range(many))
 
     def weigh(self, name: str, weight: int) -> None:
@@ -153,9 +153,9 @@ class Street:
 
 
 def claim_ahead(engine: sa.Engine, jobs: Jobs, job_id: str) -> Claim:
-    """Claim a job as a worker does, but before those whose turn comes earlier."""
+    """Claim this job as a worker does, ahead of earlier turns."""
     with engine.begin() as connection:
-        # By hand: nothing but the order is to change, the row's revision neither.
+        # By hand: only the order may change, not the row's revision.
         ahead = "UPDATE jobs SET turn = (SELECT min(turn) FROM jobs) - 1 WHERE id = :id RETURNING turn"
         connection.execute(sa.text(ahead), {"id": job_id}).one()
     claim = jobs.claim()
@@ -165,8 +165,8 @@ def claim_ahead(engine: sa.Engine, jobs: Jobs, job_id: str) -> Claim:
 
 
 def end_lease(engine: sa.Engine, job_id: str) -> None:
-    """Let the time pass that the lease of a job, or its pause before the next attempt, still has."""
-    # It was sent before, and not so long ago that it would count as lost.
+    """Let a job's lease, or its pause before the next attempt, expire."""
+    # Sent before, but too recently to count as lost.
     sent = sa.case((jobs.c.sent_at.is_not(None), db_now(-2)))
     with engine.begin() as connection:
         past = {"lease_until": db_now(-1), "sent_at": sent, "revision": jobs.c.revision}

@@ -54,7 +54,7 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def swapped_profile() -> bytes:
-    """Return an sRGB profile whose red and green primaries have changed places."""
+    """Return an sRGB profile with its red and green primaries exchanged."""
     parts = srgb_profile().replace(b"rXYZ", b"----").replace(b"gXYZ", b"rXYZ")
     return parts.replace(b"----", b"gXYZ")
 
@@ -93,6 +93,6 @@ def corpus() -> tuple[bytes, ...]:
 
 @cache
 def gif() -> bytes:
-    """Return a small moving GIF, which is no photo to us."""
+    """Return a small animated GIF, which Backdrop does not accept as a photo."""
     small = scene().resize((72, 66))
     return saved(small, "GIF", save_all=True, append_images=[small.rotate(9)])

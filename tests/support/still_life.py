@@ -21,11 +21,11 @@ SAMPLES = Path(__file__).resolve().parents[2] / "service" / "sample"
 
 
 def still_life(width: int = 240, height: int = 300, *, cut: bool = False) -> tuple[Rgb8, NDArray[np.float32]]:
-    """A red jar on grey, antialiased, and its exact alpha; `cut`: the photo's lower edge cuts it."""
+    """A red jar on grey, antialiased, and its exact alpha. With `cut` the photo's lower edge crops it."""
     over = 4
     u = np.abs(np.arange(width * over) / (width * over) - 0.5)
     v = np.abs(np.arange(height * over) / (height * over) - (0.75 if cut else 0.5))
-    # A rectangle: the share of a pixel is the product of its shares of a column and of a row.
+    # A rectangle: the coverage of a pixel is the product of its coverage by column and by row.
     across, down = (inside.reshape(-1, over).mean(1) for inside in (u < 0.2, v < 0.3))
     alpha = np.outer(down, across).astype(np.float32)
     grey = np.array([0.62, 0.63, 0.65], np.float32) * (1 - 0.1 * np.linspace(0, 1, height)[:, None, None])
@@ -41,7 +41,7 @@ def jpeg(rgb: Rgb8) -> bytes:
 
 
 def cut_out_png(rgb: Rgb8, alpha: NDArray[np.float32]) -> bytes:
-    """A photo that was cut out before: no network looks at it."""
+    """A photo with a cut-out of its own: no network looks at it."""
     file = BytesIO()
     Image.fromarray(np.dstack([rgb, np.rint(alpha * 255).astype(np.uint8)])).save(file, "PNG")
     return file.getvalue()
@@ -52,7 +52,7 @@ def two_products(
 ) -> tuple[bytes, list[NDArray[np.bool_]]]:
     """A JPEG of 1100×620 pixels of two sample products side by side on a table, and the H×W mask of each.
 
-    `share`: of its own size that the right one is shown at.
+    `share`: the scale of the right product relative to its own size.
     """
     table = np.linspace(206, 172, 620)[:, None, None] + np.array([6, 2, -4])
     picture = Image.fromarray(np.broadcast_to(table, (620, 1100, 3)).clip(0, 255).astype(np.uint8))
@@ -98,7 +98,7 @@ class Counting:
 
 
 class Darkener:
-    """A generator that paints what it is given darker towards the right, in four steps, and counts its calls."""
+    """A generator that darkens its input towards the right in four steps, and counts its calls."""
 
     def __init__(self, paints: Literal["light", "picture"] = "light", size: int = 128, *, holds: bool = False):
         self.capabilities, self.calls = Capabilities(paints=paints, size=size, holds=holds), 0
@@ -161,14 +161,14 @@ def spec(
 
 
 def shadow_of(alpha: NDArray[np.float32], layout: Layout, *, cut_below: bool = False) -> Field:
-    """The share of light that a product takes, at the size of its own alpha."""
+    """The share of light that a product blocks, at the size of its own alpha."""
     shadow = cast_shadow(alpha, layout, cut_below=cut_below)
     assert shadow is not None
     return shadow.at(alpha.shape[1], alpha.shape[0])
 
 
 def product(wide: int, tall: int, *, cut: bool = False) -> bytes:
-    """A PNG with a cut-out of its own: an ellipse of that size in a photo's middle, or cut by its left side."""
+    """A PNG with a cut-out of its own: an ellipse of that size in a photo's middle, or cropped by its left side."""
     y, x = np.mgrid[:240, :240]
     middle = 0 if cut else 120
     alpha = np.clip((1 - ((x - middle) / wide) ** 2 - ((y - 120) / tall) ** 2) * 20, 0, 1)
@@ -178,8 +178,8 @@ def product(wide: int, tall: int, *, cut: bool = False) -> bytes:
     return file.getvalue()
 
 
-#: From a pencil to a plate: a brand's.
+#: A brand's products, from a pencil to a plate.
 PRODUCTS = [product(wide, tall) for wide, tall in [(12, 110), (30, 110), (45, 90), (60, 100), (80, 80)]]
 PRODUCTS += [product(wide, tall) for wide, tall in [(50, 40), (90, 60), (110, 50), (110, 25), (110, 12)]]
-#: That brand's.
+#: The same brand's colours.
 PALETTE = ("#e8d5c4", "#c96f4a", "#2f5d50")

@@ -1,4 +1,4 @@
-"""An API that runs in a thread on a socket, as streams need it, and the events that a client of it reads."""
+"""An API in a thread on a socket, as streams need it, and the events that its client reads."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ from tests.support.storm.servers import free_port
 
 @dataclass
 class Api:
-    """A server that runs in a thread, and one client of it."""
+    """A server in a thread, and one client of it."""
 
     server: Server
     caller: Caller
@@ -70,7 +70,7 @@ class Stream:
         self._opened.__exit__(None, None, None)
 
     def block(self) -> list[str]:
-        """The lines up to the next empty one; none: the stream has ended."""
+        """Return the lines up to the next empty line; none: the stream has ended."""
         found: list[str] = []
         for line in self._lines:
             if not line:
@@ -80,7 +80,7 @@ class Stream:
         return found
 
     def event(self) -> dict[str, Any]:
-        """The next event, heartbeats left out."""
+        """Return the next event, heartbeats left out."""
         while (block := self.block())[0].startswith(":"):
             pass
         fields = dict(line.split(": ", 1) for line in block)
@@ -92,7 +92,7 @@ class Stream:
         return found
 
     def rest(self) -> list[dict[str, Any]]:
-        """All events until the stream ends."""
+        """Return all events until the stream ends."""
         found = []
         while True:
             try:

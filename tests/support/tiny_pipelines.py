@@ -31,14 +31,14 @@ def paint(generator: Generator, scene: Conditions | None = None, seed: int = 1) 
 
 
 def load_pipeline(model: str | Path, weights: Path | None = None, **chosen: Any) -> DiffusersGenerator:
-    """Return the generator of a model that diffusers runs."""
+    """Return the generator for a diffusers model."""
     generator = load_generator(GeneratorChoice(model, **chosen), weights=weights)
     assert isinstance(generator, DiffusersGenerator)
     return generator
 
 
 def word_tokenizer(folder: Path) -> Any:
-    """Make a real CLIP tokenizer whose vocabulary is single letters."""
+    """Create a real CLIP tokenizer whose vocabulary is single letters."""
     from transformers import CLIPTokenizer
 
     letters = [chr(code) for code in range(33, 127)]
@@ -79,11 +79,11 @@ def autoencoder(**options: Any) -> Any:
 
 
 def seeing(vae: Any) -> Any:
-    """Make a random autoencoder decode about the colours that it was given.
+    """Make a random autoencoder decode roughly the colours of its input.
 
-    Group norms take flat colour away unless other channels hold the mean and the spread, so half of them are given a
-    large constant. Residual branches are switched off. The four latents are brought to mean 0 and spread 1, and the
-    decoder's last layer is solved by least squares.
+    Group norms remove flat colour unless other channels carry the mean and the spread, so half of them get a large
+    constant. Residual branches are switched off. The four latents are scaled to mean 0 and spread 1, and the decoder's
+    last layer is solved by least squares.
     """
     import torch
     from torch.nn.functional import interpolate, unfold
@@ -118,7 +118,7 @@ def seeing(vae: Any) -> Any:
 
 
 def chat_tokenizer(*further: str) -> Any:
-    """Make a real Qwen2 tokenizer with a vocabulary of single bytes, `further` words and the smallest chat template."""
+    """Create a real Qwen2 tokenizer: a vocabulary of single bytes, `further` words and the smallest chat template."""
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import Qwen2TokenizerFast
 
@@ -147,7 +147,7 @@ def stable_diffusion(folder: Path) -> Any:
     return StableDiffusionPipeline(
         vae=autoencoder(), text_encoder=CLIPTextModel(clip_config()), tokenizer=word_tokenizer(folder),
         unet=unet(cross_attention_dim=32),
-        # as the real one has it
+        # as the real model has it
         scheduler=PNDMScheduler(beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
@@ -178,7 +178,7 @@ def z_image(folder: Path) -> Any:
         in_channels=4, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=16,
         axes_dims=[4, 6, 6], axes_lens=[640, 64, 64],
     )  # fmt: skip
-    # Left as they were allocated, and so not the same from one run to the next.
+    # Left as allocated, and so different in each run.
     torch.nn.init.zeros_(transformer.x_pad_token)
     torch.nn.init.zeros_(transformer.cap_pad_token)
     return ZImagePipeline(

@@ -1,4 +1,4 @@
-"""A faulty proxy of a real API: it hands everything on, and does to chosen requests what networks do."""
+"""A faulty proxy of a real API: it forwards all requests, and applies network faults to chosen ones."""
 
 import threading
 import time
@@ -10,13 +10,13 @@ from typing import Any
 
 import httpx
 
-#: Headers of an answer that this server says anew: it ends each by closing the connection.
+#: Headers that this server writes itself: it ends each answer by closing the connection.
 _OWN = {"transfer-encoding", "connection", "content-length", "date", "server"}
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A request that came by."""
+    """A request that passed."""
 
     method: str
     path: str
@@ -35,15 +35,15 @@ class FaultyProxy:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fault(self, method: str, path: str, act: Callable[["_Handler", httpx.Client], None], times: int = 1) -> None:
-        """Let the next requests of a method, whose path holds `path`, meet what `act` does."""
+        """Apply `act` to the next requests of a method whose path contains `path`."""
         self._faults += [(method, path, act)] * times
 
     def paths(self, method: str, path: str) -> list[Seen]:
-        """The requests of a method whose path holds `path`."""
+        """Return the requests of a method whose path contains `path`."""
         return [one for one in self.seen if one.method == method and path in one.path]
 
     def take(self, method: str, path: str) -> Callable[["_Handler", httpx.Client], None]:
-        """Return what happens to a request."""
+        """Return the fault of a request."""
         with self._lock:
             for index, (of_method, of_path, act) in enumerate(self._faults):
                 if method == of_method and of_path in path:
@@ -66,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815  # the library's names
 
     def asked(self, api: httpx.Client) -> httpx.Response:
-        """What the API answers, its body not read yet."""
+        """The API's answer, with its body unread."""
         headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
         request = api.build_request(self.command, self.path, headers=headers, content=self.body)
         return api.send(request, stream=True)
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def hand_on(handler: _Handler, api: httpx.Client) -> None:
@@ -113,16 +113,16 @@ def cut(handler: _Handler, api: httpx.Client) -> None:
 
 
 def hang_up(handler: _Handler, _: httpx.Client) -> None:
-    """Nobody answers: the API is being started anew."""
+    """No server answers: the API is restarting."""
 
 
 def keep_back(handler: _Handler, _: httpx.Client) -> None:
-    """A proxy that waits for the end of an answer which has none."""
+    """A proxy that buffers an endless answer."""
     time.sleep(8)
 
 
 def refuse(status: int, json: Any = None, **headers: str) -> Callable[[_Handler, httpx.Client], None]:
-    """Something on the way answers in place of the API."""
+    """A proxy or balancer answers in place of the API."""
 
     def act(handler: _Handler, _: httpx.Client) -> None:
         fields = {name.replace("_", "-"): value for name, value in headers.items()}

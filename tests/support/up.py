@@ -1,4 +1,4 @@
-"""`backdrop up` as a process, and what a client does with it."""
+"""`backdrop up` as a process, and a client's requests to it."""
 
 import io
 import json
@@ -25,7 +25,7 @@ class Up:
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
         variables = {"BACKDROP_LEASE": "12", "BACKDROP_SWEEP_EVERY": "1", "OMP_NUM_THREADS": "1"} | settings
-        self.environment = {**os.environ, **variables}  # noqa: TID251  # what the child process gets
+        self.environment = {**os.environ, **variables}  # noqa: TID251  # the child's environment
         self.process: psutil.Popen | None = None
         self.address = ""
 
@@ -48,7 +48,7 @@ class Up:
         return next(child for child in self.children() if words in " ".join(child.cmdline()))
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Send a signal, wait, and check that no process of ours is left."""
+        """Send a signal, wait, and check that no process of the service is left."""
         assert self.process is not None
         children = self.children()
         self.process.send_signal(number)
@@ -103,7 +103,7 @@ def ended(api: httpx.Client, job: str) -> dict[str, Any]:
 
 
 def under_way(api: httpx.Client, job: str, *stages: str) -> None:
-    """Wait until a job is in some step, or one of these, which may be over between two looks."""
+    """Wait until a job is in this step, or in one of several: a short step may pass between two looks."""
 
     def reached() -> bool:
         stage = api.get(f"/v1/jobs/{job}").json()["stage"]

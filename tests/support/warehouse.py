@@ -14,7 +14,7 @@ DAY = 86_400.0
 
 
 class Warehouse:
-    """A shop, its two buckets, and an expirer that deletes what is a day old."""
+    """A shop, its two buckets, and an expirer that deletes objects after a day."""
 
     def __init__(self, engine: sa.Engine, sources: Bucket, renders: Bucket) -> None:
         self.engine = engine
@@ -51,7 +51,7 @@ class Warehouse:
         return accepted, made
 
     def pass_time(self, days: float) -> None:
-        """Let everything that is kept be that much older."""
+        """Make everything stored this much older."""
         with self.engine.begin() as connection:
             for table, column in (
                 ("stored_objects", "used_at"),

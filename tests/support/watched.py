@@ -1,4 +1,4 @@
-"""Inputs judged in processes that are killed when they take too long, and given up when they take too much memory."""
+"""Judging inputs in processes that are killed when they take too long, and given up when they take too much memory."""
 
 import os
 import resource
@@ -12,16 +12,16 @@ from pathlib import Path
 
 import psutil
 
-#: Says in a sentence or a code what came of an input. It and what makes the inputs are sent to other processes.
+#: Returns the result of an input as a sentence or a code. It is sent to other processes, as are the inputs' makers.
 Judge = Callable[[bytes], str]
 Maker = Callable[[int], bytes]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one input: processor time in seconds, and the most memory in MiB that its process has held so far.
+    """The result of one input: processor seconds, and the highest memory of its process so far, in MiB.
 
-    By the clock, an input's time would tell how busy the machine is.
+    Wall-clock time would depend on the machine's load.
     """
 
     number: int
@@ -40,11 +40,11 @@ def watched(
     mebibytes: int,
     waits: float | None = None,
 ) -> Iterator[Result]:
-    """Judge inputs in several processes and yield what came of each, in the order in which they end.
+    """Judge inputs in several processes and yield each result, in the order in which they end.
 
     The outcome is the judge's, or "hang" after `seconds` of processor time or `waits` seconds by the clock (None: sixty
     times `seconds`; it waits for something that does not come), "over memory" above `mebibytes`, "killed by signal N",
-    "ended with status N". Such a process is replaced. Raises RuntimeError when one does not start.
+    "ended with status N". Such a process is replaced. Raises RuntimeError when a process does not start.
     """
     todo = iter(numbers)
     waits = 60 * seconds if waits is None else waits
@@ -67,7 +67,7 @@ def watched(
 
 
 class _Process:
-    """One process, and the input that it is busy with."""
+    """One process, and its current input."""
 
     def __init__(self, make: Maker, judge: Judge, mebibytes: int) -> None:
         context = get_context("spawn")
@@ -86,7 +86,7 @@ class _Process:
         return self._booted and self._number is None
 
     def give(self, number: int | None) -> bool:
-        """Hand it an input; with none left, return False."""
+        """Give it an input; with none left, return False."""
         if number is None:
             return False
         self._number, self._since, self._used = number, time.monotonic(), self._processor_time()
@@ -94,7 +94,7 @@ class _Process:
         return True
 
     def hear(self) -> Result | None:
-        """Take what it said; of one that died, what killed it."""
+        """Return its result or, if it died, the reason."""
         try:
             said = self.connection.recv()
         except (EOFError, ConnectionResetError) as error:
@@ -109,7 +109,7 @@ class _Process:
             return None
         outcome, seconds, peak = said
         if peak > self._mebibytes:
-            self.end()  # its peak would be held against every input after this one
+            self.end()  # its peak would count against every later input
             outcome = "over memory"
         return self._done(outcome, seconds, peak)
 
@@ -142,10 +142,10 @@ class _Process:
 
 
 def _work(connection: Connection, make: Maker, judge: Judge, mebibytes: int) -> None:
-    """Judge what is asked, until nobody asks."""
+    """Judge the inputs until the pipe closes."""
     warnings.simplefilter("ignore")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the C libraries complain there
-    # Far above what is allowed: the peak tells the truth, and this only saves the machine.
+    # Far above the allowed memory: the peak is measured, and this only protects the machine.
     resource.setrlimit(resource.RLIMIT_AS, (4 * mebibytes << 20, 4 * mebibytes << 20))
     connection.send("ready")
     while True:
@@ -159,9 +159,9 @@ def _work(connection: Connection, make: Maker, judge: Judge, mebibytes: int) -> 
 
 
 def _peak() -> int:
-    """Return the most memory that this process has held, in MiB."""
+    """Return the highest memory of this process, in MiB."""
     status = Path("/proc/self/status")
     if status.exists():
-        # not getrusage: on Linux that counts what the parent held when it started this process
+        # not getrusage: on Linux that includes the parent's memory at the start of this process
         return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) >> 10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 20

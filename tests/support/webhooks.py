@@ -46,7 +46,7 @@ def post(
 
 
 def make_server_context(folder: Path, name: str) -> ssl.SSLContext:
-    """Write ca.pem and a certificate under `folder`; return the context of a server that shows it."""
+    """Write ca.pem and a certificate under `folder`; return the context of a server that uses it."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -113,7 +113,7 @@ class Messenger:
         return [message.state for message in self.messages(shop)]
 
     def rewind(self, seconds: float = 1e6) -> None:
-        """Let time pass for what waits."""
+        """Let time pass for waiting messages."""
         with self.engine.begin() as connection:
             waiting = deliveries.update().where(deliveries.c.state == WAITING)
             connection.execute(waiting.values(next_attempt_at=db_now(-seconds)))
@@ -126,7 +126,7 @@ class Messenger:
 
 
 def run(loop: DeliveryLoop, until: Callable[[], object], timeout: float = 300.0) -> None:
-    """DeliveryLoop until something is true and every attempt is written."""
+    """Run DeliveryLoop until a condition holds and every attempt is written."""
     end = time.monotonic() + timeout
     while not (until() and loop.idle):
         assert time.monotonic() < end, "it took too long"
@@ -135,7 +135,7 @@ def run(loop: DeliveryLoop, until: Callable[[], object], timeout: float = 300.0)
 
 @contextmanager
 def delivering(loop: DeliveryLoop, *, every: float = 0.05) -> Iterator[None]:
-    """DeliveryLoop in a thread, as a sweep does."""
+    """Run DeliveryLoop in a thread, as a sweep does."""
     stopping = threading.Event()
     thread = threading.Thread(target=keep_delivering, args=(loop,), kwargs={"every": every, "stopping": stopping})
     thread.start()

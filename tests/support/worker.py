@@ -1,4 +1,4 @@
-"""A worker's parts without its process, and one whose objects can be made older."""
+"""A worker's parts without its process, and a worker whose stored objects can be aged."""
 
 import hashlib
 import io
@@ -41,7 +41,7 @@ DAY = 86_400.0
 
 
 def _bottle() -> bytes:
-    """The sample, in an eighth of its pixels: what happens round a swap is the same at any size."""
+    """The sample with an eighth of its pixels: code around a swap behaves the same at any size."""
     buffer = io.BytesIO()
     with Image.open(io.BytesIO((files("service") / "sample" / "bottle.jpg").read_bytes())) as photo:
         photo.resize((490, 630)).save(buffer, "JPEG", quality=95)
@@ -49,7 +49,7 @@ def _bottle() -> bytes:
 
 
 BOTTLE = _bottle()
-#: A spec whose background costs nothing, for what happens round a swap.
+#: A spec whose background costs nothing, for tests of the code around a swap.
 ON_WHITE: dict[str, Any] = {"scene_type": "white", "dominant_colors": []}
 
 
@@ -60,7 +60,7 @@ def small(catalogue: Catalogue, width: int, height: int) -> Catalogue:
 
 
 def job_runner(engine: sa.Engine, jobs: Jobs, buckets: tuple[Bucket, Bucket], networks: Networks) -> JobRunner:
-    """A worker's hands without its process, on small pictures of `open_graph`."""
+    """A worker's parts without its process, on small pictures of `open_graph`."""
     sources, renders = buckets
     return JobRunner(
         jobs=jobs,
@@ -118,7 +118,7 @@ class Worker:
 
 
 class Bench(Worker):
-    """A worker that keeps cut-outs, and counts the looks at photos; all that it keeps can be made older."""
+    """A worker that stores cut-outs and counts the looks at photos; its stored objects can be aged."""
 
     def __init__(self, engine: sa.Engine, home: Path, **settings: Any) -> None:
         self.segmenter = Counting()
@@ -130,7 +130,7 @@ class Bench(Worker):
         self.engine = engine
 
     def cut(self, data: bytes = PHOTO) -> str:
-        """Order a cut-out, run the job, and say how it came."""
+        """Order a cut-out, run the job, and return how it ended."""
         accepted = self.order(data, scene_type="white", dominant_colors=[], output_preset="transparent_cutout")
         self.runner.run(accepted.job_id)
         found = self.shop.jobs.get(accepted.job_id, client_id=self.shop.client.id)
@@ -181,5 +181,5 @@ def raising(error: BaseException) -> Networks:
 
 
 def left_over(objects: Path) -> list[str]:
-    """The files of a directory store's renders."""
+    """Return the files of a directory store's renders."""
     return [str(path) for path in (objects / "objects" / "renders").rglob("*") if path.is_file()]

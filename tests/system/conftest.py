@@ -1,4 +1,4 @@
-"""Installations that several files share. They end with the folder: idle, one takes a twentieth of a core."""
+"""Installations that several files share. They end with the folder: an idle one takes a twentieth of a core."""
 
 from collections.abc import Iterator
 
@@ -10,14 +10,14 @@ from tests.support.up import Up
 
 @pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """An installation of real processes, one for all files of tests that only call it."""
+    """An installation of real processes, shared by all files of tests that only call it."""
     with serve(tmp_path_factory.mktemp("served")) as served:
         yield served
 
 
 @pytest.fixture(scope="package")
 def running_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """`backdrop up` on its embedded default, one for all files of tests that only call it."""
+    """`backdrop up` on its embedded default, shared by all files of tests that only call it."""
     up = Up(tmp_path_factory.mktemp("up"))
     up.start()
     yield up

@@ -1,6 +1,6 @@
-"""Run by the code of the release before on the new schema: a job of every end, a key, a webhook, a sweep.
+"""Run by the previous release's code on the new schema: a job of every end, a key, a webhook, a sweep.
 
-It names only what that release has; `test_release_before.py` starts it with that release's folder first.
+It uses only that release's names. `test_release_before.py` starts it with that release's folder first.
 """
 
 import json
@@ -26,7 +26,7 @@ _VALUES = {"width": 4, "height": 3, "bytes": 10, "seed": 7, "warnings": [], "rep
 
 
 def main() -> None:
-    """Do as API, worker and sweep of that release do; print what came of it."""
+    """Act as API, worker and sweep of that release; print the results."""
     engine = create_engine(Settings().sqlalchemy_url)
     accounts, intake = Accounts(engine), JobIntake(engine)
     jobs = Jobs(engine, lease=60, max_attempts=2)
@@ -43,19 +43,19 @@ def main() -> None:
     jobs.succeed(claims[0], NewRender(**made | {"public_id": str(ULID()), "key": f"renders/{ULID()}"}))  # type: ignore[arg-type]  # by name
     jobs.fail(claims[1], "internal_error", "Something broke.")
     jobs.release(claims[2], count_attempt=False)
-    jobs.claim_unsent(waiting=0, resend_after=0)  # type: ignore[call-arg]  # as that release has it
+    jobs.claim_unsent(waiting=0, resend_after=0)  # type: ignore[call-arg]  # that release's signature
     jobs.fail_abandoned(max_wait=3600)
     outbox = Outbox(engine, lease=60)
     while (sending := outbox.claim()) is not None:
         outbox.record(sending, AttemptResult(DeliveryState.DELIVERED, 204))
     known = accounts.authenticate(key)
-    told = {
+    result = {
         "code": str(Path(str(service.__file__)).parent.parent),
         "known": known is not None and known.id == client.id,
         "balance": accounts.named(client.name).balance,
         "findings": [one.rule for one in audit(engine, Bounds(max_attempts=2)).findings],
     }
-    json.dump(told, sys.stdout)
+    json.dump(result, sys.stdout)
 
 
 if __name__ == "__main__":

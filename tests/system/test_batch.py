@@ -1,4 +1,4 @@
-"""A folder of photos to several places of publication at a server: stopped anywhere, and gone on with."""
+"""A folder of photos and several presets at a server: a batch can be stopped anywhere and resumed."""
 
 import signal
 from collections import Counter
@@ -23,16 +23,16 @@ def shoot(served: Served, tmp_path: Path) -> Shoot:
 
 
 def outcomes(out: Path) -> list[Made]:
-    """The pictures that a folder remembers."""
+    """Return the pictures in a folder's state file."""
     with State(out) as state:
         return [entry.made for entry in state._entries.values() if entry.made is not None]
 
 
-# The acceptance: forty photos, two presets, killed half-way; in the gate twelve
+# The acceptance test: forty photos, two presets, killed half-way; in the gate twelve photos
 
 
 @pytest.mark.parametrize("photos", [12, pytest.param(40, marks=pytest.mark.nightly)])
-def test_a_batch_that_was_killed_half_way_goes_on_and_pays_nothing_twice(
+def test_a_batch_that_was_killed_half_way_resumes_and_pays_nothing_twice(
     served: Served, shoot: Shoot, photos: int
 ) -> None:
     served.installation.fleet.worker()
@@ -56,7 +56,7 @@ def test_a_batch_that_was_killed_half_way_goes_on_and_pays_nothing_twice(
     assert served.installation.wrong() == []
 
 
-def test_ctrl_c_and_sigterm_keep_what_is_done_and_say_how_to_go_on(shoot: Shoot) -> None:
+def test_ctrl_c_and_sigterm_keep_finished_pictures_and_name_the_next_command(shoot: Shoot) -> None:
     for number in range(12):
         shoot.add(f"{number}.png", photo(100 + number))
 
@@ -78,7 +78,7 @@ def test_ctrl_c_and_sigterm_keep_what_is_done_and_say_how_to_go_on(shoot: Shoot)
     assert shoot.entries() == {"grant": 1, "debit": 24}
 
 
-def test_ctrl_c_of_a_batch_on_this_machine_speaks_of_no_server(tmp_path: Path) -> None:
+def test_ctrl_c_of_a_local_batch_mentions_no_server(tmp_path: Path) -> None:
     here = Shoot(tmp_path)
     for number in range(30):
         here.add(f"{number}.png", photo(number))
@@ -95,7 +95,7 @@ def test_ctrl_c_of_a_batch_on_this_machine_speaks_of_no_server(tmp_path: Path) -
 # At a server
 
 
-def test_a_photo_that_fails_stops_no_other_and_is_told_in_table_and_sheet(shoot: Shoot) -> None:
+def test_a_failed_photo_stops_no_other_and_is_reported_in_table_and_sheet(shoot: Shoot) -> None:
     shoot.add("shoes/red.png", photo(1))
     shoot.add("hats/red.png", photo(2))
     shoot.add("nothing.png", bad()["no_subject"])
@@ -131,7 +131,7 @@ def test_a_photo_that_fails_stops_no_other_and_is_told_in_table_and_sheet(shoot:
     assert not [link for link in page.links if "://" in link or link.startswith("/")]
 
 
-def test_a_second_run_makes_only_what_failed_changed_or_went_missing(shoot: Shoot) -> None:
+def test_a_second_run_makes_only_failed_changed_and_missing_pictures(shoot: Shoot) -> None:
     first = shoot.add("first.png", photo(3))
     shoot.add("second.png", photo(4))
     shoot.add("nothing.png", bad()["no_subject"])
@@ -159,7 +159,9 @@ def test_a_second_run_makes_only_what_failed_changed_or_went_missing(shoot: Shoo
     assert {row["seed"] for row in shoot.rows() if row["photo"] == "second.png"} == {"7"}
 
 
-def test_credits_that_end_are_said_before_and_the_rest_waits_for_a_grant(served: Served, tmp_path: Path) -> None:
+def test_too_few_credits_are_reported_at_the_start_and_the_rest_waits_for_a_grant(
+    served: Served, tmp_path: Path
+) -> None:
     shoot = Shoot(tmp_path, served, credits=2)
     for number in range(4):
         shoot.add(f"{number}.png", photo(10 + number))
@@ -174,7 +176,7 @@ def test_credits_that_end_are_said_before_and_the_rest_waits_for_a_grant(served:
     assert shoot.entries() == {"grant": 2, "debit": 4}
 
 
-def test_a_submit_whose_answer_was_never_written_down_is_not_paid_again(shoot: Shoot) -> None:
+def test_a_submit_whose_answer_was_never_recorded_is_not_charged_again(shoot: Shoot) -> None:
     shoot.add("jar.png", photo(30))
     assert shoot.run(presets="transparent_cutout").exit_code == 0
     (first,) = outcomes(shoot.out)
@@ -189,7 +191,7 @@ def test_a_submit_whose_answer_was_never_written_down_is_not_paid_again(shoot: S
     assert shoot.entries() == {"grant": 1, "debit": 1}
 
 
-def test_a_picture_that_the_server_keeps_no_longer_is_made_anew(served: Served, shoot: Shoot) -> None:
+def test_a_picture_that_the_server_has_deleted_is_made_again(served: Served, shoot: Shoot) -> None:
     shoot.add("jar.png", photo(31))
     assert shoot.run(presets="transparent_cutout").exit_code == 0
     (first,) = outcomes(shoot.out)
@@ -204,7 +206,7 @@ def test_a_picture_that_the_server_keeps_no_longer_is_made_anew(served: Served, 
     assert (shoot.out / second.file).is_file()
 
 
-def test_photos_of_the_same_bytes_are_paid_once_and_lie_in_both_places(shoot: Shoot) -> None:
+def test_photos_of_the_same_bytes_are_paid_once_and_saved_in_both_places(shoot: Shoot) -> None:
     for name in ("one.png", "copy/one.png"):
         shoot.add(name, photo(20))
 
@@ -217,7 +219,7 @@ def test_photos_of_the_same_bytes_are_paid_once_and_lie_in_both_places(shoot: Sh
     assert shoot.entries() == {"grant": 1, "debit": 1}
 
 
-def test_all_that_is_wrong_is_told_before_anything_is_sent(shoot: Shoot) -> None:
+def test_every_error_is_reported_before_anything_is_sent(shoot: Shoot) -> None:
     shoot.add("jar.png", photo())
     shoot.add("lamp.png", photo(1))
     more = '[[photo]]\nname = "jra.png"\nseed = 1\n[[photo]]\nname = "lamp.png"\nscene = "neon\\n"\n'

@@ -1,4 +1,4 @@
-"""The storm itself, short and seeded, on both installations; and that its verdict sees what is wrong."""
+"""The storm itself, short and seeded, on both installations; and that its verdict detects faults."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ CHAOS = Path(__file__).resolve().parents[2] / "benchmarks" / "robustness" / "cha
 KINDS = pytest.mark.parametrize("kind", [["--embedded"], []], ids=["embedded", "production"])
 
 
-# In the gate on all servers; the embedded default's own parts are lost and found again in test_outages.py.
+# In the gate on all servers; test_outages.py covers the embedded default's own parts.
 @pytest.mark.parametrize(
     "kind", [pytest.param(["--embedded"], marks=pytest.mark.nightly), []], ids=["embedded", "production"]
 )
@@ -28,7 +28,7 @@ def test_a_short_storm_breaks_no_invariant(kind: list[str], tmp_path: Path) -> N
     check_storm(kind, tmp_path, "--seconds", "4", "--jobs", "10", "--every", "0.4", "--workers", "2")
 
 
-@pytest.mark.nightly  # in the gate: the short one
+@pytest.mark.nightly  # the gate has the short storm
 @KINDS
 def test_a_long_storm_breaks_no_invariant(kind: list[str], tmp_path: Path) -> None:
     check_storm(kind, tmp_path, "--seconds", "120", "--jobs", "300", "--every", "0.6")
@@ -77,7 +77,7 @@ LOST, AWAY = Try(0), Try(-1)
     ],
     ids=["accepted", "lost, made", "lost, not made", "repeated", "refused, then accepted", "unknown, made", "foreign"],
 )
-def test_what_callers_were_told_and_got_is_no_finding(submissions: Sequence[Submission], rows: Sequence[Row]) -> None:
+def test_answers_that_were_kept_are_no_finding(submissions: Sequence[Submission], rows: Sequence[Row]) -> None:
     assert list(broken_promises(submissions, rows)) == []
 
 
@@ -95,7 +95,7 @@ def test_what_callers_were_told_and_got_is_no_finding(submissions: Sequence[Subm
     ],
     ids=["gone", "another's", "503", "402", "never sent", "one key, two jobs", "foreign", "from nowhere"],
 )
-def test_what_callers_were_told_and_did_not_get_is_a_finding(
+def test_answers_that_were_not_kept_are_findings(
     submissions: Sequence[Submission], rows: Sequence[Row], said: str
 ) -> None:
     assert any(said in finding for finding in broken_promises(submissions, rows))
@@ -114,11 +114,11 @@ def test_what_callers_were_told_and_did_not_get_is_a_finding(
         (Kind.KILLED, row(), False),
     ],
 )
-def test_a_job_must_end_as_its_photo_or_a_trouble_makes_it_end(kind: Kind, made: Row, fine: bool) -> None:
+def test_a_job_must_end_as_its_photo_or_a_trouble_explains(kind: Kind, made: Row, fine: bool) -> None:
     assert (list(wrong_ends([submission(accepted(), kind=kind)], [made])) == []) == fine
 
 
-def test_a_balance_that_is_not_grants_less_successes_is_a_finding(engine: sa.Engine) -> None:
+def test_a_balance_other_than_grants_less_successes_is_a_finding(engine: sa.Engine) -> None:
     shop = Shop(engine)
     job = shop.order()
     shop.jobs.succeed(shop.claim(job), render())

@@ -1,4 +1,4 @@
-"""The contact sheet in a real browser: pictures are approved, rejected and sent back by keyboard, and so it is done."""
+"""The contact sheet in a real browser: a review by keyboard, and its execution."""
 
 import json
 import os
@@ -19,7 +19,7 @@ PRESET = "transparent_cutout"
 def program() -> str:
     program = find_browser()
     if program is None:
-        if os.environ.get("CI"):  # noqa: TID251  # where a test that is left out goes unseen
+        if os.environ.get("CI"):  # noqa: TID251  # in CI a skipped test would go unnoticed
             pytest.fail(REMEDY)
         pytest.skip(REMEDY)
     return program
@@ -54,7 +54,7 @@ def reviewed(sheet: Path, browser: Any, to: Path) -> list[str]:
     return seen
 
 
-def test_a_review_by_keyboard_is_saved_and_carried_out_and_pays_for_what_is_made_again_alone(
+def test_a_review_by_keyboard_is_saved_and_carried_out_and_charges_only_new_pictures(
     served: Served, tmp_path: Path, program: str
 ) -> None:
     shoot = Shoot(tmp_path, served)
@@ -65,10 +65,10 @@ def test_a_review_by_keyboard_is_saved_and_carried_out_and_pays_for_what_is_made
 
     review = tmp_path / "review.json"
     words = "1 approved, 1 rejected, 1 to be made again, 0 open."
-    with open_browser(program) as browser:  # no longer: its event loop would be in the way of the command's own
+    with open_browser(program) as browser:  # no longer: its event loop would block the command's own
         assert reviewed(shoot.out / "index.html", browser, review) == [words, words, "1.png"]
     assert [one["choice"] for one in json.loads(review.read_text())["choices"]] == ["approve", "reject", "again"]
-    for _ in range(2):  # the second time there is nothing left of it to be done
+    for _ in range(2):  # the second time nothing is left to do
         result = shoot.run("--redo", str(review), presets=PRESET)
         assert result.exit_code == 0, result.output
 

@@ -1,4 +1,4 @@
-"""A crowd: a hundred submits at once, over real sockets, to two API processes that share a database and a queue."""
+"""A crowd: a hundred simultaneous submits over real sockets, to two API processes with one database and queue."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ from tests.support.storm import servers
 
 CROWD = 100  # more than an API has threads or connections
 LIMIT = 12  # unfinished jobs of one client
-#: Seconds within which every submit of a crowd is answered, on a machine that has much else to do.
+#: Seconds within which every submit of a crowd is answered, on a machine with other work.
 PATIENCE = 300
 PRESET = "shopify_product"
 COST = load_catalogue().presets[PRESET].credits
@@ -43,7 +43,7 @@ class Crowd(Caller):
         return asyncio.run(send())
 
     def written(self) -> tuple[int, int, int]:
-        """Count what the database holds of this client: request logs, jobs and debits."""
+        """Return the client's rows in the database: request logs, jobs and debits."""
         debits = sa.and_(ledger.c.kind == "debit", ledger.c.client_id == self.client.id)
         logged, made = request_logs.c.client_id == self.client.id, jobs.c.client_id == self.client.id
         with self.engine.connect() as connection:
@@ -64,7 +64,7 @@ def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def addresses(settings: Settings) -> Iterator[list[str]]:
-    """Where two `backdrop api` processes listen."""
+    """Addresses of two `backdrop api` processes."""
     migrated_engine(settings).dispose()
     ports = [servers.free_port(), servers.free_port()]
     with ExitStack() as stack:
@@ -92,7 +92,7 @@ def statuses(answers: list[httpx.Response]) -> dict[int, int]:
     return dict(Counter(answer.status_code for answer in answers))
 
 
-def test_a_hundred_submits_at_once_against_a_balance_for_ten_leave_exactly_ten(crowd: Crowd) -> None:
+def test_a_hundred_simultaneous_submits_against_a_balance_for_ten_leave_exactly_ten(crowd: Crowd) -> None:
     crowd.accounts.grant(crowd.client.name, 10 * COST)
 
     answers = crowd.send()
@@ -104,7 +104,7 @@ def test_a_hundred_submits_at_once_against_a_balance_for_ten_leave_exactly_ten(c
     assert crowd.written() == (10, 10, 10)
 
 
-def test_a_hundred_submits_at_once_against_a_limit_of_twelve_leave_exactly_twelve(crowd: Crowd) -> None:
+def test_a_hundred_simultaneous_submits_against_a_limit_of_twelve_leave_exactly_twelve(crowd: Crowd) -> None:
     crowd.accounts.grant(crowd.client.name, CROWD * COST)
 
     answers = crowd.send()
@@ -122,7 +122,7 @@ def test_one_request_sent_a_hundred_times_at_once_is_one_job(crowd: Crowd) -> No
 
     answers = crowd.send(**{"Idempotency-Key": "once"})
 
-    # 409: the first one was still in its transaction two seconds later, on a machine that busy.
+    # 409: on a busy machine the first was still in its transaction two seconds later.
     assert set(statuses(answers)) <= {202, 409}
     assert len({answer.text for answer in answers if answer.status_code == 202}) == 1
     assert crowd.balance == (CROWD - 1) * COST

@@ -1,4 +1,4 @@
-"""A drill as the runbook has it: a dump under load, restored beside the original, held, checked, released, swept."""
+"""The runbook's drill: a dump under load, restored next to the original, held, checked, released, swept."""
 
 import os
 import shutil
@@ -62,7 +62,7 @@ def backdrop(settings: Settings, *command: str) -> Result:
     return CliRunner().invoke(main, list(command), env=settings.environment())
 
 
-def test_a_dump_under_load_is_restored_held_checked_released_and_cleared_of_what_came_after_it(
+def test_a_dump_under_load_is_restored_held_checked_released_and_cleared_of_later_objects(
     lived: Installation, tmp_path: Path, postgresql_server: str, valkey_url: str, keys: str
 ) -> None:
     with receiving() as receiver:
@@ -117,13 +117,13 @@ def test_a_dump_under_load_is_restored_held_checked_released_and_cleared_of_what
             assert "object_has_its_render" in checked.output
             assert backdrop(settings, "ops", "restore-check").exit_code == 0
             for path in filter(Path.is_file, (settings.home / "objects").rglob("*")):
-                os.utime(path, (time.time() - 40 * 86_400,) * 2)  # so long ago it was restored
+                os.utime(path, (time.time() - 40 * 86_400,) * 2)  # the restore was this long ago
             began = time.monotonic()
             assert backdrop(settings, "ops", "release").exit_code == 0
             until(lambda: unfinished(engine) == 0)
             until(lambda: len(receiver.received) > len(accepted))
             released = time.monotonic() - began
-            # What the attempt left that ran when the dump was made is cleared away by the expiry, minutes later.
+            # The expiry removes, minutes later, objects of the attempt that ran during the dump.
             until(lambda: backdrop(settings, "ledger", "check", "--objects", "--leftovers-kept=300").exit_code == 0)
         engine.dispose()
     print(f"{len(accepted)} jobs, {left} unfinished: dump {dumped:.1f} s, restore {restored:.1f} s,")

@@ -1,4 +1,4 @@
-"""The embedded default: its disk is full, its queue flushed, its database's file locked for too long."""
+"""The embedded default: a full disk, a flushed queue, a database file that is locked for too long."""
 
 import shutil
 import sqlite3
@@ -18,7 +18,7 @@ from tests.support.storm.photos import good
 
 @pytest.fixture(scope="module")
 def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]:
-    """A disk of 24 MiB; None where we may not mount one."""
+    """A disk of 24 MiB; None where the tests may not mount one."""
     disk = tmp_path_factory.mktemp("disk")
     mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)]
     if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
@@ -39,19 +39,17 @@ def shared_embedded(
 
 @pytest.fixture
 def embedded(shared_embedded: tuple[Installation, Caller]) -> Iterator[tuple[Installation, Caller]]:
-    """SQLite and a directory, on a small disk where that can be had."""
+    """SQLite and a directory, on a small disk where possible."""
     installation, _ = shared_embedded
     installation.all_ready()
     yield shared_embedded
     assert installation.wrong() == []
 
 
-# The disk. First: once SQLite's log is as long as it gets and is reused, a full disk stops no write.
+# The disk. First: once SQLite reuses its full-length log, a full disk stops no write.
 
 
-def test_a_disk_that_is_full_costs_nobody_anything(
-    small_disk: Path | None, embedded: tuple[Installation, Caller]
-) -> None:
+def test_a_full_disk_costs_no_client_anything(small_disk: Path | None, embedded: tuple[Installation, Caller]) -> None:
     if small_disk is None:
         pytest.skip("only root, on Linux, may mount a disk that can be filled")
     installation, caller = embedded
@@ -70,14 +68,14 @@ def test_a_disk_that_is_full_costs_nobody_anything(
 
 
 def fill(path: Path) -> None:
-    """Write until nothing more goes in."""
+    """Write until the disk is full."""
     with path.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(b"x" * 4096)
     assert shutil.disk_usage(path).free == 0
 
 
-def test_twenty_jobs_that_wait_when_the_queue_is_flushed_all_end_without_any_help(
+def test_twenty_waiting_jobs_all_end_by_themselves_after_the_queue_is_flushed(
     embedded: tuple[Installation, Caller],
 ) -> None:
     installation = embedded[0]
@@ -111,7 +109,7 @@ def test_a_database_file_that_is_locked_for_too_long_costs_no_attempt(
 
 @contextmanager
 def writer_that_hangs(database: Path, seconds: float) -> Iterator[None]:
-    """Hold SQLite's write lock for the block, and at least so long."""
+    """Hold SQLite's write lock for the block, and at least for that many seconds."""
     end = time.monotonic() + seconds
     connection = sqlite3.connect(database, timeout=10, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""Every sample that people copy, run against the real service: the README's, the guides', and the API reference's."""
+"""Every sample that readers copy, run against the real service: the README's, the guides', the API reference's."""
 
 import os
 import re
@@ -16,18 +16,18 @@ from tests.support.up import BOTTLE, Up, ended, job_id, upload
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = load_examples()
-#: A sample for people may leave a file behind: what it is called, and how it begins.
+#: Files that a sample may leave: their names, and their first bytes.
 LEFT_BEHIND = {"swapped.jpg": b"\xff\xd8", "picture.jpg": b"\xff\xd8"}
 
 
 def blocks(document: str, language: str) -> list[str]:
-    """The fenced blocks of a language in a Markdown file."""
+    """Return the fenced blocks of a language in a Markdown file."""
     return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / document).read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
 CURL_BLOCKS = [block for block in blocks("README.md", "sh") if re.search(r"\bcurl\b", block)]
 PYTHON_BLOCKS = blocks("README.md", "python")
-#: Pages whose blocks with curl are one story; the fetched photo of `photos` is on no reachable server.
+#: Pages whose blocks with curl form one session; the fetched photo of `photos` is on no reachable server.
 GUIDES = (
     "start/first-call",
     "guides/callers/orders",
@@ -40,7 +40,7 @@ GUIDES = (
 
 
 class Desk:
-    """A service that runs, a client of it, and what the samples expect to have at hand."""
+    """A running service, a client of it, and the files and variables that the samples expect."""
 
     def __init__(self, up: Up, folder: Path) -> None:
         self.up = up
@@ -50,7 +50,7 @@ class Desk:
         done = job_id(self.api, BOTTLE)
         old = job_id(self.api, BOTTLE)
         self.known = {
-            # Deleted by the first sample that runs; a second time is no error.
+            # The first sample deletes it; deleting again is no error.
             "old_source_key": upload(self.api, BOTTLE),
             "old_render_id": ended(self.api, old)["render"]["public_id"],
             "source_key": upload(self.api, BOTTLE),
@@ -105,12 +105,12 @@ def at_the_desk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 needs_curl = pytest.mark.skipif(
-    not (shutil.which("curl") and shutil.which("jq")) and "CI" not in os.environ,  # noqa: TID251  # which fails instead
+    not (shutil.which("curl") and shutil.which("jq")) and "CI" not in os.environ,  # noqa: TID251  # it fails there instead
     reason="the samples need curl and jq: install them to run these tests",
 )
 
 
-def test_the_readme_tells_the_story_with_curl_and_in_python() -> None:
+def test_the_readme_shows_the_whole_way_with_curl_and_in_python() -> None:
     assert CURL_BLOCKS
     assert PYTHON_BLOCKS
 
@@ -143,7 +143,7 @@ def test_the_curl_examples_of_a_guide_run(desk: Desk, guide: str) -> None:
 
 
 def waiting(desk: Desk, name: str) -> dict[str, str]:
-    """A job that can still be cancelled, or a key that can be deleted, where the sample wants one."""
+    """Provide a job that can still be cancelled, or a key that can be deleted, where the sample needs it."""
     if name == "delete_key":
         made = desk.api.post("/v1/keys", json={"name": "old"}).raise_for_status()
         return {"old_key_id": made.json()["id"]}

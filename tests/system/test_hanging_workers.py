@@ -1,4 +1,4 @@
-"""Workers that hang, in a step or on the queue, and are given little time: they end, and nobody pays for it."""
+"""Workers that hang, in a step or on the queue, and have little time: they end, and the credits come back."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.support.storm.photos import Deed, good, telling
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """A time limit that a photo keeps on a busy machine too, one attempt, and a grace time that is soon over."""
+    """A time limit that a photo keeps on a busy machine too, one attempt, and a short grace time."""
     home = tmp_path_factory.mktemp("impatient")
     times = {"time_limit": 20.0, "stop_grace": 15.0, "max_attempts": 1}
     with running_installation("embedded", home, clocks=(0, 0), **times) as installation:
@@ -26,7 +26,7 @@ def test_steps_that_hang_in_a_c_call_end_their_workers_and_are_refunded(impatien
     assert [installation.job(one).credits_refunded for one in hung] == [1, 1]
     installation.all_ready()
     for worker in installation.workers:
-        # A worker that has one of either ends both at once, by one dump of its stacks.
+        # A worker with one job of each kind ends both at once, with one dump of its stacks.
         log = installation.fleet.log(worker.name).read_text()
         assert log.count("Timeout (") == log.count("networks loaded") - 1, "each end has the threads' stacks in the log"
     assert any("Timeout (" in installation.fleet.log(worker.name).read_text() for worker in installation.workers)
@@ -41,7 +41,7 @@ def test_a_worker_stops_within_its_grace_time_although_the_queue_hangs(impatient
         accepted, process = installation.occupied()
         installation.made.queue.pause()
         installation.tell_to_stop(process)
-    process.wait(300)  # what a busy machine takes, beyond its grace time; without that, it waits for good
+    process.wait(300)  # reserve of a busy machine beyond the grace time; without a limit it would wait for ever
     job = installation.job(accepted)
     installation.made.queue.go_on()
 

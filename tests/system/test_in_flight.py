@@ -1,4 +1,4 @@
-"""A worker with four jobs in flight, stopped and killed: all four start again, and only those that it lost count."""
+"""A worker with four jobs in flight, stopped and killed: all four start again, and only a kill counts as an attempt."""
 
 import signal
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def four_in_flight(installation: Installation) -> list[Accepted]:
     return orders
 
 
-def test_four_jobs_in_flight_are_all_handed_back_uncounted_when_their_worker_is_told_to_stop(
+def test_a_stopped_worker_hands_back_four_jobs_in_flight_uncounted(
     roomy: Installation,
 ) -> None:
     with roomy.held():
@@ -52,7 +52,7 @@ def test_four_jobs_in_flight_all_start_again_when_their_worker_is_killed(roomy: 
 
 
 @pytest.mark.nightly  # in the gate, without a process: service/worker/test_in_flight.py, the last attempt runs alone
-def test_a_job_that_kills_its_worker_again_and_again_takes_no_other_job_along(roomy: Installation) -> None:
+def test_a_job_that_kills_its_worker_repeatedly_takes_no_other_job_along(roomy: Installation) -> None:
     roomy.all_ready()
     killer = roomy.order(telling(Deed.KILLED))
     others = [roomy.order(telling(Deed.SLOW)) for _ in range(3)]

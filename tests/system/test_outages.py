@@ -1,4 +1,4 @@
-"""Servers that go away while jobs run: queue, database and store are lost or slow, and no job or credit is."""
+"""Server outages while jobs run: queue, database and store are lost or slow, and no job or credit is."""
 
 import shutil
 import socket
@@ -34,7 +34,7 @@ def installation(shared: tuple[Installation, Caller]) -> Iterator[Installation]:
         server.go_on()
         server.start()
     findings = installation.wrong()
-    # What an attempt stored whose database or store went away lies there until it is cleared away.
+    # Objects of an attempt that lost its database or store stay until the expiry removes them.
     assert [finding for finding in findings if finding.rule != "object_has_its_render"] == []
 
 
@@ -103,7 +103,7 @@ def test_a_database_that_is_killed_and_comes_back_costs_no_attempt(installation:
 # The store
 
 
-def test_a_store_that_is_slow_costs_no_attempt(installation: Installation) -> None:
+def test_a_slow_store_costs_no_attempt(installation: Installation) -> None:
     assert installation.made.store is not None
     with installation.held():
         accepted = installation.occupied()[0]
@@ -139,7 +139,7 @@ def test_a_store_that_is_away_refuses_submits_and_costs_no_attempt(installation:
 
 
 def test_an_api_that_is_killed_between_commit_and_send_loses_no_job(installation: Installation, caller: Caller) -> None:
-    # The queue server of the API that is killed takes connections and never answers: there it stands when it is killed.
+    # This API's queue server accepts connections and never answers, so the API waits there when it is killed.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
         address = installation.fleet.api(BACKDROP_QUEUE_URL=url)

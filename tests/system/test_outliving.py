@@ -1,4 +1,4 @@
-"""Parts that are started by hand: they outlive the shell that started them, and their log says why they stop."""
+"""Parts that are started by hand: they outlive the shell that started them, and log why they stop."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.support.databases import migrated_engine
 from tests.support.polling import until
 
 
-def test_a_sweep_outlives_its_shell_and_says_why_it_stops(tmp_path: Path, valkey_url: str) -> None:
+def test_a_sweep_outlives_its_shell_and_logs_why_it_stops(tmp_path: Path, valkey_url: str) -> None:
     settings = Settings(home=tmp_path, queue_url=valkey_url)
     migrated_engine(settings).dispose()
     log = tmp_path / "sweep.log"
@@ -23,7 +23,7 @@ def test_a_sweep_outlives_its_shell_and_says_why_it_stops(tmp_path: Path, valkey
     sweep = psutil.Process(int(started.stdout))
     try:
         until(lambda: "webhook delivery started" in log.read_text())
-        time.sleep(1.5)  # longer than whoever watches a parent takes to look
+        time.sleep(1.5)  # longer than the supervisor takes to check its parent
         assert sweep.is_running()
 
         os.kill(sweep.pid, signal.SIGTERM)

@@ -1,6 +1,6 @@
-"""The release before runs on the new schema, as an upgrade without downtime needs, and leaves what this one can use.
+"""The previous release runs on the new schema, as an upgrade without downtime needs, and this release reads its rows.
 
-Its code is that of the newest tag or, where there is none, of the commit that `release_before.txt` names
+Its code is the newest tag's or, without a tag, the code of the commit in `release_before.txt`
 (`benchmarks/operations/upgrade.py`).
 """
 
@@ -18,29 +18,29 @@ from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
 from service.jobs.transitions import Jobs
 
-pytestmark = pytest.mark.nightly  # of what tests/service/database/test_migrations.py proves of this release
+pytestmark = pytest.mark.nightly  # tests/service/database/test_migrations.py checks this release
 ROOT = Path(__file__).parents[2]
 UPGRADE = ROOT / "benchmarks" / "operations" / "upgrade.py"
 
 
 @pytest.fixture(scope="session")
 def release_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The code of the release before, in a folder of its own."""
+    """The previous release's code, in a folder of its own."""
     folder = tmp_path_factory.mktemp("release-before")
     try:
         unpack_release_before(folder)
     except NoReleaseBefore as error:
-        if "CI" in os.environ:  # noqa: TID251  # where a test that is left out goes unseen
+        if "CI" in os.environ:  # noqa: TID251  # in CI a skipped test would go unnoticed
             raise
-        pytest.skip(str(error))  # from an archive there is none
+        pytest.skip(str(error))  # an archive of the source has no history
     return folder
 
 
-def test_the_release_before_runs_on_the_new_schema_and_this_one_goes_on_with_what_it_left(
+def test_the_previous_release_runs_on_the_new_schema_and_this_one_continues_with_its_rows(
     engine: sa.Engine, migrated_url: str, release_before: Path
 ) -> None:
     environment = {
-        **os.environ,  # noqa: TID251  # what the child process gets
+        **os.environ,  # noqa: TID251  # the child's environment
         **environment_of(release_before),
         "DATABASE_URL": migrated_url,
     }
@@ -48,8 +48,8 @@ def test_the_release_before_runs_on_the_new_schema_and_this_one_goes_on_with_wha
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     assert ended.returncode == 0, ended.stderr[-3000:]
-    told = json.loads(ended.stdout)
-    assert told == {"code": str(release_before), "known": True, "balance": 4, "findings": []}
+    result = json.loads(ended.stdout)
+    assert result == {"code": str(release_before), "known": True, "balance": 4, "findings": []}
     claim = Jobs(engine, lease=60, max_attempts=2).claim("host:1")
     assert claim is not None, "a job that it made is run by this one"
     assert audit(engine, Bounds(max_attempts=2)).findings == []

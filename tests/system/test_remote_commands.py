@@ -1,4 +1,4 @@
-"""The command line at a server: what a developer types in place of HTTP."""
+"""The command line at a server: a developer's commands in place of HTTP."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from tests.support.shoot import Shoot
 from tests.support.storm.photos import Deed, bad, good, mask, telling
 
 Command = Callable[..., Result]
-#: What a lean worker can make.
+#: An order that a lean worker can make.
 SPEC = ("--scene", "white", "--mood", "calm", "--preset", "transparent_cutout")
 
 
@@ -51,7 +51,7 @@ def test_a_swap_at_a_server_writes_the_picture_and_its_report(command: Command, 
     assert report["provenance"]["seed"] == 4
 
 
-def test_a_cut_out_is_seen_mended_and_swapped(command: Command, photo: str, tmp_path: Path) -> None:
+def test_a_cutout_is_shown_mended_and_swapped(command: Command, photo: str, tmp_path: Path) -> None:
     seen, given, output = (tmp_path / name for name in ("seen.png", "given.png", "out.png"))
     given.write_bytes(mask(0))
 
@@ -73,7 +73,7 @@ def test_a_cut_out_is_seen_mended_and_swapped(command: Command, photo: str, tmp_
     assert "mended" in command("cutout", photo, "-o", str(seen)).output
 
 
-def test_a_client_that_has_to_sign_signs_by_a_setting(
+def test_a_client_that_must_sign_signs_by_a_setting(
     served: Served, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shoot = Shoot(tmp_path, served)
@@ -112,7 +112,7 @@ def test_jobs_and_renders_are_listed_shown_and_downloaded(
     assert hashlib.sha256(downloaded).hexdigest() == render["sha256"]
 
 
-def test_a_job_is_cancelled_and_says_what_came_back(command: Command, served: Served, tmp_path: Path) -> None:
+def test_a_job_is_cancelled_and_its_refund_printed(command: Command, served: Served, tmp_path: Path) -> None:
     from backdrop_client import Backdrop, Spec
     from service.settings import load_remote
 
@@ -126,9 +126,7 @@ def test_a_job_is_cancelled_and_says_what_came_back(command: Command, served: Se
     assert "FAILURE  cancelled" in again.output
 
 
-def test_a_reference_is_given_with_a_swap_and_finds_its_job_and_render(
-    command: Command, photo: str, tmp_path: Path
-) -> None:
+def test_a_swap_takes_a_reference_which_finds_its_job_and_render(command: Command, photo: str, tmp_path: Path) -> None:
     swapped = command("swap", photo, *SPEC, "--reference", "sku 7/ä", "-o", str(tmp_path / "out.png"), "--quiet")
     assert swapped.exit_code == 0, swapped.output
     (job,) = json.loads(command("jobs", "list", "--reference", "sku 7/ä", "--json").output)
@@ -139,9 +137,7 @@ def test_a_reference_is_given_with_a_swap_and_finds_its_job_and_render(
     assert command("jobs", "list", "--reference", "sku").output == ""
 
 
-def test_a_brand_is_kept_at_the_server_and_gives_its_preset_and_seed(
-    command: Command, photo: str, tmp_path: Path
-) -> None:
+def test_a_brand_is_stored_at_the_server_and_sets_preset_and_seed(command: Command, photo: str, tmp_path: Path) -> None:
     options = ("--color", "#e8c7b8", "--color", "ivory", "--word", "linen", "--pinned", "--seed", "7")
     made = command("brands", "set", "acme", *options, "--preset", "transparent_cutout")
     assert made.output == "acme  #e8c7b8 #fffff0  linen  pinned, seed 7  preset transparent_cutout\n"
@@ -157,7 +153,7 @@ def test_a_brand_is_kept_at_the_server_and_gives_its_preset_and_seed(
     assert "--color[0]" in command("brands", "set", "acme", "--color", "reddish").output
 
 
-def test_what_the_server_refuses_is_told_with_the_option_and_the_remedy(
+def test_a_refusal_of_the_server_is_reported_with_the_option_and_the_remedy(
     command: Command, photo: str, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.jpg"
@@ -185,7 +181,7 @@ def test_what_the_server_refuses_is_told_with_the_option_and_the_remedy(
     assert "There is no such job, or it is not yours." in nothing.output
 
 
-def test_an_address_and_a_key_are_asked_for_in_words(photo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_address_or_key_is_asked_for_in_words(photo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--url" in run("jobs", "list").output
     monkeypatch.setenv("BACKDROP_URL", "http://127.0.0.1:9")
     assert "BACKDROP_KEY" in run("jobs", "list").output
@@ -202,7 +198,7 @@ def test_an_address_and_a_key_are_asked_for_in_words(photo: str, monkeypatch: py
     ],
     ids=["a brand without a server", "no preset", "a folder for cut-outs at a server"],
 )
-def test_a_swap_says_what_is_missing_or_of_no_use(
+def test_a_swap_reports_missing_and_useless_options(
     photo: str, tmp_path: Path, options: tuple[str, ...], remedy: str
 ) -> None:
     result = run("swap", photo, "--scene", "white", "--mood", "calm", *options, "-o", str(tmp_path / "out.jpg"))

@@ -1,4 +1,4 @@
-"""A backup as the runbook has it, restored on a fresh machine: every row and every byte is there, and secrets sign."""
+"""The runbook's backup, restored on a new machine: every row and every byte is there, and secrets sign."""
 
 import hashlib
 import shutil
@@ -18,10 +18,10 @@ from service.storage.buckets import open_buckets
 from tests.support.databases import migrated_database, new_database, run_program
 from tests.support.shop import Shop, render
 
-pytestmark = pytest.mark.nightly  # of what tests/service/diagnostics/test_object_audit.py proves of one database
+pytestmark = pytest.mark.nightly  # tests/service/diagnostics/test_object_audit.py checks one database
 
 
-def test_a_backup_is_restored_on_a_fresh_machine_and_its_books_and_pictures_are_right(
+def test_a_backup_is_restored_on_a_new_machine_and_its_books_and_pictures_are_sound(
     postgresql_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = new_encryption_key()
@@ -42,7 +42,7 @@ def test_a_backup_is_restored_on_a_fresh_machine_and_its_books_and_pictures_are_
     shop.jobs.fail(shop.claim(shop.order()), "internal_error", "Something broke.")
     unfinished = shop.order().job_id
 
-    # The database first: what comes between has an object without a row, which is cleared away.
+    # The database first: objects stored in between have no row, and the expiry removes them.
     run_program("pg_dump", "--format=custom", f"--file={tmp_path / 'backdrop.dump'}", lived.database_url)
     shutil.copytree(lived.home / "objects", tmp_path / "backup")
     engine.dispose()

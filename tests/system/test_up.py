@@ -22,7 +22,7 @@ from tests.support.up import BOTTLE, Up, ended, grey, job_id, submit, under_way,
 def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """SQLite, a directory and the embedded Valkey; or PostgreSQL, an S3 server and a Valkey by URL."""
     home = tmp_path_factory.mktemp(request.param)
-    home.chmod(0o755)  # as a release before made it
+    home.chmod(0o755)  # as an earlier release made it
     settings: dict[str, str] = {}
     if request.param == "production":
         endpoint: str = request.getfixturevalue("s3_server")
@@ -41,11 +41,11 @@ def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
     up = Up(home, **settings)
     up.start()
     yield up
-    if not up.ended:  # the last test of each ends it in a way of its own
+    if not up.ended:  # the last test of each installation ends it in a way of its own
         assert up.stop() == 0
 
 
-# At night on the embedded default too, as the next one on the other: the parts are the same processes, and
+# At night on the embedded default too, and the next test on the other. The parts are the same processes, and
 # tests/system/test_workers.py kills workers on both.
 @pytest.mark.parametrize("up", [pytest.param("embedded", marks=pytest.mark.nightly), "production"], indirect=True)
 def test_a_mixed_day_with_a_killed_worker_costs_exactly_the_successes(up: Up) -> None:
@@ -76,7 +76,7 @@ def test_a_mixed_day_with_a_killed_worker_costs_exactly_the_successes(up: Up) ->
 
 
 def stored_renders(up: Up, job: str) -> list[str]:
-    """What the bucket of renders holds of a job."""
+    """Return the job's objects in the bucket of renders."""
     endpoint = up.environment.get("BACKDROP_S3_ENDPOINT_URL")
     if endpoint is None:
         return [path.name for path in (up.home / "objects" / "renders").rglob(f"*{job}*")]
@@ -122,12 +122,12 @@ def test_ctrl_c_during_a_job_loses_nothing_and_leaves_no_process(up: Up) -> None
     with httpx.Client(base_url=up.address, headers=headers, timeout=300) as api:
         found = ended(api, job)
         assert found["status"] == "SUCCESS"
-        assert found["attempt"] == 1, "being told to stop is not the job's fault"
+        assert found["attempt"] == 1, "a stop of the worker costs the job no attempt"
         assert api.get("/v1/credits").json()["balance"] == 10 - found["credits_cost"]
 
 
 @pytest.mark.parametrize("up", ["embedded"], indirect=True)
-def test_nobody_but_its_owner_reads_the_home(up: Up) -> None:
+def test_only_its_owner_can_read_the_home(up: Up) -> None:
     up.client("private", 10).close()
 
     modes = {}
@@ -139,7 +139,7 @@ def test_nobody_but_its_owner_reads_the_home(up: Up) -> None:
     assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
 
 
-# The last of each installation: they end it.
+# The last tests of each installation: they end it.
 
 
 @pytest.mark.skipif(
@@ -159,7 +159,7 @@ def test_a_dead_part_takes_the_others_down(up: Up) -> None:
     assert up.wait(children) == 1
 
 
-def test_a_second_up_on_the_same_home_and_a_taken_port_are_refused(tmp_path: Path) -> None:
+def test_a_second_up_on_the_same_home_and_a_port_in_use_are_refused(tmp_path: Path) -> None:
     import fcntl
     import socket
 

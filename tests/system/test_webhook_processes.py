@@ -1,4 +1,4 @@
-"""A real `backdrop sweep` process, killed and stopped at the worst moments, and a receiver that must not notice."""
+"""A real `backdrop sweep` process, killed and stopped at the worst moments, unnoticed by the receiver."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class Sweep:
     def __init__(self, home: Path, database_url: str, valkey_url: str) -> None:
         self.home = home
         self.environment = {
-            **os.environ,  # noqa: TID251  # what the child process gets
+            **os.environ,  # noqa: TID251  # the child's environment
             "DATABASE_URL": database_url,
             "VALKEY_URL": valkey_url,
             "BACKDROP_SWEEP_EVERY": "0.1",
@@ -81,7 +81,7 @@ def lease_over(engine: sa.Engine) -> None:
         connection.execute(waiting.values(next_attempt_at=db_now(-1)))
 
 
-# At night on SQLite too: it is the sweep that dies, and tests/service/webhooks try its leases on both databases.
+# At night on SQLite too: the sweep dies here, and tests/service/webhooks check its leases on both databases.
 ON_ONE = pytest.mark.parametrize(
     "migrated_url", ["postgresql", pytest.param("sqlite", marks=pytest.mark.nightly)], indirect=True
 )
@@ -89,7 +89,7 @@ ON_ONE = pytest.mark.parametrize(
 
 @ON_ONE
 def test_a_sweep_that_is_killed_between_sending_and_writing_sends_again(sweep: Sweep, engine: sa.Engine) -> None:
-    """The receiver has the message and says so; the sweep waits for a lock that the test holds, and dies waiting."""
+    """The receiver has answered. The sweep waits for a lock that the test holds, and is killed while waiting."""
     locks = threading.Event(), threading.Event()
 
     def lock_then_answer(handler: BaseHTTPRequestHandler) -> None:
@@ -152,27 +152,25 @@ def test_a_sweep_that_is_killed_while_the_receiver_works_sends_again(sweep: Swee
 
 
 @ON_ONE
-def test_the_end_of_a_job_whose_worker_was_killed_is_settled_and_told_by_the_sweep(
-    sweep: Sweep, engine: sa.Engine
-) -> None:
+def test_the_sweep_settles_and_reports_a_job_whose_worker_was_killed(sweep: Sweep, engine: sa.Engine) -> None:
     with receiving() as receiver:
         shop = Shop(engine, lease=0.05, max_attempts=1)
         _, secret = Webhooks(engine, allow_private=True).register(shop.client.name, receiver.url)
         accepted = shop.order()
-        shop.claim(accepted)  # by a worker that is never heard of again
+        shop.claim(accepted)  # by a worker that never sends another heartbeat
         with sweep.running(BACKDROP_MAX_ATTEMPTS="1"):
             until(lambda: receiver.received, sweep)
 
-    told = receiver.received[0].verified(secret)
-    assert told["type"] == "job.failed"
-    assert told["data"]["job_id"] == accepted.job_id
-    assert told["data"]["error"]["code"] == "worker_lost"
-    assert told["data"]["credits_refunded"] == 2
+    event = receiver.received[0].verified(secret)
+    assert event["type"] == "job.failed"
+    assert event["data"]["job_id"] == accepted.job_id
+    assert event["data"]["error"]["code"] == "worker_lost"
+    assert event["data"]["credits_refunded"] == 2
     assert shop.balance == 10
 
 
 @ON_ONE
-def test_two_sweeps_deliver_over_tls_each_message_once_and_stop_when_they_are_told(
+def test_two_sweeps_deliver_each_message_once_over_tls_and_stop_on_a_signal(
     sweep: Sweep, engine: sa.Engine, tmp_path: Path
 ) -> None:
     context = make_server_context(tmp_path, "127.0.0.1")
@@ -259,7 +257,9 @@ def test_the_list_shows_a_webhook_that_its_receiver_disabled(tmp_path: Path) -> 
     ],
     ids=["http", "unknown client", "clear", "rotate", "resend"],
 )
-def test_what_can_not_be_done_is_refused_in_a_sentence(tmp_path: Path, arguments: tuple[str, ...], remedy: str) -> None:
+def test_an_impossible_command_is_refused_in_a_sentence(
+    tmp_path: Path, arguments: tuple[str, ...], remedy: str
+) -> None:
     run("clients", "add", "acme", *migrated_home(tmp_path))
 
     result = run("clients", *arguments, "--home", str(tmp_path))

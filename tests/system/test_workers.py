@@ -1,4 +1,4 @@
-"""Real workers, and the ways they can be taken from their jobs: killed, stopped, out of memory, paused, fooled.
+"""Real workers that lose their jobs: killed, stopped, out of memory, paused, or sent wrong messages.
 
 The workers are lean (`tests.support.storm.worker`): their networks cost nothing, the rest is as in `backdrop worker`.
 """
@@ -25,10 +25,10 @@ from tests.support.polling import until
 from tests.support.storm.photos import Deed, bad, good, telling
 
 
-# At night on SQLite too: what happens is the worker's and the queue's, which are the same ones there.
+# At night on SQLite too: the worker and the queue are the same there.
 @pytest.fixture(scope="module", params=["production", pytest.param("embedded", marks=pytest.mark.nightly)])
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One host with SQLite; or several on PostgreSQL, whose clocks are a minute before and a minute behind."""
+    """One host with SQLite; or several on PostgreSQL, whose clocks are a minute fast and a minute slow."""
     clocks = (60, -60) if request.param == "production" else (0, 0)
     with running_installation(request.param, tmp_path_factory.mktemp(request.param), clocks=clocks) as installation:
         yield installation
@@ -51,7 +51,7 @@ def test_good_and_bad_photos_end_as_they_should(installation: Installation) -> N
         assert (installation.job(one).attempt, installation.job(one).credits_refunded) == (1, 1)
 
 
-def test_a_worker_that_is_killed_is_replaced_and_its_job_ends(installation: Installation) -> None:
+def test_a_killed_worker_is_replaced_and_its_job_ends(installation: Installation) -> None:
     with installation.held():
         accepted, killed = installation.occupied()
         killed.send_signal(signal.SIGKILL)
@@ -64,14 +64,14 @@ def test_a_worker_that_is_killed_is_replaced_and_its_job_ends(installation: Inst
     assert killed not in [worker.process for worker in installation.workers]
 
 
-def test_a_worker_that_is_told_to_stop_hands_its_job_back_within_its_grace_time(installation: Installation) -> None:
+def test_a_stopped_worker_hands_its_job_back_within_its_grace_time(installation: Installation) -> None:
     with installation.held():
         accepted, process = installation.occupied()
         installation.tell_to_stop(process)
     process.wait(installation.settings.stop_grace)
 
     assert installation.outcome(accepted) == ("SUCCESS", None)
-    assert installation.job(accepted).attempt == 1, "being told to stop is not the job's fault"
+    assert installation.job(accepted).attempt == 1, "a stop of the worker costs the job no attempt"
 
 
 def test_a_job_that_takes_too_much_memory_is_refunded_and_its_worker_goes_on(installation: Installation) -> None:
@@ -84,7 +84,7 @@ def test_a_job_that_takes_too_much_memory_is_refunded_and_its_worker_goes_on(ins
     assert [process_of(worker).pid for worker in installation.workers] == before
 
 
-def test_a_job_that_gets_every_worker_killed_is_refunded_and_the_next_one_is_served(installation: Installation) -> None:
+def test_a_job_that_gets_every_worker_killed_is_refunded_and_the_next_job_runs(installation: Installation) -> None:
     accepted = installation.order(telling(Deed.KILLED))
 
     assert installation.outcome(accepted) == ("FAILURE", "worker_lost")
@@ -108,7 +108,7 @@ def message(redis_id: Any, **changes: Any) -> bytes:
     return json.dumps(fields | changes).encode()
 
 
-def test_what_is_no_message_stops_no_worker_and_is_not_counted_as_waiting(installation: Installation) -> None:
+def test_an_invalid_message_stops_no_worker_and_is_not_counted_as_waiting(installation: Installation) -> None:
     poison = [
         b"",
         b"\xff\x00 no message",
@@ -124,7 +124,7 @@ def test_what_is_no_message_stops_no_worker_and_is_not_counted_as_waiting(instal
         message("p11", options=None),
         message("p12", options={"redis_message_id": ["p12"]}),
         message("p13", message_id=[]),
-        message("p14", args=[str(ULID())]),  # well made, for a job that never was
+        message("p14", args=[str(ULID())]),  # well formed, for a job that never existed
         message("p15", args=["'; DROP TABLE jobs; --"]),
     ]
     before = [process_of(worker).pid for worker in installation.workers]
@@ -163,7 +163,7 @@ def test_a_message_that_is_delivered_many_times_at_once_starts_one_attempt(insta
 
 
 def test_a_message_that_a_living_worker_fetched_and_never_saw_is_sent_again(installation: Installation) -> None:
-    """As when the line to the queue breaks under the answer: the server has given the message, and nobody has it."""
+    """As when the queue's connection breaks during the answer: the server has sent it, and no worker has it."""
     accepted = installation.order(good(), enqueue=False)
     redis_id = f"{accepted.job_id}:x"
     (broker, *_) = installation.queue.zrange("dramatiq:__heartbeats__", -1, -1)
@@ -182,16 +182,16 @@ def test_a_worker_that_lost_its_lease_while_it_was_frozen_changes_nothing(instal
         until(lambda: installation.job(accepted).attempt == 2)
         frozen.send_signal(signal.SIGCONT)
     dropped = f"job {accepted.job_id}: lease lost, attempt 1 dropped"
-    # Where the freeze was longer than a job may take, on a loaded machine, its watchdog ends the process instead.
+    # Where the freeze exceeded a job's time limit, on a loaded machine, its watchdog ends the process instead.
     until(lambda: dropped in log.read_text() or not frozen.is_running())
 
     assert installation.outcome(accepted) == ("SUCCESS", None)
     assert installation.job(accepted).attempt == 2
 
 
-# SQLite's clock is that of its only host: no two clocks can disagree.
+# SQLite's clock is its only host's: no two clocks can disagree.
 @pytest.mark.parametrize("shared", ["production"], indirect=True)
-def test_times_are_the_databases_whatever_the_hosts_clocks_say(installation: Installation) -> None:
+def test_times_are_the_databases_whatever_the_hosts_clocks_show(installation: Installation) -> None:
     if not clock_off_by(60):
         pytest.skip("libfaketime, which sets a process's clock off, has no wheel for this system")
     began = now(installation)
@@ -209,14 +209,14 @@ def test_times_are_the_databases_whatever_the_hosts_clocks_say(installation: Ins
 
 
 def now(installation: Installation) -> datetime:
-    """The database's time."""
+    """Return the database's time."""
     with installation.engine.connect() as connection:
         found: datetime = connection.execute(sa.select(db_now())).scalar_one()
     return found
 
 
 def hour_of_start(installation: Installation, accepted: Accepted) -> datetime:
-    """When a job's worker started it, by the worker's own clock."""
+    """Return when a job's worker started it, by the worker's own clock."""
     log = installation.fleet.log(installation.taken_by(accepted).name).read_text()
     line = next(line for line in log.splitlines() if f"job {accepted.job_id}: attempt 1" in line)
     return datetime.strptime(line[:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
@@ -225,7 +225,7 @@ def hour_of_start(installation: Installation, accepted: Accepted) -> datetime:
 # An installation of its own
 
 
-@pytest.mark.nightly  # the mechanism, with QUICK's settings: test_four_jobs_in_flight_all_start_again_when_their_…
+@pytest.mark.nightly  # with QUICK's settings: test_four_jobs_in_flight_all_start_again_when_their_…
 def test_by_default_jobs_whose_worker_is_killed_start_again_within_thirty_seconds(tmp_path: Path) -> None:
     default = Settings(home=tmp_path)
     as_shipped = {name: getattr(default, name) for name in QUICK}

@@ -33,7 +33,7 @@ def test_a_class_that_takes_no_picture_paints_only_where_the_operator_names_it(
     import diffusers
 
     folder = tiny_folder("stable-diffusion-v1-5-checked")
-    # A model for whose class diffusers knows no image-to-image one, and of no family of ours, is opened as what it is.
+    # diffusers knows no image-to-image class for this model, and it is of no known family: its own class opens it.
     monkeypatch.setattr(
         diffusers.AutoPipelineForImage2Image,
         "from_pretrained",
@@ -51,14 +51,14 @@ def test_offloading_without_a_gpu_is_refused(tiny_folder: Callable[[str], Path])
         load_pipeline(folder, memory=MemoryChoice(offload="model"))
 
 
-def test_tiles_are_switched_on_and_weights_that_are_pickles_are_not_read(tiny_folder: Callable[[str], Path]) -> None:
+def test_tiles_can_be_switched_on_and_pickled_weights_are_not_read(tiny_folder: Callable[[str], Path]) -> None:
     folder = tiny_folder("stable-diffusion-v1-5")
     assert load_pipeline(folder, memory=MemoryChoice(vae_tiling=True))._pipe.vae.use_tiling
     with pytest.raises(ValueError, match="fp16"):
         load_pipeline(folder, memory=MemoryChoice(variant="fp16"))
 
 
-def test_a_folder_that_holds_pickles_alone_is_refused(tiny_folder: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_folder_of_pickles_alone_is_refused(tiny_folder: Callable[[str], Path], tmp_path: Path) -> None:
     from diffusers import StableDiffusionPipeline
 
     StableDiffusionPipeline.from_pretrained(tiny_folder("stable-diffusion-v1-5")).save_pretrained(

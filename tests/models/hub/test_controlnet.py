@@ -36,7 +36,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module", name="net_folder")
 def _net_folder(tiny_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Where the ControlNet of a tiny pipeline is saved."""
+    """The folder of a tiny pipeline's ControlNet."""
     import diffusers
 
     @cache
@@ -48,7 +48,7 @@ def _net_folder(tiny_folder: Callable[[str], Path], tmp_path_factory: pytest.Tem
 
 
 def ramp() -> Conditions:
-    """The scene of the tiny pipelines, its floor coming nearer."""
+    """The scene of the tiny pipelines, with a floor that comes nearer."""
     scene = conditions()
     depth = np.repeat(np.linspace(9, 2, scene.depth.shape[0], dtype=np.float32)[:, None], scene.depth.shape[1], 1)
     return replace(scene, depth=depth)
@@ -66,7 +66,7 @@ def laid_on(scene: Conditions) -> Laid:
     return Laid(picture, keep)
 
 
-def test_what_is_near_is_white_in_inverse_depth_of_the_whole_range() -> None:
+def test_near_things_are_white_in_inverse_depth_of_the_whole_range() -> None:
     scene = ramp()
     shown = depth_picture(asked(scene))
     assert (shown[0].max(), shown[-1].min()) == pytest.approx((0, 1))
@@ -76,14 +76,14 @@ def test_what_is_near_is_white_in_inverse_depth_of_the_whole_range() -> None:
     assert (depth_picture(asked(conditions())) == 1).all()  # one distance everywhere
 
 
-def test_a_product_that_is_laid_stands_in_the_depth_where_the_layout_has_it() -> None:
+def test_a_held_product_has_its_layouts_depth() -> None:
     scene = replace(ramp(), depth=ramp().depth + 3)
     laid = laid_on(scene)
     shown = depth_picture(asked(scene, laid))
     assert (shown[laid.keep > 0.5] == 1).all()
     assert shown[laid.keep == 0].max() < 1
     nearer = replace(scene, depth=np.full_like(scene.depth, FOCAL / 2))
-    assert (depth_picture(asked(nearer, laid)) == 1).all()  # what stands before it hides it
+    assert (depth_picture(asked(nearer, laid)) == 1).all()  # things in front hide it
 
 
 @pytest.mark.parametrize("name", rest_in_gate(STEERED))
@@ -102,7 +102,7 @@ def test_the_depth_reaches_the_net_at_the_painted_size_and_steers_the_picture(
     scene = ramp()
     painted = paint(generator, scene)
     assert seen
-    # A UNet's ControlNet sees the picture, in 0 to 1; a transformer's the autoencoder's latents of it, in -1 to 1.
+    # A UNet's ControlNet sees the picture, in 0 to 1; a transformer's sees the autoencoder's latents of it, in -1 to 1.
     of_unet = hasattr(pipe, "unet")
     shown = [seen[-1]] if of_unet else encoded
     found = [np.asarray(one[0].permute(1, 2, 0)) * (1 if of_unet else 0.5) + (0 if of_unet else 0.5) for one in shown]
@@ -112,15 +112,15 @@ def test_the_depth_reaches_the_net_at_the_painted_size_and_steers_the_picture(
     assert np.abs(paint(generator, conditions()) - painted).mean() > 1e-4
     np.testing.assert_array_equal(paint(generator, scene), painted)
     assert np.abs(paint(generator, scene, seed=2) - painted).max() > 0
-    # what it starts from is still its drawing
+    # it still starts from its drawing
     assert np.abs(paint(generator, replace(scene, light=scene.light * 0.1)) - painted).max() > 0
 
 
 @pytest.mark.parametrize("name", rest_in_gate(["stable-diffusion-v1-5", "stable-diffusion-xl-base-1.0"]))
-def test_a_controlnet_of_no_strength_paints_the_picture_of_the_model_alone(
+def test_a_controlnet_of_zero_strength_leaves_the_models_picture(
     tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], name: str
 ) -> None:
-    """Of a UNet's alone: the others encode the depth with the same random numbers that the noise comes from."""
+    """Only with a UNet: the others encode the depth with the random numbers that the noise uses."""
     silent = load_pipeline(tiny_folder(name), size=64, steps=2, depth=DepthChoice(str(net_folder(name)), 0.0))
     alone = load_pipeline(tiny_folder(name), size=64, steps=2)
     np.testing.assert_allclose(paint(silent, ramp()), paint(alone, ramp()), atol=1e-6)
@@ -130,7 +130,7 @@ def test_a_controlnet_of_no_strength_paints_the_picture_of_the_model_alone(
 
 
 @pytest.mark.parametrize("name", rest_in_gate(STEERED, fast=0))
-def test_start_depth_and_hold_go_together_and_several_at_once_come_out_as_alone(
+def test_start_depth_and_hold_work_together_and_in_a_batch_as_alone(
     tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], name: str
 ) -> None:
     generator = load_pipeline(tiny_folder(name), size=64, steps=3, depth=DepthChoice(str(net_folder(name)), 0.5))
@@ -149,7 +149,7 @@ def test_start_depth_and_hold_go_together_and_several_at_once_come_out_as_alone(
         return float(np.abs(one - other)[inner].mean())
 
     (held,) = painted(asked(scene, laid))
-    # what is held is the product, whatever the noise; a group norm lets what is around reach it, hence not nothing
+    # The product is held, whatever the noise. It changes a little, as a group norm mixes in its surroundings.
     assert moved_by_another_seed(laid) < 0.5 * moved_by_another_seed(Laid(laid.picture, laid.keep * 0))
     if generator.capabilities.batches:
         pair = painted(asked(scene, laid), asked(conditions(), laid, seed=4))
@@ -163,7 +163,7 @@ def refused(folder: Path, model: Path | str, *words: str) -> None:
     assert all(word in str(error.value) for word in words), error.value
 
 
-def test_what_is_no_controlnet_for_this_model_is_refused_by_the_settings_name(
+def test_an_invalid_controlnet_for_this_model_is_refused_by_the_settings_name(
     tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
     model, net = tiny_folder("stable-diffusion-v1-5"), net_folder("stable-diffusion-v1-5")
@@ -176,7 +176,7 @@ def test_what_is_no_controlnet_for_this_model_is_refused_by_the_settings_name(
     refused(model, hollow, "weights can't be read")
 
 
-@pytest.mark.gate  # more pipelines, of what the one above proves
+@pytest.mark.gate  # more pipelines; the test above checks the same
 def test_a_controlnet_of_another_model_and_a_model_without_any_are_refused(
     tiny_folder: Callable[[str], Path], net_folder: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -192,7 +192,7 @@ def test_a_controlnet_of_another_model_and_a_model_without_any_are_refused(
     refused(tiny_folder("FLUX.1-schnell"), union, "several modes")
 
 
-def test_it_is_told_whether_a_model_is_given_depth_and_why_not(tiny_folder: Callable[[str], Path]) -> None:
+def test_the_report_says_whether_a_model_gets_depth_and_why_not(tiny_folder: Callable[[str], Path]) -> None:
     plain = load_pipeline(tiny_folder("stable-diffusion-v1-5"), size=64)
     assert depth_words(plain.painting_class, None) == "no, BACKDROP_CONTROLNET names no ControlNet (ControlNetModel)"
     assert "no ControlNet class for Flux2KleinPipeline" in depth_words("Flux2KleinPipeline", None)

@@ -1,4 +1,4 @@
-"""What a generator is called in the report, and what is cached by: model, weights and how it is run."""
+"""A generator's version in the report and the cache: its model, its weights and how it runs."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ from tests.support.tiny_pipelines import load_pipeline
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
-def test_whatever_changes_the_picture_changes_the_version(tiny_folder: Callable[[str], Path]) -> None:
+def test_every_setting_that_changes_the_picture_changes_the_version(tiny_folder: Callable[[str], Path]) -> None:
     folder = tiny_folder("stable-diffusion-v1-5")
     plain: dict[str, Any] = {"size": 64, "steps": 3, "strength": 0.5, "guidance_scale": 2.0}
     others: list[dict[str, Any]] = [
@@ -45,7 +45,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 
 class Hub(BaseHTTPRequestHandler):
-    """A hub whose model has these files alone."""
+    """A hub whose model has only these files."""
 
     files = CONFIGS
     asked: list[str]
@@ -72,7 +72,7 @@ class Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture(name="hub_at")
 def _hub_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int], None]:
-    """Puts the hub at a port of the loopback interface, with a cache that keeps nothing."""
+    """Puts the hub at a port of the loopback interface, with an empty cache."""
 
     def at(port: int) -> None:
         url = f"http://127.0.0.1:{port}"
@@ -93,7 +93,7 @@ def test_a_hub_that_is_away_is_asked_once_and_named_with_the_model_and_the_remed
         find("acme/painter@v1")
 
 
-def test_a_hub_that_never_answers_is_waited_for_as_long_as_its_patience_alone(
+def test_a_hub_that_never_answers_is_given_up_after_the_timeout(
     hub_at: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.hub.found.PATIENCE", 0.2)
@@ -112,7 +112,7 @@ def test_a_hub_that_never_answers_is_waited_for_as_long_as_its_patience_alone(
     assert asked.count(b"HEAD /acme/painter/resolve/main/model_index.json") == 1
 
 
-def test_what_the_hubs_cache_keeps_is_opened_while_the_hub_is_away(
+def test_a_cached_model_is_opened_while_the_hub_is_away(
     hub_at: Callable[[int], None], tmp_path: Path, tiny_folder: Callable[[str], Path]
 ) -> None:
     hub_at(9)
@@ -125,7 +125,7 @@ def test_what_the_hubs_cache_keeps_is_opened_while_the_hub_is_away(
 
 
 @pytest.mark.parametrize("model", ["/nowhere/at/all", "a/b/c"])
-def test_what_is_neither_a_folder_nor_a_hub_id_is_told_without_asking_the_hub(model: str) -> None:
+def test_a_name_that_is_neither_a_folder_nor_a_hub_id_is_refused_without_asking_the_hub(model: str) -> None:
     with pytest.raises(ModelNotHere, match="neither an existing folder nor a hub id"):
         find(model)
 
@@ -133,7 +133,7 @@ def test_what_is_neither_a_folder_nor_a_hub_id_is_told_without_asking_the_hub(mo
 @pytest.fixture(name="hub")
 def _hub(hub_at: Callable[[int], None]) -> Iterator[type[Hub]]:
     class Own(Hub):
-        asked: list[str] = []  # noqa: RUF012  # of this one
+        asked: list[str] = []  # noqa: RUF012  # for this class alone
 
     server = HTTPServer(("127.0.0.1", 0), Own)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -143,7 +143,7 @@ def _hub(hub_at: Callable[[int], None]) -> Iterator[type[Hub]]:
     server.server_close()
 
 
-def test_a_revision_is_asked_for_and_the_family_is_that_of_its_config(hub: type[Hub]) -> None:
+def test_a_revision_is_requested_and_the_family_comes_from_its_config(hub: type[Hub]) -> None:
     found = find("acme/any-name@v1")
     assert (found.name, found.revision, found.doubt) == ("acme/any-name", "v1", None)
     assert found.family is not None
@@ -151,7 +151,7 @@ def test_a_revision_is_asked_for_and_the_family_is_that_of_its_config(hub: type[
     assert all("/resolve/v1/" in path for path in hub.asked)
 
 
-def test_a_hub_id_that_holds_a_lone_unet_is_told_by_its_file(hub: type[Hub]) -> None:
+def test_a_hub_id_that_contains_a_lone_unet_is_recognised_by_its_file(hub: type[Hub]) -> None:
     hub.files = {"sdxl_lightning_8step_unet.safetensors": {}}
     found = find("acme/any-name")
     assert found.lone
@@ -162,7 +162,7 @@ def test_a_hub_id_that_holds_a_lone_unet_is_told_by_its_file(hub: type[Hub]) -> 
         find("acme/another")
 
 
-def test_a_hub_that_never_ends_its_answer_is_left_in_time(
+def test_a_hub_that_never_ends_its_answer_is_given_up_in_time(
     hub_at: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over = threading.Event()
@@ -174,7 +174,7 @@ def test_a_hub_that_never_ends_its_answer_is_left_in_time(
     over.set()
 
 
-def test_the_same_weights_in_two_folders_are_run_alike(tiny_folder: Callable[[str], Path], tmp_path: Path) -> None:
+def test_the_same_weights_in_two_folders_run_alike(tiny_folder: Callable[[str], Path], tmp_path: Path) -> None:
     folders = [shutil.copytree(tiny_folder("sdxl-turbo"), tmp_path / name) for name in ("sdxl-base", "schnell-base")]
     one, two = (load_pipeline(folder, size=64) for folder in folders)
     assert one.version.replace("sdxl-base", "schnell-base") == two.version
@@ -190,7 +190,7 @@ def test_the_same_weights_in_two_folders_are_run_alike(tiny_folder: Callable[[st
         ("FLUX.1-Fill-dev", "matches no known family"),
     ],
 )
-def test_what_a_config_does_not_tell_is_said_with_the_setting(
+def test_an_ambiguous_config_is_reported_with_the_setting(
     tiny_folder: Callable[[str], Path], name: str, doubt: str
 ) -> None:
     said = find(tiny_folder(name)).doubt

@@ -1,4 +1,4 @@
-"""Generators: the studio checkpoint, each family on a tiny pipeline of its own class, and what breaks."""
+"""Generators: the studio checkpoint, each family on a tiny pipeline of its own class, and failures."""
 
 import inspect
 import shutil
@@ -29,7 +29,7 @@ def _studio() -> Generator:
     return load_generator(GeneratorChoice(RENDERER_CHECKPOINT))
 
 
-def test_the_studio_checkpoint_lights_what_it_is_given_at_its_size(studio: Generator) -> None:
+def test_the_studio_checkpoint_lights_its_input_at_its_size(studio: Generator) -> None:
     bright = conditions()
     light = paint(studio, bright)
     assert light.shape == bright.sketch.shape
@@ -40,7 +40,7 @@ def test_the_studio_checkpoint_lights_what_it_is_given_at_its_size(studio: Gener
     assert dark.mean() < light.mean()
 
 
-def test_the_studio_checkpoint_gives_the_same_for_the_same_seed(studio: Generator) -> None:
+def test_the_studio_checkpoint_repeats_itself_with_the_same_seed(studio: Generator) -> None:
     np.testing.assert_array_equal(paint(studio, seed=5), paint(studio, seed=5))
 
 
@@ -69,13 +69,13 @@ def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
     generator = load_pipeline(tiny_folder(name), size=size, steps=own)
     assert pipeline in generator.version
     assert generator.capabilities.paints == "picture"
-    told: list[float] = []
+    reported: list[float] = []
     scene = conditions()
-    picture = painted(generator, PaintRequest("a wall", "text", scene, 1, told.append))
+    picture = painted(generator, PaintRequest("a wall", "text", scene, 1, reported.append))
     assert picture.shape == scene.sketch.shape
     assert picture.min() >= 0
     assert picture.max() <= 1
-    assert told == pytest.approx([(i + 1) / steps for i in range(steps)])
+    assert reported == pytest.approx([(i + 1) / steps for i in range(steps)])
     np.testing.assert_array_equal(paint(generator), picture)
     assert np.abs(paint(generator, seed=2) - picture).max() > 0
     # The sketch and its light reach the network.
@@ -91,7 +91,7 @@ def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
         painted(generator, PaintRequest("x", "", scene, 1, stop))
 
 
-def test_a_text_to_image_class_asked_for_by_name_does_not_see_the_sketch(tiny_folder: Callable[[str], Path]) -> None:
+def test_a_text_to_image_class_chosen_by_name_does_not_see_the_sketch(tiny_folder: Callable[[str], Path]) -> None:
     generator = load_pipeline(
         tiny_folder("stable-diffusion-v1-5"), pipeline_class="StableDiffusionPipeline", steps=3, size=64
     )
@@ -100,7 +100,7 @@ def test_a_text_to_image_class_asked_for_by_name_does_not_see_the_sketch(tiny_fo
 
 
 @EULER
-def test_the_operators_figures_win_over_the_familys(tiny_folder: Callable[[str], Path]) -> None:
+def test_the_operators_figures_override_the_familys(tiny_folder: Callable[[str], Path]) -> None:
     generator = load_pipeline(tiny_folder("sdxl-turbo"), steps=2, strength=0.25, guidance_scale=3.0)
     assert generator.capabilities.size == 512
     given = generator._recipe.arguments(
@@ -121,7 +121,7 @@ def test_the_painting_starts_from_the_sketch_under_its_light(tiny_folder: Callab
     shown = seen[0][0].permute(1, 2, 0).numpy() / 2 + 0.5
     assert shown.shape == (64, 64, 3)
     start = lit_drawing(scene)
-    # 48 rows were stretched to 64; the middle of the wall and of the floor are what they were, to 8 bits.
+    # 48 rows were stretched to 64: the middle of the wall and of the floor keep their values, to 8 bits.
     np.testing.assert_allclose(shown[20, ::9], start[15, ::9], atol=0.01)
     np.testing.assert_allclose(shown[55, ::9], start[41, ::9], atol=0.01)
     assert torch.isfinite(seen[0]).all()
@@ -130,15 +130,13 @@ def test_the_painting_starts_from_the_sketch_under_its_light(tiny_folder: Callab
 def test_the_start_is_the_albedo_under_the_light_in_linear_light() -> None:
     scene = conditions()
     grey = replace(scene, sketch=np.full_like(scene.sketch, 0.735357), light=np.full_like(scene.light, 0.5))
-    # 0.735357 is half of white in linear light, so that under half of a light it is a quarter: 0.537099 in sRGB.
+    # 0.735357 is half of white in linear light, so that half of a light makes it a quarter: 0.537099 in sRGB.
     np.testing.assert_allclose(lit_drawing(grey), 0.537099, atol=1e-4)
     assert lit_drawing(replace(scene, light=scene.light * 100)).max() == pytest.approx(1)
 
 
 @EULER
-def test_a_lone_unet_beside_a_pipeline_takes_the_place_of_its_own(
-    tiny_folder: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_a_lone_unet_next_to_a_pipeline_replaces_its_unet(tiny_folder: Callable[[str], Path], tmp_path: Path) -> None:
     import torch
     from diffusers import UNet2DConditionModel
     from safetensors.torch import save_file
@@ -152,7 +150,7 @@ def test_a_lone_unet_beside_a_pipeline_takes_the_place_of_its_own(
     assert all(bool((weights == 0.25).all()) for weights in pipe.unet.state_dict().values())
     assert type(pipe.scheduler).__name__ == "EulerDiscreteScheduler"
     pipe.scheduler.set_timesteps(4)
-    # The timesteps that it was distilled on.
+    # The timesteps of its distillation.
     assert pipe.scheduler.timesteps.tolist() == [999, 749, 499, 249]
 
 
@@ -189,21 +187,23 @@ TRAILING = {"timestep_spacing": "trailing"}
         ("KolorsPipeline", {}, None),
     ],
 )
-def test_a_family_is_told_by_a_models_own_config(class_name: str, parts: dict[str, Any], name: str | None) -> None:
+def test_a_family_is_recognised_by_a_models_own_config(
+    class_name: str, parts: dict[str, Any], name: str | None
+) -> None:
     family = family_of({"_class_name": class_name, **parts})
     assert (family and family.name) == name
 
 
-def test_a_lone_unet_is_told_by_the_file_that_its_makers_publish() -> None:
+def test_a_lone_unet_is_recognised_by_the_file_that_its_makers_publish() -> None:
     config = {"_class_name": "StableDiffusionXLPipeline"}
-    for told in ({}, config):
-        found = family_of(told, unet="sdxl_lightning_8step_unet.safetensors")
+    for given in ({}, config):
+        found = family_of(given, unet="sdxl_lightning_8step_unet.safetensors")
         assert found is not None
         assert found.name == "SDXL-Lightning, 8 steps"
     assert family_of({}, unet="unknown_unet.safetensors") is None
 
 
-def test_the_operators_word_wins_and_a_word_of_no_family_is_refused_with_those_that_there_are() -> None:
+def test_the_operators_family_overrides_and_an_unknown_name_is_refused_with_the_list() -> None:
     config = {"_class_name": "StableDiffusion3Pipeline"}
     named = family_of(config, named="stable-diffusion-3.5-large-turbo")
     assert named is not None
@@ -212,7 +212,7 @@ def test_the_operators_word_wins_and_a_word_of_no_family_is_refused_with_those_t
         family_of(config, named="sdxl")
 
 
-def test_names_of_families_are_told_apart_and_every_one_that_a_config_can_not_tell_is_there() -> None:
+def test_family_names_are_distinct_and_include_every_family_that_a_config_cannot_identify() -> None:
     names = {family.name for family in FAMILIES}
     assert len(names) == len(FAMILIES)
     for family in FAMILIES:
@@ -220,7 +220,7 @@ def test_names_of_families_are_told_apart_and_every_one_that_a_config_can_not_te
         assert family_of({}, named=family.name) is family
 
 
-def test_every_family_names_a_class_that_takes_the_sketch_as_its_record_says() -> None:
+def test_every_family_names_a_class_that_takes_the_sketch_as_its_record_states() -> None:
     import diffusers
 
     for family in FAMILIES:
@@ -230,7 +230,7 @@ def test_every_family_names_a_class_that_takes_the_sketch_as_its_record_says() -
 
 
 @pytest.mark.parametrize("strength", [0.05, 0.3, 0.6, 0.75, 0.8, 1.0])
-def test_exactly_the_steps_asked_for_run_whichever_way_a_pipeline_rounds(strength: float) -> None:
+def test_exactly_the_requested_steps_run_whichever_way_a_pipeline_rounds(strength: float) -> None:
     for steps in range(1, 120):
         asked, exact = schedule(steps, strength)
         assert 0 < exact <= 1
@@ -238,7 +238,7 @@ def test_exactly_the_steps_asked_for_run_whichever_way_a_pipeline_rounds(strengt
         assert asked - int(max(asked - min(asked * exact, asked), 0)) == steps
 
 
-def test_a_folder_of_our_own_class_is_opened_as_a_light_network_of_its_own_size(tmp_path: Path) -> None:
+def test_a_folder_of_backdrops_own_class_opens_as_a_light_network_of_its_own_size(tmp_path: Path) -> None:
     from diffusers import FlowMatchEulerDiscreteScheduler
 
     from models.light import LightPipeline
@@ -249,15 +249,15 @@ def test_a_folder_of_our_own_class_is_opened_as_a_light_network_of_its_own_size(
     generator = load_pipeline(tmp_path)
     assert generator.capabilities.paints == "light"
     assert generator.capabilities.size == 64
-    told: list[float] = []
+    reported: list[float] = []
     scene = conditions()
-    light = painted(generator, PaintRequest("a wall", "", scene, 1, told.append))
-    # Untrained, it leaves the light as it is, whatever its range.
+    light = painted(generator, PaintRequest("a wall", "", scene, 1, reported.append))
+    # Untrained, it returns the light unchanged, whatever its range.
     np.testing.assert_allclose(light, scene.light, rtol=1e-5)
-    assert told == [1]
+    assert reported == [1]
 
 
-def test_a_light_network_is_given_every_condition_untouched_and_its_answer_is_not_clipped() -> None:
+def test_a_light_network_gets_every_condition_unchanged_and_its_answer_is_not_clipped() -> None:
     class Light:
         def __call__(self, *, sketch: object, light: Any, occlusion: object, gloss: object, lit: object) -> Any:
             self.given = {"sketch": sketch, "light": light, "occlusion": occlusion, "gloss": gloss, "lit": lit}
@@ -286,7 +286,7 @@ class Checker:
         return images, flagged
 
 
-def test_a_picture_that_the_models_own_checker_withholds_is_no_picture(
+def test_a_picture_that_the_models_own_checker_withholds_is_not_used(
     tiny_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator = load_pipeline(tiny_folder("stable-diffusion-v1-5-checked"), size=64, steps=1)
@@ -304,7 +304,7 @@ def test_a_pipeline_class_that_diffusers_lacks_is_named(tiny_folder: Callable[[s
         load_pipeline(tiny_folder("sdxl-turbo"), pipeline_class="NoSuchPipeline")
 
 
-def test_a_pipeline_that_breaks_or_runs_out_of_memory_is_told_apart() -> None:
+def test_a_broken_pipeline_and_one_out_of_memory_raise_different_errors() -> None:
     def generator(error: Exception) -> DiffusersGenerator:
         class Pipe:
             def __call__(self, prompt: str) -> None:

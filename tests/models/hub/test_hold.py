@@ -1,4 +1,4 @@
-"""A held product is there at every step: what diffusers' own inpainting classes do, for every family."""
+"""A held product is present at every step, for every family, as in diffusers' own inpainting classes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ EULER = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't acce
 
 
 def laid() -> Laid:
-    """A green product in front of a pale wall, 64×64, and what is kept of it."""
+    """A green product in front of a pale wall, 64×64, and its mask."""
     picture = np.full((SIDE, SIDE, 3), (0.8, 0.75, 0.6), np.float32)
     picture[16:48, 16:48] = 0.1, 0.5, 0.3
     keep = np.zeros((SIDE, SIDE), np.float32)
@@ -71,13 +71,13 @@ def test_a_hold_gives_the_picture_of_diffusers_inpainting_class(
     monkeypatch.setattr(scheduler, method, spied)
     asked = laid()
     given = {"prompt": "a wall", "image": bytes_of(asked.picture), "width": SIDE, "height": SIDE}
-    # Compared as latents: Stable Diffusion 3's inpainting class of diffusers 0.42 forgets a shift when it decodes.
+    # Compared as latents: Stable Diffusion 3's inpainting class of diffusers 0.42 omits a shift when it decodes.
     given["output_type"] = "latent"
     given |= {"guidance_scale": 1.0, **run}
     picture = _painted(theirs, {**given, "mask_image": bytes_of(1 - asked.keep)})
 
     hold = Hold(theirs.vae, packing, asked.picture, asked.keep, seed=0)
-    # the same latents and the same noise as theirs, which are drawn in another order
+    # the same latents and noise as in their classes, which draw them in another order
     clean, noise = seen[0]
     hold.clean = folded(clean, packing) if clean.ndim == 4 else clean
     hold.noise = folded(noise, packing) if noise.ndim == 4 else noise
@@ -116,9 +116,7 @@ def _painted(pipe: Any, given: dict[str, Any]) -> np.ndarray:
         ]
     ),
 )
-def test_each_family_paints_round_a_product_that_it_is_shown(
-    tiny_folder: Callable[[str], Path], name: str, size: int
-) -> None:
+def test_each_family_paints_round_a_held_product(tiny_folder: Callable[[str], Path], name: str, size: int) -> None:
     generator = load_pipeline(tiny_folder(name), size=size, steps=2)
     assert generator.capabilities.holds
     scene, asked = conditions(), laid()
@@ -135,7 +133,7 @@ def test_each_family_paints_round_a_product_that_it_is_shown(
     inner[24:40, 24:40] = True
     there = resized(_through(generator._pipe.vae, resized(asked.picture, *_size(generator, scene))), width, height)
     shown = np.abs(painted(asked) - there)[inner].mean()
-    # A group norm of the autoencoder's lets what is around reach the product: hence not nothing.
+    # A group norm of the autoencoder mixes the surroundings into the product: hence not zero.
     assert shown < 0.4 * np.abs(painted(None) - there)[inner].mean()
     np.testing.assert_array_equal(painted(asked), painted(asked))
 
@@ -145,7 +143,7 @@ def _size(generator: DiffusersGenerator, scene: Conditions) -> tuple[int, int]:
 
 
 def _through(vae: Any, picture: np.ndarray) -> np.ndarray:
-    """What a random autoencoder, which gives colours back roughly, makes of a picture."""
+    """Return a picture after a random autoencoder, which roughly keeps colours."""
     import torch
 
     with torch.no_grad():
@@ -154,7 +152,7 @@ def _through(vae: Any, picture: np.ndarray) -> np.ndarray:
     return answer.clip(0, 1)
 
 
-def test_an_edit_model_without_an_inpainting_class_is_shown_the_product_in_its_picture(
+def test_an_edit_model_without_an_inpainting_class_sees_the_product_in_its_picture(
     tiny_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generator = load_pipeline(tiny_folder("FLUX.2-klein-9b-kv"), size=96)

@@ -1,4 +1,4 @@
-"""Where a pipeline's networks lie, what is compiled of them, and what is fetched when."""
+"""The devices of a pipeline's networks, the compiled ones, and when each is fetched."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ def opened(folder: Path) -> Any:
 
 
 def listen(encoder: Any, went: list[str]) -> None:
-    """Note where a text encoder is brought; to torch's meta device, which would lose its weights, it is not."""
+    """Record moves of a text encoder. Moves to torch's meta device are skipped, as it would lose its weights."""
     original = encoder.to
 
     def to(device: str) -> Any:
@@ -34,10 +34,10 @@ def listen(encoder: Any, went: list[str]) -> None:
     encoder.to = to
 
 
-def test_text_encoders_stay_in_the_hosts_memory_and_all_else_goes_to_the_device(
+def test_text_encoders_stay_in_the_hosts_memory_and_the_rest_goes_to_the_device(
     tiny_folder: Callable[[str], Path],
 ) -> None:
-    """torch's meta device stands for a GPU: it takes networks, and computes nothing."""
+    """torch's meta device replaces a GPU: it takes networks, and computes nothing."""
     pipe = opened(tiny_folder("stable-diffusion-v1-5"))
     place(pipe, "meta", MemoryChoice(offload="text"))
     where = {name: part.device.type for name, part in pipe.components.items() if hasattr(part, "device")}
@@ -45,16 +45,16 @@ def test_text_encoders_stay_in_the_hosts_memory_and_all_else_goes_to_the_device(
     assert list(text_encoders(pipe)) == ["text_encoder"]
 
 
-def test_a_text_encoder_is_fetched_for_new_words_alone_and_put_back(tiny_folder: Callable[[str], Path]) -> None:
+def test_a_text_encoder_is_fetched_only_for_new_words_and_put_back(tiny_folder: Callable[[str], Path]) -> None:
     generator = load_pipeline(tiny_folder("stable-diffusion-v1-5"), size=64, steps=1)
     expected = paint(generator)
     other = load_pipeline(tiny_folder("stable-diffusion-v1-5"), size=64, steps=1)
     pipe, went = other._pipe, list[str]()
-    del pipe.encode_prompt  # the one that remembers, and fetches nothing
+    del pipe.encode_prompt  # the function that caches prompts, and fetches nothing
     remember_prompts(pipe, "cpu")
     listen(pipe.text_encoder, went)
     np.testing.assert_array_equal(paint(other), expected)
-    assert went == ["cpu", "cpu"]  # there and back: the device of this test is the host's memory, too
+    assert went == ["cpu", "cpu"]  # there and back: this test's device is the host's memory too
     np.testing.assert_array_equal(paint(other), expected)
     assert len(went) == 2
     painted(other, PaintRequest("a floor", "", conditions(), 1, lambda done: None))
@@ -73,7 +73,7 @@ def test_an_encoder_that_fails_is_put_back_too(tiny_folder: Callable[[str], Path
 def test_an_inpainting_class_has_the_networks_of_its_pipeline_in_their_precision(
     tiny_folder: Callable[[str], Path],
 ) -> None:
-    """diffusers' own way from class to class would make float32 of both."""
+    """diffusers' own conversion between classes would make both float32."""
     import torch
 
     pipe = opened(tiny_folder("FLUX.2-klein-4B")).to(dtype=torch.bfloat16)
@@ -95,7 +95,7 @@ def test_a_picture_is_encoded_where_an_offloaded_autoencoder_computes(tiny_folde
     assert vae.device.type == "cpu"
     assert executing_device(vae) == torch.device("meta")
 
-    # layer by layer: between two calls its weights are nowhere but in the host's memory
+    # Layer by layer: between two calls its weights are only in the host's memory.
     layers = cpu_offload(opened(tiny_folder("stable-diffusion-v1-5")).vae, torch.device("cpu"))
     assert layers.device.type == "meta"
     np.testing.assert_allclose(encoded(layers, picture), expected, atol=1e-6)
@@ -113,7 +113,7 @@ def shapes() -> list[Conditions]:
     return made
 
 
-@pytest.mark.nightly  # torch's tracer takes many seconds; the gate has what is refused
+@pytest.mark.nightly  # torch's tracer takes many seconds; the gate has the refusals
 @pytest.mark.parametrize("name", ["FLUX.1-schnell", "Z-Image-Turbo"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own tracer; diffusers' scheduler and NumPy 2
 def test_a_block_that_is_compiled_for_two_shapes_is_compiled_for_all(
@@ -126,7 +126,7 @@ def test_a_block_that_is_compiled_for_two_shapes_is_compiled_for_all(
     compiled = load_pipeline(tiny_folder(name), size=64, steps=1)
     torch._dynamo.reset()
     counters.clear()
-    # torch's own tracer without the compiler behind it: it makes the graphs, and runs them as they are
+    # torch's own tracer without its compiler: it makes the graphs, and runs them unchanged
     compile_blocks(compiled._pipe, MemoryChoice(), backend="eager")
     every = shapes()
     for scene in (every[0], every[-1]):
@@ -139,7 +139,7 @@ def test_a_block_that_is_compiled_for_two_shapes_is_compiled_for_all(
     torch._dynamo.reset()
 
 
-def test_what_cannot_be_compiled_is_refused_by_the_settings_name(tiny_folder: Callable[[str], Path]) -> None:
+def test_an_impossible_compilation_is_refused_by_the_settings_name(tiny_folder: Callable[[str], Path]) -> None:
     pipe = opened(tiny_folder("stable-diffusion-v1-5"))
     with pytest.raises(ValueError, match="BACKDROP_OFFLOAD=sequential"):
         compile_blocks(pipe, MemoryChoice(offload="sequential"))

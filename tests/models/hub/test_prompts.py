@@ -1,4 +1,4 @@
-"""The catalogue's words are embedded once: the text encoder does not run again for what it has read."""
+"""The catalogue's prompts are embedded once: the text encoder does not run again for a known prompt."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_the_same_words_are_embedded_once_and_give_the_same_picture(
     assert np.abs(other - first).max() > 0
 
 
-def test_the_longest_unused_give_way_and_what_is_no_word_is_never_kept() -> None:
+def test_the_least_recently_used_are_dropped_and_other_inputs_are_never_kept() -> None:
     import torch
 
     calls: list[Any] = []

@@ -1,7 +1,7 @@
-"""What each family's call hands to its pipeline of diffusers, by the installed signatures.
+"""Each family's arguments for its pipeline of diffusers, by the installed signatures.
 
-`Recipe.arguments` gives a pipeline what its `__call__` takes and leaves out the rest, so an argument that a new release
-renames would be left out in silence: a product no longer held, a guidance that is the pipeline's own.
+`Recipe.arguments` passes only arguments that a pipeline's `__call__` takes. If a new release renamed one, it would
+silently be left out: the product would not be held, or the pipeline's default guidance would apply.
 """
 
 import inspect
@@ -17,7 +17,7 @@ from models.loading import GeneratorChoice, _recipe, _under_control
 from pipeline.core.networks import Laid, PaintRequest
 from tests.support.tiny_pipelines import conditions
 
-#: Defaults that a call of ours relies on; None, which gives nothing, needs no name.
+#: Defaults that a call relies on. None means nothing, and needs no name.
 RELIED: dict[str, Any] = {
     "num_images_per_prompt": 1,
     "return_dict": True,
@@ -36,8 +36,7 @@ RELIED: dict[str, Any] = {
     "control_guidance_start": 0.0,
     "control_guidance_end": 1.0,
 }
-#: By class: how strongly a ControlNet steers where an operator does not say, and how far a class goes whose family has
-#: no strength.
+#: By class: a ControlNet's default strength, and the strength of a class whose family has none.
 RELIED_BY: dict[str, dict[str, Any]] = {
     "StableDiffusionControlNetImg2ImgPipeline": {"controlnet_conditioning_scale": 0.8},
     "StableDiffusionXLControlNetImg2ImgPipeline": {"controlnet_conditioning_scale": 0.8},
@@ -46,10 +45,10 @@ RELIED_BY: dict[str, dict[str, Any]] = {
     "ZImageControlNetPipeline": {"controlnet_conditioning_scale": 0.75},
     "QwenImageEditInpaintPipeline": {"strength": 0.6},
 }
-#: What every pipeline is given.
+#: Arguments of every pipeline.
 ALWAYS = {"prompt", "generator", "num_inference_steps", "output_type", "callback_on_step_end"}
-#: Classes that have no such argument: the picture's size is theirs, their guidance is distilled in, they know no
-#: negative prompt.
+#: Classes without such an argument: they fix the picture's size, have their guidance distilled in, or know no negative
+#: prompt.
 UNSIZED = {"StableDiffusionImg2ImgPipeline", "StableDiffusionXLImg2ImgPipeline"}
 UNGUIDED = {"Flux2KleinKVPipeline"}
 NO_NEGATIVE = {
@@ -69,7 +68,7 @@ def _classes() -> list[Any]:
 
 
 def _needed(family: Family, kind: str) -> set[str]:
-    """Return the arguments without which a family would not be run as its figures say."""
+    """Return the arguments that a family's figures need."""
     names, guidance = set(ALWAYS), getattr(family, "guidance", "guidance_scale")
     names |= {"latents"} if kind in FROM_LATENTS else {"image"}
     names |= {"control_image"} if "ControlNet" in kind else set()
@@ -86,7 +85,7 @@ def _needed(family: Family, kind: str) -> set[str]:
 
 
 def _given(family: Family, kind: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Return what a family's recipe hands to a class, for a product that is laid."""
+    """Return the arguments of a family's recipe for a class, with a held product."""
     import diffusers
     import torch
 

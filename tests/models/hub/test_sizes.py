@@ -1,4 +1,4 @@
-"""Pipelines paint as many pixels as they were trained on, whatever the picture's shape."""
+"""Pipelines paint as many pixels as in their training, whatever the picture's shape."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,9 +29,9 @@ def test_sides_are_multiples_and_at_least_one(width: int, height: int) -> None:
     assert min(wide, tall) == 32 or wide * tall <= 64**2
 
 
-def test_a_pipeline_of_no_known_family_paints_at_the_size_that_it_says(
+def test_a_pipeline_of_no_known_family_paints_at_its_own_size(
     tiny_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.hub.found.family_of", lambda *_, **__: None)
-    # FLUX.1 [dev] says 128 cells of its autoencoder's, which here are two pixels wide.
+    # FLUX.1 [dev] has 128 cells of its autoencoder's, which are two pixels wide here.
     assert load_pipeline(tiny_folder("FLUX.1-dev")).capabilities.size == 256

@@ -1,4 +1,4 @@
-"""Flow pipelines start at the noise that their family says, whatever their scheduler makes of a size."""
+"""Flow pipelines start at their family's noise, whatever their scheduler makes of a size."""
 
 import functools
 import json
@@ -26,7 +26,7 @@ from tests.support.tiny_pipelines import load_pipeline, paint
     ("name", "kind", "size"),
     rest_in_gate(
         [
-            # the one whose noise depends on the picture's size
+            # the pipeline whose noise depends on the picture's size
             ("FLUX.1-dev", "FluxImg2ImgPipeline", (128, 64)),
             ("FLUX.1-dev", "FluxImg2ImgPipeline", (64, 64)),
             ("FLUX.1-schnell", "FluxImg2ImgPipeline", (64, 64)),
@@ -38,7 +38,7 @@ from tests.support.tiny_pipelines import load_pipeline, paint
         ]
     ),
 )
-def test_the_first_noise_is_the_one_asked_for_and_all_steps_run(
+def test_the_first_noise_is_the_requested_one_and_all_steps_run(
     tiny_folder: Callable[[str], Path], name: str, kind: str, size: tuple[int, int]
 ) -> None:
     import diffusers
@@ -66,7 +66,7 @@ def test_the_first_noise_is_the_one_asked_for_and_all_steps_run(
     assert ran == [0, 1, 2]
 
 
-def test_a_familys_start_noise_is_what_its_strength_came_to(tiny_folder: Callable[[str], Path]) -> None:
+def test_a_familys_start_noise_equals_its_strength(tiny_folder: Callable[[str], Path]) -> None:
     """So nothing changes where the shift does not depend on the size; by `strength` alone FLUX.1 [dev]'s would."""
     family = family_of({"_class_name": "ZImagePipeline", "scheduler": {"shift": 3.0}})
     assert family is not None
@@ -78,9 +78,9 @@ def test_a_familys_start_noise_is_what_its_strength_came_to(tiny_folder: Callabl
     assert "noise" not in by_strength.version
 
 
-def test_start_noise_is_said_of_flow_families_alone() -> None:
+def test_only_flow_families_have_a_start_noise() -> None:
     for family in FAMILIES:
-        # Qwen-Image's schedule is stretched at its end, which no start is exact on.
+        # Qwen-Image's schedule is stretched at its end, and no start is exact on it.
         grid = family.name.startswith(("SD", "Stable Diffusion 1", "Qwen-Image"))
         painted_round = family.image == "start" or family.inpaints is not None
         assert (family.start_noise is not None) == (painted_round and not grid), family.name
@@ -90,7 +90,7 @@ def test_start_noise_is_said_of_flow_families_alone() -> None:
 @pytest.mark.parametrize(
     "name", ["FLUX.2-klein-4B", "FLUX.1-Kontext-dev", "FLUX.2-klein-9b-kv", "Qwen-Image-Edit", "Qwen-Image-Edit-2511"]
 )
-def test_an_edit_model_is_told_what_to_do_and_keeps_the_size_that_it_is_given(
+def test_an_edit_model_gets_an_instruction_and_keeps_the_given_size(
     tiny_folder: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, held: bool
 ) -> None:
     if name.startswith("Qwen"):  # it can't be saved
@@ -101,11 +101,11 @@ def test_an_edit_model_is_told_what_to_do_and_keeps_the_size_that_it_is_given(
         folder = tiny_folder(name)
     generator = load_pipeline(folder, size=128, steps=2)
     painter = generator._inpaint if held and generator._inpaint is not None else generator._pipe
-    kind, told = type(painter), dict[str, Any]()
+    kind, call = type(painter), dict[str, Any]()
 
     @functools.wraps(kind.__call__)
     def spied(pipe: Any, **given: Any) -> Any:
-        told.update(given)
+        call.update(given)
         return SimpleNamespace(images=[np.zeros((given["height"], given["width"], 3))])
 
     monkeypatch.setattr(kind, "__call__", spied)
@@ -118,9 +118,9 @@ def test_an_edit_model_is_told_what_to_do_and_keeps_the_size_that_it_is_given(
     said = (
         f"Put the product on {asked.scene.prompt}, keep it unchanged" if held else "Turn this flat draft into a photo"
     )
-    assert told["prompt"].startswith(said)
-    assert "dark slate gray" in told["prompt"]
-    assert ("#2f5d50" in told["prompt"]) == ("klein" in name)
-    assert (told["width"], told["height"]) == (176 if "Qwen" not in name else 160, 80 if "Qwen" not in name else 96)
-    assert told["image"].size == (told["width"], told["height"])
-    assert told.get("true_cfg_scale") == (4.0 if "Qwen" in name else None)
+    assert call["prompt"].startswith(said)
+    assert "dark slate gray" in call["prompt"]
+    assert ("#2f5d50" in call["prompt"]) == ("klein" in name)
+    assert (call["width"], call["height"]) == (176 if "Qwen" not in name else 160, 80 if "Qwen" not in name else 96)
+    assert call["image"].size == (call["width"], call["height"])
+    assert call.get("true_cfg_scale") == (4.0 if "Qwen" in name else None)

@@ -1,17 +1,17 @@
-"""ControlNets of the real classes, tiny and random, that go with the tiny pipelines."""
+"""Tiny random ControlNets of the real classes for the tiny pipelines."""
 
 from pathlib import Path
 from typing import Any
 
 
 def save_controlnet(folder: Path, name: str, pipe: Any) -> Path:
-    """Save a ControlNet for a tiny pipeline, of a name in `TINY_FAMILIES`; return where."""
+    """Save a ControlNet for a tiny pipeline, of a name in `TINY_FAMILIES`; return its folder."""
     import diffusers
     import torch
 
     torch.manual_seed(5)
     if hasattr(pipe, "unet"):
-        # one halving, as the tiny autoencoders have
+        # one halving, as in the tiny autoencoders
         net = diffusers.ControlNetModel.from_unet(pipe.unet, conditioning_embedding_out_channels=(16, 32))
     elif name.startswith("FLUX.1"):
         net = diffusers.FluxControlNetModel.from_transformer(
@@ -28,7 +28,7 @@ def save_controlnet(folder: Path, name: str, pipe: Any) -> Path:
         )  # fmt: skip
     with torch.no_grad():
         for weights in net.parameters():
-            if not weights.any():  # those of a new ControlNet that say nothing yet
+            if not weights.any():  # those of a new ControlNet, which have no effect yet
                 weights.normal_(std=0.2)
     net.save_pretrained(folder / "controlnet")
     return folder / "controlnet"

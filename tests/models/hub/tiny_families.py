@@ -1,4 +1,4 @@
-"""Further real pipelines of diffusers, tiny and random: the classes that a hub model may come in besides `TINY`."""
+"""Further tiny random pipelines of diffusers: the other classes of hub models besides `TINY`."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +19,7 @@ from tests.support.tiny_pipelines import (
 
 
 def checked_stable_diffusion(folder: Path) -> Any:
-    """Make a Stable Diffusion with a safety checker, as the real one comes."""
+    """Create a Stable Diffusion with a safety checker, as the real model has it."""
     from diffusers import StableDiffusionPipeline
     from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
     from transformers import CLIPConfig, CLIPImageProcessor
@@ -37,7 +37,7 @@ def checked_stable_diffusion(folder: Path) -> Any:
 
 
 def stable_diffusion_xl_inpainting(folder: Path) -> Any:
-    """Make an SDXL whose UNet takes a mask and what is masked besides the latents: nine channels."""
+    """Create an SDXL whose UNet takes a mask and the masked picture besides the latents: nine channels."""
     from diffusers import StableDiffusionXLInpaintPipeline
 
     parts = dict(stable_diffusion_xl(folder).components)
@@ -55,7 +55,7 @@ def _t5(width: int) -> Any:
 
 
 def _t5_tokenizer() -> Any:
-    """Make a real T5 tokenizer whose vocabulary is single letters."""
+    """Create a real T5 tokenizer whose vocabulary is single letters."""
     from transformers import T5TokenizerFast
 
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -1.0)]
@@ -82,7 +82,7 @@ def stable_diffusion_3(folder: Path) -> Any:
         text_encoder_2=CLIPTextModelWithProjection(clip_config()), tokenizer_2=word_tokenizer(folder),
         text_encoder_3=_t5(64), tokenizer_3=_t5_tokenizer(),
         transformer=SD3Transformer2DModel(
-            # two layers: a ControlNet says nothing to the last
+            # two layers: a ControlNet has no effect on the last
             sample_size=32, patch_size=2, in_channels=16, out_channels=16, num_layers=2, attention_head_dim=8,
             num_attention_heads=4, joint_attention_dim=64, caption_projection_dim=32, pooled_projection_dim=64,
         ),
@@ -110,7 +110,7 @@ def flux_schnell(folder: Path) -> Any:
 
 
 def flux_dev(folder: Path) -> Any:
-    """Make a FLUX.1 whose noise depends on the picture's size."""
+    """Create a FLUX.1 whose noise depends on the picture's size."""
     return _flux(folder, "FluxPipeline", guidance=True, shift=3.0, use_dynamic_shifting=True)
 
 
@@ -160,9 +160,9 @@ def qwen_image(folder: Path) -> Any:
 
 
 def qwen_image_edit(folder: Path, kind: str = "QwenImageEditPipeline") -> Any:
-    """Make an edit model, whose text encoder sees its picture as well; it can't be saved.
+    """Create an edit model, whose text encoder sees its picture too; it can't be saved.
 
-    transformers' own processor of these models wants torchvision: in its place one does the same to one picture.
+    transformers' own processor of these models needs torchvision. A replacement does the same to one picture.
     """
     from transformers import BatchFeature
 

@@ -1,1 +1,1 @@
-"""Tests of pipeline/background/paint."""
+"""Tests of pipeline/background."""

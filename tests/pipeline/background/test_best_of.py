@@ -1,4 +1,4 @@
-"""The best-of-n search: other seeds only where the colours are missed, the best one kept, the same again every time."""
+"""The best-of-n search: other seeds only where the colours are off, the best is kept, and it repeats itself."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,18 +26,18 @@ ASKED = ("#2f5d50", "#e8dcc8", "#c96f4a")
 
 
 class Painter(Darkener):
-    """Paints one flat colour, another one at each call, whatever is asked, and remembers what it was told."""
+    """Paints one flat colour whatever the request, another colour at each call, and keeps the requests."""
 
     def __init__(self, *colours: tuple[float, float, float]) -> None:
         super().__init__("picture", size=96)
         self.colours = colours
-        self.told: list[PaintRequest] = []
+        self.given: list[PaintRequest] = []
 
     def painted(self, request: PaintRequest) -> np.ndarray:
-        self.told.append(request)
+        self.given.append(request)
         for done in (0.5, 1.0):
             request.on_step(done)
-        colour = self.colours[min(len(self.told), len(self.colours)) - 1]
+        colour = self.colours[min(len(self.given), len(self.colours)) - 1]
         return np.broadcast_to(np.asarray(colour, np.float32), request.conditions.sketch.shape).copy()
 
 
@@ -86,18 +86,18 @@ def selected(
 
 
 def misses(found: Selection) -> list[float]:
-    """The mean ΔE00 of each background that was tried and measured."""
+    """Return the mean ΔE00 of each tried and measured background."""
     return [row.mean_delta_e00 for row in found.tried if row.mean_delta_e00 is not None]
 
 
-def test_a_background_that_meets_the_bars_is_the_only_one() -> None:
+def test_a_background_within_the_bounds_is_the_only_one() -> None:
     found = selected(spec("podium", palette=ASKED), Darkener())
     assert [row.seed for row in found.tried] == [1]
     assert misses(found)[0] <= MEAN_BAR
     assert found.seed == 1
 
 
-def test_of_three_that_miss_the_best_is_kept_and_shown() -> None:
+def test_of_three_backgrounds_out_of_bounds_the_best_is_kept_and_reported() -> None:
     painter = Painter((0.9, 0.1, 0.9), (0.25, 0.3, 0.9), (1.0, 1.0, 0.0))
     asked = spec("podium", palette=("#3050d0", "#2f5d50"))
     found = selected(asked, painter, paintings=3)
@@ -111,33 +111,35 @@ def test_of_three_that_miss_the_best_is_kept_and_shown() -> None:
 def test_no_more_seeds_are_tried_than_allowed(retries: int) -> None:
     painter = Painter((0.9, 0.1, 0.9))
     found = selected(spec("podium", palette=("#2f5d50",)), painter, control=PaletteControl(retries=retries))
-    assert len(painter.told) == len(found.tried) == 1 + retries
+    assert len(painter.given) == len(found.tried) == 1 + retries
 
 
-def test_a_generator_of_pictures_paints_twice_at_most_unless_more_is_asked_for() -> None:
+def test_a_generator_of_pictures_paints_twice_by_default() -> None:
     painter, light = Painter((0.9, 0.1, 0.9)), Darkener()
     ticks = iter(range(0, 1000, 5))
     asked = spec("podium", palette=("#2f5d50",))
     found = selected(asked, painter, clock=lambda: float(next(ticks)))
-    assert [one.seed for one in painter.told] == seeds(1, 2)
+    assert [one.seed for one in painter.given] == seeds(1, 2)
     assert [row.seconds for row in found.tried] == [5, 5]
     selected(asked, more := Painter((0.9, 0.1, 0.9)), paintings=4)
-    assert len({one.seed for one in more.told}) == len(more.told) == 3  # as many as colours are tried with
+    assert (
+        len({one.seed for one in more.given}) == len(more.given) == 3
+    )  # as many seeds as the search allows for colours
     assert [row.seconds for row in selected(asked, light).tried] == [None]
 
 
-def test_colours_that_nobody_asked_for_cost_no_further_seed() -> None:
+def test_colours_that_the_caller_did_not_ask_for_cost_no_further_seed() -> None:
     painter = Painter((0.9, 0.1, 0.9))
     selected(spec("podium"), painter)
-    assert len(painter.told) == 1
+    assert len(painter.given) == 1
 
 
 def test_progress_never_goes_back_however_many_are_tried() -> None:
-    told: list[float] = []
-    selected(spec("podium", palette=("#2f5d50",)), Painter((0.9, 0.1, 0.9)), on_step=told.append)
-    assert len(told) == 4
-    assert told == sorted(told)
-    assert told[-1] < 1
+    reported: list[float] = []
+    selected(spec("podium", palette=("#2f5d50",)), Painter((0.9, 0.1, 0.9)), on_step=reported.append)
+    assert len(reported) == 4
+    assert reported == sorted(reported)
+    assert reported[-1] < 1
 
 
 def test_the_same_spec_gives_the_same_bytes_and_seeds() -> None:
@@ -150,7 +152,7 @@ def test_the_same_spec_gives_the_same_bytes_and_seeds() -> None:
 
 
 @pytest.mark.parametrize("kind", rest_in_gate(["podium", "bokeh", "sand"]))
-def test_what_is_judged_small_is_delivered_large(kind: str) -> None:
+def test_the_search_is_judged_small_and_delivered_large(kind: str) -> None:
     side = 2 * JUDGED_SIDE
     asked = spec(kind, palette=ASKED, place=preset((side, side)))  # type: ignore[arg-type]  # a SceneKind
     found = selected(asked, Darkener(), side, control=PaletteControl(retries=0))
@@ -173,11 +175,11 @@ def test_the_prompt_names_the_colours_unless_words_are_switched_off() -> None:
     silent, plain = Painter((0.2, 0.4, 0.3)), Painter((0.2, 0.4, 0.3))
     selected(asked, silent, control=PaletteControl(words=False, retries=0))
     selected(asked, plain, control=PaletteControl(retries=0))
-    assert "dark slate gray" in plain.told[0].prompt
-    assert "dark slate gray" not in silent.told[0].prompt
+    assert "dark slate gray" in plain.given[0].prompt
+    assert "dark slate gray" not in silent.given[0].prompt
 
 
-def test_the_transfer_makes_good_what_is_done_afterwards_and_not_where_it_is_switched_off() -> None:
+def test_the_transfer_corrects_later_changes_unless_it_is_switched_off() -> None:
     def bluer(picture: np.ndarray) -> np.ndarray:
         return picture * np.array([0.9, 0.93, 1], np.float32)
 
@@ -192,7 +194,7 @@ def test_the_transfer_makes_good_what_is_done_afterwards_and_not_where_it_is_swi
 @pytest.mark.parametrize("kind", KINDS)
 def test_noise_on_the_products_shadow_gives_the_same_picture(kind: SceneKind) -> None:
     class Noisy(ProductEffects):
-        """Takes light beside the product, with noise of a hundredth."""
+        """Blocks light next to the product, with noise of a hundredth."""
 
         def at(self, width: int, height: int, geometry: Geometry | None = None) -> Overlay:
             y, x = (np.arange(side)[:, None] / side for side in (height, width))
@@ -212,9 +214,9 @@ def test_noise_on_the_products_shadow_gives_the_same_picture(kind: SceneKind) ->
     assert apart.mean() < 0.1
 
 
-def test_what_the_product_does_to_its_scene_is_judged_and_made_good() -> None:
+def test_the_products_effect_on_its_scene_is_judged_and_corrected() -> None:
     class Sunglasses(ProductEffects):
-        """Takes a third of all light, as a wide shadow would."""
+        """Blocks a third of all light, as a wide shadow would."""
 
         def at(self, width: int, height: int, geometry: Geometry | None = None) -> Overlay:
             return Overlay(np.full((height, width), 1 / 3, np.float32))
@@ -234,7 +236,7 @@ def test_what_the_product_does_to_its_scene_is_judged_and_made_good() -> None:
     assert misses(without)[0] > judged + 4
 
 
-def test_the_light_comes_from_the_side_that_is_given_and_nothing_else_changes() -> None:
+def test_the_light_comes_from_the_given_side_and_nothing_else_changes() -> None:
     asked = spec("podium", palette=ASKED)
     free, left, right = (compose(asked, 160, 160, 0.6, light_side=side) for side in (None, -0.2, 1.0))
     assert left.light_side < 0 < right.light_side

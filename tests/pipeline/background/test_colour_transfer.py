@@ -1,4 +1,4 @@
-"""The gentle transfer: nearer to what was asked, bounded, and no gradient or neighbour harmed."""
+"""The gentle transfer: nearer to the asked colours, bounded, without harm to gradients and neighbours."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def halves(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def settled(picture: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Return the transferred picture, and its mean miss before and after."""
+    """Return the transferred picture, and its mean ΔE00 before and after."""
     before = measure(picture, FREE, asked)
     assert before is not None
     fixed = anchors(asked, before.centres)
@@ -51,7 +51,7 @@ def settled(picture: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, float, 
     return moved, before.mean, after.mean
 
 
-def test_a_picture_that_misses_both_colours_a_little_meets_them() -> None:
+def test_a_picture_that_slightly_misses_both_colours_meets_them() -> None:
     asked = lab("#2f5d50", "#e8dcc8")
     _, before, after = settled(halves(asked[0] + [5, -4, 3], asked[1] + [-6, 2, 5]), asked)
     assert before > 4
@@ -82,7 +82,7 @@ def test_no_colour_is_moved_past_the_bound(miss: float) -> None:
     np.testing.assert_allclose(factors[1], 1, atol=0.02)
 
 
-def test_the_strongest_move_turns_no_gradient_round_and_makes_no_steps() -> None:
+def test_the_strongest_move_reverses_no_gradient_and_makes_no_steps() -> None:
     ramp = np.zeros((8, 512, 3), np.float32)
     ramp[..., 0] = np.linspace(20, 90, 512)
     picture = lab_to_srgb(ramp)
@@ -95,7 +95,7 @@ def test_the_strongest_move_turns_no_gradient_round_and_makes_no_steps() -> None
         assert np.abs(light - ramp[0, :, 0]).max() > 0.6 * MAX_MOVED
 
 
-def test_no_move_leaves_the_picture_to_the_bit() -> None:
+def test_no_move_leaves_the_picture_unchanged_to_the_bit() -> None:
     picture = halves(lab("#2f5d50")[0], lab("#c96f4a")[0])
     assert shifted(picture, lab("#2f5d50"), np.zeros((1, 3))) is picture
 
@@ -107,7 +107,7 @@ def test_two_asked_colours_never_pull_at_the_same_found_one() -> None:
     assert np.abs(fixed[0] - fixed[1]).max() > 10
 
 
-def test_paint_is_moved_by_what_the_light_took() -> None:
+def test_paint_compensates_for_the_lights_tint() -> None:
     asked = lab("#6a8caf")
     linear = np.array([0.7, 0.8, 0.9])
     factors = np.ones(asked.shape)
@@ -120,7 +120,7 @@ def test_paint_is_moved_by_what_the_light_took() -> None:
     np.testing.assert_allclose(factors[0] * linear, 1, atol=0.01)
 
 
-def test_a_pale_colour_is_never_painted_so_bright_that_it_burns_out() -> None:
+def test_a_pale_colour_is_never_painted_bright_enough_to_burn_out() -> None:
     asked = lab("#f0e6da", "#8a8378")
     found = asked - np.array([[12, 0, 0], [12, 0, 0]], np.float32)
     factors = np.ones(asked.shape)
@@ -132,7 +132,7 @@ def test_a_pale_colour_is_never_painted_so_bright_that_it_burns_out() -> None:
 
 
 def test_a_pale_colour_in_shade_keeps_its_hue_in_the_light() -> None:
-    # The shade takes the same share of all channels, and what is short of it is out of bounds.
+    # The shade takes the same share of all channels, and the missing part is out of bounds.
     asked = lab("#fffff0")
     albedo = srgb_to_linear(lab_to_srgb(asked)).astype(np.float64)
     factors = np.ones(asked.shape)
@@ -141,18 +141,18 @@ def test_a_pale_colour_in_shade_keeps_its_hue_in_the_light() -> None:
     np.testing.assert_allclose(factors, 1, atol=0.02)
 
 
-def test_white_is_held_back_to_white() -> None:
+def test_white_is_limited_to_white() -> None:
     white = lab("#ffffff")
     found = white - np.array([[15, 0, 0]], np.float32)
     np.testing.assert_allclose(more_paint(white, np.ones((1, 3)), found), 1, atol=1e-3)
 
 
-def test_what_the_product_hides_altogether_is_not_measured() -> None:
+def test_a_fully_covered_area_is_not_measured() -> None:
     assert measure(halves(lab("#2f5d50")[0], lab("#c96f4a")[0]), np.ones((96, 96), np.float32), lab("#2f5d50")) is None
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_noise_of_a_hundredth_moves_the_fit_by_next_to_nothing(seed: int) -> None:
+def test_noise_of_a_hundredth_hardly_moves_the_fit(seed: int) -> None:
     rng = np.random.default_rng(seed)
     asked = lab("#e8c7b8", "#2f5d50", "#fffff0")
     owners = np.repeat([0, 1, 2], 64)[:, None].repeat(192, axis=1)

@@ -1,4 +1,4 @@
-"""Object growth: measured on what grew and what did not, and never delivered."""
+"""Object growth: measured on grown and unchanged products, and never delivered."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ SIDE = 160
 
 @FunctionSegmenter
 def reds(image: np.ndarray) -> np.ndarray:
-    """A segmenter that finds what is as red as the jar."""
+    """A segmenter that finds everything as red as the jar."""
     red, green, blue = np.moveaxis(image.astype(float), -1, 0)
     return np.asarray((red > 2.5 * green) & (red > 2.5 * blue), np.float32)
 
@@ -39,27 +39,27 @@ def placed() -> Placed:
 
 
 def grown(picture: np.ndarray, by: int) -> np.ndarray:
-    """The jar painted on by so many pixels to each side."""
+    """Return the jar grown by this many pixels to each side."""
     answer = picture.copy()
     answer[60 - by : 130, 60 - by : 100 + by] = 0.75, 0.12, 0.1
     return answer
 
 
 def other(picture: np.ndarray) -> np.ndarray:
-    """The scene as a network paints it: in another grain and tone."""
+    """Return the scene as a network paints it: in another grain and tone."""
     rng = np.random.default_rng(0)
     return np.asarray(np.clip(picture * 0.94 + gaussian_filter(rng.normal(0, 0.02, picture.shape), (1, 1, 0)), 0, 1))
 
 
 @pytest.mark.parametrize("by", [1, 4, 8, 16])  # of 160: at 512 a pixel would be three, and 16 are a fourth of the jar
-def test_a_product_that_grew_by_a_few_pixels_or_by_many_is_seen(by: int) -> None:
+def test_a_product_that_grew_by_few_or_many_pixels_is_detected(by: int) -> None:
     drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
     measured = growth(grown(other(drawing), by), drawing, placed().alpha, reds)
     assert measured.grew
     assert measured.area == pytest.approx(((40 + 2 * by) * (70 + by) - 40 * 70) / (40 * 70), rel=0.1)
 
 
-def test_growth_is_seen_where_no_segmenter_finds_the_product() -> None:
+def test_growth_is_detected_where_no_segmenter_finds_the_product() -> None:
     drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
     blind = growth(
         grown(other(drawing), 4),
@@ -71,15 +71,15 @@ def test_growth_is_seen_where_no_segmenter_finds_the_product() -> None:
     assert blind.area == 0
 
 
-def test_a_drift_of_tone_and_colour_and_a_shadow_beside_the_product_are_no_growth() -> None:
+def test_a_drift_of_tone_and_colour_and_a_shadow_next_to_the_product_are_no_growth() -> None:
     drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
     shaded = other(drawing) * np.array([1.1, 0.95, 0.9])
-    shaded[:, 100:] *= 0.7  # as dark as the jar's red is, but grey
+    shaded[:, 100:] *= 0.7  # as dark as the jar's red, but grey
     measured = growth(np.where(placed().alpha[..., None] > 0, drawing, shaded), drawing, placed().alpha, reds)
     assert not measured.grew
 
 
-def test_blotches_beside_the_product_are_no_growth_though_some_are_nearer_to_its_colour() -> None:
+def test_blotches_next_to_the_product_are_no_growth_even_if_nearer_to_its_colour() -> None:
     drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
     rng = np.random.default_rng(5)
     blotches = gaussian_filter(rng.normal(0, 1, (SIDE, SIDE)), 4)[..., None] * np.array([1.0, -0.6, -0.6])
@@ -88,14 +88,14 @@ def test_blotches_beside_the_product_are_no_growth_though_some_are_nearer_to_its
     assert growth(grown(painted, 1), drawing, placed().alpha, reds).grew
 
 
-def test_where_a_product_has_the_colour_of_its_scene_nothing_is_said() -> None:
+def test_where_a_product_has_its_scenes_colour_no_growth_is_reported() -> None:
     drawing = np.full((SIDE, SIDE, 3), (0.75, 0.12, 0.1))
     assert growth(grown(other(drawing), 8), drawing, placed().alpha, reds).colour == 0
 
 
-def test_another_grain_and_tone_and_a_thing_that_stood_there_before_are_no_growth() -> None:
+def test_another_grain_and_tone_and_a_thing_that_was_there_before_are_no_growth() -> None:
     drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
-    drawing[100:130, 100:140] = 0.7, 0.1, 0.1  # a red block right beside the jar
+    drawing[100:130, 100:140] = 0.7, 0.1, 0.1  # a red block right next to the jar
     measured = growth(grown(other(drawing), 0), drawing, placed().alpha, reds)
     assert not measured.grew
     assert measured.area < 0.02
@@ -121,18 +121,18 @@ class SceneContext:
 
 
 class Grower(Darkener):
-    """Paints the jar on, as often as it is told to; notes seeds and noise."""
+    """Grows the jar in its first `grows` paintings, and keeps seeds and noise."""
 
     def __init__(self, grows: int) -> None:
         super().__init__("picture", size=SIDE, holds=True)
-        self.grows, self.told = grows, list[tuple[int, float]]()
+        self.grows, self.calls = grows, list[tuple[int, float]]()
 
     def painted(self, request: PaintRequest) -> np.ndarray:
         assert request.laid is not None
-        self.told.append((request.seed, request.laid.noise))
+        self.calls.append((request.seed, request.laid.noise))
         picture = request.laid.picture
         height, width = picture.shape[:2]
-        if len(self.told) <= self.grows:
+        if len(self.calls) <= self.grows:
             picture = picture.copy()
             rows = slice(round(0.34 * height), round(0.82 * height))
             picture[rows, round(0.33 * width) : round(0.67 * width)] = 0.75, 0.12, 0.1
@@ -140,11 +140,11 @@ class Grower(Darkener):
 
 
 class Withholder(Grower):
-    """Has a safety checker that withholds the first of its paintings, as often as it is told to."""
+    """Has a safety checker that withholds its first `grows` paintings."""
 
     def painted(self, request: PaintRequest) -> np.ndarray:
         answer = super().painted(request)
-        if len(self.told) <= self.grows:
+        if len(self.calls) <= self.grows:
             raise PaintingWithheld("Withheld.")
         return answer
 
@@ -155,42 +155,42 @@ def selected(generator: Grower, **chosen: Any) -> Any:
 
 
 @pytest.mark.gate  # five paintings; the fast lane tries them all
-def test_a_background_that_grew_the_product_is_tried_with_other_seeds_and_at_last_with_less_noise() -> None:
+def test_a_background_that_grew_the_product_is_retried_with_other_seeds_and_finally_with_less_noise() -> None:
     once, twice = Grower(1), Grower(2)
     one, two = selected(once), selected(twice, paintings=3)
     assert [row.rejected for row in one.tried] == ["grew", None]
     assert [row.expansion.grew for row in two.tried] == [True, True, False]
-    assert [noise for _, noise in once.told] == [1, 0.75]
-    assert [noise for _, noise in twice.told] == [1, 1, 0.75]
-    assert len({seed for seed, _ in twice.told}) == 3
-    assert one.seed == once.told[1][0]
+    assert [noise for _, noise in once.calls] == [1, 0.75]
+    assert [noise for _, noise in twice.calls] == [1, 1, 0.75]
+    assert len({seed for seed, _ in twice.calls}) == 3
+    assert one.seed == once.calls[1][0]
     assert not one.growth.grew
 
 
 @pytest.mark.parametrize(("generator", "why"), [(Grower(99), "grew"), (Withholder(99), "withheld")])
-def test_where_all_are_rejected_the_renderers_own_background_is_taken_or_the_swap_fails(
+def test_where_all_are_rejected_the_renderers_own_background_is_used_or_the_swap_fails(
     generator: Grower, why: str
 ) -> None:
     found = selected(generator)
-    assert len({seed for seed, _ in generator.told}) == len(generator.told) == 2
+    assert len({seed for seed, _ in generator.calls}) == len(generator.calls) == 2
     assert [row.rejected for row in found.tried] == [why, why, None]
     assert fell_back(found.tried)
     assert found.growth is None
     with pytest.raises(GeneratorRejected, match=f"2 paintings of the generator were rejected: {why}, {why}"):
         selected(generator, falls_back=False)
     red = found.background[..., 0] - found.background[..., 1]
-    assert red.max() < 0.4  # no jar's red is in it
+    assert red.max() < 0.4  # it has none of the jar's red
 
 
-def test_what_a_safety_checker_withheld_is_painted_with_another_seed() -> None:
+def test_a_withheld_painting_is_retried_with_another_seed() -> None:
     found = selected(once := Withholder(1))
     assert [row.rejected for row in found.tried] == ["withheld", None]
-    assert found.seed == once.told[1][0] != once.told[0][0]
+    assert found.seed == once.calls[1][0] != once.calls[0][0]
     assert not fell_back(found.tried)
-    assert [noise for _, noise in once.told] == [1, 1]
+    assert [noise for _, noise in once.calls] == [1, 1]
 
 
-def test_its_colours_decide_and_what_the_segmenter_found_is_told_beside_them() -> None:
+def test_its_colours_decide_and_the_segmenters_finding_is_reported_with_them() -> None:
     assert Growth(0.0, 0.2).grew
     assert not Growth(0.2, 0.01).grew
     assert Growth(0.2, 0.01).row() == ExpansionReport(0.2, 0.01, False)

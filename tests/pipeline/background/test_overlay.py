@@ -1,4 +1,4 @@
-"""A network that holds products sees them in their scene; its picture gets the product's own pixels, and one shadow."""
+"""A network that holds products sees them in their scene. Its picture gets the product's own pixels, and one shadow."""
 
 from io import BytesIO
 from typing import Any
@@ -20,16 +20,16 @@ from tests.support.still_life import Darkener, cut_out_png, networks, spec, stil
 
 
 class Holder(Darkener):
-    """Paints what it is shown, in its own grain, with some strength of the shadow that it is shown."""
+    """Paints its input in its own grain, with or without the shadow in it."""
 
-    told: PaintRequest
+    request: PaintRequest
 
     def __init__(self, keeps_shadow: bool) -> None:
         super().__init__("picture", size=192, holds=True)
         self.keeps_shadow = keeps_shadow
 
     def painted(self, request: PaintRequest) -> np.ndarray:
-        self.told = request
+        self.request = request
         laid, given = request.laid, request.conditions
         assert laid is not None
         rng = np.random.default_rng(1)
@@ -55,35 +55,35 @@ Kept = tuple[Holder, np.ndarray, dict[str, Any]]
 
 @pytest.fixture(scope="module", name="kept")
 def _kept() -> Kept:
-    """A network that keeps the shadow that it is shown, and what a swap by it delivers; only to be looked at."""
+    """A network that keeps the shadow of its input, and the result of a swap with it; read only."""
     generator = Holder(keeps_shadow=True)
     return (generator, *swapped(generator))
 
 
-def test_it_is_told_of_the_whole_picture_and_shown_product_and_shadow(kept: Kept) -> None:
-    told = kept[0].told
-    laid = told.laid
+def test_the_generator_gets_the_whole_pictures_prompt_and_sees_product_and_shadow(kept: Kept) -> None:
+    request = kept[0].request
+    laid = request.laid
     assert laid is not None
-    assert "one product" in told.prompt
-    assert "empty" not in told.prompt
-    assert "second product" in told.negative_prompt
+    assert "one product" in request.prompt
+    assert "empty" not in request.prompt
+    assert "second product" in request.negative_prompt
     red = laid.picture[laid.keep > 0.99]
     assert len(red) > 100
     assert (red[:, 0] > 2 * red[:, 1]).mean() > 0.5  # the jar
-    assert laid.picture.shape == told.conditions.sketch.shape
+    assert laid.picture.shape == request.conditions.sketch.shape
 
 
-def test_a_shadow_that_the_network_kept_is_not_laid_twice_and_one_that_it_forgot_is_laid(kept: Kept) -> None:
+def test_a_kept_shadow_is_not_laid_twice_and_a_missing_one_is_laid(kept: Kept) -> None:
     _, picture, report_kept = kept
     forgot, report_forgot = swapped(Holder(keeps_shadow=False))
     assert report_kept["provenance"]["tried"][0]["shadow"] == "kept"
     assert report_forgot["provenance"]["tried"][0]["shadow"] == "missing"
     rows = slice(300, 340)
-    # Under and beside the foot both pictures are about as dark.
+    # Under and next to the foot both pictures are about as dark.
     assert np.abs(picture[rows].mean(1) - forgot[rows].mean(1)).mean() < 12
 
 
-def test_a_swap_whose_paintings_were_all_rejected_says_so_and_what_painted_its_background() -> None:
+def test_a_swap_whose_paintings_were_all_rejected_reports_it_and_the_replacement() -> None:
     class Withholder(Holder):
         def painted(self, request: PaintRequest) -> np.ndarray:
             raise PaintingWithheld("Withheld.")
@@ -98,12 +98,12 @@ def test_a_swap_whose_paintings_were_all_rejected_says_so_and_what_painted_its_b
     assert [row.get("seconds") for row in report["tried"]] == [1, 1, None]
 
 
-def test_a_painting_that_is_delivered_is_the_generators(kept: Kept) -> None:
+def test_the_delivered_painting_is_the_generators(kept: Kept) -> None:
     assert "painted_by" not in kept[2]["provenance"]
     assert "rejected" not in kept[2]["provenance"]["tried"][0]
 
 
-def test_the_products_own_pixels_are_the_same_whatever_the_network_made_of_them(kept: Kept) -> None:
+def test_the_products_own_pixels_are_the_same_whatever_the_network_painted(kept: Kept) -> None:
     class Spoiler(Holder):
         def painted(self, request: PaintRequest) -> np.ndarray:
             picture = super().painted(request)
@@ -130,7 +130,7 @@ def test_a_placed_product_on_another_canvas_keeps_its_colours_and_its_place(size
     assert np.abs(small.rgb[small.alpha > 0.5] - np.array([0.8, 0.2, 0.1])).max() < 0.01
 
 
-def test_what_is_kept_ends_before_the_products_rim() -> None:
+def test_the_kept_area_ends_before_the_products_rim() -> None:
     asked = spec("podium")
     layout = compose(asked, 256, 256, 0.6)
     alpha = np.zeros((256, 256), np.float32)

@@ -26,7 +26,7 @@ def test_the_asked_colours_are_the_backgrounds(kind: str) -> None:
     assert (found.mean_delta_e00 or 99) < 6
 
 
-def test_the_same_seed_gives_the_same_background_and_another_one_another() -> None:
+def test_the_same_seed_gives_the_same_background_and_another_seed_another() -> None:
     def paint(seed: int) -> np.ndarray:
         asked = spec("podium", seed=seed)
         return paint_background(asked, compose(asked, 200, 200), 200, 200, Darkener(), lambda done: None)
@@ -35,7 +35,7 @@ def test_the_same_seed_gives_the_same_background_and_another_one_another() -> No
     assert np.abs(paint(3) - paint(4)).max() > 0.02
 
 
-def test_light_that_the_network_took_away_is_gone_from_the_picture() -> None:
+def test_light_that_the_network_removed_is_missing_in_the_picture() -> None:
     class Night(Darkener):
         def painted(self, request: PaintRequest) -> np.ndarray:
             given = request.conditions
@@ -55,7 +55,7 @@ def test_light_that_the_network_took_away_is_gone_from_the_picture() -> None:
     assert gone > 1.15
 
 
-def test_a_network_gone_wild_is_held_within_its_stops() -> None:
+def test_an_extreme_network_is_limited_to_its_stops() -> None:
     class Wild(Darkener):
         def painted(self, request: PaintRequest) -> np.ndarray:
             return request.conditions.light * 1e6
@@ -68,13 +68,13 @@ def test_a_network_gone_wild_is_held_within_its_stops() -> None:
     assert (compare_palette(picture.reshape(-1, 3), asked_colours(asked)).mean_delta_e00 or 99) < 8
 
 
-def test_what_a_network_sees_of_its_padding_is_no_frame() -> None:
+def test_a_networks_view_of_its_padding_makes_no_frame() -> None:
     stops, surface = np.zeros((24, 30, 3), np.float32), np.zeros((24, 30), np.uint16)
     stops[PADDED:-PADDED, PADDED:-PADDED] = 0.2
     surface[:, :2] = 8
     mended = within_padding(stops, surface)
     assert (mended[surface == 0] == np.float32(0.2)).all()
-    # What is seen at the border alone has no other values.
+    # The border has only values of the rest.
     assert (mended[surface == 8] == 0).all()
     assert within_padding(stops[:3, :2], surface[:3, :2]).shape == (3, 2, 3)
 
@@ -94,7 +94,7 @@ def test_a_network_adds_nothing_as_fine_as_its_own_grid() -> None:
     assert np.percentile(np.abs(changed), 95) < 0.1
 
 
-def test_a_network_that_paints_pictures_starts_from_the_lit_drawing_and_is_shown_as_it_is() -> None:
+def test_a_network_that_paints_pictures_starts_from_the_lit_drawing_and_is_shown_unchanged() -> None:
     class Green(Darkener):
         def painted(self, request: PaintRequest) -> np.ndarray:
             self.given = given = request.conditions
@@ -121,14 +121,14 @@ def test_an_answer_that_is_no_light_is_the_models_failure(answer: np.ndarray) ->
 
 @pytest.mark.parametrize("size", [(240, 240), (320, 180), (180, 320)])
 @pytest.mark.parametrize("paints", ["light", "picture"])
-def test_the_background_is_of_the_size_asked(size: tuple[int, int], paints: Literal["light", "picture"]) -> None:
+def test_the_background_has_the_asked_size(size: tuple[int, int], paints: Literal["light", "picture"]) -> None:
     asked = spec("window", place=preset(size))
     picture = paint_background(asked, compose(asked, *size), *size, Darkener(paints), lambda done: None)
     assert picture.shape == (size[1], size[0], 3)
     assert picture.dtype == np.float32
 
 
-def test_the_prompt_holds_scene_mood_colours_and_the_brands_words() -> None:
+def test_the_prompt_contains_scene_mood_colours_and_the_brands_words() -> None:
     asked = replace(spec(palette=("#112233",)), style_words="hand made")
     layout = compose(asked, 200, 200)
     words = prompt(asked, layout)
@@ -139,7 +139,7 @@ def test_the_prompt_holds_scene_mood_colours_and_the_brands_words() -> None:
 
 
 @pytest.mark.gate  # every scene and mood of the catalogue
-def test_what_must_be_read_comes_before_what_clip_may_cut() -> None:
+def test_the_essential_words_come_before_clips_limit() -> None:
     catalogue = load_catalogue()
     six = ("#e8c7b8", "#2f4f4f", "#556b2f", "#cfe3d4", "#7a8b99", "#ff8800")
     for scene in (one for one in catalogue.scenes.values() if one.kind != "white"):
@@ -147,11 +147,11 @@ def test_what_must_be_read_comes_before_what_clip_may_cut() -> None:
         layout = compose(asked, 64, 64)
         for mood in catalogue.moods.values():
             words = prompt(replace(asked, mood=mood), layout)
-            # By CLIP's own vocabulary no prompt of the catalogue has more than seven tokens beside these.
+            # By CLIP's own vocabulary no prompt of the catalogue has more than seven tokens besides these.
             assert len(re.findall(r"[a-z']+|[^\sa-z]+", words.lower())) + 7 <= 77, words
 
 
-def test_a_light_network_is_not_asked_about_what_lies_before_the_camera() -> None:
+def test_a_light_network_gets_no_area_in_front_of_the_camera() -> None:
     generator, done = Darkener(), list[float]()
     asked = spec("flatlay")
     painting = paint(asked, compose(asked, 160, 160, 0.6), 160, 160, generator, done.append)

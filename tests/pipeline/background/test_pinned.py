@@ -1,4 +1,4 @@
-"""A pinned background is one for every product: the same to the byte but for the product, its shadow and its mirror."""
+"""A pinned background is the same for every product, to the byte, but for the product, its shadow and its mirror."""
 
 from dataclasses import replace
 from io import BytesIO
@@ -46,7 +46,7 @@ SIDE = 200
 
 
 class Brand:
-    """A pinned spec, networks that count, and a folder where things are kept."""
+    """A pinned spec, networks that count their calls, and a folder for the cache."""
 
     def __init__(self, folder: Path, kind: SceneKind = "podium", **place: Any) -> None:
         self.painter = Darkener()
@@ -107,14 +107,12 @@ def test_all_products_have_one_background_to_the_byte_outside_themselves_and_the
 
 
 @pytest.mark.parametrize("kind", rest_in_gate(["podium", "tabletop", "flatlay"]))
-def test_what_changes_is_the_product_its_shadow_and_its_mirror_image_and_nothing_else(
-    kind: SceneKind, tmp_path: Path
-) -> None:
+def test_only_the_product_its_shadow_and_its_mirror_image_change(kind: SceneKind, tmp_path: Path) -> None:
     brand = Brand(tmp_path, kind)
     brand.spec = replace(brand.spec, scene=replace(brand.spec.scene, surface="marble"))
     made = brand.bare()
     bare = codes(made.background)
-    # One that is seen over its corner stands, and gets a surface seen from the side in place of a flat lay.
+    # A product seen over its corner stands, and gets a surface seen from the side in place of a flat lay.
     for data in (PRODUCTS[1], PRODUCTS[6 if kind == "flatlay" else 8]):
         picture = pixels(brand.swap(data))
         placed = placed_of(data, brand.spec)
@@ -134,19 +132,19 @@ def test_what_changes_is_the_product_its_shadow_and_its_mirror_image_and_nothing
 
 
 def mirrored(light: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
-    """How much a mirror image covers, on so many of the canvas's lowest rows, and a pixel around."""
+    """Return how much a mirror image covers on this many of the canvas's lowest rows, and a pixel around."""
     return np.asarray(maximum_filter(resize(light[..., 3], SIDE, rows), 5), np.float32)
 
 
 def placed_of(data: bytes, asked: Spec) -> Placed:
-    """The product as a swap lays it on the canvas."""
+    """Return the product as a swap lays it on the canvas."""
     photo = decode(data, Limits())
     found = segment(photo, by_colour)
     cutout = extract_foreground(photo, found).assessed()
     return lay(cutout, place_cutout(cutout, asked, SIDE, SIDE).position, SIDE, SIDE)
 
 
-def test_a_kept_background_gives_the_same_file_as_a_new_one(brand: Brand) -> None:
+def test_a_stored_background_gives_the_same_file_as_a_new_one(brand: Brand) -> None:
     new, kept = brand.swap(PRODUCTS[2]), brand.swap(PRODUCTS[2])
     brand.kept = None
     alone = brand.swap(PRODUCTS[2])
@@ -156,7 +154,7 @@ def test_a_kept_background_gives_the_same_file_as_a_new_one(brand: Brand) -> Non
     assert [one.report.provenance.tried for one in (kept, alone)] == 2 * [new.report.provenance.tried]
 
 
-def test_a_background_is_kept_by_all_that_it_is_made_of_and_by_nothing_else(brand: Brand) -> None:
+def test_a_background_is_stored_by_all_its_inputs_and_by_nothing_else(brand: Brand) -> None:
     one = brand.spec
 
     def cache_status(asked: Spec = one, width: int = 72) -> str:
@@ -185,7 +183,7 @@ def test_a_background_is_kept_by_all_that_it_is_made_of_and_by_nothing_else(bran
     assert [cache_status(), cache_status()] == ["computed", "computed"]
 
 
-def test_of_two_workers_that_paint_at_once_the_first_one_s_background_is_taken(brand: Brand, tmp_path: Path) -> None:
+def test_of_two_workers_that_paint_at_once_the_first_ones_background_is_used(brand: Brand, tmp_path: Path) -> None:
     class Late:
         """A store in which another worker's background appears while this one paints."""
 
@@ -207,7 +205,7 @@ def test_of_two_workers_that_paint_at_once_the_first_one_s_background_is_taken(b
     assert brand.painter.calls > 0
 
 
-def test_what_is_kept_of_a_background_is_finer_than_any_file_and_the_same_each_time() -> None:
+def test_a_stored_background_is_finer_than_any_file_and_the_same_each_time() -> None:
     background = np.random.default_rng(1).random((30, 40, 3), np.float32)
     background[0, :2] = [[0, 0, 0], [1, 1, 1]]
     tried = [TriedBackground(5, None, 2.5)]
@@ -221,7 +219,7 @@ def test_what_is_kept_of_a_background_is_finer_than_any_file_and_the_same_each_t
     assert unpacked(packed(kept, 5, newer))[2] == tried
 
 
-# Where things stand
+# Places of products
 
 
 @pytest.mark.parametrize("size", [(200, 200), (300, 150), (150, 260)])
@@ -250,17 +248,17 @@ def test_the_stand_is_wider_than_the_widest_product_and_within_the_picture(brand
             assert 2 * podium.rx > 1.05 * (right - left) / height
 
 
-def test_a_product_that_its_photo_cuts_is_composed_for_alone_and_the_report_says_so(brand: Brand) -> None:
+def test_a_product_that_its_photo_crops_gets_its_own_composition_and_the_report_shows_it(brand: Brand) -> None:
     whole, cut = brand.swap(PRODUCTS[3]), brand.swap(product(60, 80, cut=True))
 
     assert "subject_touches_edge" in cut.warnings
-    told = [(one.report.provenance.pinned, one.report.provenance.background) for one in (whole, cut)]
-    assert told == [(True, "computed"), (False, "computed")]
+    pairs = [(one.report.provenance.pinned, one.report.provenance.background) for one in (whole, cut)]
+    assert pairs == [(True, "computed"), (False, "computed")]
     assert (pixels(cut)[:, 0] != codes(brand.bare().background)[:, 0]).any()
 
 
 @pytest.mark.parametrize("background", ["white", "transparent"])
-def test_where_nothing_is_painted_nothing_is_pinned(background: str, tmp_path: Path) -> None:
+def test_an_unpainted_background_is_not_pinned(background: str, tmp_path: Path) -> None:
     brand = Brand(tmp_path, background=background)
     free = replace(brand.spec, pinned=False)
 

@@ -1,4 +1,4 @@
-"""What a product is laid on: nothing, plain white, or a scene with the product's effects."""
+"""The background of a product: none, plain white, or a scene with the product's effects."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ def test_a_transparent_picture_has_no_ground() -> None:
 
 
 @pytest.mark.parametrize(("shadow", "cut"), [(True, False), (False, False), (True, True)])
-def test_white_is_shadowed_where_the_place_allows_it_and_the_foot_is_seen(shadow: bool, cut: bool) -> None:
+def test_white_is_shadowed_where_the_preset_allows_it_and_the_foot_is_seen(shadow: bool, cut: bool) -> None:
     place = replace(preset((SIDE, SIDE), "white"), shadow=shadow)
     found = made(spec(place=place), cut=cut)
     assert found.picture is not None
@@ -48,7 +48,7 @@ def test_white_is_shadowed_where_the_place_allows_it_and_the_foot_is_seen(shadow
     assert (found.tried, found.is_scene) == ([], False)
 
 
-def test_a_scene_is_darker_where_the_product_takes_its_light() -> None:
+def test_a_scene_is_darker_where_the_product_blocks_its_light() -> None:
     found = made(spec("sweep", place=preset((SIDE, SIDE))))
     shown = found.with_effects()
     assert shown is not None

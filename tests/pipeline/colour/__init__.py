@@ -1,1 +1,1 @@
-"""Tests of pipeline/colour/spaces."""
+"""Tests of pipeline/colour."""

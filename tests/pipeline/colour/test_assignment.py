@@ -1,4 +1,4 @@
-"""Colours go to the surfaces that have them, whatever the order of the palette."""
+"""Colours go to the surfaces that can have them, whatever the order of the palette."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def painted(plan: Assignment) -> dict[str, str]:
         ("garden_bokeh", ("#8a5a36", "#9fb58a"), {"garden": "#9fb58a", "table": "#8a5a36"}),
     ],
 )
-def test_a_colour_goes_to_the_surface_that_has_it_in_the_world(
+def test_a_colour_goes_to_the_surface_that_has_it_in_the_real_world(
     scene: str, palette: tuple[str, ...], expected: dict[str, str], flipped: bool
 ) -> None:
     found = painted(assigned(scene, *(palette[::-1] if flipped else palette)))
@@ -55,7 +55,7 @@ def test_no_surface_has_a_colour_that_its_material_lacks(scene: str) -> None:
 
 
 @pytest.mark.parametrize("scene", BUILT)
-def test_a_scene_s_own_palette_goes_where_its_author_meant_it(scene: str) -> None:
+def test_a_scenes_own_palette_goes_where_its_author_meant_it(scene: str) -> None:
     palette = SCENES[scene].palette
     places = surfaces(SCENES[scene])
     plan = assigned(scene, *palette)
@@ -63,12 +63,12 @@ def test_a_scene_s_own_palette_goes_where_its_author_meant_it(scene: str) -> Non
     assert plan.surfaces[places[0].name] == 0
 
 
-def test_of_what_two_surfaces_may_have_the_first_colour_gets_the_larger() -> None:
+def test_where_two_surfaces_suit_the_first_colour_gets_the_larger() -> None:
     plan = assigned("podium", "#4f7cac", "#f4c6d0")
     assert painted(plan) == {"wall": "#4f7cac", "floor": "#f4c6d0"}
 
 
-def test_what_no_surface_has_is_left_to_what_is_painted_and_every_asked_colour_has_a_place() -> None:
+def test_a_colour_without_a_surface_is_left_to_the_paintable_ones_and_every_asked_colour_has_a_place() -> None:
     plan = assigned("sand_dunes", "#2e8b57", "#ff00ff")
     assert plan.left == (0, 1)
     for scene in BUILT:
@@ -84,7 +84,7 @@ def test_gold_is_metal_and_a_wall_of_it_only_where_nothing_else_was_asked() -> N
     assert painted(assigned("studio_sweep", "#c9a227")) == {"backdrop": "#c9a227"}
 
 
-def test_a_product_does_not_stand_before_its_own_colour() -> None:
+def test_a_product_gets_no_background_of_its_own_colour() -> None:
     wall = Surface("wall", "paint", 0.69, behind=True)
     both = [linear_of("#4f7cac"), linear_of("#f4c6d0")]
     for product, expected in (("#4f7cac", 1), ("#f4c6d0", 0)):
@@ -97,7 +97,7 @@ def test_a_surface_without_an_asked_colour_has_a_natural_one_as_light_as_the_pal
     assert lab_of(dark)[0] < 40 < 70 < lab_of(pale)[0]
 
 
-def test_a_material_has_its_samples_what_is_painted_any_colour_and_what_grows_not() -> None:
+def test_a_material_has_its_samples_paint_any_colour_and_plants_none() -> None:
     assert all(one.distance(lab_of(sample)) <= 1 for one in GAMUTS.values() for sample in one.samples)
     for colour in ("#ff00ff", "#0000ff", "#00ffee"):
         assert GAMUTS["paint"].cost(lab_of(colour)) == 0
@@ -114,7 +114,7 @@ def test_no_surface_has_a_tone_that_is_black_in_the_shade(scene: str, palette: t
         assert slot < plan.asked or plan.lab[slot][0] >= DARKEST
 
 
-def test_a_colour_that_was_put_on_a_surface_is_there_and_the_others_go_where_they_suit_best() -> None:
+def test_a_locked_colour_is_on_its_surface_and_the_others_go_where_they_suit_best() -> None:
     colours = [linear_of(one) for one in ("#f1e3d3", "#b5835a", "#2e8b57")]
     places = surfaces(SCENES["wooden_table"])
 

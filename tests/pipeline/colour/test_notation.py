@@ -1,4 +1,4 @@
-"""Colour notation: the spellings that are taken, and hex there and back."""
+"""Colour notation: the accepted spellings, and hex in both directions."""
 
 import pytest
 from hypothesis import given
@@ -31,13 +31,13 @@ def test_the_four_spellings_are_read(text: str, colour: str) -> None:
         *("hsl(0,100%,50%)", "#\u0661\u0662\u0663", "rgb(\u0661,2,3)"),  # Arabic-Indic digits
     ],
 )
-def test_any_other_spelling_is_refused_with_what_is_accepted(text: str) -> None:
+def test_any_other_spelling_is_refused_with_the_accepted_ones(text: str) -> None:
     with pytest.raises(ValueError, match="#rrggbb") as refused:
         parse_colour(text)
     assert len(str(refused.value)) < 250
 
 
-def test_every_css_name_is_read_and_comes_back_from_its_six_digits() -> None:
+def test_every_css_name_is_read_and_restored_from_its_six_digits() -> None:
     assert len(ImageColor.colormap) > 140
     for name in ImageColor.colormap:
         colour = parse_colour(name)

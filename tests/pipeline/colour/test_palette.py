@@ -1,4 +1,4 @@
-"""Which pixels are the background's, and what is called near enough."""
+"""Which pixels belong to the background, and which differences are within bounds."""
 
 import numpy as np
 import pytest
@@ -29,5 +29,5 @@ def test_grain_is_averaged_in_blocks_of_a_large_picture() -> None:
 @pytest.mark.parametrize(
     ("deltas", "met"), [((), True), ((5.0,), True), ((5.1,), False), ((0.5, 0.5, 9.9), True), ((0.5, 0.5, 10.1), False)]
 )
-def test_the_mean_and_the_worst_colour_each_have_a_bar(deltas: tuple[float, ...], met: bool) -> None:
+def test_the_mean_and_the_worst_colour_each_have_a_bound(deltas: tuple[float, ...], met: bool) -> None:
     assert meets_bars(deltas) is met

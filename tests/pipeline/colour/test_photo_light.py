@@ -21,7 +21,7 @@ def bottle(
     shadow_right: float = 1.0,
     motley: bool = False,
 ) -> tuple[Photo, Cutout]:
-    """A grey bottle on a ground under a light of that colour; linear factors at its edges and beside its foot.
+    """A grey bottle on a ground under a light of that colour; linear factors at its edges and next to its foot.
 
     A `motley` ground has squares of many colours.
     """
@@ -44,7 +44,7 @@ def test_a_warm_lamp_over_things_of_many_colours_is_found() -> None:
     assert light.confidence > 0.4
 
 
-def test_one_saturated_ground_all_around_is_not_taken_for_the_lamp() -> None:
+def test_one_saturated_ground_all_around_is_not_mistaken_for_the_lamp() -> None:
     painted = photo_light(*bottle(ground=(0.5, 0.2, 0.08)))
     assert painted.confidence < 0.1
 
@@ -64,7 +64,7 @@ def test_a_label_of_another_colour_at_one_edge_is_no_light() -> None:
     assert photo_light(replace(photo, rgb=rgb), cutout).side_confidence < 0.1
 
 
-def test_a_shadow_beside_the_foot_tells_the_other_side_unless_the_edges_contradict_it() -> None:
+def test_a_shadow_next_to_the_foot_shows_the_lit_side_unless_the_edges_contradict_it() -> None:
     light = photo_light(*bottle(shadow_right=0.6))
     assert light.side < -0.3
     assert lit_from(light) == light.side
@@ -79,7 +79,7 @@ def shown(ground: np.ndarray, light: PhotoLight, asked: bool) -> np.ndarray:
     return out
 
 
-def test_a_neutral_usual_light_leaves_the_background_itself() -> None:
+def test_a_neutral_usual_light_leaves_the_background_unchanged() -> None:
     ground = np.random.default_rng(1).random((40, 40, 3), np.float32)
     assert np.array_equal(shown(ground, NEUTRAL, asked=False), ground)
 
@@ -92,7 +92,7 @@ def test_the_background_follows_the_photos_tint_within_the_bound(asked: bool) ->
     assert 0.5 < delta_e00(srgb_to_lab(out), srgb_to_lab(ground)).max() <= MAX_TINT + 0.05
 
 
-def test_exposure_moves_only_a_background_whose_colours_nobody_asked() -> None:
+def test_exposure_moves_only_a_background_without_asked_colours() -> None:
     ground = np.full((4, 4, 3), 0.5, np.float32)
     dark = replace(NEUTRAL, exposure=-2.0)
     assert np.array_equal(shown(ground, dark, asked=True), ground)
@@ -100,7 +100,7 @@ def test_exposure_moves_only_a_background_whose_colours_nobody_asked() -> None:
     np.testing.assert_allclose(stops, -MAX_STOPS, atol=0.02)
 
 
-def test_black_and_white_stay_and_greys_stay_in_order() -> None:
+def test_black_and_white_stay_and_greys_keep_their_order() -> None:
     ramp = np.repeat(np.linspace(0, 1, 257, dtype=np.float32)[None, :, None], 3, 2)
     out = shown(ramp, replace(NEUTRAL, white=WARM, exposure=2.0), asked=False)
     np.testing.assert_allclose(out[0, [0, -1]], ramp[0, [0, -1]], atol=1e-5)

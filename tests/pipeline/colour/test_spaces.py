@@ -94,7 +94,7 @@ def test_every_8_bit_code_survives_the_round_trip_through_linear_light() -> None
         ("#808080", (53.59, 0.0, 0.0)),
     ],
 )
-def test_lab_of_the_primaries_is_the_known_one(colour: str, lab: tuple[float, float, float]) -> None:
+def test_lab_of_the_primaries_has_the_known_values(colour: str, lab: tuple[float, float, float]) -> None:
     np.testing.assert_allclose(srgb_to_lab(hex_to_rgb(colour)), lab, atol=0.03)
 
 
@@ -103,7 +103,7 @@ def test_lab_returns_to_the_same_srgb() -> None:
     np.testing.assert_allclose(lab_to_srgb(srgb_to_lab(grid)), grid, atol=2e-5)
 
 
-def test_the_srgb_profile_carries_no_time_of_day() -> None:
+def test_the_srgb_profile_contains_no_time_of_day() -> None:
     made = srgb_profile()
     assert made[36:40] == b"acsp"
     assert made[24:36] == bytes([0x07, 0xD0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0])

@@ -19,11 +19,11 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 @pytest.mark.parametrize("kind", ["sweep", "podium", "neon", "window"])
-def test_what_is_taken_is_what_a_black_thing_in_the_same_place_takes(kind: SceneKind) -> None:
+def test_a_product_blocks_the_light_of_a_black_thing_in_its_place(kind: SceneKind) -> None:
     layout = compose(spec(kind), SIDE, SIDE, 1.0)
     geometry, share = blocked_share(layout, SIDE, SIDE, BALL, BALL.bounds)
 
-    # The same ball as a part of the scene that gives nothing back.
+    # The same ball as a part of the scene that reflects nothing.
     colours = (*layout.colours, np.zeros(3, np.float32))
     black = Part(BALL, len(layout.colours), "prop")
     with_it = first_light(replace(layout, colours=colours, parts=(*layout.parts, black)), SIDE, SIDE)
@@ -34,12 +34,12 @@ def test_what_is_taken_is_what_a_black_thing_in_the_same_place_takes(kind: Scene
     expected = 1 - (with_it.light @ LUMINANCE)[seen] / np.maximum((without.light @ LUMINANCE)[seen], 1e-4)
 
     assert expected.max() > 0.3
-    # Among its neighbours a pixel beside the ball shares its samples with fewer.
+    # Among its neighbours, a pixel next to the ball shares its samples with fewer.
     assert np.abs(share[seen] - expected).mean() < 0.01
     assert np.quantile(np.abs(share[seen] - expected), 0.95) < 0.05
 
 
-def test_what_shines_itself_is_not_darkened() -> None:
+def test_an_emitter_is_not_darkened() -> None:
     layout = compose(spec("neon"), SIDE, SIDE, 1.0)
     geometry, share = blocked_share(layout, SIDE, SIDE, BALL, BALL.bounds)
     glows = np.array([part.glow > 0 for part in layout.parts])[geometry.part]
@@ -56,7 +56,7 @@ def test_the_light_around_a_product_is_even(kind: SceneKind, monkeypatch: pytest
     upright = np.array([part.role in ("wall", "panel") for part in layout.parts])[geometry.part]
     # Away from edges, where fewer neighbours share their samples.
     inside = minimum_filter(geometry.surface, 5) == maximum_filter(geometry.surface, 5)
-    # What is darker touches the product.
+    # Darker pixels touch the product.
     where = upright & inside & (exact > 0.01) & (exact < 0.3)
     assert where.mean() > 0.1
     noise = (share - exact)[where] / (1 - exact[where])

@@ -31,7 +31,7 @@ def test_without_a_background_alpha_stays_straight() -> None:
     assert (out[..., 3] == 0.25).all()
 
 
-def test_shade_takes_the_share_of_light_and_leaves_the_rest_alone() -> None:
+def test_shade_takes_its_share_of_light_and_leaves_the_rest() -> None:
     ground = np.full((300, 4, 3), 0.7354, np.float32)
     shadow = np.zeros((300, 4), np.float32)
     shadow[280:] = 0.5
@@ -48,14 +48,14 @@ def disc(colour: float) -> Placed:
 
 
 def edge(placed: Placed, ground: Rgb) -> Rgb:
-    """What the soft edge of a product itself looks like before a background, where alpha is above a tenth; else 0."""
+    """Return the colour of a product's own soft edge on a background, where alpha is above a tenth; else 0."""
     alpha = placed.alpha[..., None]
     mixed = srgb_to_linear(composite(placed, ground.copy(), light_around(ground)))
     own = (mixed - (1 - alpha) * srgb_to_linear(ground)) / np.maximum(alpha, 0.1)
     return linear_to_srgb(np.where((alpha > 0.1) & (alpha < 1), own, 0))
 
 
-def test_the_thinner_the_edge_the_more_of_a_bright_background_it_takes() -> None:
+def test_a_thinner_edge_takes_more_of_a_bright_background() -> None:
     placed = disc(0.0)
     out = edge(placed, np.ones((120, 120, 3), np.float32))
     soft = (placed.alpha > 0.1) & (placed.alpha < 1)
@@ -64,7 +64,7 @@ def test_the_thinner_the_edge_the_more_of_a_bright_background_it_takes() -> None
     assert STRENGTH == 0.35
 
 
-def test_a_background_darker_than_the_edge_takes_nothing_away_and_where_it_is_opaque_not_a_bit_changes() -> None:
+def test_a_background_darker_than_the_edge_changes_nothing_and_opaque_pixels_stay_to_the_bit() -> None:
     placed = disc(0.6)
     white, opaque = np.ones((120, 120, 3), np.float32), placed.alpha == 1
     np.testing.assert_array_equal(composite(placed, white, light_around(white))[opaque], placed.rgb[opaque])
@@ -72,7 +72,7 @@ def test_a_background_darker_than_the_edge_takes_nothing_away_and_where_it_is_op
     np.testing.assert_allclose(composite(placed, dark.copy(), light_around(dark)), composite(placed, dark), atol=1e-5)
 
 
-def test_the_light_is_that_of_the_near_background() -> None:
+def test_the_light_comes_from_the_near_background() -> None:
     ground = np.zeros((120, 120, 3), np.float32)
     ground[:, :60, 0] = 1
     ground[:, 60:, 2] = 1

@@ -1,4 +1,4 @@
-"""Whether a network that saw a product kept its shadow, read off its picture on made-up ones of every kind."""
+"""Whether a network that saw a product kept its shadow, detected in its picture: tried on all kinds of made-up ones."""
 
 from collections import Counter
 
@@ -14,9 +14,9 @@ SIDE = 256
 
 
 def painted(rng: np.random.Generator, strength: float, *, mirrored: bool = False) -> KeptShadow:
-    """What is read of a picture in which a box's shadow has some strength, or falls to the other side.
+    """Return the result for a picture in which a box's shadow has some strength, or falls to the other side.
 
-    The scene, the box, the shadow, the network's own tone (6 %) and its grain (8 %) are drawn by lot.
+    The scene, the box, the shadow, the network's own tone (6 %) and its grain (8 %) are random.
     """
     y, x = np.mgrid[0:SIDE, 0:SIDE]
     middle, half, top, foot = rng.uniform(95, 160), rng.uniform(18, 40), rng.uniform(40, 110), rng.uniform(170, 200)
@@ -43,14 +43,12 @@ def _grey(light: np.ndarray) -> np.ndarray:
     ("strength", "mirrored", "verdict"),
     rest_in_gate([(1.0, False, "kept"), (0.0, False, "missing"), (1.0, True, "elsewhere")]),
 )
-def test_a_shadow_that_is_kept_missing_or_on_the_other_side_is_told_apart(
-    strength: float, mirrored: bool, verdict: Verdict
-) -> None:
-    rng = np.random.default_rng(20261126)  # no number was chosen on these
+def test_kept_missing_and_opposite_shadows_are_distinguished(strength: float, mirrored: bool, verdict: Verdict) -> None:
+    rng = np.random.default_rng(20261126)  # no threshold was tuned on these
     read = [painted(rng, strength, mirrored=mirrored) for _ in range(20)]
-    told = Counter(one.verdict for one in read)
-    assert told[verdict] >= 19, told
-    # Beside a shadow, wherever it falls, there is no second one.
+    verdicts = Counter(one.verdict for one in read)
+    assert verdicts[verdict] >= 19, verdicts
+    # Next to a shadow, wherever it falls, no second one is added.
     assert {one.verdict for one in read if one.missing.max() > 0} <= {"missing"}
 
 
@@ -61,7 +59,7 @@ def test_a_scene_of_other_contrast_and_colours_is_no_shadow(strength: float, ver
     blocked = (0.5 * np.exp(-(((x - 185) / 40) ** 2) - ((y - 190) / 18) ** 2)).astype(np.float32)
     drawing = np.repeat(np.where(y < 150, 0.5, 0.4)[..., None], 3, -1)
     drawing[(abs(x - 190) < 34) & (abs(y - 192) < 22)] = 0.2  # a dark thing where the shadow falls
-    painted = drawing**1.6  # whose darkness the network painted stronger
+    painted = drawing**1.6  # the network painted its darkness stronger
     painted[(abs(x - 60) < 34) & (abs(y - 192) < 22)] *= 0.5, 0.7, 1.1  # and a blue thing on the other side
     shaded = painted * (1 - blocked[..., None]) ** strength
     picture, before = (linear_to_srgb(np.clip(one, 0, 1).astype(np.float32)) for one in (shaded, drawing))
@@ -69,7 +67,7 @@ def test_a_scene_of_other_contrast_and_colours_is_no_shadow(strength: float, ver
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.6, 1.3])
-def test_what_is_added_makes_the_shadow_whole_and_never_twice(strength: float) -> None:
+def test_the_added_part_completes_the_shadow_and_never_doubles_it(strength: float) -> None:
     rng = np.random.default_rng(3)
     y, x = np.mgrid[0:SIDE, 0:SIDE]
     alpha = ((abs(x - 128) < 30) & (y > 70) & (y < 185)).astype(np.float32)
@@ -77,29 +75,29 @@ def test_what_is_added_makes_the_shadow_whole_and_never_twice(strength: float) -
     drawing = np.full((SIDE, SIDE), 0.5)
     grain = np.exp(gaussian_filter(rng.normal(0, 1, (SIDE, SIDE)), 1) * 0.04)
     picture = drawing * (1 - blocked) ** strength * grain
-    told = kept_shadow(_grey(picture), _grey(drawing), blocked, alpha)
-    whole = picture * (1 - told.missing)
+    result = kept_shadow(_grey(picture), _grey(drawing), blocked, alpha)
+    whole = picture * (1 - result.missing)
     deepest = (blocked > 0.4) & (alpha == 0)
     darkness = -np.log(whole / drawing)[deepest].mean() / -np.log(1 - blocked)[deepest].mean()
-    assert max(1.0, strength) - 0.5 * (told.verdict == "kept") - 0.12 < darkness < max(1.0, strength) + 0.12
+    assert max(1.0, strength) - 0.5 * (result.verdict == "kept") - 0.12 < darkness < max(1.0, strength) + 0.12
 
 
-def test_beside_a_shadow_that_falls_elsewhere_only_the_foot_is_darkened() -> None:
+def test_next_to_a_shadow_that_falls_elsewhere_only_the_foot_is_darkened() -> None:
     y, x = np.mgrid[0:SIDE, 0:SIDE]
     alpha = ((abs(x - 128) < 30) & (y > 70) & (y < 185)).astype(np.float32)
     contact = (0.5 * np.exp(-(((x - 128) / 28) ** 2) - ((y - 187) / 4) ** 2) * (alpha == 0)).astype(np.float32)
     cast = [0.5 * np.exp(-(((x - at) / 36) ** 2) - ((y - 190) / 14) ** 2) for at in (186, 70)]
     blocked = (1 - (1 - cast[0]) * (1 - contact)).astype(np.float32)
     drawing = np.full((SIDE, SIDE), 0.5)
-    told = kept_shadow(_grey(drawing * (1 - cast[1])), _grey(drawing), blocked, alpha, contact)
-    assert told.verdict == "elsewhere"
-    assert told.missing.max() > 0.2
-    assert np.all(told.missing <= contact + 1e-6)
+    result = kept_shadow(_grey(drawing * (1 - cast[1])), _grey(drawing), blocked, alpha, contact)
+    assert result.verdict == "elsewhere"
+    assert result.missing.max() > 0.2
+    assert np.all(result.missing <= contact + 1e-6)
 
 
-def test_without_a_shadow_nothing_is_said_and_all_of_it_is_left_to_add() -> None:
+def test_without_a_shadow_the_verdict_is_unknown_and_all_of_it_is_missing() -> None:
     nothing = np.zeros((64, 64), np.float32)
     picture = np.full((64, 64, 3), 0.5, np.float32)
-    told = kept_shadow(picture, picture, nothing, nothing)
-    assert told.verdict == "unknown"
-    assert told.missing is nothing
+    result = kept_shadow(picture, picture, nothing, nothing)
+    assert result.verdict == "unknown"
+    assert result.missing is nothing

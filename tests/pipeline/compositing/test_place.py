@@ -16,7 +16,7 @@ def jar() -> Cutout:
 
 
 @pytest.mark.parametrize("size", [(400, 400), (640, 360), (360, 640)])
-def test_the_product_fills_what_the_preset_asks_on_the_tighter_side(size: tuple[int, int]) -> None:
+def test_the_product_fills_the_presets_share_on_the_tighter_side(size: tuple[int, int]) -> None:
     box = fit(preset(size), 192 / 360, *size)
     placed = place(jar(), box, *size)
     left, top, right, bottom = placed.box
@@ -24,7 +24,7 @@ def test_the_product_fills_what_the_preset_asks_on_the_tighter_side(size: tuple[
     assert min(left, top, size[0] - right, size[1] - bottom) >= 0.08 * min(size) - 1
 
 
-def test_its_foot_stands_on_the_layouts_surface() -> None:
+def test_its_foot_is_on_the_layouts_surface() -> None:
     asked = spec("podium")
     layout = compose(asked, 400, 400, 192 / 360)
     placed = place(jar(), fit(asked.preset, 192 / 360, 400, 400), 400, 400)
@@ -34,7 +34,7 @@ def test_its_foot_stands_on_the_layouts_surface() -> None:
     assert podium.y - podium.ry < layout.foot[1] < podium.y + podium.ry
 
 
-def test_a_product_cut_by_the_photo_touches_the_same_edge_of_the_canvas() -> None:
+def test_a_product_cropped_by_the_photo_touches_the_same_edge_of_the_canvas() -> None:
     rgb, alpha = still_life(480, 600, cut=True)
     cutout = extract_foreground(photo(rgb, alpha), Segmentation(alpha)).assessed()
     box = fit(preset(), 0.6, 400, 400, cutout.cut_sides)
@@ -43,7 +43,7 @@ def test_a_product_cut_by_the_photo_touches_the_same_edge_of_the_canvas() -> Non
     assert placed.alpha[-1].max() == 1
 
 
-def test_at_scale_one_the_pixels_are_the_cut_outs_own() -> None:
+def test_at_scale_one_the_pixels_are_the_cutouts_own() -> None:
     cutout = jar()
     placed = place(cutout, (100, 50, 292, 410), 400, 500)
     assert placed.scale == 1
@@ -56,5 +56,5 @@ def test_resampling_is_done_in_linear_light() -> None:
     stripes = np.zeros((400, 400, 3), np.uint8)
     stripes[:, ::2] = 255
     placed = place(Cutout(stripes, np.ones((400, 400), np.float32), 1, ()), (0, 0, 100, 100), 100, 100)
-    # Half the light of white is sRGB .735; a mean of the encoded values would be .5.
+    # Half the light of white is sRGB 0.735; a mean of the encoded values would be 0.5.
     assert placed.whole()[20:80, 20:80].mean() == pytest.approx(0.735, abs=0.01)

@@ -20,7 +20,7 @@ def _placed() -> np.ndarray:
     return lay(cutout, place_cutout(cutout, asked, 400, 400).position, 400, 400).alpha
 
 
-def test_it_is_darkest_where_the_product_stands(placed: np.ndarray) -> None:
+def test_it_is_darkest_at_the_products_foot(placed: np.ndarray) -> None:
     shadow = shadow_of(placed, compose(spec("sweep"), 400, 400, 0.53))
     foot = int(np.flatnonzero((placed > 0.5).any(1))[-1])
     seen = shadow * (placed == 0)
@@ -39,7 +39,7 @@ def test_it_falls_away_from_the_light(placed: np.ndarray) -> None:
     assert (left > 2 * right) if from_right else (right > 2 * left)
 
 
-def test_a_foot_that_the_frame_cuts_casts_nothing_on_the_floor(placed: np.ndarray) -> None:
+def test_a_foot_that_the_frame_crops_casts_no_shadow_on_the_floor(placed: np.ndarray) -> None:
     layout = compose(spec("tabletop"), 400, 400, 0.53)
     below = int(layout.edge * 400) + 4
     assert shadow_of(placed, layout, cut_below=True)[below:].max() == 0
@@ -54,13 +54,13 @@ def test_on_white_the_border_stays_pure(placed: np.ndarray) -> None:
     assert shadow[border].max() == 0
 
 
-def test_what_lies_touches_its_surface_all_along_its_lower_contour() -> None:
+def test_a_lying_product_touches_its_surface_all_along_its_lower_contour() -> None:
     rows, columns = np.indices((400, 400))
     plate = (((columns - 200) / 100) ** 2 + ((rows - 250) / 60) ** 2 < 1).astype(np.float32)
     layout = compose(spec("tabletop"), 400, 400, 100 / 60)
 
     def under(column: int, *, lies: bool) -> float:
-        """Return how dark it is right under the plate, by occlusion alone."""
+        """Return the darkness right under the plate, by occlusion alone."""
         shadow = cast_shadow(plate, layout, lies=lies)
         assert shadow is not None
         return float(shadow.contact(400, 400)[int(np.flatnonzero(plate[:, column])[-1]) + 2, column])
@@ -91,7 +91,7 @@ def test_a_base_that_recedes_in_a_straight_line_touches_the_surface_all_along() 
     assert under["block"] > 1.9 * under["bowl"]
 
 
-def test_what_hovers_darkens_the_surface_below_it_and_hardly_its_own_contour() -> None:
+def test_a_hovering_part_darkens_the_surface_below_it_and_hardly_its_own_contour() -> None:
     alpha = seen_over_its_corner(0.9)
     cast = cast_shadow(alpha, compose(spec("sweep"), 400, 400, 0.9))
     assert cast is not None
@@ -117,7 +117,7 @@ def test_a_chest_on_two_feet_is_dark_in_the_gap_under_it() -> None:
     assert shadow[round(floor) + 40, 200] < 0.6 * shadow[round(floor) - 5, 200]
 
 
-def test_what_lies_is_dark_all_round(placed: np.ndarray) -> None:
+def test_a_lying_product_is_dark_all_round(placed: np.ndarray) -> None:
     layout = replace(compose(spec("flatlay", softness=1.0), 400, 400, 0.53), parts=(Part(Wall(0.0), 0, "floor"),))
     assert layout.top_down
     shadow = shadow_of(placed, layout)

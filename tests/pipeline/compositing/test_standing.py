@@ -1,4 +1,4 @@
-"""The shadow proxy of what stands: each part as deep as it is wide, so that none throws its shadow several times."""
+"""The shadow proxy of a standing product: each part is as deep as wide, so that none casts its shadow several times."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def stool() -> np.ndarray:
     return mask
 
 
-def test_every_place_of_a_silhouette_is_held_and_no_other() -> None:
+def test_the_proxy_covers_every_place_of_a_silhouette_and_no_other() -> None:
     mask = stool()
     held = slices_of(mask)
     assert (held[60:119, 60:140] > 0).all()
@@ -39,14 +39,14 @@ def test_every_place_of_a_silhouette_is_held_and_no_other() -> None:
     assert (held[mask] > 0).mean() > 0.97
 
 
-def test_a_slim_leg_and_a_bar_stand_in_one_slice_and_a_body_in_all() -> None:
+def test_a_slim_leg_and_a_bar_are_in_one_slice_and_a_body_in_all() -> None:
     held = slices_of(stool())
     assert set(np.unique(held[125:180, 44:50])) == {FOREMOST}
     assert set(np.unique(held[125:180, 150:156])) == {FOREMOST}
     assert held[90, 95] == 2 ** len(SINGLE) - 1
 
 
-def test_what_is_round_is_narrower_in_front_than_in_its_middle() -> None:
+def test_a_round_thing_is_narrower_in_front_than_in_its_middle() -> None:
     mask = np.zeros((200, 200), bool)
     mask[40:180, 60:140] = True
     held = slices_of(mask)
@@ -57,7 +57,7 @@ def test_what_is_round_is_narrower_in_front_than_in_its_middle() -> None:
     assert 30 < widths[-1] < 60
 
 
-def test_of_two_things_the_one_whose_foot_is_higher_stands_farther_back_and_on_the_same_level() -> None:
+def test_of_two_things_the_one_with_the_higher_foot_stands_farther_back_on_the_same_level() -> None:
     mask = np.zeros((200, 200), bool)
     mask[80:180, 20:80] = mask[60:160, 120:180] = True
     layout = compose(spec("sweep"), 200, 200, 1.0)

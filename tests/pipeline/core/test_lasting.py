@@ -1,11 +1,11 @@
-"""Arrays that outlive a swap lie in pages of their own."""
+"""Arrays that outlive a swap have memory pages of their own."""
 
 import numpy as np
 
 from pipeline.core.lasting import lasting
 
 
-def test_it_is_an_array_of_zeros_that_can_be_written() -> None:
+def test_it_is_a_writable_array_of_zeros() -> None:
     array = lasting((30, 40), np.float32)
     assert array.shape == (30, 40)
     assert array.dtype == np.float32

@@ -1,4 +1,4 @@
-"""Independent pieces of work are done on two threads at once, and their results are told in the order asked."""
+"""Independent work runs on two threads at once and returns its results in the order asked."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
@@ -20,7 +20,7 @@ def test_no_pieces_give_nothing() -> None:
     assert together() == [], "as a polished thing that the camera does not see asks"
 
 
-def test_what_a_piece_raises_comes_out() -> None:
+def test_an_exception_of_a_piece_is_raised() -> None:
     def fails() -> None:
         raise ValueError("no")
 
@@ -28,7 +28,7 @@ def test_what_a_piece_raises_comes_out() -> None:
         together(lambda: 1, fails, lambda: 3)
 
 
-def test_pieces_within_pieces_are_done_although_all_helpers_are_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nested_pieces_run_although_all_helpers_are_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_helpers", ThreadPoolExecutor(1))
 
     def counted(depth: int) -> int:
@@ -37,7 +37,7 @@ def test_pieces_within_pieces_are_done_although_all_helpers_are_busy(monkeypatch
     assert counted(6) == 3**6
 
 
-def test_a_piece_that_another_thread_has_begun_is_waited_for_when_one_fails() -> None:
+def test_a_piece_that_another_thread_has_begun_is_awaited_when_one_fails() -> None:
     begun, ended = Event(), Event()
 
     def slow() -> None:

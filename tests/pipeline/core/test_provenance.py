@@ -1,4 +1,4 @@
-"""The AI marking: read by others, kept from the source, and never weaker than what is true."""
+"""The AI marking: readable by other programs, kept from the source, and never weaker than the truth."""
 
 import io
 import itertools
@@ -49,7 +49,7 @@ def test_exiv2_finds_the_mark_in_every_format_and_no_other_metadata(form: Format
         ),
     ],
 )
-def test_the_mark_is_read_in_all_of_xmp_s_spellings(packet: Any, term: str | None) -> None:
+def test_the_mark_is_read_in_all_spellings_of_xmp(packet: Any, term: str | None) -> None:
     assert read_digital_source_type(packet) == term
 
 
@@ -63,7 +63,7 @@ def test_the_mark_is_read_in_all_of_xmp_s_spellings(packet: Any, term: str | Non
     ],
     ids=["many elements", "an element of blanks", "many attributes", "many brackets"],
 )
-def test_a_hostile_packet_costs_seconds_at_most_and_says_nothing(hostile: bytes) -> None:
+def test_a_hostile_packet_costs_seconds_at_most_and_has_no_mark(hostile: bytes) -> None:
     started = time.process_time()
     assert read_digital_source_type(hostile) is None
     assert time.process_time() - started < 5
@@ -89,7 +89,7 @@ def test_a_term_that_could_leave_its_attribute_is_refused() -> None:
         (None, "http://example.com/other", None),
     ],
 )
-def test_the_greater_claim_of_synthesis_is_kept(own: str | None, source: str | None, kept: str | None) -> None:
+def test_the_stronger_claim_of_synthesis_is_kept(own: str | None, source: str | None, kept: str | None) -> None:
     assert stronger(own, source) == kept
 
 
@@ -109,7 +109,7 @@ def marked(form: str, term: str) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
-def test_the_photo_s_own_mark_is_decoded(form: str) -> None:
+def test_the_photos_own_mark_is_decoded(form: str) -> None:
     assert decode(marked(form, "trainedAlgorithmicMedia"), LIMITS).digital_source_type == "trainedAlgorithmicMedia"
 
 
@@ -147,7 +147,7 @@ def test_a_generated_product_cut_out_stays_marked_and_a_captured_one_unmarked() 
     assert cut == {"trainedAlgorithmicMedia": "trainedAlgorithmicMedia", "digitalCapture": None}
 
 
-def test_our_own_picture_swapped_again_keeps_its_mark_even_on_white() -> None:
+def test_a_picture_of_the_service_that_is_swapped_again_keeps_its_mark_even_on_white() -> None:
     first = swapped(marked("JPEG", "digitalCapture"), "sweep")
     assert mark(first) == COMPOSITE
     again = swapped(first.data, "white")

@@ -1,4 +1,4 @@
-"""How high a photo looks down on its product, and a scene whose camera and furniture meet it."""
+"""The camera's elevation over a product, and a scene whose camera and furniture match it."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ SIDE = 400
 
 
 def box_seen(height: float, turn: float, size: tuple[float, float, float] = (0.3, 0.3, 0.25)) -> np.ndarray:
-    """The silhouette of a box turned by `turn` degrees, from so high and FOCAL away: width, height, depth."""
+    """The silhouette of a box turned by `turn` degrees, from that height and FOCAL away: width, height, depth."""
     wide, tall, deep = size
     c, s = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
     corners = np.meshgrid([-wide / 2, wide / 2], [0, tall], [-deep / 2, deep / 2])
@@ -32,23 +32,23 @@ def box_seen(height: float, turn: float, size: tuple[float, float, float] = (0.3
 
 @pytest.mark.parametrize("height", [0.35, 0.6, 1.0])
 @pytest.mark.parametrize("turn", [25, 45, -35])
-def test_a_box_over_its_corner_tells_how_high_the_camera_was(height: float, turn: float) -> None:
+def test_a_box_over_its_corner_shows_the_cameras_height(height: float, turn: float) -> None:
     found = camera_pose(box_seen(height, turn))
     assert found.pitch_slope * FOCAL == pytest.approx(height, rel=0.2)
 
 
-def test_a_box_from_its_front_and_an_empty_picture_tell_nothing() -> None:
+def test_a_box_from_its_front_and_an_empty_picture_show_no_pose() -> None:
     assert camera_pose(box_seen(0.6, 0)) == UNKNOWN_POSE
     assert camera_pose(np.zeros((60, 80), np.float32)) == UNKNOWN_POSE
 
 
-def test_a_ball_tells_nothing() -> None:
+def test_a_ball_shows_no_pose() -> None:
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
     assert camera_pose((np.hypot(x, y) < 0.3).astype(np.float32)) == UNKNOWN_POSE
 
 
 @pytest.mark.parametrize("pitch", [25, 40])
-def test_where_no_corner_tells_it_the_elevation_says_how_far_the_camera_rises_and_how_deep_the_base_is(
+def test_where_no_corner_shows_it_the_elevation_gives_the_cameras_pitch_and_the_bases_depth(
     pitch: float,
 ) -> None:
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
@@ -65,7 +65,7 @@ def test_where_no_corner_tells_it_the_elevation_says_how_far_the_camera_rises_an
     assert camera_pose(plate, 80.0).pitch_slope == pytest.approx(1), "no horizon is seen from higher"
 
 
-def test_a_round_stand_holds_the_corners_of_a_deep_base() -> None:
+def test_a_round_stand_contains_the_corners_of_a_deep_base() -> None:
     for seed in range(8):
         layout = compose(spec("podium", seed=seed), SIDE, SIDE, 1.1, pose=CameraPose(0.7, 0.7))
         stand = next(part.solid for part in layout.parts if part.role == "stand")
@@ -74,7 +74,7 @@ def test_a_round_stand_holds_the_corners_of_a_deep_base() -> None:
 
 
 @pytest.mark.parametrize("kind", ["tabletop", "bokeh", "podium", "niche", "curtain", "sweep", "window", "neon"])
-def test_what_a_product_stands_on_reaches_behind_its_base(kind: SceneKind) -> None:
+def test_the_surface_under_a_product_reaches_behind_its_base(kind: SceneKind) -> None:
     pose = CameraPose(base_rise=0.45, pitch_slope=0.5)
     for seed in range(3):
         layout = compose(spec(kind, seed=seed), SIDE, SIDE, 1.1, pose=pose)
@@ -89,7 +89,7 @@ def test_what_a_product_stands_on_reaches_behind_its_base(kind: SceneKind) -> No
             assert geometry.point[1][row, column] < 0.08, (seed, share)
 
 
-def test_without_a_stance_a_seed_is_composed_as_before() -> None:
+def test_without_a_pose_a_seed_is_composed_as_before() -> None:
     one, other = (
         compose(spec("tabletop"), SIDE, SIDE, 0.6, pose=pose) for pose in (UNKNOWN_POSE, CameraPose(0.4, 0.5))
     )
@@ -100,7 +100,7 @@ def test_without_a_stance_a_seed_is_composed_as_before() -> None:
 
 
 @pytest.mark.parametrize("kind", ["bokeh", "sand"])
-def test_before_far_lights_and_on_dunes_the_camera_is_as_high_as_the_horizon_lets_it_be(kind: SceneKind) -> None:
+def test_before_far_lights_and_on_dunes_the_horizon_limits_the_cameras_height(kind: SceneKind) -> None:
     low, high = (compose(spec(kind), SIDE, SIDE, 1.1, pose=CameraPose(0.45, slope)) for slope in (0.2, 0.6))
     bottom = low.product[3]
     assert high.edge < low.edge - 0.1, "more of the surface is seen"

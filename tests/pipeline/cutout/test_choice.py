@@ -1,4 +1,4 @@
-"""Which product of a photo a place means: of a given mask, of what was found, or of a new look."""
+"""The product at a caller's place in a photo: from a given mask, from the first look, or from a new look."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def mask(*boxes: tuple[int, int, int, int]) -> Codes:
 
 
 class Looks:
-    """A network that finds in each part of the photo what is brighter than black there, and lists what it was shown."""
+    """A network that finds everything brighter than black, and lists the parts that it was shown."""
 
     def __init__(self, *boxes: tuple[int, int, int, int]) -> None:
         self.photo = Photo(np.repeat(mask(*boxes)[..., None], 3, axis=2), None, "jpeg")
@@ -40,7 +40,7 @@ class Looks:
         return choose(place, Masks(self.photo, lambda: found, self, given))
 
 
-def test_a_point_chooses_the_thing_there_or_right_beside_it_among_those_that_were_found() -> None:
+def test_a_point_chooses_the_thing_there_or_right_next_to_it_among_the_found_ones() -> None:
     looks = Looks(LARGE, SMALL)
     found = mask(LARGE, SMALL)
 
@@ -68,7 +68,7 @@ def test_where_nothing_was_found_a_square_around_the_point_is_looked_at() -> Non
     assert np.array_equal(Looks(SMALL).at(0.8, 0.7).codes, mask(SMALL)), "where nothing stands out at all"
 
 
-def test_a_thing_that_a_square_cuts_is_not_taken_in_part_and_one_that_the_photo_cuts_is() -> None:
+def test_a_thing_that_a_square_crops_is_refused_and_one_that_the_photo_crops_is_chosen() -> None:
     long = (0, 140, 400, 160)
     looks = Looks(long)
     with pytest.raises(SubjectNotFound, match="Nothing stands out"):
@@ -78,7 +78,7 @@ def test_a_thing_that_a_square_cuts_is_not_taken_in_part_and_one_that_the_photo_
     assert np.array_equal(Looks(at_the_edge).at(0.9, 0.7).codes, mask(at_the_edge))
 
 
-def test_a_box_means_what_was_found_in_it_where_that_fills_it() -> None:
+def test_a_box_chooses_the_found_thing_that_fills_it() -> None:
     looks = Looks(LARGE, SMALL)
     for grown in (0, 0.02):
         chosen = looks.at(0.75 - grown, 0.6 - grown, 0.875 + grown, 260 / 300, found=mask(LARGE, SMALL))
@@ -87,7 +87,7 @@ def test_a_box_means_what_was_found_in_it_where_that_fills_it() -> None:
     assert not looks.shown
 
 
-def test_a_box_is_looked_at_with_a_margin_and_only_what_is_in_it_is_kept() -> None:
+def test_a_box_is_looked_at_with_a_margin_and_only_its_content_is_kept() -> None:
     looks = Looks(LARGE, (165, 60, 200, 260))
 
     chosen = looks.at(40 / 400, 60 / 300, 160 / 400, 260 / 300)
@@ -101,13 +101,13 @@ def test_a_box_is_looked_at_with_a_margin_and_only_what_is_in_it_is_kept() -> No
     assert chosen.source == "looked"
 
 
-def test_what_a_box_shows_of_the_first_look_counts_where_the_closer_look_finds_nothing() -> None:
+def test_the_first_looks_content_of_a_box_counts_where_the_closer_look_finds_nothing() -> None:
     chosen = Looks().at(0.5, 0.2, 1.0, 1.0, found=mask(LARGE, SMALL))
     assert np.array_equal(chosen.codes, mask(SMALL))
     assert chosen.source == "found"
 
 
-def test_a_given_mask_is_chosen_from_before_all_else() -> None:
+def test_a_given_mask_is_chosen_from_first() -> None:
     drawn = mask((280, 160, 360, 280))
     looks = Looks(SMALL)
 
@@ -133,9 +133,7 @@ def test_a_files_own_alpha_is_never_looked_at_again() -> None:
 @pytest.mark.parametrize(
     ("place", "said"), [((0.8, 0.2), "point 0.8, 0.2"), ((0.6, 0.1, 0.7, 0.2), "box 0.6, 0.1, 0.7")]
 )
-def test_a_place_where_nothing_stands_out_fails_with_its_shares_and_the_remedy(
-    place: tuple[float, ...], said: str
-) -> None:
+def test_a_place_without_a_product_fails_with_its_shares_and_the_remedy(place: tuple[float, ...], said: str) -> None:
     with pytest.raises(SubjectNotFound, match=f"{said}.* Give .*or give a mask"):
         Looks(LARGE).at(*place, found=mask(LARGE))
 
@@ -156,6 +154,6 @@ def test_corners_are_places_in_the_photo() -> None:
         ((0.4, 0.2, 0.4, 0.9), "The box 0.4, 0.2, 0.4, 0.9 is empty. Give left, top, right, bottom"),
     ],
 )
-def test_what_is_no_place_is_refused_with_its_value_and_the_remedy(numbers: tuple[float, ...], said: str) -> None:
+def test_an_invalid_place_is_refused_with_its_value_and_the_remedy(numbers: tuple[float, ...], said: str) -> None:
     with pytest.raises(ValueError, match=said.replace(".", r"\.")):
         photo_place(numbers)

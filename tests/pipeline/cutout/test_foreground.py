@@ -52,7 +52,7 @@ def test_a_files_own_alpha_over_mixed_colours_gets_the_products_own_colours(stat
     assert np.abs(cutout.rgb[soft] / 255 - red).mean() < 0.03
 
 
-def test_a_files_own_alpha_over_the_products_own_colours_is_left_as_it_is() -> None:
+def test_a_files_own_alpha_over_the_products_own_colours_is_left_unchanged() -> None:
     rgb, alpha = still_life(480, 600)
     own = np.broadcast_to(np.array([190, 31, 26], np.uint8), rgb.shape).copy()
     own[alpha == 0] = 0

@@ -11,14 +11,14 @@ from tests.support.still_life import photo
 
 SIDE = 600
 Y, X = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
-#: A ring; what it encloses; and both, as a segmenter sees them.
+#: A ring; the area inside it; and both, as a segmenter sees them.
 RING = (np.hypot(X, Y) < 0.6) & (np.hypot(X, Y) > 0.35)
 HOLE = np.hypot(X, Y) <= 0.35
 FILLED = np.asarray(RING | HOLE, np.float32)
 
 
 def ring(wall: np.ndarray, inside: np.ndarray | None = None, grain: float = 0.004) -> Rgb8:
-    """A dark blue ring before a wall (SIDE×SIDE grey in [0, 1]), `inside` it something else; with a photo's grain."""
+    """A dark blue ring before a wall (SIDE×SIDE grey in [0, 1]), with `inside` in it, and a photo's grain."""
     grey = wall if inside is None else np.where(HOLE, inside, wall)
     rgb = np.where(RING[..., None], [0.1, 0.15, 0.4], grey[..., None])
     rgb = rgb + np.random.default_rng(3).normal(0, grain, rgb.shape)
@@ -51,11 +51,11 @@ def test_a_bow_that_the_mask_closed_below_is_opened_too() -> None:
 
 
 @pytest.mark.parametrize("off", [-0.03, 0.03, 0.1])
-def test_a_label_a_little_lighter_or_darker_than_the_wall_is_the_products(off: float) -> None:
+def test_a_label_slightly_lighter_or_darker_than_the_wall_belongs_to_the_product(off: float) -> None:
     assert not opened(ring(GRADIENT, inside=GRADIENT + off)).any()
 
 
-def test_a_label_of_one_tone_clipped_white_or_black_a_pattern_and_a_full_picture_prove_nothing() -> None:
+def test_a_flat_label_a_pattern_and_a_full_picture_prove_nothing() -> None:
     assert not opened(ring(GRADIENT, inside=np.full_like(GRADIENT, 0.85))).any()
     for tone in (1.2, -0.2):
         assert not opened(ring(np.full_like(GRADIENT, tone), grain=0.0)).any()
@@ -64,13 +64,13 @@ def test_a_label_of_one_tone_clipped_white_or_black_a_pattern_and_a_full_picture
 
 
 @pytest.mark.parametrize("shape", [(2, 320), (320, 1)])
-def test_a_strip_of_a_photo_tells_nothing_and_breaks_nothing(shape: tuple[int, int]) -> None:
+def test_a_strip_of_a_photo_proves_nothing_and_breaks_nothing(shape: tuple[int, int]) -> None:
     mask = np.zeros(shape, np.float32)
     mask[: shape[0] // 3 + 1, 100 if shape[1] > 1 else 0] = 1
     assert seen_through(np.full((*shape, 3), 200, np.uint8), mask) is None
 
 
-def test_a_cut_out_has_the_hole_that_its_network_filled() -> None:
+def test_a_cutout_has_the_hole_that_its_network_filled() -> None:
     @FunctionSegmenter
     def filling(image: np.ndarray) -> Alpha:
         y, x = np.mgrid[: image.shape[0], : image.shape[1]]

@@ -11,7 +11,7 @@ from pipeline.cutout.segment import segment
 from tests.support.still_life import by_colour, photo, still_life
 
 
-def test_a_real_alpha_channel_is_taken_and_the_network_is_not_asked() -> None:
+def test_a_real_alpha_channel_is_used_without_the_network() -> None:
     rgb, alpha = still_life(480, 600)
 
     @FunctionSegmenter
@@ -38,7 +38,7 @@ def test_a_mask_without_a_sure_part_and_a_texture_over_the_whole_frame_are_no_su
     @FunctionSegmenter
     def speckled(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         drawn = np.random.default_rng(0).choice([0.0, 0.6, 1.0], image.shape[:2], p=[0.4, 0.6 - sure, sure])
-        drawn[5, 5] = 1.0  # what min-max normalisation makes of nothing
+        drawn[5, 5] = 1.0  # min-max normalisation of an empty answer
         return drawn.astype(np.float32)
 
     with pytest.raises(NoSubject):
@@ -57,7 +57,7 @@ def test_one_look_that_adds_a_part_is_outvoted() -> None:
     assert overlap(segment(photo(rgb), by_colour, second=adding).alpha, alpha) > 0.97
 
 
-def test_a_segmenter_alone_looks_at_the_photo_mirrored_and_unsqueezed() -> None:
+def test_a_single_segmenter_looks_at_the_photo_mirrored_and_unsqueezed() -> None:
     rgb, alpha = still_life(480, 600)
     one = Looks(by_colour)
     segment(photo(rgb), one)
@@ -69,13 +69,13 @@ def test_a_segmenter_alone_looks_at_the_photo_mirrored_and_unsqueezed() -> None:
 
 
 @pytest.mark.parametrize("answer", [np.ones((3, 3), np.float32), np.full((600, 480), np.nan, np.float32)])
-def test_a_mask_that_does_not_fit_is_the_models_failure(answer: NDArray[np.float32]) -> None:
+def test_a_mask_of_the_wrong_size_is_the_models_failure(answer: NDArray[np.float32]) -> None:
     with pytest.raises(ModelFailed):
         segment(photo(still_life(480, 600)[0]), FunctionSegmenter(lambda image: answer))
 
 
 class Looks:
-    """A segmenter that answers each look in turn, and the last of its answers for ever; it keeps what it was shown."""
+    """A segmenter that returns one answer per look, and repeats the last one; it keeps its inputs."""
 
     side = 640
 
@@ -125,7 +125,7 @@ def test_a_part_that_two_of_four_looks_see_is_kept() -> None:
     assert overlap(found.alpha, upper(rgb)) > 0.9
 
 
-def test_whether_there_is_a_product_is_the_first_segmenters_to_say() -> None:
+def test_the_first_segmenter_decides_whether_there_is_a_product() -> None:
     rgb, alpha = still_life(480, 600)
 
     @FunctionSegmenter
@@ -137,7 +137,7 @@ def test_whether_there_is_a_product_is_the_first_segmenters_to_say() -> None:
     assert overlap(segment(photo(rgb), by_colour, second=nothing).alpha, alpha) > 0.97
 
 
-def test_each_network_is_shown_as_many_pixels_as_it_takes() -> None:
+def test_each_network_gets_its_own_number_of_pixels() -> None:
     class Coarse(Looks):
         side = 200
 

@@ -1,4 +1,4 @@
-"""How a product stands in its photo, by silhouettes that are drawn here."""
+"""A product's stance in its photo, by silhouettes that are drawn here."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,7 +19,7 @@ from tests.pipeline.silhouettes import SIDE, drawn, rectangle
 BOTTLE = drawn(rectangle(170, 60, 230, 360))
 #: A box over its corner: both base edges recede.
 BOX = drawn([(200, 360), (330, 310), (330, 150), (210, 110), (80, 160), (80, 300)])
-#: A hook, shoulders, sleeves that hang lower than the hem.
+#: A hook, shoulders, and sleeves that hang lower than the hem.
 JACKET = drawn(
     rectangle(196, 50, 204, 80),
     [(100, 110), (180, 80), (220, 80), (300, 110), (280, 320), (120, 320)],
@@ -36,7 +36,7 @@ def cutout(alpha: NDArray[np.float32], seen: Mapping[str, float] = NOBODY_LOOKED
     return Cutout(np.zeros((*alpha.shape, 3), np.uint8), alpha, 1, (), viewpoint=seen)
 
 
-def test_a_garment_on_its_hanger_hangs_and_wants_a_wall_and_a_thick_neck_is_no_hook() -> None:
+def test_a_garment_on_its_hanger_hangs_and_needs_a_wall_and_a_thick_neck_is_no_hook() -> None:
     found = guess(JACKET)
     assert found.stance == "hanging"
     assert set(get_args(SceneKind)) - set(found.suits) == {"sand", "bokeh"}
@@ -48,7 +48,7 @@ def test_a_garment_on_its_hanger_hangs_and_wants_a_wall_and_a_thick_neck_is_no_h
     [(LIES, "lying", "podium", False), (STANDS, "standing", "flatlay", False), (DOUBT, "standing", None, True)],
     ids=["above", "side", "doubtful"],
 )
-def test_a_network_that_is_sure_says_how_it_stands_and_one_that_is_not_claims_nothing(
+def test_a_confident_network_decides_the_stance_and_a_doubtful_one_decides_nothing(
     seen: dict[str, float], name: StanceName, unsuited: SceneKind | None, unsure: bool
 ) -> None:
     found = guess(BOTTLE, (), seen)
@@ -60,12 +60,12 @@ def test_a_network_that_is_sure_says_how_it_stands_and_one_that_is_not_claims_no
     assert guess(JACKET, (), seen).stance == ("standing" if seen is STANDS else "hanging"), "a car's aerial is no hook"
 
 
-def test_where_nobody_looked_nothing_is_claimed_and_nobody_is_unsure() -> None:
+def test_without_a_network_no_stance_is_claimed_or_doubted() -> None:
     found = guess(BOTTLE)
     assert (found.stance, found.suits, found.unsure, found.elevation) == ("standing", get_args(SceneKind), False, None)
 
 
-def test_the_camera_meets_the_elevation_that_a_network_sees_of_what_it_is_sure_that_stands() -> None:
+def test_the_camera_uses_the_networks_elevation_of_a_surely_standing_product() -> None:
     high = {"elevation": 1 / 3}
     bottle, box = cutout(BOTTLE), cutout(BOX)
     found = guess(BOTTLE, (), STANDS | high)
@@ -75,7 +75,7 @@ def test_the_camera_meets_the_elevation_that_a_network_sees_of_what_it_is_sure_t
     assert pose_of(box, guess(BOX)).pitch_slope, "where nobody looked its base tells it"
 
 
-def test_what_a_hand_holds_stands_on_nothing_unless_its_arm_comes_from_the_photos_edge() -> None:
+def test_a_held_product_stands_on_nothing_unless_its_arm_comes_from_the_photos_edge() -> None:
     in_hand = {"hand": 0.9, "above": 0.4, "side": 0.6}
     held = guess(BOTTLE, (), in_hand)
     assert (held.stance, held.held, held.turned("podium")) == ("lying", True, "above")
@@ -84,7 +84,7 @@ def test_what_a_hand_holds_stands_on_nothing_unless_its_arm_comes_from_the_photo
     assert guess(BOTTLE, ("left",), in_hand).stance == "standing"
 
 
-def test_the_callers_word_beats_the_guess_and_rests_on_what_the_photo_shows() -> None:
+def test_the_callers_stance_overrides_the_guess_and_uses_the_photos_evidence() -> None:
     shoes = replace(cutout(BOTTLE, {"above": 0.99}), cut_sides=("bottom", "left"))
     guess, standing, lying, hanging, above = (facts_of(shoes, word) for word in get_args(StanceWord))
     assert (guess.stance, standing.stance, lying.stance, hanging.stance, above.stance) == (
@@ -100,14 +100,14 @@ def test_the_callers_word_beats_the_guess_and_rests_on_what_the_photo_shows() ->
 
 
 @pytest.mark.parametrize("word", ["standing", "lying"])
-def test_the_camera_meets_what_a_network_sees_of_what_the_caller_says_stands_or_lies(word: StanceWord) -> None:
+def test_the_camera_uses_the_networks_elevation_under_the_callers_stance(word: StanceWord) -> None:
     bottle = cutout(BOTTLE, {"above": 0.9, "elevation": 0.25})
     found = facts_of(bottle, word)
     assert (found.elevation, found.unsure) == (22.5, False)
     assert pose_of(bottle, found).pitch_slope == pytest.approx(np.tan(np.deg2rad(22.5)))
 
 
-def test_what_is_cut_off_below_has_no_foot() -> None:
+def test_a_product_cropped_below_has_no_foot() -> None:
     found = guess(BOTTLE[:300], ("bottom",))
     assert found.stance == "cut_below"
     assert not found.stands_in("podium")

@@ -1,4 +1,4 @@
-"""Subjects of a mask: what is worth a name, by size, and a mask with some of them alone."""
+"""Subjects of a mask: parts that are large enough, ordered by size, and a mask with some of them alone."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,14 @@ def mask(*boxes: tuple[int, int, int, int], size: tuple[int, int] = (300, 400)) 
     return codes
 
 
-def test_subjects_are_the_parts_that_hang_together_the_largest_first() -> None:
+def test_subjects_are_the_connected_parts_the_largest_first() -> None:
     found = subjects_of(mask((10, 20, 40, 60), (100, 50, 300, 200))).found
 
     assert [(one.id, one.box) for one in found] == [(1, (100, 50, 300, 200)), (2, (10, 20, 40, 60))]
     assert [one.share for one in found] == [0.9615, 0.0385]
 
 
-def test_corners_that_touch_hold_two_parts_together_and_a_veil_does_not() -> None:
+def test_touching_corners_connect_two_parts_and_a_veil_does_not() -> None:
     assert len(subjects_of(mask((10, 10, 50, 50), (50, 50, 90, 90))).found) == 1
     codes = mask((10, 10, 100, 100), (200, 10, 300, 100))
     codes[40:60, 100:200] = 60
@@ -31,7 +31,7 @@ def test_corners_that_touch_hold_two_parts_together_and_a_veil_does_not() -> Non
     assert not subjects_of(mask()).only(mask((1, 1, 5, 5)), {1}).any()
 
 
-def test_specks_have_no_name_and_go_with_the_nearest_subject() -> None:
+def test_specks_are_no_subjects_and_go_with_the_nearest_subject() -> None:
     codes = mask((10, 10, 100, 100), (200, 10, 290, 100), (120, 50, 124, 54))
     subjects = subjects_of(codes)
 
@@ -54,7 +54,7 @@ def test_a_subjects_soft_edge_goes_along_to_the_last_code() -> None:
     assert np.array_equal(subjects.only(codes, {1, 2}), codes)
 
 
-def test_large_masks_are_told_apart_as_small_ones_and_boxes_are_tight_to_the_pixel() -> None:
+def test_large_masks_are_separated_as_small_ones_are_and_boxes_are_tight_to_the_pixel() -> None:
     codes = mask((101, 203, 1707, 2999), (2003, 1001, 2407, 1603), size=(3000, 4000))
 
     subjects = subjects_of(codes)
@@ -63,7 +63,7 @@ def test_large_masks_are_told_apart_as_small_ones_and_boxes_are_tight_to_the_pix
     assert np.array_equal(subjects.only(codes, {2}), mask((2003, 1001, 2407, 1603), size=(3000, 4000)))
 
 
-def test_codes_become_coverage_and_are_themselves_again() -> None:
+def test_codes_become_coverage_and_return_to_the_same_codes() -> None:
     codes = np.arange(256, dtype=np.uint8).reshape(16, 16)
     alpha = coverage(codes)
 

@@ -1,4 +1,4 @@
-"""What the viewpoint classifier is shown, told by pictures that are drawn here."""
+"""The viewpoint classifier's input, checked with drawn pictures."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 
 class Keeper:
-    """Keeps what it is shown."""
+    """Keeps its inputs."""
 
     side = SIDE
 
@@ -40,7 +40,7 @@ def test_the_network_sees_the_product_in_its_photo_and_alone_on_grey() -> None:
         assert abs(red.sum() - (SIDE / times) ** 2) < 0.1 * SIDE**2
 
 
-def test_beyond_the_photo_is_grey_and_without_a_product_or_a_network_nothing_is_said() -> None:
+def test_beyond_the_photo_is_grey_and_without_a_product_or_a_network_there_is_no_viewpoint() -> None:
     rgb = np.full((100, 100, 3), BLUE, np.uint8)
     whole = Cutout(np.full((100, 100, 3), RED, np.uint8), np.ones((100, 100), np.float32), 1.0, ())
     keeper = Keeper()
@@ -60,7 +60,7 @@ class Held:
         return {"side": 0.1, "hand": 0.9, "elevation": 0.4}
 
 
-def test_a_hand_is_warned_of_where_its_skin_meets_the_product_and_not_once_the_cut_out_is_mended() -> None:
+def test_a_hand_is_a_warning_where_its_skin_meets_the_product_unless_the_cutout_is_mended() -> None:
     skin = (205, 150, 125)
     rgb = np.full((600, 800, 3), BLUE, np.uint8)
     rgb[200:400, 300:500] = RED

@@ -13,7 +13,7 @@ def disc(size: int, x: float, y: float, radius: float) -> Array:
     return np.asarray(np.clip(radius - np.hypot(u - x, v - y) + 0.5, 0, 1), np.float32)
 
 
-def test_two_things_apart_are_several_subjects_and_a_crumb_is_not() -> None:
+def test_two_separate_things_are_several_subjects_and_a_crumb_is_not() -> None:
     large, other, crumb = disc(400, 120, 200, 80), disc(400, 310, 200, 60), disc(400, 310, 200, 15)
     found = assessed(Evidence.of(large + other))
     assert found.warnings == ("several_subjects",)
@@ -23,7 +23,7 @@ def test_two_things_apart_are_several_subjects_and_a_crumb_is_not() -> None:
     assert assessed(Evidence.of(large + crumb)).warnings == ()
 
 
-def test_glass_is_suspected_by_its_half_transparent_inside_and_a_soft_edge_is_not() -> None:
+def test_glass_is_suspected_by_its_translucent_inside_and_not_by_a_soft_edge() -> None:
     solid = disc(400, 200, 200, 120)
     glass = solid * np.float32(0.5) + disc(400, 200, 200, 60) * np.float32(0.5)
     assert "transparent_material_suspected" in assessed(Evidence.of(glass)).warnings
@@ -33,7 +33,7 @@ def test_glass_is_suspected_by_its_half_transparent_inside_and_a_soft_edge_is_no
 
 
 @pytest.mark.parametrize(("turns", "side"), [(0, "bottom"), (1, "right"), (2, "top"), (3, "left")])
-def test_a_product_that_the_photo_cuts_is_told_with_its_side(turns: int, side: str) -> None:
+def test_a_product_that_the_photo_crops_is_reported_with_its_side(turns: int, side: str) -> None:
     _, alpha = still_life(cut=True)
     found = assessed(Evidence.of(np.rot90(alpha, turns).copy()))
     assert found.cut_sides == (side,)
@@ -54,7 +54,7 @@ def test_a_mask_that_fades_at_the_border_ends_there_and_one_that_ends_before_it_
     assert assessed(Evidence.of(thin)).cut_sides == (), "nor is a hook that ends before the border cut"
 
 
-def test_a_file_of_its_own_alpha_that_was_trimmed_to_its_product_is_not_cut_by_its_sides() -> None:
+def test_a_file_with_alpha_that_was_trimmed_to_its_product_is_not_cropped_by_its_sides() -> None:
     _, alpha = still_life()
     rows, columns = np.nonzero(alpha > 0)
     box = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
@@ -66,7 +66,7 @@ def test_a_file_of_its_own_alpha_that_was_trimmed_to_its_product_is_not_cut_by_i
     assert assessed(Evidence.of(alpha, from_file_alpha=True)).cut_sides == ("bottom",)
 
 
-def test_an_unsure_cut_out_is_warned_of_where_the_looks_disagree() -> None:
+def test_a_doubtful_cutout_is_a_warning_where_the_looks_disagree() -> None:
     _, alpha = still_life()
     box = (10, 20, 30, 40)
     found = assessed(Evidence.of(alpha, confidence=0.5, disputed=(box,)))

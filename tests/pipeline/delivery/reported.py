@@ -70,5 +70,5 @@ def report(
     return dict(zip(("palette", "fidelity", "preset"), to_json(found), strict=True))
 
 
-def rules(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {row["rule"]: row for row in told["preset"]}
+def rules(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["rule"]: row for row in body["preset"]}

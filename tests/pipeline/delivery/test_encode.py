@@ -1,4 +1,4 @@
-"""What leaves the house: exact size, exact white, within weight, sRGB, marked, and nothing else about it."""
+"""The delivered file: exact size, exact white, within the weight, sRGB, marked, and without other metadata."""
 
 import io
 from dataclasses import replace
@@ -37,7 +37,7 @@ def opened(data: bytes) -> Image.Image:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_the_file_is_what_it_says_with_mark_and_profile_alone_and_the_same_each_time(form: Format) -> None:
+def test_the_file_has_mark_and_profile_alone_and_is_the_same_each_time(form: Format) -> None:
     place = replace(PRESET, formats=(form, "png"))
     encoded = encode(gradient(), place)
     picture = opened(encoded.data)
@@ -78,13 +78,13 @@ def test_the_quality_is_the_highest_that_fits(form: Format) -> None:
     assert len(above.data) > limit
 
 
-def test_a_file_too_heavy_at_the_floor_is_delivered_at_the_floor() -> None:
+def test_a_file_too_heavy_at_the_lowest_quality_is_delivered_with_it() -> None:
     encoded = encode(noisy(), replace(PRESET, max_bytes=100))
     assert encoded.quality == 40
     assert len(encoded.data) > 100
 
 
-def test_colour_is_full_resolution_at_high_quality_only() -> None:
+def test_colour_has_full_resolution_at_high_quality_only() -> None:
     layers = {q: opened(encode(gradient(), replace(PRESET, quality=(q, q))).data) for q in (92, 60)}
     sampling = {q: [layer[1:3] for layer in vars(picture)["layer"]] for q, picture in layers.items()}
     assert sampling[92] == [(1, 1)] * 3
@@ -92,7 +92,7 @@ def test_colour_is_full_resolution_at_high_quality_only() -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_pure_white_arrives_pure_and_pure_black_too(form: Format) -> None:
+def test_pure_white_stays_pure_and_pure_black_too(form: Format) -> None:
     picture = np.ones((120, 160, 3), np.float32)
     picture[:, 96:] = 0
     arrived = np.asarray(opened(encode(picture, replace(PRESET, formats=(form,))).data).convert("RGB"))
@@ -101,7 +101,7 @@ def test_pure_white_arrives_pure_and_pure_black_too(form: Format) -> None:
     assert arrived[:, 112:].max() <= (1 if form == "avif" else 0)
 
 
-def test_dither_leaves_exact_black_and_white_alone_and_nothing_else_overflows() -> None:
+def test_dither_leaves_exact_black_and_white_and_nothing_else_overflows() -> None:
     picture = np.zeros((300, 40, 3), np.float32)
     picture[:, 10:20] = 1
     picture[:, 20:30] = 1.5
@@ -118,7 +118,7 @@ def test_dither_keeps_the_mean_between_two_codes() -> None:
     for value in (100.25, 100.5, 100.75):
         codes = to_8_bit(np.full((400, 400, 3), value / 255, np.float32))
         assert codes.mean() == pytest.approx(value, abs=0.01)
-        assert codes.var() == pytest.approx(0.25, abs=0.01)  # whatever the value: what the noise is triangular for
+        assert codes.var() == pytest.approx(0.25, abs=0.01)  # at any value: the reason for triangular noise
         assert codes.min() >= 99
         assert codes.max() <= 102
         assert (codes[:200] != codes[200:]).any(), "rows do not repeat their noise"
@@ -142,7 +142,7 @@ def fine_print() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return np.where(alpha[..., None] == 1, texture, np.float32(1)), alpha
 
 
-def test_the_quality_rises_until_the_product_s_colours_arrive() -> None:
+def test_the_quality_rises_until_the_products_colours_are_within_bounds() -> None:
     image, alpha = fine_print()
     low = replace(PRESET, quality=(80, 60))
     encoded = encode(image, low, alpha=alpha)
@@ -157,7 +157,7 @@ def test_the_quality_rises_until_the_product_s_colours_arrive() -> None:
     assert coarser.mean() > MEAN
 
 
-def test_what_is_told_of_a_file_is_what_it_shows() -> None:
+def test_the_report_of_a_file_matches_its_content() -> None:
     image, alpha = fine_print()
     encoded = encode(image, replace(PRESET, quality=(80, 60)), alpha=alpha, beside=lambda rgb: int(rgb.sum()))
     shown = np.asarray(opened(encoded.data))
@@ -176,7 +176,7 @@ def test_the_quality_does_not_rise_beyond_the_weight() -> None:
     assert len(encoded.data) <= limit
 
 
-def test_room_is_left_for_what_is_put_in_later() -> None:
+def test_room_is_left_for_later_metadata() -> None:
     whole = encode(noisy(), replace(PRESET, max_bytes=15_000))
     less = encode(noisy(), replace(PRESET, max_bytes=15_000), reserve=4_000)
     assert len(less.data) <= 11_000 < len(whole.data) <= 15_000

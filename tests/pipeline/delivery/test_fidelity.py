@@ -10,44 +10,44 @@ from pipeline.core.types import Placed
 from tests.pipeline.delivery.reported import PRESET, disc, laid, painted, report
 
 
-def test_an_untouched_product_is_within_the_encoder_s_error() -> None:
-    told = report()["fidelity"]
-    assert told["unit"] == "CIEDE2000"
-    assert 0 < told["mean"] < 0.6
-    assert told["mean"] < told["p99"] <= told["max"] < 10
+def test_an_untouched_product_is_within_the_encoders_error() -> None:
+    result = report()["fidelity"]
+    assert result["unit"] == "CIEDE2000"
+    assert 0 < result["mean"] < 0.6
+    assert result["mean"] < result["p99"] <= result["max"] < 10
     inside = minimum_filter((disc().alpha >= 0.999).astype(np.uint8), size=5).sum()
-    assert told["pixels"] == told["of_pixels"] == inside
+    assert result["pixels"] == result["of_pixels"] == inside
 
 
 def test_a_lossless_file_shows_only_the_dither() -> None:
-    told = report(place=replace(PRESET, formats=("png",)))["fidelity"]
+    result = report(place=replace(PRESET, formats=("png",)))["fidelity"]
     # one code on a dark channel of this product is a CIEDE2000 of 2 at most
-    assert told["max"] < 2.1
+    assert result["max"] < 2.1
 
 
-def test_a_repainted_product_is_caught_and_a_slight_cast_shows_in_the_mean() -> None:
+def test_a_repainted_product_is_detected_and_a_slight_cast_shows_in_the_mean() -> None:
     placed = disc()
     image = laid(painted("#336699"), placed)
     image[placed.alpha == 1] *= np.float32(0.94)
     assert report(image=image)["fidelity"]["mean"] > 1.5
     image[140:180, 140:180] = hex_to_rgb("#00ff00")
-    told = report(image=image)["fidelity"]
-    assert told["max"] > 40
-    assert told["p99"] > 30
+    result = report(image=image)["fidelity"]
+    assert result["max"] > 40
+    assert result["p99"] > 30
 
 
 def test_a_product_without_an_inside_has_no_fidelity() -> None:
     placed = disc()
-    told = report(placed=replace(placed, alpha=placed.alpha * np.float32(0.9)))["fidelity"]
-    assert told == {"mean": None, "p99": None, "max": None, "unit": "CIEDE2000", "pixels": 0, "of_pixels": 0}
+    result = report(placed=replace(placed, alpha=placed.alpha * np.float32(0.9)))["fidelity"]
+    assert result == {"mean": None, "p99": None, "max": None, "unit": "CIEDE2000", "pixels": 0, "of_pixels": 0}
 
 
-def test_a_large_product_is_sampled_and_the_report_says_so() -> None:
+def test_a_large_product_is_sampled_and_the_report_states_it() -> None:
     side = 900
     alpha = np.ones((side, side), np.float32)
     rgb = np.random.default_rng(0).random((side, side, 3), dtype=np.float32)
     placed = Placed(rgb=rgb, alpha=alpha, box=(0, 0, side, side), scale=1.0)
     preset = replace(PRESET, size=(side, side), formats=("png",))
-    told = report(np.zeros_like(rgb), place=preset, placed=placed)["fidelity"]
-    assert told["of_pixels"] == (side - 4) ** 2
-    assert 200_000 < told["pixels"] <= 400_000
+    result = report(np.zeros_like(rgb), place=preset, placed=placed)["fidelity"]
+    assert result["of_pixels"] == (side - 4) ** 2
+    assert 200_000 < result["pixels"] <= 400_000

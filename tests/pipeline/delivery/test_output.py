@@ -1,4 +1,4 @@
-"""An output of the caller's own, delivered by a whole swap and measured by the rules of its place."""
+"""A caller's own output, delivered by a whole swap and checked by its preset's rules."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from tests.support.still_life import jpeg, networks, preset, spec, still_life
 
 
 @pytest.mark.parametrize("preview", [False, True])
-def test_a_swap_delivers_what_was_ordered_and_the_report_holds_it_against_the_place(preview: bool) -> None:
+def test_a_swap_delivers_the_ordered_output_and_the_report_compares_it_with_the_preset(preview: bool) -> None:
     own = Output(200, 150, "webp", 70)
     asked = replace(spec(place=preset((160, 160))), output=own, preview=preview)
     made = swap(jpeg(still_life()[0]), asked, networks(), limits=Limits(), clock=lambda: 0.0)
@@ -27,7 +27,7 @@ def test_a_swap_delivers_what_was_ordered_and_the_report_holds_it_against_the_pl
     assert rules.get("size") == (None if preview else ([200, 150], [160, 160], "warn"))
 
 
-def test_the_quality_that_is_ordered_is_where_the_search_starts_and_never_below_its_floor() -> None:
+def test_the_search_starts_at_the_ordered_quality_and_never_goes_below_its_minimum() -> None:
     place = preset(form="jpeg")  # 95, down to 80
 
     assert ordered(place, AS_PRESET) is place
@@ -47,5 +47,5 @@ def test_the_quality_that_is_ordered_is_where_the_search_starts_and_never_below_
         ("scene", "jpeg", Output(width=800), ["height"]),
     ],
 )
-def test_what_can_not_be_made_is_named(background: str, form: str, own: Output, faults: list[str]) -> None:
+def test_an_impossible_output_is_named(background: str, form: str, own: Output, faults: list[str]) -> None:
     assert [fault.field for fault in output_faults(preset((400, 400), background, form), own)] == faults

@@ -1,4 +1,4 @@
-"""The rows of the report that presets share, on canvases whose truth is known."""
+"""The rules that presets share, checked on canvases whose truth is known."""
 
 from dataclasses import replace
 from typing import Any
@@ -40,11 +40,11 @@ def checked(
     return {row["rule"]: row for row in to_json(check_rules(file, place, placed, background, issuer=issuer))}
 
 
-def test_a_rule_that_no_file_proves_and_a_part_of_a_listed_one_have_the_places_words_and_source() -> None:
+def test_a_rule_that_no_file_proves_and_a_part_of_a_listed_rule_have_the_rules_text_and_source() -> None:
     content = Rule("content", "No text.", "https://example.com/content", "2026-03-04")
     white = Rule("white_background", "White.", "https://example.com/white", "2026-03-04")
-    told = checked(replace(WHITE, rules=(content, white)), square(), on_white(square()))
-    assert told["content"] == {
+    checks = checked(replace(WHITE, rules=(content, white)), square(), on_white(square()))
+    assert checks["content"] == {
         "rule": "content",
         "measured": None,
         "bound": "No text.",
@@ -53,12 +53,12 @@ def test_a_rule_that_no_file_proves_and_a_part_of_a_listed_one_have_the_places_w
         "checked_on": "2026-03-04",
     }
     for name in ("white_background", "white_border", "white_edge"):
-        assert told[name]["source_url"] == "https://example.com/white"
-    assert told["ai_marking"]["source_url"].startswith("https://eur-lex.europa.eu/")
+        assert checks[name]["source_url"] == "https://example.com/white"
+    assert checks["ai_marking"]["source_url"].startswith("https://eur-lex.europa.eu/")
 
 
 @pytest.mark.parametrize(("code", "status"), [(255, "pass"), (250, "pass"), (245, "warn"), (240, "fail")])
-def test_white_beside_the_product_may_ring_unseen_but_not_turn_grey(code: int, status: str) -> None:
+def test_white_next_to_the_product_may_ring_unseen_but_not_turn_grey(code: int, status: str) -> None:
     # the product ends inside a block of columns 208 to 223
     placed = square(right=220)
     rgb = on_white(placed)
@@ -67,7 +67,7 @@ def test_white_beside_the_product_may_ring_unseen_but_not_turn_grey(code: int, s
     assert (row["measured"], row["bound"], row["status"]) == (code, 250, status)
 
 
-def test_a_shadow_fails_where_the_place_has_none_and_passes_where_it_may_be() -> None:
+def test_a_shadow_fails_where_the_preset_forbids_it_and_passes_elsewhere() -> None:
     rgb = on_white(square())
     rgb[226:250, 110:210] = 220
     background = np.ones((SIDE, SIDE, 3), np.float32)
@@ -82,7 +82,7 @@ def test_a_shadow_fails_where_the_place_has_none_and_passes_where_it_may_be() ->
     ("box", "status"),
     [((96, 96, 224, 224), "pass"), ((96, 96, 224, 300), "fail"), ((96, 96, 224, 320), "warn")],
 )
-def test_margins_are_kept_unless_the_photo_cut_the_product(box: tuple[int, int, int, int], status: str) -> None:
+def test_margins_are_kept_unless_the_photo_cropped_the_product(box: tuple[int, int, int, int], status: str) -> None:
     rule = Rule("margins", "Free.", "https://example.com/", "2026-03-04")
     place = replace(WHITE, margins=(0.1, 0.1, 0.1, 0.1), rules=(rule,))
     row = checked(place, square(*box), on_white(square(*box)))["margins"]

@@ -1,7 +1,7 @@
-"""Every preset: the delivered bytes against the place's rules, by readers that are not ours.
+"""Every preset: the delivered bytes against its rules, by other libraries' readers.
 
-Scenes cost seconds each, so the gate takes them at half the size, and the nightly lane at the whole. White, which
-depends on the size, is measured whole in both. The fast lane takes one preset of each kind of background.
+Scenes cost seconds each, so the gate takes them at half the size, and the nightly lane at full size. White, which
+depends on the size, is measured at full size in both. The fast lane takes one preset of each kind of background.
 """
 
 import io
@@ -27,7 +27,7 @@ SCENES = [name for name, preset in CATALOGUE.presets.items() if preset.backgroun
 
 
 def halved(place: Preset) -> Preset:
-    """The same place, were its pictures half as wide and high."""
+    """The same preset with half the width and height."""
     assert place.size is not None
     width, height = place.size
     return replace(place, size=(width // 2, height // 2), min_side=place.min_side // 2)
@@ -50,9 +50,9 @@ SCHEME = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 @cache
 def photo(*, small: bool = False) -> bytes:
-    """A tall flask with a fine dark label, larger than any preset lays it, cut out already: a PNG with alpha.
+    """A tall flask with a fine dark label, larger than in any preset, cut out already: a PNG with alpha.
 
-    `small`: half as wide and high, which is larger than a preset of 1400 pixels lays it.
+    `small`: half as wide and high, which is larger than in a preset of 1400 pixels.
     """
     height, width = 2600, 1300
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -80,7 +80,7 @@ def rendered(name: str) -> SwapResult:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_rule_of_the_place_passes_and_other_readers_find_size_profile_and_mark(name: str) -> None:
+def test_every_rule_of_the_preset_passes_and_other_readers_find_size_profile_and_mark(name: str) -> None:
     preset, render = PRESETS[name], rendered(name)
     checked = {row["rule"]: row for row in to_json(render.report.preset)}
     assert {rule.name for rule in preset.rules} <= set(checked)
@@ -88,7 +88,7 @@ def test_every_rule_of_the_place_passes_and_other_readers_find_size_profile_and_
         assert set(row) == {"rule", "measured", "bound", "status", "source_url", "checked_on"}
         assert row["source_url"].startswith("https://")
         assert row["checked_on"]
-        # what no file can prove is in the place's own words, and only that
+        # a rule that no file can prove has its own words, and only that rule
         assert row["status"] == ("unchecked" if rule == "content" else "pass"), row
     fidelity = render.report.fidelity
     assert fidelity.pixels > 5_000
@@ -107,10 +107,10 @@ def test_every_rule_of_the_place_passes_and_other_readers_find_size_profile_and_
 
 
 @pytest.mark.parametrize("name", WHITE)
-def test_white_is_pure_but_for_blocks_that_hold_product_and_the_product_fills_what_the_place_asks(name: str) -> None:
+def test_white_is_pure_but_for_blocks_with_product_and_the_product_fills_the_presets_share(name: str) -> None:
     preset, rgb = PRESETS[name], np.asarray(Image.open(io.BytesIO(rendered(name).data)).convert("RGB"))
     darkest = rgb.min(axis=2)
-    # An encoder's block can carry an edge 16 pixels far.
+    # An encoder's block can spread an edge over 16 pixels.
     near = maximum_filter(darkest < 250, 33, mode="constant")
     assert (rgb[~near] == 255).all()
     assert not preset.shadow
@@ -121,7 +121,7 @@ def test_white_is_pure_but_for_blocks_that_hold_product_and_the_product_fills_wh
     assert fill == pytest.approx(preset.fill, abs=0.005)
 
 
-def test_a_product_that_is_not_resampled_comes_out_with_its_own_codes() -> None:
+def test_a_product_that_is_not_resampled_keeps_its_own_codes() -> None:
     arrived = np.asarray(Image.open(io.BytesIO(rendered("transparent_cutout").data)))
     laid = np.asarray(Image.open(io.BytesIO(photo())))
     inside = laid[..., 3] == 255

@@ -30,7 +30,7 @@ def test_a_preview_has_512_pixels_on_its_longer_side_and_is_never_enlarged(
 
 
 @pytest.mark.parametrize("ground", [0.0, 0.5, 1.0])
-def test_the_watermark_is_seen_everywhere_on_dark_and_pale_and_lets_the_picture_through(ground: float) -> None:
+def test_the_watermark_is_seen_everywhere_on_dark_and_pale_and_leaves_the_picture_visible(ground: float) -> None:
     plain = np.full((512, 512, 3), ground, np.float32)
     changed = np.abs(watermarked(plain) - plain).max(axis=2)
     tiles = changed.reshape(4, 128, 4, 128).max(axis=(1, 3))
@@ -43,7 +43,7 @@ def test_the_watermark_is_seen_everywhere_on_dark_and_pale_and_lets_the_picture_
     ("kind", "placement"),
     rest_in_gate([("podium", Placement()), ("flatlay", Placement(-0.1, 0.1, 1.1, -9))]),
 )
-def test_a_preview_shows_what_the_picture_of_the_same_seed_and_placement_shows(
+def test_a_preview_shows_the_picture_of_the_same_seed_and_placement(
     kind: SceneKind, placement: Placement, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = spec(kind, place=preset((1024, 768)), palette=("#2f5d50", "#e8dcc8"), placement=placement)
@@ -60,17 +60,17 @@ def test_a_preview_shows_what_the_picture_of_the_same_seed_and_placement_shows(
 
 
 @pytest.mark.gate  # two swaps; the fast lane compares the pictures
-def test_a_previews_report_is_of_the_picture_that_it_stands_for() -> None:
+def test_a_previews_report_describes_the_full_picture() -> None:
     asked = spec("podium", place=preset((1024, 768)), palette=("#2f5d50",))
     report, whole = (to_json(made(asked, preview=preview).report) for preview in (True, False))
     assert report["preview"] == {"width": 1024, "height": 768}
     assert "preview" not in whole
-    # the watermark is no part of what is measured
+    # the watermark is not measured
     assert abs(report["palette"]["mean_delta_e00"] - whole["palette"]["mean_delta_e00"]) < 0.5
     rules = {row["rule"]: row for row in report["preset"]}
     assert not {"size", "min_side", "bytes"} & set(rules)
-    told = next(row for row in whole["preset"] if row["rule"] == "enlargement")
-    assert rules["enlargement"] == told
+    enlargement = next(row for row in whole["preset"] if row["rule"] == "enlargement")
+    assert rules["enlargement"] == enlargement
 
 
 @pytest.mark.parametrize("background", ["white", "transparent"])

@@ -1,4 +1,4 @@
-"""The report: its keys, and the palette that it finds, on files whose truth is known."""
+"""The report: its keys and its measured palette, on files whose truth is known."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def test_a_field_with_a_default_is_absent_where_it_is_none_and_another_one_null(
     assert to_json([row]) == [{"seed": 5, "mean_delta_e00": None, "worst_delta_e00": 2.5, "expansion": expansion}]
 
 
-def test_it_says_how_the_product_was_found_and_where_it_was_and_is() -> None:
+def test_it_reports_how_the_product_was_found_and_its_place_in_photo_and_picture() -> None:
     placed = disc()
     cutout = Cutout(
         rgb=to_8_bit(placed.rgb),
@@ -33,38 +33,38 @@ def test_it_says_how_the_product_was_found_and_where_it_was_and_is() -> None:
         origin=(320, 160),
     )
 
-    told = cutout_report(cutout, facts_of(cutout, "lying"), placed, (1280, 960), subject=None)
+    result = cutout_report(cutout, facts_of(cutout, "lying"), placed, (1280, 960), subject=None)
 
-    assert (told.confidence, told.warnings, told.cut_sides) == (0.8765, ["subject_touches_edge"], [])
-    assert (told.stance, told.stance_from, told.elevation) == ("lying", "caller", None)
+    assert (result.confidence, result.warnings, result.cut_sides) == (0.8765, ["subject_touches_edge"], [])
+    assert (result.stance, result.stance_from, result.elevation) == ("lying", "caller", None)
     # The disc covers 80 to 240 of the crop, which begins at 320, 160 of the photo.
-    assert told.source_box == pytest.approx([400 / 1280, 240 / 960, 560 / 1280, 400 / 960], abs=1e-5)
-    assert told.placed_box == [0.25, 0.25, 0.75, 0.75]
+    assert result.source_box == pytest.approx([400 / 1280, 240 / 960, 560 / 1280, 400 / 960], abs=1e-5)
+    assert result.placed_box == [0.25, 0.25, 0.75, 0.75]
 
 
-def test_the_palette_is_found_and_shared_as_painted() -> None:
-    told = report(painted("#aa3333", "#33aa55", "#334477"), palette=("#aa3333", "#334477"))["palette"]
-    assert len(told["found"]) == 3
-    assert [row["colour"] for row in told["asked"]] == ["#aa3333", "#334477"]
-    for row in told["asked"]:
+def test_the_palette_is_found_with_its_shares_as_painted() -> None:
+    result = report(painted("#aa3333", "#33aa55", "#334477"), palette=("#aa3333", "#334477"))["palette"]
+    assert len(result["found"]) == 3
+    assert [row["colour"] for row in result["asked"]] == ["#aa3333", "#334477"]
+    for row in result["asked"]:
         assert row["delta_e00"] < 1.0
-        assert row["nearest"] in [found["colour"] for found in told["found"]]
-    assert told["mean_delta_e00"] < 1.0
-    assert sum(found["share"] for found in told["found"]) == pytest.approx(1.0, abs=0.02)
-    assert sum(row["share"] for row in told["asked"]) == pytest.approx(1.0, abs=0.001)
-    # the disc hides most of the middle stripe, so the outer two have most of what is left
-    assert told["found"][0]["share"] > 0.36
+        assert row["nearest"] in [found["colour"] for found in result["found"]]
+    assert result["mean_delta_e00"] < 1.0
+    assert sum(found["share"] for found in result["found"]) == pytest.approx(1.0, abs=0.02)
+    assert sum(row["share"] for row in result["asked"]) == pytest.approx(1.0, abs=0.001)
+    # the disc hides most of the middle stripe, so the outer two have most of the rest
+    assert result["found"][0]["share"] > 0.36
 
 
-def test_a_palette_that_was_missed_has_its_distance_and_without_one_the_scene_s_own_counts() -> None:
-    told = report(painted("#336699"), palette=("#cc2222",))["palette"]
+def test_a_missed_palette_has_its_distance_and_without_one_the_scenes_own_counts() -> None:
+    result = report(painted("#336699"), palette=("#cc2222",))["palette"]
     truth = float(delta_e00(srgb_to_lab(hex_to_rgb("#336699")), srgb_to_lab(hex_to_rgb("#cc2222"))))
-    assert told["mean_delta_e00"] == pytest.approx(truth, abs=0.7)
-    assert told["mean_delta_e00"] > 30
+    assert result["mean_delta_e00"] == pytest.approx(truth, abs=0.7)
+    assert result["mean_delta_e00"] > 30
     assert report()["palette"]["asked"][0]["colour"] == "#336699"
 
 
-def test_the_product_s_colours_are_not_the_background_s() -> None:
+def test_the_products_colours_are_not_the_backgrounds() -> None:
     placed = disc()
     red = replace(placed, rgb=np.broadcast_to(hex_to_rgb("#ff0000"), (SIDE, SIDE, 3)).copy())
     found = report(painted("#336699"), placed=red)["palette"]["found"]
@@ -82,9 +82,9 @@ def test_dominant_colours_are_the_same_every_time_and_ordered_by_share() -> None
 
 def test_near_colours_count_as_one_and_specks_as_none() -> None:
     rgb = np.repeat([hex_to_rgb("#808080"), hex_to_rgb("#828282"), hex_to_rgb("#ff0000")], [600, 396, 4], axis=0)
-    told = compare_palette(rgb.astype(np.float32), AskedColours((), False))
-    assert [found.share for found in told.found] == [0.996]
-    assert told.mean_delta_e00 is None
+    result = compare_palette(rgb.astype(np.float32), AskedColours((), False))
+    assert [found.share for found in result.found] == [0.996]
+    assert result.mean_delta_e00 is None
     assert compare_palette(np.empty((0, 3), np.float32), AskedColours(("#fff",), True)) == PaletteReport([], [], None)
 
 
@@ -92,10 +92,10 @@ def test_a_transparent_picture_has_no_palette_but_has_fidelity() -> None:
     placed = disc()
     preset = replace(PRESET, background="transparent", formats=("png",), digital_source_type=None)
     image = np.concatenate([placed.rgb, placed.alpha[..., None]], axis=-1)
-    told = report(place=preset, image=image)
-    assert told["palette"] == {"asked": [], "found": [], "mean_delta_e00": None}
-    assert told["fidelity"]["max"] < 2.1
-    assert rules(told)["ai_marking"]["status"] == "pass"
+    result = report(place=preset, image=image)
+    assert result["palette"] == {"asked": [], "found": [], "mean_delta_e00": None}
+    assert result["fidelity"]["max"] < 2.1
+    assert rules(result)["ai_marking"]["status"] == "pass"
 
 
 def test_a_file_of_another_size_than_the_canvas_is_an_error() -> None:

@@ -1,4 +1,4 @@
-"""A preset's rules as the report tells them, on files whose truth is known."""
+"""A preset's rules in the report, on files whose truth is known."""
 
 import io
 from dataclasses import replace
@@ -25,7 +25,7 @@ def test_a_good_picture_passes_every_rule_with_its_source() -> None:
     assert checked["ai_marking"]["measured"] == "compositeWithTrainedAlgorithmicMedia"
 
 
-def test_a_product_of_another_size_an_enlarged_one_and_a_heavy_file_are_reported() -> None:
+def test_a_wrong_size_an_enlarged_product_and_a_heavy_file_are_reported() -> None:
     placed = disc()
     for box in ((80, 80, 280, 240), (100, 100, 220, 220)):
         assert rules(report(placed=replace(placed, box=box)))["fill"]["status"] == "fail"
@@ -36,16 +36,16 @@ def test_a_product_of_another_size_an_enlarged_one_and_a_heavy_file_are_reported
     assert row["measured"] > row["bound"] == 500
 
 
-# not lossy WebP, which predicts blocks from their neighbours and so carries an edge's error into the white
+# Not lossy WebP: it predicts blocks from their neighbours, and so spreads an edge's error into the white.
 @pytest.mark.parametrize("form", ["jpeg", "png", "avif"])
-def test_white_passes_where_the_format_keeps_blocks_apart(form: Format) -> None:
+def test_white_passes_where_the_format_keeps_blocks_separate(form: Format) -> None:
     preset = replace(PRESET, formats=(form,), background="white", digital_source_type="compositeCapture")
-    told = report(painted("#ffffff"), place=preset)
-    checked = rules(told)
+    result = report(painted("#ffffff"), place=preset)
+    checked = rules(result)
     assert checked["white_border"]["status"] == "pass"
     assert checked["white_background"]["status"] == "pass"
-    assert told["palette"]["asked"][0]["colour"] == "#ffffff"
-    assert told["palette"]["mean_delta_e00"] < 0.5
+    assert result["palette"]["asked"][0]["colour"] == "#ffffff"
+    assert result["palette"]["mean_delta_e00"] < 0.5
 
 
 def test_almost_white_fails_and_one_grey_speck_is_a_warning() -> None:
@@ -84,7 +84,7 @@ CAMERA[0x010F] = "Camera"
         ({"format": "WEBP", "lossless": True}, {"format": "webp"}),
     ],
 )
-def test_a_file_that_our_encoder_did_not_make_fails_each_rule_that_it_breaks(
+def test_a_file_of_another_encoder_fails_each_rule_that_it_breaks(
     options: dict[str, Any], failed: dict[str, Any]
 ) -> None:
     codes = np.rint(laid(painted("#336699"), disc()) * 255).astype(np.uint8)
@@ -96,7 +96,7 @@ def test_a_file_that_our_encoder_did_not_make_fails_each_rule_that_it_breaks(
     }
 
 
-def test_another_mark_than_the_preset_s_fails() -> None:
+def test_another_mark_than_the_presets_fails() -> None:
     made = encode(laid(painted("#336699"), disc()), replace(PRESET, digital_source_type="digitalArt"))
     row = rules(report(data=made.data))["ai_marking"]
     assert (row["measured"], row["status"]) == ("digitalArt", "fail")

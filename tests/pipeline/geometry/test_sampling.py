@@ -1,11 +1,11 @@
-"""Samples of light: even, without rows in which a thin thing's shadow would be a comb."""
+"""Samples of light: even, and not in rows, which would turn a thin thing's shadow into a comb."""
 
 import numpy as np
 
 from pipeline.geometry.sampling import plane_samples
 
 
-def test_they_are_even_and_stand_in_no_rows_whichever_way_one_looks() -> None:
+def test_they_are_even_and_form_no_rows_in_any_direction() -> None:
     points = plane_samples(9).reshape(-1, 2)
     assert points.min() >= 0
     assert points.max() < 1

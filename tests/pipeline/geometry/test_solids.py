@@ -122,7 +122,7 @@ def test_a_camera_meets_a_solid_where_a_walk_along_the_ray_enters_it(solid: Soli
     entered = np.where(inside.any(-1), reach[np.argmax(inside, -1)], np.inf)
     entered = np.broadcast_to(entered, t.shape)
     near = (t < 4.4) & (entered < 4.4)
-    # A ray that only grazes may be counted by one and missed by the other.
+    # One method may count a grazing ray that the other misses.
     assert ((t < 4.4) != (entered < 4.4)).mean() < 0.02
     assert near.sum() > 30
     assert np.quantile(np.abs(t[near] - entered[near]), 0.98) < (0.02 if isinstance(solid, Dunes) else 0.003)
@@ -145,7 +145,7 @@ def test_scattered_rays_end_on_the_surface_with_a_unit_normal_against_them(solid
     normal = np.stack(solid.normal((point[0], point[1], point[2]), face))
     np.testing.assert_allclose(np.linalg.norm(normal, axis=0), 1, atol=1e-3)
     seen_from_behind = (normal * way[:, hit]).sum(0) > 0.02
-    # The fronts of panels and slabs are modelled, not their backs, which no camera sees.
+    # Panels and slabs have fronts only: no camera sees their backs.
     allowed = 0.5 if isinstance(solid, Panel | Slab) else 0.0
     assert seen_from_behind.mean() <= allowed
     bounds = np.array(solid.bounds)
@@ -165,8 +165,8 @@ CONVEX: list[Solid] = [
 
 
 @pytest.mark.parametrize("solid", CONVEX, ids=lambda s: type(s).__name__)
-def test_light_that_starts_closest_to_a_solid_does_not_leak_through_it(solid: Solid) -> None:
-    # From all round through the middle and far beyond, as to a light: less than a thousandth of such a way is close.
+def test_light_that_starts_close_to_a_solid_does_not_leak_through_it(solid: Solid) -> None:
+    # From all sides through the middle and far beyond, as to a light: a thousandth of that way counts as close.
     angle = np.linspace(0.01, 6.25, 100, dtype=np.float32)
     inwards = -np.cos(angle), np.zeros_like(angle), -np.sin(angle)
     far = tuple(np.asarray(-4 * part + at, np.float32) for part, at in zip(inwards, (0, 0.2, 0), strict=True))

@@ -1,4 +1,4 @@
-"""The kernels' cache, each time in processes of its own, on a copy of the room with two kernels more."""
+"""The kernels' cache, each time in new processes, on a copy of the package with two more kernels."""
 
 import ctypes
 import json
@@ -48,11 +48,11 @@ print(json.dumps({
 }))
 """
 
-pytestmark = pytest.mark.system  # each test starts processes of ours
+pytestmark = pytest.mark.system  # each test starts processes
 
 
 def obey_permissions() -> None:
-    """Take from root the right to write what may only be read (capabilities(7): CAP_DAC_OVERRIDE)."""
+    """Remove root's permission to write read-only files (capabilities(7): CAP_DAC_OVERRIDE)."""
     if sys.platform == "linux" and os.geteuid() == 0:
         drop_from_bounding_set, dac_override = 24, 1
         ctypes.CDLL(None).prctl(drop_from_bounding_set, dac_override, 0, 0, 0)
@@ -60,7 +60,7 @@ def obey_permissions() -> None:
 
 @dataclass(frozen=True)
 class Room:
-    """A copy of the room, in a folder that everybody can read."""
+    """A copy of the package, in a folder that everybody can read."""
 
     top: Path
 
@@ -68,7 +68,7 @@ class Room:
         (self.top / "pipeline" / "kernels" / f"{name}.py").write_text(text)
 
     def run(self, *folders: Path, mark: bool = False) -> tuple[dict[str, object], str]:
-        """Call both kernels in a new process; return what it says and its log."""
+        """Call both kernels in a new process; return its output and its log."""
         command = [sys.executable, "-c", SCRIPT, json.dumps([str(folder) for folder in folders]), *["mark"] * mark]
         own = {"PYTHONPATH": str(self.top), "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
         done = subprocess.run(
@@ -100,19 +100,19 @@ def room() -> Iterator[Room]:
 
 @pytest.fixture(scope="module", name="first")
 def _first() -> Iterator[tuple[Path, dict[str, object], str]]:
-    """The machine code that a process kept, of a room like the others, only to be copied; its answers and its log."""
+    """The stored machine code of one process, to be copied only; its output and its log."""
     with new_room() as room:
         yield room.top / "kept", *room.run(room.top / "kept")
 
 
 @pytest.fixture
 def warm(room: Room, first: tuple[Path, dict[str, object], str]) -> Room:
-    """A room whose kernels are kept already: a file is named for sources, types and processor, not for the folder."""
+    """A copy with stored kernels: a file is named for sources, types and processor, not for the folder."""
     shutil.copytree(first[0], room.top / "kept")
     return room
 
 
-def test_what_one_process_compiled_the_next_one_loads(first: tuple[Path, dict[str, object], str], warm: Room) -> None:
+def test_the_next_process_loads_what_one_compiled(first: tuple[Path, dict[str, object], str], warm: Room) -> None:
     folder, seen, said = first
     assert (seen["loaded"], seen["misses"], seen["answers"]) == (0, 2, [6.0, 1.5])
     assert said.count("compiling kernels for") == 1
@@ -121,7 +121,7 @@ def test_what_one_process_compiled_the_next_one_loads(first: tuple[Path, dict[st
     assert (seen["loaded"], seen["misses"], seen["answers"], said) == (2, 0, [6.0, 1.5], "")
 
 
-def test_a_changed_helper_compiles_anew_what_uses_it_and_the_mark_of_completeness_drops_the_old(warm: Room) -> None:
+def test_a_changed_helper_recompiles_its_users_and_the_mark_of_completeness_drops_the_old(warm: Room) -> None:
     warm.write("helper", HELPER.replace("+ 1", "+ 2"))
     seen, _ = warm.run(warm.top / "kept")
     assert (seen["compiled"], seen["answers"], seen["complete"]) == (["sums.total"], [9.0, 1.5], False)
@@ -131,7 +131,7 @@ def test_a_changed_helper_compiles_anew_what_uses_it_and_the_mark_of_completenes
     assert len(list((warm.top / "kept").rglob("*.kernel"))) == 2
 
 
-def test_a_read_only_folder_is_loaded_from_and_what_it_lacks_goes_into_the_next(warm: Room) -> None:
+def test_a_read_only_folder_is_loaded_from_and_missing_kernels_go_into_the_next(warm: Room) -> None:
     read_only = [warm.top / "kept", *(warm.top / "kept").iterdir()]
     for folder in read_only:
         folder.chmod(0o555)
@@ -144,7 +144,7 @@ def test_a_read_only_folder_is_loaded_from_and_what_it_lacks_goes_into_the_next(
         folder.chmod(0o755)
 
 
-def test_where_no_folder_can_be_written_a_process_compiles_and_says_so(room: Room) -> None:
+def test_without_a_writable_folder_a_process_compiles_and_logs_it(room: Room) -> None:
     nowhere = room.top / "file" / "kept"
     nowhere.parent.touch()
     seen, said = room.run(nowhere)
@@ -152,7 +152,7 @@ def test_where_no_folder_can_be_written_a_process_compiles_and_says_so(room: Roo
     assert "no folder is writable" in said
 
 
-def test_a_file_that_was_cut_off_is_compiled_anew(warm: Room) -> None:
+def test_a_truncated_file_is_compiled_again(warm: Room) -> None:
     for path in (warm.top / "kept").rglob("sums.total*"):
         path.write_bytes(path.read_bytes()[:1000])
     assert warm.run(warm.top / "kept")[0]["compiled"] == ["sums.total"]

@@ -1,1 +1,1 @@
-"""Tests of pipeline/light/first_light."""
+"""Tests of pipeline/light."""

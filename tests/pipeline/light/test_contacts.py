@@ -1,4 +1,4 @@
-"""Light where things touch: as it is at the picture's own size."""
+"""Light where things touch: as at the picture's own size."""
 
 from dataclasses import replace
 
@@ -26,18 +26,18 @@ def crowded() -> Layout:
 
 
 def gained(gains: Field) -> Exposure:
-    """Exposure by gains, parts×3, alone."""
+    """Return an exposure with these gains alone, parts×3."""
     return Exposure(gains, np.ones_like(gains), 1.0)
 
 
 def brought(layout: Layout, size: int, gains: Field) -> tuple[ContactLight | None, Field]:
-    """The light where things touch in a picture of twice a grid's size, and that of the grid, brought to it."""
+    """The contact light in a picture of twice a grid's size, and the grid's light, upsampled to it."""
     low, geometry = first_light(layout, size // 2, size // 2), trace(layout, size, size)
     small = Upsampling.of(low.light, low.geometry.surface)
     return contact_light(layout, low, gained(gains), small, geometry), small.over(geometry.surface)
 
 
-def test_light_where_things_touch_is_that_of_the_pictures_own_size() -> None:
+def test_light_where_things_touch_matches_the_pictures_own_size() -> None:
     layout = crowded()
     found, coarse = brought(layout, SIZE, np.ones((4, 3), np.float32))
     assert found is not None
@@ -45,12 +45,12 @@ def test_light_where_things_touch_is_that_of_the_pictures_own_size() -> None:
     expected = first_light(layout, SIZE, SIZE).light[rows, columns]
     off = np.abs(found.light - expected).mean(1)
     assert 0.002 * SIZE**2 < len(rows) < 0.1 * SIZE**2
-    # Its samples are shared once more than there, and what parts give back is of the coarser grid.
+    # Its samples are shared once more than there, and the parts' reflections come from the coarser grid.
     assert np.median(off) < 0.02
     assert off.mean() < 0.6 * np.abs(coarse[rows, columns] - expected).mean()
 
 
-def test_it_is_exposed_as_its_part_is_and_changed_as_the_network_changed_the_grid() -> None:
+def test_it_is_exposed_as_its_part_and_changed_as_the_network_changed_the_grid() -> None:
     layout = crowded()
     plain, _ = brought(layout, SIZE, np.ones((4, 3), np.float32))
     gains = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
@@ -64,7 +64,7 @@ def test_it_is_exposed_as_its_part_is_and_changed_as_the_network_changed_the_gri
     np.testing.assert_allclose(found.light, 2 * plain.light * gains[part], rtol=1e-5)
 
 
-def test_it_is_written_into_the_strip_that_it_lies_in() -> None:
+def test_it_is_written_into_its_strip() -> None:
     values, shares = np.arange(9, dtype=np.float32).reshape(3, 3), np.array([1, 0.5, 1], np.float32)
     light = ContactLight(np.array([[3, 1], [4, 0], [9, 2]], np.int32), values, shares)
     strip = np.full((4, 3, 3), -1, np.float32)
@@ -78,7 +78,7 @@ def test_where_nothing_touches_there_is_none() -> None:
     assert brought(layout, 128, np.ones((1, 3), np.float32))[0] is None
 
 
-def test_the_underside_of_what_lies_on_a_floor_gets_no_light_from_below_it() -> None:
+def test_the_underside_of_a_thing_on_a_floor_gets_no_light_from_below_it() -> None:
     layout = bare(Part(Ball(0.0, 0.08, -0.3, 0.2, 0.5), 2, "prop"))
     found, _ = brought(layout, 1024, np.ones((2, 3), np.float32))
     assert found is not None

@@ -1,4 +1,4 @@
-"""Light exposed: what is lit shows its colour, and its shade is not much more coloured than that."""
+"""Exposed light: a lit surface shows its colour, and its shade is only slightly more coloured."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from pipeline.light.first_light import first_light
 from tests.pipeline.light.test_reflection import scene
 
 
-def test_what_changes_the_lights_colour_on_a_surface_is_weakened_and_its_luminance_kept() -> None:
+def test_a_tint_of_the_light_on_a_surface_is_weakened_and_its_luminance_kept() -> None:
     warm = np.array([[1.2, 0.97, 0.7]], np.float32)
     tint = warm / (warm @ LUMINANCE)
     light = np.array([[1.0, 1.0, 1.0], [0.6, 0.2, 0.1]], np.float32)
@@ -22,7 +22,7 @@ def test_what_changes_the_lights_colour_on_a_surface_is_weakened_and_its_luminan
     np.testing.assert_allclose(some - own, 0.4 * (light - own), atol=1e-6)
 
 
-def test_light_of_the_colour_that_the_lit_part_has_stays_as_it_is() -> None:
+def test_light_of_the_lit_parts_colour_stays_unchanged() -> None:
     layout = scene(0.0)
     exposure = Exposure.of(layout, first_light(layout, 64, 64))
     assert exposure.uneven < 1
@@ -32,7 +32,7 @@ def test_light_of_the_colour_that_the_lit_part_has_stays_as_it_is() -> None:
     np.testing.assert_allclose(exposure.on(light, part), level * exposure.tints, rtol=1e-4)
 
 
-def test_a_neon_tube_colours_what_it_shines_on_as_much_as_ever() -> None:
+def test_a_neon_tube_keeps_its_full_colour() -> None:
     layout = scene(0.0)
     first = first_light(layout, 64, 64)
     plain, neon = (Exposure.of(one, first) for one in (layout, replace(layout, kind="neon")))

@@ -1,4 +1,4 @@
-"""The dark line at the foot of what stands."""
+"""The dark line at the foot of standing things."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ SIZE = 1024
 
 
 def shares(solid: Solid, glow: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The share of light that is left, the heights above the floor, and where the solid is."""
+    """The remaining share of light, the heights above the floor, and the place of the solid."""
     layout = bare(Part(solid, 2, "prop", glow=glow))
     geometry, light = trace(layout, SIZE, SIZE), np.ones((SIZE, SIZE, 3), np.float32)
     feet = Feet.of(layout, SIZE, SIZE)
@@ -41,6 +41,6 @@ def test_a_low_thing_has_a_smaller_rounding() -> None:
     assert share.min() < 0.7
 
 
-def test_what_glows_and_what_lies_has_none() -> None:
+def test_glowing_and_lying_things_have_none() -> None:
     assert (shares(Drum(0, 0, -0.3, 0.25, 0.15), glow=4.0)[0] == 1).all()
     assert Feet.of(compose(spec("flatlay"), 96, 96, 1.0), 96, 96) is None

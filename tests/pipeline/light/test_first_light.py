@@ -1,4 +1,4 @@
-"""First light: what the analytic lights do, before any network."""
+"""First light: the analytic lights, before any network."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from tests.support.still_life import preset, spec
 
 
 def bare(*parts: Part) -> Layout:
-    """A floor and what stands on it, under a key light of half side 0.3 from the upper left and a dome of 0.4."""
+    """A floor and things on it, under a key light of half side 0.3 from the upper left and a dome of 0.4."""
     layout = compose(spec("podium"), 96, 96, 0.6)
     rig = replace(layout.rig, position=(-2.0, 2.5, 1.0), target=(0.0, 0.0, 0.0), half=0.3, key=1.0, fill=0.4)
     rig = replace(rig, key_tint=np.ones(3, np.float32), fill_tint=np.ones(3, np.float32), gobo=None)
@@ -47,7 +47,7 @@ def test_a_ball_shades_the_floor_on_the_side_away_from_the_light_and_takes_some_
     first = first_light(layout, 96, 96)
     shaded, open_floor = at(layout, 0.17, 0.0, -0.38), at(layout, -0.35, 0.0, -0.3)
     assert first.light[shaded].mean() < 0.6 * first.light[open_floor].mean()
-    # Right before the ball's foot most of what is up there is the ball.
+    # Right before the ball's foot the ball hides most of the dome.
     near = at(layout, 0.0, 0.0, -0.22)
     assert first.occlusion[near] < 0.85 < first.occlusion[open_floor]
 
@@ -57,11 +57,11 @@ def test_a_ball_shades_the_floor_on_the_side_away_from_the_light_and_takes_some_
     [Drum(0, 0, -0.3, 0.25, 0.15), Block(0, 0, -0.3, 0.2, 0.15, 0.15, 0.2), Rod((-0.2, 0.06, -0.3), (0.4, 0, 0), 0.06)],
     ids=lambda solid: type(solid).__name__,
 )
-def test_no_speck_of_light_leaks_through_the_foot_of_what_stands(solid: Solid) -> None:
+def test_no_speck_of_light_leaks_through_the_foot_of_standing_things(solid: Solid) -> None:
     first = first_light(bare(Part(solid, 2, "prop")), 384, 384)
     on_floor, light = first.geometry.part == 0, first.light.mean(-1)
     beside = on_floor & (minimum_filter(on_floor.astype(int), 3) == 0)
-    # The brightest floor a few pixels about: towards the foot it becomes darker, or stays as bright as in the open.
+    # The brightest floor within a few pixels: towards the foot it becomes darker, or stays as bright as in the open.
     about = maximum_filter(np.where(on_floor & ~beside, light, 0), 9)
     assert beside.sum() > 100
     assert (light - about)[beside & (about > 0)].max() < 0.03
@@ -80,7 +80,7 @@ def test_a_larger_light_has_softer_shadows() -> None:
     assert steepest(0.02) > 1.5 * steepest(0.8)
 
 
-def test_light_through_a_gobo_falls_where_its_bars_leave_it() -> None:
+def test_light_through_a_gobo_falls_where_its_bars_leave_gaps() -> None:
     wall = Part(Wall(-0.8), 0, "wall")
     layout = bare(wall)
     half = Gobo((-1.0, 1.4, 0.1), ((-6.0, -6.0, 0.0, 6.0),), ())
@@ -92,7 +92,7 @@ def test_light_through_a_gobo_falls_where_its_bars_leave_it() -> None:
     assert (share[on_wall] > 0.9).mean() > 0.1
 
 
-def test_what_lies_before_a_coloured_wall_takes_on_its_colour() -> None:
+def test_things_before_a_coloured_wall_take_on_its_colour() -> None:
     red = np.array([0.8, 0.05, 0.05], np.float32)
     layout = bare(Part(Wall(-0.5), 0, "wall"))
     layout = replace(layout, colours=(red, *layout.colours[1:]))
@@ -101,7 +101,7 @@ def test_what_lies_before_a_coloured_wall_takes_on_its_colour() -> None:
     assert light[0] > 1.08 * light[1]
 
 
-def test_the_shadow_beside_a_thing_sees_its_dark_side() -> None:
+def test_the_shadow_next_to_a_thing_sees_its_dark_side() -> None:
     red = np.array([0.8, 0.05, 0.05], np.float32)
     layout = bare(Part(Block(0.0, 0.0, -0.3, 0.15, 0.25, 0.15), 2, "stand"))
     layout = replace(layout, colours=(*layout.colours[:2], red, *layout.colours[3:]))
@@ -117,7 +117,7 @@ def test_where_a_thing_touches_the_floor_neither_lights_the_other() -> None:
     row, column = at(layout, 0.0, 0.0, -0.3, 768)
     seen = np.flatnonzero(first.geometry.part[row - 40 : row + 8, column] == 0)
     foot = first.light[row - 40 + seen[:4], column].mean(-1).max()
-    # By what the floor gives back elsewhere, it would have 0.38 of the open floor's.
+    # With the floor's reflection elsewhere, it would have 0.38 of the open floor's.
     assert foot < 0.25 * first.light[at(layout, -0.35, 0.0, -0.3, 768)].mean()
 
 

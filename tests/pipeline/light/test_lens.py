@@ -1,4 +1,4 @@
-"""The lens: what is far is soft and what is near is not, corners are darker, grain is even and of mean 0."""
+"""The lens: far things are soft and near ones sharp, corners are darker, grain is even and of mean 0."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def stripes() -> Field:
     return picture
 
 
-def test_what_is_far_is_soft_and_what_is_near_stays_as_it_is_to_the_bit() -> None:
+def test_far_things_are_soft_and_near_ones_stay_to_the_bit() -> None:
     layout, geometry = seen(Lens(depth_of_field=1.0))
     picture = stripes()
     focus = Focus.of(layout, geometry, picture)
@@ -41,11 +41,11 @@ def test_what_is_far_is_soft_and_what_is_near_stays_as_it_is_to_the_bit() -> Non
     assert near.any()
     assert far.any()
     assert (picture[near] == stripes()[near]).all()
-    # All but where the frame ends, or what is near begins.
+    # Everything except the frame's end, and the edge of near things.
     assert (np.abs(picture[far] - 0.5) < 0.1).mean() > 0.98
 
 
-def test_what_is_near_does_not_run_into_what_is_far() -> None:
+def test_near_things_do_not_blur_into_far_ones() -> None:
     layout, geometry = seen(Lens(depth_of_field=1.0))
     picture = np.where(geometry.depth[..., None] < FOCAL + 0.1, np.float32(1), np.float32(0)) * np.ones(3, np.float32)
     focus = Focus.of(layout, geometry, picture)
@@ -54,7 +54,7 @@ def test_what_is_near_does_not_run_into_what_is_far() -> None:
     assert picture[geometry.depth > FOCAL + 1.1].max() < 0.02
 
 
-def test_the_edge_of_what_is_sharp_is_smooth_before_what_is_out_of_focus() -> None:
+def test_a_sharp_edge_is_smooth_before_an_out_of_focus_background() -> None:
     layout, _ = seen(Lens(depth_of_field=1.0))
     parts = Part(Wall(-1.5), 0, "wall"), Part(Ball(0.0, 0.2, 0.0, 0.2), 1, "prop")
     layout = replace(layout, parts=parts)
@@ -69,7 +69,7 @@ def test_the_edge_of_what_is_sharp_is_smooth_before_what_is_out_of_focus() -> No
     assert (picture[row[partly], column[partly]].mean(-1) > 0.3).mean() > 0.95
 
 
-def test_the_blur_is_as_wide_as_asked_on_the_grid_that_it_is_made_on() -> None:
+def test_the_blur_has_the_asked_width_on_its_own_grid() -> None:
     layout, geometry = seen(Lens(depth_of_field=1.0))
     picture = np.zeros((SIDE, SIDE, 3), np.float32)
     picture[:, 100:102] = 1
@@ -107,7 +107,7 @@ def test_a_lens_without_depth_of_field_changes_nothing() -> None:
     assert (picture == stripes()).all()
 
 
-def test_corners_lose_the_share_that_is_asked_and_the_middle_none() -> None:
+def test_corners_lose_the_asked_share_and_the_middle_none() -> None:
     layout, _ = seen(Lens(vignette=0.2))
     picture = np.ones((SIDE, SIDE, 3), np.float32)
     darken_corners(layout, SIDE, 0, picture[:160])

@@ -17,14 +17,14 @@ SIDE = 320
 
 
 def scene(gloss: float) -> Layout:
-    """A table as polished as asked, nothing on it, and its wall."""
+    """An empty table with the asked polish, and its wall."""
     layout = compose(spec("tabletop"), SIDE, SIDE, 0.6)
     parts = [replace(part, gloss=gloss) if part.role == "floor" else part for part in layout.parts]
     return replace(layout, parts=tuple(part for part in parts if part.role in ("floor", "wall")))
 
 
 def box_on(layout: Layout, rise: float = 0.0) -> Placed:
-    """A red box over blue where the layout has its product; its base rises to the right by `rise` pixels each."""
+    """A red box over blue at the layout's product place; its base rises to the right by `rise` pixels each."""
     left, top, right, bottom = (round(side * SIDE) for side in layout.product)
     rows, columns = np.mgrid[:SIDE, :SIDE]
     base = bottom - rise * (columns - left)
@@ -51,7 +51,7 @@ def test_a_matt_surface_mirrors_nothing() -> None:
     assert mirror_image(box_on(layout), layout) is None
 
 
-def test_before_a_product_on_the_lower_edge_of_the_picture_there_is_nothing_to_mirror_in() -> None:
+def test_before_a_product_on_the_lower_edge_of_the_picture_there_is_no_mirror_image() -> None:
     layout = scene(0.75)
     placed = box_on(layout)
     bottom = SIDE - placed.box[3]
@@ -66,7 +66,7 @@ def test_the_product_is_seen_upside_down_below_its_foot_and_fades() -> None:
     out = reflected(GREY, placed, layout)
     left, _, right, bottom = placed.box
     middle = (left + right) // 2
-    # What is lowest in the product is nearest in the mirror: red, then blue.
+    # The lowest part of the product is nearest in the mirror: red, then blue.
     assert redness(out, bottom + 8, middle) > 0.05
     assert redness(out, bottom + 34, middle) < -0.02
     change = np.abs(out - GREY).max(-1)
@@ -125,7 +125,7 @@ def test_each_of_two_things_is_mirrored_about_its_own_foot() -> None:
     wide = (right - left) // 3
     alpha = placed.alpha.copy()
     alpha[:, left + wide : right - wide] = 0
-    # The right one stands farther back, its foot higher in the picture.
+    # The right one stands farther back, with its foot higher in the picture.
     alpha[bottom - 24 : bottom, right - wide : right] = 0
     rgb = placed.rgb.copy()
     rgb[bottom - 44 : bottom - 24, right - wide : right] = [0.9, 0.1, 0.1]

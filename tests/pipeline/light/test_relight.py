@@ -22,7 +22,7 @@ from tests.pipeline.scene.test_layout import KINDS, SIX, SIZES
 from tests.support.still_life import preset, spec
 
 
-def test_the_tone_curve_leaves_asked_colours_alone_and_never_reaches_past_white() -> None:
+def test_the_tone_curve_leaves_asked_colours_alone_and_never_exceeds_white() -> None:
     linear = np.linspace(0, 8, 500, dtype=np.float32)
     shown = tone_mapped(linear)
     np.testing.assert_allclose(shown[linear <= SHOULDER], linear[linear <= SHOULDER], atol=1e-6)
@@ -41,7 +41,7 @@ def test_the_lit_part_of_every_colour_shows_that_colour(kind: SceneKind) -> None
     for slot, colour in enumerate(SIX[:3]):
         lab = srgb_to_lab(shown[slots == slot])
         distance = delta_e00(lab, srgb_to_lab(hex_to_rgb(colour)[None]))
-        # A fifth of what has the colour is as near as a careful eye would ask.
+        # A fifth of the pixels of that colour are as near as a careful eye would ask.
         assert np.quantile(distance, 0.2) < 6, colour
 
 
@@ -56,12 +56,12 @@ def test_edges_are_covered_in_proportion() -> None:
         geometry.coverage.smooth(smooth)
         stairs = albedo(layout, geometry, finished=False)
         left.append(np.abs(smooth - flat).mean() / np.abs(stairs - flat).mean())
-    # Of what is thinner than a pixel, as the covers of books are here, more is left.
+    # Things thinner than a pixel, such as the covers of books here, leave more.
     assert np.median(left) < 0.2
     assert max(left) < 0.5
 
 
-def test_what_a_product_takes_and_what_is_too_bright_end_at_an_edge_by_coverage() -> None:
+def test_a_products_shadow_and_overexposure_end_at_an_edge_by_coverage() -> None:
     layout = compose(spec("podium", palette=SIX[:3]), 120, 120, 0.6)
     layout = replace(
         layout, parts=(Part(Wall(-1.5), 0, "wall"), Part(Ball(0.0, 0.2, 0.0, 0.2), 1, "prop")), lens=Lens()

@@ -1,4 +1,4 @@
-"""What polish mirrors beyond the scene: a dark studio, a camera, a reflector across from the key light."""
+"""The room that polish mirrors beyond the scene: a dark studio, a camera, a reflector opposite the key light."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def towards(*way: float) -> Field:
 
 
 @pytest.mark.parametrize("kind", ["flatlay", "podium"])
-def test_the_room_is_dark_behind_the_camera_and_bright_across_from_the_key_light(kind: str) -> None:
+def test_the_room_is_dark_behind_the_camera_and_bright_opposite_the_key_light(kind: str) -> None:
     layout = studio(kind)
     camera = room(layout, towards(0, 0, 1))[0]
     across = towards(1.5, -1.0, 0.9) if layout.top_down else towards(0.8, 0.5, 0.9)
@@ -38,7 +38,7 @@ def test_the_room_is_dark_behind_the_camera_and_bright_across_from_the_key_light
 
 
 @pytest.mark.parametrize("kind", ["flatlay", "podium", "sand"])
-def test_the_room_is_about_as_bright_as_the_fill_that_it_is_told_over(kind: str) -> None:
+def test_the_room_is_about_as_bright_as_the_fill_over_which_it_is_set(kind: str) -> None:
     layout = studio(kind)
     rng = np.random.default_rng(1)
     way = rng.normal(size=(3, 20_000)).astype(np.float32)

@@ -32,7 +32,7 @@ def with_a_sheet(thick: float = PAPER) -> tuple[Layout, Slab]:
 
 
 def beside(layout: Layout, slab: Slab, away: float) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Pixels (row, column) along each side of a sheet's outline on the surface, so far outside it."""
+    """Return pixels (row, column) along each side of a sheet's outline on the surface, this far outside it."""
     corners = np.array(slab.corners)
     lines = []
     for index, (nx, ny, _) in enumerate(slab.sides):
@@ -59,7 +59,7 @@ def test_the_shadow_of_paper_is_even_along_its_edge_and_falls_away_from_the_ligh
     assert means[int(np.argmin(facing))] < means[int(np.argmax(facing))] - 0.03
 
 
-def test_a_sheets_shadow_is_none_on_the_sheet_itself_nor_far_from_it() -> None:
+def test_a_sheets_shadow_is_zero_on_the_sheet_itself_and_far_from_it() -> None:
     layout, slab = with_a_sheet()
     geometry = trace(layout, SIDE, SIDE)
     shadows = SheetShadows.of(layout, SIDE, SIDE)
@@ -75,11 +75,11 @@ def test_a_sheets_shadow_is_none_on_the_sheet_itself_nor_far_from_it() -> None:
 
 
 @pytest.mark.parametrize(("thick", "drawn"), [(PAPER, True), (0.03, False)])
-def test_what_is_thick_has_a_traced_shadow(thick: float, drawn: bool) -> None:
+def test_a_thick_thing_has_a_traced_shadow(thick: float, drawn: bool) -> None:
     layout, _ = with_a_sheet(thick)
     assert (SheetShadows.of(layout, SIDE, SIDE) is not None) == drawn
     light = first_light(layout, 96, 96).light.mean(-1)
     alone = first_light(replace(layout, parts=layout.parts[:1]), 96, 96).light.mean(-1)
     on_floor = trace(layout, 96, 96).part == 0
-    # Beside another surface a pixel shares its samples with fewer.
+    # Next to another surface a pixel shares its samples with fewer.
     assert (np.abs(light - alone)[on_floor].max() < 0.03) == drawn

@@ -9,7 +9,7 @@ def test_light_is_not_smeared_over_the_edge_of_a_surface() -> None:
     low = np.zeros((16, 16), np.uint16)
     low[:, 8:] = 1
     high = np.zeros((128, 128), np.uint16)
-    # The edge is not where the small grid has it.
+    # The edge differs from the small grid's.
     high[:, 67:] = 1
     light = np.where(low[..., None] == 1, 2.0, 0.5).astype(np.float32) * np.ones(3, np.float32)
     out = upsample_within_surfaces(light, low, high)
@@ -33,7 +33,7 @@ def test_within_a_surface_light_is_interpolated() -> None:
     assert np.diff(out).max() < 0.02
 
 
-def test_values_of_other_surfaces_bridge_what_the_small_grid_hardly_has_of_a_thing() -> None:
+def test_values_of_other_surfaces_bridge_a_thing_that_the_small_grid_barely_has() -> None:
     low, high = np.zeros((16, 16), np.uint16), np.zeros((128, 128), np.uint16)
     # A thin thing along a row, of which the small grid has two places, far apart.
     low[8, 3] = low[8, 12] = 5

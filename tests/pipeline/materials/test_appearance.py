@@ -24,12 +24,12 @@ def coloured(layout: Layout, level: float, finish: str = "wood") -> tuple[Layout
 
 
 def lit_from(layout: Layout, x: float, y: float, z: float) -> Layout:
-    """Return the layout with its key light that way from the light's target."""
+    """Return the layout with its key light in that direction from the light's target."""
     target = layout.rig.target
     return replace(layout, rig=replace(layout.rig, position=(target[0] + x, target[1] + y, target[2] + z)))
 
 
-def test_the_darker_the_colour_the_stronger_the_contrast_up_to_a_bound(layout: Layout) -> None:
+def test_a_darker_colour_has_a_stronger_contrast_up_to_a_bound(layout: Layout) -> None:
     found = [appearance(*coloured(layout, level)).contrast for level in (0.8, 0.3, 0.1, 0.03, 0.001)]
     assert found[0] == 1
     assert found[:4] == sorted(found[:4])
@@ -55,7 +55,7 @@ def test_dark_stone_has_light_veins_and_its_own_contrast(layout: Layout) -> None
         (Top(0.0, turn=np.pi / 2), (0.0, 2.0, 1.0), 0.0),
     ],
 )
-def test_the_light_comes_along_the_surface_from_where_the_key_light_stands(
+def test_the_light_on_the_surface_comes_from_the_key_light(
     layout: Layout, solid: Wall | Floor, way: tuple[float, float, float], angle: float
 ) -> None:
     part = Part(solid, 0, "floor", "plaster")
@@ -72,7 +72,7 @@ def test_grazing_light_brings_out_more_of_a_relief(layout: Layout) -> None:
     assert low > 1.3 * high
 
 
-def test_terrazzo_knows_the_other_colours_of_the_scene(layout: Layout) -> None:
+def test_terrazzo_uses_the_other_colours_of_the_scene(layout: Layout) -> None:
     part = Part(Wall(-1.0), 1, "wall", "terrazzo")
     shown = appearance(replace(layout, parts=(part,)), part)
     assert len(shown.accents) == 2

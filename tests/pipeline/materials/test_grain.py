@@ -1,4 +1,4 @@
-"""Grain: kept tiles give every seed a pattern of its own, of the spectrum, the variance and the light that is asked."""
+"""Grain: stored tiles give every seed its own pattern, with the asked spectrum, variance and light."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_a_grain_has_the_spectrum_of_noise() -> None:
 def test_two_seeds_share_no_pattern_wherever_one_is_laid_over_the_other() -> None:
     one, other, turned = np.fft.fft2(made(1)), np.fft.fft2(made(2)), np.fft.fft2(made(2)[::-1])
     alike = [np.fft.ifft2(one * np.conj(field)).real.max() / N**2 for field in (other, turned)]
-    # One copy of each may well lie on one of the other: half the variance.
+    # One copy of each may well match one of the other: half the variance.
     assert max(alike) < 0.65
     assert np.abs(np.corrcoef(made(1).ravel(), made(2).ravel())[0, 1]) < 0.1
 
@@ -49,13 +49,13 @@ def test_a_larger_grain_shows_the_same_pattern_finer() -> None:
     assert np.corrcoef(small.ravel(), large.reshape(128, 2, 128, 2).mean((1, 3)).ravel())[0, 1] > 0.9
 
 
-def test_a_relief_is_lit_from_where_its_light_is_also_where_a_copy_is_turned() -> None:
+def test_a_relief_is_lit_from_its_light_even_where_a_copy_is_turned() -> None:
     for seed in range(4):
         right, down, left = (made(seed, light_angle=angle) for angle in (0.0, np.pi / 2, np.pi))
         np.testing.assert_allclose(left, -right, atol=1e-4)
         skewed = made(seed, light_angle=np.pi / 4)
         np.testing.assert_allclose(skewed, (right + down) / np.sqrt(2), atol=1e-4)
-        # Both are slopes of one relief h, Riesz transforms of it: rotating the one gives the other, in the spectrum.
+        # Both are slopes of one relief h, Riesz transforms of it: rotating one gives the other, in the spectrum.
         y, x = np.meshgrid(np.fft.fftfreq(N), np.fft.rfftfreq(N), indexing="ij")
         across, along = np.fft.rfft2(right), np.fft.rfft2(down)
         same = (np.abs(x) > 0.05) & (np.abs(y) > 0.05)

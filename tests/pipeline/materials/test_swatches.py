@@ -30,7 +30,7 @@ def test_they_are_made_once_for_a_layout(layout: Layout) -> None:
     assert swatches.of(replace(sandy))[0] is not first
 
 
-def test_they_are_made_beside_other_work(layout: Layout) -> None:
+def test_they_are_made_in_parallel_with_other_work(layout: Layout) -> None:
     swatches = Swatches(96)
     sandy = finished(layout, ("floor", "sand"))
     assert swatches.make_beside(sandy, lambda: "other work") == ["other work"]
@@ -47,5 +47,5 @@ def test_small_things_of_one_stone_are_cut_from_one_slab(layout: Layout) -> None
     assert cloth is floor
     assert floor is not None
     assert one is not None
-    # a slab that only small things are cut from needs half the texels
+    # a slab for small things alone needs half the texels
     assert one.texture[0].shape[0] == floor.texture[0].shape[0] // 2

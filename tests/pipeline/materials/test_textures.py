@@ -1,6 +1,6 @@
-"""Finishes: they tile, keep the colour asked for, repeat with their seed, and do not shimmer from afar.
+"""Finishes: they tile, keep the asked colour, repeat with their seed, and do not shimmer from afar.
 
-`python -m tests.pipeline.materials.test_textures` makes the golden ones anew; look at them before they are committed.
+`python -m tests.pipeline.materials.test_textures` makes the golden pictures again. Look at them before you commit them.
 """
 
 from dataclasses import replace
@@ -30,9 +30,9 @@ from tests.support.still_life import spec
 SMALL: list[Finish] = ["linen", "stone", "page", "leaf"]
 TEXTURED: list[Finish] = [finish for finish in get_args(Finish) if finish not in ("plain", *SMALL)]
 STONE: list[Finish] = ["marble", "terrazzo"]
-#: Corners of swatches that were looked at and found good.
+#: Corners of swatches that were reviewed and accepted.
 GOLDEN = Path(__file__).with_name("golden")
-#: The least spread of lightness, CIELAB, that a finish has in a thumbnail: one just noticeable step to both sides.
+#: The smallest spread of lightness, CIELAB, of a finish in a thumbnail: one just noticeable step to both sides.
 SEEN = 1.2
 
 
@@ -58,7 +58,7 @@ def mapped(pyramid: Pyramid, u: Field, v: Field, footprint: Field | float) -> Fi
 
 
 def one_part(finish: Finish, colour: Field) -> Layout:
-    """Return a layout whose one part is a wall of that finish and linear colour."""
+    """Return a layout whose only part is a wall of that finish and linear colour."""
     layout = compose(spec("sweep"), 96, 96, 0.6)
     return replace(layout, colours=(colour,) * len(layout.colours), parts=(Part(Wall(-1.0), 0, "wall", finish),))
 
@@ -82,7 +82,7 @@ def test_plain_has_no_texture() -> None:
 
 @pytest.mark.parametrize("seed", rest_in_gate([1, 2, 3]))
 @pytest.mark.parametrize("finish", TEXTURED)
-def test_a_finish_keeps_the_colour_asked_for_and_does_not_compete_with_the_product(finish: Finish, seed: int) -> None:
+def test_a_finish_keeps_the_asked_colour_and_does_not_compete_with_the_product(finish: Finish, seed: int) -> None:
     flat = made(finish, seed=seed).reshape(512 * 512, -1)
     np.testing.assert_allclose(flat.mean(0), 1, atol=0.01)
     np.testing.assert_allclose(np.median(flat, 0), 1, atol=0.06)
@@ -91,7 +91,7 @@ def test_a_finish_keeps_the_colour_asked_for_and_does_not_compete_with_the_produ
 
 
 @pytest.mark.parametrize(("finish", "dark"), [*((one, False) for one in [*TEXTURED, *SMALL]), ("marble", True)])
-def test_a_finish_looks_as_it_did_when_it_was_found_good(finish: Finish, dark: bool) -> None:
+def test_a_finish_matches_its_golden_picture(finish: Finish, dark: bool) -> None:
     golden = np.asarray(Image.open(GOLDEN / f"{finish}{'_dark' * dark}.png"), int)
     away = np.abs(small_picture(finish, dark=dark).astype(int) - golden)
     # Another processor's last bits may move a place by a code.
@@ -101,7 +101,7 @@ def test_a_finish_looks_as_it_did_when_it_was_found_good(finish: Finish, dark: b
 
 @pytest.mark.parametrize("level", rest_in_gate([0.03, 0.4, 0.8]))
 @pytest.mark.parametrize("finish", TEXTURED)
-def test_a_finish_is_seen_in_a_thumbnail_of_300_pixels_in_pale_mid_and_dark_colours(
+def test_a_finish_is_visible_in_a_thumbnail_of_300_pixels_in_pale_mid_and_dark_colours(
     finish: Finish, level: float
 ) -> None:
     colour = np.full(3, level, np.float32)
@@ -115,7 +115,7 @@ def test_a_finish_is_seen_in_a_thumbnail_of_300_pixels_in_pale_mid_and_dark_colo
 
 
 @pytest.mark.parametrize("finish", ["plaster", "fabric"])
-def test_the_relief_is_lit_from_where_the_key_light_is(finish: Finish) -> None:
+def test_the_relief_is_lit_from_the_key_light(finish: Finish) -> None:
     def lit_from(angle: float) -> Field:
         pyramid = swatch(finish, np.random.default_rng(1), 512, Appearance(light_angle=angle, upright=False))
         assert pyramid is not None
@@ -128,7 +128,7 @@ def test_the_relief_is_lit_from_where_the_key_light_is(finish: Finish) -> None:
     assert (left - unlit).std() > 0.6 * unlit.std()
 
 
-def test_a_standing_concrete_has_the_holes_of_its_ties() -> None:
+def test_an_upright_concrete_wall_has_its_tie_holes() -> None:
     standing, lying = (
         swatch("concrete", np.random.default_rng(1), 512, Appearance(upright=upright)) for upright in (True, False)
     )
@@ -163,13 +163,13 @@ def test_dark_stone_has_lighter_veins_and_chips_and_keeps_its_mean(finish: Finis
 def test_a_swatch_tiles(finish: Finish) -> None:
     texture = made(finish)
     for axis in (0, 1):
-        # Neighbours differ as much across the edge as they do beside it.
+        # Neighbours differ as much across the edge as next to it.
         around = np.roll(texture, 4, axis)
         steps = [float(np.abs(np.take(around, i, axis) - np.take(around, i + 1, axis)).mean()) for i in range(7)]
         assert steps[3] < 1.5 * np.mean(steps[:3] + steps[4:])
 
 
-def test_every_finish_and_size_takes_as_much_from_the_generator() -> None:
+def test_every_finish_and_size_draws_the_same_number_from_the_generator() -> None:
     after = set()
     for finish in get_args(Finish):
         for n in (128, 256):
@@ -186,7 +186,7 @@ def test_a_larger_swatch_shows_the_same_pattern_finer(finish: Finish) -> None:
     assert np.corrcoef(small.ravel(), large.ravel())[0, 1] > 0.9
 
 
-def test_noise_has_unit_variance_and_no_mean() -> None:
+def test_noise_has_unit_variance_and_zero_mean() -> None:
     for stretch, light_angle in ((1.0, None), (8.0, None), (3.0, 1.0)):
         field = noise(
             np.random.default_rng(2), 512, 1.5, 4, stretch=stretch, angle=0.4, light_angle=light_angle, grid=512
@@ -195,7 +195,7 @@ def test_noise_has_unit_variance_and_no_mean() -> None:
         assert field.mean() == pytest.approx(0, abs=1e-3)
 
 
-def test_texels_are_read_at_their_centres_and_again_a_tile_further() -> None:
+def test_texels_are_read_at_their_centres_and_again_one_tile_further() -> None:
     pyramid = sampled("terrazzo", 64)
     centres = (np.arange(64, dtype=np.float32) + 0.5) * np.float32(TILE / 64)
     v, u = (axis.ravel() for axis in np.meshgrid(centres, centres, indexing="ij"))
@@ -212,7 +212,7 @@ def test_a_footprint_of_two_texels_reads_the_means_of_four() -> None:
 
 
 @pytest.mark.parametrize("finish", TEXTURED)
-def test_the_larger_the_footprint_the_calmer_the_surface(finish: Finish) -> None:
+def test_a_larger_footprint_makes_a_calmer_surface(finish: Finish) -> None:
     u, v = np.random.default_rng(2).uniform(0, TILE, (2, 40_000)).astype(np.float32)
     spreads = [float(mapped(sampled(finish), u, v, texels * TILE / 512).std()) for texels in (1, 2, 4, 8, 16)]
     assert spreads == sorted(spreads, reverse=True)
@@ -233,7 +233,7 @@ def test_only_the_pixels_of_the_part_are_multiplied() -> None:
 
 
 def main() -> None:
-    """Make the golden corners anew."""
+    """Make the golden corners again."""
     GOLDEN.mkdir(exist_ok=True)
     for finish in [*TEXTURED, *SMALL]:
         Image.fromarray(small_picture(finish, dark=False)).save(GOLDEN / f"{finish}.png")

@@ -1,4 +1,4 @@
-"""Every way in which a photo's bytes may lie, and what else is sent in place of one."""
+"""Photos whose bytes are wrong in every known way, and other files in place of a photo."""
 
 import struct
 import zlib
@@ -39,7 +39,7 @@ LIMITS = Limits()
         (bytes(range(256)) * 20, "not recognised"),
     ],
 )
-def test_anything_else_is_refused_by_name_with_what_is_accepted(data: bytes, named: str) -> None:
+def test_any_other_file_is_refused_by_name_with_the_accepted_types(data: bytes, named: str) -> None:
     with pytest.raises(ImageUnreadable, match="JPEG, PNG, WebP, AVIF, HEIC or TIFF") as refused:
         decode(data, LIMITS)
     assert named in str(refused.value)
@@ -57,7 +57,7 @@ FORMATS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore")  # Pillow warns of cut TIFF directories, as it would in service
+@pytest.mark.filterwarnings("ignore")  # Pillow warns about truncated TIFF directories, as it would in service
 @pytest.mark.parametrize(("format", "options"), FORMATS)
 def test_a_file_cut_short_is_called_truncated(format: str, options: dict[str, Any]) -> None:
     whole = saved(scene().resize((400, 300)), format, **options)
@@ -80,9 +80,9 @@ KINDS_OF_JPEG: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("mode", "options"), KINDS_OF_JPEG)
-def test_a_jpeg_with_fewer_pixels_than_its_header_says_is_damaged(mode: str, options: dict[str, Any]) -> None:
+def test_a_jpeg_with_fewer_pixels_than_its_header_claims_is_damaged(mode: str, options: dict[str, Any]) -> None:
     picture = scene().resize((400, 304)).convert(mode)
-    picture.paste(Image.new("RGB", (40, 40), (128, 128, 128)).convert(mode), (360, 264))  # as what is missing looks
+    picture.paste(Image.new("RGB", (40, 40), (128, 128, 128)).convert(mode), (360, 264))  # the look of missing data
     whole = saved(picture, "JPEG", **options)
     thumbnail = b"\xff\xe1" + struct.pack(">H", 2 + 6 + 2000) + b"Exif\0\0" + saved(scene(), "JPEG")[:2000].ljust(2000)
     sound = [whole, whole + b"more" * 99, whole[:-2] + bytes(9) + whole[-2:], whole[:2] + thumbnail + whole[2:]]
@@ -94,7 +94,7 @@ def test_a_jpeg_with_fewer_pixels_than_its_header_says_is_damaged(mode: str, opt
 
 
 @pytest.mark.parametrize("share", [0.4, 0.98])
-def test_a_jpeg_that_was_cut_and_closed_again_is_damaged(share: float) -> None:
+def test_a_jpeg_that_was_truncated_and_closed_again_is_damaged(share: float) -> None:
     whole = saved(scene().resize((400, 300)), "JPEG", quality=90)
 
     with pytest.raises(PhotoDamaged, match="fewer pixels than its header says"):
@@ -103,7 +103,7 @@ def test_a_jpeg_that_was_cut_and_closed_again_is_damaged(share: float) -> None:
 
 @pytest.mark.parametrize("shade", [127, 128])
 @pytest.mark.parametrize("format", ["JPEG", "MPO"])
-def test_a_whole_picture_of_that_grey_is_a_photo(format: str, shade: int) -> None:
+def test_a_complete_picture_of_that_grey_is_a_photo(format: str, shade: int) -> None:
     picture = Image.new("RGB", (200, 120), (shade, shade, shade))
 
     assert decode(saved(picture, format), LIMITS).rgb.shape == (120, 200, 3)
@@ -119,7 +119,7 @@ def test_the_pixel_limit_is_read_from_the_header(format: str, options: dict[str,
 
 
 def test_a_bomb_is_refused_before_its_pixels_are_decoded_or_its_canvas_is_allocated() -> None:
-    # no pixel data at all: had any been asked for, the answer would be that the file is truncated
+    # no pixel data at all: if the decoder had asked for any, the file would count as truncated
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 16_384, 16_384, 8, 2, 0, 0, 0))
     side = (16_383).to_bytes(3, "little")
     webp = b"WEBPVP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + side + side
@@ -128,7 +128,7 @@ def test_a_bomb_is_refused_before_its_pixels_are_decoded_or_its_canvas_is_alloca
             decode(bomb, LIMITS)
 
 
-def test_a_png_header_that_promises_more_rows_is_refused() -> None:
+def test_a_png_header_that_claims_more_rows_is_refused() -> None:
     data = bytearray(saved(scene(), "PNG"))
     data[20:24] = (HEIGHT * 50).to_bytes(4, "big")
     data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
@@ -149,7 +149,7 @@ def test_an_interlaced_black_png_needs_all_of_its_seven_passes() -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA"])
-def test_a_png_whose_last_rows_are_truly_black_is_whole(mode: str) -> None:
+def test_a_png_whose_last_rows_are_truly_black_is_complete(mode: str) -> None:
     picture = scene().copy()
     picture.paste((0, 0, 0), (0, HEIGHT - 30, WIDTH, HEIGHT))
     photo = decode(saved(picture.convert(mode), "PNG"), LIMITS)

@@ -1,4 +1,4 @@
-"""Every shape of photo that people send."""
+"""Every form of photo that clients send."""
 
 import struct
 from typing import Any
@@ -55,7 +55,9 @@ def linear_grey_profile() -> bytes:
         ("TIFF", {"big_tiff": True}, "tiff", 0),
     ],
 )
-def test_each_format_is_told_by_its_content(format: str, options: dict[str, Any], name: str, tolerance: float) -> None:
+def test_each_format_is_detected_by_its_content(
+    format: str, options: dict[str, Any], name: str, tolerance: float
+) -> None:
     photo = decode(saved(scene(), format, **options), LIMITS)
     assert photo.format == name
     assert photo.alpha is None
@@ -93,12 +95,12 @@ def test_the_exif_orientation_is_applied(format: str, orientation: int) -> None:
     assert_close(photo, expected(), 5)
 
 
-@pytest.mark.filterwarnings("ignore")  # Pillow warns of the broken EXIF, as it would in service
-def test_an_orientation_out_of_range_and_broken_exif_cost_nothing_but_the_turn() -> None:
+@pytest.mark.filterwarnings("ignore")  # Pillow warns about the broken EXIF, as it would in service
+def test_an_orientation_out_of_range_and_broken_exif_only_lose_the_turn() -> None:
     exif = Image.Exif()
     exif[0x0112] = 9
-    for told in (exif.tobytes(), b"Exif\0\0II*\0\xff\xff\xff\x7f"):
-        assert_close(decode(saved(scene(), "PNG", exif=told), LIMITS), expected(), 0)
+    for data in (exif.tobytes(), b"Exif\0\0II*\0\xff\xff\xff\x7f"):
+        assert_close(decode(saved(scene(), "PNG", exif=data), LIMITS), expected(), 0)
 
 
 def test_an_embedded_profile_is_converted_to_srgb() -> None:
@@ -111,7 +113,7 @@ def test_an_embedded_profile_is_converted_to_srgb() -> None:
 @pytest.mark.parametrize(
     "profile", [srgb_profile(), b"not a profile", srgb_profile()[:200], b"\0" * 400, linear_grey_profile()]
 )
-def test_srgbs_profile_and_a_broken_or_foreign_one_leave_every_byte_alone(profile: bytes) -> None:
+def test_srgbs_profile_and_a_broken_or_foreign_one_leave_every_byte_unchanged(profile: bytes) -> None:
     assert_close(decode(saved(scene(), "PNG", icc_profile=profile), LIMITS), expected(), 0)
 
 
@@ -129,7 +131,7 @@ def test_alpha_next_to_a_profile_survives_it() -> None:
     assert np.abs(photo.rgb.astype(np.int16) - expected()[..., [1, 0, 2]]).max() <= 2
 
 
-def test_cmyk_is_read_and_adobes_inversion_comes_out_upright() -> None:
+def test_cmyk_is_read_and_adobes_inversion_is_undone() -> None:
     assert_close(decode(saved(scene().convert("CMYK"), "JPEG", quality=98), LIMITS), expected(), 3)
     assert_close(decode(saved(scene().convert("CMYK"), "TIFF"), LIMITS), expected(), 1)
 

@@ -1,4 +1,4 @@
-"""Damaged files give a photo or a refusal of it, and nothing else: no crash, no hang, no gigabytes."""
+"""Damaged files end as a photo or a refusal, and nothing else: no crash, no hang, no gigabytes."""
 
 from collections import Counter
 from functools import partial

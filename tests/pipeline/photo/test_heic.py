@@ -1,4 +1,4 @@
-"""HEIC, as phones take photos: written in `tests.support.heic`, read by libheif."""
+"""HEIC as phones write it: created in `tests.support.heic`, read by libheif."""
 
 import sys
 from typing import Any
@@ -44,7 +44,7 @@ def exif(orientation: int) -> bytes:
         ({"tile": 32, "chroma": 1, "depth": 10}, 1.5),
     ],
 )
-def test_each_depth_and_each_way_to_store_it_gives_the_photo(options: dict[str, Any], tolerance: float) -> None:
+def test_each_depth_and_each_storage_gives_the_photo(options: dict[str, Any], tolerance: float) -> None:
     photo = decode(heic(scene(), **options), LIMITS)
     assert (photo.format, photo.alpha) == ("heic", None)
     assert np.abs(photo.rgb.astype(np.int16) - expected()).mean() < tolerance
@@ -59,7 +59,7 @@ def test_alpha_is_kept(tile: int | None) -> None:
 
 @pytest.mark.parametrize("quarters", range(4))
 @pytest.mark.parametrize("mirror", [None, 0, 1])
-def test_it_is_turned_once_and_as_the_file_s_own_property_says(quarters: int, mirror: int | None) -> None:
+def test_it_is_turned_once_and_by_the_files_own_property(quarters: int, mirror: int | None) -> None:
     stored = scene().rotate(-90 * quarters, expand=True)
     steps = [turned(quarters)] if quarters else []
     if mirror is not None:
@@ -67,8 +67,8 @@ def test_it_is_turned_once_and_as_the_file_s_own_property_says(quarters: int, mi
         flip = Image.Transpose.FLIP_LEFT_RIGHT if mirror else Image.Transpose.FLIP_TOP_BOTTOM
         stored = scene().transpose(flip).rotate(-90 * quarters, expand=True)
         steps.append(mirrored(mirror))
-    told = {1: 8, 2: 3, 3: 6}.get(quarters, 1)
-    upright = pixels(heic(stored, properties=steps, exif=exif(told)))
+    tag_value = {1: 8, 2: 3, 3: 6}.get(quarters, 1)
+    upright = pixels(heic(stored, properties=steps, exif=exif(tag_value)))
     assert upright.shape == expected().shape
     assert np.abs(upright - expected()).mean() < 1
 
@@ -91,14 +91,14 @@ BT2020 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0
 
 @pytest.mark.parametrize(("primaries", "matrix"), [(12, P3), (9, BT2020)])
 def test_colours_named_by_numbers_are_converted(primaries: int, matrix: NDArray[np.float64]) -> None:
-    muted = Image.blend(scene(), Image.new("RGB", scene().size, (128, 128, 128)), 0.6)  # inside sRGB all of it
+    muted = Image.blend(scene(), Image.new("RGB", scene().size, (128, 128, 128)), 0.6)  # all of it inside sRGB
     linear = srgb_to_linear(np.asarray(muted, dtype=np.float32) / 255) @ matrix.T
     truth = linear_to_srgb(np.clip(linear, 0, 1).astype(np.float32)) * 255
     assert np.abs(pixels(heic(muted, nclx=(primaries, 13, 6))) - truth).mean() < 1.5
 
 
 @pytest.mark.parametrize(("transfer", "white"), [(16, 0.5807), (18, 0.75)])
-def test_diffuse_white_of_hdr_is_white_and_what_is_brighter_is_clipped(transfer: int, white: float) -> None:
+def test_diffuse_white_of_hdr_is_white_and_brighter_values_are_clipped(transfer: int, white: float) -> None:
     # ITU-R BT.2408, table 1: 58 % of PQ and 75 % of HLG
     grey = Image.new("L", (128, 64), round(255 * white))
     grey.paste(255, (64, 0, 128, 64))

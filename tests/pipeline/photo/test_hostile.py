@@ -1,4 +1,4 @@
-"""What is sent in place of a photo: refused by its code or read after all, in little time and memory."""
+"""Hostile files in place of a photo: refused by their code or read after all, in little time and memory."""
 
 from functools import cache
 
@@ -34,7 +34,7 @@ def sent(number: int) -> bytes:
 
 @cache
 def results() -> dict[int, Result]:
-    """What came of each, in another process: a hang or a crash must not end the tests."""
+    """The results, from another process: a hang or a crash must not end the tests."""
     made = watched(range(len(SENT)), sent, judged, workers=1, seconds=SECONDS, mebibytes=MEBIBYTES)
     return {result.number: result for result in made}
 
@@ -46,7 +46,7 @@ def test_each_is_refused_by_its_code_or_read(number: int) -> None:
 
 
 def largest(_: int) -> bytes:
-    """Write the costliest photo that is allowed: 50 megapixels with alpha, a profile and a turn."""
+    """Write the costliest allowed photo: 50 megapixels with alpha, a profile and a turn."""
     exif = Image.Exif()
     exif[0x0112] = 6
     tags = {"exif": exif.tobytes(), "icc_profile": swapped_profile()}
@@ -54,15 +54,15 @@ def largest(_: int) -> bytes:
 
 
 @pytest.mark.system
-def test_the_largest_photo_that_is_allowed_takes_less_than_two_gigabytes() -> None:
+def test_the_largest_allowed_photo_takes_less_than_two_gigabytes() -> None:
     (result,) = watched([0], largest, judged, workers=1, seconds=30, mebibytes=MEBIBYTES)
 
     assert (result.outcome, result.peak < MEBIBYTES) == (DECODED, True)
 
 
-@pytest.mark.filterwarnings("ignore")  # Pillow warns of cut TIFF directories, as it would in service
+@pytest.mark.filterwarnings("ignore")  # Pillow warns about truncated TIFF directories, as it would in service
 @pytest.mark.parametrize("number", range(len(corpus())))
-def test_a_file_cut_anywhere_is_refused_unless_only_what_follows_the_pixels_is_gone(number: int) -> None:
+def test_a_file_truncated_anywhere_is_refused_unless_only_the_end_after_the_pixels_is_gone(number: int) -> None:
     whole = corpus()[number]
     photo = decode(whole, LIMITS)
     codes = set()
@@ -101,7 +101,7 @@ def test_a_jpeg_of_sixty_scans_is_read_and_one_of_seventy_is_refused() -> None:
         decode(hostile.scans(70, side=700), LIMITS)
 
 
-def test_scans_after_the_end_of_the_picture_are_another_picture_s() -> None:
+def test_scans_after_the_end_of_the_picture_belong_to_another_picture() -> None:
     stream = hostile.jpeg(progressive=True) * 10
 
     assert stream.count(b"\xff\xda") > 64
@@ -118,7 +118,7 @@ def test_a_profile_of_a_short_chain_is_converted_and_one_of_a_long_chain_counts_
 
 
 def test_exif_that_is_broken_elsewhere_still_turns_the_photo() -> None:
-    # an exposure where the copyright's text should be
+    # an exposure in place of the copyright's text
     entries = b"\x12\x01\3\0\1\0\0\0\6\0\0\0" + b"\x98\x82\5\0\1\0\0\0\x26\0\0\0"
     exif = b"Exif\0\0II*\0\x08\0\0\0\2\0" + entries + b"\0\0\0\0" + b"\1\0\0\0\1\0\0\0"
 
@@ -127,11 +127,11 @@ def test_exif_that_is_broken_elsewhere_still_turns_the_photo() -> None:
 
 @pytest.mark.parametrize("moving", [False, True])
 @pytest.mark.parametrize("size", [(64, 64), (96, 80), (1000, 65)])
-def test_an_avif_s_own_streams_tell_its_size(size: tuple[int, int], moving: bool) -> None:
+def test_an_avifs_own_streams_give_its_size(size: tuple[int, int], moving: bool) -> None:
     picture = half_covered().resize(size)
     options = {"save_all": True, "append_images": [picture.rotate(9)]} if moving else {}
     data = saved(picture, "AVIF", **options)
-    told = [side for item in avif.items(data) for side in avif.frame_sizes(data, item) if side != (0, 0)]
+    sizes = [side for item in avif.items(data) for side in avif.frame_sizes(data, item) if side != (0, 0)]
 
-    assert len(told) >= 2, "colour and alpha"
-    assert set(told) == {size}
+    assert len(sizes) >= 2, "colour and alpha"
+    assert set(sizes) == {size}

@@ -9,7 +9,7 @@ from pipeline.placement.adjust import Outline, adjusted
 BOX = (100.0, 60.0, 300.0, 360.0)
 
 
-def test_scaled_what_stands_keeps_its_foot_and_the_rest_its_middle_and_shifts_are_right_and_down() -> None:
+def test_scaled_a_standing_product_keeps_its_foot_and_others_their_middle_and_shifts_are_right_and_down() -> None:
     small = Placement(scale=0.5)
     assert adjusted(BOX, small, 400, 400, stands=True).bounds == (150, 210, 250, 360)
     assert adjusted(BOX, small, 400, 400).bounds == (150, 135, 250, 285)
@@ -17,7 +17,7 @@ def test_scaled_what_stands_keeps_its_foot_and_the_rest_its_middle_and_shifts_ar
 
 
 @pytest.mark.parametrize("turn", [-45.0, -15.0, 4.0, 12.0])
-def test_what_stands_is_turned_about_its_foot_and_stands_where_it_stood(turn: float) -> None:
+def test_a_standing_product_is_turned_about_its_foot_which_keeps_its_place(turn: float) -> None:
     post = Cutout(np.full((300, 60, 3), 200, np.uint8), np.ones((300, 60), np.float32), 1, ())
     position = adjusted(
         (250, 60, 310, 360), Placement(turn=turn), 560, 400, outline=Outline.of(post.alpha), stands=True
@@ -39,12 +39,12 @@ def test_turning_keeps_colours_and_is_done_in_linear_light() -> None:
     cutout = Cutout(stripes, np.ones((400, 400), np.float32), 1, ())
     position = adjusted((50, 50, 150, 150), Placement(turn=10), 200, 200)
     placed = lay(cutout, position, 200, 200)
-    # half the light of white is sRGB .735; a mean of the encoded values would be .5
+    # Half the light of white is sRGB 0.735; a mean of the encoded values would be 0.5.
     assert placed.whole()[80:120, 80:120].mean() == pytest.approx(0.735, abs=0.01)
     assert (placed.alpha[70:130, 70:130] == 1).all()
 
 
-def test_a_reduced_product_is_the_same_seen_from_farther_away() -> None:
+def test_a_reduced_product_looks_the_same_from_farther_away() -> None:
     y, x = np.mgrid[:200, :200]
     disc = (np.hypot(x - 99.5, y - 99.5) < 90).astype(np.float32)
     cutout = Cutout(np.full((200, 200, 3), (200, 60, 30), np.uint8), disc, 1, ())

@@ -1,4 +1,4 @@
-"""Scenes seen from another angle than their own keep what they are known by."""
+"""Scenes from another angle than their own keep their characteristic parts."""
 
 from dataclasses import replace
 from typing import get_args
@@ -14,7 +14,7 @@ ANGLES: tuple[CameraAngle, ...] = get_args(CameraAngle)
 
 
 @pytest.mark.parametrize("name", [name for name, scene in SCENES.items() if scene.kind != "white"])
-def test_a_scene_is_seen_from_the_angle_that_is_asked_for_or_said_not_to_be(name: str) -> None:
+def test_a_scene_is_shown_from_the_asked_angle_or_refused(name: str) -> None:
     scene = SCENES[name]
     for angle in ANGLES:
         if not has_angle(scene.kind, angle):
@@ -25,7 +25,7 @@ def test_a_scene_is_seen_from_the_angle_that_is_asked_for_or_said_not_to_be(name
         assert angle_of(seen.kind) == angle
         assert (seen.name, sorted(seen.palette)) == (scene.name, sorted(scene.palette))
         assert seen_from(seen, angle) == seen
-        assert ("top-down" in seen.prompt) == (angle == "above"), "a model that reads words is told the same angle"
+        assert ("top-down" in seen.prompt) == (angle == "above"), "the prompt names the same angle"
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_a_scene_keeps_its_table_its_floor_or_its_cloth_with_its_colour(
     assert seen.palette[:2] == tuple(scene.palette[at] for at in palette)
 
 
-def test_white_and_what_is_all_behind_the_product_have_no_view_from_above() -> None:
+def test_white_and_scenes_all_behind_the_product_have_no_view_from_above() -> None:
     kinds: tuple[SceneKind, ...] = get_args(SceneKind)
     assert {kind for kind in kinds if not has_angle(kind, "above")} == {"white", "bokeh", "neon"}
     assert {kind for kind in kinds if not has_angle(kind, "side")} == {"white"}
     assert {kind for kind in kinds if angle_of(kind) == "above"} == TOP_DOWN
 
 
-def test_words_of_a_caller_are_kept() -> None:
+def test_a_callers_words_are_kept() -> None:
     words = replace(SCENES["wooden_table"], prompt="an old oak desk")
     assert seen_from(words, "above").prompt.startswith("an old oak desk, ")

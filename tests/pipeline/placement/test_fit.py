@@ -1,4 +1,4 @@
-"""Where the product goes: cuts are hidden by the canvas's edge."""
+"""The product's place: the canvas's edge hides the photo's crops."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from pipeline.placement.refusals import LEAST_FOOT, MAX_LOST
 from tests.support.still_life import preset
 
 
-def test_what_the_photo_cuts_above_stands_on_the_floor_and_reaches_the_upper_edge_however_wide_it_is() -> None:
+def test_a_product_cropped_above_stands_on_the_floor_and_reaches_the_upper_edge_however_wide_it_is() -> None:
     left, top, right, bottom = fit(preset(), 0.6, 400, 400, ("top",))
     assert (top, bottom) == pytest.approx((0, (1 - BELOW) * 400))
     assert (left + right) / 2 == pytest.approx(200)
@@ -22,7 +22,7 @@ def test_what_the_photo_cuts_above_stands_on_the_floor_and_reaches_the_upper_edg
 @pytest.mark.parametrize(
     ("edges", "aspect"), [(("left", "right"), 1.6), (("left", "right", "bottom"), 1.3), (("top", "bottom"), 0.5)]
 )
-def test_cut_on_opposite_sides_it_goes_from_edge_to_edge(edges: tuple[str, ...], aspect: float) -> None:
+def test_cropped_on_opposite_sides_it_goes_from_edge_to_edge(edges: tuple[str, ...], aspect: float) -> None:
     box = dict(zip(("left", "top", "right", "bottom"), fit(preset(), aspect, 400, 400, edges), strict=True))
     for side in edges:
         assert box[side] == pytest.approx(400 if side in ("right", "bottom") else 0)

@@ -1,4 +1,4 @@
-"""Facts of a cut-out in, a place or a refusal out."""
+"""From the facts of a cut-out to a place or a refusal."""
 
 from dataclasses import replace
 from typing import Any, get_args
@@ -22,7 +22,7 @@ STANDS = CutoutFacts("standing", suited("standing", "side"), aspect=0.7)
 
 
 def refused(facts: CutoutFacts, asked: Spec) -> str:
-    """Return why a product is refused on a canvas of 400×400 pixels; the empty string where it is not."""
+    """Return the reason of a product's refusal on a canvas of 400×400 pixels; the empty string without one."""
     found = placed(asked, facts, 400, 400)
     return found.message if isinstance(found, Refusal) else ""
 
@@ -42,7 +42,7 @@ def refused(facts: CutoutFacts, asked: Spec) -> str:
         (CutoutFacts(), "podium", "podium"),
     ],
 )
-def test_a_scene_that_does_not_suit_is_shown_from_the_photos_angle(
+def test_an_unsuitable_scene_is_shown_from_the_photos_angle(
     facts: CutoutFacts, kind: SceneKind, painted: SceneKind
 ) -> None:
     asked = spec(kind)
@@ -53,7 +53,7 @@ def test_a_scene_that_does_not_suit_is_shown_from_the_photos_angle(
     assert (painted == kind) == (kind in facts.suits)
 
 
-def test_a_scene_is_refused_where_nothing_of_it_is_left_seen_as_the_photo_sees_the_product() -> None:
+def test_a_scene_is_refused_where_nothing_of_it_is_left_from_the_photos_angle() -> None:
     seen: dict[StanceName, Any] = {"standing": "side", "lying": "above", "hanging": None, "cut_below": "side"}
     refusing = {
         name: {
@@ -70,7 +70,7 @@ def test_a_scene_is_refused_where_nothing_of_it_is_left_seen_as_the_photo_sees_t
         accepted(placed(spec("bokeh"), LIES, 400, 400))
 
 
-def test_what_hangs_comes_down_from_the_upper_edge_but_where_it_lies() -> None:
+def test_a_hanging_product_comes_down_from_the_upper_edge_except_where_it_lies() -> None:
     assert HANGING.edges("podium") == ("top",)
     assert HANGING.edges("flatlay") == HANGING.edges("white") == ()
     assert replace(HANGING, cut_sides=("top",)).edges("podium") == ("top",)
@@ -79,7 +79,7 @@ def test_what_hangs_comes_down_from_the_upper_edge_but_where_it_lies() -> None:
 
 @pytest.mark.parametrize("word", get_args(StanceWord))
 @pytest.mark.parametrize("kind", ["podium", "flatlay", "white"])
-def test_what_is_kept_of_a_cut_out_gives_the_place_that_its_pixels_give(word: StanceWord, kind: SceneKind) -> None:
+def test_a_stored_cutouts_facts_give_the_same_place_as_its_pixels(word: StanceWord, kind: SceneKind) -> None:
     alpha = np.zeros((500, 400), np.float32)
     alpha[150:, 120:280] = 1
     found = Cutout(np.zeros((500, 400, 3), np.uint8), alpha, 1, (), ("bottom",), viewpoint={"side": 0.9})
@@ -94,7 +94,7 @@ def test_what_is_kept_of_a_cut_out_gives_the_place_that_its_pixels_give(word: St
         assert (by_facts.anchor, by_facts.edges) == (by_pixels.anchor, by_pixels.edges)
 
 
-def test_of_a_render_from_before_the_stance_was_reported_nothing_is_claimed() -> None:
+def test_a_render_from_before_the_stance_was_reported_claims_nothing() -> None:
     assert CutoutFacts.read({"cut_sides": []}) == CutoutFacts()
     assert CutoutFacts.read({"product_box": None}, "lying").stance == "lying"
 
@@ -103,9 +103,7 @@ def test_of_a_render_from_before_the_stance_was_reported_nothing_is_claimed() ->
     ("facts", "kind", "anchor"),
     [(STANDS, "podium", "foot"), (CUT_BELOW, "white", "foot"), (HANGING, "niche", "hook"), (STANDS, "white", "middle")],
 )
-def test_its_anchor_is_what_stays_where_it_is_when_the_product_is_scaled(
-    facts: CutoutFacts, kind: SceneKind, anchor: str
-) -> None:
+def test_its_anchor_stays_in_place_when_the_product_is_scaled(facts: CutoutFacts, kind: SceneKind, anchor: str) -> None:
     place = accepted(placed(spec(kind, placement=Placement(scale=1.1)), facts, 400, 400))
     (_, top, _, bottom), (_, new_top, _, new_bottom) = place.box, place.position.box
     before = {"foot": bottom, "hook": top, "middle": (top + bottom) / 2}
@@ -114,7 +112,7 @@ def test_its_anchor_is_what_stays_where_it_is_when_the_product_is_scaled(
     assert now[anchor] == pytest.approx(before[anchor])
 
 
-def test_cut_above_and_too_wide_to_reach_the_floor_it_is_refused_where_it_would_stand() -> None:
+def test_cropped_above_and_too_wide_to_reach_the_floor_it_is_refused_where_it_would_stand() -> None:
     wide = CutoutFacts("standing", cut_sides=("top",), aspect=2.4)
     assert "hang in the air" in refused(wide, spec("podium"))
     assert refused(wide, spec("flatlay")) == refused(wide, spec("white")) == ""
@@ -129,7 +127,7 @@ def test_cut_above_and_too_wide_to_reach_the_floor_it_is_refused_where_it_would_
         (("left", "top", "right", "bottom"), 0.7),
     ],
 )
-def test_what_the_canvas_would_cut_once_more_is_refused(edges: tuple[str, ...], aspect: float) -> None:
+def test_a_product_that_the_canvas_would_crop_again_is_refused(edges: tuple[str, ...], aspect: float) -> None:
     assert " % of the product." in refused(CutoutFacts(cut_sides=edges, aspect=aspect), spec("white"))
 
 
@@ -149,7 +147,7 @@ def test_what_the_canvas_would_cut_once_more_is_refused(edges: tuple[str, ...], 
         (CutoutFacts("standing", cut_sides=("top",), aspect=1.6), Placement(shift_y=-0.12), "Shift it down"),
     ],
 )
-def test_what_would_show_a_cut_or_leave_the_canvas_is_refused(
+def test_a_placement_that_shows_a_crop_or_leaves_the_canvas_is_refused(
     facts: CutoutFacts, placement: Placement, words: str
 ) -> None:
     found = refused(facts, spec("podium", placement=placement))
@@ -166,14 +164,14 @@ def test_what_would_show_a_cut_or_leave_the_canvas_is_refused(
         (Placement(shift_x=0.35), 200, ("cropped",)),
     ],
 )
-def test_what_is_enlarged_much_or_cut_off_by_the_canvas_is_warned_of(
+def test_a_strong_enlargement_and_a_crop_by_the_canvas_are_warnings(
     placement: Placement, wide: int, codes: tuple[str, ...]
 ) -> None:
     facts = replace(STANDS, box=(0, 0, wide, wide / 0.7))
     assert accepted(placed(spec("podium", placement=placement), facts, 400, 400)).warnings == codes
 
 
-def test_a_scene_is_warned_of_where_it_is_shown_from_another_angle_or_nobody_knows_how_the_product_stands() -> None:
+def test_a_scene_from_another_angle_and_an_unknown_stance_are_warnings() -> None:
     unsure = CutoutFacts("standing", aspect=0.7, unsure=True)
     for facts, code in ((unsure, "placement_unsure"), (LIES, "scene_unsuited")):
         assert accepted(placed(spec("podium"), facts, 400, 400)).warnings == (code,)

@@ -1,4 +1,4 @@
-"""Edges are smooth: also the skyline of dunes, which is followed column by column."""
+"""Edges are smooth, the skyline of dunes too, which is followed column by column."""
 
 from dataclasses import replace
 

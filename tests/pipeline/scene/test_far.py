@@ -1,4 +1,4 @@
-"""What is far out of focus: things in depth, of the asked colours, above the table's edge."""
+"""Things far out of focus: in depth, of the asked colours, above the table's edge."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def test_every_asked_colour_is_seen_behind_the_table(far: Far, palette: tuple[st
 
 
 @pytest.mark.parametrize("far", FARS)
-def test_lights_differ_in_size_and_rim_and_lie_over_a_scene(far: Far) -> None:
+def test_lights_differ_in_size_and_rim_and_overlap_a_scene(far: Far) -> None:
     layout = behind(far)
     lights = [blur for blur in layout.blurs if blur.rim > 0]
     sizes = np.array([blur.radius for blur in lights])
@@ -56,17 +56,17 @@ def test_lights_differ_in_size_and_rim_and_lie_over_a_scene(far: Far) -> None:
 
 
 @pytest.mark.parametrize("far", FARS)
-def test_nothing_that_shines_is_darker_than_the_scene(far: Far) -> None:
+def test_no_light_is_darker_than_the_scene(far: Far) -> None:
     layout = behind(far, PALE)
     ground = to_oklab(layout.colours[layout.behind])[0]
-    # A disc in a colour that no leaf has is a flower, which covers what is behind it.
+    # A disc in a colour that no leaf has is a flower, which covers the area behind it.
     flowers = {slot for slot in range(layout.asked) if far == "foliage" and not leafy(PALE[slot])}
     for blur in layout.blurs:
         if blur.rim > 0 and blur.slot not in flowers:
             assert to_oklab(layout.colours[blur.slot])[0] + 0.085 * blur.steps > ground
 
 
-def test_foliage_has_leaves_and_a_town_houses() -> None:
+def test_foliage_has_leaves_and_a_town_has_houses() -> None:
     leaves = [blur for blur in behind("foliage").blurs if blur.apart > 0.5 * blur.radius and blur.long == 0]
     assert len(leaves) > 20
     houses = [blur for blur in behind("lights").blurs if blur.long > 0 and blur.wide > 0]
@@ -77,7 +77,7 @@ def test_nothing_of_a_town_has_sharp_corners() -> None:
     for seed in range(3):
         for blur in behind("lights", seed=seed).blurs:
             if blur.long > 0 and blur.wide > 0 and blur.wide < 0.5:
-                # A corner is rounded by the radius and, as an edge is, by the softness: to no less than the lens' disc.
+                # A corner is rounded by the radius and, like an edge, by the softness: at least to the lens' disc.
                 assert blur.radius + blur.soft > 0.06
 
 

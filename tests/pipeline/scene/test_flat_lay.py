@@ -1,4 +1,4 @@
-"""Flat lays: the surface faces the camera, the product lies in the middle, things lie round it and none under it."""
+"""Flat lays: the surface faces the camera, the product lies in the middle, with things round it and none under it."""
 
 from dataclasses import replace
 from functools import cache
@@ -76,7 +76,7 @@ def test_a_lying_product_is_in_the_middle_of_the_canvas(aspect: float) -> None:
     assert low[1] > top or aspect == 0.4
 
 
-def test_a_lying_product_that_the_photo_cuts_keeps_to_its_side() -> None:
+def test_a_lying_product_that_the_photo_crops_keeps_to_its_side() -> None:
     assert fit(preset(), 0.8, 400, 300, ("bottom",), top_down=True)[3] == 300
     assert fit(preset(), 0.8, 400, 300, ("top",), top_down=True)[1] == 0
 
@@ -134,7 +134,7 @@ def test_a_lying_product_is_low_and_as_wide_as_its_picture() -> None:
     distance, _ = meet(lying.packed, up, away)
     assert np.isfinite(distance).tolist() == [True, True, False, False]
     assert distance[0] < lying.thick
-    # From its top nothing of it is met.
+    # A ray from above meets nothing of it there.
     over, _ = meet(lying.packed, rays((0, height, lying.thick + 0.002)), rays((0.3, 0.1, 1)))
     assert np.isinf(over).all()
 
@@ -149,7 +149,7 @@ def test_a_slim_thing_is_no_thicker_than_its_width_allows() -> None:
     assert ring.thick < 0.5 * whole.thick
 
 
-def test_what_lies_on_a_board_lies_on_its_top() -> None:
+def test_a_product_on_a_board_lies_on_its_top() -> None:
     layout = replace(laid_out(), parts=laid_out().parts[:1])
     board = Slab(((-2, -2), (2, -2), (2, 2), (-2, 2)), 0.02, 0.02)
     raised = replace(layout, parts=(layout.parts[0], replace(layout.parts[0], solid=board)))
@@ -167,7 +167,7 @@ def test_a_leaf_is_bent_about_its_rib() -> None:
     assert t == pytest.approx(0.97)
     assert face[0] != face[1]
     normal = fronds.normal(at, face)
-    # A valley along the rib: each half looks over it to the other.
+    # A valley along the rib: each half faces the other.
     assert normal[1][0] < 0 < normal[1][1]
 
 
@@ -179,7 +179,7 @@ def test_the_lit_surface_shows_its_colour() -> None:
     assert np.abs(painted[ground] - asked).max(-1).min() < 0.03
 
 
-def test_a_mood_puts_of_its_things_beside_a_lying_product_what_lies() -> None:
+def test_a_moods_lying_things_are_placed_next_to_a_lying_product() -> None:
     cozy = load_catalogue().mood("cozy")
     assert {"books", "folded_cloth", "bowl"} <= set(cozy.props)
     finishes: list[str] = []
@@ -190,7 +190,7 @@ def test_a_mood_puts_of_its_things_beside_a_lying_product_what_lies() -> None:
     assert finishes.count("linen") > 3
 
 
-def test_no_leaf_throws_its_shadow_where_the_product_lies() -> None:
+def test_no_leaf_casts_its_shadow_on_the_products_place() -> None:
     layouts = [laid_out((120, 120), seed=seed, softness=0.3) for seed in range(4)]
     leafy = [layout for layout in layouts if layout.rig.gobo is not None]
     assert 0 < len(leafy) < len(layouts)

@@ -1,4 +1,4 @@
-"""Layouts: what is composed, where the product stands, which colours are on enough of the picture."""
+"""Layouts: the composed things, the product's place, and the colours that cover enough of the picture."""
 
 from collections import Counter
 from dataclasses import replace
@@ -40,7 +40,7 @@ def test_the_product_stands_on_a_level_surface_at_its_own_depth_and_every_asked_
     layout = compose(spec(kind, palette=SIX[:count], place=preset(size), seed=seed), *size, 0.6)
     geometry = trace(layout, *size)
     x, y = layout.foot
-    # A little before the foot, which stands on the very point.
+    # Slightly before the foot, which is on that very point.
     row, column = min(size[1] - 1, int(y * size[1]) + 1), int(x * size[1])
     assert geometry.depth[row, column] == pytest.approx(FOCAL, abs=0.05)
     assert geometry.point[1][row, column] == pytest.approx(0, abs=0.02)
@@ -52,7 +52,7 @@ def test_the_product_stands_on_a_level_surface_at_its_own_depth_and_every_asked_
 
 
 @pytest.mark.parametrize("mood", ["moody", "playful", "warm"])
-def test_natural_colours_that_nobody_asked_for_have_a_twenty_fifth_of_the_picture_at_most(mood: str) -> None:
+def test_natural_colours_that_were_not_asked_for_cover_a_twenty_fifth_of_the_picture_at_most(mood: str) -> None:
     asked = load_catalogue().mood(mood)
     seen = 0.0
     for seed in range(2):
@@ -73,7 +73,7 @@ def test_another_seed_is_another_composition_and_the_same_seed_the_same(kind: Sc
     assert one.parts != other.parts
 
 
-def test_nothing_stands_before_the_product() -> None:
+def test_nothing_stands_in_front_of_the_product() -> None:
     for seed in range(6):
         layout = compose(spec("podium", palette=SIX, seed=seed), 300, 300, 0.6)
         geometry = trace(layout, 300, 300)
@@ -82,14 +82,14 @@ def test_nothing_stands_before_the_product() -> None:
         assert ahead.mean() < 0.02
 
 
-def test_a_product_that_the_frame_cuts_off_below_stands_on_no_stand() -> None:
+def test_a_product_that_the_frame_crops_below_stands_on_no_stand() -> None:
     layout = compose(spec("podium"), 300, 300, stands=False, box=fit(preset(), 0.6, 300, 300, ("bottom",)))
     assert podium_of(layout) is None
     assert not [part for part in layout.parts if part.role in ("stand", "prop")]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_drawing_is_the_asked_colours_with_smooth_edges(size: tuple[int, int]) -> None:
+def test_the_drawing_has_the_asked_colours_with_smooth_edges(size: tuple[int, int]) -> None:
     asked = spec("podium", palette=SIX[:4], place=preset(size))
     picture = draw(compose(asked, *size, 0.6), *size)
     assert picture.shape == (size[1], size[0], 3)
@@ -122,7 +122,7 @@ def test_a_tone_of_white_is_darker_and_of_black_lighter() -> None:
     assert tone(white, 5.0).max() <= 1
 
 
-def test_the_light_comes_from_where_the_mood_says_give_or_take_its_side() -> None:
+def test_the_light_comes_from_the_moods_angle_on_either_side() -> None:
     for seed in range(8):
         asked = spec("podium", seed=seed)
         asked = replace(asked, mood=replace(asked.mood, light_angle=-60.0))
@@ -134,7 +134,7 @@ def test_the_light_comes_from_where_the_mood_says_give_or_take_its_side() -> Non
 
 @pytest.mark.parametrize("kind", [*KINDS, "flatlay"])
 @pytest.mark.parametrize("props", ["few", "none"])
-def test_few_props_are_one_at_most_and_without_any_nothing_stands_beside_the_product(
+def test_few_props_are_one_at_most_and_without_any_nothing_stands_next_to_the_product(
     kind: SceneKind, props: PropsWord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put: list[object] = []
@@ -166,7 +166,7 @@ def test_without_props_colours_go_to_the_stand_and_the_panel(kind: SceneKind, co
     assert {part.slot for part in layout.parts} >= set(range(count))
 
 
-def test_without_props_a_flat_lay_has_a_second_sheet_for_a_colour_that_has_no_place() -> None:
+def test_without_props_a_flat_lay_has_a_second_sheet_for_a_colour_without_a_place() -> None:
     for seed in range(5):
         asked = replace(spec("flatlay", palette=SIX[:3], seed=seed), dressing=Dressing("none"))
         layout = compose(asked, 300, 300, 0.6)

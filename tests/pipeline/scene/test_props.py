@@ -1,4 +1,4 @@
-"""Props beside the product: what they are, that they stand where they are put, and that none hides the product."""
+"""Props next to the product: their shapes, their places, and that none hides the product."""
 
 import itertools
 from dataclasses import replace
@@ -89,7 +89,7 @@ def test_three_things_are_polished() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_thing_is_placed_and_none_stands_before_the_product(name: PropName) -> None:
+def test_each_thing_is_placed_and_none_stands_in_front_of_the_product(name: PropName) -> None:
     placed = 0
     for seed in range(6):
         layout = furnished(name, seed)
@@ -111,7 +111,7 @@ def test_asked_colours_are_seen_on_things_as_on_plain_bodies(size: tuple[int, in
         assert min((slots == slot).mean() for slot in range(5)) >= 0.02, name
 
 
-def test_every_mood_of_the_catalogue_puts_its_own_things_beside_the_product() -> None:
+def test_every_mood_of_the_catalogue_puts_its_own_things_next_to_the_product() -> None:
     moods = load_catalogue().moods.values()
     assert {name for mood in moods for name in mood.props} == set(NAMES)
     assert all(3 <= len(mood.props) <= 6 for mood in moods)

@@ -1,1 +1,1 @@
-"""Tests of service/accounts/clients."""
+"""Tests of service/accounts."""

@@ -28,7 +28,7 @@ def test_a_key_is_shown_once_and_stored_hashed(accounts: Accounts, engine: sa.En
     assert len(stored) == 64
 
 
-def test_an_unknown_key_and_a_disabled_client_are_nobody(accounts: Accounts) -> None:
+def test_an_unknown_key_and_a_disabled_client_are_not_authenticated(accounts: Accounts) -> None:
     _, key = accounts.add("acme", credits=0)
     accounts.disable("acme")
 
@@ -37,7 +37,7 @@ def test_an_unknown_key_and_a_disabled_client_are_nobody(accounts: Accounts) -> 
     assert accounts.authenticate("") is None
 
 
-def test_an_enabled_client_is_known_again(accounts: Accounts) -> None:
+def test_an_enabled_client_is_authenticated_again(accounts: Accounts) -> None:
     client, key = accounts.add("acme", credits=0)
     accounts.disable("acme")
 
@@ -47,7 +47,7 @@ def test_an_enabled_client_is_known_again(accounts: Accounts) -> None:
     assert found.id == client.id
 
 
-def test_a_rotated_key_is_good_and_the_one_before_it_stops_at_once(accounts: Accounts) -> None:
+def test_a_rotated_key_works_and_the_previous_key_stops_at_once(accounts: Accounts) -> None:
     client, old = accounts.add("acme", credits=5)
 
     rotated, new = accounts.rotate_key("acme")
@@ -60,13 +60,13 @@ def test_a_rotated_key_is_good_and_the_one_before_it_stops_at_once(accounts: Acc
 
 
 def a_minute_passes(engine: sa.Engine) -> None:
-    """End the keys that end within a minute."""
+    """Expire the keys that expire within a minute."""
     with engine.begin() as connection:
         over = api_keys.update().where(api_keys.c.expires_at <= db_now(60))
         connection.execute(over.values(expires_at=db_now(-1)))
 
 
-def test_the_key_before_a_rotation_can_be_kept_for_a_while(accounts: Accounts, engine: sa.Engine) -> None:
+def test_the_previous_key_can_be_kept_for_a_while_after_a_rotation(accounts: Accounts, engine: sa.Engine) -> None:
     _, old = accounts.add("acme", credits=0)
     _, new = accounts.rotate_key("acme", keep_old=50)
     assert accounts.authenticate(old) is not None
@@ -77,7 +77,7 @@ def test_the_key_before_a_rotation_can_be_kept_for_a_while(accounts: Accounts, e
     assert accounts.authenticate(new) is not None
 
 
-def test_no_later_rotation_lengthens_a_keys_life_and_one_at_once_ends_them_all(
+def test_no_later_rotation_lengthens_a_keys_life_and_an_immediate_one_ends_them_all(
     accounts: Accounts, engine: sa.Engine
 ) -> None:
     _, first = accounts.add("acme", credits=0)
@@ -93,7 +93,7 @@ def test_no_later_rotation_lengthens_a_keys_life_and_one_at_once_ends_them_all(
     assert accounts.authenticate(last) is not None
 
 
-def test_of_ten_rotations_at_once_one_key_lasts(accounts: Accounts) -> None:
+def test_of_ten_simultaneous_rotations_one_key_remains(accounts: Accounts) -> None:
     _, old = accounts.add("acme", credits=0)
     keys = [old]
     threads = [threading.Thread(target=lambda: keys.append(accounts.rotate_key("acme")[1])) for _ in range(10)]
@@ -147,12 +147,12 @@ def test_a_name_belongs_to_one_client(accounts: Accounts) -> None:
 
 
 @pytest.mark.parametrize(("name", "credits"), [("", 1), ("  ", 1), ("x" * 121, 1), ("acme", -1)])
-def test_a_client_needs_a_name_and_no_debts(accounts: Accounts, name: str, credits: int) -> None:
+def test_a_client_needs_a_name_and_no_negative_credits(accounts: Accounts, name: str, credits: int) -> None:
     with pytest.raises(ValueError, match=r"1 to 120|0 or more"):
         accounts.add(name, credits=credits)
 
 
-def test_a_grant_goes_to_a_known_client_and_is_positive(accounts: Accounts) -> None:
+def test_a_grant_needs_a_known_client_and_is_positive(accounts: Accounts) -> None:
     accounts.add("acme", credits=0)
 
     with pytest.raises(UnknownClient):
@@ -161,7 +161,7 @@ def test_a_grant_goes_to_a_known_client_and_is_positive(accounts: Accounts) -> N
         accounts.grant("acme", 0)
 
 
-def test_a_new_shopify_secret_leaves_the_one_before_it_good(accounts: Accounts) -> None:
+def test_a_new_shopify_secret_leaves_the_previous_secret_valid(accounts: Accounts) -> None:
     accounts.add("acme", credits=0)
     accounts.set_shopify_secret("acme", "first")
     accounts.set_shopify_secret("acme", "second")

@@ -1,4 +1,4 @@
-"""Keys that a client manages itself: shown once, refused when deleted, and never the last one. Both databases."""
+"""Keys that a client manages itself: shown once, refused after deletion, and never without a last one."""
 
 import threading
 
@@ -20,7 +20,7 @@ def keys(engine: sa.Engine) -> Keys:
     return Keys(engine)
 
 
-def test_a_second_key_is_as_good_as_the_first_and_is_refused_when_it_is_deleted(shop: Shop, keys: Keys) -> None:
+def test_a_second_key_works_as_the_first_does_and_is_refused_after_its_deletion(shop: Shop, keys: Keys) -> None:
     made, text = keys.add(shop.client.id, "warehouse")
 
     found = shop.accounts.authenticate(text)
@@ -33,7 +33,7 @@ def test_a_second_key_is_as_good_as_the_first_and_is_refused_when_it_is_deleted(
     assert not keys.delete(made.id, shop.client.id)
 
 
-def test_the_last_key_that_lasts_stays(shop: Shop, keys: Keys) -> None:
+def test_the_last_key_without_an_expiry_cannot_be_deleted(shop: Shop, keys: Keys) -> None:
     (first,) = keys.list(shop.client.id)
     with pytest.raises(LastKey):
         keys.delete(first.id, shop.client.id)
@@ -67,7 +67,7 @@ def test_two_keys_that_delete_each_other_at_once_leave_one(shop: Shop, keys: Key
     assert len(keys.list(shop.client.id)) == 1
 
 
-def test_a_client_has_so_many_keys_at_most(shop: Shop, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_has_a_maximum_number_of_keys(shop: Shop, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(of_keys, "MAX_KEYS", 2)
     keys.add(shop.client.id, "one")
 
@@ -75,7 +75,7 @@ def test_a_client_has_so_many_keys_at_most(shop: Shop, keys: Keys, monkeypatch: 
         keys.add(shop.client.id, "two")
 
 
-def test_another_s_key_is_none(engine: sa.Engine, shop: Shop, keys: Keys) -> None:
+def test_another_clients_key_is_unknown(engine: sa.Engine, shop: Shop, keys: Keys) -> None:
     other = Shop(engine)
     made, text = keys.add(other.client.id, None)
 

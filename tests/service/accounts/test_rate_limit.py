@@ -24,7 +24,7 @@ def count(rate: RateLimit, client: str) -> Quota:
     return quota
 
 
-def test_a_quota_is_counted_down_and_then_nothing_is_let_through(valkey_url: str, client: str) -> None:
+def test_a_quota_is_counted_down_and_then_submits_are_refused(valkey_url: str, client: str) -> None:
     rate = RateLimit(valkey_url, quota=3, window=60)
 
     quotas = [count(rate, client) for _ in range(5)]
@@ -51,7 +51,7 @@ def test_each_client_has_a_quota_of_its_own(valkey_url: str, client: str) -> Non
     assert count(rate, str(ULID())).allowed
 
 
-def test_all_processes_count_together_and_never_let_more_than_the_quota_through(valkey_url: str, client: str) -> None:
+def test_all_processes_count_together_and_never_accept_more_than_the_quota(valkey_url: str, client: str) -> None:
     processes = [RateLimit(valkey_url, quota=10, window=60) for _ in range(4)]
     quotas: list[Quota] = []
     start = threading.Barrier(40)
@@ -72,7 +72,7 @@ def test_all_processes_count_together_and_never_let_more_than_the_quota_through(
     ]
 
 
-def test_whoever_waits_as_long_as_told_is_let_through_again(valkey_url: str, client: str) -> None:
+def test_a_client_that_waits_for_retry_after_is_accepted_again(valkey_url: str, client: str) -> None:
     rate = RateLimit(valkey_url, quota=2, window=60)
     for _ in range(2):
         count(rate, client)
@@ -83,18 +83,18 @@ def test_whoever_waits_as_long_as_told_is_let_through_again(valkey_url: str, cli
         (key,) = server.scan_iter(match=f"*{client}*")
         assert server.pttl(key) <= refused.reset * 1000 <= 60_000, "by then the server has forgotten what it counted"
         server.pexpire(key, 1)
-    time.sleep(0.01)  # a key is gone when its last millisecond is over, not as it begins
+    time.sleep(0.01)  # a key expires when its last millisecond is over, not when it begins
     again = count(rate, client)
     assert (again.allowed, again.remaining) == (True, 1)
 
 
-def test_nothing_is_counted_where_there_is_no_limit(valkey_url: str, client: str) -> None:
+def test_without_a_limit_nothing_is_counted(valkey_url: str, client: str) -> None:
     assert RateLimit(valkey_url, quota=0, window=60).count(client) is None
     with Redis.from_url(valkey_url) as server:
         assert list(server.scan_iter(match=f"*{client}*")) == []
 
 
-def test_what_was_counted_is_forgotten_with_its_window(valkey_url: str, client: str) -> None:
+def test_a_count_expires_with_its_window(valkey_url: str, client: str) -> None:
     count(RateLimit(valkey_url, quota=5, window=7), client)
 
     with Redis.from_url(valkey_url) as server:
@@ -104,12 +104,12 @@ def test_what_was_counted_is_forgotten_with_its_window(valkey_url: str, client: 
 
 @pytest.fixture
 def silent_server() -> Iterator[socket.socket]:
-    """A server that takes connections and never answers."""
+    """A server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener
 
 
-def test_a_submit_is_let_through_uncounted_while_the_server_is_away(client: str) -> None:
+def test_a_submit_is_accepted_uncounted_while_the_server_is_away(client: str) -> None:
     assert RateLimit("redis://127.0.0.1:9/0", quota=1, window=60).count(client) is None
 
 
@@ -120,5 +120,5 @@ def test_a_submit_does_not_wait_for_a_server_that_hangs(silent_server: socket.so
 
     silent_server.setblocking(False)
     silent_server.accept()[0].close()
-    with pytest.raises(BlockingIOError):  # one try, and no second one
+    with pytest.raises(BlockingIOError):  # one try, and no second
         silent_server.accept()

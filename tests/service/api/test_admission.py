@@ -1,4 +1,4 @@
-"""What is refused for being too much: nothing is charged, nothing is written, and no idempotency key is used up."""
+"""Limits: a refused request is not charged, writes nothing and uses up no idempotency key."""
 
 import asyncio
 import re
@@ -23,7 +23,7 @@ from tests.support.documented import compared
 
 
 class Api:
-    """An API with limits of its own, on the database and the queue of the test's."""
+    """An API with limits of its own, on the test's database and queue."""
 
     def __init__(self, home: Path, queue_url: str, **limits: Any) -> None:
         self.settings = Settings(home=home, queue_url=queue_url, **limits)
@@ -52,7 +52,7 @@ def api(tmp_path: Path, valkey_url: str) -> Iterator[Callable[..., Api]]:
 
 
 def quota(answer: httpx.Response) -> tuple[int, int]:
-    """What is left, and for how long, after checking both fields."""
+    """Return the remaining quota and its seconds, after checking both header fields."""
     assert re.fullmatch(r'"submits";q=\d+;w=\d+', answer.headers["ratelimit-policy"])
     found = re.fullmatch(r'"submits";r=(\d+);t=(\d+)', answer.headers["ratelimit"])
     assert found is not None
@@ -65,7 +65,7 @@ def assert_refused(answer: httpx.Response, status: int, code: str, *, at_least: 
     assert int(answer.headers["retry-after"]) >= quota(answer)[1], "the draft: not before the window's end"
 
 
-def test_every_answer_to_a_submit_that_was_counted_says_where_the_client_stands(api: Callable[..., Api]) -> None:
+def test_every_counted_answer_to_a_submit_states_the_clients_quota(api: Callable[..., Api]) -> None:
     caller, poor = api(submit_rate=10).caller("counted"), api(submit_rate=10).caller("poor", credits=0)
     body = caller.body()
 
@@ -85,7 +85,7 @@ def test_every_answer_to_a_submit_that_was_counted_says_where_the_client_stands(
     assert (broke.status_code, quota(broke)[0]) == (402, 9)
 
 
-def test_what_is_no_submit_of_a_known_client_is_not_counted(api: Callable[..., Api]) -> None:
+def test_a_request_other_than_a_known_clients_submit_is_not_counted(api: Callable[..., Api]) -> None:
     caller = api(submit_rate=3).caller("reader")
     stranger = caller.http.post(SWAP, json={}, headers={"Authorization": "Bearer wrong"})
     others = [caller.get("/v1/credits"), caller.get("/v1/jobs/none"), caller.http.get("/v1/moods"), stranger]
@@ -95,7 +95,7 @@ def test_what_is_no_submit_of_a_known_client_is_not_counted(api: Callable[..., A
     assert quota(caller.submit({}))[0] == 2
 
 
-def test_one_submit_too_many_is_refused_before_its_body_is_read(api: Callable[..., Api]) -> None:
+def test_a_submit_over_the_rate_is_refused_before_its_body_is_read(api: Callable[..., Api]) -> None:
     one = api(submit_rate=2)
     caller = one.caller("hasty")
     body = caller.body()
@@ -111,7 +111,7 @@ def test_one_submit_too_many_is_refused_before_its_body_is_read(api: Callable[..
     assert one.caller("patient").submit(body | {"source_image_s3_key": None}).status_code == 422
 
 
-def test_a_submit_refused_for_its_rate_leaves_its_idempotency_key_free(api: Callable[..., Api]) -> None:
+def test_a_submit_over_the_rate_leaves_its_idempotency_key_free(api: Callable[..., Api]) -> None:
     one = api(submit_rate=1)
     caller = one.caller("late")
     body = caller.body()
@@ -125,7 +125,7 @@ def test_a_submit_refused_for_its_rate_leaves_its_idempotency_key_free(api: Call
     assert caller.submit(body | {"mood": "fresh"}, **{"Idempotency-Key": "k"}).status_code == 202
 
 
-def test_one_unfinished_job_too_many_is_refused_until_one_has_ended(api: Callable[..., Api]) -> None:
+def test_a_job_over_the_limit_of_unfinished_jobs_is_refused_until_one_has_ended(api: Callable[..., Api]) -> None:
     one = api(unfinished_limit=2)
     caller = one.caller("busy")
     body = caller.body()
@@ -142,7 +142,7 @@ def test_one_unfinished_job_too_many_is_refused_until_one_has_ended(api: Callabl
     assert caller.submit(body | {"mood": "fresh"}, **{"Idempotency-Key": "c"}).status_code == 202
 
 
-def test_a_full_queue_refuses_everyones_submits_until_a_job_is_started(api: Callable[..., Api]) -> None:
+def test_a_full_queue_refuses_all_clients_until_a_job_is_started(api: Callable[..., Api]) -> None:
     one = api(queue_limit=2)
     caller, second, other = one.caller("filler"), one.caller("second"), one.caller("unlucky")
     body = caller.body()
@@ -162,7 +162,7 @@ def test_a_full_queue_refuses_everyones_submits_until_a_job_is_started(api: Call
     assert other.submit(other.body(), **{"Idempotency-Key": "k"}).status_code == 202
 
 
-def test_a_client_that_fills_its_share_of_the_queue_closes_the_door_for_nobody_else(api: Callable[..., Api]) -> None:
+def test_a_client_that_fills_its_share_of_the_queue_blocks_no_other(api: Callable[..., Api]) -> None:
     one = api(queue_limit=8)
     busy, idle = one.caller("busy"), one.caller("idle")
     body = busy.body()
@@ -178,7 +178,7 @@ def test_a_client_that_fills_its_share_of_the_queue_closes_the_door_for_nobody_e
     assert busy.submit(body).status_code == 202
 
 
-def test_while_the_queue_server_is_away_the_rate_is_not_counted_but_the_jobs_are(api: Callable[..., Api]) -> None:
+def test_while_valkey_is_away_the_rate_is_not_counted_but_the_jobs_are(api: Callable[..., Api]) -> None:
     caller = api("redis://127.0.0.1:9/0", submit_rate=1, unfinished_limit=2).caller("lucky")
     body = caller.body()
 
@@ -191,14 +191,14 @@ def test_while_the_queue_server_is_away_the_rate_is_not_counted_but_the_jobs_are
 
 
 async def begun(work: Coroutine[Any, Any, str]) -> asyncio.Task[str]:
-    """Start a request, as far as it comes without its lane's threads."""
+    """Run a request up to its own code, without its lane's threads."""
     task = asyncio.create_task(work)
     await asyncio.sleep(0)
     return task
 
 
-def test_a_lane_is_shared_by_clients_however_much_each_asks() -> None:
-    """One thread, held: what waits is done one of each client's after another, not in the order in which it came."""
+def test_a_lane_is_shared_fairly_between_clients() -> None:
+    """One thread, held: the lane takes one request of each client in turn, not in the order of arrival."""
     done, release = list[str](), threading.Event()
 
     def work(name: str) -> str:
@@ -214,7 +214,7 @@ def test_a_lane_is_shared_by_clients_however_much_each_asks() -> None:
                 await lane.run(client, work, "too many")
             assert (caught.value.status_code, caught.value.extra) == (429, {"code": "too_many_masks"})
             assert int((caught.value.headers or {})["Retry-After"]) >= 1
-        tasks[4].cancel()  # b2, as its client left
+        tasks[4].cancel()  # b2, whose client has gone
         release.set()
         await asyncio.gather(*tasks, return_exceptions=True)
         assert await lane.run("a", work, "a4") == "a4"

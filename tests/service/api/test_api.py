@@ -1,4 +1,4 @@
-"""The API as a caller meets it: the contract's answers, letter by letter. Real database, queue and store."""
+"""The API as callers use it: the contract's answers to the letter, on a real database, queue and store."""
 
 import hashlib
 import io
@@ -32,7 +32,7 @@ def test_a_good_request_is_accepted_and_charged(caller: Caller) -> None:
     assert caller.balance == 100 - accepted["credits_cost"]
 
 
-def test_what_the_contract_allows_is_accepted(caller: Caller) -> None:
+def test_everything_that_the_contract_allows_is_accepted(caller: Caller) -> None:
     allowed: list[dict[str, Any]] = [
         {"source_render_public_id": None, "pilot_brand": None},
         {"pilot_brand": "acme"},
@@ -49,7 +49,7 @@ def test_what_the_contract_allows_is_accepted(caller: Caller) -> None:
         assert caller.submit(caller.body(**changes)).status_code == 202, changes
 
 
-def test_the_job_can_be_followed_by_its_client(caller: Caller) -> None:
+def test_a_client_can_follow_its_job(caller: Caller) -> None:
     accepted = caller.submit(caller.body()).json()
 
     job = caller.get(f"/v1/jobs/{accepted['job_id']}").json()
@@ -72,7 +72,7 @@ def without_id(answer: Any) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name != "x-request-id"}
 
 
-def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Caller) -> None:
+def test_a_finished_job_shows_its_render_and_the_url_returns_its_bytes(caller: Caller) -> None:
     accepted = caller.submit(caller.body()).json()
     claim = caller.claim(accepted["job_id"])
     stored = caller.settings.home / "objects" / "renders" / "renders" / "done.png"
@@ -136,7 +136,7 @@ def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Cal
     assert (small.headers["content-type"], Image.open(io.BytesIO(small.content)).size) == ("image/webp", (480, 320))
     stored.unlink()
     assert_problem(caller.get(f"/v1/renders/{public_id}/thumbnail"), 404, "not_found")
-    # From that render, another swap: the source is the first photo.
+    # Another swap from that render: its source is the first photo.
     again = caller.body(source_image_s3_key=None, source_render_public_id=public_id)
     assert caller.submit(again).status_code == 202
 
@@ -155,7 +155,7 @@ def test_too_few_credits_is_402_and_charges_nothing(http: Any, settings: Setting
     assert poor.balance == 1
 
 
-# Around
+# Ledger, health and methods
 
 
 def test_the_ledger_explains_the_balance(caller: Caller) -> None:
@@ -169,7 +169,7 @@ def test_the_ledger_explains_the_balance(caller: Caller) -> None:
     assert credits["next_cursor"] is None
 
 
-def test_the_ledger_is_read_page_by_page_while_it_grows(caller: Caller) -> None:
+def test_the_ledger_is_paged_while_it_grows(caller: Caller) -> None:
     for amount in range(1, 102):
         caller.accounts.grant(caller.client.name, amount)
     first = caller.get("/v1/credits?limit=60").json()
@@ -186,7 +186,7 @@ def test_the_ledger_is_read_page_by_page_while_it_grows(caller: Caller) -> None:
     assert [entry["amount"] for entry in unasked["entries"]] == [500, *range(101, 2, -1)], "the latest 100, as ever"
 
 
-def test_health_says_what_is_missing(tmp_path: Path, valkey_url: str) -> None:
+def test_health_reports_missing_parts(tmp_path: Path, valkey_url: str) -> None:
     (tmp_path / "objects").write_text("a file where the store's folder should be")
     settings = Settings(home=tmp_path, queue_url="redis://127.0.0.1:9/0")
     with TestClient(create_app(settings)) as http:
@@ -209,7 +209,7 @@ def test_every_answer_has_a_request_id_of_its_own(http: Any, caller: Caller) -> 
     assert_problem(answers[2], 405, "method_not_allowed")
 
 
-def test_a_path_tells_every_method_that_it_takes(http: Any, caller: Caller) -> None:
+def test_a_path_lists_every_method_that_it_takes(http: Any, caller: Caller) -> None:
     paths = {"/v1/jobs/x": "DELETE, GET, OPTIONS", "/v1/credits": "GET, OPTIONS", "/v1/uploads": "OPTIONS, POST"}
 
     for path, methods in paths.items():
@@ -217,7 +217,7 @@ def test_a_path_tells_every_method_that_it_takes(http: Any, caller: Caller) -> N
         assert (answer.status_code, answer.headers["allow"]) == (204, methods)
 
 
-def test_while_the_queue_is_away_health_says_so_and_a_submit_is_left_to_the_sweep(tmp_path: Path) -> None:
+def test_while_the_queue_is_away_health_reports_it_and_the_sweep_sends_the_job(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, queue_url="redis://127.0.0.1:9/0")
     migrated_engine(settings).dispose()
     with TestClient(create_app(settings)) as http:

@@ -1,4 +1,4 @@
-"""Who may call: bearer keys, Shopify's signature over the raw body, and ours over the whole request."""
+"""Authentication: bearer keys, Shopify's signature over the raw body, and Backdrop's over the whole request."""
 
 import base64
 import hmac
@@ -51,7 +51,7 @@ def test_shopifys_signature_is_checked_over_the_raw_body_with_both_live_secrets(
     assert_problem(sent("newer", b"{"), 401, "signature_invalid")
 
 
-def test_a_signature_whose_secret_can_t_be_decrypted_is_answered_with_try_again_and_the_log_names_the_setting(
+def test_a_signature_whose_secret_cannot_be_decrypted_gets_try_again_and_the_log_names_the_setting(
     caller: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
     Accounts(caller.engine, SecretCipher([new_encryption_key()])).set_shopify_secret(caller.client.name, "lost")
@@ -69,7 +69,7 @@ def test_a_signature_of_a_client_without_a_secret_is_refused(caller: Caller) -> 
 
 
 def changes(caller: Caller) -> Iterator[tuple[str, str]]:
-    """Give method and path of every operation of a client's own that is no look."""
+    """Yield method and path of every operation of a client's own, previews left out."""
     for path, methods in caller.http.get("/schema/openapi.json").json()["paths"].items():
         for method, operation in methods.items():
             if method not in {"get", "head"} and operation.get("security"):
@@ -85,19 +85,19 @@ def sign(secret: str, method: str, target: str, body: bytes, at: int | None = No
 
 @pytest.fixture
 def signer(caller: Caller) -> Caller:
-    """A client whose changes have to be signed, by "s"."""
+    """A client that has to sign its changes with the secret "s"."""
     caller.accounts.set_shopify_secret(caller.client.name, "s")
     caller.accounts.require_signature(caller.client.name, True)
     return caller
 
 
-def test_whatever_changes_something_is_refused_unsigned_where_signing_is_required(signer: Caller) -> None:
+def test_an_unsigned_change_is_refused_where_signing_is_required(signer: Caller) -> None:
     routes = list(changes(signer))
     shopify = {SHOPIFY: base64.b64encode(hmac.digest(b"s", b"", "sha256")).decode()}
 
     assert len(routes) > 12
     for method, path in routes:
-        for headers in (signer.headers, signer.headers | shopify):  # Shopify's fits each request without a body
+        for headers in (signer.headers, signer.headers | shopify):  # Shopify's fits any request without a body
             assert_problem(signer.http.request(method, path, headers=headers), 401, "signature_required")
     assert "studio page" in signer.http.delete("/v1/jobs/x", headers=signer.headers).json()["detail"]
     assert signer.get("/v1/jobs").status_code == 200
@@ -157,7 +157,7 @@ def test_a_photo_of_many_megabytes_can_be_sent_signed(signer: Caller) -> None:
 
 
 @pytest.mark.parametrize("base", ["http://testserver.local", "http://testserver.local/shop/"], ids=["root", "path"])
-def test_the_python_client_signs_as_the_api_reads_it(signer: Caller, base: str) -> None:
+def test_the_python_client_signs_as_the_api_verifies(signer: Caller, base: str) -> None:
     key = signer.headers["Authorization"].removeprefix("Bearer ")
     brand = json.dumps({"palette": ["ivory"], "style_words": [], "seed_policy": "free"}).encode()
     calls = [
@@ -171,7 +171,7 @@ def test_the_python_client_signs_as_the_api_reads_it(signer: Caller, base: str) 
         connection = Connection(base, key, 10.0, secret)
         with httpx.Client(base_url=base) as http:
             requests = [connection.request(http, call) for call in calls]
-        for one in requests:  # as a proxy hands it on
+        for one in requests:  # as a proxy passes it on
             one.url = httpx.URL(str(one.url).replace("/shop/", "/"))
         return [signer.http.send(one).status_code for one in requests]
 

@@ -1,4 +1,4 @@
-"""Bad input from the caller's side: uploaded, submitted and worked on, it ends by a code, and costs nothing."""
+"""Bad input over the API: uploaded, submitted and run, it ends with its error code and costs nothing."""
 
 from collections.abc import Callable, Iterator
 from importlib.resources import files
@@ -23,12 +23,12 @@ from tests.support.specimens import png16, saved, swapped_profile
 from tests.support.worker import job_runner
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
-#: One of each group that has no picture in it.
+#: One of each group that contains no picture.
 FIRST = list({one.group: one for one in reversed(SENT) if one.end is not None}.values())
 
 
 class Bench:
-    """The API, and a worker's hands without its process."""
+    """The API, and a worker's parts without its process."""
 
     def __init__(self, http: Any, settings: Settings, networks: Networks) -> None:
         self.caller = Caller(http, settings, "bench", credits=1000)
@@ -36,8 +36,8 @@ class Bench:
         self.runner = job_runner(self.caller.engine, self.caller.jobs, open_buckets(settings), networks)
 
     def end(self, data: bytes, **changes: Any) -> dict[str, Any]:
-        """Upload, submit and carry out; return the job as its caller sees it."""
-        # On white: what is swapped here is unusual in its photo alone.
+        """Upload, submit and run; return the job as its caller sees it."""
+        # On white: only the photo is unusual here.
         spec = {"scene_type": "white", "output_preset": "open_graph"} | changes
         body = self.caller.body(source_image_s3_key=self.caller.upload(data), **spec)
         accepted = self.caller.submit(body)
@@ -55,9 +55,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator
         yield Bench(http, settings, open_networks(settings))
 
 
-@pytest.mark.filterwarnings("ignore")  # Pillow warns of some, as it would in service
+@pytest.mark.filterwarnings("ignore")  # Pillow warns about some, as it would in service
 @pytest.mark.parametrize("sent", FIRST, ids=[str(one) for one in FIRST])
-def test_one_of_each_group_ends_by_its_code_and_is_refunded(bench: Bench, sent: Sent) -> None:
+def test_one_input_of_each_group_ends_with_its_code_and_is_refunded(bench: Bench, sent: Sent) -> None:
     before = bench.caller.balance
 
     job = bench.end(sent.make())
@@ -90,7 +90,7 @@ PRODUCTS: dict[str, Callable[[], bytes]] = {
 }
 
 
-# In the gate one; of each, tests/pipeline/photo/test_decode.py proves the pixels.
+# One here: tests/pipeline/photo/test_decode.py checks the pixels of each.
 @pytest.mark.parametrize(
     "kind", [kind if kind == "CMYK JPEG" else pytest.param(kind, marks=pytest.mark.nightly) for kind in PRODUCTS]
 )
@@ -101,7 +101,7 @@ def test_an_unusual_photo_of_a_product_is_swapped(bench: Bench, kind: str) -> No
     assert (job["render"]["width"], job["render"]["height"]) == (1200, 630)
 
 
-def test_what_may_not_have_been_meant_is_among_the_render_s_warnings(bench: Bench) -> None:
+def test_doubtful_input_is_among_the_renders_warnings(bench: Bench) -> None:
     job = bench.end(saved(bottle(), "JPEG"), scene_type="somewhere nice", pilot_brand="nobody")
 
     assert [one["code"] for one in job["warnings"]] == ["scene_in_words", "brand_unknown"]
@@ -123,7 +123,7 @@ def test_an_upload_over_the_limit_is_refused_and_a_photo_that_is_too_heavy_costs
         assert "1,000 bytes" in heavy.json()["detail"]
         document = http.get("/schema/openapi.json").json()["info"]["description"]
         assert "1,000 bytes and 50 megapixels, and needs at least 64 pixels" in document
-        # S3 takes what the bucket allows: the submit looks at what lies there
+        # S3 accepts what the bucket allows, so the submit checks the stored photo.
         open_buckets(settings)[0].put(reserved["key"], b"x" * 1001, "image/jpeg")
         answer = caller.submit(caller.body(source_image_s3_key=reserved["key"]))
 

@@ -1,4 +1,4 @@
-"""A dry run says what a submit would do, to the letter, and does nothing; a seed that is asked for is the job's."""
+"""A dry run reports exactly what a submit would do, and does nothing. A requested seed is the job's seed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,7 @@ from service.database.clock import db_now
 from service.database.tables import jobs, request_logs, stored_objects
 from service.settings import Settings
 from tests.service.api.test_admission import Api, api, quota  # noqa: F401  # api: a fixture
-from tests.support.caller import SWAP, Caller, assert_problem, located, told
+from tests.support.caller import SWAP, Caller, assert_problem, error_body, located
 from tests.support.shop import RENDER
 
 
@@ -32,13 +32,13 @@ def codes(answer: httpx.Response) -> list[str]:
 
 
 def everything(engine: sa.Engine) -> list[Any]:
-    """Every row of every table that a submit writes to."""
+    """Return every row of every table that a submit writes to."""
     with engine.connect() as connection:
         tables = ("request_logs", "jobs", "ledger", "stored_objects", "clients")
         return [connection.exec_driver_sql(f"SELECT * FROM {name}").all() for name in tables]
 
 
-def test_the_plan_is_what_the_submit_then_does(caller: Caller) -> None:
+def test_the_plan_matches_the_submit_that_follows(caller: Caller) -> None:
     body = caller.body(scene_type="Marble Tabletop", mood="CALM", dominant_colors=["ivory", "#ABC"])
 
     plan = dry(caller, body, "dry_run=true&seed=11").json()
@@ -61,7 +61,7 @@ def test_the_plan_is_what_the_submit_then_does(caller: Caller) -> None:
     assert plan["preset"] == next(one for one in presets if one["name"] == "shopify_product")
 
 
-def test_nothing_is_charged_stored_queued_or_remembered(caller: Caller) -> None:
+def test_a_dry_run_charges_stores_queues_and_remembers_nothing(caller: Caller) -> None:
     body, once = caller.body(), {"Idempotency-Key": "once"}
     before, waiting = everything(caller.engine), caller.http.app.state.installation.queue.size()
 
@@ -77,7 +77,9 @@ def test_nothing_is_charged_stored_queued_or_remembered(caller: Caller) -> None:
     assert caller.submit(body, **once).json() == accepted.json()
 
 
-def test_a_photo_that_is_expired_too_large_or_another_s_is_refused_as_ever(caller: Caller, settings: Settings) -> None:
+def test_an_expired_an_oversized_and_a_foreign_photo_are_refused_as_in_a_submit(
+    caller: Caller, settings: Settings
+) -> None:
     expired, other = caller.body(), Caller(caller.http, settings, "other-of-dry-run", credits=1)
     with caller.engine.begin() as connection:
         photo = stored_objects.c.key == expired["source_image_s3_key"]
@@ -87,12 +89,12 @@ def test_a_photo_that_is_expired_too_large_or_another_s_is_refused_as_ever(calle
 
     for body in (expired, other.body()):
         assert_problem(dry(caller, body), 404, "not_found")
-        assert told(dry(caller, body)) == told(caller.submit(body))
+        assert error_body(dry(caller, body)) == error_body(caller.submit(body))
     assert located(dry(caller, heavy)) == {("body", "source_image_s3_key")}
-    assert told(dry(caller, heavy)) == told(caller.submit(heavy))
+    assert error_body(dry(caller, heavy)) == error_body(caller.submit(heavy))
 
 
-def test_what_would_refuse_the_submit_is_a_warning(api: Callable[..., Api]) -> None:  # noqa: F811
+def test_a_reason_to_refuse_the_submit_is_a_warning(api: Callable[..., Api]) -> None:  # noqa: F811
     one = api(unfinished_limit=1, queue_limit=1)
     caller, poor = one.caller("rich"), one.caller("poor", credits=1)
     body = caller.body()
@@ -108,7 +110,7 @@ def test_what_would_refuse_the_submit_is_a_warning(api: Callable[..., Api]) -> N
     assert dry(caller, body).json()["balance"] == 98
 
 
-def test_the_plan_has_the_colours_as_they_were_parsed_or_the_brands_where_none_are_asked(caller: Caller) -> None:
+def test_the_plan_has_the_parsed_colours_or_the_brands_where_none_are_given(caller: Caller) -> None:
     brand = {"palette": ["#224466"], "style_words": [], "seed_policy": "free"}
     caller.http.put("/v1/brands/Dawn", json=brand, headers=caller.headers).raise_for_status()
     for asked, given in (["teal", "#abc"], ["#008080", "#aabbcc"]), ([], ["#224466"]):
@@ -130,9 +132,7 @@ def test_the_plan_has_the_colours_as_they_were_parsed_or_the_brands_where_none_a
         ({"scene_type": "Podium", "mood": "calm"}, [], ""),
     ],
 )
-def test_what_may_not_be_meant_is_a_warning(
-    caller: Caller, changes: dict[str, Any], expected: list[str], said: str
-) -> None:
+def test_doubtful_input_is_a_warning(caller: Caller, changes: dict[str, Any], expected: list[str], said: str) -> None:
     answer = dry(caller, caller.body(**changes))
 
     assert codes(answer) == expected
@@ -164,7 +164,7 @@ def test_from_an_earlier_render_the_plan_knows_which_scenes_suit_the_photo(
     assert ("flat_lay_linen" in text) == ("flatlay" in suits)
     assert codes(dry(caller, body | {"scene_type": "podium"})) == ([] if "podium" in suits else ["scene_unsuited"])
     assert codes(dry(caller, body | {"scene_type": "white", "dominant_colors": []})) == []
-    assert codes(dry(caller, drawn({"cutout": {}}))) == [], "a render from before the stance was told"
+    assert codes(dry(caller, drawn({"cutout": {}}))) == [], "a render from before reports had the stance"
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_from_an_earlier_render_the_plan_knows_which_scenes_suit_the_photo(
         ("lying", "flat_lay_linen", None),
     ],
 )
-def test_what_the_caller_says_of_the_stance_is_planned_with_and_beats_an_earlier_guess(
+def test_the_plan_uses_the_callers_stance_and_prefers_it_to_an_earlier_guess(
     caller: Caller, stance: str, scene: str, said: str | None
 ) -> None:
     guess = {"stance": "lying", "stance_from": "guess", "suits": ["white", "flatlay"]}
@@ -196,7 +196,7 @@ def test_what_the_caller_says_of_the_stance_is_planned_with_and_beats_an_earlier
         assert said is None or said in answer.json()["warnings"][0]["message"]
 
 
-def test_what_was_said_of_an_earlier_picture_is_no_guess_for_the_next(caller: Caller) -> None:
+def test_a_stance_given_for_an_earlier_picture_is_no_guess_for_the_next(caller: Caller) -> None:
     said = {"stance": "lying", "stance_from": "caller", "suits": ["white", "flatlay"]}
     job_id = caller.submit(caller.body()).json()["job_id"]
     earlier = replace(RENDER, public_id=job_id[::-1], report={"cutout": said})
@@ -214,7 +214,7 @@ def test_a_dry_run_is_counted_and_refused_as_a_submit_is(api: Callable[..., Api]
 
 
 @pytest.mark.parametrize("query", ["seed=0", f"seed={2**31 - 1}"])
-def test_a_seed_that_is_asked_for_is_the_job_s(caller: Caller, query: str) -> None:
+def test_a_requested_seed_is_the_jobs_seed(caller: Caller, query: str) -> None:
     job_id = caller.http.post(f"{SWAP}?{query}", json=caller.body(), headers=caller.headers).json()["job_id"]
 
     claim = caller.claim(job_id)
@@ -222,7 +222,7 @@ def test_a_seed_that_is_asked_for_is_the_job_s(caller: Caller, query: str) -> No
 
 
 def on(caller: Caller, changes: dict[str, Any], query: str = "") -> dict[str, tuple[str, bool]]:
-    """The surfaces of a dry run: the colour of each, and whether it was asked for."""
+    """Return the surfaces of a dry run: the colour of each, and whether the caller asked for it."""
     answer = dry(caller, caller.body(**changes), f"dry_run=true&{query}")
     assert answer.status_code == 200, answer.text
     listed = answer.json()["surfaces"]
@@ -230,7 +230,7 @@ def on(caller: Caller, changes: dict[str, Any], query: str = "") -> dict[str, tu
     return {one["name"]: (one["color"], one["asked"]) for one in listed}
 
 
-def test_the_plan_says_which_colour_goes_on_which_surface(caller: Caller) -> None:
+def test_the_plan_reports_which_colour_goes_on_which_surface(caller: Caller) -> None:
     table = {"scene_type": "wooden_table", "dominant_colors": ["#b5835a", "#f1e3d3", "#2e8b57"]}
     listed = dry(caller, caller.body(**table)).json()["surfaces"]
 
@@ -252,7 +252,7 @@ def test_the_plan_says_which_colour_goes_on_which_surface(caller: Caller) -> Non
         assert on(caller, changes) == {}
 
 
-def test_surfaces_are_those_of_the_angle_that_the_product_is_shown_from(caller: Caller) -> None:
+def test_surfaces_depend_on_the_angle_of_the_view(caller: Caller) -> None:
     podium = {"scene_type": "podium", "dominant_colors": ["teal", "ivory"]}
 
     assert set(on(caller, podium, "stance=from_above")) == {"surface", "sheet"}
@@ -278,7 +278,7 @@ def test_surfaces_are_those_of_the_angle_that_the_product_is_shown_from(caller: 
         ({"scene_type": "white"}, "wall:ivory", "surface_unknown", ("no surfaces", "wall:#fffff0")),
     ],
 )
-def test_a_colour_that_cannot_go_where_it_should_is_refused_and_costs_nothing(
+def test_a_colour_for_an_impossible_surface_is_refused_and_costs_nothing(
     caller: Caller, changes: dict[str, Any], colors_on: str, code: str, words: tuple[str, ...]
 ) -> None:
     body, before = caller.body(**changes), everything(caller.engine)
@@ -291,7 +291,7 @@ def test_a_colour_that_cannot_go_where_it_should_is_refused_and_costs_nothing(
     assert everything(caller.engine) == before
 
 
-def test_a_dressing_is_kept_with_its_job_and_another_notation_is_the_same_order(caller: Caller) -> None:
+def test_a_dressing_is_stored_with_its_job_and_another_notation_is_the_same_order(caller: Caller) -> None:
     body = caller.body()
     accepted = dry(caller, body, "props=none&colors_on=wall:ivory,%20floor:%23E8C7B8", **{"Idempotency-Key": "dressed"})
     job_id = accepted.json()["job_id"]
@@ -300,9 +300,9 @@ def test_a_dressing_is_kept_with_its_job_and_another_notation_is_the_same_order(
     assert repeated.json()["job_id"] == job_id
     plain = dry(caller, body, "", **{"Idempotency-Key": "dressed"})
     assert plain.json()["detail"][0]["code"] == "idempotency_conflict"
-    told_with_it = caller.get(f"/v1/jobs/{job_id}/request").json()["dressing"]
-    assert told_with_it == {"props": "none", "colors_on": "floor:#e8c7b8,wall:#fffff0"}
+    kept = caller.get(f"/v1/jobs/{job_id}/request").json()["dressing"]
+    assert kept == {"props": "none", "colors_on": "floor:#e8c7b8,wall:#fffff0"}
     claim = caller.claim(job_id)
-    assert vars(resolve_spec(claim.spec, load_catalogue()).dressing) == told_with_it
+    assert vars(resolve_spec(claim.spec, load_catalogue()).dressing) == kept
     twice = caller.body(dominant_colors=["ivory", "ivory"])
     assert dry(caller, twice, "colors_on=wall:ivory,floor:ivory").status_code == 202

@@ -1,4 +1,4 @@
-"""Following a job: what stands now, each change soon after it, the end for certain, and nothing left behind."""
+"""Following a job: its current state, each change soon after it, its end, and no resources left behind."""
 
 import signal
 import socket
@@ -26,13 +26,13 @@ from tests.support.streams import Api, cancel, serve
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[Api]:
     home = tmp_path_factory.mktemp("events")
-    # Without heartbeats: what comes late ends in the client's ReadTimeout, after half a minute.
+    # Without heartbeats: an event that comes late raises the client's ReadTimeout after half a minute.
     with serve(home, valkey_url, stream_heartbeat=600, stream_limit=5) as one:
         yield one
         one.caller.engine.dispose()
 
 
-def test_a_job_is_told_at_once_at_each_change_and_to_its_end(api: Api) -> None:
+def test_a_stream_reports_each_change_at_once_until_the_job_ends(api: Api) -> None:
     job_id, moves = api.new_job(), api.caller.jobs
     with api.follow(job_id) as stream:
         first = stream.event()
@@ -50,7 +50,7 @@ def test_a_job_is_told_at_once_at_each_change_and_to_its_end(api: Api) -> None:
         seen = [stream.event()]
         for stage, progress in (("fetch", 0.0), ("segment", 0.1), ("background", 0.3)):
             moves.renew_lease(claim, stage=stage, progress=progress)
-            moves.renew_lease(claim)  # a lease renewed is no news
+            moves.renew_lease(claim)  # a renewed lease is no event
             seen.append(stream.event())
         moves.succeed(claim, render())
         last = stream.rest()
@@ -107,7 +107,7 @@ def test_a_finished_job_is_one_event_and_the_end(api: Api) -> None:
     api.let_go()
 
 
-def test_whoever_comes_back_hears_only_what_is_newer(api: Api) -> None:
+def test_a_client_that_reconnects_gets_only_newer_events(api: Api) -> None:
     job_id = api.new_job()
     with api.follow(job_id) as stream:
         stream.event()
@@ -141,7 +141,7 @@ def test_a_job_that_is_handed_back_and_started_again_still_has_growing_ids(api: 
         assert stream.rest()[-1]["status"] == "FAILURE"
 
 
-def test_a_stream_on_which_nothing_happens_says_that_it_is_there(tmp_path: Path, valkey_url: str) -> None:
+def test_a_quiet_stream_sends_heartbeats(tmp_path: Path, valkey_url: str) -> None:
     with serve(tmp_path, valkey_url, stream_heartbeat=0.3) as api:
         job_id = api.new_job()
         start = time.monotonic()
@@ -153,7 +153,7 @@ def test_a_stream_on_which_nothing_happens_says_that_it_is_there(tmp_path: Path,
         api.caller.engine.dispose()
 
 
-def test_clients_that_leave_leave_nothing_behind(api: Api) -> None:
+def test_clients_that_disconnect_leave_nothing_behind(api: Api) -> None:
     job_id = api.new_job()
     for _ in range(3):
         streams = [api.follow(job_id) for _ in range(5)]
@@ -175,7 +175,7 @@ def test_clients_that_leave_leave_nothing_behind(api: Api) -> None:
     cancel(api, job_id)
 
 
-def test_one_stream_too_many_is_refused_until_one_is_closed(api: Api) -> None:
+def test_a_stream_over_the_limit_is_refused_until_one_is_closed(api: Api) -> None:
     job_id = api.new_job()
     streams = [api.follow(job_id) for _ in range(5)]
     refused = api.caller.get(f"/v1/jobs/{job_id}/events")
@@ -198,9 +198,7 @@ def test_one_stream_too_many_is_refused_until_one_is_closed(api: Api) -> None:
 # Outages
 
 
-def test_while_the_database_is_away_the_stream_lives_and_then_tells_what_has_changed(
-    tmp_path: Path, valkey_url: str
-) -> None:
+def test_a_stream_survives_a_database_outage_and_then_reports_the_changes(tmp_path: Path, valkey_url: str) -> None:
     with servers.public_folder() as folder, servers.postgresql(folder) as database:
         url = servers.make_database(database.url, "away")
         with serve(tmp_path, valkey_url, database_url=url, stream_heartbeat=0.6) as api:
@@ -220,7 +218,7 @@ def test_while_the_database_is_away_the_stream_lives_and_then_tells_what_has_cha
             api.caller.engine.dispose()
 
 
-def test_an_api_that_is_told_to_stop_ends_its_streams_at_once(tmp_path: Path, valkey_url: str) -> None:
+def test_a_stopped_api_ends_its_streams_at_once(tmp_path: Path, valkey_url: str) -> None:
     settings = Settings(home=tmp_path, queue_url=valkey_url, port=free_port())
     migrated_engine(settings).dispose()
     command = [sys.executable, "-m", "service.cli.main", "api", "--port", str(settings.port)]
@@ -237,7 +235,7 @@ def test_an_api_that_is_told_to_stop_ends_its_streams_at_once(tmp_path: Path, va
 
                 process.send_signal(signal.SIGTERM)
 
-                # Ended, not cut, as they would be after ten seconds (httpx.RemoteProtocolError).
+                # Ended, not cut: after ten seconds a cut would raise httpx.RemoteProtocolError.
                 assert [stream.rest() for stream in streams] == [[]] * 20
                 process.wait(300)
                 caller.engine.dispose()
@@ -252,7 +250,7 @@ def answers(http: httpx.Client) -> bool:
         return False
 
 
-def test_a_stream_that_has_been_open_for_long_ends_and_can_be_gone_on_with(tmp_path: Path, valkey_url: str) -> None:
+def test_a_stream_ends_after_its_maximum_time_and_can_be_resumed(tmp_path: Path, valkey_url: str) -> None:
     with serve(tmp_path, valkey_url, stream_seconds=0.5) as api:
         job_id = api.new_job()
         with api.follow(job_id) as stream:

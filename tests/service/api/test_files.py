@@ -37,7 +37,7 @@ def get(caller: Caller, url: str, **headers: str) -> httpx.Response:
         ("bytes=-99999999", 0, SIZE - 1),
     ],
 )
-def test_a_range_brings_these_bytes_alone(caller: Caller, url: str, asked: str, first: int, last: int) -> None:
+def test_a_range_returns_these_bytes_alone(caller: Caller, url: str, asked: str, first: int, last: int) -> None:
     answer = get(caller, url, range=asked)
 
     assert (answer.status_code, answer.headers["content-range"]) == (206, f"bytes {first}-{last}/{SIZE}")
@@ -47,7 +47,7 @@ def test_a_range_brings_these_bytes_alone(caller: Caller, url: str, asked: str, 
 
 
 @pytest.mark.parametrize("asked", ["", "bytes=", "bytes=-", "bytes=9-3", "bytes=0-1,4-5", "lines=0-1", "bytes=a-b"])
-def test_what_is_no_single_range_brings_the_whole_file(caller: Caller, url: str, asked: str) -> None:
+def test_anything_but_a_single_range_returns_the_whole_file(caller: Caller, url: str, asked: str) -> None:
     answer = get(caller, url, range=asked)
 
     assert (answer.status_code, answer.content) == (200, DATA)
@@ -55,16 +55,14 @@ def test_what_is_no_single_range_brings_the_whole_file(caller: Caller, url: str,
 
 
 @pytest.mark.parametrize("asked", [f"bytes={SIZE}-", "bytes=99999999-100000000", "bytes=-0"])
-def test_a_range_outside_the_file_says_how_long_it_is(caller: Caller, url: str, asked: str) -> None:
+def test_a_range_outside_the_file_reports_its_length(caller: Caller, url: str, asked: str) -> None:
     answer = get(caller, url, range=asked)
 
     assert_problem(answer, 416, "range_not_satisfiable")
     assert answer.headers["content-range"] == f"bytes */{SIZE}"
 
 
-def test_a_download_goes_on_where_the_file_is_the_same_and_begins_anew_where_it_is_not(
-    caller: Caller, url: str
-) -> None:
+def test_a_download_resumes_where_the_file_is_the_same_and_restarts_where_it_is_not(caller: Caller, url: str) -> None:
     etag = get(caller, url).headers["etag"]
 
     assert get(caller, url, range="bytes=10-", if_range=etag).content == DATA[10:]

@@ -1,4 +1,4 @@
-"""Idempotency keys: the first answer again for a month, a free key after it, and never two charges."""
+"""Idempotency keys: the first answer is repeated for a month, then the key is free, and nothing is charged twice."""
 
 import hashlib
 import json
@@ -34,20 +34,20 @@ def shop(engine: sa.Engine) -> Shop:
 
 
 def age(engine: sa.Engine, seconds: float) -> None:
-    """Make every request so much older than it is."""
+    """Make every request older by these seconds."""
     with engine.begin() as connection:
         connection.execute(request_logs.update().values(created_at=db_now(-seconds)))
 
 
 def logs(engine: sa.Engine) -> list[tuple[str, str | None]]:
-    """Body hash and idempotency key of every request, in their order."""
+    """Return body hash and idempotency key of every request, in their order."""
     with engine.connect() as connection:
         query = sa.select(request_logs.c.body_sha256, request_logs.c.idempotency_key)
         return [tuple(row) for row in connection.execute(query.order_by(request_logs.c.created_at))]
 
 
 def at_once(orders: list[dict[str, Any]], shop: Shop) -> list[Accepted | Exception]:
-    """Place all these orders at the same moment and return what came of each."""
+    """Place all these orders at the same moment and return their results."""
     outcomes: list[Accepted | Exception] = []
     start = threading.Barrier(len(orders))
 
@@ -57,8 +57,8 @@ def at_once(orders: list[dict[str, Any]], shop: Shop) -> list[Accepted | Excepti
             try:
                 outcomes.append(shop.order(**order))
             except IdempotencyInFlight:
-                continue  # on a machine so busy that the first takes seconds: again, as the answer says
-            except Exception as error:  # noqa: BLE001  # looked at by the test
+                continue  # a busy machine took seconds for the first: try again, as the answer says
+            except Exception as error:  # noqa: BLE001  # the test checks it
                 outcomes.append(error)
             return
 
@@ -70,7 +70,7 @@ def at_once(orders: list[dict[str, Any]], shop: Shop) -> list[Accepted | Excepti
     return outcomes
 
 
-def test_a_key_is_free_for_another_body_after_a_month_and_both_logs_stay(shop: Shop) -> None:
+def test_after_a_month_a_key_is_free_for_another_body_and_both_logs_stay(shop: Shop) -> None:
     first = shop.order(idempotency_key="k", body_sha256="one")
     age(shop.engine, MONTH + 1)
 
@@ -82,7 +82,7 @@ def test_a_key_is_free_for_another_body_after_a_month_and_both_logs_stay(shop: S
     assert shop.balance == 6
 
 
-def test_the_same_request_after_a_month_is_a_new_one(shop: Shop) -> None:
+def test_the_same_request_after_a_month_is_a_new_request(shop: Shop) -> None:
     first = shop.order(idempotency_key="k")
     age(shop.engine, MONTH + 1)
 
@@ -95,7 +95,7 @@ def test_the_same_request_after_a_month_is_a_new_one(shop: Shop) -> None:
     assert shop.balance == 6
 
 
-def test_a_key_is_remembered_for_its_whole_month_however_often_the_sweep_runs(shop: Shop) -> None:
+def test_a_key_is_remembered_for_its_whole_month_whenever_the_sweep_runs(shop: Shop) -> None:
     first = shop.order(idempotency_key="k")
     age(shop.engine, MONTH - 60)
 
@@ -106,7 +106,7 @@ def test_a_key_is_remembered_for_its_whole_month_however_often_the_sweep_runs(sh
     assert shop.balance == 8
 
 
-def test_the_sweep_frees_old_keys_some_at_a_time_and_keeps_their_logs(shop: Shop) -> None:
+def test_the_sweep_frees_old_keys_in_batches_and_keeps_their_logs(shop: Shop) -> None:
     for number in range(3):
         shop.order(cost=1, idempotency_key=f"old-{number}", body_sha256=f"old-{number}")
     age(shop.engine, MONTH + 1)
@@ -116,7 +116,7 @@ def test_the_sweep_frees_old_keys_some_at_a_time_and_keeps_their_logs(shop: Shop
     assert sorted(logs(shop.engine)) == [("new", "new"), ("old-0", None), ("old-1", None), ("old-2", None)]
 
 
-def test_two_sweeps_at_once_free_every_old_key_once(shop: Shop) -> None:
+def test_two_simultaneous_sweeps_free_every_old_key_once(shop: Shop) -> None:
     for number in range(9):
         shop.order(cost=1, idempotency_key=str(number))
     age(shop.engine, MONTH + 1)
@@ -144,7 +144,7 @@ def test_the_same_request_ten_times_at_once_under_an_old_key_is_charged_once(sho
     assert shop.balance == 6
 
 
-def test_of_two_bodies_at_once_under_an_old_key_one_is_accepted_and_one_refused(shop: Shop) -> None:
+def test_of_two_simultaneous_bodies_under_an_old_key_one_is_accepted_and_one_refused(shop: Shop) -> None:
     shop.order(idempotency_key="k")
     age(shop.engine, MONTH + 1)
 
@@ -154,7 +154,7 @@ def test_of_two_bodies_at_once_under_an_old_key_one_is_accepted_and_one_refused(
     assert shop.balance == 6
 
 
-def test_a_key_that_runs_out_while_a_second_request_waits_for_it_is_free_for_it(shop: Shop) -> None:
+def test_a_key_that_expires_while_a_second_request_waits_is_free_for_it(shop: Shop) -> None:
     shop.intake = JobIntake(shop.engine, key_ttl=0.2)
     second: list[Accepted] = []
     waits = threading.Thread(target=lambda: second.append(shop.order(idempotency_key="k", body_sha256="two")))
@@ -170,7 +170,7 @@ def test_a_key_that_runs_out_while_a_second_request_waits_for_it_is_free_for_it(
     assert shop.balance == 8
 
 
-def test_a_request_that_was_refused_leaves_its_key_free(shop: Shop) -> None:
+def test_a_refused_request_leaves_its_key_free(shop: Shop) -> None:
     with pytest.raises(InsufficientCredits):
         shop.order(cost=11, idempotency_key="k", body_sha256="dear")
 
@@ -180,13 +180,13 @@ def test_a_request_that_was_refused_leaves_its_key_free(shop: Shop) -> None:
 
 @pytest.fixture
 def busy_shop(postgresql_server: str, tmp_path: Path) -> Iterator[Shop]:
-    """On PostgreSQL alone: SQLite has one writer, and nothing is in flight beside it."""
+    """A shop on PostgreSQL alone: SQLite has one writer, so no two requests are in flight."""
     engine = create_engine(Settings(database_url=migrated_database(postgresql_server, tmp_path.name)).sqlalchemy_url)
     yield Shop(engine)
     engine.dispose()
 
 
-def test_behind_a_first_request_that_hangs_the_second_is_told_so(busy_shop: Shop) -> None:
+def test_while_the_first_request_hangs_the_second_gets_in_flight(busy_shop: Shop) -> None:
     shop = busy_shop
     with shop.engine.begin() as connection:
         first = {"request_id": "first", "client_id": shop.client.id, "workflow": "x", "body": {}}
@@ -197,7 +197,7 @@ def test_behind_a_first_request_that_hangs_the_second_is_told_so(busy_shop: Shop
     assert shop.balance == 10
 
 
-def test_a_client_that_is_busy_for_long_is_no_request_in_flight(busy_shop: Shop) -> None:
+def test_a_long_lock_on_the_client_is_no_request_in_flight(busy_shop: Shop) -> None:
     shop = busy_shop
     outcomes: list[Accepted] = []
     waits = threading.Thread(target=lambda: outcomes.append(shop.order(idempotency_key="k")))
@@ -215,7 +215,7 @@ def test_a_client_that_is_busy_for_long_is_no_request_in_flight(busy_shop: Shop)
 # At the API
 
 
-def test_a_months_old_key_is_a_new_request_and_is_charged(caller: Caller, settings: Settings) -> None:
+def test_a_key_older_than_a_month_makes_a_new_charged_request(caller: Caller, settings: Settings) -> None:
     body = caller.body()
     first = caller.submit(body, **{"Idempotency-Key": "daily"})
     engine = sa.create_engine(settings.sqlalchemy_url)
@@ -264,7 +264,7 @@ def ask(caller: Caller, raw: bytes, query: str = "", path: str = SWAP) -> httpx.
     ],
     ids=["none", "defaults", "order", "metadata"],
 )
-def test_a_request_that_means_the_same_gets_the_first_answer_again(caller: Caller, query: str, again: str) -> None:
+def test_an_equivalent_request_gets_the_first_answer_again(caller: Caller, query: str, again: str) -> None:
     body = caller.body(dominant_colors=["#fffff0"])
     first = ask(caller, json.dumps(body).encode(), query)
     assert first.status_code == 202, first.text
@@ -288,7 +288,7 @@ def test_a_request_that_means_the_same_gets_the_first_answer_again(caller: Calle
         ({"mood": "fresh"}, "", "with another body: mood and with another query: seed."),
     ],
 )
-def test_a_conflict_says_since_when_and_whether_body_or_query_differs(
+def test_a_conflict_reports_the_first_requests_time_and_whether_body_or_query_differs(
     caller: Caller, change: dict[str, Any], query: str, differs: str
 ) -> None:
     body = caller.body()
@@ -305,7 +305,7 @@ def test_a_conflict_says_since_when_and_whether_body_or_query_differs(
     assert one["msg"] == f"This Idempotency-Key was used on {day:%Y-%m-%d} {differs} Send a new key"
 
 
-def test_every_option_is_part_of_what_a_key_stands_for(caller: Caller) -> None:
+def test_every_option_is_part_of_a_keys_request(caller: Caller) -> None:
     raw, asked = json.dumps(caller.body()).encode(), "?seed=7&shift_x=0.1&reference=a&metadata=n:a&subject=0.2,0.7"
     assert ask(caller, raw, asked).status_code == 202
     for change in (
@@ -319,7 +319,7 @@ def test_every_option_is_part_of_what_a_key_stands_for(caller: Caller) -> None:
         assert name in answer.json()["detail"][0]["msg"]
 
 
-def test_a_key_of_another_route_is_a_conflict_that_names_the_first(caller: Caller) -> None:
+def test_a_key_of_another_route_is_a_conflict_that_names_the_first_route(caller: Caller) -> None:
     key = json.dumps({"source_image_s3_key": caller.upload()}).encode()
     assert ask(caller, key, path="/v1/cutouts").status_code == 202
     assert ask(caller, b"\n" + key, path="/v1/cutouts").headers["idempotent-replayed"] == "true"
@@ -329,7 +329,7 @@ def test_a_key_of_another_route_is_a_conflict_that_names_the_first(caller: Calle
     assert "for another route: cutouts" in answer.json()["detail"][0]["msg"]
 
 
-def test_a_key_that_an_earlier_release_recorded_stands_for_its_bytes(caller: Caller) -> None:
+def test_a_key_that_an_earlier_release_recorded_matches_only_the_same_bytes(caller: Caller) -> None:
     raw = json.dumps(caller.body()).encode()
     first = ask(caller, raw, "?seed=7")
     with caller.engine.begin() as connection:

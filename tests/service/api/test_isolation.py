@@ -1,4 +1,4 @@
-"""Two clients, every route, every foreign id and key: what is another's looks exactly like what does not exist."""
+"""Two clients, every route, every foreign id and key: another client's data looks exactly like missing data."""
 
 import hashlib
 import io
@@ -45,7 +45,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class Owner(Caller):
-    """A client that has something of everything."""
+    """A client that has something of every kind."""
 
     def __init__(self, http: Any, settings: Settings, name: str) -> None:
         super().__init__(http, settings, name, credits=100)
@@ -80,7 +80,7 @@ class Owner(Caller):
         return str(answer.json()["job_id"])
 
     def _cutout(self, settings: Settings) -> tuple[str, str]:
-        """A cut-out as a worker leaves it, and where its mask lies."""
+        """Store a cut-out as a worker does; return its job's id and the key of its mask."""
         body = {"source_image_s3_key": self.photo}
         answer = self.http.post("/v1/cutouts?reference=sku-7", json=body, headers=self.headers)
         assert answer.status_code == 202
@@ -99,12 +99,12 @@ class Owner(Caller):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Everything of the owner's that no answer to another may hold."""
+        """Every name of the owner's that no answer to another client may contain."""
         jobs = (self.waiting, self.done, self.failed, self.cutout, self.cutout_key)
         return (self.client.id, self.photo, *jobs, self.public_id, self.render_key, self.brand, self.key_id)
 
     def belongings(self) -> dict[str, Any]:
-        """All that the owner is shown of what it has, but URLs, which are made for each answer."""
+        """Return everything that the API shows the owner, without the URLs, which differ in each answer."""
         lists = ("jobs", "renders", "cutouts", "brands", "keys", "webhook", f"jobs/{self.waiting}/request")
         return {path: without_urls(self.get(f"/v1/{path}").json()) for path in lists}
 
@@ -118,7 +118,7 @@ def without_urls(shown: Any) -> Any:
 
 
 class World:
-    """The API, the owner, and the one who tries."""
+    """The API, the owner, and a client that tries to reach the owner's data."""
 
     def __init__(self, app: Litestar, http: Any, settings: Settings) -> None:
         self.app, self.http = app, http
@@ -136,7 +136,7 @@ class World:
         return spec
 
     def routes(self) -> set[str]:
-        """Every method and path that the app answers, but those of its own description."""
+        """Return every method and path of the app, without the routes of its own description."""
         found = set()
         for route in self.app.routes:
             if isinstance(route, HTTPRoute) and not route.path.startswith("/schema"):
@@ -147,7 +147,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str, valkey_url: str) -> Iterator[World]:
-    """On PostgreSQL: what is asked is one text for both databases, and this one refuses a NUL in an id as well."""
+    """On PostgreSQL: both databases get the same statements, and only this one refuses a NUL in an id."""
     home: Path = tmp_path_factory.mktemp("isolation")
     settings = Settings(home=home, database_url=migrated_database(postgresql_server, home.name), queue_url=valkey_url)
     migrated_engine(settings).dispose()
@@ -160,10 +160,10 @@ def world(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str, valk
             client.engine.dispose()
 
 
-def told(answer: httpx.Response) -> tuple[int, bytes, dict[str, str]]:
-    """All that an answer tells, but the request's own id, the clock's time and how many submits the asker has left.
+def answer_parts(answer: httpx.Response) -> tuple[int, bytes, dict[str, str]]:
+    """Return what a client can observe of an answer, without what differs by itself.
 
-    Nor how long the oldest job has waited, to a tenth of a second, and so how many digits that takes.
+    Left out: the request's id, the date, the asker's remaining quota, and the age of the oldest job with its digits.
     """
     varying = {"x-request-id", "date", "ratelimit"}
     content = answer.content.replace(answer.headers["x-request-id"].encode(), b"its own")
@@ -173,15 +173,15 @@ def told(answer: httpx.Response) -> tuple[int, bytes, dict[str, str]]:
 
 
 def assert_same(answers: list[httpx.Response], status: int = 404) -> None:
-    first = told(answers[0])
+    first = answer_parts(answers[0])
     assert first[0] == status, answers[0].text
     for number, answer in enumerate(answers):
-        assert told(answer) == first, f"answer {number}, to {answer.request.url!r:.200}"
+        assert answer_parts(answer) == first, f"answer {number}, to {answer.request.url!r:.200}"
 
 
-#: The owner's reference, and one that nobody has.
+#: The owner's reference, and one that no client has.
 REFERENCES = ("reference=sku-7", "reference=none")
-#: Ids that nobody has: one as ours are made, and what people try.
+#: Unknown ids: one in the service's own form, and typical probes.
 MISSING = [
     str(ULID()),
     "none",
@@ -196,12 +196,12 @@ MISSING = [
 ]
 
 
-#: How a route is tried with what is another's: the method, and the path with its names in braces.
+#: How a route is tried with the owner's names: the method, and the path with its names in braces.
 Case = Callable[[World, str, str], None]
 
 
 def named(*owned: str, status: int = 404, **options: Any) -> Case:
-    """Another's names, in small letters too, are answered as those that nobody has."""
+    """The owner's names, in lower case too, get the answers of unknown names."""
 
     def check(world: World, method: str, path: str) -> None:
         names = [getattr(world.owner, name) for name in owned]
@@ -263,7 +263,7 @@ def new_webhooks(world: World, method: str, path: str) -> None:
 
 
 def listed(*filters: str) -> Case:
-    """A list has one's own alone. A foreign id for a cursor is a place in the order, as one that nobody has."""
+    """A list contains the client's own entries alone. A foreign id as a cursor is only a position in the order."""
 
     def check(world: World, method: str, path: str) -> None:
         cursors = [f"cursor={name}" for name in (world.owner.waiting, world.owner.done, world.owner.public_id)]
@@ -302,7 +302,7 @@ def new_photos(world: World, method: str, path: str) -> None:
     for answer in (reserved, sent):
         assert answer.json()["key"].startswith(f"uploads/{world.nosy.client.id}/")
         assert not any(name in answer.text for name in world.owner.names)
-    # nor is another's photo fetched through this machine
+    # nor can the API be made to fetch the owner's photo from itself
     answer = world.ask(method, path, json={"url": f"http://127.0.0.1{signed(world.owner.download)}"})
     assert (answer.status_code, answer.json()["detail"][0]["code"]) == (422, "url_not_public")
 
@@ -321,12 +321,12 @@ def brands(world: World, method: str, path: str) -> None:
 
 
 def new_brands(world: World, method: str, path: str) -> None:
-    # under a name that another has, as under one that nobody has
+    # under a name that the owner has, and under one that no client has
     paths = [path.replace("{name}", name) for name in (world.owner.brand, "nobodys")]
     answers = [world.ask(method, one, json={"palette": ["teal"]}) for one in paths]
     assert [answer.status_code for answer in answers] == [201, 201]
     assert [world.ask("DELETE", one).status_code for one in paths] == [204, 204]
-    # nor does naming it in a request tell, or take, anything of it
+    # naming it in a request neither reveals nor uses it
     bodies = [world.nosy.body(pilot_brand=name, dominant_colors=[]) for name in (world.owner.brand, "nobodys")]
     specs = [world.spec_of(world.nosy.submit(body).json()["job_id"]) for body in bodies]
     assert [{**spec, "seed": 0} for spec in specs] == [{**specs[0], "seed": 0}] * 2
@@ -353,7 +353,7 @@ def signed_urls(world: World, method: str, _: str) -> None:
         *(signed(owner.download, path=path) for path in [theirs[0], *nobody]),
         *(signed(mine, expires=when) for when in (later, "1", str(2**70))),
         *(signed(mine, signature=wrong) for wrong in ("", "0" * 64, "\u00e9", "\x00")),
-        # a good signature, of the other method
+        # a valid signature, of the other method
         signed(owner.download if method == "PUT" else mine),
     ]
     assert_same([world.ask(method, url, content=b"") for url in urls], 403)
@@ -361,7 +361,7 @@ def signed_urls(world: World, method: str, _: str) -> None:
     assert_same([world.ask(method, f"/v1/files/{name}/{owner.photo}?{query}") for name in ("x", "..x")])
 
 
-#: How each route is tried with what is another's; a route without a case fails the first test.
+#: How each route is tried with the owner's names. A route without a case fails the first test.
 CASES: dict[str, Case] = {
     f"POST {SWAP}": sources,
     "POST /v1/uploads": new_photos,
@@ -396,7 +396,7 @@ CASES: dict[str, Case] = {
     "DELETE /v1/brands/{name}": named("brand"),
     **{f"{method} /v1/files/{{bucket}}/{{key}}": signed_urls for method in ("GET", "HEAD", "PUT")},
 }
-#: The same for all, and nothing of anyone's in it.
+#: Routes that answer every client alike and contain no client's data.
 PUBLIC = (
     *("GET /v1/scene-types", "GET /v1/moods", "GET /v1/output-presets"),
     *("GET /health/live", "GET /health/ready"),
@@ -415,7 +415,7 @@ def test_every_route_has_a_case(world: World) -> None:
 
 
 @pytest.mark.parametrize("route", CASES)
-def test_what_is_another_s_looks_like_what_does_not_exist_and_stays_as_it_is(world: World, route: str) -> None:
+def test_another_clients_data_looks_missing_and_stays_unchanged(world: World, route: str) -> None:
     method, path = route.split(" ")
     before = {} if method in {"GET", "HEAD"} else world.owner.belongings()
     CASES[route](world, method, path)
@@ -423,12 +423,12 @@ def test_what_is_another_s_looks_like_what_does_not_exist_and_stays_as_it_is(wor
 
 
 @pytest.mark.parametrize("route", PUBLIC)
-def test_what_is_public_tells_of_no_client(world: World, route: str) -> None:
+def test_a_public_route_reveals_no_client(world: World, route: str) -> None:
     answer = world.ask("GET", route.partition(" ")[2])
 
     assert answer.status_code == 200
     assert not any(name in answer.text for name in (*world.owner.names, world.nosy.client.id))
-    assert told(answer) == told(world.http.get(route.partition(" ")[2]))
+    assert answer_parts(answer) == answer_parts(world.http.get(route.partition(" ")[2]))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -437,19 +437,19 @@ def test_every_method_answers_foreign_and_missing_ids_alike(world: World, path: 
     foreign = {"/v1/jobs/": world.owner.done, "/v1/renders/": world.owner.public_id}[path]
     tried, missing = (world.ask(method, path + name) for name in (foreign, str(ULID())))
 
-    assert told(tried) == told(missing)
+    assert answer_parts(tried) == answer_parts(missing)
     assert tried.status_code in {404, 405} or method == "OPTIONS"
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}], ids=["no key", "wrong key"])
-def test_without_a_key_what_exists_looks_like_what_does_not(world: World, headers: dict[str, str]) -> None:
+def test_without_a_key_existing_and_missing_data_look_alike(world: World, headers: dict[str, str]) -> None:
     for path, name in (("/v1/jobs/", world.owner.done), ("/v1/renders/", world.owner.public_id)):
         assert_same([world.http.get(path + one, headers=headers) for one in (name, str(ULID()), "none")], 401)
     bodies = [world.nosy.body(source_image_s3_key=key) for key in (world.owner.photo, "uploads/none.jpg")]
     assert_same([world.http.post(SWAP, json=body, headers=headers) for body in bodies], 401)
 
 
-def test_an_idempotency_key_of_another_gets_an_answer_of_its_own(world: World) -> None:
+def test_another_clients_idempotency_key_gets_an_answer_of_its_own(world: World) -> None:
     body = world.nosy.body()
     answer = world.nosy.submit(body, **world.owner.once)
 
@@ -458,7 +458,7 @@ def test_an_idempotency_key_of_another_gets_an_answer_of_its_own(world: World) -
     assert world.nosy.submit(body, **world.owner.once).json() == answer.json()
 
 
-def test_a_signed_url_is_all_that_its_holder_needs_and_all_that_it_gives(world: World) -> None:
+def test_a_signed_url_grants_access_to_its_file_and_nothing_else(world: World) -> None:
     given = signed(world.owner.download)
 
     assert world.http.get(given).content == MASK
@@ -466,7 +466,7 @@ def test_a_signed_url_is_all_that_its_holder_needs_and_all_that_it_gives(world: 
     assert world.http.get(signed(world.owner.download, path=path)).status_code == 403
 
 
-def test_a_mask_of_the_same_bytes_is_another_s_own(world: World) -> None:
+def test_a_mask_of_the_same_bytes_belongs_to_each_client_separately(world: World) -> None:
     owner = Owner(world.http, world.owner.settings, f"mender-{ULID()}")
     nosy = Owner(world.http, world.owner.settings, f"twin-{ULID()}")
     mended = owner.http.put(f"/v1/cutouts/{owner.cutout}/mask", content=MASK, headers=owner.headers)
@@ -477,7 +477,7 @@ def test_a_mask_of_the_same_bytes_is_another_s_own(world: World) -> None:
         one.engine.dispose()
 
 
-def test_an_expired_render_looks_like_none_and_its_job_has_none_to_show(world: World) -> None:
+def test_an_expired_render_looks_missing_and_its_job_shows_none(world: World) -> None:
     owner = Owner(world.http, world.owner.settings, f"late-{ULID()}")
     with owner.engine.begin() as connection:
         old = renders.c.public_id == owner.public_id
@@ -504,7 +504,7 @@ def test_an_expired_render_looks_like_none_and_its_job_has_none_to_show(world: W
     owner.engine.dispose()
 
 
-def test_what_its_owner_has_deleted_looks_like_what_never_was(world: World) -> None:
+def test_deleted_data_looks_as_if_it_never_existed(world: World) -> None:
     owner = Owner(world.http, world.owner.settings, f"tidy-{ULID()}")
     assert owner.http.delete(f"/v1/renders/{owner.public_id}", headers=owner.headers).status_code == 204
     assert_same([owner.get(f"/v1/renders/{name}") for name in (owner.public_id, str(ULID()))])
@@ -522,7 +522,7 @@ def test_what_its_owner_has_deleted_looks_like_what_never_was(world: World) -> N
     owner.engine.dispose()
 
 
-def test_the_owner_meets_no_such_wall(world: World) -> None:
+def test_the_owner_reaches_all_its_data(world: World) -> None:
     owner = world.owner
 
     assert owner.get(f"/v1/jobs/{owner.done}").json()["render"]["public_id"] == owner.public_id

@@ -1,4 +1,4 @@
-"""A caller's own id: kept with the job, told with all that comes of it, found in the lists, and nobody else's."""
+"""A caller's own id for a job: stored, returned with the job and its results, filtered by, and private."""
 
 import json
 from typing import Any
@@ -28,14 +28,14 @@ def ids(caller: Caller, path: str, reference: str) -> list[str]:
 
 
 def made(caller: Caller, reference: str | None) -> str:
-    """A job with that reference, carried out."""
+    """Return a job with that reference, carried out."""
     job_id = str(submit(caller, reference).json()["job_id"])
     caller.jobs.succeed(caller.claim(job_id), render())
     return job_id
 
 
-def test_a_reference_is_told_with_the_job_its_render_and_its_webhook(caller: Caller) -> None:
-    Webhooks(caller.engine, allow_private=True).register(caller.client.name, "http://127.0.0.1:9/told")
+def test_a_reference_is_returned_with_the_job_its_render_and_its_webhook(caller: Caller) -> None:
+    Webhooks(caller.engine, allow_private=True).register(caller.client.name, "http://127.0.0.1:9/hook")
     job_id = made(caller, SKU)
 
     job = caller.get(f"/v1/jobs/{job_id}").json()
@@ -47,7 +47,7 @@ def test_a_reference_is_told_with_the_job_its_render_and_its_webhook(caller: Cal
     assert caller.get(f"/v1/jobs/{made(caller, None)}").json()["reference"] is None
 
 
-def test_both_lists_can_be_asked_for_it_to_the_letter(caller: Caller) -> None:
+def test_both_lists_filter_by_the_exact_reference(caller: Caller) -> None:
     first, second, other = made(caller, SKU), made(caller, SKU), made(caller, SKU.upper())
     made(caller, None)
 
@@ -61,7 +61,7 @@ def test_both_lists_can_be_asked_for_it_to_the_letter(caller: Caller) -> None:
         assert rest["next_cursor"] is None
 
 
-def test_a_render_that_has_expired_leaves_its_job_the_reference(caller: Caller) -> None:
+def test_after_its_render_has_expired_a_job_keeps_the_reference(caller: Caller) -> None:
     job_id = made(caller, SKU)
     with caller.engine.begin() as connection:
         connection.execute(renders.delete().where(renders.c.job_id == job_id))
@@ -70,7 +70,7 @@ def test_a_render_that_has_expired_leaves_its_job_the_reference(caller: Caller) 
     assert (ids(caller, "/v1/jobs", SKU), ids(caller, "/v1/renders", SKU)) == ([job_id], [])
 
 
-def test_jobs_of_a_reference_are_found_by_an_index(caller: Caller) -> None:
+def test_an_index_finds_the_jobs_of_a_reference(caller: Caller) -> None:
     with caller.engine.connect() as connection:
         plan = connection.exec_driver_sql(
             "EXPLAIN QUERY PLAN SELECT id FROM jobs WHERE client_id = 'a' AND reference = 'b' ORDER BY id DESC"
@@ -91,16 +91,16 @@ def tagged(caller: Caller, *pairs: str, body: Any = None, dry_run: bool = False,
     return answer
 
 
-def test_metadata_is_told_with_the_job_its_render_its_webhook_and_in_the_lists(caller: Caller) -> None:
-    Webhooks(caller.engine, allow_private=True).register(caller.client.name, "http://127.0.0.1:9/told")
+def test_metadata_is_returned_with_the_job_its_render_its_webhook_and_in_the_lists(caller: Caller) -> None:
+    Webhooks(caller.engine, allow_private=True).register(caller.client.name, "http://127.0.0.1:9/hook")
     job_id = str(tagged(caller, *(f"{name}:{value}" for name, value in PAIRS.items())).json()["job_id"])
     caller.jobs.succeed(caller.claim(job_id), render())
 
     job = caller.get(f"/v1/jobs/{job_id}").json()
     (listed,), (shown,) = (caller.get(path).json()["items"] for path in ("/v1/jobs", "/v1/renders"))
     alone = caller.get(f"/v1/renders/{job['render']['public_id']}").json()
-    for told in (job, job["render"], listed, shown, alone):
-        assert told["metadata"] == PAIRS
+    for kept in (job, job["render"], listed, shown, alone):
+        assert kept["metadata"] == PAIRS
     with caller.engine.connect() as connection:
         body = connection.execute(sa.select(deliveries.c.body).where(deliveries.c.job_id == job_id)).scalar_one()
     assert json.loads(body)["data"]["metadata"] == PAIRS

@@ -1,4 +1,4 @@
-"""What was asked of a job can be looked up, and its photo downloaded for as long as it is kept."""
+"""A job's request can be read later, and its photo downloaded for as long as it is stored."""
 
 import hashlib
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def asked(caller: Caller, job_id: str) -> dict[str, Any]:
     return dict(answer.json())
 
 
-def test_what_was_asked_is_told_resolved_with_its_photo_until_that_expires(one: Caller) -> None:
+def test_a_request_is_returned_resolved_with_its_photo_until_that_expires(one: Caller) -> None:
     body = {
         "source_image_s3_key": one.upload(PHOTO, "image/webp"),
         "scene_type": "Marble Tabletop",
@@ -56,17 +56,17 @@ def test_what_was_asked_is_told_resolved_with_its_photo_until_that_expires(one: 
     job_id = one.http.post(f"{SWAP}?seed=7", json=body, headers=one.headers).json()["job_id"]
     drawn = one.submit(body).json()["job_id"]
 
-    told = asked(one, job_id)
+    shown = asked(one, job_id)
 
-    assert told["seed"] == 7
-    assert told["request"] == body | {
+    assert shown["seed"] == 7
+    assert shown["request"] == body | {
         "scene_type": "marble_tabletop",
         "dominant_colors": ["#fffff0"],
         "source_render_public_id": None,
         "pilot_brand": None,
     }
-    assert told["source"]["content_type"] == "image/webp"
-    url = urlsplit(told["source"]["url"])
+    assert shown["source"]["content_type"] == "image/webp"
+    url = urlsplit(shown["source"]["url"])
     photo = one.http.get(f"{url.path}?{url.query}")
     assert hashlib.sha256(photo.content).digest() == hashlib.sha256(PHOTO).digest()
     assert photo.headers["content-type"] == "image/webp"
@@ -78,20 +78,20 @@ def test_what_was_asked_is_told_resolved_with_its_photo_until_that_expires(one: 
         connection.execute(stored_objects.update().where(old).values(used_at=db_now(-40 * 86_400)))
     expirer = build_expirer(one.settings)
     expirer.run_once()
-    assert asked(one, job_id) == told | {"source": None}, "expired"
+    assert asked(one, job_id) == shown | {"source": None}, "expired"
     with one.engine.begin() as connection:
         connection.execute(stored_objects.update().where(old).values(doomed_at=db_now(-DELETE_DELAY - 1)))
     expirer.run_once()
     expirer.registry._engine.dispose()
-    assert asked(one, job_id) == told | {"source": None}, "deleted"
+    assert asked(one, job_id) == shown | {"source": None}, "deleted"
 
 
-def test_what_is_no_job_of_ones_own_is_not_told(caller: Caller) -> None:
+def test_the_request_of_a_missing_job_is_not_found(caller: Caller) -> None:
     for name in (str(ULID()), "none", "%00", "\u00e9"):
         assert_problem(caller.get(f"/v1/jobs/{name}/request"), 404, "not_found")
 
 
-def test_asking_is_one_statement_on_both_databases(engine: sa.Engine) -> None:
+def test_reading_a_request_is_one_statement_on_both_databases(engine: sa.Engine) -> None:
     shop = Shop(engine)
     spec = stored_spec(load_catalogue(), SwapOrder("podium", "calm", "open_graph", ("#aabbcc",), seed=3))
     accepted = shop.order(body={"mood": "calm"}, spec=spec, source_key="uploads/x.jpg")

@@ -1,4 +1,4 @@
-"""Size, format and quality of a caller's own: kept with the job, told with its request, and refused with the remedy."""
+"""A caller's own size, format and quality: stored with the job, returned with its request, and checked."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.support.caller import Caller
 NOTHING_OWN = {"width": None, "height": None, "format": None, "quality": None}
 
 
-def test_an_output_is_kept_with_its_job_and_told_with_its_request(caller: Caller) -> None:
+def test_an_output_is_stored_with_its_job_and_returned_with_its_request(caller: Caller) -> None:
     own = {"width": 1200, "height": 900, "format": "webp", "quality": 80}
     job_id = ask(caller, **own).json()["job_id"]
 
@@ -34,7 +34,7 @@ def test_an_output_is_kept_with_its_job_and_told_with_its_request(caller: Caller
         ({"format": "webp", "width": 1000, "height": 1000}, []),
     ],
 )
-def test_what_the_place_does_not_take_is_told_before_it_is_paid_for(
+def test_an_output_that_breaks_the_presets_rules_is_a_warning_of_the_dry_run(
     caller: Caller, query: dict[str, Any], codes: list[str]
 ) -> None:
     plan = ask(caller, dry_run="true", **query).json()
@@ -46,7 +46,7 @@ def test_what_the_place_does_not_take_is_told_before_it_is_paid_for(
     ("record", "view"),
     list(zip(RECORDS.values(), (PlacementView, OutputView, DressingView), strict=True)),
 )
-def test_every_option_is_told_with_its_request_and_asked_for_by_the_client(
+def test_every_option_is_in_the_requests_view_and_in_the_clients_spec(
     record: type[Placement | Output | Dressing], view: type[BaseModel]
 ) -> None:
     options = {name: option.example for name, _, _, option in options_of(record)}

@@ -1,4 +1,4 @@
-"""A submit that waits for its job: the status of then, never an error, and nothing held while it waits."""
+"""A submit that waits for its job: the job's status after the wait, never an error, and no thread held meanwhile."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from tests.support.shop import render
 from tests.support.storm import servers
 from tests.support.streams import Api, serve
 
-#: As long as `api` lets anyone wait.
+#: The longest wait that `api` allows.
 LONG = "wait=300"
 
 
@@ -41,7 +41,7 @@ LONG = "wait=300"
         (['foo="\\", wait=7"'], None),
         (["waiting=5"], None),
         (["foo; wait=5"], None),
-        # bad ones are ignored
+        # invalid fields are ignored
         (["wait"], None),
         (["wait="], None),
         (["wait=-1"], None),
@@ -52,7 +52,7 @@ LONG = "wait=300"
         (['wait="', '"', ",,;=", ""], None),
     ],
 )
-def test_the_field_is_read_as_its_rfc_says(fields: list[str], seconds: int | None) -> None:
+def test_the_field_is_parsed_as_its_rfc_requires(fields: list[str], seconds: int | None) -> None:
     assert preferred_wait(fields, limit=30) == seconds
 
 
@@ -66,14 +66,14 @@ def api(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str, valkey
 
 
 def newest(api: Api) -> str | None:
-    """The newest job's id. Not the whole item: a finished one's download URL is another each second."""
+    """Return the newest job's id. The whole item would differ: a finished job's download URL changes every second."""
     return next((str(item["job_id"]) for item in api.caller.get("/v1/jobs?limit=1").json()["items"]), None)
 
 
 def meanwhile(api: Api, move: Callable[[str], Any], body: Any, **headers: str) -> httpx.Response:
-    """Submit, and do that with the job as soon as it is there; the answer.
+    """Submit, apply `move` to the new job as soon as it is there, and return the answer.
 
-    One that comes only when a `LONG` wait is over comes too late: half a minute is what `serve`'s client gives it.
+    An answer after a whole `LONG` wait fails: `serve`'s client times out after half a minute.
     """
     before = newest(api)
     with ThreadPoolExecutor(1) as pool:
@@ -106,7 +106,7 @@ def test_the_answer_comes_when_the_job_is_over_and_has_its_status(api: Api) -> N
     api.let_go()
 
 
-def test_one_call_is_enough_for_who_prefers_the_job_itself(api: Api) -> None:
+def test_with_return_representation_one_call_returns_the_finished_job(api: Api) -> None:
     body = api.caller.body()
     answer = meanwhile(api, succeed(api), body, Prefer=f"{LONG}, return=representation")
 
@@ -139,7 +139,7 @@ def cancel(api: Api, job_id: str) -> None:
     api.caller.jobs.cancel(job_id, client_id=api.caller.client.id)
 
 
-def test_a_job_that_takes_longer_is_told_as_it_stands(api: Api) -> None:
+def test_after_the_wait_an_unfinished_job_is_returned_with_its_current_status(api: Api) -> None:
     body = api.caller.body()
     start = time.monotonic()
     waiting = api.caller.submit(body, Prefer="wait=1")
@@ -153,7 +153,7 @@ def test_a_job_that_takes_longer_is_told_as_it_stands(api: Api) -> None:
     api.let_go()
 
 
-def test_who_prefers_nothing_or_what_is_not_known_is_answered_at_once(api: Api) -> None:
+def test_without_a_valid_preference_the_answer_comes_at_once(api: Api) -> None:
     body = api.caller.body()
     for headers in ({}, {"Prefer": "wait=x"}, {"Prefer": "respond-async"}):
         answer = api.caller.submit(body, **headers)
@@ -162,7 +162,7 @@ def test_who_prefers_nothing_or_what_is_not_known_is_answered_at_once(api: Api) 
     assert api.caller.submit(body, Prefer="wait=0").headers["preference-applied"] == "wait=0"
 
 
-def test_a_repeat_waits_as_well_and_is_charged_once(api: Api) -> None:
+def test_a_repeat_waits_too_and_is_charged_once(api: Api) -> None:
     body, once = api.caller.body(), {"Idempotency-Key": "waits"}
     first = api.caller.submit(body, **once).json()
     balance = api.caller.balance
@@ -178,7 +178,7 @@ def test_a_repeat_waits_as_well_and_is_charged_once(api: Api) -> None:
     assert api.caller.balance == balance
 
 
-def test_what_is_refused_or_only_planned_is_not_waited_for(api: Api) -> None:
+def test_a_refused_request_and_a_dry_run_do_not_wait(api: Api) -> None:
     wrong = api.caller.submit({}, Prefer=LONG)
     plan = api.caller.http.post(
         f"{SWAP}?dry_run=true", json=api.caller.body(), headers=api.caller.headers | {"Prefer": LONG}
@@ -189,8 +189,8 @@ def test_what_is_refused_or_only_planned_is_not_waited_for(api: Api) -> None:
     assert not {"preference-applied"} & {*wrong.headers, *plan.headers}
 
 
-def test_a_crowd_that_waits_holds_no_thread_and_no_connection(api: Api) -> None:
-    # more than there are threads in the pool, or connections
+def test_many_waiting_submits_hold_no_thread_and_no_connection(api: Api) -> None:
+    # more than the pool has threads, or connections
     body = api.caller.body()
     with ThreadPoolExecutor(60) as pool:
         crowd = [pool.submit(api.caller.submit, body, Prefer=LONG) for _ in range(60)]
@@ -205,7 +205,7 @@ def test_a_crowd_that_waits_holds_no_thread_and_no_connection(api: Api) -> None:
     api.let_go()
 
 
-def test_where_waiting_is_switched_off_nobody_waits(tmp_path: Path, valkey_url: str) -> None:
+def test_where_waiting_is_switched_off_the_answer_comes_at_once(tmp_path: Path, valkey_url: str) -> None:
     with serve(tmp_path, valkey_url, prefer_wait=0) as api:
         answer = api.caller.submit(api.caller.body(), Prefer="wait=20")
         assert answer.json()["status"] == "NOT_STARTED"
@@ -213,7 +213,7 @@ def test_where_waiting_is_switched_off_nobody_waits(tmp_path: Path, valkey_url: 
         api.caller.engine.dispose()
 
 
-def test_a_database_that_goes_away_meanwhile_makes_no_error(tmp_path: Path, valkey_url: str) -> None:
+def test_a_database_that_goes_away_during_the_wait_makes_no_error(tmp_path: Path, valkey_url: str) -> None:
     with servers.public_folder() as folder, servers.postgresql(folder) as database:
         url = servers.make_database(database.url, "away")
         with serve(tmp_path, valkey_url, database_url=url) as api:
@@ -229,10 +229,10 @@ def test_a_database_that_goes_away_meanwhile_makes_no_error(tmp_path: Path, valk
             api.caller.engine.dispose()
 
 
-def test_an_api_that_stops_answers_who_waits_at_once(tmp_path: Path, valkey_url: str) -> None:
+def test_a_stopping_api_answers_waiting_submits_at_once(tmp_path: Path, valkey_url: str) -> None:
     with serve(tmp_path, valkey_url) as api:
         stop = lambda _: setattr(api.server, "should_exit", True)  # noqa: E731
-        # Not told, it would be cut off after ten seconds.
+        # Without the answer at the stop, the connection would be cut after ten seconds.
         answer = meanwhile(api, stop, api.caller.body(), Prefer="wait=99")
         assert answer.headers["preference-applied"] == "wait=30", "the default's limit"
         assert (answer.status_code, answer.json()["status"]) == (202, "NOT_STARTED")

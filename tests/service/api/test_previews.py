@@ -1,4 +1,4 @@
-"""Previews and placements of a submit: free, counted apart, kept with the job, and never taken for a picture."""
+"""Previews and placements of a submit: free, counted separately, stored with the job, and never a render."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,14 +26,14 @@ def ask(caller: Caller, body: Any = None, headers: Any = None, **query: Any) -> 
 
 
 def made(caller: Caller, report: dict[str, Any] = REPORT, **query: Any) -> str:
-    """A job carried out."""
+    """Return a job, carried out."""
     job_id = str(ask(caller, **query).json()["job_id"])
     claim = caller.claim(job_id)
     caller.jobs.succeed(claim, replace(render(), report=report, preview=claim.preview))
     return job_id
 
 
-def test_a_preview_costs_nothing_and_its_job_tells_the_seed_that_was_drawn(caller: Caller) -> None:
+def test_a_preview_costs_nothing_and_its_job_returns_the_drawn_seed(caller: Caller) -> None:
     answer = ask(caller, preview="true")
     assert (answer.status_code, answer.json()["credits_cost"], caller.balance) == (202, 0, 100)
 
@@ -46,13 +46,13 @@ def test_a_preview_costs_nothing_and_its_job_tells_the_seed_that_was_drawn(calle
     assert (paid["preview"], paid["seed"], caller.balance) == (False, job["seed"], 98)
 
 
-def test_who_has_no_credits_may_look_all_the_same(api: Callable[..., Api]) -> None:  # noqa: F811
+def test_a_client_without_credits_can_preview(api: Callable[..., Api]) -> None:  # noqa: F811
     poor = api().caller("poor", credits=0)
     assert ask(poor, preview="true").status_code == 202
     assert_problem(ask(poor), 402, "insufficient_credits")
 
 
-def test_lists_leave_previews_out_unless_they_are_asked_for(caller: Caller) -> None:
+def test_lists_leave_previews_out_by_default(caller: Caller) -> None:
     whole, seen = made(caller), made(caller, preview="true")
     for path in ("/v1/jobs", "/v1/renders"):
         assert [one["job_id"] for one in caller.get(path).json()["items"]] == [whole]
@@ -60,8 +60,8 @@ def test_lists_leave_previews_out_unless_they_are_asked_for(caller: Caller) -> N
         assert [(one["job_id"], one["preview"]) for one in found] == [(seen, True)]
 
 
-def test_no_webhook_tells_of_a_preview(caller: Caller) -> None:
-    Webhooks(caller.engine, allow_private=True).register(caller.client.name, "http://127.0.0.1:9/told")
+def test_a_preview_sends_no_webhook(caller: Caller) -> None:
+    Webhooks(caller.engine, allow_private=True).register(caller.client.name, "http://127.0.0.1:9/hook")
     whole = made(caller)
     made(caller, preview="true")
     cancelled = ask(caller, preview="true").json()["job_id"]
@@ -72,7 +72,7 @@ def test_no_webhook_tells_of_a_preview(caller: Caller) -> None:
     assert audit(caller.engine, Bounds(max_attempts=3)).findings == []
 
 
-def test_a_placement_is_kept_with_its_job_and_told_with_its_request(caller: Caller) -> None:
+def test_a_placement_is_stored_with_its_job_and_returned_with_its_request(caller: Caller) -> None:
     placement = {"shift_x": 0.1, "shift_y": -0.05, "scale": 0.8, "turn": 3.5, "stance": "lying"}
     job_id = ask(caller, **placement).json()["job_id"]
     with caller.engine.connect() as connection:
@@ -83,7 +83,7 @@ def test_a_placement_is_kept_with_its_job_and_told_with_its_request(caller: Call
     assert unmoved == {"shift_x": 0, "shift_y": 0, "scale": 1, "turn": 0, "stance": "auto"}
 
 
-def test_previews_are_counted_apart_from_submits(api: Callable[..., Api]) -> None:  # noqa: F811
+def test_previews_have_a_rate_of_their_own(api: Callable[..., Api]) -> None:  # noqa: F811
     caller = api(submit_rate=2, preview_rate=1).caller("looker")
     body = caller.body()
     seen = ask(caller, body, preview="True")
@@ -115,10 +115,10 @@ def test_a_dry_run_of_a_preview_costs_nothing(caller: Caller) -> None:
         ({"shift_x": 0.02}, None),
     ],
 )
-def test_from_an_earlier_render_the_plan_knows_what_a_placement_breaks(
+def test_from_an_earlier_render_the_plan_knows_which_rule_a_placement_breaks(
     caller: Caller, query: dict[str, Any], code: str | None
 ) -> None:
-    # half as wide as high, on the 4×3 canvas that the stand-in's render has
+    # Half as wide as high, on the 4×3 canvas of the stand-in's render.
     cutout = REPORT["cutout"] | {"stance": "standing", "placed_box": [0.4, 0.2, 0.625, 0.8]}
     earlier = caller.get(f"/v1/jobs/{made(caller, REPORT | {'cutout': cutout})}").json()["render"]["public_id"]
     body = caller.body(
@@ -128,12 +128,12 @@ def test_from_an_earlier_render_the_plan_knows_what_a_placement_breaks(
     assert [one["code"] for one in plan["warnings"]] == ([] if code is None else [code])
 
 
-def test_a_placement_that_leaves_a_pinned_brands_place_is_told(caller: Caller) -> None:
+def test_a_placement_that_moves_a_pinned_brands_product_is_a_warning(caller: Caller) -> None:
     brand = {"palette": ["#123456"], "seed_policy": "pinned"}
     assert caller.http.put("/v1/brands/spring", json=brand, headers=caller.headers).status_code == 201
     body = caller.body(pilot_brand="spring")
-    told = [
+    warned = [
         [one["code"] for one in ask(caller, body, dry_run="true", **query).json()["warnings"]]
         for query in ({"shift_x": 0.1}, {"scale": 0.8}, {})
     ]
-    assert told == [["placement_unpins"], [], []]
+    assert warned == [["placement_unpins"], [], []]

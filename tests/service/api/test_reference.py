@@ -1,4 +1,4 @@
-"""The API reference at /reference: whole without a network, and a sample for every operation."""
+"""The API reference at /reference: complete without a network, and a sample for every operation."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ def document(http: Any) -> dict[str, Any]:
     return found
 
 
-def test_the_page_and_all_that_it_loads_come_from_the_service(http: Any) -> None:
+def test_the_page_and_all_its_files_come_from_the_service(http: Any) -> None:
     page = http.get("/reference")
 
     assert page.status_code == 200
@@ -32,7 +32,7 @@ def test_the_page_and_all_that_it_loads_come_from_the_service(http: Any) -> None
         assert answer.headers["content-type"].startswith(("text/javascript", "text/css"))
 
 
-def test_the_page_may_run_no_script_and_ask_no_host_but_the_service(http: Any) -> None:
+def test_the_page_may_run_no_script_and_contact_no_other_host(http: Any) -> None:
     rules = dict(rule.split(" ", 1) for rule in http.get("/reference").headers["content-security-policy"].split("; "))
 
     assert rules["default-src"] == "'none'"
@@ -40,7 +40,7 @@ def test_the_page_may_run_no_script_and_ask_no_host_but_the_service(http: Any) -
 
 
 @pytest.mark.parametrize("name", ["page.html", "examples.toml", "swagger-ui-bundle.js.map", "..%2fsettings.py"])
-def test_nothing_else_is_served_beside_it(http: Any, name: str) -> None:
+def test_the_folder_serves_no_other_file(http: Any, name: str) -> None:
     assert http.get(f"/reference/{name}").status_code == 404
 
 
@@ -48,7 +48,7 @@ def test_every_operation_has_a_sample_and_every_sample_an_operation(document: di
     assert set(load_examples()) == set(operations(document))
 
 
-def test_the_samples_stand_in_the_document(document: dict[str, Any]) -> None:
+def test_the_samples_are_in_the_document(document: dict[str, Any]) -> None:
     found = operations(document)
     for name, samples in load_examples().items():
         for sample in samples.values():

@@ -1,4 +1,4 @@
-"""The server: how an API stops, and how callers that are slow or many leave it to the others."""
+"""The server: how an API stops, and how slow or many callers leave it to the others."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ from tests.support.polling import until
 from tests.support.streams import Api, serve
 
 
-def test_an_api_that_delays_its_stop_says_so_and_answers_until_it_is_told_again(
+def test_an_api_that_delays_its_stop_reports_it_and_answers_until_the_second_signal(
     tmp_path: Path, valkey_url: str
 ) -> None:
     with serve(tmp_path, valkey_url, shutdown_delay=600.0) as api:
@@ -48,14 +48,14 @@ def test_without_a_delay_or_from_a_terminal_it_stops_at_once(
 
 
 def connected(api: Api, *sent: str) -> socket.socket:
-    """Return a connection of its own, on which these lines were sent."""
+    """Return a connection of its own, after sending these lines."""
     connection = socket.create_connection((api.server.config.host, api.server.config.port), timeout=300)
     connection.sendall("".join(line + "\r\n" for line in sent).encode())
     return connection
 
 
 def upload_lines(api: Api, size: int) -> tuple[str, ...]:
-    """The head of a PUT of that many bytes, to a key of the caller's."""
+    """Return the head of a PUT of that many bytes, to a key of the caller's."""
     answer = api.caller.http.post("/v1/uploads", json={"content_type": "image/jpeg"}, headers=api.caller.headers)
     url = urlsplit(answer.json()["url"])
     head = (f"PUT {url.path}?{url.query} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: image/jpeg")
@@ -63,7 +63,7 @@ def upload_lines(api: Api, size: int) -> tuple[str, ...]:
 
 
 def answered(connection: socket.socket) -> tuple[int, str, str]:
-    """Status, code and detail of a problem, and no byte after it: the connection is closed."""
+    """Return status, code and detail of a problem. Asserts that no byte follows: the connection is closed."""
     got = b""
     while part := connection.recv(65536):
         got += part
@@ -73,7 +73,7 @@ def answered(connection: socket.socket) -> tuple[int, str, str]:
     return int(head.split()[1]), said["code"], said["detail"]
 
 
-def test_a_body_that_comes_too_slowly_is_refused_and_a_steady_one_is_taken(
+def test_a_body_that_arrives_too_slowly_is_refused_and_a_steady_one_is_accepted(
     tmp_path: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "PACE_SECONDS", 5.0)
@@ -83,7 +83,7 @@ def test_a_body_that_comes_too_slowly_is_refused_and_a_steady_one_is_taken(
         slow = stack.enter_context(connected(api, *upload_lines(api, 1000)))
         slow.sendall(b"jpg")
         for _ in range(12):
-            time.sleep(0.45)  # longer in all, and for each block with time to spare on a loaded machine
+            time.sleep(0.45)  # longer in total, with spare time for each block on a loaded machine
             steady.sendall(block)
         assert steady.recv(12) == b"HTTP/1.1 204"
         status, code, detail = answered(slow)
@@ -93,34 +93,34 @@ def test_a_body_that_comes_too_slowly_is_refused_and_a_steady_one_is_taken(
     assert "Send it again" in detail
 
 
-def test_a_request_whose_head_does_not_come_is_refused_and_an_idle_connection_is_kept(
+def test_a_request_whose_head_never_arrives_is_refused_and_an_idle_connection_is_kept(
     tmp_path: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "HEAD_SECONDS", 3.0)
     live = ("GET /health/live HTTP/1.1", "Host: 127.0.0.1", "")
     with serve(tmp_path, valkey_url) as api, connected(api, *live) as idle, connected(api, live[0]) as half:
         with connected(api) as silent:
-            told = [answered(half), answered(silent)]
+            answers = [answered(half), answered(silent)]
         assert idle.recv(65536).startswith(b"HTTP/1.1 200")
         idle.sendall(("\r\n".join(live) + "\r\n").encode())
         assert idle.recv(65536).startswith(b"HTTP/1.1 200")
 
-    assert [one[:2] for one in told] == [(408, "head_too_slow")] * 2
-    assert "3 s" in told[0][2]
+    assert [one[:2] for one in answers] == [(408, "head_too_slow")] * 2
+    assert "3 s" in answers[0][2]
 
 
-def test_silent_connections_make_room_for_others_of_their_address(tmp_path: Path, valkey_url: str) -> None:
+def test_silent_connections_make_room_for_others_from_their_address(tmp_path: Path, valkey_url: str) -> None:
     with serve(tmp_path, valkey_url, peer_connections=4) as api, ExitStack() as stack:
         lines = upload_lines(api, 1000)
         silent = [stack.enter_context(connected(api, *lines)) for _ in range(20)]
 
         assert api.caller.get("/v1/credits").status_code == 200
         assert len(api.server.server_state.connections) <= 4
-        with suppress(ConnectionResetError):  # where bytes of it were not read yet
+        with suppress(ConnectionResetError):  # where bytes of it were unread
             assert silent[0].recv(1) == b"", "it was closed without an answer"
 
 
-def test_an_address_whose_connections_are_all_at_work_gets_no_more_of_them(tmp_path: Path, valkey_url: str) -> None:
+def test_an_address_whose_connections_are_all_busy_gets_no_more(tmp_path: Path, valkey_url: str) -> None:
     with serve(tmp_path, valkey_url, peer_connections=4) as api, ExitStack() as stack:
         key = f"Authorization: {api.caller.headers['Authorization']}"
         events = (f"GET /v1/jobs/{api.new_job()}/events HTTP/1.1", "Host: 127.0.0.1", key, "")

@@ -1,4 +1,4 @@
-"""The studio page as files: what it may load, how it is kept, and that nothing else can be reached by its routes."""
+"""The studio page's files: their content security policy, their caching, and no other file under their routes."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def policy(answer: Any) -> dict[str, list[str]]:
 
 
 class Loaded(HTMLParser):
-    """What a page loads, and what it has inline."""
+    """Return the addresses that a page loads, and its inline code."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ def test_the_page_loads_nothing_from_elsewhere_and_has_nothing_inline(studio: An
         assert address == "#main" or studio.get(address).status_code == 200, address
 
 
-def test_what_the_page_may_do_is_said_strictly_on_every_file_of_it(studio: Any) -> None:
+def test_every_file_of_the_page_has_a_strict_content_security_policy(studio: Any) -> None:
     for path in ("/", "/studio/app.js", "/studio/base.css", "/studio/thumbnails"):
         answer = studio.get(path)
         assert policy(answer) == {
@@ -88,7 +88,7 @@ def test_what_the_page_may_do_is_said_strictly_on_every_file_of_it(studio: Any) 
         assert answer.headers["referrer-policy"] == "no-referrer"
 
 
-def test_photos_and_renders_in_a_bucket_elsewhere_are_allowed_and_nothing_else(
+def test_photos_and_renders_in_an_external_bucket_are_allowed_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
@@ -110,7 +110,7 @@ def test_photos_and_renders_in_a_bucket_elsewhere_are_allowed_and_nothing_else(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_file_has_its_type_and_is_asked_for_again_at_little_cost(studio: Any, name: str) -> None:
+def test_every_file_has_its_type_and_is_revalidated_at_little_cost(studio: Any, name: str) -> None:
     first = studio.get(f"/studio/{name}")
     types = {"css": "text/css", "html": "text/html", "js": "text/javascript", "svg": "image/svg+xml"}
 
@@ -123,7 +123,7 @@ def test_every_file_has_its_type_and_is_asked_for_again_at_little_cost(studio: A
     assert studio.head(f"/studio/{name}").headers["content-length"] == str(len(first.content))
 
 
-def test_every_module_that_a_module_asks_for_is_there() -> None:
+def test_every_imported_module_exists() -> None:
     for name in NAMES:
         if name.endswith(".js"):
             text = (FOLDER / name).read_text("utf-8")
@@ -136,7 +136,7 @@ def test_every_module_that_a_module_asks_for_is_there() -> None:
     "path",
     ["no.js", "..%2Fcatalogues%2Fmoods.toml", "%2e%2e%2fapp.py", "app.py", ".hidden.js", "index.html%00.js", "é.js"],
 )
-def test_nothing_but_the_pages_own_files_is_served(studio: Any, path: str) -> None:
+def test_only_the_pages_own_files_are_served(studio: Any, path: str) -> None:
     assert studio.get(f"/studio/{path}").status_code == 404
     assert studio.get(f"/studio/cutout/{path}").status_code == 404
     assert studio.get(f"/studio/../{path}").status_code == 404
@@ -144,11 +144,11 @@ def test_nothing_but_the_pages_own_files_is_served(studio: Any, path: str) -> No
     assert studio.get(f"/studio/thumbnails/{path}").status_code == 404
 
 
-def test_without_thumbnails_the_page_is_told_so(studio: Any) -> None:
+def test_without_thumbnails_the_page_gets_none(studio: Any) -> None:
     assert studio.get("/studio/thumbnails").json() == {}
 
 
-def test_a_thumbnails_address_changes_with_the_picture_and_can_be_kept(studio: Any, home: Path) -> None:
+def test_a_thumbnails_address_changes_with_the_picture_and_can_be_cached(studio: Any, home: Path) -> None:
     folder = home / "thumbnails"
     folder.mkdir()
     addresses = []
@@ -163,13 +163,11 @@ def test_a_thumbnails_address_changes_with_the_picture_and_can_be_kept(studio: A
     assert picture.content == (folder / "scene-podium.webp").read_bytes()
 
 
-def test_the_sample_photo_can_be_tried(studio: Any) -> None:
+def test_the_sample_photo_is_served(studio: Any) -> None:
     assert studio.get("/studio/sample.jpg").content == (files("service") / "sample" / "bottle.jpg").read_bytes()
 
 
-def test_the_thumbnails_surfaces_are_told_with_the_colours_that_an_order_would_give_them(
-    studio: Any, home: Path
-) -> None:
+def test_the_palettes_have_the_colours_that_an_order_would_give_each_surface(studio: Any, home: Path) -> None:
     assert studio.get("/studio/palettes").json() == {}
     (home / "thumbnails").mkdir(exist_ok=True)
     kept = {
@@ -201,7 +199,7 @@ def test_the_thumbnails_surfaces_are_told_with_the_colours_that_an_order_would_g
         ("colors_on", "wall", "colors_on_invalid", "surface:colour"),
     ],
 )
-def test_colours_for_thumbnails_that_are_none_or_too_many_are_refused(
+def test_invalid_or_too_many_colours_for_thumbnails_are_refused(
     studio: Any, name: str, sent: str, code: str, said: str
 ) -> None:
     answer = studio.get("/studio/palettes", params={name: sent})

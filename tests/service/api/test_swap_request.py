@@ -1,10 +1,10 @@
-"""The body of a swap request: what is refused, where the answer says so, and that it costs nothing."""
+"""The body of a swap request: its errors, their places in the answer, and that a refusal costs nothing."""
 
 from service.settings import Settings
 from tests.support.caller import SWAP, Caller, located
 
 
-def test_all_errors_of_a_body_come_at_once(caller: Caller) -> None:
+def test_all_errors_of_a_body_are_reported_at_once(caller: Caller) -> None:
     body = {
         "scene_type": None,
         "dominant_colors": ["red", "nope", 5],
@@ -25,14 +25,14 @@ def test_all_errors_of_a_body_come_at_once(caller: Caller) -> None:
     }
 
 
-def test_another_client_s_brand_is_no_near_miss(caller: Caller, settings: Settings) -> None:
+def test_another_clients_brand_is_no_near_miss(caller: Caller, settings: Settings) -> None:
     caller.http.put("/v1/brands/Lumen", json={}, headers=caller.headers).raise_for_status()
     other = Caller(caller.http, settings, "other-brands", credits=10)
 
     assert other.submit(other.body(pilot_brand="Lumne")).status_code == 202
 
 
-def test_what_is_no_near_miss_is_warned_of_in_the_job_as_in_the_dry_run(caller: Caller) -> None:
+def test_words_that_are_no_near_miss_are_a_warning_in_the_job_as_in_the_dry_run(caller: Caller) -> None:
     body = caller.body(scene_type="an old oak desk", mood="like a rainy sunday", pilot_brand="nobody")
 
     plan = caller.http.post(f"{SWAP}?dry_run=true", json=body, headers=caller.headers).json()

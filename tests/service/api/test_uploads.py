@@ -1,4 +1,4 @@
-"""Photos by URL and as multipart: there when the answer comes, told by content, and refused with the remedy."""
+"""Photos by URL and as multipart: stored when the answer comes, typed by content, and refused with the remedy."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -24,12 +24,12 @@ def upload(caller: Caller, kind: str = "", **options: Any) -> Any:
 
 @pytest.fixture
 def fetching(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this machine's own addresses be fetched from."""
+    """Allow fetches from this machine's own addresses."""
     state = caller.http.app.state
     monkeypatch.setattr(state, "fetcher", replace(state.fetcher, allow_private=True))
 
 
-def test_a_photo_by_url_is_there_and_is_what_its_bytes_are(caller: Caller, fetching: None) -> None:
+def test_a_photo_by_url_is_stored_with_the_type_of_its_bytes(caller: Caller, fetching: None) -> None:
     with receiving(sends(PHOTO)) as receiver:
         answer = upload(caller, json={"url": f"{receiver.url}/jar.png"})
 
@@ -40,7 +40,7 @@ def test_a_photo_by_url_is_there_and_is_what_its_bytes_are(caller: Caller, fetch
     assert caller.submit(caller.body(source_image_s3_key=stored["key"])).status_code == 202
 
 
-def test_a_photo_as_multipart_is_there_in_one_call(caller: Caller) -> None:
+def test_a_photo_as_multipart_is_stored_in_one_call(caller: Caller) -> None:
     answer = upload(caller, files={"file": ("jar.png", PHOTO, "image/png")})
 
     assert answer.status_code == 201, answer.text
@@ -49,7 +49,7 @@ def test_a_photo_as_multipart_is_there_in_one_call(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "image/png", "image/jpg", "IMAGE/JPEG; q=1"])
-def test_a_photo_as_the_body_is_there_in_one_call(caller: Caller, kind: str) -> None:
+def test_a_photo_as_the_body_is_stored_in_one_call(caller: Caller, kind: str) -> None:
     answer = upload(caller, content=PHOTO, kind=kind)
 
     assert answer.status_code == 201, answer.text
@@ -58,7 +58,7 @@ def test_a_photo_as_the_body_is_there_in_one_call(caller: Caller, kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["application/octet-stream", "application/x-www-form-urlencoded", "text/plain", ""])
-def test_bytes_of_another_type_are_answered_with_what_to_send(caller: Caller, kind: str) -> None:
+def test_a_body_of_another_type_gets_the_list_of_accepted_types(caller: Caller, kind: str) -> None:
     answer = upload(caller, content=PHOTO, kind=kind)
 
     assert_problem(answer, 415, "unsupported_media_type")
@@ -66,7 +66,7 @@ def test_bytes_of_another_type_are_answered_with_what_to_send(caller: Caller, ki
     assert "multipart/form-data" in answer.json()["detail"]
 
 
-def test_a_body_that_is_called_a_photo_and_is_none_says_what_it_is(caller: Caller) -> None:
+def test_a_body_that_claims_to_be_a_photo_gets_its_real_type_in_the_refusal(caller: Caller) -> None:
     wrong, gif = (
         upload(caller, content=b"GIF89a", kind="image/png"),
         upload(caller, content=b"GIF89a", kind="image/gif"),
@@ -77,14 +77,14 @@ def test_a_body_that_is_called_a_photo_and_is_none_says_what_it_is(caller: Calle
     assert_problem(gif, 415, "unsupported_media_type")
 
 
-def test_json_is_json_whatever_it_is_called(caller: Caller) -> None:
+def test_json_is_read_under_any_content_type(caller: Caller) -> None:
     answer = upload(caller, content=b'{"content_type": "image/jpeg"}', kind="application/x-www-form-urlencoded")
 
     assert answer.status_code == 201
     assert answer.json()["method"] == "PUT"
 
 
-def test_a_heic_is_taken_in_each_of_the_three_ways(caller: Caller, fetching: None) -> None:
+def test_a_heic_is_accepted_in_each_of_the_three_ways(caller: Caller, fetching: None) -> None:
     data = heic(scene())
     with receiving(sends(data)) as receiver:
         answers = [
@@ -98,7 +98,7 @@ def test_a_heic_is_taken_in_each_of_the_three_ways(caller: Caller, fetching: Non
     assert all(answer.json()["key"].endswith(".heic") for answer in answers)
 
 
-def test_what_is_no_photo_names_the_field_and_what_is_taken(caller: Caller, fetching: None) -> None:
+def test_a_refused_file_names_the_field_and_the_accepted_types(caller: Caller, fetching: None) -> None:
     with receiving(sends(b"<html>")) as receiver:
         fetched = upload(caller, json={"url": receiver.url})
     sent = upload(caller, files={"file": ("a.jpg", b"%PDF-1.7", "image/jpeg")})
@@ -125,14 +125,14 @@ def test_a_wrong_form_names_the_part(caller: Caller, options: dict[str, Any], fi
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
-def test_a_body_that_only_says_that_it_is_multipart_is_told(caller: Caller, kind: str) -> None:
+def test_a_body_that_only_claims_to_be_multipart_is_refused(caller: Caller, kind: str) -> None:
     answer = caller.http.post("/v1/uploads", content=b"nothing", headers=caller.headers | {"content-type": kind})
 
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["code"] in {"multipart_invalid", "missing"}
 
 
-def test_what_is_too_large_is_told_how_much_is_taken(
+def test_an_upload_that_is_too_large_gets_the_maximum_in_the_refusal(
     caller: Caller, fetching: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = caller.http.app.state
@@ -149,10 +149,10 @@ def test_what_is_too_large_is_told_how_much_is_taken(
     assert long.json()["max_bytes"] == 65_536
 
 
-def test_slow_photo_hosts_hold_up_nothing_but_fetches(
+def test_slow_photo_hosts_delay_only_fetches(
     caller: Caller, fetching: None, settings: Settings, request: pytest.FixtureRequest
 ) -> None:
-    """Two clients fetch as much as each may: a third one's requests are answered, and its own fetch, too."""
+    """Two clients use up their fetches; a third client's requests and its own fetch are still answered."""
     shops = [caller, *(Caller(caller.http, settings, f"{request.node.name} {n}", credits=1) for n in range(2))]
     release, come = threading.Event(), threading.Semaphore(0)
 
@@ -166,11 +166,11 @@ def test_slow_photo_hosts_hold_up_nothing_but_fetches(
         try:
             assert all(come.acquire(timeout=300) for _ in held)
             refused = upload(shops[0], json={"url": quick.url})
-            told, fetched = (
+            posted, fetched = (
                 pool.submit(shops[2].get, "/v1/credits"),
                 pool.submit(upload, shops[2], json={"url": quick.url}),
             )
-            assert told.result(timeout=300).status_code == 200
+            assert posted.result(timeout=300).status_code == 200
             assert fetched.result(timeout=300).status_code == 201
         finally:
             release.set()

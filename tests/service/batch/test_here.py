@@ -1,4 +1,4 @@
-"""A batch on this machine: the networks are loaded once, and what can't be made is refused before."""
+"""A batch on this machine: it loads the networks once, and refuses impossible orders before that."""
 
 import asyncio
 import io
@@ -25,7 +25,7 @@ def unseen() -> Display:
     return Display(Console(file=io.StringIO()), total=1, done=0, quiet=True)
 
 
-def test_a_batch_here_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_path: Path) -> None:
+def test_a_local_batch_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_path: Path) -> None:
     shoot = Shoot(tmp_path)
     for number in range(2):
         shoot.add(f"{number}.png", photo(number))
@@ -57,7 +57,7 @@ def test_a_batch_here_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_p
         ]
 
 
-def test_here_brands_are_refused_and_specs_checked_before_the_networks_load(tmp_path: Path) -> None:
+def test_a_local_batch_refuses_brands_and_checks_specs_before_the_networks_load(tmp_path: Path) -> None:
     shoot = Shoot(tmp_path)
     shoot.add("jar.png", photo())
 

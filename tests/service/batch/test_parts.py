@@ -1,4 +1,4 @@
-"""What a batch is put together from: its specs, photos, pairs, memory and display."""
+"""The parts of a batch: its specs, photos, pairs, state and display."""
 
 import io
 from dataclasses import replace
@@ -18,7 +18,7 @@ from service.batch.state import BatchRuns, Failed, State
 from tests.support.shoot import Shoot, photo
 
 
-def test_the_display_counts_names_what_runs_and_says_when_it_will_be_over() -> None:
+def test_the_display_counts_names_running_pairs_and_estimates_the_end() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=120)
     pairs = pair_up(
         [Photo("jar.jpg", Path("jar.jpg"), "1")], ["open_graph", "web_hero"], BatchSpec(SwapOrder("neon", "calm", ""))
@@ -36,7 +36,7 @@ def test_the_display_counts_names_what_runs_and_says_when_it_will_be_over() -> N
         assert part in shown
 
 
-def test_a_spec_is_read_with_what_single_photos_have_otherwise(tmp_path: Path) -> None:
+def test_a_spec_is_read_with_its_overrides_for_single_photos(tmp_path: Path) -> None:
     path = tmp_path / "spec.toml"
     path.write_text(
         'scene = "podium"\nmood = "calm"\ncolors = ["ivory"]\nbrand = "acme"\n'
@@ -60,7 +60,7 @@ def test_a_spec_is_read_with_what_single_photos_have_otherwise(tmp_path: Path) -
     assert unmatched(order, ["lamps/a.jpg", "shoes/a.jpg"]) == []
 
 
-def test_everything_that_is_wrong_with_a_spec_is_told_at_once_with_its_key(tmp_path: Path) -> None:
+def test_every_error_of_a_spec_is_reported_at_once_with_its_key(tmp_path: Path) -> None:
     path = tmp_path / "spec.toml"
     path.write_text(
         'scene = ""\ncolours = []\ncolors = ["reddish", "red"]\nseed = -1\nsubject = [0.4, 1.6]\n'
@@ -70,18 +70,18 @@ def test_everything_that_is_wrong_with_a_spec_is_told_at_once_with_its_key(tmp_p
     with pytest.raises(OrderInvalid) as refused:
         read_spec(path)
 
-    told = {line.split(": ")[1]: line for line in refused.value.wrong}
-    assert set(told) == {
+    errors = {line.split(": ")[1]: line for line in refused.value.wrong}
+    assert set(errors) == {
         *("scene", "mood", "colours", "colors[0]", "seed", "subject"),
         *("photo[0].name", "photo[0].sceen", "photo[1].seed", "photo[1].stance"),
     }
-    assert 'Write mood = "calm".' in told["mood"]
-    assert "Did you mean colors?" in told["colours"]
-    assert "Did you mean scene?" in told["photo[0].sceen"]
-    assert "#rrggbb" in told["colors[0]"]
+    assert 'Write mood = "calm".' in errors["mood"]
+    assert "Did you mean colors?" in errors["colours"]
+    assert "Did you mean scene?" in errors["photo[0].sceen"]
+    assert "#rrggbb" in errors["colors[0]"]
     for word in ("'auto'", "'from_above'", "It is 'flat'."):
-        assert word in told["photo[1].stance"]
-    assert told["subject"].startswith("spec.toml: subject: 1.6 is outside the photo. Give shares from 0 to 1")
+        assert word in errors["photo[1].stance"]
+    assert errors["subject"].startswith("spec.toml: subject: 1.6 is outside the photo. Give shares from 0 to 1")
     for text, word in (('scene = "podium', "not valid TOML"), ("", "scene")):
         path.write_text(text)
         with pytest.raises(OrderInvalid, match=word):
@@ -113,7 +113,7 @@ def test_photos_are_found_in_all_folders_but_the_output(tmp_path: Path) -> None:
     assert skipped == ["a/list.csv"]
 
 
-def test_a_pair_is_what_it_is_made_of_and_no_picture_hides_another() -> None:
+def test_a_pairs_id_depends_on_all_its_inputs_and_no_picture_overwrites_another() -> None:
     def pairs(sha256: str = "1", **changes: Any) -> list[list[Pair]]:
         photos = [Photo(name, Path(name), sha256) for name in ("a/jar.jpg", "a/jar.png", "a/lamp.v2.jpg")]
         order = SwapOrder("white", "calm", "", **changes)
@@ -129,7 +129,7 @@ def test_a_pair_is_what_it_is_made_of_and_no_picture_hides_another() -> None:
     assert len({pair.key for group in pairs() for pair in group}) == 6
 
 
-def test_a_place_that_takes_no_scene_gets_none_beside_places_that_do() -> None:
+def test_a_preset_that_takes_no_scene_gets_none_in_a_batch_with_others() -> None:
     spec = BatchSpec(SwapOrder("neon", "calm", "", ("red",), seed=3))
 
     ((main, life),) = pair_up(
@@ -140,7 +140,7 @@ def test_a_place_that_takes_no_scene_gets_none_beside_places_that_do() -> None:
     assert life.order == replace(spec.base, preset="amazon_lifestyle")
 
 
-def test_a_memory_survives_a_line_that_was_cut_off_and_serves_one_batch_at_a_time(tmp_path: Path) -> None:
+def test_a_state_file_survives_a_truncated_line_and_serves_one_batch_at_a_time(tmp_path: Path) -> None:
     with State(tmp_path) as state:
         state.submitted("pair", "http://x", "job")
         state.uploaded("http://x", "sha", "key")
@@ -168,5 +168,5 @@ def test_a_memory_survives_a_line_that_was_cut_off_and_serves_one_batch_at_a_tim
         ("\n", None),
     ],
 )
-def test_a_photo_s_name_is_the_reference_of_its_jobs(name: str, reference: str | None) -> None:
+def test_a_photos_name_is_the_reference_of_its_jobs(name: str, reference: str | None) -> None:
     assert reference_of(Photo(name, Path(name))) == reference

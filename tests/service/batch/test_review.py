@@ -1,4 +1,4 @@
-"""A review of a batch: what was chosen in the contact sheet is carried out, once, on the pictures that were seen."""
+"""A review of a batch: the choices of the contact sheet are carried out once, on the pictures that were seen."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ PRESET = "transparent_cutout"
 
 
 class Desk:
-    """A batch of three photos on this machine, made, and its memory."""
+    """A finished batch of three photos on this machine, and its state."""
 
     def __init__(self, shoot: Shoot, state: State) -> None:
         self.shoot, self.state = shoot, state
@@ -66,7 +66,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk.state.close()
 
 
-def test_rejected_pictures_leave_the_outcome_and_another_seed_makes_one_anew(desk: Desk) -> None:
+def test_rejected_pictures_leave_the_outcome_and_another_seed_replaces_one(desk: Desk) -> None:
     review, before = desk.review(a="approve", b="reject", c="again"), desk.made("c.png")
     batch = desk.batch()
 
@@ -80,14 +80,14 @@ def test_rejected_pictures_leave_the_outcome_and_another_seed_makes_one_anew(des
     assert desk.batch().left == [], "what was rejected stays so"
     assert desk.batch().redo(review) == {"passed": 1, "approve": 1, "reject": 1}, "no picture is made twice of a review"
     desk.state.close()
-    desk.state = State(desk.shoot.out)  # by what was written down
+    desk.state = State(desk.shoot.out)  # read from the file
     batch = desk.batch()
     assert [type(one) for one in batch.outcomes.values()] == [Made, Rejected, Made]
     assert batch.redo(desk.review(b="approve")) == {"approve": 1}
     assert desk.shoot.pictures() == [f"{PRESET}/{name}.png" for name in "abc"], "nothing that was paid for is lost"
 
 
-def test_a_choice_is_of_the_picture_that_was_seen(desk: Desk) -> None:
+def test_a_choice_applies_only_to_the_picture_that_was_seen(desk: Desk) -> None:
     review = desk.review(c="reject")
     batch = desk.batch()
     batch.redo(desk.review(c="again"))
@@ -98,7 +98,7 @@ def test_a_choice_is_of_the_picture_that_was_seen(desk: Desk) -> None:
     assert len(desk.shoot.pictures()) == 3
 
 
-def test_what_is_no_review_of_this_batch_is_refused(desk: Desk, tmp_path: Path) -> None:
+def test_an_invalid_or_foreign_review_is_refused(desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "review.json"
     for text, words in (
         ("[]", "not a review"),

@@ -1,1 +1,1 @@
-"""Tests of service/catalogue/catalogue."""
+"""Tests of service/catalogue."""

@@ -1,4 +1,4 @@
-"""The published catalogue, and every way in which its files or a caller's words may be wrong."""
+"""The published catalogue, and every fault of its files or of a caller's text."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def catalogue() -> Catalogue:
     return shelf()
 
 
-def test_the_shipped_files_load_and_hold_a_white_scene() -> None:
+def test_the_shipped_files_load_and_contain_a_white_scene() -> None:
     shipped = load_catalogue()
     assert list(shipped.presets) == NAMES
     assert shipped.scene("white").kind == "white"
@@ -71,7 +71,7 @@ def test_the_shipped_files_load_and_hold_a_white_scene() -> None:
         assert all(hex_to_rgb(colour).shape == (3,) for colour in scene.palette)
 
 
-def test_a_folder_of_ones_own_adds_entries_and_replaces_those_of_the_same_name(tmp_path: Path) -> None:
+def test_an_operators_folder_adds_entries_and_replaces_those_of_the_same_name(tmp_path: Path) -> None:
     loft = {"studio_sweep": "loft", "Studio sweep": "Loft"}
     own = SCENES.partition('[[scene]]\nname = "white"')[0]
     for ours, theirs in loft.items():
@@ -98,7 +98,7 @@ def test_a_folder_of_ones_own_adds_entries_and_replaces_those_of_the_same_name(t
         ("scene.toml", SCENES, "contains scene.toml. Put at least one of scenes.toml, moods.toml, presets.toml there"),
     ],
 )
-def test_a_fault_in_a_folder_of_ones_own_names_file_entry_and_key(
+def test_a_fault_in_an_operators_folder_names_file_entry_and_key(
     tmp_path: Path, file: str, text: str, said: str
 ) -> None:
     (tmp_path / file).write_text(text)
@@ -107,7 +107,7 @@ def test_a_fault_in_a_folder_of_ones_own_names_file_entry_and_key(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_preset_is_whole(catalogue: Catalogue, name: str) -> None:
+def test_each_preset_is_complete(catalogue: Catalogue, name: str) -> None:
     preset = catalogue.presets[name]
     assert preset.rules
     assert preset.credits == {"white": 1, "transparent": 1, "scene": 3 if name == "web_hero" else 2}[preset.background]
@@ -122,7 +122,7 @@ def test_each_preset_is_whole(catalogue: Catalogue, name: str) -> None:
     assert preset.digital_source_type == expected
 
 
-def test_sizes_are_those_that_the_places_ask_for(catalogue: Catalogue) -> None:
+def test_sizes_are_those_of_the_marketplaces_rules(catalogue: Catalogue) -> None:
     assert catalogue.presets["amazon_main"].size == (2000, 2000)
     assert catalogue.presets["zalando_packshot"].size == (1801, 2600)
     assert catalogue.presets["instagram_landscape"].size == (1080, 566)
@@ -182,7 +182,7 @@ def test_free_text_picks_its_composition_by_whole_words(
 @pytest.mark.parametrize(
     ("text", "far"), [("a garden in May", "foliage"), ("Forest edge", "foliage"), ("a street at night", "lights")]
 )
-def test_what_is_blurred_behind_a_free_scene_is_leaves_or_lights(catalogue: Catalogue, text: str, far: str) -> None:
+def test_a_free_scenes_blurred_backdrop_is_leaves_or_lights(catalogue: Catalogue, text: str, far: str) -> None:
     scene = catalogue.scene(text)
     assert (scene.kind, scene.far) == ("bokeh", far)
 
@@ -216,7 +216,7 @@ def test_text_that_describes_nothing_is_refused_with_a_sentence(catalogue: Catal
 
 
 @pytest.mark.parametrize("text", ["x", "x" * 120, "été à la plage", "砂浜", "it's 5 o'clock"])
-def test_text_within_the_bounds_is_taken(catalogue: Catalogue, text: str) -> None:
+def test_text_within_the_bounds_is_accepted(catalogue: Catalogue, text: str) -> None:
     assert text in catalogue.scene(text).prompt
 
 
@@ -227,11 +227,11 @@ def test_any_text_is_a_scene_or_a_value_error(text: str) -> None:
     except ValueError:
         return
     assert isinstance(scene, Scene)
-    # what was taken is taken again: the name is what the job's row keeps
+    # An accepted text is accepted again: the job's row stores it as the name.
     assert shelf().scene(scene.name) == scene
 
 
-def test_an_unknown_preset_is_a_key_error_and_has_neighbours(catalogue: Catalogue) -> None:
+def test_an_unknown_preset_raises_a_key_error_and_has_near_matches(catalogue: Catalogue) -> None:
     with pytest.raises(KeyError, match="amazon_mian"):
         catalogue.preset("amazon_mian")
     assert catalogue.nearest_presets("amazon_mian")[0] == "amazon_main"
@@ -241,12 +241,12 @@ def test_an_unknown_preset_is_a_key_error_and_has_neighbours(catalogue: Catalogu
     assert len(catalogue.nearest_presets("x" * 100_000, n=1)) == 1
 
 
-def test_the_json_carries_what_the_api_promises(catalogue: Catalogue) -> None:
-    told = json.loads(json.dumps(catalogue.to_json()))
-    assert set(told) == {"scene_types", "moods", "output_presets"}
-    for items in told.values():
+def test_the_json_has_all_that_the_api_documents(catalogue: Catalogue) -> None:
+    shown = json.loads(json.dumps(catalogue.to_json()))
+    assert set(shown) == {"scene_types", "moods", "output_presets"}
+    for items in shown.values():
         assert all(item["name"] and item["title"] and item["description"] for item in items)
-    presets = {item["name"]: item for item in told["output_presets"]}
+    presets = {item["name"]: item for item in shown["output_presets"]}
     main = presets["amazon_main"]
     assert (main["width"], main["height"], main["scene_allowed"]) == (2000, 2000, False)
     assert main["scene_sibling"] == "amazon_lifestyle"

@@ -1,4 +1,4 @@
-"""Which words are a misspelt name, and which say something of their own."""
+"""Which words are a misspelt name, and which are free text."""
 
 import pytest
 
@@ -22,7 +22,7 @@ SCENES, MOODS = load_catalogue().scenes, load_catalogue().moods
         ("flat lay lnen", "flat_lay_linen"),
     ],
 )
-def test_a_slip_of_the_keyboard_is_told_from_the_name_that_was_meant(typed: str, meant: str) -> None:
+def test_a_typing_slip_is_matched_to_the_intended_name(typed: str, meant: str) -> None:
     assert near_miss(typed, SCENES) == meant
 
 
@@ -30,12 +30,12 @@ def test_a_slip_of_the_keyboard_is_told_from_the_name_that_was_meant(typed: str,
     "words",
     ["marble table", "flat lay", "a window", "stadium", "velvet", "sand", "whitewash", "a mossy stone by a waterfall"],
 )
-def test_words_of_one_s_own_are_no_slip(words: str) -> None:
+def test_free_text_is_no_slip(words: str) -> None:
     assert near_miss(words, SCENES) is None
 
 
 @pytest.mark.parametrize("words", ["clam", "cosy", "dramtic", "luxurios"])
-def test_a_mood_s_slip_is_told(words: str) -> None:
+def test_a_slip_in_a_mood_is_reported(words: str) -> None:
     assert near_miss(words, MOODS) is not None
 
 
@@ -44,7 +44,7 @@ def test_a_mood_in_words_is_no_slip(words: str) -> None:
     assert near_miss(words, MOODS) is None
 
 
-def test_a_name_to_the_letter_is_no_slip_of_another() -> None:
+def test_an_exact_name_is_no_slip_of_another() -> None:
     for names in (SCENES, MOODS, load_catalogue().presets):
         for name in names:
             assert near_miss(name, names) is None, "even etsy_listing, beside ebay_listing"
@@ -59,5 +59,5 @@ def test_other_digits_and_short_names_are_names_of_their_own() -> None:
     assert near_miss("", ["abc", "podium"]) is None
 
 
-def test_of_several_the_nearest_is_meant() -> None:
+def test_of_several_names_the_nearest_is_returned() -> None:
     assert near_miss("instagram_portrat", ["instagram_portraits", "instagram_portrait"]) == "instagram_portrait"

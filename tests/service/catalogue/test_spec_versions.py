@@ -1,4 +1,4 @@
-"""Versions of stored specs: every field has one, and an order gets the lowest that can do it."""
+"""Versions of stored specs: every field has a version, and an order gets the lowest sufficient one."""
 
 import types
 import typing
@@ -15,7 +15,7 @@ from service.catalogue.catalogue import load_catalogue
 from service.catalogue.spec_versions import SINCE, SPEC_VERSION, version_of
 from service.catalogue.specs import stored_spec
 
-#: What version 1 has. Never add to it: a new field gets a new version (`service/catalogue/spec_versions.py`).
+#: The fields of version 1. Never add to it: a new field gets a new version (`service/catalogue/spec_versions.py`).
 FIRST = {
     *("scene_type", "mood", "dominant_colors", "output_preset", "seed", "style_words", "pinned", "placement", "output"),
     *(f"placement.{name}" for name in ("shift_x", "shift_y", "scale", "turn")),
@@ -86,7 +86,7 @@ def paths(record: type[Any], under: str) -> Iterator[str]:
 
 
 def stored_paths() -> set[str]:
-    """All that a stored spec can hold."""
+    """Return all paths that a stored spec can contain."""
     asked = set(spec(placement=Placement(turn=1.0), output=Output(quality=1), subject=(0.5, 0.5))) - {"records"}
     records: tuple[tuple[str, type[Any]], ...] = (("scene", Scene), ("mood", Mood), ("preset", Preset))
     for name, record in records:
@@ -94,8 +94,8 @@ def stored_paths() -> set[str]:
     return asked | set(paths(Placement, "placement")) | set(paths(Output, "output")) | set(paths(Dressing, "dressing"))
 
 
-def test_every_field_and_word_of_a_stored_spec_names_the_version_that_it_came_with() -> None:
-    # The words of a field that came later are as old as the field.
+def test_every_field_and_word_of_a_stored_spec_names_its_version() -> None:
+    # The words of a later field are as old as the field.
     later = {path for path in stored_paths() - FIRST if path not in SINCE and path.partition("=")[0] not in SINCE}
 
     assert later == set(), "name them in service/catalogue/spec_versions.py"
@@ -105,7 +105,7 @@ def test_every_field_and_word_of_a_stored_spec_names_the_version_that_it_came_wi
     assert all(version > 1 for version, _ in SINCE.values())
 
 
-def test_the_table_names_every_field_beside_its_version() -> None:
+def test_the_table_names_every_field_with_its_version() -> None:
     for path, (version, _) in SINCE.items():
         (line,) = [line for line in (spec_versions.__doc__ or "").splitlines() if f"`{path}`" in line and "|" in line]
         assert line.startswith(f"| {version} |")
@@ -130,11 +130,11 @@ def spec(**asked: Any) -> dict[str, Any]:
         (spec(dressing=Dressing(colors_on="wall:#e8c7b8")), 2),
     ],
 )
-def test_an_order_has_the_lowest_version_that_can_do_it(stored: dict[str, Any], version: int) -> None:
+def test_an_order_has_the_lowest_sufficient_version(stored: dict[str, Any], version: int) -> None:
     assert version_of(stored) == version
 
 
-def test_a_record_s_new_field_and_a_new_word_need_their_version_where_they_matter() -> None:
+def test_a_records_new_field_and_a_new_word_need_their_version_where_they_matter() -> None:
     since = {
         "records.mood.bloom": (3, 0.0),
         "records.preset.rules.weight": (4, None),

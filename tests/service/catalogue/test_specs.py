@@ -1,4 +1,4 @@
-"""A job's stored spec: whole, read back strictly, and still read from rows that hold names alone."""
+"""A job's stored spec: complete, read strictly, and still readable from rows that contain only names."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ EMPTY = Catalogue(scenes={}, moods={}, presets={})
 
 
 def stored(scene: str = "podium", mood: str = "calm", preset: str = "shopify_product") -> dict[str, Any]:
-    """Return a spec as it comes back from a row."""
+    """Return a spec as it is read from a row."""
     order = SwapOrder(scene, mood, preset, ("#e8c7b8",), seed=7, style_words=("linen",), pinned=True)
     spec = stored_spec(CATALOGUE, order)
     whole: dict[str, Any] = json.loads(json.dumps(spec))
@@ -27,11 +27,11 @@ def stored(scene: str = "podium", mood: str = "calm", preset: str = "shopify_pro
 
 
 def named(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return it as it was before the records were stored with it."""
+    """Return it as it was before specs contained records."""
     return {name: value for name, value in spec.items() if name != "records"}
 
 
-def test_every_record_of_the_catalogue_comes_back_as_it_was() -> None:
+def test_every_record_of_the_catalogue_is_read_back_unchanged() -> None:
     for scene in CATALOGUE.scenes.values():
         assert resolve_spec(stored(scene=scene.name), EMPTY).scene == scene
     for mood in CATALOGUE.moods.values():
@@ -40,7 +40,7 @@ def test_every_record_of_the_catalogue_comes_back_as_it_was() -> None:
         assert resolve_spec(stored(preset=preset.name), EMPTY).preset == preset
 
 
-def test_a_spec_in_the_caller_s_words_comes_back_as_it_was() -> None:
+def test_a_spec_in_the_callers_words_is_read_back_unchanged() -> None:
     spec = stored(scene="A marble counter, “quoted”", mood="like early snow")
 
     assert resolve_spec(spec, EMPTY) == resolve_spec(named(spec), CATALOGUE)
@@ -61,7 +61,7 @@ def test_a_stored_spec_does_not_follow_the_catalogue() -> None:
         assert (spec.palette, spec.seed, spec.pinned) == (("#e8c7b8",), 7, True)
 
 
-def test_a_row_of_names_alone_is_looked_up() -> None:
+def test_a_row_with_names_alone_is_looked_up() -> None:
     old = named(stored())
 
     assert resolve_spec(old, CATALOGUE) == resolve_spec(stored(), EMPTY)
@@ -71,7 +71,7 @@ def test_a_row_of_names_alone_is_looked_up() -> None:
     assert (spec.style_words, spec.pinned) == ("", False)
 
 
-def test_a_field_that_has_come_since_has_its_default() -> None:
+def test_a_later_field_has_its_default() -> None:
     spec = stored()
     del spec["records"]["mood"]["warmth"]
 
@@ -90,7 +90,7 @@ def test_a_field_that_has_come_since_has_its_default() -> None:
         ("preset", {"rules": [{"name": "one"}]}, "rules"),
     ],
 )
-def test_a_record_that_is_not_understood_is_refused_by_its_key(record: str, change: dict[str, Any], said: str) -> None:
+def test_an_unreadable_record_is_refused_by_its_key(record: str, change: dict[str, Any], said: str) -> None:
     spec = stored()
     spec["records"][record] |= change
 
@@ -118,6 +118,6 @@ def test_a_newer_version_is_refused_by_name(read: Callable[[int], object]) -> No
 
 
 @pytest.mark.parametrize("records", [None, [], {}, {"scene": {}}])
-def test_records_that_are_not_whole_are_refused(records: Any) -> None:
+def test_incomplete_records_are_refused(records: Any) -> None:
     with pytest.raises(ValueError, match="records"):
         resolve_spec(stored() | {"records": records}, CATALOGUE)

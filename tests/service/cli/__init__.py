@@ -1,1 +1,1 @@
-"""Tests of service/cli/main."""
+"""Tests of service/cli."""

@@ -1,4 +1,4 @@
-"""The command line, as a person or a script uses it."""
+"""The command line as a person or a script uses it."""
 
 import json
 import os
@@ -34,7 +34,7 @@ BOTTLE = str(files("service") / "sample" / "bottle.jpg")
 def test_every_command_explains_itself() -> None:
     for command in ("", *main.commands):
         result = run(*command.split(), "--help")
-        if command != "bench":  # whose help is the benchmark's
+        if command != "bench":  # its help is the benchmark's
             assert result.exit_code == 0, command
             assert "Usage:" in result.output
 
@@ -61,7 +61,7 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
     }
 
 
-def test_the_list_of_clients_says_balance_state_unfinished_jobs_and_a_weight_that_is_not_one(tmp_path: Path) -> None:
+def test_the_list_of_clients_shows_balance_state_unfinished_jobs_and_unusual_weights(tmp_path: Path) -> None:
     home = migrated_home(tmp_path)
     for name in ("acme", "zenith"):
         run("clients", "add", name, "--credits", "5", *home)
@@ -84,7 +84,7 @@ def test_the_list_of_clients_says_balance_state_unfinished_jobs_and_a_weight_tha
     assert (again.exit_code, "exists already" in again.output) == (1, True)
 
 
-def test_signatures_are_required_and_not_without_a_change_of_the_secret(tmp_path: Path) -> None:
+def test_signatures_can_be_required_and_not_without_a_change_of_the_secret(tmp_path: Path) -> None:
     home = migrated_home(tmp_path)
     run("clients", "add", "acme", *home)
 
@@ -110,7 +110,7 @@ def test_signatures_are_required_and_not_without_a_change_of_the_secret(tmp_path
     assert (listed(), secrets()) == (True, ("second", "first"))
 
 
-def test_a_key_is_rotated_and_the_new_one_printed_once(tmp_path: Path) -> None:
+def test_a_key_is_rotated_and_the_new_key_printed_once(tmp_path: Path) -> None:
     home = migrated_home(tmp_path)
     accounts = Accounts(create_engine(Settings(home=tmp_path).sqlalchemy_url))
     added = json.loads(run("clients", "add", "acme", "--json", *home).output)
@@ -135,19 +135,19 @@ def test_the_catalogue_is_printed_as_the_api_lists_it() -> None:
     assert "shopify_product" in run("catalog").output
 
 
-def test_parts_that_need_a_queue_say_how_to_name_one(tmp_path: Path) -> None:
+def test_parts_that_need_a_queue_name_the_setting(tmp_path: Path) -> None:
     for part in ("api", "worker", "sweep"):
         result = run(part, "--home", str(tmp_path))
         assert result.exit_code == 1
         assert "BACKDROP_QUEUE_URL" in result.output
 
 
-def test_a_command_that_needs_no_setting_runs_where_one_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_needs_no_setting_runs_with_an_invalid_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKDROP_LEASE", "soon")
     assert run("secrets", "new-key").exit_code == 0
 
 
-def test_no_command_but_migrate_makes_a_database_and_each_names_the_one_that_is_missing(tmp_path: Path) -> None:
+def test_only_migrate_creates_a_database_and_other_commands_name_the_missing_one(tmp_path: Path) -> None:
     home = tmp_path / "other"
     clients, others = ("clients list", "clients add acme", "clients webhook acme"), ("ledger check", "ops jobs")
     for command in (*clients, *others, "secrets check", "secrets reencrypt"):
@@ -160,11 +160,11 @@ def test_no_command_but_migrate_makes_a_database_and_each_names_the_one_that_is_
         assert not home.exists(), "nothing is made in passing, no key either"
 
 
-def test_a_database_without_a_schema_and_an_old_one_are_named_without_their_password(
+def test_an_empty_and_an_old_schema_are_reported_without_the_password(
     postgresql_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = new_database(postgresql_server, tmp_path.name)
-    shown = sa.make_url(url).set(password="secret")  # any will do: the server trusts this machine
+    shown = sa.make_url(url).set(password="secret")  # any password works: the server trusts this machine
     monkeypatch.setenv("BACKDROP_DATABASE_URL", shown.render_as_string(hide_password=False))
     missing = run("clients", "list").output
     assert f"There is no Backdrop database at {Settings().sqlalchemy_url.replace(':secret@', ':***@')}." in missing
@@ -188,7 +188,7 @@ def test_a_part_does_not_start_without_a_database(tmp_path: Path, monkeypatch: p
     assert not (tmp_path / "backdrop.db").exists()
 
 
-def test_migrate_says_what_it_applied_in_a_home_that_is_its_owners_alone_and_gives_the_umask_back(
+def test_migrate_lists_its_migrations_makes_a_private_home_and_restores_the_umask(
     tmp_path: Path,
 ) -> None:
     home, beside = tmp_path / "home", tmp_path / "beside"
@@ -204,7 +204,7 @@ def test_migrate_says_what_it_applied_in_a_home_that_is_its_owners_alone_and_giv
     assert modes == {"home": 0o700, "backdrop.db": 0o600, "beside": 0o644}
 
 
-def test_the_doctor_names_what_is_wrong_that_nobody_lives_and_what_waits(
+def test_the_doctor_reports_faults_missing_processes_and_waiting_jobs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valkey_url: str
 ) -> None:
     home = ("--home", str(tmp_path))
@@ -219,7 +219,7 @@ def test_the_doctor_names_what_is_wrong_that_nobody_lives_and_what_waits(
         assert said in result.output
 
 
-def test_the_doctor_warns_of_a_network_that_runs_on_the_cpu_although_there_is_a_gpu(
+def test_the_doctor_warns_about_a_network_on_the_cpu_of_a_machine_with_a_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valkey_url: str
 ) -> None:
     warning = "The segmenter runs on the CPU: onnxruntime 1.32.0 is the CPU's build."
@@ -238,7 +238,7 @@ def test_the_doctor_warns_of_a_network_that_runs_on_the_cpu_although_there_is_a_
     assert said.count(warning) == 2, "of the networks loaded here, and of the worker's"
 
 
-def test_the_doctor_shows_a_network_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_shows_an_operators_own_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.onnx").write_bytes(mean_of_channels(48, 48))
     (tmp_path / "mine.toml").write_text("size = 48\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]\n")
     monkeypatch.setenv("BACKDROP_SEGMENTER", f"onnx:{tmp_path / 'mine.onnx'}")
@@ -269,9 +269,7 @@ def test_the_doctor_shows_a_network_of_ones_own(tmp_path: Path, monkeypatch: pyt
         ),
     ],
 )
-def test_a_swap_that_can_not_be_made_names_the_option_and_the_remedy(
-    tmp_path: Path, options: list[str], remedy: str
-) -> None:
+def test_an_impossible_swap_names_the_option_and_the_remedy(tmp_path: Path, options: list[str], remedy: str) -> None:
     result = run("swap", BOTTLE, "--mood", "calm", "-o", str(tmp_path / "out.jpg"), *options)
 
     assert result.exit_code == 2
@@ -316,7 +314,7 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
 
 @pytest.mark.gate
 @pytest.mark.usefixtures("loaded")
-def test_a_local_cut_out_is_the_mask_of_a_local_swap(tmp_path: Path) -> None:
+def test_a_local_cutout_is_the_mask_of_a_local_swap(tmp_path: Path) -> None:
     photo, mask = tmp_path / "bottle.jpg", tmp_path / "mask.png"
     photo.write_bytes(SMALL_BOTTLE)
     cut = run("cutout", str(photo), "-o", str(mask), "--preview", str(tmp_path / "preview.png"))
@@ -342,7 +340,7 @@ def test_a_local_cut_out_is_the_mask_of_a_local_swap(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("loaded")
-def test_a_local_cut_out_has_the_product_that_is_pointed_at(tmp_path: Path) -> None:
+def test_a_local_cutout_contains_the_product_at_the_given_point(tmp_path: Path) -> None:
     photo, mask = tmp_path / "pair.jpg", tmp_path / "mask.png"
     data, (mug, vase) = two_products()
     photo.write_bytes(data)
@@ -365,7 +363,7 @@ def test_a_local_cut_out_has_the_product_that_is_pointed_at(tmp_path: Path) -> N
         ("cutout", "1", "product numbers need a server"),
     ],
 )
-def test_what_is_no_place_in_a_photo_is_refused_with_the_remedy(
+def test_an_invalid_place_in_a_photo_is_refused_with_the_remedy(
     tmp_path: Path, command: str, subject: str, remedy: str
 ) -> None:
     own = ("--scene", "white", "--mood", "calm", "--preset", "open_graph") if command == "swap" else ()
@@ -376,7 +374,7 @@ def test_what_is_no_place_in_a_photo_is_refused_with_the_remedy(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_mask_and_its_preview_are_written_as_png_alone(tmp_path: Path) -> None:
+def test_a_mask_and_its_preview_are_written_only_as_png(tmp_path: Path) -> None:
     for option in ("-o", "--preview"):
         result = run("cutout", BOTTLE, "-o", str(tmp_path / "mask.png"), option, str(tmp_path / "cut.jpg"))
 

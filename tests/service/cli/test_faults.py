@@ -1,4 +1,4 @@
-"""Faults of settings, files and servers end in a line that says what to do, and never in a traceback."""
+"""Faults of settings, files and servers print one line with the remedy, never a traceback."""
 
 import errno
 import os
@@ -110,14 +110,14 @@ CASES: list[Case] = [
 
 @pytest.fixture(scope="module", name="a_home")
 def _a_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated home, which no case changes."""
+    """A migrated home that no case changes."""
     return Path(migrated_home(tmp_path_factory.mktemp("home"))[1])
 
 
 @pytest.mark.parametrize(
     ("environment", "command", "said"), CASES, ids=[f"{' '.join(case[0].values())}-{case[1][0]}" for case in CASES]
 )
-def test_a_fault_of_a_setting_or_a_file_is_told_in_words(
+def test_a_fault_of_a_setting_or_a_file_is_reported_in_words(
     a_home: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -143,7 +143,7 @@ def test_a_fault_of_a_setting_or_a_file_is_told_in_words(
     assert "hunter2" not in result.output, "no password is printed"
 
 
-def test_a_worker_says_in_a_line_why_it_can_not_start(
+def test_a_worker_that_cannot_start_reports_the_reason_in_a_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("signal.signal", lambda number, handler: None)  # the test process keeps its own
@@ -159,7 +159,7 @@ def test_a_worker_says_in_a_line_why_it_can_not_start(
 @click.group(cls=Commands)
 @click.option("--debug", is_flag=True)
 def program(debug: bool) -> None:
-    """Something."""
+    """A program."""
 
 
 @program.command()
@@ -167,7 +167,7 @@ def broken() -> None:
     dict[str, str]()["nothing"]
 
 
-def test_a_mistake_of_ours_is_a_line_and_its_traceback_is_there_for_who_asks() -> None:
+def test_an_unexpected_error_is_one_line_and_debug_shows_its_traceback() -> None:
     result = CliRunner().invoke(program, ["broken"])
     assert (result.exit_code, result.output) == (
         1,
@@ -189,11 +189,11 @@ def test_a_mistake_of_ours_is_a_line_and_its_traceback_is_there_for_who_asks() -
         (NoSubject("There is nothing."), r"^There is nothing. \(no_subject\)$"),
     ],
 )
-def test_what_is_told_of_an_error_has_its_cause_and_a_remedy(error: Exception, said: str) -> None:
+def test_a_reported_error_has_its_cause_and_a_remedy(error: Exception, said: str) -> None:
     assert re.search(said, explained(error) or "")
 
 
-def test_a_library_s_own_mistake_is_not_explained() -> None:
+def test_a_librarys_error_is_not_explained() -> None:
     assert explained(ValueError("x")) is None
 
 
@@ -201,7 +201,7 @@ def test_a_library_s_own_mistake_is_not_explained() -> None:
     ("variable", "remedy"),
     [("BACKDROP_RENDER_DAY", "Did you mean BACKDROP_RENDER_DAYS?"), ("BACKDROP_QQ", "Unset it.")],
 )
-def test_a_variable_that_is_no_setting_is_named_by_each_part_as_it_starts_and_by_the_doctor(
+def test_an_unknown_variable_is_reported_by_each_part_at_its_start_and_by_the_doctor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, remedy: str
 ) -> None:
     sentence = f"{variable} is set, but no setting has that name. {remedy}"
@@ -218,7 +218,7 @@ def test_a_variable_that_is_no_setting_is_named_by_each_part_as_it_starts_and_by
         assert sentence in run(part, "--home", str(tmp_path / "none")).output
 
 
-def test_the_doctor_looks_again_until_the_worker_has_loaded(
+def test_the_doctor_retries_until_the_worker_has_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valkey_url: str
 ) -> None:
     queue = f"{valkey_url.rpartition('/')[0]}/10"

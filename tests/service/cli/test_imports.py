@@ -1,4 +1,4 @@
-"""What a process loads: the API's must start fast and fit beside a GPU worker without one."""
+"""Imports of a process: the API's must start fast and leave memory for a GPU worker on the same machine."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def test_a_fresh_interpreter_loads_no_network_for_the_api_or_for_help(program: s
 
 
 @pytest.mark.system
-def test_the_api_answers_which_colour_goes_where_without_the_kernels() -> None:
+def test_the_api_assigns_colours_to_surfaces_without_the_kernels() -> None:
     program = """
 import service.api.app, sys
 from pipeline.core.spec import Spec

@@ -1,4 +1,4 @@
-"""`backdrop ledger check`: what it prints, what it exits with, and that it changes nothing."""
+"""`backdrop ledger check`: its output, its exit status, and that it changes nothing."""
 
 import json
 from pathlib import Path
@@ -36,11 +36,11 @@ def test_the_command_prints_the_counts_of_a_sound_ledger(home: Path) -> None:
     assert "No problems found." in output
 
     status, output = check(home, "--json")
-    told = json.loads(output)
-    assert (status, told["ok"], told["findings"], told["counts"]["credits debited"]) == (0, True, [], 4)
+    report = json.loads(output)
+    assert (status, report["ok"], report["findings"], report["counts"]["credits debited"]) == (0, True, [], 4)
 
 
-def test_the_command_names_what_is_wrong_and_exits_with_1(home: Path) -> None:
+def test_the_command_names_the_faults_and_exits_with_1(home: Path) -> None:
     engine = create_engine(Settings(home=home).sqlalchemy_url)
     with engine.begin() as connection:
         connection.execute(clients.update().values(balance=clients.c.balance + 1))

@@ -1,1 +1,1 @@
-"""Tests of service/storage."""
+"""Tests of cut-outs over the API."""

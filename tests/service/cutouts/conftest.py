@@ -1,4 +1,4 @@
-"""What tests of cut-outs stand on: a client at the API, and what carries out its jobs in the test's own thread."""
+"""Fixtures of the tests of cut-outs: a client at the API, and a worker in the test's own thread."""
 
 import io
 from dataclasses import replace
@@ -28,7 +28,7 @@ def grey_png(codes: NDArray[np.uint8]) -> bytes:
 
 
 class Mender(Caller):
-    """A client that has photos cut out, and mends them."""
+    """A client that orders cut-outs and mends them."""
 
     def __init__(self, http: Any, settings: Settings, name: str, networks: Networks) -> None:
         super().__init__(http, settings, name, credits=100)
@@ -43,19 +43,19 @@ class Mender(Caller):
         return answer
 
     def order(self, data: bytes = BOTTLE, **options: Any) -> str:
-        """Upload a photo and have it cut out; nothing is carried out yet."""
+        """Upload a photo and order its cut-out, without running the job."""
         answer = self.ask("POST", CUTOUTS, json={"source_image_s3_key": self.upload(data)}, **options)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["job_id"])
 
     def cut_out(self, data: bytes = BOTTLE) -> dict[str, Any]:
-        """Have a photo cut out, and return what is shown of it."""
+        """Cut a photo out, and return the cut-out's view."""
         public_id = self.order(data)
         self.finish(public_id)
         return self.shown(public_id)
 
     def finish(self, job_id: str) -> None:
-        """Carry out jobs, in their turns, until this one is over."""
+        """Run jobs, in their turns, until this job is over."""
         while self.get(f"/v1/jobs/{job_id}").json()["finished_at"] is None:
             self.runner.run(job_id)
 
@@ -76,7 +76,7 @@ class Mender(Caller):
         return np.asarray(Image.open(io.BytesIO(answer.content)))
 
     def swap(self, **changes: Any) -> dict[str, Any]:
-        """Have a swap carried out, and return its job."""
+        """Order and run a swap, and return its job."""
         accepted = self.submit(self.body(**changes))
         assert accepted.status_code == 202, accepted.text
         self.finish(accepted.json()["job_id"])
@@ -86,7 +86,7 @@ class Mender(Caller):
 
 @pytest.fixture(scope="session")
 def networks(networks: Networks) -> Networks:
-    """The installation's, whose segmenter looks at the same pixels once: many tests cut out the same photo."""
+    """The installation's networks, whose segmenter looks at the same pixels once: many tests cut out the same photo."""
     seen: dict[tuple[int, bytes], NDArray[np.float32]] = {}
 
     def look(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -105,7 +105,7 @@ def mender(http: Any, settings: Settings, networks: Networks, request: pytest.Fi
 
 
 def plain_photo() -> bytes:
-    """A photo of nothing."""
+    """A photo without a product."""
     file = io.BytesIO()
     Image.new("RGB", (400, 400), (128, 128, 128)).save(file, "JPEG")
     return file.getvalue()

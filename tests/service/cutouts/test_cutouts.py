@@ -1,4 +1,4 @@
-"""Cut-outs of their own: asked for, looked at, listed; they cost nothing and end as jobs do."""
+"""Cut-outs: ordered, shown and listed. They cost nothing, and their jobs end as other jobs do."""
 
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from tests.support.polling import until
 from tests.support.worker import BOTTLE
 
 
-def test_a_photo_is_cut_out_for_nothing_and_shown(mender: Mender) -> None:
+def test_a_cutout_is_free_and_its_job_shows_it(mender: Mender) -> None:
     answer = mender.ask("POST", CUTOUTS, json={"source_image_s3_key": mender.upload()}, params={"reference": "sku-7"})
 
     assert answer.status_code == 202
@@ -60,7 +60,7 @@ def test_a_photo_is_cut_out_for_nothing_and_shown(mender: Mender) -> None:
     assert view["expires_at"] > view["created_at"]
 
 
-def test_what_costs_nothing_has_no_line_in_the_ledger(mender: Mender) -> None:
+def test_a_free_job_has_no_line_in_the_ledger(mender: Mender) -> None:
     view = mender.cut_out()
     failed = mender.cut_out(b"no picture")
 
@@ -71,7 +71,7 @@ def test_what_costs_nothing_has_no_line_in_the_ledger(mender: Mender) -> None:
         assert connection.execute(lines).all() == []
 
 
-def test_a_plan_tells_where_the_product_goes_once_its_photo_is_cut_out_and_the_picture_has_it_there(
+def test_a_plan_has_the_products_place_once_its_photo_is_cut_out_and_the_picture_matches(
     mender: Mender,
 ) -> None:
     def planned(body: dict[str, Any]) -> dict[str, Any]:
@@ -80,8 +80,8 @@ def test_a_plan_tells_where_the_product_goes_once_its_photo_is_cut_out_and_the_p
         return dict(answer.json())
 
     def place(body: dict[str, Any]) -> dict[str, Any] | None:
-        told: dict[str, Any] | None = planned(body)["place"]
-        return told
+        plan: dict[str, Any] | None = planned(body)["place"]
+        return plan
 
     def colours(body: dict[str, Any]) -> dict[str, str]:
         return {one["name"]: one["color"] for one in planned(body)["surfaces"]}
@@ -92,28 +92,28 @@ def test_a_plan_tells_where_the_product_goes_once_its_photo_is_cut_out_and_the_p
     assert colours(body) == {"wall": "#72766b", "floor": "#f4ead9"}
     view = mender.cut_out()
     body["source_image_s3_key"] = view["source_image_s3_key"]
-    told = place(body)
-    assert told is not None
-    assert (told["anchor"], told["edges"]) == ("foot", [])
+    plan = place(body)
+    assert plan is not None
+    assert (plan["anchor"], plan["edges"]) == ("foot", [])
     assert colours(body) == {"wall": "#f4ead9", "floor": "#72766b"}, "no product stands before a wall of its own colour"
 
     job = mender.swap(**body)
-    assert job["render"]["report"]["cutout"]["placed_box"] == pytest.approx(told["box"], abs=0.01)
+    assert job["render"]["report"]["cutout"]["placed_box"] == pytest.approx(plan["box"], abs=0.01)
     assigned = {one["surface"]: one["colour"] for one in job["render"]["report"]["palette"]["assigned"]}
     assert assigned.items() >= colours(body).items()
     by_render = {"source_image_s3_key": None, "source_render_public_id": job["render"]["public_id"]}
-    assert place(body | by_render) == told, "the photo behind a render is the same photo"
+    assert place(body | by_render) == plan, "the photo behind a render is the same photo"
     rows = slice(0, view["height"] // 2)
     mask = mender.picture(view["mask_url"]).copy()
     mask[rows] = 0
     assert mender.mend(view["public_id"], grey_png(mask)).status_code == 200
     mended = place(body)
     assert mended is not None
-    assert mended["box"] != told["box"], "it is the mended product's"
+    assert mended["box"] != plan["box"], "it is the mended product's"
 
 
 def long_and_thin() -> tuple[bytes, bytes]:
-    """Return a photo of something that hardly stands, and its mask as PNG."""
+    """Return a photo of a barely standing product, and its mask as PNG."""
     mask = Image.new("L", (1600, 900), 0)
     ImageDraw.Draw(mask).ellipse((80, 310, 880, 430), fill=255)
     mask = mask.rotate(4, Image.Resampling.BICUBIC, center=(480, 370))
@@ -130,7 +130,7 @@ def upper_half(codes: NDArray[np.uint8]) -> bytes:
     return grey_png(half)
 
 
-def test_a_plan_puts_a_mended_product_where_its_looks_have_it(mender: Mender) -> None:
+def test_a_plan_places_a_mended_product_where_the_previews_do(mender: Mender) -> None:
     photo, mask = long_and_thin()
     thin, bottle = mender.cut_out(photo), mender.cut_out()
     found = mender.picture(bottle["mask_url"])
@@ -157,7 +157,7 @@ def test_a_plan_puts_a_mended_product_where_its_looks_have_it(mender: Mender) ->
         assert place(of_look) == placed, (scene, seed)
 
 
-def test_one_call_is_enough_for_who_prefers_the_cut_out_itself(mender: Mender) -> None:
+def test_with_return_representation_one_call_returns_the_cutout(mender: Mender) -> None:
     body = {"source_image_s3_key": mender.upload(plain_photo())}
     with ThreadPoolExecutor(1) as pool:
         waits = pool.submit(
@@ -175,7 +175,7 @@ def test_one_call_is_enough_for_who_prefers_the_cut_out_itself(mender: Mender) -
     assert mender.picture(view["mask_url"]).shape == (400, 400)
 
 
-def test_a_photo_without_a_product_has_an_empty_cut_out_that_says_so(mender: Mender) -> None:
+def test_a_photo_without_a_product_has_an_empty_cutout_with_a_warning(mender: Mender) -> None:
     view = mender.cut_out(plain_photo())
 
     assert view["status"] == "SUCCESS"
@@ -184,7 +184,7 @@ def test_a_photo_without_a_product_has_an_empty_cut_out_that_says_so(mender: Men
     assert not mender.picture(view["mask_url"]).any()
 
 
-def test_cut_outs_are_listed_newest_first_by_pages_and_references(mender: Mender) -> None:
+def test_cutouts_are_listed_newest_first_by_pages_and_references(mender: Mender) -> None:
     ids = [mender.order(params={"reference": name}) for name in ("a", "b", "a")]
     mender.submit(mender.body())
 
@@ -199,7 +199,7 @@ def test_cut_outs_are_listed_newest_first_by_pages_and_references(mender: Mender
     assert {one["operation"] for one in mender.get("/v1/jobs").json()["items"]} == {"cutout", "swap"}
 
 
-def test_a_job_of_a_cut_out_is_cancelled_and_asked_for_as_any(mender: Mender) -> None:
+def test_a_cutouts_job_is_cancelled_and_read_as_any_other(mender: Mender) -> None:
     public_id = mender.order()
 
     assert mender.get(f"/v1/jobs/{public_id}/request").json()["seed"] is None

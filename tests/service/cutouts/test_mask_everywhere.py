@@ -1,4 +1,4 @@
-"""One mended mask, and all that is made of its photo: scenes, presets, a chain and a batch, each pixel by pixel."""
+"""One mended mask in all pictures of its photo: scenes, presets, a chain and a batch, pixel by pixel."""
 
 import io
 from dataclasses import replace
@@ -31,7 +31,7 @@ PHOTO = decode(BOTTLE, Limits()).rgb
 
 
 class Watch:
-    """Looks on as products are placed and pictures encoded; changes nothing."""
+    """Records product placements and encoded pictures, and changes nothing."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.placed: list[tuple[Cutout, Placed, Placed]] = []
@@ -52,7 +52,7 @@ class Watch:
         patch.setattr(pipeline.swap, "encode", encoding)
 
     def assert_the_photos_own(self, codes: NDArray[np.uint8], count: int) -> None:
-        """Inside the mask, each picture is the photo, resampled where it is scaled, to the bit before encoding."""
+        """Assert that inside the mask each picture equals the resampled photo to the bit before encoding."""
         assert len(self.placed) == len(self.pictures) == count
         for (cutout, placed, photographed), picture in zip(self.placed, self.pictures, strict=True):
             (left, top), (rows, columns) = cutout.origin, cutout.alpha.shape
@@ -90,13 +90,13 @@ def order(mender: Mender, key: str, scene: str, preset: str) -> str:
     return JobIntake(mender.engine).create(new).job_id
 
 
-def test_all_that_is_made_of_a_mended_photo_has_its_mask_and_its_pixels(
+def test_every_picture_of_a_mended_photo_has_its_mask_and_its_pixels(
     mender: Mender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view = mender.cut_out()
     codes, key = drawn(), view["source_image_s3_key"]
     assert mender.mend(view["public_id"], grey_png(codes)).status_code == 200
-    # Whoever asks a segmenter now fails.
+    # From here on every call of a segmenter fails.
     failing = raising(AssertionError("a network looked for the product"))
     networks: Networks = mender.runner.networks
     mender.runner = replace(mender.runner, networks=replace(networks, segmenter=failing.segmenter))
@@ -104,7 +104,7 @@ def test_all_that_is_made_of_a_mended_photo_has_its_mask_and_its_pixels(
 
     jobs = [order(mender, key, scene, "open_graph") for scene in SCENES]
     jobs += [order(mender, key, "white", "shopify_product")]
-    # A batch uploads each of its photos, these bytes under other keys.
+    # A batch uploads each of its photos: the same bytes under other keys.
     jobs += [order(mender, mender.upload(BOTTLE), "white", "open_graph")]
     for job in jobs:
         mender.finish(job)
@@ -117,13 +117,13 @@ def test_all_that_is_made_of_a_mended_photo_has_its_mask_and_its_pixels(
     provenances = [one["render"]["report"]["provenance"] for one in shown]
     assert {(one["cutout"], one["cut_by"]) for one in provenances} == {("mended", "mended")}
     watch.assert_the_photos_own(codes, 6)
-    # Lossless, at the photo's own size: the delivered file as well.
+    # Lossless, at the photo's own size: the delivered file too.
     delivered = np.asarray(Image.open(io.BytesIO(mender.http.get(second["render"]["url"]).content)))
     assert np.array_equal(delivered[..., 3], codes)
     assert np.array_equal(delivered[codes == 255][:, :3], PHOTO[codes == 255])
 
 
-def test_what_was_taken_back_is_the_networks_again(mender: Mender) -> None:
+def test_after_a_reset_the_networks_mask_is_back(mender: Mender) -> None:
     view = mender.cut_out()
     asked = {"source_image_s3_key": view["source_image_s3_key"], "scene_type": "white"}
 

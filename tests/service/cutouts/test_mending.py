@@ -1,4 +1,4 @@
-"""Mending: a caller's mask, or a choice of subjects, is the photo's from then on, and bad ones are refused."""
+"""Mending: a caller's mask or choice of subjects applies to the photo from then on, and bad ones are refused."""
 
 import io
 import struct
@@ -17,14 +17,14 @@ from tests.support.worker import BOTTLE
 
 
 def drawn() -> NDArray[np.uint8]:
-    """A mask that no network would find in the bottle's photo: an ellipse with a soft edge."""
+    """Return a mask that no network would find in the bottle's photo: an ellipse with a soft edge."""
     picture = Image.new("L", (490, 630))
     ImageDraw.Draw(picture).ellipse((100, 150, 400, 560), fill=255)
     return np.asarray(picture.resize((245, 315), Image.Resampling.BOX).resize((490, 630), Image.Resampling.BILINEAR))
 
 
 def pair() -> bytes:
-    """A photo with its own alpha: a large thing on the left, a small one on the right, and a speck."""
+    """Return a photo with its own alpha: a large thing on the left, a small one on the right, and a speck."""
     picture = Image.new("RGBA", (400, 300))
     for box in ((20, 40, 200, 280), (260, 160, 340, 280), (380, 20, 383, 23)):
         ImageDraw.Draw(picture).ellipse(box, fill=(120, 60, 40, 255))
@@ -33,7 +33,7 @@ def pair() -> bytes:
     return file.getvalue()
 
 
-def test_a_mask_is_the_photos_from_then_on_until_it_is_taken_back(mender: Mender) -> None:
+def test_a_mask_applies_to_the_photo_until_it_is_reset(mender: Mender) -> None:
     before = mender.cut_out()
     other = mender.cut_out()  # of the same bytes, under another key
     codes = drawn()
@@ -65,7 +65,7 @@ def test_a_mask_is_the_photos_from_then_on_until_it_is_taken_back(mender: Mender
     assert back["warnings"] == other["warnings"]
 
 
-def test_a_mask_makes_a_product_of_what_no_network_found(mender: Mender) -> None:
+def test_a_mask_defines_a_product_where_the_network_found_none(mender: Mender) -> None:
     view = mender.cut_out(plain_photo())
     codes = np.zeros((400, 400), np.uint8)
     codes[100:300, 100:] = 255
@@ -77,7 +77,7 @@ def test_a_mask_makes_a_product_of_what_no_network_found(mender: Mender) -> None
     assert mended["cut_sides"] == ["right"]
 
 
-def test_subjects_are_kept_by_their_ids_and_taken_up_again(mender: Mender) -> None:
+def test_subjects_are_kept_by_their_ids_and_can_be_chosen_again(mender: Mender) -> None:
     view = mender.cut_out(pair())
     assert [(one["id"], one["kept"]) for one in view["subjects"]] == [(1, True), (2, True)]
     assert view["subjects"][0]["share"] > 0.75
@@ -99,7 +99,7 @@ def test_subjects_are_kept_by_their_ids_and_taken_up_again(mender: Mender) -> No
     assert (again["cut_by"], again["subjects"]) == ("network", view["subjects"])
 
 
-def test_subjects_of_a_mended_mask_are_picked_from_it(mender: Mender) -> None:
+def test_subjects_of_a_mended_mask_are_chosen_from_it(mender: Mender) -> None:
     view = mender.cut_out(pair())
     codes = np.zeros((300, 400), np.uint8)
     codes[10:100, 10:100], codes[200:280, 300:360] = 255, 255
@@ -114,7 +114,7 @@ def test_subjects_of_a_mended_mask_are_picked_from_it(mender: Mender) -> None:
     assert np.array_equal(mender.picture(whole["mask_url"]), codes)
 
 
-def test_subjects_that_are_not_there_are_refused(mender: Mender) -> None:
+def test_unknown_subjects_are_refused(mender: Mender) -> None:
     path = f"{CUTOUTS}/{mender.cut_out(pair())['public_id']}/subjects"
 
     for keep, code, *index in (([3], "subject_unknown"), ([1, 9], "subject_unknown"), (["x"], "int_parsing", 0)):
@@ -130,7 +130,7 @@ def encoded(picture: Image.Image, **options: Any) -> bytes:
 
 
 def with_a_bomb() -> bytes:
-    """A PNG of the right size whose text would fill the memory."""
+    """Return a PNG of the right size whose text would fill the memory."""
     whole = grey_png(drawn())
     text = b"Comment\0\0" + zlib.compress(bytes(300_000_000), 9)
     chunk = struct.pack(">I", len(text)) + b"zTXt" + text
@@ -176,7 +176,7 @@ def test_a_bad_mask_is_refused_with_its_code_and_changes_nothing(cut: tuple[Mend
     assert mender.shown(public_id)["cut_by"] == "network"
 
 
-def test_what_a_masks_file_holds_beside_its_pixels_is_not_read(cut: tuple[Mender, str]) -> None:
+def test_a_masks_metadata_is_not_read(cut: tuple[Mender, str]) -> None:
     mender, public_id = cut
 
     assert mender.mend(public_id, with_a_bomb()).status_code == 200
@@ -191,7 +191,7 @@ def test_a_mask_of_too_many_bytes_is_refused(cut: tuple[Mender, str]) -> None:
     assert answer.json()["max_bytes"] == MAX_BYTES
 
 
-def test_a_cut_out_that_is_not_over_can_not_be_mended(mender: Mender) -> None:
+def test_an_unfinished_cutout_cannot_be_mended(mender: Mender) -> None:
     public_id = mender.order()
 
     for answer in (

@@ -1,4 +1,4 @@
-"""Races of mending, swapping, taking back and expiry, on both databases: nothing is left that nobody names."""
+"""Races of mending, swapping, resetting and expiry, on both databases: no unreferenced object stays."""
 
 import io
 import random
@@ -30,7 +30,7 @@ from tests.support.worker import raising
 
 
 def photo(number: int) -> bytes:
-    """A small photo that is cut out already, so that no network runs; every third one has the same bytes."""
+    """Return a small cut-out photo, which needs no network. Every third one has the same bytes."""
     picture = Image.new("RGBA", (96, 80))
     picture.paste((100 + number % 3, 50, 30, 255), (10, 10, 40, 70))
     picture.paste((20, 90, 60, 255), (60, 30, 80, 70))
@@ -40,7 +40,7 @@ def photo(number: int) -> bytes:
 
 
 def grow_old(mender: Mender) -> None:
-    """Let all photos be too old, unless they are used again."""
+    """Make all photos old enough to expire, unless they are used again."""
     with mender.engine.begin() as connection:
         photos = stored_objects.update().where(stored_objects.c.bucket == "sources")
         connection.execute(photos.values(used_at=db_now(-7200.0)))
@@ -65,9 +65,9 @@ def mender(request: pytest.FixtureRequest, tmp_path: Path, valkey_url: str) -> I
 
 
 @pytest.mark.parametrize("races", [15, pytest.param(100, marks=pytest.mark.nightly)])
-def test_what_nobody_names_any_more_is_gone_and_what_is_named_is_there(mender: Mender, races: int) -> None:
+def test_unreferenced_masks_are_gone_and_referenced_ones_are_there(mender: Mender, races: int) -> None:
     choose = random.Random(19)
-    # Who has looked at a photo has submitted within the delay, who stores a mask has named it within a minute.
+    # A request that has checked a photo submits within the delay. A stored mask gets its row within a minute.
     expirer = replace(
         build_expirer(mender.settings),
         registry=ObjectRegistry(mender.engine),

@@ -1,4 +1,4 @@
-"""The product that a caller points at: chosen at a cut-out for its photo, or in an order for itself alone."""
+"""The product at a caller's point or box: chosen at a cut-out for its photo, or in an order for that order alone."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ WHITE = {"scene_type": "white", "output_preset": "transparent_cutout", "dominant
 
 
 def choose(mender: Mender, subject: list[float], key: str) -> dict[str, Any]:
-    """Have the product there cut out, and return what is shown of it."""
+    """Cut out the product at that place, and return the cut-out's view."""
     answer = mender.ask("POST", CUTOUTS, json={"source_image_s3_key": key, "subject": subject})
     assert answer.status_code == 202, answer.text
     mender.finish(answer.json()["job_id"])
@@ -28,7 +28,7 @@ def order(mender: Mender, key: str, **query: Any) -> httpx.Response:
 
 
 def made(mender: Mender, key: str, **query: Any) -> dict[str, Any]:
-    """Have a transparent picture made, and return its job."""
+    """Order and run a transparent picture, and return its job."""
     accepted = order(mender, key, **query)
     assert accepted.status_code == 202, accepted.text
     mender.finish(accepted.json()["job_id"])
@@ -37,7 +37,7 @@ def made(mender: Mender, key: str, **query: Any) -> dict[str, Any]:
 
 
 def cut_from(job: dict[str, Any]) -> tuple[str, bool, bool]:
-    """Whose mask a picture has, and whether the mug and the vase are in it."""
+    """Return the origin of a picture's mask, and whether the mug and the vase are in it."""
     report = job["render"]["report"]
     left, _, right, _ = report["cutout"]["source_box"]
     return report["provenance"]["cut_by"], left < 0.4, right > 0.6
@@ -52,7 +52,7 @@ def text(place: list[float]) -> str:
     return ",".join(map(str, place))
 
 
-def test_a_point_at_a_cut_out_chooses_for_all_later_pictures_of_the_photo(mender: Mender) -> None:
+def test_a_point_at_a_cutout_chooses_for_all_later_pictures_of_the_photo(mender: Mender) -> None:
     key = mender.upload(PHOTO)
     vase = choose(mender, VASE, key)
 
@@ -73,7 +73,7 @@ def test_a_point_at_a_cut_out_chooses_for_all_later_pictures_of_the_photo(mender
     assert same(mender, both, MUG_MASK | VASE_MASK)
 
 
-def test_what_the_first_look_left_out_is_looked_for_and_can_be_taken_back(mender: Mender) -> None:
+def test_a_product_that_the_first_look_left_out_is_found_and_can_be_reset(mender: Mender) -> None:
     photo, (_, vase) = two_products("gift", "vase", share=0.2)
     key = mender.upload(photo)
 
@@ -88,12 +88,12 @@ def test_what_the_first_look_left_out_is_looked_for_and_can_be_taken_back(mender
     assert not (mender.picture(back["mask_url"])[vase] > 127).all()
 
 
-def test_a_box_at_a_cut_out_keeps_what_is_in_it(mender: Mender) -> None:
+def test_a_box_at_a_cutout_keeps_its_content(mender: Mender) -> None:
     view = choose(mender, [0.5, 0.1, 1.0, 1.0], mender.upload(PHOTO))
     assert same(mender, view, VASE_MASK)
 
 
-def test_a_mask_that_was_drawn_is_chosen_from_and_stays_to_choose_from(mender: Mender) -> None:
+def test_subjects_are_chosen_from_a_drawn_mask_which_remains_available(mender: Mender) -> None:
     key = mender.upload(PHOTO)
     view = choose(mender, MUG, key)
     codes = np.zeros((620, 1100), np.uint8)
@@ -120,7 +120,7 @@ def test_an_order_chooses_for_itself_alone_whatever_was_chosen_before(mender: Me
     assert mender.get(f"/v1/jobs/{job['job_id']}/request").json()["subject"] == MUG
 
 
-def test_a_place_with_nothing_in_it_fails_with_the_remedy_and_the_credits_come_back(mender: Mender) -> None:
+def test_an_empty_place_fails_with_the_remedy_and_a_refund(mender: Mender) -> None:
     key, balance = mender.upload(PHOTO), mender.balance
 
     job = made(mender, key, subject=text(TABLE))
@@ -133,7 +133,7 @@ def test_a_place_with_nothing_in_it_fails_with_the_remedy_and_the_credits_come_b
     assert (view["status"], view["error"]["code"]) == ("FAILURE", "subject_not_found")
 
 
-def test_another_subject_under_the_same_key_is_another_cut_out(mender: Mender) -> None:
+def test_another_subject_under_the_same_key_is_another_cutout(mender: Mender) -> None:
     key = mender.upload(PHOTO)
 
     def cut(subject: list[float] | None) -> httpx.Response:
@@ -145,7 +145,7 @@ def test_another_subject_under_the_same_key_is_another_cut_out(mender: Mender) -
     assert "with another body: subject" in cut(None).json()["detail"][0]["msg"]
 
 
-def test_a_dry_run_shows_the_place_of_the_product_that_is_meant_or_none(mender: Mender) -> None:
+def test_a_dry_run_shows_the_chosen_products_place_or_none(mender: Mender) -> None:
     key = mender.upload(PHOTO)
     body = mender.body(source_image_s3_key=key)
 

@@ -1,1 +1,1 @@
-"""Tests of service/database/engine."""
+"""Tests of service/database."""

@@ -1,4 +1,4 @@
-"""A commit whose answer is lost: the API finds out what became of it, and never says "not charged" of what was."""
+"""A commit whose answer is lost: the API finds out whether it was written, and never denies a charge."""
 
 import contextlib
 import socket
@@ -28,17 +28,17 @@ Cut = Literal["before", "after"]
 
 
 class Line:
-    """A TCP line to PostgreSQL that is cut at a commit: before the server gets it, or after it has answered."""
+    """A TCP connection to PostgreSQL that is cut at a commit: before the server gets it, or after it has answered."""
 
     def __init__(self, server: tuple[str, int]) -> None:
         self._server = server
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        #: Where the line is cut at each of the next commits; None lets it pass.
+        #: Where the connection is cut at each of the next commits; None lets it pass.
         self.cuts: list[Cut | None] = []
-        #: Whether new connections are refused from the cut on.
+        #: Whether new connections are refused after the cut.
         self.stays_cut = False
-        #: Set when the server has answered what the client no longer hears.
+        #: Set when the server has sent the answer that the client no longer gets.
         self.answered = threading.Event()
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -55,7 +55,7 @@ class Line:
             threading.Thread(target=self._downwards, args=(client, server), daemon=True).start()
 
     def _upwards(self, client: socket.socket, server: socket.socket) -> None:
-        # A side that has gone (the server ends a session that a closed pool said good-bye to) ends the line.
+        # Either side may close first: the server ends a session when a closed pool has ended it.
         with contextlib.suppress(OSError):
             self._pass_up(client, server)
         self._end(client)
@@ -63,11 +63,11 @@ class Line:
 
     def _pass_up(self, client: socket.socket, server: socket.socket) -> None:
         while data := self._received(client):
-            # Not the "BEGIN ISOLATION LEVEL READ COMMITTED" of a connection that a reader had before.
+            # Not the "BEGIN ISOLATION LEVEL READ COMMITTED" of a connection that a reader used before.
             if b"COMMIT" in data.replace(b"COMMITTED", b"") and self.cuts and (cut := self.cuts.pop(0)):
                 if self.stays_cut:
                     self._end(self._listener)
-                # Nothing goes down any more, so that the client never learns what the server answers.
+                # Nothing is passed down any more, so that the client never gets the server's answer.
                 self._end(client)
                 if cut == "after":
                     server.sendall(data)
@@ -101,7 +101,7 @@ class Line:
 
 
 class Caller:
-    """A client at an API whose way to the database is the line."""
+    """A client at an API whose connection to the database can be cut."""
 
     def __init__(self, settings: Settings, line: Line, http: Any) -> None:
         self.line, self.http = line, http
@@ -116,7 +116,7 @@ class Caller:
         return self.http.post("/v1/background-swap-with-spec", json=body, headers=self.headers | headers)
 
     def kept(self) -> tuple[int, list[str]]:
-        """The balance, and the jobs that are there; the audit must have nothing to say."""
+        """Return the balance and the jobs, after checking that the audit has no findings."""
         assert audit(self.engine, Bounds(max_attempts=3)).findings == []
         with self.engine.connect() as connection:
             balance: int = connection.execute(sa.select(clients.c.balance)).scalar_one()
@@ -138,7 +138,7 @@ def caller(postgresql_server: str, valkey_url: str, tmp_path: Path, request: pyt
     line.close()
 
 
-def test_a_submit_whose_answer_was_lost_is_accepted_where_it_was_written_and_else_not_charged(caller: Caller) -> None:
+def test_a_submit_with_a_lost_answer_is_accepted_if_written_and_otherwise_not_charged(caller: Caller) -> None:
     caller.line.cuts = ["before"]
     answer = caller.submit()
     assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
@@ -150,7 +150,7 @@ def test_a_submit_whose_answer_was_lost_is_accepted_where_it_was_written_and_els
     assert caller.kept() == (8, [answer.json()["job_id"]])
 
 
-def test_a_submit_that_meets_a_standby_is_refused_for_now_and_not_charged(caller: Caller) -> None:
+def test_a_submit_that_meets_a_standby_gets_503_and_is_not_charged(caller: Caller) -> None:
     url = caller.engine.url.render_as_string(hide_password=False)
     take_writes(url, False)
     answers = [caller.submit(), caller.submit()]
@@ -163,10 +163,10 @@ def test_a_submit_that_meets_a_standby_is_refused_for_now_and_not_charged(caller
 
 
 @pytest.mark.parametrize(("cut", "balance"), [("before", 10), ("after", 8)])
-def test_a_submit_of_which_nothing_can_be_learned_says_so_and_can_be_repeated_with_its_key(
+def test_a_submit_with_an_unknown_outcome_reports_it_and_can_be_repeated_with_its_key(
     caller: Caller, cut: Cut, balance: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Of the eight seconds for which it waits for the database, one is enough here: the line stays cut.
+    # The API waits eight seconds for the database. One is enough here: the connection stays cut.
     assert was_written.__kwdefaults__ is not None
     monkeypatch.setitem(was_written.__kwdefaults__, "patience", 1.0)
     caller.line.cuts, caller.line.stays_cut = [cut], True
@@ -178,10 +178,10 @@ def test_a_submit_of_which_nothing_can_be_learned_says_so_and_can_be_repeated_wi
     assert caller.kept()[0] == balance
 
 
-# Nobody listens on this port of the queue's.
+# No server listens on this port of the queue's.
 @pytest.mark.parametrize("caller", ["redis://127.0.0.1:9/0"], indirect=True)
-def test_a_database_that_goes_away_after_the_commit_does_not_take_the_answer_back(caller: Caller) -> None:
-    caller.line.cuts = [None, "before"]  # the second is to write down that the message did not go out
+def test_a_database_that_goes_away_after_the_commit_does_not_change_the_answer(caller: Caller) -> None:
+    caller.line.cuts = [None, "before"]  # the second commit records that the message was not sent
 
     answer = caller.submit()
 
@@ -189,7 +189,7 @@ def test_a_database_that_goes_away_after_the_commit_does_not_take_the_answer_bac
     assert caller.kept() == (8, [answer.json()["job_id"]])
 
 
-def test_a_row_that_was_written_is_found_and_one_that_was_not_is_not(engine: sa.Engine) -> None:
+def test_a_written_row_is_found_and_an_unwritten_row_is_not(engine: sa.Engine) -> None:
     written, not_written = (clients.insert().values(id=str(ULID()), name=f"c{n}", balance=0) for n in range(2))
     with in_transaction(engine) as connection:
         connection.execute(written)
@@ -199,7 +199,7 @@ def test_a_row_that_was_written_is_found_and_one_that_was_not_is_not(engine: sa.
     assert not was_written(engine, not_written), "looking leaves nothing behind"
 
 
-def test_a_transaction_that_still_ends_on_the_server_is_waited_for(engine: sa.Engine) -> None:
+def test_a_transaction_that_still_ends_on_the_server_is_awaited(engine: sa.Engine) -> None:
     row = clients.insert().values(id=str(ULID()), name="slow", balance=0)
     began = threading.Event()
 
@@ -213,7 +213,7 @@ def test_a_transaction_that_still_ends_on_the_server_is_waited_for(engine: sa.En
     assert at_once(ends_late, lambda: began.wait(60) and was_written(engine, row)) == [True, True]
 
 
-def test_what_breaks_inside_a_transaction_is_no_unanswered_commit(engine: sa.Engine) -> None:
+def test_an_error_inside_a_transaction_is_no_unanswered_commit(engine: sa.Engine) -> None:
     def breaks() -> None:
         with in_transaction(engine) as connection:
             connection.execute(clients.insert().values(id=str(ULID()), name="gone", balance=0))

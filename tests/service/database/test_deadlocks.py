@@ -1,6 +1,6 @@
-"""Transactions that lock several rows, played against each other: PostgreSQL finds no deadlock among them.
+"""Transactions that lock several rows, run against each other: PostgreSQL finds no deadlock among them.
 
-The order that keeps them apart is in the docstring of `service.database.tables`.
+The docstring of `service.database.tables` has the lock order that prevents deadlocks.
 """
 
 import random
@@ -30,7 +30,7 @@ from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry, SourceExpired
 from tests.support.databases import drop_database, migrated_database
 
-#: Rows of each kind, and how often a pair begins anew.
+#: Rows of each kind, and how often a pair starts.
 ROWS, ROUNDS = 120, 12
 PHOTO = "a" * 64
 
@@ -46,7 +46,7 @@ class Everywhere:
 
 @dataclass
 class Side:
-    """One of two who act at once, with connections of its own."""
+    """One of two simultaneous sides, with connections of its own."""
 
     engine: sa.Engine
     rows: list[dict[str, Any]]
@@ -122,7 +122,7 @@ class Side:
 
 
 class Ring:
-    """A database, and two sides that act on it at once."""
+    """A database, and two sides that use it at once."""
 
     def __init__(self, url: str) -> None:
         self.engine = create_engine(url)
@@ -144,7 +144,7 @@ class Ring:
         self.errors: list[BaseException] = []
 
     def reset(self, state: str) -> None:
-        """Let everything be as before; `state`: of the jobs."""
+        """Reset all rows; `state` is the state of the jobs."""
         order = random.sample(self.rows, len(self.rows))
         finished = {"over": "SUCCESS", "failed": "FAILURE"}.get(state)
         running = state == "crashed"
@@ -192,7 +192,7 @@ class Ring:
             side.failed = [row["job"] for row in self.rows[:40]]
 
     def play(self, state: str, *names: str) -> None:
-        """Let both sides act at once, from the same instant."""
+        """Start both sides at the same instant."""
         self.reset(state)
         start = threading.Barrier(len(names))
 
@@ -229,7 +229,7 @@ def ring(postgresql_server: str) -> Iterator[Ring]:
     drop_database(postgresql_server, "test_deadlocks")
 
 
-#: Those that had deadlocks first; then all that lock several rows of the same tables.
+#: First the pairs that once had deadlocks, then all that lock several rows of the same tables.
 PAIRS = [
     ("over", "renders", "abandoned"),
     ("over", "previews", "abandoned"),
@@ -263,10 +263,10 @@ PAIRS = [
 ]
 
 
-# What the gate has of it: `tests/service/jobs/test_turns_at_once.py`.
+# The gate has a short version: `tests/service/jobs/test_turns_at_once.py`.
 @pytest.mark.nightly
 @pytest.mark.parametrize(("state", "first", "second"), PAIRS, ids=lambda name: name)
-def test_no_two_wait_crosswise(ring: Ring, state: str, first: str, second: str) -> None:
+def test_no_two_transactions_deadlock(ring: Ring, state: str, first: str, second: str) -> None:
     for _ in range(ROUNDS):
         ring.play(state, first, second)
     assert (ring.deadlocks[f"{first} x {second}"], ring.errors) == (0, [])

@@ -1,4 +1,4 @@
-"""Secrets at rest: what is stored signs nothing, old keys go on reading, and a wrong one says which setting to mend."""
+"""Secrets at rest: stored text signs nothing, old keys still decrypt, and a wrong key names the setting."""
 
 import stat
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.polling import at_once
 OLD, NEW = new_encryption_key(), new_encryption_key()
 
 
-def test_the_first_key_encrypts_every_key_decrypts_and_what_is_stored_is_not_the_secret() -> None:
+def test_the_first_key_encrypts_every_key_decrypts_and_the_stored_text_is_not_the_secret() -> None:
     old, rotating = SecretCipher([OLD]).encrypt("shpss_0123456789"), SecretCipher([NEW, OLD])
     stored = rotating.encrypt("shpss_0123456789")
 
@@ -21,21 +21,21 @@ def test_the_first_key_encrypts_every_key_decrypts_and_what_is_stored_is_not_the
     assert stored != rotating.encrypt("shpss_0123456789"), "equal secrets do not look equal"
     assert rotating.decrypt(old) == SecretCipher([NEW]).decrypt(stored) == "shpss_0123456789"
     assert (rotating.is_current(old), rotating.is_current(stored)) == (False, True)
-    # What lies in the clear from before goes on working.
+    # Secrets from before, stored in plain text, still work.
     assert SecretCipher([NEW]).decrypt("plain") == SecretCipher().encrypt("plain") == "plain"
     with pytest.raises(ValueError, match="fernet:"):
         SecretCipher().encrypt("fernet:looks encrypted")
 
 
 @pytest.mark.parametrize("keys", [[], [OLD]], ids=["no key", "another key"])
-def test_without_its_key_a_secret_is_unreadable_and_the_setting_is_named(keys: list[str]) -> None:
+def test_without_its_key_a_secret_is_unreadable_and_the_error_names_the_setting(keys: list[str]) -> None:
     stored = SecretCipher([NEW]).encrypt("secret")
 
     with pytest.raises(SecretUnreadable, match="BACKDROP_ENCRYPTION_KEYS"):
         SecretCipher(keys).decrypt(stored)
 
 
-def test_the_embedded_database_has_a_key_of_its_own_that_its_owner_alone_may_read(tmp_path: Path) -> None:
+def test_the_embedded_database_has_a_key_of_its_own_that_only_its_owner_may_read(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
     made = at_once(*[settings.encryption_key_list] * 8)
 
@@ -45,7 +45,7 @@ def test_the_embedded_database_has_a_key_of_its_own_that_its_owner_alone_may_rea
     assert open_cipher(settings).encrypts
 
 
-def test_another_database_has_no_key_but_the_settings(tmp_path: Path) -> None:
+def test_another_database_has_only_the_keys_of_the_settings(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
 
     assert not open_cipher(Settings(home=tmp_path / "home", database_url=url)).encrypts
@@ -54,7 +54,7 @@ def test_another_database_has_no_key_but_the_settings(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
-def test_what_is_no_key_stops_the_start_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_key_stops_the_start_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKDROP_ENCRYPTION_KEYS", f"{NEW},not-a-key")
 
     with pytest.raises(Exception, match=r"BACKDROP_ENCRYPTION_KEYS: key 2 is not a Fernet key") as caught:

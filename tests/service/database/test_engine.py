@@ -1,4 +1,4 @@
-"""What PostgreSQL does with the processes that hold its locks, and what a server that takes no writes is to us."""
+"""PostgreSQL's treatment of processes that hold its locks, and a server that takes no writes."""
 
 import contextlib
 import time
@@ -21,7 +21,7 @@ def url(postgresql_server: str) -> str:
     return Settings(database_url=migrated_database(postgresql_server, f"locks {ULID()}")).sqlalchemy_url
 
 
-def test_a_host_that_freezes_within_a_transaction_lets_go_of_its_locks_and_finds_the_database_away(url: str) -> None:
+def test_a_host_that_freezes_within_a_transaction_loses_its_locks_and_sees_the_database_as_away(url: str) -> None:
     frozen, others = create_engine(url, hold=0.5), create_engine(url)
     client, _ = Accounts(others).add("shop", credits=10)
     row = sa.update(clients).where(clients.c.id == client.id)
@@ -43,8 +43,8 @@ def test_a_host_that_freezes_within_a_transaction_lets_go_of_its_locks_and_finds
     others.dispose()
 
 
-def test_a_transaction_that_works_is_left_alone(url: str) -> None:
-    engine = create_engine(url, hold=2.5)  # so long: a busy machine may pause between the statements
+def test_a_working_transaction_is_left_alone(url: str) -> None:
+    engine = create_engine(url, hold=2.5)  # with reserve: a busy machine may pause between the statements
     with engine.begin() as connection:
         connection.exec_driver_sql("SELECT pg_sleep(2.6)")
         connection.exec_driver_sql("SELECT 1")
@@ -68,7 +68,7 @@ def test_pool_and_prepared_statements_are_settings(url: str) -> None:
     plain.dispose()
 
 
-def test_a_server_that_takes_no_writes_is_away_and_its_connections_are_given_up(url: str) -> None:
+def test_a_server_that_takes_no_writes_counts_as_away_and_its_connections_are_dropped(url: str) -> None:
     engine = create_engine(url)
     client, _ = Accounts(engine).add("shop", credits=10)
     row = sa.update(clients).where(clients.c.id == client.id).values(name="written")
@@ -77,7 +77,7 @@ def test_a_server_that_takes_no_writes_is_away_and_its_connections_are_given_up(
     for _ in range(2):
         with pytest.raises(DATABASE_AWAY), engine.begin() as connection:
             connection.execute(row)
-    take_writes(url, True)  # the sessions that are there go on refusing
+    take_writes(url, True)  # the open sessions still refuse
 
     with engine.begin() as connection:
         assert connection.execute(row).rowcount == 1
@@ -101,7 +101,7 @@ def test_times_come_from_the_databases_clock(engine: sa.Engine) -> None:
     assert (later - now).total_seconds() == pytest.approx(60.5, abs=0.1)
 
 
-def test_a_number_that_json_has_no_word_for_is_stored_nowhere(engine: sa.Engine) -> None:
+def test_a_number_that_json_cannot_express_is_stored_nowhere(engine: sa.Engine) -> None:
     number = sa.bindparam("number", float("nan"), sa.JSON)
 
     with engine.begin() as connection, pytest.raises(sa.exc.SQLAlchemyError):

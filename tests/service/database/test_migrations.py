@@ -18,7 +18,7 @@ from tests.support.databases import migrated_database
 from tests.support.polling import at_once
 
 
-def test_a_new_database_and_one_of_the_release_before_come_to_exactly_the_tables_that_the_code_uses(
+def test_a_new_and_an_upgraded_database_have_exactly_the_tables_of_the_code(
     database_url: str,
 ) -> None:
     from alembic.autogenerate import compare_metadata
@@ -66,7 +66,7 @@ def test_migrating_twice_and_from_two_processes_at_once_is_harmless(database_url
     engine.dispose()
 
 
-def test_a_schema_of_before_the_release_before_is_left_as_it_is_with_the_remedy(engine: sa.Engine) -> None:
+def test_a_schema_older_than_the_previous_release_is_left_unchanged_with_the_remedy(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0014'"))
 
@@ -77,7 +77,7 @@ def test_a_schema_of_before_the_release_before_is_left_as_it_is_with_the_remedy(
     assert schema(engine).found == "0014"
 
 
-def test_a_migration_lets_others_pass_and_goes_on_when_the_table_is_free(
+def test_a_migration_does_not_block_others_and_runs_when_the_table_is_free(
     postgresql_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.database.schema._LOCK_WAIT", 0.2)

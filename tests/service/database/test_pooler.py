@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode, without prepared statements of its own: jobs go through it, and locks are let go."""
+"""PgBouncer in transaction mode without prepared statements: jobs run through it, and locks are released."""
 
 import shutil
 import threading
@@ -50,7 +50,7 @@ def url(postgresql_server: str) -> Iterator[str]:
 
 
 def work(url: str, **settings: Any) -> list[BaseException]:
-    """Migrate, and let four threads order, claim and end ten jobs each; return what broke."""
+    """Migrate, let four threads order, claim and end ten jobs each, and return their errors."""
     engine = create_engine(Settings(database_url=url, **settings).sqlalchemy_url)
     broken: list[BaseException] = []
 
@@ -63,7 +63,7 @@ def work(url: str, **settings: Any) -> list[BaseException]:
                 assert claim is not None
                 shop.jobs.renew_lease(claim)
                 shop.jobs.succeed(claim, render())
-        except Exception as error:  # noqa: BLE001  # any at all is what is asked for
+        except Exception as error:  # noqa: BLE001  # any error counts
             broken.append(error)
 
     migrate(engine)
@@ -78,21 +78,21 @@ def work(url: str, **settings: Any) -> list[BaseException]:
     return broken
 
 
-def test_jobs_go_through_a_pooler_that_keeps_no_prepared_statements(url: str) -> None:
+def test_jobs_run_through_a_pooler_without_prepared_statements(url: str) -> None:
     assert work(url) == []
 
 
-def test_prepared_statements_break_there_which_is_why_there_are_none(url: str) -> None:
+def test_prepared_statements_fail_behind_such_a_pooler(url: str) -> None:
     assert "prepared statement" in str(work(url, prepare_threshold=1)[0])
 
 
-def test_a_frozen_host_lets_go_of_its_locks_behind_a_pooler_too(url: str) -> None:
+def test_a_frozen_host_releases_its_locks_behind_a_pooler_too(url: str) -> None:
     direct = Settings(database_url=url).sqlalchemy_url
     frozen, others = create_engine(direct, hold=0.5), create_engine(direct, hold=30)
     migrate(others)
     frozen.connect().close()
     with others.connect(), others.connect(), others.connect():
-        pass  # whose new connections are the last that prepared the pooler's two sessions
+        pass  # its new connections were the last to prepare the pooler's two sessions
     client, _ = Accounts(others).add("shop", credits=10)
     row = sa.update(clients).where(clients.c.id == client.id)
 

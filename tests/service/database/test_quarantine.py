@@ -1,4 +1,4 @@
-"""A restored copy knows that it is one, on both databases; what only moved is no copy."""
+"""A restored copy detects that it is a copy, on both databases; a moved installation is no copy."""
 
 import logging
 import shutil
@@ -41,7 +41,7 @@ def reason(settings: Settings, **kinds: Any) -> str | None:
 
 
 def copied(settings: Settings, tmp_path: Path) -> Settings:
-    """Copy the database, as a backup does that is restored beside it."""
+    """Copy the database, as a backup that is restored next to it."""
     if settings.database_url.startswith("sqlite"):
         shutil.copy2(tmp_path / "test.db", tmp_path / "copy.db")
         return settings.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'copy.db'}"})
@@ -52,10 +52,10 @@ def copied(settings: Settings, tmp_path: Path) -> Settings:
     return settings.model_copy(update={"database_url": f"{server}/{name}_2"})
 
 
-def test_a_copy_stands_still_until_it_is_released_and_the_original_goes_on(marked: Settings, tmp_path: Path) -> None:
+def test_a_copy_does_nothing_until_it_is_released_and_the_original_goes_on(marked: Settings, tmp_path: Path) -> None:
     copy = copied(marked, tmp_path)
 
-    said = reason(copy, marks=True)  # a sweep's start marks nothing anew
+    said = reason(copy, marks=True)  # a sweep's start leaves the mark as it was
     assert said is not None
     assert "its database is a copy" in said
     assert "backdrop ops release" in said
@@ -69,8 +69,8 @@ def test_a_copy_stands_still_until_it_is_released_and_the_original_goes_on(marke
     assert reason(marked) is None
 
 
-def test_an_installation_that_moves_is_no_copy(marked: Settings, tmp_path: Path) -> None:
-    """Another host, port and password, as behind a pooler; a home, or a database, that was renamed."""
+def test_a_moved_installation_is_no_copy(marked: Settings, tmp_path: Path) -> None:
+    """Another host, port and password, as behind a pooler; a renamed home or database."""
     if marked.database_url.startswith("sqlite"):
         (tmp_path / "test.db").rename(tmp_path / "moved.db")
         moved = marked.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'moved.db'}"})
@@ -83,9 +83,9 @@ def test_an_installation_that_moves_is_no_copy(marked: Settings, tmp_path: Path)
     assert reason(moved) is None
 
 
-def test_other_buckets_are_a_copys_and_other_addresses_are_not(marked: Settings) -> None:
+def test_other_buckets_make_a_copy_and_other_addresses_do_not(marked: Settings) -> None:
     s3 = marked.model_copy(update={"store": "s3", "s3_endpoint_url": "http://one.example"})
-    assert reason(s3) is None  # the mark knows no buckets yet
+    assert reason(s3) is None  # the mark has no buckets yet
     assert reason(s3, marks=True) is None  # the sweep adds them
     assert reason(s3.model_copy(update={"s3_endpoint_url": "https://two.example"})) is None
 
@@ -106,7 +106,7 @@ def test_an_unmarked_database_acts_and_only_the_sweep_marks_it(settings: Setting
         assert connection.execute(count).scalar_one() == 1
 
 
-def test_an_operator_holds_an_installation_and_the_log_has_one_line_a_change(
+def test_an_operator_holds_an_installation_and_the_log_has_one_line_per_change(
     settings: Settings, engine: sa.Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO, "service.database.quarantine")

@@ -1,4 +1,4 @@
-"""A dump of either database holds no secret, existing rows are encrypted, and keys are rotated under load."""
+"""A dump of either database contains no secret, existing rows are encrypted, and keys are rotated under load."""
 
 import sqlite3
 import threading
@@ -22,7 +22,7 @@ SHOPIFY = ("shpss_the_newer_one", "shpss_the_older_one")
 
 
 class Signer:
-    """A client with every kind of secret, and what it was shown of them."""
+    """A client with every kind of secret, and the secrets that it was shown."""
 
     def __init__(self, engine: sa.Engine, *keys: str) -> None:
         self.engine = engine
@@ -42,13 +42,13 @@ class Signer:
         return [*SHOPIFY, *self.hook, self.key, *(secret.removeprefix("whsec_") for secret in self.hook)]
 
     def read(self, *keys: str) -> None:
-        """Fail unless the secrets of each kind are as they were given."""
+        """Fail unless the secrets of each kind are the original ones."""
         cipher = SecretCipher(keys)
         accounts = Accounts(self.engine, cipher)
         assert accounts.shopify_secrets(accounts.named(self.shop.client.name)) == SHOPIFY
         outbox = Outbox(self.engine, cipher, lease=0)
         while (sending := outbox.claim()) is None:
-            time.sleep(0.01)  # who else reads has it just now
+            time.sleep(0.01)  # another reader has it just now
         assert sending.secrets == self.hook
 
     def end_a_job(self) -> None:
@@ -56,14 +56,14 @@ class Signer:
 
 
 def dumped(url: str) -> str:
-    """A whole dump, as an operator makes it: pg_dump's, or that of SQLite's own shell."""
+    """Return a whole dump, as an operator makes it: by pg_dump, or by SQLite's own shell."""
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
             return "\n".join(connection.iterdump())
     return run_program("pg_dump", url)
 
 
-def test_a_dump_holds_no_secret(engine: sa.Engine, migrated_url: str) -> None:
+def test_a_dump_contains_no_secret(engine: sa.Engine, migrated_url: str) -> None:
     signer = Signer(engine, NEW)
     signer.end_a_job()
 
@@ -74,12 +74,12 @@ def test_a_dump_holds_no_secret(engine: sa.Engine, migrated_url: str) -> None:
     signer.read(NEW)
 
 
-def test_every_column_that_is_named_for_a_secret_is_encrypted() -> None:
+def test_every_column_named_for_a_secret_is_encrypted() -> None:
     named = {str(column) for table in metadata.tables.values() for column in table.c if "secret" in column.name}
     assert named == {str(column) for column in SECRET_COLUMNS}
 
 
-def test_what_lay_in_the_clear_is_encrypted_and_leaves_nothing_behind(engine: sa.Engine, migrated_url: str) -> None:
+def test_plain_text_secrets_are_encrypted_and_leave_nothing_behind(engine: sa.Engine, migrated_url: str) -> None:
     signer = Signer(engine)
     signer.end_a_job()
     assert {secret for secret in signer.shown if secret in dumped(migrated_url)} == {*signer.shown} - {signer.key}
@@ -87,7 +87,7 @@ def test_what_lay_in_the_clear_is_encrypted_and_leaves_nothing_behind(engine: sa
     assert reencrypt(engine, SecretCipher([NEW])) == {"changed": 5, "left": 0, "unreadable": 0}
 
     assert [secret for secret in signer.shown if secret in dumped(migrated_url)] == []
-    if migrated_url.startswith("sqlite"):  # PostgreSQL's dead rows are its vacuum's; no dump has them
+    if migrated_url.startswith("sqlite"):  # PostgreSQL's vacuum removes dead rows; no dump has them
         path = Path(migrated_url.removeprefix("sqlite:///"))
         raw = b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
         assert [secret for secret in signer.shown if secret.encode() in raw] == []
@@ -96,7 +96,7 @@ def test_what_lay_in_the_clear_is_encrypted_and_leaves_nothing_behind(engine: sa
 
 
 @ON_SQLITE
-def test_a_key_that_is_missing_leaves_what_it_encrypted_as_it_is(engine: sa.Engine) -> None:
+def test_a_missing_key_leaves_its_secrets_unchanged(engine: sa.Engine) -> None:
     signer = Signer(engine, OLD)
     signer.end_a_job()
 
@@ -107,7 +107,7 @@ def test_a_key_that_is_missing_leaves_what_it_encrypted_as_it_is(engine: sa.Engi
 
 
 @ON_SQLITE
-def test_back_to_a_release_that_knows_no_key_all_is_decrypted(engine: sa.Engine) -> None:
+def test_for_a_release_without_keys_all_secrets_are_decrypted(engine: sa.Engine) -> None:
     signer = Signer(engine, OLD, NEW)
     signer.end_a_job()
 
@@ -125,12 +125,12 @@ def test_keys_are_rotated_under_load_and_no_signature_is_refused(engine: sa.Engi
         while not over.is_set():
             try:
                 signer.read(*keys)
-            except Exception as error:  # noqa: BLE001  # any at all fails the test
+            except Exception as error:  # noqa: BLE001  # any error fails the test
                 broken.append(error)
                 return
             looks.append(1)
 
-    # Parts that have the new key already, and parts that have both the other way round.
+    # Parts that already have the new key, and parts that have both in the opposite order.
     threads = [threading.Thread(target=look, args=keys) for keys in ((NEW, OLD), (OLD, NEW))]
     for thread in threads:
         thread.start()
@@ -148,7 +148,7 @@ def test_keys_are_rotated_under_load_and_no_signature_is_refused(engine: sa.Engi
 
 
 @ON_SQLITE
-def test_a_secret_that_is_changed_meanwhile_is_left_as_it_is_then(engine: sa.Engine) -> None:
+def test_a_secret_that_changes_meanwhile_keeps_its_new_value(engine: sa.Engine) -> None:
     signer = Signer(engine)
     names = iter([signer.shop.client.name])
 

@@ -25,7 +25,7 @@ CIPHER = SecretCipher([new_encryption_key()])
 
 
 class Books:
-    """A database with a job of every kind, whose constraints are gone, and which can be put right again."""
+    """A database with a job of every kind and without constraints, which can be restored."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
@@ -44,7 +44,7 @@ class Books:
         moves.release(claims[self.handed_back], count_attempt=False)
         self.cutout = self.shop.cut_out()
         for name in metadata.tables:
-            # A table made of a query has the rows, and none of the constraints.
+            # A table made from a query has the rows, and none of the constraints.
             self._write(f"CREATE TABLE bare_{name} AS SELECT * FROM {name}")
         for table in reversed(metadata.sorted_tables):
             self._write(f"DROP TABLE {table.name}")

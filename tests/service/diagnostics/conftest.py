@@ -1,4 +1,4 @@
-"""The audit's database, made once a module and put right before each test."""
+"""The audit's database, created once per module and restored before each test."""
 
 from collections.abc import Iterator
 

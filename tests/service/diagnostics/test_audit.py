@@ -1,4 +1,4 @@
-"""The audit names each broken rule, and finds nothing where nothing is broken. Both databases."""
+"""The audit names each broken rule, and finds nothing in a sound database. Both databases."""
 
 from collections.abc import Callable
 
@@ -37,7 +37,7 @@ def test_every_rule_is_broken_by_a_test() -> None:
     assert {rule for rule, *_ in BREAKS} == {rule for rule, _ in rules(BOUNDS)}
 
 
-def test_an_old_success_may_have_lost_its_render_where_renders_expire(books: Books) -> None:
+def test_an_old_success_may_lack_its_render_where_renders_expire(books: Books) -> None:
     books.remove(renders, renders.c.job_id == books.success)
     books.change_job(books.success, finished_at=db_now(-100))
 
@@ -48,14 +48,14 @@ def test_an_old_success_may_have_lost_its_render_where_renders_expire(books: Boo
     assert [finding.rule for finding in books.wrong(Bounds(2, renders_kept=50))] == ["success_has_one_render"]
 
 
-def test_a_cut_out_goes_with_its_photo(books: Books) -> None:
+def test_a_cutout_goes_with_its_photo(books: Books) -> None:
     books.remove(cutouts, cutouts.c.job_id == books.cutout)
     books.change(stored_objects, stored_objects.c.bucket == "sources", doomed_at=db_now())
 
     assert books.wrong() == []
 
 
-def test_an_old_preview_may_have_lost_its_render(books: Books) -> None:
+def test_an_old_preview_may_lack_its_render(books: Books) -> None:
     books.remove(renders, renders.c.job_id == books.success)
     books.change_job(books.success, preview=True, credits_cost=0, finished_at=db_now(-100))
     books.remove(ledger, debit_of(books.success))
@@ -65,7 +65,7 @@ def test_an_old_preview_may_have_lost_its_render(books: Books) -> None:
     assert books.wrong(Bounds(2, previews_kept=50)) == []
 
 
-def test_the_counts_are_the_databases(books: Books) -> None:
+def test_the_counts_match_the_database(books: Books) -> None:
     counts = audit(books.engine, BOUNDS).counts
 
     assert counts == {

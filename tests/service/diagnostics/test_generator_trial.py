@@ -1,4 +1,4 @@
-"""`backdrop doctor --generator` on real pipelines, tiny: what it says, and that it fails as a job would."""
+"""`backdrop doctor --generator` on tiny real pipelines: its output, and that it fails as a job would."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +26,10 @@ def _saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return saved
 
 
-@pytest.mark.gate  # paints with a pipeline; the fast lane has what it can not
-def test_it_says_where_and_how_a_model_runs_and_what_it_can(saved: Callable[[str], Path], tmp_path: Path) -> None:
+@pytest.mark.gate  # paints with a pipeline; the fast lane has the refusals
+def test_it_reports_where_and_how_a_model_runs_and_what_it_supports(
+    saved: Callable[[str], Path], tmp_path: Path
+) -> None:
     settings = Settings(home=tmp_path, generator=str(saved("Z-Image-Turbo")), device="cpu", generation_size=64, steps=1)
     said = list(trial(settings))
     assert "ZImageImg2ImgPipeline" in said[0]
@@ -41,9 +43,7 @@ def test_it_says_where_and_how_a_model_runs_and_what_it_can(saved: Callable[[str
     assert all("MiB at most" in line for line in said[6:])
 
 
-def test_the_doctor_fails_with_the_sentence_that_a_job_would_have_failed_with(
-    saved: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_the_doctor_fails_with_the_sentence_of_the_job(saved: Callable[[str], Path], tmp_path: Path) -> None:
     arguments: list[Any] = ["doctor", "--no-networks", "--home", str(tmp_path)]
     result = CliRunner().invoke(main, [*arguments, "--generator", str(saved("stable-diffusion-xl-inpainting"))])
     assert result.exit_code == 1
@@ -51,7 +51,7 @@ def test_the_doctor_fails_with_the_sentence_that_a_job_would_have_failed_with(
     assert "Name the base model" in result.output
 
 
-def test_a_controlnet_that_is_none_fails_by_the_settings_name(
+def test_an_invalid_controlnet_fails_with_the_settings_name(
     saved: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BACKDROP_CONTROLNET", str(tmp_path / "nowhere"))

@@ -1,4 +1,4 @@
-"""`backdrop gpu-check`: its page, how it goes on after a kill, and what it says of a model that can't be had."""
+"""`backdrop gpu-check`: its page, its restart after a kill, and its row for a missing model."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ NAMES = [step.name for step in STEPS]
 
 
 class Copyist:
-    """A generator that sees the product, and paints what it sees a little darker."""
+    """A generator that sees the product, and paints its input a little darker."""
 
     capabilities = Capabilities(size=64, holds=True)
 
@@ -58,7 +58,7 @@ def not_opened(settings: Settings) -> NoReturn:
     pytest.fail("the networks were loaded, and nothing was left to do")
 
 
-def test_a_killed_run_goes_on_and_its_page_has_every_row(tmp_path: Path) -> None:
+def test_a_killed_run_resumes_and_its_page_has_every_row(tmp_path: Path) -> None:
     settings, said = Settings(home=tmp_path, device="cpu"), list[str]()
 
     def killed(line: str) -> None:
@@ -94,7 +94,7 @@ def test_a_killed_run_goes_on_and_its_page_has_every_row(tmp_path: Path) -> None
     assert {name: row["how"] for name, row in json.loads(line)["rows"].items()} == {n: r.how for n, r in rows.items()}
 
 
-def test_a_step_that_fails_or_kills_is_a_row_and_the_others_are_made(tmp_path: Path) -> None:
+def test_a_step_that_fails_or_is_killed_is_a_row_and_the_others_run(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, device="cpu")
 
     def fails(check: Check) -> NoReturn:
@@ -115,7 +115,7 @@ def test_a_step_that_fails_or_kills_is_a_row_and_the_others_are_made(tmp_path: P
         run(settings, tmp_path / "out", replace(LEAST, side=64), steps, load=opened, say=print)
 
 
-def test_a_model_that_is_not_there_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_model_is_reported_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKDROP_GENERATOR", str(tmp_path / "no model"))
     result = CliRunner().invoke(main, ["gpu-check", "--quick", "--out", str(tmp_path / "out")])
     assert result.exit_code == 1

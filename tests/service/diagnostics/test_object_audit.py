@@ -1,4 +1,4 @@
-"""The audit of the bucket: each render has its bytes, and no object is nobody's. Both databases, both stores."""
+"""The audit of the bucket: each render has its bytes, and each object a row. Both databases, both stores."""
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from tests.support.shop import Shop, render
 
 
 class Gallery:
-    """A success whose render lies in a bucket, and a failure."""
+    """A success whose render is in a bucket, and a failure."""
 
     def __init__(self, engine: sa.Engine, bucket: Bucket) -> None:
         self.engine, self.bucket = engine, bucket
@@ -39,7 +39,7 @@ def gallery(engine: sa.Engine, objects: Bucket) -> Gallery:
     return Gallery(engine, objects)
 
 
-def test_a_bucket_that_holds_each_render_and_nothing_else_is_right(gallery: Gallery) -> None:
+def test_a_bucket_that_contains_each_render_and_nothing_else_is_sound(gallery: Gallery) -> None:
     assert gallery.wrong() == []
     assert audit_objects(gallery.engine, gallery.bucket).counts == {
         "objects": 1,
@@ -59,9 +59,7 @@ def test_a_bucket_that_holds_each_render_and_nothing_else_is_right(gallery: Gall
     ],
     ids=["gone", "cut", "grown", "changed"],
 )
-def test_a_render_whose_bytes_are_not_the_measured_ones_is_named(
-    gallery: Gallery, data: bytes | None, rule: str
-) -> None:
+def test_a_render_whose_bytes_differ_from_its_row_is_named(gallery: Gallery, data: bytes | None, rule: str) -> None:
     if data is None:
         gallery.bucket.delete(gallery.key)
     else:
@@ -70,7 +68,7 @@ def test_a_render_whose_bytes_are_not_the_measured_ones_is_named(
     assert gallery.wrong() == [(rule, gallery.key)]
 
 
-def test_an_object_that_no_render_names_is_found_once_its_job_is_over(gallery: Gallery) -> None:
+def test_an_unreferenced_object_is_found_once_its_job_is_over(gallery: Gallery) -> None:
     left = [gallery.key_of(gallery.success.job_id, 2), gallery.key_of(gallery.failure.job_id), "renders/else.jpg"]
     for key in [*left, gallery.key_of(gallery.running.job_id)]:
         gallery.bucket.put(key, b"x", "image/jpeg")
@@ -79,7 +77,7 @@ def test_an_object_that_no_render_names_is_found_once_its_job_is_over(gallery: G
     assert gallery.wrong(leftovers_kept=60) == [("object_has_its_render", "renders/else.jpg")]
 
 
-def test_a_mask_that_a_cut_out_names_and_one_that_nobody_knows_are_found(gallery: Gallery) -> None:
+def test_a_missing_mask_and_an_unreferenced_one_are_found(gallery: Gallery) -> None:
     cutout = gallery.shop.cut_out()
     named = [f"masks/{gallery.shop.client.id}/{cutout}.{kind}" for kind in ("jpg", "png")]
     gallery.bucket.put("masks/else.png", b"x", "image/png")
@@ -94,7 +92,7 @@ def test_a_mask_that_a_cut_out_names_and_one_that_nobody_knows_are_found(gallery
     assert gallery.wrong() == []
 
 
-def test_more_renders_and_objects_than_one_page_are_all_looked_at(
+def test_renders_and_objects_beyond_the_first_page_are_checked(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(object_audit, "_PAGE", 2)

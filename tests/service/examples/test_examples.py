@@ -1,4 +1,4 @@
-"""The files that an operator starts from: each is of this release, and does what it says."""
+"""The files that an operator starts from: each matches this release and its documentation."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from tests.support.databases import new_database
 
 SERVICE = Path(__file__).resolve().parents[3] / "service"
 EXAMPLES = SERVICE / "examples"
-#: What each call of boto3 needs, https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html
+#: Permissions for each call of boto3, https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html
 ACTIONS = {
     "get_object": "s3:GetObject",
     "head_object": "s3:GetObject",
@@ -42,7 +42,7 @@ def variables(path: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def test_the_environment_file_has_settings_alone_and_they_are_right() -> None:
+def test_the_environment_file_contains_only_valid_settings() -> None:
     given = {name.removeprefix("BACKDROP_"): value for name, value in variables(EXAMPLES / "backdrop.env").items()}
     ours = {name.lower(): value for name, value in given.items() if not name.startswith("AWS_")}
     assert ours.keys() <= Settings.model_fields.keys()
@@ -54,7 +54,7 @@ def test_the_environment_file_has_settings_alone_and_they_are_right() -> None:
 @pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed: apt-get install systemd"
 )
-def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     text = (EXAMPLES / "backdrop@.service").read_text()
     unit = tmp_path / "backdrop@.service"
     # The program is not installed here.
@@ -70,7 +70,7 @@ def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     assert "some" in verify()
 
 
-def test_the_policy_allows_what_the_store_calls_and_no_more() -> None:
+def test_the_policy_allows_exactly_the_stores_calls() -> None:
     code = (SERVICE / "storage" / "s3.py").read_text()
     called = {*re.findall(r"_s3\.(?!meta)([a-z_0-9]+)\(", code), *re.findall(r'_presigned\("\w+", "(\w+)"', code)}
     called.discard("generate_presigned_url")

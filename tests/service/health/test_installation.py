@@ -1,4 +1,4 @@
-"""What is seen of an installation: who lives, what waits, and which schema is found."""
+"""The state of an installation: live processes, waiting jobs, and the schema."""
 
 import math
 import threading
@@ -43,7 +43,7 @@ def installation(migrated_url: str, tmp_path: Path, queue_url: str) -> Iterator[
     found.engine.dispose()
 
 
-def test_the_oldest_waiting_job_and_all_that_is_unfinished_are_counted(
+def test_the_oldest_waiting_job_and_all_unfinished_jobs_are_counted(
     engine: sa.Engine, installation: Installation
 ) -> None:
     shop = Shop(engine)
@@ -61,7 +61,7 @@ def test_the_oldest_waiting_job_and_all_that_is_unfinished_are_counted(
     assert state.schema_usable
 
 
-def test_the_oldest_message_has_an_age_and_a_balance_that_is_off_is_counted(
+def test_the_oldest_message_has_an_age_and_a_wrong_balance_is_counted(
     engine: sa.Engine, installation: Installation
 ) -> None:
     shop = Shop(engine)
@@ -125,9 +125,9 @@ def test_only_workers_that_take_jobs_are_counted(installation: Installation, que
     for heartbeat in heartbeats:
         heartbeat.stop()
 
-    told = idle.health(NEEDED["api"])
-    assert (told["status"], told["workers"]) == ("degraded", 0)
-    assert told["degraded"][0]["detail"].startswith("No worker takes jobs (one:1 is drained, two:1 is waiting")
+    body = idle.health(NEEDED["api"])
+    assert (body["status"], body["workers"]) == ("degraded", 0)
+    assert body["degraded"][0]["detail"].startswith("No worker takes jobs (one:1 is drained, two:1 is waiting")
     assert one.health(NEEDED["api"])["workers"] == 1
     assert counted == [0, 1]
 
@@ -139,9 +139,7 @@ class Full(DirectoryBucket):
 
 @ON_SQLITE
 @pytest.mark.parametrize("part", ["store", "queue"])
-def test_a_store_or_a_queue_server_that_is_away_keeps_only_workers_from_their_part(
-    installation: Installation, part: str
-) -> None:
+def test_a_missing_store_or_queue_server_makes_only_workers_unavailable(installation: Installation, part: str) -> None:
     bucket = Full(Path("/nowhere"), bucket="renders", signer=UrlSigner(b"k"), url_ttl=1)
     nowhere = "redis://127.0.0.1:9/0"
     away: dict[str, Any] = {"buckets": (bucket, bucket)}
@@ -150,13 +148,13 @@ def test_a_store_or_a_queue_server_that_is_away_keeps_only_workers_from_their_pa
 
     state = replace(installation, **away).look()
 
-    told = {kind: state.health(needed)["status"] for kind, needed in NEEDED.items()}
-    assert told == {"api": "degraded", "worker": "unavailable", "sweep": "degraded"}, state.away
+    statuses = {kind: state.health(needed)["status"] for kind, needed in NEEDED.items()}
+    assert statuses == {"api": "degraded", "worker": "unavailable", "sweep": "degraded"}, state.away
     detail = {"store": "The disk is full.", "queue": "The queue server does not answer."}[part]
     assert {"part": part, "detail": detail} in state.health(NEEDED["api"])["degraded"]
 
 
-def test_of_a_database_that_does_not_answer_is_known_how_long_it_was_asked(tmp_path: Path, queue_url: str) -> None:
+def test_for_an_unreachable_database_the_time_of_the_look_is_known(tmp_path: Path, queue_url: str) -> None:
     nowhere = f"postgresql://postgres@127.0.0.1:{free_port()}/backdrop"
     registry = CollectorRegistry()
 
@@ -170,7 +168,7 @@ def test_of_a_database_that_does_not_answer_is_known_how_long_it_was_asked(tmp_p
 
 
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)  # SQLite has no standby
-def test_a_database_that_takes_no_writes_can_not_be_used(installation: Installation) -> None:
+def test_a_database_that_takes_no_writes_is_unavailable(installation: Installation) -> None:
     url = installation.engine.url.render_as_string(hide_password=False)
     take_writes(url, False)
     standby = installation.look()
@@ -183,7 +181,7 @@ def test_a_database_that_takes_no_writes_can_not_be_used(installation: Installat
 
 @ON_SQLITE
 @pytest.mark.parametrize(("version", "status"), [("0011", "unavailable"), ("9999", "ok")], ids=["older", "newer"])
-def test_an_older_schema_is_refused_and_a_newer_release_s_is_worked_with(
+def test_an_older_schema_is_refused_and_a_newer_releases_schema_is_accepted(
     engine: sa.Engine, installation: Installation, version: str, status: str
 ) -> None:
     with engine.begin() as connection:
@@ -197,7 +195,7 @@ def test_an_older_schema_is_refused_and_a_newer_release_s_is_worked_with(
 
 
 @ON_SQLITE
-def test_a_quarantine_is_a_number_that_an_alert_can_watch(installation: Installation) -> None:
+def test_a_quarantine_is_a_metric_for_alerts(installation: Installation) -> None:
     assert installation.quarantine is not None
     installation.quarantine.hold()
     registry = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""Looks at parts that hang, or answer and refuse to write."""
+"""Checks of parts that hang, or that answer and refuse writes."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ from tests.support.polling import until
 
 
 class Full:
-    """A bucket that answers; `full`: it has room for no byte more. Its bucket is a real one."""
+    """A bucket that answers, on a real one. When `full`, it refuses writes."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
@@ -31,7 +31,7 @@ class Full:
         self._bucket.put(key, data, content_type)
 
 
-def test_a_store_is_written_to_now_and_then_and_at_each_look_while_it_refuses(
+def test_a_store_gets_a_test_write_every_minute_and_at_each_look_while_it_refuses(
     s3_settings: dict[str, Any], tmp_path: Path
 ) -> None:
     now = 0.0
@@ -53,7 +53,7 @@ def test_a_store_is_written_to_now_and_then_and_at_each_look_while_it_refuses(
     assert list(renders.entries()) == [], "nothing is left"
 
 
-def test_a_part_that_hangs_holds_up_nobody_and_is_found_again() -> None:
+def test_a_hanging_part_blocks_no_look_and_recovers() -> None:
     answers, asked = threading.Event(), list[int]()
 
     def look() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A process's port: whether it lives, whether it is ready, and the probe that asks."""
+"""A process's port: its liveness, its readiness, and the probe that asks."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.support.polling import until
 from tests.support.storm.servers import free_port
 
 
-def test_a_process_whose_loop_hangs_lives_no_longer_and_one_that_loads_for_long_does() -> None:
+def test_a_process_whose_loop_hangs_is_dead_and_a_slow_start_is_not() -> None:
     now = 0.0
     health = ProcessHealth("worker", lambda: now)
     now = 10 * PATIENCE
@@ -31,7 +31,7 @@ def test_a_process_whose_loop_hangs_lives_no_longer_and_one_that_loads_for_long_
     assert health.live()[0]
 
 
-def test_the_port_tells_readiness_and_the_probe_asks_it(
+def test_the_port_reports_readiness_and_the_probe_reads_it(
     tmp_path: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(home=tmp_path, queue_url=valkey_url, metrics_port=free_port())
@@ -54,7 +54,7 @@ def test_the_port_tells_readiness_and_the_probe_asks_it(
         assert "It stops." in probe(settings, live=False).said
 
 
-def test_a_port_that_is_taken_ends_the_process_for_good(tmp_path: Path) -> None:
+def test_a_port_in_use_ends_the_process_for_good(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, queue_url="redis://127.0.0.1:9/0", metrics_port=free_port())
     second = observed(settings, ProcessHealth("sweep"), CollectorRegistry())
     with observed(settings, ProcessHealth("sweep"), CollectorRegistry()), pytest.raises(SystemExit) as ended:

@@ -1,1 +1,1 @@
-"""Tests of service/jobs/transitions."""
+"""Tests of service/jobs."""

@@ -1,4 +1,4 @@
-"""What tests of jobs stand on."""
+"""Fixtures of the tests of jobs."""
 
 import pytest
 import sqlalchemy as sa

@@ -1,4 +1,4 @@
-"""Cancelling: a job that is not over ends once, refunded once, whoever else ends it at the same moment."""
+"""Cancelling: an unfinished job ends once and is refunded once, whichever other move ends it at the same moment."""
 
 import time
 from collections.abc import Callable
@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from service.database.tables import jobs, ledger, renders
 from service.jobs.records import Claim, JobFinished, JobStatus, Kind, LeaseLost
 from service.settings import Settings
-from tests.support.caller import Caller, assert_problem, told
+from tests.support.caller import Caller, assert_problem, error_body
 from tests.support.databases import ON_SQLITE
 from tests.support.shop import Shop, render
 
 
 @ON_SQLITE
-def test_a_job_that_waits_is_cancelled_refunded_and_never_started_sent_or_settled(shop: Shop) -> None:
+def test_a_cancelled_waiting_job_is_refunded_and_never_started_sent_or_settled(shop: Shop) -> None:
     accepted = shop.order(cost=3)
 
     found = shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
@@ -48,7 +48,7 @@ def cancels(shop: Shop, claim: Claim) -> object:
     ],
     ids=["succeeded", "failed", "cancelled"],
 )
-def test_a_job_that_is_over_can_not_be_cancelled(
+def test_a_finished_job_cannot_be_cancelled(
     shop: Shop, end: Callable[[Shop, Claim], object], status: str, balance: int
 ) -> None:
     accepted = shop.order()
@@ -77,7 +77,7 @@ Rival = Callable[[Shop, Claim], object]
     ids=["succeed", "fail", "the sweep", "ten cancels"],
 )
 @pytest.mark.parametrize("turned", [False, True])
-def test_whoever_ends_a_job_at_once_with_a_cancel_it_ends_once(
+def test_a_job_ends_once_when_a_cancel_meets_another_end(
     engine: sa.Engine, rivals: list[Rival], ends: set[str | None], turned: bool
 ) -> None:
     shop = Shop(engine, lease=0.0, max_attempts=1)  # over at once: the sweep may settle it too
@@ -88,11 +88,11 @@ def test_whoever_ends_a_job_at_once_with_a_cancel_it_ends_once(
             moved = rival(shop, claim)
         except (JobFinished, LeaseLost) as late:
             return late
-        return [] if moved == [] else "ended"  # a sweep that comes late finds nothing
+        return [] if moved == [] else "ended"  # a late sweep finds nothing
 
     with ThreadPoolExecutor(len(rivals)) as pool:
         with engine.begin() as connection:
-            # Whoever holds the row makes all of them wait at the same place; they go together when it lets go.
+            # The open transaction holds the row, so all moves wait for it and start together when it commits.
             connection.execute(jobs.update().where(jobs.c.id == claim.job_id).values(stage="held"))
             moves = [pool.submit(move, rival) for rival in (rivals[::-1] if turned else rivals)]
             time.sleep(0.1)
@@ -115,7 +115,7 @@ def cancel(caller: Caller, job_id: str) -> Any:
     return caller.http.delete(f"/v1/jobs/{job_id}", headers=caller.headers)
 
 
-def test_a_cancelled_job_is_answered_as_it_will_be_shown_and_a_second_cancel_is_a_conflict(caller: Caller) -> None:
+def test_a_cancelled_job_is_answered_as_it_is_shown_later_and_a_second_cancel_is_a_conflict(caller: Caller) -> None:
     accepted = caller.submit(caller.body()).json()
 
     answer = cancel(caller, accepted["job_id"])
@@ -129,13 +129,13 @@ def test_a_cancelled_job_is_answered_as_it_will_be_shown_and_a_second_cancel_is_
     assert caller.balance == 100
 
 
-def test_a_foreign_job_and_none_are_cancelled_with_the_same_404(caller: Caller, http: Any, settings: Settings) -> None:
+def test_a_foreign_job_and_a_missing_job_get_the_same_404(caller: Caller, http: Any, settings: Settings) -> None:
     accepted = caller.submit(caller.body()).json()
     other = Caller(http, settings, "canceller", credits=10)
 
     foreign, none = cancel(other, accepted["job_id"]), cancel(other, "none")
 
     assert_problem(foreign, 404, "not_found")
-    assert told(foreign) == told(none)
+    assert error_body(foreign) == error_body(none)
     assert_problem(http.delete(f"/v1/jobs/{accepted['job_id']}"), 401, "unauthorized")
     assert caller.get(f"/v1/jobs/{accepted['job_id']}").json()["status"] == "NOT_STARTED"

@@ -10,7 +10,7 @@ from tests.support.shop import Shop
 
 
 class ShortQueue(JobQueue):
-    """A queue that goes away once it has taken so many jobs; counts how often it was tried."""
+    """A queue that goes away after `takes` jobs and counts the attempts."""
 
     def __init__(self, room: int) -> None:
         self.room = room
@@ -26,7 +26,7 @@ class ShortQueue(JobQueue):
 
 @ON_SQLITE
 @pytest.mark.parametrize(("room", "tries"), [(3, 3), (1, 2), (0, 1)], ids=["there", "goes away", "away"])
-def test_what_the_queue_does_not_take_is_left_to_the_sweep_and_it_is_not_tried_again(
+def test_a_job_that_the_queue_refuses_is_left_to_the_sweep_and_not_tried_again(
     shop: Shop, room: int, tries: int
 ) -> None:
     ids = [shop.order(cost=1).job_id for _ in range(3)][::-1]

@@ -16,7 +16,7 @@ from tests.support.shop import Shop
 
 
 @ON_SQLITE
-def test_an_order_is_charged_and_one_that_costs_more_than_the_balance_writes_nothing(shop: Shop) -> None:
+def test_an_order_is_charged_and_an_order_above_the_balance_writes_nothing(shop: Shop) -> None:
     accepted = shop.order(cost=3)
     assert shop.balance == 7
     assert shop.job(accepted).status == JobStatus.NOT_STARTED

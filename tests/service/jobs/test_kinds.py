@@ -1,4 +1,4 @@
-"""Workers that take some kinds of work: they start nothing else, and the order in each line is fair over clients."""
+"""Workers for some kinds of work: they start no other kind, and each kind's order is fair between clients."""
 
 import itertools
 from collections.abc import Collection
@@ -46,7 +46,7 @@ def started(street: Street, worker: Jobs, many: int) -> str:
 
 @ON_SQLITE
 @pytest.mark.parametrize("kinds", [(Kind.PREVIEW,), (Kind.CUTOUT, Kind.SWAP)])
-def test_a_worker_claims_the_kinds_that_it_takes_and_no_other(street: Street, kinds: Collection[Kind]) -> None:
+def test_a_worker_claims_only_its_kinds(street: Street, kinds: Collection[Kind]) -> None:
     for kind in Kind:
         order(street, "ab", kind)
     worker = taking(street.engine, *kinds)
@@ -54,12 +54,12 @@ def test_a_worker_claims_the_kinds_that_it_takes_and_no_other(street: Street, ki
     claims = list(iter(worker.claim, None))
 
     assert sorted(claim.kind for claim in claims) == sorted([*kinds, *kinds])
-    assert len(list(iter(street.moves.claim, None))) == 6 - len(claims), "the rest is there for whoever takes all"
+    assert len(list(iter(street.moves.claim, None))) == 6 - len(claims), "a worker of all kinds takes the rest"
 
 
 @ON_SQLITE
-def test_a_line_that_was_left_behind_gives_nobody_a_start_over_the_others(street: Street) -> None:
-    order(street, "a" * 5, Kind.PREVIEW)  # which nobody takes
+def test_a_kind_that_no_worker_took_gives_its_clients_no_head_start(street: Street) -> None:
+    order(street, "a" * 5, Kind.PREVIEW)  # which no worker takes
     swaps = taking(street.engine, Kind.SWAP)
     order(street, "b" * 60, Kind.SWAP)
     assert started(street, swaps, 40) == "b" * 40
@@ -71,7 +71,7 @@ def test_a_line_that_was_left_behind_gives_nobody_a_start_over_the_others(street
 
 
 @ON_SQLITE
-def test_a_new_weight_holds_in_each_line(street: Street) -> None:
+def test_a_new_weight_applies_to_each_kind(street: Street) -> None:
     for kind in (Kind.PREVIEW, Kind.CUTOUT):
         order(street, "a" * 9 + "b" * 9, kind)
     street.weigh("b", 3)
@@ -89,8 +89,8 @@ MOVES = st.lists(
 )
 
 
-def test_nobody_waits_longer_in_any_line_than_the_rule_says(engine: sa.Engine) -> None:
-    """Whatever workers of one kind and workers of all start, and whatever is cancelled."""
+def test_no_client_waits_longer_for_any_kind_than_the_rule_allows(engine: sa.Engine) -> None:
+    """Holds whatever workers of one kind and of all kinds start, and whatever clients cancel."""
     lines = {kind: taking(engine, kind) for kind in Kind}
 
     @settings(max_examples=4, deadline=None, derandomize=True, database=None)
@@ -101,7 +101,7 @@ def test_nobody_waits_longer_in_any_line_than_the_rule_says(engine: sa.Engine) -
                 connection.execute(table.delete())
         street = Street(engine, *"abc")
         waiting: dict[tuple[str, Kind], list[str]] = {at: [] for at in itertools.product("abc", Kind)}
-        #: Of a client in a line: how many of each other one were started there since its first became the first.
+        #: Per client and kind: starts of each other client since the client's oldest job became its next one.
         passed = {at: dict.fromkeys("abc", 0) for at in waiting}
         for move, name, kind in moves:
             own = waiting[name, kind]
@@ -169,11 +169,11 @@ def test_a_queue_that_is_full_of_swaps_takes_previews(engine: sa.Engine) -> None
     shops[1].order(0, preview=True)
 
 
-def test_a_claim_and_a_new_turn_go_by_the_index_of_the_kind(engine: sa.Engine) -> None:
+def test_a_claim_and_a_new_turn_use_the_index_of_the_kind(engine: sa.Engine) -> None:
     shop, seen = Shop(engine), list[tuple[str, Any]]()
     log = "request_logs(request_id, client_id, workflow, body, body_sha256, created_at)"
     job = "jobs(id, request_id, client_id, spec, source_key, credits_cost, status, progress, attempt, created_at, turn)"
-    with engine.begin() as connection:  # a burst of swaps, of which no statistics tell yet
+    with engine.begin() as connection:  # a burst of swaps that no statistics cover yet
         for into, values in (
             (log, "'S' || i, :client, 'w', '{}', '', CURRENT_TIMESTAMP"),
             (job, "'J' || i, 'S' || i, :client, '{}', 'k', 0, 'NOT_STARTED', 0, 0, CURRENT_TIMESTAMP, i"),
@@ -190,7 +190,7 @@ def test_a_claim_and_a_new_turn_go_by_the_index_of_the_kind(engine: sa.Engine) -
     with engine.connect() as connection:
         on_postgresql = connection.dialect.name == "postgresql"
         if on_postgresql:
-            connection.exec_driver_sql("SET LOCAL enable_sort = off")  # as a claim has it
+            connection.exec_driver_sql("SET LOCAL enable_sort = off")  # as in a claim
         for what, (statement, parameters) in (("claim", claim), ("turn", turn)):
             explain = "EXPLAIN" if on_postgresql else "EXPLAIN QUERY PLAN"
             plan = "\n".join(str(row) for row in connection.exec_driver_sql(f"{explain} {statement}", parameters))

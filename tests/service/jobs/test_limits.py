@@ -1,4 +1,4 @@
-"""The limits on unfinished jobs and on the queue, at the database: exact for a client, whatever comes at once."""
+"""The limits on unfinished jobs and on the queue, at the database: exact for each client under concurrency."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -63,7 +63,7 @@ def test_many_simultaneous_orders_against_a_limit_of_five_leave_exactly_five(
     ],
     ids=["success", "failure", "cancel"],
 )
-def test_only_jobs_that_are_not_over_count(engine: sa.Engine, end: Callable[[Shop, Accepted], object]) -> None:
+def test_only_unfinished_jobs_count(engine: sa.Engine, end: Callable[[Shop, Accepted], object]) -> None:
     limited(engine, unfinished_limit=2).order()  # another client's
     shop = limited(engine, unfinished_limit=2)
     running, waiting = shop.order(), shop.order()
@@ -79,21 +79,21 @@ def test_only_jobs_that_are_not_over_count(engine: sa.Engine, end: Callable[[Sho
 
 
 @ON_SQLITE
-def test_the_queue_takes_so_many_waiting_jobs_of_all_clients(engine: sa.Engine) -> None:
+def test_the_queue_takes_a_maximum_of_waiting_jobs_of_all_clients(engine: sa.Engine) -> None:
     first, second = limited(engine, queue_limit=2), limited(engine, queue_limit=2)
     waits = first.order()
     second.order()
     with pytest.raises(QueueFull):
         second.order()
 
-    first.claim(waits)  # what a worker has taken waits no longer
+    first.claim(waits)  # a started job no longer waits
 
     first.order()
     assert written(engine) == (3, 3, 3)
 
 
 @ON_SQLITE
-def test_however_many_clients_fill_the_queue_each_gets_the_same_and_another_one_gets_in(engine: sa.Engine) -> None:
+def test_clients_that_fill_the_queue_get_equal_shares_and_another_client_gets_in(engine: sa.Engine) -> None:
     shops = [limited(engine, queue_limit=40) for _ in range(3)]
     waiting = dict.fromkeys(range(3), 0)
     refused: set[int] = set()
@@ -127,7 +127,7 @@ def test_the_repeat_of_an_accepted_order_is_refused_by_no_limit(engine: sa.Engin
 
 
 @ON_SQLITE
-def test_a_balance_that_is_too_low_is_told_before_a_limit(engine: sa.Engine) -> None:
+def test_an_insufficient_balance_is_reported_before_a_limit(engine: sa.Engine) -> None:
     shop = limited(engine, credits=1, unfinished_limit=1)
     shop.order(cost=1)
 
@@ -135,7 +135,7 @@ def test_a_balance_that_is_too_low_is_told_before_a_limit(engine: sa.Engine) -> 
         shop.order(cost=1)
 
 
-def test_no_limit_is_set_by_nought_or_nothing_and_reaches_the_child_processes() -> None:
+def test_zero_and_empty_settings_switch_limits_off_for_child_processes_too() -> None:
     for off in (0, None, ""):
         settings = Settings.model_validate({"submit_rate": off, "unfinished_limit": off, "queue_limit": off})
         assert (settings.submit_rate, settings.unfinished_limit, settings.queue_limit) == (0, 0, 0)

@@ -1,4 +1,4 @@
-"""What a client has, newest first and page by page: nothing twice, nothing left out, and nothing of another's."""
+"""A client's lists, newest first and page by page: no duplicates, no gaps, and nothing of another client's."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ from tests.support.shop import Shop, render
 
 
 class Shelf(Shop):
-    """A shop with five jobs: one that waits, one that runs, one that failed, and two with a render."""
+    """A shop with five jobs: one waiting, one running, one failed, and two with a render."""
 
     def __init__(self, engine: sa.Engine) -> None:
         super().__init__(engine)
@@ -31,7 +31,7 @@ class Shelf(Shop):
         self.failed, self.done = orders[0].job_id, {one.job_id for one in orders[1:3]}
 
     def pages(self, limit: int) -> list[list[str]]:
-        """The ids on each page, from first to last."""
+        """Return the ids on each page, from first to last."""
         pages, cursor = [], None
         while True:
             page = self.listings.jobs(self.client.id, limit=limit, cursor=cursor)
@@ -45,7 +45,7 @@ def shelf(engine: sa.Engine) -> Shelf:
     return Shelf(engine)
 
 
-def test_the_pages_hold_each_job_once_newest_first_and_the_last_names_no_next(shelf: Shelf) -> None:
+def test_the_pages_contain_each_job_once_newest_first_and_the_last_names_no_next(shelf: Shelf) -> None:
     Shelf(shelf.engine)  # another client's
     for limit, sizes in {1: [1] * 5, 2: [2, 2, 1], 4: [4, 1], 5: [5], 100: [5]}.items():
         pages = shelf.pages(limit)
@@ -54,7 +54,7 @@ def test_the_pages_hold_each_job_once_newest_first_and_the_last_names_no_next(sh
 
 
 @ON_SQLITE
-def test_a_job_in_a_list_is_the_job_that_its_id_gives(shelf: Shelf) -> None:
+def test_a_job_in_a_list_equals_the_job_by_its_id(shelf: Shelf) -> None:
     page = shelf.listings.jobs(shelf.client.id, limit=100)
 
     assert page.items == [shelf.jobs.get(job_id, client_id=shelf.client.id) for job_id in shelf.ids]
@@ -63,7 +63,7 @@ def test_a_job_in_a_list_is_the_job_that_its_id_gives(shelf: Shelf) -> None:
 
 
 @ON_SQLITE
-def test_a_status_is_the_status_of_every_job_on_the_page(shelf: Shelf) -> None:
+def test_a_status_filter_returns_only_jobs_of_that_status(shelf: Shelf) -> None:
     def of(status: JobStatus) -> int:
         page = shelf.listings.jobs(shelf.client.id, limit=100, status=status)
         assert {job.status for job, _ in page.items} == {status}
@@ -86,7 +86,7 @@ def test_renders_are_listed_by_preset_and_by_page(shelf: Shelf) -> None:
 
 
 @ON_SQLITE
-def test_a_new_job_moves_nothing_on_the_pages_behind_it(shelf: Shelf) -> None:
+def test_a_new_job_moves_nothing_on_later_pages(shelf: Shelf) -> None:
     first = shelf.listings.jobs(shelf.client.id, limit=2)
     new = shelf.order()
 
@@ -97,7 +97,7 @@ def test_a_new_job_moves_nothing_on_the_pages_behind_it(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("which", ["jobs", "renders"])
-def test_a_page_is_one_statement_which_reads_it_from_an_index_in_its_order(shelf: Shelf, which: str) -> None:
+def test_a_page_is_one_statement_that_reads_an_index_in_its_order(shelf: Shelf, which: str) -> None:
     filters: dict[str, list[dict[str, Any]]] = {"jobs": [{}, {"status": JobStatus.FAILURE}], "renders": [{}]}
     indexes = {"jobs": ["jobs_of_client", "jobs_of_client_by_status"], "renders": ["renders_of_client"]}
     ask: Callable[..., Any] = getattr(shelf.listings, which)
@@ -116,24 +116,24 @@ def test_a_page_is_one_statement_which_reads_it_from_an_index_in_its_order(shelf
 
         with shelf.engine.connect() as connection:
             if connection.dialect.name == "postgresql":
-                for plan in ("seqscan", "bitmapscan", "hashjoin", "sort"):  # what small tables would be read with
+                for plan in ("seqscan", "bitmapscan", "hashjoin", "sort"):  # preferred for small tables
                     connection.exec_driver_sql(f"SET LOCAL enable_{plan} = off")
-                # On small tables the other serves as well as this one; undone with the transaction.
+                # On small tables the other index serves as well as this one. The transaction is rolled back.
                 for other in {*indexes[which]} - {index}:
                     connection.exec_driver_sql(f"DROP INDEX {other}")
                 explained = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
             else:
                 explained = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            told = "\n".join(str(row) for row in explained)
-        assert f"{index} " in told, told
-        assert "Sort" not in told, told
-        assert "TEMP B-TREE" not in told, told
+            steps = "\n".join(str(row) for row in explained)
+        assert f"{index} " in steps, steps
+        assert "Sort" not in steps, steps
+        assert "TEMP B-TREE" not in steps, steps
 
 
 # Over HTTP
 
 
-def test_a_list_shows_each_thing_as_its_own_address_does(caller: Caller) -> None:
+def test_a_list_shows_each_item_as_its_own_address_does(caller: Caller) -> None:
     accepted = [caller.submit(caller.body()).json() for _ in range(3)]
     claim = caller.claim(accepted[0]["job_id"])
     caller.jobs.succeed(claim, render())
@@ -153,12 +153,12 @@ def test_a_list_shows_each_thing_as_its_own_address_does(caller: Caller) -> None
 
 
 def without_urls(shown: dict[str, Any]) -> dict[str, Any]:
-    """Download URLs are made for each answer."""
+    """Return the item without its download URL, which differs in each answer."""
     kept = {name: value for name, value in shown.items() if name not in {"url", "url_expires_at"}}
     return kept | ({"render": without_urls(kept["render"])} if kept.get("render") else {})
 
 
-#: Queries that can't be meant, and the parameter that is at fault.
+#: Invalid queries, and the parameter at fault.
 WRONG = [
     *((f"cursor={cursor}", "cursor") for cursor in ("nonsense", "", "%00", "8" * 26, "01j9zc6m8j5x7z9q1w3r5t7y9v")),
     ("cursor=01J9ZC6M8J5X7Z9Q1W3R5T7Y9V%0A", "cursor"),
@@ -167,7 +167,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/renders"])
-def test_an_empty_list_is_a_page_and_a_query_that_can_not_be_meant_is_named(caller: Caller, path: str) -> None:
+def test_an_empty_list_is_a_page_and_an_invalid_query_is_named(caller: Caller, path: str) -> None:
     assert caller.get(path).json() == {"items": [], "next_cursor": None}
     for query, name in WRONG:
         assert located(caller.get(f"{path}?{query}")) == {("query", name)}, query
@@ -186,7 +186,7 @@ def test_a_list_needs_a_key(caller: Caller) -> None:
 
 @pytest.mark.parametrize("query", [JOBS, RENDERS], ids=["jobs", "renders"])
 def test_a_list_reads_specs_whole(query: sa.Select[Any]) -> None:
-    """PostgreSQL parses a spec anew for each field that a statement picks: most of a list's time."""
+    """PostgreSQL would parse a spec again for each selected field, which takes most of a list's time."""
     text = str(query.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]  # SQLAlchemy's
 
     assert "jobs.spec" in text

@@ -1,4 +1,4 @@
-"""Watching jobs: however many watch, the database is asked once."""
+"""Watching jobs: one query of the database serves all watchers."""
 
 import asyncio
 from typing import Any
@@ -10,7 +10,7 @@ from service.jobs.states import JobStates
 from tests.support.shop import Shop
 
 
-def test_however_many_watch_the_database_is_asked_once(engine: sa.Engine) -> None:
+def test_all_watchers_share_one_query(engine: sa.Engine) -> None:
     shop = Shop(engine, credits=100)
     ids = [shop.order(cost=1).job_id for _ in range(20)]
     statements: list[str] = []
@@ -31,7 +31,7 @@ def test_however_many_watch_the_database_is_asked_once(engine: sa.Engine) -> Non
         asked = len(statements)
         for subscription in subscriptions:
             subscription.close()
-        for _ in range(20):  # the last look may be late
+        for _ in range(20):  # the last query may be late
             statements.clear()
             await asyncio.sleep(0.5)
             if not statements:
@@ -40,5 +40,5 @@ def test_however_many_watch_the_database_is_asked_once(engine: sa.Engine) -> Non
         one.close()
         return asked
 
-    # Some ten looks, more where this thread wakes late; one by one they would be a thousand.
+    # About ten queries, more where this thread wakes late. Separate watchers would make a thousand.
     assert 1 <= asyncio.run(watch()) <= 100

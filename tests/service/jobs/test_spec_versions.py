@@ -1,4 +1,4 @@
-"""Jobs that only a newer release can do: an older worker passes over them, and nothing is lost or held up."""
+"""Jobs that need a newer release: an older worker passes over them, and nothing is lost or held up."""
 
 from pathlib import Path
 
@@ -26,9 +26,7 @@ def older(engine: sa.Engine) -> Jobs:
 
 
 @ON_SQLITE
-def test_an_older_worker_passes_over_what_it_can_t_do_and_a_newer_one_does_it_first(
-    street: Street, older: Jobs
-) -> None:
+def test_an_older_worker_passes_over_a_newer_job_and_a_newer_worker_takes_it_first(street: Street, older: Jobs) -> None:
     shop = street.shops["a"]
     new, old = shop.order(1, spec=NEW).job_id, shop.order(1).job_id
     cutout = shop.order(0, spec={"subject": [0.5, 0.5]}, operation=Operation.CUTOUT).job_id
@@ -41,9 +39,7 @@ def test_an_older_worker_passes_over_what_it_can_t_do_and_a_newer_one_does_it_fi
 
 
 @ON_SQLITE
-def test_a_message_that_an_older_worker_ate_is_sent_again_for_as_long_as_its_job_waits(
-    street: Street, older: Jobs
-) -> None:
+def test_a_message_that_an_older_worker_consumed_is_sent_again_while_its_job_waits(street: Street, older: Jobs) -> None:
     new = street.shops["a"].order(1, spec=NEW).job_id
 
     for _ in range(3):
@@ -54,7 +50,7 @@ def test_a_message_that_an_older_worker_ate_is_sent_again_for_as_long_as_its_job
 
 
 @ON_SQLITE
-def test_jobs_that_are_passed_over_change_nobody_s_share_of_the_older_workers(street: Street, older: Jobs) -> None:
+def test_passed_over_jobs_change_no_clients_share_of_the_older_workers(street: Street, older: Jobs) -> None:
     passed = {street.shops["a"].order(1, spec=NEW).job_id for _ in range(9)}
     street.order("aaa" + "bbbbbb")
 
@@ -67,7 +63,7 @@ def test_jobs_that_are_passed_over_change_nobody_s_share_of_the_older_workers(st
 
 
 @ON_SQLITE
-def test_what_older_workers_can_do_moves_up_behind_a_job_that_they_pass_over(street: Street, older: Jobs) -> None:
+def test_jobs_for_older_workers_move_up_behind_a_job_that_they_pass_over(street: Street, older: Jobs) -> None:
     shop = street.shops["a"]
     new = shop.order(1, spec=NEW).job_id
     cancelled = street.order("a" * 20)
@@ -79,7 +75,7 @@ def test_what_older_workers_can_do_moves_up_behind_a_job_that_they_pass_over(str
 
 
 @ON_SQLITE
-def test_a_retry_by_an_older_release_keeps_the_version_that_the_newer_one_gave(street: Street, tmp_path: Path) -> None:
+def test_a_retry_by_an_older_release_keeps_the_newer_releases_version(street: Street, tmp_path: Path) -> None:
     sources = open_buckets(Settings(home=tmp_path, store="directory"))[0]
     sources.put("uploads/x.jpg", b"photo", "image/jpeg")
     shop: Shop = street.shops["a"]
@@ -99,7 +95,7 @@ def test_a_retry_by_an_older_release_keeps_the_version_that_the_newer_one_gave(s
 
 
 @ON_SQLITE
-def test_a_job_of_an_operation_that_a_worker_does_not_know_is_passed_over(street: Street) -> None:
+def test_a_job_of_an_operation_unknown_to_a_worker_is_passed_over(street: Street) -> None:
     shop = street.shops["a"]
     strange, known = shop.order(1).job_id, shop.order(1).job_id
     with street.engine.begin() as connection:
@@ -109,7 +105,7 @@ def test_a_job_of_an_operation_that_a_worker_does_not_know_is_passed_over(street
     assert street.moves.claim() is None
 
 
-def test_claims_at_the_same_moment_each_get_one_of_a_client_s_jobs(street: Street) -> None:
+def test_simultaneous_claims_each_get_one_of_a_clients_jobs(street: Street) -> None:
     for _ in range(8):
         street.order("aaaa")
         assert None not in at_once(*[street.moves.claim] * 4)

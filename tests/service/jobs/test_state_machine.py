@@ -1,4 +1,4 @@
-"""Jobs and credits against a model of them: any order of moves gives what the rules say, on both databases.
+"""Jobs and credits against a model: any order of moves gives the results of the rules, on both databases.
 
 Time passes by moving the rows' times into the past, in steps so large that the test's own seconds do not count.
 """
@@ -42,13 +42,13 @@ STEP, LEASE, RESEND_AFTER, MAX_WAIT, MAX_ATTEMPTS = 1000.0, 1500.0, 500.0, 2500.
 #: Few jobs, so that each gets many moves.
 MAX_JOBS = 4
 WHICH = st.integers(0, MAX_JOBS - 1)
-#: Runs of 30 moves: a hundred, as the gate has, find each of ten mistakes that were put in by hand.
+#: Runs of 30 moves: a hundred, as in the gate, find each of ten mistakes that were put in by hand.
 EXAMPLES = {"sqlite": settings().max_examples, "postgresql": 12}
 
 
 @dataclass
 class Modelled:
-    """A job as it should be."""
+    """The expected state of a job."""
 
     id: str
     client: str
@@ -71,7 +71,7 @@ class Modelled:
 
 @dataclass
 class Account:
-    """A client as it should be."""
+    """The expected state of a client."""
 
     balance: int
     #: The body and the answer of each idempotency key.
@@ -103,7 +103,7 @@ class Shopkeeping(RuleBasedStateMachine):
             self.order(0, cost, None, "x")
 
     def _tick(self) -> None:
-        """Let a moment pass, so that what happens later has a later time in the database too, whose steps are 1 ms."""
+        """Wait a moment, so that a later move has a later database time: the database's clock has steps of 1 ms."""
         time.sleep(0.0015)
         self.now += 0.001
 
@@ -113,7 +113,7 @@ class Shopkeeping(RuleBasedStateMachine):
     def _startable(self, job: Modelled) -> bool:
         return job.attempt < MAX_ATTEMPTS and (job.status == "NOT_STARTED" or self._over(job))
 
-    # The world
+    # The rules
 
     @rule(steps=st.sampled_from([1, 2, 3]))
     def time_passes(self, steps: int) -> None:
@@ -173,7 +173,7 @@ class Shopkeeping(RuleBasedStateMachine):
 
     @rule()
     def a_worker_takes_a_job(self) -> None:
-        """Which one it takes is for `test_turns_model.py`."""
+        """`test_turns_model.py` checks which job it takes."""
         self._tick()
         free = [job for job in self.jobs if self._startable(job)]
         claim = self.moves.claim()
@@ -189,7 +189,7 @@ class Shopkeeping(RuleBasedStateMachine):
                 self._owed(sent)
 
     def _owed(self, sent: list[Modelled]) -> None:
-        """The message was another job's: one of these is unsent now."""
+        """The message belonged to another job: one of these is unsent now."""
         with self.engine.connect() as connection:
             unsent = set(connection.execute(sa.select(jobs.c.id).where(jobs.c.sent_at.is_(None))).scalars())
         (job,) = (job for job in sent if job.id in unsent)
@@ -208,7 +208,7 @@ class Shopkeeping(RuleBasedStateMachine):
         count_attempt=st.booleans(),
     )
     def a_worker_goes_on(self, which: int, move: str, after: float, count_attempt: bool) -> None:
-        """Let the worker of any claim, the latest or a stale one, make its next move."""
+        """Make the next move of any claim's worker, the latest claim or a stale one."""
         self._tick()
         claim = self.claims[-1 - which % len(self.claims)]
         (job,) = (job for job in self.jobs if job.id == claim.job_id)
@@ -266,7 +266,7 @@ class Shopkeeping(RuleBasedStateMachine):
         for job in waited:
             self._refunded(job, "queue_timeout")
 
-    # What is true after every step
+    # Invariants after every step
 
     @invariant()
     def the_rows_are_as_the_model_says(self) -> None:
@@ -283,13 +283,13 @@ class Shopkeeping(RuleBasedStateMachine):
         assert sorted(refunded) == sorted(j.id for j in modelled if j.status == "FAILURE" and j.cost)
 
     def teardown(self) -> None:
-        """What an audit finds, it finds at the end, too: to ask after each step took most of the time."""
+        """An audit at the end finds the same faults as one after each step, which took most of the time."""
         assert audit(self.engine, Bounds(max_attempts=MAX_ATTEMPTS)).findings == []
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def quick_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
-    """A database of each kind; SQLite in memory, where a commit costs no disk."""
+    """A database of each kind; SQLite is in memory, where a commit waits for no disk."""
     url = "sqlite:///:memory:"
     if request.param == "postgresql":
         url = migrated_database(request.getfixturevalue("postgresql_server"), tmp_path.name)
@@ -299,12 +299,12 @@ def quick_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.
     engine.dispose()
 
 
-def test_any_order_of_moves_gives_what_the_rules_say(quick_engine: sa.Engine) -> None:
+def test_any_order_of_moves_follows_the_rules(quick_engine: sa.Engine) -> None:
     check_any_order(quick_engine, EXAMPLES[quick_engine.dialect.name])
 
 
 @pytest.mark.nightly  # thousands of the same runs: the test above has their first hundred
-def test_any_order_of_moves_gives_what_the_rules_say_for_hours(quick_engine: sa.Engine) -> None:
+def test_any_order_of_moves_follows_the_rules_for_hours(quick_engine: sa.Engine) -> None:
     check_any_order(quick_engine, 30 * EXAMPLES[quick_engine.dialect.name])
 
 

@@ -11,7 +11,7 @@ from service.jobs.states import FARTHEST, JobStates
 from tests.support.shop import Shop
 
 
-def test_whoever_stands_far_back_is_told_so_and_nobody_counts_further(engine: sa.Engine) -> None:
+def test_places_far_back_are_reported_as_the_maximum_and_counted_no_further(engine: sa.Engine) -> None:
     shop = Shop(engine)
     last = shop.order(cost=1)
     names = [f"{number:026d}" for number in range(FARTHEST + 1)]  # made at the same moment: their ids decide
@@ -27,7 +27,7 @@ def test_whoever_stands_far_back_is_told_so_and_nobody_counts_further(engine: sa
     assert places == [0, 7, 999, FARTHEST, FARTHEST]
 
 
-def test_every_write_of_a_job_s_row_is_counted(engine: sa.Engine) -> None:
+def test_every_write_of_a_jobs_row_is_counted(engine: sa.Engine) -> None:
     shop = Shop(engine)
     job_id = shop.order().job_id
     seen: list[int] = []

@@ -1,4 +1,4 @@
-"""Transitions of jobs, their leases and their refunds; in any order, on both databases: `test_state_machine.py`."""
+"""Transitions of jobs, their leases and their refunds. For any order see `test_state_machine.py`."""
 
 import time
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def test_a_success_keeps_the_credits_and_shows_the_render(shop: Shop) -> None:
     assert (shop.balance, shop.jobs.claim()) == (8, None)
 
 
-def test_a_failure_gives_the_credits_back_once_and_the_database_itself_refuses_a_second_refund(shop: Shop) -> None:
+def test_a_failure_refunds_the_credits_once_and_the_database_refuses_a_second_refund(shop: Shop) -> None:
     accepted = shop.order()
     claim = shop.claim(accepted)
 
@@ -80,7 +80,7 @@ def test_a_worker_whose_lease_is_lost_changes_nothing(shop: Shop, move: str, can
     assert (shop.job(accepted), shop.balance) == (before, balance)
 
 
-def test_a_kept_lease_is_not_taken_over(shop: Shop) -> None:
+def test_a_renewed_lease_is_not_taken_over(shop: Shop) -> None:
     accepted = shop.order()
     claim = shop.claim(accepted)
     for step in range(4):
@@ -94,7 +94,7 @@ def test_a_kept_lease_is_not_taken_over(shop: Shop) -> None:
     assert shop.claim(accepted).token != claim.token, "not kept, it is"
 
 
-def test_several_leases_are_renewed_by_one_statement_and_those_that_are_lost_are_named(shop: Shop) -> None:
+def test_one_statement_renews_several_leases_and_names_the_lost_ones(shop: Shop) -> None:
     cancelled, released, taken, held = (shop.claim(shop.order(cost=1)) for _ in range(4))
     shop.jobs.cancel(cancelled.job_id, client_id=shop.client.id)
     for claim in (released, taken):
@@ -117,7 +117,9 @@ def test_several_leases_are_renewed_by_one_statement_and_those_that_are_lost_are
 
 
 @ON_SQLITE
-def test_a_job_that_kills_every_worker_and_one_that_nobody_starts_are_failed_and_refunded(engine: sa.Engine) -> None:
+def test_a_job_that_kills_every_worker_and_a_job_that_no_worker_starts_are_failed_and_refunded(
+    engine: sa.Engine,
+) -> None:
     shop = Shop(engine, max_attempts=2)
     deadly, left = shop.order(), shop.order()
     for _ in range(2):
@@ -144,7 +146,7 @@ def test_every_waiting_job_is_sent_again_when_the_queue_lost_them(shop: Shop) ->
 
 
 @ON_SQLITE
-def test_a_sweep_ends_many_jobs_in_transactions_of_some(shop: Shop) -> None:
+def test_a_sweep_ends_many_jobs_in_transactions_of_a_few(shop: Shop) -> None:
     waiting = sorted(shop.order(cost=0).job_id for _ in range(ENDED_AT_ONCE + 5))
     steps: list[str] = []
 
@@ -161,7 +163,7 @@ def test_a_sweep_ends_many_jobs_in_transactions_of_some(shop: Shop) -> None:
 
 
 @ON_SQLITE
-def test_a_claim_is_repeated_after_a_deadlock_and_nothing_else(shop: Shop) -> None:
+def test_a_claim_is_repeated_after_a_deadlock_and_after_nothing_else(shop: Shop) -> None:
     accepted = shop.order()
     errors = [psycopg.errors.DeadlockDetected(), psycopg.errors.SerializationFailure()]
 
@@ -176,10 +178,10 @@ def test_a_claim_is_repeated_after_a_deadlock_and_nothing_else(shop: Shop) -> No
         shop.jobs.claim()
 
 
-def test_sweeps_that_run_at_once_send_a_job_once(shop: Shop) -> None:
+def test_simultaneous_sweeps_send_a_job_once(shop: Shop) -> None:
     waiting = sorted(shop.order(cost=0).job_id for _ in range(5))
 
-    def hold() -> list[str]:  # all of them are to find the jobs before one of them takes any
+    def hold() -> list[str]:  # all of them must find the jobs before one of them takes any
         with shop.engine.begin() as connection:
             connection.execute(jobs.update().values(stage=None))
             time.sleep(0.3)

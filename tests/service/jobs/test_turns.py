@@ -1,4 +1,4 @@
-"""The order in which jobs are started is fair over clients; any order of moves: `test_turns_model.py`."""
+"""The order in which jobs start is fair between clients. For any order of moves see `test_turns_model.py`."""
 
 import threading
 from collections import Counter
@@ -16,7 +16,7 @@ from tests.support.shop import Street
 
 
 @ON_SQLITE
-def test_a_client_that_has_one_job_does_not_wait_for_another_ones_sixty(street: Street) -> None:
+def test_a_client_with_one_job_does_not_wait_for_another_clients_sixty(street: Street) -> None:
     street.order("a" * 60)
     assert street.started(8) == "a" * 8
     street.order("b")
@@ -35,13 +35,13 @@ def test_clients_of_weights_one_one_and_two_get_shares_of_a_quarter_a_quarter_an
 
 
 @pytest.mark.gate  # a race of two seconds
-def test_many_clients_and_eight_workers_and_nobody_waits_for_more_than_a_round(engine: sa.Engine) -> None:
+def test_with_many_clients_and_eight_workers_no_client_waits_for_more_than_a_round(engine: sa.Engine) -> None:
     many, rounds, workers = 24, 4, 8
     street = Street(engine, *(f"{number:02d}" for number in range(many)))
-    for name in street.shops:  # one after the other: by their times the last would be the last
+    for name in street.shops:  # one client after the other: by time alone the last would come last
         street.order([name] * rounds)
     started: list[str] = []
-    # All claim at once, again and again: one that the machine lets wait would write down late what it has started.
+    # All claim at once, again and again: a delayed thread would record its start late.
     again = threading.Barrier(workers)
 
     def work() -> None:
@@ -54,12 +54,12 @@ def test_many_clients_and_eight_workers_and_nobody_waits_for_more_than_a_round(e
     assert len(started) == many * rounds
     for name in street.shops:
         for number, place in enumerate(place for place, other in enumerate(started) if other == name):
-            # As many more or less as those that claim at the same moment.
+            # The tolerance is the number of simultaneous claims.
             assert many * number - workers <= place < many * (number + 1) + workers
 
 
 @ON_SQLITE
-def test_a_weight_is_a_number_from_one_to_a_thousand_of_a_client_that_is_there(street: Street) -> None:
+def test_a_weight_is_a_number_from_one_to_a_thousand_of_an_existing_client(street: Street) -> None:
     for weight in (0, -1, MAX_WEIGHT + 1):
         with pytest.raises(ValueError, match="1 to 1000"):
             street.weigh("a", weight)
@@ -73,7 +73,7 @@ def test_a_weight_is_a_number_from_one_to_a_thousand_of_a_client_that_is_there(s
 
 
 @ON_SQLITE
-def test_the_places_that_are_told_are_the_order_in_which_jobs_are_started(street: Street) -> None:
+def test_reported_places_are_the_order_in_which_jobs_start(street: Street) -> None:
     street.weigh("c", 3)
     ids = street.order("aaaabccccb")
     places = JobStates(street.engine).of(ids)
@@ -83,7 +83,7 @@ def test_the_places_that_are_told_are_the_order_in_which_jobs_are_started(street
     assert [places[job_id].queue_position for job_id in started] == list(range(10))
 
 
-def test_jobs_that_are_submitted_at_once_get_turns_one_after_another(street: Street) -> None:
+def test_jobs_that_are_submitted_at_once_get_consecutive_turns(street: Street) -> None:
     at_once(*[lambda: street.order("aaaaa")] * 8)
 
     with street.engine.connect() as connection:
@@ -91,7 +91,7 @@ def test_jobs_that_are_submitted_at_once_get_turns_one_after_another(street: Str
 
 
 @ON_SQLITE
-def test_a_job_that_an_api_of_an_older_release_makes_is_started_first(street: Street) -> None:
+def test_a_job_from_an_api_of_an_older_release_is_started_first(street: Street) -> None:
     *_, last = street.order("aab")
     with street.engine.begin() as connection:
         connection.execute(jobs.update().where(jobs.c.id == last).values(turn=0))

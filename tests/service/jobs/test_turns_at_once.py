@@ -1,4 +1,4 @@
-"""Everyone who touches the order of starts, at the same moment: nobody waits crosswise, and nothing is lost."""
+"""Concurrent changes of the order of starts: no deadlock, and nothing is lost."""
 
 import random
 import threading
@@ -16,7 +16,7 @@ from tests.support.shop import Street, render
 
 
 @pytest.mark.gate  # a race of five seconds
-def test_whoever_submits_starts_ends_cancels_and_weighs_at_once_waits_for_nobody_crosswise(engine: sa.Engine) -> None:
+def test_simultaneous_submits_starts_ends_cancels_and_weights_do_not_deadlock(engine: sa.Engine) -> None:
     street, over = Street(engine, *"abc"), threading.Event()
     ids: list[tuple[str, str]] = []
     claims: list[Claim] = []

@@ -1,4 +1,4 @@
-"""The order in which jobs are started against a plain model of it: any order of moves, on both databases."""
+"""The order in which jobs start against a plain model: any order of moves, on both databases."""
 
 import itertools
 from collections import Counter
@@ -21,14 +21,14 @@ from tests.support.shop import Street, render
 
 @dataclass
 class Waiting:
-    """A client as it should be."""
+    """The expected state of a client."""
 
     weight: int = 1
     #: Turn of the latest job that was started.
     served: int = 0
     #: Its waiting jobs in their order, each with its turn.
     jobs: list[tuple[str, int]] = field(default_factory=list)
-    #: How many jobs of each other client were started since its first one became the first.
+    #: Starts of each other client since its first waiting job became the first.
     meanwhile: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -37,7 +37,7 @@ class Waiting:
 
 
 class Queueing(RuleBasedStateMachine):
-    """Clients that submit and cancel, workers that start, fail and come again, weights that change."""
+    """Clients that submit and cancel, workers that start, fail and retry, and weights that change."""
 
     engine: sa.Engine
 
@@ -89,7 +89,7 @@ class Queueing(RuleBasedStateMachine):
         one.weight = weight
         first = max(self.now, one.served + one.stride)
         one.jobs = [(job_id, first + place * one.stride) for place, (job_id, _) in enumerate(one.jobs)]
-        for other in self.model.values():  # the bound below is one of weights that stay
+        for other in self.model.values():  # the bound below holds for constant weights
             other.meanwhile.clear()
 
     @rule()
@@ -143,7 +143,7 @@ class Queueing(RuleBasedStateMachine):
 
 @pytest.fixture
 def quick_engine() -> Iterator[sa.Engine]:
-    """A SQLite in memory, where a commit costs no disk."""
+    """SQLite in memory, where a commit waits for no disk."""
     engine = create_engine("sqlite://")
     migrate(engine)
     yield engine
@@ -168,14 +168,14 @@ def check_any_order(one: sa.Engine, examples: int) -> None:
 
 
 @pytest.mark.gate  # a second of examples
-def test_any_order_of_moves_starts_jobs_as_the_model_does(quick_engine: sa.Engine) -> None:
+def test_any_order_of_moves_starts_jobs_as_in_the_model(quick_engine: sa.Engine) -> None:
     check_any_order(quick_engine, settings().max_examples * 6 // 10)  # sixty; the fast lane has fewer
 
 
-def test_any_order_of_moves_starts_jobs_as_the_model_does_on_both_databases(engine: sa.Engine) -> None:
+def test_any_order_of_moves_starts_jobs_as_in_the_model_on_both_databases(engine: sa.Engine) -> None:
     check_any_order(engine, 3)
 
 
 @pytest.mark.nightly  # thousands of the same runs: the test above has the first sixty
-def test_any_order_of_moves_starts_jobs_as_the_model_does_for_hours(quick_engine: sa.Engine) -> None:
+def test_any_order_of_moves_starts_jobs_as_in_the_model_for_hours(quick_engine: sa.Engine) -> None:
     check_any_order(quick_engine, 3000)

@@ -1,4 +1,4 @@
-"""Which workers live: registered by heartbeats, and no more listed once they stop."""
+"""The registry of live workers: registered by heartbeats, and removed when these stop."""
 
 import pytest
 from ulid import ULID
@@ -24,7 +24,7 @@ def test_a_worker_is_listed_from_its_first_heartbeat_until_it_stops(valkey_url: 
     assert about not in registry.workers()
 
 
-def test_a_server_that_is_away_ends_no_heartbeat_and_is_told_to_who_asks() -> None:
+def test_a_server_that_is_away_ends_no_heartbeat_and_is_reported_to_callers() -> None:
     registry = WorkerRegistry(NOWHERE)
     heartbeat = WorkerHeartbeat(registry, "one", {})
     heartbeat.beat()

@@ -1,4 +1,4 @@
-"""What tests of photos and pictures stand on."""
+"""Fixtures of the tests of photos and pictures."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a client deletes is gone, with what was kept of it, and nothing else is. Both databases."""
+"""A client's deletions remove an object with everything made from it, and nothing else. Both databases."""
 
 import hashlib
 import random
@@ -30,7 +30,7 @@ def key_of(bench: Bench, data: bytes = PHOTO) -> str:
 
 
 def made(bench: Bench) -> tuple[Accepted, str]:
-    """A job of the photo that has succeeded, and its render's id."""
+    """Run a job of the photo to its success, and return its render's id."""
     accepted = bench.order(PHOTO, scene_type="white", dominant_colors=[], output_preset="transparent_cutout")
     bench.runner.run(accepted.job_id)
     found = bench.shop.jobs.get(accepted.job_id, client_id=bench.shop.client.id)
@@ -48,7 +48,7 @@ def pictures(bench: Bench) -> set[str]:
 
 
 def let_time_pass(bench: Bench) -> None:
-    """Let what is marked be marked for so long that its bytes follow."""
+    """Let enough time pass that the bytes of marked objects are deleted."""
     with bench.engine.begin() as connection:
         marked = stored_objects.update().where(stored_objects.c.doomed_at.is_not(None))
         connection.execute(marked.values(doomed_at=sa.text("'2000-01-01 00:00:00.000000'")))
@@ -63,7 +63,7 @@ def assert_clean(bench: Bench) -> None:
 # Photos
 
 
-def test_a_photo_goes_at_once_with_the_cut_outs_of_its_bytes_and_its_renders_stay(
+def test_a_photo_goes_at_once_with_the_cutouts_of_its_bytes_and_its_renders_stay(
     bench: Bench, deletion: Deletion
 ) -> None:
     _, public_id = made(bench)
@@ -84,7 +84,7 @@ def test_a_photo_goes_at_once_with_the_cut_outs_of_its_bytes_and_its_renders_sta
     assert len(bench.rows) == 1
 
 
-def test_deleting_it_again_is_no_error_and_what_nobody_knows_is_told(bench: Bench, deletion: Deletion) -> None:
+def test_deleting_again_is_no_error_and_an_unknown_photo_is_reported(bench: Bench, deletion: Deletion) -> None:
     made(bench)
     client = bench.shop.client.id
 
@@ -93,14 +93,14 @@ def test_deleting_it_again_is_no_error_and_what_nobody_knows_is_told(bench: Benc
         assert not deletion.photo(unknown, client_id=client)
 
 
-def test_a_photo_that_no_row_knows_is_deleted_and_takes_no_job_after_that(bench: Bench, deletion: Deletion) -> None:
+def test_a_photo_without_a_row_is_deleted_and_takes_no_job_after_that(bench: Bench, deletion: Deletion) -> None:
     key = key_of(bench)
     bench.sources.put(key, PHOTO, "image/jpeg")
 
     assert deletion.photo(key, client_id=bench.shop.client.id)
 
     assert photos(bench) == set()
-    # its upload's URL is good still
+    # The upload's URL is still valid.
     bench.sources.put(key, PHOTO, "image/jpeg")
     with pytest.raises(SourceExpired):
         bench.shop.order(source_key=key)
@@ -110,9 +110,7 @@ def test_a_photo_that_no_row_knows_is_deleted_and_takes_no_job_after_that(bench:
     assert photos(bench) == set()
 
 
-def test_its_waiting_and_running_jobs_fail_with_a_code_and_their_credits_come_back(
-    bench: Bench, deletion: Deletion
-) -> None:
+def test_its_waiting_and_running_jobs_fail_with_a_code_and_are_refunded(bench: Bench, deletion: Deletion) -> None:
     before = bench.shop.balance
     running = bench.order(PHOTO)
     claim = bench.shop.claim(running)
@@ -128,7 +126,7 @@ def test_its_waiting_and_running_jobs_fail_with_a_code_and_their_credits_come_ba
     assert_clean(bench)
 
 
-def test_a_worker_that_cuts_out_a_photo_while_it_is_deleted_keeps_nothing_of_it(
+def test_a_worker_that_cuts_out_a_photo_during_its_deletion_stores_nothing_of_it(
     bench: Bench, deletion: Deletion
 ) -> None:
     accepted = bench.order(PHOTO)
@@ -145,7 +143,7 @@ def test_a_worker_that_cuts_out_a_photo_while_it_is_deleted_keeps_nothing_of_it(
     assert bench.there == []
 
 
-def test_a_deletion_that_was_cut_off_before_it_ended_the_jobs_is_finished_by_the_sweep(bench: Bench) -> None:
+def test_the_sweep_finishes_a_deletion_that_broke_off_before_it_ended_the_jobs(bench: Bench) -> None:
     accepted = bench.order(PHOTO)
     with bench.registry.begin() as connection:
         bench.registry.mark_deleted_photo(connection, key_of(bench), client_id=bench.shop.client.id, writable=900)
@@ -156,7 +154,7 @@ def test_a_deletion_that_was_cut_off_before_it_ended_the_jobs_is_finished_by_the
     assert_clean(bench)
 
 
-def test_a_deletion_that_breaks_off_deletes_nothing_and_is_made_once_more(bench: Bench, deletion: Deletion) -> None:
+def test_a_deletion_that_fails_deletes_nothing_and_can_be_repeated(bench: Bench, deletion: Deletion) -> None:
     made(bench)
     waiting = bench.order(PHOTO)
     client = bench.shop.client.id
@@ -179,7 +177,7 @@ def test_a_deletion_that_breaks_off_deletes_nothing_and_is_made_once_more(bench:
 
 def test_a_second_deletion_finishes_the_first_by_the_digest_of_the_row(bench: Bench, deletion: Deletion) -> None:
     made(bench)
-    with bench.registry.begin() as connection:  # what an earlier release had done when it broke off
+    with bench.registry.begin() as connection:  # an earlier release had done this when it broke off
         bench.registry.mark_deleted_photo(connection, key_of(bench), client_id=bench.shop.client.id, writable=0)
     bench.sources.delete(key_of(bench))
     assert len(bench.there) == 1
@@ -189,7 +187,7 @@ def test_a_second_deletion_finishes_the_first_by_the_digest_of_the_row(bench: Be
     assert bench.there == []
 
 
-def test_a_photo_of_very_many_jobs_ends_them_all_some_at_a_time(bench: Bench, deletion: Deletion) -> None:
+def test_a_photo_of_very_many_jobs_ends_them_all_in_batches(bench: Bench, deletion: Deletion) -> None:
     many = [bench.order(PHOTO, preview=True) for _ in range(ENDED_AT_ONCE + 5)]
 
     deletion.photo(key_of(bench), client_id=bench.shop.client.id)
@@ -215,7 +213,7 @@ def test_a_store_that_does_not_answer_refuses_the_deletion_before_anything_is_ma
 # Renders
 
 
-def test_a_render_goes_at_once_its_job_keeps_the_day_and_the_money_stays(bench: Bench, deletion: Deletion) -> None:
+def test_a_render_goes_at_once_its_job_keeps_the_date_and_nothing_is_refunded(bench: Bench, deletion: Deletion) -> None:
     accepted, public_id = made(bench)
     client = bench.shop.client.id
     before = bench.shop.balance
@@ -242,7 +240,7 @@ def test_a_render_goes_at_once_its_job_keeps_the_day_and_the_money_stays(bench: 
     assert_clean(bench)
 
 
-def test_nobody_deletes_another_s_render_nor_one_that_is_none(bench: Bench, deletion: Deletion) -> None:
+def test_a_foreign_and_a_missing_render_cannot_be_deleted(bench: Bench, deletion: Deletion) -> None:
     _, public_id = made(bench)
 
     for name, client in ((public_id, "other"), ("none", bench.shop.client.id), ("\0", bench.shop.client.id)):
@@ -251,7 +249,7 @@ def test_nobody_deletes_another_s_render_nor_one_that_is_none(bench: Bench, dele
     assert bench.shop.jobs.render(public_id, client_id=bench.shop.client.id) is not None
 
 
-def test_a_deleted_render_s_row_goes_by_its_age_as_others_do(bench: Bench, deletion: Deletion) -> None:
+def test_a_deleted_renders_row_expires_as_others_do(bench: Bench, deletion: Deletion) -> None:
     _, public_id = made(bench)
     deletion.render(public_id, client_id=bench.shop.client.id)
     let_time_pass(bench)
@@ -264,7 +262,7 @@ def test_a_deleted_render_s_row_goes_by_its_age_as_others_do(bench: Bench, delet
         assert connection.execute(kept).all() == []
 
 
-def test_what_a_store_that_is_away_keeps_is_deleted_later(bench: Bench, deletion: Deletion) -> None:
+def test_objects_in_a_store_that_is_away_are_deleted_later(bench: Bench, deletion: Deletion) -> None:
     def delete(_: str) -> NoReturn:
         raise StoreUnavailable("away")
 
@@ -283,9 +281,9 @@ def test_what_a_store_that_is_away_keeps_is_deleted_later(bench: Bench, deletion
 
 
 @pytest.mark.parametrize("rounds", [12, pytest.param(100, marks=pytest.mark.nightly)])
-def test_swaps_deletions_and_expiry_at_once_leave_no_orphan(bench: Bench, deletion: Deletion, rounds: int) -> None:
+def test_simultaneous_swaps_deletions_and_expiry_leave_no_orphan(bench: Bench, deletion: Deletion, rounds: int) -> None:
     chance = random.Random(7)
-    bench.shop.accounts.grant(bench.shop.client.name, 6 * rounds)  # each round keeps the cost of what succeeds
+    bench.shop.accounts.grant(bench.shop.client.name, 6 * rounds)  # each round keeps the cost of its successes
     client, errors = bench.shop.client.id, list[BaseException]()
     for number in range(rounds):
         data = PHOTO + number.to_bytes(2, "big")
@@ -323,7 +321,7 @@ def test_swaps_deletions_and_expiry_at_once_leave_no_orphan(bench: Bench, deleti
         def tried(move: Callable[[], object]) -> None:
             try:
                 move()
-            except BaseException as error:  # noqa: BLE001  # any at all fails the test
+            except BaseException as error:  # noqa: BLE001  # any error fails the test
                 errors.append(error)
 
         threads = [threading.Thread(target=tried, args=(move,)) for move in moves]
@@ -337,7 +335,7 @@ def test_swaps_deletions_and_expiry_at_once_leave_no_orphan(bench: Bench, deleti
     assert statuses == [], "each deletion ended the jobs of its photo"
     let_time_pass(bench)
     bench.age(1)
-    bench.expire(cutout_age=None)  # what attempts left whose job was ended under them
+    bench.expire(cutout_age=None)  # objects of attempts whose job was ended meanwhile
     let_time_pass(bench)
     assert_clean(bench)
     assert photos(bench) == set()

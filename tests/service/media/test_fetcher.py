@@ -1,4 +1,4 @@
-"""A photo from a client's URL: from real servers, well-behaved, slow, endless, and those that lead elsewhere."""
+"""Photos from clients' URLs: real servers that behave well, are slow or endless, or redirect elsewhere."""
 
 import itertools
 import socket
@@ -47,7 +47,7 @@ def port_of(receiver: Receiver) -> str:
     return receiver.url.split(":")[2].split("/")[0]
 
 
-def test_a_photo_is_fetched_without_telling_who_asks() -> None:
+def test_a_photo_is_fetched_without_revealing_the_client() -> None:
     with receiving(sends(PHOTO)) as receiver:
         assert fetcher().fetch(receiver.url) == PHOTO
 
@@ -56,7 +56,7 @@ def test_a_photo_is_fetched_without_telling_who_asks() -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"])
-def test_this_machine_is_not_reached_however_it_is_written(host: str) -> None:
+def test_this_machine_is_not_reached_in_any_notation(host: str) -> None:
     with receiving(sends(PHOTO)) as receiver:
         said = refused(fetcher(allow_private=False), f"http://{host}:{port_of(receiver)}/")
 
@@ -65,7 +65,7 @@ def test_this_machine_is_not_reached_however_it_is_written(host: str) -> None:
     assert "send the photo's bytes" in str(said)
 
 
-def test_a_refusal_does_not_say_whether_an_internal_name_exists() -> None:
+def test_a_refusal_does_not_reveal_whether_an_internal_name_exists() -> None:
     def resolve(host: str, _: int) -> list[str]:
         if host == "billing.internal":
             return ["10.4.0.17"]
@@ -80,12 +80,12 @@ def test_a_refusal_does_not_say_whether_an_internal_name_exists() -> None:
 
 
 @pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example"])
-def test_a_name_that_can_not_be_looked_up_is_refused_as_one_that_does_not_exist(host: str) -> None:
+def test_an_invalid_name_is_refused_as_a_missing_one_is(host: str) -> None:
     assert refused(fetcher(), f"http://{host}/").code == "url_not_public"
 
 
 def test_a_redirect_is_checked_as_the_url_is_and_reaches_nothing_private(monkeypatch: pytest.MonkeyPatch) -> None:
-    # this machine's first address passes for a public one, its second does not
+    # This machine's first address counts as public here, its second does not.
     monkeypatch.setattr(connection, "is_public", lambda address: address == "127.0.0.1" or is_public(address))
     names = {"localhost.example": ["127.0.0.1", "::1"]}
     fetch = fetcher(allow_private=False, resolve=lambda host, _: names.get(host, [host]))
@@ -98,7 +98,7 @@ def test_a_redirect_is_checked_as_the_url_is_and_reaches_nothing_private(monkeyp
         assert len(inner.received) == 1
 
 
-def test_a_name_that_answers_otherwise_a_moment_later_changes_nothing() -> None:
+def test_a_name_that_resolves_differently_a_moment_later_changes_nothing() -> None:
     turns = itertools.count()
 
     def rebinding(host: str, port: int) -> list[str]:
@@ -111,7 +111,7 @@ def test_a_name_that_answers_otherwise_a_moment_later_changes_nothing() -> None:
     assert next(turns) == 1, "asked once, and the connection went to what was checked"
 
 
-def test_redirects_are_followed_and_not_for_ever() -> None:
+def test_redirects_are_followed_up_to_a_limit() -> None:
     def twice(handler: BaseHTTPRequestHandler) -> None:
         hops = int(handler.path.rpartition("=")[2] or 0) if "=" in handler.path else 0
         if hops < 2:
@@ -130,7 +130,7 @@ def test_redirects_are_followed_and_not_for_ever() -> None:
 
 
 @pytest.mark.parametrize("length", [None, -1], ids=["said before", "found out"])
-def test_what_is_too_large_is_not_read_to_its_end(length: int | None) -> None:
+def test_a_file_that_is_too_large_is_not_read_to_its_end(length: int | None) -> None:
     sent = threading.Event()
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
@@ -142,7 +142,7 @@ def test_what_is_too_large_is_not_read_to_its_end(length: int | None) -> None:
     assert caught.value.limit == 10_000
 
 
-def test_a_server_that_drips_is_left_when_the_time_is_up() -> None:
+def test_a_server_that_drips_is_dropped_at_the_timeout() -> None:
     all_sent = threading.Event()
 
     def drip(handler: BaseHTTPRequestHandler) -> None:
@@ -174,14 +174,14 @@ def test_a_server_that_drips_is_left_when_the_time_is_up() -> None:
         ("https://no-such-host.invalid/a.jpg", "url_not_public"),
     ],
 )
-def test_what_is_no_url_of_a_photo_is_told(url: str, code: str) -> None:
+def test_an_invalid_url_is_refused_with_its_reason(url: str, code: str) -> None:
     def nowhere(host: str, port: int) -> list[str]:
         raise OSError("unknown")
 
     assert refused(fetcher(resolve=nowhere), url).code == code
 
 
-def test_a_page_that_is_missing_is_told_with_its_status() -> None:
+def test_a_missing_page_is_reported_with_its_status() -> None:
     with receiving(404) as receiver:
         said = refused(fetcher(), receiver.url)
 

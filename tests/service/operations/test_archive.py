@@ -1,4 +1,4 @@
-"""What the archive writes and deletes, what it must leave, and that the books are right after it. Both databases."""
+"""The archive: the rows that it writes, deletes and keeps, and sound books after it. Both databases."""
 
 import io
 import json
@@ -32,7 +32,7 @@ def ids(engine: sa.Engine, column: sa.Column[str]) -> set[str]:
         return set(connection.execute(sa.select(column)).scalars())
 
 
-def test_what_nobody_needs_goes_and_all_else_stays(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unneeded_rows_go_and_all_others_stay(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.operations.archive._BATCH", 2)  # one batch follows another
     shop = Shop(engine)
     broken = shop.order()
@@ -42,8 +42,8 @@ def test_what_nobody_needs_goes_and_all_else_stays(engine: sa.Engine, monkeypatc
     with engine.begin() as connection:
         connection.execute(renders.update().values(deleted_at=sa.func.now()))
     Webhooks(engine).register(shop.client.name, "https://shop.example/hooks")
-    told = shop.order()
-    shop.jobs.cancel(told.job_id, client_id=shop.client.id)
+    cancelled = shop.order()
+    shop.jobs.cancel(cancelled.job_id, client_id=shop.client.id)
     with engine.begin() as connection:
         connection.execute(deliveries.update().values(state="delivered"))
     kept = {shop.order().job_id}
@@ -59,10 +59,10 @@ def test_what_nobody_needs_goes_and_all_else_stays(engine: sa.Engine, monkeypatc
 
     found = archived(engine)
 
-    gone = [broken.job_id, deleted.job_id, told.job_id]
+    gone = [broken.job_id, deleted.job_id, cancelled.job_id]
     assert [line["jobs"]["id"] for line in found] == gone
     assert [line["request_logs"]["body"] for line in found] == [{"scene_type": "same"}] * 3
-    assert [line["deliveries"] and line["deliveries"]["job_id"] for line in found] == [None, None, told.job_id]
+    assert [line["deliveries"] and line["deliveries"]["job_id"] for line in found] == [None, None, cancelled.job_id]
     assert ids(engine, jobs.c.id) == kept
     assert len(ids(engine, request_logs.c.request_id)) == len(kept)
     assert ids(engine, ledger.c.id) == lines
@@ -72,7 +72,7 @@ def test_what_nobody_needs_goes_and_all_else_stays(engine: sa.Engine, monkeypatc
 
 
 @ON_SQLITE
-def test_the_command_appends_to_a_file_and_leaves_what_is_young(
+def test_the_command_appends_to_a_file_and_leaves_recent_jobs(
     migrated_url: str, engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", migrated_url)

@@ -1,4 +1,4 @@
-"""What operators see of all clients' jobs, retries that are charged as a submit is, and workers that drain."""
+"""Operators' views of all clients' jobs, retries that are charged as submits, and draining workers."""
 
 import json
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def is_sound(engine: sa.Engine) -> bool:
     return audit(engine, Bounds(max_attempts=2)).findings == []
 
 
-def test_each_look_shows_its_jobs_of_all_clients(engine: sa.Engine) -> None:
+def test_each_view_lists_its_jobs_of_all_clients(engine: sa.Engine) -> None:
     shop, other = Shop(engine), Shop(engine)
     waiting, broken = other.order().job_id, failed(shop)
     done = shop.order(spec=SPEC)
@@ -79,7 +79,7 @@ def test_each_look_shows_its_jobs_of_all_clients(engine: sa.Engine) -> None:
     assert seen(Look.STUCK) == [running], "its worker died, and nobody has taken it over"
 
 
-def test_the_slowest_are_those_that_took_longest_from_start_to_end(engine: sa.Engine) -> None:
+def test_the_slowest_jobs_took_longest_from_start_to_end(engine: sa.Engine) -> None:
     shop = Shop(engine)
     ids = [failed(shop) for _ in range(3)]
     with engine.begin() as connection:
@@ -93,7 +93,7 @@ def test_the_slowest_are_those_that_took_longest_from_start_to_end(engine: sa.En
     assert lines[0].ran == pytest.approx(90, abs=5)
 
 
-def test_a_job_s_row_has_who_ran_it_and_its_stages_also_of_a_failure(engine: sa.Engine) -> None:
+def test_a_jobs_row_has_its_worker_and_its_stages_even_after_a_failure(engine: sa.Engine) -> None:
     shop = Shop(engine)
     shop.order(spec=SPEC)
     claim = shop.jobs.claim(LABEL)
@@ -106,7 +106,7 @@ def test_a_job_s_row_has_who_ran_it_and_its_stages_also_of_a_failure(engine: sa.
     assert (line.worker, line.stages, line.preset) == (LABEL, {"fetch": 0.5, "decode": 0.25}, "shopify_product")
 
 
-def test_an_exported_run_has_what_the_simulator_reads(engine: sa.Engine) -> None:
+def test_an_exported_run_has_the_simulators_input(engine: sa.Engine) -> None:
     shop = Shop(engine)
     failed(shop)
     shop.jobs.succeed(shop.claim(shop.order(spec=SPEC)), render())
@@ -124,9 +124,7 @@ def test_an_exported_run_has_what_the_simulator_reads(engine: sa.Engine) -> None
     assert list(Overview(engine).export(since=0)) == []
 
 
-def test_a_failed_job_is_made_anew_once_charged_once_and_the_books_are_right(
-    engine: sa.Engine, sources: Bucket
-) -> None:
+def test_a_failed_job_is_retried_once_charged_once_and_the_books_are_sound(engine: sa.Engine, sources: Bucket) -> None:
     shop = Shop(engine, credits=10)
     job_id = failed(shop, reference="order 7")
     assert shop.balance == 10
@@ -147,7 +145,7 @@ def test_a_failed_job_is_made_anew_once_charged_once_and_the_books_are_right(
 
 
 @ON_SQLITE
-def test_a_retry_that_another_operator_makes_at_the_same_moment_is_the_same(engine: sa.Engine, sources: Bucket) -> None:
+def test_two_operators_simultaneous_retries_are_one(engine: sa.Engine, sources: Bucket) -> None:
     shop = Shop(engine)
     job_id = failed(shop)
     ours = retries_of(shop, sources)
@@ -172,7 +170,7 @@ def _gone(shop: Shop) -> None:
 
 
 @ON_SQLITE
-def test_a_retry_brings_no_photo_back_that_is_gone(engine: sa.Engine, sources: Bucket) -> None:
+def test_a_retry_does_not_restore_a_deleted_photo(engine: sa.Engine, sources: Bucket) -> None:
     shop = Shop(engine)
     without_bytes, without_row = failed(shop), failed(shop, source_key="uploads/y.jpg")
     sources.delete("uploads/x.jpg")
@@ -203,7 +201,7 @@ def test_a_retry_brings_no_photo_back_that_is_gone(engine: sa.Engine, sources: B
     ],
     ids=["the client's own end", "too few credits", "no photo", "a disabled client"],
 )
-def test_what_can_t_be_retried_says_why_and_costs_nothing(
+def test_a_refused_retry_states_the_reason_and_costs_nothing(
     engine: sa.Engine, sources: Bucket, spoil: Callable[[Shop], Any], code: str, said: str
 ) -> None:
     shop = Shop(engine, credits=10)
@@ -227,7 +225,7 @@ def test_only_a_failed_job_is_retried(engine: sa.Engine, sources: Bucket) -> Non
         retries_of(shop, sources).retry("nowhere")
 
 
-def test_the_roster_tells_who_lives_what_each_does_and_who_drains(engine: sa.Engine) -> None:
+def test_the_roster_lists_live_workers_their_jobs_and_their_drains(engine: sa.Engine) -> None:
     roster, shop = WorkerRoster(engine), Shop(engine)
 
     def state() -> list[tuple[str, tuple[str, ...]]]:
@@ -243,7 +241,7 @@ def test_the_roster_tells_who_lives_what_each_does_and_who_drains(engine: sa.Eng
     assert roster.ask_drain("another") == []
     assert roster.ask_drain(LABEL) == roster.ask_drain(None) == [LABEL]
     assert state() == [("asked to drain", (accepted.job_id,))]
-    assert roster.beat("w1", LABEL, {}, draining=False), "it is told at its next heartbeat"
+    assert roster.beat("w1", LABEL, {}, draining=False), "its next heartbeat returns the drain"
     roster.beat("w1", LABEL, {}, draining=True)
     assert state() == [("draining", (accepted.job_id,))]
     shop.jobs.fail(claim, "x", "")

@@ -1,4 +1,4 @@
-"""An API of a restored copy: it reads, it changes nothing, and its health says so."""
+"""An API of a restored copy: it reads, it changes nothing, and its health reports the quarantine."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.support.caller import Caller
 from tests.support.databases import migrated_engine
 
 
-def test_a_quarantined_api_reads_and_refuses_what_changes_something(
+def test_a_quarantined_api_answers_reads_and_refuses_changes(
     tmp_path: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.database.quarantine._FRESH", 0.0)

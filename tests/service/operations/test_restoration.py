@@ -1,4 +1,4 @@
-"""`backdrop ops restore-check` and `ops release`: what is shown, what is refused, and that one command releases."""
+"""`backdrop ops restore-check` and `ops release`: their output, their refusals, and that one command releases."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ def settings(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return Settings(database_url=migrated_url, home=tmp_path)
 
 
-def test_the_check_shows_what_a_release_sets_going_and_a_missing_picture_refuses_it(
+def test_the_check_lists_the_effects_of_a_release_and_a_missing_picture_refuses_it(
     settings: Settings, engine: sa.Engine
 ) -> None:
     assert run("ops", "release", "--undo").exit_code == 0

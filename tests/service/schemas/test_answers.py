@@ -1,4 +1,4 @@
-"""Each answer that the document lists, as the service sends it. The fixture `http` compares every one of them."""
+"""Each documented answer as the service sends it. The fixture `http` compares every answer."""
 
 import re
 from typing import Any
@@ -12,8 +12,8 @@ from tests.service.api.test_isolation import MASK, PHOTO, Owner
 from tests.support.caller import SWAP, Caller
 from tests.support.documented import Documented, compared
 
-#: What takes a server that is away (500, 503), another request at the same moment, a setting, or a great many requests.
-#: Tests of these compare their answers too: of admission, previews, idempotency, events, uploads, keys and brands.
+#: Answers that need an unavailable server (500, 503), a simultaneous request, a setting, or very many requests. Their
+#: own tests compare them: of admission, previews, idempotency, events, uploads, keys and brands.
 ELSEWHERE = {
     *(("create_cutout", "409"), ("create_cutout", "429")),
     *(("background_swap_with_spec", status) for status in ("403", "409", "429")),
@@ -22,7 +22,7 @@ ELSEWHERE = {
 }
 
 
-def test_each_documented_answer_is_sent_as_it_is_documented(http: Any, settings: Settings) -> None:
+def test_each_documented_answer_is_sent_as_documented(http: Any, settings: Settings) -> None:
     documented = compared(http)
     owner = Owner(http, settings, f"owner-{ULID()}")
     document = http.get("/schema/openapi.json").json()
@@ -70,7 +70,7 @@ def ask_what_is_there(owner: Owner) -> None:
 
 
 def refuse(owner: Owner, method: str, path: str, operation: dict[str, Any]) -> None:
-    """Without a key, at another host, with an id that nobody has, a body too long, and nothing right in it."""
+    """Ask without a key, at another host, with an unknown id, with a body too long, and with nothing right in it."""
     nowhere = re.sub(r"\{\w+\}", str(ULID()), path)
     somewhere = path.replace("{public_id}", owner.cutout).replace("{name}", owner.brand)
     answers, body = operation["responses"], operation.get("requestBody", {}).get("content", {})
@@ -124,15 +124,15 @@ def ask(caller: Caller, method: str, path: str, **options: Any) -> Any:
     return caller.http.request(method, path, headers=caller.headers | options.pop("headers", {}), **options)
 
 
-def test_the_stream_s_description_names_each_field_of_an_event(http: Any) -> None:
+def test_the_streams_description_names_each_field_of_an_event(http: Any) -> None:
     follow = http.get("/schema/openapi.json").json()["paths"]["/v1/jobs/{job_id}/events"]["get"]
-    told = follow["responses"]["200"]["description"]
+    described = follow["responses"]["200"]["description"]
 
-    assert [name for name in JobEvent.model_fields if name not in told] == []
+    assert [name for name in JobEvent.model_fields if name not in described] == []
     assert [one["name"] for one in follow["parameters"] if one["in"] == "header"] == ["Last-Event-ID"]
 
 
-def test_a_field_that_the_document_does_not_list_is_a_difference(http: Any, caller: Caller) -> None:
+def test_an_undocumented_field_is_a_difference(http: Any, caller: Caller) -> None:
     document = http.get("/schema/openapi.json").json()
     answer = caller.get("/v1/credits")
     Documented(document).check(answer)

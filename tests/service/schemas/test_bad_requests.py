@@ -15,7 +15,7 @@ from schemathesis.core.result import Ok
 from schemathesis.generation.modes import GenerationMode
 
 from pipeline.core.order import StanceWord
-from tests.support.caller import SWAP, Caller, located, told
+from tests.support.caller import SWAP, Caller, error_body, located
 
 SEED = 20_261_128
 JSON = {"Content-Type": "application/json"}
@@ -28,7 +28,7 @@ SUBJECTS = (
     ([412, 300], "412 is outside the photo"),
     ([0.6, 0.1, 0.4, 0.9], "The box 0.6, 0.1, 0.4, 0.9 is empty. Give left, top, right, bottom"),
 )
-#: Of a swap's query: what is sent, then what is wrong with it: parameter, code, and words of the answer.
+#: Of a swap's query: the query, then its fault: parameter, code, and words of the answer.
 QUERIES: tuple[tuple[str, str, str, str], ...] = (
     ("dryrun=true", "dryrun", "extra_forbidden", "Did you mean dry_run?"),
     ("dry-run=true", "dry-run", "extra_forbidden", "Did you mean dry_run?"),
@@ -96,7 +96,7 @@ QUERIES: tuple[tuple[str, str, str, str], ...] = (
     ),
     *((f"subject={word}", "subject", "subject_invalid", "is outside the photo") for word in ("nan,0.5", "1e999,0")),
 )
-#: Of a swap's body: what differs from a good one, then what is wrong with it: field, code, and words of the answer.
+#: Of a swap's body: the changed fields, then the fault: field, code, and words of the answer.
 BODIES: tuple[tuple[dict[str, Any], tuple[str | int, ...], str, str], ...] = (
     *(
         ({name: value}, (name,), code, said)
@@ -143,7 +143,7 @@ BODIES: tuple[tuple[dict[str, Any], tuple[str | int, ...], str, str], ...] = (
     ({"output_preset": "shopify_prodcut"}, ("output_preset",), "unknown_preset", "Did you mean shopify_product?"),
     ({"pilot_brand": "Lumne"}, ("pilot_brand",), "near_miss", "Did you mean Lumen?"),
     ({"pilot_brand": "lumen"}, ("pilot_brand",), "near_miss", "Did you mean Lumen?"),
-    # one mistake, one error: on pure white the scene is not forbidden as well
+    # one mistake, one error: without the near miss the scene would be forbidden on pure white
     ({"scene_type": "whte", "output_preset": "amazon_main"}, ("scene_type",), "near_miss", "Did you mean white?"),
     ({"dominant_colours": ["red"]}, ("dominant_colours",), "extra_forbidden", "Did you mean dominant_colors?"),
     ({"seed": 7}, ("seed",), "extra_forbidden", "seed is a query parameter. Send it in the URL, as ?seed=7"),
@@ -151,7 +151,7 @@ BODIES: tuple[tuple[dict[str, Any], tuple[str | int, ...], str, str], ...] = (
     ({"reference": "a b&c"}, ("reference",), "extra_forbidden", "as ?reference=a%20b%26c"),
     ({"Idempotency-Key": "once"}, ("Idempotency-Key",), "extra_forbidden", "Idempotency-Key is a header"),
 )
-#: Pairs of a swap, the index of the wrong one, and its code.
+#: Pairs of a swap, the index of the wrong pair, and its code.
 METADATA: tuple[tuple[tuple[str, ...], int, str], ...] = (
     (("colour",), 0, "metadata_invalid"),
     (("colour:red", ":red"), 1, "metadata_invalid"),
@@ -166,7 +166,7 @@ METADATA: tuple[tuple[tuple[str, ...], int, str], ...] = (
 
 @dataclass(frozen=True)
 class Bad:
-    """One bad request, and what is wrong with it."""
+    """One bad request, and its fault."""
 
     method: str
     path: str
@@ -174,7 +174,7 @@ class Bad:
     query: Any = None
     content: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
-    #: Where the only fault is, its code and words of the answer; empty: as they come.
+    #: Place of the only fault, its code and words of the answer; empty: any.
     where: tuple[str | int, ...] = ()
     code: str = ""
     said: str = ""
@@ -198,7 +198,7 @@ class Bad:
 
 
 def routes(app: Any) -> Iterator[tuple[str, str]]:
-    """Every method and path of the API, with a word for each parameter of the path."""
+    """Yield every method and path of the API, with a word for each parameter of the path."""
     for route in app.routes:
         if isinstance(route, HTTPRoute) and route.path.startswith(("/v1/", "/health/")):
             for method in sorted(route.methods - {"OPTIONS"}):
@@ -206,7 +206,7 @@ def routes(app: Any) -> Iterator[tuple[str, str]]:
 
 
 def swaps(good: dict[str, Any]) -> Iterator[Bad]:
-    """Bad requests of the route that costs something."""
+    """Yield bad requests of the route that costs credits."""
     for query, name, code, said in QUERIES:
         yield Bad("POST", f"{SWAP}?{query}", good, where=("query", name), code=code, said=said)
     for pairs, index, code in METADATA:
@@ -227,7 +227,7 @@ def swaps(good: dict[str, Any]) -> Iterator[Bad]:
 
 
 def others() -> Iterator[Bad]:
-    """Bad requests of all other routes."""
+    """Yield bad requests of all other routes."""
     unread = "Send JSON with Content-Type: application/json"
     for path in (SWAP, "/v1/cutouts", "/v1/uploads", "/v1/keys"):
         yield Bad("POST", path, [], where=("body",), code="model_type", said="a JSON object (received an array)")
@@ -329,7 +329,7 @@ def others() -> Iterator[Bad]:
 
 
 def drawn(document: dict[str, Any], examples: int) -> list[Bad]:
-    """Requests that the document does not allow: their query or their body is wrong."""
+    """Return requests that the document does not allow: their query or their body is wrong."""
     found: list[Bad] = []
     for result in schemathesis.openapi.from_dict(document).get_all_operations():
         assert isinstance(result, Ok)
@@ -363,17 +363,17 @@ def drawn(document: dict[str, Any], examples: int) -> list[Bad]:
     return found
 
 
-#: What an answer tells its reader to do.
+#: Words of an answer's remedy.
 REMEDY = re.compile(
     r"\b([Ss]hould (be|have|look)|[Ss]end|[Aa]dd|Give|Leave|Remove|Choose|Use|Set|[Mm]ust|Fill|Shorten|Check|Accepted"
     r"|Did you mean|nearest are|lists|reads https|takes|Make it|describe it|checks)\b"
 )
-#: What is wrong is that something is not there, or too much of it is.
+#: Codes of faults without a received value: something is missing, or there is too much of it.
 WITHOUT_VALUE = {"missing", "source_missing", "source_ambiguous", "output_incomplete", "too_long", "too_short"}
 
 
 def faults(answer: Any) -> list[str]:
-    """What an answer leaves its reader to guess."""
+    """Return the missing parts of an answer: field, value, remedy."""
     if answer.status_code != 422:
         detail = answer.json()["detail"]
         return [] if REMEDY.search(detail) else [f"no remedy: {detail}"]
@@ -394,7 +394,7 @@ def faults(answer: Any) -> list[str]:
 
 
 def differences(bad: Bad, answer: Any) -> list[str]:
-    """How an answer differs from what is to be said of a request."""
+    """Return the differences between an answer and the expected error."""
     if not 400 <= answer.status_code < 500:
         return [f"{answer.status_code}"]
     found = faults(answer)
@@ -410,15 +410,15 @@ def differences(bad: Bad, answer: Any) -> list[str]:
     return found
 
 
-def test_each_bad_request_is_named_says_what_to_do_and_costs_nothing(caller: Caller) -> None:
+def test_each_bad_request_gets_its_fault_and_remedy_and_costs_nothing(caller: Caller) -> None:
     caller.http.put("/v1/brands/Lumen", json={}, headers=caller.headers).raise_for_status()
     wrong: list[str] = []
     for bad in swaps(caller.body()):
         answer = bad.send(caller)
         wrong += [f"{bad}: {one}" for one in differences(bad, answer)]
         if bad.where[0] == "body":
-            planned = told(replace(bad, query={"dry_run": "true"}).send(caller))
-            wrong += [f"{bad}: a dry run says {planned}"] if planned != told(answer) else []
+            planned = error_body(replace(bad, query={"dry_run": "true"}).send(caller))
+            wrong += [f"{bad}: a dry run says {planned}"] if planned != error_body(answer) else []
     wrong += [f"{bad}: {one}" for bad in others() for one in differences(bad, bad.send(caller))]
 
     assert wrong == [], "\n".join(wrong)
@@ -426,7 +426,7 @@ def test_each_bad_request_is_named_says_what_to_do_and_costs_nothing(caller: Cal
     assert caller.get("/v1/jobs").json()["items"] == []
 
 
-def test_every_route_of_the_api_refuses_a_parameter_that_it_does_not_know(caller: Caller) -> None:
+def test_every_route_of_the_api_refuses_an_unknown_parameter(caller: Caller) -> None:
     asked = list(routes(caller.http.app))
 
     assert len(asked) > 35
@@ -437,11 +437,11 @@ def test_every_route_of_the_api_refuses_a_parameter_that_it_does_not_know(caller
         assert method == "HEAD" or differences(bad, answer) == [], bad
 
 
-@pytest.mark.nightly  # at night Schemathesis' as well, which take half a minute
-def test_what_the_document_does_not_allow_says_what_to_do_and_costs_nothing(caller: Caller) -> None:
+@pytest.mark.nightly  # Schemathesis takes half a minute
+def test_requests_against_the_document_get_a_remedy_and_cost_nothing(caller: Caller) -> None:
     document = caller.http.get("/schema/openapi.json").json()
     answers = [(one, one.send(caller)) for one in drawn(document, examples=8)]
-    # Schemathesis means some that HTTP can't say, as the text of a number in a query: these are good after all.
+    # HTTP cannot express some of them, such as the text of a number in a query: those are valid.
     answers = [(one, answer) for one, answer in answers if not answer.is_success]
 
     assert len(answers) >= 70

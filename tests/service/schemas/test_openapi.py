@@ -77,7 +77,7 @@ def test_every_operation_parameter_and_property_has_a_plain_description(document
     assert [(place, one) for place, one in sentences if len(one.split()) > 25] == []
 
 
-def test_the_request_schema_says_what_the_contract_says(document: dict[str, Any]) -> None:
+def test_the_request_schema_matches_the_contract(document: dict[str, Any]) -> None:
     schema = document["components"]["schemas"]["BackgroundSwapWithSpecRequest"]
 
     assert set(schema["properties"]) == {
@@ -121,7 +121,7 @@ def test_the_swap_documents_its_answers_its_headers_and_its_security(document: d
     assert document["components"]["securitySchemes"][scheme]["scheme"] == "bearer"
 
 
-def test_whatever_makes_a_job_documents_its_admission(document: dict[str, Any]) -> None:
+def test_every_route_that_makes_a_job_documents_its_admission(document: dict[str, Any]) -> None:
     workflows = [operation for _, operation in operations(document) if "202" in operation["responses"]]
 
     assert workflows
@@ -139,7 +139,7 @@ def test_whatever_makes_a_job_documents_its_admission(document: dict[str, Any]) 
         assert all("Retry-After" in answers[status]["headers"] for status in ("409", "429", "503"))
 
 
-def test_whatever_needs_the_database_documents_that_it_may_be_away(document: dict[str, Any]) -> None:
+def test_every_route_that_needs_the_database_documents_its_outage(document: dict[str, Any]) -> None:
     private = [(name, operation) for name, operation in operations(document) if operation.get("security")]
 
     assert private
@@ -150,7 +150,7 @@ def test_whatever_needs_the_database_documents_that_it_may_be_away(document: dic
         assert "Retry-After" in away["headers"], name
 
 
-def test_every_route_that_wants_a_key_says_so(document: dict[str, Any]) -> None:
+def test_every_route_that_needs_a_key_documents_it(document: dict[str, Any]) -> None:
     public = {name for name, operation in operations(document) if not any(operation.get("security") or [])}
 
     assert public == {
@@ -165,7 +165,7 @@ def test_a_body_may_be_left_out_where_every_field_has_a_default(document: dict[s
     assert left_out == {"POST /v1/keys", "POST /v1/webhook/secret", "PUT /v1/brands/{name}"}
 
 
-def test_an_upload_documents_the_photo_as_it_is(document: dict[str, Any]) -> None:
+def test_an_upload_documents_the_photo_as_bytes(document: dict[str, Any]) -> None:
     upload = document["paths"]["/v1/uploads"]["post"]
 
     assert {"application/json", "multipart/form-data", *UPLOAD_TYPES} == set(upload["requestBody"]["content"])
@@ -189,7 +189,7 @@ def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
     assert checked > 10
 
 
-def test_every_type_of_message_is_sent_as_the_document_says(document: dict[str, Any], engine: sa.Engine) -> None:
+def test_every_type_of_message_is_sent_as_documented(document: dict[str, Any], engine: sa.Engine) -> None:
     (path,) = document["webhooks"].values()
     schema = path["post"]["requestBody"]["content"]["application/json"]["schema"]
     shop = Shop(engine)
@@ -210,7 +210,7 @@ def test_every_type_of_message_is_sent_as_the_document_says(document: dict[str, 
     assert differences(document, schema, {"type": "job.other"}) != []
 
 
-def test_the_catalogues_say_what_their_items_have(document: dict[str, Any], tmp_path: Path) -> None:
+def test_the_catalogues_document_their_items(document: dict[str, Any], tmp_path: Path) -> None:
     with TestClient(create_app(Settings(home=tmp_path, queue_url="redis://127.0.0.1:9/0"))) as http:
         for path, name in (("scene-types", "Scene"), ("moods", "Mood"), ("output-presets", "Preset")):
             items = http.get(f"/v1/{path}").json()["items"]

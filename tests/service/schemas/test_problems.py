@@ -1,4 +1,4 @@
-"""Errors: one set of fields for both shapes, a stable code for each thing that is wrong, and where it is."""
+"""Errors: one set of fields for both shapes, a stable code for each fault, and its place."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.caller import SWAP, Caller, assert_problem, located
 
-#: What every error's body has.
+#: Fields of every error's body.
 COMMON = {"status", "type", "title", "detail", "code", "request_id"}
 
 
@@ -33,17 +33,17 @@ def test_an_unprocessable_request_has_the_fields_of_a_problem(caller: Caller) ->
         ("GET", "/v1/files/sources/x?expires=1&signature=x", 403, "url_invalid"),
     ],
 )
-def test_what_is_refused_before_a_client_is_known_names_its_request_too(
+def test_a_refusal_before_authentication_names_its_request_too(
     caller: Caller, method: str, path: str, status: int, code: str
 ) -> None:
     assert_problem(caller.http.request(method, path), status, code)
 
 
-def test_a_parameter_that_is_missing_is_named(caller: Caller) -> None:
+def test_a_missing_parameter_is_named(caller: Caller) -> None:
     assert codes(caller.http.put("/v1/files/sources/x?expires=1")) == {("query", "signature"): "missing"}
 
 
-def test_what_is_not_found_or_not_allowed_says_what_to_do(caller: Caller) -> None:
+def test_not_found_and_not_allowed_state_the_remedy(caller: Caller) -> None:
     assert "GET /v1/jobs lists your jobs" in caller.get("/v1/jobs/none").json()["detail"]
     assert "GET '/v1/nowhere'" in caller.get("/v1/nowhere").json()["detail"]
     assert "Use one of GET" in caller.http.put("/v1/credits", headers=caller.headers).json()["detail"]
@@ -61,7 +61,7 @@ def test_thousands_of_unknown_names_are_answered_at_once(caller: Caller) -> None
     assert 0 < len(sought) <= 20, "the nearest name is sought for some alone: for all it takes seconds"
 
 
-def test_what_belongs_to_a_request_still_arrives(caller: Caller) -> None:
+def test_parameters_and_bytes_of_a_request_still_arrive(caller: Caller) -> None:
     pairs = caller.http.post(f"{SWAP}?metadata=a:1&metadata=b:2&seed=7", json=caller.body(), headers=caller.headers)
     url = caller.http.post("/v1/uploads", json={"content_type": "image/png"}, headers=caller.headers).json()["url"]
     signed = urlsplit(url)

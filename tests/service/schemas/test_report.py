@@ -1,4 +1,4 @@
-"""The report as the document types it, against reports of real swaps."""
+"""The report's documented types against reports of real swaps."""
 
 import itertools
 from dataclasses import replace
@@ -41,13 +41,13 @@ SWAPS: dict[str, Spec] = {
 
 
 @pytest.mark.parametrize("name", rest_in_gate(SWAPS))
-def test_each_field_of_a_real_report_is_typed_and_holds(document: dict[str, Any], name: str) -> None:
+def test_each_field_of_a_real_report_is_typed_and_valid(document: dict[str, Any], name: str) -> None:
     ticks = itertools.count()
     made = swap(PHOTO, SWAPS[name], networks(), limits=Limits(), clock=lambda: float(next(ticks)))
     report = to_json(replace(made.report, expansion=Growth(0.01, 0.0).row()))
     assert differences(document, {"$ref": "#/components/schemas/Report"}, report) == []
 
 
-def test_a_report_of_another_release_is_told_as_it_was_stored() -> None:
+def test_a_report_of_another_release_is_returned_as_stored() -> None:
     stored = {"palette": {"asked": [], "of_old": 1}, "provenance": {"seed": "seven"}, "more": [1]}
     assert TypeAdapter[Any](StoredReport).dump_python(stored, mode="json") == stored

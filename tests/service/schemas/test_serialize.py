@@ -1,4 +1,4 @@
-"""Where links lead: the Host that a request names makes them, so it must be the API's own."""
+"""Hosts of links: the request's Host header makes them, so it must be the API's own."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tests.support.caller import Caller, assert_problem
 UPLOAD = {"content_type": "image/jpeg"}
 
 
-def test_no_link_is_made_of_a_host_that_is_not_the_apis(caller: Caller) -> None:
+def test_no_link_is_made_from_a_foreign_host(caller: Caller) -> None:
     body = caller.body()
     for host in ("evil.example", "evil.example:8000", "localhost@evil.example", "localhost:x", "10.9.8.7"):
         named = {"Host": host}
@@ -26,19 +26,19 @@ def test_no_link_is_made_of_a_host_that_is_not_the_apis(caller: Caller) -> None:
     assert caller.balance == 100, "a submit whose answers could not be given is not charged"
 
 
-def test_what_holds_no_link_is_answered_under_any_name(caller: Caller) -> None:
-    # Probes of Kubernetes name the pod's address, balancers what they like.
+def test_an_answer_without_links_is_given_under_any_name(caller: Caller) -> None:
+    # Kubernetes' probes send the pod's address, load balancers any name.
     for path in ("/health/live", "/health/ready", "/v1/moods", "/schema/openapi.json"):
         assert caller.http.get(path, headers={"Host": "10.1.2.3:8000"}).status_code != 421
 
 
-def test_this_machine_and_the_address_that_was_reached_need_no_setting(caller: Caller) -> None:
+def test_this_machine_and_the_connections_address_need_no_setting(caller: Caller) -> None:
     for host in ("localhost:8000", "LOCALHOST", "127.0.0.1:1", "[::1]:8000", "testserver.local"):
         answer = caller.http.post("/v1/uploads", json=UPLOAD, headers=caller.headers | {"Host": host})
         assert answer.json()["url"].startswith(f"http://{host}/v1/files/sources/")
 
 
-def test_an_operators_names_are_taken_and_a_public_url_makes_the_header_irrelevant(
+def test_trusted_hosts_are_accepted_and_with_a_public_url_the_header_does_not_matter(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state: Any = caller.http.app.state
@@ -52,5 +52,5 @@ def test_an_operators_names_are_taken_and_a_public_url_makes_the_header_irreleva
     assert caller.http.post("/v1/uploads", **asked).json()["url"].startswith("https://shop.example/v1/files/")
 
 
-def test_with_s3_any_host_will_do_as_links_lead_to_the_buckets() -> None:
+def test_with_s3_any_host_is_accepted_as_links_lead_to_the_buckets() -> None:
     assert Settings(store="s3").link_hosts is None

@@ -1,4 +1,4 @@
-"""What tests of the store stand on."""
+"""Fixtures of the tests of the store."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.support.warehouse import Warehouse
 
 @pytest.fixture
 def warehouse(request: pytest.FixtureRequest, engine: sa.Engine, tmp_path: Path) -> Warehouse:
-    """Each store on one of the databases: neither knows of the other."""
+    """Each store on one of the databases: store and database do not depend on each other."""
     on_s3 = engine.dialect.name == "postgresql"
     settings = request.getfixturevalue("s3_settings") if on_s3 else {"store": "directory"}
     return Warehouse(engine, *open_buckets(Settings(home=tmp_path, **settings)))

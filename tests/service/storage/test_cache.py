@@ -1,4 +1,4 @@
-"""A photo is cut out once: what is kept, that it is the same to the bit, and everything that must not be trusted."""
+"""A photo is cut out once: the stored cut-out, its equality to the bit, and everything that must not be trusted."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -27,7 +27,7 @@ from tests.support.still_life import PHOTO, Counting, Darkener, by_colour, jpeg,
 
 
 class Studio:
-    """Networks that count, and a folder where cut-outs are kept."""
+    """Networks that count their calls, and a folder for cut-outs."""
 
     def __init__(self, folder: Path) -> None:
         self.segmenter = Counting()
@@ -62,16 +62,16 @@ def with_alpha(alpha: NDArray[np.float32], rgb: NDArray[np.uint8]) -> bytes:
 
 
 def glassy() -> bytes:
-    """A photo with a cut-out of its own that is half seen through, in every shade."""
+    """Return a photo with a cut-out of its own that is translucent in every shade."""
     rgb, alpha = still_life(240, 300)
     return with_alpha(alpha * np.linspace(0.4, 1, 300, dtype=np.float32)[:, None], rgb)
 
 
-# What is kept
+# Stored cut-outs
 
 
 @pytest.mark.parametrize("data", [PHOTO, glassy()], ids=["cut out by a network", "with alpha of its own"])
-def test_what_is_kept_gives_the_cut_out_again_to_the_bit(data: bytes) -> None:
+def test_a_stored_cutout_equals_the_first_to_the_bit(data: bytes) -> None:
     photo = decode(data, Limits())
     found = segment(photo, by_colour)
     made = extract_foreground(photo, found).assessed()
@@ -86,7 +86,7 @@ def test_what_is_kept_gives_the_cut_out_again_to_the_bit(data: bytes) -> None:
     assert len(kept) < made.alpha.nbytes / 2
 
 
-def test_a_photo_is_cut_out_once_whatever_is_made_of_it(studio: Studio) -> None:
+def test_a_photo_is_cut_out_once_for_all_its_pictures(studio: Studio) -> None:
     first = studio.swap(kind="podium")
     looks = studio.segmenter.looks
 
@@ -100,7 +100,7 @@ def test_a_photo_is_cut_out_once_whatever_is_made_of_it(studio: Studio) -> None:
     assert again.report.cutout == first.report.cutout
 
 
-def test_another_photo_another_network_and_other_code_cut_out_anew(
+def test_another_photo_another_network_and_other_code_need_a_new_cutout(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     studio.swap()
@@ -116,7 +116,7 @@ def test_another_photo_another_network_and_other_code_cut_out_anew(
     ]
     assert came == ["computed", "computed", "computed", "cached"]
 
-    # What the release before kept was cut out by the small network, which is half of the ensemble now.
+    # The small network made the previous release's cut-outs; now it is half of the ensemble.
     small = studio.versions | {"segmenter": "rembg 2.0.86 u2netp sha256:309c8469258d"}
     large = small | {"segmenter": "rembg 2.0.86 u2net sha256:8d10d2f3bb75"}
     both = large | {"second_segmenter": small["segmenter"]}
@@ -131,7 +131,7 @@ def test_another_photo_another_network_and_other_code_cut_out_anew(
     assert studio.cache_status() == "computed"
 
 
-def test_the_digest_of_the_code_is_that_of_every_file_that_makes_a_cut_out() -> None:
+def test_the_digest_of_the_code_covers_every_file_that_makes_a_cutout() -> None:
     assert kept_module.made_by() == kept_module.made_by()
     made_of = {name for name, _ in kept_module.code_files("pipeline")}
     assert {"swap.py", "cutout/segment.py", "cutout/foreground.py", "cutout/holes.py", "core/resample.py"} <= made_of
@@ -139,12 +139,12 @@ def test_the_digest_of_the_code_is_that_of_every_file_that_makes_a_cut_out() -> 
     assert networks == {"renderer/checkpoint/light", "viewpoint/checkpoint/viewpoint"}
 
 
-def test_networks_without_a_version_keep_nothing(studio: Studio) -> None:
+def test_networks_without_a_version_store_nothing(studio: Studio) -> None:
     assert [studio.cache_status(versions={}), studio.cache_status(versions={})] == ["computed", "computed"]
     assert studio.objects == []
 
 
-def test_what_one_client_keeps_another_does_not_find(studio: Studio) -> None:
+def test_one_clients_cutouts_are_not_found_by_another(studio: Studio) -> None:
     store = DirectoryBucket(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0)
     one, two = ObjectCache(store, "ONE"), ObjectCache(store, "TWO")
 
@@ -155,16 +155,16 @@ def test_what_one_client_keeps_another_does_not_find(studio: Studio) -> None:
     ]
 
 
-# What is not trusted
+# Damaged objects
 
 
 def foreign(studio: Studio, data: bytes) -> bytes:
-    """The object of another photo."""
+    """Return the object of another photo."""
     studio.swap(jpeg(still_life(240, 300, cut=True)[0]))
     return next(path.read_bytes() for path in studio.objects if path.read_bytes() != data)
 
 
-#: What may have become of an object.
+#: Damage to an object.
 HARM: dict[str, Callable[[Studio, bytes], bytes]] = {
     "empty": lambda _, data: b"",
     "shorter than its seal": lambda _, data: data[:20],
@@ -176,7 +176,7 @@ HARM: dict[str, Callable[[Studio, bytes], bytes]] = {
 }
 
 
-def test_an_object_that_is_not_what_was_kept_is_made_anew_and_replaced(studio: Studio) -> None:
+def test_a_damaged_object_is_replaced(studio: Studio) -> None:
     right = studio.swap()
     (path,) = studio.objects
     whole = path.read_bytes()
@@ -191,7 +191,7 @@ def test_an_object_that_is_not_what_was_kept_is_made_anew_and_replaced(studio: S
 
 
 class Away(DirectoryBucket):
-    """A store that is not there, and counts who asks."""
+    """A store that is away and counts the calls."""
 
     asked = 0
 
@@ -211,7 +211,7 @@ def test_a_store_that_is_away_is_asked_once_and_fails_no_swap(studio: Studio) ->
     assert store.asked == 1
 
 
-def test_a_full_folder_and_a_database_that_is_away_cost_only_the_keeping(studio: Studio) -> None:
+def test_a_full_folder_and_a_database_that_is_away_only_prevent_storing(studio: Studio) -> None:
     def away(kind: Kind, key: str) -> None:
         raise sa.exc.OperationalError("", {}, Exception("gone"))
 

@@ -1,4 +1,4 @@
-"""What jobs keep for later is their client's: it has its row, it expires, and the next job finds it."""
+"""Objects that jobs store for later jobs: they belong to their client, have a row, and expire."""
 
 from dataclasses import replace
 from io import BytesIO
@@ -45,7 +45,7 @@ def test_jobs_of_one_photo_cut_it_out_once_and_the_object_has_its_row(bench: Ben
 
 
 @ON_SQLITE
-def test_a_cut_out_goes_when_no_job_has_used_it_for_so_long_and_using_it_keeps_it(bench: Bench) -> None:
+def test_a_cutout_expires_unless_jobs_use_it(bench: Bench) -> None:
     bench.cut()
     bench.age(0.9)
     bench.cut()
@@ -68,7 +68,7 @@ def test_an_expiry_that_meets_a_job_leaves_no_object_without_its_row(bench: Benc
     bench.expire(delete_delay=60.0)  # expired, and not deleted yet
     (key,) = bench.rows
     gone = ExpiredObject("cutouts", key)
-    bench.renders.delete(key)  # between this and the row's end a job comes by
+    bench.renders.delete(key)  # a job comes between this and the row's end
 
     assert bench.cut() == "computed"
     bench.registry.retry_later(gone)
@@ -79,7 +79,7 @@ def test_an_expiry_that_meets_a_job_leaves_no_object_without_its_row(bench: Benc
     assert (bench.cut(), bench.wrong()) == ("cached", [])
 
 
-def test_a_cut_out_is_no_source_and_no_file_of_the_api(http: Any, settings: Settings, caller: Caller) -> None:
+def test_a_cutout_is_no_source_and_no_file_of_the_api(http: Any, settings: Settings, caller: Caller) -> None:
     key = f"cutouts/{caller.client.id}/{'0' * 64}"
     open_buckets(settings)[1].put(key, b"kept", "application/octet-stream")
 
@@ -142,7 +142,7 @@ def picture_of(objects: Bucket, caller: Caller, render: dict[str, Any]) -> NDArr
         return np.asarray(picture.convert("RGB"))
 
 
-def test_a_brand_s_products_share_a_background_and_another_client_has_its_own(
+def test_a_brands_products_share_a_background_and_another_client_has_its_own(
     caller: Caller, settings: Settings, http: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submit = http.app.state.submit
@@ -171,7 +171,7 @@ def test_a_brand_s_products_share_a_background_and_another_client_has_its_own(
 
 
 @ON_SQLITE
-def test_kept_backgrounds_are_accounted_for_and_go_by_their_own_setting(engine: sa.Engine, tmp_path: Path) -> None:
+def test_stored_backgrounds_have_rows_and_expire_by_their_own_setting(engine: sa.Engine, tmp_path: Path) -> None:
     bench = Bench(engine, tmp_path)
     kept = bench.runner.cache_for
     assert kept is not None
@@ -193,7 +193,7 @@ def test_kept_backgrounds_are_accounted_for_and_go_by_their_own_setting(engine: 
 @pytest.mark.parametrize(
     ("days", "kept"), [({"cutout_days": 0}, [b"scene", None]), ({"background_days": 0}, [None, b"cut-out"])]
 )
-def test_with_no_days_for_a_kind_none_of_it_is_kept(
+def test_with_zero_days_for_a_kind_none_of_it_is_stored(
     engine: sa.Engine, tmp_path: Path, days: dict[str, float], kept: list[bytes | None]
 ) -> None:
     bench = Bench(engine, tmp_path, **days)

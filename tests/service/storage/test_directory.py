@@ -1,4 +1,4 @@
-"""The store in a directory: what a writer that dies leaves behind."""
+"""The directory store: remains of a writer that dies."""
 
 import os
 import time
@@ -10,7 +10,7 @@ from service.storage.directory import DirectoryBucket
 from service.storage.signing import UrlSigner
 
 
-def test_a_writer_that_is_killed_leaves_no_object_and_its_temporary_file_goes_an_hour_later(tmp_path: Path) -> None:
+def test_a_killed_writer_leaves_no_object_and_its_temporary_file_goes_after_an_hour(tmp_path: Path) -> None:
     process = get_context("spawn").Process(target=write_half, args=[tmp_path])
     process.start()
     process.join()
@@ -30,5 +30,5 @@ def test_a_writer_that_is_killed_leaves_no_object_and_its_temporary_file_goes_an
 def write_half(root: Path) -> None:
     """Be killed when the bytes are written and not in place yet."""
     fsync: Callable[[int], None] = lambda _: os._exit(9)  # noqa: E731  # one line for one line
-    os.fsync = fsync  # type: ignore[assignment]  # the last thing before the rename
+    os.fsync = fsync  # type: ignore[assignment]  # the last step before the rename
     DirectoryBucket(root, bucket="b", signer=UrlSigner(b"k"), url_ttl=60).put("a.jpg", b"whole", "image/jpeg")

@@ -1,4 +1,4 @@
-"""What the store may forget, when, and what must never go with it. Each store on one of the databases."""
+"""What expires in the store, when, and what must stay. Each store on one of the databases."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from tests.support.warehouse import DAY, Warehouse
 # Photos
 
 
-def test_photos_that_nobody_has_used_for_so_long_go_with_their_rows(warehouse: Warehouse) -> None:
+def test_unused_photos_expire_with_their_rows(warehouse: Warehouse) -> None:
     shop = warehouse.shop
     old, used, needed = (warehouse.photo(name) for name in ("old", "used", "needed"))
     never, mounted = (f"uploads/{shop.client.id}/{name}.jpg" for name in ("never", "mounted"))
@@ -53,7 +53,7 @@ def test_photos_that_nobody_has_used_for_so_long_go_with_their_rows(warehouse: W
     assert left() == {used, new}
 
 
-def test_an_expired_photo_takes_no_order_though_its_bytes_are_there_still(warehouse: Warehouse) -> None:
+def test_an_expired_photo_takes_no_order_while_its_bytes_still_exist(warehouse: Warehouse) -> None:
     key = warehouse.photo()
     warehouse.pass_time(1.1)
     replace(warehouse.expirer, delete_delay=DELETE_DELAY).run_once()
@@ -69,7 +69,7 @@ def test_an_expired_photo_takes_no_order_though_its_bytes_are_there_still(wareho
 # Renders
 
 
-def test_a_render_goes_and_its_job_its_log_and_its_money_stay(warehouse: Warehouse) -> None:
+def test_a_render_expires_and_its_job_its_log_and_its_ledger_lines_stay(warehouse: Warehouse) -> None:
     key = warehouse.photo()
     accepted, made = warehouse.delivered(key)
     warehouse.pass_time(1.1)
@@ -85,7 +85,7 @@ def test_a_render_goes_and_its_job_its_log_and_its_money_stay(warehouse: Warehou
     assert (warehouse.shop.balance, warehouse.known) == (998, set())
 
 
-def test_a_preview_goes_after_an_hour_and_other_renders_stay(warehouse: Warehouse) -> None:
+def test_a_preview_expires_after_an_hour_and_other_renders_stay(warehouse: Warehouse) -> None:
     expirer = replace(warehouse.expirer, render_age=None, preview_age=3600.0)
     (_, whole), (looked, seen) = (warehouse.delivered(warehouse.photo(), preview=preview) for preview in (False, True))
     expirer.run_once()
@@ -99,7 +99,7 @@ def test_a_preview_goes_after_an_hour_and_other_renders_stay(warehouse: Warehous
     assert (job.status, picture) == (JobStatus.SUCCESS, None)
 
 
-def test_a_render_outlives_its_photo_and_goes_though_its_object_was_never_written_down(warehouse: Warehouse) -> None:
+def test_a_render_outlives_its_photo_and_expires_without_an_object_row(warehouse: Warehouse) -> None:
     accepted, made = warehouse.delivered(warehouse.photo())
     with warehouse.engine.begin() as connection:
         connection.execute(stored_objects.delete().where(stored_objects.c.key == made.key))
@@ -113,7 +113,7 @@ def test_a_render_outlives_its_photo_and_goes_though_its_object_was_never_writte
     assert not warehouse.lies_in(warehouse.renders, made.key)
 
 
-def test_what_dead_attempts_left_goes_once_the_job_is_over_and_they_can_not_be_storing(warehouse: Warehouse) -> None:
+def test_objects_of_dead_attempts_go_once_the_job_is_over_and_no_attempt_can_still_store(warehouse: Warehouse) -> None:
     accepted = warehouse.shop.order(source_key=warehouse.photo())
     claim = warehouse.shop.claim(accepted)
     dead, late = warehouse.picture(accepted, 7), warehouse.picture(accepted, 8)
@@ -133,7 +133,7 @@ def test_what_dead_attempts_left_goes_once_the_job_is_over_and_they_can_not_be_s
     assert [warehouse.lies_in(warehouse.renders, key) for key in (late, made.key)] == [False, True]
 
 
-def test_what_is_kept_for_ever_is_not_touched(warehouse: Warehouse) -> None:
+def test_without_ages_nothing_expires(warehouse: Warehouse) -> None:
     key = warehouse.photo()
     _, made = warehouse.delivered(key)
     warehouse.pass_time(5000)
@@ -169,9 +169,7 @@ def test_ages_follow_the_settings(
     assert expirer.preview_age == 3600
 
 
-def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired(
-    tmp_path: Path, valkey_url: str
-) -> None:
+def test_the_sweep_process_deletes_expired_uploads_of_the_api(tmp_path: Path, valkey_url: str) -> None:
     settings = Settings(home=tmp_path, queue_url=valkey_url, expire_every=0.1, source_days=1)
     engine = migrated_engine(settings)
     warehouse = Warehouse(engine, *open_buckets(settings))

@@ -1,4 +1,4 @@
-"""Expiry when things break, and many at once: no row without its object, no object without its row."""
+"""Expiry during failures and in parallel: no row without its object, no object without its row."""
 
 import os
 from functools import partial
@@ -48,7 +48,7 @@ def test_orders_that_race_with_the_expiry_have_their_photo_or_cost_nothing(engin
 
 
 class AwayStore(DirectoryBucket):
-    """A directory store that refuses to delete what the test says."""
+    """A directory store that refuses to delete chosen objects."""
 
     refused: frozenset[str] = frozenset()
 
@@ -97,7 +97,7 @@ def expire_and_die(url: str, root: Path) -> None:
 
 
 @ON_SQLITE
-def test_an_expiry_killed_between_object_and_row_is_made_good_by_the_next(
+def test_the_next_expiry_repairs_one_that_was_killed_between_object_and_row(
     engine: sa.Engine, migrated_url: str, tmp_path: Path
 ) -> None:
     warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
@@ -116,8 +116,8 @@ def test_an_expiry_killed_between_object_and_row_is_made_good_by_the_next(
     assert not any(warehouse.lies_in(warehouse.sources, key) for key in keys)
 
 
-def test_any_number_of_expiries_at_once_do_the_work_once(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.storage.expiry._BATCH", 5)  # more than one in a look
+def test_simultaneous_expiries_do_the_work_once(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.storage.expiry._BATCH", 5)  # several in a look
     for number in range(12):
         warehouse.delivered(warehouse.photo(f"p{number}"))
     warehouse.pass_time(1.1)

@@ -16,7 +16,7 @@ BYTES, OTHER = "a" * 64, "b" * 64
 
 
 class Masks:
-    """A warehouse whose shop has photos cut out, and mends them."""
+    """A warehouse whose shop orders cut-outs and mends them."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse, self.shop = warehouse, warehouse.shop
@@ -60,7 +60,7 @@ def masks(warehouse: Warehouse) -> Masks:
     return Masks(warehouse)
 
 
-def test_a_cut_out_and_its_mask_go_with_their_photo(masks: Masks) -> None:
+def test_a_cutout_and_its_mask_go_with_their_photo(masks: Masks) -> None:
     photo = masks.warehouse.photo()
     keys = masks.cut_out(photo) + masks.mend(photo)
     masks.warehouse.pass_time(0.9)
@@ -76,7 +76,7 @@ def test_a_cut_out_and_its_mask_go_with_their_photo(masks: Masks) -> None:
     assert masks.warehouse.known == set()
 
 
-def test_to_mend_a_photo_is_to_use_it(masks: Masks) -> None:
+def test_mending_a_photo_counts_as_using_it(masks: Masks) -> None:
     photo = masks.warehouse.photo()
     cut = masks.cut_out(photo)
     masks.warehouse.pass_time(0.9)
@@ -88,7 +88,7 @@ def test_to_mend_a_photo_is_to_use_it(masks: Masks) -> None:
     assert all(masks.there(cut + mended))
 
 
-def test_a_mask_stays_while_a_photo_of_the_same_bytes_does(masks: Masks) -> None:
+def test_a_mask_stays_while_a_photo_of_the_same_bytes_stays(masks: Masks) -> None:
     first = masks.warehouse.photo("first")
     cut, mended = masks.cut_out(first), masks.mend(first)
     masks.warehouse.pass_time(1.1)
@@ -117,12 +117,12 @@ def test_another_clients_photo_of_the_same_bytes_keeps_no_mask(masks: Masks) -> 
     assert not any(masks.there(mended))
 
 
-def test_a_mask_whose_place_another_one_took_goes_and_so_does_what_nobody_came_to_name(masks: Masks) -> None:
+def test_a_replaced_mask_goes_and_so_does_one_that_never_got_its_row(masks: Masks) -> None:
     photo = masks.warehouse.photo()
     first, second = masks.mend(photo), masks.mend(photo)
     left = [masks.store()]
     masks.expirer.run_once()
-    assert all(masks.there(first + second + left)), "whoever stores one may still be about to name it"
+    assert all(masks.there(first + second + left)), "a request that stored one may not have named it yet"
 
     masks.warehouse.pass_time(0.5)
     masks.expirer.run_once()
@@ -131,7 +131,7 @@ def test_a_mask_whose_place_another_one_took_goes_and_so_does_what_nobody_came_t
     assert all(masks.there(second))
 
 
-def test_a_photo_that_has_expired_takes_no_mask(masks: Masks) -> None:
+def test_an_expired_photo_takes_no_mask(masks: Masks) -> None:
     photo = masks.warehouse.photo()
     masks.cut_out(photo)
     masks.warehouse.pass_time(1.1)

@@ -21,13 +21,13 @@ from service.storage.s3 import S3Bucket
 from service.storage.signing import UrlSigner
 
 
-def test_a_bucket_keeps_replaces_lists_and_deletes_objects(objects: Bucket) -> None:
+def test_a_bucket_stores_replaces_lists_and_deletes_objects(objects: Bucket) -> None:
     objects.check()
     keys = {f"renders/{folder}/{number}.jpg" for folder in "ab" for number in range(3)} | {"top.jpg"}
     for key in keys:
         objects.put(key, b"first", "image/jpeg")
     objects.put("top.jpg", b"2nd.", "image/jpeg")
-    for _ in range(2):  # to delete what is gone is no error
+    for _ in range(2):  # deleting a missing object is no error
         objects.delete("renders/a/1.jpg")
 
     assert (objects.get("top.jpg", max_bytes=4), objects.size("top.jpg")) == (b"2nd.", 4)
@@ -49,7 +49,7 @@ ELSEWHERE = (
 
 
 def looks(bucket: Bucket, key: str) -> list[Callable[[], object]]:
-    """All that takes a key and refuses one that is none."""
+    """Return every operation that takes a key and refuses an invalid one."""
     put = partial(bucket.put, key, b"x", "image/jpeg")
     return [partial(bucket.get, key, max_bytes=1), partial(bucket.size, key), put]
 
@@ -70,7 +70,7 @@ def test_a_key_that_is_too_long_for_the_file_system_is_not_found(tmp_path: Path,
             look()
 
 
-def test_a_bucket_of_s3_with_more_than_one_page_is_listed_whole(
+def test_a_bucket_of_s3_with_more_than_one_page_is_listed_completely(
     s3_settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket: Any = open_buckets(Settings(home=tmp_path, **s3_settings))[0]
@@ -94,7 +94,7 @@ def test_a_symbolic_link_leads_nowhere(tmp_path: Path) -> None:
         bucket.get("link.jpg", max_bytes=100)
 
 
-def test_a_full_disk_leaves_the_old_object_whole(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_old_object_unchanged(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource", reason="file size limits are POSIX")
     bucket = DirectoryBucket(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
     bucket.put("a.jpg", b"old", "image/jpeg")
@@ -115,7 +115,7 @@ def test_a_full_disk_leaves_the_old_object_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes", [{"s3_endpoint_url": "http://127.0.0.1:9"}, {"s3_source_bucket": "nobody-made-it"}], ids=["away", "gone"]
 )
-def test_a_server_that_is_away_and_a_bucket_that_is_gone_are_faults_of_the_store_and_of_no_photo(
+def test_a_missing_server_or_bucket_is_a_fault_of_the_store_and_not_of_the_photo(
     s3_settings: dict[str, Any], tmp_path: Path, changes: dict[str, str]
 ) -> None:
     bucket = open_buckets(Settings(home=tmp_path, **s3_settings | changes))[0]
@@ -126,7 +126,7 @@ def test_a_server_that_is_away_and_a_bucket_that_is_gone_are_faults_of_the_store
             look()
 
 
-def test_a_folder_that_can_not_be_made_is_a_fault_of_the_store(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_a_fault_of_the_store(tmp_path: Path) -> None:
     (tmp_path / "renders").write_text("a file where a folder should be")
     bucket = DirectoryBucket(tmp_path, bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
 
@@ -134,7 +134,7 @@ def test_a_folder_that_can_not_be_made_is_a_fault_of_the_store(tmp_path: Path) -
         bucket.put("renders/client/a.jpg", b"x", "image/jpeg")
 
 
-def test_presigned_urls_of_s3_do_what_they_say_and_no_more(s3_settings: dict[str, str], tmp_path: Path) -> None:
+def test_presigned_urls_of_s3_allow_exactly_their_request(s3_settings: dict[str, str], tmp_path: Path) -> None:
     bucket = open_buckets(Settings(home=tmp_path, **s3_settings))[0]  # type: ignore[arg-type]  # pydantic checks it
     up = bucket.upload_url("uploads/a.jpg", "image/jpeg", "http://ignored")
 
@@ -163,7 +163,7 @@ def test_downloads_from_s3_are_signed_as_botocore_signs_them(
     assert urlsplit(made)[:3] == urlsplit(signed)[:3]
 
 
-def test_botocore_signs_what_we_would_sign_differently(s3_settings: dict[str, str]) -> None:
+def test_botocore_signs_the_urls_that_this_signer_would_sign_differently(s3_settings: dict[str, str]) -> None:
     bucket = S3Bucket("renders", endpoint_url=s3_settings["s3_endpoint_url"], public_endpoint_url=None, url_ttl=60)
     presign = bucket._public.generate_presigned_url
     bucket._public.generate_presigned_url = lambda *a, **k: presign(*a, **k) + "&X-Amz-S3session-Token=x"

@@ -1,4 +1,4 @@
-"""What no row names goes when it is old, and nothing else does. Each store on one of the databases."""
+"""Old objects without a row are deleted, and nothing else. Each store on one of the databases."""
 
 import logging
 from dataclasses import replace
@@ -17,7 +17,7 @@ from tests.support.databases import ON_SQLITE
 from tests.support.warehouse import DAY, Warehouse
 
 
-def test_what_no_row_names_is_deleted_and_what_a_row_names_stays(
+def test_an_object_without_a_row_is_deleted_and_one_with_a_row_stays(
     warehouse: Warehouse, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "service.storage.orphans")
@@ -40,12 +40,12 @@ def test_what_no_row_names_is_deleted_and_what_a_row_names_stays(
     assert all(warehouse.lies_in(warehouse.renders, key) for key in (made.key, *kept))
     assert warehouse.lies_in(warehouse.sources, photo)
     assert warehouse.known == {photo, made.key}
-    assert orphans[0] in caplog.text  # it says what it removed
+    assert orphans[0] in caplog.text  # it reports the deleted objects
     assert f"kept: {stranger}" in caplog.text
 
 
 @ON_SQLITE
-def test_what_is_young_stays_a_look_is_bounded_and_the_next_one_goes_on(
+def test_recent_objects_stay_a_look_is_bounded_and_the_next_continues(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.storage.orphans._LOOK", 2)
@@ -58,7 +58,7 @@ def test_what_is_young_stays_a_look_is_bounded_and_the_next_one_goes_on(
 
 
 @pytest.mark.parametrize(("days", "age"), [("30", 30 * DAY), ("0", None)])
-def test_the_setting_says_how_old(tmp_path: Path, days: str, age: float | None) -> None:
+def test_the_setting_sets_the_age(tmp_path: Path, days: str, age: float | None) -> None:
     orphans = build_expirer(Settings(home=tmp_path, orphan_days=float(days))).orphans
     assert (orphans and orphans.age) == age
 

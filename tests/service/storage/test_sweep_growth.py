@@ -1,4 +1,4 @@
-"""What a look of the sweep costs grows no faster than the number of rows it looks through. Both databases."""
+"""The cost of the sweep's looks grows no faster than the number of rows. Both databases."""
 
 import time
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from service.storage.registry import ObjectRegistry
 from service.webhooks.outbox import Outbox
 
 FEW, MANY = 50_000, 200_000
-#: Four times the rows cost sixteen times as much where each is compared with each; what a busy machine adds, seconds.
+#: Four times the rows cost sixteen times as much where each is compared with each. NOISE: seconds of a busy machine.
 GROWTH, NOISE = 8.0, 0.5
 NOW, LONG_AGO = "'2099-01-01 00:00:00.000000'", "'2000-01-01 00:00:00.000000'"
 JOB = "id, request_id, client_id, spec, source_key, credits_cost, status, progress, attempt, created_at"
 OBJECT = "bucket, key, client_id, used_at"
-#: Table, values, and 10 where each tenth has one. Rows of the number `i`: a job that has ended, one that waits, and the
-#: photos, cut-outs, masks and messages of the first. Named and needed objects are old, so each look reads them in vain.
+#: Table, values, and 10 where each tenth row has one. Rows of number `i`: a finished job, a waiting job, and the
+#: photos, cut-outs, masks and messages of the first. Referenced objects are old, so that each look reads them in vain.
 ROWS = (
     (
         "request_logs(request_id, client_id, workflow, body, body_sha256, idempotency_key, created_at)",
@@ -67,7 +67,7 @@ ROWS = (
 
 
 def looks(engine: sa.Engine) -> dict[str, Callable[[], object]]:
-    """What a sweep asks at each look."""
+    """Return the queries of a sweep's look."""
     registry, masks = ObjectRegistry(engine), MaskRegistry(engine)
     jobs = Jobs(engine, lease=20, max_attempts=3)
     some: dict[str, Any] = {"older_than": 320.0, "limit": 100}
@@ -89,7 +89,7 @@ def looks(engine: sa.Engine) -> dict[str, Callable[[], object]]:
 
 
 def timed(look: Callable[[], object]) -> float:
-    """The quickest of three, in seconds; and it finds nothing to do."""
+    """Return the fastest of three runs in seconds, after checking that it finds nothing to do."""
     took = []
     for _ in range(3):
         start = time.perf_counter()
@@ -99,12 +99,12 @@ def timed(look: Callable[[], object]) -> float:
     return min(took)
 
 
-# Its part of the gate: `test_masks_are_compared_with_their_names_by_an_index`.
+# The gate's short version: `test_masks_are_compared_with_their_names_by_an_index`.
 @pytest.mark.nightly
 def test_a_look_that_finds_nothing_grows_no_faster_than_the_rows(engine: sa.Engine) -> None:
     on_postgresql = engine.dialect.name == "postgresql"
     with engine.begin() as connection:
-        if on_postgresql:  # what grows with the square takes minutes
+        if on_postgresql:  # quadratic growth takes minutes
             name = sa.make_url(engine.url).database
             connection.exec_driver_sql(f"ALTER DATABASE {name} SET statement_timeout = '60s'")
         connection.exec_driver_sql(f"INSERT INTO clients(id, name, balance, created_at) VALUES ('C', 'c', 0, {NOW})")

@@ -1,4 +1,4 @@
-"""Small pictures of renders: of every format that is delivered, and never larger than they were."""
+"""Small pictures of renders: for every delivered format, and never larger than the original."""
 
 import io
 
@@ -16,7 +16,7 @@ def encoded(kind: str, mode: str, size: tuple[int, int]) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
-def test_each_format_that_is_delivered_gets_small_with_its_shape_and_colour(kind: str) -> None:
+def test_each_delivered_format_is_scaled_with_its_shape_and_colour(kind: str) -> None:
     small = Image.open(io.BytesIO(thumbnail(encoded(kind, "RGB", (1080, 1350)))))
 
     assert (small.format, small.mode, small.size) == ("WEBP", "RGB", (384, SIDE))
@@ -25,12 +25,12 @@ def test_each_format_that_is_delivered_gets_small_with_its_shape_and_colour(kind
     assert all(abs(found - asked) <= 6 for found, asked in zip(pixel, (200, 40, 40), strict=True))
 
 
-def test_what_is_seen_through_stays_so_and_what_is_small_stays_as_large() -> None:
+def test_transparency_is_kept_and_a_small_picture_keeps_its_size() -> None:
     small = Image.open(io.BytesIO(thumbnail(encoded("PNG", "RGBA", (60, 40)))))
 
     assert (small.mode, small.size, small.getchannel("A").getextrema()) == ("RGBA", (60, 40), (0, 0))
 
 
-def test_what_is_no_picture_is_refused() -> None:
+def test_a_file_that_is_no_picture_is_refused() -> None:
     with pytest.raises(OSError, match="cannot identify"):
         thumbnail(b"picture")

@@ -1,4 +1,4 @@
-"""Waiting for the processes of `backdrop up`; the whole of it: tests/system/test_up.py."""
+"""Waiting for the processes of `backdrop up`; for the whole see tests/system/test_up.py."""
 
 import threading
 from pathlib import Path
@@ -10,7 +10,7 @@ from service.supervisor.up import CannotStart, _open_home, _wait_until_ready
 from tests.support.storm.servers import free_port
 
 
-def test_an_api_that_takes_no_request_is_told_when_the_time_is_up(tmp_path: Path, valkey_url: str) -> None:
+def test_an_api_that_takes_no_request_is_reported_at_the_timeout(tmp_path: Path, valkey_url: str) -> None:
     settings = Settings(home=tmp_path, queue_url=valkey_url)
 
     with pytest.raises(CannotStart, match="Not ready after 1 s"):
@@ -20,7 +20,7 @@ def test_an_api_that_takes_no_request_is_told_when_the_time_is_up(tmp_path: Path
 @pytest.mark.parametrize(
     ("before", "after", "warned"), [(0o755, 0o700, False), (0o700, 0o700, False), (0o1777, 0o1777, True)]
 )
-def test_an_open_home_is_closed_and_a_shared_folder_left_with_a_warning(
+def test_an_open_home_is_made_private_and_a_shared_folder_left_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, before: int, after: int, warned: bool
 ) -> None:
     tmp_path.chmod(before)

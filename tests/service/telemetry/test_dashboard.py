@@ -1,4 +1,4 @@
-"""The dashboard and the alert rules: what they ask for is what the processes tell."""
+"""The dashboard and the alert rules: they use only metrics that the processes export."""
 
 import json
 import os
@@ -17,14 +17,14 @@ from service.telemetry.http import HttpMetrics
 from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics, WebhookMetrics, process_registry
 
 FILES = Path(str(files("service"))) / "chart" / "files"
-#: What a series may be named beside its family.
+#: Suffixes of a series' name after its family.
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",), "info": ("_info",)}
 #: Prometheus's own.
 STANDARD = {"process_resident_memory_bytes", "process_cpu_seconds_total", "process_start_time_seconds"}
 
 
-def told() -> set[str]:
-    """The names of all series that some process tells."""
+def metric_names() -> set[str]:
+    """Return the names of all series that some process exports."""
     registry: CollectorRegistry = process_registry("worker")
     for kind in (JobMetrics, RunMetrics, WebhookMetrics, HttpMetrics, InstallationMetrics):
         kind(registry)
@@ -38,17 +38,17 @@ def queries() -> Iterator[str]:
     yield (FILES / "rules.yml").read_text()
 
 
-def test_every_metric_that_dashboard_and_rules_name_is_told_by_a_process() -> None:
+def test_a_process_exports_every_metric_that_dashboard_and_rules_name() -> None:
     named = {name for query in queries() for name in re.findall(r"\b(?:backdrop|http_server|process)_\w+", query)}
 
     assert len(named) > 25
-    assert named <= told() | STANDARD
+    assert named <= metric_names() | STANDARD
 
 
-def test_every_metric_of_ours_is_on_the_dashboard_or_in_a_rule() -> None:
+def test_every_exported_metric_is_on_the_dashboard_or_in_a_rule() -> None:
     text = "\n".join(queries())
 
-    families = {re.sub("_(total|bucket|sum|count|info)$", "", name) for name in told()}
+    families = {re.sub("_(total|bucket|sum|count|info)$", "", name) for name in metric_names()}
     missing = {name for name in families if name.startswith(("backdrop", "http_server")) and name not in text}
     assert missing == set()
 
@@ -66,7 +66,7 @@ def test_every_panel_shows_the_chosen_installation_and_every_rule_names_its_own(
     assert not re.findall(r"\bby \((?!namespace, job)", rules)
 
 
-def test_what_an_alert_waits_to_rise_is_there_from_the_start() -> None:
+def test_a_series_whose_rise_an_alert_watches_exists_from_the_start() -> None:
     registry = CollectorRegistry()
     JobMetrics(registry)
     WebhookMetrics(registry)
@@ -82,7 +82,7 @@ def test_what_an_alert_waits_to_rise_is_there_from_the_start() -> None:
 
 
 @pytest.mark.skipif(
-    shutil.which("promtool") is None and "CI" not in os.environ,  # noqa: TID251  # which fails instead
+    shutil.which("promtool") is None and "CI" not in os.environ,  # noqa: TID251  # it fails there instead
     reason="promtool is Prometheus's own: scripts/promtool installs Debian's where root may",
 )
 def test_the_alert_rules_pass_their_own_tests() -> None:

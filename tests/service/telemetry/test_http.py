@@ -1,4 +1,4 @@
-"""Requests, observed: what is counted, logged and told of each, and the ids that callers give them."""
+"""Observed requests: their metrics, log lines and traces, and the ids that callers give them."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 class Observed:
-    """The API, observed, and what is counted of it."""
+    """The observed API, and its metrics."""
 
     def __init__(self, caller: Caller) -> None:
         self.registry = CollectorRegistry()
@@ -44,7 +44,7 @@ def observed(caller: Caller) -> Observed:
     return Observed(caller)
 
 
-def test_requests_are_counted_by_route_and_those_without_one_together(observed: Observed) -> None:
+def test_requests_are_counted_by_route_and_those_without_a_route_together(observed: Observed) -> None:
     for job_id in ("a", "b"):
         observed.ask("GET", f"/v1/jobs/{job_id}")
     for path in ("/nowhere/1", "/nowhere/2"):
@@ -62,7 +62,7 @@ def test_requests_are_counted_by_route_and_those_without_one_together(observed: 
     assert observed.registry.get_sample_value("http_server_active_requests") == 0
 
 
-def test_a_submit_that_waits_for_its_job_is_no_measure_of_how_fast_we_answer(observed: Observed) -> None:
+def test_a_submit_that_waits_for_its_job_does_not_count_in_the_latency(observed: Observed) -> None:
     for headers in ({}, {"Prefer": "wait=1"}):
         observed.ask("POST", "/v1/cutouts", headers, json={})
 
@@ -73,7 +73,7 @@ def test_a_submit_that_waits_for_its_job_is_no_measure_of_how_fast_we_answer(obs
     assert slo is not None, "the SLO asks for this bucket"
 
 
-def test_a_caller_s_id_of_its_request_is_answered_and_kept_with_the_job(observed: Observed, caller: Caller) -> None:
+def test_a_callers_request_id_is_returned_and_stored_with_the_job(observed: Observed, caller: Caller) -> None:
     headers = {"X-Request-Id": "shop-17/order:9", "traceparent": TRACEPARENT}
     answer = observed.ask("POST", SWAP, headers, json=caller.body())
 
@@ -86,7 +86,7 @@ def test_a_caller_s_id_of_its_request_is_answered_and_kept_with_the_job(observed
     assert refused.json()["request_id"] == refused.headers["x-request-id"] == "shop-17/order:9"
 
 
-def test_an_id_that_could_not_be_kept_is_replaced_by_ours(observed: Observed) -> None:
+def test_an_invalid_request_id_is_replaced(observed: Observed) -> None:
     for bad in ("", "two words", "x" * 129, '"quoted"'):
         answer = observed.ask("GET", "/v1/credits", {"X-Request-Id": bad})
         ULID.from_str(answer.headers["x-request-id"])
@@ -101,5 +101,5 @@ def test_a_request_has_one_line_with_its_ids_and_its_client(
 
     (line,) = [record for record in caplog.records if record.name == "service.request"]
     assert line.getMessage().startswith("GET /v1/jobs 200 in ")
-    told = vars(line)
-    assert (told["route"], told["status"], told["client_id"]) == ("/v1/jobs", 200, caller.client.id)
+    fields = vars(line)
+    assert (fields["route"], fields["status"], fields["client_id"]) == ("/v1/jobs", 200, caller.client.id)

@@ -1,4 +1,4 @@
-"""What a process says of its build, and how it judges what jobs took."""
+"""A process's build in its metrics, and how it judges the duration of jobs."""
 
 import subprocess
 from importlib.metadata import version
@@ -14,7 +14,7 @@ _ASKED = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=
 HEAD = _ASKED.stdout.strip()
 
 
-def test_the_build_s_commit_is_its_file_s_or_git_s_or_said_to_be_unknown(
+def test_the_builds_commit_comes_from_its_file_or_git_or_is_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if HEAD:
@@ -27,10 +27,10 @@ def test_the_build_s_commit_is_its_file_s_or_git_s_or_said_to_be_unknown(
     (code / "COMMIT").write_text("0123abc\n")
 
     registry = process_registry("api")
-    told = registry.get_sample_value(
+    value = registry.get_sample_value(
         "backdrop_build_info", {"version": version("backdrop"), "commit": "0123abc", "process": "api"}
     )
-    assert told == 1
+    assert value == 1
 
 
 def test_a_job_is_judged_by_the_median_of_its_operation() -> None:

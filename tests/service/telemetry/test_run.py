@@ -1,4 +1,4 @@
-"""A job, observed from its request to its webhook: one trace, one line at its end, and what is counted."""
+"""An observed job, from its request to its webhook: one trace, one line at its end, and its metrics."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ def observed_worker(engine: sa.Engine, home: Path, registry: CollectorRegistry, 
     return worker
 
 
-def test_one_trace_leads_from_a_caller_s_request_to_each_stage_and_to_the_webhook(
+def test_one_trace_leads_from_a_callers_request_to_each_stage_and_to_the_webhook(
     caller: Caller, tmp_path: Path
 ) -> None:
     with collecting() as collector, receiving() as receiver:
@@ -84,7 +84,7 @@ def test_one_trace_leads_from_a_caller_s_request_to_each_stage_and_to_the_webhoo
     assert receiver.received[0].headers["traceparent"] == f"00-{sent.trace_id}-{sent.span_id}-01"
 
 
-def test_a_job_s_end_has_a_line_with_what_a_person_asks_and_is_counted_with_its_trace_and_without_a_client(
+def test_a_jobs_end_is_logged_for_operators_and_counted_with_its_trace_and_without_its_client(
     caller: Caller, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry = CollectorRegistry()
@@ -127,13 +127,13 @@ def test_a_job_s_end_has_a_line_with_what_a_person_asks_and_is_counted_with_its_
     assert worker.shop.client.id not in text
 
 
-def test_a_json_line_has_the_ids_of_what_it_tells_of(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_json_line_has_the_ids_of_its_subject(capsys: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     try:
         configure_logs(Settings(log_format="json", log_level="warning"))
         with correlated(Correlation("asked", job_id="01J", traceparent=CALLERS)):
-            logging.getLogger("service.x").info("not told: %s", "the level")
+            logging.getLogger("service.x").info("not logged: %s", "the level")
             try:
                 raise ZeroDivisionError("in\ntwo lines")
             except ZeroDivisionError:
@@ -142,14 +142,14 @@ def test_a_json_line_has_the_ids_of_what_it_tells_of(capsys: pytest.CaptureFixtu
         root.handlers, root.level = before, level
 
     (line,) = capsys.readouterr().err.splitlines()
-    told = json.loads(line)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told["timestamp"])
-    assert (told["level"], told["logger"], told["message"], told["attempt"]) == ("ERROR", "service.x", "broke", 2)
-    assert (told["request_id"], told["job_id"], told["trace_id"]) == ("asked", "01J", CALLERS[3:35])
-    assert told["exception.type"] == "ZeroDivisionError"
+    entry = json.loads(line)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry["timestamp"])
+    assert (entry["level"], entry["logger"], entry["message"], entry["attempt"]) == ("ERROR", "service.x", "broke", 2)
+    assert (entry["request_id"], entry["job_id"], entry["trace_id"]) == ("asked", "01J", CALLERS[3:35])
+    assert entry["exception.type"] == "ZeroDivisionError"
 
 
-def test_no_trace_is_made_until_an_endpoint_is_named() -> None:
+def test_no_trace_is_made_until_an_endpoint_is_set() -> None:
     tracer = open_tracer(Settings(), "api")
 
     assert not tracer.on

@@ -1,1 +1,1 @@
-"""Tests of service/webhooks/endpoints."""
+"""Tests of service/webhooks."""

@@ -1,4 +1,4 @@
-"""What tests of webhooks stand on."""
+"""Fixtures of the tests of webhooks."""
 
 import pytest
 import sqlalchemy as sa

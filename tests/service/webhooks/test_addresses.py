@@ -1,4 +1,4 @@
-"""Which addresses a webhook may reach: the edges of every network that is not the internet."""
+"""Addresses that a webhook may reach: the edges of every network that is not the public internet."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
@@ -14,7 +14,7 @@ NOT_PUBLIC = [
 ]
 
 
-def test_a_network_that_is_not_the_internets_is_refused_from_its_first_address_to_its_last() -> None:
+def test_a_non_public_network_is_refused_from_its_first_address_to_its_last() -> None:
     for network in NOT_PUBLIC:
         first, last = ip_network(network)[0], ip_network(network)[-1]
         assert not is_public(str(first)), network
@@ -26,7 +26,7 @@ def test_a_network_that_is_not_the_internets_is_refused_from_its_first_address_t
             assert is_public(str(last + 1)), network
 
 
-def test_metadata_loopback_private_multicast_and_tunnelled_addresses_are_refused_and_the_internet_is_not() -> None:
+def test_metadata_loopback_private_multicast_and_tunnelled_addresses_are_refused_and_public_ones_are_not() -> None:
     refused = (
         *("169.254.169.254", "100.100.100.200", "168.63.129.16", "fd00:ec2::254"),
         *("::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fdff::1", "fec0::1", "ff02::1", "::127.0.0.1"),
@@ -39,5 +39,5 @@ def test_metadata_loopback_private_multicast_and_tunnelled_addresses_are_refused
 
 
 @given(st.one_of(st.integers(0, 2**32 - 1).map(IPv4Address), st.integers(2**125, 2**126 - 1).map(IPv6Address)))
-def test_what_python_does_not_count_as_global_is_never_reached(address: IPv4Address | IPv6Address) -> None:
+def test_addresses_that_python_does_not_count_as_global_are_never_reached(address: IPv4Address | IPv6Address) -> None:
     assert address.is_global or not is_public(str(address))

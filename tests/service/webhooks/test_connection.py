@@ -1,4 +1,4 @@
-"""Where a connection must not go, and how long it may take to stand: to real servers, of an attacker too."""
+"""Connections: forbidden addresses, and the time to connect, with real servers, an attacker's too."""
 
 import itertools
 import socket
@@ -15,7 +15,7 @@ def port_of(receiver: Receiver) -> str:
     return receiver.url.split(":")[2].split("/")[0]
 
 
-def test_this_machine_is_not_reached_however_it_is_written() -> None:
+def test_this_machine_is_not_reached_in_any_notation() -> None:
     hosts = ("localhost", "127.0.0.1", "2130706433", "0x7f.1", "127.1", "[::1]", "[::ffff:127.0.0.1]")
     with receiving() as receiver:
         for host, scheme in itertools.product(hosts, ("https", "http")):
@@ -28,7 +28,7 @@ def test_this_machine_is_not_reached_however_it_is_written() -> None:
     assert receiver.received == []
 
 
-def test_a_name_with_one_private_address_among_its_addresses_is_not_reached() -> None:
+def test_a_name_with_one_private_address_is_not_reached() -> None:
     with receiving() as receiver:
         url = f"https://shop.example:{port_of(receiver)}/"
         got = post(url, allow_private=False, resolve=lambda *_: ["1.1.1.1", "127.0.0.1"])
@@ -37,7 +37,7 @@ def test_a_name_with_one_private_address_among_its_addresses_is_not_reached() ->
     assert got.error == "AddressForbidden: shop.example leads to 127.0.0.1, which is not on the public internet"
 
 
-def test_the_connection_goes_to_the_address_that_was_checked_and_the_name_is_asked_for_once() -> None:
+def test_the_connection_goes_to_the_checked_address_and_the_name_is_resolved_once() -> None:
     asked: list[str] = []
 
     def once(host: str, port: int) -> list[str]:
@@ -47,7 +47,7 @@ def test_the_connection_goes_to_the_address_that_was_checked_and_the_name_is_ask
     with receiving() as receiver:
         assert post(f"http://shop.invalid:{port_of(receiver)}/hooks", resolve=once) == SendResult(204)
 
-    # No resolver knows this name: another look-up would have failed.
+    # No resolver knows this name: a second look-up would have failed.
     assert asked == ["shop.invalid"]
     assert receiver.received[0].headers["host"] == f"shop.invalid:{port_of(receiver)}"
 
@@ -71,7 +71,7 @@ def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(tmp_pa
     server = make_server_context(tmp_path, "shop.example")
     trusting = ssl.create_default_context(cafile=tmp_path / "ca.pem")
     with receiving(tls=server) as receiver:
-        here: Resolve = lambda *_: ["127.0.0.1"]  # noqa: E731  # as short as what it stands for
+        here: Resolve = lambda *_: ["127.0.0.1"]  # noqa: E731  # as short as the function that it replaces
         right = post(f"https://shop.example:{port_of(receiver)}/", tls=trusting, resolve=here)
         wrong = post(f"https://other.example:{port_of(receiver)}/", tls=trusting, resolve=here)
         untrusted = post(f"https://shop.example:{port_of(receiver)}/", resolve=here)

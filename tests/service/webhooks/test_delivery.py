@@ -1,4 +1,4 @@
-"""Delivering from the database to real receivers, on both databases. Time is moved in the rows, not slept away."""
+"""Delivery from both databases to real receivers. The tests move time in the rows instead of sleeping."""
 
 import time
 from http.server import BaseHTTPRequestHandler
@@ -33,7 +33,7 @@ def test_the_end_of_a_job_reaches_its_receiver_once_signed_and_is_not_sent_again
 
 
 @ON_SQLITE
-def test_a_failing_receiver_is_tried_again_on_schedule_for_three_days_and_then_kept_as_failed(
+def test_a_failing_receiver_is_retried_on_schedule_for_three_days_and_then_marked_as_failed(
     messenger: Messenger,
 ) -> None:
     with receiving(500) as receiver:
@@ -101,16 +101,16 @@ def test_a_receiver_that_recovers_gets_the_same_message_with_a_new_timestamp_and
         (SendResult(429, retry_after=60), 10, AttemptResult(FAILED, 429)),
     ],
 )
-def test_what_an_answer_means(got: SendResult, attempt: int, result: AttemptResult) -> None:
+def test_each_answer_has_its_meaning(got: SendResult, attempt: int, result: AttemptResult) -> None:
     assert next_state(got, attempt=attempt, jitter=0.0) == result
 
 
-def test_delays_are_spread_by_a_fifth_and_last_three_days() -> None:
+def test_delays_vary_by_a_fifth_and_last_three_days() -> None:
     assert next_state(SendResult(500), attempt=2, jitter=1.0).after == 360
     assert 3 * 86_400 < sum(DELAYS) < 4 * 86_400
 
 
-def test_gone_disables_the_webhook_at_once_and_drops_what_waits(messenger: Messenger) -> None:
+def test_gone_disables_the_webhook_at_once_and_drops_waiting_messages(messenger: Messenger) -> None:
     with receiving(410) as receiver:
         shop = messenger.shop(receiver.url, ended=5)
         loop = messenger.loop(slots=1)
@@ -133,7 +133,7 @@ def test_gone_disables_the_webhook_at_once_and_drops_what_waits(messenger: Messe
     assert sorted(messenger.states(shop)) == [DELIVERED] + [DROPPED] * 5
 
 
-def test_many_refusals_at_once_disable_without_a_deadlock(messenger: Messenger) -> None:
+def test_simultaneous_refusals_disable_without_a_deadlock(messenger: Messenger) -> None:
     with receiving(410) as receiver:
         shop = messenger.shop(receiver.url, ended=6)
         run(messenger.loop(slots=6, slots_a_client=6), lambda: WAITING not in messenger.states(shop))

@@ -1,4 +1,4 @@
-"""Many deliveries at once, and a loop whose database goes away or that is told to stop, on both databases."""
+"""Parallel deliveries, and a loop that loses its database or is stopped, on both databases."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ from tests.support.storm.receiver import answer, receiving
 from tests.support.webhooks import DELIVERED, WAITING, Messenger, delivering, run
 
 
-def test_many_sweeps_at_once_send_each_message_once(messenger: Messenger) -> None:
+def test_simultaneous_sweeps_send_each_message_once(messenger: Messenger) -> None:
     with receiving() as receiver, ExitStack() as sweeps:
         shops = [messenger.shop(receiver.url, ended=4) for _ in range(3)]
         for _ in range(3):
@@ -34,7 +34,7 @@ def test_many_sweeps_at_once_send_each_message_once(messenger: Messenger) -> Non
 
 
 @ON_SQLITE
-def test_a_receiver_that_hangs_gets_no_more_than_its_share_of_the_slots(messenger: Messenger) -> None:
+def test_a_hanging_receiver_gets_no_more_than_its_share_of_the_slots(messenger: Messenger) -> None:
     over = threading.Event()
     with receiving(lambda _: over.wait(600)) as dead, receiving() as live, ExitStack() as at_last:
         at_last.callback(over.set)
@@ -46,7 +46,7 @@ def test_a_receiver_that_hangs_gets_no_more_than_its_share_of_the_slots(messenge
 
 
 def turn(loop: DeliveryLoop, until: Callable[[], object]) -> None:
-    """DeliveryLoop until something is true, whatever hangs."""
+    """Run DeliveryLoop until a condition holds, even while some deliveries hang."""
     end = time.monotonic() + 300
     while not until():
         assert time.monotonic() < end, "held up"
@@ -55,7 +55,7 @@ def turn(loop: DeliveryLoop, until: Callable[[], object]) -> None:
 
 @ON_SQLITE
 def test_slow_receivers_lose_their_slots_to_others(messenger: Messenger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Receivers that were quick hold every slot, and turn slow: others are served while they hang."""
+    """Receivers that were quick occupy every slot and turn slow: others are served while they hang."""
     over, dead_from = threading.Event(), 3
     monkeypatch.setattr(delivery, "SLOW", 1.0)
 
@@ -92,10 +92,10 @@ def test_many_dead_receivers_together_do_not_hold_up_a_live_one(messenger: Messe
         assert len(dead.received) == len(shops) + 2, "half of the slots hang"
 
 
-def test_an_answer_outlives_a_database_that_is_away_for_a_moment(
+def test_an_answer_outlives_a_short_outage_of_the_database(
     postgresql_server: str, request: pytest.FixtureRequest, tmp_path: Any
 ) -> None:
-    """PostgreSQL throws everybody out while a receiver answers, and lets nobody in for a while."""
+    """PostgreSQL ends all sessions while a receiver answers, and accepts no new ones for a while."""
     url = migrated_database(postgresql_server, tmp_path.name)
     name = url.rpartition("/")[2]
     engine = create_engine(Settings(database_url=url).sqlalchemy_url)
@@ -121,7 +121,7 @@ def test_an_answer_outlives_a_database_that_is_away_for_a_moment(
     with receiving(outage) as receiver:
         messenger = Messenger(engine)
         shop = messenger.shop(receiver.url)
-        # It waits for the answer when the database goes: a long wait, not another look before it.
+        # It waits for the answer when the database goes: a long wait, with no other look before it.
         with delivering(messenger.loop(), every=2.0):
             assert away.wait(30)
             time.sleep(1)
@@ -135,7 +135,7 @@ def test_an_answer_outlives_a_database_that_is_away_for_a_moment(
 
 @ON_SQLITE
 def test_an_answer_outlives_any_error_of_the_database(messenger: Messenger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A standby that takes no writes raises InternalError: the message must not go out again."""
+    """A standby that takes no writes raises InternalError: the message must not be sent again."""
     with receiving() as receiver:
         shop = messenger.shop(receiver.url)
         loop = messenger.loop()
@@ -158,7 +158,7 @@ def test_an_answer_outlives_any_error_of_the_database(messenger: Messenger, monk
 
 
 @ON_SQLITE
-def test_told_to_stop_it_writes_the_answers_that_are_still_coming(messenger: Messenger) -> None:
+def test_a_stopped_loop_still_writes_the_answers_that_are_under_way(messenger: Messenger) -> None:
     stopping = threading.Event()
 
     def slowly(handler: BaseHTTPRequestHandler) -> None:

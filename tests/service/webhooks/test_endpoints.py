@@ -1,4 +1,4 @@
-"""Where a client's messages go: its webhook and the secrets of it, on both databases."""
+"""A client's webhook and its secrets, on both databases."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,13 +16,15 @@ from tests.support.webhooks import URL, states
 
 
 def sent_with(engine: sa.Engine) -> tuple[str, ...]:
-    """The secrets that sign the one message that waits."""
+    """Return the secrets that sign the one waiting message."""
     sending = Outbox(engine, lease=0).claim()
     assert sending is not None
     return sending.secrets
 
 
-def test_a_webhook_is_registered_replaced_and_cleared_which_drops_what_waits(shop: Shop, webhooks: Webhooks) -> None:
+def test_a_webhook_is_registered_replaced_and_cleared_which_drops_waiting_messages(
+    shop: Shop, webhooks: Webhooks
+) -> None:
     name = shop.client.name
     first, first_secret = webhooks.register(name, URL)
     webhooks.rotate(name, grace=3600)
@@ -62,15 +64,15 @@ def test_a_rotation_that_its_caller_repeats_is_made_once(shop: Shop, webhooks: W
     _, first = webhooks.register(name, URL)
     shop.jobs.fail(shop.claim(shop.order()), "x", "")
 
-    lost, told = (webhooks.rotate(name, grace=3600, key="a") for _ in range(2))
+    lost, repeated = (webhooks.rotate(name, grace=3600, key="a") for _ in range(2))
 
-    assert lost == told
-    assert sent_with(shop.engine) == (told[1], first)
-    assert webhooks.rotate(name, grace=3600, key="b")[1] != told[1]
+    assert lost == repeated
+    assert sent_with(shop.engine) == (repeated[1], first)
+    assert webhooks.rotate(name, grace=3600, key="b")[1] != repeated[1]
 
 
 @ON_SQLITE
-def test_a_client_without_a_webhook_and_an_unknown_one_are_told_apart(shop: Shop, webhooks: Webhooks) -> None:
+def test_a_client_without_a_webhook_and_an_unknown_client_get_different_errors(shop: Shop, webhooks: Webhooks) -> None:
     name = shop.client.name
     for action in (
         lambda: webhooks.clear(name),
@@ -121,7 +123,7 @@ def test_a_message_is_resent_under_its_own_id_and_only_to_its_own_client(engine:
         ("https://169.254.169.254/latest", "public internet"),
     ],
 )
-def test_a_url_that_can_not_be_a_webhooks_is_refused_with_the_remedy(url: str, remedy: str, tmp_path: Any) -> None:
+def test_a_url_that_cannot_be_a_webhooks_is_refused_with_the_remedy(url: str, remedy: str, tmp_path: Any) -> None:
     webhooks = Webhooks(sa.create_engine(f"sqlite:///{tmp_path / 'untouched.db'}"))
 
     with pytest.raises(UrlInvalid, match=remedy):

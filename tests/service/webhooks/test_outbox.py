@@ -1,4 +1,4 @@
-"""The outbox: a message is written with each job's end and never without it, on both databases."""
+"""The outbox: each job's end writes a message in the same transaction, on both databases."""
 
 import json
 import threading
@@ -29,7 +29,9 @@ def bodies(engine: sa.Engine) -> list[Any]:
         return [json.loads(body) for body in rows]
 
 
-def test_a_success_is_told_with_its_render_and_with_nothing_that_expires(shop: Shop, webhooks: Webhooks) -> None:
+def test_a_success_is_reported_with_its_render_and_without_anything_that_expires(
+    shop: Shop, webhooks: Webhooks
+) -> None:
     webhooks.register(shop.client.name, URL)
     shop.jobs = Jobs(shop.engine, lease=60, max_attempts=2, public_url="https://backdrop.example/")
     accepted, made = shop.order(cost=3, spec={"seed": 7, "scene_type": "podium", "mood": "calm"}), render()
@@ -70,7 +72,7 @@ def test_a_success_is_told_with_its_render_and_with_nothing_that_expires(shop: S
     }
 
 
-def test_a_webhook_says_why_a_hub_models_paintings_were_rejected(shop: Shop, webhooks: Webhooks) -> None:
+def test_a_webhook_reports_why_a_hub_models_paintings_were_rejected(shop: Shop, webhooks: Webhooks) -> None:
     webhooks.register(shop.client.name, URL)
     tried = [{"seed": 7, "rejected": "grew"}, {"seed": 8, "rejected": "withheld"}, {"seed": 7}]
     report = {**REPORT, "provenance": {**REPORT["provenance"], "tried": tried}}
@@ -78,22 +80,25 @@ def test_a_webhook_says_why_a_hub_models_paintings_were_rejected(shop: Shop, web
     shop.jobs.succeed(shop.claim(shop.order()), made)
 
     (body,) = bodies(shop.engine)
-    told = body["data"]["render"]
-    assert (told["warnings"], told["rejected_paintings"]) == (["generator_fell_back"], ["grew", "withheld"])
+    sent_render = body["data"]["render"]
+    assert (sent_render["warnings"], sent_render["rejected_paintings"]) == (
+        ["generator_fell_back"],
+        ["grew", "withheld"],
+    )
 
 
-def test_a_cut_out_is_told_by_types_of_its_own_as_it_has_no_picture(shop: Shop, webhooks: Webhooks) -> None:
+def test_a_cutout_has_event_types_of_its_own_as_it_has_no_picture(shop: Shop, webhooks: Webhooks) -> None:
     webhooks.register(shop.client.name, URL)
     done = shop.cut_out()
     failed = shop.order(cost=0, operation=Operation.CUTOUT)
     shop.jobs.fail(shop.claim(failed), "image_unreadable", "The file is no picture.")
 
-    told = {body["data"]["job_id"]: (body["type"], body["data"]["render"]) for body in bodies(shop.engine)}
-    assert told == {done: ("cutout.succeeded", None), failed.job_id: ("cutout.failed", None)}
+    types = {body["data"]["job_id"]: (body["type"], body["data"]["render"]) for body in bodies(shop.engine)}
+    assert types == {done: ("cutout.succeeded", None), failed.job_id: ("cutout.failed", None)}
 
 
 @ON_SQLITE
-def test_a_failure_is_told_with_its_error_and_its_refund(shop: Shop, webhooks: Webhooks) -> None:
+def test_a_failure_is_reported_with_its_error_and_its_refund(shop: Shop, webhooks: Webhooks) -> None:
     webhooks.register(shop.client.name, URL)
     accepted = shop.order(cost=3)
 
@@ -107,7 +112,7 @@ def test_a_failure_is_told_with_its_error_and_its_refund(shop: Shop, webhooks: W
 
 
 @ON_SQLITE
-def test_what_the_sweep_settles_is_told_as_well(engine: sa.Engine, webhooks: Webhooks) -> None:
+def test_a_job_that_the_sweep_settles_is_reported_too(engine: sa.Engine, webhooks: Webhooks) -> None:
     shop = Shop(engine, max_attempts=1)
     webhooks.register(shop.client.name, URL)
     crashed, waited = shop.order(), shop.order()
@@ -116,8 +121,8 @@ def test_what_the_sweep_settles_is_told_as_well(engine: sa.Engine, webhooks: Web
 
     shop.jobs.fail_abandoned(max_wait=0)
 
-    told = {body["data"]["job_id"]: body["data"]["error"]["code"] for body in bodies(engine)}
-    assert told == {crashed.job_id: "worker_lost", waited.job_id: "queue_timeout"}
+    codes = {body["data"]["job_id"]: body["data"]["error"]["code"] for body in bodies(engine)}
+    assert codes == {crashed.job_id: "worker_lost", waited.job_id: "queue_timeout"}
     assert [body["data"]["credits_refunded"] for body in bodies(engine)] == [2, 2]
 
 
@@ -132,7 +137,7 @@ def test_nothing_is_written_for_a_client_without_a_webhook(engine: sa.Engine, we
 
 
 @ON_SQLITE
-def test_only_the_attempt_that_ends_a_job_tells_of_it(engine: sa.Engine, webhooks: Webhooks) -> None:
+def test_only_the_attempt_that_ends_a_job_reports_it(engine: sa.Engine, webhooks: Webhooks) -> None:
     shop = Shop(engine)
     webhooks.register(shop.client.name, URL)
     accepted = shop.order()
@@ -149,7 +154,7 @@ def test_only_the_attempt_that_ends_a_job_tells_of_it(engine: sa.Engine, webhook
 
 
 @ON_SQLITE
-def test_a_job_whose_message_can_not_be_written_does_not_end(shop: Shop, webhooks: Webhooks) -> None:
+def test_a_job_whose_message_cannot_be_written_does_not_end(shop: Shop, webhooks: Webhooks) -> None:
     """One transaction for both: a second message of the same job breaks the constraint, and the job's end with it."""
     webhooks.register(shop.client.name, URL)
     accepted = shop.order()
@@ -222,7 +227,7 @@ def test_an_attempt_whose_sweep_died_is_made_again_when_its_lease_is_over(messen
     assert (message.state, message.attempts) == (DELIVERED, 2)
 
 
-def test_a_message_whose_secret_can_t_be_decrypted_waits_uncounted_and_holds_up_nobody(engine: sa.Engine) -> None:
+def test_a_message_whose_secret_cannot_be_decrypted_waits_uncounted_and_blocks_no_other(engine: sa.Engine) -> None:
     key = SecretCipher([new_encryption_key()])
     shop, other = Shop(engine), Shop(engine)
     Webhooks(engine, key).register(shop.client.name, URL)

@@ -19,7 +19,7 @@ from tests.support.webhooks import SECRET, post
 OLD_SECRET = "whsec_" + base64.b64encode(b"o" * 32).decode()
 
 
-def test_a_message_is_posted_as_the_specification_says() -> None:
+def test_a_message_is_posted_as_specified() -> None:
     with receiving(200) as receiver:
         assert post(receiver.url) == SendResult(200)
 
@@ -67,11 +67,11 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch)
     assert proxy.received == []
 
 
-# Receivers that take their time, or too much of ours
+# Slow or endless receivers
 
 
 class Trickle:
-    """Writes the start of an answer, then a byte now and then, for half a minute."""
+    """Write the start of an answer, then a byte now and then, for half a minute."""
 
     def __init__(self, start: bytes) -> None:
         self.start = start
@@ -85,7 +85,7 @@ class Trickle:
         self.all_sent.set()
 
 
-def test_an_answer_whose_headers_trickle_in_is_given_up_when_the_time_is_up() -> None:
+def test_an_answer_whose_headers_trickle_in_is_given_up_at_the_timeout() -> None:
     trickle = Trickle(b"HTTP/1.1 200 OK\r\nx-slow: ")
     with receiving(trickle) as receiver:
         started = time.monotonic()
@@ -98,7 +98,7 @@ def test_an_answer_whose_headers_trickle_in_is_given_up_when_the_time_is_up() ->
     assert "Timeout" in got.error
 
 
-def test_an_answer_whose_body_trickles_in_has_said_its_status() -> None:
+def test_an_answer_whose_body_trickles_in_counts_by_its_status() -> None:
     trickle = Trickle(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
     with receiving(trickle) as receiver:
         assert post(receiver.url, timeout=1.0) == SendResult(200)
@@ -114,7 +114,7 @@ def test_a_receiver_that_never_answers_is_given_up() -> None:
     assert (got.status, got.error) == (None, "ReadTimeout: timed out")
 
 
-def test_of_a_huge_answer_little_is_read() -> None:
+def test_little_is_read_of_a_huge_answer() -> None:
     written = []
 
     def pour(handler: BaseHTTPRequestHandler) -> None:
@@ -125,18 +125,18 @@ def test_of_a_huge_answer_little_is_read() -> None:
     with receiving(pour) as receiver:
         assert post(receiver.url) == SendResult(200)
 
-    # What the sockets hold, not what was sent: the kernel buffers a few megabytes.
+    # The kernel buffers a few megabytes: sent bytes may exceed the read ones.
     assert sum(written) < 50_000_000
 
 
-def test_an_answer_that_is_all_headers_or_only_says_continue_is_given_up() -> None:
+def test_an_answer_of_endless_headers_or_continues_is_given_up() -> None:
     for start, more in (
         (b"HTTP/1.1 200 OK\r\n", b"x-more: of the same\r\n" * MAX_ANSWER_BYTES),
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * MAX_ANSWER_BYTES),
     ):
 
-        def pour(handler: BaseHTTPRequestHandler, told: bytes = start + more) -> None:
-            handler.wfile.write(told)
+        def pour(handler: BaseHTTPRequestHandler, data: bytes = start + more) -> None:
+            handler.wfile.write(data)
 
         with receiving(pour) as receiver:
             assert post(receiver.url).error == "ReadError: the answer is too long"
@@ -147,7 +147,7 @@ def test_an_answer_that_is_all_headers_or_only_says_continue_is_given_up() -> No
     [b"", b"220 mail.example ESMTP\r\n", b"HTTP/1.1 2\x1b[2J00 OK\r\n\r\n"],
     ids=["nothing", "mail", "escape"],
 )
-def test_what_is_no_http_is_an_error_that_a_terminal_can_show(garbage: bytes) -> None:
+def test_an_answer_that_is_no_http_is_a_printable_error(garbage: bytes) -> None:
     with receiving(lambda handler: handler.wfile.write(garbage)) as receiver:
         got = post(receiver.url)
 
@@ -157,7 +157,7 @@ def test_what_is_no_http_is_an_error_that_a_terminal_can_show(garbage: bytes) ->
     assert got.error.isprintable()
 
 
-def test_a_receiver_that_is_not_there_is_an_error() -> None:
+def test_a_missing_receiver_is_an_error() -> None:
     got = post(f"http://127.0.0.1:{free_port()}/")
 
     assert got.error is not None

@@ -1,1 +1,1 @@
-"""Tests of service/worker/main."""
+"""Tests of service/worker."""

@@ -1,4 +1,4 @@
-"""What tests of the worker stand on."""
+"""Fixtures of the tests of the worker."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.support.worker import Worker
 
 @pytest.fixture
 def migrated_url(tmp_path: Path) -> str:
-    """SQLite's alone: a worker moves jobs through `Jobs`, whose own tests have both databases."""
+    """SQLite alone: a worker moves jobs through `Jobs`, whose own tests have both databases."""
     url = f"sqlite:///{tmp_path / 'test.db'}"
     migrated_engine(Settings(database_url=url)).dispose()
     return url
@@ -23,5 +23,5 @@ def migrated_url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def worker(engine: sa.Engine, tmp_path: Path, networks: Networks) -> Worker:
-    """A worker that cuts out by colour, in a tenth of the time that networks take; it paints as all do."""
+    """A worker that cuts out by colour, in a tenth of the networks' time, and paints as usual."""
     return Worker(engine, tmp_path, replace(networks, segmenter=by_colour))

@@ -1,4 +1,4 @@
-"""What guards an attempt: leases renewed together, a watchdog for what hangs, a last attempt that runs alone."""
+"""Guards of an attempt: shared lease renewal, a watchdog for hanging jobs, a last attempt that runs alone."""
 
 import threading
 import time
@@ -48,7 +48,7 @@ def test_all_jobs_in_flight_share_one_thread_which_ends_with_the_last_of_them(sh
     assert renewing() == 0
 
 
-def test_the_first_deadline_of_all_jobs_in_flight_counts_and_each_job_has_its_own() -> None:
+def test_the_earliest_deadline_of_all_jobs_in_flight_counts_and_each_job_has_its_own() -> None:
     timers: list[float | None] = []
     watchdog = Watchdog(timers.append)
 
@@ -82,7 +82,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 class Place:
-    """A job that has, or wants, a place, until it is told to leave."""
+    """A job that has, or waits for, a slot until it is stopped."""
 
     def __init__(self, isolation: Isolation, pool: ThreadPoolExecutor, *, alone: bool) -> None:
         self.entered, self.leave, self.stopping = threading.Event(), threading.Event(), threading.Event()
@@ -100,7 +100,7 @@ class Place:
             self.leave.wait(300)
 
 
-def test_one_that_is_to_run_alone_waits_for_the_others_and_later_ones_wait_for_it(pool: ThreadPoolExecutor) -> None:
+def test_a_job_that_runs_alone_waits_for_the_others_and_later_ones_wait_for_it(pool: ThreadPoolExecutor) -> None:
     isolation = Isolation()
     first, second = (Place(isolation, pool, alone=False) for _ in range(2))
     assert first.entered.wait(300)
@@ -120,7 +120,7 @@ def test_one_that_is_to_run_alone_waits_for_the_others_and_later_ones_wait_for_i
     late.leave.set()
 
 
-def test_who_waits_to_be_alone_stops_when_it_is_told_to_and_is_in_nobodys_way(pool: ThreadPoolExecutor) -> None:
+def test_a_job_that_waits_to_run_alone_stops_on_request_and_blocks_no_other(pool: ThreadPoolExecutor) -> None:
     isolation = Isolation()
     first = Place(isolation, pool, alone=False)
     assert first.entered.wait(300)
@@ -136,7 +136,7 @@ def test_who_waits_to_be_alone_stops_when_it_is_told_to_and_is_in_nobodys_way(po
         one.leave.set()
 
 
-def test_a_worker_that_is_to_stop_waits_for_nobody(pool: ThreadPoolExecutor) -> None:
+def test_a_stopping_worker_waits_for_no_other_job(pool: ThreadPoolExecutor) -> None:
     isolation = Isolation()
     alone = Place(isolation, pool, alone=True)
     assert alone.entered.wait(300)

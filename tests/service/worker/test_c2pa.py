@@ -1,4 +1,4 @@
-"""Content credentials: signed with a chain made here, read back by the c2pa library, found broken when altered."""
+"""Content credentials: signed with a chain made here, read back by the c2pa library, invalid when altered."""
 
 import io
 import itertools
@@ -52,7 +52,7 @@ def certificate(
     *,
     root: bool,
 ) -> x509.Certificate:
-    """A certificate by the C2PA specification's profile: the root signs certificates, the other one signatures."""
+    """Return a certificate by the C2PA specification's profile. The root signs certificates, the other manifests."""
     now = datetime.now(UTC)
     usage = dict.fromkeys(
         ["content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only"], False
@@ -117,14 +117,16 @@ def manifest(data: bytes, content_type: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp", "avif"])
-def test_a_signed_file_says_who_made_it_and_how_and_looks_the_same(credentials: Credentials, form: Format) -> None:
+def test_a_signed_file_states_its_maker_and_its_making_and_looks_the_same(
+    credentials: Credentials, form: Format
+) -> None:
     plain = picture(form)
     signed = credentials.sign(plain, f"image/{form}", COMPOSITE)
-    told = manifest(signed, f"image/{form}")
-    assert told["claim_generator_info"][0]["name"] == "Backdrop"
-    assert told["signature_info"]["issuer"] == credentials.issuer == "Example Shop"
-    assert told["signature_info"]["alg"] == "Es256"
-    (actions,) = (part for part in told["assertions"] if part["label"].startswith("c2pa.actions"))
+    read_back = manifest(signed, f"image/{form}")
+    assert read_back["claim_generator_info"][0]["name"] == "Backdrop"
+    assert read_back["signature_info"]["issuer"] == credentials.issuer == "Example Shop"
+    assert read_back["signature_info"]["alg"] == "Es256"
+    (actions,) = (part for part in read_back["assertions"] if part["label"].startswith("c2pa.actions"))
     (action,) = actions["data"]["actions"]
     assert action["action"] == "c2pa.created"
     assert action["digitalSourceType"] == DIGITAL_SOURCE_TYPES + COMPOSITE
@@ -136,7 +138,7 @@ def test_a_signed_file_says_who_made_it_and_how_and_looks_the_same(credentials: 
     assert credentials.read(signed, f"image/{form}") == "Example Shop"
 
 
-def test_a_file_that_is_altered_in_one_byte_or_not_signed_has_no_issuer(credentials: Credentials) -> None:
+def test_an_altered_or_unsigned_file_has_no_issuer(credentials: Credentials) -> None:
     signed = credentials.sign(picture("jpeg"), "image/jpeg", COMPOSITE)
     altered = signed[:-10] + bytes([signed[-10] ^ 1]) + signed[-9:]  # pixels
     assert [credentials.read(data, "image/jpeg") for data in (altered, picture("jpeg"))] == [None, None]
@@ -167,7 +169,7 @@ def test_a_swap_is_signed_and_its_report_measures_the_signed_file(credentials: C
     assert manifest(made.data, "image/jpeg")["signature_info"]["common_name"] == "Pictures"
 
 
-def test_without_a_certificate_nothing_is_signed_and_nothing_is_said() -> None:
+def test_without_a_certificate_nothing_is_signed_or_reported() -> None:
     assert open_credentials(Settings()) is None
     made = render(None)
     assert "content_credentials" not in {row.rule for row in made.report.preset}
@@ -186,16 +188,16 @@ def test_a_file_that_lost_its_signature_fails_the_rule(credentials: Credentials)
     assert (row.measured, row.status) == (None, "fail")
 
 
-def test_a_cut_out_alone_is_signed_as_an_altered_photo_and_what_is_no_picture_not_at_all(
+def test_a_cutout_alone_is_signed_as_an_altered_photo_and_other_files_are_not_signed(
     credentials: Credentials,
 ) -> None:
-    told = manifest(credentials.sign(picture("png"), "image/png", None), "image/png")
-    assert "algorithmicallyEnhanced" in json.dumps(told["assertions"])
+    read_back = manifest(credentials.sign(picture("png"), "image/png", None), "image/png")
+    assert "algorithmicallyEnhanced" in json.dumps(read_back["assertions"])
     with pytest.raises(SigningFailed, match="could not be signed"):
         credentials.sign(b"not a picture", "image/jpeg", COMPOSITE)
 
 
-#: What is changed in good settings, and what the message must say.
+#: The change to valid settings, and the words of the error.
 FAULTS: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "no key": (lambda folder: {"c2pa_key": None}, "C2PA_KEY is not set"),
     "no certificate": (lambda folder: {"c2pa_certificate": None}, "C2PA_CERTIFICATE is not set"),
@@ -215,7 +217,7 @@ FAULTS: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_is_configured_wrongly_is_named_with_its_remedy(signing: Settings, fault: str) -> None:
+def test_a_wrong_configuration_is_named_with_its_remedy(signing: Settings, fault: str) -> None:
     assert signing.c2pa_certificate is not None
     change, named_so = FAULTS[fault]
     with pytest.raises(CredentialsInvalid, match=f"(?s){named_so}"):

@@ -1,4 +1,4 @@
-"""Draining: a worker that is asked to takes no more jobs, ends the one that it has, and takes jobs again when told."""
+"""Draining: a worker takes no more jobs, ends its current job, and takes jobs again when asked to."""
 
 import threading
 import time
@@ -15,9 +15,7 @@ from tests.support.databases import migrated_engine
 from tests.support.polling import until
 
 
-def test_a_worker_that_is_asked_to_drain_ends_its_job_and_takes_no_other_until_it_may(
-    tmp_path: Path, valkey_url: str
-) -> None:
+def test_a_draining_worker_ends_its_job_and_takes_no_other_until_allowed(tmp_path: Path, valkey_url: str) -> None:
     engine = migrated_engine(Settings(home=tmp_path))
     # A database of the server of its own: workers of other tests' installations may listen on the first.
     url = valkey_url.rpartition("/")[0] + "/9"
@@ -42,7 +40,7 @@ def test_a_worker_that_is_asked_to_drain_ends_its_job_and_takes_no_other_until_i
         until(lambda: begun == ["first"])
 
         roster.ask_drain("host:1")
-        drain.beat()  # while the job runs: nobody waits for it
+        drain.beat()  # while the job runs: the command does not wait for it
         assert drain.draining
         may_end.set()
         until(lambda: queue.size() == 0)

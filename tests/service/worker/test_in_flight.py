@@ -1,4 +1,4 @@
-"""Several jobs in one worker, each in a thread of its own: what happens to one happens to no other."""
+"""Several jobs in one worker, each in a thread of its own: an event of one affects no other."""
 
 import threading
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ CUT_OUT = ON_WHITE | {"output_preset": "transparent_cutout"}
 
 
 class Crossing:
-    """A segmenter at which jobs wait until they are let through."""
+    """A segmenter that holds jobs until the test releases them."""
 
     side = 640
 
@@ -54,7 +54,7 @@ def worker(engine: sa.Engine, tmp_path: Path, crossing: Crossing) -> Worker:
 
 @contextmanager
 def running(worker: Worker, crossing: Crossing, many: int) -> Iterator[list[Accepted]]:
-    """So many jobs in flight, each in the middle of a step; they go on at the end of the block, and end."""
+    """Hold several jobs in flight, each in the middle of a step. They go on and end at the end of the block."""
     orders = [worker.order(telling(Deed.SLOW), **CUT_OUT) for _ in range(many)]
     threads = [threading.Thread(target=worker.runner.run, args=("any",)) for _ in orders]
     for thread in threads:
@@ -80,7 +80,7 @@ def test_four_jobs_in_flight_end_each_with_its_own_picture(worker: Worker, cross
     assert len(set(hashes)) == len(left_over(tmp_path)) == 4
 
 
-def test_a_worker_that_is_told_to_stop_hands_all_four_back_uncounted_and_leaves_nothing(
+def test_a_stopped_worker_hands_back_all_four_jobs_uncounted_and_leaves_nothing(
     worker: Worker, crossing: Crossing, tmp_path: Path
 ) -> None:
     with running(worker, crossing, 4) as orders:
@@ -97,9 +97,7 @@ def test_a_worker_that_is_told_to_stop_hands_all_four_back_uncounted_and_leaves_
     assert [worker.end(one) for one in orders].count(("SUCCESS", None)) == 1
 
 
-def test_one_that_is_cancelled_and_one_whose_time_is_up_harm_no_other(
-    worker: Worker, crossing: Crossing, tmp_path: Path
-) -> None:
+def test_a_cancelled_and_a_timed_out_job_harm_no_other(worker: Worker, crossing: Crossing, tmp_path: Path) -> None:
     worker.runner = replace(worker.runner, leases=LeaseRenewal(worker.shop.jobs, interval=0.05))
     with running(worker, crossing, 3) as orders:
         worker.shop.jobs.cancel(orders[0].job_id, client_id=worker.shop.client.id)
@@ -146,7 +144,7 @@ def test_the_last_attempt_of_a_job_runs_alone_and_is_handed_back_when_the_worker
         *[(1, "cuda bfloat16", 1), (2, "cuda bfloat16", 4), (16, "mps float16", 8)],
     ],
 )
-def test_by_default_as_many_as_keep_cores_and_device_busy(
+def test_the_default_is_the_number_of_jobs_that_keeps_cores_and_device_busy(
     cores: int, device: str, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(cores)), raising=False)
@@ -156,7 +154,7 @@ def test_by_default_as_many_as_keep_cores_and_device_busy(
     assert main.jobs_in_flight(Settings(jobs_in_flight=3), networks) == 3
 
 
-def test_numbers_that_make_no_sense_are_refused() -> None:
+def test_impossible_numbers_are_refused() -> None:
     wrong = {"jobs_in_flight": (0, -1, 33, "two"), "batch_size": (0, 33), "batch_wait": (-0.1, 2)}
     for name, values in wrong.items():
         for value in values:
@@ -173,9 +171,7 @@ def test_numbers_that_make_no_sense_are_refused() -> None:
     ],
     ids=["CPU", "CUDA", "MPS"],
 )
-def test_a_lane_is_made_for_the_device_that_the_networks_have(
-    devices: tuple[str, str], batch: int, segmenting: bool
-) -> None:
+def test_a_lane_is_made_for_the_networks_device(devices: tuple[str, str], batch: int, segmenting: bool) -> None:
     versions = {"segmenter_device": devices[0], "generator_device": devices[1]}
     networks = Networks(by_colour, Darkener(), versions)
     for settings, expected in ((Settings(), batch), (Settings(batch_size=2), 2)):

@@ -1,4 +1,4 @@
-"""One job that is stopped, taken over or cancelled while it runs. Real stores."""
+"""A job that is stopped, taken over or cancelled while it runs. Real stores."""
 
 import threading
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from tests.support.worker import ON_WHITE, Worker, left_over, raising
 
 
 def busy(meanwhile: Callable[[], None]) -> Networks:
-    """Networks whose first one takes as long as what is done meanwhile: only the lease's renewal speaks for the job."""
+    """Networks whose first takes as long as the test's work meanwhile: only lease renewals keep the job."""
 
     @FunctionSegmenter
     def segmenter(image: Any) -> Any:
@@ -118,7 +118,7 @@ def test_a_job_cancelled_while_a_network_works_stops_at_the_next_step_and_leaves
 
 
 class CancellingStore(DirectoryBucket):
-    """A directory store that is asked to keep a render at the moment when its client cancels the job."""
+    """A directory store that stores a render at the moment when its client cancels the job."""
 
     cancel: Callable[[], object]
 
@@ -138,7 +138,7 @@ def test_a_job_cancelled_between_its_last_step_and_its_success_leaves_no_render(
 
     assert worker.end(accepted) == ("FAILURE", "cancelled")
     assert worker.shop.balance == 10
-    # Its worker can't tell it from a success whose answer was lost; the expiry can.
+    # Its worker cannot distinguish it from a success whose answer was lost; the expiry can.
     assert len(left_over(tmp_path)) == 1
     expirer = Expirer(
         worker.runner.registry, {"sources": worker.runner.sources, "renders": store}, None, None, 0, delete_delay=0

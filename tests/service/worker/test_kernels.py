@@ -1,4 +1,4 @@
-"""The kernels that are compiled ahead: after that no swap compiles, whatever is asked."""
+"""Kernels compiled ahead: after that no swap compiles anything."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.support import still_life as made_up
 from tests.support.still_life import cut_out_png, jpeg, still_life
 
 SCENES = {name: scene for name, scene in load_catalogue().scenes.items() if name != "white"}
-#: One of each kind: what the networks give is of the same type in all its scenes, so there stand-ins give it.
+#: One of each kind: the networks' results have the same type in all its scenes, so stand-ins return them there.
 PAINTED = {scene.kind: name for name, scene in SCENES.items()}.values()
 
 
@@ -31,7 +31,7 @@ def compiled() -> None:
     compile_kernels(Settings(), print)
 
 
-#: What the networks make a picture of. The fast lane makes the podium alone, the gate all scenes.
+#: Scenes painted with the networks. The fast lane paints the podium alone, the gate all scenes.
 REAL = {"podium", *PAINTED}
 ASKED = [pytest.param(name, marks=[] if name == "podium" else pytest.mark.gate) for name in SCENES]
 
@@ -43,21 +43,21 @@ def test_no_swap_compiles_anything(scene: str, networks: Networks) -> None:
     # As far out of focus as a picture of 1080 rows.
     mood = replace(spec.mood, depth_of_field=4 * spec.mood.depth_of_field)
     spec = replace(spec, preset=replace(spec.preset, size=(216, 270)), mood=mood)
-    # Cutting out takes most of the time, and is the same before every scene.
+    # The cut-out takes most of the time, and is the same for every scene.
     photo = jpeg(still_life()[0]) if scene == "podium" else cut_out_png(*still_life())
     asked = networks if scene in REAL else made_up.networks()
     swap(photo, spec, asked, limits=Limits(), clock=perf_counter)
     assert cache.compiled[before:] == []
 
 
-def test_what_is_compiled_already_is_left_alone() -> None:
+def test_compiled_kernels_are_left_alone() -> None:
     said: list[str] = []
     assert compile_kernels(Settings(), said.append) is False
     assert said == []
 
 
 @pytest.mark.gate  # a second of small swaps
-def test_what_is_compiled_beside_is_part_of_what_a_worker_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compile_beside_compiles_only_kernels_that_a_worker_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "is_complete", lambda state: False)
     before = len(cache.compiled)
 
@@ -67,7 +67,7 @@ def test_what_is_compiled_beside_is_part_of_what_a_worker_needs(monkeypatch: pyt
 
 
 @in_openvino
-def test_set_up_compiles_the_networks_graphs_and_a_worker_opens_what_is_kept(
+def test_set_up_compiles_the_networks_graphs_and_a_worker_opens_the_stored_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.worker.networks.use_kept_kernels", lambda settings: None)  # the fixture's stay

@@ -1,4 +1,4 @@
-"""Jobs whose pictures are painted together: right credits, right pictures, whatever happens to one of them."""
+"""Jobs whose pictures are painted together: each gets its own picture and the right credits."""
 
 import inspect
 import io
@@ -38,7 +38,7 @@ from tests.support.tiny_pipelines import load_pipeline, stable_diffusion
 from tests.support.worker import Worker, left_over
 
 DARK = jpeg(still_life()[0] // 2)
-#: The seed of the job whose picture is none.
+#: The seed of the job whose painting is not finite.
 BROKEN = 13
 
 
@@ -53,12 +53,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class BreakingPipeline:
-    """A pipeline that gives no number for one seed, and calls back after each step."""
+    """A pipeline that returns NaN for one seed, and calls back after each step."""
 
     def __init__(self, pipe: Any) -> None:
         self.pipe, self.sizes = pipe, list[int]()
         type(self).__call__.__signature__ = inspect.signature(type(pipe).__call__)  # type: ignore[attr-defined]  # of functions
-        #: What it painted, by seed, in the order of the calls.
+        #: Its paintings, by seed, in the order of the calls.
         self.painted: dict[int, list[Any]] = defaultdict(list)
         self.after_step: Callable[[], None] = lambda: None
 
@@ -68,11 +68,11 @@ class BreakingPipeline:
     def __call__(self, **given: Any) -> Any:
         generators = given["generator"] if isinstance(given["generator"], list) else [given["generator"]]
         self.sizes.append(len(generators))
-        told = given["callback_on_step_end"]
+        callback = given["callback_on_step_end"]
 
         def step(*seen: Any) -> Any:
             self.after_step()
-            return told(*seen)
+            return callback(*seen)
 
         answer = self.pipe(**given | {"callback_on_step_end": step})
         for number, generator in enumerate(generators):
@@ -84,7 +84,7 @@ class BreakingPipeline:
 
 @contextmanager
 def running(worker: Worker, many: int) -> Iterator[Callable[[], None]]:
-    """So many jobs, run at once; what it gives runs one more."""
+    """Run several jobs at once. The yielded function runs another job."""
     threads: list[threading.Thread] = []
 
     def one_more() -> None:
@@ -115,7 +115,7 @@ def lossless(catalogue: Catalogue) -> Catalogue:
     return replace(catalogue, presets={**catalogue.presets, place.name: place})
 
 
-#: What four jobs ask for: unlike scenes, without colours, so that each is painted once.
+#: The orders of four jobs: different scenes, without colours, so that each is painted once.
 ASKED: tuple[dict[str, Any], ...] = (
     {"scene_type": "podium", "seed": 3},
     {"scene_type": "marble_tabletop", "seed": 4},
@@ -125,13 +125,13 @@ ASKED: tuple[dict[str, Any], ...] = (
 
 
 @pytest.mark.gate  # 5 CPU-seconds: torch and four swaps
-def test_a_batch_of_four_with_one_cancelled_and_one_that_fails_gives_the_others_their_own_pictures(
+def test_a_batch_of_four_with_a_cancelled_and_a_failed_one_gives_the_others_their_own_pictures(
     engine: sa.Engine, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Noise of no training can look like a product that grew, for which another seed would be painted.
+    # The noise of an untrained network can look like a product that grew, and then Backdrop would try another seed.
     monkeypatch.setattr(growth, "COLOUR", 1.0)
     generator, pipe = generator_of(tiny)
-    # It waits for the fourth, however long that one takes.
+    # It waits for the fourth, however long that takes.
     together = DeviceLane(batch_size=4, batch_wait=120, segmenting=False)
     worker = Worker(engine, tmp_path, Networks(by_colour, generator))
     worker.runner = replace(worker.runner, lane=together, catalogue=lossless(worker.runner.catalogue))
@@ -170,12 +170,12 @@ def test_a_batch_of_four_with_one_cancelled_and_one_that_fails_gives_the_others_
         in_batch, single = pipe.painted[seed]
         np.testing.assert_allclose(in_batch, single, atol=1e-3)
     for mine, same, other in zip(of_batch, of_one, reversed(of_one), strict=True):
-        # Not closer: where the colours are measured, 1e-5 can choose another cluster, and move the whole picture's.
+        # Not closer: where colours are measured, 1e-5 can change the cluster, and so the whole picture's colours.
         assert 10 * np.abs(mine - same).mean() < np.abs(mine - other).mean()
 
 
 class Sticky(Darkener):
-    """A generator whose device breaks once it is told to: one job paints, two wait for it, and one cuts out."""
+    """A generator whose device breaks on request: one job paints, two wait for it, and one cuts out."""
 
     def __init__(self, ready: threading.Event) -> None:
         super().__init__()
@@ -186,7 +186,7 @@ class Sticky(Darkener):
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
 
-def test_a_device_that_is_lost_hands_every_job_in_flight_back_uncounted(engine: sa.Engine, tmp_path: Path) -> None:
+def test_a_lost_device_hands_back_every_job_in_flight_uncounted(engine: sa.Engine, tmp_path: Path) -> None:
     ready, lost = threading.Event(), threading.Event()
 
     @FunctionSegmenter
@@ -208,7 +208,7 @@ def test_a_device_that_is_lost_hands_every_job_in_flight_back_uncounted(engine: 
 
         def all_run() -> bool:
             if waiting := any(worker.shop.job(one).status == "NOT_STARTED" for one in orders):
-                send_again()  # as the sweep does: a claim may pass over a job that another one holds at that moment
+                send_again()  # as the sweep does: a claim may pass over a job that another claim locks at that moment
             return not waiting
 
         until(all_run)
@@ -222,7 +222,7 @@ def test_a_device_that_is_lost_hands_every_job_in_flight_back_uncounted(engine: 
     assert worker.shop.balance == 2
 
 
-def test_a_worker_whose_device_is_lost_ends_so_that_another_one_takes_its_jobs(
+def test_a_worker_whose_device_is_lost_ends_so_that_another_takes_its_jobs(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = create_engine(settings.sqlalchemy_url)
@@ -241,7 +241,7 @@ def test_a_worker_whose_device_is_lost_ends_so_that_another_one_takes_its_jobs(
     engine.dispose()
 
 
-def test_a_worker_whose_device_is_not_there_ends_with_the_reason_and_the_remedy_and_no_traceback(
+def test_a_worker_without_its_device_ends_with_the_reason_and_the_remedy_and_no_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = Settings(home=tmp_path, device="mps" if sys.platform == "linux" else "cuda")

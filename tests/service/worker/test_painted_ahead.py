@@ -1,4 +1,4 @@
-"""A worker's hub model has painted before the worker is ready, where that is worth it."""
+"""A hub model paints before its worker is ready, where that saves time."""
 
 from collections.abc import Sequence
 from typing import NoReturn
@@ -15,7 +15,7 @@ from tests.support import still_life
 
 
 class Painter:
-    """Paints its drawing, and notes what it was asked for."""
+    """Paints its drawing, and keeps the requests."""
 
     capabilities = Capabilities(size=48, holds=True)
 
@@ -29,12 +29,12 @@ class Painter:
 
 @pytest.fixture(name="painter")
 def _painter(monkeypatch: pytest.MonkeyPatch) -> Painter:
-    """What is loaded in place of the networks, once kernels are there and the cut-out has run."""
+    """Replaces the loading of networks, after kernels and cut-out."""
     painter = Painter()
     monkeypatch.setattr(
         opening, "open_networks", lambda settings: Networks(still_life.networks().segmenter, painter, {})
     )
-    monkeypatch.setattr(opening, "compile_kernels", lambda settings, told: False)
+    monkeypatch.setattr(opening, "compile_kernels", lambda settings, report: False)
     monkeypatch.setattr(opening, "warm_up", lambda networks: None)
     return painter
 
@@ -50,7 +50,7 @@ def test_it_paints_a_square_and_a_tall_picture_round_a_product_before_the_worker
     assert also_held is not None
 
 
-def test_what_it_fails_with_keeps_the_worker_from_starting(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_error_keeps_the_worker_from_starting(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(self: Painter, requests: object) -> NoReturn:
         raise OutOfMemory("too little")
 
@@ -59,7 +59,7 @@ def test_what_it_fails_with_keeps_the_worker_from_starting(painter: Painter, mon
         opening.open_for_jobs(Settings(warm_up=True))
 
 
-def test_left_to_itself_it_paints_ahead_on_cuda_alone(painter: Painter) -> None:
+def test_by_default_it_paints_ahead_on_cuda_alone(painter: Painter) -> None:
     opening.open_for_jobs(Settings())
     assert painter.asked == []
     for device, expected in (("cuda bfloat16", True), ("cpu float32", False)):
@@ -68,7 +68,7 @@ def test_left_to_itself_it_paints_ahead_on_cuda_alone(painter: Painter) -> None:
         assert opening.paints_ahead(Settings(warm_up=not expected), networks) is not expected
 
 
-def test_the_settings_name_what_a_hub_model_is_loaded_with() -> None:
+def test_the_settings_name_a_hub_models_options() -> None:
     named = Settings(controlnet="a/net@main", control_scale=0.7, offload="text", compile=True, vae_tiling=True)
     choice = opening.generator_choice(named)
     assert choice.depth == DepthChoice("a/net@main", 0.7)
@@ -76,7 +76,7 @@ def test_the_settings_name_what_a_hub_model_is_loaded_with() -> None:
     assert opening.generator_choice(Settings(controlnet="")).depth is None
 
 
-def test_the_settings_say_how_often_a_hub_model_paints_and_what_is_in_its_place(
+def test_the_settings_set_a_hub_models_attempts_and_its_replacement(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(opening, "load_networks", lambda *_, **__: still_life.networks())
@@ -86,7 +86,7 @@ def test_the_settings_say_how_often_a_hub_model_paints_and_what_is_in_its_place(
     assert (opened.paintings, opened.falls_back) == (3, False)
 
 
-def test_a_dash_means_none_where_there_may_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dash_means_none_where_none_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SECOND_SEGMENTER", "VIEWPOINT", "CONTROLNET", "GENERATOR_FAMILY"):
         monkeypatch.setenv(f"BACKDROP_{name}", "-")
     settings = Settings()

@@ -1,4 +1,4 @@
-"""One job, carried out: the way it should go, and the ways it fails. Real stores."""
+"""One job, carried out: its success, and its failures. Real stores."""
 
 import hashlib
 import io
@@ -72,7 +72,7 @@ def grey() -> bytes:
     return buffer.getvalue()
 
 
-def test_a_photo_that_can_not_be_used_or_has_vanished_fails_at_once_and_is_refunded(worker: Worker) -> None:
+def test_an_unusable_or_missing_photo_fails_at_once_and_is_refunded(worker: Worker) -> None:
     cases = {
         b"this is a text file named .jpg": "image_unreadable",
         BOTTLE[: len(BOTTLE) // 2]: "image_truncated",
@@ -91,8 +91,8 @@ def test_a_photo_that_can_not_be_used_or_has_vanished_fails_at_once_and_is_refun
     assert worker.shop.balance == 10
 
 
-def test_a_product_that_no_scene_of_that_kind_can_hold_fails_at_once_and_is_refunded(worker: Worker) -> None:
-    # Two shoes seen from above, where nothing near is left to lie on.
+def test_a_product_that_no_scene_of_that_kind_can_show_fails_at_once_and_is_refunded(worker: Worker) -> None:
+    # Two shoes seen from above, with no surface nearby to lie on.
     picture = Image.new("RGBA", (400, 400))
     for left in (90, 220):
         ImageDraw.Draw(picture).ellipse((left, 80, left + 90, 340), fill=(120, 60, 40, 255))
@@ -122,7 +122,7 @@ def test_a_product_that_no_scene_of_that_kind_can_hold_fails_at_once_and_is_refu
     ],
     ids=["model", "device memory", "memory", "a bug"],
 )
-def test_what_breaks_on_our_side_is_tried_again_then_refunded(
+def test_a_server_side_error_is_retried_then_refunded(
     engine: sa.Engine, tmp_path: Path, error: BaseException, code: str
 ) -> None:
     worker = Worker(engine, tmp_path, raising(error))
@@ -139,7 +139,7 @@ def test_what_breaks_on_our_side_is_tried_again_then_refunded(
 
 
 class Withholder(Darkener):
-    """A hub model whose safety checker withholds all that it paints."""
+    """A hub model whose safety checker withholds all its paintings."""
 
     def painted(self, request: PaintRequest) -> np.ndarray:
         self.calls += 1
@@ -175,7 +175,7 @@ def test_where_a_hub_models_paintings_are_all_rejected_the_setting_decides(
 
 
 class AwayStore(DirectoryBucket):
-    """A directory store whose disk refuses what the test says."""
+    """A directory store whose disk refuses chosen writes."""
 
     refuse_put = False
 
@@ -185,7 +185,7 @@ class AwayStore(DirectoryBucket):
         super().put(key, data, content_type)
 
 
-def test_a_store_that_refuses_one_render_is_tried_again_and_then_keeps_it(worker: Worker, tmp_path: Path) -> None:
+def test_a_store_that_refuses_one_render_is_retried_and_then_stores_it(worker: Worker, tmp_path: Path) -> None:
     store = AwayStore(tmp_path / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
     # The breaker's own bucket takes writes: it stays closed.
     worker.runner = replace(worker.runner, renders=store)
@@ -228,7 +228,7 @@ def test_a_store_that_takes_no_writes_costs_no_attempt_and_no_job_is_taken_until
 
 
 class WatchedStore(DirectoryBucket):
-    """A directory store that looks, before it stores, whether the database knows of it."""
+    """A directory store that checks, before it stores a render, whether the database has its row."""
 
     engine: sa.Engine
     known: list[bool]
@@ -240,7 +240,7 @@ class WatchedStore(DirectoryBucket):
         super().put(key, data, content_type)
 
 
-def test_a_picture_is_written_down_before_it_can_be_there(worker: Worker, engine: sa.Engine, tmp_path: Path) -> None:
+def test_a_render_has_its_row_before_its_object_can_exist(worker: Worker, engine: sa.Engine, tmp_path: Path) -> None:
     store = WatchedStore(tmp_path / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
     store.engine, store.known = engine, []
     worker.runner = replace(worker.runner, renders=store)
@@ -250,13 +250,13 @@ def test_a_picture_is_written_down_before_it_can_be_there(worker: Worker, engine
 
 
 @pytest.mark.gate  # 2 CPU-seconds: two swaps
-def test_a_job_runs_by_the_catalogue_that_it_was_accepted_under(worker: Worker) -> None:
+def test_a_job_runs_by_the_catalogue_under_which_it_was_accepted(worker: Worker) -> None:
     whole = worker.runner.catalogue
     accepted_under = small(whole, 240, 126)
     worker.runner = replace(worker.runner, catalogue=accepted_under)
     jobs_of_one_spec = [worker.order() for _ in range(3)]
     named = jobs_of_one_spec[2]
-    with worker.shop.engine.begin() as connection:  # as a release wrote it that stored names alone
+    with worker.shop.engine.begin() as connection:  # as written by a release that stored only names
         row = jobs.c.id == named.job_id
         spec = connection.execute(sa.select(jobs.c.spec).where(row)).scalar_one()
         spec = {name: value for name, value in spec.items() if name != "records"}
@@ -278,9 +278,7 @@ def test_a_job_runs_by_the_catalogue_that_it_was_accepted_under(worker: Worker) 
     assert renders == 3 * renders[:1]
 
 
-def test_a_database_that_is_away_while_a_last_attempt_is_counted_is_waited_for(
-    worker: Worker, engine: sa.Engine
-) -> None:
+def test_a_database_outage_while_a_last_attempt_is_counted_is_waited_out(worker: Worker, engine: sa.Engine) -> None:
     away = [sa.exc.OperationalError("UPDATE", None, Exception("the server closed the connection")) for _ in range(2)]
 
     class Away(Jobs):
@@ -300,7 +298,7 @@ def test_a_database_that_is_away_while_a_last_attempt_is_counted_is_waited_for(
     assert worker.end(accepted) == (JobStatus.SUCCESS, None)
 
 
-def test_a_message_starts_the_job_whose_turn_it_is_and_none_that_is_over(worker: Worker) -> None:
+def test_a_message_starts_the_job_whose_turn_it_is_and_no_finished_one(worker: Worker) -> None:
     first, second = worker.order(b"no picture"), worker.order(b"no picture")
 
     worker.runner.run(second.job_id)
@@ -335,7 +333,7 @@ def test_progress_never_goes_back_within_an_attempt(worker: Worker, monkeypatch:
     assert 0 <= shares[0] <= shares[-1] <= 1
 
 
-def test_a_preview_is_small_marked_and_of_the_seed_and_placement_that_were_asked_for(worker: Worker) -> None:
+def test_a_preview_is_small_watermarked_and_has_the_requested_seed_and_placement(worker: Worker) -> None:
     accepted = worker.order(**ON_WHITE, placement=Placement(scale=0.8), preview=True)
     worker.runner.run(accepted.job_id)
 

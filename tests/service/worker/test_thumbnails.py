@@ -1,4 +1,4 @@
-"""The studio page's thumbnails: made by the pipeline at set-up, and again only where something has changed."""
+"""The studio page's thumbnails: made by the pipeline at set-up, and again only after a change."""
 
 import io
 import json
@@ -19,12 +19,12 @@ from service.worker.thumbnails import SIZE, make_thumbnails, product_of, sample_
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Those of an installation that is set up, with thumbnails of its own."""
+    """The thumbnails of an installation after set-up, in a folder of their own."""
     shutil.copytree(Settings().thumbnails, tmp_path / "thumbnails")
     return Settings(home=tmp_path, thumbnails=tmp_path / "thumbnails")
 
 
-def test_set_up_made_one_for_each_scene_mood_and_place(settings: Settings) -> None:
+def test_set_up_made_a_thumbnail_for_each_scene_mood_and_preset(settings: Settings) -> None:
     catalogue = load_catalogue()
     shown = {"scene": catalogue.scenes, "mood": catalogue.moods, "preset": catalogue.presets}
     wanted = {f"{kind}-{name}" for kind, names in shown.items() for name in names}
@@ -36,7 +36,7 @@ def test_set_up_made_one_for_each_scene_mood_and_place(settings: Settings) -> No
     assert sum(weights) < 1_000_000
 
 
-def test_the_scenes_show_several_products_and_from_above_one_that_lies() -> None:
+def test_the_scenes_show_several_products_and_scenes_from_above_a_lying_one() -> None:
     shown = {name: product_of(scene) for name, scene in load_catalogue().scenes.items()}
 
     assert {product for name, product in shown.items() if name.startswith("flat_lay")} == {"notebook"}
@@ -48,7 +48,7 @@ def test_the_scenes_show_several_products_and_from_above_one_that_lies() -> None
     assert all(one.mode == "RGBA" and 300 <= max(one.size) <= 450 for one in pictures)
 
 
-def test_each_pixel_of_a_scene_has_the_number_of_the_surface_that_it_shows(settings: Settings) -> None:
+def test_each_pixel_of_a_scene_has_the_number_of_its_surface(settings: Settings) -> None:
     slots = json.loads((settings.thumbnails / "slots.json").read_text())
     scenes = load_catalogue().scenes
 
@@ -65,7 +65,7 @@ def test_each_pixel_of_a_scene_has_the_number_of_the_surface_that_it_shows(setti
 
 
 @pytest.mark.gate  # loads the networks
-def test_only_what_is_missing_or_out_of_date_is_made_again_and_what_is_of_no_use_goes(settings: Settings) -> None:
+def test_only_missing_and_outdated_thumbnails_are_made_again_and_unused_ones_go(settings: Settings) -> None:
     folder = settings.thumbnails
     said: list[str] = []
     assert make_thumbnails(settings, said.append) == 0

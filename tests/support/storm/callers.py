@@ -1,4 +1,4 @@
-"""The callers of a storm: what they order, how they try again, and what each answer said, for the verdict."""
+"""The callers of a storm: their orders, their retries, and every answer, for the verdict."""
 
 import itertools
 import random
@@ -20,7 +20,7 @@ _SWAP = "/v1/background-swap-with-spec"
 
 
 class Kind(StrEnum):
-    """What a caller orders. The upper ones are to be accepted, where the credits suffice; the lower ones never."""
+    """Kinds of orders. The API accepts the upper ones where credits suffice, and never the lower ones."""
 
     GOOD = "good photo"
     SLOW = "slow photo"
@@ -60,7 +60,7 @@ REFUSED = {Kind.CONFLICTING, Kind.MISSING, Kind.FOREIGN, Kind.MALFORMED, Kind.ST
 
 @dataclass(frozen=True)
 class Try:
-    """One request. `status` 0: no answer came; -1: nobody took the connection, so that nothing was sent."""
+    """One request. `status` 0: no answer came. -1: no connection, so that nothing was sent."""
 
     status: int
     code: str = ""
@@ -70,41 +70,41 @@ class Try:
 
     @property
     def accepted(self) -> bool:
-        """Whether the answer says that it was charged."""
+        """Whether the answer reports a charge."""
         return self.status == 202
 
     @property
     def unknown(self) -> bool:
-        """Whether it may have been charged, for all that the caller knows."""
+        """Whether it may have been charged, as far as the caller knows."""
         return self.status == 0 or self.code == "outcome_unknown"
 
     @property
     def again(self) -> bool:
-        """Whether the caller is to ask again: the service said so, or nobody was there."""
+        """Whether the caller should retry: the service asked for it, or no connection was made."""
         return self.status in {-1, 409, 429, 503}
 
 
 @dataclass
 class Submission:
-    """One order as its caller knows it. `marker` goes along as the brand, so that its rows can be found."""
+    """One order as its caller knows it. `marker` is sent as the brand, so that its rows can be found."""
 
     kind: Kind
     client: str
     marker: str
     key: str | None
     tries: list[Try] = field(default_factory=list)
-    #: What was answered to its cancelling.
+    #: Answers to its cancelling.
     cancels: list[Try] = field(default_factory=list)
 
     @property
     def job_id(self) -> str | None:
-        """The job that an answer told of."""
+        """The job of an answer."""
         return next((one.job_id for one in self.tries if one.accepted), None)
 
 
 @dataclass(frozen=True)
 class Shopper:
-    """A client with its bearer and the photos that it has uploaded, by what they are."""
+    """A client with its bearer key and its uploaded photos by kind."""
 
     id: str
     bearer: str
@@ -112,12 +112,12 @@ class Shopper:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What authenticates it."""
+        """The headers that authenticate it."""
         return {"Authorization": f"Bearer {self.bearer}"}
 
 
 class Callers:
-    """Threads that order from several APIs, at a steady pace, until told to stop."""
+    """Threads that order from several APIs, at a steady pace, until stopped."""
 
     def __init__(
         self, addresses: Sequence[str], shoppers: Sequence[Shopper], *, seed: int, orders: int, seconds: float
@@ -127,7 +127,7 @@ class Callers:
         self._seed = seed
         self._pace = seconds / orders
         self.submissions: list[Submission] = []
-        #: What an answer said that it must never say.
+        #: Answers that must never be given.
         self.violations: list[str] = []
         self._numbers = itertools.count()
         self._stopping = threading.Event()
@@ -140,7 +140,7 @@ class Callers:
             thread.start()
 
     def stop(self) -> None:
-        """Order nothing more, and wait for the answers that are still to come."""
+        """Stop ordering, and wait for the outstanding answers."""
         self._stopping.set()
         for thread in self._threads:
             thread.join()
@@ -174,7 +174,7 @@ class Callers:
             submission.key = choose.choice(accepted).key
         path = _SWAP
         if kind is Kind.CUT_OUT:
-            # Its own id of it goes along in the place of the brand.
+            # The order's own id is sent in place of the brand.
             path = f"{CUTOUTS}?reference={submission.marker}"
             body = {"source_image_s3_key": body["source_image_s3_key"]}
         self.submissions.append(submission)
@@ -191,7 +191,7 @@ class Callers:
         self._look(choose, http, shopper, submission)
 
     def _photo(self, choose: random.Random, http: httpx.Client, kind: Kind, shopper: Shopper) -> str:
-        """Return the key of a photo of that kind: one that lies there, or now and then a new one."""
+        """Return the key of a photo of that kind: an uploaded one, or now and then a new one."""
         if kind is Kind.MISSING:
             return f"uploads/{shopper.id}/{ULID()}.png"
         if kind is Kind.FOREIGN:
@@ -200,12 +200,12 @@ class Callers:
             return shopper.photos[choose.choice(list(bad()))]
         new = good(choose.randrange(30000)) if kind is Kind.GOOD and choose.random() < 0.3 else None
         if kind in {Kind.SLOW, Kind.CANCELLED}:
-            new = telling(Deed.SLOW)  # the one that lies there may be cut out already, and no longer slow
+            new = telling(Deed.SLOW)  # the uploaded photo may be cut out already, and no longer slow
         if new is not None:
             try:
                 return upload(http, choose.choice(self._addresses), shopper.headers, new)
             except (httpx.HTTPError, KeyError):
-                pass  # the one that lies there will do
+                pass  # the uploaded photo will do
         return shopper.photos.get(kind, shopper.photos[Kind.GOOD])
 
     def _until_answered(
@@ -217,7 +217,7 @@ class Callers:
         body: dict[str, Any],
         headers: dict[str, str],
     ) -> None:
-        """Try as a careful caller does: again where the service asks for it; after a lost answer only with a key."""
+        """Retry as a careful caller does: where the service asks for it, and after a lost answer only with a key."""
         for _ in range(10):
             one = self._try(http, "POST", choose.choice(self._addresses) + path, headers, body)
             submission.tries.append(one)

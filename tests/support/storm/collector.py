@@ -1,4 +1,4 @@
-"""A collector of traces: a real HTTP server that takes OTLP and keeps the spans that were sent."""
+"""A collector of traces: a real HTTP server that accepts OTLP and keeps the received spans."""
 
 import gzip
 import threading
@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 @dataclass(frozen=True)
 class Collected:
-    """A span as it came."""
+    """A span as received."""
 
     service: str
     name: str
@@ -28,13 +28,13 @@ class Collected:
 
 @dataclass
 class Collector:
-    """Where it listens, and what came."""
+    """The collector's address, and the received spans."""
 
     url: str = ""
     spans: list[Collected] = field(default_factory=list)
 
     def named(self, name: str) -> Collected:
-        """Return the one span of that name."""
+        """Return the only span of that name."""
         (found,) = [span for span in self.spans if span.name == name]
         return found
 
@@ -56,7 +56,7 @@ def collecting() -> Iterator[Collector]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            """Take the spans."""
+            """Accept the spans."""
             body = self.rfile.read(int(self.headers["Content-Length"]))
             collector.take(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
             answer = ExportTraceServiceResponse().SerializeToString()
@@ -67,7 +67,7 @@ def collecting() -> Iterator[Collector]:
             self.wfile.write(answer)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Write nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""The processes of one installation, each started again when it dies, as an operating system's supervisor would."""
+"""The processes of one installation. A dead one is started again, as an operating system's supervisor would do."""
 
 import signal
 import sys
@@ -19,7 +19,7 @@ _LEAN = ("tests.support.storm.watch", "tests.support.storm.worker")
 
 @dataclass
 class Member:
-    """One process of the fleet; `part` is the one that runs now, or ran last."""
+    """One process of the fleet; `part` is the process that runs now, or ran last."""
 
     name: str
     command: list[str]
@@ -28,7 +28,7 @@ class Member:
 
     @property
     def process(self) -> psutil.Process | None:
-        """What does the work, a worker's being its supervisor's child; None while there is none."""
+        """The process that does the work, a worker's being its supervisor's child; None while there is none."""
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.part.pid)
             if not self.name.startswith("worker"):
@@ -58,15 +58,15 @@ class Fleet:
         self.stop()
 
     def api(self, **environment: str) -> str:
-        """Start an API on a port of its own and return its address; it is not there at once."""
+        """Start an API on a port of its own and return its address; it does not answer at once."""
         port = free_port()
         self._start("api", [sys.executable, "-m", "service.cli.main", "api", "--port", str(port)], environment)
         return f"http://127.0.0.1:{port}"
 
     def worker(self, *command: str, **environment: str) -> Member:
-        """Start a lean worker with its supervisor, or the module and arguments that `command` names in place of it.
+        """Start a lean worker with its supervisor, or the module and arguments of `command` instead.
 
-        `environment` is added to what the settings say.
+        `environment` is added to the settings' own.
         """
         return self._start("worker", [sys.executable, "-m", *(command or _LEAN)], environment)
 
@@ -85,18 +85,18 @@ class Fleet:
         return ChildProcess(name, command, environment=environment, log=self.log(name))
 
     def log(self, name: str) -> Path:
-        """Return where a member writes its log."""
+        """Return the path of a member's log."""
         return self._logs / f"{name}.log"
 
     def tend(self) -> list[str]:
-        """Start again what has died, and return its names."""
+        """Start dead members again, and return their names."""
         dead = [member for member in self.members if member.part.exit_status is not None]
         for member in dead:
             member.part = self._launch(member.name, member.command, member.environment)
         return [member.name for member in dead]
 
     def stop(self, kind: str = "") -> None:
-        """Let every member of a kind, or of all, go on that is paused, and stop: while the queue is still there."""
+        """Resume paused members of a kind, or of all kinds, and stop them all while the queue still runs."""
         members = [member for member in self.members if member.name.startswith(kind)]
         for member in members:
             with suppress(psutil.NoSuchProcess):

@@ -1,4 +1,4 @@
-"""Two installations with servers of their own: what `backdrop up` makes of an empty folder, and one for production."""
+"""Two installations with servers of their own: an empty folder's, as `backdrop up` makes it, and a production one."""
 
 import os
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class Installation:
 
 @contextmanager
 def embedded(home: Path, **settings: Any) -> Iterator[Installation]:
-    """Start Valkey; the database is SQLite, and the store a directory, under `home`. The schema is current."""
+    """Start Valkey. The database is SQLite, and the store a directory, under `home`. The schema is current."""
     with servers.valkey_server(home) as queue:
         made = Settings(home=home, queue_url=queue.url, **settings)
         _migrate(made)
@@ -44,7 +44,7 @@ def embedded(home: Path, **settings: Any) -> Iterator[Installation]:
 def production(home: Path, *, migrated: bool = True, **settings: Any) -> Iterator[Installation]:
     """Start PostgreSQL, Valkey and an S3 server, with an empty database and two buckets.
 
-    Its schema is current, or where `migrated` is False not made yet.
+    The schema is current, or missing where `migrated` is False.
     """
     with (
         servers.public_folder() as folder,
@@ -75,13 +75,13 @@ def _migrate(settings: Settings) -> None:
 
 @contextmanager
 def _credentials() -> Iterator[None]:
-    """Let boto3, here and in child processes, find the S3 server's keys where it looks for them."""
+    """Set the S3 server's keys where boto3 looks for them, here and in child processes."""
     ours = {
         "AWS_ACCESS_KEY_ID": servers.S3_KEY,
         "AWS_SECRET_ACCESS_KEY": servers.S3_SECRET,
         "AWS_REGION": "us-east-1",
     }
-    environment = os.environ  # noqa: TID251  # boto3 reads no settings of ours
+    environment = os.environ  # noqa: TID251  # boto3 does not read Backdrop's settings
     before = {name: environment.get(name) for name in ours}
     environment.update(ours)
     try:

@@ -10,13 +10,13 @@ import httpx
 from tests.support.storm.photos import mask
 
 CUTOUTS = "/v1/cutouts"
-#: What is right for each request: done, not over yet, gone with its photo, refused, asked to wait. 0: no answer.
+#: Expected statuses per request: done, not over yet, gone with its photo, refused, asked to wait. 0: no answer.
 _RIGHT = {"GET": {200, 404}, "PUT": {200, 404, 409, 422}, "DELETE": {200, 404, 409}}
 _AWAY = {0, -1, 429, 503}
 
 
 class Mender:
-    """One round of mending, for one thread. `strangers`: what authenticates those that the cut-out is not of."""
+    """One round of mending, for one thread. `strangers`: headers of clients that do not own the cut-out."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Mender:
         self._headers, self._strangers, self._stopping = headers, strangers, stopping
 
     def mend(self, public_id: str) -> list[str]:
-        """Mend a cut-out a few times, also as somebody else, and return what was answered that must never be."""
+        """Mend a cut-out a few times, also as another client, and return the answers that must never be given."""
         violations = []
         for _ in range(self._choose.randrange(3, 8)):
             if self._stopping.wait(self._choose.uniform(0, 0.8)):

@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 
 @dataclass(frozen=True)
 class Received:
-    """One request, as it came in."""
+    """One received request."""
 
     path: str
     headers: dict[str, str]
@@ -25,20 +25,20 @@ class Received:
         return self.headers["webhook-id"]
 
     def verified(self, secret: str) -> Any:
-        """The payload, by the reference library. Raises WebhookVerificationError."""
+        """The payload, verified by the reference library. Raises WebhookVerificationError."""
         return Webhook(secret).verify(self.body, self.headers)
 
 
 @dataclass
 class Receiver:
-    """What came in, and how to answer: a status, or a function that is given the handler and writes the answer."""
+    """The received requests, and the answer: a status, or a function that writes the answer by the handler."""
 
     answer: int | Callable[[BaseHTTPRequestHandler], object] = 204
     received: list[Received] = field(default_factory=list)
     url: str = ""
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
-        """Keep what came in, and answer it."""
+        """Keep the request, and answer it."""
         body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in handler.headers.items()}
         self.received.append(Received(handler.path, headers, body))
@@ -49,7 +49,7 @@ class Receiver:
 
 
 def answer(handler: BaseHTTPRequestHandler, status: int, **headers: str) -> None:
-    """Answer with a status, headers (`_` stands for `-`) and no body."""
+    """Return a function that answers with a status, headers (`_` is replaced by `-`) and no body."""
     handler.send_response(status)
     for name, value in headers.items():
         handler.send_header(name.replace("_", "-"), value)
@@ -61,7 +61,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: that the sender hangs up is what many tests are about."""
+        """Log nothing: many tests make the sender hang up."""
 
 
 @contextlib.contextmanager

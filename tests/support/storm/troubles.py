@@ -20,7 +20,7 @@ from tests.support.storm.servers import Server
 
 @dataclass
 class Trouble:
-    """Something that is wrong until `until` (monotonic seconds), when `undo` puts it right."""
+    """A trouble that lasts until `until` (monotonic seconds), when `undo` ends it."""
 
     what: str
     until: float
@@ -34,7 +34,7 @@ class Troubles:
         self._installation = installation
         self._fleet = fleet
         self._choose = random.Random(f"{seed} troubles")
-        #: Seconds between two troubles, in the mean.
+        #: Mean seconds between two troubles.
         self._every = every
         self._next = 0.0
         self._running: list[Trouble] = []
@@ -56,11 +56,11 @@ class Troubles:
 
     @property
     def kills(self) -> int:
-        """How many processes of the service were ended."""
+        """The number of ended processes of the service."""
         return sum(count for what, count in self.made.items() if what.partition(" ")[0] in {"SIGKILL", "SIGTERM"})
 
     def tick(self, now: float) -> None:
-        """End what is over, and begin what is due."""
+        """End troubles that are over, and begin due ones."""
         for trouble in [one for one in self._running if one.until <= now]:
             self._running.remove(trouble)
             trouble.undo()
@@ -72,7 +72,7 @@ class Troubles:
             self._next = now + self._choose.expovariate(1 / self._every)
 
     def calm(self) -> None:
-        """Put everything right."""
+        """End all troubles."""
         for trouble in self._running:
             trouble.undo()
         self._running.clear()
@@ -164,7 +164,7 @@ def _resume(process: psutil.Process) -> Callable[[], None]:
 
 
 def _block(folder: Path) -> Callable[[], None]:
-    """Put a file where a store writes its folders, as root too is refused by it; return what puts it right."""
+    """Put a file in place of a store's folder, as root ignores permissions; return a function that undoes it."""
     aside = folder.with_name("aside")
     folder.mkdir(parents=True, exist_ok=True)
     folder.rename(aside)
@@ -178,7 +178,7 @@ def _block(folder: Path) -> Callable[[], None]:
 
 
 class _Lock:
-    """SQLite's write lock, held as a writer that hangs does."""
+    """SQLite's write lock, held as by a hanging writer."""
 
     def __init__(self, database: Path) -> None:
         self._connection = sqlite3.connect(database, timeout=5, isolation_level=None)

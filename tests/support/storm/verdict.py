@@ -1,4 +1,4 @@
-"""The verdict on a storm: what callers were told against what the database and the store hold."""
+"""The verdict on a storm: answers to callers against the contents of database and store."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from tests.support.storm.callers import REFUSED, Kind, Shopper, Submission
 from tests.support.storm.photos import bad
 from tests.support.storm.receiver import Received
 
-#: How a job may end that only the storm kept from its own end.
+#: Errors of a job that only the storm can cause.
 _OUR_FAULT = {"worker_lost", "store_unavailable", "time_limit", "queue_timeout"}
 #: How a job ends by itself; None: as a success.
 _ENDS: dict[Kind, set[str | None]] = {
@@ -46,7 +46,7 @@ _MESSAGES = {
 
 @dataclass(frozen=True)
 class Row:
-    """A job with the marker of the submission that it came from."""
+    """A job with the marker of its submission."""
 
     id: str
     request_id: str
@@ -71,14 +71,14 @@ def rows_of(engine: sa.Engine) -> list[Row]:
 
 
 def unfinished(engine: sa.Engine) -> int:
-    """Count the jobs that are not over."""
+    """Count the unfinished jobs."""
     waiting = jobs.c.status.in_([JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS])
     with engine.connect() as connection:
         return int(connection.execute(sa.select(sa.func.count()).where(waiting)).scalar_one())
 
 
 def stuck(engine: sa.Engine) -> Iterator[str]:
-    """Yield, for a person, the rows of the jobs that are not over, and who waits for whom in PostgreSQL."""
+    """Yield the rows of the unfinished jobs for a person to read, and the lock waits in PostgreSQL."""
     waiting = jobs.c.status.in_([JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS])
     with engine.connect() as connection:
         rows = connection.execute(sa.select(jobs, sa.func.current_timestamp().label("now")).where(waiting)).mappings()
@@ -91,7 +91,7 @@ def stuck(engine: sa.Engine) -> Iterator[str]:
 
 
 def broken_promises(submissions: Sequence[Submission], rows: Sequence[Row]) -> Iterator[str]:
-    """Yield, in a sentence each, where the database does not hold what an answer said."""
+    """Yield a sentence for each difference between an answer and the database."""
     by_id = {row.id: row for row in rows}
     by_request = {row.request_id: row for row in rows}
     by_marker = defaultdict(list)
@@ -103,13 +103,13 @@ def broken_promises(submissions: Sequence[Submission], rows: Sequence[Row]) -> I
     for one in submissions:
         made = by_marker[one.marker]
         accepted, unknown = [t for t in one.tries if t.accepted], [t for t in one.tries if t.unknown]
-        for told in accepted:
-            found = by_id.get(told.job_id)
-            if found is None or (found.request_id, found.client_id) != (told.request_id, one.client):
-                yield f"{one.marker}: 202 for job {told.job_id}, request {told.request_id}, but there is {found}"
-        for told in one.tries:
-            if told.status > 0 and not told.accepted and not told.unknown and told.request_id in by_request:
-                yield f"{one.marker}: answered {told.status} {told.code}, and charged as {by_request[told.request_id]}"
+        for got in accepted:
+            found = by_id.get(got.job_id)
+            if found is None or (found.request_id, found.client_id) != (got.request_id, one.client):
+                yield f"{one.marker}: 202 for job {got.job_id}, request {got.request_id}, but there is {found}"
+        for got in one.tries:
+            if got.status > 0 and not got.accepted and not got.unknown and got.request_id in by_request:
+                yield f"{one.marker}: answered {got.status} {got.code}, and charged as {by_request[got.request_id]}"
         most = min(1, len(accepted) + len(unknown)) if one.key else len(accepted) + len(unknown)
         if len(made) > most:
             yield f"{one.marker} (key {one.key}): {len(made)} jobs, and answers for {most}: {[row.id for row in made]}"
@@ -118,7 +118,7 @@ def broken_promises(submissions: Sequence[Submission], rows: Sequence[Row]) -> I
 
 
 def wrong_ends(submissions: Sequence[Submission], rows: Sequence[Row]) -> Iterator[str]:
-    """Yield, in a sentence each, the jobs that ended otherwise than their photo, or a trouble, can explain."""
+    """Yield a sentence for each job whose end neither its photo nor a trouble explains."""
     kinds = {submission.marker: submission.kind for submission in submissions}
     for row in rows:
         kind = kinds.get(row.marker)
@@ -129,26 +129,26 @@ def wrong_ends(submissions: Sequence[Submission], rows: Sequence[Row]) -> Iterat
 
 
 def wrong_cancels(submissions: Sequence[Submission], rows: Sequence[Row]) -> Iterator[str]:
-    """Yield, in a sentence each, the jobs that are not what the answers to their cancelling said."""
+    """Yield a sentence for each job that contradicts the answers to its cancelling."""
     codes = {row.id: row.error_code for row in rows}
     for one in submissions:
         if one.job_id not in codes:
             continue
-        told = {cancel.status for cancel in one.cancels}
+        statuses = {cancel.status for cancel in one.cancels}
         cancelled = codes[one.job_id] == "cancelled"
-        if 200 in told and not cancelled:
+        if 200 in statuses and not cancelled:
             yield f"job {one.job_id} was answered to be cancelled, and ended as {codes[one.job_id]}"
         # 0, 503: the answer was lost, the request perhaps not.
-        elif cancelled and not told & {200, 0, 503}:
-            yield f"job {one.job_id} was cancelled, and nobody was told so: {sorted(told)}"
+        elif cancelled and not statuses & {200, 0, 503}:
+            yield f"job {one.job_id} was cancelled, and no answer said so: {sorted(statuses)}"
 
 
 def wrong_messages(
     engine: sa.Engine, rows: Sequence[Row], client_id: str, received: Sequence[Received]
 ) -> Iterator[str]:
-    """Yield the ended jobs of a client whose webhook was there all along that have not their one message.
+    """Yield the ended jobs without their one message, of a client whose webhook always existed.
 
-    A message that counts as delivered must have come in; one that came in may not be marked yet.
+    A delivered message must have arrived; an arrived message may not be marked as delivered yet.
     """
     kept = sa.select(deliveries.c.id, deliveries.c.job_id, deliveries.c.type, deliveries.c.state)
     with engine.connect() as connection:
@@ -169,7 +169,7 @@ def wrong_messages(
 
 
 def wrong_balances(engine: sa.Engine, rows: Sequence[Row]) -> Iterator[str]:
-    """Yield the clients whose balance is not what they were granted, less what their successes cost."""
+    """Yield the clients whose balance differs from their grants less the cost of their successes."""
     kept = Counter[str]()
     for row in rows:
         kept[row.client_id] += row.cost if row.status == JobStatus.SUCCESS else 0
@@ -183,7 +183,7 @@ def wrong_balances(engine: sa.Engine, rows: Sequence[Row]) -> Iterator[str]:
 
 
 def seen_otherwise(address: str, shoppers: Sequence[Shopper], rows: Sequence[Row], *, downloads: int) -> Iterator[str]:
-    """Yield the jobs that the API shows otherwise than they are; so many pictures are downloaded and hashed."""
+    """Yield the jobs that the API shows wrongly. At most `downloads` pictures are downloaded and hashed."""
     bearers = {shopper.id: shopper.headers for shopper in shoppers}
     with httpx.Client(base_url=address, timeout=300) as http:
         for row in rows:
@@ -215,13 +215,13 @@ def _cutout_otherwise(http: httpx.Client, row: Row, headers: dict[str, str]) -> 
 
 
 def audited(engine: sa.Engine, settings: Settings) -> list[str]:
-    """Return what the audits of rows and objects find, a sentence each."""
+    """Return the findings of the audits of rows and objects, a sentence each."""
     found = audit(engine, Bounds(max_attempts=settings.max_attempts)).findings
     found += audit_objects(engine, open_buckets(settings)[1]).findings
     return [f"{one.rule}: {one.found}" for one in found]
 
 
 def leftovers(engine: sa.Engine, settings: Settings) -> int:
-    """Count the pictures that no render names: of attempts that died between storing and finishing."""
+    """Count the pictures that no render names: their attempts died between storing and finishing."""
     found = audit_objects(engine, open_buckets(settings)[1]).findings
     return sum(one.rule == "object_has_its_render" for one in found)

@@ -1,8 +1,8 @@
-"""Supervises a worker's process as `backdrop worker` supervises the real one: stopped with it, replaced when it dies.
+"""Supervise a worker's process as `backdrop worker` does: stopped with it, replaced when it dies.
 
-    python -m tests.support.storm.watch MODULE [ARGUMENT ...]
+python -m tests.support.storm.watch MODULE [ARGUMENT ...]
 
-Nothing is imported here that the worker needs: that would double what its start takes.
+This module imports nothing that the worker needs: that would double the time of its start.
 """
 
 import sys
@@ -14,7 +14,7 @@ from service.telemetry.logs import configure_logs
 
 
 def main() -> int:
-    """Run the module that the command line names until SIGTERM or SIGINT; returns the exit status."""
+    """Run the module named on the command line until SIGTERM or SIGINT; return the exit status."""
     configure_logs(load_settings())
     die_with_parent()
     settings = load_settings()

@@ -1,8 +1,8 @@
 """A worker whose networks cost nothing, for tests and storms: the real process, pipeline and signals, ready in seconds.
 
-`python -m tests.support.storm.watch tests.support.storm.worker` runs it as `backdrop worker` runs the real one.
-Photos that carry their own cut-out, on white, need no network at all; others tell the segmenter what to do to the
-process (`tests.support.storm.photos`).
+`python -m tests.support.storm.watch tests.support.storm.worker` runs it as `backdrop worker` runs the real worker.
+Photos with a cut-out of their own, on white, need no network. Other photos give the segmenter a deed for the process
+(`tests.support.storm.photos`).
 """
 
 import ctypes
@@ -31,7 +31,7 @@ _VERSIONS = {"segmenter": "lean", "segmenter_device": "cpu", "generator": "lean"
 
 @FunctionSegmenter
 def obedient_segmenter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Do what the photo tells, then find what differs from its background."""
+    """Do the photo's deed, then return everything that differs from its background."""
     match read_deed(image):
         case Deed.SLOW:
             time.sleep(1.5)
@@ -46,7 +46,7 @@ def obedient_segmenter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         case Deed.HUNG:
             time.sleep(3600)
         case Deed.STUCK:
-            ctypes.PyDLL(None).sleep(3600)  # PyDLL keeps the interpreter's lock while it calls
+            ctypes.PyDLL(None).sleep(3600)  # PyDLL keeps the interpreter's lock during the call
         case Deed.BROKEN:
             raise ZeroDivisionError("a mistake of ours")
     return outline(image)
@@ -55,7 +55,7 @@ def obedient_segmenter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _take_too_much_memory() -> None:
     """Raise the MemoryError of an allocation that the system refuses."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    with open("/proc/self/statm") as statm:  # noqa: PTH123  # no file of ours
+    with open("/proc/self/statm") as statm:  # noqa: PTH123  # a file of the kernel's
         taken = int(statm.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + (64 << 20), hard))
     try:
@@ -65,7 +65,7 @@ def _take_too_much_memory() -> None:
 
 
 class NoGenerator:
-    """Refuses: what a storm orders is on white, which nobody paints."""
+    """A generator that refuses: a storm orders on white, which needs no painting."""
 
     capabilities = Capabilities(paints="light")
 
@@ -75,10 +75,10 @@ class NoGenerator:
 
 
 def lean_networks(settings: Settings) -> Networks:
-    """Return networks that load at once, and load the kernels that set-up compiled.
+    """Return networks that load at once, and load the compiled kernels.
 
-    Loading holds the interpreter's lock: in the first job it outlasts a short lease or grace time on a busy machine.
-    The real worker warms up as well.
+    Loading holds the interpreter's lock: during the first job it would outlast a short lease or grace time on a busy
+    machine. The real worker warms up too.
     """
     use_kept_kernels(settings)
     networks = Networks(obedient_segmenter, NoGenerator(), _VERSIONS)

@@ -8,9 +8,9 @@ from backdrop_client import Backdrop, Retries, Spec
 from tests.support.served import Served
 from tests.support.unreliable_network import FaultyProxy, faulty_proxy
 
-#: What a lean worker can make: the photo's own cut-out, on nothing.
+#: An order that a lean worker can make: the photo's own cut-out, without a background.
 SPEC = Spec(scene="white", mood="calm", preset="transparent_cutout")
-#: Tries again at once: what is on trial is whether, not when.
+#: Retries at once: the tests check whether it retries, not when.
 QUICK = Retries(first=0.01)
 
 

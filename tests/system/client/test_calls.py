@@ -1,4 +1,4 @@
-"""The Python client's calls, against a real installation: a photo from beginning to end, brands, lists, catalogues."""
+"""The Python client's calls against a real installation: a photo's whole way, brands, lists, catalogues."""
 
 import asyncio
 import hashlib
@@ -15,7 +15,7 @@ from tests.support.storm.photos import bad, good, mask
 from tests.system.client.conftest import QUICK, SPEC
 
 ROOT = Path(__file__).resolve().parents[3]
-#: Pages with Python for people, and how many files it leaves in `out`.
+#: Pages with Python for readers, and the number of files that it leaves in `out`.
 PAGES = {
     "client/README.md": 1,
     "docs/guides/callers/python-client.md": 3,
@@ -31,21 +31,21 @@ PAGES = {
 def test_a_photo_is_swapped_in_one_call(backdrop: Backdrop, tmp_path: Path) -> None:
     photo, output = tmp_path / "jar.png", tmp_path / "deep" / "out.png"
     photo.write_bytes(good())
-    told: list[Progress] = []
+    reported: list[Progress] = []
 
-    render = backdrop.swap_file(photo, output, SPEC, on_progress=told.append)
+    render = backdrop.swap_file(photo, output, SPEC, on_progress=reported.append)
 
     assert hashlib.sha256(output.read_bytes()).hexdigest() == render.sha256
     assert list(output.parent.iterdir()) == [output]
     assert (render.output_preset, render.width, render.height) == ("transparent_cutout", 200, 240)
-    correlation_of = {name for name, value in render.report.items() if value is not None}
-    assert correlation_of == {"palette", "fidelity", "preset", "cutout", "provenance"}
-    assert told[-1].status == "SUCCESS"
-    assert [one.progress for one in told] == sorted(one.progress for one in told)
+    filled = {name for name, value in render.report.items() if value is not None}
+    assert filled == {"palette", "fidelity", "preset", "cutout", "provenance"}
+    assert reported[-1].status == "SUCCESS"
+    assert [one.progress for one in reported] == sorted(one.progress for one in reported)
     assert backdrop.credits().balance == 99
 
 
-def test_the_same_without_blocking_and_several_at_once(served: Served, key: str, tmp_path: Path) -> None:
+def test_the_async_client_swaps_several_at_once(served: Served, key: str, tmp_path: Path) -> None:
     async def story() -> None:
         async with AsyncBackdrop(served.url, key, retries=QUICK) as backdrop:
             calls = (backdrop.swap_file(good(number), tmp_path / f"{number}.webp", SPEC) for number in range(3))
@@ -66,7 +66,7 @@ def test_the_same_without_blocking_and_several_at_once(served: Served, key: str,
 
 
 def test_step_by_step_a_photo_comes_from_bytes_a_path_or_an_open_file(backdrop: Backdrop, tmp_path: Path) -> None:
-    path = tmp_path / "jar"  # no extension: its bytes say what it is
+    path = tmp_path / "jar"  # no extension: its bytes tell the type
     path.write_bytes(good())
     keys = [backdrop.upload(photo) for photo in (good(), path, str(path), io.BytesIO(good()))]
     assert len(set(keys)) == 4
@@ -81,7 +81,7 @@ def test_step_by_step_a_photo_comes_from_bytes_a_path_or_an_open_file(backdrop: 
     assert backdrop.download(again.expect_render().public_id, tmp_path / "again.png").stat().st_size > 0
 
 
-def test_a_photo_is_cut_out_mended_and_taken_back(backdrop: Backdrop, served: Served, key: str, tmp_path: Path) -> None:
+def test_a_photo_is_cut_out_mended_and_reset(backdrop: Backdrop, served: Served, key: str, tmp_path: Path) -> None:
     source = backdrop.upload(good())
     cutout = backdrop.cutout(source_key=source, reference="jar-1")
     assert (cutout.status, cutout.cut_by, cutout.width, cutout.height) == ("SUCCESS", "network", 200, 240)
@@ -149,7 +149,7 @@ def test_a_brand_is_made_changed_and_listed(backdrop: Backdrop) -> None:
 def test_lists_are_followed_from_page_to_page(backdrop: Backdrop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backdrop_client.api._PAGE", 2)
     source = backdrop.upload(good())
-    # One after the other: two workers finish jobs as they please, and renders are listed in the order of their making.
+    # One after the other: two workers finish in any order, and renders are listed in the order of their creation.
     jobs = [backdrop.swap(SPEC, source_key=source, wait=25).job_id for _ in range(5)]
 
     assert [job.job_id for job in backdrop.iter_jobs()] == jobs[::-1]

@@ -1,4 +1,4 @@
-"""Downloading by the Python client: bytes that arrive wrong, and addresses that have expired."""
+"""Downloads by the Python client: damaged bytes, and expired addresses."""
 
 import hashlib
 import re
@@ -16,9 +16,7 @@ from tests.system.client.conftest import SPEC
 
 
 @pytest.mark.parametrize("fault", [spoil, cut, lose, refuse(503)], ids=["spoilt", "cut", "lost", "busy"])
-def test_bytes_that_arrive_wrong_are_fetched_again(
-    unlucky: Backdrop, proxy: FaultyProxy, tmp_path: Path, fault: Any
-) -> None:
+def test_damaged_bytes_are_downloaded_again(unlucky: Backdrop, proxy: FaultyProxy, tmp_path: Path, fault: Any) -> None:
     proxy.fault("GET", "/v1/files/", fault, times=2)
 
     render = unlucky.swap_file(good(), tmp_path / "out.png", SPEC)
@@ -28,9 +26,7 @@ def test_bytes_that_arrive_wrong_are_fetched_again(
     assert all("authorization" not in one.headers for one in proxy.paths("GET", "/v1/files/"))
 
 
-def test_bytes_that_are_always_wrong_leave_what_was_there(
-    unlucky: Backdrop, proxy: FaultyProxy, tmp_path: Path
-) -> None:
+def test_bytes_that_stay_damaged_leave_the_old_file(unlucky: Backdrop, proxy: FaultyProxy, tmp_path: Path) -> None:
     output = tmp_path / "out.png"
     output.write_bytes(b"of yesterday")
     proxy.fault("GET", "/v1/files/", spoil, times=9)
@@ -42,7 +38,7 @@ def test_bytes_that_are_always_wrong_leave_what_was_there(
     assert list(tmp_path.iterdir()) == [output]
 
 
-def test_a_download_url_that_has_expired_is_renewed(backdrop: Backdrop, tmp_path: Path) -> None:
+def test_an_expired_download_url_is_renewed(backdrop: Backdrop, tmp_path: Path) -> None:
     render = backdrop.wait(backdrop.swap(SPEC, source_key=backdrop.upload(good()))).expect_render()
     stale = replace(render, url=re.sub(r"expires=\d+", "expires=1", render.url))
     assert httpx.get(stale.url, timeout=300).status_code == 403

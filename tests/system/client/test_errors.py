@@ -1,4 +1,4 @@
-"""The Python client's errors, against a real installation: what goes wrong is told as it is."""
+"""The Python client's errors against a real installation."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from tests.support.unreliable_network import FaultyProxy, refuse
 from tests.system.client.conftest import SPEC
 
 
-def test_a_job_that_fails_says_why_and_gives_its_credits_back(backdrop: Backdrop, tmp_path: Path) -> None:
+def test_a_failed_job_raises_its_reason_and_is_refunded(backdrop: Backdrop, tmp_path: Path) -> None:
     with pytest.raises(JobFailed, match=r"no_subject.*1 credits refunded") as failure:
         backdrop.swap_file(bad()["no_subject"], tmp_path / "out.png", SPEC)
 
@@ -37,7 +37,7 @@ def test_a_job_that_fails_says_why_and_gives_its_credits_back(backdrop: Backdrop
     assert backdrop.credits().balance == 100
 
 
-def test_all_that_is_wrong_with_a_request_is_told_field_by_field(backdrop: Backdrop) -> None:
+def test_every_error_of_a_request_is_reported_with_its_field(backdrop: Backdrop) -> None:
     wrong = Spec(scene="", mood="calm", preset="shopify", colors=["red", "reddish"])
 
     with pytest.raises(Invalid) as refused:
@@ -50,7 +50,7 @@ def test_all_that_is_wrong_with_a_request_is_told_field_by_field(backdrop: Backd
         backdrop.swap(wrong)
 
 
-def test_each_refusal_has_a_kind_and_a_remedy(served: Served, backdrop: Backdrop) -> None:
+def test_each_refusal_has_a_class_and_a_remedy(served: Served, backdrop: Backdrop) -> None:
     source = backdrop.upload(good())
     over = backdrop.wait(backdrop.swap(SPEC, source_key=source))
 
@@ -74,12 +74,12 @@ def test_each_refusal_has_a_kind_and_a_remedy(served: Served, backdrop: Backdrop
     ("url", "key", "remedy"),
     [("backdrop.example", "bd_1", "https://"), ("http://localhost", "", "clients add"), ("http://x", "a b", "none")],
 )
-def test_an_address_or_a_key_that_can_not_be_is_refused_at_once(url: str, key: str, remedy: str) -> None:
+def test_an_impossible_address_or_key_is_refused_at_once(url: str, key: str, remedy: str) -> None:
     with pytest.raises(ValueError, match=remedy):
         Backdrop(url, key)
 
 
-def test_nobody_there_and_somebody_else_there_are_told_apart(proxy: FaultyProxy) -> None:
+def test_no_server_and_another_server_raise_different_errors(proxy: FaultyProxy) -> None:
     with (
         Backdrop(f"http://127.0.0.1:{free_port()}", "bd_1", retries=Retries(attempts=2, first=0.01)) as alone,
         pytest.raises(Unreachable, match="GET /v1/credits"),
@@ -90,7 +90,7 @@ def test_nobody_there_and_somebody_else_there_are_told_apart(proxy: FaultyProxy)
         elsewhere.credits()
 
 
-def test_what_a_newer_server_adds_is_ignored(backdrop: Backdrop) -> None:
+def test_unknown_fields_of_a_newer_server_are_ignored(backdrop: Backdrop) -> None:
     job = backdrop.wait(backdrop.swap(SPEC, source_key=backdrop.upload(good())))
     request = httpx.Request("GET", "http://x/v1/jobs/1")
     answer: dict[str, Any] = {"job_id": "1", "request_id": "2", "status": "NOT_STARTED", "stage": None, "progress": 0}

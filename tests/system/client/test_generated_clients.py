@@ -1,4 +1,4 @@
-"""Clients that others' generators make of the OpenAPI document, by the commands of the docs."""
+"""Clients that public generators make from the OpenAPI document, with the commands of the docs."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def documented(language: str, word: str) -> str:
     return str(found)
 
 
-#: What a caller would write with the generated package.
+#: A caller's program with the generated package.
 PROGRAM = """
 import sys
 import time
@@ -111,7 +111,7 @@ export function failed(render: Render): string[] {
 export const never: Render["report"]["preset"][number]["status"] = "broken";
 export const text: Events = "event: job";
 """
-#: Calls the page's program, compiled.
+#: Calls the page's compiled program.
 MAIN = """
 const { readFileSync } = require("node:fs");
 const { connect, swap, swapInOneCall, upload } = require("./swap.js");
@@ -127,14 +127,14 @@ const [address, key, photo] = process.argv.slice(2);
 
 
 def run(*command: str | Path, folder: Path, **variables: str) -> str:
-    """Run a program and return what it said. Its failure fails the test with that."""
-    environment = {**os.environ, **variables}  # noqa: TID251  # what the child process gets
+    """Run a program and return its output. If it fails, the test fails with that output."""
+    environment = {**os.environ, **variables}  # noqa: TID251  # the child's environment
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{done.args}\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
     return done.stdout + done.stderr
 
 
-@pytest.mark.nightly  # that the document is valid and holds is for the gate; this fetches generators from registries
+@pytest.mark.nightly  # the gate checks that the document is valid; this downloads generators from registries
 def test_the_documented_commands_make_a_python_client_that_type_checks_and_swaps(
     served: Served, tmp_path: Path
 ) -> None:
@@ -144,13 +144,13 @@ def test_the_documented_commands_make_a_python_client_that_type_checks_and_swaps
     shutil.copy(CLIENT / "openapi-python-client.yaml", tmp_path)
 
     commands = documented("sh", "openapi-python-client")
-    told = run("bash", "-euxo", "pipefail", "-c", commands, folder=tmp_path, PATH=tools, BACKDROP=served.url)
+    printed = run("bash", "-euxo", "pipefail", "-c", commands, folder=tmp_path, PATH=tools, BACKDROP=served.url)
 
-    assert "encountered while generating" not in told, told
+    assert "encountered while generating" not in printed, printed
     program, photo = made / "program.py", made / "jar.png"
     program.write_text(PROGRAM)
     photo.write_bytes(good())
-    # its own client.py has 12 errors of the generator's
+    # The generator's own client.py has 12 errors.
     checked = ("-p", "backdrop_api_client.api", "-p", "backdrop_api_client.models", "-m", "program")
     silent = ("--strict", "--follow-imports=silent", "--ignore-missing-imports", "--config-file=", "--no-incremental")
     run(sys.executable, "-m", "mypy", *silent, "--python-executable", python, *checked, folder=made)
@@ -160,7 +160,7 @@ def test_the_documented_commands_make_a_python_client_that_type_checks_and_swaps
 
 @pytest.mark.nightly  # as above
 @pytest.mark.skipif(
-    shutil.which("npm") is None and "CI" not in os.environ,  # noqa: TID251  # which fails instead
+    shutil.which("npm") is None and "CI" not in os.environ,  # noqa: TID251  # it fails there instead
     reason="TypeScript checks these types, and npm, of Node.js, brings it: install that to run this test",
 )
 def test_the_documented_typescript_is_strict_without_a_cast_and_swaps(served: Served, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The Python client's retries, through a faulty proxy of a real API: tried again, and paid once."""
+"""The Python client's retries through a faulty proxy of a real API: each call is charged once."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support.unreliable_network import FaultyProxy, lose, refuse
 from tests.system.client.conftest import SPEC
 
 
-def test_an_answer_that_is_lost_on_the_way_is_not_paid_twice(unlucky: Backdrop, proxy: FaultyProxy) -> None:
+def test_an_answer_that_is_lost_on_the_way_is_not_charged_twice(unlucky: Backdrop, proxy: FaultyProxy) -> None:
     source = unlucky.upload(good())
     proxy.fault("POST", "/background-swap", lose, times=2)
 
@@ -20,7 +20,7 @@ def test_an_answer_that_is_lost_on_the_way_is_not_paid_twice(unlucky: Backdrop, 
     assert unlucky.credits().balance == 99
 
 
-def test_a_submit_in_doubt_is_sent_again_with_the_same_key_and_another_call_has_another(
+def test_an_unanswered_submit_is_sent_again_with_the_same_key_and_another_call_has_another(
     unlucky: Backdrop, proxy: FaultyProxy
 ) -> None:
     source = unlucky.upload(good())
@@ -37,7 +37,7 @@ def test_a_submit_in_doubt_is_sent_again_with_the_same_key_and_another_call_has_
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_busy_server_is_asked_again_when_it_says_and_not_before(
+def test_a_busy_server_is_asked_again_after_its_retry_after_and_not_before(
     unlucky: Backdrop, proxy: FaultyProxy, status: int
 ) -> None:
     proxy.fault("GET", "/v1/credits", refuse(status, {"code": "busy", "detail": "Busy."}, Retry_After="1"))
@@ -48,7 +48,7 @@ def test_a_busy_server_is_asked_again_when_it_says_and_not_before(
     assert second.at - first.at >= 1.0
 
 
-def test_who_asks_for_more_patience_than_there_is_is_told_at_once(unlucky: Backdrop, proxy: FaultyProxy) -> None:
+def test_a_retry_after_beyond_the_clients_patience_is_raised_at_once(unlucky: Backdrop, proxy: FaultyProxy) -> None:
     busy = {"code": "rate_limited", "detail": "More than 300 submits."}
     proxy.fault("GET", "/v1/credits", refuse(429, busy, Retry_After="3600"))
 
@@ -59,7 +59,7 @@ def test_who_asks_for_more_patience_than_there_is_is_told_at_once(unlucky: Backd
     assert len(proxy.paths("GET", "/v1/credits")) == 1
 
 
-def test_what_is_broken_is_asked_once_and_what_stays_away_as_often_as_told(proxy: FaultyProxy, key: str) -> None:
+def test_a_permanent_error_is_asked_once_and_a_missing_server_as_often_as_set(proxy: FaultyProxy, key: str) -> None:
     proxy.fault("GET", "/v1/credits", refuse(500, {"code": "internal_error", "detail": "Broke."}))
     proxy.fault("GET", "/v1/moods", refuse(502), times=9)
 
@@ -71,7 +71,7 @@ def test_what_is_broken_is_asked_once_and_what_stays_away_as_often_as_told(proxy
     assert (len(proxy.paths("GET", "/v1/credits")), len(proxy.paths("GET", "/v1/moods"))) == (1, 3)
 
 
-def test_an_upload_whose_connection_breaks_is_made_again(unlucky: Backdrop, proxy: FaultyProxy) -> None:
+def test_an_upload_whose_connection_breaks_is_repeated(unlucky: Backdrop, proxy: FaultyProxy) -> None:
     proxy.fault("PUT", "/v1/files/", lose)
     proxy.fault("POST", "/v1/uploads", lose)
 

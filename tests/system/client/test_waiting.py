@@ -1,4 +1,4 @@
-"""Waiting for a job by the Python client, whatever becomes of the connection."""
+"""Waiting for a job with the Python client over unreliable connections."""
 
 from typing import Any
 
@@ -16,20 +16,20 @@ from tests.system.client.conftest import SPEC
     [None, refuse(404), refuse(406), cut, keep_back],
     ids=["they come", "older server", "other proxy", "cut", "kept back"],
 )
-def test_a_job_is_waited_for_whatever_becomes_of_its_events(
+def test_a_wait_succeeds_with_every_fault_of_the_event_stream(
     unlucky: Backdrop, proxy: FaultyProxy, fault: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("backdrop_client.waiting._SILENCE", 1.0)
     if fault:
         proxy.fault("GET", "/events", fault, times=20)
     accepted = unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.SLOW)))
-    told: list[Progress] = []
+    reported: list[Progress] = []
 
-    job = unlucky.wait(accepted, on_progress=told.append, timeout=300)
+    job = unlucky.wait(accepted, on_progress=reported.append, timeout=300)
 
     assert job.status == "SUCCESS"
-    assert told[-1].ended
-    assert len({(one.status, one.stage, one.progress, one.queue_position) for one in told}) == len(told)
+    assert reported[-1].ended
+    assert len({(one.status, one.stage, one.progress, one.queue_position) for one in reported}) == len(reported)
 
 
 def test_a_server_without_events_is_asked_for_them_once(unlucky: Backdrop, proxy: FaultyProxy) -> None:
@@ -42,9 +42,7 @@ def test_a_server_without_events_is_asked_for_them_once(unlucky: Backdrop, proxy
     assert len(proxy.paths("GET", "/events")) == 1
 
 
-def test_a_server_that_was_away_for_a_moment_is_asked_for_its_events_again(
-    unlucky: Backdrop, proxy: FaultyProxy
-) -> None:
+def test_after_a_short_outage_the_server_is_asked_for_its_events_again(unlucky: Backdrop, proxy: FaultyProxy) -> None:
     proxy.fault("GET", "/events", hang_up, times=2)
 
     unlucky.wait(unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.SLOW))))
@@ -53,7 +51,7 @@ def test_a_server_that_was_away_for_a_moment_is_asked_for_its_events_again(
     assert len([one for one in proxy.paths("GET", "/v1/jobs/") if not one.path.endswith("/events")]) == 1
 
 
-def test_waiting_ends_when_it_is_told_to_and_the_job_goes_on(backdrop: Backdrop, served: Served) -> None:
+def test_a_wait_ends_on_request_and_the_job_goes_on(backdrop: Backdrop, served: Served) -> None:
     with served.installation.held():
         accepted = backdrop.swap(SPEC, source_key=backdrop.upload(telling(Deed.HELD)))
 
@@ -63,14 +61,12 @@ def test_waiting_ends_when_it_is_told_to_and_the_job_goes_on(backdrop: Backdrop,
     assert backdrop.wait(accepted).status == "SUCCESS"
 
 
-def test_a_job_of_nobody_is_not_waited_for(backdrop: Backdrop) -> None:
+def test_an_unknown_job_is_not_waited_for(backdrop: Backdrop) -> None:
     with pytest.raises(NotFound):
         backdrop.wait("01J9ZC6M8J5X7Z9Q1W3R5T7Y9V", timeout=20)
 
 
-def test_a_cancelled_job_comes_back_as_often_as_it_is_cancelled(
-    unlucky: Backdrop, proxy: FaultyProxy, served: Served
-) -> None:
+def test_a_repeated_cancel_returns_the_cancelled_job(unlucky: Backdrop, proxy: FaultyProxy, served: Served) -> None:
     proxy.fault("DELETE", "/v1/jobs/", lose)
 
     with served.installation.held():

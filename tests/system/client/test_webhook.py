@@ -13,8 +13,8 @@ from tests.support.storm.receiver import receiving
 from tests.system.client.conftest import SPEC
 
 
-def test_a_message_of_the_server_is_verified_and_typed(served: Served, backdrop: Backdrop, tmp_path: Path) -> None:
-    name = "test_a_message_of_the_server_is_verified_and_typed"
+def test_the_servers_message_is_verified_and_typed(served: Served, backdrop: Backdrop, tmp_path: Path) -> None:
+    name = "test_the_servers_message_is_verified_and_typed"
     with receiving() as receiver:
         hooks = Webhooks(served.installation.engine, allow_private=True)
         _, secret = hooks.register(name, receiver.url)

@@ -1,1 +1,1 @@
-"""Tests of the studio page, as a person uses it."""
+"""Tests of the studio page as a user sees it."""

@@ -1,4 +1,4 @@
-"""A real browser at a real `backdrop up`, clients of it, and what a person does at the page."""
+"""A real browser at a real `backdrop up`, clients of it, and a user's actions on the page."""
 
 import base64
 import io
@@ -20,7 +20,7 @@ from tests.support.browser import REMEDY, Visit, find_browser, open_browser
 from tests.support.polling import until
 from tests.support.up import BOTTLE, Up, ended, job_id
 
-#: Small enough for a swap to take some seconds.
+#: Small enough for a swap within seconds.
 PLACE, PLACE_TITLE = "instagram_landscape", "Instagram landscape post"
 SECONDS = 1000
 
@@ -36,7 +36,7 @@ class Guest:
         self.api = httpx.Client(base_url=up.address, headers={"Authorization": f"Bearer {self.key}"}, timeout=30)
 
     def renew_key(self) -> str:
-        """Have the key taken back, and return the one that takes its place."""
+        """Rotate the key, and return the new one."""
         engine = create_engine(Settings(home=self._home).sqlalchemy_url)
         self.key = Accounts(engine).rotate_key(self._name)[1]
         engine.dispose()
@@ -50,14 +50,14 @@ class Guest:
 @pytest.fixture(scope="package")
 def up(request: pytest.FixtureRequest) -> Up:
     if find_browser() is None:
-        if os.environ.get("CI"):  # noqa: TID251  # where a test that is left out goes unseen
+        if os.environ.get("CI"):  # noqa: TID251  # in CI a skipped test would go unnoticed
             pytest.fail(REMEDY)
         pytest.skip(REMEDY)
     up: Up = request.getfixturevalue("running_up")
     return up
 
 
-# Not for the whole run: Playwright's event loop would be in the way of tests that run one of their own.
+# Not for the whole run: Playwright's event loop would block tests that run a loop of their own.
 @pytest.fixture(scope="package")
 def browser(up: Up) -> Iterator[Any]:
     with open_browser(str(find_browser())) as browser:
@@ -73,7 +73,7 @@ def guest(up: Up, request: pytest.FixtureRequest) -> Iterator[Guest]:
 
 @pytest.fixture(scope="package")
 def finished(up: Up) -> Iterator[tuple[Guest, dict[str, Any]]]:
-    """A client with a picture that is made, and its job."""
+    """A client with a finished picture, and its job."""
     guest = Guest(up, "finished", 10)
     yield guest, ended(guest.api, job_id(guest.api, BOTTLE))
     guest.api.close()
@@ -89,7 +89,7 @@ def keeper(up: Up, request: pytest.FixtureRequest) -> Iterator[Guest]:
 
 @pytest.fixture
 def visit(up: Up, browser: Any) -> Iterator[Callable[..., Visit]]:
-    """Open a window; at the end nothing in it may have gone wrong, and nobody else may have been asked."""
+    """Open a window. At the end it may have no errors and no requests to other hosts."""
     visits: list[Visit] = []
 
     def open_window(**settings: Any) -> Visit:
@@ -105,12 +105,12 @@ def visit(up: Up, browser: Any) -> Iterator[Callable[..., Visit]]:
 
 @pytest.fixture
 def pause(up: Up) -> Iterator[Callable[[], None]]:
-    """Let no job begin or end from a moment on."""
+    """A function that stops the worker, so that no job begins or ends afterwards."""
     worker = up.child("service.worker.main")
     database = Settings(home=up.home).home / "backdrop.db"
 
     def suspended() -> bool:
-        """Not halfway through a transaction: nobody else could write until it goes on."""
+        """Stop it outside a transaction, which would lock everybody else out of the database."""
         worker.suspend()
         until(lambda: worker.status() == psutil.STATUS_STOPPED)  # on a loaded machine not at once
         with closing(sqlite3.connect(database, timeout=0.1, isolation_level=None)) as connection:
@@ -128,12 +128,12 @@ def pause(up: Up) -> Iterator[Callable[[], None]]:
 
 @pytest.fixture
 def busy(pause: Callable[[], None]) -> None:
-    """No job ends while a test looks at it."""
+    """No job ends during the test."""
     pause()
 
 
 def small_bottle() -> bytes:
-    """Return the sample as a photo that takes little time, with room around it."""
+    """Return the sample as a photo that is fast to process, with room around it."""
     written = io.BytesIO()
     Image.open(io.BytesIO(BOTTLE)).resize((420, 540)).save(written, "JPEG", quality=92)
     return written.getvalue()
@@ -151,7 +151,7 @@ def put_on_stage(page: Any, data: bytes, name: str = "bottle.jpg", kind: str = "
 
 
 def drop(page: Any, data: bytes, name: str) -> None:
-    """Let a file fall onto the page, as a person's file manager does."""
+    """Drop a file on the page, as from a file manager."""
     page.evaluate(
         """([data, name]) => {
             const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
@@ -181,7 +181,7 @@ def make(page: Any) -> None:
 
 
 def lose_the_second_order(tab: Visit, *, arrives: bool) -> list[str]:
-    """Let the answer to the second order get lost, whose request `arrives` or not; return the keys as they are sent."""
+    """Lose the answer to the second order, after or before the API gets the request; return the sent keys."""
     keys: list[str] = []
 
     def lose(route: Any) -> None:
@@ -202,22 +202,22 @@ def lose_the_second_order(tab: Visit, *, arrives: bool) -> list[str]:
 
 
 def assert_accessible(page: Any) -> None:
-    """No rule of axe that is serious or critical is broken in what is shown."""
+    """Assert that the page breaks no serious or critical rule of axe."""
     from axe_playwright_python.sync_playwright import Axe
 
     page.emulate_media(reduced_motion="reduce")  # halfway through a fade, colours are of neither state
-    # What is right is half of the time, and nobody reads it.
+    # Passed rules would take half of the time, and no test reads them.
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     grave = [one for one in found if one["impact"] in {"serious", "critical"}]
     assert [(one["id"], one["nodes"][0]["html"], one["nodes"][0].get("failureSummary")) for one in grave] == []
 
 
 def assert_fits(page: Any) -> None:
-    """Nothing sticks out at the side."""
-    # Not innerWidth: on a phone it grows with what sticks out.
+    """Assert that the page does not scroll sideways."""
+    # Not innerWidth: on a phone it grows with overflowing content.
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 def uploaded(page: Any) -> None:
-    """Wait until the photo on the stage is the service's: before that a reload loses it."""
+    """Wait until the service has the photo on the stage: before that a reload loses it."""
     page.locator(".steps").wait_for()

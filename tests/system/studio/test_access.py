@@ -18,7 +18,7 @@ def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
     page.get_by_label("Your key").wait_for()
 
     def reach(name: str, role: str) -> None:
-        """Tab on until the focus is there, and is seen to be."""
+        """Press Tab until this element has a visible focus."""
         for _ in range(60):
             page.keyboard.press("Tab")
             found = page.evaluate(
@@ -61,7 +61,7 @@ def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
 
 
 def assert_touchable(page: Any) -> None:
-    """What a finger can press is at least 44 pixels high; links within a text have its height."""
+    """Pressable controls are at least 44 pixels high; links within a text have its height."""
     small = page.evaluate(
         """() => [...document.querySelectorAll("button:not(.link), a, input, select, summary")]
             .map((one) => (/radio|checkbox|file/.test(one.type) && one.labels[0]) || one)
@@ -106,7 +106,7 @@ def test_an_opened_operation_of_the_reference_fits_a_phone(visit: Callable[..., 
     tab.page.goto(f"{tab.address}/reference")
     operations = tab.page.locator(".opblock-summary-control")
     for number in (0, 2):
-        operations.nth(number).click(timeout=90 * SECONDS)  # it draws the schema of a whole report
+        operations.nth(number).click(timeout=90 * SECONDS)  # it renders the schema of a whole report
         tab.page.locator(".responses-table").first.wait_for()
         assert_fits(tab.page)
         operations.nth(number).click()

@@ -1,4 +1,4 @@
-"""The studio page on a slow line that breaks: nothing is lost, nothing is paid twice, nothing shown is stale."""
+"""The studio page on a slow connection that breaks: nothing is lost, charged twice or out of date."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ import pytest
 from tests.support.browser import Visit
 from tests.system.studio.conftest import SECONDS, Guest, choose_place, make, put, small_bottle
 
-#: Milliseconds that each answer takes longer, and how long the line is away.
+#: Milliseconds that each answer takes longer, and the duration of an outage.
 SLOW, AWAY = 2500, 20_000
 
 
 class Line:
-    """The line of one tab. It can be slow, and away for a while."""
+    """The connection of one tab. It can be slow, and off for a while."""
 
     def __init__(self, page: Any) -> None:
         self._page = page
@@ -41,7 +41,7 @@ def reload(page: Any) -> None:
 
 @pytest.mark.nightly  # four outages and as many reloads of each
 @pytest.mark.parametrize("count", [1, 3])
-def test_outages_and_reloads_on_a_slow_line_lose_nothing_and_pay_nothing_twice(
+def test_outages_and_reloads_on_a_slow_connection_lose_nothing_and_charge_nothing_twice(
     visit: Callable[..., Visit], guest: Guest, count: int
 ) -> None:
     tab = visit()
@@ -59,14 +59,14 @@ def test_outages_and_reloads_on_a_slow_line_lose_nothing_and_pay_nothing_twice(
     lost = page.get_by_text("No connection. Trying again")
     names = [f"{number}.jpg" for number in range(count)]
 
-    with line.away():  # while dropping
+    with line.away():  # during the upload
         put(page, dict.fromkeys(names, small_bottle()))
         lost.first.wait_for()
     page.locator(".several [data-state=cutting]" if several else ".steps").first.wait_for()
     if several:
         page.locator("[data-state=uploading]").first.wait_for(state="detached")
     reload(page)
-    with line.away():  # while it is cut out
+    with line.away():  # during the cut-out
         lost.first.wait_for()
     page.locator("#make[aria-disabled=false]").wait_for()
     reload(page)
@@ -74,14 +74,14 @@ def test_outages_and_reloads_on_a_slow_line_lose_nothing_and_pay_nothing_twice(
     page.locator("#make[aria-disabled=false]").wait_for()
     make(page)
     page.wait_for_timeout(200)
-    with line.away():  # at the order, whose answer may have come or not
+    with line.away():  # at the order, whose answer may have arrived or not
         page.get_by_text("does not answer").or_(lost).first.wait_for()
     reload(page)
-    if "#/jobs/" not in page.url:  # a person presses it again
+    if "#/jobs/" not in page.url:  # a user presses it again
         page.locator("#make[aria-disabled=false]").wait_for()
         make(page)
     done = page.locator("li[data-state=done]").nth(count - 1) if several else page.locator("#download")
-    with line.away():  # while it is made
+    with line.away():  # during the swap
         lost.or_(done).first.wait_for()
     done.wait_for(timeout=240 * SECONDS)
     reload(page)

@@ -1,4 +1,4 @@
-"""Brands on the studio page: made, changed, chosen and deleted there."""
+"""Brands on the studio page: created, changed, chosen and deleted there."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from tests.support.browser import Visit
 from tests.system.studio.conftest import PLACE, PLACE_TITLE, Guest, assert_accessible, assert_fits
 
 
-def test_a_brand_is_made_changed_and_deleted_at_the_page(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_a_brand_is_created_changed_and_deleted_on_the_page(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit(viewport={"width": 390, "height": 844})
     tab.sign_in(guest.key, "brands")
     page = tab.page

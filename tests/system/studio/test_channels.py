@@ -1,4 +1,4 @@
-"""One photo for several sales channels on the studio page: an order each, priced together, told one by one."""
+"""One photo for several sales channels on the studio page: one order each, one total price, separate results."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ OTHERS = ("Link preview (Open Graph)", "Amazon main image")
 
 
 def choose_channels(page: Any) -> None:
-    """Choose a channel, and two beside it, of which one takes nothing but white; another was the first meanwhile."""
+    """Choose a channel and two more, one of which requires white; the first choice was another."""
     choose_place(page)
     page.get_by_role("radio", name="Instagram square post").check(force=True)
     page.locator(".also > summary").click()
@@ -31,7 +31,7 @@ def choose_channels(page: Any) -> None:
     page.get_by_role("radio", name="Instagram landscape post").check(force=True)
 
 
-def test_one_click_orders_a_picture_for_each_channel_and_what_was_not_ordered_can_be(
+def test_one_click_orders_a_picture_for_each_channel_and_the_rest_can_be_ordered_later(
     visit: Callable[..., Visit], guest: Guest, pause: Callable[[], None]
 ) -> None:
     tab = visit(viewport={"width": 390, "height": 844}, has_touch=True)
@@ -68,12 +68,12 @@ def test_one_click_orders_a_picture_for_each_channel_and_what_was_not_ordered_ca
     assert (len(keys), len(set(keys))) == (4, 3), "an order each, and none twice"
     assert guest.balance() == 10 - price
     page.get_by_role("button", name="New photos").click()
-    page.get_by_role("button", name="Remove").wait_for()  # the photo stands there as before
+    page.get_by_role("button", name="Remove").wait_for()  # the photo is still there
     for job in jobs:
         guest.api.delete(f"/v1/jobs/{job['job_id']}")
 
 
-@pytest.mark.nightly  # two pictures of a moved product; that each is ordered is tried above
+@pytest.mark.nightly  # two pictures of a moved product; the test above checks the order of each
 def test_the_pictures_of_all_channels_are_made_with_the_placement_and_saved_together(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:

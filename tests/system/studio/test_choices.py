@@ -1,4 +1,4 @@
-"""Choices on the studio page, and what is told before anything is paid."""
+"""Choices on the studio page, and what the page reports before the user pays."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ from tests.system.studio.conftest import (
 )
 
 
-def test_scenes_moods_and_places_are_chosen_from_pictures_that_the_pipeline_made(
+def test_scenes_moods_and_presets_are_chosen_from_pictures_of_the_pipeline(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
@@ -41,7 +41,7 @@ def test_scenes_moods_and_places_are_chosen_from_pictures_that_the_pipeline_made
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "told"),
+    ("name", "data", "message"),
     [
         ("notes.jpg", b"<html>not a photo</html>", "not a supported photo"),
         ("cut.jpg", BOTTLE[:400], "damaged or ends early"),
@@ -49,19 +49,19 @@ def test_scenes_moods_and_places_are_chosen_from_pictures_that_the_pipeline_made
     ],
     ids=["text", "truncated", "empty"],
 )
-def test_a_file_that_is_no_photo_is_told_before_it_is_sent(
-    visit: Callable[..., Visit], guest: Guest, name: str, data: bytes, told: str
+def test_a_file_that_is_no_photo_is_refused_before_the_upload(
+    visit: Callable[..., Visit], guest: Guest, name: str, data: bytes, message: str
 ) -> None:
     tab = visit()
     tab.sign_in(guest.key)
     put_on_stage(tab.page, data, name)
 
-    tab.page.get_by_role("alert").get_by_text(told).wait_for()
+    tab.page.get_by_role("alert").get_by_text(message).wait_for()
     assert not [url for url in tab.asked if "/v1/uploads" in url]
     assert tab.page.locator("#make").get_attribute("aria-disabled") == "true"
 
 
-def test_a_scene_that_the_place_forbids_is_told_before_paying_and_has_two_ways_out(
+def test_a_scene_that_the_preset_forbids_is_reported_before_paying_with_two_ways_out(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
@@ -81,7 +81,7 @@ def test_a_scene_that_the_place_forbids_is_told_before_paying_and_has_two_ways_o
     page.locator("#price").get_by_text("1 credit", exact=True).wait_for()
 
 
-def test_too_few_credits_are_told_before_paying(visit: Callable[..., Visit], up: Up) -> None:
+def test_too_few_credits_are_reported_before_paying(visit: Callable[..., Visit], up: Up) -> None:
     poor = Guest(up, "poor", 1)
     tab = visit()
     tab.sign_in(poor.key)
@@ -93,7 +93,7 @@ def test_too_few_credits_are_told_before_paying(visit: Callable[..., Visit], up:
     poor.api.close()
 
 
-def test_words_of_ones_own_are_taken_and_what_they_lead_to_is_told(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_free_text_is_accepted_and_the_page_shows_its_scene(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
     tab.sign_in(guest.key)
     page = tab.page
@@ -108,7 +108,7 @@ def test_words_of_ones_own_are_taken_and_what_they_lead_to_is_told(visit: Callab
     page.get_by_role("alert").get_by_text("Unknown colour").wait_for()
 
 
-def test_a_brand_is_there_to_choose_and_brings_its_colours_and_place(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_a_brand_can_be_chosen_and_sets_its_colours_and_preset(visit: Callable[..., Visit], guest: Guest) -> None:
     brand = {"palette": ["#224466"], "style_words": [], "seed_policy": "pinned", "default_preset": PLACE}
     guest.api.put("/v1/brands/Dawn", json=brand).raise_for_status()
     tab = visit()
@@ -165,9 +165,7 @@ def test_a_colour_shows_its_surface_and_is_locked_to_another_by_mouse_and_by_key
     asked_for(tab, colors_on=None)
 
 
-def test_a_lock_that_the_next_scene_can_not_have_is_dropped_with_a_word(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
+def test_a_lock_that_the_next_scene_lacks_is_dropped_with_a_notice(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, color_scheme="dark")
     tab.sign_in(guest.key)
     page = tab.page
@@ -183,7 +181,7 @@ def test_a_lock_that_the_next_scene_can_not_have_is_dropped_with_a_word(
     assert_accessible(page)
     assert_fits(page)
 
-    tab.mean("422")  # the service says which of them the scene can't have
+    tab.mean("422")  # the service reports the lock that the scene lacks
     choose_scene(page, "Podium")
     word = page.locator("#lock-word").get_by_text(f"Podium has no table, so {FLOOR} goes where Backdrop puts it.")
     word.wait_for()
@@ -194,7 +192,7 @@ def test_a_lock_that_the_next_scene_can_not_have_is_dropped_with_a_word(
     word.wait_for(state="hidden")
 
 
-def test_props_and_locks_are_asked_for_in_a_look_and_in_each_picture_that_comes_of_it(
+def test_props_and_locks_apply_to_a_preview_and_to_each_picture_made_from_it(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
@@ -233,7 +231,7 @@ def test_props_and_locks_are_asked_for_in_a_look_and_in_each_picture_that_comes_
     page.get_by_role("button", name=f"Let Backdrop choose for {FLOOR}").wait_for()
 
 
-def test_the_scenes_pictures_follow_the_colours_chosen_and_go_back_without(
+def test_the_scenes_thumbnails_follow_the_chosen_colours_and_revert_without_them(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     painted = [name for name in guest.api.get("/studio/thumbnails").json() if name.endswith("-slots")]
@@ -284,12 +282,12 @@ def surface(page: Any, name: str) -> Any:
 
 
 def goes_on(page: Any, colour: str) -> str:
-    """Return what stands at a colour about its surface."""
+    """Return a colour's text about its surface."""
     return str(page.get_by_label(f"Where {colour} goes").evaluate("select => select.selectedOptions[0].text"))
 
 
 def asked_for(tab: Visit, **query: str | None) -> None:
-    """Wait for a plan that is asked for with these parameters; None: without."""
+    """Wait for a plan that is requested with these parameters; None: without."""
 
     def carries(url: str) -> bool:
         sent = parse_qs(urlsplit(url).query)
@@ -303,7 +301,7 @@ def asked_for(tab: Visit, **query: str | None) -> None:
 
 
 def dressing(guest: Guest, address: str) -> dict[str, str]:
-    """Return how the scene of a picture is dressed, by the address of its page."""
+    """Return the dressing of a picture's scene, by the address of its page."""
     (job,) = re.findall(r"jobs/(\w+)", address)
     found: dict[str, str] = guest.api.get(f"/v1/jobs/{job}/request").json()["dressing"]
     return found

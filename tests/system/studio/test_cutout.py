@@ -1,4 +1,4 @@
-"""Cut-outs on the studio page: shown at once for nothing, and mended by mouse, by keyboard and by touch."""
+"""Cut-outs on the studio page: free, shown at once, and mended by mouse, keyboard and touch."""
 
 import io
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def stage(visit: Callable[..., Visit], keeper: Guest) -> Callable[..., Any]:
 
 
 def shown(keeper: Guest) -> dict[str, Any]:
-    """Return the newest cut-out that came about, whole."""
+    """Return the newest finished cut-out in full."""
     items = keeper.api.get("/v1/cutouts").json()["items"]
     newest = next(one["public_id"] for one in items if one["status"] == "SUCCESS")
     view: dict[str, Any] = keeper.api.get(f"/v1/cutouts/{newest}").json()
@@ -58,7 +58,7 @@ def save(page: Any) -> None:
     page.locator("dialog").wait_for(state="detached")
 
 
-def test_by_mouse_what_is_wrong_goes_and_comes_back(stage: Callable[..., Any], keeper: Guest) -> None:
+def test_the_mouse_erases_and_restores_parts(stage: Callable[..., Any], keeper: Guest) -> None:
     page = stage()
     assert_accessible(page)
     before = mask(keeper)
@@ -110,7 +110,7 @@ def test_by_mouse_what_is_wrong_goes_and_comes_back(stage: Callable[..., Any], k
     assert keeper.balance() == 10, "all of it is free"
 
 
-def test_by_keyboard_alone_a_cursor_paints_and_is_told(stage: Callable[..., Any], keeper: Guest) -> None:
+def test_the_keyboard_alone_paints_with_a_cursor_that_is_announced(stage: Callable[..., Any], keeper: Guest) -> None:
     page = stage()
     before = mask(keeper)
     page.get_by_role("button", name="Mend the cut-out").focus()
@@ -119,13 +119,13 @@ def test_by_keyboard_alone_a_cursor_paints_and_is_told(stage: Callable[..., Any]
     canvas.wait_for()
     assert canvas.evaluate("(one) => one === document.activeElement"), "the canvas has the focus"
     assert canvas.evaluate("(one) => getComputedStyle(one).outlineStyle") == "solid", "and it is seen"
-    told = page.locator("dialog [role=status]")
+    status_line = page.locator("dialog [role=status]")
     for key in ("e", "]", "ArrowUp", "Space", "ArrowLeft", "ArrowLeft", "ArrowLeft", "Space"):
         page.keyboard.press(key)
-    told.get_by_text("Left out").wait_for(state="attached")
+    status_line.get_by_text("Left out").wait_for(state="attached")
     assert page.locator(".mend-cursor").is_visible()
     page.keyboard.press("Control+z")
-    told.get_by_text("Undone").wait_for(state="attached")
+    status_line.get_by_text("Undone").wait_for(state="attached")
     page.keyboard.press("Control+Shift+z")
     for key in ("+", "w", "0", "c", "c", "f"):
         page.keyboard.press(key)
@@ -133,13 +133,13 @@ def test_by_keyboard_alone_a_cursor_paints_and_is_told(stage: Callable[..., Any]
         page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     page.locator("dialog").wait_for(state="detached")
-    # The focus goes back to where it was, once the mended cut-out is shown.
+    # The focus returns to its place, once the mended cut-out is shown.
     page.locator("#mend:focus").wait_for()
 
     assert ((before > 200) & (mask(keeper) < 50)).any()
 
 
-def test_straight_lines_lead_from_where_the_last_stroke_ended(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_straight_lines_start_where_the_last_stroke_ended(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
     tab.sign_in(guest.key)
     page = tab.page
@@ -197,7 +197,7 @@ def test_by_touch_at_a_phones_width_one_finger_draws_and_two_zoom(stage: Callabl
 
 @pytest.fixture
 def two(visit: Callable[..., Visit], guest: Guest) -> Callable[..., Any]:
-    """Open a window with a mug and a vase on the stage, both cut out; `refused`: words of errors that are meant."""
+    """Open a window with a mug and a vase on the stage, both cut out; `refused`: words of expected errors."""
     photo, _ = two_products()
 
     def open_stage(*refused: str, **settings: Any) -> Any:
@@ -212,7 +212,7 @@ def two(visit: Callable[..., Visit], guest: Guest) -> Callable[..., Any]:
     return open_stage
 
 
-#: Where things are in that photo, as shares of it.
+#: Places in that photo, as shares of it.
 MUG, VASE, NOTHING = (0.2, 0.7), (0.73, 0.7), (0.5, 0.15)
 
 
@@ -242,7 +242,7 @@ def box(page: Any, wish: str, left: float, top: float, right: float, bottom: flo
 
 
 def colour(page: Any, x: float, y: float) -> list[int]:
-    """Return what the stage shows at a place of the photo."""
+    """Return the stage's colour at a place of the photo."""
     script = """([x, y]) => {
         const canvas = document.querySelector("canvas.picture");
         const at = [Math.floor(x * canvas.width), Math.floor(y * canvas.height)];
@@ -257,7 +257,7 @@ def likeness(guest: Guest, product: NDArray[np.bool_]) -> float:
     return float((seen & product).sum() / (seen | product).sum())
 
 
-def test_a_click_or_a_box_says_what_the_product_is_and_each_word_is_taken_back(
+def test_a_click_or_a_box_chooses_the_product_and_each_choice_can_be_undone(
     two: Callable[..., Any], guest: Guest
 ) -> None:
     page = two()
@@ -344,7 +344,7 @@ def test_glass_is_painted_at_its_opacity_and_the_keys_work_wherever_the_focus_is
     assert page.get_by_role("button", name="Check the cut-out").is_hidden(), "it was looked at"
 
 
-def test_a_joined_mask_that_the_service_refuses_leaves_the_former_one(two: Callable[..., Any], guest: Guest) -> None:
+def test_a_joined_mask_that_the_service_refuses_leaves_the_previous_one(two: Callable[..., Any], guest: Guest) -> None:
     page = two("413")
     click(page, "This is my product", *MUG)
     before = mask(guest)
@@ -370,7 +370,7 @@ def test_a_joined_mask_that_the_service_refuses_leaves_the_former_one(two: Calla
     assert np.array_equal(mask(guest), before)
 
 
-def test_a_reload_in_the_middle_of_a_wish_keeps_what_was_mended(two: Callable[..., Any], guest: Guest) -> None:
+def test_a_reload_during_a_choice_keeps_the_mended_cutout(two: Callable[..., Any], guest: Guest) -> None:
     page = two()
     box(page, "Not this", 0.6, 0.75, 1, 1)
     mended = mask(guest)
@@ -385,7 +385,7 @@ def test_a_reload_in_the_middle_of_a_wish_keeps_what_was_mended(two: Callable[..
     assert np.array_equal(mask(guest), mended)
 
 
-def test_a_doubtful_cut_out_is_checked_before_the_order(two: Callable[..., Any], guest: Guest) -> None:
+def test_a_doubtful_cutout_is_checked_before_the_order(two: Callable[..., Any], guest: Guest) -> None:
     page = two()
     check, make = page.get_by_role("button", name="Check the cut-out"), page.locator("#make")
     assert "primary" not in make.get_attribute("class")

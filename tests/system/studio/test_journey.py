@@ -84,7 +84,7 @@ def test_from_drop_to_download(visit: Callable[..., Visit], guest: Guest) -> Non
     assert_accessible(page)
 
 
-def test_the_photos_product_lies_under_the_pictures(
+def test_the_photos_product_overlays_the_pictures(
     visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
 ) -> None:
     tab = visit()
@@ -103,7 +103,7 @@ def test_the_photos_product_lies_under_the_pictures(
             assert abs(under - over) < 2, (axis, edge)
 
 
-def test_the_report_says_first_whether_the_picture_can_be_published(
+def test_the_report_states_first_whether_the_picture_can_be_published(
     visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
 ) -> None:
     tab = visit()

@@ -1,4 +1,4 @@
-"""Free looks on the studio page: what is paid for is what was looked at, and what stands in the way is told."""
+"""Free previews on the studio page: the paid render matches the chosen preview, and the page reports obstacles."""
 
 from collections.abc import Callable
 from typing import Any
@@ -52,12 +52,12 @@ def previews(guest: Guest) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.nightly  # twenty seconds of looks; the gate has those that can't be made, and a line that breaks
-def test_what_is_paid_for_is_the_look_that_was_chosen_and_looks_cost_nothing(
+@pytest.mark.nightly  # twenty seconds of previews; the gate has refused previews, and a connection that breaks
+def test_the_paid_picture_is_the_chosen_preview_and_previews_cost_nothing(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
-    tab.mean("409")  # looks may be over as they are stopped
+    tab.mean("409")  # previews may be finished as they are stopped
     page = on_stage(tab, guest)
     step(page, "Place")
     page.locator(".place-box").wait_for()
@@ -69,7 +69,7 @@ def test_what_is_paid_for_is_the_look_that_was_chosen_and_looks_cost_nothing(
     page.evaluate("document.querySelector('#stop-looks')?.click()")  # all four may be there by now
     page.locator("#look[aria-disabled=false]").wait_for()
     assert_accessible(page)
-    # One that was over as it was stopped is not on the wall.
+    # A preview that was finished as it was stopped is not on the wall.
     shown = page.locator(".look input").evaluate_all("(all) => all.map((one) => Number(one.value))")
     seen = next(job for job in previews(guest) if job["status"] == "SUCCESS" and job["seed"] in shown)
     placed = seen["render"]["report"]["cutout"]["placed_box"]
@@ -108,7 +108,7 @@ def test_what_is_paid_for_is_the_look_that_was_chosen_and_looks_cost_nothing(
         assert asked[name] == looked[name]
 
 
-def test_where_a_product_has_no_place_one_press_makes_the_previews_again_as_it_stands_or_in_a_scene_that_fits(
+def test_where_a_product_has_no_place_one_press_makes_new_previews_as_photographed_or_in_a_suitable_scene(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     page = on_stage(visit(**PHONE), guest)
@@ -135,7 +135,9 @@ def test_where_a_product_has_no_place_one_press_makes_the_previews_again_as_it_s
     assert guest.balance() == 10
 
 
-def test_a_look_that_can_not_be_made_says_why_and_leads_to_its_place(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_a_preview_that_cannot_be_made_states_the_reason_and_links_to_the_remedy(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
     page = on_stage(visit(**PHONE), guest)
     step(page, "Place")
     product = page.locator(".place-box")
@@ -156,7 +158,7 @@ def test_a_look_that_can_not_be_made_says_why_and_leads_to_its_place(visit: Call
 
 
 @pytest.mark.usefixtures("busy")
-def test_when_the_line_breaks_looks_are_asked_for_once_and_outlive_a_reload(
+def test_after_a_lost_connection_previews_are_requested_once_and_survive_a_reload(
     visit: Callable[..., Visit], keeper: Guest
 ) -> None:
     tab = visit()

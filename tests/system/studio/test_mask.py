@@ -1,4 +1,4 @@
-"""The mask behind the mending, in a real browser: the brush on the photo's edges, undo within bounds, the file."""
+"""The mask of the mending window, in a real browser: the brush at the photo's edges, bounded undo, the file."""
 
 import base64
 import io
@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.support.browser import Visit
 
-#: Two halves of other colours with a rim between them that a lens could have left, and a mask that keeps all.
+#: Two halves of different colours with a rim between them, as a lens leaves it, and a mask that keeps all.
 HALVES = """
 const { Stroke } = await import("/studio/mask/stroke.js");
 const { Mask } = await import("/studio/mask/mask.js");
@@ -49,7 +49,7 @@ def run(page: Any, words: str, **given: Any) -> Any:
 
 
 @pytest.mark.parametrize(("width", "radius"), [(300, 24), (1800, 200)], ids=["small", "on a coarser level"])
-def test_a_stroke_ends_at_the_photos_edge_and_without_following_at_its_own(page: Any, width: int, radius: int) -> None:
+def test_a_stroke_ends_at_the_photos_edge_and_a_plain_one_at_its_own(page: Any, width: int, radius: int) -> None:
     edge, middle = width // 2, width // 3
     words = """
     draw([[given.edge - 0.6 * given.radius, given.middle], [given.edge - 0.6 * given.radius, given.middle + 20]]);
@@ -65,7 +65,7 @@ def test_a_stroke_ends_at_the_photos_edge_and_without_following_at_its_own(page:
     assert plain[edge + radius // 5] < 100, "a plain brush goes over the edge"
 
 
-def test_what_a_stroke_leaves_standing_alone_in_its_path_goes_with_it(page: Any) -> None:
+def test_a_stroke_removes_the_isolated_rest_within_its_path(page: Any) -> None:
     words = """
     for (let y = 96; y < 104; y++) for (let x = 56; x < 64; x++) data[y * width + x] = 0xff20ffff;
     draw([[40, 100], [80, 100]]);
@@ -75,7 +75,7 @@ def test_what_a_stroke_leaves_standing_alone_in_its_path_goes_with_it(page: Any)
 
 
 @pytest.mark.parametrize("width", [300, 6000], ids=["small", "on a coarser level"])
-def test_crumbs_of_what_was_erased_go_when_it_is_saved_and_nothing_else_does(page: Any, width: int) -> None:
+def test_crumbs_of_erased_parts_are_removed_when_saving_and_nothing_else(page: Any, width: int) -> None:
     words = """
     const { withoutCrumbs } = await import("/studio/mask/crumbs.js");
     const fill = (to, value, x0, y0, x1, y1) => {
@@ -97,7 +97,7 @@ def test_crumbs_of_what_was_erased_go_when_it_is_saved_and_nothing_else_does(pag
     assert run(page, words, width=width, height=200, edge=200, radius=24) == [0, 255, 255, True, None]
 
 
-def test_undo_and_redo_are_exact_and_keep_to_their_memory(page: Any) -> None:
+def test_undo_and_redo_are_exact_and_bounded_in_memory(page: Any) -> None:
     words = """
     const history = new History(mask, 8 * 256 * 256);
     const states = [mask.data.slice()];

@@ -1,4 +1,4 @@
-"""Where there is no free look: switched off, too many, and no longer kept. The page says so, and what can be done."""
+"""No free previews: switched off, too many, or expired. The page reports it with the remedy."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from tests.system.studio.test_looks import look, on_stage, previews, step
 
 @contextmanager
 def installed(home: Path, browser: Any, **settings: str) -> Iterator[tuple[Visit, Guest]]:
-    """An installation with settings of its own, and a window of a client of it."""
+    """An installation with settings of its own, and a window of its client."""
     up = Up(home, **settings)
     up.start()
     try:
@@ -27,8 +27,8 @@ def installed(home: Path, browser: Any, **settings: str) -> Iterator[tuple[Visit
         up.stop()
 
 
-@pytest.mark.nightly  # an installation of its own; the API's tests prove the refusal
-def test_where_looks_are_switched_off_the_page_says_so_once_and_the_picture_can_be_ordered(
+@pytest.mark.nightly  # an installation of its own; the API's tests check the refusal
+def test_with_previews_off_the_page_reports_it_once_and_the_picture_can_be_ordered(
     tmp_path: Path, browser: Any
 ) -> None:
     with installed(tmp_path, browser, BACKDROP_PREVIEWS="false") as (tab, guest):
@@ -44,16 +44,16 @@ def test_where_looks_are_switched_off_the_page_says_so_once_and_the_picture_can_
         assert [error for error in tab.errors if "403" not in error] == []
 
 
-@pytest.mark.nightly  # an installation of its own; the API's tests prove the limit
-def test_too_many_looks_are_counted_down_in_words_and_those_that_were_taken_are_shown(
-    tmp_path: Path, browser: Any
-) -> None:
+@pytest.mark.nightly  # an installation of its own; the API's tests check the limit
+def test_after_too_many_previews_the_page_counts_down_and_shows_the_finished_ones(tmp_path: Path, browser: Any) -> None:
     with installed(tmp_path, browser, BACKDROP_PREVIEW_RATE="1", BACKDROP_SUBMIT_WINDOW="20") as (tab, guest):
         page = on_stage(tab, guest)
         look(page)
-        told = page.get_by_role("alert").get_by_text("You made many previews in a short time. You can make more in ")
-        told.wait_for()
-        seconds = int(told.inner_text().split(" more in ")[1].split(" s ")[0])
+        alert_box = page.get_by_role("alert").get_by_text(
+            "You made many previews in a short time. You can make more in "
+        )
+        alert_box.wait_for()
+        seconds = int(alert_box.inner_text().split(" more in ")[1].split(" s ")[0])
         assert 0 < seconds <= 20, "no longer than Retry-After says"
         assert page.locator("#look").get_attribute("aria-disabled") == "true"
         assert_accessible(page)
@@ -65,8 +65,8 @@ def test_too_many_looks_are_counted_down_in_words_and_those_that_were_taken_are_
         assert [error for error in tab.errors if "429" not in error] == []
 
 
-@pytest.mark.nightly  # looks that are made and made again
-def test_a_look_that_is_no_longer_kept_says_so_and_is_made_again_with_the_same_background(
+@pytest.mark.nightly  # previews that are made twice
+def test_an_expired_preview_is_reported_and_made_again_with_the_same_background(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()

@@ -1,4 +1,4 @@
-"""Orders of the studio page: whatever becomes of an answer, a picture is ordered and paid once."""
+"""Orders on the studio page: with lost answers and reloads, a picture is ordered and charged once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from tests.support.up import BOTTLE, Up, ended, job_id
 from tests.system.studio.conftest import Guest, make, put_on_stage, uploaded
 
 
-def test_a_double_click_and_a_second_try_after_no_answer_order_one_picture(visit: Callable[..., Visit], up: Up) -> None:
+def test_a_double_click_and_a_retry_after_no_answer_order_one_picture(visit: Callable[..., Visit], up: Up) -> None:
     guest = Guest(up, "twice", 10)
     first = ended(guest.api, job_id(guest.api, BOTTLE))
     tab = visit()
@@ -48,7 +48,7 @@ def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(visit: Callabl
     page.get_by_text("bottle.jpg  ·  1400 \u00d7 1800").wait_for()
     assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "Sand dunes"
 
-    page.locator("#price").get_by_text("left").wait_for()  # the reload's own plan is none of those below
+    page.locator("#price").get_by_text("left").wait_for()  # the reload's own plan is not among those below
 
     sent: list[str] = []
     plans: list[Any] = []
@@ -84,7 +84,7 @@ def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(visit: Callabl
     assert len(jobs) == 1, "paid once"
 
 
-def test_a_plan_that_is_asked_for_after_the_button_was_refused_hides_nothing(
+def test_a_plan_that_is_requested_after_a_refused_order_hides_nothing(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
@@ -96,7 +96,7 @@ def test_a_plan_that_is_asked_for_after_the_button_was_refused_hides_nothing(
     orders = "**/v1/background-swap-with-spec*"
     page.route(orders, lambda route: route.continue_() if "dry_run" in route.request.url else route.abort())
     with page.expect_response(lambda response: "dry_run" in response.url):
-        # Both in one task of the page: the order fails before the new scene's plan is asked for.
+        # Both in one task of the page: the order fails before the new scene's plan is requested.
         page.get_by_role("radio", name="Sand dunes").evaluate(
             "radio => { radio.click(); document.querySelector('#make').click(); }"
         )

@@ -33,7 +33,7 @@ def open_board(tab: Visit, guest: Guest) -> Any:
 
 
 def placement(page: Any) -> dict[str, Any]:
-    """Return where the draft has the product now."""
+    """Return the product's placement in the draft."""
     kept: dict[str, Any] = page.evaluate("JSON.parse(sessionStorage.getItem('backdrop-draft')).placement")
     return kept
 
@@ -43,7 +43,7 @@ def middle(page: Any, words: str) -> tuple[float, float]:
     return there["x"] + there["width"] / 2, there["y"] + there["height"] / 2
 
 
-def test_by_mouse_the_product_is_moved_scaled_turned_straightened_and_put_back(
+def test_by_mouse_the_product_is_moved_scaled_turned_straightened_and_reset(
     visit: Callable[..., Visit], keeper: Guest
 ) -> None:
     page = open_board(visit(), keeper)
@@ -79,7 +79,7 @@ def test_by_mouse_the_product_is_moved_scaled_turned_straightened_and_put_back(
     assert placement(page) == UNMOVED
 
 
-def test_how_it_stands_is_said_with_a_button_beside_our_guess_and_the_board_follows_at_once(
+def test_a_button_sets_the_stance_keeps_the_guess_marked_and_the_board_follows_at_once(
     visit: Callable[..., Visit], keeper: Guest
 ) -> None:
     page = open_board(visit(), keeper)
@@ -89,7 +89,7 @@ def test_how_it_stands_is_said_with_a_button_beside_our_guess_and_the_board_foll
         return stances.get_by_role("button", name=name)
 
     def height() -> float:
-        """Return where the middle of the product is, as a share of the picture's height."""
+        """Return the height of the product's middle, as a share of the picture's height."""
         sheet = page.locator(".place-sheet").bounding_box()
         return float((middle(page, ".place-box")[1] - sheet["y"]) / sheet["height"])
 
@@ -116,7 +116,7 @@ def test_how_it_stands_is_said_with_a_button_beside_our_guess_and_the_board_foll
     assert placement(page) == UNMOVED
 
 
-def test_the_order_says_that_a_scene_does_not_fit_offers_those_that_do_and_the_last_change_is_undone(
+def test_an_unsuitable_scene_is_reported_suitable_ones_are_offered_and_the_last_change_is_undone(
     visit: Callable[..., Visit], keeper: Guest
 ) -> None:
     page = open_board(visit(), keeper)
@@ -155,7 +155,7 @@ def test_the_order_says_that_a_scene_does_not_fit_offers_those_that_do_and_the_l
     assert page.locator(".facts").is_visible(), "the photo stays"
 
 
-def test_what_leans_is_straightened_and_what_has_no_axis_is_left_as_it_is(visit: Callable[..., Visit]) -> None:
+def test_a_leaning_product_is_straightened_and_one_without_an_axis_is_left(visit: Callable[..., Visit]) -> None:
     tab = visit()
     tab.open()
     words = """async ([degrees, bulge]) => {
@@ -203,8 +203,8 @@ def test_by_touch_at_a_phones_width_two_fingers_scale_and_turn(visit: Callable[.
     assert_fits(page)
 
 
-@pytest.mark.nightly  # a look beside the board and a picture of it; that a turn is kept is tried above
-def test_what_leans_is_straightened_by_keyboard_and_delivered_upright_where_the_board_has_it(
+@pytest.mark.nightly  # a preview and a picture of it; the test above checks that a turn is kept
+def test_a_leaning_product_is_straightened_by_keyboard_and_delivered_as_on_the_board(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()

@@ -1,4 +1,4 @@
-"""Jobs on the studio page: their progress, their end, and what can be made again of them."""
+"""Jobs on the studio page: their progress, their end, and the pictures that can be made from them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ from tests.system.studio.conftest import (
 )
 
 
-def test_progress_moves_with_the_job_and_a_closed_tab_loses_nothing(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_progress_follows_the_job_and_a_closed_tab_loses_nothing(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
     tab.sign_in(guest.key)
     page = tab.page
@@ -39,7 +39,7 @@ def test_progress_moves_with_the_job_and_a_closed_tab_loses_nothing(visit: Calla
     make(page)
     page.locator("#progress").wait_for()
     job = page.url.rpartition("/")[2]
-    # Which stages it hears of is the machine's pace to say: one whose time is over is left out.
+    # The machine's speed decides which stages it reports: fast ones are left out.
     until(lambda: page.evaluate("Object.keys(globalThis.shown).filter((stage) => stage !== 'undefined').length > 1"))
 
     page.reload()
@@ -53,7 +53,7 @@ def test_progress_moves_with_the_job_and_a_closed_tab_loses_nothing(visit: Calla
 
 
 @pytest.mark.usefixtures("busy")
-def test_what_runs_comes_back_after_signing_in_and_can_be_stopped(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_running_jobs_return_after_signing_in_and_can_be_stopped(visit: Callable[..., Visit], guest: Guest) -> None:
     running = job_id(guest.api, BOTTLE)
     tab = visit()
     tab.sign_in(guest.key)
@@ -75,18 +75,18 @@ def test_what_runs_comes_back_after_signing_in_and_can_be_stopped(visit: Callabl
         "hangs",
         "is refused",
         "is away with all else",
-        # ends as one that is refused or hangs does
+        # ends as a refused or hanging request does
         pytest.param("ends at once", marks=pytest.mark.nightly),
         pytest.param("breaks", marks=pytest.mark.nightly),
     ],
 )
-def test_a_job_is_followed_to_its_end_whatever_becomes_of_its_stream(
+def test_a_job_is_followed_to_its_end_with_every_fault_of_its_stream(
     visit: Callable[..., Visit], guest: Guest, fate: str
 ) -> None:
     running = job_id(guest.api, BOTTLE)
     tab = visit()
     for words in ("ERR_", "status of 429"):
-        tab.mean(words)  # what a browser itself says of each request that fails
+        tab.mean(words)  # the browser's own message about each failed request
     tab.sign_in(guest.key)
     page = tab.page
     page.clock.install()
@@ -112,13 +112,13 @@ def test_a_job_is_followed_to_its_end_whatever_becomes_of_its_stream(
     guest.api.delete(f"/v1/jobs/{running}")
     tab.context.set_offline(False)
     if fate == "hangs":
-        until(lambda: page.evaluate("true") and held)  # routes are called only while Playwright is asked something
+        until(lambda: page.evaluate("true") and held)  # Playwright calls routes only during its own calls
         page.clock.fast_forward(21_000)
     page.get_by_role("heading", name="You cancelled this picture").wait_for()
     page.locator("#balance").get_by_text("10 credits").wait_for()
 
 
-def test_the_same_background_for_another_place_and_another_seed(
+def test_the_same_background_for_another_preset_and_another_seed(
     visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
 ) -> None:
     guest, first = finished
@@ -132,7 +132,7 @@ def test_the_same_background_for_another_place_and_another_seed(
     page.get_by_role("button", name="Make it for 2 credits").click()
     page.wait_for_url(lambda url: "/jobs/" in url and not url.endswith(first["job_id"]))
     second = page.url.rpartition("/")[2]
-    # by the API, which takes it calmly where the picture is done already: the button is another test's
+    # By the API, which accepts it when the picture is finished already: another test checks the button.
     guest.api.delete(f"/v1/jobs/{second}")
     page.goto(f"{tab.address}/#/jobs/{first['job_id']}")
     page.get_by_role("button", name="Another version").click()
@@ -148,7 +148,7 @@ def test_the_same_background_for_another_place_and_another_seed(
     assert asked[third]["seed"] != asked[first["job_id"]]["seed"]
 
 
-def test_a_finished_picture_is_seen_pixel_by_pixel_and_beside_another_one(
+def test_a_finished_picture_is_shown_pixel_by_pixel_and_next_to_another(
     visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
 ) -> None:
     guest, first = finished
@@ -170,7 +170,7 @@ def test_a_finished_picture_is_seen_pixel_by_pixel_and_beside_another_one(
     def moved(number: int = 0) -> str:
         return str(page.locator(".zoomed").nth(number).evaluate("(one) => one.style.transform"))
 
-    until(lambda: level.inner_text() != "100 %")  # it is fitted in
+    until(lambda: level.inner_text() != "100 %")  # it is scaled to fit
     fitted = level.inner_text()
     drag(0.5, (-0.25, 0))
     assert abs(int(slider.input_value()) - 25) <= 1, "over the whole picture a drag moves the slider"
@@ -216,7 +216,7 @@ def test_a_finished_picture_is_seen_pixel_by_pixel_and_beside_another_one(
     assert slider.is_visible()
 
 
-def test_a_job_without_a_place_for_its_product_leads_back_to_a_scene_that_fits(
+def test_a_job_without_a_place_for_its_product_leads_back_to_a_suitable_scene(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     key = upload(guest.api, BOTTLE)
@@ -244,7 +244,7 @@ def test_a_job_without_a_place_for_its_product_leads_back_to_a_scene_that_fits(
     assert kept == "from_above", "all other choices stay"
 
 
-def test_a_job_that_fails_says_why_and_shows_the_refund(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_a_failed_job_shows_its_reason_and_the_refund(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
     tab.sign_in(guest.key)
     page = tab.page

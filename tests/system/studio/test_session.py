@@ -13,9 +13,9 @@ from tests.support.up import BOTTLE, Up
 from tests.system.studio.conftest import Guest, assert_accessible, put_on_stage, small_bottle
 
 
-def test_a_key_that_is_not_known_is_told_in_words(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_an_unknown_key_is_reported_in_words(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
-    tab.mean("status of 401")  # what a browser itself says of each answer that is an error
+    tab.mean("status of 401")  # the browser's own message about each error
     tab.open()
     page = tab.page
     page.get_by_label("Your key").fill("no-key")
@@ -31,7 +31,7 @@ def test_a_key_that_is_not_known_is_told_in_words(visit: Callable[..., Visit], g
     assert guest.key not in page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
 
 
-def test_a_key_that_is_being_typed_stays_when_the_address_changes(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_a_half_typed_key_stays_when_the_address_changes(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
     tab.sign_in(guest.key)
     page = tab.page
@@ -44,7 +44,7 @@ def test_a_key_that_is_being_typed_stays_when_the_address_changes(visit: Callabl
     page.get_by_role("heading", name="Gallery").wait_for()
 
 
-def test_a_key_can_be_typed_before_the_pictures_around_it_are_there(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_a_key_can_be_typed_before_the_thumbnails_are_loaded(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
     tab.sign_in(guest.key)
     page = tab.page
@@ -52,7 +52,7 @@ def test_a_key_can_be_typed_before_the_pictures_around_it_are_there(visit: Calla
     page.route("**/studio/thumbnails", lambda route: held.append(route))  # a bound builtin has no name for it
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("Your key").fill(guest.key)
-    until(lambda: page.evaluate("true") and held)  # routes are called only while Playwright is asked something
+    until(lambda: page.evaluate("true") and held)  # Playwright calls routes only during its own calls
     for route in held:
         route.continue_()
     page.unroute("**/studio/thumbnails")
@@ -63,7 +63,7 @@ def test_a_key_can_be_typed_before_the_pictures_around_it_are_there(visit: Calla
     page.get_by_role("button", name="Sign out").wait_for()
 
 
-def test_a_key_that_is_taken_back_is_asked_for_over_the_page_and_work_goes_on(
+def test_a_revoked_key_is_asked_for_over_the_page_and_the_draft_stays(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
@@ -98,12 +98,12 @@ def test_a_key_that_is_taken_back_is_asked_for_over_the_page_and_work_goes_on(
     page.get_by_role("button", name="Mend the cut-out").wait_for()
     assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "Sand dunes"
     other.get_by_role("link", name="Credits", exact=True).click()
-    other.get_by_role("heading", name="Credits").wait_for()  # with the new key, unasked
+    other.get_by_role("heading", name="Credits").wait_for()  # with the new key, without asking
     page.get_by_role("button", name="Sign out").click()
     other.get_by_label("Your key").wait_for()
 
 
-def test_a_page_that_could_not_be_loaded_can_be_signed_out_of(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_a_page_that_failed_to_load_can_be_signed_out_of(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
     page = tab.page
     tab.mean("ERR_FAILED")
@@ -116,9 +116,7 @@ def test_a_page_that_could_not_be_loaded_can_be_signed_out_of(visit: Callable[..
     page.get_by_label("Your key").wait_for()
 
 
-def test_a_client_that_has_to_sign_reads_that_the_page_can_t_and_stays_signed_in(
-    visit: Callable[..., Visit], up: Up
-) -> None:
+def test_a_client_that_must_sign_gets_an_explanation_and_stays_signed_in(visit: Callable[..., Visit], up: Up) -> None:
     guest, settings = Guest(up, "signer", 10), Settings(home=up.home)
     engine = create_engine(settings.sqlalchemy_url)
     accounts = Accounts(engine, open_cipher(settings))

@@ -1,4 +1,4 @@
-"""Several photos at once on the studio page: ordered together, followed one by one, kept and found by their names."""
+"""Several photos at once on the studio page: ordered together, followed separately, found by their names."""
 
 import hashlib
 import io
@@ -61,7 +61,7 @@ def zipped(download: Any) -> zipfile.ZipFile:
     return read
 
 
-def test_several_photos_are_priced_made_and_saved_together_and_each_says_what_became_of_it(
+def test_several_photos_are_priced_made_and_saved_together_and_each_shows_its_result(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
@@ -121,9 +121,7 @@ def test_several_photos_are_priced_made_and_saved_together_and_each_says_what_be
     assert guest.api.get("/v1/renders").json()["items"] == []
 
 
-def test_photos_that_are_dropped_in_an_outage_are_sent_when_it_is_over(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
+def test_photos_dropped_during_an_outage_are_sent_after_it(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
     tab.mean("ERR_INTERNET_DISCONNECTED")
     tab.sign_in(guest.key)
@@ -150,7 +148,7 @@ def test_photos_that_are_dropped_in_an_outage_are_sent_when_it_is_over(
     assert names(page) == ["alone.jpg", "back.jpg"]
 
 
-def test_what_several_photos_cost_and_what_comes_back_is_counted_in_every_tab(
+def test_the_cost_and_the_refunds_of_several_photos_are_counted_in_every_tab(
     visit: Callable[..., Visit], guest: Guest, pause: Callable[[], None]
 ) -> None:
     tab = visit()
@@ -174,7 +172,7 @@ def test_what_several_photos_cost_and_what_comes_back_is_counted_in_every_tab(
         page.locator("#balance").get_by_text("10 credits").wait_for()
 
 
-def test_an_answer_that_is_lost_among_several_orders_none_twice(
+def test_a_lost_answer_among_several_orders_orders_none_twice(
     visit: Callable[..., Visit], guest: Guest, pause: Callable[[], None]
 ) -> None:
     tab = visit(viewport={"width": 390, "height": 844}, has_touch=True)
@@ -203,7 +201,7 @@ def test_an_answer_that_is_lost_among_several_orders_none_twice(
     page.locator(".gallery").get_by_text("You cancelled").nth(2).wait_for()
 
 
-def test_the_tray_is_worked_by_keyboard_and_the_last_photo_leaves_an_empty_stage(
+def test_the_tray_works_by_keyboard_and_the_last_photo_leaves_an_empty_stage(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
@@ -224,7 +222,7 @@ def test_the_tray_is_worked_by_keyboard_and_the_last_photo_leaves_an_empty_stage
     released: list[bool] = []
     page.route("**/v1/uploads", lambda route: route.continue_() if released else held.append(route))
     put(page, {"more.jpg": BOTTLE})
-    # The order's button may say it too by now.
+    # The order's button may show it too by now.
     page.get_by_role("region", name="Photo").get_by_text("Uploading …").wait_for()
     put(page, {"a.jpg": BOTTLE, "b.jpg": BOTTLE})
     page.locator("li[data-state=uploading]").nth(2).wait_for()
@@ -241,7 +239,7 @@ def test_the_tray_is_worked_by_keyboard_and_the_last_photo_leaves_an_empty_stage
     assert names(page) == ["stands.jpg", "a.jpg", "b.jpg"], "what stands there, too"
 
 
-def test_a_photo_of_the_tray_has_its_cut_out_mended(visit: Callable[..., Visit], keeper: Guest) -> None:
+def test_a_photo_of_the_tray_can_be_mended(visit: Callable[..., Visit], keeper: Guest) -> None:
     tab = visit()
     tab.sign_in(keeper.key)
     page = tab.page
@@ -261,7 +259,7 @@ def test_a_photo_of_the_tray_has_its_cut_out_mended(visit: Callable[..., Visit],
     assert_accessible(page)
 
 
-def test_doubtful_photos_come_first_and_are_asked_about_once_and_what_has_no_place_is_left_out(
+def test_doubtful_photos_come_first_and_are_asked_about_once_and_photos_without_a_place_are_left_out(
     visit: Callable[..., Visit], guest: Guest, pause: Callable[[], None]
 ) -> None:
     tab = visit()
@@ -315,13 +313,13 @@ def test_doubtful_photos_come_first_and_are_asked_about_once_and_what_has_no_pla
     stances = {name: _placement(guest, job)["stance"] for name, job in asked.items()}
     assert stances == {"front.jpg": "auto", "back.jpg": "from_above"}
     page.get_by_role("button", name="It is right: pair.jpg").click()
-    make(page)  # nothing is asked any more
+    make(page)  # no question this time
     page.locator("li[data-state=waiting]").nth(2).wait_for()
     for job in guest.api.get("/v1/jobs?operation=swap").json()["items"]:
         guest.api.delete(f"/v1/jobs/{job['job_id']}")
 
 
-def test_cut_outs_are_asked_for_again_when_the_service_says_so_and_the_others_are_ordered_meanwhile(
+def test_cutouts_are_requested_again_after_retry_after_and_the_others_are_ordered_meanwhile(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()
@@ -357,8 +355,8 @@ def _placement(guest: Guest, job: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.nightly  # a look, and two pictures
-def test_a_photo_of_the_tray_has_a_free_look_and_its_picture_is_what_was_looked_at(
+@pytest.mark.nightly  # a preview, and two pictures
+def test_a_photo_of_the_tray_has_a_free_preview_and_its_picture_matches_it(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:
     tab = visit()

@@ -1,4 +1,4 @@
-"""Blocks are NumPy's, clusters are SciPy's."""
+"""The kernels of clustering against NumPy (blocks) and SciPy (clusters)."""
 
 import numpy as np
 import pytest

@@ -17,20 +17,20 @@ def encoded(linear: np.ndarray) -> np.ndarray:
     return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.astype(np.float64) ** (1 / 2.4) - 0.055)
 
 
-def test_the_curves_are_those_of_the_standard_and_keep_black_and_white() -> None:
+def test_the_curves_match_the_standard_and_keep_black_and_white() -> None:
     np.testing.assert_allclose(srgb_to_linear(VALUES), decoded(VALUES), atol=1.5e-6)
     np.testing.assert_allclose(linear_to_srgb(VALUES), encoded(VALUES), atol=1e-6)
     for curve in (srgb_to_linear, linear_to_srgb):
         assert curve(np.array([-0.5, 0, 1, 1.5])).tolist() == [0, 0, 1, 1]
 
 
-def test_encoding_in_place_is_encoding() -> None:
+def test_encoding_in_place_equals_encoding() -> None:
     light = VALUES.copy()
     encode_in_place(light)
     np.testing.assert_array_equal(light, linear_to_srgb(VALUES))
 
 
-def test_arrays_of_any_shape_and_that_may_not_be_written_are_converted() -> None:
+def test_arrays_of_any_shape_and_read_only_ones_are_converted() -> None:
     locked = np.broadcast_to(np.float32(0.5), (3, 2))
     assert srgb_to_linear(locked).shape == (3, 2)
     assert srgb_to_linear(np.array(0.5)) == pytest.approx(0.2140411, abs=1e-6)
@@ -58,7 +58,7 @@ def test_a_tint_multiplies_below_the_highlights_and_keeps_black_and_white() -> N
     np.testing.assert_allclose(pixels[-1], 1, atol=1e-6)
 
 
-def test_a_tint_of_light_is_that_of_the_picture_that_is_made_of_it() -> None:
+def test_a_tint_of_light_equals_a_tint_of_its_picture() -> None:
     gains = np.array([1.2, 1.0, 0.9], np.float32)
     light = np.repeat(VALUES[:, None], 3, 1).copy()
     picture = linear_to_srgb(light)

@@ -1,4 +1,4 @@
-"""Exponentials and powers by polynomials are those of NumPy in float64."""
+"""Exponentials and powers by polynomials against NumPy's in float64."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def test_they_are_exact_to_a_millionth() -> None:
     exact = values.astype(np.float64)
     small = np.abs(exact) < 80
     np.testing.assert_allclose(out[small, 0], np.exp2(exact[small]), rtol=1e-6)
-    # The argument's own rounding shows as e^x is large. What is less than 1e-13 is that.
+    # For large e^x the argument's own rounding shows. Values below 1e-13 are returned as 1e-13.
     np.testing.assert_allclose(out[small, 1], np.exp(exact[small]), rtol=1e-5, atol=1e-13)
     np.testing.assert_allclose(out[:, 2], np.log2(np.abs(exact)), atol=3e-6)
     np.testing.assert_allclose(out[:, 3], np.abs(exact) ** 0.18, rtol=3e-6)

@@ -1,4 +1,4 @@
-"""Lab and CIEDE2000 without transcendental functions are the formulas', for near colours, far ones and greys."""
+"""Lab and CIEDE2000 without transcendental functions against the formulas: near colours, far ones and greys."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def test_many_pixels_have_the_lab_of_few() -> None:
     np.testing.assert_allclose(found[0, :, 0], 116 * np.cbrt(linear @ [0.2126, 0.7152, 0.0722]) - 16, atol=2e-3)
 
 
-def test_errors_are_those_of_the_formula() -> None:
+def test_errors_match_the_formula() -> None:
     rng = np.random.default_rng(1)
     laid = rng.random((50_000, 3), dtype=np.float32)
     laid[:1000] = laid[:1000, :1]
@@ -27,7 +27,7 @@ def test_errors_are_those_of_the_formula() -> None:
     wanted = delta_e00(srgb_to_lab(laid).astype(np.float64), srgb_to_lab(codes / np.float32(255)).astype(np.float64))
     away = np.abs(out - wanted)
     assert away[1500:-20_000].max() < 3e-3
-    # a grey's hue is rounding, and that of two opposite colours leaps
+    # a grey's hue is rounding, and that of two opposite colours jumps
     assert np.quantile(away, 0.999) < 2e-3
     assert (away / np.maximum(wanted, 1)).max() < 0.02
 

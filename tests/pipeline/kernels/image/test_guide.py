@@ -12,7 +12,7 @@ Field = NDArray[np.float32]
 
 
 def means(front: Field, back: Field, alpha: Field, window: int, sure: int) -> Field:
-    """Return h×w×6 local means of both sides' colours, weighted by powers of alpha and of what it leaves."""
+    """Return h×w×6 local means of both sides' colours, weighted by powers of alpha and of 1 - alpha."""
 
     def mean(values: Field) -> Field:
         return np.asarray(uniform_filter(values, window, output=np.float32, mode="nearest"), np.float32)
@@ -24,7 +24,7 @@ def means(front: Field, back: Field, alpha: Field, window: int, sure: int) -> Fi
 
 
 @pytest.mark.parametrize(("window", "doublings"), [(3, 0), (16, 3), (7, 3), (40, 0)])
-def test_local_means_are_those_of_box_filters(window: int, doublings: int) -> None:
+def test_local_means_match_box_filters(window: int, doublings: int) -> None:
     colours, alpha = RNG.random((21, 30, 6), np.float32), RNG.random((21, 30), np.float32)
     alpha[:, :12], alpha[:, 20:] = 0, 1
     out = np.empty((21, 30, 6), np.float32)
@@ -34,7 +34,7 @@ def test_local_means_are_those_of_box_filters(window: int, doublings: int) -> No
     np.testing.assert_allclose(out, expected, atol=2e-5)
 
 
-def test_colours_that_are_one_count_for_both_sides() -> None:
+def test_equal_colours_count_for_both_sides() -> None:
     colours, alpha = RNG.random((9, 12, 3), np.float32), RNG.random((9, 12), np.float32)
     out = np.empty((9, 12, 6), np.float32)
     fusion_means(colours, alpha, 5, 0, 0, out)

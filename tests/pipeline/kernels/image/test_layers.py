@@ -1,4 +1,4 @@
-"""Layers of a picture against plain NumPy: each in linear light, and not a bit of what they don't touch."""
+"""Layers of a picture against plain NumPy: each in linear light, and untouched pixels stay to the bit."""
 
 import numpy as np
 from PIL import Image
@@ -30,14 +30,14 @@ def test_a_shadow_takes_its_share_of_the_light() -> None:
     check(out, linear_to_srgb(srgb_to_linear(PICTURE) * (1 - shadow)[..., None]), shadow > 0)
 
 
-def test_a_shadow_takes_the_same_share_of_light_that_is_not_encoded_yet() -> None:
+def test_a_shadow_takes_the_same_share_of_linear_light() -> None:
     shadow = SOME * RNG.random((40, 50), np.float32)
     out = PICTURE.copy()
     dim(shadow, out)
     check(out, PICTURE * (1 - shadow)[..., None], shadow > 0)
 
 
-def test_an_image_is_laid_where_it_covers_more_than_the_least() -> None:
+def test_an_image_is_laid_where_it_covers_more_than_the_minimum() -> None:
     image = RNG.random((40, 50, 4), np.float32) * np.float32(1.2)
     out = PICTURE.copy()
     lay_image(image, np.float32(0.3), out)
@@ -61,7 +61,7 @@ def test_a_product_is_laid_over_and_its_soft_edge_takes_some_of_the_light_around
     np.testing.assert_array_equal(out[empty], PICTURE[8:24][empty])
 
 
-def test_means_of_a_product_are_of_its_light_by_its_coverage() -> None:
+def test_means_of_a_product_weigh_its_light_by_its_coverage() -> None:
     alpha = np.where((np.arange(50) > 12) & (np.arange(50) < 31), SOME, 0).astype(np.float32)
     out = np.empty((10, 25, 4), np.float32)
     premultiplied_means(PICTURE, (0, 0), alpha, 20, 5, out)

@@ -1,4 +1,4 @@
-"""What is done to pictures by their surfaces, against plain NumPy."""
+"""Changes of pictures by their surfaces, against plain NumPy."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ RNG = np.random.default_rng(5)
 FACES = 8
 
 
-def test_paint_is_multiplied_and_what_glows_is_added_by_surface() -> None:
+def test_paint_is_multiplied_and_glow_is_added_by_surface() -> None:
     surfaces = RNG.integers(0, 16, (9, 11)).astype(np.uint16)
     factors, own = RNG.random((16, 3), np.float32), RNG.random((16, 3), np.float32)
     light = RNG.random((9, 11, 3), np.float32)

@@ -1,4 +1,4 @@
-"""Blurs by kernels are covered and enlarged as NumPy and Pillow would do it."""
+"""Blurs by kernels, their coverage and their enlargement, against NumPy and Pillow."""
 
 import numpy as np
 from PIL import Image
@@ -27,7 +27,7 @@ def painted(blurs: Field, height: int, width: int) -> Field:
     return out.astype(np.float32)
 
 
-def test_blurs_of_all_shapes_lie_over_one_another_with_soft_edges() -> None:
+def test_blurs_of_all_shapes_overlap_with_soft_edges() -> None:
     rng = np.random.default_rng(1)
     low = [-0.1, -0.1, 0, 0, 0.0, 0.0, 0.03, 0.0, 0.0, 0.0, 0.3, 0.3, 0, 0, 0]
     high = [1.4, 1.1, 0, 0, 0.2, 0.1, 0.3, 0.02, 0.3, 0.5, 1.0, 1.0, 1, 1, 1]

@@ -1,4 +1,4 @@
-"""That no solid is left out which a ray of a bundle meets, and that most of the others are."""
+"""Bundles of rays: no solid is left out that a ray meets, and most of the others are."""
 
 import numpy as np
 import pytest
@@ -9,14 +9,14 @@ from pipeline.kernels.tracing.bundles import lay_ends, lay_starts, may_meet, par
 
 
 @pytest.mark.parametrize("endless", [False, True])
-def test_a_solid_that_a_ray_of_a_bundle_meets_is_kept_and_most_that_none_meets_are_left_out(endless: bool) -> None:
+def test_a_solid_that_a_ray_of_a_bundle_meets_is_kept_and_most_others_are_left_out(endless: bool) -> None:
     rng = np.random.default_rng(4)
     met = kept_in_vain = 0
     for _ in range(300):
         count, ray = 24, np.empty((6, 24), np.float32)
         first, last, to = rng.uniform(-1, 1, (3, 3))
         share = np.linspace(0, 1, count)
-        # as places of one row lie, but for a little
+        # nearly as places of one row
         ray[:3] = (first + share[:, None] * (last - first) + rng.normal(0, 0.002, (count, 3))).T
         ray[3:] = (to / np.linalg.norm(to))[:, None] if endless else to[:, None] - ray[:3]
         x, y, z = rng.uniform(-1, 1, 3).tolist()

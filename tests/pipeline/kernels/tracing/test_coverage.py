@@ -1,4 +1,4 @@
-"""Edges are found where surfaces meet, and mixed by what covers them."""
+"""Edges are found where surfaces meet, and mixed by coverage."""
 
 from dataclasses import replace
 

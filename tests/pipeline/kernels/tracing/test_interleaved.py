@@ -1,11 +1,11 @@
-"""What the samples of neighbours give each other."""
+"""Sharing of samples between neighbouring pixels."""
 
 import numpy as np
 
 from pipeline.kernels.tracing.interleaved import share
 
 
-def test_a_pixel_takes_the_mean_of_those_of_its_neighbours_that_are_like_it() -> None:
+def test_a_pixel_takes_the_mean_of_its_similar_neighbours() -> None:
     rng = np.random.default_rng(1)
     surface = rng.integers(0, 3, (17, 23)).astype(np.uint16)
     normal = rng.normal(0, 1, (3, 17, 23)) * 0.3 + np.array([0, 0, 1.0])[:, None, None]
@@ -14,7 +14,7 @@ def test_a_pixel_takes_the_mean_of_those_of_its_neighbours_that_are_like_it() ->
     out = np.empty_like(field)
     share(0, 17, surface, normal, field, out)
 
-    # Beyond the frame the pattern's next period goes on.
+    # Beyond the frame the pattern's next period follows.
     rows, columns = np.r_[2, :17, 14], np.r_[2, :23, 20]
     ids, ways, values = (array[..., rows, :][..., columns] for array in (surface, normal, field))
     total, count = np.zeros_like(field), np.zeros(surface.shape)

@@ -1,4 +1,4 @@
-"""That light's kernels give the same on any number of threads, and however many solids are in the way."""
+"""The kernels of light return the same on any number of threads, and with any number of solids in the way."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,15 +20,15 @@ def test_two_threads_at_once_give_the_light_of_one_alone() -> None:
         assert all(light == alone for light in found)
 
 
-def test_solids_that_bring_what_the_open_dome_does_change_nothing() -> None:
+def test_solids_that_reflect_as_the_open_dome_does_change_nothing() -> None:
     layout = compose(spec("window"), 96, 96, 0.6)
     floor = next(part for part in layout.parts if isinstance(part.solid, Floor))
     below = tuple(replace(floor, solid=Floor(-50.0 - index, back=-3.0)) for index in range(8))
     geometry, more = trace(layout, 96, 96), replace(layout, parts=(*layout.parts, *below))
     send = np.random.default_rng(1).random((3, len(layout.parts) + 1), np.float32)
-    # what comes from the open dome is the last
+    # the light of the open dome is the last
     of_more = np.concatenate([send, *(send[:, -1:] for _ in below)], axis=1)
     lights = LightTracer(layout, geometry).dome(send)
-    # so many are looked up ray by ray, few are asked for in turn
+    # With these few lights they are asked for in turn; many would be looked up ray by ray.
     assert np.array_equal(LightTracer(more, geometry).dome(of_more), lights)
     assert lights.std() > 0

@@ -1,4 +1,4 @@
-"""Rows of rays: a camera's and light's find the same, whatever else runs."""
+"""Rows of rays: a camera's and a light's find the same, on any number of threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -49,14 +49,14 @@ def test_rays_of_a_camera_and_of_light_meet_a_solid_at_the_same_places(solid: So
 
     hit = np.isfinite(depth)
     assert hit.any()
-    # A ray that grazes an edge may be counted by one alone.
+    # Only one of them may count a ray that grazes an edge.
     both = hit & np.isfinite(distance)
     assert (hit != np.isfinite(distance)).mean() < 1e-3
     np.testing.assert_allclose(depth[both], distance[both], atol=1e-4)
     assert (surface[both] % FACES != face[both]).mean() < 1e-3
 
 
-def test_the_nearest_solid_is_seen_and_one_that_is_left_out_is_not() -> None:
+def test_the_nearest_solid_is_seen_and_an_excluded_one_is_not() -> None:
     near, far = Ball(0.1, 0.3, 0.5, 0.1), Wall(-0.5)
     surface, depth = follow([far, near], CAMERA, ACROSS, DOWN)  # type: ignore[arg-type]  # 0-d
     ball = surface // FACES == 1

@@ -9,7 +9,7 @@ from pipeline.kernels.tracing.terrain import meet_dunes
 RIPPLED = Dunes(0.01, ((0.08, 0.7, 1.3, 0.4), (0.045, -1.0, 2.0, 2.0)), -8.0, ripple=0.0016, rise=0.05)
 
 
-def test_dunes_are_as_high_as_their_formula_says() -> None:
+def test_dunes_match_their_formula() -> None:
     rng = np.random.default_rng(2)
     x, z = rng.uniform(-4, 4, 5000).astype(np.float32), rng.uniform(-8, 2, 5000).astype(np.float32)
     y = np.zeros(5000)
@@ -23,7 +23,7 @@ def test_dunes_are_as_high_as_their_formula_says() -> None:
     np.testing.assert_allclose(RIPPLED.height(x, z), y, atol=2e-6)
 
 
-def test_light_is_stopped_by_dunes_where_a_place_on_its_way_is_below_ground() -> None:
+def test_dunes_stop_light_where_a_place_on_its_way_is_below_ground() -> None:
     rng = np.random.default_rng(3)
     origin = rng.uniform((-1, 0, -3), (1, 0.12, 1), (4000, 3)).astype(np.float32).T
     origin[1] += RIPPLED.height(origin[0], origin[2])
@@ -52,12 +52,12 @@ def test_a_ray_that_has_met_something_nearer_keeps_it() -> None:
     assert found[0] == 7
 
 
-def test_a_crest_between_two_depths_is_as_high_as_it_is() -> None:
+def test_a_crest_between_two_depths_keeps_its_height() -> None:
     camera = (0.0, 0.5, 2.2)
     across = np.linspace(-0.3, 0.3, 400, dtype=np.float32)
     dunes = Dunes(0.0, ((0.08, 0.7, 1.3, 0.4), (0.045, -1.0, 2.0, 2.0)), -8.0, rise=0.05)
     skyline = dunes.slopes(camera, across, 1800)[1][-1]  # type: ignore[arg-type]  # numbers
     exact = dunes.slopes(camera, across, 60_000)[1][-1]  # type: ignore[arg-type]  # numbers
-    # A tenth of a pixel of 2048; where one crest hides another, the nearest steps may choose the lower one.
+    # A tenth of a pixel of 2048. Where one crest hides another, the nearest steps may choose the lower one.
     assert np.quantile(np.abs(skyline - exact), 0.97) < 2e-5
     assert np.abs(skyline - exact).max() < 2e-4

@@ -1,1 +1,1 @@
-"""Tests of service/api."""
+"""Tests of brands, keys and webhook settings in service/api."""

@@ -1,4 +1,4 @@
-"""Brands: what they take and refuse, whose they are, and what a request that names one gets from it."""
+"""Brands: valid and invalid fields, ownership, and their effect on a request that names one."""
 
 import threading
 from datetime import datetime
@@ -38,7 +38,7 @@ def get(caller: Caller, name: str) -> httpx.Response:
 
 
 def job_of(caller: Caller, answer: httpx.Response) -> tuple[dict[str, Any], sa.Row[Any]]:
-    """The spec of an accepted job, and its request's log."""
+    """Return the spec of an accepted job, and the log of its request."""
     assert answer.status_code == 202, answer.text
     query = sa.select(jobs.c.spec, request_logs).join(request_logs, request_logs.c.request_id == jobs.c.request_id)
     with caller.engine.connect() as connection:
@@ -65,7 +65,7 @@ def test_a_brand_is_made_replaced_listed_and_deleted(caller: Caller) -> None:
     assert replaced.json()["palette"] == ["#008080"]
     assert (replaced.json()["style_words"], replaced.json()["default_preset"]) == ([], None)
     assert (replaced.json()["seed"], replaced.json()["created_at"]) == (brand["seed"], brand["created_at"])
-    # As times: on a whole second the text has no fraction, and sorts after one that has.
+    # Compared as times: on a whole second the text has no fraction, and would sort after a text that has.
     assert datetime.fromisoformat(replaced.json()["updated_at"]) >= datetime.fromisoformat(brand["updated_at"])
 
     put(caller, "Acme")
@@ -77,7 +77,7 @@ def test_a_brand_is_made_replaced_listed_and_deleted(caller: Caller) -> None:
     assert_problem(caller.http.delete("/v1/brands/Acme", headers=caller.headers), 404, "not_found")
 
 
-def test_a_pinned_brand_has_a_seed_and_a_free_one_has_none(caller: Caller) -> None:
+def test_a_pinned_brand_has_a_seed_and_a_free_brand_has_none(caller: Caller) -> None:
     assert put(caller, "b").json()["seed"] is None
     assert put(caller, "b", seed_policy="pinned", seed=7).json()["seed"] == 7
     assert put(caller, "b", seed_policy="pinned", seed=None).json()["seed"] == 7
@@ -85,7 +85,7 @@ def test_a_pinned_brand_has_a_seed_and_a_free_one_has_none(caller: Caller) -> No
     assert put(caller, "b", seed_policy="free").json()["seed"] is None
 
 
-def test_all_that_is_wrong_with_a_brand_is_told_at_once(caller: Caller) -> None:
+def test_all_errors_of_a_brand_are_reported_at_once(caller: Caller) -> None:
     answer = put(
         caller,
         "wrong",
@@ -115,7 +115,7 @@ def test_all_that_is_wrong_with_a_brand_is_told_at_once(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "x" * 120, "Ünïcode 店", "50% & more?#", "..", "~", "\u202eright to left"])
-def test_a_name_may_be_anything_that_a_request_can_say(caller: Caller, name: str) -> None:
+def test_a_name_may_be_anything_that_a_request_can_express(caller: Caller, name: str) -> None:
     encoded = name.replace(".", "%2E") if name == ".." else None
     path = f"/v1/brands/{encoded or quote(name, safe='')}"
     assert caller.http.put(path, json={}, headers=caller.headers).status_code == 201
@@ -128,16 +128,16 @@ def test_a_name_with_a_slash_has_no_route(caller: Caller) -> None:
     assert caller.submit(caller.body(pilot_brand="a/b")).status_code == 202, "it is only recorded"
 
 
-def test_a_client_has_so_many_brands_and_no_more(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_has_a_maximum_number_of_brands(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(brands_module, "MAX_BRANDS", 2)
     assert [put(caller, name).status_code for name in "aba"] == [201, 201, 200]
     assert_problem(put(caller, "c"), 409, "too_many_brands")
 
 
-# What a request gets
+# In a swap request
 
 
-def test_a_known_brand_fills_in_what_the_request_leaves_out(caller: Caller) -> None:
+def test_a_known_brand_fills_in_fields_that_the_request_omits(caller: Caller) -> None:
     seed = put(caller, "b", **PINNED).json()["seed"]
 
     spec, log = job_of(caller, caller.submit(caller.body(pilot_brand="b", dominant_colors=[])))
@@ -147,7 +147,7 @@ def test_a_known_brand_fills_in_what_the_request_leaves_out(caller: Caller) -> N
     assert (log.pilot_brand, log.body["dominant_colors"]) == ("b", []), "the log has the request as it came"
 
 
-def test_what_the_request_says_wins(caller: Caller) -> None:
+def test_fields_of_the_request_override_the_brand(caller: Caller) -> None:
     put(caller, "b", **PINNED)
     spec, _ = job_of(caller, caller.submit(caller.body(pilot_brand="b", dominant_colors=["teal"])))
     assert spec["dominant_colors"] == ["#008080"]
@@ -162,14 +162,14 @@ def test_a_free_brand_draws_a_seed_for_each_swap(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("name", ["B", "b ", "none"])
-def test_a_brand_that_is_not_known_by_exactly_that_name_is_only_recorded(caller: Caller, name: str) -> None:
+def test_a_brand_name_that_does_not_match_exactly_is_only_recorded(caller: Caller, name: str) -> None:
     put(caller, "b", **PINNED)
     spec, log = job_of(caller, caller.submit(caller.body(pilot_brand=name, dominant_colors=[])))
     assert (spec["dominant_colors"], spec["style_words"], spec["pinned"]) == ([], [], False)
     assert log.pilot_brand == name
 
 
-def test_a_job_keeps_what_it_was_made_of_whatever_becomes_of_the_brand(caller: Caller) -> None:
+def test_a_job_keeps_its_brand_settings_when_the_brand_changes(caller: Caller) -> None:
     put(caller, "b", **PINNED)
     answer = caller.submit(caller.body(pilot_brand="b", dominant_colors=[]))
     before, _ = job_of(caller, answer)
@@ -180,7 +180,7 @@ def test_a_job_keeps_what_it_was_made_of_whatever_becomes_of_the_brand(caller: C
     assert job_of(caller, answer)[0] == before
 
 
-def test_a_repeated_request_gets_its_first_answer_though_the_brand_has_changed(caller: Caller) -> None:
+def test_a_repeated_request_gets_its_first_answer_after_the_brand_has_changed(caller: Caller) -> None:
     put(caller, "b", **PINNED)
     body = caller.body(pilot_brand="b", dominant_colors=[])
     once = {"Idempotency-Key": "once"}
@@ -213,7 +213,7 @@ def test_style_words_reach_the_prompt_and_stay_within_their_quotes() -> None:
 # The database
 
 
-def test_puts_of_one_brand_at_once_make_it_once_with_one_seed(engine: sa.Engine) -> None:
+def test_simultaneous_puts_of_one_brand_create_it_once_with_one_seed(engine: sa.Engine) -> None:
     client, _ = Accounts(engine).add("shop", credits=0)
     brands = Brands(engine)
     start = threading.Barrier(6)

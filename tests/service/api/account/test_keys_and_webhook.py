@@ -1,4 +1,4 @@
-"""Keys and the webhook by the API: secrets are shown once, and what is refused says what would do."""
+"""Keys and the webhook over the API: the API shows a secret once, and a refusal names the remedy."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ def ask(caller: Caller, method: str, path: str, body: Any = None, key: str = "")
     return caller.http.request(method, path, json=body, headers=headers)
 
 
-def test_a_key_makes_another_and_that_one_takes_its_place(caller: Caller) -> None:
+def test_a_key_makes_another_key_that_replaces_it(caller: Caller) -> None:
     made = ask(caller, "POST", "/v1/keys", {"name": " warehouse "})
     assert made.status_code == 201
     assert made.json()["name"] == "warehouse"
@@ -26,7 +26,7 @@ def test_a_key_makes_another_and_that_one_takes_its_place(caller: Caller) -> Non
     assert_problem(ask(caller, "DELETE", f"/v1/keys/{second['id']}", key=made.json()["key"]), 409, "last_key")
 
 
-def test_what_has_a_default_for_every_field_needs_no_body(caller: Caller) -> None:
+def test_a_request_whose_fields_all_have_defaults_needs_no_body(caller: Caller) -> None:
     ask(caller, "PUT", "/v1/webhook", {"url": "https://shop.example/hooks"})
 
     key, rotated, brand = (
@@ -41,7 +41,7 @@ def test_what_has_a_default_for_every_field_needs_no_body(caller: Caller) -> Non
     assert located(caller.http.put("/v1/webhook", headers=caller.headers)) == {("body",)}
 
 
-def test_a_webhook_is_set_rotated_and_deleted_and_its_secret_shown_once(caller: Caller) -> None:
+def test_a_webhook_is_set_rotated_and_deleted_and_its_secret_is_shown_once(caller: Caller) -> None:
     assert_problem(ask(caller, "GET", "/v1/webhook"), 404, "not_found")
     made = ask(caller, "PUT", "/v1/webhook", {"url": "https://shop.example/hooks"})
     again = ask(caller, "PUT", "/v1/webhook", {"url": "https://shop.example/hooks"})

@@ -1,4 +1,4 @@
-"""The studio page speaks plain words, and has some for every code that the service sends."""
+"""The studio page uses plain words, and has text for every code that the service sends."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.support.plain_words import BANNED
 FOLDER = Path(str(files("service") / "studio"))
 SCRIPTS = sorted(path for path in FOLDER.rglob("*.js") if "vendor" not in path.parts)
 MOST_WORDS = 25
-#: A regular expression begins where a value can: after an operator, never after a name or a bracket that ends one.
+#: A regular expression begins where a value can: after an operator, never after a name or a closing bracket.
 TOKEN = re.compile(
     r"//[^\n]*|/\*.*?\*/"
     r"|(?:(?<=[(,=:\[!&|?{};>\n])|(?<=return))\s*/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/"
@@ -25,14 +25,14 @@ TOKEN = re.compile(
 
 
 def literals(script: str) -> list[str]:
-    """The strings and templates of a script; "…" stands for what is put into a template."""
+    """Return the strings and templates of a script. "…" replaces the expressions in a template."""
     found: list[str] = []
     _read_code(script, 0, found)
     return found
 
 
 def _read_code(script: str, at: int, found: list[str]) -> int:
-    """Add what is found from there to the brace that closes; return where that ends."""
+    """Add the literals from there to the closing brace; return where that is."""
     depth = 0
     while token := TOKEN.search(script, at):
         at = token.end()
@@ -64,13 +64,13 @@ def _read_template(script: str, at: int, found: list[str]) -> int:
 
 
 def sentences(literal: str) -> Iterator[str]:
-    """The sentences of a literal, tags left out."""
+    """Return the sentences of a literal, without tags."""
     for text in re.split(r"<[^>]*>|\n\s*\n", literal):
         yield from re.split(r"(?<=[.!?])\s+", text)
 
 
 def codes_with_words(table: str) -> set[str]:
-    """The names in one table of words.js."""
+    """Return the names in one table of words.js."""
     script = (FOLDER / "words.js").read_text("utf-8")
     inside = script.split(f"const {table} = {{\n", 1)[1].split("\n};", 1)[0]
     return set(re.findall(r"^  (\w+):", inside, re.MULTILINE))
@@ -101,7 +101,7 @@ def test_other_words_and_numbers_are_not_found() -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.relative_to(FOLDER).as_posix())
-def test_the_page_says_it_plainly(script: Path) -> None:
+def test_the_page_uses_no_banned_word(script: Path) -> None:
     for literal in literals(script.read_text("utf-8")):
         if " " not in literal:
             continue  # a name
@@ -110,7 +110,7 @@ def test_the_page_says_it_plainly(script: Path) -> None:
             assert len(sentence.split()) <= MOST_WORDS, sentence
 
 
-def test_every_warning_has_words_on_the_page() -> None:
+def test_every_warning_has_text_on_the_page() -> None:
     assert set(WORDS) - codes_with_words("WARNED") == set()
 
 
