@@ -16,17 +16,17 @@ Status = Literal["pass", "warn", "fail", "unchecked"]
 class ColourMatch:
     """An asked colour, and the background's nearest colour to it."""
 
-    colour: Annotated[str, "#rrggbb: the asked colour, or the scene's own."]
-    nearest: Annotated[str, "#rrggbb: the background's main colour that is nearest."]
-    delta_e00: Annotated[float, "CIEDE2000 between the two."]
-    share: Annotated[float, "Share of the background, 0 to 1, that is nearer to this colour than to any other asked."]
+    colour: Annotated[str, "The asked colour as #rrggbb, or the scene's own if you asked for none."]
+    nearest: Annotated[str, "The background's main colour that is nearest to it, as #rrggbb."]
+    delta_e00: Annotated[float, "CIEDE2000 between `colour` and `nearest`."]
+    share: Annotated[float, "Share of the background, 0 to 1, that is nearer to this colour than to the others."]
 
 
 @dataclass(frozen=True)
 class FoundColour:
     """A main colour of the background."""
 
-    colour: Annotated[str, "#rrggbb."]
+    colour: Annotated[str, "The colour as #rrggbb."]
     share: Annotated[float, "Share of the background, 0 to 1."]
 
 
@@ -34,10 +34,10 @@ class FoundColour:
 class AssignedColour:
     """A colour of the scene, and the surface that it was painted on."""
 
-    colour: Annotated[str, "#rrggbb: the asked colour, or the surface's own."]
-    surface: Annotated[str, "wall, floor, table, sky, sand, plinth, panel, props, lights, …"]
+    colour: Annotated[str, "The asked colour as #rrggbb, or the surface's own."]
+    surface: Annotated[str, "Name of the surface, such as wall, floor, table, plinth or props."]
     share: Annotated[float, "Share of the background, 0 to 1."]
-    asked: Annotated[bool, "Whether it is one of the asked colours; false: it is the surface's own."]
+    asked: Annotated[bool, "Whether you asked for this colour. If false, it is the surface's own."]
 
 
 @dataclass(frozen=True)
@@ -46,20 +46,21 @@ class ColourBar:
 
     mean: Annotated[float, "Limit on the mean CIEDE2000 over all colours."]
     worst: Annotated[float, "Limit on the CIEDE2000 of each colour."]
-    met: bool
+    met: Annotated[bool, "Whether the colours meet both limits; true if there are no colours to compare."]
 
 
 @dataclass(frozen=True)
 class PaletteReport:
     """Asked colours and main colours of the delivered file, without the product."""
 
-    asked: Annotated[list[ColourMatch], "Empty if the picture is transparent."]
+    asked: Annotated[list[ColourMatch], "Each asked colour and its match. Empty if the picture is transparent."]
     found: Annotated[list[FoundColour], "The main colours, the most present first."]
-    mean_delta_e00: Annotated[float | None, "Mean CIEDE2000 over `asked`; null: nothing to compare."]
-    bar: Annotated[ColourBar | None, "Absent if the picture is transparent."] = None
+    mean_delta_e00: Annotated[float | None, "Mean CIEDE2000 over `asked`. Null if there is nothing to compare."]
+    bar: Annotated[ColourBar | None, "The limits on the errors. Absent if the picture is transparent."] = None
     assigned: Annotated[
         list[AssignedColour] | None,
-        "The colour of each surface, the largest first. Empty: white or transparent picture. Absent: older picture.",
+        "The colour of each surface, the largest first. Empty if the picture is white or transparent. Absent in older"
+        " reports.",
     ] = None
 
 
@@ -67,10 +68,10 @@ class PaletteReport:
 class FidelityReport:
     """The product's colour difference inside its mask: the delivered file against the product's own pixels."""
 
-    mean: Annotated[float | None, "CIEDE2000; null: the mask contains no fully covered pixel."]
-    p99: Annotated[float | None, "CIEDE2000 that 99 of 100 pixels don't exceed."]
-    max: Annotated[float | None, "CIEDE2000."]
-    unit: Annotated[str, "CIEDE2000."]
+    mean: Annotated[float | None, "Mean CIEDE2000. Null if the mask contains no fully covered pixel."]
+    p99: Annotated[float | None, "CIEDE2000 that 99 of 100 pixels don't exceed. Null if `mean` is null."]
+    max: Annotated[float | None, "Largest CIEDE2000 of a pixel. Null if `mean` is null."]
+    unit: Annotated[str, "Unit of the differences, always CIEDE2000."]
     pixels: Annotated[int, "Number of compared pixels."]
     of_pixels: Annotated[int, "Number of pixels inside the mask. Above 400,000, Backdrop compares an even sample."]
 
@@ -79,18 +80,19 @@ class FidelityReport:
 class RuleCheck:
     """The check of one rule of the place of publication, on the delivered file."""
 
-    rule: Annotated[str, "Stable name: size, min_side, format, bytes, fill, margins, white_background, …"]
+    rule: Annotated[str, "Stable name of the rule, such as size, format, bytes, fill or white_background."]
     measured: Annotated[
         float | str | list[float] | None,
-        "The file's value, in the rule's unit. Pixels: size, min_side. Bytes: bytes. Shares 0 to 1: fill, margins,"
-        " white_border, white_background. A factor: enlargement. 8-bit codes: white_edge, shadow. A number of tags:"
-        " camera_metadata. A name: other rules. Null: none, or not measured.",
+        "The file's value, in the rule's unit. size and min_side are in pixels, bytes in bytes. fill, margins,"
+        " white_border and white_background are shares, 0 to 1. enlargement is a factor. white_edge and shadow are"
+        " 8-bit codes. camera_metadata is a number of tags. The value of other rules is a name. Null if the file has"
+        " none, or if it is not measured.",
     ]
     bound: Annotated[
         float | str | list[float] | list[str] | None,
         "The rule's limit or required value, in the same unit. If the rule is unchecked, its text.",
     ]
-    status: Annotated[Status, "unchecked: only a person can check this rule."]
+    status: Annotated[Status, "Result of the check. unchecked means that only a person can check this rule."]
     source_url: Annotated[str, "The page where the place of publication states the rule."]
     checked_on: Annotated[str, "Date when that page was last read, YYYY-MM-DD."]
 
@@ -99,18 +101,29 @@ class RuleCheck:
 class CutoutReport:
     """The cut-out of the product from its photo."""
 
-    confidence: Annotated[float, "0 to 1."]
-    warnings: Annotated[list[str], "Codes, such as low_confidence."]
+    confidence: Annotated[float, "Backdrop's confidence in the cut-out, 0 to 1."]
+    warnings: Annotated[list[str], "Codes of possible faults, such as low_confidence."]
     cut_sides: Annotated[list[str], "Sides of the photo that crop the product: left, top, right, bottom."]
     where: Annotated[dict[str, list[list[int]]], "Boxes by warning: left, top, right, bottom, in pixels of the photo."]
-    viewpoint: Annotated[dict[str, float], "Probability of above, side, …, 0 to 1; empty: no network classified it."]
-    stance: Annotated[str | None, "standing, lying, hanging or cut_below."] = None
-    stance_from: Annotated[Literal["guess", "caller"] | None, "Source of the stance: Backdrop's guess or you."] = None
-    suits: Annotated[list[str] | None, "Kinds of scene that need no change: `kind` of GET /v1/scene-types."] = None
-    elevation: Annotated[float | None, "Camera's downward angle in degrees: 0 level, 90 straight from above."] = None
-    source_box: Annotated[list[float] | None, "Its box in the photo: left, top, right, bottom; shares 0 to 1."] = None
-    placed_box: Annotated[list[float] | None, "Its box in the picture: left, top, right, bottom; shares 0 to 1."] = None
-    subject: Annotated[list[float] | None, "The place that chose the product, as you sent it; absent: all."] = None
+    viewpoint: Annotated[
+        dict[str, float],
+        "Probability of each viewpoint, such as above or side, 0 to 1. Empty if no network classified it.",
+    ]
+    stance: Annotated[str | None, "Stance of the product: standing, lying, hanging or cut_below."] = None
+    stance_from: Annotated[
+        Literal["guess", "caller"] | None, "Source of the stance: Backdrop's guess, or caller if you sent it."
+    ] = None
+    suits: Annotated[list[str] | None, "Kinds of scene that need no change, as `kind` in GET /v1/scene-types."] = None
+    elevation: Annotated[float | None, "Camera's downward angle in degrees. 0 is level, 90 straight from above."] = None
+    source_box: Annotated[
+        list[float] | None, "The product's box in the photo: left, top, right, bottom, as shares 0 to 1."
+    ] = None
+    placed_box: Annotated[
+        list[float] | None, "The product's box in the picture: left, top, right, bottom, as shares 0 to 1."
+    ] = None
+    subject: Annotated[
+        list[float] | None, "The place that chose the product, as you sent it. Absent if you sent none."
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -118,37 +131,42 @@ class ExpansionReport:
     """How much a hub model that saw the product enlarged it in the background."""
 
     area: Annotated[float, "Growth of the product as a share of its area, measured by a network."]
-    colour: Annotated[float, "Colour around the product: 0 is the drawing's colour, 1 the product's."]
-    grew: Annotated[bool, "Whether the colours show growth; Backdrop never delivers such a background."]
+    colour: Annotated[float, "Colour around the product. 0 is the drawing's colour, 1 the product's."]
+    grew: Annotated[bool, "Whether the colours show growth. Backdrop never delivers such a background."]
 
 
 @dataclass(frozen=True)
 class TriedBackground:
     """A background that was generated and measured."""
 
-    seed: int
-    mean_delta_e00: Annotated[float | None, "Mean CIEDE2000 of the colours; null: none to compare."]
-    worst_delta_e00: Annotated[float | None, "CIEDE2000 of the worst colour."]
+    seed: Annotated[int, "The seed of this background."]
+    mean_delta_e00: Annotated[float | None, "Mean CIEDE2000 of the colours. Null if there are none to compare."]
+    worst_delta_e00: Annotated[float | None, "CIEDE2000 of the worst colour. Null if `mean_delta_e00` is null."]
     rejected: Annotated[
         Literal["grew", "withheld"] | None,
-        "Reason for the rejection. grew: the model enlarged the product. withheld: its safety checker withheld it.",
+        "Reason for the rejection, absent if there was none. grew: the model enlarged the product. withheld: its safety"
+        " checker withheld the picture.",
     ] = None
-    seconds: Annotated[float | None, "Seconds that a hub model took, its check included. Absent: none painted."] = None
+    seconds: Annotated[float | None, "Seconds that a hub model took, its check included. Absent if none painted."] = (
+        None
+    )
     shadow: Annotated[
         Literal["kept", "missing", "elsewhere", "unknown"] | None,
-        "The product's shadow in a hub model's painting; absent: no hub model painted.",
+        "The product's shadow in a hub model's painting. missing: the model painted none of it, or a part."
+        " elsewhere: it painted a shadow that falls another way. unknown: Backdrop can't detect it. Absent if no hub"
+        " model painted.",
     ] = None
-    expansion: Annotated[ExpansionReport | None, "Absent: no hub model saw the product."] = None
+    expansion: Annotated[ExpansionReport | None, "Growth of the product. Absent if no hub model saw it."] = None
 
 
 @dataclass(frozen=True)
 class SceneReport:
     """The scene that you asked for, and the painted scene."""
 
-    asked: Annotated[str, "Kind of scene."]
-    painted: Annotated[str, "Kind of scene."]
-    angle: Annotated[str | None, "Viewing angle: above or side; null: either."]
-    changed: Annotated[str | None, "The change and its reason, in a sentence; null: no change."]
+    asked: Annotated[str, "Kind of the requested scene."]
+    painted: Annotated[str, "Kind of the painted scene."]
+    angle: Annotated[str | None, "Viewing angle, above or side. Null if the scene shows no surface."]
+    changed: Annotated[str | None, "The change and its reason, in a sentence. Null if nothing was changed."]
 
 
 @dataclass(frozen=True)
@@ -157,21 +175,24 @@ class Provenance:
 
     networks: Annotated[
         dict[str, str],
-        "By role (segmenter, …): name, version, device. device_warning: the networks that run on the CPU despite a GPU,"
-        " and why.",
+        "Name, version and device of each network, by role such as segmenter. device_warning explains which networks"
+        " run on the CPU despite a GPU, and why.",
     ]
-    seed: Annotated[int, "The seed that you sent, or a random seed."]
+    seed: Annotated[int, "The seed that you sent, or that Backdrop drew."]
     kept_seed: Annotated[int | None, "The seed of the kept background."]
     attempts: Annotated[int, "Number of backgrounds that Backdrop made."]
-    tried: list[TriedBackground]
-    cutout: Annotated[str, "computed or cached; mended or subjects: from a mask that you gave."]
-    cut_by: Annotated[str, "network, or the kind of mask that you gave."]
-    background: Annotated[str, "computed or cached."]
+    tried: Annotated[list[TriedBackground], "Each background that Backdrop made, in order."]
+    cutout: Annotated[
+        str, "Origin of the cut-out: computed, cached, mended (your mask) or subjects (your choice of subjects)."
+    ]
+    cut_by: Annotated[str, "Origin of the mask: network, mended (your mask) or subjects (your choice of subjects)."]
+    background: Annotated[str, "Origin of the background: computed or cached."]
     pinned: Annotated[bool, "Whether the background is a pinned brand's, the same for every product."]
-    scene: Annotated[SceneReport | None, "Null: no scene is drawn."]
-    timings: Annotated[dict[str, float], "Seconds by stage."]
+    scene: Annotated[SceneReport | None, "The requested and the painted scene. Null if no scene is drawn."]
+    timings: Annotated[dict[str, float], "Seconds of each stage, by its name."]
     painted_by: Annotated[
-        Literal["renderer"] | None, "Set if the renderer replaced `networks.generator`; absent: the generator painted."
+        Literal["renderer"] | None,
+        "Set if the renderer replaced `networks.generator`. Absent if the generator painted.",
     ] = None
     job_attempt: Annotated[int | None, "Number of the job's attempt that made the picture, from 1."] = None
 
@@ -180,11 +201,13 @@ class Provenance:
 class PlacementReport:
     """The placement that you asked for, and the rules that it breaks."""
 
-    shift_x: Annotated[float, "To the right, as a share of the width."]
-    shift_y: Annotated[float, "Down, as a share of the height."]
-    scale: Annotated[float, "A factor on the product's size."]
-    turn: Annotated[float, "Degrees, clockwise."]
-    stance: Annotated[str | None, "auto, standing, lying, hanging or from_above; absent in older reports."] = None
+    shift_x: Annotated[float, "Shift to the right, as a share of the width."]
+    shift_y: Annotated[float, "Shift down, as a share of the height."]
+    scale: Annotated[float, "A factor on the size that the preset gives the product."]
+    turn: Annotated[float, "Clockwise turn in degrees."]
+    stance: Annotated[
+        str | None, "How the product is placed: auto, standing, lying, hanging or from_above. Absent in older reports."
+    ] = None
     breaks: Annotated[list[str], "Rules that the picture would keep without this placement."]
 
 
@@ -192,22 +215,24 @@ class PlacementReport:
 class PreviewReport:
     """The size of the full picture behind a preview. The measurements are of that picture."""
 
-    width: Annotated[int, "Pixels."]
-    height: Annotated[int, "Pixels."]
+    width: Annotated[int, "Width of the full picture in pixels."]
+    height: Annotated[int, "Height of the full picture in pixels."]
 
 
 @dataclass(frozen=True)
 class Report:
     """The measurements of a render, taken on the delivered file."""
 
-    palette: PaletteReport
-    fidelity: FidelityReport
-    preset: Annotated[list[RuleCheck], "Each rule of the place of publication."]
-    cutout: CutoutReport
-    provenance: Provenance
-    placement: Annotated[PlacementReport | None, "Absent: you asked for no placement."] = None
-    preview: Annotated[PreviewReport | None, "Absent: the picture is no preview."] = None
-    expansion: Annotated[ExpansionReport | None, "Absent: no hub model saw the product."] = None
+    palette: Annotated[PaletteReport, "Colours of the background."]
+    fidelity: Annotated[FidelityReport, "Colour difference of the product."]
+    preset: Annotated[list[RuleCheck], "Each rule of the place of publication, checked."]
+    cutout: Annotated[CutoutReport, "The cut-out of the product."]
+    provenance: Annotated[Provenance, "Networks, seeds and steps that made the picture."]
+    placement: Annotated[PlacementReport | None, "The placement that you asked for. Absent if you asked for none."] = (
+        None
+    )
+    preview: Annotated[PreviewReport | None, "Size of the full picture. Absent unless this is a preview."] = None
+    expansion: Annotated[ExpansionReport | None, "Growth of the product. Absent if no hub model saw it."] = None
 
 
 def to_json(value: Any) -> Any:

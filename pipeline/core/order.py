@@ -153,7 +153,12 @@ class Output:
         ),
     ] = None
     height: Annotated[
-        int | None, Option("Height in pixels: see `width`.", "Height in pixels: see --width.", example=900)
+        int | None,
+        Option(
+            "Height in pixels, with `width`, in place of the preset's size.",
+            "Height in pixels: see --width.",
+            example=900,
+        ),
     ] = None
     format: Annotated[
         Format | None,
@@ -186,7 +191,7 @@ class Dressing:
     props: Annotated[
         PropsWord,
         Option(
-            "Props beside the product: `scene`, those of the scene; `few`, at most one; `none`, no props."
+            "Props beside the product. `scene`: those of the scene. `few`: at most one. `none`: no props."
             " The stand under the product and the panel behind it stay. An asked colour that no other surface has then"
             " goes to them, if there are enough of them. `report.palette.assigned` lists the painted colours.",
             "Props beside the product: those of the scene, at most one, or none.",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from litestar import Response, delete, get, post, put
 from litestar.concurrency import sync_to_thread
 from litestar.openapi.spec import Example, OpenAPIFormat, OpenAPIMediaType, OpenAPIType, RequestBody, Schema
-from litestar.params import Body, FromPath
+from litestar.params import Body, PathParameter
 
 from service.api.accepted import IdempotencyKey, Prefer, Reference, answer_accepted, before_a_job, sent_as
 from service.api.endpoint import endpoint, options
@@ -33,6 +33,8 @@ from service.schemas.openapi import (
     Submitted,
 )
 from service.schemas.problems import AnyRequest, not_found, unprocessable
+
+CutoutId = Annotated[str, PathParameter(description="The cut-out's `public_id`, which equals its `job_id`.")]
 
 
 @endpoint(
@@ -94,7 +96,7 @@ def list_cutouts(
 
 
 @endpoint(get, "/cutouts/{public_id:str}", operation_id="get_cutout", tag="cutouts", responses={404: NOT_FOUND})
-def get_cutout(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> CutoutView:
+def get_cutout(request: AnyRequest, state: Parts, public_id: CutoutId) -> CutoutView:
     """Return a cut-out: its subjects, its doubts with their places, and short-lived URLs of its mask and preview."""
     view = _view(request, state, public_id)
     if view is None:
@@ -127,7 +129,7 @@ class _TakesMask(Documented):
     request_max_body_size=MAX_BYTES,
     responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: MASK_TOO_LARGE, 429: TOO_MANY_MASKS, 503: STORE_AWAY},
 )
-async def put_cutout_mask(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> CutoutView:
+async def put_cutout_mask(request: AnyRequest, state: Parts, public_id: CutoutId) -> CutoutView:
     """Replace the mask of a cut-out. Every later swap of the same bytes uses it.
 
     The API refuses a bad mask with 422 and the code mask_not_png, mask_size, mask_mode, mask_unreadable, mask_empty or
@@ -149,7 +151,7 @@ async def put_cutout_mask(request: AnyRequest, state: Parts, public_id: FromPath
 async def put_cutout_subjects(
     request: AnyRequest,
     state: Parts,
-    public_id: FromPath[str],
+    public_id: CutoutId,
     data: Annotated[KeptSubjects, Body(examples=[Example(value=KeptSubjects.EXAMPLE)])],
 ) -> CutoutView:
     """Keep only the given subjects of a cut-out, by id. The others stay in the list, and you can keep them later."""
@@ -166,7 +168,7 @@ async def put_cutout_subjects(
     tag="cutouts",
     responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY},
 )
-def reset_cutout(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> CutoutView:
+def reset_cutout(request: AnyRequest, state: Parts, public_id: CutoutId) -> CutoutView:
     """Restore the networks' mask. Every later swap of the same bytes uses it."""
     return _shown(request, state, state.mending.reset(public_id, client_id=request.state.client.id))
 

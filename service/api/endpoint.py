@@ -2,12 +2,13 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Response, get, head
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import PathParameter
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 
@@ -20,6 +21,8 @@ from service.schemas.remedies import MOST_REMEDIES, inputs_of, shown
 _Handler = Callable[..., Any]
 #: Only the API checks query parameters: other sites may add theirs to a link to a page.
 _API = ("/v1/", "/health/")
+#: The job that a path names.
+JobId = Annotated[str, PathParameter(description="The `job_id` that the submit returned.")]
 
 
 class KnownParametersOnly(ReceiveRoutePlugin):

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from litestar import Response, get
 from litestar.concurrency import sync_to_thread
-from litestar.params import FromPath, HeaderParameter
+from litestar.params import HeaderParameter
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from service.api.endpoint import endpoint
+from service.api.endpoint import JobId, endpoint
 from service.api.parts import Parts
 from service.jobs.notifier import Subscription
 from service.jobs.states import JobState
@@ -50,7 +50,7 @@ def _letting_go(app: ASGIApp) -> ASGIApp:
 async def follow_job(
     request: AnyRequest,
     state: Parts,
-    job_id: FromPath[str],
+    job_id: JobId,
     last_event_id: Annotated[
         str | None,
         HeaderParameter(

@@ -41,7 +41,7 @@ Reference = Annotated[
         min_length=1,
         max_length=200,
         pattern=REFERENCE_PATTERN,
-        description="Only items whose submit had exactly this `reference`.",
+        description="List only items whose submit had exactly this `reference`.",
         examples=[Example(value="order-1042/front")],
     ),
 ]
@@ -60,10 +60,11 @@ def list_jobs(
     limit: Limit = 20,
     cursor: Cursor = None,
     status: Annotated[
-        JobStatus | None, QueryParameter(description="Only jobs with this status.", examples=[Example(value="FAILURE")])
+        JobStatus | None,
+        QueryParameter(description="List only jobs with this status.", examples=[Example(value="FAILURE")]),
     ] = None,
     operation: Annotated[
-        Operation | None, QueryParameter(description="Only jobs of this kind.", examples=[Example(value="swap")])
+        Operation | None, QueryParameter(description="List only jobs of this kind.", examples=[Example(value="swap")])
     ] = None,
     reference: Reference = None,
     preview: Preview = False,
@@ -94,7 +95,7 @@ def list_renders(
             pattern="^[a-z][a-z0-9_]*$",
             max_length=64,
             # A preset that has left the catalogue may still have renders, so the name need not be in it.
-            description="Only renders of this preset: a current or former name of GET /v1/output-presets.",
+            description="List only renders of this preset: a current or former name of GET /v1/output-presets.",
             examples=[Example(value="shopify_product")],
         ),
     ] = None,

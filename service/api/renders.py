@@ -1,9 +1,9 @@
 """The routes of one render: its measurements, picture, thumbnail and deletion."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Response, delete, get
-from litestar.params import FromPath
+from litestar.params import PathParameter
 from litestar.response import Redirect
 
 from service.api.endpoint import endpoint
@@ -15,9 +15,11 @@ from service.schemas.serialize import serialize_render
 from service.storage.objects import ObjectNotFound
 from service.storage.thumbnail import thumbnail
 
+RenderId = Annotated[str, PathParameter(description="The render's `public_id`, from its job or GET /v1/renders.")]
+
 
 @endpoint(get, "/renders/{public_id:str}", operation_id="get_render", tag="renders", responses={404: NOT_FOUND})
-def get_render(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> RenderView:
+def get_render(request: AnyRequest, state: Parts, public_id: RenderId) -> RenderView:
     """Return a render's measurements and a short-lived download URL."""
     render = state.jobs.render(public_id, client_id=request.state.client.id)
     if render is None:
@@ -33,7 +35,7 @@ def get_render(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> R
     tag="renders",
     responses={302: PICTURE, 404: NOT_FOUND},
 )
-def get_picture(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> Redirect:
+def get_picture(request: AnyRequest, state: Parts, public_id: RenderId) -> Redirect:
     """Redirect to a render's picture. This address stays the same as long as the render is kept.
 
     HEAD redirects to the same URL, which S3 signed for GET only.
@@ -52,7 +54,7 @@ def get_picture(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> 
     tag="renders",
     responses={200: THUMBNAIL, 404: NOT_FOUND, 429: TOO_MANY_THUMBNAILS, 503: UNAVAILABLE},
 )
-async def get_render_thumbnail(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> Response[Any]:
+async def get_render_thumbnail(request: AnyRequest, state: Parts, public_id: RenderId) -> Response[Any]:
     """Return a thumbnail of a render: WebP, at most 480 pixels on the longer side."""
     small = await state.thumbnails.run(request.state.client.id, _small, state, public_id, request.state.client.id)
     headers = {"Cache-Control": "private, max-age=86400, immutable", "Content-Length": str(len(small))}
@@ -77,7 +79,7 @@ def _small(state: Parts, public_id: str, client_id: str) -> bytes:
     tag="renders",
     responses={404: NOT_FOUND},
 )
-def delete_render(request: AnyRequest, state: Parts, public_id: FromPath[str]) -> None:
+def delete_render(request: AnyRequest, state: Parts, public_id: RenderId) -> None:
     """Delete a render's picture and report. The job stays, with the time of deletion. Repeating it is safe."""
     if not state.deletion.render(public_id, client_id=request.state.client.id):
         raise not_found("render")

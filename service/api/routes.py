@@ -3,14 +3,13 @@
 from typing import Any
 
 from litestar import Router, delete, get
-from litestar.params import FromPath
 
 from service.api.account.brands import delete_brand, get_brand, list_brands, put_brand
 from service.api.account.keys import create_key, delete_key, list_keys
 from service.api.account.webhook import delete_webhook, get_webhook, put_webhook, rotate_webhook_secret
 from service.api.auth import authenticated
 from service.api.cutouts import CUTOUTS
-from service.api.endpoint import endpoint, options, with_head
+from service.api.endpoint import JobId, endpoint, options, with_head
 from service.api.events import follow_job
 from service.api.lists import get_credits, list_jobs, list_renders
 from service.api.parts import Parts
@@ -24,7 +23,7 @@ from service.schemas.serialize import serialize_job, serialize_job_request
 
 
 @endpoint(get, "/jobs/{job_id:str}", operation_id="get_job", tag="jobs", responses={404: NOT_FOUND})
-def get_job(request: AnyRequest, state: Parts, job_id: FromPath[str]) -> JobView:
+def get_job(request: AnyRequest, state: Parts, job_id: JobId) -> JobView:
     """Return a job's status, and its result on SUCCESS."""
     found = state.jobs.get(job_id, client_id=request.state.client.id)
     if found is None:
@@ -33,7 +32,7 @@ def get_job(request: AnyRequest, state: Parts, job_id: FromPath[str]) -> JobView
 
 
 @endpoint(get, "/jobs/{job_id:str}/request", operation_id="get_job_request", tag="jobs", responses={404: NOT_FOUND})
-def get_job_request(request: AnyRequest, state: Parts, job_id: FromPath[str]) -> JobRequestView:
+def get_job_request(request: AnyRequest, state: Parts, job_id: JobId) -> JobRequestView:
     """Return a job's request, and its photo as long as it is kept."""
     asked = state.intake.request_of(job_id, client_id=request.state.client.id)
     if asked is None:
@@ -49,7 +48,7 @@ def get_job_request(request: AnyRequest, state: Parts, job_id: FromPath[str]) ->
     tag="jobs",
     responses={404: NOT_FOUND, 409: JOB_FINISHED},
 )
-def cancel_job(request: AnyRequest, state: Parts, job_id: FromPath[str]) -> JobView:
+def cancel_job(request: AnyRequest, state: Parts, job_id: JobId) -> JobView:
     """Cancel an unfinished job: it ends as FAILURE with the error code `cancelled`, and its credits are refunded."""
     found = state.jobs.cancel(job_id, client_id=request.state.client.id)
     if found is None:

@@ -69,7 +69,7 @@ class BackgroundSwapWithSpecRequest(BaseModel):
         None, max_length=512, description="Key of the uploaded product photo, as POST /v1/uploads returned it."
     )
     source_render_public_id: str | None = Field(
-        None, max_length=64, description="Public id of an earlier render, whose photo to use again."
+        None, max_length=64, description="Public id of an earlier render. Backdrop uses its photo again."
     )
     scene_type: ShortText = Field(
         description="The scene: a name of GET /v1/scene-types, or free text of 1 to 120 characters."

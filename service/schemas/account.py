@@ -13,7 +13,7 @@ from pipeline.colour.notation import parse_colour
 from pipeline.core.order import SEED_LIMIT
 from service.accounts.brands import Profile, SeedPolicy
 from service.catalogue.catalogue import Catalogue
-from service.schemas.responses import Time
+from service.schemas.fields import Time
 
 
 def _colour(text: str) -> str:
@@ -107,9 +107,9 @@ class KeyRequest(BaseModel):
 class KeyView(BaseModel):
     """A key without its secret text."""
 
-    id: str
-    name: str | None
-    created_at: Time
+    id: str = Field(description="Id of the key, for DELETE /v1/keys/{key_id}.")
+    name: str | None = Field(description="Your own name for the key; null if you gave none.")
+    created_at: Time = Field(description="When the key was created.")
     expires_at: Time | None = Field(description="When the key expires because another replaced it; null: never.")
     current: bool = Field(description="Whether this request used the key.")
 
@@ -117,17 +117,17 @@ class KeyView(BaseModel):
 class KeyItems(BaseModel):
     """The client's keys, oldest first."""
 
-    items: list[KeyView]
+    items: list[KeyView] = Field(description="All valid keys of the client, oldest first.")
 
 
 class NewKey(BaseModel):
     """A new key. Its text is shown only this once."""
 
-    id: str
-    name: str | None
+    id: str = Field(description="Id of the key, for DELETE /v1/keys/{key_id}.")
+    name: str | None = Field(description="Your own name for the key; null if you gave none.")
     key: str = Field(description="Text to send as `Authorization: Bearer …`. It can't be shown again.")
-    created_at: Time
-    expires_at: Time | None
+    created_at: Time = Field(description="When the key was created.")
+    expires_at: Time | None = Field(description="When the key expires; null: never.")
 
 
 class WebhookRequest(BaseModel):
@@ -153,8 +153,8 @@ class RotationRequest(BaseModel):
 class WebhookView(BaseModel):
     """A client's webhook, without its secret."""
 
-    url: str
-    created_at: Time
+    url: str = Field(description="URL that receives the messages.")
+    created_at: Time = Field(description="When this URL was set.")
     disabled_at: Time | None = Field(
         description="When it answered 410 Gone and Backdrop stopped sending; null while it is active."
     )

@@ -13,14 +13,14 @@ class Mood(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     name: str = Field(description="Name to use in a request.")
-    title: str
-    description: str
+    title: str = Field(description="Name to show to people.")
+    description: str = Field(description="Description to show to people.")
 
 
 class Scene(Mood):
     """A named scene."""
 
-    kind: str = Field(description="Its kind of set. `report.cutout.suits` lists kinds.")
+    kind: str = Field(description="Kind of set. `report.cutout.suits` lists kinds.")
     palette: list[str] = Field(description="Colours as #rrggbb for requests that send none.")
 
 
@@ -28,8 +28,8 @@ class PresetRule(BaseModel):
     """One rule of a place of publication."""
 
     model_config = ConfigDict(extra="allow")
-    name: str
-    text: str
+    name: str = Field(description="Stable name of the rule, as in `report.preset`.")
+    text: str = Field(description="What the rule demands, in words.")
     source_url: str = Field(description="The place's own page with the rule.")
     checked_on: str = Field(description="The date on which the rule was last checked there.")
 
@@ -65,39 +65,43 @@ class Preset(Mood):
         "digital_source_type": "compositeWithTrainedAlgorithmicMedia",
     }
 
-    width: int | None = Field(description="Width in pixels; null: the product's own size decides.")
-    height: int | None
+    width: int | None = Field(description="Width in pixels; null: the photo's own width.")
+    height: int | None = Field(description="Height in pixels; null: the photo's own height.")
     formats: list[str] = Field(description="jpeg, png, webp or avif. Backdrop uses the first that keeps all rules.")
     credits: int = Field(description="Cost of a swap in credits.")
-    max_bytes: int | None
-    background: str
+    max_bytes: int | None = Field(description="Largest file that the place accepts, in bytes; null: no known limit.")
+    background: str = Field(description="scene: generated. white: pure white. transparent: none.")
     fill: float = Field(description="Share of the frame that the product fills, from 0 to 1.")
-    margins: list[float]
-    shadow: bool
-    scene_allowed: bool
+    margins: list[float] = Field(
+        description="Smallest free margins at the left, top, right and bottom, as shares of the width or height."
+    )
+    shadow: bool = Field(description="Whether a soft shadow may fall on a white background.")
+    scene_allowed: bool = Field(description="Whether a request may send a scene other than white.")
     scene_sibling: str | None = Field(None, description="The preset with a scene for the same place; null if none.")
-    rules: list[PresetRule]
-    source_url: str
-    checked_on: str
-    digital_source_type: str | None
+    rules: list[PresetRule] = Field(description="Rules of the place, each with its source.")
+    source_url: str = Field(description="Page where the place states its requirements.")
+    checked_on: str = Field(description="The date on which that page was last read, YYYY-MM-DD.")
+    digital_source_type: str | None = Field(
+        description="IPTC DigitalSourceType that marks the preset's files; null: no mark."
+    )
 
 
 class SceneItems(BaseModel):
     """The named scenes."""
 
-    items: list[Scene]
+    items: list[Scene] = Field(description="All scenes of the catalogue.")
 
 
 class MoodItems(BaseModel):
     """The named moods."""
 
-    items: list[Mood]
+    items: list[Mood] = Field(description="All moods of the catalogue.")
 
 
 class PresetItems(BaseModel):
     """The output presets."""
 
-    items: list[Preset]
+    items: list[Preset] = Field(description="All presets of the catalogue.")
 
 
 class PlannedPlace(BaseModel):

@@ -12,9 +12,10 @@ from pipeline.core.spec import SceneKind
 from pipeline.placement.facts import StanceName
 from service.catalogue.catalogue import Catalogue
 from service.cutouts.records import MESSAGES, CutBy, Cutout
-from service.jobs.records import JobStatus, KeptFacts
+from service.jobs.records import KeptFacts
+from service.schemas.fields import CurrentStatus, JobId, NextCursor, RequestId, SubmitReference, Time
 from service.schemas.problems import AnyRequest
-from service.schemas.responses import JobError, Time
+from service.schemas.responses import JobError
 from service.schemas.serialize import base_url
 from service.storage.objects import Bucket
 
@@ -81,16 +82,16 @@ class KeptSubjects(BaseModel):
 class BoxView(BaseModel):
     """A box, in pixels of the upright photo."""
 
-    left: int
-    top: int
-    width: int
-    height: int
+    left: int = Field(description="Left edge, in pixels from the photo's left.")
+    top: int = Field(description="Upper edge, in pixels from the photo's top.")
+    width: int = Field(description="Width of the box in pixels of the upright photo.")
+    height: int = Field(description="Height of the box in pixels of the upright photo.")
 
 
 class CutoutWarning(BaseModel):
     """A possible fault of a cut-out, and its places."""
 
-    code: str
+    code: str = Field(description="Stable name of the warning, such as low_confidence.")
     message: str = Field(description="A sentence for a person.")
     boxes: list[BoxView] = Field(description="The places in the photo; empty if it has no particular place.")
 
@@ -99,7 +100,7 @@ class SubjectView(BaseModel):
     """One of the separate things that the networks found."""
 
     id: int = Field(description="Number of the subject, starting at 1 with the largest.")
-    box: BoxView
+    box: BoxView = Field(description="Box around the subject.")
     share: float = Field(ge=0, le=1, description="Its share of the area of all subjects, from 0 to 1.")
     kept: bool = Field(description="Whether the mask includes it.")
 
@@ -107,39 +108,45 @@ class SubjectView(BaseModel):
 class CutoutView(BaseModel):
     """A cut-out: its job, its subjects, its doubts, and URLs of its pictures."""
 
-    public_id: str
-    job_id: str
-    request_id: str
-    status: JobStatus
+    public_id: str = Field(description="Id of the cut-out, for GET /v1/cutouts/{public_id}. It equals `job_id`.")
+    job_id: JobId
+    request_id: RequestId
+    status: CurrentStatus
     credits_cost: int = Field(description="Always 0: cut-outs are free.")
-    error: JobError | None
-    reference: str | None = Field(description="The `reference` of the submit.")
-    source_image_s3_key: str | None
-    source_render_public_id: str | None
+    error: JobError | None = Field(description="Why the job failed; null unless the status is FAILURE.")
+    reference: SubmitReference
+    source_image_s3_key: str | None = Field(description="Key of the photo that you sent; null if you sent a render.")
+    source_render_public_id: str | None = Field(description="Id of the render that you sent; null if you sent a photo.")
     width: int | None = Field(
         description="Width of the upright photo in pixels. Null until SUCCESS, as are all other results."
     )
-    height: int | None
-    confidence: float | None = Field(ge=0, le=1, description="From 0 to 1; 1 if you gave the mask.")
+    height: int | None = Field(description="Height of the upright photo in pixels. Null until SUCCESS.")
+    confidence: float | None = Field(
+        ge=0, le=1, description="Confidence in the cut-out, from 0 to 1. It is 1 if you gave the mask."
+    )
     cut_by: CutBy = Field(
         description="The origin of the photo's mask: the networks, you, or your choice of subjects. It applies to every"
         " later swap of the same bytes, even if you set it through another cut-out."
     )
-    warnings: list[CutoutWarning]
+    warnings: list[CutoutWarning] = Field(description="Possible faults of the cut-out. Empty if Backdrop found none.")
     product_box: BoxView | None = Field(
         description="Box around the pixels that the mask covers by more than half; null if there are none."
     )
-    subjects: list[SubjectView]
+    subjects: list[SubjectView] = Field(description="The separate things that the networks found, the largest first.")
     cut_sides: list[Literal["left", "top", "right", "bottom"]] = Field(
         description="Sides of the photo at which the product is cropped."
     )
-    stance: StanceName | None = Field(description="Estimated from the photo. `stance` of a submit overrides it.")
+    stance: StanceName | None = Field(
+        description="Stance of the product, estimated from the photo. The `stance` of a submit overrides it."
+    )
     suitable_scene_kinds: list[SceneKind] = Field(description="Suitable values of `kind` in GET /v1/scene-types.")
     suitable_scene_types: list[str] = Field(description="Names of the catalogue's scenes of these kinds.")
     mask_url: str | None = Field(description="PNG of the photo's size with 8 bits of grey. White is product.")
     preview_url: str | None = Field(description="PNG with transparency, at most 1600 pixels on the longer side.")
-    url_expires_at: Time | None
-    created_at: Time
+    url_expires_at: Time | None = Field(
+        description="When `mask_url` and `preview_url` stop working. Null until SUCCESS."
+    )
+    created_at: Time = Field(description="When the cut-out was submitted.")
     expires_at: Time | None = Field(
         description="When Backdrop deletes it, its photo and your mask, unless the photo is used again. Null: never."
     )
@@ -148,8 +155,8 @@ class CutoutView(BaseModel):
 class CutoutPage(BaseModel):
     """A page of cut-outs, newest first."""
 
-    items: list[CutoutView]
-    next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last page.")
+    items: list[CutoutView] = Field(description="The cut-outs of this page, newest first.")
+    next_cursor: NextCursor
 
 
 def serialize_cutout(request: AnyRequest, state: State, cutout: Cutout) -> CutoutView:

@@ -36,12 +36,12 @@ class HTTPValidationError(BaseModel):
         "request_id": "01J9ZC6M8H4D2F0A9B7C5E3G1K",
     }
 
-    detail: list[ValidationError]
+    detail: list[ValidationError] = Field(description="Every fault of the request.")
     # The fields of a Problem, so that clients can read both shapes alike.
     status: Literal[422] = Field(description="The HTTP status code.")
-    title: str
+    title: str = Field(description="The HTTP status in words.")
     code: Literal["invalid"] = Field(description="Stable name of the problem. Each fault has its own code.")
-    type: str = "about:blank"
+    type: str = Field("about:blank", description="Always about:blank: `code` names the problem.")
     request_id: str = Field(description="The request's id, as in X-Request-Id.")
 
 
@@ -49,10 +49,10 @@ class Problem(BaseModel):
     """RFC 9457 problem details."""
 
     status: int = Field(description="The HTTP status code.")
-    title: str
+    title: str = Field(description="The HTTP status in words.")
     detail: str = Field(description="A sentence for a person: what is wrong and what to do.")
     code: str = Field(description="Stable name of the problem.")
-    type: str = "about:blank"
+    type: str = Field("about:blank", description="Always about:blank: `code` names the problem.")
     request_id: str = Field(description="The request's id, as in X-Request-Id.")
     balance: int | None = Field(None, description="With a 402: the client's credits.")
     credits_cost: int | None = Field(None, description="With a 402: the credits that the request costs.")

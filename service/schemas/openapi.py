@@ -399,8 +399,13 @@ def describe_report(document: OpenAPI) -> None:
         assert isinstance(schema, Schema)
         for name, kind in get_type_hints(record, include_extras=True).items():
             field = (schema.properties or {})[name]
-            if get_origin(kind) is Annotated and isinstance(field, Schema):
-                field.description = kind.__metadata__[0]
+            if get_origin(kind) is not Annotated:
+                continue
+            if not isinstance(field, Schema):
+                # A reference gets its description as litestar gives one to a pydantic field.
+                assert schema.properties is not None
+                field = schema.properties[name] = Schema(all_of=[field])
+            field.description = kind.__metadata__[0]
 
 
 def close_schemas(document: OpenAPI) -> None:

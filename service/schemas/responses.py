@@ -1,6 +1,5 @@
 """The API's answers and small bodies, as the contract names them. `catalogue.swap_request` has the body of a swap."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SkipValidation, ValidationInfo, field_validator
@@ -12,10 +11,33 @@ from service.accounts.brands import SeedPolicy
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.records import JobStatus, Operation
 from service.schemas.catalogue_views import PlannedPlace, Preset
+from service.schemas.fields import (
+    Attempt,
+    CreditsCost,
+    CreditsRefunded,
+    CurrentStatus,
+    DownloadUrl,
+    FileBytes,
+    FileFormat,
+    JobId,
+    NextCursor,
+    PictureHeight,
+    PictureWidth,
+    Progress,
+    RenderId,
+    RequestedMood,
+    RequestedScene,
+    RequestId,
+    Sha256,
+    Stage,
+    SubmitMetadata,
+    SubmitReference,
+    Time,
+    UploadKey,
+    UrlExpiry,
+    UsedPreset,
+)
 from service.storage.objects import UPLOAD_TYPES
-
-#: A time as RFC 3339 in UTC.
-Time = Annotated[datetime, PlainSerializer(lambda time: time.astimezone(UTC).isoformat().replace("+00:00", "Z"))]
 
 #: Shown as stored, without validation: another release's report may have other fields.
 StoredReport = Annotated[Report, SkipValidation, PlainSerializer(lambda stored: stored)]
@@ -56,9 +78,9 @@ class PlannedSurface(BaseModel):
     """A surface of the scene with its planned colour."""
 
     name: str = Field(
-        description="Name for `colors_on`: wall, floor, table, …; accent means stand, panel and props together."
+        description="Name for `colors_on`, such as wall, floor or table. accent means stand, panel and props together."
     )
-    title: str = Field(description="Name for people: Wall, Wood, …")
+    title: str = Field(description="Name for people, such as Wall or Wood.")
     color: str = Field(description="Planned colour as #rrggbb.")
     asked: bool = Field(description="Whether you asked for this colour; otherwise it is the surface's own.")
     share: float = Field(description="Usual share of the picture, from 0 to 1.")
@@ -95,9 +117,9 @@ class SwapPlan(BaseModel):
     )
     seed: int | None = Field(description="The seed of the swap; null if Backdrop will draw one.")
     preview: bool = Field(False, description="Whether the submit would make a preview.")
-    brand: str | None = Field(description="Name of the client's brand in use.")
+    brand: str | None = Field(description="Name of the client's brand in use; null if none is.")
     preset: Preset = Field(description="The preset as GET /v1/output-presets lists it.")
-    warnings: list[PlanWarning]
+    warnings: list[PlanWarning] = Field(description="What to know before you pay. Empty if there is nothing.")
     place: PlannedPlace | None = Field(
         None,
         description="Where the product goes. Null if the photo has no cut-out yet, or if no honest placement exists.",
@@ -141,11 +163,11 @@ class UploadRequest(BaseModel):
 class Upload(BaseModel):
     """The destination of the bytes: send them by `method` to `url` with `headers`, then use `key`."""
 
-    key: str
-    method: Literal["PUT"]
-    url: str
-    headers: dict[str, str]
-    expires_at: Time
+    key: UploadKey
+    method: Literal["PUT"] = Field(description="HTTP method of the upload, always PUT.")
+    url: str = Field(description="Where to PUT the bytes, valid until `expires_at`.")
+    headers: dict[str, str] = Field(description="Header fields that the PUT must send.")
+    expires_at: Time = Field(description="When `url` stops working.")
 
 
 class StoredPhoto(BaseModel):
@@ -157,107 +179,115 @@ class StoredPhoto(BaseModel):
         "bytes": 184213,
     }
 
-    key: str
+    key: UploadKey
     content_type: str = Field(description="Type detected from the bytes, not from the upload's Content-Type.")
-    bytes: int
+    bytes: int = Field(description="Size of the stored photo in bytes.")
 
 
 class RenderView(BaseModel):
     """A finished render."""
 
-    public_id: str
-    job_id: str
-    output_preset: str
-    width: int
-    height: int
-    format: str
-    content_type: str
-    bytes: int
-    sha256: str
-    url: str = Field(description="Download URL, valid until `url_expires_at`.")
-    url_expires_at: Time
-    seed: int
+    public_id: RenderId
+    job_id: JobId
+    output_preset: UsedPreset
+    width: PictureWidth
+    height: PictureHeight
+    format: FileFormat
+    content_type: str = Field(description="Media type of the file, such as image/jpeg.")
+    bytes: FileBytes
+    sha256: Sha256
+    url: DownloadUrl
+    url_expires_at: UrlExpiry
+    seed: int = Field(description="Seed of the swap. The same seed and spec give the same background.")
     warnings: list[str] = Field(description="Codes of probably unintended input, and of doubts about the picture.")
-    report: StoredReport
-    reference: str | None = Field(description="The `reference` of the submit.")
-    metadata: dict[str, str] = Field(description="The `metadata` of the submit.")
-    scene_type: str | None = Field(description="The requested scene: a name of the catalogue, or free text.")
-    mood: str | None = Field(description="The requested mood: a name of the catalogue, or free text.")
+    report: StoredReport = Field(description="Measurements of the delivered file, and how Backdrop made it.")
+    reference: SubmitReference
+    metadata: SubmitMetadata
+    scene_type: RequestedScene
+    mood: RequestedMood
     preview: bool = Field(description="Whether it is a preview: small, with a watermark, and kept for an hour.")
 
 
 class JobError(BaseModel):
     """Why a job failed."""
 
-    code: str
-    message: str
+    code: str = Field(description="Stable name of the error, such as no_subject. Programs should use it.")
+    message: str = Field(description="The reason in words, for a person.")
 
 
 class JobView(BaseModel):
     """A job: its status, its cost, and its result."""
 
-    job_id: str
-    request_id: str
-    status: JobStatus
-    stage: str | None
-    progress: float = Field(ge=0, le=1)
-    attempt: int
-    credits_cost: int
-    credits_refunded: int
-    created_at: Time
-    started_at: Time | None
-    finished_at: Time | None
-    error: JobError | None
-    render: RenderView | None
+    job_id: JobId
+    request_id: RequestId
+    status: CurrentStatus
+    stage: Stage
+    progress: Progress
+    attempt: Attempt
+    credits_cost: CreditsCost
+    credits_refunded: CreditsRefunded
+    created_at: Time = Field(description="When the job was submitted.")
+    started_at: Time | None = Field(description="When a worker first started the job; null before that.")
+    finished_at: Time | None = Field(description="When the job ended; null before that.")
+    error: JobError | None = Field(description="Why the job failed; null unless the status is FAILURE.")
+    render: RenderView | None = Field(
+        description="The result of a swap. Null until SUCCESS, for a cut-out, and once you deleted it."
+    )
     warnings: list[PlanWarning] = Field(
         description="Probably unintended input. The plan of the same request has the same warnings."
     )
-    reference: str | None = Field(description="The `reference` of the submit: your own id.")
-    metadata: dict[str, str] = Field(description="The `metadata` of the submit: your own pairs.")
+    reference: SubmitReference
+    metadata: SubmitMetadata
     operation: Operation = Field(
         description="swap or cutout. A cutout comes from POST /v1/cutouts and has no render: GET /v1/cutouts/"
         "{public_id} shows it."
     )
     render_deleted_at: Time | None = Field(description="When you deleted the render; null if you did not.")
-    scene_type: str | None = Field(description="The requested scene: a name of the catalogue, or free text.")
-    mood: str | None = Field(description="The requested mood: a name of the catalogue, or free text.")
-    output_preset: str | None = Field(description="The requested preset.")
+    scene_type: RequestedScene
+    mood: RequestedMood
+    output_preset: str | None = Field(description="The requested preset. Null for a cut-out, as are scene and mood.")
     preview: bool = Field(description="Whether its render is a preview.")
-    seed: int | None = Field(description="The seed that you sent, or that Backdrop drew.")
+    seed: int | None = Field(description="The seed that you sent, or that Backdrop drew; null for a cut-out.")
 
 
 class SourceView(BaseModel):
     """The photo behind a job."""
 
-    url: str = Field(description="Download URL, valid until `url_expires_at`.")
-    url_expires_at: Time
-    content_type: str
+    url: DownloadUrl
+    url_expires_at: UrlExpiry
+    content_type: str = Field(description="Media type of the photo, such as image/jpeg.")
 
 
 class PlacementView(BaseModel):
     """The placement parameters of the submit: shifts from the scene's place, scale, turn and stance."""
 
-    shift_x: float = 0.0
-    shift_y: float = 0.0
-    scale: float = 1.0
-    turn: float = 0.0
-    stance: StanceWord = "auto"
+    shift_x: float = Field(0.0, description="Shift to the right, as a share of the picture's width.")
+    shift_y: float = Field(0.0, description="Shift down, as a share of the picture's height.")
+    scale: float = Field(1.0, description="A factor on the size that the preset gives the product.")
+    turn: float = Field(0.0, description="Clockwise turn in degrees.")
+    stance: StanceWord = Field("auto", description="How the product is placed. auto: Backdrop guesses from the photo.")
 
 
 class OutputView(BaseModel):
     """The output parameters of the submit. A null field means the preset's value."""
 
-    width: int | None = None
-    height: int | None = None
-    format: Literal["jpeg", "png", "webp", "avif"] | None = None
-    quality: int | None = None
+    width: int | None = Field(None, description="Width in pixels; null: the preset's.")
+    height: int | None = Field(None, description="Height in pixels; null: the preset's.")
+    format: Literal["jpeg", "png", "webp", "avif"] | None = Field(
+        None, description="File format; null: the preset's first."
+    )
+    quality: int | None = Field(None, description="Starting quality of the file, 1 to 100; null: the preset's.")
 
 
 class DressingView(BaseModel):
     """The dressing parameters of the submit: the props, and which colour goes on which surface."""
 
-    props: PropsWord = "scene"
-    colors_on: str = ""
+    props: PropsWord = Field(
+        "scene", description="Props beside the product. scene: those of the scene. few: at most one. none: no props."
+    )
+    colors_on: str = Field(
+        "", description="Surfaces that you chose for colours, as `wall:#f4ead9,floor:#5b3a26`. Empty if you chose none."
+    )
 
 
 class JobRequestView(BaseModel):
@@ -267,7 +297,7 @@ class JobRequestView(BaseModel):
     seed: int | None = Field(description="The seed that you sent, or that Backdrop drew; null for a cut-out.")
     source: SourceView | None = Field(description="The photo; null once it was deleted.")
     preview: bool = Field(description="Whether you requested a preview.")
-    placement: PlacementView = Field(description="Where you moved the product.")
+    placement: PlacementView = Field(description="How you moved and placed the product.")
     output: OutputView = Field(description="Size, format and quality that you requested instead of the preset's.")
     dressing: DressingView = Field(default_factory=DressingView, description="How you dressed the scene.")
     subject: list[float] | None = Field(None, description="The `subject` of the submit; null for all products.")
@@ -276,86 +306,95 @@ class JobRequestView(BaseModel):
 class JobEvent(BaseModel):
     """A job's current state: the data of an event."""
 
-    job_id: str
-    status: JobStatus
-    stage: str | None
-    progress: float = Field(ge=0, le=1)
-    attempt: int
+    job_id: JobId
+    status: CurrentStatus
+    stage: Stage
+    progress: Progress
+    attempt: Attempt
     queue_position: int | None = Field(
         description="How many jobs run before this one: 0 for the next job, 1000 for 1000 or more, null once it has"
         " started. It can grow, because clients take turns: another client's first job runs before your second."
     )
-    error: JobError | None
-    credits_refunded: int
+    error: JobError | None = Field(description="Why the job failed; null unless the status is FAILURE.")
+    credits_refunded: CreditsRefunded
 
 
 class JobPage(BaseModel):
     """A page of jobs, newest first."""
 
-    items: list[JobView]
-    next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last page.")
+    items: list[JobView] = Field(description="The jobs of this page, newest first.")
+    next_cursor: NextCursor
 
 
 class RenderPage(BaseModel):
     """A page of renders, newest first."""
 
-    items: list[RenderView]
-    next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last page.")
+    items: list[RenderView] = Field(description="The renders of this page, newest first.")
+    next_cursor: NextCursor
 
 
 class BrandView(BaseModel):
     """A brand: default values for requests that name it."""
 
-    name: str
+    name: str = Field(description="Name of the brand. Requests send it as `pilot_brand`.")
     palette: list[str] = Field(description="Colours as #rrggbb, most present first.")
-    style_words: list[str]
-    seed_policy: SeedPolicy
+    style_words: list[str] = Field(description="Words for the generator's prompt. The built-in generator ignores them.")
+    seed_policy: SeedPolicy = Field(description="pinned: all swaps share one seed. free: each swap has its own.")
     seed: int | None = Field(description="The seed of a pinned brand; null for others.")
-    default_preset: str | None
-    created_at: Time
-    updated_at: Time
+    default_preset: str | None = Field(description="Preset for clients that send none; null if the brand has none.")
+    created_at: Time = Field(description="When the brand was created.")
+    updated_at: Time = Field(description="When the brand was last replaced.")
 
 
 class BrandItems(BaseModel):
     """The client's brands, sorted by name."""
 
-    items: list[BrandView]
+    items: list[BrandView] = Field(description="All brands of the client, sorted by name.")
 
 
 class CreditEntry(BaseModel):
     """One entry of the ledger."""
 
-    id: str
-    kind: Literal["grant", "debit", "refund"]
+    id: str = Field(description="ULID of the entry.")
+    kind: Literal["grant", "debit", "refund"] = Field(
+        description="grant: the operator added credits. debit: a job was charged. refund: the job failed."
+    )
     amount: int = Field(description="Signed credits. All amounts of a client add up to its balance.")
-    job_id: str | None
-    created_at: Time
+    job_id: str | None = Field(description="ULID of the job of a debit or refund; null for a grant.")
+    created_at: Time = Field(description="When the entry was made.")
 
 
 class Credits(BaseModel):
     """The balance and a page of entries, newest first. The amounts of all pages add up to the balance."""
 
-    balance: int
-    entries: list[CreditEntry]
-    next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last page.")
+    balance: int = Field(description="The client's current credits.")
+    entries: list[CreditEntry] = Field(description="The entries of this page, newest first.")
+    next_cursor: NextCursor
 
 
 class MissingPart(BaseModel):
     """A part that the service needs but can't use now."""
 
-    part: str
-    detail: str
+    part: str = Field(description="Name of the part, such as database, queue, store or worker.")
+    detail: str = Field(description="What is wrong with it, for the operator.")
 
 
 class Health(BaseModel):
     """Whether the service can take requests, and the state of the installation. Null means unknown."""
 
-    #: "degraded": the API takes requests, but some of their work has to wait.
-    status: Literal["ok", "degraded", "unavailable"]
-    missing: list[MissingPart] = Field(default_factory=list)
-    degraded: list[MissingPart] = Field(default_factory=list)
-    #: Numbers of live processes.
-    workers: int | None = None
-    sweeps: int | None = None
-    waiting_jobs: int | None = None
-    oldest_waiting_seconds: float | None = None
+    status: Literal["ok", "degraded", "unavailable"] = Field(
+        description="unavailable: the API can't take requests. degraded: it takes requests, but some of their work has"
+        " to wait or is refused."
+    )
+    missing: list[MissingPart] = Field(
+        default_factory=list, description="Parts without which the API can't take requests. Empty if it can."
+    )
+    degraded: list[MissingPart] = Field(
+        default_factory=list, description="Other parts that are away. Work that needs them waits or is refused."
+    )
+    workers: int | None = Field(None, description="Number of workers that take jobs; null if unknown.")
+    sweeps: int | None = Field(None, description="Number of live sweep processes; null if unknown.")
+    waiting_jobs: int | None = Field(None, description="Number of jobs that wait for a worker; null if unknown.")
+    oldest_waiting_seconds: float | None = Field(
+        None, description="Seconds since the oldest waiting job was submitted. 0 if none waits, null if unknown."
+    )

@@ -14,63 +14,81 @@ from litestar.openapi.spec import (
 from pydantic import BaseModel, Field, RootModel
 
 from service.jobs.records import JobStatus
-from service.schemas.responses import JobError, Time
+from service.schemas.fields import (
+    CreditsCost,
+    CreditsRefunded,
+    FileBytes,
+    FileFormat,
+    JobId,
+    PictureHeight,
+    PictureWidth,
+    RenderId,
+    RequestedMood,
+    RequestedScene,
+    RequestId,
+    Sha256,
+    SubmitMetadata,
+    SubmitReference,
+    Time,
+    UsedPreset,
+)
+from service.schemas.responses import JobError
 from service.webhooks.outbox import MessageType
 
 
 class WebhookRender(BaseModel):
     """The render of a job that succeeded."""
 
-    public_id: str
-    output_preset: str
-    width: int
-    height: int
-    format: str
-    bytes: int
-    sha256: str
+    public_id: RenderId
+    output_preset: UsedPreset
+    width: PictureWidth
+    height: PictureHeight
+    format: FileFormat
+    bytes: FileBytes
+    sha256: Sha256
     seed: int = Field(description="The same seed and spec give the same background.")
     warnings: list[str] = Field(description="Codes, as in a RenderView.")
     rejected_paintings: list[str] = Field(
         description="Why each rejected painting of a hub model could not be delivered: grew, withheld."
     )
-    scene_type: str | None = Field(description="The requested scene: a name of the catalogue, or free text.")
-    mood: str | None = Field(description="The requested mood: a name of the catalogue, or free text.")
+    scene_type: RequestedScene
+    mood: RequestedMood
     url: str = Field(
         description="Address of GET /v1/renders/{public_id}/picture. It needs a key, and works while the render exists."
     )
 
 
 class _EndedJob(BaseModel):
-    job_id: str
-    request_id: str
-    reference: str | None = Field(description="The `reference` of the submit.")
-    metadata: dict[str, str] = Field(description="The `metadata` of the submit.")
-    credits_cost: int
-    credits_refunded: int
+    job_id: JobId
+    request_id: RequestId
+    reference: SubmitReference
+    metadata: SubmitMetadata
+    credits_cost: CreditsCost
+    credits_refunded: CreditsRefunded
 
 
 class SucceededSwap(_EndedJob):
     """A swap that succeeded."""
 
-    status: Literal[JobStatus.SUCCESS]
-    error: None
-    render: WebhookRender
+    status: Literal[JobStatus.SUCCESS] = Field(description="Always SUCCESS in this message.")
+    error: None = Field(description="Always null, as the job succeeded.")
+    render: WebhookRender = Field(description="The picture that the job made.")
 
 
 class SucceededCutout(_EndedJob):
     """A finished cut-out. It has no render: GET /v1/cutouts/{job_id} shows its mask."""
 
-    status: Literal[JobStatus.SUCCESS]
-    error: None
-    render: None
+    status: Literal[JobStatus.SUCCESS] = Field(description="Always SUCCESS in this message.")
+    error: None = Field(description="Always null, as the job succeeded.")
+    render: None = Field(description="Always null, as a cut-out has no render.")
 
 
 class FailedJob(_EndedJob):
     """A job that failed. Its credits were refunded."""
 
-    status: Literal[JobStatus.FAILURE]
-    error: JobError
-    render: None
+    status: Literal[JobStatus.FAILURE] = Field(description="Always FAILURE in this message.")
+    error: JobError = Field(description="Why the job failed.")
+    render: None = Field(description="Always null, as a failed job has no render.")
 
 
 class _Message(BaseModel):
@@ -80,29 +98,29 @@ class _Message(BaseModel):
 class JobSucceeded(_Message):
     """A swap succeeded."""
 
-    type: Literal[MessageType.JOB_SUCCEEDED]
-    data: SucceededSwap
+    type: Literal[MessageType.JOB_SUCCEEDED] = Field(description="The event: a swap succeeded.")
+    data: SucceededSwap = Field(description="The job that ended.")
 
 
 class JobFailed(_Message):
     """A swap failed, or was cancelled."""
 
-    type: Literal[MessageType.JOB_FAILED]
-    data: FailedJob
+    type: Literal[MessageType.JOB_FAILED] = Field(description="The event: a swap failed or was cancelled.")
+    data: FailedJob = Field(description="The job that ended.")
 
 
 class CutoutSucceeded(_Message):
     """A cut-out succeeded."""
 
-    type: Literal[MessageType.CUTOUT_SUCCEEDED]
-    data: SucceededCutout
+    type: Literal[MessageType.CUTOUT_SUCCEEDED] = Field(description="The event: a cut-out succeeded.")
+    data: SucceededCutout = Field(description="The job that ended.")
 
 
 class CutoutFailed(_Message):
     """A cut-out failed, or was cancelled."""
 
-    type: Literal[MessageType.CUTOUT_FAILED]
-    data: FailedJob
+    type: Literal[MessageType.CUTOUT_FAILED] = Field(description="The event: a cut-out failed or was cancelled.")
+    data: FailedJob = Field(description="The job that ended.")
 
 
 _AnyMessage = Annotated[JobSucceeded | JobFailed | CutoutSucceeded | CutoutFailed, Field(discriminator="type")]

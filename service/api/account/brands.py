@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from litestar import Response, delete, get, put
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath
+from litestar.params import Body, PathParameter
 
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
@@ -15,6 +15,7 @@ from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import BrandItems, BrandView
 from service.schemas.serialize import serialize_brand
 
+BrandName = Annotated[str, PathParameter(description="The brand's name, percent-encoded.")]
 #: The brand of a request without a body.
 _PLAIN = BrandRequest()
 
@@ -26,7 +27,7 @@ def list_brands(request: AnyRequest, state: Parts) -> BrandItems:
 
 
 @endpoint(get, "/brands/{name:str}", operation_id="get_brand", tag="brands", responses={404: NOT_FOUND})
-def get_brand(request: AnyRequest, state: Parts, name: FromPath[str]) -> BrandView:
+def get_brand(request: AnyRequest, state: Parts, name: BrandName) -> BrandView:
     """Return one of the client's brands."""
     brand = state.brands.get(name, client_id=request.state.client.id)
     if brand is None:
@@ -51,7 +52,7 @@ def get_brand(request: AnyRequest, state: Parts, name: FromPath[str]) -> BrandVi
 def put_brand(
     request: AnyRequest,
     state: Parts,
-    name: FromPath[str],
+    name: BrandName,
     data: Annotated[BrandRequest, Body(examples=[Example(value=BrandRequest.EXAMPLE)])] = _PLAIN,
 ) -> Response[Any]:
     """Create a brand, or replace all of it. A pinned brand keeps its seed unless you send another.
@@ -70,7 +71,7 @@ def put_brand(
     tag="brands",
     responses={404: NOT_FOUND},
 )
-def delete_brand(request: AnyRequest, state: Parts, name: FromPath[str]) -> None:
+def delete_brand(request: AnyRequest, state: Parts, name: BrandName) -> None:
     """Delete a brand. Its jobs and renders stay, and still show its name."""
     if not state.brands.delete(name, client_id=request.state.client.id):
         raise not_found("brand")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from litestar import delete, get, post
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath
+from litestar.params import Body, PathParameter
 
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
@@ -12,6 +12,7 @@ from service.schemas.account import KeyItems, KeyRequest, KeyView, NewKey
 from service.schemas.openapi import LAST_KEY, NOT_FOUND, TOO_LARGE, TOO_MANY_KEYS, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
 
+KeyId = Annotated[str, PathParameter(description="The key's `id`, from POST /v1/keys or GET /v1/keys.")]
 #: The key of a request without a body.
 _UNNAMED = KeyRequest()
 
@@ -51,7 +52,7 @@ def create_key(
     tag="keys",
     responses={404: NOT_FOUND, 409: LAST_KEY},
 )
-def delete_key(request: AnyRequest, state: Parts, key_id: FromPath[str]) -> None:
+def delete_key(request: AnyRequest, state: Parts, key_id: KeyId) -> None:
     """Revoke a key immediately, which may be the key of this request. A key that never expires must remain."""
     if not state.client_keys.delete(key_id, request.state.client.id):
         raise not_found("key")

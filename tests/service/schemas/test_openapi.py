@@ -1,6 +1,8 @@
 """The OpenAPI document: the contract's names, and examples that are true."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +38,43 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+def described(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the place and the description of every operation, parameter and property."""
+    webhooks = {f"POST webhook {name}": one["post"] for name, one in document["webhooks"].items()}
+    for name, operation in [*operations(document), *webhooks.items()]:
+        yield name, operation.get("description", "").partition("```")[0].strip()
+        for one in operation.get("parameters", []):
+            yield f"{name} {one['name']}", one.get("description", "")
+    yield from _properties(document, "")
+
+
+def _properties(node: Any, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, list):
+        for index, one in enumerate(node):
+            yield from _properties(one, f"{place}/{index}")
+    elif isinstance(node, dict):
+        fields = node.get("properties", {})
+        yield from ((f"{place}/{name}", one.get("description", "")) for name, one in fields.items())
+        for key, one in node.items():
+            if key not in ("examples", "example"):
+                yield from _properties(one, f"{place}/{key}")
+
+
 def test_it_is_openapi_3_1_with_the_contracts_schemas(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     assert {
         *("BackgroundSwapWithSpecRequest", "WorkflowAcceptedResponse", "JobStatus"),
         *("HTTPValidationError", "ValidationError"),
     } <= set(document["components"]["schemas"])
+
+
+def test_every_operation_parameter_and_property_has_a_plain_description(document: dict[str, Any]) -> None:
+    found = dict(described(document))
+
+    assert len(found) > 400
+    assert [place for place, text in found.items() if len(text.split()) < 3 or not text.endswith(".")] == []
+    sentences = [(place, one) for place, text in found.items() for one in re.split(r"(?<=[.!?])\s+", text)]
+    assert [(place, one) for place, one in sentences if len(one.split()) > 25] == []
 
 
 def test_the_request_schema_matches_the_contract(document: dict[str, Any]) -> None:
