@@ -1,4 +1,4 @@
-"""What a release is made with: workflow files, versions, changelog fragments, commit subjects."""
+"""The parts of a release: workflow files, versions, changelog fragments, commit subjects."""
 
 import re
 import subprocess

@@ -1,7 +1,7 @@
 """A writer of HEIC files: HEVC whose blocks are stored as they are (ITU-T H.265, pcm_flag), in an ISO file (23008-12).
 
 None of the tests' packages has an HEVC encoder. Every block of 32 by 32 is a slice of its own, so the arithmetic coder
-restarts in each and its bits are always the same: no coder is needed, and the pixels are exact.
+restarts in each, and its bits are always the same. No coder is needed, and the pixels are exact.
 """
 
 import re

@@ -67,7 +67,7 @@ def test_the_first_noise_is_the_requested_one_and_all_steps_run(
 
 
 def test_a_familys_start_noise_equals_its_strength(tiny_folder: Callable[[str], Path]) -> None:
-    """So nothing changes where the shift does not depend on the size; by `strength` alone FLUX.1 [dev]'s would."""
+    """Nothing changes where the shift does not depend on the size. By `strength` alone FLUX.1 [dev]'s noise would."""
     family = family_of({"_class_name": "ZImagePipeline", "scheduler": {"shift": 3.0}})
     assert family is not None
     assert family.start_noise is not None

@@ -13,7 +13,7 @@ _WIDTH, _HEIGHT = 200, 240
 
 
 class Deed(Enum):
-    """What `tests.support.storm.worker` does in its first step: the photo's background has this colour."""
+    """A deed of `tests.support.storm.worker` in its first step. The photo's background has its colour."""
 
     #: Sleep 1.5 seconds at each of the two looks, as a slow network does.
     SLOW = (10, 200, 10)
