@@ -46,10 +46,10 @@ def _size_faults(preset: Preset, width: int, height: int) -> Iterator[OutputFaul
             yield OutputFault(field, "output_size", f"{field} must be {SIDES[0]} to {SIDES[1]} pixels, not {side}")
             return
     if width * height > MAX_PIXELS:
-        text = f"{width}x{height} has {width * height:,} pixels; the limit is {MAX_PIXELS:,}. Make the picture smaller"
+        text = f"{width}x{height} has {width * height:,} pixels; the limit is {MAX_PIXELS:,}. Choose a smaller size"
         yield OutputFault("width", "output_size", text)
     if max(width, height) > MAX_ASPECT * min(width, height):
-        text = f"{width}x{height} is too long: the longer side may be at most {MAX_ASPECT:g} times the shorter side"
+        text = f"{width}x{height} is too long. Choose sides of which one is at most {MAX_ASPECT:g} times the other"
         yield OutputFault("width", "output_size", text)
 
 

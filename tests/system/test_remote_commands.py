@@ -194,7 +194,7 @@ def test_a_missing_address_or_key_is_named_with_the_remedy(photo: str, monkeypat
     [
         (("--brand", "acme"), "--url"),
         ((), "--preset is missing"),
-        (("--url", "http://127.0.0.1:9", "--key", "bd_1", "--keep", "cutouts"), "a server keeps each cut-out itself"),
+        (("--url", "http://127.0.0.1:9", "--key", "bd_1", "--keep", "cutouts"), "A server keeps each cut-out itself"),
     ],
     ids=["a brand without a server", "no preset", "a folder for cut-outs at a server"],
 )

@@ -107,7 +107,7 @@ def test_a_refused_file_names_the_field_and_the_accepted_types(caller: Caller, f
     for answer in (fetched, sent):
         (one,) = answer.json()["detail"]
         assert one["code"] == "not_a_photo"
-        assert "send JPEG, PNG" in one["msg"]
+        assert "Send JPEG, PNG" in one["msg"]
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_an_empty_and_an_old_schema_are_reported_without_the_password(
 
     old = run("clients", "list").output
 
-    assert "is 0011, and this release needs 00" in old
+    assert "is 0011, but this release needs 00" in old
     assert "secret" not in missing + old
 
 

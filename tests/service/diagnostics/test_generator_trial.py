@@ -58,4 +58,4 @@ def test_an_invalid_controlnet_fails_with_the_settings_name(
     arguments: list[Any] = ["doctor", "--no-networks", "--home", str(tmp_path)]
     result = CliRunner().invoke(main, [*arguments, "--generator", str(saved("stable-diffusion-v1-5"))])
     assert result.exit_code == 1
-    assert "BACKDROP_CONTROLNET names" in result.output
+    assert "BACKDROP_CONTROLNET is" in result.output

@@ -66,8 +66,8 @@ QUERIES: tuple[tuple[str, str, str, str], ...] = (
         (f"stance={word}", "stance", "enum", f"{', '.join(get_args(StanceWord))} (received '{word}')")
         for word in ("upright", "", "Standing")
     ),
-    ("width=800", "height", "output_incomplete", "together"),
-    ("height=800", "width", "output_incomplete", "together"),
+    ("width=800", "height", "output_incomplete", "Give both"),
+    ("height=800", "width", "output_incomplete", "Give both"),
     ("width=63&height=800", "width", "output_size", "64 to 4096 pixels, not 63"),
     ("width=800&height=4097", "height", "output_size", "not 4097"),
     ("width=3000&height=2001", "width", "output_size", "the limit is 6,000,000"),
@@ -217,7 +217,7 @@ def swaps(good: dict[str, Any]) -> Iterator[Bad]:
     for query, name, code, said in (
         ("width=800&height=800", "width", "output_size_fixed", "Leave width and height out"),
         ("format=jpeg", "format", "output_no_alpha", "png or webp"),
-        ("quality=90", "quality", "output_lossless", "Leave it out"),
+        ("quality=90", "quality", "output_lossless", "Leave quality out"),
     ):
         body = good | {"output_preset": "transparent_cutout", "scene_type": "white", "dominant_colors": []}
         yield Bad("POST", f"{SWAP}?{query}", body, where=("query", name), code=code, said=said)
@@ -383,7 +383,7 @@ def faults(answer: Any) -> list[str]:
         if one["loc"][0] not in {"body", "query", "header", "path"} or (len(one["loc"]) < 2 and one["loc"] != ["body"]):
             found.append(f"no field: {one}")
         valued = one["code"] in WITHOUT_VALUE or re.search(
-            r"[Rr]eceived|not \d|not valid JSON: \w|The file is|lies outside|is empty", said
+            r"[Rr]eceived|not \d|not valid JSON: \w|The file is|is outside|is empty", said
         )
         named = name.replace("_", "-").lower() in said.replace("_", "-").lower() or "'" in said
         if not valued and not named:

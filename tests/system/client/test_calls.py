@@ -108,7 +108,7 @@ def test_a_photo_is_cut_out_mended_and_reset(backdrop: Backdrop, served: Served,
     with pytest.raises(Invalid) as refused:
         backdrop.mend(cutout, good())
     assert [one.code for one in refused.value.fields] == ["mask_mode"]
-    with pytest.raises(ValueError, match="one of the two"):
+    with pytest.raises(ValueError, match="either mask or keep"):
         backdrop.mend(cutout)
     with pytest.raises(JobFailed) as failed:
         backdrop.cutout(source_key=backdrop.upload(bad()["image_truncated"]))

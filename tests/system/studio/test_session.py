@@ -21,7 +21,7 @@ def test_an_unknown_key_is_reported_in_words(visit: Callable[..., Visit], guest:
     page.get_by_label("Your key").fill("no-key")
     page.get_by_role("button", name="Sign in").click()
 
-    page.get_by_role("alert").get_by_text("not known here").wait_for()
+    page.get_by_role("alert").get_by_text("This key is unknown").wait_for()
     assert_accessible(page)
     assert page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})") == "{}", "a wrong key is not stored"
     page.get_by_label("Your key").fill(guest.key)
@@ -86,7 +86,7 @@ def test_a_revoked_key_is_replaced_in_a_dialog_and_the_draft_stays(visit: Callab
     assert_accessible(page)
     dialog.get_by_label("Your key").fill("no-key")
     page.keyboard.press("Enter")
-    dialog.get_by_text("not known here").wait_for()
+    dialog.get_by_text("This key is unknown").wait_for()
     page.keyboard.press("Escape")
     dialog.get_by_label("Your key").fill(guest.key)
     page.keyboard.press("Enter")
