@@ -321,8 +321,8 @@ def meet_lathed(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting
     """Intersect a ray with a solid of revolution that may be hollow from above: outside, rim, inside and its floor.
 
     The ray meets each piece of the profile at the roots of a quadratic equation. p contains the foot's centre, 1 if the
-    axis runs towards the camera (0: upwards), the height and the number of control values. The hollow's share of the
-    squared radius (0: none) and the height of its floor follow, then the control values and the greatest squared radius.
+    axis runs towards the camera (0: upwards), the height and the number of control values. Then follow the hollow's
+    share of the squared radius (0: none), the height of its floor, the control values and the greatest squared radius.
     """
     lying = p[3] > _HALF
     x = ox - p[0]

@@ -72,7 +72,11 @@ def test_each_refusal_has_a_class_and_a_remedy(served: Served, backdrop: Backdro
 
 @pytest.mark.parametrize(
     ("url", "key", "remedy"),
-    [("backdrop.example", "bd_1", "https://"), ("http://localhost", "", "clients add"), ("http://x", "a b", "clients add")],
+    [
+        ("backdrop.example", "bd_1", "https://"),
+        ("http://localhost", "", "clients add"),
+        ("http://x", "a b", "clients add"),
+    ],
 )
 def test_an_impossible_address_or_key_is_refused_at_once(url: str, key: str, remedy: str) -> None:
     with pytest.raises(ValueError, match=remedy):
