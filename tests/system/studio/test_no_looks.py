@@ -53,7 +53,7 @@ def test_after_too_many_previews_the_page_counts_down_and_shows_the_finished_one
             "You made many previews in a short time. You can make more in "
         )
         alert_box.wait_for()
-        seconds = int(alert_box.inner_text().split(" more in ")[1].split(" s ")[0])
+        seconds = int(alert_box.inner_text().split(" more in ")[1].split(" s")[0])
         assert 0 < seconds <= 20, "at most Retry-After"
         assert page.locator("#look").get_attribute("aria-disabled") == "true"
         assert_accessible(page)
