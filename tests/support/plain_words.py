@@ -13,12 +13,24 @@ BANNED = re.compile(
     re.IGNORECASE,
 )
 
+#: Token types that Python 3.11 does not have.
+FSTRING_START, FSTRING_END = (getattr(tokenize, name, None) for name in ("FSTRING_START", "FSTRING_END"))
+
 
 def python_text(source: str) -> Iterator[str]:
-    """Yield the comments, the names and the strings of a Python file, without numbers and operators."""
-    texts = (tokenize.COMMENT, tokenize.NAME, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING))
+    """Yield the comments, the names and the strings of a Python file, but no numbers and operators."""
+    lines = source.splitlines(keepends=True)
+    starts: list[tuple[int, int]] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type in texts:
+        # From Python 3.12 on an f-string is many tokens. Its parts alone would look like numbers: `.2f`.
+        if token.type == FSTRING_START:
+            starts.append(token.start)
+        elif token.type == FSTRING_END:
+            (row, column), (last, end) = starts.pop(), token.end
+            if not starts:
+                whole = "".join(lines[row - 1 : last])
+                yield whole[column : len(whole) - len(lines[last - 1]) + end]
+        elif not starts and token.type in (tokenize.COMMENT, tokenize.NAME, tokenize.STRING):
             yield token.string
 
 
