@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.plain_words import BANNED, markdown_sentences, markdown_text, python_text
+from tests.support.plain_words import BANNED, MOST_WORDS, markdown_sentences, markdown_text, python_text
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Tests that quote the banned words, and files without Backdrop's own text: licences, the lock file, modules from
@@ -15,7 +15,6 @@ LEFT_OUT = re.compile(
     r"^tests/(test_words|support/plain_words|service/api/pages/test_studio_words)\.py$"
     r"|^LICENSE|^client/LICENSE|requirements|/vendor/|\.(jpg|png|webp|svg|onnx|safetensors|json|txt)$"
 )
-MOST_WORDS = 25
 
 
 def worded_files() -> list[str]:

@@ -13,6 +13,8 @@ BANNED = re.compile(
     re.IGNORECASE,
 )
 
+#: Most words of a sentence.
+MOST_WORDS = 25
 #: Token types that Python 3.11 does not have.
 FSTRING_START, FSTRING_END = (getattr(tokenize, name, None) for name in ("FSTRING_START", "FSTRING_END"))
 

@@ -10,11 +10,10 @@ import pytest
 import service.worker.c2pa  # its failures count too
 from pipeline.core.errors import PipelineError
 from service.catalogue.warning_words import WORDS
-from tests.support.plain_words import BANNED
+from tests.support.plain_words import BANNED, MOST_WORDS
 
 FOLDER = Path(str(files("service") / "studio"))
 SCRIPTS = sorted(path for path in FOLDER.rglob("*.js") if "vendor" not in path.parts)
-MOST_WORDS = 25
 #: A regular expression begins where a value can: after an operator, never after a name or a closing bracket.
 TOKEN = re.compile(
     r"//[^\n]*|/\*.*?\*/"
