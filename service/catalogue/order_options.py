@@ -26,7 +26,7 @@ def option_fields() -> dict[str, Any]:
     return found
 
 
-def record_model(record: type[OptionRecord]) -> Any:
+def record_model(record: type[OptionRecord]) -> type[BaseModel]:
     """Return a pydantic model of a record, as the base of a class: its options with their defaults."""
     found: dict[str, Any] = {
         name: (kind, Field(default, description=option.description))
