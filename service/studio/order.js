@@ -3,6 +3,7 @@
 import { ask } from "./api.js";
 import { fill, html, say } from "./dom.js";
 import { LookButton } from "./looks/button.js";
+import { FIELDS, USUAL } from "./options.js";
 import { placeTrouble } from "./place/ways_out.js";
 import { askAbout } from "./several_ask.js";
 import { SUBMIT, asked, submitted } from "./submit.js";
@@ -142,7 +143,7 @@ export class Order extends EventTarget {
     if (!source) return; // the photos were ordered or removed in the meantime
     const look = several.items.length ? null : looks.seen;
     try {
-      const query = asked({ seed: draft.seed, placement: draft.placement, dressing: draft.dressing(source) });
+      const query = asked({ seed: draft.seed, placement: draft.placement, options: draft.options(source) });
       query.set("dry_run", "true");
       const body = draft.body(look ? { render: look.job.render.public_id } : source);
       this.plan = await ask(`${SUBMIT}?${query}`, { method: "POST", body, signal });
@@ -183,8 +184,8 @@ export class Order extends EventTarget {
         this.#changed();
         return;
       }
-      const dressing = draft.dressing();
-      const accepted = await submitted(draft.body(), { seed, name: source.reference, placement, dressing });
+      const options = draft.options();
+      const accepted = await submitted(draft.body(), { seed, name: source.reference, placement, options });
       say("Accepted. Your picture is being made.");
       this.#studio.ordered();
       this.#studio.go(`jobs/${accepted.job_id}`);
@@ -293,7 +294,9 @@ export class Order extends EventTarget {
     }
     if (looks.chosen) return hint("You get the preview that you chose, in full size and without the watermark.");
     const looked = looks.items.some((item) => item.seed === draft.seed);
-    const words = looked ? "You keep the background that you chose; the product has moved." : "You get the same background again.";
+    const follows = looks.large !== null || looks.coming !== null;
+    const kept = follows ? "You keep this background." : "You keep the background that you chose; the product has moved.";
+    const words = looked ? kept : "You get the same background again.";
     const fresh = html`<button class="link" onclick=${() => draft.change({ seed: null })}>Use a new one</button>`;
     return hint([words, " ", fresh]);
   }
@@ -301,7 +304,8 @@ export class Order extends EventTarget {
   #refused() {
     const { refusal } = this;
     if (refusal.status === 404) return "The photo is no longer there. Drop it again.";
-    const fields = ["scene_type", "mood", "dominant_colors", "colors_on"];
+    const own = FIELDS.flatMap((field) => Object.keys(USUAL[field]));
+    const fields = ["scene_type", "mood", "dominant_colors", "colors_on", ...own];
     if (refusal.status === 422 && fields.some((field) => refusal.about(field))) {
       return "One of your choices above can't be used. The reason is shown there.";
     }
