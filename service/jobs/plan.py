@@ -1,10 +1,10 @@
 """The plan of a swap: the request with all values resolved, and warnings to read before paying."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.core.order import SwapOrder
+from pipeline.core.order import RECORDS, SwapOrder
 from pipeline.core.spec import Preset, Spec
 from pipeline.delivery.output import ordered
 from pipeline.placement.facts import CutoutFacts
@@ -29,6 +29,11 @@ class Resolved:
     #: The cut-out's facts from the earlier render that the request names; empty without one.
     seen: Mapping[str, Any] = field(default_factory=dict)
 
+    def of_photo(self, source_key: str, seen: Mapping[str, Any]) -> "Resolved":
+        """Return the same request for a photo. Its facts count only if they are of the requested product."""
+        asked = list(self.order.subject) if self.order.subject else None
+        return replace(self, source_key=source_key, seen=seen if seen.get("subject") == asked else {})
+
     @property
     def credits_cost(self) -> int:
         """The cost in credits; 0 for a preview."""
@@ -43,8 +48,7 @@ class Resolved:
             preset=ordered(self.preset, self.order.output),
             seed=0,
             pinned=self.order.pinned,
-            placement=self.order.placement,
-            dressing=self.order.dressing,
+            **{name: getattr(self.order, name) for name in RECORDS if name != "output"},
         )
 
     def spec(self, catalogue: Catalogue) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 from ulid import ULID
 
-from pipeline.core.order import PhotoPlace, SwapOrder
-from pipeline.delivery.output import OutputFault, output_faults
-from pipeline.scene.surfaces import DressingFault, dressing_faults, tidied
-from service.accounts.brands import Brands
+from pipeline.core.order import OptionFault, PhotoPlace, SwapOrder
+from pipeline.scene.surfaces import tidied
+from service.accounts.brands import Brand, Brands
 from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
+from service.catalogue.option_faults import option_faults
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
@@ -47,18 +47,10 @@ class PreviewsOff(Exception):
     """Raised when a client requests a preview and previews are switched off."""
 
 
-class OutputInvalid(ValueError):
-    """Raised when the preset can't be delivered with the requested size, format or quality, because of `faults`."""
+class OptionsInvalid(ValueError):
+    """Raised when a swap can't be made with the options of its order, because of `faults`."""
 
-    def __init__(self, faults: list[OutputFault]) -> None:
-        super().__init__("; ".join(fault.message for fault in faults))
-        self.faults = faults
-
-
-class DressingInvalid(ValueError):
-    """Raised when a scene can't be dressed as requested, because of `faults`."""
-
-    def __init__(self, faults: list[DressingFault]) -> None:
+    def __init__(self, faults: list[OptionFault]) -> None:
         super().__init__("; ".join(fault.message for fault in faults))
         self.faults = faults
 
@@ -103,16 +95,16 @@ class Submit:
     def swap(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder, sent: Sent) -> Accepted:
         """Resolve all defaults, price the swap, write one transaction, then enqueue the job.
 
-        `order` is the order of the request's body and query. A preview is free. Raises PreviewsOff, OutputInvalid,
-        DressingInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable, InsufficientCredits,
-        IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs, QueueShareTaken, QueueFull. After each of them,
+        `order` is the order of the request's body and query. A preview is free. Raises PreviewsOff, OptionsInvalid,
+        SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable, InsufficientCredits, IdempotencyConflict,
+        IdempotencyInFlight, TooManyUnfinishedJobs, QueueShareTaken, QueueFull. After each of them,
         nothing was charged.
         """
         if order.preview and not self.previews:
             raise PreviewsOff
         order = replace(order, dressing=tidied(order.dressing))
-        query = _query(order)
-        asked = Asked(SWAP_WORKFLOW, request.model_dump(mode="json"), _digest(sent.raw_body, query), query)
+        query = query_of(order)
+        asked = Asked(SWAP_WORKFLOW, request.model_dump(mode="json"), digest(sent.raw_body, query), query)
         if first := self._first_answer(client, sent, asked):
             return first
         resolved = self._resolve(client, request, order)
@@ -150,7 +142,7 @@ class Submit:
         spec = {} if subject is None else {"subject": list(subject)}
         body |= spec
         query = {} if reference is None else {"reference": reference}
-        asked = Asked(CUTOUT_WORKFLOW, body, _digest(CUTOUT_WORKFLOW.encode() + sent.raw_body, query), query)
+        asked = Asked(CUTOUT_WORKFLOW, body, digest(CUTOUT_WORKFLOW.encode() + sent.raw_body, query), query)
         if first := self._first_answer(client, sent, asked):
             return first
         new = NewJob(
@@ -158,7 +150,7 @@ class Submit:
             client_id=client.id,
             **vars(asked),
             spec=spec,
-            source_key=self._source(client, source_image_s3_key, source_render_public_id)[0],
+            source_key=self.source(client, source_image_s3_key, source_render_public_id)[0],
             credits_cost=0,
             idempotency_key=sent.idempotency_key,
             reference=reference,
@@ -187,8 +179,8 @@ class Submit:
     def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Plan:
         """Return the effect and cost of `swap`, and write nothing.
 
-        Raises PreviewsOff, OutputInvalid, DressingInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss,
-        StoreUnavailable. Other reasons for a refusal become cautions.
+        Raises PreviewsOff, OptionsInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable.
+        Other reasons for a refusal become cautions.
         """
         if order.preview and not self.previews:
             raise PreviewsOff
@@ -202,12 +194,23 @@ class Submit:
 
     def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Resolved:
         """Return the request with all values resolved, also those of the client's brand."""
-        name = order.brand
+        look = self.look(client, request, order, self.brand(client, order.brand))
+        source_key, seen = self.source(client, request.source_image_s3_key, request.source_render_public_id)
+        return look.of_photo(source_key, seen)
+
+    def brand(self, client: Client, name: str | None) -> Brand | None:
+        """Return the client's brand of this name; None if there is none. Raises BrandNearMiss."""
         brand = self.brands.get(name, client_id=client.id) if name else None
         if name and brand is None:
             meant = near_miss(name, (one.name for one in self.brands.list(client.id)))
             if meant is not None:
                 raise BrandNearMiss(name, meant)
+        return brand
+
+    def look(
+        self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder, brand: Brand | None
+    ) -> Resolved:
+        """Return the request with all values resolved but its photo's. Raises OptionsInvalid."""
         if brand is not None:
             order = replace(
                 order,
@@ -216,25 +219,18 @@ class Submit:
                 style_words=tuple(brand.style_words),
                 pinned=brand.pinned,
             )
+            order = order.having({name: one for name, one in brand.options.items() if name not in order.sent})
+            order = replace(order, dressing=tidied(order.dressing))
             request = request.model_copy(update={"dominant_colors": list(order.colors)})
-        preset = self.catalogue.presets[order.preset]
-        if faults := list(output_faults(preset, order.output)):
-            raise OutputInvalid(faults)
-        scene = self.catalogue.scene(order.scene)
-        if wrong := list(dressing_faults(scene, preset, order.colors, order.dressing)):
-            raise DressingInvalid(wrong)
-        source_key, seen = self._source(client, request.source_image_s3_key, request.source_render_public_id)
-        return Resolved(
-            request=request,
-            order=order,
-            brand=brand,
-            source_key=source_key,
-            seen=seen if seen.get("subject") == (list(order.subject) if order.subject else None) else {},
-            preset=preset,
-        )
+        if faults := list(option_faults(self.catalogue, order)):
+            raise OptionsInvalid(faults)
+        return Resolved(request, order, brand, source_key="", preset=self.catalogue.presets[order.preset])
 
-    def _source(self, client: Client, uploaded: str | None, rendered: str | None) -> tuple[str, dict[str, Any]]:
-        """Return the photo's key, and the cut-out's facts from the earlier render that the request names."""
+    def source(self, client: Client, uploaded: str | None, rendered: str | None) -> tuple[str, dict[str, Any]]:
+        """Return the photo's key, and the cut-out's facts from the earlier render that the request names.
+
+        Raises SourceNotFound, SourceTooLarge and StoreUnavailable.
+        """
         seen: dict[str, Any] = {}
         if rendered:
             render = self.jobs.render(rendered, client_id=client.id)
@@ -273,10 +269,10 @@ def _seen(render: Render) -> dict[str, Any]:
     return seen | {"aspect": (right - left) * render.width / max(1e-6, (bottom - top) * render.height)}
 
 
-def _query(order: SwapOrder) -> dict[str, Any]:
+def query_of(order: SwapOrder) -> dict[str, Any]:
     """Return the values of the query that differ from the defaults.
 
-    `_digest` depends on their order.
+    `digest` depends on their order.
     """
     asked: dict[str, object] = {"seed": order.seed, "reference": order.reference}
     asked |= order.given
@@ -286,7 +282,7 @@ def _query(order: SwapOrder) -> dict[str, Any]:
     return {name: value for name, value in asked.items() if value is not None}
 
 
-def _digest(raw_body: bytes, query: Mapping[str, Any]) -> str:
+def digest(raw_body: bytes, query: Mapping[str, Any]) -> str:
     """Return the digest that earlier releases compare: one may still run, or have logged the key before an upgrade."""
     asked = "".join(f"?{name}={value}" for name, value in query.items())
     return hashlib.sha256(raw_body + asked.encode()).hexdigest()

@@ -11,6 +11,7 @@ from typing import Any
 from ulid import ULID
 
 from pipeline.core.order import SEED_LIMIT, OptionFault
+from pipeline.scene.surfaces import tidied
 from service.accounts.clients import Client
 from service.catalogue.cautions import Caution
 from service.catalogue.specs import stored_spec
@@ -136,7 +137,7 @@ class OrderSubmit:
                 seed = seeds[look.variant] if pinned is None else (pinned + look.seed_step) % SEED_LIMIT
                 order = replace(order, seed=seed)
             try:
-                branded[look.variant, look.preset] = self.submit.look(look.request, order, brand)
+                branded[look.variant, look.preset] = self.submit.look(client, look.request, replace(order, dressing=tidied(order.dressing)), brand)
             except OptionsInvalid as error:
                 own = request.looks[look.variant].options.given()
                 wrong += [(look.variant if one.field in own else None, one) for one in error.faults]
@@ -222,20 +223,14 @@ class OrderSubmit:
 def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: _Source) -> Resolved:
     """Return a look of the order for one photo."""
     names = ("source_image_s3_key", "source_render_public_id")
-    place = None if photo.subject is None else tuple(photo.subject)
-    same = source.seen.get("subject") == photo.subject
-    return replace(
-        look,
-        request=look.request.model_copy(update={name: getattr(photo, name) for name in names}),
-        order=replace(
-            look.order,
-            subject=place,
-            reference=photo.reference or request.reference,
-            metadata=tuple((request.metadata | photo.metadata).items()),
-        ),
-        source_key=source.key,
-        seen=source.seen if same else {},
+    order = replace(
+        look.order,
+        subject=None if photo.subject is None else tuple(photo.subject),
+        reference=photo.reference or request.reference,
+        metadata=tuple((request.metadata | photo.metadata).items()),
     )
+    asked = look.request.model_copy(update={name: getattr(photo, name) for name in names})
+    return replace(look, request=asked, order=order).of_photo(source.key, source.seen)
 
 
 def _fault(number: int, photo: OrderPhoto, error: SourceTooLarge | None = None) -> PhotoFault:
