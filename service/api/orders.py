@@ -177,7 +177,10 @@ async def get_order_sheet(
     page: Annotated[
         int,
         QueryParameter(
-            ge=1, le=200, description="Number of the sheet, from 1: a large order has several.", examples=[Example(value=1)]
+            ge=1,
+            le=200,
+            description="Number of the sheet, from 1: a large order has several.",
+            examples=[Example(value=1)],
         ),
     ] = 1,
 ) -> Response[bytes]:
@@ -245,7 +248,7 @@ ORDER_REFUSALS: dict[Any, Any] = {
     LookInvalid: _on_bad_look,
     OrderTooLarge: _on_large_order,
 }
-ORDERS = [
+ORDERS: list[Any] = [
     options("/orders", "GET", "POST"),
     options("/orders/{order_id:str}", "GET", "DELETE"),
     Router("/", guards=[rate_limited], route_handlers=[create_order]),

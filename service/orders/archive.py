@@ -1,10 +1,11 @@
 """An order's pictures as a ZIP that is written while it is sent: one picture at a time is in memory."""
 
+import io
 import json
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import IO, Any, cast
 
 from service.orders.records import Order, Picture
 from service.storage.objects import Bucket, ObjectNotFound
@@ -12,20 +13,22 @@ from service.storage.objects import Bucket, ObjectNotFound
 _EXTENSIONS = {"jpeg": "jpg"}
 
 
-class _Sink:
+class _Sink(io.RawIOBase):
     """A file that only collects what is written to it, until it is taken."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Any) -> int:
+        """Collect the bytes."""
         self._parts.append(bytes(data))
         return len(data)
 
     def flush(self) -> None:
-        pass
+        """Do nothing: everything is written already."""
 
     def taken(self) -> bytes:
+        """Return what was written since the last call."""
         data, self._parts = b"".join(self._parts), []
         return data
 
@@ -35,8 +38,9 @@ def zipped(order: Order, pictures: Iterable[Picture], renders: Bucket) -> Iterat
 
     Raises StoreUnavailable, which breaks the stream off.
     """
+    # Stored, as pictures can't be compressed further.
     sink, rows = _Sink(), list[dict[str, Any]]()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # pictures can't be compressed further
+    with zipfile.ZipFile(cast(IO[bytes], sink), "w", zipfile.ZIP_STORED) as archive:
         for one in pictures:
             row = _row(one)
             if one.render is not None:

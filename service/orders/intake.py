@@ -11,8 +11,16 @@ from service.database.clock import db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
 from service.database.tables import clients, jobs, orders, request_logs, stored_objects
-from service.jobs.intake import IdempotencyConflict, JobIntake, QueueShareTaken, Refusal, TooManyUnfinishedJobs
-from service.jobs.intake import QueueFull, job_values, log_values
+from service.jobs.intake import (
+    IdempotencyConflict,
+    JobIntake,
+    QueueFull,
+    QueueShareTaken,
+    Refusal,
+    TooManyUnfinishedJobs,
+    job_values,
+    log_values,
+)
 from service.jobs.records import Asked, Kind
 from service.jobs.turns import new_turns
 from service.orders.records import AcceptedOrder, NewOrder, NoRoom, QueueTooFull, ShareTaken, TooManyUnfinished

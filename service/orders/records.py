@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pipeline.core.order import OptionFault
 from service.catalogue.cautions import Caution
-from service.jobs.intake import NewJob, Refusal
+from service.jobs.intake import NewJob
 from service.jobs.records import Asked, Job, Render
 from service.webhooks.order_end import OrderStatus, Tally
 
@@ -135,7 +135,6 @@ class OrderPlan:
     balance: int
     cautions: Sequence[Caution]
     faults: Sequence[PhotoFault]
-    refusals: Sequence[Refusal]
 
 
 @dataclass(frozen=True)
@@ -168,9 +167,3 @@ class Picture:
     preset: int
     job: Job
     render: Render | None
-
-
-def place_of(spec: dict[str, Any]) -> tuple[int, int, int]:
-    """Return the photo, the variant and the preset of a stored picture: places in the order's lists."""
-    photo, variant, preset = spec["picture"]
-    return photo, variant, preset

@@ -4,9 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, ValidationInfo
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic import ValidationError as PydanticValidationError
-from pydantic import field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pipeline.core.order import SEED_LIMIT, Dressing, Ground, SwapOrder, options_of, photo_place
@@ -36,9 +44,7 @@ class OrderPhoto(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    source_image_s3_key: str | None = Field(
-        None, max_length=512, description=_SWAP["source_image_s3_key"].description
-    )
+    source_image_s3_key: str | None = Field(None, max_length=512, description=_SWAP["source_image_s3_key"].description)
     source_render_public_id: str | None = Field(
         None, max_length=64, description=_SWAP["source_render_public_id"].description
     )
@@ -139,9 +145,10 @@ class OrderRequest(BaseModel):
     seed: Seed | None = Field(
         None, description="Seed of the first variant; a number of variants uses the seeds after it, too."
     )
-    variants: Annotated[int, Field(ge=1, le=MAX_VARIANTS, strict=True)] | Annotated[
-        list[OrderVariant], Field(min_length=1, max_length=MAX_VARIANTS)
-    ] = Field(
+    variants: (
+        Annotated[int, Field(ge=1, le=MAX_VARIANTS, strict=True)]
+        | Annotated[list[OrderVariant], Field(min_length=1, max_length=MAX_VARIANTS)]
+    ) = Field(
         1,
         description="How many looks each photo gets, 1 to 8: a number of seeds, or a list of what differs in each look."
         " All photos and presets of a variant share its seed.",
@@ -269,13 +276,14 @@ def _crowded(data: dict[str, Any]) -> Iterator[InitErrorDetails]:
     whole, photos = data.get("metadata") or {}, data.get("photos")
     for number, photo in enumerate(photos if isinstance(photos, list) else []):
         pairs = photo.get("metadata") if isinstance(photo, dict) else None
-        if isinstance(pairs, dict) and isinstance(whole, dict) and MAX_PAIRS < len(whole | pairs):
+        if isinstance(pairs, dict) and isinstance(whole, dict) and len(whole | pairs) > MAX_PAIRS:
             text = f"With the order's, this photo has {len(whole | pairs)} pairs, and {MAX_PAIRS} are allowed. Remove"
             yield _error("too_long", f"{text} some", ("photos", number, "metadata"), len(pairs))
 
 
 def _repeated(data: dict[str, Any]) -> Iterator[InitErrorDetails]:
     presets = data.get("presets")
-    for place, preset in enumerate(presets if isinstance(presets, list) else []):
-        if preset in presets[:place]:
+    listed = presets if isinstance(presets, list) else []
+    for place, preset in enumerate(listed):
+        if preset in listed[:place]:
             yield _error("repeated", "This preset was sent before. Name each preset once", ("presets", place), preset)

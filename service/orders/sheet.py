@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from service.jobs.records import JobStatus
+from service.jobs.records import JobStatus, Render
 from service.orders.records import Picture
 from service.storage.objects import Bucket, ObjectNotFound
 from service.storage.thumbnail import reduced
@@ -15,6 +15,7 @@ from service.storage.thumbnail import reduced
 MOST = 240
 #: Pixels: a cell's side at most and at least, the sheet's width that many columns aim at, gaps, and room for words.
 _SIDES, _WIDTH, _GAP, _HEAD, _LABELS = (240, 96), 4000, 8, 44, 150
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _PAPER, _INK, _PALE, _FAILED = "#ffffff", "#222222", "#eeeeee", "#f6dcd8"
 
 
@@ -30,8 +31,7 @@ class Sheet:
 class _Cell:
     """What a cell shows: a stored picture, or words."""
 
-    key: str | None
-    bytes: int
+    render: Render | None
     words: str
     failed: bool
 
@@ -44,8 +44,8 @@ def sheet(pictures: Iterable[Picture], renders: Bucket, page: int = 1) -> Sheet 
         columns[place] = f"{one.job.output_preset}\nvariant {one.variant + 1}"
         names[one.photo] = f"photo {one.photo + 1}\n{one.job.reference or ''}"
         words = one.job.error_code or ("deleted" if one.job.status == JobStatus.SUCCESS else one.job.status.lower())
-        stored = (None, 0) if one.render is None else (one.render.key, one.render.bytes)
-        cells[one.photo, place] = _Cell(*stored, words.replace("_", " "), one.job.status == JobStatus.FAILURE)
+        failed = one.job.status == JobStatus.FAILURE
+        cells[one.photo, place] = _Cell(one.render, words.replace("_", " "), failed)
     order = sorted(columns)
     rows_a_page = max(1, MOST // max(1, len(order)))
     photos = sorted(names)[(page - 1) * rows_a_page : page * rows_a_page]
@@ -68,14 +68,12 @@ def sheet(pictures: Iterable[Picture], renders: Bucket, page: int = 1) -> Sheet 
     return Sheet(file.getvalue(), page * rows_a_page < len(names))
 
 
-def _fill(
-    drawn: Image.Image, at: tuple[int, int], side: int, cell: _Cell | None, renders: Bucket, font: ImageFont.ImageFont
-) -> None:
+def _fill(drawn: Image.Image, at: tuple[int, int], side: int, cell: _Cell | None, renders: Bucket, font: Font) -> None:
     """Draw a cell: its picture in the middle, or its words."""
     words, failed = (cell.words, cell.failed) if cell else ("", False)
-    if cell and cell.key is not None:
+    if cell and cell.render is not None:
         try:
-            picture = reduced(renders.get(cell.key, max_bytes=cell.bytes), side)
+            picture = reduced(renders.get(cell.render.key, max_bytes=cell.render.bytes), side)
         except (ObjectNotFound, OSError):
             words = "deleted"
         else:
@@ -87,9 +85,7 @@ def _fill(
     _write(ImageDraw.Draw(drawn), (at[0] + _GAP, at[1] + side // 2 - 8), words, side - 2 * _GAP, font)
 
 
-def _write(
-    pen: ImageDraw.ImageDraw, at: tuple[int, int], words: str, width: int, font: ImageFont.ImageFont
-) -> None:
+def _write(pen: ImageDraw.ImageDraw, at: tuple[int, int], words: str, width: int, font: Font) -> None:
     """Write lines, each shortened to `width` pixels. Pillow's own font has Latin letters only."""
     for number, line in enumerate(words.split("\n")):
         line = line.encode("latin-1", "replace").decode("latin-1")

@@ -51,7 +51,7 @@ class Orders:
             query = query.where(jobs.c.id > cursor)
         with self._reader.connect() as connection:
             rows = connection.execute(query.order_by(jobs.c.id).limit(limit + 1)).mappings().all()
-        found = [Picture(*row["spec"]["picture"], *job_of(row)) for row in rows[:limit]]
+        found = [_picture(row) for row in rows[:limit]]
         return Page(found, found[-1].job.id if len(rows) > limit else None)
 
     def all_pictures(self, order_id: str, *, client_id: str) -> Iterator[Picture]:
@@ -87,3 +87,9 @@ class Orders:
             counted = tallies(connection, [row["id"] for row in rows]) if rows else {}
         names = [name for name in Order.__dataclass_fields__ if name != "tally"]
         return [Order(**{name: row[name] for name in names}, tally=counted[row["id"]]) for row in rows]
+
+
+def _picture(row: sa.RowMapping) -> Picture:
+    photo, variant, preset = row["spec"]["picture"]
+    job, render = job_of(row)
+    return Picture(photo, variant, preset, job, render)

@@ -137,7 +137,9 @@ class OrderSubmit:
                 seed = seeds[look.variant] if pinned is None else (pinned + look.seed_step) % SEED_LIMIT
                 order = replace(order, seed=seed)
             try:
-                branded[look.variant, look.preset] = self.submit.look(client, look.request, replace(order, dressing=tidied(order.dressing)), brand)
+                branded[look.variant, look.preset] = self.submit.look(
+                    client, look.request, replace(order, dressing=tidied(order.dressing)), brand
+                )
             except OptionsInvalid as error:
                 own = request.looks[look.variant].options.given()
                 wrong += [(look.variant if one.field in own else None, one) for one in error.faults]
