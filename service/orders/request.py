@@ -58,7 +58,7 @@ class OrderPhoto(BaseModel):
     )
     subject: list[float] | None = Field(
         None,
-        description="The product that you mean: a point x, y or a box left, top, right, bottom, in shares from 0 to 1"
+        description="The product that you mean: a point x, y or a box left, top, right, bottom. Give shares from 0 to 1"
         " of the upright photo's width and height.",
         examples=[[0.42, 0.55]],
     )

@@ -66,11 +66,9 @@ def test_a_dry_run_counts_prices_and_names_bad_photos_and_charges_nothing(caller
 
 
 def test_an_order_is_one_job_and_one_debit_a_picture(caller: Caller) -> None:
-    variants = [
-        {"seed": 7},
-        {"scene_type": "marble_tabletop", "options": {"props": "none"}, "dominant_colors": ["red"]},
-    ]
-    body = body_of(caller, variants=variants, metadata={"season": "2027"}, reference="spring", options={"shift_x": 0.1})
+    red = {"scene_type": "marble_tabletop", "options": {"props": "none"}, "dominant_colors": ["red"]}
+    body = body_of(caller, variants=[{"seed": 7}, red], metadata={"season": "2027"}, options={"shift_x": 0.1})
+    body |= {"reference": "spring"}
     body["photos"][1] |= {"reference": "sku-2", "metadata": {"colour": "red"}, "subject": [0.4, 0.5]}
 
     accepted = ordered(caller, body)
@@ -89,10 +87,8 @@ def test_an_order_is_one_job_and_one_debit_a_picture(caller: Caller) -> None:
     assert (asked["dressing"]["props"], asked["placement"]["shift_x"], asked["subject"]) == ("none", 0.1, [0.4, 0.5])
     assert {one["seed"] for one in shown["items"] if one["variant"] == 0} == {7}
     assert len({one["seed"] for one in shown["items"] if one["variant"] == 1}) == 1
-    entries = caller.get("/v1/credits").json()["entries"]
-    assert sorted(one["job_id"] for one in entries if one["kind"] == "debit") == [
-        one["job_id"] for one in shown["items"]
-    ]
+    debits = [one for one in caller.get("/v1/credits").json()["entries"] if one["kind"] == "debit"]
+    assert sorted(one["job_id"] for one in debits) == [one["job_id"] for one in shown["items"]]
 
 
 def test_a_number_of_variants_uses_the_seeds_after_the_orders(caller: Caller) -> None:
@@ -162,7 +158,8 @@ def test_an_order_that_the_balance_does_not_cover_charges_nothing(caller: Caller
         ({"variants": 9}, {("body", "variants")}),
         ({"variants": True}, {("body", "variants")}),
         ({"variants": []}, {("body", "variants")}),
-        ({"variants": [{"seed": -1}, {"mood": "calmm"}]}, {("body", "variants", 0, "seed"), ("body", "variants", 1, "mood")}),
+        ({"variants": [{"seed": -1}]}, {("body", "variants", 0, "seed")}),
+        ({"variants": [{}, {"mood": "calmm"}]}, {("body", "variants", 1, "mood")}),
         ({"variants": [{"dominant_colors": ["tea"]}]}, {("body", "variants", 0, "dominant_colors", 0)}),
         ({"options": {"shadw": "soft"}}, {("body", "options", "shadw")}),
         ({"options": {"scale": 9}}, {("body", "options", "scale")}),
