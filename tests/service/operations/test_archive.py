@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.database.tables import deliveries, jobs, ledger, orders, renders, request_logs
+from service.database.tables import deliveries, jobs, ledger, renders, request_logs
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
 from service.operations.archive import archive_jobs
@@ -71,27 +71,13 @@ def test_unneeded_rows_go_and_all_others_stay(engine: sa.Engine, monkeypatch: py
     assert archived(engine) == []
 
 
-def test_an_order_goes_as_a_whole_once_all_its_pictures_are_gone(engine: sa.Engine) -> None:
+def test_pictures_of_an_order_stay_with_it(engine: sa.Engine) -> None:
     shop = Shop(engine)
-    gone, pictures = shop.order_many(2)
-    kept, others = shop.order_many(2)
-    for order, (first, second) in ((gone, pictures), (kept, others)):
-        shop.jobs.fail(shop.claim_of(first), "no_subject", "No product stands out.")
-        shop.jobs.succeed(shop.claim_of(second), render())
-        assert archived(engine) == [], order
-    with engine.begin() as connection:
-        connection.execute(renders.update().where(renders.c.job_id == pictures[1]).values(deleted_at=sa.func.now()))
-    out = io.StringIO()
-    out.seekable = lambda: False  # type: ignore[method-assign]  # it is no file
+    order, pictures = shop.order_many(2)
+    shop.jobs.cancel_waiting(order.order_id, client_id=shop.client.id)
 
-    assert archive_jobs(engine, out, older_than=-1.0) == 2
-
-    lines = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert [line["jobs"]["id"] for line in lines[:2]] == pictures
-    assert (lines[2]["orders"]["id"], lines[2]["request_logs"]["workflow"]) == (gone.order_id, "orders")
-    assert ids(engine, jobs.c.id) == set(others)
-    assert ids(engine, orders.c.id) == {kept.order_id}
-    assert audit(engine, Bounds(max_attempts=2)).findings == []
+    assert archived(engine) == []
+    assert ids(engine, jobs.c.id) == set(pictures)
 
 
 @ON_SQLITE
