@@ -9,6 +9,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError, WebhookVerificationError
 
 from backdrop_client.errors import WebhookInvalid
+from backdrop_client.orders import OrderStatus
 from backdrop_client.results import JobError, JobStatus
 
 
@@ -52,21 +53,38 @@ class WebhookJob:
 
 
 @dataclass(frozen=True)
+class WebhookOrder:
+    """An order whose pictures are all over. `Backdrop.download_order` downloads them."""
+
+    order_id: str
+    request_id: str
+    status: OrderStatus
+    pictures: int
+    #: As in `Order.counts`.
+    counts: dict[str, int]
+    credits_cost: int
+    credits_refunded: int
+    reference: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class WebhookEvent:
     """A message. It may arrive more than once, so ignore an id that you have seen."""
 
     id: str
     #: "job.succeeded" or "job.failed". For a cut-out, which has no render: "cutout.succeeded" or "cutout.failed".
+    #: For an order, whose pictures send none: "order.completed", with a WebhookOrder.
     type: str
     timestamp: datetime
-    data: WebhookJob
+    data: WebhookJob | WebhookOrder
 
 
 @dataclass(frozen=True)
 class _Message:
     type: str
     timestamp: datetime
-    data: WebhookJob
+    data: msgspec.Raw
 
 
 def verify_webhook(headers: Mapping[str, str], body: bytes | str, secret: str) -> WebhookEvent:
@@ -85,10 +103,12 @@ def verify_webhook(headers: Mapping[str, str], body: bytes | str, secret: str) -
     try:
         webhook.verify(body, by_name, json_parse=False)
         message = msgspec.json.decode(body, type=_Message)
+        kind = WebhookOrder if message.type.startswith("order.") else WebhookJob
+        data: WebhookJob | WebhookOrder = msgspec.json.decode(message.data, type=kind)
     except WebhookVerificationError as error:
         raise WebhookInvalid(f"{error}.") from error
     except msgspec.DecodeError as error:
         raise WebhookInvalid(f"The message is signed, but this client can't read it ({error}). Update it.") from error
     except ValueError as error:  # the signature is not base64, or the body is not text
         raise WebhookInvalid("The signature or the body is invalid. Pass the request's unchanged body.") from error
-    return WebhookEvent(by_name["webhook-id"], message.type, message.timestamp, message.data)
+    return WebhookEvent(by_name["webhook-id"], message.type, message.timestamp, data)

@@ -1,7 +1,7 @@
 """The plan of a swap: the request with all values resolved, and warnings to read before paying."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.core.order import RECORDS, SwapOrder
@@ -28,6 +28,11 @@ class Resolved:
     preset: Preset
     #: The cut-out's facts from the earlier render that the request names; empty without one.
     seen: Mapping[str, Any] = field(default_factory=dict)
+
+    def of_photo(self, source_key: str, seen: Mapping[str, Any]) -> "Resolved":
+        """Return the same request for a photo. Its facts count only if they are of the requested product."""
+        asked = list(self.order.subject) if self.order.subject else None
+        return replace(self, source_key=source_key, seen=seen if seen.get("subject") == asked else {})
 
     @property
     def credits_cost(self) -> int:

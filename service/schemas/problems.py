@@ -40,6 +40,7 @@ from service.jobs.submit import (
     SourceTooLarge,
 )
 from service.media.fetcher import FetchFailed, PhotoTooLarge
+from service.orders.records import OrderFinished, QueueTooFull, ShareTaken, TooManyUnfinished
 from service.schemas.error_responses import Fault
 from service.schemas.remedies import (
     BodyInvalid,
@@ -65,6 +66,8 @@ _CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413:
 #: The remedy when a thing was not found.
 _REMEDIES = {
     "job": "GET /v1/jobs lists your jobs.",
+    "order": "GET /v1/orders lists your orders.",
+    "sheet": "The order has fewer sheets. Ask for an earlier page.",
     "render": "GET /v1/renders lists your renders.",
     "cut-out": "GET /v1/cutouts lists your cut-outs.",
     "brand": "GET /v1/brands lists your brands.",
@@ -187,6 +190,7 @@ ANSWERS: dict[type[Exception], Answer] = {
         "cutout_not_ready",
         "The cut-out can't be edited yet: its job is {error.status}. Edit it once the job is SUCCESS.",
     ),
+    OrderFinished: Answer(409, "order_finished", "The order is over, so it can't be cancelled."),
     TooManyBrands: Answer(409, "too_many_brands", f"You have the maximum of {MAX_BRANDS} brands. Delete one first."),
     TooManyKeys: Answer(409, "too_many_keys", f"You have the maximum of {MAX_KEYS} keys. Delete one first."),
     LastKey: Answer(
@@ -222,6 +226,11 @@ ANSWERS: dict[type[Exception], Answer] = {
         retry_after=10,
         after_window=True,
     ),
+    TooManyUnfinished: Answer(
+        429, "too_many_unfinished_jobs", "{error} Nothing was charged.", retry_after=10, after_window=True
+    ),
+    ShareTaken: Answer(429, "queue_share_taken", "{error} Nothing was charged.", retry_after=10, after_window=True),
+    QueueTooFull: Answer(503, "queue_full", "{error} Nothing was charged.", retry_after=30, after_window=True),
     QueueFull: Answer(
         503,
         "queue_full",

@@ -50,6 +50,7 @@ class MessageType(StrEnum):
     JOB_FAILED = "job.failed"
     CUTOUT_SUCCEEDED = "cutout.succeeded"
     CUTOUT_FAILED = "cutout.failed"
+    ORDER_COMPLETED = "order.completed"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class Delivery:
     attempt: int
     #: The attempt's time, by the database's clock.
     started_at: datetime
-    job_id: str = ""
+    #: None: the message is about no single job.
+    job_id: str | None = None
     #: The trace of its job.
     traceparent: str | None = None
 
@@ -220,7 +222,7 @@ class Outbox:
                 *SIGNING,
             )
             .join(webhooks, webhooks.c.client_id == deliveries.c.client_id)
-            .join(jobs, jobs.c.id == deliveries.c.job_id)
+            .outerjoin(jobs, jobs.c.id == deliveries.c.job_id)
             .where(_DUE, deliveries.c.client_id.not_in(exclude))
             .order_by(deliveries.c.next_attempt_at)
             .limit(1)

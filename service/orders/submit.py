@@ -1,0 +1,255 @@
+"""The submit of an order: turns a valid request into one charged job a picture, all or none."""
+
+import contextlib
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ulid import ULID
+
+from pipeline.core.order import SEED_LIMIT, OptionFault
+from pipeline.scene.surfaces import tidied
+from service.accounts.clients import Client
+from service.catalogue.cautions import Caution
+from service.catalogue.specs import stored_spec
+from service.database.engine import DATABASE_AWAY
+from service.jobs.intake import NewJob, Refusal
+from service.jobs.plan import Resolved, surprises
+from service.jobs.records import Asked, Kind
+from service.jobs.submit import (
+    SWAP_WORKFLOW,
+    OptionsInvalid,
+    Sent,
+    SourceNotFound,
+    SourceTooLarge,
+    Submit,
+    digest,
+    query_of,
+)
+from service.orders.intake import OrderIntake, refused
+from service.orders.records import (
+    AcceptedOrder,
+    LookInvalid,
+    NewOrder,
+    OrderPlan,
+    OrderTooLarge,
+    PhotoFault,
+    PhotosInvalid,
+)
+from service.orders.request import OrderPhoto, OrderRequest
+from service.storage.objects import ObjectNotFound
+from service.storage.registry import SourceExpired
+
+WORKFLOW = "orders"
+#: Photos that are looked up at once.
+_THREADS = 4
+
+
+@dataclass(frozen=True)
+class _Source:
+    """An order's photo in the store, and the facts of the cut-out of the render that names it."""
+
+    key: str
+    seen: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class OrderSubmit:
+    """The use cases of submitting orders. Thread-safe; one instance serves the whole process."""
+
+    submit: Submit
+    intake: OrderIntake
+    #: Maximum number of pictures of an order.
+    limit: int
+
+    def order(self, client: Client, request: OrderRequest, sent: Sent) -> AcceptedOrder:
+        """Resolve all defaults, price the order, write one transaction, then enqueue its jobs.
+
+        Raises OrderTooLarge, LookInvalid, PhotosInvalid, BrandNearMiss, StoreUnavailable, InsufficientCredits,
+        IdempotencyConflict, IdempotencyInFlight, NoRoom, QueueFull. After each of them, nothing was charged.
+        """
+        body = request.model_dump(mode="json", exclude_none=True)
+        asked = Asked(WORKFLOW, body, digest(WORKFLOW.encode() + sent.raw_body, {}), {})
+        if first := self.intake.first_answer(client.id, sent.idempotency_key, asked):
+            return first
+        pictures, faults = self._pictures(client, request)
+        if faults:
+            raise PhotosInvalid(faults)
+        new = NewOrder(
+            request_id=sent.request_id,
+            client_id=client.id,
+            asked=asked,
+            idempotency_key=sent.idempotency_key,
+            pilot_brand=request.pilot_brand,
+            reference=request.reference,
+            metadata=request.metadata,
+            jobs=self._jobs(client, pictures),
+        )
+        try:
+            accepted, unsent = self.intake.create(new)
+        except SourceExpired as error:
+            photo = next(place[0] for place, one in pictures.items() if one.source_key == str(error))
+            raise PhotosInvalid([_fault(photo, request.photos[photo])]) from error
+        if accepted.repeated:
+            return accepted
+        for _ in new.jobs:
+            self.submit.metrics.submitted(Kind.SWAP)
+        # The jobs are committed and charged. If the sending fails, the sweep sends them later.
+        with contextlib.suppress(*DATABASE_AWAY):
+            self.submit.dispatcher.send(unsent, Kind.SWAP)
+        codes = dict.fromkeys(one["code"] for job in new.jobs for one in job.spec["cautions"])
+        return replace(accepted, warnings=tuple(codes))
+
+    def plan(self, client: Client, request: OrderRequest) -> OrderPlan:
+        """Return the effect and price of `order`, and write nothing. Faults of photos are listed, not raised.
+
+        Raises OrderTooLarge, LookInvalid, BrandNearMiss and StoreUnavailable.
+        """
+        pictures, faults = self._pictures(client, request)
+        prices = {draft.preset: self.submit.catalogue.presets[draft.request.output_preset].credits
+                  for draft in request.drafts(self.submit.catalogue)}  # fmt: skip
+        cost = sum(prices.values()) * len(request.looks) * len(request.photos)
+        balance, refusals = self.intake.preflight(client.id, request.count)
+        found = dict.fromkeys([*_refused(cost, balance, request.count, refusals), *self._cautions(pictures)])
+        return OrderPlan(request.count, cost, balance, list(found), faults)
+
+    def _pictures(
+        self, client: Client, request: OrderRequest
+    ) -> tuple[dict[tuple[int, int, int], Resolved], list[PhotoFault]]:
+        """Return the pictures by photo, variant and preset, in the order in which they start, and photos' faults.
+
+        Every photo gets its first picture before a photo gets its second, so that a cut-out is made once and is there
+        for the photo's other pictures. Raises OrderTooLarge, LookInvalid, BrandNearMiss and StoreUnavailable.
+        """
+        if request.count > self.limit:
+            raise OrderTooLarge(request.count, self.limit)
+        brand = self.submit.brand(client, request.pilot_brand)
+        looks = list(request.drafts(self.submit.catalogue))
+        seeds = [secrets.randbelow(SEED_LIMIT) for _ in request.looks]
+        branded, wrong = dict[tuple[int, int], Resolved](), list[tuple[int | None, OptionFault]]()
+        for look in looks:
+            order = look.order
+            if order.seed is None:
+                pinned = brand.seed if brand is not None else None
+                seed = seeds[look.variant] if pinned is None else (pinned + look.seed_step) % SEED_LIMIT
+                order = replace(order, seed=seed)
+            try:
+                branded[look.variant, look.preset] = self.submit.look(
+                    client, look.request, replace(order, dressing=tidied(order.dressing)), brand
+                )
+            except OptionsInvalid as error:
+                own = request.looks[look.variant].options.given()
+                wrong += [(look.variant if one.field in own else None, one) for one in error.faults]
+        if wrong:
+            raise LookInvalid(list(dict.fromkeys(wrong)))
+        sources, faults = self._sources(client, request)
+        return {
+            (number, variant, preset): _of_photo(one, request, photo, source)
+            for (variant, preset), one in branded.items()
+            for number, photo in enumerate(request.photos)
+            if (source := sources.get(number)) is not None
+        }, faults
+
+    def _sources(self, client: Client, request: OrderRequest) -> tuple[dict[int, _Source], list[PhotoFault]]:
+        """Return the photos that can be used, by their places, and the faults of the others."""
+
+        def find(photo: OrderPhoto) -> _Source | Exception:
+            try:
+                return _Source(*self.submit.source(client, photo.source_image_s3_key, photo.source_render_public_id))
+            except (SourceNotFound, SourceTooLarge) as error:
+                return error
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            looked = list(threads.map(find, request.photos))
+        usable = self.intake.registered([one.key for one in looked if isinstance(one, _Source)])
+        found, faults = dict[int, _Source](), list[PhotoFault]()
+        for number, (photo, one) in enumerate(zip(request.photos, looked, strict=True)):
+            if isinstance(one, _Source) and usable.get(one.key, True) and (one.key in usable or self._stored(one.key)):
+                found[number] = one
+            else:
+                faults.append(_fault(number, photo, one if isinstance(one, SourceTooLarge) else None))
+        return found, faults
+
+    def _stored(self, key: str) -> bool:
+        """Return whether an unregistered photo is in the store, as the sweep deletes a photo's bytes before its row."""
+        try:
+            self.submit.sources.size(key)
+        except ObjectNotFound:
+            return False
+        return True
+
+    def _cautions(self, pictures: Mapping[tuple[int, int, int], Resolved]) -> Iterator[Caution]:
+        looked: set[tuple[int, int]] = set()
+        for (_, variant, preset), one in pictures.items():
+            # Without an earlier render of the photo, nothing in the warnings depends on the photo.
+            if one.seen or (variant, preset) not in looked:
+                yield from surprises(one, self.submit.catalogue)
+            if not one.seen:
+                looked.add((variant, preset))
+
+    def _jobs(self, client: Client, pictures: Mapping[tuple[int, int, int], Resolved]) -> list[NewJob]:
+        catalogue, made, said = self.submit.catalogue, list[NewJob](), dict[tuple[int, int], list[Caution]]()
+        registered = self.intake.registered(sorted({one.source_key for one in pictures.values()}))
+        for place, one in pictures.items():
+            cautions = said.get(place[1:]) if not one.seen else None
+            if cautions is None:
+                cautions = list(surprises(one, catalogue))
+            if not one.seen:
+                said[place[1:]] = cautions
+            body, query = one.request.model_dump(mode="json"), query_of(one.order)
+            spec = stored_spec(catalogue, one.order)
+            spec |= {"cautions": [vars(caution) for caution in cautions], "picture": list(place)}
+            spec |= {"metadata": dict(one.order.metadata)} if one.order.metadata else {}
+            made.append(
+                NewJob(
+                    request_id=str(ULID()),
+                    client_id=client.id,
+                    workflow=SWAP_WORKFLOW,
+                    body=body,
+                    body_sha256=digest(json.dumps(body).encode(), query),
+                    query=query,
+                    spec=spec,
+                    source_key=one.source_key,
+                    source_known=one.source_key in registered,
+                    credits_cost=one.credits_cost,
+                    pilot_brand=one.order.brand,
+                    reference=one.order.reference,
+                )
+            )
+        return made
+
+
+def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: _Source) -> Resolved:
+    """Return a look of the order for one photo."""
+    names = ("source_image_s3_key", "source_render_public_id")
+    order = replace(
+        look.order,
+        subject=None if photo.subject is None else tuple(photo.subject),
+        reference=photo.reference or request.reference,
+        metadata=tuple((request.metadata | photo.metadata).items()),
+    )
+    asked = look.request.model_copy(update={name: getattr(photo, name) for name in names})
+    return replace(look, request=asked, order=order).of_photo(source.key, source.seen)
+
+
+def _fault(number: int, photo: OrderPhoto, error: SourceTooLarge | None = None) -> PhotoFault:
+    field = "source_image_s3_key" if photo.source_image_s3_key else "source_render_public_id"
+    received = photo.source_image_s3_key or photo.source_render_public_id or ""
+    if error is None:
+        remedy = "POST /v1/uploads returns keys" if field == "source_image_s3_key" else "GET /v1/renders lists yours"
+        return PhotoFault(number, "source_not_found", f"There is no such source, or it is not yours. {remedy}", field,
+                          received)  # fmt: skip
+    text = f"The photo has more than {error.limit:,} bytes. Upload a smaller one"
+    return PhotoFault(number, "photo_too_large", text, field, received)
+
+
+def _refused(cost: int, balance: int, pictures: int, refusals: Iterable[Refusal]) -> Iterator[Caution]:
+    """Yield a warning for each reason why the order would be refused."""
+    if balance < cost:
+        text = f"The balance of {balance} does not cover the cost of {cost}. Ask the operator for credits."
+        yield Caution("insufficient_credits", text)
+    for refusal in refusals:
+        yield Caution(refused(refusal, pictures).code, str(refused(refusal, pictures)))
