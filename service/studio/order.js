@@ -6,6 +6,7 @@ import { LookButton } from "./looks/button.js";
 import { FIELDS, USUAL } from "./options.js";
 import { placeTrouble } from "./place/ways_out.js";
 import { askAbout } from "./several_ask.js";
+import { ordersFor, priced } from "./several_orders.js";
 import { SUBMIT, asked, submitted } from "./submit.js";
 import { undoButton } from "./undo.js";
 import { wait } from "./waiting.js";
@@ -33,6 +34,8 @@ export class Order extends EventTarget {
   #busy = false;
   #parts;
   #look;
+  /** The price of several pictures as the service says: {of, cost}; null: not asked yet. */
+  #quote = null;
   /** Brings a doubtful cut-out into view, to be checked first; null: no doubt. */
   #doubt = null;
 
@@ -77,7 +80,9 @@ export class Order extends EventTarget {
       const before = first;
       if (!several.ordering) first = several.ready[0]?.key ?? null;
       // Messages stay while an order is being sent and after a refusal.
-      return first === before || this.#busy ? this.show() : changed();
+      if (first !== before && !this.#busy) return changed();
+      this.show();
+      if (this.plan) this.#askPrice();
     };
     several.addEventListener("change", heard, { signal: this.#signal });
     // A plan for a previewed photo is more exact about its product and placement.
@@ -118,12 +123,18 @@ export class Order extends EventTarget {
     return several.items.length ? (several.ready[0] ?? null) : draft.source;
   }
 
+  /** The pictures to order, as items of the tray with a channel each. */
+  get #pictures() {
+    const { draft, several } = this.#studio;
+    const { source, placement } = draft;
+    const photos = several.items.length ? several.ready : source ? [{ ...source, placement }] : [];
+    return photos.flatMap((item) => (item.preset ? [item] : draft.presets.map(({ name }) => ({ ...item, preset: name }))));
+  }
+
   /** The channels of the pictures to order, one for each picture. */
   get #wanted() {
-    const { draft, several, catalogue } = this.#studio;
-    const own = (name) => catalogue.output_presets.filter((item) => item.name === name);
-    if (!several.items.length) return draft.source ? draft.presets : [];
-    return several.ready.flatMap(({ preset }) => (preset ? own(preset) : draft.presets));
+    const { output_presets } = this.#studio.catalogue;
+    return this.#pictures.map(({ preset }) => output_presets.find(({ name }) => name === preset)).filter(Boolean);
   }
 
   get #count() {
@@ -131,7 +142,30 @@ export class Order extends EventTarget {
   }
 
   get #price() {
-    return this.#wanted.reduce((sum, preset) => sum + preset.credits, 0);
+    return this.#quote?.of === this.#quoted ? this.#quote.cost : this.#wanted.reduce((sum, preset) => sum + preset.credits, 0);
+  }
+
+  /** What a quote is for: the bodies of the orders. */
+  get #quoted() {
+    return JSON.stringify(ordersFor(this.#pictures, this.#studio.draft).map(({ body }) => body));
+  }
+
+  /** Ask what several pictures cost together, as soon as all photos are ready. */
+  async #askPrice() {
+    const { draft, several } = this.#studio;
+    const of = this.#quoted;
+    if (this.#count < 2 || several.coming.length || this.#busy || this.#quote?.of === of) return;
+    this.#quote = { of, cost: this.#price };
+    try {
+      const { cost } = await priced(ordersFor(this.#pictures, draft), this.#signal);
+      if (this.#quote.of !== of) return; // a later question is on its way
+      this.#quote = { of, cost };
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      if (error.passing) this.#quote = null;
+      else this.refusal = error;
+    }
+    this.show();
   }
 
   async #ask() {
@@ -162,6 +196,7 @@ export class Order extends EventTarget {
 
   #announce() {
     this.show();
+    if (this.plan) this.#askPrice();
     this.dispatchEvent(new Event("answered"));
   }
 
@@ -178,8 +213,8 @@ export class Order extends EventTarget {
       if (many || presets.length > 1) {
         const items = many ? agreed : [several.put({ ...source, placement })];
         const ordered = presets.length > 1 ? several.spread(items, presets.map(({ name }) => name)) : items;
-        await several.order(ordered).finally(() => this.#studio.ordered());
-        say(`${counted(ordered.length, "picture")} ordered.`);
+        const count = await several.order(ordered).finally(() => this.#studio.ordered());
+        say(`${counted(count, "picture")} ordered.`);
         this.#busy = false;
         this.#changed();
         return;
