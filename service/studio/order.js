@@ -311,7 +311,10 @@ export class Order extends EventTarget {
   /** Return why there is nothing to order. */
   #nothing() {
     const { several, coming } = this.#studio;
-    if (several.in("blocked").length) return "None of these photos can be made like this. Each photo shows what to do.";
+    if (several.in("blocked").length) {
+      const which = several.items.some(({ job }) => job) ? "The photos that are left can't" : "None of these photos can";
+      return `${which} be made like this. Each photo shows what to do.`;
+    }
     if (several.items.length) return "All pictures are ordered. Add photos, or clear the stage for new ones.";
     return coming ? "Uploading …" : "Add a photo first.";
   }

@@ -89,7 +89,7 @@ export function severalTray(studio, several, signal) {
   /** Save all pictures: the service's zip of an order, or a zip of what is left of several. */
   async function saveMade() {
     const [id, ...others] = several.orders;
-    if (!others.length && several.items.every(({ order }) => order === id)) {
+    if (!others.length && several.items.every(({ job, order }) => !job || order === id)) {
       save.textContent = "Fetching …";
       return saveFile(await fileOf(id, "archive"), `order-${id.slice(-6).toLowerCase()}.zip`);
     }

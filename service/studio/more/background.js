@@ -135,7 +135,7 @@ export function backgroundChoice(context) {
     const zoom = slide("background_zoom", "Size", { min: 0, max: OCTAVE * Math.log2(MOST_ZOOM), step: 1 }, (value) =>
       change({ background_zoom: Number((2 ** (value / OCTAVE)).toFixed(3)) }),
     );
-    const moves = html`<p class="hint">Drag the picture to choose the part that you see.</p>`;
+    const moves = html`<p class="hint"></p>`;
     const field = imageField("ground-image", "Choose a picture …");
     const placing = html`<div class="part">${sheet}${moves}${fits.element}${zoom.element}</div>`;
     dragged(sheet);
@@ -145,7 +145,10 @@ export function backgroundChoice(context) {
       field.show();
       const { background_image: key, background_fit: fit, background_zoom: by } = draft.ground;
       placing.hidden = !key;
-      moves.hidden = grip.hidden = fit === "contain" || !pictureOf(key);
+      moves.hidden = grip.hidden = !pictureOf(key);
+      grip.hidden ||= fit === "contain";
+      moves.textContent =
+        fit === "contain" ? "Where it ends, its edges go on, blurred." : "Drag the picture to choose the part that you see.";
       sheet.hidden = !pictureOf(key);
       fits.show(fit);
       zoom.element.hidden = fit !== "position";

@@ -98,10 +98,10 @@ export function slide(id, title, { min, max, step }, heard) {
     <input type="range" id=${id} min=${min} max=${max} step=${step} oninput=${() => heard(Number(input.value))} />`;
   const output = html`<output for=${id}></output>`;
   const element = html`<div class="slide"><label for=${id}>${title}</label>${input}${output}</div>`;
-  const show = (value, words) => {
+  const show = (value, words, spoken = words) => {
     if (Number(input.value) !== value) input.value = value;
     output.textContent = words;
-    input.setAttribute("aria-valuetext", words);
+    input.setAttribute("aria-valuetext", spoken);
   };
   return { element, show };
 }

@@ -80,7 +80,7 @@ export function layerFields(id, logo, put) {
   const over = html`
     <input type="checkbox" id="${id}-over" onchange=${() => change({ over_product: over.checked })} />`;
   const element = html`
-    <div class="layer-fields">
+    <div class="layer-parts">
       ${logo ? field("alt", "What the logo says", alt) : field("text", "Text", text)}
       ${!logo && html`
         <div class="field-row">
@@ -105,7 +105,7 @@ export function layerFields(id, logo, put) {
     layer = now;
     const get = (name) => layer[name] ?? USUAL[name];
     const put = (input, value) => document.activeElement !== input && input.value !== String(value) && (input.value = value);
-    size.show(get("size"), `${get("size")} % of the height`);
+    size.show(get("size"), `${get("size")} %`, `${get("size")} % of the height`);
     refers.show(get("to"));
     grid.show(get("anchor"));
     beside.show(get("anchor"));

@@ -1,5 +1,6 @@
 /** Pictures and logos for a background or a layer: chosen, dropped or pasted, uploaded, and remembered for the page. */
 
+import { ask } from "../api.js";
 import { html, say, styled } from "../dom.js";
 import { ACCEPTED, Unusable, inspected, reduced, uploaded } from "../photo.js";
 import { keep, kept } from "../session.js";
@@ -79,7 +80,8 @@ export function pictureField({ id, title, hint, vector = false, heard, signal })
     try {
       const seen = vector && isVector(file) ? await drawing(file) : await inspected(file, SIDE);
       const shared = (share) => styled(line, { "--share": share });
-      const key = await persisted(() => uploaded(file, seen.type, shared, mine.signal), { signal: mine.signal, lost });
+      const upload = seen.type === SVG ? uploadedDrawing : uploaded;
+      const key = await persisted(() => upload(file, seen.type, shared, mine.signal), { signal: mine.signal, lost });
       if (busy !== mine) return;
       const { preview, width, height } = seen;
       remember(key, { name: file.name, preview, width, height });
@@ -95,6 +97,12 @@ export function pictureField({ id, title, hint, vector = false, heard, signal })
       }
     }
   }
+}
+
+/** Upload an SVG and return its key: the service checks its bytes as they come, so they are no upload of their own. */
+async function uploadedDrawing(file, type, _, signal) {
+  const body = new Blob([await file.arrayBuffer()], { type });
+  return (await ask("/v1/uploads", { method: "POST", body, signal })).key;
 }
 
 const isVector = (file) => file.type === SVG || file.name.toLowerCase().endsWith(".svg");

@@ -13,6 +13,8 @@ import { pictureField } from "./picture.js";
 const MOST = 8;
 const FIRST = { text: "New", anchor: "top_left" };
 const LOGO_SIZE = 12;
+/** What the last preview says, in short. */
+const READS = { pass: "easy to read", warn: "look at it", fail: "check it" };
 
 /** Return the layers in words. */
 export function textWords({ layers }) {
@@ -81,13 +83,16 @@ export function textChoice(context) {
   }
 
   function row(i, isOne) {
-    const fields = layerFields(`layer-${i}`, isOne, (layer) => change(layers().with(i, layer)));
+    const { element: fields, show: showFields } = layerFields(`layer-${i}`, isOne, (layer) => change(layers().with(i, layer)));
     const picture = html`<span class="layer-picture"></span>`;
     const name = html`<span class="layer-name"></span>`;
     const where = html`<span class="hint"></span>`;
     const verdict = html`<p class="layer-verdict" role="status" hidden></p>`;
     const fold = html`
-      <details name="layer"><summary>${picture}<span>${name}${where}</span></summary>${fields.element}</details>`;
+      <details name="layer">
+        <summary>${picture}<span>${name}${where}</span></summary>
+        <div class="layer-fields">${verdict}${fields}</div>
+      </details>`;
     const move = (by) => {
       const next = layers().toSpliced(i, 1).toSpliced(i + by, 0, layers()[i]);
       built = "";
@@ -103,15 +108,14 @@ export function textChoice(context) {
     const button = (kind, drawn, press) => html`
       <button class="quiet round ${kind}" onclick=${press}>${icon(drawn)}</button>`;
     const [up, down, cross] = [button("up", "arrow_up", () => move(-1)), button("down", "arrow_down", () => move(1)), button("", "cross", remove)];
-    const element = html`<li>${fold}<div class="layer-acts">${up}${down}${cross}</div>${verdict}</li>`;
+    const element = html`<li>${fold}<div class="layer-acts">${up}${down}${cross}</div></li>`;
     return { element, fold, show: refresh };
 
     function refresh(layer, palette, report, count) {
       const called = layerWords(layer);
-      fields.show(layer, palette);
+      showFields(layer, palette);
       fill(picture, layerMark(layer));
       name.textContent = called;
-      where.textContent = whereWords(layer);
       up.disabled = i === 0;
       down.disabled = i === count - 1;
       for (const [one, words] of [[up, "Further back"], [down, "Further front"], [cross, "Remove"]]) {
@@ -119,6 +123,7 @@ export function textChoice(context) {
         one.setAttribute("aria-label", `${words}: ${called}`);
       }
       const said = layerVerdict(report);
+      where.textContent = [whereWords(layer), said && READS[said.status]].filter(Boolean).join(", ");
       verdict.hidden = !said;
       if (said && verdict.dataset.words !== said.words) {
         verdict.dataset.words = said.words;
