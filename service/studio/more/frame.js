@@ -101,6 +101,6 @@ export function frameChoice(context) {
     const { width, height } = draft.preset;
     const side = (i % 2 ? width : height) ?? 1000;
     if (from === unit) return number;
-    return Number((unit === "%" ? (100 * number) / side : (number * side) / 100).toFixed(1));
+    return unit === "%" ? Number(((100 * number) / side).toFixed(1)) : Math.round((number * side) / 100);
   }
 }
