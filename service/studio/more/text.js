@@ -97,7 +97,9 @@ export function textChoice(context) {
       const next = layers().toSpliced(i, 1).toSpliced(i + by, 0, layers()[i]);
       built = "";
       change(next);
-      rows[i + by].element.querySelector(by < 0 ? ".up" : ".down").focus();
+      const { element: moved } = rows[i + by];
+      const [same, other] = by < 0 ? [".up", ".down"] : [".down", ".up"];
+      (moved.querySelector(`${same}:not(:disabled)`) ?? moved.querySelector(other)).focus();
       say(`It is now number ${i + by + 1} of ${next.length}.`);
     };
     const remove = () => {
