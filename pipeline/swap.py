@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 
 from pipeline.background.best_of import fell_back
+from pipeline.background.shared import SharedBackgrounds
 from pipeline.background.source import Background, light_for, make_background
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite, light_around
@@ -87,6 +88,7 @@ def swap(
     credentials: Credentials | None = None,
     cache: Cache | None = None,
     mask: GivenMask | None = None,
+    shared: SharedBackgrounds | None = None,
     on_composite: Callable[[Placed, Rgb], None] = unseen,
     on_layout: Callable[[Layout], None] = unused,
 ) -> SwapResult:
@@ -99,6 +101,7 @@ def swap(
     `control` switches the stages that act for the asked colours.
     `credentials` sign the file. `cache` contains results of earlier swaps, and gets this swap's.
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
+    `shared` keeps the background for other pictures of the same product at the same place.
     `spec.preview` makes the same picture small and watermarked; its report is of the picture without the watermark.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
     `on_layout` gets the scene's layout earlier, if there is a scene.
@@ -128,7 +131,7 @@ def swap(
         step, small = stages.step, shown if preview else None
         source = make_background(
             spec, photo, cutout, place, laid, networks, step, control=control, cache=cache, shown=small, light=light,
-            clock=clock,
+            clock=clock, shared=shared,
         )  # fmt: skip
     if source.layout is not None:
         on_layout(source.layout)

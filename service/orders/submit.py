@@ -11,6 +11,7 @@ from typing import Any
 from ulid import ULID
 
 from pipeline.core.order import SEED_LIMIT, OptionFault
+from pipeline.delivery.output import ordered
 from pipeline.scene.surfaces import tidied
 from service.accounts.clients import Client
 from service.catalogue.cautions import Caution
@@ -122,7 +123,9 @@ class OrderSubmit:
         """Return the pictures by photo, variant and preset, in the order in which they start, and photos' faults.
 
         Every photo gets its first picture before a photo gets its second, so that a cut-out is made once and is there
-        for the photo's other pictures. Raises OrderTooLarge, LookInvalid, BrandNearMiss and StoreUnavailable.
+        for the photo's other pictures. Only pictures that may share a background start together.
+
+        Raises OrderTooLarge, LookInvalid, BrandNearMiss and StoreUnavailable.
         """
         if request.count > self.limit:
             raise OrderTooLarge(request.count, self.limit)
@@ -147,9 +150,10 @@ class OrderSubmit:
             raise LookInvalid(list(dict.fromkeys(wrong)))
         sources, faults = self._sources(client, request)
         return {
-            (number, variant, preset): _of_photo(one, request, photo, source)
-            for (variant, preset), one in branded.items()
+            (number, *look): _of_photo(branded[look], request, photo, source)
+            for group in _sharing(branded)
             for number, photo in enumerate(request.photos)
+            for look in group
             if (source := sources.get(number)) is not None
         }, faults
 
@@ -192,6 +196,8 @@ class OrderSubmit:
 
     def _jobs(self, client: Client, pictures: Mapping[tuple[int, int, int], Resolved]) -> list[NewJob]:
         catalogue, made, said = self.submit.catalogue, list[NewJob](), dict[tuple[int, int], list[Caution]]()
+        looks = {place[1:]: one for place, one in pictures.items()}
+        shared = {look for group in _sharing(looks) if len(group) > 1 for look in group}
         registered = self.intake.registered(sorted({one.source_key for one in pictures.values()}))
         for place, one in pictures.items():
             cautions = said.get(place[1:]) if not one.seen else None
@@ -203,6 +209,7 @@ class OrderSubmit:
             spec = stored_spec(catalogue, one.order)
             spec |= {"cautions": [vars(caution) for caution in cautions], "picture": list(place)}
             spec |= {"metadata": dict(one.order.metadata)} if one.order.metadata else {}
+            spec |= {"shares": True} if place[1:] in shared else {}
             made.append(
                 NewJob(
                     request_id=str(ULID()),
@@ -220,6 +227,15 @@ class OrderSubmit:
                 )
             )
         return made
+
+
+def _sharing(looks: Mapping[tuple[int, int], Resolved]) -> list[list[tuple[int, int]]]:
+    """Return the looks, each a variant and a preset, in groups whose pictures of a photo may share a background."""
+    groups: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
+    for (variant, preset), one in looks.items():
+        same = ordered(one.preset, one.order.output).size if one.preset.background == "scene" else preset
+        groups.setdefault((variant, same), []).append((variant, preset))
+    return list(groups.values())
 
 
 def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: _Source) -> Resolved:
