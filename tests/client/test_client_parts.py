@@ -22,6 +22,7 @@ from backdrop_client import (
     Retries,
     Spec,
     SuffixInvalid,
+    WebhookJob,
     verify_webhook,
 )
 from backdrop_client.api import Api
