@@ -98,10 +98,9 @@ def swap(
     `progress` is called as each stage starts and with each step of the generator. It may raise to stop the swap, and
     its error is passed on.
     `clock` returns seconds, as time.perf_counter does, for the report's timings.
-    `control` switches the stages that act for the asked colours.
+    `control` switches the stages that act for the asked colours. `shared` keeps the background for further pictures.
     `credentials` sign the file. `cache` contains results of earlier swaps, and gets this swap's.
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
-    `shared` keeps the background for other pictures of the same product at the same place.
     `spec.preview` makes the same picture small and watermarked; its report is of the picture without the watermark.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
     `on_layout` gets the scene's layout earlier, if there is a scene.
@@ -128,10 +127,9 @@ def swap(
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     shown = preview_size(width, height) if preview else (width, height)
     with stages("background"):
-        step, small = stages.step, shown if preview else None
         source = make_background(
-            spec, photo, cutout, place, laid, networks, step, control=control, cache=cache, shown=small, light=light,
-            clock=clock, shared=shared,
+            spec, photo, cutout, place, laid, networks, stages.step, control=control, cache=cache, light=light,
+            shown=shown if preview else None, clock=clock, shared=shared,
         )  # fmt: skip
     if source.layout is not None:
         on_layout(source.layout)

@@ -285,7 +285,7 @@ TOO_MANY = _problem(
     429,
     "rate_limited",
     "You sent more than 300 submits in 60 s. Nothing was charged. Try again in 12 s.",
-    ("too_many_unfinished_jobs", "You have 500 unfinished jobs, which is the limit. Nothing was charged."),
+    ("too_many_unfinished_jobs", "You have 2000 unfinished jobs, which is the limit. Nothing was charged."),
     (
         "queue_share_taken",
         "454 of your jobs are waiting, which is your current share of the queue. Nothing was charged.",

@@ -167,8 +167,8 @@ def wrong_messages(
     kept = sa.select(deliveries.c.id, about, deliveries.c.type, deliveries.c.state)
     with engine.connect() as connection:
         messages = {row.job_id: row for row in connection.execute(kept.where(deliveries.c.client_id == client_id))}
-    told = {one.id: json.loads(one.body)["data"] for one in received}
-    came = {name: data.get("job_id") or data["order_id"] for name, data in told.items()}
+    read = {one.id: json.loads(one.body)["data"] for one in received}
+    came = {name: data.get("job_id") or data["order_id"] for name, data in read.items()}
     for row in (one for one in (*rows, *orders_of(engine)) if one.order_id is None):
         message = messages.pop(row.id, None)
         if row.client_id != client_id:
