@@ -94,9 +94,13 @@ class Run:
         put = partial(upload, plain, str(self._http.base_url).rstrip("/"), headers)
         broken = [bad()["image_truncated"], bad()["no_subject"]]
         photos = [put(good(number)) for number in range(options.photos - 2)] + [put(one) for one in broken]
-        body = {"photos": [{"source_image_s3_key": key} for key in photos], "scene_type": "white", "mood": "calm"}
+        body: dict[str, Any] = {
+            "photos": [{"source_image_s3_key": key} for key in photos],
+            "scene_type": "white",
+            "mood": "calm",
+        }
         body |= {"variants": options.variants, "presets": list(PRESETS[: options.presets]), "reference": "acceptance"}
-        body |= {"options": {"width": SIDE, "height": SIDE}}
+        body["options"] = {"width": SIDE, "height": SIDE}
         self.pictures = options.photos * options.variants * options.presets
         self.lost = 2 * options.variants * options.presets
         self.plan = self._http.post("/v1/orders?dry_run=true", json=body).raise_for_status().json()
@@ -161,11 +165,10 @@ class Run:
         with self._engine.connect() as connection:
             attempts = connection.execute(sa.select(sa.func.max(jobs.c.attempt))).scalar_one()
         entries = Counter[str]()
-        credits, cursor = {"balance": 0}, ""
-        while cursor is not None:
+        credits: dict[str, Any] = {"next_cursor": ""}
+        while (cursor := credits["next_cursor"]) is not None:
             credits = self._http.get("/v1/credits", params={"cursor": cursor} if cursor else {}).json()
             entries.update(entry["kind"] for entry in credits["entries"])
-            cursor = credits["next_cursor"]
         archive = zipfile.ZipFile(io.BytesIO(self._http.get(f"{self.path}/archive").content))
         rows = json.loads(archive.read("manifest.json"))["pictures"]
         files = [row for row in rows if row["file"]]

@@ -75,12 +75,12 @@ def rows_of(engine: sa.Engine) -> list[Row]:
 
 def orders_of(engine: sa.Engine) -> list[Row]:
     """Return every order of several pictures, in the shape of a job."""
-    log, none = request_logs.c, sa.literal("")
+    log = request_logs.c
     ended = sa.case((orders.c.completed_at.is_(None), "IN_PROGRESS"), else_="SUCCESS")
-    columns = (orders.c.id, orders.c.request_id, orders.c.client_id, log.pilot_brand, ended, sa.null(), sa.literal(0))
-    query = sa.select(*columns, sa.literal(0), none).join(request_logs, log.request_id == orders.c.request_id)
+    columns = (orders.c.id, orders.c.request_id, orders.c.client_id, log.pilot_brand, ended)
+    query = sa.select(*columns).join(request_logs, log.request_id == orders.c.request_id)
     with engine.connect() as connection:
-        return [Row(*row) for row in connection.execute(query)]
+        return [Row(*row, None, cost=0, attempt=0, operation="") for row in connection.execute(query)]
 
 
 def unfinished(engine: sa.Engine) -> int:
