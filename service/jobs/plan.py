@@ -1,6 +1,6 @@
 """The plan of a swap: the request with all values resolved, and warnings to read before paying."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -51,9 +51,12 @@ class Resolved:
             **{name: getattr(self.order, name) for name in RECORDS if name != "output"},
         )
 
-    def spec(self, catalogue: Catalogue) -> dict[str, Any]:
-        """Return the spec for the jobs table, with a seed, the catalogue's records, the cautions and pairs."""
-        found = [vars(caution) for caution in surprises(self, catalogue)]
+    def spec(self, catalogue: Catalogue, known: Iterable[Caution] | None = None) -> dict[str, Any]:
+        """Return the spec for the jobs table, with a seed, the catalogue's records, the cautions and pairs.
+
+        `known`: its cautions, if they were found before.
+        """
+        found = [vars(caution) for caution in (surprises(self, catalogue) if known is None else known)]
         pairs = {"metadata": dict(self.order.metadata)} if self.order.metadata else {}
         return stored_spec(catalogue, self.order) | {"cautions": found} | pairs
 

@@ -14,16 +14,13 @@ from service.database.tables import clients, jobs, orders, request_logs, stored_
 from service.jobs.intake import (
     IdempotencyConflict,
     JobIntake,
-    QueueFull,
-    QueueShareTaken,
     Refusal,
-    TooManyUnfinishedJobs,
     job_values,
     log_values,
 )
 from service.jobs.records import Asked, Kind
 from service.jobs.turns import new_turns
-from service.orders.records import AcceptedOrder, NewOrder, NoRoom, QueueTooFull, ShareTaken, TooManyUnfinished
+from service.orders.records import AcceptedOrder, NewOrder, NoRoom
 from service.storage.registry import use_source
 
 #: Jobs whose messages the submit sends itself. The sweep sends the others within seconds.
@@ -82,7 +79,7 @@ class OrderIntake:
                 version = max(row["spec_version"] for row in rows)
                 turns = new_turns(connection, new.client_id, Kind.SWAP, version, count=count)
                 if refusals := self._refusals(connection, new.client_id, count):
-                    raise refused(refusals[0], count)
+                    raise NoRoom(refusals[0], count)
                 rows = [row | {"turn": turn, "order_id": order_id} for row, turn in zip(rows, turns, strict=True)]
                 connection.execute(request_logs.insert(), [log_values(job) for job in new.jobs])
                 connection.execute(jobs.insert().values(sent_at=db_now()), rows[:SENT_AT_ONCE])
@@ -125,14 +122,3 @@ class OrderIntake:
         if differs is not None:
             raise IdempotencyConflict(row.created_at, differs)
         return AcceptedOrder(row.id, row.request_id, row.pictures, row.credits_cost, repeated=True)
-
-
-def refused(refusal: Refusal, pictures: int) -> NoRoom:
-    """Return what an order raises for a limit that has no room for it."""
-    match refusal:
-        case TooManyUnfinishedJobs():
-            return TooManyUnfinished(pictures, refusal.limit)
-        case QueueShareTaken():
-            return ShareTaken(pictures, refusal.room)
-        case QueueFull():
-            return QueueTooFull(pictures)

@@ -40,7 +40,7 @@ from service.jobs.submit import (
     SourceTooLarge,
 )
 from service.media.fetcher import FetchFailed, PhotoTooLarge
-from service.orders.records import OrderFinished, QueueTooFull, ShareTaken, TooManyUnfinished
+from service.orders.records import OrderFinished
 from service.schemas.error_responses import Fault
 from service.schemas.remedies import (
     BodyInvalid,
@@ -226,11 +226,6 @@ ANSWERS: dict[type[Exception], Answer] = {
         retry_after=10,
         after_window=True,
     ),
-    TooManyUnfinished: Answer(
-        429, "too_many_unfinished_jobs", "{error} Nothing was charged.", retry_after=10, after_window=True
-    ),
-    ShareTaken: Answer(429, "queue_share_taken", "{error} Nothing was charged.", retry_after=10, after_window=True),
-    QueueTooFull: Answer(503, "queue_full", "{error} Nothing was charged.", retry_after=30, after_window=True),
     QueueFull: Answer(
         503,
         "queue_full",

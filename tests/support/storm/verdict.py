@@ -65,12 +65,13 @@ class Row:
 def rows_of(engine: sa.Engine) -> list[Row]:
     """Return every job."""
     marker = sa.func.coalesce(request_logs.c.pilot_brand, jobs.c.reference)
-    columns = (jobs.c.id, jobs.c.request_id, jobs.c.client_id, marker, jobs.c.status, jobs.c.error_code)
-    query = sa.select(*columns, jobs.c.credits_cost, jobs.c.attempt, jobs.c.operation, jobs.c.order_id).join(
+    names = ("id", "request_id", "client_id", "status", "error_code", "attempt", "operation", "order_id")
+    columns = [jobs.c[name] for name in names]
+    query = sa.select(*columns, marker.label("marker"), jobs.c.credits_cost.label("cost")).join(
         request_logs, request_logs.c.request_id == jobs.c.request_id
     )
     with engine.connect() as connection:
-        return [Row(*row) for row in connection.execute(query)]
+        return [Row(**row) for row in connection.execute(query).mappings()]
 
 
 def orders_of(engine: sa.Engine) -> list[Row]:
