@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 
 from pipeline.background.best_of import fell_back
+from pipeline.background.plain import colour_of
 from pipeline.background.source import Background, light_for, make_background
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite, light_around
@@ -134,12 +135,13 @@ def swap(
         on_layout(source.layout)
     with stages("shadow"):
         background = source.with_effects()
+        shade = None if source.shade is None else source.shade(*shown)
     with stages("composite"):
         placed = reduced(laid, *shown) if preview else laid
         # only white is measured again, by the rules of its presets
-        kept = background.copy() if background is not None and spec.is_white else None
+        kept = background.copy() if background is not None and spec.preset.background == "white" else None
         around = light_around(background) if background is not None and source.is_scene else None
-        picture = composite(placed, background, around)
+        picture = composite(placed, background, around, shade)
         on_composite(placed, picture)
     made = _Made(asked, spec, place, laid, placed, source, cut, (source_width, source_height), kept)
     encoded, measured = _encoded(stages, made, picture, credentials)
@@ -188,6 +190,7 @@ def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials
             reserve=credentials.reserve if credentials else 0,
             beside=lambda rgb: background_palette(rgb, spec, placed),
             meanwhile=made.cut.assessed,
+            flat=colour_of(spec),
         )
         encoded = encode(watermarked(picture), preset) if spec.preview else measured
         if credentials:
@@ -236,6 +239,7 @@ def _report(
         placement=None if spec.placement == UNMOVED else _placement_report(place, rules),
         preview=PreviewReport(width, height) if spec.preview else None,
         expansion=None if source.growth is None else source.growth.row(),
+        shadow=source.shadow,
     )
 
 
@@ -284,7 +288,7 @@ def cut_out(
 def mark_of(spec: Spec, photo: Photo) -> str | None:
     """Return the IPTC term, DigitalSourceType, for the file; None where it needs no mark."""
     mark = spec.preset.digital_source_type
-    if spec.is_white and mark:
+    if spec.plain is not None and mark:
         # No pixel is generated, so the preset's AI mark would be untrue. IPTC's term for a composite of real elements:
         mark = "compositeCapture"
     # the product still comes from the photo, so the photo's own mark stays true
