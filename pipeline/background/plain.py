@@ -16,8 +16,8 @@ from pipeline.compositing.shadow_floor import shadow_floor
 from pipeline.core.order import AS_LIT, Shadow, ShadowWord
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
-from pipeline.core.types import Placed
-from pipeline.cutout.camera_pose import CameraPose
+from pipeline.core.types import Cutout, Placed
+from pipeline.cutout.stance import pose_of
 from pipeline.geometry.ray import Field
 from pipeline.placement.place import Place
 from pipeline.report import ShadowReport
@@ -54,12 +54,12 @@ def casts(spec: Spec) -> bool:
 
 
 def plain_shadow(
-    spec: Spec, place: Place, placed: Placed, pose: CameraPose, light: PhotoLight | None
+    spec: Spec, cutout: Cutout, place: Place, placed: Placed, light: PhotoLight | None
 ) -> tuple[Shade | None, ShadowReport | None]:
     """Return the shadow of a placed product on a plain ground, and the report on it.
 
     The first gives H×W, the share of light, 0–1, that is blocked on a ground of width×height pixels; None: no shadow.
-    Along the canvas's border it is 0. `pose` is the photo's view of the product, `light` the photo's light.
+    Along the canvas's border it is 0. `light` is the photo's.
     """
     facts, asked, alpha = place.facts, spec.shadow, placed.alpha
     lies, above = facts.word == "lying", facts.turned("sweep") == "above"
@@ -74,7 +74,7 @@ def plain_shadow(
     strength, softness, elevation = LAMPS[mode]
     strength = strength if asked.shadow_strength is None else asked.shadow_strength
     asked = replace(asked, shadow=mode, shadow_strength=strength)
-    height, width = alpha.shape
+    (height, width), pose = alpha.shape, pose_of(cutout, facts)
     layout = shadow_floor(
         width,
         height,

@@ -20,7 +20,6 @@ from pipeline.core.networks import Networks
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
-from pipeline.cutout.stance import pose_of
 from pipeline.placement.place import Place
 from pipeline.report import AssignedColour, ShadowReport, TriedBackground
 from pipeline.scene.layout import Layout
@@ -79,31 +78,13 @@ def make_background(
     """
     canvas_height, canvas_width = placed.alpha.shape
     width, height = shown or (canvas_width, canvas_height)
-    lies = place.facts.word == "lying"
     if spec.plain is not None:
-        shade, report = plain_shadow(spec, place, placed, pose_of(cutout, place.facts), light)
-
-        def shaded(picture: Rgb) -> Rgb:
-            return picture if shade is None else apply_shadow(picture, shade(width, height))
-
-        colour = colour_of(spec)
-        picture = None if colour is None else np.broadcast_to(colour, (height, width, 3)).copy()
-        return Background(
-            picture,
-            shaded,
-            spec.seed,
-            [],
-            "computed",
-            is_scene=False,
-            assigned=[],
-            shade=shade if picture is None else None,
-            shadow=report,
-        )
+        return _plain(spec, cutout, place, placed, light, width, height)
     if place.pinned:
         one = pinned(
             spec, canvas_width, canvas_height, networks, on_step, control=control, cache=cache, shown=shown, clock=clock
         )
-        there = product_effects(placed, one.layout, lies=lies, shadow=spec.shadow)
+        there = product_effects(placed, one.layout, lies=place.facts.word == "lying", shadow=spec.shadow)
 
         def near(picture: Rgb) -> Rgb:
             return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)
@@ -153,3 +134,21 @@ def light_for(spec: Spec, photo: Photo, cutout: Cutout) -> PhotoLight | None:
     """
     lit = not spec.pinned if spec.plain is None else casts(spec) and spec.shadow.shadow_direction is None
     return photo_light(photo, cutout) if lit else None
+
+
+def _plain(
+    spec: Spec, cutout: Cutout, place: Place, placed: Placed, light: PhotoLight | None, width: int, height: int
+) -> Background:
+    colour = colour_of(spec)
+    shade, report = plain_shadow(spec, cutout, place, placed, light)
+    return Background(
+        None if colour is None else np.broadcast_to(colour, (height, width, 3)).copy(),
+        lambda picture: picture if shade is None else apply_shadow(picture, shade(width, height)),
+        spec.seed,
+        [],
+        "computed",
+        is_scene=False,
+        assigned=[],
+        shade=shade if colour is None else None,
+        shadow=report,
+    )
