@@ -47,6 +47,10 @@ STAGES: Mapping[str, float] = MappingProxyType(
 )
 
 
+#: The further files of a spec that names none.
+NO_FILES: Mapping[str, bytes] = MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class SwapResult:
     """A finished swap."""
@@ -87,6 +91,7 @@ def swap(
     credentials: Credentials | None = None,
     cache: Cache | None = None,
     mask: GivenMask | None = None,
+    files: Mapping[str, bytes] = NO_FILES,
     on_composite: Callable[[Placed, Rgb], None] = unseen,
     on_layout: Callable[[Layout], None] = unused,
 ) -> SwapResult:
@@ -99,6 +104,7 @@ def swap(
     `control` switches the stages that act for the asked colours.
     `credentials` sign the file. `cache` contains results of earlier swaps, and gets this swap's.
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
+    `files` has the bytes of the further files that the spec names, by the name that it has for each.
     `spec.preview` makes the same picture small and watermarked; its report is of the picture without the watermark.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
     `on_layout` gets the scene's layout earlier, if there is a scene.

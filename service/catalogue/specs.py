@@ -93,6 +93,22 @@ def subject_of(stored: Mapping[str, Any], version: int = SPEC_VERSION) -> PhotoP
     return tuple(stored["subject"]) if "subject" in stored else None
 
 
+def extra_sources(order: SwapOrder) -> dict[str, str]:
+    """Return the keys of the uploads that the order needs besides its photo, by the field that names them.
+
+    At the command line they are paths of files.
+    """
+    ground = order.ground
+    return {"background_image": ground.background_image} if ground.background in ("image", "reference") else {}
+
+
+def stored_extra_sources(stored: Mapping[str, Any]) -> list[str]:
+    """Return the keys of `extra_sources` of a stored spec, and the photo of its earlier render; a cut-out has none."""
+    order = SwapOrder("", "", "")
+    order = replace(order, **{name: _known(kind, stored.get(name, {})) for name, kind in RECORDS.items()})
+    return [*extra_sources(order).values()]
+
+
 def _records(stored: dict[str, Any], catalogue: Catalogue) -> tuple[Scene, Mood, Preset]:
     if "records" not in stored:
         names = stored["scene_type"], stored["mood"], stored["output_preset"]

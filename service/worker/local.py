@@ -19,7 +19,7 @@ from pipeline.report import to_json
 from pipeline.swap import SwapResult, cut_out, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.cautions import Caution, cautions
-from service.catalogue.specs import resolve_spec, stored_spec
+from service.catalogue.specs import extra_sources, resolve_spec, stored_spec
 from service.catalogue.swap_request import checked
 from service.cutouts.mask_file import MaskInvalid, checked_mask
 from service.cutouts.pixels import of_network
@@ -83,6 +83,7 @@ def swap_file(
             credentials=credentials,
             cache=kept,
             mask=given,
+            files={name: Path(name).read_bytes() for name in extra_sources(order).values()},
         )
         bar.update(task, description="done", completed=1.0)
     output.parent.mkdir(parents=True, exist_ok=True)
