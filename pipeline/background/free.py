@@ -79,7 +79,13 @@ class FreeContext:
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Trace the product's shadow and mirror image in a layout."""
-        return product_effects(self.placed, layout, stands=self.place.stands, lies=self.place.facts.word == "lying")
+        return product_effects(
+            self.placed,
+            layout,
+            stands=self.place.stands,
+            lies=self.place.facts.word == "lying",
+            shadow=self.place.spec.shadow,
+        )
 
     def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> Laid:
         """Place the product with its effects on a drawing."""

@@ -94,7 +94,7 @@ def make_background(
         one = pinned(
             spec, canvas_width, canvas_height, networks, on_step, control=control, cache=cache, shown=shown, clock=clock
         )
-        there = product_effects(placed, one.layout, lies=lies)
+        there = product_effects(placed, one.layout, lies=lies, shadow=spec.shadow)
 
         def near(picture: Rgb) -> Rgb:
             return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)

@@ -16,7 +16,7 @@ from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
 from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.fit import fit
 from pipeline.scene.layout import FOCAL, Layout, Lens
-from pipeline.scene.rig import rig
+from pipeline.scene.rig import asked_softness, rig
 from pipeline.scene.sets import WALLS, SetBuilder
 from pipeline.scene.surfaces import assigned_to
 from pipeline.scene.trace import trace
@@ -127,6 +127,7 @@ def _composed(
     if light_side is not None:
         # Change only the sign, so that the seed's other choices stay the same.
         angle = abs(angle) if light_side > 0 else -abs(angle)
+    asked, falls = asked_softness(spec.shadow), spec.shadow.shadow_direction
     # A higher camera shows more of the surface; a tall canvas has room for it below.
     high = float(rng.uniform(0.34, 0.5)) * (1.15 if kind in ("sand", "bokeh") else 1.0)
     base = 0.0
@@ -144,9 +145,9 @@ def _composed(
         colours=plan.colours,
         asked=plan.asked,
         parts=(),
-        rig=rig(kind, spec.mood, wall, angle, rng),
-        light_side=float(np.sin(np.deg2rad(angle))),
-        softness=spec.mood.softness,
+        rig=rig(kind, spec.mood, wall, angle, rng, spec.shadow),
+        light_side=float(np.sin(np.deg2rad(angle if falls is None else falls + 180))),
+        softness=spec.mood.softness if asked is None else asked,
         seed=spec.seed,
         base=base,
         lens=Lens(spec.mood.depth_of_field, spec.mood.vignette, spec.mood.grain),
