@@ -38,11 +38,15 @@ def ridge(x: Values, y: Values, weight: Values, strength: float, *, odd: bool) -
     middle = np.zeros(x.shape[1]) if odd else x.mean(0)
     spread = np.sqrt(np.square(x - middle).mean(0)) + 1e-3
     z, base = (x - middle) / spread, 0.0 if odd else float(np.average(y, weights=weight))
-    found = np.linalg.solve((z * weight[:, None]).T @ z + strength * np.eye(z.shape[1]), (z * weight[:, None]).T @ (y - base))
+    found = np.linalg.solve(
+        (z * weight[:, None]).T @ z + strength * np.eye(z.shape[1]), (z * weight[:, None]).T @ (y - base)
+    )
     return found / spread, base - float(middle @ (found / spread))
 
 
-def out_of_fold(x: Values, y: Values, which: Mask, groups: NDArray[Any], weight: Values, fit: Callable[..., Any]) -> Values:
+def out_of_fold(
+    x: Values, y: Values, which: Mask, groups: NDArray[Any], weight: Values, fit: Callable[..., Any]
+) -> Values:
     """Return predictions for the cases `which`, each from weights fitted without its group."""
     names = sorted(set(groups[which]))
     np.random.default_rng(0).shuffle(names)
