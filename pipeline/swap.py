@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 
 from pipeline.background.best_of import fell_back
-from pipeline.background.own import OwnPicture
+from pipeline.background.own import OwnPicture, guided
 from pipeline.background.source import Background, light_for, make_background
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite, light_around
@@ -114,6 +114,7 @@ def swap(
     stages = Stages(STAGES, progress, clock)
     with stages("decode"):
         photo, own = decode(data, limits), OwnPicture.of(spec, files, limits)
+        spec = guided(spec, own)
     cut = Cutting(photo, data, networks, cache, mask).product(stages, spec.subject)
     cutout = cut.unassessed
     source_height, source_width = photo.rgb.shape[:2]

@@ -20,15 +20,16 @@ from pipeline.photo.decode import decode
 from pipeline.placement.place import Place
 from pipeline.report import BackgroundReport
 from pipeline.scene.layout import Layout
-from pipeline.scene.rig import asked_softness
+from pipeline.scene.rig import asked_softness, shadow_direction
 
 #: Softness of the lamp and its height in degrees: rooms are lit from large windows and ceilings. A picture does not
 #: show them (`pipeline.ground.view`), so they are constant. Chosen by eye.
 SOFTNESS, ELEVATION = 0.55, 56.0
 #: Direction of the shadow in degrees from straight back, to the side away from the light: at no and at full confidence.
 TURNS = (50.0, 80.0)
-#: Maximum number of colours that a picture gives.
-COLOURS = 6
+#: Maximum number of a picture's colours in the report, and of those that a reference gives a scene: more would need
+#: as many props.
+COLOURS, GUIDING = 6, 4
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,13 @@ class OwnPicture:
         """The direction, degrees as `Shadow.shadow_direction`, in which its light casts shadows."""
         turn = float(np.interp(self.view.side_confidence, (0, 1), TURNS))
         return turn if self.view.side <= 0 else 360 - turn
+
+
+def guided(spec: Spec, own: OwnPicture | None) -> Spec:
+    """Return the spec with the reference's colours, if it has a reference, and the caller asks for no colours."""
+    if own is None or spec.ground.background != "reference" or spec.palette:
+        return spec
+    return replace(spec, palette=own.palette[:GUIDING])
 
 
 @dataclass(frozen=True)
@@ -100,29 +108,27 @@ def own_background(spec: Spec, own: OwnPicture, place: Place, placed: Placed, sh
         "background_upscaled": window.scale > MAX_ENLARGED,
         "background_busy": busy(picture, (left, top, right, bottom)) > BUSY,
     }
-    report = report_on(spec, own, horizon=horizon, direction=direction, softness=softness, scale=window.scale)
+    report = _report(spec, own, horizon, direction, softness)
+    report = replace(report, fit=spec.ground.background_fit, enlarged=round(window.scale, 3))
     warnings = tuple(code for code, holds in found.items() if holds)
     return OwnBackground(picture, replace(effects, image=None), layout, report, warnings)
 
 
-def report_on(
-    spec: Spec, own: OwnPicture, *, horizon: float, direction: float | None, softness: float, scale: float | None
-) -> BackgroundReport:
-    """Return the report on the caller's picture and on what was estimated from it.
+def guide_report(spec: Spec, own: OwnPicture, layout: Layout) -> BackgroundReport:
+    """Return the report on a reference and on the scene that it guided."""
+    return _report(spec, own, layout.horizon_y, shadow_direction(layout.rig, top_down=layout.top_down), layout.softness)
 
-    `horizon` is in canvas heights from the top, `direction` in degrees, `scale` in canvas pixels per pixel.
-    """
+
+def _report(spec: Spec, own: OwnPicture, horizon: float, direction: float, softness: float) -> BackgroundReport:
     view = own.view
     return BackgroundReport(
         source=spec.ground.background,
-        fit=None if scale is None else spec.ground.background_fit,
-        enlarged=None if scale is None else round(scale, 3),
         horizon=round(horizon, 3),
         horizon_confidence=view.horizon_confidence,
         above=view.above,
         light_side=view.side,
         light_confidence=view.side_confidence,
-        shadow_direction=None if direction is None else round(direction, 1),
+        shadow_direction=round(direction, 1),
         shadow_softness=round(softness, 2),
         palette=list(own.palette),
     )

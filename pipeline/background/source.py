@@ -11,7 +11,7 @@ from pipeline.background.assigned import assigned
 from pipeline.background.best_of import search
 from pipeline.background.free import FreeContext
 from pipeline.background.growth import Growth
-from pipeline.background.own import OwnPicture, own_background
+from pipeline.background.own import OwnPicture, guide_report, own_background
 from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, pinned
 from pipeline.colour.palette import PaletteControl
 from pipeline.colour.photo_light import PhotoLight, photo_light
@@ -129,7 +129,7 @@ def make_background(
             assigned=where,
             layout=one.layout,
         )
-    context = FreeContext.of(photo, cutout, place, placed, light)
+    context = FreeContext.of(photo, cutout, place, placed, light, None if own is None else own.view)
     best = search(
         spec,
         context,
@@ -150,6 +150,7 @@ def make_background(
         assigned=assigned(best.layout),
         growth=best.growth,
         layout=best.layout,
+        report=None if own is None else guide_report(spec, own, best.layout),
     )
 
 
