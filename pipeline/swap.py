@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 
 from pipeline.background.best_of import fell_back
+from pipeline.background.earlier import EarlierRender
 from pipeline.background.own import OwnPicture, guided
 from pipeline.background.source import Background, light_for, make_background
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
@@ -93,6 +94,7 @@ def swap(
     cache: Cache | None = None,
     mask: GivenMask | None = None,
     files: Mapping[str, bytes] = NO_FILES,
+    earlier_mask: GivenMask | None = None,
     on_composite: Callable[[Placed, Rgb], None] = unseen,
     on_layout: Callable[[Layout], None] = unused,
 ) -> SwapResult:
@@ -106,6 +108,7 @@ def swap(
     `credentials` sign the file. `cache` contains results of earlier swaps, and gets this swap's.
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
     `files` has the bytes of the further files that the spec names, by the name that it has for each.
+    `earlier_mask` is the mask of the product of `spec.earlier`.
     `spec.preview` makes the same picture small and watermarked; its report is of the picture without the watermark.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
     `on_layout` gets the scene's layout earlier, if there is a scene.
@@ -120,6 +123,9 @@ def swap(
     source_height, source_width = photo.rgb.shape[:2]
     delivered = ordered(spec.preset, spec.output)
     width, height = delivered.size or (source_width, source_height)
+    earlier = EarlierRender.of(spec, files, (width, height), networks, limits=limits, mask=earlier_mask)
+    if earlier is not None and spec.earlier is not None:
+        spec = replace(spec, earlier=replace(spec.earlier, box=earlier.place.position.bounds))
     asked, preview = spec, spec.preview
 
     def placed_product() -> tuple[Place, Placed]:
@@ -136,7 +142,7 @@ def swap(
         step, small = stages.step, shown if preview else None
         source = make_background(
             spec, photo, cutout, place, laid, networks, step, control=control, cache=cache, shown=small, light=light,
-            own=own, clock=clock,
+            own=own, earlier=earlier, clock=clock,
         )  # fmt: skip
     if source.layout is not None:
         on_layout(source.layout)

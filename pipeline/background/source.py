@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
 from pipeline.background.assigned import assigned
 from pipeline.background.best_of import search
+from pipeline.background.earlier import EarlierRender
 from pipeline.background.free import FreeContext
 from pipeline.background.growth import Growth
 from pipeline.background.own import OwnPicture, guide_report, own_background
@@ -71,13 +72,14 @@ def make_background(
     shown: tuple[int, int] | None = None,
     light: PhotoLight | None = None,
     own: OwnPicture | None = None,
+    earlier: EarlierRender | None = None,
     clock: Callable[[], float] = lambda: 0.0,
 ) -> Background:
     """Return the background of a spec for a product cut out of a photo and placed on the canvas.
 
     It has the canvas's size or, where `shown` (width, height) is given, that smaller size. All choices depend on the
-    canvas only, so that both sizes show the same. `light` is the result of `light_for`, `own` the spec's own picture.
-    `on_step` never goes back.
+    canvas only, so that both sizes show the same. `light` is the result of `light_for`, `own` the spec's own picture,
+    `earlier` the render whose background it repeats. `on_step` never goes back.
     `clock` returns seconds. Raises the errors of `search`.
     """
     canvas_height, canvas_width = placed.alpha.shape
@@ -109,11 +111,15 @@ def make_background(
 
         laid = shadowed if soft else _unchanged
         return Background(white, laid, spec.seed, [], "computed", is_scene=False, assigned=[])
-    if place.pinned:
-        one = pinned(
-            spec, canvas_width, canvas_height, networks, on_step, control=control, cache=cache, shown=shown, clock=clock
+    if place.pinned or earlier is not None:
+        given: Any = {"control": control, "cache": cache, "shown": shown, "clock": clock}
+        one = (
+            earlier.background(networks, on_step, **given)
+            if earlier is not None
+            else pinned(spec, canvas_width, canvas_height, networks, on_step, **given)
         )
-        there = product_effects(placed, one.layout, lies=lies, shadow=spec.shadow)
+        stands = place.stands or place.pinned
+        there = product_effects(placed, one.layout, stands=stands, lies=lies, shadow=spec.shadow)
 
         def near(picture: Rgb) -> Rgb:
             return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)
@@ -128,6 +134,7 @@ def make_background(
             is_scene=True,
             assigned=where,
             layout=one.layout,
+            report=None if earlier is None else BackgroundReport(source="render"),
         )
     context = FreeContext.of(photo, cutout, place, placed, light, None if own is None else own.view)
     best = search(

@@ -42,6 +42,8 @@ def fitted(spec: Spec, facts: CutoutFacts, width: int, height: int) -> Place | R
     edges, stands = facts.edges(kind), facts.stands_in(kind)
     if preset.background == "transparent" and preset.size is None:
         box: Box = facts.box or (0, 0, width, height)
+    elif spec.earlier is not None and spec.earlier.box is not None and not edges:
+        box = box_in(drawn, aspect, width, height, spec.earlier.box)
     elif is_pinned(drawn, facts):
         box = box_in(drawn, aspect, width, height)
     else:
