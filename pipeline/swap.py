@@ -7,6 +7,7 @@ from types import MappingProxyType
 from pipeline.background.best_of import fell_back
 from pipeline.background.earlier import EarlierRender
 from pipeline.background.own import OwnPicture, guided
+from pipeline.background.plain import colour_of
 from pipeline.background.source import Background, light_for, make_background
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite, light_around
@@ -123,16 +124,14 @@ def swap(
     source_height, source_width = photo.rgb.shape[:2]
     delivered = ordered(spec.preset, spec.output)
     width, height = delivered.size or (source_width, source_height)
-    earlier = EarlierRender.of(spec, files, (width, height), networks, limits=limits, mask=earlier_mask)
-    if earlier is not None and spec.earlier is not None:
-        spec = replace(spec, earlier=replace(spec.earlier, box=earlier.place.position.bounds))
-    asked, preview = spec, spec.preview
 
     def placed_product() -> tuple[Place, Placed]:
         place = place_cutout(cutout, asked, width, height)
         return place, lay(cutout, place.position, width, height)
 
     with stages("place"):
+        earlier = EarlierRender.of(spec, files, (width, height), networks, limits=limits, mask=earlier_mask)
+        asked, preview = spec if earlier is None else earlier.placing(spec), spec.preview
         (place, laid), light = together(placed_product, lambda: light_for(asked, photo, cutout))
     spec = place.spec
     mark = mark_of(spec, photo, own)
@@ -148,12 +147,13 @@ def swap(
         on_layout(source.layout)
     with stages("shadow"):
         background = source.with_effects()
+        shade = None if source.shade is None else source.shade(*shown)
     with stages("composite"):
         placed = reduced(laid, *shown) if preview else laid
         # only white is measured again, by the rules of its presets
-        kept = background.copy() if background is not None and spec.is_white else None
+        kept = background.copy() if background is not None and spec.preset.background == "white" else None
         around = light_around(background) if background is not None and source.is_scene else None
-        picture = composite(placed, background, around)
+        picture = composite(placed, background, around, shade)
         on_composite(placed, picture)
     made = _Made(asked, spec, place, laid, placed, source, cut, (source_width, source_height), kept)
     encoded, measured = _encoded(stages, made, picture, credentials)
@@ -207,6 +207,7 @@ def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials
             reserve=credentials.reserve if credentials else 0,
             beside=lambda rgb: background_palette(rgb, spec, placed),
             meanwhile=made.cut.assessed,
+            flat=colour_of(spec),
         )
         encoded = encode(watermarked(picture), preset) if spec.preview else measured
         if credentials:
@@ -256,6 +257,7 @@ def _report(
         preview=PreviewReport(width, height) if spec.preview else None,
         background=source.report,
         expansion=None if source.growth is None else source.growth.row(),
+        shadow=source.shadow,
     )
 
 
@@ -305,7 +307,7 @@ def mark_of(spec: Spec, photo: Photo, own: OwnPicture | None = None) -> str | No
     """Return the IPTC term, DigitalSourceType, for the file; None where it needs no mark."""
     mark = spec.preset.digital_source_type
     pictured = own is not None and spec.ground.background == "image"
-    if (spec.is_white or pictured) and mark:
+    if (spec.plain is not None or pictured) and mark:
         # No pixel is generated, so the preset's AI mark would be untrue. IPTC's term for a composite of real elements:
         mark = "compositeCapture"
     # the product still comes from the photo, so the photo's own mark stays true, and so does the background's

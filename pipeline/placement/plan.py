@@ -20,7 +20,7 @@ def shown(spec: Spec, facts: CutoutFacts) -> Spec | Refusal:
 
     The spec is unchanged where its scene suits the product, and where no scene is drawn.
     """
-    if spec.ground.background == "image" and spec.preset.background == "scene":
+    if spec.ground.background == "image" and spec.plain is None:
         return replace(spec, scene=OPEN_ABOVE if facts.turned(OPEN_FLOOR.kind) == "above" else OPEN_FLOOR)
     angle = facts.turned(drawn_kind(spec))
     if angle is None:

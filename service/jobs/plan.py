@@ -102,7 +102,7 @@ def surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
     """Yield warnings about probably unintended input, the same for the plan and the job."""
     order, preset = resolved.order, resolved.preset
     scene = catalogue.scene(order.scene)
-    yield from cautions(catalogue, scene, catalogue.mood(order.mood), order.colors, preset)
+    yield from cautions(catalogue, scene, catalogue.mood(order.mood), order.colors, preset, order.ground)
     facts = CutoutFacts.read(resolved.seen, order.placement.stance)
     yield from placing_cautions(catalogue, resolved.placing(catalogue), facts)
     yield from output_cautions(order.output, preset)
