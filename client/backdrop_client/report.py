@@ -122,6 +122,15 @@ class PlacementReport(TypedDict, total=False):
     breaks: list[str]
 
 
+class ShadowReport(TypedDict, total=False):
+    mode: str
+    cast: bool
+    reason: Literal["asked", "preset", "hanging", "cropped"] | None
+    strength: float | None
+    softness: float | None
+    direction: float | None
+
+
 class PreviewReport(TypedDict, total=False):
     width: int
     height: int
@@ -136,3 +145,4 @@ class Report(TypedDict, total=False):
     placement: PlacementReport | None
     preview: PreviewReport | None
     expansion: ExpansionReport | None
+    shadow: ShadowReport | None
