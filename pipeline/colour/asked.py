@@ -42,6 +42,8 @@ _converted = cache(AskedColours)
 
 def asked_colours(spec: Spec) -> AskedColours:
     """Return the asked colours of a spec: those of a white or flat ground, else the caller's, else the scene's."""
+    if spec.plain is None and spec.ground.background == "image":
+        return _converted((), False)  # nothing is painted
     if spec.preset.background == "white":
         return _converted(("#ffffff",), False)
     if spec.plain and spec.ground.background == "color":

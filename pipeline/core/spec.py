@@ -163,6 +163,9 @@ class Spec:
     #: Whether the picture is small and watermarked.
     preview: bool = False
 
+    #: The render whose background is used again, with the ground "render".
+    earlier: "Earlier | None" = None
+
     @property
     def plain(self) -> str | None:
         """The flat colour that the product goes on, in CSS notation; empty: on nothing; None: on a scene or picture.
@@ -173,7 +176,17 @@ class Spec:
             return "" if self.preset.background == "transparent" else "#ffffff"
         if self.ground.background == "color":
             return self.ground.background_color
-        return "#ffffff" if self.ground.background == "scene" and self.scene.kind == "white" else None
+        return "#ffffff" if self.ground.composed and self.scene.kind == "white" else None
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier render: its spec, with the seed of its background, and the name of its photo's file."""
+
+    spec: Spec
+    photo: str
+    #: Its product's box on this spec's canvas, pixels: left, top, right, bottom; None until that is known.
+    box: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,9 @@ from backdrop_client import (
 from pipeline.core.order import SwapOrder
 from service.batch.batch import Tell
 from service.batch.pairs import Pair
-from service.batch.photos import Photo, read_unchanged
+from service.batch.photos import Photo, photo_at, read_unchanged
 from service.batch.state import Failed, Failure, Made, State, file_name, measurements
+from service.catalogue.specs import extra_sources
 
 
 class RemoteMaker:
@@ -104,11 +105,14 @@ class RemoteMaker:
         attempt = self._state.entry(pair.key).attempt
         # The same after a crash, so that the server does not accept the same order twice.
         made_of = f"{self._state.run_id} {pair.id} {source_key} {attempt}"
-        seed = self._state.entry(pair.key).seed
+        seed, order = self._state.entry(pair.key).seed, pair.order
+        if extra_sources(order):
+            file = photo_at(Path(order.ground.background_image))
+            order = order.having({"background_image": await self._uploaded(file)})
         if seed is not None:
             made_of += f" {seed}"  # photos with the same bytes may be reviewed differently
         return await self._backdrop.swap(
-            spec_of(pair.order if seed is None else replace(pair.order, seed=seed)),
+            spec_of(order if seed is None else replace(order, seed=seed)),
             source_key=source_key,
             idempotency_key="batch-" + hashlib.sha256(made_of.encode()).hexdigest(),
             reference=self._references.get(pair.photo.sha256, reference_of(pair.photo)),

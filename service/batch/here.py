@@ -25,7 +25,7 @@ from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
 from service.storage.cache import folder_cache
-from service.worker.local import build_spec, open_signer, warnings_of
+from service.worker.local import build_spec, files_of, open_signer, warnings_of
 
 
 def at_once() -> int:
@@ -39,6 +39,7 @@ def wrong_here(catalogue: Catalogue, order: SwapOrder) -> list[Wrong]:
     wrong = [("pilot_brand", "Only a server has brands. Add --url")] if order.brand is not None else []
     try:
         checked(catalogue, order)
+        files_of(order)
     except OrderRefused as error:
         wrong += error.wrong
     return wrong
@@ -108,6 +109,7 @@ class LocalMaker:
                 progress=tell,
                 credentials=self._credentials,
                 cache=folder_cache(self._out / FOLDER / "kept"),
+                files=files_of(pair.order),
             )
         except OrderRefused as error:
             raise Failure("spec_invalid", str(error)) from error

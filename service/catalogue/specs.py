@@ -6,7 +6,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any
 
 from pipeline.core.order import RECORDS, SEED_LIMIT, OptionRecord, Output, PhotoPlace, SwapOrder, given
-from pipeline.core.spec import Mood, Preset, Scene, Spec
+from pipeline.core.spec import Earlier, Mood, Preset, Scene, Spec
 from service.catalogue.catalogue import Catalogue, quotable
 from service.catalogue.spec_versions import SPEC_VERSION, require_readable
 from service.catalogue.toml_records import record_from_json, record_to_json
@@ -74,8 +74,15 @@ def resolve_spec(
         pinned=order.pinned,
         subject=order.subject,
         preview=preview,
+        earlier=_earlier(stored.get("earlier"), catalogue),
         **{name: getattr(order, name) for name in RECORDS},
     )
+
+
+def _earlier(stored: Mapping[str, Any] | None, catalogue: Catalogue) -> Earlier | None:
+    if stored is None:
+        return None
+    return Earlier(resolve_spec(stored["spec"], catalogue, stored["spec_version"]), stored["source_key"])
 
 
 def _stored(options: OptionRecord) -> dict[str, Any]:
@@ -91,6 +98,25 @@ def subject_of(stored: Mapping[str, Any], version: int = SPEC_VERSION) -> PhotoP
     """Return the place of the product that a stored swap or cut-out means, or None. Raises SpecTooNew."""
     require_readable(version)
     return tuple(stored["subject"]) if "subject" in stored else None
+
+
+def extra_sources(order: SwapOrder) -> dict[str, str]:
+    """Return the keys of the uploads that the order needs besides its photo, by the field that names them.
+
+    At the command line they are paths of files.
+    """
+    ground = order.ground
+    return {"background_image": ground.background_image} if ground.background in ("image", "reference") else {}
+
+
+def stored_extra_sources(stored: Mapping[str, Any]) -> list[str]:
+    """Return the keys of `extra_sources` of a stored spec, and the photo of its earlier render; a cut-out has none."""
+    order = SwapOrder("", "", "")
+    order = replace(order, **{name: _known(kind, stored.get(name, {})) for name, kind in RECORDS.items()})
+    found = [*extra_sources(order).values()]
+    if earlier := stored.get("earlier"):
+        found += [earlier["source_key"], *stored_extra_sources(earlier["spec"])]
+    return found
 
 
 def _records(stored: dict[str, Any], catalogue: Catalogue) -> tuple[Scene, Mood, Preset]:

@@ -17,6 +17,8 @@ WORDS = {
     "placement_unsure": "The photo does not show how the product stands. Check that it stands well in the scene.",
     "cropped": "The picture crops a part of the product that the photo shows. Choose a preset of the photo's shape.",
     "generator_fell_back": "The model's paintings were rejected, so Backdrop composed a background. Try another seed.",
+    "background_upscaled": "Your background picture is small, so it was enlarged and looks soft. Send a larger one.",
+    "background_busy": "Your background is busy around the product, which draws the eye away. Choose a calmer picture.",
     "upscaled": "The photo is smaller than this preset needs, so the product was enlarged. Send a larger photo.",
 }
 

@@ -19,8 +19,8 @@ from pipeline.report import to_json
 from pipeline.swap import SwapResult, cut_out, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.cautions import Caution, cautions
-from service.catalogue.specs import resolve_spec, stored_spec
-from service.catalogue.swap_request import checked
+from service.catalogue.specs import extra_sources, resolve_spec, stored_spec
+from service.catalogue.swap_request import OrderRefused, checked
 from service.cutouts.mask_file import MaskInvalid, checked_mask
 from service.cutouts.pixels import of_network
 from service.jobs.records import KeptFacts
@@ -37,6 +37,20 @@ def build_spec(catalogue: Catalogue, order: SwapOrder) -> Spec:
     """Return the spec of an order, by the API's own rules. Raises OrderRefused."""
     order = checked(catalogue, order)
     return resolve_spec(stored_spec(catalogue, order), catalogue, preview=order.preview)
+
+
+def files_of(order: SwapOrder) -> dict[str, bytes]:
+    """Return the bytes of the files that an order names, by their path. Raises OrderRefused."""
+    if order.ground.background == "render":
+        raise OrderRefused([("background", "Only a server keeps renders. Add --url, or choose another background")])
+    found = {}
+    for field, path in extra_sources(order).items():
+        try:
+            found[path] = Path(path).read_bytes()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise OrderRefused([(field, f"{path!r} can't be read: {reason}. Give the path of a picture")]) from error
+    return found
 
 
 def warnings_of(catalogue: Catalogue, spec: Spec, render: SwapResult) -> tuple[str, ...]:
@@ -67,6 +81,7 @@ def swap_file(
     if on_caution is not None:
         for caution in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset, spec.ground):
             on_caution(caution)
+    files = files_of(order)
     given = None if mask is None else _given_mask(photo, mask, settings)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
@@ -83,6 +98,7 @@ def swap_file(
             credentials=credentials,
             cache=kept,
             mask=given,
+            files=files,
         )
         bar.update(task, description="done", completed=1.0)
     output.parent.mkdir(parents=True, exist_ok=True)

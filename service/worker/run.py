@@ -28,7 +28,7 @@ from pipeline.cutout.given import GivenMask
 from pipeline.report import to_json
 from pipeline.swap import cut_out, swap
 from service.catalogue.catalogue import Catalogue
-from service.catalogue.specs import resolve_spec, subject_of
+from service.catalogue.specs import resolve_spec, stored_extra_sources, subject_of
 from service.cutouts.masks import MendedMasks
 from service.database.engine import DATABASE_AWAY
 from service.health.breaker import StoreBreaker
@@ -212,6 +212,10 @@ class JobRunner:
 
     def _render(self, attempt: Attempt, data: bytes, photo_sha256: str) -> NewRender:
         claim = attempt.claim
+        files = {
+            key: self.sources.get(key, max_bytes=self.limits.max_bytes) for key in stored_extra_sources(claim.spec)
+        }
+        earlier = claim.spec.get("earlier")
         render = swap(
             data,
             resolve_spec(claim.spec, self.catalogue, claim.spec_version, preview=claim.preview),
@@ -222,6 +226,14 @@ class JobRunner:
             credentials=self.credentials,
             cache=self._cache(claim, photo_sha256),
             mask=self._mask(attempt, photo_sha256, whole="subject" in claim.spec),
+            files=files,
+            earlier_mask=None
+            if earlier is None
+            else self._mask(
+                attempt,
+                hashlib.sha256(files[earlier["source_key"]]).hexdigest(),
+                whole="subject" in earlier["spec"],
+            ),
         )
         attempt.progress("store", _RENDERED)
         # Each attempt has its own key, so that an attempt that lost its lease can't change the winner's bytes.
