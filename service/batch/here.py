@@ -26,6 +26,7 @@ from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
 from service.storage.cache import folder_cache
 from service.worker.local import build_spec, open_signer, warnings_of
+from service.worker.logos import artwork_for
 
 
 def at_once() -> int:
@@ -108,6 +109,7 @@ class LocalMaker:
                 progress=tell,
                 credentials=self._credentials,
                 cache=folder_cache(self._out / FOLDER / "kept"),
+                artwork=artwork_for(spec.lettering.layers, lambda name: Path(name).read_bytes()),
             )
         except OrderRefused as error:
             raise Failure("spec_invalid", str(error)) from error

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 from pipeline.core.order import OptionFault, SwapOrder
-from pipeline.core.order_faults import frame_faults, ground_faults, lettering_faults, shadow_faults
+from pipeline.core.order_faults import frame_faults, ground_faults, shadow_faults
 from pipeline.delivery.output import output_faults
+from pipeline.lettering.layers import layer_faults
 from pipeline.scene.surfaces import dressing_faults
 from service.catalogue.catalogue import Catalogue
+from service.catalogue.fonts import bundled_fonts
 
 
 def option_faults(catalogue: Catalogue, order: SwapOrder) -> Iterator[OptionFault]:
@@ -14,5 +16,7 @@ def option_faults(catalogue: Catalogue, order: SwapOrder) -> Iterator[OptionFaul
     preset, scene = catalogue.presets[order.preset], catalogue.scene(order.scene)
     yield from output_faults(preset, order.output)
     yield from dressing_faults(scene, preset, order.colors, order.dressing)
-    for faults in (ground_faults, shadow_faults, frame_faults, lettering_faults):
+    for faults in (ground_faults, shadow_faults, frame_faults):
         yield from faults(preset, order)
+    if order.lettering.layers:
+        yield from layer_faults(order, preset, order.colors or scene.palette, bundled_fonts())

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.core.order import RECORDS, SEED_LIMIT, OptionRecord, Output, PhotoPlace, SwapOrder, given
 from pipeline.core.spec import Mood, Preset, Scene, Spec
+from pipeline.lettering.layers import filled
 from service.catalogue.catalogue import Catalogue, quotable
 from service.catalogue.spec_versions import SPEC_VERSION, require_readable
 from service.catalogue.toml_records import record_from_json, record_to_json
@@ -18,6 +19,8 @@ def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
     Its colours are #rrggbb. An order without a seed gets a random one. Raises ValueError or KeyError for values that
     the catalogue refuses.
     """
+    if order.lettering.layers:
+        order = replace(order, lettering=filled(order))
     return {
         "scene_type": order.scene,
         "mood": order.mood,

@@ -19,7 +19,7 @@ from service.database.engine import reader
 from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
 from service.jobs.records import Asked, JobStatus, Kind, Operation, kind_of, may_be_id
 from service.jobs.turns import WAITING, new_turn, taken
-from service.storage.registry import check_source, knows_photo, use_source
+from service.storage.registry import SourceExpired, check_source, knows_photo, use_source
 from service.telemetry.correlation import current
 
 
@@ -77,6 +77,8 @@ class NewJob:
     spec: dict[str, Any]
     source_key: str
     credits_cost: int
+    #: Keys of its further uploads (`service.jobs.sources`).
+    extra_keys: tuple[str, ...] = ()
     pilot_brand: str | None = None
     idempotency_key: str | None = None
     reference: str | None = None
@@ -190,6 +192,15 @@ class JobIntake:
         with self._reader.connect() as connection:
             return knows_photo(connection, key)
 
+    def has_expired(self, key: str) -> bool:
+        """Return whether an upload is marked as expired or deleted, even if its bytes are still there."""
+        with self._reader.connect() as connection:
+            try:
+                check_source(connection, key)
+            except SourceExpired:
+                return True
+        return False
+
     def preflight(self, client_id: str, source_key: str, kind: Kind = Kind.SWAP) -> Preflight:
         """Return the balance and limits for a new job of the photo; write nothing. Raises SourceExpired."""
         refused_by: list[Refusal] = []
@@ -220,7 +231,10 @@ class JobIntake:
                 # The log first: a repeated request finds its key here, before any limit can refuse it.
                 self._log(connection, new, log)
                 # The photo before the client, as everywhere (`service.database.tables`).
-                use_source(connection, new.client_id, new.source_key, known=new.source_known)
+                # In key order, as two jobs may use the same uploads.
+                for key in sorted({new.source_key, *new.extra_keys}):
+                    known = new.source_known if key == new.source_key else knows_photo(connection, key)
+                    use_source(connection, new.client_id, key, known=known)
                 self._make_job(connection, new, accepted)
                 debit(connection, new.client_id, new.credits_cost, accepted.job_id)
                 self._check_queue(connection, new.client_id, new.kind)

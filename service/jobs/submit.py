@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.plan import Plan, Resolved, plan
 from service.jobs.records import Asked, Kind, Operation, Render
+from service.jobs.sources import extra_sources
 from service.jobs.transitions import Jobs
 from service.storage.objects import Bucket, ObjectNotFound
 from service.storage.registry import SourceExpired
@@ -114,6 +115,7 @@ class Submit:
             **vars(asked),
             spec=resolved.spec(self.catalogue),
             source_key=resolved.source_key,
+            extra_keys=tuple(key for _, key in extra_sources(resolved.order)),
             credits_cost=resolved.credits_cost,
             pilot_brand=order.brand,
             idempotency_key=sent.idempotency_key,
@@ -213,6 +215,8 @@ class Submit:
             request = request.model_copy(update={"dominant_colors": list(order.colors)})
         if faults := list(option_faults(self.catalogue, order)):
             raise OptionsInvalid(faults)
+        if faults := list(self._missing(client, order)):
+            raise OptionsInvalid(faults)
         source_key, seen = self._source(client, request.source_image_s3_key, request.source_render_public_id)
         return Resolved(
             request=request,
@@ -222,6 +226,17 @@ class Submit:
             seen=seen if seen.get("subject") == (list(order.subject) if order.subject else None) else {},
             preset=self.catalogue.presets[order.preset],
         )
+
+    def _missing(self, client: Client, order: SwapOrder) -> Iterator[OptionFault]:
+        """Yield a fault for each further upload that the client does not have."""
+        for field_name, key in extra_sources(order):
+            try:
+                found = key.startswith(upload_prefix(client)) and self.sources.size(key) <= self.max_photo_bytes
+            except ObjectNotFound:
+                found = False
+            if not found or self.intake.has_expired(key):
+                text = f"{field_name}: you have no upload with this key. Upload the file with POST /v1/uploads"
+                yield OptionFault(field_name, "upload_unknown", text, key)
 
     def _source(self, client: Client, uploaded: str | None, rendered: str | None) -> tuple[str, dict[str, Any]]:
         """Return the photo's key, and the cut-out's facts from the earlier render that the request names."""

@@ -153,7 +153,9 @@ class ObjectRegistry:
 
     def mark_expired_sources(self, *, older_than: float, limit: int) -> int:
         """Mark photos as expired that no job used for `older_than` seconds and no unfinished job needs."""
-        needed = sa.exists().where(jobs.c.source_key == stored_objects.c.key, UNFINISHED)
+        # its spec names a job's further uploads
+        used = sa.cast(jobs.c.spec, sa.Text).contains(stored_objects.c.key, autoescape=False)
+        needed = sa.exists().where(sa.or_(jobs.c.source_key == stored_objects.c.key, used), UNFINISHED)
         with self._engine.begin() as connection:
             return mark_expired(connection, "sources", unused(older_than), ~needed, limit=limit)
 

@@ -26,6 +26,7 @@ from service.cutouts.pixels import of_network
 from service.jobs.records import KeptFacts
 from service.settings import Settings
 from service.worker.c2pa import CredentialsInvalid, open_credentials
+from service.worker.logos import artwork_for
 from service.worker.networks import open_networks
 
 
@@ -68,6 +69,7 @@ def swap_file(
         for caution in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset):
             on_caution(caution)
     given = None if mask is None else _given_mask(photo, mask, settings)
+    artwork = artwork_for(spec.lettering.layers, lambda name: Path(name).read_bytes())
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
         task = bar.add_task("networks", total=1.0)
@@ -83,6 +85,7 @@ def swap_file(
             credentials=credentials,
             cache=kept,
             mask=given,
+            artwork=artwork,
         )
         bar.update(task, description="done", completed=1.0)
     output.parent.mkdir(parents=True, exist_ok=True)

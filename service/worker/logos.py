@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from io import BytesIO
 
 import numpy as np
@@ -11,9 +11,12 @@ from PIL import Image
 
 from pipeline.core.errors import ImageUnreadable, Rejected
 from pipeline.core.spec import Limits
+from pipeline.lettering.drawing import NO_ARTWORK, Artwork
 from pipeline.lettering.layers import layers_of
 from pipeline.photo.decode import decode
 from pipeline.photo.vector import check_svg
+from service.catalogue.fonts import bundled_fonts
+from service.storage.objects import ObjectNotFound, ObjectTooLarge
 
 #: Limits on a logo that is a picture.
 LIMITS = Limits(max_bytes=5 * 1024 * 1024, max_pixels=16_000_000, min_side=1)
@@ -42,12 +45,17 @@ class LogoUnreadable(Rejected):
     code = "logo_unreadable"
 
 
-def open_logos(layers: str, get: Callable[[str], bytes]) -> Mapping[str, NDArray[np.uint8]]:
-    """Return the logos of an order's layers, H×W×4 sRGB codes with straight alpha, by their names.
+def artwork_for(layers: str, get: Callable[[str], bytes]) -> Artwork:
+    """Return the fonts and logos of a spec's layers. `get` returns the bytes of a logo by its name.
 
-    `get` returns the bytes of a name. Raises LogoUnreadable, and the errors of `get`.
+    Raises LogoUnreadable, also where `get` raises ObjectNotFound, ObjectTooLarge or OSError.
     """
-    return {name: open_logo(get(name)) for name in dict.fromkeys(one.logo for one in layers_of(layers)) if name}
+    names = {one.logo for one in layers_of(layers) if one.logo}
+    try:
+        return Artwork(bundled_fonts(), {name: open_logo(get(name)) for name in names}) if layers else NO_ARTWORK
+    except (ObjectNotFound, ObjectTooLarge, OSError) as error:
+        text = f"A logo is missing, or has more than {LIMITS.max_bytes:,} bytes: {error}. Upload it again."
+        raise LogoUnreadable(text) from error
 
 
 def open_logo(data: bytes) -> NDArray[np.uint8]:

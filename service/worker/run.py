@@ -40,6 +40,8 @@ from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, Stor
 from service.storage.registry import ObjectRegistry
 from service.worker.attempt import Attempt, Isolation, LeaseRenewal, Stopping, TimeIsUp, Watchdog
 from service.worker.cutouts import store_choice, store_cutout
+from service.worker.logos import LIMITS as LOGO_LIMITS
+from service.worker.logos import artwork_for
 from service.worker.observation import Observed, RunObserver
 
 logger = logging.getLogger(__name__)
@@ -212,9 +214,10 @@ class JobRunner:
 
     def _render(self, attempt: Attempt, data: bytes, photo_sha256: str) -> NewRender:
         claim = attempt.claim
+        spec = resolve_spec(claim.spec, self.catalogue, claim.spec_version, preview=claim.preview)
         render = swap(
             data,
-            resolve_spec(claim.spec, self.catalogue, claim.spec_version, preview=claim.preview),
+            spec,
             self._networks(attempt),
             limits=self.limits,
             progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
@@ -222,6 +225,9 @@ class JobRunner:
             credentials=self.credentials,
             cache=self._cache(claim, photo_sha256),
             mask=self._mask(attempt, photo_sha256, whole="subject" in claim.spec),
+            artwork=artwork_for(
+                spec.lettering.layers, lambda key: self.sources.get(key, max_bytes=LOGO_LIMITS.max_bytes)
+            ),
         )
         attempt.progress("store", _RENDERED)
         # Each attempt has its own key, so that an attempt that lost its lease can't change the winner's bytes.
