@@ -2,13 +2,22 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SkipValidation, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SkipValidation,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from pipeline.core.order import Frame, Ground, Lettering, PropsWord, Shadow, StanceWord
 from pipeline.report import Report
 from service.accounts.brands import SeedPolicy
-from service.catalogue.order_options import record_model
+from service.catalogue.order_options import record_fields
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.records import JobStatus, Operation
 from service.schemas.catalogue_views import PlannedPlace, Preset
@@ -291,10 +300,10 @@ class DressingView(BaseModel):
     )
 
 
-_GROUND: Any = record_model(Ground)
-_SHADOW: Any = record_model(Shadow)
-_FRAME: Any = record_model(Frame)
-_LETTERING: Any = record_model(Lettering)
+_GROUND: Any = create_model("_Ground", **record_fields(Ground))
+_SHADOW: Any = create_model("_Shadow", **record_fields(Shadow))
+_FRAME: Any = create_model("_Frame", **record_fields(Frame))
+_LETTERING: Any = create_model("_Lettering", **record_fields(Lettering))
 
 
 class GroundView(_GROUND):
