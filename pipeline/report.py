@@ -251,7 +251,7 @@ class LayerReport:
         LayerContrast | None, "Contrast of a text. Absent for a logo, and where nothing is behind a text."
     ] = None
     passes: Annotated[bool | None, "Whether `contrast.minimum` reaches `contrast.required`."] = None
-    moved: Annotated[bool | None, "Whether it was moved away from the product."] = None
+    moved: Annotated[bool | None, "Whether it was moved onto the canvas, or away from the product."] = None
     scale: Annotated[float | None, "Factor on the ordered size; below 1 where the layer had no room."] = None
     over_product: Annotated[float | None, "Share of its pixels that cover the product, 0 to 1."] = None
 

@@ -263,7 +263,9 @@ def _lettered(spec: Spec, laid: Placed, picture: Rgb, artwork: Artwork) -> Lette
     layers = layers_of(spec.lettering.layers)
     if not layers:
         return None
-    place = "The product, cut out." if spec.preset.background == "transparent" else f"The product: {spec.scene.title}."
+    place = f"A product in the scene {spec.scene.title}."
+    if spec.preset.background == "transparent":
+        place = "A product, cut out."
     colours = asked_colours(spec).hex
     return lettered(picture, laid, layers, artwork, colours, place)
 

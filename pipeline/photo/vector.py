@@ -36,6 +36,11 @@ class _Element:
     children: list["_Element"] = field(default_factory=list)
 
 
+def is_svg(data: bytes) -> bool:
+    """Return whether a file looks like an SVG, and not like a page or another document."""
+    return data[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and b"<svg" in data[:4096]
+
+
 def check_svg(data: bytes) -> None:
     """Raise ImageUnreadable, with the reason and the remedy, for an SVG that is not safe to draw."""
     if len(data) > MAX_BYTES:

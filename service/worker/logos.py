@@ -14,7 +14,7 @@ from pipeline.core.spec import Limits
 from pipeline.lettering.drawing import NO_ARTWORK, Artwork
 from pipeline.lettering.layers import layers_of
 from pipeline.photo.decode import decode
-from pipeline.photo.vector import check_svg
+from pipeline.photo.vector import check_svg, is_svg
 from service.catalogue.fonts import bundled_fonts
 from service.storage.objects import ObjectNotFound, ObjectTooLarge
 
@@ -61,7 +61,7 @@ def artwork_for(layers: str, get: Callable[[str], bytes]) -> Artwork:
 def open_logo(data: bytes) -> NDArray[np.uint8]:
     """Return a logo's H×W×4 sRGB codes with straight alpha. Raises LogoUnreadable."""
     try:
-        if data[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        if is_svg(data):
             check_svg(data)
             return _drawn(data)
         photo = decode(data, LIMITS)
