@@ -198,6 +198,29 @@ class Provenance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BackgroundReport:
+    """The background that you sent or named, and what Backdrop estimated from it."""
+
+    source: Annotated[str, "Source of the background: color, image, reference or render."]
+    fit: Annotated[str | None, "How your picture fills the canvas. Absent unless it is the background."] = None
+    enlarged: Annotated[
+        float | None, "Factor of its enlargement; above 1.5 it looks soft. Absent unless it is the background."
+    ] = None
+    horizon: Annotated[
+        float | None, "Height of the horizon, in heights of the picture from the top. Negative if it is above."
+    ] = None
+    horizon_confidence: Annotated[float | None, "How much surer the horizon is than a guess, 0 to 1."] = None
+    above: Annotated[float | None, "Probability, 0 to 1, that your picture was taken from straight above."] = None
+    light_side: Annotated[float | None, "Side of the light: -1 is left, 1 is right."] = None
+    light_confidence: Annotated[float | None, "Confidence in the side of the light, 0 to 1."] = None
+    shadow_direction: Annotated[
+        float | None, "Direction of the product's shadow in degrees, as in the request's shadow_direction."
+    ] = None
+    shadow_softness: Annotated[float | None, "Softness of the product's shadow, 0 to 1."] = None
+    palette: Annotated[list[str] | None, "Main colours of your picture as #rrggbb, the most present first."] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlacementReport:
     """The placement that you asked for, and the rules that it breaks."""
 
@@ -269,6 +292,9 @@ class Report:
         None
     )
     preview: Annotated[PreviewReport | None, "Size of the full picture. Absent unless this is a preview."] = None
+    background: Annotated[
+        BackgroundReport | None, "The background that you sent or named. Absent if the scene is Backdrop's own."
+    ] = None
     expansion: Annotated[ExpansionReport | None, "Growth of the product. Absent if no hub model saw it."] = None
     layers: Annotated[list[LayerReport] | None, "Each text and logo. Absent if you asked for none."] = None
     alt: Annotated[str | None, "Text alternative of the picture, with its layers' texts. Absent without layers."] = None

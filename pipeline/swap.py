@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 
 from pipeline.background.best_of import fell_back
+from pipeline.background.own import OwnPicture, guided
 from pipeline.background.source import Background, light_for, make_background
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
@@ -50,6 +51,10 @@ STAGES: Mapping[str, float] = MappingProxyType(
 )
 
 
+#: The further files of a spec that names none.
+NO_FILES: Mapping[str, bytes] = MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class SwapResult:
     """A finished swap."""
@@ -90,6 +95,7 @@ def swap(
     credentials: Credentials | None = None,
     cache: Cache | None = None,
     mask: GivenMask | None = None,
+    files: Mapping[str, bytes] = NO_FILES,
     on_composite: Callable[[Placed, Rgb], None] = unseen,
     on_layout: Callable[[Layout], None] = unused,
     artwork: Artwork = NO_ARTWORK,
@@ -103,6 +109,7 @@ def swap(
     `control` switches the stages that act for the asked colours.
     `credentials` sign the file. `cache` contains results of earlier swaps, and gets this swap's.
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
+    `files` has the bytes of the further files that the spec names, by the name that it has for each.
     `spec.preview` makes the same picture small and watermarked; its report is of the picture without the watermark.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
     `on_layout` gets the scene's layout earlier, if there is a scene.
@@ -111,7 +118,8 @@ def swap(
     """
     stages = Stages(STAGES, progress, clock)
     with stages("decode"):
-        photo = decode(data, limits)
+        photo, own = decode(data, limits), OwnPicture.of(spec, files, limits)
+        spec = guided(spec, own)
     cut = Cutting(photo, data, networks, cache, mask).product(stages, spec.subject)
     cutout = cut.unassessed
     source_height, source_width = photo.rgb.shape[:2]
@@ -126,14 +134,14 @@ def swap(
     with stages("place"):
         (place, laid), light = together(placed_product, lambda: light_for(asked, photo, cutout))
     spec = place.spec
-    mark = mark_of(spec, photo)
+    mark = mark_of(spec, photo, own)
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     shown = preview_size(width, height) if preview else (width, height)
     with stages("background"):
         step, small = stages.step, shown if preview else None
         source = make_background(
             spec, photo, cutout, place, laid, networks, step, control=control, cache=cache, shown=small, light=light,
-            clock=clock,
+            own=own, clock=clock,
         )  # fmt: skip
     if source.layout is not None:
         on_layout(source.layout)
@@ -157,10 +165,13 @@ def swap(
         width=encoded.width,
         height=encoded.height,
         seed=spec.seed,
-        warnings=cut.assessed().warnings
-        + place.warnings
-        + ("generator_fell_back",) * fell_back(source.tried)
-        + (lettering.warnings if lettering else ()),
+        warnings=(
+            *cut.assessed().warnings,
+            *place.warnings,
+            *source.warnings,
+            *["generator_fell_back"] * fell_back(source.tried),
+            *(lettering.warnings if lettering else ()),
+        ),
         report=report,
     )
 
@@ -252,6 +263,7 @@ def _report(
         ),
         placement=None if spec.placement == UNMOVED else _placement_report(place, rules),
         preview=PreviewReport(width, height) if spec.preview else None,
+        background=source.report,
         expansion=None if source.growth is None else source.growth.row(),
         layers=made.lettering.reports if made.lettering else None,
         alt=made.lettering.alt if made.lettering else None,
@@ -312,14 +324,16 @@ def cut_out(
     return CutOut(photo, found, (choice, cutting.chosen(choice, whole).assessed()))
 
 
-def mark_of(spec: Spec, photo: Photo) -> str | None:
+def mark_of(spec: Spec, photo: Photo, own: OwnPicture | None = None) -> str | None:
     """Return the IPTC term, DigitalSourceType, for the file; None where it needs no mark."""
     mark = spec.preset.digital_source_type
-    if spec.is_white and mark:
+    pictured = own is not None and spec.ground.background == "image"
+    if (spec.is_white or pictured) and mark:
         # No pixel is generated, so the preset's AI mark would be untrue. IPTC's term for a composite of real elements:
         mark = "compositeCapture"
-    # the product still comes from the photo, so the photo's own mark stays true
-    return stronger(mark, photo.digital_source_type)
+    # the product still comes from the photo, so the photo's own mark stays true, and so does the background's
+    mark = stronger(mark, photo.digital_source_type)
+    return stronger(mark, own.photo.digital_source_type) if own is not None and pictured else mark
 
 
 def _placement_report(place: Place, rules: list[RuleCheck]) -> PlacementReport:

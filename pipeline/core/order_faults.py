@@ -1,14 +1,9 @@
-"""The faults of an order's ground, shadow and frame with the preset that it is for."""
+"""The faults of an order's shadow and frame with the preset that it is for."""
 
 from collections.abc import Iterator
 
 from pipeline.core.order import OptionFault, SwapOrder
 from pipeline.core.spec import Preset
-
-
-def ground_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
-    """Yield the faults for which the order's background can't be made for the preset."""
-    yield from ()
 
 
 def shadow_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:

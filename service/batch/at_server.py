@@ -21,11 +21,11 @@ from backdrop_client import (
     Unauthorized,
 )
 from pipeline.core.order import SwapOrder
-from pipeline.lettering.layers import logos_of, with_logos
 from service.batch.batch import Tell
 from service.batch.pairs import Pair
 from service.batch.photos import Photo, read_unchanged
 from service.batch.state import Failed, Failure, Made, State, file_name, measurements
+from service.catalogue.specs import extra_sources, with_sources
 
 
 class RemoteMaker:
@@ -38,8 +38,8 @@ class RemoteMaker:
         #: Photos with the same bytes are one order, so they share a reference: that of the batch's first such photo.
         self._references = {photo.sha256: reference_of(photo) for photo in reversed(photos)}
         self._uploading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        #: Keys of layers' logos, by their files.
-        self._logos = dict[str, str]()
+        #: Keys of the orders' other files, such as logos, by their paths.
+        self._files = dict[str, str]()
         #: A refusal that applies to every other pair as well: no credits are left, or the key is invalid.
         self._refused: Refused | None = None
 
@@ -95,8 +95,8 @@ class RemoteMaker:
             raise self._refused
         tell("upload", 0.0)
         key = await self._uploaded(pair.photo)
-        logos = {name: await self._logo(name) for name in logos_of(pair.order) if Path(name).is_file()}
-        order = with_logos(pair.order, logos)
+        files = [name for name in extra_sources(pair.order).values() if Path(name).is_file()]
+        order = with_sources(pair.order, {name: await self._file(name) for name in files})
         tell("submit", 0.0)
         try:
             accepted = await self._submit(pair, order, key)
@@ -119,12 +119,12 @@ class RemoteMaker:
             reference=self._references.get(pair.photo.sha256, reference_of(pair.photo)),
         )
 
-    async def _logo(self, name: str) -> str:
-        """Return the key of a layer's logo, which is uploaded once."""
+    async def _file(self, name: str) -> str:
+        """Return the key of another file of an order, such as a logo, which is uploaded once."""
         async with self._uploading[name]:
-            if name not in self._logos:
-                self._logos[name] = await self._backdrop.upload(Path(name))
-            return self._logos[name]
+            if name not in self._files:
+                self._files[name] = await self._backdrop.upload(Path(name))
+            return self._files[name]
 
     async def _uploaded(self, photo: Photo, *, instead_of: str | None = None) -> str:
         """Return a photo's key. Upload the photo if the server has no key for it except `instead_of`."""

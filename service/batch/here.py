@@ -22,6 +22,8 @@ from service.batch.pairs import Pair, Wrong
 from service.batch.photos import read_unchanged
 from service.batch.state import FOLDER, Failure, Made, State, file_name, measurements, write_whole
 from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.catalogue.fonts import bundled_fonts
+from service.catalogue.specs import extra_sources
 from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
 from service.storage.cache import folder_cache
@@ -99,6 +101,7 @@ class LocalMaker:
         started, seed = time.perf_counter(), self._state.entry(pair.key).seed
         data = read_unchanged(pair.photo)
         try:
+            files = {name: Path(name).read_bytes() for name in extra_sources(pair.order).values()}
             spec = build_spec(self._catalogue, pair.order if seed is None else replace(pair.order, seed=seed))
             render = swap(
                 data,
@@ -109,9 +112,10 @@ class LocalMaker:
                 progress=tell,
                 credentials=self._credentials,
                 cache=folder_cache(self._out / FOLDER / "kept"),
-                artwork=artwork_for(spec.lettering.layers, lambda name: Path(name).read_bytes()),
+                files=files,
+                artwork=artwork_for(spec.lettering.layers, bundled_fonts(), files),
             )
-        except OrderRefused as error:
+        except (OrderRefused, OSError) as error:  # the latter: a logo or another file can't be read
             raise Failure("spec_invalid", str(error)) from error
         except PipelineError as error:
             raise Failure(error.code, str(error)) from error

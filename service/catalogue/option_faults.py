@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from pipeline.core.order import OptionFault, SwapOrder
-from pipeline.core.order_faults import frame_faults, ground_faults, shadow_faults
+from pipeline.core.order_faults import frame_faults, shadow_faults
 from pipeline.delivery.output import output_faults
-from pipeline.lettering.layers import layer_faults
+from pipeline.ground.faults import ground_faults
+from pipeline.lettering.layers import layer_faults, placeholders
 from pipeline.scene.surfaces import dressing_faults
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.fonts import bundled_fonts
@@ -19,4 +20,5 @@ def option_faults(catalogue: Catalogue, order: SwapOrder) -> Iterator[OptionFaul
     for faults in (ground_faults, shadow_faults, frame_faults):
         yield from faults(preset, order)
     if order.lettering.layers:
-        yield from layer_faults(order, preset, order.colors or scene.palette, bundled_fonts())
+        colours, layers = order.colors or scene.palette, order.lettering.layers
+        yield from layer_faults(layers, preset, colours, bundled_fonts(), placeholders(order))

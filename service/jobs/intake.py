@@ -1,5 +1,6 @@
 """Job intake: turns a request into a job. One transaction writes the request log, the debit and the job."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,7 @@ from ulid import ULID
 from pipeline.core.order import RECORDS, OptionRecord, PhotoPlace
 from service.accounts.ledger import debit
 from service.catalogue.spec_versions import version_of
-from service.catalogue.specs import order_of, subject_of
+from service.catalogue.specs import order_of, stored_extra_sources, subject_of
 from service.database.clock import ago, db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
@@ -77,8 +78,6 @@ class NewJob:
     spec: dict[str, Any]
     source_key: str
     credits_cost: int
-    #: Keys of its further uploads (`service.jobs.sources`).
-    extra_keys: tuple[str, ...] = ()
     pilot_brand: str | None = None
     idempotency_key: str | None = None
     reference: str | None = None
@@ -192,13 +191,11 @@ class JobIntake:
         with self._reader.connect() as connection:
             return knows_photo(connection, key)
 
-    def has_expired(self, key: str) -> bool:
-        """Return whether an upload is marked as expired or deleted, even if its bytes are still there."""
-        with self._reader.connect() as connection:
-            try:
-                check_source(connection, key)
-            except SourceExpired:
-                return True
+    def may_use(self, key: str) -> bool:
+        """Return whether the upload is registered, and neither expired nor deleted."""
+        with self._reader.connect() as connection, contextlib.suppress(SourceExpired):
+            check_source(connection, key)
+            return knows_photo(connection, key)
         return False
 
     def preflight(self, client_id: str, source_key: str, kind: Kind = Kind.SWAP) -> Preflight:
@@ -230,11 +227,9 @@ class JobIntake:
             with in_transaction(self._engine) as connection:
                 # The log first: a repeated request finds its key here, before any limit can refuse it.
                 self._log(connection, new, log)
-                # The photo before the client, as everywhere (`service.database.tables`).
-                # In key order, as two jobs may use the same uploads.
-                for key in sorted({new.source_key, *new.extra_keys}):
-                    known = new.source_known if key == new.source_key else knows_photo(connection, key)
-                    use_source(connection, new.client_id, key, known=known)
+                # The photo before the client, as everywhere (`service.database.tables`); several in key order.
+                for key in sorted({new.source_key, *stored_extra_sources(new.spec)}):
+                    use_source(connection, new.client_id, key, known=new.source_known or key != new.source_key)
                 self._make_job(connection, new, accepted)
                 debit(connection, new.client_id, new.credits_cost, accepted.job_id)
                 self._check_queue(connection, new.client_id, new.kind)

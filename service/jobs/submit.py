@@ -16,13 +16,13 @@ from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
 from service.catalogue.option_faults import option_faults
+from service.catalogue.specs import extra_sources
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.plan import Plan, Resolved, plan
 from service.jobs.records import Asked, Kind, Operation, Render
-from service.jobs.sources import extra_sources
 from service.jobs.transitions import Jobs
 from service.storage.objects import Bucket, ObjectNotFound
 from service.storage.registry import SourceExpired
@@ -115,7 +115,6 @@ class Submit:
             **vars(asked),
             spec=resolved.spec(self.catalogue),
             source_key=resolved.source_key,
-            extra_keys=tuple(key for _, key in extra_sources(resolved.order)),
             credits_cost=resolved.credits_cost,
             pilot_brand=order.brand,
             idempotency_key=sent.idempotency_key,
@@ -215,8 +214,8 @@ class Submit:
             request = request.model_copy(update={"dominant_colors": list(order.colors)})
         if faults := list(option_faults(self.catalogue, order)):
             raise OptionsInvalid(faults)
-        if faults := list(self._missing(client, order)):
-            raise OptionsInvalid(faults)
+        if missing := list(self._missing(client, order)):
+            raise OptionsInvalid(missing)
         source_key, seen = self._source(client, request.source_image_s3_key, request.source_render_public_id)
         return Resolved(
             request=request,
@@ -228,15 +227,19 @@ class Submit:
         )
 
     def _missing(self, client: Client, order: SwapOrder) -> Iterator[OptionFault]:
-        """Yield a fault for each further upload that the client does not have."""
-        for field_name, key in extra_sources(order):
+        """Yield a fault for each further upload of the order that the client does not have, or that is too large."""
+        for name, key in extra_sources(order).items():
+            own = key.startswith(upload_prefix(client)) and self.intake.may_use(key)
             try:
-                found = key.startswith(upload_prefix(client)) and self.sources.size(key) <= self.max_photo_bytes
+                size = self.sources.size(key) if own else None
             except ObjectNotFound:
-                found = False
-            if not found or self.intake.has_expired(key):
-                text = f"{field_name}: you have no upload with this key. Upload the file with POST /v1/uploads"
-                yield OptionFault(field_name, "upload_unknown", text, key)
+                size = None
+            if size is None:
+                text = "You have no such upload. Upload the picture first, and send the key of the answer"
+                yield OptionFault(name, "upload_not_found", text, key)
+            elif size > self.max_photo_bytes:
+                text = f"The picture has more than {self.max_photo_bytes:,} bytes. Upload a smaller one"
+                yield OptionFault(name, "photo_too_large", text, key)
 
     def _source(self, client: Client, uploaded: str | None, rendered: str | None) -> tuple[str, dict[str, Any]]:
         """Return the photo's key, and the cut-out's facts from the earlier render that the request names."""

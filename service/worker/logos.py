@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from io import BytesIO
 
 import numpy as np
@@ -11,12 +11,11 @@ from PIL import Image
 
 from pipeline.core.errors import ImageUnreadable, Rejected
 from pipeline.core.spec import Limits
-from pipeline.lettering.drawing import NO_ARTWORK, Artwork
-from pipeline.lettering.layers import layers_of
+from pipeline.lettering.drawing import Artwork
+from pipeline.lettering.fonts import Fonts
+from pipeline.lettering.layers import logos_of
 from pipeline.photo.decode import decode
 from pipeline.photo.vector import check_svg, is_svg
-from service.catalogue.fonts import bundled_fonts
-from service.storage.objects import ObjectNotFound, ObjectTooLarge
 
 #: Limits on a logo that is a picture.
 LIMITS = Limits(max_bytes=5 * 1024 * 1024, max_pixels=16_000_000, min_side=1)
@@ -45,17 +44,9 @@ class LogoUnreadable(Rejected):
     code = "logo_unreadable"
 
 
-def artwork_for(layers: str, get: Callable[[str], bytes]) -> Artwork:
-    """Return the fonts and logos of a spec's layers. `get` returns the bytes of a logo by its name.
-
-    Raises LogoUnreadable, also where `get` raises ObjectNotFound, ObjectTooLarge or OSError.
-    """
-    names = {one.logo for one in layers_of(layers) if one.logo}
-    try:
-        return Artwork(bundled_fonts(), {name: open_logo(get(name)) for name in names}) if layers else NO_ARTWORK
-    except (ObjectNotFound, ObjectTooLarge, OSError) as error:
-        text = f"A logo is missing, or has more than {LIMITS.max_bytes:,} bytes: {error}. Upload it again."
-        raise LogoUnreadable(text) from error
+def artwork_for(layers: str, fonts: Fonts, files: Mapping[str, bytes]) -> Artwork:
+    """Return what a spec's layers need; `files` are the bytes of their logos. Raises LogoUnreadable."""
+    return Artwork(fonts, {name: open_logo(files[name]) for name in {*logos_of(layers).values()}})
 
 
 def open_logo(data: bytes) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.order import Lettering, SwapOrder
-from pipeline.lettering.layers import MAX_LAYERS, Layer, filled, keys, layer_faults, layers_of
+from pipeline.lettering.layers import MAX_LAYERS, Layer, filled, keys, layer_faults, layers_of, placeholders
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.fonts import bundled_fonts
 
@@ -23,7 +23,8 @@ def order_of(layers: Any, **more: Any) -> SwapOrder:
 
 def faults(layers: Any, preset: str = "shopify_product", **more: Any) -> list[tuple[str, str, str]]:
     order = order_of(layers, **more)
-    found = layer_faults(order, load_catalogue().presets[preset], PALETTE, bundled_fonts())
+    allowed = load_catalogue().presets[preset]
+    found = layer_faults(order.lettering.layers, allowed, PALETTE, bundled_fonts(), placeholders(order))
     return [(one.field, one.code, one.message) for one in found]
 
 

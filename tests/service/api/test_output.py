@@ -82,7 +82,7 @@ def test_layers_are_stored_filled_in_and_returned_with_the_request(caller: Calle
         ("{", "layers", "layers_invalid"),
         ([{"text": "New", "size": 0}], "layers[0].size", "layer_value_invalid"),
         (LAYERS, "layers[0].text", "layer_placeholder_unknown"),
-        ([{"logo": "uploads/other/logo.png"}], "layers[0].logo", "upload_unknown"),
+        ([{"logo": "uploads/other/logo.png"}], "layers[0].logo", "upload_not_found"),
     ],
 )
 def test_a_bad_layer_is_a_422_that_names_it_and_costs_nothing(
@@ -109,4 +109,4 @@ def test_a_logo_is_kept_as_long_as_a_job_needs_it(caller: Caller) -> None:
         caller.jobs.cancel(job_id, client_id=caller.client.id)
     registry.mark_expired_sources(older_than=-1, limit=99)
 
-    assert [one["type"] for one in ask(caller, layers=order).json()["detail"]] == ["upload_unknown"]
+    assert [one["type"] for one in ask(caller, layers=order).json()["detail"]] == ["upload_not_found"]

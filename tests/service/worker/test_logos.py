@@ -5,8 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from pipeline.lettering.drawing import NO_ARTWORK
-from service.storage.objects import ObjectNotFound
+from pipeline.lettering.fonts import Fonts
 from service.worker.logos import LogoUnreadable, artwork_for, open_logo
 from tests.pipeline.photo.test_vector import ATTACKS, LOGO, svg
 from tests.support.still_life import cut_out_png, still_life
@@ -46,10 +45,8 @@ def test_a_logo_that_takes_too_long_ends_only_its_own_process(monkeypatch: pytes
     assert time.monotonic() - started < 5
 
 
-def test_a_missing_logo_fails_the_job_and_no_layer_needs_nothing() -> None:
-    def gone(name: str) -> bytes:
-        raise ObjectNotFound(name)
+def test_the_logos_of_layers_are_opened_by_their_names() -> None:
+    layers = '[{"text": "New"}, {"logo": "uploads/a/b.svg"}]'
 
-    with pytest.raises(LogoUnreadable, match="Upload it again"):
-        artwork_for('[{"logo": "uploads/a/b.png"}]', gone)
-    assert artwork_for("", gone) is NO_ARTWORK
+    assert set(artwork_for(layers, Fonts(), {"uploads/a/b.svg": TALL}).logos) == {"uploads/a/b.svg"}
+    assert artwork_for("", Fonts(), {}).logos == {}
