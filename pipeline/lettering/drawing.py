@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from pipeline.colour.notation import hex_to_rgb
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import LayerUnusable
 from pipeline.core.resample import resize, tight_box
 from pipeline.core.types import Alpha, Placed
 from pipeline.lettering.contrast import contrast, legible, luminance
@@ -30,12 +30,6 @@ _ALIGNED = {
     **dict.fromkeys(("top_left", "left", "bottom_left", "right_of"), "left"),
     **dict.fromkeys(("top_right", "right", "bottom_right", "left_of"), "right"),
 }
-
-
-class LayerUnusable(PipelineError):
-    """Raised when a font or a logo is missing that was there when the order was accepted."""
-
-    code = "layer_unusable"
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ export const REMEDIES = {
   no_subject: "Move closer, keep the whole product in the frame, and use a plain background.",
   subject_not_found: "Nothing stands out there. Click the middle of the product, or mend the cut-out with the brush.",
   no_honest_placement: "Use a photo of the whole product, or choose a flat lay or pure white.",
+  layer_unusable: "A logo or a font of your text can't be used. Upload the logo again, or choose another font.",
   source_gone: "The photo has expired. Drop it again.",
   source_deleted: "You deleted its photo while the picture was being made. Drop the photo again.",
   model_failed: "Try again. If it fails twice, ask the person who set up Backdrop.",
