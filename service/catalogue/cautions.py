@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.core.order import Output
+from pipeline.core.order import AS_SCENERY, Ground, Output
 from pipeline.core.spec import Mood, Preset, Scene, Spec
 from pipeline.placement.camera import TOP_DOWN, drawn_kind
 from pipeline.placement.facts import SAID, CutoutFacts
@@ -22,7 +22,7 @@ class Caution:
 
 
 def cautions(
-    catalogue: Catalogue, scene: Scene, mood: Mood, colours: Sequence[str], preset: Preset
+    catalogue: Catalogue, scene: Scene, mood: Mood, colours: Sequence[str], preset: Preset, ground: Ground = AS_SCENERY
 ) -> Iterator[Caution]:
     """Yield warnings about the resolved scene, mood, preset and colours that the caller may not have intended."""
     if scene.name not in catalogue.scenes:
@@ -38,8 +38,9 @@ def cautions(
             f" prompts uses the words. Named moods: {', '.join(catalogue.moods)}."
         )
         yield Caution("mood_in_words", text)
-    if colours and (preset.background != "scene" or scene.kind == "white"):
-        rule = "transparent" if preset.background == "transparent" else "white"
+    flat = ground.background == "color"
+    if colours and (preset.background != "scene" or scene.kind == "white" or flat):
+        rule = "transparent" if preset.background == "transparent" else ground.background_color if flat else "white"
         yield Caution("colors_unused", f"The background will be {rule}, so your colours have no effect.")
 
 

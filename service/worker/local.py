@@ -43,7 +43,7 @@ def build_spec(catalogue: Catalogue, order: SwapOrder) -> Spec:
 
 def warnings_of(catalogue: Catalogue, spec: Spec, render: SwapResult) -> tuple[str, ...]:
     """Return the codes of all warnings of a swap: about its input, and from its pipeline."""
-    found = [one.code for one in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset)]
+    found = [one.code for one in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset, spec.ground)]
     return (*found, *(code for code in render.warnings if code not in found))
 
 
@@ -67,7 +67,7 @@ def swap_file(
     catalogue = load_catalogue(settings.catalogue)
     spec = build_spec(catalogue, order)
     if on_caution is not None:
-        for caution in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset):
+        for caution in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset, spec.ground):
             on_caution(caution)
     given = None if mask is None else _given_mask(photo, mask, settings)
     files = {name: _read(field, name) for field, name in extra_sources(order).items()}
