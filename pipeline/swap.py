@@ -163,16 +163,7 @@ def swap(
     made = _Made(asked, spec, place, laid, placed, source, cut, (source_width, source_height), kept, lettering)
     encoded, measured = _encoded(stages, made, lettering.picture if lettering else picture, credentials)
     report = _report(stages, made, measured, None if preview else credentials, dict(networks.versions))
-    return SwapResult(
-        data=encoded.data,
-        format=encoded.format,
-        content_type=encoded.content_type,
-        width=encoded.width,
-        height=encoded.height,
-        seed=spec.seed,
-        warnings=made.warnings,
-        report=report,
-    )
+    return _result(made, encoded, report)
 
 
 @dataclass(frozen=True)
@@ -232,6 +223,19 @@ def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials
             signed = credentials.sign(encoded.data, encoded.content_type, mark)
             encoded = replace(encoded, data=signed, judged=None)
     return encoded, measured if spec.preview else encoded
+
+
+def _result(made: _Made, encoded: Encoded, report: Report) -> SwapResult:
+    return SwapResult(
+        data=encoded.data,
+        format=encoded.format,
+        content_type=encoded.content_type,
+        width=encoded.width,
+        height=encoded.height,
+        seed=made.spec.seed,
+        warnings=made.warnings,
+        report=report,
+    )
 
 
 def _report(
