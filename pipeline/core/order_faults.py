@@ -1,4 +1,4 @@
-"""The faults of an order's shadow, frame and lettering with the preset that it is for."""
+"""The faults of an order's shadow and frame with the preset that it is for."""
 
 from collections.abc import Iterator
 
@@ -31,9 +31,4 @@ def sent(order: SwapOrder, name: str) -> bool:
 
 def frame_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
     """Yield the faults for which the product can't be framed as ordered."""
-    yield from ()
-
-
-def lettering_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
-    """Yield the faults for which the order's layers can't be drawn for the preset."""
     yield from ()

@@ -22,10 +22,12 @@ from service.batch.pairs import Pair, Wrong
 from service.batch.photos import read_unchanged
 from service.batch.state import FOLDER, Failure, Made, State, file_name, measurements, write_whole
 from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.catalogue.fonts import bundled_fonts
 from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
 from service.storage.cache import folder_cache
 from service.worker.local import build_spec, files_of, open_signer, warnings_of
+from service.worker.logos import artwork_for
 
 
 def at_once() -> int:
@@ -99,6 +101,7 @@ class LocalMaker:
         started, seed = time.perf_counter(), self._state.entry(pair.key).seed
         data = read_unchanged(pair.photo)
         try:
+            files = files_of(pair.order)
             spec = build_spec(self._catalogue, pair.order if seed is None else replace(pair.order, seed=seed))
             render = swap(
                 data,
@@ -109,7 +112,8 @@ class LocalMaker:
                 progress=tell,
                 credentials=self._credentials,
                 cache=folder_cache(self._out / FOLDER / "kept"),
-                files=files_of(pair.order),
+                files=files,
+                artwork=artwork_for(spec.lettering.layers, bundled_fonts(), files),
             )
         except OrderRefused as error:
             raise Failure("spec_invalid", str(error)) from error

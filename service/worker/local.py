@@ -19,6 +19,7 @@ from pipeline.report import to_json
 from pipeline.swap import SwapResult, cut_out, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.cautions import Caution, cautions
+from service.catalogue.fonts import bundled_fonts
 from service.catalogue.specs import extra_sources, resolve_spec, stored_spec
 from service.catalogue.swap_request import OrderRefused, checked
 from service.cutouts.mask_file import MaskInvalid, checked_mask
@@ -26,6 +27,7 @@ from service.cutouts.pixels import of_network
 from service.jobs.records import KeptFacts
 from service.settings import Settings
 from service.worker.c2pa import CredentialsInvalid, open_credentials
+from service.worker.logos import artwork_for
 from service.worker.networks import open_networks
 
 
@@ -98,6 +100,7 @@ def swap_file(
             credentials=credentials,
             cache=kept,
             mask=given,
+            artwork=artwork_for(spec.lettering.layers, bundled_fonts(), files),
             files=files,
         )
         bar.update(task, description="done", completed=1.0)
