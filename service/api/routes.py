@@ -7,7 +7,7 @@ from litestar import Router, delete, get
 from service.api.account.brands import delete_brand, get_brand, list_brands, put_brand
 from service.api.account.keys import create_key, delete_key, list_keys
 from service.api.account.webhook import delete_webhook, get_webhook, put_webhook, rotate_webhook_secret
-from service.api.auth import authenticated
+from service.api.auth import asked_catalogue, authenticated, perhaps_known
 from service.api.cutouts import CUTOUTS
 from service.api.endpoint import JobId, endpoint, options, with_head
 from service.api.events import follow_job
@@ -83,7 +83,7 @@ def list_output_presets(state: Parts) -> PresetItems:
 
 
 def _items(state: Parts, key: str) -> dict[str, Any]:
-    return {"items": state.catalogue.to_json()[key]}
+    return {"items": asked_catalogue(state.catalogue).to_json()[key]}
 
 
 JOB_OPTIONS = options("/jobs/{job_id:str}", "GET", "DELETE")
@@ -108,5 +108,5 @@ PRIVATE = Router(
         *(WEBHOOK_OPTIONS, get_webhook, put_webhook, rotate_webhook_secret, delete_webhook),
     ],
 )
-#: All routes under /v1 that answer the same for everyone.
-PUBLIC = Router("/v1", route_handlers=[list_scene_types, list_moods, list_output_presets])
+#: All routes under /v1 that need no key. With the key of a client with its own catalogue, they list that.
+PUBLIC = Router("/v1", guards=[perhaps_known], route_handlers=[list_scene_types, list_moods, list_output_presets])

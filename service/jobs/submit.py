@@ -89,6 +89,7 @@ class Sent:
 class Submit:
     """The use cases of submitting. Thread-safe; one instance serves the whole process."""
 
+    #: The shared catalogue; that of a client is `catalogue.of(client.catalogue)`.
     catalogue: Catalogue
     intake: JobIntake
     jobs: Jobs
@@ -120,7 +121,7 @@ class Submit:
             request_id=sent.request_id,
             client_id=client.id,
             **vars(asked),
-            spec=resolved.spec(self.catalogue),
+            spec=resolved.spec(self.catalogue.of(client.catalogue)),
             source_key=resolved.source_key,
             credits_cost=resolved.credits_cost,
             pilot_brand=order.brand,
@@ -198,7 +199,7 @@ class Submit:
             preflight = self.intake.preflight(client.id, resolved.source_key, kind)
         except SourceExpired as error:
             raise SourceNotFound from error
-        return plan(resolved, preflight, self.catalogue)
+        return plan(resolved, preflight, self.catalogue.of(client.catalogue))
 
     def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Resolved:
         """Return the request with all values resolved, also those of the client's brand."""
@@ -217,10 +218,11 @@ class Submit:
                 pinned=brand.pinned,
             )
             request = request.model_copy(update={"dominant_colors": list(order.colors)})
-        preset = self.catalogue.presets[order.preset]
+        catalogue = self.catalogue.of(client.catalogue)
+        preset = catalogue.presets[order.preset]
         if faults := list(output_faults(preset, order.output)):
             raise OutputInvalid(faults)
-        scene = self.catalogue.scene(order.scene)
+        scene = catalogue.scene(order.scene)
         if wrong := list(dressing_faults(scene, preset, order.colors, order.dressing)):
             raise DressingInvalid(wrong)
         source_key, seen = self._source(client, request.source_image_s3_key, request.source_render_public_id)
