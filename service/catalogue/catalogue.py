@@ -6,13 +6,18 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pipeline.core.order import SwapOrder
 from pipeline.core.spec import Finish, Mood, Preset, Scene, SceneKind
+from pipeline.lettering.fonts import Fonts
+from service.catalogue.fonts import fonts_with
+from service.catalogue.templates import TEMPLATE, Template, read_fonts, template_faults
 from service.catalogue.toml_records import CatalogueInvalid, Record, read_records, record_to_json
 
 FILES = ("scenes.toml", "moods.toml", "presets.toml")
@@ -20,7 +25,7 @@ FILES = ("scenes.toml", "moods.toml", "presets.toml")
 CLIENTS = "clients"
 #: File beside the thumbnails, with `own_picture` of the entries that they show.
 DRAWN = "drawn.json"
-_PARTS = (*FILES, CLIENTS)
+_PARTS = (*FILES, "layers.toml", "fonts", CLIENTS)
 #: Maximum length of a scene or mood in free text, in characters.
 MAX_TEXT = 120
 
@@ -61,6 +66,9 @@ class Catalogue:
     scenes: Mapping[str, Scene]
     moods: Mapping[str, Mood]
     presets: Mapping[str, Preset]
+    templates: Mapping[str, Template] = field(default_factory=dict)
+    #: Files of fonts by their paths, in addition to the bundled fonts.
+    font_files: Mapping[str, bytes] = field(default_factory=dict)
     #: The catalogues of clients by their folder's name: the entries above, replaced and followed by the folder's.
     clients: Mapping[str, "Catalogue"] = field(default_factory=dict)
 
@@ -71,6 +79,22 @@ class Catalogue:
         if folder not in self.clients:
             raise CatalogueMissing(folder)
         return self.clients[folder]
+
+    @cached_property
+    def fonts(self) -> Fonts:
+        """The fonts that layers may name."""
+        return fonts_with(self.font_files)
+
+    @cached_property
+    def every_font(self) -> Fonts:
+        """The fonts of all clients too, for workers. A name means the same font for all."""
+        return fonts_with(dict(chain(*(one.font_files.items() for one in (self, *self.clients.values())))))
+
+    def lettered(self, order: SwapOrder) -> SwapOrder:
+        """Return the order with a template's layers in place of its name, unless there is no such template."""
+        name = order.lettering.layers.removeprefix(TEMPLATE)
+        found = None if name == order.lettering.layers else _named(self.templates, name)
+        return order if found is None else order.having({"layers": found.layers})
 
     def pictured(self) -> Iterator[tuple[str, Scene | Mood | Preset]]:
         """Yield each entry with the name of its thumbnail, such as scene-podium."""
@@ -85,7 +109,10 @@ class Catalogue:
     def summary(self) -> str:
         """What it contains, in words."""
         own = f"; clients: {', '.join(self.clients)}" if self.clients else ""
-        return f"{len(self.scenes)} scenes, {len(self.moods)} moods, {len(self.presets)} presets{own}"
+        names = ("scenes", "moods", "presets", "templates")
+        return (
+            ", ".join(f"{len(getattr(self, name))} {name}" for name in names) + f", {len(self.font_files)} fonts{own}"
+        )
 
     def scene(self, text: str) -> Scene:
         """Return the named scene, or a scene made from free text. Raises ValueError for unusable text."""
@@ -164,9 +191,11 @@ def load_catalogue(own: Path | None = None) -> Catalogue:
         for name in clients
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name)
     ]
+    whole = replace(shared, clients=clients)
+    faults += [f"{own}/{one}" for one in _font_clashes(whole)]
     if faults:
         raise CatalogueInvalid(list(dict.fromkeys(faults)))
-    return replace(shared, clients=clients)
+    return whole
 
 
 def _with_folder(under: Catalogue, folder: Path, parts: Sequence[str], faults: list[str]) -> Catalogue:
@@ -185,6 +214,8 @@ def _with_folder(under: Catalogue, folder: Path, parts: Sequence[str], faults: l
         faults.append(f"{folder}: an empty catalogue. Put at least one of {', '.join(parts)} there.")
     merged = replace(
         under,
+        templates=_over(under.templates, folder / "layers.toml", "template", Template, faults),
+        font_files={**under.font_files, **read_fonts(folder / "fonts", faults)},
         scenes=_over(under.scenes, folder / "scenes.toml", "scene", Scene, faults),
         moods=_over(under.moods, folder / "moods.toml", "mood", Mood, faults),
         presets=_over(under.presets, folder / "presets.toml", "preset", Preset, faults),
@@ -237,6 +268,9 @@ def _contradictions(read: Catalogue) -> Iterator[str]:
             f" (received {kind!r})."
         )
     allowing = [preset.name for preset in read.presets.values() if preset.background == "scene"]
+    for template in read.templates.values():
+        for fault in template_faults(template, read.fonts, read.presets[allowing[0]]):
+            yield f"layers.toml: template {template.name!r}: {fault}"
     for preset in read.presets.values():
         sibling = preset.scene_sibling
         if sibling is not None and sibling not in allowing:
@@ -250,6 +284,20 @@ def _contradictions(read: Catalogue) -> Iterator[str]:
 def own_picture(entry: Scene | Mood | Preset) -> str:
     """Return the name of the thumbnail of a client's own entry. Only those who know the whole entry can guess it."""
     return f"own-{hashlib.sha256(repr(entry).encode()).hexdigest()[:32]}"
+
+
+def _font_clashes(shared: Catalogue) -> Iterator[str]:
+    """Yield a sentence for each font of a client with the name of another font: a worker knows only the name."""
+    known = dict[str, set[tuple[int, bytes]]]()
+    if all(own.font_files == shared.font_files for own in shared.clients.values()):
+        return
+    for folder, catalogue in (("", shared), *shared.clients.items()):
+        families = dict[str, set[tuple[int, bytes]]]()
+        for face in catalogue.fonts.faces:
+            families.setdefault(face.name, set()).add((face.weight, face.data))
+        for name, family in families.items():
+            if known.setdefault(name, family) != family:
+                yield f"{CLIENTS}/{folder}/fonts: {name} is another font elsewhere. Rename it, or move it to fonts."
 
 
 def fold(name: str) -> str:

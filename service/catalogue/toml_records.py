@@ -13,8 +13,9 @@ from pydantic.dataclasses import dataclass as validated
 
 from pipeline.colour.notation import hex_to_rgb
 from pipeline.core.spec import Mood, Preset, Rule, Scene
+from service.catalogue.templates import Template
 
-Record = TypeVar("Record", Scene, Mood, Preset)
+Record = TypeVar("Record", Scene, Mood, Preset, Template)
 
 #: Minimum and maximum of a mood's dials.
 _DIALS = {
@@ -31,7 +32,8 @@ _NULLABLE = ("size", "max_bytes", "digital_source_type", "scene_sibling")
 #: Keys that are checked against another, by that other.
 _AGAINST = {"fill": "fill_bounds", "background": "scene_sibling"}
 #: Sound values in place of those of the wrong type.
-_SOUND: Mapping[type, Scene | Mood | Preset] = {
+_SOUND: Mapping[type, Scene | Mood | Preset | Template] = {
+    Template: Template("sound", "-", "-", "[]"),
     Scene: Scene("sound", "-", "-", "-", "sweep"),
     Mood: Mood("sound", "-", "-", "-"),
     Preset: Preset(
@@ -109,6 +111,8 @@ def _record(
     if kind is Preset:
         # TOML has no null, so an omitted key means None.
         entry = dict.fromkeys(_NULLABLE) | entry
+    if kind is Template and "layers" in entry:
+        entry = entry | {"layers": json.dumps(entry["layers"], default=str, ensure_ascii=False)}
     try:
         record, wrong, bad = _typed(kind, entry, adapter), list[tuple[str, str]](), set[str]()
     except ValidationError as error:
@@ -157,11 +161,11 @@ def _first_fault(error: ValidationError) -> str:
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}."
 
 
-def _faults(record: Scene | Mood | Preset) -> Iterator[tuple[str, str]]:
+def _faults(record: Scene | Mood | Preset | Template) -> Iterator[tuple[str, str]]:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", record.name):
         yield "name", f"use only lower case letters, digits and '_' (received {record.name!r})"
     for key in ("title", "description", "prompt"):
-        if not getattr(record, key, "a preset has no prompt").strip():
+        if not getattr(record, key, "has none").strip():
             yield key, "must not be blank. Write a sentence"
     match record:
         case Scene():

@@ -1,0 +1,146 @@
+"""An operator's folder: the example of the guide, every fault of it, and the catalogues of clients."""
+
+import io
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+from fontTools.ttLib import TTFont
+
+from pipeline.core.order import Lettering, SwapOrder
+from service.catalogue.catalogue import Catalogue, CatalogueMissing, load_catalogue
+from service.catalogue.fonts import bundled_fonts
+from service.catalogue.specs import resolve_spec, stored_spec
+from service.catalogue.toml_records import CatalogueInvalid
+from tests.support.command_line import migrated_home, run
+
+PAGE = Path(__file__).parents[3] / "docs" / "guides" / "engineers" / "own-catalogue.md"
+FONT, LICENCE = "fonts/AcmeSans-Bold.ttf", "fonts/LICENSE.txt"
+
+
+@cache
+def font(family: str) -> bytes:
+    """Return a bundled font under another family's name."""
+    made, file = TTFont(io.BytesIO(bundled_fonts().faces[0].data)), io.BytesIO()
+    for number in (1, 16):
+        made["name"].setName(family, number, 3, 1, 0x409)
+    made.save(file)
+    return file.getvalue()
+
+
+def written(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def example() -> dict[str, bytes]:
+    """Return the files that the guide shows, and a font."""
+    shown = dict(re.findall(r'```toml title="(.+?)"\n(.*?)```', PAGE.read_text("utf-8"), re.S))
+    return {name: text.encode() for name, text in shown.items()} | {FONT: font("Acme Sans"), LICENCE: b"OFL"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of the guide."""
+    return written(tmp_path / "catalogue", example())
+
+
+def faults(folder: Path) -> tuple[str, ...]:
+    with pytest.raises(CatalogueInvalid) as refused:
+        load_catalogue(folder)
+    return refused.value.faults
+
+
+def test_the_guides_folder_adds_one_entry_of_each_kind(folder: Path) -> None:
+    shipped, read = load_catalogue(), load_catalogue(folder)
+
+    assert set(example()) == {"scenes.toml", "moods.toml", "presets.toml", "layers.toml", FONT, LICENCE}
+    assert set(read.scenes) - set(shipped.scenes) == {"linen_table"}
+    assert set(read.moods) - set(shipped.moods) == {"golden_hour"}
+    assert set(read.presets) - set(shipped.presets) == {"acme_card"}
+    assert set(read.fonts.names) - set(shipped.fonts.names) == {"acme_sans"}
+    assert set(read.templates) == {"new_arrival"}
+    order = SwapOrder("Linen Table", "golden hour", "acme_card", lettering=Lettering("template:new_arrival"))
+    assert '"font": "acme_sans"' in read.lettered(order).lettering.layers
+    unknown = replace(order, lettering=Lettering("template:none"))
+    assert read.lettered(unknown) == unknown
+
+
+def changed(name: str, old: str, new: str) -> Callable[[Path], object]:
+    def change(folder: Path) -> None:
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new, 1))
+
+    return change
+
+
+def added(name: str, data: bytes | str) -> Callable[[Path], object]:
+    return lambda folder: written(folder, {name: data if isinstance(data, bytes) else data.encode()})
+
+
+def removed(name: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).unlink()
+
+
+def again(name: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_text((folder / name).read_text() * 2)
+
+
+SCENE, MOOD, PRESET = (
+    "scenes.toml: scene 'linen_table': ",
+    "moods.toml: mood 'golden_hour': ",
+    "presets.toml: preset 'acme_card': ",
+)
+LAYERS = "layers.toml: template 'new_arrival': "
+WHITE = changed("presets.toml", 'background = "scene"', 'background = "white"\nscene_sibling = "etsy_lstng"')
+#: A change of the guide's folder, and how its one fault begins.
+FAULTS = [
+    (changed("scenes.toml", "title =", "titel ="), SCENE + "titel: unknown key (received 'Linen table'). Write title."),
+    (changed("scenes.toml", "wall =", "gloss ="), SCENE + "gloss: unknown key (received 'plain'). Remove it. The keys are name,"),
+    (changed("scenes.toml", 'title = "Linen table"\n', ""), SCENE + "title: missing. Add it."),
+    (changed("scenes.toml", '"tabletop"', '"attic"'), SCENE + "kind: should be 'white', 'sweep',"),
+    (changed("scenes.toml", '"linen"', "3"), SCENE + "surface: should be 'plain',"),
+    (changed("scenes.toml", '"#e8dfd0"', '"ivory"'), SCENE + "palette: 'ivory' is not a colour. Use the form #rrggbb."),
+    (changed("scenes.toml", '"linen_table"', '"Linen table"'), "scenes.toml: scene 'Linen table': name: use only lower case"),
+    (changed("scenes.toml", '"linen_table"', '"po_dium"'), "scenes.toml: 'po_dium': name is taken by 'podium'. Choose"),
+    (again("scenes.toml"), "scenes.toml: 'linen_table': name is taken by 'linen_table'. Choose another name."),
+    (changed("scenes.toml", "[[scene]]", "[[scnee]]"), "scenes.toml: scnee: unknown table. Use only [[scene]]"),
+    (changed("moods.toml", "[[mood]]", "[mood]"), "moods.toml: mood: no list of tables (received {'name': 'golden_hour'"),
+    (changed("moods.toml", "[[mood]]", "[[mood"), "moods.toml: not TOML: Expected ']]'"),
+    (added("moods.toml", b'[[mood]]\nname = "\xff"'), "moods.toml: not UTF-8 (received 0xff). Save it as UTF-8."),
+    (added("moods.toml", "a = " + "[" * 9000), "moods.toml: not TOML: "),
+    (changed("moods.toml", "0.35", "3"), MOOD + "softness: must be from 0 to 1 (received 3)."),
+    (changed("moods.toml", "0.35", '"soft"'), MOOD + "softness: should be a valid number (received 'soft')."),
+    (changed("presets.toml", "0.6", "6"), PRESET + "fill: must be above 0 and at most 1 (received 6)."),
+    (changed("presets.toml", 'formats = ["webp"', 'formats = ["gif"'), PRESET + "formats.0: should be 'jpeg',"),
+    (changed("presets.toml", 'text = "At', 'txt = "At'), PRESET + "rules.0.txt: unknown key"),
+    (WHITE, PRESET + "scene_sibling: 'etsy_lstng' is not a preset that allows scenes. Name one that does, as etsy_listing,"),
+    (changed("layers.toml", "title =", "titel ="), LAYERS + "titel: unknown key (received 'New arrival'). Write title."),
+    (changed("layers.toml", "anchor =", "ancor ="), LAYERS + "layers[0].ancor: A layer has no ancor. Did you mean anchor?"),
+    (changed("layers.toml", '"acme_sans"', '"acme_serif"'), LAYERS + "layers[0].font: There is no font acme_serif."),
+    (changed("layers.toml", "size = 7", 'size = "7"'), LAYERS + "layers[0].size: size must be a number"),
+    (removed(LICENCE), FONT + ": licence: missing. Put the font's licence text beside it, as LICENSE.txt."),
+    (added("fonts/Acme.otf", b"no font"), "fonts/Acme.otf is not a TrueType or OpenType font: "),
+    (added("fonts/Acme.woff2", b""), "fonts/Acme.woff2: fonts are .ttf or .otf files (received .woff2). Convert it."),
+    (added("scene.toml", ""), "scene.toml: unknown name. Did you mean scenes.toml? This folder takes scenes.toml,"),
+    (added("colours.toml", ""), "colours.toml: unknown name. Remove it."),
+    (added("client/acme/moods.toml", ""), "client: unknown name. Did you mean clients?"),
+    (added("clients/Acme/moods.toml", example()["moods.toml"]), "clients/Acme: unusable name. Use 1 to 64 lower case"),
+    (added("clients/acme/notes.txt", ""), "clients/acme: an empty catalogue. Put at least one of scenes.toml,"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "said"), FAULTS, ids=[str(number) for number in range(len(FAULTS))])
+def test_a_fault_names_file_entry_key_value_and_remedy(
+    folder: Path, change: Callable[[Path], object], said: str
+) -> None:
+    change(folder)
+    (fault,) = faults(folder)
+    assert fault.startswith(f"{folder}/{said}"), fault
