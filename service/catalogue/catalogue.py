@@ -203,7 +203,7 @@ def _with_folder(under: Catalogue, folder: Path, parts: Sequence[str], faults: l
     try:
         names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        faults.append(f"{folder}: {error.strerror}. BACKDROP_CATALOGUE is a folder that Backdrop can read.")
+        faults.append(f"{folder}: {error.strerror}. Name a folder that Backdrop can read.")
         return under
     for name in names:
         near = difflib.get_close_matches(name.lower(), parts, 1, cutoff=0.75)

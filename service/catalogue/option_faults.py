@@ -20,7 +20,7 @@ def option_faults(catalogue: Catalogue, order: SwapOrder) -> Iterator[OptionFaul
     if (layers := order.lettering.layers).startswith(TEMPLATE):
         near = ", ".join(difflib.get_close_matches(layers, catalogue.templates, 3, cutoff=0)) or "none"
         message = f"There is no template {layers.removeprefix(TEMPLATE)!r}. The nearest of the catalogue: {near}"
-        yield OptionFault("layers", "template_unknown", layers, message)
-        return
+        yield OptionFault("layers", "template_unknown", message, layers)
+        order = order.having({"layers": ""})
     for faults in (ground_faults, shadow_faults, frame_faults, lettering_faults):
         yield from faults(preset, order)

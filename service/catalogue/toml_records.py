@@ -72,14 +72,12 @@ def read_tables(file: str, text: str, table: str, faults: list[str]) -> Iterator
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         faults.append(f"{file}: not TOML: {error}. Correct the line.")
         return
-    faults += [
-        f"{file}: {name}: unknown table. Use only [[{table}]] tables in this file."
-        for name in sorted(set(document) - {table})
-    ]
-    entries = document.get(table)
+    unknown, entries = sorted(set(document) - {table}), document.get(table)
+    faults += [f"{file}: {name}: unknown table. Use only [[{table}]] tables in this file." for name in unknown]
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        received = "missing" if table not in document else f"no list of tables (received {entries!r:.60})"
-        faults.append(f"{file}: {table}: {received}. Add at least one [[{table}]] table.")
+        received = "missing" if entries is None else f"no list of tables (received {entries!r:.60})"
+        if entries is not None or not unknown:
+            faults.append(f"{file}: {table}: {received}. Add at least one [[{table}]] table.")
         return
     for index, entry in enumerate(entries):
         name = entry.get("name", f"number {index + 1}")

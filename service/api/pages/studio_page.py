@@ -83,7 +83,7 @@ class StudioPage:
         found = {}
         for name, entry in catalogue.pictured():
             own = own_picture(entry)
-            file = name if drawn.get(name, own) == own else own
+            file = name if not drawn or drawn.get(name) == own else own
             for suffix in ("", "-slots"):
                 path = self.thumbnails / f"{file}{suffix}.webp"
                 if path.is_file():
