@@ -14,11 +14,11 @@ from service.catalogue.specs import resolve_spec
 from service.catalogue.toml_records import CatalogueInvalid
 from service.database.tables import jobs
 from service.settings import Settings
-from tests.service.catalogue.test_own_catalogue import example, font, written
 from tests.support.caller import SWAP, Caller, assert_problem, located
 from tests.support.command_line import migrated_home, run
 from tests.support.databases import migrated_engine
 from tests.support.documented import compared
+from tests.support.own_catalogue import example, font, written
 
 LISTS = ("scene-types", "moods", "output-presets")
 OWN = {"scene_type": "slate_counter", "mood": "golden_hour", "output_preset": "acme_card"}
