@@ -69,8 +69,6 @@ def test_each_pixel_of_a_scene_has_the_number_of_its_surface(settings: Settings)
 def test_only_missing_and_outdated_thumbnails_are_made_again_and_unused_ones_go(
     settings: Settings, tmp_path: Path
 ) -> None:
-    settings: Settings, tmp_path: Path
-) -> None:
     folder = settings.thumbnails
     said: list[str] = []
     assert make_thumbnails(settings, said.append) == 0
