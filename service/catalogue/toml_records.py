@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass as validated
 
 from pipeline.colour.notation import hex_to_rgb
 from pipeline.core.spec import Mood, Preset, Rule, Scene
+from pipeline.scene.surfaces import MATERIALS
 from service.catalogue.templates import Template
 
 Record = TypeVar("Record", Scene, Mood, Preset, Template)
@@ -179,6 +180,9 @@ def _faults(record: Scene | Mood | Preset | Template) -> Iterator[tuple[str, str
 def _scene_faults(scene: Scene) -> Iterator[tuple[str, str]]:
     if not scene.palette:
         yield "palette", "needs at least one colour"
+    for key, finish in (("wall", scene.wall), ("surface", scene.surface)):
+        if finish not in MATERIALS:  # the other finishes are those of props
+            yield key, f"should be one of {', '.join(MATERIALS)} (received {finish!r})"
     for colour in scene.palette:
         try:
             hex_to_rgb(colour)
