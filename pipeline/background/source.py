@@ -11,6 +11,7 @@ from pipeline.background.assigned import assigned
 from pipeline.background.best_of import search
 from pipeline.background.free import FreeContext
 from pipeline.background.growth import Growth
+from pipeline.background.own import OwnPicture, guide_report, own_background
 from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, pinned
 from pipeline.colour.palette import PaletteControl
 from pipeline.colour.photo_light import PhotoLight, photo_light
@@ -23,7 +24,7 @@ from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.placement.place import Place
-from pipeline.report import AssignedColour, TriedBackground
+from pipeline.report import AssignedColour, BackgroundReport, TriedBackground
 from pipeline.scene.layout import Layout
 
 
@@ -47,6 +48,9 @@ class Background:
     growth: Growth | None = None
     #: None where there is no scene.
     layout: Layout | None = None
+    #: On the caller's own picture or earlier render; None where the scene is Backdrop's own.
+    report: BackgroundReport | None = None
+    warnings: tuple[str, ...] = ()
 
     def with_effects(self) -> Rgb | None:
         """Add the product's effects to the picture, and return it; None for a transparent picture."""
@@ -66,18 +70,33 @@ def make_background(
     cache: Cache | None = None,
     shown: tuple[int, int] | None = None,
     light: PhotoLight | None = None,
+    own: OwnPicture | None = None,
     clock: Callable[[], float] = lambda: 0.0,
 ) -> Background:
     """Return the background of a spec for a product cut out of a photo and placed on the canvas.
 
     It has the canvas's size or, where `shown` (width, height) is given, that smaller size. All choices depend on the
-    canvas only, so that both sizes show the same. `light` is the result of `light_for`. `on_step` never goes back.
+    canvas only, so that both sizes show the same. `light` is the result of `light_for`, `own` the spec's own picture.
+    `on_step` never goes back.
     `clock` returns seconds. Raises the errors of `search`.
     """
     canvas_height, canvas_width = placed.alpha.shape
     width, height = shown or (canvas_width, canvas_height)
     if spec.preset.background == "transparent":
         return Background(None, _unchanged, spec.seed, [], "computed", is_scene=False, assigned=[])
+    if own is not None and spec.ground.background == "image":
+        made = own_background(spec, own, place, placed, (width, height))
+        return Background(
+            made.picture,
+            made.effects.at(width, height),
+            spec.seed,
+            [],
+            "computed",
+            is_scene=True,
+            assigned=[],
+            report=made.report,
+            warnings=made.warnings,
+        )
     lies = place.facts.word == "lying"
     if spec.is_white:
         # a product that lies as seen from above, hangs, or is cropped below has no foot for a shadow
@@ -94,7 +113,7 @@ def make_background(
         one = pinned(
             spec, canvas_width, canvas_height, networks, on_step, control=control, cache=cache, shown=shown, clock=clock
         )
-        there = product_effects(placed, one.layout, lies=lies)
+        there = product_effects(placed, one.layout, lies=lies, shadow=spec.shadow)
 
         def near(picture: Rgb) -> Rgb:
             return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)
@@ -110,7 +129,7 @@ def make_background(
             assigned=where,
             layout=one.layout,
         )
-    context = FreeContext.of(photo, cutout, place, placed, light)
+    context = FreeContext.of(photo, cutout, place, placed, light, None if own is None else own.view)
     best = search(
         spec,
         context,
@@ -131,6 +150,7 @@ def make_background(
         assigned=assigned(best.layout),
         growth=best.growth,
         layout=best.layout,
+        report=None if own is None else guide_report(spec, own, best.layout),
     )
 
 

@@ -42,6 +42,8 @@ _converted = cache(AskedColours)
 
 def asked_colours(spec: Spec) -> AskedColours:
     """Return the asked colours of a spec: the caller's, else the scene's; for white presets, white."""
+    if spec.ground.background == "image":
+        return _converted((), False)  # nothing is painted
     if spec.preset.background == "white":
         return _converted(("#ffffff",), False)
     return _converted(spec.palette or spec.scene.palette, bool(spec.palette))

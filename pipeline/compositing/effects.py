@@ -8,6 +8,7 @@ from PIL import Image
 
 from pipeline.compositing.composite import apply_shadow
 from pipeline.compositing.shadow import CastShadow, cast_shadow
+from pipeline.core.order import AS_LIT, Shadow
 from pipeline.core.parallel import together
 from pipeline.core.resample import resize
 from pipeline.core.types import Placed, Rgb
@@ -90,17 +91,24 @@ class ProductEffects:
         return Overlay(blocked, self.image, min_mirrored)
 
 
-def product_effects(placed: Placed, layout: Layout, *, stands: bool = True, lies: bool = False) -> ProductEffects:
+def product_effects(
+    placed: Placed, layout: Layout, *, stands: bool = True, lies: bool = False, shadow: Shadow = AS_LIT
+) -> ProductEffects:
     """Trace the effects of the placed product on a layout.
 
     `stands`: its foot is visible. A product that is cropped below or hangs has no ground: no shadow falls on the floor,
     and no polish mirrors it. Seen from above, the surface is under all of the product, even where the photo crops it.
-    `lies`: it is seen from the side, and rests on its whole lower contour.
+    `lies`: it is seen from the side, and rests on its whole lower contour. Of `shadow`, the word and the strength count
+    here; the layout's lamp has its softness and direction.
     """
     afloat = not layout.top_down and not stands
     mirrors = not (afloat or layout.top_down)
-    shadow, image = together(
-        lambda: cast_shadow(placed.alpha, layout, cut_below=afloat, lies=lies),
-        lambda: mirror_image(placed, layout, lies=lies) if mirrors else None,
-    )
-    return ProductEffects(shadow, image)
+    floats, strength = shadow.shadow == "floating", 1.0 if shadow.shadow_strength is None else shadow.shadow_strength
+
+    def cast() -> CastShadow | None:
+        if shadow.shadow == "none":
+            return None
+        return cast_shadow(placed.alpha, layout, cut_below=afloat, lies=lies, strength=strength, floats=floats)
+
+    traced, image = together(cast, lambda: mirror_image(placed, layout, lies=lies) if mirrors else None)
+    return ProductEffects(traced, image)

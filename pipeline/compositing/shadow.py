@@ -38,6 +38,8 @@ MARGIN = 0.02
 HOVER = 5.0
 #: Feet no wider than this share of the product are legs.
 SLIM = 0.08
+#: Height of a floating product above the ground, relative to its size, and the least height in canvas heights.
+LIFT, LOWEST = 0.11, 0.015
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class CastShadow:
     occlusion: Field
     #: The product is cropped below, so no shadow falls on the floor.
     cut_below: bool
+    #: Share of the blocked light, 0–1, that is shown as blocked.
+    strength: float = 1.0
 
     def at(self, width: int, height: int, geometry: Geometry | None = None) -> Field:
         """Return H×W: the share of light, 0–1, that the product blocks from the surface and the wall behind it.
@@ -65,23 +69,35 @@ class CastShadow:
             full.coverage.smooth(blocked)
         if self.cut_below:
             upright = np.array([part.role in ("wall", "panel") for part in self.layout.parts])
-            return np.where(upright[full.part], blocked, 0)
-        _occlude(blocked, self.occlusion)
-        return blocked
+            blocked = np.where(upright[full.part], blocked, 0)
+        else:
+            _occlude(blocked, self.occlusion)
+        return self._as_strong(blocked)
 
     def contact(self, width: int, height: int) -> Field:
         """Return H×W: the share of light, 0–1, that the occlusion under the foot blocks, under any lights."""
         blocked = np.zeros((height, width), np.float32)
         if not self.cut_below:
             _occlude(blocked, self.occlusion)
-        return blocked
+        return self._as_strong(blocked)
+
+    def _as_strong(self, blocked: Field) -> Field:
+        return blocked if self.strength == 1 else blocked * np.float32(self.strength)
 
 
-def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False, lies: bool = False) -> CastShadow | None:
+def cast_shadow(
+    alpha: Alpha,
+    layout: Layout,
+    *,
+    cut_below: bool = False,
+    lies: bool = False,
+    strength: float = 1.0,
+    floats: bool = False,
+) -> CastShadow | None:
     """Trace the layout's lights past the product, whose H×W coverage on the canvas is `alpha`; None for no product.
 
     `cut_below`: no ground is visible under it, so no shadow falls on the floor. `lies`: it rests on its whole lower
-    contour, seen from the side.
+    contour, seen from the side. `strength`: as in `CastShadow`. `floats`: it hovers and touches nothing.
     """
     small, box = _silhouette(alpha)
     if box is None:
@@ -89,17 +105,28 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False, lies: 
     height, width = alpha.shape
     longest = max(height, width)
     traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
+    lift = _lift(box, len(small)) if floats else 0.0
     solid: Caster
     if layout.top_down:
-        solid, around = LyingProxy.of(small, box, layout), _around(box, len(small), layout)
+        solid, around = LyingProxy.of(small, box, layout, lift), _around(box, len(small), layout, lift)
         occlusion = _occlusion_around(small, box)
     else:
         things = things_apart(small)
-        standing = StandingProxy.of(things, layout)
+        standing = StandingProxy.of(things, layout, lift)
         solid, around = standing, _grown(standing.bounds)
         occlusion = reduce(np.maximum, (_occlusion(thing, its, lies=lies) for thing, its in things))
+    occlusion = np.zeros_like(occlusion) if floats else occlusion
     geometry, share = blocked_share(layout, *traced_at, solid, around)
-    return CastShadow(layout, geometry, share, occlusion, cut_below)
+    return CastShadow(layout, geometry, share, occlusion, cut_below, strength)
+
+
+def _lift(box: Box, height: int) -> float:
+    """Return how high a floating product with that box, in pixels, hovers, canvas heights.
+
+    It follows the product's size, and the room below it, in which its shadow is to be seen.
+    """
+    size = float(np.sqrt((box[2] - box[0]) * (box[3] - box[1]))) / height
+    return float(np.clip(LIFT * size, LOWEST, max(LOWEST, 0.6 * (1 - box[3] / height))))
 
 
 def blocked_share(layout: Layout, width: int, height: int, caster: Caster, around: Bounds) -> tuple[Geometry, Field]:
@@ -176,11 +203,11 @@ def _silhouette(alpha: Alpha) -> tuple[Alpha, Box | None]:
     return small, tight_box(small > 0.5)
 
 
-def _around(box: Box, height: int, layout: Layout) -> Bounds:
-    """Return a box around the solid of a lying silhouette: never higher than two thirds of its width."""
+def _around(box: Box, height: int, layout: Layout, lift: float) -> Bounds:
+    """Return a box around the solid of a lying silhouette: never higher than two thirds of its width over `lift`."""
     x, y = layout.foot
     left, top, right, bottom = (side / height for side in box)
-    return _grown((left - x, y - bottom, 0.0, right - x, y - top, 0.67 * (right - left)))
+    return _grown((left - x, y - bottom, 0.0, right - x, y - top, lift + 0.67 * (right - left)))
 
 
 def _grown(bounds: Bounds) -> Bounds:

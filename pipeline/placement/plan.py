@@ -8,7 +8,7 @@ from dataclasses import replace
 from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.spec import Spec
 from pipeline.placement.adjust import FULL_BOX, Outline, Position, adjusted
-from pipeline.placement.camera import TOP_DOWN, drawn_kind, has_angle, seen_from
+from pipeline.placement.camera import OPEN_ABOVE, OPEN_FLOOR, TOP_DOWN, drawn_kind, has_angle, seen_from
 from pipeline.placement.facts import Box, CutoutFacts
 from pipeline.placement.fit import box_in, fit
 from pipeline.placement.place import Place, Refusal, is_pinned
@@ -20,6 +20,8 @@ def shown(spec: Spec, facts: CutoutFacts) -> Spec | Refusal:
 
     The spec is unchanged where its scene suits the product, and where no scene is drawn.
     """
+    if spec.ground.background == "image" and spec.preset.background == "scene":
+        return replace(spec, scene=OPEN_ABOVE if facts.turned(OPEN_FLOOR.kind) == "above" else OPEN_FLOOR)
     angle = facts.turned(drawn_kind(spec))
     if angle is None:
         return spec

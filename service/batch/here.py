@@ -22,10 +22,12 @@ from service.batch.pairs import Pair, Wrong
 from service.batch.photos import read_unchanged
 from service.batch.state import FOLDER, Failure, Made, State, file_name, measurements, write_whole
 from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.catalogue.specs import extra_sources
 from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
 from service.storage.cache import folder_cache
 from service.worker.local import build_spec, open_signer, warnings_of
+from service.worker.logos import artwork_for
 
 
 def at_once() -> int:
@@ -98,7 +100,9 @@ class LocalMaker:
         started, seed = time.perf_counter(), self._state.entry(pair.key).seed
         data = read_unchanged(pair.photo)
         try:
-            spec = build_spec(self._catalogue, pair.order if seed is None else replace(pair.order, seed=seed))
+            order = self._catalogue.lettered(pair.order)
+            files = {name: Path(name).read_bytes() for name in extra_sources(order).values()}
+            spec = build_spec(self._catalogue, order if seed is None else replace(order, seed=seed))
             render = swap(
                 data,
                 spec,
@@ -108,8 +112,10 @@ class LocalMaker:
                 progress=tell,
                 credentials=self._credentials,
                 cache=folder_cache(self._out / FOLDER / "kept"),
+                files=files,
+                artwork=artwork_for(spec.lettering.layers, self._catalogue.fonts, files),
             )
-        except OrderRefused as error:
+        except (OrderRefused, OSError) as error:  # the latter: a logo or another file can't be read
             raise Failure("spec_invalid", str(error)) from error
         except PipelineError as error:
             raise Failure(error.code, str(error)) from error

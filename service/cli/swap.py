@@ -63,11 +63,14 @@ def swap(
 
     if load_remote(url=url, key=key).url:
         from service.batch.at_server import spec_of
+        from service.catalogue.specs import extra_sources, with_sources
 
         if keep is not None:
             raise click.UsageError("--keep is only for swaps on this machine. A server keeps each cut-out itself.")
         with remote(url, key) as backdrop:
             order = replace(order, preset=preset_of(backdrop, order.preset, order.brand))
+            files = [name for name in extra_sources(order).values() if Path(name).is_file()]
+            order = with_sources(order, {name: backdrop.upload(Path(name)) for name in files})
             source_key = backdrop.upload(photo)
             if mask is not None:
                 backdrop.mend(backdrop.cutout(source_key=source_key), mask)

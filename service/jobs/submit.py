@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
 from service.catalogue.option_faults import option_faults
+from service.catalogue.specs import extra_sources
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
@@ -216,6 +217,8 @@ class Submit:
         order = catalogue.lettered(order)
         if faults := list(option_faults(catalogue, order)):
             raise OptionsInvalid(faults)
+        if missing := list(self._missing(client, order)):
+            raise OptionsInvalid(missing)
         source_key, seen = self._source(client, request.source_image_s3_key, request.source_render_public_id)
         return Resolved(
             request=request,
@@ -225,6 +228,21 @@ class Submit:
             seen=seen if seen.get("subject") == (list(order.subject) if order.subject else None) else {},
             preset=catalogue.presets[order.preset],
         )
+
+    def _missing(self, client: Client, order: SwapOrder) -> Iterator[OptionFault]:
+        """Yield a fault for each further upload of the order that the client does not have, or that is too large."""
+        for name, key in extra_sources(order).items():
+            own = key.startswith(upload_prefix(client)) and self.intake.may_use(key)
+            try:
+                size = self.sources.size(key) if own else None
+            except ObjectNotFound:
+                size = None
+            if size is None:
+                text = "You have no such upload. Upload the picture first, and send the key of the answer"
+                yield OptionFault(name, "upload_not_found", text, key)
+            elif size > self.max_photo_bytes:
+                text = f"The picture has more than {self.max_photo_bytes:,} bytes. Upload a smaller one"
+                yield OptionFault(name, "photo_too_large", text, key)
 
     def _source(self, client: Client, uploaded: str | None, rendered: str | None) -> tuple[str, dict[str, Any]]:
         """Return the photo's key, and the cut-out's facts from the earlier render that the request names."""

@@ -40,6 +40,7 @@ from service.jobs.records import (
     may_be_id,
 )
 from service.jobs.rows import JOBS, RENDERS, job_of, render_of
+from service.storage.registry import needs
 from service.telemetry.correlation import current
 from service.telemetry.metrics import JobMetrics
 from service.webhooks.outbox import write_message
@@ -128,7 +129,7 @@ class Jobs:
 
         Ends at most ENDED_AT_ONCE jobs. The photo must be marked as deleted already, so that no new job can use it.
         """
-        its = sa.select(jobs.c.id).where(UNFINISHED, jobs.c.source_key == source_key)
+        its = sa.select(jobs.c.id).where(needs(source_key))
         locked = its.order_by(jobs.c.id).limit(ENDED_AT_ONCE).with_for_update()
         ids = connection.execute(locked).scalars().all()
         ended = self._end_within(connection, jobs.c.id.in_(ids), _PHOTO_DELETED) if ids else ()

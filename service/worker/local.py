@@ -19,13 +19,14 @@ from pipeline.report import to_json
 from pipeline.swap import SwapResult, cut_out, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.cautions import Caution, cautions
-from service.catalogue.specs import resolve_spec, stored_spec
+from service.catalogue.specs import extra_sources, resolve_spec, stored_spec
 from service.catalogue.swap_request import checked
 from service.cutouts.mask_file import MaskInvalid, checked_mask
 from service.cutouts.pixels import of_network
 from service.jobs.records import KeptFacts
 from service.settings import Settings
 from service.worker.c2pa import CredentialsInvalid, open_credentials
+from service.worker.logos import artwork_for
 from service.worker.networks import open_networks
 
 
@@ -68,6 +69,7 @@ def swap_file(
         for caution in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset):
             on_caution(caution)
     given = None if mask is None else _given_mask(photo, mask, settings)
+    files = {name: _read(field, name) for field, name in extra_sources(catalogue.lettered(order)).items()}
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
         task = bar.add_task("networks", total=1.0)
@@ -83,6 +85,8 @@ def swap_file(
             credentials=credentials,
             cache=kept,
             mask=given,
+            artwork=artwork_for(spec.lettering.layers, catalogue.fonts, files),
+            files=files,
         )
         bar.update(task, description="done", completed=1.0)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -108,6 +112,15 @@ def cut_out_file(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(picture)
     return pictures.facts
+
+
+def _read(field: str, name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise SpecInvalid(
+            f"{field}: {name} can't be read: {error.strerror or error}. Give the path of a file."
+        ) from error
 
 
 def _given_mask(photo: Path, mask: Path, settings: Settings) -> GivenMask:

@@ -83,7 +83,7 @@ def test_an_order_stores_the_own_entries_so_that_any_worker_can_run_it(owner: Ca
     spec, own = resolve_spec(stored, load_catalogue()), load_catalogue(settings.catalogue).of("acme")
     assert (spec.scene, spec.mood) == (own.scenes["slate_counter"], own.moods["golden_hour"])
     assert spec.preset == own.presets["acme_card"]
-    assert '"font": "acme_sans"' in spec.lettering.layers
+    assert '"acme_sans"' in spec.lettering.layers
 
 
 def test_to_other_clients_the_entries_do_not_exist(caller: Caller, owner: Caller) -> None:
