@@ -54,10 +54,6 @@ _FOLIAGE = r"\b(?:forest|woods?|garden|park|leaves|foliage|trees?|jungle|meadow|
 class CatalogueMissing(LookupError):
     """Raised when a client's own catalogue `name` was not there when the process started."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -74,11 +70,9 @@ class Catalogue:
 
     def of(self, folder: str | None) -> "Catalogue":
         """Return the catalogue of clients with this folder; None: this one. Raises CatalogueMissing."""
-        if folder is None:
-            return self
-        if folder not in self.clients:
+        if folder is not None and folder not in self.clients:
             raise CatalogueMissing(folder)
-        return self.clients[folder]
+        return self if folder is None else self.clients[folder]
 
     @cached_property
     def fonts(self) -> Fonts:
@@ -108,11 +102,9 @@ class Catalogue:
     @property
     def summary(self) -> str:
         """What it contains, in words."""
-        own = f"; clients: {', '.join(self.clients)}" if self.clients else ""
-        names = ("scenes", "moods", "presets", "templates")
-        return (
-            ", ".join(f"{len(getattr(self, name))} {name}" for name in names) + f", {len(self.font_files)} fonts{own}"
-        )
+        names = ("scenes", "moods", "presets", "templates", "font_files")
+        counted = ", ".join(f"{len(getattr(self, name))} {name.replace('_', ' ')}" for name in names)
+        return counted + (f"; clients: {', '.join(self.clients)}" if self.clients else "")
 
     def scene(self, text: str) -> Scene:
         """Return the named scene, or a scene made from free text. Raises ValueError for unusable text."""
@@ -186,11 +178,8 @@ def load_catalogue(own: Path | None = None) -> Catalogue:
     shared = _with_folder(catalogue, own, _PARTS, faults)
     folders = sorted(own.glob(f"{CLIENTS}/[!.]*/"))  # Kubernetes keeps hidden folders beside mounted files
     clients = {folder.name: _with_folder(shared, folder, _PARTS[:-1], faults) for folder in folders}
-    faults += [
-        f"{own / CLIENTS / name}: unusable name. Use 1 to 64 lower case letters, digits, '_' and '-'."
-        for name in clients
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name)
-    ]
+    wrong = (name for name in clients if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name))
+    faults += [f"{own / CLIENTS / name}: bad name. Use 1 to 64 lower case letters, digits, _ and -." for name in wrong]
     whole = replace(shared, clients=clients)
     faults += [f"{own}/{one}" for one in _font_clashes(whole)]
     if faults:
@@ -214,45 +203,39 @@ def _with_folder(under: Catalogue, folder: Path, parts: Sequence[str], faults: l
         faults.append(f"{folder}: an empty catalogue. Put at least one of {', '.join(parts)} there.")
     merged = replace(
         under,
-        templates=_over(under.templates, folder / "layers.toml", "template", Template, faults),
+        scenes=_over(under.scenes, folder / "scenes.toml", Scene, faults),
+        moods=_over(under.moods, folder / "moods.toml", Mood, faults),
+        presets=_over(under.presets, folder / "presets.toml", Preset, faults),
+        templates=_over(under.templates, folder / "layers.toml", Template, faults),
         font_files={**under.font_files, **read_fonts(folder / "fonts", faults)},
-        scenes=_over(under.scenes, folder / "scenes.toml", "scene", Scene, faults),
-        moods=_over(under.moods, folder / "moods.toml", "mood", Mood, faults),
-        presets=_over(under.presets, folder / "presets.toml", "preset", Preset, faults),
     )
     before = list(_contradictions(under))
     faults += [f"{folder}/{one}" for one in _contradictions(merged) if one not in before]
     return merged
 
 
-def _over(
-    under: Mapping[str, Record], path: Path, table: str, kind: type[Record], faults: list[str]
-) -> Mapping[str, Record]:
+def _over(under: Mapping[str, Record], path: Path, kind: type[Record], faults: list[str]) -> Mapping[str, Record]:
     """Return the records, replaced and followed by those of a file if it exists."""
-    text = _text_of(path, faults)
-    if text is None:
-        return under
-    own = _by_name(str(path), read_records(str(path), text, table, kind, faults), faults)
-    return _by_name(str(path), list({**under, **own}.values()), faults)
-
-
-def _text_of(path: Path, faults: list[str]) -> str | None:
     try:
-        return path.read_text("utf-8") if path.exists() else None
-    except UnicodeDecodeError as error:
-        faults.append(f"{path}: not UTF-8 (received {error.object[error.start]:#04x}). Save it as UTF-8.")
-    except OSError as error:
-        faults.append(f"{path}: {error.strerror}. Let Backdrop's user read it.")
-    return None
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return under
+    except (OSError, UnicodeDecodeError) as error:
+        faults.append(f"{path}: can't be read: {error}. Make it a UTF-8 file that Backdrop's user can read.")
+        return under
+    own = _by_name(str(path), read_records(str(path), text, kind, faults), faults)
+    return _by_name(str(path), list({**under, **own}.values()), faults)
 
 
 def parse_catalogue(*, scenes: str, moods: str, presets: str) -> Catalogue:
     """Return the catalogue of three TOML texts with `[[scene]]`, `[[mood]]`, `[[preset]]`. Raises CatalogueInvalid."""
     faults = list[str]()
+
+    def named(file: str, text: str, kind: type[Record]) -> Mapping[str, Record]:
+        return _by_name(file, read_records(file, text, kind, faults), faults)
+
     made = Catalogue(
-        scenes=_by_name("scenes.toml", read_records("scenes.toml", scenes, "scene", Scene, faults), faults),
-        moods=_by_name("moods.toml", read_records("moods.toml", moods, "mood", Mood, faults), faults),
-        presets=_by_name("presets.toml", read_records("presets.toml", presets, "preset", Preset, faults), faults),
+        named("scenes.toml", scenes, Scene), named("moods.toml", moods, Mood), named("presets.toml", presets, Preset)
     )
     faults += _contradictions(made)
     if faults:
@@ -263,22 +246,17 @@ def parse_catalogue(*, scenes: str, moods: str, presets: str) -> Catalogue:
 def _contradictions(read: Catalogue) -> Iterator[str]:
     """Yield a sentence for each entry that does not fit the others."""
     if "white" in read.scenes and (kind := read.scenes["white"].kind) != "white":
-        yield (
-            "scenes.toml: scene 'white': kind: must be 'white', which presets without scenes require"
-            f" (received {kind!r})."
-        )
+        yield f"scenes.toml: scene 'white': kind: must be 'white', as presets need it (received {kind!r})."
     allowing = [preset.name for preset in read.presets.values() if preset.background == "scene"]
     for template in read.templates.values():
-        for fault in template_faults(template, read.fonts, read.presets[allowing[0]]):
+        for fault in template_faults(template, read.fonts, read.presets[allowing[0]]) if allowing else ():
             yield f"layers.toml: template {template.name!r}: {fault}"
     for preset in read.presets.values():
         sibling = preset.scene_sibling
         if sibling is not None and sibling not in allowing:
             near = difflib.get_close_matches(sibling, allowing, 3, cutoff=0)
-            yield (
-                f"presets.toml: preset {preset.name!r}: scene_sibling: {sibling!r} is not a preset that allows scenes."
-                f" Name one that does, as {', '.join(near)}."
-            )
+            about = f"{sibling!r} is not a preset that allows scenes. Name one that does, as {', '.join(near)}."
+            yield f"presets.toml: preset {preset.name!r}: scene_sibling: {about}"
 
 
 def own_picture(entry: Scene | Mood | Preset) -> str:

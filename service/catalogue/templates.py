@@ -44,10 +44,10 @@ def read_fonts(folder: Path, faults: list[str]) -> dict[str, bytes]:
             continue
         if not any(_LICENCE.search(beside.name) for beside in path.parent.iterdir()):
             faults.append(f"{path}: licence: missing. Put the font's licence text beside it, as LICENSE.txt.")
-        data = path.read_bytes()
         try:
-            Fonts().with_files({str(path): data})
-            found[str(path)] = data
-        except ValueError as error:
+            one = {str(path): path.read_bytes()}
+            Fonts().with_files(one)
+            found |= one
+        except (ValueError, OSError) as error:
             faults.append(str(error))
     return found

@@ -52,37 +52,32 @@ class CatalogueInvalid(ValueError):
         self.faults = tuple(faults)
 
 
-def read_records(file: str, text: str, table: str, kind: type[Record], faults: list[str]) -> list[Record]:
-    """Return the records of a TOML text's `[[table]]` tables, in order. Adds a sentence to `faults` for each fault.
+def read_records(file: str, text: str, kind: type[Record], faults: list[str]) -> list[Record]:
+    """Return the records of a TOML text's tables, as `[[scene]]`. Adds a sentence to `faults` for each fault.
 
     A record with a fault is in the list too, with sound values in place of wrong ones, so that other checks go on.
     """
-    adapter, records = _adapter(kind), list[Record]()
-    for where, entry in read_tables(file, text, table, faults):
-        record, wrong = _record(kind, entry, adapter)
-        faults += [f"{where}: {key}: {fault}." for key, fault in wrong]
-        if record.name == entry.get("name"):
-            records.append(record)
-    return records
-
-
-def read_tables(file: str, text: str, table: str, faults: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each `[[table]]` of a TOML text, with its place for messages. Adds faults as `read_records` does."""
+    table = kind.__name__.lower()
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         faults.append(f"{file}: not TOML: {error}. Correct the line.")
-        return
+        return []
     unknown, entries = sorted(set(document) - {table}), document.get(table)
     faults += [f"{file}: {name}: unknown table. Use only [[{table}]] tables in this file." for name in unknown]
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         received = "missing" if entries is None else f"no list of tables (received {entries!r:.60})"
         if entries is not None or not unknown:
             faults.append(f"{file}: {table}: {received}. Add at least one [[{table}]] table.")
-        return
+        return []
+    adapter, records = _adapter(kind), list[Record]()
     for index, entry in enumerate(entries):
         name = entry.get("name", f"number {index + 1}")
-        yield f"{file}: {table} {name!r:.80}", entry
+        record, wrong = _record(kind, entry, adapter)
+        faults += [f"{file}: {table} {name!r:.80}: {key}: {fault}." for key, fault in wrong]
+        if record.name == name:
+            records.append(record)
+    return records
 
 
 def record_to_json(record: Record) -> dict[str, Any]:
@@ -103,9 +98,10 @@ def record_from_json(kind: type[Record], value: Any) -> Record:
         raise ValueError(f"{kind.__name__.lower()}: {_first_fault(error)}") from error
 
 
-def _record(
-    kind: type[Record], entry: dict[str, Any], adapter: TypeAdapter[Any]
-) -> tuple[Record, list[tuple[str, str]]]:
+_Faults = list[tuple[str, str]]
+
+
+def _record(kind: type[Record], entry: dict[str, Any], adapter: TypeAdapter[Any]) -> tuple[Record, _Faults]:
     """Return the record of a table, and its faults by key. Sound values replace values of the wrong type."""
     if kind is Preset:
         # TOML has no null, so an omitted key means None.
@@ -113,7 +109,7 @@ def _record(
     if kind is Template and "layers" in entry:
         entry = entry | {"layers": json.dumps(entry["layers"], default=str, ensure_ascii=False)}
     try:
-        record, wrong, bad = _typed(kind, entry, adapter), list[tuple[str, str]](), set[str]()
+        record, wrong, bad = _typed(kind, entry, adapter), _Faults(), set[str]()
     except ValidationError as error:
         wrong, bad = list(_type_faults(kind, error)), {str(one["loc"][0]) for one in error.errors()}
         bad |= {other for key, other in _AGAINST.items() if key in bad}
@@ -125,7 +121,7 @@ def _record(
 
 def _type_faults(kind: type[Record], error: ValidationError) -> Iterator[tuple[str, str]]:
     """Yield the key and the fault of each unknown key, missing key and value of the wrong type."""
-    meant = set[str]()
+    meant, near = set[str](), list[str]()
     # Unknown keys first: one that misspells a missing key is one mistake.
     for one in sorted(error.errors(), key=lambda fault: fault["type"] != "unexpected_keyword_argument"):
         *path, last = map(str, one["loc"])

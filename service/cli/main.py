@@ -99,7 +99,8 @@ def catalog(as_json: bool, folder: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from service.catalogue.catalogue import CatalogueInvalid, load_catalogue
+    from service.catalogue.catalogue import load_catalogue
+    from service.catalogue.toml_records import CatalogueInvalid
 
     if folder is not None:
         try:

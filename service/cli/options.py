@@ -64,7 +64,8 @@ def schema_needed(settings: Settings) -> None:
 
 def catalogue_needed(settings: Settings) -> None:
     """Exit as `schema_needed` does if the catalogue is faulty, with all its faults in the log."""
-    from service.catalogue.catalogue import CatalogueInvalid, load_catalogue
+    from service.catalogue.catalogue import load_catalogue
+    from service.catalogue.toml_records import CatalogueInvalid
 
     try:
         load_catalogue(settings.catalogue)

@@ -304,7 +304,7 @@ UNAVAILABLE = _problem(
     ("signature_unchecked", "The signature can't be checked at the moment. Try again later."),
     (
         "catalogue_missing",
-        "The catalogue 'acme' of this client is not loaded. Nothing was charged. Try again when the operator has"
+        "The catalogue acme of this client is not loaded. Nothing was charged. Try again when the operator has"
         " restarted the API.",
     ),
     ("quarantined", "This installation was restored and is not released yet. Nothing was charged. Try again later."),

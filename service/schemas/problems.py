@@ -233,7 +233,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     CatalogueMissing: Answer(
         503,
         "catalogue_missing",
-        "The catalogue {error.name!r} of this client is not loaded. Nothing was charged. Try again when the operator"
+        "The catalogue {error} of this client is not loaded. Nothing was charged. Try again when the operator"
         " has restarted the API.",
         retry_after=60,
     ),

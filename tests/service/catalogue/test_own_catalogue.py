@@ -82,7 +82,7 @@ FAULTS = [
     (changed("scenes.toml", "[[scene]]", "[[scnee]]"), "scenes.toml: scnee: unknown table. Use only [[scene]]"),
     (changed("moods.toml", "[[mood]]", "[mood]"), "moods.toml: mood: no list of tables (received {'name':"),
     (changed("moods.toml", "[[mood]]", "[[mood"), "moods.toml: not TOML: Expected ']]'"),
-    (added("moods.toml", b'[[mood]]\nname = "\xff"'), "moods.toml: not UTF-8 (received 0xff). Save it as UTF-8."),
+    (added("moods.toml", b'[[mood]]\nname = "\xff"'), "moods.toml: can't be read: 'utf-8' codec can't decode byte 0xff"),
     (added("moods.toml", "a = " + "[" * 9000), "moods.toml: not TOML: "),
     (changed("moods.toml", "0.35", "3"), MOOD + "softness: must be from 0 to 1 (received 3)."),
     (changed("moods.toml", "0.35", '"soft"'), MOOD + "softness: should be a valid number (received 'soft')."),
@@ -100,7 +100,7 @@ FAULTS = [
     (added("scene.toml", ""), "scene.toml: unknown name. Did you mean scenes.toml? This folder takes scenes.toml,"),
     (added("colours.toml", ""), "colours.toml: unknown name. Remove it."),
     (added("client/acme/moods.toml", ""), "client: unknown name. Did you mean clients?"),
-    (added("clients/Acme/moods.toml", example()["moods.toml"]), "clients/Acme: unusable name. Use 1 to 64 lower case"),
+    (added("clients/Acme/moods.toml", example()["moods.toml"]), "clients/Acme: bad name. Use 1 to 64 lower case"),
     (added("clients/acme/notes.txt", ""), "clients/acme: an empty catalogue. Put at least one of scenes.toml,"),
 ]  # fmt: skip
 
