@@ -7,7 +7,6 @@ from types import MappingProxyType
 from pipeline.background.best_of import fell_back
 from pipeline.background.own import OwnPicture, guided
 from pipeline.background.source import Background, light_for, make_background
-from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite, light_around
 from pipeline.compositing.place import lay, reduced
@@ -278,8 +277,7 @@ def _lettered(spec: Spec, laid: Placed, picture: Rgb, artwork: Artwork) -> Lette
     place = f"A product in the scene {spec.scene.title}."
     if spec.preset.background == "transparent":
         place = "A product, cut out."
-    colours = asked_colours(spec).hex
-    return lettered(picture, laid, layers, artwork, colours, place)
+    return lettered(picture, laid, layers, artwork, spec.palette or spec.scene.palette, place)
 
 
 @dataclass(frozen=True)

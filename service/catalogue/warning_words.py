@@ -17,6 +17,11 @@ WORDS = {
     "placement_unsure": "The photo does not show how the product stands. Check that it stands well in the scene.",
     "cropped": "The picture crops a part of the product that the photo shows. Choose a preset of the photo's shape.",
     "generator_fell_back": "The model's paintings were rejected, so Backdrop composed a background. Try another seed.",
+    "layer_moved": "A text or logo had no room at its place, so it was moved. Choose another place, or a smaller size.",
+    "layer_reduced": "A text or logo was too large for its place, so it was made smaller. Choose a smaller size.",
+    "layer_left_out": "A text or logo had no room beside the product, so it was left out. Allow it over the product.",
+    "low_contrast": "A text is hard to read on what is behind it. Use the colour auto, or a plate.",
+    "logo_enlarged": "A logo has too few pixels for its size, so it looks soft. Send an SVG or a larger picture.",
     "upscaled": "The photo is smaller than this preset needs, so the product was enlarged. Send a larger photo.",
 }
 

@@ -49,6 +49,11 @@ const WARNED = {
     "The picture crops the product, as the photo cuts it on two sides. A channel with the photo's shape shows more.",
   generator_fell_back:
     "The model's backgrounds did not suit, so Backdrop built one. Make another version, or choose another scene.",
+  layer_moved: "A text or logo had no room there, so it was moved. Choose another place, or a smaller size.",
+  layer_reduced: "A text or logo was too large, so it was made smaller. Choose a smaller size.",
+  layer_left_out: "A text or logo had no room beside the product, so it was left out. Allow it over the product.",
+  low_contrast: "A text is hard to read there. Use the automatic colour, or a plate behind it.",
+  logo_enlarged: "The logo has too few pixels, so it looks soft. Use an SVG or a larger picture.",
   upscaled: "The photo was enlarged, so the product looks softer. Use a larger photo for this sales channel.",
   too_many_unfinished_jobs: "Too many of your pictures are being made. Wait for one to end.",
   queue_share_taken: "Too many of your pictures are waiting. Wait until one has started.",

@@ -99,7 +99,7 @@ def test_missing_characters_are_named_with_a_font_that_has_them() -> None:
     assert code == "characters_missing"
     assert "lacks Ж" in message
     assert "source_sans_pro" in message
-    assert "No font here" in faults([{"text": "茶"}])[0][2]
+    assert "none here" in faults([{"text": "茶"}])[0][2]
 
 
 def test_placeholders_are_filled_from_the_order_and_unknown_ones_refused() -> None:
