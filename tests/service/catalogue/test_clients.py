@@ -74,7 +74,7 @@ def test_the_lists_show_a_clients_own_entries_with_its_key_alone(caller: Caller,
 
 
 def test_an_order_stores_the_own_entries_so_that_any_worker_can_run_it(owner: Caller, settings: Settings) -> None:
-    url = f"{SWAP}?layers=template:new_arrival&reference=SKU-7"
+    url = f"{SWAP}?layers=template:new_arrival"
     answer = owner.http.post(url, json=owner.body(**OWN), headers=owner.headers)
 
     assert answer.status_code == 202, answer.text
