@@ -121,16 +121,16 @@ def _record(kind: type[Record], entry: dict[str, Any], adapter: TypeAdapter[Any]
 
 def _type_faults(kind: type[Record], error: ValidationError) -> Iterator[tuple[str, str]]:
     """Yield the key and the fault of each unknown key, missing key and value of the wrong type."""
-    meant, near = set[str](), list[str]()
+    meant = set[str]()
     # Unknown keys first: one that misspells a missing key is one mistake.
     for one in sorted(error.errors(), key=lambda fault: fault["type"] != "unexpected_keyword_argument"):
         *path, last = map(str, one["loc"])
         key, received = ".".join([*path, last]), f"(received {one['input']!r:.80})"
         if one["type"] == "unexpected_keyword_argument":
             known = [field.name for field in fields(Rule if path else kind)]
-            near = difflib.get_close_matches(last, known, 1)
-            meant |= {".".join([*path, *near])}
-            remedy = f"Write {near[0]}" if near else f"Remove it. The keys are {', '.join(known)}"
+            near = "".join(difflib.get_close_matches(last, known, 1))
+            meant.add(".".join([*path, near]))
+            remedy = f"Write {near}" if near else f"Remove it. The keys are {', '.join(known)}"
             yield key, f"unknown key {received}. {remedy}"
         elif one["type"] == "missing":
             if key not in meant:
