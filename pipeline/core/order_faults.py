@@ -1,4 +1,4 @@
-"""The faults of an order's ground, shadow, frame and lettering with the preset that it is for."""
+"""The faults of an order's ground, shadow and lettering with the preset that it is for."""
 
 from collections.abc import Iterator
 
@@ -13,11 +13,6 @@ def ground_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
 
 def shadow_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
     """Yield the faults for which the order's shadow can't be made for the preset."""
-    yield from ()
-
-
-def frame_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
-    """Yield the faults for which the product can't be framed as ordered."""
     yield from ()
 
 

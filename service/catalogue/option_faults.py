@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from pipeline.core.order import OptionFault, SwapOrder
-from pipeline.core.order_faults import frame_faults, ground_faults, lettering_faults, shadow_faults
+from pipeline.core.order_faults import ground_faults, lettering_faults, shadow_faults
 from pipeline.delivery.output import output_faults
+from pipeline.placement.frame import frame_faults
 from pipeline.scene.surfaces import dressing_faults
 from service.catalogue.catalogue import Catalogue
 
