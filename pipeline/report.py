@@ -220,9 +220,11 @@ class CopyRoomReport:
         "The measured room: left, top, right, bottom, as shares 0 to 1. In a scene with a floor it ends at the floor's"
         " edge.",
     ]
-    deviation: Annotated[float, "Standard deviation of the lightness L* in the room, in L* units of 0 to 100."]
-    different: Annotated[float, "Share of the room, 0 to 1, whose L* is more than 10 from the room's median."]
-    calm: Annotated[bool, "Whether both measures are low enough. If not, there is the warning copy_space_busy."]
+    deviation: Annotated[
+        float, "Standard deviation of the lightness L* (0 to 100) in the room, without its even gradient."
+    ]
+    different: Annotated[float, "Share of the room, 0 to 1, whose L* is more than 10 from that gradient."]
+    calm: Annotated[bool, "Whether `different` is 0.02 or less. If not, there is the warning copy_space_busy."]
     legible: Annotated[
         Literal["black", "white"] | None,
         "The text colour with a WCAG contrast of 4.5 or more on at least 95 % of the room. Null if neither has.",

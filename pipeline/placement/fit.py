@@ -12,7 +12,7 @@ from pipeline.core.order import AS_FRAMED, Frame, Placement
 from pipeline.core.spec import Preset, Spec
 from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.facts import Box
-from pipeline.placement.frame import corner, insets
+from pipeline.placement.frame import SIDES, corner, insets
 
 #: Free canvas under the foot of a standing product whose top is cropped, as a share of the canvas height.
 BELOW = 0.12
@@ -47,7 +47,7 @@ def fit(
     cuts = set(edges)
     left, top, right, bottom = (
         0.0 if side in cuts else margin
-        for side, margin in zip(("left", "top", "right", "bottom"), insets(preset, frame, width, height), strict=True)
+        for side, margin in zip(SIDES, insets(preset, frame, width, height), strict=True)
     )
     room_x, room_y = width * max(0.05, 1 - left - right), height * max(0.05, 1 - top - bottom)
     fill = inf if frame.margins else preset.fill

@@ -1,16 +1,16 @@
 """A caller's frame: the margins, the room for copy, and the space that they leave for the product."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import inf
 
-from pipeline.core.order import CopySpaceWord, Frame, OptionFault, SwapOrder
+from pipeline.core.order import Frame, OptionFault, SwapOrder
 from pipeline.core.spec import Preset
 from pipeline.placement.facts import Box
 
 #: Share of the picture's width (left, right) or height (top) for copy. Chosen by eye: a headline of three words a line
 #: fits, and the product is still the largest thing in the picture.
-COPY_SHARES: Mapping[CopySpaceWord, float] = {"left": 0.4, "right": 0.4, "top": 0.35}
+COPY_SIDE, COPY_HEAD = 0.4, 0.35
 #: Free distance between copy and product, as a share of the same side.
 GAP = 0.03
 #: Minimum share of the width and of the height that a frame leaves for the product.
@@ -18,6 +18,7 @@ LEAST_SPACE = 0.1
 #: Minimum height of the foot of a standing product, from the top, as a share of the canvas height: `top` stops there.
 #: Chosen by eye: higher, the floor fills the picture and no wall is behind the product.
 HIGHEST_FOOT = 0.55
+SIDES = ("left", "top", "right", "bottom")
 #: In CSS order, the length of each side (top, right, bottom, left) among one to four lengths.
 _CSS = {1: (0, 0, 0, 0), 2: (0, 1, 0, 1), 3: (0, 1, 2, 1), 4: (0, 1, 2, 3)}
 _LENGTH = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)(px|%)|0", re.ASCII)
@@ -46,22 +47,17 @@ def margin_shares(margins: str, width: float, height: float) -> Box:
 
 def copy_room(frame: Frame) -> Box | None:
     """Return the room for copy: left, top, right, bottom as shares of the picture; None where none was ordered."""
-    share = COPY_SHARES.get(frame.copy_space)
-    if share is None:
-        return None
-    return {"left": (0.0, 0.0, share, 1.0), "right": (1 - share, 0.0, 1.0, 1.0), "top": (0.0, 0.0, 1.0, share)}[
-        frame.copy_space
-    ]
+    side, head = COPY_SIDE, COPY_HEAD
+    rooms = {"left": (0.0, 0.0, side, 1.0), "right": (1 - side, 0.0, 1.0, 1.0), "top": (0.0, 0.0, 1.0, head)}
+    return rooms.get(frame.copy_space)
 
 
 def insets(preset: Preset, frame: Frame, width: float, height: float) -> Box:
     """Return what a frame keeps free at left, top, right and bottom, as shares of a width×height canvas in pixels."""
     free = margin_shares(frame.margins, width, height) if frame.margins else preset.margins
-    share = COPY_SHARES.get(frame.copy_space, -GAP) + GAP
-    left, top, right, bottom = (
-        max(margin, share) if side == frame.copy_space else margin
-        for side, margin in zip(("left", "top", "right", "bottom"), free, strict=True)
-    )
+    kept = GAP + (COPY_HEAD if frame.copy_space == "top" else COPY_SIDE)
+    pairs = zip(SIDES, free, strict=True)
+    left, top, right, bottom = (max(margin, kept) if side == frame.copy_space else margin for side, margin in pairs)
     return left, top, right, bottom
 
 

@@ -8,7 +8,7 @@ from pipeline.placement.adjust import FULL_BOX, Anchor, Outline, Position, ancho
 from pipeline.placement.camera import angle_of, drawn_kind
 from pipeline.placement.facts import SAID, Box, CutoutFacts
 from pipeline.placement.fit import leaves_place, lost
-from pipeline.placement.frame import insets
+from pipeline.placement.frame import SIDES, insets
 from pipeline.placement.margins import placement_rules
 from pipeline.report import SceneReport, Status
 
@@ -103,14 +103,10 @@ class Place:
         return tuple(code for code, holds in found.items() if holds)
 
     def _overrides(self) -> bool:
-        frame, width, height = self.spec.frame, *self.size
-        if not frame.margins and frame.align == "preset":
-            return False
-        free = dict(
-            zip(("left", "top", "right", "bottom"), insets(self.spec.preset, frame, width, height), strict=True)
-        )
-        away = frame.align != "preset" and not set(self.edges) <= set(frame.align.split("_"))
-        return bool(self.edges) and (away or any(frame.margins and free[side] > 0 for side in self.edges))
+        frame, across = self.spec.frame, dict(zip(SIDES, (*SIDES[2:], *SIDES[:2]), strict=True))
+        free = dict(zip(SIDES, insets(self.spec.preset, frame, *self.size), strict=True))
+        words = tuple(across) if frame.align == "center" else frame.align.split("_")
+        return any(across[side] in words or (frame.margins and free[side] > 0) for side in self.edges)
 
     def scene_report(self) -> SceneReport | None:
         """Return the report on the scene: the asked kind, the painted kind and its camera angle; None without a scene.

@@ -20,7 +20,7 @@ APART = 0.2
 FILL = 0.12
 #: In the room for copy, a blur with a sharper edge than this share of its radius is left out, and any other is as faint
 #: as this factor makes it. Beside it, lights need only this share of their area. Chosen by eye.
-SHARP, FAINT, BESIDE = 0.35, 0.3, 0.6
+SHARP, FAINT, BESIDE = 0.35, 0.2, 0.6
 
 
 def far(layout: Layout, what: Far, plan: Assignment, rng: np.random.Generator) -> tuple[Blur, ...]:

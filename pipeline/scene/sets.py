@@ -43,7 +43,7 @@ PANELS = 2
 #: Finishes of flat lays on which copy is hard to read, so that a sheet goes under it.
 BUSY: frozenset[Finish] = frozenset({"terrazzo", "marble"})
 #: Depth of a curtain's folds behind copy, as a share of their own. Chosen by eye.
-SHALLOW = 0.5
+SHALLOW = 0.35
 #: Gloss, for the product's mirror image only, of a lacquered stand on a polished floor.
 LACQUER = 0.45
 
@@ -177,7 +177,7 @@ class SetBuilder:
         wide = max(right - left, 0.7 * (bottom - top))
         clear, high = self._clear(scale, level)
         half = float(np.clip(0.66 * wide, 0.2, min(0.42 * self.empty.aspect, 0.45))) * scale
-        half = min(half, clear, high / 2)
+        half = min(half, 0.85 * clear, high / 2)  # its glow is wider than the tube
         x, eye = float(self.empty.camera[0]) * (1 - scale), float(self.empty.camera[1])
         # Half of the product's height, in the camera's view, at the tube's depth.
         middle = eye + ((bottom - top) / 2 - eye) * scale

@@ -12,7 +12,8 @@ from pipeline.core.spec import SceneKind
 from pipeline.placement.facts import CutoutFacts, suited
 from pipeline.placement.fit import box_in, place_of
 from pipeline.placement.frame import (
-    COPY_SHARES,
+    COPY_HEAD,
+    COPY_SIDE,
     GAP,
     HIGHEST_FOOT,
     LEAST_SPACE,
@@ -153,6 +154,8 @@ def test_a_frame_comes_before_the_callers_move_and_enlarges_no_further_than_a_ph
         (CutoutFacts("hanging", aspect=0.7), Frame(copy_space="top"), "it comes down from"),
         (CutoutFacts("hanging", aspect=0.7), Frame(copy_space="left"), ""),
         (CutoutFacts("hanging", aspect=0.7), Frame(align="bottom"), "frame_overridden"),
+        (CutoutFacts("hanging", aspect=0.7), Frame(align="left"), ""),
+        (CutoutFacts(cut_sides=("left",), aspect=0.7), Frame(align="center"), "frame_overridden"),
         (CutoutFacts("cut_below", cut_sides=("bottom",), aspect=0.7), Frame(align="bottom_left"), ""),
         (CutoutFacts("cut_below", cut_sides=("bottom",), aspect=0.7), Frame("5%"), "frame_overridden"),
         (CutoutFacts("cut_below", cut_sides=("bottom",), aspect=0.7), Frame("5% 5% 0%"), ""),
@@ -183,12 +186,12 @@ def test_a_pinned_place_is_beside_the_room_for_copy_for_every_product(
     space: CopySpaceWord, kind: SceneKind, size: tuple[int, int]
 ) -> None:
     asked = replace(spec(kind, place=preset(size)), frame=Frame("4%", copy_space=space), pinned=True)
-    left, top, right, bottom = place_of(asked, *size)
-    reach = COPY_SHARES.get(space, 0.0) + GAP if space != "none" else 0.04
+    left, top, right, _bottom = place_of(asked, *size)
+    reach = {"none": 0.04, "top": COPY_HEAD + GAP}.get(space, COPY_SIDE + GAP)
     assert {"left": left / size[0], "right": 1 - right / size[0], "top": top / size[1]}.get(space, 1.0) > reach - 1e-6
     for aspect in (0.4, 1.0, 2.5):
         box = box_in(asked, aspect, *size)
         assert box[0] >= left - 1e-6
         assert box[2] <= right + 1e-6
         assert box[1] >= size[1] * (reach if space == "top" else 0.04) - 1e-6
-    assert LEAST_SPACE < 1 - COPY_SHARES["left"] - GAP
+    assert 1 - COPY_SIDE - GAP > LEAST_SPACE
