@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 from pipeline.colour.flat import flat_faults
 from pipeline.core.order import OptionFault, SwapOrder
-from pipeline.core.order_faults import frame_faults, shadow_faults
+from pipeline.core.order_faults import shadow_faults
 from pipeline.delivery.output import output_faults
 from pipeline.ground.faults import picture_faults
 from pipeline.lettering.layers import layer_faults, placeholders
+from pipeline.placement.frame import frame_faults
 from pipeline.scene.surfaces import dressing_faults
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.templates import TEMPLATE
