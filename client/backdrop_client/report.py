@@ -122,6 +122,22 @@ class PlacementReport(TypedDict, total=False):
     breaks: list[str]
 
 
+class CopyRoomReport(TypedDict, total=False):
+    box: list[float]
+    deviation: float
+    different: float
+    calm: bool
+    legible: Literal["black", "white"] | None
+
+
+class FrameReport(TypedDict, total=False):
+    margins: list[int]
+    align: str
+    copy_space: str
+    copy_room: CopyRoomReport | None
+    breaks: list[str]
+
+
 class PreviewReport(TypedDict, total=False):
     width: int
     height: int
@@ -134,5 +150,6 @@ class Report(TypedDict, total=False):
     cutout: CutoutReport
     provenance: Provenance
     placement: PlacementReport | None
+    frame: FrameReport | None
     preview: PreviewReport | None
     expansion: ExpansionReport | None
