@@ -35,7 +35,7 @@ def margin_shares(margins: str, width: float, height: float) -> Box:
         raise ValueError(f"margins has {len(lengths)} lengths. Give one to four, as 8% or 8% 40px")
     for word, found in zip(margins.split(), lengths, strict=True):
         if found is None:
-            raise ValueError(f"margins has {word[:40]!r}. Each length is a number of 0 or more with px or %, as 40px")
+            raise ValueError(f"margins has {word[:40]!r}. Give each length in px or %, 0 or more, as 40px")
     sides = [lengths[index] for index in _CSS[len(lengths)]]
     top, right, bottom, left = (
         float(one[1] or 0) / (100 if one[2] == "%" else side)
@@ -99,5 +99,5 @@ def frame_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
         return
     for side, used in (("width", left + right), ("height", top + bottom)):
         if 1 - used < LEAST_SPACE:
-            text = f"margins and copy_space take {100 * used:.0f} % of the {side}. Leave {LEAST_SPACE:.0%}"
+            text = f"margins and copy_space take {100 * used:.0f} % of the {side}. Leave {100 * LEAST_SPACE:.0f} %"
             yield OptionFault("margins", "frame_no_room", f"{text} or more for the product", frame.margins)

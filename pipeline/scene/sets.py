@@ -179,7 +179,7 @@ class SetBuilder:
         wide = max(right - left, 0.7 * (bottom - top))
         clear, high = self._clear(scale, level)
         half = float(np.clip(0.66 * wide, 0.2, min(0.42 * self.empty.aspect, 0.45))) * scale
-        half = min(half, 0.85 * clear, high / 2)  # its glow is wider than the tube
+        half = min(half, 0.7 * clear, high / 2)  # its glow is wider than the tube
         x, eye = float(self.empty.camera[0]) * (1 - scale), float(self.empty.camera[1])
         # Half of the product's height, in the camera's view, at the tube's depth.
         middle = eye + ((bottom - top) / 2 - eye) * scale
