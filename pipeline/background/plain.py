@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline.colour.notation import hex_to_rgb, parse_colour
 from pipeline.colour.photo_light import PhotoLight, lit_from
-from pipeline.compositing.shadow import cast_shadow, contact_shadow
+from pipeline.compositing.shadow import cast_shadow, contact_shadow, lift_of
 from pipeline.compositing.shadow_floor import shadow_floor
 from pipeline.core.order import AS_LIT, Shadow, ShadowWord
 from pipeline.core.resample import resize
@@ -75,8 +75,8 @@ def plain_shadow(
     if not (rests or above):
         return None, shadow_report(asked, place, None)
     layout = _floor(asked, placed, pose, light, above=above)
-    floats = mode == "floating"
-    shadow = cast_shadow(placed.alpha, layout, lies=lies, strength=strength, floats=floats)
+    lift = lift_of(asked, placed.box, len(placed.alpha))
+    shadow = cast_shadow(placed.alpha, layout, lies=lies, strength=strength, lift=lift)
 
     def shade(width: int, height: int) -> Field:
         if shadow is None:
@@ -106,7 +106,7 @@ def shadow_report(
         cast=True,
         strength=1.0 if asked.shadow_strength is None else asked.shadow_strength,
         softness=round(layout.softness, 3),
-        direction=round(shadow_direction(layout.rig, top_down=layout.top_down), 1),
+        direction=round(shadow_direction(layout.rig, top_down=layout.top_down), 1) % 360,
     )
 
 

@@ -21,11 +21,11 @@ from backdrop_client import (
     Unauthorized,
 )
 from pipeline.core.order import SwapOrder
+from pipeline.lettering.layers import logos_of, with_logos
 from service.batch.batch import Tell
 from service.batch.pairs import Pair
-from service.batch.photos import Photo, read_unchanged
+from service.batch.photos import Photo, photo_at, read_unchanged
 from service.batch.state import Failed, Failure, Made, State, file_name, measurements
-from service.catalogue.specs import extra_sources, with_sources
 
 
 class RemoteMaker:
@@ -38,8 +38,6 @@ class RemoteMaker:
         #: Photos with the same bytes are one order, so they share a reference: that of the batch's first such photo.
         self._references = {photo.sha256: reference_of(photo) for photo in reversed(photos)}
         self._uploading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        #: Keys of the orders' other files, such as logos, by their paths.
-        self._files = dict[str, str]()
         #: A refusal that applies to every other pair as well: no credits are left, or the key is invalid.
         self._refused: Refused | None = None
 
@@ -95,21 +93,24 @@ class RemoteMaker:
             raise self._refused
         tell("upload", 0.0)
         key = await self._uploaded(pair.photo)
-        files = [name for name in extra_sources(pair.order).values() if Path(name).is_file()]
-        order = with_sources(pair.order, {name: await self._file(name) for name in files})
         tell("submit", 0.0)
         try:
-            accepted = await self._submit(pair, order, key)
+            accepted = await self._submit(pair, key)
         except NotFound:  # the photo has expired since its upload; nothing was charged under this key
-            accepted = await self._submit(pair, order, await self._uploaded(pair.photo, instead_of=key))
+            accepted = await self._submit(pair, await self._uploaded(pair.photo, instead_of=key))
         self._state.submitted(pair.key, self._url, accepted.job_id)
         return await self._backdrop.wait(accepted, on_progress=hear)
 
-    async def _submit(self, pair: Pair, order: SwapOrder, source_key: str) -> Accepted:
+    async def _submit(self, pair: Pair, source_key: str) -> Accepted:
         attempt = self._state.entry(pair.key).attempt
         # The same after a crash, so that the server does not accept the same order twice.
         made_of = f"{self._state.run_id} {pair.id} {source_key} {attempt}"
-        seed = self._state.entry(pair.key).seed
+        seed, order = self._state.entry(pair.key).seed, pair.order
+        logos = [path for path in logos_of(order.lettering.layers).values() if Path(path).is_file()]
+        order = with_logos(order, {path: await self._logo(Path(path)) for path in logos})
+        if order.ground.background in ("image", "reference"):
+            file = photo_at(Path(order.ground.background_image))
+            order = order.having({"background_image": await self._uploaded(file)})
         if seed is not None:
             made_of += f" {seed}"  # photos with the same bytes may be reviewed differently
         return await self._backdrop.swap(
@@ -119,12 +120,14 @@ class RemoteMaker:
             reference=self._references.get(pair.photo.sha256, reference_of(pair.photo)),
         )
 
-    async def _file(self, name: str) -> str:
-        """Return the key of another file of an order, such as a logo, which is uploaded once."""
-        async with self._uploading[name]:
-            if name not in self._files:
-                self._files[name] = await self._backdrop.upload(Path(name))
-            return self._files[name]
+    async def _logo(self, path: Path) -> str:
+        """Return the key of a layer's logo, which may be an SVG, as `_uploaded` does."""
+        data = await asyncio.to_thread(path.read_bytes)
+        digest = hashlib.sha256(data).hexdigest()
+        async with self._uploading[digest]:
+            key = self._state.upload(self._url, digest) or await self._backdrop.upload(data)
+            self._state.uploaded(self._url, digest, key)
+            return key
 
     async def _uploaded(self, photo: Photo, *, instead_of: str | None = None) -> str:
         """Return a photo's key. Upload the photo if the server has no key for it except `instead_of`."""

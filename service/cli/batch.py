@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.core.order import SwapOrder
+from pipeline.core.order import AS_SCENERY, SwapOrder
 from service.cli.options import settings_from
 from service.cli.remote import remote, remote_options
 from service.cli.swap import preset_of
@@ -151,6 +151,9 @@ class Asked:
 def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | None) -> int:
     from backdrop_client import AsyncBackdrop, Invalid, Retries
     from service.batch.at_server import RemoteMaker, spec_of
+    from service.batch.photos import photo_at
+    from service.batch.state import Failure
+    from service.catalogue.specs import extra_sources
 
     with remote(url, key) as backdrop:
         if not asked.presets:
@@ -159,7 +162,11 @@ def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | N
 
         def check(order: SwapOrder) -> "list[Wrong]":
             try:
-                backdrop.plan(spec_of(order))
+                if extra_sources(order):
+                    photo_at(Path(order.ground.background_image))
+                backdrop.plan(spec_of(replace(order, ground=AS_SCENERY)))
+            except Failure as error:
+                return [("background_image", str(error))]
             except Invalid as error:
                 return [(one.field, one.msg) for one in error.fields]
             return []

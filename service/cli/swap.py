@@ -69,9 +69,9 @@ def swap(
             raise click.UsageError("--keep is only for swaps on this machine. A server keeps each cut-out itself.")
         with remote(url, key) as backdrop:
             order = replace(order, preset=preset_of(backdrop, order.preset, order.brand))
-            files = [name for name in extra_sources(order).values() if Path(name).is_file()]
-            order = with_sources(order, {name: backdrop.upload(Path(name)) for name in files})
             source_key = backdrop.upload(photo)
+            files = [name for name in extra_sources(order).values() if not name.startswith("uploads/")]
+            order = with_sources(order, {name: _uploaded(backdrop, name) for name in files})
             if mask is not None:
                 backdrop.mend(backdrop.cutout(source_key=source_key), mask)
             for warning in backdrop.plan(spec_of(order), source_key=source_key, preview=order.preview).warnings:
@@ -109,6 +109,16 @@ def swap(
         if code not in said:
             click.echo(f"warning: {in_words(code)}", err=True)
     click.echo(f"{output}  {render.width}x{render.height}  {weight:,} bytes  seed {render.seed}")
+
+
+def _uploaded(backdrop: "Backdrop", path: str) -> str:
+    """Upload the picture of an order's background, or a logo, and return its key. Raises click.UsageError."""
+    from backdrop_client import PhotoUnknown
+
+    try:
+        return backdrop.upload(path)
+    except (OSError, PhotoUnknown) as error:
+        raise click.UsageError(f"{path!r} can't be used: {error}") from error
 
 
 def preset_of(backdrop: "Backdrop", preset: str, brand: str | None, option: str = "--preset") -> str:
