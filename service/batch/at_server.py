@@ -38,8 +38,6 @@ class RemoteMaker:
         #: Photos with the same bytes are one order, so they share a reference: that of the batch's first such photo.
         self._references = {photo.sha256: reference_of(photo) for photo in reversed(photos)}
         self._uploading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        #: Keys of the orders' other files, such as logos, by their paths.
-        self._files = dict[str, str]()
         #: A refusal that applies to every other pair as well: no credits are left, or the key is invalid.
         self._refused: Refused | None = None
 
@@ -109,7 +107,7 @@ class RemoteMaker:
         attempt = self._state.entry(pair.key).attempt
         # The same after a crash, so that the server does not accept the same order twice.
         made_of = f"{self._state.run_id} {pair.id} {source_key} {attempt}"
-        seed, order = self._state.entry(pair.key).seed, pair.order
+        seed = self._state.entry(pair.key).seed
         if seed is not None:
             made_of += f" {seed}"  # photos with the same bytes may be reviewed differently
         return await self._backdrop.swap(
@@ -119,12 +117,14 @@ class RemoteMaker:
             reference=self._references.get(pair.photo.sha256, reference_of(pair.photo)),
         )
 
-    async def _file(self, name: str) -> str:
-        """Return the key of another file of an order, such as a logo, which is uploaded once."""
-        async with self._uploading[name]:
-            if name not in self._files:
-                self._files[name] = await self._backdrop.upload(Path(name))
-            return self._files[name]
+    async def _file(self, path: str) -> str:
+        """Return the key of another file of an order, such as a logo, which is uploaded once, as photos are."""
+        data = await asyncio.to_thread(Path(path).read_bytes)
+        digest = hashlib.sha256(data).hexdigest()
+        async with self._uploading[digest]:
+            key = self._state.upload(self._url, digest) or await self._backdrop.upload(data)
+            self._state.uploaded(self._url, digest, key)
+            return key
 
     async def _uploaded(self, photo: Photo, *, instead_of: str | None = None) -> str:
         """Return a photo's key. Upload the photo if the server has no key for it except `instead_of`."""

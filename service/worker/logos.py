@@ -22,7 +22,7 @@ LIMITS = Limits(max_bytes=5 * 1024 * 1024, max_pixels=16_000_000, min_side=1)
 #: Longer side in pixels at which an SVG is drawn; a layer reduces it.
 _SIDE = 2048
 #: Seconds and bytes that the drawing of an SVG may take.
-_SECONDS, _MEMORY = 10, 1 << 30
+_SECONDS, _MEMORY = 5, 1 << 30
 #: resvg loads no system font and reads no file. A crash or an endless loop ends only this process. The first, small
 #: picture gives the aspect: its size is at bytes 16 to 24 of the PNG.
 _DRAW = f"""

@@ -97,7 +97,7 @@ def test_a_bad_layer_is_a_422_that_names_it_and_costs_nothing(
     assert caller.balance == 100
 
 
-def test_a_logo_is_kept_as_long_as_a_job_needs_it(caller: Caller) -> None:
+def test_a_logo_is_kept_as_long_as_a_job_or_a_brand_needs_it(caller: Caller) -> None:
     sent = caller.http.post("/v1/uploads", content=LOGO, headers=caller.headers | {"Content-Type": "image/svg+xml"})
     logo = sent.json()["key"]
     registry, order = ObjectRegistry(caller.engine), json.dumps([{"logo": logo}])
@@ -105,8 +105,14 @@ def test_a_logo_is_kept_as_long_as_a_job_needs_it(caller: Caller) -> None:
     for _ in range(2):  # the second finds the logo still there
         jobs.append(ask(caller, layers=order).json()["job_id"])
         registry.mark_expired_sources(older_than=-1, limit=99)
+    named = caller.http.put("/v1/brands/acme", json={"options": {"layers": json.loads(order)}}, headers=caller.headers)
     for job_id in jobs:
         caller.jobs.cancel(job_id, client_id=caller.client.id)
+    registry.mark_expired_sources(older_than=-1, limit=99)
+    assert (named.status_code, ask(caller, layers=order, preview="true").status_code) == (200, 202)
+    caller.http.delete("/v1/brands/acme", headers=caller.headers)
+    for job in caller.get("/v1/jobs?preview=true").json()["items"]:
+        caller.jobs.cancel(job["job_id"], client_id=caller.client.id)
     registry.mark_expired_sources(older_than=-1, limit=99)
 
     assert [one["type"] for one in ask(caller, layers=order).json()["detail"]] == ["upload_not_found"]

@@ -189,6 +189,17 @@ def test_slow_photo_hosts_delay_only_fetches(
     assert upload(shops[0], content=PHOTO, kind="image/jpeg").status_code == 201
 
 
+def test_an_svg_logo_is_checked_before_it_is_stored_and_never_served_as_a_page(caller: Caller) -> None:
+    stored, hostile = (upload(caller, content=data, kind="image/svg+xml") for data in (LOGO, ATTACKS["script"][0]))
+
+    assert (stored.status_code, stored.json()["content_type"]) == (201, "image/svg+xml")
+    assert content_type_of(stored.json()["key"]) == "application/octet-stream"
+    assert located(hostile) == {("body",)}
+    assert "<script>" in hostile.json()["detail"][0]["msg"]
+    # a PUT is not checked, so a key for one can't be had
+    assert located(upload(caller, json={"content_type": "image/svg+xml"})) == {("body", "content_type")}
+
+
 @pytest.mark.parametrize("background", ["image", "reference"])
 def test_the_picture_behind_a_product_must_be_an_upload_of_the_client(caller: Caller, background: str) -> None:
     own, body = caller.upload(), caller.body()
@@ -264,14 +275,3 @@ def test_the_background_of_a_render_is_stored_with_the_order_and_a_foreign_or_de
     caller.http.delete(f"/v1/renders/{public_id}", headers=caller.headers)
     gone = ask(caller, other, background="render", background_render=public_id)
     assert gone.json()["detail"][0] | {"msg": ""} == missing.json()["detail"][0] | {"msg": ""}
-
-
-def test_an_svg_logo_is_checked_before_it_is_stored_and_never_served_as_a_page(caller: Caller) -> None:
-    stored, hostile = (upload(caller, content=data, kind="image/svg+xml") for data in (LOGO, ATTACKS["script"][0]))
-
-    assert (stored.status_code, stored.json()["content_type"]) == (201, "image/svg+xml")
-    assert content_type_of(stored.json()["key"]) == "application/octet-stream"
-    assert located(hostile) == {("body",)}
-    assert "<script>" in hostile.json()["detail"][0]["msg"]
-    # a PUT is not checked, so a key for one can't be had
-    assert located(upload(caller, json={"content_type": "image/svg+xml"})) == {("body", "content_type")}
