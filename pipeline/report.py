@@ -234,6 +234,24 @@ class PlacementReport:
     breaks: Annotated[list[str], "Rules that the picture would keep without this placement."]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShadowReport:
+    """The product's shadow that you asked for."""
+
+    mode: Annotated[str, "Kind of the shadow: scene, none, soft, hard or floating."]
+    cast: Annotated[bool, "Whether a shadow of the product falls on the ground."]
+    reason: Annotated[
+        Literal["asked", "preset", "hanging", "cropped"] | None,
+        "Why there is none. asked: you asked for none. preset: the place allows none. hanging: the product hangs."
+        " cropped: the photo crops its foot. Absent if there is one.",
+    ] = None
+    strength: Annotated[float | None, "Strength of the shadow, 0 to 1. Absent without a shadow."] = None
+    softness: Annotated[float | None, "Softness of the lamp, 0 to 1. Absent without a shadow."] = None
+    direction: Annotated[
+        float | None, "Direction in which it falls, in degrees as on a compass. Absent without a shadow."
+    ] = None
+
+
 @dataclass(frozen=True)
 class PreviewReport:
     """The size of the full picture behind a preview. The measurements are of that picture."""
@@ -296,6 +314,9 @@ class Report:
         BackgroundReport | None, "The background that you sent or named. Absent if the scene is Backdrop's own."
     ] = None
     expansion: Annotated[ExpansionReport | None, "Growth of the product. Absent if no hub model saw it."] = None
+    shadow: Annotated[
+        ShadowReport | None, "The shadow that you asked for. Absent if you asked for none of your own."
+    ] = None
     layers: Annotated[list[LayerReport] | None, "Each text and logo. Absent if you asked for none."] = None
     alt: Annotated[str | None, "Text alternative of the picture, with its layers' texts. Absent without layers."] = None
 

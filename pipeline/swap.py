@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 
 from pipeline.background.best_of import fell_back
+from pipeline.background.earlier import EarlierRender
 from pipeline.background.own import OwnPicture, guided
+from pipeline.background.plain import colour_of
 from pipeline.background.source import Background, light_for, make_background
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite, light_around
@@ -95,6 +97,7 @@ def swap(
     cache: Cache | None = None,
     mask: GivenMask | None = None,
     files: Mapping[str, bytes] = NO_FILES,
+    earlier_mask: GivenMask | None = None,
     on_composite: Callable[[Placed, Rgb], None] = unseen,
     on_layout: Callable[[Layout], None] = unused,
     artwork: Artwork = NO_ARTWORK,
@@ -109,6 +112,7 @@ def swap(
     `credentials` sign the file. `cache` contains results of earlier swaps, and gets this swap's.
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
     `files` has the bytes of the further files that the spec names, by the name that it has for each.
+    `earlier_mask` is the mask of the product of `spec.earlier`.
     `spec.preview` makes the same picture small and watermarked; its report is of the picture without the watermark.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
     `on_layout` gets the scene's layout earlier, if there is a scene.
@@ -124,13 +128,14 @@ def swap(
     source_height, source_width = photo.rgb.shape[:2]
     delivered = ordered(spec.preset, spec.output)
     width, height = delivered.size or (source_width, source_height)
-    asked, preview = spec, spec.preview
 
     def placed_product() -> tuple[Place, Placed]:
         place = place_cutout(cutout, asked, width, height)
         return place, lay(cutout, place.position, width, height)
 
     with stages("place"):
+        earlier = EarlierRender.of(spec, files, (width, height), networks, limits=limits, mask=earlier_mask)
+        asked, preview = spec if earlier is None else earlier.placing(spec), spec.preview
         (place, laid), light = together(placed_product, lambda: light_for(asked, photo, cutout))
     spec = place.spec
     mark = mark_of(spec, photo, own)
@@ -140,39 +145,25 @@ def swap(
         step, small = stages.step, shown if preview else None
         source = make_background(
             spec, photo, cutout, place, laid, networks, step, control=control, cache=cache, shown=small, light=light,
-            own=own, clock=clock,
+            own=own, earlier=earlier, clock=clock,
         )  # fmt: skip
     if source.layout is not None:
         on_layout(source.layout)
     with stages("shadow"):
         background = source.with_effects()
+        shade = None if source.shade is None else source.shade(*shown)
     with stages("composite"):
         placed = reduced(laid, *shown) if preview else laid
         # only white is measured again, by the rules of its presets
-        kept = background.copy() if background is not None and spec.is_white else None
+        kept = background.copy() if background is not None and spec.preset.background == "white" else None
         around = light_around(background) if background is not None and source.is_scene else None
-        picture = composite(placed, background, around)
+        picture = composite(placed, background, around, shade)
         on_composite(placed, picture)
         lettering = _lettered(spec, laid, picture, artwork)
     made = _Made(asked, spec, place, laid, placed, source, cut, (source_width, source_height), kept, lettering)
     encoded, measured = _encoded(stages, made, lettering.picture if lettering else picture, credentials)
     report = _report(stages, made, measured, None if preview else credentials, dict(networks.versions))
-    return SwapResult(
-        data=encoded.data,
-        format=encoded.format,
-        content_type=encoded.content_type,
-        width=encoded.width,
-        height=encoded.height,
-        seed=spec.seed,
-        warnings=(
-            *cut.assessed().warnings,
-            *place.warnings,
-            *source.warnings,
-            *["generator_fell_back"] * fell_back(source.tried),
-            *(lettering.warnings if lettering else ()),
-        ),
-        report=report,
-    )
+    return _result(made, encoded, report)
 
 
 @dataclass(frozen=True)
@@ -196,6 +187,17 @@ class _Made:
     lettering: Lettered | None = None
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """The codes of all stages."""
+        return (
+            *self.cut.assessed().warnings,
+            *self.place.warnings,
+            *self.source.warnings,
+            *["generator_fell_back"] * fell_back(self.source.tried),
+            *(self.lettering.warnings if self.lettering else ()),
+        )
+
+    @property
     def cover(self) -> Alpha | None:
         """H×W coverage of text and logos."""
         return self.lettering.cover if self.lettering else None
@@ -214,12 +216,26 @@ def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials
             reserve=credentials.reserve if credentials else 0,
             beside=lambda rgb: background_palette(rgb, spec, placed.joined(made.cover)),
             meanwhile=made.cut.assessed,
+            flat=colour_of(spec),
         )
         encoded = encode(watermarked(picture), preset) if spec.preview else measured
         if credentials:
             signed = credentials.sign(encoded.data, encoded.content_type, mark)
             encoded = replace(encoded, data=signed, judged=None)
     return encoded, measured if spec.preview else encoded
+
+
+def _result(made: _Made, encoded: Encoded, report: Report) -> SwapResult:
+    return SwapResult(
+        data=encoded.data,
+        format=encoded.format,
+        content_type=encoded.content_type,
+        width=encoded.width,
+        height=encoded.height,
+        seed=made.spec.seed,
+        warnings=made.warnings,
+        report=report,
+    )
 
 
 def _report(
@@ -264,6 +280,7 @@ def _report(
         preview=PreviewReport(width, height) if spec.preview else None,
         background=source.report,
         expansion=None if source.growth is None else source.growth.row(),
+        shadow=source.shadow,
         layers=made.lettering.reports if made.lettering else None,
         alt=made.lettering.alt if made.lettering else None,
     )
@@ -326,7 +343,7 @@ def mark_of(spec: Spec, photo: Photo, own: OwnPicture | None = None) -> str | No
     """Return the IPTC term, DigitalSourceType, for the file; None where it needs no mark."""
     mark = spec.preset.digital_source_type
     pictured = own is not None and spec.ground.background == "image"
-    if (spec.is_white or pictured) and mark:
+    if (spec.plain is not None or pictured) and mark:
         # No pixel is generated, so the preset's AI mark would be untrue. IPTC's term for a composite of real elements:
         mark = "compositeCapture"
     # the product still comes from the photo, so the photo's own mark stays true, and so does the background's

@@ -136,6 +136,15 @@ class PlacementReport(TypedDict, total=False):
     breaks: list[str]
 
 
+class ShadowReport(TypedDict, total=False):
+    mode: str
+    cast: bool
+    reason: Literal["asked", "preset", "hanging", "cropped"] | None
+    strength: float | None
+    softness: float | None
+    direction: float | None
+
+
 class PreviewReport(TypedDict, total=False):
     width: int
     height: int
@@ -176,5 +185,6 @@ class Report(TypedDict, total=False):
     preview: PreviewReport | None
     background: BackgroundReport | None
     expansion: ExpansionReport | None
+    shadow: ShadowReport | None
     layers: list[LayerReport] | None
     alt: str | None

@@ -45,7 +45,7 @@ class OwnPicture:
     def of(cls, spec: Spec, files: Mapping[str, bytes], limits: Limits) -> "OwnPicture | None":
         """Decode the spec's own picture; None if it has none. Raises the errors of `decode`."""
         ground = spec.ground
-        if ground.background not in ("image", "reference") or spec.preset.background != "scene":
+        if ground.background not in ("image", "reference") or spec.plain is not None:
             return None
         try:
             photo = decode(files[ground.background_image], limits)

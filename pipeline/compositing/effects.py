@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.compositing.composite import apply_shadow
-from pipeline.compositing.shadow import CastShadow, cast_shadow
+from pipeline.compositing.shadow import CastShadow, cast_shadow, lift_of
 from pipeline.core.order import AS_LIT, Shadow
 from pipeline.core.parallel import together
 from pipeline.core.resample import resize
@@ -103,12 +103,13 @@ def product_effects(
     """
     afloat = not layout.top_down and not stands
     mirrors = not (afloat or layout.top_down)
-    floats, strength = shadow.shadow == "floating", 1.0 if shadow.shadow_strength is None else shadow.shadow_strength
+    strength = 1.0 if shadow.shadow_strength is None else shadow.shadow_strength
+    lift = lift_of(shadow, placed.box, len(placed.alpha))
 
     def cast() -> CastShadow | None:
         if shadow.shadow == "none":
             return None
-        return cast_shadow(placed.alpha, layout, cut_below=afloat, lies=lies, strength=strength, floats=floats)
+        return cast_shadow(placed.alpha, layout, cut_below=afloat, lies=lies, strength=strength, lift=lift)
 
-    traced, image = together(cast, lambda: mirror_image(placed, layout, lies=lies) if mirrors else None)
+    traced, image = together(cast, lambda: mirror_image(placed, layout, lies=lies, lift=lift) if mirrors else None)
     return ProductEffects(traced, image)

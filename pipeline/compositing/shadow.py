@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from pipeline.colour.spaces import LUMINANCE
 from pipeline.compositing.lying import LyingProxy
 from pipeline.compositing.standing import StandingProxy
+from pipeline.core.order import Shadow
 from pipeline.core.resample import Box, blurred, grown_box, resize, tight_box
 from pipeline.core.types import Alpha
 from pipeline.geometry.contact import contact_band, things_apart
@@ -54,8 +55,6 @@ class CastShadow:
     occlusion: Field
     #: The product is cropped below, so no shadow falls on the floor.
     cut_below: bool
-    #: Share of the blocked light, 0–1, that is shown as blocked.
-    strength: float = 1.0
 
     def at(self, width: int, height: int, geometry: Geometry | None = None) -> Field:
         """Return H×W: the share of light, 0–1, that the product blocks from the surface and the wall behind it.
@@ -69,20 +68,16 @@ class CastShadow:
             full.coverage.smooth(blocked)
         if self.cut_below:
             upright = np.array([part.role in ("wall", "panel") for part in self.layout.parts])
-            blocked = np.where(upright[full.part], blocked, 0)
-        else:
-            _occlude(blocked, self.occlusion)
-        return self._as_strong(blocked)
+            return np.where(upright[full.part], blocked, 0)
+        _occlude(blocked, self.occlusion)
+        return blocked
 
     def contact(self, width: int, height: int) -> Field:
         """Return H×W: the share of light, 0–1, that the occlusion under the foot blocks, under any lights."""
         blocked = np.zeros((height, width), np.float32)
         if not self.cut_below:
             _occlude(blocked, self.occlusion)
-        return self._as_strong(blocked)
-
-    def _as_strong(self, blocked: Field) -> Field:
-        return blocked if self.strength == 1 else blocked * np.float32(self.strength)
+        return blocked
 
 
 def cast_shadow(
@@ -92,12 +87,13 @@ def cast_shadow(
     cut_below: bool = False,
     lies: bool = False,
     strength: float = 1.0,
-    floats: bool = False,
+    lift: float = 0.0,
 ) -> CastShadow | None:
     """Trace the layout's lights past the product, whose H×W coverage on the canvas is `alpha`; None for no product.
 
     `cut_below`: no ground is visible under it, so no shadow falls on the floor. `lies`: it rests on its whole lower
-    contour, seen from the side. `strength`: as in `CastShadow`. `floats`: it hovers and touches nothing.
+    contour, seen from the side. `strength`: the share of the blocked light, 0–1, that is shown. `lift`: above
+    0, it is the height in canvas heights at which the product hovers.
     """
     small, box = _silhouette(alpha)
     if box is None:
@@ -105,7 +101,6 @@ def cast_shadow(
     height, width = alpha.shape
     longest = max(height, width)
     traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
-    lift = _lift(box, len(small)) if floats else 0.0
     solid: Caster
     if layout.top_down:
         solid, around = LyingProxy.of(small, box, layout, lift), _around(box, len(small), layout, lift)
@@ -115,16 +110,18 @@ def cast_shadow(
         standing = StandingProxy.of(things, layout, lift)
         solid, around = standing, _grown(standing.bounds)
         occlusion = reduce(np.maximum, (_occlusion(thing, its, lies=lies) for thing, its in things))
-    occlusion = np.zeros_like(occlusion) if floats else occlusion
+    occlusion = occlusion * np.float32(0 if lift > 0 else strength)
     geometry, share = blocked_share(layout, *traced_at, solid, around)
-    return CastShadow(layout, geometry, share, occlusion, cut_below, strength)
+    return CastShadow(layout, geometry, share * np.float32(strength), occlusion, cut_below)
 
 
-def _lift(box: Box, height: int) -> float:
-    """Return how high a floating product with that box, in pixels, hovers, canvas heights.
+def lift_of(shadow: Shadow, box: Box, height: int) -> float:
+    """Return how high a product with that box, in pixels, hovers in canvas heights; 0 unless it floats.
 
-    It follows the product's size, and the room below it, in which its shadow is to be seen.
+    The height follows the product's size, and the room below it, in which its shadow is to be seen.
     """
+    if shadow.shadow != "floating":
+        return 0.0
     size = float(np.sqrt((box[2] - box[0]) * (box[3] - box[1]))) / height
     return float(np.clip(LIFT * size, LOWEST, max(LOWEST, 0.6 * (1 - box[3] / height))))
 

@@ -1,40 +1,37 @@
-"""The faults of an order's background with the preset that it is for."""
+"""The faults of an order's background picture with the preset that it is for."""
 
 from collections.abc import Iterator
 
-from pipeline.colour.notation import parse_colour
 from pipeline.core.order import OptionFault, SwapOrder
+from pipeline.core.order_faults import sent
 from pipeline.core.spec import Preset
 
-#: The field that each background needs, and how to get its value.
+#: The field that each background needs, and what its value is.
 _NEEDED = {
-    "color": ("background_color", "a colour, such as #f4ead9"),
     "image": ("background_image", "the key of an uploaded picture"),
     "reference": ("background_image", "the key of an uploaded picture"),
     "render": ("background_render", "the public id of one of your renders"),
 }
 
 
-def ground_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
-    """Yield the faults for which the order's background can't be made for the preset."""
+def picture_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
+    """Yield the faults for which the order's own picture or earlier render can't be used for the preset.
+
+    A brand's background is left out where the preset allows none.
+    """
     ground = order.ground
-    if ground.background == "scene":
-        return
-    field, needed = _NEEDED[ground.background]
-    value = getattr(ground, field)
-    sibling = preset.scene_sibling or "shopify_product"
-    transparent = preset.background == "transparent"
-    if preset.background == "white" or (transparent and ground.background != "color"):
+    needed = _NEEDED.get(ground.background)
+    if preset.background != "scene" and needed and sent(order, "background"):
         text = (
-            f"{preset.name} allows only a {preset.background} background. Send background scene, or output_preset"
-            f" {sibling} for another background"
+            f"{preset.name} allows only a {preset.background} background. Send background=scene, or output_preset"
+            f" {preset.scene_sibling or 'shopify_product'} for a background of your own"
         )
-        yield OptionFault("background", "background_forbidden", text, ground.background)
-    if not value.strip():
-        text = f"background {ground.background} needs {needed}. Send {field}, or another background"
-        yield OptionFault(field, "background_missing", text, value)
-    elif field == "background_color":
-        try:
-            parse_colour(value)
-        except ValueError as error:
-            yield OptionFault(field, "colour_invalid", str(error), value)
+        yield OptionFault("background", "background_forbidden", text)
+    if needed and not getattr(ground, needed[0]).strip():
+        text = f"background={ground.background} needs {needed[1]}. Send {needed[0]}, or another background"
+        yield OptionFault(needed[0], f"{needed[0]}_missing", text)
+    for field in {field for field, _ in _NEEDED.values()} - {needed[0] if needed else ""}:
+        if getattr(ground, field) and sent(order, field):
+            uses = "image or reference" if field == "background_image" else "render"
+            text = f"{field} has no effect with background={ground.background}. Send background={uses}, or leave it out"
+            yield OptionFault(field, f"{field}_unused", text)

@@ -118,7 +118,7 @@ def _meeting(rgb: Rgb8) -> NDArray[np.float64]:
     height, width = grey.shape
     votes = np.zeros((DOWN.size, ACROSS.size))
     if chosen.size >= 30:
-        x, y, across, down, steep = (one[chosen].astype(np.float32) for one in (x, y, across, down, steep))
+        x, y, across, down, steep = np.stack([x, y, across, down, steep]).astype(np.float32)[:, chosen]
         points = np.stack(np.meshgrid(ACROSS * width, DOWN * height), axis=-1).reshape(-1, 2, 1).astype(np.float32)
         to_x, to_y = points[:, 0] - x, points[:, 1] - y
         way = np.hypot(to_x, to_y) + np.float32(1e-6)

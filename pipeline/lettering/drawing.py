@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from pipeline.colour.notation import hex_to_rgb
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import LayerUnusable
 from pipeline.core.resample import resize, tight_box
 from pipeline.core.types import Alpha, Placed
 from pipeline.lettering.contrast import contrast, legible, luminance
@@ -30,12 +30,6 @@ _ALIGNED = {
     **dict.fromkeys(("top_left", "left", "bottom_left", "right_of"), "left"),
     **dict.fromkeys(("top_right", "right", "bottom_right", "left_of"), "right"),
 }
-
-
-class LayerUnusable(PipelineError):
-    """Raised when a font or a logo is missing that was there when the order was accepted."""
-
-    code = "layer_unusable"
 
 
 @dataclass(frozen=True)
@@ -190,14 +184,17 @@ class _Canvas:
             min(round(at * self._scale), most)
             for at, most in zip(spot.corner, (width - wide, height - tall), strict=True)
         )
-        before, found, colour = self.cover.copy(), None, None
+        # this layer's own coverage until it is drawn
+        others, self.cover = self.cover, np.zeros_like(self.cover)
+        found = colour = None
         if logo is not None:
             small = np.clip(resize(logo, wide, tall, Image.Resampling.LANCZOS), 0, 1) * np.float32(layer.opacity)
             self._lay(left, top, small[..., 3], np.minimum(small[..., :3], small[..., 3:]))
         elif sized.setting is not None:
             found, colour = self._text(layer, sized.em * self._scale, sized.setting, (left, top, wide, tall))
-        own = self.cover > before
+        own = self.cover > 0
         share = float((self._product[own] > 0.5).mean()) if own.any() else 0.0
+        self.cover = np.maximum(self.cover, others)
         box = [left, top, left + wide, top + tall]
         return replace(
             _report(layer, drawn=True),
@@ -219,9 +216,8 @@ class _Canvas:
     ) -> tuple[LayerContrast | None, str]:
         """Draw a text and its plate, and return its contrast, None where nothing is behind it, and its colour."""
         left, top, wide, tall = box
-        across = down = 0.0
+        across, down = (pad * em if layer.plate != "none" else 0.0 for pad in _PAD)
         if layer.plate != "none":
-            across, down = (pad * em for pad in _PAD)
             self._plate(layer, em, box)
         letters = setting.coverage(em, wide + 2 * _SPILL, tall + 2 * _SPILL, (across + _SPILL, down + _SPILL))
         window, letters, _ = self._clipped(left - _SPILL, top - _SPILL, letters, letters)
@@ -229,10 +225,10 @@ class _Canvas:
         below = self.picture[window][inked]
         behind = luminance(srgb_to_linear(below[:, :3]))
         open_ground = below.shape[1] == 4 and float((below[:, 3] < 0.99).mean()) > 0.01
-        word = layer.color
-        colour = legible(behind, self._colours) if word == "auto" else colour_of(word, self._colours)
-        if word == "auto" and open_ground:
-            colour = "#000000"
+        if layer.color == "auto":
+            colour = "#000000" if open_ground else legible(behind, self._colours)
+        else:
+            colour = colour_of(layer.color, self._colours)
         linear = srgb_to_linear(hex_to_rgb(colour))
         cover = letters * np.float32(layer.opacity)
         self._lay(window[1].start, window[0].start, cover, cover[..., None] * linear)
@@ -245,7 +241,7 @@ class _Canvas:
         plane = Image.new("L", (wide * _SAMPLES, tall * _SAMPLES))
         corners = (0, 0, wide * _SAMPLES - 1, tall * _SAMPLES - 1)
         ImageDraw.Draw(plane).rounded_rectangle(corners, _ROUND * em * _SAMPLES, 255)
-        cover = np.asarray(plane.reduce(_SAMPLES), np.float32) / np.float32(255 / (layer.plate_opacity * layer.opacity))
+        cover = np.asarray(plane.reduce(_SAMPLES), np.float32) * np.float32(layer.plate_opacity * layer.opacity / 255)
         linear = srgb_to_linear(hex_to_rgb(colour_of(layer.plate, self._colours)))
         self._lay(left, top, cover, cover[..., None] * linear)
 

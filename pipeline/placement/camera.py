@@ -39,7 +39,7 @@ def angle_of(kind: SceneKind) -> CameraAngle | None:
 
 def drawn_kind(spec: Spec) -> SceneKind:
     """Return the kind of scene to draw; "white" where no scene is drawn."""
-    return "white" if spec.is_white or spec.preset.background == "transparent" else spec.scene.kind
+    return "white" if spec.plain is not None else spec.scene.kind
 
 
 def has_angle(kind: SceneKind, angle: CameraAngle) -> bool:

@@ -20,7 +20,7 @@ def shown(spec: Spec, facts: CutoutFacts) -> Spec | Refusal:
 
     The spec is unchanged where its scene suits the product, and where no scene is drawn.
     """
-    if spec.ground.background == "image" and spec.preset.background == "scene":
+    if spec.ground.background == "image" and spec.plain is None:
         return replace(spec, scene=OPEN_ABOVE if facts.turned(OPEN_FLOOR.kind) == "above" else OPEN_FLOOR)
     angle = facts.turned(drawn_kind(spec))
     if angle is None:
@@ -42,6 +42,8 @@ def fitted(spec: Spec, facts: CutoutFacts, width: int, height: int) -> Place | R
     edges, stands = facts.edges(kind), facts.stands_in(kind)
     if preset.background == "transparent" and preset.size is None:
         box: Box = facts.box or (0, 0, width, height)
+    elif spec.earlier is not None and spec.earlier.box is not None and not edges:
+        box = box_in(drawn, aspect, width, height, spec.earlier.box)
     elif is_pinned(drawn, facts):
         box = box_in(drawn, aspect, width, height)
     else:

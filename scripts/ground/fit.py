@@ -93,7 +93,8 @@ def main() -> None:
             if cases.any():
                 print(f"{name:8} {place:6} {int(cases.sum()):5}  {described(name, guessed[cases], y[cases], kept)}")
     if "--write" in sys.argv:
-        np.savez_compressed(WEIGHTS, **{name: np.asarray(value, np.float32) for name, value in kept.items()})
+        arrays: Any = {name: np.asarray(value, np.float32) for name, value in kept.items()}
+        np.savez_compressed(WEIGHTS, **arrays)
 
 
 def calibration(name: str, guessed: Values, y: Values, cases: Mask, even: Values) -> dict[str, Any]:
@@ -128,10 +129,12 @@ def described(name: str, guessed: Values, y: Values, kept: dict[str, Any]) -> st
         chance = 1 / (1 + np.exp(-(kept["above_sure"][0] + kept["above_sure"][1] * guessed)))
         yes = y > 0.5
         area = (guessed[yes][:, None] > guessed[~yes][None]).mean()
-        return f"area under the curve {area:.3f}, above 0.7: {(chance[yes] > 0.7).mean():.2f} right, {(chance[~yes] > 0.7).mean():.3f} wrong"
+        right, wrong = (chance[yes] > 0.7).mean(), (chance[~yes] > 0.7).mean()
+        return f"area under the curve {area:.3f}, above 0.7: {right:.2f} right, {wrong:.3f} wrong"
     if name == "horizon":
         apart, usual = np.abs(guessed - y), np.abs(y - np.median(y))
-        return f"mean error {apart.mean():.3f}, of a constant {usual.mean():.3f}; median {np.median(apart):.3f}, {np.median(usual):.3f}"
+        middle = f"median {np.median(apart):.3f}, {np.median(usual):.3f}"
+        return f"mean error {apart.mean():.3f}, of a constant {usual.mean():.3f}; {middle}"
     clear = np.abs(y) > CLEAR
     right, sure = (np.sign(guessed) == np.sign(y))[clear], np.argsort(-np.abs(guessed[clear]))
     confidence = 2 / (1 + np.exp(-kept["side_sure"] * np.abs(guessed[clear]))) - 1

@@ -194,7 +194,7 @@ def _planned(state: Parts, resolved: Resolved, client_id: str) -> tuple[Place | 
         found = fitted(spec, facts, *(spec.preset.size or kept["size"]))
         place = found if isinstance(found, Place) else None
     drawn = shown(spec, facts)
-    if isinstance(drawn, Refusal):
+    if isinstance(drawn, Refusal) or resolved.order.ground.background == "image":
         return place, []
     # A pinned background is made before its product's colour is known.
     colour = None if kept is None or (place is not None and place.pinned) else kept.get("colour")

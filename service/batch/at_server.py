@@ -109,7 +109,7 @@ class RemoteMaker:
         attempt = self._state.entry(pair.key).attempt
         # The same after a crash, so that the server does not accept the same order twice.
         made_of = f"{self._state.run_id} {pair.id} {source_key} {attempt}"
-        seed = self._state.entry(pair.key).seed
+        seed, order = self._state.entry(pair.key).seed, pair.order
         if seed is not None:
             made_of += f" {seed}"  # photos with the same bytes may be reviewed differently
         return await self._backdrop.swap(

@@ -22,11 +22,10 @@ from service.batch.pairs import Pair, Wrong
 from service.batch.photos import read_unchanged
 from service.batch.state import FOLDER, Failure, Made, State, file_name, measurements, write_whole
 from service.catalogue.catalogue import Catalogue, load_catalogue
-from service.catalogue.specs import extra_sources
 from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
 from service.storage.cache import folder_cache
-from service.worker.local import build_spec, open_signer, warnings_of
+from service.worker.local import build_spec, files_of, open_signer, warnings_of
 from service.worker.logos import artwork_for
 
 
@@ -41,6 +40,7 @@ def wrong_here(catalogue: Catalogue, order: SwapOrder) -> list[Wrong]:
     wrong = [("pilot_brand", "Only a server has brands. Add --url")] if order.brand is not None else []
     try:
         checked(catalogue, order)
+        files_of(order)
     except OrderRefused as error:
         wrong += error.wrong
     return wrong
@@ -101,7 +101,7 @@ class LocalMaker:
         data = read_unchanged(pair.photo)
         try:
             order = self._catalogue.lettered(pair.order)
-            files = {name: Path(name).read_bytes() for name in extra_sources(order).values()}
+            files = files_of(order)
             spec = build_spec(self._catalogue, order if seed is None else replace(order, seed=seed))
             render = swap(
                 data,
@@ -115,7 +115,7 @@ class LocalMaker:
                 files=files,
                 artwork=artwork_for(spec.lettering.layers, self._catalogue.fonts, files),
             )
-        except (OrderRefused, OSError) as error:  # the latter: a logo or another file can't be read
+        except OrderRefused as error:
             raise Failure("spec_invalid", str(error)) from error
         except PipelineError as error:
             raise Failure(error.code, str(error)) from error

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any
 
 from pipeline.core.order import RECORDS, SEED_LIMIT, OptionRecord, Output, PhotoPlace, SwapOrder, given
-from pipeline.core.spec import Mood, Preset, Scene, Spec
+from pipeline.core.spec import Earlier, Mood, Preset, Scene, Spec
 from pipeline.lettering.layers import filled, logos_of, with_logos
 from service.catalogue.catalogue import Catalogue, quotable
 from service.catalogue.spec_versions import SPEC_VERSION, require_readable
@@ -77,8 +77,15 @@ def resolve_spec(
         pinned=order.pinned,
         subject=order.subject,
         preview=preview,
+        earlier=_earlier(stored.get("earlier"), catalogue),
         **{name: getattr(order, name) for name in RECORDS},
     )
+
+
+def _earlier(stored: Mapping[str, Any] | None, catalogue: Catalogue) -> Earlier | None:
+    if stored is None:
+        return None
+    return Earlier(resolve_spec(stored["spec"], catalogue, stored["spec_version"]), stored["source_key"])
 
 
 def _stored(options: OptionRecord) -> dict[str, Any]:
@@ -119,7 +126,10 @@ def stored_extra_sources(stored: Mapping[str, Any]) -> list[str]:
     """Return the keys of `extra_sources` of a stored spec, and the photo of its earlier render; a cut-out has none."""
     order = SwapOrder("", "", "")
     order = replace(order, **{name: _known(kind, stored.get(name, {})) for name, kind in RECORDS.items()})
-    return [*extra_sources(order).values()]
+    found = [*extra_sources(order).values()]
+    if earlier := stored.get("earlier"):
+        found += [earlier["source_key"], *stored_extra_sources(earlier["spec"])]
+    return found
 
 
 def _records(stored: dict[str, Any], catalogue: Catalogue) -> tuple[Scene, Mood, Preset]:

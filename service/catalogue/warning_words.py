@@ -17,6 +17,8 @@ WORDS = {
     "placement_unsure": "The photo does not show how the product stands. Check that it stands well in the scene.",
     "cropped": "The picture crops a part of the product that the photo shows. Choose a preset of the photo's shape.",
     "generator_fell_back": "The model's paintings were rejected, so Backdrop composed a background. Try another seed.",
+    "background_upscaled": "Your background picture is small, so it was enlarged and looks soft. Send a larger one.",
+    "background_busy": "Your background is busy around the product, which draws the eye away. Choose a calmer picture.",
     "layer_moved": "A text or logo had no room at its place, so it was moved. Choose another place, or a smaller size.",
     "layer_reduced": "A text or logo was too large for its place, so it was made smaller. Choose a smaller size.",
     "layer_left_out": "A text or logo had no room beside the product, so it was left out. Allow it over the product.",

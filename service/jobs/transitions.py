@@ -110,6 +110,16 @@ class Jobs:
             row = connection.execute(query).mappings().first()
         return None if row is None else render_of(row)
 
+    def spec_of_render(self, public_id: str, *, client_id: str) -> tuple[dict[str, Any], int] | None:
+        """Return the stored spec of a client's render and its version; None if the client has no such render."""
+        if not may_be_id(public_id):
+            return None
+        query = sa.select(jobs.c.spec, jobs.c.spec_version).join(renders, renders.c.job_id == jobs.c.id)
+        query = query.where(renders.c.public_id == public_id, renders.c.client_id == client_id)
+        with self._reader.connect() as connection:
+            row = connection.execute(query.where(renders.c.deleted_at.is_(None))).first()
+        return None if row is None else (row.spec, row.spec_version)
+
     def cancel(self, job_id: str, *, client_id: str) -> tuple[Job, Render | None] | None:
         """End and refund the client's unfinished job in one transaction; return what `get` returns.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.errors import ImageUnreadable, Rejected
+from pipeline.core.errors import ImageUnreadable, LayerUnusable, Rejected
 from pipeline.core.spec import Limits
 from pipeline.lettering.drawing import Artwork
 from pipeline.lettering.fonts import Fonts
@@ -38,26 +38,20 @@ sys.stdout.buffer.write(bytes(resvg_py.svg_to_bytes(svg_string=text, skip_system
 """
 
 
-class LogoUnreadable(Rejected):
-    """Raised when a logo can't be read or drawn."""
-
-    code = "logo_unreadable"
-
-
 def artwork_for(layers: str, fonts: Fonts, files: Mapping[str, bytes]) -> Artwork:
-    """Return what a spec's layers need; `files` are the bytes of their logos. Raises LogoUnreadable."""
+    """Return what a spec's layers need; `files` are the bytes of their logos. Raises LayerUnusable."""
     return Artwork(fonts, {name: open_logo(files[name]) for name in {*logos_of(layers).values()}})
 
 
 def open_logo(data: bytes) -> NDArray[np.uint8]:
-    """Return a logo's H×W×4 sRGB codes with straight alpha. Raises LogoUnreadable."""
+    """Return a logo's H×W×4 sRGB codes with straight alpha. Raises LayerUnusable."""
     try:
         if is_svg(data):
             check_svg(data)
             return _drawn(data)
         photo = decode(data, LIMITS)
     except Rejected as error:
-        raise LogoUnreadable(f"The logo can't be used. {error}") from error
+        raise LayerUnusable(f"The logo can't be used. {error}") from error
     alpha = np.ones(photo.rgb.shape[:2], np.float32) if photo.alpha is None else photo.alpha
     return np.dstack([photo.rgb, np.rint(alpha * 255).astype(np.uint8)])
 

@@ -214,8 +214,10 @@ class JobRunner:
     def _render(self, attempt: Attempt, data: bytes, photo_sha256: str) -> NewRender:
         claim = attempt.claim
         spec = resolve_spec(claim.spec, self.catalogue, claim.spec_version, preview=claim.preview)
-        keys = stored_extra_sources(claim.spec)
-        files = {key: self.sources.get(key, max_bytes=self.limits.max_bytes) for key in keys}
+        files = {
+            key: self.sources.get(key, max_bytes=self.limits.max_bytes) for key in stored_extra_sources(claim.spec)
+        }
+        earlier = claim.spec.get("earlier")
         render = swap(
             data,
             spec,
@@ -226,8 +228,15 @@ class JobRunner:
             credentials=self.credentials,
             cache=self._cache(claim, photo_sha256),
             mask=self._mask(attempt, photo_sha256, whole="subject" in claim.spec),
-            artwork=artwork_for(spec.lettering.layers, self.catalogue.every_font, files),
             files=files,
+            earlier_mask=None
+            if earlier is None
+            else self._mask(
+                attempt,
+                hashlib.sha256(files[earlier["source_key"]]).hexdigest(),
+                whole="subject" in earlier["spec"],
+            ),
+            artwork=artwork_for(spec.lettering.layers, self.catalogue.every_font, files),
         )
         attempt.progress("store", _RENDERED)
         # Each attempt has its own key, so that an attempt that lost its lease can't change the winner's bytes.

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from pipeline.colour.notation import hex_to_rgb
 from pipeline.colour.spaces import srgb_to_linear
+from pipeline.core.errors import LayerUnusable
 from pipeline.core.resample import tight_box
 from pipeline.core.types import Placed
 from pipeline.lettering.contrast import contrast, legible, luminance, ratios
-from pipeline.lettering.drawing import Artwork, LayerUnusable, Lettered, lettered
+from pipeline.lettering.drawing import Artwork, Lettered, lettered
 from pipeline.lettering.layers import layers_of
 from service.catalogue.fonts import bundled_fonts
 

@@ -14,7 +14,7 @@ def svg(body: str, attributes: str = 'viewBox="0 0 10 10"') -> bytes:
 
 #: A logo as editors export it: a comment, their own names, a gradient by a class, a small picture.
 LOGO = b"<?xml version='1.0' encoding='UTF-8'?><!-- made by hand -->" + svg(
-    '<metadata><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></metadata>'
+    '<g xmlns:i="http://www.inkscape.org/namespaces/inkscape" i:file="C:\\logo.svg"/><metadata><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></metadata>'
     "<style>.a{fill:url(#g)}</style><defs><linearGradient id='g'><stop stop-color='#c33'/></linearGradient>"
     "<g id='leaf'><path class='a' d='M0 0L10 0L5 10Z'/></g></defs><use xlink:href='#leaf'/>"
     "<image width='1' height='1' href='data:image/png;base64,iVBORw0KGgo='/>"
@@ -32,7 +32,7 @@ ATTACKS = {
     "escaped url": (svg("<style>path{fill:\\75rl(http://x)}</style>"), "escape"),
     "url in a style": (svg('<path style="fill:URL(http://x#a)"/>'), "outside the file"),
     "url over two lines": (svg('<path fill="url(&#10;http://x#a)"/>'), "outside the file"),
-    "mask for all": (svg('<mask id="m"><path/></mask><style>path{mask:url(#m)}</style>'), "gradients"),
+    "mask for all": (svg('<mask id="m"><path/></mask><style>path{mask:url(#m)}</style>'), "style sheet"),
     "script": (svg("<script>alert(1)</script>"), "<script>"),
     "event": (svg('<path onload="x()"/>'), "onload"),
     "page within": (svg("<foreignObject/>"), "<foreignObject>"),
@@ -44,11 +44,9 @@ ATTACKS = {
     "huge side": (svg("", 'width="1e9" height="1"'), "width above"),
     "huge viewBox": (svg("", 'viewBox="0 0 1e300 1"'), "viewBox above"),
     "deep": (svg("<g>" * 40 + "</g>" * 40), "within one another"),
-    "many": (svg("<path/>" * 3000), "draws more"),
-    "uses of uses": (svg("".join(USES.format(i, i + 1) for i in range(20))), "draws more"),
-    "circle of uses": (svg('<g id="a"><use href="#a"/></g>'), "uses itself"),
-    "chain of uses": (svg("".join(f'<use id="a{i}" href="#a{i + 1}"/>' for i in range(1500))), "use one another"),
-    "one id twice": (svg('<g id="a"/><g id="a"/>'), "one id"),
+    "many": (svg("<path/>" * 3000), "more than 2,000 elements"),
+    "uses of uses": (svg("".join(USES.format(i, i + 1) for i in range(20))), "16 uses"),
+    "masks of masks": (svg('<g mask="url(#m)"/>' * 20), "16 uses"),
     "heavy": (svg(" " * 300_000), "limit"),
     "broken": (b"<svg", "not valid XML"),
     "UTF-16": (svg("").decode().encode("utf-16"), "UTF-8"),

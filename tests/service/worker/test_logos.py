@@ -5,8 +5,9 @@ import time
 import numpy as np
 import pytest
 
+from pipeline.core.errors import LayerUnusable
 from pipeline.lettering.fonts import Fonts
-from service.worker.logos import LogoUnreadable, artwork_for, open_logo
+from service.worker.logos import artwork_for, open_logo
 from tests.pipeline.photo.test_vector import ATTACKS, LOGO, svg
 from tests.support.still_life import cut_out_png, still_life
 
@@ -30,7 +31,7 @@ def test_a_png_keeps_its_own_alpha() -> None:
 
 @pytest.mark.parametrize("data", [ATTACKS["file"][0], svg("", 'width="0" height="0"'), LOGO[:-9], b"GIF89a", b""])
 def test_what_is_no_logo_is_refused_with_the_remedy(data: bytes) -> None:
-    with pytest.raises(LogoUnreadable, match=r"(?i)send"):
+    with pytest.raises(LayerUnusable, match=r"(?i)send"):
         open_logo(data)
 
 
@@ -39,7 +40,7 @@ def test_a_logo_that_takes_too_long_ends_only_its_own_process(monkeypatch: pytes
     monkeypatch.setattr("service.worker.logos._SECONDS", 0.2)
     started = time.monotonic()
 
-    with pytest.raises(LogoUnreadable, match="takes too long"):
+    with pytest.raises(LayerUnusable, match="takes too long"):
         open_logo(TALL)
 
     assert time.monotonic() - started < 5
