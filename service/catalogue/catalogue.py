@@ -92,12 +92,8 @@ class Catalogue:
 
     def pictured(self) -> Iterator[tuple[str, Scene | Mood | Preset]]:
         """Yield each entry with the name of its thumbnail, such as scene-podium."""
-        for scene in self.scenes.values():
-            yield f"scene-{scene.name}", scene
-        for mood in self.moods.values():
-            yield f"mood-{mood.name}", mood
-        for preset in self.presets.values():
-            yield f"preset-{preset.name}", preset
+        for kind, entries in (("scene", self.scenes), ("mood", self.moods), ("preset", self.presets)):
+            yield from ((f"{kind}-{name}", entry) for name, entry in entries.items())
 
     @property
     def summary(self) -> str:

@@ -72,12 +72,11 @@ def _database(settings: Settings) -> str:
 def _catalogue(settings: Settings, *, reachable: bool) -> str:
     found = load_catalogue(settings.catalogue)
     clients = Accounts(create_engine(settings.sqlalchemy_url)).all() if reachable else []
-    for client in clients:
-        if client.catalogue is not None and client.catalogue not in found.clients:
-            raise RuntimeError(
-                f"client {client.name!r} has the catalogue {client.catalogue!r}, which is not there. Add the folder"
-                f" {CLIENTS}/{client.catalogue}, or run `backdrop clients set-catalogue {client.name} --none`"
-            )
+    gone = [
+        f"{CLIENTS}/{one.catalogue} of {one.name!r}" for one in clients if one.catalogue not in (None, *found.clients)
+    ]
+    if gone:
+        raise RuntimeError(f"missing: {', '.join(gone)}. Add it, or run `backdrop clients set-catalogue NAME --none`")
     return found.summary
 
 

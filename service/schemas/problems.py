@@ -233,8 +233,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     CatalogueMissing: Answer(
         503,
         "catalogue_missing",
-        "The catalogue {error} of this client is not loaded. Nothing was charged. Try again when the operator"
-        " has restarted the API.",
+        "The catalogue {error} of this client is not loaded yet. Nothing was charged. Try again later.",
         retry_after=60,
     ),
     StoreUnavailable: Answer(

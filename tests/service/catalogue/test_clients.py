@@ -168,5 +168,5 @@ def test_the_operator_gives_a_client_a_folder_that_is_there(tmp_path: Path, monk
     (folder / "clients" / "acme").rename(folder / "clients" / "gone")
     load_catalogue.cache_clear()
     said = " ".join(run("doctor", "--no-networks", *home).output.split())
-    assert "wrong catalogue client 'Acme Ltd' has the catalogue 'acme', which is not there." in said
+    assert "wrong catalogue missing: clients/acme of 'Acme Ltd'. Add it, or run" in said
     assert given("--none").endswith("  0 credits  enabled\n")

@@ -82,7 +82,7 @@ FAULTS = [
     (changed("scenes.toml", "[[scene]]", "[[scnee]]"), "scenes.toml: scnee: unknown table. Use only [[scene]]"),
     (changed("moods.toml", "[[mood]]", "[mood]"), "moods.toml: mood: no list of tables (received {'name':"),
     (changed("moods.toml", "[[mood]]", "[[mood"), "moods.toml: not TOML: Expected ']]'"),
-    (added("moods.toml", b'[[mood]]\nname = "\xff"'), "moods.toml: can't be read: 'utf-8' codec can't decode byte"),
+    (added("moods.toml", b'[[mood]]\nname = "\xff"'), "moods.toml: can't be read: 'utf-8' codec can't"),
     (added("moods.toml", "a = " + "[" * 9000), "moods.toml: not TOML: "),
     (changed("moods.toml", "0.35", "3"), MOOD + "softness: must be from 0 to 1 (received 3)."),
     (changed("moods.toml", "0.35", '"soft"'), MOOD + "softness: should be a valid number (received 'soft')."),
