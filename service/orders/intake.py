@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.accounts.ledger import debit_all
+from service.catalogue.specs import stored_extra_sources
 from service.database.clock import db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
@@ -62,7 +63,9 @@ class OrderIntake:
         try:
             with in_transaction(self.engine) as connection:
                 self.intake.log(connection, new.client_id, new.idempotency_key, log)
-                for key, known in sorted({job.source_key: job.source_known for job in new.jobs}.items()):
+                sources = {key: True for job in new.jobs for key in stored_extra_sources(job.spec)}
+                sources |= {job.source_key: job.source_known for job in new.jobs}
+                for key, known in sorted(sources.items()):
                     use_source(connection, new.client_id, key, known=known)
                 connection.execute(
                     orders.insert().values(

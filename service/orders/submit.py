@@ -85,8 +85,10 @@ class OrderSubmit:
         try:
             accepted, unsent = self.intake.create(new)
         except SourceExpired as error:
-            photo = next(place[0] for place, one in pictures.items() if one.source_key == str(error))
-            raise OrderInvalid([_fault(photo, request.photos[photo])]) from error
+            gone = {place[0] for place, one in pictures.items() if one.source_key == str(error)}
+            text = "An upload that the options name was deleted. Upload it again"
+            faults = [_fault(photo, request.photos[photo]) for photo in gone]
+            raise OrderInvalid(faults or [OrderFault(("options",), "upload_not_found", text)]) from error
         if accepted.repeated:
             return accepted
         for _ in new.jobs:
@@ -103,7 +105,7 @@ class OrderSubmit:
         Raises OrderInvalid, BrandNearMiss and StoreUnavailable.
         """
         pictures, faults = self._pictures(client, request)
-        prices = [self.submit.catalogue.presets[name].credits for name in request.presets]
+        prices = [self.submit.catalogue.of(client.catalogue).presets[name].credits for name in request.presets]
         cost = sum(prices) * len(request.looks) * len(request.photos)
         balance, refusals = self.intake.preflight(client.id, request.count)
         found = dict[Caution, None]()
@@ -112,7 +114,7 @@ class OrderSubmit:
             found[Caution("insufficient_credits", text)] = None
         for refusal in (NoRoom(one, request.count) for one in refusals):
             found[Caution(refusal.code, str(refusal))] = None
-        found |= dict.fromkeys(one for _, cautions in self._cautions(pictures) for one in cautions)
+        found |= dict.fromkeys(one for _, cautions in self._cautions(client, pictures) for one in cautions)
         return OrderPlan(request.count, cost, balance, list(found), faults)
 
     def _pictures(self, client: Client, request: OrderRequest) -> tuple[dict[Place, Resolved], list[OrderFault]]:
@@ -127,7 +129,7 @@ class OrderSubmit:
             text = f"The order has {request.count} pictures (photos x variants x presets), and {self.limit} are allowed"
             raise OrderInvalid([OrderFault((), "order_too_large", f"{text}. Send several orders")])
         brand = self.submit.brand(client, request.pilot_brand)
-        looks = list(request.drafts(self.submit.catalogue))
+        looks = list(request.drafts(self.submit.catalogue.of(client.catalogue)))
         seeds = [secrets.randbelow(SEED_LIMIT) for _ in request.looks]
         branded, wrong = dict[tuple[int, int], Resolved](), list[OrderFault]()
         for look in looks:
@@ -184,22 +186,22 @@ class OrderSubmit:
             return False
         return True
 
-    def _cautions(self, pictures: Mapping[Place, Resolved]) -> Iterator[tuple[Place, list[Caution]]]:
+    def _cautions(self, client: Client, pictures: Mapping[Place, Resolved]) -> Iterator[tuple[Place, list[Caution]]]:
         """Yield each picture's warnings. Without an earlier render of the photo, they don't depend on the photo."""
-        known = dict[tuple[int, int], list[Caution]]()
+        known, catalogue = dict[tuple[int, int], list[Caution]](), self.submit.catalogue.of(client.catalogue)
         for place, one in pictures.items():
             if one.seen:
-                yield place, list(surprises(one, self.submit.catalogue))
+                yield place, list(surprises(one, catalogue))
                 continue
             if place[1:] not in known:
-                known[place[1:]] = list(surprises(one, self.submit.catalogue))
+                known[place[1:]] = list(surprises(one, catalogue))
             yield place, known[place[1:]]
 
     def _jobs(self, client: Client, pictures: Mapping[Place, Resolved]) -> Iterator[NewJob]:
         looks = {place[1:]: one for place, one in pictures.items()}
         shared = {look for group in _sharing(looks) if len(group) > 1 for look in group}
         registered = self.intake.registered(sorted({one.source_key for one in pictures.values()}))
-        for place, cautions in self._cautions(pictures):
+        for place, cautions in self._cautions(client, pictures):
             one = pictures[place]
             body, query = one.request.model_dump(mode="json"), query_of(one.order)
             more = {"picture": list(place)} | ({"shares": True} if place[1:] in shared else {})
@@ -210,7 +212,7 @@ class OrderSubmit:
                 body=body,
                 body_sha256=digest(json.dumps(body).encode(), query),
                 query=query,
-                spec=one.spec(self.submit.catalogue, cautions) | more,
+                spec=one.spec(self.submit.catalogue.of(client.catalogue), cautions) | more,
                 source_key=one.source_key,
                 source_known=one.source_key in registered,
                 credits_cost=one.credits_cost,

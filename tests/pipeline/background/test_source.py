@@ -27,7 +27,7 @@ def made(asked: Spec, *, cut: bool = False, shared: SharedBackgrounds | None = N
     box = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
     placed = Placed(colours, alpha, box, 1.0)
     control = PaletteControl(retries=0)
-    place = Place(asked, asked, facts_of(cutout), alpha.shape[::-1], box, Position.of(box))
+    place = Place(asked, asked, facts_of(cutout, asked.placement.stance), alpha.shape[::-1], box, Position.of(box))
     return make_background(
         asked, photo(rgb), cutout, place, placed, networks(), lambda done: None, control=control, shared=shared
     )
