@@ -176,7 +176,7 @@ class OrderCalls:
 
     def _order_pages(self, url: str, kind: type[Page[Any]], query: Mapping[str, str]) -> Pages[Any]:
         def page(cursor: str | None) -> Flow[Page[Any]]:
-            given = {**query, "limit": 100, **({} if cursor is None else {"cursor": cursor})}
+            given: dict[str, Any] = {**query, "limit": 100, **({} if cursor is None else {"cursor": cursor})}
             return decoded((yield from exchange(Call("GET", url, query=given), self._retries)), kind)
 
         return Pages(page)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from standardwebhooks import Webhook
@@ -103,7 +104,7 @@ def verify_webhook(headers: Mapping[str, str], body: bytes | str, secret: str) -
     try:
         webhook.verify(body, by_name, json_parse=False)
         message = msgspec.json.decode(body, type=_Message)
-        kind = WebhookOrder if message.type.startswith("order.") else WebhookJob
+        kind: Any = WebhookOrder if message.type.startswith("order.") else WebhookJob
         data: WebhookJob | WebhookOrder = msgspec.json.decode(message.data, type=kind)
     except WebhookVerificationError as error:
         raise WebhookInvalid(f"{error}.") from error

@@ -1,6 +1,5 @@
 """The routes of orders of many pictures."""
 
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 from litestar import Response, Router, delete, get, post
@@ -16,7 +15,7 @@ from service.api.lists import Cursor, Limit, Reference
 from service.api.parts import Parts
 from service.database.tables import orders
 from service.orders.archive import zipped
-from service.orders.records import LookInvalid, Order, OrderTooLarge, PhotosInvalid
+from service.orders.records import NoRoom, Order, OrderInvalid
 from service.orders.request import OrderRequest
 from service.orders.sheet import sheet
 from service.schemas.error_responses import Fault
@@ -45,7 +44,7 @@ from service.schemas.orders import (
     serialize_picture,
     summary,
 )
-from service.schemas.problems import AnyRequest, not_found, unprocessable
+from service.schemas.problems import Answer, AnyRequest, not_found, unprocessable
 from service.schemas.remedies import with_received
 
 #: Largest body in bytes: 200 photos with pairs of their own.
@@ -212,42 +211,20 @@ def _view(request: AnyRequest, state: Parts, order: Order, limit: int, cursor: s
     return OrderView(**summary(order), items=items, next_cursor=page.next_cursor)
 
 
-def _on_bad_photos(request: AnyRequest, error: PhotosInvalid) -> Response[Any]:
-    found: list[Fault] = [
-        {
-            "loc": ["body", "photos", one.photo, one.field],
-            "msg": with_received(one.message, one.received),
-            "type": one.code,
-        }
-        for one in error.faults
-    ]
+def _on_invalid(request: AnyRequest, error: OrderInvalid) -> Response[Any]:
+    found: list[Fault] = []
+    for one in error.faults:
+        text = one.message if one.received is None else with_received(one.message, one.received)
+        found.append({"loc": ["body", *one.loc], "msg": text, "type": one.code})
     return unprocessable(request, found)
 
 
-def _on_bad_look(request: AnyRequest, error: LookInvalid) -> Response[Any]:
-    def places() -> Iterator[Fault]:
-        for variant, one in error.faults:
-            loc: list[str | int] = ["body", "options", one.field]
-            loc = loc if variant is None else ["body", "variants", variant, *loc[1:]]
-            text = one.message if one.received is None else with_received(one.message, one.received)
-            yield {"loc": loc, "msg": text, "type": one.code}
-
-    return unprocessable(request, list(places()))
+def _on_no_room(request: AnyRequest, error: NoRoom) -> Response[Any]:
+    status = 503 if error.code == "queue_full" else 429
+    return Answer(status, error.code, "{error} Nothing was charged.", 10, after_window=True)(request, error)
 
 
-def _on_large_order(request: AnyRequest, error: OrderTooLarge) -> Response[Any]:
-    text = (
-        f"The order has {error.pictures} pictures (photos x variants x presets), and at most {error.limit} are allowed."
-        " Send several orders"
-    )
-    return unprocessable(request, [{"loc": ["body"], "msg": text, "type": "order_too_large"}])
-
-
-ORDER_REFUSALS: dict[Any, Any] = {
-    PhotosInvalid: _on_bad_photos,
-    LookInvalid: _on_bad_look,
-    OrderTooLarge: _on_large_order,
-}
+ORDER_REFUSALS: dict[Any, Any] = {OrderInvalid: _on_invalid, NoRoom: _on_no_room}
 ORDERS: list[Any] = [
     options("/orders", "GET", "POST"),
     options("/orders/{order_id:str}", "GET", "DELETE"),

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.accounts.ledger import debit_all
+from service.catalogue.specs import stored_extra_sources
 from service.database.clock import db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
@@ -14,16 +15,13 @@ from service.database.tables import clients, jobs, orders, request_logs, stored_
 from service.jobs.intake import (
     IdempotencyConflict,
     JobIntake,
-    QueueFull,
-    QueueShareTaken,
     Refusal,
-    TooManyUnfinishedJobs,
     job_values,
     log_values,
 )
 from service.jobs.records import Asked, Kind
 from service.jobs.turns import new_turns
-from service.orders.records import AcceptedOrder, NewOrder, NoRoom, QueueTooFull, ShareTaken, TooManyUnfinished
+from service.orders.records import AcceptedOrder, NewOrder, NoRoom
 from service.storage.registry import use_source
 
 #: Jobs whose messages the submit sends itself. The sweep sends the others within seconds.
@@ -65,7 +63,9 @@ class OrderIntake:
         try:
             with in_transaction(self.engine) as connection:
                 self.intake.log(connection, new.client_id, new.idempotency_key, log)
-                for key, known in sorted({job.source_key: job.source_known for job in new.jobs}.items()):
+                sources = {key: True for job in new.jobs for key in stored_extra_sources(job.spec)}
+                sources |= {job.source_key: job.source_known for job in new.jobs}
+                for key, known in sorted(sources.items()):
                     use_source(connection, new.client_id, key, known=known)
                 connection.execute(
                     orders.insert().values(
@@ -82,7 +82,7 @@ class OrderIntake:
                 version = max(row["spec_version"] for row in rows)
                 turns = new_turns(connection, new.client_id, Kind.SWAP, version, count=count)
                 if refusals := self._refusals(connection, new.client_id, count):
-                    raise refused(refusals[0], count)
+                    raise NoRoom(refusals[0], count)
                 rows = [row | {"turn": turn, "order_id": order_id} for row, turn in zip(rows, turns, strict=True)]
                 connection.execute(request_logs.insert(), [log_values(job) for job in new.jobs])
                 connection.execute(jobs.insert().values(sent_at=db_now()), rows[:SENT_AT_ONCE])
@@ -125,14 +125,3 @@ class OrderIntake:
         if differs is not None:
             raise IdempotencyConflict(row.created_at, differs)
         return AcceptedOrder(row.id, row.request_id, row.pictures, row.credits_cost, repeated=True)
-
-
-def refused(refusal: Refusal, pictures: int) -> NoRoom:
-    """Return what an order raises for a limit that has no room for it."""
-    match refusal:
-        case TooManyUnfinishedJobs():
-            return TooManyUnfinished(pictures, refusal.limit)
-        case QueueShareTaken():
-            return ShareTaken(pictures, refusal.room)
-        case QueueFull():
-            return QueueTooFull(pictures)

@@ -1,94 +1,47 @@
 """The records of an order of many pictures, and its exceptions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import Any
 
-from pipeline.core.order import OptionFault
 from service.catalogue.cautions import Caution
-from service.jobs.intake import NewJob
+from service.jobs.intake import NewJob, QueueShareTaken, Refusal, TooManyUnfinishedJobs
 from service.jobs.records import Asked, Job, Render
 from service.webhooks.order_end import OrderStatus, Tally
 
 
 @dataclass(frozen=True)
-class PhotoFault:
-    """Why a photo of an order can't be used. `photo`: its place in the order's list."""
+class OrderFault:
+    """A fault of an order: its place in the body, a stable code, and a sentence with the remedy."""
 
-    photo: int
+    loc: tuple[str | int, ...]
     code: str
     message: str
-    #: The field of the photo, and the value that was received.
-    field: str
-    received: str
+    #: The received value; None: the message has it.
+    received: Any = None
 
 
-class PhotosInvalid(ValueError):
-    """Raised when photos of an order can't be used, because of `faults`. Nothing was charged."""
+class OrderInvalid(ValueError):
+    """Raised when an order can't be made, because of `faults`. Nothing was charged."""
 
-    def __init__(self, faults: Sequence[PhotoFault]) -> None:
-        super().__init__("; ".join(fault.message for fault in faults))
-        self.faults = faults
-
-
-class LookInvalid(ValueError):
-    """Raised when a variant of an order can't be made with its options. Nothing was charged."""
-
-    def __init__(self, faults: Sequence[tuple[int | None, OptionFault]]) -> None:
-        """`faults`: each with the number of the variant whose own option it is about; None: the order's option."""
-        super().__init__("; ".join(fault.message for _, fault in faults))
-        self.faults = faults
-
-
-class OrderTooLarge(ValueError):
-    """Raised when an order has more pictures than one order may ever have. Nothing was charged."""
-
-    def __init__(self, pictures: int, limit: int) -> None:
-        super().__init__(f"{pictures} of {limit} pictures")
-        self.pictures, self.limit = pictures, limit
+    def __init__(self, faults: Iterable[OrderFault]) -> None:
+        self.faults = list(dict.fromkeys(faults))
+        super().__init__("; ".join(fault.message for fault in self.faults))
 
 
 class NoRoom(Exception):
-    """Raised when a limit has no room for an order now. Its text names the limit. Nothing was charged."""
+    """Raised when a limit has no room for an order now, with a sentence that names it. Nothing was charged."""
 
-    code: ClassVar[str]
-
-
-class TooManyUnfinished(NoRoom):
-    """Raised when the client's unfinished jobs and the order's pictures together exceed the limit."""
-
-    code = "too_many_unfinished_jobs"
-
-    def __init__(self, pictures: int, limit: int) -> None:
-        super().__init__(
-            f"The order has {pictures} pictures. With them, you would have more than {limit} unfinished jobs, which is"
-            " the limit. Send a smaller order, or try again when jobs have ended."
-        )
-
-
-class ShareTaken(NoRoom):
-    """Raised when the order's pictures don't fit into the client's share of the queue."""
-
-    code = "queue_share_taken"
-
-    def __init__(self, pictures: int, room: int) -> None:
-        super().__init__(
-            f"The order has {pictures} pictures, but your share of the queue has room for {room} now. Send a smaller"
-            " order, or try again when jobs have started."
-        )
-
-
-class QueueTooFull(NoRoom):
-    """Raised when the order's pictures don't fit into the queue of all clients."""
-
-    code = "queue_full"
-
-    def __init__(self, pictures: int) -> None:
-        super().__init__(
-            f"The order has {pictures} pictures, but too many jobs of all clients are waiting. Send a smaller order, or"
-            " try again later."
-        )
+    def __init__(self, refusal: Refusal, pictures: int) -> None:
+        match refusal:
+            case TooManyUnfinishedJobs():
+                self.code, why = "too_many_unfinished_jobs", f"and you may have {refusal.limit} unfinished jobs in all"
+            case QueueShareTaken():
+                self.code, why = "queue_share_taken", f"and your share of the queue has room for {refusal.room} now"
+            case _:
+                self.code, why = "queue_full", "and too many jobs of all clients are waiting"
+        super().__init__(f"The order has {pictures} pictures, {why}. Send a smaller order, or try again later.")
 
 
 class OrderFinished(Exception):
@@ -134,7 +87,7 @@ class OrderPlan:
     credits_cost: int
     balance: int
     cautions: Sequence[Caution]
-    faults: Sequence[PhotoFault]
+    faults: Sequence[OrderFault]
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class OrderPhoto(BaseModel):
     )
     metadata: Pairs = Field(
         default_factory=dict,
-        description="Your own pairs for this photo's pictures, besides the order's. Both have at most 16 together.",
+        description="Your own pairs for this photo's pictures, up to 16 besides the order's.",
         examples=[{"colour": "red"}],
     )
     subject: list[float] | None = Field(
@@ -215,7 +215,7 @@ class OrderRequest(BaseModel):
             found += _own_errors(error, isinstance(data, dict) and isinstance(data.get("variants"), list))
         checked: dict[tuple[int, int], BackgroundSwapWithSpecRequest] = {}
         if isinstance(data, dict):
-            found += [*_picture_errors(data, info, checked), *_crowded(data), *_repeated(data)]
+            found += [*_picture_errors(data, info, checked), *_repeated(data)]
         if found or request is None:
             once = {(tuple(one.get("loc", ())), str(one["type"])): one for one in found}
             raise PydanticValidationError.from_exception_data(cls.__name__, list(once.values()))
@@ -269,16 +269,6 @@ def _picture_errors(
                     yield _error(
                         one["type"], one["msg"], ("variants", number, *loc) if name in own else loc, one["input"]
                     )
-
-
-def _crowded(data: dict[str, Any]) -> Iterator[InitErrorDetails]:
-    """Yield an error for each photo with too many pairs together with the order's."""
-    whole, photos = data.get("metadata") or {}, data.get("photos")
-    for number, photo in enumerate(photos if isinstance(photos, list) else []):
-        pairs = photo.get("metadata") if isinstance(photo, dict) else None
-        if isinstance(pairs, dict) and isinstance(whole, dict) and len(whole | pairs) > MAX_PAIRS:
-            text = f"With the order's, this photo has {len(whole | pairs)} pairs, and {MAX_PAIRS} are allowed. Remove"
-            yield _error("too_long", f"{text} some", ("photos", number, "metadata"), len(pairs))
 
 
 def _repeated(data: dict[str, Any]) -> Iterator[InitErrorDetails]:

@@ -45,7 +45,7 @@ def sheet(pictures: Iterable[Picture], renders: Bucket, page: int = 1) -> Sheet 
         names[one.photo] = f"photo {one.photo + 1}\n{one.job.reference or ''}"
         words = one.job.error_code or ("deleted" if one.job.status == JobStatus.SUCCESS else one.job.status.lower())
         failed = one.job.status == JobStatus.FAILURE
-        cells[one.photo, place] = _Cell(one.render, words.replace("_", " "), failed)
+        cells[one.photo, place] = _Cell(one.render, words, failed)
     order = sorted(columns)
     rows_a_page = max(1, MOST // max(1, len(order)))
     photos = sorted(names)[(page - 1) * rows_a_page : page * rows_a_page]

@@ -3,20 +3,20 @@
 import contextlib
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ulid import ULID
 
-from pipeline.core.order import SEED_LIMIT, OptionFault
+from pipeline.core.order import SEED_LIMIT
+from pipeline.delivery.output import ordered
 from pipeline.scene.surfaces import tidied
 from service.accounts.clients import Client
 from service.catalogue.cautions import Caution
-from service.catalogue.specs import stored_spec
 from service.database.engine import DATABASE_AWAY
-from service.jobs.intake import NewJob, Refusal
+from service.jobs.intake import NewJob
 from service.jobs.plan import Resolved, surprises
 from service.jobs.records import Asked, Kind
 from service.jobs.submit import (
@@ -29,16 +29,8 @@ from service.jobs.submit import (
     digest,
     query_of,
 )
-from service.orders.intake import OrderIntake, refused
-from service.orders.records import (
-    AcceptedOrder,
-    LookInvalid,
-    NewOrder,
-    OrderPlan,
-    OrderTooLarge,
-    PhotoFault,
-    PhotosInvalid,
-)
+from service.orders.intake import OrderIntake
+from service.orders.records import AcceptedOrder, NewOrder, NoRoom, OrderFault, OrderInvalid, OrderPlan
 from service.orders.request import OrderPhoto, OrderRequest
 from service.storage.objects import ObjectNotFound
 from service.storage.registry import SourceExpired
@@ -46,6 +38,8 @@ from service.storage.registry import SourceExpired
 WORKFLOW = "orders"
 #: Photos that are looked up at once.
 _THREADS = 4
+#: A photo, a variant and a preset, by their numbers in the order's lists.
+Place = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -68,8 +62,8 @@ class OrderSubmit:
     def order(self, client: Client, request: OrderRequest, sent: Sent) -> AcceptedOrder:
         """Resolve all defaults, price the order, write one transaction, then enqueue its jobs.
 
-        Raises OrderTooLarge, LookInvalid, PhotosInvalid, BrandNearMiss, StoreUnavailable, InsufficientCredits,
-        IdempotencyConflict, IdempotencyInFlight, NoRoom, QueueFull. After each of them, nothing was charged.
+        Raises OrderInvalid, BrandNearMiss, StoreUnavailable, InsufficientCredits, IdempotencyConflict,
+        IdempotencyInFlight and NoRoom. After each of them, nothing was charged.
         """
         body = request.model_dump(mode="json", exclude_none=True)
         asked = Asked(WORKFLOW, body, digest(WORKFLOW.encode() + sent.raw_body, {}), {})
@@ -77,7 +71,7 @@ class OrderSubmit:
             return first
         pictures, faults = self._pictures(client, request)
         if faults:
-            raise PhotosInvalid(faults)
+            raise OrderInvalid(faults)
         new = NewOrder(
             request_id=sent.request_id,
             client_id=client.id,
@@ -86,13 +80,15 @@ class OrderSubmit:
             pilot_brand=request.pilot_brand,
             reference=request.reference,
             metadata=request.metadata,
-            jobs=self._jobs(client, pictures),
+            jobs=list(self._jobs(client, pictures)),
         )
         try:
             accepted, unsent = self.intake.create(new)
         except SourceExpired as error:
-            photo = next(place[0] for place, one in pictures.items() if one.source_key == str(error))
-            raise PhotosInvalid([_fault(photo, request.photos[photo])]) from error
+            gone = {place[0] for place, one in pictures.items() if one.source_key == str(error)}
+            text = "An upload that the options name was deleted. Upload it again"
+            faults = [_fault(photo, request.photos[photo]) for photo in gone]
+            raise OrderInvalid(faults or [OrderFault(("options",), "upload_not_found", text)]) from error
         if accepted.repeated:
             return accepted
         for _ in new.jobs:
@@ -106,30 +102,36 @@ class OrderSubmit:
     def plan(self, client: Client, request: OrderRequest) -> OrderPlan:
         """Return the effect and price of `order`, and write nothing. Faults of photos are listed, not raised.
 
-        Raises OrderTooLarge, LookInvalid, BrandNearMiss and StoreUnavailable.
+        Raises OrderInvalid, BrandNearMiss and StoreUnavailable.
         """
         pictures, faults = self._pictures(client, request)
-        prices = {draft.preset: self.submit.catalogue.presets[draft.request.output_preset].credits
-                  for draft in request.drafts(self.submit.catalogue)}  # fmt: skip
-        cost = sum(prices.values()) * len(request.looks) * len(request.photos)
+        prices = [self.submit.catalogue.of(client.catalogue).presets[name].credits for name in request.presets]
+        cost = sum(prices) * len(request.looks) * len(request.photos)
         balance, refusals = self.intake.preflight(client.id, request.count)
-        found = dict.fromkeys([*_refused(cost, balance, request.count, refusals), *self._cautions(pictures)])
+        found = dict[Caution, None]()
+        if balance < cost:
+            text = f"The balance of {balance} does not cover the cost of {cost}. Ask the operator for credits."
+            found[Caution("insufficient_credits", text)] = None
+        for refusal in (NoRoom(one, request.count) for one in refusals):
+            found[Caution(refusal.code, str(refusal))] = None
+        found |= dict.fromkeys(one for _, cautions in self._cautions(client, pictures) for one in cautions)
         return OrderPlan(request.count, cost, balance, list(found), faults)
 
-    def _pictures(
-        self, client: Client, request: OrderRequest
-    ) -> tuple[dict[tuple[int, int, int], Resolved], list[PhotoFault]]:
+    def _pictures(self, client: Client, request: OrderRequest) -> tuple[dict[Place, Resolved], list[OrderFault]]:
         """Return the pictures by photo, variant and preset, in the order in which they start, and photos' faults.
 
         Every photo gets its first picture before a photo gets its second, so that a cut-out is made once and is there
-        for the photo's other pictures. Raises OrderTooLarge, LookInvalid, BrandNearMiss and StoreUnavailable.
+        for the photo's other pictures. Only pictures that may share a background start together.
+
+        Raises OrderInvalid, BrandNearMiss and StoreUnavailable.
         """
         if request.count > self.limit:
-            raise OrderTooLarge(request.count, self.limit)
+            text = f"The order has {request.count} pictures (photos x variants x presets), and {self.limit} are allowed"
+            raise OrderInvalid([OrderFault((), "order_too_large", f"{text}. Send several orders")])
         brand = self.submit.brand(client, request.pilot_brand)
-        looks = list(request.drafts(self.submit.catalogue))
+        looks = list(request.drafts(self.submit.catalogue.of(client.catalogue)))
         seeds = [secrets.randbelow(SEED_LIMIT) for _ in request.looks]
-        branded, wrong = dict[tuple[int, int], Resolved](), list[tuple[int | None, OptionFault]]()
+        branded, wrong = dict[tuple[int, int], Resolved](), list[OrderFault]()
         for look in looks:
             order = look.order
             if order.seed is None:
@@ -142,18 +144,21 @@ class OrderSubmit:
                 )
             except OptionsInvalid as error:
                 own = request.looks[look.variant].options.given()
-                wrong += [(look.variant if one.field in own else None, one) for one in error.faults]
+                for one in error.faults:
+                    loc = ("variants", look.variant) if one.field in own else ()
+                    wrong.append(OrderFault((*loc, "options", one.field), one.code, one.message, one.received))
         if wrong:
-            raise LookInvalid(list(dict.fromkeys(wrong)))
+            raise OrderInvalid(wrong)
         sources, faults = self._sources(client, request)
         return {
-            (number, variant, preset): _of_photo(one, request, photo, source)
-            for (variant, preset), one in branded.items()
+            (number, *look): _of_photo(branded[look], request, photo, source)
+            for group in _sharing(branded)
             for number, photo in enumerate(request.photos)
+            for look in group
             if (source := sources.get(number)) is not None
         }, faults
 
-    def _sources(self, client: Client, request: OrderRequest) -> tuple[dict[int, _Source], list[PhotoFault]]:
+    def _sources(self, client: Client, request: OrderRequest) -> tuple[dict[int, _Source], list[OrderFault]]:
         """Return the photos that can be used, by their places, and the faults of the others."""
 
         def find(photo: OrderPhoto) -> _Source | Exception:
@@ -165,7 +170,7 @@ class OrderSubmit:
         with ThreadPoolExecutor(_THREADS) as threads:
             looked = list(threads.map(find, request.photos))
         usable = self.intake.registered([one.key for one in looked if isinstance(one, _Source)])
-        found, faults = dict[int, _Source](), list[PhotoFault]()
+        found, faults = dict[int, _Source](), list[OrderFault]()
         for number, (photo, one) in enumerate(zip(request.photos, looked, strict=True)):
             if isinstance(one, _Source) and usable.get(one.key, True) and (one.key in usable or self._stored(one.key)):
                 found[number] = one
@@ -181,45 +186,48 @@ class OrderSubmit:
             return False
         return True
 
-    def _cautions(self, pictures: Mapping[tuple[int, int, int], Resolved]) -> Iterator[Caution]:
-        looked: set[tuple[int, int]] = set()
-        for (_, variant, preset), one in pictures.items():
-            # Without an earlier render of the photo, nothing in the warnings depends on the photo.
-            if one.seen or (variant, preset) not in looked:
-                yield from surprises(one, self.submit.catalogue)
-            if not one.seen:
-                looked.add((variant, preset))
-
-    def _jobs(self, client: Client, pictures: Mapping[tuple[int, int, int], Resolved]) -> list[NewJob]:
-        catalogue, made, said = self.submit.catalogue, list[NewJob](), dict[tuple[int, int], list[Caution]]()
-        registered = self.intake.registered(sorted({one.source_key for one in pictures.values()}))
+    def _cautions(self, client: Client, pictures: Mapping[Place, Resolved]) -> Iterator[tuple[Place, list[Caution]]]:
+        """Yield each picture's warnings. Without an earlier render of the photo, they don't depend on the photo."""
+        known, catalogue = dict[tuple[int, int], list[Caution]](), self.submit.catalogue.of(client.catalogue)
         for place, one in pictures.items():
-            cautions = said.get(place[1:]) if not one.seen else None
-            if cautions is None:
-                cautions = list(surprises(one, catalogue))
-            if not one.seen:
-                said[place[1:]] = cautions
+            if one.seen:
+                yield place, list(surprises(one, catalogue))
+                continue
+            if place[1:] not in known:
+                known[place[1:]] = list(surprises(one, catalogue))
+            yield place, known[place[1:]]
+
+    def _jobs(self, client: Client, pictures: Mapping[Place, Resolved]) -> Iterator[NewJob]:
+        looks = {place[1:]: one for place, one in pictures.items()}
+        shared = {look for group in _sharing(looks) if len(group) > 1 for look in group}
+        registered = self.intake.registered(sorted({one.source_key for one in pictures.values()}))
+        for place, cautions in self._cautions(client, pictures):
+            one = pictures[place]
             body, query = one.request.model_dump(mode="json"), query_of(one.order)
-            spec = stored_spec(catalogue, one.order)
-            spec |= {"cautions": [vars(caution) for caution in cautions], "picture": list(place)}
-            spec |= {"metadata": dict(one.order.metadata)} if one.order.metadata else {}
-            made.append(
-                NewJob(
-                    request_id=str(ULID()),
-                    client_id=client.id,
-                    workflow=SWAP_WORKFLOW,
-                    body=body,
-                    body_sha256=digest(json.dumps(body).encode(), query),
-                    query=query,
-                    spec=spec,
-                    source_key=one.source_key,
-                    source_known=one.source_key in registered,
-                    credits_cost=one.credits_cost,
-                    pilot_brand=one.order.brand,
-                    reference=one.order.reference,
-                )
+            more = {"picture": list(place)} | ({"shares": True} if place[1:] in shared else {})
+            yield NewJob(
+                request_id=str(ULID()),
+                client_id=client.id,
+                workflow=SWAP_WORKFLOW,
+                body=body,
+                body_sha256=digest(json.dumps(body).encode(), query),
+                query=query,
+                spec=one.spec(self.submit.catalogue.of(client.catalogue), cautions) | more,
+                source_key=one.source_key,
+                source_known=one.source_key in registered,
+                credits_cost=one.credits_cost,
+                pilot_brand=one.order.brand,
+                reference=one.order.reference,
             )
-        return made
+
+
+def _sharing(looks: Mapping[tuple[int, int], Resolved]) -> list[list[tuple[int, int]]]:
+    """Return the looks, each a variant and a preset, in groups whose pictures of a photo may share a background."""
+    groups: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
+    for (variant, preset), one in looks.items():
+        same = ordered(one.preset, one.order.output).size if one.preset.background == "scene" else preset
+        groups.setdefault((variant, same), []).append((variant, preset))
+    return list(groups.values())
 
 
 def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: _Source) -> Resolved:
@@ -235,21 +243,12 @@ def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: 
     return replace(look, request=asked, order=order).of_photo(source.key, source.seen)
 
 
-def _fault(number: int, photo: OrderPhoto, error: SourceTooLarge | None = None) -> PhotoFault:
-    field = "source_image_s3_key" if photo.source_image_s3_key else "source_render_public_id"
-    received = photo.source_image_s3_key or photo.source_render_public_id or ""
-    if error is None:
-        remedy = "POST /v1/uploads returns keys" if field == "source_image_s3_key" else "GET /v1/renders lists yours"
-        return PhotoFault(number, "source_not_found", f"There is no such source, or it is not yours. {remedy}", field,
-                          received)  # fmt: skip
-    text = f"The photo has more than {error.limit:,} bytes. Upload a smaller one"
-    return PhotoFault(number, "photo_too_large", text, field, received)
-
-
-def _refused(cost: int, balance: int, pictures: int, refusals: Iterable[Refusal]) -> Iterator[Caution]:
-    """Yield a warning for each reason why the order would be refused."""
-    if balance < cost:
-        text = f"The balance of {balance} does not cover the cost of {cost}. Ask the operator for credits."
-        yield Caution("insufficient_credits", text)
-    for refusal in refusals:
-        yield Caution(refused(refusal, pictures).code, str(refused(refusal, pictures)))
+def _fault(number: int, photo: OrderPhoto, error: SourceTooLarge | None = None) -> OrderFault:
+    key, render = photo.source_image_s3_key, photo.source_render_public_id
+    loc = ("photos", number, "source_image_s3_key" if key else "source_render_public_id")
+    if error is not None:
+        text = f"The photo has more than {error.limit:,} bytes. Upload a smaller one"
+        return OrderFault(loc, "photo_too_large", text, key or render)
+    remedy = "POST /v1/uploads returns keys" if key else "GET /v1/renders lists yours"
+    text = f"There is no such source, or it is not yours. {remedy}"
+    return OrderFault(loc, "source_not_found", text, key or render)

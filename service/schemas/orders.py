@@ -159,7 +159,7 @@ def serialize_order_plan(plan: OrderPlan) -> OrderPlanView:
         balance=plan.balance,
         affordable=plan.balance >= plan.credits_cost,
         warnings=[PlanWarning(code=one.code, message=one.message) for one in plan.cautions],
-        faults=[OrderPhotoFault(photo=one.photo, code=one.code, message=one.message) for one in plan.faults],
+        faults=[OrderPhotoFault(photo=int(one.loc[1]), code=one.code, message=one.message) for one in plan.faults],
     )
 
 

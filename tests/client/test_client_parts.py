@@ -22,10 +22,13 @@ from backdrop_client import (
     Retries,
     Spec,
     SuffixInvalid,
+    WebhookJob,
+    WebhookOrder,
     verify_webhook,
 )
 from backdrop_client.api import Api
 from backdrop_client.flow import Send
+from backdrop_client.orders import OrderCalls
 from backdrop_client.photo import content_type, format_for
 from backdrop_client.progress import Event, EventDecoder
 from scripts.client_report import TYPES, client_types
@@ -148,10 +151,26 @@ def test_a_message_of_another_release_is_read(more: dict[str, Any], seed: int | 
     signature = Webhook(secret).sign("msg_1", now, body)
     headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp())), "webhook-signature": signature}
 
-    shown = verify_webhook(headers, body, secret).data.render
+    ended = verify_webhook(headers, body, secret).data
+    assert isinstance(ended, WebhookJob)
+    shown = ended.render
 
     assert shown is not None
     assert (shown.seed, shown.warnings, shown.scene_type) == (seed, warnings, None)
+
+
+def test_the_message_of_an_order_is_read() -> None:
+    data = {"order_id": "1", "request_id": "2", "status": "PARTIAL", "pictures": 3, "counts": {"failed": 1}}
+    data |= {"credits_cost": 6, "credits_refunded": 2, "reference": "spring", "metadata": {}, "url": "/v1/orders/1"}
+    body = json.dumps({"type": "order.completed", "timestamp": "2026-11-24T09:30:00Z", "data": data})
+    secret, now = "whsec_" + "A" * 44, datetime.now(UTC)
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp()))}
+    headers["webhook-signature"] = Webhook(secret).sign("msg_1", now, body)
+
+    event = verify_webhook(headers, body, secret)
+
+    assert isinstance(event.data, WebhookOrder)
+    assert (event.type, event.data.status, event.data.counts) == ("order.completed", "PARTIAL", {"failed": 1})
 
 
 def test_the_types_of_a_report_match_the_services() -> None:
@@ -170,7 +189,7 @@ def test_both_clients_have_every_method_of_the_api() -> None:
     def methods(client: type) -> set[str]:
         return {name for name, one in vars(client).items() if inspect.isfunction(one) and name[0] != "_"}
 
-    assert methods(Backdrop) == methods(AsyncBackdrop) == methods(Api) | {"close"}
+    assert methods(Backdrop) == methods(AsyncBackdrop) == methods(Api) | methods(OrderCalls) | {"close"}
 
 
 def test_the_client_alone_imports_nothing_of_the_server() -> None:

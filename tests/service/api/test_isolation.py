@@ -103,14 +103,13 @@ class Owner(Caller):
     @property
     def names(self) -> tuple[str, ...]:
         """Every name of the owner's that no answer to another client may contain."""
-        jobs = (self.waiting, self.done, self.failed, self.cutout, self.cutout_key)
-        jobs += (self.order,)
+        jobs = (self.waiting, self.done, self.failed, self.cutout, self.cutout_key, self.order)
         return (self.client.id, self.photo, *jobs, self.public_id, self.render_key, self.brand, self.key_id)
 
     def belongings(self) -> dict[str, Any]:
         """Return everything that the API shows the owner, without the URLs, which differ in each answer."""
-        lists = ("jobs", "renders", "cutouts", "brands", "keys", "webhook", f"jobs/{self.waiting}/request")
-        lists += ("orders", f"orders/{self.order}")
+        lists = ["jobs", "renders", "cutouts", "brands", "keys", "webhook", f"jobs/{self.waiting}/request"]
+        lists += ["orders", f"orders/{self.order}"]
         return {path: without_urls(self.get(f"/v1/{path}").json()) for path in lists}
 
 

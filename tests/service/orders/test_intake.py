@@ -15,7 +15,7 @@ from service.diagnostics.audit_rules import Bounds
 from service.jobs.intake import JobIntake
 from service.jobs.records import JobFinished, LeaseLost
 from service.orders.intake import SENT_AT_ONCE
-from service.orders.records import NoRoom, QueueTooFull, ShareTaken, TooManyUnfinished
+from service.orders.records import NoRoom
 from service.orders.store import Orders
 from service.webhooks.endpoints import Webhooks
 from tests.service.jobs.test_limits import written
@@ -52,25 +52,25 @@ def test_an_order_that_costs_too_much_writes_nothing(engine: sa.Engine, credits:
 
 
 @pytest.mark.parametrize(
-    ("limits", "refusal", "words", "room"),
+    ("limits", "code", "words", "room"),
     [
-        ({"unfinished_limit": 12}, TooManyUnfinished, "10 pictures. With them, you would have more than 12", 9),
-        ({"queue_limit": 18}, ShareTaken, "10 pictures, but your share of the queue has room for 6 now", 6),
-        ({"queue_limit": 12}, QueueTooFull, "10 pictures, but too many jobs", 3),
+        ({"unfinished_limit": 12}, "too_many_unfinished_jobs", "10 pictures, and you may have 12 unfinished jobs", 9),
+        ({"queue_limit": 18}, "queue_share_taken", "10 pictures, and your share of the queue has room for 6 now", 6),
+        ({"queue_limit": 12}, "queue_full", "10 pictures, and too many jobs of all clients", 3),
     ],
 )
 def test_an_order_counts_like_its_pictures_for_every_limit(
-    engine: sa.Engine, limits: dict[str, int], refusal: type[NoRoom], words: str, room: int
+    engine: sa.Engine, limits: dict[str, int], code: str, words: str, room: int
 ) -> None:
     shop = Shop(engine, credits=1000)
     for _ in range(3):
         shop.order()
     shop.intake = JobIntake(engine, **limits)
 
-    with pytest.raises(refusal, match=words):
+    with pytest.raises(NoRoom, match=words) as refused:
         shop.order_many(10)
 
-    assert (shop.balance, written(engine)) == (994, (3, 3, 3))
+    assert (refused.value.code, shop.balance, written(engine)) == (code, 994, (3, 3, 3))
     with pytest.raises(NoRoom):
         shop.order_many(room + 1)
     shop.order_many(room)
