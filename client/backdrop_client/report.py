@@ -113,6 +113,20 @@ class Provenance(TypedDict, total=False):
     job_attempt: int | None
 
 
+class BackgroundReport(TypedDict, total=False):
+    source: str
+    fit: str | None
+    enlarged: float | None
+    horizon: float | None
+    horizon_confidence: float | None
+    above: float | None
+    light_side: float | None
+    light_confidence: float | None
+    shadow_direction: float | None
+    shadow_softness: float | None
+    palette: list[str] | None
+
+
 class PlacementReport(TypedDict, total=False):
     shift_x: float
     shift_y: float
@@ -144,5 +158,6 @@ class Report(TypedDict, total=False):
     provenance: Provenance
     placement: PlacementReport | None
     preview: PreviewReport | None
+    background: BackgroundReport | None
     expansion: ExpansionReport | None
     shadow: ShadowReport | None

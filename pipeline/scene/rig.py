@@ -72,8 +72,8 @@ def rig(
     half = half if asked is None else lamp_half(asked, far)
     fill = {"neon": 0.17, "window": 0.36, "bokeh": 0.3}.get(kind, 0.5) * (1.12 - 0.95 * mood.contrast)
     found = Rig(
-        position=_point(target + far * direction),
-        target=_point(target),
+        position=point(target + far * direction),
+        target=point(target),
         half=float(half),
         key={"neon": 0.22, "bokeh": 0.6}.get(kind, 1.0),
         fill=float(fill),
@@ -91,7 +91,7 @@ def rig(
 def shifted(found: Rig, x: float, y: float) -> Rig:
     """Return the same light moved along the picture's plane by x and y canvas heights."""
     move = np.array([x, y, 0.0])
-    position, target = (_point(np.asarray(place) + move) for place in (found.position, found.target))
+    position, target = (point(np.asarray(place) + move) for place in (found.position, found.target))
     return replace(found, position=position, target=target)
 
 
@@ -106,7 +106,7 @@ def _raking(mood: Mood, angle: float, rng: np.random.Generator, shadow: Shadow) 
     direction = np.array([np.sin(lean) * np.cos(rise), np.cos(lean) * np.cos(rise), np.sin(rise)])
     far = 3.4 - 1.3 * mood.contrast
     return Rig(
-        position=_point(far * direction),
+        position=point(far * direction),
         target=(0.0, 0.0, 0.0),
         half=float(0.12 + mood.softness**1.3) if asked is None else lamp_half(asked, far),
         key=1.0,
@@ -149,7 +149,7 @@ def through_leaves(
     whole = tuple(leaf for leaf in leaves if np.abs(np.asarray(leaf)).max() < 0.72)
     if not whole:
         return found
-    return replace(found, half=min(0.02 + 0.06 * softness, LEAFY), gobo=Gobo(_point(centre), (), whole))
+    return replace(found, half=min(0.02 + 0.06 * softness, LEAFY), gobo=Gobo(point(centre), (), whole))
 
 
 def _gobo(found: Rig, wall: float, rng: np.random.Generator) -> Gobo:
@@ -179,7 +179,7 @@ def _gobo(found: Rig, wall: float, rng: np.random.Generator) -> Gobo:
     if "leaves" in pattern:
         for _ in range(3 if pattern == "panes_leaves" else 6):
             leaves += _branch(rng, 1.15 * half_u, 1.15 * half_v)
-    return Gobo(_point(centre), tuple(bars), tuple(leaves))
+    return Gobo(point(centre), tuple(bars), tuple(leaves))
 
 
 def _branch(rng: np.random.Generator, reach_u: float, reach_v: float) -> list[tuple[tuple[float, float], ...]]:
@@ -222,5 +222,6 @@ def _tint(red: float, blue: float) -> np.ndarray:
     return np.asarray(tint / (tint @ np.array([0.2126, 0.7152, 0.0722])), np.float32)
 
 
-def _point(values: np.ndarray) -> Point:
+def point(values: np.ndarray) -> Point:
+    """Return (3,) as numbers."""
     return float(values[0]), float(values[1]), float(values[2])
