@@ -91,6 +91,7 @@ def stored_paths() -> set[str]:
     records: tuple[tuple[str, type[Any]], ...] = (("scene", Scene), ("mood", Mood), ("preset", Preset))
     for name, record in records:
         asked |= set(paths(record, f"records.{name}"))
+    asked.add("earlier")  # of the background "render" only
     return asked.union(*(paths(record, name) for name, record in RECORDS.items()))
 
 
