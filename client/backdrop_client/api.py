@@ -57,8 +57,11 @@ class Api:
         self._streams = Streams()
 
     def upload(self, photo: Photo) -> Flow[str]:
-        """Upload a photo and return its key. Raises PhotoUnknown and OSError."""
+        """Upload a photo, or a PNG or SVG logo, and return its key. Raises PhotoUnknown and OSError."""
         data: bytes = yield Work(partial(read_photo, photo))
+        if data.lstrip().startswith(b"<") and b"<svg" in data[:4096]:  # the server checks a logo before it stores it
+            logo = Call("POST", "/v1/uploads", headers={"Content-Type": "image/svg+xml"}, content=data)
+            return decoded((yield from exchange(logo, self._retries)), StoredPhoto).key
         reserve = Call("POST", "/v1/uploads", headers=_JSON, content=_json({"content_type": content_type(data)}))
         reserved = decoded((yield from exchange(reserve, self._retries)), Upload)
         put = Call(reserved.method, reserved.url, headers=reserved.headers, content=data, with_key=False)

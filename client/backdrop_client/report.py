@@ -145,9 +145,50 @@ class ShadowReport(TypedDict, total=False):
     direction: float | None
 
 
+class CopyRoomReport(TypedDict, total=False):
+    box: list[float]
+    deviation: float
+    different: float
+    calm: bool
+    legible: Literal["black", "white"] | None
+
+
+class FrameReport(TypedDict, total=False):
+    margins: list[int]
+    align: str
+    copy_space: str
+    copy_room: CopyRoomReport | None
+    breaks: list[str]
+
+
 class PreviewReport(TypedDict, total=False):
     width: int
     height: int
+
+
+class LayerContrast(TypedDict, total=False):
+    minimum: float
+    median: float
+    required: float
+
+
+class LayerReport(TypedDict, total=False):
+    kind: Literal["text", "logo"]
+    drawn: bool
+    text: str | None
+    logo: str | None
+    font: str | None
+    weight: int | None
+    lines: list[str] | None
+    size: float | None
+    color: str | None
+    box: list[int] | None
+    shares: list[float] | None
+    contrast: LayerContrast | None
+    passes: bool | None
+    moved: bool | None
+    scale: float | None
+    over_product: float | None
 
 
 class Report(TypedDict, total=False):
@@ -157,7 +198,10 @@ class Report(TypedDict, total=False):
     cutout: CutoutReport
     provenance: Provenance
     placement: PlacementReport | None
+    frame: FrameReport | None
     preview: PreviewReport | None
     background: BackgroundReport | None
     expansion: ExpansionReport | None
     shadow: ShadowReport | None
+    layers: list[LayerReport] | None
+    alt: str | None

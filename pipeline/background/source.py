@@ -118,16 +118,7 @@ def make_background(
             shadow=shadow_report(spec.shadow, place, one.layout),
         )
     context = FreeContext.of(photo, cutout, place, placed, light, None if own is None else own.view)
-    best = search(
-        spec,
-        context,
-        placed.alpha,
-        networks,
-        on_step,
-        control=control,
-        shown=shown,
-        clock=clock,
-    )
+    best = search(spec, context, placed.alpha, networks, on_step, control=control, shown=shown, clock=clock)
     return Background(
         best.background,
         best.lay,

@@ -1,6 +1,6 @@
 """The light of a mood: position and size of the key light, its gobo, and the fill light."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -117,12 +117,12 @@ def _raking(mood: Mood, angle: float, rng: np.random.Generator, shadow: Shadow) 
 
 
 def through_leaves(
-    found: Rig, softness: float, free: tuple[float, float, float, float], rng: np.random.Generator
+    found: Rig, softness: float, free: Sequence[tuple[float, float, float, float]], rng: np.random.Generator
 ) -> Rig:
     """Return the light through branches at one side of the picture, made smaller so that leaf shadows are visible.
 
-    No leaf's shadow falls into `free` (left, low, right, high) on the surface z = 0, because a product there would have
-    to show it. Where no branch fits, the light stays unchanged.
+    No leaf's shadow falls into the places `free` (left, low, right, high) on the surface z = 0: a product would have to
+    show it, and copy would be hard to read. Where no branch fits, the light stays unchanged.
     """
     position, target = np.asarray(found.position), np.asarray(found.target)
     axis = (position - target) / np.linalg.norm(position - target)
@@ -134,7 +134,7 @@ def through_leaves(
         place = centre + at[:, :1] * u + at[:, 1:] * v
         way = place - position
         x, y = (place - way * (place[:, 2:] / way[:, 2:]))[:, :2].T
-        return bool(((x < free[0]) | (x > free[2]) | (y < free[1]) | (y > free[3])).all())
+        return all(((x < one[0]) | (x > one[2]) | (y < one[1]) | (y > one[3])).all() for one in free)
 
     leaves: list[tuple[tuple[float, float], ...]] = []
     side = 1.0 if rng.random() < 0.5 else -1.0
@@ -150,6 +150,31 @@ def through_leaves(
     if not whole:
         return found
     return replace(found, half=min(0.02 + 0.06 * softness, LEAFY), gobo=Gobo(point(centre), (), whole))
+
+
+def clear_of(found: Rig, places: NDArray[np.float32], away: int) -> Rig:
+    """Return the light with a gobo that throws no pattern between N×3 places: the corners of the room for copy.
+
+    Leaves that shade it are left out. A window's light is shifted until all of it is beside them: to the right if
+    `away` is 1, to the left if it is -1, else down.
+    """
+    gobo, position = found.gobo, np.asarray(found.position)
+    if gobo is None:
+        return found
+    centre = np.asarray(gobo.centre)
+    axis = (position - centre) / np.linalg.norm(position - centre)
+    sides = np.stack([side.astype(np.float64) for side in square_to(axis.astype(np.float32))])
+    way = places - position
+    hits = position + way * (((centre - position) @ axis) / (way @ axis))[:, None] - centre
+    (low_u, low_v), (high_u, high_v) = (hits @ sides.T).min(0), (hits @ sides.T).max(0)
+    if not gobo.bars:
+        outlines = ((leaf, np.asarray(leaf)) for leaf in gobo.leaves)
+        leaves = (leaf for leaf, at in outlines if not ((at > (low_u, low_v)) & (at < (high_u, high_v))).all(1).any())
+        return replace(found, gobo=replace(gobo, leaves=tuple(leaves)))
+    half_u, half_v = gobo.bars[3][0], gobo.bars[0][1]
+    along = max(0.0, high_u + half_u) if away * sides[0, 0] > 0 else min(0.0, low_u - half_u)
+    move = along * sides[0] if away else min(0.0, low_v - half_v) * sides[1]
+    return replace(found, gobo=replace(gobo, centre=point(centre + move)))
 
 
 def _gobo(found: Rig, wall: float, rng: np.random.Generator) -> Gobo:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.core.order import RECORDS, SEED_LIMIT, OptionRecord, Output, PhotoPlace, SwapOrder, given
 from pipeline.core.spec import Earlier, Mood, Preset, Scene, Spec
+from pipeline.lettering.layers import filled, logos_of, with_logos
 from service.catalogue.catalogue import Catalogue, quotable
 from service.catalogue.spec_versions import SPEC_VERSION, require_readable
 from service.catalogue.toml_records import record_from_json, record_to_json
@@ -18,6 +19,8 @@ def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
     Its colours are #rrggbb. An order without a seed gets a random one. Raises ValueError or KeyError for values that
     the catalogue refuses.
     """
+    if order.lettering.layers:
+        order = replace(order, lettering=filled(order))
     return {
         "scene_type": order.scene,
         "mood": order.mood,
@@ -106,7 +109,17 @@ def extra_sources(order: SwapOrder) -> dict[str, str]:
     At the command line they are paths of files.
     """
     ground = order.ground
-    return {"background_image": ground.background_image} if ground.background in ("image", "reference") else {}
+    found = {f"layers[{at}].logo": name for at, name in logos_of(order.lettering.layers).items()}
+    if ground.background in ("image", "reference"):
+        found["background_image"] = ground.background_image
+    return found
+
+
+def with_sources(order: SwapOrder, names: Mapping[str, str]) -> SwapOrder:
+    """Return the order with other names for its further sources: an upload's key for a file."""
+    image = order.ground.background_image
+    order = replace(order, ground=replace(order.ground, background_image=names.get(image, image)))
+    return with_logos(order, names)
 
 
 def stored_extra_sources(stored: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from service.database.clock import ago, db_now
 from service.database.engine import insert
-from service.database.tables import UNFINISHED, jobs, renders, stored_objects
+from service.database.tables import UNFINISHED, brands, jobs, renders, stored_objects
 
 #: Kinds of objects. The bucket of renders also contains cut-outs, pinned backgrounds ("scenes"), and masks with their
 #: previews, each under its own prefix.
@@ -154,10 +154,12 @@ class ObjectRegistry:
             return str(row.key)
 
     def mark_expired_sources(self, *, older_than: float, limit: int) -> int:
-        """Mark photos as expired that no job used for `older_than` seconds and no unfinished job needs."""
+        """Mark photos as expired that no job used for `older_than` seconds and no unfinished job or brand needs."""
         needed = sa.exists().where(needs(stored_objects.c.key))
+        # a template of layers names its logos
+        kept = sa.exists().where(sa.cast(brands.c.options, sa.Text).contains(stored_objects.c.key, autoescape=False))
         with self._engine.begin() as connection:
-            return mark_expired(connection, "sources", unused(older_than), ~needed, limit=limit)
+            return mark_expired(connection, "sources", unused(older_than), ~needed, ~kept, limit=limit)
 
     def mark_expired_cached(self, bucket: BucketName, *, older_than: float, limit: int) -> int:
         """Mark objects as expired that can be made again and that no job used for `older_than` seconds."""

@@ -26,6 +26,7 @@ from service.cutouts.pixels import of_network
 from service.jobs.records import KeptFacts
 from service.settings import Settings
 from service.worker.c2pa import CredentialsInvalid, open_credentials
+from service.worker.logos import artwork_for
 from service.worker.networks import open_networks
 
 
@@ -81,7 +82,7 @@ def swap_file(
     if on_caution is not None:
         for caution in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset, spec.ground):
             on_caution(caution)
-    files = files_of(order)
+    files = files_of(catalogue.lettered(order))
     given = None if mask is None else _given_mask(photo, mask, settings)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
@@ -98,6 +99,7 @@ def swap_file(
             credentials=credentials,
             cache=kept,
             mask=given,
+            artwork=artwork_for(spec.lettering.layers, catalogue.fonts, files),
             files=files,
         )
         bar.update(task, description="done", completed=1.0)

@@ -12,6 +12,8 @@ from ulid import ULID
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import resolve_spec, stored_extra_sources
 from service.settings import Settings
+from service.storage.objects import content_type_of
+from tests.pipeline.photo.test_vector import ATTACKS, LOGO
 from tests.service.api.test_previews import ask
 from tests.service.media.test_fetcher import sends
 from tests.support.caller import Caller, assert_problem, located
@@ -185,6 +187,17 @@ def test_slow_photo_hosts_delay_only_fetches(
     assert "You already have 4 fetches in progress" in refused.json()["detail"]
     assert int(refused.headers["retry-after"]) >= 1
     assert upload(shops[0], content=PHOTO, kind="image/jpeg").status_code == 201
+
+
+def test_an_svg_logo_is_checked_before_it_is_stored_and_never_served_as_a_page(caller: Caller) -> None:
+    stored, hostile = (upload(caller, content=data, kind="image/svg+xml") for data in (LOGO, ATTACKS["script"][0]))
+
+    assert (stored.status_code, stored.json()["content_type"]) == (201, "image/svg+xml")
+    assert content_type_of(stored.json()["key"]) == "application/octet-stream"
+    assert located(hostile) == {("body",)}
+    assert "<script>" in hostile.json()["detail"][0]["msg"]
+    # a PUT is not checked, so a key for one can't be had
+    assert located(upload(caller, json={"content_type": "image/svg+xml"})) == {("body", "content_type")}
 
 
 @pytest.mark.parametrize("background", ["image", "reference"])
