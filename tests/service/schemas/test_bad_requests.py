@@ -78,7 +78,7 @@ QUERIES: tuple[tuple[str, str, str, str], ...] = (
     ("quality=0", "quality", "greater_than_equal", "from 1 to 100 (received '0')"),
     ("quality=101", "quality", "less_than_equal", "from 1 to 100 (received '101')"),
     ("margins=8", "margins", "frame_margins", "margins has '8'. Give each length in px or %"),
-    ("margins=-4px", "margins", "frame_margins", "(received '-4px')"),
+    ("margins=-4px", "margins", "frame_margins", "margins has '-4px'"),
     ("margins=1px%201px%201px%201px%201px", "margins", "frame_margins", "5 lengths. Give one to four"),
     ("margins=5%25%2055%25&copy_space=left", "margins", "frame_no_room", "take 110 % of the width. Leave 10 %"),
     ("align=top_left&copy_space=left", "align", "frame_align", "Choose another align"),
