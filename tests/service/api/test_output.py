@@ -109,7 +109,7 @@ def test_a_logo_is_kept_as_long_as_a_job_or_a_brand_needs_it(caller: Caller) -> 
     for job_id in jobs:
         caller.jobs.cancel(job_id, client_id=caller.client.id)
     registry.mark_expired_sources(older_than=-1, limit=99)
-    assert (named.status_code, ask(caller, layers=order, preview="true").status_code) == (200, 202)
+    assert (named.status_code, ask(caller, layers=order, preview="true").status_code) == (201, 202)
     caller.http.delete("/v1/brands/acme", headers=caller.headers)
     for job in caller.get("/v1/jobs?preview=true").json()["items"]:
         caller.jobs.cancel(job["job_id"], client_id=caller.client.id)
