@@ -253,6 +253,41 @@ class ShadowReport:
 
 
 @dataclass(frozen=True)
+class CopyRoomReport:
+    """The room for copy in the delivered picture, measured."""
+
+    box: Annotated[
+        list[float],
+        "The measured room: left, top, right, bottom, as shares 0 to 1. In a scene with a floor it ends at the floor's"
+        " edge.",
+    ]
+    deviation: Annotated[
+        float, "Standard deviation of the lightness L* (0 to 100) in the room, without its even gradient."
+    ]
+    different: Annotated[float, "Share of the room, 0 to 1, whose L* is more than 10 from that gradient."]
+    calm: Annotated[bool, "Whether `different` is 0.02 or less. If not, there is the warning copy_space_busy."]
+    legible: Annotated[
+        Literal["black", "white"] | None,
+        "The text colour with a WCAG contrast of 4.5 or more on at least 95 % of the room. Null if neither has.",
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameReport:
+    """The frame that you asked for, as achieved."""
+
+    margins: Annotated[
+        list[int], "Free pixels around the product in the picture, in the order of CSS: top, right, bottom, left."
+    ]
+    align: Annotated[str, "Where you aligned the product, preset if you did not."]
+    copy_space: Annotated[str, "The side that you kept free for copy, or none."]
+    copy_room: Annotated[
+        CopyRoomReport | None, "Measurements of the room for copy. Absent if there is none, or no background."
+    ] = None
+    breaks: Annotated[list[str], "Rules that the picture would keep without this frame."]
+
+
+@dataclass(frozen=True)
 class PreviewReport:
     """The size of the full picture behind a preview. The measurements are of that picture."""
 
@@ -309,6 +344,7 @@ class Report:
     placement: Annotated[PlacementReport | None, "The placement that you asked for. Absent if you asked for none."] = (
         None
     )
+    frame: Annotated[FrameReport | None, "The frame that you asked for. Absent if you asked for none."] = None
     preview: Annotated[PreviewReport | None, "Size of the full picture. Absent unless this is a preview."] = None
     background: Annotated[
         BackgroundReport | None, "The background that you sent or named. Absent if the scene is Backdrop's own."

@@ -14,7 +14,7 @@ from pipeline.compositing.composite import composite, light_around
 from pipeline.compositing.place import lay, reduced
 from pipeline.core.errors import NoSubject
 from pipeline.core.networks import Networks, Progress
-from pipeline.core.order import UNMOVED, PhotoPlace
+from pipeline.core.order import AS_FRAMED, UNMOVED, PhotoPlace
 from pipeline.core.parallel import together
 from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.spec import Limits, Spec
@@ -25,15 +25,18 @@ from pipeline.cutout.cutting import Cut, Cutting
 from pipeline.cutout.given import GivenMask
 from pipeline.cutout.stance import place_cutout
 from pipeline.cutout.subjects import Choice
+from pipeline.delivery.copy_room import copy_room_report
 from pipeline.delivery.encode import encode
 from pipeline.delivery.inspection import background_palette, cutout_report, inspect
 from pipeline.delivery.output import ordered
+from pipeline.delivery.preset_rules import reopen
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
 from pipeline.lettering.drawing import NO_ARTWORK, Artwork, Lettered, lettered
 from pipeline.lettering.layers import layers_of
 from pipeline.photo.decode import decode
+from pipeline.placement.frame import copy_room
 from pipeline.placement.place import Place
-from pipeline.report import PlacementReport, PreviewReport, Provenance, Report, RuleCheck
+from pipeline.report import FrameReport, PlacementReport, PreviewReport, Provenance, Report, RuleCheck
 from pipeline.scene.layout import Layout
 
 #: The stages in order, and each stage's share of the time.
@@ -226,6 +229,7 @@ def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials
 
 
 def _result(made: _Made, encoded: Encoded, report: Report) -> SwapResult:
+    busy = report.frame is not None and report.frame.copy_room is not None and not report.frame.copy_room.calm
     return SwapResult(
         data=encoded.data,
         format=encoded.format,
@@ -233,7 +237,7 @@ def _result(made: _Made, encoded: Encoded, report: Report) -> SwapResult:
         width=encoded.width,
         height=encoded.height,
         seed=made.spec.seed,
-        warnings=made.warnings,
+        warnings=made.warnings + ("copy_space_busy",) * busy,
         report=report,
     )
 
@@ -277,6 +281,7 @@ def _report(
             painted_by="renderer" if fell_back(source.tried) else None,
         ),
         placement=None if spec.placement == UNMOVED else _placement_report(place, rules),
+        frame=None if spec.frame == AS_FRAMED else _frame_report(made, measured, credentials),
         preview=PreviewReport(width, height) if spec.preview else None,
         background=source.report,
         expansion=None if source.growth is None else source.growth.row(),
@@ -349,6 +354,27 @@ def mark_of(spec: Spec, photo: Photo, own: OwnPicture | None = None) -> str | No
     # the product still comes from the photo, so the photo's own mark stays true, and so does the background's
     mark = stronger(mark, photo.digital_source_type)
     return stronger(mark, own.photo.digital_source_type) if own is not None and pictured else mark
+
+
+def _frame_report(made: _Made, measured: Encoded, credentials: Credentials | None) -> FrameReport:
+    """Return the caller's frame as achieved, and the room for copy in the measured file."""
+    frame, layout, (tall, wide) = made.spec.frame, made.source.layout, made.laid.alpha.shape
+    left, top, right, bottom = made.laid.box
+    box = copy_room(frame)
+    if layout is not None and layout.copy_room is not None:
+        x0, y0, x1, y1 = layout.copy_room
+        box = x0 / layout.aspect, y0, x1 / layout.aspect, y1
+    room = None
+    if box is not None and made.spec.preset.background != "transparent":
+        decoded = None if measured.judged is None else measured.judged.decoded
+        room = copy_room_report(reopen(measured.data, credentials, decoded).rgb, box)
+    return FrameReport(
+        margins=[top, wide - right, tall - bottom, left],
+        align=frame.align,
+        copy_space=frame.copy_space,
+        copy_room=room,
+        breaks=made.place.frame_breaks,
+    )
 
 
 def _placement_report(place: Place, rules: list[RuleCheck]) -> PlacementReport:

@@ -145,6 +145,22 @@ class ShadowReport(TypedDict, total=False):
     direction: float | None
 
 
+class CopyRoomReport(TypedDict, total=False):
+    box: list[float]
+    deviation: float
+    different: float
+    calm: bool
+    legible: Literal["black", "white"] | None
+
+
+class FrameReport(TypedDict, total=False):
+    margins: list[int]
+    align: str
+    copy_space: str
+    copy_room: CopyRoomReport | None
+    breaks: list[str]
+
+
 class PreviewReport(TypedDict, total=False):
     width: int
     height: int
@@ -182,6 +198,7 @@ class Report(TypedDict, total=False):
     cutout: CutoutReport
     provenance: Provenance
     placement: PlacementReport | None
+    frame: FrameReport | None
     preview: PreviewReport | None
     background: BackgroundReport | None
     expansion: ExpansionReport | None

@@ -3,34 +3,33 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL.Image import Resampling
 
 from pipeline.colour.notation import hex_to_rgb, parse_colour
 from pipeline.colour.photo_light import PhotoLight, lit_from
-from pipeline.compositing.shadow import cast_shadow, contact_shadow, lift_of
+from pipeline.compositing.effects import product_effects
+from pipeline.compositing.shadow import contact_shadow
 from pipeline.compositing.shadow_floor import shadow_floor
 from pipeline.core.order import AS_LIT, Shadow, ShadowWord
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
-from pipeline.core.types import Placed
-from pipeline.cutout.camera_pose import CameraPose
+from pipeline.core.types import Cutout, Placed
+from pipeline.cutout.stance import pose_of
 from pipeline.geometry.ray import Field
 from pipeline.placement.place import Place
 from pipeline.report import ShadowReport
 from pipeline.scene.composition import HIGHEST
 from pipeline.scene.layout import FOCAL, Layout
-from pipeline.scene.rig import asked_softness, shadow_direction
+from pipeline.scene.rig import shadow_direction
 
-#: Strength of each shadow where the caller gives none, chosen by eye on white.
-STRENGTH: Mapping[ShadowWord, float] = MappingProxyType({"soft": 0.6, "hard": 0.6, "floating": 0.5})
-#: Height of each shadow's lamp, degrees: a floating product's shadow is below it.
-ELEVATION: Mapping[ShadowWord, float] = MappingProxyType({"soft": 52.0, "hard": 45.0, "floating": 75.0})
-#: Softness of a floating product's lamp.
-HOVERING = 0.6
+#: Strength, the lamp's softness and its height in degrees, where the caller gives none; chosen by eye on white. Only a
+#: high lamp leaves a floating product's shadow below it.
+LAMPS: Mapping[ShadowWord, tuple[float, float, float]] = MappingProxyType(
+    {"soft": (0.6, 0.6, 52.0), "hard": (0.6, 0.05, 45.0), "floating": (0.5, 0.6, 75.0)}
+)
 #: Height of the camera over the floor, where the photo shows none; canvas heights.
 CAMERA = 0.42
 #: Direction of a shadow where neither the caller nor the photo's light gives one: away from the viewer, to the side.
@@ -55,52 +54,61 @@ def casts(spec: Spec) -> bool:
 
 
 def plain_shadow(
-    spec: Spec, place: Place, placed: Placed, pose: CameraPose, light: PhotoLight | None
+    spec: Spec, cutout: Cutout, place: Place, placed: Placed, light: PhotoLight | None
 ) -> tuple[Shade | None, ShadowReport | None]:
     """Return the shadow of a placed product on a plain ground, and the report on it.
 
     The first gives H×W, the share of light, 0–1, that is blocked on a ground of width×height pixels; None: no shadow.
-    Along the canvas's border it is 0. `pose` is the photo's view of the product, `light` the photo's light.
+    Along the canvas's border it is 0. `light` is the photo's.
     """
-    facts, asked = place.facts, spec.shadow
+    facts, asked, alpha = place.facts, spec.shadow, placed.alpha
     lies, above = facts.word == "lying", facts.turned("sweep") == "above"
     rests = facts.stance == "standing" or lies
-    if not casts(spec):
-        if asked == AS_LIT and rests and spec.plain and spec.preset.shadow:
-            return _contact(placed, lies=lies), None
-        return None, shadow_report(asked, place, None, reason="asked" if asked.shadow == "none" else "preset")
-    mode = "soft" if asked.shadow == "scene" else asked.shadow
-    strength = STRENGTH[mode] if asked.shadow_strength is None else asked.shadow_strength
-    asked = replace(asked, shadow=mode, shadow_strength=strength)
-    if not (rests or above):
+    if asked == AS_LIT:
+        if not (rests and spec.plain and spec.preset.shadow):
+            return None, None
+        return (lambda w, h: resize(contact_shadow(alpha, lies=lies), w, h, Resampling.BOX)), None
+    if not casts(spec) or not (rests or above):
         return None, shadow_report(asked, place, None)
-    layout = _floor(asked, placed, pose, light, above=above)
-    lift = lift_of(asked, placed.box, len(placed.alpha))
-    shadow = cast_shadow(placed.alpha, layout, lies=lies, strength=strength, lift=lift)
+    mode = "soft" if asked.shadow == "scene" else asked.shadow
+    strength, softness, elevation = LAMPS[mode]
+    strength = strength if asked.shadow_strength is None else asked.shadow_strength
+    asked = replace(asked, shadow=mode, shadow_strength=strength)
+    (height, width), pose = alpha.shape, pose_of(cutout, facts)
+    layout = shadow_floor(
+        width,
+        height,
+        placed.box,
+        horizon=placed.box[3] / height - max(CAMERA, min(HIGHEST, pose.pitch_slope * FOCAL)),
+        direction=_away(light) if asked.shadow_direction is None else asked.shadow_direction,
+        softness=softness if asked.shadow_softness is None else asked.shadow_softness,
+        top_down=above,
+        elevation=elevation,
+    )
+    shadow = product_effects(placed, layout, lies=lies, shadow=asked).shadow
+    assert shadow is not None, "no placed product is empty"
 
     def shade(width: int, height: int) -> Field:
-        if shadow is None:
-            return np.zeros((height, width), np.float32)
-        blocked = np.maximum((shadow.at(width, height) - np.float32(LEAST)) / np.float32(1 - LEAST), 0)
-        blocked *= _fading(placed.box[::2], placed.alpha.shape, 1, width)[None]
-        blocked *= _fading(placed.box[1::2], placed.alpha.shape, 0, height)[:, None]
+        blocked: Field = np.maximum((shadow.at(width, height) - np.float32(LEAST)) / np.float32(1 - LEAST), 0)
+        blocked *= _fading(placed.box[::2], alpha.shape, 1, width)[None]
+        blocked *= _fading(placed.box[1::2], alpha.shape, 0, height)[:, None]
         return blocked
 
     return shade, shadow_report(asked, place, layout)
 
 
-def shadow_report(
-    asked: Shadow, place: Place, layout: Layout | None, *, reason: Literal["asked", "preset"] | None = None
-) -> ShadowReport | None:
+def shadow_report(asked: Shadow, place: Place, layout: Layout | None) -> ShadowReport | None:
     """Return the report on a shadow that was asked for, on a layout's ground; None where none was asked for."""
     if asked == AS_LIT:
         return None
-    off = reason or ("asked" if asked.shadow == "none" else None)
-    rests = place.facts.stance in ("standing", "lying") or (layout is not None and layout.top_down)
-    if off is None and not rests:
-        off = "hanging" if place.facts.stance == "hanging" else "cropped"
-    if layout is None or off is not None:
-        return ShadowReport(mode=asked.shadow, cast=False, reason=off)
+    stance, preset = place.facts.stance, place.spec.preset
+    rests = stance in ("standing", "lying") or (layout is not None and layout.top_down)
+    if asked.shadow == "none":
+        return ShadowReport(mode=asked.shadow, cast=False, reason="asked")
+    if preset.background == "white" and not preset.shadow:
+        return ShadowReport(mode=asked.shadow, cast=False, reason="preset")
+    if layout is None or not rests:
+        return ShadowReport(mode=asked.shadow, cast=False, reason="hanging" if stance == "hanging" else "cropped")
     return ShadowReport(
         mode=asked.shadow,
         cast=True,
@@ -110,31 +118,10 @@ def shadow_report(
     )
 
 
-def _floor(asked: Shadow, placed: Placed, pose: CameraPose, light: PhotoLight | None, *, above: bool) -> Layout:
-    """Return the floor for a shadow, lit as asked, else from the photo's side."""
-    height, width = placed.alpha.shape
-    camera = max(CAMERA, min(HIGHEST, pose.pitch_slope * FOCAL))
-    softness, direction = asked_softness(asked), asked.shadow_direction
-    if direction is None:
-        side = None if light is None else lit_from(light)
-        direction = ASIDE if side is None or side < 0 else 360 - ASIDE
-    return shadow_floor(
-        width,
-        height,
-        placed.box,
-        horizon=placed.box[3] / height - camera,
-        direction=direction,
-        softness=HOVERING if softness is None else softness,
-        top_down=above,
-        elevation=ELEVATION[asked.shadow],
-    )
-
-
-def _contact(placed: Placed, *, lies: bool) -> Shade:
-    def shade(width: int, height: int) -> Field:
-        return resize(contact_shadow(placed.alpha, lies=lies), width, height, Image.Resampling.BOX)
-
-    return shade
+def _away(light: PhotoLight | None) -> float:
+    """Return the direction of a shadow in the photo's light, if that has a side."""
+    side = None if light is None else lit_from(light)
+    return 360 - ASIDE if side is not None and side > 0 else ASIDE
 
 
 def _fading(ends: tuple[int, ...], canvas: tuple[int, ...], axis: int, shown: int) -> Field:

@@ -22,7 +22,6 @@ from pipeline.core.networks import Networks
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
-from pipeline.cutout.stance import pose_of
 from pipeline.placement.place import Place
 from pipeline.report import AssignedColour, BackgroundReport, ShadowReport, TriedBackground
 from pipeline.scene.layout import Layout
@@ -87,40 +86,11 @@ def make_background(
     """
     canvas_height, canvas_width = placed.alpha.shape
     width, height = shown or (canvas_width, canvas_height)
-    if own is not None and spec.ground.background == "image":
-        made = own_background(spec, own, place, placed, (width, height))
-        return Background(
-            made.picture,
-            made.effects.at(width, height),
-            spec.seed,
-            [],
-            "computed",
-            is_scene=True,
-            assigned=[],
-            report=made.report,
-            warnings=made.warnings,
-            shadow=shadow_report(spec.shadow, place, made.layout),
-        )
     lies = place.facts.word == "lying"
+    if own is not None and spec.ground.background == "image":
+        return _own(spec, own, place, placed, width, height)
     if spec.plain is not None:
-        shade, report = plain_shadow(spec, place, placed, pose_of(cutout, place.facts), light)
-
-        def shaded(picture: Rgb) -> Rgb:
-            return picture if shade is None else apply_shadow(picture, shade(width, height))
-
-        colour = colour_of(spec)
-        picture = None if colour is None else np.broadcast_to(colour, (height, width, 3)).copy()
-        return Background(
-            picture,
-            shaded,
-            spec.seed,
-            [],
-            "computed",
-            is_scene=False,
-            assigned=[],
-            shade=shade if picture is None else None,
-            shadow=report,
-        )
+        return _plain(spec, cutout, place, placed, light, width, height)
     if place.pinned or earlier is not None:
         given: Any = {"control": control, "cache": cache, "shown": shown, "clock": clock}
         one = (
@@ -148,16 +118,7 @@ def make_background(
             shadow=shadow_report(spec.shadow, place, one.layout),
         )
     context = FreeContext.of(photo, cutout, place, placed, light, None if own is None else own.view)
-    best = search(
-        spec,
-        context,
-        placed.alpha,
-        networks,
-        on_step,
-        control=control,
-        shown=shown,
-        clock=clock,
-    )
+    best = search(spec, context, placed.alpha, networks, on_step, control=control, shown=shown, clock=clock)
     return Background(
         best.background,
         best.lay,
@@ -185,3 +146,37 @@ def light_for(spec: Spec, photo: Photo, cutout: Cutout) -> PhotoLight | None:
         else casts(spec) and spec.shadow.shadow_direction is None
     )
     return photo_light(photo, cutout) if lit else None
+
+
+def _own(spec: Spec, own: OwnPicture, place: Place, placed: Placed, width: int, height: int) -> Background:
+    made = own_background(spec, own, place, placed, (width, height))
+    return Background(
+        made.picture,
+        made.effects.at(width, height),
+        spec.seed,
+        [],
+        "computed",
+        is_scene=True,
+        assigned=[],
+        report=made.report,
+        warnings=made.warnings,
+        shadow=shadow_report(spec.shadow, place, made.layout),
+    )
+
+
+def _plain(
+    spec: Spec, cutout: Cutout, place: Place, placed: Placed, light: PhotoLight | None, width: int, height: int
+) -> Background:
+    colour = colour_of(spec)
+    shade, report = plain_shadow(spec, cutout, place, placed, light)
+    return Background(
+        None if colour is None else np.broadcast_to(colour, (height, width, 3)).copy(),
+        lambda picture: picture if shade is None else apply_shadow(picture, shade(width, height)),
+        spec.seed,
+        [],
+        "computed",
+        is_scene=False,
+        assigned=[],
+        shade=shade if colour is None else None,
+        shadow=report,
+    )

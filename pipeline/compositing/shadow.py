@@ -55,8 +55,6 @@ class CastShadow:
     occlusion: Field
     #: The product is cropped below, so no shadow falls on the floor.
     cut_below: bool
-    #: Share of the blocked light, 0–1, that is shown as blocked.
-    strength: float = 1.0
 
     def at(self, width: int, height: int, geometry: Geometry | None = None) -> Field:
         """Return H×W: the share of light, 0–1, that the product blocks from the surface and the wall behind it.
@@ -70,20 +68,16 @@ class CastShadow:
             full.coverage.smooth(blocked)
         if self.cut_below:
             upright = np.array([part.role in ("wall", "panel") for part in self.layout.parts])
-            blocked = np.where(upright[full.part], blocked, 0)
-        else:
-            _occlude(blocked, self.occlusion)
-        return self._as_strong(blocked)
+            return np.where(upright[full.part], blocked, 0)
+        _occlude(blocked, self.occlusion)
+        return blocked
 
     def contact(self, width: int, height: int) -> Field:
         """Return H×W: the share of light, 0–1, that the occlusion under the foot blocks, under any lights."""
         blocked = np.zeros((height, width), np.float32)
         if not self.cut_below:
             _occlude(blocked, self.occlusion)
-        return self._as_strong(blocked)
-
-    def _as_strong(self, blocked: Field) -> Field:
-        return blocked if self.strength == 1 else blocked * np.float32(self.strength)
+        return blocked
 
 
 def cast_shadow(
@@ -98,8 +92,8 @@ def cast_shadow(
     """Trace the layout's lights past the product, whose H×W coverage on the canvas is `alpha`; None for no product.
 
     `cut_below`: no ground is visible under it, so no shadow falls on the floor. `lies`: it rests on its whole lower
-    contour, seen from the side. `strength`: as in `CastShadow`. `lift`: above 0, it hovers so high,
-    in canvas heights, and touches nothing.
+    contour, seen from the side. `strength`: the share of the blocked light, 0–1, that is shown. `lift`: above
+    0, it is the height in canvas heights at which the product hovers.
     """
     small, box = _silhouette(alpha)
     if box is None:
@@ -116,9 +110,9 @@ def cast_shadow(
         standing = StandingProxy.of(things, layout, lift)
         solid, around = standing, _grown(standing.bounds)
         occlusion = reduce(np.maximum, (_occlusion(thing, its, lies=lies) for thing, its in things))
-    occlusion = np.zeros_like(occlusion) if lift > 0 else occlusion
+    occlusion = occlusion * np.float32(0 if lift > 0 else strength)
     geometry, share = blocked_share(layout, *traced_at, solid, around)
-    return CastShadow(layout, geometry, share, occlusion, cut_below, strength)
+    return CastShadow(layout, geometry, share * np.float32(strength), occlusion, cut_below)
 
 
 def lift_of(shadow: Shadow, box: Box, height: int) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.geometry.walls import Floor, Top, Wall
 from pipeline.scene.layout import Layout, Part, Rig
-from pipeline.scene.rig import lamp_half, lamp_way
+from pipeline.scene.rig import lamp_half, lamp_way, point
 
 #: Height of the lamp over the floor in degrees, seen from the product, and its distance in canvas heights.
 ELEVATION, REACH = 48.0, 3.4
@@ -55,8 +55,8 @@ def shadow_floor(
         asked=0,
         parts=(surface, *beyond),
         rig=Rig(
-            position=(float(position[0]), float(position[1]), float(position[2])),
-            target=(float(target[0]), float(target[1]), float(target[2])),
+            position=point(position),
+            target=point(target),
             half=lamp_half(softness, REACH),
             key=1.0,
             fill=FILL,

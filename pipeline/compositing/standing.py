@@ -85,7 +85,7 @@ class StandingProxy:
     def of(cls, things: Sequence[tuple[Field, Box]], layout: Layout, lift: float = 0.0) -> "StandingProxy":
         """Place objects, each an h×w alpha with its tight box, on the layout's spot.
 
-        `lift`, in canvas heights: they hover so high above the ground, and nearer to the camera, so that the image
+        `lift`: their height above the ground, canvas heights. They are nearer to the camera then, so that the image
         shows them in the same place.
         """
         height = things[0][0].shape[0]

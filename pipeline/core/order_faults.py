@@ -1,4 +1,4 @@
-"""The faults of an order's shadow and frame with the preset that it is for."""
+"""The faults of an order's shadow with the preset that it is for."""
 
 from collections.abc import Iterator
 
@@ -27,8 +27,3 @@ def shadow_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
 def sent(order: SwapOrder, name: str) -> bool:
     """Return whether the caller gave an option of the order, and not only its brand."""
     return order.brand is None or name in order.sent
-
-
-def frame_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
-    """Yield the faults for which the product can't be framed as ordered."""
-    yield from ()

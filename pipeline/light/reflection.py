@@ -160,7 +160,7 @@ def mirror_image(placed: Placed, layout: Layout, *, lies: bool = False, lift: fl
     image. Each column is mirrored about its own contact (`contact_line`). Each of several separate objects has its own
     contact. The visible share at d canvas heights below the contact is
     `mirrored_share` × exp(-d / (FADE₀ + FADE₁ × gloss)), and the blur is ROUGH × (1 - gloss) × d. `lies` is as in
-    `contact_line`. `lift`: so many canvas heights above the surface it hovers.
+    `contact_line`. `lift`: its height above the surface, canvas heights.
     """
     index = _under(layout)
     if index is None:

@@ -8,6 +8,7 @@ from pipeline.placement.adjust import FULL_BOX, Anchor, Outline, Position, ancho
 from pipeline.placement.camera import TOP_DOWN, angle_of, drawn_kind
 from pipeline.placement.facts import SAID, Box, CutoutFacts
 from pipeline.placement.fit import leaves_place, lost
+from pipeline.placement.frame import SIDES, insets
 from pipeline.placement.margins import placement_rules
 from pipeline.report import SceneReport, Status
 
@@ -42,6 +43,8 @@ class Place:
     #: Its position after the caller's move.
     position: Position
     outline: Outline = FULL_BOX
+    #: Its tight box without the caller's frame; None: `box`.
+    unframed: Box | None = None
 
     @property
     def kind(self) -> SceneKind:
@@ -91,7 +94,8 @@ class Place:
         """The warning codes of the place.
 
         `scene_unsuited`: the scene is shown from another angle than its own. `placement_unsure`: the scene is shown as
-        asked, because the product's stance is unknown.
+        asked, because the product's stance is unknown. `frame_overridden`: the product goes to a side of the canvas
+        where the frame wants a margin, or not the product.
         """
         drawn = self.asked.ground.composed and drawn_kind(self.asked) != "white"
         found = {
@@ -99,8 +103,15 @@ class Place:
             "placement_unsure": self.kind != "white" and self.facts.unsure,
             "upscaled": self.scale > MAX_ENLARGED,
             "cropped": lost(self.position.bounds, *self.size) > MAX_CROPPED,
+            "frame_overridden": self._overrides(),
         }
         return tuple(code for code, holds in found.items() if holds)
+
+    def _overrides(self) -> bool:
+        frame, across = self.spec.frame, dict(zip(SIDES, (*SIDES[2:], *SIDES[:2]), strict=True))
+        free = dict(zip(SIDES, insets(self.spec.preset, frame, *self.size), strict=True))
+        words = tuple(across) if frame.align == "center" else frame.align.split("_")
+        return any(across[side] in words or (frame.margins and free[side] > 0) for side in self.edges)
 
     def scene_report(self) -> SceneReport | None:
         """Return the report on the scene: the asked kind, the painted kind and its camera angle; None without a scene.
@@ -131,9 +142,19 @@ class Place:
         if measured is None:
             rules = placement_rules(preset, self.position.bounds, scale, *self.size, touches=self.edges)
             measured = [(rule.name, rule.status) for rule in rules]
-        before = placement_rules(preset, self.box, scale / self.spec.placement.scale, *self.size)
-        kept = {rule.name for rule in before if rule.status == "pass"}
+        kept = self._kept(self.box)
         return [name for name, status in measured if name in kept and status != "pass"]
+
+    @property
+    def frame_breaks(self) -> list[str]:
+        """The preset's rules that pass without the caller's frame, but not with it."""
+        return sorted(self._kept(self.unframed or self.box) - self._kept(self.box))
+
+    def _kept(self, box: Box) -> set[str]:
+        """Return the rules that a product in a box keeps, before the caller's move."""
+        own = self.scale / self.spec.placement.scale * (box[2] - box[0]) / (self.box[2] - self.box[0])
+        rules = placement_rules(self.spec.preset, box, own, *self.size)
+        return {rule.name for rule in rules if rule.status == "pass"}
 
 
 def is_pinned(spec: Spec, facts: CutoutFacts) -> bool:

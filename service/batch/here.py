@@ -22,7 +22,6 @@ from service.batch.pairs import Pair, Wrong
 from service.batch.photos import read_unchanged
 from service.batch.state import FOLDER, Failure, Made, State, file_name, measurements, write_whole
 from service.catalogue.catalogue import Catalogue, load_catalogue
-from service.catalogue.fonts import bundled_fonts
 from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
 from service.storage.cache import folder_cache
@@ -101,8 +100,9 @@ class LocalMaker:
         started, seed = time.perf_counter(), self._state.entry(pair.key).seed
         data = read_unchanged(pair.photo)
         try:
-            files = files_of(pair.order)
-            spec = build_spec(self._catalogue, pair.order if seed is None else replace(pair.order, seed=seed))
+            order = self._catalogue.lettered(pair.order)
+            files = files_of(order)
+            spec = build_spec(self._catalogue, order if seed is None else replace(order, seed=seed))
             render = swap(
                 data,
                 spec,
@@ -113,7 +113,7 @@ class LocalMaker:
                 credentials=self._credentials,
                 cache=folder_cache(self._out / FOLDER / "kept"),
                 files=files,
-                artwork=artwork_for(spec.lettering.layers, bundled_fonts(), files),
+                artwork=artwork_for(spec.lettering.layers, self._catalogue.fonts, files),
             )
         except OrderRefused as error:
             raise Failure("spec_invalid", str(error)) from error

@@ -54,15 +54,6 @@ def find_photos(folder: Path, *, but: Path) -> tuple[list[Photo], list[str]]:
     return sorted(photos, key=lambda photo: photo.name), skipped
 
 
-def photo_at(path: Path) -> Photo:
-    """Return a picture that an order names. Raises Failure if it is none."""
-    found = _look(path.name, path)
-    if found is None or found.trouble is not None:
-        trouble = "it is not a picture." if found is None else found.trouble
-        raise Failure("background_unreadable", f"background_image {str(path)!r}: {trouble}")
-    return found
-
-
 def read_unchanged(photo: Photo) -> bytes:
     """Return a photo's bytes. Raises Failure if they have changed since the batch began."""
     try:

@@ -69,9 +69,9 @@ def swap(
             raise click.UsageError("--keep is only for swaps on this machine. A server keeps each cut-out itself.")
         with remote(url, key) as backdrop:
             order = replace(order, preset=preset_of(backdrop, order.preset, order.brand))
+            named = extra_sources(order).items()
+            order = with_sources(order, {path: _uploaded(backdrop, field, path) for field, path in named})
             source_key = backdrop.upload(photo)
-            files = [name for name in extra_sources(order).values() if not name.startswith("uploads/")]
-            order = with_sources(order, {name: _uploaded(backdrop, name) for name in files})
             if mask is not None:
                 backdrop.mend(backdrop.cutout(source_key=source_key), mask)
             for warning in backdrop.plan(spec_of(order), source_key=source_key, preview=order.preview).warnings:
@@ -111,14 +111,16 @@ def swap(
     click.echo(f"{output}  {render.width}x{render.height}  {weight:,} bytes  seed {render.seed}")
 
 
-def _uploaded(backdrop: "Backdrop", path: str) -> str:
-    """Upload the picture of an order's background, or a logo, and return its key. Raises click.UsageError."""
+def _uploaded(backdrop: "Backdrop", field: str, path: str) -> str:
+    """Upload a further file of an order, and return its key. Raises click.UsageError, which names the field."""
     from backdrop_client import PhotoUnknown
 
+    if path.startswith("uploads/") and not Path(path).exists():
+        return path
     try:
-        return backdrop.upload(path)
+        return backdrop.upload(Path(path))
     except (OSError, PhotoUnknown) as error:
-        raise click.UsageError(f"{path!r} can't be used: {error}") from error
+        raise click.UsageError(f"{option_of(field)}: {path!r} can't be used: {error}") from error
 
 
 def preset_of(backdrop: "Backdrop", preset: str, brand: str | None, option: str = "--preset") -> str:

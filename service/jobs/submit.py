@@ -82,6 +82,7 @@ class Sent:
 class Submit:
     """The use cases of submitting. Thread-safe; one instance serves the whole process."""
 
+    #: The shared catalogue; that of a client is `catalogue.of(client.catalogue)`.
     catalogue: Catalogue
     intake: JobIntake
     jobs: Jobs
@@ -113,7 +114,7 @@ class Submit:
             request_id=sent.request_id,
             client_id=client.id,
             **vars(asked),
-            spec=resolved.spec(self.catalogue),
+            spec=resolved.spec(self.catalogue.of(client.catalogue)),
             source_key=resolved.source_key,
             credits_cost=resolved.credits_cost,
             pilot_brand=order.brand,
@@ -191,7 +192,7 @@ class Submit:
             preflight = self.intake.preflight(client.id, resolved.source_key, kind)
         except SourceExpired as error:
             raise SourceNotFound from error
-        return plan(resolved, preflight, self.catalogue)
+        return plan(resolved, preflight, self.catalogue.of(client.catalogue))
 
     def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Resolved:
         """Return the request with all values resolved, also those of the client's brand."""
@@ -212,9 +213,11 @@ class Submit:
             order = order.having({name: one for name, one in brand.options.items() if name not in order.sent})
             order = replace(order, dressing=tidied(order.dressing))
             request = request.model_copy(update={"dominant_colors": list(order.colors)})
-        if faults := list(option_faults(self.catalogue, order)):
+        catalogue = self.catalogue.of(client.catalogue)
+        order = catalogue.lettered(order)
+        if faults := list(option_faults(catalogue, order)):
             raise OptionsInvalid(faults)
-        order, earlier = self._earlier(client, order)
+        order, earlier = self._earlier(client, catalogue, order)
         if missing := list(self._missing(client, order)):
             raise OptionsInvalid(missing)
         source_key, seen = self._source(client, request.source_image_s3_key, request.source_render_public_id)
@@ -224,11 +227,13 @@ class Submit:
             brand=brand,
             source_key=source_key,
             seen=seen if seen.get("subject") == (list(order.subject) if order.subject else None) else {},
-            preset=self.catalogue.presets[order.preset],
+            preset=catalogue.presets[order.preset],
             earlier=earlier,
         )
 
-    def _earlier(self, client: Client, order: SwapOrder) -> tuple[SwapOrder, dict[str, Any] | None]:
+    def _earlier(
+        self, client: Client, catalogue: Catalogue, order: SwapOrder
+    ) -> tuple[SwapOrder, dict[str, Any] | None]:
         """Return the order with the background of the render that it names, and that render as a spec stores it.
 
         A background that needs no product's photo is only copied into the order. Raises OptionsInvalid.
@@ -245,7 +250,7 @@ class Submit:
         if "earlier" in spec:
             return replace(order, **_scenery(order_of(spec))), spec["earlier"]
         old = order_of(spec)
-        if self.catalogue.scene(old.scene).kind == "white" or spec["records"]["preset"]["background"] != "scene":
+        if catalogue.scene(old.scene).kind == "white" or spec["records"]["preset"]["background"] != "scene":
             text = "That render has a white or transparent background. Send the id of a render with another background"
             raise OptionsInvalid([OptionFault("background_render", "render_without_background", text, public_id)])
         if not old.ground.composed:

@@ -302,6 +302,7 @@ UNAVAILABLE = _problem(
         "The queue is full: too many jobs of all clients are waiting. Nothing was charged. Try again later.",
     ),
     ("signature_unchecked", "The signature can't be checked at the moment. Try again later."),
+    ("catalogue_missing", "The catalogue acme of this client is not loaded yet. Nothing was charged. Try again later."),
     ("quarantined", "This installation was restored and is not released yet. Nothing was charged. Try again later."),
 )
 #: Litestar takes a union, though its annotation forbids it.

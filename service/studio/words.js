@@ -42,6 +42,12 @@ const WARNED = {
     "The brand's background does not fit this place, so the picture gets its own. Put the product back to keep the brand's.",
   placement_breaks_rules:
     "Placed here, the product breaks a rule of the sales channel. Move it back inside the margins.",
+  frame_breaks_rules:
+    "Framed like this, the product breaks a rule of the sales channel. Choose other margins or another place.",
+  frame_overridden:
+    "The product is cut off in the photo, or hangs, so it stays at that edge. Choose a place at that edge.",
+  copy_space_busy:
+    "The space for your text is not calm. Make another version, choose another scene, or put a shape under the text.",
   output_breaks_rules: "The sales channel does not take this size or format. Use the channel's own.",
   no_honest_placement:
     "The product does not fit here, so the picture would fail. Move it back, or choose another scene.",

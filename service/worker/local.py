@@ -19,7 +19,6 @@ from pipeline.report import to_json
 from pipeline.swap import SwapResult, cut_out, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.cautions import Caution, cautions
-from service.catalogue.fonts import bundled_fonts
 from service.catalogue.specs import extra_sources, resolve_spec, stored_spec
 from service.catalogue.swap_request import OrderRefused, checked
 from service.cutouts.mask_file import MaskInvalid, checked_mask
@@ -83,7 +82,7 @@ def swap_file(
     if on_caution is not None:
         for caution in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset, spec.ground):
             on_caution(caution)
-    files = files_of(order)
+    files = files_of(catalogue.lettered(order))
     given = None if mask is None else _given_mask(photo, mask, settings)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
@@ -100,7 +99,7 @@ def swap_file(
             credentials=credentials,
             cache=kept,
             mask=given,
-            artwork=artwork_for(spec.lettering.layers, bundled_fonts(), files),
+            artwork=artwork_for(spec.lettering.layers, catalogue.fonts, files),
             files=files,
         )
         bar.update(task, description="done", completed=1.0)

@@ -28,7 +28,6 @@ from pipeline.cutout.given import GivenMask
 from pipeline.report import to_json
 from pipeline.swap import cut_out, swap
 from service.catalogue.catalogue import Catalogue
-from service.catalogue.fonts import bundled_fonts
 from service.catalogue.specs import resolve_spec, stored_extra_sources, subject_of
 from service.cutouts.masks import MendedMasks
 from service.database.engine import DATABASE_AWAY
@@ -237,7 +236,7 @@ class JobRunner:
                 hashlib.sha256(files[earlier["source_key"]]).hexdigest(),
                 whole="subject" in earlier["spec"],
             ),
-            artwork=artwork_for(spec.lettering.layers, bundled_fonts(), files),
+            artwork=artwork_for(spec.lettering.layers, self.catalogue.every_font, files),
         )
         attempt.progress("store", _RENDERED)
         # Each attempt has its own key, so that an attempt that lost its lease can't change the winner's bytes.

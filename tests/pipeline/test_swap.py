@@ -228,7 +228,7 @@ def test_text_over_the_product_changes_no_figure_of_product_and_background() -> 
     lettering = Lettering(json.dumps(words))
     plain, render = made(asked), made(replace(asked, lettering=lettering), artwork=Artwork(bundled_fonts(), {}))
 
-    assert plain.report.layers is plain.report.alt is None
+    assert (plain.report.layers, plain.report.alt) == (None, None)
     assert [row.text for row in render.report.layers or ()] == ["SOLD OUT", "New"]
     assert render.report.fidelity.pixels < plain.report.fidelity.pixels
     assert render.report.fidelity.p99 == pytest.approx(plain.report.fidelity.p99, abs=0.1)

@@ -11,7 +11,7 @@ COLOURS = np.array([[200, 20, 20], [20, 200, 20], [20, 20, 200], [120, 120, 120]
 WIDE = np.repeat(np.repeat(COLOURS[None], 60, axis=1), 120, axis=0)
 
 
-def shown(width: int, height: int, **ground: object) -> np.ndarray:  # type: ignore[type-arg]  # codes
+def shown(width: int, height: int, **ground: object) -> np.ndarray:
     asked = Ground(background="image", background_image="x", **ground)  # type: ignore[arg-type]  # of the parameters
     found = on_canvas(WIDE, Window.of(asked, WIDE, width, height), width, height)
     assert found.shape == (height, width, 3)

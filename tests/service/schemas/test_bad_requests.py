@@ -86,6 +86,13 @@ QUERIES: tuple[tuple[str, str, str, str], ...] = (
     ("shadow=soft&shadow_strength=1.1", "shadow_strength", "", "from 0.0 to 1.0 (received '1.1')"),
     ("shadow_softness=-0.1", "shadow_softness", "", "from 0.0 to 1.0 (received '-0.1')"),
     ("shadow_direction=361", "shadow_direction", "", "from 0.0 to 360.0 (received '361')"),
+    ("margins=8", "margins", "frame_margins", "margins has '8'. Give each length in px or %"),
+    ("margins=-4px", "margins", "frame_margins", "margins has '-4px'"),
+    ("margins=1px%201px%201px%201px%201px", "margins", "frame_margins", "5 lengths. Give one to four"),
+    ("margins=5%25%2055%25&copy_space=left", "margins", "frame_no_room", "take 110 % of the width. Leave 10 %"),
+    ("align=top_left&copy_space=left", "align", "frame_align", "Choose another align"),
+    ("align=middle", "align", "enum", "bottom_right (received 'middle')"),
+    ("copy_space=bottom", "copy_space", "enum", "none, left, right, top (received 'bottom')"),
     (
         "reference=",
         "reference",

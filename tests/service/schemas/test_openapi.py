@@ -137,6 +137,7 @@ def test_every_route_that_makes_a_job_documents_its_admission(document: dict[str
         assert codes == {
             *("rate_limited", "too_many_unfinished_jobs", "queue_share_taken"),
             *("queue_full", "store_unavailable", "database_unavailable", "signature_unchecked", "quarantined"),
+            "catalogue_missing",
         }
         assert all({"RateLimit", "RateLimit-Policy"} <= set(answer["headers"]) for answer in answers.values())
         assert all("Retry-After" in answers[status]["headers"] for status in ("409", "429", "503"))
