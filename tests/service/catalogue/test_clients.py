@@ -105,8 +105,8 @@ def test_to_other_clients_the_entries_do_not_exist(caller: Caller, owner: Caller
 
 
 def test_an_order_of_many_pictures_knows_the_own_entries_too(caller: Caller, owner: Caller) -> None:
-    asked = {"scene_type": "slate_counter", "mood": "golden_hour", "presets": ["acme_card"]}
-    asked |= {"options": {"layers": "template:new_arrival"}}
+    asked: dict[str, Any] = {"scene_type": "slate_counter", "mood": "golden_hour", "presets": ["acme_card"]}
+    asked["options"] = {"layers": "template:new_arrival"}
 
     answers = [
         one.http.post(
