@@ -1,18 +1,59 @@
 """Lists of a client's jobs and renders, newest first, with one SQL statement for a page of any size."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
+from ulid import ULID
 
 from service.database.engine import reader
+from service.database.spec_fields import has_pair, spec_text
 from service.database.tables import jobs, renders
-from service.jobs.records import Job, JobStatus, Operation, Render
+from service.jobs.records import Job, Operation, Render
 from service.jobs.rows import JOBS, RENDERS, job_of, render_of
 
 Item = TypeVar("Item")
+#: A condition of a list: takes a bound parameter for each of its values. A constant, as statements are kept by it.
+Condition = Callable[..., sa.ColumnElement[bool]]
+#: A condition with its values.
+Narrowed = tuple[Condition, tuple[object, ...]]
+#: Seconds by which the time in an id may differ from its row's `created_at`: hosts' clocks differ.
+_ID_SLACK = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """What a list is narrowed by. All given filters must fit; None and empty ones fit everything."""
+
+    #: Any of them.
+    status: Sequence[str] = ()
+    reference: str | None = None
+    output_preset: str | None = None
+    scene_type: str | None = None
+    #: The caller's own pairs, each of which the job has.
+    metadata: Mapping[str, str] | None = None
+    #: From this time on, and before this time. Both have a zone.
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+    def created(self, ids: sa.Column[str], created_at: sa.Column[datetime], prefix: str = "") -> Iterator[Narrowed]:
+        """Yield the conditions on the time of creation for a table whose ids are `prefix` and a ULID.
+
+        The column decides. The range of ids lets the index of the list's order find the place.
+        """
+        if self.created_after is not None:
+            yield _from(ids, created_at), (prefix + _ulid_at(self.created_after, -_ID_SLACK), self.created_after)
+        if self.created_before is not None:
+            yield _until(ids, created_at), (prefix + _ulid_at(self.created_before, _ID_SLACK), self.created_before)
+
+    def of_spec(self) -> Iterator[Narrowed]:
+        """Yield the conditions on a job's spec."""
+        if self.scene_type is not None:
+            yield _of_scene, (self.scene_type,)
+        yield from ((has_pair, pair) for pair in (self.metadata or {}).items())
 
 
 @dataclass(frozen=True)
@@ -39,23 +80,28 @@ class Listings:
         *,
         limit: int,
         cursor: str | None = None,
-        status: JobStatus | None = None,
+        filters: Filters = Filters(),  # frozen
         operation: Operation | None = None,
-        reference: str | None = None,
         preview: bool = False,
     ) -> Page[tuple[Job, Render | None]]:
         """Return a page of a client's jobs, each as `Jobs.get` returns it: at most `limit`, older than the cursor.
 
         It has either only previews or no previews.
         """
+        one_status = filters.status[0] if len(filters.status) == 1 else None
         asked = {
             jobs.c.client_id: client_id,
             jobs.c.preview: preview,
-            jobs.c.status: status,
+            jobs.c.status: one_status,
             jobs.c.operation: operation,
-            jobs.c.reference: reference,
+            jobs.c.reference: filters.reference,
         }
-        return read_page(self._reader, JOBS, jobs.c.id, job_of, asked, limit, cursor)
+        narrowed = [*filters.created(jobs.c.id, jobs.c.created_at), *filters.of_spec()]
+        if len(filters.status) > 1:
+            narrowed.append((_of_statuses, (list(filters.status),)))
+        if filters.output_preset is not None:
+            narrowed.append((_of_preset, (filters.output_preset,)))
+        return read_page(self._reader, JOBS, jobs.c.id, job_of, asked, limit, cursor, narrowed)
 
     def renders(
         self,
@@ -63,16 +109,62 @@ class Listings:
         *,
         limit: int,
         cursor: str | None = None,
-        output_preset: str | None = None,
-        reference: str | None = None,
+        filters: Filters = Filters(),  # frozen
         preview: bool = False,
     ) -> Page[Render]:
-        """Return a page of a client's renders: at most `limit`, older than the cursor; previews as in `jobs`."""
-        asked = {renders.c.client_id: client_id, renders.c.preview: preview, renders.c.output_preset: output_preset}
-        if reference is not None:
+        """Return a page of a client's renders: at most `limit`, older than the cursor; previews as in `jobs`.
+
+        Renders have no status of their own, so the filter by it is ignored.
+        """
+        preset = filters.output_preset
+        asked = {renders.c.client_id: client_id, renders.c.preview: preview, renders.c.output_preset: preset}
+        if filters.reference is not None:
             # The client is repeated so that an index finds the few jobs by client and reference, then their renders.
-            asked |= {jobs.c.client_id: client_id, jobs.c.reference: reference}
-        return read_page(self._reader, RENDERS, renders.c.public_id, render_of, asked, limit, cursor)
+            asked |= {jobs.c.client_id: client_id, jobs.c.reference: filters.reference}
+        narrowed = [*filters.created(renders.c.public_id, renders.c.created_at)]
+        narrowed += [(_by_job(condition), (client_id, *values)) for condition, values in filters.of_spec()]
+        return read_page(self._reader, RENDERS, renders.c.public_id, render_of, asked, limit, cursor, narrowed)
+
+
+def _of_scene(scene: Any) -> sa.ColumnElement[bool]:
+    return spec_text("scene_type") == scene
+
+
+def _of_preset(preset: Any) -> sa.ColumnElement[bool]:
+    return spec_text("output_preset") == preset
+
+
+def _of_statuses(statuses: Any) -> sa.ColumnElement[bool]:
+    return jobs.c.status.in_(statuses)
+
+
+@cache
+def _by_job(condition: Condition) -> Condition:
+    """Return the condition on a render that its job fits.
+
+    A subquery, not a join: SQLite would sort all renders of a frequent scene, whole. It reads this list once.
+    """
+
+    def made(client_id: Any, *values: Any) -> sa.ColumnElement[bool]:
+        fits = sa.select(jobs.c.id).where(jobs.c.client_id == client_id, condition(*values))
+        return renders.c.job_id.in_(fits.correlate(None))
+
+    return made
+
+
+@cache
+def _from(ids: sa.Column[str], created_at: sa.Column[datetime]) -> Condition:
+    return lambda place, time: sa.and_(ids >= place, created_at >= time)
+
+
+@cache
+def _until(ids: sa.Column[str], created_at: sa.Column[datetime]) -> Condition:
+    return lambda place, time: sa.and_(ids < place, created_at < time)
+
+
+def _ulid_at(time: datetime, slack: float) -> str:
+    """Return the first ten characters of ULIDs at this time, plus the slack in seconds."""
+    return str(ULID.from_timestamp(max(0.0, time.timestamp() + slack)))[:10]
 
 
 def read_page(
@@ -83,27 +175,41 @@ def read_page(
     asked: Mapping[sa.Column[Any], object],
     limit: int,
     cursor: str | None,
+    narrowed: Sequence[Narrowed] = (),
 ) -> Page[Item]:
     """Return a page of the query's rows with the given values (None: any), in descending order of `ids`.
 
-    `read` converts a row to an item.
+    `read` converts a row to an item. `narrowed`: further conditions, all of which must hold.
     """
     given = {column: value for column, value in asked.items() if value is not None}
     values = {f"value_{number}": value for number, value in enumerate(given.values())}
+    for number, (_, some) in enumerate(narrowed):
+        values |= {f"condition_{number}_{index}": value for index, value in enumerate(some)}
+    conditions = tuple((condition, len(some)) for condition, some in narrowed)
     # One extra row, not shown, reveals whether there is a next page.
     values |= {"rows": limit + 1, "place": cursor}
     with engine.connect() as connection:
-        found = connection.execute(_page_of(query, ids, *given, after=cursor is not None), values)
+        found = connection.execute(
+            _page_of(query, ids, *given, conditions=conditions, after=cursor is not None), values
+        )
         rows = [dict(zip(found.keys(), row, strict=True)) for row in found]  # several times faster than a RowMapping
     shown = rows[:limit]
     return Page([read(row) for row in shown], shown[-1]["place"] if len(rows) > limit else None)
 
 
 @cache
-def _page_of(query: sa.Select[Any], ids: sa.Column[str], *columns: sa.Column[Any], after: bool) -> sa.Select[Any]:
+def _page_of(
+    query: sa.Select[Any],
+    ids: sa.Column[str],
+    *columns: sa.Column[Any],
+    conditions: tuple[tuple[Condition, int], ...],
+    after: bool,
+) -> sa.Select[Any]:
     """Return the statement of a page. Cached, as SQLAlchemy takes longer to compile a new one than to run it."""
     for number, column in enumerate(columns):
         query = query.where(column == sa.bindparam(f"value_{number}"))
+    for number, (condition, values) in enumerate(conditions):
+        query = query.where(condition(*(sa.bindparam(f"condition_{number}_{index}") for index in range(values))))
     if after:
         query = query.where(ids < sa.bindparam("place"))
     return query.add_columns(ids.label("place")).order_by(ids.desc()).limit(sa.bindparam("rows", type_=sa.Integer))
