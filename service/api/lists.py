@@ -11,7 +11,7 @@ from service.accounts.clients import UnknownEntry
 from service.api.accepted import REFERENCE_PATTERN, read_metadata, wrong
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
-from service.jobs.listing import Filters
+from service.database.paging import Filters
 from service.jobs.records import JobStatus, Operation
 from service.schemas.problems import AnyRequest, unprocessable
 from service.schemas.remedies import with_received

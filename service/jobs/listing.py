@@ -1,75 +1,21 @@
-"""Lists of a client's jobs and renders, newest first, with one SQL statement for a page of any size."""
+"""Lists of a client's jobs and renders, newest first."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
-from ulid import ULID
 
 from service.database.engine import reader
+from service.database.paging import EVERYTHING, Condition, Filters, Narrowed, Page, read_page
 from service.database.spec_fields import has_pair, spec_text
 from service.database.tables import jobs, renders
 from service.jobs.records import Job, Operation, Render
 from service.jobs.rows import JOBS, RENDERS, job_of, render_of
 
-Item = TypeVar("Item")
-#: A condition of a list: takes a bound parameter for each of its values. A constant, as statements are kept by it.
-Condition = Callable[..., sa.ColumnElement[bool]]
-#: A condition with its values.
-Narrowed = tuple[Condition, tuple[object, ...]]
-#: Seconds by which the time in an id may differ from its row's `created_at`: hosts' clocks differ.
-_ID_SLACK = 3600.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Filters:
-    """What a list is narrowed by. All given filters must fit; None and empty ones fit everything."""
-
-    #: Any of them.
-    status: Sequence[str] = ()
-    reference: str | None = None
-    output_preset: str | None = None
-    scene_type: str | None = None
-    #: The caller's own pairs, each of which the job has.
-    metadata: Mapping[str, str] | None = None
-    #: From this time on, and before this time. Both have a zone.
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-
-    def created(self, ids: sa.Column[str], created_at: sa.Column[datetime], prefix: str = "") -> Iterator[Narrowed]:
-        """Yield the conditions on the time of creation for a table whose ids are `prefix` and a ULID.
-
-        The column decides. The range of ids lets the index of the list's order find the place.
-        """
-        if self.created_after is not None:
-            yield _from(ids, created_at), (prefix + _ulid_at(self.created_after, -_ID_SLACK), self.created_after)
-        if self.created_before is not None:
-            yield _until(ids, created_at), (prefix + _ulid_at(self.created_before, _ID_SLACK), self.created_before)
-
-    def of_spec(self) -> Iterator[Narrowed]:
-        """Yield the conditions on a job's spec."""
-        if self.scene_type is not None:
-            yield _of_scene, (self.scene_type,)
-        yield from ((has_pair, pair) for pair in (self.metadata or {}).items())
-
-
-@dataclass(frozen=True)
-class Page(Generic[Item]):
-    """A page of items in order. `next_cursor` is where the next page begins; None on the last page."""
-
-    items: list[Item]
-    next_cursor: str | None
-
 
 class Listings:
-    """The lists in the database. Thread-safe; one instance serves the whole process.
-
-    A cursor is the id of a page's last item. Ids are ULIDs, ordered by time, so new items don't change a page. The
-    cursor only marks a place: its item may be deleted or another client's.
-    """
+    """The lists in the database. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._reader = reader(engine)
@@ -80,7 +26,7 @@ class Listings:
         *,
         limit: int,
         cursor: str | None = None,
-        filters: Filters = Filters(),  # frozen
+        filters: Filters = EVERYTHING,
         operation: Operation | None = None,
         preview: bool = False,
     ) -> Page[tuple[Job, Render | None]]:
@@ -96,7 +42,7 @@ class Listings:
             jobs.c.operation: operation,
             jobs.c.reference: filters.reference,
         }
-        narrowed = [*filters.created(jobs.c.id, jobs.c.created_at), *filters.of_spec()]
+        narrowed = [*filters.created(jobs.c.id, jobs.c.created_at), *_of_spec(filters)]
         if len(filters.status) > 1:
             narrowed.append((_of_statuses, (list(filters.status),)))
         if filters.output_preset is not None:
@@ -109,7 +55,7 @@ class Listings:
         *,
         limit: int,
         cursor: str | None = None,
-        filters: Filters = Filters(),  # frozen
+        filters: Filters = EVERYTHING,
         preview: bool = False,
     ) -> Page[Render]:
         """Return a page of a client's renders: at most `limit`, older than the cursor; previews as in `jobs`.
@@ -122,8 +68,15 @@ class Listings:
             # The client is repeated so that an index finds the few jobs by client and reference, then their renders.
             asked |= {jobs.c.client_id: client_id, jobs.c.reference: filters.reference}
         narrowed = [*filters.created(renders.c.public_id, renders.c.created_at)]
-        narrowed += [(_by_job(condition), (client_id, *values)) for condition, values in filters.of_spec()]
+        narrowed += [(_by_job(condition), (client_id, *values)) for condition, values in _of_spec(filters)]
         return read_page(self._reader, RENDERS, renders.c.public_id, render_of, asked, limit, cursor, narrowed)
+
+
+def _of_spec(filters: Filters) -> Iterator[Narrowed]:
+    """Yield the conditions on a job's spec."""
+    if filters.scene_type is not None:
+        yield _of_scene, (filters.scene_type,)
+    yield from ((has_pair, pair) for pair in (filters.metadata or {}).items())
 
 
 def _of_scene(scene: Any) -> sa.ColumnElement[bool]:
@@ -150,66 +103,3 @@ def _by_job(condition: Condition) -> Condition:
         return renders.c.job_id.in_(fits.correlate(None))
 
     return made
-
-
-@cache
-def _from(ids: sa.Column[str], created_at: sa.Column[datetime]) -> Condition:
-    return lambda place, time: sa.and_(ids >= place, created_at >= time)
-
-
-@cache
-def _until(ids: sa.Column[str], created_at: sa.Column[datetime]) -> Condition:
-    return lambda place, time: sa.and_(ids < place, created_at < time)
-
-
-def _ulid_at(time: datetime, slack: float) -> str:
-    """Return the first ten characters of ULIDs at this time, plus the slack in seconds."""
-    return str(ULID.from_timestamp(max(0.0, time.timestamp() + slack)))[:10]
-
-
-def read_page(
-    engine: sa.Engine,
-    query: sa.Select[Any],
-    ids: sa.Column[str],
-    read: Callable[[Mapping[str, Any]], Item],
-    asked: Mapping[sa.Column[Any], object],
-    limit: int,
-    cursor: str | None,
-    narrowed: Sequence[Narrowed] = (),
-) -> Page[Item]:
-    """Return a page of the query's rows with the given values (None: any), in descending order of `ids`.
-
-    `read` converts a row to an item. `narrowed`: further conditions, all of which must hold.
-    """
-    given = {column: value for column, value in asked.items() if value is not None}
-    values = {f"value_{number}": value for number, value in enumerate(given.values())}
-    for number, (_, some) in enumerate(narrowed):
-        values |= {f"condition_{number}_{index}": value for index, value in enumerate(some)}
-    conditions = tuple((condition, len(some)) for condition, some in narrowed)
-    # One extra row, not shown, reveals whether there is a next page.
-    values |= {"rows": limit + 1, "place": cursor}
-    with engine.connect() as connection:
-        found = connection.execute(
-            _page_of(query, ids, *given, conditions=conditions, after=cursor is not None), values
-        )
-        rows = [dict(zip(found.keys(), row, strict=True)) for row in found]  # several times faster than a RowMapping
-    shown = rows[:limit]
-    return Page([read(row) for row in shown], shown[-1]["place"] if len(rows) > limit else None)
-
-
-@cache
-def _page_of(
-    query: sa.Select[Any],
-    ids: sa.Column[str],
-    *columns: sa.Column[Any],
-    conditions: tuple[tuple[Condition, int], ...],
-    after: bool,
-) -> sa.Select[Any]:
-    """Return the statement of a page. Cached, as SQLAlchemy takes longer to compile a new one than to run it."""
-    for number, column in enumerate(columns):
-        query = query.where(column == sa.bindparam(f"value_{number}"))
-    for number, (condition, values) in enumerate(conditions):
-        query = query.where(condition(*(sa.bindparam(f"condition_{number}_{index}") for index in range(values))))
-    if after:
-        query = query.where(ids < sa.bindparam("place"))
-    return query.add_columns(ids.label("place")).order_by(ids.desc()).limit(sa.bindparam("rows", type_=sa.Integer))

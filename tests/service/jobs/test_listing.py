@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from ulid import ULID
 
-from service.jobs.listing import Filters, Listings
+from service.database.paging import Filters
+from service.jobs.listing import Listings
 from service.jobs.records import JobStatus
 from service.jobs.rows import JOBS, RENDERS
 from tests.support.caller import Caller, assert_problem, located
