@@ -1,5 +1,6 @@
 """The spec of a swap."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 #: Fields that the request sends in its query.
 _IN_QUERY = (
     "seed", "shift_x", "shift_y", "scale", "turn", "stance", "width", "height", "format", "quality", "props",
-    "colors_on",
+    "colors_on", "background", "background_color", "background_image", "background_render", "background_fit",
+    "background_x", "background_y", "background_zoom", "shadow", "shadow_strength", "shadow_softness",
+    "shadow_direction", "margins", "align", "copy_space",
 )  # fmt: skip
 
 
@@ -52,6 +55,35 @@ class Spec:
     #: Colours by surface, such as "wall:#f4ead9,floor:#5b3a26". `plan` lists the surfaces. "accent" means stand, panel
     #: and props.
     colors_on: str = field(default="", kw_only=True)
+    #: What goes behind the product: "scene", "color", "image", "reference" or "render".
+    background: str = field(default="scene", kw_only=True)
+    #: Colour of the background "color".
+    background_color: str = field(default="", kw_only=True)
+    #: Key of the uploaded picture of the backgrounds "image" and "reference".
+    background_image: str = field(default="", kw_only=True)
+    #: Public id of the earlier render of the background "render".
+    background_render: str = field(default="", kw_only=True)
+    #: How that picture fills the canvas: "cover", "contain" or "position".
+    background_fit: str = field(default="cover", kw_only=True)
+    #: Its point that stays visible, in shares of its width and height, and its enlargement, 1 to 4, for "position".
+    background_x: float = field(default=0.5, kw_only=True)
+    background_y: float = field(default=0.5, kw_only=True)
+    background_zoom: float = field(default=1.0, kw_only=True)
+    #: The product's shadow: "scene", "none", "soft", "hard" or "floating".
+    shadow: str = field(default="scene", kw_only=True)
+    #: How dark and how soft it is, 0 to 1. None: the shadow's own.
+    shadow_strength: float | None = field(default=None, kw_only=True)
+    shadow_softness: float | None = field(default=None, kw_only=True)
+    #: Where it falls, in degrees: 0 is away from the viewer, 90 to the right, 180 towards the viewer, 270 to the left.
+    shadow_direction: float | None = field(default=None, kw_only=True)
+    #: Free space around the product, as "10%" or "40px 8%", in the order of CSS: top, right, bottom, left.
+    margins: str = field(default="", kw_only=True)
+    #: Where the product is within it, such as "center" or "bottom_left".
+    align: str = field(default="preset", kw_only=True)
+    #: The side that stays free for copy: "left", "right" or "top".
+    copy_space: str = field(default="none", kw_only=True)
+    #: Text and logos: up to 8 layers, or "template:NAME" (guide to layers).
+    layers: Sequence[Mapping[str, Any]] | str = field(default="", kw_only=True)
     #: Up to 16 pairs of your own, which the job, its render and its webhook message repeat.
     metadata: Mapping[str, str] = field(default_factory=dict)
     #: A point (x, y) on the product, or a box (left, top, right, bottom) around it. In shares 0 to 1 of the upright
@@ -67,6 +99,9 @@ class Spec:
         """Return the request's query, without default values."""
         given = {name: getattr(self, name) for name in _IN_QUERY if getattr(self, name) != getattr(Spec, name)}
         query = {name: value if isinstance(value, int) else str(value) for name, value in given.items()}
+        if self.layers:
+            text = self.layers if isinstance(self.layers, str) else json.dumps(list(self.layers), ensure_ascii=False)
+            query["layers"] = text
         if self.subject is not None:
             query["subject"] = ",".join(map(repr, map(float, self.subject)))
         pairs = [f"{name}:{value}" for name, value in self.metadata.items()]

@@ -33,6 +33,19 @@ class Option:
     bounds: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True)
+class OptionFault:
+    """A fault of an option: the field, a stable code, a sentence with the remedy, and the received value.
+
+    `received` None: the value as it was sent.
+    """
+
+    field: str
+    code: str
+    message: str
+    received: Any = None
+
+
 MAX_SHIFT, SCALES, MAX_TURN = 0.5, (0.3, 2.0), 45.0
 
 
@@ -214,11 +227,219 @@ class Dressing:
 #: The scene chooses the props and the surfaces of the colours.
 AS_SCENE = Dressing()
 
+BackgroundWord = Literal["scene", "color", "image", "reference", "render"]
+FitWord = Literal["cover", "contain", "position"]
+#: The greatest enlargement of a picture that a background is cut from.
+MAX_ZOOM = 4.0
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is behind the product: the scene, or a colour, a picture or an earlier background of the caller's."""
+
+    background: Annotated[
+        BackgroundWord,
+        Option(
+            "What goes behind the product. `scene`: a scene made from `scene_type`, `mood` and `dominant_colors`."
+            " `color`: the flat `background_color`. `image`: your own picture, `background_image`, with the product's"
+            " shadow on it. `reference`: a scene that takes colours, light and composition from `background_image`."
+            " `render`: the background of your earlier render `background_render`.",
+            "What goes behind the product.",
+            example="color",
+        ),
+    ] = "scene"
+    background_color: Annotated[
+        str,
+        Option(
+            "The colour of `background=color`: #rgb, #rrggbb, a CSS name or rgb(r, g, b).",
+            "Colour of --background color.",
+            example="#f4ead9",
+        ),
+    ] = ""
+    background_image: Annotated[
+        str,
+        Option(
+            "Key of the uploaded picture of `background=image` or `background=reference`, as POST /v1/uploads returned"
+            " it.",
+            "File of --background image or reference.",
+            example="uploads/01J9ZC4T7M3X6V2Q8R5N1B0KAD/01J9ZC5A1GZ7W6Y4T3S2R1Q0PN.jpg",
+        ),
+    ] = ""
+    background_render: Annotated[
+        str,
+        Option(
+            "Public id of the earlier render of `background=render`.",
+            "Public id of the render of --background render.",
+            example="01J9ZC6M8J5X7Z9Q1W3R5T7Y9V",
+        ),
+    ] = ""
+    background_fit: Annotated[
+        FitWord,
+        Option(
+            "How the picture of `background=image` fills the canvas. `cover`: it fills the canvas, cropped around"
+            " `background_x` and `background_y`. `contain`: all of it is visible. `position`: as `cover`, enlarged by"
+            " `background_zoom`.",
+            "How the background's picture fills the canvas.",
+            example="contain",
+        ),
+    ] = "cover"
+    #: Shares of the picture's width and height, right and down.
+    background_x: Annotated[
+        float,
+        Option(
+            "The point of the background's picture that stays visible: share of its width, from the left.",
+            "Point of the picture that stays visible: share of its width.",
+            example=0.4,
+            bounds=(0.0, 1.0),
+        ),
+    ] = 0.5
+    background_y: Annotated[
+        float,
+        Option(
+            "The point of the background's picture that stays visible: share of its height, from the top.",
+            "Point of the picture that stays visible: share of its height.",
+            example=0.4,
+            bounds=(0.0, 1.0),
+        ),
+    ] = 0.5
+    background_zoom: Annotated[
+        float,
+        Option(
+            "Enlarge the background's picture by this factor with `background_fit=position`.",
+            "Enlarge the picture by this factor with --background-fit position.",
+            example=1.5,
+            bounds=(1.0, MAX_ZOOM),
+        ),
+    ] = 1.0
+
+
+#: The background is a scene.
+AS_SCENERY = Ground()
+
+ShadowWord = Literal["scene", "none", "soft", "hard", "floating"]
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """A caller's shadow for the product, on every background."""
+
+    shadow: Annotated[
+        ShadowWord,
+        Option(
+            "The product's shadow. `scene`: from the light of scene and mood; on white, the preset's. `none`: no"
+            " shadow. `soft` and `hard`: from a large or a small lamp. `floating`: the product floats above its shadow."
+            " In a transparent picture the shadow is in the alpha channel.",
+            "The product's shadow.",
+            example="soft",
+        ),
+    ] = "scene"
+    shadow_strength: Annotated[
+        float | None,
+        Option(
+            "How dark the shadow is: 0 is invisible, 1 is as dark as light allows. If omitted, the shadow's own.",
+            "How dark the shadow is, 0 to 1.",
+            example=0.6,
+            bounds=(0.0, 1.0),
+        ),
+    ] = None
+    shadow_softness: Annotated[
+        float | None,
+        Option(
+            "How soft the shadow's edge is: 0 is a bare bulb, 1 an overcast sky. If omitted, the shadow's own.",
+            "How soft the shadow's edge is, 0 to 1.",
+            example=0.4,
+            bounds=(0.0, 1.0),
+        ),
+    ] = None
+    #: Degrees clockwise, seen from above.
+    shadow_direction: Annotated[
+        float | None,
+        Option(
+            "The direction in which the shadow falls, in degrees, as on a compass on the floor. 0 is away from the"
+            " viewer, 90 to the right, 180 towards the viewer, 270 to the left. If omitted, the light's own.",
+            "Direction in which the shadow falls, in degrees: 0 back, 90 right, 180 front, 270 left.",
+            example=60,
+            bounds=(0.0, 360.0),
+        ),
+    ] = None
+
+
+#: The shadow is the scene's, or the preset's.
+AS_LIT = Shadow()
+
+AlignWord = Literal[
+    "preset", "center", "left", "right", "top", "bottom", "top_left", "top_right", "bottom_left", "bottom_right"
+]  # fmt: skip
+CopySpaceWord = Literal["none", "left", "right", "top"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A caller's framing: free margins, the product's alignment, and room for copy."""
+
+    #: `pipeline.placement.margins` reads it.
+    margins: Annotated[
+        str,
+        Option(
+            "Free space around the product in place of the preset's, in pixels or percent, such as `40px 8% 120px`."
+            " Give one to four lengths in the order of CSS: top, right, bottom, left. The product is as large as they"
+            " allow. The report still checks the preset's rules.",
+            "Free space around the product: one to four lengths, as 10% or 40px, in the order of CSS.",
+            example="8% 10%",
+        ),
+    ] = ""
+    align: Annotated[
+        AlignWord,
+        Option(
+            "Where the product is in the space that margins and `copy_space` leave. `preset`: where the preset puts"
+            " it.",
+            "Where the product is within its margins.",
+            example="bottom_left",
+        ),
+    ] = "preset"
+    copy_space: Annotated[
+        CopySpaceWord,
+        Option(
+            "The side that stays free for copy: the product is outside it, and the scene keeps it calm.",
+            "The side that stays free for copy.",
+            example="left",
+        ),
+    ] = "none"
+
+
+#: The frame is the preset's.
+AS_FRAMED = Frame()
+
+
+@dataclass(frozen=True)
+class Lettering:
+    """A caller's text and logos on the picture."""
+
+    #: `pipeline.lettering` reads it.
+    layers: Annotated[
+        str,
+        Option(
+            "Text and logos on the picture: a JSON list of at most 8 layers, or `template:NAME`, a template of the"
+            " catalogue. The guide to layers lists a layer's fields.",
+            "Text and logos: a JSON list of layers.",
+            example='[{"text": "New", "anchor": "top_left"}]',
+        ),
+    ] = ""
+
+
+#: The picture has no text and no logo.
+BARE = Lettering()
+
+OptionRecord = Placement | Output | Dressing | Ground | Shadow | Frame | Lettering
 #: Records whose fields each have a parameter, by their name in `SwapOrder`.
-RECORDS: Mapping[str, type[Placement | Output | Dressing]] = {
+RECORDS: Mapping[str, type[OptionRecord]] = {
     "placement": Placement,
     "output": Output,
     "dressing": Dressing,
+    "ground": Ground,
+    "shadow": Shadow,
+    "frame": Frame,
+    "lettering": Lettering,
 }
 
 
@@ -227,7 +448,7 @@ def all_options() -> Iterator[tuple[str, Any, Any, Option]]:
     return chain.from_iterable(map(options_of, RECORDS.values()))
 
 
-def options_of(record: type[Placement | Output | Dressing]) -> Iterator[tuple[str, Any, Any, Option]]:
+def options_of(record: type[OptionRecord]) -> Iterator[tuple[str, Any, Any, Option]]:
     """Yield the name, the type, the default and the `Option` of each field."""
     kinds = get_type_hints(record, include_extras=True)
     for field in fields(record):
@@ -235,7 +456,7 @@ def options_of(record: type[Placement | Output | Dressing]) -> Iterator[tuple[st
         yield field.name, kind, field.default, option
 
 
-def given(options: Placement | Output | Dressing) -> dict[str, Any]:
+def given(options: OptionRecord) -> dict[str, Any]:
     """Return the options that differ from their default, by name."""
     defaults = ((name, default) for name, _, default, _ in options_of(type(options)))
     return {name: value for name, default in defaults if (value := getattr(options, name)) != default}
@@ -264,12 +485,18 @@ class SwapOrder:
     subject: PhotoPlace | None = None
     output: Output = AS_PRESET
     dressing: Dressing = AS_SCENE
+    ground: Ground = AS_SCENERY
+    shadow: Shadow = AS_LIT
+    frame: Frame = AS_FRAMED
+    lettering: Lettering = BARE
     #: The caller's own id, and its own key-value pairs.
     reference: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()
     #: Filled in from the brand: words for the prompt, and whether the background is made without the product.
     style_words: tuple[str, ...] = ()
     pinned: bool = False
+    #: Options that the caller sent, even with their default value; a brand's options don't replace them.
+    sent: frozenset[str] = frozenset()
 
     @property
     def given(self) -> dict[str, Any]:

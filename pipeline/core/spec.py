@@ -6,7 +6,24 @@ All records are frozen. `service.catalogue.catalogue` makes the named records fr
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.core.order import AS_PRESET, AS_SCENE, UNMOVED, Dressing, Format, Output, PhotoPlace, Placement
+from pipeline.core.order import (
+    AS_FRAMED,
+    AS_LIT,
+    AS_PRESET,
+    AS_SCENE,
+    AS_SCENERY,
+    BARE,
+    UNMOVED,
+    Dressing,
+    Format,
+    Frame,
+    Ground,
+    Lettering,
+    Output,
+    PhotoPlace,
+    Placement,
+    Shadow,
+)
 
 #: A preset's background. `white`: pure 255, 255, 255. `scene`: generated. `transparent`: none, straight alpha.
 BackgroundRule = Literal["scene", "white", "transparent"]
@@ -137,6 +154,10 @@ class Spec:
     placement: Placement = UNMOVED
     output: Output = AS_PRESET
     dressing: Dressing = AS_SCENE
+    ground: Ground = AS_SCENERY
+    shadow: Shadow = AS_LIT
+    frame: Frame = AS_FRAMED
+    lettering: Lettering = BARE
     #: Place in the photo of the product that the caller means; None: everything that stands out.
     subject: PhotoPlace | None = None
     #: Whether the picture is small and watermarked.

@@ -1,56 +1,47 @@
 """A caller's own output: size, format and quality in place of the preset's, within the limits."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from pipeline.core.order import AS_PRESET, MAX_ASPECT, MAX_PIXELS, SIDES, Output
+from pipeline.core.order import AS_PRESET, MAX_ASPECT, MAX_PIXELS, SIDES, OptionFault, Output
 from pipeline.core.spec import Preset
 
 
-@dataclass(frozen=True)
-class OutputFault:
-    """A fault of an output: the field, a stable code, and a sentence with the remedy."""
-
-    field: str
-    code: str
-    message: str
-
-
-def output_faults(preset: Preset, output: Output) -> Iterator[OutputFault]:
+def output_faults(preset: Preset, output: Output) -> Iterator[OptionFault]:
     """Yield the faults that keep the preset from being delivered with an output."""
     width, height = output.width, output.height
     form = output.format or preset.formats[0]
     if width is None and height is not None:
-        yield OutputFault("width", "output_incomplete", "height was given without width. Give both, or neither")
+        yield OptionFault("width", "output_incomplete", "height was given without width. Give both, or neither")
     elif height is None and width is not None:
-        yield OutputFault("height", "output_incomplete", "width was given without height. Give both, or neither")
+        yield OptionFault("height", "output_incomplete", "width was given without height. Give both, or neither")
     elif width is not None and height is not None:
         yield from _size_faults(preset, width, height)
     if form == "jpeg" and preset.background == "transparent":
-        yield OutputFault("format", "output_no_alpha", f"JPEG has no transparency. Use png or webp for {preset.name}")
+        yield OptionFault("format", "output_no_alpha", f"JPEG has no transparency. Use png or webp for {preset.name}")
     if output.quality is not None and (form == "png" or preset.background == "transparent"):
         text = "This file is lossless and has no quality. Leave quality out, or choose jpeg, webp or avif"
         if preset.background == "transparent":
             text = f"{preset.name} is delivered lossless and has no quality. Leave quality out"
-        yield OutputFault("quality", "output_lossless", text)
+        yield OptionFault("quality", "output_lossless", text)
 
 
-def _size_faults(preset: Preset, width: int, height: int) -> Iterator[OutputFault]:
+def _size_faults(preset: Preset, width: int, height: int) -> Iterator[OptionFault]:
     if preset.size is None:
-        yield OutputFault(
+        yield OptionFault(
             "width", "output_size_fixed", f"{preset.name} keeps the photo's size. Leave width and height out"
         )
         return
     for field, side in (("width", width), ("height", height)):
         if not SIDES[0] <= side <= SIDES[1]:
-            yield OutputFault(field, "output_size", f"{field} must be {SIDES[0]} to {SIDES[1]} pixels, not {side}")
+            yield OptionFault(field, "output_size", f"{field} must be {SIDES[0]} to {SIDES[1]} pixels, not {side}")
             return
     if width * height > MAX_PIXELS:
         text = f"{width}x{height} has {width * height:,} pixels; the limit is {MAX_PIXELS:,}. Choose a smaller size"
-        yield OutputFault("width", "output_size", text)
+        yield OptionFault("width", "output_size", text)
     if max(width, height) > MAX_ASPECT * min(width, height):
         text = f"{width}x{height} is too long. Choose sides of which one is at most {MAX_ASPECT:g} times the other"
-        yield OutputFault("width", "output_size", text)
+        yield OptionFault("width", "output_size", text)
 
 
 def ordered(preset: Preset, output: Output) -> Preset:

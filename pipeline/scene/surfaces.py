@@ -14,7 +14,7 @@ from pipeline.colour.assignment import Assignment, Surface, assign
 from pipeline.colour.gamuts import Lab, Material
 from pipeline.colour.notation import parse_colour, rgb_to_hex, split_colours
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_lab
-from pipeline.core.order import Dressing
+from pipeline.core.order import Dressing, OptionFault
 from pipeline.core.spec import Finish, Preset, Scene, Spec
 from pipeline.placement.camera import TOP_DOWN, CameraAngle, drawn_kind, has_angle, seen_from
 
@@ -97,16 +97,6 @@ def title_of(scene: Scene, name: str) -> str:
     return _TITLES.get(name, name.capitalize())
 
 
-@dataclass(frozen=True)
-class DressingFault:
-    """A fault of a dressing: the field, a stable code, the received value, and a sentence with the remedy."""
-
-    field: str
-    code: str
-    received: str
-    message: str
-
-
 def colors_on(text: str) -> tuple[tuple[str, str], ...]:
     """Return the surfaces of `Dressing.colors_on`, each with its colour as #rrggbb. Raises ValueError."""
     found = []
@@ -127,21 +117,19 @@ def tidied(dressing: Dressing) -> Dressing:
     return replace(dressing, colors_on=",".join(f"{name}:{colour}" for name, colour in sorted(read)))
 
 
-def dressing_faults(
-    scene: Scene, preset: Preset, colours: Sequence[str], dressing: Dressing
-) -> Iterator[DressingFault]:
+def dressing_faults(scene: Scene, preset: Preset, colours: Sequence[str], dressing: Dressing) -> Iterator[OptionFault]:
     """Yield the faults for which the scene can't be made with a dressing; `colours` are the order's, as #rrggbb."""
     try:
         asked = colors_on(dressing.colors_on)
     except ValueError as error:
-        yield DressingFault("colors_on", "colors_on_invalid", dressing.colors_on, str(error).removesuffix("."))
+        yield OptionFault("colors_on", "colors_on_invalid", str(error).removesuffix("."), dressing.colors_on)
         return
     if not asked:
         return
     known = [one.name for one in surfaces(scene)] if preset.background == "scene" else []
     if not known:
         text = "A white or transparent picture has no surfaces. Leave colors_on out, or choose a scene"
-        yield DressingFault("colors_on", "surface_unknown", dressing.colors_on, text)
+        yield OptionFault("colors_on", "surface_unknown", text, dressing.colors_on)
         return
     # Names of the other angle are valid too: a client may ask for names that a dry run listed at that angle.
     angle: CameraAngle = "side" if scene.kind in TOP_DOWN else "above"
@@ -152,18 +140,18 @@ def dressing_faults(
         entry = f"{name}:{colour}"
         if name not in names:
             text = f"The scene {scene.name} has no surface {name}. It has {', '.join(known)} and {ACCENT}"
-            yield DressingFault("colors_on", "surface_unknown", entry, text)
+            yield OptionFault("colors_on", "surface_unknown", text, entry)
         elif name in taken:
             text = f"The surface {name} has two colours. Name each surface once"
-            yield DressingFault("colors_on", "surface_twice", entry, text)
+            yield OptionFault("colors_on", "surface_twice", text, entry)
         if colour in left:
             left.remove(colour)
         elif colour in colours:
             text = f"The colour {colour} is on two surfaces. Name each colour once, or ask for it twice"
-            yield DressingFault("colors_on", "colour_twice", entry, text)
+            yield OptionFault("colors_on", "colour_twice", text, entry)
         else:
             text = f"The colour {colour} is not among the order's colours. Add it to dominant_colors, or leave it out"
-            yield DressingFault("colors_on", "colour_not_asked", entry, text)
+            yield OptionFault("colors_on", "colour_not_asked", text, entry)
         taken |= {name} - {ACCENT}
 
 

@@ -18,8 +18,7 @@ _FIELDS = {
     "PydanticCustomError": (0, 1),
     "MaskInvalid": (0, 1),
     "FetchFailed": (0, 1),
-    "OutputFault": (1, 2),
-    "DressingFault": (1, 3),
+    "OptionFault": (1, 2),
 }
 #: A value in a message that is filled in later; `{job_id}` in a path is part of the text.
 _VALUE = re.compile(r"(?<![/{])\{[\w.:,]+\}")

@@ -4,7 +4,7 @@ At the submit, a brand gives the values that the request omits. The job stores t
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -49,6 +49,8 @@ class Profile:
     seed: int | None = None
     #: The default of clients that send no preset; the service stores it but does not use it.
     default_preset: str | None = None
+    #: Options of an order by name (`pipeline.core.order.RECORDS`), for requests that leave them out.
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Brand:
     seed_policy: SeedPolicy
     seed: int | None
     default_preset: str | None
+    options: dict[str, Any]
     created_at: datetime
     updated_at: datetime
 
@@ -105,6 +108,7 @@ class Brands:
             "style_words": list(profile.style_words),
             "seed_policy": str(profile.seed_policy),
             "default_preset": profile.default_preset,
+            "options": profile.options or None,
         }
         kept = drawn if profile.seed is not None else sa.func.coalesce(brands.c.seed, drawn)
         again = brands.update().where(_is(client_id, name)).returning(*brands.c)
@@ -160,6 +164,7 @@ def _brand(row: sa.RowMapping) -> Brand:
         seed_policy=SeedPolicy(row["seed_policy"]),
         seed=row["seed"],
         default_preset=row["default_preset"],
+        options=row["options"] or {},
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )

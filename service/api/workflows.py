@@ -1,6 +1,7 @@
 """The routes that make jobs. Each counts against its client's rate limit before its body is read."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from functools import partial, wraps
 from inspect import Parameter, Signature, signature
 from typing import Annotated, Any
@@ -12,15 +13,24 @@ from litestar.openapi.spec import Example
 from litestar.params import Body, QueryParameter
 
 from pipeline.core.order import (
+    AS_FRAMED,
+    AS_LIT,
     AS_PRESET,
     AS_SCENE,
+    AS_SCENERY,
+    BARE,
     RECORDS,
     SEED_LIMIT,
     UNMOVED,
     Dressing,
+    Frame,
+    Ground,
+    Lettering,
     Output,
     Placement,
+    Shadow,
     SwapOrder,
+    all_options,
     options_of,
 )
 from pipeline.placement.facts import CutoutFacts
@@ -87,6 +97,10 @@ def read_order(
     subject: SubjectPlace = None,
     output: Output = AS_PRESET,
     dressing: Dressing = AS_SCENE,
+    ground: Ground = AS_SCENERY,
+    shadow: Shadow = AS_LIT,
+    frame: Frame = AS_FRAMED,
+    lettering: Lettering = BARE,
     reference: Reference = None,
     metadata: Metadata = None,
 ) -> SwapOrder:
@@ -104,6 +118,10 @@ def read_order(
         subject=read_subject(subject),
         output=output,
         dressing=dressing,
+        ground=ground,
+        shadow=shadow,
+        frame=frame,
+        lettering=lettering,
         reference=reference,
     )
 
@@ -126,7 +144,9 @@ def with_order(handler: Callable[..., Awaitable[Response[Any]]]) -> Callable[...
         asked = {one.name: sent.pop(one.name) for one in query}
         for name, record in RECORDS.items():
             asked[name] = record(**{option: asked.pop(option) for option, *_ in options_of(record)})
-        return await handler(**sent, order=read_order(sent["data"], **asked))
+        order = read_order(sent["data"], **asked)
+        options = frozenset(name for name, *_ in all_options() if name in sent["request"].query_params)
+        return await handler(**sent, order=replace(order, sent=options))
 
     handle.__annotations__ = {one.name: one.annotation for one in declared} | {"return": Response[Any]}
     vars(handle)["__signature__"] = Signature(declared, return_annotation=Response[Any])

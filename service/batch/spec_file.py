@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from pipeline.colour.notation import parse_colour
-from pipeline.core.order import SEED_LIMIT, SwapOrder, all_options, photo_place
+from pipeline.core.order import SEED_LIMIT, SwapOrder, photo_place
+from service.catalogue.order_options import option_fields
 
 
 class OrderInvalid(ValueError):
@@ -63,16 +64,7 @@ class _Options(BaseModel):
         return options | {name: tuple(options[name]) for name in ("colors", "subject") if name in options}
 
 
-def _more() -> dict[str, Any]:
-    """Return a pydantic field for each option of an order's records."""
-    found = {}
-    for name, kind, _, option in all_options():
-        least, most = option.bounds or (None, None)
-        found[name] = (Annotated[kind, Field(ge=least, le=most)] | None, None)
-    return found
-
-
-_ALL: Any = create_model("_All", __base__=_Options, **_more())
+_ALL: Any = create_model("_All", __base__=_Options, **option_fields())
 
 
 class _Photo(_ALL):

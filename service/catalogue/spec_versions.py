@@ -4,6 +4,10 @@
 |---|---|
 | 1 | all fields from before specs had a version |
 | 2 | `placement.stance`, `subject`, `dressing.props`, `dressing.colors_on` |
+| 3 | `ground.background`, `ground.background_color`, `ground.background_image`, `ground.background_render` |
+| 3 | `ground.background_fit`, `ground.background_x`, `ground.background_y`, `ground.background_zoom` |
+| 3 | `shadow.shadow`, `shadow.shadow_strength`, `shadow.shadow_softness`, `shadow.shadow_direction` |
+| 3 | `frame.margins`, `frame.align`, `frame.copy_space`, `lettering.layers` |
 
 An API stores an order with the lowest version that supports it, so older workers can run orders without new fields. A
 worker claims no job above its own version. A reader ignores unknown fields: at its version or below, they have the
@@ -22,14 +26,21 @@ How to add a field to the stored spec:
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipeline.core.order import RECORDS, options_of
+
 #: The newest version that this release writes and reads.
-SPEC_VERSION = 2
+SPEC_VERSION = 3
 #: By path: the version that added a field, and the value that an older worker assumes.
 SINCE: Mapping[str, tuple[int, Any]] = {
     "placement.stance": (2, "auto"),
     "subject": (2, None),
     "dressing.props": (2, "scene"),
     "dressing.colors_on": (2, ""),
+    **{
+        f"{name}.{option}": (3, default)
+        for name in ("ground", "shadow", "frame", "lettering")
+        for option, _, default, _ in options_of(RECORDS[name])
+    },
 }
 
 

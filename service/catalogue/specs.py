@@ -2,27 +2,14 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
-from typing import Any, TypeVar
+from dataclasses import asdict, fields, replace
+from typing import Any
 
-from pipeline.core.order import (
-    AS_PRESET,
-    AS_SCENE,
-    SEED_LIMIT,
-    UNMOVED,
-    Dressing,
-    Output,
-    PhotoPlace,
-    Placement,
-    SwapOrder,
-    given,
-)
+from pipeline.core.order import RECORDS, SEED_LIMIT, OptionRecord, Output, PhotoPlace, SwapOrder, given
 from pipeline.core.spec import Mood, Preset, Scene, Spec
 from service.catalogue.catalogue import Catalogue, quotable
 from service.catalogue.spec_versions import SPEC_VERSION, require_readable
 from service.catalogue.toml_records import record_from_json, record_to_json
-
-_Options = TypeVar("_Options", Placement, Output, Dressing)
 
 
 def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
@@ -40,9 +27,7 @@ def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
         "style_words": list(order.style_words),
         "pinned": order.pinned,
         # Only values that differ from the default. To add a field, see `service.catalogue.spec_versions`.
-        **({} if order.placement == UNMOVED else {"placement": given(order.placement)}),
-        **({} if order.output == AS_PRESET else {"output": asdict(order.output)}),
-        **({} if order.dressing == AS_SCENE else {"dressing": given(order.dressing)}),
+        **{name: _stored(getattr(order, name)) for name, kind in RECORDS.items() if getattr(order, name) != kind()},
         **({} if order.subject is None else {"subject": list(order.subject)}),
         "records": {
             "scene": record_to_json(catalogue.scene(order.scene)),
@@ -54,7 +39,7 @@ def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
 
 def order_of(stored: Mapping[str, Any]) -> SwapOrder:
     """Return the order of a stored spec. Unknown fields are ignored."""
-    return SwapOrder(
+    order = SwapOrder(
         scene=stored["scene_type"],
         mood=stored["mood"],
         preset=stored["output_preset"],
@@ -63,11 +48,9 @@ def order_of(stored: Mapping[str, Any]) -> SwapOrder:
         # Jobs from before brands have neither.
         style_words=tuple(stored.get("style_words", ())),
         pinned=stored.get("pinned", False),
-        placement=_known(Placement, stored.get("placement", {})),
-        output=_known(Output, stored.get("output", {})),
-        dressing=_known(Dressing, stored.get("dressing", {})),
         subject=subject_of(stored),
     )
+    return replace(order, **{name: _known(kind, stored.get(name, {})) for name, kind in RECORDS.items()})
 
 
 def resolve_spec(
@@ -89,15 +72,18 @@ def resolve_spec(
         seed=stored["seed"],
         style_words=style_of(order.style_words),
         pinned=order.pinned,
-        placement=order.placement,
-        output=order.output,
-        dressing=order.dressing,
         subject=order.subject,
         preview=preview,
+        **{name: getattr(order, name) for name in RECORDS},
     )
 
 
-def _known(kind: type[_Options], stored: Mapping[str, Any]) -> _Options:
+def _stored(options: OptionRecord) -> dict[str, Any]:
+    # An output was stored whole before options were left out.
+    return asdict(options) if isinstance(options, Output) else given(options)
+
+
+def _known(kind: type[OptionRecord], stored: Mapping[str, Any]) -> Any:
     return kind(**{field.name: stored[field.name] for field in fields(kind) if field.name in stored})
 
 

@@ -22,10 +22,10 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pipeline.colour.notation import parse_colour
 from pipeline.core.order import SwapOrder
-from pipeline.delivery.output import output_faults
-from pipeline.scene.surfaces import dressing_faults, tidied
+from pipeline.scene.surfaces import tidied
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
+from service.catalogue.option_faults import option_faults
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -215,10 +215,9 @@ def checked(catalogue: Catalogue, order: SwapOrder) -> SwapOrder:
         for one in error.errors():
             field, *index = one["loc"]
             wrong.append((f"{field}" + "".join(f"[{number}]" for number in index), one["msg"]))
-    if (preset := catalogue.presets.get(order.preset)) is not None:
-        wrong += [(fault.field, fault.message) for fault in output_faults(preset, order.output)]
-        faults = () if wrong else dressing_faults(catalogue.scene(order.scene), preset, order.colors, order.dressing)
-        wrong += [(fault.field, f"{fault.message} (received {fault.received!r})") for fault in faults]
+    for fault in () if wrong else option_faults(catalogue, order):
+        received = "" if fault.received is None else f" (received {fault.received!r})"
+        wrong.append((fault.field, fault.message + received))
     if wrong:
         raise OrderRefused(wrong)
     return replace(order, dressing=tidied(order.dressing))

@@ -52,6 +52,8 @@ clients = sa.Table(
     sa.Column("signature_required", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     sa.Column("disabled_at", Timestamp),
+    # Its folder in the external catalogue. NULL: only the shared part.
+    sa.Column("catalogue", sa.String(120)),
     # Its share of the workers, relative to a client of weight 1.
     sa.Column("weight", sa.Integer, nullable=False, default=1, server_default="1"),
     # The latest turn of its started jobs.
@@ -93,6 +95,28 @@ request_logs = sa.Table(
     sa.UniqueConstraint("client_id", "idempotency_key", name="idempotency_key_once"),
     # For the sweep: keys that have not expired yet.
     some_rows("taken_idempotency_keys", "created_at", where="idempotency_key IS NOT NULL"),
+)
+
+orders = sa.Table(
+    "orders",
+    metadata,
+    sa.Column("id", sa.String(26), primary_key=True),
+    # The request log of the order, with its body and its idempotency key. Each job has its own log as well.
+    sa.Column("request_id", sa.ForeignKey("request_logs.request_id"), nullable=False, unique=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
+    # The caller's own id and pairs.
+    sa.Column("reference", sa.String(200)),
+    sa.Column("metadata", sa.JSON, nullable=False),
+    # Number of its jobs, one a picture, and the sum of their debits.
+    sa.Column("pictures", sa.Integer, nullable=False),
+    sa.Column("credits_cost", sa.BigInteger, nullable=False),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # When its last job ended, and when its client cancelled it.
+    sa.Column("completed_at", Timestamp),
+    sa.Column("cancelled_at", Timestamp),
+    # For lists, in their order.
+    sa.Index("orders_of_client", "client_id", "id"),
+    some_rows("orders_of_client_by_reference", "client_id", "reference", "id", where="reference IS NOT NULL"),
 )
 
 jobs = sa.Table(
@@ -146,6 +170,8 @@ jobs = sa.Table(
     sa.Column("retry_of", sa.String(26)),
     # The lowest version of a worker that can run its spec (`service.catalogue.spec_versions`).
     sa.Column("spec_version", sa.Integer, nullable=False, default=1, server_default="1"),
+    # The order that it is a picture of. No foreign key, because SQLite would copy all jobs to drop it again.
+    sa.Column("order_id", sa.String(26)),
     sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
     # For lists, in their order.
     sa.Index("jobs_of_client", "client_id", "id"),
@@ -156,6 +182,7 @@ jobs = sa.Table(
     some_rows("unfinished_jobs", "status", "created_at", where=_UNFINISHED),
     # The jobs of a photo: those that need it, and its cut-outs.
     sa.Index("jobs_of_photo", "source_key"),
+    some_rows("jobs_of_order", "order_id", "id", where="order_id IS NOT NULL"),
     # A failed job is retried once.
     some_rows("one_retry_a_job", "retry_of", where="retry_of IS NOT NULL", unique=True),
     # For workers, which take the first row. The condition is on finished_at: if a query names the status, SQLite uses
@@ -275,6 +302,8 @@ brands = sa.Table(
     sa.Column("seed_policy", sa.String(8), nullable=False),
     sa.Column("seed", sa.BigInteger),
     sa.Column("default_preset", sa.String(64)),
+    # Options of an order by name. NULL: none.
+    sa.Column("options", sa.JSON(none_as_null=True)),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     sa.Column("updated_at", Timestamp, nullable=False, default=db_now()),
     sa.CheckConstraint(
@@ -330,7 +359,9 @@ deliveries = sa.Table(
     # The message's id, the same in every attempt, so that receivers can drop duplicates.
     sa.Column("id", sa.String(30), primary_key=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
-    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False),
+    # The job or the order that it is about. Both NULL: a test.
+    sa.Column("job_id", sa.ForeignKey("jobs.id")),
+    sa.Column("order_id", sa.String(26)),
     sa.Column("type", sa.String(32), nullable=False),
     # JSON, exactly as it is signed and sent.
     sa.Column("body", sa.Text, nullable=False),
@@ -344,6 +375,8 @@ deliveries = sa.Table(
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     sa.Column("ended_at", Timestamp),
     sa.UniqueConstraint("job_id", name="one_message_a_job"),
+    # NULLs are never duplicates.
+    sa.Index("one_message_an_order", "order_id", unique=True),
     sa.CheckConstraint("state IN ('waiting', 'delivered', 'failed', 'dropped')", name="delivery_state_known"),
     # For the sweep.
     some_rows("waiting_deliveries", "next_attempt_at", where="state = 'waiting'"),

@@ -1,5 +1,6 @@
 """Job intake: turns a request into a job. One transaction writes the request log, the debit and the job."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -8,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.core.order import AS_PRESET, AS_SCENE, RECORDS, UNMOVED, Dressing, Output, PhotoPlace, Placement
+from pipeline.core.order import RECORDS, OptionRecord, PhotoPlace
 from service.accounts.ledger import debit
 from service.catalogue.spec_versions import version_of
 from service.catalogue.specs import order_of, subject_of
@@ -124,9 +125,8 @@ class JobRequest:
     #: The photo; None once it was deleted.
     source_key: str | None
     preview: bool
-    placement: Placement = UNMOVED
-    output: Output = AS_PRESET
-    dressing: Dressing = AS_SCENE
+    #: The records of options by name; empty for a cut-out.
+    options: Mapping[str, OptionRecord] = field(default_factory=dict)
     #: The product's place in the photo.
     subject: PhotoPlace | None = None
 
@@ -362,7 +362,7 @@ class JobIntake:
         # The job's own colours: a brand may have given them, and may have other colours by now.
         body = row.body | {"dominant_colors": list(order.colors)}
         records = {name: getattr(order, name) for name in RECORDS}
-        return JobRequest(body, order.seed, row.key, row.preview, **records, subject=order.subject)
+        return JobRequest(body, order.seed, row.key, row.preview, options=records, subject=order.subject)
 
     def free_old_keys(self, *, limit: int = 1000) -> int:
         """Free at most `limit` expired idempotency keys, and return how many; their logs stay."""

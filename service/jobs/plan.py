@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.core.order import SwapOrder
+from pipeline.core.order import RECORDS, SwapOrder
 from pipeline.core.spec import Preset, Spec
 from pipeline.delivery.output import ordered
 from pipeline.placement.facts import CutoutFacts
@@ -43,8 +43,7 @@ class Resolved:
             preset=ordered(self.preset, self.order.output),
             seed=0,
             pinned=self.order.pinned,
-            placement=self.order.placement,
-            dressing=self.order.dressing,
+            **{name: getattr(self.order, name) for name in RECORDS if name != "output"},
         )
 
     def spec(self, catalogue: Catalogue) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 from ulid import ULID
 
-from pipeline.core.order import PhotoPlace, SwapOrder
-from pipeline.delivery.output import OutputFault, output_faults
-from pipeline.scene.surfaces import DressingFault, dressing_faults, tidied
+from pipeline.core.order import OptionFault, PhotoPlace, SwapOrder
+from pipeline.scene.surfaces import tidied
 from service.accounts.brands import Brands
 from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
+from service.catalogue.option_faults import option_faults
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
@@ -47,18 +47,10 @@ class PreviewsOff(Exception):
     """Raised when a client requests a preview and previews are switched off."""
 
 
-class OutputInvalid(ValueError):
-    """Raised when the preset can't be delivered with the requested size, format or quality, because of `faults`."""
+class OptionsInvalid(ValueError):
+    """Raised when a swap can't be made with the options of its order, because of `faults`."""
 
-    def __init__(self, faults: list[OutputFault]) -> None:
-        super().__init__("; ".join(fault.message for fault in faults))
-        self.faults = faults
-
-
-class DressingInvalid(ValueError):
-    """Raised when a scene can't be dressed as requested, because of `faults`."""
-
-    def __init__(self, faults: list[DressingFault]) -> None:
+    def __init__(self, faults: list[OptionFault]) -> None:
         super().__init__("; ".join(fault.message for fault in faults))
         self.faults = faults
 
@@ -103,9 +95,9 @@ class Submit:
     def swap(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder, sent: Sent) -> Accepted:
         """Resolve all defaults, price the swap, write one transaction, then enqueue the job.
 
-        `order` is the order of the request's body and query. A preview is free. Raises PreviewsOff, OutputInvalid,
-        DressingInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable, InsufficientCredits,
-        IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs, QueueShareTaken, QueueFull. After each of them,
+        `order` is the order of the request's body and query. A preview is free. Raises PreviewsOff, OptionsInvalid,
+        SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable, InsufficientCredits, IdempotencyConflict,
+        IdempotencyInFlight, TooManyUnfinishedJobs, QueueShareTaken, QueueFull. After each of them,
         nothing was charged.
         """
         if order.preview and not self.previews:
@@ -187,8 +179,8 @@ class Submit:
     def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Plan:
         """Return the effect and cost of `swap`, and write nothing.
 
-        Raises PreviewsOff, OutputInvalid, DressingInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss,
-        StoreUnavailable. Other reasons for a refusal become cautions.
+        Raises PreviewsOff, OptionsInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable.
+        Other reasons for a refusal become cautions.
         """
         if order.preview and not self.previews:
             raise PreviewsOff
@@ -216,13 +208,11 @@ class Submit:
                 style_words=tuple(brand.style_words),
                 pinned=brand.pinned,
             )
+            order = order.having({name: one for name, one in brand.options.items() if name not in order.sent})
+            order = replace(order, dressing=tidied(order.dressing))
             request = request.model_copy(update={"dominant_colors": list(order.colors)})
-        preset = self.catalogue.presets[order.preset]
-        if faults := list(output_faults(preset, order.output)):
-            raise OutputInvalid(faults)
-        scene = self.catalogue.scene(order.scene)
-        if wrong := list(dressing_faults(scene, preset, order.colors, order.dressing)):
-            raise DressingInvalid(wrong)
+        if faults := list(option_faults(self.catalogue, order)):
+            raise OptionsInvalid(faults)
         source_key, seen = self._source(client, request.source_image_s3_key, request.source_render_public_id)
         return Resolved(
             request=request,
@@ -230,7 +220,7 @@ class Submit:
             brand=brand,
             source_key=source_key,
             seen=seen if seen.get("subject") == (list(order.subject) if order.subject else None) else {},
-            preset=preset,
+            preset=self.catalogue.presets[order.preset],
         )
 
     def _source(self, client: Client, uploaded: str | None, rendered: str | None) -> tuple[str, dict[str, Any]]:

@@ -10,9 +10,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from pydantic_core import PydanticCustomError
 
 from pipeline.colour.notation import parse_colour
-from pipeline.core.order import SEED_LIMIT
+from pipeline.core.order import SEED_LIMIT, SwapOrder
 from service.accounts.brands import Profile, SeedPolicy
 from service.catalogue.catalogue import Catalogue
+from service.catalogue.option_faults import option_faults
+from service.catalogue.order_options import OrderOptions
 from service.schemas.fields import Time
 
 
@@ -70,6 +72,11 @@ class BrandRequest(BaseModel):
     default_preset: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
         None, description="Default for clients that send no preset: a name of GET /v1/output-presets."
     )
+    options: OrderOptions = Field(
+        default_factory=OrderOptions,
+        description="Options for requests that leave them out, by the names of a swap's query, such as shadow or"
+        " layers.",
+    )
 
     @field_validator("seed")
     @classmethod
@@ -89,10 +96,31 @@ class BrandRequest(BaseModel):
             )
         return name
 
+    @field_validator("options")
+    @classmethod
+    def _options(cls, options: OrderOptions, info: ValidationInfo) -> OrderOptions:
+        catalogue = cast(dict[str, Catalogue], info.context)["catalogue"]
+        # Without a default preset, a preset that allows every option.
+        preset = info.data.get("default_preset") or next(
+            name for name, one in catalogue.presets.items() if one.background == "scene" and one.size
+        )
+        order = SwapOrder(next(iter(catalogue.scenes)), next(iter(catalogue.moods)), preset, ("#ffffff",))
+        for fault in option_faults(catalogue, order.having(options.given())):
+            if fault.code not in ("surface_unknown", "colour_not_asked"):  # each request has its own scene and colours
+                raise PydanticCustomError(fault.code, "{text}", {"text": f"{fault.field}: {fault.message}"})
+        return options
+
     @property
     def profile(self) -> Profile:
         """The brand as `service.accounts.brands` takes it."""
-        return Profile(tuple(self.palette), tuple(self.style_words), self.seed_policy, self.seed, self.default_preset)
+        return Profile(
+            tuple(self.palette),
+            tuple(self.style_words),
+            self.seed_policy,
+            self.seed,
+            self.default_preset,
+            self.options.given(),
+        )
 
 
 class KeyRequest(BaseModel):

@@ -34,8 +34,7 @@ from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
 from service.jobs.submit import (
     BrandNearMiss,
-    DressingInvalid,
-    OutputInvalid,
+    OptionsInvalid,
     PreviewsOff,
     SourceNotFound,
     SourceTooLarge,
@@ -352,24 +351,12 @@ def _on_near_brand(request: AnyRequest, error: BrandNearMiss) -> Response[Any]:
     return unprocessable(request, [{"loc": ["body", "pilot_brand"], "msg": text, "type": "near_miss"}])
 
 
-def _on_bad_output(request: AnyRequest, error: OutputInvalid) -> Response[Any]:
-    sent = request.query_params
-    found: list[Fault] = [
-        {
-            "loc": ["query", one.field],
-            "msg": with_received(one.message, sent[one.field]) if one.field in sent else one.message,
-            "type": one.code,
-        }
-        for one in error.faults
-    ]
-    return unprocessable(request, found)
-
-
-def _on_bad_dressing(request: AnyRequest, error: DressingInvalid) -> Response[Any]:
-    found: list[Fault] = [
-        {"loc": ["query", one.field], "msg": with_received(one.message, one.received), "type": one.code}
-        for one in error.faults
-    ]
+def _on_bad_options(request: AnyRequest, error: OptionsInvalid) -> Response[Any]:
+    found: list[Fault] = []
+    for one in error.faults:
+        received = request.query_params.get(one.field) if one.received is None else one.received
+        text = one.message if received is None else with_received(one.message, received)
+        found.append({"loc": ["query", one.field], "msg": text, "type": one.code})
     return unprocessable(request, found)
 
 
@@ -414,8 +401,7 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     SourceTooLarge: _on_large_source,
     FetchFailed: _on_fetch_failed,
     BrandNearMiss: _on_near_brand,
-    OutputInvalid: _on_bad_output,
-    DressingInvalid: _on_bad_dressing,
+    OptionsInvalid: _on_bad_options,
     QueryInvalid: _on_bad_query,
     BrandNameInvalid: _on_bad_brand_name,
     UrlInvalid: _on_bad_webhook,

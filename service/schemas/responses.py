@@ -5,9 +5,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SkipValidation, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from pipeline.core.order import PropsWord, StanceWord
+from pipeline.core.order import Frame, Ground, Lettering, PropsWord, Shadow, StanceWord
 from pipeline.report import Report
 from service.accounts.brands import SeedPolicy
+from service.catalogue.order_options import record_model
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.records import JobStatus, Operation
 from service.schemas.catalogue_views import PlannedPlace, Preset
@@ -290,6 +291,28 @@ class DressingView(BaseModel):
     )
 
 
+_GROUND: Any = record_model(Ground)
+_SHADOW: Any = record_model(Shadow)
+_FRAME: Any = record_model(Frame)
+_LETTERING: Any = record_model(Lettering)
+
+
+class GroundView(_GROUND):
+    """What the submit requested behind the product."""
+
+
+class ShadowView(_SHADOW):
+    """The shadow parameters of the submit. A null field means the shadow's own value."""
+
+
+class FrameView(_FRAME):
+    """The frame parameters of the submit."""
+
+
+class LetteringView(_LETTERING):
+    """The text and logos of the submit."""
+
+
 class JobRequestView(BaseModel):
     """A job's request."""
 
@@ -297,9 +320,15 @@ class JobRequestView(BaseModel):
     seed: int | None = Field(description="The seed that you sent, or that Backdrop drew; null for a cut-out.")
     source: SourceView | None = Field(description="The photo; null once it was deleted.")
     preview: bool = Field(description="Whether you requested a preview.")
-    placement: PlacementView = Field(description="How you moved and placed the product.")
-    output: OutputView = Field(description="Size, format and quality that you requested instead of the preset's.")
+    placement: PlacementView = Field(default_factory=PlacementView, description="How you moved and placed the product.")
+    output: OutputView = Field(
+        default_factory=OutputView, description="Size, format and quality that you requested instead of the preset's."
+    )
     dressing: DressingView = Field(default_factory=DressingView, description="How you dressed the scene.")
+    ground: GroundView = Field(default_factory=GroundView, description="What you requested behind the product.")
+    shadow: ShadowView = Field(default_factory=ShadowView, description="The shadow that you requested.")
+    frame: FrameView = Field(default_factory=FrameView, description="How you framed the product.")
+    lettering: LetteringView = Field(default_factory=LetteringView, description="Your text and logos.")
     subject: list[float] | None = Field(None, description="The `subject` of the submit; null for all products.")
 
 
@@ -342,6 +371,7 @@ class BrandView(BaseModel):
     seed_policy: SeedPolicy = Field(description="pinned: all swaps share one seed. free: each swap has its own.")
     seed: int | None = Field(description="The seed of a pinned brand; null for others.")
     default_preset: str | None = Field(description="Preset for clients that send none; null if the brand has none.")
+    options: dict[str, Any] = Field(description="Options for requests that leave them out, by name.")
     created_at: Time = Field(description="When the brand was created.")
     updated_at: Time = Field(description="When the brand was last replaced.")
 

@@ -18,13 +18,10 @@ from service.schemas.catalogue_views import PlannedPlace, Preset
 from service.schemas.problems import AnyRequest, problem
 from service.schemas.responses import (
     BrandView,
-    DressingView,
     JobError,
     JobEvent,
     JobRequestView,
     JobView,
-    OutputView,
-    PlacementView,
     PlannedSurface,
     PlanWarning,
     RenderView,
@@ -87,16 +84,13 @@ def serialize_job_request(request: AnyRequest, state: State, asked: JobRequest) 
         content_type = content_type_of(asked.source_key)
         signed = objects.download_url(asked.source_key, content_type, base_url(request))
         source = SourceView(url=signed.url, url_expires_at=signed.expires_at, content_type=content_type)
-    placement = PlacementView.model_validate(vars(asked.placement))
     return JobRequestView(
         request=asked.body,
         seed=asked.seed,
         source=source,
         preview=asked.preview,
-        placement=placement,
-        output=OutputView.model_validate(vars(asked.output)),
-        dressing=DressingView.model_validate(vars(asked.dressing)),
         subject=list(asked.subject) if asked.subject else None,
+        **{name: vars(record) for name, record in asked.options.items()},
     )
 
 

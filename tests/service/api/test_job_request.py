@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from litestar.testing import TestClient
 from ulid import ULID
 
-from pipeline.core.order import SwapOrder
+from pipeline.core.order import RECORDS, SwapOrder
 from service.api.app import create_app
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
@@ -41,7 +41,7 @@ def one(tmp_path: Path, valkey_url: str) -> Iterator[Caller]:
 def asked(caller: Caller, job_id: str) -> dict[str, Any]:
     answer = caller.get(f"/v1/jobs/{job_id}/request")
     assert answer.status_code == 200, answer.text
-    assert set(answer.json()) == {"request", "seed", "source", "preview", "placement", "output", "dressing", "subject"}
+    assert set(answer.json()) == {"request", "seed", "source", "preview", "subject", *RECORDS}
     return dict(answer.json())
 
 

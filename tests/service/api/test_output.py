@@ -6,13 +6,22 @@ import pytest
 from pydantic import BaseModel
 
 from backdrop_client import Spec
-from pipeline.core.order import RECORDS, Dressing, Output, Placement, options_of
+from pipeline.core.order import RECORDS, OptionRecord, options_of
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import resolve_spec
-from service.schemas.responses import DressingView, OutputView, PlacementView
+from service.schemas.responses import (
+    DressingView,
+    FrameView,
+    GroundView,
+    LetteringView,
+    OutputView,
+    PlacementView,
+    ShadowView,
+)
 from tests.service.api.test_previews import ask
 from tests.support.caller import Caller
 
+VIEWS = (PlacementView, OutputView, DressingView, GroundView, ShadowView, FrameView, LetteringView)
 NOTHING_OWN = {"width": None, "height": None, "format": None, "quality": None}
 
 
@@ -42,12 +51,9 @@ def test_an_output_that_breaks_the_presets_rules_is_a_warning_of_the_dry_run(
     assert [one["code"] for one in plan["warnings"]] == codes
 
 
-@pytest.mark.parametrize(
-    ("record", "view"),
-    list(zip(RECORDS.values(), (PlacementView, OutputView, DressingView), strict=True)),
-)
+@pytest.mark.parametrize(("record", "view"), list(zip(RECORDS.values(), VIEWS, strict=True)))
 def test_every_option_is_in_the_requests_view_and_in_the_clients_spec(
-    record: type[Placement | Output | Dressing], view: type[BaseModel]
+    record: type[OptionRecord], view: type[BaseModel]
 ) -> None:
     options = {name: option.example for name, _, _, option in options_of(record)}
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from pipeline.core.order import Dressing, Output, Placement, SwapOrder
+from pipeline.core.order import RECORDS, Dressing, Output, Placement, Shadow, SwapOrder
 from pipeline.core.spec import Mood, Preset, Scene
 from service.catalogue import spec_versions
 from service.catalogue.catalogue import load_catalogue
@@ -91,7 +91,7 @@ def stored_paths() -> set[str]:
     records: tuple[tuple[str, type[Any]], ...] = (("scene", Scene), ("mood", Mood), ("preset", Preset))
     for name, record in records:
         asked |= set(paths(record, f"records.{name}"))
-    return asked | set(paths(Placement, "placement")) | set(paths(Output, "output")) | set(paths(Dressing, "dressing"))
+    return asked.union(*(paths(record, name) for name, record in RECORDS.items()))
 
 
 def test_every_field_and_word_of_a_stored_spec_names_its_version() -> None:
@@ -127,6 +127,8 @@ def spec(**asked: Any) -> dict[str, Any]:
         ({"subject": [0.1, 0.1, 0.9, 0.9]}, 2),
         (spec(dressing=Dressing("scene", "")), 1),
         (spec(dressing=Dressing("none")), 2),
+        (spec(shadow=Shadow("soft")), 3),
+        (spec(shadow=Shadow(shadow_strength=0.0)), 3),
         (spec(dressing=Dressing(colors_on="wall:#e8c7b8")), 2),
     ],
 )

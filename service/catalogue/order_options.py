@@ -1,0 +1,48 @@
+"""An order's options as the fields of a JSON object: in a brand, in an order of many pictures, in a batch's file."""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+
+from pipeline.core.order import OptionRecord, all_options, options_of
+
+
+def _as_text(value: Any) -> Any:
+    """Return a list of layers as its JSON text, in one notation."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False) if isinstance(value, list) else value
+
+
+def option_fields() -> dict[str, Any]:
+    """Return a pydantic field for each option of an order's records, as `create_model` takes them; None: not given."""
+    found = {}
+    for name, kind, _, option in all_options():
+        least, most = option.bounds or (None, None)
+        check: Any = BeforeValidator(_as_text) if name == "layers" else Field(ge=least, le=most)
+        found[name] = (
+            Annotated[kind, check] | None,
+            Field(None, description=option.description, examples=[option.example]),
+        )
+    return found
+
+
+def record_model(record: type[OptionRecord]) -> type[BaseModel]:
+    """Return a pydantic model of a record, as the base of a class: its options with their defaults."""
+    found: dict[str, Any] = {
+        name: (kind, Field(default, description=option.description))
+        for name, kind, default, option in options_of(record)
+    }
+    return create_model(record.__name__, **found)
+
+
+_ALL: Any = create_model("_ALL", __base__=BaseModel, **option_fields())
+
+
+class OrderOptions(_ALL):
+    """Options of a swap: the same names and values as the query of POST /v1/background-swap-with-spec."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def given(self) -> dict[str, Any]:
+        """Return the options that are set, as `SwapOrder.having` takes them."""
+        return dict(self.model_dump(exclude_none=True))
