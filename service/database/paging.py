@@ -99,10 +99,11 @@ def _page_of(
     after: bool,
 ) -> sa.Select[Any]:
     """Return the statement of a page. Cached, as SQLAlchemy takes longer to compile a new one than to run it."""
-    for number, column in enumerate(columns):
-        query = query.where(column == sa.bindparam(f"value_{number}"))
+    # First: SQLite checks them in this order, and may read their fields from an index without the row.
     for number, (condition, values) in enumerate(conditions):
         query = query.where(condition(*(sa.bindparam(f"condition_{number}_{index}") for index in range(values))))
+    for number, column in enumerate(columns):
+        query = query.where(column == sa.bindparam(f"value_{number}"))
     if after:
         query = query.where(ids < sa.bindparam("place"))
     return query.add_columns(ids.label("place")).order_by(ids.desc()).limit(sa.bindparam("rows", type_=sa.Integer))

@@ -12,6 +12,9 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from service.database.tables import jobs
 
+#: The jobs with such a spec. A literal, as SQLite's index is partial and serves only queries that repeat its condition.
+SWAPS: sa.ColumnElement[bool] = jobs.c.operation == sa.literal_column("'swap'", sa.String)
+
 
 class spec_text(FunctionElement[str]):  # noqa: N801  # reads like sa.func.now()
     """A text of the spec: its `scene_type` or `output_preset`. NULL for a cut-out."""
@@ -24,13 +27,16 @@ class spec_text(FunctionElement[str]):  # noqa: N801  # reads like sa.func.now()
 
 
 class has_pair(FunctionElement[bool]):  # noqa: N801  # as above
-    """Whether the spec's metadata has this name with this value. A name has letters, digits and `_.-` alone."""
+    """Whether the spec's metadata has a pair: `pair` is an object of JSON with it, `path` the name's in SQLite.
+
+    PostgreSQL reads the text of a parameter, and so estimates how rare the pair is. It can't for a function's result.
+    """
 
     type = sa.Boolean()
     inherit_cache = True
 
-    def __init__(self, name: Any, value: Any) -> None:
-        super().__init__(sa.type_coerce(name, sa.Text), sa.type_coerce(value, sa.Text))
+    def __init__(self, pair: Any, path: Any, value: Any) -> None:
+        super().__init__(*(sa.type_coerce(one, sa.Text) for one in (pair, path, value)))
 
 
 @compiles(spec_text, "postgresql")
@@ -48,13 +54,13 @@ def _text_sqlite(element: spec_text, compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(has_pair, "postgresql")
 def _pair_postgresql(element: has_pair, compiler: SQLCompiler, **kw: Any) -> str:
-    name, value = (f"CAST({compiler.process(one, **kw)} AS TEXT)" for one in element.clauses)
+    pair, *_ = element.clauses
     metadata = f"CAST({compiler.process(jobs.c.spec, **kw)} -> 'metadata' AS JSONB)"
-    return f"({metadata} @> jsonb_build_object({name}, {value}))"
+    return f"({metadata} @> CAST({compiler.process(pair, **kw)} AS JSONB))"
 
 
 @compiles(has_pair, "sqlite")
 def _pair_sqlite(element: has_pair, compiler: SQLCompiler, **kw: Any) -> str:
-    name, value = (compiler.process(one, **kw) for one in element.clauses)
+    _, path, value = (compiler.process(one, **kw) for one in element.clauses)
     metadata = f"CAST(json_extract({compiler.process(jobs.c.spec, **kw)}, '$.metadata') AS TEXT)"
-    return f"(json_extract({metadata}, '$.\"' || {name} || '\"') = {value})"
+    return f"(json_extract({metadata}, {path}) = {value})"

@@ -1,5 +1,6 @@
 """Lists of a client's jobs and renders, newest first."""
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 
 from service.database.engine import reader
 from service.database.paging import EVERYTHING, Condition, Filters, Narrowed, Page, read_page
-from service.database.spec_fields import has_pair, spec_text
+from service.database.spec_fields import SWAPS, has_pair, spec_text
 from service.database.tables import jobs, renders
 from service.jobs.records import Job, Operation, Render
 from service.jobs.rows import JOBS, RENDERS, job_of, render_of
@@ -68,7 +69,7 @@ class Listings:
             # The client is repeated so that an index finds the few jobs by client and reference, then their renders.
             asked |= {jobs.c.client_id: client_id, jobs.c.reference: filters.reference}
         narrowed = [*filters.created(renders.c.public_id, renders.c.created_at)]
-        narrowed += [(_by_job(condition), (client_id, *values)) for condition, values in _of_spec(filters)]
+        narrowed += [(_by_job(condition), (client_id, preview, *values)) for condition, values in _of_spec(filters)]
         return read_page(self._reader, RENDERS, renders.c.public_id, render_of, asked, limit, cursor, narrowed)
 
 
@@ -76,15 +77,21 @@ def _of_spec(filters: Filters) -> Iterator[Narrowed]:
     """Yield the conditions on a job's spec."""
     if filters.scene_type is not None:
         yield _of_scene, (filters.scene_type,)
-    yield from ((has_pair, pair) for pair in (filters.metadata or {}).items())
+    for name, value in (filters.metadata or {}).items():
+        # A name has letters, digits and `_.-` alone.
+        yield _of_pair, (json.dumps({name: value}), f'$."{name}"', value)
 
 
 def _of_scene(scene: Any) -> sa.ColumnElement[bool]:
-    return spec_text("scene_type") == scene
+    return sa.and_(SWAPS, spec_text("scene_type") == scene)
 
 
 def _of_preset(preset: Any) -> sa.ColumnElement[bool]:
-    return spec_text("output_preset") == preset
+    return sa.and_(SWAPS, spec_text("output_preset") == preset)
+
+
+def _of_pair(*given: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(SWAPS, has_pair(*given))
 
 
 def _of_statuses(statuses: Any) -> sa.ColumnElement[bool]:
@@ -98,8 +105,9 @@ def _by_job(condition: Condition) -> Condition:
     A subquery, not a join: SQLite would sort all renders of a frequent scene, whole. It reads this list once.
     """
 
-    def made(client_id: Any, *values: Any) -> sa.ColumnElement[bool]:
-        fits = sa.select(jobs.c.id).where(jobs.c.client_id == client_id, condition(*values))
+    def made(client_id: Any, preview: Any, *values: Any) -> sa.ColumnElement[bool]:
+        own = sa.and_(jobs.c.client_id == client_id, jobs.c.preview == preview)
+        fits = sa.select(jobs.c.id).where(condition(*values), own)
         return renders.c.job_id.in_(fits.correlate(None))
 
     return made
