@@ -41,6 +41,7 @@ from service.schemas.error_responses import HTTPValidationError, Problem
 from service.schemas.problems import ANSWERS
 from service.schemas.responses import JobView, StoredPhoto, SwapPlan, Upload, WorkflowAcceptedResponse
 from service.storage.objects import UPLOAD_TYPES
+from service.webhooks.endpoints import DeliveryUnderWay
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 #: Markdown's name of each language, in the order of the document.
@@ -256,6 +257,7 @@ NOT_A_PHOTO_TYPE = _problem(
     "The Content-Type 'application/pdf' is not accepted here. Send the photo's bytes (image/jpeg, image/png, …),"
     " multipart/form-data with the part `file`, or application/json with `content_type` or `url`.",
 )
+DELIVERY_UNDER_WAY = _answer_to(DeliveryUnderWay())
 TOO_MANY_BRANDS = _answer_to(TooManyBrands())
 TOO_MANY_KEYS = _answer_to(TooManyKeys())
 LAST_KEY = _answer_to(LastKey())

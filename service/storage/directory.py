@@ -115,8 +115,8 @@ class DirectoryBucket:
         """Sign a PUT to the API."""
         return self._signed("PUT", key, base_url, {"Content-Type": content_type})
 
-    def download_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
-        """Sign a GET from the API."""
+    def download_url(self, key: str, content_type: str, base_url: str, method: str = "GET") -> SignedUrl:
+        """Sign a GET from the API, which allows a HEAD, too."""
         return self._signed("GET", key, base_url, {})
 
     def _signed(self, method: str, key: str, base_url: str, headers: dict[str, str]) -> SignedUrl:
