@@ -322,6 +322,8 @@ class Api:
             "seed_policy": brand.seed_policy,
             "default_preset": brand.default_preset,
         }
+        if brand.options:  # an older server knows none
+            body["options"] = brand.options
         if brand.seed is not None:
             body["seed"] = brand.seed
         call = Call("PUT", f"/v1/brands/{_quoted(brand.name)}", headers=_JSON, content=_json(body))

@@ -283,6 +283,8 @@ class Brand:
     #: None in a new pinned brand: the server draws a seed and keeps it.
     seed: int | None = None
     default_preset: str | None = None
+    #: Options for swaps that leave them out, by the names of `Spec`'s fields, such as {"shadow": "soft"}.
+    options: dict[str, Any] = field(default_factory=dict)
     created_at: datetime | None = None
     updated_at: datetime | None = None
 

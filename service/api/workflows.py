@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from functools import partial, wraps
 from inspect import Parameter, Signature, signature
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 from litestar import Response, Router, post
@@ -12,27 +12,7 @@ from litestar.concurrency import sync_to_thread
 from litestar.openapi.spec import Example
 from litestar.params import Body, QueryParameter
 
-from pipeline.core.order import (
-    AS_FRAMED,
-    AS_LIT,
-    AS_PRESET,
-    AS_SCENE,
-    AS_SCENERY,
-    BARE,
-    RECORDS,
-    SEED_LIMIT,
-    UNMOVED,
-    Dressing,
-    Frame,
-    Ground,
-    Lettering,
-    Output,
-    Placement,
-    Shadow,
-    SwapOrder,
-    all_options,
-    options_of,
-)
+from pipeline.core.order import RECORDS, SEED_LIMIT, OptionRecord, SwapOrder, all_options, options_of
 from pipeline.placement.facts import CutoutFacts
 from pipeline.placement.place import Place, Refusal
 from pipeline.placement.plan import fitted, shown
@@ -93,19 +73,13 @@ def read_order(
             " To get the full picture, repeat the request with the preview's `seed`."
         ),
     ] = False,
-    placement: Placement = UNMOVED,
     subject: SubjectPlace = None,
-    output: Output = AS_PRESET,
-    dressing: Dressing = AS_SCENE,
-    ground: Ground = AS_SCENERY,
-    shadow: Shadow = AS_LIT,
-    frame: Frame = AS_FRAMED,
-    lettering: Lettering = BARE,
     reference: Reference = None,
     metadata: Metadata = None,
+    **records: OptionRecord,
 ) -> SwapOrder:
     """Return the order that a body and its query ask for. Raises QueryInvalid."""
-    return SwapOrder(
+    order = SwapOrder(
         scene=data.scene_type,
         mood=data.mood,
         preset=data.output_preset,
@@ -114,16 +88,10 @@ def read_order(
         seed=seed,
         preview=preview,
         metadata=tuple(read_metadata(metadata).items()),
-        placement=placement,
         subject=read_subject(subject),
-        output=output,
-        dressing=dressing,
-        ground=ground,
-        shadow=shadow,
-        frame=frame,
-        lettering=lettering,
         reference=reference,
     )
+    return replace(order, **cast(dict[str, Any], records))
 
 
 def with_order(handler: Callable[..., Awaitable[Response[Any]]]) -> Callable[..., Awaitable[Response[Any]]]:
@@ -155,16 +123,13 @@ def with_order(handler: Callable[..., Awaitable[Response[Any]]]) -> Callable[...
 
 def _parameters() -> Iterator[Parameter]:
     """Yield the query parameters of `read_order`: its own, and one for each field of an order's records."""
-    for one in list(signature(read_order).parameters.values())[1:]:
-        if one.name not in RECORDS:
-            yield one
-            continue
-        for name, kind, default, option in options_of(RECORDS[one.name]):
-            least, most = option.bounds or (None, None)
-            about = QueryParameter(
-                ge=least, le=most, description=option.description, examples=[Example(value=option.example)]
-            )
-            yield Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, about])
+    yield from list(signature(read_order).parameters.values())[1:-1]
+    for name, kind, default, option in all_options():
+        least, most = option.bounds or (None, None)
+        about = QueryParameter(
+            ge=least, le=most, description=option.description, examples=[Example(value=option.example)]
+        )
+        yield Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, about])
 
 
 @endpoint(

@@ -26,13 +26,12 @@ def option_fields() -> dict[str, Any]:
     return found
 
 
-def record_model(record: type[OptionRecord]) -> type[BaseModel]:
-    """Return a pydantic model of a record, as the base of a class: its options with their defaults."""
-    found: dict[str, Any] = {
+def record_fields(record: type[OptionRecord]) -> dict[str, Any]:
+    """Return a pydantic field for each option of a record with its default, as `create_model` takes them."""
+    return {
         name: (kind, Field(default, description=option.description))
         for name, kind, default, option in options_of(record)
     }
-    return create_model(record.__name__, **found)
 
 
 _ALL: Any = create_model("_ALL", __base__=BaseModel, **option_fields())

@@ -108,6 +108,20 @@ def order_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of an order's records to a command, which receives those that were given as `options`."""
+    made = _options_of_records()
+
+    @wraps(command)
+    def run(**given: Any) -> Any:
+        asked = SwapOrder("", "", "").having({name: given.pop(name) for name in made})
+        return command(**given, options=asked.given)
+
+    for option in reversed(made.values()):
+        run = option(run)
+    return run
+
+
 def _options_of_records() -> dict[str, Callable[..., Any]]:
     made = {}
     for name, kind, default, option in all_options():

@@ -13,6 +13,7 @@ import click
 from pipeline.core.order import SEED_LIMIT
 from service.batch.state import file_name
 from service.catalogue.warning_words import in_words
+from service.cli.options import record_options
 from service.cli.remote import at_server, format_of
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def show_brand(backdrop: "Backdrop", name: str, as_json: bool) -> None:
 @click.option("--pinned/--free", default=False, help="Pinned: the same spec repeats the same background.")
 @click.option("--seed", type=click.IntRange(0, SEED_LIMIT - 1), help="Seed of a pinned brand. Default: drawn once.")
 @click.option("--preset", help="Preset of swaps that name none.")
+@record_options
 @at_server
 def set_brand(
     backdrop: "Backdrop",
@@ -155,12 +157,16 @@ def set_brand(
     pinned: bool,
     seed: int | None,
     preset: str | None,
+    options: dict[str, Any],
 ) -> None:
-    """Create a brand, or replace the whole brand of that name."""
+    """Create a brand, or replace the whole brand of that name.
+
+    The options of `backdrop swap`, such as --shadow, become the brand's own: swaps that leave them out get them.
+    """
     from backdrop_client import Brand
 
     policy: Any = "pinned" if pinned else "free"
-    click.echo(_brand(backdrop.save_brand(Brand(name, list(colors), list(words), policy, seed, preset))))
+    click.echo(_brand(backdrop.save_brand(Brand(name, list(colors), list(words), policy, seed, preset, options))))
 
 
 def _state(job: "Job") -> str:
@@ -180,6 +186,7 @@ def _picture(render: "Render") -> str:
 def _brand(brand: "Brand") -> str:
     seed = f"pinned, seed {brand.seed}" if brand.seed_policy == "pinned" else "a new seed each time"
     parts = [" ".join(brand.palette) or "no palette", ", ".join(brand.style_words) or "no style words", seed]
+    parts += [f"{name}={value}" for name, value in brand.options.items()]
     return "  ".join([brand.name, *parts, f"preset {brand.default_preset}" * bool(brand.default_preset)]).rstrip()
 
 

@@ -2,13 +2,22 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SkipValidation, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SkipValidation,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from pipeline.core.order import Frame, Ground, Lettering, PropsWord, Shadow, StanceWord
+from pipeline.core.order import Dressing, Frame, Ground, Lettering, Output, Placement, Shadow
 from pipeline.report import Report
 from service.accounts.brands import SeedPolicy
-from service.catalogue.order_options import record_model
+from service.catalogue.order_options import record_fields
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.records import JobStatus, Operation
 from service.schemas.catalogue_views import PlannedPlace, Preset
@@ -259,42 +268,25 @@ class SourceView(BaseModel):
     content_type: str = Field(description="Media type of the photo, such as image/jpeg.")
 
 
-class PlacementView(BaseModel):
+_PLACEMENT: Any = create_model("_Placement", **record_fields(Placement))
+_OUTPUT: Any = create_model("_Output", **record_fields(Output))
+_DRESSING: Any = create_model("_Dressing", **record_fields(Dressing))
+_GROUND: Any = create_model("_Ground", **record_fields(Ground))
+_SHADOW: Any = create_model("_Shadow", **record_fields(Shadow))
+_FRAME: Any = create_model("_Frame", **record_fields(Frame))
+_LETTERING: Any = create_model("_Lettering", **record_fields(Lettering))
+
+
+class PlacementView(_PLACEMENT):
     """The placement parameters of the submit: shifts from the scene's place, scale, turn and stance."""
 
-    shift_x: float = Field(0.0, description="Shift to the right, as a share of the picture's width.")
-    shift_y: float = Field(0.0, description="Shift down, as a share of the picture's height.")
-    scale: float = Field(1.0, description="A factor on the size that the preset gives the product.")
-    turn: float = Field(0.0, description="Clockwise turn in degrees.")
-    stance: StanceWord = Field("auto", description="How the product is placed. auto: Backdrop guesses from the photo.")
 
-
-class OutputView(BaseModel):
+class OutputView(_OUTPUT):
     """The output parameters of the submit. A null field means the preset's value."""
 
-    width: int | None = Field(None, description="Width in pixels; null: the preset's.")
-    height: int | None = Field(None, description="Height in pixels; null: the preset's.")
-    format: Literal["jpeg", "png", "webp", "avif"] | None = Field(
-        None, description="File format; null: the preset's first."
-    )
-    quality: int | None = Field(None, description="Starting quality of the file, 1 to 100; null: the preset's.")
 
-
-class DressingView(BaseModel):
+class DressingView(_DRESSING):
     """The dressing parameters of the submit: the props, and which colour goes on which surface."""
-
-    props: PropsWord = Field(
-        "scene", description="Props beside the product. scene: those of the scene. few: at most one. none: no props."
-    )
-    colors_on: str = Field(
-        "", description="Surfaces that you chose for colours, as `wall:#f4ead9,floor:#5b3a26`. Empty if you chose none."
-    )
-
-
-_GROUND: Any = record_model(Ground)
-_SHADOW: Any = record_model(Shadow)
-_FRAME: Any = record_model(Frame)
-_LETTERING: Any = record_model(Lettering)
 
 
 class GroundView(_GROUND):

@@ -17,7 +17,7 @@ from service.accounts.clients import Accounts
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import resolve_spec
 from service.database.tables import jobs, request_logs
-from tests.support.caller import Caller, assert_problem, located
+from tests.support.caller import SWAP, Caller, assert_problem, located
 
 PINNED = {
     "palette": ["ivory", "#2F5D50", "rgb(232, 199, 184)"],
@@ -151,6 +151,27 @@ def test_fields_of_the_request_override_the_brand(caller: Caller) -> None:
     put(caller, "b", **PINNED)
     spec, _ = job_of(caller, caller.submit(caller.body(pilot_brand="b", dominant_colors=["teal"])))
     assert spec["dominant_colors"] == ["#008080"]
+
+
+def test_a_brands_options_are_for_requests_that_leave_them_out(caller: Caller) -> None:
+    made = put(caller, "b", options={"shadow": "soft", "margins": "10%", "layers": [{"text": "New"}]})
+    assert made.json()["options"] == {"shadow": "soft", "margins": "10%", "layers": '[{"text":"New"}]'}
+
+    def asked(**query: str) -> dict[str, Any]:
+        answer = caller.http.post(SWAP, params=query, json=caller.body(pilot_brand="b"), headers=caller.headers)
+        return job_of(caller, answer)[0]
+
+    assert asked()["shadow"] == {"shadow": "soft"}
+    assert asked()["frame"] == {"margins": "10%"}
+    assert asked(shadow="none")["shadow"] == {"shadow": "none"}
+    assert "shadow" not in asked(shadow="scene"), "the request has the last word, even with a default value"
+
+
+def test_a_brands_wrong_option_is_named(caller: Caller) -> None:
+    wrong = put(caller, "b", options={"shadow": "blue", "shadow_strength": 2, "shade": "soft"})
+
+    assert located(wrong) == {("body", "options", name) for name in ("shadow", "shadow_strength", "shade")}
+    assert get(caller, "b").status_code == 404
 
 
 def test_a_free_brand_draws_a_seed_for_each_swap(caller: Caller) -> None:
