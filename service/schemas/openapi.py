@@ -262,10 +262,10 @@ TOO_MANY_BRANDS = _answer_to(TooManyBrands())
 TOO_MANY_KEYS = _answer_to(TooManyKeys())
 LAST_KEY = _answer_to(LastKey())
 TOO_LARGE = _body_too_large(65_536)
+_OVER_RATE = (429, "rate_limited", "You sent more than 300 submits in 60 s. Nothing was charged. Try again in 12 s.")
+RATE_LIMITED = _problem(*_OVER_RATE)
 TOO_MANY = _problem(
-    429,
-    "rate_limited",
-    "You sent more than 300 submits in 60 s. Nothing was charged. Try again in 12 s.",
+    *_OVER_RATE,
     ("too_many_unfinished_jobs", "You have 500 unfinished jobs, which is the limit. Nothing was charged."),
     (
         "queue_share_taken",

@@ -301,20 +301,19 @@ class Outbox:
                 type=row.type,
             )
 
-    def _with_download(self, row: sa.Row[Any]) -> str:
+    def _with_download(self, row: Any) -> str:
         """Return a message's body with a new download URL of its picture, or null if there is none."""
         message: dict[str, Any] = json.loads(row.body)
-        render = message["data"].get("render") if self._sign else None
-        if not render:
+        render, sign = message.get("data", {}).get("render"), self._sign
+        if not render or sign is None:
             return str(row.body)
         url = expires_at = None
         if row.key is not None:
             try:
-                signed = self._sign(row.key, row.content_type) if self._sign else None
+                signed = sign(row.key, row.content_type)
+                url, expires_at = signed.url, _text(signed.expires_at)
             except ObjectError as error:  # no credentials: the message matters more
                 logger.error("message %s: its picture's URL can't be signed. %s", row.id, error)
-            else:
-                url, expires_at = signed and signed.url, signed and _text(signed.expires_at)
         message["data"]["render"] = render | {"download_url": url, "download_url_expires_at": expires_at}
         return json.dumps(message, separators=(",", ":"))
 

@@ -11,7 +11,7 @@ from service.api.endpoint import endpoint
 from service.api.lists import CreatedAfter, CreatedBefore, Limit, read_filters
 from service.api.parts import Parts
 from service.schemas.account import DeliveryPage, DeliveryView, SentDelivery
-from service.schemas.openapi import DELIVERY_UNDER_WAY, NOT_FOUND, TOO_MANY
+from service.schemas.openapi import DELIVERY_UNDER_WAY, NOT_FOUND, RATE_LIMITED
 from service.schemas.problems import AnyRequest, not_found
 from service.webhooks.endpoints import NoWebhook
 from service.webhooks.outbox import DeliveryState, MessageType
@@ -88,7 +88,7 @@ def get_delivery(request: AnyRequest, state: Parts, id: DeliveryId) -> SentDeliv
     operation_id="redeliver",
     tag="webhook",
     guards=[rate_limited],
-    responses={404: NOT_FOUND, 409: DELIVERY_UNDER_WAY, 429: TOO_MANY},
+    responses={404: NOT_FOUND, 409: DELIVERY_UNDER_WAY, 429: RATE_LIMITED},
 )
 def redeliver(request: AnyRequest, state: Parts, id: DeliveryId) -> SentDelivery:
     """Send a message again now, in any state, also a delivered one. It keeps its id and starts a new set of attempts.
@@ -110,7 +110,7 @@ def redeliver(request: AnyRequest, state: Parts, id: DeliveryId) -> SentDelivery
     operation_id="test_webhook",
     tag="webhook",
     guards=[rate_limited],
-    responses={404: NOT_FOUND, 429: TOO_MANY},
+    responses={404: NOT_FOUND, 429: RATE_LIMITED},
 )
 def test_webhook(request: AnyRequest, state: Parts) -> Response[SentDelivery]:
     """Send a signed message of the type `webhook.test` to the webhook. Backdrop tries it once.
