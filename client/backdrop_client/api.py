@@ -161,8 +161,9 @@ class Api:
         All given filters must fit. `status`: one, or several of which any may fit. `metadata`: pairs that the job has.
         `created_after`: this time or later. Times need a zone.
         """
-        asked = _narrowed(reference, metadata, scene, preset, created_after, created_before, preview)
-        return self._pages("/v1/jobs", Page[Job], **asked, status=_several(status))
+        asked = {"status": status, "reference": reference, "metadata": metadata, "preview": preview}
+        asked |= {"created_after": created_after, "created_before": created_before}
+        return self._pages("/v1/jobs", Page[Job], **asked, scene_type=scene, output_preset=preset)
 
     def iter_renders(
         self,
@@ -176,8 +177,9 @@ class Api:
         preview: bool = False,
     ) -> Pages[Render]:
         """Yield your renders, newest first, one page at a time, with the filters of `iter_jobs`."""
-        asked = _narrowed(reference, metadata, scene, preset, created_after, created_before, preview)
-        return self._pages("/v1/renders", Page[Render], **asked)
+        asked = {"reference": reference, "metadata": metadata, "preview": preview}
+        asked |= {"created_after": created_after, "created_before": created_before}
+        return self._pages("/v1/renders", Page[Render], **asked, scene_type=scene, output_preset=preset)
 
     def render(self, public_id: str) -> Flow[Render]:
         """Return a render with its measurements and a fresh download URL."""
@@ -418,15 +420,16 @@ class Api:
 
         `state`: one, or several of which any may fit: "waiting", "delivered", "failed", "dropped".
         """
-        asked = {"created_after": _time(created_after), "created_before": _time(created_before)}
-        asked |= {"type": type, "job_id": job_id, "order_id": order_id}
-        return self._pages(_DELIVERIES, Page[Delivery], **asked, status=_several(state))
+        asked = {"status": state, "type": type, "job_id": job_id, "order_id": order_id}
+        asked |= {"created_after": created_after, "created_before": created_before}
+        return self._pages(_DELIVERIES, Page[Delivery], **asked)
 
     def _get(self, path: str, kind: type[T], **query: str | int | list[str] | None) -> Flow[T]:
         given = {name: value for name, value in query.items() if value is not None}
         return decoded((yield from exchange(Call("GET", path, query=given), self._retries)), kind)
 
-    def _pages(self, path: str, kind: type[Page[T]], **query: str | list[str] | None) -> Pages[T]:
+    def _pages(self, path: str, kind: type[Page[T]], **filters: Any) -> Pages[T]:
+        query = {name: _sent(value) for name, value in filters.items()}
         return Pages(lambda cursor: self._get(path, kind, **query, cursor=cursor, limit=_PAGE))
 
     def _catalogue(self, name: str) -> Flow[list[CatalogueItem]]:
@@ -451,32 +454,15 @@ def _of(cutout: Cutout | str, what: str) -> str:
     return f"{CUTOUTS}/{_quoted(_public_id(cutout))}/{what}"
 
 
-def _narrowed(
-    reference: str | None,
-    metadata: Mapping[str, str] | None,
-    scene: str | None,
-    preset: str | None,
-    created_after: datetime | None,
-    created_before: datetime | None,
-    preview: bool,
-) -> dict[str, str | list[str] | None]:
-    return {
-        "reference": reference,
-        "metadata": [f"{name}:{value}" for name, value in (metadata or {}).items()] or None,
-        "scene_type": scene,
-        "output_preset": preset,
-        "created_after": _time(created_after),
-        "created_before": _time(created_before),
-        "preview": "true" if preview else None,
-    }
-
-
-def _time(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat()
-
-
-def _several(values: str | Sequence[str] | None) -> list[str] | None:
-    return [values] if isinstance(values, str) else list(values or ()) or None
+def _sent(value: Any) -> str | list[str] | None:
+    """Return a filter's value for the query; None leaves it out."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return [f"{name}:{one}" for name, one in value.items()] or None
+    if isinstance(value, bool):
+        return "true" if value else None
+    return value if value is None or isinstance(value, str) else list(value) or None
 
 
 def _once(idempotency_key: str | None) -> str:

@@ -178,7 +178,7 @@ jobs = sa.Table(
     sa.Index("jobs_of_client_by_status", "client_id", "status", "id"),
     some_rows("jobs_of_client_by_reference", "client_id", "reference", "id", where="reference IS NOT NULL"),
     some_rows("cutouts_of_client", "client_id", "id", where="operation = 'cutout'"),
-    # For lists by scene, preset or metadata (`service.database.spec_fields`). PostgreSQL takes the frequency of values
+    # For lists by scene, preset or metadata (`service.jobs.listing`). PostgreSQL takes the frequency of values
     # only from whole indexes. SQLite chooses the index of which a query names most columns, and reads all from it.
     *(
         sa.Index(f"jobs_of_client_by_{name}", "client_id", sa.text(f"(spec ->> '{name}')"), "id").ddl_if("postgresql")

@@ -7,8 +7,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import NoReturn
 
 from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, StoreUnavailable, checked
 from service.storage.signing import UrlSigner
@@ -46,7 +47,7 @@ class DirectoryBucket:
                 raise ObjectTooLarge(key)
             return data
 
-    def open(self, key: str) -> BinaryIO:
+    def open(self, key: str) -> BufferedReader:
         """Open the file for reading in parts. A later write does not change the open file."""
         with _os_errors(key):
             return self._path(key).open("rb")

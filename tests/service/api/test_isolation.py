@@ -115,8 +115,8 @@ class Owner(Caller):
 
     def belongings(self) -> dict[str, Any]:
         """Return everything that the API shows the owner, without the URLs, which differ in each answer."""
-        lists = ("jobs", "renders", "cutouts", "brands", "keys", "webhook", f"jobs/{self.waiting}/request")
-        lists += ("webhook/deliveries", f"webhook/deliveries/{self.delivery}")
+        lists = [*("jobs", "renders", "cutouts", "brands", "keys", "webhook"), f"jobs/{self.waiting}/request"]
+        lists += ["webhook/deliveries", f"webhook/deliveries/{self.delivery}"]
         return {path: without_urls(self.get(f"/v1/{path}").json()) for path in lists}
 
 
