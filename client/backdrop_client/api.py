@@ -161,7 +161,7 @@ class Api:
         All given filters must fit. `status`: one, or several of which any may fit. `metadata`: pairs that the job has.
         `created_after`: this time or later. Times need a zone.
         """
-        asked = {"status": status, "reference": reference, "metadata": metadata, "preview": preview}
+        asked: dict[str, Any] = {"status": status, "reference": reference, "metadata": metadata, "preview": preview}
         asked |= {"created_after": created_after, "created_before": created_before}
         return self._pages("/v1/jobs", Page[Job], **asked, scene_type=scene, output_preset=preset)
 
@@ -177,7 +177,7 @@ class Api:
         preview: bool = False,
     ) -> Pages[Render]:
         """Yield your renders, newest first, one page at a time, with the filters of `iter_jobs`."""
-        asked = {"reference": reference, "metadata": metadata, "preview": preview}
+        asked: dict[str, Any] = {"reference": reference, "metadata": metadata, "preview": preview}
         asked |= {"created_after": created_after, "created_before": created_before}
         return self._pages("/v1/renders", Page[Render], **asked, scene_type=scene, output_preset=preset)
 
@@ -420,7 +420,7 @@ class Api:
 
         `state`: one, or several of which any may fit: "waiting", "delivered", "failed", "dropped".
         """
-        asked = {"status": state, "type": type, "job_id": job_id, "order_id": order_id}
+        asked: dict[str, Any] = {"status": state, "type": type, "job_id": job_id, "order_id": order_id}
         asked |= {"created_after": created_after, "created_before": created_before}
         return self._pages(_DELIVERIES, Page[Delivery], **asked)
 

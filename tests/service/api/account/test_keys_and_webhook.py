@@ -1,6 +1,7 @@
 """Keys and the webhook over the API: the API shows a secret once, and a refusal names the remedy."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -8,11 +9,13 @@ import sqlalchemy as sa
 
 from service.database.encryption import open_cipher
 from service.database.tables import deliveries
-from service.webhooks.delivery import DeliveryLoop
+from service.storage.buckets import open_buckets
+from service.webhooks.delivery import DeliveryLoop, build_delivery_loop
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import Outbox
 from service.webhooks.sender import WebhookSender
 from tests.support.caller import Caller, assert_problem, located
+from tests.support.shop import render
 from tests.support.storm.receiver import receiving
 from tests.support.webhooks import run
 
@@ -70,6 +73,21 @@ def test_a_webhook_is_set_rotated_and_deleted_and_its_secret_is_shown_once(calle
     assert ask(caller, "DELETE", "/v1/webhook").status_code == 204
     assert_problem(ask(caller, "DELETE", "/v1/webhook"), 404, "not_found")
     assert_problem(ask(caller, "POST", "/v1/webhook/secret", {}), 404, "not_found")
+
+
+def test_a_message_has_a_url_that_downloads_the_picture_without_a_key(caller: Caller) -> None:
+    ask(caller, "PUT", "/v1/webhook", {"url": "https://shop.example/hooks"})
+    open_buckets(caller.settings)[1].put("renders/a.jpg", b"a picture", "image/jpeg")
+    caller.jobs.succeed(caller.claim(caller.submit(caller.body()).json()["job_id"]), render())
+    loop = build_delivery_loop(caller.settings)
+    sending = loop.outbox.claim()
+    loop.outbox._engine.dispose()
+
+    assert sending is not None
+    sent = json.loads(sending.body)["data"]["render"]
+    assert caller.http.get(sent["download_url"]).content == b"a picture"
+    assert datetime.fromisoformat(sent["download_url_expires_at"]) > datetime.now(UTC)
+    assert sent["url"] == f"/v1/renders/{sent['public_id']}/picture"
 
 
 DELIVERIES = "/v1/webhook/deliveries"
