@@ -82,22 +82,15 @@ Preset = Annotated[
         examples=[Example(value="shopify_product")],
     ),
 ]
-CreatedAfter = Annotated[
-    str | None,
-    QueryParameter(
-        max_length=40,
-        description="List only items made at this time or later: RFC 3339, with Z or an offset.",
-        examples=[Example(value="2026-11-01T00:00:00Z")],
-    ),
-]
-CreatedBefore = Annotated[
-    str | None,
-    QueryParameter(
-        max_length=40,
-        description="List only items made before this time: RFC 3339, with Z or an offset.",
-        examples=[Example(value="2026-12-01T00:00:00Z")],
-    ),
-]
+
+
+def _time_parameter(words: str, example: str) -> QueryParameter:
+    description = f"List only items made {words}: RFC 3339, with Z or an offset."
+    return QueryParameter(max_length=40, description=description, examples=[Example(value=example)])
+
+
+CreatedAfter = Annotated[str | None, _time_parameter("at this time or later", "2026-11-01T00:00:00Z")]
+CreatedBefore = Annotated[str | None, _time_parameter("before this time", "2026-12-01T00:00:00Z")]
 
 
 def read_filters(

@@ -29,7 +29,7 @@ from backdrop_client.api import Api
 from backdrop_client.flow import Send
 from backdrop_client.photo import content_type, format_for
 from backdrop_client.progress import Event, EventDecoder
-from backdrop_client.results import Pages
+from backdrop_client.results import JobStatus, Pages
 from scripts.client_report import TYPES, client_types
 
 
@@ -177,12 +177,11 @@ def test_filters_are_sent_as_the_lists_take_them() -> None:
         return {name: value for name, value in step.call.query.items() if name != "limit"}
 
     assert query(api.iter_jobs()) == query(api.iter_deliveries()) == {}
-    narrowed = api.iter_jobs(
-        status=["FAILURE", "SUCCESS"], metadata={"season": "2027"}, created_after=time, scene="bar"
-    )
+    both: list[JobStatus] = ["FAILURE", "SUCCESS"]
+    narrowed = api.iter_jobs(status=both, metadata={"season": "2027"}, created_after=time, scene="bar")
     after = {"created_after": "2026-11-01T00:00:00+00:00"}
     pair = {"metadata": ["season:2027"], "scene_type": "bar"}
-    assert query(narrowed) == {"status": ["FAILURE", "SUCCESS"], **pair, **after}
+    assert query(narrowed) == {"status": both, **pair, **after}
     assert query(api.iter_renders(preset="amazon_main", preview=True)) == {
         "output_preset": "amazon_main",
         "preview": "true",

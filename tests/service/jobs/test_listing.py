@@ -205,6 +205,25 @@ def test_a_page_is_one_statement_that_reads_an_index_in_its_order(shelf: Shelf, 
         assert "TEMP B-TREE" not in steps, steps
 
 
+@ON_SQLITE
+@pytest.mark.parametrize("which", ["jobs", "renders"])
+def test_sqlite_reads_filters_by_the_spec_from_their_index(shelf: Shelf, which: str) -> None:
+    seen: list[tuple[str, Any]] = []
+
+    def see(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        seen.append((statement, parameters))
+
+    pair = Filters(status=["SUCCESS"], metadata={"a": "1"})
+    for filters in (Filters(scene_type="podium"), pair):
+        sa.event.listen(shelf.engine, "before_cursor_execute", see)
+        getattr(shelf.listings, which)(shelf.client.id, limit=3, filters=filters)
+        sa.event.remove(shelf.engine, "before_cursor_execute", see)
+        statement, parameters = next(one for one in reversed(seen) if one[0].startswith("SELECT"))
+        with shelf.engine.connect() as connection:
+            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
+        assert "jobs_of_client_with_spec (client_id=? AND operation=? AND preview=?)" in plan, plan
+
+
 # Over HTTP
 
 
