@@ -4,6 +4,7 @@ A cursor is the id of a page's last item. Ids are ULIDs, ordered by time, so new
 only marks a place: its item may be deleted or another client's.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from ulid import ULID
 
 Item = TypeVar("Item")
@@ -46,6 +48,14 @@ class Filters:
             yield _from(ids, created_at), (prefix + _ulid_at(self.created_after, -_ID_SLACK), self.created_after)
         if self.created_before is not None:
             yield _until(ids, created_at), (prefix + _ulid_at(self.created_before, _ID_SLACK), self.created_before)
+
+    def pairs(self, metadata: str, dialect: str) -> Iterator[Narrowed]:
+        """Yield the conditions on the caller's own pairs. `metadata`: SQL of their JSON object, such as a column."""
+        for name, value in (self.metadata or {}).items():
+            if dialect == "postgresql":
+                yield _contains(metadata), (json.dumps({name: value}),)
+            else:  # a name has letters, digits and `_.-` alone
+                yield _extracts(metadata), (f'$."{name}"', value)
 
 
 #: No filter.
@@ -117,6 +127,18 @@ def _from(ids: sa.Column[str], created_at: sa.Column[datetime]) -> Condition:
 @cache
 def _until(ids: sa.Column[str], created_at: sa.Column[datetime]) -> Condition:
     return lambda place, time: sa.and_(ids < place, created_at < time)
+
+
+@cache
+def _contains(metadata: str) -> Condition:
+    # The parameter's text, not a function of it: PostgreSQL estimates from it how rare the pair is.
+    pairs = sa.literal_column(f"CAST({metadata} AS JSONB)", JSONB)
+    return lambda pair: pairs.op("@>")(sa.cast(pair, JSONB))
+
+
+@cache
+def _extracts(metadata: str) -> Condition:
+    return lambda path, value: sa.func.json_extract(sa.literal_column(metadata), path) == value
 
 
 def _ulid_at(time: datetime, slack: float) -> str:

@@ -1,12 +1,10 @@
 """Lists of a client's jobs and renders, newest first."""
 
-import json
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 
 from service.database.engine import reader
 from service.database.paging import EVERYTHING, Condition, Filters, Narrowed, Page, read_page
@@ -86,11 +84,9 @@ def _of_spec(filters: Filters, dialect: str) -> Iterator[Narrowed]:
     """Yield the conditions on a job's spec."""
     if filters.scene_type is not None:
         yield _of_field("scene_type", dialect), (filters.scene_type,)
-    for name, value in (filters.metadata or {}).items():
-        if dialect == "postgresql":
-            yield _has_json, (json.dumps({name: value}),)
-        else:  # a name has letters, digits and `_.-` alone
-            yield _has_pair, (f'$."{name}"', value)
+    # SQLite reads the value from the index only through the cast: a JSON function's own result has a hidden subtype.
+    metadata = "jobs.spec -> 'metadata'" if dialect == "postgresql" else _FIELD["sqlite"].format("metadata")
+    yield from ((_of_swaps(condition), values) for condition, values in filters.pairs(metadata, dialect))
 
 
 @cache
@@ -99,15 +95,9 @@ def _of_field(name: str, dialect: str) -> Condition:
     return lambda value: sa.and_(_SWAPS, field == value)
 
 
-def _has_json(pair: Any) -> sa.ColumnElement[bool]:
-    # The parameter's text, not a function of it: PostgreSQL estimates from it how rare the pair is.
-    return sa.literal_column("CAST(jobs.spec -> 'metadata' AS JSONB)", JSONB).op("@>")(sa.cast(pair, JSONB))
-
-
-def _has_pair(path: Any, value: Any) -> sa.ColumnElement[bool]:
-    # SQLite reads the value from the index only through the cast: a JSON function's own result has a hidden subtype.
-    metadata = sa.literal_column(_FIELD["sqlite"].format("metadata"), sa.Text)
-    return sa.and_(_SWAPS, sa.func.json_extract(metadata, path) == value)
+@cache
+def _of_swaps(condition: Condition) -> Condition:
+    return lambda *values: sa.and_(_SWAPS, condition(*values))
 
 
 def _of_statuses(statuses: Any) -> sa.ColumnElement[bool]:
