@@ -19,7 +19,7 @@ from pipeline.background.context import NO_EFFECTS
 from pipeline.colour.palette import PaletteControl
 from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Networks, painting
-from pipeline.core.order import AS_SCENE
+from pipeline.core.order import AS_FRAMED, AS_SCENE
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.cutout.cache import Cache
@@ -181,4 +181,6 @@ def _name(
     } | ({} if shown is None else {"shown": shown})
     if spec.dressing != AS_SCENE:
         made_of["dressing"] = asdict(spec.dressing)
+    if spec.frame != AS_FRAMED:
+        made_of["frame"] = asdict(spec.frame)
     return json.dumps(made_of, sort_keys=True)

@@ -4,13 +4,15 @@ The canvas's edge hides a crop. `pipeline.placement.refusals` refuses boxes that
 """
 
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 
-from pipeline.core.order import Placement
+from pipeline.core.order import AS_FRAMED, Frame, Placement
 from pipeline.core.spec import Preset, Spec
 from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.facts import Box
+from pipeline.placement.frame import SIDES, corner, insets
 
 #: Free canvas under the foot of a standing product whose top is cropped, as a share of the canvas height.
 BELOW = 0.12
@@ -28,6 +30,8 @@ def fit(
     *,
     top_down: bool = False,
     stands: bool = True,
+    frame: Frame = AS_FRAMED,
+    most: float = inf,
 ) -> Box:
     """Return the product's box on a width×height canvas, in pixels: left, top, right, bottom.
 
@@ -36,14 +40,18 @@ def fit(
     scene is shown from above (`top_down`). A side that the photo crops goes to the same side of the canvas (`edges`,
     any of "left", "top", "right", "bottom"), to hide the crop. A product cropped at the top that stands on a floor
     (`stands`) is scaled to reach from the floor to the upper edge.
+
+    A caller's `frame` replaces margins and position, and with margins of its own the fill. Then the product is at most
+    `most` pixels high. A side that the photo crops still goes to the canvas's edge.
     """
     cuts = set(edges)
     left, top, right, bottom = (
         0.0 if side in cuts else margin
-        for side, margin in zip(("left", "top", "right", "bottom"), preset.margins, strict=True)
+        for side, margin in zip(SIDES, insets(preset, frame, width, height), strict=True)
     )
     room_x, room_y = width * max(0.05, 1 - left - right), height * max(0.05, 1 - top - bottom)
-    h = min(preset.fill * height, preset.fill * width / product_aspect, room_y, room_x / product_aspect)
+    fill = inf if frame.margins else preset.fill
+    h = min(fill * height, fill * width / product_aspect, room_y, room_x / product_aspect, most)
     if cuts >= {"left", "right"}:
         h = width / product_aspect
     elif cuts >= {"top", "bottom"}:
@@ -56,6 +64,10 @@ def fit(
     # A flat product placed in the middle would float in front of the wall.
     below = min(0.42 * free, 0.2 * height) if preset.background == "scene" and not top_down else free / 2
     y = _within(height - below - h, h, top * height, (1 - bottom) * height, height)
+    if frame != AS_FRAMED:
+        space = left * width, top * height, (1 - right) * width, (1 - bottom) * height
+        floor = height if preset.background == "scene" and stands and not top_down else None
+        x, y, *_ = corner(preset, frame, space, (w, h), floor=floor)
     if "left" in cuts:
         x = 0.0
     elif "right" in cuts:
@@ -69,28 +81,32 @@ def fit(
 
 def place_of(spec: Spec, width: int, height: int) -> Box:
     """Return the product's place in a pinned background on a width×height canvas, pixels: left, top, right, bottom."""
-    preset = spec.preset
+    preset, frame = spec.preset, spec.frame
     if spec.scene.kind in TOP_DOWN:
-        return fit(preset, width / height, width, height, top_down=True)
+        return fit(preset, width / height, width, height, top_down=True, frame=frame)
     if height > width:
         preset = replace(preset, fill=PLACE * preset.fill)
-    return fit(preset, PLACE * float(np.sqrt(max(1.0, width / height))), width, height)
+    return fit(preset, PLACE * float(np.sqrt(max(1.0, width / height))), width, height, frame=frame)
 
 
-def box_in(spec: Spec, product_aspect: float, width: int, height: int) -> Box:
+def box_in(
+    spec: Spec, product_aspect: float, width: int, height: int, most: float = inf, within: Box | None = None
+) -> Box:
     """Return the box of a product of that width over height in a pinned background, in the format of `place_of`.
 
+    `within` is the place of another product, whose background it gets; None: the place for every product.
     It is no wider than its place, because stand and props were made for that, and as high as the preset allows. It
-    stands in the middle of the place's lower edge, or lies in the place's middle.
+    stands in the middle of the place's lower edge, or lies in the place's middle. It is at most `most` pixels high.
     """
-    left, top, right, bottom = place_of(spec, width, height)
+    left, top, right, bottom = within or place_of(spec, width, height)
     x = (left + right) / 2
-    fill = spec.preset.fill
+    fill = inf if spec.frame.margins else spec.preset.fill
     if spec.scene.kind in TOP_DOWN:
-        h = min(bottom - top, (right - left) / product_aspect)
+        h = min(bottom - top, (right - left) / product_aspect, most)
         y = (top + bottom + h) / 2
     else:
-        h = min(fill * height, bottom - spec.preset.margins[1] * height, (right - left) / product_aspect)
+        free = insets(spec.preset, spec.frame, width, height)[1] * height
+        h = min(fill * height, bottom - free, (right - left) / product_aspect, most)
         y = bottom
     w = h * product_aspect
     return x - w / 2, y - h, x + w / 2, y

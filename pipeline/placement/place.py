@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from pipeline.core.spec import SceneKind, Spec
 from pipeline.placement.adjust import FULL_BOX, Anchor, Outline, Position, anchor_of
-from pipeline.placement.camera import angle_of, drawn_kind
+from pipeline.placement.camera import TOP_DOWN, angle_of, drawn_kind
 from pipeline.placement.facts import SAID, Box, CutoutFacts
 from pipeline.placement.fit import leaves_place, lost
+from pipeline.placement.frame import SIDES, insets
 from pipeline.placement.margins import placement_rules
 from pipeline.report import SceneReport, Status
 
@@ -42,6 +43,8 @@ class Place:
     #: Its position after the caller's move.
     position: Position
     outline: Outline = FULL_BOX
+    #: Its tight box without the caller's frame; None: `box`.
+    unframed: Box | None = None
 
     @property
     def kind(self) -> SceneKind:
@@ -57,6 +60,11 @@ class Place:
     def stands(self) -> bool:
         """Whether it rests on its foot."""
         return self.facts.stands_in(self.kind)
+
+    @property
+    def seen_from_above(self) -> bool:
+        """Whether it lies on a surface that is seen from straight above."""
+        return self.kind in TOP_DOWN
 
     @property
     def anchor(self) -> Anchor:
@@ -86,23 +94,31 @@ class Place:
         """The warning codes of the place.
 
         `scene_unsuited`: the scene is shown from another angle than its own. `placement_unsure`: the scene is shown as
-        asked, because the product's stance is unknown.
+        asked, because the product's stance is unknown. `frame_overridden`: the product goes to a side of the canvas
+        where the frame wants a margin, or not the product.
         """
-        drawn = drawn_kind(self.asked) != "white"
+        drawn = self.asked.ground.composed and drawn_kind(self.asked) != "white"
         found = {
             "scene_unsuited": drawn and self.asked.scene.kind not in self.facts.suits,
-            "placement_unsure": drawn and self.facts.unsure,
+            "placement_unsure": self.kind != "white" and self.facts.unsure,
             "upscaled": self.scale > MAX_ENLARGED,
             "cropped": lost(self.position.bounds, *self.size) > MAX_CROPPED,
+            "frame_overridden": self._overrides(),
         }
         return tuple(code for code, holds in found.items() if holds)
+
+    def _overrides(self) -> bool:
+        frame, across = self.spec.frame, dict(zip(SIDES, (*SIDES[2:], *SIDES[:2]), strict=True))
+        free = dict(zip(SIDES, insets(self.spec.preset, frame, *self.size), strict=True))
+        words = tuple(across) if frame.align == "center" else frame.align.split("_")
+        return any(across[side] in words or (frame.margins and free[side] > 0) for side in self.edges)
 
     def scene_report(self) -> SceneReport | None:
         """Return the report on the scene: the asked kind, the painted kind and its camera angle; None without a scene.
 
         `changed` is a sentence with the change and its reason, None where nothing was changed.
         """
-        if self.kind == "white":
+        if self.kind == "white" or not self.spec.ground.composed:
             return None
         angle, facts, changed = angle_of(self.kind), self.facts, None
         if self.spec.scene != self.asked.scene and facts.word != "auto":
@@ -126,9 +142,19 @@ class Place:
         if measured is None:
             rules = placement_rules(preset, self.position.bounds, scale, *self.size, touches=self.edges)
             measured = [(rule.name, rule.status) for rule in rules]
-        before = placement_rules(preset, self.box, scale / self.spec.placement.scale, *self.size)
-        kept = {rule.name for rule in before if rule.status == "pass"}
+        kept = self._kept(self.box)
         return [name for name, status in measured if name in kept and status != "pass"]
+
+    @property
+    def frame_breaks(self) -> list[str]:
+        """The preset's rules that pass without the caller's frame, but not with it."""
+        return sorted(self._kept(self.unframed or self.box) - self._kept(self.box))
+
+    def _kept(self, box: Box) -> set[str]:
+        """Return the rules that a product in a box keeps, before the caller's move."""
+        own = self.scale / self.spec.placement.scale * (box[2] - box[0]) / (self.box[2] - self.box[0])
+        rules = placement_rules(self.spec.preset, box, own, *self.size)
+        return {rule.name for rule in rules if rule.status == "pass"}
 
 
 def is_pinned(spec: Spec, facts: CutoutFacts) -> bool:
@@ -138,4 +164,5 @@ def is_pinned(spec: Spec, facts: CutoutFacts) -> bool:
     Nor does a hanging product, or a product moved out of that place.
     """
     kind = drawn_kind(spec)
-    return spec.pinned and kind != "white" and not leaves_place(spec.placement) and not facts.edges(kind)
+    may = spec.pinned and spec.ground.composed and kind != "white"
+    return may and not leaves_place(spec.placement) and not facts.edges(kind)

@@ -4,14 +4,16 @@ Both callers plan here: the pipeline with pixels, the API with its record of a c
 """
 
 from dataclasses import replace
+from math import inf
 
 from pipeline.core.errors import NoHonestPlacement
+from pipeline.core.order import AS_FRAMED
 from pipeline.core.spec import Spec
 from pipeline.placement.adjust import FULL_BOX, Outline, Position, adjusted
-from pipeline.placement.camera import TOP_DOWN, drawn_kind, has_angle, seen_from
+from pipeline.placement.camera import OPEN_ABOVE, OPEN_FLOOR, TOP_DOWN, drawn_kind, has_angle, seen_from
 from pipeline.placement.facts import Box, CutoutFacts
 from pipeline.placement.fit import box_in, fit
-from pipeline.placement.place import Place, Refusal, is_pinned
+from pipeline.placement.place import MAX_ENLARGED, Place, Refusal, is_pinned
 from pipeline.placement.refusals import BY_ITSELF, MOVED, checked, nothing_left
 
 
@@ -20,6 +22,8 @@ def shown(spec: Spec, facts: CutoutFacts) -> Spec | Refusal:
 
     The spec is unchanged where its scene suits the product, and where no scene is drawn.
     """
+    if spec.ground.background == "image" and spec.plain is None:
+        return replace(spec, scene=OPEN_ABOVE if facts.turned(OPEN_FLOOR.kind) == "above" else OPEN_FLOOR)
     angle = facts.turned(drawn_kind(spec))
     if angle is None:
         return spec
@@ -31,20 +35,31 @@ def shown(spec: Spec, facts: CutoutFacts) -> Spec | Refusal:
 def fitted(spec: Spec, facts: CutoutFacts, width: int, height: int) -> Place | Refusal:
     """Return the place of a product of known aspect on a width×height canvas, before the caller's move.
 
-    A transparent picture of the photo's own size keeps the product's exact position and size.
+    A transparent picture of the photo's own size keeps the product's exact position and size, unless it is framed.
     """
     drawn = shown(spec, facts)
     if isinstance(drawn, Refusal):
         return drawn
-    preset, kind, aspect = spec.preset, drawn_kind(drawn), facts.aspect or 1.0
-    edges, stands = facts.edges(kind), facts.stands_in(kind)
-    if preset.background == "transparent" and preset.size is None:
-        box: Box = facts.box or (0, 0, width, height)
-    elif is_pinned(drawn, facts):
-        box = box_in(drawn, aspect, width, height)
-    else:
-        box = fit(preset, aspect, width, height, edges, top_down=kind in TOP_DOWN, stands=stands)
-    return checked(Place(spec, drawn, facts, (width, height), box, Position.of(box)), BY_ITSELF)
+    plain = _box(replace(drawn, frame=AS_FRAMED), facts, width, height)
+    box = plain
+    if spec.frame != AS_FRAMED:
+        # A frame enlarges the product no further than it stays sharp, or than the preset does.
+        most = inf if facts.box is None else MAX_ENLARGED * (facts.box[3] - facts.box[1])
+        box = _box(drawn, facts, width, height, max(most, plain[3] - plain[1]))
+    return checked(Place(spec, drawn, facts, (width, height), box, Position.of(box), unframed=plain), BY_ITSELF)
+
+
+def _box(spec: Spec, facts: CutoutFacts, width: int, height: int, most: float = inf) -> Box:
+    """Return the box of a product in its scene as drawn, at most `most` pixels high where a frame decides it."""
+    preset, kind, aspect = spec.preset, drawn_kind(spec), facts.aspect or 1.0
+    if preset.background == "transparent" and preset.size is None and spec.frame == AS_FRAMED:
+        return facts.box or (0, 0, width, height)
+    edges, down, stands = facts.edges(kind), kind in TOP_DOWN, facts.stands_in(kind)
+    if spec.earlier is not None and spec.earlier.box is not None and not edges:
+        return box_in(spec, aspect, width, height, most, spec.earlier.box)
+    if is_pinned(spec, facts):
+        return box_in(spec, aspect, width, height, most)
+    return fit(preset, aspect, width, height, edges, top_down=down, stands=stands, frame=spec.frame, most=most)
 
 
 def placed(spec: Spec, facts: CutoutFacts, width: int, height: int, outline: Outline = FULL_BOX) -> Place | Refusal:

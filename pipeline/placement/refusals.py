@@ -5,9 +5,11 @@ To add a rule, write a function here and list its name in one of the two tuples 
 
 from collections.abc import Callable, Iterable
 
+from pipeline.core.order import AS_FRAMED
 from pipeline.placement.adjust import on_canvas
 from pipeline.placement.facts import SAID, CutoutFacts
 from pipeline.placement.fit import lost
+from pipeline.placement.frame import LEAST_SPACE, copy_room, insets
 from pipeline.placement.place import Place, Refusal
 
 #: Minimum height of the foot of a standing product whose top is cropped, from the top, as a share of the canvas height.
@@ -63,6 +65,32 @@ def too_wide_to_stand(place: Place) -> Refusal | None:
     return Refusal("too_wide_to_stand", message)
 
 
+def in_copy_room(place: Place) -> Refusal | None:
+    """Refuse a product that goes to the side of the canvas where the order wants copy."""
+    frame, (width, height), (left, top, right, bottom) = place.spec.frame, place.size, place.box
+    room = copy_room(frame)
+    if room is None:
+        return None
+    across = min(right, room[2] * width) - max(left, room[0] * width)
+    if across < SLACK or min(bottom, room[3] * height) - max(top, room[1] * height) < SLACK:
+        return None
+    why = f"The photo crops the product at {_listed(place.edges)}, so it goes to that edge of the picture"
+    if not place.facts.cut_sides:
+        why = "The product hangs, so it comes down from the picture's upper edge"
+    message = f"{why}. It would cover the room for copy (copy_space={frame.copy_space}). Choose another copy_space."
+    return Refusal("in_copy_room", message)
+
+
+def no_room(place: Place) -> Refusal | None:
+    """Refuse margins in pixels that leave no space on a canvas whose size is the photo's."""
+    left, top, right, bottom = insets(place.spec.preset, place.spec.frame, *place.size)
+    if place.spec.frame == AS_FRAMED or 1 - max(left + right, top + bottom) >= LEAST_SPACE:
+        return None
+    size = "{}x{}".format(*place.size)
+    message = f"The margins {place.spec.frame.margins} leave no room on a picture of {size} pixels. Make them smaller."
+    return Refusal("no_room", message)
+
+
 def beyond_the_edge(place: Place) -> Refusal | None:
     """Refuse a move that puts too much of the product beyond the canvas."""
     share = lost(place.position.bounds, *place.size)
@@ -110,7 +138,7 @@ def off_the_floor(place: Place) -> Refusal | None:
 
 Rule = Callable[[Place], Refusal | None]
 #: Rules for the place that preset and scene give a product, and for its place after the caller's move.
-BY_ITSELF: tuple[Rule, ...] = (cut_again, too_wide_to_stand)
+BY_ITSELF: tuple[Rule, ...] = (no_room, cut_again, too_wide_to_stand, in_copy_room)
 MOVED: tuple[Rule, ...] = (beyond_the_edge, off_its_edge, off_the_floor)
 
 

@@ -18,6 +18,9 @@ LIGHTER = 0.04
 APART = 0.2
 #: Minimum share of the background that the lights of an asked colour would cover, if none overlapped.
 FILL = 0.12
+#: In the room for copy, a blur with a sharper edge than this share of its radius is left out, and any other is as faint
+#: as this factor makes it. Beside it, lights need only this share of their area. Chosen by eye.
+SHARP, FAINT, BESIDE = 0.35, 0.2, 0.6
 
 
 def far(layout: Layout, what: Far, plan: Assignment, rng: np.random.Generator) -> tuple[Blur, ...]:
@@ -34,6 +37,7 @@ class _Scene:
     def __init__(self, layout: Layout, what: Far, plan: Assignment, rng: np.random.Generator):
         self._rng, self._wide, self._low = rng, layout.aspect, layout.edge
         self._x, self._sun = layout.aspect / 2, 1.0 if layout.light_side > 0 else -1.0
+        self._kept = layout.kept
         self._lightness = light = [float(to_oklab(colour)[0]) for colour in layout.colours]
         #: Slots of the overall background, and of a tree's trunk.
         self._ground, self._wood = layout.behind, plan.natural["wood"]
@@ -58,6 +62,12 @@ class _Scene:
     def _add(
         self, colour: tuple[int, float], x: float, y: float, radius: float, soft: float, strength: float, **more: float
     ) -> None:
+        if self._kept is not None:
+            left, top, right, bottom = self._kept
+            inside = left - radius < x < right + radius and top - radius < y < bottom + radius
+            if inside and soft < SHARP * radius:
+                return
+            strength *= FAINT if inside else 1.0
         self.blurs.append(Blur(colour[0], colour[1], x, y, radius, soft, strength, **more))
 
     def _across(self) -> float:
@@ -181,11 +191,12 @@ class _Scene:
         rng, low = self._rng, self._low
         shown = [blur for blur in self.blurs if (blur.slot, blur.steps) == colour and blur.strength > 0.6]
         area = sum(np.pi * blur.radius**2 for blur in shown if 0 < blur.x < self._wide and 0 < blur.y < low)
-        while area < FILL * self._wide * low:
+        while area < FILL * self._wide * low * (1 if self._kept is None else BESIDE):
             side, radius = (1.0 if rng.random() < 0.5 else -1.0), float(rng.uniform(0.03, 0.055))
             x = self._x + side * self._wide * float(rng.uniform(0.2, 0.48))
+            count = len(self.blurs)
             self._light(colour, x, low * float(rng.uniform(0.08, 0.9)), radius, 0.9, 0.85)
-            area += np.pi * radius**2
+            area += np.pi * radius**2 * (len(self.blurs) - count)
 
     def foliage(self) -> None:
         """Add a sunny lawn in front of shrubs and trunks, sky between their leaves, and twigs that hang from above."""

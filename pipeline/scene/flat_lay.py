@@ -86,16 +86,28 @@ class FlatLay:
         self._product = self._box(half, bottom - top, 0.0)
         self._kept = self._box(half, bottom - top, GAP)
         self._half, self._tall = half, bottom - top
+        #: The room for copy, where nothing ends and no shadow falls.
+        self._copy = np.zeros((tall, wide), bool)
+        if layout.kept is not None:
+            (from_x, from_y, to_x, to_y) = layout.kept
+            self._copy = (np.abs(self._x + x - (from_x + to_x) / 2) < (to_x - from_x) / 2) & (
+                np.abs(y - self._y - (from_y + to_y) / 2) < (to_y - from_y) / 2
+            )
+        self._kept |= self._copy
         self._taken = np.zeros((tall, wide), bool)
         self._free = max(1, int((~self._product).sum()))
         self._slots = list(plan.left)
         self._tones = list(plan.tones)
         self.parts: list[Part] = []
 
-    def sheet(self, finish: Finish) -> None:
-        """Lay a second surface as a sheet: half the picture, a corner, a band, a mat or a round board."""
+    def sheet(self, finish: Finish, *, under_copy: bool = False) -> None:
+        """Lay a second surface as a sheet: half the picture, a corner, a band, a mat or a round board.
+
+        `under_copy`: it is half the picture, with all of the room for copy.
+        """
         # In turn, so that the next seed looks different.
-        self._spread(SHEETS[self._layout.seed % 5], finish, self._plan.surfaces["sheet"], SHEET_SHARES)
+        shape = "half" if under_copy else SHEETS[self._layout.seed % 5]
+        self._spread(shape, finish, self._plan.surfaces["sheet"], SHEET_SHARES, under_copy=under_copy)
 
     def second_sheet(self) -> None:
         """Lay paper over the first sheet for an asked colour that has no place yet, where no prop may have it."""
@@ -103,13 +115,18 @@ class FlatLay:
             self._level = SECOND
             self._spread(SHEETS[(self._layout.seed + 2) % 5], "plain", self._slots.pop(0), SECOND_SHARES)
 
-    def _spread(self, shape: str, finish: Finish, slot: int, shares: tuple[float, float]) -> None:
+    def _spread(
+        self, shape: str, finish: Finish, slot: int, shares: tuple[float, float], *, under_copy: bool = False
+    ) -> None:
         wanted = float(self._rng.uniform(*shares))
         best: tuple[float, LyingProp] | None = None
         for _ in range(TRIES):
             thing = self._sheet(shape, finish)
-            share = float((thing.covers(self._x, self._y) & ~self._product).sum() / self._free)
-            cost = abs(share - wanted)
+            covered = thing.covers(self._x, self._y)
+            cost = abs(float((covered & ~self._product).sum() / self._free) - wanted)
+            if self._copy.any():
+                inside = float(covered[self._copy].mean())
+                cost += 2 * ((1 - inside) if under_copy else min(inside, 1 - inside))
             if best is None or cost < best[0]:
                 best = cost, thing
         assert best is not None, "TRIES is at least 1"
@@ -180,7 +197,7 @@ class FlatLay:
         # Its shadow falls away from the light, the farther the higher it is.
         away, reach = self._shadow(thing.height)
         fallen = thing.covers(self._x - np.float32(away[0] * reach), self._y - np.float32(away[1] * reach))
-        cost += 2.0 * float((fallen & self._product).sum() / seen)
+        cost += 2.0 * float((fallen & (self._product | self._copy)).sum() / seen)
         if cost >= bound:
             return cost
         rows, columns = np.nonzero(mask)

@@ -6,7 +6,8 @@ origin, where one unit is one canvas height. In the picture, y runs from 0 at th
 the aspect.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -143,6 +144,33 @@ class Layout:
     #: Things far out of focus in front of the far parts, the farthest first.
     blurs: tuple[Blur, ...] = ()
     lens: Lens = Lens()
+    #: The room for copy in the picture, which the scene keeps calm: left, top, right, bottom; None: none. It is not in
+    #: the repr, by which pinned backgrounds are cached.
+    kept: tuple[float, float, float, float] | None = field(default=None, repr=False)
+
+    @property
+    def away(self) -> int:
+        """1 if the room for copy is left of the product, so that things go right of it; -1 the other way; else 0."""
+        if self.kept is None or self.kept[2] - self.kept[0] == self.aspect:
+            return 0
+        return 1 if self.kept[0] == 0 else -1
+
+    @property
+    def clear(self) -> tuple[float, float]:
+        """How far the picture is clear of the room for copy: from the foot to its side, and up; inf: everywhere."""
+        if self.kept is None:
+            return inf, inf
+        (x, y), (left, _, right, bottom) = self.foot, self.kept
+        return {0: (inf, y - bottom), 1: (x - right, inf), -1: (left - x, inf)}[self.away]
+
+    @property
+    def copy_room(self) -> tuple[float, float, float, float] | None:
+        """The part of the room for copy on one surface: above the floor's edge, or below it if that is larger."""
+        if self.kept is None or self.top_down:
+            return self.kept
+        left, top, right, bottom = self.kept
+        edge = min(max(self.edge, top), bottom)
+        return (left, top, right, edge) if edge - top >= bottom - edge else (left, edge, right, bottom)
 
     @property
     def foot(self) -> tuple[float, float]:

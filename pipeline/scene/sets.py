@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.colour.assignment import Assignment
 from pipeline.core.order import PropsWord
@@ -15,7 +16,7 @@ from pipeline.geometry.walls import Floor, Recess, Sweep, Top, Wall
 from pipeline.scene.far import far
 from pipeline.scene.flat_lay import FlatLay
 from pipeline.scene.layout import FOCAL, Layout, Part, Role
-from pipeline.scene.rig import shifted, through_leaves
+from pipeline.scene.rig import clear_of, shifted, through_leaves
 from pipeline.scene.staging import ALL, Staging
 
 #: Range of the wall's position, z in canvas heights, nearest and farthest.
@@ -35,10 +36,16 @@ WALLS: dict[SceneKind, tuple[float, float]] = {
 HIGH = 0.575
 #: Gloss of the finishes that shine.
 GLOSS = {"marble": 0.75, "terrazzo": 0.5, "wood": 0.3, "concrete": 0.12}
+#: Softness above which a light blurs the shadows of leaves away.
+SOFT = 0.6
 #: Maximum number of props beside the product.
 MOST: Mapping[PropsWord, int] = {"scene": ALL, "few": 1, "none": 0}
 #: Maximum number of colours of a panel.
 PANELS = 2
+#: Finishes of flat lays on which copy is hard to read, so that a sheet goes under it.
+BUSY: frozenset[Finish] = frozenset({"terrazzo", "marble"})
+#: Depth of a curtain's folds behind copy, as a share of their own. Chosen by eye.
+SHALLOW = 0.35
 #: Gloss, for the product's mirror image only, of a lacquered stand on a polished floor.
 LACQUER = 0.45
 
@@ -97,8 +104,10 @@ class SetBuilder:
         scale = (FOCAL - self.wall) / FOCAL
         staging = self._staging(level=0.0, back=self.wall)
         level = staging.stand() if self.furnished else 0.0
-        half = float(np.clip(0.56 * (right - left) + 0.1, 0.24, 0.4 * self.empty.aspect)) * scale
-        tall = float(np.clip((bottom - top) * scale + 0.16 - level, 1.3 * half, 1.15 * scale))
+        clear, high = self._clear(scale, level)
+        half = min(float(np.clip(0.56 * (right - left) + 0.1, 0.24, 0.4 * self.empty.aspect)) * scale, clear)
+        tall = min(float(np.clip((bottom - top) * scale + 0.16 - level, 1.3 * half, 1.15 * scale)), high)
+        half = min(half, tall)
         x = float(self.empty.camera[0]) * (1 - scale)
         opening = Opening(x, level, half, tall)
         scene = self.spec.scene
@@ -121,14 +130,24 @@ class SetBuilder:
             if staging.wanted:
                 staging.panel(self.wall + 0.03)
             staging.props(extra=1)
-        return self._with(*self._wall_and_floor(level), *staging.parts)
+        made = self._with(*self._wall_and_floor(level), *staging.parts)
+        return made if made.copy_room is None else replace(made, rig=clear_of(made.rig, self._corners(made), made.away))
+
+    def _corners(self, made: Layout) -> NDArray[np.float32]:
+        """Return 4×3: the places on the wall that the corners of the room for copy show."""
+        left, top, right, bottom = made.copy_room or (0, 0, 0, 0)
+        (eye_x, eye_y, _), far = made.camera, (FOCAL - self.wall) / FOCAL
+        x, y = np.array([left, right, left, right]), np.array([top, top, bottom, bottom])
+        at = eye_x + (x - made.aspect / 2) * far, eye_y + (made.horizon_y - y) * far, np.full(4, self.wall)
+        return np.stack(at, 1).astype(np.float32)
 
     def curtain(self) -> Layout:
         """Return a set: hanging folds behind a floor."""
         cycles = float(self.rng.uniform(2.6, 4.2))
+        deep = 1.0 if self.empty.kept is None else SHALLOW
         waves = tuple(
             (float(a), float(cycles * k), float(self.rng.uniform(0, 6.28)))
-            for a, k in ((0.03, 1.0), (0.016, 0.43), (0.011, 1.73))
+            for a, k in ((0.03 * deep, 1.0), (0.016 * deep, 0.43), (0.011 * deep, 1.73))
         )
         scene = self.spec.scene
         staging = self._staging(level=0.0, back=self.wall + 0.1)
@@ -158,26 +177,32 @@ class SetBuilder:
         z = self.wall + 0.09
         scale = (FOCAL - z) / FOCAL
         wide = max(right - left, 0.7 * (bottom - top))
+        clear, high = self._clear(scale, level)
         half = float(np.clip(0.66 * wide, 0.2, min(0.42 * self.empty.aspect, 0.45))) * scale
+        half = min(half, 0.7 * clear, high / 2)  # its glow is wider than the tube
         x, eye = float(self.empty.camera[0]) * (1 - scale), float(self.empty.camera[1])
         # Half of the product's height, in the camera's view, at the tube's depth.
         middle = eye + ((bottom - top) / 2 - eye) * scale
         radius = 0.011
         thin = 1 - 2 * radius / half
         low = max(min(middle, eye + (self.empty.horizon_y - 0.04) * scale - half) - half, level + 0.04)
+        low = min(low, level + high - 2 * half)
         choice = int(self.rng.integers(4))
         ring = Panel("disc", x, low, z, half, 2 * half, 0.02, thin)
         if choice == 0:
             panels = [ring]
         elif choice == 1:
-            panels = [Panel("arch", x, level, z, half, max(2.2 * half, middle - level + half), 0.02, thin)]
+            tall = min(max(2.2 * half, middle - level + half), high)
+            panels = [Panel("arch", x, level, z, half, tall, 0.02, thin)]
         elif choice == 2:
             inner = 0.72 * half
             hole = 1 - 2 * radius / inner
             panels = [ring, Panel("disc", x, low + half - inner, z, inner, 2 * inner, 0.02, hole)]
         else:
             shift = float(self.rng.choice([-0.55, 0.55])) * half
-            tall = max(2.0 * half, middle - level + 0.7 * half)
+            if self.empty.away:
+                x, shift = x + 0.55 * half * self.empty.away, abs(shift) * self.empty.away
+            tall = min(max(2.0 * half, middle - level + 0.7 * half), high)
             panels = [
                 Panel("arch", x + shift, level, z, half, tall, 0.02, thin),
                 Panel("disc", x - shift, low, z + 0.05, 0.8 * half, 1.6 * half, 0.02, thin),
@@ -222,19 +247,31 @@ class SetBuilder:
         scene, (left, top, right, bottom) = self.spec.scene, self.empty.product
         # The camera looks down at the picture's middle, so the light is aimed there.
         light = shifted(self.empty.rig, self.empty.aspect / 2 - self.empty.foot[0], bottom - 0.5)
-        # A soft light would blur leaf shadows away.
-        if self.empty.softness <= 0.6 and self.rng.random() < 0.4:
+        # A soft light would blur leaf shadows away. The mood decides whether there are any, so that a caller's
+        # softness moves no prop.
+        if self.spec.mood.softness <= SOFT and self.rng.random() < 0.4:
             half = (right - left) / 2 + 0.04
-            light = through_leaves(light, self.empty.softness, (-half, -0.04, half, bottom - top + 0.04), self.rng)
+            free = [(-half, -0.04, half, bottom - top + 0.04)]
+            if self.empty.kept is not None:
+                (x, y), (from_x, from_y, to_x, to_y) = self.empty.foot, self.empty.kept
+                free.append((from_x - x, y - to_y, to_x - x, y - from_y))
+            leafy = through_leaves(light, self.empty.softness, free, self.rng)
+            light = leafy if self.empty.softness <= SOFT else light
         self.empty = replace(self.empty, horizon_y=0.5, top_down=True, rig=light)
         plane = Top(0.0, turn=float(self.rng.choice([0.0, np.pi / 2])))
         still = FlatLay(self.empty, self.plan, self.rng, self.spec.mood.props, MOST[self.spec.dressing.props])
-        if self.plan.surfaces["sheet"] < self.plan.asked or self.rng.random() < 0.5:
-            still.sheet(scene.wall)
+        under_copy = self.empty.kept is not None and scene.surface in BUSY
+        if self.plan.surfaces["sheet"] < self.plan.asked or self.rng.random() < 0.5 or under_copy:
+            still.sheet(scene.wall, under_copy=under_copy)
         still.second_sheet()
         still.props()
         surface = self._part("surface", plane, "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
         return self._with(surface, *still.parts)
+
+    def _clear(self, scale: float, level: float) -> tuple[float, float]:
+        """Return the half-width and the height over `level` at a depth, where things are clear of the copy."""
+        (aside, up), eye = self.empty.clear, float(self.empty.camera[1])
+        return aside * scale, eye + (up - eye) * scale - level
 
     def _table(self, back: float) -> Floor:
         """Return a table's top, with its grain turned so that it is recognisable in perspective.

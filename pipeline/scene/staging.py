@@ -62,6 +62,17 @@ class Staging:
         #: Footprints (x, z, radius) and pictures of the placed props.
         self._feet = [(0.0, -0.2 * self._wide, 0.55 * self._wide)]
         self._seen: list[Rectangle] = []
+        #: The room for copy, in the picture's plane, and the picture's span beside it.
+        self._copy: Rectangle | None = None
+        self._span = 0.0, layout.aspect
+        if layout.kept is not None:
+            x, y = layout.foot
+            self._copy = layout.kept[0] - x, y - layout.kept[3], layout.kept[2] - x, y - layout.kept[1]
+            self._span = {
+                0: self._span,
+                1: (layout.kept[2], layout.aspect),
+                -1: (0.0, layout.kept[0]),
+            }[layout.away]
 
     @property
     def wanted(self) -> int:
@@ -99,6 +110,8 @@ class Staging:
         slot = self._large_slot()
         high = float(rng.uniform(0.1, 0.2))
         radius = float(max(0.6 * wide + 0.05, 0.19 * self._short))
+        clear = self._layout.clear[0]
+        radius = min(radius, max(clear, 0.52 * wide))
         shape = ("drum", "tiers", "block", "steps", "twin")[int(rng.integers(5))]
         if self.sparse and (shape == "twin" or self.wanted > panels + self.most):
             shape = "tiers"  # it needs no room beside the product
@@ -106,7 +119,7 @@ class Staging:
         if shape in ("drum", "tiers", "twin"):
             radius = max(radius, -behind + 0.05)  # all corners of a deep base are on it, the nearest included
             self._put(Drum(0, -high, behind, radius, high), slot, "stand")
-            if shape == "tiers":
+            if shape == "tiers" and 1.32 * radius < clear:
                 low = 0.45 * high
                 self.parts[-1] = replace(self.parts[-1], solid=Drum(0, -high + low, behind, radius, high - low))
                 under = self._large_slot() if self.sparse and self.wanted else self._tone(slot)
@@ -138,11 +151,17 @@ class Staging:
         scale = (FOCAL - z) / FOCAL
         eye_x, eye_y = float(self._layout.camera[0]), float(self._layout.camera[1])
         half = float(np.clip(0.5 * max(self._wide, 0.62 * self._tall) + 0.06, 0.2, 0.4 * self._layout.aspect)) * scale
+        clear, high = self._layout.clear
+        half = min(half, clear * scale)
         shift = float(rng.choice([0.0, rng.uniform(0.15, 0.6), -rng.uniform(0.15, 0.6)])) * half
+        shift = self._layout.away * abs(shift) if self._layout.away else shift
         x = eye_x * (1 - scale) + shift
         # A little over the product's top, as the camera sees it.
         top = eye_y + (self._tall * float(rng.uniform(0.82, 1.12)) - eye_y) * scale
         tall = float(np.clip(top - self._level, 1.25 * half, 1.6))
+        # A disc, a portal and a half disc are higher or wider than this.
+        limit = (eye_y + (high - eye_y) * scale - self._level) / 1.1
+        tall, half = min(tall, limit), min(half, limit / 1.25)
         thick = 0.05
         shape = ("arch", "arch", "disc", "half_disc", "ring", "portal", "pair")[int(rng.integers(7))]
         if self.sparse and self.wanted > self.most:
@@ -152,16 +171,17 @@ class Staging:
             half = min(half, 0.6 * tall)
             board = replace(board, outline="disc", half=half, height=2 * half)
         elif shape == "half_disc":
-            half = float(np.clip(0.8 * tall, half, 0.42 * self._layout.aspect * scale + 0.1))
+            half = min(float(np.clip(0.8 * tall, half, 0.42 * self._layout.aspect * scale + 0.1)), clear * scale)
             board = replace(board, outline="half_disc", half=half, height=half)
         elif shape == "ring":
-            half = max(half, 0.55 * tall)
+            half = min(max(half, 0.55 * tall), clear * scale, limit / 2)
             board = Panel("disc", x, self._level, z + 2 * thick, half, 2 * half, 2 * thick, 0.74)
         elif shape == "portal":
+            half = min(half, clear * scale / 1.12)
             board = Panel("arch", x, self._level, z + 2.6 * thick, 1.12 * half, 1.1 * tall, 2.6 * thick, 0.74)
         self._put(board, slot, "panel")
         if shape == "pair":
-            side = 1.0 if shift <= 0 else -1.0
+            side = self._layout.away or (1.0 if shift <= 0 else -1.0)
             other = replace(board, x=x + side * 1.05 * half, z=z + 2.4 * thick, half=0.6 * half, height=0.62 * tall)
             self._put(other, self._large_slot(), "panel")
 
@@ -199,8 +219,9 @@ class Staging:
         for _ in range(60):
             z = float(rng.uniform(max(self._back + 0.16, -1.1), 0.02 if small else -0.12))
             scale = (FOCAL - z) / FOCAL
-            # Between the picture's sides at this depth.
-            x = float(rng.uniform(eye - scale * self._layout.aspect / 2, eye + scale * self._layout.aspect / 2))
+            # Between the picture's sides at this depth, beside the copy.
+            low, high = (eye + scale * (side - self._layout.aspect / 2) for side in self._span)
+            x = float(rng.uniform(low, high))
             made = None
             if model is None or boxes is None:
                 solid, foot = self._prop(x, z, area * scale * scale)
@@ -261,6 +282,8 @@ class Staging:
         inside = _overlap(seen, (left, seen[1], right, seen[3])) / size
         product = (-self._wide / 2, 0.0, self._wide / 2, self._tall)
         cost = 2.5 * _overlap(seen, product) / size + 6 * max(0.0, 0.85 - inside) * (1.5 if asked else 1.0)
+        if self._copy is not None:
+            cost += 40 * _overlap(seen, self._copy) / size
         for other in self._seen:
             smaller = min(size, (other[2] - other[0]) * (other[3] - other[1]))
             cost += 1.2 * _overlap(seen, other) / max(smaller, 1e-6)
@@ -274,6 +297,8 @@ class Staging:
 
     def _open_side(self) -> float:
         """Return 1 if the picture has more room right of the product, -1 if left of it, else either at random."""
+        if self._layout.away:
+            return float(self._layout.away)
         x = self._layout.foot[0]
         if abs(x - self._layout.aspect / 2) > 0.05:
             return 1.0 if x < self._layout.aspect / 2 else -1.0

@@ -9,6 +9,7 @@ from litestar.params import QueryParameter
 
 from service.accounts.clients import UnknownEntry
 from service.api.accepted import REFERENCE_PATTERN, read_metadata, wrong
+from service.api.auth import asked_catalogue
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
 from service.database.paging import Filters
@@ -184,9 +185,10 @@ def list_renders(
 
 def _check_preset(state: Parts, name: str | None, item: str) -> None:
     """Refuse a preset for which an empty list would hide a typing error. Raises QueryInvalid."""
-    if name is not None and name not in state.catalogue.presets:
+    catalogue = asked_catalogue(state.catalogue)
+    if name is not None and name not in catalogue.presets:
         text = f"There is no such output preset, and you have no {item} of it. The nearest are: "
-        text = with_received(text + ", ".join(state.catalogue.nearest_presets(name)), name)
+        text = with_received(text + ", ".join(catalogue.nearest_presets(name)), name)
         raise wrong(["query", "output_preset"], "unknown_preset", text)
 
 

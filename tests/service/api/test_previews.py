@@ -113,9 +113,11 @@ def test_a_dry_run_of_a_preview_costs_nothing(caller: Caller) -> None:
         ({"scale": 1.4}, "placement_breaks_rules"),
         ({"shift_x": 0.45}, "no_honest_placement"),
         ({"shift_x": 0.02}, None),
+        ({"margins": "2%"}, "frame_breaks_rules"),
+        ({"margins": "16% 12%", "shift_x": 0.02}, None),
     ],
 )
-def test_from_an_earlier_render_the_plan_knows_which_rule_a_placement_breaks(
+def test_from_an_earlier_render_the_plan_knows_which_rule_a_place_breaks(
     caller: Caller, query: dict[str, Any], code: str | None
 ) -> None:
     # Half as wide as high, on the 4×3 canvas of the stand-in's render.
