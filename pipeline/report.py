@@ -198,6 +198,29 @@ class Provenance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BackgroundReport:
+    """The background that you sent or named, and what Backdrop estimated from it."""
+
+    source: Annotated[str, "Source of the background: color, image, reference or render."]
+    fit: Annotated[str | None, "How your picture fills the canvas. Absent unless it is the background."] = None
+    enlarged: Annotated[
+        float | None, "Factor of its enlargement; above 1.5 it looks soft. Absent unless it is the background."
+    ] = None
+    horizon: Annotated[
+        float | None, "Height of the horizon, in heights of the picture from the top. Negative if it is above."
+    ] = None
+    horizon_confidence: Annotated[float | None, "How much surer the horizon is than a guess, 0 to 1."] = None
+    above: Annotated[float | None, "Probability, 0 to 1, that your picture was taken from straight above."] = None
+    light_side: Annotated[float | None, "Side of the light: -1 is left, 1 is right."] = None
+    light_confidence: Annotated[float | None, "Confidence in the side of the light, 0 to 1."] = None
+    shadow_direction: Annotated[
+        float | None, "Direction of the product's shadow in degrees, as in the request's shadow_direction."
+    ] = None
+    shadow_softness: Annotated[float | None, "Softness of the product's shadow, 0 to 1."] = None
+    palette: Annotated[list[str] | None, "Main colours of your picture as #rrggbb, the most present first."] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlacementReport:
     """The placement that you asked for, and the rules that it breaks."""
 
@@ -209,6 +232,24 @@ class PlacementReport:
         str | None, "How the product is placed: auto, standing, lying, hanging or from_above. Absent in older reports."
     ] = None
     breaks: Annotated[list[str], "Rules that the picture would keep without this placement."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShadowReport:
+    """The product's shadow that you asked for."""
+
+    mode: Annotated[str, "Kind of the shadow: scene, none, soft, hard or floating."]
+    cast: Annotated[bool, "Whether a shadow of the product falls on the ground."]
+    reason: Annotated[
+        Literal["asked", "preset", "hanging", "cropped"] | None,
+        "Why there is none. asked: you asked for none. preset: the place allows none. hanging: the product hangs."
+        " cropped: the photo crops its foot. Absent if there is one.",
+    ] = None
+    strength: Annotated[float | None, "Strength of the shadow, 0 to 1. Absent without a shadow."] = None
+    softness: Annotated[float | None, "Softness of the lamp, 0 to 1. Absent without a shadow."] = None
+    direction: Annotated[
+        float | None, "Direction in which it falls, in degrees as on a compass. Absent without a shadow."
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -255,6 +296,43 @@ class PreviewReport:
 
 
 @dataclass(frozen=True)
+class LayerContrast:
+    """Contrast of a text's letters with what is behind them, as WCAG 2.2 defines it: 1 to 21."""
+
+    minimum: Annotated[float, "Ratio that 99 of 100 pixels of the letters reach."]
+    median: Annotated[float, "Median ratio of the letters' pixels."]
+    required: Annotated[
+        float,
+        "Ratio of WCAG level AA for the letters' size: 4.5, or 3 for large letters. Backdrop assumes that the picture"
+        " is shown with 1,000 pixels on its longer side.",
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerReport:
+    """A text or a logo on the picture."""
+
+    kind: Annotated[Literal["text", "logo"], "Kind of the layer."]
+    drawn: Annotated[bool, "Whether it was drawn. If false, it had no place beside the product."]
+    text: Annotated[str | None, "The text. Absent for a logo."] = None
+    logo: Annotated[str | None, "The logo, as you sent it. Absent for a text."] = None
+    font: Annotated[str | None, "Name of the font. Absent for a logo."] = None
+    weight: Annotated[int | None, "Weight of the font that was used, 100 to 900."] = None
+    lines: Annotated[list[str] | None, "The lines of the text."] = None
+    size: Annotated[float | None, "Size of the letters in pixels."] = None
+    color: Annotated[str | None, "Colour of the text as #rrggbb."] = None
+    box: Annotated[list[int] | None, "Its box in the picture: left, top, right, bottom, in pixels."] = None
+    shares: Annotated[list[float] | None, "The same box as shares of the picture's width and height, 0 to 1."] = None
+    contrast: Annotated[
+        LayerContrast | None, "Contrast of a text. Absent for a logo, and where nothing is behind a text."
+    ] = None
+    passes: Annotated[bool | None, "Whether `contrast.minimum` reaches `contrast.required`."] = None
+    moved: Annotated[bool | None, "Whether it was moved onto the canvas, or away from the product."] = None
+    scale: Annotated[float | None, "Factor on the ordered size; below 1 where the layer had no room."] = None
+    over_product: Annotated[float | None, "Share of its pixels that cover the product, 0 to 1."] = None
+
+
+@dataclass(frozen=True)
 class Report:
     """The measurements of a render, taken on the delivered file."""
 
@@ -268,7 +346,15 @@ class Report:
     )
     frame: Annotated[FrameReport | None, "The frame that you asked for. Absent if you asked for none."] = None
     preview: Annotated[PreviewReport | None, "Size of the full picture. Absent unless this is a preview."] = None
+    background: Annotated[
+        BackgroundReport | None, "The background that you sent or named. Absent if the scene is Backdrop's own."
+    ] = None
     expansion: Annotated[ExpansionReport | None, "Growth of the product. Absent if no hub model saw it."] = None
+    shadow: Annotated[
+        ShadowReport | None, "The shadow that you asked for. Absent if you asked for none of your own."
+    ] = None
+    layers: Annotated[list[LayerReport] | None, "Each text and logo. Absent if you asked for none."] = None
+    alt: Annotated[str | None, "Text alternative of the picture, with its layers' texts. Absent without layers."] = None
 
 
 def to_json(value: Any) -> Any:

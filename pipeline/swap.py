@@ -5,6 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 
 from pipeline.background.best_of import fell_back
+from pipeline.background.earlier import EarlierRender
+from pipeline.background.own import OwnPicture, guided
+from pipeline.background.plain import colour_of
 from pipeline.background.source import Background, light_for, make_background
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite, light_around
@@ -16,7 +19,7 @@ from pipeline.core.parallel import together
 from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.spec import Limits, Spec
 from pipeline.core.stages import Stages
-from pipeline.core.types import Cutout, Encoded, Photo, Placed, Rgb
+from pipeline.core.types import Alpha, Cutout, Encoded, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.cutting import Cut, Cutting
 from pipeline.cutout.given import GivenMask
@@ -28,6 +31,8 @@ from pipeline.delivery.inspection import background_palette, cutout_report, insp
 from pipeline.delivery.output import ordered
 from pipeline.delivery.preset_rules import reopen
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
+from pipeline.lettering.drawing import NO_ARTWORK, Artwork, Lettered, lettered
+from pipeline.lettering.layers import layers_of
 from pipeline.photo.decode import decode
 from pipeline.placement.frame import copy_room
 from pipeline.placement.place import Place
@@ -48,6 +53,10 @@ STAGES: Mapping[str, float] = MappingProxyType(
         "inspect": 0.03,
     }
 )
+
+
+#: The further files of a spec that names none.
+NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -90,8 +99,11 @@ def swap(
     credentials: Credentials | None = None,
     cache: Cache | None = None,
     mask: GivenMask | None = None,
+    files: Mapping[str, bytes] = NO_FILES,
+    earlier_mask: GivenMask | None = None,
     on_composite: Callable[[Placed, Rgb], None] = unseen,
     on_layout: Callable[[Layout], None] = unused,
+    artwork: Artwork = NO_ARTWORK,
 ) -> SwapResult:
     """Swap the background of a product photo.
 
@@ -102,61 +114,59 @@ def swap(
     `control` switches the stages that act for the asked colours.
     `credentials` sign the file. `cache` contains results of earlier swaps, and gets this swap's.
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
+    `files` has the bytes of the further files that the spec names, by the name that it has for each.
+    `earlier_mask` is the mask of the product of `spec.earlier`.
     `spec.preview` makes the same picture small and watermarked; its report is of the picture without the watermark.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
     `on_layout` gets the scene's layout earlier, if there is a scene.
+    `artwork` has the fonts and the logos of `spec.lettering`.
     Raises PipelineError, and no other error of its own.
     """
     stages = Stages(STAGES, progress, clock)
     with stages("decode"):
-        photo = decode(data, limits)
+        photo, own = decode(data, limits), OwnPicture.of(spec, files, limits)
+        spec = guided(spec, own)
     cut = Cutting(photo, data, networks, cache, mask).product(stages, spec.subject)
     cutout = cut.unassessed
     source_height, source_width = photo.rgb.shape[:2]
     delivered = ordered(spec.preset, spec.output)
     width, height = delivered.size or (source_width, source_height)
-    asked, preview = spec, spec.preview
 
     def placed_product() -> tuple[Place, Placed]:
         place = place_cutout(cutout, asked, width, height)
         return place, lay(cutout, place.position, width, height)
 
     with stages("place"):
+        earlier = EarlierRender.of(spec, files, (width, height), networks, limits=limits, mask=earlier_mask)
+        asked, preview = spec if earlier is None else earlier.placing(spec), spec.preview
         (place, laid), light = together(placed_product, lambda: light_for(asked, photo, cutout))
     spec = place.spec
-    mark = mark_of(spec, photo)
+    mark = mark_of(spec, photo, own)
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     shown = preview_size(width, height) if preview else (width, height)
     with stages("background"):
         step, small = stages.step, shown if preview else None
         source = make_background(
             spec, photo, cutout, place, laid, networks, step, control=control, cache=cache, shown=small, light=light,
-            clock=clock,
+            own=own, earlier=earlier, clock=clock,
         )  # fmt: skip
     if source.layout is not None:
         on_layout(source.layout)
     with stages("shadow"):
         background = source.with_effects()
+        shade = None if source.shade is None else source.shade(*shown)
     with stages("composite"):
         placed = reduced(laid, *shown) if preview else laid
         # only white is measured again, by the rules of its presets
-        kept = background.copy() if background is not None and spec.is_white else None
+        kept = background.copy() if background is not None and spec.preset.background == "white" else None
         around = light_around(background) if background is not None and source.is_scene else None
-        picture = composite(placed, background, around)
+        picture = composite(placed, background, around, shade)
         on_composite(placed, picture)
-    made = _Made(asked, spec, place, laid, placed, source, cut, (source_width, source_height), kept)
-    encoded, measured = _encoded(stages, made, picture, credentials)
+        lettering = _lettered(spec, laid, picture, artwork)
+    made = _Made(asked, spec, place, laid, placed, source, cut, (source_width, source_height), kept, lettering)
+    encoded, measured = _encoded(stages, made, lettering.picture if lettering else picture, credentials)
     report = _report(stages, made, measured, None if preview else credentials, dict(networks.versions))
-    return SwapResult(
-        data=encoded.data,
-        format=encoded.format,
-        content_type=encoded.content_type,
-        width=encoded.width,
-        height=encoded.height,
-        seed=spec.seed,
-        warnings=cut.assessed().warnings + place.warnings + _codes(source, report),
-        report=report,
-    )
+    return _result(made, encoded, report)
 
 
 @dataclass(frozen=True)
@@ -176,6 +186,24 @@ class _Made:
     photo_size: tuple[int, int]
     #: A copy of the background, where the preset's rules measure it again.
     kept: Rgb | None
+    #: The picture with text and logos; None: it has none.
+    lettering: Lettered | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The codes of all stages."""
+        return (
+            *self.cut.assessed().warnings,
+            *self.place.warnings,
+            *self.source.warnings,
+            *["generator_fell_back"] * fell_back(self.source.tried),
+            *(self.lettering.warnings if self.lettering else ()),
+        )
+
+    @property
+    def cover(self) -> Alpha | None:
+        """H×W coverage of text and logos."""
+        return self.lettering.cover if self.lettering else None
 
 
 def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials | None) -> tuple[Encoded, Encoded]:
@@ -187,16 +215,31 @@ def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials
         measured = encode(
             picture,
             preset,
-            alpha=placed.alpha,
+            alpha=placed.without(made.cover),
             reserve=credentials.reserve if credentials else 0,
-            beside=lambda rgb: background_palette(rgb, spec, placed),
+            beside=lambda rgb: background_palette(rgb, spec, placed.joined(made.cover)),
             meanwhile=made.cut.assessed,
+            flat=colour_of(spec),
         )
         encoded = encode(watermarked(picture), preset) if spec.preview else measured
         if credentials:
             signed = credentials.sign(encoded.data, encoded.content_type, mark)
             encoded = replace(encoded, data=signed, judged=None)
     return encoded, measured if spec.preview else encoded
+
+
+def _result(made: _Made, encoded: Encoded, report: Report) -> SwapResult:
+    busy = report.frame is not None and report.frame.copy_room is not None and not report.frame.copy_room.calm
+    return SwapResult(
+        data=encoded.data,
+        format=encoded.format,
+        content_type=encoded.content_type,
+        width=encoded.width,
+        height=encoded.height,
+        seed=made.spec.seed,
+        warnings=made.warnings + ("copy_space_busy",) * busy,
+        report=report,
+    )
 
 
 def _report(
@@ -216,6 +259,7 @@ def _report(
             judged=measured.judged,
             canvas=made.laid if spec.preview else None,
             touches=place.edges if spec.placement.moves else None,
+            lettered=made.cover,
         )
     return Report(
         palette=replace(palette, assigned=source.assigned),
@@ -239,8 +283,23 @@ def _report(
         placement=None if spec.placement == UNMOVED else _placement_report(place, rules),
         frame=None if spec.frame == AS_FRAMED else _frame_report(made, measured, credentials),
         preview=PreviewReport(width, height) if spec.preview else None,
+        background=source.report,
         expansion=None if source.growth is None else source.growth.row(),
+        shadow=source.shadow,
+        layers=made.lettering.reports if made.lettering else None,
+        alt=made.lettering.alt if made.lettering else None,
     )
+
+
+def _lettered(spec: Spec, laid: Placed, picture: Rgb, artwork: Artwork) -> Lettered | None:
+    """Return the picture with the spec's text and logos; None: it has none."""
+    layers = layers_of(spec.lettering.layers)
+    if not layers:
+        return None
+    place = f"A product in the scene {spec.scene.title}."
+    if spec.preset.background == "transparent":
+        place = "A product, cut out."
+    return lettered(picture, laid, layers, artwork, spec.palette or spec.scene.palette, place)
 
 
 @dataclass(frozen=True)
@@ -285,21 +344,16 @@ def cut_out(
     return CutOut(photo, found, (choice, cutting.chosen(choice, whole).assessed()))
 
 
-def mark_of(spec: Spec, photo: Photo) -> str | None:
+def mark_of(spec: Spec, photo: Photo, own: OwnPicture | None = None) -> str | None:
     """Return the IPTC term, DigitalSourceType, for the file; None where it needs no mark."""
     mark = spec.preset.digital_source_type
-    if spec.is_white and mark:
+    pictured = own is not None and spec.ground.background == "image"
+    if (spec.plain is not None or pictured) and mark:
         # No pixel is generated, so the preset's AI mark would be untrue. IPTC's term for a composite of real elements:
         mark = "compositeCapture"
-    # the product still comes from the photo, so the photo's own mark stays true
-    return stronger(mark, photo.digital_source_type)
-
-
-def _codes(source: Background, report: Report) -> tuple[str, ...]:
-    """Return the warning codes of a background and of its room for copy."""
-    room = report.frame.copy_room if report.frame else None
-    busy = room is not None and not room.calm
-    return ("generator_fell_back",) * fell_back(source.tried) + ("copy_space_busy",) * busy
+    # the product still comes from the photo, so the photo's own mark stays true, and so does the background's
+    mark = stronger(mark, photo.digital_source_type)
+    return stronger(mark, own.photo.digital_source_type) if own is not None and pictured else mark
 
 
 def _frame_report(made: _Made, measured: Encoded, credentials: Credentials | None) -> FrameReport:

@@ -254,8 +254,8 @@ class Settings(BaseSettings):
     c2pa_algorithm: Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"] = "es256"
     #: URL of an RFC 3161 time-stamping authority. Without it, signatures are valid only as long as the certificate.
     c2pa_timestamp_url: str | None = None
-    #: Folder with any of scenes.toml, moods.toml and presets.toml. Their entries extend the shipped catalogue, or
-    #: replace entries of the same name.
+    #: Folder with any of scenes.toml, moods.toml, presets.toml, layers.toml, fonts/ and clients/. Their entries extend
+    #: the shipped catalogue, or replace entries of the same name. A process reads it once, at its start.
     catalogue: Path | None = None
     #: Denoising steps of the generator. Default: its family's value (`models/hub/families.toml`), or the model's own.
     steps: int | None = Field(None, ge=1)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: elsewhere, pictures and weights.
 LEFT_OUT = re.compile(
     r"^tests/(test_words|support/plain_words|service/api/pages/test_studio_words)\.py$"
-    r"|^LICENSE|^client/LICENSE|requirements|/vendor/|\.(jpg|png|webp|svg|onnx|safetensors|json|txt)$"
+    r"|^LICENSE|^client/LICENSE|requirements|/vendor/|\.(jpg|png|webp|svg|npz|onnx|safetensors|json|txt)$"
 )
 
 

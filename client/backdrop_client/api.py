@@ -57,13 +57,23 @@ class Api:
         self._streams = Streams()
 
     def upload(self, photo: Photo) -> Flow[str]:
-        """Upload a photo and return its key. Raises PhotoUnknown and OSError."""
+        """Upload a photo, or a PNG or SVG logo, and return its key. Raises PhotoUnknown and OSError."""
         data: bytes = yield Work(partial(read_photo, photo))
+        if data.lstrip().startswith(b"<") and b"<svg" in data[:4096]:  # the server checks a logo before it stores it
+            logo = Call("POST", "/v1/uploads", headers={"Content-Type": "image/svg+xml"}, content=data)
+            return decoded((yield from exchange(logo, self._retries)), StoredPhoto).key
         reserve = Call("POST", "/v1/uploads", headers=_JSON, content=_json({"content_type": content_type(data)}))
         reserved = decoded((yield from exchange(reserve, self._retries)), Upload)
         put = Call(reserved.method, reserved.url, headers=reserved.headers, content=data, with_key=False)
         yield from exchange(put, self._retries)
         return reserved.key
+
+    def _uploaded(self, spec: Spec) -> Flow[Spec]:
+        """Return the spec with the key of its background's picture in place of a file."""
+        picture = spec.background_image
+        if not picture or (isinstance(picture, str) and picture.startswith("uploads/")):
+            return spec
+        return replace(spec, background_image=(yield from self.upload(picture)))
 
     def upload_url(self, url: str) -> Flow[str]:
         """Let the server fetch a photo from a public URL, and return the photo's key.
@@ -90,8 +100,10 @@ class Api:
         `idempotency_key`: a later call with the same key, also from another process, gets the first answer. By default
         each call has its own key. `wait`: seconds that the server may wait for the job's end before it answers. Then
         the answer's `job` is set, with its render if the job has succeeded. `reference`: your own id, 1 to 200
-        characters. `preview`: a free, small picture with a watermark. A swap with the seed of its job repeats it.
+        characters. `preview`: a free, small picture with a watermark. A swap with the seed of its job repeats it. A
+        background that is a file of yours is uploaded first.
         """
+        spec = yield from self._uploaded(spec)
         call = _swap_call(spec, source_key, source_render, preview)
         headers = {**call.headers, "Idempotency-Key": _once(idempotency_key)}
         if wait:
@@ -107,7 +119,11 @@ class Api:
     def plan(
         self, spec: Spec, *, source_key: str | None = None, source_render: str | None = None, preview: bool = False
     ) -> Flow[Plan]:
-        """Return the cost, settings and warnings of a swap without running it. Charges nothing. Raises Invalid."""
+        """Return the cost, settings and warnings of a swap without running it. Charges nothing. Raises Invalid.
+
+        A background that is a file of yours is uploaded first.
+        """
+        spec = yield from self._uploaded(spec)
         call = _swap_call(spec, source_key, source_render, preview)
         call = replace(call, query={**call.query, "dry_run": "true"})
         return decoded((yield from exchange(call, self._retries)), Plan)

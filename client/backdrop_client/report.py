@@ -113,6 +113,20 @@ class Provenance(TypedDict, total=False):
     job_attempt: int | None
 
 
+class BackgroundReport(TypedDict, total=False):
+    source: str
+    fit: str | None
+    enlarged: float | None
+    horizon: float | None
+    horizon_confidence: float | None
+    above: float | None
+    light_side: float | None
+    light_confidence: float | None
+    shadow_direction: float | None
+    shadow_softness: float | None
+    palette: list[str] | None
+
+
 class PlacementReport(TypedDict, total=False):
     shift_x: float
     shift_y: float
@@ -120,6 +134,15 @@ class PlacementReport(TypedDict, total=False):
     turn: float
     stance: str | None
     breaks: list[str]
+
+
+class ShadowReport(TypedDict, total=False):
+    mode: str
+    cast: bool
+    reason: Literal["asked", "preset", "hanging", "cropped"] | None
+    strength: float | None
+    softness: float | None
+    direction: float | None
 
 
 class CopyRoomReport(TypedDict, total=False):
@@ -143,6 +166,31 @@ class PreviewReport(TypedDict, total=False):
     height: int
 
 
+class LayerContrast(TypedDict, total=False):
+    minimum: float
+    median: float
+    required: float
+
+
+class LayerReport(TypedDict, total=False):
+    kind: Literal["text", "logo"]
+    drawn: bool
+    text: str | None
+    logo: str | None
+    font: str | None
+    weight: int | None
+    lines: list[str] | None
+    size: float | None
+    color: str | None
+    box: list[int] | None
+    shares: list[float] | None
+    contrast: LayerContrast | None
+    passes: bool | None
+    moved: bool | None
+    scale: float | None
+    over_product: float | None
+
+
 class Report(TypedDict, total=False):
     palette: PaletteReport
     fidelity: FidelityReport
@@ -152,4 +200,8 @@ class Report(TypedDict, total=False):
     placement: PlacementReport | None
     frame: FrameReport | None
     preview: PreviewReport | None
+    background: BackgroundReport | None
     expansion: ExpansionReport | None
+    shadow: ShadowReport | None
+    layers: list[LayerReport] | None
+    alt: str | None

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from backdrop_client.photo import Photo
+
 #: Fields that the request sends in its query.
 _IN_QUERY = (
     "seed", "shift_x", "shift_y", "scale", "turn", "stance", "width", "height", "format", "quality", "props",
@@ -59,8 +61,9 @@ class Spec:
     background: str = field(default="scene", kw_only=True)
     #: Colour of the background "color".
     background_color: str = field(default="", kw_only=True)
-    #: Key of the uploaded picture of the backgrounds "image" and "reference".
-    background_image: str = field(default="", kw_only=True)
+    #: The picture of the backgrounds "image" and "reference": the key of an upload, or a path, bytes or file, which the
+    #: client uploads for each call. With an idempotency key of your own, upload it once and give its key.
+    background_image: Photo = field(default="", kw_only=True)
     #: Public id of the earlier render of the background "render".
     background_render: str = field(default="", kw_only=True)
     #: How that picture fills the canvas: "cover", "contain" or "position".

@@ -17,6 +17,7 @@ from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.camera_pose import CameraPose
 from pipeline.cutout.stance import pose_of
 from pipeline.geometry.ray import Field
+from pipeline.ground.view import View
 from pipeline.placement.place import Place
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
@@ -35,30 +36,42 @@ class FreeContext:
     pose: CameraPose
     #: Whether colours were asked for: then the exposure does not follow the photo's light.
     asked: bool
+    #: The view of a reference that guides the scene; None without one.
+    guide: View | None = None
 
     @classmethod
     def of(
-        cls, photo: Photo, cutout: Cutout, place: Place, placed: Placed, light: PhotoLight | None = None
+        cls,
+        photo: Photo,
+        cutout: Cutout,
+        place: Place,
+        placed: Placed,
+        light: PhotoLight | None = None,
+        guide: View | None = None,
     ) -> "FreeContext":
         """Return the context of a product cut out of a photo and placed on the canvas.
 
-        `light` is the photo's, where it is known already.
+        `light` is the photo's, where it is known already. `guide` is the view of the scene's reference.
         """
         light, pose = light or photo_light(photo, cutout), pose_of(cutout, place.facts)
-        return cls(cutout, placed, place, light, pose, asked_colours(place.spec).by_caller)
+        return cls(cutout, placed, place, light, pose, asked_colours(place.spec).by_caller, guide)
 
     def compose(self, spec: Spec) -> Layout:
         """Compose a spec's scene around the product, lit from the photo's side, from the photo's camera pose."""
         height, width = self.placed.alpha.shape
+        side = lit_from(self.light)
+        if side is None and self.guide is not None:
+            side = self.guide.side
         return compose(
             spec,
             width,
             height,
             stands=self.place.stands,
-            light_side=lit_from(self.light),
+            light_side=side,
             pose=self.pose,
             box=self.place.position.bounds,
             product=self._colour,
+            horizon=None if self.guide is None else self.guide.horizon,
         )
 
     @cached_property
@@ -79,7 +92,13 @@ class FreeContext:
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Trace the product's shadow and mirror image in a layout."""
-        return product_effects(self.placed, layout, stands=self.place.stands, lies=self.place.facts.word == "lying")
+        return product_effects(
+            self.placed,
+            layout,
+            stands=self.place.stands,
+            lies=self.place.facts.word == "lying",
+            shadow=self.place.spec.shadow,
+        )
 
     def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> Laid:
         """Place the product with its effects on a drawing."""

@@ -1,29 +1,29 @@
-"""The background behind a product: none, white, pinned by the spec, or made for this product."""
+"""The background behind a product: a plain ground, pinned by the spec, or made for this product."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from pipeline.background.assigned import assigned
 from pipeline.background.best_of import search
+from pipeline.background.earlier import EarlierRender
 from pipeline.background.free import FreeContext
 from pipeline.background.growth import Growth
+from pipeline.background.own import OwnPicture, guide_report, own_background
 from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, pinned
+from pipeline.background.plain import Shade, casts, colour_of, plain_shadow, shadow_report
 from pipeline.colour.palette import PaletteControl
 from pipeline.colour.photo_light import PhotoLight, photo_light
 from pipeline.compositing.composite import apply_shadow
 from pipeline.compositing.effects import product_effects
-from pipeline.compositing.shadow import contact_shadow
 from pipeline.core.networks import Networks
-from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.placement.place import Place
-from pipeline.report import AssignedColour, TriedBackground
+from pipeline.report import AssignedColour, BackgroundReport, ShadowReport, TriedBackground
 from pipeline.scene.layout import Layout
 
 
@@ -47,6 +47,13 @@ class Background:
     growth: Growth | None = None
     #: None where there is no scene.
     layout: Layout | None = None
+    #: On the caller's own picture or earlier render; None where the scene is Backdrop's own.
+    report: BackgroundReport | None = None
+    warnings: tuple[str, ...] = ()
+    #: The shadow of a transparent picture: the share of light, 0–1, that is blocked at a width and height in pixels.
+    shade: Shade | None = None
+    #: None where the caller asked for no shadow of its own.
+    shadow: ShadowReport | None = None
 
     def with_effects(self) -> Rgb | None:
         """Add the product's effects to the picture, and return it; None for a transparent picture."""
@@ -66,35 +73,33 @@ def make_background(
     cache: Cache | None = None,
     shown: tuple[int, int] | None = None,
     light: PhotoLight | None = None,
+    own: OwnPicture | None = None,
+    earlier: EarlierRender | None = None,
     clock: Callable[[], float] = lambda: 0.0,
 ) -> Background:
     """Return the background of a spec for a product cut out of a photo and placed on the canvas.
 
     It has the canvas's size or, where `shown` (width, height) is given, that smaller size. All choices depend on the
-    canvas only, so that both sizes show the same. `light` is the result of `light_for`. `on_step` never goes back.
+    canvas only, so that both sizes show the same. `light` is the result of `light_for`, `own` the spec's own picture,
+    `earlier` the render whose background it repeats. `on_step` never goes back.
     `clock` returns seconds. Raises the errors of `search`.
     """
     canvas_height, canvas_width = placed.alpha.shape
     width, height = shown or (canvas_width, canvas_height)
-    if spec.preset.background == "transparent":
-        return Background(None, _unchanged, spec.seed, [], "computed", is_scene=False, assigned=[])
     lies = place.facts.word == "lying"
-    if spec.is_white:
-        # a product that lies as seen from above, hangs, or is cropped below has no foot for a shadow
-        soft = spec.preset.shadow and (place.facts.stance == "standing" or lies)
-        white = np.ones((height, width, 3), np.float32)
-
-        def shadowed(picture: Rgb) -> Rgb:
-            shadow = contact_shadow(placed.alpha, lies=lies)
-            return apply_shadow(picture, resize(shadow, width, height, Image.Resampling.BOX))
-
-        laid = shadowed if soft else _unchanged
-        return Background(white, laid, spec.seed, [], "computed", is_scene=False, assigned=[])
-    if place.pinned:
-        one = pinned(
-            spec, canvas_width, canvas_height, networks, on_step, control=control, cache=cache, shown=shown, clock=clock
+    if own is not None and spec.ground.background == "image":
+        return _own(spec, own, place, placed, width, height)
+    if spec.plain is not None:
+        return _plain(spec, cutout, place, placed, light, width, height)
+    if place.pinned or earlier is not None:
+        given: Any = {"control": control, "cache": cache, "shown": shown, "clock": clock}
+        one = (
+            earlier.background(networks, on_step, **given)
+            if earlier is not None
+            else pinned(spec, canvas_width, canvas_height, networks, on_step, **given)
         )
-        there = product_effects(placed, one.layout, lies=lies)
+        stands = place.stands or place.pinned
+        there = product_effects(placed, one.layout, stands=stands, lies=lies, shadow=spec.shadow)
 
         def near(picture: Rgb) -> Rgb:
             return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)
@@ -109,18 +114,11 @@ def make_background(
             is_scene=True,
             assigned=where,
             layout=one.layout,
+            report=None if earlier is None else BackgroundReport(source="render"),
+            shadow=shadow_report(spec.shadow, place, one.layout),
         )
-    context = FreeContext.of(photo, cutout, place, placed, light)
-    best = search(
-        spec,
-        context,
-        placed.alpha,
-        networks,
-        on_step,
-        control=control,
-        shown=shown,
-        clock=clock,
-    )
+    context = FreeContext.of(photo, cutout, place, placed, light, None if own is None else own.view)
+    best = search(spec, context, placed.alpha, networks, on_step, control=control, shown=shown, clock=clock)
     return Background(
         best.background,
         best.lay,
@@ -131,17 +129,54 @@ def make_background(
         assigned=assigned(best.layout),
         growth=best.growth,
         layout=best.layout,
+        report=None if own is None else guide_report(spec, own, best.layout),
+        shadow=shadow_report(spec.shadow, place, best.layout),
     )
 
 
 def light_for(spec: Spec, photo: Photo, cutout: Cutout) -> PhotoLight | None:
     """Return the photo's light, where the spec's background is a scene made for its product.
 
-    None otherwise, and None for a pinned spec, whose background may be pinned.
+    It is returned for a traced shadow on a plain ground too. None otherwise, and None for a pinned spec, whose
+    background may be pinned.
     """
-    free = spec.preset.background == "scene" and not spec.is_white and not spec.pinned
-    return photo_light(photo, cutout) if free else None
+    lit = (
+        spec.ground.composed and not spec.pinned
+        if spec.plain is None
+        else casts(spec) and spec.shadow.shadow_direction is None
+    )
+    return photo_light(photo, cutout) if lit else None
 
 
-def _unchanged(picture: Rgb) -> Rgb:
-    return picture
+def _own(spec: Spec, own: OwnPicture, place: Place, placed: Placed, width: int, height: int) -> Background:
+    made = own_background(spec, own, place, placed, (width, height))
+    return Background(
+        made.picture,
+        made.effects.at(width, height),
+        spec.seed,
+        [],
+        "computed",
+        is_scene=True,
+        assigned=[],
+        report=made.report,
+        warnings=made.warnings,
+        shadow=shadow_report(spec.shadow, place, made.layout),
+    )
+
+
+def _plain(
+    spec: Spec, cutout: Cutout, place: Place, placed: Placed, light: PhotoLight | None, width: int, height: int
+) -> Background:
+    colour = colour_of(spec)
+    shade, report = plain_shadow(spec, cutout, place, placed, light)
+    return Background(
+        None if colour is None else np.broadcast_to(colour, (height, width, 3)).copy(),
+        lambda picture: picture if shade is None else apply_shadow(picture, shade(width, height)),
+        spec.seed,
+        [],
+        "computed",
+        is_scene=False,
+        assigned=[],
+        shade=shade if colour is None else None,
+        shadow=report,
+    )

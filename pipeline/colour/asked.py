@@ -6,7 +6,7 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.colour.notation import hex_to_rgb
+from pipeline.colour.notation import hex_to_rgb, parse_colour
 from pipeline.colour.spaces import srgb_to_lab, srgb_to_linear
 from pipeline.core.spec import Spec
 
@@ -41,7 +41,11 @@ _converted = cache(AskedColours)
 
 
 def asked_colours(spec: Spec) -> AskedColours:
-    """Return the asked colours of a spec: the caller's, else the scene's; for white presets, white."""
+    """Return the asked colours of a spec: those of a white or flat ground, else the caller's, else the scene's."""
+    if spec.plain is None and spec.ground.background == "image":
+        return _converted((), False)  # nothing is painted
     if spec.preset.background == "white":
         return _converted(("#ffffff",), False)
+    if spec.plain and spec.ground.background == "color":
+        return _converted((parse_colour(spec.plain),), True)
     return _converted(spec.palette or spec.scene.palette, bool(spec.palette))

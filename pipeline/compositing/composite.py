@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.colour.spaces import srgb_to_linear
+from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.parallel import by_rows
 from pipeline.core.resample import blurred, resize
 from pipeline.core.types import Placed, Rgb
@@ -34,14 +34,18 @@ def apply_shadow(background: Rgb, shadow: NDArray[np.float32]) -> Rgb:
     return background
 
 
-def composite(placed: Placed, background: Rgb | None, around: Field | None = None) -> NDArray[np.float32]:
+def composite(
+    placed: Placed, background: Rgb | None, around: Field | None = None, shade: Field | None = None
+) -> NDArray[np.float32]:
     """Return H×W×3 sRGB in [0, 1], or H×W×4 with straight alpha if there is no background.
 
     The product is composited into the background's own array. Where alpha is 1 the product's values stay exact, where
     it is 0 the background's. With `around`, the result of `light_around`, a soft edge gains some of its light.
+    `shade`, H×W in [0, 1], is the share of light that the product blocks where there is no background. It becomes black
+    under the product.
     """
     if background is None:
-        return np.dstack([placed.whole(), placed.alpha])
+        return np.dstack([placed.whole(), placed.alpha] if shade is None else _over_shade(placed, shade))
     light = _DARK if around is None else around
     strength, tall = np.float32(STRENGTH), len(background)
     first, left = placed.corner
@@ -54,6 +58,19 @@ def composite(placed: Placed, background: Rgb | None, around: Field | None = Non
 
     by_rows(len(placed.rgb), work)
     return background
+
+
+def _over_shade(placed: Placed, shade: Field) -> tuple[Rgb, Field]:
+    """Return the straight colours and the alpha of a product over its shadow.
+
+    Other programs mix gamma-encoded values. So the shadow's alpha is that which over white gives the same picture as
+    the blocked share of linear light. Where the product covers a pixel, its colour stays exact.
+    """
+    cover = placed.alpha
+    dark = 1 - linear_to_srgb(1 - shade)
+    alpha = cover + dark * (1 - cover)
+    share = np.where(dark > 0, cover / np.maximum(alpha, np.float32(1e-6)), 1)
+    return placed.whole() * share[..., None], alpha
 
 
 def light_around(background: Rgb) -> Field:

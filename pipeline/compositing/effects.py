@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from pipeline.compositing.composite import apply_shadow
-from pipeline.compositing.shadow import CastShadow, cast_shadow
+from pipeline.compositing.shadow import CastShadow, cast_shadow, lift_of
+from pipeline.core.order import AS_LIT, Shadow
 from pipeline.core.parallel import together
 from pipeline.core.resample import resize
 from pipeline.core.types import Placed, Rgb
@@ -90,17 +91,25 @@ class ProductEffects:
         return Overlay(blocked, self.image, min_mirrored)
 
 
-def product_effects(placed: Placed, layout: Layout, *, stands: bool = True, lies: bool = False) -> ProductEffects:
+def product_effects(
+    placed: Placed, layout: Layout, *, stands: bool = True, lies: bool = False, shadow: Shadow = AS_LIT
+) -> ProductEffects:
     """Trace the effects of the placed product on a layout.
 
     `stands`: its foot is visible. A product that is cropped below or hangs has no ground: no shadow falls on the floor,
     and no polish mirrors it. Seen from above, the surface is under all of the product, even where the photo crops it.
-    `lies`: it is seen from the side, and rests on its whole lower contour.
+    `lies`: it is seen from the side, and rests on its whole lower contour. Of `shadow`, the word and the strength count
+    here; the layout's lamp has its softness and direction.
     """
     afloat = not layout.top_down and not stands
     mirrors = not (afloat or layout.top_down)
-    shadow, image = together(
-        lambda: cast_shadow(placed.alpha, layout, cut_below=afloat, lies=lies),
-        lambda: mirror_image(placed, layout, lies=lies) if mirrors else None,
-    )
-    return ProductEffects(shadow, image)
+    strength = 1.0 if shadow.shadow_strength is None else shadow.shadow_strength
+    lift = lift_of(shadow, placed.box, len(placed.alpha))
+
+    def cast() -> CastShadow | None:
+        if shadow.shadow == "none":
+            return None
+        return cast_shadow(placed.alpha, layout, cut_below=afloat, lies=lies, strength=strength, lift=lift)
+
+    traced, image = together(cast, lambda: mirror_image(placed, layout, lies=lies, lift=lift) if mirrors else None)
+    return ProductEffects(traced, image)

@@ -38,8 +38,11 @@ class LyingProxy:
     thick: float
 
     @classmethod
-    def of(cls, alpha: Field, box: tuple[int, int, int, int], layout: Layout) -> "LyingProxy":
-        """Place h×w alpha, with its tight box `box` in pixels, where the layout has its product."""
+    def of(cls, alpha: Field, box: tuple[int, int, int, int], layout: Layout, lift: float = 0.0) -> "LyingProxy":
+        """Place h×w alpha, with its tight box `box` in pixels, where the layout has its product.
+
+        `lift`: its height above the surface, canvas heights.
+        """
         height = alpha.shape[0]
         mask = np.asarray(alpha > 0.5)
         # It continues beyond the frame: a cropped side is not an outline.
@@ -48,7 +51,7 @@ class LyingProxy:
         narrow = min(box[2] - box[0], box[3] - box[1]) / height
         thick = min(THICK * narrow, SLIM * 2 * float(inward.max()))
         cx, cy, _ = layout.camera
-        return cls(inward, layout.aspect, (float(cx), float(cy)), _surface(mask, layout), thick)
+        return cls(inward, layout.aspect, (float(cx), float(cy)), _surface(mask, layout) + lift, thick)
 
     @cached_property
     def packed(self) -> Packed:

@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from pipeline.colour.spaces import LUMINANCE
 from pipeline.compositing.lying import LyingProxy
 from pipeline.compositing.standing import StandingProxy
+from pipeline.core.order import Shadow
 from pipeline.core.resample import Box, blurred, grown_box, resize, tight_box
 from pipeline.core.types import Alpha
 from pipeline.geometry.contact import contact_band, things_apart
@@ -38,6 +39,8 @@ MARGIN = 0.02
 HOVER = 5.0
 #: Feet no wider than this share of the product are legs.
 SLIM = 0.08
+#: Height of a floating product above the ground, relative to its size, and the least height in canvas heights.
+LIFT, LOWEST = 0.11, 0.015
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,20 @@ class CastShadow:
         return blocked
 
 
-def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False, lies: bool = False) -> CastShadow | None:
+def cast_shadow(
+    alpha: Alpha,
+    layout: Layout,
+    *,
+    cut_below: bool = False,
+    lies: bool = False,
+    strength: float = 1.0,
+    lift: float = 0.0,
+) -> CastShadow | None:
     """Trace the layout's lights past the product, whose H×W coverage on the canvas is `alpha`; None for no product.
 
     `cut_below`: no ground is visible under it, so no shadow falls on the floor. `lies`: it rests on its whole lower
-    contour, seen from the side.
+    contour, seen from the side. `strength`: the share of the blocked light, 0–1, that is shown. `lift`: above
+    0, it is the height in canvas heights at which the product hovers.
     """
     small, box = _silhouette(alpha)
     if box is None:
@@ -91,15 +103,27 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False, lies: 
     traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
     solid: Caster
     if layout.top_down:
-        solid, around = LyingProxy.of(small, box, layout), _around(box, len(small), layout)
+        solid, around = LyingProxy.of(small, box, layout, lift), _around(box, len(small), layout, lift)
         occlusion = _occlusion_around(small, box)
     else:
         things = things_apart(small)
-        standing = StandingProxy.of(things, layout)
+        standing = StandingProxy.of(things, layout, lift)
         solid, around = standing, _grown(standing.bounds)
         occlusion = reduce(np.maximum, (_occlusion(thing, its, lies=lies) for thing, its in things))
+    occlusion = occlusion * np.float32(0 if lift > 0 else strength)
     geometry, share = blocked_share(layout, *traced_at, solid, around)
-    return CastShadow(layout, geometry, share, occlusion, cut_below)
+    return CastShadow(layout, geometry, share * np.float32(strength), occlusion, cut_below)
+
+
+def lift_of(shadow: Shadow, box: Box, height: int) -> float:
+    """Return how high a product with that box, in pixels, hovers in canvas heights; 0 unless it floats.
+
+    The height follows the product's size, and the room below it, in which its shadow is to be seen.
+    """
+    if shadow.shadow != "floating":
+        return 0.0
+    size = float(np.sqrt((box[2] - box[0]) * (box[3] - box[1]))) / height
+    return float(np.clip(LIFT * size, LOWEST, max(LOWEST, 0.6 * (1 - box[3] / height))))
 
 
 def blocked_share(layout: Layout, width: int, height: int, caster: Caster, around: Bounds) -> tuple[Geometry, Field]:
@@ -176,11 +200,11 @@ def _silhouette(alpha: Alpha) -> tuple[Alpha, Box | None]:
     return small, tight_box(small > 0.5)
 
 
-def _around(box: Box, height: int, layout: Layout) -> Bounds:
-    """Return a box around the solid of a lying silhouette: never higher than two thirds of its width."""
+def _around(box: Box, height: int, layout: Layout, lift: float) -> Bounds:
+    """Return a box around the solid of a lying silhouette: never higher than two thirds of its width over `lift`."""
     x, y = layout.foot
     left, top, right, bottom = (side / height for side in box)
-    return _grown((left - x, y - bottom, 0.0, right - x, y - top, 0.67 * (right - left)))
+    return _grown((left - x, y - bottom, 0.0, right - x, y - top, lift + 0.67 * (right - left)))
 
 
 def _grown(bounds: Bounds) -> Bounds:

@@ -25,6 +25,8 @@ LOW = 2.0
 SHEET = 0.3
 #: A foot closer to the horizon than this share of the way is moved there: no floor is deeper.
 HIGHEST = 0.55
+#: Least distance of a hovering product from the camera, relative to the distance of its place on the ground.
+NEAREST = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +38,7 @@ class Standing:
     box: Box
     #: Half its depth, in canvas heights; it extends behind its foot.
     deep: float
-    #: Its enlargement relative to its size in the image's plane, since it is farther away.
+    #: Its enlargement relative to its size in the image's plane, since it is farther away; below 1 it is nearer.
     larger: float = 1.0
 
     @property
@@ -80,18 +82,23 @@ class StandingProxy:
     eye: tuple[float, float]
 
     @classmethod
-    def of(cls, things: Sequence[tuple[Field, Box]], layout: Layout) -> "StandingProxy":
-        """Place objects, each an h×w alpha with its tight box, on the layout's spot."""
+    def of(cls, things: Sequence[tuple[Field, Box]], layout: Layout, lift: float = 0.0) -> "StandingProxy":
+        """Place objects, each an h×w alpha with its tight box, on the layout's spot.
+
+        `lift`: their height above the ground, canvas heights. They are nearer to the camera then, so that the image
+        shows them in the same place.
+        """
         height = things[0][0].shape[0]
         x, y = layout.foot
         eye = layout.aspect / 2 * height, layout.horizon_y * height
         lowest = max(box[3] for _, box in things)
         found = []
+        nearer = max(1 - lift / max(float(layout.camera[1]), 1e-3), NEAREST)
         for alpha, box in things:
             # The share of the way from the foremost foot to the camera's horizon.
             rise = min((lowest - box[3]) / max(lowest - eye[1], 1.0), HIGHEST)
             deep = DEPTH * min((box[2] - box[0]) / height, 0.8 * (box[3] - box[1]) / height) / (1 - rise)
-            found.append(Standing(np.asarray(alpha > 0.5), box, deep, 1 / (1 - rise)))
+            found.append(Standing(np.asarray(alpha > 0.5), box, deep * nearer, nearer / (1 - rise)))
         return cls(tuple(found), float(height), (x * height, y * height), eye)
 
     @property
@@ -124,7 +131,7 @@ class StandingProxy:
         out = np.zeros(self.things[0].mask.shape, np.int32)
         for number, thing in enumerate(self.things):
             held = thing.slices(self.scale, self._sliced)
-            if thing.larger > 1:
+            if thing.larger != 1:
                 (height, width), (x, y) = held.shape, self.eye
                 rows, columns = _nearer(height, y, thing.larger), _nearer(width, x, thing.larger)
                 held = held[np.ix_(rows, columns)]

@@ -62,6 +62,12 @@ class NoHonestPlacement(Rejected):
     code = "no_honest_placement"
 
 
+class LayerUnusable(Rejected):
+    """Raised when a logo can't be drawn, or a layer's font is missing that was there when the order was accepted."""
+
+    code = "layer_unusable"
+
+
 class ModelFailed(PipelineError):
     """Raised when a network fails or returns an invalid picture."""
 

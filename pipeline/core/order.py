@@ -312,6 +312,11 @@ class Ground:
         ),
     ] = 1.0
 
+    @property
+    def composed(self) -> bool:
+        """Whether Backdrop composes a scene behind the product."""
+        return self.background in ("scene", "reference")
+
 
 #: The background is a scene.
 AS_SCENERY = Ground()

@@ -163,10 +163,30 @@ class Spec:
     #: Whether the picture is small and watermarked.
     preview: bool = False
 
+    #: The render whose background is used again, with the ground "render".
+    earlier: "Earlier | None" = None
+
     @property
-    def is_white(self) -> bool:
-        """Whether the product goes on plain white, so that no background is generated."""
-        return self.preset.background == "white" or self.scene.kind == "white"
+    def plain(self) -> str | None:
+        """The flat colour that the product goes on, in CSS notation; empty: on nothing; None: on a scene or picture.
+
+        A preset's rule comes first.
+        """
+        if self.preset.background != "scene":
+            return "" if self.preset.background == "transparent" else "#ffffff"
+        if self.ground.background == "color":
+            return self.ground.background_color
+        return "#ffffff" if self.ground.composed and self.scene.kind == "white" else None
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier render: its spec, with the seed of its background, and the name of its photo's file."""
+
+    spec: Spec
+    photo: str
+    #: Its product's box on this spec's canvas, pixels: left, top, right, bottom; None until that is known.
+    box: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)

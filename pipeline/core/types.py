@@ -1,7 +1,7 @@
 """Types that the stages exchange. Every array's shape, dtype, range and colour space is written here, and only here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,16 @@ class Placed:
         out = np.zeros((*self.alpha.shape, 3), np.float32)
         out[self.window] = self.rgb
         return out
+
+    def without(self, cover: Alpha | None) -> Alpha:
+        """Return H×W coverage without the pixels that layers, H×W, touch."""
+        return self.alpha if cover is None else np.where(cover > 0, np.float32(0), self.alpha)
+
+    def joined(self, cover: Alpha | None) -> "Placed":
+        """Return the product with the pixels that layers, H×W, touch; its box stays the same."""
+        if cover is None:
+            return self
+        return replace(self, alpha=np.where(cover > 0, np.float32(1), self.alpha))
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from pipeline.report import CopyRoomReport
 #: Longer side of the room, in pixels, at which it is measured: grain and threads, finer than letters, are averaged.
 SIDE = 160
 #: L* from the room's own even gradient at which a pixel differs, and maximum share of such pixels in a calm room.
-#: Chosen on 528 renders of all scenes in all moods, half of them without copy_space: the limits that best tell the 345
-#: rooms on one surface from the 166 with other things in them. On 264 more renders with other seeds, 98 % of the rooms
-#: with things are flagged, and 86 % of the others are calm. The rest mostly show lights out of focus, or a window's.
+#: Chosen on 528 renders of all scenes in all moods, half of them without copy_space: the limits that best separate the
+#: 345 rooms on one surface from the 166 with other things in them. On 264 more renders with other seeds, 98 % of the
+#: rooms with things are flagged, and 86 % of the others are calm. The rest mostly show lights out of focus, or a
+#: window's light.
 DIFFERENT, MAX_DIFFERENT = 10.0, 0.02
 #: WCAG 2.2, 1.4.3: minimum contrast of text. It must hold on this share of the room.
 CONTRAST, LEGIBLE = 4.5, 0.95

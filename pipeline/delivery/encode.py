@@ -44,6 +44,7 @@ def encode(
     reserve: int = 0,
     beside: Callable[[Rgb8], Any] | None = None,
     meanwhile: Callable[[], object] = lambda: None,
+    flat: NDArray[np.float32] | None = None,
 ) -> Encoded:
     """Encode a picture as `preset.formats[0]`, with an sRGB profile and the AI marking but no other metadata.
 
@@ -54,6 +55,7 @@ def encode(
     highest quality that fits. If even the floor is too heavy, it is delivered at the floor, and the report says so.
     `beside` is computed on each judged file's pixels, in parallel with the judging. `meanwhile` runs while the first
     file is written and read, which occupies one core.
+    `flat` is the (3,) colour of a flat background: where the picture has exactly it, nothing is dithered.
     Transparent presets are lossless.
 
     Raises ValueError where the image has not the preset's size, or has alpha in a format without it.
@@ -64,7 +66,11 @@ def encode(
     form = preset.formats[0]
     if channels == 4 and form == "jpeg":
         raise ValueError(f"Preset {preset.name} delivers JPEG, which has no alpha. Pass an image of 3 channels.")
-    codes = to_8_bit(image, None if alpha is None else alpha >= 1.0, padded=form == "jpeg")
+    keep = None if alpha is None else alpha >= 1.0
+    if flat is not None and channels == 3 and flat.min() < 1:
+        same = (image[..., 0] == flat[0]) & (image[..., 1] == flat[1]) & (image[..., 2] == flat[2])
+        keep = same if keep is None else keep | same
+    codes = to_8_bit(image, keep, padded=form == "jpeg")
     # Pillow's JPEG encoder uses four-byte pixels in place, but copies three-byte pixels
     picture = Image.frombuffer("RGBX", (width, height), codes, "raw", "RGBX", 0, 1) if form == "jpeg" else None
     picture = picture or Image.fromarray(codes)

@@ -12,7 +12,7 @@ from pipeline.core.parallel import together
 from pipeline.core.provenance import Credentials
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Spec
-from pipeline.core.types import Cutout, Judged, Placed, Rgb
+from pipeline.core.types import Alpha, Cutout, Judged, Placed, Rgb
 from pipeline.delivery.fidelity import Product
 from pipeline.delivery.preset_rules import check_rules, reopen
 from pipeline.placement.facts import CutoutFacts
@@ -29,6 +29,7 @@ def inspect(
     judged: Judged | None = None,
     canvas: Placed | None = None,
     touches: tuple[str, ...] | None = None,
+    lettered: Alpha | None = None,
 ) -> tuple[PaletteReport, FidelityReport, list[RuleCheck]]:
     """Measure a delivered file: its palette, its product's fidelity, and the rules of its preset.
 
@@ -36,7 +37,8 @@ def inspect(
     in [0, 1]), None for a transparent picture. Colours are CIEDE2000 on the file decoded again, so every figure
     includes the encoder's error. `credentials` has signed the file, if given. `judged` contains the encoder's own
     measurements, `background_palette` included. `canvas` is for previews: the product on the full picture's canvas.
-    `touches` as in `pipeline.placement.margins`.
+    `touches` as in `pipeline.placement.margins`. `lettered` is the H×W coverage of text and logos: no figure of product
+    or background includes their pixels.
 
     Raises ValueError where the file's size is not the canvas's.
     """
@@ -48,15 +50,15 @@ def inspect(
     issuer = credentials.issuer if credentials else None
     if judged is None:
         palette, fidelity = together(
-            lambda: background_palette(file.rgb, spec, placed),
-            lambda: Product(placed.whole(), placed.alpha).fidelity(file.rgb),
+            lambda: background_palette(file.rgb, spec, placed.joined(lettered)),
+            lambda: Product(placed.whole(), placed.without(lettered)).fidelity(file.rgb),
         )
     else:
         palette, fidelity = judged.beside, judged.fidelity
     rules = check_rules(
         file,
         spec.preset,
-        placed,
+        placed.joined(lettered),
         background,
         issuer=issuer,
         canvas=canvas,

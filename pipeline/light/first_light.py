@@ -23,7 +23,7 @@ from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Bounds, Field, Triple
 from pipeline.geometry.sampling import cosine_samples
 from pipeline.geometry.solids import Caster
-from pipeline.geometry.walls import Wall
+from pipeline.geometry.walls import Recess, Wall
 from pipeline.kernels.tracing import lights
 from pipeline.kernels.tracing.dome import Bring, dome_light
 from pipeline.kernels.tracing.interleaved import share
@@ -229,6 +229,8 @@ class LightTracer:
         """The solids that can be between a surface and a light; walls and floors only bound the dome."""
         things, dunes = [], []
         for index, part in enumerate(self.layout.parts):
+            if isinstance(part.solid, Wall | Recess) and self.layout.rig.position[2] < part.solid.z:
+                continue  # a lamp behind a set shines past it, whether the wall has an opening or not
             bounded = part.solid.bounds is not None and part.role not in ("far", "tube") and not is_sheet(part.solid)
             if bounded or (isinstance(part.solid, Wall) and part.solid.opening):
                 things.append(index)

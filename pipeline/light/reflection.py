@@ -153,14 +153,14 @@ class MirrorImage:
         return background
 
 
-def mirror_image(placed: Placed, layout: Layout, *, lies: bool = False) -> MirrorImage | None:
+def mirror_image(placed: Placed, layout: Layout, *, lies: bool = False, lift: float = 0.0) -> MirrorImage | None:
     """Return the product's mirror image in the polished surface under it; None if the surface is matt.
 
     The product is upright at its foot's depth, where the picture plane has scale 1, so its mirror image is exact in the
     image. Each column is mirrored about its own contact (`contact_line`). Each of several separate objects has its own
     contact. The visible share at d canvas heights below the contact is
     `mirrored_share` × exp(-d / (FADE₀ + FADE₁ × gloss)), and the blur is ROUGH × (1 - gloss) × d. `lies` is as in
-    `contact_line`.
+    `contact_line`. `lift`: its height above the surface, canvas heights.
     """
     index = _under(layout)
     if index is None:
@@ -175,7 +175,7 @@ def mirror_image(placed: Placed, layout: Layout, *, lies: bool = False) -> Mirro
     product = placed.rgb, placed.corner, placed.alpha
     by_rows(h, lambda top, bottom: premultiplied_means(*product, h, top, small[top:bottom]))
     things = things_apart(np.minimum(small[..., 3], 1))
-    lines = [contact_line(alpha, box, lies=lies) for alpha, box in things]
+    lines = [contact_line(alpha, box, lies=lies) + np.float32(lift * h) for alpha, box in things]
     top = max(
         0, min((int(line[box[0] : box[2]].min()) for line, (_, box) in zip(lines, things, strict=True)), default=h)
     )

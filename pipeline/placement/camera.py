@@ -22,6 +22,10 @@ WALL_FIRST: frozenset[SceneKind] = frozenset(
     {"podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon"}
 )
 
+#: The scene of a caller's own picture, with a product that stands on its floor, and with one that is seen from above.
+OPEN_FLOOR = Scene("own_picture", "Own picture", "The caller's own picture.", "the caller's own picture", "sweep")
+OPEN_ABOVE = replace(OPEN_FLOOR, kind="flatlay")
+
 _ABOVE, _SIDE = ", seen from straight above, top-down flat lay", ", a tabletop at eye level before a plain wall"
 _WORDS = (", top-down flat lay", " seen from straight above")
 
@@ -35,7 +39,7 @@ def angle_of(kind: SceneKind) -> CameraAngle | None:
 
 def drawn_kind(spec: Spec) -> SceneKind:
     """Return the kind of scene to draw; "white" where no scene is drawn."""
-    return "white" if spec.is_white or spec.preset.background == "transparent" else spec.scene.kind
+    return "white" if spec.plain is not None else spec.scene.kind
 
 
 def has_angle(kind: SceneKind, angle: CameraAngle) -> bool:

@@ -89,13 +89,16 @@ def place_of(spec: Spec, width: int, height: int) -> Box:
     return fit(preset, PLACE * float(np.sqrt(max(1.0, width / height))), width, height, frame=frame)
 
 
-def box_in(spec: Spec, product_aspect: float, width: int, height: int, most: float = inf) -> Box:
+def box_in(
+    spec: Spec, product_aspect: float, width: int, height: int, most: float = inf, within: Box | None = None
+) -> Box:
     """Return the box of a product of that width over height in a pinned background, in the format of `place_of`.
 
+    `within` is the place of another product, whose background it gets; None: the place for every product.
     It is no wider than its place, because stand and props were made for that, and as high as the preset allows. It
     stands in the middle of the place's lower edge, or lies in the place's middle. It is at most `most` pixels high.
     """
-    left, top, right, bottom = place_of(spec, width, height)
+    left, top, right, bottom = within or place_of(spec, width, height)
     x = (left + right) / 2
     fill = inf if spec.frame.margins else spec.preset.fill
     if spec.scene.kind in TOP_DOWN:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.core.spec import SceneKind, Spec
 from pipeline.placement.adjust import FULL_BOX, Anchor, Outline, Position, anchor_of
-from pipeline.placement.camera import angle_of, drawn_kind
+from pipeline.placement.camera import TOP_DOWN, angle_of, drawn_kind
 from pipeline.placement.facts import SAID, Box, CutoutFacts
 from pipeline.placement.fit import leaves_place, lost
 from pipeline.placement.frame import SIDES, insets
@@ -62,6 +62,11 @@ class Place:
         return self.facts.stands_in(self.kind)
 
     @property
+    def seen_from_above(self) -> bool:
+        """Whether it lies on a surface that is seen from straight above."""
+        return self.kind in TOP_DOWN
+
+    @property
     def anchor(self) -> Anchor:
         """Its fixed point of scaling and turning."""
         return anchor_of(self.edges, self.stands)
@@ -92,10 +97,10 @@ class Place:
         asked, because the product's stance is unknown. `frame_overridden`: the product goes to a side of the canvas
         where the frame wants a margin, or not the product.
         """
-        drawn = drawn_kind(self.asked) != "white"
+        drawn = self.asked.ground.composed and drawn_kind(self.asked) != "white"
         found = {
             "scene_unsuited": drawn and self.asked.scene.kind not in self.facts.suits,
-            "placement_unsure": drawn and self.facts.unsure,
+            "placement_unsure": self.kind != "white" and self.facts.unsure,
             "upscaled": self.scale > MAX_ENLARGED,
             "cropped": lost(self.position.bounds, *self.size) > MAX_CROPPED,
             "frame_overridden": self._overrides(),
@@ -113,7 +118,7 @@ class Place:
 
         `changed` is a sentence with the change and its reason, None where nothing was changed.
         """
-        if self.kind == "white":
+        if self.kind == "white" or not self.spec.ground.composed:
             return None
         angle, facts, changed = angle_of(self.kind), self.facts, None
         if self.spec.scene != self.asked.scene and facts.word != "auto":
@@ -159,4 +164,5 @@ def is_pinned(spec: Spec, facts: CutoutFacts) -> bool:
     Nor does a hanging product, or a product moved out of that place.
     """
     kind = drawn_kind(spec)
-    return spec.pinned and kind != "white" and not leaves_place(spec.placement) and not facts.edges(kind)
+    may = spec.pinned and spec.ground.composed and kind != "white"
+    return may and not leaves_place(spec.placement) and not facts.edges(kind)

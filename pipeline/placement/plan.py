@@ -10,7 +10,7 @@ from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.order import AS_FRAMED
 from pipeline.core.spec import Spec
 from pipeline.placement.adjust import FULL_BOX, Outline, Position, adjusted
-from pipeline.placement.camera import TOP_DOWN, drawn_kind, has_angle, seen_from
+from pipeline.placement.camera import OPEN_ABOVE, OPEN_FLOOR, TOP_DOWN, drawn_kind, has_angle, seen_from
 from pipeline.placement.facts import Box, CutoutFacts
 from pipeline.placement.fit import box_in, fit
 from pipeline.placement.place import MAX_ENLARGED, Place, Refusal, is_pinned
@@ -22,6 +22,8 @@ def shown(spec: Spec, facts: CutoutFacts) -> Spec | Refusal:
 
     The spec is unchanged where its scene suits the product, and where no scene is drawn.
     """
+    if spec.ground.background == "image" and spec.plain is None:
+        return replace(spec, scene=OPEN_ABOVE if facts.turned(OPEN_FLOOR.kind) == "above" else OPEN_FLOOR)
     angle = facts.turned(drawn_kind(spec))
     if angle is None:
         return spec
@@ -52,9 +54,11 @@ def _box(spec: Spec, facts: CutoutFacts, width: int, height: int, most: float = 
     preset, kind, aspect = spec.preset, drawn_kind(spec), facts.aspect or 1.0
     if preset.background == "transparent" and preset.size is None and spec.frame == AS_FRAMED:
         return facts.box or (0, 0, width, height)
+    edges, down, stands = facts.edges(kind), kind in TOP_DOWN, facts.stands_in(kind)
+    if spec.earlier is not None and spec.earlier.box is not None and not edges:
+        return box_in(spec, aspect, width, height, most, spec.earlier.box)
     if is_pinned(spec, facts):
         return box_in(spec, aspect, width, height, most)
-    edges, down, stands = facts.edges(kind), kind in TOP_DOWN, facts.stands_in(kind)
     return fit(preset, aspect, width, height, edges, top_down=down, stands=stands, frame=spec.frame, most=most)
 
 

@@ -17,7 +17,7 @@ from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.fit import fit
 from pipeline.placement.frame import copy_room
 from pipeline.scene.layout import FOCAL, Layout, Lens
-from pipeline.scene.rig import rig
+from pipeline.scene.rig import asked_softness, rig
 from pipeline.scene.sets import WALLS, SetBuilder
 from pipeline.scene.surfaces import assigned_to
 from pipeline.scene.trace import trace
@@ -31,6 +31,8 @@ TRIES = 12
 SAMPLE = 96
 #: Maximum height of a camera raised to match the photo's, in canvas heights above the foot.
 HIGHEST = 1.2
+#: Least and greatest height of a camera that follows a reference's horizon, in the same unit.
+HEIGHTS = (0.25, 0.8)
 
 #: Floor under a hanging product, as if its foot were there, in canvas heights from the top. Chosen by eye.
 HUNG_FLOOR = 1.0
@@ -47,6 +49,7 @@ def compose(
     pose: CameraPose = UNKNOWN_POSE,
     box: tuple[float, float, float, float] | None = None,
     product: Lab | None = None,
+    horizon: float | None = None,
 ) -> Layout:
     """Compose the scene for a canvas of width×height pixels and a product of that width over height.
 
@@ -54,7 +57,8 @@ def compose(
     the floor well below it. `light_side`: negative, the key light comes from the left, positive from the right; None:
     the seed decides. `pose`: the photo's view of the product's base; the camera is raised to match it. `box`: the
     product's box, pixels; None: the place that `pipeline.placement.fit` gives an uncropped product. `product`: (3,)
-    Lab, its mean colour, where it is known. Its background gets another colour, if the palette has another.
+    Lab, its mean colour, where it is known. Its background gets another colour, if the palette has another. `horizon`:
+    wished for, canvas heights from the top, within HEIGHTS of the camera; None: the seed decides.
 
     An asked colour may have too small a share of the picture around the product, or natural colours too large a share,
     or things may be in the room for copy. Then the seed's next composition is tried. The best of TRIES wins.
@@ -67,7 +71,7 @@ def compose(
     best, best_score = None, -np.inf
     for attempt in range(TRIES):
         rng = np.random.default_rng([spec.seed, attempt])
-        layout = _composed(spec, plan, width, height, box, stands, light_side, pose, rng)
+        layout = _composed(spec, plan, width, height, box, stands, light_side, pose, rng, horizon)
         shares = part_shares(layout)
         beyond = sum(share for part, share in zip(layout.parts, shares, strict=True) if part.slot in natural)
         score = min(0.0, min_share(layout, shares) - MIN_SHARE) - max(0.0, beyond - MOST_NATURAL) - crowded(layout)
@@ -126,6 +130,7 @@ def _composed(
     light_side: float | None,
     pose: CameraPose,
     rng: np.random.Generator,
+    horizon: float | None = None,
 ) -> Layout:
     aspect = width / height
     kind = spec.scene.kind
@@ -141,8 +146,11 @@ def _composed(
     if light_side is not None:
         # Change only the sign, so that the seed's other choices stay the same.
         angle = abs(angle) if light_side > 0 else -abs(angle)
+    asked, falls = asked_softness(spec.shadow), spec.shadow.shadow_direction
     # A higher camera shows more of the surface; a tall canvas has room for it below.
     high = float(rng.uniform(0.34, 0.5)) * (1.15 if kind in ("sand", "bokeh") else 1.0)
+    if horizon is not None:
+        high = float(np.clip(bottom - horizon, *HEIGHTS))
     base = 0.0
     if pose.pitch_slope > 0 and kind not in TOP_DOWN and stands:
         # Keep the horizon within a picture that shows sky: dunes end before it.
@@ -159,9 +167,9 @@ def _composed(
         colours=plan.colours,
         asked=plan.asked,
         parts=(),
-        rig=rig(kind, spec.mood, wall, angle, rng),
-        light_side=float(np.sin(np.deg2rad(angle))),
-        softness=spec.mood.softness,
+        rig=rig(kind, spec.mood, wall, angle, rng, spec.shadow),
+        light_side=float(np.sin(np.deg2rad(angle if falls is None else falls + 180))),
+        softness=spec.mood.softness if asked is None else asked,
         seed=spec.seed,
         base=base,
         lens=Lens(spec.mood.depth_of_field, spec.mood.vignette, spec.mood.grain),

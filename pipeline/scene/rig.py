@@ -1,11 +1,13 @@
 """The light of a mood: position and size of the key light, its gobo, and the fill light."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.order import AS_LIT, Shadow, ShadowWord
 from pipeline.core.spec import Mood, SceneKind
 from pipeline.geometry.sampling import square_to
 from pipeline.scene.layout import Gobo, Rig
@@ -16,23 +18,62 @@ Point = tuple[float, float, float]
 LEAFY = 0.045
 
 
-def rig(kind: SceneKind, mood: Mood, wall: float, angle: float, rng: np.random.Generator) -> Rig:
-    """Return the light of a scene whose wall is at z = `wall`; `angle` as `Mood.light_angle`, for this picture."""
+#: Softness of the lamp of a caller's shadow; other shadows keep the scene's lamp.
+SOFTNESS: Mapping[ShadowWord, float] = MappingProxyType({"soft": 0.6, "hard": 0.05})
+
+
+def asked_softness(shadow: Shadow) -> float | None:
+    """Return the lamp's softness, 0–1, that a caller's shadow asks for; None: the scene's own."""
+    return SOFTNESS.get(shadow.shadow) if shadow.shadow_softness is None else shadow.shadow_softness
+
+
+def lamp_half(softness: float, reach: float) -> float:
+    """Return half the side of a lamp of that asked softness, 0–1; it and the lamp's distance are canvas heights."""
+    return float(reach * (0.008 + 0.33 * softness**1.4))
+
+
+def lamp_way(direction: float, elevation: float, *, top_down: bool = False) -> NDArray[np.float64]:
+    """Return the unit vector (3,) to a lamp whose shadows fall towards `direction`, a compass on the floor, degrees.
+
+    `elevation` is in degrees. `top_down`: the floor is the picture's plane.
+    """
+    turn, rise = np.deg2rad(direction), np.deg2rad(elevation)
+    across, along = -np.sin(turn) * np.cos(rise), np.cos(turn) * np.cos(rise)
+    return np.array([across, -along, np.sin(rise)] if top_down else [across, np.sin(rise), along])
+
+
+def shadow_direction(found: Rig, *, top_down: bool) -> float:
+    """Return the direction, degrees from 0 to 360, in which a rig's shadows fall, as `lamp_way` takes it."""
+    x, y, z = np.subtract(found.position, found.target)
+    return float(np.rad2deg(np.arctan2(-x, -y if top_down else z)) % 360)
+
+
+def rig(
+    kind: SceneKind, mood: Mood, wall: float, angle: float, rng: np.random.Generator, shadow: Shadow = AS_LIT
+) -> Rig:
+    """Return the light of a scene whose wall is at z = `wall`; `angle` as `Mood.light_angle`, for this picture.
+
+    A caller's `shadow` moves the lamp and changes its size; the seed's other choices stay the same.
+    """
     if kind == "flatlay":
-        return _raking(mood, angle, rng)
+        return _raking(mood, angle, rng, shadow)
     lean = np.deg2rad(angle)
     rise = {"sand": 0.62, "window": 0.6}.get(kind, 0.78)
     direction = np.array([np.sin(lean), rise + 0.3 * np.cos(lean), 0.62 + 0.2 * rng.random()])
     direction /= np.linalg.norm(direction)
+    if shadow.shadow_direction is not None:
+        direction = lamp_way(shadow.shadow_direction, float(np.rad2deg(np.arcsin(direction[1]))))
     # A near light falls off over the wall, for a dramatic look; a far light is even.
     target = np.array([0.0, 0.22, 0.3 * wall])
     sun = kind in ("window", "sand")
     far = 6.0 if sun else 3.4 - 1.5 * mood.contrast
     half = 0.05 + 0.16 * mood.softness if sun else 0.12 + 1.0 * mood.softness**1.3
+    asked = asked_softness(shadow)
+    half = half if asked is None else lamp_half(asked, far)
     fill = {"neon": 0.17, "window": 0.36, "bokeh": 0.3}.get(kind, 0.5) * (1.12 - 0.95 * mood.contrast)
     found = Rig(
-        position=_point(target + far * direction),
-        target=_point(target),
+        position=point(target + far * direction),
+        target=point(target),
         half=float(half),
         key={"neon": 0.22, "bokeh": 0.6}.get(kind, 1.0),
         fill=float(fill),
@@ -42,28 +83,32 @@ def rig(kind: SceneKind, mood: Mood, wall: float, angle: float, rng: np.random.G
     if kind != "window":
         return found
     gobo, half = _gobo(found, wall, rng), 0.02 + 0.09 * mood.softness
+    if asked is not None:
+        return replace(found, gobo=gobo)
     return replace(found, half=float(min(half, LEAFY) if gobo.leaves else half), gobo=gobo)
 
 
 def shifted(found: Rig, x: float, y: float) -> Rig:
     """Return the same light moved along the picture's plane by x and y canvas heights."""
     move = np.array([x, y, 0.0])
-    position, target = (_point(np.asarray(place) + move) for place in (found.position, found.target))
+    position, target = (point(np.asarray(place) + move) for place in (found.position, found.target))
     return replace(found, position=position, target=target)
 
 
-def _raking(mood: Mood, angle: float, rng: np.random.Generator) -> Rig:
+def _raking(mood: Mood, angle: float, rng: np.random.Generator, shadow: Shadow) -> Rig:
     """Return a light for a scene seen from above: from the side of `angle`, low over the surface z = 0.
 
-    The harder the light, the lower it is, so that relief shows.
+    The harder the mood's light, the lower it is, so that relief shows.
     """
-    lean = np.deg2rad(angle)
+    asked, falls = asked_softness(shadow), shadow.shadow_direction
+    lean = np.deg2rad(angle if falls is None else falls + 180)
     rise = np.deg2rad(33 + 20 * mood.softness + float(rng.uniform(-3, 3)))
     direction = np.array([np.sin(lean) * np.cos(rise), np.cos(lean) * np.cos(rise), np.sin(rise)])
+    far = 3.4 - 1.3 * mood.contrast
     return Rig(
-        position=_point((3.4 - 1.3 * mood.contrast) * direction),
+        position=point(far * direction),
         target=(0.0, 0.0, 0.0),
-        half=float(0.12 + mood.softness**1.3),
+        half=float(0.12 + mood.softness**1.3) if asked is None else lamp_half(asked, far),
         key=1.0,
         fill=float(0.5 * (1.12 - 0.95 * mood.contrast)),
         key_tint=_tint(0.16 * mood.warmth, -0.22 * mood.warmth),
@@ -104,7 +149,7 @@ def through_leaves(
     whole = tuple(leaf for leaf in leaves if np.abs(np.asarray(leaf)).max() < 0.72)
     if not whole:
         return found
-    return replace(found, half=min(0.02 + 0.06 * softness, LEAFY), gobo=Gobo(_point(centre), (), whole))
+    return replace(found, half=min(0.02 + 0.06 * softness, LEAFY), gobo=Gobo(point(centre), (), whole))
 
 
 def clear_of(found: Rig, places: NDArray[np.float32], away: int) -> Rig:
@@ -129,7 +174,7 @@ def clear_of(found: Rig, places: NDArray[np.float32], away: int) -> Rig:
     half_u, half_v = gobo.bars[3][0], gobo.bars[0][1]
     along = max(0.0, high_u + half_u) if away * sides[0, 0] > 0 else min(0.0, low_u - half_u)
     move = along * sides[0] if away else min(0.0, low_v - half_v) * sides[1]
-    return replace(found, gobo=replace(gobo, centre=_point(centre + move)))
+    return replace(found, gobo=replace(gobo, centre=point(centre + move)))
 
 
 def _gobo(found: Rig, wall: float, rng: np.random.Generator) -> Gobo:
@@ -159,7 +204,7 @@ def _gobo(found: Rig, wall: float, rng: np.random.Generator) -> Gobo:
     if "leaves" in pattern:
         for _ in range(3 if pattern == "panes_leaves" else 6):
             leaves += _branch(rng, 1.15 * half_u, 1.15 * half_v)
-    return Gobo(_point(centre), tuple(bars), tuple(leaves))
+    return Gobo(point(centre), tuple(bars), tuple(leaves))
 
 
 def _branch(rng: np.random.Generator, reach_u: float, reach_v: float) -> list[tuple[tuple[float, float], ...]]:
@@ -202,5 +247,6 @@ def _tint(red: float, blue: float) -> np.ndarray:
     return np.asarray(tint / (tint @ np.array([0.2126, 0.7152, 0.0722])), np.float32)
 
 
-def _point(values: np.ndarray) -> Point:
+def point(values: np.ndarray) -> Point:
+    """Return (3,) as numbers."""
     return float(values[0]), float(values[1]), float(values[2])

@@ -36,6 +36,8 @@ WALLS: dict[SceneKind, tuple[float, float]] = {
 HIGH = 0.575
 #: Gloss of the finishes that shine.
 GLOSS = {"marble": 0.75, "terrazzo": 0.5, "wood": 0.3, "concrete": 0.12}
+#: Softness above which a light blurs the shadows of leaves away.
+SOFT = 0.6
 #: Maximum number of props beside the product.
 MOST: Mapping[PropsWord, int] = {"scene": ALL, "few": 1, "none": 0}
 #: Maximum number of colours of a panel.
@@ -245,14 +247,16 @@ class SetBuilder:
         scene, (left, top, right, bottom) = self.spec.scene, self.empty.product
         # The camera looks down at the picture's middle, so the light is aimed there.
         light = shifted(self.empty.rig, self.empty.aspect / 2 - self.empty.foot[0], bottom - 0.5)
-        # A soft light would blur leaf shadows away.
-        if self.empty.softness <= 0.6 and self.rng.random() < 0.4:
+        # A soft light would blur leaf shadows away. The mood decides whether there are any, so that a caller's
+        # softness moves no prop.
+        if self.spec.mood.softness <= SOFT and self.rng.random() < 0.4:
             half = (right - left) / 2 + 0.04
             free = [(-half, -0.04, half, bottom - top + 0.04)]
             if self.empty.kept is not None:
                 (x, y), (from_x, from_y, to_x, to_y) = self.empty.foot, self.empty.kept
                 free.append((from_x - x, y - to_y, to_x - x, y - from_y))
-            light = through_leaves(light, self.empty.softness, free, self.rng)
+            leafy = through_leaves(light, self.empty.softness, free, self.rng)
+            light = leafy if self.empty.softness <= SOFT else light
         self.empty = replace(self.empty, horizon_y=0.5, top_down=True, rig=light)
         plane = Top(0.0, turn=float(self.rng.choice([0.0, np.pi / 2])))
         still = FlatLay(self.empty, self.plan, self.rng, self.spec.mood.props, MOST[self.spec.dressing.props])

@@ -23,7 +23,7 @@ ACCENT = "accent"
 #: Typical share of the picture of an accent.
 ACCENT_SHARE = 0.05
 #: Materials of a wall, a floor and a sheet of paper or cloth, by their finish.
-_OF: Mapping[Finish, Material] = {
+MATERIALS: Mapping[Finish, Material] = {
     "plain": "paint",
     "plaster": "plaster",
     "marble": "marble",
@@ -57,7 +57,7 @@ def surfaces(scene: Scene) -> tuple[Surface, ...]:
 
     Shares are means over the scene's seeds, in the camera's view around a product on a square canvas.
     """
-    wall, floor = _OF[scene.wall], _OF[scene.surface]
+    wall, floor = MATERIALS[scene.wall], MATERIALS[scene.surface]
     lights = Surface("lights", "lights", 0.1)
     town = Surface("town", "dusk", 0.66, behind=True), Surface("table", "night", 0.24), lights
     garden = Surface("garden", "foliage", 0.76, behind=True), Surface("table", floor, 0.24)

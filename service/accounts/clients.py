@@ -52,6 +52,8 @@ class Client:
     disabled_at: datetime | None
     #: Its share of the workers, relative to a client of weight 1.
     weight: int
+    #: Folder of its own catalogue; None: the shared one (`service.catalogue.catalogue`).
+    catalogue: str | None
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def _client(row: sa.RowMapping) -> Client:
         created_at=row["created_at"],
         disabled_at=row["disabled_at"],
         weight=row["weight"],
+        catalogue=row["catalogue"],
     )
 
 
@@ -184,6 +187,10 @@ class Accounts:
         if required and not self.named(name).stored_secrets:
             raise ValueError(f"{name!r} has no secret to sign with. Set one first.")
         return self._change(name, signature_required=required)
+
+    def set_catalogue(self, name: str, folder: str | None) -> Client:
+        """Give the client the catalogue of this folder; None: the shared one. Raises UnknownClient."""
+        return self._change(name, catalogue=folder)
 
     def shopify_secrets(self, client: Client) -> tuple[str, ...]:
         """Return the decrypted secrets that verify the client's signatures. Raises SecretUnreadable."""

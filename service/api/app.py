@@ -19,6 +19,7 @@ from service.accounts.clients import Accounts
 from service.accounts.keys import Keys
 from service.accounts.rate_limit import RateLimit
 from service.api.admission import Lane, add_rate_limit_headers, refuse_in_quarantine
+from service.api.auth import asked_catalogue
 from service.api.cutouts import REFUSALS
 from service.api.endpoint import KnownParametersOnly
 from service.api.files import files_router
@@ -201,7 +202,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         guards=[refuse_in_quarantine],
         before_send=[_name_request, add_rate_limit_headers],
         exception_handlers=EXCEPTION_HANDLERS | REFUSALS,
-        plugins=[BodiesInContext({"catalogue": parts["catalogue"]}), KnownParametersOnly()],
+        plugins=[BodiesInContext(lambda: {"catalogue": asked_catalogue(parts["catalogue"])}), KnownParametersOnly()],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop"), settings.limits),
         on_startup=[partial(_start_handlers, settings.database_pool + settings.database_overflow)],

@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import Any, cast
 
 from litestar.concurrency import sync_to_thread
@@ -16,6 +17,7 @@ from litestar.types import Scope
 
 from service.accounts.clients import Accounts, Client
 from service.accounts.keys import key_id
+from service.catalogue.catalogue import Catalogue
 from service.database.encryption import SecretUnreadable
 from service.schemas.problems import AnyRequest, problem
 from service.schemas.serialize import base_url
@@ -28,20 +30,44 @@ SIGNATURE_HEADER = "X-Backdrop-Signature"
 #: Seconds that the time in Backdrop's signature may be off, either way. It limits the replay of a captured request.
 TOLERANCE = 300
 _SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
+#: The client of the running request, for the decoder of bodies, which gets no request.
+_CLIENT: ContextVar[Client | None] = ContextVar("client", default=None)
 
 
 async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
     """Let only known, enabled clients through, and remember the client. Raises 401, and the 421 of `base_url`."""
-    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+    key = _key(connection)
     accounts: Accounts = connection.app.state.accounts
-    client = await sync_to_thread(accounts.authenticate, key.strip()) if scheme.lower() == "bearer" else None
-    if client is None:
+    client = None if key is None else await sync_to_thread(accounts.authenticate, key)
+    if key is None or client is None:
         detail = "The key is missing or invalid. Send a valid key as `Authorization: Bearer <key>`."
         raise problem(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
     base_url(connection)  # fails before a submit is charged if the answer can't name its URLs
     connection.state.client = client
-    connection.state.key_id = key_id(key.strip())
+    connection.state.key_id = key_id(key)
     correlation_of(connection.scope)  # gives the request its id
+    _CLIENT.set(client)
+
+
+async def perhaps_known(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Remember the client of a route that answers without a key, too. Asks the database only if it matters."""
+    key, state = _key(connection), connection.app.state
+    if key is not None and state.catalogue.clients:
+        _CLIENT.set(await sync_to_thread(state.accounts.authenticate, key))
+
+
+def asked_catalogue(shared: Catalogue) -> Catalogue:
+    """Return the catalogue for the running request: its client's own, or else the shared one. Raises CatalogueMissing.
+
+    Not for code in other threads than the handler's.
+    """
+    client = _CLIENT.get()
+    return shared.of(None if client is None else client.catalogue)
+
+
+def _key(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
+    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else None
 
 
 async def signed(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:

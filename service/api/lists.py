@@ -7,6 +7,7 @@ from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
 from service.accounts.clients import UnknownEntry
+from service.api.auth import asked_catalogue
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
 from service.jobs.records import JobStatus, Operation
@@ -111,9 +112,10 @@ def list_renders(
         reference=reference,
         preview=preview,
     )
-    if output_preset is not None and output_preset not in state.catalogue.presets and not page.items and cursor is None:
+    catalogue = asked_catalogue(state.catalogue)
+    if output_preset is not None and output_preset not in catalogue.presets and not page.items and cursor is None:
         text = "There is no such output preset, and you have no render of it. The nearest are: "
-        text = with_received(text + ", ".join(state.catalogue.nearest_presets(output_preset)), output_preset)
+        text = with_received(text + ", ".join(catalogue.nearest_presets(output_preset)), output_preset)
         raise QueryInvalid([{"loc": ["query", "output_preset"], "msg": text, "type": "unknown_preset"}])
     return RenderPage(
         items=[serialize_render(request, state, render) for render in page.items], next_cursor=page.next_cursor

@@ -30,7 +30,7 @@ from service.schemas.openapi import (
 from service.schemas.problems import AnyRequest, body_too_large, not_found, unprocessable, unsupported_media_type
 from service.schemas.responses import StoredPhoto, Upload, UploadRequest
 from service.schemas.serialize import base_url
-from service.storage.objects import UPLOAD_TYPES
+from service.storage.objects import SVG_TYPE, UPLOAD_TYPES
 
 #: Bytes that a multipart body needs in addition to the photo.
 _FRAMING = 64 * 1024
@@ -50,7 +50,7 @@ async def _receive(request: AnyRequest) -> Response[Any] | None:
     content_type = request.content_type[0].lower()
     if content_type.startswith("image/"):
         answer = await _stored(request, await request.body(), "body")
-        if answer.status_code == 422 and content_type not in UPLOAD_TYPES:
+        if answer.status_code == 422 and content_type not in (*UPLOAD_TYPES, SVG_TYPE):
             raise unsupported_media_type(content_type, _TAKEN)
         return answer
     if content_type != RequestEncodingType.MULTI_PART:
@@ -119,7 +119,7 @@ async def create_upload(
     With `content_type`, the answer names a URL, and the photo exists once you PUT its bytes there. With `url`, Backdrop
     downloads the photo from a public address before it answers. You can also send the photo as the body, with its own
     Content-Type such as image/jpeg, or as the part `file` of a multipart/form-data body. Backdrop detects the format
-    from the bytes.
+    from the bytes. A logo for a layer may also be an SVG of plain shapes, sent as bytes or by its `url`.
     """
     client: Client = request.state.client
     request.state.url = data.url  # for error messages

@@ -7,7 +7,7 @@ from litestar import Router, delete, get
 from service.api.account.brands import delete_brand, get_brand, list_brands, put_brand
 from service.api.account.keys import create_key, delete_key, list_keys
 from service.api.account.webhook import delete_webhook, get_webhook, put_webhook, rotate_webhook_secret
-from service.api.auth import authenticated
+from service.api.auth import asked_catalogue, authenticated, perhaps_known
 from service.api.cutouts import CUTOUTS
 from service.api.endpoint import JobId, endpoint, options, with_head
 from service.api.events import follow_job
@@ -16,7 +16,7 @@ from service.api.parts import Parts
 from service.api.renders import delete_render, get_picture, get_render, get_render_thumbnail
 from service.api.workflows import WORKFLOWS
 from service.schemas.catalogue_views import MoodItems, PresetItems, SceneItems
-from service.schemas.openapi import INVALID, JOB_FINISHED, NOT_FOUND, SECURED
+from service.schemas.openapi import DATABASE_AWAY, INVALID, JOB_FINISHED, NOT_FOUND, SECURED
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import JobRequestView, JobView
 from service.schemas.serialize import serialize_job, serialize_job_request
@@ -56,34 +56,35 @@ def cancel_job(request: AnyRequest, state: Parts, job_id: JobId) -> JobView:
     return serialize_job(request, state, *found)
 
 
-@get(
-    "/scene-types", operation_id="list_scene_types", tags=["catalogues"], sync_to_thread=False, responses={422: INVALID}
-)
+#: Answers of the lists. With a key they need the database.
+_LISTED = {422: INVALID, 503: DATABASE_AWAY}
+
+
+@get("/scene-types", operation_id="list_scene_types", tags=["catalogues"], sync_to_thread=False, responses=_LISTED)
 def list_scene_types(state: Parts) -> SceneItems:
-    """List the named scenes. `scene_type` also takes free text."""
+    """List the named scenes, with a key the client's own too. `scene_type` also takes free text."""
     return SceneItems.model_validate(_items(state, "scene_types"))
 
 
-@get("/moods", operation_id="list_moods", tags=["catalogues"], sync_to_thread=False, responses={422: INVALID})
+@get("/moods", operation_id="list_moods", tags=["catalogues"], sync_to_thread=False, responses=_LISTED)
 def list_moods(state: Parts) -> MoodItems:
-    """List the named moods. `mood` also takes free text."""
+    """List the named moods, with a key the client's own too. `mood` also takes free text."""
     return MoodItems.model_validate(_items(state, "moods"))
 
 
 @get(
-    "/output-presets",
-    operation_id="list_output_presets",
-    tags=["catalogues"],
-    sync_to_thread=False,
-    responses={422: INVALID},
+    "/output-presets", operation_id="list_output_presets", tags=["catalogues"], sync_to_thread=False, responses=_LISTED
 )
 def list_output_presets(state: Parts) -> PresetItems:
-    """List the output presets: places of publication with their size, formats, credits and rules."""
+    """List the output presets: places of publication with their size, formats, credits and rules.
+
+    With a key, the list has the client's own presets too.
+    """
     return PresetItems.model_validate(_items(state, "output_presets"))
 
 
 def _items(state: Parts, key: str) -> dict[str, Any]:
-    return {"items": state.catalogue.to_json()[key]}
+    return {"items": asked_catalogue(state.catalogue).to_json()[key]}
 
 
 JOB_OPTIONS = options("/jobs/{job_id:str}", "GET", "DELETE")
@@ -108,5 +109,5 @@ PRIVATE = Router(
         *(WEBHOOK_OPTIONS, get_webhook, put_webhook, rotate_webhook_secret, delete_webhook),
     ],
 )
-#: All routes under /v1 that answer the same for everyone.
-PUBLIC = Router("/v1", route_handlers=[list_scene_types, list_moods, list_output_presets])
+#: All routes under /v1 that need no key. With the key of a client with its own catalogue, they list that.
+PUBLIC = Router("/v1", guards=[perhaps_known], route_handlers=[list_scene_types, list_moods, list_output_presets])

@@ -30,6 +30,7 @@ from service.api.accepted import (
     sent_as,
 )
 from service.api.admission import rate_limited
+from service.api.auth import asked_catalogue
 from service.api.cutouts import create_cutout
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
@@ -186,14 +187,14 @@ async def background_swap_with_spec(
 
 def _planned(state: Parts, resolved: Resolved, client_id: str) -> tuple[Place | None, list[PaintedSurface]]:
     """Return where the product goes, as far as the cut-out shows it, and the scene's surfaces with their colours."""
-    spec, kept = resolved.placing(state.catalogue), _kept(state, resolved, client_id)
+    spec, kept = resolved.placing(asked_catalogue(state.catalogue)), _kept(state, resolved, client_id)
     facts = CutoutFacts.read(resolved.seen if kept is None else kept, resolved.order.placement.stance)
     place = None
     if facts.box is not None and kept is not None:
         found = fitted(spec, facts, *(spec.preset.size or kept["size"]))
         place = found if isinstance(found, Place) else None
     drawn = shown(spec, facts)
-    if isinstance(drawn, Refusal):
+    if isinstance(drawn, Refusal) or resolved.order.ground.background == "image":
         return place, []
     # A pinned background is made before its product's colour is known.
     colour = None if kept is None or (place is not None and place.pinned) else kept.get("colour")

@@ -25,6 +25,7 @@ from service.batch.batch import Tell
 from service.batch.pairs import Pair
 from service.batch.photos import Photo, read_unchanged
 from service.batch.state import Failed, Failure, Made, State, file_name, measurements
+from service.catalogue.specs import extra_sources, with_sources
 
 
 class RemoteMaker:
@@ -92,15 +93,17 @@ class RemoteMaker:
             raise self._refused
         tell("upload", 0.0)
         key = await self._uploaded(pair.photo)
+        files = [name for name in extra_sources(pair.order).values() if Path(name).is_file()]
+        order = with_sources(pair.order, {name: await self._file(name) for name in files})
         tell("submit", 0.0)
         try:
-            accepted = await self._submit(pair, key)
+            accepted = await self._submit(pair, order, key)
         except NotFound:  # the photo has expired since its upload; nothing was charged under this key
-            accepted = await self._submit(pair, await self._uploaded(pair.photo, instead_of=key))
+            accepted = await self._submit(pair, order, await self._uploaded(pair.photo, instead_of=key))
         self._state.submitted(pair.key, self._url, accepted.job_id)
         return await self._backdrop.wait(accepted, on_progress=hear)
 
-    async def _submit(self, pair: Pair, source_key: str) -> Accepted:
+    async def _submit(self, pair: Pair, order: SwapOrder, source_key: str) -> Accepted:
         attempt = self._state.entry(pair.key).attempt
         # The same after a crash, so that the server does not accept the same order twice.
         made_of = f"{self._state.run_id} {pair.id} {source_key} {attempt}"
@@ -108,11 +111,20 @@ class RemoteMaker:
         if seed is not None:
             made_of += f" {seed}"  # photos with the same bytes may be reviewed differently
         return await self._backdrop.swap(
-            spec_of(pair.order if seed is None else replace(pair.order, seed=seed)),
+            spec_of(order if seed is None else replace(order, seed=seed)),
             source_key=source_key,
             idempotency_key="batch-" + hashlib.sha256(made_of.encode()).hexdigest(),
             reference=self._references.get(pair.photo.sha256, reference_of(pair.photo)),
         )
+
+    async def _file(self, path: str) -> str:
+        """Return the key of another file of an order, such as a logo, which is uploaded once, as photos are."""
+        data = await asyncio.to_thread(Path(path).read_bytes)
+        digest = hashlib.sha256(data).hexdigest()
+        async with self._uploading[digest]:
+            key = self._state.upload(self._url, digest) or await self._backdrop.upload(data)
+            self._state.uploaded(self._url, digest, key)
+            return key
 
     async def _uploaded(self, photo: Photo, *, instead_of: str | None = None) -> str:
         """Return a photo's key. Upload the photo if the server has no key for it except `instead_of`."""

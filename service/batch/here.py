@@ -25,7 +25,8 @@ from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
 from service.storage.cache import folder_cache
-from service.worker.local import build_spec, open_signer, warnings_of
+from service.worker.local import build_spec, files_of, open_signer, warnings_of
+from service.worker.logos import artwork_for
 
 
 def at_once() -> int:
@@ -39,6 +40,7 @@ def wrong_here(catalogue: Catalogue, order: SwapOrder) -> list[Wrong]:
     wrong = [("pilot_brand", "Only a server has brands. Add --url")] if order.brand is not None else []
     try:
         checked(catalogue, order)
+        files_of(order)
     except OrderRefused as error:
         wrong += error.wrong
     return wrong
@@ -98,7 +100,9 @@ class LocalMaker:
         started, seed = time.perf_counter(), self._state.entry(pair.key).seed
         data = read_unchanged(pair.photo)
         try:
-            spec = build_spec(self._catalogue, pair.order if seed is None else replace(pair.order, seed=seed))
+            order = self._catalogue.lettered(pair.order)
+            files = files_of(order)
+            spec = build_spec(self._catalogue, order if seed is None else replace(order, seed=seed))
             render = swap(
                 data,
                 spec,
@@ -108,6 +112,8 @@ class LocalMaker:
                 progress=tell,
                 credentials=self._credentials,
                 cache=folder_cache(self._out / FOLDER / "kept"),
+                files=files,
+                artwork=artwork_for(spec.lettering.layers, self._catalogue.fonts, files),
             )
         except OrderRefused as error:
             raise Failure("spec_invalid", str(error)) from error

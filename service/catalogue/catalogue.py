@@ -1,20 +1,31 @@
 """The named scenes, moods and output presets, read from the shipped TOML files and the operator's."""
 
 import difflib
+import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pipeline.core.order import SwapOrder
 from pipeline.core.spec import Finish, Mood, Preset, Scene, SceneKind
-from service.catalogue.toml_records import Record, read_records, record_to_json
+from pipeline.lettering.fonts import Fonts
+from service.catalogue.fonts import fonts_with
+from service.catalogue.templates import TEMPLATE, Template, read_fonts, template_faults
+from service.catalogue.toml_records import CatalogueInvalid, Record, read_records, record_to_json
 
 FILES = ("scenes.toml", "moods.toml", "presets.toml")
+#: Sub-folder of a catalogue folder with a folder for each catalogue of a client's own.
+CLIENTS = "clients"
+#: File beside the thumbnails, with `own_picture` of the entries that they show.
+DRAWN = "drawn.json"
+_PARTS = (*FILES, "layers.toml", "fonts", CLIENTS)
 #: Maximum length of a scene or mood in free text, in characters.
 MAX_TEXT = 120
 
@@ -40,6 +51,10 @@ _KINDS: tuple[tuple[str, SceneKind, Finish], ...] = (
 _FOLIAGE = r"\b(?:forest|woods?|garden|park|leaves|foliage|trees?|jungle|meadow|outdoors?)\b"
 
 
+class CatalogueMissing(LookupError):
+    """Raised when a client's own catalogue `name` was not there when the process started."""
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """All scenes, moods and presets that a request may name, keyed by their published names."""
@@ -47,6 +62,45 @@ class Catalogue:
     scenes: Mapping[str, Scene]
     moods: Mapping[str, Mood]
     presets: Mapping[str, Preset]
+    templates: Mapping[str, Template] = field(default_factory=dict)
+    #: Files of fonts by their paths, in addition to the bundled fonts.
+    font_files: Mapping[str, bytes] = field(default_factory=dict)
+    #: The catalogues of clients by their folder's name: the entries above, replaced and followed by the folder's.
+    clients: Mapping[str, "Catalogue"] = field(default_factory=dict)
+
+    def of(self, folder: str | None) -> "Catalogue":
+        """Return the catalogue of clients with this folder; None: this one. Raises CatalogueMissing."""
+        if folder is not None and folder not in self.clients:
+            raise CatalogueMissing(folder)
+        return self if folder is None else self.clients[folder]
+
+    @cached_property
+    def fonts(self) -> Fonts:
+        """The fonts that layers may name."""
+        return fonts_with(self.font_files)
+
+    @cached_property
+    def every_font(self) -> Fonts:
+        """The fonts of all clients too, for workers. A name means the same font for all."""
+        return fonts_with(dict(chain(*(one.font_files.items() for one in (self, *self.clients.values())))))
+
+    def lettered(self, order: SwapOrder) -> SwapOrder:
+        """Return the order with a template's layers in place of its name, unless there is no such template."""
+        name = order.lettering.layers.removeprefix(TEMPLATE)
+        found = None if name == order.lettering.layers else _named(self.templates, name)
+        return order if found is None else order.having({"layers": found.layers})
+
+    def pictured(self) -> Iterator[tuple[str, Scene | Mood | Preset]]:
+        """Yield each entry with the name of its thumbnail, such as scene-podium."""
+        for kind, entries in (("scene", self.scenes), ("mood", self.moods), ("preset", self.presets)):
+            yield from ((f"{kind}-{name}", entry) for name, entry in entries.items())
+
+    @property
+    def summary(self) -> str:
+        """What it contains, in words."""
+        names = ("scenes", "moods", "presets", "templates", "font_files")
+        counted = ", ".join(f"{len(getattr(self, name))} {name.replace('_', ' ')}" for name in names)
+        return counted + (f"; clients: {', '.join(self.clients)}" if self.clients else "")
 
     def scene(self, text: str) -> Scene:
         """Return the named scene, or a scene made from free text. Raises ValueError for unusable text."""
@@ -109,63 +163,115 @@ class Catalogue:
 def load_catalogue(own: Path | None = None) -> Catalogue:
     """Read and validate the catalogue: the shipped entries, which entries of the folder `own` replace or extend.
 
-    Raises ValueError with the file, the entry and the key at fault.
+    Raises CatalogueInvalid with all faults of all files.
     """
     shipped = files("service.catalogue")
     scenes, moods, presets = ((shipped / name).read_text("utf-8") for name in FILES)
     catalogue = parse_catalogue(scenes=scenes, moods=moods, presets=presets)
-    return catalogue if own is None else _with_own(catalogue, own)
+    if own is None:
+        return catalogue
+    faults = list[str]()
+    shared = _with_folder(catalogue, own, _PARTS, faults)
+    folders = sorted(own.glob(f"{CLIENTS}/[!.]*/"))  # Kubernetes keeps hidden folders beside mounted files
+    clients = {folder.name: _with_folder(shared, folder, _PARTS[:-1], faults) for folder in folders}
+    wrong = (name for name in clients if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name))
+    faults += [f"{own / CLIENTS / name}: bad name. Use 1 to 64 lower case letters, digits, _ and -." for name in wrong]
+    whole = replace(shared, clients=clients)
+    faults += [f"{own}/{one}" for one in _font_clashes(whole)]
+    if faults:
+        raise CatalogueInvalid(list(dict.fromkeys(faults)))
+    return whole
 
 
-def _with_own(shipped: Catalogue, folder: Path) -> Catalogue:
-    found = sorted(path.name for path in folder.glob("*.toml"))
-    if not found or set(found) - set(FILES):
-        there = ", ".join(found) or "no TOML file"
-        raise ValueError(
-            f"BACKDROP_CATALOGUE: {folder} contains {there}. Put at least one of {', '.join(FILES)} there, and no"
-            " other TOML file."
-        )
-    return _checked(
-        Catalogue(
-            scenes=_over(shipped.scenes, folder / "scenes.toml", "scene", Scene),
-            moods=_over(shipped.moods, folder / "moods.toml", "mood", Mood),
-            presets=_over(shipped.presets, folder / "presets.toml", "preset", Preset),
-        )
+def _with_folder(under: Catalogue, folder: Path, parts: Sequence[str], faults: list[str]) -> Catalogue:
+    """Return a catalogue, replaced and followed by the entries of a folder, which may contain `parts`."""
+    try:
+        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        faults.append(f"{folder}: {error.strerror}. Name a folder that Backdrop can read.")
+        return under
+    for name in names:
+        near = difflib.get_close_matches(name.lower(), parts, 1, cutoff=0.75)
+        if name not in parts and (near or name.lower().endswith(".toml")):
+            remedy = f"Did you mean {near[0]}?" if near else "Remove it."
+            faults.append(f"{folder / name}: unknown name. {remedy} This folder takes {', '.join(parts)}.")
+    if not set(names) & set(parts):
+        faults.append(f"{folder}: an empty catalogue. Put at least one of {', '.join(parts)} there.")
+    merged = replace(
+        under,
+        scenes=_over(under.scenes, folder / "scenes.toml", Scene, faults),
+        moods=_over(under.moods, folder / "moods.toml", Mood, faults),
+        presets=_over(under.presets, folder / "presets.toml", Preset, faults),
+        templates=_over(under.templates, folder / "layers.toml", Template, faults),
+        font_files={**under.font_files, **read_fonts(folder / "fonts", faults)},
     )
+    before = list(_contradictions(under))
+    faults += [f"{folder}/{one}" for one in _contradictions(merged) if one not in before]
+    return merged
 
 
-def _over(shipped: Mapping[str, Record], path: Path, table: str, kind: type[Record]) -> Mapping[str, Record]:
-    """Return the shipped records, replaced and followed by those of a file if it exists."""
-    if not path.is_file():
-        return shipped
-    own = _by_name(str(path), read_records(str(path), path.read_text("utf-8"), table, kind))
-    return _by_name(str(path), list({**shipped, **own}.values()))
+def _over(under: Mapping[str, Record], path: Path, kind: type[Record], faults: list[str]) -> Mapping[str, Record]:
+    """Return the records, replaced and followed by those of a file if it exists."""
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return under
+    except (OSError, UnicodeDecodeError) as error:
+        faults.append(f"{path}: can't be read: {error}. Make it a UTF-8 file that Backdrop's user can read.")
+        return under
+    own = _by_name(str(path), read_records(str(path), text, kind, faults), faults)
+    return _by_name(str(path), list({**under, **own}.values()), faults)
 
 
 def parse_catalogue(*, scenes: str, moods: str, presets: str) -> Catalogue:
-    """Return the catalogue of three TOML texts with `[[scene]]`, `[[mood]]` and `[[preset]]`. Raises ValueError."""
-    return _checked(
-        Catalogue(
-            scenes=_by_name("scenes.toml", read_records("scenes.toml", scenes, "scene", Scene)),
-            moods=_by_name("moods.toml", read_records("moods.toml", moods, "mood", Mood)),
-            presets=_by_name("presets.toml", read_records("presets.toml", presets, "preset", Preset)),
-        )
+    """Return the catalogue of three TOML texts with `[[scene]]`, `[[mood]]`, `[[preset]]`. Raises CatalogueInvalid."""
+    faults = list[str]()
+
+    def named(file: str, text: str, kind: type[Record]) -> Mapping[str, Record]:
+        return _by_name(file, read_records(file, text, kind, faults), faults)
+
+    made = Catalogue(
+        named("scenes.toml", scenes, Scene), named("moods.toml", moods, Mood), named("presets.toml", presets, Preset)
     )
+    faults += _contradictions(made)
+    if faults:
+        raise CatalogueInvalid(faults)
+    return made
 
 
-def _checked(read: Catalogue) -> Catalogue:
-    """Return the catalogue if its entries are consistent. Raises ValueError."""
-    if "white" in read.scenes and read.scenes["white"].kind != "white":
-        raise ValueError("scenes.toml: scene 'white': kind: must be 'white', which presets without scenes require.")
+def _contradictions(read: Catalogue) -> Iterator[str]:
+    """Yield a sentence for each entry that does not fit the others."""
+    if "white" in read.scenes and (kind := read.scenes["white"].kind) != "white":
+        yield f"scenes.toml: scene 'white': kind: must be 'white', as presets need it (received {kind!r})."
+    allowing = [preset.name for preset in read.presets.values() if preset.background == "scene"]
+    for template in read.templates.values():
+        for fault in template_faults(template, read.fonts, read.presets[allowing[0]]) if allowing else ():
+            yield f"layers.toml: template {template.name!r}: {fault}"
     for preset in read.presets.values():
         sibling = preset.scene_sibling
-        if sibling is None:
-            continue
-        if sibling not in read.presets or read.presets[sibling].background != "scene":
-            raise ValueError(
-                f"presets.toml: preset {preset.name!r}: scene_sibling: {sibling!r} is not a preset that allows scenes."
-            )
-    return read
+        if sibling is not None and sibling not in allowing:
+            near = difflib.get_close_matches(sibling, allowing, 3, cutoff=0)
+            about = f"{sibling!r} is not a preset that allows scenes. Name one that does, as {', '.join(near)}."
+            yield f"presets.toml: preset {preset.name!r}: scene_sibling: {about}"
+
+
+def own_picture(entry: Scene | Mood | Preset) -> str:
+    """Return the name of the thumbnail of a client's own entry. Only those who know the whole entry can guess it."""
+    return f"own-{hashlib.sha256(repr(entry).encode()).hexdigest()[:32]}"
+
+
+def _font_clashes(shared: Catalogue) -> Iterator[str]:
+    """Yield a sentence for each font of a client with the name of another font: a worker knows only the name."""
+    known = dict[str, set[tuple[int, bytes]]]()
+    if all(own.font_files == shared.font_files for own in shared.clients.values()):
+        return
+    for folder, catalogue in (("", shared), *shared.clients.items()):
+        families = dict[str, set[tuple[int, bytes]]]()
+        for face in catalogue.fonts.faces:
+            families.setdefault(face.name, set()).add((face.weight, face.data))
+        for name, family in families.items():
+            if known.setdefault(name, family) != family:
+                yield f"{CLIENTS}/{folder}/fonts: {name} is another font elsewhere. Rename it, or move it to fonts."
 
 
 def fold(name: str) -> str:
@@ -173,14 +279,14 @@ def fold(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name).casefold()
 
 
-def _by_name(file: str, records: list[Record]) -> Mapping[str, Record]:
+def _by_name(file: str, records: list[Record], faults: list[str]) -> Mapping[str, Record]:
     named: dict[str, Record] = {}
     folded: dict[str, str] = {}
     for record in records:
         twin = folded.setdefault(fold(record.name), record.name)
         if record.name in named or twin != record.name:
-            raise ValueError(f"{file}: {record.name!r}: name is taken by {twin!r}. Choose another name.")
-        named[record.name] = record
+            faults.append(f"{file}: {record.name!r}: name is taken by {twin!r}. Choose another name.")
+        named.setdefault(record.name, record)
     return MappingProxyType(named)
 
 

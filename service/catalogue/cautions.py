@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.core.order import AS_FRAMED, UNMOVED, Output
+from pipeline.core.order import AS_FRAMED, AS_SCENERY, UNMOVED, Ground, Output
 from pipeline.core.spec import Mood, Preset, Scene, Spec
 from pipeline.placement.camera import TOP_DOWN, drawn_kind
 from pipeline.placement.facts import SAID, CutoutFacts
@@ -22,10 +22,10 @@ class Caution:
 
 
 def cautions(
-    catalogue: Catalogue, scene: Scene, mood: Mood, colours: Sequence[str], preset: Preset
+    catalogue: Catalogue, scene: Scene, mood: Mood, colours: Sequence[str], preset: Preset, ground: Ground = AS_SCENERY
 ) -> Iterator[Caution]:
     """Yield warnings about the resolved scene, mood, preset and colours that the caller may not have intended."""
-    if scene.name not in catalogue.scenes:
+    if scene.name not in catalogue.scenes and ground.composed:
         drawn = scene.kind if scene.surface == "plain" else f"{scene.kind} of {scene.surface}"
         text = (
             f"The scene {scene.name!r} is free text, not a name. Backdrop draws the nearest kind of set, a {drawn}."
@@ -38,8 +38,9 @@ def cautions(
             f" prompts uses the words. Named moods: {', '.join(catalogue.moods)}."
         )
         yield Caution("mood_in_words", text)
-    if colours and (preset.background != "scene" or scene.kind == "white"):
-        rule = "transparent" if preset.background == "transparent" else "white"
+    given = {"color": ground.background_color, "image": "your picture"}.get(ground.background)
+    if colours and (preset.background != "scene" or scene.kind == "white" or given):
+        rule = "transparent" if preset.background == "transparent" else given or "white"
         yield Caution("colors_unused", f"The background will be {rule}, so your colours have no effect.")
 
 
@@ -57,7 +58,7 @@ def output_cautions(output: Output, preset: Preset) -> Iterator[Caution]:
 def placing_cautions(catalogue: Catalogue, spec: Spec, facts: CutoutFacts) -> Iterator[Caution]:
     """Yield warnings about the product's place, as far as an earlier render of the photo shows it."""
     drawn = shown(spec, facts)
-    if drawn != spec:
+    if drawn != spec and spec.ground.composed:
         yield Caution("scene_unsuited", _unsuited(catalogue, drawn, facts))
     if spec.pinned and drawn_kind(spec) != "white" and leaves_place(spec.placement):
         text = "The brand's background fits only the usual place of a product. If moved, this product gets its own."

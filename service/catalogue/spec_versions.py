@@ -7,7 +7,7 @@
 | 3 | `ground.background`, `ground.background_color`, `ground.background_image`, `ground.background_render` |
 | 3 | `ground.background_fit`, `ground.background_x`, `ground.background_y`, `ground.background_zoom` |
 | 3 | `shadow.shadow`, `shadow.shadow_strength`, `shadow.shadow_softness`, `shadow.shadow_direction` |
-| 3 | `frame.margins`, `frame.align`, `frame.copy_space`, `lettering.layers` |
+| 3 | `frame.margins`, `frame.align`, `frame.copy_space`, `lettering.layers`, `earlier` |
 
 An API stores an order with the lowest version that supports it, so older workers can run orders without new fields. A
 worker claims no job above its own version. A reader ignores unknown fields: at its version or below, they have the
@@ -36,6 +36,7 @@ SINCE: Mapping[str, tuple[int, Any]] = {
     "subject": (2, None),
     "dressing.props": (2, "scene"),
     "dressing.colors_on": (2, ""),
+    "earlier": (3, None),
     **{
         f"{name}.{option}": (3, default)
         for name in ("ground", "shadow", "frame", "lettering")

@@ -6,7 +6,8 @@ from dataclasses import asdict, fields, replace
 from typing import Any
 
 from pipeline.core.order import RECORDS, SEED_LIMIT, OptionRecord, Output, PhotoPlace, SwapOrder, given
-from pipeline.core.spec import Mood, Preset, Scene, Spec
+from pipeline.core.spec import Earlier, Mood, Preset, Scene, Spec
+from pipeline.lettering.layers import filled, logos_of, with_logos
 from service.catalogue.catalogue import Catalogue, quotable
 from service.catalogue.spec_versions import SPEC_VERSION, require_readable
 from service.catalogue.toml_records import record_from_json, record_to_json
@@ -18,6 +19,8 @@ def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
     Its colours are #rrggbb. An order without a seed gets a random one. Raises ValueError or KeyError for values that
     the catalogue refuses.
     """
+    if order.lettering.layers:
+        order = replace(order, lettering=filled(order))
     return {
         "scene_type": order.scene,
         "mood": order.mood,
@@ -74,8 +77,15 @@ def resolve_spec(
         pinned=order.pinned,
         subject=order.subject,
         preview=preview,
+        earlier=_earlier(stored.get("earlier"), catalogue),
         **{name: getattr(order, name) for name in RECORDS},
     )
+
+
+def _earlier(stored: Mapping[str, Any] | None, catalogue: Catalogue) -> Earlier | None:
+    if stored is None:
+        return None
+    return Earlier(resolve_spec(stored["spec"], catalogue, stored["spec_version"]), stored["source_key"])
 
 
 def _stored(options: OptionRecord) -> dict[str, Any]:
@@ -91,6 +101,35 @@ def subject_of(stored: Mapping[str, Any], version: int = SPEC_VERSION) -> PhotoP
     """Return the place of the product that a stored swap or cut-out means, or None. Raises SpecTooNew."""
     require_readable(version)
     return tuple(stored["subject"]) if "subject" in stored else None
+
+
+def extra_sources(order: SwapOrder) -> dict[str, str]:
+    """Return the keys of the uploads that the order needs besides its photo, by the field that names them.
+
+    At the command line they are paths of files.
+    """
+    ground = order.ground
+    found = {f"layers[{at}].logo": name for at, name in logos_of(order.lettering.layers).items()}
+    if ground.background in ("image", "reference"):
+        found["background_image"] = ground.background_image
+    return found
+
+
+def with_sources(order: SwapOrder, names: Mapping[str, str]) -> SwapOrder:
+    """Return the order with other names for its further sources: an upload's key for a file."""
+    image = order.ground.background_image
+    order = replace(order, ground=replace(order.ground, background_image=names.get(image, image)))
+    return with_logos(order, names)
+
+
+def stored_extra_sources(stored: Mapping[str, Any]) -> list[str]:
+    """Return the keys of `extra_sources` of a stored spec, and the photo of its earlier render; a cut-out has none."""
+    order = SwapOrder("", "", "")
+    order = replace(order, **{name: _known(kind, stored.get(name, {})) for name, kind in RECORDS.items()})
+    found = [*extra_sources(order).values()]
+    if earlier := stored.get("earlier"):
+        found += [earlier["source_key"], *stored_extra_sources(earlier["spec"])]
+    return found
 
 
 def _records(stored: dict[str, Any], catalogue: Catalogue) -> tuple[Scene, Mood, Preset]:

@@ -220,4 +220,4 @@ def checked(catalogue: Catalogue, order: SwapOrder) -> SwapOrder:
         wrong.append((fault.field, fault.message + received))
     if wrong:
         raise OrderRefused(wrong)
-    return replace(order, dressing=tidied(order.dressing))
+    return catalogue.lettered(replace(order, dressing=tidied(order.dressing)))

@@ -1,9 +1,10 @@
 """Strict conversion of TOML tables and JSON to the frozen records of `pipeline.core.spec`."""
 
+import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, Literal, TypeVar
 
@@ -12,8 +13,10 @@ from pydantic.dataclasses import dataclass as validated
 
 from pipeline.colour.notation import hex_to_rgb
 from pipeline.core.spec import Mood, Preset, Rule, Scene
+from pipeline.scene.surfaces import MATERIALS
+from service.catalogue.templates import Template
 
-Record = TypeVar("Record", Scene, Mood, Preset)
+Record = TypeVar("Record", Scene, Mood, Preset, Template)
 
 #: Minimum and maximum of a mood's dials.
 _DIALS = {
@@ -27,26 +30,54 @@ _DIALS = {
     "grain": (0.0, 0.02),
 }
 _NULLABLE = ("size", "max_bytes", "digital_source_type", "scene_sibling")
+#: Keys that are checked against another, by that other.
+_AGAINST = {"fill": "fill_bounds", "background": "scene_sibling"}
+#: Sound values in place of those of the wrong type.
+_SOUND: Mapping[type, Scene | Mood | Preset | Template] = {
+    Template: Template("sound", "-", "-", "[]"),
+    Scene: Scene("sound", "-", "-", "-", "sweep"),
+    Mood: Mood("sound", "-", "-", "-"),
+    Preset: Preset(
+        *("sound", "-", "-", 1, None, ("png",), None, (90, 70), "scene", 0.5, (0, 0, 0, 0), 0.5, None, None),
+        *("https://-", "2000-01-01"),
+    ),
+}
 
 
-def read_records(file: str, text: str, table: str, kind: type[Record]) -> list[Record]:
-    """Return the records of a TOML text's `[[table]]` tables, in order.
+class CatalogueInvalid(ValueError):
+    """Raised when a catalogue has `faults`: sentences with the file, the entry, the key, the value and the remedy."""
 
-    Raises ValueError for a syntax error, an unknown or missing key, or a value of the wrong type or range. It names the
-    file, the entry and the key.
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+def read_records(file: str, text: str, kind: type[Record], faults: list[str]) -> list[Record]:
+    """Return the records of a TOML text's tables, as `[[scene]]`. Adds a sentence to `faults` for each fault.
+
+    A record with a fault is in the list too, with sound values in place of wrong ones, so that other checks go on.
     """
+    table = kind.__name__.lower()
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{file}: {error}") from error
-    unknown = sorted(set(document) - {table})
-    if unknown:
-        raise ValueError(f"{file}: {unknown[0]}: unknown table. Use only [[{table}]] tables in this file.")
-    entries = document.get(table, [])
-    if not isinstance(entries, list) or not entries:
-        raise ValueError(f"{file}: {table}: missing. Add at least one [[{table}]] table.")
-    adapter = _adapter(kind)
-    return [_record(file, table, index, entry, kind, adapter) for index, entry in enumerate(entries)]
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        faults.append(f"{file}: not TOML: {error}. Correct the line.")
+        return []
+    unknown, entries = sorted(set(document) - {table}), document.get(table)
+    faults += [f"{file}: {name}: unknown table. Use only [[{table}]] tables in this file." for name in unknown]
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+        received = "missing" if entries is None else f"no list of tables (received {entries!r:.60})"
+        if entries is not None or not unknown:
+            faults.append(f"{file}: {table}: {received}. Add at least one [[{table}]] table.")
+        return []
+    adapter, records = _adapter(kind), list[Record]()
+    for index, entry in enumerate(entries):
+        name = entry.get("name", f"number {index + 1}")
+        record, wrong = _record(kind, entry, adapter)
+        faults += [f"{file}: {table} {name!r:.80}: {key}: {fault}." for key, fault in wrong]
+        if record.name == name:
+            records.append(record)
+    return records
 
 
 def record_to_json(record: Record) -> dict[str, Any]:
@@ -67,19 +98,45 @@ def record_from_json(kind: type[Record], value: Any) -> Record:
         raise ValueError(f"{kind.__name__.lower()}: {_first_fault(error)}") from error
 
 
-def _record(file: str, table: str, index: int, entry: Any, kind: type[Record], adapter: TypeAdapter[Any]) -> Record:
-    name = entry.get("name", f"number {index + 1}") if isinstance(entry, dict) else f"number {index + 1}"
-    where = f"{file}: {table} {name!r}"
-    if kind is Preset and isinstance(entry, dict):
+_Faults = list[tuple[str, str]]
+
+
+def _record(kind: type[Record], entry: dict[str, Any], adapter: TypeAdapter[Any]) -> tuple[Record, _Faults]:
+    """Return the record of a table, and its faults by key. Sound values replace values of the wrong type."""
+    if kind is Preset:
         # TOML has no null, so an omitted key means None.
         entry = dict.fromkeys(_NULLABLE) | entry
+    if kind is Template and "layers" in entry:
+        entry = entry | {"layers": json.dumps(entry["layers"], default=str, ensure_ascii=False)}
     try:
-        record = _typed(kind, entry, adapter)
+        record, wrong, bad = _typed(kind, entry, adapter), _Faults(), set[str]()
     except ValidationError as error:
-        raise ValueError(f"{where}: {_first_fault(error)}") from error
-    for key, fault in _faults(record):
-        raise ValueError(f"{where}: {key}: {fault}.")
-    return record
+        wrong, bad = list(_type_faults(kind, error)), {str(one["loc"][0]) for one in error.errors()}
+        bad |= {other for key, other in _AGAINST.items() if key in bad}
+        sound = asdict(_SOUND[kind])
+        kept = {key: value for key, value in entry.items() if key in sound and key not in bad}
+        record = _typed(kind, sound | kept, adapter)
+    return record, wrong + [(key, fault) for key, fault in _faults(record) if key not in bad]
+
+
+def _type_faults(kind: type[Record], error: ValidationError) -> Iterator[tuple[str, str]]:
+    """Yield the key and the fault of each unknown key, missing key and value of the wrong type."""
+    meant = set[str]()
+    # Unknown keys first: one that misspells a missing key is one mistake.
+    for one in sorted(error.errors(), key=lambda fault: fault["type"] != "unexpected_keyword_argument"):
+        *path, last = map(str, one["loc"])
+        key, received = ".".join([*path, last]), f"(received {one['input']!r:.80})"
+        if one["type"] == "unexpected_keyword_argument":
+            known = [field.name for field in fields(Rule if path else kind)]
+            near = "".join(difflib.get_close_matches(last, known, 1))
+            meant.add(".".join([*path, near]))
+            remedy = f"Write {near}" if near else f"Remove it. The keys are {', '.join(known)}"
+            yield key, f"unknown key {received}. {remedy}"
+        elif one["type"] == "missing":
+            if key not in meant:
+                yield key, "missing. Add it"
+        else:
+            yield key, f"{one['msg'].replace('Input should', 'should')} {received}"
 
 
 def _typed(kind: type[Record], entry: Any, adapter: TypeAdapter[Any]) -> Record:
@@ -99,12 +156,12 @@ def _first_fault(error: ValidationError) -> str:
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}."
 
 
-def _faults(record: Scene | Mood | Preset) -> Iterator[tuple[str, str]]:
+def _faults(record: Scene | Mood | Preset | Template) -> Iterator[tuple[str, str]]:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", record.name):
         yield "name", f"use only lower case letters, digits and '_' (received {record.name!r})"
-    for key in ("title", "description"):
-        if not getattr(record, key).strip():
-            yield key, "must not be blank"
+    for key in ("title", "description", "prompt"):
+        if not getattr(record, key, "has none").strip():
+            yield key, "must not be blank. Write a sentence"
     match record:
         case Scene():
             yield from _scene_faults(record)
@@ -119,6 +176,9 @@ def _faults(record: Scene | Mood | Preset) -> Iterator[tuple[str, str]]:
 def _scene_faults(scene: Scene) -> Iterator[tuple[str, str]]:
     if not scene.palette:
         yield "palette", "needs at least one colour"
+    for key, finish in (("wall", scene.wall), ("surface", scene.surface)):
+        if finish not in MATERIALS:  # the other finishes are those of props
+            yield key, f"should be one of {', '.join(MATERIALS)} (received {finish!r})"
     for colour in scene.palette:
         try:
             hex_to_rgb(colour)

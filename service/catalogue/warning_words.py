@@ -19,6 +19,13 @@ WORDS = {
     "frame_overridden": "The product is cropped or hangs, so it stays at the picture's edge against your frame.",
     "copy_space_busy": "The room for copy is not calm. Try another seed or scene, or put a plain shape under the text.",
     "generator_fell_back": "The model's paintings were rejected, so Backdrop composed a background. Try another seed.",
+    "background_upscaled": "Your background picture is small, so it was enlarged and looks soft. Send a larger one.",
+    "background_busy": "Your background is busy around the product, which draws the eye away. Choose a calmer picture.",
+    "layer_moved": "A text or logo had no room at its place, so it was moved. Choose another place, or a smaller size.",
+    "layer_reduced": "A text or logo was too large for its place, so it was made smaller. Choose a smaller size.",
+    "layer_left_out": "A text or logo had no room beside the product, so it was left out. Allow it over the product.",
+    "low_contrast": "A text is hard to read on what is behind it. Use the colour auto, or a plate.",
+    "logo_enlarged": "A logo has too few pixels for its size, so it looks soft. Send an SVG or a larger picture.",
     "upscaled": "The photo is smaller than this preset needs, so the product was enlarged. Send a larger photo.",
 }
 

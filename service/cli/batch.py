@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.core.order import SwapOrder
+from pipeline.core.order import AS_SCENERY, BARE, SwapOrder
 from service.cli.options import settings_from
 from service.cli.remote import remote, remote_options
 from service.cli.swap import preset_of
@@ -151,6 +151,7 @@ class Asked:
 def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | None) -> int:
     from backdrop_client import AsyncBackdrop, Invalid, Retries
     from service.batch.at_server import RemoteMaker, spec_of
+    from service.catalogue.specs import extra_sources
 
     with remote(url, key) as backdrop:
         if not asked.presets:
@@ -158,8 +159,14 @@ def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | N
         presets = {preset.name: preset.about for preset in backdrop.output_presets()}
 
         def check(order: SwapOrder) -> "list[Wrong]":
+            files = extra_sources(order)
+            missing = [(field, f"{path!r} is no file") for field, path in files.items() if not Path(path).is_file()]
+            if missing:
+                return missing
+            # The files have no keys yet.
+            bare = replace(order, ground=AS_SCENERY, lettering=BARE) if files else order
             try:
-                backdrop.plan(spec_of(order))
+                backdrop.plan(spec_of(bare))
             except Invalid as error:
                 return [(one.field, one.msg) for one in error.fields]
             return []

@@ -1,4 +1,4 @@
-"""`backdrop clients`: register, grant, weigh, list, rotate keys, disable and enable, set Shopify secrets."""
+"""`backdrop clients`: register, grant, weigh, list, rotate keys, disable and enable, set secrets and catalogues."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,8 @@ def _accounts(opened: Opened) -> "Accounts":
 def _show(client: Any, also: str = "") -> None:
     state = "disabled" if client.disabled_at else "enabled"
     signs = "  signature required" if client.signature_required else ""
-    click.echo(f"{client.name}  {client.id}  {client.balance} credits  {state}{signs}{also}")
+    own = f"  catalogue {client.catalogue}" if client.catalogue else ""
+    click.echo(f"{client.name}  {client.id}  {client.balance} credits  {state}{signs}{own}{also}")
 
 
 def _show_key(client: Any, key: str, as_json: bool) -> None:
@@ -77,7 +78,10 @@ def weigh_client(name: str, weight: int, opened: Opened) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @on_database
 def list_clients(as_json: bool, opened: Opened) -> None:
-    """List all clients. Shows balance, state, required signature, unfinished jobs, weight (unless 1), webhook."""
+    """List all clients.
+
+    Shows balance, state, required signature, own catalogue, unfinished jobs, weight (unless 1), webhook.
+    """
     accounts = _accounts(opened)
     found, unfinished, webhooks = accounts.all(), accounts.unfinished_jobs(), webhook_states(opened)
     if as_json:
@@ -90,6 +94,7 @@ def list_clients(as_json: bool, opened: Opened) -> None:
                 "signature_required": one.signature_required,
                 "unfinished_jobs": unfinished.get(one.id, 0),
                 "weight": one.weight,
+                "catalogue": one.catalogue,
                 "webhook": webhooks.get(one.id),
             }
             for one in found
@@ -135,6 +140,27 @@ def disable_client(name: str, opened: Opened) -> None:
 def enable_client(name: str, opened: Opened) -> None:
     """Accept a disabled client's keys again."""
     _show(_accounts(opened).enable(name))
+
+
+@clients.command("set-catalogue")
+@click.argument("name")
+@click.argument("folder", required=False)
+@click.option("--none", "shared", is_flag=True, help="Give the client the shared catalogue again.")
+@on_database
+def set_catalogue(name: str, folder: str | None, shared: bool, opened: Opened) -> None:
+    """Give a client a catalogue of its own: the FOLDER in `clients` of BACKDROP_CATALOGUE.
+
+    An API that started before the folder was there answers this client with 503 until it is restarted.
+    """
+    from service.catalogue.catalogue import CLIENTS, load_catalogue
+
+    if shared == (folder is not None):
+        raise click.UsageError("Name a FOLDER, or give --none.")
+    there, own = opened.settings.catalogue, load_catalogue(opened.settings.catalogue).clients
+    if folder is not None and folder not in own:
+        known = f"Folders there: {', '.join(own) or 'none'}." if there else "BACKDROP_CATALOGUE is not set."
+        raise click.ClickException(f"FOLDER: there is no {CLIENTS}/{folder} in the catalogue. {known}")
+    _show(_accounts(opened).set_catalogue(name, folder))
 
 
 @clients.command("set-shopify-secret")

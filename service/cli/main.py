@@ -5,6 +5,7 @@ Each command imports its modules when it runs, so that `backdrop --help` does no
 
 import json
 import logging
+import os
 import runpy
 import sys
 import time
@@ -20,7 +21,7 @@ from service.cli.cutout import cutout
 from service.cli.docs import docs
 from service.cli.ledger import ledger
 from service.cli.operations import ops
-from service.cli.options import home_option, settings_from
+from service.cli.options import catalogue_needed, home_option, settings_from
 from service.cli.parts import PARTS
 from service.cli.remote_commands import brands, jobs, renders
 from service.cli.secrets import secrets
@@ -66,6 +67,7 @@ def up(home: Path | None, port: int | None, host: str | None) -> None:
 
     settings = settings_from(home=home, port=port, host=host)
     configure_logs(settings)
+    catalogue_needed(settings)
     click.echo(f"starting in {settings.home} (logs in {settings.home / 'logs'}) …", err=True)
     sys.exit(run_all(settings, on_ready=lambda address: click.echo(f"ready {address}")))
 
@@ -86,13 +88,27 @@ def migrate(home: Path | None) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the catalogue as JSON, as the API returns it.")
-def catalog(as_json: bool) -> None:
+@click.option(
+    "--check",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Check a folder for BACKDROP_CATALOGUE instead, and print all its faults. Status 78 means faulty.",
+)
+def catalog(as_json: bool, folder: Path | None) -> None:
     """List scene types, moods and output presets."""
     from rich.console import Console
     from rich.table import Table
 
     from service.catalogue.catalogue import load_catalogue
+    from service.catalogue.toml_records import CatalogueInvalid
 
+    if folder is not None:
+        try:
+            click.echo(f"{folder}: {load_catalogue(folder).summary}")
+        except CatalogueInvalid as error:
+            click.echo(f"{error}\n{len(error.faults)} faults.", err=True)
+            sys.exit(os.EX_CONFIG)
+        return
     listed = load_catalogue(settings_from().catalogue).to_json()
     if as_json:
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))

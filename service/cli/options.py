@@ -62,6 +62,18 @@ def schema_needed(settings: Settings) -> None:
         sys.exit(os.EX_CONFIG)
 
 
+def catalogue_needed(settings: Settings) -> None:
+    """Exit as `schema_needed` does if the catalogue is faulty, with all its faults in the log."""
+    from service.catalogue.catalogue import load_catalogue
+    from service.catalogue.toml_records import CatalogueInvalid
+
+    try:
+        load_catalogue(settings.catalogue)
+    except CatalogueInvalid as error:
+        logger.error("The catalogue has faults:\n%s", error)
+        sys.exit(os.EX_CONFIG)
+
+
 def tracer_from(settings: Settings, process: str) -> Any:
     """Return the tracer of a process. Exit as `schema_needed` does if tracing is configured but not installed."""
     from service.telemetry.tracing import TracingMissing, open_tracer

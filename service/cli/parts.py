@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from service.cli.options import home_option, queue_needed, schema_needed, settings_from, tracer_from
+from service.cli.options import catalogue_needed, home_option, queue_needed, schema_needed, settings_from, tracer_from
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -
 
     settings = queue_needed(settings_from(home=home, port=port, host=host))
     configure_logs(settings)
+    catalogue_needed(settings)
     schema_needed(settings)
     health, registry, tracer = ProcessHealth("api"), process_registry("api"), tracer_from(settings, "api")
     server = Server(settings, health, registry, tracer)

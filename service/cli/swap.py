@@ -63,11 +63,14 @@ def swap(
 
     if load_remote(url=url, key=key).url:
         from service.batch.at_server import spec_of
+        from service.catalogue.specs import extra_sources, with_sources
 
         if keep is not None:
             raise click.UsageError("--keep is only for swaps on this machine. A server keeps each cut-out itself.")
         with remote(url, key) as backdrop:
             order = replace(order, preset=preset_of(backdrop, order.preset, order.brand))
+            named = extra_sources(order).items()
+            order = with_sources(order, {path: _uploaded(backdrop, field, path) for field, path in named})
             source_key = backdrop.upload(photo)
             if mask is not None:
                 backdrop.mend(backdrop.cutout(source_key=source_key), mask)
@@ -106,6 +109,18 @@ def swap(
         if code not in said:
             click.echo(f"warning: {in_words(code)}", err=True)
     click.echo(f"{output}  {render.width}x{render.height}  {weight:,} bytes  seed {render.seed}")
+
+
+def _uploaded(backdrop: "Backdrop", field: str, path: str) -> str:
+    """Upload a further file of an order, and return its key. Raises click.UsageError, which names the field."""
+    from backdrop_client import PhotoUnknown
+
+    if path.startswith("uploads/") and not Path(path).exists():
+        return path
+    try:
+        return backdrop.upload(Path(path))
+    except (OSError, PhotoUnknown) as error:
+        raise click.UsageError(f"{option_of(field)}: {path!r} can't be used: {error}") from error
 
 
 def preset_of(backdrop: "Backdrop", preset: str, brand: str | None, option: str = "--preset") -> str:

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.markup import escape
 
+from service.accounts.clients import Accounts
+from service.catalogue.catalogue import CLIENTS, load_catalogue
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.database.reencryption import SecretState, secret_states
@@ -40,6 +42,7 @@ def examine(settings: Settings, *, load: bool, generator: str | None = None) -> 
     for sentence in unknown_settings():
         console.print(f"[yellow]unsure[/] settings  {escape(sentence)}", highlight=False)
     checks = [check("database", lambda: _database(settings))]
+    checks.append(check("catalogue", lambda: _catalogue(settings, reachable=checks[0])))
     if settings.queue_url:
         state = open_installation(settings).look()
         checks += [
@@ -64,6 +67,17 @@ def examine(settings: Settings, *, load: bool, generator: str | None = None) -> 
 def _database(settings: Settings) -> str:
     url = sa.make_url(settings.sqlalchemy_url).render_as_string(hide_password=True)
     return f"{url}, schema {schema(open_database(settings.sqlalchemy_url)).found}"
+
+
+def _catalogue(settings: Settings, *, reachable: bool) -> str:
+    found = load_catalogue(settings.catalogue)
+    clients = Accounts(create_engine(settings.sqlalchemy_url)).all() if reachable else []
+    gone = [
+        f"{CLIENTS}/{one.catalogue} of {one.name!r}" for one in clients if one.catalogue not in (None, *found.clients)
+    ]
+    if gone:
+        raise RuntimeError(f"missing: {', '.join(gone)}. Add it, or run `backdrop clients set-catalogue NAME --none`")
+    return found.summary
 
 
 def _secrets(settings: Settings) -> str:

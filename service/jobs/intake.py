@@ -1,5 +1,6 @@
 """Job intake: turns a request into a job. One transaction writes the request log, the debit and the job."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,14 +13,14 @@ from ulid import ULID
 from pipeline.core.order import RECORDS, OptionRecord, PhotoPlace
 from service.accounts.ledger import debit
 from service.catalogue.spec_versions import version_of
-from service.catalogue.specs import order_of, subject_of
+from service.catalogue.specs import order_of, stored_extra_sources, subject_of
 from service.database.clock import ago, db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
 from service.jobs.records import Asked, JobStatus, Kind, Operation, kind_of, may_be_id
 from service.jobs.turns import WAITING, new_turn, taken
-from service.storage.registry import check_source, knows_photo, use_source
+from service.storage.registry import SourceExpired, check_source, knows_photo, use_source
 from service.telemetry.correlation import current
 
 
@@ -190,6 +191,13 @@ class JobIntake:
         with self._reader.connect() as connection:
             return knows_photo(connection, key)
 
+    def may_use(self, key: str) -> bool:
+        """Return whether the upload is registered, and neither expired nor deleted."""
+        with self._reader.connect() as connection, contextlib.suppress(SourceExpired):
+            check_source(connection, key)
+            return knows_photo(connection, key)
+        return False
+
     def preflight(self, client_id: str, source_key: str, kind: Kind = Kind.SWAP) -> Preflight:
         """Return the balance and limits for a new job of the photo; write nothing. Raises SourceExpired."""
         refused_by: list[Refusal] = []
@@ -219,8 +227,9 @@ class JobIntake:
             with in_transaction(self._engine) as connection:
                 # The log first: a repeated request finds its key here, before any limit can refuse it.
                 self._log(connection, new, log)
-                # The photo before the client, as everywhere (`service.database.tables`).
-                use_source(connection, new.client_id, new.source_key, known=new.source_known)
+                # The photo before the client, as everywhere (`service.database.tables`); several in key order.
+                for key in sorted({new.source_key, *stored_extra_sources(new.spec)}):
+                    use_source(connection, new.client_id, key, known=new.source_known or key != new.source_key)
                 self._make_job(connection, new, accepted)
                 debit(connection, new.client_id, new.credits_cost, accepted.job_id)
                 self._check_queue(connection, new.client_id, new.kind)

@@ -26,6 +26,8 @@ class Resolved:
     brand: Brand | None
     source_key: str
     preset: Preset
+    #: The earlier render whose background the order repeats, as the spec stores it; None for none.
+    earlier: Mapping[str, Any] | None = None
     #: The cut-out's facts from the earlier render that the request names; empty without one.
     seen: Mapping[str, Any] = field(default_factory=dict)
 
@@ -50,7 +52,13 @@ class Resolved:
         """Return the spec for the jobs table, with a seed, the catalogue's records, the cautions and pairs."""
         found = [vars(caution) for caution in surprises(self, catalogue)]
         pairs = {"metadata": dict(self.order.metadata)} if self.order.metadata else {}
-        return stored_spec(catalogue, self.order) | {"cautions": found} | pairs
+        stored = stored_spec(catalogue, self.order)
+        if self.earlier is not None:
+            # Its own records: the catalogue may have changed since.
+            kept = self.earlier["spec"].get("records", {})
+            stored["records"] |= {name: kept[name] for name in ("scene", "mood") if name in kept}
+            stored["earlier"] = self.earlier
+        return stored | {"cautions": found} | pairs
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
     """Yield warnings about probably unintended input, the same for the plan and the job."""
     order, preset = resolved.order, resolved.preset
     scene = catalogue.scene(order.scene)
-    yield from cautions(catalogue, scene, catalogue.mood(order.mood), order.colors, preset)
+    yield from cautions(catalogue, scene, catalogue.mood(order.mood), order.colors, preset, order.ground)
     facts = CutoutFacts.read(resolved.seen, order.placement.stance)
     yield from placing_cautions(catalogue, resolved.placing(catalogue), facts)
     yield from output_cautions(order.output, preset)

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
 from service.catalogue.option_faults import option_faults
+from service.catalogue.specs import extra_sources, order_of
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
@@ -81,6 +82,7 @@ class Sent:
 class Submit:
     """The use cases of submitting. Thread-safe; one instance serves the whole process."""
 
+    #: The shared catalogue; that of a client is `catalogue.of(client.catalogue)`.
     catalogue: Catalogue
     intake: JobIntake
     jobs: Jobs
@@ -112,7 +114,7 @@ class Submit:
             request_id=sent.request_id,
             client_id=client.id,
             **vars(asked),
-            spec=resolved.spec(self.catalogue),
+            spec=resolved.spec(self.catalogue.of(client.catalogue)),
             source_key=resolved.source_key,
             credits_cost=resolved.credits_cost,
             pilot_brand=order.brand,
@@ -190,7 +192,7 @@ class Submit:
             preflight = self.intake.preflight(client.id, resolved.source_key, kind)
         except SourceExpired as error:
             raise SourceNotFound from error
-        return plan(resolved, preflight, self.catalogue)
+        return plan(resolved, preflight, self.catalogue.of(client.catalogue))
 
     def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Resolved:
         """Return the request with all values resolved, also those of the client's brand."""
@@ -211,8 +213,13 @@ class Submit:
             order = order.having({name: one for name, one in brand.options.items() if name not in order.sent})
             order = replace(order, dressing=tidied(order.dressing))
             request = request.model_copy(update={"dominant_colors": list(order.colors)})
-        if faults := list(option_faults(self.catalogue, order)):
+        catalogue = self.catalogue.of(client.catalogue)
+        order = catalogue.lettered(order)
+        if faults := list(option_faults(catalogue, order)):
             raise OptionsInvalid(faults)
+        order, earlier = self._earlier(client, catalogue, order)
+        if missing := list(self._missing(client, order)):
+            raise OptionsInvalid(missing)
         source_key, seen = self._source(client, request.source_image_s3_key, request.source_render_public_id)
         return Resolved(
             request=request,
@@ -220,8 +227,54 @@ class Submit:
             brand=brand,
             source_key=source_key,
             seen=seen if seen.get("subject") == (list(order.subject) if order.subject else None) else {},
-            preset=self.catalogue.presets[order.preset],
+            preset=catalogue.presets[order.preset],
+            earlier=earlier,
         )
+
+    def _earlier(
+        self, client: Client, catalogue: Catalogue, order: SwapOrder
+    ) -> tuple[SwapOrder, dict[str, Any] | None]:
+        """Return the order with the background of the render that it names, and that render as a spec stores it.
+
+        A background that needs no product's photo is only copied into the order. Raises OptionsInvalid.
+        """
+        public_id = order.ground.background_render
+        if order.ground.background != "render":
+            return order, None
+        render = self.jobs.render(public_id, client_id=client.id)
+        found = self.jobs.spec_of_render(public_id, client_id=client.id)
+        if render is None or found is None or not self.intake.may_use(render.source_key):
+            text = "You have no such render, or its photo was deleted. Send the public id of one of your renders"
+            raise OptionsInvalid([OptionFault("background_render", "render_not_found", text, public_id)])
+        spec, version = found
+        if "earlier" in spec:
+            return replace(order, **_scenery(order_of(spec))), spec["earlier"]
+        old = order_of(spec)
+        if catalogue.scene(old.scene).kind == "white" or spec["records"]["preset"]["background"] != "scene":
+            text = "That render has a white or transparent background. Send the id of a render with another background"
+            raise OptionsInvalid([OptionFault("background_render", "render_without_background", text, public_id)])
+        if not old.ground.composed:
+            return replace(order, ground=old.ground), None
+        kept = {name: one for name, one in spec.items() if name not in ("cautions", "metadata")}
+        seed = msgspec.json.decode(render.report)["provenance"]["kept_seed"]
+        kept |= {"seed": spec["seed"] if seed is None else seed}
+        earlier = {"spec": kept, "spec_version": version, "source_key": render.source_key}
+        return replace(order, **_scenery(old)), earlier
+
+    def _missing(self, client: Client, order: SwapOrder) -> Iterator[OptionFault]:
+        """Yield a fault for each further upload of the order that the client does not have, or that is too large."""
+        for name, key in extra_sources(order).items():
+            own = key.startswith(upload_prefix(client)) and self.intake.may_use(key)
+            try:
+                size = self.sources.size(key) if own else None
+            except ObjectNotFound:
+                size = None
+            if size is None:
+                text = "You have no such upload. Upload the picture first, and send the key of the answer"
+                yield OptionFault(name, "upload_not_found", text, key)
+            elif size > self.max_photo_bytes:
+                text = f"The picture has more than {self.max_photo_bytes:,} bytes. Upload a smaller one"
+                yield OptionFault(name, "photo_too_large", text, key)
 
     def _source(self, client: Client, uploaded: str | None, rendered: str | None) -> tuple[str, dict[str, Any]]:
         """Return the photo's key, and the cut-out's facts from the earlier render that the request names."""
@@ -243,6 +296,11 @@ class Submit:
         if size > self.max_photo_bytes:
             raise SourceTooLarge(self.max_photo_bytes)
         return key, seen
+
+
+def _scenery(order: SwapOrder) -> dict[str, Any]:
+    """Return the parts of an order that make its scene."""
+    return {name: getattr(order, name) for name in ("scene", "mood", "colors", "seed", "style_words", "dressing")}
 
 
 def _seen(render: Render) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from service.jobs.records import (
     may_be_id,
 )
 from service.jobs.rows import JOBS, RENDERS, job_of, render_of
+from service.storage.registry import needs
 from service.telemetry.correlation import current
 from service.telemetry.metrics import JobMetrics
 from service.webhooks.outbox import write_message
@@ -109,6 +110,16 @@ class Jobs:
             row = connection.execute(query).mappings().first()
         return None if row is None else render_of(row)
 
+    def spec_of_render(self, public_id: str, *, client_id: str) -> tuple[dict[str, Any], int] | None:
+        """Return the stored spec of a client's render and its version; None if the client has no such render."""
+        if not may_be_id(public_id):
+            return None
+        query = sa.select(jobs.c.spec, jobs.c.spec_version).join(renders, renders.c.job_id == jobs.c.id)
+        query = query.where(renders.c.public_id == public_id, renders.c.client_id == client_id)
+        with self._reader.connect() as connection:
+            row = connection.execute(query.where(renders.c.deleted_at.is_(None))).first()
+        return None if row is None else (row.spec, row.spec_version)
+
     def cancel(self, job_id: str, *, client_id: str) -> tuple[Job, Render | None] | None:
         """End and refund the client's unfinished job in one transaction; return what `get` returns.
 
@@ -128,7 +139,7 @@ class Jobs:
 
         Ends at most ENDED_AT_ONCE jobs. The photo must be marked as deleted already, so that no new job can use it.
         """
-        its = sa.select(jobs.c.id).where(UNFINISHED, jobs.c.source_key == source_key)
+        its = sa.select(jobs.c.id).where(needs(source_key))
         locked = its.order_by(jobs.c.id).limit(ENDED_AT_ONCE).with_for_update()
         ids = connection.execute(locked).scalars().all()
         ended = self._end_within(connection, jobs.c.id.in_(ids), _PHOTO_DELETED) if ids else ()

@@ -6,10 +6,11 @@ from ulid import ULID
 
 from pipeline.core.errors import ImageUnreadable
 from pipeline.photo.container import sniff
+from pipeline.photo.vector import check_svg, is_svg
 from service.accounts.clients import Client
 from service.jobs.submit import upload_prefix
 from service.media.fetcher import PhotoTooLarge
-from service.storage.objects import UPLOAD_TYPES, Bucket
+from service.storage.objects import SVG_TYPE, UPLOAD_TYPES, Bucket
 from service.storage.registry import ObjectRegistry
 
 #: Content types by the format that `sniff` returns.
@@ -40,18 +41,27 @@ class Photos:
 
     def reserve(self, client: Client, content_type: str) -> str:
         """Return a new key of the client for a photo of this type."""
-        key = f"{upload_prefix(client)}{ULID()}.{UPLOAD_TYPES[content_type]}"
+        return self._new_key(client, UPLOAD_TYPES[content_type])
+
+    def _new_key(self, client: Client, extension: str) -> str:
+        key = f"{upload_prefix(client)}{ULID()}.{extension}"
         self.registry.register("sources", key, client_id=client.id)
         return key
 
     def store(self, client: Client, data: bytes) -> Stored:
         """Store a photo's bytes under a new key of the client. Raises NotAPhoto, PhotoTooLarge, StoreUnavailable.
 
-        It detects the format from the first bytes. Whether the photo can be decoded shows in the job that uses it.
+        It detects the format from the first bytes. Whether the photo can be decoded shows in the job that uses it. An
+        SVG logo is checked whole. Its bucket gets no type for it, so that no browser ever opens it as a page.
         """
         if len(data) > self.max_bytes:
             raise PhotoTooLarge(self.max_bytes)
         try:
+            if is_svg(data):
+                check_svg(data)
+                key = self._new_key(client, "svg")
+                self.sources.put(key, data, "application/octet-stream")
+                return Stored(key, SVG_TYPE, len(data))
             content_type = _TYPES[sniff(data)]
         except ImageUnreadable as error:
             raise NotAPhoto(str(error)) from error

@@ -162,7 +162,7 @@ class CutoutPage(BaseModel):
 def serialize_cutout(request: AnyRequest, state: State, cutout: Cutout) -> CutoutView:
     """Return a cut-out for an answer, with new download URLs."""
     objects: Bucket = state.renders
-    catalogue: Catalogue = state.catalogue
+    catalogue: Catalogue = state.catalogue.of(request.state.client.catalogue)
     found, shown = cutout.found, cutout.shown
     facts: KeptFacts = shown.facts if shown else {}
     product = facts.get("product_box")

@@ -40,7 +40,7 @@ from service.schemas.cutouts import CutoutView
 from service.schemas.error_responses import HTTPValidationError, Problem
 from service.schemas.problems import ANSWERS
 from service.schemas.responses import JobView, StoredPhoto, SwapPlan, Upload, WorkflowAcceptedResponse
-from service.storage.objects import UPLOAD_TYPES
+from service.storage.objects import SVG_TYPE, UPLOAD_TYPES
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 #: Markdown's name of each language, in the order of the document.
@@ -111,7 +111,7 @@ class Receiving(Documented):
         form = Schema(type=OpenAPIType.OBJECT, properties={"file": photo}, required=["file"])
         form.additional_properties = False
         body.content = {**body.content, "multipart/form-data": OpenAPIMediaType(schema=form)}
-        body.content |= {content_type: OpenAPIMediaType(schema=photo) for content_type in UPLOAD_TYPES}
+        body.content |= {content_type: OpenAPIMediaType(schema=photo) for content_type in (*UPLOAD_TYPES, SVG_TYPE)}
 
 
 _OF_ACCEPTED = [
@@ -302,6 +302,7 @@ UNAVAILABLE = _problem(
         "The queue is full: too many jobs of all clients are waiting. Nothing was charged. Try again later.",
     ),
     ("signature_unchecked", "The signature can't be checked at the moment. Try again later."),
+    ("catalogue_missing", "The catalogue acme of this client is not loaded yet. Nothing was charged. Try again later."),
     ("quarantined", "This installation was restored and is not released yet. Nothing was charged. Try again later."),
 )
 #: Litestar takes a union, though its annotation forbids it.

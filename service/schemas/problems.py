@@ -1,7 +1,7 @@
 """The API's error answers: 422 in the contract's shape, all others as RFC 9457 problem details."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +20,7 @@ from service.accounts.brands import MAX_BRANDS, MAX_NAME_LENGTH, BrandNameInvali
 from service.accounts.keys import MAX_KEYS, LastKey, TooManyKeys
 from service.accounts.ledger import InsufficientCredits
 from service.accounts.rate_limit import Quota
+from service.catalogue.catalogue import CatalogueMissing
 from service.cutouts.records import CutoutNotReady
 from service.database.commit import OutcomeUnknown
 from service.database.engine import DATABASE_AWAY
@@ -229,6 +230,12 @@ ANSWERS: dict[type[Exception], Answer] = {
         retry_after=30,  # about the time in which a queue gets visibly shorter
         after_window=True,
     ),
+    CatalogueMissing: Answer(
+        503,
+        "catalogue_missing",
+        "The catalogue {error} of this client is not loaded yet. Nothing was charged. Try again later.",
+        retry_after=60,
+    ),
     StoreUnavailable: Answer(
         503, "store_unavailable", "The object store does not answer. Nothing was charged. Try again.", retry_after=5
     ),
@@ -242,9 +249,12 @@ ANSWERS: dict[type[Exception], Answer] = {
 
 
 class BodiesInContext(PydanticInitPlugin):
-    """Validates request bodies with a context, which litestar's own decoder can't. Raises BodyInvalid."""
+    """Validates request bodies with a context, which litestar's own decoder can't. Raises BodyInvalid.
 
-    def __init__(self, context: dict[str, Any]) -> None:
+    `context` is called for each body, in its request's task.
+    """
+
+    def __init__(self, context: Callable[[], dict[str, Any]]) -> None:
         super().__init__()
         self._context = context
 
@@ -258,7 +268,7 @@ class BodiesInContext(PydanticInitPlugin):
 
     def _decode(self, model: type[BaseModel], value: Any) -> Any:
         try:
-            return model.model_validate(value, context=self._context)
+            return model.model_validate(value, context=self._context())
         except PydanticValidationError as error:
             raise BodyInvalid(error) from error
 

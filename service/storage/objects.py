@@ -21,6 +21,8 @@ UPLOAD_TYPES = {
     "image/heic": "heic",
     "image/tiff": "tif",
 }
+#: Type of a logo that may be sent as bytes. It can't be reserved for a PUT, because the API checks it first.
+SVG_TYPE = "image/svg+xml"
 _KEY = re.compile(r"[A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*")
 
 

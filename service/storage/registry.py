@@ -14,11 +14,13 @@ import sqlalchemy as sa
 
 from service.database.clock import ago, db_now
 from service.database.engine import insert
-from service.database.tables import UNFINISHED, jobs, renders, stored_objects
+from service.database.tables import UNFINISHED, brands, jobs, renders, stored_objects
 
 #: Kinds of objects. The bucket of renders also contains cut-outs, pinned backgrounds ("scenes"), and masks with their
 #: previews, each under its own prefix.
 BucketName = Literal["sources", "renders", "cutouts", "scenes", "masks"]
+#: The version of stored specs from which they may name further sources. An older spec is not searched.
+EXTRA_SOURCES_SINCE = 3
 #: Kinds that can be made again.
 CACHED: tuple[BucketName, ...] = ("cutouts", "scenes")
 
@@ -152,10 +154,12 @@ class ObjectRegistry:
             return str(row.key)
 
     def mark_expired_sources(self, *, older_than: float, limit: int) -> int:
-        """Mark photos as expired that no job used for `older_than` seconds and no unfinished job needs."""
-        needed = sa.exists().where(jobs.c.source_key == stored_objects.c.key, UNFINISHED)
+        """Mark photos as expired that no job used for `older_than` seconds and no unfinished job or brand needs."""
+        needed = sa.exists().where(needs(stored_objects.c.key))
+        # a template of layers names its logos
+        kept = sa.exists().where(sa.cast(brands.c.options, sa.Text).contains(stored_objects.c.key, autoescape=False))
         with self._engine.begin() as connection:
-            return mark_expired(connection, "sources", unused(older_than), ~needed, limit=limit)
+            return mark_expired(connection, "sources", unused(older_than), ~needed, ~kept, limit=limit)
 
     def mark_expired_cached(self, bucket: BucketName, *, older_than: float, limit: int) -> int:
         """Mark objects as expired that can be made again and that no job used for `older_than` seconds."""
@@ -245,6 +249,14 @@ def mark_expired(connection: sa.Connection, bucket: BucketName, *which: sa.Colum
         these = sa.and_(stored_objects.c.bucket == bucket, stored_objects.c.key.in_(keys))
         connection.execute(stored_objects.update().where(these).values(doomed_at=db_now()))
     return len(keys)
+
+
+def needs(key: Any) -> sa.ColumnElement[bool]:
+    """Return the condition that a job is unfinished and needs the source `key`: its photo, or a file of its order."""
+    named = sa.and_(
+        jobs.c.spec_version >= EXTRA_SOURCES_SINCE, sa.cast(jobs.c.spec, sa.Text).contains(key, autoescape=False)
+    )
+    return sa.and_(UNFINISHED, sa.or_(jobs.c.source_key == key, named))
 
 
 def unused(older_than: float) -> sa.ColumnElement[bool]:

@@ -55,6 +55,13 @@ const WARNED = {
     "The picture crops the product, as the photo cuts it on two sides. A channel with the photo's shape shows more.",
   generator_fell_back:
     "The model's backgrounds did not suit, so Backdrop built one. Make another version, or choose another scene.",
+  background_upscaled: "Your background was enlarged, so it looks softer. Use a larger picture.",
+  background_busy: "Your background is busy around the product. Choose a calmer picture, or another part of it.",
+  layer_moved: "A text or logo had no room there, so it was moved. Choose another place, or a smaller size.",
+  layer_reduced: "A text or logo was too large, so it was made smaller. Choose a smaller size.",
+  layer_left_out: "A text or logo had no room beside the product, so it was left out. Allow it over the product.",
+  low_contrast: "A text is hard to read there. Use the automatic colour, or a plate behind it.",
+  logo_enlarged: "The logo has too few pixels, so it looks soft. Use an SVG or a larger picture.",
   upscaled: "The photo was enlarged, so the product looks softer. Use a larger photo for this sales channel.",
   too_many_unfinished_jobs: "Too many of your pictures are being made. Wait for one to end.",
   queue_share_taken: "Too many of your pictures are waiting. Wait until one has started.",
@@ -70,7 +77,7 @@ export const unsuitedWords = (above) =>
 /** Warnings that need no check before publishing. */
 export const HARMLESS = new Set([
   ...["scene_in_words", "mood_in_words", "colors_unused", "brand_unknown"],
-  ...["placement_unpins", "generator_fell_back", "upscaled"],
+  ...["placement_unpins", "generator_fell_back", "upscaled", "background_upscaled"],
 ]);
 
 /** Return [meaning, remedy] of a warning; for an unknown code its name. */
@@ -87,6 +94,7 @@ export const REMEDIES = {
   no_subject: "Move closer, keep the whole product in the frame, and use a plain background.",
   subject_not_found: "Nothing stands out there. Click the middle of the product, or mend the cut-out with the brush.",
   no_honest_placement: "Use a photo of the whole product, or choose a flat lay or pure white.",
+  layer_unusable: "A logo or a font of your text can't be used. Upload the logo again, or choose another font.",
   source_gone: "The photo has expired. Drop it again.",
   source_deleted: "You deleted its photo while the picture was being made. Drop the photo again.",
   model_failed: "Try again. If it fails twice, ask the person who set up Backdrop.",

@@ -67,7 +67,7 @@ def compile_beside(settings: Settings) -> None:
         for dark in (False, True):
             swatch(finish, np.random.default_rng(1), _SIDE, Appearance(dark=dark))
     for spec, photo, networks in _places():
-        if spec.is_white or spec.preset.background == "transparent":
+        if spec.plain is not None:
             swap(photo, spec, networks, limits=Limits(), clock=time.perf_counter)
 
 

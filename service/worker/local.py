@@ -19,13 +19,14 @@ from pipeline.report import to_json
 from pipeline.swap import SwapResult, cut_out, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.cautions import Caution, cautions
-from service.catalogue.specs import resolve_spec, stored_spec
-from service.catalogue.swap_request import checked
+from service.catalogue.specs import extra_sources, resolve_spec, stored_spec
+from service.catalogue.swap_request import OrderRefused, checked
 from service.cutouts.mask_file import MaskInvalid, checked_mask
 from service.cutouts.pixels import of_network
 from service.jobs.records import KeptFacts
 from service.settings import Settings
 from service.worker.c2pa import CredentialsInvalid, open_credentials
+from service.worker.logos import artwork_for
 from service.worker.networks import open_networks
 
 
@@ -39,9 +40,23 @@ def build_spec(catalogue: Catalogue, order: SwapOrder) -> Spec:
     return resolve_spec(stored_spec(catalogue, order), catalogue, preview=order.preview)
 
 
+def files_of(order: SwapOrder) -> dict[str, bytes]:
+    """Return the bytes of the files that an order names, by their path. Raises OrderRefused."""
+    if order.ground.background == "render":
+        raise OrderRefused([("background", "Only a server keeps renders. Add --url, or choose another background")])
+    found = {}
+    for field, path in extra_sources(order).items():
+        try:
+            found[path] = Path(path).read_bytes()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise OrderRefused([(field, f"{path!r} can't be read: {reason}. Give the path of a picture")]) from error
+    return found
+
+
 def warnings_of(catalogue: Catalogue, spec: Spec, render: SwapResult) -> tuple[str, ...]:
     """Return the codes of all warnings of a swap: about its input, and from its pipeline."""
-    found = [one.code for one in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset)]
+    found = [one.code for one in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset, spec.ground)]
     return (*found, *(code for code in render.warnings if code not in found))
 
 
@@ -65,8 +80,9 @@ def swap_file(
     catalogue = load_catalogue(settings.catalogue)
     spec = build_spec(catalogue, order)
     if on_caution is not None:
-        for caution in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset):
+        for caution in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset, spec.ground):
             on_caution(caution)
+    files = files_of(catalogue.lettered(order))
     given = None if mask is None else _given_mask(photo, mask, settings)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
@@ -83,6 +99,8 @@ def swap_file(
             credentials=credentials,
             cache=kept,
             mask=given,
+            artwork=artwork_for(spec.lettering.layers, catalogue.fonts, files),
+            files=files,
         )
         bar.update(task, description="done", completed=1.0)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ from pipeline.cutout.given import GivenMask
 from pipeline.report import to_json
 from pipeline.swap import cut_out, swap
 from service.catalogue.catalogue import Catalogue
-from service.catalogue.specs import resolve_spec, subject_of
+from service.catalogue.specs import resolve_spec, stored_extra_sources, subject_of
 from service.cutouts.masks import MendedMasks
 from service.database.engine import DATABASE_AWAY
 from service.health.breaker import StoreBreaker
@@ -40,6 +40,7 @@ from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, Stor
 from service.storage.registry import ObjectRegistry
 from service.worker.attempt import Attempt, Isolation, LeaseRenewal, Stopping, TimeIsUp, Watchdog
 from service.worker.cutouts import store_choice, store_cutout
+from service.worker.logos import artwork_for
 from service.worker.observation import Observed, RunObserver
 
 logger = logging.getLogger(__name__)
@@ -212,9 +213,14 @@ class JobRunner:
 
     def _render(self, attempt: Attempt, data: bytes, photo_sha256: str) -> NewRender:
         claim = attempt.claim
+        spec = resolve_spec(claim.spec, self.catalogue, claim.spec_version, preview=claim.preview)
+        files = {
+            key: self.sources.get(key, max_bytes=self.limits.max_bytes) for key in stored_extra_sources(claim.spec)
+        }
+        earlier = claim.spec.get("earlier")
         render = swap(
             data,
-            resolve_spec(claim.spec, self.catalogue, claim.spec_version, preview=claim.preview),
+            spec,
             self._networks(attempt),
             limits=self.limits,
             progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
@@ -222,6 +228,15 @@ class JobRunner:
             credentials=self.credentials,
             cache=self._cache(claim, photo_sha256),
             mask=self._mask(attempt, photo_sha256, whole="subject" in claim.spec),
+            files=files,
+            earlier_mask=None
+            if earlier is None
+            else self._mask(
+                attempt,
+                hashlib.sha256(files[earlier["source_key"]]).hexdigest(),
+                whole="subject" in earlier["spec"],
+            ),
+            artwork=artwork_for(spec.lettering.layers, self.catalogue.every_font, files),
         )
         attempt.progress("store", _RENDERED)
         # Each attempt has its own key, so that an attempt that lost its lease can't change the winner's bytes.

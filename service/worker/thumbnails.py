@@ -28,7 +28,7 @@ from pipeline.core.types import Placed
 from pipeline.scene.layout import Layout
 from pipeline.scene.surfaces import assigned_to
 from pipeline.swap import swap
-from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.catalogue.catalogue import DRAWN, Catalogue, load_catalogue, own_picture
 from service.settings import RENDERER_CHECKPOINT, Settings
 
 #: Width and height in pixels of thumbnails of scenes and moods: twice the size on the page.
@@ -57,6 +57,8 @@ class _Wanted:
     #: Name of a sample product in `service/sample`.
     product: str
     stamp: str
+    #: `own_picture` of the entry that it shows.
+    entry: str
 
     @property
     def slots(self) -> str | None:
@@ -96,8 +98,11 @@ def make_thumbnails(settings: Settings, say: Callable[[str], None]) -> int:
         known = one.slots is None or one.scene.name in slots
         return known and all((folder / f"{name}.webp").is_file() for name in one.files)
 
+    drawn = json.dumps({one.name: one.entry for one in wanted}, indent=1).encode()
     due = [one for one in wanted if stamps.get(one.name) != one.stamp or not there(one)]
     if not due:
+        if _read(folder / DRAWN) != json.loads(drawn):  # else untouched, as the folder may be read-only
+            _replace(folder / DRAWN, drawn)
         return 0
     from service.worker.networks import open_networks  # late, because of its own imports
 
@@ -119,22 +124,28 @@ def make_thumbnails(settings: Settings, say: Callable[[str], None]) -> int:
             stamps[one.name] = one.stamp
             _replace(folder / _STAMPS, json.dumps(stamps, indent=1).encode())
             say(f"{one.name}  {made.seconds:.1f} s")
+    _replace(folder / DRAWN, drawn)
     return len(due)
 
 
 def _all_wanted(catalogue: Catalogue, checkpoint: str) -> Iterator[_Wanted]:
     mood, scene, preset = catalogue.mood(_MOOD), catalogue.scene(_SCENE), catalogue.preset("instagram_portrait")
     preset = replace(_small(preset), size=SIZE, fill=0.62)
-    shown = [(f"scene-{one.name}", one, mood, preset) for one in catalogue.scenes.values()]
-    shown += [(f"mood-{one.name}", scene, one, preset) for one in catalogue.moods.values()]
     # Presets without a scene come out white or transparent with any scene.
     behind = catalogue.scene(_PLACE_SCENE)
-    shown += [(f"preset-{one.name}", behind, mood, _small(one)) for one in catalogue.presets.values()]
-    for name, one_scene, one_mood, one_preset in shown:
-        product = product_of(one_scene) if name.startswith("scene-") else _BOTTLE
-        made_of = (_RECIPE, _SEED, checkpoint, one_scene, one_mood, one_preset)
+    entries = dict(catalogue.pictured())
+    shared = set(map(own_picture, entries.values()))
+    for client in catalogue.clients.values():
+        entries |= {name: one for _, one in client.pictured() if (name := own_picture(one)) not in shared}
+    for name, one in entries.items():
+        product = _BOTTLE
+        if isinstance(one, Scene):
+            product, shown = product_of(one), (one, mood, preset)
+        else:
+            shown = (scene, one, preset) if isinstance(one, Mood) else (behind, mood, _small(one))
+        made_of = (_RECIPE, _SEED, checkpoint, *shown)
         what = repr(made_of if product == _BOTTLE else (*made_of, product))
-        yield _Wanted(name, one_scene, one_mood, one_preset, product, hashlib.sha256(what.encode()).hexdigest())
+        yield _Wanted(name, *shown, product, hashlib.sha256(what.encode()).hexdigest(), own_picture(one))
 
 
 def product_of(scene: Scene) -> str:

@@ -1,4 +1,5 @@
 import itertools
+import json
 from dataclasses import asdict, replace
 from io import BytesIO
 from typing import Any
@@ -10,12 +11,14 @@ from PIL import Image, ImageDraw
 
 from pipeline.core.errors import NoHonestPlacement, NoSubject
 from pipeline.core.networks import Networks, Viewpoint
-from pipeline.core.order import UNMOVED, Placement, StanceWord
+from pipeline.core.order import UNMOVED, Lettering, Placement, StanceWord
 from pipeline.core.provenance import read_digital_source_type
 from pipeline.core.spec import Limits, Spec
+from pipeline.lettering.drawing import Artwork
 from pipeline.placement.camera import seen_from
 from pipeline.report import to_json
 from pipeline.swap import STAGES, SwapResult, swap
+from service.catalogue.fonts import bundled_fonts
 from tests.support.still_life import PHOTO, Darkener, cut_out_png, jpeg, networks, preset, spec, still_life
 
 LIMITS = Limits()
@@ -217,3 +220,16 @@ def test_a_pinned_background_is_kept_as_long_as_the_product_stays_in_its_place(
     asked = replace(spec("podium", placement=placement), pinned=True)
     report = made(asked).report
     assert report.provenance.pinned is kept
+
+
+def test_text_over_the_product_changes_no_figure_of_product_and_background() -> None:
+    asked = spec("podium", palette=("#2f5d50", "#e8dcc8"), place=SMALL)
+    words = [{"text": "SOLD OUT", "size": 9, "anchor": "center", "over_product": True}, {"text": "New", "size": 8}]
+    lettering = Lettering(json.dumps(words))
+    plain, render = made(asked), made(replace(asked, lettering=lettering), artwork=Artwork(bundled_fonts(), {}))
+
+    assert (plain.report.layers, plain.report.alt) == (None, None)
+    assert [row.text for row in render.report.layers or ()] == ["SOLD OUT", "New"]
+    assert render.report.fidelity.pixels < plain.report.fidelity.pixels
+    assert render.report.fidelity.p99 == pytest.approx(plain.report.fidelity.p99, abs=0.1)
+    assert render.report.palette.mean_delta_e00 == pytest.approx(plain.report.palette.mean_delta_e00, abs=0.3)

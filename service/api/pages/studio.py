@@ -4,9 +4,11 @@ from litestar import MediaType, Response, Router
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from litestar.types import Guard
 
 from pipeline.colour.notation import parse_colour, split_colours
 from pipeline.scene.surfaces import colors_on
+from service.api.auth import asked_catalogue, perhaps_known
 from service.api.pages.palettes import MOST_COLOURS, Palettes
 from service.api.pages.studio_page import Asset, StudioPage, origin, page_headers
 from service.schemas.problems import AnyRequest, QueryInvalid, not_found
@@ -37,7 +39,7 @@ def studio_thumbnail(request: AnyRequest, state: State, name: FromPath[str]) -> 
 
 def studio_thumbnails(request: AnyRequest, state: State) -> Response[bytes]:
     """Return the index of the thumbnails."""
-    return _sent(request, state, _page(state).thumbnail_index())
+    return _sent(request, state, _page(state).thumbnail_index(asked_catalogue(state.catalogue)))
 
 
 def studio_palettes(request: AnyRequest, state: State) -> Response[bytes]:
@@ -90,9 +92,9 @@ def _sent(request: AnyRequest, state: State, asset: Asset | None) -> Response[by
     return Response(body, headers=headers, media_type=asset.content_type or MediaType.TEXT)
 
 
-def _read(path: str) -> HTTPRouteHandler:
+def _read(path: str, *guards: Guard) -> HTTPRouteHandler:
     return HTTPRouteHandler(
-        path, http_method=["GET", "HEAD"], include_in_schema=False, sync_to_thread=True, status_code=200
+        path, http_method=["GET", "HEAD"], guards=guards, include_in_schema=False, sync_to_thread=True, status_code=200
     )
 
 
@@ -101,7 +103,7 @@ STUDIO = Router(
     route_handlers=[
         _read("/")(studio),
         _read("/studio/palettes")(studio_palettes),
-        _read("/studio/thumbnails")(studio_thumbnails),
+        _read("/studio/thumbnails", perhaps_known)(studio_thumbnails),
         _read("/studio/thumbnails/{name:str}")(studio_thumbnail),
         _read("/studio/{name:str}")(studio_file),
         _read("/studio/{folder:str}/{name:str}")(studio_folder),

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from service.catalogue.catalogue import DRAWN, Catalogue, own_picture
 from service.storage.objects import Bucket
 
 _TYPES = {
@@ -70,13 +71,24 @@ class StudioPage:
             return None
         return Asset(path.read_bytes(), _TYPES["webp"], _KEEP)
 
-    def thumbnail_index(self) -> Asset:
-        """Return JSON that maps a thumbnail such as "scene-podium" to its address, which changes with the picture."""
-        found = {
-            path.stem: f"/studio/thumbnails/{path.name}?v={hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
-            for path in sorted(self.thumbnails.glob("*.webp"))
-            if _NAME.fullmatch(path.name)
-        }
+    def thumbnail_index(self, catalogue: Catalogue) -> Asset:
+        """Return JSON that maps a thumbnail such as "scene-podium" to its address, which changes with the picture.
+
+        An entry whose picture was not drawn yet, or shows another catalogue's entry of its name, is left out.
+        """
+        try:
+            drawn = json.loads((self.thumbnails / DRAWN).read_bytes())
+        except (OSError, ValueError):
+            drawn = {}  # an older release made the pictures
+        found = {}
+        for name, entry in catalogue.pictured():
+            own = own_picture(entry)
+            file = name if not drawn or drawn.get(name) == own else own
+            for suffix in ("", "-slots"):
+                path = self.thumbnails / f"{file}{suffix}.webp"
+                if path.is_file():
+                    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+                    found[name + suffix] = f"/studio/thumbnails/{path.name}?v={digest}"
         return Asset(json.dumps(found).encode(), "application/json")
 
     def origins(self, base_url: str) -> frozenset[str]:

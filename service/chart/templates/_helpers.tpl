@@ -79,6 +79,9 @@ args: [{{ .part }}]
 {{- $database := merge (dict) (index $values.database.parts .part | default dict) $values.database }}
 - {name: HOME, value: /tmp}
 - {name: BACKDROP_HOME, value: /tmp/backdrop}
+{{- if and $values.catalogue (has .part (list "api" "worker")) }}
+- {name: BACKDROP_CATALOGUE, value: /etc/backdrop/catalogue}
+{{- end }}
 {{ include "backdrop.secret" (list "BACKDROP_DATABASE_URL" $database.existingSecret $database.key) }}
 {{- if ne .part "migrate" }}
 {{ include "backdrop.secret" (list "BACKDROP_QUEUE_URL" $values.queue.existingSecret $values.queue.key) }}

@@ -25,6 +25,7 @@ from pipeline.colour.palette import ALL_STAGES
 from pipeline.compositing.effects import product_effects
 from pipeline.compositing.place import lay
 from pipeline.core.networks import Networks
+from pipeline.core.order import Shadow
 from pipeline.core.resample import resize
 from pipeline.core.spec import Limits, SceneKind, Spec
 from pipeline.core.types import Placed
@@ -255,6 +256,19 @@ def test_a_product_that_its_photo_crops_gets_its_own_composition_and_the_report_
     pairs = [(one.report.provenance.pinned, one.report.provenance.background) for one in (whole, cut)]
     assert pairs == [(True, "computed"), (False, "computed")]
     assert (pixels(cut)[:, 0] != codes(brand.bare().background)[:, 0]).any()
+
+
+def test_a_shadows_direction_changes_the_pinned_background_and_its_strength_does_not(brand: Brand) -> None:
+    def status(**asked: Any) -> str:
+        brand.spec = replace(brand.spec, shadow=Shadow(**asked))
+        return brand.swap(PRODUCTS[3]).report.provenance.background
+
+    assert [status(), status(shadow="floating", shadow_strength=0.4), status(shadow="none")] == [
+        "computed",
+        "cached",
+        "cached",
+    ]
+    assert [status(shadow_direction=90.0), status(shadow_direction=90.0, shadow="none")] == ["computed", "cached"]
 
 
 @pytest.mark.parametrize("background", ["white", "transparent"])

@@ -25,7 +25,7 @@ def made(asked: Spec, *, cut: bool = False) -> Background:
     box = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
     placed = Placed(colours, alpha, box, 1.0)
     control = PaletteControl(retries=0)
-    place = Place(asked, asked, facts_of(cutout), alpha.shape[::-1], box, Position.of(box))
+    place = Place(asked, asked, facts_of(cutout, asked.placement.stance), alpha.shape[::-1], box, Position.of(box))
     return make_background(asked, photo(rgb), cutout, place, placed, networks(), lambda done: None, control=control)
 
 

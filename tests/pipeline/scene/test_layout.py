@@ -10,13 +10,14 @@ import pytest
 from pipeline.colour.harmony import complete, to_oklab, tone
 from pipeline.colour.notation import hex_to_rgb
 from pipeline.colour.spaces import srgb_to_linear
-from pipeline.core.order import Dressing, PropsWord
+from pipeline.core.order import Dressing, PropsWord, Shadow
 from pipeline.core.spec import SceneKind
 from pipeline.materials.albedo import draw
 from pipeline.placement.fit import fit
 from pipeline.scene.composition import compose, part_shares
 from pipeline.scene.flat_lay import FlatLay
-from pipeline.scene.layout import FOCAL
+from pipeline.scene.layout import FOCAL, Layout
+from pipeline.scene.rig import shadow_direction
 from pipeline.scene.staging import Staging
 from pipeline.scene.trace import trace
 from service.catalogue.catalogue import load_catalogue
@@ -64,6 +65,26 @@ def test_unasked_natural_colours_cover_a_twenty_fifth_of_the_picture_at_most(moo
             assert share <= 0.04
             seen += share
     assert seen > 0
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "flatlay"])
+def test_a_callers_shadow_moves_the_lamp_and_nothing_else(kind: SceneKind) -> None:
+    one = spec(kind, palette=SIX[:2])
+    own = compose(one, 240, 240, 0.6)
+
+    def under(**shadow: Any) -> Layout:
+        return compose(replace(one, shadow=Shadow(**shadow)), 240, 240, 0.6)
+
+    for direction in (1.0, 100.0, 181.0, 300.0):
+        found = under(shadow_direction=direction)
+        assert shadow_direction(found.rig, top_down=found.top_down) == pytest.approx(direction, abs=0.01)
+        assert (found.light_side < 0) == (0 < direction < 180)
+        assert repr(found.parts) == repr(own.parts)
+    halves = [under(shadow_softness=softness).rig.half for softness in (0.0, 0.3, 0.6, 1.0)]
+    assert halves == sorted(halves)
+    assert under(shadow="hard").rig.half < under(shadow="soft").rig.half
+    for word in ("none", "floating"):
+        assert repr(under(shadow=word, shadow_strength=None)) == repr(own), "only the product's own shadow changes"
 
 
 @pytest.mark.parametrize("kind", KINDS)

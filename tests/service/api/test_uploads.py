@@ -7,11 +7,18 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+from ulid import ULID
 
+from service.catalogue.catalogue import load_catalogue
+from service.catalogue.specs import resolve_spec, stored_extra_sources
 from service.settings import Settings
+from service.storage.objects import content_type_of
+from tests.pipeline.photo.test_vector import ATTACKS, LOGO
+from tests.service.api.test_previews import ask
 from tests.service.media.test_fetcher import sends
 from tests.support.caller import Caller, assert_problem, located
 from tests.support.heic import heic
+from tests.support.shop import REPORT, render
 from tests.support.specimens import scene
 from tests.support.still_life import PHOTO
 from tests.support.storm.receiver import receiving
@@ -180,3 +187,91 @@ def test_slow_photo_hosts_delay_only_fetches(
     assert "You already have 4 fetches in progress" in refused.json()["detail"]
     assert int(refused.headers["retry-after"]) >= 1
     assert upload(shops[0], content=PHOTO, kind="image/jpeg").status_code == 201
+
+
+def test_an_svg_logo_is_checked_before_it_is_stored_and_never_served_as_a_page(caller: Caller) -> None:
+    stored, hostile = (upload(caller, content=data, kind="image/svg+xml") for data in (LOGO, ATTACKS["script"][0]))
+
+    assert (stored.status_code, stored.json()["content_type"]) == (201, "image/svg+xml")
+    assert content_type_of(stored.json()["key"]) == "application/octet-stream"
+    assert located(hostile) == {("body",)}
+    assert "<script>" in hostile.json()["detail"][0]["msg"]
+    # a PUT is not checked, so a key for one can't be had
+    assert located(upload(caller, json={"content_type": "image/svg+xml"})) == {("body", "content_type")}
+
+
+@pytest.mark.parametrize("background", ["image", "reference"])
+def test_the_picture_behind_a_product_must_be_an_upload_of_the_client(caller: Caller, background: str) -> None:
+    own, body = caller.upload(), caller.body()
+    foreign = f"uploads/{ULID()}/{own.rpartition('/')[2]}"
+    unknown = own.replace(".jpg", ".png")
+    reserved = caller.http.post("/v1/uploads", json={"content_type": "image/png"}, headers=caller.headers).json()["key"]
+    for dry_run in ("true", "false"):
+        answers = [
+            ask(caller, body, background=background, background_image=key, dry_run=dry_run)
+            for key in (foreign, unknown, reserved, "/etc/passwd")
+        ]
+        assert {frozenset(located(answer)) for answer in answers} == {frozenset({("query", "background_image")})}
+        assert {one["code"] for answer in answers for one in answer.json()["detail"]} == {"upload_not_found"}
+    assert caller.balance == 100
+    accepted = ask(caller, body, background=background, background_image=own)
+    assert accepted.status_code == 202, accepted.text
+    view = caller.get(f"/v1/jobs/{accepted.json()['job_id']}/request").json()["ground"]
+    assert (view["background"], view["background_image"]) == (background, own)
+
+
+@pytest.mark.parametrize(
+    ("query", "preset", "field", "code"),
+    [
+        ({"background": "image"}, "shopify_product", "background_image", "background_image_missing"),
+        ({"background": "reference"}, "shopify_product", "background_image", "background_image_missing"),
+        ({"background": "render"}, "shopify_product", "background_render", "background_render_missing"),
+        ({"background": "render", "background_render": "01J9ZC6M8J5X7Z9Q1W3R5T7Y9V"}, "shopify_product",
+         "background_render", "render_not_found"),
+        ({"background": "render", "background_render": "../x"}, "shopify_product", "background_render",
+         "render_not_found"),
+        ({"background": "image", "background_image": "x"}, "amazon_main", "background", "background_forbidden"),
+        ({"background": "reference", "background_image": "x"}, "transparent_cutout", "background",
+         "background_forbidden"),
+        ({"background": "render", "background_render": "x"}, "amazon_main", "background", "background_forbidden"),
+        ({"background_image": "x"}, "shopify_product", "background_image", "background_image_unused"),
+        ({"background_render": "x"}, "shopify_product", "background_render", "background_render_unused"),
+        ({"background": "photo"}, "shopify_product", "background", "enum"),
+        ({"background_fit": "stretch"}, "shopify_product", "background_fit", "enum"),
+        ({"background_x": "1.2"}, "shopify_product", "background_x", "less_than_equal"),
+        ({"background_zoom": "9"}, "shopify_product", "background_zoom", "less_than_equal"),
+    ],
+)  # fmt: skip
+def test_a_background_that_can_t_be_made_is_refused_with_its_field(
+    caller: Caller, query: dict[str, Any], preset: str, field: str, code: str
+) -> None:
+    answer = ask(caller, caller.body(scene_type="white", dominant_colors=[], output_preset=preset), **query)
+
+    assert located(answer) == {("query", field)}
+    assert code in {one["code"] for one in answer.json()["detail"]}, answer.text
+    assert caller.balance == 100
+
+
+def test_the_background_of_a_render_is_stored_with_the_order_and_a_foreign_or_deleted_one_looks_missing(
+    caller: Caller,
+) -> None:
+    first = caller.body(scene_type="window", dominant_colors=["#e8c7b8"])
+    report = REPORT | {"provenance": REPORT["provenance"] | {"kept_seed": 99}}
+    job_id = ask(caller, first, seed=5, props="none").json()["job_id"]
+    caller.jobs.succeed(caller.claim(job_id), replace(render(), report=report))
+    public_id = caller.get(f"/v1/jobs/{job_id}").json()["render"]["public_id"]
+    other = caller.body(scene_type="podium", dominant_colors=[])
+
+    accepted = ask(caller, other, background="render", background_render=public_id)
+
+    assert accepted.status_code == 202, accepted.text
+    claim = caller.claim(accepted.json()["job_id"])
+    spec = resolve_spec(claim.spec, load_catalogue())
+    assert (spec.scene.name, spec.palette, spec.dressing.props) == ("window", ("#e8c7b8",), "none")
+    assert spec.earlier is not None
+    assert (spec.earlier.photo, spec.earlier.spec.seed) == (first["source_image_s3_key"], 99)
+    assert stored_extra_sources(claim.spec) == [first["source_image_s3_key"]]
+    missing = ask(caller, other, background="render", background_render=str(ULID()))
+    caller.http.delete(f"/v1/renders/{public_id}", headers=caller.headers)
+    gone = ask(caller, other, background="render", background_render=public_id)
+    assert gone.json()["detail"][0] | {"msg": ""} == missing.json()["detail"][0] | {"msg": ""}

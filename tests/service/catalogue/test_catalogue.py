@@ -95,7 +95,7 @@ def test_an_operators_folder_adds_entries_and_replaces_those_of_the_same_name(tm
         ("scenes.toml", SCENES.replace('kind = "white"', 'kind = "sweep"'), "scene 'white': kind: must be 'white'"),
         ("moods.toml", MOODS.replace("calm", "ca_lm"), "moods.toml: 'ca_lm': name is taken by 'calm'"),
         ("moods.toml", "[[mood", "moods.toml: "),
-        ("scene.toml", SCENES, "contains scene.toml. Put at least one of scenes.toml, moods.toml, presets.toml there"),
+        ("scene.toml", SCENES, "scene.toml: unknown name. Did you mean scenes.toml? This folder takes"),
     ],
 )
 def test_a_fault_in_an_operators_folder_names_file_entry_and_key(

@@ -178,6 +178,18 @@ def test_a_setting_is_written_as_given(charts: Charts, tmp_path: Path) -> None:
     assert {name: getattr(read, name.lower()) for name in given} == given
 
 
+def test_a_catalogue_is_mounted_into_apis_and_workers(render: Callable[..., list[Object]]) -> None:
+    for example, name in (("gpu", "catalogue.configMap.name=ours"), ("gpu", "")):
+        for pod in pods(render(example, *filter(None, [name]))):
+            (container,) = pod["containers"]
+            wanted = bool(name) and container["name"] in ("api", "worker")
+            mounts = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+            environment = {one["name"]: one.get("value") for one in container["env"]}
+            assert {"name": "catalogue", "configMap": {"name": "ours"}} in pod["volumes"] or not wanted
+            assert mounts.get("catalogue") == ("/etc/backdrop/catalogue" if wanted else None)
+            assert environment.get("BACKDROP_CATALOGUE") == mounts.get("catalogue")
+
+
 def test_impossible_values_are_refused(charts: Charts) -> None:
     assert "port" in refused(charts, "metrics.port=8000")
     assert "image.tag or image.digest is required" in refused(charts, "image.digest=")

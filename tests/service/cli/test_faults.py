@@ -84,11 +84,11 @@ CASES: list[Case] = [
         (
             {"BACKDROP_CATALOGUE": "catalogue", "BACKDROP_QUEUE_URL": QUEUE},
             command,
-            "scene 'loft': title: Field required",
+            "scene 'loft': title: missing. Add it.",
         )
-        for command in [("catalog",), ("api",), ("thumbnails",), SWAP]
+        for command in [("catalog",), ("api",), ("thumbnails",), SWAP, DOCTOR]
     ),
-    ({"BACKDROP_CATALOGUE": "nowhere"}, ("catalog",), "contains no TOML file. Put at least one of scenes.toml"),
+    ({"BACKDROP_CATALOGUE": "nowhere"}, ("catalog",), "nowhere: No such file or directory. Name a folder"),
     ({"BACKDROP_THUMBNAILS": "a file/x"}, ("thumbnails",), "a file"),
     ({}, ("batch", ".", "--spec", "spec.toml", "--presets", "open_graph", "-o", "a file/out"), "a file"),
     (
@@ -154,6 +154,23 @@ def test_a_worker_that_cannot_start_reports_the_reason_in_a_line(
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert record.getMessage().startswith("The worker can't start: '/nowhere/at all' is neither an existing folder")
     assert not record.exc_info
+
+
+def test_a_faulty_catalogue_stops_each_part_with_all_its_faults_and_a_status_that_means_do_not_restart(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)  # the test process keeps its own
+    home = migrated_home(tmp_path)
+    monkeypatch.setenv("BACKDROP_CATALOGUE", str(tmp_path))
+    monkeypatch.setenv("BACKDROP_QUEUE_URL", QUEUE)
+    (tmp_path / "moods.toml").write_text('[[mood]]\nname = "dim"\ntitle = "Dim"\n')
+    said = [f"moods.toml: mood 'dim': {key}: missing. Add it." for key in ("description", "prompt")]
+
+    assert serve(Settings(home=Path(home[1]), catalogue=tmp_path)) == CANNOT_START == os.EX_CONFIG
+    assert all(sentence in caplog.messages[-1] for sentence in said)
+    stopped = [run("api", *home), run("up", *home), run("catalog", "--check", str(tmp_path))]
+    assert [one.exit_code for one in stopped] == [os.EX_CONFIG] * 3
+    assert all(sentence in one.output for one in stopped for sentence in said)
 
 
 @click.group(cls=Commands)

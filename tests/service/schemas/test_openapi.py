@@ -15,7 +15,7 @@ from service.api.app import create_app
 from service.database.tables import deliveries
 from service.jobs.records import Operation
 from service.settings import Settings
-from service.storage.objects import UPLOAD_TYPES
+from service.storage.objects import SVG_TYPE, UPLOAD_TYPES
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import MessageType
 from tests.support.documented import differences
@@ -137,6 +137,7 @@ def test_every_route_that_makes_a_job_documents_its_admission(document: dict[str
         assert codes == {
             *("rate_limited", "too_many_unfinished_jobs", "queue_share_taken"),
             *("queue_full", "store_unavailable", "database_unavailable", "signature_unchecked", "quarantined"),
+            "catalogue_missing",
         }
         assert all({"RateLimit", "RateLimit-Policy"} <= set(answer["headers"]) for answer in answers.values())
         assert all("Retry-After" in answers[status]["headers"] for status in ("409", "429", "503"))
@@ -171,7 +172,7 @@ def test_a_body_may_be_left_out_where_every_field_has_a_default(document: dict[s
 def test_an_upload_documents_the_photo_as_bytes(document: dict[str, Any]) -> None:
     upload = document["paths"]["/v1/uploads"]["post"]
 
-    assert {"application/json", "multipart/form-data", *UPLOAD_TYPES} == set(upload["requestBody"]["content"])
+    assert {"application/json", "multipart/form-data", SVG_TYPE, *UPLOAD_TYPES} == set(upload["requestBody"]["content"])
     assert list(upload["responses"]["415"]["content"]) == ["application/problem+json"]
 
 

@@ -53,6 +53,27 @@ def test_unused_photos_expire_with_their_rows(warehouse: Warehouse) -> None:
     assert left() == {used, new}
 
 
+def test_the_picture_behind_a_product_stays_until_its_job_ends_and_its_deletion_ends_the_job(
+    warehouse: Warehouse,
+) -> None:
+    shop = warehouse.shop
+    photo, behind, other = (warehouse.photo(name) for name in ("photo", "behind", "other"))
+    named = {"seed": 1, "ground": {"background": "image", "background_image": behind}}
+    accepted = shop.order(source_key=photo, spec=named)
+    warehouse.pass_time(1.1)
+
+    warehouse.expirer.run_once()
+
+    assert warehouse.lies_in(warehouse.sources, behind)
+    assert not warehouse.lies_in(warehouse.sources, other)
+    with warehouse.registry.begin() as connection:
+        warehouse.registry.mark_deleted_photo(connection, behind, client_id=shop.client.id, writable=0)
+        assert shop.jobs.end_without_photo(connection, behind) == [accepted.job_id]
+    assert shop.balance == 1000
+    with pytest.raises(SourceExpired):
+        shop.order(source_key=photo, spec=named)
+
+
 def test_an_expired_photo_takes_no_order_while_its_bytes_still_exist(warehouse: Warehouse) -> None:
     key = warehouse.photo()
     warehouse.pass_time(1.1)

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from pipeline.core.errors import ModelFailed, OutOfMemory, PaintingWithheld
 from pipeline.core.networks import Networks, PaintRequest
-from pipeline.core.order import Placement, SwapOrder
+from pipeline.core.order import Ground, Placement, SwapOrder
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
 from service.catalogue.catalogue import load_catalogue
@@ -30,7 +30,7 @@ from service.storage.objects import StoreUnavailable
 from service.storage.signing import UrlSigner
 from service.telemetry.metrics import RunMetrics
 from service.worker.observation import RunObserver
-from tests.support.still_life import Darkener
+from tests.support.still_life import PHOTO, Darkener
 from tests.support.still_life import networks as stand_ins
 from tests.support.worker import BOTTLE, ON_WHITE, Worker, raising, small
 
@@ -52,6 +52,33 @@ def test_a_good_photo_ends_in_a_render_whose_bytes_are_stored_and_measured(worke
     assert report["provenance"]["job_attempt"] == 1
     assert len(report["provenance"]["tried"]) == report["provenance"]["attempts"] >= 1
     assert worker.shop.balance == 8
+
+
+def test_a_worker_fetches_the_picture_behind_the_product_and_the_photo_of_an_earlier_render(worker: Worker) -> None:
+    key = f"uploads/{worker.shop.client.id}/behind.jpg"
+    worker.runner.registry.register("sources", key, client_id=worker.shop.client.id)
+    worker.sources.put(key, PHOTO, "image/jpeg")
+    own = worker.order(ground=Ground(background="image", background_image=key))
+    worker.runner.run(own.job_id)
+    report = msgspec.json.decode(worker.shop.render(own).report)
+    assert (report["background"]["source"], report["palette"]["asked"]) == ("image", [])
+
+    first = worker.order()
+    worker.runner.run(first.job_id)
+    source = worker.shop.render(first).source_key
+    worker.runner.registry.register("sources", source, client_id=worker.shop.client.id)
+    with worker.shop.engine.connect() as connection:
+        spec = connection.execute(sa.select(jobs.c.spec).where(jobs.c.id == first.job_id)).scalar_one()
+    earlier = {"spec": spec, "spec_version": 1, "source_key": source}
+    again = spec | {"ground": {"background": "render", "background_render": "x"}, "earlier": earlier}
+    accepted = worker.shop.order(cost=2, spec=again, source_key=source, source_known=True)
+    worker.runner.run(accepted.job_id)
+    assert msgspec.json.decode(worker.shop.render(accepted).report)["background"] == {"source": "render"}
+
+    worker.sources.delete(key)
+    gone = worker.order(ground=Ground(background="image", background_image=key))
+    worker.runner.run(gone.job_id)
+    assert worker.end(gone) == (JobStatus.FAILURE, "source_gone")
 
 
 @pytest.mark.gate  # by the real networks; by stand-ins it is in the fast lane: `test_swap.py`

@@ -12,9 +12,10 @@ from PIL import Image, ImageChops, ImageStat
 
 from pipeline.background.assigned import UNPAINTED
 from pipeline.scene.surfaces import ACCENT, surfaces
-from service.catalogue.catalogue import load_catalogue
+from service.catalogue.catalogue import load_catalogue, own_picture
 from service.settings import Settings
 from service.worker.thumbnails import SIZE, make_thumbnails, product_of, sample_of
+from tests.support.own_catalogue import example, written
 
 
 @pytest.fixture
@@ -65,7 +66,9 @@ def test_each_pixel_of_a_scene_has_the_number_of_its_surface(settings: Settings)
 
 
 @pytest.mark.gate  # loads the networks
-def test_only_missing_and_outdated_thumbnails_are_made_again_and_unused_ones_go(settings: Settings) -> None:
+def test_only_missing_and_outdated_thumbnails_are_made_again_and_unused_ones_go(
+    settings: Settings, tmp_path: Path
+) -> None:
     folder = settings.thumbnails
     said: list[str] = []
     assert make_thumbnails(settings, said.append) == 0
@@ -86,3 +89,13 @@ def test_only_missing_and_outdated_thumbnails_are_made_again_and_unused_ones_go(
     assert max(ImageStat.Stat(ImageChops.difference(before, again)).mean) < 1, "the same spec, the same picture"
     assert json.loads((folder / "stamps.json").read_text()) == stamps
     assert make_thumbnails(settings, said.append) == 0
+
+    own = written(tmp_path / "catalogue", {"clients/acme/scenes.toml": example()["scenes.toml"]})
+    settings = settings.model_copy(update={"catalogue": own})
+    assert make_thumbnails(settings, said.append) == 1
+    name = own_picture(load_catalogue(own).of("acme").scenes["slate_counter"])
+    assert (folder / f"{name}.webp").is_file()
+    assert not (folder / f"{name}-slots.webp").exists()
+    drawn = json.loads((folder / "drawn.json").read_text())
+    assert drawn[name] == name
+    assert drawn["scene-podium"] == own_picture(load_catalogue().scenes["podium"])

@@ -1,0 +1,139 @@
+"""A plain ground: white, a flat colour or nothing, and the product's shadow on an invisible floor."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Resampling
+
+from pipeline.colour.notation import hex_to_rgb, parse_colour
+from pipeline.colour.photo_light import PhotoLight, lit_from
+from pipeline.compositing.effects import product_effects
+from pipeline.compositing.shadow import contact_shadow
+from pipeline.compositing.shadow_floor import shadow_floor
+from pipeline.core.order import AS_LIT, Shadow, ShadowWord
+from pipeline.core.resample import resize
+from pipeline.core.spec import Spec
+from pipeline.core.types import Cutout, Placed
+from pipeline.cutout.stance import pose_of
+from pipeline.geometry.ray import Field
+from pipeline.placement.place import Place
+from pipeline.report import ShadowReport
+from pipeline.scene.composition import HIGHEST
+from pipeline.scene.layout import FOCAL, Layout
+from pipeline.scene.rig import shadow_direction
+
+#: Strength, the lamp's softness and its height in degrees, where the caller gives none; chosen by eye on white. Only a
+#: high lamp leaves a floating product's shadow below it.
+LAMPS: Mapping[ShadowWord, tuple[float, float, float]] = MappingProxyType(
+    {"soft": (0.6, 0.6, 52.0), "hard": (0.6, 0.05, 45.0), "floating": (0.5, 0.6, 75.0)}
+)
+#: Height of the camera over the floor, where the photo shows none; canvas heights.
+CAMERA = 0.42
+#: Direction of a shadow where neither the caller nor the photo's light gives one: away from the viewer, to the side.
+ASIDE = 60.0
+#: Shares of blocked light below this are left out: a product dims a little of the whole floor.
+LEAST = 0.022
+#: The shadow ends this share of the shorter side before the canvas's border, and fades over at most FADE of it.
+FREE, FADE = 0.015, 0.16
+
+Shade = Callable[[int, int], Field]
+
+
+def colour_of(spec: Spec) -> NDArray[np.float32] | None:
+    """Return the colour of a plain spec's ground, (3,) sRGB in [0, 1]; None where it has no one colour."""
+    return hex_to_rgb(parse_colour(spec.plain)) if spec.plain else None
+
+
+def casts(spec: Spec) -> bool:
+    """Return whether a plain spec asks for a shadow that is traced, and its preset allows it."""
+    allowed = spec.preset.background != "white" or spec.preset.shadow
+    return allowed and spec.shadow.shadow != "none" and spec.shadow != AS_LIT
+
+
+def plain_shadow(
+    spec: Spec, cutout: Cutout, place: Place, placed: Placed, light: PhotoLight | None
+) -> tuple[Shade | None, ShadowReport | None]:
+    """Return the shadow of a placed product on a plain ground, and the report on it.
+
+    The first gives H×W, the share of light, 0–1, that is blocked on a ground of width×height pixels; None: no shadow.
+    Along the canvas's border it is 0. `light` is the photo's.
+    """
+    facts, asked, alpha = place.facts, spec.shadow, placed.alpha
+    lies, above = facts.word == "lying", facts.turned("sweep") == "above"
+    rests = facts.stance == "standing" or lies
+    if asked == AS_LIT:
+        if not (rests and spec.plain and spec.preset.shadow):
+            return None, None
+        return (lambda w, h: resize(contact_shadow(alpha, lies=lies), w, h, Resampling.BOX)), None
+    if not casts(spec) or not (rests or above):
+        return None, shadow_report(asked, place, None)
+    mode = "soft" if asked.shadow == "scene" else asked.shadow
+    strength, softness, elevation = LAMPS[mode]
+    strength = strength if asked.shadow_strength is None else asked.shadow_strength
+    asked = replace(asked, shadow=mode, shadow_strength=strength)
+    (height, width), pose = alpha.shape, pose_of(cutout, facts)
+    layout = shadow_floor(
+        width,
+        height,
+        placed.box,
+        horizon=placed.box[3] / height - max(CAMERA, min(HIGHEST, pose.pitch_slope * FOCAL)),
+        direction=_away(light) if asked.shadow_direction is None else asked.shadow_direction,
+        softness=softness if asked.shadow_softness is None else asked.shadow_softness,
+        top_down=above,
+        elevation=elevation,
+    )
+    shadow = product_effects(placed, layout, lies=lies, shadow=asked).shadow
+    assert shadow is not None, "no placed product is empty"
+
+    def shade(width: int, height: int) -> Field:
+        blocked: Field = np.maximum((shadow.at(width, height) - np.float32(LEAST)) / np.float32(1 - LEAST), 0)
+        blocked *= _fading(placed.box[::2], alpha.shape, 1, width)[None]
+        blocked *= _fading(placed.box[1::2], alpha.shape, 0, height)[:, None]
+        return blocked
+
+    return shade, shadow_report(asked, place, layout)
+
+
+def shadow_report(asked: Shadow, place: Place, layout: Layout | None) -> ShadowReport | None:
+    """Return the report on a shadow that was asked for, on a layout's ground; None where none was asked for."""
+    if asked == AS_LIT:
+        return None
+    stance, preset = place.facts.stance, place.spec.preset
+    rests = stance in ("standing", "lying") or (layout is not None and layout.top_down)
+    if asked.shadow == "none":
+        return ShadowReport(mode=asked.shadow, cast=False, reason="asked")
+    if preset.background == "white" and not preset.shadow:
+        return ShadowReport(mode=asked.shadow, cast=False, reason="preset")
+    if layout is None or not rests:
+        return ShadowReport(mode=asked.shadow, cast=False, reason="hanging" if stance == "hanging" else "cropped")
+    return ShadowReport(
+        mode=asked.shadow,
+        cast=True,
+        strength=1.0 if asked.shadow_strength is None else asked.shadow_strength,
+        softness=round(layout.softness, 3),
+        direction=round(shadow_direction(layout.rig, top_down=layout.top_down), 1) % 360,
+    )
+
+
+def _away(light: PhotoLight | None) -> float:
+    """Return the direction of a shadow in the photo's light, if that has a side."""
+    side = None if light is None else lit_from(light)
+    return 360 - ASIDE if side is not None and side > 0 else ASIDE
+
+
+def _fading(ends: tuple[int, ...], canvas: tuple[int, ...], axis: int, shown: int) -> Field:
+    """Return factors, 0–1, along an axis of a canvas with rows and columns `canvas`, shown in `shown` pixels.
+
+    They are 0 at the border, and 1 at the product, whose box ends at the pixels `ends`.
+    """
+    size, shorter = canvas[axis], min(canvas)
+    at = (np.arange(shown, dtype=np.float32) + np.float32(0.5)) * np.float32(size / shown)
+    out = np.ones(shown, np.float32)
+    for room, away in ((ends[0], at), (size - ends[1], size - at)):
+        start = FREE * shorter
+        share = np.clip((away - start) / (np.clip(0.85 * room, 2 * start, FADE * shorter) - start), 0, 1)
+        out *= share * share * (3 - 2 * share)
+    return out

@@ -1,0 +1,1 @@
+"""Layers of text and logos on the finished picture."""

@@ -1,0 +1,156 @@
+"""Where layers go: at their anchors, and beside the product unless they may cover it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.types import Alpha
+from pipeline.lettering.layers import Layer
+
+#: Coverage from which a pixel counts as product.
+_PRODUCT = 0.02
+#: Shares of the shorter side: distance from the product below which a layer has to move, and the distance from it and
+#: from the canvas's edge where it then goes.
+_CLEAR, _APART, _EDGE = 0.01, 0.03, 0.04
+#: Sizes that are tried where a layer has no room, as factors, and the number of places tried each way.
+_SIZES, _PLACES = (1.0, 0.92, 0.84, 0.76, 0.68, 0.6, 0.52), 192
+
+#: Left and top in pixels of the full picture.
+Corner = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """The place of a layer."""
+
+    corner: Corner
+    #: Factor on its ordered size.
+    factor: float = 1.0
+    #: Whether it had to leave its place.
+    moved: bool = False
+
+
+@dataclass(frozen=True)
+class Room:
+    """The full picture, in pixels, and the product on it."""
+
+    width: int
+    height: int
+    #: The product's box: left, top, right, bottom.
+    product: tuple[float, float, float, float]
+    #: (H+1)×(W+1): the number of taken pixels above and to the left of each corner.
+    taken: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, alpha: Alpha, box: tuple[int, int, int, int]) -> "Room":
+        """Return the room around a product: its coverage on the full picture (H×W), and its box."""
+        height, width = alpha.shape
+        return cls(width, height, box, _summed(alpha > _PRODUCT))
+
+    @property
+    def shorter(self) -> int:
+        """The shorter side."""
+        return min(self.width, self.height)
+
+    def onto_canvas(self, corner: Corner, size: tuple[float, float], edge: float) -> Corner:
+        """Return the nearest place that is at least `edge` pixels inside the canvas."""
+        left, top = corner
+        return (
+            max(edge, min(left, self.width - size[0] - edge)),
+            max(edge, min(top, self.height - size[1] - edge)),
+        )
+
+    def without(self, corner: Corner, size: tuple[float, float]) -> "Room":
+        """Return the room with a layer's box taken as well."""
+        mask = np.diff(np.diff(self.taken, axis=0), axis=1) > 0
+        left, top = (max(0, int(at)) for at in corner)
+        mask[top : int(corner[1] + size[1]) + 1, left : int(corner[0] + size[0]) + 1] = True
+        return replace(self, taken=_summed(mask))
+
+    def free(
+        self, left: NDArray[np.float64], top: NDArray[np.float64], size: tuple[float, float], apart: float = _CLEAR
+    ) -> NDArray[np.bool_]:
+        """Return for each place, by its left and top, whether a box of that size is clear of what is taken.
+
+        `apart` is the distance kept, as a share of the shorter side.
+        """
+        gap = apart * self.shorter
+        x0, x1 = (np.clip(at, 0, self.width).astype(int) for at in (left - gap, np.ceil(left + size[0] + gap)))
+        y0, y1 = (np.clip(at, 0, self.height).astype(int) for at in (top - gap, np.ceil(top + size[1] + gap)))
+        inside = self.taken[y1, x1] - self.taken[y0, x1] - self.taken[y1, x0] + self.taken[y0, x0]
+        return np.asarray(inside == 0)
+
+    def nearest(self, asked: Corner, size: tuple[float, float], margin: float) -> tuple[Corner, float] | None:
+        """Return the free place nearest to the asked one, and its distance; None: no place inside the margin is free.
+
+        The distance is the sum of both axes, so that a layer keeps its row or its column where it can.
+        """
+        spans = self.width - size[0] - margin, self.height - size[1] - margin
+        if min(spans) < margin:
+            return None
+        across, down = (
+            np.append(np.linspace(margin, end, _PLACES), np.clip(at, margin, end))
+            for at, end in zip(asked, spans, strict=True)
+        )
+        left, top = np.meshgrid(across, down)
+        far = np.abs(left - asked[0]) + np.abs(top - asked[1])
+        far[~self.free(left, top, size, _APART)] = np.inf
+        best = np.unravel_index(far.argmin(), far.shape)
+        return None if np.isinf(far[best]) else ((float(left[best]), float(top[best])), float(far[best]))
+
+
+def _summed(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    return np.pad(mask.cumsum(0, np.int64).cumsum(1), ((1, 0), (1, 0)))
+
+
+def asked_corner(layer: Layer, size: tuple[float, float], room: Room) -> Corner:
+    """Return where a layer of that size goes by its anchor, offset and margin; it may be beyond the canvas."""
+    margin, box, anchor = layer.margin / 100 * room.shorter, room.product, layer.anchor
+    if layer.to == "canvas":
+        box = margin, margin, room.width - margin, room.height - margin
+    across = 0.0 if anchor.endswith("left") else 1.0 if anchor.endswith("right") else 0.5
+    down = 0.0 if anchor.startswith("top") else 1.0 if anchor.startswith("bottom") else 0.5
+    left = box[0] + across * (box[2] - box[0] - size[0])
+    top = box[1] + down * (box[3] - box[1] - size[1])
+    left = {"left_of": box[0] - margin - size[0], "right_of": box[2] + margin}.get(anchor, left)
+    top = {"above": box[1] - margin - size[1], "below": box[3] + margin}.get(anchor, top)
+    return left + layer.x / 100 * room.width, top + layer.y / 100 * room.height
+
+
+def edge_of(layer: Layer, room: Room) -> float:
+    """Return the least distance to the canvas's edge, in pixels, of a layer that has to move."""
+    return min(layer.margin / 100, _EDGE) * room.shorter
+
+
+def arranged(
+    layers: Sequence[Layer], sizes: Sequence[Callable[[float], tuple[float, float]]], room: Room
+) -> list[Spot | None]:
+    """Return the place of each layer, None where it has none beside the product.
+
+    `sizes` return each layer's width and height at a factor of its size. A layer stays where it was ordered if it may
+    cover the product or is clear of it. The others go to the nearest place that is free of product and layers: a move
+    by a share of the shorter side counts as much as a reduction by that share.
+    """
+    spots: list[Spot | None] = [None] * len(layers)
+    for index, (layer, size) in enumerate(zip(layers, sizes, strict=True)):
+        asked, edge = asked_corner(layer, size(1.0), room), edge_of(layer, room) if layer.to == "product" else 0.0
+        corner = room.onto_canvas(asked, size(1.0), edge)
+        if layer.over_product or room.free(np.array([corner[0]]), np.array([corner[1]]), size(1.0))[0]:
+            spots[index] = Spot(corner, moved=max(abs(at - to) for at, to in zip(asked, corner, strict=True)) > 1)
+    taken = room
+    for spot, size in zip(spots, sizes, strict=True):
+        taken = taken if spot is None else taken.without(spot.corner, size(1.0))
+    for index in [place for place, spot in enumerate(spots) if spot is None]:
+        layer, options = layers[index], list[tuple[float, Spot]]()
+        for factor in _SIZES:
+            box = sizes[index](factor)
+            found = taken.nearest(asked_corner(layer, box, room), box, edge_of(layer, room))
+            if found is not None:
+                far = found[1] / room.shorter
+                options.append((far + 1 - factor, Spot(found[0], factor, found[1] > 1)))
+        if options:
+            spots[index] = best = min(options, key=lambda option: option[0])[1]
+            taken = taken.without(best.corner, sizes[index](best.factor))
+    return spots

@@ -1,0 +1,53 @@
+"""Logos as pixels: an SVG is drawn in a process of its own, and what can't be drawn fails the job, not the worker."""
+
+import time
+
+import numpy as np
+import pytest
+
+from pipeline.core.errors import LayerUnusable
+from pipeline.lettering.fonts import Fonts
+from service.worker.logos import artwork_for, open_logo
+from tests.pipeline.photo.test_vector import ATTACKS, LOGO, svg
+from tests.support.still_life import cut_out_png, still_life
+
+TALL = svg('<rect width="10" height="40" fill="#102030"/>', 'viewBox="0 0 20 40"')
+
+
+def test_an_svg_becomes_pixels_with_alpha_at_its_own_aspect() -> None:
+    pixels = open_logo(TALL)
+
+    assert pixels.shape == (2048, 1024, 4)
+    assert pixels[1000, 100].tolist() == [16, 32, 48, 255]
+    assert pixels[1000, 900, 3] == 0
+
+
+def test_a_png_keeps_its_own_alpha() -> None:
+    rgb, alpha = still_life(cut=True)
+    pixels = open_logo(cut_out_png(rgb, alpha))
+
+    assert np.array_equal(pixels[..., 3], np.rint(alpha * 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("data", [ATTACKS["file"][0], svg("", 'width="0" height="0"'), LOGO[:-9], b"GIF89a", b""])
+def test_what_is_no_logo_is_refused_with_the_remedy(data: bytes) -> None:
+    with pytest.raises(LayerUnusable, match=r"(?i)send"):
+        open_logo(data)
+
+
+def test_a_logo_that_takes_too_long_ends_only_its_own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.worker.logos._DRAW", "while True: pass")
+    monkeypatch.setattr("service.worker.logos._SECONDS", 0.2)
+    started = time.monotonic()
+
+    with pytest.raises(LayerUnusable, match="takes too long"):
+        open_logo(TALL)
+
+    assert time.monotonic() - started < 5
+
+
+def test_the_logos_of_layers_are_opened_by_their_names() -> None:
+    layers = '[{"text": "New"}, {"logo": "uploads/a/b.svg"}]'
+
+    assert set(artwork_for(layers, Fonts(), {"uploads/a/b.svg": TALL}).logos) == {"uploads/a/b.svg"}
+    assert artwork_for("", Fonts(), {}).logos == {}
