@@ -26,7 +26,7 @@ from backdrop_client import (
     verify_webhook,
 )
 from backdrop_client.api import Api
-from backdrop_client.flow import Send
+from backdrop_client.flow import Send, Work
 from backdrop_client.photo import content_type, format_for
 from backdrop_client.progress import Event, EventDecoder
 from backdrop_client.results import JobStatus, Pages
@@ -88,6 +88,17 @@ def test_a_photos_type_comes_from_its_first_bytes(data: bytes, kind: str) -> Non
 def test_a_file_that_is_no_photo_is_refused_before_the_upload(data: bytes, word: str) -> None:
     with pytest.raises(PhotoUnknown, match=word):
         content_type(data)
+
+
+def test_an_svg_logo_is_sent_as_bytes_for_the_server_to_check() -> None:
+    logo = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>'
+    upload = Api(Retries()).upload(logo)
+    read = next(upload)
+    assert isinstance(read, Work)
+    sent = upload.send(read.function())
+
+    assert isinstance(sent, Send)
+    assert (sent.call.method, sent.call.headers["Content-Type"], sent.call.content) == ("POST", "image/svg+xml", logo)
 
 
 @pytest.mark.parametrize(
