@@ -57,7 +57,7 @@ def test_a_background_that_is_a_file_is_uploaded_first_and_a_key_is_sent_unchang
     assert asked.call.query["background_image"] == "uploads/a/b.jpg"
     flow, read = step_of(b"\xff\xd8\xff")
     reserved = flow.send(read.function())
-    assert (reserved.call.url, reserved.call.content) == ("/v1/uploads", b'{"content_type":"image/jpeg"}')
+    assert (reserved.call.url, reserved.call.content) == ("/v1/uploads", b'{"content_type": "image/jpeg"}')
 
 
 def test_a_subject_is_sent_as_numbers_with_commas() -> None:
