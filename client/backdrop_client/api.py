@@ -2,8 +2,9 @@
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from backdrop_client.results import (
     CreditEntry,
     Credits,
     Cutout,
+    Delivery,
     Items,
     Job,
     JobFailed,
@@ -41,6 +43,7 @@ from backdrop_client.waiting import OnProgress, Streams, Wait
 
 SWAP = "/v1/background-swap-with-spec"
 CUTOUTS = "/v1/cutouts"
+_DELIVERIES = "/v1/webhook/deliveries"
 _JSON = {"Content-Type": "application/json"}
 #: Jobs or renders of one page.
 _PAGE = 100
@@ -158,17 +161,41 @@ class Api:
         return decoded(answer, Job)
 
     def iter_jobs(
-        self, *, status: JobStatus | None = None, reference: str | None = None, preview: bool = False
+        self,
+        *,
+        status: JobStatus | Sequence[JobStatus] | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        scene: str | None = None,
+        preset: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        preview: bool = False,
     ) -> Pages[Job]:
-        """Yield your jobs, newest first, one page at a time. `preview`: only previews, which are left out otherwise."""
-        return self._pages("/v1/jobs", Page[Job], status=status, reference=reference, preview=_if(preview))
+        """Yield your jobs, newest first, one page at a time. `preview`: only previews, which are left out otherwise.
+
+        All given filters must fit. `status`: one, or several of which any may fit. `metadata`: pairs that the job has.
+        `created_after`: this time or later. Times need a zone.
+        """
+        asked: dict[str, Any] = {"status": status, "reference": reference, "metadata": metadata, "preview": preview}
+        asked |= {"created_after": created_after, "created_before": created_before}
+        return self._pages("/v1/jobs", Page[Job], **asked, scene_type=scene, output_preset=preset)
 
     def iter_renders(
-        self, *, preset: str | None = None, reference: str | None = None, preview: bool = False
+        self,
+        *,
+        preset: str | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        scene: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        preview: bool = False,
     ) -> Pages[Render]:
-        """Yield your renders, newest first, one page at a time. `preview`: only previews, otherwise left out."""
-        asked = {"output_preset": preset, "reference": reference, "preview": _if(preview)}
-        return self._pages("/v1/renders", Page[Render], **asked)
+        """Yield your renders, newest first, one page at a time, with the filters of `iter_jobs`."""
+        asked: dict[str, Any] = {"reference": reference, "metadata": metadata, "preview": preview}
+        asked |= {"created_after": created_after, "created_before": created_before}
+        return self._pages("/v1/renders", Page[Render], **asked, scene_type=scene, output_preset=preset)
 
     def render(self, public_id: str) -> Flow[Render]:
         """Return a render with its measurements and a fresh download URL."""
@@ -378,11 +405,47 @@ class Api:
         """Remove your webhook. Raises NotFound."""
         yield from exchange(Call("DELETE", "/v1/webhook"), self._retries)
 
-    def _get(self, path: str, kind: type[T], **query: str | int | None) -> Flow[T]:
+    def webhook_test(self) -> Flow[Delivery]:
+        """Send a message of the type "webhook.test" to your webhook. Raises NotFound if none is set.
+
+        `delivery` shows the receiver's answer some seconds later.
+        """
+        return decoded((yield from exchange(Call("POST", "/v1/webhook/test"), self._retries)), Delivery)
+
+    def delivery(self, delivery_id: str) -> Flow[Delivery]:
+        """Return a message to your webhook, with its body. Raises NotFound."""
+        return (yield from self._get(f"{_DELIVERIES}/{_quoted(delivery_id)}", Delivery))
+
+    def redeliver(self, delivery: Delivery | str) -> Flow[Delivery]:
+        """Send a message again under the same id. Raises NotFound, and Conflict while an attempt is under way."""
+        delivery_id = delivery if isinstance(delivery, str) else delivery.id
+        call = Call("POST", f"{_DELIVERIES}/{_quoted(delivery_id)}/redeliver")
+        return decoded((yield from exchange(call, self._retries)), Delivery)
+
+    def iter_deliveries(
+        self,
+        *,
+        state: str | Sequence[str] | None = None,
+        type: str | None = None,
+        job_id: str | None = None,
+        order_id: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+    ) -> Pages[Delivery]:
+        """Yield the messages to your webhook, newest first, one page at a time, without their bodies.
+
+        `state`: one, or several of which any may fit: "waiting", "delivered", "failed", "dropped".
+        """
+        asked: dict[str, Any] = {"status": state, "type": type, "job_id": job_id, "order_id": order_id}
+        asked |= {"created_after": created_after, "created_before": created_before}
+        return self._pages(_DELIVERIES, Page[Delivery], **asked)
+
+    def _get(self, path: str, kind: type[T], **query: str | int | list[str] | None) -> Flow[T]:
         given = {name: value for name, value in query.items() if value is not None}
         return decoded((yield from exchange(Call("GET", path, query=given), self._retries)), kind)
 
-    def _pages(self, path: str, kind: type[Page[T]], **query: str | None) -> Pages[T]:
+    def _pages(self, path: str, kind: type[Page[T]], **filters: Any) -> Pages[T]:
+        query = {name: _sent(value) for name, value in filters.items()}
         return Pages(lambda cursor: self._get(path, kind, **query, cursor=cursor, limit=_PAGE))
 
     def _catalogue(self, name: str) -> Flow[list[CatalogueItem]]:
@@ -407,8 +470,15 @@ def _of(cutout: Cutout | str, what: str) -> str:
     return f"{CUTOUTS}/{_quoted(_public_id(cutout))}/{what}"
 
 
-def _if(flag: bool) -> str | None:
-    return "true" if flag else None
+def _sent(value: Any) -> str | list[str] | None:
+    """Return a filter's value for the query; None leaves it out."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return [f"{name}:{one}" for name, one in value.items()] or None
+    if isinstance(value, bool):
+        return "true" if value else None
+    return value if value is None or isinstance(value, str) else list(value) or None
 
 
 def _once(idempotency_key: str | None) -> str:

@@ -32,6 +32,9 @@ class WebhookRender:
     mood: str | None = None
     #: Codes of warnings, as in `Render.warnings`.
     warnings: list[str] = field(default_factory=list)
+    #: Download URL that needs no key, for some minutes. None: the render was deleted, or an older server.
+    download_url: str | None = None
+    download_url_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,10 @@ class WebhookEvent:
 
     id: str
     #: "job.succeeded" or "job.failed". For a cut-out, which has no render: "cutout.succeeded" or "cutout.failed".
+    #: "webhook.test": you asked for a test.
     type: str
     timestamp: datetime
+    #: Of a test: a job without ids, which has not started.
     data: WebhookJob
 
 
@@ -66,7 +71,11 @@ class WebhookEvent:
 class _Message:
     type: str
     timestamp: datetime
-    data: WebhookJob
+    data: msgspec.Raw
+
+
+#: The data of a test.
+_NO_JOB = WebhookJob("", "", "NOT_STARTED", 0, 0)
 
 
 def verify_webhook(headers: Mapping[str, str], body: bytes | str, secret: str) -> WebhookEvent:
@@ -85,10 +94,11 @@ def verify_webhook(headers: Mapping[str, str], body: bytes | str, secret: str) -
     try:
         webhook.verify(body, by_name, json_parse=False)
         message = msgspec.json.decode(body, type=_Message)
+        data = _NO_JOB if message.type == "webhook.test" else msgspec.json.decode(message.data, type=WebhookJob)
     except WebhookVerificationError as error:
         raise WebhookInvalid(f"{error}.") from error
     except msgspec.DecodeError as error:
         raise WebhookInvalid(f"The message is signed, but this client can't read it ({error}). Update it.") from error
     except ValueError as error:  # the signature is not base64, or the body is not text
         raise WebhookInvalid("The signature or the body is invalid. Pass the request's unchanged body.") from error
-    return WebhookEvent(by_name["webhook-id"], message.type, message.timestamp, message.data)
+    return WebhookEvent(by_name["webhook-id"], message.type, message.timestamp, data)

@@ -72,6 +72,7 @@ from service.storage.registry import ObjectRegistry
 from service.telemetry.http import correlation_of
 from service.telemetry.metrics import JobMetrics
 from service.webhooks.endpoints import Webhooks
+from service.webhooks.log import DeliveryLog
 
 
 def _lanes() -> dict[str, Lane]:
@@ -162,6 +163,7 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
         "catalogue": catalogue,
         "cutouts": cutouts,
         "deletion": deletion,
+        "deliveries": DeliveryLog(engine),
         "engine": engine,
         "job_states": job_states,
         "jobs": jobs,

@@ -21,6 +21,7 @@ from service.media.fetcher import Fetcher
 from service.media.photos import Photos
 from service.storage.objects import Bucket
 from service.webhooks.endpoints import Webhooks
+from service.webhooks.log import DeliveryLog
 
 
 class Parts(State):
@@ -32,6 +33,7 @@ class Parts(State):
     client_keys: Keys
     cutouts: Cutouts
     deletion: Deletion
+    deliveries: DeliveryLog
     fetcher: Fetcher
     installation: Installation
     intake: JobIntake

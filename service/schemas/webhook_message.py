@@ -56,6 +56,10 @@ class WebhookRender(BaseModel):
     url: str = Field(
         description="Address of GET /v1/renders/{public_id}/picture. It needs a key, and works while the render exists."
     )
+    download_url: str | None = Field(
+        description="Download URL that needs no key, new at each attempt. Null once the render was deleted."
+    )
+    download_url_expires_at: Time | None = Field(description="When `download_url` stops working; null without one.")
 
 
 class _EndedJob(BaseModel):
@@ -123,11 +127,31 @@ class CutoutFailed(_Message):
     data: FailedJob = Field(description="The job that ended.")
 
 
-_AnyMessage = Annotated[JobSucceeded | JobFailed | CutoutSucceeded | CutoutFailed, Field(discriminator="type")]
+class TestData(BaseModel):
+    """What a test says."""
+
+    message_id: str = Field(description="Id of the message, as in `webhook-id`.")
+    message: str = Field(description="A sentence for a person who reads it.")
+
+
+class WebhookTest(BaseModel):
+    """A test that POST /v1/webhook/test sent."""
+
+    type: Literal[MessageType.WEBHOOK_TEST] = Field(description="The event: you asked for a test.")
+    timestamp: Time = Field(description="When the test was requested.")
+    data: TestData = Field(description="About the test.")
+
+
+_AnyMessage = Annotated[
+    JobSucceeded | JobFailed | CutoutSucceeded | CutoutFailed | WebhookTest, Field(discriminator="type")
+]
 
 
 class WebhookMessage(RootModel[_AnyMessage]):
-    """A message: a job is over. `type` says which shape `data` has. Messages can repeat: drop a known `webhook-id`."""
+    """A message: a job is over, or a test. `type` says which shape `data` has.
+
+    Messages can repeat: drop a known `webhook-id`.
+    """
 
 
 def add_webhooks(document: OpenAPI) -> None:

@@ -22,12 +22,14 @@ from backdrop_client import (
     Retries,
     Spec,
     SuffixInvalid,
+    WebhookEvent,
     verify_webhook,
 )
 from backdrop_client.api import Api
 from backdrop_client.flow import Send
 from backdrop_client.photo import content_type, format_for
 from backdrop_client.progress import Event, EventDecoder
+from backdrop_client.results import JobStatus, Pages
 from scripts.client_report import TYPES, client_types
 
 
@@ -157,14 +159,47 @@ def test_a_message_of_another_release_is_read(more: dict[str, Any], seed: int | 
     render |= {"format": "png", "bytes": 1, "sha256": "0"} | more
     job = {"job_id": "1", "request_id": "1", "status": "SUCCESS", "credits_cost": 2, "credits_refunded": 0}
     message = {"type": "job.succeeded", "timestamp": "2026-11-24T09:30:00Z", "data": job | {"render": render}}
+
+    shown = received(message).data.render
+
+    assert shown is not None
+    assert (shown.seed, shown.warnings, shown.scene_type, shown.download_url) == (seed, warnings, None, None)
+
+
+def received(message: dict[str, Any]) -> WebhookEvent:
+    """Return the event of a signed message."""
     body, secret, now = json.dumps(message), "whsec_" + "A" * 44, datetime.now(UTC)
     signature = Webhook(secret).sign("msg_1", now, body)
     headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp())), "webhook-signature": signature}
+    return verify_webhook(headers, body, secret)
 
-    shown = verify_webhook(headers, body, secret).data.render
 
-    assert shown is not None
-    assert (shown.seed, shown.warnings, shown.scene_type) == (seed, warnings, None)
+def test_a_test_message_is_about_no_job() -> None:
+    data = {"message_id": "msg_1", "message": "This is a test."}
+    event = received({"type": "webhook.test", "timestamp": "2026-11-24T09:30:00Z", "data": data})
+
+    assert (event.id, event.type, event.data.job_id, event.data.render) == ("msg_1", "webhook.test", "", None)
+
+
+def test_filters_are_sent_as_the_lists_take_them() -> None:
+    api, time = Api(Retries()), datetime(2026, 11, 1, tzinfo=UTC)
+
+    def query(pages: Pages[Any]) -> dict[str, Any]:
+        step = next(pages.page(None))
+        assert isinstance(step, Send)
+        return {name: value for name, value in step.call.query.items() if name != "limit"}
+
+    assert query(api.iter_jobs()) == query(api.iter_deliveries()) == {}
+    both: list[JobStatus] = ["FAILURE", "SUCCESS"]
+    narrowed = api.iter_jobs(status=both, metadata={"season": "2027"}, created_after=time, scene="bar")
+    after = {"created_after": "2026-11-01T00:00:00+00:00"}
+    pair = {"metadata": ["season:2027"], "scene_type": "bar"}
+    assert query(narrowed) == {"status": both, **pair, **after}
+    assert query(api.iter_renders(preset="amazon_main", preview=True)) == {
+        "output_preset": "amazon_main",
+        "preview": "true",
+    }
+    assert query(api.iter_deliveries(state="failed", created_after=time)) == {"status": "failed", **after}
 
 
 def test_the_types_of_a_report_match_the_services() -> None:

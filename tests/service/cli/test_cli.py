@@ -62,6 +62,17 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
     }
 
 
+def test_a_webhook_is_tested_and_the_message_is_shown(tmp_path: Path) -> None:
+    home = migrated_home(tmp_path)
+    run("clients", "add", "acme", *home)
+    assert run("clients", "webhook", "acme", "--test", *home).exit_code == 1
+    run("clients", "set-webhook", "acme", "https://shop.example/hooks", *home)
+
+    shown = run("clients", "webhook", "acme", "--test", *home)
+
+    assert "webhook.test  no job  waiting  attempts 0  not sent yet" in shown.output
+
+
 def test_the_list_of_clients_shows_balance_state_unfinished_jobs_and_unusual_weights(tmp_path: Path) -> None:
     home = migrated_home(tmp_path)
     for name in ("acme", "zenith"):
