@@ -49,6 +49,19 @@ def test_only_options_that_differ_from_the_preset_are_sent() -> None:
     assert Spec("podium", "calm", "open_graph", metadata={"a": "1", "b": ""}).query() == {"metadata": ["a:1", "b:"]}
 
 
+def test_a_background_that_is_a_file_is_uploaded_first_and_a_key_is_sent_unchanged() -> None:
+    def step_of(picture: str | bytes) -> tuple[Any, Any]:
+        own = Spec("podium", "calm", "open_graph", background="image", background_image=picture)
+        flow = Api(Retries()).plan(own, source_key="k")
+        return flow, next(flow)
+
+    _, asked = step_of("uploads/a/b.jpg")
+    assert asked.call.query["background_image"] == "uploads/a/b.jpg"
+    flow, read = step_of(b"\xff\xd8\xff")
+    reserved = flow.send(read.function())
+    assert (reserved.call.url, reserved.call.content) == ("/v1/uploads", b'{"content_type": "image/jpeg"}')
+
+
 def test_a_subject_is_sent_as_numbers_with_commas() -> None:
     query = Spec("podium", "calm", "open_graph", subject=(0.25, 1)).query()
     assert query == {"subject": "0.25,1.0"}
