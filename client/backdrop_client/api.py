@@ -1,14 +1,15 @@
 """The methods of both clients, each a flow of requests. `backdrop_client.client` runs them, blocking or awaited."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from backdrop_client import downloading
 from backdrop_client.errors import Conflict
-from backdrop_client.flow import Call, Flow, T, Work
+from backdrop_client.flow import Call, Flow, Work
 from backdrop_client.orders import OrderCalls
 from backdrop_client.photo import Photo, content_type, format_for, read_photo
 from backdrop_client.results import (
@@ -18,6 +19,7 @@ from backdrop_client.results import (
     CreditEntry,
     Credits,
     Cutout,
+    Delivery,
     Items,
     Job,
     JobFailed,
@@ -40,8 +42,7 @@ from backdrop_client.words import JSON, in_json, once, quoted
 
 SWAP = "/v1/background-swap-with-spec"
 CUTOUTS = "/v1/cutouts"
-#: Jobs or renders of one page.
-_PAGE = 100
+_DELIVERIES = "/v1/webhook/deliveries"
 
 
 class Api(OrderCalls):
@@ -156,17 +157,41 @@ class Api(OrderCalls):
         return decoded(answer, Job)
 
     def iter_jobs(
-        self, *, status: JobStatus | None = None, reference: str | None = None, preview: bool = False
+        self,
+        *,
+        status: JobStatus | Sequence[JobStatus] | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        scene: str | None = None,
+        preset: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        preview: bool = False,
     ) -> Pages[Job]:
-        """Yield your jobs, newest first, one page at a time. `preview`: only previews, which are left out otherwise."""
-        return self._pages("/v1/jobs", Page[Job], status=status, reference=reference, preview=_if(preview))
+        """Yield your jobs, newest first, one page at a time. `preview`: only previews, which are left out otherwise.
+
+        All given filters must fit. `status`: one, or several of which any may fit. `metadata`: pairs that the job has.
+        `created_after`: this time or later. Times need a zone.
+        """
+        asked: dict[str, Any] = {"status": status, "reference": reference, "metadata": metadata, "preview": preview}
+        asked |= {"created_after": created_after, "created_before": created_before}
+        return self._pages("/v1/jobs", Page[Job], **asked, scene_type=scene, output_preset=preset)
 
     def iter_renders(
-        self, *, preset: str | None = None, reference: str | None = None, preview: bool = False
+        self,
+        *,
+        preset: str | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        scene: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        preview: bool = False,
     ) -> Pages[Render]:
-        """Yield your renders, newest first, one page at a time. `preview`: only previews, otherwise left out."""
-        asked = {"output_preset": preset, "reference": reference, "preview": _if(preview)}
-        return self._pages("/v1/renders", Page[Render], **asked)
+        """Yield your renders, newest first, one page at a time, with the filters of `iter_jobs`."""
+        asked: dict[str, Any] = {"reference": reference, "metadata": metadata, "preview": preview}
+        asked |= {"created_after": created_after, "created_before": created_before}
+        return self._pages("/v1/renders", Page[Render], **asked, scene_type=scene, output_preset=preset)
 
     def render(self, public_id: str) -> Flow[Render]:
         """Return a render with its measurements and a fresh download URL."""
@@ -297,13 +322,13 @@ class Api(OrderCalls):
 
     def credits(self) -> Flow[Credits]:
         """Return your balance and the latest entries of your ledger."""
-        return (yield from self._get("/v1/credits", Credits, limit=_PAGE))
+        return (yield from self._get("/v1/credits", Credits, limit=100))
 
     def iter_credits(self) -> Pages[CreditEntry]:
         """Yield all entries of your ledger, newest first, one page at a time."""
 
         def page(cursor: str | None) -> Flow[Page[CreditEntry]]:
-            found = yield from self._get("/v1/credits", Credits, cursor=cursor, limit=_PAGE)
+            found = yield from self._get("/v1/credits", Credits, cursor=cursor, limit=100)
             return Page(found.entries, found.next_cursor)
 
         return Pages(page)
@@ -376,12 +401,40 @@ class Api(OrderCalls):
         """Remove your webhook. Raises NotFound."""
         yield from exchange(Call("DELETE", "/v1/webhook"), self._retries)
 
-    def _get(self, path: str, kind: type[T], **query: str | int | None) -> Flow[T]:
-        given = {name: value for name, value in query.items() if value is not None}
-        return decoded((yield from exchange(Call("GET", path, query=given), self._retries)), kind)
+    def webhook_test(self) -> Flow[Delivery]:
+        """Send a message of the type "webhook.test" to your webhook. Raises NotFound if none is set.
 
-    def _pages(self, path: str, kind: type[Page[T]], **query: str | None) -> Pages[T]:
-        return Pages(lambda cursor: self._get(path, kind, **query, cursor=cursor, limit=_PAGE))
+        `delivery` shows the receiver's answer some seconds later.
+        """
+        return decoded((yield from exchange(Call("POST", "/v1/webhook/test"), self._retries)), Delivery)
+
+    def delivery(self, delivery_id: str) -> Flow[Delivery]:
+        """Return a message to your webhook, with its body. Raises NotFound."""
+        return (yield from self._get(f"{_DELIVERIES}/{quoted(delivery_id)}", Delivery))
+
+    def redeliver(self, delivery: Delivery | str) -> Flow[Delivery]:
+        """Send a message again under the same id. Raises NotFound, and Conflict while an attempt is under way."""
+        delivery_id = delivery if isinstance(delivery, str) else delivery.id
+        call = Call("POST", f"{_DELIVERIES}/{quoted(delivery_id)}/redeliver")
+        return decoded((yield from exchange(call, self._retries)), Delivery)
+
+    def iter_deliveries(
+        self,
+        *,
+        state: str | Sequence[str] | None = None,
+        type: str | None = None,
+        job_id: str | None = None,
+        order_id: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+    ) -> Pages[Delivery]:
+        """Yield the messages to your webhook, newest first, one page at a time, without their bodies.
+
+        `state`: one, or several of which any may fit: "waiting", "delivered", "failed", "dropped".
+        """
+        asked: dict[str, Any] = {"status": state, "type": type, "job_id": job_id, "order_id": order_id}
+        asked |= {"created_after": created_after, "created_before": created_before}
+        return self._pages(_DELIVERIES, Page[Delivery], **asked)
 
     def _catalogue(self, name: str) -> Flow[list[CatalogueItem]]:
         items = (yield from self._get(f"/v1/{name}", Items[dict[str, Any]])).items
@@ -403,7 +456,3 @@ def _public_id(cutout: Cutout | str) -> str:
 
 def _of(cutout: Cutout | str, what: str) -> str:
     return f"{CUTOUTS}/{quoted(_public_id(cutout))}/{what}"
-
-
-def _if(flag: bool) -> str | None:
-    return "true" if flag else None

@@ -13,11 +13,11 @@ from typing import Any, Literal
 import httpx
 
 from backdrop_client.errors import DownloadCorrupt, WaitTimeout, refusal
-from backdrop_client.flow import Call, Chunk, Close, Flow, Open, Pause, Work
+from backdrop_client.flow import Call, Chunk, Close, Flow, Open, Pause, T, Work
 from backdrop_client.results import JobError, JobStatus, Notice, Page, Pages, decoded
 from backdrop_client.retries import Retries, exchange, unreachable
 from backdrop_client.spec import Spec
-from backdrop_client.words import JSON, in_json, once, quoted
+from backdrop_client.words import JSON, in_json, once, quoted, sent
 
 ORDERS = "/v1/orders"
 OrderStatus = Literal["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "PARTIAL", "FAILURE", "CANCELLED"]
@@ -113,13 +113,22 @@ class OrderCalls:
         call = Call("GET", _of(order), query={"limit": 1})
         return decoded((yield from exchange(call, self._retries)), Order)
 
-    def iter_orders(self, *, reference: str | None = None) -> Pages[Order]:
-        """Yield your orders, newest first, one page at a time."""
-        return self._order_pages(ORDERS, Page[Order], {} if reference is None else {"reference": reference})
+    def iter_orders(
+        self,
+        *,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+    ) -> Pages[Order]:
+        """Yield your orders, newest first, one page at a time. All given filters must fit."""
+        given: dict[str, Any] = {"reference": reference, "metadata": metadata}
+        given |= {"created_after": created_after, "created_before": created_before}
+        return self._pages(ORDERS, Page[Order], **given)
 
     def iter_order_pictures(self, order: Order | str) -> Pages[OrderPicture]:
         """Yield the pictures of an order, one page at a time."""
-        return self._order_pages(_of(order), Page[OrderPicture], {})
+        return self._pages(_of(order), Page[OrderPicture])
 
     def wait_order(
         self, order: Order | str, *, on_progress: Callable[[Order], None] | None = None, timeout: float | None = None
@@ -174,12 +183,13 @@ class OrderCalls:
         yield Work(partial(Path(path).write_bytes, answer.content))
         return Path(path)
 
-    def _order_pages(self, url: str, kind: type[Page[Any]], query: Mapping[str, str]) -> Pages[Any]:
-        def page(cursor: str | None) -> Flow[Page[Any]]:
-            given: dict[str, Any] = {**query, "limit": 100, **({} if cursor is None else {"cursor": cursor})}
-            return decoded((yield from exchange(Call("GET", url, query=given), self._retries)), kind)
+    def _get(self, path: str, kind: type[T], **query: str | int | list[str] | None) -> Flow[T]:
+        given = {name: value for name, value in query.items() if value is not None}
+        return decoded((yield from exchange(Call("GET", path, query=given), self._retries)), kind)
 
-        return Pages(page)
+    def _pages(self, path: str, kind: type[Page[T]], **filters: Any) -> Pages[T]:
+        query = {name: sent(value) for name, value in filters.items()}
+        return Pages(lambda cursor: self._get(path, kind, **query, cursor=cursor, limit=100))
 
 
 def _call(

@@ -337,6 +337,31 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """A message to your webhook: its state, and the receiver's last answer."""
+
+    #: The same as the message's `webhook-id`.
+    id: str
+    #: "job.succeeded", "job.failed", "webhook.test" and others.
+    type: str
+    #: "waiting", "delivered", "failed" or "dropped".
+    state: str
+    attempts: int
+    created_at: datetime
+    #: The job or the order that it is about; both None for a test.
+    job_id: str | None = None
+    order_id: str | None = None
+    #: HTTP status of the last answer, or why there was none.
+    last_status: int | None = None
+    last_error: str | None = None
+    #: None once it has ended, and None before that.
+    next_attempt_at: datetime | None = None
+    ended_at: datetime | None = None
+    #: The body as sent at the latest attempt. None in a list.
+    body: str | None = None
+
+
+@dataclass(frozen=True)
 class StoredPhoto:
     """A photo that the server has fetched."""
 

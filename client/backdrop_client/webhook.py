@@ -34,6 +34,9 @@ class WebhookRender:
     mood: str | None = None
     #: Codes of warnings, as in `Render.warnings`.
     warnings: list[str] = field(default_factory=list)
+    #: Download URL that needs no key, for some minutes. None: the render was deleted, or an older server.
+    download_url: str | None = None
+    download_url_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,10 @@ class WebhookEvent:
 
     id: str
     #: "job.succeeded" or "job.failed". For a cut-out, which has no render: "cutout.succeeded" or "cutout.failed".
-    #: For an order, whose pictures send none: "order.completed", with a WebhookOrder.
+    #: "webhook.test": you asked for a test. For an order, whose pictures send none: "order.completed".
     type: str
     timestamp: datetime
+    #: Of an order: a `WebhookOrder`. Of a test: a job without ids, which has not started.
     data: WebhookJob | WebhookOrder
 
 
@@ -86,6 +90,10 @@ class _Message:
     type: str
     timestamp: datetime
     data: msgspec.Raw
+
+
+#: The data of a test.
+_NO_JOB = WebhookJob("", "", "NOT_STARTED", 0, 0)
 
 
 def verify_webhook(headers: Mapping[str, str], body: bytes | str, secret: str) -> WebhookEvent:
@@ -105,7 +113,7 @@ def verify_webhook(headers: Mapping[str, str], body: bytes | str, secret: str) -
         webhook.verify(body, by_name, json_parse=False)
         message = msgspec.json.decode(body, type=_Message)
         kind: Any = WebhookOrder if message.type.startswith("order.") else WebhookJob
-        data: WebhookJob | WebhookOrder = msgspec.json.decode(message.data, type=kind)
+        data = _NO_JOB if message.type == "webhook.test" else msgspec.json.decode(message.data, type=kind)
     except WebhookVerificationError as error:
         raise WebhookInvalid(f"{error}.") from error
     except msgspec.DecodeError as error:

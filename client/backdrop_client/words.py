@@ -2,6 +2,8 @@
 
 import json
 import uuid
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -22,3 +24,14 @@ def in_json(body: dict[str, Any]) -> bytes:
 def quoted(name: str) -> str:
     """Return a name for a path."""
     return quote(name, safe="")
+
+
+def sent(value: Any) -> str | list[str] | None:
+    """Return a filter's value for the query; None leaves it out."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return [f"{name}:{one}" for name, one in value.items()] or None
+    if isinstance(value, bool):
+        return "true" if value else None
+    return value if value is None or isinstance(value, str) else list(value) or None

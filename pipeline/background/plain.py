@@ -30,6 +30,8 @@ from pipeline.scene.rig import shadow_direction
 LAMPS: Mapping[ShadowWord, tuple[float, float, float]] = MappingProxyType(
     {"soft": (0.6, 0.6, 52.0), "hard": (0.6, 0.05, 45.0), "floating": (0.5, 0.6, 75.0)}
 )
+#: Greatest height of the lamp over a surface seen from above, degrees: under a higher lamp no shadow is seen there.
+RAKING = 55.0
 #: Height of the camera over the floor, where the photo shows none; canvas heights.
 CAMERA = 0.42
 #: Direction of a shadow where neither the caller nor the photo's light gives one: away from the viewer, to the side.
@@ -83,7 +85,7 @@ def plain_shadow(
         direction=_away(light) if asked.shadow_direction is None else asked.shadow_direction,
         softness=softness if asked.shadow_softness is None else asked.shadow_softness,
         top_down=above,
-        elevation=elevation,
+        elevation=min(elevation, RAKING) if above else elevation,
     )
     shadow = product_effects(placed, layout, lies=lies, shadow=asked).shadow
     assert shadow is not None, "no placed product is empty"

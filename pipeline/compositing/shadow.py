@@ -40,7 +40,7 @@ HOVER = 5.0
 #: Feet no wider than this share of the product are legs.
 SLIM = 0.08
 #: Height of a floating product above the ground, relative to its size, and the least height in canvas heights.
-LIFT, LOWEST = 0.11, 0.015
+LIFT, LOWEST = 0.15, 0.015
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from pipeline.ground.view import View
 
 #: A picture enlarged by more than this factor looks soft: `background_upscaled`.
 MAX_ENLARGED = 1.5
-#: Where a picture does not reach, its edge goes on, blurred. Longer side in pixels of the picture that is extended, its
-#: blur there in pixels, and the share of the picture's side over which it blends into that.
-EXTENDED_SIDE, EXTENDED_BLUR, BLEND = 256, 5.0, 0.02
+#: Where a picture does not reach, its mirror image goes on, blurred: chosen by eye, as its edges alone became stripes.
+#: Longer side in pixels of the picture that is extended, its blur there in pixels, and the share of the picture's side
+#: over which it blends into that.
+EXTENDED_SIDE, EXTENDED_BLUR, BLEND = 256, 9.0, 0.02
 #: Longer side in pixels of the examined surroundings, and the mean difference in lightness between neighbouring pixels
 #: from which on they are too busy: `background_busy`. One of 100 composed scenes has more, and three of ten crops of
 #: panoramas.
@@ -72,7 +73,7 @@ def on_canvas(picture: Rgb8, window: Window, width: int, height: int) -> Rgb:
 
 
 def _extended(shown: Rgb, place: Box, width: int, height: int) -> Rgb:
-    """Return H×W×3: a picture at its place on a width×height canvas, and around it its edges, blurred."""
+    """Return H×W×3: a picture at its place on a width×height canvas, and around it its mirror image, blurred."""
     left, top, right, bottom = place
     scale = min(1.0, EXTENDED_SIDE / max(width, height))
     size = max(2, round(width * scale)), max(2, round(height * scale))
@@ -82,7 +83,7 @@ def _extended(shown: Rgb, place: Box, width: int, height: int) -> Rgb:
         min(size[1] - b, max(1, round((bottom - top) * scale))),
     )
     small = resize(shown, w, h, Image.Resampling.BOX)
-    filled = np.pad(small, ((b, size[1] - b - h), (a, size[0] - a - w), (0, 0)), mode="edge")
+    filled = np.pad(small, ((b, size[1] - b - h), (a, size[0] - a - w), (0, 0)), mode="symmetric")
     out = resize(blurred(filled, EXTENDED_BLUR, EXTENDED_BLUR), width, height, Image.Resampling.BILINEAR)
     # It blends in only at the sides where it ends inside the canvas.
     ramps = []

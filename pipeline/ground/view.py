@@ -5,10 +5,10 @@ fitted and judged out of fold, on renders of known layouts and on crops of panor
 from the front or from behind, and its softness, were not predicted better than by a constant, so they are left out.
 """
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,6 +152,5 @@ def _means(field: Field) -> Field:
 
 @cache
 def _fitted() -> dict[str, NDArray[np.float64]]:
-    data = files("pipeline.ground").joinpath("view.npz").read_bytes()
-    with np.load(BytesIO(data), allow_pickle=False) as found:
-        return {name: found[name].astype(np.float64) for name in found.files}
+    text = files("pipeline.ground").joinpath("view.json").read_text("utf-8")
+    return {name: np.array(value, np.float64) for name, value in json.loads(text).items()}

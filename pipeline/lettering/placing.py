@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ _PRODUCT = 0.02
 _CLEAR, _APART, _EDGE = 0.01, 0.03, 0.04
 #: Sizes that are tried where a layer has no room, as factors, and the number of places tried each way.
 _SIZES, _PLACES = (1.0, 0.92, 0.84, 0.76, 0.68, 0.6, 0.52), 192
+#: Blocks along the longer side in which the picture is searched.
+_BLOCKS = 512
 
 #: Left and top in pixels of the full picture.
 Corner = tuple[float, float]
@@ -40,14 +43,23 @@ class Room:
     height: int
     #: The product's box: left, top, right, bottom.
     product: tuple[float, float, float, float]
-    #: (H+1)×(W+1): the number of taken pixels above and to the left of each corner.
-    taken: NDArray[np.int64]
+    #: Which square blocks of the picture are taken, and their side in pixels.
+    taken: NDArray[np.bool_]
+    step: int
 
     @classmethod
     def of(cls, alpha: Alpha, box: tuple[int, int, int, int]) -> "Room":
         """Return the room around a product: its coverage on the full picture (H×W), and its box."""
         height, width = alpha.shape
-        return cls(width, height, box, _summed(alpha > _PRODUCT))
+        step = max(1, max(height, width) // _BLOCKS)
+        mask = np.pad(alpha > _PRODUCT, ((0, -height % step), (0, -width % step)))
+        blocks = mask.reshape(mask.shape[0] // step, step, -1, step).any(axis=(1, 3))
+        return cls(width, height, box, np.asarray(blocks), step)
+
+    @cached_property
+    def _sums(self) -> NDArray[np.int64]:
+        """The number of taken blocks above and to the left of each block's corner."""
+        return np.pad(self.taken.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
 
     @property
     def shorter(self) -> int:
@@ -64,10 +76,13 @@ class Room:
 
     def without(self, corner: Corner, size: tuple[float, float]) -> "Room":
         """Return the room with a layer's box taken as well."""
-        mask = np.diff(np.diff(self.taken, axis=0), axis=1) > 0
-        left, top = (max(0, int(at)) for at in corner)
-        mask[top : int(corner[1] + size[1]) + 1, left : int(corner[0] + size[0]) + 1] = True
-        return replace(self, taken=_summed(mask))
+        columns, rows = (
+            slice(max(0, int(at / self.step)), int((at + side) / self.step) + 1)
+            for at, side in zip(corner, size, strict=True)
+        )
+        taken = self.taken.copy()
+        taken[rows, columns] = True
+        return replace(self, taken=taken)
 
     def free(
         self, left: NDArray[np.float64], top: NDArray[np.float64], size: tuple[float, float], apart: float = _CLEAR
@@ -76,11 +91,12 @@ class Room:
 
         `apart` is the distance kept, as a share of the shorter side.
         """
-        gap = apart * self.shorter
-        x0, x1 = (np.clip(at, 0, self.width).astype(int) for at in (left - gap, np.ceil(left + size[0] + gap)))
-        y0, y1 = (np.clip(at, 0, self.height).astype(int) for at in (top - gap, np.ceil(top + size[1] + gap)))
-        inside = self.taken[y1, x1] - self.taken[y0, x1] - self.taken[y1, x0] + self.taken[y0, x0]
-        return np.asarray(inside == 0)
+        gap, (rows, columns), sums = apart * self.shorter, self.taken.shape, self._sums
+        x0, y0 = (np.floor((at - gap) / self.step) for at in (left, top))
+        x1, y1 = (np.ceil((at + side + gap) / self.step) for at, side in ((left, size[0]), (top, size[1])))
+        x0, x1 = (np.clip(at, 0, columns).astype(int) for at in (x0, x1))
+        y0, y1 = (np.clip(at, 0, rows).astype(int) for at in (y0, y1))
+        return np.asarray(sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0] == 0)
 
     def nearest(self, asked: Corner, size: tuple[float, float], margin: float) -> tuple[Corner, float] | None:
         """Return the free place nearest to the asked one, and its distance; None: no place inside the margin is free.
@@ -99,10 +115,6 @@ class Room:
         far[~self.free(left, top, size, _APART)] = np.inf
         best = np.unravel_index(far.argmin(), far.shape)
         return None if np.isinf(far[best]) else ((float(left[best]), float(top[best])), float(far[best]))
-
-
-def _summed(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    return np.pad(mask.cumsum(0, np.int64).cumsum(1), ((1, 0), (1, 0)))
 
 
 def asked_corner(layer: Layer, size: tuple[float, float], room: Room) -> Corner:

@@ -26,7 +26,7 @@ REAL = 3.0
 FOLDS = 10
 #: A side that differs less from the middle counts for no side.
 CLEAR = 0.12
-WEIGHTS = Path(__file__).parents[2] / "pipeline" / "ground" / "view.npz"
+WEIGHTS = Path(__file__).parents[2] / "pipeline" / "ground" / "view.json"
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -93,8 +93,13 @@ def main() -> None:
             if cases.any():
                 print(f"{name:8} {place:6} {int(cases.sum()):5}  {described(name, guessed[cases], y[cases], kept)}")
     if "--write" in sys.argv:
-        arrays: Any = {name: np.asarray(value, np.float32) for name, value in kept.items()}
-        np.savez_compressed(WEIGHTS, **arrays)
+        rows = (f"  {json.dumps(name)}: {json.dumps(rounded(value))}" for name, value in kept.items())
+        WEIGHTS.write_text("{\n" + ",\n".join(rows) + "\n}\n")
+
+
+def rounded(value: Any) -> Any:
+    """Return a number or a list of numbers with five significant digits."""
+    return [float(f"{one:.5g}") for one in value] if np.ndim(value) else float(f"{value:.5g}")
 
 
 def calibration(name: str, guessed: Values, y: Values, cases: Mask, even: Values) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from litestar.params import HeaderParameter, QueryParameter
 from pydantic import BaseModel
 
 from pipeline.core.order import PhotoPlace, photo_place
-from service.api.lists import REFERENCE_PATTERN
 from service.api.parts import Parts
 from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import Accepted
@@ -23,6 +22,8 @@ from service.schemas.problems import AnyRequest, QueryInvalid, unprocessable
 from service.schemas.remedies import with_received
 from service.schemas.responses import JobView, WorkflowAcceptedResponse
 
+#: A caller's own id must not have control characters, not even a line break at the end.
+REFERENCE_PATTERN = "^[^\\x00-\\x1f\\x7f-\\x9f]+(?![\\s\\S])"
 #: The parameters of the routes that make jobs.
 Reference = Annotated[
     str | None,
@@ -111,16 +112,16 @@ def read_metadata(pairs: list[str] | None) -> dict[str, str]:
         found = _PAIR.fullmatch(pair)
         if index == _MOST_PAIRS:
             text = f"A job has at most {_MOST_PAIRS} pairs (received {len(pairs or ())}). Remove some"
-            raise _wrong(["query", "metadata", index], "too_long", text)
+            raise wrong(["query", "metadata", index], "too_long", text)
         if found is None:
             text = (
                 "Should be `name:value`: a name of 1 to 40 letters, digits and `_.-`, and a value of at most 200"
                 " characters without control characters"
             )
-            raise _wrong(["query", "metadata", index], "metadata_invalid", with_received(text, pair))
+            raise wrong(["query", "metadata", index], "metadata_invalid", with_received(text, pair))
         if found[1] in read:
             text = f"The name {found[1]!r} is given twice. Remove one of the pairs"
-            raise _wrong(["query", "metadata", index], "metadata_twice", text)
+            raise wrong(["query", "metadata", index], "metadata_twice", text)
         read[found[1]] = found[2]
     return read
 
@@ -133,14 +134,15 @@ def read_subject(text: str | None) -> PhotoPlace | None:
         numbers = [float(one) for one in text.split(",")]
     except ValueError:
         words = "Should be numbers from 0 to 1, separated by commas: x,y or left,top,right,bottom"
-        raise _wrong(["query", "subject"], "subject_invalid", with_received(words, text)) from None
+        raise wrong(["query", "subject"], "subject_invalid", with_received(words, text)) from None
     try:
         return photo_place(numbers)
     except ValueError as error:
-        raise _wrong(["query", "subject"], "subject_invalid", str(error)) from error
+        raise wrong(["query", "subject"], "subject_invalid", str(error)) from error
 
 
-def _wrong(loc: list[str | int], code: str, message: str) -> QueryInvalid:
+def wrong(loc: list[str | int], code: str, message: str) -> QueryInvalid:
+    """Return the exception for one parameter."""
     return QueryInvalid([{"loc": loc, "msg": message, "type": code}])
 
 

@@ -76,6 +76,7 @@ from service.storage.registry import ObjectRegistry
 from service.telemetry.http import correlation_of
 from service.telemetry.metrics import JobMetrics
 from service.webhooks.endpoints import Webhooks
+from service.webhooks.log import DeliveryLog
 
 
 def _lanes() -> dict[str, Lane]:
@@ -167,6 +168,7 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
         "catalogue": catalogue,
         "cutouts": cutouts,
         "deletion": deletion,
+        "deliveries": DeliveryLog(engine),
         "engine": engine,
         "job_states": job_states,
         "jobs": jobs,

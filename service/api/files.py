@@ -1,8 +1,10 @@
 """The signed URLs of the directory store, which an S3 bucket would serve itself."""
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
@@ -55,10 +57,11 @@ def get_file(
     objects = _signed_bucket(request, state, bucket, expires, signature)
     try:
         file = objects.open(key.lstrip("/"))
+        facts = os.fstat(file.fileno())
+        etag = f'"{_sha256(objects, key.lstrip("/"), facts.st_ino, facts.st_mtime_ns)}"'
     except ObjectNotFound as error:
         raise not_found("file") from error
-    facts = os.fstat(file.fileno())
-    name, size, etag = PurePosixPath(key).name, facts.st_size, f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"'
+    name, size = PurePosixPath(key).name, facts.st_size
     part = _asked_range(request, size, etag)
     if part is not None and not part:
         file.close()
@@ -81,6 +84,13 @@ def get_file(
         return Response(b"", media_type=media_type, headers=headers)
     status = 200 if part is None else 206
     return Stream(_blocks(file, sent), media_type=media_type, headers=headers, status_code=status)
+
+
+@lru_cache(maxsize=1024)
+def _sha256(objects: DirectoryBucket, key: str, *_version: int) -> str:
+    """Return the SHA-256 of a file, hex, as in its render. Kept, as a file is often read in many ranges."""
+    with objects.open(key) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _asked_range(request: AnyRequest, size: int, etag: str) -> range | None:

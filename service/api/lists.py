@@ -1,5 +1,6 @@
 """The routes of lists: jobs, renders and credits of a client."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from litestar import Response, get
@@ -7,11 +8,13 @@ from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
 from service.accounts.clients import UnknownEntry
+from service.api.accepted import REFERENCE_PATTERN, read_metadata, wrong
 from service.api.auth import asked_catalogue
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
+from service.database.paging import Filters
 from service.jobs.records import JobStatus, Operation
-from service.schemas.problems import AnyRequest, QueryInvalid, unprocessable
+from service.schemas.problems import AnyRequest, unprocessable
 from service.schemas.remedies import with_received
 from service.schemas.responses import CreditEntry, Credits, JobPage, RenderPage
 from service.schemas.serialize import serialize_job, serialize_render
@@ -34,8 +37,6 @@ Cursor = Annotated[
 ]
 
 
-#: A caller's own id must not have control characters, not even a line break at the end.
-REFERENCE_PATTERN = "^[^\\x00-\\x1f\\x7f-\\x9f]+(?![\\s\\S])"
 Reference = Annotated[
     str | None,
     QueryParameter(
@@ -54,6 +55,73 @@ Preview = Annotated[
 ]
 
 
+Pairs = Annotated[
+    list[str] | None,
+    QueryParameter(
+        description="List only items whose submit had this `metadata`, as `name:value`. Repeat the parameter for more"
+        " pairs: all must fit.",
+        examples=[Example(value=["season:2027"])],
+    ),
+]
+Scene = Annotated[
+    str | None,
+    QueryParameter(
+        min_length=1,
+        max_length=120,
+        pattern=REFERENCE_PATTERN,
+        description="List only items with this `scene_type`: a name, or the free text as the item shows it.",
+        examples=[Example(value="podium")],
+    ),
+]
+# A preset that has left the catalogue may still have items, so the name need not be in it.
+Preset = Annotated[
+    str | None,
+    QueryParameter(
+        pattern="^[a-z][a-z0-9_]*$",
+        max_length=64,
+        description="List only items of this preset: a current or former name of GET /v1/output-presets.",
+        examples=[Example(value="shopify_product")],
+    ),
+]
+
+
+def _time_parameter(words: str, example: str) -> QueryParameter:
+    description = f"List only items made {words}: RFC 3339, with Z or an offset."
+    return QueryParameter(max_length=40, description=description, examples=[Example(value=example)])
+
+
+CreatedAfter = Annotated[str | None, _time_parameter("at this time or later", "2026-11-01T00:00:00Z")]
+CreatedBefore = Annotated[str | None, _time_parameter("before this time", "2026-12-01T00:00:00Z")]
+
+
+def read_filters(
+    created_after: str | None = None, created_before: str | None = None, metadata: list[str] | None = None, **given: Any
+) -> Filters:
+    """Return the filters that a list's query names. `given`: fields of `Filters` that need no parsing.
+
+    Raises QueryInvalid for a pair or a time that can't be read, and for a span of time that is empty.
+    """
+    after, before = _time("created_after", created_after), _time("created_before", created_before)
+    if after is not None and before is not None and before <= after:
+        text = f"Should be later than created_after (received {created_before!r}). Swap the two, or omit one"
+        raise wrong(["query", "created_before"], "span_empty", text)
+    return Filters(metadata=read_metadata(metadata), created_after=after, created_before=before, **given)
+
+
+def _time(name: str, text: str | None) -> datetime | None:
+    """Return a query's time. A space stands for the plus that an unescaped URL loses."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text.replace(" ", "+")) if "T" in text.upper() else None
+        if time is not None and time.utcoffset() is not None:
+            return time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    words = "Should be a time of RFC 3339 with Z or an offset, such as 2026-11-01T00:00:00Z. Write a plus as %2B"
+    raise wrong(["query", name], "time_invalid", with_received(words, text))
+
+
 @endpoint(get, "/jobs", operation_id="list_jobs", tag="jobs")
 def list_jobs(
     request: AnyRequest,
@@ -61,25 +129,31 @@ def list_jobs(
     limit: Limit = 20,
     cursor: Cursor = None,
     status: Annotated[
-        JobStatus | None,
-        QueryParameter(description="List only jobs with this status.", examples=[Example(value="FAILURE")]),
+        list[JobStatus] | None,
+        QueryParameter(
+            description="List only jobs with this status. Repeat the parameter for several: any may fit.",
+            examples=[Example(value=["FAILURE"])],
+        ),
     ] = None,
     operation: Annotated[
         Operation | None, QueryParameter(description="List only jobs of this kind.", examples=[Example(value="swap")])
     ] = None,
     reference: Reference = None,
+    metadata: Pairs = None,
+    scene_type: Scene = None,
+    output_preset: Preset = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
     preview: Preview = False,
 ) -> JobPage:
     """List the client's jobs, newest first. Each looks as in GET /v1/jobs/{job_id}."""
+    given = {"reference": reference, "scene_type": scene_type, "output_preset": output_preset}
+    filters = read_filters(created_after, created_before, metadata, status=tuple(status or ()), **given)
     page = state.listings.jobs(
-        request.state.client.id,
-        limit=limit,
-        cursor=cursor,
-        status=status,
-        operation=operation,
-        reference=reference,
-        preview=preview,
+        request.state.client.id, limit=limit, cursor=cursor, filters=filters, operation=operation, preview=preview
     )
+    if not page.items and cursor is None:
+        _check_preset(state, output_preset, "job")
     items = [serialize_job(request, state, job, render) for job, render in page.items]
     return JobPage(items=items, next_cursor=page.next_cursor)
 
@@ -90,36 +164,32 @@ def list_renders(
     state: Parts,
     limit: Limit = 20,
     cursor: Cursor = None,
-    output_preset: Annotated[
-        str | None,
-        QueryParameter(
-            pattern="^[a-z][a-z0-9_]*$",
-            max_length=64,
-            # A preset that has left the catalogue may still have renders, so the name need not be in it.
-            description="List only renders of this preset: a current or former name of GET /v1/output-presets.",
-            examples=[Example(value="shopify_product")],
-        ),
-    ] = None,
+    output_preset: Preset = None,
     reference: Reference = None,
+    metadata: Pairs = None,
+    scene_type: Scene = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
     preview: Preview = False,
 ) -> RenderPage:
     """List the client's renders, newest first. Each looks as in GET /v1/renders/{public_id}."""
-    page = state.listings.renders(
-        request.state.client.id,
-        limit=limit,
-        cursor=cursor,
-        output_preset=output_preset,
-        reference=reference,
-        preview=preview,
-    )
-    catalogue = asked_catalogue(state.catalogue)
-    if output_preset is not None and output_preset not in catalogue.presets and not page.items and cursor is None:
-        text = "There is no such output preset, and you have no render of it. The nearest are: "
-        text = with_received(text + ", ".join(catalogue.nearest_presets(output_preset)), output_preset)
-        raise QueryInvalid([{"loc": ["query", "output_preset"], "msg": text, "type": "unknown_preset"}])
+    given = {"reference": reference, "scene_type": scene_type, "output_preset": output_preset}
+    filters = read_filters(created_after, created_before, metadata, **given)
+    page = state.listings.renders(request.state.client.id, limit=limit, cursor=cursor, filters=filters, preview=preview)
+    if not page.items and cursor is None:
+        _check_preset(state, output_preset, "render")
     return RenderPage(
         items=[serialize_render(request, state, render) for render in page.items], next_cursor=page.next_cursor
     )
+
+
+def _check_preset(state: Parts, name: str | None, item: str) -> None:
+    """Refuse a preset for which an empty list would hide a typing error. Raises QueryInvalid."""
+    catalogue = asked_catalogue(state.catalogue)
+    if name is not None and name not in catalogue.presets:
+        text = f"There is no such output preset, and you have no {item} of it. The nearest are: "
+        text = with_received(text + ", ".join(catalogue.nearest_presets(name)), name)
+        raise wrong(["query", "output_preset"], "unknown_preset", text)
 
 
 def _on_unknown_entry(request: AnyRequest, error: UnknownEntry) -> Response[Any]:

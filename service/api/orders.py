@@ -11,9 +11,8 @@ from litestar.response import Stream
 from service.api.accepted import IdempotencyKey, before_a_job, sent_as
 from service.api.admission import rate_limited
 from service.api.endpoint import endpoint, options
-from service.api.lists import Cursor, Limit, Reference
+from service.api.lists import CreatedAfter, CreatedBefore, Cursor, Limit, Pairs, Reference, read_filters
 from service.api.parts import Parts
-from service.database.tables import orders
 from service.orders.archive import zipped
 from service.orders.records import NoRoom, Order, OrderInvalid
 from service.orders.request import OrderRequest
@@ -108,11 +107,18 @@ async def create_order(
 
 @endpoint(get, "/orders", operation_id="list_orders", tag="orders")
 def list_orders(
-    request: AnyRequest, state: Parts, limit: Limit = 20, cursor: Cursor = None, reference: Reference = None
+    request: AnyRequest,
+    state: Parts,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    reference: Reference = None,
+    metadata: Pairs = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
 ) -> OrderPage:
     """List the client's orders, newest first, without their pictures."""
-    where = () if reference is None else (orders.c.reference == reference,)
-    page = state.orders.page(request.state.client.id, limit=limit, cursor=cursor, where=where)
+    filters = read_filters(created_after, created_before, metadata, reference=reference)
+    page = state.orders.page(request.state.client.id, limit=limit, cursor=cursor, filters=filters)
     return OrderPage(items=[OrderSummary(**summary(one)) for one in page.items], next_cursor=page.next_cursor)
 
 

@@ -23,6 +23,7 @@ from service.orders.store import Orders
 from service.orders.submit import OrderSubmit
 from service.storage.objects import Bucket
 from service.webhooks.endpoints import Webhooks
+from service.webhooks.log import DeliveryLog
 
 
 class Parts(State):
@@ -34,6 +35,7 @@ class Parts(State):
     client_keys: Keys
     cutouts: Cutouts
     deletion: Deletion
+    deliveries: DeliveryLog
     fetcher: Fetcher
     installation: Installation
     intake: JobIntake

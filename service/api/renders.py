@@ -11,7 +11,7 @@ from service.api.parts import Parts
 from service.schemas.openapi import NOT_FOUND, PICTURE, THUMBNAIL, TOO_MANY_THUMBNAILS, UNAVAILABLE
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import RenderView
-from service.schemas.serialize import serialize_render
+from service.schemas.serialize import base_url, serialize_render
 from service.storage.objects import ObjectNotFound
 from service.storage.thumbnail import thumbnail
 
@@ -38,13 +38,13 @@ def get_render(request: AnyRequest, state: Parts, public_id: RenderId) -> Render
 def get_picture(request: AnyRequest, state: Parts, public_id: RenderId) -> Redirect:
     """Redirect to a render's picture. This address stays the same as long as the render is kept.
 
-    HEAD redirects to the same URL, which S3 signed for GET only.
+    The store takes a single `Range`, too. HEAD redirects to a URL for HEAD.
     """
     render = state.jobs.render(public_id, client_id=request.state.client.id)
     if render is None:
         raise not_found("render")
-    url = serialize_render(request, state, render).url
-    return Redirect(url, status_code=302, headers={"Cache-Control": "no-store"})
+    signed = state.renders.download_url(render.key, render.content_type, base_url(request), request.method)
+    return Redirect(signed.url, status_code=302, headers={"Cache-Control": "no-store"})
 
 
 @endpoint(

@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Router, delete, get
 
 from service.api.account.brands import delete_brand, get_brand, list_brands, put_brand
+from service.api.account.deliveries import get_delivery, list_deliveries, redeliver, test_webhook
 from service.api.account.keys import create_key, delete_key, list_keys
 from service.api.account.webhook import delete_webhook, get_webhook, put_webhook, rotate_webhook_secret
 from service.api.auth import asked_catalogue, authenticated, perhaps_known
@@ -109,6 +110,7 @@ PRIVATE = Router(
         *(list_brands, BRAND_OPTIONS, get_brand, put_brand, delete_brand),
         *(KEYS_OPTIONS, list_keys, create_key, delete_key),
         *(WEBHOOK_OPTIONS, get_webhook, put_webhook, rotate_webhook_secret, delete_webhook),
+        *(test_webhook, list_deliveries, get_delivery, redeliver),
     ],
 )
 #: All routes under /v1 that need no key. With the key of a client with its own catalogue, they list that.

@@ -82,14 +82,17 @@ def rotate_webhook_secret(name: str, grace_hours: float, as_json: bool, opened: 
 @click.command("webhook")
 @click.argument("name")
 @click.option("--resend", metavar="ID", help="Send this message again, under the same id.")
+@click.option("--test", is_flag=True, help="Send a test message. Backdrop tries it once.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Messages to show.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @on_database
-def webhook(name: str, resend: str | None, limit: int, as_json: bool, opened: Opened) -> None:
+def webhook(name: str, resend: str | None, test: bool, limit: int, as_json: bool, opened: Opened) -> None:
     """Show a client's webhook and its latest messages. Shows state, attempts, last answer and next attempt."""
     webhooks = _webhooks(opened)
     if resend is not None:
         webhooks.resend(name, resend)
+    if test:
+        webhooks.test(name)
     endpoint, messages = webhooks.find(name), webhooks.latest(name, limit=limit)
     if as_json:
         shown = {"webhook": None if endpoint is None else vars(endpoint), "messages": [vars(one) for one in messages]}
@@ -101,7 +104,8 @@ def webhook(name: str, resend: str | None, limit: int, as_json: bool, opened: Op
     for one in messages:
         last = one.last_error or (f"HTTP {one.last_status}" if one.last_status else "not sent yet")
         then = f"  next {_text(one.next_attempt_at)}" if one.next_attempt_at else ""
-        click.echo(f"{one.id}  {one.type}  {one.job_id}  {one.state}  attempts {one.attempts}  {last}{then}")
+        about = one.job_id or one.order_id or "no job"
+        click.echo(f"{one.id}  {one.type}  {about}  {one.state}  attempts {one.attempts}  {last}{then}")
 
 
 def _text(time: Any) -> str:

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from service.cutouts.records import Cutout, MendedMask
 from service.database.engine import reader
+from service.database.paging import Page, read_page
 from service.database.tables import cutouts, jobs, mended_masks, request_logs, stored_objects
-from service.jobs.listing import Page, read_page
 from service.jobs.records import JobStatus, NewCutout, may_be_id
 
 #: A literal, not a parameter: SQLite uses a partial index only if a query repeats its condition.

@@ -178,6 +178,23 @@ jobs = sa.Table(
     sa.Index("jobs_of_client_by_status", "client_id", "status", "id"),
     some_rows("jobs_of_client_by_reference", "client_id", "reference", "id", where="reference IS NOT NULL"),
     some_rows("cutouts_of_client", "client_id", "id", where="operation = 'cutout'"),
+    # For lists by scene, preset or metadata (`service.jobs.listing`). PostgreSQL takes the frequency of values
+    # only from whole indexes. SQLite chooses the index of which a query names most columns, and reads all from it.
+    *(
+        sa.Index(f"jobs_of_client_by_{name}", "client_id", sa.text(f"(spec ->> '{name}')"), "id").ddl_if("postgresql")
+        for name in ("scene_type", "output_preset")
+    ),
+    sa.Index(
+        "jobs_by_metadata", sa.text("CAST(spec -> 'metadata' AS JSONB) jsonb_path_ops"), postgresql_using="gin"
+    ).ddl_if("postgresql"),
+    sa.Index(
+        *("jobs_of_client_with_spec", "client_id", "operation", "preview", "id"),
+        *(
+            sa.text(f"CAST(json_extract(spec, '$.{name}') AS TEXT)")
+            for name in ("scene_type", "output_preset", "metadata")
+        ),
+        sqlite_where=sa.text("operation = 'swap'"),
+    ).ddl_if("sqlite"),
     # For the sweep: unfinished jobs only.
     some_rows("unfinished_jobs", "status", "created_at", where=_UNFINISHED),
     # The jobs of a photo: those that need it, and its cut-outs.
@@ -358,7 +375,7 @@ deliveries = sa.Table(
     metadata,
     # The message's id, the same in every attempt, so that receivers can drop duplicates.
     sa.Column("id", sa.String(30), primary_key=True),
-    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
     # The job or the order that it is about. Both NULL: a test.
     sa.Column("job_id", sa.ForeignKey("jobs.id")),
     sa.Column("order_id", sa.String(26)),
@@ -378,6 +395,8 @@ deliveries = sa.Table(
     # NULLs are never duplicates.
     sa.Index("one_message_an_order", "order_id", unique=True),
     sa.CheckConstraint("state IN ('waiting', 'delivered', 'failed', 'dropped')", name="delivery_state_known"),
+    # For lists, in their order.
+    sa.Index("deliveries_of_client", "client_id", "id"),
     # For the sweep.
     some_rows("waiting_deliveries", "next_attempt_at", where="state = 'waiting'"),
     some_rows("ended_deliveries", "ended_at", where="ended_at IS NOT NULL"),

@@ -1,37 +1,23 @@
-"""Lists of a client's jobs and renders, newest first, with one SQL statement for a page of any size."""
+"""Lists of a client's jobs and renders, newest first."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
 from service.database.engine import reader
+from service.database.paging import EVERYTHING, Condition, Filters, Narrowed, Page, read_page
 from service.database.tables import jobs, renders
-from service.jobs.records import Job, JobStatus, Operation, Render
+from service.jobs.records import Job, Operation, Render
 from service.jobs.rows import JOBS, RENDERS, job_of, render_of
-
-Item = TypeVar("Item")
-
-
-@dataclass(frozen=True)
-class Page(Generic[Item]):
-    """A page of items in order. `next_cursor` is where the next page begins; None on the last page."""
-
-    items: list[Item]
-    next_cursor: str | None
 
 
 class Listings:
-    """The lists in the database. Thread-safe; one instance serves the whole process.
-
-    A cursor is the id of a page's last item. Ids are ULIDs, ordered by time, so new items don't change a page. The
-    cursor only marks a place: its item may be deleted or another client's.
-    """
+    """The lists in the database. Thread-safe; one instance serves the whole process."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._reader = reader(engine)
+        self._reader, self._dialect = reader(engine), engine.dialect.name
 
     def jobs(
         self,
@@ -39,23 +25,28 @@ class Listings:
         *,
         limit: int,
         cursor: str | None = None,
-        status: JobStatus | None = None,
+        filters: Filters = EVERYTHING,
         operation: Operation | None = None,
-        reference: str | None = None,
         preview: bool = False,
     ) -> Page[tuple[Job, Render | None]]:
         """Return a page of a client's jobs, each as `Jobs.get` returns it: at most `limit`, older than the cursor.
 
         It has either only previews or no previews.
         """
+        one_status = filters.status[0] if len(filters.status) == 1 else None
         asked = {
             jobs.c.client_id: client_id,
             jobs.c.preview: preview,
-            jobs.c.status: status,
+            jobs.c.status: one_status,
             jobs.c.operation: operation,
-            jobs.c.reference: reference,
+            jobs.c.reference: filters.reference,
         }
-        return read_page(self._reader, JOBS, jobs.c.id, job_of, asked, limit, cursor)
+        narrowed = [*filters.created(jobs.c.id, jobs.c.created_at), *_of_spec(filters, self._dialect)]
+        if len(filters.status) > 1:
+            narrowed.append((_of_statuses, (list(filters.status),)))
+        if filters.output_preset is not None:
+            narrowed.append((_of_field("output_preset", self._dialect), (filters.output_preset,)))
+        return read_page(self._reader, JOBS, jobs.c.id, job_of, asked, limit, cursor, narrowed)
 
     def renders(
         self,
@@ -63,47 +54,66 @@ class Listings:
         *,
         limit: int,
         cursor: str | None = None,
-        output_preset: str | None = None,
-        reference: str | None = None,
+        filters: Filters = EVERYTHING,
         preview: bool = False,
     ) -> Page[Render]:
-        """Return a page of a client's renders: at most `limit`, older than the cursor; previews as in `jobs`."""
-        asked = {renders.c.client_id: client_id, renders.c.preview: preview, renders.c.output_preset: output_preset}
-        if reference is not None:
+        """Return a page of a client's renders: at most `limit`, older than the cursor; previews as in `jobs`.
+
+        Renders have no status of their own, so the filter by it is ignored.
+        """
+        preset = filters.output_preset
+        asked = {renders.c.client_id: client_id, renders.c.preview: preview, renders.c.output_preset: preset}
+        if filters.reference is not None:
             # The client is repeated so that an index finds the few jobs by client and reference, then their renders.
-            asked |= {jobs.c.client_id: client_id, jobs.c.reference: reference}
-        return read_page(self._reader, RENDERS, renders.c.public_id, render_of, asked, limit, cursor)
+            asked |= {jobs.c.client_id: client_id, jobs.c.reference: filters.reference}
+        narrowed = [*filters.created(renders.c.public_id, renders.c.created_at)]
+        narrowed += [
+            (_by_job(condition), (client_id, preview, *values))
+            for condition, values in _of_spec(filters, self._dialect)
+        ]
+        return read_page(self._reader, RENDERS, renders.c.public_id, render_of, asked, limit, cursor, narrowed)
 
 
-def read_page(
-    engine: sa.Engine,
-    query: sa.Select[Any],
-    ids: sa.Column[str],
-    read: Callable[[Mapping[str, Any]], Item],
-    asked: Mapping[sa.Column[Any], object],
-    limit: int,
-    cursor: str | None,
-) -> Page[Item]:
-    """Return a page of the query's rows with the given values (None: any), in descending order of `ids`.
+#: A literal, as SQLite's index is partial and serves only queries that repeat its condition.
+_SWAPS: sa.ColumnElement[bool] = jobs.c.operation == sa.literal_column("'swap'", sa.String)
+#: Fields of a spec, written as the indexes of `service.database.tables` have them, which serve only the same SQL.
+_FIELD = {"postgresql": "(jobs.spec ->> '{}')", "sqlite": "CAST(json_extract(jobs.spec, '$.{}') AS TEXT)"}
 
-    `read` converts a row to an item.
-    """
-    given = {column: value for column, value in asked.items() if value is not None}
-    values = {f"value_{number}": value for number, value in enumerate(given.values())}
-    # One extra row, not shown, reveals whether there is a next page.
-    values |= {"rows": limit + 1, "place": cursor}
-    with engine.connect() as connection:
-        found = connection.execute(_page_of(query, ids, *given, after=cursor is not None), values)
-        rows = [dict(zip(found.keys(), row, strict=True)) for row in found]  # several times faster than a RowMapping
-    shown = rows[:limit]
-    return Page([read(row) for row in shown], shown[-1]["place"] if len(rows) > limit else None)
+
+def _of_spec(filters: Filters, dialect: str) -> Iterator[Narrowed]:
+    """Yield the conditions on a job's spec."""
+    if filters.scene_type is not None:
+        yield _of_field("scene_type", dialect), (filters.scene_type,)
+    # SQLite reads the value from the index only through the cast: a JSON function's own result has a hidden subtype.
+    metadata = "jobs.spec -> 'metadata'" if dialect == "postgresql" else _FIELD["sqlite"].format("metadata")
+    yield from ((_of_swaps(condition), values) for condition, values in filters.pairs(metadata, dialect))
 
 
 @cache
-def _page_of(query: sa.Select[Any], ids: sa.Column[str], *columns: sa.Column[Any], after: bool) -> sa.Select[Any]:
-    """Return the statement of a page. Cached, as SQLAlchemy takes longer to compile a new one than to run it."""
-    for number, column in enumerate(columns):
-        query = query.where(column == sa.bindparam(f"value_{number}"))
-    if after:
-        query = query.where(ids < sa.bindparam("place"))
-    return query.add_columns(ids.label("place")).order_by(ids.desc()).limit(sa.bindparam("rows", type_=sa.Integer))
+def _of_field(name: str, dialect: str) -> Condition:
+    field = sa.literal_column(_FIELD[dialect].format(name), sa.Text)
+    return lambda value: sa.and_(_SWAPS, field == value)
+
+
+@cache
+def _of_swaps(condition: Condition) -> Condition:
+    return lambda *values: sa.and_(_SWAPS, condition(*values))
+
+
+def _of_statuses(statuses: Any) -> sa.ColumnElement[bool]:
+    return jobs.c.status.in_(statuses)
+
+
+@cache
+def _by_job(condition: Condition) -> Condition:
+    """Return the condition on a render that its job fits.
+
+    A subquery, not a join: SQLite would sort all renders of a frequent scene, whole. It reads this list once.
+    """
+
+    def made(client_id: Any, preview: Any, *values: Any) -> sa.ColumnElement[bool]:
+        own = sa.and_(jobs.c.client_id == client_id, jobs.c.preview == preview)
+        fits = sa.select(jobs.c.id).where(condition(*values), own)
+        return renders.c.job_id.in_(fits.correlate(None))
+
+    return made

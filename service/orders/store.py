@@ -1,14 +1,14 @@
 """Orders in the database: one, a list, an order's pictures, and its cancellation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from service.database.clock import db_now
 from service.database.engine import reader
+from service.database.paging import EVERYTHING, Filters, Page, read_page
 from service.database.tables import jobs, orders
-from service.jobs.listing import Page
 from service.jobs.records import may_be_id
 from service.jobs.rows import JOBS, job_of
 from service.jobs.transitions import Jobs
@@ -17,6 +17,8 @@ from service.webhooks.order_end import tallies
 
 #: Pictures that an archive or a contact sheet reads at once.
 _PAGE = 100
+#: One statement, as `read_page` keeps statements by their query.
+_ORDERS = sa.select(orders)
 
 
 class Orders:
@@ -31,18 +33,23 @@ class Orders:
         """Return the client's order; None if the client has no order with this id."""
         if not may_be_id(order_id):
             return None
-        found = self._read(sa.select(orders).where(orders.c.id == order_id, orders.c.client_id == client_id))
+        query = _ORDERS.where(orders.c.id == order_id, orders.c.client_id == client_id)
+        with self._reader.connect() as connection:
+            found = self._counted(list(map(dict, connection.execute(query).mappings())))
         return found[0] if found else None
 
     def page(
-        self, client_id: str, *, limit: int, cursor: str | None = None, where: tuple[sa.ColumnElement[bool], ...] = ()
+        self, client_id: str, *, limit: int, cursor: str | None = None, filters: Filters = EVERYTHING
     ) -> Page[Order]:
-        """Return a page of the client's orders that meet the conditions, newest first: `limit` after the cursor."""
-        query = sa.select(orders).where(orders.c.client_id == client_id, *where)
-        if cursor is not None:
-            query = query.where(orders.c.id < cursor)
-        found = self._read(query.order_by(orders.c.id.desc()).limit(limit + 1))
-        return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+        """Return a page of the client's orders, newest first: `limit` after the cursor.
+
+        The filters' reference, pairs and times apply; an order has several scenes, presets and statuses.
+        """
+        asked = {orders.c.client_id: client_id, orders.c.reference: filters.reference}
+        narrowed = [*filters.created(orders.c.id, orders.c.created_at)]
+        narrowed += filters.pairs("orders.metadata", self._engine.dialect.name)
+        page = read_page(self._reader, _ORDERS, orders.c.id, dict, asked, limit, cursor, narrowed)
+        return Page(self._counted(page.items), page.next_cursor)
 
     def pictures(self, order_id: str, *, client_id: str, limit: int, cursor: str | None = None) -> Page[Picture]:
         """Return a page of the pictures of the client's order, in the order in which they start."""
@@ -81,9 +88,8 @@ class Orders:
         self._jobs.cancel_waiting(order_id, client_id=client_id)
         return self.get(order_id, client_id=client_id)
 
-    def _read(self, query: sa.Select[Any]) -> list[Order]:
+    def _counted(self, rows: Sequence[Mapping[Any, Any]]) -> list[Order]:
         with self._reader.connect() as connection:
-            rows = connection.execute(query).mappings().all()
             counted = tallies(connection, [row["id"] for row in rows]) if rows else {}
         names = [name for name in Order.__dataclass_fields__ if name != "tally"]
         return [Order(**{name: row[name] for name in names}, tally=counted[row["id"]]) for row in rows]

@@ -15,7 +15,8 @@ from service.accounts.brands import Profile, SeedPolicy
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.option_faults import option_faults
 from service.catalogue.order_options import OrderOptions
-from service.schemas.fields import Time
+from service.schemas.fields import NextCursor, Time
+from service.webhooks.outbox import DeliveryState
 
 
 def _colour(text: str) -> str:
@@ -193,3 +194,35 @@ class NewWebhook(WebhookView):
     """A client's webhook with its secret, which is shown only this once."""
 
     secret: str | None = Field(description="The signing secret, whsec_…; null if it was shown before.")
+
+
+class DeliveryView(BaseModel):
+    """A message to the webhook."""
+
+    id: str = Field(description="Id of the message, which the receiver gets as `webhook-id`.")
+    type: str = Field(description="The event, such as job.succeeded. A test is webhook.test.")
+    job_id: str | None = Field(description="The job that it is about; null for an order or a test.")
+    order_id: str | None = Field(description="The order that it is about; null for a job or a test.")
+    state: DeliveryState = Field(
+        description="waiting: Backdrop will try it, or try it again. delivered: the receiver answered 2xx. failed: no"
+        " attempt is left. dropped: the webhook was deleted or answered 410."
+    )
+    attempts: int = Field(description="Number of attempts so far. A redelivery starts again at 0.")
+    last_status: int | None = Field(description="HTTP status of the receiver's last answer; null if it gave none.")
+    last_error: str | None = Field(description="Why the last attempt got no answer; null if it got one.")
+    created_at: Time = Field(description="When the message was written.")
+    next_attempt_at: Time | None = Field(description="When Backdrop tries it next; null once it has ended.")
+    ended_at: Time | None = Field(description="When it was delivered, failed or dropped; null before that.")
+
+
+class DeliveryPage(BaseModel):
+    """A page of messages, newest first."""
+
+    items: list[DeliveryView] = Field(description="The messages of the page.")
+    next_cursor: NextCursor
+
+
+class SentDelivery(DeliveryView):
+    """A message with its body."""
+
+    body: str = Field(description="The body as JSON text, exactly as signed and sent at the latest attempt.")

@@ -43,6 +43,7 @@ from service.schemas.orders import OrderAcceptedResponse, OrderPlanView
 from service.schemas.problems import ANSWERS
 from service.schemas.responses import JobView, StoredPhoto, SwapPlan, Upload, WorkflowAcceptedResponse
 from service.storage.objects import SVG_TYPE, UPLOAD_TYPES
+from service.webhooks.endpoints import DeliveryUnderWay
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 #: Markdown's name of each language, in the order of the document.
@@ -277,14 +278,15 @@ NOT_A_PHOTO_TYPE = _problem(
     "The Content-Type 'application/pdf' is not accepted here. Send the photo's bytes (image/jpeg, image/png, …),"
     " multipart/form-data with the part `file`, or application/json with `content_type` or `url`.",
 )
+DELIVERY_UNDER_WAY = _answer_to(DeliveryUnderWay())
 TOO_MANY_BRANDS = _answer_to(TooManyBrands())
 TOO_MANY_KEYS = _answer_to(TooManyKeys())
 LAST_KEY = _answer_to(LastKey())
 TOO_LARGE = _body_too_large(65_536)
+_OVER_RATE = (429, "rate_limited", "You sent more than 300 submits in 60 s. Nothing was charged. Try again in 12 s.")
+RATE_LIMITED = _problem(*_OVER_RATE)
 TOO_MANY = _problem(
-    429,
-    "rate_limited",
-    "You sent more than 300 submits in 60 s. Nothing was charged. Try again in 12 s.",
+    *_OVER_RATE,
     ("too_many_unfinished_jobs", "You have 2000 unfinished jobs, which is the limit. Nothing was charged."),
     (
         "queue_share_taken",

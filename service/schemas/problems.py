@@ -53,7 +53,7 @@ from service.schemas.remedies import (
 )
 from service.storage.objects import StoreUnavailable
 from service.telemetry.http import correlation_of
-from service.webhooks.endpoints import UrlInvalid
+from service.webhooks.endpoints import DeliveryUnderWay, UrlInvalid
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ _REMEDIES = {
     "brand": "GET /v1/brands lists your brands.",
     "key": "GET /v1/keys lists your keys.",
     "webhook": "Set one with PUT /v1/webhook.",
+    "delivery": "GET /v1/webhook/deliveries lists your deliveries.",
     "photo": "Check its key, which POST /v1/uploads returned.",
     "source": "Check source_image_s3_key (from POST /v1/uploads) or source_render_public_id (from GET /v1/renders).",
     "file": "Check the URL, or request a new one.",
@@ -190,6 +191,12 @@ ANSWERS: dict[type[Exception], Answer] = {
         409,
         "cutout_not_ready",
         "The cut-out can't be edited yet: its job is {error.status}. Edit it once the job is SUCCESS.",
+    ),
+    DeliveryUnderWay: Answer(
+        409,
+        "delivery_under_way",
+        "An attempt at this message is under way. Try again when it has ended.",
+        retry_after=5,
     ),
     OrderFinished: Answer(409, "order_finished", "The order is over, so it can't be cancelled."),
     TooManyBrands: Answer(409, "too_many_brands", f"You have the maximum of {MAX_BRANDS} brands. Delete one first."),

@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, get_args, get_origin
@@ -160,15 +160,17 @@ def _length_remedy(kind: str, message: str, bound: int, sent: int) -> str:
     return message
 
 
-def parameter_error(field: FieldDefinition, value: str | None) -> str:
-    """Return the message about a parameter that does not fit its declaration. `value` is None if it is missing."""
+def parameter_error(field: FieldDefinition, values: Sequence[str]) -> str:
+    """Return the message about a parameter that does not fit its declaration. Without `values` it is missing."""
     about = field.kwarg_definition
     assert isinstance(about, ParameterKwarg)
-    if value is None:
+    if not values:
         return f"The parameter is missing. Add {about.name or field.name}"
     kind: Any = next((one for one in _kinds(field) if one is not type(None)), str)
+    value = values[0]
     if choices := _choices(kind):
-        return with_received(f"Should be one of {', '.join(choices)}", value)
+        wrong = next((one for one in values if one not in choices), value)
+        return with_received(f"Should be one of {', '.join(choices)}", wrong)
     if kind is bool:
         return with_received("Should be true or false", value)
     if kind in (int, float):
@@ -193,8 +195,13 @@ def _choices(kind: Any) -> list[str]:
 
 def _kinds(field: FieldDefinition) -> tuple[Any, ...]:
     if field.is_union:
-        return tuple(one.annotation for one in field.inner_types)
-    return (field.annotation,)
+        return tuple(_item(one.annotation) for one in field.inner_types)
+    return (_item(field.annotation),)
+
+
+def _item(kind: Any) -> Any:
+    """Return the type of a repeated parameter's values, or the type itself."""
+    return get_args(kind)[0] if get_origin(kind) is list else kind
 
 
 def _in_url(value: object) -> str:
@@ -231,7 +238,7 @@ def validation_errors(request: Request[Any, Any, Any], error: ValidationExceptio
     ):
         for name, field in fields.items():
             if words := said.get(name) or said.get(field.name):
-                found.append(_wrong_parameter([source, name], words, parameter_error(field, sent.get(name))))
+                found.append(_wrong_parameter([source, name], words, parameter_error(field, sent.getall(name, []))))
     if not found:  # no body at all
         text = "The body is missing. Send a JSON body with Content-Type: application/json"
         found = [{"loc": ["body"], "msg": text, "type": "missing"}]

@@ -58,6 +58,10 @@ class WebhookRender(BaseModel):
     url: str = Field(
         description="Address of GET /v1/renders/{public_id}/picture. It needs a key, and works while the render exists."
     )
+    download_url: str | None = Field(
+        description="Download URL that needs no key, new at each attempt. Null once the render was deleted."
+    )
+    download_url_expires_at: Time | None = Field(description="When `download_url` stops working; null without one.")
 
 
 class _EndedJob(BaseModel):
@@ -125,6 +129,21 @@ class CutoutFailed(_Message):
     data: FailedJob = Field(description="The job that ended.")
 
 
+class TestData(BaseModel):
+    """What a test says."""
+
+    message_id: str = Field(description="Id of the message, as in `webhook-id`.")
+    message: str = Field(description="A sentence for a person who reads it.")
+
+
+class WebhookTest(BaseModel):
+    """A test that POST /v1/webhook/test sent."""
+
+    type: Literal[MessageType.WEBHOOK_TEST] = Field(description="The event: you asked for a test.")
+    timestamp: Time = Field(description="When the test was requested.")
+    data: TestData = Field(description="About the test.")
+
+
 class CompletedOrder(BaseModel):
     """An order whose pictures are all over."""
 
@@ -148,12 +167,13 @@ class OrderCompleted(_Message):
 
 
 _AnyMessage = Annotated[
-    JobSucceeded | JobFailed | CutoutSucceeded | CutoutFailed | OrderCompleted, Field(discriminator="type")
+    JobSucceeded | JobFailed | CutoutSucceeded | CutoutFailed | OrderCompleted | WebhookTest,
+    Field(discriminator="type"),
 ]
 
 
 class WebhookMessage(RootModel[_AnyMessage]):
-    """A message: a job or an order is over. `type` says which shape `data` has.
+    """A message: a job or an order is over, or a test. `type` says which shape `data` has.
 
     Messages can repeat: drop a known `webhook-id`.
     """

@@ -7,8 +7,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import NoReturn
 
 from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, StoreUnavailable, checked
 from service.storage.signing import UrlSigner
@@ -46,7 +47,7 @@ class DirectoryBucket:
                 raise ObjectTooLarge(key)
             return data
 
-    def open(self, key: str) -> BinaryIO:
+    def open(self, key: str) -> BufferedReader:
         """Open the file for reading in parts. A later write does not change the open file."""
         with _os_errors(key):
             return self._path(key).open("rb")
@@ -115,8 +116,8 @@ class DirectoryBucket:
         """Sign a PUT to the API."""
         return self._signed("PUT", key, base_url, {"Content-Type": content_type})
 
-    def download_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
-        """Sign a GET from the API."""
+    def download_url(self, key: str, content_type: str, base_url: str, method: str = "GET") -> SignedUrl:
+        """Sign a GET from the API, which allows a HEAD, too."""
         return self._signed("GET", key, base_url, {})
 
     def _signed(self, method: str, key: str, base_url: str, headers: dict[str, str]) -> SignedUrl:

@@ -82,8 +82,8 @@ class Bucket(Protocol):
     def upload_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
         """Return the URL for a PUT with that content type. `base_url`: the API's address for the caller."""
 
-    def download_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
-        """Return the URL for a GET of an object."""
+    def download_url(self, key: str, content_type: str, base_url: str, method: str = "GET") -> SignedUrl:
+        """Return the URL for a GET or a HEAD of an object."""
 
 
 def content_type_of(key: str) -> str:

@@ -98,18 +98,18 @@ class S3Bucket:
         params = {"Bucket": self._bucket, "Key": checked(key), "ContentType": content_type}
         return self._presigned("PUT", "put_object", params, {"Content-Type": content_type})
 
-    def download_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
-        """Presign a GET that answers with Backdrop's content type instead of the stored type."""
+    def download_url(self, key: str, content_type: str, base_url: str, method: str = "GET") -> SignedUrl:
+        """Presign a GET or a HEAD that answers with Backdrop's content type instead of the stored type."""
         if self._place is None:
-            return self._presigned_get(key, content_type)
+            return self._presigned_get(key, content_type, method)
         now = datetime.now(UTC).replace(microsecond=0)
         with self._translated(key):
-            url = self._signed(*self._place, checked(key), content_type, now)
-        return SignedUrl("GET", url, {}, now + timedelta(seconds=self._url_ttl))
+            url = self._signed(*self._place, checked(key), content_type, now, method)
+        return SignedUrl(method, url, {}, now + timedelta(seconds=self._url_ttl))
 
-    def _presigned_get(self, key: str, content_type: str) -> SignedUrl:
+    def _presigned_get(self, key: str, content_type: str, method: str = "GET") -> SignedUrl:
         params = {"Bucket": self._bucket, "Key": checked(key), "ResponseContentType": content_type}
-        return self._presigned("GET", "get_object", params, {})
+        return self._presigned(method, f"{method.lower()}_object", params, {})
 
     @cached_property
     def _place(self) -> tuple[str, str, str, str] | None:
@@ -124,14 +124,16 @@ class S3Bucket:
         scope = query["X-Amz-Credential"][0].split("/", 2)[2]
         place = made.scheme, made.netloc, made.path.removesuffix("key"), scope
         now = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%S%z")
-        own = urlsplit(self._signed(*place, "key", "image/jpeg", now))
+        own = urlsplit(self._signed(*place, "key", "image/jpeg", now, "GET"))
         return place if own[:3] == made[:3] and parse_qs(own.query) == query else None
 
-    def _signed(self, scheme: str, host: str, path: str, scope: str, key: str, content_type: str, now: datetime) -> str:
-        """Return the URL of a GET, signed with AWS Signature Version 4."""
+    def _signed(
+        self, scheme: str, host: str, path: str, scope: str, key: str, content_type: str, now: datetime, method: str
+    ) -> str:
+        """Return the URL of a GET or a HEAD, signed with AWS Signature Version 4."""
         credentials = self._credentials.get_frozen_credentials()
         query, message, signing_key = _grant(credentials, scope, content_type, now, self._url_ttl)
-        request = f"GET\n{path}{key}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
+        request = f"{method}\n{path}{key}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
         message += hashlib.sha256(request.encode()).hexdigest()
         signature = hmac.digest(signing_key, message.encode(), "sha256").hex()
         return f"{scheme}://{host}{path}{key}?{query}&X-Amz-Signature={signature}"

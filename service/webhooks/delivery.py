@@ -20,10 +20,11 @@ import sqlalchemy as sa
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.settings import Settings
+from service.storage.buckets import open_buckets
 from service.telemetry.correlation import Correlation, correlated
 from service.telemetry.metrics import WebhookMetrics
 from service.telemetry.tracing import Tracer
-from service.webhooks.outbox import AttemptResult, Delivery, DeliveryState, Outbox
+from service.webhooks.outbox import AttemptResult, Delivery, DeliveryState, MessageType, Outbox
 from service.webhooks.sender import SendResult, WebhookSender
 
 logger = logging.getLogger(__name__)
@@ -44,14 +45,17 @@ SLOW = 1.0
 STOP_GRACE = 5.0
 
 
-def next_state(answer: SendResult, *, attempt: int, jitter: float) -> AttemptResult:
-    """Return a message's next state after this answer, and when to retry. `jitter` is a random number from 0 to 1."""
+def next_state(answer: SendResult, *, attempt: int, jitter: float, attempts: int = len(DELAYS) + 1) -> AttemptResult:
+    """Return a message's next state after this answer, and when to retry. `jitter` is a random number from 0 to 1.
+
+    `attempts`: the number of the last attempt.
+    """
     status, error = answer.status, answer.error
     if status is not None and 200 <= status < 300:
         return AttemptResult(DeliveryState.DELIVERED, status)
     if status == 410:
         return AttemptResult(DeliveryState.DROPPED, status)
-    if attempt > len(DELAYS):
+    if attempt >= attempts:
         return AttemptResult(DeliveryState.FAILED, status, error)
     after = DELAYS[attempt - 1] * (1 + JITTER * jitter)
     if status in {429, 503} and answer.retry_after is not None:
@@ -141,7 +145,9 @@ class DeliveryLoop:
         if answered is None:
             return
         delivery, answer = answered
-        result = next_state(answer, attempt=delivery.attempt, jitter=random.random())
+        # Its sender waits for the answer to a test, and repeats it.
+        most = {"attempts": 1} if delivery.type == MessageType.WEBHOOK_TEST else {}
+        result = next_state(answer, attempt=delivery.attempt, jitter=random.random(), **most)
         self._quick[delivery.client_id] = result.state == DeliveryState.DELIVERED and answer.seconds <= SLOW
         _, started = self._under_way[delivery.id]
         try:
@@ -198,7 +204,13 @@ def build_delivery_loop(
 ) -> DeliveryLoop:
     """Build the delivery loop for the settings' database."""
     lease = settings.webhook_timeout + LEASE_MARGIN
-    outbox = Outbox(create_engine(settings.sqlalchemy_url), open_cipher(settings), lease=lease)
+    pictures, address = open_buckets(settings)[1], settings.public_url or ""
+    outbox = Outbox(
+        create_engine(settings.sqlalchemy_url),
+        open_cipher(settings),
+        lease=lease,
+        sign=lambda key, content_type: pictures.download_url(key, content_type, address),
+    )
     # httpx's default: the certificate authorities of certifi or SSL_CERT_FILE.
     sender = WebhookSender(httpx.create_ssl_context(), settings.webhook_timeout, settings.webhook_allow_private)
     return DeliveryLoop(

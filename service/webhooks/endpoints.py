@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 import httpx
 import sqlalchemy as sa
 
-from service.accounts.clients import Accounts
+from service.accounts.clients import Accounts, Client
 from service.database.clock import db_now
 from service.database.encryption import SecretCipher, SecretUnreadable
 from service.database.engine import reader
 from service.database.tables import deliveries, webhooks
 from service.webhooks.addresses import is_public
-from service.webhooks.outbox import SIGNING, DeliveryState, drop_waiting, earlier_secrets
+from service.webhooks.outbox import SIGNING, DeliveryState, drop_waiting, earlier_secrets, write_test
 
 #: How many secrets, apart from the last two, can also sign. A message's header has a signature by each.
 _RETIRED = 8
@@ -38,6 +38,10 @@ class UnknownDelivery(LookupError):
     """Raised when the client has no message with this id."""
 
 
+class DeliveryUnderWay(Exception):
+    """Raised when a message that an attempt is sending right now should be sent again."""
+
+
 @dataclass(frozen=True)
 class WebhookEndpoint:
     """A client's webhook, without its secrets."""
@@ -53,11 +57,13 @@ class WebhookEndpoint:
 
 @dataclass(frozen=True)
 class DeliveryRecord:
-    """A message as the operator sees it."""
+    """A message as the operator and its client see it."""
 
     id: str
     type: str
-    job_id: str
+    #: The job or the order that it is about; both None for a test.
+    job_id: str | None
+    order_id: str | None
     state: str
     attempts: int
     last_status: int | None
@@ -233,29 +239,43 @@ class Webhooks:
     def resend(self, name: str, delivery_id: str) -> None:
         """Send a message again with the same id and a new set of attempts.
 
-        Raises UnknownClient, NoWebhook (also for a disabled webhook), UnknownDelivery.
+        Raises UnknownClient, NoWebhook (also for a disabled webhook), UnknownDelivery, and DeliveryUnderWay.
+        """
+        client = self._accounts.named(name)
+        own = sa.and_(deliveries.c.id == delivery_id, deliveries.c.client_id == client.id)
+        # After the lease, its sweep is dead.
+        under_way = sa.and_(deliveries.c.lease_token.is_not(None), deliveries.c.next_attempt_at > db_now())
+        again = {"state": DeliveryState.WAITING, "attempts": 0, "lease_token": None, "ended_at": None}
+        with self._engine.begin() as connection:
+            self._lock_enabled(connection, client)
+            sent = deliveries.update().where(own, ~under_way).values(**again, next_attempt_at=db_now())
+            if connection.execute(sent).rowcount:
+                return
+            if connection.execute(sa.select(deliveries.c.id).where(own)).first() is not None:
+                raise DeliveryUnderWay(f"An attempt at {delivery_id} is under way. Try again when it has ended.")
+        raise UnknownDelivery(f"{name!r} has no message {delivery_id!r}. Check the id.")
+
+    def test(self, name: str) -> str:
+        """Write a test message for the client's receiver, and return its id. It is tried once.
+
+        Raises UnknownClient, and NoWebhook also for a disabled webhook.
         """
         client = self._accounts.named(name)
         with self._engine.begin() as connection:
-            enabled = sa.select(webhooks.c.client_id).where(
-                webhooks.c.client_id == client.id, webhooks.c.disabled_at.is_(None)
-            )
-            # The same lock as in `outbox.write_message`: no message may wait for a webhook that is being deleted.
-            if connection.execute(enabled.with_for_update(read=True)).first() is None:
-                raise _no_webhook(name)
-            sent = connection.execute(
-                deliveries.update()
-                .where(deliveries.c.id == delivery_id, deliveries.c.client_id == client.id)
-                .values(
-                    state=DeliveryState.WAITING,
-                    attempts=0,
-                    lease_token=None,
-                    next_attempt_at=db_now(),
-                    ended_at=None,
-                )
-            )
-        if sent.rowcount == 0:
-            raise UnknownDelivery(f"{name!r} has no message {delivery_id!r}. Check the id.")
+            self._lock_enabled(connection, client)
+            return write_test(connection, client.id)
+
+    @staticmethod
+    def _lock_enabled(connection: sa.Connection, client: Client) -> None:
+        """Lock the client's webhook as `outbox.write_message` does: no message may wait for one that is being deleted.
+
+        Raises NoWebhook.
+        """
+        enabled = sa.select(webhooks.c.client_id).where(
+            webhooks.c.client_id == client.id, webhooks.c.disabled_at.is_(None)
+        )
+        if connection.execute(enabled.with_for_update(read=True)).first() is None:
+            raise _no_webhook(client.name)
 
 
 def _new_secret() -> str:

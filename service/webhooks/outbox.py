@@ -7,11 +7,15 @@
 
 Sweeps claim messages as workers claim jobs, under a lease with a fencing token. If a sweep dies, another repeats the
 attempt after the lease. So a receiver may get a message twice, but always gets it.
+
+The body is fixed, except for the picture's download URL: each claim signs a new one and stores it with the body. A URL
+for the whole span of attempts would have to live for days, and S3 limits it to the life of its credentials. Receivers
+compare ids, not bodies. The log shows the body of the latest attempt.
 """
 
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -25,6 +29,7 @@ from service.database.clock import ago, db_now
 from service.database.encryption import SecretCipher, SecretUnreadable
 from service.database.engine import reader
 from service.database.tables import deliveries, jobs, renders, webhooks
+from service.storage.objects import ObjectError, SignedUrl
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +55,7 @@ class MessageType(StrEnum):
     JOB_FAILED = "job.failed"
     CUTOUT_SUCCEEDED = "cutout.succeeded"
     CUTOUT_FAILED = "cutout.failed"
+    WEBHOOK_TEST = "webhook.test"  #: Sent on the client's request, and tried once.
     ORDER_COMPLETED = "order.completed"
 
 
@@ -67,10 +73,11 @@ class Delivery:
     attempt: int
     #: The attempt's time, by the database's clock.
     started_at: datetime
-    #: None: the message is about no single job.
+    #: None: the message is about no single job, and has no trace.
     job_id: str | None = None
-    #: The trace of its job.
     traceparent: str | None = None
+    #: A `MessageType`, or one of a newer release.
+    type: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,8 @@ _ENABLED = webhooks.c.disabled_at.is_(None)
 _DUE = sa.and_(_WAITING, _ENABLED, deliveries.c.next_attempt_at <= db_now())
 #: Columns of a message in an end state.
 _OVER: dict[str, Any] = {"ended_at": db_now(), "lease_token": None, "next_attempt_at": None}
+#: Signs a picture's download URL, given its key and content type.
+Sign = Callable[[str, str], SignedUrl]
 #: Fields of a render in a message; none of them expires.
 _RENDER = ("public_id", "output_preset", "width", "height", "format", "bytes", "sha256", "seed", "warnings")
 #: Fields of the job's spec in a message.
@@ -132,18 +141,8 @@ def write_message(connection: sa.Connection, job_id: str, *, public_url: str = "
         return
     what = "job" if job["operation"] == "swap" else job["operation"]
     kind = MessageType(f"{what}.{'succeeded' if job['status'] == 'SUCCESS' else 'failed'}")
-    connection.execute(
-        deliveries.insert().values(
-            id=f"msg_{ULID()}",
-            client_id=job["client_id"],
-            job_id=job_id,
-            type=kind,
-            body=json.dumps(_message(kind, job_id, job, public_url), separators=(",", ":")),
-            state=DeliveryState.WAITING,
-            attempts=0,
-            next_attempt_at=db_now(),
-        )
-    )
+    body = _message(kind, job_id, job, public_url)
+    _insert(connection, f"msg_{ULID()}", kind, body, client_id=job["client_id"], job_id=job_id)
 
 
 def _message(kind: MessageType, job_id: str, job: sa.RowMapping, public_url: str) -> dict[str, Any]:
@@ -154,10 +153,11 @@ def _message(kind: MessageType, job_id: str, job: sa.RowMapping, public_url: str
         address = f"{public_url.rstrip('/')}/v1/renders/{job['public_id']}/picture"
         rejected = [row["rejected"] for row in job["tried"] or () if "rejected" in row]
         render = {name: job[name] for name in (*_RENDER, *_ASKED)} | {"rejected_paintings": rejected, "url": address}
+        render |= {"download_url": None, "download_url_expires_at": None}  # each attempt fills them in
     code, text = job["error_code"], job["error_message"]
     return {
         "type": kind,
-        "timestamp": finished.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "timestamp": _text(finished),
         "data": {
             "job_id": job_id,
             "request_id": job["request_id"],
@@ -170,6 +170,34 @@ def _message(kind: MessageType, job_id: str, job: sa.RowMapping, public_url: str
             "render": render,
         },
     }
+
+
+def write_test(connection: sa.Connection, client_id: str) -> str:
+    """Write a test message to the client's enabled webhook, whose row the caller has locked; return its id."""
+    message_id = f"msg_{ULID()}"
+    now: datetime = connection.execute(sa.select(db_now())).scalar_one()
+    about = {"message_id": message_id, "message": "This is a test. No job has ended."}
+    body = {"type": MessageType.WEBHOOK_TEST, "timestamp": _text(now), "data": about}
+    _insert(connection, message_id, MessageType.WEBHOOK_TEST, body, client_id=client_id)
+    return message_id
+
+
+def _insert(connection: sa.Connection, message_id: str, kind: MessageType, body: dict[str, Any], **about: str) -> None:
+    connection.execute(
+        deliveries.insert().values(
+            id=message_id,
+            type=kind,
+            body=json.dumps(body, separators=(",", ":")),
+            state=DeliveryState.WAITING,
+            attempts=0,
+            next_attempt_at=db_now(),
+            **about,
+        )
+    )
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def drop_waiting(connection: sa.Connection, client_id: str) -> int:
@@ -201,8 +229,11 @@ def earlier_secrets(row: Any, cipher: SecretCipher) -> list[tuple[str, datetime]
 class Outbox:
     """The sender's side of the outbox. Thread-safe; one instance serves the whole process."""
 
-    def __init__(self, engine: sa.Engine, cipher: SecretCipher | None = None, *, lease: float) -> None:
+    def __init__(
+        self, engine: sa.Engine, cipher: SecretCipher | None = None, *, lease: float, sign: Sign | None = None
+    ) -> None:
         self._engine = engine
+        self._sign = sign
         self._cipher = cipher or SecretCipher()
         self._reader = reader(engine)
         #: Seconds for which a claim is exclusive.
@@ -216,13 +247,16 @@ class Outbox:
         """
         query = (
             sa.select(
-                *(deliveries.c[name] for name in ("id", "client_id", "job_id", "body", "attempts")),
+                *(deliveries.c[name] for name in ("id", "client_id", "job_id", "type", "body", "attempts")),
                 jobs.c.traceparent,
+                renders.c.key,
+                renders.c.content_type,
                 webhooks.c.url,
                 *SIGNING,
             )
             .join(webhooks, webhooks.c.client_id == deliveries.c.client_id)
             .outerjoin(jobs, jobs.c.id == deliveries.c.job_id)
+            .outerjoin(renders, sa.and_(renders.c.job_id == jobs.c.id, renders.c.deleted_at.is_(None)))
             .where(_DUE, deliveries.c.client_id.not_in(exclude))
             .order_by(deliveries.c.next_attempt_at)
             .limit(1)
@@ -243,11 +277,12 @@ class Outbox:
                     waiting = self._put_off(connection, row.client_id, str(error))
                     logger.error("client %s: %d messages can't be signed and wait. %s", row.client_id, waiting, error)
                     continue
-                token = str(ULID())
+                token, body = str(ULID()), self._with_download(row)
                 connection.execute(
                     deliveries.update()
                     .where(deliveries.c.id == row.id)
                     .values(
+                        body=body,
                         attempts=deliveries.c.attempts + 1,
                         lease_token=token,
                         next_attempt_at=db_now(self.lease),
@@ -258,13 +293,30 @@ class Outbox:
                 row.client_id,
                 row.url,
                 secrets,
-                row.body,
+                body,
                 token,
                 row.attempts + 1,
                 row.now,
-                job_id=row.job_id,
+                job_id=row.job_id or "",
                 traceparent=row.traceparent,
+                type=row.type,
             )
+
+    def _with_download(self, row: Any) -> str:
+        """Return a message's body with a new download URL of its picture, or null if there is none."""
+        message: dict[str, Any] = json.loads(row.body)
+        render, sign = message.get("data", {}).get("render"), self._sign
+        if not render or sign is None:
+            return str(row.body)
+        url = expires_at = None
+        if row.key is not None:
+            try:
+                signed = sign(row.key, row.content_type)
+                url, expires_at = signed.url, _text(signed.expires_at)
+            except ObjectError as error:  # no credentials: the message matters more
+                logger.error("message %s: its picture's URL can't be signed. %s", row.id, error)
+        message["data"]["render"] = render | {"download_url": url, "download_url_expires_at": expires_at}
+        return json.dumps(message, separators=(",", ":"))
 
     @staticmethod
     def _put_off(connection: sa.Connection, client_id: str, error: str) -> int:

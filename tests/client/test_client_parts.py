@@ -22,15 +22,17 @@ from backdrop_client import (
     Retries,
     Spec,
     SuffixInvalid,
+    WebhookEvent,
     WebhookJob,
     WebhookOrder,
     verify_webhook,
 )
 from backdrop_client.api import Api
-from backdrop_client.flow import Send
+from backdrop_client.flow import Send, Work
 from backdrop_client.orders import OrderCalls
 from backdrop_client.photo import content_type, format_for
 from backdrop_client.progress import Event, EventDecoder
+from backdrop_client.results import JobStatus, Pages
 from scripts.client_report import TYPES, client_types
 
 
@@ -48,6 +50,19 @@ def test_only_options_that_differ_from_the_preset_are_sent() -> None:
     assert Spec("podium", "calm", "open_graph").query() == {}
     assert Spec("podium", "calm", "open_graph", seed=0, stance="lying").query() == {"seed": 0, "stance": "lying"}
     assert Spec("podium", "calm", "open_graph", metadata={"a": "1", "b": ""}).query() == {"metadata": ["a:1", "b:"]}
+
+
+def test_a_background_that_is_a_file_is_uploaded_first_and_a_key_is_sent_unchanged() -> None:
+    def step_of(picture: str | bytes) -> tuple[Any, Any]:
+        own = Spec("podium", "calm", "open_graph", background="image", background_image=picture)
+        flow = Api(Retries()).plan(own, source_key="k")
+        return flow, next(flow)
+
+    _, asked = step_of("uploads/a/b.jpg")
+    assert asked.call.query["background_image"] == "uploads/a/b.jpg"
+    flow, read = step_of(b"\xff\xd8\xff")
+    reserved = flow.send(read.function())
+    assert (reserved.call.url, reserved.call.content) == ("/v1/uploads", b'{"content_type": "image/jpeg"}')
 
 
 def test_a_subject_is_sent_as_numbers_with_commas() -> None:
@@ -89,6 +104,17 @@ def test_a_photos_type_comes_from_its_first_bytes(data: bytes, kind: str) -> Non
 def test_a_file_that_is_no_photo_is_refused_before_the_upload(data: bytes, word: str) -> None:
     with pytest.raises(PhotoUnknown, match=word):
         content_type(data)
+
+
+def test_an_svg_logo_is_sent_as_bytes_for_the_server_to_check() -> None:
+    logo = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>'
+    upload = Api(Retries()).upload(logo)
+    read = next(upload)
+    assert isinstance(read, Work)
+    sent = upload.send(read.function())
+
+    assert isinstance(sent, Send)
+    assert (sent.call.method, sent.call.headers["Content-Type"], sent.call.content) == ("POST", "image/svg+xml", logo)
 
 
 @pytest.mark.parametrize(
@@ -147,27 +173,56 @@ def test_a_message_of_another_release_is_read(more: dict[str, Any], seed: int | 
     render |= {"format": "png", "bytes": 1, "sha256": "0"} | more
     job = {"job_id": "1", "request_id": "1", "status": "SUCCESS", "credits_cost": 2, "credits_refunded": 0}
     message = {"type": "job.succeeded", "timestamp": "2026-11-24T09:30:00Z", "data": job | {"render": render}}
-    body, secret, now = json.dumps(message), "whsec_" + "A" * 44, datetime.now(UTC)
-    signature = Webhook(secret).sign("msg_1", now, body)
-    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp())), "webhook-signature": signature}
 
-    ended = verify_webhook(headers, body, secret).data
+    ended = received(message).data
     assert isinstance(ended, WebhookJob)
     shown = ended.render
 
     assert shown is not None
-    assert (shown.seed, shown.warnings, shown.scene_type) == (seed, warnings, None)
+    assert (shown.seed, shown.warnings, shown.scene_type, shown.download_url) == (seed, warnings, None, None)
+
+
+def received(message: dict[str, Any]) -> WebhookEvent:
+    """Return the event of a signed message."""
+    body, secret, now = json.dumps(message), "whsec_" + "A" * 44, datetime.now(UTC)
+    signature = Webhook(secret).sign("msg_1", now, body)
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp())), "webhook-signature": signature}
+    return verify_webhook(headers, body, secret)
+
+
+def test_a_test_message_is_about_no_job() -> None:
+    data = {"message_id": "msg_1", "message": "This is a test."}
+    event = received({"type": "webhook.test", "timestamp": "2026-11-24T09:30:00Z", "data": data})
+
+    assert isinstance(event.data, WebhookJob)
+    assert (event.id, event.type, event.data.job_id, event.data.render) == ("msg_1", "webhook.test", "", None)
+
+
+def test_filters_are_sent_as_the_lists_take_them() -> None:
+    api, time = Api(Retries()), datetime(2026, 11, 1, tzinfo=UTC)
+
+    def query(pages: Pages[Any]) -> dict[str, Any]:
+        step = next(pages.page(None))
+        assert isinstance(step, Send)
+        return {name: value for name, value in step.call.query.items() if name != "limit"}
+
+    assert query(api.iter_jobs()) == query(api.iter_deliveries()) == {}
+    both: list[JobStatus] = ["FAILURE", "SUCCESS"]
+    narrowed = api.iter_jobs(status=both, metadata={"season": "2027"}, created_after=time, scene="bar")
+    after = {"created_after": "2026-11-01T00:00:00+00:00"}
+    pair = {"metadata": ["season:2027"], "scene_type": "bar"}
+    assert query(narrowed) == {"status": both, **pair, **after}
+    assert query(api.iter_renders(preset="amazon_main", preview=True)) == {
+        "output_preset": "amazon_main",
+        "preview": "true",
+    }
+    assert query(api.iter_deliveries(state="failed", created_after=time)) == {"status": "failed", **after}
 
 
 def test_the_message_of_an_order_is_read() -> None:
     data = {"order_id": "1", "request_id": "2", "status": "PARTIAL", "pictures": 3, "counts": {"failed": 1}}
     data |= {"credits_cost": 6, "credits_refunded": 2, "reference": "spring", "metadata": {}, "url": "/v1/orders/1"}
-    body = json.dumps({"type": "order.completed", "timestamp": "2026-11-24T09:30:00Z", "data": data})
-    secret, now = "whsec_" + "A" * 44, datetime.now(UTC)
-    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp()))}
-    headers["webhook-signature"] = Webhook(secret).sign("msg_1", now, body)
-
-    event = verify_webhook(headers, body, secret)
+    event = received({"type": "order.completed", "timestamp": "2026-11-24T09:30:00Z", "data": data})
 
     assert isinstance(event.data, WebhookOrder)
     assert (event.type, event.data.status, event.data.counts) == ("order.completed", "PARTIAL", {"failed": 1})

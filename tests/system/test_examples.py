@@ -12,6 +12,7 @@ import pytest
 
 from backdrop_client import Backdrop
 from service.schemas.openapi import load_examples
+from tests.support.polling import until
 from tests.support.up import BOTTLE, Up, ended, job_id, upload
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +63,8 @@ class Desk:
             cutout = backdrop.cutout(source_key=self.known["source_key"])
             self.mask = backdrop.download_mask(cutout, folder / "mended.png").read_bytes()
         self.known["cutout_id"] = cutout.public_id
+        self.api.put("/v1/webhook", json={"url": "https://shop.example/before"}).raise_for_status()
+        self.known["delivery_id"] = self.api.post("/v1/webhook/test").raise_for_status().json()["id"]
         self.known["order_id"] = self.order(1)
 
     def order(self, photos: int) -> str:
@@ -75,6 +78,8 @@ class Desk:
         brand = {"palette": ["#8a4b2f"], "seed_policy": "free"}
         self.api.put(f"/v1/brands/{self.known['brand_name']}", json=brand).raise_for_status()
         self.api.put("/v1/webhook", json={"url": "https://shop.example/before"}).raise_for_status()
+        delivery = f"/v1/webhook/deliveries/{self.known['delivery_id']}"
+        until(lambda: self.api.get(delivery).json()["state"] != "waiting")  # a sample sends it again
         return self.known | more
 
     def shell(self, script: str, **more: str) -> str:

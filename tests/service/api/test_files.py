@@ -1,5 +1,6 @@
 """Signed downloads of the directory store: ranges of a file's bytes."""
 
+import hashlib
 from urllib.parse import urlsplit
 
 import httpx
@@ -68,3 +69,11 @@ def test_a_download_resumes_where_the_file_is_the_same_and_restarts_where_it_is_
     assert get(caller, url, range="bytes=10-", if_range=etag).content == DATA[10:]
     open_buckets(caller.settings)[1].put("renders/ranges.png", DATA[::-1], "image/png")
     assert get(caller, url, range="bytes=10-", if_range=etag).content == DATA[::-1]
+
+
+def test_a_head_describes_the_file_whose_etag_is_its_sha256(caller: Caller, url: str) -> None:
+    answer = caller.http.head(url, headers={"Range": "bytes=0-9"})
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["etag"] == f'"{hashlib.sha256(DATA).hexdigest()}"' == get(caller, url).headers["etag"]
+    assert (answer.headers["content-length"], answer.headers["accept-ranges"]) == (str(SIZE), "bytes")

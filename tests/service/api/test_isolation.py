@@ -68,6 +68,7 @@ class Owner(Caller):
         self.key_id = str(key["id"])
         hook = http.put("/v1/webhook", json={"url": "https://owner.example/hooks"}, headers=self.headers)
         self.secret = str(hook.json()["secret"])
+        self.delivery = str(http.post("/v1/webhook/test", headers=self.headers).json()["id"])
         self.download = self.get(f"/v1/renders/{self.public_id}").json()["url"]
         order = {"photos": [{"source_image_s3_key": self.photo}], "scene_type": "podium", "mood": "calm"}
         order |= {"presets": ["open_graph"], "reference": "sku-7"}
@@ -78,7 +79,7 @@ class Owner(Caller):
 
     def _job(self) -> str:
         body = self.body(source_image_s3_key=self.photo)
-        answer = self.http.post(f"{SWAP}?reference=sku-7", json=body, headers=self.headers)
+        answer = self.http.post(f"{SWAP}?reference=sku-7&metadata=shelf:7", json=body, headers=self.headers)
         assert answer.status_code == 202
         return str(answer.json()["job_id"])
 
@@ -104,12 +105,13 @@ class Owner(Caller):
     def names(self) -> tuple[str, ...]:
         """Every name of the owner's that no answer to another client may contain."""
         jobs = (self.waiting, self.done, self.failed, self.cutout, self.cutout_key, self.order)
-        return (self.client.id, self.photo, *jobs, self.public_id, self.render_key, self.brand, self.key_id)
+        own = (self.public_id, self.render_key, self.brand, self.key_id, self.delivery)
+        return (self.client.id, self.photo, *jobs, *own)
 
     def belongings(self) -> dict[str, Any]:
         """Return everything that the API shows the owner, without the URLs, which differ in each answer."""
-        lists = ["jobs", "renders", "cutouts", "brands", "keys", "webhook", f"jobs/{self.waiting}/request"]
-        lists += ["orders", f"orders/{self.order}"]
+        lists = [*("jobs", "renders", "cutouts", "brands", "keys", "webhook"), f"jobs/{self.waiting}/request"]
+        lists += ["webhook/deliveries", f"webhook/deliveries/{self.delivery}", "orders", f"orders/{self.order}"]
         return {path: without_urls(self.get(f"/v1/{path}").json()) for path in lists}
 
 
@@ -185,6 +187,11 @@ def assert_same(answers: list[httpx.Response], status: int = 404) -> None:
 
 #: The owner's reference, and one that no client has.
 REFERENCES = ("reference=sku-7", "reference=none")
+#: Filters that the owner's jobs fit.
+NARROWER = (
+    *("metadata=shelf:7", "scene_type=podium", "output_preset=shopify_product"),
+    *("created_after=2020-01-01T00:00:00Z", "created_before=2099-01-01T00:00:00Z"),
+)
 #: Unknown ids: one in the service's own form, and typical probes.
 MISSING = [
     str(ULID()),
@@ -257,6 +264,11 @@ def keys_to_delete(world: World, method: str, path: str) -> None:
 def webhooks(world: World, method: str, path: str) -> None:
     answer = world.ask(method, path, **({"json": {"grace_hours": 1}} if method == "POST" else {}))
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def deliveries(world: World, method: str, path: str) -> None:
+    for query in ("", f"?cursor={world.owner.delivery}", f"?job_id={world.owner.done}", "?type=webhook.test"):
+        assert world.ask(method, path + query).json() == {"items": [], "next_cursor": None}
 
 
 def new_webhooks(world: World, method: str, path: str) -> None:
@@ -391,12 +403,14 @@ CASES: dict[str, Case] = {
     f"POST {SWAP}": sources,
     "POST /v1/uploads": new_photos,
     "DELETE /v1/uploads/{key}": photos_to_delete,
-    "GET /v1/jobs": listed("preview=true", "status=SUCCESS", "status=FAILURE", "status=NOT_STARTED", *REFERENCES),
+    "GET /v1/jobs": listed(
+        *("preview=true", "status=SUCCESS", "status=FAILURE", "status=NOT_STARTED", *REFERENCES, *NARROWER),
+    ),
     "GET /v1/jobs/{job_id}": named("waiting", "done", "failed"),
     "DELETE /v1/jobs/{job_id}": named("waiting", "done", "failed"),
     "GET /v1/jobs/{job_id}/events": events_of_others,
     "GET /v1/jobs/{job_id}/request": named("waiting", "done", "failed"),
-    "GET /v1/renders": listed("preview=true", "output_preset=shopify_product", *REFERENCES),
+    "GET /v1/renders": listed("preview=true", *REFERENCES, *NARROWER),
     "GET /v1/renders/{public_id}": named("public_id", "done"),
     "DELETE /v1/renders/{public_id}": named("public_id", "done"),
     **{f"{method} /v1/renders/{{public_id}}/picture": pictures for method in ("GET", "HEAD")},
@@ -421,6 +435,10 @@ CASES: dict[str, Case] = {
     "PUT /v1/webhook": new_webhooks,
     "POST /v1/webhook/secret": webhooks,
     "DELETE /v1/webhook": webhooks,
+    "POST /v1/webhook/test": webhooks,
+    "GET /v1/webhook/deliveries": deliveries,
+    "GET /v1/webhook/deliveries/{id}": named("delivery"),
+    "POST /v1/webhook/deliveries/{id}/redeliver": named("delivery"),
     "GET /v1/brands": brands,
     "GET /v1/brands/{name}": named("brand"),
     "PUT /v1/brands/{name}": new_brands,

@@ -104,6 +104,24 @@ def test_to_other_clients_the_entries_do_not_exist(caller: Caller, owner: Caller
     assert warned == "scene_in_words"
 
 
+def test_an_order_of_many_pictures_knows_the_own_entries_too(caller: Caller, owner: Caller) -> None:
+    asked: dict[str, Any] = {"scene_type": "slate_counter", "mood": "golden_hour", "presets": ["acme_card"]}
+    asked["options"] = {"layers": "template:new_arrival"}
+
+    answers = [
+        one.http.post(
+            "/v1/orders", json=asked | {"photos": [{"source_image_s3_key": one.upload()}]}, headers=one.headers
+        )
+        for one in (owner, caller)
+    ]
+
+    assert [one.status_code for one in answers] == [202, 422], answers[0].text
+    with owner.engine.connect() as connection:
+        spec = connection.execute(sa.select(jobs.c.spec).where(jobs.c.client_id == owner.client.id)).scalar_one()
+    assert [spec["records"][kind]["name"] for kind in ("scene", "mood", "preset")] == [*OWN.values()]
+    assert "acme_sans" in spec["lettering"]["layers"]
+
+
 def test_the_page_shows_each_client_pictures_of_its_own_entries_alone(
     caller: Caller, owner: Caller, settings: Settings
 ) -> None:

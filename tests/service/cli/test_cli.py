@@ -62,6 +62,17 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
     }
 
 
+def test_a_webhook_is_tested_and_the_message_is_shown(tmp_path: Path) -> None:
+    home = migrated_home(tmp_path)
+    run("clients", "add", "acme", *home)
+    assert run("clients", "webhook", "acme", "--test", *home).exit_code == 1
+    run("clients", "set-webhook", "acme", "https://shop.example/hooks", *home)
+
+    shown = run("clients", "webhook", "acme", "--test", *home)
+
+    assert "webhook.test  no job  waiting  attempts 0  not sent yet" in shown.output
+
+
 def test_the_list_of_clients_shows_balance_state_unfinished_jobs_and_unusual_weights(tmp_path: Path) -> None:
     home = migrated_home(tmp_path)
     for name in ("acme", "zenith"):
@@ -311,6 +322,26 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
     assert report["provenance"]["seed"] == 4
     assigned = {one["surface"]: one["colour"] for one in report["palette"]["assigned"]}
     assert (assigned["table"], "props" in assigned) == ("#cfe3d4", False)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_local_swap_takes_the_file_behind_the_product_and_names_a_missing_one(tmp_path: Path) -> None:
+    photo, behind, output = (tmp_path / name for name in ("bottle.jpg", "behind.jpg", "out.jpg"))
+    photo.write_bytes(worker.BOTTLE)
+    asked = ("swap", str(photo), "--scene", "podium", "--mood", "calm", "--preset", "open_graph", "--quiet")
+
+    missing = run(*asked, "--background", "image", "--background-image", str(behind), "-o", str(output))
+    kept = run(*asked, "--background", "render", "--background-render", "x", "-o", str(output))
+    assert (missing.exit_code, kept.exit_code) == (2, 2)
+    assert "--background-image: " in missing.output
+    assert "No such file" in missing.output
+    assert "Only a server keeps renders" in kept.output
+    assert not output.exists()
+
+    behind.write_bytes(worker.BOTTLE)
+    done = run(*asked, "--background", "image", "--background-image", str(behind), "-o", str(output))
+    assert done.exit_code == 0, done.output
+    assert json.loads((tmp_path / "out.jpg.json").read_text())["background"]["source"] == "image"
 
 
 @pytest.mark.gate

@@ -1,6 +1,8 @@
 """A client's lists, newest first and page by page: no duplicates, no gaps, and nothing of another client's."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from ulid import ULID
 
+from service.database.paging import Filters
 from service.jobs.listing import Listings
 from service.jobs.records import JobStatus
 from service.jobs.rows import JOBS, RENDERS
@@ -65,16 +68,85 @@ def test_a_job_in_a_list_equals_the_job_by_its_id(shelf: Shelf) -> None:
 @ON_SQLITE
 def test_a_status_filter_returns_only_jobs_of_that_status(shelf: Shelf) -> None:
     def of(status: JobStatus) -> int:
-        page = shelf.listings.jobs(shelf.client.id, limit=100, status=status)
+        page = shelf.listings.jobs(shelf.client.id, limit=100, filters=Filters(status=[status]))
         assert {job.status for job, _ in page.items} == {status}
         return len(page.items)
 
     assert [of(status) for status in JobStatus] == [1, 1, 2, 1]
 
 
+def test_lists_are_narrowed_by_what_the_spec_says_and_all_filters_must_fit(engine: sa.Engine) -> None:
+    shop, other = Shop(engine), Shop(engine)
+    specs: list[dict[str, Any]] = [
+        {"scene_type": "podium", "output_preset": "open_graph", "metadata": {"season": "2027", "a.b-c": 'say "é"'}},
+        {"scene_type": "podium", "output_preset": "shopify_product", "metadata": {"season": "2028"}},
+        {"scene_type": "a quiet 'shelf'", "output_preset": "open_graph"},
+    ]
+    made = []
+    for each in (shop, other):
+        for spec in specs:
+            accepted = each.order(cost=0, spec={"seed": 1} | spec)
+            each.jobs.succeed(each.claim(accepted), replace(render(), output_preset=spec["output_preset"]))
+            made.append(accepted.job_id)
+    shop.cut_out()
+    listings = Listings(engine)
+    asked: list[tuple[dict[str, Any], set[int]]] = [
+        ({"scene_type": "podium"}, {0, 1}),
+        ({"scene_type": "a quiet 'shelf'"}, {2}),
+        ({"output_preset": "open_graph"}, {0, 2}),
+        ({"metadata": {"season": "2027"}}, {0}),
+        ({"metadata": {"season": "2027", "a.b-c": 'say "é"'}}, {0}),
+        ({"metadata": {"season": "2027", "a.b-c": "say"}}, set()),
+        ({"metadata": {"a": "2027"}}, set()),
+        ({"scene_type": "podium", "output_preset": "open_graph", "metadata": {"season": "2028"}}, set()),
+        ({"scene_type": "podium", "output_preset": "open_graph", "status": ["SUCCESS", "FAILURE"]}, {0}),
+    ]
+    for given, expected in asked:
+        filters = Filters(**given)
+        found = listings.jobs(shop.client.id, limit=10, filters=filters).items
+        assert {made.index(job.id) for job, _ in found} == expected, given
+        shown = listings.renders(shop.client.id, limit=10, filters=filters).items
+        assert {made.index(one.job_id) for one in shown} == expected, given
+
+
+def test_lists_are_narrowed_by_the_time_of_creation_to_the_microsecond(shelf: Shelf) -> None:
+    (at,) = {job.created_at for job, _ in shelf.listings.jobs(shelf.client.id, limit=9).items if job.id == shelf.failed}
+    tick = timedelta(microseconds=1)
+
+    def listed(**times: datetime) -> set[str]:
+        filters = Filters(**times)  # type: ignore[arg-type]  # times alone
+        return {job.id for job, _ in shelf.listings.jobs(shelf.client.id, limit=9, filters=filters).items}
+
+    assert shelf.failed in listed(created_after=at)
+    assert shelf.failed not in listed(created_after=at + tick)
+    assert shelf.failed in listed(created_before=at + tick)
+    assert shelf.failed not in listed(created_before=at)
+    assert listed(created_after=at - timedelta(days=1), created_before=at + timedelta(days=1)) == set(shelf.ids)
+    for far in (datetime.min, datetime.max):
+        assert len(listed(created_after=far.replace(tzinfo=UTC))) == (5 if far == datetime.min else 0)
+    renders = Filters(created_after=at - timedelta(days=1), created_before=at + timedelta(days=1))
+    assert len(shelf.listings.renders(shelf.client.id, limit=9, filters=renders).items) == 2
+    assert shelf.listings.renders(shelf.client.id, limit=9, filters=Filters(created_before=at)).items == []
+
+
+@ON_SQLITE
+def test_a_filtered_list_has_pages_that_new_jobs_do_not_move(engine: sa.Engine) -> None:
+    shop = Shop(engine)
+    ids = [shop.order(cost=0, spec={"metadata": {"n": str(number % 2)}}).job_id for number in range(6)]
+    odd = sorted(ids[1::2], reverse=True)
+    listings, filters = Listings(engine), Filters(metadata={"n": "1"})
+    first = listings.jobs(shop.client.id, limit=2, filters=filters)
+    shop.order(cost=0, spec={"metadata": {"n": "1"}})
+    second = listings.jobs(shop.client.id, limit=2, filters=filters, cursor=first.next_cursor)
+
+    assert [job.id for job, _ in first.items + second.items] == odd
+    assert second.next_cursor is None
+
+
 def test_renders_are_listed_by_preset_and_by_page(shelf: Shelf) -> None:
     def listed(**narrower: Any) -> list[str]:
-        page = shelf.listings.renders(shelf.client.id, **{"limit": 100} | narrower)
+        preset = Filters(output_preset=narrower.pop("output_preset", None))
+        page = shelf.listings.renders(shelf.client.id, filters=preset, **{"limit": 100} | narrower)
         assert [shelf.jobs.render(one.public_id, client_id=shelf.client.id) for one in page.items] == page.items
         return [one.public_id for one in page.items]
 
@@ -98,7 +170,10 @@ def test_a_new_job_moves_nothing_on_later_pages(shelf: Shelf) -> None:
 
 @pytest.mark.parametrize("which", ["jobs", "renders"])
 def test_a_page_is_one_statement_that_reads_an_index_in_its_order(shelf: Shelf, which: str) -> None:
-    filters: dict[str, list[dict[str, Any]]] = {"jobs": [{}, {"status": JobStatus.FAILURE}], "renders": [{}]}
+    filters: dict[str, list[dict[str, Any]]] = {
+        "jobs": [{}, {"filters": Filters(status=[JobStatus.FAILURE])}],
+        "renders": [{}],
+    }
     indexes = {"jobs": ["jobs_of_client", "jobs_of_client_by_status"], "renders": ["renders_of_client"]}
     ask: Callable[..., Any] = getattr(shelf.listings, which)
     seen: list[tuple[str, Any]] = []
@@ -128,6 +203,25 @@ def test_a_page_is_one_statement_that_reads_an_index_in_its_order(shelf: Shelf, 
         assert f"{index} " in steps, steps
         assert "Sort" not in steps, steps
         assert "TEMP B-TREE" not in steps, steps
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("which", ["jobs", "renders"])
+def test_sqlite_reads_filters_by_the_spec_from_their_index(shelf: Shelf, which: str) -> None:
+    seen: list[tuple[str, Any]] = []
+
+    def see(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        seen.append((statement, parameters))
+
+    pair = Filters(status=["SUCCESS"], metadata={"a": "1"})
+    for filters in (Filters(scene_type="podium"), pair):
+        sa.event.listen(shelf.engine, "before_cursor_execute", see)
+        getattr(shelf.listings, which)(shelf.client.id, limit=3, filters=filters)
+        sa.event.remove(shelf.engine, "before_cursor_execute", see)
+        statement, parameters = next(one for one in reversed(seen) if one[0].startswith("SELECT"))
+        with shelf.engine.connect() as connection:
+            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
+        assert "jobs_of_client_with_spec (client_id=? AND operation=? AND preview=?)" in plan, plan
 
 
 # Over HTTP
@@ -162,6 +256,10 @@ def without_urls(shown: dict[str, Any]) -> dict[str, Any]:
 WRONG = [
     *((f"cursor={cursor}", "cursor") for cursor in ("nonsense", "", "%00", "8" * 26, "01j9zc6m8j5x7z9q1w3r5t7y9v")),
     ("cursor=01J9ZC6M8J5X7Z9Q1W3R5T7Y9V%0A", "cursor"),
+    *((f"created_after={time}", "created_after") for time in ("", "2026-11-01", "2026-11-01T00:00:00", "now", "%00")),
+    ("created_before=0001-01-01T00:00:00%2B14:00", "created_before"),
+    ("created_after=2026-11-02T00:00:00Z&created_before=2026-11-02T01:00:00%2B01:00", "created_before"),
+    ("scene_type=%0A", "scene_type"),
     *((f"limit={limit}", "limit") for limit in ("0", "101", "many", "")),
 ]
 
@@ -175,6 +273,28 @@ def test_an_empty_list_is_a_page_and_an_invalid_query_is_named(caller: Caller, p
     assert located(caller.get(f"{path}?{which}&limit=0&cursor=x")) == {
         *(("query", which.partition("=")[0]), ("query", "limit"), ("query", "cursor"))
     }
+
+
+def test_a_list_takes_several_statuses_and_names_a_wrong_one_or_a_wrong_pair(caller: Caller) -> None:
+    waiting, failed = (caller.submit(caller.body()).json()["job_id"] for _ in range(2))
+    caller.jobs.fail(caller.claim(failed), "no_subject", "No product stands out.")
+    at = caller.get(f"/v1/jobs/{failed}").json()["created_at"]
+
+    def listed(query: str) -> set[str]:
+        return {job["job_id"] for job in caller.get(f"/v1/jobs?{query}").json()["items"]}
+
+    assert listed("status=FAILURE&status=NOT_STARTED") == {waiting, failed}
+    assert listed("status=FAILURE&status=SUCCESS") == {failed}
+    assert failed in listed(f"created_after={at}")
+    assert failed in listed(f"created_after={at.replace('Z', '+00:00')}"), "a plus that was not escaped"
+    assert listed(f"created_before={at}&status=FAILURE") == set()
+    wrong = caller.get("/v1/jobs?status=FAILURE&status=DONE")
+    assert located(wrong) == {("query", "status")}
+    assert "NOT_STARTED" in wrong.text
+    assert "DONE" in wrong.text
+    assert located(caller.get("/v1/jobs?metadata=season")) == {("query", "metadata", 0)}
+    assert located(caller.get("/v1/renders?metadata=a:1&metadata=a:2")) == {("query", "metadata", 1)}
+    assert "shopify_product" in caller.get("/v1/jobs?output_preset=shopify").text
 
 
 def test_a_list_needs_a_key(caller: Caller) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from ulid import ULID
 
+from service.database.clock import db_now
+from service.database.tables import deliveries
 from service.schemas.responses import JobEvent
 from service.settings import Settings
 from tests.service.api.test_isolation import MASK, PHOTO, Owner
@@ -18,6 +20,7 @@ ELSEWHERE = {
     *(("create_cutout", "409"), ("create_cutout", "429")),
     *(("background_swap_with_spec", status) for status in ("403", "409", "429")),
     *((operation, "429") for operation in ("get_render_thumbnail", "put_cutout_mask", "put_cutout_subjects")),
+    *((operation, "429") for operation in ("test_webhook", "redeliver")),
     *(("follow_job", "429"), ("create_upload", "429"), ("create_key", "409"), ("put_brand", "409")),
 }
 
@@ -54,6 +57,8 @@ def ask_what_is_there(owner: Owner) -> None:
     stream = owner.get(f"/v1/jobs/{owner.done}/events")
     last = re.findall(r"\bid: (\d+)", stream.text)[-1]
     ask(owner, "GET", f"/v1/jobs/{owner.done}/events", headers={"Last-Event-ID": last})
+    for path in ("", f"/{owner.delivery}"):
+        owner.get(f"/v1/webhook/deliveries{path}")
     for path in ("", "/picture", "/thumbnail"):
         ask(owner, "GET", f"/v1/renders/{owner.public_id}{path}", follow_redirects=False)
     for path in (f"cutouts/{owner.cutout}", f"brands/{owner.brand}", "output-presets"):
@@ -100,8 +105,13 @@ def refuse_by_state(owner: Owner) -> None:
         ask(owner, "POST", path, json=owner.body(**gone) if path == SWAP else gone)
     other = Caller(owner.http, owner.settings, f"other-{ULID()}", credits=0)
     other.submit(other.body())
-    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/secret")):
-        ask(other, method, f"/v1/webhook{path}", **{"json": {"grace_hours": 1}} if path else {})
+    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/secret"), ("POST", "/test")):
+        ask(other, method, f"/v1/webhook{path}", **{"json": {"grace_hours": 1}} if path == "/secret" else {})
+    ask(owner, "POST", f"/v1/webhook/deliveries/{owner.delivery}/redeliver")
+    with owner.engine.begin() as connection:  # as if a sweep had claimed it
+        claimed = {"lease_token": "x", "next_attempt_at": db_now(60)}
+        connection.execute(deliveries.update().where(deliveries.c.id == owner.delivery).values(**claimed))
+    ask(owner, "POST", f"/v1/webhook/deliveries/{owner.delivery}/redeliver")
 
 
 def change_and_delete(owner: Owner) -> None:

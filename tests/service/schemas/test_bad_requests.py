@@ -258,7 +258,18 @@ def others() -> Iterator[Bad]:
     yield Bad("POST", SWAP, content=b"{", where=("body", 1), code="json_invalid")
     for path, name, code, said in (
         ("jobs?stat=SUCCESS", "stat", "extra_forbidden", "Did you mean status?"),
-        ("jobs?created_after=2026-01-01", "created_after", "extra_forbidden", "send one of limit, cursor, status"),
+        ("jobs?made_on=2026-01-01", "made_on", "extra_forbidden", "send one of limit, cursor, status"),
+        ("jobs?created_after=2026-01-01", "created_after", "time_invalid", "RFC 3339 with Z or an offset"),
+        ("renders?created_before=2026-01-01T00:00:00", "created_before", "time_invalid", "(received '2026-01-01T00:00"),
+        (
+            *("jobs?created_before=2026-01-01T00:00:00Z&created_after=2026-02-01T00:00:00Z", "created_before"),
+            *("span_empty", "Should be later than created_after (received '2026-01-01T00:00:00Z'). Swap the two"),
+        ),
+        ("jobs?status=FAILURE&status=LOST", "status", "enum", "IN_PROGRESS, SUCCESS, FAILURE (received 'LOST')"),
+        ("renders?scene_type=", "scene_type", "string_too_short", "have 1 to 120 characters (received '')"),
+        ("jobs?output_preset=shopify", "output_preset", "unknown_preset", "you have no job of it. The nearest are"),
+        ("webhook/deliveries?status=lost", "status", "enum", "Should be one of waiting, delivered, failed, dropped"),
+        ("webhook/deliveries?job_id=7", "job_id", "string_pattern_mismatch", "look like 01J"),
         ("jobs?status=NOPE", "status", "enum", "NOT_STARTED, IN_PROGRESS, SUCCESS, FAILURE (received 'NOPE')"),
         ("jobs?operation=paint", "operation", "enum", "swap, cutout (received 'paint')"),
         ("jobs?limit=0", "limit", "greater_than_equal", ""),

@@ -142,6 +142,11 @@ def test_presigned_urls_of_s3_allow_exactly_their_request(s3_settings: dict[str,
     down = bucket.download_url("uploads/a.jpg", "image/jpeg", "http://ignored")
     answer = httpx.get(down.url, timeout=300)
     assert (answer.content, answer.headers["content-type"]) == (b"photo", "image/jpeg")
+    assert httpx.get(down.url, headers={"Range": "bytes=1-2"}).content == b"ho"
+    head = bucket.download_url("uploads/a.jpg", "image/jpeg", "http://ignored", "HEAD")
+    seen = httpx.head(head.url)
+    assert (head.method, seen.status_code, seen.headers["content-length"]) == ("HEAD", 200, "5")
+    assert httpx.get(head.url).status_code == httpx.head(down.url).status_code == 403
     assert httpx.put(up.url.replace("a.jpg", "b.jpg"), headers=up.headers, content=b"x").status_code == 403
     assert httpx.get(down.url[:-4] + "0000").status_code == 403
 

@@ -7,8 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from service.accounts.clients import UnknownClient
+from service.database.clock import db_now
 from service.database.tables import deliveries
-from service.webhooks.endpoints import NoWebhook, UnknownDelivery, UrlInvalid, Webhooks
+from service.webhooks.endpoints import DeliveryUnderWay, NoWebhook, UnknownDelivery, UrlInvalid, Webhooks
 from service.webhooks.outbox import Outbox
 from tests.support.databases import ON_SQLITE
 from tests.support.shop import Shop
@@ -105,6 +106,11 @@ def test_a_message_is_resent_under_its_own_id_and_only_to_its_own_client(engine:
     claimed = outbox.claim()
     assert claimed is not None
     assert (claimed.id, claimed.attempt) == (message.id, 1)
+    with pytest.raises(DeliveryUnderWay):
+        webhooks.resend(shop.client.name, message.id)
+    with engine.begin() as connection:  # its sweep died
+        connection.execute(deliveries.update().values(next_attempt_at=db_now(-1)))
+    webhooks.resend(shop.client.name, message.id)
 
 
 @pytest.mark.parametrize(

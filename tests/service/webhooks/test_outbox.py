@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from service.database.clock import db_now
 from service.database.encryption import SecretCipher, new_encryption_key
-from service.database.tables import deliveries
+from service.database.tables import deliveries, renders
 from service.jobs.records import Claim, JobStatus, LeaseLost, Operation
 from service.jobs.transitions import Jobs
+from service.storage.objects import SignedUrl, StoreUnavailable
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import AttemptResult, Outbox
 from tests.support.databases import ON_SQLITE
@@ -29,9 +30,7 @@ def bodies(engine: sa.Engine) -> list[Any]:
         return [json.loads(body) for body in rows]
 
 
-def test_a_success_is_reported_with_its_render_and_without_anything_that_expires(
-    shop: Shop, webhooks: Webhooks
-) -> None:
+def test_a_success_is_stored_with_its_render_and_without_anything_that_expires(shop: Shop, webhooks: Webhooks) -> None:
     webhooks.register(shop.client.name, URL)
     shop.jobs = Jobs(shop.engine, lease=60, max_attempts=2, public_url="https://backdrop.example/")
     accepted, made = shop.order(cost=3, spec={"seed": 7, "scene_type": "podium", "mood": "calm"}), render()
@@ -67,9 +66,49 @@ def test_a_success_is_reported_with_its_render_and_without_anything_that_expires
                 "scene_type": "podium",
                 "mood": "calm",
                 "url": f"https://backdrop.example/v1/renders/{made.public_id}/picture",
+                "download_url": None,
+                "download_url_expires_at": None,
             },
         },
     }
+
+
+def test_each_attempt_sends_a_new_download_url_until_the_render_is_deleted(shop: Shop, webhooks: Webhooks) -> None:
+    webhooks.register(shop.client.name, URL)
+    shop.jobs.succeed(shop.claim(shop.order()), render())
+    urls = iter(("https://store.example/1", "https://store.example/2"))
+
+    def sign(key: str, content_type: str) -> SignedUrl:
+        assert (key, content_type) == ("renders/a.jpg", "image/jpeg")
+        return SignedUrl("GET", next(urls), {}, datetime(2026, 12, 1, tzinfo=UTC))
+
+    outbox = Outbox(shop.engine, lease=60, sign=sign)
+    seen = []
+    for attempt in range(3):
+        if attempt == 2:
+            with shop.engine.begin() as connection:
+                connection.execute(renders.update().values(deleted_at=db_now()))
+        sending = outbox.claim()
+        assert sending is not None
+        (stored,) = bodies(shop.engine)
+        assert json.loads(sending.body) == stored, "the log shows what was sent"
+        seen.append((stored["data"]["render"]["download_url"], stored["data"]["render"]["download_url_expires_at"]))
+        assert outbox.record(sending, AttemptResult(WAITING, 500, after=0.0))
+    until = "2026-12-01T00:00:00Z"
+    assert seen == [("https://store.example/1", until), ("https://store.example/2", until), (None, None)]
+
+
+@ON_SQLITE
+def test_a_message_is_sent_without_a_download_url_that_cannot_be_signed(shop: Shop, webhooks: Webhooks) -> None:
+    webhooks.register(shop.client.name, URL)
+    shop.jobs.succeed(shop.claim(shop.order()), render())
+
+    def sign(*_: str) -> SignedUrl:
+        raise StoreUnavailable("There are no credentials.")
+
+    sending = Outbox(shop.engine, lease=60, sign=sign).claim()
+    assert sending is not None
+    assert json.loads(sending.body)["data"]["render"]["download_url"] is None
 
 
 def test_a_webhook_reports_why_a_hub_models_paintings_were_rejected(shop: Shop, webhooks: Webhooks) -> None:

@@ -1,10 +1,23 @@
 """Keys and the webhook over the API: the API shows a secret once, and a refusal names the remedy."""
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
+import httpx
+import sqlalchemy as sa
+
 from service.database.encryption import open_cipher
+from service.database.tables import deliveries
+from service.storage.buckets import open_buckets
+from service.webhooks.delivery import DeliveryLoop, build_delivery_loop
+from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import Outbox
+from service.webhooks.sender import WebhookSender
 from tests.support.caller import Caller, assert_problem, located
+from tests.support.shop import render
+from tests.support.storm.receiver import receiving
+from tests.support.webhooks import run
 
 
 def ask(caller: Caller, method: str, path: str, body: Any = None, key: str = "") -> Any:
@@ -60,3 +73,105 @@ def test_a_webhook_is_set_rotated_and_deleted_and_its_secret_is_shown_once(calle
     assert ask(caller, "DELETE", "/v1/webhook").status_code == 204
     assert_problem(ask(caller, "DELETE", "/v1/webhook"), 404, "not_found")
     assert_problem(ask(caller, "POST", "/v1/webhook/secret", {}), 404, "not_found")
+
+
+def test_a_message_has_a_url_that_downloads_the_picture_without_a_key(caller: Caller) -> None:
+    ask(caller, "PUT", "/v1/webhook", {"url": "https://shop.example/hooks"})
+    open_buckets(caller.settings)[1].put("renders/a.jpg", b"a picture", "image/jpeg")
+    caller.jobs.succeed(caller.claim(caller.submit(caller.body()).json()["job_id"]), render())
+    loop = build_delivery_loop(caller.settings)
+    sending = loop.outbox.claim()
+    loop.outbox._engine.dispose()
+
+    assert sending is not None
+    sent = json.loads(sending.body)["data"]["render"]
+    assert caller.http.get(sent["download_url"]).content == b"a picture"
+    assert datetime.fromisoformat(sent["download_url_expires_at"]) > datetime.now(UTC)
+    assert sent["url"] == f"/v1/renders/{sent['public_id']}/picture"
+
+
+DELIVERIES = "/v1/webhook/deliveries"
+
+
+def send_all(caller: Caller) -> None:
+    """Make one attempt at each due message, as a sweep does."""
+    outbox = Outbox(caller.engine, open_cipher(caller.settings), lease=60)
+    loop = DeliveryLoop(outbox, WebhookSender(httpx.create_ssl_context(), 10, allow_private=True), keep=3600)
+    loop.run_once(wait=0.1)
+    run(loop, lambda: True)
+
+
+def test_a_test_message_is_signed_sent_once_and_logged_and_can_be_sent_again(caller: Caller) -> None:
+    assert_problem(ask(caller, "POST", "/v1/webhook/test"), 404, "not_found")
+    with receiving(500) as receiver:
+        hooks = Webhooks(caller.engine, open_cipher(caller.settings), allow_private=True)
+        _, secret = hooks.register(caller.client.name, receiver.url)
+        made = ask(caller, "POST", "/v1/webhook/test")
+        assert (made.status_code, made.json()["state"], made.json()["attempts"]) == (202, "waiting", 0)
+        address = made.headers["location"]
+        send_all(caller)
+        failed = ask(caller, "GET", address).json()
+        assert (failed["state"], failed["last_status"], failed["next_attempt_at"]) == ("failed", 500, None)
+
+        receiver.answer = 204
+        for state in ("failed", "delivered"):
+            assert ask(caller, "GET", address).json()["state"] == state
+            again = ask(caller, "POST", f"{address}/redeliver")
+            assert (again.status_code, again.json()["state"], again.json()["attempts"]) == (202, "waiting", 0)
+            send_all(caller)
+
+    sent = [one.verified(secret) for one in receiver.received]
+    assert [one["type"] for one in sent] == ["webhook.test"] * 3
+    assert {one.id for one in receiver.received} == {made.json()["id"]} == {one["data"]["message_id"] for one in sent}
+    seen = ask(caller, "GET", address).json()
+    assert (seen["body"].encode(), seen["job_id"], seen["order_id"]) == (receiver.received[-1].body, None, None)
+    assert (seen["state"], seen["attempts"], seen["last_status"]) == ("delivered", 1, 204)
+
+
+def test_a_message_is_not_sent_again_while_an_attempt_is_under_way_or_without_a_webhook(caller: Caller) -> None:
+    ask(caller, "PUT", "/v1/webhook", {"url": "https://shop.example/hooks"})
+    address = ask(caller, "POST", "/v1/webhook/test").headers["location"]
+    assert Outbox(caller.engine, open_cipher(caller.settings), lease=60).claim() is not None
+
+    refused = ask(caller, "POST", f"{address}/redeliver")
+    assert_problem(refused, 409, "delivery_under_way")
+    assert refused.headers["retry-after"] == "5"
+    ask(caller, "DELETE", "/v1/webhook")
+    assert ask(caller, "GET", address).json()["state"] == "dropped"
+    assert "PUT /v1/webhook" in ask(caller, "POST", f"{address}/redeliver").text
+
+
+def test_the_delivery_log_is_paged_and_narrowed(caller: Caller) -> None:
+    ask(caller, "PUT", "/v1/webhook", {"url": "https://shop.example/hooks"})
+    jobs = [caller.submit(caller.body()).json()["job_id"] for _ in range(3)]
+    for job_id in jobs:
+        caller.jobs.cancel(job_id, client_id=caller.client.id)
+    test = ask(caller, "POST", "/v1/webhook/test").json()
+    with caller.engine.begin() as connection:
+        connection.execute(deliveries.update().where(deliveries.c.job_id == jobs[1]).values(state="failed"))
+
+    def listed(query: str = "") -> list[Any]:
+        answer = ask(caller, "GET", f"{DELIVERIES}?{query}")
+        assert answer.status_code == 200, answer.text
+        return [one["job_id"] for one in answer.json()["items"]]
+
+    assert listed() == [None, *reversed(jobs)]
+    first = ask(caller, "GET", f"{DELIVERIES}?limit=3").json()
+    assert [one["job_id"] for one in first["items"]] == [None, jobs[2], jobs[1]]
+    assert listed(f"cursor={first['next_cursor']}") == [jobs[0]]
+    assert (listed("type=webhook.test"), listed(f"job_id={jobs[0]}")) == ([None], [jobs[0]])
+    assert listed("status=failed") == [jobs[1]]
+    assert len(listed("status=failed&status=waiting")) == 4
+    assert listed(f"created_after={test['created_at']}") == [None]
+    assert listed(f"created_before={test['created_at']}") == list(reversed(jobs))
+    for query, name in (
+        ("status=lost", "status"),
+        ("cursor=msg_1", "cursor"),
+        ("type=x", "type"),
+        ("job_id=x", "job_id"),
+    ):
+        assert located(ask(caller, "GET", f"{DELIVERIES}?{query}")) == {("query", name)}
+    assert_problem(ask(caller, "GET", f"{DELIVERIES}/msg_%00"), 404, "not_found")
+    with caller.engine.connect() as connection:
+        body = connection.execute(sa.select(deliveries.c.body).where(deliveries.c.id == test["id"])).scalar_one()
+    assert json.loads(body)["type"] == "webhook.test"
