@@ -148,7 +148,7 @@ export class Draft extends EventTarget {
    */
   body(source = this.source) {
     const { brand } = this;
-    const preset = this.#presetOf(source);
+    const preset = presetOf(this, source);
     const bare = preset !== this.preset && !preset.scene_allowed;
     return {
       ...(source?.render ? { source_render_public_id: source.render } : { source_image_s3_key: source?.key ?? null }),
@@ -169,12 +169,12 @@ export class Draft extends EventTarget {
 
   /** Return the parameters for what is behind the product; {} where the channel takes no scene. */
   grounded(source = this.source) {
-    return this.#presetOf(source).scene_allowed ? groundOf(this.ground) : {};
+    return presetOf(this, source).scene_allowed ? groundOf(this.ground) : {};
   }
 
   /** Return the parameters of shadow, frame and layers. A white picture may have no layers. */
   laid(source = this.source) {
-    const bare = this.#presetOf(source).background === "white";
+    const bare = presetOf(this, source).background === "white";
     return changed({ ...this.shadow, ...this.frame, layers: bare ? [] : this.lettering.layers });
   }
 
@@ -185,10 +185,6 @@ export class Draft extends EventTarget {
     const forced = Object.fromEntries(named.filter(([, value]) => value !== undefined && value !== null && value !== ""));
     if (given.layers && !this.lettering.layers.length) forced.layers = "[]";
     return { ...forced, ...this.dressing(source), ...this.grounded(source), ...this.laid(source) };
-  }
-
-  #presetOf(source) {
-    return this.catalogue.output_presets.find(({ name }) => name === source?.preset) ?? this.preset;
   }
 
   /** Adopt the choices of an earlier request. Its placement belongs to its photo. */
@@ -208,6 +204,10 @@ export class Draft extends EventTarget {
     if (!keep(DRAFT, whole)) keep(DRAFT, { ...whole, source: this.source && { ...this.source, preview: null } });
   }
 }
+
+/** Return the channel of a photo. No private method, which a draft from `like` would lack. */
+const presetOf = ({ catalogue, preset }, source) =>
+  catalogue.output_presets.find(({ name }) => name === source?.preset) ?? preset;
 
 /** Return an earlier order, {request, dressing, ground, …}, as fields of a draft. */
 function choicesOf(asked) {

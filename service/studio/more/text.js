@@ -153,7 +153,7 @@ export function textChoice(context) {
     brand.dataset.of = key;
     const error = html`<p class="error" role="alert"></p>`;
     const load = html`<button class="button small" onclick=${() => change(kept)}>Use those of ${own.name}</button>`;
-    const save = html`<button class="button small" onclick=${() => store(own, now, error)}>Keep these for ${own.name}</button>`;
+    const save = html`<button class="button small" onclick=${() => store(own.name, layers(), error)}>Keep these for ${own.name}</button>`;
     fill(
       brand,
       same ? html`<p class="hint">These are the texts and logos of ${own.name}.</p>` : html`<div class="row">${kept.length > 0 && load}${now.length > 0 && save}</div>`,
@@ -161,7 +161,10 @@ export function textChoice(context) {
     );
   }
 
-  async function store({ name, palette, style_words, seed_policy, seed, default_preset, options }, now, error) {
+  async function store(brandName, now, error) {
+    const { name, palette, style_words, seed_policy, seed, default_preset, options } = studio.brands.find(
+      (one) => one.name === brandName,
+    );
     error.textContent = "";
     const body = { palette, style_words, seed_policy, default_preset, options: { ...options, layers: now } };
     if (seed_policy === "pinned" && seed !== null) body.seed = seed;
