@@ -8,6 +8,7 @@ from pipeline.background.best_of import fell_back
 from pipeline.background.earlier import EarlierRender
 from pipeline.background.own import OwnPicture, guided
 from pipeline.background.plain import colour_of
+from pipeline.background.shared import SharedBackgrounds
 from pipeline.background.source import Background, light_for, make_background
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite, light_around
@@ -99,6 +100,7 @@ def swap(
     credentials: Credentials | None = None,
     cache: Cache | None = None,
     mask: GivenMask | None = None,
+    shared: SharedBackgrounds | None = None,
     files: Mapping[str, bytes] = NO_FILES,
     earlier_mask: GivenMask | None = None,
     on_composite: Callable[[Placed, Rgb], None] = unseen,
@@ -111,7 +113,7 @@ def swap(
     `progress` is called as each stage starts and with each step of the generator. It may raise to stop the swap, and
     its error is passed on.
     `clock` returns seconds, as time.perf_counter does, for the report's timings.
-    `control` switches the stages that act for the asked colours.
+    `control` switches the stages that act for the asked colours. `shared` keeps the background for further pictures.
     `credentials` sign the file. `cache` contains results of earlier swaps, and gets this swap's.
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
     `files` has the bytes of the further files that the spec names, by the name that it has for each.
@@ -145,10 +147,9 @@ def swap(
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     shown = preview_size(width, height) if preview else (width, height)
     with stages("background"):
-        step, small = stages.step, shown if preview else None
         source = make_background(
-            spec, photo, cutout, place, laid, networks, step, control=control, cache=cache, shown=small, light=light,
-            own=own, earlier=earlier, clock=clock,
+            spec, photo, cutout, place, laid, networks, stages.step, control=control, cache=cache, light=light,
+            shown=shown if preview else None, own=own, earlier=earlier, clock=clock, shared=shared,
         )  # fmt: skip
     if source.layout is not None:
         on_layout(source.layout)

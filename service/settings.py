@@ -145,8 +145,10 @@ class Settings(BaseSettings):
     preview_rate: int = Field(30, ge=0)
     #: Hours for which Backdrop keeps a preview.
     preview_hours: float = Field(1.0, gt=0)
-    #: Unfinished jobs that one client may have. 0: no limit.
-    unfinished_limit: int = Field(500, ge=0)
+    #: Most pictures of one order. An order counts like its pictures for the next two limits, which may lower this one.
+    order_pictures: int = Field(2000, ge=1, le=20_000)
+    #: Unfinished jobs that one client may have. 0: no limit. The default has room for the largest order.
+    unfinished_limit: int = Field(2000, ge=0)
     #: Waiting jobs of one kind, of all clients together. 0: no limit. One worker does about 5000 in half a day. A
     #: client may have at most as many of these jobs as there are free places, so that other clients always find room.
     queue_limit: int = Field(5000, ge=0)
@@ -365,6 +367,12 @@ class Settings(BaseSettings):
             return None
         given = {name.strip().lower() for name in self.trusted_hosts.split(",") if name.strip()}
         return frozenset({"localhost", "127.0.0.1", "::1", self.host.lower(), *given})
+
+    @property
+    def largest_order(self) -> int:
+        """Most pictures of an order that the limits of unfinished and waiting jobs can ever let through."""
+        half = (self.queue_limit + 1) // 2  # the most of an empty queue that one client may fill
+        return min(self.order_pictures, self.unfinished_limit or self.order_pictures, half or self.order_pictures)
 
     @property
     def own_kernels(self) -> Path:

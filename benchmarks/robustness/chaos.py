@@ -4,10 +4,10 @@
         [--workers 3] [--embedded]
 
 Starts PostgreSQL, Valkey and an S3 server (--embedded: SQLite, Valkey and a directory, as `backdrop up` does), two
-APIs, three workers with trivial networks, and two sweeps. Callers order good and bad photos, repeat requests, and
-request other clients' resources. Meanwhile parts are killed, stopped and frozen, and servers are paused, killed and
-emptied. Then it waits until every job has ended, and checks every invariant: rows, ledger, bytes, and each answer that
-a caller got. Prints the counts. Exits with status 1 and the findings when an invariant is broken.
+APIs, three workers with trivial networks, and two sweeps. Callers order good and bad photos, alone and several at once,
+repeat requests, and request other clients' resources. Meanwhile parts are killed, stopped and frozen, and servers are
+paused, killed and emptied. Then it waits until every job has ended, and checks every invariant: rows, ledger, bytes,
+and each answer that a caller got. Prints the counts. Exits with status 1 and the findings when an invariant is broken.
 """
 
 import argparse
@@ -188,9 +188,11 @@ class Storm:
         replace(build_expirer(self._made.settings), attempt_ends=0.0, delete_delay=0.0).run_once()
         self.rows = verdict.rows_of(self._engine)
         submissions = self.callers.submissions
+        alone = [row for row in self.rows if row.order_id is None]
         return [
             *verdict.audited(self._engine, self._made.settings),
-            *verdict.broken_promises(submissions, self.rows),
+            # An order of several pictures counts as one: its answers name the order, not its jobs.
+            *verdict.broken_promises(submissions, [*alone, *verdict.orders_of(self._engine)]),
             *verdict.wrong_ends(submissions, self.rows),
             *verdict.wrong_cancels(submissions, self.rows),
             *verdict.wrong_messages(self._engine, self.rows, self.callers.shoppers[0].id, self._receiver.received),

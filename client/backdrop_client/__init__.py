@@ -25,6 +25,7 @@ from backdrop_client.errors import (
     WaitTimeout,
     WebhookInvalid,
 )
+from backdrop_client.orders import Order, OrderPicture, OrderPlan
 from backdrop_client.progress import Progress
 from backdrop_client.results import (
     Accepted,
@@ -47,7 +48,7 @@ from backdrop_client.results import (
 )
 from backdrop_client.retries import Retries
 from backdrop_client.spec import Spec
-from backdrop_client.webhook import WebhookEvent, WebhookJob, WebhookRender, verify_webhook
+from backdrop_client.webhook import WebhookEvent, WebhookJob, WebhookOrder, WebhookRender, verify_webhook
 
 __all__ = [
     "Accepted",
@@ -74,6 +75,9 @@ __all__ = [
     "JobStatus",
     "NotFound",
     "Notice",
+    "Order",
+    "OrderPicture",
+    "OrderPlan",
     "PhotoUnknown",
     "Plan",
     "Progress",
@@ -93,6 +97,7 @@ __all__ = [
     "WebhookEvent",
     "WebhookInvalid",
     "WebhookJob",
+    "WebhookOrder",
     "WebhookRender",
     "verify_webhook",
 ]

@@ -1,18 +1,16 @@
 """The methods of both clients, each a flow of requests. `backdrop_client.client` runs them, blocking or awaited."""
 
-import json
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from backdrop_client import downloading
 from backdrop_client.errors import Conflict
-from backdrop_client.flow import Call, Flow, T, Work
+from backdrop_client.flow import Call, Flow, Work
+from backdrop_client.orders import OrderCalls
 from backdrop_client.photo import Photo, content_type, format_for, read_photo
 from backdrop_client.results import (
     Accepted,
@@ -40,16 +38,14 @@ from backdrop_client.results import (
 from backdrop_client.retries import Retries, exchange
 from backdrop_client.spec import Spec
 from backdrop_client.waiting import OnProgress, Streams, Wait
+from backdrop_client.words import JSON, in_json, once, quoted
 
 SWAP = "/v1/background-swap-with-spec"
 CUTOUTS = "/v1/cutouts"
 _DELIVERIES = "/v1/webhook/deliveries"
-_JSON = {"Content-Type": "application/json"}
-#: Jobs or renders of one page.
-_PAGE = 100
 
 
-class Api:
+class Api(OrderCalls):
     """The calls to a server. Lives as long as its client. Its flows may run concurrently.
 
     Both clients have each public method with its docstring. Methods with `iter_` yield the items of all pages.
@@ -65,7 +61,7 @@ class Api:
         if data.lstrip().startswith(b"<") and b"<svg" in data[:4096]:  # the server checks a logo before it stores it
             logo = Call("POST", "/v1/uploads", headers={"Content-Type": "image/svg+xml"}, content=data)
             return decoded((yield from exchange(logo, self._retries)), StoredPhoto).key
-        reserve = Call("POST", "/v1/uploads", headers=_JSON, content=_json({"content_type": content_type(data)}))
+        reserve = Call("POST", "/v1/uploads", headers=JSON, content=in_json({"content_type": content_type(data)}))
         reserved = decoded((yield from exchange(reserve, self._retries)), Upload)
         put = Call(reserved.method, reserved.url, headers=reserved.headers, content=data, with_key=False)
         yield from exchange(put, self._retries)
@@ -84,7 +80,7 @@ class Api:
         Raises Invalid if there is no photo at the URL, and TooLarge.
         """
         # The server's fetch takes up to 20 s by default.
-        call = Call("POST", "/v1/uploads", headers=_JSON, content=_json({"url": url}), patience=30.0)
+        call = Call("POST", "/v1/uploads", headers=JSON, content=in_json({"url": url}), patience=30.0)
         return decoded((yield from exchange(call, self._retries)), StoredPhoto).key
 
     def swap(
@@ -108,7 +104,7 @@ class Api:
         """
         spec = yield from self._uploaded(spec)
         call = _swap_call(spec, source_key, source_render, preview)
-        headers = {**call.headers, "Idempotency-Key": _once(idempotency_key)}
+        headers = {**call.headers, "Idempotency-Key": once(idempotency_key)}
         if wait:
             headers["Prefer"] = f"wait={wait}, return=representation"
         query = call.query if reference is None else {**call.query, "reference": reference}
@@ -133,7 +129,7 @@ class Api:
 
     def job(self, job_id: str) -> Flow[Job]:
         """Return a job with its status, progress and result."""
-        return (yield from self._get(f"/v1/jobs/{_quoted(job_id)}", Job))
+        return (yield from self._get(f"/v1/jobs/{quoted(job_id)}", Job))
 
     def wait(
         self, job: Accepted | Job | str, *, on_progress: OnProgress | None = None, timeout: float | None = None
@@ -145,13 +141,13 @@ class Api:
         """
         job_id = job if isinstance(job, str) else job.job_id
         look = partial(self.job, job_id)
-        return (yield from Wait(_quoted(job_id), look, self._streams, on_progress, timeout)())
+        return (yield from Wait(quoted(job_id), look, self._streams, on_progress, timeout)())
 
     def cancel(self, job: Accepted | Job | str) -> Flow[Job]:
         """Cancel an unfinished job. Its credits are refunded. Raises Conflict if the job has ended."""
         job_id = job if isinstance(job, str) else job.job_id
         try:
-            answer = yield from exchange(Call("DELETE", f"/v1/jobs/{_quoted(job_id)}"), self._retries)
+            answer = yield from exchange(Call("DELETE", f"/v1/jobs/{quoted(job_id)}"), self._retries)
         except Conflict as error:
             # The answer to an earlier try may have been lost.
             found = yield from self.job(job_id)
@@ -199,19 +195,19 @@ class Api:
 
     def render(self, public_id: str) -> Flow[Render]:
         """Return a render with its measurements and a fresh download URL."""
-        return (yield from self._get(f"/v1/renders/{_quoted(public_id)}", Render))
+        return (yield from self._get(f"/v1/renders/{quoted(public_id)}", Render))
 
     def delete_render(self, render: Render | str) -> Flow[None]:
         """Delete a render, given itself or its public id, with picture and report. Raises NotFound."""
         public_id = render if isinstance(render, str) else render.public_id
-        yield from exchange(Call("DELETE", f"/v1/renders/{_quoted(public_id)}"), self._retries)
+        yield from exchange(Call("DELETE", f"/v1/renders/{quoted(public_id)}"), self._retries)
 
     def delete_photo(self, source_key: str) -> Flow[None]:
         """Delete an uploaded photo and its cut-outs. Its unfinished jobs fail and are refunded.
 
         Its renders stay. Raises NotFound.
         """
-        yield from exchange(Call("DELETE", f"/v1/uploads/{_quoted(source_key)}"), self._retries)
+        yield from exchange(Call("DELETE", f"/v1/uploads/{quoted(source_key)}"), self._retries)
 
     def download(self, render: Render | str, path: str | Path) -> Flow[Path]:
         """Write a render, given itself or its public id, to `path`: complete and checked, or not at all.
@@ -268,9 +264,9 @@ class Api:
         """
         body: dict[str, Any] = {"source_image_s3_key": source_key, "source_render_public_id": source_render}
         body["subject"] = None if subject is None else list(subject)
-        headers = {**_JSON, "Idempotency-Key": _once(idempotency_key)}
+        headers = {**JSON, "Idempotency-Key": once(idempotency_key)}
         query = {} if reference is None else {"reference": reference}
-        content = _json({name: value for name, value in body.items() if value is not None})
+        content = in_json({name: value for name, value in body.items() if value is not None})
         call = Call("POST", CUTOUTS, query=query, headers=headers, content=content)
         accepted = decoded((yield from exchange(call, self._retries)), Accepted)
         job = yield from self.wait(accepted, on_progress=on_progress, timeout=timeout)
@@ -280,7 +276,7 @@ class Api:
 
     def cutout_by_id(self, public_id: str) -> Flow[Cutout]:
         """Return the current state of a cut-out, with fresh URLs."""
-        return (yield from self._get(f"{CUTOUTS}/{_quoted(public_id)}", Cutout))
+        return (yield from self._get(f"{CUTOUTS}/{quoted(public_id)}", Cutout))
 
     def iter_cutouts(self, *, reference: str | None = None) -> Pages[Cutout]:
         """Yield your cut-outs, newest first, one page at a time."""
@@ -298,7 +294,7 @@ class Api:
         if (mask is None) == (keep is None):
             raise ValueError("Give either mask or keep.")
         if mask is None:
-            call = Call("PUT", _of(cutout, "subjects"), headers=_JSON, content=_json({"keep": list(keep or ())}))
+            call = Call("PUT", _of(cutout, "subjects"), headers=JSON, content=in_json({"keep": list(keep or ())}))
         else:
             data: bytes = yield Work(partial(read_photo, mask))
             call = Call("PUT", _of(cutout, "mask"), headers={"Content-Type": "image/png"}, content=data)
@@ -326,13 +322,13 @@ class Api:
 
     def credits(self) -> Flow[Credits]:
         """Return your balance and the latest entries of your ledger."""
-        return (yield from self._get("/v1/credits", Credits, limit=_PAGE))
+        return (yield from self._get("/v1/credits", Credits, limit=100))
 
     def iter_credits(self) -> Pages[CreditEntry]:
         """Yield all entries of your ledger, newest first, one page at a time."""
 
         def page(cursor: str | None) -> Flow[Page[CreditEntry]]:
-            found = yield from self._get("/v1/credits", Credits, cursor=cursor, limit=_PAGE)
+            found = yield from self._get("/v1/credits", Credits, cursor=cursor, limit=100)
             return Page(found.entries, found.next_cursor)
 
         return Pages(page)
@@ -355,7 +351,7 @@ class Api:
 
     def brand(self, name: str) -> Flow[Brand]:
         """Return a brand. Raises NotFound."""
-        return (yield from self._get(f"/v1/brands/{_quoted(name)}", Brand))
+        return (yield from self._get(f"/v1/brands/{quoted(name)}", Brand))
 
     def save_brand(self, brand: Brand) -> Flow[Brand]:
         """Create a brand, or replace the whole brand of that name, and return it as the server stored it."""
@@ -369,7 +365,7 @@ class Api:
             body["options"] = brand.options
         if brand.seed is not None:
             body["seed"] = brand.seed
-        call = Call("PUT", f"/v1/brands/{_quoted(brand.name)}", headers=_JSON, content=_json(body))
+        call = Call("PUT", f"/v1/brands/{quoted(brand.name)}", headers=JSON, content=in_json(body))
         return decoded((yield from exchange(call, self._retries)), Brand)
 
     def keys(self) -> Flow[list[Key]]:
@@ -378,13 +374,13 @@ class Api:
 
     def add_key(self, name: str | None = None) -> Flow[NewKey]:
         """Create another key and return it. Its text is shown only once. Raises Conflict if there are too many."""
-        call = Call("POST", "/v1/keys", headers=_JSON, content=_json({} if name is None else {"name": name}))
+        call = Call("POST", "/v1/keys", headers=JSON, content=in_json({} if name is None else {"name": name}))
         return decoded((yield from exchange(call, self._retries)), NewKey)
 
     def delete_key(self, key: Key | NewKey | str) -> Flow[None]:
         """Revoke a key. Raises NotFound, and Conflict for your last key without an expiry."""
         key_id = key if isinstance(key, str) else key.id
-        yield from exchange(Call("DELETE", f"/v1/keys/{_quoted(key_id)}"), self._retries)
+        yield from exchange(Call("DELETE", f"/v1/keys/{quoted(key_id)}"), self._retries)
 
     def webhook(self) -> Flow[WebhookSettings]:
         """Return your webhook. Raises NotFound if none is set."""
@@ -392,13 +388,13 @@ class Api:
 
     def set_webhook(self, url: str) -> Flow[WebhookSettings]:
         """Send a message to this URL when a job ends. The answer has `secret` if the URL is new. Raises Invalid."""
-        call = Call("PUT", "/v1/webhook", headers=_JSON, content=_json({"url": url}))
+        call = Call("PUT", "/v1/webhook", headers=JSON, content=in_json({"url": url}))
         return decoded((yield from exchange(call, self._retries)), WebhookSettings)
 
     def rotate_webhook_secret(self, *, grace_hours: float = 24.0) -> Flow[WebhookSettings]:
         """Return your webhook with a new secret. The old one also signs for `grace_hours`. Raises NotFound."""
-        headers = {**_JSON, "Idempotency-Key": _once(None)}  # the same for retries, so that they get the same secret
-        call = Call("POST", "/v1/webhook/secret", headers=headers, content=_json({"grace_hours": grace_hours}))
+        headers = {**JSON, "Idempotency-Key": once(None)}  # the same for retries, so that they get the same secret
+        call = Call("POST", "/v1/webhook/secret", headers=headers, content=in_json({"grace_hours": grace_hours}))
         return decoded((yield from exchange(call, self._retries)), WebhookSettings)
 
     def delete_webhook(self) -> Flow[None]:
@@ -414,12 +410,12 @@ class Api:
 
     def delivery(self, delivery_id: str) -> Flow[Delivery]:
         """Return a message to your webhook, with its body. Raises NotFound."""
-        return (yield from self._get(f"{_DELIVERIES}/{_quoted(delivery_id)}", Delivery))
+        return (yield from self._get(f"{_DELIVERIES}/{quoted(delivery_id)}", Delivery))
 
     def redeliver(self, delivery: Delivery | str) -> Flow[Delivery]:
         """Send a message again under the same id. Raises NotFound, and Conflict while an attempt is under way."""
         delivery_id = delivery if isinstance(delivery, str) else delivery.id
-        call = Call("POST", f"{_DELIVERIES}/{_quoted(delivery_id)}/redeliver")
+        call = Call("POST", f"{_DELIVERIES}/{quoted(delivery_id)}/redeliver")
         return decoded((yield from exchange(call, self._retries)), Delivery)
 
     def iter_deliveries(
@@ -440,14 +436,6 @@ class Api:
         asked |= {"created_after": created_after, "created_before": created_before}
         return self._pages(_DELIVERIES, Page[Delivery], **asked)
 
-    def _get(self, path: str, kind: type[T], **query: str | int | list[str] | None) -> Flow[T]:
-        given = {name: value for name, value in query.items() if value is not None}
-        return decoded((yield from exchange(Call("GET", path, query=given), self._retries)), kind)
-
-    def _pages(self, path: str, kind: type[Page[T]], **filters: Any) -> Pages[T]:
-        query = {name: _sent(value) for name, value in filters.items()}
-        return Pages(lambda cursor: self._get(path, kind, **query, cursor=cursor, limit=_PAGE))
-
     def _catalogue(self, name: str) -> Flow[list[CatalogueItem]]:
         items = (yield from self._get(f"/v1/{name}", Items[dict[str, Any]])).items
         return [
@@ -459,7 +447,7 @@ class Api:
 def _swap_call(spec: Spec, source_key: str | None, source_render: str | None, preview: bool) -> Call:
     body = spec.body(source_key=source_key, source_render=source_render)
     query = spec.query() | ({"preview": "true"} if preview else {})
-    return Call("POST", SWAP, query=query, headers=_JSON, content=_json(body))
+    return Call("POST", SWAP, query=query, headers=JSON, content=in_json(body))
 
 
 def _public_id(cutout: Cutout | str) -> str:
@@ -467,28 +455,4 @@ def _public_id(cutout: Cutout | str) -> str:
 
 
 def _of(cutout: Cutout | str, what: str) -> str:
-    return f"{CUTOUTS}/{_quoted(_public_id(cutout))}/{what}"
-
-
-def _sent(value: Any) -> str | list[str] | None:
-    """Return a filter's value for the query; None leaves it out."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return [f"{name}:{one}" for name, one in value.items()] or None
-    if isinstance(value, bool):
-        return "true" if value else None
-    return value if value is None or isinstance(value, str) else list(value) or None
-
-
-def _once(idempotency_key: str | None) -> str:
-    # An empty key is sent, and the API refuses it. A generated key would charge each try.
-    return str(uuid.uuid4()) if idempotency_key is None else idempotency_key
-
-
-def _json(body: dict[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False).encode()
-
-
-def _quoted(name: str) -> str:
-    return quote(name, safe="")
+    return f"{CUTOUTS}/{quoted(_public_id(cutout))}/{what}"

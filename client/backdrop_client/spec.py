@@ -110,6 +110,12 @@ class Spec:
         pairs = [f"{name}:{value}" for name, value in self.metadata.items()]
         return query | ({"metadata": pairs} if pairs else {})
 
+    def options(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults, as the JSON of an order has them."""
+        names = [name for name in (*_IN_QUERY, "layers") if name != "seed"]
+        given = {name: getattr(self, name) for name in names if getattr(self, name) != getattr(Spec, name)}
+        return given | ({"layers": list(self.layers)} if self.layers and not isinstance(self.layers, str) else {})
+
     def body(self, *, source_key: str | None, source_render: str | None) -> dict[str, Any]:
         """Return the request's JSON without missing fields, so that older servers accept it."""
         body: dict[str, Any] = {

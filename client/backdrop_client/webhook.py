@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError, WebhookVerificationError
 
 from backdrop_client.errors import WebhookInvalid
+from backdrop_client.orders import OrderStatus
 from backdrop_client.results import JobError, JobStatus
 
 
@@ -55,16 +57,32 @@ class WebhookJob:
 
 
 @dataclass(frozen=True)
+class WebhookOrder:
+    """An order whose pictures are all over. `Backdrop.download_order` downloads them."""
+
+    order_id: str
+    request_id: str
+    status: OrderStatus
+    pictures: int
+    #: As in `Order.counts`.
+    counts: dict[str, int]
+    credits_cost: int
+    credits_refunded: int
+    reference: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class WebhookEvent:
     """A message. It may arrive more than once, so ignore an id that you have seen."""
 
     id: str
     #: "job.succeeded" or "job.failed". For a cut-out, which has no render: "cutout.succeeded" or "cutout.failed".
-    #: "webhook.test": you asked for a test.
+    #: "webhook.test": you asked for a test. For an order, whose pictures send none: "order.completed".
     type: str
     timestamp: datetime
-    #: Of a test: a job without ids, which has not started.
-    data: WebhookJob
+    #: Of an order: a `WebhookOrder`. Of a test: a job without ids, which has not started.
+    data: WebhookJob | WebhookOrder
 
 
 @dataclass(frozen=True)
@@ -94,7 +112,8 @@ def verify_webhook(headers: Mapping[str, str], body: bytes | str, secret: str) -
     try:
         webhook.verify(body, by_name, json_parse=False)
         message = msgspec.json.decode(body, type=_Message)
-        data = _NO_JOB if message.type == "webhook.test" else msgspec.json.decode(message.data, type=WebhookJob)
+        kind: Any = WebhookOrder if message.type.startswith("order.") else WebhookJob
+        data = _NO_JOB if message.type == "webhook.test" else msgspec.json.decode(message.data, type=kind)
     except WebhookVerificationError as error:
         raise WebhookInvalid(f"{error}.") from error
     except msgspec.DecodeError as error:

@@ -7,13 +7,14 @@ from typing import Any, Literal
 import numpy as np
 
 from pipeline.background.assigned import assigned
-from pipeline.background.best_of import search
+from pipeline.background.best_of import Selection, search
 from pipeline.background.earlier import EarlierRender
 from pipeline.background.free import FreeContext
 from pipeline.background.growth import Growth
 from pipeline.background.own import OwnPicture, guide_report, own_background
 from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, pinned
 from pipeline.background.plain import Shade, casts, colour_of, plain_shadow, shadow_report
+from pipeline.background.shared import SharedBackgrounds, key_of
 from pipeline.colour.palette import PaletteControl
 from pipeline.colour.photo_light import PhotoLight, photo_light
 from pipeline.compositing.composite import apply_shadow
@@ -76,13 +77,14 @@ def make_background(
     own: OwnPicture | None = None,
     earlier: EarlierRender | None = None,
     clock: Callable[[], float] = lambda: 0.0,
+    shared: SharedBackgrounds | None = None,
 ) -> Background:
     """Return the background of a spec for a product cut out of a photo and placed on the canvas.
 
     It has the canvas's size or, where `shown` (width, height) is given, that smaller size. All choices depend on the
     canvas only, so that both sizes show the same. `light` is the result of `light_for`, `own` the spec's own picture,
     `earlier` the render whose background it repeats. `on_step` never goes back.
-    `clock` returns seconds. Raises the errors of `search`.
+    `clock` returns seconds. `shared` keeps free backgrounds for the next picture. Raises the errors of `search`.
     """
     canvas_height, canvas_width = placed.alpha.shape
     width, height = shown or (canvas_width, canvas_height)
@@ -119,13 +121,19 @@ def make_background(
         )
     guide, reference = (None, None) if own is None else (own.view, own.photo.rgb)
     context = FreeContext.of(photo, cutout, place, placed, light, guide, reference)
-    best = search(spec, context, placed.alpha, networks, on_step, control=control, shown=shown, clock=clock)
+
+    def made() -> Selection:
+        return search(
+            spec, context, placed.alpha, networks, on_step, control=control, shown=shown, clock=clock
+        )  # fmt: skip
+
+    best, found = (made(), False) if shared is None else shared.of(key_of(spec, context, placed, control, shown), made)
     return Background(
         best.background,
         best.lay,
         best.seed,
         best.tried,
-        "computed",
+        "cached" if found else "computed",
         is_scene=True,
         assigned=assigned(best.layout),
         growth=best.growth,

@@ -159,7 +159,8 @@ class _Sizes:
             longest = wide / em - 2 * across
             setting = typeset(face, layer.text, longest, layer.line_height, align, to_baseline=plated)
             width, height = (setting.width + 2 * across) * em, (setting.height + 2 * down) * em
-        fit = min(1.0, wide / width, tall / height)
+        # a text of invisible characters has no width
+        fit = min(1.0, wide / max(width, 1.0), tall / max(height, 1.0))
         return _Sized(width * fit, height * fit, em * fit, setting, factor * fit)
 
 

@@ -125,7 +125,7 @@ def filled(order: SwapOrder) -> Lettering:
     values = placeholders(order)
     for one in found:
         if "text" in one:
-            one["text"] = _PLACEHOLDER.sub(lambda found: values[found[1]], one["text"])
+            one["text"] = _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), one["text"])
     return _written(found)
 
 

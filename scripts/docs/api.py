@@ -15,6 +15,7 @@ from service.settings import Settings
 #: Titles of the tags, in the order of the page.
 _TAGS = {
     "workflows": "Swaps",
+    "orders": "Orders of many pictures",
     "photos": "Photos",
     "cutouts": "Cut-outs",
     "jobs": "Jobs",

@@ -1,5 +1,7 @@
 """The ledger of credits. Each function runs inside the transaction of the change that the credits are for."""
 
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 from ulid import ULID
 
@@ -28,6 +30,14 @@ def debit(connection: sa.Connection, client_id: str, credits: int, job_id: str) 
         _move(connection, client_id, "debit", -credits, job_id)
 
 
+def debit_all(connection: sa.Connection, client_id: str, costs: Mapping[str, int]) -> None:
+    """Charge a client for several jobs, by id, all or none: one entry a job. Raises InsufficientCredits, as `debit`."""
+    rows = [_row(client_id, "debit", -cost, job_id) for job_id, cost in costs.items() if cost]
+    if rows:
+        _add(connection, client_id, -sum(costs.values()))
+        connection.execute(ledger.insert(), rows)
+
+
 def refund(connection: sa.Connection, job_id: str) -> None:
     """Refund a job's credits. A second refund of the job violates the unique index and fails the transaction."""
     job = connection.execute(sa.select(jobs.c.client_id, jobs.c.credits_cost).where(jobs.c.id == job_id)).one()
@@ -45,6 +55,11 @@ def refunded() -> sa.ScalarSelect[int]:
 
 
 def _move(connection: sa.Connection, client_id: str, kind: str, amount: int, job_id: str | None) -> None:
+    _add(connection, client_id, amount)
+    connection.execute(ledger.insert().values(**_row(client_id, kind, amount, job_id)))
+
+
+def _add(connection: sa.Connection, client_id: str, amount: int) -> None:
     moved = connection.execute(
         clients.update()
         .where(clients.c.id == client_id, clients.c.balance + amount >= 0)
@@ -53,6 +68,7 @@ def _move(connection: sa.Connection, client_id: str, kind: str, amount: int, job
     if moved.rowcount != 1:
         balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
         raise InsufficientCredits(balance, -amount)
-    connection.execute(
-        ledger.insert().values(id=str(ULID()), client_id=client_id, kind=kind, amount=amount, job_id=job_id)
-    )
+
+
+def _row(client_id: str, kind: str, amount: int, job_id: str | None) -> dict[str, object]:
+    return {"id": str(ULID()), "client_id": client_id, "kind": kind, "amount": amount, "job_id": job_id}

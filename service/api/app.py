@@ -23,6 +23,7 @@ from service.api.auth import asked_catalogue
 from service.api.cutouts import REFUSALS
 from service.api.endpoint import KnownParametersOnly
 from service.api.files import files_router
+from service.api.orders import ORDER_REFUSALS
 from service.api.pages.palettes import Palettes
 from service.api.pages.reference import REFERENCE
 from service.api.pages.studio import STUDIO
@@ -51,6 +52,9 @@ from service.jobs.worker_registry import WorkerRegistry
 from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
 from service.media.photos import Photos
+from service.orders.intake import OrderIntake
+from service.orders.store import Orders
+from service.orders.submit import OrderSubmit
 from service.schemas.openapi import (
     INVALID,
     Documented,
@@ -83,6 +87,7 @@ def _lanes() -> dict[str, Lane]:
     return {
         "fetches": Lane("fetches", "Try again, or send the bytes", threads=10, places=20, a_client=4),
         "masks": Lane("masks", "Try again", threads=half, places=16, a_client=4),
+        "sheets": Lane("sheets", "Try again", threads=1, places=16, a_client=4),
         "thumbnails": Lane("thumbnails", "Try again", threads=half, places=200, a_client=100),
         "uploads": Lane("uploads", "Try again", threads=8, places=32, a_client=16),
     }
@@ -181,6 +186,8 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
         "quarantine": quarantine,
         "webhooks": Webhooks(engine, cipher, allow_private=settings.webhook_allow_private),
         "notifier": notifier,
+        "orders": Orders(engine, jobs),
+        "orders_submit": OrderSubmit(submit, OrderIntake(engine, intake), settings.largest_order),
     }
 
 
@@ -203,7 +210,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         state=State(parts),
         guards=[refuse_in_quarantine],
         before_send=[_name_request, add_rate_limit_headers],
-        exception_handlers=EXCEPTION_HANDLERS | REFUSALS,
+        exception_handlers=EXCEPTION_HANDLERS | REFUSALS | ORDER_REFUSALS,
         plugins=[BodiesInContext(lambda: {"catalogue": asked_catalogue(parts["catalogue"])}), KnownParametersOnly()],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop"), settings.limits),

@@ -19,6 +19,8 @@ from service.jobs.transitions import Jobs
 from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
 from service.media.photos import Photos
+from service.orders.store import Orders
+from service.orders.submit import OrderSubmit
 from service.storage.objects import Bucket
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.log import DeliveryLog
@@ -42,6 +44,8 @@ class Parts(State):
     listings: Listings
     mending: Mending
     notifier: JobNotifier
+    orders: Orders
+    orders_submit: OrderSubmit
     photos: Photos
     renders: Bucket
     sources: Bucket
@@ -49,6 +53,7 @@ class Parts(State):
     webhooks: Webhooks
     fetches: Lane
     masks: Lane
+    sheets: Lane
     thumbnails: Lane
     uploads: Lane
     # Seconds.

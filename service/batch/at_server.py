@@ -27,6 +27,9 @@ from service.batch.photos import Photo, read_unchanged
 from service.batch.state import Failed, Failure, Made, State, file_name, measurements
 from service.catalogue.specs import extra_sources, with_sources
 
+#: Most pictures of one order of a batch.
+_MOST = 200
+
 
 class RemoteMaker:
     """Make pictures at a server. Lives as long as the batch."""
@@ -71,6 +74,47 @@ class RemoteMaker:
             **measurements(render.report),
         )
 
+    async def order(self, backdrop: AsyncBackdrop, pairs: Sequence[Pair]) -> None:
+        """Submit pairs that have no job as orders of many pictures. `make` then follows their jobs.
+
+        Pairs that can't be ordered together are left to `make`: an older server, too few credits, a bad photo.
+        """
+        known = {pair.key: pair for pair in pairs}
+        groups = [[known[key] for key in self._state.unanswered if key in known]]  # first, so that nobody pays twice
+        if len(groups[0]) < len(self._state.unanswered):
+            return  # its photos have changed since, so the same order can't be sent again
+        groups += _together([pair for pair in pairs if self._orderable(pair) and pair not in groups[0]])
+        try:
+            for group in groups:
+                if len(group) > 1:
+                    await self._order(backdrop, group)
+        except Refused:
+            self._state.ordered(self._url, {})
+        except BackdropError:
+            pass  # it may have been accepted; the next run asks again with the same key
+
+    def _orderable(self, pair: Pair) -> bool:
+        entry = self._state.entry(pair.key)
+        return not (entry.job_id or entry.attempt or entry.seed is not None or pair.photo.trouble)
+
+    async def _order(self, backdrop: AsyncBackdrop, group: Sequence[Pair]) -> None:
+        photos = {pair.photo.sha256: pair.photo for pair in group}
+        keys = await asyncio.gather(*(self._uploaded(photo) for photo in photos.values()))
+        named = zip(keys, photos.values(), strict=True)
+        sources = [{"source_image_s3_key": key, "reference": self._reference(photo)} for key, photo in named]
+        made_of = f"{self._state.run_id} order {[pair.id for pair in group]} {keys}"
+        self._state.ordering([pair.key for pair in group])
+        order = await backdrop.order(
+            sources,
+            spec_of(await self._with_files(group[0].order)),
+            presets=list(dict.fromkeys(pair.preset for pair in group)),
+            idempotency_key="batch-" + hashlib.sha256(made_of.encode()).hexdigest(),
+        )
+        places = {sha256: place for place, sha256 in enumerate(photos)}
+        pictures = backdrop.iter_order_pictures(order)
+        jobs = {(picture.photo, picture.output_preset): picture.job_id async for picture in pictures}
+        self._state.ordered(self._url, {pair.key: jobs[places[pair.photo.sha256], pair.preset] for pair in group})
+
     async def _job(self, pair: Pair, tell: Tell) -> Job:
         def hear(now: Progress) -> None:
             if now.status != "NOT_STARTED":
@@ -93,8 +137,7 @@ class RemoteMaker:
             raise self._refused
         tell("upload", 0.0)
         key = await self._uploaded(pair.photo)
-        files = [name for name in extra_sources(pair.order).values() if Path(name).is_file()]
-        order = with_sources(pair.order, {name: await self._file(name) for name in files})
+        order = await self._with_files(pair.order)
         tell("submit", 0.0)
         try:
             accepted = await self._submit(pair, order, key)
@@ -114,8 +157,15 @@ class RemoteMaker:
             spec_of(order if seed is None else replace(order, seed=seed)),
             source_key=source_key,
             idempotency_key="batch-" + hashlib.sha256(made_of.encode()).hexdigest(),
-            reference=self._references.get(pair.photo.sha256, reference_of(pair.photo)),
+            reference=self._reference(pair.photo),
         )
+
+    def _reference(self, photo: Photo) -> str | None:
+        return self._references.get(photo.sha256, reference_of(photo))
+
+    async def _with_files(self, order: SwapOrder) -> SwapOrder:
+        files = [name for name in extra_sources(order).values() if Path(name).is_file()]
+        return with_sources(order, {name: await self._file(name) for name in files})
 
     async def _file(self, path: str) -> str:
         """Return the key of another file of an order, such as a logo, which is uploaded once, as photos are."""
@@ -136,6 +186,23 @@ class RemoteMaker:
             key = await self._backdrop.upload(data)
             self._state.uploaded(self._url, photo.sha256, key)
             return key
+
+
+def _together(pairs: Sequence[Pair]) -> list[list[Pair]]:
+    """Return groups of pairs that an order can have: the same look for the same presets, at most _MOST of them."""
+    looks: defaultdict[SwapOrder, dict[str, list[Pair]]] = defaultdict(dict)
+    for pair in pairs:
+        looks[replace(pair.order, preset="")].setdefault(pair.photo.name, []).append(pair)
+    groups: defaultdict[tuple[SwapOrder, tuple[str, ...]], list[list[Pair]]] = defaultdict(list)
+    for look, photos in looks.items():
+        for of_photo in photos.values():
+            groups[look, tuple(pair.preset for pair in of_photo)].append(of_photo)
+    found = []
+    for (_, presets), photos_of in groups.items():
+        size = max(1, _MOST // len(presets))
+        for start in range(0, len(photos_of), size):
+            found.append([pair for of_photo in photos_of[start : start + size] for pair in of_photo])
+    return found
 
 
 def reference_of(photo: Photo) -> str | None:

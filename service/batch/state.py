@@ -10,6 +10,7 @@ import os
 import secrets
 import threading
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -147,6 +148,8 @@ class State:
         self._lock = threading.Lock()
         #: Part of every Idempotency-Key of this folder, so that a batch in another folder is another order.
         self.run_id = ""
+        #: Pairs of an order whose answer is unknown, because the batch stopped.
+        self.unanswered: list[str] = []
         self._uploads: dict[tuple[str, str], str] = {}
         self._entries: dict[str, Entry] = {}
         path = folder / "state.jsonl"
@@ -182,6 +185,14 @@ class State:
     def submitted(self, pair_key: str, url: str, job_id: str) -> None:
         """Store the job of a pair."""
         self._note("submitted", pair=pair_key, url=url, job_id=job_id)
+
+    def ordering(self, pair_keys: Sequence[str]) -> None:
+        """Store, before an order of these pairs is sent, that it may have been accepted."""
+        self._note("ordering", pairs=list(pair_keys))
+
+    def ordered(self, url: str, jobs: Mapping[str, str]) -> None:
+        """Store the jobs of an order by pair, all at once, or that it was refused (no jobs)."""
+        self._note("ordered", url=url, jobs=dict(jobs))
 
     def again(self, pair_key: str, seed: int) -> None:
         """Store that a pair needs another picture with a new seed. The current picture no longer counts."""
@@ -220,6 +231,12 @@ class State:
             case "submitted":
                 entry = self.entry(event["pair"])
                 entry.url, entry.job_id = event["url"], event["job_id"]
+            case "ordering":
+                self.unanswered = event["pairs"]
+            case "ordered":
+                self.unanswered = []
+                for pair, job_id in event["jobs"].items():
+                    self.entry(pair).url, self.entry(pair).job_id = event["url"], job_id
             case "made":
                 entry = self.entry(event["pair"])
                 made = msgspec.convert(event["outcome"], Made)

@@ -184,6 +184,9 @@ def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | N
         signs = server.signing_secret
         async with AsyncBackdrop(server.url, server.key, retries=patient, signing_secret=signs) as backdrop:
             maker = RemoteMaker(backdrop, server.url, asked.state, asked.out, photos=asked.photos)
+            hasty = Retries(attempts=3)  # what has no room as an order is submitted one by one
+            async with AsyncBackdrop(server.url, server.key, retries=hasty, signing_secret=signs) as orders:
+                await maker.order(orders, batch.left)
             await batch.run(maker.make, display, concurrency=concurrency)
 
     return _run(asked, batch, run, "Jobs at the server continue. Run the same command to resume.")

@@ -15,12 +15,14 @@ import sqlalchemy as sa
 from service.database.clock import db_now
 from service.database.encryption import PREFIX, SECRET_COLUMNS
 from service.database.tables import (
+    UNFINISHED,
     api_keys,
     clients,
     cutouts,
     deliveries,
     jobs,
     ledger,
+    orders,
     renders,
     request_logs,
     stored_objects,
@@ -74,6 +76,7 @@ def rules(bounds: Bounds) -> tuple[tuple[str, sa.Select[Any]], ...]:
         *_cutouts_of_jobs(),
         *_states(bounds),
         *_messages(),
+        *_orders(),
         *_belongings(),
         *(_secrets() if bounds.encrypted else ()),
     )
@@ -251,6 +254,45 @@ def _messages() -> Iterator[tuple[str, sa.Select[Any]]]:
             sa.or_(
                 sa.and_(waits, sa.or_(deliveries.c.next_attempt_at.is_(None), deliveries.c.ended_at.is_not(None))),
                 sa.and_(sa.not_(waits), deliveries.c.ended_at.is_(None)),
+            )
+        ),
+    )
+
+
+def _orders() -> Iterator[tuple[str, sa.Select[Any]]]:
+    """Yield the rules of orders: the sums of its jobs, its completion with the last of them, and its only message."""
+    columns = (orders.c.id.label("order_id"), orders.c.client_id)
+    one, of_order = sa.select(*columns), jobs.c.order_id == orders.c.id
+    made = (
+        sa.select(jobs.c.order_id, sa.func.count().label("jobs"), sa.func.sum(jobs.c.credits_cost).label("cost"))
+        .where(jobs.c.order_id.is_not(None))
+        .group_by(jobs.c.order_id)
+        .subquery()
+    )
+    yield (
+        "order_has_a_job_a_picture",
+        one.add_columns(orders.c.pictures, made.c.jobs)
+        .outerjoin(made, made.c.order_id == orders.c.id)
+        .where(sa.or_(made.c.jobs.is_(None), made.c.jobs != orders.c.pictures, made.c.cost != orders.c.credits_cost)),
+    )
+    runs = sa.select(jobs.c.id).where(of_order, UNFINISHED).correlate(orders).exists()
+    yield "order_is_complete_with_its_last_job", one.where(runs != orders.c.completed_at.is_(None))
+    yield (
+        "picture_is_of_the_orders_client",
+        one.add_columns(jobs.c.id.label("job_id")).join(jobs, of_order).where(jobs.c.client_id != orders.c.client_id),
+    )
+    sent = sa.select(deliveries.c.id.label("message_id"), deliveries.c.type)
+    yield (
+        "picture_sends_no_message",
+        sent.join(jobs, jobs.c.id == deliveries.c.job_id).where(jobs.c.order_id.is_not(None)),
+    )
+    yield (
+        "message_is_of_a_completed_order",
+        sent.join(orders, orders.c.id == deliveries.c.order_id).where(
+            sa.or_(
+                deliveries.c.type != "order.completed",
+                orders.c.completed_at.is_(None),
+                orders.c.client_id != deliveries.c.client_id,
             )
         ),
     )

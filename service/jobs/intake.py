@@ -1,11 +1,11 @@
 """Job intake: turns a request into a job. One transaction writes the request log, the debit and the job."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from ulid import ULID
@@ -55,15 +55,17 @@ class AlreadyRetried(Exception):
 class QueueShareTaken(Exception):
     """Raised when a client's `waiting` jobs fill its share of the queue. Nothing was charged."""
 
-    def __init__(self, waiting: int) -> None:
+    def __init__(self, waiting: int, room: int = 0) -> None:
+        """`room`: how many jobs at once would fit now."""
         super().__init__(f"{waiting} jobs are waiting, the client's share of the queue.")
-        self.waiting = waiting
+        self.waiting, self.room = waiting, room
 
 
 #: PostgreSQL's lock_not_available: a statement waited longer than `lock_timeout`.
 _LOCK_TIMEOUT = "55P03"
 #: The limits that can refuse a job.
 Refusal = TooManyUnfinishedJobs | QueueFull | QueueShareTaken
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -172,17 +174,26 @@ class JobIntake:
         QueueShareTaken, QueueFull; then nothing was written, and the idempotency key is still unused. Raises
         OutcomeUnknown if the commit may have succeeded.
         """
+        key = new.idempotency_key
+        answer = partial(self.first_answer, new.client_id, key or "", new.asked)
+        return self.once(key, partial(self._create, new), answer)
+
+    @staticmethod
+    def once(key: str | None, create: Callable[[], Answer], first_answer: Callable[[], Answer | None]) -> Answer:
+        """Return what `create` returns, or the first answer if another request with the key comes at the same time.
+
+        Raises IdempotencyInFlight, and what both raise.
+        """
         try:
-            return self._create(new)
+            return create()
         except sa.exc.IntegrityError:
             # Two requests with the same key came at once, and the other was first.
-            key = new.idempotency_key
             if key is None:
                 raise
             # Without a first answer, the old key has expired in between, and a second try succeeds.
-            return self.first_answer(new.client_id, key, new.asked) or self._create(new)
+            return first_answer() or create()
         except sa.exc.OperationalError as error:
-            if new.idempotency_key and getattr(error.orig, "sqlstate", None) == _LOCK_TIMEOUT:
+            if key and getattr(error.orig, "sqlstate", None) == _LOCK_TIMEOUT:
                 raise IdempotencyInFlight from error
             raise
 
@@ -200,33 +211,28 @@ class JobIntake:
 
     def preflight(self, client_id: str, source_key: str, kind: Kind = Kind.SWAP) -> Preflight:
         """Return the balance and limits for a new job of the photo; write nothing. Raises SourceExpired."""
-        refused_by: list[Refusal] = []
         with self._reader.connect() as connection:
             check_source(connection, source_key)
             balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
-            for check in (partial(self._check_queue, kind=kind), self._check_unfinished):
-                try:
-                    check(connection, client_id, coming=1)
-                except (TooManyUnfinishedJobs, QueueFull, QueueShareTaken) as refusal:
-                    refused_by.append(refusal)
-        return Preflight(balance, tuple(refused_by))
+            return Preflight(balance, tuple(self.refusals(connection, client_id, kind, coming=1)))
+
+    def refusals(self, connection: sa.Connection, client_id: str, kind: Kind, *, coming: int) -> list[Refusal]:
+        """Return the limits that would refuse `coming` more jobs of the client."""
+        found: list[Refusal] = []
+        for check in (partial(self._check_queue, kind=kind), self._check_unfinished):
+            try:
+                check(connection, client_id, coming=coming)
+            except (TooManyUnfinishedJobs, QueueFull, QueueShareTaken) as refusal:
+                found.append(refusal)
+        return found
 
     def _create(self, new: NewJob) -> Accepted:
         accepted = Accepted(new.request_id, str(ULID()), new.credits_cost)
-        log = request_logs.insert().values(
-            request_id=new.request_id,
-            client_id=new.client_id,
-            workflow=new.workflow,
-            body=new.body,
-            body_sha256=new.body_sha256,
-            query=new.query,
-            pilot_brand=new.pilot_brand,
-            idempotency_key=new.idempotency_key,
-        )
+        log = request_logs.insert().values(**log_values(new), idempotency_key=new.idempotency_key)
         try:
             with in_transaction(self._engine) as connection:
                 # The log first: a repeated request finds its key here, before any limit can refuse it.
-                self._log(connection, new, log)
+                self.log(connection, new.client_id, new.idempotency_key, log)
                 # The photo before the client, as everywhere (`service.database.tables`); several in key order.
                 for key in sorted({new.source_key, *stored_extra_sources(new.spec)}):
                     use_source(connection, new.client_id, key, known=new.source_known or key != new.source_key)
@@ -240,8 +246,9 @@ class JobIntake:
                 raise unanswered.__cause__ or unanswered from None
         return accepted
 
-    def _log(self, connection: sa.Connection, new: NewJob, log: sa.Insert) -> None:
-        if new.idempotency_key is None:
+    def log(self, connection: sa.Connection, client_id: str, idempotency_key: str | None, log: sa.Insert) -> None:
+        """Write a request's log, with its key if it has one. Raises IntegrityError if the key is taken."""
+        if idempotency_key is None:
             connection.execute(log)
             return
         on_postgresql = connection.dialect.name == "postgresql"
@@ -253,8 +260,8 @@ class JobIntake:
         connection.execute(
             request_logs.update()
             .where(
-                request_logs.c.client_id == new.client_id,
-                request_logs.c.idempotency_key == new.idempotency_key,
+                request_logs.c.client_id == client_id,
+                request_logs.c.idempotency_key == idempotency_key,
                 request_logs.c.created_at <= db_now(-self._key_ttl),
             )
             .values(idempotency_key=None)
@@ -280,7 +287,8 @@ class JobIntake:
         if waiting > free:
             own = _count(connection, sa.and_(wait, jobs.c.client_id == client_id), limit=free + 1) + coming
             if own > free:
-                raise QueueShareTaken(own - 1)
+                mine = coming and _count(connection, sa.and_(wait, jobs.c.client_id == client_id), limit=limit)
+                raise QueueShareTaken(own - 1, max(0, (free + coming - mine) // 2))
 
     def _check_unfinished(self, connection: sa.Connection, client_id: str, *, coming: int = 0) -> None:
         """Raise TooManyUnfinishedJobs if the client has too many jobs, with `coming` jobs added.
@@ -294,49 +302,21 @@ class JobIntake:
 
     @staticmethod
     def _make_job(connection: sa.Connection, new: NewJob, accepted: Accepted) -> None:
-        correlation = current()
-        version = max(new.spec_version, version_of(new.spec))
-        turn = new_turn(connection, new.client_id, new.kind, version)
+        row = job_values(new, accepted.job_id)
+        turn = new_turn(connection, new.client_id, new.kind, row["spec_version"])
         if new.retry_of is not None:
             # Checked here, as the unique index would wait for a worker that is claiming the first retry.
             again = sa.select(jobs.c.id).where(jobs.c.retry_of == new.retry_of)
             if connection.execute(again).first() is not None:
                 raise AlreadyRetried(new.retry_of)
-        connection.execute(
-            jobs.insert().values(
-                id=accepted.job_id,
-                request_id=accepted.request_id,
-                client_id=new.client_id,
-                spec=new.spec,
-                spec_version=version,
-                source_key=new.source_key,
-                reference=new.reference,
-                operation=new.operation,
-                preview=new.preview,
-                traceparent=correlation.traceparent,
-                caller_request_id=correlation.request_id if correlation.callers_own else None,
-                retry_of=new.retry_of,
-                credits_cost=new.credits_cost,
-                status=JobStatus.NOT_STARTED,
-                progress=0.0,
-                attempt=0,
-                # Its message is sent next. If that fails, the sweep notices that the queue is too short.
-                sent_at=db_now(),
-                turn=turn,
-            )
-        )
+        # Its message is sent next. If that fails, the sweep notices that the queue is too short.
+        connection.execute(jobs.insert().values(**row, turn=turn, sent_at=db_now()))
 
     def first_answer(self, client_id: str, idempotency_key: str, asked: Asked) -> Accepted | None:
         """Return the first answer to this key; None for a new or expired key. Raises IdempotencyConflict."""
-        query = (
-            sa.select(request_logs, jobs.c.id, jobs.c.credits_cost)
-            .join(jobs, jobs.c.request_id == request_logs.c.request_id)
-            .where(
-                request_logs.c.client_id == client_id,
-                request_logs.c.idempotency_key == idempotency_key,
-                request_logs.c.created_at > db_now(-self._key_ttl),
-            )
-        )
+        # Outer, as an order of many pictures has a log without a job.
+        query = self.logged(client_id, idempotency_key).outerjoin(jobs, jobs.c.request_id == request_logs.c.request_id)
+        query = query.add_columns(jobs.c.id, jobs.c.credits_cost)
         with self._reader.connect() as connection:
             row = connection.execute(query).first()
         if row is None:
@@ -345,6 +325,14 @@ class JobIntake:
         if differs is not None:
             raise IdempotencyConflict(row.created_at, differs)
         return Accepted(row.request_id, row.id, row.credits_cost, repeated=True)
+
+    def logged(self, client_id: str, idempotency_key: str) -> sa.Select[Any]:
+        """Return the query for the log of a key that has not expired."""
+        return sa.select(request_logs).where(
+            request_logs.c.client_id == client_id,
+            request_logs.c.idempotency_key == idempotency_key,
+            request_logs.c.created_at > db_now(-self._key_ttl),
+        )
 
     def request_of(self, job_id: str, *, client_id: str) -> JobRequest | None:
         """Return the request of the client's job; None if the client has no job with this id."""
@@ -387,6 +375,34 @@ class JobIntake:
                 request_logs.update().where(request_logs.c.request_id.in_(old)).values(idempotency_key=None)
             )
             return freed.rowcount
+
+
+def log_values(new: NewJob) -> dict[str, Any]:
+    """Return the log of a job's request, without an idempotency key."""
+    return {"request_id": new.request_id, "client_id": new.client_id, "pilot_brand": new.pilot_brand, **vars(new.asked)}
+
+
+def job_values(new: NewJob, job_id: str) -> dict[str, Any]:
+    """Return the row of a new job, without its turn and the time of its message."""
+    correlation = current()
+    return {
+        "id": job_id,
+        "request_id": new.request_id,
+        "client_id": new.client_id,
+        "spec": new.spec,
+        "spec_version": max(new.spec_version, version_of(new.spec)),
+        "source_key": new.source_key,
+        "reference": new.reference,
+        "operation": new.operation,
+        "preview": new.preview,
+        "traceparent": correlation.traceparent,
+        "caller_request_id": correlation.request_id if correlation.callers_own else None,
+        "retry_of": new.retry_of,
+        "credits_cost": new.credits_cost,
+        "status": JobStatus.NOT_STARTED,
+        "progress": 0.0,
+        "attempt": 0,
+    }
 
 
 def _count(connection: sa.Connection, which: sa.ColumnElement[bool], *, limit: int) -> int:

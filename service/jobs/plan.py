@@ -1,7 +1,7 @@
 """The plan of a swap: the request with all values resolved, and warnings to read before paying."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.core.order import RECORDS, SwapOrder
@@ -31,6 +31,11 @@ class Resolved:
     #: The cut-out's facts from the earlier render that the request names; empty without one.
     seen: Mapping[str, Any] = field(default_factory=dict)
 
+    def of_photo(self, source_key: str, seen: Mapping[str, Any]) -> "Resolved":
+        """Return the same request for a photo. Its facts count only if they are of the requested product."""
+        asked = list(self.order.subject) if self.order.subject else None
+        return replace(self, source_key=source_key, seen=seen if seen.get("subject") == asked else {})
+
     @property
     def credits_cost(self) -> int:
         """The cost in credits; 0 for a preview."""
@@ -48,9 +53,12 @@ class Resolved:
             **{name: getattr(self.order, name) for name in RECORDS if name != "output"},
         )
 
-    def spec(self, catalogue: Catalogue) -> dict[str, Any]:
-        """Return the spec for the jobs table, with a seed, the catalogue's records, the cautions and pairs."""
-        found = [vars(caution) for caution in surprises(self, catalogue)]
+    def spec(self, catalogue: Catalogue, known: Iterable[Caution] | None = None) -> dict[str, Any]:
+        """Return the spec for the jobs table, with a seed, the catalogue's records, the cautions and pairs.
+
+        `known`: its cautions, if they were found before.
+        """
+        found = [vars(caution) for caution in (surprises(self, catalogue) if known is None else known)]
         pairs = {"metadata": dict(self.order.metadata)} if self.order.metadata else {}
         stored = stored_spec(catalogue, self.order)
         if self.earlier is not None:

@@ -11,7 +11,7 @@ from ulid import ULID
 
 from pipeline.core.order import OptionFault, PhotoPlace, SwapOrder
 from pipeline.scene.surfaces import tidied
-from service.accounts.brands import Brands
+from service.accounts.brands import Brand, Brands
 from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
@@ -105,8 +105,8 @@ class Submit:
         if order.preview and not self.previews:
             raise PreviewsOff
         order = replace(order, dressing=tidied(order.dressing))
-        query = _query(order)
-        asked = Asked(SWAP_WORKFLOW, request.model_dump(mode="json"), _digest(sent.raw_body, query), query)
+        query = query_of(order)
+        asked = Asked(SWAP_WORKFLOW, request.model_dump(mode="json"), digest(sent.raw_body, query), query)
         if first := self._first_answer(client, sent, asked):
             return first
         resolved = self._resolve(client, request, order)
@@ -144,7 +144,7 @@ class Submit:
         spec = {} if subject is None else {"subject": list(subject)}
         body |= spec
         query = {} if reference is None else {"reference": reference}
-        asked = Asked(CUTOUT_WORKFLOW, body, _digest(CUTOUT_WORKFLOW.encode() + sent.raw_body, query), query)
+        asked = Asked(CUTOUT_WORKFLOW, body, digest(CUTOUT_WORKFLOW.encode() + sent.raw_body, query), query)
         if first := self._first_answer(client, sent, asked):
             return first
         new = NewJob(
@@ -152,7 +152,7 @@ class Submit:
             client_id=client.id,
             **vars(asked),
             spec=spec,
-            source_key=self._source(client, source_image_s3_key, source_render_public_id)[0],
+            source_key=self.source(client, source_image_s3_key, source_render_public_id)[0],
             credits_cost=0,
             idempotency_key=sent.idempotency_key,
             reference=reference,
@@ -196,12 +196,23 @@ class Submit:
 
     def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Resolved:
         """Return the request with all values resolved, also those of the client's brand."""
-        name = order.brand
+        look = self.look(client, request, order, self.brand(client, order.brand))
+        source_key, seen = self.source(client, request.source_image_s3_key, request.source_render_public_id)
+        return look.of_photo(source_key, seen)
+
+    def brand(self, client: Client, name: str | None) -> Brand | None:
+        """Return the client's brand of this name; None if there is none. Raises BrandNearMiss."""
         brand = self.brands.get(name, client_id=client.id) if name else None
         if name and brand is None:
             meant = near_miss(name, (one.name for one in self.brands.list(client.id)))
             if meant is not None:
                 raise BrandNearMiss(name, meant)
+        return brand
+
+    def look(
+        self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder, brand: Brand | None
+    ) -> Resolved:
+        """Return the request with all values resolved but its photo's. Raises OptionsInvalid."""
         if brand is not None:
             order = replace(
                 order,
@@ -220,16 +231,8 @@ class Submit:
         order, earlier = self._earlier(client, catalogue, order)
         if missing := list(self._missing(client, order)):
             raise OptionsInvalid(missing)
-        source_key, seen = self._source(client, request.source_image_s3_key, request.source_render_public_id)
-        return Resolved(
-            request=request,
-            order=order,
-            brand=brand,
-            source_key=source_key,
-            seen=seen if seen.get("subject") == (list(order.subject) if order.subject else None) else {},
-            preset=catalogue.presets[order.preset],
-            earlier=earlier,
-        )
+        preset = catalogue.presets[order.preset]
+        return Resolved(request, order, brand, source_key="", preset=preset, earlier=earlier)
 
     def _earlier(
         self, client: Client, catalogue: Catalogue, order: SwapOrder
@@ -279,8 +282,11 @@ class Submit:
                 text = f"The picture has more than {self.max_photo_bytes:,} bytes. Upload a smaller one"
                 yield OptionFault(name, "photo_too_large", text, key)
 
-    def _source(self, client: Client, uploaded: str | None, rendered: str | None) -> tuple[str, dict[str, Any]]:
-        """Return the photo's key, and the cut-out's facts from the earlier render that the request names."""
+    def source(self, client: Client, uploaded: str | None, rendered: str | None) -> tuple[str, dict[str, Any]]:
+        """Return the photo's key, and the cut-out's facts from the earlier render that the request names.
+
+        Raises SourceNotFound, SourceTooLarge and StoreUnavailable.
+        """
         seen: dict[str, Any] = {}
         if rendered:
             render = self.jobs.render(rendered, client_id=client.id)
@@ -324,10 +330,10 @@ def _seen(render: Render) -> dict[str, Any]:
     return seen | {"aspect": (right - left) * render.width / max(1e-6, (bottom - top) * render.height)}
 
 
-def _query(order: SwapOrder) -> dict[str, Any]:
+def query_of(order: SwapOrder) -> dict[str, Any]:
     """Return the values of the query that differ from the defaults.
 
-    `_digest` depends on their order.
+    `digest` depends on their order.
     """
     asked: dict[str, object] = {"seed": order.seed, "reference": order.reference}
     asked |= order.given
@@ -337,7 +343,7 @@ def _query(order: SwapOrder) -> dict[str, Any]:
     return {name: value for name, value in asked.items() if value is not None}
 
 
-def _digest(raw_body: bytes, query: Mapping[str, Any]) -> str:
+def digest(raw_body: bytes, query: Mapping[str, Any]) -> str:
     """Return the digest that earlier releases compare: one may still run, or have logged the key before an upgrade."""
     asked = "".join(f"?{name}={value}" for name, value in query.items())
     return hashlib.sha256(raw_body + asked.encode()).hexdigest()

@@ -8,7 +8,8 @@
 
 A claim is a lease with a fencing token: a worker that lost it can neither finish nor refund the job. Times are the
 database's. `service.jobs.intake` creates jobs, and `service.jobs.turns` orders their starts. The end of a job writes a
-message into the client's outbox (`write_message`), except for previews.
+message into the client's outbox (`write_message`), except for previews and pictures of an order. The end of an order's
+last job writes the order's message (`end_orders`).
 """
 
 import time
@@ -43,6 +44,7 @@ from service.jobs.rows import JOBS, RENDERS, job_of, render_of
 from service.storage.registry import needs
 from service.telemetry.correlation import current
 from service.telemetry.metrics import JobMetrics
+from service.webhooks.order_end import CANCELLED, end_orders
 from service.webhooks.outbox import write_message
 
 #: Maximum number of jobs in one statement.
@@ -54,6 +56,7 @@ _COLLISIONS = ("40P01", "40001")
 _CLAIM_TRIES = 3
 #: Seconds between a worker's checks for jobs that only a newer release can run.
 _LOOK_PAST_EVERY = 10.0
+_CANCELLED = Failure(CANCELLED, "You cancelled this job. Any credits were refunded.")
 _PHOTO_DELETED = Failure("source_deleted", "The photo of this job was deleted. Any credits were refunded.")
 #: The columns that a claim copies from its job.
 _CLAIMED = (
@@ -128,11 +131,29 @@ class Jobs:
         if not may_be_id(job_id):
             return None
         own = sa.and_(jobs.c.id == job_id, jobs.c.client_id == client_id)
-        ended = self._end(own, Failure("cancelled", "You cancelled this job. Any credits were refunded."))
+        ended = self._end(own, _CANCELLED)
         found = self.get(job_id, client_id=client_id)
         if found is not None and not ended:
             raise JobFinished(found[0].status)
         return found
+
+    def cancel_waiting(self, order_id: str, *, client_id: str) -> int:
+        """End and refund the jobs of the client's order that no worker has begun, and return their number.
+
+        Each transaction ends at most ENDED_AT_ONCE of them, so that submits don't wait for long.
+        """
+        own = sa.and_(jobs.c.order_id == order_id, jobs.c.client_id == client_id)
+        waiting = sa.select(jobs.c.id).where(own, jobs.c.status == JobStatus.NOT_STARTED)
+        cancelled = 0
+        while True:
+            with self._engine.begin() as connection:
+                locked = waiting.order_by(jobs.c.id).limit(ENDED_AT_ONCE).with_for_update()
+                ids = connection.execute(locked).scalars().all()
+                ended = self._end_within(connection, jobs.c.id.in_(ids), _CANCELLED) if ids else ()
+            self._count(ended, _CANCELLED)
+            cancelled += len(ended)
+            if len(ids) < ENDED_AT_ONCE:
+                return cancelled
 
     def end_without_photo(self, connection: sa.Connection, source_key: str) -> list[str]:
         """End and refund unfinished jobs of a photo in the transaction that deletes it; return their ids.
@@ -394,7 +415,7 @@ class Jobs:
             .values(**how, **over)
             .returning(
                 *(jobs.c[name] for name in ("id", "client_id", "started_at", "preview", "credits_cost")),
-                *(jobs.c[name] for name in ("operation", "created_at", "finished_at", "spec_version")),
+                *(jobs.c[name] for name in ("operation", "created_at", "finished_at", "spec_version", "order_id")),
             )
         ).all()
         # Jobs before clients, as in a claim, to avoid deadlocks. Jobs for older workers move up even past a job that
@@ -410,9 +431,10 @@ class Jobs:
             else:
                 made = renders if isinstance(outcome, NewRender) else cutouts
                 connection.execute(made.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
-            # A caller waits for a preview itself; webhooks report pictures and cut-outs.
-            if not job.preview:
+            # A caller waits for a preview itself; webhooks report pictures, cut-outs and whole orders.
+            if not job.preview and job.order_id is None:
                 write_message(connection, job.id, public_url=self._public_url)
+        end_orders(connection, {job.order_id for job in ended if job.order_id}, public_url=self._public_url)
         return ended
 
     def _count(self, ended: Sequence[sa.Row[Any]], outcome: NewRender | NewCutout | Failure) -> None:

@@ -119,6 +119,13 @@ def new_turn(connection: sa.Connection, client_id: str, kind: str, version: int)
     return int(connection.execute(_NEW_TURN, _in_line(client_id, kind, version)).scalar_one())
 
 
+def new_turns(connection: sa.Connection, client_id: str, kind: str, version: int, *, count: int) -> list[int]:
+    """Return the turns of `count` new jobs of a client, as `new_turn` gives them to one after another."""
+    first = new_turn(connection, client_id, kind, version)
+    stride = connection.execute(sa.select(_stride).where(clients.c.id == client_id)).scalar_one()
+    return [first + number * stride for number in range(count)]
+
+
 def charge(connection: sa.Connection, client_id: str, kind: str, turn: int, version: int, *, passed_over: bool) -> None:
     """Charge a client for the start of its job of this turn, by a worker of this version of specs.
 

@@ -5,6 +5,7 @@ A job may be archived under these conditions:
 - The job has ended, and was submitted before the chosen time.
 - None of its pictures exists any more: no render except deleted ones, no cut-out, no object of an attempt.
 - Its idempotency key has expired (`JobIntake.free_old_keys`), so that no repeated submit pays twice.
+- It is no picture of an order of many pictures: an order keeps its jobs, whose states it counts.
 - Its webhook message, if any, has ended, and no retry of it is kept.
 
 The ledger is never changed. Balances are its sums, and its rows keep the ids of archived jobs (there is no foreign
@@ -57,7 +58,9 @@ def _archive_batch(engine: sa.Engine, out: IO[str], after: str, end: str) -> lis
     old = (
         sa.select(jobs, request_logs)
         .join(request_logs, request_logs.c.request_id == jobs.c.request_id)
-        .where(jobs.c.id > after, jobs.c.id <= end, ~UNFINISHED, free, *(~one for one in lives))
+        .where(
+            jobs.c.id > after, jobs.c.id <= end, ~UNFINISHED, free, jobs.c.order_id.is_(None), *(~one for one in lives)
+        )
         .order_by(jobs.c.id)
         .limit(_BATCH)
         .set_label_style(sa.LABEL_STYLE_TABLENAME_PLUS_COL)

@@ -36,8 +36,10 @@ from service.accounts.ledger import InsufficientCredits
 from service.cutouts.records import CutoutNotReady
 from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished, JobStatus
+from service.orders.records import OrderFinished
 from service.schemas.cutouts import CutoutView
 from service.schemas.error_responses import HTTPValidationError, Problem
+from service.schemas.orders import OrderAcceptedResponse, OrderPlanView
 from service.schemas.problems import ANSWERS
 from service.schemas.responses import JobView, StoredPhoto, SwapPlan, Upload, WorkflowAcceptedResponse
 from service.storage.objects import SVG_TYPE, UPLOAD_TYPES
@@ -63,7 +65,7 @@ class Documented(Operation):
             self.request_body.required = True
         for answer in answers.values():
             for kind, media in (getattr(answer, "content", None) or {}).items():
-                if kind.startswith("image/") and isinstance(media.schema, Schema):
+                if kind.startswith(("image/", "application/zip")) and isinstance(media.schema, Schema):
                     media.schema.format = OpenAPIFormat.BINARY
         for later in [answers[status] for status in ("429", "503") if status in answers]:
             assert isinstance(later, OpenAPIResponse)
@@ -85,18 +87,33 @@ class BodyOptional(Documented):
 class Submitted(Documented):
     """An operation behind admission control: its answers have rate limit fields."""
 
+    @property
+    def of_accepted(self) -> list[str]:
+        """The header fields of its 202."""
+        return _OF_ACCEPTED
+
     def __post_init__(self) -> None:
         """Describe the header fields."""
         super().__post_init__()
         for status, answer in (self.responses or {}).items():
             assert isinstance(answer, OpenAPIResponse)
-            names = _RATE_FIELDS + {"202": _OF_ACCEPTED, "409": ["Retry-After"]}.get(status, [])
+            names = _RATE_FIELDS + {"202": self.of_accepted, "409": ["Retry-After"]}.get(status, [])
             answer.headers = {**(answer.headers or {}), **{name: _FIELDS[name] for name in names}}
-            if status == "202":
+            if status == "202" and self.of_accepted is _OF_ACCEPTED:
                 # A JobView or CutoutView has all fields of a WorkflowAcceptedResponse, so both schemas match it.
                 schema = (answer.content or {})["application/json"].schema
                 assert isinstance(schema, Schema)
                 schema.any_of, schema.one_of = schema.one_of, None
+
+
+@dataclass
+class Ordered(Submitted):
+    """The operation that accepts an order of many pictures, whose answer does not wait for them."""
+
+    @property
+    def of_accepted(self) -> list[str]:
+        """The header fields of its 202."""
+        return ["Location", "Idempotent-Replayed", "Backdrop-Warnings"]
 
 
 @dataclass
@@ -131,7 +148,7 @@ _FIELDS = {
     ),
     "Location": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING, examples=["/v1/jobs/01J9ZC6M8J5X7Z9Q1W3R5T7Y9V"]),
-        description="Path of the job or cut-out to GET.",
+        description="Path of the job, cut-out or order to GET.",
     ),
     "Preference-Applied": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING, examples=["wait=20", "wait=20, return=representation"]),
@@ -248,6 +265,10 @@ CONFLICT = _problem(
     "idempotency_in_flight",
     "The first request with this Idempotency-Key is still in progress. Try again in a second.",
 )
+ORDER_PLANNED = _example(OrderPlanView, "The plan that `dry_run` asked for. Nothing was charged, stored or queued")
+ORDER_ACCEPTED = _example(OrderAcceptedResponse, "Accepted: every picture is charged and queued. Follow the order")
+ORDER_FINISHED = _answer_to(OrderFinished())
+ORDER_TOO_LARGE = _body_too_large(1_048_576)
 JOB_FINISHED = _answer_to(JobFinished(JobStatus.SUCCESS))
 CUTOUT_NOT_READY = _answer_to(CutoutNotReady(JobStatus.IN_PROGRESS))
 MASK_TOO_LARGE = _body_too_large(16_777_216)
@@ -266,7 +287,7 @@ _OVER_RATE = (429, "rate_limited", "You sent more than 300 submits in 60 s. Noth
 RATE_LIMITED = _problem(*_OVER_RATE)
 TOO_MANY = _problem(
     *_OVER_RATE,
-    ("too_many_unfinished_jobs", "You have 500 unfinished jobs, which is the limit. Nothing was charged."),
+    ("too_many_unfinished_jobs", "You have 2000 unfinished jobs, which is the limit. Nothing was charged."),
     (
         "queue_share_taken",
         "454 of your jobs are waiting, which is your current share of the queue. Nothing was charged.",
@@ -292,6 +313,8 @@ STREAM = ResponseSpec(
     ],
 )
 THUMBNAIL = ResponseSpec(bytes, description="The thumbnail", media_type="image/webp", generate_examples=False)
+ORDER_ZIP = ResponseSpec(bytes, description="The ZIP", media_type="application/zip", generate_examples=False)
+ORDER_SHEET = ResponseSpec(bytes, description="The sheet", media_type="image/webp", generate_examples=False)
 NO_NEWS = ResponseSpec(None, description="The job is over, and `Last-Event-ID` was its last event.")
 TOO_MANY_STREAMS = _answer_to(TooManyStreams(100))
 UNAVAILABLE = _problem(
@@ -322,6 +345,7 @@ TOO_MANY_UPLOADS = _lane_full(
     ("too_many_uploads", "All 32 places for uploads are in use. Nothing was changed. Try again."),
 )
 TOO_MANY_MASKS = _lane_full("masks", 4)
+TOO_MANY_SHEETS = _lane_full("sheets", 4)
 TOO_MANY_THUMBNAILS = _lane_full("thumbnails", 100)
 PICTURE = ResponseSpec(None, description="The picture is at `Location`, a short-lived download URL.")
 UNAVAILABLE_STORE = _problem(
@@ -414,7 +438,8 @@ def describe_report(document: OpenAPI) -> None:
 def close_schemas(document: OpenAPI) -> None:
     """Mark the bodies that refuse unknown fields, as litestar drops that part of a pydantic model."""
     closed = ("BackgroundSwapWithSpecRequest", "UploadRequest", "BrandRequest", "CutoutRequest", "KeptSubjects")
-    for name in (*closed, "KeyRequest", "WebhookRequest", "RotationRequest"):
+    orders = ("OrderRequest", "OrderPhoto", "OrderVariant")
+    for name in (*closed, *orders, "KeyRequest", "WebhookRequest", "RotationRequest"):
         schema = document.components.schemas[name]
         assert isinstance(schema, Schema)
         schema.additional_properties = False

@@ -41,6 +41,7 @@ from service.jobs.submit import (
     SourceTooLarge,
 )
 from service.media.fetcher import FetchFailed, PhotoTooLarge
+from service.orders.records import OrderFinished
 from service.schemas.error_responses import Fault
 from service.schemas.remedies import (
     BodyInvalid,
@@ -66,6 +67,8 @@ _CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413:
 #: The remedy when a thing was not found.
 _REMEDIES = {
     "job": "GET /v1/jobs lists your jobs.",
+    "order": "GET /v1/orders lists your orders.",
+    "sheet": "The order has fewer sheets. Ask for an earlier page.",
     "render": "GET /v1/renders lists your renders.",
     "cut-out": "GET /v1/cutouts lists your cut-outs.",
     "brand": "GET /v1/brands lists your brands.",
@@ -195,6 +198,7 @@ ANSWERS: dict[type[Exception], Answer] = {
         "An attempt at this message is under way. Try again when it has ended.",
         retry_after=5,
     ),
+    OrderFinished: Answer(409, "order_finished", "The order is over, so it can't be cancelled."),
     TooManyBrands: Answer(409, "too_many_brands", f"You have the maximum of {MAX_BRANDS} brands. Delete one first."),
     TooManyKeys: Answer(409, "too_many_keys", f"You have the maximum of {MAX_KEYS} keys. Delete one first."),
     LastKey: Answer(

@@ -32,7 +32,9 @@ from service.schemas.fields import (
     Time,
     UsedPreset,
 )
+from service.schemas.orders import OrderCounts
 from service.schemas.responses import JobError
+from service.webhooks.order_end import OrderStatus
 from service.webhooks.outbox import MessageType
 
 
@@ -142,13 +144,36 @@ class WebhookTest(BaseModel):
     data: TestData = Field(description="About the test.")
 
 
+class CompletedOrder(BaseModel):
+    """An order whose pictures are all over."""
+
+    order_id: str = Field(description="ULID of the order, for GET /v1/orders/{order_id}.")
+    request_id: RequestId
+    reference: SubmitReference
+    metadata: SubmitMetadata
+    status: OrderStatus = Field(description="SUCCESS, PARTIAL, FAILURE or CANCELLED, as the order shows it.")
+    pictures: int = Field(description="Number of pictures of the order.")
+    counts: OrderCounts = Field(description="The pictures by state; none is unfinished.")
+    credits_cost: int = Field(description="Credits charged for all pictures.")
+    credits_refunded: int = Field(description="Credits refunded for failed and cancelled pictures.")
+    url: str = Field(description="Address of GET /v1/orders/{order_id}. It needs a key.")
+
+
+class OrderCompleted(_Message):
+    """Every picture of an order is over. Its jobs send no messages of their own."""
+
+    type: Literal[MessageType.ORDER_COMPLETED] = Field(description="The event: an order is over.")
+    data: CompletedOrder = Field(description="The order that ended.")
+
+
 _AnyMessage = Annotated[
-    JobSucceeded | JobFailed | CutoutSucceeded | CutoutFailed | WebhookTest, Field(discriminator="type")
+    JobSucceeded | JobFailed | CutoutSucceeded | CutoutFailed | OrderCompleted | WebhookTest,
+    Field(discriminator="type"),
 ]
 
 
 class WebhookMessage(RootModel[_AnyMessage]):
-    """A message: a job is over, or a test. `type` says which shape `data` has.
+    """A message: a job or an order is over, or a test. `type` says which shape `data` has.
 
     Messages can repeat: drop a known `webhook-id`.
     """

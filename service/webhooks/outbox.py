@@ -56,6 +56,7 @@ class MessageType(StrEnum):
     CUTOUT_SUCCEEDED = "cutout.succeeded"
     CUTOUT_FAILED = "cutout.failed"
     WEBHOOK_TEST = "webhook.test"  #: Sent on the client's request, and tried once.
+    ORDER_COMPLETED = "order.completed"
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ class Delivery:
     attempt: int
     #: The attempt's time, by the database's clock.
     started_at: datetime
-    #: Empty if the message is about no job, like its trace.
-    job_id: str = ""
+    #: None: the message is about no single job, and has no trace.
+    job_id: str | None = None
     traceparent: str | None = None
     #: A `MessageType`, or one of a newer release.
     type: str = ""

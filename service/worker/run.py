@@ -19,6 +19,7 @@ from ulid import ULID
 
 from models.device import DeviceLost
 from models.lane import DeviceLane
+from pipeline.background.shared import SharedBackgrounds
 from pipeline.core.errors import GeneratorRejected, OutOfMemory, PipelineError, Rejected
 from pipeline.core.networks import Networks
 from pipeline.core.provenance import Credentials
@@ -82,6 +83,8 @@ class JobRunner:
     credentials: Credentials | None = None
     #: Returns a client's cache. None: nothing is cached.
     cache_for: CacheFor | None = None
+    #: Backgrounds that pictures of an order share.
+    shared: SharedBackgrounds = field(default_factory=SharedBackgrounds)
     observer: RunObserver = field(default_factory=RunObserver)
     #: Called before each claim. False in quarantine.
     may_act: Callable[[], bool] = lambda: True
@@ -237,6 +240,8 @@ class JobRunner:
                 whole="subject" in earlier["spec"],
             ),
             artwork=artwork_for(spec.lettering.layers, self.catalogue.every_font, files),
+            # Only where another picture of its order shares it, as it takes memory.
+            shared=self.shared if claim.spec.get("shares") else None,
         )
         attempt.progress("store", _RENDERED)
         # Each attempt has its own key, so that an attempt that lost its lease can't change the winner's bytes.

@@ -23,10 +23,13 @@ from backdrop_client import (
     Spec,
     SuffixInvalid,
     WebhookEvent,
+    WebhookJob,
+    WebhookOrder,
     verify_webhook,
 )
 from backdrop_client.api import Api
-from backdrop_client.flow import Send
+from backdrop_client.flow import Send, Work
+from backdrop_client.orders import OrderCalls
 from backdrop_client.photo import content_type, format_for
 from backdrop_client.progress import Event, EventDecoder
 from backdrop_client.results import JobStatus, Pages
@@ -103,6 +106,17 @@ def test_a_file_that_is_no_photo_is_refused_before_the_upload(data: bytes, word:
         content_type(data)
 
 
+def test_an_svg_logo_is_sent_as_bytes_for_the_server_to_check() -> None:
+    logo = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>'
+    upload = Api(Retries()).upload(logo)
+    read = next(upload)
+    assert isinstance(read, Work)
+    sent = upload.send(read.function())
+
+    assert isinstance(sent, Send)
+    assert (sent.call.method, sent.call.headers["Content-Type"], sent.call.content) == ("POST", "image/svg+xml", logo)
+
+
 @pytest.mark.parametrize(
     ("path", "asked", "form"),
     [
@@ -160,7 +174,9 @@ def test_a_message_of_another_release_is_read(more: dict[str, Any], seed: int | 
     job = {"job_id": "1", "request_id": "1", "status": "SUCCESS", "credits_cost": 2, "credits_refunded": 0}
     message = {"type": "job.succeeded", "timestamp": "2026-11-24T09:30:00Z", "data": job | {"render": render}}
 
-    shown = received(message).data.render
+    ended = received(message).data
+    assert isinstance(ended, WebhookJob)
+    shown = ended.render
 
     assert shown is not None
     assert (shown.seed, shown.warnings, shown.scene_type, shown.download_url) == (seed, warnings, None, None)
@@ -178,6 +194,7 @@ def test_a_test_message_is_about_no_job() -> None:
     data = {"message_id": "msg_1", "message": "This is a test."}
     event = received({"type": "webhook.test", "timestamp": "2026-11-24T09:30:00Z", "data": data})
 
+    assert isinstance(event.data, WebhookJob)
     assert (event.id, event.type, event.data.job_id, event.data.render) == ("msg_1", "webhook.test", "", None)
 
 
@@ -202,6 +219,15 @@ def test_filters_are_sent_as_the_lists_take_them() -> None:
     assert query(api.iter_deliveries(state="failed", created_after=time)) == {"status": "failed", **after}
 
 
+def test_the_message_of_an_order_is_read() -> None:
+    data = {"order_id": "1", "request_id": "2", "status": "PARTIAL", "pictures": 3, "counts": {"failed": 1}}
+    data |= {"credits_cost": 6, "credits_refunded": 2, "reference": "spring", "metadata": {}, "url": "/v1/orders/1"}
+    event = received({"type": "order.completed", "timestamp": "2026-11-24T09:30:00Z", "data": data})
+
+    assert isinstance(event.data, WebhookOrder)
+    assert (event.type, event.data.status, event.data.counts) == ("order.completed", "PARTIAL", {"failed": 1})
+
+
 def test_the_types_of_a_report_match_the_services() -> None:
     assert TYPES.read_text("utf-8") == client_types(), "write them again: python -m scripts.client_report"
 
@@ -218,7 +244,7 @@ def test_both_clients_have_every_method_of_the_api() -> None:
     def methods(client: type) -> set[str]:
         return {name for name, one in vars(client).items() if inspect.isfunction(one) and name[0] != "_"}
 
-    assert methods(Backdrop) == methods(AsyncBackdrop) == methods(Api) | {"close"}
+    assert methods(Backdrop) == methods(AsyncBackdrop) == methods(Api) | methods(OrderCalls) | {"close"}
 
 
 def test_the_client_alone_imports_nothing_of_the_server() -> None:

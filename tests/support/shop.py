@@ -10,9 +10,11 @@ from service.accounts.clients import Accounts, Client
 from service.database.clock import db_now
 from service.database.tables import jobs
 from service.jobs.intake import Accepted, JobIntake, NewJob
-from service.jobs.records import Claim, Job, NewCutout, NewRender, Operation, Render
+from service.jobs.records import Asked, Claim, Job, NewCutout, NewRender, Operation, Render
 from service.jobs.transitions import Jobs
 from service.jobs.turns import set_weight
+from service.orders.intake import OrderIntake
+from service.orders.records import AcceptedOrder, NewOrder
 
 #: A render as a worker stores it, with the fields of every report.
 REPORT: dict[str, Any] = {
@@ -79,6 +81,21 @@ class Shop:
             "credits_cost": cost,
         }
         return self.intake.create(NewJob(**fields | changes))
+
+    def order_many(self, count: int, cost: int = 2, key: str | None = None) -> tuple[AcceptedOrder, list[str]]:
+        """Order several pictures at once, and return the order with its jobs in their order."""
+        fields: dict[str, Any] = {"client_id": self.client.id, "workflow": "background-swap-with-spec", "body": {}}
+        fields |= {"body_sha256": "same", "source_key": "uploads/x.jpg", "credits_cost": cost}
+        pictures = [
+            NewJob(request_id=str(ULID()), spec={"seed": 1, "picture": [number, 0, 0]}, **fields)
+            for number in range(count)
+        ]
+        asked = Asked("orders", {"photos": count}, f"{count} pictures", {})
+        new = NewOrder(str(ULID()), self.client.id, asked, key, None, None, {}, pictures)
+        accepted, _ = OrderIntake(self.engine, self.intake).create(new)
+        query = sa.select(jobs.c.id).where(jobs.c.order_id == accepted.order_id).order_by(jobs.c.id)
+        with self.engine.connect() as connection:
+            return accepted, list(connection.execute(query).scalars())
 
     def cut_out(self) -> str:
         """Order a cut-out and mark it as done, without objects in a store."""

@@ -6,11 +6,12 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 
 from service.accounts.clients import Accounts
 from service.batch.state import Made, State
-from service.database.tables import renders
+from service.database.tables import orders, renders
 from tests.support.heic import heic
 from tests.support.served import Served
 from tests.support.shoot import PRESETS, Page, Shoot, photo
@@ -189,6 +190,24 @@ def test_a_submit_whose_answer_was_never_recorded_is_not_charged_again(shoot: Sh
     (second,) = outcomes(shoot.out)
     assert (len(kept), second.job_id) == (2, first.job_id)
     assert shoot.entries() == {"grant": 1, "debit": 1}
+
+
+def test_an_order_whose_answer_was_never_recorded_is_not_charged_again(served: Served, shoot: Shoot) -> None:
+    for number in range(2):
+        shoot.add(f"{number}.png", photo(40 + number))
+    assert shoot.run().exit_code == 0
+    kept = [line for line in shoot.memory() if any(word in line for word in ('"run"', '"uploaded"', '"ordering"'))]
+    for one in outcomes(shoot.out):
+        (shoot.out / one.file).unlink()
+    (shoot.out / ".backdrop-batch" / "state.jsonl").write_text("".join(kept))
+    shoot.add("late.png", photo(49))
+
+    assert shoot.run().exit_code == 0
+
+    assert len(shoot.pictures()) == 6
+    assert shoot.entries() == {"grant": 1, "debit": 6}
+    with served.installation.engine.connect() as connection:
+        assert connection.execute(sa.select(orders.c.pictures).order_by(orders.c.id)).scalars().all()[-2:] == [4, 2]
 
 
 def test_a_picture_that_the_server_has_deleted_is_made_again(served: Served, shoot: Shoot) -> None:

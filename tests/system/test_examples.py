@@ -65,6 +65,12 @@ class Desk:
         self.known["cutout_id"] = cutout.public_id
         self.api.put("/v1/webhook", json={"url": "https://shop.example/before"}).raise_for_status()
         self.known["delivery_id"] = self.api.post("/v1/webhook/test").raise_for_status().json()["id"]
+        self.known["order_id"] = self.order(1)
+
+    def order(self, photos: int) -> str:
+        body: dict[str, Any] = {"scene_type": "white", "mood": "calm", "presets": ["instagram_square"]}
+        body["photos"] = [{"source_image_s3_key": self.known["source_key"]}] * photos
+        return str(self.api.post("/v1/orders", json=body).raise_for_status().json()["order_id"])
 
     def has(self, **more: str) -> dict[str, str]:
         (self.folder / "photo.jpg").write_bytes(BOTTLE)
@@ -152,6 +158,8 @@ def waiting(desk: Desk, name: str) -> dict[str, str]:
     if name == "delete_key":
         made = desk.api.post("/v1/keys", json={"name": "old"}).raise_for_status()
         return {"old_key_id": made.json()["id"]}
+    if name == "cancel_order":
+        return {"waiting_order_id": desk.order(4)}
     return {"waiting_job_id": job_id(desk.api, BOTTLE)} if name == "cancel_job" else {}
 
 

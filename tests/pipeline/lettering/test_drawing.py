@@ -139,6 +139,10 @@ def test_a_preview_breaks_and_places_the_text_as_the_full_picture() -> None:
     assert np.abs(np.subtract(full.shares or (), small.shares or ())).max() < 0.01
 
 
+def test_a_text_without_a_visible_character_draws_nothing() -> None:
+    assert not changed(drawn({"text": "\u200b"})).any()
+
+
 def test_a_logo_is_drawn_without_its_empty_margin_at_its_size() -> None:
     found = drawn({"logo": "logo", "size": 10, "anchor": "bottom_right", "margin": 0, "alt": "Acme"})
 

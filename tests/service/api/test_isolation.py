@@ -70,6 +70,9 @@ class Owner(Caller):
         self.secret = str(hook.json()["secret"])
         self.delivery = str(http.post("/v1/webhook/test", headers=self.headers).json()["id"])
         self.download = self.get(f"/v1/renders/{self.public_id}").json()["url"]
+        order = {"photos": [{"source_image_s3_key": self.photo}], "scene_type": "podium", "mood": "calm"}
+        order |= {"presets": ["open_graph"], "reference": "sku-7"}
+        self.order = str(http.post("/v1/orders", json=order, headers=self.headers).json()["order_id"])
         self.once = {"Idempotency-Key": "owner-1"}
         self.once_body = self.body(source_image_s3_key=self.photo)
         assert self.submit(self.once_body, **self.once).status_code == 202
@@ -101,22 +104,14 @@ class Owner(Caller):
     @property
     def names(self) -> tuple[str, ...]:
         """Every name of the owner's that no answer to another client may contain."""
-        jobs = (self.waiting, self.done, self.failed, self.cutout, self.cutout_key)
-        return (
-            self.client.id,
-            self.photo,
-            *jobs,
-            self.public_id,
-            self.render_key,
-            self.brand,
-            self.key_id,
-            self.delivery,
-        )
+        jobs = (self.waiting, self.done, self.failed, self.cutout, self.cutout_key, self.order)
+        own = (self.public_id, self.render_key, self.brand, self.key_id, self.delivery)
+        return (self.client.id, self.photo, *jobs, *own)
 
     def belongings(self) -> dict[str, Any]:
         """Return everything that the API shows the owner, without the URLs, which differ in each answer."""
         lists = [*("jobs", "renders", "cutouts", "brands", "keys", "webhook"), f"jobs/{self.waiting}/request"]
-        lists += ["webhook/deliveries", f"webhook/deliveries/{self.delivery}"]
+        lists += ["webhook/deliveries", f"webhook/deliveries/{self.delivery}", "orders", f"orders/{self.order}"]
         return {path: without_urls(self.get(f"/v1/{path}").json()) for path in lists}
 
 
@@ -317,6 +312,27 @@ def sources(world: World, method: str, path: str) -> None:
     assert nosy.balance == 100
 
 
+def sources_of_orders(world: World, method: str, path: str) -> None:
+    owner, nosy = world.owner, world.nosy
+    keys = [
+        owner.photo,
+        owner.render_key,
+        f"uploads/{nosy.client.id}/none.jpg",
+        f"uploads/{nosy.client.id}/\u0000",
+        "x",
+    ]
+    photos: list[dict[str, Any]] = [{"source_image_s3_key": key} for key in keys]
+    renders = [owner.public_id, owner.done, owner.order, str(ULID()), "none", "\u0000"]
+    photos += [{"source_render_public_id": name} for name in renders]
+    body = {"photos": photos, "scene_type": "podium", "mood": "calm", "presets": ["open_graph"]}
+    faults = world.ask(method, path, json=body).json()["detail"]
+    assert [(one["loc"][2], one["code"]) for one in faults] == [(n, "source_not_found") for n in range(len(photos))]
+    assert len({re.sub(r"\(received .*\)|Received .*", "", one["msg"]) for one in faults}) == 2  # one for each field
+    planned = world.ask(method, f"{path}?dry_run=true", json=body).json()["faults"]
+    assert [one["code"] for one in planned] == ["source_not_found"] * len(photos)
+    assert nosy.balance == 100
+
+
 def new_photos(world: World, method: str, path: str) -> None:
     reserved = world.ask(method, path, json={"content_type": "image/jpeg"})
     sent = world.ask(method, path, files={"file": ("a.png", b"\x89PNG\r\n\x1a\n", "image/png")})
@@ -405,6 +421,12 @@ CASES: dict[str, Case] = {
     "PUT /v1/cutouts/{public_id}/mask": named("cutout", "done", "waiting", content=MASK),
     "PUT /v1/cutouts/{public_id}/subjects": named("cutout", "done", "waiting", json={"keep": [1]}),
     "DELETE /v1/cutouts/{public_id}/mask": named("cutout", "done", "waiting"),
+    "POST /v1/orders": sources_of_orders,
+    "GET /v1/orders": listed(*REFERENCES),
+    "GET /v1/orders/{order_id}": named("order", "waiting"),
+    "DELETE /v1/orders/{order_id}": named("order", "waiting"),
+    "GET /v1/orders/{order_id}/archive": named("order", "waiting"),
+    "GET /v1/orders/{order_id}/sheet": named("order", "waiting"),
     "GET /v1/credits": credits,
     "GET /v1/keys": keys,
     "POST /v1/keys": new_keys,

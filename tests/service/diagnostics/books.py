@@ -43,6 +43,9 @@ class Books:
         moves.fail(claims[self.failure], "no_subject", "No product stands out.")
         moves.release(claims[self.handed_back], count_attempt=False)
         self.cutout = self.shop.cut_out()
+        order, (self.picture,) = self.shop.order_many(1, cost=3)
+        self.many = order.order_id
+        moves.cancel_waiting(self.many, client_id=self.shop.client.id)
         for name in metadata.tables:
             # A table made from a query has the rows, and none of the constraints.
             self._write(f"CREATE TABLE bare_{name} AS SELECT * FROM {name}")

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import sqlalchemy as sa
+
 from service.database.clock import db_now
 from service.database.tables import (
     api_keys,
@@ -11,11 +13,20 @@ from service.database.tables import (
     deliveries,
     jobs,
     ledger,
+    orders,
     renders,
     request_logs,
     webhooks,
 )
 from tests.service.diagnostics.books import Books, debit_of, log_of, message_of, refund_of
+
+
+def message_id(books: Books, of: str) -> str:
+    """The id of the message of a job or an order."""
+    either = sa.or_(deliveries.c.job_id == of, deliveries.c.order_id == of)
+    with books.engine.connect() as connection:
+        return str(connection.execute(sa.select(deliveries.c.id).where(either)).scalar_one())
+
 
 #: The statements that break each rule, and the id that the finding must name.
 BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = [
@@ -159,6 +170,48 @@ BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = 
         "no job",
         lambda b: b.remove(jobs, jobs.c.id == b.failure),
         lambda b: b.failure,
+    ),
+    (
+        "order_has_a_job_a_picture",
+        "an order of one more",
+        lambda b: b.change(orders, orders.c.id == b.many, pictures=2),
+        lambda b: b.many,
+    ),
+    (
+        "order_has_a_job_a_picture",
+        "another price",
+        lambda b: b.change(orders, orders.c.id == b.many, credits_cost=2),
+        lambda b: b.many,
+    ),
+    (
+        "order_is_complete_with_its_last_job",
+        "all jobs over, and no end",
+        lambda b: b.change(orders, orders.c.id == b.many, completed_at=None),
+        lambda b: b.many,
+    ),
+    (
+        "order_is_complete_with_its_last_job",
+        "a job that still runs",
+        lambda b: b.change_job(b.picture, status="IN_PROGRESS"),
+        lambda b: b.many,
+    ),
+    (
+        "picture_is_of_the_orders_client",
+        "another client's order",
+        lambda b: b.change(orders, orders.c.id == b.many, client_id=b.other.client.id),
+        lambda b: b.picture,
+    ),
+    (
+        "picture_sends_no_message",
+        "a message of a picture",
+        lambda b: b.change_job(b.success, order_id=b.many),
+        lambda b: message_id(b, b.success),
+    ),
+    (
+        "message_is_of_a_completed_order",
+        "a message of an order that runs",
+        lambda b: b.change(orders, orders.c.id == b.many, completed_at=None),
+        lambda b: message_id(b, b.many),
     ),
     (
         "message_is_of_the_jobs_client",

@@ -71,6 +71,15 @@ def test_unneeded_rows_go_and_all_others_stay(engine: sa.Engine, monkeypatch: py
     assert archived(engine) == []
 
 
+def test_pictures_of_an_order_stay_with_it(engine: sa.Engine) -> None:
+    shop = Shop(engine)
+    order, pictures = shop.order_many(2)
+    shop.jobs.cancel_waiting(order.order_id, client_id=shop.client.id)
+
+    assert archived(engine) == []
+    assert ids(engine, jobs.c.id) == set(pictures)
+
+
 @ON_SQLITE
 def test_the_command_appends_to_a_file_and_leaves_recent_jobs(
     migrated_url: str, engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

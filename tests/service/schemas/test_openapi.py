@@ -202,6 +202,7 @@ def test_every_type_of_message_is_sent_as_documented(document: dict[str, Any], e
     shop.jobs.succeed(shop.claim(shop.order()), render())
     shop.jobs.fail(shop.claim(shop.order(reference="sku-7")), "no_subject", "No product stands out.")
     shop.cut_out()
+    shop.jobs.cancel_waiting(shop.order_many(2)[0].order_id, client_id=shop.client.id)
     shop.jobs.cancel(shop.order(cost=0, operation=Operation.CUTOUT).job_id, client_id=shop.client.id)
     Webhooks(engine).test(shop.client.name)
 

@@ -16,7 +16,7 @@ from ulid import ULID
 from tests.support.storm.mender import CUTOUTS, Mender
 from tests.support.storm.photos import Deed, bad, good, with_deed
 
-_SWAP = "/v1/background-swap-with-spec"
+_SWAP, _ORDERS = "/v1/background-swap-with-spec", "/v1/orders"
 
 
 class Kind(StrEnum):
@@ -30,6 +30,7 @@ class Kind(StrEnum):
     KILLED = "photo that kills its worker"
     HUNG = "photo that hangs its worker"
     CANCELLED = "slow photo, cancelled by its client"
+    MANY = "order of several photos, one of them bad, perhaps cancelled"
     CUT_OUT = "good photo, cut out, mended, and mended again"
     CONFLICTING = "another body with a used key"
     MISSING = "key of no photo"
@@ -49,6 +50,7 @@ SHARES = {
     Kind.HUNG: 1,
     Kind.CANCELLED: 10,
     Kind.CUT_OUT: 10,
+    Kind.MANY: 6,
     Kind.CONFLICTING: 3,
     Kind.MISSING: 3,
     Kind.FOREIGN: 3,
@@ -66,6 +68,7 @@ class Try:
     code: str = ""
     #: X-Request-Id of the answer.
     request_id: str = ""
+    #: Of the job, or of the order of several pictures.
     job_id: str = ""
 
     @property
@@ -160,7 +163,7 @@ class Callers:
         key = f"key-{ULID()}" if kind is Kind.DUPLICATED or choose.random() < 0.6 else None
         submission = Submission(kind, shopper.id, f"storm-{ULID()}", key)
         headers = shopper.headers
-        body = {"scene_type": "white", "mood": "calm", "output_preset": "transparent_cutout"}
+        body: dict[str, Any] = {"scene_type": "white", "mood": "calm", "output_preset": "transparent_cutout"}
         body |= {"source_image_s3_key": self._photo(choose, http, kind, shopper), "pilot_brand": submission.marker}
         if kind is Kind.MALFORMED:
             body["output_preset"] = "no_such_place"
@@ -177,6 +180,10 @@ class Callers:
             # The order's own id is sent in place of the brand.
             path = f"{CUTOUTS}?reference={submission.marker}"
             body = {"source_image_s3_key": body["source_image_s3_key"]}
+        elif kind is Kind.MANY:
+            photos = [body.pop("source_image_s3_key"), shopper.photos[Kind.GOOD], shopper.photos["image_truncated"]]
+            body |= {"photos": [{"source_image_s3_key": one} for one in photos], "presets": [body.pop("output_preset")]}
+            path, body["variants"] = _ORDERS, 2
         self.submissions.append(submission)
         if submission.key:
             headers = headers | {"Idempotency-Key": submission.key}
@@ -238,16 +245,17 @@ class Callers:
             return Try(0)
         said = answer.json() if answer.headers.get("content-type", "").endswith("json") else {}
         request_id = said.get("request_id") or answer.headers.get("x-request-id", "")
-        return Try(answer.status_code, said.get("code", ""), request_id, said.get("job_id", ""))
+        return Try(answer.status_code, said.get("code", ""), request_id, said.get("job_id") or said.get("order_id", ""))
 
     def _look(self, choose: random.Random, http: httpx.Client, shopper: Shopper, submission: Submission) -> None:
         """Ask for the job as its client and as another client, which also tries to cancel it. Perhaps cancel it."""
         job_id = submission.job_id
         if job_id is None:
             return
+        many = submission.kind is Kind.MANY
         other = next(one for one in self.shoppers if one is not shopper)
         for method, who, right in (("GET", shopper, 200), ("GET", other, 404), ("DELETE", other, 404)):
-            url = f"{choose.choice(self._addresses)}/v1/jobs/{job_id}"
+            url = f"{choose.choice(self._addresses)}{_ORDERS if many else '/v1/jobs'}/{job_id}"
             status = self._try(http, method, url, who.headers).status
             if status not in {right, 503, 0, -1}:
                 self.violations.append(f"{method} job {job_id} by {who.id} was answered {status}, and not {right}")
@@ -255,13 +263,14 @@ class Callers:
             strangers = [one.headers for one in self.shoppers if one is not shopper]
             mender = Mender(choose, http, self._addresses, shopper.headers, strangers, self._stopping)
             self.violations += mender.mend(job_id)
-        if submission.kind is Kind.CANCELLED:
+        if submission.kind is Kind.CANCELLED or (many and choose.random() < 0.3):
             self._cancel(choose, http, shopper, submission)
 
     def _cancel(self, choose: random.Random, http: httpx.Client, shopper: Shopper, submission: Submission) -> None:
         self._stopping.wait(choose.uniform(0, 3))
         for _ in range(10):
-            url = f"{choose.choice(self._addresses)}/v1/jobs/{submission.job_id}"
+            kind = _ORDERS if submission.kind is Kind.MANY else "/v1/jobs"
+            url = f"{choose.choice(self._addresses)}{kind}/{submission.job_id}"
             submission.cancels.append(one := self._try(http, "DELETE", url, shopper.headers))
             if one.status in {200, 409}:
                 return

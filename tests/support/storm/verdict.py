@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
-from service.database.tables import clients, deliveries, jobs, ledger, request_logs
+from service.database.tables import clients, deliveries, jobs, ledger, orders, request_logs
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
 from service.diagnostics.object_audit import audit_objects
@@ -34,6 +34,7 @@ _ENDS: dict[Kind, set[str | None]] = {
     Kind.HUNG: set(),
     Kind.CANCELLED: {None, "cancelled"},
     Kind.CUT_OUT: {None},
+    Kind.MANY: {None, "image_truncated", "cancelled"},
 }
 
 
@@ -41,7 +42,7 @@ _MESSAGES = {
     (operation, status): f"{name}.{end}"
     for operation, name in (("swap", "job"), ("cutout", "cutout"))
     for status, end in (("SUCCESS", "succeeded"), ("FAILURE", "failed"))
-}
+} | {("", "SUCCESS"): "order.completed"}
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,30 @@ class Row:
     cost: int
     attempt: int
     operation: str = Operation.SWAP
+    #: The order that it is a picture of.
+    order_id: str | None = None
 
 
 def rows_of(engine: sa.Engine) -> list[Row]:
     """Return every job."""
     marker = sa.func.coalesce(request_logs.c.pilot_brand, jobs.c.reference)
-    columns = (jobs.c.id, jobs.c.request_id, jobs.c.client_id, marker, jobs.c.status, jobs.c.error_code)
-    query = sa.select(*columns, jobs.c.credits_cost, jobs.c.attempt, jobs.c.operation).join(
+    names = ("id", "request_id", "client_id", "status", "error_code", "attempt", "operation", "order_id")
+    columns = [jobs.c[name] for name in names]
+    query = sa.select(*columns, marker.label("marker"), jobs.c.credits_cost.label("cost")).join(
         request_logs, request_logs.c.request_id == jobs.c.request_id
     )
     with engine.connect() as connection:
-        return [Row(*row) for row in connection.execute(query)]
+        return [Row(**row) for row in connection.execute(query).mappings()]
+
+
+def orders_of(engine: sa.Engine) -> list[Row]:
+    """Return every order of several pictures, in the shape of a job."""
+    log = request_logs.c
+    ended = sa.case((orders.c.completed_at.is_(None), "IN_PROGRESS"), else_="SUCCESS")
+    columns = (orders.c.id, orders.c.request_id, orders.c.client_id, log.pilot_brand, ended)
+    query = sa.select(*columns).join(request_logs, log.request_id == orders.c.request_id)
+    with engine.connect() as connection:
+        return [Row(*row, None, cost=0, attempt=0, operation="") for row in connection.execute(query)]
 
 
 def unfinished(engine: sa.Engine) -> int:
@@ -150,11 +164,13 @@ def wrong_messages(
 
     A delivered message must have arrived; an arrived message may not be marked as delivered yet.
     """
-    kept = sa.select(deliveries.c.id, deliveries.c.job_id, deliveries.c.type, deliveries.c.state)
+    about = sa.func.coalesce(deliveries.c.job_id, deliveries.c.order_id).label("job_id")
+    kept = sa.select(deliveries.c.id, about, deliveries.c.type, deliveries.c.state)
     with engine.connect() as connection:
         messages = {row.job_id: row for row in connection.execute(kept.where(deliveries.c.client_id == client_id))}
-    came = {one.id: json.loads(one.body)["data"]["job_id"] for one in received}
-    for row in rows:
+    read = {one.id: json.loads(one.body)["data"] for one in received}
+    came = {name: data.get("job_id") or data["order_id"] for name, data in read.items()}
+    for row in (one for one in (*rows, *orders_of(engine)) if one.order_id is None):
         message = messages.pop(row.id, None)
         if row.client_id != client_id:
             continue

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backdrop_client import Backdrop, WebhookInvalid, verify_webhook
+from backdrop_client import Backdrop, WebhookInvalid, WebhookJob, verify_webhook
 from service.webhooks.endpoints import Webhooks
 from tests.support.polling import until
 from tests.support.served import Served
@@ -25,6 +25,7 @@ def test_the_servers_message_is_verified_and_typed(served: Served, backdrop: Bac
     event = verify_webhook(message.headers, message.body, secret)
 
     assert (event.id, event.type) == (message.id, "job.succeeded")
+    assert isinstance(event.data, WebhookJob)
     assert event.data.render is not None
     assert (event.data.job_id, event.data.render.sha256) == (render.job_id, render.sha256)
     assert (event.data.render.seed, event.data.render.warnings) == (render.seed, render.warnings)

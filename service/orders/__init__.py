@@ -1,0 +1,1 @@
+"""Orders of many pictures: photos x variants x presets under one key, one price and one status."""

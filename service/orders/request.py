@@ -1,0 +1,279 @@
+"""The body of an order of many pictures. Each of its pictures is checked by the rules of a single swap."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic import ValidationError as PydanticValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from pipeline.core.order import SEED_LIMIT, Dressing, Ground, SwapOrder, options_of, photo_place
+from service.catalogue.catalogue import Catalogue
+from service.catalogue.order_options import OrderOptions
+from service.catalogue.swap_request import BackgroundSwapWithSpecRequest, ShortText
+
+MAX_PHOTOS, MAX_VARIANTS, MAX_PRESETS, MAX_PAIRS = 200, 8, 16, 16
+#: Options without a meaning where a preset has no scene.
+_OF_SCENES = frozenset(name for record in (Dressing, Ground) for name, *_ in options_of(record))
+_SWAP = BackgroundSwapWithSpecRequest.model_fields
+
+Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
+Colours = Annotated[list[str], Field(max_length=6)]
+OwnId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+Pairs = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")],
+        Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")],
+    ],
+    Field(max_length=MAX_PAIRS),
+]
+
+
+class OrderPhoto(BaseModel):
+    """A photo of an order. Send exactly one of the two sources."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source_image_s3_key: str | None = Field(None, max_length=512, description=_SWAP["source_image_s3_key"].description)
+    source_render_public_id: str | None = Field(
+        None, max_length=64, description=_SWAP["source_render_public_id"].description
+    )
+    reference: OwnId | None = Field(
+        None, description="Your own id for this photo's pictures, in place of the order's.", examples=["sku-1042"]
+    )
+    metadata: Pairs = Field(
+        default_factory=dict,
+        description="Your own pairs for this photo's pictures, up to 16 besides the order's.",
+        examples=[{"colour": "red"}],
+    )
+    subject: list[float] | None = Field(
+        None,
+        description="The product that you mean: a point x, y or a box left, top, right, bottom. Give shares from 0 to 1"
+        " of the upright photo's width and height.",
+        examples=[[0.42, 0.55]],
+    )
+
+    @field_validator("subject")
+    @classmethod
+    def _place(cls, numbers: list[float] | None) -> list[float] | None:
+        try:
+            return None if numbers is None else list(photo_place(numbers))
+        except ValueError as error:
+            raise PydanticCustomError("subject_invalid", "{reason}", {"reason": str(error)}) from error
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "OrderPhoto":
+        match bool(self.source_image_s3_key) + bool(self.source_render_public_id):
+            case 0:
+                text = "The source is missing. Send source_image_s3_key or source_render_public_id"
+                raise PydanticCustomError("source_missing", text)
+            case 2:
+                text = "Both sources were sent. Send source_image_s3_key or source_render_public_id"
+                raise PydanticCustomError("source_ambiguous", text)
+        return self
+
+
+class OrderVariant(BaseModel):
+    """A look of every photo: what differs from the order's own fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scene_type: ShortText | None = Field(None, description="The scene of this variant, in place of the order's.")
+    mood: ShortText | None = Field(None, description="The light of this variant, in place of the order's.")
+    dominant_colors: Colours | None = Field(None, description="The colours of this variant, in place of the order's.")
+    seed: Seed | None = Field(None, description="The seed of this variant, in place of the order's.")
+    options: OrderOptions = Field(
+        default_factory=OrderOptions, description="Options of this variant. Each replaces the order's of that name."
+    )
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One look of an order for one preset, for every photo. The numbers are places in the order's lists."""
+
+    variant: int
+    preset: int
+    #: Its source is a placeholder.
+    request: BackgroundSwapWithSpecRequest
+    order: SwapOrder
+    #: For an order without a seed: what to add to the brand's seed, if that has one.
+    seed_step: int
+
+
+class OrderRequest(BaseModel):
+    """Photos, looks and presets: a picture for each combination, at most as many as the installation allows."""
+
+    model_config = ConfigDict(extra="forbid")
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "photos": [
+            {
+                "source_image_s3_key": "uploads/01J9ZC4T7M3X6V2Q8R5N1B0KAD/01J9ZC5A1GZ7W6Y4T3S2R1Q0PN.jpg",
+                "reference": "sku-1042",
+            }
+        ],
+        "scene_type": "podium",
+        "mood": "calm",
+        "dominant_colors": ["#e8c7b8", "ivory"],
+        "variants": [{"seed": 7}, {"scene_type": "marble_tabletop", "options": {"props": "none"}}],
+        "presets": ["shopify_product", "instagram_portrait"],
+        "reference": "spring-2027",
+    }
+
+    photos: list[OrderPhoto] = Field(min_length=1, max_length=MAX_PHOTOS, description="The product photos, 1 to 200.")
+    scene_type: ShortText | None = Field(
+        None, description="The scene, as in a single swap. Required unless every variant has its own."
+    )
+    mood: ShortText | None = Field(
+        None, description="The light, as in a single swap. Required unless every variant has its own."
+    )
+    dominant_colors: Colours = Field(default_factory=list, description=_SWAP["dominant_colors"].description)
+    pilot_brand: ShortText | None = Field(None, description="Name of the brand for all pictures of this order.")
+    options: OrderOptions = Field(
+        default_factory=OrderOptions,
+        description="Options of every picture: the names and values of a single swap's query, such as shadow or width.",
+    )
+    seed: Seed | None = Field(
+        None, description="Seed of the first variant; a number of variants uses the seeds after it, too."
+    )
+    variants: (
+        Annotated[int, Field(ge=1, le=MAX_VARIANTS, strict=True)]
+        | Annotated[list[OrderVariant], Field(min_length=1, max_length=MAX_VARIANTS)]
+    ) = Field(
+        1,
+        description="How many looks each photo gets, 1 to 8: a number of seeds, or a list of what differs in each look."
+        " All photos and presets of a variant share its seed.",
+    )
+    presets: list[ShortText] = Field(
+        min_length=1,
+        max_length=MAX_PRESETS,
+        description="Places of publication, 1 to 16 names of GET /v1/output-presets. A preset that takes no scene gets"
+        " white or transparency, without the order's colours.",
+    )
+    reference: OwnId | None = Field(
+        None, description="Your own id for the order, and for pictures of photos without one.", examples=["spring-2027"]
+    )
+    metadata: Pairs = Field(
+        default_factory=dict,
+        description="Your own pairs, up to 16, which the order and each picture show.",
+        examples=[{"season": "2027"}],
+    )
+    _checked: dict[tuple[int, int], BackgroundSwapWithSpecRequest] = PrivateAttr(default_factory=dict)
+
+    @property
+    def looks(self) -> list[OrderVariant]:
+        """The variants as a list."""
+        return self.variants if isinstance(self.variants, list) else [OrderVariant()] * self.variants
+
+    @property
+    def count(self) -> int:
+        """The number of pictures."""
+        return len(self.photos) * len(self.looks) * len(self.presets)
+
+    def drafts(self, catalogue: Catalogue) -> Iterator[Draft]:
+        """Yield each variant for each preset."""
+        for (variant, preset), request in self._checked.items():
+            look = self.looks[variant]
+            step = 0 if isinstance(self.variants, list) else variant
+            seed = self.seed if look.seed is None else look.seed
+            options = self.options.given() | look.options.given()
+            sent = frozenset(options)
+            if catalogue.presets[request.output_preset].background != "scene":
+                options = {name: value for name, value in options.items() if name not in _OF_SCENES}
+                sent |= _OF_SCENES  # a brand's neither
+            order = SwapOrder(
+                scene=request.scene_type,
+                mood=request.mood,
+                preset=request.output_preset,
+                colors=tuple(request.dominant_colors),
+                brand=self.pilot_brand,
+                seed=None if seed is None else (seed + step) % SEED_LIMIT,
+                sent=sent,
+            )
+            yield Draft(variant, preset, request, order.having(options), step)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_errors_at_once(
+        cls, data: Any, handler: ModelWrapValidatorHandler["OrderRequest"], info: ValidationInfo
+    ) -> "OrderRequest":
+        """Report the errors of all pictures together with those of single fields, each once."""
+        found: list[InitErrorDetails] = []
+        request = None
+        try:
+            request = handler(data)
+        except PydanticValidationError as error:
+            found += _own_errors(error, isinstance(data, dict) and isinstance(data.get("variants"), list))
+        checked: dict[tuple[int, int], BackgroundSwapWithSpecRequest] = {}
+        if isinstance(data, dict):
+            found += [*_picture_errors(data, info, checked), *_repeated(data)]
+        if found or request is None:
+            once = {(tuple(one.get("loc", ())), str(one["type"])): one for one in found}
+            raise PydanticValidationError.from_exception_data(cls.__name__, list(once.values()))
+        request._checked = checked
+        return request
+
+
+def _error(kind: str, text: str, loc: tuple[str | int, ...], value: Any) -> InitErrorDetails:
+    return InitErrorDetails(
+        type=PydanticCustomError(cast(Any, kind), cast(Any, text.replace("{", "{{"))), loc=loc, input=value
+    )
+
+
+def _own_errors(error: PydanticValidationError, listed: bool) -> Iterator[InitErrorDetails]:
+    """Yield pydantic's errors. `listed`: the variants are a list, so errors about a number don't matter."""
+    for one in error.errors():
+        loc = one["loc"]
+        if loc[:1] == ("variants",) and len(loc) > 1:  # pydantic adds the type of the union that it tried
+            if str(loc[1]).startswith("list[") != listed:
+                continue
+            loc = ("variants", *loc[2:])
+        yield _error(one["type"], one["msg"], loc, one["input"])
+
+
+def _picture_errors(
+    data: dict[str, Any], info: ValidationInfo, checked: dict[tuple[int, int], BackgroundSwapWithSpecRequest]
+) -> Iterator[InitErrorDetails]:
+    """Check each variant for each preset as a single swap, and put the valid requests into `checked`."""
+    catalogue = cast(dict[str, Catalogue], info.context)["catalogue"]
+    variants, presets = data.get("variants", 1), data.get("presets")
+    given = variants if isinstance(variants, list) else [{}] * (variants if isinstance(variants, int) else 1)
+    if not isinstance(presets, list):
+        return
+    for number, look in enumerate(given[:MAX_VARIANTS]):
+        if not isinstance(look, dict):
+            return  # reported by the type check
+        own = {name for name in ("scene_type", "mood", "dominant_colors") if look.get(name) is not None}
+        for place, preset in enumerate(presets[:MAX_PRESETS]):
+            body = {name: data.get(name) for name in ("scene_type", "mood", "dominant_colors", "pilot_brand")}
+            body |= {name: look[name] for name in own} | {"output_preset": preset, "source_image_s3_key": "photo"}
+            known = catalogue.presets.get(preset) if isinstance(preset, str) else None
+            if known is not None and known.background != "scene":
+                body |= {"scene_type": "white", "dominant_colors": []}
+            try:
+                body = {name: value for name, value in body.items() if value is not None}
+                checked[number, place] = BackgroundSwapWithSpecRequest.model_validate(body, context=info.context)
+            except PydanticValidationError as error:
+                for one in error.errors():
+                    name, *rest = one["loc"]
+                    loc = ("presets", place) if name == "output_preset" else (name, *rest)
+                    yield _error(
+                        one["type"], one["msg"], ("variants", number, *loc) if name in own else loc, one["input"]
+                    )
+
+
+def _repeated(data: dict[str, Any]) -> Iterator[InitErrorDetails]:
+    presets = data.get("presets")
+    listed = presets if isinstance(presets, list) else []
+    for place, preset in enumerate(listed):
+        if preset in listed[:place]:
+            yield _error("repeated", "This preset was sent before. Name each preset once", ("presets", place), preset)

@@ -1,0 +1,101 @@
+"""Orders in the database: one, a list, an order's pictures, and its cancellation."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.database.clock import db_now
+from service.database.engine import reader
+from service.database.paging import EVERYTHING, Filters, Page, read_page
+from service.database.tables import jobs, orders
+from service.jobs.records import may_be_id
+from service.jobs.rows import JOBS, job_of
+from service.jobs.transitions import Jobs
+from service.orders.records import Order, OrderFinished, Picture
+from service.webhooks.order_end import tallies
+
+#: Pictures that an archive or a contact sheet reads at once.
+_PAGE = 100
+#: One statement, as `read_page` keeps statements by their query.
+_ORDERS = sa.select(orders)
+
+
+class Orders:
+    """The orders in one database. Thread-safe; one instance serves the whole process."""
+
+    def __init__(self, engine: sa.Engine, jobs: Jobs) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+        self._jobs = jobs
+
+    def get(self, order_id: str, *, client_id: str) -> Order | None:
+        """Return the client's order; None if the client has no order with this id."""
+        if not may_be_id(order_id):
+            return None
+        query = _ORDERS.where(orders.c.id == order_id, orders.c.client_id == client_id)
+        with self._reader.connect() as connection:
+            found = self._counted(list(map(dict, connection.execute(query).mappings())))
+        return found[0] if found else None
+
+    def page(
+        self, client_id: str, *, limit: int, cursor: str | None = None, filters: Filters = EVERYTHING
+    ) -> Page[Order]:
+        """Return a page of the client's orders, newest first: `limit` after the cursor.
+
+        The filters' reference, pairs and times apply; an order has several scenes, presets and statuses.
+        """
+        asked = {orders.c.client_id: client_id, orders.c.reference: filters.reference}
+        narrowed = [*filters.created(orders.c.id, orders.c.created_at)]
+        narrowed += filters.pairs("orders.metadata", self._engine.dialect.name)
+        page = read_page(self._reader, _ORDERS, orders.c.id, dict, asked, limit, cursor, narrowed)
+        return Page(self._counted(page.items), page.next_cursor)
+
+    def pictures(self, order_id: str, *, client_id: str, limit: int, cursor: str | None = None) -> Page[Picture]:
+        """Return a page of the pictures of the client's order, in the order in which they start."""
+        query = JOBS.where(jobs.c.order_id == order_id, jobs.c.client_id == client_id)
+        if cursor is not None:
+            query = query.where(jobs.c.id > cursor)
+        with self._reader.connect() as connection:
+            rows = connection.execute(query.order_by(jobs.c.id).limit(limit + 1)).mappings().all()
+        found = [_picture(row) for row in rows[:limit]]
+        return Page(found, found[-1].job.id if len(rows) > limit else None)
+
+    def all_pictures(self, order_id: str, *, client_id: str) -> Iterator[Picture]:
+        """Yield the pictures, as `pictures` returns them, a page at a time."""
+        cursor = None
+        while True:
+            page = self.pictures(order_id, client_id=client_id, limit=_PAGE, cursor=cursor)
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def cancel(self, order_id: str, *, client_id: str) -> Order | None:
+        """Cancel the pictures of the client's order that have not begun, and return the order. Each is refunded.
+
+        A repeat cancels nothing more than is still waiting. None if the client has no order with this id. Raises
+        OrderFinished.
+        """
+        order = self.get(order_id, client_id=client_id)
+        if order is None:
+            return None
+        if order.completed_at is not None and order.cancelled_at is None:
+            raise OrderFinished
+        first = sa.and_(orders.c.id == order_id, orders.c.cancelled_at.is_(None))
+        with self._engine.begin() as connection:
+            connection.execute(orders.update().where(first).values(cancelled_at=db_now()))
+        self._jobs.cancel_waiting(order_id, client_id=client_id)
+        return self.get(order_id, client_id=client_id)
+
+    def _counted(self, rows: Sequence[Mapping[Any, Any]]) -> list[Order]:
+        with self._reader.connect() as connection:
+            counted = tallies(connection, [row["id"] for row in rows]) if rows else {}
+        names = [name for name in Order.__dataclass_fields__ if name != "tally"]
+        return [Order(**{name: row[name] for name in names}, tally=counted[row["id"]]) for row in rows]
+
+
+def _picture(row: sa.RowMapping) -> Picture:
+    photo, variant, preset = row["spec"]["picture"]
+    job, render = job_of(row)
+    return Picture(photo, variant, preset, job, render)

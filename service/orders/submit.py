@@ -1,0 +1,254 @@
+"""The submit of an order: turns a valid request into one charged job a picture, all or none."""
+
+import contextlib
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ulid import ULID
+
+from pipeline.core.order import SEED_LIMIT
+from pipeline.delivery.output import ordered
+from pipeline.scene.surfaces import tidied
+from service.accounts.clients import Client
+from service.catalogue.cautions import Caution
+from service.database.engine import DATABASE_AWAY
+from service.jobs.intake import NewJob
+from service.jobs.plan import Resolved, surprises
+from service.jobs.records import Asked, Kind
+from service.jobs.submit import (
+    SWAP_WORKFLOW,
+    OptionsInvalid,
+    Sent,
+    SourceNotFound,
+    SourceTooLarge,
+    Submit,
+    digest,
+    query_of,
+)
+from service.orders.intake import OrderIntake
+from service.orders.records import AcceptedOrder, NewOrder, NoRoom, OrderFault, OrderInvalid, OrderPlan
+from service.orders.request import OrderPhoto, OrderRequest
+from service.storage.objects import ObjectNotFound
+from service.storage.registry import SourceExpired
+
+WORKFLOW = "orders"
+#: Photos that are looked up at once.
+_THREADS = 4
+#: A photo, a variant and a preset, by their numbers in the order's lists.
+Place = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """An order's photo in the store, and the facts of the cut-out of the render that names it."""
+
+    key: str
+    seen: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class OrderSubmit:
+    """The use cases of submitting orders. Thread-safe; one instance serves the whole process."""
+
+    submit: Submit
+    intake: OrderIntake
+    #: Maximum number of pictures of an order.
+    limit: int
+
+    def order(self, client: Client, request: OrderRequest, sent: Sent) -> AcceptedOrder:
+        """Resolve all defaults, price the order, write one transaction, then enqueue its jobs.
+
+        Raises OrderInvalid, BrandNearMiss, StoreUnavailable, InsufficientCredits, IdempotencyConflict,
+        IdempotencyInFlight and NoRoom. After each of them, nothing was charged.
+        """
+        body = request.model_dump(mode="json", exclude_none=True)
+        asked = Asked(WORKFLOW, body, digest(WORKFLOW.encode() + sent.raw_body, {}), {})
+        if first := self.intake.first_answer(client.id, sent.idempotency_key, asked):
+            return first
+        pictures, faults = self._pictures(client, request)
+        if faults:
+            raise OrderInvalid(faults)
+        new = NewOrder(
+            request_id=sent.request_id,
+            client_id=client.id,
+            asked=asked,
+            idempotency_key=sent.idempotency_key,
+            pilot_brand=request.pilot_brand,
+            reference=request.reference,
+            metadata=request.metadata,
+            jobs=list(self._jobs(client, pictures)),
+        )
+        try:
+            accepted, unsent = self.intake.create(new)
+        except SourceExpired as error:
+            gone = {place[0] for place, one in pictures.items() if one.source_key == str(error)}
+            text = "An upload that the options name was deleted. Upload it again"
+            faults = [_fault(photo, request.photos[photo]) for photo in gone]
+            raise OrderInvalid(faults or [OrderFault(("options",), "upload_not_found", text)]) from error
+        if accepted.repeated:
+            return accepted
+        for _ in new.jobs:
+            self.submit.metrics.submitted(Kind.SWAP)
+        # The jobs are committed and charged. If the sending fails, the sweep sends them later.
+        with contextlib.suppress(*DATABASE_AWAY):
+            self.submit.dispatcher.send(unsent, Kind.SWAP)
+        codes = dict.fromkeys(one["code"] for job in new.jobs for one in job.spec["cautions"])
+        return replace(accepted, warnings=tuple(codes))
+
+    def plan(self, client: Client, request: OrderRequest) -> OrderPlan:
+        """Return the effect and price of `order`, and write nothing. Faults of photos are listed, not raised.
+
+        Raises OrderInvalid, BrandNearMiss and StoreUnavailable.
+        """
+        pictures, faults = self._pictures(client, request)
+        prices = [self.submit.catalogue.of(client.catalogue).presets[name].credits for name in request.presets]
+        cost = sum(prices) * len(request.looks) * len(request.photos)
+        balance, refusals = self.intake.preflight(client.id, request.count)
+        found = dict[Caution, None]()
+        if balance < cost:
+            text = f"The balance of {balance} does not cover the cost of {cost}. Ask the operator for credits."
+            found[Caution("insufficient_credits", text)] = None
+        for refusal in (NoRoom(one, request.count) for one in refusals):
+            found[Caution(refusal.code, str(refusal))] = None
+        found |= dict.fromkeys(one for _, cautions in self._cautions(client, pictures) for one in cautions)
+        return OrderPlan(request.count, cost, balance, list(found), faults)
+
+    def _pictures(self, client: Client, request: OrderRequest) -> tuple[dict[Place, Resolved], list[OrderFault]]:
+        """Return the pictures by photo, variant and preset, in the order in which they start, and photos' faults.
+
+        Every photo gets its first picture before a photo gets its second, so that a cut-out is made once and is there
+        for the photo's other pictures. Only pictures that may share a background start together.
+
+        Raises OrderInvalid, BrandNearMiss and StoreUnavailable.
+        """
+        if request.count > self.limit:
+            text = f"The order has {request.count} pictures (photos x variants x presets), and {self.limit} are allowed"
+            raise OrderInvalid([OrderFault((), "order_too_large", f"{text}. Send several orders")])
+        brand = self.submit.brand(client, request.pilot_brand)
+        looks = list(request.drafts(self.submit.catalogue.of(client.catalogue)))
+        seeds = [secrets.randbelow(SEED_LIMIT) for _ in request.looks]
+        branded, wrong = dict[tuple[int, int], Resolved](), list[OrderFault]()
+        for look in looks:
+            order = look.order
+            if order.seed is None:
+                pinned = brand.seed if brand is not None else None
+                seed = seeds[look.variant] if pinned is None else (pinned + look.seed_step) % SEED_LIMIT
+                order = replace(order, seed=seed)
+            try:
+                branded[look.variant, look.preset] = self.submit.look(
+                    client, look.request, replace(order, dressing=tidied(order.dressing)), brand
+                )
+            except OptionsInvalid as error:
+                own = request.looks[look.variant].options.given()
+                for one in error.faults:
+                    loc = ("variants", look.variant) if one.field in own else ()
+                    wrong.append(OrderFault((*loc, "options", one.field), one.code, one.message, one.received))
+        if wrong:
+            raise OrderInvalid(wrong)
+        sources, faults = self._sources(client, request)
+        return {
+            (number, *look): _of_photo(branded[look], request, photo, source)
+            for group in _sharing(branded)
+            for number, photo in enumerate(request.photos)
+            for look in group
+            if (source := sources.get(number)) is not None
+        }, faults
+
+    def _sources(self, client: Client, request: OrderRequest) -> tuple[dict[int, _Source], list[OrderFault]]:
+        """Return the photos that can be used, by their places, and the faults of the others."""
+
+        def find(photo: OrderPhoto) -> _Source | Exception:
+            try:
+                return _Source(*self.submit.source(client, photo.source_image_s3_key, photo.source_render_public_id))
+            except (SourceNotFound, SourceTooLarge) as error:
+                return error
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            looked = list(threads.map(find, request.photos))
+        usable = self.intake.registered([one.key for one in looked if isinstance(one, _Source)])
+        found, faults = dict[int, _Source](), list[OrderFault]()
+        for number, (photo, one) in enumerate(zip(request.photos, looked, strict=True)):
+            if isinstance(one, _Source) and usable.get(one.key, True) and (one.key in usable or self._stored(one.key)):
+                found[number] = one
+            else:
+                faults.append(_fault(number, photo, one if isinstance(one, SourceTooLarge) else None))
+        return found, faults
+
+    def _stored(self, key: str) -> bool:
+        """Return whether an unregistered photo is in the store, as the sweep deletes a photo's bytes before its row."""
+        try:
+            self.submit.sources.size(key)
+        except ObjectNotFound:
+            return False
+        return True
+
+    def _cautions(self, client: Client, pictures: Mapping[Place, Resolved]) -> Iterator[tuple[Place, list[Caution]]]:
+        """Yield each picture's warnings. Without an earlier render of the photo, they don't depend on the photo."""
+        known, catalogue = dict[tuple[int, int], list[Caution]](), self.submit.catalogue.of(client.catalogue)
+        for place, one in pictures.items():
+            if one.seen:
+                yield place, list(surprises(one, catalogue))
+                continue
+            if place[1:] not in known:
+                known[place[1:]] = list(surprises(one, catalogue))
+            yield place, known[place[1:]]
+
+    def _jobs(self, client: Client, pictures: Mapping[Place, Resolved]) -> Iterator[NewJob]:
+        looks = {place[1:]: one for place, one in pictures.items()}
+        shared = {look for group in _sharing(looks) if len(group) > 1 for look in group}
+        registered = self.intake.registered(sorted({one.source_key for one in pictures.values()}))
+        for place, cautions in self._cautions(client, pictures):
+            one = pictures[place]
+            body, query = one.request.model_dump(mode="json"), query_of(one.order)
+            more = {"picture": list(place)} | ({"shares": True} if place[1:] in shared else {})
+            yield NewJob(
+                request_id=str(ULID()),
+                client_id=client.id,
+                workflow=SWAP_WORKFLOW,
+                body=body,
+                body_sha256=digest(json.dumps(body).encode(), query),
+                query=query,
+                spec=one.spec(self.submit.catalogue.of(client.catalogue), cautions) | more,
+                source_key=one.source_key,
+                source_known=one.source_key in registered,
+                credits_cost=one.credits_cost,
+                pilot_brand=one.order.brand,
+                reference=one.order.reference,
+            )
+
+
+def _sharing(looks: Mapping[tuple[int, int], Resolved]) -> list[list[tuple[int, int]]]:
+    """Return the looks, each a variant and a preset, in groups whose pictures of a photo may share a background."""
+    groups: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
+    for (variant, preset), one in looks.items():
+        same = ordered(one.preset, one.order.output).size if one.preset.background == "scene" else preset
+        groups.setdefault((variant, same), []).append((variant, preset))
+    return list(groups.values())
+
+
+def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: _Source) -> Resolved:
+    """Return a look of the order for one photo."""
+    names = ("source_image_s3_key", "source_render_public_id")
+    order = replace(
+        look.order,
+        subject=None if photo.subject is None else tuple(photo.subject),
+        reference=photo.reference or request.reference,
+        metadata=tuple((request.metadata | photo.metadata).items()),
+    )
+    asked = look.request.model_copy(update={name: getattr(photo, name) for name in names})
+    return replace(look, request=asked, order=order).of_photo(source.key, source.seen)
+
+
+def _fault(number: int, photo: OrderPhoto, error: SourceTooLarge | None = None) -> OrderFault:
+    key, render = photo.source_image_s3_key, photo.source_render_public_id
+    loc = ("photos", number, "source_image_s3_key" if key else "source_render_public_id")
+    if error is not None:
+        text = f"The photo has more than {error.limit:,} bytes. Upload a smaller one"
+        return OrderFault(loc, "photo_too_large", text, key or render)
+    remedy = "POST /v1/uploads returns keys" if key else "GET /v1/renders lists yours"
+    text = f"There is no such source, or it is not yours. {remedy}"
+    return OrderFault(loc, "source_not_found", text, key or render)
