@@ -7,7 +7,7 @@ import argparse
 import io
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -113,6 +113,8 @@ def _walk(visit: Visit, keys: dict[str, str], photo: bytes, output: Path, look: 
                 page.get_by_label("Add a colour").press("Enter")
             page.locator(".surfaces li").first.wait_for()
         keep(choice)
+    _choose_more(page, keep)
+    page.locator("[data-choice=output_preset] > summary").click()
     page.locator(".also > summary").click()
     page.locator(".also-list").get_by_label("Etsy listing photo").check()
     keep("channels")
@@ -190,6 +192,34 @@ def _walk(visit: Visit, keys: dict[str, str], photo: bytes, output: Path, look: 
     page.locator(".ledger").wait_for()
     keep("credits")
     visit.close()
+
+
+def _choose_more(page: Any, keep: Callable[[str], None]) -> None:
+    """Make each of the further choices, save a picture of it, and undo it."""
+    page.locator("details.more > summary").click()
+    page.locator("[data-choice=ground] > summary").click()
+    page.locator("[name=background][value=color]").press("Space")
+    page.get_by_role("button", name="Use #f2f0ec").click()
+    keep("colour-behind")
+    page.locator("[name=background][value=image]").press("Space")
+    page.locator("#ground-image").set_input_files({"name": "wall.jpg", "mimeType": "image/jpeg", "buffer": _wall()})
+    page.locator(".sketch.movable").wait_for()
+    keep("own-picture")
+    page.locator("[name=background][value=scene]").press("Space")
+    page.locator("[data-choice=shadow] > summary").click()
+    page.locator("[name=shadow][value=hard]").press("Space")
+    page.locator(".dial").press("PageUp")
+    page.locator(".live.renewing").first.wait_for(state="detached", timeout=60_000)
+    keep("shadow")
+    page.locator("[data-choice=frame] > summary").click()
+    page.locator("[name=copy_space][value=left]").press("Space")
+    keep("frame")
+    page.locator("[data-choice=lettering] > summary").click()
+    page.locator("#add-text").click()
+    page.locator(".layer-verdict").first.wait_for(timeout=60_000)
+    keep("text")
+    while page.locator("#undo").inner_text() in {f"Undo: {name}" for name in ("Text and logos", "Frame", "Shadow", "Background")}:
+        page.locator("#undo").click()
 
 
 def _wall() -> bytes:

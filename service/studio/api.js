@@ -22,7 +22,8 @@ export class Refusal extends Error {
 
   /** Return the messages about one field of the body or the query, or null. */
   about(name) {
-    const found = this.fields.filter((one) => one.loc.includes(name));
+    const part = (one) => String(one).split(/[[.]/)[0] === name; // layers[0].size is about layers
+    const found = this.fields.filter(({ loc }) => loc.some(part));
     return found.length ? found.map((one) => sentence(one.msg)).join(" ") : null;
   }
 }

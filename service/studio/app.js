@@ -117,6 +117,7 @@ async function load() {
   if (session.closings !== closings) throw new DOMException("Signed out.", "AbortError");
   Object.assign(studio, { catalogue: { scene_types, moods, output_presets }, thumbnails, brands });
   studio.draft = new Draft(studio.catalogue);
+  studio.draft.brands = brands;
   studio.several = new Several(studio.draft);
   studio.looks = new Looks(studio.draft);
 }

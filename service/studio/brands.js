@@ -1,6 +1,7 @@
 /** The choice of a brand, which sets colours and sales channel. Absent if this service has no brands. */
 
 import { html } from "./dom.js";
+import { fieldsOf } from "./options.js";
 
 /** Return the colours for the picture: the chosen ones, or else the brand's. Empty: the scene's own. */
 export const coloursAsked = ({ brands, draft }) =>
@@ -21,8 +22,9 @@ export function brandChoice({ brands, draft }) {
     </div>`;
 
   function choose(name) {
-    draft.change({ brand: name || null });
-    const preset = chosen()?.default_preset;
+    const { default_preset: preset, options = {} } = brands.find((one) => one.name === name) ?? {};
+    const given = Object.keys(options).length ? fieldsOf(options) : {};
+    draft.change({ brand: name || null, ...given });
     if (preset) draft.change({ output_preset: preset });
     words.textContent = about(chosen());
   }

@@ -22,7 +22,7 @@ export async function brandsView(studio, _, signal) {
     </div>`;
 
   async function load() {
-    studio.brands = (await ask("/v1/brands", { signal })).items;
+    studio.brands = studio.draft.brands = (await ask("/v1/brands", { signal })).items;
     fill(list, studio.brands.map(row));
   }
 
@@ -125,6 +125,7 @@ export async function brandsView(studio, _, signal) {
         style_words: brand?.style_words ?? [],
         seed_policy: pinned.checked ? "pinned" : "free",
         default_preset: channel.value || null,
+        options: brand?.options ?? {},
       };
       await changed(() => ask(path(called), { method: "PUT", body }), `${called} is saved.`);
     }

@@ -30,7 +30,7 @@ export function choicesOf({ draft }, order, signal, { field, title, items, pictu
   const frames = plain.map((one) => html`<span class="card-frame">${one}</span>`);
   const card = ({ title: called, description }, i) => html`
     <label class="card" title=${description}>${radios[i]}${frames[i]}<span class="card-title">${called}</span></label>`;
-  draft.addEventListener("change", ({ detail }) => field in detail && (show(), wants()), { signal });
+  draft.addEventListener("change", ({ detail }) => [field, "ground"].some((one) => one in detail) && (show(), wants()), { signal });
   order.addEventListener("answered", () => {
     error.textContent = order.refusal?.about(field) ?? "";
     words.toggleAttribute("aria-invalid", Boolean(error.textContent));
@@ -63,7 +63,8 @@ export function choicesOf({ draft }, order, signal, { field, title, items, pictu
   function show() {
     const item = items.find((one) => one.name === draft[field]);
     for (const radio of radios) radio.checked = radio.value === item?.name;
-    value.textContent = item?.title ?? `“${draft[field]}”`;
+    const unused = field === "scene_type" && draft.sceneless;
+    value.textContent = unused ? "Not used" : (item?.title ?? `“${draft[field]}”`);
     about.textContent = item?.description ?? "In your own words, instead of the list.";
     fill(peek, item && (repainted?.picture(item.name) ?? pictureOf(item, picture(item))));
     if (item && document.activeElement !== words) words.value = "";

@@ -4,6 +4,7 @@ import { brandChoice } from "./brands.js";
 import { choicesOf, propsChoice } from "./choices.js";
 import { colourChoice } from "./colours.js";
 import { html } from "./dom.js";
+import { moreChoices } from "./more/more.js";
 import { Order } from "./order.js";
 import { photoStage } from "./stage.js";
 import { presetChoice } from "./presets.js";
@@ -44,6 +45,7 @@ export async function composeView(studio, _, signal) {
         ${brandChoice(studio)}
         <div class="choices">
           ${scene}${mood}${colourChoice(studio, order, signal)}${presetChoice(studio, order, signal)}
+          ${moreChoices(studio, order, signal)}
         </div>
         ${order.element}
       </section>

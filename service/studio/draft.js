@@ -1,21 +1,15 @@
 /** The current choices: photo, scene, mood, colours, channel. Kept in the tab, so a reload loses nothing. */
 
+import { AS_SCENE, FIELDS, UNMOVED, USUAL, changed, fieldsOf, groundOf } from "./options.js";
 import { keep, kept } from "./session.js";
 
 const DRAFT = "backdrop-draft";
 export const MOST_COLOURS = 6;
 
-/**
- * The placement of preset and scene: shifts as shares of the picture, a factor, degrees clockwise, a guessed stance.
- */
-export const UNMOVED = Object.freeze({ shift_x: 0, shift_y: 0, scale: 1, turn: 0, stance: "auto" });
 /** Limits of a person's placement. */
 export const MOST_SHIFT = 0.5;
 export const SCALES = [0.3, 2];
 export const MOST_TURN = 45;
-
-/** The default dressing of a scene: its own props, and colours where Backdrop puts them. */
-export const AS_SCENE = Object.freeze({ props: "scene", colors_on: "" });
 
 /** Defaults, if the catalogue has them. */
 const FIRST = { scene_type: "podium", mood: "natural", output_preset: "shopify_product" };
@@ -30,6 +24,10 @@ const UNDOABLE = {
   output_preset: "Sales channel",
   also: "Sales channels",
   placement: "Place",
+  ground: "Background",
+  shadow: "Shadow",
+  frame: "Frame",
+  lettering: "Text and logos",
   brand: "Brand",
 };
 /** Changes kept for undo; milliseconds in which changes of the same field count as one. */
@@ -40,6 +38,8 @@ const ONE_CHANGE = 1000;
 export class Draft extends EventTarget {
   /** The values before each change, oldest first: {before, name, at}. */
   #past = kept(DRAFT)?.past ?? [];
+  /** The client's brands, whose options the API fills in where a request leaves them out. */
+  brands = [];
 
   /** @param {object} catalogue scene_types, moods and output_presets as the API lists them */
   constructor(catalogue) {
@@ -64,6 +64,8 @@ export class Draft extends EventTarget {
       seed: null,
       ...kept(DRAFT),
       placement: { ...UNMOVED, ...kept(DRAFT)?.placement },
+      /** Background, shadow, frame and text: each a record of USUAL. */
+      ...Object.fromEntries(FIELDS.map((field) => [field, { ...USUAL[field], ...kept(DRAFT)?.[field] }])),
     });
     if (!this.preset) this.output_preset = first(catalogue.output_presets, FIRST.output_preset);
   }
@@ -81,6 +83,12 @@ export class Draft extends EventTarget {
   /** Whether the channel allows the white scene only, and another was chosen. */
   get forbidden() {
     return !this.preset.scene_allowed && this.scene_type !== "white";
+  }
+
+  /** Whether the background is no scene: a colour, a picture, or an earlier one. */
+  get sceneless() {
+    const { background = "scene" } = this.grounded();
+    return !["scene", "reference"].includes(background);
   }
 
   /** Whether the placement differs from the default. */
@@ -140,7 +148,7 @@ export class Draft extends EventTarget {
    */
   body(source = this.source) {
     const { brand } = this;
-    const preset = this.catalogue.output_presets.find(({ name }) => name === source?.preset) ?? this.preset;
+    const preset = this.#presetOf(source);
     const bare = preset !== this.preset && !preset.scene_allowed;
     return {
       ...(source?.render ? { source_render_public_id: source.render } : { source_image_s3_key: source?.key ?? null }),
@@ -157,6 +165,30 @@ export class Draft extends EventTarget {
     if (this.forbidden || source?.scene || this.body(source).scene_type === "white") return AS_SCENE;
     const on = Object.entries(this.colors_on).map(([surface, colour]) => `${surface}:${colour}`);
     return { props: this.props, colors_on: on.join() };
+  }
+
+  /** Return the parameters for what is behind the product; {} where the channel takes no scene. */
+  grounded(source = this.source) {
+    return this.#presetOf(source).scene_allowed ? groundOf(this.ground) : {};
+  }
+
+  /** Return the parameters of shadow, frame and layers. A white picture may have no layers. */
+  laid(source = this.source) {
+    const bare = this.#presetOf(source).background === "white";
+    return changed({ ...this.shadow, ...this.frame, layers: bare ? [] : this.lettering.layers });
+  }
+
+  /** Return all options as query parameters. Those that the brand sets are sent even if they have their default. */
+  options(source = this.source) {
+    const given = this.brands.find(({ name }) => name === this.brand)?.options ?? {};
+    const named = Object.keys(given).map((name) => [name, { ...this.shadow, ...this.frame, ...this.ground }[name]]);
+    const forced = Object.fromEntries(named.filter(([, value]) => value !== undefined && value !== null && value !== ""));
+    if (given.layers && !this.lettering.layers.length) forced.layers = "[]";
+    return { ...forced, ...this.dressing(source), ...this.grounded(source), ...this.laid(source) };
+  }
+
+  #presetOf(source) {
+    return this.catalogue.output_presets.find(({ name }) => name === source?.preset) ?? this.preset;
   }
 
   /** Adopt the choices of an earlier request. Its placement belongs to its photo. */
@@ -177,8 +209,9 @@ export class Draft extends EventTarget {
   }
 }
 
-/** Return an earlier order, {request, dressing}, as fields of a draft. */
-function choicesOf({ request, dressing = AS_SCENE }) {
+/** Return an earlier order, {request, dressing, ground, …}, as fields of a draft. */
+function choicesOf(asked) {
+  const { request, dressing = AS_SCENE } = asked;
   const on = dressing.colors_on.split(",").filter(Boolean);
   return {
     scene_type: request.scene_type,
@@ -189,5 +222,6 @@ function choicesOf({ request, dressing = AS_SCENE }) {
     output_preset: request.output_preset,
     also: [],
     brand: request.pilot_brand ?? null,
+    ...fieldsOf({ ...asked.ground, ...asked.shadow, ...asked.frame, ...asked.lettering }),
   };
 }

@@ -1,7 +1,7 @@
 /** The page of a picture that could not be made. */
 
 import { fill, html, say } from "./dom.js";
-import { UNMOVED } from "./draft.js";
+import { UNMOVED } from "./options.js";
 import { unshowable } from "./photo.js";
 import { waysOut } from "./place/ways_out.js";
 import { REMEDIES, credits } from "./words.js";

@@ -3,8 +3,10 @@
 import { ask } from "./api.js";
 import { fill, html, say } from "./dom.js";
 import { LookButton } from "./looks/button.js";
+import { FIELDS, USUAL } from "./options.js";
 import { placeTrouble } from "./place/ways_out.js";
 import { askAbout } from "./several_ask.js";
+import { ordersFor, priced } from "./several_orders.js";
 import { SUBMIT, asked, submitted } from "./submit.js";
 import { undoButton } from "./undo.js";
 import { wait } from "./waiting.js";
@@ -32,6 +34,8 @@ export class Order extends EventTarget {
   #busy = false;
   #parts;
   #look;
+  /** The price of several pictures as the service says: {of, cost}; null: not asked yet. */
+  #quote = null;
   /** Brings a doubtful cut-out into view, to be checked first; null: no doubt. */
   #doubt = null;
 
@@ -76,7 +80,9 @@ export class Order extends EventTarget {
       const before = first;
       if (!several.ordering) first = several.ready[0]?.key ?? null;
       // Messages stay while an order is being sent and after a refusal.
-      return first === before || this.#busy ? this.show() : changed();
+      if (first !== before && !this.#busy) return changed();
+      this.show();
+      if (this.plan) this.#askPrice();
     };
     several.addEventListener("change", heard, { signal: this.#signal });
     // A plan for a previewed photo is more exact about its product and placement.
@@ -117,12 +123,18 @@ export class Order extends EventTarget {
     return several.items.length ? (several.ready[0] ?? null) : draft.source;
   }
 
+  /** The pictures to order, as items of the tray with a channel each. */
+  get #pictures() {
+    const { draft, several } = this.#studio;
+    const { source, placement } = draft;
+    const photos = several.items.length ? several.ready : source ? [{ ...source, placement }] : [];
+    return photos.flatMap((item) => (item.preset ? [item] : draft.presets.map(({ name }) => ({ ...item, preset: name }))));
+  }
+
   /** The channels of the pictures to order, one for each picture. */
   get #wanted() {
-    const { draft, several, catalogue } = this.#studio;
-    const own = (name) => catalogue.output_presets.filter((item) => item.name === name);
-    if (!several.items.length) return draft.source ? draft.presets : [];
-    return several.ready.flatMap(({ preset }) => (preset ? own(preset) : draft.presets));
+    const { output_presets } = this.#studio.catalogue;
+    return this.#pictures.map(({ preset }) => output_presets.find(({ name }) => name === preset)).filter(Boolean);
   }
 
   get #count() {
@@ -130,7 +142,30 @@ export class Order extends EventTarget {
   }
 
   get #price() {
-    return this.#wanted.reduce((sum, preset) => sum + preset.credits, 0);
+    return this.#quote?.of === this.#quoted ? this.#quote.cost : this.#wanted.reduce((sum, preset) => sum + preset.credits, 0);
+  }
+
+  /** What a quote is for: the bodies of the orders. */
+  get #quoted() {
+    return JSON.stringify(ordersFor(this.#pictures, this.#studio.draft).map(({ body }) => body));
+  }
+
+  /** Ask what several pictures cost together, as soon as all photos are ready. */
+  async #askPrice() {
+    const { draft, several } = this.#studio;
+    const of = this.#quoted;
+    if (this.#count < 2 || several.coming.length || this.#busy || this.#quote?.of === of) return;
+    this.#quote = { of, cost: this.#price };
+    try {
+      const { cost } = await priced(ordersFor(this.#pictures, draft), this.#signal);
+      if (this.#quote.of !== of) return; // a later question is on its way
+      this.#quote = { of, cost };
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      if (error.passing) this.#quote = null;
+      else this.refusal = error;
+    }
+    this.show();
   }
 
   async #ask() {
@@ -142,7 +177,7 @@ export class Order extends EventTarget {
     if (!source) return; // the photos were ordered or removed in the meantime
     const look = several.items.length ? null : looks.seen;
     try {
-      const query = asked({ seed: draft.seed, placement: draft.placement, dressing: draft.dressing(source) });
+      const query = asked({ seed: draft.seed, placement: draft.placement, options: draft.options(source) });
       query.set("dry_run", "true");
       const body = draft.body(look ? { render: look.job.render.public_id } : source);
       this.plan = await ask(`${SUBMIT}?${query}`, { method: "POST", body, signal });
@@ -161,6 +196,7 @@ export class Order extends EventTarget {
 
   #announce() {
     this.show();
+    if (this.plan) this.#askPrice();
     this.dispatchEvent(new Event("answered"));
   }
 
@@ -177,14 +213,14 @@ export class Order extends EventTarget {
       if (many || presets.length > 1) {
         const items = many ? agreed : [several.put({ ...source, placement })];
         const ordered = presets.length > 1 ? several.spread(items, presets.map(({ name }) => name)) : items;
-        await several.order(ordered).finally(() => this.#studio.ordered());
-        say(`${counted(ordered.length, "picture")} ordered.`);
+        const count = await several.order(ordered).finally(() => this.#studio.ordered());
+        say(`${counted(count, "picture")} ordered.`);
         this.#busy = false;
         this.#changed();
         return;
       }
-      const dressing = draft.dressing();
-      const accepted = await submitted(draft.body(), { seed, name: source.reference, placement, dressing });
+      const options = draft.options();
+      const accepted = await submitted(draft.body(), { seed, name: source.reference, placement, options });
       say("Accepted. Your picture is being made.");
       this.#studio.ordered();
       this.#studio.go(`jobs/${accepted.job_id}`);
@@ -275,7 +311,10 @@ export class Order extends EventTarget {
   /** Return why there is nothing to order. */
   #nothing() {
     const { several, coming } = this.#studio;
-    if (several.in("blocked").length) return "None of these photos can be made like this. Each photo shows what to do.";
+    if (several.in("blocked").length) {
+      const which = several.items.some(({ job }) => job) ? "The photos that are left can't" : "None of these photos can";
+      return `${which} be made like this. Each photo shows what to do.`;
+    }
     if (several.items.length) return "All pictures are ordered. Add photos, or clear the stage for new ones.";
     return coming ? "Uploading …" : "Add a photo first.";
   }
@@ -293,7 +332,9 @@ export class Order extends EventTarget {
     }
     if (looks.chosen) return hint("You get the preview that you chose, in full size and without the watermark.");
     const looked = looks.items.some((item) => item.seed === draft.seed);
-    const words = looked ? "You keep the background that you chose; the product has moved." : "You get the same background again.";
+    const follows = looks.large !== null || looks.coming !== null;
+    const kept = follows ? "You keep this background." : "You keep the background that you chose; the product has moved.";
+    const words = looked ? kept : "You get the same background again.";
     const fresh = html`<button class="link" onclick=${() => draft.change({ seed: null })}>Use a new one</button>`;
     return hint([words, " ", fresh]);
   }
@@ -301,7 +342,8 @@ export class Order extends EventTarget {
   #refused() {
     const { refusal } = this;
     if (refusal.status === 404) return "The photo is no longer there. Drop it again.";
-    const fields = ["scene_type", "mood", "dominant_colors", "colors_on"];
+    const own = FIELDS.flatMap((field) => Object.keys(USUAL[field]));
+    const fields = ["scene_type", "mood", "dominant_colors", "colors_on", ...own];
     if (refusal.status === 422 && fields.some((field) => refusal.about(field))) {
       return "One of your choices above can't be used. The reason is shown there.";
     }

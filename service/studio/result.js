@@ -3,6 +3,7 @@
 import { compareChoice } from "./compare.js";
 import { fill, html, say } from "./dom.js";
 import { named, spoken } from "./names.js";
+import { optionsOf } from "./options.js";
 import { presetCards } from "./presets.js";
 import { reportCard, verdict } from "./report.js";
 import { fileName, saveOne } from "./saving.js";
@@ -105,7 +106,7 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
         seed,
         name: render.reference,
         placement: asked.placement,
-        dressing: asked.dressing,
+        options: optionsOf(asked),
       });
       say("Accepted. Your picture is being made.");
       studio.ordered();

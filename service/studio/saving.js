@@ -54,7 +54,9 @@ async function blobOf(url) {
   return answer?.blob() ?? null;
 }
 
-function save(href, name, elsewhere = false) {
+/** Save an address or a Blob as a file; `elsewhere`: the browser opens it instead. */
+export function save(what, name, elsewhere = false) {
+  const href = what instanceof Blob ? URL.createObjectURL(what) : what;
   html`<a href=${href} download=${name} target=${elsewhere && "_blank"} rel="noreferrer"></a>`.click();
   if (href.startsWith("blob:")) setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }

@@ -3,10 +3,9 @@
 import { ask } from "./api.js";
 import { over } from "./events.js";
 import { inspected, uploaded } from "./photo.js";
-import { lookOf } from "./looks/single.js";
 import { keep, kept } from "./session.js";
 import { Cutting, doubts, hasPlace, nothingIn } from "./several_cutouts.js";
-import { submitted } from "./submit.js";
+import { followed, ordersFor, priced, sent } from "./several_orders.js";
 import { backOff, persisted, wait } from "./waiting.js";
 
 const SEVERAL = "backdrop-several";
@@ -27,7 +26,7 @@ const JOB_STATES = { NOT_STARTED: "waiting", IN_PROGRESS: "running", SUCCESS: "d
  * - `key`: set after the upload; or the `render` that it starts from
  * - `preset`, `scene`: its own, if it has them
  * - `cut`: its cut-out; `place`: whether the product fits; `right`: whether a person approved the cut-out
- * - `look`: the result of `singleLook`; `job`: the API's job
+ * - `look`: the result of `singleLook`; `order`, `photo`: the id of its order, and its place there; `job`: the API's job
  * - `sending`, `doing`: abort its upload and its other work; `lost`: the Refusal while the service is away
  */
 export class Several extends EventTarget {
@@ -174,9 +173,25 @@ export class Several extends EventTarget {
     this.#changed();
   }
 
+  /** The ids of the orders with pictures in the tray. */
+  get orders() {
+    return [...new Set(this.items.map(({ order }) => order).filter(Boolean))];
+  }
+
+  /** Cancel the pictures that no worker has begun. Throws Refusal. */
+  async cancel() {
+    const open = new Set(this.in("waiting").map(({ order }) => order));
+    for (const id of open) {
+      const over = (error) => error.status === 409 || Promise.reject(error); // it ended a moment before
+      await ask(`/v1/orders/${id}`, { method: "DELETE" }).catch(over);
+      await followed(id, this.items.filter(({ order }) => order === id));
+    }
+    this.#changed();
+  }
+
   /** Make a failed item ready for another order. */
   again(item) {
-    item.job = item.error = null;
+    item.job = item.error = item.order = null;
     this.#changed();
   }
 
@@ -186,28 +201,23 @@ export class Several extends EventTarget {
     item.error = "The photo is no longer there. Remove it and drop it again.";
   }
 
-  /** Order these items. Throws a Refusal that applies to all of them. */
+  /** Order these items. Returns how many were ordered. Throws a Refusal that applies to all that are left. */
   async order(items) {
     const draft = this.#draft;
+    const there = () => items.filter((item) => this.items.includes(item) && !item.error); // some may be removed meanwhile
+    for (const item of items) item.error = null;
     this.ordering = true;
     this.#changed();
     try {
-      for (const item of items) {
-        if (!this.items.includes(item)) continue; // removed meanwhile
-        item.error = null;
-        try {
-          const { placement = null, name } = item;
-          const { seed } = lookOf(item, draft) ?? draft;
-          const dressing = draft.dressing(item);
-          const { job_id } = await submitted(draft.body(item), { seed, name, placement, dressing });
-          item.job = { job_id, status: "NOT_STARTED", stage: null, progress: 0 };
-          this.#watch();
-        } catch (refused) {
-          if (refused.status !== 404) throw refused;
-          this.gone(item);
-        }
+      const { faults } = await priced(ordersFor(there(), draft));
+      for (const [item] of faults) this.gone(item);
+      const left = there();
+      for (const order of ordersFor(left, draft)) {
+        await sent(order);
         this.#changed();
+        this.#watch();
       }
+      return left.length;
     } finally {
       this.ordering = false;
       this.#changed();
@@ -266,11 +276,9 @@ export class Several extends EventTarget {
     for (let failures = 0; this.running.length; ) {
       await wait(failures ? backOff(failures) : ASK_EVERY, signal);
       try {
-        const { items } = await ask("/v1/jobs?limit=100", { signal });
-        const found = new Map(items.map((job) => [job.job_id, job]));
-        for (const item of this.running) {
-          // Jobs older than the latest hundred are read one by one.
-          item.job = found.get(item.job.job_id) ?? (await ask(`/v1/jobs/${item.job.job_id}`, { signal }));
+        for (const item of this.running.filter(({ order }) => !order)) item.job = await ask(`/v1/jobs/${item.job.job_id}`, { signal });
+        for (const id of new Set(this.running.map(({ order }) => order).filter(Boolean))) {
+          await followed(id, this.items.filter(({ order }) => order === id), signal);
         }
         failures = 0;
         this.lost = null;

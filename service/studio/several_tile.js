@@ -85,7 +85,7 @@ export function severalTile(studio, several, item, { drop, signal }) {
     if (!stances.element.hidden) stances.show(stance, cut.stance);
     styled(line, { "--share": job ? job.progress : (share ?? 0) });
     line.hidden = !["uploading", "waiting", "running"].includes(state);
-    if (job) name.setAttribute("href", `#/jobs/${job.job_id}`);
+    if (job?.job_id) name.setAttribute("href", `#/jobs/${job.job_id}`);
     else name.removeAttribute("href");
     if (!unchanged) fill(picture, pictureOf(job?.render ?? seen?.render));
   }

@@ -2,9 +2,10 @@
 
 import { ask } from "./api.js";
 import { html, say } from "./dom.js";
-import { saveAll } from "./saving.js";
+import { save as saveFile, saveAll } from "./saving.js";
+import { fileOf } from "./several_orders.js";
 import { severalTile } from "./several_tile.js";
-import { counted, lostWords } from "./words.js";
+import { counted, credits, lostWords } from "./words.js";
 
 /** Milliseconds before tiles may move after the pointer or the focus has left them. */
 const CALM = 800;
@@ -14,7 +15,11 @@ export function severalTray(studio, several, signal) {
   const head = html`<p class="several-head" id="several-head"></p>`;
   const list = html`<ul class="several" aria-label="Your photos"></ul>`;
   const error = html`<p class="error" role="alert"></p>`;
-  const save = html`<button class="button small" id="save-all" onclick=${saveMade}>Download all</button>`;
+  const save = html`<button class="button small" id="save-all" onclick=${() => working(save, saveMade)}>Download all</button>`;
+  const sheet = html`
+    <button class="button small" id="contact-sheet" onclick=${() => working(sheet, saveSheets)}>Contact sheet</button>`;
+  const cancel = html`
+    <button class="button small" id="cancel-waiting" onclick=${() => working(cancel, stop)}>Cancel what has not begun</button>`;
   const clear = html`
     <button class="button small" onclick=${() => several.clear()}
       title="Clears the stage. Ordered pictures are still made and appear in the gallery."></button>`;
@@ -27,7 +32,7 @@ export function severalTray(studio, several, signal) {
   show();
   return html`
     <div class="several-place">
-      <div class="caption">${head}<label class="button small" for="photo">Add photos</label>${save}${clear}</div>
+      <div class="caption">${head}<label class="button small" for="photo">Add photos</label>${save}${sheet}${cancel}${clear}</div>
       ${list}
       ${error}
     </div>`;
@@ -35,7 +40,8 @@ export function severalTray(studio, several, signal) {
   function show() {
     head.textContent = several.lost ? lostWords(several.lost) : summary(several);
     list.setAttribute("aria-label", several.items.some(({ preset }) => preset) ? "Your pictures" : "Your photos");
-    save.hidden = !several.made.length;
+    save.hidden = sheet.hidden = !several.made.length;
+    cancel.hidden = !several.in("waiting").length;
     clear.textContent = several.running.length ? "New photos" : "Clear";
     const there = new Set(several.items);
     for (const [item, { element }] of tiles) if (!there.has(item)) (element.remove(), tiles.delete(item));
@@ -65,18 +71,40 @@ export function severalTray(studio, several, signal) {
     }, CALM);
   }
 
-  async function saveMade() {
+  /** Run the work of a button and show an error below the photos. */
+  async function working(button, work) {
+    const text = button.textContent;
     error.textContent = "";
-    save.disabled = true;
+    button.disabled = true;
     try {
-      const renders = await Promise.all(several.made.map(({ job }) => ask(`/v1/renders/${job.render.public_id}`)));
-      await saveAll(renders, (done) => (save.textContent = `Fetching ${done} of ${renders.length}`));
+      await work();
     } catch (refused) {
       error.textContent = refused.message;
     } finally {
-      save.disabled = false;
-      save.textContent = "Download all";
+      button.disabled = false;
+      button.textContent = text;
     }
+  }
+
+  /** Save all pictures: the service's zip of an order, or a zip of what is left of several. */
+  async function saveMade() {
+    const [id, ...others] = several.orders;
+    if (!others.length && several.items.every(({ job, order }) => !job || order === id)) {
+      save.textContent = "Fetching …";
+      return saveFile(await fileOf(id, "archive"), `order-${id.slice(-6).toLowerCase()}.zip`);
+    }
+    const renders = await Promise.all(several.made.map(({ job }) => ask(`/v1/renders/${job.render.public_id}`)));
+    return saveAll(renders, (done) => (save.textContent = `Fetching ${done} of ${renders.length}`));
+  }
+
+  async function saveSheets() {
+    for (const id of several.orders) saveFile(await fileOf(id, "sheet"), `contact-sheet-${id.slice(-6).toLowerCase()}.webp`);
+  }
+
+  async function stop() {
+    await several.cancel();
+    say(`Cancelled and refunded. ${head.textContent}`);
+    studio.counted().catch((refused) => console.info(refused));
   }
 
   function drop(item) {
@@ -97,6 +125,8 @@ export function summary(several) {
     [several.in("waiting").length + several.in("running").length, "being made"],
     [several.in("failed").length, "not made"],
   ];
+  const refunded = items.reduce((sum, { job }) => sum + (job?.credits_refunded ?? 0), 0);
+  const back = refunded ? `. ${credits(refunded)} refunded` : "";
   const rest = parts.filter(([count]) => count).map(([count, words]) => `${count} ${words}`);
-  return [made.length ? `${made.length} of ${all} done` : all, ...rest].join(", ");
+  return [made.length ? `${made.length} of ${all} done` : all, ...rest].join(", ") + back;
 }

@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { shownCutout } from "./cutout/shown.js";
 import { html, icon, say, styled } from "./dom.js";
-import { UNMOVED } from "./draft.js";
+import { FIELDS, UNMOVED } from "./options.js";
 import { looksWall } from "./looks/wall.js";
 import { ACCEPTED, inspected, unshowable, Unusable, uploaded } from "./photo.js";
 import { placeBoard } from "./place/board.js";
@@ -168,12 +168,21 @@ export function photoStage(studio, order, signal) {
     const looked = () => steps.enable("looks", looks.items.length > 0);
     looks.addEventListener("change", looked, { signal: here });
     looks.addEventListener("begun", () => go("looks"), { signal: here });
+    // The controls stay in view: only the shown step changes.
+    let framed = false;
+    const chosen = ({ detail }) => {
+      if (!FIELDS.some((field) => field in detail)) return;
+      framed = "frame" in detail;
+      if (framed && cut) go("place", { still: true });
+    };
+    studio.draft.addEventListener("change", chosen, { signal: here });
+    looks.addEventListener("renewed", () => framed || go("looks", { still: true }), { signal: here });
     here.addEventListener("abort", () => board.abort());
     looked();
     steps.show("cutout");
     return [steps.element, ...Object.values(views)];
 
-    function go(name) {
+    function go(name, { still = false } = {}) {
       const to = name === "place" && !cut ? "cutout" : name;
       steps.enable(to, true);
       steps.show(to);
@@ -182,7 +191,7 @@ export function photoStage(studio, order, signal) {
         board = new AbortController();
         views.place.replaceChildren(placeBoard(studio, cut, board.signal));
       }
-      if (element.getBoundingClientRect().top < 0) element.scrollIntoView({ block: "start" });
+      if (!still && element.getBoundingClientRect().top < 0) element.scrollIntoView({ block: "start" });
     }
   }
 

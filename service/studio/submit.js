@@ -1,7 +1,7 @@
 /** Sends a request for a picture, so that a retry after a lost connection is not charged twice. */
 
 import { ask, requestKey } from "./api.js";
-import { AS_SCENE, UNMOVED } from "./draft.js";
+import { AS_SCENE, UNMOVED } from "./options.js";
 import { keep, kept } from "./session.js";
 
 export const SUBMIT = "/v1/background-swap-with-spec";
@@ -14,7 +14,7 @@ const LONGEST_NAME = 200;
  *
  * @param {object} body
  * @param {object} options `seed`: null for a new one; `name`: the photo's, for the gallery and file names; `placement`
- *   of the product and `dressing` of its scene: null for the service's defaults; `preview`: a free preview
+ *   of the product and the draft's `options`: null for the service's defaults; `preview`: a free preview
  */
 export async function submitted(body, { name, ...options } = {}) {
   const reference = name?.replace(/\p{Cc}/gu, " ").slice(0, LONGEST_NAME) || null;
@@ -35,11 +35,11 @@ export async function submitted(body, { name, ...options } = {}) {
 }
 
 /** Return the query of a request, without parameters that have their default. */
-export function asked({ seed = null, placement, dressing, preview, reference }) {
+export function asked({ seed = null, placement, options, preview, reference }) {
   const query = new URLSearchParams();
   if (seed !== null) query.set("seed", seed);
   const usual = { ...UNMOVED, ...AS_SCENE };
-  for (const [name, value] of Object.entries({ ...placement, ...dressing })) {
+  for (const [name, value] of Object.entries({ ...placement, ...options })) {
     if (value !== usual[name]) query.set(name, value);
   }
   if (preview) query.set("preview", "true");

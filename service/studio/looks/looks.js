@@ -1,7 +1,8 @@
 /** Free previews ("looks"): small, watermarked pictures with several backgrounds, before a person pays. */
 
 import { ask } from "../api.js";
-import { over } from "../events.js";
+import { follow, over } from "../events.js";
+import { FIELDS } from "../options.js";
 import { keep, kept } from "../session.js";
 import { submitted } from "../submit.js";
 import { backOff, wait } from "../waiting.js";
@@ -17,10 +18,12 @@ const ASK_EVERY = 500;
 export const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % SEEDS;
 
 /**
- * The previews of the draft. Fires `begun` when new ones are requested, and `change`. A reload keeps them.
+ * The previews of the draft. Fires `begun` when new ones are requested, `renewed` after `renew`, and `change`. A reload
+ * keeps them.
  *
- * An item is {seed, body, placement, job, expired}. `body` and `placement` are the request as strings. `job` is the
- * API's job without most of its report. An item is current while the draft makes the same request.
+ * An item is {seed, body, placement, laid, job, expired, live}. `body`, `placement` and `laid` (shadow, frame, layers) are
+ * the request as strings. `job` is the API's job without most of its report. An item is current while the draft makes
+ * the same request. `live`: made by `renew`, without being asked for.
  */
 export class Looks extends EventTarget {
   items = kept(LOOKS)?.items ?? [];
@@ -30,6 +33,8 @@ export class Looks extends EventTarget {
   lost = null;
   /** Whether this service makes no previews. */
   off = Boolean(kept(OFF));
+  /** The item of `renew` that is being made; null: none. */
+  coming = null;
   #draft;
   /** Number of times the cut-out was mended: earlier previews show another cut-out. */
   #mends = kept(LOOKS)?.mends ?? 0;
@@ -56,14 +61,12 @@ export class Looks extends EventTarget {
 
   /** The items for the draft's current request. */
   get fresh() {
-    const [body, placement] = this.#asked();
-    return this.items.filter((item) => item.body === body && item.placement === placement);
+    return this.#current(this.items);
   }
 
   /** The unanswered items for the draft's current request. */
   get unanswered() {
-    const [body, placement] = this.#asked();
-    return this.#unanswered.filter((item) => item.body === body && item.placement === placement);
+    return this.#current(this.#unanswered);
   }
 
   /** The preview whose picture an order would make; null: none. */
@@ -75,7 +78,7 @@ export class Looks extends EventTarget {
 
   /** A preview of the draft's photo, scene and channel, with any placement, the chosen one first; null: none. */
   get earlier() {
-    const [body] = this.#asked();
+    const { body } = this.#asked();
     const there = this.items.filter((item) => item.body === body && item.job?.render && !item.expired);
     return there.find(({ seed }) => seed === this.#draft.seed) ?? there[0] ?? null;
   }
@@ -84,6 +87,12 @@ export class Looks extends EventTarget {
   get seen() {
     const mended = ({ body }) => JSON.parse(body)[1] !== this.#mends;
     return this.items.find((item) => item.job?.render && !item.expired && !mended(item) && this.#ofPhoto(item)) ?? null;
+  }
+
+  /** The preview to show large: the chosen one, or one that followed the choices and is followed by the next. */
+  get large() {
+    const [item] = this.items;
+    return this.chosen ?? (item?.live && item.job?.render && !item.expired && this.#draft.seed === item.seed ? item : null);
   }
 
   choose(item) {
@@ -95,9 +104,9 @@ export class Looks extends EventTarget {
   async make(seeds) {
     if (this.#sending) return;
     const given = this.running;
-    const [body, placement] = this.#asked();
+    this.coming = null;
     this.#unanswered = [];
-    this.items = seeds.map((seed) => ({ seed, body, placement, job: null, expired: false }));
+    this.items = seeds.map((seed) => ({ seed, ...this.#asked(), job: null, expired: false }));
     this.dispatchEvent(new Event("begun"));
     await this.#send(this.items);
     await withdrawn(given);
@@ -118,6 +127,31 @@ export class Looks extends EventTarget {
     item.job = null;
     item.expired = false;
     await this.#send([item]);
+  }
+
+  /**
+   * Make one preview of the draft's current request and choose it. The earlier ones stay until it is there.
+   *
+   * Throws Refusal.
+   */
+  async renew(seed, signal) {
+    const item = { seed, ...this.#asked(), job: null, expired: false, live: true };
+    this.coming = item;
+    this.#changed();
+    try {
+      const job = await submittedLook(item, this.#draft.source?.reference);
+      await follow(job.job_id, () => {}, { signal });
+      if (signal.aborted) return;
+      item.job = brief(await ask(`/v1/jobs/${job.job_id}`, { signal }));
+      if (this.coming !== item) return; // others were requested meanwhile, or the photo is another
+      this.items = [item];
+      this.coming = null;
+      if (this.#draft.seed !== seed) this.#draft.change({ seed });
+      this.dispatchEvent(new Event("renewed"));
+    } finally {
+      if (this.coming === item) this.coming = null;
+      this.#changed();
+    }
   }
 
   /** Cancel the running previews. */
@@ -148,7 +182,7 @@ export class Looks extends EventTarget {
     this.#watching?.abort();
     this.#watching = null;
     this.items = [];
-    this.refusal = this.lost = null;
+    this.coming = this.refusal = this.lost = null;
     this.#changed();
   }
 
@@ -159,11 +193,7 @@ export class Looks extends EventTarget {
     this.#changed();
     try {
       for (const item of items) {
-        const [body, , dressing] = JSON.parse(item.body);
-        const placement = JSON.parse(item.placement);
-        const asks = { seed: item.seed, name: source?.reference, placement, dressing, preview: true };
-        const accepted = await submitted(body, asks);
-        const job = { job_id: accepted.job_id, status: accepted.status, stage: null, progress: 0 };
+        const job = await submittedLook(item, source?.reference);
         if (!this.items.includes(item)) {
           await withdrawn([{ job }]);
           continue;
@@ -217,10 +247,20 @@ export class Looks extends EventTarget {
     return source !== null && (key ?? render) === (source.key ?? source.render);
   }
 
-  /** Return the draft's request as two strings. */
+  /** Return the draft's request as strings. */
   #asked() {
     const draft = this.#draft;
-    return [JSON.stringify([draft.body(), this.#mends, draft.dressing()]), JSON.stringify(draft.placement)];
+    const { placement } = draft;
+    const laid = draft.laid();
+    const behind = draft.options();
+    for (const name of Object.keys(laid)) delete behind[name];
+    const whole = { body: [draft.body(), this.#mends, behind], placement, laid };
+    return Object.fromEntries(Object.entries(whole).map(([name, value]) => [name, JSON.stringify(value)]));
+  }
+
+  #current(items) {
+    const asked = Object.entries(this.#asked());
+    return items.filter((item) => asked.every(([name, value]) => item[name] === value));
   }
 
   /** A changed scene drops the chosen seed, since no preview of it exists. A moved product keeps its background. */
@@ -228,12 +268,13 @@ export class Looks extends EventTarget {
     const { seed } = this.#draft;
     const looked = this.items.some((item) => item.seed === seed);
     if ("source" in detail) {
+      this.coming = null;
       withdrawn(this.running.filter((item) => !this.#ofPhoto(item)));
       this.items = this.items.filter((item) => this.#ofPhoto(item));
     }
-    const others = Object.keys(detail).some((name) => name !== "seed" && name !== "placement");
+    const others = Object.keys(detail).some((name) => !["seed", "placement", ...FIELDS].includes(name));
     if (!others || "seed" in detail) return this.#changed();
-    if (looked && !this.items.some((item) => item.body === this.#asked()[0])) this.#draft.change({ seed: null });
+    if (looked && !this.items.some((item) => item.body === this.#asked().body)) this.#draft.change({ seed: null });
     return this.#changed();
   }
 
@@ -241,6 +282,14 @@ export class Looks extends EventTarget {
     keep(LOOKS, { items: this.items.filter((item) => item.job), mends: this.#mends });
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/** Request an item's preview and return its job. Throws Refusal. */
+async function submittedLook(item, name) {
+  const [[body, , behind], placement, laid] = [item.body, item.placement, item.laid].map((text) => JSON.parse(text));
+  const asks = { seed: item.seed, name, placement, options: { ...behind, ...laid }, preview: true };
+  const { job_id, status } = await submitted(body, asks);
+  return { job_id, status, stage: null, progress: 0 };
 }
 
 /** Return a job; null: it is no longer kept. */
@@ -254,7 +303,7 @@ const withdrawn = (items) =>
 function brief({ job_id, status, stage, progress, error, render }) {
   if (!render) return { job_id, status, stage, progress, error, render: null };
   const { public_id, url, width, height, warnings, report } = render;
-  const { cutout, placement } = report;
-  const shown = { public_id, url, width, height, warnings, cutout, placement };
+  const { cutout, placement, layers } = report;
+  const shown = { public_id, url, width, height, warnings, cutout, placement, layers };
   return { job_id, status, stage, progress, error, render: shown };
 }

@@ -12,7 +12,7 @@ import { REMEDIES } from "../words.js";
 export async function singleLook(item, draft, signal) {
   const body = askedFor(item, draft);
   const { name, placement } = item;
-  const asks = { seed: draft.seed, name, placement, dressing: draft.dressing(item), preview: true };
+  const asks = { seed: draft.seed, name, placement, options: draft.options(item), preview: true };
   const { job_id: id } = await submitted(draft.body(item), asks);
   await follow(id, () => {}, { signal });
   signal.throwIfAborted();
@@ -25,4 +25,4 @@ export async function singleLook(item, draft, signal) {
 /** Return a photo's preview if it fits the draft's current choices, or null. */
 export const lookOf = (item, draft) => (item.look?.body === askedFor(item, draft) ? item.look : null);
 
-const askedFor = (item, draft) => JSON.stringify([draft.body(item), draft.dressing(item)]);
+const askedFor = (item, draft) => JSON.stringify([draft.body(item), draft.options(item)]);

@@ -2,7 +2,7 @@
 
 import { ask } from "../api.js";
 import { fill, html, say, styled } from "../dom.js";
-import { UNMOVED } from "../draft.js";
+import { UNMOVED } from "../options.js";
 import { waysOut } from "../place/ways_out.js";
 import { REMEDIES, WARNINGS, counted, lostWords, ruleTitle, stageWords, unsuitedWords } from "../words.js";
 
@@ -44,8 +44,8 @@ export function looksWall(studio, { place, signal }) {
   }
 
   function show() {
-    const { items, chosen } = looks;
-    const alone = chosen !== null && !compared;
+    const { items, chosen, large: shown } = looks;
+    const alone = shown !== null && !compared;
     if (items.length !== tiles.size || items.some((item) => !tiles.has(item))) {
       tiles = new Map(items.map((item, i) => [item, tile(item, i)]));
       list.dataset.count = items.length;
@@ -55,11 +55,13 @@ export function looksWall(studio, { place, signal }) {
     styled(list, { "--ratio": ratio() });
     element.classList.toggle("alone", alone);
     large.hidden = !alone;
-    if (alone && large.dataset.of !== chosen.job.render.public_id) {
-      large.dataset.of = chosen.job.render.public_id;
-      const { width, height } = chosen.job.render;
-      fill(large, styled(picture(chosen, "The preview that you chose"), { "--ratio": width / height }));
+    if (alone && large.dataset.of !== shown.job.render.public_id) {
+      large.dataset.of = shown.job.render.public_id;
+      const { width, height } = shown.job.render;
+      const words = shown.live ? "Your picture as you chose it" : "The preview that you chose";
+      fill(large, styled(picture(shown, words), { "--ratio": width / height }));
     }
+    large.classList.toggle("renewing", looks.coming !== null || (alone && !chosen));
     list.hidden = alone && items.length === 1;
     stop.hidden = !looks.busy;
     apart.hidden = !alone || items.length === 1;
@@ -68,7 +70,7 @@ export function looksWall(studio, { place, signal }) {
     words.textContent = summary(there);
     if (there > before && there === items.length) say(`${counted(there, "preview")} to choose from.`);
     before = there;
-    fill(notes, alone ? notesOf(chosen.job.render) : troubles());
+    fill(notes, alone ? notesOf(shown.job.render) : troubles());
   }
 
   /** Width over height of the previews, or of the preset while none is ready. */
@@ -80,6 +82,7 @@ export function looksWall(studio, { place, signal }) {
   function summary(there) {
     const { items, chosen, busy, lost, fresh } = looks;
     if (lost) return lostWords(lost);
+    if (looks.coming) return there ? "The next preview is coming." : "Your preview is being made.";
     if (busy && !there) return "Your previews are being made.";
     if (busy) return `${there} of ${counted(items.length, "preview")} are ready.`;
     if (!there) return items.length ? "" : "There are no previews yet.";

@@ -1,7 +1,9 @@
 /** The placement step: a person moves, scales and turns the product in the picture, drawn to scale. */
 
 import { fill, html, mark, say, styled } from "../dom.js";
-import { MOST_SHIFT, MOST_TURN, SCALES, UNMOVED } from "../draft.js";
+import { MOST_SHIFT, MOST_TURN, SCALES } from "../draft.js";
+import { framed, layFrame, layGround } from "../more/sketch.js";
+import { UNMOVED } from "../options.js";
 import { KEYS, listenToHands } from "./hands.js";
 import { MOST_LOST, judged, placed, planned, withinMargins } from "./layout.js";
 import { persisted } from "../waiting.js";
@@ -46,7 +48,7 @@ export function placeBoard(studio, view, signal) {
 
   function drafted({ detail }) {
     const stood = stance !== draft.placement.stance;
-    const chosen = ["scene_type", "output_preset", "brand"].some((name) => name in detail);
+    const chosen = ["scene_type", "output_preset", "brand", "frame", "ground"].some((name) => name in detail);
     // A moved product leaves its brand's pinned place for the usual one.
     if (!stood && !chosen && !(draft.brand && "placement" in detail)) return;
     ({ stance } = draft.placement);
@@ -82,8 +84,11 @@ export function placeBoard(studio, view, signal) {
         <span class="place-knob" data-does="turn"></span>
       </div>`;
     const look = html`<img class="place-look" alt="" hidden />`;
+    const behind = html`<span class="sketch-ground" hidden></span>`;
     const margin = html`<span class="place-margin"></span>`;
-    const sheet = html`<div class="place-sheet"><div class="place-clip">${look}${margin}${picture}</div>${box}</div>`;
+    const copy = html`<span class="sketch-copy" hidden>Room for your text</span>`;
+    const clip = html`<div class="place-clip">${behind}${look}${copy}${margin}${picture}</div>`;
+    const sheet = html`<div class="place-sheet">${clip}${box}</div>`;
     const scaled = () => move({ ...placement, scale: 2 ** (size.value / OCTAVE) });
     const turned = () => move({ ...placement, turn: Number(turn.value) });
     const range = (id, least, most, step, heard) =>
@@ -203,8 +208,8 @@ export function placeBoard(studio, view, signal) {
       }
       styled(sheet, { "--ratio": ratio(), ...colours() });
       sheet.dataset.background = draft.scene_type === "white" ? "white" : draft.preset.background;
-      const [l, t, r, b] = draft.preset.margins;
-      styled(margin, { left: share(l), top: share(t), right: share(r), bottom: share(b) });
+      layGround(behind, draft, ratio());
+      layFrame(margin, copy, draft);
       const seen = looks.earlier?.job.render;
       backdrop.hidden = !seen;
       backdrop.setAttribute("aria-pressed", String(overLook));
@@ -239,7 +244,7 @@ export function placeBoard(studio, view, signal) {
 
     /** Return what the channel's rules say about the position, as far as the outline shows. */
     function rules(there) {
-      const { lost, shown, margins } = judged(there, draft.preset, ratio(), there.seen);
+      const { lost, shown, margins } = judged(there, framed(draft), ratio(), there.seen);
       const { title, width } = draft.preset;
       const asksMargins = draft.preset.rules.some(({ name }) => name === "margins");
       const found = [];
@@ -256,7 +261,7 @@ export function placeBoard(studio, view, signal) {
       const enlarged = width ? ((there.box[2] - there.box[0]) * (width / ratio())) / view.product_box.width : 1;
       if (enlarged > 1.05) found.push(rule("warn", "Larger than in your photo: it looks a little softer."));
       if (shown.length || !(lost > MOST_LOST || margins.length)) return found;
-      const inside = () => withinMargins(there.base, placement, outline, draft.preset, ratio(), there.seen);
+      const inside = () => withinMargins(there.base, placement, outline, framed(draft), ratio(), there.seen);
       const back = () => put(inside(), "Inside the margins.");
       return [...found, html`<li><button class="link" onclick=${back}>Back inside the margins</button></li>`];
     }

@@ -1,7 +1,6 @@
 /** Asks the service for the product's placement. */
 
 import { ask } from "../api.js";
-import { AS_SCENE } from "../draft.js";
 import { SUBMIT, asked } from "../submit.js";
 
 /**
@@ -13,7 +12,7 @@ import { SUBMIT, asked } from "../submit.js";
 export async function plannedPlace(draft, look, signal, { source = draft.source, scene } = {}) {
   const placement = { ...draft.placement, ...source.placement, ...(source.stance && { stance: source.stance }) };
   // Another scene may lack the surfaces that the draft has colours for.
-  const query = asked({ placement, dressing: scene ? AS_SCENE : draft.dressing(source) });
+  const query = asked({ placement, options: draft.options(scene ? { ...source, scene } : source) });
   query.set("dry_run", "true");
   const body = draft.body(look ? { render: look.job.render.public_id } : source);
   if (scene ?? draft.forbidden) body.scene_type = scene ?? "white";

@@ -167,6 +167,9 @@ def drop(page: Any, data: bytes, name: str) -> None:
 
 
 def unfold(page: Any, choice: str) -> None:
+    more = page.locator("details.more", has=page.locator(f"[data-choice={choice}]"))
+    if more.count() and more.get_attribute("open") is None:
+        more.locator("> summary").click()
     if page.locator(f"[data-choice={choice}]").get_attribute("open") is None:
         page.locator(f"[data-choice={choice}] > summary").click()
 
@@ -180,16 +183,16 @@ def make(page: Any) -> None:
     page.locator("#make[aria-disabled=false]").click()
 
 
-def lose_the_second_order(tab: Visit, *, arrives: bool) -> list[str]:
-    """Lose the answer to the second order, after or before the API gets the request; return the sent keys."""
+def lose_the_order(tab: Visit, *, arrives: bool) -> list[str]:
+    """Lose the answer to the first order, after or before the API gets the request; return the sent keys."""
     keys: list[str] = []
 
     def lose(route: Any) -> None:
-        if "dry_run" in route.request.url:
+        if "dry_run" in route.request.url or route.request.method != "POST":
             route.continue_()
             return
         keys.append(route.request.headers["idempotency-key"])
-        if len(keys) != 2:
+        if len(keys) != 1:
             route.continue_()
             return
         if arrives:
@@ -197,7 +200,7 @@ def lose_the_second_order(tab: Visit, *, arrives: bool) -> list[str]:
         route.abort()
 
     tab.mean("ERR_FAILED")
-    tab.page.route("**/v1/background-swap-with-spec*", lose)
+    tab.page.route("**/v1/orders*", lose)
     return keys
 
 

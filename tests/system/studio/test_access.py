@@ -48,6 +48,16 @@ def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
     reach("Shopify product media", "radio")
     page.keyboard.press("ArrowLeft")
     assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == "Amazon secondary image"
+    reach("More\nBackground", "summary")
+    page.keyboard.press("Enter")
+    reach("Shadow", "summary")
+    page.keyboard.press("Enter")
+    reach("As in the scene", "radio")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    reach("Direction of the shadow", "div")
+    page.keyboard.press("End")
+    assert page.locator("[data-choice=shadow] .choice-value").inner_text() == "Soft shadow"
     page.locator("#make[aria-disabled=false]").wait_for()
     reach("Make the picture", "button")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
@@ -63,7 +73,7 @@ def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
 def assert_touchable(page: Any) -> None:
     """Pressable controls are at least 44 pixels high; links within a text have its height."""
     small = page.evaluate(
-        """() => [...document.querySelectorAll("button:not(.link), a, input, select, summary")]
+        """() => [...document.querySelectorAll("button:not(.link), a, input, select, textarea, summary")]
             .map((one) => (/radio|checkbox|file/.test(one.type) && one.labels[0]) || one)
             .filter((one) => one.checkVisibility({ visibilityProperty: true }) && one.offsetHeight < 44)
             .filter((one) => getComputedStyle(one).display !== "inline" && !one.matches(".unseen, .skip"))
@@ -83,8 +93,10 @@ def test_at_phone_width_light_and_dark(visit: Callable[..., Visit], guest: Guest
     tab.sign_in(guest.key)
     put_on_stage(page, BOTTLE)
     uploaded(page)
-    for choice in ("mood", "colours", "output_preset"):
+    for choice in ("mood", "colours", "output_preset", "ground", "shadow", "frame", "lettering"):
         unfold(page, choice)
+        if choice == "lettering":
+            page.get_by_role("button", name="Add a text").click()
         assert_fits(page)
         assert_touchable(page)
     assert_accessible(page)

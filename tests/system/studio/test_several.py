@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,7 @@ from tests.system.studio.conftest import (
     assert_fits,
     choose_place,
     drop,
-    lose_the_second_order,
+    lose_the_order,
     make,
     put,
     small_bottle,
@@ -92,10 +93,13 @@ def test_several_photos_are_priced_made_and_saved_together_and_each_shows_its_re
     saved = zipped(download)
     renders = {one["reference"]: one for one in guest.api.get("/v1/renders").json()["items"]}
     assert set(renders) == {"front.jpg", "Rückseite.jpg"}
-    assert sorted(saved.namelist()) == ["Rückseite-instagram_landscape.jpg", "front-instagram_landscape.jpg"]
-    for name, render in renders.items():
-        data = saved.read(name.replace(".jpg", "-instagram_landscape.jpg"))
-        assert hashlib.sha256(data).hexdigest() == render["sha256"]
+    files = {name for name in saved.namelist() if name != "manifest.json"}
+    assert {hashlib.sha256(saved.read(name)).hexdigest() for name in files} == {one["sha256"] for one in renders.values()}
+    assert len(json.loads(saved.read("manifest.json"))["pictures"]) == 2
+    with page.expect_download() as sheet:
+        page.get_by_role("button", name="Contact sheet").click()
+    with Image.open(sheet.value.path()) as picture:
+        assert picture.format == "WEBP"
 
     asked = len(tab.asked)
     page.get_by_role("link", name="Gallery").click()
@@ -172,7 +176,7 @@ def test_the_cost_and_the_refunds_of_several_photos_are_counted_in_every_tab(
         page.locator("#balance").get_by_text("10 credits").wait_for()
 
 
-def test_a_lost_answer_among_several_orders_orders_none_twice(
+def test_an_order_whose_answer_is_lost_is_not_charged_twice_and_what_has_not_begun_is_cancelled(
     visit: Callable[..., Visit], guest: Guest, pause: Callable[[], None]
 ) -> None:
     tab = visit(viewport={"width": 390, "height": 844}, has_touch=True)
@@ -183,21 +187,26 @@ def test_a_lost_answer_among_several_orders_orders_none_twice(
     page.locator("#make[aria-disabled=false]").wait_for()
     assert_fits(page)
     pause()
-    sent = lose_the_second_order(tab, arrives=True)
+    sent = lose_the_order(tab, arrives=True)
     make(page)
     page.get_by_role("alert").get_by_text("does not answer").wait_for()
-    page.get_by_role("button", name="Make 2 pictures").click()
+    page.get_by_role("button", name="Make 3 pictures").click()
     page.locator("li:is([data-state=waiting], [data-state=running])").nth(2).wait_for()
 
     jobs = guest.api.get("/v1/jobs?operation=swap").json()["items"]
     assert sorted(job["reference"] for job in jobs) == ["0.jpg", "1.jpg", "2.jpg"]
-    assert (len(sent), len(set(sent))) == (4, 3)
+    assert (len(sent), len(set(sent))) == (2, 1)
     assert guest.balance() == 10 - 3 * 2
+    page.reload()
+    page.get_by_role("button", name="Cancel what has not begun").wait_for()
     page.goto(f"{tab.address}/#/gallery")
     page.locator("li[data-running]").nth(2).wait_for()
     assert_fits(page)
-    for job in jobs:
-        guest.api.delete(f"/v1/jobs/{job['job_id']}")
+    page.go_back()
+    page.get_by_role("button", name="Cancel what has not begun").click()
+    page.locator("#several-head").get_by_text("3 not made. 6 credits refunded").wait_for()
+    assert guest.balance() == 10
+    page.goto(f"{tab.address}/#/gallery")
     page.locator(".gallery").get_by_text("You cancelled").nth(2).wait_for()
 
 

@@ -1,0 +1,136 @@
+/** A free preview that follows the choices of background, shadow, frame and text while a person makes them. */
+
+import { fill, html, styled } from "../dom.js";
+import { FIELDS, unfinished } from "../options.js";
+import { lostWords } from "../words.js";
+import { newSeed } from "./looks.js";
+
+/** Milliseconds until a preview that got no answer is asked for again. */
+const AGAIN = 3000;
+
+/**
+ * Asks for one preview at a time: changes during it lead to a single next one. The order's dry run comes before each,
+ * so the pause after typing and the refusal of invalid choices are the dry run's.
+ */
+export class Live extends EventTarget {
+  /** The last Refusal; null: none. */
+  refusal = null;
+  /** Time at which the service takes more previews, in milliseconds; null: now. */
+  until = null;
+  #studio;
+  #order;
+  #signal;
+  /** Returns the seed of a brand with one background; null: there is none. */
+  #usual;
+  /** Whether choices have changed since the last preview was asked for. */
+  #due = false;
+  #busy = false;
+  #timer;
+  #seed = newSeed();
+
+  constructor(studio, order, usual, signal) {
+    super();
+    this.#studio = studio;
+    this.#order = order;
+    this.#usual = usual;
+    this.#signal = signal;
+    const changed = ({ detail }) => {
+      if ("source" in detail) this.#due = false;
+      else if (FIELDS.some((field) => field in detail)) this.#due = true;
+    };
+    studio.draft.addEventListener("change", changed, { signal });
+    order.addEventListener("answered", () => this.#next(), { signal });
+    signal.addEventListener("abort", () => clearTimeout(this.#timer));
+  }
+
+  /** Whether a preview is being made or about to be asked for. */
+  get busy() {
+    return this.#busy || (this.#due && this.#possible && !this.until);
+  }
+
+  get #possible() {
+    const { draft, looks, several } = this.#studio;
+    const complete = draft.source && !draft.forbidden && !unfinished(draft.ground);
+    return complete && !looks.off && !looks.busy && !several.items.length && this.#order.cut;
+  }
+
+  #next() {
+    const { plan, placeless } = this.#order;
+    if (this.#due && !this.#busy && !this.until && plan && !placeless && this.#possible) this.#make();
+  }
+
+  async #make() {
+    const { draft, looks } = this.#studio;
+    this.#due = false;
+    this.#busy = true;
+    this.refusal = null;
+    this.#changed();
+    try {
+      await looks.renew(draft.seed ?? this.#usual() ?? this.#seed, this.#signal);
+    } catch (refused) {
+      if (this.#signal.aborted) return;
+      this.refusal = refused;
+      looks.refused(refused);
+      if (refused.passing) this.#later(1000 * refused.retryAfter || AGAIN);
+    } finally {
+      this.#busy = false;
+    }
+    this.#changed();
+    this.#next();
+  }
+
+  /** Ask again after a time in milliseconds, in which nothing is asked. */
+  #later(time) {
+    this.#due = true;
+    this.until = Date.now() + time;
+    this.#timer = setTimeout(() => {
+      if (Date.now() < this.until) return this.#tick();
+      this.until = null;
+      this.#changed();
+      this.#next();
+    }, Math.min(time, 1000));
+  }
+
+  #tick() {
+    this.#changed();
+    this.#later(this.until - Date.now());
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** Return the figure beside the controls, for screens on which the stage is out of view, and a line of words. */
+export function liveFigure({ looks, draft }, live, signal) {
+  const image = html`<img alt="Your picture as you chose it" hidden />`;
+  const words = html`<p class="hint" role="status"></p>`;
+  const element = html`<figure class="live"><span class="live-sheet">${image}</span>${words}</figure>`;
+  for (const one of [looks, live, draft]) one.addEventListener("change", show, { signal });
+  show();
+  return element;
+
+  function show() {
+    const shown = looks.large;
+    image.hidden = !shown;
+    if (shown && image.getAttribute("src") !== shown.job.render.url) image.src = shown.job.render.url;
+    if (shown) styled(element, { "--ratio": shown.job.render.width / shown.job.render.height });
+    element.classList.toggle("renewing", live.busy || (shown !== null && !looks.chosen));
+    const text = wordsOf(shown);
+    words.setAttribute("aria-live", live.until ? "off" : "polite"); // a countdown is not read out each second
+    if (words.textContent !== text) fill(words, text);
+  }
+
+  function wordsOf(shown) {
+    const { refusal, until } = live;
+    if (looks.off) return "Free previews are switched off here.";
+    if (!draft.source) return "Add a photo, and a free preview shows each change.";
+    if (until && refusal.status === 429) {
+      const seconds = Math.max(1, Math.ceil((until - Date.now()) / 1000));
+      return `You made many previews in a short time. The next one comes in ${seconds} s.`;
+    }
+    if (refusal) return refusal.passing ? lostWords(refusal) : refusal.message;
+    if (live.busy) return "A free preview is being made …";
+    return shown ? "Free preview. It follows each change." : "A free preview shows each change.";
+  }
+}

@@ -1,0 +1,177 @@
+/** The choice of text and logos: up to eight layers, which the service draws in the free preview. */
+
+import { ask } from "../api.js";
+import { coloursAsked } from "../brands.js";
+import { fill, html, icon, mark, say } from "../dom.js";
+import { liveFigure } from "../looks/live.js";
+import { fieldsOf } from "../options.js";
+import { counted } from "../words.js";
+import { choice } from "./controls.js";
+import { isLogo, layerFields, layerMark, layerVerdict, layerWords, whereWords } from "./layer.js";
+import { pictureField } from "./picture.js";
+
+const MOST = 8;
+const FIRST = { text: "New", anchor: "top_left" };
+const LOGO_SIZE = 12;
+/** What the last preview says, in short. */
+const READS = { pass: "easy to read", warn: "look at it", fail: "check it" };
+
+/** Return the layers in words. */
+export function textWords({ layers }) {
+  const logos = layers.filter(isLogo).length;
+  const texts = layers.length - logos;
+  return [texts && counted(texts, "text"), logos && counted(logos, "logo")].filter(Boolean).join(", ") || "None";
+}
+
+export function textChoice(context) {
+  const { studio, order, live, signal } = context;
+  const { draft, looks, catalogue } = studio;
+  const layers = () => draft.lettering.layers;
+  const change = (next) => draft.change({ lettering: { layers: next } });
+  const list = html`<ol class="layers"></ol>`;
+  const add = html`<button class="button" id="add-text" onclick=${() => push(FIRST)}>Add a text</button>`;
+  const logo = pictureField({
+    id: "layer-logo",
+    title: "Add a logo …",
+    hint: "SVG or PNG. You can also drop it here, or paste.",
+    vector: true,
+    heard: (key) => push({ logo: key, size: LOGO_SIZE, anchor: "bottom_right" }),
+    signal,
+  });
+  const full = html`<p class="hint">${MOST} texts and logos are the most.</p>`;
+  const brand = html`<div class="part brand-template"></div>`;
+  let rows = [];
+  let built = "";
+  looks.addEventListener("change", show, { signal });
+  order.addEventListener("answered", faults);
+  return choice(context, {
+    field: "lettering",
+    title: "Text and logos",
+    fields: ["layers"],
+    words: textWords,
+    usual: "Remove all",
+    body: [liveFigure({ looks, draft }, live, signal), list, html`<div class="row">${add}</div>`, logo, full, brand],
+    show,
+  });
+
+  function push(layer) {
+    change([...layers(), layer]);
+    const last = rows.at(-1);
+    last.fold.open = true;
+    last.element.querySelector("textarea, input")?.focus();
+  }
+
+  function show() {
+    const now = layers();
+    const kinds = now.map((layer) => (isLogo(layer) ? layer.logo : "text")).join();
+    if (kinds !== built) {
+      built = kinds;
+      const open = rows.findIndex(({ fold }) => fold.open);
+      rows = now.map((layer, i) => row(i, isLogo(layer)));
+      if (rows[open]) rows[open].fold.open = true;
+      fill(list, rows.map(({ element }) => element));
+    }
+    const scene = catalogue.scene_types.find(({ name }) => name === draft.scene_type)?.palette ?? [];
+    const asked = coloursAsked(studio);
+    const reports = looks.chosen?.job.render.layers ?? [];
+    now.forEach((layer, i) => rows[i].show(layer, asked.length ? asked : scene, reports[i], now.length));
+    list.hidden = !now.length;
+    add.disabled = now.length >= MOST;
+    logo.hidden = now.length >= MOST;
+    full.hidden = now.length < MOST;
+    brandParts();
+  }
+
+  function row(i, isOne) {
+    const { element: fields, show: showFields } = layerFields(`layer-${i}`, isOne, (layer) => change(layers().with(i, layer)));
+    const picture = html`<span class="layer-picture"></span>`;
+    const name = html`<span class="layer-name"></span>`;
+    const where = html`<span class="hint"></span>`;
+    const verdict = html`<p class="layer-verdict" role="status" hidden></p>`;
+    const fold = html`
+      <details name="layer">
+        <summary>${picture}<span>${name}${where}</span></summary>
+        <div class="layer-fields">${verdict}${fields}</div>
+      </details>`;
+    const move = (by) => {
+      const next = layers().toSpliced(i, 1).toSpliced(i + by, 0, layers()[i]);
+      built = "";
+      change(next);
+      const { element: moved } = rows[i + by];
+      const [same, other] = by < 0 ? [".up", ".down"] : [".down", ".up"];
+      (moved.querySelector(`${same}:not(:disabled)`) ?? moved.querySelector(other)).focus();
+      say(`It is now number ${i + by + 1} of ${next.length}.`);
+    };
+    const remove = () => {
+      built = "";
+      change(layers().toSpliced(i, 1));
+      (rows[Math.min(i, rows.length - 1)]?.element.querySelector("summary") ?? add).focus();
+    };
+    const button = (kind, drawn, press) => html`
+      <button class="quiet round ${kind}" onclick=${press}>${icon(drawn)}</button>`;
+    const [up, down, cross] = [button("up", "arrow_up", () => move(-1)), button("down", "arrow_down", () => move(1)), button("", "cross", remove)];
+    const element = html`<li>${fold}<div class="layer-acts">${up}${down}${cross}</div></li>`;
+    return { element, fold, show: refresh };
+
+    function refresh(layer, palette, report, count) {
+      const called = layerWords(layer);
+      showFields(layer, palette);
+      fill(picture, layerMark(layer));
+      name.textContent = called;
+      up.disabled = i === 0;
+      down.disabled = i === count - 1;
+      for (const [one, words] of [[up, "Further back"], [down, "Further front"], [cross, "Remove"]]) {
+        one.title = words;
+        one.setAttribute("aria-label", `${words}: ${called}`);
+      }
+      const said = layerVerdict(report);
+      where.textContent = [whereWords(layer), said && READS[said.status]].filter(Boolean).join(", ");
+      verdict.hidden = !said;
+      if (said && verdict.dataset.words !== said.words) {
+        verdict.dataset.words = said.words;
+        fill(verdict, mark(said.status), html`<span>${said.words}</span>`);
+      }
+    }
+  }
+
+  /** Unfold the first layer that the service refuses. */
+  function faults() {
+    const at = order.refusal?.fields.flatMap(({ loc }) => loc).map((one) => /^layers\[(\d+)\]/.exec(one)?.[1]).find(Boolean);
+    if (at && rows[at]) rows[at].fold.open = true;
+  }
+
+  /** Show what the chosen brand keeps, and save the layers there. */
+  function brandParts() {
+    const own = studio.brands.find(({ name }) => name === draft.brand);
+    const kept = own ? fieldsOf(own.options ?? {}).lettering.layers : [];
+    const now = layers();
+    brand.hidden = !own || (!kept.length && !now.length);
+    if (brand.hidden) return;
+    const same = JSON.stringify(kept) === JSON.stringify(now);
+    const key = JSON.stringify([own.name, kept.length, now.length, same]);
+    if (brand.dataset.of === key) return; // a pressed button keeps its focus
+    brand.dataset.of = key;
+    const error = html`<p class="error" role="alert"></p>`;
+    const load = html`<button class="button small" onclick=${() => change(kept)}>Use those of ${own.name}</button>`;
+    const save = html`<button class="button small" onclick=${() => store(own, now, error)}>Keep these for ${own.name}</button>`;
+    fill(
+      brand,
+      same ? html`<p class="hint">These are the texts and logos of ${own.name}.</p>` : html`<div class="row">${kept.length > 0 && load}${now.length > 0 && save}</div>`,
+      error,
+    );
+  }
+
+  async function store({ name, palette, style_words, seed_policy, seed, default_preset, options }, now, error) {
+    error.textContent = "";
+    const body = { palette, style_words, seed_policy, default_preset, options: { ...options, layers: now } };
+    if (seed_policy === "pinned" && seed !== null) body.seed = seed;
+    try {
+      const saved = await ask(`/v1/brands/${encodeURIComponent(name)}`, { method: "PUT", body });
+      studio.brands = draft.brands = studio.brands.map((one) => (one.name === name ? saved : one));
+      say(`${name} keeps these texts and logos.`);
+      show();
+    } catch (refused) {
+      error.textContent = refused.message;
+    }
+  }
+}

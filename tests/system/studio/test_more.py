@@ -1,0 +1,266 @@
+"""Background, shadow, frame, and text on the studio page: by mouse, touch and keyboard, kept, and previewed at once."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.support.browser import Visit
+from tests.support.polling import until
+from tests.support.up import BOTTLE
+from tests.system.studio.conftest import (
+    SECONDS,
+    Guest,
+    assert_accessible,
+    assert_fits,
+    make,
+    put_on_stage,
+    small_bottle,
+    uploaded,
+)
+
+LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 10"><rect width="20" height="10" fill="#b02020"/></svg>'
+
+
+def on_stage(tab: Visit, guest: Guest) -> Any:
+    """Sign in and put the bottle on the stage, cut out."""
+    tab.sign_in(guest.key)
+    put_on_stage(tab.page, small_bottle())
+    tab.page.get_by_role("button", name="Mend the cut-out").wait_for()
+    return tab.page
+
+
+def open_more(page: Any, choice: str) -> Any:
+    """Unfold one of the further choices, and return it."""
+    for folded in (page.locator("details.more"), page.locator(f"[data-choice={choice}]")):
+        if folded.get_attribute("open") is None:
+            folded.locator("> summary").click()
+    return page.locator(f"[data-choice={choice}]")
+
+
+def press(choice: Any, name: str, value: str) -> None:
+    """Choose a radio button by keyboard."""
+    choice.locator(f"[name={name}][value={value}]").press("Space")
+
+
+def sent(tab: Visit, **query: str | None) -> dict[str, list[str]]:
+    """Wait for a plan with these parameters, None: without, and return all of its query."""
+
+    def last() -> dict[str, list[str]]:
+        plans = [url for url in tab.asked if "swap-with-spec" in url and "dry_run" in url]
+        return parse_qs(urlsplit(plans[-1]).query) if plans else {}
+
+    def fits() -> bool:
+        return "dry_run" in last() and all(last().get(name, [None]) == [value] for name, value in query.items())
+
+    for _ in range(200):
+        if fits():
+            return last()
+        tab.page.wait_for_timeout(100)
+    raise AssertionError(last())
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_again(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put_on_stage(page, BOTTLE)
+    uploaded(page)
+    more = page.locator("details.more")
+    assert more.get_attribute("open") is None, "the first screen is simple"
+    ground = open_more(page, "ground")
+    press(ground, "background", "color")
+    ground.get_by_text("Choose a colour. Until then, the picture gets a scene").wait_for()
+    sent(tab, background=None)
+    ground.get_by_label("Colour", exact=True).last.fill("nearly blue")
+    ground.get_by_label("Colour", exact=True).last.press("Enter")
+    ground.get_by_role("alert").get_by_text("Unknown colour").wait_for()
+    ground.get_by_role("button", name="Use #f2f0ec").click()
+    sent(tab, background="color", background_color="#f2f0ec")
+    assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "Not used"
+    assert_accessible(page)
+
+    shadow = open_more(page, "shadow")
+    press(shadow, "shadow", "hard")
+    dial = shadow.get_by_role("slider", name="Direction of the shadow")
+    assert dial.get_attribute("aria-valuetext") == "automatic"
+    dial.press("ArrowRight")
+    for _ in range(5):
+        dial.press("ArrowUp")
+    assert dial.get_attribute("aria-valuetext") == "90 degrees, to the right"
+    box = dial.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] - 12)
+    assert dial.get_attribute("aria-valuetext") == "180 degrees, towards you"
+    shadow.get_by_label("Strength").press("ArrowRight")
+    whole = {"shadow": "hard", "shadow_direction": "180", "shadow_strength": "0.51", "background": "color"}
+    sent(tab, **whole, shadow_softness=None)
+    assert_accessible(page)
+
+    page.reload()
+    page.locator("#make[aria-disabled=false]").wait_for()
+    assert more.get_attribute("open") is not None
+    assert more.locator("> summary").inner_text().endswith("#f2f0ec, hard shadow")
+    undo = page.locator("#undo")
+    while undo.inner_text() == "Undo: Shadow":
+        undo.click()
+    sent(tab, background="color", shadow=None, shadow_direction=None)
+    press(open_more(page, "shadow"), "shadow", "soft")
+    sent(tab, background="color", shadow="soft")
+    page.locator("#make[aria-disabled=false]").wait_for()
+    make(page)
+    page.get_by_role("button", name="Cancel and refund").click()
+    page.get_by_role("heading", name="You cancelled").wait_for()
+    (job,) = guest.api.get("/v1/jobs?operation=swap").json()["items"]
+    asked = guest.api.get(f"/v1/jobs/{job['job_id']}/request").json()
+    assert (asked["ground"]["background"], asked["ground"]["background_color"]) == ("color", "#f2f0ec")
+    assert asked["shadow"]["shadow"] == "soft"
+    page.get_by_role("button", name="Another photo, same settings").click()
+    page.get_by_text("Drop product photos").wait_for()
+    assert page.locator("[data-choice=ground] .choice-value").inner_text() == "#f2f0ec"
+
+
+@pytest.mark.usefixtures("busy")
+def test_an_own_picture_is_dropped_moved_and_seen_at_once_behind_the_product(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put_on_stage(page, BOTTLE)
+    uploaded(page)
+    ground = open_more(page, "ground")
+    press(ground, "background", "image")
+    ground.locator("#ground-image").set_input_files({"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"no photo"})
+    ground.get_by_role("alert").get_by_text("not a supported photo").wait_for()
+    wide = """async ([selector]) => {
+        const canvas = Object.assign(document.createElement("canvas"), { width: 600, height: 300 });
+        const brush = canvas.getContext("2d");
+        for (const [i, colour] of ["#c8b8a0", "#8aa399"].entries()) {
+            brush.fillStyle = colour;
+            brush.fillRect(300 * i, 0, 300, 300);
+        }
+        const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+        const files = new DataTransfer();
+        files.items.add(new File([blob], "wall.png", { type: "image/png" }));
+        document.querySelector(selector).dispatchEvent(
+            new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+    }"""
+    page.evaluate(wide, ["[data-choice=ground] .picture-field"])
+    sheet = ground.locator(".sketch.movable")
+    sheet.wait_for()
+    assert page.locator(".facts").inner_text().startswith("bottle.jpg"), "it is no product photo"
+    behind = sheet.locator(".sketch-ground")
+    before = behind.evaluate("one => getComputedStyle(one).backgroundPositionX")
+    box = sheet.bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 40, steps=3)
+    page.mouse.up()
+    assert behind.evaluate("one => getComputedStyle(one).backgroundPositionX") != before
+    moved = float(json.loads(page.evaluate("sessionStorage.getItem('backdrop-draft')"))["ground"]["background_x"])
+    assert 0.3 < moved < 0.49, "the picture follows the hand"
+    sheet.get_by_role("application").press("ArrowRight")
+    press(ground, "background_fit", "position")
+    ground.get_by_label("Size").fill("50")
+    found = sent(tab, background="image", background_fit="position", background_zoom="2")
+    assert float(found["background_x"][0]) == pytest.approx(moved + 0.02, abs=0.002)
+    assert_accessible(page)
+    page.reload()
+    open_more(page, "ground")
+    sheet.wait_for()
+    press(ground, "background", "reference")
+    kept = sent(tab, background="reference", background_zoom=None)
+    assert kept["background_image"] == found["background_image"]
+
+
+@pytest.mark.usefixtures("busy")
+def test_the_frame_is_set_by_keyboard_and_shown_on_the_stage_and_a_refusal_appears_at_its_field(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put_on_stage(page, BOTTLE)
+    uploaded(page)
+    frame = open_more(page, "frame")
+    frame.get_by_label("Top", exact=True).first.fill("20")
+    frame.get_by_label("Top", exact=True).first.press("Tab")
+    sent(tab, margins="20% 8% 8% 8%")
+    press(frame, "margin-unit", "px")
+    sent(tab, margins="410px 164px 164px 164px")
+    middle = frame.locator("[name=align][value=center]")
+    middle.press("Space")
+    middle.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    sent(tab, align="bottom_right")
+    press(frame, "copy_space", "right")
+    sent(tab, align=None, copy_space="right")
+    assert frame.locator("[name=align]:disabled").count() == 3, "the product stays out of the room for text"
+    assert_accessible(page)
+    tab.mean("422")
+    frame.get_by_label("Left", exact=True).first.fill("1900")
+    frame.get_by_label("Left", exact=True).first.press("Tab")
+    frame.locator("#frame-error").get_by_text("margins").wait_for()
+    page.get_by_text("One of your choices above can't be used").wait_for()
+    frame.get_by_role("button", name="As the channel again").click()
+    frame.locator("#frame-error:empty").wait_for(state="attached")
+    page.locator("#make[aria-disabled=false]").wait_for()
+
+
+def test_a_text_and_a_logo_are_drawn_in_one_preview_at_a_time_and_the_brand_keeps_them(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    brand = {"palette": ["#224466"], "style_words": [], "seed_policy": "free", "default_preset": None}
+    guest.api.put("/v1/brands/Dawn", json=brand).raise_for_status()
+    tab = visit(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True, color_scheme="dark")
+    tab.mean("status of 429")
+    page = on_stage(tab, guest)
+    refused: list[str] = []
+
+    def refuse(route: Any) -> None:
+        if "preview=true" not in route.request.url or refused:
+            route.continue_()
+            return
+        refused.append("refused")
+        problem = {"code": "rate_limited", "detail": "Too many."}
+        route.fulfill(status=429, headers={"Retry-After": "3"}, json=problem)
+
+    page.route("**/v1/background-swap-with-spec*", refuse)
+    page.get_by_label("Brand", exact=True).select_option("Dawn")
+    text = open_more(page, "lettering")
+    text.get_by_role("button", name="Add a text").click()
+    text.get_by_label("Text", exact=True).fill("Spring")
+    text.get_by_text("You made many previews in a short time").wait_for()
+    text.locator("#layer-logo").set_input_files({"name": "logo.svg", "mimeType": "image/svg+xml", "buffer": LOGO})
+    text.locator(".layers > li").nth(1).wait_for()
+    text.get_by_label("Size", exact=True).last.fill("20")
+    text.locator("[name=layer-0-anchor][value=bottom]").dispatch_event("click")
+    text.get_by_text("Free preview. It follows each change").wait_for(timeout=60 * SECONDS)
+    text.get_by_text("bottom, easy to read").wait_for()
+    shown = text.get_by_alt_text("Your picture as you chose it")
+    assert shown.get_attribute("src")
+    assert len(guest.api.get("/v1/jobs?preview=true").json()["items"]) <= 2, "changes meanwhile share a preview"
+    assert_accessible(page)
+    assert_fits(page)
+    text.get_by_role("button", name="Further back: logo.svg").click()
+    assert text.locator(".layer-name").all_inner_texts() == ["logo.svg", "Spring"]
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Further")
+    text.get_by_role("button", name="Keep these for Dawn").click()
+    text.get_by_text("These are the texts and logos of Dawn").wait_for()
+    (kept,) = guest.api.get("/v1/brands").json()["items"]
+    assert [list(one)[0] for one in json.loads(json.dumps(_layers(kept)))] == ["logo", "text"]
+    text.get_by_role("button", name="Remove all").click()
+    assert json.loads(sent(tab, layers="[]")["layers"][0]) == [], "the brand's are left out"
+    text.get_by_role("button", name="Use those of Dawn").click()
+    until(lambda: text.locator(".layer-name").all_inner_texts() == ["logo.svg", "Spring"])
+
+
+def _layers(brand: dict[str, Any]) -> list[dict[str, Any]]:
+    found = brand["options"]["layers"]
+    layers: list[dict[str, Any]] = json.loads(found) if isinstance(found, str) else found
+    return layers
