@@ -218,7 +218,9 @@ def _choose_more(page: Any, keep: Callable[[str], None]) -> None:
     page.locator("#add-text").click()
     page.locator(".layer-verdict").first.wait_for(timeout=60_000)
     keep("text")
-    while page.locator("#undo").inner_text() in {f"Undo: {name}" for name in ("Text and logos", "Frame", "Shadow", "Background")}:
+    while page.locator("#undo").inner_text() in {
+        f"Undo: {name}" for name in ("Text and logos", "Frame", "Shadow", "Background")
+    }:
         page.locator("#undo").click()
 
 

@@ -61,6 +61,8 @@ class Family:
     #: Whether several images in one call equal single ones. If a class treats a list of images as references for every
     #: sample, one customer's drawing would leak into another's image.
     batches: bool = True
+    #: Whether it reads a list of pictures as one sample's: the sketch, and further pictures as references.
+    references: bool = False
     #: Values of its config by dotted name, such as "scheduler.shift", that must all match. false: the field is absent.
     identified_by: Mapping[str, Any] = field(default_factory=dict)
     #: No config identifies it, only its name in SETTING or its `checkpoint`.

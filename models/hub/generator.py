@@ -54,6 +54,7 @@ class DiffusersGenerator:
             size=recipe.size,
             holds=edits or inpaint is not None or (takes_start and packing is not None),
             edits=edits,
+            references=edits and family is not None and family.references,
             reads_hex=family is not None and family.reads_hex,
             batches=batches,
         )

@@ -96,7 +96,8 @@ class Recipe:
             "negative_prompt": lambda one: one.negative_prompt,
             # Always on the CPU: a seed then gives the same noise on every device, alone or in a batch.
             "generator": lambda one: torch.Generator("cpu").manual_seed(one.seed),
-            "image": lambda one: as_pillow(shown_picture(one, width, height)),
+            "image": lambda one: _pictures(one, width, height, alone="mask_image" in takes),
+            "image_reference": lambda one: _reference(one, width, height),
             "mask_image": lambda one: as_pillow(1 - kept(one, width, height)),
             "control_image": lambda one: as_pillow(_grey(resized(depth_picture(one)[..., None], width, height))),
         }
@@ -122,6 +123,24 @@ class Recipe:
             ]
             offered["latents"] = torch.cat(starts)
         return {name: value for name, value in offered.items() if name in takes}
+
+
+def _pictures(request: PaintRequest, width: int, height: int, *, alone: bool) -> Any:
+    """Return a pipeline's input picture; with a reference, a list of both, which an edit model reads as one sample.
+
+    `alone`: it takes no list, as an inpainting class.
+    """
+    shown, reference = as_pillow(shown_picture(request, width, height)), _reference(request, width, height)
+    return shown if alone or reference is None else [shown, reference]
+
+
+def _reference(request: PaintRequest, width: int, height: int) -> Any:
+    """Return the caller's reference, no larger than the painting; None without one."""
+    if request.reference is None:
+        return None
+    reference = Image.fromarray(request.reference)
+    reference.thumbnail((width, height))
+    return reference
 
 
 def shown_picture(request: PaintRequest, width: int, height: int) -> NDArray[np.float32]:

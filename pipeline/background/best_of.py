@@ -241,7 +241,7 @@ def _candidate(
     by_light = generator.capabilities.paints == "light" and control.sketch
 
     def painted() -> Painting:
-        made = paint(spec, layout, width, height, generator, on_step, control, lay)
+        made = paint(spec, layout, width, height, generator, on_step, control, lay, context.reference)
         if by_light:
             _ = made.exposed  # kept from here on
         return made

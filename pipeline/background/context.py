@@ -6,7 +6,7 @@ from pipeline.compositing.effects import Overlay, ProductEffects
 from pipeline.core.networks import Laid
 from pipeline.core.parallel import by_rows
 from pipeline.core.spec import Spec
-from pipeline.core.types import Rgb
+from pipeline.core.types import Rgb, Rgb8
 from pipeline.geometry.ray import Field
 from pipeline.scene.layout import Layout
 
@@ -16,6 +16,10 @@ NO_EFFECTS = ProductEffects(None, None)
 
 class SceneContext(Protocol):
     """The context of a background: how its scene is composed, and its postprocessing before delivery."""
+
+    @property
+    def reference(self) -> Rgb8 | None:
+        """The H×W×3 picture that guides the scene, for a network that takes one; None without one."""
 
     def compose(self, spec: Spec) -> Layout:
         """Compose a spec's scene."""

@@ -13,7 +13,7 @@ from pipeline.colour.photo_light import PhotoLight, gains, lit_from, photo_light
 from pipeline.compositing.effects import ProductEffects, product_effects
 from pipeline.core.networks import Laid
 from pipeline.core.spec import Spec
-from pipeline.core.types import Cutout, Photo, Placed, Rgb
+from pipeline.core.types import Cutout, Photo, Placed, Rgb, Rgb8
 from pipeline.cutout.camera_pose import CameraPose
 from pipeline.cutout.stance import pose_of
 from pipeline.geometry.ray import Field
@@ -38,6 +38,8 @@ class FreeContext:
     asked: bool
     #: The view of a reference that guides the scene; None without one.
     guide: View | None = None
+    #: The reference itself.
+    reference: Rgb8 | None = None
 
     @classmethod
     def of(
@@ -48,13 +50,14 @@ class FreeContext:
         placed: Placed,
         light: PhotoLight | None = None,
         guide: View | None = None,
+        reference: Rgb8 | None = None,
     ) -> "FreeContext":
         """Return the context of a product cut out of a photo and placed on the canvas.
 
-        `light` is the photo's, where it is known already. `guide` is the view of the scene's reference.
+        `light` is the photo's, where it is known already. `guide` is the view of the scene's `reference`.
         """
         light, pose = light or photo_light(photo, cutout), pose_of(cutout, place.facts)
-        return cls(cutout, placed, place, light, pose, asked_colours(place.spec).by_caller, guide)
+        return cls(cutout, placed, place, light, pose, asked_colours(place.spec).by_caller, guide, reference)
 
     def compose(self, spec: Spec) -> Layout:
         """Compose a spec's scene around the product, lit from the photo's side, from the photo's camera pose."""

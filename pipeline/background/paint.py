@@ -21,7 +21,7 @@ from pipeline.core.networks import Capabilities, Conditions, Generator, Laid, Pa
 from pipeline.core.parallel import together
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
-from pipeline.core.types import Rgb
+from pipeline.core.types import Rgb, Rgb8
 from pipeline.geometry.ray import Field
 from pipeline.light.exposure import exposed
 from pipeline.light.first_light import FirstLight, conditions, first_light, smoothed
@@ -120,10 +120,12 @@ def paint(
     on_step: Callable[[float], None],
     control: PaletteControl = ALL_STAGES,
     lay: Callable[[Rgb], Laid | None] | None = None,
+    reference: Rgb8 | None = None,
 ) -> Painting:
     """Let the network paint a layout for a canvas of width×height pixels. Raises the errors of `paint_background`.
 
-    `lay` places the product on the lit drawing, for a network that holds products.
+    `lay` places the product on the lit drawing, for a network that holds products. `reference` is the caller's, for a
+    network that takes one.
     """
     able = generator.capabilities
     light_only = able.paints == "light"
@@ -147,12 +149,13 @@ def paint(
         drawing = lit_drawing(given)
         laid = lay(drawing)
     request = PaintRequest(
-        prompt=prompt(spec, layout, able, named=control.words, held=laid is not None),
+        prompt=prompt(spec, layout, able, named=control.words, held=laid is not None, guided=reference is not None),
         negative_prompt=NEGATIVE_PROMPT if laid is None else NEGATIVE_PROMPT_HELD,
         conditions=given,
         seed=spec.seed,
         on_step=on_step,
         laid=laid,
+        reference=reference if able.references else None,
     )
     answer = np.asarray(painted(generator, request), np.float32)
     if answer.shape != given.sketch.shape or not np.isfinite(answer).all():
@@ -217,13 +220,21 @@ def lit_drawing(conditions: Conditions) -> Rgb:
     return linear_to_srgb(srgb_to_linear(conditions.sketch) * conditions.light)
 
 
-def prompt(spec: Spec, layout: Layout, able: Capabilities = PLAIN, *, named: bool = True, held: bool = False) -> str:
+def prompt(
+    spec: Spec,
+    layout: Layout,
+    able: Capabilities = PLAIN,
+    *,
+    named: bool = True,
+    held: bool = False,
+    guided: bool = False,
+) -> str:
     """Return the prompt, most important words first, because CLIP reads 77 tokens and drops the rest.
 
     For an edit model it is an instruction about its input picture, for any other model a description. `named`: include
     the asked colours, by name or as #rrggbb. CLIP splits #e8c7b8 into seven tokens that mean no colour. `held`: the
     product is in the picture, so the prompt describes the whole picture. It leaves out the product itself, which the
-    model might repaint.
+    model might repaint. `guided`: an edit model gets a reference as its second picture.
     """
     place = spec.scene.prompt
     if able.edits and held:
@@ -236,6 +247,8 @@ def prompt(spec: Spec, layout: Layout, able: Capabilities = PLAIN, *, named: boo
         words = [f"product photograph of one product in {place}", "nothing else is added"]
     else:
         words = [f"empty background of {place}", "nothing standing on the surface, product photography backdrop"]
+    if guided and able.references:
+        words.append("take style, materials and mood from the second picture, copy none of its objects")
     asked = asked_colours(spec)
     if asked.by_caller and named:
         code = " {0}" if able.reads_hex else ""

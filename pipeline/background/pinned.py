@@ -60,6 +60,7 @@ class PinnedContext:
 
     width: int
     height: int
+    reference: None = None
 
     def compose(self, spec: Spec) -> Layout:
         """Compose a spec's scene around the place with room for every product."""

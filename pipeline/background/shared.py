@@ -58,6 +58,6 @@ def key_of(
         *(context.compose(spec), control, shown, placed.alpha.shape),
     ]
     digest = blake2b(repr(facts).encode(), digest_size=16)
-    for pixels in (placed.alpha, placed.rgb):
+    for pixels in (placed.alpha, placed.rgb, *([] if context.reference is None else [context.reference])):
         digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()

@@ -119,7 +119,8 @@ def make_background(
             report=None if earlier is None else BackgroundReport(source="render"),
             shadow=shadow_report(spec.shadow, place, one.layout),
         )
-    context = FreeContext.of(photo, cutout, place, placed, light, None if own is None else own.view)
+    guide, reference = (None, None) if own is None else (own.view, own.photo.rgb)
+    context = FreeContext.of(photo, cutout, place, placed, light, guide, reference)
 
     def made() -> Selection:
         return search(

@@ -98,6 +98,8 @@ class PaintRequest:
     on_step: Callable[[float], None]
     #: The product, for a generator that `holds` products.
     laid: Laid | None = None
+    #: h×w×3 sRGB bytes of any size: the caller's reference, for a generator that takes `references`.
+    reference: NDArray[np.uint8] | None = None
 
     @property
     def alike(self) -> Hashable:
@@ -117,6 +119,8 @@ class Capabilities:
     holds: bool = False
     #: Whether it edits the picture that it gets: its prompt then gives an instruction, not a description.
     edits: bool = False
+    #: Whether it also takes a picture as a reference, `PaintRequest.reference`.
+    references: bool = False
     #: Whether it was trained on colours as #rrggbb; other generators get colour names.
     reads_hex: bool = False
     #: Whether several pictures in one call come out the same as pictures in separate calls.

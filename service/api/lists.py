@@ -185,8 +185,7 @@ def list_renders(
 
 def _check_preset(state: Parts, name: str | None, item: str) -> None:
     """Refuse a preset for which an empty list would hide a typing error. Raises QueryInvalid."""
-    catalogue = asked_catalogue(state.catalogue)
-    if name is not None and name not in catalogue.presets:
+    if name is not None and name not in (catalogue := asked_catalogue(state.catalogue)).presets:
         text = f"There is no such output preset, and you have no {item} of it. The nearest are: "
         text = with_received(text + ", ".join(catalogue.nearest_presets(name)), name)
         raise wrong(["query", "output_preset"], "unknown_preset", text)

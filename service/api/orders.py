@@ -45,6 +45,7 @@ from service.schemas.orders import (
 )
 from service.schemas.problems import Answer, AnyRequest, not_found, unprocessable
 from service.schemas.remedies import with_received
+from service.webhooks.order_end import OrderStatus
 
 #: Largest body in bytes: 200 photos with pairs of their own.
 MAX_BODY = 1024 * 1024
@@ -111,13 +112,20 @@ def list_orders(
     state: Parts,
     limit: Limit = 20,
     cursor: Cursor = None,
+    status: Annotated[
+        list[OrderStatus] | None,
+        QueryParameter(
+            description="List only orders with this status. Repeat the parameter for several: any may fit.",
+            examples=[Example(value=["PARTIAL"])],
+        ),
+    ] = None,
     reference: Reference = None,
     metadata: Pairs = None,
     created_after: CreatedAfter = None,
     created_before: CreatedBefore = None,
 ) -> OrderPage:
     """List the client's orders, newest first, without their pictures."""
-    filters = read_filters(created_after, created_before, metadata, reference=reference)
+    filters = read_filters(created_after, created_before, metadata, status=tuple(status or ()), reference=reference)
     page = state.orders.page(request.state.client.id, limit=limit, cursor=cursor, filters=filters)
     return OrderPage(items=[OrderSummary(**summary(one)) for one in page.items], next_cursor=page.next_cursor)
 

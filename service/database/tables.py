@@ -7,13 +7,14 @@ Lock order. Every transaction locks rows in this order, and rows of one table in
 transactions block each other. A sweep skips locked rows (SKIP LOCKED) and never waits, so its order does not matter.
 
     1  request_logs             by the idempotency key, for 2 s at most
-    2  stored_objects, photos   one: `use_source`, a photo's deletion
+    2  stored_objects, photos   by key: `use_source`; a photo's deletion has one
     3  jobs                     by id: `claim_unsent`, `renew_leases`, `set_weight`, a photo's deletion; others have one
     4  clients                  by id: turns, debits, refunds, with the ledger
-    5  webhooks, deliveries     the client's webhook before its messages
-    6  renders                  one, or by SKIP LOCKED
-    7  stored_objects, others   by key: pictures, cut-outs, scenes, masks
-    8  cutouts, mended_masks    one, or by SKIP LOCKED
+    5  orders                   by id: the end of a job, before it counts the order's jobs
+    6  webhooks, deliveries     the client's webhook before its messages
+    7  renders                  one, or by SKIP LOCKED
+    8  stored_objects, others   by key: pictures, cut-outs, scenes, masks
+    9  cutouts, mended_masks    one, or by SKIP LOCKED
 
 An insert waits in a unique index for a transaction that writes the same value, as if for a lock. So a retry locks the
 client first and then looks for `jobs.retry_of`. `tests/service/database/test_deadlocks.py` runs all of these

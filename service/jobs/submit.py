@@ -16,7 +16,7 @@ from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
 from service.catalogue.option_faults import option_faults
-from service.catalogue.specs import extra_sources, order_of
+from service.catalogue.specs import extra_sources, order_of, stored_extra_sources
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
@@ -244,24 +244,27 @@ class Submit:
         public_id = order.ground.background_render
         if order.ground.background != "render":
             return order, None
+        text = "You have no such render, or its photo was deleted. Send the public id of one of your renders"
+        missing = OptionsInvalid([OptionFault("background_render", "render_not_found", text, public_id)])
         render = self.jobs.render(public_id, client_id=client.id)
         found = self.jobs.spec_of_render(public_id, client_id=client.id)
-        if render is None or found is None or not self.intake.may_use(render.source_key):
-            text = "You have no such render, or its photo was deleted. Send the public id of one of your renders"
-            raise OptionsInvalid([OptionFault("background_render", "render_not_found", text, public_id)])
+        if render is None or found is None:
+            raise missing
         spec, version = found
-        if "earlier" in spec:
-            return replace(order, **_scenery(order_of(spec))), spec["earlier"]
         old = order_of(spec)
-        if catalogue.scene(old.scene).kind == "white" or spec["records"]["preset"]["background"] != "scene":
+        preset = spec.get("records", {}).get("preset", {}).get("background", "scene")
+        if preset != "scene" or (old.ground.composed and catalogue.scene(old.scene).kind == "white"):
             text = "That render has a white or transparent background. Send the id of a render with another background"
             raise OptionsInvalid([OptionFault("background_render", "render_without_background", text, public_id)])
-        if not old.ground.composed:
+        if old.ground.background in ("color", "image"):
             return replace(order, ground=old.ground), None
-        kept = {name: one for name, one in spec.items() if name not in ("cautions", "metadata")}
         seed = msgspec.json.decode(render.report)["provenance"]["kept_seed"]
+        kept = {name: one for name, one in spec.items() if name not in ("cautions", "metadata", "lettering")}
         kept |= {"seed": spec["seed"] if seed is None else seed}
-        earlier = {"spec": kept, "spec_version": version, "source_key": render.source_key}
+        new = {"spec": kept, "spec_version": version, "source_key": render.source_key}
+        earlier: dict[str, Any] = spec.get("earlier", new)
+        if not all(map(self.intake.may_use, stored_extra_sources({"earlier": earlier}))):
+            raise missing
         return replace(order, **_scenery(old)), earlier
 
     def _missing(self, client: Client, order: SwapOrder) -> Iterator[OptionFault]:

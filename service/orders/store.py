@@ -13,7 +13,7 @@ from service.jobs.records import may_be_id
 from service.jobs.rows import JOBS, job_of
 from service.jobs.transitions import Jobs
 from service.orders.records import Order, OrderFinished, Picture
-from service.webhooks.order_end import tallies
+from service.webhooks.order_end import STATUS, tallies
 
 #: Pictures that an archive or a contact sheet reads at once.
 _PAGE = 100
@@ -43,11 +43,12 @@ class Orders:
     ) -> Page[Order]:
         """Return a page of the client's orders, newest first: `limit` after the cursor.
 
-        The filters' reference, pairs and times apply; an order has several scenes, presets and statuses.
+        The filters' reference, pairs, times and statuses apply; an order has several scenes and presets.
         """
         asked = {orders.c.client_id: client_id, orders.c.reference: filters.reference}
         narrowed = [*filters.created(orders.c.id, orders.c.created_at)]
         narrowed += filters.pairs("orders.metadata", self._engine.dialect.name)
+        narrowed += [(_of_statuses, (list(filters.status),))] if filters.status else []
         page = read_page(self._reader, _ORDERS, orders.c.id, dict, asked, limit, cursor, narrowed)
         return Page(self._counted(page.items), page.next_cursor)
 
@@ -93,6 +94,10 @@ class Orders:
             counted = tallies(connection, [row["id"] for row in rows]) if rows else {}
         names = [name for name in Order.__dataclass_fields__ if name != "tally"]
         return [Order(**{name: row[name] for name in names}, tally=counted[row["id"]]) for row in rows]
+
+
+def _of_statuses(statuses: Any) -> sa.ColumnElement[bool]:
+    return STATUS.in_(statuses)
 
 
 def _picture(row: sa.RowMapping) -> Picture:

@@ -133,6 +133,8 @@ def body_error(error: Mapping[str, Any], inputs: Inputs) -> str:
     """Return the message of one of pydantic's errors of a body. `error` has `loc`, `type`, `msg` and `input`."""
     kind, message, value = error["type"], str(error["msg"]).replace(" after validation", ""), error.get("input")
     match kind:
+        case "extra_forbidden" if len(error["loc"]) > 1:
+            return with_received(f"There is no field {error['loc'][-1]!r:.80} here. Remove it", value)
         case "extra_forbidden":
             return inputs.unknown(str(error["loc"][-1]), value, "body")
         case "missing" if message == "Field required":

@@ -71,6 +71,19 @@ class Tally:
         return OrderStatus.FAILURE if self.failed else OrderStatus.CANCELLED
 
 
+def _some(*which: sa.ColumnElement[bool]) -> sa.Exists:
+    return sa.exists().where(jobs.c.order_id == orders.c.id, *which)
+
+
+#: SQL of `Tally.status`, for lists.
+STATUS = sa.case(
+    (orders.c.completed_at.is_(None) & _some(jobs.c.status != "NOT_STARTED"), OrderStatus.IN_PROGRESS),
+    (orders.c.completed_at.is_(None), OrderStatus.NOT_STARTED),
+    (~_some(jobs.c.status == "FAILURE"), OrderStatus.SUCCESS),
+    (_some(jobs.c.status == "SUCCESS"), OrderStatus.PARTIAL),
+    (_some(jobs.c.error_code != CANCELLED), OrderStatus.FAILURE),
+    else_=OrderStatus.CANCELLED,
+)
 _NAMES = {"NOT_STARTED": "not_started", "IN_PROGRESS": "in_progress", "SUCCESS": "succeeded", "FAILURE": "failed"}
 
 

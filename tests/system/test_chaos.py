@@ -34,6 +34,18 @@ def test_a_long_storm_breaks_no_invariant(kind: list[str], tmp_path: Path) -> No
     check_storm(kind, tmp_path, "--seconds", "120", "--jobs", "300", "--every", "0.6")
 
 
+@pytest.mark.nightly
+@KINDS
+def test_an_order_of_many_pictures_agrees_after_kill_and_lost_queue(kind: list[str]) -> None:
+    program = CHAOS.with_name("orders.py")
+    done = subprocess.run(
+        [sys.executable, str(program), *kind], capture_output=True, text=True, check=False, timeout=1800
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Balance, refunds, ZIP, sheet, webhook and audit agree." in done.stdout
+
+
 def check_storm(kind: list[str], folder: Path, *weather: str) -> None:
     options = [*weather, "--seed", "5", "--keep", str(folder)]
     storm = subprocess.run(

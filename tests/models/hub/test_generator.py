@@ -78,6 +78,11 @@ def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
     assert reported == pytest.approx([(i + 1) / steps for i in range(steps)])
     np.testing.assert_array_equal(paint(generator), picture)
     assert np.abs(paint(generator, seed=2) - picture).max() > 0
+    red = np.full((80, 120, 3), (200, 10, 10), np.uint8)
+    guided = PaintRequest("a wall", "text", scene, 1, reported.append, reference=red)
+    assert generator.capabilities.references == (name == "FLUX.2-klein-4B")
+    if generator.capabilities.references:
+        assert np.abs(painted(generator, guided) - picture).max() > 0
     # The sketch and its light reach the network.
     assert np.abs(paint(generator, replace(scene, light=scene.light * 0.1)) - picture).max() > 0
 

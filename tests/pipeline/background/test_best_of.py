@@ -55,6 +55,8 @@ class Square:
     finish: Callable[[np.ndarray], np.ndarray] | None = None
     product: ProductEffects = NO_EFFECTS
 
+    reference = None
+
     def compose(self, one: Spec) -> Layout:
         return compose(one, self.side, self.side, 0.55)
 

@@ -104,6 +104,8 @@ def test_another_grain_and_tone_and_a_thing_that_was_there_before_are_no_growth(
 class SceneContext:
     """A square canvas with the jar on it."""
 
+    reference = None
+
     def compose(self, one: Any) -> Layout:
         return compose(one, SIDE, SIDE, 0.55)
 

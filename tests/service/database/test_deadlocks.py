@@ -19,12 +19,14 @@ from ulid import ULID
 from service.accounts.clients import Accounts
 from service.database.clock import db_now
 from service.database.engine import create_engine
-from service.database.tables import cutouts, jobs, ledger, mended_masks, renders, request_logs, stored_objects
+from service.database.tables import cutouts, jobs, ledger, mended_masks, orders, renders, request_logs, stored_objects
 from service.jobs.intake import JobIntake, NewJob
-from service.jobs.records import Claim, Kind
+from service.jobs.records import Asked, Claim, Kind
 from service.jobs.transitions import Jobs
 from service.jobs.turns import set_weight
 from service.operations.retry import Retries
+from service.orders.intake import OrderIntake
+from service.orders.records import NewOrder
 from service.settings import Settings
 from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry, SourceExpired
@@ -33,6 +35,8 @@ from tests.support.databases import drop_database, migrated_database
 #: Rows of each kind, and how often a pair starts.
 ROWS, ROUNDS = 120, 12
 PHOTO = "a" * 64
+#: Orders that wait, with their clients.
+ORDERED: list[tuple[str, str]] = []
 
 Actor = Callable[[], object]
 
@@ -79,6 +83,8 @@ class Side:
             "delete photos": self.delete_photos,
             "delete renders": self.delete_renders,
             "submit": self.submit,
+            "order": self.order,
+            "cancel orders": self.cancel_orders,
             "fail": partial(self.jobs.fail_abandoned, max_wait=0),
             "fail crashed": partial(self.jobs.fail_abandoned, max_wait=1e9),
             "unsent": partial(self.jobs.claim_unsent, Kind.SWAP, waiting=0, resend_after=0),
@@ -106,6 +112,23 @@ class Side:
             new = NewJob(str(ULID()), row["client_id"], "w", {}, "", {}, row["source_key"], 1, source_known=True)
             with suppress(SourceExpired):
                 self.intake.create(new)
+
+    def order(self) -> None:
+        """Order several photos at once, in another order each time."""
+        for start in range(0, 60, 6):
+            rows = [row for row in self.rows[start : start + 20] if row["client_id"] == self.rows[start]["client_id"]]
+            client, keys = rows[0]["client_id"], [row["source_key"] for row in random.sample(rows, len(rows))]
+            new = [NewJob(str(ULID()), client, "w", {}, "", {}, key, 1, source_known=True) for key in keys]
+            asked = Asked("orders", {}, "", {})
+            with suppress(SourceExpired):
+                made, _ = OrderIntake(self.engine, self.intake).create(
+                    NewOrder(str(ULID()), client, asked, None, None, None, {}, new)
+                )
+                ORDERED.append((made.order_id, client))
+
+    def cancel_orders(self) -> None:
+        for order_id, client_id in [*ORDERED]:
+            self.jobs.cancel_waiting(order_id, client_id=client_id)
 
     def weigh(self) -> None:
         for number in range(len(self.clients)):
@@ -144,13 +167,13 @@ class Ring:
         self.errors: list[BaseException] = []
 
     def reset(self, state: str) -> None:
-        """Reset all rows; `state` is the state of the jobs."""
+        """Reset all rows; `state` is the state of the jobs. "ordered": some wait as orders of several."""
         order = random.sample(self.rows, len(self.rows))
         finished = {"over": "SUCCESS", "failed": "FAILURE"}.get(state)
         running = state == "crashed"
         status = finished or ("IN_PROGRESS" if running else "NOT_STARTED")
         with self.engine.begin() as connection:
-            for table in (ledger, renders, cutouts, mended_masks, stored_objects, jobs, request_logs):
+            for table in (ledger, renders, cutouts, mended_masks, stored_objects, jobs, orders, request_logs):
                 grant = table.c.kind != "grant" if table is ledger else sa.true()
                 connection.execute(table.delete().where(grant))
             log = {"workflow": "w", "body": {}, "body_sha256": ""}
@@ -188,6 +211,9 @@ class Ring:
                 for bucket, key, row, job_id in random.sample(stored, len(stored))
             ]
             connection.execute(stored_objects.insert(), objects)
+        ORDERED.clear()
+        if state == "ordered":
+            self.sides[0].order()
         for side in self.sides:
             side.failed = [row["job"] for row in self.rows[:40]]
 
@@ -260,6 +286,16 @@ PAIRS = [
     ("waiting", "fail", "claim"),
     ("waiting", "unsent", "unsent"),
     ("waiting", "weights", "claim"),
+    ("waiting", "order", "order"),
+    ("waiting", "order", "submit"),
+    ("waiting", "order", "delete photos"),
+    ("waiting", "order", "sources"),
+    ("ordered", "cancel orders", "claim"),
+    ("ordered", "cancel orders", "cancel orders"),
+    ("ordered", "cancel orders", "fail"),
+    ("ordered", "cancel orders", "delete photos"),
+    ("ordered", "cancel orders", "unsent"),
+    ("ordered", "fail", "delete photos"),
 ]
 
 

@@ -125,6 +125,20 @@ def test_orders_are_listed_newest_first_by_reference(caller: Caller) -> None:
     assert [one["order_id"] for one in caller.get(f"{ORDERS}?reference=a").json()["items"]] == [made[2], made[0]]
 
 
+def test_a_list_of_orders_is_narrowed_by_status(caller: Caller) -> None:
+    made = [ordered(caller, body_of(caller)).json()["order_id"] for _ in range(3)]
+    caller.http.delete(f"{ORDERS}/{made[0]}", headers=caller.headers)
+    caller.claim(view(caller, made[1])["items"][0]["job_id"])
+
+    for query, expected in {
+        "status=CANCELLED": [0],
+        "status=IN_PROGRESS&status=NOT_STARTED": [2, 1],
+        "status=SUCCESS&status=PARTIAL&status=FAILURE": [],
+    }.items():
+        items = caller.get(f"{ORDERS}?{query}").json()["items"]
+        assert [one["order_id"] for one in items] == [made[number] for number in expected], query
+
+
 def test_the_same_key_gets_the_same_order_and_pays_once(caller: Caller) -> None:
     body, once = body_of(caller), {"Idempotency-Key": "spring"}
     first, again = (ordered(caller, body, **once) for _ in range(2))
@@ -187,6 +201,7 @@ def test_an_order_ends_as_partial_refunds_its_failures_and_is_delivered_whole(ca
 
     shown = view(caller, order_id)
     assert (shown["status"], shown["progress"], shown["credits_refunded"]) == ("PARTIAL", 1, 2)
+    assert [one["status"] for one in caller.get(f"{ORDERS}?status=PARTIAL").json()["items"]] == ["PARTIAL"]
     assert shown["completed_at"] is not None
     assert (caller.balance, shown["counts"]["succeeded"], shown["counts"]["failed"]) == (94, 3, 1)
     answer = caller.get(f"{ORDERS}/{order_id}/archive")

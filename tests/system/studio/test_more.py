@@ -21,7 +21,9 @@ from tests.system.studio.conftest import (
     uploaded,
 )
 
-LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 10"><rect width="20" height="10" fill="#b02020"/></svg>'
+LOGO = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 10"><rect width="20" height="10" fill="#b02020"/></svg>'
+)
 
 
 def on_stage(tab: Visit, guest: Guest) -> Any:
@@ -135,7 +137,9 @@ def test_an_own_picture_is_dropped_moved_and_seen_at_once_behind_the_product(
     uploaded(page)
     ground = open_more(page, "ground")
     press(ground, "background", "image")
-    ground.locator("#ground-image").set_input_files({"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"no photo"})
+    ground.locator("#ground-image").set_input_files(
+        {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"no photo"}
+    )
     ground.get_by_role("alert").get_by_text("not a supported photo").wait_for()
     wide = """async ([selector]) => {
         const canvas = Object.assign(document.createElement("canvas"), { width: 600, height: 300 });
@@ -253,7 +257,7 @@ def test_a_text_and_a_logo_are_drawn_in_one_preview_at_a_time_and_the_brand_keep
     text.get_by_role("button", name="Keep these for Dawn").click()
     text.get_by_text("These are the texts and logos of Dawn").wait_for()
     (kept,) = guest.api.get("/v1/brands").json()["items"]
-    assert [list(one)[0] for one in json.loads(json.dumps(_layers(kept)))] == ["logo", "text"]
+    assert [next(iter(one)) for one in json.loads(json.dumps(_layers(kept)))] == ["logo", "text"]
     text.get_by_role("button", name="Remove all").click()
     assert json.loads(sent(tab, layers="[]")["layers"][0]) == [], "the brand's are left out"
     text.get_by_role("button", name="Use those of Dawn").click()

@@ -94,7 +94,9 @@ def test_several_photos_are_priced_made_and_saved_together_and_each_shows_its_re
     renders = {one["reference"]: one for one in guest.api.get("/v1/renders").json()["items"]}
     assert set(renders) == {"front.jpg", "Rückseite.jpg"}
     files = {name for name in saved.namelist() if name != "manifest.json"}
-    assert {hashlib.sha256(saved.read(name)).hexdigest() for name in files} == {one["sha256"] for one in renders.values()}
+    assert {hashlib.sha256(saved.read(name)).hexdigest() for name in files} == {
+        one["sha256"] for one in renders.values()
+    }
     assert len(json.loads(saved.read("manifest.json"))["pictures"]) == 2
     with page.expect_download() as sheet:
         page.get_by_role("button", name="Contact sheet").click()
