@@ -82,7 +82,7 @@ def _walk(visit: Visit, keys: dict[str, str], photo: bytes, output: Path, look: 
     keep("signed-out")
     page.get_by_label("Your key").fill("not-a-key")
     page.keyboard.press("Enter")
-    page.get_by_text("not known here").wait_for()
+    page.get_by_text("This key is unknown").wait_for()
     keep("bad-key")
     visit.sign_in(keys["poor"])
     stage(photo, "photo.jpg")
