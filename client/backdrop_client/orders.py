@@ -20,6 +20,8 @@ from backdrop_client.spec import Spec
 from backdrop_client.words import JSON, in_json, once, quoted, sent
 
 ORDERS = "/v1/orders"
+#: Items of one page of a list.
+_PAGE = 100
 OrderStatus = Literal["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "PARTIAL", "FAILURE", "CANCELLED"]
 #: Seconds between two looks at an order: the first pause, the factor of growth, the longest pause.
 _FIRST_LOOK, _GROWTH, _LONGEST_LOOK = 0.5, 1.5, 10.0
@@ -189,7 +191,7 @@ class OrderCalls:
 
     def _pages(self, path: str, kind: type[Page[T]], **filters: Any) -> Pages[T]:
         query = {name: sent(value) for name, value in filters.items()}
-        return Pages(lambda cursor: self._get(path, kind, **query, cursor=cursor, limit=100))
+        return Pages(lambda cursor: self._get(path, kind, **query, cursor=cursor, limit=_PAGE))
 
 
 def _call(

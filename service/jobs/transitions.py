@@ -44,7 +44,7 @@ from service.jobs.rows import JOBS, RENDERS, job_of, render_of
 from service.storage.registry import needs
 from service.telemetry.correlation import current
 from service.telemetry.metrics import JobMetrics
-from service.webhooks.order_end import CANCELLED, end_orders
+from service.webhooks.order_end import end_orders
 from service.webhooks.outbox import write_message
 
 #: Maximum number of jobs in one statement.
@@ -56,7 +56,8 @@ _COLLISIONS = ("40P01", "40001")
 _CLAIM_TRIES = 3
 #: Seconds between a worker's checks for jobs that only a newer release can run.
 _LOOK_PAST_EVERY = 10.0
-_CANCELLED = Failure(CANCELLED, "You cancelled this job. Any credits were refunded.")
+# The code as a literal: the page of error codes is made from these calls. An order counts it (`order_end.CANCELLED`).
+_CANCELLED = Failure("cancelled", "You cancelled this job. Any credits were refunded.")
 _PHOTO_DELETED = Failure("source_deleted", "The photo of this job was deleted. Any credits were refunded.")
 #: The columns that a claim copies from its job.
 _CLAIMED = (

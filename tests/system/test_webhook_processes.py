@@ -122,7 +122,13 @@ def test_a_sweep_that_is_killed_between_sending_and_writing_sends_again(sweep: S
 
     once, again = receiver.received
     assert once.id == again.id
-    assert once.verified(secret) == again.verified(secret)
+    assert lasting(once.verified(secret)) == lasting(again.verified(secret))
+
+
+def lasting(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message without its download URL, which each attempt signs anew."""
+    render = {name: value for name, value in message["data"]["render"].items() if not name.startswith("download_url")}
+    return message | {"data": message["data"] | {"render": render}}
 
 
 @ON_ONE
@@ -224,7 +230,8 @@ def test_the_operator_registers_watches_resends_rotates_and_clears(
             clients("webhook", name, "--resend", message["id"])
             until(lambda: len(receiver.received) == 3, sweep)
         first, _, third = receiver.received
-        assert first.verified(registered["secret"]) == third.verified(registered["secret"]) == third.verified(secret)
+        assert lasting(first.verified(registered["secret"])) == lasting(third.verified(registered["secret"]))
+        assert third.verified(registered["secret"]) == third.verified(secret)
         assert {came.id for came in receiver.received} == {message["id"]}
     clients("clear-webhook", name)
     assert "webhook" not in clients("list")

@@ -20,7 +20,8 @@ ELSEWHERE = {
     *(("create_cutout", "409"), ("create_cutout", "429")),
     *(("background_swap_with_spec", status) for status in ("403", "409", "429")),
     *((operation, "429") for operation in ("get_render_thumbnail", "put_cutout_mask", "put_cutout_subjects")),
-    *((operation, "429") for operation in ("test_webhook", "redeliver")),
+    *((operation, "429") for operation in ("test_webhook", "redeliver", "create_order", "get_order_sheet")),
+    ("create_order", "409"),
     *(("follow_job", "429"), ("create_upload", "429"), ("create_key", "409"), ("put_brand", "409")),
 }
 
@@ -59,6 +60,9 @@ def ask_what_is_there(owner: Owner) -> None:
     ask(owner, "GET", f"/v1/jobs/{owner.done}/events", headers={"Last-Event-ID": last})
     for path in ("", f"/{owner.delivery}"):
         owner.get(f"/v1/webhook/deliveries{path}")
+    for path in ("", f"/{owner.order}", f"/{owner.order}/archive", f"/{owner.order}/sheet"):
+        owner.get(f"/v1/orders{path}")
+    ask(owner, "POST", "/v1/orders?dry_run=true", json=an_order(owner.photo))
     for path in ("", "/picture", "/thumbnail"):
         ask(owner, "GET", f"/v1/renders/{owner.public_id}{path}", follow_redirects=False)
     for path in (f"cutouts/{owner.cutout}", f"brands/{owner.brand}", "output-presets"):
@@ -87,7 +91,7 @@ def refuse(owner: Owner, method: str, path: str, operation: dict[str, Any]) -> N
         right: dict[str, Any] = {"content": MASK} if path.endswith("/mask") else {"json": {"keep": [1]}}
         ask(owner, method, nowhere, **right if body else {})
     if "413" in answers:
-        large = b" " * (17 << 20 if path.endswith("/mask") else 1 << 20)
+        large = b" " * (17 << 20 if path.endswith("/mask") else (1 << 20) + 1)
         ask(owner, method, somewhere, content=large, headers={"Content-Type": next(iter(body))})
     if "422" in answers:
         ask(owner, method, f"{somewhere}?limit=0", **{"json": {"keep": "none", "url": 1, "name": 1}} if body else {})
@@ -105,6 +109,10 @@ def refuse_by_state(owner: Owner) -> None:
         ask(owner, "POST", path, json=owner.body(**gone) if path == SWAP else gone)
     other = Caller(owner.http, owner.settings, f"other-{ULID()}", credits=0)
     other.submit(other.body())
+    ask(other, "POST", "/v1/orders", json=an_order(other.upload()))
+    over = f"/v1/orders/{ask(owner, 'POST', '/v1/orders', json=an_order(owner.photo)).json()['order_id']}"
+    ask(owner, "DELETE", f"/v1/jobs/{owner.get(over).json()['items'][0]['job_id']}")
+    ask(owner, "DELETE", over)
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/secret"), ("POST", "/test")):
         ask(other, method, f"/v1/webhook{path}", **{"json": {"grace_hours": 1}} if path == "/secret" else {})
     ask(owner, "POST", f"/v1/webhook/deliveries/{owner.delivery}/redeliver")
@@ -124,10 +132,15 @@ def change_and_delete(owner: Owner) -> None:
     ask(owner, "POST", "/v1/webhook/secret", json={})
     made = ask(owner, "POST", "/v1/keys", json={"name": "second"}).json()
     for path in (
-        *(f"jobs/{owner.waiting}", f"renders/{owner.public_id}", f"uploads/{owner.photo}"),
+        *(f"orders/{owner.order}", f"jobs/{owner.waiting}", f"renders/{owner.public_id}", f"uploads/{owner.photo}"),
         *(f"brands/{owner.brand}", f"keys/{made['id']}", "webhook"),
     ):
         ask(owner, "DELETE", f"/v1/{path}")
+
+
+def an_order(photo: str) -> dict[str, Any]:
+    """Return the body of an order of one picture."""
+    return {"photos": [{"source_image_s3_key": photo}], "scene_type": "bar", "mood": "calm", "presets": ["open_graph"]}
 
 
 def ask(caller: Caller, method: str, path: str, **options: Any) -> Any:

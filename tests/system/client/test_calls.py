@@ -147,7 +147,7 @@ def test_a_brand_is_made_changed_and_listed(backdrop: Backdrop) -> None:
 
 
 def test_lists_are_followed_from_page_to_page(backdrop: Backdrop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backdrop_client.api._PAGE", 2)
+    monkeypatch.setattr("backdrop_client.orders._PAGE", 2)
     source = backdrop.upload(good())
     # One after the other: two workers finish in any order, and renders are listed in the order of their creation.
     jobs = [backdrop.swap(SPEC, source_key=source, wait=25).job_id for _ in range(5)]
