@@ -56,10 +56,6 @@ STAGES: Mapping[str, float] = MappingProxyType(
 )
 
 
-#: The further files of a spec that names none.
-NO_FILES: Mapping[str, bytes] = MappingProxyType({})
-
-
 @dataclass(frozen=True)
 class SwapResult:
     """A finished swap."""
@@ -101,7 +97,7 @@ def swap(
     cache: Cache | None = None,
     mask: GivenMask | None = None,
     shared: SharedBackgrounds | None = None,
-    files: Mapping[str, bytes] = NO_FILES,
+    files: Mapping[str, bytes] = MappingProxyType({}),
     earlier_mask: GivenMask | None = None,
     on_composite: Callable[[Placed, Rgb], None] = unseen,
     on_layout: Callable[[Layout], None] = unused,
