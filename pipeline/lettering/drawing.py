@@ -160,9 +160,7 @@ class _Canvas:
         self.picture, self.cover = picture, np.zeros(picture.shape[:2], np.float32)
         self._scale, self._colours = scale, colours
         height, width = self._size = picture.shape[0], picture.shape[1]
-        self._product = (
-            product if product.shape == self.cover.shape else resize(product, width, height, Image.Resampling.BOX)
-        )
+        self._product = resize(product, width, height, Image.Resampling.BOX)
 
     def draw(self, layer: Layer, sized: _Sized, spot: Spot, logo: NDArray[np.float32] | None) -> LayerReport:
         """Draw one layer, and report on it."""

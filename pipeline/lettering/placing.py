@@ -153,8 +153,7 @@ def arranged(
             box = sizes[index](factor)
             found = taken.nearest(asked_corner(layer, box, room), box, edge_of(layer, room))
             if found is not None:
-                far = found[1] / room.shorter
-                options.append((far + 1 - factor, Spot(found[0], factor, found[1] > 1)))
+                options.append((found[1] / room.shorter + 1 - factor, Spot(found[0], factor, found[1] > 1)))
         if options:
             spots[index] = best = min(options, key=lambda option: option[0])[1]
             taken = taken.without(best.corner, sizes[index](best.factor))
