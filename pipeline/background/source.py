@@ -145,19 +145,16 @@ def light_for(spec: Spec, photo: Photo, cutout: Cutout) -> PhotoLight | None:
     It is returned for a traced shadow on a plain ground too. None otherwise, and None for a pinned spec, whose
     background may be pinned.
     """
-    lit = (
-        spec.ground.composed and not spec.pinned
-        if spec.plain is None
-        else casts(spec) and spec.shadow.shadow_direction is None
-    )
+    free = spec.ground.composed and not spec.pinned
+    lit = free if spec.plain is None else casts(spec) and spec.shadow.shadow_direction is None
     return photo_light(photo, cutout) if lit else None
 
 
 def _own(spec: Spec, own: OwnPicture, place: Place, placed: Placed, width: int, height: int) -> Background:
     tall, wide = placed.alpha.shape
-    rgb, fit, asked = own.photo.rgb, spec.ground, spec.shadow
-    window = Window.of(fit, rgb, wide, tall)
-    picture = on_canvas(rgb, Window.of(fit, rgb, width, height), width, height)
+    rgb, ground, asked = own.photo.rgb, spec.ground, spec.shadow
+    window = Window.of(ground, rgb, wide, tall)
+    picture = on_canvas(rgb, Window.of(ground, rgb, width, height), width, height)
     horizon, softness = window.horizon(own.view, rgb, tall), asked_softness(asked)
     softness = SOFTNESS if softness is None else softness
     direction = own.direction if asked.shadow_direction is None else asked.shadow_direction
@@ -182,7 +179,7 @@ def _own(spec: Spec, own: OwnPicture, place: Place, placed: Placed, width: int, 
         picture,
         replace(effects, image=None).at(width, height),
         spec.seed,
-        report=replace(report, fit=fit.background_fit, enlarged=round(window.scale, 3)),
+        report=replace(report, fit=ground.background_fit, enlarged=round(window.scale, 3)),
         warnings=tuple(code for code, holds in found.items() if holds),
         shadow=shadow_report(asked, place, layout),
     )
