@@ -293,9 +293,8 @@ def _lettered(spec: Spec, laid: Placed, picture: Rgb, artwork: Artwork) -> Lette
     layers = layers_of(spec.lettering.layers)
     if not layers:
         return None
-    place = f"A product in the scene {spec.scene.title}."
-    if spec.preset.background == "transparent":
-        place = "A product, cut out."
+    bare = spec.preset.background == "transparent"
+    place = "A product, cut out." if bare else f"A product in the scene {spec.scene.title}."
     return lettered(picture, laid, layers, artwork, spec.palette or spec.scene.palette, place)
 
 
