@@ -28,9 +28,9 @@ from pipeline.cutout.stance import place_cutout
 from pipeline.cutout.subjects import Choice
 from pipeline.delivery.copy_room import copy_room_report
 from pipeline.delivery.encode import encode
+from pipeline.delivery.fidelity import decoded
 from pipeline.delivery.inspection import background_palette, cutout_report, inspect
 from pipeline.delivery.output import ordered
-from pipeline.delivery.preset_rules import reopen
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
 from pipeline.lettering.drawing import NO_ARTWORK, Artwork, Lettered, lettered
 from pipeline.lettering.layers import layers_of
@@ -54,10 +54,6 @@ STAGES: Mapping[str, float] = MappingProxyType(
         "inspect": 0.03,
     }
 )
-
-
-#: The further files of a spec that names none.
-NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ def swap(
     cache: Cache | None = None,
     mask: GivenMask | None = None,
     shared: SharedBackgrounds | None = None,
-    files: Mapping[str, bytes] = NO_FILES,
+    files: Mapping[str, bytes] = MappingProxyType({}),
     earlier_mask: GivenMask | None = None,
     on_composite: Callable[[Placed, Rgb], None] = unseen,
     on_layout: Callable[[Layout], None] = unused,
@@ -282,7 +278,7 @@ def _report(
             painted_by="renderer" if fell_back(source.tried) else None,
         ),
         placement=None if spec.placement == UNMOVED else _placement_report(place, rules),
-        frame=None if spec.frame == AS_FRAMED else _frame_report(made, measured, credentials),
+        frame=None if spec.frame == AS_FRAMED else _frame_report(made, measured),
         preview=PreviewReport(width, height) if spec.preview else None,
         background=source.report,
         expansion=None if source.growth is None else source.growth.row(),
@@ -297,9 +293,8 @@ def _lettered(spec: Spec, laid: Placed, picture: Rgb, artwork: Artwork) -> Lette
     layers = layers_of(spec.lettering.layers)
     if not layers:
         return None
-    place = f"A product in the scene {spec.scene.title}."
-    if spec.preset.background == "transparent":
-        place = "A product, cut out."
+    bare = spec.preset.background == "transparent"
+    place = "A product, cut out." if bare else f"A product in the scene {spec.scene.title}."
     return lettered(picture, laid, layers, artwork, spec.palette or spec.scene.palette, place)
 
 
@@ -357,7 +352,7 @@ def mark_of(spec: Spec, photo: Photo, own: OwnPicture | None = None) -> str | No
     return stronger(mark, own.photo.digital_source_type) if own is not None and pictured else mark
 
 
-def _frame_report(made: _Made, measured: Encoded, credentials: Credentials | None) -> FrameReport:
+def _frame_report(made: _Made, measured: Encoded) -> FrameReport:
     """Return the caller's frame as achieved, and the room for copy in the measured file."""
     frame, layout, (tall, wide) = made.spec.frame, made.source.layout, made.laid.alpha.shape
     left, top, right, bottom = made.laid.box
@@ -367,8 +362,7 @@ def _frame_report(made: _Made, measured: Encoded, credentials: Credentials | Non
         box = x0 / layout.aspect, y0, x1 / layout.aspect, y1
     room = None
     if box is not None and made.spec.preset.background != "transparent":
-        decoded = None if measured.judged is None else measured.judged.decoded
-        room = copy_room_report(reopen(measured.data, credentials, decoded).rgb, box)
+        room = copy_room_report(measured.judged.decoded if measured.judged else decoded(measured.data), box)
     return FrameReport(
         margins=[top, wide - right, tall - bottom, left],
         align=frame.align,

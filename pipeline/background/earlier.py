@@ -13,7 +13,6 @@ from pipeline.background.context import NO_EFFECTS
 from pipeline.background.free import FreeContext
 from pipeline.background.own import OwnPicture, guided
 from pipeline.background.pinned import Pinned, pinned
-from pipeline.colour.palette import PaletteControl
 from pipeline.compositing.effects import ProductEffects
 from pipeline.compositing.place import lay
 from pipeline.core.errors import Rejected
@@ -74,7 +73,8 @@ class EarlierRender:
         try:
             photo = decode(files[earlier.photo], limits)
             cutting = Cutting(photo, files[earlier.photo], networks, mask=mask)
-            cutout = cutting.product(Stages({"segment": 0, "refine": 0}, _unheard, lambda: 0.0), one.subject).unassessed
+            unheard = Stages({"segment": 0, "refine": 0}, lambda *_: None, lambda: 0.0)
+            cutout = cutting.product(unheard, one.subject).unassessed
             place = place_cutout(cutout, guided(one, own), *size)
         except Rejected as error:
             raise type(error)(f"background_render: {error}") from error
@@ -86,28 +86,16 @@ class EarlierRender:
         return replace(spec, earlier=replace(spec.earlier, box=self.place.position.bounds))
 
     def background(
-        self,
-        networks: Networks,
-        on_step: Callable[[float], None],
-        *,
-        control: PaletteControl,
-        cache: Cache | None,
-        shown: tuple[int, int] | None,
-        clock: Callable[[], float],
+        self, networks: Networks, on_step: Callable[[float], None], cache: Cache | None, **given: Any
     ) -> Pinned:
         """Return its background without the product; the arguments are those of `pipeline.background.pinned.pinned`.
 
         Raises the errors of `search`.
         """
         spec, (width, height) = self.place.spec, self.place.size
-        given: Any = {"control": control, "shown": shown, "clock": clock}
         if self.place.pinned:
             return pinned(spec, width, height, networks, on_step, cache=cache, **given)
         view = None if self.own is None else self.own.view
         context = _Vacant.of(self.photo, self.cutout, self.place, self.placed, guide=view)
         best = search(spec, context, self.placed.alpha, networks, on_step, watched=False, **given)
         return Pinned(best.layout, best.background, best.seed, best.tried, "computed")
-
-
-def _unheard(stage: str, done: float) -> None:
-    """Report no progress: the stages are those of another photo."""

@@ -63,8 +63,7 @@ class FreeContext:
         """Compose a spec's scene around the product, lit from the photo's side, from the photo's camera pose."""
         height, width = self.placed.alpha.shape
         side = lit_from(self.light)
-        if side is None and self.guide is not None:
-            side = self.guide.side
+        side = self.guide.side if side is None and self.guide is not None else side
         return compose(
             spec,
             width,
@@ -95,13 +94,8 @@ class FreeContext:
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Trace the product's shadow and mirror image in a layout."""
-        return product_effects(
-            self.placed,
-            layout,
-            stands=self.place.stands,
-            lies=self.place.facts.word == "lying",
-            shadow=self.place.spec.shadow,
-        )
+        stands, lies, shadow = self.place.stands, self.place.facts.word == "lying", self.place.spec.shadow
+        return product_effects(self.placed, layout, stands=stands, lies=lies, shadow=shadow)
 
     def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> Laid:
         """Place the product with its effects on a drawing."""

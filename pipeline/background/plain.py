@@ -76,13 +76,14 @@ def plain_shadow(
     strength, softness, elevation = LAMPS[mode]
     strength = strength if asked.shadow_strength is None else asked.shadow_strength
     asked = replace(asked, shadow=mode, shadow_strength=strength)
+    away = 360 - ASIDE if light is not None and (lit_from(light) or 0) > 0 else ASIDE
     (height, width), pose = alpha.shape, pose_of(cutout, facts)
     layout = shadow_floor(
         width,
         height,
         placed.box,
         horizon=placed.box[3] / height - max(CAMERA, min(HIGHEST, pose.pitch_slope * FOCAL)),
-        direction=_away(light) if asked.shadow_direction is None else asked.shadow_direction,
+        direction=away if asked.shadow_direction is None else asked.shadow_direction,
         softness=softness if asked.shadow_softness is None else asked.shadow_softness,
         top_down=above,
         elevation=min(elevation, RAKING) if above else elevation,
@@ -118,12 +119,6 @@ def shadow_report(asked: Shadow, place: Place, layout: Layout | None) -> ShadowR
         softness=round(layout.softness, 3),
         direction=round(shadow_direction(layout.rig, top_down=layout.top_down), 1) % 360,
     )
-
-
-def _away(light: PhotoLight | None) -> float:
-    """Return the direction of a shadow in the photo's light, if that has a side."""
-    side = None if light is None else lit_from(light)
-    return 360 - ASIDE if side is not None and side > 0 else ASIDE
 
 
 def _fading(ends: tuple[int, ...], canvas: tuple[int, ...], axis: int, shown: int) -> Field:

@@ -15,7 +15,6 @@ import numpy as np
 from pipeline.background.best_of import Selection
 from pipeline.background.free import FreeContext
 from pipeline.colour.palette import PaletteControl
-from pipeline.core.order import AS_PRESET, BARE
 from pipeline.core.spec import Spec
 from pipeline.core.types import Placed
 
@@ -51,9 +50,8 @@ def key_of(
     spec: Spec, context: FreeContext, placed: Placed, control: PaletteControl, shown: tuple[int, int] | None
 ) -> str:
     """Return a digest of everything that determines a free background, and nothing that only the file depends on."""
-    drawn = replace(spec, preset=replace(spec.preset, name=""), output=AS_PRESET, lettering=BARE)
     facts = [
-        *(vars(drawn) | {"preset": drawn.preset.background}).items(),
+        *(vars(spec) | {"preset": spec.preset.background, "output": None, "lettering": None}).items(),
         *(context.light, context.pose, context.place.position, context.place.stands, context.place.facts),
         *(context.compose(spec), control, shown, placed.alpha.shape),
     ]

@@ -1,7 +1,7 @@
 """The background behind a product: a plain ground, pinned by the spec, or made for this product."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from pipeline.background.best_of import Selection, search
 from pipeline.background.earlier import EarlierRender
 from pipeline.background.free import FreeContext
 from pipeline.background.growth import Growth
-from pipeline.background.own import OwnPicture, guide_report, own_background
+from pipeline.background.own import ELEVATION, SOFTNESS, OwnPicture
 from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, pinned
 from pipeline.background.plain import Shade, casts, colour_of, plain_shadow, shadow_report
 from pipeline.background.shared import SharedBackgrounds, key_of
@@ -19,13 +19,17 @@ from pipeline.colour.palette import PaletteControl
 from pipeline.colour.photo_light import PhotoLight, photo_light
 from pipeline.compositing.composite import apply_shadow
 from pipeline.compositing.effects import product_effects
+from pipeline.compositing.shadow_floor import shadow_floor
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
+from pipeline.ground.canvas import BUSY, MAX_ENLARGED, Window, busy, on_canvas
+from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.place import Place
 from pipeline.report import AssignedColour, BackgroundReport, ShadowReport, TriedBackground
 from pipeline.scene.layout import Layout
+from pipeline.scene.rig import asked_softness, shadow_direction
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,12 @@ class Background:
     effects: Callable[[Rgb], Rgb]
     #: The seed of the background, and all tried backgrounds, as in `pipeline.background.best_of.Selection`.
     seed: int
-    tried: list[TriedBackground]
-    cache_status: Literal["computed", "cached"]
+    tried: list[TriedBackground] = field(default_factory=list)
+    cache_status: Literal["computed", "cached"] = "computed"
     #: Whether it is a scene, whose light falls on the product's edge.
-    is_scene: bool
+    is_scene: bool = True
     #: The colour of each surface, as `pipeline.background.assigned.assigned` lists it; empty where there is no scene.
-    assigned: list[AssignedColour]
+    assigned: list[AssignedColour] = field(default_factory=list)
     #: How much a network that saw the product enlarged it; None where no network saw it.
     growth: Growth | None = None
     #: None where there is no scene.
@@ -94,27 +98,21 @@ def make_background(
     if spec.plain is not None:
         return _plain(spec, cutout, place, placed, light, width, height)
     if place.pinned or earlier is not None:
-        given: Any = {"control": control, "cache": cache, "shown": shown, "clock": clock}
+        given: Any = {"control": control, "shown": shown, "clock": clock}
         one = (
-            earlier.background(networks, on_step, **given)
+            earlier.background(networks, on_step, cache, **given)
             if earlier is not None
-            else pinned(spec, canvas_width, canvas_height, networks, on_step, **given)
+            else pinned(spec, canvas_width, canvas_height, networks, on_step, cache=cache, **given)
         )
         stands = place.stands or place.pinned
         there = product_effects(placed, one.layout, stands=stands, lies=lies, shadow=spec.shadow)
-
-        def near(picture: Rgb) -> Rgb:
-            return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)
-
-        where = assigned(one.layout)
         return Background(
             one.background,
-            near,
+            lambda picture: there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture),
             one.seed,
             one.tried,
             one.cache_status,
-            is_scene=True,
-            assigned=where,
+            assigned=assigned(one.layout),
             layout=one.layout,
             report=None if earlier is None else BackgroundReport(source="render"),
             shadow=shadow_report(spec.shadow, place, one.layout),
@@ -123,22 +121,20 @@ def make_background(
     context = FreeContext.of(photo, cutout, place, placed, light, guide, reference)
 
     def made() -> Selection:
-        return search(
-            spec, context, placed.alpha, networks, on_step, control=control, shown=shown, clock=clock
-        )  # fmt: skip
+        return search(spec, context, placed.alpha, networks, on_step, control=control, shown=shown, clock=clock)
 
     best, found = (made(), False) if shared is None else shared.of(key_of(spec, context, placed, control, shown), made)
+    falls = shadow_direction(best.layout.rig, top_down=best.layout.top_down)
     return Background(
         best.background,
         best.lay,
         best.seed,
         best.tried,
         "cached" if found else "computed",
-        is_scene=True,
         assigned=assigned(best.layout),
         growth=best.growth,
         layout=best.layout,
-        report=None if own is None else guide_report(spec, own, best.layout),
+        report=None if own is None else own.report(spec, best.layout.horizon_y, falls, best.layout.softness),
         shadow=shadow_report(spec.shadow, place, best.layout),
     )
 
@@ -149,27 +145,43 @@ def light_for(spec: Spec, photo: Photo, cutout: Cutout) -> PhotoLight | None:
     It is returned for a traced shadow on a plain ground too. None otherwise, and None for a pinned spec, whose
     background may be pinned.
     """
-    lit = (
-        spec.ground.composed and not spec.pinned
-        if spec.plain is None
-        else casts(spec) and spec.shadow.shadow_direction is None
-    )
+    free = spec.ground.composed and not spec.pinned
+    lit = free if spec.plain is None else casts(spec) and spec.shadow.shadow_direction is None
     return photo_light(photo, cutout) if lit else None
 
 
 def _own(spec: Spec, own: OwnPicture, place: Place, placed: Placed, width: int, height: int) -> Background:
-    made = own_background(spec, own, place, placed, (width, height))
+    tall, wide = placed.alpha.shape
+    rgb, ground, asked = own.photo.rgb, spec.ground, spec.shadow
+    window = Window.of(ground, rgb, wide, tall)
+    picture = on_canvas(rgb, Window.of(ground, rgb, width, height), width, height)
+    horizon, softness = window.horizon(own.view, rgb, tall), asked_softness(asked)
+    softness = SOFTNESS if softness is None else softness
+    direction = own.direction if asked.shadow_direction is None else asked.shadow_direction
+    layout = shadow_floor(
+        wide,
+        tall,
+        place.position.bounds,
+        horizon=horizon,
+        direction=direction,
+        softness=softness,
+        elevation=ELEVATION,
+        top_down=place.kind in TOP_DOWN,
+    )
+    effects = product_effects(placed, layout, stands=place.stands, lies=place.facts.word == "lying", shadow=asked)
+    left, top, right, bottom = (round(side * height / tall) for side in placed.box)
+    found = {
+        "background_upscaled": window.scale > MAX_ENLARGED,
+        "background_busy": busy(picture, (left, top, right, bottom)) > BUSY,
+    }
+    report = own.report(spec, horizon, direction, softness)
     return Background(
-        made.picture,
-        made.effects.at(width, height),
+        picture,
+        replace(effects, image=None).at(width, height),
         spec.seed,
-        [],
-        "computed",
-        is_scene=True,
-        assigned=[],
-        report=made.report,
-        warnings=made.warnings,
-        shadow=shadow_report(spec.shadow, place, made.layout),
+        report=replace(report, fit=ground.background_fit, enlarged=round(window.scale, 3)),
+        warnings=tuple(code for code, holds in found.items() if holds),
+        shadow=shadow_report(asked, place, layout),
     )
 
 
@@ -182,10 +194,7 @@ def _plain(
         None if colour is None else np.broadcast_to(colour, (height, width, 3)).copy(),
         lambda picture: picture if shade is None else apply_shadow(picture, shade(width, height)),
         spec.seed,
-        [],
-        "computed",
         is_scene=False,
-        assigned=[],
         shade=shade if colour is None else None,
         shadow=report,
     )

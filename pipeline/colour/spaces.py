@@ -79,6 +79,11 @@ def lab_to_srgb(lab: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     return linear_to_srgb(ratio @ np.linalg.inv(_LAB_FROM_RGB))
 
 
+def contrast_ratios(first: NDArray[np.float32] | float, second: NDArray[np.float32] | float) -> NDArray[np.float32]:
+    """Return the contrast ratios, 1–21, of relative luminances, 0–1: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio."""
+    return np.asarray((np.maximum(first, second) + 0.05) / (np.minimum(first, second) + 0.05), np.float32)
+
+
 def delta_e00(first: ArrayLike, second: ArrayLike) -> NDArray[np.floating[Any]]:
     """Return the CIEDE2000 difference of two …×3 Lab arrays (broadcast against each other).
 

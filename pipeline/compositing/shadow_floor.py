@@ -10,8 +10,8 @@ from pipeline.geometry.walls import Floor, Top, Wall
 from pipeline.scene.layout import Layout, Part, Rig
 from pipeline.scene.rig import lamp_half, lamp_way, point
 
-#: Height of the lamp over the floor in degrees, seen from the product, and its distance in canvas heights.
-ELEVATION, REACH = 48.0, 3.4
+#: Distance of the lamp from the product in canvas heights.
+REACH = 3.4
 #: Light of the open dome, relative to the lamp's: a full shadow blocks about three quarters of the light.
 FILL = 0.3
 #: Distance of the floor's end behind the product, in canvas heights.
@@ -29,8 +29,8 @@ def shadow_floor(
     horizon: float,
     direction: float,
     softness: float,
-    top_down: bool = False,
-    elevation: float = ELEVATION,
+    top_down: bool,
+    elevation: float,
 ) -> Layout:
     """Return a floor for a width×height canvas, on which a product with the tight box `box` (pixels) rests.
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.colour.spaces import LUMINANCE, srgb_to_linear
+from pipeline.colour.spaces import LUMINANCE, contrast_ratios, srgb_to_linear
 from pipeline.core.resample import resize
 from pipeline.placement.facts import Box
 from pipeline.report import CopyRoomReport
@@ -36,8 +36,7 @@ def copy_room_report(rgb: NDArray[np.uint8], box: Box) -> CopyRoomReport:
     plane = np.stack([np.ones_like(x), x, y], 1).astype(np.float64)
     uneven = lightness.ravel() - plane @ np.linalg.lstsq(plane, lightness.ravel(), rcond=None)[0]
     different = float((np.abs(uneven - np.median(uneven)) > DIFFERENT).mean())
-    black = float(((light + 0.05) / 0.05 >= CONTRAST).mean())
-    white = float((1.05 / (light + 0.05) >= CONTRAST).mean())
+    black, white = (float((contrast_ratios(light, ink) >= CONTRAST).mean()) for ink in (0.0, 1.0))
     best: Literal["black", "white"] = "black" if black >= white else "white"
     return CopyRoomReport(
         box=[round(side, 5) for side in box],

@@ -1,37 +1,79 @@
-"""The faults of an order's background picture with the preset that it is for."""
+"""The faults of an order's background and shadow with the preset that it is for.
+
+What only the order's brand asks for is left out where the preset allows none.
+"""
 
 from collections.abc import Iterator
 
-from pipeline.core.order import OptionFault, SwapOrder
-from pipeline.core.order_faults import sent
+from pipeline.colour.notation import parse_colour
+from pipeline.core.order import OptionFault, SwapOrder, given
 from pipeline.core.spec import Preset
 
-#: The field that each background needs, and what its value is.
+_WHITE = "#ffffff"
+_PICTURE = "background_image", "the key of an uploaded picture", "or another background"
+#: The field that each background needs, what its value is, and the end of the remedy where it is missing.
 _NEEDED = {
-    "image": ("background_image", "the key of an uploaded picture"),
-    "reference": ("background_image", "the key of an uploaded picture"),
-    "render": ("background_render", "the public id of one of your renders"),
+    "image": _PICTURE,
+    "reference": _PICTURE,
+    "render": ("background_render", "the public id of one of your renders", "or another background"),
+    "color": ("background_color", "a colour", "such as #f4ead9"),
 }
+#: The backgrounds that use each field.
+_USED_BY = {"background_image": "image or reference", "background_render": "render", "background_color": "color"}
 
 
-def picture_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
-    """Yield the faults for which the order's own picture or earlier render can't be used for the preset.
-
-    A brand's background is left out where the preset allows none.
-    """
-    ground = order.ground
-    needed = _NEEDED.get(ground.background)
-    if preset.background != "scene" and needed and sent(order, "background"):
+def ground_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
+    """Yield the faults for which the order's background can't be made for the preset."""
+    ground, word = order.ground, order.ground.background
+    field, value, remedy = _NEEDED.get(word, ("", "", ""))
+    if preset.background != "scene" and field and word != "color" and _sent(order, "background"):
         text = (
             f"{preset.name} allows only a {preset.background} background. Send background=scene, or output_preset"
             f" {preset.scene_sibling or 'shopify_product'} for a background of your own"
         )
         yield OptionFault("background", "background_forbidden", text)
-    if needed and not getattr(ground, needed[0]).strip():
-        text = f"background={ground.background} needs {needed[1]}. Send {needed[0]}, or another background"
-        yield OptionFault(needed[0], f"{needed[0]}_missing", text)
-    for field in {field for field, _ in _NEEDED.values()} - {needed[0] if needed else ""}:
-        if getattr(ground, field) and sent(order, field):
-            uses = "image or reference" if field == "background_image" else "render"
-            text = f"{field} has no effect with background={ground.background}. Send background={uses}, or leave it out"
-            yield OptionFault(field, f"{field}_unused", text)
+    for other, uses in _USED_BY.items():
+        if other != field and getattr(ground, other) and _sent(order, other):
+            text = f"{other} has no effect with background={word}. Send background={uses}, or leave it out"
+            yield OptionFault(other, f"{other}_unused", text)
+    if field and not getattr(ground, field).strip():
+        yield OptionFault(field, f"{field}_missing", f"background={word} needs {value}. Send {field}, {remedy}")
+    elif word == "color":
+        yield from _colour_faults(preset, order)
+
+
+def _colour_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
+    try:
+        colour = parse_colour(order.ground.background_color)
+    except ValueError as error:
+        yield OptionFault("background_color", "colour_invalid", str(error))
+        return
+    if preset.background == "transparent" and _sent(order, "background"):
+        text = f"{preset.name} is delivered without a background. Leave background out, or choose another output_preset"
+        yield OptionFault("background", "background_forbidden", text)
+    if preset.background == "white" and colour != _WHITE and _sent(order, "background_color"):
+        text = (
+            f"{preset.name} allows only a white background. Send background_color {_WHITE}, or output_preset"
+            f" {preset.scene_sibling or 'shopify_product'} for another colour"
+        )
+        yield OptionFault("background_color", "background_color_forbidden", text)
+
+
+def shadow_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
+    """Yield the faults for which the order's shadow can't be made for the preset."""
+    own = {name: value for name, value in given(order.shadow).items() if _sent(order, name)}
+    if order.shadow.shadow == "none":
+        for name in own.keys() - {"shadow"}:
+            text = f"{name} has no effect with shadow=none. Leave it out, or choose another shadow"
+            yield OptionFault(name, "shadow_unused", text)
+    elif own and preset.background == "white" and not preset.shadow:
+        text = (
+            f"{preset.name} allows no shadow. Leave the shadow's fields out, or send output_preset"
+            f" {preset.scene_sibling or 'shopify_product'} for a shadow"
+        )
+        yield OptionFault(next(iter(own)), "shadow_forbidden", text)
+
+
+def _sent(order: SwapOrder, name: str) -> bool:
+    """Return whether the caller gave an option of the order, and not only its brand."""
+    return order.brand is None or name in order.sent

@@ -28,8 +28,6 @@ EDGE_SIDE, MOST_EDGES = 160, 1500
 ACROSS, DOWN = np.linspace(-1.0, 2.0, 25), np.linspace(-0.6, 1.1, 35)
 #: Edges closer to level or upright than this, in degrees, belong to no vanishing point.
 LEVEL, UPRIGHT = 7.0, 80.0
-#: Probability above which a picture counts as seen from above, and the least confidence of a side that counts.
-ABOVE, SURE = 0.7, 0.3
 
 
 @dataclass(frozen=True)
@@ -45,16 +43,6 @@ class View:
     #: -1: lit from the left, 1: lit from the right.
     side: float
     side_confidence: float
-
-    @property
-    def is_above(self) -> bool:
-        """Whether it counts as seen from above."""
-        return self.above > ABOVE
-
-    @property
-    def lit_from(self) -> float | None:
-        """The side from which it is lit, as `side`; None where it does not show it."""
-        return self.side if self.side_confidence >= SURE else None
 
 
 def view_of(rgb: Rgb8) -> View:
@@ -84,7 +72,7 @@ MEETING = -4
 
 def features(rgb: Rgb8) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the features of an H×W×3 sRGB picture: those that its mirror image shares, and those that change sign."""
-    small = _reduced(rgb, SIDE, at_least=2)
+    small = _reduced(rgb, SIDE)
     linear = srgb_to_linear(small)
     luminance = linear @ LUMINANCE
     tone = np.log2(luminance + np.float32(0.02))
@@ -107,7 +95,7 @@ def features(rgb: Rgb8) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def _meeting(rgb: Rgb8) -> NDArray[np.float64]:
     """Return how well the picture's edges meet in points at each height, and where they meet best."""
-    grey = _reduced(rgb, EDGE_SIDE, at_least=2).mean(axis=-1)
+    grey = _reduced(rgb, EDGE_SIDE).mean(axis=-1)
     down, across = np.gradient(gaussian_filter(np.log2(grey + 0.1), 0.8))
     steep = np.hypot(across, down)
     y, x = np.nonzero(steep > max(float(np.quantile(steep, 0.85)), 0.02))
@@ -136,11 +124,11 @@ def _meeting(rgb: Rgb8) -> NDArray[np.float64]:
     return np.concatenate([5 * most[::2], 3 * power[::2], summary])
 
 
-def _reduced(rgb: Rgb8, side: int, at_least: int) -> Field:
+def _reduced(rgb: Rgb8, side: int) -> Field:
     """Return the picture as sRGB in [0, 1], its longer side `side` pixels; small pictures are enlarged."""
     height, width = rgb.shape[:2]
     scale = side / max(height, width)
-    size = max(at_least * COLUMNS, round(width * scale)), max(at_least * ROWS, round(height * scale))
+    size = max(2 * COLUMNS, round(width * scale)), max(2 * ROWS, round(height * scale))
     filtered = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
     return np.asarray(Image.fromarray(rgb).resize(size, filtered, reducing_gap=2.0), np.float32) / np.float32(255)
 

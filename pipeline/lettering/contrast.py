@@ -1,4 +1,4 @@
-"""Contrast of letters with what is behind them, by WCAG 2.2 (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio)."""
+"""Contrast of letters with what is behind them, by WCAG 2.2."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.notation import hex_to_rgb
-from pipeline.colour.spaces import LUMINANCE, srgb_to_linear
+from pipeline.colour.spaces import LUMINANCE, contrast_ratios, srgb_to_linear
 from pipeline.report import LayerContrast
 
 #: The ratio that all but this share of the letters' pixels reach is reported as the minimum: grain has single pixels.
@@ -25,11 +25,6 @@ def luminance(linear: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(linear @ LUMINANCE, np.float32)
 
 
-def ratios(first: NDArray[np.float32] | float, second: NDArray[np.float32] | float) -> NDArray[np.float32]:
-    """Return the contrast ratios, 1–21, of relative luminances."""
-    return np.asarray((np.maximum(first, second) + 0.05) / (np.minimum(first, second) + 0.05), np.float32)
-
-
 def lowest(found: NDArray[np.float32]) -> float:
     """Return the ratio that 99 of 100 of the ratios reach."""
     return float(np.quantile(found, _OUTLIERS))
@@ -42,7 +37,7 @@ def legible(behind: NDArray[np.float32], palette: Sequence[str]) -> str:
     """
 
     def against(colour: str) -> float:
-        return lowest(ratios(behind, float(luminance(srgb_to_linear(hex_to_rgb(colour))))))
+        return lowest(contrast_ratios(behind, float(luminance(srgb_to_linear(hex_to_rgb(colour))))))
 
     best = max(palette, key=against, default="")
     return best if best and against(best) >= _AAA else max(("#000000", "#ffffff"), key=against)
@@ -56,7 +51,7 @@ def contrast(
     `em` is their size and `longer` the picture's longer side, both in pixels.
     """
     letters = behind * (1 - opacity) + float(luminance(colour)) * opacity
-    found = ratios(behind, np.asarray(letters, np.float32))
+    found = contrast_ratios(behind, np.asarray(letters, np.float32))
     shown = em * _SHOWN / longer
     large = shown >= (_LARGE_BOLD if weight >= _BOLD else _LARGE)
     # rounded down, so that a ratio below the limit never reads as the limit

@@ -49,19 +49,14 @@ class Lettered:
 
 @dataclass(frozen=True)
 class _Sized:
-    """A layer at one size. Lengths are pixels of the full picture."""
+    """A layer at one size, its width and height. Lengths are pixels of the full picture."""
 
-    width: float
-    height: float
+    size: tuple[float, float]
     #: The letters' size, and the text's lines; a logo has neither.
     em: float = 0.0
     setting: Setting | None = None
     #: Factor by which the layer is smaller than ordered.
     factor: float = 1.0
-
-    @property
-    def size(self) -> tuple[float, float]:
-        return self.width, self.height
 
 
 @dataclass(frozen=True)
@@ -95,8 +90,7 @@ def lettered(
     """
     room = Room.of(laid.alpha, laid.box)
     canvas = _Canvas(picture.copy(), picture.shape[1] / room.width, colours, laid.alpha)
-    logos = {layer.logo: _logo(layer.logo, artwork.logos) for layer in layers if layer.logo}
-    sizes = [_Sizes(layer, room, artwork.fonts, logos.get(layer.logo)) for layer in layers]
+    sizes = [_Sizes(layer, room, artwork.fonts, _logo(layer.logo, artwork.logos)) for layer in layers]
     spots = arranged(layers, [one.size for one in sizes], room)
     reports, warnings = list[LayerReport](), list[str]()
     for layer, own, spot in zip(layers, sizes, spots, strict=True):
@@ -105,21 +99,16 @@ def lettered(
             warnings.append("layer_left_out")
             continue
         sized = own.at(spot.factor)
-        report = canvas.draw(layer, sized, spot, own.logo)
-        reports.append(report)
+        reports.append(canvas.draw(layer, sized, spot, own.logo))
         warnings += ["layer_moved"] * spot.moved + ["layer_reduced"] * (sized.factor < 0.995)
-        warnings += ["low_contrast"] * (report.passes is False)
-        enlarged = own.logo is not None and sized.height > _SOFT * own.logo.shape[0]
+        warnings += ["low_contrast"] * (reports[-1].passes is False)
+        enlarged = own.logo is not None and sized.size[1] > _SOFT * own.logo.shape[0]
         warnings += ["logo_enlarged"] * enlarged
     shown = [layer for layer, spot in zip(layers, spots, strict=True) if spot is not None]
-    return Lettered(canvas.picture, canvas.cover, reports, tuple(dict.fromkeys(warnings)), _alt(place, shown))
-
-
-def _alt(place: str, shown: Sequence[Layer]) -> str:
     texts = [f"“{' '.join(layer.text.split())}”" for layer in shown if layer.text]
     logos = [layer.alt for layer in shown if layer.alt]
-    parts = [place, *(f"{name}: {', '.join(found)}." for name, found in (("Text", texts), ("Logo", logos)) if found)]
-    return " ".join(parts)
+    alt = [place, *(f"{name}: {', '.join(found)}." for name, found in (("Text", texts), ("Logo", logos)) if found)]
+    return Lettered(canvas.picture, canvas.cover, reports, tuple(dict.fromkeys(warnings)), " ".join(alt))
 
 
 @dataclass(frozen=True)
@@ -161,7 +150,7 @@ class _Sizes:
             width, height = (setting.width + 2 * across) * em, (setting.height + 2 * down) * em
         # a text of invisible characters has no width
         fit = min(1.0, wide / max(width, 1.0), tall / max(height, 1.0))
-        return _Sized(width * fit, height * fit, em * fit, setting, factor * fit)
+        return _Sized((width * fit, height * fit), em * fit, setting, factor * fit)
 
 
 class _Canvas:
@@ -171,9 +160,7 @@ class _Canvas:
         self.picture, self.cover = picture, np.zeros(picture.shape[:2], np.float32)
         self._scale, self._colours = scale, colours
         height, width = self._size = picture.shape[0], picture.shape[1]
-        self._product = (
-            product if product.shape == self.cover.shape else resize(product, width, height, Image.Resampling.BOX)
-        )
+        self._product = resize(product, width, height, Image.Resampling.BOX)
 
     def draw(self, layer: Layer, sized: _Sized, spot: Spot, logo: NDArray[np.float32] | None) -> LayerReport:
         """Draw one layer, and report on it."""
@@ -277,8 +264,10 @@ def _report(layer: Layer, *, drawn: bool) -> LayerReport:
     return LayerReport(kind="logo", drawn=drawn, logo=layer.logo)
 
 
-def _logo(name: str, logos: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """Return a logo as h×w×4 premultiplied linear light, without its empty margins."""
+def _logo(name: str, logos: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.float32] | None:
+    """Return a logo as h×w×4 premultiplied linear light, without its empty margins; None for no name."""
+    if not name:
+        return None
     codes = logos.get(name)
     box = None if codes is None else tight_box(codes[..., 3] > 0)
     if codes is None or box is None:

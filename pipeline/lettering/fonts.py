@@ -56,7 +56,7 @@ class Fonts:
 
     def having(self, text: str) -> list[str]:
         """Return the fonts that have all characters of a text."""
-        return [name for name in self.names if not (self.face(name, 400) or _NONE).lacks(text)]
+        return [name for name in self.names if (face := self.face(name, 400)) and not face.lacks(text)]
 
     def with_files(self, files: Mapping[str, bytes]) -> "Fonts":
         """Return these fonts and those of more files; a file replaces a face of the same name and weight.
@@ -84,6 +84,3 @@ def _face(data: bytes) -> Face:
         raise ValueError("it has no name, or no characters")
     slanted = font["OS/2"].fsSelection & _SLANTED
     return Face(name + "_italic" * bool(slanted), int(font["OS/2"].usWeightClass), data)
-
-
-_NONE = Face("", 0, b"")

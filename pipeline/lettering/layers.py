@@ -107,8 +107,8 @@ def _written(layers: list[Any]) -> Lettering:
 def layers_of(text: str) -> tuple[Layer, ...]:
     """Return the layers of a checked JSON text. Unknown keys are ignored, as in a newer release's order."""
     known = {field.name for field in fields(Layer)}
-    made = ({name: value for name, value in one.items() if name in known} for one in (json.loads(text) if text else []))
-    return tuple(Layer(**one) for one in made)
+    found = json.loads(text or "[]")
+    return tuple(Layer(**{name: value for name, value in one.items() if name in known}) for one in found)
 
 
 def placeholders(order: SwapOrder) -> dict[str, str]:
@@ -177,20 +177,16 @@ def _faults(entry: Any, colours: Sequence[str], fonts: Fonts, values: Mapping[st
             yield OptionFault(name, "layer_value_invalid", f"{name} must be {allowed}", value)
     if not wrong:
         layer = Layer(**{name: value for name, value in entry.items() if name in known})
-        yield from _place_and_colour_faults(layer, colours)
+        if layer.anchor in OUTSIDE and layer.to != "product":
+            about = f'The anchor {layer.anchor} is beside the product. Send "to": "product" as well'
+            yield OptionFault("anchor", "layer_anchor", about, layer.anchor)
+        for name, word, special in (("color", layer.color, "auto"), ("plate", layer.plate, "none")):
+            try:
+                if word != special:
+                    colour_of(word, colours)
+            except ValueError as error:
+                yield OptionFault(name, "colour_invalid", str(error).removesuffix("."), word)
         yield from _text_faults(layer, fonts, values) if layer.text else ()
-
-
-def _place_and_colour_faults(layer: Layer, colours: Sequence[str]) -> Iterator[OptionFault]:
-    if layer.anchor in OUTSIDE and layer.to != "product":
-        about = f'The anchor {layer.anchor} is beside the product. Send "to": "product" as well'
-        yield OptionFault("anchor", "layer_anchor", about, layer.anchor)
-    for name, word, special in (("color", layer.color, "auto"), ("plate", layer.plate, "none")):
-        try:
-            if word != special:
-                colour_of(word, colours)
-        except ValueError as error:
-            yield OptionFault(name, "colour_invalid", str(error).removesuffix("."), word)
 
 
 def _type_fault(value: Any, kind: Any, key: Key) -> str:

@@ -66,14 +66,6 @@ class Room:
         """The shorter side."""
         return min(self.width, self.height)
 
-    def onto_canvas(self, corner: Corner, size: tuple[float, float], edge: float) -> Corner:
-        """Return the nearest place that is at least `edge` pixels inside the canvas."""
-        left, top = corner
-        return (
-            max(edge, min(left, self.width - size[0] - edge)),
-            max(edge, min(top, self.height - size[1] - edge)),
-        )
-
     def without(self, corner: Corner, size: tuple[float, float]) -> "Room":
         """Return the room with a layer's box taken as well."""
         columns, rows = (
@@ -146,22 +138,22 @@ def arranged(
     by a share of the shorter side counts as much as a reduction by that share.
     """
     spots: list[Spot | None] = [None] * len(layers)
-    for index, (layer, size) in enumerate(zip(layers, sizes, strict=True)):
-        asked, edge = asked_corner(layer, size(1.0), room), edge_of(layer, room) if layer.to == "product" else 0.0
-        corner = room.onto_canvas(asked, size(1.0), edge)
-        if layer.over_product or room.free(np.array([corner[0]]), np.array([corner[1]]), size(1.0))[0]:
-            spots[index] = Spot(corner, moved=max(abs(at - to) for at, to in zip(asked, corner, strict=True)) > 1)
     taken = room
-    for spot, size in zip(spots, sizes, strict=True):
-        taken = taken if spot is None else taken.without(spot.corner, size(1.0))
+    for index, (layer, size) in enumerate(zip(layers, sizes, strict=True)):
+        box, edge = size(1.0), edge_of(layer, room) if layer.to == "product" else 0.0
+        asked = asked_corner(layer, box, room)
+        left = max(edge, min(asked[0], room.width - box[0] - edge))
+        top = max(edge, min(asked[1], room.height - box[1] - edge))
+        if layer.over_product or room.free(np.array([left]), np.array([top]), box)[0]:
+            spots[index] = Spot((left, top), moved=max(abs(asked[0] - left), abs(asked[1] - top)) > 1)
+            taken = taken.without((left, top), box)
     for index in [place for place, spot in enumerate(spots) if spot is None]:
         layer, options = layers[index], list[tuple[float, Spot]]()
         for factor in _SIZES:
             box = sizes[index](factor)
             found = taken.nearest(asked_corner(layer, box, room), box, edge_of(layer, room))
             if found is not None:
-                far = found[1] / room.shorter
-                options.append((far + 1 - factor, Spot(found[0], factor, found[1] > 1)))
+                options.append((found[1] / room.shorter + 1 - factor, Spot(found[0], factor, found[1] > 1)))
         if options:
             spots[index] = best = min(options, key=lambda option: option[0])[1]
             taken = taken.without(best.corner, sizes[index](best.factor))

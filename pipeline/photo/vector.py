@@ -4,6 +4,7 @@ Expat parses it without a document type, so that no entity exists and nothing ou
 """
 
 import re
+from typing import NoReturn
 from xml.parsers import expat
 
 from pipeline.core.errors import ImageUnreadable
@@ -35,7 +36,7 @@ def is_svg(data: bytes) -> bool:
 def check_svg(data: bytes) -> None:
     """Raise ImageUnreadable, with the reason and the remedy, for an SVG that is not safe to draw."""
     if len(data) > MAX_BYTES:
-        raise _unsafe(f"has {len(data):,} bytes, and the limit is {MAX_BYTES:,}")
+        _refuse(f"has {len(data):,} bytes, and the limit is {MAX_BYTES:,}")
     reader = _Reader()
     # UTF-8 whatever the file declares, because it is drawn as UTF-8
     parser = expat.ParserCreate("utf-8", " ")
@@ -46,10 +47,10 @@ def check_svg(data: bytes) -> None:
     try:
         parser.Parse(data.decode(), True)
     except (UnicodeDecodeError, expat.ExpatError) as error:
-        raise _unsafe(f"is not valid XML in UTF-8: {error}") from error
+        _refuse(f"is not valid XML in UTF-8: {error}")
     _check_style(reader.sheet)
     if re.search("mask|clip|filter", reader.sheet, re.IGNORECASE):
-        raise _unsafe("masks, clips or filters in its style sheet, where one rule counts for many elements")
+        _refuse("masks, clips or filters in its style sheet, where one rule counts for many elements")
 
 
 class _Reader:
@@ -61,11 +62,11 @@ class _Reader:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         space, _, name = tag.rpartition(" ")
         if not self._open and tag != f"{_SVG} svg":
-            raise _unsafe(f"begins with <{name}>, and not with <svg> of the namespace {_SVG}")
+            _refuse(f"begins with <{name}>, and not with <svg> of the namespace {_SVG}")
         if space != _SVG and name not in ("include", "script"):
             name = "metadata"  # editors keep their own data in other namespaces, which no renderer draws
         if not _ELEMENTS.fullmatch(name):
-            raise _unsafe(f"contains <{name}>, which is not allowed")
+            _refuse(f"contains <{name}>, which is not allowed")
         self._open.append(name)
         self._elements += 1
         for key, value in attributes.items():
@@ -73,9 +74,9 @@ class _Reader:
             if space in _READ:
                 self._uses += _uses(name, key, value)
         if len(self._open) > _MAX_DEPTH:
-            raise _unsafe(f"has more than {_MAX_DEPTH} elements within one another")
+            _refuse(f"has more than {_MAX_DEPTH} elements within one another")
         if self._elements > _MAX_ELEMENTS or self._uses > _MAX_USES:
-            raise _unsafe(f"has more than {_MAX_ELEMENTS:,} elements, or {_MAX_USES} uses, masks and clips")
+            _refuse(f"has more than {_MAX_ELEMENTS:,} elements, or {_MAX_USES} uses, masks and clips")
 
     def end(self, tag: str) -> None:
         self._open.pop()
@@ -88,14 +89,14 @@ class _Reader:
 def _uses(element: str, name: str, value: str) -> int:
     """Check an attribute, and return whether it makes its element draw others."""
     if name.lower().startswith("on") or name == "base":
-        raise _unsafe(f"has the attribute {name}, which is not allowed")
+        _refuse(f"has the attribute {name}, which is not allowed")
     outside = name == "href" and element != "metadata" and not value.startswith("#")
     if outside and (element != "image" or len(value) > _MAX_PICTURE or not _PICTURE.fullmatch(value)):
-        raise _unsafe("refers to something outside the file, or to a picture that is no small PNG or JPEG")
+        _refuse("refers to something outside the file, or to a picture that is no small PNG or JPEG")
     if name in ("width", "height", "viewBox"):
         numbers = _NUMBER.findall(value)
         if any(len(one) > 30 or not abs(float(one)) <= _MAX_SIDE for one in numbers):
-            raise _unsafe(f"has a {name} above {_MAX_SIDE:,.0f}")
+            _refuse(f"has a {name} above {_MAX_SIDE:,.0f}")
     _check_style(value)
     return (name == "href" and element == "use") or (bool(re.search("mask|clip", name + value)) and "url" in value)
 
@@ -103,14 +104,10 @@ def _uses(element: str, name: str, value: str) -> int:
 def _check_style(style: str) -> None:
     # an escape, \75rl(…), could hide a reference, and @import reads another file
     if "\\" in style or "@import" in style.lower() or "@font" in style.lower():
-        raise _unsafe("has an @ rule or an escape in its style sheet")
+        _refuse("has an @ rule or an escape in its style sheet")
     if len(_REFERENCE.findall(style)) != style.lower().count("url("):
-        raise _unsafe("refers to something outside the file")
+        _refuse("refers to something outside the file")
 
 
-def _refuse(what: str) -> None:
-    raise _unsafe(what)
-
-
-def _unsafe(what: str) -> ImageUnreadable:
-    return ImageUnreadable(f"The SVG {what}. Export it as plain shapes, with text as outlines, or send a PNG.")
+def _refuse(what: str) -> NoReturn:
+    raise ImageUnreadable(f"The SVG {what}. Export it as plain shapes, with text as outlines, or send a PNG.")

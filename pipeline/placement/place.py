@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.core.spec import SceneKind, Spec
 from pipeline.placement.adjust import FULL_BOX, Anchor, Outline, Position, anchor_of
-from pipeline.placement.camera import TOP_DOWN, angle_of, drawn_kind
+from pipeline.placement.camera import angle_of, drawn_kind
 from pipeline.placement.facts import SAID, Box, CutoutFacts
 from pipeline.placement.fit import leaves_place, lost
 from pipeline.placement.frame import SIDES, insets
@@ -60,11 +60,6 @@ class Place:
     def stands(self) -> bool:
         """Whether it rests on its foot."""
         return self.facts.stands_in(self.kind)
-
-    @property
-    def seen_from_above(self) -> bool:
-        """Whether it lies on a surface that is seen from straight above."""
-        return self.kind in TOP_DOWN
 
     @property
     def anchor(self) -> Anchor:

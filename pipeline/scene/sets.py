@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.colour.assignment import Assignment
 from pipeline.core.order import PropsWord
@@ -131,15 +130,14 @@ class SetBuilder:
                 staging.panel(self.wall + 0.03)
             staging.props(extra=1)
         made = self._with(*self._wall_and_floor(level), *staging.parts)
-        return made if made.copy_room is None else replace(made, rig=clear_of(made.rig, self._corners(made), made.away))
-
-    def _corners(self, made: Layout) -> NDArray[np.float32]:
-        """Return 4×3: the places on the wall that the corners of the room for copy show."""
-        left, top, right, bottom = made.copy_room or (0, 0, 0, 0)
+        if made.copy_room is None:
+            return made
+        left, top, right, bottom = made.copy_room
         (eye_x, eye_y, _), far = made.camera, (FOCAL - self.wall) / FOCAL
         x, y = np.array([left, right, left, right]), np.array([top, top, bottom, bottom])
+        # The places on the wall that the corners of the room for copy show.
         at = eye_x + (x - made.aspect / 2) * far, eye_y + (made.horizon_y - y) * far, np.full(4, self.wall)
-        return np.stack(at, 1).astype(np.float32)
+        return replace(made, rig=clear_of(made.rig, np.stack(at, 1).astype(np.float32), made.away))
 
     def curtain(self) -> Layout:
         """Return a set: hanging folds behind a floor."""

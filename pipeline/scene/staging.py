@@ -66,13 +66,9 @@ class Staging:
         self._copy: Rectangle | None = None
         self._span = 0.0, layout.aspect
         if layout.kept is not None:
-            x, y = layout.foot
-            self._copy = layout.kept[0] - x, y - layout.kept[3], layout.kept[2] - x, y - layout.kept[1]
-            self._span = {
-                0: self._span,
-                1: (layout.kept[2], layout.aspect),
-                -1: (0.0, layout.kept[0]),
-            }[layout.away]
+            (x, y), (left, top, right, bottom) = layout.foot, layout.kept
+            self._copy = left - x, y - bottom, right - x, y - top
+            self._span = {0: self._span, 1: (right, layout.aspect), -1: (0.0, left)}[layout.away]
 
     @property
     def wanted(self) -> int:

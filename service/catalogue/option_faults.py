@@ -3,11 +3,9 @@
 import difflib
 from collections.abc import Iterator
 
-from pipeline.colour.flat import flat_faults
 from pipeline.core.order import OptionFault, SwapOrder
-from pipeline.core.order_faults import shadow_faults
 from pipeline.delivery.output import output_faults
-from pipeline.ground.faults import picture_faults
+from pipeline.ground.faults import ground_faults, shadow_faults
 from pipeline.lettering.layers import layer_faults, placeholders
 from pipeline.placement.frame import frame_faults
 from pipeline.scene.surfaces import dressing_faults
@@ -20,7 +18,7 @@ def option_faults(catalogue: Catalogue, order: SwapOrder) -> Iterator[OptionFaul
     preset, scene = catalogue.presets[order.preset], catalogue.scene(order.scene)
     yield from output_faults(preset, order.output)
     yield from dressing_faults(scene, preset, order.colors, order.dressing)
-    for faults in (picture_faults, flat_faults, shadow_faults, frame_faults):
+    for faults in (ground_faults, shadow_faults, frame_faults):
         yield from faults(preset, order)
     layers = catalogue.lettered(order).lettering.layers
     if layers.startswith(TEMPLATE):

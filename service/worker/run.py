@@ -220,7 +220,10 @@ class JobRunner:
         files = {
             key: self.sources.get(key, max_bytes=self.limits.max_bytes) for key in stored_extra_sources(claim.spec)
         }
-        earlier = claim.spec.get("earlier")
+        earlier_mask = None
+        if earlier := claim.spec.get("earlier"):
+            sha256 = hashlib.sha256(files[earlier["source_key"]]).hexdigest()
+            earlier_mask = self._mask(attempt, sha256, whole="subject" in earlier["spec"])
         render = swap(
             data,
             spec,
@@ -232,13 +235,7 @@ class JobRunner:
             cache=self._cache(claim, photo_sha256),
             mask=self._mask(attempt, photo_sha256, whole="subject" in claim.spec),
             files=files,
-            earlier_mask=None
-            if earlier is None
-            else self._mask(
-                attempt,
-                hashlib.sha256(files[earlier["source_key"]]).hexdigest(),
-                whole="subject" in earlier["spec"],
-            ),
+            earlier_mask=earlier_mask,
             artwork=artwork_for(spec.lettering.layers, self.catalogue.every_font, files),
             # Only where another picture of its order shares it, as it takes memory.
             shared=self.shared if claim.spec.get("shares") else None,

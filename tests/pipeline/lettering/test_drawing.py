@@ -8,11 +8,11 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.colour.notation import hex_to_rgb
-from pipeline.colour.spaces import srgb_to_linear
+from pipeline.colour.spaces import contrast_ratios, srgb_to_linear
 from pipeline.core.errors import LayerUnusable
 from pipeline.core.resample import tight_box
 from pipeline.core.types import Placed
-from pipeline.lettering.contrast import contrast, legible, luminance, ratios
+from pipeline.lettering.contrast import contrast, legible, luminance
 from pipeline.lettering.drawing import Artwork, Lettered, lettered
 from pipeline.lettering.layers import layers_of
 from service.catalogue.fonts import bundled_fonts
@@ -58,7 +58,7 @@ def changed(found: Lettered, ground: str = "#e9e4dc") -> NDArray[np.bool_]:
 def test_the_contrast_of_known_pairs_is_wcags(first: str, second: str, ratio: float) -> None:
     one, two = (luminance(srgb_to_linear(hex_to_rgb(colour))) for colour in (first, second))
 
-    assert float(ratios(one, two)) == pytest.approx(ratio, abs=0.005)
+    assert float(contrast_ratios(one, two)) == pytest.approx(ratio, abs=0.005)
 
 
 def test_large_letters_need_less_contrast() -> None:
