@@ -35,10 +35,10 @@ from service.schemas.openapi import (
     Ordered,
 )
 from service.schemas.orders import (
+    OrderAcceptedResponse,
     OrderPage,
     OrderSummary,
     OrderView,
-    serialize_accepted,
     serialize_order_plan,
     serialize_picture,
     summary,
@@ -103,7 +103,7 @@ async def create_order(
     headers = {"Location": f"/v1/orders/{accepted.order_id}"}
     headers |= {"Backdrop-Warnings": ", ".join(accepted.warnings)} if accepted.warnings else {}
     headers |= {"Idempotent-Replayed": "true"} if accepted.repeated else {}
-    return Response(serialize_accepted(accepted), status_code=202, headers=headers)
+    return Response(OrderAcceptedResponse(**vars(accepted)), status_code=202, headers=headers)
 
 
 @endpoint(get, "/orders", operation_id="list_orders", tag="orders")
