@@ -209,12 +209,15 @@ class JobIntake:
             return knows_photo(connection, key)
         return False
 
-    def preflight(self, client_id: str, source_key: str, kind: Kind = Kind.SWAP) -> Preflight:
-        """Return the balance and limits for a new job of the photo; write nothing. Raises SourceExpired."""
+    def preflight(
+        self, client_id: str, source_key: str | None, kind: Kind = Kind.SWAP, *, coming: int = 1
+    ) -> Preflight:
+        """Return the balance and limits for new jobs, of the photo if given; write nothing. Raises SourceExpired."""
         with self._reader.connect() as connection:
-            check_source(connection, source_key)
+            if source_key is not None:
+                check_source(connection, source_key)
             balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
-            return Preflight(balance, tuple(self.refusals(connection, client_id, kind, coming=1)))
+            return Preflight(balance, tuple(self.refusals(connection, client_id, kind, coming=coming)))
 
     def refusals(self, connection: sa.Connection, client_id: str, kind: Kind, *, coming: int) -> list[Refusal]:
         """Return the limits that would refuse `coming` more jobs of the client."""
@@ -314,25 +317,33 @@ class JobIntake:
 
     def first_answer(self, client_id: str, idempotency_key: str, asked: Asked) -> Accepted | None:
         """Return the first answer to this key; None for a new or expired key. Raises IdempotencyConflict."""
-        # Outer, as an order of many pictures has a log without a job.
-        query = self.logged(client_id, idempotency_key).outerjoin(jobs, jobs.c.request_id == request_logs.c.request_id)
-        query = query.add_columns(jobs.c.id, jobs.c.credits_cost)
+        row = self.logged(client_id, idempotency_key, asked, jobs.c.id, jobs.c.credits_cost)
+        return None if row is None else Accepted(row.request_id, row.id, row.credits_cost, repeated=True)
+
+    def logged(self, client_id: str, idempotency_key: str, asked: Asked, *columns: sa.Column[Any]) -> Any:
+        """Return the log of a key that has not expired, with columns of the table of what its request made.
+
+        None if there is no such log. Raises IdempotencyConflict.
+        """
+        made = columns[0].table
+        # Outer, as a log of an order of many pictures has no job, and that of a job no order.
+        joined = request_logs.outerjoin(made, made.c.request_id == request_logs.c.request_id)
+        query = (
+            sa.select(request_logs, *columns)
+            .select_from(joined)
+            .where(
+                request_logs.c.client_id == client_id,
+                request_logs.c.idempotency_key == idempotency_key,
+                request_logs.c.created_at > db_now(-self._key_ttl),
+            )
+        )
         with self._reader.connect() as connection:
             row = connection.execute(query).first()
-        if row is None:
-            return None
-        differs = asked.differs_from(Asked(row.workflow, row.body, row.body_sha256, row.query))
-        if differs is not None:
-            raise IdempotencyConflict(row.created_at, differs)
-        return Accepted(row.request_id, row.id, row.credits_cost, repeated=True)
-
-    def logged(self, client_id: str, idempotency_key: str) -> sa.Select[Any]:
-        """Return the query for the log of a key that has not expired."""
-        return sa.select(request_logs).where(
-            request_logs.c.client_id == client_id,
-            request_logs.c.idempotency_key == idempotency_key,
-            request_logs.c.created_at > db_now(-self._key_ttl),
-        )
+        if row is not None:
+            differs = asked.differs_from(Asked(row.workflow, row.body, row.body_sha256, row.query))
+            if differs is not None:
+                raise IdempotencyConflict(row.created_at, differs)
+        return row
 
     def request_of(self, job_id: str, *, client_id: str) -> JobRequest | None:
         """Return the request of the client's job; None if the client has no job with this id."""

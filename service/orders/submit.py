@@ -107,15 +107,15 @@ class OrderSubmit:
         pictures, faults = self._pictures(client, request)
         prices = [self.submit.catalogue.of(client.catalogue).presets[name].credits for name in request.presets]
         cost = sum(prices) * len(request.looks) * len(request.photos)
-        balance, refusals = self.intake.preflight(client.id, request.count)
+        met = self.submit.intake.preflight(client.id, None, coming=request.count)
         found = dict[Caution, None]()
-        if balance < cost:
-            text = f"The balance of {balance} does not cover the cost of {cost}. Ask the operator for credits."
+        if met.balance < cost:
+            text = f"The balance of {met.balance} does not cover the cost of {cost}. Ask the operator for credits."
             found[Caution("insufficient_credits", text)] = None
-        for refusal in (NoRoom(one, request.count) for one in refusals):
+        for refusal in (NoRoom(one, request.count) for one in met.refused_by):
             found[Caution(refusal.code, str(refusal))] = None
         found |= dict.fromkeys(one for _, cautions in self._cautions(client, pictures) for one in cautions)
-        return OrderPlan(request.count, cost, balance, list(found), faults)
+        return OrderPlan(request.count, cost, met.balance, list(found), faults)
 
     def _pictures(self, client: Client, request: OrderRequest) -> tuple[dict[Place, Resolved], list[OrderFault]]:
         """Return the pictures by photo, variant and preset, in the order in which they start, and photos' faults.
