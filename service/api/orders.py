@@ -11,7 +11,7 @@ from litestar.response import Stream
 from service.api.accepted import IdempotencyKey, before_a_job, sent_as
 from service.api.admission import rate_limited
 from service.api.endpoint import endpoint, options
-from service.api.lists import CreatedAfter, CreatedBefore, Cursor, Limit, Pairs, Reference, read_filters
+from service.api.lists import CreatedAfter, CreatedBefore, Cursor, Limit, Pairs, Reference, any_of, read_filters
 from service.api.parts import Parts
 from service.orders.archive import zipped
 from service.orders.records import NoRoom, Order, OrderInvalid
@@ -112,13 +112,7 @@ def list_orders(
     state: Parts,
     limit: Limit = 20,
     cursor: Cursor = None,
-    status: Annotated[
-        list[OrderStatus] | None,
-        QueryParameter(
-            description="List only orders with this status. Repeat the parameter for several: any may fit.",
-            examples=[Example(value=["PARTIAL"])],
-        ),
-    ] = None,
+    status: Annotated[list[OrderStatus] | None, any_of("orders with this status", "PARTIAL")] = None,
     reference: Reference = None,
     metadata: Pairs = None,
     created_after: CreatedAfter = None,

@@ -8,7 +8,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from service.api.admission import rate_limited
 from service.api.endpoint import endpoint
-from service.api.lists import CreatedAfter, CreatedBefore, Limit, read_filters
+from service.api.lists import CreatedAfter, CreatedBefore, Limit, any_of, read_filters
 from service.api.parts import Parts
 from service.schemas.account import DeliveryPage, DeliveryView, SentDelivery
 from service.schemas.openapi import DELIVERY_UNDER_WAY, NOT_FOUND, RATE_LIMITED
@@ -43,13 +43,7 @@ def list_deliveries(
             examples=[Example(value="msg_01J9ZC6M8J5X7Z9Q1W3R5T7Y9V")],
         ),
     ] = None,
-    status: Annotated[
-        list[DeliveryState] | None,
-        QueryParameter(
-            description="List only messages in this `state`. Repeat the parameter for several: any may fit.",
-            examples=[Example(value=["failed"])],
-        ),
-    ] = None,
+    status: Annotated[list[DeliveryState] | None, any_of("messages in this `state`", "failed")] = None,
     type: Annotated[
         MessageType | None,
         QueryParameter(description="List only messages of this event.", examples=[Example(value="job.failed")]),
