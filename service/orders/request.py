@@ -11,16 +11,15 @@ from pydantic import (
     ModelWrapValidatorHandler,
     PrivateAttr,
     ValidationInfo,
-    field_validator,
     model_validator,
 )
 from pydantic import ValidationError as PydanticValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from pipeline.core.order import SEED_LIMIT, Dressing, Ground, SwapOrder, options_of, photo_place
+from pipeline.core.order import SEED_LIMIT, Dressing, Ground, SwapOrder, options_of
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.order_options import OrderOptions
-from service.catalogue.swap_request import BackgroundSwapWithSpecRequest, ShortText
+from service.catalogue.swap_request import BackgroundSwapWithSpecRequest, OneSource, ShortText, Subject
 
 MAX_PHOTOS, MAX_VARIANTS, MAX_PRESETS, MAX_PAIRS = 200, 8, 16, 16
 #: Options without a meaning where a preset has no scene.
@@ -39,15 +38,9 @@ Pairs = Annotated[
 ]
 
 
-class OrderPhoto(BaseModel):
+class OrderPhoto(OneSource):
     """A photo of an order. Send exactly one of the two sources."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    source_image_s3_key: str | None = Field(None, max_length=512, description=_SWAP["source_image_s3_key"].description)
-    source_render_public_id: str | None = Field(
-        None, max_length=64, description=_SWAP["source_render_public_id"].description
-    )
     reference: OwnId | None = Field(
         None, description="Your own id for this photo's pictures, in place of the order's.", examples=["sku-1042"]
     )
@@ -56,31 +49,12 @@ class OrderPhoto(BaseModel):
         description="Your own pairs for this photo's pictures, up to 16 besides the order's.",
         examples=[{"colour": "red"}],
     )
-    subject: list[float] | None = Field(
+    subject: Subject | None = Field(
         None,
         description="The product that you mean: a point x, y or a box left, top, right, bottom. Give shares from 0 to 1"
         " of the upright photo's width and height.",
         examples=[[0.42, 0.55]],
     )
-
-    @field_validator("subject")
-    @classmethod
-    def _place(cls, numbers: list[float] | None) -> list[float] | None:
-        try:
-            return None if numbers is None else list(photo_place(numbers))
-        except ValueError as error:
-            raise PydanticCustomError("subject_invalid", "{reason}", {"reason": str(error)}) from error
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "OrderPhoto":
-        match bool(self.source_image_s3_key) + bool(self.source_render_public_id):
-            case 0:
-                text = "The source is missing. Send source_image_s3_key or source_render_public_id"
-                raise PydanticCustomError("source_missing", text)
-            case 2:
-                text = "Both sources were sent. Send source_image_s3_key or source_render_public_id"
-                raise PydanticCustomError("source_ambiguous", text)
-        return self
 
 
 class OrderVariant(BaseModel):
