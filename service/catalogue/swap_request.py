@@ -165,14 +165,7 @@ class BackgroundSwapWithSpecRequest(BaseModel):
         try:
             request = handler(data)
         except PydanticValidationError as error:
-            errors = [
-                InitErrorDetails(
-                    type=PydanticCustomError(cast(Any, one["type"]), cast(Any, one["msg"].replace("{", "{{"))),
-                    loc=one["loc"],
-                    input=one["input"],
-                )
-                for one in error.errors()
-            ]
+            errors = [error_at(one["type"], one["msg"], one["loc"], one["input"]) for one in error.errors()]
         if isinstance(data, dict):
             colours, colour_errors = _colours(data)
             errors += _source_errors(data) + colour_errors + _scene_errors(data, _catalogue(info))
@@ -181,6 +174,12 @@ class BackgroundSwapWithSpecRequest(BaseModel):
         if isinstance(data, dict):  # a validated request has parsed colours already, perhaps its brand's
             request.dominant_colors = colours
         return request
+
+
+def error_at(kind: str, text: str, loc: tuple[str | int, ...], value: Any) -> InitErrorDetails:
+    """Return an error at a place of a body, for an exception with all of its errors."""
+    custom = PydanticCustomError(cast(Any, kind), cast(Any, text.replace("{", "{{")))
+    return InitErrorDetails(type=custom, loc=loc, input=value)
 
 
 def _source_errors(data: dict[str, Any]) -> list[InitErrorDetails]:

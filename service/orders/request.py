@@ -14,12 +14,12 @@ from pydantic import (
     model_validator,
 )
 from pydantic import ValidationError as PydanticValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails
 
 from pipeline.core.order import SEED_LIMIT, Dressing, Ground, SwapOrder, options_of
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.order_options import OrderOptions
-from service.catalogue.swap_request import BackgroundSwapWithSpecRequest, OneSource, ShortText, Subject
+from service.catalogue.swap_request import BackgroundSwapWithSpecRequest, OneSource, ShortText, Subject, error_at
 
 MAX_PHOTOS, MAX_VARIANTS, MAX_PRESETS, MAX_PAIRS = 200, 8, 16, 16
 #: Options without a meaning where a preset has no scene.
@@ -197,12 +197,6 @@ class OrderRequest(BaseModel):
         return request
 
 
-def _error(kind: str, text: str, loc: tuple[str | int, ...], value: Any) -> InitErrorDetails:
-    return InitErrorDetails(
-        type=PydanticCustomError(cast(Any, kind), cast(Any, text.replace("{", "{{"))), loc=loc, input=value
-    )
-
-
 def _own_errors(error: PydanticValidationError, listed: bool) -> Iterator[InitErrorDetails]:
     """Yield pydantic's errors. `listed`: the variants are a list, so errors about a number don't matter."""
     for one in error.errors():
@@ -211,7 +205,7 @@ def _own_errors(error: PydanticValidationError, listed: bool) -> Iterator[InitEr
             if str(loc[1]).startswith("list[") != listed:
                 continue
             loc = ("variants", *loc[2:])
-        yield _error(one["type"], one["msg"], loc, one["input"])
+        yield error_at(one["type"], one["msg"], loc, one["input"])
 
 
 def _picture_errors(
@@ -239,10 +233,9 @@ def _picture_errors(
             except PydanticValidationError as error:
                 for one in error.errors():
                     name, *rest = one["loc"]
-                    loc = ("presets", place) if name == "output_preset" else (name, *rest)
-                    yield _error(
-                        one["type"], one["msg"], ("variants", number, *loc) if name in own else loc, one["input"]
-                    )
+                    loc: tuple[str | int, ...] = ("presets", place) if name == "output_preset" else (name, *rest)
+                    loc = ("variants", number, *loc) if name in own else loc
+                    yield error_at(one["type"], one["msg"], loc, one["input"])
 
 
 def _repeated(data: dict[str, Any]) -> Iterator[InitErrorDetails]:
@@ -250,4 +243,5 @@ def _repeated(data: dict[str, Any]) -> Iterator[InitErrorDetails]:
     listed = presets if isinstance(presets, list) else []
     for place, preset in enumerate(listed):
         if preset in listed[:place]:
-            yield _error("repeated", "This preset was sent before. Name each preset once", ("presets", place), preset)
+            text = "This preset was sent before. Name each preset once"
+            yield error_at("repeated", text, ("presets", place), preset)
