@@ -175,7 +175,7 @@ class JobIntake:
         OutcomeUnknown if the commit may have succeeded.
         """
         key = new.idempotency_key
-        answer = partial(self.first_answer, new.client_id, key or "", new.asked)
+        answer = partial(self.first_answer, new.client_id, key, new.asked)
         return self.once(key, partial(self._create, new), answer)
 
     @staticmethod
@@ -315,16 +315,18 @@ class JobIntake:
         # Its message is sent next. If that fails, the sweep notices that the queue is too short.
         connection.execute(jobs.insert().values(**row, turn=turn, sent_at=db_now()))
 
-    def first_answer(self, client_id: str, idempotency_key: str, asked: Asked) -> Accepted | None:
+    def first_answer(self, client_id: str, idempotency_key: str | None, asked: Asked) -> Accepted | None:
         """Return the first answer to this key; None for a new or expired key. Raises IdempotencyConflict."""
         row = self.logged(client_id, idempotency_key, asked, jobs.c.id, jobs.c.credits_cost)
         return None if row is None else Accepted(row.request_id, row.id, row.credits_cost, repeated=True)
 
-    def logged(self, client_id: str, idempotency_key: str, asked: Asked, *columns: sa.Column[Any]) -> Any:
+    def logged(self, client_id: str, idempotency_key: str | None, asked: Asked, *columns: sa.Column[Any]) -> Any:
         """Return the log of a key that has not expired, with columns of the table of what its request made.
 
-        None if there is no such log. Raises IdempotencyConflict.
+        None if there is no such log, or no key. Raises IdempotencyConflict.
         """
+        if idempotency_key is None:
+            return None
         made = columns[0].table
         # Outer, as a log of an order of many pictures has no job, and that of a job no order.
         joined = request_logs.outerjoin(made, made.c.request_id == request_logs.c.request_id)

@@ -107,7 +107,7 @@ class Submit:
         order = replace(order, dressing=tidied(order.dressing))
         query = query_of(order)
         asked = Asked(SWAP_WORKFLOW, request.model_dump(mode="json"), digest(sent.raw_body, query), query)
-        if first := self._first_answer(client, sent, asked):
+        if first := self.intake.first_answer(client.id, sent.idempotency_key, asked):
             return first
         resolved = self._resolve(client, request, order)
         new = NewJob(
@@ -145,7 +145,7 @@ class Submit:
         body |= spec
         query = {} if reference is None else {"reference": reference}
         asked = Asked(CUTOUT_WORKFLOW, body, digest(CUTOUT_WORKFLOW.encode() + sent.raw_body, query), query)
-        if first := self._first_answer(client, sent, asked):
+        if first := self.intake.first_answer(client.id, sent.idempotency_key, asked):
             return first
         new = NewJob(
             request_id=sent.request_id,
@@ -159,9 +159,6 @@ class Submit:
             operation=Operation.CUTOUT,
         )
         return self._accept(new)
-
-    def _first_answer(self, client: Client, sent: Sent, asked: Asked) -> Accepted | None:
-        return self.intake.first_answer(client.id, sent.idempotency_key, asked) if sent.idempotency_key else None
 
     def _accept(self, new: NewJob) -> Accepted:
         try:

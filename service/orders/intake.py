@@ -95,8 +95,6 @@ class OrderIntake:
 
     def first_answer(self, client_id: str, idempotency_key: str | None, asked: Asked) -> AcceptedOrder | None:
         """Return the first answer to this key; None for a new or expired key. Raises IdempotencyConflict."""
-        if idempotency_key is None:
-            return None
         columns = (orders.c.id, orders.c.pictures, orders.c.credits_cost)
         row = self.intake.logged(client_id, idempotency_key, asked, *columns)
         if row is None:
