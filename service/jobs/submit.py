@@ -262,7 +262,8 @@ class Submit:
         earlier: dict[str, Any] = spec.get("earlier", new)
         if not all(map(self.intake.may_use, stored_extra_sources({"earlier": earlier}))):
             raise missing
-        return replace(order, **_scenery(old)), earlier
+        scenery = ("scene", "mood", "colors", "seed", "style_words", "dressing")
+        return replace(order, **{name: getattr(old, name) for name in scenery}), earlier
 
     def _missing(self, client: Client, order: SwapOrder) -> Iterator[OptionFault]:
         """Yield a fault for each further upload of the order that the client does not have, or that is too large."""
@@ -302,11 +303,6 @@ class Submit:
         if size > self.max_photo_bytes:
             raise SourceTooLarge(self.max_photo_bytes)
         return key, seen
-
-
-def _scenery(order: SwapOrder) -> dict[str, Any]:
-    """Return the parts of an order that make its scene."""
-    return {name: getattr(order, name) for name in ("scene", "mood", "colors", "seed", "style_words", "dressing")}
 
 
 def _seen(render: Render) -> dict[str, Any]:
