@@ -40,14 +40,8 @@ WORKFLOW = "orders"
 _THREADS = 4
 #: A photo, a variant and a preset, by their numbers in the order's lists.
 Place = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class _Source:
-    """An order's photo in the store, and the facts of the cut-out of the render that names it."""
-
-    key: str
-    seen: Mapping[str, Any]
+#: The key of an order's photo, and the facts of the cut-out of the render that names it.
+Source = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -158,21 +152,21 @@ class OrderSubmit:
             if (source := sources.get(number)) is not None
         }, faults
 
-    def _sources(self, client: Client, request: OrderRequest) -> tuple[dict[int, _Source], list[OrderFault]]:
+    def _sources(self, client: Client, request: OrderRequest) -> tuple[dict[int, Source], list[OrderFault]]:
         """Return the photos that can be used, by their places, and the faults of the others."""
 
-        def find(photo: OrderPhoto) -> _Source | Exception:
+        def find(photo: OrderPhoto) -> Source | Exception:
             try:
-                return _Source(*self.submit.source(client, photo.source_image_s3_key, photo.source_render_public_id))
+                return self.submit.source(client, photo.source_image_s3_key, photo.source_render_public_id)
             except (SourceNotFound, SourceTooLarge) as error:
                 return error
 
         with ThreadPoolExecutor(_THREADS) as threads:
             looked = list(threads.map(find, request.photos))
-        usable = self.intake.registered([one.key for one in looked if isinstance(one, _Source)])
-        found, faults = dict[int, _Source](), list[OrderFault]()
+        usable = self.intake.registered([one[0] for one in looked if isinstance(one, tuple)])
+        found, faults = dict[int, Source](), list[OrderFault]()
         for number, (photo, one) in enumerate(zip(request.photos, looked, strict=True)):
-            if isinstance(one, _Source) and usable.get(one.key, True) and (one.key in usable or self._stored(one.key)):
+            if isinstance(one, tuple) and usable.get(one[0], True) and (one[0] in usable or self._stored(one[0])):
                 found[number] = one
             else:
                 faults.append(_fault(number, photo, one if isinstance(one, SourceTooLarge) else None))
@@ -188,14 +182,12 @@ class OrderSubmit:
 
     def _cautions(self, client: Client, pictures: Mapping[Place, Resolved]) -> Iterator[tuple[Place, list[Caution]]]:
         """Yield each picture's warnings. Without an earlier render of the photo, they don't depend on the photo."""
-        known, catalogue = dict[tuple[int, int], list[Caution]](), self.submit.catalogue.of(client.catalogue)
+        known, catalogue = dict[tuple[int, ...], list[Caution]](), self.submit.catalogue.of(client.catalogue)
         for place, one in pictures.items():
-            if one.seen:
-                yield place, list(surprises(one, catalogue))
-                continue
-            if place[1:] not in known:
-                known[place[1:]] = list(surprises(one, catalogue))
-            yield place, known[place[1:]]
+            same = place if one.seen else place[1:]
+            if same not in known:
+                known[same] = list(surprises(one, catalogue))
+            yield place, known[same]
 
     def _jobs(self, client: Client, pictures: Mapping[Place, Resolved]) -> Iterator[NewJob]:
         looks = {place[1:]: one for place, one in pictures.items()}
@@ -230,7 +222,7 @@ def _sharing(looks: Mapping[tuple[int, int], Resolved]) -> list[list[tuple[int, 
     return list(groups.values())
 
 
-def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: _Source) -> Resolved:
+def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: Source) -> Resolved:
     """Return a look of the order for one photo."""
     names = ("source_image_s3_key", "source_render_public_id")
     order = replace(
@@ -240,7 +232,7 @@ def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: 
         metadata=tuple((request.metadata | photo.metadata).items()),
     )
     asked = look.request.model_copy(update={name: getattr(photo, name) for name in names})
-    return replace(look, request=asked, order=order).of_photo(source.key, source.seen)
+    return replace(look, request=asked, order=order).of_photo(*source)
 
 
 def _fault(number: int, photo: OrderPhoto, error: SourceTooLarge | None = None) -> OrderFault:
