@@ -1,7 +1,6 @@
 """Job intake: turns a request into a job. One transaction writes the request log, the debit and the job."""
 
-import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -20,7 +19,7 @@ from service.database.engine import reader
 from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
 from service.jobs.records import Asked, JobStatus, Kind, Operation, kind_of, may_be_id
 from service.jobs.turns import WAITING, new_turn, taken
-from service.storage.registry import SourceExpired, check_source, knows_photo, use_source
+from service.storage.registry import SourceExpired, registered, use_source
 from service.telemetry.correlation import current
 
 
@@ -197,25 +196,18 @@ class JobIntake:
                 raise IdempotencyInFlight from error
             raise
 
-    def knows_photo(self, key: str) -> bool:
-        """Return whether the photo is registered, even if it is marked as expired or deleted."""
+    def registered(self, keys: Collection[str]) -> dict[str, bool]:
+        """Return those of the uploads that are registered, each with whether it is neither expired nor deleted."""
         with self._reader.connect() as connection:
-            return knows_photo(connection, key)
-
-    def may_use(self, key: str) -> bool:
-        """Return whether the upload is registered, and neither expired nor deleted."""
-        with self._reader.connect() as connection, contextlib.suppress(SourceExpired):
-            check_source(connection, key)
-            return knows_photo(connection, key)
-        return False
+            return registered(connection, keys)
 
     def preflight(
         self, client_id: str, source_key: str | None, kind: Kind = Kind.SWAP, *, coming: int = 1
     ) -> Preflight:
         """Return the balance and limits for new jobs, of the photo if given; write nothing. Raises SourceExpired."""
         with self._reader.connect() as connection:
-            if source_key is not None:
-                check_source(connection, source_key)
+            if source_key is not None and not registered(connection, [source_key]).get(source_key, True):
+                raise SourceExpired(source_key)
             balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
             return Preflight(balance, tuple(self.refusals(connection, client_id, kind, coming=coming)))
 

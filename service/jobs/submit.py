@@ -162,7 +162,7 @@ class Submit:
 
     def _accept(self, new: NewJob) -> Accepted:
         try:
-            known = self.intake.knows_photo(new.source_key)
+            known = new.source_key in self.intake.registered([new.source_key])
             if not known:  # after that look-up, as the sweep deletes a photo's bytes before its row
                 self.sources.size(new.source_key)
             accepted = self.intake.create(replace(new, source_known=known))
@@ -260,7 +260,9 @@ class Submit:
         kept |= {"seed": spec["seed"] if seed is None else seed}
         new = {"spec": kept, "spec_version": version, "source_key": render.source_key}
         earlier: dict[str, Any] = spec.get("earlier", new)
-        if not all(map(self.intake.may_use, stored_extra_sources({"earlier": earlier}))):
+        keys = stored_extra_sources({"earlier": earlier})
+        usable = self.intake.registered(keys)
+        if not all(usable.get(key) for key in keys):
             raise missing
         scenery = ("scene", "mood", "colors", "seed", "style_words", "dressing")
         return replace(order, **{name: getattr(old, name) for name in scenery}), earlier
@@ -268,7 +270,7 @@ class Submit:
     def _missing(self, client: Client, order: SwapOrder) -> Iterator[OptionFault]:
         """Yield a fault for each further upload of the order that the client does not have, or that is too large."""
         for name, key in extra_sources(order).items():
-            own = key.startswith(upload_prefix(client)) and self.intake.may_use(key)
+            own = key.startswith(upload_prefix(client)) and self.intake.registered([key]).get(key)
             try:
                 size = self.sources.size(key) if own else None
             except ObjectNotFound:

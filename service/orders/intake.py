@@ -9,8 +9,7 @@ from service.accounts.ledger import debit_all
 from service.catalogue.specs import stored_extra_sources
 from service.database.clock import db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
-from service.database.engine import reader
-from service.database.tables import jobs, orders, request_logs, stored_objects
+from service.database.tables import jobs, orders, request_logs
 from service.jobs.intake import JobIntake, job_values, log_values
 from service.jobs.records import Asked, Kind
 from service.jobs.turns import new_turns
@@ -85,13 +84,6 @@ class OrderIntake:
             if not was_written(self.engine, log.values(idempotency_key=None)):
                 raise unanswered.__cause__ or unanswered from None
         return accepted, job_ids[:SENT_AT_ONCE]
-
-    def registered(self, keys: list[str]) -> dict[str, bool]:
-        """Return the photos that are registered, each with whether it may still be used."""
-        row = stored_objects.c
-        query = sa.select(row.key, row.doomed_at.is_(None)).where(row.bucket == "sources", row.key.in_(keys))
-        with reader(self.engine).connect() as connection:
-            return {key: bool(usable) for key, usable in connection.execute(query)}
 
     def first_answer(self, client_id: str, idempotency_key: str | None, asked: Asked) -> AcceptedOrder | None:
         """Return the first answer to this key; None for a new or expired key. Raises IdempotencyConflict."""

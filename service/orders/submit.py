@@ -163,7 +163,7 @@ class OrderSubmit:
 
         with ThreadPoolExecutor(_THREADS) as threads:
             looked = list(threads.map(find, request.photos))
-        usable = self.intake.registered([one[0] for one in looked if isinstance(one, tuple)])
+        usable = self.submit.intake.registered([one[0] for one in looked if isinstance(one, tuple)])
         found, faults = dict[int, Source](), list[OrderFault]()
         for number, (photo, one) in enumerate(zip(request.photos, looked, strict=True)):
             if isinstance(one, tuple) and usable.get(one[0], True) and (one[0] in usable or self._stored(one[0])):
@@ -192,7 +192,7 @@ class OrderSubmit:
     def _jobs(self, client: Client, pictures: Mapping[Place, Resolved]) -> Iterator[NewJob]:
         looks = {place[1:]: one for place, one in pictures.items()}
         shared = {look for group in _sharing(looks) if len(group) > 1 for look in group}
-        registered = self.intake.registered(sorted({one.source_key for one in pictures.values()}))
+        registered = self.submit.intake.registered(sorted({one.source_key for one in pictures.values()}))
         for place, cautions in self._cautions(client, pictures):
             one = pictures[place]
             body, query = one.request.model_dump(mode="json"), query_of(one.order)
