@@ -232,7 +232,7 @@ class JobIntake:
                 for key in sorted({new.source_key, *stored_extra_sources(new.spec)}):
                     use_source(connection, new.client_id, key, known=new.source_known or key != new.source_key)
                 self._make_job(connection, new, accepted)
-                debit(connection, new.client_id, new.credits_cost, accepted.job_id)
+                debit(connection, new.client_id, {accepted.job_id: new.credits_cost})
                 self._check_queue(connection, new.client_id, new.kind)
                 self._check_unfinished(connection, new.client_id)
         except CommitUnanswered as unanswered:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from ulid import ULID
 
-from service.accounts.ledger import debit_all
+from service.accounts.ledger import debit
 from service.catalogue.specs import stored_extra_sources
 from service.database.clock import db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
@@ -79,7 +79,7 @@ class OrderIntake:
                 connection.execute(jobs.insert().values(sent_at=db_now()), rows[:SENT_AT_ONCE])
                 if rows[SENT_AT_ONCE:]:
                     connection.execute(jobs.insert(), rows[SENT_AT_ONCE:])
-                debit_all(connection, new.client_id, {row["id"]: row["credits_cost"] for row in rows})
+                debit(connection, new.client_id, {row["id"]: row["credits_cost"] for row in rows})
         except CommitUnanswered as unanswered:
             if not was_written(self.engine, log.values(idempotency_key=None)):
                 raise unanswered.__cause__ or unanswered from None
