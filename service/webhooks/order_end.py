@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.database.clock import db_now
-from service.database.tables import UNFINISHED, jobs, orders, webhooks
-from service.webhooks.outbox import MessageType, as_text, insert_message
+from service.database.tables import UNFINISHED, jobs, orders
+from service.webhooks.outbox import MessageType, as_text, insert_message, lock_webhook
 
 #: The code of a job that its client cancelled, alone or with its order.
 CANCELLED = "cancelled"
@@ -127,9 +127,7 @@ def end_orders(connection: sa.Connection, order_ids: Collection[str], *, public_
             continue
         completed = orders.update().where(orders.c.id == order_id).values(completed_at=db_now())
         at = connection.execute(completed.returning(orders.c.completed_at)).scalar_one()
-        enabled = sa.and_(webhooks.c.client_id == order["client_id"], webhooks.c.disabled_at.is_(None))
-        # Locked against a concurrent deletion, as a job's message is.
-        if connection.execute(sa.select(webhooks.c.client_id).where(enabled).with_for_update(read=True)).first():
+        if lock_webhook(connection, order["client_id"]):
             tally = tallies(connection, [order_id])[order_id]
             body = _message(order, at, tally, public_url)
             insert_message(connection, f"msg_{ULID()}", body, client_id=order["client_id"], order_id=order_id)

@@ -182,6 +182,12 @@ def write_test(connection: sa.Connection, client_id: str) -> str:
     return message_id
 
 
+def lock_webhook(connection: sa.Connection, client_id: str) -> bool:
+    """Return whether the client has an enabled webhook, and lock it, so that no message waits for a deleted one."""
+    query = sa.select(webhooks.c.client_id).where(webhooks.c.client_id == client_id, _ENABLED)
+    return connection.execute(query.with_for_update(read=True)).first() is not None
+
+
 def insert_message(connection: sa.Connection, message_id: str, body: dict[str, Any], **about: str) -> None:
     """Write a message that is due now. `about`: its client_id, and the job_id or order_id that it has."""
     connection.execute(
