@@ -183,7 +183,7 @@ class Submit:
         """
         if order.preview and not self.previews:
             raise PreviewsOff
-        resolved = self._resolve(client, request, replace(order, dressing=tidied(order.dressing)))
+        resolved = self._resolve(client, request, order)
         try:
             kind = Kind.PREVIEW if order.preview else Kind.SWAP
             preflight = self.intake.preflight(client.id, resolved.source_key, kind)
@@ -219,10 +219,9 @@ class Submit:
                 pinned=brand.pinned,
             )
             order = order.having({name: one for name, one in brand.options.items() if name not in order.sent})
-            order = replace(order, dressing=tidied(order.dressing))
             request = request.model_copy(update={"dominant_colors": list(order.colors)})
         catalogue = self.catalogue.of(client.catalogue)
-        order = catalogue.lettered(order)
+        order = catalogue.lettered(replace(order, dressing=tidied(order.dressing)))
         if faults := list(option_faults(catalogue, order)):
             raise OptionsInvalid(faults)
         order, earlier = self._earlier(client, catalogue, order)

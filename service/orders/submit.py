@@ -12,7 +12,6 @@ from ulid import ULID
 
 from pipeline.core.order import SEED_LIMIT
 from pipeline.delivery.output import ordered
-from pipeline.scene.surfaces import tidied
 from service.accounts.clients import Client
 from service.catalogue.cautions import Caution
 from service.database.engine import DATABASE_AWAY
@@ -133,9 +132,7 @@ class OrderSubmit:
                 seed = seeds[look.variant] if pinned is None else (pinned + look.seed_step) % SEED_LIMIT
                 order = replace(order, seed=seed)
             try:
-                branded[look.variant, look.preset] = self.submit.look(
-                    client, look.request, replace(order, dressing=tidied(order.dressing)), brand
-                )
+                branded[look.variant, look.preset] = self.submit.look(client, look.request, order, brand)
             except OptionsInvalid as error:
                 own = request.looks[look.variant].options.given()
                 for one in error.faults:
