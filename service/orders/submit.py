@@ -122,10 +122,9 @@ class OrderSubmit:
             text = f"The order has {request.count} pictures (photos x variants x presets), and {self.limit} are allowed"
             raise OrderInvalid([OrderFault((), "order_too_large", f"{text}. Send several orders")])
         brand = self.submit.brand(client, request.pilot_brand)
-        looks = list(request.drafts(self.submit.catalogue.of(client.catalogue)))
         seeds = [secrets.randbelow(SEED_LIMIT) for _ in request.looks]
         branded, wrong = dict[tuple[int, int], Resolved](), list[OrderFault]()
-        for look in looks:
+        for look in request.drafts(self.submit.catalogue.of(client.catalogue)):
             order = look.order
             if order.seed is None:
                 pinned = brand.seed if brand is not None else None
