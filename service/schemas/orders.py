@@ -153,14 +153,9 @@ class OrderPage(BaseModel):
 
 def serialize_order_plan(plan: OrderPlan) -> OrderPlanView:
     """Return an order's plan for an answer."""
-    return OrderPlanView(
-        pictures=plan.pictures,
-        credits_cost=plan.credits_cost,
-        balance=plan.balance,
-        affordable=plan.balance >= plan.credits_cost,
-        warnings=[PlanWarning(code=one.code, message=one.message) for one in plan.cautions],
-        faults=[OrderPhotoFault(photo=int(one.loc[1]), code=one.code, message=one.message) for one in plan.faults],
-    )
+    faults = [vars(one) | {"photo": one.loc[1]} for one in plan.faults]
+    more = {"affordable": plan.balance >= plan.credits_cost, "warnings": [vars(one) for one in plan.cautions]}
+    return OrderPlanView(**vars(plan) | more | {"faults": faults})
 
 
 def summary(order: Order) -> dict[str, Any]:
