@@ -33,13 +33,7 @@ from service.jobs.intake import (
 )
 from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
-from service.jobs.submit import (
-    BrandNearMiss,
-    OptionsInvalid,
-    PreviewsOff,
-    SourceNotFound,
-    SourceTooLarge,
-)
+from service.jobs.submit import BrandNearMiss, OptionsInvalid, PreviewsOff, SourceNotFound, SourceTooLarge
 from service.media.fetcher import FetchFailed, PhotoTooLarge
 from service.orders.records import OrderFinished
 from service.schemas.error_responses import Fault
