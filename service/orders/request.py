@@ -4,15 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, cast
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationInfo, model_validator
 from pydantic import ValidationError as PydanticValidationError
 from pydantic_core import InitErrorDetails
 
@@ -141,7 +133,7 @@ class OrderRequest(BaseModel):
         description="Your own pairs, up to 16, which the order and each picture show.",
         examples=[{"season": "2027"}],
     )
-    _checked: dict[tuple[int, int], BackgroundSwapWithSpecRequest] = PrivateAttr(default_factory=dict)
+    _checked: dict[tuple[int, int], BackgroundSwapWithSpecRequest] = {}
 
     @property
     def looks(self) -> list[OrderVariant]:
