@@ -1,7 +1,7 @@
 """The body of an order of many pictures. Each of its pictures is checked by the rules of a single swap."""
 
+import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationInfo, model_validator
@@ -18,6 +18,8 @@ MAX_PHOTOS, MAX_VARIANTS, MAX_PRESETS, MAX_PAIRS = 200, 8, 16, 16
 _OF_SCENES = frozenset(name for record in (Dressing, Ground) for name, *_ in options_of(record))
 _SWAP = BackgroundSwapWithSpecRequest.model_fields
 
+#: The numbers of a variant and a preset in an order's lists, a request with a placeholder as source, and its order.
+Draft = tuple[tuple[int, int], BackgroundSwapWithSpecRequest, SwapOrder]
 Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
 Colours = Annotated[list[str], Field(max_length=6)]
 OwnId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
@@ -61,19 +63,6 @@ class OrderVariant(BaseModel):
     options: OrderOptions = Field(
         default_factory=OrderOptions, description="Options of this variant. Each replaces the order's of that name."
     )
-
-
-@dataclass(frozen=True)
-class Draft:
-    """One look of an order for one preset, for every photo. The numbers are places in the order's lists."""
-
-    variant: int
-    preset: int
-    #: Its source is a placeholder.
-    request: BackgroundSwapWithSpecRequest
-    order: SwapOrder
-    #: For an order without a seed: what to add to the brand's seed, if that has one.
-    seed_step: int
 
 
 class OrderRequest(BaseModel):
@@ -145,12 +134,16 @@ class OrderRequest(BaseModel):
         """The number of pictures."""
         return len(self.photos) * len(self.looks) * len(self.presets)
 
-    def drafts(self, catalogue: Catalogue) -> Iterator[Draft]:
-        """Yield each variant for each preset."""
+    def drafts(self, catalogue: Catalogue, pinned: int | None) -> Iterator[Draft]:
+        """Yield each variant for each preset. `pinned`: the seed of the order's brand, for looks without one.
+
+        Looks without any seed get a random one, the same for all presets.
+        """
+        drawn = [secrets.randbelow(SEED_LIMIT) for _ in self.looks]
         for (variant, preset), request in self._checked.items():
             look = self.looks[variant]
             step = 0 if isinstance(self.variants, list) else variant
-            seed = self.seed if look.seed is None else look.seed
+            seed = next((one for one in (look.seed, self.seed, pinned) if one is not None), None)
             options = self.options.given() | look.options.given()
             sent = frozenset(options)
             if catalogue.presets[request.output_preset].background != "scene":
@@ -162,10 +155,10 @@ class OrderRequest(BaseModel):
                 preset=request.output_preset,
                 colors=tuple(request.dominant_colors),
                 brand=self.pilot_brand,
-                seed=None if seed is None else (seed + step) % SEED_LIMIT,
+                seed=drawn[variant] if seed is None else (seed + step) % SEED_LIMIT,
                 sent=sent,
             )
-            yield Draft(variant, preset, request, order.having(options), step)
+            yield (variant, preset), request, order.having(options)
 
     @model_validator(mode="wrap")
     @classmethod

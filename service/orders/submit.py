@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import secrets
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -10,7 +9,6 @@ from typing import Any
 
 from ulid import ULID
 
-from pipeline.core.order import SEED_LIMIT
 from pipeline.delivery.output import ordered
 from service.accounts.clients import Client
 from service.catalogue.cautions import Caution
@@ -122,20 +120,15 @@ class OrderSubmit:
             text = f"The order has {request.count} pictures (photos x variants x presets), and {self.limit} are allowed"
             raise OrderInvalid([OrderFault((), "order_too_large", f"{text}. Send several orders")])
         brand = self.submit.brand(client, request.pilot_brand)
-        seeds = [secrets.randbelow(SEED_LIMIT) for _ in request.looks]
         branded, wrong = dict[tuple[int, int], Resolved](), list[OrderFault]()
-        for look in request.drafts(self.submit.catalogue.of(client.catalogue)):
-            order = look.order
-            if order.seed is None:
-                pinned = brand.seed if brand is not None else None
-                seed = seeds[look.variant] if pinned is None else (pinned + look.seed_step) % SEED_LIMIT
-                order = replace(order, seed=seed)
+        catalogue, pinned = self.submit.catalogue.of(client.catalogue), None if brand is None else brand.seed
+        for look, body, order in request.drafts(catalogue, pinned):
             try:
-                branded[look.variant, look.preset] = self.submit.look(client, look.request, order, brand)
+                branded[look] = self.submit.look(client, body, order, brand)
             except OptionsInvalid as error:
-                own = request.looks[look.variant].options.given()
+                own = request.looks[look[0]].options.given()
                 for one in error.faults:
-                    loc = ("variants", look.variant) if one.field in own else ()
+                    loc = ("variants", look[0]) if one.field in own else ()
                     wrong.append(OrderFault((*loc, "options", one.field), one.code, one.message, one.received))
         if wrong:
             raise OrderInvalid(wrong)
