@@ -202,8 +202,9 @@ async def get_order_sheet(
     if made is None:
         raise not_found("sheet")
     headers = {"Cache-Control": "no-store"}
-    headers |= {"Link": f'</v1/orders/{order.id}/sheet?page={page + 1}>; rel="next"'} if made.more else {}
-    return Response(made.data, media_type="image/webp", headers=headers)
+    data, more = made
+    headers |= {"Link": f'</v1/orders/{order.id}/sheet?page={page + 1}>; rel="next"'} if more else {}
+    return Response(data, media_type="image/webp", headers=headers)
 
 
 def _own(request: AnyRequest, state: Parts, order_id: str) -> Order:

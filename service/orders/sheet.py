@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -19,16 +18,11 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _PAPER, _INK, _PALE, _FAILED = "#ffffff", "#222222", "#eeeeee", "#f6dcd8"
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """A contact sheet as WebP. `more`: the order has more photos than fit on it and the sheets before."""
+def sheet(pictures: Iterable[Picture], renders: Bucket, page: int) -> tuple[bytes, bool] | None:
+    """Draw the sheet number `page`, from 1, as WebP; return it, and whether the order has more photos than fit so far.
 
-    data: bytes
-    more: bool
-
-
-def sheet(pictures: Iterable[Picture], renders: Bucket, page: int = 1) -> Sheet | None:
-    """Draw the sheet number `page`, from 1; None if the order has no such sheet. Raises StoreUnavailable."""
+    None if the order has no such sheet. Raises StoreUnavailable.
+    """
     cells, names, columns = dict[tuple[int, tuple[int, int]], Picture](), dict[int, str](), dict[tuple[int, int], str]()
     for one in pictures:
         place = one.variant, one.preset
@@ -54,7 +48,7 @@ def sheet(pictures: Iterable[Picture], renders: Bucket, page: int = 1) -> Sheet 
             _fill(drawn, (_LABELS + step * number, top), side, cells[photo, place], renders, font)
     file = io.BytesIO()
     drawn.save(file, "WEBP", quality=82, method=2)
-    return Sheet(file.getvalue(), page * rows_a_page < len(names))
+    return file.getvalue(), page * rows_a_page < len(names)
 
 
 def _fill(drawn: Image.Image, at: tuple[int, int], side: int, cell: Picture, renders: Bucket, font: Font) -> None:
