@@ -165,8 +165,7 @@ def get_order_archive(request: AnyRequest, state: Parts, order_id: OrderId) -> S
     """
     order = _own(request, state, order_id)
     pictures = state.orders.all_pictures(order.id, client_id=request.state.client.id)
-    name = f"order-{order.id}.zip"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    headers = {"Content-Disposition": f'attachment; filename="order-{order.id}.zip"', "Cache-Control": "no-store"}
     return Stream(zipped(order, pictures, state.renders), media_type="application/zip", headers=headers)
 
 
@@ -197,14 +196,13 @@ async def get_order_sheet(
     """
     client_id = request.state.client.id
     order = await sync_to_thread(_own, request, state, order_id)
-    made = await state.sheets.run(client_id, sheet, state.orders.all_pictures(order.id, client_id=client_id),
-                                  state.renders, page)  # fmt: skip
+    pictures = state.orders.all_pictures(order.id, client_id=client_id)
+    made = await state.sheets.run(client_id, sheet, pictures, state.renders, page)
     if made is None:
         raise not_found("sheet")
-    headers = {"Cache-Control": "no-store"}
     data, more = made
-    headers |= {"Link": f'</v1/orders/{order.id}/sheet?page={page + 1}>; rel="next"'} if more else {}
-    return Response(data, media_type="image/webp", headers=headers)
+    link = {"Link": f'</v1/orders/{order.id}/sheet?page={page + 1}>; rel="next"'} if more else {}
+    return Response(data, media_type="image/webp", headers={"Cache-Control": "no-store"} | link)
 
 
 def _own(request: AnyRequest, state: Parts, order_id: str) -> Order:
