@@ -64,13 +64,11 @@ class Orders:
 
     def all_pictures(self, order_id: str, *, client_id: str) -> Iterator[Picture]:
         """Yield the pictures, as `pictures` returns them, a page at a time."""
-        cursor = None
-        while True:
+        cursor: str | None = ""
+        while cursor is not None:
             page = self.pictures(order_id, client_id=client_id, limit=_PAGE, cursor=cursor)
             yield from page.items
             cursor = page.next_cursor
-            if cursor is None:
-                return
 
     def cancel(self, order_id: str, *, client_id: str) -> Order | None:
         """Cancel the pictures of the client's order that have not begun, and return the order. Each is refunded.
