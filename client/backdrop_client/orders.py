@@ -112,8 +112,7 @@ class OrderCalls:
 
     def order_by_id(self, order: Order | str) -> Flow[Order]:
         """Return an order's current status, counts and credits."""
-        call = Call("GET", _of(order), query={"limit": 1})
-        return decoded((yield from exchange(call, self._retries)), Order)
+        return (yield from self._get(_of(order), Order, limit=1))
 
     def iter_orders(
         self,

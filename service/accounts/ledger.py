@@ -1,6 +1,7 @@
 """The ledger of credits. Each function runs inside the transaction of the change that the credits are for."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 from ulid import ULID
@@ -18,31 +19,23 @@ class InsufficientCredits(Exception):
 
 def grant(connection: sa.Connection, client_id: str, credits: int) -> None:
     """Add credits to a client's balance."""
-    _move(connection, client_id, "grant", credits, None)
+    _move(connection, client_id, "grant", {None: credits})
 
 
-def debit(connection: sa.Connection, client_id: str, credits: int, job_id: str) -> None:
-    """Charge a client for a job. Raises InsufficientCredits; the caller must then roll back its transaction.
+def debit(connection: sa.Connection, client_id: str, costs: Mapping[str, int]) -> None:
+    """Charge a client for jobs, by id, all or none. Raises InsufficientCredits; the caller must then roll back.
 
-    A cost of 0 makes no entry.
+    Each job has an entry, unless its cost is 0.
     """
-    if credits:
-        _move(connection, client_id, "debit", -credits, job_id)
-
-
-def debit_all(connection: sa.Connection, client_id: str, costs: Mapping[str, int]) -> None:
-    """Charge a client for several jobs, by id, all or none: one entry a job. Raises InsufficientCredits, as `debit`."""
-    rows = [_row(client_id, "debit", -cost, job_id) for job_id, cost in costs.items() if cost]
-    if rows:
-        _add(connection, client_id, -sum(costs.values()))
-        connection.execute(ledger.insert(), rows)
+    if amounts := {job_id: -cost for job_id, cost in costs.items() if cost}:
+        _move(connection, client_id, "debit", amounts)
 
 
 def refund(connection: sa.Connection, job_id: str) -> None:
     """Refund a job's credits. A second refund of the job violates the unique index and fails the transaction."""
     job = connection.execute(sa.select(jobs.c.client_id, jobs.c.credits_cost).where(jobs.c.id == job_id)).one()
     if job.credits_cost:
-        _move(connection, job.client_id, "refund", job.credits_cost, job_id)
+        _move(connection, job.client_id, "refund", {job_id: job.credits_cost})
 
 
 def refunded() -> sa.ScalarSelect[int]:
@@ -54,12 +47,9 @@ def refunded() -> sa.ScalarSelect[int]:
     )
 
 
-def _move(connection: sa.Connection, client_id: str, kind: str, amount: int, job_id: str | None) -> None:
-    _add(connection, client_id, amount)
-    connection.execute(ledger.insert().values(**_row(client_id, kind, amount, job_id)))
-
-
-def _add(connection: sa.Connection, client_id: str, amount: int) -> None:
+def _move(connection: sa.Connection, client_id: str, kind: str, amounts: Mapping[Any, int]) -> None:
+    """Change a balance by the amounts, with an entry for each by its job."""
+    amount = sum(amounts.values())
     moved = connection.execute(
         clients.update()
         .where(clients.c.id == client_id, clients.c.balance + amount >= 0)
@@ -68,7 +58,6 @@ def _add(connection: sa.Connection, client_id: str, amount: int) -> None:
     if moved.rowcount != 1:
         balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
         raise InsufficientCredits(balance, -amount)
-
-
-def _row(client_id: str, kind: str, amount: int, job_id: str | None) -> dict[str, object]:
-    return {"id": str(ULID()), "client_id": client_id, "kind": kind, "amount": amount, "job_id": job_id}
+    entry = {"client_id": client_id, "kind": kind}
+    rows = [entry | {"id": str(ULID()), "amount": one, "job_id": job_id} for job_id, one in amounts.items()]
+    connection.execute(ledger.insert(), rows)

@@ -85,6 +85,12 @@ Preset = Annotated[
 ]
 
 
+def any_of(words: str, example: str) -> QueryParameter:
+    """Return the parameter of a filter that may have several values."""
+    description = f"List only {words}. Repeat the parameter for several: any may fit."
+    return QueryParameter(description=description, examples=[Example(value=[example])])
+
+
 def _time_parameter(words: str, example: str) -> QueryParameter:
     description = f"List only items made {words}: RFC 3339, with Z or an offset."
     return QueryParameter(max_length=40, description=description, examples=[Example(value=example)])
@@ -128,13 +134,7 @@ def list_jobs(
     state: Parts,
     limit: Limit = 20,
     cursor: Cursor = None,
-    status: Annotated[
-        list[JobStatus] | None,
-        QueryParameter(
-            description="List only jobs with this status. Repeat the parameter for several: any may fit.",
-            examples=[Example(value=["FAILURE"])],
-        ),
-    ] = None,
+    status: Annotated[list[JobStatus] | None, any_of("jobs with this status", "FAILURE")] = None,
     operation: Annotated[
         Operation | None, QueryParameter(description="List only jobs of this kind.", examples=[Example(value="swap")])
     ] = None,

@@ -11,7 +11,7 @@ from litestar.response import Stream
 from service.api.accepted import IdempotencyKey, before_a_job, sent_as
 from service.api.admission import rate_limited
 from service.api.endpoint import endpoint, options
-from service.api.lists import CreatedAfter, CreatedBefore, Cursor, Limit, Pairs, Reference, read_filters
+from service.api.lists import CreatedAfter, CreatedBefore, Cursor, Limit, Pairs, Reference, any_of, read_filters
 from service.api.parts import Parts
 from service.orders.archive import zipped
 from service.orders.records import NoRoom, Order, OrderInvalid
@@ -35,10 +35,10 @@ from service.schemas.openapi import (
     Ordered,
 )
 from service.schemas.orders import (
+    OrderAcceptedResponse,
     OrderPage,
     OrderSummary,
     OrderView,
-    serialize_accepted,
     serialize_order_plan,
     serialize_picture,
     summary,
@@ -103,7 +103,7 @@ async def create_order(
     headers = {"Location": f"/v1/orders/{accepted.order_id}"}
     headers |= {"Backdrop-Warnings": ", ".join(accepted.warnings)} if accepted.warnings else {}
     headers |= {"Idempotent-Replayed": "true"} if accepted.repeated else {}
-    return Response(serialize_accepted(accepted), status_code=202, headers=headers)
+    return Response(OrderAcceptedResponse(**vars(accepted)), status_code=202, headers=headers)
 
 
 @endpoint(get, "/orders", operation_id="list_orders", tag="orders")
@@ -112,13 +112,7 @@ def list_orders(
     state: Parts,
     limit: Limit = 20,
     cursor: Cursor = None,
-    status: Annotated[
-        list[OrderStatus] | None,
-        QueryParameter(
-            description="List only orders with this status. Repeat the parameter for several: any may fit.",
-            examples=[Example(value=["PARTIAL"])],
-        ),
-    ] = None,
+    status: Annotated[list[OrderStatus] | None, any_of("orders with this status", "PARTIAL")] = None,
     reference: Reference = None,
     metadata: Pairs = None,
     created_after: CreatedAfter = None,
@@ -171,8 +165,7 @@ def get_order_archive(request: AnyRequest, state: Parts, order_id: OrderId) -> S
     """
     order = _own(request, state, order_id)
     pictures = state.orders.all_pictures(order.id, client_id=request.state.client.id)
-    name = f"order-{order.id}.zip"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    headers = {"Content-Disposition": f'attachment; filename="order-{order.id}.zip"', "Cache-Control": "no-store"}
     return Stream(zipped(order, pictures, state.renders), media_type="application/zip", headers=headers)
 
 
@@ -203,13 +196,13 @@ async def get_order_sheet(
     """
     client_id = request.state.client.id
     order = await sync_to_thread(_own, request, state, order_id)
-    made = await state.sheets.run(client_id, sheet, state.orders.all_pictures(order.id, client_id=client_id),
-                                  state.renders, page)  # fmt: skip
+    pictures = state.orders.all_pictures(order.id, client_id=client_id)
+    made = await state.sheets.run(client_id, sheet, pictures, state.renders, page)
     if made is None:
         raise not_found("sheet")
-    headers = {"Cache-Control": "no-store"}
-    headers |= {"Link": f'</v1/orders/{order.id}/sheet?page={page + 1}>; rel="next"'} if made.more else {}
-    return Response(made.data, media_type="image/webp", headers=headers)
+    data, more = made
+    link = {"Link": f'</v1/orders/{order.id}/sheet?page={page + 1}>; rel="next"'} if more else {}
+    return Response(data, media_type="image/webp", headers={"Cache-Control": "no-store"} | link)
 
 
 def _own(request: AnyRequest, state: Parts, order_id: str) -> Order:

@@ -1,10 +1,9 @@
 """The routes that make jobs. Each counts against its client's rate limit before its body is read."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from functools import partial, wraps
 from inspect import Parameter, Signature, signature
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import numpy as np
 from litestar import Response, Router, post
@@ -12,7 +11,7 @@ from litestar.concurrency import sync_to_thread
 from litestar.openapi.spec import Example
 from litestar.params import Body, QueryParameter
 
-from pipeline.core.order import RECORDS, SEED_LIMIT, OptionRecord, SwapOrder, all_options, options_of
+from pipeline.core.order import SEED_LIMIT, SwapOrder, all_options
 from pipeline.placement.facts import CutoutFacts
 from pipeline.placement.place import Place, Refusal
 from pipeline.placement.plan import fitted, shown
@@ -77,10 +76,9 @@ def read_order(
     subject: SubjectPlace = None,
     reference: Reference = None,
     metadata: Metadata = None,
-    **records: OptionRecord,
 ) -> SwapOrder:
-    """Return the order that a body and its query ask for. Raises QueryInvalid."""
-    order = SwapOrder(
+    """Return the order that a body and its query ask for, without options. Raises QueryInvalid."""
+    return SwapOrder(
         scene=data.scene_type,
         mood=data.mood,
         preset=data.output_preset,
@@ -92,7 +90,6 @@ def read_order(
         subject=read_subject(subject),
         reference=reference,
     )
-    return replace(order, **cast(dict[str, Any], records))
 
 
 def with_order(handler: Callable[..., Awaitable[Response[Any]]]) -> Callable[..., Awaitable[Response[Any]]]:
@@ -111,11 +108,9 @@ def with_order(handler: Callable[..., Awaitable[Response[Any]]]) -> Callable[...
     @wraps(handler)
     async def handle(**sent: Any) -> Response[Any]:
         asked = {one.name: sent.pop(one.name) for one in query}
-        for name, record in RECORDS.items():
-            asked[name] = record(**{option: asked.pop(option) for option, *_ in options_of(record)})
-        order = read_order(sent["data"], **asked)
-        options = frozenset(name for name, *_ in all_options() if name in sent["request"].query_params)
-        return await handler(**sent, order=replace(order, sent=options))
+        options = {name: asked.pop(name) for name, *_ in all_options()}
+        named = frozenset(options).intersection(sent["request"].query_params)
+        return await handler(**sent, order=read_order(sent["data"], **asked).having(options | {"sent": named}))
 
     handle.__annotations__ = {one.name: one.annotation for one in declared} | {"return": Response[Any]}
     vars(handle)["__signature__"] = Signature(declared, return_annotation=Response[Any])
@@ -124,7 +119,7 @@ def with_order(handler: Callable[..., Awaitable[Response[Any]]]) -> Callable[...
 
 def _parameters() -> Iterator[Parameter]:
     """Yield the query parameters of `read_order`: its own, and one for each field of an order's records."""
-    yield from list(signature(read_order).parameters.values())[1:-1]
+    yield from list(signature(read_order).parameters.values())[1:]
     for name, kind, default, option in all_options():
         least, most = option.bounds or (None, None)
         about = QueryParameter(

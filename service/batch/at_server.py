@@ -164,17 +164,13 @@ class RemoteMaker:
         return self._references.get(photo.sha256, reference_of(photo))
 
     async def _with_files(self, order: SwapOrder) -> SwapOrder:
-        files = [name for name in extra_sources(order).values() if Path(name).is_file()]
-        return with_sources(order, {name: await self._file(name) for name in files})
-
-    async def _file(self, path: str) -> str:
-        """Return the key of another file of an order, such as a logo, which is uploaded once, as photos are."""
-        data = await asyncio.to_thread(Path(path).read_bytes)
-        digest = hashlib.sha256(data).hexdigest()
-        async with self._uploading[digest]:
-            key = self._state.upload(self._url, digest) or await self._backdrop.upload(data)
-            self._state.uploaded(self._url, digest, key)
-            return key
+        """Return an order with keys in place of its files, such as logos, which are uploaded once, as photos are."""
+        keys = dict[str, str]()
+        for name in extra_sources(order).values():
+            if (path := Path(name)).is_file():
+                data = await asyncio.to_thread(path.read_bytes)
+                keys[name] = await self._uploaded(Photo(name, path, hashlib.sha256(data).hexdigest()))
+        return with_sources(order, keys)
 
     async def _uploaded(self, photo: Photo, *, instead_of: str | None = None) -> str:
         """Return a photo's key. Upload the photo if the server has no key for it except `instead_of`."""

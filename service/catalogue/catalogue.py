@@ -16,7 +16,7 @@ from typing import Any
 from pipeline.core.order import SwapOrder
 from pipeline.core.spec import Finish, Mood, Preset, Scene, SceneKind
 from pipeline.lettering.fonts import Fonts
-from service.catalogue.fonts import fonts_with
+from service.catalogue.fonts import bundled_fonts
 from service.catalogue.templates import TEMPLATE, Template, read_fonts, template_faults
 from service.catalogue.toml_records import CatalogueInvalid, Record, read_records, record_to_json
 
@@ -77,12 +77,13 @@ class Catalogue:
     @cached_property
     def fonts(self) -> Fonts:
         """The fonts that layers may name."""
-        return fonts_with(self.font_files)
+        return bundled_fonts().with_files(self.font_files)
 
     @cached_property
     def every_font(self) -> Fonts:
         """The fonts of all clients too, for workers. A name means the same font for all."""
-        return fonts_with(dict(chain(*(one.font_files.items() for one in (self, *self.clients.values())))))
+        more = chain(*(one.font_files.items() for one in (self, *self.clients.values())))
+        return bundled_fonts().with_files(dict(more))
 
     def lettered(self, order: SwapOrder) -> SwapOrder:
         """Return the order with a template's layers in place of its name, unless there is no such template."""

@@ -1,6 +1,5 @@
-"""The fonts of text layers: those of the font packages, and files of a folder."""
+"""The fonts of text layers that every installation has: those of the font packages."""
 
-from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -20,8 +19,3 @@ def bundled_fonts() -> Fonts:
             if file.name.endswith(".ttf") and "Variable" not in file.name:
                 found[file.name] = file.read_bytes()
     return Fonts().with_files(found)
-
-
-def fonts_with(more: Mapping[str, bytes]) -> Fonts:
-    """Return the bundled fonts and those of more files, by their names. Raises ValueError, which names bad files."""
-    return bundled_fonts().with_files(more) if more else bundled_fonts()

@@ -66,7 +66,7 @@ def resolve_spec(
     """
     require_readable(version)
     scene, mood, preset = _records(stored, catalogue)
-    order = order_of(stored)
+    order, old = order_of(stored), stored.get("earlier")
     return Spec(
         scene=scene,
         mood=mood,
@@ -77,15 +77,9 @@ def resolve_spec(
         pinned=order.pinned,
         subject=order.subject,
         preview=preview,
-        earlier=_earlier(stored.get("earlier"), catalogue),
+        earlier=old and Earlier(resolve_spec(old["spec"], catalogue, old["spec_version"]), old["source_key"]),
         **{name: getattr(order, name) for name in RECORDS},
     )
-
-
-def _earlier(stored: Mapping[str, Any] | None, catalogue: Catalogue) -> Earlier | None:
-    if stored is None:
-        return None
-    return Earlier(resolve_spec(stored["spec"], catalogue, stored["spec_version"]), stored["source_key"])
 
 
 def _stored(options: OptionRecord) -> dict[str, Any]:

@@ -5,7 +5,7 @@ lengths, colours, unknown presets and presets that forbid the scene.
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -21,7 +21,7 @@ from pydantic import ValidationError as PydanticValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pipeline.colour.notation import parse_colour
-from pipeline.core.order import SwapOrder
+from pipeline.core.order import SwapOrder, photo_place
 from pipeline.scene.surfaces import tidied
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
@@ -39,6 +39,17 @@ def _no_control_characters(text: str) -> str:
 ShortText = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_no_control_characters)]
 
 
+def _place(numbers: list[float]) -> list[float]:
+    try:
+        return list(photo_place(numbers))
+    except ValueError as error:
+        raise PydanticCustomError("subject_invalid", "{reason}", {"reason": str(error)}) from error
+
+
+#: A point or a box that shows the product in its photo.
+Subject = Annotated[list[float], AfterValidator(_place)]
+
+
 def _named_or_described(text: str, names: Collection[str]) -> str:
     """Return the text; raise PydanticCustomError if it misspells a name, as a typo must not cost credits."""
     meant = near_miss(text, names)
@@ -51,6 +62,38 @@ def _named_or_described(text: str, names: Collection[str]) -> str:
 
 def _catalogue(info: ValidationInfo) -> Catalogue:
     return cast(dict[str, Catalogue], info.context)["catalogue"]
+
+
+class OneSource(BaseModel):
+    """A body that names a photo by one of two sources."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source_image_s3_key: str | None = Field(
+        None, max_length=512, description="Key of the uploaded product photo, as POST /v1/uploads returned it."
+    )
+    source_render_public_id: str | None = Field(
+        None, max_length=64, description="Public id of an earlier render. Backdrop uses its photo again."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if wrong := _wrong_sources([self.source_image_s3_key, self.source_render_public_id]):
+            raise wrong
+        return self
+
+
+def _wrong_sources(values: Sequence[object]) -> PydanticCustomError | None:
+    """Return what is wrong with the values of the two sources."""
+    match sum(bool(value) for value in values):
+        case 1:
+            return None
+        case 0:
+            text = "The source is missing. Send source_image_s3_key or source_render_public_id"
+            return PydanticCustomError("source_missing", text)
+        case _:
+            text = "Both sources were sent. Send source_image_s3_key or source_render_public_id"
+            return PydanticCustomError("source_ambiguous", text)
 
 
 class BackgroundSwapWithSpecRequest(BaseModel):
@@ -122,14 +165,7 @@ class BackgroundSwapWithSpecRequest(BaseModel):
         try:
             request = handler(data)
         except PydanticValidationError as error:
-            errors = [
-                InitErrorDetails(
-                    type=PydanticCustomError(cast(Any, one["type"]), cast(Any, one["msg"].replace("{", "{{"))),
-                    loc=one["loc"],
-                    input=one["input"],
-                )
-                for one in error.errors()
-            ]
+            errors = [error_at(one["type"], one["msg"], one["loc"], one["input"]) for one in error.errors()]
         if isinstance(data, dict):
             colours, colour_errors = _colours(data)
             errors += _source_errors(data) + colour_errors + _scene_errors(data, _catalogue(info))
@@ -140,20 +176,19 @@ class BackgroundSwapWithSpecRequest(BaseModel):
         return request
 
 
+def error_at(kind: str, text: str, loc: tuple[str | int, ...], value: Any) -> InitErrorDetails:
+    """Return an error at a place of a body, for an exception with all of its errors."""
+    custom = PydanticCustomError(cast(Any, kind), cast(Any, text.replace("{", "{{")))
+    return InitErrorDetails(type=custom, loc=loc, input=value)
+
+
 def _source_errors(data: dict[str, Any]) -> list[InitErrorDetails]:
     names = ("source_image_s3_key", "source_render_public_id")
     values = [data.get(name) for name in names]
     if any(value is not None and not isinstance(value, str) for value in values):
         return []  # reported by the type check
-    given = sum(bool(value) for value in values)
-    if given == 1:
-        return []
-    kind, text = (
-        ("source_ambiguous", "Both sources were sent. Send source_image_s3_key or source_render_public_id")
-        if given
-        else ("source_missing", "The source is missing. Send source_image_s3_key or source_render_public_id")
-    )
-    return [InitErrorDetails(type=PydanticCustomError(cast(Any, kind), cast(Any, text)), loc=names, input=values)]
+    wrong = _wrong_sources(values)
+    return [] if wrong is None else [InitErrorDetails(type=wrong, loc=names, input=values)]
 
 
 def _colours(data: dict[str, Any]) -> tuple[list[str], list[InitErrorDetails]]:

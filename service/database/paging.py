@@ -49,6 +49,11 @@ class Filters:
         if self.created_before is not None:
             yield _until(ids, created_at), (prefix + _ulid_at(self.created_before, _ID_SLACK), self.created_before)
 
+    def statuses(self, status: sa.ColumnElement[Any]) -> Iterator[Narrowed]:
+        """Yield the condition that this column or expression has one of the statuses."""
+        if self.status:
+            yield status.in_, (list(self.status),)
+
     def pairs(self, metadata: str, dialect: str) -> Iterator[Narrowed]:
         """Yield the conditions on the caller's own pairs. `metadata`: SQL of their JSON object, such as a column."""
         for name, value in (self.metadata or {}).items():

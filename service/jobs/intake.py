@@ -1,7 +1,6 @@
 """Job intake: turns a request into a job. One transaction writes the request log, the debit and the job."""
 
-import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -20,7 +19,7 @@ from service.database.engine import reader
 from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
 from service.jobs.records import Asked, JobStatus, Kind, Operation, kind_of, may_be_id
 from service.jobs.turns import WAITING, new_turn, taken
-from service.storage.registry import SourceExpired, check_source, knows_photo, use_source
+from service.storage.registry import SourceExpired, registered, use_source
 from service.telemetry.correlation import current
 
 
@@ -175,7 +174,7 @@ class JobIntake:
         OutcomeUnknown if the commit may have succeeded.
         """
         key = new.idempotency_key
-        answer = partial(self.first_answer, new.client_id, key or "", new.asked)
+        answer = partial(self.first_answer, new.client_id, key, new.asked)
         return self.once(key, partial(self._create, new), answer)
 
     @staticmethod
@@ -197,24 +196,20 @@ class JobIntake:
                 raise IdempotencyInFlight from error
             raise
 
-    def knows_photo(self, key: str) -> bool:
-        """Return whether the photo is registered, even if it is marked as expired or deleted."""
+    def registered(self, keys: Collection[str]) -> dict[str, bool]:
+        """Return those of the uploads that are registered, each with whether it is neither expired nor deleted."""
         with self._reader.connect() as connection:
-            return knows_photo(connection, key)
+            return registered(connection, keys)
 
-    def may_use(self, key: str) -> bool:
-        """Return whether the upload is registered, and neither expired nor deleted."""
-        with self._reader.connect() as connection, contextlib.suppress(SourceExpired):
-            check_source(connection, key)
-            return knows_photo(connection, key)
-        return False
-
-    def preflight(self, client_id: str, source_key: str, kind: Kind = Kind.SWAP) -> Preflight:
-        """Return the balance and limits for a new job of the photo; write nothing. Raises SourceExpired."""
+    def preflight(
+        self, client_id: str, source_key: str | None, kind: Kind = Kind.SWAP, *, coming: int = 1
+    ) -> Preflight:
+        """Return the balance and limits for new jobs, of the photo if given; write nothing. Raises SourceExpired."""
         with self._reader.connect() as connection:
-            check_source(connection, source_key)
+            if source_key is not None and not registered(connection, [source_key]).get(source_key, True):
+                raise SourceExpired(source_key)
             balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
-            return Preflight(balance, tuple(self.refusals(connection, client_id, kind, coming=1)))
+            return Preflight(balance, tuple(self.refusals(connection, client_id, kind, coming=coming)))
 
     def refusals(self, connection: sa.Connection, client_id: str, kind: Kind, *, coming: int) -> list[Refusal]:
         """Return the limits that would refuse `coming` more jobs of the client."""
@@ -237,7 +232,7 @@ class JobIntake:
                 for key in sorted({new.source_key, *stored_extra_sources(new.spec)}):
                     use_source(connection, new.client_id, key, known=new.source_known or key != new.source_key)
                 self._make_job(connection, new, accepted)
-                debit(connection, new.client_id, new.credits_cost, accepted.job_id)
+                debit(connection, new.client_id, {accepted.job_id: new.credits_cost})
                 self._check_queue(connection, new.client_id, new.kind)
                 self._check_unfinished(connection, new.client_id)
         except CommitUnanswered as unanswered:
@@ -312,27 +307,37 @@ class JobIntake:
         # Its message is sent next. If that fails, the sweep notices that the queue is too short.
         connection.execute(jobs.insert().values(**row, turn=turn, sent_at=db_now()))
 
-    def first_answer(self, client_id: str, idempotency_key: str, asked: Asked) -> Accepted | None:
+    def first_answer(self, client_id: str, idempotency_key: str | None, asked: Asked) -> Accepted | None:
         """Return the first answer to this key; None for a new or expired key. Raises IdempotencyConflict."""
-        # Outer, as an order of many pictures has a log without a job.
-        query = self.logged(client_id, idempotency_key).outerjoin(jobs, jobs.c.request_id == request_logs.c.request_id)
-        query = query.add_columns(jobs.c.id, jobs.c.credits_cost)
+        row = self.logged(client_id, idempotency_key, asked, jobs.c.id, jobs.c.credits_cost)
+        return None if row is None else Accepted(row.request_id, row.id, row.credits_cost, repeated=True)
+
+    def logged(self, client_id: str, idempotency_key: str | None, asked: Asked, *columns: sa.Column[Any]) -> Any:
+        """Return the log of a key that has not expired, with columns of the table of what its request made.
+
+        None if there is no such log, or no key. Raises IdempotencyConflict.
+        """
+        if idempotency_key is None:
+            return None
+        made = columns[0].table
+        # Outer, as a log of an order of many pictures has no job, and that of a job no order.
+        joined = request_logs.outerjoin(made, made.c.request_id == request_logs.c.request_id)
+        query = (
+            sa.select(request_logs, *columns)
+            .select_from(joined)
+            .where(
+                request_logs.c.client_id == client_id,
+                request_logs.c.idempotency_key == idempotency_key,
+                request_logs.c.created_at > db_now(-self._key_ttl),
+            )
+        )
         with self._reader.connect() as connection:
             row = connection.execute(query).first()
-        if row is None:
-            return None
-        differs = asked.differs_from(Asked(row.workflow, row.body, row.body_sha256, row.query))
-        if differs is not None:
-            raise IdempotencyConflict(row.created_at, differs)
-        return Accepted(row.request_id, row.id, row.credits_cost, repeated=True)
-
-    def logged(self, client_id: str, idempotency_key: str) -> sa.Select[Any]:
-        """Return the query for the log of a key that has not expired."""
-        return sa.select(request_logs).where(
-            request_logs.c.client_id == client_id,
-            request_logs.c.idempotency_key == idempotency_key,
-            request_logs.c.created_at > db_now(-self._key_ttl),
-        )
+        if row is not None:
+            differs = asked.differs_from(Asked(row.workflow, row.body, row.body_sha256, row.query))
+            if differs is not None:
+                raise IdempotencyConflict(row.created_at, differs)
+        return row
 
     def request_of(self, job_id: str, *, client_id: str) -> JobRequest | None:
         """Return the request of the client's job; None if the client has no job with this id."""

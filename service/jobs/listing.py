@@ -43,7 +43,7 @@ class Listings:
         }
         narrowed = [*filters.created(jobs.c.id, jobs.c.created_at), *_of_spec(filters, self._dialect)]
         if len(filters.status) > 1:
-            narrowed.append((_of_statuses, (list(filters.status),)))
+            narrowed += filters.statuses(jobs.c.status)
         if filters.output_preset is not None:
             narrowed.append((_of_field("output_preset", self._dialect), (filters.output_preset,)))
         return read_page(self._reader, JOBS, jobs.c.id, job_of, asked, limit, cursor, narrowed)
@@ -98,10 +98,6 @@ def _of_field(name: str, dialect: str) -> Condition:
 @cache
 def _of_swaps(condition: Condition) -> Condition:
     return lambda *values: sa.and_(_SWAPS, condition(*values))
-
-
-def _of_statuses(statuses: Any) -> sa.ColumnElement[bool]:
-    return jobs.c.status.in_(statuses)
 
 
 @cache

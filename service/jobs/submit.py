@@ -107,7 +107,7 @@ class Submit:
         order = replace(order, dressing=tidied(order.dressing))
         query = query_of(order)
         asked = Asked(SWAP_WORKFLOW, request.model_dump(mode="json"), digest(sent.raw_body, query), query)
-        if first := self._first_answer(client, sent, asked):
+        if first := self.intake.first_answer(client.id, sent.idempotency_key, asked):
             return first
         resolved = self._resolve(client, request, order)
         new = NewJob(
@@ -145,7 +145,7 @@ class Submit:
         body |= spec
         query = {} if reference is None else {"reference": reference}
         asked = Asked(CUTOUT_WORKFLOW, body, digest(CUTOUT_WORKFLOW.encode() + sent.raw_body, query), query)
-        if first := self._first_answer(client, sent, asked):
+        if first := self.intake.first_answer(client.id, sent.idempotency_key, asked):
             return first
         new = NewJob(
             request_id=sent.request_id,
@@ -160,12 +160,9 @@ class Submit:
         )
         return self._accept(new)
 
-    def _first_answer(self, client: Client, sent: Sent, asked: Asked) -> Accepted | None:
-        return self.intake.first_answer(client.id, sent.idempotency_key, asked) if sent.idempotency_key else None
-
     def _accept(self, new: NewJob) -> Accepted:
         try:
-            known = self.intake.knows_photo(new.source_key)
+            known = new.source_key in self.intake.registered([new.source_key])
             if not known:  # after that look-up, as the sweep deletes a photo's bytes before its row
                 self.sources.size(new.source_key)
             accepted = self.intake.create(replace(new, source_known=known))
@@ -186,7 +183,7 @@ class Submit:
         """
         if order.preview and not self.previews:
             raise PreviewsOff
-        resolved = self._resolve(client, request, replace(order, dressing=tidied(order.dressing)))
+        resolved = self._resolve(client, request, order)
         try:
             kind = Kind.PREVIEW if order.preview else Kind.SWAP
             preflight = self.intake.preflight(client.id, resolved.source_key, kind)
@@ -222,10 +219,9 @@ class Submit:
                 pinned=brand.pinned,
             )
             order = order.having({name: one for name, one in brand.options.items() if name not in order.sent})
-            order = replace(order, dressing=tidied(order.dressing))
             request = request.model_copy(update={"dominant_colors": list(order.colors)})
         catalogue = self.catalogue.of(client.catalogue)
-        order = catalogue.lettered(order)
+        order = catalogue.lettered(replace(order, dressing=tidied(order.dressing)))
         if faults := list(option_faults(catalogue, order)):
             raise OptionsInvalid(faults)
         order, earlier = self._earlier(client, catalogue, order)
@@ -263,14 +259,17 @@ class Submit:
         kept |= {"seed": spec["seed"] if seed is None else seed}
         new = {"spec": kept, "spec_version": version, "source_key": render.source_key}
         earlier: dict[str, Any] = spec.get("earlier", new)
-        if not all(map(self.intake.may_use, stored_extra_sources({"earlier": earlier}))):
+        keys = stored_extra_sources({"earlier": earlier})
+        usable = self.intake.registered(keys)
+        if not all(usable.get(key) for key in keys):
             raise missing
-        return replace(order, **_scenery(old)), earlier
+        scenery = ("scene", "mood", "colors", "seed", "style_words", "dressing")
+        return replace(order, **{name: getattr(old, name) for name in scenery}), earlier
 
     def _missing(self, client: Client, order: SwapOrder) -> Iterator[OptionFault]:
         """Yield a fault for each further upload of the order that the client does not have, or that is too large."""
         for name, key in extra_sources(order).items():
-            own = key.startswith(upload_prefix(client)) and self.intake.may_use(key)
+            own = key.startswith(upload_prefix(client)) and self.intake.registered([key]).get(key)
             try:
                 size = self.sources.size(key) if own else None
             except ObjectNotFound:
@@ -305,11 +304,6 @@ class Submit:
         if size > self.max_photo_bytes:
             raise SourceTooLarge(self.max_photo_bytes)
         return key, seen
-
-
-def _scenery(order: SwapOrder) -> dict[str, Any]:
-    """Return the parts of an order that make its scene."""
-    return {name: getattr(order, name) for name in ("scene", "mood", "colors", "seed", "style_words", "dressing")}
 
 
 def _seen(render: Render) -> dict[str, Any]:

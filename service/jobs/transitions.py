@@ -138,23 +138,21 @@ class Jobs:
             raise JobFinished(found[0].status)
         return found
 
-    def cancel_waiting(self, order_id: str, *, client_id: str) -> int:
-        """End and refund the jobs of the client's order that no worker has begun, and return their number.
+    def cancel_waiting(self, order_id: str, *, client_id: str) -> None:
+        """End and refund the jobs of the client's order that no worker has begun.
 
         Each transaction ends at most ENDED_AT_ONCE of them, so that submits don't wait for long.
         """
         own = sa.and_(jobs.c.order_id == order_id, jobs.c.client_id == client_id)
         waiting = sa.select(jobs.c.id).where(own, jobs.c.status == JobStatus.NOT_STARTED)
-        cancelled = 0
         while True:
             with self._engine.begin() as connection:
                 locked = waiting.order_by(jobs.c.id).limit(ENDED_AT_ONCE).with_for_update()
                 ids = connection.execute(locked).scalars().all()
                 ended = self._end_within(connection, jobs.c.id.in_(ids), _CANCELLED) if ids else ()
             self._count(ended, _CANCELLED)
-            cancelled += len(ended)
             if len(ids) < ENDED_AT_ONCE:
-                return cancelled
+                return
 
     def end_without_photo(self, connection: sa.Connection, source_key: str) -> list[str]:
         """End and refund unfinished jobs of a photo in the transaction that deletes it; return their ids.

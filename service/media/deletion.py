@@ -13,7 +13,7 @@ from service.jobs.records import may_be_id
 from service.jobs.transitions import ENDED_AT_ONCE, Jobs
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable, may_be_key
-from service.storage.registry import ObjectRegistry, knows_photo
+from service.storage.registry import ObjectRegistry, registered
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Deletion:
             if not may_be_key(key):
                 return False
             with self.registry.begin() as connection:
-                if not knows_photo(connection, key):
+                if key not in registered(connection, [key]):
                     return False
         except ObjectTooLarge:
             pass  # no job has accepted it, so it has no cut-out

@@ -10,8 +10,6 @@ from typing import IO, Any, cast
 from service.orders.records import Order, Picture
 from service.storage.objects import Bucket, ObjectNotFound
 
-_EXTENSIONS = {"jpeg": "jpg"}
-
 
 class _Sink(io.RawIOBase):
     """A file that only collects what is written to it, until it is taken."""
@@ -23,9 +21,6 @@ class _Sink(io.RawIOBase):
         """Collect the bytes."""
         self._parts.append(bytes(data))
         return len(data)
-
-    def flush(self) -> None:
-        """Do nothing: everything is written already."""
 
     def taken(self) -> bytes:
         """Return what was written since the last call."""
@@ -58,14 +53,8 @@ def zipped(order: Order, pictures: Iterable[Picture], renders: Bucket) -> Iterat
     yield sink.taken()
 
 
-def file_of(picture: Picture, extension: str) -> str:
-    """Return a picture's name in the archive: a folder a photo, then preset and variant, both counted from 1."""
-    reference = re.sub(r"[^\w.-]+", "-", picture.job.reference or "").strip("-.")[:60]
-    folder = f"{picture.photo + 1:03}" + f"-{reference}" * bool(reference)
-    return f"{folder}/{picture.job.output_preset}-{picture.variant + 1}.{extension}"
-
-
 def _row(picture: Picture) -> dict[str, Any]:
+    """Return a picture's entry in the manifest. Its file: a folder a photo, then preset and variant, from 1."""
     job, render = picture.job, picture.render
     error = {"code": job.error_code, "message": job.error_message} if job.error_code else None
     names = ("output_preset", "scene_type", "mood", "seed", "reference", "metadata", "status")
@@ -74,4 +63,7 @@ def _row(picture: Picture) -> dict[str, Any]:
     if render is None:
         return row
     kept = {name: getattr(render, name) for name in ("public_id", "width", "height", "bytes", "sha256", "warnings")}
-    return row | kept | {"file": file_of(picture, _EXTENSIONS.get(render.format, render.format))}
+    reference = re.sub(r"[^\w.-]+", "-", job.reference or "").strip("-.")[:60]
+    folder = f"{picture.photo + 1:03}" + f"-{reference}" * bool(reference)
+    extension = "jpg" if render.format == "jpeg" else render.format
+    return row | kept | {"file": f"{folder}/{job.output_preset}-{picture.variant + 1}.{extension}"}

@@ -1,24 +1,16 @@
 """Order intake: one transaction writes the order, its log, and a log, a debit and a job for each picture."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import sqlalchemy as sa
 from ulid import ULID
 
-from service.accounts.ledger import debit_all
+from service.accounts.ledger import debit
 from service.catalogue.specs import stored_extra_sources
 from service.database.clock import db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
-from service.database.engine import reader
-from service.database.tables import clients, jobs, orders, request_logs, stored_objects
-from service.jobs.intake import (
-    IdempotencyConflict,
-    JobIntake,
-    Refusal,
-    job_values,
-    log_values,
-)
+from service.database.tables import jobs, orders, request_logs
+from service.jobs.intake import JobIntake, job_values, log_values
 from service.jobs.records import Asked, Kind
 from service.jobs.turns import new_turns
 from service.orders.records import AcceptedOrder, NewOrder, NoRoom
@@ -40,10 +32,9 @@ class OrderIntake:
 
         Raises InsufficientCredits for the whole price, NoRoom, and what `JobIntake.create` raises.
         """
-        answer = partial(self.first_answer, new.client_id, new.idempotency_key, new.asked)
 
         def first() -> tuple[AcceptedOrder, list[str]] | None:
-            found = answer()
+            found = self.first_answer(new.client_id, new.idempotency_key, new.asked)
             return None if found is None else (found, [])
 
         return self.intake.once(new.idempotency_key, lambda: self._create(new), first)
@@ -81,47 +72,23 @@ class OrderIntake:
                 rows = [job_values(job, job_id) for job, job_id in zip(new.jobs, job_ids, strict=True)]
                 version = max(row["spec_version"] for row in rows)
                 turns = new_turns(connection, new.client_id, Kind.SWAP, version, count=count)
-                if refusals := self._refusals(connection, new.client_id, count):
+                if refusals := self.intake.refusals(connection, new.client_id, Kind.SWAP, coming=count):
                     raise NoRoom(refusals[0], count)
                 rows = [row | {"turn": turn, "order_id": order_id} for row, turn in zip(rows, turns, strict=True)]
                 connection.execute(request_logs.insert(), [log_values(job) for job in new.jobs])
                 connection.execute(jobs.insert().values(sent_at=db_now()), rows[:SENT_AT_ONCE])
                 if rows[SENT_AT_ONCE:]:
                     connection.execute(jobs.insert(), rows[SENT_AT_ONCE:])
-                debit_all(connection, new.client_id, {row["id"]: row["credits_cost"] for row in rows})
+                debit(connection, new.client_id, {row["id"]: row["credits_cost"] for row in rows})
         except CommitUnanswered as unanswered:
             if not was_written(self.engine, log.values(idempotency_key=None)):
                 raise unanswered.__cause__ or unanswered from None
         return accepted, job_ids[:SENT_AT_ONCE]
 
-    def _refusals(self, connection: sa.Connection, client_id: str, coming: int) -> list[Refusal]:
-        return self.intake.refusals(connection, client_id, Kind.SWAP, coming=coming)
-
-    def preflight(self, client_id: str, pictures: int) -> tuple[int, list[Refusal]]:
-        """Return the client's balance, and the limits that would refuse this many pictures now. Writes nothing."""
-        with reader(self.engine).connect() as connection:
-            balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
-            return balance, self._refusals(connection, client_id, pictures)
-
-    def registered(self, keys: list[str]) -> dict[str, bool]:
-        """Return the photos that are registered, each with whether it may still be used."""
-        row = stored_objects.c
-        query = sa.select(row.key, row.doomed_at.is_(None)).where(row.bucket == "sources", row.key.in_(keys))
-        with reader(self.engine).connect() as connection:
-            return {key: bool(usable) for key, usable in connection.execute(query)}
-
     def first_answer(self, client_id: str, idempotency_key: str | None, asked: Asked) -> AcceptedOrder | None:
         """Return the first answer to this key; None for a new or expired key. Raises IdempotencyConflict."""
-        if idempotency_key is None:
-            return None
-        query = self.intake.logged(client_id, idempotency_key).join(
-            orders, orders.c.request_id == request_logs.c.request_id, isouter=True
-        )
-        with reader(self.engine).connect() as connection:
-            row = connection.execute(query.add_columns(orders.c.id, orders.c.pictures, orders.c.credits_cost)).first()
+        columns = (orders.c.id, orders.c.pictures, orders.c.credits_cost)
+        row = self.intake.logged(client_id, idempotency_key, asked, *columns)
         if row is None:
             return None
-        differs = asked.differs_from(Asked(row.workflow, row.body, row.body_sha256, row.query))
-        if differs is not None:
-            raise IdempotencyConflict(row.created_at, differs)
         return AcceptedOrder(row.id, row.request_id, row.pictures, row.credits_cost, repeated=True)

@@ -1,32 +1,25 @@
 """The body of an order of many pictures. Each of its pictures is checked by the rules of a single swap."""
 
+import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, cast
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationInfo, model_validator
 from pydantic import ValidationError as PydanticValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails
 
-from pipeline.core.order import SEED_LIMIT, Dressing, Ground, SwapOrder, options_of, photo_place
+from pipeline.core.order import SEED_LIMIT, Dressing, Ground, SwapOrder, options_of
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.order_options import OrderOptions
-from service.catalogue.swap_request import BackgroundSwapWithSpecRequest, ShortText
+from service.catalogue.swap_request import BackgroundSwapWithSpecRequest, OneSource, ShortText, Subject, error_at
 
 MAX_PHOTOS, MAX_VARIANTS, MAX_PRESETS, MAX_PAIRS = 200, 8, 16, 16
 #: Options without a meaning where a preset has no scene.
 _OF_SCENES = frozenset(name for record in (Dressing, Ground) for name, *_ in options_of(record))
 _SWAP = BackgroundSwapWithSpecRequest.model_fields
 
+#: The numbers of a variant and a preset in an order's lists, a request with a placeholder as source, and its order.
+Draft = tuple[tuple[int, int], BackgroundSwapWithSpecRequest, SwapOrder]
 Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
 Colours = Annotated[list[str], Field(max_length=6)]
 OwnId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
@@ -39,15 +32,9 @@ Pairs = Annotated[
 ]
 
 
-class OrderPhoto(BaseModel):
+class OrderPhoto(OneSource):
     """A photo of an order. Send exactly one of the two sources."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    source_image_s3_key: str | None = Field(None, max_length=512, description=_SWAP["source_image_s3_key"].description)
-    source_render_public_id: str | None = Field(
-        None, max_length=64, description=_SWAP["source_render_public_id"].description
-    )
     reference: OwnId | None = Field(
         None, description="Your own id for this photo's pictures, in place of the order's.", examples=["sku-1042"]
     )
@@ -56,31 +43,12 @@ class OrderPhoto(BaseModel):
         description="Your own pairs for this photo's pictures, up to 16 besides the order's.",
         examples=[{"colour": "red"}],
     )
-    subject: list[float] | None = Field(
+    subject: Subject | None = Field(
         None,
         description="The product that you mean: a point x, y or a box left, top, right, bottom. Give shares from 0 to 1"
         " of the upright photo's width and height.",
         examples=[[0.42, 0.55]],
     )
-
-    @field_validator("subject")
-    @classmethod
-    def _place(cls, numbers: list[float] | None) -> list[float] | None:
-        try:
-            return None if numbers is None else list(photo_place(numbers))
-        except ValueError as error:
-            raise PydanticCustomError("subject_invalid", "{reason}", {"reason": str(error)}) from error
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "OrderPhoto":
-        match bool(self.source_image_s3_key) + bool(self.source_render_public_id):
-            case 0:
-                text = "The source is missing. Send source_image_s3_key or source_render_public_id"
-                raise PydanticCustomError("source_missing", text)
-            case 2:
-                text = "Both sources were sent. Send source_image_s3_key or source_render_public_id"
-                raise PydanticCustomError("source_ambiguous", text)
-        return self
 
 
 class OrderVariant(BaseModel):
@@ -95,19 +63,6 @@ class OrderVariant(BaseModel):
     options: OrderOptions = Field(
         default_factory=OrderOptions, description="Options of this variant. Each replaces the order's of that name."
     )
-
-
-@dataclass(frozen=True)
-class Draft:
-    """One look of an order for one preset, for every photo. The numbers are places in the order's lists."""
-
-    variant: int
-    preset: int
-    #: Its source is a placeholder.
-    request: BackgroundSwapWithSpecRequest
-    order: SwapOrder
-    #: For an order without a seed: what to add to the brand's seed, if that has one.
-    seed_step: int
 
 
 class OrderRequest(BaseModel):
@@ -167,7 +122,7 @@ class OrderRequest(BaseModel):
         description="Your own pairs, up to 16, which the order and each picture show.",
         examples=[{"season": "2027"}],
     )
-    _checked: dict[tuple[int, int], BackgroundSwapWithSpecRequest] = PrivateAttr(default_factory=dict)
+    _checked: dict[tuple[int, int], BackgroundSwapWithSpecRequest] = {}
 
     @property
     def looks(self) -> list[OrderVariant]:
@@ -179,12 +134,16 @@ class OrderRequest(BaseModel):
         """The number of pictures."""
         return len(self.photos) * len(self.looks) * len(self.presets)
 
-    def drafts(self, catalogue: Catalogue) -> Iterator[Draft]:
-        """Yield each variant for each preset."""
+    def drafts(self, catalogue: Catalogue, pinned: int | None) -> Iterator[Draft]:
+        """Yield each variant for each preset. `pinned`: the seed of the order's brand, for looks without one.
+
+        Looks without any seed get a random one, the same for all presets.
+        """
+        drawn = [secrets.randbelow(SEED_LIMIT) for _ in self.looks]
         for (variant, preset), request in self._checked.items():
             look = self.looks[variant]
             step = 0 if isinstance(self.variants, list) else variant
-            seed = self.seed if look.seed is None else look.seed
+            seed = next((one for one in (look.seed, self.seed, pinned) if one is not None), None)
             options = self.options.given() | look.options.given()
             sent = frozenset(options)
             if catalogue.presets[request.output_preset].background != "scene":
@@ -196,10 +155,10 @@ class OrderRequest(BaseModel):
                 preset=request.output_preset,
                 colors=tuple(request.dominant_colors),
                 brand=self.pilot_brand,
-                seed=None if seed is None else (seed + step) % SEED_LIMIT,
+                seed=drawn[variant] if seed is None else (seed + step) % SEED_LIMIT,
                 sent=sent,
             )
-            yield Draft(variant, preset, request, order.having(options), step)
+            yield (variant, preset), request, order.having(options)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -223,12 +182,6 @@ class OrderRequest(BaseModel):
         return request
 
 
-def _error(kind: str, text: str, loc: tuple[str | int, ...], value: Any) -> InitErrorDetails:
-    return InitErrorDetails(
-        type=PydanticCustomError(cast(Any, kind), cast(Any, text.replace("{", "{{"))), loc=loc, input=value
-    )
-
-
 def _own_errors(error: PydanticValidationError, listed: bool) -> Iterator[InitErrorDetails]:
     """Yield pydantic's errors. `listed`: the variants are a list, so errors about a number don't matter."""
     for one in error.errors():
@@ -237,7 +190,7 @@ def _own_errors(error: PydanticValidationError, listed: bool) -> Iterator[InitEr
             if str(loc[1]).startswith("list[") != listed:
                 continue
             loc = ("variants", *loc[2:])
-        yield _error(one["type"], one["msg"], loc, one["input"])
+        yield error_at(one["type"], one["msg"], loc, one["input"])
 
 
 def _picture_errors(
@@ -265,10 +218,9 @@ def _picture_errors(
             except PydanticValidationError as error:
                 for one in error.errors():
                     name, *rest = one["loc"]
-                    loc = ("presets", place) if name == "output_preset" else (name, *rest)
-                    yield _error(
-                        one["type"], one["msg"], ("variants", number, *loc) if name in own else loc, one["input"]
-                    )
+                    loc: tuple[str | int, ...] = ("presets", place) if name == "output_preset" else (name, *rest)
+                    loc = ("variants", number, *loc) if name in own else loc
+                    yield error_at(one["type"], one["msg"], loc, one["input"])
 
 
 def _repeated(data: dict[str, Any]) -> Iterator[InitErrorDetails]:
@@ -276,4 +228,5 @@ def _repeated(data: dict[str, Any]) -> Iterator[InitErrorDetails]:
     listed = presets if isinstance(presets, list) else []
     for place, preset in enumerate(listed):
         if preset in listed[:place]:
-            yield _error("repeated", "This preset was sent before. Name each preset once", ("presets", place), preset)
+            text = "This preset was sent before. Name each preset once"
+            yield error_at("repeated", text, ("presets", place), preset)

@@ -2,11 +2,10 @@
 
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from service.jobs.records import JobStatus, Render
+from service.jobs.records import JobStatus
 from service.orders.records import Picture
 from service.storage.objects import Bucket, ObjectNotFound
 from service.storage.thumbnail import reduced
@@ -19,33 +18,17 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _PAPER, _INK, _PALE, _FAILED = "#ffffff", "#222222", "#eeeeee", "#f6dcd8"
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """A contact sheet as WebP. `more`: the order has more photos than fit on it and the sheets before."""
+def sheet(pictures: Iterable[Picture], renders: Bucket, page: int) -> tuple[bytes, bool] | None:
+    """Draw the sheet number `page`, from 1, as WebP; return it, and whether the order has more photos than fit so far.
 
-    data: bytes
-    more: bool
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """What a cell shows: a stored picture, or words."""
-
-    render: Render | None
-    words: str
-    failed: bool
-
-
-def sheet(pictures: Iterable[Picture], renders: Bucket, page: int = 1) -> Sheet | None:
-    """Draw the sheet number `page`, from 1; None if the order has no such sheet. Raises StoreUnavailable."""
-    cells, names, columns = dict[tuple[int, tuple[int, int]], _Cell](), dict[int, str](), dict[tuple[int, int], str]()
+    None if the order has no such sheet. Raises StoreUnavailable.
+    """
+    cells, names, columns = dict[tuple[int, tuple[int, int]], Picture](), dict[int, str](), dict[tuple[int, int], str]()
     for one in pictures:
         place = one.variant, one.preset
         columns[place] = f"{one.job.output_preset}\nvariant {one.variant + 1}"
         names[one.photo] = f"photo {one.photo + 1}\n{one.job.reference or ''}"
-        words = one.job.error_code or ("deleted" if one.job.status == JobStatus.SUCCESS else one.job.status.lower())
-        failed = one.job.status == JobStatus.FAILURE
-        cells[one.photo, place] = _Cell(one.render, words, failed)
+        cells[one.photo, place] = one
     order = sorted(columns)
     rows_a_page = max(1, MOST // max(1, len(order)))
     photos = sorted(names)[(page - 1) * rows_a_page : page * rows_a_page]
@@ -62,26 +45,26 @@ def sheet(pictures: Iterable[Picture], renders: Bucket, page: int = 1) -> Sheet 
         top = _HEAD + step * row
         _write(pen, (_GAP, top), names[photo], _LABELS - 2 * _GAP, font)
         for number, place in enumerate(order):
-            _fill(drawn, (_LABELS + step * number, top), side, cells.get((photo, place)), renders, font)
+            _fill(drawn, (_LABELS + step * number, top), side, cells[photo, place], renders, font)
     file = io.BytesIO()
     drawn.save(file, "WEBP", quality=82, method=2)
-    return Sheet(file.getvalue(), page * rows_a_page < len(names))
+    return file.getvalue(), page * rows_a_page < len(names)
 
 
-def _fill(drawn: Image.Image, at: tuple[int, int], side: int, cell: _Cell | None, renders: Bucket, font: Font) -> None:
-    """Draw a cell: its picture in the middle, or its words."""
-    words, failed = (cell.words, cell.failed) if cell else ("", False)
-    if cell and cell.render is not None:
+def _fill(drawn: Image.Image, at: tuple[int, int], side: int, cell: Picture, renders: Bucket, font: Font) -> None:
+    """Draw a cell: its picture in the middle, or words."""
+    status, render = cell.job.status, cell.render
+    words = cell.job.error_code or ("deleted" if status == JobStatus.SUCCESS else status.lower())
+    drawn.paste(_FAILED if status == JobStatus.FAILURE else _PALE, (*at, at[0] + side, at[1] + side))
+    if render is not None:
         try:
-            picture = reduced(renders.get(cell.render.key, max_bytes=cell.render.bytes), side)
+            picture = reduced(renders.get(render.key, max_bytes=render.bytes), side)
         except (ObjectNotFound, OSError):
             words = "deleted"
         else:
             where = at[0] + (side - picture.width) // 2, at[1] + (side - picture.height) // 2
-            drawn.paste(_PALE, (*at, at[0] + side, at[1] + side))
             drawn.paste(picture, where, picture if picture.mode == "RGBA" else None)
             return
-    drawn.paste(_FAILED if failed else _PALE, (*at, at[0] + side, at[1] + side))
     _write(ImageDraw.Draw(drawn), (at[0] + _GAP, at[1] + side // 2 - 8), words, side - 2 * _GAP, font)
 
 

@@ -48,7 +48,7 @@ class Orders:
         asked = {orders.c.client_id: client_id, orders.c.reference: filters.reference}
         narrowed = [*filters.created(orders.c.id, orders.c.created_at)]
         narrowed += filters.pairs("orders.metadata", self._engine.dialect.name)
-        narrowed += [(_of_statuses, (list(filters.status),))] if filters.status else []
+        narrowed += filters.statuses(STATUS)
         page = read_page(self._reader, _ORDERS, orders.c.id, dict, asked, limit, cursor, narrowed)
         return Page(self._counted(page.items), page.next_cursor)
 
@@ -64,13 +64,11 @@ class Orders:
 
     def all_pictures(self, order_id: str, *, client_id: str) -> Iterator[Picture]:
         """Yield the pictures, as `pictures` returns them, a page at a time."""
-        cursor = None
-        while True:
+        cursor: str | None = ""
+        while cursor is not None:
             page = self.pictures(order_id, client_id=client_id, limit=_PAGE, cursor=cursor)
             yield from page.items
             cursor = page.next_cursor
-            if cursor is None:
-                return
 
     def cancel(self, order_id: str, *, client_id: str) -> Order | None:
         """Cancel the pictures of the client's order that have not begun, and return the order. Each is refunded.
@@ -94,10 +92,6 @@ class Orders:
             counted = tallies(connection, [row["id"] for row in rows]) if rows else {}
         names = [name for name in Order.__dataclass_fields__ if name != "tally"]
         return [Order(**{name: row[name] for name in names}, tally=counted[row["id"]]) for row in rows]
-
-
-def _of_statuses(statuses: Any) -> sa.ColumnElement[bool]:
-    return STATUS.in_(statuses)
 
 
 def _picture(row: sa.RowMapping) -> Picture:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import secrets
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -10,9 +9,7 @@ from typing import Any
 
 from ulid import ULID
 
-from pipeline.core.order import SEED_LIMIT
 from pipeline.delivery.output import ordered
-from pipeline.scene.surfaces import tidied
 from service.accounts.clients import Client
 from service.catalogue.cautions import Caution
 from service.database.engine import DATABASE_AWAY
@@ -40,14 +37,8 @@ WORKFLOW = "orders"
 _THREADS = 4
 #: A photo, a variant and a preset, by their numbers in the order's lists.
 Place = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class _Source:
-    """An order's photo in the store, and the facts of the cut-out of the render that names it."""
-
-    key: str
-    seen: Mapping[str, Any]
+#: The key of an order's photo, and the facts of the cut-out of the render that names it.
+Source = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -107,15 +98,15 @@ class OrderSubmit:
         pictures, faults = self._pictures(client, request)
         prices = [self.submit.catalogue.of(client.catalogue).presets[name].credits for name in request.presets]
         cost = sum(prices) * len(request.looks) * len(request.photos)
-        balance, refusals = self.intake.preflight(client.id, request.count)
+        met = self.submit.intake.preflight(client.id, None, coming=request.count)
         found = dict[Caution, None]()
-        if balance < cost:
-            text = f"The balance of {balance} does not cover the cost of {cost}. Ask the operator for credits."
+        if met.balance < cost:
+            text = f"The balance of {met.balance} does not cover the cost of {cost}. Ask the operator for credits."
             found[Caution("insufficient_credits", text)] = None
-        for refusal in (NoRoom(one, request.count) for one in refusals):
+        for refusal in (NoRoom(one, request.count) for one in met.refused_by):
             found[Caution(refusal.code, str(refusal))] = None
         found |= dict.fromkeys(one for _, cautions in self._cautions(client, pictures) for one in cautions)
-        return OrderPlan(request.count, cost, balance, list(found), faults)
+        return OrderPlan(request.count, cost, met.balance, list(found), faults)
 
     def _pictures(self, client: Client, request: OrderRequest) -> tuple[dict[Place, Resolved], list[OrderFault]]:
         """Return the pictures by photo, variant and preset, in the order in which they start, and photos' faults.
@@ -129,23 +120,15 @@ class OrderSubmit:
             text = f"The order has {request.count} pictures (photos x variants x presets), and {self.limit} are allowed"
             raise OrderInvalid([OrderFault((), "order_too_large", f"{text}. Send several orders")])
         brand = self.submit.brand(client, request.pilot_brand)
-        looks = list(request.drafts(self.submit.catalogue.of(client.catalogue)))
-        seeds = [secrets.randbelow(SEED_LIMIT) for _ in request.looks]
         branded, wrong = dict[tuple[int, int], Resolved](), list[OrderFault]()
-        for look in looks:
-            order = look.order
-            if order.seed is None:
-                pinned = brand.seed if brand is not None else None
-                seed = seeds[look.variant] if pinned is None else (pinned + look.seed_step) % SEED_LIMIT
-                order = replace(order, seed=seed)
+        catalogue, pinned = self.submit.catalogue.of(client.catalogue), None if brand is None else brand.seed
+        for look, body, order in request.drafts(catalogue, pinned):
             try:
-                branded[look.variant, look.preset] = self.submit.look(
-                    client, look.request, replace(order, dressing=tidied(order.dressing)), brand
-                )
+                branded[look] = self.submit.look(client, body, order, brand)
             except OptionsInvalid as error:
-                own = request.looks[look.variant].options.given()
+                own = request.looks[look[0]].options.given()
                 for one in error.faults:
-                    loc = ("variants", look.variant) if one.field in own else ()
+                    loc = ("variants", look[0]) if one.field in own else ()
                     wrong.append(OrderFault((*loc, "options", one.field), one.code, one.message, one.received))
         if wrong:
             raise OrderInvalid(wrong)
@@ -158,21 +141,21 @@ class OrderSubmit:
             if (source := sources.get(number)) is not None
         }, faults
 
-    def _sources(self, client: Client, request: OrderRequest) -> tuple[dict[int, _Source], list[OrderFault]]:
+    def _sources(self, client: Client, request: OrderRequest) -> tuple[dict[int, Source], list[OrderFault]]:
         """Return the photos that can be used, by their places, and the faults of the others."""
 
-        def find(photo: OrderPhoto) -> _Source | Exception:
+        def find(photo: OrderPhoto) -> Source | Exception:
             try:
-                return _Source(*self.submit.source(client, photo.source_image_s3_key, photo.source_render_public_id))
+                return self.submit.source(client, photo.source_image_s3_key, photo.source_render_public_id)
             except (SourceNotFound, SourceTooLarge) as error:
                 return error
 
         with ThreadPoolExecutor(_THREADS) as threads:
             looked = list(threads.map(find, request.photos))
-        usable = self.intake.registered([one.key for one in looked if isinstance(one, _Source)])
-        found, faults = dict[int, _Source](), list[OrderFault]()
+        usable = self.submit.intake.registered([one[0] for one in looked if isinstance(one, tuple)])
+        found, faults = dict[int, Source](), list[OrderFault]()
         for number, (photo, one) in enumerate(zip(request.photos, looked, strict=True)):
-            if isinstance(one, _Source) and usable.get(one.key, True) and (one.key in usable or self._stored(one.key)):
+            if isinstance(one, tuple) and usable.get(one[0], True) and (one[0] in usable or self._stored(one[0])):
                 found[number] = one
             else:
                 faults.append(_fault(number, photo, one if isinstance(one, SourceTooLarge) else None))
@@ -188,19 +171,17 @@ class OrderSubmit:
 
     def _cautions(self, client: Client, pictures: Mapping[Place, Resolved]) -> Iterator[tuple[Place, list[Caution]]]:
         """Yield each picture's warnings. Without an earlier render of the photo, they don't depend on the photo."""
-        known, catalogue = dict[tuple[int, int], list[Caution]](), self.submit.catalogue.of(client.catalogue)
+        known, catalogue = dict[tuple[int, ...], list[Caution]](), self.submit.catalogue.of(client.catalogue)
         for place, one in pictures.items():
-            if one.seen:
-                yield place, list(surprises(one, catalogue))
-                continue
-            if place[1:] not in known:
-                known[place[1:]] = list(surprises(one, catalogue))
-            yield place, known[place[1:]]
+            same = place if one.seen else place[1:]
+            if same not in known:
+                known[same] = list(surprises(one, catalogue))
+            yield place, known[same]
 
     def _jobs(self, client: Client, pictures: Mapping[Place, Resolved]) -> Iterator[NewJob]:
         looks = {place[1:]: one for place, one in pictures.items()}
         shared = {look for group in _sharing(looks) if len(group) > 1 for look in group}
-        registered = self.intake.registered(sorted({one.source_key for one in pictures.values()}))
+        registered = self.submit.intake.registered(sorted({one.source_key for one in pictures.values()}))
         for place, cautions in self._cautions(client, pictures):
             one = pictures[place]
             body, query = one.request.model_dump(mode="json"), query_of(one.order)
@@ -230,7 +211,7 @@ def _sharing(looks: Mapping[tuple[int, int], Resolved]) -> list[list[tuple[int, 
     return list(groups.values())
 
 
-def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: _Source) -> Resolved:
+def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: Source) -> Resolved:
     """Return a look of the order for one photo."""
     names = ("source_image_s3_key", "source_render_public_id")
     order = replace(
@@ -240,7 +221,7 @@ def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: 
         metadata=tuple((request.metadata | photo.metadata).items()),
     )
     asked = look.request.model_copy(update={name: getattr(photo, name) for name in names})
-    return replace(look, request=asked, order=order).of_photo(source.key, source.seen)
+    return replace(look, request=asked, order=order).of_photo(*source)
 
 
 def _fault(number: int, photo: OrderPhoto, error: SourceTooLarge | None = None) -> OrderFault:

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from litestar.datastructures import State
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.core.order import photo_place
 from pipeline.core.spec import SceneKind
 from pipeline.placement.facts import StanceName
 from service.catalogue.catalogue import Catalogue
+from service.catalogue.swap_request import OneSource, Subject
 from service.cutouts.records import MESSAGES, CutBy, Cutout
 from service.jobs.records import KeptFacts
 from service.schemas.fields import CurrentStatus, JobId, NextCursor, RequestId, SubmitReference, Time
@@ -20,22 +19,18 @@ from service.schemas.serialize import base_url
 from service.storage.objects import Bucket
 
 
-class CutoutRequest(BaseModel):
+class CutoutRequest(OneSource):
     """The photo to cut out: exactly one of the two sources."""
 
-    model_config = ConfigDict(extra="forbid")
     EXAMPLE: ClassVar[dict[str, Any]] = {
         "source_image_s3_key": "uploads/01J9ZC4T7M3X6V2Q8R5N1B0KAD/01J9ZC5A1GZ7W6Y4T3S2R1Q0PN.jpg"
     }
 
-    source_image_s3_key: str | None = Field(
-        None, max_length=512, description="Key of the uploaded product photo, as POST /v1/uploads returned it."
-    )
     source_render_public_id: str | None = Field(
         None, max_length=64, description="Public id of an earlier render. Backdrop cuts out the photo behind it."
     )
 
-    subject: list[float] | None = Field(
+    subject: Subject | None = Field(
         None,
         description="The product that you mean: a point on it (x, y), or a box around it (left, top, right, bottom)."
         " Give shares from 0 to 1 of the upright photo's width and height. Backdrop chooses among the products that it"
@@ -43,29 +38,6 @@ class CutoutRequest(BaseModel):
         " The choice applies to all later swaps of this photo. Null: all products that stand out.",
         examples=[[0.42, 0.55]],
     )
-
-    @field_validator("subject")
-    @classmethod
-    def _place(cls, numbers: list[float] | None) -> list[float] | None:
-        if numbers is None:
-            return None
-        try:
-            return list(photo_place(numbers))
-        except ValueError as error:
-            raise PydanticCustomError("subject_invalid", "{reason}", {"reason": str(error)}) from error
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "CutoutRequest":
-        given = [name for name in (self.source_image_s3_key, self.source_render_public_id) if name]
-        if not given:
-            raise PydanticCustomError(
-                "source_missing", "The source is missing. Send source_image_s3_key or source_render_public_id"
-            )
-        if len(given) > 1:
-            raise PydanticCustomError(
-                "source_ambiguous", "Both sources were sent. Send source_image_s3_key or source_render_public_id"
-            )
-        return self
 
 
 class KeptSubjects(BaseModel):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from http import HTTPStatus
 from importlib.resources import files
-from typing import Annotated, Any, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, get_origin, get_type_hints
 
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
@@ -87,10 +87,11 @@ class BodyOptional(Documented):
 class Submitted(Documented):
     """An operation behind admission control: its answers have rate limit fields."""
 
-    @property
-    def of_accepted(self) -> list[str]:
-        """The header fields of its 202."""
-        return _OF_ACCEPTED
+    #: The header fields of its 202.
+    of_accepted: ClassVar[list[str]] = [
+        *("Location", "Preference-Applied", "Content-Location", "Link", "Idempotent-Replayed"),
+        "Backdrop-Warnings",
+    ]
 
     def __post_init__(self) -> None:
         """Describe the header fields."""
@@ -99,7 +100,7 @@ class Submitted(Documented):
             assert isinstance(answer, OpenAPIResponse)
             names = _RATE_FIELDS + {"202": self.of_accepted, "409": ["Retry-After"]}.get(status, [])
             answer.headers = {**(answer.headers or {}), **{name: _FIELDS[name] for name in names}}
-            if status == "202" and self.of_accepted is _OF_ACCEPTED:
+            if status == "202" and not isinstance(self, Ordered):
                 # A JobView or CutoutView has all fields of a WorkflowAcceptedResponse, so both schemas match it.
                 schema = (answer.content or {})["application/json"].schema
                 assert isinstance(schema, Schema)
@@ -110,10 +111,7 @@ class Submitted(Documented):
 class Ordered(Submitted):
     """The operation that accepts an order of many pictures, whose answer does not wait for them."""
 
-    @property
-    def of_accepted(self) -> list[str]:
-        """The header fields of its 202."""
-        return ["Location", "Idempotent-Replayed", "Backdrop-Warnings"]
+    of_accepted: ClassVar[list[str]] = ["Location", "Idempotent-Replayed", "Backdrop-Warnings"]
 
 
 @dataclass
@@ -132,10 +130,6 @@ class Receiving(Documented):
         body.content |= {content_type: OpenAPIMediaType(schema=photo) for content_type in (*UPLOAD_TYPES, SVG_TYPE)}
 
 
-_OF_ACCEPTED = [
-    *("Location", "Preference-Applied", "Content-Location", "Link", "Idempotent-Replayed"),
-    "Backdrop-Warnings",
-]
 _RATE_FIELDS = ["RateLimit-Policy", "RateLimit"]
 _FIELDS = {
     "RateLimit-Policy": OpenAPIHeader(

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from litestar.datastructures import State
 from pydantic import BaseModel, Field
 
-from service.orders.records import AcceptedOrder, Order, OrderPlan, Picture
+from service.orders.records import Order, OrderPlan, Picture
 from service.schemas.fields import (
     CurrentStatus,
     DownloadUrl,
@@ -153,35 +153,20 @@ class OrderPage(BaseModel):
 
 def serialize_order_plan(plan: OrderPlan) -> OrderPlanView:
     """Return an order's plan for an answer."""
-    return OrderPlanView(
-        pictures=plan.pictures,
-        credits_cost=plan.credits_cost,
-        balance=plan.balance,
-        affordable=plan.balance >= plan.credits_cost,
-        warnings=[PlanWarning(code=one.code, message=one.message) for one in plan.cautions],
-        faults=[OrderPhotoFault(photo=int(one.loc[1]), code=one.code, message=one.message) for one in plan.faults],
-    )
-
-
-def serialize_accepted(accepted: AcceptedOrder) -> OrderAcceptedResponse:
-    """Return the answer to an accepted order."""
-    names = [name for name in OrderAcceptedResponse.model_fields if name != "status"]
-    return OrderAcceptedResponse(**{name: getattr(accepted, name) for name in names})
+    faults = [vars(one) | {"photo": one.loc[1]} for one in plan.faults]
+    more = {"affordable": plan.balance >= plan.credits_cost, "warnings": [vars(one) for one in plan.cautions]}
+    return OrderPlanView(**vars(plan) | more | {"faults": faults})
 
 
 def summary(order: Order) -> dict[str, Any]:
-    """Return the fields of an OrderSummary."""
-    kept = {name: getattr(order, name) for name in OrderSummary.model_fields if hasattr(order, name)}
+    """Return the fields of an OrderSummary, among others."""
     tally = order.tally
-    more = {"counts": OrderCounts(**tally.counts), "progress": tally.progress}
-    return kept | more | {"order_id": order.id, "credits_refunded": tally.credits_refunded}
+    more = {"status": tally.status, "counts": tally.counts, "progress": tally.progress}
+    return vars(order) | more | {"order_id": order.id, "credits_refunded": tally.credits_refunded}
 
 
 def serialize_picture(request: AnyRequest, state: State, picture: Picture) -> OrderPicture:
     """Return a picture for an answer, with a new download URL."""
     job = serialize_job(request, state, picture.job, picture.render)
-    kept = {name: getattr(job, name) for name in OrderPicture.model_fields if hasattr(job, name)}
-    render = None
-    if job.render is not None:
-        render = OrderRender(**{name: getattr(job.render, name) for name in OrderRender.model_fields})
-    return OrderPicture(**kept | {"photo": picture.photo, "variant": picture.variant, "render": render})
+    render = None if job.render is None else dict(job.render)
+    return OrderPicture(**dict(job) | {"photo": picture.photo, "variant": picture.variant, "render": render})

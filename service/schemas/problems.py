@@ -33,13 +33,7 @@ from service.jobs.intake import (
 )
 from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
-from service.jobs.submit import (
-    BrandNearMiss,
-    OptionsInvalid,
-    PreviewsOff,
-    SourceNotFound,
-    SourceTooLarge,
-)
+from service.jobs.submit import BrandNearMiss, OptionsInvalid, PreviewsOff, SourceNotFound, SourceTooLarge
 from service.media.fetcher import FetchFailed, PhotoTooLarge
 from service.orders.records import OrderFinished
 from service.schemas.error_responses import Fault
@@ -53,7 +47,7 @@ from service.schemas.remedies import (
 )
 from service.storage.objects import StoreUnavailable
 from service.telemetry.http import correlation_of
-from service.webhooks.endpoints import DeliveryUnderWay, UrlInvalid
+from service.webhooks.endpoints import DeliveryUnderWay, NoWebhook, UrlInvalid
 
 logger = logging.getLogger(__name__)
 
@@ -352,10 +346,6 @@ def _on_conflict(request: AnyRequest, error: IdempotencyConflict) -> Response[An
     return unprocessable(request, [{"loc": ["header", "Idempotency-Key"], "msg": text, "type": "idempotency_conflict"}])
 
 
-def _on_no_source(request: AnyRequest, _: SourceNotFound) -> Response[Any]:
-    return not_found("source").to_response(request)
-
-
 def _on_large_source(request: AnyRequest, error: SourceTooLarge) -> Response[Any]:
     text = f"The photo has more than {error.limit:,} bytes. Upload a smaller one."
     return unprocessable(request, [{"loc": ["body", "source_image_s3_key"], "msg": text, "type": "photo_too_large"}])
@@ -418,7 +408,8 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     UnicodeDecodeError: on_undecodable,
     RecursionError: on_undecodable,
     IdempotencyConflict: _on_conflict,
-    SourceNotFound: _on_no_source,
+    SourceNotFound: lambda request, _: not_found("source").to_response(request),
+    NoWebhook: lambda request, _: not_found("webhook").to_response(request),
     SourceTooLarge: _on_large_source,
     FetchFailed: _on_fetch_failed,
     BrandNearMiss: _on_near_brand,

@@ -56,19 +56,11 @@ def use_source(connection: sa.Connection, client_id: str, key: str, *, known: bo
         raise SourceExpired(key)
 
 
-def check_source(connection: sa.Connection, key: str) -> None:
-    """Check whether a photo may be used, as `use_source` would, without a change. Raises SourceExpired."""
-    expired = sa.select(stored_objects.c.key).where(
-        stored_objects.c.bucket == "sources", stored_objects.c.key == key, stored_objects.c.doomed_at.is_not(None)
-    )
-    if connection.execute(expired).first() is not None:
-        raise SourceExpired(key)
-
-
-def knows_photo(connection: sa.Connection, key: str) -> bool:
-    """Return whether a photo has a row, marked or not."""
-    row = sa.select(stored_objects.c.key).where(stored_objects.c.bucket == "sources", stored_objects.c.key == key)
-    return connection.execute(row).first() is not None
+def registered(connection: sa.Connection, keys: Collection[str]) -> dict[str, bool]:
+    """Return the sources that have a row, each with whether it may be used: it is neither expired nor deleted."""
+    row = stored_objects.c
+    query = sa.select(row.key, row.doomed_at.is_(None)).where(row.bucket == "sources", row.key.in_(keys))
+    return {key: bool(usable) for key, usable in connection.execute(query)}
 
 
 class ObjectRegistry:

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 import httpx
 import sqlalchemy as sa
 
-from service.accounts.clients import Accounts, Client
+from service.accounts.clients import Accounts
 from service.database.clock import db_now
 from service.database.encryption import SecretCipher, SecretUnreadable
 from service.database.engine import reader
 from service.database.tables import deliveries, webhooks
 from service.webhooks.addresses import is_public
-from service.webhooks.outbox import SIGNING, DeliveryState, drop_waiting, earlier_secrets, write_test
+from service.webhooks.outbox import SIGNING, DeliveryState, drop_waiting, earlier_secrets, lock_webhook, write_test
 
 #: How many secrets, apart from the last two, can also sign. A message's header has a signature by each.
 _RETIRED = 8
@@ -247,7 +247,8 @@ class Webhooks:
         under_way = sa.and_(deliveries.c.lease_token.is_not(None), deliveries.c.next_attempt_at > db_now())
         again = {"state": DeliveryState.WAITING, "attempts": 0, "lease_token": None, "ended_at": None}
         with self._engine.begin() as connection:
-            self._lock_enabled(connection, client)
+            if not lock_webhook(connection, client.id):
+                raise _no_webhook(name)
             sent = deliveries.update().where(own, ~under_way).values(**again, next_attempt_at=db_now())
             if connection.execute(sent).rowcount:
                 return
@@ -262,20 +263,9 @@ class Webhooks:
         """
         client = self._accounts.named(name)
         with self._engine.begin() as connection:
-            self._lock_enabled(connection, client)
+            if not lock_webhook(connection, client.id):
+                raise _no_webhook(name)
             return write_test(connection, client.id)
-
-    @staticmethod
-    def _lock_enabled(connection: sa.Connection, client: Client) -> None:
-        """Lock the client's webhook as `outbox.write_message` does: no message may wait for one that is being deleted.
-
-        Raises NoWebhook.
-        """
-        enabled = sa.select(webhooks.c.client_id).where(
-            webhooks.c.client_id == client.id, webhooks.c.disabled_at.is_(None)
-        )
-        if connection.execute(enabled.with_for_update(read=True)).first() is None:
-            raise _no_webhook(client.name)
 
 
 def _new_secret() -> str:

@@ -38,8 +38,7 @@ class DeliveryLog:
         asked: dict[sa.Column[Any], object] = {deliveries.c.client_id: client_id, deliveries.c.type: type}
         asked |= {deliveries.c.job_id: job_id, deliveries.c.order_id: order_id}
         narrowed = [*filters.created(deliveries.c.id, deliveries.c.created_at, "msg_")]
-        if filters.status:
-            narrowed.append((_of_states, (list(filters.status),)))
+        narrowed += filters.statuses(deliveries.c.state)
         return read_page(self._reader, _RECORDS, deliveries.c.id, _record, asked, limit, cursor, narrowed)
 
     def get(self, client_id: str, delivery_id: str) -> tuple[DeliveryRecord, str] | None:
@@ -55,7 +54,3 @@ class DeliveryLog:
 
 def _record(row: Any) -> DeliveryRecord:
     return DeliveryRecord(**{name: row[name] for name in DeliveryRecord.__dataclass_fields__})
-
-
-def _of_states(states: Any) -> sa.ColumnElement[bool]:
-    return deliveries.c.state.in_(states)

@@ -1,10 +1,9 @@
 """The end of an order: the tally of its jobs, and the message that the end of its last job writes, exactly once."""
 
-import json
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -12,8 +11,8 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.database.clock import db_now
-from service.database.tables import UNFINISHED, deliveries, jobs, orders, webhooks
-from service.webhooks.outbox import DeliveryState, MessageType
+from service.database.tables import UNFINISHED, jobs, orders
+from service.webhooks.outbox import MessageType, as_text, insert_message, lock_webhook
 
 #: The code of a job that its client cancelled, alone or with its order.
 CANCELLED = "cancelled"
@@ -128,28 +127,16 @@ def end_orders(connection: sa.Connection, order_ids: Collection[str], *, public_
             continue
         completed = orders.update().where(orders.c.id == order_id).values(completed_at=db_now())
         at = connection.execute(completed.returning(orders.c.completed_at)).scalar_one()
-        enabled = sa.and_(webhooks.c.client_id == order["client_id"], webhooks.c.disabled_at.is_(None))
-        # Locked against a concurrent deletion, as a job's message is.
-        if connection.execute(sa.select(webhooks.c.client_id).where(enabled).with_for_update(read=True)).first():
+        if lock_webhook(connection, order["client_id"]):
             tally = tallies(connection, [order_id])[order_id]
-            connection.execute(
-                deliveries.insert().values(
-                    id=f"msg_{ULID()}",
-                    client_id=order["client_id"],
-                    order_id=order_id,
-                    type=MessageType.ORDER_COMPLETED,
-                    body=json.dumps(_message(order, at, tally, public_url), separators=(",", ":")),
-                    state=DeliveryState.WAITING,
-                    attempts=0,
-                    next_attempt_at=db_now(),
-                )
-            )
+            body = _message(order, at, tally, public_url)
+            insert_message(connection, f"msg_{ULID()}", body, client_id=order["client_id"], order_id=order_id)
 
 
 def _message(order: sa.RowMapping, at: datetime, tally: Tally, public_url: str) -> dict[str, Any]:
     return {
         "type": MessageType.ORDER_COMPLETED,
-        "timestamp": at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "timestamp": as_text(at),
         "data": {
             "order_id": order["id"],
             "request_id": order["request_id"],

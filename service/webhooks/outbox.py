@@ -142,7 +142,7 @@ def write_message(connection: sa.Connection, job_id: str, *, public_url: str = "
     what = "job" if job["operation"] == "swap" else job["operation"]
     kind = MessageType(f"{what}.{'succeeded' if job['status'] == 'SUCCESS' else 'failed'}")
     body = _message(kind, job_id, job, public_url)
-    _insert(connection, f"msg_{ULID()}", kind, body, client_id=job["client_id"], job_id=job_id)
+    insert_message(connection, f"msg_{ULID()}", body, client_id=job["client_id"], job_id=job_id)
 
 
 def _message(kind: MessageType, job_id: str, job: sa.RowMapping, public_url: str) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _message(kind: MessageType, job_id: str, job: sa.RowMapping, public_url: str
     code, text = job["error_code"], job["error_message"]
     return {
         "type": kind,
-        "timestamp": _text(finished),
+        "timestamp": as_text(finished),
         "data": {
             "job_id": job_id,
             "request_id": job["request_id"],
@@ -177,16 +177,23 @@ def write_test(connection: sa.Connection, client_id: str) -> str:
     message_id = f"msg_{ULID()}"
     now: datetime = connection.execute(sa.select(db_now())).scalar_one()
     about = {"message_id": message_id, "message": "This is a test. No job has ended."}
-    body = {"type": MessageType.WEBHOOK_TEST, "timestamp": _text(now), "data": about}
-    _insert(connection, message_id, MessageType.WEBHOOK_TEST, body, client_id=client_id)
+    body = {"type": MessageType.WEBHOOK_TEST, "timestamp": as_text(now), "data": about}
+    insert_message(connection, message_id, body, client_id=client_id)
     return message_id
 
 
-def _insert(connection: sa.Connection, message_id: str, kind: MessageType, body: dict[str, Any], **about: str) -> None:
+def lock_webhook(connection: sa.Connection, client_id: str) -> bool:
+    """Return whether the client has an enabled webhook, and lock it, so that no message waits for a deleted one."""
+    query = sa.select(webhooks.c.client_id).where(webhooks.c.client_id == client_id, _ENABLED)
+    return connection.execute(query.with_for_update(read=True)).first() is not None
+
+
+def insert_message(connection: sa.Connection, message_id: str, body: dict[str, Any], **about: str) -> None:
+    """Write a message that is due now. `about`: its client_id, and the job_id or order_id that it has."""
     connection.execute(
         deliveries.insert().values(
             id=message_id,
-            type=kind,
+            type=body["type"],
             body=json.dumps(body, separators=(",", ":")),
             state=DeliveryState.WAITING,
             attempts=0,
@@ -196,7 +203,8 @@ def _insert(connection: sa.Connection, message_id: str, kind: MessageType, body:
     )
 
 
-def _text(time: datetime) -> str:
+def as_text(time: datetime) -> str:
+    """Return a time as messages have it: RFC 3339 in UTC."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -312,7 +320,7 @@ class Outbox:
         if row.key is not None:
             try:
                 signed = sign(row.key, row.content_type)
-                url, expires_at = signed.url, _text(signed.expires_at)
+                url, expires_at = signed.url, as_text(signed.expires_at)
             except ObjectError as error:  # no credentials: the message matters more
                 logger.error("message %s: its picture's URL can't be signed. %s", row.id, error)
         message["data"]["render"] = render | {"download_url": url, "download_url_expires_at": expires_at}

@@ -8,12 +8,11 @@ from litestar.params import PathParameter, QueryParameter
 
 from service.api.admission import rate_limited
 from service.api.endpoint import endpoint
-from service.api.lists import CreatedAfter, CreatedBefore, Limit, read_filters
+from service.api.lists import CreatedAfter, CreatedBefore, Limit, any_of, read_filters
 from service.api.parts import Parts
 from service.schemas.account import DeliveryPage, DeliveryView, SentDelivery
 from service.schemas.openapi import DELIVERY_UNDER_WAY, NOT_FOUND, RATE_LIMITED
 from service.schemas.problems import AnyRequest, not_found
-from service.webhooks.endpoints import NoWebhook
 from service.webhooks.outbox import DeliveryState, MessageType
 
 _ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
@@ -43,13 +42,7 @@ def list_deliveries(
             examples=[Example(value="msg_01J9ZC6M8J5X7Z9Q1W3R5T7Y9V")],
         ),
     ] = None,
-    status: Annotated[
-        list[DeliveryState] | None,
-        QueryParameter(
-            description="List only messages in this `state`. Repeat the parameter for several: any may fit.",
-            examples=[Example(value=["failed"])],
-        ),
-    ] = None,
+    status: Annotated[list[DeliveryState] | None, any_of("messages in this `state`", "failed")] = None,
     type: Annotated[
         MessageType | None,
         QueryParameter(description="List only messages of this event.", examples=[Example(value="job.failed")]),
@@ -96,10 +89,7 @@ def redeliver(request: AnyRequest, state: Parts, id: DeliveryId) -> SentDelivery
     Only the picture's download URL in its body is new. The request counts against the rate limit of submits.
     """
     _found(request, state, id)
-    try:
-        state.webhooks.resend(request.state.client.name, id)
-    except NoWebhook:
-        raise not_found("webhook") from None
+    state.webhooks.resend(request.state.client.name, id)
     return _found(request, state, id)
 
 
@@ -118,10 +108,7 @@ def test_webhook(request: AnyRequest, state: Parts) -> Response[SentDelivery]:
     The answer names the delivery: GET `Location` shows the receiver's answer some seconds later. The request counts
     against the rate limit of submits.
     """
-    try:
-        message_id = state.webhooks.test(request.state.client.name)
-    except NoWebhook:
-        raise not_found("webhook") from None
+    message_id = state.webhooks.test(request.state.client.name)
     return Response(_found(request, state, message_id), headers={"Location": f"/v1/webhook/deliveries/{message_id}"})
 
 

@@ -12,7 +12,7 @@ from service.api.parts import Parts
 from service.schemas.account import NewWebhook, RotationRequest, WebhookRequest, WebhookView
 from service.schemas.openapi import NOT_FOUND, TOO_LARGE, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
-from service.webhooks.endpoints import NoWebhook, WebhookEndpoint
+from service.webhooks.endpoints import WebhookEndpoint
 
 #: The rotation of a request without a body.
 _DEFAULT = RotationRequest()
@@ -83,12 +83,8 @@ def rotate_webhook_secret(
 
     Older secrets sign until their own grace ends, and at most for `grace_hours`.
     """
-    try:
-        endpoint, secret = state.webhooks.rotate(
-            request.state.client.name, grace=data.grace_hours * 3600, key=idempotency_key
-        )
-    except NoWebhook:
-        raise not_found("webhook") from None
+    name, grace = request.state.client.name, data.grace_hours * 3600
+    endpoint, secret = state.webhooks.rotate(name, grace=grace, key=idempotency_key)
     return NewWebhook(**_shown(endpoint), secret=secret)
 
 
@@ -102,10 +98,7 @@ def rotate_webhook_secret(
 )
 def delete_webhook(request: AnyRequest, state: Parts) -> None:
     """Remove the webhook, and drop its waiting messages."""
-    try:
-        state.webhooks.clear(request.state.client.name)
-    except NoWebhook:
-        raise not_found("webhook") from None
+    state.webhooks.clear(request.state.client.name)
 
 
 def _shown(endpoint: WebhookEndpoint) -> dict[str, Any]:
