@@ -277,7 +277,8 @@ export class Order extends EventTarget {
 
   /** Whether the order costs more than the balance. */
   get #tooDear() {
-    return this.plan !== null && this.#price > this.plan.balance;
+    // An order whose answer was lost may be paid already. Pressing again repeats it with the same key.
+    return !this.#refusedOrder?.passing && this.plan !== null && this.#price > this.plan.balance;
   }
 
   #notices(barred) {
