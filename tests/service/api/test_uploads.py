@@ -256,8 +256,10 @@ def test_the_background_of_a_render_is_stored_with_the_order_and_a_foreign_or_de
     caller: Caller,
 ) -> None:
     first = caller.body(scene_type="window", dominant_colors=["#e8c7b8"])
-    calm = {"tries": [{"seed": 5, "missed": ["palette_mean"]}, {"seed": render().seed, "changed": "ground"}]}
-    report = REPORT | {"provenance": REPORT["provenance"] | {"kept_seed": 99}, "acceptance": calm}
+    calm = {"seed": render().seed, "changed": "ground", "missed": []}
+    tries = [{"seed": 5, "missed": ["palette_mean"]}, calm]
+    kept = {"set": "custom", "limits": {}, "accepted": True, "missed": [], "tries": tries}
+    report = REPORT | {"provenance": REPORT["provenance"] | {"kept_seed": 99}, "acceptance": kept}
     job_id = ask(caller, first, seed=5, accept="standard").json()["job_id"]
     caller.jobs.succeed(caller.claim(job_id), replace(render(), report=report))
     public_id = caller.get(f"/v1/jobs/{job_id}").json()["render"]["public_id"]
