@@ -72,19 +72,23 @@ class UsageReport(BaseModel):
         return text.getvalue()
 
 
+class SpanInvalid(ValueError):
+    """Raised for a span that is empty or too long."""
+
+
 def usage_report(
     engine: sa.Engine, by: str, start: datetime | None, end: datetime | None, client_id: str | None
 ) -> UsageReport:
     """Return the usage of a client, or without an id that of all clients but those of the sandbox.
 
     `by`: "day", "scene", "preset", "client" or "metadata.NAME". Without an end, the span ends with today (UTC). Without
-    a start, it has 30 days. Raises ValueError for a span that is empty or too long.
+    a start, it has 30 days. Raises SpanInvalid.
     """
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     end = end or today + timedelta(days=1)
     start = start or max(end, today.replace(year=1970)) - timedelta(days=30)  # no date is before the year 1
     if not timedelta() < end - start <= timedelta(days=MOST_DAYS):
-        raise ValueError(f"The span should end after its start, and have at most {MOST_DAYS} days")
+        raise SpanInvalid(f"The span should end after its start, and have at most {MOST_DAYS} days")
     span, live = Filters(created_after=start, created_before=end), sa.select(clients.c.id).where(~clients.c.sandbox)
     own, entries = (
         sa.and_(*(condition(*values) for condition, values in span.created(table.c.id, table.c.created_at)))
@@ -95,7 +99,7 @@ def usage_report(
     items = sa.func.json_each if dialect == "sqlite" else sa.func.json_array_elements_text
     limit = items(jobs.c.missed[0]).table_valued("value", name="limits")
     each = sa.select(limit.c.value, sa.func.count().label("many")).select_from(jobs).join(limit, sa.true())
-    each = each.where(own, ~jobs.c.preview).group_by(limit.c.value).order_by(limit.c.value)
+    each = each.where(own, ~jobs.c.preview, limit.c.value.is_not(None)).group_by(limit.c.value).order_by(limit.c.value)
     with reader(engine).connect() as connection:
         rows = [UsageRow(**row) for row in connection.execute(_rows(by, dialect, own, entries)).mappings()]
         missed = {row.value: row.many for row in connection.execute(each)}
@@ -103,7 +107,7 @@ def usage_report(
     return UsageReport(start=start, end=end, rows=rows, totals=totals, missed=missed)
 
 
-def _key(by: str, dialect: str, table: sa.FromClause) -> sa.ColumnElement[Any]:
+def _key(by: str, dialect: str, table: sa.FromClause) -> Any:
     """Return SQL of the key of a job, or by day or client also of an entry of the ledger."""
     if by == "client":
         return sa.select(clients.c.name).where(clients.c.id == table.c.client_id).scalar_subquery()
@@ -118,13 +122,15 @@ def _rows(by: str, dialect: str, own: sa.ColumnElement[bool], entries: sa.Column
     """Return the statement of the rows, in their order."""
     picture = sa.case((sa.and_(jobs.c.operation == "swap", ~jobs.c.preview), jobs.c.status)).label("picture")
     columns = [picture, *(jobs.c[name] for name in ("error_code", "operation", "preview", "tries"))]
-    made = sa.select(_key(by, dialect, jobs).label("key"), sa.literal_column("0").label("amount"), *columns).where(own)
-    # An entry's job may be older than the span, or archived.
+    made = sa.select(_key(by, dialect, jobs).label("key"), jobs.c.id, *columns).where(own).cte("made")
+    # An entry's job may be older than the span, or archived. A spec is parsed once, as that takes most of the time.
     its = jobs.alias()
     of_job = sa.select(_key(by, dialect, its)).where(its.c.id == ledger.c.job_id).scalar_subquery()
-    key = _key(by, dialect, ledger) if by in ("day", "client") else of_job
+    key = _key(by, dialect, ledger) if by in ("day", "client") else sa.func.coalesce(made.c.key, of_job)
     moved = sa.select(key, ledger.c.amount, *(sa.null() for _ in columns)).where(entries, ledger.c.kind != "grant")
-    each = sa.union_all(made, moved).cte("each")
+    moved = moved.outerjoin_from(ledger, made, made.c.id == ledger.c.job_id)
+    ordered = sa.select(made.c.key, sa.literal_column("0").label("amount"), *(made.c[one.name] for one in columns))
+    each = sa.union_all(ordered, moved).cte("each")
     sums = [sa.literal_column(text, sa.BigInteger).label(name) for name, text in _SUMS.items()]
     summed = sa.select(each.c.key, *sums).group_by(each.c.key).cte("summed")
     order = summed.c.key if by == "day" else summed.c.ordered.desc()

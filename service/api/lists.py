@@ -1,6 +1,5 @@
 """The routes of lists: jobs, renders, credits and usage of a client."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -9,7 +8,7 @@ from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
 from service.accounts.clients import UnknownEntry
-from service.accounts.usage import UsageReport, usage_report
+from service.accounts.usage import SpanInvalid, UsageReport, usage_report
 from service.api.accepted import REFERENCE_PATTERN, read_metadata, wrong
 from service.api.auth import asked_catalogue
 from service.api.endpoint import endpoint
@@ -123,15 +122,16 @@ def read_filters(
     Raises QueryInvalid for a pair or a time that can't be read, and for a span of time that is empty.
     """
     span = _span(("created_after", "created_before"), created_after, created_before)
-    return replace(span, metadata=read_metadata(metadata), **given)
+    return Filters(metadata=read_metadata(metadata), **span, **given)
 
 
-def _span(names: tuple[str, str], start: str | None, end: str | None) -> Filters:
+def _span(names: tuple[str, str], start: str | None, end: str | None) -> dict[str, Any]:
+    """Return the filters by time that the parameters with these names give. Raises QueryInvalid."""
     after, before = _time(names[0], start), _time(names[1], end)
     if after is not None and before is not None and before <= after:
         text = f"Should be later than {names[0]} (received {end!r}). Swap the two, or omit one"
         raise wrong(["query", names[1]], "span_empty", text)
-    return Filters(created_after=after, created_before=before)
+    return {"created_after": after, "created_before": before}
 
 
 def _time(name: str, text: str | None) -> datetime | None:
@@ -229,8 +229,8 @@ def get_credits(
     request: AnyRequest, state: Parts, limit: Limit = 100, cursor: Cursor = None, start: From = None, end: To = None
 ) -> Credits:
     """Return the current balance and a page of ledger entries, newest first: the latest 100 by default."""
-    client_id, span = request.state.client.id, _span(("from", "to"), start, end)
-    balance, entries, next_cursor = state.accounts.credits(client_id, limit=limit, cursor=cursor, filters=span)
+    client_id, filters = request.state.client.id, Filters(**_span(("from", "to"), start, end))
+    balance, entries, next_cursor = state.accounts.credits(client_id, limit=limit, cursor=cursor, filters=filters)
     return Credits(
         balance=balance,
         entries=[CreditEntry.model_validate(vars(entry)) for entry in entries],
@@ -244,15 +244,11 @@ def get_credits(
 async def get_usage(
     request: AnyRequest, state: Parts, start: From = None, end: To = None, by: By = "day", format: Format = None
 ) -> Response[UsageReport]:
-    """Count the client's pictures and sum its credits. A span has at most 366 days, by default the last 30.
-
-    Pictures count at the time of their submit, and credits at the time of their charge or refund.
-    """
-    span, client_id = _span(("from", "to"), start, end), request.state.client.id
-    asked = (by, span.created_after, span.created_before, client_id)
+    """Count the client's pictures and sum its credits, for a span of up to 366 days: the last 30 by default."""
+    client_id, span = request.state.client.id, _span(("from", "to"), start, end).values()
     try:
-        report = await state.reports.run(client_id, usage_report, state.engine, *asked)
-    except ValueError as error:
+        report = await state.reports.run(client_id, usage_report, state.engine, by, *span, client_id)
+    except SpanInvalid as error:
         text = with_received(str(error), start or end)
         raise wrong(["query", "from" if start else "to"], "span_invalid", text) from error
     if (format or request.accept.best_match(["application/json", "text/csv"])) in ("csv", "text/csv"):

@@ -280,13 +280,13 @@ _day = click.DateTime(["%Y-%m-%d"])
 def acceptance(client: str | None, by: str, as_json: bool, as_csv: bool, opened: Opened, **days: Any) -> None:
     """Show how many pictures were accepted, at the first try and in the end, what others missed, and the credits."""
     from service.accounts.clients import Accounts
-    from service.accounts.usage import usage_report
+    from service.accounts.usage import SpanInvalid, usage_report
 
     client_id = client and Accounts(opened.engine).named(client).id
     span = {name: day and day.replace(tzinfo=UTC) for name, day in days.items()}
     try:
-        report = usage_report(opened.engine, by, **span, client_id=client_id)
-    except ValueError as error:
+        report = usage_report(opened.engine, by, client_id=client_id, **span)
+    except SpanInvalid as error:
         raise click.UsageError(f"--from and --to: {error}.") from error
     if as_json or as_csv:
         click.echo(report.model_dump_json(indent=1) if as_json else report.as_csv(), nl=as_json)
