@@ -336,7 +336,7 @@ def test_operators_see_acceptance_by_client_scene_preset_and_day(
         shown = json.loads(run("acceptance", *span, "--by", by, "--json").output)
         report = usage_report(engine, by, START, START + 30 * DAY, None)
         assert shown == json.loads(report.model_dump_json())
-        assert run("acceptance", *span, "--by", by, "--csv").output == report.as_csv()
+        assert run("acceptance", *span, "--by", by, "--csv").stdout_bytes == report.as_csv().encode()
     own = json.loads(run("acceptance", *span, "--client", books.client.name, "--json").output)
     assert [row["key"] for row in own["rows"]] == [books.client.name]
 
