@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from backdrop_client.results import (
 from backdrop_client.retries import Retries, exchange
 from backdrop_client.spec import Spec
 from backdrop_client.waiting import OnProgress, Streams, Wait
-from backdrop_client.words import JSON, in_json, once, quoted
+from backdrop_client.words import JSON, in_json, once, quoted, sent
 
 SWAP = "/v1/background-swap-with-spec"
 CUTOUTS = "/v1/cutouts"
@@ -324,14 +324,22 @@ class Api(OrderCalls):
         """Return your balance and the latest entries of your ledger."""
         return (yield from self._get("/v1/credits", Credits, limit=100))
 
-    def iter_credits(self) -> Pages[CreditEntry]:
-        """Yield all entries of your ledger, newest first, one page at a time."""
+    def iter_credits(self, *, start: date | None = None, end: date | None = None) -> Pages[CreditEntry]:
+        """Yield the entries of your ledger, newest first, one page at a time. `start`, `end`: as in `usage`."""
+        span = {"from": sent(start), "to": sent(end)}
 
         def page(cursor: str | None) -> Flow[Page[CreditEntry]]:
-            found = yield from self._get("/v1/credits", Credits, cursor=cursor, limit=100)
+            found = yield from self._get("/v1/credits", Credits, cursor=cursor, limit=100, **span)
             return Page(found.entries, found.next_cursor)
 
         return Pages(page)
+
+    def usage(self, *, start: date | None = None, end: date | None = None, by: str = "day") -> Flow[dict[str, Any]]:
+        """Return the answer of GET /v1/usage: your pictures and credits by "day", "scene", "preset", "metadata.NAME".
+
+        `start`, `end`: dates in UTC, or times with a zone. The end is not included. Default: the last 30 days.
+        """
+        return (yield from self._get("/v1/usage", dict[str, Any], by=by, **{"from": sent(start), "to": sent(end)}))
 
     def scene_types(self) -> Flow[list[CatalogueItem]]:
         """Return the named scenes."""

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date
 from typing import Any
 from urllib.parse import quote
 
@@ -28,7 +28,7 @@ def quoted(name: str) -> str:
 
 def sent(value: Any) -> str | list[str] | None:
     """Return a filter's value for the query; None leaves it out."""
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):
         return [f"{name}:{one}" for name, one in value.items()] or None

@@ -11,6 +11,7 @@ from service.accounts.ledger import grant
 from service.database.clock import db_now
 from service.database.encryption import SecretCipher
 from service.database.engine import reader
+from service.database.paging import EVERYTHING, Filters
 from service.database.tables import UNFINISHED, api_keys, clients, jobs, ledger
 
 #: Built once: each request runs it, and SQLAlchemy would take longer to compile it again than to run it.
@@ -208,13 +209,17 @@ class Accounts:
             row = connection.execute(_BY_KEY, {"sha256": hash_of(key)}).mappings().first()
         return None if row is None else _client(row)
 
-    def credits(self, client_id: str, *, limit: int, cursor: str | None = None) -> tuple[int, list[Entry], str | None]:
+    def credits(
+        self, client_id: str, *, limit: int, cursor: str | None = None, filters: Filters = EVERYTHING
+    ) -> tuple[int, list[Entry], str | None]:
         """Return the balance, a page of ledger entries, newest first, and the cursor of the next page.
 
         A cursor is the id of a page's last entry; None means the first page, or no more pages. Entries are never
-        deleted and new ones come first, so a page never changes. Raises UnknownEntry for an unknown cursor.
+        deleted and new ones come first, so a page never changes. The filters' times apply. Raises UnknownEntry for a
+        cursor that is unknown or outside of these times.
         """
-        own = ledger.c.client_id == client_id
+        times = filters.created(ledger.c.id, ledger.c.created_at)
+        own = sa.and_(ledger.c.client_id == client_id, *(condition(*values) for condition, values in times))
         query = sa.select(ledger).where(own).order_by(ledger.c.created_at.desc(), ledger.c.id.desc()).limit(limit + 1)
         with self._reader.connect() as connection:
             if cursor is not None:

@@ -87,6 +87,7 @@ def _lanes() -> dict[str, Lane]:
     return {
         "fetches": Lane("fetches", "Try again, or send the bytes", threads=10, places=20, a_client=4),
         "masks": Lane("masks", "Try again", threads=half, places=16, a_client=4),
+        "reports": Lane("reports", "Try again", threads=2, places=16, a_client=2),
         "sheets": Lane("sheets", "Try again", threads=1, places=16, a_client=4),
         "thumbnails": Lane("thumbnails", "Try again", threads=half, places=200, a_client=100),
         "uploads": Lane("uploads", "Try again", threads=8, places=32, a_client=16),

@@ -1,19 +1,21 @@
-"""The routes of lists: jobs, renders and credits of a client."""
+"""The routes of lists: jobs, renders, credits and usage of a client."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from litestar import Response, get
 from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
 from service.accounts.clients import UnknownEntry
+from service.accounts.usage import SpanInvalid, UsageReport, usage_report
 from service.api.accepted import REFERENCE_PATTERN, read_metadata, wrong
 from service.api.auth import asked_catalogue
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
 from service.database.paging import Filters
 from service.jobs.records import JobStatus, Operation
+from service.schemas.openapi import TOO_MANY_REPORTS, Tabular
 from service.schemas.problems import AnyRequest, unprocessable
 from service.schemas.remedies import with_received
 from service.schemas.responses import CreditEntry, Credits, JobPage, RenderPage
@@ -91,13 +93,25 @@ def any_of(words: str, example: str) -> QueryParameter:
     return QueryParameter(description=description, examples=[Example(value=[example])])
 
 
-def _time_parameter(words: str, example: str) -> QueryParameter:
-    description = f"List only items made {words}: RFC 3339, with Z or an offset."
-    return QueryParameter(max_length=40, description=description, examples=[Example(value=example)])
+def _time_parameter(words: str, example: str, name: str | None = None) -> QueryParameter:
+    dates = ", or a date, for its start in UTC" if name else ""
+    description = f"List only items made {words}: RFC 3339, with Z or an offset{dates}."
+    return QueryParameter(name=name, max_length=40, description=description, examples=[Example(value=example)])
 
 
 CreatedAfter = Annotated[str | None, _time_parameter("at this time or later", "2026-11-01T00:00:00Z")]
 CreatedBefore = Annotated[str | None, _time_parameter("before this time", "2026-12-01T00:00:00Z")]
+From = Annotated[str | None, _time_parameter("at this time or later", "2026-11-01", "from")]
+To = Annotated[str | None, _time_parameter("before this time", "2026-12-01", "to")]
+By = Annotated[
+    str,
+    QueryParameter(
+        pattern=r"^(day|scene|preset|metadata\.[A-Za-z0-9_.-]{1,40})(?![\s\S])",
+        description="Use `day`, `scene`, `preset`, or `metadata.` and the name of a pair of yours.",
+        examples=[Example(value="metadata.season")],
+    ),
+]
+Format = Annotated[Literal["json", "csv"] | None, QueryParameter(description="Format, in place of `Accept`.")]
 
 
 def read_filters(
@@ -107,11 +121,17 @@ def read_filters(
 
     Raises QueryInvalid for a pair or a time that can't be read, and for a span of time that is empty.
     """
-    after, before = _time("created_after", created_after), _time("created_before", created_before)
+    span = _span(("created_after", "created_before"), created_after, created_before)
+    return Filters(metadata=read_metadata(metadata), **span, **given)
+
+
+def _span(names: tuple[str, str], start: str | None, end: str | None) -> dict[str, Any]:
+    """Return the filters by time that the parameters with these names give. Raises QueryInvalid."""
+    after, before = _time(names[0], start), _time(names[1], end)
     if after is not None and before is not None and before <= after:
-        text = f"Should be later than created_after (received {created_before!r}). Swap the two, or omit one"
-        raise wrong(["query", "created_before"], "span_empty", text)
-    return Filters(metadata=read_metadata(metadata), created_after=after, created_before=before, **given)
+        text = f"Should be later than {names[0]} (received {end!r}). Swap the two, or omit one"
+        raise wrong(["query", names[1]], "span_empty", text)
+    return {"created_after": after, "created_before": before}
 
 
 def _time(name: str, text: str | None) -> datetime | None:
@@ -119,12 +139,14 @@ def _time(name: str, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        time = datetime.fromisoformat(text.replace(" ", "+")) if "T" in text.upper() else None
+        whole = f"{text}T00:00:00Z" if name in ("from", "to") and len(text) == 10 else text.replace(" ", "+")
+        time = datetime.fromisoformat(whole) if "T" in whole.upper() else None
         if time is not None and time.utcoffset() is not None:
             return time.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
     words = "Should be a time of RFC 3339 with Z or an offset, such as 2026-11-01T00:00:00Z. Write a plus as %2B"
+    words = f"{words}. Or send a date, such as 2026-11-01" if name in ("from", "to") else words
     raise wrong(["query", name], "time_invalid", with_received(words, text))
 
 
@@ -203,11 +225,32 @@ def _on_unknown_entry(request: AnyRequest, error: UnknownEntry) -> Response[Any]
     tag="credits",
     exception_handlers={UnknownEntry: _on_unknown_entry},
 )
-def get_credits(request: AnyRequest, state: Parts, limit: Limit = 100, cursor: Cursor = None) -> Credits:
-    """Return the balance and a page of ledger entries, newest first: the latest 100 by default."""
-    balance, entries, next_cursor = state.accounts.credits(request.state.client.id, limit=limit, cursor=cursor)
+def get_credits(
+    request: AnyRequest, state: Parts, limit: Limit = 100, cursor: Cursor = None, start: From = None, end: To = None
+) -> Credits:
+    """Return the current balance and a page of ledger entries, newest first: the latest 100 by default."""
+    client_id, filters = request.state.client.id, Filters(**_span(("from", "to"), start, end))
+    balance, entries, next_cursor = state.accounts.credits(client_id, limit=limit, cursor=cursor, filters=filters)
     return Credits(
         balance=balance,
         entries=[CreditEntry.model_validate(vars(entry)) for entry in entries],
         next_cursor=next_cursor,
     )
+
+
+@endpoint(
+    get, "/usage", operation_id="get_usage", tag="credits", operation_class=Tabular, responses={429: TOO_MANY_REPORTS}
+)
+async def get_usage(
+    request: AnyRequest, state: Parts, start: From = None, end: To = None, by: By = "day", format: Format = None
+) -> Response[UsageReport]:
+    """Count the client's pictures and sum its credits, for a span of up to 366 days: the last 30 by default."""
+    client_id, span = request.state.client.id, _span(("from", "to"), start, end).values()
+    try:
+        report = await state.reports.run(client_id, usage_report, state.engine, by, *span, client_id)
+    except SpanInvalid as error:
+        text = with_received(str(error), start or end)
+        raise wrong(["query", "from" if start else "to"], "span_invalid", text) from error
+    if (format or request.accept.best_match(["application/json", "text/csv"])) in ("csv", "text/csv"):
+        return Response[Any](report.as_csv(), media_type="text/csv")
+    return Response(report)

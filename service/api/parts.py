@@ -1,5 +1,6 @@
 """The parts of the application's state, which `service.api.app` builds and handlers use."""
 
+import sqlalchemy as sa
 from litestar.datastructures import State
 
 from service.accounts.brands import Brands
@@ -36,6 +37,7 @@ class Parts(State):
     cutouts: Cutouts
     deletion: Deletion
     deliveries: DeliveryLog
+    engine: sa.Engine
     fetcher: Fetcher
     installation: Installation
     intake: JobIntake
@@ -53,6 +55,7 @@ class Parts(State):
     webhooks: Webhooks
     fetches: Lane
     masks: Lane
+    reports: Lane
     sheets: Lane
     thumbnails: Lane
     uploads: Lane

@@ -12,7 +12,7 @@ from service.api.auth import asked_catalogue, authenticated, perhaps_known
 from service.api.cutouts import CUTOUTS
 from service.api.endpoint import JobId, endpoint, options, with_head
 from service.api.events import follow_job
-from service.api.lists import get_credits, list_jobs, list_renders
+from service.api.lists import get_credits, get_usage, list_jobs, list_renders
 from service.api.orders import ORDERS
 from service.api.parts import Parts
 from service.api.renders import delete_render, get_picture, get_render, get_render_thumbnail
@@ -102,7 +102,7 @@ PRIVATE = Router(
     route_handlers=[
         *CUTOUTS,
         *ORDERS,
-        *(WORKFLOWS, get_credits),
+        *(WORKFLOWS, get_credits, get_usage),
         *(list_jobs, JOB_OPTIONS, get_job, cancel_job, get_job_request, follow_job),
         *(list_renders, RENDER_OPTIONS, get_render, delete_render),
         *with_head(get_picture),

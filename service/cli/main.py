@@ -20,7 +20,7 @@ from service.cli.clients import clients
 from service.cli.cutout import cutout
 from service.cli.docs import docs
 from service.cli.ledger import ledger
-from service.cli.operations import ops
+from service.cli.operations import acceptance, ops
 from service.cli.options import catalogue_needed, home_option, settings_from
 from service.cli.parts import PARTS
 from service.cli.remote_commands import brands, jobs, renders
@@ -122,7 +122,7 @@ def catalog(as_json: bool, folder: Path | None) -> None:
 
 for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger, secrets, ops, docs):
     main.add_command(group)
-for command in PARTS:
+for command in (*PARTS, acceptance):
     main.add_command(command)
 for command in WEBHOOK_COMMANDS:
     clients.add_command(command)

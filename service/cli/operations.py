@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +10,7 @@ import click
 from service.cli.options import Opened, on_database
 
 if TYPE_CHECKING:
+    from service.accounts.usage import UsageRow
     from service.operations.overview import JobLine
 
 
@@ -263,3 +264,42 @@ def archive(older_than: float, output: Any, opened: Opened) -> None:
     from service.operations.archive import archive_jobs
 
     click.echo(f"{archive_jobs(opened.engine, output, older_than=86_400.0 * older_than)} jobs archived.", err=True)
+
+
+_day = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command()
+@click.option("--from", "start", type=_day, help="First day, in UTC. Default: 30 days before --to.")
+@click.option("--to", "end", type=_day, help="The day after the last, in UTC. Default: tomorrow.")
+@click.option("--client", help="Only the client with this name. Default: all but those of the sandbox.")
+@click.option("--by", type=click.Choice(["client", "scene", "preset", "day"]), default="client", help="What a row is.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as GET /v1/usage returns it.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@on_database
+def acceptance(client: str | None, by: str, as_json: bool, as_csv: bool, opened: Opened, **days: Any) -> None:
+    """Show how many pictures were accepted, at the first try and in the end, what others missed, and the credits."""
+    from service.accounts.clients import Accounts
+    from service.accounts.usage import SpanInvalid, usage_report
+
+    client_id = client and Accounts(opened.engine).named(client).id
+    span = {name: day and day.replace(tzinfo=UTC) for name, day in days.items()}
+    try:
+        report = usage_report(opened.engine, by, client_id=client_id, **span)
+    except SpanInvalid as error:
+        raise click.UsageError(f"--from and --to: {error}.") from error
+    if as_json or as_csv:
+        click.echo(report.model_dump_json(indent=1) if as_json else report.as_csv(), nl=as_json)
+        return
+    report.totals.key = "all"
+    columns = (by, "ordered", "judged", "first try", "in the end", "spent", "returned", "net")
+    _table(columns, (_usage_row(row) for row in [*report.rows, report.totals]))
+    click.echo("missed: " + (", ".join(f"{limit} {count}" for limit, count in report.missed.items()) or "none"))
+
+
+def _usage_row(row: "UsageRow") -> tuple[str, ...]:
+    accepted = row.accepted_first + row.accepted_retried
+    judged = accepted + row.not_accepted
+    shares = (f"{one / judged:.1%}" if judged else "" for one in (row.accepted_first, accepted))
+    credits = map(str, (row.credits_spent, row.credits_returned, row.credits_net))
+    return (row.key or "", str(row.ordered), str(judged), *shares, *credits)

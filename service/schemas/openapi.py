@@ -115,6 +115,17 @@ class Ordered(Submitted):
 
 
 @dataclass
+class Tabular(Documented):
+    """An operation that answers CSV, too."""
+
+    def __post_init__(self) -> None:
+        """Add the CSV."""
+        super().__post_init__()
+        answer: Any = (self.responses or {})["200"]
+        answer.content["text/csv"] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+
+
+@dataclass
 class Receiving(Documented):
     """An operation that takes a photo's bytes, plain or as multipart, as well as JSON."""
 
@@ -339,6 +350,7 @@ TOO_MANY_UPLOADS = _lane_full(
     ("too_many_uploads", "All 32 places for uploads are in use. Nothing was changed. Try again."),
 )
 TOO_MANY_MASKS = _lane_full("masks", 4)
+TOO_MANY_REPORTS = _lane_full("reports", 2)
 TOO_MANY_SHEETS = _lane_full("sheets", 4)
 TOO_MANY_THUMBNAILS = _lane_full("thumbnails", 100)
 PICTURE = ResponseSpec(None, description="The picture is at `Location`, a short-lived download URL.")

@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -50,6 +50,20 @@ def test_only_options_that_differ_from_the_preset_are_sent() -> None:
     assert Spec("podium", "calm", "open_graph").query() == {}
     assert Spec("podium", "calm", "open_graph", seed=0, stance="lying").query() == {"seed": 0, "stance": "lying"}
     assert Spec("podium", "calm", "open_graph", metadata={"a": "1", "b": ""}).query() == {"metadata": ["a:1", "b:"]}
+
+
+def test_usage_and_the_ledger_take_dates_and_times() -> None:
+    api, noon = Api(Retries()), datetime(2026, 3, 5, 12, tzinfo=UTC)
+    for flow, rest in (
+        (api.usage(start=date(2026, 3, 1), end=noon, by="scene"), {"by": "scene"}),
+        (api.iter_credits(start=date(2026, 3, 1), end=noon).page(None), {"limit": 100}),
+    ):
+        step = next(flow)
+        assert isinstance(step, Send)
+        assert step.call.query == {"from": "2026-03-01", "to": "2026-03-05T12:00:00+00:00", **rest}
+    plain = next(api.usage())
+    assert isinstance(plain, Send)
+    assert (plain.call.url, plain.call.query) == ("/v1/usage", {"by": "day"})
 
 
 def test_a_background_that_is_a_file_is_uploaded_first_and_a_key_is_sent_unchanged() -> None:

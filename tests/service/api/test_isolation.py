@@ -353,6 +353,18 @@ def credits(world: World, method: str, path: str) -> None:
     assert [one.json()["detail"][0]["code"] for one in refused] == ["cursor_unknown"] * 2
 
 
+def usage(world: World, method: str, path: str) -> None:
+    """The sums are those of the asking client's own jobs, under every key."""
+    own = world.ask(method, path).json()
+    entries = world.ask(method, "/v1/credits").json()["entries"]
+    assert own["totals"]["credits_net"] == -sum(one["amount"] for one in entries if one["kind"] != "grant")
+    assert world.owner.get(path).json()["totals"]["ordered"] > own["totals"]["ordered"]
+    for by in ("scene", "preset", "metadata.shelf"):
+        answer = world.ask(method, f"{path}?by={by}").json()
+        assert answer["totals"] == own["totals"]
+        assert "7" not in [row["key"] for row in answer["rows"]]
+
+
 def brands(world: World, method: str, path: str) -> None:
     assert world.ask(method, path).json() == {"items": []}
 
@@ -428,6 +440,7 @@ CASES: dict[str, Case] = {
     "GET /v1/orders/{order_id}/archive": named("order", "waiting"),
     "GET /v1/orders/{order_id}/sheet": named("order", "waiting"),
     "GET /v1/credits": credits,
+    "GET /v1/usage": usage,
     "GET /v1/keys": keys,
     "POST /v1/keys": new_keys,
     "DELETE /v1/keys/{key_id}": keys_to_delete,

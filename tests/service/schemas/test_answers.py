@@ -20,6 +20,7 @@ ELSEWHERE = {
     *(("create_cutout", "409"), ("create_cutout", "429")),
     *(("background_swap_with_spec", status) for status in ("403", "409", "429")),
     *((operation, "429") for operation in ("get_render_thumbnail", "put_cutout_mask", "put_cutout_subjects")),
+    ("get_usage", "429"),
     *((operation, "429") for operation in ("test_webhook", "redeliver", "create_order", "get_order_sheet")),
     ("create_order", "409"),
     *(("follow_job", "429"), ("create_upload", "429"), ("create_key", "409"), ("put_brand", "409")),
@@ -50,7 +51,18 @@ def test_each_documented_answer_is_sent_as_documented(http: Any, settings: Setti
 
 
 def ask_what_is_there(owner: Owner) -> None:
-    for listed in ("jobs", "renders", "cutouts", "brands", "keys", "credits", "webhook", "scene-types", "moods"):
+    for listed in (
+        "jobs",
+        "renders",
+        "cutouts",
+        "brands",
+        "keys",
+        "credits",
+        "usage",
+        "webhook",
+        "scene-types",
+        "moods",
+    ):
         owner.get(f"/v1/{listed}")
     for job in (owner.waiting, owner.done, owner.failed):
         for path in ("", "/request"):
