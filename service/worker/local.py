@@ -24,8 +24,8 @@ from service.catalogue.swap_request import OrderRefused, checked
 from service.cutouts.mask_file import MaskInvalid, checked_mask
 from service.cutouts.pixels import of_network
 from service.jobs.records import KeptFacts
+from service.marks.c2pa import CredentialsInvalid, open_credentials
 from service.settings import Settings
-from service.worker.c2pa import CredentialsInvalid, open_credentials
 from service.worker.logos import artwork_for
 from service.worker.networks import open_networks
 

@@ -34,6 +34,7 @@ from service.jobs.queue import QUEUES, build_broker, worker_client
 from service.jobs.records import Kind
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import HEARTBEAT_TTL, WorkerHeartbeat, WorkerRegistry
+from service.marks.c2pa import CredentialsInvalid, open_credentials
 from service.operations.roster import WorkerRoster
 from service.settings import Settings, load_settings
 from service.storage.buckets import open_buckets
@@ -47,7 +48,6 @@ from service.telemetry.logs import configure_logs
 from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics, process_registry
 from service.telemetry.tracing import Tracer, TracingMissing, open_tracer
 from service.worker.attempt import Isolation, LeaseRenewal, Watchdog
-from service.worker.c2pa import CredentialsInvalid, open_credentials
 from service.worker.drain import Drain
 from service.worker.networks import open_for_jobs
 from service.worker.observation import RunObserver

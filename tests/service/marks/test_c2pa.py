@@ -27,8 +27,8 @@ from pipeline.delivery.encode import encode
 from pipeline.delivery.preset_rules import reopen
 from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import load_catalogue
+from service.marks.c2pa import CredentialsInvalid, SigningFailed, open_credentials
 from service.settings import Settings
-from service.worker.c2pa import CredentialsInvalid, SigningFailed, open_credentials
 from service.worker.local import SpecInvalid, swap_file
 from service.worker.main import CANNOT_START, serve
 from tests.support.databases import migrated_engine
