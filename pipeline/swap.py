@@ -37,7 +37,16 @@ from pipeline.lettering.layers import layers_of
 from pipeline.photo.decode import decode
 from pipeline.placement.frame import copy_room
 from pipeline.placement.place import Place
-from pipeline.report import FrameReport, PlacementReport, PreviewReport, Provenance, Report, RuleCheck
+from pipeline.report import (
+    CredentialsReport,
+    FrameReport,
+    MarksReport,
+    PlacementReport,
+    PreviewReport,
+    Provenance,
+    Report,
+    RuleCheck,
+)
 from pipeline.scene.layout import Layout
 
 #: The stages in order, and each stage's share of the time.
@@ -94,6 +103,7 @@ def swap(
     progress: Progress = ignore,
     control: PaletteControl = ALL_STAGES,
     credentials: Credentials | None = None,
+    xmp: bool = True,
     cache: Cache | None = None,
     mask: GivenMask | None = None,
     shared: SharedBackgrounds | None = None,
@@ -110,7 +120,8 @@ def swap(
     its error is passed on.
     `clock` returns seconds, as time.perf_counter does, for the report's timings.
     `control` switches the stages that act for the asked colours. `shared` keeps the background for further pictures.
-    `credentials` sign the file. `cache` contains results of earlier swaps, and gets this swap's.
+    `credentials` sign the file. `xmp`: whether its XMP packet has the mark.
+    `cache` contains results of earlier swaps, and gets this swap's.
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
     `files` has the bytes of the further files that the spec names, by the name that it has for each.
     `earlier_mask` is the mask of the product of `spec.earlier`.
@@ -140,7 +151,9 @@ def swap(
         (place, laid), light = together(placed_product, lambda: light_for(asked, photo, cutout))
     spec = place.spec
     mark = mark_of(spec, photo, own)
-    spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
+    signer = credentials if credentials and credentials.signs(mark) else None
+    marks = _marks(mark if xmp else None, signer)
+    spec = replace(spec, preset=replace(spec.preset, digital_source_type=marks.xmp))
     shown = preview_size(width, height) if preview else (width, height)
     with stages("background"):
         source = make_background(
@@ -160,9 +173,9 @@ def swap(
         picture = composite(placed, background, around, shade)
         on_composite(placed, picture)
         lettering = _lettered(spec, laid, picture, artwork)
-    made = _Made(asked, spec, place, laid, placed, source, cut, (source_width, source_height), kept, lettering)
-    encoded, measured = _encoded(stages, made, lettering.picture if lettering else picture, credentials)
-    report = _report(stages, made, measured, None if preview else credentials, dict(networks.versions))
+    made = _Made(asked, spec, place, laid, placed, source, cut, (source_width, source_height), kept, marks, lettering)
+    encoded, measured = _encoded(stages, made, lettering.picture if lettering else picture, signer, mark)
+    report = _report(stages, made, measured, None if preview else signer, dict(networks.versions))
     return _result(made, encoded, report)
 
 
@@ -183,6 +196,7 @@ class _Made:
     photo_size: tuple[int, int]
     #: A copy of the background, where the preset's rules measure it again.
     kept: Rgb | None
+    marks: MarksReport
     #: The picture with text and logos; None: it has none.
     lettering: Lettered | None = None
 
@@ -203,11 +217,16 @@ class _Made:
         return self.lettering.cover if self.lettering else None
 
 
-def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials | None) -> tuple[Encoded, Encoded]:
-    """Return the delivered file and the measured file: for a preview, the same picture without its watermark."""
-    spec, placed, mark = made.spec, made.placed, made.spec.preset.digital_source_type
+def _encoded(
+    stages: Stages, made: _Made, picture: Rgb, credentials: Credentials | None, mark: str | None
+) -> tuple[Encoded, Encoded]:
+    """Return the delivered file and the measured file: for a preview, the same picture without its watermark.
+
+    `mark` is the IPTC term that `credentials` sign.
+    """
+    spec, placed = made.spec, made.placed
     with stages("encode"):
-        preset = replace(ordered(made.asked.preset, made.asked.output), digital_source_type=mark)
+        preset = replace(ordered(made.asked.preset, made.asked.output), digital_source_type=made.marks.xmp)
         preset = preview_preset(preset, placed.alpha.shape[::-1]) if spec.preview else preset
         measured = encode(
             picture,
@@ -221,8 +240,14 @@ def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials
         encoded = encode(watermarked(picture), preset) if spec.preview else measured
         if credentials:
             signed = credentials.sign(encoded.data, encoded.content_type, mark)
-            encoded = replace(encoded, data=signed, judged=None)
+            # the same pixels, so the encoder's measurements stay true
+            encoded = replace(encoded, data=signed)
     return encoded, measured if spec.preview else encoded
+
+
+def _marks(xmp: str | None, signer: Credentials | None) -> MarksReport:
+    signed = CredentialsReport(issuer=signer.issuer, trusted=signer.trusted) if signer else None
+    return MarksReport(xmp=xmp, c2pa=signed)
 
 
 def _result(made: _Made, encoded: Encoded, report: Report) -> SwapResult:
@@ -283,6 +308,7 @@ def _report(
         background=source.report,
         expansion=None if source.growth is None else source.growth.row(),
         shadow=source.shadow,
+        marks=made.marks if made.marks != MarksReport() else None,
         layers=made.lettering.reports if made.lettering else None,
         alt=made.lettering.alt if made.lettering else None,
     )

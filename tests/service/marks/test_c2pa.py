@@ -179,7 +179,8 @@ def test_without_a_certificate_nothing_is_signed_or_reported() -> None:
 
 def test_a_file_that_lost_its_signature_fails_the_rule(credentials: Credentials) -> None:
     class Forgetful:
-        issuer, reserve, read = credentials.issuer, credentials.reserve, staticmethod(credentials.read)
+        issuer, reserve, trusted = credentials.issuer, credentials.reserve, credentials.trusted
+        read, signs = staticmethod(credentials.read), staticmethod(credentials.signs)
 
         def sign(self, data: bytes, content_type: str, digital_source_type: str | None) -> bytes:
             return data
