@@ -5,6 +5,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 import httpx
@@ -211,7 +212,8 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         route_handlers=[
             *(PRIVATE, PUBLIC, photos_router(settings.max_photo_bytes), files_router(settings.max_photo_bytes)),
             *(REFERENCE, STUDIO, live, ready),
-            *([verify_router(settings)] * settings.verify_page),
+            # An API without the extra `networks` lacks what the check needs.
+            *([verify_router(settings)] * bool(settings.verify_page and find_spec("c2pa") and find_spec("numba"))),
         ],
         state=State(parts),
         guards=[refuse_in_quarantine],

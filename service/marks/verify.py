@@ -1,6 +1,7 @@
 """The check of any file's marks: in this process, or in one of its own for a stranger's file."""
 
 import json
+import logging
 import os
 import resource
 import subprocess
@@ -22,6 +23,8 @@ from service.database.tables import signing_chain
 from service.marks.c2pa import C2PA_SETTINGS
 from service.marks.chain import ORGANISATION, OWN_CHAIN, Chain
 from service.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 #: Seconds of processor time and bytes of memory for a stranger's file. The process may last twice the seconds.
 _SECONDS, _MEMORY = 20, 3 << 30
@@ -85,15 +88,14 @@ def _credentials(data: bytes, content_type: str, trust: Sequence[str]) -> Iterat
     except c2pa.C2paError.ManifestNotFound:
         return
     except c2pa.C2paError as error:
-        meaning = f"Content credentials that can't be read: {error}."
+        why = "they are at another address" if "remote manifest" in str(error) else error
+        meaning = f"Content credentials that can't be read: {why}."
         yield MarkFound(kind="c2pa", value="", intact=False, own=False, meaning=meaning)
         return
     issuer = store["manifests"][store["active_manifest"]].get("signature_info", {}).get("issuer") or ""
     found = {one["code"] for one in store.get("validation_status", ())}
     changes = {"the picture" if code in _PICTURE else "the manifest" for code in found - _UNCHANGED}
-    said = (
-        f"Changed since it was signed: {' and '.join(sorted(changes))}." if changes else "Intact since it was signed."
-    )
+    said = f"Changed since it was signed: {' and '.join(sorted(changes))}." if changes else "Intact since signed."
     said += f" Issuer: {issuer}, {'trusted' if state == 'Trusted' else 'untrusted'}"
     said += ": the installation's own certificate." if issuer == ORGANISATION and state != "Trusted" else "."
     said += " The certificate has expired." if "signingCredential.expired" in found else ""
@@ -105,18 +107,15 @@ def check_apart(data: bytes, settings: Settings, engine: sa.Engine) -> MarksFoun
 
     Raises Rejected.
     """
-    about = {
-        "pixels": settings.max_photo_pixels,
-        "kernels": str(settings.kernels),
-        "ours": own_numbers(settings, engine),
-    }
-    about["trust"] = trusted_files(settings)
+    about = {"ours": own_numbers(settings, engine), "trust": trusted_files(settings)}
+    about |= {"pixels": settings.max_photo_pixels, "kernels": str(settings.kernels)}
     one = dict.fromkeys(("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
     command = [sys.executable, "-I", "-m", "service.marks.verify", json.dumps(about)]
     try:
         with _TURNS:
             run = subprocess.run(command, input=data, capture_output=True, timeout=2 * _SECONDS, env=one, check=True)
     except subprocess.SubprocessError as error:
+        logger.warning("a file could not be checked: %s", getattr(error, "stderr", None) or error)
         raise ImageUnreadable("The file takes too long or too much memory to check. Send a smaller one.") from error
     answer = json.loads(run.stdout)
     if isinstance(answer, str):
@@ -140,9 +139,14 @@ def own_numbers(settings: Settings, engine: sa.Engine | None) -> list[int]:
     return [Chain(one, "").installation for one in chains]
 
 
-def _apart(about: dict[str, Any]) -> dict[str, Any] | str:
+def limit_process() -> None:
+    """Limit this process's processor time and memory."""
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+
+
+def _apart(about: dict[str, Any]) -> dict[str, Any] | str:
+    limit_process()
     from pipeline.kernels.cache import keep_in
 
     keep_in(Path(about["kernels"]))
