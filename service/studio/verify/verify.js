@@ -46,7 +46,7 @@ function found(name, { marks, holds }) {
   return html`<h2>${holds ? "Marks found" : "A mark is broken"} in ${name}</h2>
     <dl class="found">${marks.map(
       ({ kind, value, meaning, intact }) => html`<div class=${intact ? null : "broken"}>
-        <dt>${NAMES[kind]}</dt><dd>${meaning}</dd><dd class="hint">${value}</dd>
+        <dt>${NAMES[kind]}</dt><dd>${meaning}</dd>${meaning.includes(value) ? null : html`<dd class="hint">${value}</dd>`}
       </div>`,
     )}</dl>`;
 }
