@@ -95,7 +95,7 @@ def _credentials(data: bytes, content_type: str, trust: Sequence[str]) -> Iterat
     issuer = store["manifests"][store["active_manifest"]].get("signature_info", {}).get("issuer") or ""
     found = {one["code"] for one in store.get("validation_status", ())}
     changes = {"the picture" if code in _PICTURE else "the manifest" for code in found - _UNCHANGED}
-    said = f"Changed since it was signed: {' and '.join(sorted(changes))}." if changes else "Intact since signed."
+    said = f"Changed since it was signed: {' and '.join(sorted(changes))}." if changes else "Intact."
     said += f" Issuer: {issuer}, {'trusted' if state == 'Trusted' else 'untrusted'}"
     said += ": the installation's own certificate." if issuer == ORGANISATION and state != "Trusted" else "."
     said += " The certificate has expired." if "signingCredential.expired" in found else ""
