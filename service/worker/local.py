@@ -13,7 +13,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from pipeline.accepted import accepted_swap
 from pipeline.core.errors import NotAccepted
 from pipeline.core.order import PhotoPlace, SwapOrder
-from pipeline.core.provenance import Credentials
 from pipeline.core.spec import Spec
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
@@ -28,10 +27,14 @@ from service.catalogue.swap_request import OrderRefused, checked
 from service.cutouts.mask_file import MaskInvalid, checked_mask
 from service.cutouts.pixels import of_network
 from service.jobs.records import KeptFacts
+from service.marks.c2pa import CredentialsInvalid, Marking, open_marking
+from service.marks.chain import kept_chain
 from service.settings import Settings
-from service.worker.c2pa import CredentialsInvalid, open_credentials
 from service.worker.logos import artwork_for
 from service.worker.networks import open_networks
+
+#: Job in the watermark of pictures that no server makes, so that a seed always gives the same picture.
+NO_JOB = "000000"
 
 
 class SpecInvalid(ValueError):
@@ -92,7 +95,7 @@ def swap_file(
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
         task = bar.add_task("networks", total=1.0)
-        credentials = open_signer(settings)
+        marking = open_local_marking(settings)
         networks = open_networks(settings)
         made = accepted_swap(
             partial(
@@ -101,7 +104,7 @@ def swap_file(
                 networks=networks,
                 limits=settings.limits,
                 clock=time.perf_counter,
-                credentials=credentials,
+                **marking.of(NO_JOB),
                 mask=given,
                 artwork=artwork_for(spec.lettering.layers, catalogue.fonts, files),
                 files=files,
@@ -150,9 +153,9 @@ def _given_mask(photo: Path, mask: Path, settings: Settings) -> GivenMask:
         raise SpecInvalid(f"--mask: {error}.") from error
 
 
-def open_signer(settings: Settings) -> Credentials | None:
-    """Return the signer of pictures, or None without a certificate. Raises SpecInvalid."""
+def open_local_marking(settings: Settings) -> Marking:
+    """Return the marks in pictures that no server makes, with the certificates under `home`. Raises SpecInvalid."""
     try:
-        return open_credentials(settings)
+        return open_marking(settings, kept_chain)
     except CredentialsInvalid as error:
         raise SpecInvalid(str(error)) from error
