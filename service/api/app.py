@@ -52,6 +52,7 @@ from service.jobs.worker_registry import WorkerRegistry
 from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
 from service.media.photos import Photos
+from service.operations.erasure import Erasure
 from service.orders.intake import OrderIntake
 from service.orders.store import Orders
 from service.orders.submit import OrderSubmit
@@ -85,6 +86,8 @@ def _lanes() -> dict[str, Lane]:
     # photo's pixels of memory. Browsers request a page of thumbnails at once, and don't retry a refused one.
     half = max(1, min(2, (os.cpu_count() or 1) // 2))
     return {
+        "deletions": Lane("deletions", "Try again", threads=2, places=16, a_client=1),
+        "exports": Lane("exports", "Try again", threads=1, places=16, a_client=1),  # its places are held by streams
         "fetches": Lane("fetches", "Try again, or send the bytes", threads=10, places=20, a_client=4),
         "masks": Lane("masks", "Try again", threads=half, places=16, a_client=4),
         "sheets": Lane("sheets", "Try again", threads=1, places=16, a_client=4),
@@ -170,6 +173,7 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
         "deletion": deletion,
         "deliveries": DeliveryLog(engine),
         "engine": engine,
+        "erasure": Erasure(engine, settings, jobs),
         "job_states": job_states,
         "jobs": jobs,
         "client_keys": Keys(engine),

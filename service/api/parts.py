@@ -1,5 +1,6 @@
 """The parts of the application's state, which `service.api.app` builds and handlers use."""
 
+import sqlalchemy as sa
 from litestar.datastructures import State
 
 from service.accounts.brands import Brands
@@ -19,6 +20,7 @@ from service.jobs.transitions import Jobs
 from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
 from service.media.photos import Photos
+from service.operations.erasure import Erasure
 from service.orders.store import Orders
 from service.orders.submit import OrderSubmit
 from service.storage.objects import Bucket
@@ -36,6 +38,8 @@ class Parts(State):
     cutouts: Cutouts
     deletion: Deletion
     deliveries: DeliveryLog
+    engine: sa.Engine
+    erasure: Erasure
     fetcher: Fetcher
     installation: Installation
     intake: JobIntake
@@ -51,6 +55,8 @@ class Parts(State):
     sources: Bucket
     submit: Submit
     webhooks: Webhooks
+    deletions: Lane
+    exports: Lane
     fetches: Lane
     masks: Lane
     sheets: Lane

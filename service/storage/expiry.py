@@ -127,13 +127,19 @@ def build_expirer(settings: Settings) -> Expirer:
 
 
 def keep_expiring(
-    expirer: Expirer, *, every: float, stopping: threading.Event, may_act: Callable[[], bool] = lambda: True
+    expirer: Expirer,
+    *,
+    every: float,
+    stopping: threading.Event,
+    may_act: Callable[[], bool] = lambda: True,
+    after: Callable[[], object] = lambda: None,
 ) -> None:
-    """Run rounds until `stopping` is set. No error ends it. Skips rounds in quarantine (`may_act`)."""
+    """Run rounds, each with `after`, until `stopping`. No error ends it. Skips rounds in quarantine (`may_act`)."""
     while True:
         try:
             if may_act():
                 expirer.run_once()
+                after()
         except Exception:  # of any kind, because an end of this thread would go unnoticed
             logger.exception("expiry failed. The next round tries again")
         if stopping.wait(every):
