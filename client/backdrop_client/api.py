@@ -10,7 +10,7 @@ from typing import Any
 from backdrop_client import downloading
 from backdrop_client.errors import Conflict
 from backdrop_client.flow import Call, Flow, Work
-from backdrop_client.orders import OrderCalls
+from backdrop_client.orders import OrderCalls, downloaded_zip
 from backdrop_client.photo import Photo, content_type, format_for, read_photo
 from backdrop_client.results import (
     Accepted,
@@ -19,6 +19,7 @@ from backdrop_client.results import (
     CreditEntry,
     Credits,
     Cutout,
+    DataDeletion,
     Delivery,
     Items,
     Job,
@@ -435,6 +436,19 @@ class Api(OrderCalls):
         asked: dict[str, Any] = {"status": state, "type": type, "job_id": job_id, "order_id": order_id}
         asked |= {"created_after": created_after, "created_before": created_before}
         return self._pages(_DELIVERIES, Page[Delivery], **asked)
+
+    def export_data(self, path: str | Path) -> Flow[Path]:
+        """Write all of your data to a ZIP: complete and checked, or not at all. Raises as `download_order` does."""
+        return (yield from downloaded_zip(Call("GET", "/v1/data"), Path(path)))
+
+    def delete_data(self, confirm: str) -> Flow[DataDeletion]:
+        """Delete all of your data. This can't be undone. `confirm`: your client's name, or it raises Invalid."""
+        call = Call("DELETE", "/v1/data", query={"confirm": confirm}, patience=30.0)
+        return decoded((yield from exchange(call, self._retries)), DataDeletion)
+
+    def data_deletions(self) -> Flow[list[DataDeletion]]:
+        """Return the receipts of your deletions of all data, newest first."""
+        return (yield from self._get("/v1/data/deletions", Items[DataDeletion])).items
 
     def _catalogue(self, name: str) -> Flow[list[CatalogueItem]]:
         items = (yield from self._get(f"/v1/{name}", Items[dict[str, Any]])).items

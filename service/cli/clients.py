@@ -187,16 +187,14 @@ def set_shopify_secret(name: str, secret: str | None, require: bool | None, open
 
 @clients.command("delete-data")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Confirm it: this can't be undone.")
+@click.confirmation_option(prompt="Delete all of the client's data? This can't be undone.")
 @on_database
-def delete_data(name: str, yes: bool, opened: Opened) -> None:
+def delete_data(name: str, opened: Opened) -> None:
     """Delete all of a client's data but its account and its ledger, and print the receipt as JSON."""
     from service.operations.erasure import Erasure
 
-    client = _accounts(opened).named(name)
-    if not yes:
-        raise click.UsageError(f"This deletes all data of {name} ({client.id}). Give --yes to confirm it.")
-    click.echo(json.dumps(Erasure(opened.engine, opened.settings).run(client.id), default=str))
+    receipt = Erasure(opened.engine, opened.settings).run(_accounts(opened).named(name).id)
+    click.echo(json.dumps(receipt, default=str))
 
 
 @clients.command("export")

@@ -9,7 +9,6 @@ the deletion of that photo (`Jobs.fail_abandoned`). `service.storage.expiry` del
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,21 +17,7 @@ from ulid import ULID
 
 from service.database.clock import db_now
 from service.database.engine import reader
-from service.database.tables import (
-    UNFINISHED,
-    brands,
-    clients,
-    cutouts,
-    data_deletions,
-    deliveries,
-    jobs,
-    mended_masks,
-    orders,
-    renders,
-    request_logs,
-    stored_objects,
-    webhooks,
-)
+from service.database.tables import UNFINISHED, clients, data_deletions, jobs, metadata, orders, stored_objects
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 from service.storage.expiry import DELETE_DELAY
@@ -48,9 +33,10 @@ KEPT = {
     "ledger": "Grants, debits and refunds with ids of jobs, for the accounts. It contains nothing that you sent.",
     "receipts": "The receipts of deletions, as proof.",
 }
+#: Tables of a few rows, with their time of change. Messages go with their jobs and orders, except for tests.
+_SETTINGS = {"webhooks": "created_at", "brands": "updated_at", "mended_masks": "mended_at", "deliveries": "created_at"}
 #: Buckets by the names of their objects in a receipt.
 _FILES = {"photos": "sources", "pictures": "renders", "masks": "masks", "cut-outs": "cutouts", "backgrounds": "scenes"}
-_OPEN = data_deletions.c.completed_at.is_(None)
 
 
 class Erasure:
@@ -61,61 +47,62 @@ class Erasure:
         self._jobs = jobs or Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
         #: Seconds for which an upload's URL works and an attempt may store files, and until the bytes are deleted.
         self._writable = max(settings.url_ttl, settings.attempt_ends)
-        self._within = self._writable + DELETE_DELAY + 2 * settings.expire_every
+        self._within = timedelta(seconds=self._writable + DELETE_DELAY + 2 * settings.expire_every)
 
     def run(self, client_id: str, *, seconds: float = math.inf) -> dict[str, Any]:
         """Delete a client's data for at most `seconds`, and return the receipt. Raises SQLAlchemyError."""
-        receipt_id = str(ULID())
+        row = {"id": str(ULID()), "client_id": client_id, "counts": {}}
         with self._engine.begin() as connection:
             connection.execute(sa.select(clients.c.id).where(clients.c.id == client_id).with_for_update())
-            new = data_deletions.insert().values(id=receipt_id, client_id=client_id, counts={}, requested_at=db_now())
-            connection.execute(new)
+            connection.execute(data_deletions.insert().values(**row))
         self.finish(data_deletions.c.client_id == client_id, seconds=seconds)
-        return self.receipts(client_id, receipt_id)[0]
+        return self.receipts(client_id, data_deletions.c.id == row["id"])[0]
 
-    def receipts(self, client_id: str, receipt_id: str | None = None) -> list[dict[str, Any]]:
-        """Return a client's newest receipts, or the one with this id.
+    def receipts(self, client_id: str, *which: sa.ColumnElement[bool]) -> list[dict[str, Any]]:
+        """Return a client's newest receipts.
 
-        `files_left`: the client's marked files that still have bytes. `files_deleted_by`: when none should have.
+        `files_left`: its marked files that still have bytes. `files_deleted_by`: the time after which none should have.
         """
-        row, one = stored_objects.c, data_deletions.c.id == receipt_id if receipt_id else sa.true()
-        left = sa.select(sa.func.count()).where(row.client_id == client_id, row.doomed_at.is_not(None))
-        query = sa.select(data_deletions, left.scalar_subquery().label("files_left")).where(one)
-        query = query.where(data_deletions.c.client_id == client_id).order_by(data_deletions.c.id.desc())
+        marked = (stored_objects.c.client_id == client_id, stored_objects.c.doomed_at.is_not(None))
+        left = sa.select(sa.func.count()).where(*marked).scalar_subquery().label("files_left")
+        query = sa.select(data_deletions, left).where(data_deletions.c.client_id == client_id, *which)
         with self._reader.connect() as connection:
-            found = [dict(row) for row in connection.execute(query.limit(_LISTED)).mappings()]
-        within = timedelta(seconds=self._within)
-        return [one | {"files_deleted_by": one["completed_at"] and one["completed_at"] + within} for one in found]
+            rows = connection.execute(query.order_by(data_deletions.c.id.desc()).limit(_LISTED)).mappings().all()
+        return [{**row, "files_deleted_by": (end := row["completed_at"]) and end + self._within} for row in rows]
 
     def finish(self, *which: sa.ColumnElement[bool], seconds: float = math.inf) -> None:
         """Finish deletions, by default all, for at most `seconds`. Raises SQLAlchemyError."""
-        end = time.monotonic() + seconds
-        first = sa.select(data_deletions).where(_OPEN, *which).order_by(data_deletions.c.id).limit(1).with_for_update()
+        end, row = time.monotonic() + seconds, data_deletions.c
+        first = sa.select(data_deletions).where(row.completed_at.is_(None), *which).order_by(row.id).limit(1)
         while time.monotonic() < end:
             with self._engine.begin() as connection:
-                receipt = connection.execute(first).first()
+                receipt = connection.execute(first.with_for_update()).first()
                 if receipt is None:
                     return
-                values: dict[str, Any] = {"completed_at": db_now()}
-                # The webhook first, so that it gets no message about the rest. Photos before their jobs.
-                for step in (_delete_settings, self._mark_files, self._cancel, _delete_orders, _delete_jobs):
-                    if any((found := step(connection, receipt.client_id, receipt.requested_at)).values()):
-                        values = {"counts": dict(Counter(receipt.counts) + Counter(found))}
-                        break
-                connection.execute(data_deletions.update().where(data_deletions.c.id == receipt.id).values(**values))
+                found = self._delete_page(connection, receipt.client_id, receipt.requested_at)
+                counts = {"counts": dict(Counter(receipt.counts) + Counter(found))}
+                values = counts if any(found.values()) else {"completed_at": db_now()}
+                connection.execute(data_deletions.update().where(row.id == receipt.id).values(**values))
 
-    # Each step deletes at most a page of what is older than `before`, and returns the numbers by kind.
+    def _delete_page(self, connection: sa.Connection, client_id: str, before: datetime) -> dict[str, int]:
+        """Delete a page of the first kind of which something is left, and return the numbers by kind."""
+        # The webhook first, so that it gets no message about the rest. Photos before their jobs.
+        for step in (_delete_settings, self._mark_files, self._cancel, _delete_orders, _delete_jobs):
+            found = step(connection, client_id, before)
+            if any(found.values()):
+                return found
+        return {}
 
     def _mark_files(self, connection: sa.Connection, client_id: str, before: datetime) -> dict[str, int]:
         row, ulid, found = stored_objects.c, ULID.from_timestamp(before.timestamp()), dict[str, int]()
         for name, bucket in _FILES.items():
             made = row.key < f"{'uploads' if bucket == 'sources' else bucket}/{client_id}/{ulid}"
             # By the key too, as a job may have used it since then. What is cached can be made again.
-            old = sa.or_(bucket in CACHED, row.used_at <= before, made)
-            own = sa.and_(row.client_id == client_id, row.bucket == bucket)
-            some = sa.select(row.key).where(own, row.doomed_at.is_(None), old).order_by(row.key).limit(_PAGE)
-            keys = connection.execute(some.with_for_update()).scalars().all()
-            marked = stored_objects.update().where(own, row.key.in_(keys))
+            old = sa.or_(sa.literal(bucket in CACHED), row.used_at <= before, made)
+            kept = (row.client_id == client_id, row.bucket == bucket, row.doomed_at.is_(None))
+            some = sa.select(row.key).where(*kept, old)
+            keys = connection.execute(some.order_by(row.key).limit(_PAGE).with_for_update()).scalars().all()
+            marked = stored_objects.update().where(row.bucket == bucket, row.key.in_(keys))
             found[name] = connection.execute(marked.values(doomed_at=db_now(self._writable))).rowcount
         return found
 
@@ -124,12 +111,12 @@ class Erasure:
 
 
 def _delete_settings(connection: sa.Connection, client_id: str, before: datetime) -> dict[str, int]:
-    changed = (webhooks.c.created_at, brands.c.updated_at, mended_masks.c.mended_at)
-    old = [column.table.delete().where(column.table.c.client_id == client_id, column <= before) for column in changed]
-    # The other messages go with their jobs and orders.
-    tests = deliveries.delete().where(deliveries.c.client_id == client_id, deliveries.c.created_at <= before)
-    old.append(tests.where(deliveries.c.job_id.is_(None), deliveries.c.order_id.is_(None)))
-    found = {str(one.table.name): connection.execute(one).rowcount for one in old}
+    found = {}
+    for name, changed in _SETTINGS.items():
+        row = metadata.tables[name].c
+        whole = sa.and_(row.job_id.is_(None), row.order_id.is_(None)) if name == "deliveries" else sa.true()
+        old = metadata.tables[name].delete().where(row.client_id == client_id, row[changed] <= before, whole)
+        found[name] = connection.execute(old).rowcount
     if found["webhooks"]:
         drop_waiting(connection, client_id)
     return found
@@ -138,29 +125,23 @@ def _delete_settings(connection: sa.Connection, client_id: str, before: datetime
 def _delete_orders(connection: sa.Connection, client_id: str, before: datetime) -> dict[str, int]:
     # An order's row may be older than its jobs, which were made after a wait for the client's row.
     newer = sa.exists().where(jobs.c.order_id == orders.c.id, sa.or_(UNFINISHED, jobs.c.created_at > before))
-    rows = _locked(connection, orders, client_id, before, ~newer)
-    return _delete(connection, rows, deliveries.c.order_id, orders.c.id)
+    return _delete(connection, orders, client_id, sa.and_(orders.c.created_at <= before, ~newer), deliveries="order_id")
 
 
 def _delete_jobs(connection: sa.Connection, client_id: str, before: datetime) -> dict[str, int]:
-    rows = _locked(connection, jobs, client_id, before, ~UNFINISHED)
-    attempts = stored_objects.update().where(stored_objects.c.job_id.in_([row.id for row in rows]))
-    connection.execute(attempts.values(job_id=None))
-    return _delete(connection, rows, deliveries.c.job_id, renders.c.job_id, cutouts.c.job_id, jobs.c.id)
+    old, named = sa.and_(jobs.c.created_at <= before, ~UNFINISHED), ("deliveries", "renders", "cutouts")
+    return _delete(connection, jobs, client_id, old, **dict.fromkeys(named, "job_id"))
 
 
-def _locked(
-    connection: sa.Connection, table: sa.Table, client_id: str, before: datetime, which: sa.ColumnElement[bool]
-) -> Sequence[Any]:
-    """Return a page of old rows, newest first, so that no retry outlives its job."""
-    old = sa.select(table.c.id, table.c.request_id).where(table.c.client_id == client_id, table.c.created_at <= before)
-    old = old.where(which).order_by(table.c.id.desc()).limit(_PAGE)
-    return connection.execute(old.with_for_update(of=table)).all()
-
-
-def _delete(connection: sa.Connection, rows: Sequence[Any], *columns: sa.Column[Any]) -> dict[str, int]:
-    """Delete the rows that name these ids in a column, and their request logs."""
-    ids, logs = [row.id for row in rows], [row.request_id for row in rows]
-    gone = [column.table.delete().where(column.in_(ids)) for column in columns]
-    gone.append(request_logs.delete().where(request_logs.c.request_id.in_(logs)))
-    return {str(one.table.name): connection.execute(one).rowcount for one in gone}
+def _delete(
+    connection: sa.Connection, table: sa.Table, client_id: str, old: sa.ColumnElement[bool], **named: str
+) -> dict[str, int]:
+    """Delete a page of a table, newest first, so that no retry outlives its job. `named`: columns with its ids."""
+    page = sa.select(table.c.id, table.c.request_id).where(table.c.client_id == client_id, old)
+    rows = connection.execute(page.order_by(table.c.id.desc()).limit(_PAGE).with_for_update(of=table)).all()
+    ids, found = [row.id for row in rows], {}
+    connection.execute(stored_objects.update().where(stored_objects.c.job_id.in_(ids)).values(job_id=None))
+    for name, column in {**named, table.name: "id", "request_logs": "request_id"}.items():
+        these = metadata.tables[name].c[column].in_([row.request_id for row in rows] if name == "request_logs" else ids)
+        found[name] = connection.execute(metadata.tables[name].delete().where(these)).rowcount
+    return found

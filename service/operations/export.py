@@ -51,16 +51,12 @@ def exported(engine: sa.Engine, buckets: tuple[Bucket, Bucket], client_id: str) 
                     lines = (json.dumps(row, default=datetime.isoformat, ensure_ascii=False) + "\n" for row in page)
                     file.write("".join(lines).encode())
                     yield from _parts(sink)
-        for kind, folder, bucket in (
-            ("sources", "uploads", buckets[0]),
-            ("renders", "renders", buckets[1]),
-            ("masks", "masks", buckets[1]),
-        ):
+        for kind, folder, number in (("sources", "uploads", 0), ("renders", "renders", 1), ("masks", "masks", 1)):
             row, own = stored_objects.c, f"{folder}/{client_id}/"
             kept = (row.bucket == kind, row.doomed_at.is_(None), row.key.startswith(own, autoescape=True))
             for key in (str(one["key"]) for page in _pages(engine, client_id, row.key, *kept) for one in page):
                 try:
-                    data = bucket.get(key, max_bytes=_LARGEST)
+                    data = buckets[number].get(key, max_bytes=_LARGEST)
                 except (ObjectNotFound, ObjectTooLarge):  # never uploaded, or deleted a moment ago
                     continue
                 archive.writestr(zipfile.ZipInfo(key.replace(own, f"{folder}/"), now), data)  # pictures don't shrink

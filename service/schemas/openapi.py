@@ -340,7 +340,7 @@ TOO_MANY_UPLOADS = _lane_full(
 )
 TOO_MANY_MASKS = _lane_full("masks", 4)
 TOO_MANY_SHEETS = _lane_full("sheets", 4)
-TOO_MANY_EXPORTS, TOO_MANY_DELETIONS = (_lane_full(what, 1) for what in ("exports", "deletions"))
+TOO_MANY_EXPORTS, TOO_MANY_DELETIONS = _lane_full("exports", 1), _lane_full("deletions", 1, "Try again", _OVER_RATE[1:])
 TOO_MANY_THUMBNAILS = _lane_full("thumbnails", 100)
 PICTURE = ResponseSpec(None, description="The picture is at `Location`, a short-lived download URL.")
 UNAVAILABLE_STORE = _problem(

@@ -13,6 +13,7 @@ from service.api.admission import rate_limited
 from service.api.endpoint import endpoint, options
 from service.api.events import letting_go
 from service.api.parts import Parts
+from service.database.tables import data_deletions
 from service.jobs.records import may_be_id
 from service.operations.export import exported
 from service.schemas.account import DataDeletion, DataDeletionItems
@@ -22,18 +23,14 @@ from service.schemas.remedies import with_received
 
 #: Seconds for which a deletion works before it answers.
 _SECONDS = 10.0
-_ACCEPTED = ResponseSpec(DataDeletion, description="Begun: the sweep goes on", generate_examples=False)
+_EXPORT = {200: ZIP, 429: TOO_MANY_EXPORTS}
+_BEGUN = ResponseSpec(DataDeletion, description="Begun: the sweep goes on", generate_examples=False)
+_DELETION = {202: _BEGUN, 429: TOO_MANY_DELETIONS}
+_CONFIRM = QueryParameter(description="Your client's name, as a safeguard.", examples=[Example(value="acme")])
+ReceiptId = Annotated[str, PathParameter(description="The receipt's `id`.")]
 
 
-@endpoint(
-    get,
-    "/data",
-    operation_id="export_data",
-    tag="data",
-    guards=[rate_limited],
-    middleware=[letting_go],
-    responses={200: ZIP, 429: TOO_MANY_EXPORTS},
-)
+@endpoint(get, "/data", operation_id="export_data", tag="data", middleware=[letting_go], responses=_EXPORT)
 async def export_data(request: AnyRequest, state: Parts) -> Stream:
     """Stream all of your data as a ZIP: JSON Lines for each kind, then photos, pictures and masks, without secrets.
 
@@ -45,11 +42,6 @@ async def export_data(request: AnyRequest, state: Parts) -> Stream:
     return Stream(parts, media_type="application/zip", headers=headers)
 
 
-Confirm = Annotated[
-    str, QueryParameter(description="Your client's name, as a safeguard.", examples=[Example(value="acme")])
-]
-
-
 @endpoint(
     delete,
     "/data",
@@ -57,9 +49,9 @@ Confirm = Annotated[
     operation_id="delete_data",
     tag="data",
     guards=[rate_limited],
-    responses={202: _ACCEPTED, 429: TOO_MANY_DELETIONS},
+    responses=_DELETION,
 )
-async def delete_data(request: AnyRequest, state: Parts, confirm: Confirm) -> Response[DataDeletion]:
+async def delete_data(request: AnyRequest, state: Parts, confirm: Annotated[str, _CONFIRM]) -> Response[DataDeletion]:
     """Delete all of your data, and return the receipt. Unfinished jobs are cancelled and refunded.
 
     This can't be undone. If it takes longer than 10 s, the answer is 202. Repeating it is safe.
@@ -79,14 +71,12 @@ def list_data_deletions(request: AnyRequest, state: Parts) -> DataDeletionItems:
 
 
 @endpoint(get, "/data/deletions/{id:str}", operation_id="get_data_deletion", tag="data", responses={404: NOT_FOUND})
-def get_data_deletion(
-    request: AnyRequest, state: Parts, id: Annotated[str, PathParameter(description="The receipt's `id`.")]
-) -> DataDeletion:
+def get_data_deletion(request: AnyRequest, state: Parts, id: ReceiptId) -> DataDeletion:
     """Return a receipt with its current state."""
-    found = state.erasure.receipts(request.state.client.id, id) if may_be_id(id) else []
-    if not found:
-        raise not_found("receipt")
-    return _shown(found[0])
+    own = state.erasure.receipts(request.state.client.id, data_deletions.c.id == id) if may_be_id(id) else []
+    for receipt in own:
+        return _shown(receipt)
+    raise not_found("receipt")
 
 
 def _shown(receipt: dict[str, Any]) -> DataDeletion:
