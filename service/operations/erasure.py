@@ -136,12 +136,14 @@ def _delete_jobs(connection: sa.Connection, client_id: str, before: datetime) ->
 def _delete(
     connection: sa.Connection, table: sa.Table, client_id: str, old: sa.ColumnElement[bool], **named: str
 ) -> dict[str, int]:
-    """Delete a page of a table, newest first, so that no retry outlives its job. `named`: columns with its ids."""
+    """Delete a page of rows with their request logs, and the rows that name them in the columns `named`."""
     page = sa.select(table.c.id, table.c.request_id).where(table.c.client_id == client_id, old)
-    rows = connection.execute(page.order_by(table.c.id.desc()).limit(_PAGE).with_for_update(of=table)).all()
+    rows = connection.execute(page.order_by(table.c.id).limit(_PAGE).with_for_update(of=table)).all()
     ids, found = [row.id for row in rows], {}
-    connection.execute(stored_objects.update().where(stored_objects.c.job_id.in_(ids)).values(job_id=None))
-    for name, column in {**named, table.name: "id", "request_logs": "request_id"}.items():
-        these = metadata.tables[name].c[column].in_([row.request_id for row in rows] if name == "request_logs" else ids)
-        found[name] = connection.execute(metadata.tables[name].delete().where(these)).rowcount
+    for column in (stored_objects.c.job_id, jobs.c.retry_of):
+        connection.execute(sa.update(column.table).where(column.in_(ids)).values({column: None}))
+    for name, by in {**named, table.name: "id", "request_logs": "request_id"}.items():
+        these = [row.request_id for row in rows] if name == "request_logs" else ids
+        gone = metadata.tables[name].delete().where(metadata.tables[name].c[by].in_(these))
+        found[name] = connection.execute(gone).rowcount
     return found
