@@ -19,7 +19,6 @@ from backdrop_client.results import (
     CreditEntry,
     Credits,
     Cutout,
-    DataDeletion,
     Delivery,
     Items,
     Job,
@@ -441,14 +440,10 @@ class Api(OrderCalls):
         """Write all of your data to a ZIP: complete and checked, or not at all. Raises as `download_order` does."""
         return (yield from downloaded_zip(Call("GET", "/v1/data"), Path(path)))
 
-    def delete_data(self, confirm: str) -> Flow[DataDeletion]:
-        """Delete all of your data. This can't be undone. `confirm`: your client's name, or it raises Invalid."""
+    def delete_data(self, confirm: str) -> Flow[dict[str, Any]]:
+        """Delete all of your data, and return the receipt. `confirm`: your client's name, or it raises Invalid."""
         call = Call("DELETE", "/v1/data", query={"confirm": confirm}, patience=30.0)
-        return decoded((yield from exchange(call, self._retries)), DataDeletion)
-
-    def data_deletions(self) -> Flow[list[DataDeletion]]:
-        """Return the receipts of your deletions of all data, newest first."""
-        return (yield from self._get("/v1/data/deletions", Items[DataDeletion])).items
+        return decoded((yield from exchange(call, self._retries)), dict[str, Any])
 
     def _catalogue(self, name: str) -> Flow[list[CatalogueItem]]:
         items = (yield from self._get(f"/v1/{name}", Items[dict[str, Any]])).items

@@ -362,21 +362,6 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class DataDeletion:
-    """The receipt of a deletion of all of your data: how many things of each kind were deleted, and what stays."""
-
-    id: str
-    state: Literal["in_progress", "complete"]
-    requested_at: datetime
-    counts: dict[str, int]
-    kept: dict[str, str]
-    #: Files that still have bytes, and when none should have.
-    files_left: int
-    files_deleted_by: datetime | None = None
-    completed_at: datetime | None = None
-
-
-@dataclass(frozen=True)
 class StoredPhoto:
     """A photo that the server has fetched."""
 

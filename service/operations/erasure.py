@@ -71,7 +71,10 @@ class Erasure:
         return [{**row, "files_deleted_by": (end := row["completed_at"]) and end + self._within} for row in rows]
 
     def finish(self, *which: sa.ColumnElement[bool], seconds: float = math.inf) -> None:
-        """Finish deletions, by default all, for at most `seconds`. Raises SQLAlchemyError."""
+        """Finish deletions, by default all, for at most `seconds`, a page a transaction. Raises SQLAlchemyError.
+
+        Each step returns the numbers of a page by kind, of what is older than the request.
+        """
         end, row = time.monotonic() + seconds, data_deletions.c
         first = sa.select(data_deletions).where(row.completed_at.is_(None), *which).order_by(row.id).limit(1)
         while time.monotonic() < end:
@@ -79,19 +82,13 @@ class Erasure:
                 receipt = connection.execute(first.with_for_update()).first()
                 if receipt is None:
                     return
-                found = self._delete_page(connection, receipt.client_id, receipt.requested_at)
-                counts = {"counts": dict(Counter(receipt.counts) + Counter(found))}
-                values = counts if any(found.values()) else {"completed_at": db_now()}
+                # The webhook first, so that it gets no message about the rest. Photos before their jobs.
+                steps = (_delete_settings, self._mark_files, self._cancel, _delete_orders, _delete_jobs)
+                pages = (step(connection, receipt.client_id, receipt.requested_at) for step in steps)
+                found = next((page for page in pages if any(page.values())), None)
+                counts = dict(Counter(receipt.counts) + Counter(found))
+                values = {"counts": counts} if found else {"completed_at": db_now()}
                 connection.execute(data_deletions.update().where(row.id == receipt.id).values(**values))
-
-    def _delete_page(self, connection: sa.Connection, client_id: str, before: datetime) -> dict[str, int]:
-        """Delete a page of the first kind of which something is left, and return the numbers by kind."""
-        # The webhook first, so that it gets no message about the rest. Photos before their jobs.
-        for step in (_delete_settings, self._mark_files, self._cancel, _delete_orders, _delete_jobs):
-            found = step(connection, client_id, before)
-            if any(found.values()):
-                return found
-        return {}
 
     def _mark_files(self, connection: sa.Connection, client_id: str, before: datetime) -> dict[str, int]:
         row, ulid, found = stored_objects.c, ULID.from_timestamp(before.timestamp()), dict[str, int]()

@@ -71,7 +71,8 @@ def _pages(
     query = sa.select(*(column for column in columns if column.name not in _LEFT_OUT))
     if "request_id" in columns:
         query = query.add_columns(*_ASKED).join(request_logs, request_logs.c.request_id == columns.request_id)
-    query = query.where(columns.get("client_id", columns.get("id")) == client_id, *which).order_by(order).limit(_PAGE)
+    owner = columns["client_id" if "client_id" in columns else "id"]
+    query = query.where(owner == client_id, *which).order_by(order).limit(_PAGE)
     rows: list[dict[str, Any]] = [{order.name: ""}]
     while rows:
         with reader(engine).connect() as connection:

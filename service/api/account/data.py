@@ -26,6 +26,7 @@ _SECONDS = 10.0
 _EXPORT = {200: ZIP, 429: TOO_MANY_EXPORTS}
 _BEGUN = ResponseSpec(DataDeletion, description="Begun: the sweep goes on", generate_examples=False)
 _DELETION = {202: _BEGUN, 429: TOO_MANY_DELETIONS}
+_CHANGES: dict[str, Any] = {"status_code": 200, "guards": [rate_limited]}
 _CONFIRM = QueryParameter(description="Your client's name, as a safeguard.", examples=[Example(value="acme")])
 ReceiptId = Annotated[str, PathParameter(description="The receipt's `id`.")]
 
@@ -42,15 +43,7 @@ async def export_data(request: AnyRequest, state: Parts) -> Stream:
     return Stream(parts, media_type="application/zip", headers=headers)
 
 
-@endpoint(
-    delete,
-    "/data",
-    status_code=200,
-    operation_id="delete_data",
-    tag="data",
-    guards=[rate_limited],
-    responses=_DELETION,
-)
+@endpoint(delete, "/data", operation_id="delete_data", tag="data", responses=_DELETION, **_CHANGES)
 async def delete_data(request: AnyRequest, state: Parts, confirm: Annotated[str, _CONFIRM]) -> Response[DataDeletion]:
     """Delete all of your data, and return the receipt. Unfinished jobs are cancelled and refunded.
 
