@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.docs.assemble import GENERATED
+from service.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Names of patterns, of files that a program writes, and of files of others.
@@ -73,6 +74,20 @@ def test_every_file_that_is_named_is_there(document: str) -> None:
     folder = (ROOT / document).parent
     for path in PATH.findall(text_of(document)):
         assert NO_FILES.fullmatch(path) or (folder / path).exists() or (ROOT / path).exists(), path
+
+
+def test_the_retention_table_names_each_setting_with_its_default_and_a_reason() -> None:
+    rows = [line.strip("| ").split(" | ") for line in text_of("docs/guides/operators/retention.md").splitlines()]
+    table = {row[1].strip("`"): row for row in rows if len(row) == 4 and row[1].startswith("`")}
+    kept = {name for name in Settings.model_fields if re.search("_(days|hours|ttl)$", name)}
+
+    assert set(table) == {f"BACKDROP_{name.upper()}" for name in kept}
+    for name in kept:
+        _, _, said, why = table[f"BACKDROP_{name.upper()}"]
+        number, unit = re.match(r"([\d.]+) (day|hour|second)", said).groups()  # type: ignore[union-attr]  # fails here
+        assert float(number) == Settings.model_fields[name].default, name
+        assert unit == {"days": "day", "hours": "hour", "ttl": "second"}[name.rpartition("_")[2]], name
+        assert why
 
 
 def test_the_readme_is_short_and_its_badges_say_what_the_package_says() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from backdrop_client import downloading
 from backdrop_client.errors import Conflict
 from backdrop_client.flow import Call, Flow, Work
-from backdrop_client.orders import OrderCalls
+from backdrop_client.orders import OrderCalls, downloaded_zip
 from backdrop_client.photo import Photo, content_type, format_for, read_photo
 from backdrop_client.results import (
     Accepted,
@@ -443,6 +443,15 @@ class Api(OrderCalls):
         asked: dict[str, Any] = {"status": state, "type": type, "job_id": job_id, "order_id": order_id}
         asked |= {"created_after": created_after, "created_before": created_before}
         return self._pages(_DELIVERIES, Page[Delivery], **asked)
+
+    def export_data(self, path: str | Path) -> Flow[Path]:
+        """Write all of your data to a ZIP: complete and checked, or not at all. Raises as `download_order` does."""
+        return (yield from downloaded_zip(Call("GET", "/v1/data"), Path(path)))
+
+    def delete_data(self, confirm: str) -> Flow[dict[str, Any]]:
+        """Delete all of your data, and return the receipt. `confirm`: your client's name, or it raises Invalid."""
+        call = Call("DELETE", "/v1/data", query={"confirm": confirm}, patience=30.0)
+        return decoded((yield from exchange(call, self._retries)), dict[str, Any])
 
     def _catalogue(self, name: str) -> Flow[list[CatalogueItem]]:
         items = (yield from self._get(f"/v1/{name}", Items[dict[str, Any]])).items

@@ -157,25 +157,7 @@ class OrderCalls:
 
         Raises DownloadCorrupt, Refused, Unreachable and OSError.
         """
-        path, call = Path(path), Call("GET", f"{_of(order)}/archive")
-        part = path.with_name(f".{path.name}.{token_hex(4)}.part")
-        error: Exception = DownloadCorrupt("")
-        try:
-            yield Work(partial(path.parent.mkdir, parents=True, exist_ok=True))
-            for _ in range(_TRIES):
-                try:
-                    yield from _fetch(call, part)
-                    broken = yield Work(partial(_broken, part))
-                    if broken is None:
-                        yield Work(partial(part.replace, path))
-                        return path
-                    error = DownloadCorrupt(f"The ZIP arrived wrong ({broken}). Try the download again.")
-                except httpx.HTTPError as failure:
-                    error = unreachable(call, failure)
-                yield Pause(_FIRST_LOOK)
-            raise error
-        finally:
-            part.unlink(missing_ok=True)
+        return (yield from downloaded_zip(Call("GET", f"{_of(order)}/archive"), Path(path)))
 
     def download_order_sheet(self, order: Order | str, path: str | Path, *, page: int = 1) -> Flow[Path]:
         """Write an order's contact sheet, a WebP, to `path`. A large order has several, counted from 1."""
@@ -210,6 +192,28 @@ def _call(
 
 def _of(order: Order | str) -> str:
     return f"{ORDERS}/{quoted(order if isinstance(order, str) else order.order_id)}"
+
+
+def downloaded_zip(call: Call, path: Path) -> Flow[Path]:
+    """Write a ZIP to `path`, as `download_order` does."""
+    part = path.with_name(f".{path.name}.{token_hex(4)}.part")
+    error: Exception = DownloadCorrupt("")
+    try:
+        yield Work(partial(path.parent.mkdir, parents=True, exist_ok=True))
+        for _ in range(_TRIES):
+            try:
+                yield from _fetch(call, part)
+                broken = yield Work(partial(_broken, part))
+                if broken is None:
+                    yield Work(partial(part.replace, path))
+                    return path
+                error = DownloadCorrupt(f"The ZIP arrived wrong ({broken}). Try the download again.")
+            except httpx.HTTPError as failure:
+                error = unreachable(call, failure)
+            yield Pause(_FIRST_LOOK)
+        raise error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _fetch(call: Call, part: Path) -> Flow[None]:

@@ -25,6 +25,7 @@ _TAGS = {
     "credits": "Credits",
     "keys": "Keys",
     "webhook": "Webhook",
+    "data": "All of your data",
     "health": "Health",
 }
 _LANGUAGES = {"curl": ("curl", "sh"), "python": ("Python", "python")}

@@ -8,6 +8,7 @@ import contextvars
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any, ParamSpec, TypeVar
 
 from litestar.concurrency import sync_to_thread
@@ -67,6 +68,14 @@ class Lane:
                 self._running[client_id] -= 1
                 self._running += Counter()  # drops clients with a count of 0
             self._start()
+
+    def hold(self, client_id: str) -> ExitStack:
+        """Take a place for a stream, until the result is closed. Raises a 429 problem if there is none."""
+        self._admit(client_id)
+        self._running[client_id] += 1
+        held = ExitStack()
+        held.callback(self._running.subtract, [client_id])
+        return held
 
     def _admit(self, client_id: str) -> int:
         """Return how many tasks of the client are under way. Raises a 429 problem if there are too many."""

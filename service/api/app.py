@@ -55,6 +55,7 @@ from service.marks.verify import check_apart
 from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
 from service.media.photos import Photos
+from service.operations.erasure import Erasure
 from service.orders.intake import OrderIntake
 from service.orders.store import Orders
 from service.orders.submit import OrderSubmit
@@ -90,6 +91,8 @@ def _lanes() -> dict[str, Lane]:
     return {
         # Its threads mostly wait for files. `check_apart` limits how many are checked at once.
         "checks": Lane("checks", "Try again", threads=8, places=8, a_client=4),
+        "deletions": Lane("deletions", "Try again", threads=2, places=16, a_client=1),
+        "exports": Lane("exports", "Try again", threads=1, places=16, a_client=1),  # its places are held by streams
         "fetches": Lane("fetches", "Try again, or send the bytes", threads=10, places=20, a_client=4),
         "masks": Lane("masks", "Try again", threads=half, places=16, a_client=4),
         "reports": Lane("reports", "Try again", threads=2, places=16, a_client=2),
@@ -177,6 +180,7 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
         "deletion": deletion,
         "deliveries": DeliveryLog(engine),
         "engine": engine,
+        "erasure": Erasure(engine, settings, jobs),
         "job_states": job_states,
         "jobs": jobs,
         "client_keys": Keys(engine),

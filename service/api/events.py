@@ -1,5 +1,6 @@
 """Server-Sent Events that follow a job, https://html.spec.whatwg.org/multipage/server-sent-events.html."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from litestar.concurrency import sync_to_thread
 from litestar.params import HeaderParameter
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.endpoint import JobId, endpoint
 from service.api.parts import Parts
@@ -19,13 +20,23 @@ from service.schemas.openapi import NO_NEWS, NOT_FOUND, STREAM, TOO_MANY_STREAMS
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.serialize import serialize_event
 
+#: Seconds in which a reader must take a part of a stream.
+_SECONDS = 30.0
 
-def _letting_go(app: ASGIApp) -> ASGIApp:
-    """Close the subscription when the request is over, even if its stream never began."""
+
+def letting_go(app: ASGIApp) -> ASGIApp:
+    """Close the subscription when the request is over, even if its stream never began.
+
+    A part that its reader does not take in _SECONDS breaks the stream off.
+    """
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(_SECONDS):
+                await send(message)
+
         try:
-            await app(scope, receive, send)
+            await app(scope, receive, send_in_time)
         finally:
             subscription: Subscription | None = scope["state"].pop("subscription", None)
             if subscription is not None:
@@ -39,7 +50,7 @@ def _letting_go(app: ASGIApp) -> ASGIApp:
     "/jobs/{job_id:str}/events",
     operation_id="follow_job",
     tag="jobs",
-    middleware=[_letting_go],
+    middleware=[letting_go],
     responses={
         200: STREAM,
         204: NO_NEWS,

@@ -28,10 +28,10 @@ from service.schemas.openapi import (
     ORDER_PLANNED,
     ORDER_SHEET,
     ORDER_TOO_LARGE,
-    ORDER_ZIP,
     TOO_MANY,
     TOO_MANY_SHEETS,
     UNAVAILABLE,
+    ZIP,
     Ordered,
 )
 from service.schemas.orders import (
@@ -156,7 +156,7 @@ def cancel_order(request: AnyRequest, state: Parts, order_id: OrderId) -> OrderV
     "/orders/{order_id:str}/archive",
     operation_id="get_order_archive",
     tag="orders",
-    responses={200: ORDER_ZIP, 404: NOT_FOUND},
+    responses={200: ZIP, 404: NOT_FOUND},
 )
 def get_order_archive(request: AnyRequest, state: Parts, order_id: OrderId) -> Stream:
     """Stream the finished pictures as a ZIP: a folder a photo, and manifest.json with every picture and its status.

@@ -23,6 +23,7 @@ from service.marks.verify import MarksFound
 from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
 from service.media.photos import Photos
+from service.operations.erasure import Erasure
 from service.orders.store import Orders
 from service.orders.submit import OrderSubmit
 from service.storage.objects import Bucket
@@ -41,6 +42,7 @@ class Parts(State):
     deletion: Deletion
     deliveries: DeliveryLog
     engine: sa.Engine
+    erasure: Erasure
     fetcher: Fetcher
     installation: Installation
     intake: JobIntake
@@ -58,6 +60,8 @@ class Parts(State):
     webhooks: Webhooks
     check_apart: Callable[[bytes], MarksFound]
     checks: Lane
+    deletions: Lane
+    exports: Lane
     fetches: Lane
     masks: Lane
     reports: Lane

@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Router, delete, get
 
 from service.api.account.brands import delete_brand, get_brand, list_brands, put_brand
+from service.api.account.data import DATA
 from service.api.account.deliveries import get_delivery, list_deliveries, redeliver, test_webhook
 from service.api.account.keys import create_key, delete_key, list_keys
 from service.api.account.webhook import delete_webhook, get_webhook, put_webhook, rotate_webhook_secret
@@ -101,6 +102,7 @@ PRIVATE = Router(
     security=SECURED,
     route_handlers=[
         *CUTOUTS,
+        *DATA,
         *ORDERS,
         *(WORKFLOWS, get_credits, get_usage),
         *(list_jobs, JOB_OPTIONS, get_job, cancel_job, get_job_request, follow_job),

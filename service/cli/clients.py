@@ -183,3 +183,28 @@ def set_shopify_secret(name: str, secret: str | None, require: bool | None, open
     if require is not None:
         client = accounts.require_signature(name, require)
     _show(client)
+
+
+@clients.command("delete-data")
+@click.argument("name")
+@click.confirmation_option(prompt="Delete all of the client's data? This can't be undone.")
+@on_database
+def delete_data(name: str, opened: Opened) -> None:
+    """Delete all of a client's data but its account and its ledger, and print the receipt as JSON."""
+    from service.operations.erasure import Erasure
+
+    receipt = Erasure(opened.engine, opened.settings).run(_accounts(opened).named(name).id)
+    click.echo(json.dumps(receipt, default=str))
+
+
+@clients.command("export")
+@click.argument("name")
+@click.argument("file", type=click.File("wb"))
+@on_database
+def export_data(name: str, file: Any, opened: Opened) -> None:
+    """Write all of a client's data to FILE, a ZIP."""
+    from service.operations.export import exported
+    from service.storage.buckets import open_buckets
+
+    for part in exported(opened.engine, open_buckets(opened.settings), _accounts(opened).named(name).id):
+        file.write(part)

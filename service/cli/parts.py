@@ -72,12 +72,15 @@ def worker(home: Path | None, child: bool) -> None:
 def sweep(home: Path | None, child: bool) -> None:
     """Run the sweep. It resends queue messages, settles crashed jobs, deletes expired objects and sends webhooks."""
     import threading
+    from dataclasses import replace
 
+    from service.database.engine import create_engine
     from service.database.quarantine import open_quarantine
     from service.health.observed import observed
     from service.health.process import ProcessHealth
     from service.jobs.sweep import build_sweeper, keep_sweeping
     from service.jobs.worker_registry import sweep_heartbeat
+    from service.operations.erasure import Erasure
     from service.storage.expiry import build_expirer, keep_expiring
     from service.supervisor.processes import die_with_parent
     from service.supervisor.stopping import stop_on_signals
@@ -100,8 +103,9 @@ def sweep(home: Path | None, child: bool) -> None:
 
     # In its own thread, so that a store that hangs does not delay the queue. Killing it halfway loses nothing.
     may_act = open_quarantine(settings, marks=True).may_act
+    expirer = replace(build_expirer(settings), erase=Erasure(create_engine(settings.sqlalchemy_url), settings).finish)
     expiring = {"every": settings.expire_every, "stopping": stopping, "may_act": may_act}
-    threading.Thread(target=keep_expiring, args=[build_expirer(settings)], kwargs=expiring, daemon=True).start()
+    threading.Thread(target=keep_expiring, args=[expirer], kwargs=expiring, daemon=True).start()
     with (
         observed(settings, health, registry),
         contextlib.closing(tracer),

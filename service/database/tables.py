@@ -6,6 +6,7 @@ An idempotency key belongs to one request.
 Lock order. Every transaction locks rows in this order, and rows of one table in the order given, so that no two
 transactions block each other. A sweep skips locked rows (SKIP LOCKED) and never waits, so its order does not matter.
 
+    0  data_deletions           the receipt, before each page of what it deletes
     1  request_logs             by the idempotency key, for 2 s at most
     2  stored_objects, photos   by key: `use_source`; a photo's deletion has one
     3  jobs                     by id: `claim_unsent`, `renew_leases`, `set_weight`, a photo's deletion; others have one
@@ -275,6 +276,8 @@ stored_objects = sa.Table(
     # For PostgreSQL's check of the foreign key when a job is deleted.
     some_rows("objects_of_attempts", "job_id", where="job_id IS NOT NULL"),
     some_rows("doomed_objects", "doomed_at", where="doomed_at IS NOT NULL"),
+    # For the deletion and the export of a client's data.
+    some_rows("objects_of_client", "client_id", "bucket", "key", where="doomed_at IS NULL"),
     # For the sweep, which compares these keys with the masks' names below, both in order.
     some_rows("masks_by_key", "key", "used_at", where="bucket = 'masks' AND doomed_at IS NULL"),
 )

@@ -14,6 +14,7 @@ last job writes the order's message (`end_orders`).
 
 import time
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -159,11 +160,18 @@ class Jobs:
 
         Ends at most ENDED_AT_ONCE jobs. The photo must be marked as deleted already, so that no new job can use it.
         """
-        its = sa.select(jobs.c.id).where(needs(source_key))
-        locked = its.order_by(jobs.c.id).limit(ENDED_AT_ONCE).with_for_update()
+        return self._end_some(connection, needs(source_key), _PHOTO_DELETED)
+
+    def end_before(self, connection: sa.Connection, client_id: str, before: datetime) -> int:
+        """Cancel and refund at most ENDED_AT_ONCE unfinished jobs of a client's from before a time; return how many."""
+        old = sa.and_(UNFINISHED, jobs.c.client_id == client_id, jobs.c.created_at <= before)
+        return len(self._end_some(connection, old, _CANCELLED))
+
+    def _end_some(self, connection: sa.Connection, which: sa.ColumnElement[bool], failure: Failure) -> list[str]:
+        locked = sa.select(jobs.c.id).where(which).order_by(jobs.c.id).limit(ENDED_AT_ONCE).with_for_update()
         ids = connection.execute(locked).scalars().all()
-        ended = self._end_within(connection, jobs.c.id.in_(ids), _PHOTO_DELETED) if ids else ()
-        self._count(ended, _PHOTO_DELETED)
+        ended = self._end_within(connection, jobs.c.id.in_(ids), failure) if ids else ()
+        self._count(ended, failure)
         return sorted(job.id for job in ended)
 
     # The worker's side

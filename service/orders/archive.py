@@ -11,7 +11,7 @@ from service.orders.records import Order, Picture
 from service.storage.objects import Bucket, ObjectNotFound
 
 
-class _Sink(io.RawIOBase):
+class Sink(io.RawIOBase):
     """A file that only collects what is written to it, until it is taken."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ def zipped(order: Order, pictures: Iterable[Picture], renders: Bucket) -> Iterat
     Raises StoreUnavailable, which breaks the stream off.
     """
     # Stored, as pictures can't be compressed further.
-    sink, rows = _Sink(), list[dict[str, Any]]()
+    sink, rows = Sink(), list[dict[str, Any]]()
     with zipfile.ZipFile(cast(IO[bytes], sink), "w", zipfile.ZIP_STORED) as archive:
         for one in pictures:
             row = _row(one)

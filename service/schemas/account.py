@@ -4,7 +4,7 @@ The catalogue is the context of a brand's validation, so that one answer lists a
 """
 
 import unicodedata
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -15,6 +15,7 @@ from service.accounts.brands import Profile, SeedPolicy
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.option_faults import option_faults
 from service.catalogue.order_options import OrderOptions
+from service.operations.erasure import KEPT
 from service.schemas.fields import NextCursor, Time
 from service.webhooks.outbox import DeliveryState
 
@@ -220,6 +221,27 @@ class DeliveryPage(BaseModel):
 
     items: list[DeliveryView] = Field(description="The messages of the page.")
     next_cursor: NextCursor
+
+
+class DataDeletion(BaseModel):
+    """The receipt of a deletion of all of a client's data."""
+
+    id: str = Field(description="ULID of the receipt.")
+    state: Literal["in_progress", "complete"] = Field(description="in_progress: the sweep goes on with it.")
+    requested_at: Time = Field(description="The moment of the request. Data of before it is deleted.")
+    completed_at: Time | None = Field(description="When the database had none of it any more; null before that.")
+    counts: dict[str, int] = Field(description="How many rows and files of each kind were deleted so far.")
+    files_left: int = Field(description="Your deleted files whose bytes the sweep has not removed yet.")
+    files_deleted_by: Time | None = Field(
+        description="When their bytes should be gone. It takes longer while the store is away; see `files_left`."
+    )
+    kept: dict[str, str] = Field(KEPT, description="What stays, and why.")
+
+
+class DataDeletionItems(BaseModel):
+    """The receipts of a client's deletions of all data."""
+
+    items: list[DataDeletion] = Field(description="At most 100 receipts, newest first.")
 
 
 class SentDelivery(DeliveryView):

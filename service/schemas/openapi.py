@@ -318,7 +318,7 @@ STREAM = ResponseSpec(
     ],
 )
 THUMBNAIL = ResponseSpec(bytes, description="The thumbnail", media_type="image/webp", generate_examples=False)
-ORDER_ZIP = ResponseSpec(bytes, description="The ZIP", media_type="application/zip", generate_examples=False)
+ZIP = ResponseSpec(bytes, description="The ZIP", media_type="application/zip", generate_examples=False)
 ORDER_SHEET = ResponseSpec(bytes, description="The sheet", media_type="image/webp", generate_examples=False)
 NO_NEWS = ResponseSpec(None, description="The job is over, and `Last-Event-ID` was its last event.")
 TOO_MANY_STREAMS = _answer_to(TooManyStreams(100))
@@ -353,6 +353,7 @@ TOO_MANY_CHECKS = _lane_full("checks", 4)
 TOO_MANY_MASKS = _lane_full("masks", 4)
 TOO_MANY_REPORTS = _lane_full("reports", 2)
 TOO_MANY_SHEETS = _lane_full("sheets", 4)
+TOO_MANY_EXPORTS, TOO_MANY_DELETIONS = _lane_full("exports", 1), _lane_full("deletions", 1, "Try again", _OVER_RATE[1:])
 TOO_MANY_THUMBNAILS = _lane_full("thumbnails", 100)
 PICTURE = ResponseSpec(None, description="The picture is at `Location`, a short-lived download URL.")
 UNAVAILABLE_STORE = _problem(

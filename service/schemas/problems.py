@@ -69,6 +69,7 @@ _REMEDIES = {
     "key": "GET /v1/keys lists your keys.",
     "webhook": "Set one with PUT /v1/webhook.",
     "delivery": "GET /v1/webhook/deliveries lists your deliveries.",
+    "receipt": "GET /v1/data/deletions lists your receipts.",
     "photo": "Check its key, which POST /v1/uploads returned.",
     "source": "Check source_image_s3_key (from POST /v1/uploads) or source_render_public_id (from GET /v1/renders).",
     "file": "Check the URL, or request a new one.",

@@ -50,6 +50,8 @@ class Expirer:
     preview_age: float | None = None
     #: None: objects without a row are kept.
     orphans: OrphanSweep | None = None
+    #: Finishes deletions of clients' data, whose bytes the next round deletes.
+    erase: Callable[[], object] = lambda: None
 
     def run_once(self) -> None:
         """Run one round. Raises SQLAlchemyError. An unavailable store only postpones deletions."""
@@ -76,6 +78,7 @@ class Expirer:
                 objects.remove_partial_writes()
         except StoreUnavailable as error:
             logger.warning("the object store is unavailable, so the other objects are deleted later: %s", error)
+        self.erase()
 
     def _delete(self) -> None:
         while expired := self.registry.expired(since=self.delete_delay, limit=_BATCH):

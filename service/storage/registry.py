@@ -72,8 +72,10 @@ class ObjectRegistry:
     def register(self, bucket: BucketName, key: str, *, client_id: str, job_id: str | None = None) -> None:
         """Register an object before it is stored, for the first time or again."""
         row = {"bucket": bucket, "key": key, "client_id": client_id, "job_id": job_id}
+        # Again with the job, so that the database refuses a job that was deleted meanwhile.
+        again = {"used_at": db_now(), "doomed_at": None, "job_id": job_id}
         with self._engine.begin() as connection:
-            connection.execute(_upsert(connection, row, {"used_at": db_now(), "doomed_at": None}))
+            connection.execute(_upsert(connection, row, again))
 
     def register_cached(self, bucket: BucketName, key: str, *, client_id: str, job_id: str) -> None:
         """Register an object that a job keeps for later jobs, before it is stored. Raises JobOver."""

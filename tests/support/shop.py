@@ -82,10 +82,12 @@ class Shop:
         }
         return self.intake.create(NewJob(**fields | changes))
 
-    def order_many(self, count: int, cost: int = 2, key: str | None = None) -> tuple[AcceptedOrder, list[str]]:
+    def order_many(
+        self, count: int, cost: int = 2, key: str | None = None, *, source_key: str = "uploads/x.jpg"
+    ) -> tuple[AcceptedOrder, list[str]]:
         """Order several pictures at once, and return the order with its jobs in their order."""
         fields: dict[str, Any] = {"client_id": self.client.id, "workflow": "background-swap-with-spec", "body": {}}
-        fields |= {"body_sha256": "same", "source_key": "uploads/x.jpg", "credits_cost": cost}
+        fields |= {"body_sha256": "same", "source_key": source_key, "credits_cost": cost}
         pictures = [
             NewJob(request_id=str(ULID()), spec={"seed": 1, "picture": [number, 0, 0]}, **fields)
             for number in range(count)
@@ -97,9 +99,9 @@ class Shop:
         with self.engine.connect() as connection:
             return accepted, list(connection.execute(query).scalars())
 
-    def cut_out(self) -> str:
+    def cut_out(self, **changes: Any) -> str:
         """Order a cut-out and mark it as done, without objects in a store."""
-        accepted = self.order(cost=0, operation=Operation.CUTOUT, spec={}, workflow="cutouts")
+        accepted = self.order(cost=0, operation=Operation.CUTOUT, spec={}, workflow="cutouts", **changes)
         keys = [f"masks/{self.client.id}/{accepted.job_id}.{kind}" for kind in ("png", "jpg")]
         self.jobs.succeed(self.claim(accepted), NewCutout("0" * 64, 4, 3, keys[0], keys[0], keys[1], facts={}))
         return accepted.job_id

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ulid import ULID
 
 from backdrop_client import Backdrop
 from service.schemas.openapi import load_examples
@@ -97,7 +98,7 @@ class Desk:
 
     def python(self, script: str, **more: str) -> dict[str, Any]:
         names: dict[str, Any] = {"url": self.up.address, "key": self.key, **self.has(**more)}
-        with Backdrop(self.up.address, self.key) as backdrop:
+        with Backdrop(self.up.address, names["key"]) as backdrop:
             names["backdrop"] = backdrop
             exec(compile(script, "sample", "exec"), names)
         return names
@@ -158,6 +159,12 @@ def waiting(desk: Desk, name: str) -> dict[str, str]:
     if name == "delete_key":
         made = desk.api.post("/v1/keys", json={"name": "old"}).raise_for_status()
         return {"old_key_id": made.json()["id"]}
+    if name in ("delete_data", "get_data_deletion"):  # of another client
+        leaver = f"leaver-{ULID()}"
+        with desk.up.client(leaver, credits=0) as api:
+            key = api.headers["Authorization"].removeprefix("Bearer ")
+            receipt = api.delete("/v1/data", params={"confirm": leaver}).raise_for_status().json()
+        return {"key": key, "client_name": leaver, "deletion_id": receipt["id"]}
     if name == "cancel_order":
         return {"waiting_order_id": desk.order(4)}
     return {"waiting_job_id": job_id(desk.api, BOTTLE)} if name == "cancel_job" else {}

@@ -1,1 +1,1 @@
-"""The routes of a client's brands, keys and webhook."""
+"""The routes of a client's brands, keys, webhook, and all of its data."""

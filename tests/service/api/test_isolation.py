@@ -3,6 +3,7 @@
 import hashlib
 import io
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +50,8 @@ class Owner(Caller):
 
     def __init__(self, http: Any, settings: Settings, name: str) -> None:
         super().__init__(http, settings, name, credits=100)
+        deleted = http.delete(f"/v1/data?confirm={name}", headers=self.headers)  # first, while there is nothing
+        self.receipt = str(deleted.json()["id"])
         self.upload_answer = http.post("/v1/uploads", json={"content_type": "image/png"}, headers=self.headers).json()
         self.photo = self.upload()
         self.waiting = self._job()
@@ -105,13 +108,14 @@ class Owner(Caller):
     def names(self) -> tuple[str, ...]:
         """Every name of the owner's that no answer to another client may contain."""
         jobs = (self.waiting, self.done, self.failed, self.cutout, self.cutout_key, self.order)
-        own = (self.public_id, self.render_key, self.brand, self.key_id, self.delivery)
+        own = (self.public_id, self.render_key, self.brand, self.key_id, self.delivery, self.receipt)
         return (self.client.id, self.photo, *jobs, *own)
 
     def belongings(self) -> dict[str, Any]:
         """Return everything that the API shows the owner, without the URLs, which differ in each answer."""
         lists = [*("jobs", "renders", "cutouts", "brands", "keys", "webhook"), f"jobs/{self.waiting}/request"]
         lists += ["webhook/deliveries", f"webhook/deliveries/{self.delivery}", "orders", f"orders/{self.order}"]
+        lists += ["data/deletions"]
         return {path: without_urls(self.get(f"/v1/{path}").json()) for path in lists}
 
 
@@ -382,6 +386,30 @@ def new_brands(world: World, method: str, path: str) -> None:
     assert specs[0]["dominant_colors"] == []
 
 
+def data(world: World, method: str, path: str) -> None:
+    answer = world.ask(method, path)
+    assert answer.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        found = b"".join(archive.read(name) for name in archive.namelist()).decode("utf-8", "replace")
+        assert not any(name in f"{found} {archive.namelist()}" for name in world.owner.names)
+
+
+def data_to_delete(world: World, method: str, path: str) -> None:
+    # the owner's name confirms nothing to another client, and its own name deletes its own data alone
+    refused = [world.ask(method, f"{path}?confirm={name}") for name in (world.owner.client.name, f"none-{ULID()}")]
+    assert [one.json()["detail"][0]["code"] for one in refused] == ["confirm_wrong"] * 2
+    leaver = Caller(world.http, world.nosy.settings, f"leaver-{ULID()}", credits=0)
+    photo = leaver.upload(PHOTO)
+    answer = world.http.request(method, f"{path}?confirm={leaver.client.name}", headers=leaver.headers)
+    leaver.engine.dispose()
+    assert (answer.status_code, answer.json()["counts"]) == (200, {"photos": 1}), photo
+    assert not any(name in answer.text for name in world.owner.names)
+
+
+def receipts(world: World, method: str, path: str) -> None:
+    assert world.ask(method, path).json() == {"items": []}
+
+
 def signed(url: str, *, path: str | None = None, **query: str) -> str:
     """Return the path and query of a signed URL, changed."""
     parts = urlsplit(url)
@@ -444,6 +472,10 @@ CASES: dict[str, Case] = {
     "DELETE /v1/orders/{order_id}": named("order", "waiting"),
     "GET /v1/orders/{order_id}/archive": named("order", "waiting"),
     "GET /v1/orders/{order_id}/sheet": named("order", "waiting"),
+    "GET /v1/data": data,
+    "DELETE /v1/data": data_to_delete,
+    "GET /v1/data/deletions": receipts,
+    "GET /v1/data/deletions/{id}": named("receipt", "done"),
     "GET /v1/credits": credits,
     "GET /v1/usage": usage,
     "GET /v1/keys": keys,

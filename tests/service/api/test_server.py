@@ -1,6 +1,7 @@
 """The server: how an API stops, and how slow or many callers leave it to the others."""
 
 import json
+import os
 import signal
 import socket
 import time
@@ -137,3 +138,23 @@ def test_an_address_whose_connections_are_all_busy_gets_no_more(tmp_path: Path, 
 def test_an_ipv6_subscriber_is_one_address() -> None:
     assert server._network("2001:db8::1") == server._network("2001:db8::ffff:1") != server._network("2001:db8:0:1::1")
     assert server._network("192.0.2.7") == "192.0.2.7"
+
+
+def test_an_export_whose_reader_stops_reading_is_broken_off_and_gives_its_place_back(
+    tmp_path: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.api.events._SECONDS", 0.2)
+    with serve(tmp_path, valkey_url) as api:
+        for _ in range(2):
+            api.caller.upload(os.urandom(8 << 20))  # more than the buffers of both sides
+        places = api.server.app.state.exports
+        key = api.caller.headers["Authorization"]
+        with connected(api, "GET /v1/data HTTP/1.1", "Host: localhost", f"Authorization: {key}", "") as reader:
+            assert reader.recv(100).startswith(b"HTTP/1.1 200")
+            assert places._running.total() == 1
+            until(lambda: places._running.total() == 0)
+            received = 0
+            with suppress(ConnectionError):
+                while part := reader.recv(1 << 20):
+                    received += len(part)
+        assert received < 16 << 20

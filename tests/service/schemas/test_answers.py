@@ -23,6 +23,7 @@ ELSEWHERE = {
     ("get_usage", "429"),
     ("verify_file", "429"),
     *((operation, "429") for operation in ("test_webhook", "redeliver", "create_order", "get_order_sheet")),
+    *(("export_data", "429"), ("delete_data", "429"), ("delete_data", "202")),
     ("create_order", "409"),
     *(("follow_job", "429"), ("create_upload", "429"), ("create_key", "409"), ("put_brand", "409")),
 }
@@ -75,6 +76,8 @@ def ask_what_is_there(owner: Owner) -> None:
         owner.get(f"/v1/webhook/deliveries{path}")
     for path in ("", f"/{owner.order}", f"/{owner.order}/archive", f"/{owner.order}/sheet"):
         owner.get(f"/v1/orders{path}")
+    for path in ("", "/deletions", f"/deletions/{owner.receipt}"):
+        owner.get(f"/v1/data{path}")
     ask(owner, "POST", "/v1/orders?dry_run=true", json=an_order(owner.photo))
     for path in ("", "/picture", "/thumbnail"):
         ask(owner, "GET", f"/v1/renders/{owner.public_id}{path}", follow_redirects=False)

@@ -16,7 +16,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the tables and the columns."""
+    """Add the tables, the index and the columns."""
+    # First: writes of objects wait while it is built. A new column makes reads wait as well, until the end.
+    kept = sa.text("doomed_at IS NULL")
+    columns = ["client_id", "bucket", "key"]
+    op.create_index("objects_of_client", "stored_objects", columns, postgresql_where=kept, sqlite_where=kept)
     op.create_table(
         "signing_chain",
         sa.Column("one", sa.SmallInteger, primary_key=True, autoincrement=False),
@@ -47,3 +51,4 @@ def downgrade() -> None:
         op.drop_column("clients", column)
     op.drop_table("data_deletions")
     op.drop_table("signing_chain")
+    op.drop_index("objects_of_client", "stored_objects")
