@@ -28,7 +28,8 @@ def _show(client: Any, also: str = "") -> None:
     state = "disabled" if client.disabled_at else "enabled"
     signs = "  signature required" if client.signature_required else ""
     own = f"  catalogue {client.catalogue}" if client.catalogue else ""
-    click.echo(f"{client.name}  {client.id}  {client.balance} credits  {state}{signs}{own}{also}")
+    limits = f"  accept {client.accept}" if client.accept else ""
+    click.echo(f"{client.name}  {client.id}  {client.balance} credits  {state}{signs}{own}{limits}{also}")
 
 
 def _show_key(client: Any, key: str, as_json: bool) -> None:
@@ -95,6 +96,7 @@ def list_clients(as_json: bool, opened: Opened) -> None:
                 "unfinished_jobs": unfinished.get(one.id, 0),
                 "weight": one.weight,
                 "catalogue": one.catalogue,
+                "accept": one.accept,
                 "webhook": webhooks.get(one.id),
             }
             for one in found

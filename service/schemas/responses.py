@@ -216,7 +216,10 @@ class RenderView(BaseModel):
     metadata: SubmitMetadata
     scene_type: RequestedScene
     mood: RequestedMood
-    preview: bool = Field(description="Whether it is a preview: small, with a watermark, and kept for an hour.")
+    preview: bool = Field(
+        description="Whether it is a preview: small and with a watermark. One that you requested is kept for an hour,"
+        " that of a refused picture as long as pictures."
+    )
 
 
 class JobError(BaseModel):
@@ -242,7 +245,8 @@ class JobView(BaseModel):
     finished_at: Time | None = Field(description="When the job ended; null before that.")
     error: JobError | None = Field(description="Why the job failed; null unless the status is FAILURE.")
     render: RenderView | None = Field(
-        description="The result of a swap. Null until SUCCESS, for a cut-out, and once you deleted it."
+        description="The result of a swap. Null until SUCCESS, for a cut-out, and once you deleted it. If the error is"
+        " not_accepted: a small preview of the refused picture, with its report."
     )
     warnings: list[PlanWarning] = Field(
         description="Probably unintended input. The plan of the same request has the same warnings."

@@ -58,6 +58,7 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
         "unfinished_jobs": 0,
         "weight": 1,
         "catalogue": None,
+        "accept": None,
         "webhook": None,
     }
 
