@@ -51,10 +51,11 @@ def finish(caller: Caller, picture: dict[str, Any], *, refused: bool = False) ->
     open_buckets(caller.settings)[1].put(key, file.getvalue(), "image/jpeg")
     made = replace(render(), public_id=str(ULID()), key=key, output_preset=picture["output_preset"])
     made, claim = replace(made, bytes=len(file.getvalue()), preview=refused), caller.claim(picture["job_id"])
-    if not refused:
-        return caller.jobs.succeed(claim, made)
-    claim.missed.append(["text"])
-    caller.jobs.fail(claim, "not_accepted", "text: it is not the same.", made)
+    if refused:
+        claim.missed.append(["text"])
+        caller.jobs.fail(claim, "not_accepted", "text: it is not the same.", made)
+    else:
+        caller.jobs.succeed(claim, made)
 
 
 def test_a_dry_run_counts_prices_and_names_bad_photos_and_charges_nothing(caller: Caller) -> None:
