@@ -336,9 +336,11 @@ class LayerReport:
 class Miss:
     """A limit of the acceptance that a picture missed."""
 
-    limit: Annotated[str, "Name of the limit, such as palette_mean or cutout_confidence."]
-    measured: Annotated[float | str | list[str] | None, "The picture's value, in the limit's unit."]
-    bound: Annotated[float | str | list[str] | None, "The limit's value."]
+    limit: Annotated[str, "Name of the limit, such as palette_mean. A rule is rules.NAME, a warning warnings.CODE."]
+    measured: Annotated[
+        float | str | list[float] | list[str] | None, "The picture's value, in the limit's unit. Null if it has none."
+    ]
+    bound: Annotated[float | str | list[float] | list[str] | None, "The limit's value."]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -193,8 +193,8 @@ class LayerReport(TypedDict, total=False):
 
 class Miss(TypedDict, total=False):
     limit: str
-    measured: float | str | list[str] | None
-    bound: float | str | list[str] | None
+    measured: float | str | list[float] | list[str] | None
+    bound: float | str | list[float] | list[str] | None
 
 
 class AcceptanceTry(TypedDict, total=False):

@@ -62,6 +62,12 @@ class NoHonestPlacement(Rejected):
     code = "no_honest_placement"
 
 
+class NotAccepted(Rejected):
+    """Raised when no try of the picture keeps the limits that its order has."""
+
+    code = "not_accepted"
+
+
 class LayerUnusable(Rejected):
     """Raised when a logo can't be drawn, or a layer's font is missing that was there when the order was accepted."""
 

@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 from functools import lru_cache
+from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.core.provenance import read_digital_source_type
 from pipeline.core.spec import Preset
+from pipeline.core.types import Encoded
+from pipeline.delivery.encode import encode
 from pipeline.geometry.ray import Field
 
 #: Longer side in pixels of a preview; a smaller picture keeps its size.
@@ -28,6 +32,16 @@ def preview_size(width: int, height: int) -> tuple[int, int]:
 def preview_preset(preset: Preset, size: tuple[int, int]) -> Preset:
     """Return a preset for a preview of that size, without the place's rules on size and file size."""
     return replace(preset, size=size, max_bytes=None)
+
+
+def preview_of(data: bytes, preset: Preset) -> Encoded:
+    """Return the preview of a file that `pipeline.delivery.encode` made for a preset, with the file's AI mark."""
+    with Image.open(BytesIO(data), formats=("JPEG", "PNG", "WEBP", "AVIF")) as file:
+        mark = read_digital_source_type(file.info.get("xmp") or b"")
+        size = preview_size(*file.size)
+        picture = file.convert(file.mode if file.mode == "RGBA" else "RGB").resize(size, Image.Resampling.LANCZOS)
+    small = np.asarray(picture, np.float32) / np.float32(255)
+    return encode(watermarked(small), replace(preview_preset(preset, size), digital_source_type=mark))
 
 
 def watermarked(picture: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,14 +7,17 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from models.device import usable_cores
 from models.lane import DeviceLane
-from pipeline.core.errors import PipelineError
+from pipeline.accepted import accepted_swap
+from pipeline.core.errors import NotAccepted, PipelineError
 from pipeline.core.networks import Networks
 from pipeline.core.order import SwapOrder
+from pipeline.delivery.acceptance import in_words
 from pipeline.report import to_json
 from pipeline.swap import swap
 from service.batch.batch import Tell
@@ -103,18 +106,24 @@ class LocalMaker:
             order = self._catalogue.lettered(pair.order)
             files = files_of(order)
             spec = build_spec(self._catalogue, order if seed is None else replace(order, seed=seed))
-            render = swap(
-                data,
+            made = accepted_swap(
+                partial(
+                    swap,
+                    data,
+                    networks=networks,
+                    limits=self._settings.limits,
+                    clock=time.perf_counter,
+                    credentials=self._credentials,
+                    files=files,
+                    artwork=artwork_for(spec.lettering.layers, self._catalogue.fonts, files),
+                ),
                 spec,
-                networks,
-                limits=self._settings.limits,
-                clock=time.perf_counter,
                 progress=tell,
-                credentials=self._credentials,
                 cache=folder_cache(self._out / FOLDER / "kept"),
-                files=files,
-                artwork=artwork_for(spec.lettering.layers, self._catalogue.fonts, files),
             )
+            render = made.result
+            if made.refused and render.report.acceptance is not None:
+                raise NotAccepted(in_words(render.report.acceptance))
         except OrderRefused as error:
             raise Failure("spec_invalid", str(error)) from error
         except PipelineError as error:

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterator
 
 from pipeline.core.order import OptionFault, SwapOrder
+from pipeline.delivery.acceptance import acceptance_faults
 from pipeline.delivery.output import output_faults
 from pipeline.ground.faults import ground_faults, shadow_faults
 from pipeline.lettering.layers import layer_faults, placeholders
@@ -20,6 +21,7 @@ def option_faults(catalogue: Catalogue, order: SwapOrder) -> Iterator[OptionFaul
     yield from dressing_faults(scene, preset, order.colors, order.dressing)
     for faults in (ground_faults, shadow_faults, frame_faults):
         yield from faults(preset, order)
+    yield from acceptance_faults(order.acceptance.accept)
     layers = catalogue.lettered(order).lettering.layers
     if layers.startswith(TEMPLATE):
         near = ", ".join(difflib.get_close_matches(layers, catalogue.templates, 3, cutoff=0)) or "none"

@@ -4,16 +4,20 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from pipeline.accepted import accepted_swap
+from pipeline.core.errors import NotAccepted
 from pipeline.core.order import PhotoPlace, SwapOrder
 from pipeline.core.provenance import Credentials
 from pipeline.core.spec import Spec
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
+from pipeline.delivery.acceptance import in_words
 from pipeline.photo.decode import decode
 from pipeline.report import to_json
 from pipeline.swap import SwapResult, cut_out, swap
@@ -75,7 +79,8 @@ def swap_file(
 
     `kept`: the cut-outs of earlier swaps (`service.storage.cache.folder_cache`). `mask`: the product's mask, as
     `cut_out_file` writes it. `on_caution` gets warnings about the input before the work begins. Raises OrderRefused,
-    SpecInvalid and PipelineError, and writes nothing then.
+    SpecInvalid and PipelineError, and writes nothing then. Raises NotAccepted if the picture misses its limits; then it
+    writes the report, and a preview beside `output`.
     """
     catalogue = load_catalogue(settings.catalogue)
     spec = build_spec(catalogue, order)
@@ -89,24 +94,33 @@ def swap_file(
         task = bar.add_task("networks", total=1.0)
         credentials = open_signer(settings)
         networks = open_networks(settings)
-        render = swap(
-            photo.read_bytes(),
+        made = accepted_swap(
+            partial(
+                swap,
+                photo.read_bytes(),
+                networks=networks,
+                limits=settings.limits,
+                clock=time.perf_counter,
+                credentials=credentials,
+                mask=given,
+                artwork=artwork_for(spec.lettering.layers, catalogue.fonts, files),
+                files=files,
+            ),
             spec,
-            networks,
-            limits=settings.limits,
             progress=lambda stage, fraction: bar.update(task, description=stage, completed=fraction),
-            clock=time.perf_counter,
-            credentials=credentials,
             cache=kept,
-            mask=given,
-            artwork=artwork_for(spec.lettering.layers, catalogue.fonts, files),
-            files=files,
         )
         bar.update(task, description="done", completed=1.0)
+    render = made.result
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(render.data)
+    picture = output.with_stem(f"{output.stem}.preview") if made.refused else output
+    picture.write_bytes(render.data)
     report = json.dumps(to_json(render.report), indent=2, ensure_ascii=False)
     output.with_name(output.name + ".json").write_text(report + "\n")
+    if made.refused and render.report.acceptance is not None:
+        raise NotAccepted(
+            f"{in_words(render.report.acceptance)} {picture} shows it, and {output.name}.json reports on it."
+        )
     return replace(render, warnings=warnings_of(catalogue, spec, render))
 
 
