@@ -65,6 +65,8 @@ class Plan:
     place: dict[str, Any] | None = None
     #: The surfaces, largest first: `name` (as in `Spec.colors_on`), `title`, `color`, `asked` and `share`.
     surfaces: list[dict[str, Any]] = field(default_factory=list)
+    #: The limits that the picture must keep: `set` and `limits`. None: it has none.
+    acceptance: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,23 @@ def set_catalogue(name: str, folder: str | None, shared: bool, opened: Opened) -
     _show(_accounts(opened).set_catalogue(name, folder))
 
 
+@clients.command("accept")
+@click.argument("name")
+@click.argument("limits", metavar="standard|strict|none|JSON|default")
+@on_database
+def set_accept(name: str, limits: str, opened: Opened) -> None:
+    """Set the limits for a client's orders that give none, and whose brand gives none. none and default: no limits.
+
+    Applies to orders from now on.
+    """
+    from pipeline.delivery.acceptance import acceptance_faults
+
+    limits = "" if limits in ("none", "default") else limits
+    if fault := next(acceptance_faults(limits), None):
+        raise click.ClickException(f"{fault.message} (received {fault.received}).")
+    _show(_accounts(opened).set_accept(name, limits or None))
+
+
 @clients.command("set-shopify-secret")
 @click.argument("name")
 @click.option("--secret", help="The secret. Without it a prompt reads the secret, so that no shell history keeps it.")

@@ -97,6 +97,13 @@ class PlannedSurface(BaseModel):
     share: float = Field(description="Usual share of the picture, from 0 to 1.")
 
 
+class PlannedAcceptance(BaseModel):
+    """The limits that the picture must keep."""
+
+    set: str = Field(description="Name of the set of limits: standard, strict, or custom for limits of your own.")
+    limits: dict[str, Any] = Field(description="Each limit that is checked, by its name.")
+
+
 class SwapPlan(BaseModel):
     """The effect and cost of a submit at this moment. Nothing was charged or stored."""
 
@@ -131,6 +138,9 @@ class SwapPlan(BaseModel):
     brand: str | None = Field(description="Name of the client's brand in use; null if none is.")
     preset: Preset = Field(description="The preset as GET /v1/output-presets lists it.")
     warnings: list[PlanWarning] = Field(description="What to know before you pay. Empty if there is nothing.")
+    acceptance: PlannedAcceptance | None = Field(
+        None, description="The limits that the picture must keep: yours, the brand's or the client's. Null for none."
+    )
     place: PlannedPlace | None = Field(
         None,
         description="Where the product goes. Null if the photo has no cut-out yet, or if no honest placement exists.",
