@@ -68,6 +68,12 @@ export function fieldsOf(options) {
 /** Return the limits of an earlier order; the usual ones if it had none and did not refuse them. */
 export const limitsOf = (acceptance) => (acceptance?.accept ? acceptance : USUAL.acceptance);
 
+/** Return how the dressing of a render differs from its order: its limits may have led to a scene without props. */
+export function dressedLike({ seed, report }) {
+  const tries = report.acceptance?.tries ?? [];
+  return tries.some((one) => one.changed === "ground" && one.seed === seed) ? { props: "none" } : {};
+}
+
 function layersOf(layers) {
   if (Array.isArray(layers)) return layers;
   try {
