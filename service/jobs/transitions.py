@@ -427,12 +427,11 @@ class Jobs:
         lines = {(job.client_id, kind_of(job.operation, job.preview), job.spec_version) for job in unstarted}
         for client_id, kind, version in sorted(lines):
             turns.move_up(connection, client_id, kind, version)
+        made = outcome.preview if isinstance(outcome, Failure) else outcome
         # Clients in one order, so that two sweeps that refund the same clients can't deadlock.
         for job in sorted(ended, key=lambda job: (job.client_id, job.id)):
-            made = outcome
             if isinstance(outcome, Failure):
                 refund(connection, job.id)
-                made = outcome.preview
             if made is not None:
                 table = renders if isinstance(made, NewRender) else cutouts
                 connection.execute(table.insert().values(job_id=job.id, client_id=job.client_id, **vars(made)))
