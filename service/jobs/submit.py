@@ -250,9 +250,9 @@ class Submit:
             raise missing
         spec, version = found
         report = msgspec.json.decode(render.report)
-        tries = report.get("acceptance", {}).get("tries", ())
-        if any(one.get("changed") == "ground" and one["seed"] == render.seed for one in tries):
-            spec |= {"dressing": spec.get("dressing", {}) | {"props": "none"}}  # as in `pipeline.accepted`
+        seed, tries = report["provenance"]["kept_seed"], report.get("acceptance", {}).get("tries", ())
+        if any(one["seed"] == render.seed and one.get("changed") == "ground" for one in tries):
+            spec = spec | {"dressing": {**spec.get("dressing", {}), "props": "none"}}
         old = order_of(spec)
         preset = spec.get("records", {}).get("preset", {}).get("background", "scene")
         if preset != "scene" or (old.ground.composed and catalogue.scene(old.scene).kind == "white"):
@@ -260,8 +260,8 @@ class Submit:
             raise OptionsInvalid([OptionFault("background_render", "render_without_background", text, public_id)])
         if old.ground.background in ("color", "image"):
             return replace(order, ground=old.ground), None
-        seed = report["provenance"]["kept_seed"]
-        kept = {name: one for name, one in spec.items() if name not in ("cautions", "metadata", "lettering")}
+        unused = ("acceptance", "cautions", "metadata", "lettering")
+        kept = {name: one for name, one in spec.items() if name not in unused}
         kept |= {"seed": spec["seed"] if seed is None else seed}
         new = {"spec": kept, "spec_version": version, "source_key": render.source_key}
         earlier: dict[str, Any] = spec.get("earlier", new)

@@ -47,6 +47,7 @@ WRONG: dict[str, dict[str, str]] = {
     "align": {"align": "middle"},
     "copy_space": {"copy_space": "bottom"},
     "layers": {"layers": "New"},
+    "accept": {"accept": "strictest"},
 }
 
 

@@ -256,8 +256,11 @@ def test_the_background_of_a_render_is_stored_with_the_order_and_a_foreign_or_de
     caller: Caller,
 ) -> None:
     first = caller.body(scene_type="window", dominant_colors=["#e8c7b8"])
-    report = REPORT | {"provenance": REPORT["provenance"] | {"kept_seed": 99}}
-    job_id = ask(caller, first, seed=5, props="none").json()["job_id"]
+    calm = {"seed": render().seed, "changed": "ground", "missed": []}
+    tries = [{"seed": 5, "missed": ["palette_mean"]}, calm]
+    kept = {"set": "custom", "limits": {}, "accepted": True, "missed": [], "tries": tries}
+    report = REPORT | {"provenance": REPORT["provenance"] | {"kept_seed": 99}, "acceptance": kept}
+    job_id = ask(caller, first, seed=5, accept="standard").json()["job_id"]
     caller.jobs.succeed(caller.claim(job_id), replace(render(), report=report))
     public_id = caller.get(f"/v1/jobs/{job_id}").json()["render"]["public_id"]
     other = caller.body(scene_type="podium", dominant_colors=[])
@@ -270,6 +273,7 @@ def test_the_background_of_a_render_is_stored_with_the_order_and_a_foreign_or_de
     assert (spec.scene.name, spec.palette, spec.dressing.props) == ("window", ("#e8c7b8",), "none")
     assert spec.earlier is not None
     assert (spec.earlier.photo, spec.earlier.spec.seed) == (first["source_image_s3_key"], 99)
+    assert (spec.acceptance.accept, spec.earlier.spec.acceptance.accept) == ("", "")
     assert stored_extra_sources(claim.spec) == [first["source_image_s3_key"]]
     missing = ask(caller, other, background="render", background_render=str(ULID()))
     caller.http.delete(f"/v1/renders/{public_id}", headers=caller.headers)

@@ -57,6 +57,27 @@ def test_a_local_batch_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_
         ]
 
 
+def test_a_picture_that_misses_its_limits_fails_alone_and_leaves_no_file(tmp_path: Path) -> None:
+    shoot = Shoot(tmp_path)
+    for name in ("good.png", "small.png"):
+        shoot.add(name, photo())
+    special = '[[photo]]\nname = "small*"\naccept = { set = "standard", enlargement = 0.01 }\n'
+    shoot.spec.write_text(shoot.spec.read_text() + special)
+    groups = pair_up(find_photos(shoot.photos, but=shoot.out)[0], PRESETS[:1], read_spec(shoot.spec))
+    with (
+        State(shoot.out) as state,
+        LocalMaker(Settings(home=tmp_path), state, shoot.out, concurrency=1, load=lean_networks) as maker,
+    ):
+        batch = Batch(groups, state, shoot.out)
+        asyncio.run(batch.run(maker.make, unseen(), concurrency=1))
+
+    (failed,) = batch.failed
+    assert failed.code == "not_accepted"
+    assert "enlargement is " in failed.message
+    assert "the limit is 0.01." in failed.message
+    assert len(shoot.pictures()) == 1
+
+
 def test_a_local_batch_refuses_brands_and_checks_specs_before_the_networks_load(tmp_path: Path) -> None:
     shoot = Shoot(tmp_path)
     shoot.add("jar.png", photo())

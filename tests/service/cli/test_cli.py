@@ -331,6 +331,24 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
 
 
 @pytest.mark.usefixtures("loaded")
+def test_a_local_swap_that_misses_its_limits_fails_and_writes_only_its_report_and_a_preview(tmp_path: Path) -> None:
+    photo, output = tmp_path / "bottle.jpg", tmp_path / "out.jpg"
+    photo.write_bytes(worker.BOTTLE)
+    asked = ("swap", str(photo), "--scene", "white", "--mood", "calm", "--preset", "open_graph", "--quiet")
+
+    result = run(*asked, "--accept", '{"set": "standard", "enlargement": 0.01}', "-o", str(output))
+
+    assert result.exit_code == 1
+    assert "enlargement is " in result.output
+    assert "the limit is 0.01." in result.output
+    assert not output.exists()
+    with Image.open(tmp_path / "out.preview.jpg") as picture:
+        assert max(picture.size) == 512
+    missed = json.loads((tmp_path / "out.jpg.json").read_text())["acceptance"]["missed"]
+    assert [one["limit"] for one in missed] == ["enlargement"]
+
+
+@pytest.mark.usefixtures("loaded")
 def test_a_local_swap_takes_the_file_behind_the_product_and_names_a_missing_one(tmp_path: Path) -> None:
     photo, behind, output = (tmp_path / name for name in ("bottle.jpg", "behind.jpg", "out.jpg"))
     photo.write_bytes(worker.BOTTLE)
