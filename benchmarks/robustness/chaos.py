@@ -5,9 +5,10 @@
 
 Starts PostgreSQL, Valkey and an S3 server (--embedded: SQLite, Valkey and a directory, as `backdrop up` does), two
 APIs, three workers with trivial networks, and two sweeps. Callers order good and bad photos, alone and several at once,
-repeat requests, and request other clients' resources. Meanwhile parts are killed, stopped and frozen, and servers are
-paused, killed and emptied. Then it waits until every job has ended, and checks every invariant: rows, ledger, bytes,
-and each answer that a caller got. Prints the counts. Exits with status 1 and the findings when an invariant is broken.
+with limits that a picture keeps or misses, repeat requests, and request other clients' resources. Meanwhile parts are
+killed, stopped and frozen, and servers are paused, killed and emptied. Then it waits until every job has ended, and
+checks every invariant: rows, ledger, bytes, and each answer that a caller got. Prints the counts. Exits with status 1
+and the findings when an invariant is broken.
 """
 
 import argparse

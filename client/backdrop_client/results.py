@@ -12,7 +12,7 @@ from backdrop_client.errors import BackdropError, UnexpectedAnswer
 from backdrop_client.flow import Flow, T
 
 if TYPE_CHECKING:
-    from backdrop_client.report import Report
+    from backdrop_client.report import Miss, Report
 else:
     # Not a typed report, because msgspec would drop the fields of a newer server.
     Report = dict[str, Any]
@@ -65,6 +65,8 @@ class Plan:
     place: dict[str, Any] | None = None
     #: The surfaces, largest first: `name` (as in `Spec.colors_on`), `title`, `color`, `asked` and `share`.
     surfaces: list[dict[str, Any]] = field(default_factory=list)
+    #: The limits that the picture must keep: `set` and `limits`. None: it has none.
+    acceptance: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Render:
     #: The scene and mood of the request: catalogue names or free text. None from an older server.
     scene_type: str | None = None
     mood: str | None = None
-    #: Whether it is a preview: small, with a watermark, and kept for an hour by default.
+    #: Whether it is a preview: small and with a watermark.
     preview: bool = False
 
 
@@ -119,6 +121,17 @@ class JobFailed(BackdropError):
         """The stable code of the reason."""
         return self.job.error.code if self.job.error else "unknown"
 
+    @property
+    def preview(self) -> "Render | None":
+        """A small picture with the whole report, if the job's picture missed its limits (`not_accepted`)."""
+        return self.job.render
+
+    @property
+    def missed(self) -> "list[Miss]":
+        """The limits that the picture missed, each with `limit`, `measured` and `bound`. Empty for other reasons."""
+        report = self.job.render.report if self.job.render else {}
+        return (report.get("acceptance") or {}).get("missed") or []
+
     def __str__(self) -> str:
         message = self.job.error.message if self.job.error else "The job failed."
         return f"{message} [{self.code}] (job {self.job.job_id}, {self.job.credits_refunded} credits refunded)"
@@ -141,6 +154,7 @@ class Job:
     started_at: datetime | None
     finished_at: datetime | None
     error: JobError | None
+    #: Of a job that ended as `not_accepted`: a preview of the refused picture.
     render: Render | None
     #: Warnings about the input. Empty from an older server.
     warnings: list[Notice] = field(default_factory=list)

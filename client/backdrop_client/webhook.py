@@ -16,7 +16,10 @@ from backdrop_client.results import JobError, JobStatus
 
 @dataclass(frozen=True)
 class WebhookRender:
-    """The render of a successful job. Pass its id to `Backdrop.render` for the report and a download URL."""
+    """The render of a successful job, or the preview of a refused picture (`not_accepted`).
+
+    Pass its id to `Backdrop.render` for the report and a download URL.
+    """
 
     public_id: str
     output_preset: str

@@ -55,6 +55,8 @@ class Client:
     weight: int
     #: Folder of its own catalogue; None: the shared one (`service.catalogue.catalogue`).
     catalogue: str | None
+    #: Limits for its orders that give none (`pipeline.delivery.acceptance`); None: no limits.
+    accept: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def _client(row: sa.RowMapping) -> Client:
         disabled_at=row["disabled_at"],
         weight=row["weight"],
         catalogue=row["catalogue"],
+        accept=row["accept"],
     )
 
 
@@ -192,6 +195,10 @@ class Accounts:
     def set_catalogue(self, name: str, folder: str | None) -> Client:
         """Give the client the catalogue of this folder; None: the shared one. Raises UnknownClient."""
         return self._change(name, catalogue=folder)
+
+    def set_accept(self, name: str, accept: str | None) -> Client:
+        """Set the limits for the client's orders that give none; None: no limits. Raises UnknownClient."""
+        return self._change(name, accept=accept)
 
     def shopify_secrets(self, client: Client) -> tuple[str, ...]:
         """Return the decrypted secrets that verify the client's signatures. Raises SecretUnreadable."""

@@ -202,7 +202,7 @@ async def answer_accepted(
     if whole or status == JobStatus.SUCCESS:
         with suppress(*DATABASE_AWAY):  # the job is accepted: the client can still read it at its Location
             shown = await sync_to_thread(show)
-    if isinstance(shown, JobView) and shown.render is not None:
+    if isinstance(shown, JobView) and shown.render is not None and shown.error is None:
         picture = f'<{shown.render.url}>; rel="enclosure"; type="{shown.render.content_type}"'
         headers["Link"] = f'</v1/renders/{shown.render.public_id}>; rel="item", {picture}'
     if shown is not None and whole:

@@ -28,7 +28,8 @@ def _show(client: Any, also: str = "") -> None:
     state = "disabled" if client.disabled_at else "enabled"
     signs = "  signature required" if client.signature_required else ""
     own = f"  catalogue {client.catalogue}" if client.catalogue else ""
-    click.echo(f"{client.name}  {client.id}  {client.balance} credits  {state}{signs}{own}{also}")
+    limits = f"  accept {client.accept}" if client.accept else ""
+    click.echo(f"{client.name}  {client.id}  {client.balance} credits  {state}{signs}{own}{limits}{also}")
 
 
 def _show_key(client: Any, key: str, as_json: bool) -> None:
@@ -95,6 +96,7 @@ def list_clients(as_json: bool, opened: Opened) -> None:
                 "unfinished_jobs": unfinished.get(one.id, 0),
                 "weight": one.weight,
                 "catalogue": one.catalogue,
+                "accept": one.accept,
                 "webhook": webhooks.get(one.id),
             }
             for one in found
@@ -161,6 +163,23 @@ def set_catalogue(name: str, folder: str | None, shared: bool, opened: Opened) -
         known = f"Folders there: {', '.join(own) or 'none'}." if there else "BACKDROP_CATALOGUE is not set."
         raise click.ClickException(f"FOLDER: there is no {CLIENTS}/{folder} in the catalogue. {known}")
     _show(_accounts(opened).set_catalogue(name, folder))
+
+
+@clients.command("accept")
+@click.argument("name")
+@click.argument("limits", metavar="standard|strict|none|JSON|default")
+@on_database
+def set_accept(name: str, limits: str, opened: Opened) -> None:
+    """Set the limits for a client's orders that give none, and whose brand gives none. none and default: no limits.
+
+    Applies to orders from now on.
+    """
+    from pipeline.delivery.acceptance import acceptance_faults
+
+    limits = "" if limits in ("none", "default") else limits
+    if fault := next(acceptance_faults(limits), None):
+        raise click.ClickException(f"{fault.message} (received {fault.received}).")
+    _show(_accounts(opened).set_accept(name, limits or None))
 
 
 @clients.command("set-shopify-secret")

@@ -64,6 +64,8 @@ _debits, _refunds = (sa.func.coalesce(_MOVED.c[name], 0).label(name) for name in
 _rendered = sa.func.coalesce(_RENDERED.c.renders, 0).label("renders")
 _succeeded, _swap = jobs.c.status == JobStatus.SUCCESS, jobs.c.operation == Operation.SWAP
 _finished = jobs.c.status.in_([JobStatus.SUCCESS, JobStatus.FAILURE])
+#: A picture that misses its limits, of which a preview is kept. NULL in the column counts as another code.
+_refused = sa.func.coalesce(jobs.c.error_code == "not_accepted", sa.false())
 
 
 @cache  # so that SQLAlchemy compiles each query object once
@@ -147,18 +149,35 @@ def _renders_of_jobs(bounds: Bounds) -> Iterator[tuple[str, sa.Select[Any]]]:
     )
     if bounds.renders_kept is not None:
         expired = sa.or_(expired, sa.and_(_rendered == 0, jobs.c.finished_at <= db_now(-bounds.renders_kept)))
+    pictured = sa.and_(_swap, sa.or_(_succeeded, _refused))
     yield (
         "success_has_one_render",
         _job(_rendered, jobs.c.finished_at).where(_swap, _succeeded, _rendered != 1, sa.not_(expired)),
     )
-    # A render that is marked as a preview is deleted after an hour, and lists leave it out.
+    yield (
+        "refusal_has_its_preview",
+        _job(_rendered, jobs.c.finished_at).where(_refused, sa.or_(sa.not_(_swap), _rendered != 1), sa.not_(expired)),
+    )
+    # Only a job that ended was judged, and a refusal names what its last picture missed.
+    yield (
+        "tries_fit_the_end",
+        _job(jobs.c.tries).where(
+            sa.or_(
+                jobs.c.tries < 1,
+                sa.and_(jobs.c.tries.is_not(None), sa.not_(_finished)),
+                sa.and_(jobs.c.tries.is_(None), _refused),
+                jobs.c.tries.is_(None) != jobs.c.missed.is_(None),
+            )
+        ),
+    )
+    # A render that is marked as a preview is left out of lists.
     yield (
         "render_is_a_preview_where_its_job_is",
         sa.select(renders.c.public_id.label("render_id"), renders.c.job_id)
         .join(jobs, jobs.c.id == renders.c.job_id)
-        .where(renders.c.preview != jobs.c.preview),
+        .where(renders.c.preview != sa.or_(jobs.c.preview, _refused)),
     )
-    yield "only_a_success_has_a_render", _job(_rendered).where(sa.not_(sa.and_(_swap, _succeeded)), _rendered > 0)
+    yield "only_a_success_has_a_render", _job(_rendered).where(sa.not_(pictured), _rendered > 0)
 
 
 def _cutouts_of_jobs() -> Iterator[tuple[str, sa.Select[Any]]]:

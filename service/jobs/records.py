@@ -74,6 +74,8 @@ class Claim:
     waited: float | None = None
     #: Seconds of each stage in order, filled during the attempt and stored at its end.
     stages: dict[str, float] = field(default_factory=dict, compare=False)
+    #: For each picture of an order with limits, the names of those that it misses, stored at the attempt's end.
+    missed: list[list[str]] = field(default_factory=list, compare=False)
 
     @property
     def kind(self) -> str:
@@ -175,6 +177,8 @@ class Failure:
 
     code: str
     message: str
+    #: Of a picture that misses its limits: a small one with a watermark, and the whole report.
+    preview: NewRender | None = None
 
 
 @dataclass(frozen=True)

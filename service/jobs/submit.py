@@ -220,6 +220,8 @@ class Submit:
             )
             order = order.having({name: one for name, one in brand.options.items() if name not in order.sent})
             request = request.model_copy(update={"dominant_colors": list(order.colors)})
+        if client.accept and not order.acceptance.accept and not order.preview:
+            order = order.having({"accept": client.accept})
         catalogue = self.catalogue.of(client.catalogue)
         order = catalogue.lettered(replace(order, dressing=tidied(order.dressing)))
         if faults := list(option_faults(catalogue, order)):

@@ -311,9 +311,12 @@ class Jobs:
         if not self._end(_held(claim), made, claim):
             raise LeaseLost
 
-    def fail(self, claim: Claim, code: str, message: str) -> None:
-        """End the job without a result and refund it, in one transaction. Raises LeaseLost."""
-        if not self._end(_held(claim), Failure(code, message), claim):
+    def fail(self, claim: Claim, code: str, message: str, preview: NewRender | None = None) -> None:
+        """End the job without a result and refund it, in one transaction. Raises LeaseLost.
+
+        `preview`: of a picture that misses its limits, stored with the end.
+        """
+        if not self._end(_held(claim), Failure(code, message, preview), claim):
             raise LeaseLost
 
     def attempts_left(self, claim: Claim) -> bool:
@@ -406,7 +409,7 @@ class Jobs:
         """End the matching unfinished jobs, each with its result or its refund, and its message.
 
         Jobs end only here, so a second end finds nothing to do. `claim`: the attempt that ends the job; its seconds by
-        stage are stored, and its span becomes the parent of the webhook's.
+        stage and its missed limits are stored, and its span becomes the parent of the webhook's.
         """
         how: dict[str, Any]
         if isinstance(outcome, Failure):
@@ -415,6 +418,7 @@ class Jobs:
             how = {"status": JobStatus.SUCCESS, "progress": 1.0}
         if claim is not None:
             how |= {"stages": claim.stages, "traceparent": current().traceparent or claim.traceparent}
+            how |= {"tries": len(claim.missed), "missed": claim.missed} if claim.missed else {}
         over = {"stage": None, "lease_token": None, "lease_until": None, "finished_at": db_now()}
         ended = connection.execute(
             jobs.update()
@@ -431,13 +435,14 @@ class Jobs:
         lines = {(job.client_id, kind_of(job.operation, job.preview), job.spec_version) for job in unstarted}
         for client_id, kind, version in sorted(lines):
             turns.move_up(connection, client_id, kind, version)
+        made = outcome.preview if isinstance(outcome, Failure) else outcome
         # Clients in one order, so that two sweeps that refund the same clients can't deadlock.
         for job in sorted(ended, key=lambda job: (job.client_id, job.id)):
             if isinstance(outcome, Failure):
                 refund(connection, job.id)
-            else:
-                made = renders if isinstance(outcome, NewRender) else cutouts
-                connection.execute(made.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
+            if made is not None:
+                table = renders if isinstance(made, NewRender) else cutouts
+                connection.execute(table.insert().values(job_id=job.id, client_id=job.client_id, **vars(made)))
             # A caller waits for a preview itself; webhooks report pictures, cut-outs and whole orders.
             if not job.preview and job.order_id is None:
                 write_message(connection, job.id, public_url=self._public_url)

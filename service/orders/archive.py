@@ -38,9 +38,9 @@ def zipped(order: Order, pictures: Iterable[Picture], renders: Bucket) -> Iterat
     with zipfile.ZipFile(cast(IO[bytes], sink), "w", zipfile.ZIP_STORED) as archive:
         for one in pictures:
             row = _row(one)
-            if one.render is not None:
+            if one.file is not None:
                 try:
-                    data = renders.get(one.render.key, max_bytes=one.render.bytes)
+                    data = renders.get(one.file.key, max_bytes=one.file.bytes)
                 except ObjectNotFound:  # deleted or expired a moment ago
                     row["file"] = None
                 else:
@@ -55,7 +55,7 @@ def zipped(order: Order, pictures: Iterable[Picture], renders: Bucket) -> Iterat
 
 def _row(picture: Picture) -> dict[str, Any]:
     """Return a picture's entry in the manifest. Its file: a folder a photo, then preset and variant, from 1."""
-    job, render = picture.job, picture.render
+    job, render = picture.job, picture.file
     error = {"code": job.error_code, "message": job.error_message} if job.error_code else None
     names = ("output_preset", "scene_type", "mood", "seed", "reference", "metadata", "status")
     row = {"photo": picture.photo, "variant": picture.variant, **{name: getattr(job, name) for name in names}}

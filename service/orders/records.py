@@ -120,3 +120,8 @@ class Picture:
     preset: int
     job: Job
     render: Render | None
+
+    @property
+    def file(self) -> Render | None:
+        """The picture to deliver; None also where the render is the preview of a refused picture."""
+        return None if self.render is None or self.render.preview else self.render

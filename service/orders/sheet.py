@@ -53,7 +53,7 @@ def sheet(pictures: Iterable[Picture], renders: Bucket, page: int) -> tuple[byte
 
 def _fill(drawn: Image.Image, at: tuple[int, int], side: int, cell: Picture, renders: Bucket, font: Font) -> None:
     """Draw a cell: its picture in the middle, or words."""
-    status, render = cell.job.status, cell.render
+    status, render = cell.job.status, cell.file
     words = cell.job.error_code or ("deleted" if status == JobStatus.SUCCESS else status.lower())
     drawn.paste(_FAILED if status == JobStatus.FAILURE else _PALE, (*at, at[0] + side, at[1] + side))
     if render is not None:

@@ -134,7 +134,10 @@ class OrderPicture(BaseModel):
     credits_cost: int = Field(description="Credits charged for this picture.")
     credits_refunded: int = Field(description="Credits refunded because it failed or was cancelled; otherwise 0.")
     error: JobError | None = Field(description="Why it failed; null unless the status is FAILURE.")
-    render: OrderRender | None = Field(description="The file. Null until SUCCESS, and once you deleted it.")
+    render: OrderRender | None = Field(
+        description="The file. Null until SUCCESS, and once you deleted it. If the error is not_accepted: a preview of"
+        " the refused picture, which the archive leaves out."
+    )
 
 
 class OrderView(OrderSummary):

@@ -97,6 +97,13 @@ class PlannedSurface(BaseModel):
     share: float = Field(description="Usual share of the picture, from 0 to 1.")
 
 
+class PlannedAcceptance(BaseModel):
+    """The limits that the picture must keep."""
+
+    set: str = Field(description="Name of the set of limits: standard, strict, or custom for limits of your own.")
+    limits: dict[str, Any] = Field(description="Each limit that is checked, by its name.")
+
+
 class SwapPlan(BaseModel):
     """The effect and cost of a submit at this moment. Nothing was charged or stored."""
 
@@ -131,6 +138,9 @@ class SwapPlan(BaseModel):
     brand: str | None = Field(description="Name of the client's brand in use; null if none is.")
     preset: Preset = Field(description="The preset as GET /v1/output-presets lists it.")
     warnings: list[PlanWarning] = Field(description="What to know before you pay. Empty if there is nothing.")
+    acceptance: PlannedAcceptance | None = Field(
+        None, description="The limits that the picture must keep: yours, the brand's or the client's. Null for none."
+    )
     place: PlannedPlace | None = Field(
         None,
         description="Where the product goes. Null if the photo has no cut-out yet, or if no honest placement exists.",
@@ -216,7 +226,10 @@ class RenderView(BaseModel):
     metadata: SubmitMetadata
     scene_type: RequestedScene
     mood: RequestedMood
-    preview: bool = Field(description="Whether it is a preview: small, with a watermark, and kept for an hour.")
+    preview: bool = Field(
+        description="Whether it is a preview: small and with a watermark. One that you requested is kept for an hour,"
+        " that of a refused picture as long as pictures."
+    )
 
 
 class JobError(BaseModel):
@@ -242,7 +255,8 @@ class JobView(BaseModel):
     finished_at: Time | None = Field(description="When the job ended; null before that.")
     error: JobError | None = Field(description="Why the job failed; null unless the status is FAILURE.")
     render: RenderView | None = Field(
-        description="The result of a swap. Null until SUCCESS, for a cut-out, and once you deleted it."
+        description="The result of a swap. Null until SUCCESS, for a cut-out, and once you deleted it. If the error is"
+        " not_accepted: a small preview of the refused picture, with its report."
     )
     warnings: list[PlanWarning] = Field(
         description="Probably unintended input. The plan of the same request has the same warnings."

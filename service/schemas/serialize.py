@@ -6,6 +6,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 
+from pipeline.delivery.acceptance import limits_of
 from pipeline.placement.place import Place
 from pipeline.scene.surfaces import PaintedSurface
 from service.accounts.brands import Brand
@@ -22,6 +23,7 @@ from service.schemas.responses import (
     JobEvent,
     JobRequestView,
     JobView,
+    PlannedAcceptance,
     PlannedSurface,
     PlanWarning,
     RenderView,
@@ -104,6 +106,7 @@ def serialize_event(state: JobState) -> JobEvent:
 def serialize_plan(plan: Plan, place: Place | None, surfaces: Sequence[PaintedSurface]) -> SwapPlan:
     """Return a plan for an answer: the submit's effect, the product's place if known, and the surfaces' colours."""
     resolved = plan.resolved
+    limits = limits_of(resolved.order.acceptance.accept)
     return SwapPlan(
         credits_cost=resolved.credits_cost,
         balance=plan.balance,
@@ -114,6 +117,7 @@ def serialize_plan(plan: Plan, place: Place | None, surfaces: Sequence[PaintedSu
         brand=resolved.brand.name if resolved.brand else None,
         preset=Preset.model_validate(preset_json(resolved.preset)),
         warnings=[PlanWarning(code=caution.code, message=caution.message) for caution in plan.cautions],
+        acceptance=None if limits is None else PlannedAcceptance(set=limits.set, limits=limits.held()),
         place=PlannedPlace(box=list(place.shares), anchor=place.anchor, edges=list(place.edges)) if place else None,
         surfaces=[
             PlannedSurface(name=one.name, title=one.title, color=one.colour, asked=one.asked, share=one.share)

@@ -39,7 +39,7 @@ from service.webhooks.outbox import MessageType
 
 
 class WebhookRender(BaseModel):
-    """The render of a job that succeeded."""
+    """The render of a job that succeeded, or the preview of a picture that missed its limits."""
 
     public_id: RenderId
     output_preset: UsedPreset
@@ -97,6 +97,14 @@ class FailedJob(_EndedJob):
     render: None = Field(description="Always null, as a failed job has no render.")
 
 
+class FailedSwap(FailedJob):
+    """A swap that failed. Its credits were refunded."""
+
+    render: WebhookRender | None = Field(  # type: ignore[assignment]  # only a swap has a picture that misses limits
+        description="The preview of a picture that missed its limits (not_accepted); otherwise null."
+    )
+
+
 class _Message(BaseModel):
     timestamp: Time = Field(description="When the job ended.")
 
@@ -112,7 +120,7 @@ class JobFailed(_Message):
     """A swap failed, or was cancelled."""
 
     type: Literal[MessageType.JOB_FAILED] = Field(description="The event: a swap failed or was cancelled.")
-    data: FailedJob = Field(description="The job that ended.")
+    data: FailedSwap = Field(description="The job that ended.")
 
 
 class CutoutSucceeded(_Message):

@@ -163,12 +163,12 @@ class ObjectRegistry:
     def mark_expired_renders(self, *, older_than: float, limit: int, previews: bool = False) -> int:
         """Mark renders older than `older_than` seconds as expired, and delete their rows. Their jobs stay.
 
-        `previews`: only previews.
+        `previews`: only those of jobs for previews. That of a refused picture lives as long as a picture.
         """
         columns = (renders.c.public_id, renders.c.key, renders.c.client_id, renders.c.deleted_at)
         query = sa.select(*columns).order_by(renders.c.created_at)
         if previews:
-            query = query.where(renders.c.preview)
+            query = query.where(renders.c.preview, sa.exists().where(jobs.c.id == renders.c.job_id, jobs.c.preview))
         query = query.where(renders.c.created_at <= ago(older_than)).limit(limit).with_for_update(skip_locked=True)
         with self._engine.begin() as connection:
             old = connection.execute(query).all()

@@ -1,6 +1,6 @@
 /** The current choices: photo, scene, mood, colours, channel. Kept in the tab, so a reload loses nothing. */
 
-import { AS_SCENE, FIELDS, UNMOVED, USUAL, changed, fieldsOf, groundOf } from "./options.js";
+import { AS_SCENE, UNMOVED, USUAL, changed, fieldsOf, groundOf, limitsOf } from "./options.js";
 import { keep, kept } from "./session.js";
 
 const DRAFT = "backdrop-draft";
@@ -28,6 +28,7 @@ const UNDOABLE = {
   shadow: "Shadow",
   frame: "Frame",
   lettering: "Text and logos",
+  acceptance: "Limits",
   brand: "Brand",
 };
 /** Changes kept for undo; milliseconds in which changes of the same field count as one. */
@@ -64,8 +65,8 @@ export class Draft extends EventTarget {
       seed: null,
       ...kept(DRAFT),
       placement: { ...UNMOVED, ...kept(DRAFT)?.placement },
-      /** Background, shadow, frame and text: each a record of USUAL. */
-      ...Object.fromEntries(FIELDS.map((field) => [field, { ...USUAL[field], ...kept(DRAFT)?.[field] }])),
+      /** Background, shadow, frame, text and limits: each a record of USUAL. */
+      ...Object.fromEntries(Object.keys(USUAL).map((field) => [field, { ...USUAL[field], ...kept(DRAFT)?.[field] }])),
     });
     if (!this.preset) this.output_preset = first(catalogue.output_presets, FIRST.output_preset);
   }
@@ -178,7 +179,12 @@ export class Draft extends EventTarget {
     return changed({ ...this.shadow, ...this.frame, layers: bare ? [] : this.lettering.layers });
   }
 
-  /** Return all options as query parameters. Those that the brand sets are sent even if they have their default. */
+  /** Return the options of a paid picture: all of a preview's, and its limits. */
+  paid(source = this.source) {
+    return { ...this.options(source), ...this.acceptance };
+  }
+
+  /** Return all options as query parameters, but for the limits. Those that the brand sets are sent even if they have their default. */
   options(source = this.source) {
     const given = this.brands.find(({ name }) => name === this.brand)?.options ?? {};
     const named = Object.keys(given).map((name) => [name, { ...this.shadow, ...this.frame, ...this.ground }[name]]);
@@ -222,6 +228,6 @@ function choicesOf(asked) {
     output_preset: request.output_preset,
     also: [],
     brand: request.pilot_brand ?? null,
-    ...fieldsOf({ ...asked.ground, ...asked.shadow, ...asked.frame, ...asked.lettering }),
+    ...fieldsOf({ ...asked.ground, ...asked.shadow, ...asked.frame, ...asked.lettering, ...limitsOf(asked.acceptance) }),
   };
 }

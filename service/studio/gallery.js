@@ -7,7 +7,7 @@ import { named, spoken } from "./names.js";
 import { madeAt } from "./stage.js";
 import { Selection } from "./selection.js";
 import { renderImage } from "./thumbnail.js";
-import { REMEDIES, stageWords, titled, when } from "./words.js";
+import { REMEDIES, failureWords, stageWords, titled, when } from "./words.js";
 
 const PAGE = 24;
 const ASK_EVERY = 2000;
@@ -113,7 +113,8 @@ export async function galleryView(studio, _, signal) {
     const asked = [job.reference ? spoken(studio.catalogue, job) : null, channel].filter(Boolean).join(" · ");
     const running = !over(job);
     const state = !running ? failedWords(error) : job.stage ? stageWords(job.stage) : "Waiting for its turn";
-    const why = error && error.code !== "cancelled" && (REMEDIES[error.code] ?? error.message);
+    const refused = error?.code === "not_accepted" ? failureWords(error)[0] : "";
+    const why = error && error.code !== "cancelled" && `${refused} ${REMEDIES[error.code] ?? error.message}`;
     return html`
       <li data-running=${running && job.job_id} data-status=${job.status}>
         <a href="#/jobs/${job.job_id}">
@@ -125,7 +126,7 @@ export async function galleryView(studio, _, signal) {
           <span class="hint">${asked}</span>
           <span class="hint">${made}</span>
         </a>
-        ${render && selection.box(render, name)} ${why && html`<p class="hint tile-why">${why}</p>`}
+        ${render && !error && selection.box(render, name)} ${why && html`<p class="hint tile-why">${why}</p>`}
       </li>`;
   }
 }

@@ -19,9 +19,11 @@ export const USUAL = Object.freeze({
   shadow: Object.freeze({ shadow: "scene", shadow_strength: null, shadow_softness: null, shadow_direction: null }),
   frame: Object.freeze({ margins: "", align: "preset", copy_space: "none" }),
   lettering: Object.freeze({ layers: Object.freeze([]) }),
+  /** Sent with each paid picture, never with a preview. */
+  acceptance: Object.freeze({ accept: "standard" }),
 });
-/** The fields in USUAL. A change of one keeps the scene's seed. */
-export const FIELDS = Object.keys(USUAL);
+/** The fields in USUAL that change the picture. A change of one keeps the scene's seed. */
+export const FIELDS = Object.keys(USUAL).filter((field) => field !== "acceptance");
 const ALL = Object.assign({}, ...Object.values(USUAL));
 /** The parameters that matter for each background; another one may hold the choice of a moment ago. */
 const PICTURE = ["background_image", "background_fit", "background_x", "background_y", "background_zoom"];
@@ -63,6 +65,15 @@ export function fieldsOf(options) {
   return found;
 }
 
+/** Return the limits of an earlier order; the usual ones if it had none and did not refuse them. */
+export const limitsOf = (acceptance) => (acceptance?.accept ? acceptance : USUAL.acceptance);
+
+/** Return how the dressing of a render differs from its order: its limits may have led to a scene without props. */
+export function dressedLike({ seed, report }) {
+  const tries = report.acceptance?.tries ?? [];
+  return tries.some((one) => one.changed === "ground" && one.seed === seed) ? { props: "none" } : {};
+}
+
 function layersOf(layers) {
   if (Array.isArray(layers)) return layers;
   try {
@@ -73,10 +84,11 @@ function layersOf(layers) {
   }
 }
 
-/** Return an earlier order's options, as the API lists them in its records. */
-export const optionsOf = ({ dressing, ground, shadow, frame, lettering }) => ({
+/** Return an earlier order's options for a paid picture, as the API lists them in its records. */
+export const optionsOf = ({ dressing, ground, shadow, frame, lettering, acceptance }) => ({
   ...AS_SCENE,
   ...dressing,
+  ...limitsOf(acceptance),
   ...changed({ ...ground, ...shadow, ...frame }),
   ...(lettering?.layers ? { layers: lettering.layers } : {}),
 });

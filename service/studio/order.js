@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { fill, html, say } from "./dom.js";
 import { LookButton } from "./looks/button.js";
-import { FIELDS, USUAL } from "./options.js";
+import { USUAL } from "./options.js";
 import { placeTrouble } from "./place/ways_out.js";
 import { askAbout } from "./several_ask.js";
 import { ordersFor, priced } from "./several_orders.js";
@@ -177,7 +177,7 @@ export class Order extends EventTarget {
     if (!source) return; // the photos were ordered or removed in the meantime
     const look = several.items.length ? null : looks.seen;
     try {
-      const query = asked({ seed: draft.seed, placement: draft.placement, options: draft.options(source) });
+      const query = asked({ seed: draft.seed, placement: draft.placement, options: draft.paid(source) });
       query.set("dry_run", "true");
       const body = draft.body(look ? { render: look.job.render.public_id } : source);
       this.plan = await ask(`${SUBMIT}?${query}`, { method: "POST", body, signal });
@@ -219,7 +219,7 @@ export class Order extends EventTarget {
         this.#changed();
         return;
       }
-      const options = draft.options();
+      const options = draft.paid();
       const accepted = await submitted(draft.body(), { seed, name: source.reference, placement, options });
       say("Accepted. Your picture is being made.");
       this.#studio.ordered();
@@ -343,7 +343,7 @@ export class Order extends EventTarget {
   #refused() {
     const { refusal } = this;
     if (refusal.status === 404) return "The photo is no longer there. Drop it again.";
-    const own = FIELDS.flatMap((field) => Object.keys(USUAL[field]));
+    const own = Object.values(USUAL).flatMap(Object.keys);
     const fields = ["scene_type", "mood", "dominant_colors", "colors_on", ...own];
     if (refusal.status === 422 && fields.some((field) => refusal.about(field))) {
       return "One of your choices above can't be used. The reason is shown there.";

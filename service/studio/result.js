@@ -3,7 +3,7 @@
 import { compareChoice } from "./compare.js";
 import { fill, html, say } from "./dom.js";
 import { named, spoken } from "./names.js";
-import { optionsOf } from "./options.js";
+import { dressedLike, optionsOf } from "./options.js";
 import { presetCards } from "./presets.js";
 import { reportCard, verdict } from "./report.js";
 import { fileName, saveOne } from "./saving.js";
@@ -94,10 +94,11 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
   }
 
   function elsewhere() {
-    return order({ ...from(), output_preset: place.name }, render.report.provenance.kept_seed ?? render.seed);
+    const seed = render.report.provenance.kept_seed ?? render.seed;
+    return order({ ...from(), output_preset: place.name }, seed, dressedLike(render));
   }
 
-  async function order(body, seed) {
+  async function order(body, seed, dressing = {}) {
     if (busy) return; // a double click must not order twice
     busy = true;
     failed.textContent = "";
@@ -106,7 +107,7 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
         seed,
         name: render.reference,
         placement: asked.placement,
-        options: optionsOf(asked),
+        options: { ...optionsOf(asked), ...dressing },
       });
       say("Accepted. Your picture is being made.");
       studio.ordered();

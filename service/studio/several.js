@@ -87,7 +87,7 @@ export class Several extends EventTarget {
   }
 
   get made() {
-    return this.items.filter((item) => item.job?.render);
+    return this.items.filter(({ job }) => job?.render && job.status === "SUCCESS"); // a refused one has a preview
   }
 
   get running() {

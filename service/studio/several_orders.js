@@ -37,7 +37,7 @@ function lookFor(item, draft) {
   const placement = Object.fromEntries(
     Object.entries({ ...UNMOVED, ...item.placement }).filter(([name, value]) => value !== UNMOVED[name]),
   );
-  const { layers, ...options } = draft.options(photo);
+  const { layers, ...options } = draft.paid(photo);
   const white = draft.laid(item).layers === undefined; // a channel on white has none
   const { seed } = lookOf(item, draft) ?? draft;
   return {

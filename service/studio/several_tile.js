@@ -9,7 +9,7 @@ import { fittingOffer } from "./place/fitting.js";
 import { stancesBar, stanceWords } from "./place/stances.js";
 import { doubts } from "./several_cutouts.js";
 import { cutImage, renderImage } from "./thumbnail.js";
-import { REMEDIES, lostWords, stageWords, titled } from "./words.js";
+import { failureWords, lostWords, stageWords, titled } from "./words.js";
 
 /** Reasons why a product does not fit, and the remedy. */
 const NO_PLACE = "This scene does not suit the product.";
@@ -113,7 +113,7 @@ export function severalTile(studio, several, item, { drop, signal }) {
   function whyOf(state, open, doubtful) {
     const { job, error: trouble, cut } = item;
     const failed = job?.error ?? (state === "blocked" || doubtful ? cut.error : null);
-    if (failed) return said(failed.message, REMEDIES[failed.code] ?? REMEDIES.internal_error);
+    if (failed) return said(...failureWords(failed));
     if (trouble) return said(trouble);
     if (state === "blocked" && cut.product_box) return said(cut.cut_sides.length ? CUT_OFF : NO_PLACE, ELSEWHERE);
     if (!open) return null;

@@ -105,13 +105,52 @@ export const REMEDIES = {
   time_limit: "Try again. If it takes too long twice, use a smaller photo.",
   worker_lost: "The worker stopped. Try again.",
   queue_timeout: "No worker was free for a day. Try again, or ask the person who set up Backdrop.",
+  not_accepted: "Check the cut-out, choose another scene or other colours, or make it without limits.",
   cancelled: "You can make it again with the same settings.",
   internal_error: "Try again. If it fails twice, ask the person who set up Backdrop.",
 };
 
+/** Return [what happened, remedy] of a failed job. The page of a refused picture lists the limits that it missed. */
+export const failureWords = ({ code, message }) => [
+  code === "not_accepted" ? "The picture missed its limits, so you did not pay." : message,
+  REMEDIES[code] ?? REMEDIES.internal_error,
+];
+
 /** Return the text for a Refusal while the service is away. */
 export const lostWords = ({ status }) =>
   status === 0 ? "No connection. Trying again …" : "The service is busy. Trying again …";
+
+/** By limit of a picture: [fault of a picture that misses it, remedy]. */
+const LIMITS = {
+  fidelity_mean: ["The product's colours differ from your photo.", "Choose a channel that takes larger files."],
+  fidelity_p99: ["A part of the product differs from your photo.", "Choose a channel that takes larger files."],
+  palette_mean: ["The background's colours are too far from yours.", "Choose other colours or another scene."],
+  palette_worst: ["One of your colours is too far off in the background.", "Choose another colour or another scene."],
+  cutout_confidence: ["The cut-out is too uncertain.", "Check its outline and mend it."],
+  enlargement: ["The photo was enlarged too much.", "Use a larger photo."],
+  text: ["The text on the product does not read as in your photo.", "Use a sharper photo, or a larger picture."],
+};
+/** Of limits that are numbers: [name of the value, its format]. */
+const difference = ["Colour difference", (value) => value.toFixed(1)];
+const VALUES = {
+  ...{ fidelity_mean: difference, fidelity_p99: difference, palette_mean: difference, palette_worst: difference },
+  cutout_confidence: ["Confidence", (share) => share.toFixed(2)],
+  enlargement: ["Enlarged", (factor) => `${factor.toFixed(2)} times`],
+};
+
+/** Return [fault, measured value and limit, remedy] for a limit that a picture missed. */
+export function limitWords({ limit, measured, bound }) {
+  const [kind, name] = limit.split(".");
+  if (kind === "rules") {
+    const rule = { rule: name, measured, bound, status: "fail" };
+    return [`${capital(missedWords(rule))}.`, `${measuredWords(rule)}.`, "Choose the channel's own size, format and place."];
+  }
+  if (kind === "warnings") return [warningWords(name)[0], "", warningWords(name)[1]];
+  const [fault, remedy] = LIMITS[limit] ?? [`${capital(limit.replaceAll("_", " "))} is out of its limit.`, ""];
+  if (!VALUES[limit]) return [fault, "", remedy];
+  const [value, format] = VALUES[limit];
+  return [fault, `${value} ${format(measured)}, the limit is ${format(bound)}.`, remedy];
+}
 
 const LEDGER = { grant: "Credits granted", debit: "A picture", refund: "Refund" };
 export const ledgerWords = (kind) => LEDGER[kind] ?? kind;

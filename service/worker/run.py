@@ -19,12 +19,14 @@ from ulid import ULID
 
 from models.device import DeviceLost
 from models.lane import DeviceLane
+from pipeline.accepted import accepted_swap
 from pipeline.background.shared import SharedBackgrounds
 from pipeline.core.errors import GeneratorRejected, OutOfMemory, PipelineError, Rejected
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Limits
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
+from pipeline.delivery.acceptance import in_words
 from pipeline.report import to_json
 from pipeline.swap import cut_out, swap
 from service.catalogue.catalogue import Catalogue
@@ -32,7 +34,7 @@ from service.catalogue.specs import resolve_spec, stored_extra_sources, subject_
 from service.cutouts.masks import MendedMasks
 from service.database.engine import DATABASE_AWAY
 from service.health.breaker import StoreBreaker
-from service.jobs.records import Claim, Kind, LeaseLost, NewCutout, NewRender, Operation
+from service.jobs.records import Claim, Failure, Kind, LeaseLost, NewCutout, NewRender, Operation
 from service.jobs.transitions import Jobs
 from service.marks.c2pa import Marking
 from service.storage.cache import CacheFor
@@ -163,7 +165,10 @@ class JobRunner:
                 claim, observed, "internal_error", "Backdrop had an internal error. Submit the job again.", error
             )
         else:
-            # If the lease is lost now, the picture stays. This also happens after a success whose answer was lost.
+            # If the lease is lost now, the picture stays. This also happens after an end whose answer was lost.
+            if isinstance(made, Failure):
+                self._fail(claim, observed, made.code, made.message, made.preview)
+                return
             self._write_with_retry(claim, lambda: self.jobs.succeed(claim, made))
             observed.succeeded(made)
 
@@ -177,7 +182,7 @@ class JobRunner:
         finally:
             self._patiently(f"job {claim.job_id}", lambda: self.jobs.count_attempt(claim, True))
 
-    def _make(self, attempt: Attempt) -> NewRender | NewCutout:
+    def _make(self, attempt: Attempt) -> NewRender | NewCutout | Failure:
         claim = attempt.claim
         attempt.progress("fetch", 0.0)
         data = self.sources.get(claim.source_key, max_bytes=self.limits.max_bytes)
@@ -214,7 +219,7 @@ class JobRunner:
             self._write_with_retry(claim, lambda: store_choice(cut, claim, found, mask, self.masks))
         return found
 
-    def _render(self, attempt: Attempt, data: bytes, photo_sha256: str) -> NewRender:
+    def _render(self, attempt: Attempt, data: bytes, photo_sha256: str) -> NewRender | Failure:
         claim = attempt.claim
         spec = resolve_spec(claim.spec, self.catalogue, claim.spec_version, preview=claim.preview)
         files = {
@@ -224,22 +229,26 @@ class JobRunner:
         if earlier := claim.spec.get("earlier"):
             sha256 = hashlib.sha256(files[earlier["source_key"]]).hexdigest()
             earlier_mask = self._mask(attempt, sha256, whole="subject" in earlier["spec"])
-        render = swap(
-            data,
+        made = accepted_swap(
+            partial(
+                swap,
+                data,
+                networks=self._networks(attempt),
+                limits=self.limits,
+                clock=time.perf_counter,
+                **self.marking.of(claim.job_id),
+                mask=self._mask(attempt, photo_sha256, whole="subject" in claim.spec),
+                files=files,
+                earlier_mask=earlier_mask,
+                artwork=artwork_for(spec.lettering.layers, self.catalogue.every_font, files),
+                # Only where another picture of its order shares it, as it takes memory.
+                shared=self.shared if claim.spec.get("shares") else None,
+            ),
             spec,
-            self._networks(attempt),
-            limits=self.limits,
             progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
-            clock=time.perf_counter,
-            **self.marking.of(claim.job_id),
             cache=self._cache(claim, photo_sha256),
-            mask=self._mask(attempt, photo_sha256, whole="subject" in claim.spec),
-            files=files,
-            earlier_mask=earlier_mask,
-            artwork=artwork_for(spec.lettering.layers, self.catalogue.every_font, files),
-            # Only where another picture of its order shares it, as it takes memory.
-            shared=self.shared if claim.spec.get("shares") else None,
         )
+        render, judged = made.result, made.result.report.acceptance
         attempt.progress("store", _RENDERED)
         # Each attempt has its own key, so that an attempt that lost its lease can't change the winner's bytes.
         key = f"renders/{claim.client_id}/{claim.job_id}-{claim.attempt}.{_EXTENSIONS[render.format]}"
@@ -248,7 +257,7 @@ class JobRunner:
         self.renders.put(key, render.data, render.content_type)
         provenance = replace(render.report.provenance, job_attempt=claim.attempt)
         cautions = [one["code"] for one in claim.spec.get("cautions", ())]  # absent in a job of an older release
-        return NewRender(
+        stored = NewRender(
             public_id=str(ULID()),
             key=key,
             output_preset=claim.spec["output_preset"],
@@ -261,8 +270,11 @@ class JobRunner:
             seed=render.seed,
             warnings=[*cautions, *(code for code in render.warnings if code not in cautions)],
             report=to_json(replace(render.report, provenance=provenance)),
-            preview=claim.preview,
+            preview=claim.preview or made.refused,
         )
+        if judged is not None and not claim.preview:
+            claim.missed[:] = [one.missed for one in judged.tries]
+        return Failure("not_accepted", in_words(judged), stored) if judged is not None and made.refused else stored
 
     def _mask(self, attempt: Attempt, photo_sha256: str, *, whole: bool) -> GivenMask | None:
         """Return the client's own mask of the photo. Waits for a database that is away.
@@ -283,8 +295,10 @@ class JobRunner:
     def _cache(self, claim: Claim, photo_sha256: str) -> Cache | None:
         return self.cache_for(claim.client_id, claim.job_id, photo_sha256) if self.cache_for else None
 
-    def _fail(self, claim: Claim, observed: Observed, code: str, message: str) -> None:
-        self._write_with_retry(claim, lambda: self.jobs.fail(claim, code, message))
+    def _fail(
+        self, claim: Claim, observed: Observed, code: str, message: str, preview: NewRender | None = None
+    ) -> None:
+        self._write_with_retry(claim, lambda: self.jobs.fail(claim, code, message, preview))
         observed.came_to("failure", code)
 
     def _again(self, claim: Claim, observed: Observed, code: str, message: str, error: BaseException) -> None:

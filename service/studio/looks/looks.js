@@ -272,7 +272,7 @@ export class Looks extends EventTarget {
       withdrawn(this.running.filter((item) => !this.#ofPhoto(item)));
       this.items = this.items.filter((item) => this.#ofPhoto(item));
     }
-    const others = Object.keys(detail).some((name) => !["seed", "placement", ...FIELDS].includes(name));
+    const others = Object.keys(detail).some((name) => !["seed", "placement", "acceptance", ...FIELDS].includes(name));
     if (!others || "seed" in detail) return this.#changed();
     if (looked && !this.items.some((item) => item.body === this.#asked().body)) this.#draft.change({ seed: null });
     return this.#changed();

@@ -1,14 +1,16 @@
-/** The further choices: background, shadow, frame and text. Folded together until one of them is made. */
+/** The further choices: background, shadow, frame, text and limits. Folded together until one of them is made. */
 
 import { html } from "../dom.js";
 import { Live } from "../looks/live.js";
-import { FIELDS, USUAL } from "../options.js";
+import { USUAL } from "../options.js";
 import { backgroundChoice, groundWords } from "./background.js";
 import { frameChoice, frameWords } from "./frame.js";
+import { limitsChoice, limitsWords } from "./limits.js";
 import { shadowChoice, shadowWords } from "./shadow.js";
 import { textChoice, textWords } from "./text.js";
 
-const WORDS = { ground: groundWords, shadow: shadowWords, frame: frameWords, lettering: textWords };
+const WORDS = { ground: groundWords, shadow: shadowWords, frame: frameWords, lettering: textWords, acceptance: limitsWords };
+const FIELDS = Object.keys(WORDS);
 const SAME = FIELDS.map((field) => JSON.stringify(USUAL[field]));
 
 export function moreChoices(studio, order, signal) {
@@ -21,6 +23,7 @@ export function moreChoices(studio, order, signal) {
       <summary><span class="choice-name">More</span>${value}</summary>
       <div class="more-body">
         ${backgroundChoice(context)}${shadowChoice(context)}${frameChoice(context)}${textChoice(context)}
+        ${limitsChoice(context)}
       </div>
     </details>`;
   const set = () => FIELDS.filter((field, i) => JSON.stringify(draft[field]) !== SAME[i]);
@@ -33,7 +36,7 @@ export function moreChoices(studio, order, signal) {
   function show() {
     const words = set().map((field) => WORDS[field](draft[field]));
     const text = words.filter(Boolean).map((one, i) => (i ? one.replace(/^[A-Z]/, (first) => first.toLowerCase()) : one));
-    value.textContent = text.join(", ") || "Background, shadow, frame, text";
+    value.textContent = text.join(", ") || "Background, shadow, frame, text, limits";
   }
 
   /** Unfold the control that the service refuses. */

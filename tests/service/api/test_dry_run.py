@@ -110,6 +110,36 @@ def test_a_reason_to_refuse_the_submit_is_a_warning(api: Callable[..., Api]) -> 
     assert dry(caller, body).json()["balance"] == 98
 
 
+def test_limits_are_the_orders_else_the_brands_else_the_clients_and_the_job_keeps_them(caller: Caller) -> None:
+    brand = {"palette": [], "style_words": [], "seed_policy": "free", "options": {"accept": {"palette_mean": 4}}}
+    caller.http.put("/v1/brands/Dawn", json=brand, headers=caller.headers).raise_for_status()
+    plain, branded = caller.body(), caller.body(pilot_brand="Dawn")
+    cases: list[tuple[str | None, Any, str, str | None, str]] = [
+        (None, plain, "", None, ""),
+        ("strict", plain, "", "strict", "strict"),
+        ("strict", branded, "", "custom", '{"palette_mean":4}'),
+        ("strict", branded, "&accept=standard", "standard", "standard"),
+        ("strict", plain, "&accept=none", None, "none"),
+        ("strict", branded, "&accept=none", None, "none"),
+        ("strict", plain, "&preview=true", None, ""),
+    ]
+    for default, body, query, planned, kept in cases:
+        caller.accounts.set_accept(caller.client.name, default)
+        plan = dry(caller, body, f"dry_run=true{query}").json()
+        sent = caller.http.post(f"{SWAP}?{query[1:]}", json=body, headers=caller.headers).json()
+        caller.accounts.set_accept(caller.client.name, None)  # changes no accepted job
+        asked = caller.get(f"/v1/jobs/{sent['job_id']}/request").json()
+        assert (plan["acceptance"] and plan["acceptance"]["set"], asked["acceptance"]["accept"]) == (planned, kept)
+    limits = dry(caller, branded).json()["acceptance"]["limits"]
+    assert limits == {"palette_mean": 4, "attempts": 3}
+    caller.accounts.set_accept(caller.client.name, "standard")
+    order = {"photos": [{"source_image_s3_key": caller.upload()}], "presets": ["open_graph"]}
+    order |= {"scene_type": "podium", "mood": "calm"}
+    made = caller.http.post("/v1/orders", json=order, headers=caller.headers).json()
+    (picture,) = caller.get(f"/v1/orders/{made['order_id']}").json()["items"]
+    assert caller.get(f"/v1/jobs/{picture['job_id']}/request").json()["acceptance"] == {"accept": "standard"}
+
+
 def test_the_plan_has_the_parsed_colours_or_the_brands_where_none_are_given(caller: Caller) -> None:
     brand = {"palette": ["#224466"], "style_words": [], "seed_policy": "free"}
     caller.http.put("/v1/brands/Dawn", json=brand, headers=caller.headers).raise_for_status()

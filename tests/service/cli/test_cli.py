@@ -58,6 +58,7 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
         "unfinished_jobs": 0,
         "weight": 1,
         "catalogue": None,
+        "accept": None,
         "webhook": None,
     }
 
@@ -88,6 +89,11 @@ def test_the_list_of_clients_shows_balance_state_unfinished_jobs_and_unusual_wei
     assert second.endswith("  5 credits  disabled  0 unfinished jobs  weight 2")
     assert [one["weight"] for one in json.loads(run("clients", "list", "--json", *home).output)] == [1, 2]
     assert "enabled" in run("clients", "enable", "zenith", *home).output
+    assert run("clients", "accept", "acme", '{"set": "strict"}', *home).output.endswith('  accept {"set": "strict"}\n')
+    wrong = run("clients", "accept", "acme", "strickt", *home)
+    assert (wrong.exit_code, "Did you mean strict?" in wrong.output) == (1, True)
+    assert json.loads(run("clients", "list", "--json", *home).output)[0]["accept"] == '{"set": "strict"}'
+    assert run("clients", "accept", "acme", "default", *home).output.endswith("  5 credits  enabled\n")
     assert run("clients", "weight", "acme", "0", *home).exit_code == 2
     for command in (("weight", "nobody", "2"), ("grant", "nobody", "1"), ("rotate-key", "nobody")):
         unknown = run("clients", *command, *home)

@@ -92,6 +92,25 @@ BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = 
         lambda b: b.change(renders, renders.c.job_id == b.success, preview=True),
         lambda b: b.success,
     ),
+    (
+        "refusal_has_its_preview",
+        "none",
+        lambda b: b.change_job(b.failure, error_code="not_accepted", tries=1, missed=[["text"]]),
+        lambda b: b.failure,
+    ),
+    (
+        "tries_fit_the_end",
+        "a running job",
+        lambda b: b.change_job(b.running, tries=1, missed=[[]]),
+        lambda b: b.running,
+    ),
+    ("tries_fit_the_end", "no names", lambda b: b.change_job(b.success, tries=1), lambda b: b.success),
+    (
+        "tries_fit_the_end",
+        "a refusal without",
+        lambda b: b.change_job(b.failure, error_code="not_accepted"),
+        lambda b: b.failure,
+    ),
     ("only_a_success_has_a_render", "a failure", lambda b: b.deliver(b.failure), lambda b: b.failure),
     ("only_a_success_has_a_render", "a waiting job", lambda b: b.deliver(b.waiting), lambda b: b.waiting),
     (

@@ -203,7 +203,7 @@ class Shopkeeping(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(
         which=WHICH,
-        move=st.sampled_from(["renew", "release", "succeed", "fail"]),
+        move=st.sampled_from(["renew", "release", "succeed", "fail", "refuse"]),
         after=st.sampled_from([0.0, LEASE]),
         count_attempt=st.booleans(),
     )
@@ -212,11 +212,14 @@ class Shopkeeping(RuleBasedStateMachine):
         self._tick()
         claim = self.claims[-1 - which % len(self.claims)]
         (job,) = (job for job in self.jobs if job.id == claim.job_id)
+        if move == "refuse":
+            claim.missed[:] = [["text"]]
         moves: dict[str, Callable[[], None]] = {
             "renew": lambda: self.moves.renew_lease(claim, stage="segment", progress=0.5),
             "release": lambda: self.moves.release(claim, after=after, count_attempt=count_attempt),
             "succeed": lambda: self.moves.succeed(claim, render()),
             "fail": lambda: self.moves.fail(claim, "no_subject", ""),
+            "refuse": lambda: self.moves.fail(claim, "not_accepted", "", replace(render(), preview=True)),
         }
         if job.token != claim.token:
             with pytest.raises(LeaseLost):
@@ -231,7 +234,7 @@ class Shopkeeping(RuleBasedStateMachine):
         elif move == "succeed":
             job.end("SUCCESS")
         else:
-            self._refunded(job, "no_subject")
+            self._refunded(job, "not_accepted" if move == "refuse" else "no_subject")
 
     def _refunded(self, job: Modelled, code: str) -> None:
         job.end("FAILURE", code)
@@ -279,7 +282,7 @@ class Shopkeeping(RuleBasedStateMachine):
         modelled = self.jobs
         assert rows == {(j.id, j.client, j.status, j.attempt, j.token, j.error_code, j.cost) for j in modelled}
         assert balances == {client_id: account.balance for client_id, account in self.known.items()}
-        assert rendered == {j.id for j in modelled if j.status == "SUCCESS"}
+        assert rendered == {j.id for j in modelled if j.status == "SUCCESS" or j.error_code == "not_accepted"}
         assert sorted(refunded) == sorted(j.id for j in modelled if j.status == "FAILURE" and j.cost)
 
     def teardown(self) -> None:

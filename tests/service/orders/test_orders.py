@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 from ulid import ULID
@@ -42,14 +43,19 @@ def view(caller: Caller, order_id: str, query: str = "?limit=100") -> dict[str, 
     return shown
 
 
-def finish(caller: Caller, picture: dict[str, Any]) -> None:
+def finish(caller: Caller, picture: dict[str, Any], *, refused: bool = False) -> None:
     """End a picture's job as a worker does, with a small picture in the store."""
     file = io.BytesIO()
     Image.new("RGB", (40, 30), (200, 30, 30)).save(file, "JPEG")
     key = f"renders/{caller.client.id}/{picture['job_id']}-1.jpg"
     open_buckets(caller.settings)[1].put(key, file.getvalue(), "image/jpeg")
     made = replace(render(), public_id=str(ULID()), key=key, output_preset=picture["output_preset"])
-    caller.jobs.succeed(caller.claim(picture["job_id"]), replace(made, bytes=len(file.getvalue())))
+    made, claim = replace(made, bytes=len(file.getvalue()), preview=refused), caller.claim(picture["job_id"])
+    if refused:
+        claim.missed.append(["text"])
+        caller.jobs.fail(claim, "not_accepted", "text: it is not the same.", made)
+    else:
+        caller.jobs.succeed(claim, made)
 
 
 def test_a_dry_run_counts_prices_and_names_bad_photos_and_charges_nothing(caller: Caller) -> None:
@@ -217,6 +223,28 @@ def test_an_order_ends_as_partial_refunds_its_failures_and_is_delivered_whole(ca
     sheet = caller.get(f"{ORDERS}/{order_id}/sheet")
     assert Image.open(io.BytesIO(sheet.content)).format == "WEBP"
     assert caller.get(f"{ORDERS}/{order_id}/sheet?page=2").status_code == 404
+
+
+def test_a_refused_picture_is_refunded_and_shown_and_neither_in_the_zip_nor_on_the_sheet(caller: Caller) -> None:
+    order_id = ordered(caller, body_of(caller, photos=1)).json()["order_id"]
+    first, second = view(caller, order_id)["items"]
+    finish(caller, first)
+    finish(caller, second, refused=True)
+
+    shown = view(caller, order_id)
+    assert (shown["status"], shown["counts"]["failed"], shown["credits_refunded"]) == ("PARTIAL", 1, 2)
+    refused = shown["items"][1]
+    assert (refused["error"]["code"], refused["credits_refunded"]) == ("not_accepted", 2)
+    archive = zipfile.ZipFile(io.BytesIO(caller.get(f"{ORDERS}/{order_id}/archive").content))
+    assert archive.namelist() == ["001/shopify_product-1.jpg", "manifest.json"]
+    sheet = np.asarray(Image.open(io.BytesIO(caller.get(f"{ORDERS}/{order_id}/sheet").content)).convert("RGB"))
+    red = (sheet[..., 0] > 150) & (sheet[..., 1] < 90)
+    assert [bool(part.any()) for part in (red[:, 150:398], red[:, 398:])] == [True, False]
+    assert caller.get("/v1/renders").json()["items"][0]["public_id"] != refused["render"]["public_id"]
+    job = caller.get(f"/v1/jobs/{refused['job_id']}").json()
+    assert (job["status"], job["render"]["preview"], caller.balance) == ("FAILURE", True, 98)
+    again = caller.body(source_image_s3_key=..., source_render_public_id=refused["render"]["public_id"])
+    assert caller.submit(again).status_code == 202
 
 
 def test_a_cancelled_order_ends_what_has_not_begun_and_the_rest_goes_on(caller: Caller) -> None:

@@ -120,6 +120,23 @@ def test_a_preview_expires_after_an_hour_and_other_renders_stay(warehouse: Wareh
     assert (job.status, picture) == (JobStatus.SUCCESS, None)
 
 
+def test_the_preview_of_a_refused_picture_lives_as_long_as_a_picture(warehouse: Warehouse) -> None:
+    accepted = warehouse.shop.order(source_key=warehouse.photo())
+    made = replace(render(), key=warehouse.picture(accepted, 1), preview=True)
+    warehouse.shop.jobs.fail(warehouse.shop.claim(accepted), "not_accepted", "The text is not the same.", made)
+    expirer = replace(warehouse.expirer, preview_age=3600.0)
+    warehouse.pass_time(0.9)
+
+    expirer.run_once()
+
+    assert warehouse.lies_in(warehouse.renders, made.key)
+    assert warehouse.shop.render(accepted).preview
+    warehouse.pass_time(0.2)
+    expirer.run_once()
+    assert not warehouse.lies_in(warehouse.renders, made.key)
+    assert warehouse.shop.found(accepted)[1] is None
+
+
 def test_a_render_outlives_its_photo_and_expires_without_an_object_row(warehouse: Warehouse) -> None:
     accepted, made = warehouse.delivered(warehouse.photo())
     with warehouse.engine.begin() as connection:

@@ -151,6 +151,18 @@ def test_a_failure_is_reported_with_its_error_and_its_refund(shop: Shop, webhook
 
 
 @ON_SQLITE
+def test_a_refused_picture_is_reported_with_its_preview(shop: Shop, webhooks: Webhooks) -> None:
+    webhooks.register(shop.client.name, URL)
+    made = replace(render(), preview=True)
+
+    shop.jobs.fail(shop.claim(shop.order()), "not_accepted", "The text is not the same.", made)
+
+    (body,) = bodies(shop.engine)
+    assert (body["type"], body["data"]["error"]["code"]) == ("job.failed", "not_accepted")
+    assert body["data"]["render"]["url"].endswith(f"/v1/renders/{made.public_id}/picture")
+
+
+@ON_SQLITE
 def test_a_job_that_the_sweep_settles_is_reported_too(engine: sa.Engine, webhooks: Webhooks) -> None:
     shop = Shop(engine, max_attempts=1)
     webhooks.register(shop.client.name, URL)

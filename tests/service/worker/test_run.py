@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import threading
 import time
 from dataclasses import replace
@@ -16,12 +17,14 @@ from prometheus_client import CollectorRegistry
 
 from pipeline.core.errors import ModelFailed, OutOfMemory, PaintingWithheld
 from pipeline.core.networks import Networks, PaintRequest
-from pipeline.core.order import Ground, Placement, SwapOrder
+from pipeline.core.order import Acceptance, Ground, Placement, SwapOrder
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
 from service.database.tables import jobs, stored_objects
+from service.diagnostics.audit import audit
+from service.diagnostics.audit_rules import Bounds
 from service.health.breaker import StoreBreaker
 from service.jobs.records import Claim, JobStatus
 from service.jobs.transitions import Jobs
@@ -91,6 +94,42 @@ def test_the_same_seed_and_spec_give_the_same_bytes(engine: sa.Engine, tmp_path:
         hashes.append(worker.shop.render(accepted).sha256)
 
     assert hashes[0] == hashes[1]
+
+
+def test_a_picture_that_keeps_its_limits_is_paid_and_one_that_misses_them_is_refunded_with_a_preview(
+    worker: Worker,
+) -> None:
+    within, beyond = (worker.order(acceptance=Acceptance(json.dumps({"palette_mean": limit}))) for limit in (100, 0))
+    for accepted in (within, beyond):
+        worker.runner.run(accepted.job_id)
+
+    assert (worker.end(within), worker.shop.render(within).preview) == (("SUCCESS", None), False)
+    job, small = worker.shop.found(beyond)
+    assert (job.status, job.error_code, job.credits_refunded) == ("FAILURE", "not_accepted", 2)
+    assert job.error_message is not None
+    assert "palette_mean is" in job.error_message
+    assert small is not None
+    assert small.preview
+    report = msgspec.json.decode(small.report)
+    assert [one["changed"] for one in report["acceptance"]["tries"][1:]] == ["seed", "ground"]
+    assert {one["limit"] for one in report["acceptance"]["missed"]} == {"palette_mean"}
+    assert (report["preview"]["width"], report["provenance"]["job_attempt"]) == (240, 1)
+    data = worker.renders.get(small.key, max_bytes=10_000_000)
+    assert (len(data), hashlib.sha256(data).hexdigest()) == (small.bytes, small.sha256)
+    with worker.shop.engine.connect() as connection:
+        rows = connection.execute(sa.select(jobs.c.tries, jobs.c.missed).order_by(jobs.c.id)).all()
+    assert rows == [(1, [[]]), (3, [["palette_mean"]] * 3)]
+    assert worker.shop.balance == 8
+    assert audit(worker.shop.engine, Bounds(max_attempts=2)).findings == []
+
+
+def test_a_preview_is_free_whatever_limits_its_order_has(worker: Worker) -> None:
+    looked = worker.order(preview=True, acceptance=Acceptance('{"palette_mean":0}'))
+    worker.runner.run(looked.job_id)
+
+    assert (worker.end(looked), worker.shop.render(looked).preview) == (("SUCCESS", None), True)
+    with worker.shop.engine.connect() as connection:
+        assert connection.execute(sa.select(jobs.c.tries)).scalar_one() is None
 
 
 def grey() -> bytes:

@@ -32,6 +32,8 @@ class Kind(StrEnum):
     CANCELLED = "slow photo, cancelled by its client"
     MANY = "order of several photos, one of them bad, perhaps cancelled"
     CUT_OUT = "good photo, cut out, mended, and mended again"
+    KEEPS = "good photo in a scene, with limits that it keeps"
+    MISSES = "good photo in a scene, with limits that no picture keeps"
     CONFLICTING = "another body with a used key"
     MISSING = "key of no photo"
     FOREIGN = "another client's photo"
@@ -51,12 +53,16 @@ SHARES = {
     Kind.CANCELLED: 10,
     Kind.CUT_OUT: 10,
     Kind.MANY: 6,
+    Kind.KEEPS: 8,
+    Kind.MISSES: 10,
     Kind.CONFLICTING: 3,
     Kind.MISSING: 3,
     Kind.FOREIGN: 3,
     Kind.MALFORMED: 2,
     Kind.STRANGER: 2,
 }
+#: The greatest mean difference of the colours. No picture has exactly the asked ones, so that three are made.
+LIMITS = {Kind.KEEPS: 100, Kind.MISSES: 0}
 REFUSED = {Kind.CONFLICTING, Kind.MISSING, Kind.FOREIGN, Kind.MALFORMED, Kind.STRANGER}
 
 
@@ -176,6 +182,9 @@ class Callers:
                 return
             submission.key = choose.choice(accepted).key
         path = _SWAP
+        if kind in LIMITS:
+            body |= {"scene_type": "podium", "dominant_colors": ["teal"], "output_preset": "open_graph"}
+            path += f'?width=240&height=126&accept={{"palette_mean":{LIMITS[kind]}}}'
         if kind is Kind.CUT_OUT:
             # The order's own id is sent in place of the brand.
             path = f"{CUTOUTS}?reference={submission.marker}"

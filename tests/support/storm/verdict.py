@@ -35,6 +35,8 @@ _ENDS: dict[Kind, set[str | None]] = {
     Kind.CANCELLED: {None, "cancelled"},
     Kind.CUT_OUT: {None},
     Kind.MANY: {None, "image_truncated", "cancelled"},
+    Kind.KEEPS: {None},
+    Kind.MISSES: {"not_accepted"},
 }
 
 
@@ -207,11 +209,14 @@ def seen_otherwise(address: str, shoppers: Sequence[Shopper], rows: Sequence[Row
             job: dict[str, Any] = answer.json()
             refunded = row.cost if row.status == JobStatus.FAILURE else 0
             swapped = row.operation == Operation.SWAP
-            expected = (row.status, refunded, swapped and row.status == JobStatus.SUCCESS)
+            refused = row.error_code == "not_accepted"
+            expected = (row.status, refunded, swapped and (row.status == JobStatus.SUCCESS or refused))
             if not swapped and row.status == JobStatus.SUCCESS:
                 yield from _cutout_otherwise(http, row, bearers[row.client_id])
             if (job.get("status"), job.get("credits_refunded"), bool(job.get("render"))) != expected:
                 yield f"job {row.id} is {expected}, and the API answers {answer.status_code} {answer.text[:200]}"
+            elif refused and not (job["render"]["preview"] and job["render"]["report"]["acceptance"]["missed"]):
+                yield f"job {row.id} was refused, and its preview has no reason: {answer.text[:200]}"
             elif job["render"] and downloads:
                 downloads -= 1
                 data = http.get(job["render"]["url"]).content

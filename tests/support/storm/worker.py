@@ -11,12 +11,11 @@ import resource
 import signal
 import sys
 import time
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.networks import Capabilities, FunctionSegmenter, Networks
+from pipeline.core.networks import FunctionSegmenter, Networks
 from pipeline.core.spec import Limits
 from pipeline.swap import cut_out
 from service.settings import Settings, load_settings
@@ -24,6 +23,7 @@ from service.supervisor.processes import die_with_parent
 from service.telemetry.logs import configure_logs
 from service.worker.kernels import use_kept_kernels
 from service.worker.main import serve
+from tests.support.still_life import Darkener
 from tests.support.storm.photos import HELD, Deed, outline, plain, read_deed
 
 _VERSIONS = {"segmenter": "lean", "segmenter_device": "cpu", "generator": "lean", "generator_device": "cpu"}
@@ -64,16 +64,6 @@ def _take_too_much_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-class NoGenerator:
-    """A generator that refuses: a storm orders on white, which needs no painting."""
-
-    capabilities = Capabilities(paints="light")
-
-    def paint(self, requests: object) -> NoReturn:
-        """Raise RuntimeError."""
-        raise RuntimeError("A lean worker paints no background: order the scene white, or a place without one.")
-
-
 def lean_networks(settings: Settings) -> Networks:
     """Return networks that load at once, and load the compiled kernels.
 
@@ -81,7 +71,7 @@ def lean_networks(settings: Settings) -> Networks:
     machine. The real worker warms up too.
     """
     use_kept_kernels(settings)
-    networks = Networks(obedient_segmenter, NoGenerator(), _VERSIONS)
+    networks = Networks(obedient_segmenter, Darkener(), _VERSIONS)
     cut_out(plain(), networks, limits=Limits(), clock=time.perf_counter)
     return networks
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from importlib.resources import files
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 import service.marks.c2pa  # its failures count too
 from pipeline.core.errors import PipelineError
+from pipeline.delivery import acceptance
+from pipeline.delivery.acceptance import AcceptanceLimits
 from service.catalogue.warning_words import WORDS
 from tests.support.plain_words import BANNED, MOST_WORDS
 
@@ -111,6 +114,13 @@ def test_the_page_uses_no_banned_word(script: Path) -> None:
 
 def test_every_warning_has_text_on_the_page() -> None:
     assert set(WORDS) - codes_with_words("WARNED") == set()
+
+
+def test_every_limit_of_a_picture_has_text_on_the_page() -> None:
+    numbers = {one.name for one in fields(AcceptanceLimits)} - {"rules", "warnings", "attempts"}
+    assert numbers - codes_with_words("LIMITS") == set()
+    assert set(acceptance.RULES) - codes_with_words("RULES") == set()
+    assert set(acceptance.WARNINGS) - codes_with_words("WARNED") == set()
 
 
 def test_every_failure_has_a_remedy_on_the_page() -> None:

@@ -1,0 +1,40 @@
+/** The choice of the limits that a paid picture must keep. */
+
+import { html } from "../dom.js";
+import { choice, radios } from "./controls.js";
+
+const SETS = [
+  ["none", "As it comes"],
+  ["standard", "Standard"],
+  ["strict", "Strict"],
+];
+const SAYS = {
+  none: "You pay for every picture that is made. Its report shows what Backdrop measured.",
+  standard:
+    "You pay only for a good picture: true colours, a sure cut-out, and the channel's rules kept. Otherwise your credits come back.",
+  strict: "As Standard. The photo must also be large enough, and nothing about the product may be in doubt.",
+};
+const OWN = "The brand's own limits apply. Otherwise your credits come back.";
+
+/** Return the chosen limits in words. */
+export const limitsWords = ({ accept }) =>
+  ({ none: "No limits", strict: "Strict limits", standard: "Standard" })[accept] ?? "The brand's limits";
+
+export function limitsChoice(context) {
+  const { draft } = context.studio;
+  const sets = radios("accept", "Pay only for pictures that pass", SETS, (accept) => draft.change({ acceptance: { accept } }));
+  const about = html`<p class="hint"></p>`;
+  return choice(context, {
+    field: "acceptance",
+    title: "Limits",
+    fields: ["accept"],
+    words: limitsWords,
+    usual: "Standard again",
+    body: [sets.element, about],
+    show() {
+      const { accept } = draft.acceptance;
+      sets.show(accept);
+      about.textContent = SAYS[accept] ?? OWN;
+    },
+  });
+}
