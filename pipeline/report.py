@@ -332,6 +332,65 @@ class LayerReport:
     over_product: Annotated[float | None, "Share of its pixels that cover the product, 0 to 1."] = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Miss:
+    """A limit of the acceptance that a picture missed."""
+
+    limit: Annotated[str, "Name of the limit, such as palette_mean or cutout_confidence."]
+    measured: Annotated[float | str | list[str] | None, "The picture's value, in the limit's unit."]
+    bound: Annotated[float | str | list[str] | None, "The limit's value."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceptanceTry:
+    """A picture that Backdrop made and judged."""
+
+    seed: Annotated[int, "The seed of this picture."]
+    changed: Annotated[
+        Literal["seed", "ground"] | None, "The change to the order: another seed, or a calmer ground. Absent at first."
+    ] = None
+    missed: Annotated[list[str], "Names of the limits that it missed. Empty if it was accepted."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceptanceReport:
+    """The limits that the picture must keep, and whether it keeps them."""
+
+    set: Annotated[str, "Name of the set of limits: standard, strict, or custom for limits of your own."]
+    limits: Annotated[dict[str, float | int | bool | str | list[str]], "Each limit that was checked, by its name."]
+    accepted: Annotated[bool, "Whether the picture keeps all limits."]
+    missed: Annotated[list[Miss], "The limits that this picture misses. Empty if it is accepted."]
+    tries: Annotated[list[AcceptanceTry], "Each picture that Backdrop made, in order."]
+    unchecked: Annotated[list[str] | None, "Limits that could not be checked. Absent if there are none."] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatermarkReport:
+    """The imperceptible watermark in the background."""
+
+    installation: Annotated[str, "The installation that it names: 5 hexadecimal digits."]
+    job: Annotated[str, "The last 6 characters of the job's id, which it names."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CredentialsReport:
+    """The signed content credentials (C2PA) in the file."""
+
+    issuer: Annotated[str, "The name in the certificate."]
+    trusted: Annotated[
+        bool, "Whether the operator set the certificate. If false, it is the installation's own, which no list trusts."
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarksReport:
+    """The machine-readable marks of how the picture was made. A mark that the file lacks is absent."""
+
+    xmp: Annotated[str | None, "The IPTC term, DigitalSourceType, in the file's XMP packet."] = None
+    c2pa: Annotated[CredentialsReport | None, "The signed content credentials."] = None
+    watermark: Annotated[WatermarkReport | None, "The imperceptible watermark."] = None
+
+
 @dataclass(frozen=True)
 class Report:
     """The measurements of a render, taken on the delivered file."""
@@ -355,6 +414,10 @@ class Report:
     ] = None
     layers: Annotated[list[LayerReport] | None, "Each text and logo. Absent if you asked for none."] = None
     alt: Annotated[str | None, "Text alternative of the picture, with its layers' texts. Absent without layers."] = None
+    acceptance: Annotated[
+        AcceptanceReport | None, "The limits that the picture must keep. Absent if there are none."
+    ] = None
+    marks: Annotated[MarksReport | None, "The marks in the file. Absent if there are none."] = None
 
 
 def to_json(value: Any) -> Any:

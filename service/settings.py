@@ -247,8 +247,16 @@ class Settings(BaseSettings):
     #: u2net in bfloat16 if the processor supports it. It takes a third less time and makes a few cut-outs worse.
     #: "torch": the light network as a diffusers pipeline, and the rest as "auto" (`docs/guides/engineers/networks.md`).
     cpu_runtime: Literal["auto", "openvino", "openvino-bf16", "onnxruntime", "torch"] = "auto"
+    #: Whether pictures with a generated background name it in their XMP packet (IPTC's DigitalSourceType).
+    xmp: bool = True
+    #: Whether such pictures have an imperceptible watermark in the background.
+    watermark: bool = True
+    #: Whether pictures get signed content credentials (C2PA).
+    c2pa: bool = True
+    #: Whether anyone may check a file's marks at /verify, without a key.
+    verify_page: bool = True
     #: PEM file of the certificate, followed by its chain, for signing pictures with content credentials (C2PA). Not
-    #: set: Backdrop signs nothing.
+    #: set: the installation's own certificate, which no list trusts.
     c2pa_certificate: Path | None = None
     #: PEM file of the key that belongs to `c2pa_certificate`.
     c2pa_key: Path | None = None

@@ -191,6 +191,43 @@ class LayerReport(TypedDict, total=False):
     over_product: float | None
 
 
+class Miss(TypedDict, total=False):
+    limit: str
+    measured: float | str | list[str] | None
+    bound: float | str | list[str] | None
+
+
+class AcceptanceTry(TypedDict, total=False):
+    seed: int
+    changed: Literal["seed", "ground"] | None
+    missed: list[str]
+
+
+class AcceptanceReport(TypedDict, total=False):
+    set: str
+    limits: dict[str, float | int | bool | str | list[str]]
+    accepted: bool
+    missed: list[Miss]
+    tries: list[AcceptanceTry]
+    unchecked: list[str] | None
+
+
+class WatermarkReport(TypedDict, total=False):
+    installation: str
+    job: str
+
+
+class CredentialsReport(TypedDict, total=False):
+    issuer: str
+    trusted: bool
+
+
+class MarksReport(TypedDict, total=False):
+    xmp: str | None
+    c2pa: CredentialsReport | None
+    watermark: WatermarkReport | None
+
+
 class Report(TypedDict, total=False):
     palette: PaletteReport
     fidelity: FidelityReport
@@ -205,3 +242,5 @@ class Report(TypedDict, total=False):
     shadow: ShadowReport | None
     layers: list[LayerReport] | None
     alt: str | None
+    acceptance: AcceptanceReport | None
+    marks: MarksReport | None

@@ -87,6 +87,8 @@ class Spec:
     copy_space: str = field(default="none", kw_only=True)
     #: Text and logos: up to 8 layers, or "template:NAME" (guide to layers).
     layers: Sequence[Mapping[str, Any]] | str = field(default="", kw_only=True)
+    #: Limits that the picture must keep: "standard", "strict", "none", or limits by name (guide to acceptance).
+    accept: Mapping[str, Any] | str = field(default="", kw_only=True)
     #: Up to 16 pairs of your own, which the job, its render and its webhook message repeat.
     metadata: Mapping[str, str] = field(default_factory=dict)
     #: A point (x, y) on the product, or a box (left, top, right, bottom) around it. In shares 0 to 1 of the upright
@@ -102,9 +104,8 @@ class Spec:
         """Return the request's query, without default values."""
         given = {name: getattr(self, name) for name in _IN_QUERY if getattr(self, name) != getattr(Spec, name)}
         query = {name: value if isinstance(value, int) else str(value) for name, value in given.items()}
-        if self.layers:
-            text = self.layers if isinstance(self.layers, str) else json.dumps(list(self.layers), ensure_ascii=False)
-            query["layers"] = text
+        for name, one in self._texts().items():
+            query[name] = one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)
         if self.subject is not None:
             query["subject"] = ",".join(map(repr, map(float, self.subject)))
         pairs = [f"{name}:{value}" for name, value in self.metadata.items()]
@@ -112,9 +113,15 @@ class Spec:
 
     def options(self) -> dict[str, Any]:
         """Return the options that differ from their defaults, as the JSON of an order has them."""
-        names = [name for name in (*_IN_QUERY, "layers") if name != "seed"]
+        names = [name for name in _IN_QUERY if name != "seed"]
         given = {name: getattr(self, name) for name in names if getattr(self, name) != getattr(Spec, name)}
-        return given | ({"layers": list(self.layers)} if self.layers and not isinstance(self.layers, str) else {})
+        return given | self._texts()
+
+    def _texts(self) -> dict[str, Any]:
+        """Return the options that a query has as JSON texts, if they are set."""
+        layers = self.layers if isinstance(self.layers, str) else list(self.layers)
+        accept = self.accept if isinstance(self.accept, str) else dict(self.accept)
+        return {name: one for name, one in (("layers", layers), ("accept", accept)) if one}
 
     def body(self, *, source_key: str | None, source_render: str | None) -> dict[str, Any]:
         """Return the request's JSON without missing fields, so that older servers accept it."""

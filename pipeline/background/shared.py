@@ -51,7 +51,9 @@ def key_of(
 ) -> str:
     """Return a digest of everything that determines a free background, and nothing that only the file depends on."""
     facts = [
-        *(vars(spec) | {"preset": spec.preset.background, "output": None, "lettering": None}).items(),
+        *(
+            vars(spec) | {"preset": spec.preset.background, "output": None, "lettering": None, "acceptance": None}
+        ).items(),
         *(context.light, context.pose, context.place.position, context.place.stands, context.place.facts),
         *(context.compose(spec), control, shown, placed.alpha.shape),
     ]

@@ -435,7 +435,29 @@ class Lettering:
 #: The picture has no text and no logo.
 BARE = Lettering()
 
-OptionRecord = Placement | Output | Dressing | Ground | Shadow | Frame | Lettering
+
+@dataclass(frozen=True)
+class Acceptance:
+    """A caller's limits on the report: the caller pays only for a picture that keeps them."""
+
+    #: `pipeline.delivery.acceptance` reads it.
+    accept: Annotated[
+        str,
+        Option(
+            "Limits that the picture must keep: `strict`, `standard`, `none`, or a JSON object of limits. Backdrop"
+            " tries a picture that misses again, up to three times in all. A job without an accepted picture fails"
+            " with `not_accepted`, and its credits come back. If omitted, the brand's or the client's limits. The"
+            " guide to acceptance lists them.",
+            "Limits that the picture must keep: strict, standard, none, or a JSON object.",
+            example="standard",
+        ),
+    ] = ""
+
+
+#: No limits of its own.
+UNJUDGED = Acceptance()
+
+OptionRecord = Placement | Output | Dressing | Ground | Shadow | Frame | Lettering | Acceptance
 #: Records whose fields each have a parameter, by their name in `SwapOrder`.
 RECORDS: Mapping[str, type[OptionRecord]] = {
     "placement": Placement,
@@ -445,6 +467,7 @@ RECORDS: Mapping[str, type[OptionRecord]] = {
     "shadow": Shadow,
     "frame": Frame,
     "lettering": Lettering,
+    "acceptance": Acceptance,
 }
 
 
@@ -494,6 +517,7 @@ class SwapOrder:
     shadow: Shadow = AS_LIT
     frame: Frame = AS_FRAMED
     lettering: Lettering = BARE
+    acceptance: Acceptance = UNJUDGED
     #: The caller's own id, and its own key-value pairs.
     reference: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()

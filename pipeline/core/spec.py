@@ -13,7 +13,9 @@ from pipeline.core.order import (
     AS_SCENE,
     AS_SCENERY,
     BARE,
+    UNJUDGED,
     UNMOVED,
+    Acceptance,
     Dressing,
     Format,
     Frame,
@@ -158,11 +160,13 @@ class Spec:
     shadow: Shadow = AS_LIT
     frame: Frame = AS_FRAMED
     lettering: Lettering = BARE
+    acceptance: Acceptance = UNJUDGED
     #: Place in the photo of the product that the caller means; None: everything that stands out.
     subject: PhotoPlace | None = None
     #: Whether the picture is small and watermarked.
     preview: bool = False
-
+    #: Whether the picture has the previews' visible watermark at its full size.
+    sandbox: bool = False
     #: The render whose background is used again, with the ground "render".
     earlier: "Earlier | None" = None
 

@@ -9,8 +9,10 @@ from pipeline.core.order import OptionRecord, all_options, options_of
 
 
 def _as_text(value: Any) -> Any:
-    """Return a list of layers as its JSON text, in one notation."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False) if isinstance(value, list) else value
+    """Return a list of layers or an object of limits as its JSON text, in one notation."""
+    if isinstance(value, list | dict):
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return value
 
 
 def option_fields() -> dict[str, Any]:
@@ -18,7 +20,7 @@ def option_fields() -> dict[str, Any]:
     found = {}
     for name, kind, _, option in all_options():
         least, most = option.bounds or (None, None)
-        check: Any = BeforeValidator(_as_text) if name == "layers" else Field(ge=least, le=most)
+        check: Any = BeforeValidator(_as_text) if name in ("layers", "accept") else Field(ge=least, le=most)
         found[name] = (
             Annotated[kind, check] | None,
             Field(None, description=option.description, examples=[option.example]),

@@ -8,6 +8,7 @@
 | 3 | `ground.background_fit`, `ground.background_x`, `ground.background_y`, `ground.background_zoom` |
 | 3 | `shadow.shadow`, `shadow.shadow_strength`, `shadow.shadow_softness`, `shadow.shadow_direction` |
 | 3 | `frame.margins`, `frame.align`, `frame.copy_space`, `lettering.layers`, `earlier` |
+| 4 | `acceptance.accept`, `sandbox`, `simulate` |
 
 An API stores an order with the lowest version that supports it, so older workers can run orders without new fields. A
 worker claims no job above its own version. A reader ignores unknown fields: at its version or below, they have the
@@ -29,7 +30,7 @@ from typing import Any
 from pipeline.core.order import RECORDS, options_of
 
 #: The newest version that this release writes and reads.
-SPEC_VERSION = 3
+SPEC_VERSION = 4
 #: By path: the version that added a field, and the value that an older worker assumes.
 SINCE: Mapping[str, tuple[int, Any]] = {
     "placement.stance": (2, "auto"),
@@ -37,6 +38,9 @@ SINCE: Mapping[str, tuple[int, Any]] = {
     "dressing.props": (2, "scene"),
     "dressing.colors_on": (2, ""),
     "earlier": (3, None),
+    "acceptance.accept": (4, ""),
+    "sandbox": (4, False),
+    "simulate": (4, None),
     **{
         f"{name}.{option}": (3, default)
         for name in ("ground", "shadow", "frame", "lettering")

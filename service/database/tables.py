@@ -55,6 +55,10 @@ clients = sa.Table(
     sa.Column("disabled_at", Timestamp),
     # Its folder in the external catalogue. NULL: only the shared part.
     sa.Column("catalogue", sa.String(120)),
+    # Limits for orders that give none (`pipeline.delivery.acceptance`). NULL: none.
+    sa.Column("accept", sa.Text),
+    # Whether it is for tests: nothing is charged, and its pictures have a visible watermark. Never changes.
+    sa.Column("sandbox", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     # Its share of the workers, relative to a client of weight 1.
     sa.Column("weight", sa.Integer, nullable=False, default=1, server_default="1"),
     # The latest turn of its started jobs.
@@ -173,6 +177,10 @@ jobs = sa.Table(
     sa.Column("spec_version", sa.Integer, nullable=False, default=1, server_default="1"),
     # The order that it is a picture of. No foreign key, because SQLite would copy all jobs to drop it again.
     sa.Column("order_id", sa.String(26)),
+    # Pictures made for an order with limits, and the names of the limits that each missed. NULL: it has no limits, or
+    # has not ended.
+    sa.Column("tries", sa.SmallInteger),
+    sa.Column("missed", sa.JSON(none_as_null=True)),
     sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
     # For lists, in their order.
     sa.Index("jobs_of_client", "client_id", "id"),
@@ -418,6 +426,30 @@ workers = sa.Table(
     # When an operator requested a drain, and when the worker began to comply.
     sa.Column("drain_asked_at", Timestamp),
     sa.Column("draining_since", Timestamp),
+)
+
+signing_chain = sa.Table(
+    "signing_chain",
+    metadata,
+    # The only row: the installation's own certificates for content credentials (C2PA).
+    sa.Column("one", sa.SmallInteger, primary_key=True, autoincrement=False),
+    # PEM: the leaf first, then the private authority.
+    sa.Column("certificates", sa.Text, nullable=False),
+    # PEM of the leaf's and the authority's keys, encrypted (`service.database.encryption`).
+    sa.Column("keys", sa.Text, nullable=False),
+    sa.Column("made_at", Timestamp, nullable=False, default=db_now()),
+)
+
+data_deletions = sa.Table(
+    "data_deletions",
+    metadata,
+    # Receipts of the deletion of all of a client's data. They stay.
+    sa.Column("id", sa.String(26), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
+    # Number of deleted things by kind.
+    sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("requested_at", Timestamp, nullable=False, default=db_now()),
+    sa.Column("completed_at", Timestamp),
 )
 
 installation = sa.Table(

@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.core.order import Dressing, Frame, Ground, Lettering, Output, Placement, Shadow
+from pipeline.core.order import Acceptance, Dressing, Frame, Ground, Lettering, Output, Placement, Shadow
 from pipeline.report import Report
 from service.accounts.brands import SeedPolicy
 from service.catalogue.order_options import record_fields
@@ -276,6 +276,7 @@ _GROUND: Any = create_model("_Ground", **record_fields(Ground))
 _SHADOW: Any = create_model("_Shadow", **record_fields(Shadow))
 _FRAME: Any = create_model("_Frame", **record_fields(Frame))
 _LETTERING: Any = create_model("_Lettering", **record_fields(Lettering))
+_ACCEPTANCE: Any = create_model("_Acceptance", **record_fields(Acceptance))
 
 
 class PlacementView(_PLACEMENT):
@@ -306,6 +307,10 @@ class LetteringView(_LETTERING):
     """The text and logos of the submit."""
 
 
+class AcceptanceView(_ACCEPTANCE):
+    """The limits that the picture of the submit must keep."""
+
+
 class JobRequestView(BaseModel):
     """A job's request."""
 
@@ -322,6 +327,9 @@ class JobRequestView(BaseModel):
     shadow: ShadowView = Field(default_factory=ShadowView, description="The shadow that you requested.")
     frame: FrameView = Field(default_factory=FrameView, description="How you framed the product.")
     lettering: LetteringView = Field(default_factory=LetteringView, description="Your text and logos.")
+    acceptance: AcceptanceView = Field(
+        default_factory=AcceptanceView, description="The limits that the picture must keep."
+    )
     subject: list[float] | None = Field(None, description="The `subject` of the submit; null for all products.")
 
 

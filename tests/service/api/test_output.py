@@ -11,6 +11,7 @@ from pipeline.core.order import RECORDS, OptionRecord, options_of
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import resolve_spec
 from service.schemas.responses import (
+    AcceptanceView,
     DressingView,
     FrameView,
     GroundView,
@@ -24,7 +25,7 @@ from tests.pipeline.photo.test_vector import LOGO
 from tests.service.api.test_previews import ask
 from tests.support.caller import Caller
 
-VIEWS = (PlacementView, OutputView, DressingView, GroundView, ShadowView, FrameView, LetteringView)
+VIEWS = (PlacementView, OutputView, DressingView, GroundView, ShadowView, FrameView, LetteringView, AcceptanceView)
 NOTHING_OWN = {"width": None, "height": None, "format": None, "quality": None}
 
 

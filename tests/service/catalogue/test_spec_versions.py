@@ -91,8 +91,8 @@ def stored_paths() -> set[str]:
     records: tuple[tuple[str, type[Any]], ...] = (("scene", Scene), ("mood", Mood), ("preset", Preset))
     for name, record in records:
         asked |= set(paths(record, f"records.{name}"))
-    # The submit adds the render whose background an order repeats.
-    return asked.union({"earlier"}, *(paths(record, name) for name, record in RECORDS.items()))
+    # The submit adds the render whose background an order repeats, and what a sandbox client asked for.
+    return asked.union({"earlier", "sandbox", "simulate"}, *(paths(record, name) for name, record in RECORDS.items()))
 
 
 def test_every_field_and_word_of_a_stored_spec_names_its_version() -> None:
