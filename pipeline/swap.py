@@ -114,7 +114,8 @@ def swap(
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
     `files` has the bytes of the further files that the spec names, by the name that it has for each.
     `earlier_mask` is the mask of the product of `spec.earlier`.
-    `spec.preview` makes the same picture small and watermarked; its report is of the picture without the watermark.
+    `spec.preview` makes the same picture small and watermarked, and `spec.sandbox` only watermarked; the report is of
+    the picture without the watermark.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
     `on_layout` gets the scene's layout earlier, if there is a scene.
     `artwork` has the fonts and the logos of `spec.lettering`.
@@ -204,8 +205,9 @@ class _Made:
 
 
 def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials | None) -> tuple[Encoded, Encoded]:
-    """Return the delivered file and the measured file: for a preview, the same picture without its watermark."""
+    """Return the delivered file and the measured file: the same without the watermark of a preview or a sandbox."""
     spec, placed, mark = made.spec, made.placed, made.spec.preset.digital_source_type
+    reserve = credentials.reserve if credentials else 0
     with stages("encode"):
         preset = replace(ordered(made.asked.preset, made.asked.output), digital_source_type=mark)
         preset = preview_preset(preset, placed.alpha.shape[::-1]) if spec.preview else preset
@@ -213,16 +215,21 @@ def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials
             picture,
             preset,
             alpha=placed.without(made.cover),
-            reserve=credentials.reserve if credentials else 0,
+            reserve=reserve,
             beside=lambda rgb: background_palette(rgb, spec, placed.joined(made.cover)),
             meanwhile=made.cut.assessed,
             flat=colour_of(spec),
         )
-        encoded = encode(watermarked(picture), preset) if spec.preview else measured
-        if credentials:
-            signed = credentials.sign(encoded.data, encoded.content_type, mark)
-            encoded = replace(encoded, data=signed, judged=None)
-    return encoded, measured if spec.preview else encoded
+
+        def signed(file: Encoded) -> Encoded:
+            if credentials is None:
+                return file
+            return replace(file, data=credentials.sign(file.data, file.content_type, mark), judged=None)
+
+        measured = measured if spec.preview else signed(measured)
+        if not (spec.preview or spec.sandbox):
+            return measured, measured
+        return signed(encode(watermarked(picture), preset, reserve=reserve)), measured
 
 
 def _result(made: _Made, encoded: Encoded, report: Report) -> SwapResult:

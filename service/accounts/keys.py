@@ -91,7 +91,7 @@ _GOOD = sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > db_now()
 
 
 def new_key(*, sandbox: bool) -> str:
-    """Return a new key of 256 random bits. Its prefix tells a sandbox's key from a live one, for secret scanners too."""
+    """Return a new key of 256 random bits. Its prefix shows a sandbox's key, to secret scanners too."""
     return ("bd_test_" if sandbox else "bd_") + secrets.token_urlsafe(32)
 
 

@@ -208,6 +208,7 @@ def get_credits(request: AnyRequest, state: Parts, limit: Limit = 100, cursor: C
     balance, entries, next_cursor = state.accounts.credits(request.state.client.id, limit=limit, cursor=cursor)
     return Credits(
         balance=balance,
+        sandbox=request.state.client.sandbox,
         entries=[CreditEntry.model_validate(vars(entry)) for entry in entries],
         next_cursor=next_cursor,
     )
