@@ -114,8 +114,7 @@ def swap(
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
     `files` has the bytes of the further files that the spec names, by the name that it has for each.
     `earlier_mask` is the mask of the product of `spec.earlier`.
-    `spec.preview` makes the same picture small and watermarked, and `spec.sandbox` only watermarked; the report is of
-    the picture without the watermark.
+    `spec.preview` makes the picture small and watermarked, `spec.sandbox` only watermarked; the report is without that.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
     `on_layout` gets the scene's layout earlier, if there is a scene.
     `artwork` has the fonts and the logos of `spec.lettering`.
