@@ -77,7 +77,11 @@ class Resolved:
         pairs = {"metadata": dict(self.order.metadata)} if self.order.metadata else {}
         stored = stored_spec(catalogue, self.order)
         if self.sandbox:
-            stored |= {"sandbox": True} | ({"simulate": self.simulate} if self.simulate in FAILURES else {})
+            stored["sandbox"] = True
+            if self.simulate == "not_accepted":
+                stored["acceptance"] = {"accept": '{"attempts": 1, "cutout_confidence": 2}'}  # which no picture has
+            elif self.simulate in FAILURES:
+                stored["simulate"] = self.simulate
         if self.earlier is not None:
             # Its own records: the catalogue may have changed since.
             kept = self.earlier["spec"].get("records", {})
