@@ -20,7 +20,7 @@ FAILURES = (
     *("no_subject", "subject_not_found", "no_honest_placement", "layer_unusable", "not_accepted"),
     *("image_unreadable", "image_truncated", "photo_damaged", "image_too_large", "image_too_small", "source_gone"),
     *("model_failed", "generator_rejected", "out_of_memory", "time_limit", "store_unavailable", "worker_lost"),
-    *("queue_timeout", "internal_error"),
+    *("queue_timeout", "signing_failed", "internal_error"),
 )
 
 

@@ -10,10 +10,8 @@ import pytest
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.core.errors import PipelineError
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
-from scripts.docs import codes
 from service.catalogue.spec_versions import SPEC_VERSION
 from service.database.tables import deliveries, jobs, ledger
 from service.diagnostics.audit import audit
@@ -188,12 +186,3 @@ def test_to_a_live_client_simulate_is_only_metadata(caller: Caller) -> None:
             its = sa.select(jobs.c.spec).where(jobs.c.id == accepted.json()["job_id"])
             spec = connection.execute(its).scalar_one()
         assert (spec["metadata"], spec.get("simulate"), spec.get("sandbox")) == ({"simulate": word}, None, None)
-
-
-def test_every_failure_that_a_job_can_have_can_be_ordered() -> None:
-    own = {"cancelled", "source_deleted"}  # the client's own doing, which it can do in a sandbox too
-    kinds = [PipelineError]
-    for kind in kinds:
-        kinds += kind.__subclasses__()
-    found = {one.code for one in codes.failures()} | {kind.code for kind in kinds}
-    assert {*FAILURES} == found - own - {PipelineError.code, "rejected"}
