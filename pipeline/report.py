@@ -359,7 +359,7 @@ class AcceptanceReport:
     """The limits that the picture must keep, and whether it keeps them."""
 
     set: Annotated[str, "Name of the set of limits: standard, strict, or custom for limits of your own."]
-    limits: Annotated[dict[str, float | int | bool | str | list[str]], "Each limit that was checked, by its name."]
+    limits: Annotated[dict[str, float | bool | str | list[str]], "Each limit that was checked, by its name."]
     accepted: Annotated[bool, "Whether the picture keeps all limits."]
     missed: Annotated[list[Miss], "The limits that this picture misses. Empty if it is accepted."]
     tries: Annotated[list[AcceptanceTry], "Each picture that Backdrop made, in order."]

@@ -124,7 +124,7 @@ def swap(
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
     `files` has the bytes of the further files that the spec names, by the name that it has for each.
     `earlier_mask` is the mask of the product of `spec.earlier`.
-    `spec.preview` makes the same picture small and watermarked; its report is of the picture without the watermark.
+    `spec.preview` makes the picture small and watermarked, `spec.sandbox` only watermarked; the report is without that.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
     `on_layout` gets the scene's layout earlier, if there is a scene. `artwork` has `spec.lettering`'s fonts and logos.
     Raises PipelineError, and no other error of its own.
@@ -220,8 +220,9 @@ class _Made:
 
 
 def _encoded(stages: Stages, made: _Made, picture: Rgb) -> tuple[Encoded, Encoded]:
-    """Return the delivered file and the measured file: for a preview, the same picture without its watermark."""
+    """Return the delivered file and the measured file: the same without the watermark of a preview or a sandbox."""
     spec, placed, signer = made.spec, made.placed, made.signer
+    reserve = signer.reserve if signer else 0
     with stages("encode"):
         xmp = spec.preset.digital_source_type
         preset = replace(ordered(made.asked.preset, made.asked.output), digital_source_type=xmp)
@@ -230,17 +231,22 @@ def _encoded(stages: Stages, made: _Made, picture: Rgb) -> tuple[Encoded, Encode
             picture,
             preset,
             alpha=placed.without(made.cover),
-            reserve=signer.reserve if signer else 0,
+            reserve=reserve,
             beside=lambda rgb: background_palette(rgb, spec, placed.joined(made.cover)),
             meanwhile=made.cut.assessed,
             flat=colour_of(spec),
         )
-        encoded = encode(watermarked(picture), preset) if spec.preview else measured
-        if signer:
-            signed = signer.sign(encoded.data, encoded.content_type, made.mark)
+
+        def signed(file: Encoded) -> Encoded:
+            if signer is None:
+                return file
             # the same pixels, so the encoder's measurements stay true
-            encoded = replace(encoded, data=signed)
-    return encoded, measured if spec.preview else encoded
+            return replace(file, data=signer.sign(file.data, file.content_type, made.mark))
+
+        measured = measured if spec.preview else signed(measured)
+        if not (spec.preview or spec.sandbox):
+            return measured, measured
+        return signed(encode(watermarked(picture), preset, reserve=reserve)), measured
 
 
 def _result(made: _Made, encoded: Encoded, report: Report) -> SwapResult:

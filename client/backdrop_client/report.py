@@ -205,7 +205,7 @@ class AcceptanceTry(TypedDict, total=False):
 
 class AcceptanceReport(TypedDict, total=False):
     set: str
-    limits: dict[str, float | int | bool | str | list[str]]
+    limits: dict[str, float | bool | str | list[str]]
     accepted: bool
     missed: list[Miss]
     tries: list[AcceptanceTry]

@@ -272,6 +272,8 @@ class Credits:
     balance: int
     entries: list[CreditEntry]
     next_cursor: str | None = None
+    #: Whether the key is a sandbox's, for which nothing is charged.
+    sandbox: bool = False
 
 
 @dataclass(frozen=True)

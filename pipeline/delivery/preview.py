@@ -49,7 +49,9 @@ def watermarked(picture: NDArray[np.float32]) -> NDArray[np.float32]:
 
     The letters are white with a dark rim, half transparent, composited as coded values. They cover transparent places.
     """
-    white, dark = _letters(picture.shape[1], picture.shape[0])
+    height, width = picture.shape[:2]
+    # Kept for previews alone: the masks of eight full-size pictures would take 1 GiB.
+    white, dark = (_letters if max(width, height) <= PREVIEW_SIDE else _letters.__wrapped__)(width, height)
     out = picture.copy()
     for cover, value in ((dark * np.float32(_DARK), 0.0), (white * np.float32(_WHITE), 1.0)):
         if picture.shape[2] == 4:

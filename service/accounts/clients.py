@@ -26,6 +26,9 @@ _BY_KEY = (
 )
 
 
+_NO_CREDITS = "Client {!r} is a sandbox, which pays nothing (received {} credits). Give credits to a live client."
+
+
 class UnknownClient(LookupError):
     """Raised when no client has the given name."""
 
@@ -55,6 +58,8 @@ class Client:
     weight: int
     #: Folder of its own catalogue; None: the shared one (`service.catalogue.catalogue`).
     catalogue: str | None
+    #: Whether it is for tests: nothing is charged, and its pictures have a visible watermark. Never changes.
+    sandbox: bool = False
     #: Limits for its orders that give none (`pipeline.delivery.acceptance`); None: no limits.
     accept: str | None = None
 
@@ -82,6 +87,7 @@ def _client(row: sa.RowMapping) -> Client:
         disabled_at=row["disabled_at"],
         weight=row["weight"],
         catalogue=row["catalogue"],
+        sandbox=row["sandbox"],
         accept=row["accept"],
     )
 
@@ -94,19 +100,21 @@ class Accounts:
         self._reader = reader(engine)
         self._cipher = cipher or SecretCipher()
 
-    def add(self, name: str, *, credits: int) -> tuple[Client, str]:
+    def add(self, name: str, *, credits: int, sandbox: bool = False) -> tuple[Client, str]:
         """Register a client and return it with its key, which is only stored as a hash and can't be shown again.
 
-        Raises ClientExists, and ValueError for an empty name or negative credits.
+        Raises ClientExists, and ValueError for an empty name, negative credits, or credits of a sandbox.
         """
         if not name.strip() or len(name) > 120:
             raise ValueError(f"A client's name has 1 to 120 characters (received {len(name)}). Choose another name.")
         if credits < 0:
             raise ValueError(f"Credits must be 0 or more (received {credits}).")
-        client_id, key = str(ULID()), new_key()
+        if sandbox and credits:
+            raise ValueError(_NO_CREDITS.format(name, credits))
+        client_id, key = str(ULID()), new_key(sandbox=sandbox)
         try:
             with self._engine.begin() as connection:
-                connection.execute(clients.insert().values(id=client_id, name=name, balance=0))
+                connection.execute(clients.insert().values(id=client_id, name=name, balance=0, sandbox=sandbox))
                 connection.execute(api_keys.insert().values(sha256=hash_of(key), client_id=client_id))
                 if credits:
                     grant(connection, client_id, credits)
@@ -115,10 +123,12 @@ class Accounts:
         return self.named(name), key
 
     def grant(self, name: str, credits: int) -> Client:
-        """Add credits to a client. Raises UnknownClient, and ValueError unless credits > 0."""
+        """Add credits to a client. Raises UnknownClient, and ValueError unless credits > 0, or for a sandbox."""
         if credits <= 0:
             raise ValueError(f"A grant must be 1 credit or more (received {credits}).")
         client = self.named(name)
+        if client.sandbox:
+            raise ValueError(_NO_CREDITS.format(name, credits))
         with self._engine.begin() as connection:
             grant(connection, client.id, credits)
         return self.named(name)
@@ -149,14 +159,14 @@ class Accounts:
 
         Raises UnknownClient.
         """
-        key = new_key()
         with self._engine.begin() as connection:
             # Locks the client's row: of two rotations at once, the second one's key lasts.
-            client_id = connection.execute(
-                sa.select(clients.c.id).where(clients.c.name == name).with_for_update(key_share=True)
-            ).scalar()
-            if client_id is None:
+            found = connection.execute(
+                sa.select(clients.c.id, clients.c.sandbox).where(clients.c.name == name).with_for_update(key_share=True)
+            ).first()
+            if found is None:
                 raise UnknownClient(f"There is no client named {name!r}. `backdrop clients list` shows all clients.")
+            client_id, key = found.id, new_key(sandbox=found.sandbox)
             ends = db_now(keep_old)
             lasts_longer = sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > ends)
             connection.execute(

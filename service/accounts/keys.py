@@ -52,9 +52,8 @@ class Keys:
 
     def add(self, client_id: str, name: str | None) -> tuple[Key, str]:
         """Give a client another key and return it with its text, only this once. Raises TooManyKeys."""
-        text = new_key()
         with self._engine.begin() as connection:
-            self._hold(connection, client_id)
+            text = new_key(sandbox=self._hold(connection, client_id))
             own = sa.select(sa.func.count()).where(api_keys.c.client_id == client_id, _GOOD)
             if connection.execute(own).scalar_one() >= MAX_KEYS:
                 raise TooManyKeys
@@ -82,17 +81,18 @@ class Keys:
             return True
 
     @staticmethod
-    def _hold(connection: sa.Connection, client_id: str) -> None:
-        """Lock the client's row, so that the second of two changes sees the first."""
-        connection.execute(sa.select(clients.c.id).where(clients.c.id == client_id).with_for_update(key_share=True))
+    def _hold(connection: sa.Connection, client_id: str) -> bool:
+        """Lock the client's row, so that the second of two changes sees the first. Return whether it is a sandbox."""
+        query = sa.select(clients.c.sandbox).where(clients.c.id == client_id).with_for_update(key_share=True)
+        return bool(connection.execute(query).scalar_one())
 
 
 _GOOD = sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > db_now())
 
 
-def new_key() -> str:
-    """Return a new key of 256 random bits."""
-    return "bd_" + secrets.token_urlsafe(32)
+def new_key(*, sandbox: bool) -> str:
+    """Return a new key of 256 random bits. Its prefix shows a sandbox's key, to secret scanners too."""
+    return ("bd_test_" if sandbox else "bd_") + secrets.token_urlsafe(32)
 
 
 def hash_of(key: str) -> str:

@@ -38,6 +38,13 @@ class Quota:
         }
 
 
+class RateLimited(Exception):
+    """Raised when a client sent more submits than its quota. Nothing was charged."""
+
+    def __init__(self, quota: Quota) -> None:
+        self.quota = quota
+
+
 class RateLimit:
     """The limit on submits: `quota` in `window` seconds, or no limit if the quota is 0. Thread-safe.
 

@@ -16,7 +16,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Message, Scope
 
-from service.accounts.rate_limit import Quota, RateLimit
+from service.accounts.rate_limit import Quota, RateLimit, RateLimited
 from service.database.quarantine import Quarantine
 from service.schemas.problems import problem
 
@@ -115,9 +115,9 @@ async def refuse_in_quarantine(connection: ASGIConnection[Any, Any, Any, Any], _
 
 
 async def rate_limited(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Count a submit, even if it fails later, and refuse it over the limit. Runs after `authenticated`. Raises 429.
+    """Count a submit, even if it fails later, and refuse it over the limit. Runs after `authenticated`.
 
-    Previews have a count of their own.
+    Raises RateLimited. Previews have a count of their own.
     """
     # Any value that may be read as true, so that no preview counts as a paid submit.
     preview = any(value.lower() in {"true", "1"} for value in connection.query_params.getall("preview", []))
@@ -127,9 +127,7 @@ async def rate_limited(connection: ASGIConnection[Any, Any, Any, Any], _handler:
         return
     connection.state.quota = quota
     if not quota.allowed:
-        many = f"You sent more than {quota.limit} {quota.policy} in {quota.window} s."
-        detail = f"{many} Nothing was charged. Try again in {quota.reset} s."
-        raise problem(429, "rate_limited", detail, {"Retry-After": str(quota.reset)})
+        raise RateLimited(quota)
 
 
 async def add_rate_limit_headers(message: Message, scope: Scope) -> None:

@@ -233,6 +233,7 @@ def get_credits(
     balance, entries, next_cursor = state.accounts.credits(client_id, limit=limit, cursor=cursor, filters=filters)
     return Credits(
         balance=balance,
+        sandbox=request.state.client.sandbox,
         entries=[CreditEntry.model_validate(vars(entry)) for entry in entries],
         next_cursor=next_cursor,
     )

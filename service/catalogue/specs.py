@@ -1,5 +1,7 @@
 """Conversion of a spec to and from the jobs table. It is stored whole, so a later catalogue changes no accepted job."""
 
+import hashlib
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
@@ -40,6 +42,13 @@ def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
     }
 
 
+def seed_of(order: SwapOrder) -> int:
+    """Return the seed of a sandbox's order without one: the same for each preset, photo and upload of its request."""
+    order = with_sources(order, dict.fromkeys(extra_sources(order).values(), ""))
+    asked = [order.scene, order.mood, order.colors, order.style_words, order.given]
+    return int.from_bytes(hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()[:8]) % SEED_LIMIT
+
+
 def order_of(stored: Mapping[str, Any]) -> SwapOrder:
     """Return the order of a stored spec. Unknown fields are ignored."""
     order = SwapOrder(
@@ -77,6 +86,7 @@ def resolve_spec(
         pinned=order.pinned,
         subject=order.subject,
         preview=preview,
+        sandbox=stored.get("sandbox", False),
         earlier=old and Earlier(resolve_spec(old["spec"], catalogue, old["spec_version"]), old["source_key"]),
         **{name: getattr(order, name) for name in RECORDS},
     )

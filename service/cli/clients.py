@@ -26,6 +26,7 @@ def _accounts(opened: Opened) -> "Accounts":
 
 def _show(client: Any, also: str = "") -> None:
     state = "disabled" if client.disabled_at else "enabled"
+    state += "  sandbox" if client.sandbox else ""
     signs = "  signature required" if client.signature_required else ""
     own = f"  catalogue {client.catalogue}" if client.catalogue else ""
     limits = f"  accept {client.accept}" if client.accept else ""
@@ -43,11 +44,12 @@ def _show_key(client: Any, key: str, as_json: bool) -> None:
 @clients.command("add")
 @click.argument("name")
 @click.option("--credits", type=click.IntRange(0), default=0, show_default=True, help="Credits to start with.")
+@click.option("--sandbox", is_flag=True, help="For tests: nothing is charged, and pictures have a visible watermark.")
 @click.option("--json", "as_json", is_flag=True, help='Print {"client_id", "key"}.')
 @on_database
-def add_client(name: str, credits: int, as_json: bool, opened: Opened) -> None:
+def add_client(name: str, credits: int, sandbox: bool, as_json: bool, opened: Opened) -> None:
     """Register a client and print its key. The key is shown only once."""
-    client, key = _accounts(opened).add(name, credits=credits)
+    client, key = _accounts(opened).add(name, credits=credits, sandbox=sandbox)
     _show_key(client, key, as_json)
 
 
@@ -81,7 +83,7 @@ def weigh_client(name: str, weight: int, opened: Opened) -> None:
 def list_clients(as_json: bool, opened: Opened) -> None:
     """List all clients.
 
-    Shows balance, state, required signature, own catalogue, unfinished jobs, weight (unless 1), webhook.
+    Shows balance, state, sandbox, required signature, own catalogue, unfinished jobs, weight (unless 1), webhook.
     """
     accounts = _accounts(opened)
     found, unfinished, webhooks = accounts.all(), accounts.unfinished_jobs(), webhook_states(opened)
@@ -92,6 +94,7 @@ def list_clients(as_json: bool, opened: Opened) -> None:
                 "name": one.name,
                 "balance": one.balance,
                 "disabled": one.disabled_at is not None,
+                "sandbox": one.sandbox,
                 "signature_required": one.signature_required,
                 "unfinished_jobs": unfinished.get(one.id, 0),
                 "weight": one.weight,

@@ -104,6 +104,8 @@ def _balances() -> Iterator[tuple[str, sa.Select[Any]]]:
         "balance_is_the_ledgers_sum",
         one.outerjoin(summed, summed.c.client_id == clients.c.id).where(clients.c.balance != amount),
     )
+    charged = sa.select(ledger.c.id.label("ledger_id"), ledger.c.client_id).join(clients)
+    yield "a_sandbox_has_no_ledger", charged.where(clients.c.sandbox)
     lasting = sa.select(api_keys.c.sha256).where(api_keys.c.client_id == clients.c.id, api_keys.c.expires_at.is_(None))
     yield (
         # Without such a key the client is locked out, now or when its other keys expire.

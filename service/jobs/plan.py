@@ -15,6 +15,14 @@ from service.catalogue.specs import stored_spec
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.intake import Preflight, QueueFull, QueueShareTaken, TooManyUnfinishedJobs
 
+#: The failures of a job that a sandbox's client can order, by the code of `metadata.simulate`.
+FAILURES = (
+    *("no_subject", "subject_not_found", "no_honest_placement", "layer_unusable", "not_accepted"),
+    *("image_unreadable", "image_truncated", "photo_damaged", "image_too_large", "image_too_small", "source_gone"),
+    *("model_failed", "generator_rejected", "out_of_memory", "time_limit", "store_unavailable", "worker_lost"),
+    *("queue_timeout", "signing_failed", "internal_error"),
+)
+
 
 @dataclass(frozen=True)
 class Resolved:
@@ -30,6 +38,8 @@ class Resolved:
     earlier: Mapping[str, Any] | None = None
     #: The cut-out's facts from the earlier render that the request names; empty without one.
     seen: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether it is a sandbox's.
+    sandbox: bool = False
 
     def of_photo(self, source_key: str, seen: Mapping[str, Any]) -> "Resolved":
         """Return the same request for a photo. Its facts count only if they are of the requested product."""
@@ -38,8 +48,13 @@ class Resolved:
 
     @property
     def credits_cost(self) -> int:
-        """The cost in credits; 0 for a preview."""
-        return 0 if self.order.preview else self.preset.credits
+        """The cost in credits; 0 for a preview, and in a sandbox."""
+        return 0 if self.order.preview or self.sandbox else self.preset.credits
+
+    @property
+    def simulate(self) -> str | None:
+        """The code of the error that a sandbox's client orders; None for none."""
+        return dict(self.order.metadata).get("simulate") if self.sandbox else None
 
     def placing(self, catalogue: Catalogue) -> Spec:
         """Return a spec for `pipeline.placement` and `pipeline.scene.surfaces`, which need no seed."""
@@ -61,6 +76,12 @@ class Resolved:
         found = [vars(caution) for caution in (surprises(self, catalogue) if known is None else known)]
         pairs = {"metadata": dict(self.order.metadata)} if self.order.metadata else {}
         stored = stored_spec(catalogue, self.order)
+        if self.sandbox:
+            stored["sandbox"] = True
+            if self.simulate == "not_accepted":
+                stored["acceptance"] = {"accept": '{"attempts": 1, "cutout_confidence": 2}'}  # which no picture has
+            elif self.simulate in FAILURES:
+                stored["simulate"] = self.simulate
         if self.earlier is not None:
             # Its own records: the catalogue may have changed since.
             kept = self.earlier["spec"].get("records", {})

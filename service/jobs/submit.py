@@ -2,26 +2,28 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 from ulid import ULID
 
-from pipeline.core.order import OptionFault, PhotoPlace, SwapOrder
+from pipeline.core.order import SEED_LIMIT, OptionFault, PhotoPlace, SwapOrder
 from pipeline.scene.surfaces import tidied
 from service.accounts.brands import Brand, Brands
 from service.accounts.clients import Client
+from service.accounts.ledger import InsufficientCredits
+from service.accounts.rate_limit import Quota, RateLimited
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
 from service.catalogue.option_faults import option_faults
-from service.catalogue.specs import extra_sources, order_of, stored_extra_sources
+from service.catalogue.specs import extra_sources, order_of, seed_of, stored_extra_sources
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
-from service.jobs.intake import Accepted, JobIntake, NewJob
-from service.jobs.plan import Plan, Resolved, plan
+from service.jobs.intake import Accepted, JobIntake, NewJob, QueueFull, TooManyUnfinishedJobs
+from service.jobs.plan import FAILURES, Plan, Resolved, plan
 from service.jobs.records import Asked, Kind, Operation, Render
 from service.jobs.transitions import Jobs
 from service.storage.objects import Bucket, ObjectNotFound
@@ -30,6 +32,13 @@ from service.telemetry.metrics import JobMetrics
 
 SWAP_WORKFLOW = "background-swap-with-spec"
 CUTOUT_WORKFLOW = "cutouts"
+#: The refusals that a sandbox's client can order, by the code of `metadata.simulate`, each made from the live price.
+REFUSALS: Mapping[str, Callable[[int], Exception]] = {
+    "insufficient_credits": lambda price: InsufficientCredits(0, price),
+    "rate_limited": lambda _: RateLimited(Quota(allowed=False, limit=60, window=60, remaining=0, reset=1)),
+    "too_many_unfinished_jobs": lambda _: TooManyUnfinishedJobs(1),
+    "queue_full": lambda _: QueueFull(),
+}
 
 
 class SourceNotFound(LookupError):
@@ -110,6 +119,8 @@ class Submit:
         if first := self.intake.first_answer(client.id, sent.idempotency_key, asked):
             return first
         resolved = self._resolve(client, request, order)
+        if refuse := REFUSALS.get(resolved.simulate or ""):
+            raise refuse(resolved.preset.credits)
         new = NewJob(
             request_id=sent.request_id,
             client_id=client.id,
@@ -192,8 +203,10 @@ class Submit:
         return plan(resolved, preflight, self.catalogue.of(client.catalogue))
 
     def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Resolved:
-        """Return the request with all values resolved, also those of the client's brand."""
+        """Return the request with all values resolved, also those of the client's brand. Raises as `swap` does."""
         look = self.look(client, request, order, self.brand(client, order.brand))
+        if fault := unknown_simulation(look.simulate):
+            raise OptionsInvalid([fault])
         source_key, seen = self.source(client, request.source_image_s3_key, request.source_render_public_id)
         return look.of_photo(source_key, seen)
 
@@ -207,9 +220,12 @@ class Submit:
         return brand
 
     def look(
-        self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder, brand: Brand | None
+        self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder, brand: Brand | None, at: int = 0
     ) -> Resolved:
-        """Return the request with all values resolved but its photo's. Raises OptionsInvalid."""
+        """Return the request with all values resolved but its photo's. Raises OptionsInvalid.
+
+        `at` is its number among the variants of its order, which differ in their seeds.
+        """
         if brand is not None:
             order = replace(
                 order,
@@ -229,8 +245,10 @@ class Submit:
         order, earlier = self._earlier(client, catalogue, order)
         if missing := list(self._missing(client, order)):
             raise OptionsInvalid(missing)
+        if client.sandbox and order.seed is None:
+            order = replace(order, seed=(seed_of(order) + at) % SEED_LIMIT)
         preset = catalogue.presets[order.preset]
-        return Resolved(request, order, brand, source_key="", preset=preset, earlier=earlier)
+        return Resolved(request, order, brand, source_key="", preset=preset, earlier=earlier, sandbox=client.sandbox)
 
     def _earlier(
         self, client: Client, catalogue: Catalogue, order: SwapOrder
@@ -328,6 +346,14 @@ def _seen(render: Render) -> dict[str, Any]:
         return seen
     left, top, right, bottom = placed
     return seen | {"aspect": (right - left) * render.width / max(1e-6, (bottom - top) * render.height)}
+
+
+def unknown_simulation(code: str | None) -> OptionFault | None:
+    """Return the fault of a sandbox's `metadata.simulate` that is no code which it can simulate."""
+    if code is None or code in FAILURES or code in REFUSALS:
+        return None
+    text = f"A sandbox can't simulate this. Send one of: {', '.join([*FAILURES, *REFUSALS])}"
+    return OptionFault("metadata.simulate", "simulate_unknown", text, code)
 
 
 def query_of(order: SwapOrder) -> dict[str, Any]:

@@ -134,12 +134,12 @@ class OrderRequest(BaseModel):
         """The number of pictures."""
         return len(self.photos) * len(self.looks) * len(self.presets)
 
-    def drafts(self, catalogue: Catalogue, pinned: int | None) -> Iterator[Draft]:
+    def drafts(self, catalogue: Catalogue, pinned: int | None, *, draw: bool) -> Iterator[Draft]:
         """Yield each variant for each preset. `pinned`: the seed of the order's brand, for looks without one.
 
-        Looks without any seed get a random one, the same for all presets.
+        `draw`: looks without any seed get a random one, the same for all presets; else they get none.
         """
-        drawn = [secrets.randbelow(SEED_LIMIT) for _ in self.looks]
+        drawn = [secrets.randbelow(SEED_LIMIT) if draw else None for _ in self.looks]
         for (variant, preset), request in self._checked.items():
             look = self.looks[variant]
             step = 0 if isinstance(self.variants, list) else variant

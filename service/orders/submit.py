@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,10 +13,11 @@ from pipeline.delivery.output import ordered
 from service.accounts.clients import Client
 from service.catalogue.cautions import Caution
 from service.database.engine import DATABASE_AWAY
-from service.jobs.intake import NewJob
+from service.jobs.intake import NewJob, Refusal
 from service.jobs.plan import Resolved, surprises
 from service.jobs.records import Asked, Kind
 from service.jobs.submit import (
+    REFUSALS,
     SWAP_WORKFLOW,
     OptionsInvalid,
     Sent,
@@ -25,6 +26,7 @@ from service.jobs.submit import (
     Submit,
     digest,
     query_of,
+    unknown_simulation,
 )
 from service.orders.intake import OrderIntake
 from service.orders.records import AcceptedOrder, NewOrder, NoRoom, OrderFault, OrderInvalid, OrderPlan
@@ -63,6 +65,7 @@ class OrderSubmit:
         pictures, faults = self._pictures(client, request)
         if faults:
             raise OrderInvalid(faults)
+        _refuse(request, list(pictures.values()))
         new = NewOrder(
             request_id=sent.request_id,
             client_id=client.id,
@@ -97,7 +100,7 @@ class OrderSubmit:
         """
         pictures, faults = self._pictures(client, request)
         prices = [self.submit.catalogue.of(client.catalogue).presets[name].credits for name in request.presets]
-        cost = sum(prices) * len(request.looks) * len(request.photos)
+        cost = 0 if client.sandbox else sum(prices) * len(request.looks) * len(request.photos)
         met = self.submit.intake.preflight(client.id, None, coming=request.count)
         found = dict[Caution, None]()
         if met.balance < cost:
@@ -120,11 +123,11 @@ class OrderSubmit:
             text = f"The order has {request.count} pictures (photos x variants x presets), and {self.limit} are allowed"
             raise OrderInvalid([OrderFault((), "order_too_large", f"{text}. Send several orders")])
         brand = self.submit.brand(client, request.pilot_brand)
-        branded, wrong = dict[tuple[int, int], Resolved](), list[OrderFault]()
+        branded, wrong = dict[tuple[int, int], Resolved](), list(_unknown(request)) if client.sandbox else []
         catalogue, pinned = self.submit.catalogue.of(client.catalogue), None if brand is None else brand.seed
-        for look, body, order in request.drafts(catalogue, pinned):
+        for look, body, order in request.drafts(catalogue, pinned, draw=not client.sandbox):
             try:
-                branded[look] = self.submit.look(client, body, order, brand)
+                branded[look] = self.submit.look(client, body, order, brand, look[0])
             except OptionsInvalid as error:
                 own = request.looks[look[0]].options.given()
                 for one in error.faults:
@@ -222,6 +225,21 @@ def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: 
     )
     asked = look.request.model_copy(update={name: getattr(photo, name) for name in names})
     return replace(look, request=asked, order=order).of_photo(*source)
+
+
+def _refuse(request: OrderRequest, pictures: Sequence[Resolved]) -> None:
+    """Raise the refusal that a picture of a sandbox's order asks for."""
+    for refuse in filter(None, (REFUSALS.get(one.simulate or "") for one in pictures)):
+        refusal = refuse(sum(one.preset.credits for one in pictures))
+        raise NoRoom(refusal, request.count) if isinstance(refusal, Refusal) else refusal
+
+
+def _unknown(request: OrderRequest) -> Iterator[OrderFault]:
+    """Yield a fault for each `metadata.simulate` of a sandbox's order that names no error which it can simulate."""
+    places = [(("photos", number), photo.metadata) for number, photo in enumerate(request.photos)]
+    for place, pairs in [((), request.metadata), *places]:
+        if fault := unknown_simulation(pairs.get("simulate")):
+            yield OrderFault((*place, "metadata", "simulate"), fault.code, fault.message, fault.received)
 
 
 def _fault(number: int, photo: OrderPhoto, error: SourceTooLarge | None = None) -> OrderFault:

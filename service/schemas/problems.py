@@ -19,7 +19,7 @@ from pydantic import ValidationError as PydanticValidationError
 from service.accounts.brands import MAX_BRANDS, MAX_NAME_LENGTH, BrandNameInvalid, TooManyBrands
 from service.accounts.keys import MAX_KEYS, LastKey, TooManyKeys
 from service.accounts.ledger import InsufficientCredits
-from service.accounts.rate_limit import Quota
+from service.accounts.rate_limit import Quota, RateLimited
 from service.catalogue.catalogue import CatalogueMissing
 from service.cutouts.records import CutoutNotReady
 from service.database.commit import OutcomeUnknown
@@ -342,6 +342,13 @@ def _on_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
     return problem(error.status_code, code, detail, error.headers).to_response(request)
 
 
+def _on_rate_limited(request: AnyRequest, error: RateLimited) -> Response[Any]:
+    quota = request.state.quota = error.quota  # for the RateLimit fields of the answer
+    many = f"You sent more than {quota.limit} {quota.policy} in {quota.window} s."
+    detail = f"{many} Nothing was charged. Try again in {quota.reset} s."
+    return problem(429, "rate_limited", detail, {"Retry-After": str(quota.reset)}).to_response(request)
+
+
 def _on_conflict(request: AnyRequest, error: IdempotencyConflict) -> Response[Any]:
     text = f"This Idempotency-Key was used on {error.used_at:%Y-%m-%d} {error.differs}. Send a new key"
     return unprocessable(request, [{"loc": ["header", "Idempotency-Key"], "msg": text, "type": "idempotency_conflict"}])
@@ -409,6 +416,7 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     UnicodeDecodeError: on_undecodable,
     RecursionError: on_undecodable,
     IdempotencyConflict: _on_conflict,
+    RateLimited: _on_rate_limited,
     SourceNotFound: lambda request, _: not_found("source").to_response(request),
     NoWebhook: lambda request, _: not_found("webhook").to_response(request),
     SourceTooLarge: _on_large_source,

@@ -413,6 +413,7 @@ class Credits(BaseModel):
     """The balance and a page of entries, newest first. The amounts of all pages add up to the balance."""
 
     balance: int = Field(description="The client's current credits.")
+    sandbox: bool = Field(False, description="Whether the key is a sandbox's: nothing is charged.")
     entries: list[CreditEntry] = Field(description="The entries of this page, newest first.")
     next_cursor: NextCursor
 

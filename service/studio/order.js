@@ -142,6 +142,7 @@ export class Order extends EventTarget {
   }
 
   get #price() {
+    if (this.plan?.credits_cost === 0 && this.#count === 1) return 0; // in a sandbox
     return this.#quote?.of === this.#quoted ? this.#quote.cost : this.#wanted.reduce((sum, preset) => sum + preset.credits, 0);
   }
 
@@ -278,7 +279,7 @@ export class Order extends EventTarget {
   /** Whether the order costs more than the balance. */
   get #tooDear() {
     // An order whose answer was lost may be paid already. Pressing again repeats it with the same key.
-    return !this.#refusedOrder?.passing && this.plan !== null && this.#price > this.plan.balance;
+    return !this.#refusedOrder?.passing && this.plan !== null && this.plan.credits_cost > 0 && this.#price > this.plan.balance;
   }
 
   #notices(barred) {

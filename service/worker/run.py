@@ -185,6 +185,10 @@ class JobRunner:
     def _make(self, attempt: Attempt) -> NewRender | NewCutout | Failure:
         claim = attempt.claim
         attempt.progress("fetch", 0.0)
+        if code := claim.spec.get("simulate"):
+            failure = Rejected(f"The sandbox simulates {code}, as `metadata.simulate` asked.")
+            failure.code = code
+            raise failure
         data = self.sources.get(claim.source_key, max_bytes=self.limits.max_bytes)
         photo_sha256 = hashlib.sha256(data).hexdigest()
         with suppress(*DATABASE_AWAY):  # the photo's next job tries again

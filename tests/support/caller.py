@@ -18,13 +18,13 @@ SWAP = "/v1/background-swap-with-spec"
 class Caller:
     """A registered client at the API."""
 
-    def __init__(self, http: Any, settings: Settings, name: str, credits: int) -> None:
+    def __init__(self, http: Any, settings: Settings, name: str, credits: int, *, sandbox: bool = False) -> None:
         self.http = http
         self.settings = settings
         self.engine = create_engine(settings.sqlalchemy_url)
         self.accounts = Accounts(self.engine)
         self.jobs = Jobs(self.engine, lease=60, max_attempts=3)
-        self.client, key = self.accounts.add(name, credits=credits)
+        self.client, key = self.accounts.add(name, credits=credits, sandbox=sandbox)
         self.headers = {"Authorization": f"Bearer {key}"}
 
     def upload(self, data: bytes = b"photo", content_type: str = "image/jpeg") -> str:

@@ -20,9 +20,9 @@ class Served:
     installation: Installation
     url: str
 
-    def register(self, name: str, credits: int = 100) -> str:
+    def register(self, name: str, credits: int = 100, *, sandbox: bool = False) -> str:
         """Return the key of a new client."""
-        return Accounts(self.installation.engine).add(name, credits=credits)[1]
+        return Accounts(self.installation.engine).add(name, credits=credits, sandbox=sandbox)[1]
 
 
 class Caller:

@@ -19,10 +19,11 @@ from scripts.docs.api import api_page, document
 from scripts.docs.catalogue import moods_page, picture_files, presets_page, scenes_page
 from scripts.docs.client import client_page
 from scripts.docs.commands import commands_page
-from scripts.docs.errors import errors_page
+from scripts.docs.errors import all_failures, errors_page
 from scripts.docs.settings import settings_page
 from service.catalogue.warning_words import WORDS
 from service.cli.main import main
+from service.jobs.plan import FAILURES
 from service.schemas.openapi import load_examples
 from service.schemas.problems import ANSWERS
 from service.settings import Remote, Settings
@@ -213,3 +214,7 @@ def test_every_public_name_of_the_client_is_on_the_page_with_its_methods_and_no_
 def test_no_method_of_the_client_is_without_words() -> None:
     # Fences are left out: what is left is the text.
     assert [heading for heading, text in sections(client_page()).items() if "." in heading and not text.strip()] == []
+
+
+def test_a_sandbox_simulates_every_failure_but_those_that_its_client_can_cause_itself() -> None:
+    assert {*FAILURES} == {*all_failures()} - {"cancelled", "source_deleted"}

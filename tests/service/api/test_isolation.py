@@ -1,10 +1,14 @@
-"""Two clients, every route, every foreign id and key: another client's data looks exactly like missing data."""
+"""Two clients, every route, every foreign id and key: another client's data looks exactly like missing data.
+
+Between a sandbox and a live client, too, both ways.
+"""
 
 import hashlib
 import io
 import re
 import zipfile
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,8 +52,8 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 class Owner(Caller):
     """A client that has something of every kind."""
 
-    def __init__(self, http: Any, settings: Settings, name: str) -> None:
-        super().__init__(http, settings, name, credits=100)
+    def __init__(self, http: Any, settings: Settings, name: str, *, sandbox: bool = False) -> None:
+        super().__init__(http, settings, name, credits=0 if sandbox else 100, sandbox=sandbox)
         deleted = http.delete(f"/v1/data?confirm={name}", headers=self.headers)  # first, while there is nothing
         self.receipt = str(deleted.json()["id"])
         self.upload_answer = http.post("/v1/uploads", json={"content_type": "image/png"}, headers=self.headers).json()
@@ -134,6 +138,17 @@ class World:
         self.app, self.http = app, http
         self.owner = Owner(http, settings, f"owner-{ULID()}")
         self.nosy = Caller(http, settings, f"nosy-{ULID()}", credits=100)
+        self.sandboxes = (
+            Owner(http, settings, f"owner-sandbox-{ULID()}", sandbox=True),
+            Caller(http, settings, f"nosy-sandbox-{ULID()}", credits=0, sandbox=True),
+        )
+
+    def between(self, who: str) -> "World":
+        """Return the same with a sandbox in place of the owner or of the other client."""
+        found = copy(self)
+        found.owner = self.sandboxes[0] if who == "live client, sandbox's data" else self.owner
+        found.nosy = self.sandboxes[1] if who == "sandbox, live client's data" else self.nosy
+        return found
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         answer = self.http.request(method, path, headers=self.nosy.headers | options.pop("headers", {}), **options)
@@ -166,7 +181,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str, valk
         compared(http)
         world = World(app, http, settings)
         yield world
-        for client in (world.owner, world.nosy):
+        for client in (world.owner, world.nosy, *world.sandboxes):
             client.engine.dispose()
 
 
@@ -313,7 +328,7 @@ def sources(world: World, method: str, path: str) -> None:
         # the owner's Idempotency-Key with the owner's own body
         more = [nosy.submit(owner.once_body, **owner.once), world.ask(method, f"{path}?dry_run=1", json=bodies[0])]
     assert_same([world.ask(method, path, json=body) for body in bodies] + (more if path == SWAP else []))
-    assert nosy.balance == 100
+    assert nosy.balance == (0 if nosy.client.sandbox else 100)
 
 
 def sources_of_orders(world: World, method: str, path: str) -> None:
@@ -334,7 +349,7 @@ def sources_of_orders(world: World, method: str, path: str) -> None:
     assert len({re.sub(r"\(received .*\)|Received .*", "", one["msg"]) for one in faults}) == 2  # one for each field
     planned = world.ask(method, f"{path}?dry_run=true", json=body).json()["faults"]
     assert [one["code"] for one in planned] == ["source_not_found"] * len(photos)
-    assert nosy.balance == 100
+    assert nosy.balance == (0 if nosy.client.sandbox else 100)
 
 
 def new_photos(world: World, method: str, path: str) -> None:
@@ -350,11 +365,14 @@ def new_photos(world: World, method: str, path: str) -> None:
 
 def credits(world: World, method: str, path: str) -> None:
     answer = world.ask(method, path)
-    assert [entry["kind"] for entry in answer.json()["entries"]] == ["grant"]
+    sandbox, other = world.nosy.client.sandbox, world.owner.get(path).json()
+    assert [entry["kind"] for entry in answer.json()["entries"]] == ([] if sandbox else ["grant"])
+    assert answer.json()["sandbox"] is sandbox
     assert not any(name in answer.text for name in world.owner.names)
-    foreign = world.owner.get(path).json()["entries"][0]["id"]
-    refused = [world.ask(method, f"{path}?cursor={cursor}") for cursor in (foreign, ULID())]
-    assert [one.json()["detail"][0]["code"] for one in refused] == ["cursor_unknown"] * 2
+    assert not (other["sandbox"] and (other["balance"] or other["entries"])), "a sandbox is never charged"
+    foreign = [entry["id"] for entry in other["entries"]][:1]
+    refused = [world.ask(method, f"{path}?cursor={cursor}") for cursor in [*foreign, ULID()]]
+    assert {one.json()["detail"][0]["code"] for one in refused} == {"cursor_unknown"}
 
 
 def usage(world: World, method: str, path: str) -> None:
@@ -514,9 +532,11 @@ def test_every_route_has_a_case(world: World) -> None:
     assert world.routes() - files == {*CASES, *PUBLIC}
 
 
+@pytest.mark.parametrize("who", ["live clients", "sandbox, live client's data", "live client, sandbox's data"])
 @pytest.mark.parametrize("route", CASES)
-def test_another_clients_data_looks_missing_and_stays_unchanged(world: World, route: str) -> None:
+def test_another_clients_data_looks_missing_and_stays_unchanged(world: World, route: str, who: str) -> None:
     method, path = route.split(" ")
+    world = world.between(who)
     before = {} if method in {"GET", "HEAD"} else world.owner.belongings()
     CASES[route](world, method, path)
     assert not before or world.owner.belongings() == before

@@ -54,6 +54,7 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
         "name": "acme",
         "balance": 12,
         "disabled": True,
+        "sandbox": False,
         "signature_required": False,
         "unfinished_jobs": 0,
         "weight": 1,
@@ -61,6 +62,17 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
         "accept": None,
         "webhook": None,
     }
+
+
+def test_a_sandbox_is_listed_as_one_and_gets_no_credits(tmp_path: Path) -> None:
+    home = migrated_home(tmp_path)
+    refused = run("clients", "add", "ci", "--sandbox", "--credits", "5", *home)
+    assert (refused.exit_code, "sandbox" in refused.output) == (1, True)
+    added = json.loads(run("clients", "add", "ci", "--sandbox", "--json", *home).output)
+    assert added["key"].startswith("bd_test_")
+    assert run("clients", "grant", "ci", "7", *home).exit_code == 1
+    assert json.loads(run("clients", "rotate-key", "ci", "--json", *home).output)["key"].startswith("bd_test_")
+    assert "0 credits  enabled  sandbox" in run("clients", "list", *home).output
 
 
 def test_a_webhook_is_tested_and_the_message_is_shown(tmp_path: Path) -> None:

@@ -60,6 +60,12 @@ BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = 
         lambda b: b.remove(ledger, ledger.c.client_id == b.other.client.id),
         lambda b: b.other.client.id,
     ),
+    (
+        "a_sandbox_has_no_ledger",
+        "a client that was charged",
+        lambda b: b.change(clients, clients.c.id == b.other.client.id, sandbox=True),
+        lambda b: b.other.client.id,
+    ),
     ("job_is_debited_once", "no debit", lambda b: b.remove(ledger, debit_of(b.running)), lambda b: b.running),
     ("job_is_debited_once", "two debits", lambda b: b.enter("debit", -3, b.success), lambda b: b.success),
     (

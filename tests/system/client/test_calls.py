@@ -20,6 +20,7 @@ PAGES = {
     "client/README.md": 1,
     "docs/guides/callers/python-client.md": 3,
     "docs/guides/callers/previews.md": 4,
+    "docs/guides/callers/sandbox.md": 1,
     "docs/guides/callers/photos.md": 0,
     "docs/guides/callers/cut-outs.md": 0,
     "docs/guides/callers/batches.md": 4,
@@ -180,6 +181,8 @@ def test_the_python_of_each_page_runs(
 
     for block in blocks:
         ours = {'"https://backdrop.example"': repr(served.url), '"bd_…"': repr(key)}
+        if '"bd_test_…"' in block:
+            ours['"bd_test_…"'] = repr(served.register(f"ci of {page}", 0, sandbox=True))
         # A lean worker paints no scenes, and a transparent picture is no JPEG.
         ours |= dict.fromkeys(['"shopify_product"', '"instagram_story"', '"open_graph"'], '"transparent_cutout"')
         for theirs, here in {**ours, "podium": "white", ".jpg": ".png"}.items():
