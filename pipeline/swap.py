@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.background.best_of import fell_back
 from pipeline.background.earlier import EarlierRender
 from pipeline.background.own import OwnPicture, guided
@@ -32,12 +35,22 @@ from pipeline.delivery.fidelity import decoded
 from pipeline.delivery.inspection import background_palette, cutout_report, inspect
 from pipeline.delivery.output import ordered
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
+from pipeline.delivery.watermark import Payload, embed
 from pipeline.lettering.drawing import NO_ARTWORK, Artwork, Lettered, lettered
 from pipeline.lettering.layers import layers_of
 from pipeline.photo.decode import decode
 from pipeline.placement.frame import copy_room
 from pipeline.placement.place import Place
-from pipeline.report import FrameReport, PlacementReport, PreviewReport, Provenance, Report, RuleCheck
+from pipeline.report import (
+    FrameReport,
+    MarksReport,
+    PlacementReport,
+    PreviewReport,
+    Provenance,
+    Report,
+    RuleCheck,
+    WatermarkReport,
+)
 from pipeline.scene.layout import Layout
 
 #: The stages in order, and each stage's share of the time.
@@ -102,6 +115,7 @@ def swap(
     on_composite: Callable[[Placed, Rgb], None] = unseen,
     on_layout: Callable[[Layout], None] = unused,
     artwork: Artwork = NO_ARTWORK,
+    payload: Payload | None = None,
 ) -> SwapResult:
     """Swap the background of a product photo.
 
@@ -118,6 +132,7 @@ def swap(
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
     `on_layout` gets the scene's layout earlier, if there is a scene.
     `artwork` has the fonts and the logos of `spec.lettering`.
+    `payload` is the content of the background's imperceptible watermark; only a scene gets one, and no preview.
     Raises PipelineError, and no other error of its own.
     """
     stages = Stages(STAGES, progress, clock)
@@ -160,7 +175,9 @@ def swap(
         picture = composite(placed, background, around, shade)
         on_composite(placed, picture)
         lettering = _lettered(spec, laid, picture, artwork)
-    made = _Made(asked, spec, place, laid, placed, source, cut, (source_width, source_height), kept, lettering)
+    scenic = source.is_scene and spec.ground.background != "image" and not (preview or spec.sandbox)
+    payload = payload if scenic else None
+    made = _Made(asked, spec, place, laid, placed, source, cut, (source_width, source_height), kept, lettering, payload)
     encoded, measured = _encoded(stages, made, lettering.picture if lettering else picture, credentials)
     report = _report(stages, made, measured, None if preview else credentials, dict(networks.versions))
     return _result(made, encoded, report)
@@ -185,6 +202,8 @@ class _Made:
     kept: Rgb | None
     #: The picture with text and logos; None: it has none.
     lettering: Lettered | None = None
+    #: The content of the imperceptible watermark; None: there is none.
+    payload: Payload | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -202,6 +221,11 @@ class _Made:
         """H×W coverage of text and logos."""
         return self.lettering.cover if self.lettering else None
 
+    def mark(self, codes: NDArray[np.uint8]) -> None:
+        """Embed the watermark in H×W×3 or H×W×4 codes, in place, beside product, text and logos."""
+        if self.payload is not None:
+            embed(codes, self.placed.joined(self.cover).alpha == 0, self.payload)
+
 
 def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials | None) -> tuple[Encoded, Encoded]:
     """Return the delivered file and the measured file: for a preview, the same picture without its watermark."""
@@ -217,6 +241,7 @@ def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials
             beside=lambda rgb: background_palette(rgb, spec, placed.joined(made.cover)),
             meanwhile=made.cut.assessed,
             flat=colour_of(spec),
+            mark=made.mark,
         )
         encoded = encode(watermarked(picture), preset) if spec.preview else measured
         if credentials:
@@ -285,7 +310,14 @@ def _report(
         shadow=source.shadow,
         layers=made.lettering.reports if made.lettering else None,
         alt=made.lettering.alt if made.lettering else None,
+        marks=_marks(made.payload),
     )
+
+
+def _marks(payload: Payload | None) -> MarksReport | None:
+    if payload is None:
+        return None
+    return MarksReport(watermark=WatermarkReport(installation=f"{payload.installation:05x}", job=payload.job))
 
 
 def _lettered(spec: Spec, laid: Placed, picture: Rgb, artwork: Artwork) -> Lettered | None:
