@@ -42,6 +42,7 @@ from pipeline.photo.decode import decode
 from pipeline.placement.frame import copy_room
 from pipeline.placement.place import Place
 from pipeline.report import (
+    CredentialsReport,
     FrameReport,
     MarksReport,
     PlacementReport,
@@ -107,6 +108,7 @@ def swap(
     progress: Progress = ignore,
     control: PaletteControl = ALL_STAGES,
     credentials: Credentials | None = None,
+    xmp: bool = True,
     cache: Cache | None = None,
     mask: GivenMask | None = None,
     shared: SharedBackgrounds | None = None,
@@ -119,21 +121,19 @@ def swap(
 ) -> SwapResult:
     """Swap the background of a product photo.
 
-    `data` is the photo's file.
+    `data` is the photo's file. `clock` returns seconds, as time.perf_counter does, for the report's timings.
     `progress` is called as each stage starts and with each step of the generator. It may raise to stop the swap, and
     its error is passed on.
-    `clock` returns seconds, as time.perf_counter does, for the report's timings.
     `control` switches the stages that act for the asked colours. `shared` keeps the background for further pictures.
-    `credentials` sign the file. `cache` contains results of earlier swaps, and gets this swap's.
+    `credentials` sign the file. `xmp`: whether its XMP packet has the mark.
+    `cache` contains results of earlier swaps, and gets this swap's.
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
     `files` has the bytes of the further files that the spec names, by the name that it has for each.
     `earlier_mask` is the mask of the product of `spec.earlier`.
     `spec.preview` makes the same picture small and watermarked; its report is of the picture without the watermark.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
-    `on_layout` gets the scene's layout earlier, if there is a scene.
-    `artwork` has the fonts and the logos of `spec.lettering`.
-    `payload` is the content of the background's imperceptible watermark; only a scene gets one, and no preview.
-    Raises PipelineError, and no other error of its own.
+    `on_layout` gets the scene's layout earlier, if there is a scene. `artwork` has `spec.lettering`'s fonts and logos.
+    `payload` is for the watermark of a generated background. Raises PipelineError, and no other error of its own.
     """
     stages = Stages(STAGES, progress, clock)
     with stages("decode"):
@@ -141,9 +141,8 @@ def swap(
         spec = guided(spec, own)
     cut = Cutting(photo, data, networks, cache, mask).product(stages, spec.subject)
     cutout = cut.unassessed
-    source_height, source_width = photo.rgb.shape[:2]
-    delivered = ordered(spec.preset, spec.output)
-    width, height = delivered.size or (source_width, source_height)
+    photo_size = photo.rgb.shape[1], photo.rgb.shape[0]
+    width, height = ordered(spec.preset, spec.output).size or photo_size
 
     def placed_product() -> tuple[Place, Placed]:
         place = place_cutout(cutout, asked, width, height)
@@ -155,7 +154,7 @@ def swap(
         (place, laid), light = together(placed_product, lambda: light_for(asked, photo, cutout))
     spec = place.spec
     mark = mark_of(spec, photo, own)
-    spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
+    spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark if xmp else None))
     shown = preview_size(width, height) if preview else (width, height)
     with stages("background"):
         source = make_background(
@@ -175,11 +174,9 @@ def swap(
         picture = composite(placed, background, around, shade)
         on_composite(placed, picture)
         lettering = _lettered(spec, laid, picture, artwork)
-    scenic = source.is_scene and spec.ground.background != "image" and not (preview or spec.sandbox)
-    payload = payload if scenic else None
-    made = _Made(asked, spec, place, laid, placed, source, cut, (source_width, source_height), kept, lettering, payload)
-    encoded, measured = _encoded(stages, made, lettering.picture if lettering else picture, credentials)
-    report = _report(stages, made, measured, None if preview else credentials, dict(networks.versions))
+    made = _Made(asked, spec, place, laid, placed, source, cut, photo_size, kept, mark, credentials, lettering, payload)
+    encoded, measured = _encoded(stages, made, lettering.picture if lettering else picture)
+    report = _report(stages, made, measured, dict(networks.versions))
     return _result(made, encoded, report)
 
 
@@ -200,9 +197,11 @@ class _Made:
     photo_size: tuple[int, int]
     #: A copy of the background, where the preset's rules measure it again.
     kept: Rgb | None
+    #: The IPTC term of the picture, also where its XMP packet lacks it.
+    mark: str | None
+    credentials: Credentials | None
     #: The picture with text and logos; None: it has none.
     lettering: Lettered | None = None
-    #: The content of the imperceptible watermark; None: there is none.
     payload: Payload | None = None
 
     @property
@@ -217,36 +216,49 @@ class _Made:
         )
 
     @property
+    def signer(self) -> Credentials | None:
+        """The signer of this picture; None: it is not signed."""
+        return self.credentials if self.credentials and self.credentials.signs(self.mark) else None
+
+    @property
     def cover(self) -> Alpha | None:
         """H×W coverage of text and logos."""
         return self.lettering.cover if self.lettering else None
 
-    def mark(self, codes: NDArray[np.uint8]) -> None:
+    @property
+    def watermark(self) -> Payload | None:
+        """The content of the imperceptible watermark; None where no background was generated, or it has a visible one."""
+        generated = self.source.is_scene and self.spec.ground.background != "image"
+        return self.payload if generated and not (self.spec.preview or self.spec.sandbox) else None
+
+    def embed(self, codes: NDArray[np.uint8]) -> None:
         """Embed the watermark in H×W×3 or H×W×4 codes, in place, beside product, text and logos."""
-        if self.payload is not None:
-            embed(codes, self.placed.joined(self.cover).alpha == 0, self.payload)
+        if self.watermark is not None:
+            embed(codes, self.placed.joined(self.cover).alpha == 0, self.watermark)
 
 
-def _encoded(stages: Stages, made: _Made, picture: Rgb, credentials: Credentials | None) -> tuple[Encoded, Encoded]:
+def _encoded(stages: Stages, made: _Made, picture: Rgb) -> tuple[Encoded, Encoded]:
     """Return the delivered file and the measured file: for a preview, the same picture without its watermark."""
-    spec, placed, mark = made.spec, made.placed, made.spec.preset.digital_source_type
+    spec, placed, signer = made.spec, made.placed, made.signer
     with stages("encode"):
-        preset = replace(ordered(made.asked.preset, made.asked.output), digital_source_type=mark)
+        xmp = spec.preset.digital_source_type
+        preset = replace(ordered(made.asked.preset, made.asked.output), digital_source_type=xmp)
         preset = preview_preset(preset, placed.alpha.shape[::-1]) if spec.preview else preset
         measured = encode(
             picture,
             preset,
             alpha=placed.without(made.cover),
-            reserve=credentials.reserve if credentials else 0,
+            reserve=signer.reserve if signer else 0,
             beside=lambda rgb: background_palette(rgb, spec, placed.joined(made.cover)),
             meanwhile=made.cut.assessed,
             flat=colour_of(spec),
-            mark=made.mark,
+            mark=made.embed,
         )
         encoded = encode(watermarked(picture), preset) if spec.preview else measured
-        if credentials:
-            signed = credentials.sign(encoded.data, encoded.content_type, mark)
-            encoded = replace(encoded, data=signed, judged=None)
+        if signer:
+            signed = signer.sign(encoded.data, encoded.content_type, made.mark)
+            # the same pixels, so the encoder's measurements stay true
+            encoded = replace(encoded, data=signed)
     return encoded, measured if spec.preview else encoded
 
 
@@ -264,11 +276,13 @@ def _result(made: _Made, encoded: Encoded, report: Report) -> SwapResult:
     )
 
 
-def _report(
-    stages: Stages, made: _Made, measured: Encoded, credentials: Credentials | None, versions: dict[str, str]
-) -> Report:
+def _report(stages: Stages, made: _Made, measured: Encoded, versions: dict[str, str]) -> Report:
     """Return the report on the measured file; `versions` are the networks'."""
-    spec, place, source, cut = made.spec, made.place, made.source, made.cut
+    spec, place, source, cut, signer = made.spec, made.place, made.source, made.cut, made.signer
+    signed = CredentialsReport(issuer=signer.issuer, trusted=signer.trusted) if signer else None
+    held = made.watermark
+    named = None if held is None else WatermarkReport(installation=f"{held.installation:05x}", job=held.job)
+    marks = MarksReport(xmp=spec.preset.digital_source_type, c2pa=signed, watermark=named)
     height, width = made.laid.alpha.shape
     with stages("inspect"):
         cutout = cut.assessed()
@@ -277,7 +291,7 @@ def _report(
             spec=spec,
             placed=made.placed,
             background=made.kept,
-            credentials=credentials,
+            credentials=None if spec.preview else signer,
             judged=measured.judged,
             canvas=made.laid if spec.preview else None,
             touches=place.edges if spec.placement.moves else None,
@@ -308,16 +322,10 @@ def _report(
         background=source.report,
         expansion=None if source.growth is None else source.growth.row(),
         shadow=source.shadow,
+        marks=marks if marks != MarksReport() else None,
         layers=made.lettering.reports if made.lettering else None,
         alt=made.lettering.alt if made.lettering else None,
-        marks=_marks(made.payload),
     )
-
-
-def _marks(payload: Payload | None) -> MarksReport | None:
-    if payload is None:
-        return None
-    return MarksReport(watermark=WatermarkReport(installation=f"{payload.installation:05x}", job=payload.job))
 
 
 def _lettered(spec: Spec, laid: Placed, picture: Rgb, artwork: Artwork) -> Lettered | None:

@@ -429,16 +429,16 @@ class Settings(BaseSettings):
             return self.encryption_keys.split(",")
         if self.database_url:
             return []
-        return [_kept(self.encryption_key_file, lambda: base64.urlsafe_b64encode(secrets.token_bytes(32))).decode()]
+        return [kept_file(self.encryption_key_file, lambda: base64.urlsafe_b64encode(secrets.token_bytes(32))).decode()]
 
     def signing_secret(self) -> bytes:
         """Return the key that signs URLs of the directory store. The first call makes it."""
         if self.signing_key:
             return self.signing_key.encode()
-        return _kept(self.home / "signing-key", lambda: secrets.token_hex(32).encode())
+        return kept_file(self.home / "signing-key", lambda: secrets.token_hex(32).encode())
 
 
-def _kept(path: Path, make: Callable[[], bytes]) -> bytes:
+def kept_file(path: Path, make: Callable[[], bytes]) -> bytes:
     """Return the content of a file that only its owner may read. Make the file first if it is missing."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

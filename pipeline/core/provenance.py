@@ -43,8 +43,15 @@ class Credentials(Protocol):
         """The name in the certificate."""
 
     @property
+    def trusted(self) -> bool:
+        """Whether the operator set the certificate. If false, it is the installation's own."""
+
+    @property
     def reserve(self) -> int:
         """Maximum number of bytes that a signature adds to a file."""
+
+    def signs(self, digital_source_type: str | None) -> bool:
+        """Return whether a file with this IPTC term is signed."""
 
     def sign(self, data: bytes, content_type: str, digital_source_type: str | None) -> bytes:
         """Return the file with a signed manifest and the same pixels. Raises PipelineError."""
@@ -72,6 +79,11 @@ def read_digital_source_type(xmp: bytes | str) -> str | None:
     value = found.group(1).strip()
     # the scheme's address is http, but some writers use https
     return value.replace("https://cv.iptc.org/", "http://cv.iptc.org/", 1).removeprefix(DIGITAL_SOURCE_TYPES)
+
+
+def is_synthetic(term: str | None) -> bool:
+    """Return whether an IPTC term says that pixels are synthetic."""
+    return term in _SYNTHETIC
 
 
 def stronger(own: str | None, source: str | None) -> str | None:

@@ -12,7 +12,7 @@ from scripts.docs.codes import Code, failures, field_errors, problems
 from scripts.docs.markdown import page, table, text
 from service.batch.state import HOPELESS
 from service.catalogue.warning_words import WORDS
-from service.worker import c2pa
+from service.marks import c2pa
 
 _LEAD = """\
 This page lists every error code and every warning code. A code is stable: a program may decide by it. The text beside

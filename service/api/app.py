@@ -5,6 +5,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 import httpx
@@ -28,6 +29,7 @@ from service.api.pages.palettes import Palettes
 from service.api.pages.reference import REFERENCE
 from service.api.pages.studio import STUDIO
 from service.api.pages.studio_page import StudioPage
+from service.api.pages.verify import verify_router
 from service.api.parts import Parts
 from service.api.photos import photos_router
 from service.api.routes import PRIVATE, PUBLIC
@@ -49,6 +51,7 @@ from service.jobs.states import JobStates
 from service.jobs.submit import Submit
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import WorkerRegistry
+from service.marks.verify import check_apart
 from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
 from service.media.photos import Photos
@@ -85,6 +88,8 @@ def _lanes() -> dict[str, Lane]:
     # photo's pixels of memory. Browsers request a page of thumbnails at once, and don't retry a refused one.
     half = max(1, min(2, (os.cpu_count() or 1) // 2))
     return {
+        # Its threads mostly wait for files. `check_apart` limits how many are checked at once.
+        "checks": Lane("checks", "Try again", threads=8, places=8, a_client=4),
         "fetches": Lane("fetches", "Try again, or send the bytes", threads=10, places=20, a_client=4),
         "masks": Lane("masks", "Try again", threads=half, places=16, a_client=4),
         "sheets": Lane("sheets", "Try again", threads=1, places=16, a_client=4),
@@ -166,6 +171,7 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
         "accounts": Accounts(engine, cipher),
         "brands": brands,
         "catalogue": catalogue,
+        "check_apart": partial(check_apart, settings=settings, engine=engine),
         "cutouts": cutouts,
         "deletion": deletion,
         "deliveries": DeliveryLog(engine),
@@ -206,6 +212,8 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         route_handlers=[
             *(PRIVATE, PUBLIC, photos_router(settings.max_photo_bytes), files_router(settings.max_photo_bytes)),
             *(REFERENCE, STUDIO, live, ready),
+            # An API without the extra `networks` lacks what the check needs.
+            *([verify_router(settings)] * bool(settings.verify_page and find_spec("c2pa") and find_spec("numba"))),
         ],
         state=State(parts),
         guards=[refuse_in_quarantine],

@@ -1,5 +1,7 @@
 """The parts of the application's state, which `service.api.app` builds and handlers use."""
 
+from collections.abc import Callable
+
 from litestar.datastructures import State
 
 from service.accounts.brands import Brands
@@ -16,6 +18,7 @@ from service.jobs.notifier import JobNotifier
 from service.jobs.states import JobStates
 from service.jobs.submit import Submit
 from service.jobs.transitions import Jobs
+from service.marks.verify import MarksFound
 from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
 from service.media.photos import Photos
@@ -51,6 +54,8 @@ class Parts(State):
     sources: Bucket
     submit: Submit
     webhooks: Webhooks
+    check_apart: Callable[[bytes], MarksFound]
+    checks: Lane
     fetches: Lane
     masks: Lane
     sheets: Lane

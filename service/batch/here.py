@@ -25,7 +25,7 @@ from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
 from service.storage.cache import folder_cache
-from service.worker.local import build_spec, files_of, open_signer, warnings_of
+from service.worker.local import NO_JOB, build_spec, files_of, open_local_marking, warnings_of
 from service.worker.logos import artwork_for
 
 
@@ -64,7 +64,7 @@ class LocalMaker:
     ) -> None:
         self._settings, self._state, self._out, self._load = settings, state, out, load
         self._catalogue = load_catalogue(settings.catalogue)
-        self._credentials = open_signer(settings)
+        self._marking = open_local_marking(settings)
         self._networks: Networks | None = None
         self._lane: DeviceLane | None = None
         self._loading = threading.Lock()
@@ -110,7 +110,7 @@ class LocalMaker:
                 limits=self._settings.limits,
                 clock=time.perf_counter,
                 progress=tell,
-                credentials=self._credentials,
+                **self._marking.of(NO_JOB),
                 cache=folder_cache(self._out / FOLDER / "kept"),
                 files=files,
                 artwork=artwork_for(spec.lettering.layers, self._catalogue.fonts, files),

@@ -120,6 +120,33 @@ def catalog(as_json: bool, folder: Path | None) -> None:
         Console().print(table)
 
 
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@home_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as POST /v1/verify returns it.")
+def verify(file: Path, home: Path | None, as_json: bool) -> None:
+    """Check the machine-readable marks in a picture.
+
+    The exit status is 0 if there is a mark and none is broken, otherwise 1.
+    """
+    from pipeline.core.errors import Rejected
+    from pipeline.kernels.cache import keep_in
+    from service.database.engine import create_engine
+    from service.marks.verify import find_marks, own_numbers, trusted_files
+
+    settings = settings_from(home=home)
+    keep_in(settings.kernels, settings.own_kernels)
+    has_database = settings.database_url or (settings.home / "backdrop.db").is_file()
+    ours = own_numbers(settings, create_engine(settings.sqlalchemy_url) if has_database else None)
+    try:
+        found = find_marks(file.read_bytes(), settings.limits, trusted_files(settings), ours)
+    except Rejected as error:
+        raise click.ClickException(str(error)) from error
+    lines = [f"{one.kind:<10} {one.meaning} [{one.value}]" for one in found.marks] or ["No mark was found."]
+    click.echo(found.model_dump_json(indent=2) if as_json else "\n".join(lines))
+    sys.exit(not found.holds)
+
+
 for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger, secrets, ops, docs):
     main.add_command(group)
 for command in PARTS:

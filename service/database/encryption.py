@@ -1,4 +1,4 @@
-"""Encryption of clients' signing secrets in the database, so that a dump does not contain usable secrets.
+"""Encryption of signing secrets in the database, so that a dump does not contain usable secrets.
 
 Uses Fernet (github.com/fernet/spec: AES-128-CBC and HMAC-SHA256) from `cryptography`. With several keys (MultiFernet)
 the first encrypts and all of them decrypt.
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from service.database.tables import clients, webhooks
+from service.database.tables import clients, signing_chain, webhooks
 from service.settings import Settings
 
 #: Prefix of an encrypted secret. No plain secret may start with it.
@@ -20,6 +20,7 @@ SECRET_COLUMNS = (
     webhooks.c.secret,
     webhooks.c.secret_previous,
     webhooks.c.secrets_retired,
+    signing_chain.c["keys"],
 )
 
 

@@ -17,11 +17,11 @@ from service.database.schema import open_database, schema
 from service.health.installation import State, open_installation
 from service.health.parts import try_write
 from service.jobs.records import JobStatus
+from service.marks.c2pa import open_credentials
 from service.settings import Settings, unknown_settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import ObjectError
 from service.telemetry.faults import explained
-from service.worker.c2pa import open_credentials
 
 
 def examine(settings: Settings, *, load: bool, generator: str | None = None) -> bool:

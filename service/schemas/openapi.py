@@ -338,6 +338,7 @@ TOO_MANY_UPLOADS = _lane_full(
     "Try again, or send the bytes",
     ("too_many_uploads", "All 32 places for uploads are in use. Nothing was changed. Try again."),
 )
+TOO_MANY_CHECKS = _lane_full("checks", 4)
 TOO_MANY_MASKS = _lane_full("masks", 4)
 TOO_MANY_SHEETS = _lane_full("sheets", 4)
 TOO_MANY_THUMBNAILS = _lane_full("thumbnails", 100)

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.core.order import PhotoPlace, SwapOrder
-from pipeline.core.provenance import Credentials
 from pipeline.core.spec import Spec
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
@@ -24,10 +23,14 @@ from service.catalogue.swap_request import OrderRefused, checked
 from service.cutouts.mask_file import MaskInvalid, checked_mask
 from service.cutouts.pixels import of_network
 from service.jobs.records import KeptFacts
+from service.marks.c2pa import CredentialsInvalid, Marking, open_marking
+from service.marks.chain import kept_chain
 from service.settings import Settings
-from service.worker.c2pa import CredentialsInvalid, open_credentials
 from service.worker.logos import artwork_for
 from service.worker.networks import open_networks
+
+#: Job in the watermark of pictures that no server makes, so that a seed always gives the same picture.
+NO_JOB = "000000"
 
 
 class SpecInvalid(ValueError):
@@ -87,7 +90,7 @@ def swap_file(
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
         task = bar.add_task("networks", total=1.0)
-        credentials = open_signer(settings)
+        marking = open_local_marking(settings)
         networks = open_networks(settings)
         render = swap(
             photo.read_bytes(),
@@ -96,7 +99,7 @@ def swap_file(
             limits=settings.limits,
             progress=lambda stage, fraction: bar.update(task, description=stage, completed=fraction),
             clock=time.perf_counter,
-            credentials=credentials,
+            **marking.of(NO_JOB),
             cache=kept,
             mask=given,
             artwork=artwork_for(spec.lettering.layers, catalogue.fonts, files),
@@ -136,9 +139,9 @@ def _given_mask(photo: Path, mask: Path, settings: Settings) -> GivenMask:
         raise SpecInvalid(f"--mask: {error}.") from error
 
 
-def open_signer(settings: Settings) -> Credentials | None:
-    """Return the signer of pictures, or None without a certificate. Raises SpecInvalid."""
+def open_local_marking(settings: Settings) -> Marking:
+    """Return the marks in pictures that no server makes, with the certificates under `home`. Raises SpecInvalid."""
     try:
-        return open_credentials(settings)
+        return open_marking(settings, kept_chain)
     except CredentialsInvalid as error:
         raise SpecInvalid(str(error)) from error

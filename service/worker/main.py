@@ -21,7 +21,6 @@ from ulid import ULID
 from models.device import CudaMemory, usable_cores
 from models.lane import DeviceLane
 from pipeline.core.networks import Networks
-from pipeline.core.provenance import Credentials
 from service.catalogue.catalogue import load_catalogue
 from service.cutouts.masks import MendedMasks
 from service.database.engine import create_engine
@@ -34,6 +33,8 @@ from service.jobs.queue import QUEUES, build_broker, worker_client
 from service.jobs.records import Kind
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import HEARTBEAT_TTL, WorkerHeartbeat, WorkerRegistry
+from service.marks.c2pa import CredentialsInvalid, Marking, open_marking
+from service.marks.chain import stored_chain
 from service.operations.roster import WorkerRoster
 from service.settings import Settings, load_settings
 from service.storage.buckets import open_buckets
@@ -47,7 +48,6 @@ from service.telemetry.logs import configure_logs
 from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics, process_registry
 from service.telemetry.tracing import Tracer, TracingMissing, open_tracer
 from service.worker.attempt import Isolation, LeaseRenewal, Watchdog
-from service.worker.c2pa import CredentialsInvalid, open_credentials
 from service.worker.drain import Drain
 from service.worker.networks import open_for_jobs
 from service.worker.observation import RunObserver
@@ -69,7 +69,7 @@ def boot(
     in_flight: int,
     stopping: threading.Event,
     breaker: StoreBreaker,
-    credentials: Credentials | None = None,
+    marking: Marking | None = None,
     observer: RunObserver | None = None,
     metrics: JobMetrics | None = None,
 ) -> dramatiq.Worker:
@@ -103,7 +103,7 @@ def boot(
         isolation=Isolation(),
         breaker=breaker,
         lane=lane,
-        credentials=credentials,
+        marking=marking or Marking(),
         cache_for=client_caches(settings, renders, registry, observer.metrics.looked_up),
         observer=observer,
         may_act=Quarantine(engine, settings).may_act,
@@ -207,7 +207,7 @@ def _serve(
     tracer: Tracer,
 ) -> int:
     try:
-        credentials = open_credentials(settings)
+        marking = open_marking(settings, stored_chain)
     except CredentialsInvalid as error:
         logger.error("%s", error)
         return CANNOT_START
@@ -241,7 +241,7 @@ def _serve(
         in_flight=in_flight,
         stopping=stopping,
         breaker=breaker,
-        credentials=credentials,
+        marking=marking,
         observer=observer,
         metrics=JobMetrics(registry),
     )

@@ -22,7 +22,6 @@ from models.lane import DeviceLane
 from pipeline.background.shared import SharedBackgrounds
 from pipeline.core.errors import GeneratorRejected, OutOfMemory, PipelineError, Rejected
 from pipeline.core.networks import Networks
-from pipeline.core.provenance import Credentials
 from pipeline.core.spec import Limits
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
@@ -35,6 +34,7 @@ from service.database.engine import DATABASE_AWAY
 from service.health.breaker import StoreBreaker
 from service.jobs.records import Claim, Kind, LeaseLost, NewCutout, NewRender, Operation
 from service.jobs.transitions import Jobs
+from service.marks.c2pa import Marking
 from service.storage.cache import CacheFor
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
@@ -79,8 +79,8 @@ class JobRunner:
     breaker: StoreBreaker
     #: The thread that calls the networks. None: each job's thread calls them.
     lane: DeviceLane | None = None
-    #: Signs the pictures. None: they are not signed.
-    credentials: Credentials | None = None
+    #: The marks in the pictures.
+    marking: Marking = field(default_factory=Marking)
     #: Returns a client's cache. None: nothing is cached.
     cache_for: CacheFor | None = None
     #: Backgrounds that pictures of an order share.
@@ -231,7 +231,7 @@ class JobRunner:
             limits=self.limits,
             progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
             clock=time.perf_counter,
-            credentials=self.credentials,
+            **self.marking.of(claim.job_id),
             cache=self._cache(claim, photo_sha256),
             mask=self._mask(attempt, photo_sha256, whole="subject" in claim.spec),
             files=files,

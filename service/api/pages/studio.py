@@ -32,6 +32,11 @@ def studio_folder(request: AnyRequest, state: State, folder: FromPath[str], name
     return _sent(request, state, _page(state).asset(name, folder))
 
 
+def verify_page(request: AnyRequest, state: State) -> Response[bytes]:
+    """Serve the page where anyone can check a file's marks."""
+    return _sent(request, state, _page(state).asset("index.html", "verify"))
+
+
 def studio_thumbnail(request: AnyRequest, state: State, name: FromPath[str]) -> Response[bytes]:
     """Serve the picture of a scene or mood."""
     return _sent(request, state, _page(state).thumbnail(name))
@@ -98,6 +103,7 @@ def _read(path: str, *guards: Guard) -> HTTPRouteHandler:
     )
 
 
+VERIFY_PAGE = _read("/verify")(verify_page)
 STUDIO = Router(
     "/",
     route_handlers=[

@@ -101,7 +101,7 @@ args: [{{ .part }}]
 {{ include "backdrop.secret" (list "AWS_SECRET_ACCESS_KEY" .existingSecret .secretAccessKeyKey) }}
 {{- end }}
 {{- end }}
-{{- if and (ne .part "worker") $values.encryption.existingSecret }}
+{{- if $values.encryption.existingSecret }}
 {{ include "backdrop.secret" (list "BACKDROP_ENCRYPTION_KEYS" $values.encryption.existingSecret $values.encryption.key) }}
 {{- end }}
 - {name: BACKDROP_METRICS_PORT, value: {{ $values.metrics.port | quote }}}

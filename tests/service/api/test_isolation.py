@@ -377,6 +377,11 @@ def signed(url: str, *, path: str | None = None, **query: str) -> str:
     return f"{path or parts.path}?{urlencode(kept | query)}"
 
 
+def marks(world: World, method: str, path: str) -> None:
+    owner, nosy = world.owner, world.nosy
+    assert_same([one.http.request(method, path, content=PHOTO, headers=one.headers) for one in (owner, nosy)], 200)
+
+
 def signed_urls(world: World, method: str, _: str) -> None:
     owner, nosy = world.owner, world.nosy
     mine = world.ask("POST", "/v1/uploads", json={"content_type": "image/png"}).json()["url"]
@@ -439,6 +444,7 @@ CASES: dict[str, Case] = {
     "GET /v1/webhook/deliveries": deliveries,
     "GET /v1/webhook/deliveries/{id}": named("delivery"),
     "POST /v1/webhook/deliveries/{id}/redeliver": named("delivery"),
+    "POST /v1/verify": marks,
     "GET /v1/brands": brands,
     "GET /v1/brands/{name}": named("brand"),
     "PUT /v1/brands/{name}": new_brands,
@@ -454,7 +460,7 @@ PUBLIC = (
 #: Files of the two pages for browsers.
 PAGES = (
     *("/", "/reference/{name}", "/studio/{name}", "/studio/{folder}/{name}"),
-    *("/studio/thumbnails", "/studio/thumbnails/{name}", "/studio/palettes"),
+    *("/studio/thumbnails", "/studio/thumbnails/{name}", "/studio/palettes", "/verify"),
 )
 
 

@@ -125,12 +125,12 @@ def test_each_part_gets_only_the_secrets_that_it_needs(render: Callable[..., lis
         render("gpu", "database.parts.migrate.existingSecret=owner", "database.parts.worker.key=WORKER_URL")
     )
     keys = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-    worker = {"BACKDROP_DATABASE_URL", "BACKDROP_QUEUE_URL", *keys}
+    part = {"BACKDROP_DATABASE_URL", "BACKDROP_QUEUE_URL", "BACKDROP_ENCRYPTION_KEYS", *keys}
     assert {part: set(names) for part, names in found.items()} == {
         "migrate": {"BACKDROP_DATABASE_URL"},
-        "worker": worker,
-        "api": worker | {"BACKDROP_ENCRYPTION_KEYS"},
-        "sweep": worker | {"BACKDROP_ENCRYPTION_KEYS"},
+        "worker": part,
+        "api": part,
+        "sweep": part,
     }
     assert {part: names["BACKDROP_DATABASE_URL"] for part, names in found.items()} == {
         "migrate": ("owner", "DATABASE_URL"),

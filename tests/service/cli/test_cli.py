@@ -210,7 +210,7 @@ def test_migrate_lists_its_migrations_makes_a_private_home_and_restores_the_umas
         beside.touch()
     finally:
         os.umask(before)
-    assert first.startswith("applied 0021: The whole schema of this release.\n")
+    assert first.startswith("applied 0022: The whole schema of this release.\n")
     assert second == "The database is up to date.\n"
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (home, home / "backdrop.db", beside)}
     assert modes == {"home": 0o700, "backdrop.db": 0o600, "beside": 0o644}
@@ -317,7 +317,7 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
     with Image.open(output) as picture:
         assert (picture.size, picture.format) == ((1200, 630), "WEBP")
     report = json.loads((tmp_path / "deep" / "out.webp.json").read_text())
-    assert set(report) == {"palette", "fidelity", "preset", "cutout", "provenance", "placement"}
+    assert set(report) == {"palette", "fidelity", "preset", "cutout", "provenance", "placement", "marks"}
     assert report["placement"] == {"shift_x": 0, "shift_y": 0, "scale": 0.9, "turn": 2, "stance": "lying", "breaks": []}
     assert report["provenance"]["seed"] == 4
     assigned = {one["surface"]: one["colour"] for one in report["palette"]["assigned"]}

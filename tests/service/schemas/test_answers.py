@@ -20,6 +20,7 @@ ELSEWHERE = {
     *(("create_cutout", "409"), ("create_cutout", "429")),
     *(("background_swap_with_spec", status) for status in ("403", "409", "429")),
     *((operation, "429") for operation in ("get_render_thumbnail", "put_cutout_mask", "put_cutout_subjects")),
+    ("verify_file", "429"),
     *((operation, "429") for operation in ("test_webhook", "redeliver", "create_order", "get_order_sheet")),
     ("create_order", "409"),
     *(("follow_job", "429"), ("create_upload", "429"), ("create_key", "409"), ("put_brand", "409")),
@@ -74,6 +75,7 @@ def ask_what_is_there(owner: Owner) -> None:
         ask(owner, "POST", f"{SWAP}?{query}", json=owner.body(pilot_brand=owner.brand))
     ask(owner, "POST", "/v1/uploads", files={"file": ("jar.jpg", PHOTO, "image/jpeg")})
     ask(owner, "POST", "/v1/uploads", content=b"%PDF", headers={"Content-Type": "application/pdf"})
+    ask(owner, "POST", "/v1/verify", content=PHOTO)
     for path in ("/health/live", "/health/ready"):
         owner.get(path)
 
@@ -91,7 +93,8 @@ def refuse(owner: Owner, method: str, path: str, operation: dict[str, Any]) -> N
         right: dict[str, Any] = {"content": MASK} if path.endswith("/mask") else {"json": {"keep": [1]}}
         ask(owner, method, nowhere, **right if body else {})
     if "413" in answers:
-        large = b" " * (17 << 20 if path.endswith("/mask") else (1 << 20) + 1)
+        most = {"mask": 16 << 20, "verify": 40 << 20}.get(path.rpartition("/")[2], 1 << 20)
+        large = b" " * (most + 1)
         ask(owner, method, somewhere, content=large, headers={"Content-Type": next(iter(body))})
     if "422" in answers:
         ask(owner, method, f"{somewhere}?limit=0", **{"json": {"keep": "none", "url": 1, "name": 1}} if body else {})

@@ -160,7 +160,7 @@ def test_every_route_that_needs_a_key_documents_it(document: dict[str, Any]) -> 
 
     assert public == {
         *("GET /v1/scene-types", "GET /v1/moods", "GET /v1/output-presets"),
-        *("GET /health/live", "GET /health/ready"),
+        *("GET /health/live", "GET /health/ready", "POST /v1/verify"),
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import service.worker.c2pa  # its failures count too
+import service.marks.c2pa  # its failures count too
 from pipeline.core.errors import PipelineError
 from service.catalogue.warning_words import WORDS
 from tests.support.plain_words import BANNED, MOST_WORDS
@@ -114,6 +114,6 @@ def test_every_warning_has_text_on_the_page() -> None:
 
 
 def test_every_failure_has_a_remedy_on_the_page() -> None:
-    assert service.worker.c2pa.SigningFailed.code in set(failures())
+    assert service.marks.c2pa.SigningFailed.code in set(failures())
     others = {"cancelled", "internal_error", "queue_timeout", "source_deleted", "store_unavailable", "worker_lost"}
     assert {*failures(), *others} - {PipelineError.code} - codes_with_words("REMEDIES") == set()

@@ -1,11 +1,13 @@
-"""Content credentials: a signed C2PA manifest in every file, if the operator has configured a certificate.
+"""What a process writes into its pictures, and content credentials: a signed C2PA manifest in the file.
 
-The certificate must follow the C2PA specification, section 14.5. It is an end-entity certificate with the key usage
+A certificate must follow the C2PA specification, section 14.5. It is an end-entity certificate with the key usage
 digitalSignature and an extended key usage such as emailProtection, followed by its chain, and not self-signed.
 """
 
 import json
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -14,15 +16,23 @@ from typing import Any
 from PIL import Image
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, Credentials
+from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, Credentials, is_synthetic
+from service.database.encryption import SecretUnreadable
+from service.marks.chain import Chain
 from service.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 #: Bytes that a manifest may need beyond that of the trial file, because formats pad differently.
 _SLACK = 4096
 #: Source type of a cut-out without a background. Its preset has none, but a manifest needs one.
 _CUT_OUT = "algorithmicallyEnhanced"
-#: No thumbnail, which would add up to 200 kB to a file that can be shown itself.
-_C2PA_SETTINGS = {"builder": {"thumbnail": {"enabled": False}}}
+#: No thumbnail, which would add up to 200 kB to a file that can be shown itself. A reader fetches nothing: the address
+#: would be a stranger's.
+C2PA_SETTINGS = {
+    "builder": {"thumbnail": {"enabled": False}},
+    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
+}
 
 
 class CredentialsInvalid(Exception):
@@ -35,27 +45,70 @@ class SigningFailed(PipelineError):
     code = "signing_failed"
 
 
-def open_credentials(settings: Settings) -> Credentials | None:
-    """Return the signer of files, or None without a certificate. Signs a trial file, to find errors at the start.
+@dataclass(frozen=True)
+class Marking:
+    """The marks that a process writes into its pictures."""
 
-    Raises CredentialsInvalid.
+    xmp: bool = True
+    credentials: Credentials | None = None
+    #: The installation's number in the watermark (`Chain.installation`). None: no watermark.
+    installation: int | None = None
+
+    def of(self, job_id: str) -> dict[str, Any]:
+        """Return the arguments of `pipeline.swap.swap` for the picture of a job."""
+        return {"xmp": self.xmp, "credentials": self.credentials}
+
+
+def open_marking(settings: Settings, own: Callable[[Settings], Chain]) -> Marking:
+    """Return the marks that the settings ask for. `own` returns the installation's certificates.
+
+    Raises CredentialsInvalid if the operator's certificate can't sign. Without the installation's own, pictures are
+    made without its marks.
     """
-    if settings.c2pa_certificate is None and settings.c2pa_key is None:
+    chain = None
+    if settings.c2pa or settings.watermark:
+        try:
+            chain = own(settings)
+        except (OSError, SecretUnreadable) as error:
+            logger.error("Pictures get no watermark and no signature by the installation's own certificate: %s", error)
+    number = chain.installation if chain is not None and settings.watermark else None
+    return Marking(settings.xmp, open_credentials(settings, chain), number)
+
+
+def open_credentials(settings: Settings, own: Chain | None = None) -> Credentials | None:
+    """Return the signer of files, with the operator's certificate or else the installation's own; None: neither.
+
+    Signs a trial file, to find errors at the start. Raises CredentialsInvalid if the operator's certificate can't sign.
+    """
+    if not settings.c2pa:
         return None
+    if settings.c2pa_certificate is None and settings.c2pa_key is None:
+        if own is None:
+            return None
+        try:
+            return _opened(own.certificates.encode(), own.leaf_key.encode(), "es256", settings, trusted=False)
+        except CredentialsInvalid as error:
+            logger.error("Pictures are not signed with the installation's own certificate: %s", error)
+            return None
     if settings.c2pa_certificate is None or settings.c2pa_key is None:
         missing = "CERTIFICATE" if settings.c2pa_certificate is None else "KEY"
         raise CredentialsInvalid(f"BACKDROP_C2PA_{missing} is not set. Signing needs a certificate and its key.")
-    try:
-        import c2pa
-    except ImportError as error:
-        raise CredentialsInvalid(
-            "BACKDROP_C2PA_CERTIFICATE is set, but the c2pa library is missing: pip install 'backdrop[credentials]'."
-        ) from error
     chain = _read(settings.c2pa_certificate, "BACKDROP_C2PA_CERTIFICATE")
     key = _read(settings.c2pa_key, "BACKDROP_C2PA_KEY")
+    return _opened(chain, key, settings.c2pa_algorithm, settings, trusted=True)
+
+
+def _opened(chain: bytes, key: bytes, algorithm: str, settings: Settings, *, trusted: bool) -> Credentials:
     try:
-        info = c2pa.C2paSignerInfo(settings.c2pa_algorithm, chain, key, settings.c2pa_timestamp_url)
-        signer = C2pa(c2pa, c2pa.Signer.from_info(info), c2pa.Context(c2pa.Settings.from_dict(_C2PA_SETTINGS)))
+        import c2pa
+    except (ImportError, OSError, RuntimeError) as error:
+        raise CredentialsInvalid(
+            f"The c2pa library can't be loaded ({error}): pip install 'backdrop[networks]', or set BACKDROP_C2PA=false."
+        ) from error
+    try:
+        info = c2pa.C2paSignerInfo(algorithm, chain, key, settings.c2pa_timestamp_url)
+        context = c2pa.Context(c2pa.Settings.from_dict(C2PA_SETTINGS))
+        signer = C2pa(c2pa, c2pa.Signer.from_info(info), context, trusted)
         trial = BytesIO()
         Image.new("RGB", (16, 16), "white").save(trial, "JPEG")
         signed = signer.sign(trial.getvalue(), "image/jpeg", None)
@@ -63,14 +116,13 @@ def open_credentials(settings: Settings) -> Credentials | None:
         raise CredentialsInvalid(
             f"A trial file could not be signed ({error}). BACKDROP_C2PA_CERTIFICATE must be a PEM file with the "
             "certificate first and its chain after it. BACKDROP_C2PA_KEY must be that certificate's key (PKCS#8, PEM). "
-            f"BACKDROP_C2PA_ALGORITHM ({settings.c2pa_algorithm}) must fit the key. BACKDROP_C2PA_TIMESTAMP_URL must "
+            f"BACKDROP_C2PA_ALGORITHM ({algorithm}) must fit the key. BACKDROP_C2PA_TIMESTAMP_URL must "
             "be unset, or a time-stamping authority that answers."
         ) from error
     issuer = signer.read(signed, "image/jpeg")
     if issuer is None:
         raise CredentialsInvalid("BACKDROP_C2PA_CERTIFICATE: a trial file signed with it is invalid. Check its chain.")
-    added = len(signed) - len(trial.getvalue())
-    return C2pa(signer.library, signer.signer, signer.context, issuer, added + _SLACK)
+    return replace(signer, issuer=issuer, reserve=len(signed) - len(trial.getvalue()) + _SLACK)
 
 
 @dataclass(frozen=True)
@@ -80,8 +132,14 @@ class C2pa:
     library: Any
     signer: Any
     context: Any
+    #: Whether the operator set the certificate.
+    trusted: bool
     issuer: str = ""
     reserve: int = 0
+
+    def signs(self, digital_source_type: str | None) -> bool:
+        """Return whether a file with this mark is signed. The installation's own certificate signs synthetic ones."""
+        return self.trusted or is_synthetic(digital_source_type)
 
     def sign(self, data: bytes, content_type: str, digital_source_type: str | None) -> bytes:
         """Return the file with a manifest of its origin and sources. Raises SigningFailed."""
@@ -111,7 +169,7 @@ class C2pa:
         Does not check trust lists, because each reader of the file has its own.
         """
         try:
-            with self.library.Reader(content_type, BytesIO(data)) as reader:
+            with self.library.Reader(content_type, BytesIO(data), context=self.context) as reader:
                 if reader.get_validation_state() not in ("Valid", "Trusted"):
                     return None
                 store = json.loads(reader.json())

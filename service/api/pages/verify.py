@@ -1,0 +1,59 @@
+"""The public check of a file's marks: its page, and the route that takes the file. Neither needs a key."""
+
+import asyncio
+from dataclasses import dataclass
+
+from litestar import Response, Router, post
+from litestar.openapi.spec import OpenAPIMediaType, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
+
+from pipeline.core.errors import Rejected
+from service.api.pages.studio import VERIFY_PAGE
+from service.api.parts import Parts
+from service.marks.verify import MarksFound
+from service.schemas.openapi import DATABASE_AWAY, INVALID, TOO_LARGE, TOO_MANY_CHECKS, Documented
+from service.schemas.problems import AnyRequest, unprocessable
+from service.settings import Settings
+
+#: Seconds for which a file may arrive, as it has one of the places.
+_ARRIVAL = 30
+
+
+@dataclass
+class _TakesPicture(Documented):
+    """An operation whose body is a picture of any format."""
+
+    def __post_init__(self) -> None:
+        """Describe the body."""
+        super().__post_init__()
+        picture = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))
+        self.request_body = RequestBody({"image/*": picture}, required=True, description="The picture's bytes.")
+
+
+@post(
+    "/v1/verify",
+    status_code=200,
+    operation_id="verify_file",
+    tags=["marks"],
+    operation_class=_TakesPicture,
+    responses={413: TOO_LARGE, 422: INVALID, 429: TOO_MANY_CHECKS, 503: DATABASE_AWAY},
+)
+async def verify_file(request: AnyRequest, state: Parts) -> Response[MarksFound]:
+    """Check the machine-readable marks in a picture, sent as the body. Needs no key and stores nothing."""
+    loop = asyncio.get_running_loop()
+
+    def received_and_checked() -> MarksFound:
+        body = asyncio.wait_for(request.body(), _ARRIVAL)
+        return state.check_apart(asyncio.run_coroutine_threadsafe(body, loop).result())
+
+    try:
+        # A file is read once it has a place, so that strangers can't fill the memory.
+        return Response(await state.checks.run(request.client.host if request.client else "", received_and_checked))
+    except (Rejected, TimeoutError) as error:
+        text = str(error) or f"The file took over {_ARRIVAL} s to arrive. Send it again."
+        return unprocessable(request, [{"loc": ["body"], "msg": text, "type": "not_a_photo"}])
+
+
+def verify_router(settings: Settings) -> Router:
+    """Return the routes. A body has at most `max_photo_bytes`."""
+    return Router("/", route_handlers=[VERIFY_PAGE, verify_file], request_max_body_size=settings.max_photo_bytes)

@@ -1,0 +1,162 @@
+"""The check of any file's marks: in this process, or in one of its own for a stranger's file."""
+
+import json
+import logging
+import os
+import resource
+import subprocess
+import sys
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from pydantic import BaseModel, Field
+
+from pipeline.core.errors import ImageUnreadable, Rejected
+from pipeline.core.spec import Limits
+from service.database.engine import reader
+from service.database.tables import signing_chain
+from service.marks.c2pa import C2PA_SETTINGS
+from service.marks.chain import ORGANISATION, OWN_CHAIN, Chain
+from service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+#: Seconds of processor time and bytes of memory for a stranger's file. The process may last twice the seconds.
+_SECONDS, _MEMORY = 20, 3 << 30
+#: The processes at once.
+_TURNS = threading.Semaphore(max(1, min(2, (os.cpu_count() or 1) // 2)))
+#: IPTC's terms in words.
+_TERMS = {
+    "algorithmicMedia": "Made by an algorithm without training.",
+    "compositeCapture": "Composed of photos.",
+    "compositeSynthetic": "Composed, with synthetic parts.",
+    "compositeWithTrainedAlgorithmicMedia": "Composed, with parts that a trained model (AI) made.",
+    "trainedAlgorithmicMedia": "Made by a trained model (AI).",
+}
+#: Findings of c2pa without a change of the file, and with a changed picture. Others mean a changed manifest.
+_UNCHANGED = {"signingCredential.untrusted", "signingCredential.expired"}
+_PICTURE = {"assertion.dataHash.mismatch", "assertion.bmffHash.mismatch", "assertion.boxesHash.mismatch"}
+
+
+class MarkFound(BaseModel):
+    """A machine-readable mark in a file."""
+
+    kind: Literal["xmp", "c2pa", "watermark"] = Field(description="Kind of the mark.")
+    value: str = Field(description="The IPTC term, the signature's issuer, or the watermark's installation and job.")
+    intact: bool = Field(description="Whether the file is unchanged since it was signed. True for other marks.")
+    own: bool = Field(description="Whether the mark names this installation, or a certificate that it trusts.")
+    meaning: str = Field(description="The mark in words, with what was changed.")
+
+
+class MarksFound(BaseModel):
+    """The machine-readable marks in a file."""
+
+    marks: list[MarkFound] = Field(description="Each mark that the file has.")
+    holds: bool = Field(description="Whether there is a mark, and none is broken.")
+
+
+def find_marks(data: bytes, limits: Limits, trust: Sequence[str], ours: Collection[int]) -> MarksFound:
+    """Return the marks in a file. `trust`: PEM files of certificates to trust. `ours`: this installation's numbers.
+
+    Raises Rejected if the file is no picture or exceeds the limits, and ImportError without the c2pa library.
+    """
+    from pipeline.photo.decode import decode
+
+    photo = decode(data, replace(limits, min_side=1))
+    term, marks = photo.digital_source_type, list[MarkFound]()
+    if term is not None:
+        said = _TERMS.get(term, "Another statement of its origin.")
+        marks.append(MarkFound(kind="xmp", value=term, intact=True, own=False, meaning=said))
+    marks += _credentials(data, f"image/{photo.format.replace('mpo', 'jpeg')}", trust)
+    return MarksFound(marks=marks, holds=bool(marks) and all(one.intact for one in marks))
+
+
+def _credentials(data: bytes, content_type: str, trust: Sequence[str]) -> Iterator[MarkFound]:
+    import c2pa
+
+    trusted = "".join(Path(path).read_text() for path in trust)
+    settings = C2PA_SETTINGS | ({"trust": {"trust_anchors": trusted}} if trusted else {})
+    try:
+        context = c2pa.Context(c2pa.Settings.from_dict(settings))
+        with c2pa.Reader(content_type, BytesIO(data), context=context) as opened:
+            store, state = json.loads(opened.json()), opened.get_validation_state()
+    except c2pa.C2paError.ManifestNotFound:
+        return
+    except c2pa.C2paError as error:
+        why = "they are at another address" if "remote manifest" in str(error) else error
+        meaning = f"Content credentials that can't be read: {why}."
+        yield MarkFound(kind="c2pa", value="", intact=False, own=False, meaning=meaning)
+        return
+    issuer = store["manifests"][store["active_manifest"]].get("signature_info", {}).get("issuer") or ""
+    found = {one["code"] for one in store.get("validation_status", ())}
+    changes = {"the picture" if code in _PICTURE else "the manifest" for code in found - _UNCHANGED}
+    said = f"Changed since it was signed: {' and '.join(sorted(changes))}." if changes else "Intact."
+    said += f" Issuer: {issuer}, {'trusted' if state == 'Trusted' else 'untrusted'}"
+    said += ": the installation's own certificate." if issuer == ORGANISATION and state != "Trusted" else "."
+    said += " The certificate has expired." if "signingCredential.expired" in found else ""
+    yield MarkFound(kind="c2pa", value=issuer, intact=not changes, own=state == "Trusted", meaning=said)
+
+
+def check_apart(data: bytes, settings: Settings, engine: sa.Engine) -> MarksFound:
+    """Return the marks in a stranger's file, by a process that can neither fill the memory nor run for long.
+
+    Raises Rejected.
+    """
+    about = {"ours": own_numbers(settings, engine), "trust": trusted_files(settings)}
+    about |= {"pixels": settings.max_photo_pixels, "kernels": str(settings.kernels)}
+    one = dict.fromkeys(("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+    command = [sys.executable, "-I", "-m", "service.marks.verify", json.dumps(about)]
+    try:
+        with _TURNS:
+            run = subprocess.run(command, input=data, capture_output=True, timeout=2 * _SECONDS, env=one, check=True)
+    except subprocess.SubprocessError as error:
+        logger.warning("a file could not be checked: %s", getattr(error, "stderr", None) or error)
+        raise ImageUnreadable("The file takes too long or too much memory to check. Send a smaller one.") from error
+    answer = json.loads(run.stdout)
+    if isinstance(answer, str):
+        raise ImageUnreadable(answer)
+    return MarksFound.model_validate(answer)
+
+
+def trusted_files(settings: Settings) -> list[str]:
+    """Return the PEM files of the certificates to trust: the operator's own, where it is on this machine."""
+    own = settings.c2pa_certificate
+    return [str(own)] if own is not None and own.is_file() else []
+
+
+def own_numbers(settings: Settings, engine: sa.Engine | None) -> list[int]:
+    """Return the numbers of this installation: its database's, and that of its commands. Raises SQLAlchemyError."""
+    kept = settings.home / OWN_CHAIN
+    chains = [kept.read_text()] if kept.is_file() else []
+    if engine is not None:
+        with reader(engine).connect() as connection:
+            chains += connection.scalars(sa.select(signing_chain.c.certificates))
+    return [Chain(one, "").installation for one in chains]
+
+
+def limit_process() -> None:
+    """Limit this process's processor time and memory."""
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+
+
+def _apart(about: dict[str, Any]) -> dict[str, Any] | str:
+    limit_process()
+    from pipeline.kernels.cache import keep_in
+
+    keep_in(Path(about["kernels"]))
+    data = sys.stdin.buffer.read()
+    limits = Limits(max_bytes=len(data), max_pixels=about["pixels"])
+    try:
+        return find_marks(data, limits, about["trust"], about["ours"]).model_dump()
+    except Rejected as error:
+        return str(error)
+
+
+if __name__ == "__main__":
+    print(json.dumps(_apart(json.loads(sys.argv[1]))))

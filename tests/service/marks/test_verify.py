@@ -1,0 +1,156 @@
+"""The check of files: every mark in words, strangers' files in a process with limits, and nothing fetched for them."""
+
+import io
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import c2pa
+import pytest
+from click.testing import CliRunner
+
+from pipeline.core.errors import ImageUnreadable
+from pipeline.core.provenance import DIGITAL_SOURCE_TYPES
+from pipeline.core.spec import Limits
+from service.cli.main import main
+from service.marks import verify
+from service.marks.c2pa import open_credentials
+from service.marks.chain import renewed
+from service.marks.verify import MarksFound, check_apart, find_marks
+from service.settings import Settings
+from tests.service.marks.test_c2pa import COMPOSITE, picture, signing
+from tests.support.databases import migrated_engine
+from tests.support.hostile import png_bomb
+from tests.support.installation import clock_off_by
+from tests.support.still_life import jpeg, still_life
+
+__all__ = ["signing"]
+
+
+def signed(settings: Settings) -> bytes:
+    """A JPEG with XMP, signed by the settings' certificate, else by a new installation's own."""
+    credentials = open_credentials(settings, renewed(None))
+    assert credentials is not None
+    return credentials.sign(picture("jpeg"), "image/jpeg", COMPOSITE)
+
+
+def flipped(data: bytes) -> bytes:
+    return data[:-10] + bytes([data[-10] ^ 1]) + data[-9:]
+
+
+def said(found: MarksFound) -> dict[str, str]:
+    return {one.kind: one.meaning for one in found.marks}
+
+
+def test_own_untrusted_and_operators_trusted_signatures_are_told_apart_and_changes_are_named(signing: Settings) -> None:
+    trust = verify.trusted_files(signing)
+    files = signed(Settings()), signed(signing), flipped(signed(signing))
+    own, operators, changed = (find_marks(data, Limits(), trust, ()) for data in files)
+    assert said(own) == {
+        "xmp": "Composed, with parts that a trained model (AI) made.",
+        "c2pa": "Intact. Issuer: Backdrop, untrusted: the installation's own certificate.",
+    }
+    assert said(operators)["c2pa"] == "Intact. Issuer: Example Shop, trusted."
+    assert "Changed since it was signed: the picture." in said(changed)["c2pa"]
+    assert [one.holds for one in (own, operators, changed)] == [True, True, False]
+
+
+def test_a_photo_without_marks_has_none() -> None:
+    assert find_marks(jpeg(still_life()[0]), Limits(), (), ()) == MarksFound(marks=[], holds=False)
+
+
+def test_a_signature_whose_certificate_has_expired_stays_intact(tmp_path: Path) -> None:
+    late = clock_off_by(3 * 365 * 86_400)
+    if not late:
+        pytest.skip("libfaketime, which sets a process's clock off, has no wheel for this system")
+    file = tmp_path / "picture.jpg"
+    file.write_bytes(signed(Settings()))
+    command = [sys.executable, "-m", "service.cli.main", "verify", str(file), "--home", str(tmp_path)]
+    run = subprocess.run(command, env=os.environ | late, capture_output=True, text=True, check=True)  # noqa: TID251  # PATH
+    assert "Intact." in run.stdout
+    assert "The certificate has expired." in run.stdout
+
+
+def test_no_address_in_a_strangers_file_is_asked() -> None:
+    asked = list[str]()
+
+    class Stranger(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/manifest.c2pa"
+        data = with_a_manifest_at(address)
+        (mark,) = (one for one in find_marks(data, Limits(), (), ()).marks if one.kind == "c2pa")
+        with pytest.raises(c2pa.C2paError, match="404"):
+            c2pa.Reader("image/jpeg", io.BytesIO(data))  # by its own defaults the library asks
+        server.shutdown()
+    assert asked == ["/manifest.c2pa"]
+    assert (mark.intact, mark.meaning) == (
+        False,
+        "Content credentials that can't be read: they are at another address.",
+    )
+
+
+def with_a_manifest_at(address: str) -> bytes:
+    """A JPEG whose content credentials are elsewhere."""
+    chain, file = renewed(None), io.BytesIO()
+    info = c2pa.C2paSignerInfo("es256", chain.certificates.encode(), chain.leaf_key.encode(), None)
+    actions = {"actions": [{"action": "c2pa.created", "digitalSourceType": DIGITAL_SOURCE_TYPES + COMPOSITE}]}
+    manifest = {"format": "image/jpeg", "assertions": [{"label": "c2pa.actions.v2", "data": actions}]}
+    with c2pa.Builder(manifest) as builder:
+        builder.set_no_embed()
+        builder.set_remote_url(address)
+        builder.sign(c2pa.Signer.from_info(info), "image/jpeg", io.BytesIO(picture("jpeg")), file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("change", "status"), [(bytes, 0), (flipped, 1)])
+def test_the_command_says_it_in_words_and_by_its_status(
+    tmp_path: Path, change: Callable[[bytes], bytes], status: int
+) -> None:
+    file = tmp_path / "picture.jpg"
+    file.write_bytes(change(signed(Settings())))
+    plain, data = (
+        CliRunner().invoke(main, ["verify", str(file), "--home", str(tmp_path), *more]) for more in ([], ["--json"])
+    )
+    assert (plain.exit_code, data.exit_code) == (status, status)
+    found = MarksFound.model_validate_json(data.output)
+    assert [one.meaning in plain.output for one in found.marks] == [True, True]
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.jpg"], "a check leaves no files"
+
+
+def test_the_command_refuses_what_is_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "note.jpg").write_text("not a picture")
+    answer = CliRunner().invoke(main, ["verify", str(tmp_path / "note.jpg"), "--home", str(tmp_path)])
+    assert (answer.exit_code, "not recognised" in answer.output) == (1, True)
+
+
+def test_a_strangers_file_is_checked_in_a_process_that_refuses_bombs_and_is_stopped_when_it_takes_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path)
+    engine = migrated_engine(settings)
+    data = signed(settings)
+    assert check_apart(data, settings, engine) == find_marks(data, Limits(), (), ())
+    with pytest.raises(ImageUnreadable, match="megapixels"):
+        check_apart(png_bomb(8000, 8000), settings, engine)
+    monkeypatch.setattr(verify, "_SECONDS", 0.01)
+    with pytest.raises(ImageUnreadable, match="too long or too much memory"):
+        check_apart(data, settings, engine)
+    engine.dispose()
+
+
+def test_the_process_apart_has_limits_on_its_memory_and_its_processor_time() -> None:
+    code = "from service.marks.verify import limit_process as limit; import resource as r; limit();"
+    code += "print(r.getrlimit(r.RLIMIT_CPU)[1], r.getrlimit(r.RLIMIT_AS)[1]); bytearray(4 << 30)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (run.stdout.split(), "MemoryError" in run.stderr) == (["20", str(3 << 30)], True)
