@@ -126,9 +126,11 @@ def _rows(by: str, dialect: str, own: sa.ColumnElement[bool], entries: sa.Column
     # An entry's job may be older than the span, or archived. A spec is parsed once, as that takes most of the time.
     its = jobs.alias()
     of_job = sa.select(_key(by, dialect, its)).where(its.c.id == ledger.c.job_id).scalar_subquery()
-    key = _key(by, dialect, ledger) if by in ("day", "client") else sa.func.coalesce(made.c.key, of_job)
+    by_job = by not in ("day", "client")
+    key = sa.func.coalesce(made.c.key, of_job) if by_job else _key(by, dialect, ledger)
     moved = sa.select(key, ledger.c.amount, *(sa.null() for _ in columns)).where(entries, ledger.c.kind != "grant")
-    moved = moved.outerjoin_from(ledger, made, made.c.id == ledger.c.job_id)
+    if by_job:
+        moved = moved.outerjoin_from(ledger, made, made.c.id == ledger.c.job_id)
     ordered = sa.select(made.c.key, sa.literal_column("0").label("amount"), *(made.c[one.name] for one in columns))
     each = sa.union_all(ordered, moved).cte("each")
     sums = [sa.literal_column(text, sa.BigInteger).label(name) for name, text in _SUMS.items()]
