@@ -245,9 +245,10 @@ async def get_usage(
     request: AnyRequest, state: Parts, start: From = None, end: To = None, by: By = "day", format: Format = None
 ) -> Response[UsageReport]:
     """Count the client's pictures and sum its credits, for a span of up to 366 days: the last 30 by default."""
-    client_id, span = request.state.client.id, _span(("from", "to"), start, end).values()
+    client_id, span = request.state.client.id, _span(("from", "to"), start, end)
+    asked = (by, span["created_after"], span["created_before"], client_id)
     try:
-        report = await state.reports.run(client_id, partial(usage_report, state.engine, by, *span, client_id))
+        report = await state.reports.run(client_id, partial(usage_report, state.engine, *asked))
     except SpanInvalid as error:
         text = with_received(str(error), start or end)
         raise wrong(["query", "from" if start else "to"], "span_invalid", text) from error

@@ -35,6 +35,7 @@ GUIDES = (
     "guides/callers/previews",
     "guides/callers/photos",
     "guides/callers/cut-outs",
+    "guides/callers/usage",
     "guides/callers/webhooks",
     "guides/agencies/brands",
 )
