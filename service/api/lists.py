@@ -1,7 +1,6 @@
 """The routes of lists: jobs, renders, credits and usage of a client."""
 
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from litestar import Response, get
@@ -248,7 +247,7 @@ async def get_usage(
     client_id, span = request.state.client.id, _span(("from", "to"), start, end)
     asked = (by, span["created_after"], span["created_before"], client_id)
     try:
-        report = await state.reports.run(client_id, partial(usage_report, state.engine, *asked))
+        report = await state.reports.run(client_id, usage_report, state.engine, *asked)
     except SpanInvalid as error:
         text = with_received(str(error), start or end)
         raise wrong(["query", "from" if start else "to"], "span_invalid", text) from error
