@@ -84,10 +84,12 @@ def test_a_picture_within_all_limits_misses_none_of_either_set() -> None:
         ({"palette": PaletteReport([], [], None)}, (), []),
     ],
 )
-def test_each_missed_limit_of_standard_is_named_with_value_and_bound(
+def test_each_missed_limit_is_named_with_value_and_bound(
     worse: dict[str, Any], warnings: tuple[str, ...], missed: list[Any]
 ) -> None:
-    found = judge(replace(GOOD, **worse), warnings, SETS["standard"])
+    limits = SETS["standard"].model_copy(update={"enlargement": 1.5})
+
+    found = judge(replace(GOOD, **worse), warnings, limits)
 
     assert [(one.limit, one.measured, one.bound) for one in found] == missed
 
