@@ -53,7 +53,7 @@ class Erasure:
         """Delete a client's data for at most `seconds`, and return the receipt. Raises SQLAlchemyError."""
         row = {"id": str(ULID()), "client_id": client_id, "counts": {}}
         with self._engine.begin() as connection:
-            connection.execute(sa.select(clients.c.id).where(clients.c.id == client_id).with_for_update())
+            connection.execute(sa.select(clients.c.id).where(clients.c.id == client_id).with_for_update(key_share=True))
             connection.execute(data_deletions.insert().values(**row))
         self.finish(data_deletions.c.client_id == client_id, seconds=seconds)
         return self.receipts(client_id, data_deletions.c.id == row["id"])[0]

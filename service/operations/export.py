@@ -48,7 +48,7 @@ def exported(engine: sa.Engine, buckets: tuple[Bucket, Bucket], client_id: str) 
             about.compress_type = zipfile.ZIP_DEFLATED
             with archive.open(about, "w", force_zip64=True) as file:
                 for page in pages:
-                    lines = (json.dumps(row, default=datetime.isoformat, ensure_ascii=False) + "\n" for row in page)
+                    lines = (json.dumps(row, default=datetime.isoformat) + "\n" for row in page)
                     file.write("".join(lines).encode())
                     yield from _parts(sink)
         for kind, folder, number in (("sources", "uploads", 0), ("renders", "renders", 1), ("masks", "masks", 1)):
