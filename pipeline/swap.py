@@ -227,7 +227,7 @@ class _Made:
 
     @property
     def watermark(self) -> Payload | None:
-        """The content of the imperceptible watermark; None where no background was generated, or it has a visible one."""
+        """Content of the imperceptible watermark; None where no background was generated, or the mark is visible."""
         generated = self.source.is_scene and self.spec.ground.background != "image"
         return self.payload if generated and not (self.spec.preview or self.spec.sandbox) else None
 

@@ -335,10 +335,7 @@ class Api(OrderCalls):
         return Pages(page)
 
     def usage(self, *, start: date | None = None, end: date | None = None, by: str = "day") -> Flow[dict[str, Any]]:
-        """Return the answer of GET /v1/usage: your pictures and credits by "day", "scene", "preset", "metadata.NAME".
-
-        `start`, `end`: dates in UTC, or times with a zone. The end is not included. Default: the last 30 days.
-        """
+        """Return the answer of GET /v1/usage, from `start` to before `end`: dates in UTC, or times with a zone."""
         return (yield from self._get("/v1/usage", dict[str, Any], by=by, **{"from": sent(start), "to": sent(end)}))
 
     def scene_types(self) -> Flow[list[CatalogueItem]]:

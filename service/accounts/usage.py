@@ -19,7 +19,6 @@ from service.database.tables import clients, jobs, ledger
 
 #: Most days of a span, and most keys with a row of their own.
 MOST_DAYS, MOST_ROWS = 366, 1000
-_FIELDS = {"scene": ("scene_type",), "preset": ("output_preset",)}
 #: SQL of the sums over pictures, other jobs and entries of the ledger, which have NULL in each other's columns.
 _SUMS = {
     "ordered": "count(picture)",
@@ -112,7 +111,8 @@ def _key(by: str, dialect: str, table: sa.FromClause) -> Any:
     if by == "client":
         return sa.select(clients.c.name).where(clients.c.id == table.c.client_id).scalar_subquery()
     if by != "day":
-        return table.c.spec[_FIELDS.get(by) or tuple(by.split(".", 1))].as_string()
+        name = {"scene": "scene_type", "preset": "output_preset"}.get(by, by)
+        return table.c.spec[tuple(name.split(".", 1))].as_string()
     if dialect == "sqlite":
         return sa.func.strftime("%Y-%m-%d", table.c.created_at)
     return sa.func.to_char(sa.func.timezone("UTC", table.c.created_at), "YYYY-MM-DD")
@@ -126,9 +126,11 @@ def _rows(by: str, dialect: str, own: sa.ColumnElement[bool], entries: sa.Column
     # An entry's job may be older than the span, or archived. A spec is parsed once, as that takes most of the time.
     its = jobs.alias()
     of_job = sa.select(_key(by, dialect, its)).where(its.c.id == ledger.c.job_id).scalar_subquery()
-    key = _key(by, dialect, ledger) if by in ("day", "client") else sa.func.coalesce(made.c.key, of_job)
+    by_job = by not in ("day", "client")
+    key = sa.func.coalesce(made.c.key, of_job) if by_job else _key(by, dialect, ledger)
     moved = sa.select(key, ledger.c.amount, *(sa.null() for _ in columns)).where(entries, ledger.c.kind != "grant")
-    moved = moved.outerjoin_from(ledger, made, made.c.id == ledger.c.job_id)
+    if by_job:
+        moved = moved.outerjoin_from(ledger, made, made.c.id == ledger.c.job_id)
     ordered = sa.select(made.c.key, sa.literal_column("0").label("amount"), *(made.c[one.name] for one in columns))
     each = sa.union_all(ordered, moved).cte("each")
     sums = [sa.literal_column(text, sa.BigInteger).label(name) for name, text in _SUMS.items()]
@@ -138,5 +140,4 @@ def _rows(by: str, dialect: str, own: sa.ColumnElement[bool], entries: sa.Column
     ranked = sa.select(summed, place).cte("ranked")
     shown = sa.case((ranked.c.place > MOST_ROWS, "(other)"), else_=ranked.c.key).label("key")
     whole = (sa.cast(sa.func.sum(ranked.c[name]), sa.BigInteger).label(name) for name in _SUMS)
-    rows = sa.select(shown, *whole).group_by(shown, ranked.c.place > MOST_ROWS)
-    return rows.order_by(sa.func.min(ranked.c.place))
+    return sa.select(shown, *whole).group_by(shown, ranked.c.place > MOST_ROWS).order_by(sa.func.min(ranked.c.place))

@@ -126,7 +126,6 @@ def read_filters(
 
 
 def _span(names: tuple[str, str], start: str | None, end: str | None) -> dict[str, Any]:
-    """Return the filters by time that the parameters with these names give. Raises QueryInvalid."""
     after, before = _time(names[0], start), _time(names[1], end)
     if after is not None and before is not None and before <= after:
         text = f"Should be later than {names[0]} (received {end!r}). Swap the two, or omit one"
@@ -246,9 +245,10 @@ async def get_usage(
     request: AnyRequest, state: Parts, start: From = None, end: To = None, by: By = "day", format: Format = None
 ) -> Response[UsageReport]:
     """Count the client's pictures and sum its credits, for a span of up to 366 days: the last 30 by default."""
-    client_id, span = request.state.client.id, _span(("from", "to"), start, end).values()
+    client_id, span = request.state.client.id, _span(("from", "to"), start, end)
+    asked = (by, span["created_after"], span["created_before"], client_id)
     try:
-        report = await state.reports.run(client_id, usage_report, state.engine, by, *span, client_id)
+        report = await state.reports.run(client_id, usage_report, state.engine, *asked)
     except SpanInvalid as error:
         text = with_received(str(error), start or end)
         raise wrong(["query", "from" if start else "to"], "span_invalid", text) from error

@@ -282,10 +282,10 @@ def acceptance(client: str | None, by: str, as_json: bool, as_csv: bool, opened:
     from service.accounts.clients import Accounts
     from service.accounts.usage import SpanInvalid, usage_report
 
-    client_id = client and Accounts(opened.engine).named(client).id
     span = {name: day and day.replace(tzinfo=UTC) for name, day in days.items()}
+    span["client_id"] = client and Accounts(opened.engine).named(client).id
     try:
-        report = usage_report(opened.engine, by, client_id=client_id, **span)
+        report = usage_report(opened.engine, by, **span)
     except SpanInvalid as error:
         raise click.UsageError(f"--from and --to: {error}.") from error
     if as_json or as_csv:

@@ -107,6 +107,7 @@ def serialize_plan(plan: Plan, place: Place | None, surfaces: Sequence[PaintedSu
     """Return a plan for an answer: the submit's effect, the product's place if known, and the surfaces' colours."""
     resolved = plan.resolved
     limits = limits_of(resolved.order.acceptance.accept)
+    held = limits and limits.model_dump(mode="json", exclude={"set"}, exclude_none=True)
     return SwapPlan(
         credits_cost=resolved.credits_cost,
         balance=plan.balance,
@@ -117,7 +118,7 @@ def serialize_plan(plan: Plan, place: Place | None, surfaces: Sequence[PaintedSu
         brand=resolved.brand.name if resolved.brand else None,
         preset=Preset.model_validate(preset_json(resolved.preset)),
         warnings=[PlanWarning(code=caution.code, message=caution.message) for caution in plan.cautions],
-        acceptance=None if limits is None else PlannedAcceptance(set=limits.set, limits=limits.held()),
+        acceptance=PlannedAcceptance(set=limits.set, limits=held) if limits and held else None,
         place=PlannedPlace(box=list(place.shares), anchor=place.anchor, edges=list(place.edges)) if place else None,
         surfaces=[
             PlannedSurface(name=one.name, title=one.title, color=one.colour, asked=one.asked, share=one.share)

@@ -128,7 +128,6 @@ const LIMITS = {
   palette_worst: ["One of your colours is too far off in the background.", "Choose another colour or another scene."],
   cutout_confidence: ["The cut-out is too uncertain.", "Check its outline and mend it."],
   enlargement: ["The photo was enlarged too much.", "Use a larger photo."],
-  text: ["The text on the product does not read as in your photo.", "Use a sharper photo, or a larger picture."],
 };
 /** Of limits that are numbers: [name of the value, its format]. */
 const difference = ["Colour difference", (value) => value.toFixed(1)];

@@ -36,6 +36,7 @@ GUIDES = (
     "guides/callers/previews",
     "guides/callers/photos",
     "guides/callers/cut-outs",
+    "guides/callers/usage",
     "guides/callers/webhooks",
     "guides/agencies/brands",
 )

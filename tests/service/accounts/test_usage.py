@@ -62,12 +62,18 @@ class Books:
         kind = self.chance.choices(("swap", "preview", "cutout"), (8, 1, 1))[0]
         status, code, tries, missed = self.chance.choice(ENDS)
         cost = self.chance.choice((1, 2, 3)) if kind == "swap" else 0
-        spec = {"scene_type": self.chance.choice(("podium", "a 'quiet' shelf", "white")), "output_preset": "open_graph"}
+        spec: dict[str, Any] = {"scene_type": self.chance.choice(("podium", "a 'quiet' shelf", "white"))}
+        spec |= {"output_preset": "open_graph"}
         spec |= {"metadata": {"season": self.chance.choice(("2027", ""))}} if self.chance.random() < 0.7 else {}
-        job = {"id": str(ULID.from_datetime(at)), "request_id": str(ULID()), "client_id": self.client.id}
-        job |= {"spec": {} if kind == "cutout" else spec, "source_key": "uploads/x", "credits_cost": cost}
+        job: dict[str, Any] = {"id": str(ULID.from_datetime(at)), "request_id": str(ULID()), "created_at": at}
+        job |= {
+            "client_id": self.client.id,
+            "spec": {} if kind == "cutout" else spec,
+            "source_key": "uploads/x",
+            "credits_cost": cost,
+        }
         job |= {"status": status, "error_code": code, "tries": tries, "missed": missed, "progress": 1, "attempt": 1}
-        job |= {"operation": "cutout" if kind == "cutout" else "swap", "preview": kind == "preview", "created_at": at}
+        job |= {"operation": "cutout" if kind == "cutout" else "swap", "preview": kind == "preview"}
         job["archived"] = status != "NOT_STARTED" and self.chance.random() < 0.2
         self.made.append(job)
         if cost:
@@ -226,6 +232,9 @@ def test_a_client_is_found_by_its_own_indexes(engine: sa.Engine, by: str) -> Non
     assert len(plans) == 2
     assert all("jobs_of_client (client_id=? AND id>? AND id<?)" in plan for plan in plans), plans
     assert "ix_ledger_client_id (client_id=?)" in plans[0], plans
+    joined = ["jobs_of_client (client_id=? AND id=?)"] if by == "scene" else []
+    assert [step for step in joined if f"{step} LEFT-JOIN" not in plans[0]] == [], plans
+    assert plans[0].count("LEFT-JOIN") == len(joined), plans
     assert not any(f"SCAN {table}" in plan for plan in plans for table in ("jobs", "ledger")), plans
 
 

@@ -113,7 +113,7 @@ def test_the_swap_documents_its_answers_its_headers_and_its_security(document: d
         *("width", "height", "format", "quality", "metadata", "subject", "props", "colors_on"),
         *("background", "background_color", "background_image", "background_render", "background_fit"),
         *("background_x", "background_y", "background_zoom", "margins", "align", "copy_space", "layers"),
-        *("shadow", "shadow_strength", "shadow_softness", "shadow_direction"),
+        *("shadow", "shadow_strength", "shadow_softness", "shadow_direction", "accept"),
     }
     headers = {one["name"]: one for one in swap["parameters"] if one["in"] == "header"}
     assert headers["X-Shopify-Hmac-Sha256"]["required"] is False
