@@ -79,7 +79,7 @@ class Resolved:
         if self.sandbox:
             stored["sandbox"] = True
             if self.simulate == "not_accepted":
-                stored["acceptance"] = {"accept": '{"attempts": 1, "cutout_confidence": 2}'}  # which no picture has
+                stored["acceptance"] = {"accept": '{"attempts": 1, "enlargement": 0.001}'}  # no picture keeps it
             elif self.simulate in FAILURES:
                 stored["simulate"] = self.simulate
         if self.earlier is not None:

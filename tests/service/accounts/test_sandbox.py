@@ -132,6 +132,14 @@ def test_a_failure_to_order_ends_the_job_with_its_code_and_a_webhook(sandbox: Ca
     assert_uncharged(sandbox)
 
 
+def test_a_refusal_of_the_picture_to_order_keeps_a_preview_and_the_report(sandbox: Caller) -> None:
+    job = done(sandbox, ask(sandbox, body(sandbox), metadata="simulate:not_accepted", width=480, height=252))
+
+    assert (job["status"], job["error"]["code"], job["render"]["preview"]) == ("FAILURE", "not_accepted", True)
+    assert job["render"]["report"]["acceptance"]["accepted"] is False
+    assert_uncharged(sandbox)
+
+
 def test_an_operators_retry_of_a_sandbox_stays_free(sandbox: Caller) -> None:
     job = done(sandbox, ask(sandbox, body(sandbox), metadata="simulate:no_subject"))
     sources = open_buckets(sandbox.settings)[0]
