@@ -43,7 +43,7 @@ Random = np.random.Generator
 def again(picture: Picture, form: str, quality: int) -> Picture:
     """Return a picture compressed and opened again."""
     file = BytesIO()
-    picture.save(file, form, quality=quality)
+    picture.save(file, form, quality=quality, **({"speed": 8} if form == "AVIF" else {}))
     with Image.open(file) as opened:
         return opened.convert("RGB")
 
@@ -169,7 +169,7 @@ def measured(at: int, out: Path) -> dict[str, Any]:
         seconds.append(time.process_time() - started)
         row["found"][name] = found is not None and found.payload == payload
         row["wrong"] = row.get("wrong", 0) + (found is not None and found.payload != payload)
-    noise = random.integers(0, 256, codes.shape, np.uint8)
+    noise = random.integers(0, 256, (1024, 1024, 3), np.uint8)
     row["alarms"] = sum(find(one) is not None for one in (codes, noise))
     row["reads"], row["false_reads"] = TRIALS, false_reads(codes, random, TRIALS)
     return row | {"find_seconds": float(np.median(seconds))}
@@ -226,13 +226,17 @@ def figures(rows: list[dict[str, Any]], seconds: float) -> Iterator[Measured]:
 @click.option("--out", default="out/watermark", show_default=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--count", default=200 + TUNED, show_default=True, help="Pictures, the tuned ones included.")
 @click.option("--as-rendered", is_flag=True, help="Render nothing: measure the pictures that are there.")
+@click.option("--part", default=0, help="Measure only each `parts`-th picture from this one, beside other processes.")
+@click.option("--parts", default=1, help="Number of such processes.")
 @record_option
-def main(photos: Path, out: Path, count: int, as_rendered: bool, recorder: Recorder | None) -> None:
+def main(
+    photos: Path, out: Path, count: int, as_rendered: bool, part: int, parts: int, recorder: Recorder | None
+) -> None:
     """Render, measure and print."""
     out.mkdir(parents=True, exist_ok=True)
     if not as_rendered:
         render(sorted(photos.iterdir()), count, out)
-    for at in range(TUNED, count):
+    for at in range(TUNED + part, count, parts):
         row = out / f"{at:03}.row.json"
         if not row.exists() and (out / f"{at:03}.free.png").exists() and (out / f"{at:03}.json").exists():
             row.write_text(json.dumps(measured(at, out)))
