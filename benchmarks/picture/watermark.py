@@ -175,16 +175,17 @@ def measured(at: int, out: Path) -> dict[str, Any]:
     return row | {"find_seconds": float(np.median(seconds))}
 
 
-def embed_seconds() -> float:
-    """Return the median of 15 warm embeddings at 2048×2048."""
+def embed_seconds() -> tuple[float, float]:
+    """Return the least time and the median CPU time, all threads together, of 40 warm embeddings at 2048×2048."""
     random = np.random.default_rng(1)
     codes = random.integers(90, 110, (2048, 2048, 4), np.uint8)
-    free, taken = np.ones((2048, 2048), bool), []
-    for at in range(16):
-        started = time.perf_counter()
+    free, taken, busy = np.ones((2048, 2048), bool), [], []
+    for at in range(41):
+        started, began = time.perf_counter(), time.process_time()
         embed(codes, free, Payload(at))
         taken.append(time.perf_counter() - started)
-    return float(np.median(taken[1:]))
+        busy.append(time.process_time() - began)
+    return min(taken[1:]), float(np.median(busy[1:]))
 
 
 def wilson(right: int, of: int) -> tuple[float, float]:
@@ -194,7 +195,7 @@ def wilson(right: int, of: int) -> tuple[float, float]:
     return (middle - half) / (1 + z * z / of), (middle + half) / (1 + z * z / of)
 
 
-def figures(rows: list[dict[str, Any]], seconds: float) -> Iterator[Measured]:
+def figures(rows: list[dict[str, Any]], embedding: tuple[float, float]) -> Iterator[Measured]:
     """Yield the figures of rows, none of which was tuned on."""
     count = len(rows)
     for name, (what, _) in ATTACKS.items():
@@ -211,7 +212,8 @@ def figures(rows: list[dict[str, Any]], seconds: float) -> Iterator[Measured]:
         ("p99", "99th percentile of the background's change, worst picture", float(p99.max()), "ΔE00", count),
         ("max", "Largest change of a background pixel", float(largest.max()), "ΔE00", count),
         ("product", "Changed pixels outside the background", product, "", count),
-        ("embed", "Time to embed at 2048 x 2048, warm, median", 1000 * seconds, "ms", 15),
+        ("embed", "Time to embed at 2048 x 2048 on two cores, warm, the least of 40", 1000 * embedding[0], "ms", 40),
+        ("embed-cpu", "CPU time to embed at 2048 x 2048, warm, median", 1000 * embedding[1], "ms", 40),
         ("find", "CPU time to look for a watermark, median", float(np.median(find_seconds)), "s", count),
         ("wrong", "Wrong payloads read from attacked pictures", wrong, "", count * len(ATTACKS)),
         ("alarms", "Watermarks found in unmarked pictures and noise", alarms, "", 2 * count),
