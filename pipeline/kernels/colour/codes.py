@@ -7,7 +7,9 @@ from pipeline.kernels.jit import colour_kernel, kernel
 
 #: Steps of the dither's noise per code.
 NOISE_STEPS = 128
-Codes, Mask, Rows = NDArray[np.uint8], NDArray[np.bool_], NDArray[np.float32]
+Codes = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.float32]
 _CODES, _HALF = np.float32(255), np.float32(0.5)
 
 
