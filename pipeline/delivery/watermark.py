@@ -98,7 +98,7 @@ def tile_of(payload: Payload, side: int) -> NDArray[np.float32]:
     down, across, known, carried, signs = _waves()
     values = encoded(payload.bits())[carried] * signs
     tile = _summed(down, across, np.concatenate([known, values[::2] + 1j * values[1::2]]), side)
-    return np.rint(np.clip(tile / tile.std(), -4, 4) * 32).astype(np.float32)
+    return np.asarray(np.rint(np.clip(tile / tile.std(), -4, 4) * 32), np.float32)
 
 
 @cache
@@ -117,7 +117,7 @@ def strength_of(codes: NDArray[np.uint8], cell: int) -> NDArray[np.float32]:
     seen = codes[rows[:, None], columns, 1].astype(np.float32).reshape(len(rows) // 4, 4, len(columns) // 4, 4)
     # the least of nine squares: one edge on a flat wall hides nothing
     texture = uniform_filter(minimum_filter(seen.std((1, 3)), 3, mode="nearest"), 3, mode="nearest")
-    return np.rint(np.clip(_FLAT + _GROWTH * (texture - _DITHER), _FLAT, _MOST) * 64).astype(np.float32)
+    return np.asarray(np.rint(np.clip(_FLAT + _GROWTH * (texture - _DITHER), _FLAT, _MOST) * 64), np.float32)
 
 
 @cache
