@@ -3,20 +3,14 @@
 C2PA accepts no self-signed leaf. No list trusts this authority, so every reader reports its signatures as untrusted.
 """
 
-import contextlib
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 
-import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from sqlalchemy.exc import IntegrityError
 
-from service.database.encryption import open_cipher
-from service.database.engine import create_engine, reader
-from service.database.tables import signing_chain
 from service.settings import Settings, kept_file
 
 #: File under `home` with the chain of commands that need no server.
@@ -27,6 +21,10 @@ ORGANISATION = "Backdrop"
 _AUTHORITY, _LEAF, _RENEW = timedelta(days=3650), timedelta(days=730), timedelta(days=90)
 _PEM = serialization.Encoding.PEM
 _KEY_BEGIN, _KEY_END = "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----\n"
+
+
+class ChainUnreadable(Exception):
+    """Raised if the stored chain can't be read. The message has the remedy."""
 
 
 @dataclass(frozen=True)
@@ -61,25 +59,6 @@ def renewed(old: Chain | None) -> Chain:
             return _with_leaf(authority, key)
     key = ec.generate_private_key(ec.SECP256R1())
     return _with_leaf(_certificate("Installation's own authority", key, key), key)
-
-
-def stored_chain(settings: Settings) -> Chain:
-    """Return the chain in the database, which the first caller makes. Raises SecretUnreadable and SQLAlchemyError."""
-    cipher, engine = open_cipher(settings), create_engine(settings.sqlalchemy_url)
-    with contextlib.ExitStack() as stack:
-        stack.callback(engine.dispose)
-        while True:
-            with reader(engine).connect() as connection:
-                row = connection.execute(sa.select(signing_chain.c.certificates, signing_chain.c["keys"])).one_or_none()
-            old = None if row is None else Chain(row[0], cipher.decrypt(row[1]))
-            if (new := renewed(old)) == old:
-                return new
-            # Another process may be faster: the next look finds its chain.
-            kept = {"one": 1, "certificates": new.certificates, "keys": cipher.encrypt(new.keys)}
-            with contextlib.suppress(IntegrityError), engine.begin() as connection:
-                if row is not None:
-                    connection.execute(sa.delete(signing_chain).where(signing_chain.c.certificates == row[0]))
-                connection.execute(sa.insert(signing_chain).values(kept))
 
 
 def kept_chain(settings: Settings) -> Chain:

@@ -10,12 +10,12 @@ import pytest
 import sqlalchemy as sa
 from cryptography import x509
 
-from service.database.encryption import SecretUnreadable
 from service.database.engine import create_engine
 from service.database.tables import signing_chain
 from service.marks import chain as chains
 from service.marks.c2pa import CredentialsInvalid, open_credentials, open_marking
-from service.marks.chain import Chain, kept_chain, renewed, stored_chain
+from service.marks.chain import Chain, ChainUnreadable, kept_chain, renewed
+from service.marks.stored import stored_chain
 from service.settings import Settings
 from tests.service.marks.test_c2pa import signing
 
@@ -110,7 +110,7 @@ def test_without_the_library_or_a_readable_key_pictures_are_made_unsigned_and_th
     tmp_path: Path, signing: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def unreadable(settings: Settings) -> Chain:
-        raise SecretUnreadable("A secret is encrypted, but there is no key.")
+        raise ChainUnreadable("A secret is encrypted, but there is no key.")
 
     assert open_marking(Settings(home=tmp_path), unreadable).credentials is None
     assert "there is no key" in caplog.text

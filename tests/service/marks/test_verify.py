@@ -23,7 +23,6 @@ from service.marks.chain import renewed
 from service.marks.verify import MarksFound, check_apart, find_marks
 from service.settings import Settings
 from tests.service.marks.test_c2pa import COMPOSITE, picture, signing
-from tests.support.databases import migrated_engine
 from tests.support.hostile import png_bomb
 from tests.support.installation import clock_off_by
 from tests.support.still_life import jpeg, still_life
@@ -138,15 +137,13 @@ def test_a_strangers_file_is_checked_in_a_process_that_refuses_bombs_and_is_stop
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(home=tmp_path)
-    engine = migrated_engine(settings)
     data = signed(settings)
-    assert check_apart(data, settings, engine) == find_marks(data, Limits(), (), ())
+    assert check_apart(data, settings, ()) == find_marks(data, Limits(), (), ())
     with pytest.raises(ImageUnreadable, match="megapixels"):
-        check_apart(png_bomb(8000, 8000), settings, engine)
+        check_apart(png_bomb(8000, 8000), settings, ())
     monkeypatch.setattr(verify, "_SECONDS", 0.01)
     with pytest.raises(ImageUnreadable, match="too long or too much memory"):
-        check_apart(data, settings, engine)
-    engine.dispose()
+        check_apart(data, settings, ())
 
 
 def test_the_process_apart_has_limits_on_its_memory_and_its_processor_time() -> None:
