@@ -17,7 +17,7 @@ from PIL import Image
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, Credentials, is_synthetic
-from service.marks.chain import Chain, ChainUnreadable
+from service.marks.chain import Chain
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def open_marking(settings: Settings, own: Callable[[Settings], Chain]) -> Markin
     if settings.c2pa or settings.watermark:
         try:
             chain = own(settings)
-        except (OSError, ChainUnreadable) as error:
+        except (OSError, CredentialsInvalid) as error:
             logger.error("Pictures get no watermark and no signature by the installation's own certificate: %s", error)
     number = chain.installation if chain is not None and settings.watermark else None
     return Marking(settings.xmp, open_credentials(settings, chain), number)

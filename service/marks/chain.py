@@ -17,14 +17,11 @@ from service.settings import Settings, kept_file
 OWN_CHAIN = "signing-chain.pem"
 #: Organisation in the certificates, which readers show as the issuer.
 ORGANISATION = "Backdrop"
-#: Lifetimes. A leaf with less than `_RENEW` left is replaced, because a signature without a time stamp ends with it.
-_AUTHORITY, _LEAF, _RENEW = timedelta(days=3650), timedelta(days=730), timedelta(days=90)
+#: Lifetimes. A leaf with less than `_RENEW` left is replaced at a start: a signature without a time stamp ends with it,
+#: and so does the work of a process that never restarts.
+_AUTHORITY, _LEAF, _RENEW = timedelta(days=3650), timedelta(days=730), timedelta(days=365)
 _PEM = serialization.Encoding.PEM
 _KEY_BEGIN, _KEY_END = "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----\n"
-
-
-class ChainUnreadable(Exception):
-    """Raised if the stored chain can't be read. The message has the remedy."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +94,7 @@ def _certificate(
     builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(end)
     for critical, one in (
         (True, x509.BasicConstraints(ca=root, path_length=0 if root else None)),
-        (
-            True,
-            x509.KeyUsage(not root, False, False, False, False, root, root, False, False),
-        ),  # signs files, or certificates
+        (True, x509.KeyUsage(not root, False, False, False, False, root, root, False, False)),
         (False, x509.SubjectKeyIdentifier.from_public_key(key.public_key())),
         (False, x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key())),
         (False, None if root else x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])),

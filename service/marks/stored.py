@@ -8,12 +8,13 @@ from sqlalchemy.exc import IntegrityError
 from service.database.encryption import SecretUnreadable, open_cipher
 from service.database.engine import create_engine, reader
 from service.database.tables import signing_chain
-from service.marks.chain import OWN_CHAIN, Chain, ChainUnreadable, renewed
+from service.marks.c2pa import CredentialsInvalid
+from service.marks.chain import OWN_CHAIN, Chain, renewed
 from service.settings import Settings
 
 
 def stored_chain(settings: Settings) -> Chain:
-    """Return the chain in the database, which the first caller makes. Raises ChainUnreadable and SQLAlchemyError."""
+    """Return the chain in the database, which the first caller makes. Raises CredentialsInvalid and SQLAlchemyError."""
     cipher, engine = open_cipher(settings), create_engine(settings.sqlalchemy_url)
     with contextlib.ExitStack() as stack:
         stack.callback(engine.dispose)
@@ -23,7 +24,7 @@ def stored_chain(settings: Settings) -> Chain:
             try:
                 old = None if row is None else Chain(row[0], cipher.decrypt(row[1]))
             except SecretUnreadable as error:
-                raise ChainUnreadable(str(error)) from error
+                raise CredentialsInvalid(str(error)) from error
             if (new := renewed(old)) == old:
                 return new
             # Another process may be faster: the next look finds its chain.

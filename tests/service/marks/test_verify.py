@@ -45,7 +45,7 @@ def said(found: MarksFound) -> dict[str, str]:
     return {one.kind: one.meaning for one in found.marks}
 
 
-def test_own_untrusted_and_operators_trusted_signatures_are_told_apart_and_changes_are_named(signing: Settings) -> None:
+def test_own_signatures_are_untrusted_the_operators_trusted_and_changes_are_named(signing: Settings) -> None:
     trust = verify.trusted_files(signing)
     files = signed(Settings()), signed(signing), flipped(signed(signing))
     own, operators, changed = (find_marks(data, Limits(), trust, ()) for data in files)
