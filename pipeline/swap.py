@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.background.best_of import fell_back
 from pipeline.background.earlier import EarlierRender
 from pipeline.background.own import OwnPicture, guided
@@ -32,6 +35,7 @@ from pipeline.delivery.fidelity import decoded
 from pipeline.delivery.inspection import background_palette, cutout_report, inspect
 from pipeline.delivery.output import ordered
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
+from pipeline.delivery.watermark import Payload, embed
 from pipeline.lettering.drawing import NO_ARTWORK, Artwork, Lettered, lettered
 from pipeline.lettering.layers import layers_of
 from pipeline.photo.decode import decode
@@ -46,6 +50,7 @@ from pipeline.report import (
     Provenance,
     Report,
     RuleCheck,
+    WatermarkReport,
 )
 from pipeline.scene.layout import Layout
 
@@ -112,6 +117,7 @@ def swap(
     on_composite: Callable[[Placed, Rgb], None] = unseen,
     on_layout: Callable[[Layout], None] = unused,
     artwork: Artwork = NO_ARTWORK,
+    payload: Payload | None = None,
 ) -> SwapResult:
     """Swap the background of a product photo.
 
@@ -127,7 +133,7 @@ def swap(
     `spec.preview` makes the same picture small and watermarked; its report is of the picture without the watermark.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
     `on_layout` gets the scene's layout earlier, if there is a scene. `artwork` has `spec.lettering`'s fonts and logos.
-    Raises PipelineError, and no other error of its own.
+    `payload` is for the watermark of a generated background. Raises PipelineError, and no other error of its own.
     """
     stages = Stages(STAGES, progress, clock)
     with stages("decode"):
@@ -168,7 +174,7 @@ def swap(
         picture = composite(placed, background, around, shade)
         on_composite(placed, picture)
         lettering = _lettered(spec, laid, picture, artwork)
-    made = _Made(asked, spec, place, laid, placed, source, cut, photo_size, kept, mark, credentials, lettering)
+    made = _Made(asked, spec, place, laid, placed, source, cut, photo_size, kept, mark, credentials, lettering, payload)
     encoded, measured = _encoded(stages, made, lettering.picture if lettering else picture)
     report = _report(stages, made, measured, dict(networks.versions))
     return _result(made, encoded, report)
@@ -196,6 +202,7 @@ class _Made:
     credentials: Credentials | None
     #: The picture with text and logos; None: it has none.
     lettering: Lettered | None = None
+    payload: Payload | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -218,6 +225,17 @@ class _Made:
         """H×W coverage of text and logos."""
         return self.lettering.cover if self.lettering else None
 
+    @property
+    def watermark(self) -> Payload | None:
+        """The watermark's content; None without a generated background, and beside a visible watermark."""
+        generated = self.source.is_scene and self.spec.ground.background != "image"
+        return self.payload if generated and not (self.spec.preview or self.spec.sandbox) else None
+
+    def embed(self, codes: NDArray[np.uint8]) -> None:
+        """Embed the watermark in H×W×3 or H×W×4 codes, in place, beside product, text and logos."""
+        if self.watermark is not None:
+            embed(codes, self.placed.joined(self.cover).alpha == 0, self.watermark)
+
 
 def _encoded(stages: Stages, made: _Made, picture: Rgb) -> tuple[Encoded, Encoded]:
     """Return the delivered file and the measured file: for a preview, the same picture without its watermark."""
@@ -234,6 +252,7 @@ def _encoded(stages: Stages, made: _Made, picture: Rgb) -> tuple[Encoded, Encode
             beside=lambda rgb: background_palette(rgb, spec, placed.joined(made.cover)),
             meanwhile=made.cut.assessed,
             flat=colour_of(spec),
+            mark=made.embed,
         )
         encoded = encode(watermarked(picture), preset) if spec.preview else measured
         if signer:
@@ -261,7 +280,9 @@ def _report(stages: Stages, made: _Made, measured: Encoded, versions: dict[str, 
     """Return the report on the measured file; `versions` are the networks'."""
     spec, place, source, cut, signer = made.spec, made.place, made.source, made.cut, made.signer
     signed = CredentialsReport(issuer=signer.issuer, trusted=signer.trusted) if signer else None
-    marks = MarksReport(xmp=spec.preset.digital_source_type, c2pa=signed)
+    held = made.watermark
+    named = None if held is None else WatermarkReport(installation=f"{held.installation:05x}", job=held.job)
+    marks = MarksReport(xmp=spec.preset.digital_source_type, c2pa=signed, watermark=named)
     height, width = made.laid.alpha.shape
     with stages("inspect"):
         cutout = cut.assessed()

@@ -45,6 +45,7 @@ def encode(
     beside: Callable[[Rgb8], Any] | None = None,
     meanwhile: Callable[[], object] = lambda: None,
     flat: NDArray[np.float32] | None = None,
+    mark: Callable[[NDArray[np.uint8]], None] | None = None,
 ) -> Encoded:
     """Encode a picture as `preset.formats[0]`, with an sRGB profile and the AI marking but no other metadata.
 
@@ -56,6 +57,7 @@ def encode(
     `beside` is computed on each judged file's pixels, in parallel with the judging. `meanwhile` runs while the first
     file is written and read, which occupies one core.
     `flat` is the (3,) colour of a flat background: where the picture has exactly it, nothing is dithered.
+    `mark` may change the H×W×3 or H×W×4 codes, in place, before they are written.
     Transparent presets are lossless.
 
     Raises ValueError where the image has not the preset's size, or has alpha in a format without it.
@@ -71,6 +73,8 @@ def encode(
         same = (image[..., 0] == flat[0]) & (image[..., 1] == flat[1]) & (image[..., 2] == flat[2])
         keep = same if keep is None else keep | same
     codes = to_8_bit(image, keep, padded=form == "jpeg")
+    if mark is not None:
+        mark(codes)
     # Pillow's JPEG encoder uses four-byte pixels in place, but copies three-byte pixels
     picture = Image.frombuffer("RGBX", (width, height), codes, "raw", "RGBX", 0, 1) if form == "jpeg" else None
     picture = picture or Image.fromarray(codes)

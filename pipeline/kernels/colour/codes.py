@@ -1,12 +1,13 @@
-"""8-bit codes: triangular dither (TPDF) when rounding to them, and a check that white stayed white."""
+"""8-bit codes: triangular dither (TPDF) when rounding to them, steps of one code, a check that white stayed white."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.jit import colour_kernel
+from pipeline.kernels.jit import colour_kernel, kernel
 
 #: Steps of the dither's noise per code.
 NOISE_STEPS = 128
+Codes, Mask, Rows = NDArray[np.uint8], NDArray[np.bool_], NDArray[np.float32]
 _CODES, _HALF = np.float32(255), np.float32(0.5)
 
 
@@ -65,3 +66,29 @@ def lowest_of_white(
         was = min(codes[i, 0], codes[i, 1], codes[i, 2])
         free = (was == white) & (alpha[i] <= np.float32(0))
         out[i] = min(arrived[i, 0], arrived[i, 1], arrived[i, 2]) if free else white
+
+
+@kernel
+def nudge(codes: Codes, free: Mask, tile: Rows, strength: Rows, noise: Rows, top: int, cell: int) -> None:
+    """Move n×W×3 (or ×4) codes in place by -1, 0 or 1, all three alike, where the n×W mask `free` is True.
+
+    The step is (tile × strength + noise) / 2048 rounded down: whole numbers below 2²⁴, so it is exact. The picture's
+    row y (the first is `top`) takes their rows y, or y // `cell` for `strength`, modulo their heights; all are W wide.
+    Dark pixels with a code 0 don't go down, pale pixels with a code 255 not up: their hue would change.
+    """
+    width = codes.shape[1]
+    steps = np.empty(width, np.int32)
+    for y in range(codes.shape[0]):
+        wave, strong, random = tile[(top + y) % len(tile)], strength[(top + y) // cell], noise[(top + y) % len(noise)]
+        for x in range(width):
+            step = np.floor((wave[x] * strong[x] + random[x]) * np.float32(1 / 2048))
+            steps[x] = np.int32(min(max(step, np.float32(-1)), np.float32(1)))
+        line, mine = codes[y], free[y]
+        for x in range(width):
+            red, green, blue = np.int32(line[x, 0]), np.int32(line[x, 1]), np.int32(line[x, 2])
+            low, high = min(red, green, blue), max(red, green, blue)
+            down, up = (low > 0) | (high >= 64), (high < 255) | (low < 208)
+            step = steps[x] if mine[x] & (down if steps[x] < 0 else up) else 0
+            line[x, 0] = min(max(red + step, 0), 255)
+            line[x, 1] = min(max(green + step, 0), 255)
+            line[x, 2] = min(max(blue + step, 0), 255)
