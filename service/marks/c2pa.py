@@ -17,6 +17,7 @@ from PIL import Image
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, Credentials, is_synthetic
+from pipeline.delivery.watermark import Payload
 from service.marks.chain import Chain
 from service.settings import Settings
 
@@ -55,7 +56,8 @@ class Marking:
 
     def of(self, job_id: str) -> dict[str, Any]:
         """Return the arguments of `pipeline.swap.swap` for the picture of a job."""
-        return {"xmp": self.xmp, "credentials": self.credentials}
+        payload = None if self.installation is None else Payload(self.installation, job_id[-6:])
+        return {"xmp": self.xmp, "credentials": self.credentials, "payload": payload}
 
 
 def open_marking(settings: Settings, own: Callable[[Settings], Chain]) -> Marking:

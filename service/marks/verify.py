@@ -62,6 +62,7 @@ def find_marks(data: bytes, limits: Limits, trust: Sequence[str], ours: Collecti
 
     Raises Rejected if the file is no picture or exceeds the limits, and ImportError without the c2pa library.
     """
+    from pipeline.delivery.watermark import NO_JOB, find
     from pipeline.photo.decode import decode
 
     photo = decode(data, replace(limits, min_side=1))
@@ -70,6 +71,13 @@ def find_marks(data: bytes, limits: Limits, trust: Sequence[str], ours: Collecti
         said = _TERMS.get(term, "Another statement of its origin.")
         marks.append(MarkFound(kind="xmp", value=term, intact=True, own=False, meaning=said))
     marks += _credentials(data, f"image/{photo.format.replace('mpo', 'jpeg')}", trust)
+    if (found := find(photo.rgb)) is not None:
+        number, job = found.payload.installation, found.payload.job
+        said = f"From {'this' if number in ours else 'another'} installation, {number:05x}"
+        said += ", by a command without a job." if job == NO_JOB else f", by the job that ends in {job}."
+        marks.append(
+            MarkFound(kind="watermark", value=f"{number:05x} {job}", intact=True, own=number in ours, meaning=said)
+        )
     return MarksFound(marks=marks, holds=bool(marks) and all(one.intact for one in marks))
 
 

@@ -10,12 +10,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import c2pa
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from pipeline.core.errors import ImageUnreadable
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES
 from pipeline.core.spec import Limits
+from pipeline.delivery.watermark import NO_JOB, Payload, embed
 from service.cli.main import main
 from service.marks import verify
 from service.marks.c2pa import open_credentials
@@ -60,6 +63,25 @@ def test_own_signatures_are_untrusted_the_operators_trusted_and_changes_are_name
 
 def test_a_photo_without_marks_has_none() -> None:
     assert find_marks(jpeg(still_life()[0]), Limits(), (), ()) == MarksFound(marks=[], holds=False)
+
+
+def test_a_watermark_names_its_installation_and_its_job() -> None:
+    ours, theirs = renewed(None).installation, renewed(None).installation
+    y, x = np.mgrid[0:600, 0:800] / 800
+    codes = np.dstack([90 + 60 * x, 120 + 60 * y, 150 - 60 * x]).astype(np.uint8)
+    for job in ("7C5E3G", NO_JOB):
+        marked, file = codes.copy(), io.BytesIO()
+        embed(marked, np.ones(marked.shape[:2], bool), Payload(ours, job))
+        Image.fromarray(marked).save(file, "JPEG", quality=90)
+        found, other = (find_marks(file.getvalue(), Limits(), (), [number]) for number in (ours, theirs))
+        assert [(one.value, one.own) for one in (*found.marks, *other.marks)] == [
+            (f"{ours:05x} {job}", True),
+            (f"{ours:05x} {job}", False),
+        ]
+        assert ("another installation" in said(other)["watermark"], job in said(found)["watermark"]) == (
+            True,
+            job != NO_JOB,
+        )
 
 
 def test_a_signature_whose_certificate_has_expired_stays_intact(tmp_path: Path) -> None:
