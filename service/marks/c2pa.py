@@ -17,7 +17,6 @@ from PIL import Image
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, Credentials, is_synthetic
-from pipeline.delivery.watermark import Payload
 from service.marks.chain import Chain
 from service.settings import Settings
 
@@ -56,6 +55,8 @@ class Marking:
 
     def of(self, job_id: str) -> dict[str, Any]:
         """Return the arguments of `pipeline.swap.swap` for the picture of a job."""
+        from pipeline.delivery.watermark import Payload  # SciPy, which an API does not need
+
         payload = None if self.installation is None else Payload(self.installation, job_id[-6:])
         return {"xmp": self.xmp, "credentials": self.credentials, "payload": payload}
 
