@@ -25,6 +25,7 @@ _TAGS = {
     "credits": "Credits",
     "keys": "Keys",
     "webhook": "Webhook",
+    "marks": "Marks",
     "health": "Health",
 }
 _LANGUAGES = {"curl": ("curl", "sh"), "python": ("Python", "python")}
