@@ -227,7 +227,7 @@ class _Made:
 
     @property
     def watermark(self) -> Payload | None:
-        """Content of the imperceptible watermark; None where no background was generated, or the mark is visible."""
+        """The watermark's content; None without a generated background, and beside a visible watermark."""
         generated = self.source.is_scene and self.spec.ground.background != "image"
         return self.payload if generated and not (self.spec.preview or self.spec.sandbox) else None
 

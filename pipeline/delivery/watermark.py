@@ -56,20 +56,17 @@ class Payload:
 
     def bits(self) -> NDArray[np.uint8]:
         """Return the 80 bits of the payload and its CRC-32."""
-        number = self.installation
-        for letter in self.job:
-            number = number << 5 | LETTERS.index(letter)
-        data = number.to_bytes(6, "big")
+        word = f"{self.installation:018b}" + "".join(f"{LETTERS.index(letter):05b}" for letter in self.job)
+        data = int(word, 2).to_bytes(6, "big")
         return np.unpackbits(np.frombuffer(data + zlib.crc32(data).to_bytes(4, "big"), np.uint8))
 
     @staticmethod
     def of(bits: NDArray[np.uint8]) -> "Payload | None":
         """Return the payload of 80 bits; None where the CRC-32 is wrong."""
         data = np.packbits(bits).tobytes()
-        if zlib.crc32(data[:6]) != int.from_bytes(data[6:], "big"):
-            return None
-        number = int.from_bytes(data[:6], "big")
-        return Payload(number >> 30, "".join(LETTERS[number >> shift & 31] for shift in range(25, -1, -5)))
+        number, check = int.from_bytes(data[:6], "big"), int.from_bytes(data[6:], "big")
+        job = "".join(LETTERS[number >> shift & 31] for shift in range(25, -1, -5))
+        return Payload(number >> 30, job) if zlib.crc32(data[:6]) == check else None
 
 
 @dataclass(frozen=True)
@@ -93,10 +90,7 @@ def embed(codes: NDArray[np.uint8], free: NDArray[np.bool_], payload: Payload) -
     tile, noise = (np.tile(one, -(-width // len(one)))[:, :width] for one in (tile_of(payload, side), thresholds()))
     strength = np.repeat(strength_of(codes, cell), cell, axis=1)[:, :width]
 
-    def work(top: int, bottom: int) -> None:
-        nudge(codes[top:bottom], free[top:bottom], tile, strength, noise, top, cell)
-
-    by_rows(height, work)
+    by_rows(height, lambda top, end: nudge(codes[top:end], free[top:end], tile, strength, noise, top, cell))
 
 
 def tile_of(payload: Payload, side: int) -> NDArray[np.float32]:
@@ -104,7 +98,7 @@ def tile_of(payload: Payload, side: int) -> NDArray[np.float32]:
     down, across, known, carried, signs = _waves()
     values = encoded(payload.bits())[carried] * signs
     tile = _summed(down, across, np.concatenate([known, values[::2] + 1j * values[1::2]]), side)
-    return np.rint(np.clip(tile / tile.std(), -4, 4) * 32).astype(np.float32)
+    return np.asarray(np.rint(np.clip(tile / tile.std(), -4, 4) * 32), np.float32)
 
 
 @cache
@@ -123,7 +117,7 @@ def strength_of(codes: NDArray[np.uint8], cell: int) -> NDArray[np.float32]:
     seen = codes[rows[:, None], columns, 1].astype(np.float32).reshape(len(rows) // 4, 4, len(columns) // 4, 4)
     # the least of nine squares: one edge on a flat wall hides nothing
     texture = uniform_filter(minimum_filter(seen.std((1, 3)), 3, mode="nearest"), 3, mode="nearest")
-    return np.rint(np.clip(_FLAT + _GROWTH * (texture - _DITHER), _FLAT, _MOST) * 64).astype(np.float32)
+    return np.asarray(np.rint(np.clip(_FLAT + _GROWTH * (texture - _DITHER), _FLAT, _MOST) * 64), np.float32)
 
 
 @cache
@@ -222,10 +216,8 @@ class Spectrum:
         down, across, known, carried, signs = _waves()
         values, ring = self.at(side, down, across), np.hypot(down, across).astype(np.intp) // 2
         # between the waves is only noise: it shows which waves arrived
-        heard, noise = (
-            np.bincount(ring, np.abs(one) ** 2) / np.maximum(np.bincount(ring), 1) + 1e-9
-            for one in (values, self.at(side, down + 0.5, across + 0.5))
-        )
+        both = (values, self.at(side, down + 0.5, across + 0.5))
+        heard, noise = (np.bincount(ring, abs(one) ** 2) / np.maximum(np.bincount(ring), 1) + 1e-9 for one in both)
         weight = np.sqrt(np.maximum(heard / noise - 1, 0.02) / noise)[ring]
         turned = (values * weight * np.exp(2j * np.pi * (down * place[0] + across * place[1])))[len(known) :]
         parts = np.stack([turned.real, turned.imag], -1).ravel() * signs

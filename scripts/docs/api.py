@@ -26,6 +26,7 @@ _TAGS = {
     "keys": "Keys",
     "webhook": "Webhook",
     "data": "All of your data",
+    "marks": "Marks",
     "health": "Health",
 }
 _LANGUAGES = {"curl": ("curl", "sh"), "python": ("Python", "python")}

@@ -33,7 +33,7 @@ _GROUPS = {
     "segmenter": "Networks",
     "generator": "Generator and hub models",
     "device": "Device",
-    "c2pa_certificate": "Content credentials",
+    "xmp": "Marks in pictures",
     "catalogue": "Catalogue",
     "steps": "How the generator runs",
 }

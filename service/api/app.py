@@ -51,6 +51,7 @@ from service.jobs.states import JobStates
 from service.jobs.submit import Submit
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import WorkerRegistry
+from service.marks.stored import own_numbers
 from service.marks.verify import check_apart
 from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
@@ -175,7 +176,7 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
         "accounts": Accounts(engine, cipher),
         "brands": brands,
         "catalogue": catalogue,
-        "check_apart": partial(check_apart, settings=settings, engine=engine),
+        "check_apart": lambda data: check_apart(data, settings, own_numbers(settings, engine)),
         "cutouts": cutouts,
         "deletion": deletion,
         "deliveries": DeliveryLog(engine),

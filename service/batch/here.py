@@ -18,6 +18,7 @@ from pipeline.core.errors import NotAccepted, PipelineError
 from pipeline.core.networks import Networks
 from pipeline.core.order import SwapOrder
 from pipeline.delivery.acceptance import in_words
+from pipeline.delivery.watermark import NO_JOB
 from pipeline.report import to_json
 from pipeline.swap import swap
 from service.batch.batch import Tell
@@ -28,7 +29,7 @@ from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.swap_request import OrderRefused, checked
 from service.settings import Settings
 from service.storage.cache import folder_cache
-from service.worker.local import NO_JOB, build_spec, files_of, open_local_marking, warnings_of
+from service.worker.local import build_spec, files_of, open_local_marking, warnings_of
 from service.worker.logos import artwork_for
 
 

@@ -132,7 +132,8 @@ def verify(file: Path, home: Path | None, as_json: bool) -> None:
     from pipeline.core.errors import Rejected
     from pipeline.kernels.cache import keep_in
     from service.database.engine import create_engine
-    from service.marks.verify import find_marks, own_numbers, trusted_files
+    from service.marks.stored import own_numbers
+    from service.marks.verify import find_marks, trusted_files
 
     settings = settings_from(home=home)
     keep_in(settings.kernels, settings.own_kernels)

@@ -379,7 +379,8 @@ def _secrets() -> Iterator[tuple[str, sa.Select[Any]]]:
     """Yield the rules of secrets: with a key in the settings, each is encrypted."""
     plain = [
         sa.select(
-            next(iter(column.table.primary_key.columns)).label("client_id"), sa.literal(str(column)).label("column")
+            sa.cast(next(iter(column.table.primary_key.columns)), sa.String).label("client_id"),
+            sa.literal(str(column)).label("column"),
         ).where(_in_the_clear(column))
         for column in SECRET_COLUMNS
     ]

@@ -17,7 +17,6 @@ from PIL import Image
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, Credentials, is_synthetic
-from service.database.encryption import SecretUnreadable
 from service.marks.chain import Chain
 from service.settings import Settings
 
@@ -56,7 +55,10 @@ class Marking:
 
     def of(self, job_id: str) -> dict[str, Any]:
         """Return the arguments of `pipeline.swap.swap` for the picture of a job."""
-        return {"xmp": self.xmp, "credentials": self.credentials}
+        from pipeline.delivery.watermark import Payload  # SciPy, which an API does not need
+
+        payload = None if self.installation is None else Payload(self.installation, job_id[-6:])
+        return {"xmp": self.xmp, "credentials": self.credentials, "payload": payload}
 
 
 def open_marking(settings: Settings, own: Callable[[Settings], Chain]) -> Marking:
@@ -69,7 +71,7 @@ def open_marking(settings: Settings, own: Callable[[Settings], Chain]) -> Markin
     if settings.c2pa or settings.watermark:
         try:
             chain = own(settings)
-        except (OSError, SecretUnreadable) as error:
+        except (OSError, CredentialsInvalid) as error:
             logger.error("Pictures get no watermark and no signature by the installation's own certificate: %s", error)
     number = chain.installation if chain is not None and settings.watermark else None
     return Marking(settings.xmp, open_credentials(settings, chain), number)

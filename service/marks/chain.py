@@ -3,28 +3,23 @@
 C2PA accepts no self-signed leaf. No list trusts this authority, so every reader reports its signatures as untrusted.
 """
 
-import contextlib
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 
-import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from sqlalchemy.exc import IntegrityError
 
-from service.database.encryption import open_cipher
-from service.database.engine import create_engine, reader
-from service.database.tables import signing_chain
 from service.settings import Settings, kept_file
 
 #: File under `home` with the chain of commands that need no server.
 OWN_CHAIN = "signing-chain.pem"
 #: Organisation in the certificates, which readers show as the issuer.
 ORGANISATION = "Backdrop"
-#: Lifetimes. A leaf with less than `_RENEW` left is replaced, because a signature without a time stamp ends with it.
-_AUTHORITY, _LEAF, _RENEW = timedelta(days=3650), timedelta(days=730), timedelta(days=90)
+#: Lifetimes. A leaf with less than `_RENEW` left is replaced at a start: a signature without a time stamp ends with it,
+#: and so does the work of a process that never restarts.
+_AUTHORITY, _LEAF, _RENEW = timedelta(days=3650), timedelta(days=730), timedelta(days=365)
 _PEM = serialization.Encoding.PEM
 _KEY_BEGIN, _KEY_END = "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----\n"
 
@@ -63,25 +58,6 @@ def renewed(old: Chain | None) -> Chain:
     return _with_leaf(_certificate("Installation's own authority", key, key), key)
 
 
-def stored_chain(settings: Settings) -> Chain:
-    """Return the chain in the database, which the first caller makes. Raises SecretUnreadable and SQLAlchemyError."""
-    cipher, engine = open_cipher(settings), create_engine(settings.sqlalchemy_url)
-    with contextlib.ExitStack() as stack:
-        stack.callback(engine.dispose)
-        while True:
-            with reader(engine).connect() as connection:
-                row = connection.execute(sa.select(signing_chain.c.certificates, signing_chain.c["keys"])).one_or_none()
-            old = None if row is None else Chain(row[0], cipher.decrypt(row[1]))
-            if (new := renewed(old)) == old:
-                return new
-            # Another process may be faster: the next look finds its chain.
-            kept = {"one": 1, "certificates": new.certificates, "keys": cipher.encrypt(new.keys)}
-            with contextlib.suppress(IntegrityError), engine.begin() as connection:
-                if row is not None:
-                    connection.execute(sa.delete(signing_chain).where(signing_chain.c.certificates == row[0]))
-                connection.execute(sa.insert(signing_chain).values(kept))
-
-
 def kept_chain(settings: Settings) -> Chain:
     """Return the chain in a file that only its owner may read, made by the first caller. Raises OSError."""
     path = settings.home / OWN_CHAIN
@@ -118,10 +94,7 @@ def _certificate(
     builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(end)
     for critical, one in (
         (True, x509.BasicConstraints(ca=root, path_length=0 if root else None)),
-        (
-            True,
-            x509.KeyUsage(not root, False, False, False, False, root, root, False, False),
-        ),  # signs files, or certificates
+        (True, x509.KeyUsage(not root, False, False, False, False, root, root, False, False)),
         (False, x509.SubjectKeyIdentifier.from_public_key(key.public_key())),
         (False, x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key())),
         (False, None if root else x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])),

@@ -13,15 +13,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
-import sqlalchemy as sa
 from pydantic import BaseModel, Field
 
 from pipeline.core.errors import ImageUnreadable, Rejected
 from pipeline.core.spec import Limits
-from service.database.engine import reader
-from service.database.tables import signing_chain
 from service.marks.c2pa import C2PA_SETTINGS
-from service.marks.chain import ORGANISATION, OWN_CHAIN, Chain
+from service.marks.chain import ORGANISATION
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -65,6 +62,7 @@ def find_marks(data: bytes, limits: Limits, trust: Sequence[str], ours: Collecti
 
     Raises Rejected if the file is no picture or exceeds the limits, and ImportError without the c2pa library.
     """
+    from pipeline.delivery.watermark import NO_JOB, find
     from pipeline.photo.decode import decode
 
     photo = decode(data, replace(limits, min_side=1))
@@ -73,6 +71,13 @@ def find_marks(data: bytes, limits: Limits, trust: Sequence[str], ours: Collecti
         said = _TERMS.get(term, "Another statement of its origin.")
         marks.append(MarkFound(kind="xmp", value=term, intact=True, own=False, meaning=said))
     marks += _credentials(data, f"image/{photo.format.replace('mpo', 'jpeg')}", trust)
+    if (found := find(photo.rgb)) is not None:
+        number, job = found.payload.installation, found.payload.job
+        said = f"From {'this' if number in ours else 'another'} installation, {number:05x}"
+        said += ", by a command without a job." if job == NO_JOB else f", by the job that ends in {job}."
+        marks.append(
+            MarkFound(kind="watermark", value=f"{number:05x} {job}", intact=True, own=number in ours, meaning=said)
+        )
     return MarksFound(marks=marks, holds=bool(marks) and all(one.intact for one in marks))
 
 
@@ -102,12 +107,12 @@ def _credentials(data: bytes, content_type: str, trust: Sequence[str]) -> Iterat
     yield MarkFound(kind="c2pa", value=issuer, intact=not changes, own=state == "Trusted", meaning=said)
 
 
-def check_apart(data: bytes, settings: Settings, engine: sa.Engine) -> MarksFound:
+def check_apart(data: bytes, settings: Settings, ours: Collection[int]) -> MarksFound:
     """Return the marks in a stranger's file, by a process that can neither fill the memory nor run for long.
 
     Raises Rejected.
     """
-    about = {"ours": own_numbers(settings, engine), "trust": trusted_files(settings)}
+    about = {"ours": [*ours], "trust": trusted_files(settings)}
     about |= {"pixels": settings.max_photo_pixels, "kernels": str(settings.kernels)}
     one = dict.fromkeys(("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
     command = [sys.executable, "-I", "-m", "service.marks.verify", json.dumps(about)]
@@ -127,16 +132,6 @@ def trusted_files(settings: Settings) -> list[str]:
     """Return the PEM files of the certificates to trust: the operator's own, where it is on this machine."""
     own = settings.c2pa_certificate
     return [str(own)] if own is not None and own.is_file() else []
-
-
-def own_numbers(settings: Settings, engine: sa.Engine | None) -> list[int]:
-    """Return the numbers of this installation: its database's, and that of its commands. Raises SQLAlchemyError."""
-    kept = settings.home / OWN_CHAIN
-    chains = [kept.read_text()] if kept.is_file() else []
-    if engine is not None:
-        with reader(engine).connect() as connection:
-            chains += connection.scalars(sa.select(signing_chain.c.certificates))
-    return [Chain(one, "").installation for one in chains]
 
 
 def limit_process() -> None:

@@ -17,6 +17,7 @@ from pipeline.core.spec import Spec
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
 from pipeline.delivery.acceptance import in_words
+from pipeline.delivery.watermark import NO_JOB
 from pipeline.photo.decode import decode
 from pipeline.report import to_json
 from pipeline.swap import SwapResult, cut_out, swap
@@ -32,9 +33,6 @@ from service.marks.chain import kept_chain
 from service.settings import Settings
 from service.worker.logos import artwork_for
 from service.worker.networks import open_networks
-
-#: Job in the watermark of pictures that no server makes, so that a seed always gives the same picture.
-NO_JOB = "000000"
 
 
 class SpecInvalid(ValueError):

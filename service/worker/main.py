@@ -34,7 +34,7 @@ from service.jobs.records import Kind
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import HEARTBEAT_TTL, WorkerHeartbeat, WorkerRegistry
 from service.marks.c2pa import CredentialsInvalid, Marking, open_marking
-from service.marks.chain import stored_chain
+from service.marks.stored import stored_chain
 from service.operations.roster import WorkerRoster
 from service.settings import Settings, load_settings
 from service.storage.buckets import open_buckets

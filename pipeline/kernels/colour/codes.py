@@ -7,6 +7,9 @@ from pipeline.kernels.jit import colour_kernel, kernel
 
 #: Steps of the dither's noise per code.
 NOISE_STEPS = 128
+Codes = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.float32]
 _CODES, _HALF = np.float32(255), np.float32(0.5)
 
 
@@ -68,20 +71,12 @@ def lowest_of_white(
 
 
 @kernel
-def nudge(
-    codes: NDArray[np.uint8],
-    free: NDArray[np.bool_],
-    tile: NDArray[np.float32],
-    strength: NDArray[np.float32],
-    noise: NDArray[np.float32],
-    top: int,
-    cell: int,
-) -> None:
+def nudge(codes: Codes, free: Mask, tile: Rows, strength: Rows, noise: Rows, top: int, cell: int) -> None:
     """Move n×W×3 (or ×4) codes in place by -1, 0 or 1, all three alike, where the n×W mask `free` is True.
 
-    The step is (tile × strength + noise) / 2048 rounded down: whole numbers below 2²⁴, so it is exact. Row y of the
-    picture, which begins at `top`, reads their rows y modulo their heights, and row y // `cell` of `strength`; all have
-    W values. Codes stop at 0 and 255, but dark pixels at 0 and pale pixels at 255 stay: their hue would change.
+    The step is (tile × strength + noise) / 2048 rounded down: whole numbers below 2²⁴, so it is exact. The picture's
+    row y (the first is `top`) takes their rows y, or y // `cell` for `strength`, modulo their heights; all are W wide.
+    Dark pixels with a code 0 don't go down, pale pixels with a code 255 not up: their hue would change.
     """
     width = codes.shape[1]
     steps = np.empty(width, np.int32)

@@ -338,6 +338,10 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
     assert set(report) == {"palette", "fidelity", "preset", "cutout", "provenance", "placement", "marks"}
     assert report["placement"] == {"shift_x": 0, "shift_y": 0, "scale": 0.9, "turn": 2, "stance": "lying", "breaks": []}
     assert report["provenance"]["seed"] == 4
+    checked = run("verify", str(output))
+    assert checked.exit_code == 0
+    assert set(report["marks"]) == {line.split()[0] for line in checked.output.splitlines()}
+    assert "From this installation" in checked.output
     assigned = {one["surface"]: one["colour"] for one in report["palette"]["assigned"]}
     assert (assigned["table"], "props" in assigned) == ("#cfe3d4", False)
 

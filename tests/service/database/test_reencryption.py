@@ -76,7 +76,7 @@ def test_a_dump_contains_no_secret(engine: sa.Engine, migrated_url: str) -> None
 
 def test_every_column_named_for_a_secret_is_encrypted() -> None:
     named = {str(column) for table in metadata.tables.values() for column in table.c if "secret" in column.name}
-    assert named == {str(column) for column in SECRET_COLUMNS}
+    assert named | {"signing_chain.keys"} == {str(column) for column in SECRET_COLUMNS}
 
 
 def test_plain_text_secrets_are_encrypted_and_leave_nothing_behind(engine: sa.Engine, migrated_url: str) -> None:
@@ -102,7 +102,10 @@ def test_a_missing_key_leaves_its_secrets_unchanged(engine: sa.Engine) -> None:
 
     assert reencrypt(engine, SecretCipher([NEW])) == {"changed": 0, "left": 0, "unreadable": 5}
     states = secret_states(engine, SecretCipher([NEW]))
-    assert states == {str(column): {SecretState.UNREADABLE: 1} for column in SECRET_COLUMNS}
+    of_clients = [column for column in SECRET_COLUMNS if column.table.name != "signing_chain"]
+    assert {name: count for name, count in states.items() if count} == {
+        str(column): {SecretState.UNREADABLE: 1} for column in of_clients
+    }
     signer.read(OLD)
 
 

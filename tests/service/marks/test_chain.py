@@ -10,12 +10,14 @@ import pytest
 import sqlalchemy as sa
 from cryptography import x509
 
-from service.database.encryption import SecretUnreadable
+from service.database.encryption import new_encryption_key, open_cipher
 from service.database.engine import create_engine
+from service.database.reencryption import reencrypt
 from service.database.tables import signing_chain
 from service.marks import chain as chains
 from service.marks.c2pa import CredentialsInvalid, open_credentials, open_marking
-from service.marks.chain import Chain, kept_chain, renewed, stored_chain
+from service.marks.chain import Chain, kept_chain, renewed
+from service.marks.stored import stored_chain
 from service.settings import Settings
 from tests.service.marks.test_c2pa import signing
 
@@ -41,8 +43,13 @@ def test_workers_that_start_at_once_sign_with_one_chain_whose_keys_are_encrypted
     engine = create_engine(settings.sqlalchemy_url)
     with engine.connect() as connection:
         (keys,) = connection.scalars(sa.select(signing_chain.c["keys"]))
-    engine.dispose()
     assert keys.startswith("fernet:")
+    other = settings.model_copy(update={"encryption_keys": new_encryption_key()})
+    with pytest.raises(CredentialsInvalid, match="Add that key to BACKDROP_ENCRYPTION_KEYS"):
+        stored_chain(other)
+    assert reencrypt(engine, open_cipher(settings), open_cipher(other))["changed"] == 1
+    assert stored_chain(other) == first
+    engine.dispose()
     assert first.keys.count("BEGIN PRIVATE KEY") == 2
 
 
@@ -51,12 +58,12 @@ def test_a_leaf_lasts_two_years_and_its_authority_renews_it_before_it_ends(
     settings: Settings, made: Callable[[Settings], Chain], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(chains, "_LEAF", timedelta(days=80))
+        patch.setattr(chains, "_LEAF", timedelta(days=360))
         patch.setattr(chains, "_RENEW", timedelta(days=0))
         old = made(settings)
     new, now = made(settings), datetime.now(UTC)
 
-    assert ends(old)[0] < now + timedelta(days=90) < now + timedelta(days=700) < ends(new)[0]
+    assert ends(old)[0] < now + timedelta(days=365) < now + timedelta(days=700) < ends(new)[0]
     assert ends(old)[1] == ends(new)[1]
     assert old.installation == new.installation < 1 << 18
     assert made(settings) == new
@@ -110,7 +117,7 @@ def test_without_the_library_or_a_readable_key_pictures_are_made_unsigned_and_th
     tmp_path: Path, signing: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def unreadable(settings: Settings) -> Chain:
-        raise SecretUnreadable("A secret is encrypted, but there is no key.")
+        raise CredentialsInvalid("A secret is encrypted, but there is no key.")
 
     assert open_marking(Settings(home=tmp_path), unreadable).credentials is None
     assert "there is no key" in caplog.text

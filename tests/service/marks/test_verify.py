@@ -10,12 +10,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import c2pa
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from pipeline.core.errors import ImageUnreadable
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES
 from pipeline.core.spec import Limits
+from pipeline.delivery.watermark import NO_JOB, Payload, embed
 from service.cli.main import main
 from service.marks import verify
 from service.marks.c2pa import open_credentials
@@ -23,7 +26,6 @@ from service.marks.chain import renewed
 from service.marks.verify import MarksFound, check_apart, find_marks
 from service.settings import Settings
 from tests.service.marks.test_c2pa import COMPOSITE, picture, signing
-from tests.support.databases import migrated_engine
 from tests.support.hostile import png_bomb
 from tests.support.installation import clock_off_by
 from tests.support.still_life import jpeg, still_life
@@ -46,7 +48,7 @@ def said(found: MarksFound) -> dict[str, str]:
     return {one.kind: one.meaning for one in found.marks}
 
 
-def test_own_untrusted_and_operators_trusted_signatures_are_told_apart_and_changes_are_named(signing: Settings) -> None:
+def test_own_signatures_are_untrusted_the_operators_trusted_and_changes_are_named(signing: Settings) -> None:
     trust = verify.trusted_files(signing)
     files = signed(Settings()), signed(signing), flipped(signed(signing))
     own, operators, changed = (find_marks(data, Limits(), trust, ()) for data in files)
@@ -61,6 +63,25 @@ def test_own_untrusted_and_operators_trusted_signatures_are_told_apart_and_chang
 
 def test_a_photo_without_marks_has_none() -> None:
     assert find_marks(jpeg(still_life()[0]), Limits(), (), ()) == MarksFound(marks=[], holds=False)
+
+
+def test_a_watermark_names_its_installation_and_its_job() -> None:
+    ours, theirs = renewed(None).installation, renewed(None).installation
+    y, x = np.mgrid[0:600, 0:800] / 800
+    codes = np.dstack([90 + 60 * x, 120 + 60 * y, 150 - 60 * x]).astype(np.uint8)
+    for job in ("7C5E3G", NO_JOB):
+        marked, file = codes.copy(), io.BytesIO()
+        embed(marked, np.ones(marked.shape[:2], bool), Payload(ours, job))
+        Image.fromarray(marked).save(file, "JPEG", quality=90)
+        found, other = (find_marks(file.getvalue(), Limits(), (), [number]) for number in (ours, theirs))
+        assert [(one.value, one.own) for one in (*found.marks, *other.marks)] == [
+            (f"{ours:05x} {job}", True),
+            (f"{ours:05x} {job}", False),
+        ]
+        assert ("another installation" in said(other)["watermark"], job in said(found)["watermark"]) == (
+            True,
+            job != NO_JOB,
+        )
 
 
 def test_a_signature_whose_certificate_has_expired_stays_intact(tmp_path: Path) -> None:
@@ -138,15 +159,13 @@ def test_a_strangers_file_is_checked_in_a_process_that_refuses_bombs_and_is_stop
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(home=tmp_path)
-    engine = migrated_engine(settings)
     data = signed(settings)
-    assert check_apart(data, settings, engine) == find_marks(data, Limits(), (), ())
+    assert check_apart(data, settings, ()) == find_marks(data, Limits(), (), ())
     with pytest.raises(ImageUnreadable, match="megapixels"):
-        check_apart(png_bomb(8000, 8000), settings, engine)
+        check_apart(png_bomb(8000, 8000), settings, ())
     monkeypatch.setattr(verify, "_SECONDS", 0.01)
     with pytest.raises(ImageUnreadable, match="too long or too much memory"):
-        check_apart(data, settings, engine)
-    engine.dispose()
+        check_apart(data, settings, ())
 
 
 def test_the_process_apart_has_limits_on_its_memory_and_its_processor_time() -> None:

@@ -74,7 +74,8 @@ def test_a_file_that_stops_arriving_gives_its_place_back(settings: Settings, mon
         await asyncio.sleep(3600)
 
     async def send() -> httpx.Response:
-        transport = httpx.ASGITransport(create_app(settings))
+        app: Any = create_app(settings)  # httpx and litestar name the types of ASGI differently
+        transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             return await http.post("/v1/verify", content=stalled())
 
