@@ -329,7 +329,7 @@ def test_the_ledger_is_narrowed_by_dates_and_a_cursor_belongs_to_them(caller: Ca
     assert first["entries"] + second["entries"] == whole["entries"]
     assert (first["balance"], second["next_cursor"]) == (whole["balance"], None)
     past = f"from={today - 9 * DAY}&to={today - 8 * DAY}"
-    assert caller.get(f"/v1/credits?{past}").json() == {"balance": whole["balance"], "entries": [], "next_cursor": None}
+    assert caller.get(f"/v1/credits?{past}").json() == whole | {"entries": [], "next_cursor": None}
     assert located(caller.get(f"/v1/credits?{past}&cursor={first['next_cursor']}")) == {("query", "cursor")}
     assert located(caller.get("/v1/credits?from=2026-03-05&to=2026-03-04")) == {("query", "to")}
 
