@@ -11,8 +11,8 @@ const SETS = [
 const SAYS = {
   none: "You pay for every picture that is made. Its report shows what Backdrop measured.",
   standard:
-    "You pay only for a good picture: true colours, a sure cut-out, and the channel's rules kept. Otherwise your credits come back.",
-  strict: "As Standard. The photo must also be large enough, and nothing about the product may be in doubt.",
+    "You pay only if the colours, the cut-out's confidence and the channel's rules are within limits. A wrong cut-out can pass, so look first.",
+  strict: "As Standard. The photo must also be large enough, and Backdrop may have no doubt about the product.",
 };
 const OWN = "The brand's own limits apply. Otherwise your credits come back.";
 
