@@ -35,7 +35,7 @@ from service.worker.networks import open_networks
 #: Pictures that rules were chosen on.
 TUNED = 20
 #: Messages read at random from each unmarked picture.
-TRIALS = 1000
+TRIALS = 5000
 Picture = Image.Image
 Random = np.random.Generator
 
