@@ -142,6 +142,7 @@ def limit_process() -> None:
 
 def _apart(about: dict[str, Any]) -> dict[str, Any] | str:
     limit_process()
+    os.nice(10)  # a stranger's file waits for jobs and requests
     from pipeline.kernels.cache import keep_in
 
     keep_in(Path(about["kernels"]))
