@@ -10,7 +10,7 @@ from pipeline.core.networks import Progress
 from pipeline.core.order import SEED_LIMIT
 from pipeline.core.spec import Spec
 from pipeline.cutout.cache import Cache, Kind
-from pipeline.delivery.acceptance import judge, limits_of, unchecked
+from pipeline.delivery.acceptance import in_words, judge, limits_of, unchecked
 from pipeline.delivery.output import ordered
 from pipeline.delivery.preview import preview_of
 from pipeline.report import AcceptanceReport, AcceptanceTry, Miss, PreviewReport, Report
@@ -37,6 +37,12 @@ class AcceptedSwap:
     result: SwapResult
     #: Whether no try keeps the limits, so that the caller gets no picture and does not pay.
     refused: bool = False
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the picture is refused, in sentences that name each missed limit; None: it is delivered."""
+        found = self.result.report.acceptance
+        return in_words(found) if self.refused and found is not None else None
 
 
 def accepted_swap(

@@ -17,7 +17,6 @@ from pipeline.accepted import accepted_swap
 from pipeline.core.errors import NotAccepted, PipelineError
 from pipeline.core.networks import Networks
 from pipeline.core.order import SwapOrder
-from pipeline.delivery.acceptance import in_words
 from pipeline.delivery.watermark import NO_JOB
 from pipeline.report import to_json
 from pipeline.swap import swap
@@ -123,8 +122,8 @@ class LocalMaker:
                 cache=folder_cache(self._out / FOLDER / "kept"),
             )
             render = made.result
-            if made.refused and render.report.acceptance is not None:
-                raise NotAccepted(in_words(render.report.acceptance))
+            if made.refusal is not None:
+                raise NotAccepted(made.refusal)
         except OrderRefused as error:
             raise Failure("spec_invalid", str(error)) from error
         except PipelineError as error:

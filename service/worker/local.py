@@ -16,7 +16,6 @@ from pipeline.core.order import PhotoPlace, SwapOrder
 from pipeline.core.spec import Spec
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
-from pipeline.delivery.acceptance import in_words
 from pipeline.delivery.watermark import NO_JOB
 from pipeline.photo.decode import decode
 from pipeline.report import to_json
@@ -118,10 +117,8 @@ def swap_file(
     picture.write_bytes(render.data)
     report = json.dumps(to_json(render.report), indent=2, ensure_ascii=False)
     output.with_name(output.name + ".json").write_text(report + "\n")
-    if made.refused and render.report.acceptance is not None:
-        raise NotAccepted(
-            f"{in_words(render.report.acceptance)} {picture} shows it, and {output.name}.json reports on it."
-        )
+    if made.refusal is not None:
+        raise NotAccepted(f"{made.refusal} {picture} shows it, and {output.name}.json reports on it.")
     return replace(render, warnings=warnings_of(catalogue, spec, render))
 
 

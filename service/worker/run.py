@@ -26,7 +26,6 @@ from pipeline.core.networks import Networks
 from pipeline.core.spec import Limits
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
-from pipeline.delivery.acceptance import in_words
 from pipeline.report import to_json
 from pipeline.swap import cut_out, swap
 from service.catalogue.catalogue import Catalogue
@@ -278,7 +277,7 @@ class JobRunner:
         )
         if judged is not None and not claim.preview:
             claim.missed[:] = [one.missed for one in judged.tries]
-        return Failure("not_accepted", in_words(judged), stored) if judged is not None and made.refused else stored
+        return stored if made.refusal is None else Failure("not_accepted", made.refusal, stored)
 
     def _mask(self, attempt: Attempt, photo_sha256: str, *, whole: bool) -> GivenMask | None:
         """Return the client's own mask of the photo. Waits for a database that is away.
