@@ -1,7 +1,6 @@
-"""Objects of a scene: balls, drums, blocks and rods."""
+"""Objects of a scene: balls, drums and blocks."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -137,50 +136,3 @@ class Block:
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
         x, z = self._turned(point[0] - np.float32(self.x), point[2] - np.float32(self.z))
         return np.where(face <= 1, z, x), np.where(face == 2, z, point[1])
-
-
-@dataclass(frozen=True)
-class Rod:
-    """A straight round rod from `foot` along `way`: its side (face 0), and its ends (1)."""
-
-    foot: tuple[float, float, float]
-    way: tuple[float, float, float]
-    radius: float
-
-    @cached_property
-    def length(self) -> float:
-        """The length of `way`."""
-        return float(np.linalg.norm(self.way))
-
-    @cached_property
-    def axis(self) -> tuple[float, float, float]:
-        """The direction of `way`, of length 1."""
-        x, y, z = (float(part) / self.length for part in self.way)
-        return x, y, z
-
-    @property
-    def bounds(self) -> Bounds:
-        one, two = np.asarray(self.foot), np.asarray(self.foot) + self.way
-        out = self.radius * np.sqrt(np.maximum(1 - np.square(self.axis), 0))
-        low, high = np.minimum(one, two) - out, np.maximum(one, two) + out
-        return float(low[0]), float(low[1]), float(low[2]), float(high[0]), float(high[1]), float(high[2])
-
-    @property
-    def packed(self) -> Packed:
-        return Packed(solids.ROD, (*self.foot, *self.axis, self.length, self.radius))
-
-    def _along(self, point: Triple) -> Field:
-        away = [part - np.float32(at) for part, at in zip(point, self.foot, strict=True)]
-        return np.asarray(sum(part * np.float32(a) for part, a in zip(away, self.axis, strict=True)), np.float32)
-
-    def normal(self, point: Triple, face: Face) -> Triple:
-        along = self._along(point)
-        end = np.where(along > self.length / 2, 1, -1).astype(np.float32)
-        x, y, z = (
-            np.where(face == 1, end * np.float32(a), (part - np.float32(at) - along * np.float32(a)) / self.radius)
-            for part, at, a in zip(point, self.foot, self.axis, strict=True)
-        )
-        return triple(x, y, z, point)
-
-    def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
-        return self._along(point), np.asarray(point[1] + point[2], np.float32)

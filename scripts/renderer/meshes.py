@@ -12,7 +12,7 @@ from pipeline.geometry.panels import Panel, Sprig
 from pipeline.geometry.ray import Triple
 from pipeline.geometry.rounded import Rounded
 from pipeline.geometry.slabs import Slab
-from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
+from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.scene.layout import Part
 from scripts.renderer.leaves import leaves_mesh
@@ -62,8 +62,6 @@ def solid_mesh(solid: Solid) -> Mesh:
             found = _ball(solid)
         case Drum():
             found = _drum(solid)
-        case Rod():
-            found = _rod(solid)
         case Block():
             found = _block(solid)
         case Panel():
@@ -159,17 +157,6 @@ def _cup(solid: Drum, out: NDArray[np.float64]) -> Mesh:
             fan(ring(solid.hollow, floor), (solid.x, floor, solid.z), (0, 1, 0)),
         ]
     )
-
-
-def _rod(solid: Rod) -> Mesh:
-    around = np.linspace(0, 2 * np.pi, 2 * HALF_TURN + 1)[:, None]
-    axis, foot = np.asarray(solid.axis), np.asarray(solid.foot)
-    one = np.cross(axis, (0.0, 0.0, 1.0) if abs(axis[2]) < 0.9 else (0.0, 1.0, 0.0))
-    one /= np.linalg.norm(one)
-    out = np.cos(around) * one + np.sin(around) * np.cross(axis, one)
-    low, high = foot + solid.radius * out, foot + np.asarray(solid.way) + solid.radius * out
-    ends = [fan(line, tuple(line[:-1].mean(0)), tuple(way)) for line, way in ((low, -axis), (high, axis))]
-    return join([strip(low, high, out), *ends])
 
 
 def _block(solid: Block) -> Mesh:

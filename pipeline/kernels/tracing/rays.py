@@ -24,7 +24,6 @@ from pipeline.kernels.tracing.solids import (
     meet_open_wall,
     meet_panel,
     meet_recess,
-    meet_rod,
     meet_rounded,
     meet_slab,
     meet_sweep,
@@ -52,7 +51,7 @@ FACES = 8
 _ZERO, _INF, _NEAR, _AWAY = np.float32(0), np.float32(np.inf), np.float32(1e-3), np.float32(-1)
 _FLOOR, _WALL, _OPEN_WALL, _RECESS, _SWEEP = solids.FLOOR, solids.WALL, solids.OPEN_WALL, solids.RECESS, solids.SWEEP
 _PANEL, _ELLIPSOID, _DRUM, _BLOCK, _SLAB = solids.PANEL, solids.ELLIPSOID, solids.DRUM, solids.BLOCK, solids.SLAB
-_LEAVES, _DUNES, _UPRIGHT, _FLAT, _ROD = solids.LEAVES, solids.DUNES, solids.UPRIGHT, solids.FLAT, solids.ROD
+_LEAVES, _DUNES, _UPRIGHT, _FLAT = solids.LEAVES, solids.DUNES, solids.UPRIGHT, solids.FLAT
 _ROUNDED, _LATHED = solids.ROUNDED, solids.LATHED
 
 
@@ -114,8 +113,6 @@ def _by_kind(kind: np.int32, p: Numbers, own: np.int32, ray_of: RayOf, rays: Ray
         _each(meet_block, p, own, ray_of, rays, best, found)
     elif kind == _SLAB:
         _each(meet_slab, p, own, ray_of, rays, best, found)
-    elif kind == _ROD:
-        _each(meet_rod, p, own, ray_of, rays, best, found)
     elif kind == _ROUNDED:
         _each(meet_rounded, p, own, ray_of, rays, best, found)
     elif kind == _LATHED:

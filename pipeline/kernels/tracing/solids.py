@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from pipeline.kernels.jit import inlined
 
 #: Kinds of solids, and the length of a solid's row of numbers.
-FLOOR, WALL, OPEN_WALL, RECESS, SWEEP, PANEL, ELLIPSOID, DRUM, BLOCK, SLAB, LEAVES, DUNES, UPRIGHT, FLAT, ROD = range(
-    15
-)
-ROUNDED, LATHED = 15, 16
+FLOOR, WALL, OPEN_WALL, RECESS, SWEEP, PANEL, ELLIPSOID, DRUM, BLOCK, SLAB, LEAVES, DUNES, UPRIGHT, FLAT = range(14)
+ROUNDED, LATHED = 14, 15
 NUMBERS = 24
 #: The most sides of a slab.
 SIDES = 7
@@ -422,37 +420,6 @@ def meet_drum(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     inner = end if (not floor) | (dy < _ZERO) else _INF
     face = np.int32(1) if top else np.int32(0)
     return (inner if within else outer), ((np.int32(3) if floor else np.int32(2)) if within else face)
-
-
-@inlined
-def meet_rod(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a straight rod, p = the foot's centre, its axis of length 1, its length, its radius."""
-    x = ox - p[0]
-    y = oy - p[1]
-    z = oz - p[2]
-    along = x * p[3] + y * p[4] + z * p[5]
-    speed = dx * p[3] + dy * p[4] + dz * p[5]
-    # The parts perpendicular to the axis: a circle in a plane.
-    x = x - along * p[3]
-    y = y - along * p[4]
-    z = z - along * p[5]
-    u = dx - speed * p[3]
-    v = dy - speed * p[4]
-    w = dz - speed * p[5]
-    a = u * u + v * v + w * w
-    b = x * u + y * v + z * w
-    root = b * b - a * (x * x + y * y + z * z - p[7] * p[7])
-    missed = (root <= _ZERO) | (a == _ZERO)
-    half = np.sqrt(_ZERO if missed else root)
-    by = _ONE if missed else a
-    enter = _INF if missed else (-b - half) / by
-    leave = -_INF if missed else (-b + half) / by
-    low, high = slab(along, speed, _ZERO, p[6])
-    first = low if low > enter else enter
-    last = high if high < leave else leave
-    # From inside, such as close to the ground under it, a ray meets the far side.
-    t = first if first > _NEAR else last
-    return (t if (first < last) & (t > _NEAR) else _INF), (np.int32(1) if low > enter else np.int32(0))
 
 
 @inlined

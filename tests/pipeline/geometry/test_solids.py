@@ -13,7 +13,7 @@ from pipeline.geometry.packing import meet
 from pipeline.geometry.panels import Opening, Panel, Sprig
 from pipeline.geometry.rounded import Rounded, axes
 from pipeline.geometry.slabs import Slab
-from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
+from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.geometry.walls import Recess, Sweep, Wall
 
 Points = NDArray[np.floating]
@@ -157,7 +157,6 @@ CONVEX: list[Solid] = [
     Ball(0, 0.2, 0, 0.3, 0.6),
     Drum(0, 0, 0, 0.3, 0.4),
     Block(0, 0, 0, 0.3, 0.4, 0.3, 0.4),
-    Rod((-0.3, 0.2, 0.0), (0.6, 0.0, 0.0), 0.2),
     Rounded((0.0, 0.2, 0.0), (0.1, 0.0, 0.05), (0.2, 0.2, 0.2), (0.1, 0.15, 0.2), axes(0.4, 0.1, 0.2)),
     Lathed(0.0, 0.0, 0.0, 0.4, (0.1, 0.12, 0.3, 0.2, 0.15)),
     Slab(((-0.3, 0.0), (0.3, 0.0), (0.3, 0.4), (-0.3, 0.4)), 0.1, 0.2),

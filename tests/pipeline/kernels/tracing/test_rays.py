@@ -11,7 +11,7 @@ from pipeline.geometry.packing import meet
 from pipeline.geometry.panels import Opening, Panel, Sprig
 from pipeline.geometry.rounded import Rounded, axes
 from pipeline.geometry.slabs import Fronds, Slab
-from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
+from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.kernels.tracing.rays import FACES
 
@@ -29,7 +29,6 @@ SOLIDS: list[Solid] = [
     Ball(0.1, 0.2, 0.0, 0.2, 0.8),
     Drum(0, 0, 0, 0.3, 0.4),
     Drum(0, 0, 0, 0.3, 0.2, 0.25, 0.05),
-    Rod((-0.2, 0.02, 0.1), (0.35, 0.25, -0.3), 0.05),
     Block(0.1, 0, -0.2, 0.3, 0.3, 0.2, 0.4),
     Slab(((-0.2, 0.0), (0.25, -0.05), (0.1, 0.3)), 0.05, 0.05),
     Rounded((0.0, 0.1, 0.05), (0.05, 0.0, 0.02), (0.2, 0.1, 0.05), (0.1, 0.08, 0.1), axes(0.4, 0.1, 0.2)),
