@@ -40,7 +40,7 @@ TOGETHER = {
         "models/test_graphs.py",
         "models/test_device.py",
         "service/diagnostics/test_generator_trial.py",
-        "service/diagnostics/test_gpu_check.py",
+        "benchmarks/test_gpu.py",
         "service/worker/test_lane_jobs.py",
     ),
     "running_up": ("system/studio/", "system/test_examples.py"),

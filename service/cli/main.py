@@ -277,42 +277,17 @@ def doctor(home: Path | None, no_networks: bool, generator: str | None, wait: fl
     sys.exit(0 if well else 1)
 
 
-@main.command("gpu-check")
-@home_option
-@click.option(
-    "--out",
-    default="gpu-check",
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for the results.",
-)
-@click.option("--quick", is_flag=True, help="Take 5 minutes instead of an hour: fewer swaps, no CPU comparison.")
-@click.option(
-    "--products",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder of your photos or cut-outs. Default: the sample photo and drawn products.",
-)
-def gpu_check(home: Path | None, out: Path, quick: bool, products: Path | None) -> None:
-    """Measure the configured generator on this machine. Writes a page and a JSON file. Repeat it to resume."""
-    from service.diagnostics.gpu_check import FULL, QUICK, run
-    from service.diagnostics.gpu_check_page import write_result
-    from service.diagnostics.gpu_check_steps import STEPS
-
-    amount, say = QUICK if quick else FULL, partial(click.echo, err=True)
-    about, rows = run(settings_from(home=home), out, amount, STEPS, products, say=say)
-    write_result(out, about, rows)
-    click.echo(f"{out / 'index.html'} and {out / 'gpu-check.json'}")
-    sys.exit(1 if any(row.how == "failed" for row in rows.values()) else 0)
+_PASSED_ON = {"ignore_unknown_options": True, "help_option_names": []}
 
 
-@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@main.command(context_settings=_PASSED_ON)
 @click.argument("name", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def bench(name: str | None, arguments: tuple[str, ...]) -> None:
     """Run a benchmark of the repository, for example `backdrop bench swaps --help`."""
     folder = Path(__file__).resolve().parents[2] / "benchmarks"
     # The folders also contain modules that only benchmarks import.
-    rooms = [folder / room for room in ("picture", "speed", "robustness")]
+    rooms = [folder / room for room in ("picture", "speed", "robustness", "gpu")]
     files = sorted(path for room in rooms for path in room.glob("*.py"))
     known = {path.stem: path for path in files if '__name__ == "__main__"' in path.read_text("utf-8")}
     if name not in known:
@@ -320,6 +295,14 @@ def bench(name: str | None, arguments: tuple[str, ...]) -> None:
         raise click.UsageError(f"Name a benchmark: {choices}.")
     sys.argv = [str(known[name].relative_to(folder.parent)), *arguments]
     runpy.run_path(str(known[name]), run_name="__main__")
+
+
+@main.command("gpu-check", context_settings=_PASSED_ON, hidden=True)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def gpu_check(context: click.Context, arguments: tuple[str, ...]) -> None:
+    """Run `backdrop bench gpu`, the present name."""
+    context.invoke(bench, name="gpu", arguments=arguments)
 
 
 if __name__ == "__main__":

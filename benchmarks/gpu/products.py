@@ -1,4 +1,4 @@
-"""Products for `backdrop gpu-check`: from a folder, or from the shipped sample and drawn shapes."""
+"""Products for `backdrop bench gpu`: from a folder, or from the shipped sample and drawn shapes."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The steps of `backdrop gpu-check`, each a row of its page."""
+"""The steps of `backdrop bench gpu`, each a row of its page."""
 
 import io
 import time
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.gpu.check import FULL, GIB, Amount, Check, Row, Skipped, Step
 from models.device import Device, is_sticky
 from models.hub.generator import DiffusersGenerator
 from models.loading import load_generator
@@ -29,7 +30,6 @@ from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Placed, Rgb
 from pipeline.scene.composition import compose
-from service.diagnostics.gpu_check import FULL, GIB, Amount, Check, Row, Skipped, Step
 from service.worker.main import open_lane
 from service.worker.networks import generator_choice
 

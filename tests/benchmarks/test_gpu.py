@@ -1,4 +1,4 @@
-"""`backdrop gpu-check`: its page, its restart after a kill, and its row for a missing model."""
+"""`backdrop bench gpu`: its page, its restart after a kill, and its row for a missing model."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
+from benchmarks.gpu.check import DEATHS, FULL, Amount, Check, Row, Step, run
+from benchmarks.gpu.page import write_result
+from benchmarks.gpu.steps import STEPS, compared
 from pipeline.background.paint import lit_drawing
 from pipeline.core.networks import Capabilities, FunctionSegmenter, Networks, Painted, PaintRequest
 from service.cli.main import main
-from service.diagnostics.gpu_check import DEATHS, FULL, Amount, Check, Row, Step, run
-from service.diagnostics.gpu_check_page import write_result
-from service.diagnostics.gpu_check_steps import STEPS, compared
 from service.settings import Settings
 from service.worker.networks import open_networks
 from tests.models.hub.tiny_controlnets import save_controlnet

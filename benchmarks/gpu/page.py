@@ -1,4 +1,4 @@
-"""The page and the JSON row of `backdrop gpu-check`."""
+"""The page and the JSON row of `backdrop bench gpu`."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from service.diagnostics.gpu_check import Row
+from benchmarks.gpu.check import Row
 
 #: Explanations of the words in the table.
 _WORDS = {
@@ -39,7 +39,7 @@ def write_result(out: Path, about: Mapping[str, Any], rows: Mapping[str, Row]) -
 
 
 def _page(out: Path, facts: Mapping[str, Any], rows: Mapping[str, Row]) -> str:
-    css = (files("service.diagnostics") / "gpu_check.css").read_text("utf-8")
+    css = (files("benchmarks.gpu") / "page.css").read_text("utf-8")
     notice = ""
     if facts["device"] != "cuda":
         notice = (

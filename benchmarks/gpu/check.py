@@ -1,4 +1,4 @@
-"""`backdrop gpu-check`: steps that measure the configured model on this machine, for one page and one JSON row.
+"""`backdrop bench gpu`: steps that measure the configured model on this machine, for one page and one JSON row.
 
 The output folder keeps each finished step, so that a killed run can continue.
 """
@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.gpu.products import products
 from models.device import give_back_device_memory, is_sticky, resolve_device
 from models.memory import peak_memory
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Spec
 from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import load_catalogue
-from service.diagnostics.gpu_check_products import products
 from service.settings import Settings
 from service.telemetry.faults import explained
 from service.worker.kernels import compile_kernels

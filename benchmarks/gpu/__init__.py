@@ -1,0 +1,1 @@
+"""The check of a GPU: the configured model, measured step by step."""
