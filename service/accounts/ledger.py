@@ -31,11 +31,13 @@ def debit(connection: sa.Connection, client_id: str, costs: Mapping[str, int]) -
         _move(connection, client_id, "debit", amounts)
 
 
-def refund(connection: sa.Connection, job_id: str) -> None:
-    """Refund a job's credits. A second refund of the job violates the unique index and fails the transaction."""
-    job = connection.execute(sa.select(jobs.c.client_id, jobs.c.credits_cost).where(jobs.c.id == job_id)).one()
-    if job.credits_cost:
-        _move(connection, job.client_id, "refund", {job_id: job.credits_cost})
+def refund(connection: sa.Connection, client_id: str, costs: Mapping[str, int]) -> None:
+    """Refund the credits of a client's jobs, by id. A second refund of a job violates the unique index.
+
+    That fails the transaction. A job whose cost is 0 has no entry.
+    """
+    if amounts := {job_id: cost for job_id, cost in costs.items() if cost}:
+        _move(connection, client_id, "refund", amounts)
 
 
 def refunded() -> sa.ScalarSelect[int]:
