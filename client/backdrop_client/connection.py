@@ -54,14 +54,18 @@ class Connection:
             if self.signing_secret and call.method != "GET":
                 # A proxy may remove the base URL's own path, so the signature leaves it out.
                 target = request.url.raw_path.removeprefix(http.base_url.raw_path.rstrip(b"/"))
-                request.headers["X-Backdrop-Signature"] = _signature(
-                    self.signing_secret, call.method, target, call.content or b""
-                )
+                lines = [
+                    call.method.encode(),
+                    target,
+                    call.headers.get("Idempotency-Key", "").encode(),
+                    call.content or b"",
+                ]
+                request.headers["X-Backdrop-Signature"] = _signature(self.signing_secret, lines)
         return request
 
 
-def _signature(secret: str, method: str, target: bytes, body: bytes) -> str:
+def _signature(secret: str, lines: list[bytes]) -> str:
     """Return the header's value, which is valid for five minutes. Each try gets its own signature."""
     now = int(time.time())
-    lines = f"{now}\n{method}\n".encode() + target + b"\n" + body
-    return f"t={now},v1={hmac.digest(secret.encode(), lines, hashlib.sha256).hex()}"
+    message = b"\n".join([b"v2", str(now).encode(), *lines])
+    return f"t={now},v2={hmac.digest(secret.encode(), message, hashlib.sha256).hex()}"

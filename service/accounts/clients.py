@@ -9,6 +9,7 @@ from ulid import ULID
 from service.accounts.keys import hash_of, new_key
 from service.accounts.ledger import grant
 from service.database.clock import db_now
+from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.encryption import SecretCipher
 from service.database.engine import reader
 from service.database.paging import EVERYTHING, Filters
@@ -122,15 +123,34 @@ class Accounts:
             raise ClientExists(f"A client named {name!r} exists already. Choose another name.") from error
         return self.named(name), key
 
-    def grant(self, name: str, credits: int) -> Client:
-        """Add credits to a client. Raises UnknownClient, and ValueError unless credits > 0, or for a sandbox."""
+    def grant(self, name: str, credits: int, operation_id: str | None = None) -> Client:
+        """Add credits to a client, once for each `operation_id`.
+
+        Raises UnknownClient; ValueError unless credits > 0, for a sandbox, or if the id was used for other credits;
+        OutcomeUnknown if the credits may have been granted. Then repeat it with the same id.
+        """
         if credits <= 0:
             raise ValueError(f"A grant must be 1 credit or more (received {credits}).")
         client = self.named(name)
         if client.sandbox:
             raise ValueError(_NO_CREDITS.format(name, credits))
-        with self._engine.begin() as connection:
-            grant(connection, client.id, credits)
+        operation_id = operation_id or str(ULID())
+        own = sa.and_(ledger.c.client_id == client.id, ledger.c.operation_id == operation_id)
+        try:
+            with in_transaction(self._engine) as connection:
+                before = connection.execute(sa.select(ledger.c.amount).where(own)).scalar()
+                if before is None:
+                    grant(connection, client.id, credits, operation_id)
+        except CommitUnanswered as unanswered:
+            entry = ledger.insert().values(id=str(ULID()), client_id=client.id, kind="grant", amount=credits)
+            if not was_written(self._engine, entry.values(operation_id=operation_id)):
+                raise unanswered.__cause__ or unanswered from None
+        except sa.exc.IntegrityError:  # the same grant came twice at once
+            return self.grant(name, credits, operation_id)
+        if before not in (None, credits):
+            raise ValueError(
+                f"{operation_id!r} granted {before} credits before (received {credits}). Choose another operation id."
+            )
         return self.named(name)
 
     def named(self, name: str) -> Client:

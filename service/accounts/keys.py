@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from ulid import ULID
 
 from service.database.clock import db_now
+from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
 from service.database.tables import api_keys, clients
 
@@ -19,6 +21,14 @@ _ID_DIGITS = 16
 
 class TooManyKeys(Exception):
     """Raised when a client has the maximum number of keys."""
+
+
+class KeyExists(Exception):
+    """Raised when an earlier request with the same id made a key, `key_id`. Its text can't be shown again."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(key_id)
+        self.key_id = key_id
 
 
 class LastKey(Exception):
@@ -50,15 +60,28 @@ class Keys:
             rows = connection.execute(query.order_by(api_keys.c.created_at, api_keys.c.sha256)).mappings()
             return [_key(row) for row in rows]
 
-    def add(self, client_id: str, name: str | None) -> tuple[Key, str]:
-        """Give a client another key and return it with its text, only this once. Raises TooManyKeys."""
-        with self._engine.begin() as connection:
-            text = new_key(sandbox=self._hold(connection, client_id))
-            own = sa.select(sa.func.count()).where(api_keys.c.client_id == client_id, _GOOD)
-            if connection.execute(own).scalar_one() >= MAX_KEYS:
-                raise TooManyKeys
-            made = api_keys.insert().values(sha256=hash_of(text), client_id=client_id, name=name)
-            return _key(connection.execute(made.returning(*api_keys.c)).mappings().one()), text
+    def add(self, client_id: str, name: str | None, operation_id: str | None = None) -> tuple[Key, str]:
+        """Give a client another key and return it with its text, only this once. One for each `operation_id`.
+
+        Raises TooManyKeys, KeyExists, and OutcomeUnknown if the key may have been made.
+        """
+        operation_id = operation_id or str(ULID())
+        try:
+            with in_transaction(self._engine) as connection:
+                text = new_key(sandbox=self._hold(connection, client_id))
+                own = sa.select(api_keys.c.sha256).where(api_keys.c.client_id == client_id)
+                first = connection.execute(own.where(api_keys.c.operation_id == operation_id)).scalar()
+                if first is not None:
+                    raise KeyExists(_id_of(first))
+                if len(connection.execute(own.where(_GOOD)).all()) >= MAX_KEYS:
+                    raise TooManyKeys
+                row = api_keys.insert().values(sha256=hash_of(text), client_id=client_id, name=name)
+                row = row.values(operation_id=operation_id)
+                made = _key(connection.execute(row.returning(*api_keys.c)).mappings().one())
+        except CommitUnanswered as unanswered:
+            if not was_written(self._engine, row):
+                raise unanswered.__cause__ or unanswered from None
+        return made, text
 
     def delete(self, key_id: str, client_id: str) -> bool:
         """Revoke a client's key; return False if it has no key with this id. Raises LastKey.

@@ -17,9 +17,9 @@ class InsufficientCredits(Exception):
         self.balance, self.cost = balance, cost
 
 
-def grant(connection: sa.Connection, client_id: str, credits: int) -> None:
-    """Add credits to a client's balance."""
-    _move(connection, client_id, "grant", {None: credits})
+def grant(connection: sa.Connection, client_id: str, credits: int, operation_id: str | None = None) -> None:
+    """Add credits to a client's balance. A second grant with the same id violates the unique index."""
+    _move(connection, client_id, "grant", {None: credits}, operation_id)
 
 
 def debit(connection: sa.Connection, client_id: str, costs: Mapping[str, int]) -> None:
@@ -31,11 +31,13 @@ def debit(connection: sa.Connection, client_id: str, costs: Mapping[str, int]) -
         _move(connection, client_id, "debit", amounts)
 
 
-def refund(connection: sa.Connection, job_id: str) -> None:
-    """Refund a job's credits. A second refund of the job violates the unique index and fails the transaction."""
-    job = connection.execute(sa.select(jobs.c.client_id, jobs.c.credits_cost).where(jobs.c.id == job_id)).one()
-    if job.credits_cost:
-        _move(connection, job.client_id, "refund", {job_id: job.credits_cost})
+def refund(connection: sa.Connection, client_id: str, costs: Mapping[str, int]) -> None:
+    """Refund the credits of a client's jobs, by id. A second refund of a job violates the unique index.
+
+    That fails the transaction. A job whose cost is 0 has no entry.
+    """
+    if amounts := {job_id: cost for job_id, cost in costs.items() if cost}:
+        _move(connection, client_id, "refund", amounts)
 
 
 def refunded() -> sa.ScalarSelect[int]:
@@ -47,7 +49,9 @@ def refunded() -> sa.ScalarSelect[int]:
     )
 
 
-def _move(connection: sa.Connection, client_id: str, kind: str, amounts: Mapping[Any, int]) -> None:
+def _move(
+    connection: sa.Connection, client_id: str, kind: str, amounts: Mapping[Any, int], operation_id: str | None = None
+) -> None:
     """Change a balance by the amounts, with an entry for each by its job."""
     amount = sum(amounts.values())
     moved = connection.execute(
@@ -58,6 +62,6 @@ def _move(connection: sa.Connection, client_id: str, kind: str, amounts: Mapping
     if moved.rowcount != 1:
         balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
         raise InsufficientCredits(balance, -amount)
-    entry = {"client_id": client_id, "kind": kind}
+    entry = {"client_id": client_id, "kind": kind, "operation_id": operation_id}
     rows = [entry | {"id": str(ULID()), "amount": one, "job_id": job_id} for job_id, one in amounts.items()]
     connection.execute(ledger.insert(), rows)

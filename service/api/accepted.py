@@ -101,8 +101,11 @@ async def before_a_job(request: AnyRequest) -> Response[Any] | None:
 
 
 def sent_as(request: AnyRequest, idempotency_key: str | None) -> Sent:
-    """Return the body, ids and key of a request that passed `before_a_job`."""
-    return Sent(request.state.raw_body, request.state.request_id, idempotency_key)
+    """Return the body, ids and key of a request that passed `before_a_job`.
+
+    Without a key, a signature is the key: a signed request that somebody captured and sends again charges nothing.
+    """
+    return Sent(request.state.raw_body, request.state.request_id, idempotency_key or request.state.get("signature"))
 
 
 def read_metadata(pairs: list[str] | None) -> dict[str, str]:

@@ -29,7 +29,7 @@ SHOPIFY_HEADER = "X-Shopify-Hmac-Sha256"
 SIGNATURE_HEADER = "X-Backdrop-Signature"
 #: Seconds that the time in Backdrop's signature may be off, either way. It limits the replay of a captured request.
 TOLERANCE = 300
-_SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
+_SIGNATURE = re.compile(r"t=(\d{1,12}),v([12])=([0-9a-f]{64})")
 #: The client of the running request, for the decoder of bodies, which gets no request.
 _CLIENT: ContextVar[Client | None] = ContextVar("client", default=None)
 
@@ -101,9 +101,13 @@ async def signed(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseR
             " that secret, or omit the header."
         )
         raise problem(401, "signature_invalid", detail)
-    wrong = None if own is None else _wrong_signature(own, request.method, _target(request.scope), body, secrets)
-    if wrong is not None:
-        raise problem(401, "signature_invalid", f"{SIGNATURE_HEADER} {wrong}.")
+    if own is not None:
+        # Joined: a second header, added on the way, is not what was signed.
+        key = ", ".join(request.headers.getall("idempotency-key", [])).encode("latin-1")
+        lines = [request.method.encode(), _target(request.scope), key, body]
+        if wrong := _wrong_signature(own, lines, secrets):
+            raise problem(401, "signature_invalid", f"{SIGNATURE_HEADER} {wrong}.")
+        request.state.signature = own
 
 
 def _target(scope: Scope) -> bytes:
@@ -112,23 +116,30 @@ def _target(scope: Scope) -> bytes:
     return path + b"?" + query if query else path
 
 
-def _wrong_signature(signature: str, method: str, target: bytes, body: bytes, secrets: Iterable[str]) -> str | None:
-    """Return what is wrong with Backdrop's signature; None if it is right."""
+def _wrong_signature(signature: str, lines: list[bytes], secrets: Iterable[str]) -> str | None:
+    """Return what is wrong with Backdrop's signature; None if it is right.
+
+    `lines`: the method, the path and query as sent, the Idempotency-Key or nothing, and the raw body.
+    """
     found = _SIGNATURE.fullmatch(signature)
     if found is None:
-        return f"should be `t=<Unix seconds>,v1=<64 hex digits>` (received {len(signature)} characters of another form)"
+        return f"should be `t=<Unix seconds>,v2=<64 hex digits>` (received {len(signature)} characters of another form)"
     age = round(time.time()) - int(found[1])
     if abs(age) > TOLERANCE:
         off = f"{abs(age)} s {'old' if age > 0 else 'ahead'}"
         return f"is {off}, and at most {TOLERANCE} s are allowed. Check your clock and sign again"
-    # Each part has a line of its own and can't contain a line break, so no two requests give the same message.
-    message = f"{found[1]}\n{method}\n".encode() + target + b"\n" + body
+    # Each part before the body has a line of its own and can't contain a line break, so no two requests give the same
+    # message. Version 1 lacks the key and begins with the time, so that neither version's message can be the other's.
+    method, target, _, body = lines
+    message = b"\n".join(
+        [b"v2", found[1].encode(), *lines] if found[2] == "2" else [found[1].encode(), method, target, body]
+    )
     digests = [hmac.digest(secret.encode(), message, hashlib.sha256).hex() for secret in secrets]
-    if any(hmac.compare_digest(digest, found[2]) for digest in digests):
+    if any(hmac.compare_digest(digest, found[3]) for digest in digests):
         return None
     return (
         "does not match the request, or the client has no secret. It is the hex HMAC-SHA256, by the client's secret,"
-        " of four lines: t, the method, path with query as sent, and the raw body"
+        " of six lines: v2, t, the method, path with query as sent, the Idempotency-Key or nothing, and the raw body"
     )
 
 

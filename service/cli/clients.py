@@ -56,10 +56,20 @@ def add_client(name: str, credits: int, sandbox: bool, as_json: bool, opened: Op
 @clients.command("grant")
 @click.argument("name")
 @click.argument("credits", type=click.IntRange(1))
+@click.option("--operation-id", metavar="ID", help="Your own id of this grant, such as an invoice's. It grants once.")
 @on_database
-def grant_credits(name: str, credits: int, opened: Opened) -> None:
-    """Add credits to a client."""
-    _show(_accounts(opened).grant(name, credits))
+def grant_credits(name: str, credits: int, operation_id: str | None, opened: Opened) -> None:
+    """Add credits to a client. A repeat with the same --operation-id grants nothing more."""
+    from ulid import ULID
+
+    from service.database.commit import OutcomeUnknown
+
+    operation_id = operation_id or str(ULID())
+    try:
+        _show(_accounts(opened).grant(name, credits, operation_id))
+    except OutcomeUnknown as error:
+        repeat = f"backdrop clients grant {name!r} {credits} --operation-id {operation_id}"
+        raise click.ClickException(f"The database went away, and may have granted them. Run: {repeat}") from error
 
 
 @clients.command("weight")

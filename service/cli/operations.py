@@ -256,9 +256,9 @@ def release(anyway: bool, undo: bool, opened: Opened) -> None:
 @click.option("-o", "--output", type=click.File("a"), default="-", help="File to append to. Default: standard output.")
 @on_database
 def archive(older_than: float, output: Any, opened: Opened) -> None:
-    """Write old jobs as JSON Lines, and delete them from the database.
+    """Write old jobs and orders as JSON Lines, and delete them from the database.
 
-    Each line has the job, its request log and its webhook message. Deletes 500 jobs a transaction. Keeps jobs whose
+    Each line has the job or order, its request log and its webhook message. Deletes 500 a transaction. Keeps jobs whose
     picture still exists, and the ledger. After a crash a line may occur twice.
     """
     from service.operations.archive import archive_jobs

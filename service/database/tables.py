@@ -81,6 +81,9 @@ api_keys = sa.Table(
     sa.Column("expires_at", Timestamp),
     # The client's name for it.
     sa.Column("name", sa.String(120)),
+    # The caller's id of the request that made it. A repeat makes no second key.
+    sa.Column("operation_id", sa.String(255)),
+    some_rows("key_once", "client_id", "operation_id", where="operation_id IS NOT NULL", unique=True),
 )
 
 request_logs = sa.Table(
@@ -353,6 +356,9 @@ ledger = sa.Table(
     # No foreign key, because rows outlive archived jobs.
     sa.Column("job_id", sa.String(26)),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # Of a grant: the operator's id of it. A repeat grants nothing more.
+    sa.Column("operation_id", sa.String(255)),
+    some_rows("grant_once", "client_id", "operation_id", where="operation_id IS NOT NULL", unique=True),
     # One debit and at most one refund a job. Grants have no job, and NULLs are never duplicates.
     sa.UniqueConstraint("job_id", "kind", name="ledger_once"),
     sa.CheckConstraint(

@@ -13,6 +13,7 @@ last job writes the order's message (`end_orders`).
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -436,10 +437,14 @@ class Jobs:
         for client_id, kind, version in sorted(lines):
             turns.move_up(connection, client_id, kind, version)
         made = outcome.preview if isinstance(outcome, Failure) else outcome
-        # Clients in one order, so that two sweeps that refund the same clients can't deadlock.
+        if isinstance(outcome, Failure):
+            costs: defaultdict[str, dict[str, int]] = defaultdict(dict)
+            for job in ended:
+                costs[job.client_id][job.id] = job.credits_cost
+            # Clients in one order, so that two sweeps that refund the same clients can't deadlock.
+            for client_id in sorted(costs):
+                refund(connection, client_id, costs[client_id])
         for job in sorted(ended, key=lambda job: (job.client_id, job.id)):
-            if isinstance(outcome, Failure):
-                refund(connection, job.id)
             if made is not None:
                 table = renders if isinstance(made, NewRender) else cutouts
                 connection.execute(table.insert().values(job_id=job.id, client_id=job.client_id, **vars(made)))

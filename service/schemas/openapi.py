@@ -31,7 +31,7 @@ from sqlalchemy.exc import OperationalError
 from pipeline import report
 from pipeline.core.spec import Limits
 from service.accounts.brands import TooManyBrands
-from service.accounts.keys import LastKey, TooManyKeys
+from service.accounts.keys import KeyExists, LastKey, TooManyKeys
 from service.accounts.ledger import InsufficientCredits
 from service.cutouts.records import CutoutNotReady
 from service.jobs.notifier import TooManyStreams
@@ -201,10 +201,12 @@ def _problem(status: int, code: str, detail: str, *others: tuple[str, str], **fi
     )
 
 
-def _answer_to(error: Exception) -> ResponseSpec:
+def _answer_to(error: Exception, *others: Exception) -> ResponseSpec:
+    """Return the documented answer to an error, and to others of the same status."""
     answer = ANSWERS[type(error)]
     detail, figures = answer.filled(error)
-    return _problem(answer.status, answer.code, detail, **figures)
+    also = ((ANSWERS[type(one)].code, ANSWERS[type(one)].filled(one)[0]) for one in others)
+    return _problem(answer.status, answer.code, detail, *also, **figures)
 
 
 def _body_too_large(limit: int) -> ResponseSpec:
@@ -285,7 +287,7 @@ NOT_A_PHOTO_TYPE = _problem(
 )
 DELIVERY_UNDER_WAY = _answer_to(DeliveryUnderWay())
 TOO_MANY_BRANDS = _answer_to(TooManyBrands())
-TOO_MANY_KEYS = _answer_to(TooManyKeys())
+NO_NEW_KEY = _answer_to(TooManyKeys(), KeyExists("key_0123456789abcdef"))
 LAST_KEY = _answer_to(LastKey())
 TOO_LARGE = _body_too_large(65_536)
 _OVER_RATE = (429, "rate_limited", "You sent more than 300 submits in 60 s. Nothing was charged. Try again in 12 s.")
@@ -404,7 +406,7 @@ def openapi_config(version: str, photos: Limits) -> OpenAPIConfig:
 def add_signatures(document: OpenAPI) -> None:
     """Describe the signature headers on every operation that changes something of a client."""
     text = Schema(type=OpenAPIType.STRING)
-    own = Schema(type=OpenAPIType.STRING, pattern=r"^t=\d{1,12},v1=[0-9a-f]{64}$")
+    own = Schema(type=OpenAPIType.STRING, pattern=r"^t=\d{1,12},v[12]=[0-9a-f]{64}$")
     headers = [
         Parameter(
             name="X-Shopify-Hmac-Sha256",
@@ -416,8 +418,9 @@ def add_signatures(document: OpenAPI) -> None:
             name="X-Backdrop-Signature",
             param_in="header",
             schema=own,
-            description="`t=<Unix seconds>,v1=<hex HMAC-SHA256>`, by the same secret, over four lines: t, the method,"
-            " path with query as sent, and the raw body. At most 300 s old. Checked if present; required if the"
+            description="`t=<Unix seconds>,v2=<hex HMAC-SHA256>`, by the same secret, over six lines. They are v2, t,"
+            " the method, path with query as sent, the Idempotency-Key or nothing, and the raw body. `v1`, of earlier"
+            " releases, lacks the first and the fifth line. At most 300 s old. Checked if present; required if the"
             " operator requires signatures.",
         ),
     ]

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic import ValidationError as PydanticValidationError
 
 from service.accounts.brands import MAX_BRANDS, MAX_NAME_LENGTH, BrandNameInvalid, TooManyBrands
-from service.accounts.keys import MAX_KEYS, LastKey, TooManyKeys
+from service.accounts.keys import MAX_KEYS, KeyExists, LastKey, TooManyKeys
 from service.accounts.ledger import InsufficientCredits
 from service.accounts.rate_limit import Quota, RateLimited
 from service.catalogue.catalogue import CatalogueMissing
@@ -196,6 +196,12 @@ ANSWERS: dict[type[Exception], Answer] = {
     OrderFinished: Answer(409, "order_finished", "The order is over, so it can't be cancelled."),
     TooManyBrands: Answer(409, "too_many_brands", f"You have the maximum of {MAX_BRANDS} brands. Delete one first."),
     TooManyKeys: Answer(409, "too_many_keys", f"You have the maximum of {MAX_KEYS} keys. Delete one first."),
+    KeyExists: Answer(
+        409,
+        "key_exists",
+        "An earlier request with this Idempotency-Key made the key {error.key_id}, whose text can't be shown again. If"
+        " you lost it, delete that key and send a new Idempotency-Key.",
+    ),
     LastKey: Answer(
         409,
         "last_key",

@@ -4,15 +4,25 @@ from typing import Annotated
 
 from litestar import delete, get, post
 from litestar.openapi.spec import Example
-from litestar.params import Body, PathParameter
+from litestar.params import Body, HeaderParameter, PathParameter
 
 from service.api.endpoint import endpoint
 from service.api.parts import Parts
 from service.schemas.account import KeyItems, KeyRequest, KeyView, NewKey
-from service.schemas.openapi import LAST_KEY, NOT_FOUND, TOO_LARGE, TOO_MANY_KEYS, BodyOptional
+from service.schemas.openapi import LAST_KEY, NO_NEW_KEY, NOT_FOUND, TOO_LARGE, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
 
 KeyId = Annotated[str, PathParameter(description="The key's `id`, from POST /v1/keys or GET /v1/keys.")]
+CreationKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        max_length=255,
+        pattern=r"\S",
+        description="Your own name for this request. If you repeat it with the same name, no second key is made: the"
+        " 409 `key_exists` names the first one.",
+    ),
+]
 #: The key of a request without a body.
 _UNNAMED = KeyRequest()
 
@@ -32,15 +42,16 @@ def list_keys(request: AnyRequest, state: Parts) -> KeyItems:
     operation_id="create_key",
     tag="keys",
     operation_class=BodyOptional,
-    responses={409: TOO_MANY_KEYS, 413: TOO_LARGE},
+    responses={409: NO_NEW_KEY, 413: TOO_LARGE},
 )
 def create_key(
     request: AnyRequest,
     state: Parts,
     data: Annotated[KeyRequest, Body(examples=[Example(value={"name": "warehouse"})])] = _UNNAMED,
+    idempotency_key: CreationKey = None,
 ) -> NewKey:
     """Create another key. The answer shows it only this once. Earlier keys stay valid."""
-    key, text = state.client_keys.add(request.state.client.id, data.name)
+    key, text = state.client_keys.add(request.state.client.id, data.name, idempotency_key)
     return NewKey(**vars(key), key=text)
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from service.accounts.clients import Accounts, ClientExists, UnknownClient
 from service.database.clock import db_now
 from service.database.tables import api_keys
+from tests.support.polling import at_once
 from tests.support.shop import Shop
 
 
@@ -150,6 +151,18 @@ def test_a_name_belongs_to_one_client(accounts: Accounts) -> None:
 def test_a_client_needs_a_name_and_no_negative_credits(accounts: Accounts, name: str, credits: int) -> None:
     with pytest.raises(ValueError, match=r"1 to 120|0 or more"):
         accounts.add(name, credits=credits)
+
+
+def test_a_grant_with_the_same_id_is_made_once(accounts: Accounts) -> None:
+    for name in ("acme", "other"):
+        accounts.add(name, credits=0)
+
+    at_once(*[lambda: accounts.grant("acme", 5, "invoice-7")] * 4)
+    with pytest.raises(ValueError, match=r"'invoice-7' granted 5 credits before \(received 6\)"):
+        accounts.grant("acme", 6, "invoice-7")
+
+    assert accounts.named("acme").balance == 5
+    assert accounts.grant("other", 5, "invoice-7").balance == 5
 
 
 def test_a_grant_needs_a_known_client_and_is_positive(accounts: Accounts) -> None:

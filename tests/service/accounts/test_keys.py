@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.accounts import keys as of_keys
-from service.accounts.keys import Keys, LastKey, TooManyKeys, key_id
+from service.accounts.keys import KeyExists, Keys, LastKey, TooManyKeys, key_id
 from tests.support.shop import Shop
 
 
@@ -31,6 +31,17 @@ def test_a_second_key_works_as_the_first_does_and_is_refused_after_its_deletion(
     assert keys.delete(made.id, shop.client.id)
     assert shop.accounts.authenticate(text) is None
     assert not keys.delete(made.id, shop.client.id)
+
+
+def test_a_request_for_a_key_that_is_repeated_with_its_id_makes_no_second_key(shop: Shop, keys: Keys) -> None:
+    made, _ = keys.add(shop.client.id, "warehouse", "first")
+
+    with pytest.raises(KeyExists, match=made.id):
+        keys.add(shop.client.id, "warehouse", "first")
+
+    assert [key.name for key in keys.list(shop.client.id)] == [None, "warehouse"]
+    keys.delete(made.id, shop.client.id)
+    keys.add(shop.client.id, "warehouse", "first")
 
 
 def test_the_last_key_without_an_expiry_cannot_be_deleted(shop: Shop, keys: Keys) -> None:

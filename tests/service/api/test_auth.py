@@ -77,10 +77,16 @@ def changes(caller: Caller) -> Iterator[tuple[str, str]]:
                 yield method.upper(), path.format(**dict.fromkeys(names, "x"))
 
 
-def sign(secret: str, method: str, target: str, body: bytes, at: int | None = None) -> dict[str, str]:
+def sign(
+    secret: str, method: str, target: str, body: bytes, at: int | None = None, *, key: str | None = ""
+) -> dict[str, str]:
+    """Sign as version 2 does; without `key`, as version 1."""
     at = int(time.time()) if at is None else at
-    lines = b"\n".join([str(at).encode(), method.encode(), target.encode(), body])
-    return {OWN: f"t={at},v1={hmac.digest(secret.encode(), lines, 'sha256').hex()}"}
+    lines = [b"v2", str(at).encode(), method.encode(), target.encode(), (key or "").encode(), body]
+    if key is None:
+        lines = [*lines[1:4], body]
+    digest = hmac.digest(secret.encode(), b"\n".join(lines), "sha256").hex()
+    return {OWN: f"t={at},v{1 if key is None else 2}={digest}"}
 
 
 @pytest.fixture
@@ -145,6 +151,33 @@ def test_a_signature_fits_one_method_path_query_and_body_for_five_minutes(signer
         late = ask(sign("newer", "POST", target, body, at))
         assert_problem(late, 401, "signature_invalid")
         assert said in late.json()["detail"]
+
+
+def test_a_captured_signed_request_charges_nothing_with_another_idempotency_key(signer: Caller) -> None:
+    signer.accounts.require_signature(signer.client.name, False)
+    body = json.dumps(signer.body()).encode()
+    signer.accounts.require_signature(signer.client.name, True)
+
+    def ask(headers: dict[str, str], body: bytes = body) -> httpx.Response:
+        answer = signer.http.post(SWAP, content=body, headers=signer.headers | headers)
+        assert isinstance(answer, httpx.Response)
+        return answer
+
+    for key in ("mine", ""):
+        signed = sign("s", "POST", SWAP, body, key=key)
+        mine = {"Idempotency-Key": key} if key else {}
+        first, balance = ask(signed | mine), signer.balance
+        assert first.status_code == 202
+        again = ask(signed | mine)
+        assert (again.json(), "idempotent-replayed" in again.headers) == (first.json(), True)
+        other = {"Idempotency-Key": "theirs"}
+        as_v1 = {OWN: signed[OWN].replace("v2=", "v1=")}
+        for captured, sent in ((signed | other, body), (as_v1 | other, body), (as_v1 | other, b"\n" + body)):
+            assert_problem(ask(captured, sent), 401, "signature_invalid")
+        two = [*(signer.headers | signed | mine).items(), *other.items()]
+        assert_problem(signer.http.post(SWAP, content=body, headers=two), 401, "signature_invalid")
+        assert signer.balance == balance
+    assert ask(sign("s", "POST", SWAP, body, key=None)).status_code == 202, "version 1 still signs"
 
 
 def test_a_photo_of_many_megabytes_can_be_sent_signed(signer: Caller) -> None:

@@ -15,7 +15,7 @@ from ulid import ULID
 from service.accounts.clients import Accounts
 from service.api.app import create_app
 from service.database.commit import OutcomeUnknown, in_transaction, was_written
-from service.database.engine import create_engine
+from service.database.engine import DATABASE_AWAY, create_engine
 from service.database.tables import clients, jobs
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
@@ -148,6 +148,20 @@ def test_a_submit_with_a_lost_answer_is_accepted_if_written_and_otherwise_not_ch
     answer = caller.submit()
     assert answer.status_code == 202, answer.text
     assert caller.kept() == (8, [answer.json()["job_id"]])
+
+
+def test_a_key_and_a_grant_with_a_lost_answer_are_made_once(caller: Caller) -> None:
+    caller.line.cuts = ["after"]
+    made = caller.http.post("/v1/keys", headers=caller.headers)
+    assert made.status_code == 201, made.text
+    assert len(caller.http.get("/v1/keys", headers=caller.headers).json()["items"]) == 2
+
+    caller.line.cuts = ["after"]
+    assert caller.http.app.state.accounts.grant("caller", 5).balance == 15
+    caller.line.cuts = ["before"]
+    with pytest.raises(DATABASE_AWAY):
+        caller.http.app.state.accounts.grant("caller", 5)
+    assert caller.kept() == (15, [])
 
 
 def test_a_submit_that_meets_a_standby_gets_503_and_is_not_charged(caller: Caller) -> None:

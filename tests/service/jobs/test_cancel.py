@@ -34,6 +34,22 @@ def test_a_cancelled_waiting_job_is_refunded_and_never_started_sent_or_settled(s
     assert (shop.job(accepted), shop.balance) == (job, 10)
 
 
+@ON_SQLITE
+def test_cancelling_more_pictures_of_an_order_takes_no_more_statements(shop: Shop) -> None:
+    shop.accounts.grant(shop.client.name, 80)
+    statements: list[str] = []
+    sa.event.listen(shop.engine, "before_cursor_execute", lambda *one: statements.append(one[2]))
+    counts = []
+    for count in (2, 40):
+        order, _ = shop.order_many(count)
+        statements.clear()
+        shop.jobs.cancel_waiting(order.order_id, client_id=shop.client.id)
+        counts.append(len(statements))
+
+    assert counts[0] == counts[1]
+    assert shop.accounts.named(shop.client.name).balance == 90
+
+
 def cancels(shop: Shop, claim: Claim) -> object:
     return shop.jobs.cancel(claim.job_id, client_id=shop.client.id)
 

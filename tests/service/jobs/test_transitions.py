@@ -40,7 +40,7 @@ def test_a_failure_refunds_the_credits_once_and_the_database_refuses_a_second_re
     with pytest.raises(LeaseLost):
         shop.jobs.fail(claim, "no_subject", "No product stands out.")
     with pytest.raises(sa.exc.IntegrityError), shop.engine.begin() as connection:
-        refund(connection, accepted.job_id)
+        refund(connection, shop.client.id, {accepted.job_id: 2})
 
     job = shop.job(accepted)
     assert (job.status, job.error_code, job.credits_refunded) == (JobStatus.FAILURE, "no_subject", 2)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.database.tables import deliveries, jobs, ledger, renders, request_logs
+from service.database.tables import deliveries, jobs, ledger, orders, renders, request_logs
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
 from service.operations.archive import archive_jobs
@@ -23,7 +23,7 @@ def archived(engine: sa.Engine) -> list[dict[str, Any]]:
     out.seekable = lambda: False  # type: ignore[method-assign]  # it is no file
     count = archive_jobs(engine, out, older_than=-1.0)
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert len(lines) == count
+    assert sum("jobs" in line for line in lines) == count
     return lines
 
 
@@ -71,13 +71,40 @@ def test_unneeded_rows_go_and_all_others_stay(engine: sa.Engine, monkeypatch: py
     assert archived(engine) == []
 
 
-def test_pictures_of_an_order_stay_with_it(engine: sa.Engine) -> None:
+def test_an_order_is_archived_whole_once_none_of_its_pictures_is_needed(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.operations.archive._BATCH", 2)
     shop = Shop(engine)
-    order, pictures = shop.order_many(2)
-    shop.jobs.cancel_waiting(order.order_id, client_id=shop.client.id)
+    Webhooks(engine).register(shop.client.name, "https://shop.example/hooks")
+    order, pictures = shop.order_many(3)
+    made, *others = (shop.claim_of(job_id) for job_id in pictures)
+    shop.jobs.succeed(made, render())
+    for claim in others:
+        shop.jobs.fail(claim, "internal_error", "Something broke.")
+    unfinished, waiting = shop.order_many(1)
+    kept = {*pictures, *waiting}
 
+    def changed(*changes: sa.Update) -> None:
+        with engine.begin() as connection:
+            for change in changes:
+                connection.execute(change)
+
+    assert archived(engine) == [], "its message waits, and a picture exists"
+    changed(renders.update().values(deleted_at=sa.func.now()))
+    assert archived(engine) == [], "its message waits"
+    changed(deliveries.update().values(state="delivered"), renders.update().values(deleted_at=None))
+    assert archived(engine) == [], "a picture exists"
+    assert ids(engine, jobs.c.id) == kept
+    changed(renders.update().values(deleted_at=sa.func.now()))
+    whole, *lines = archived(engine)
+
+    assert (whole["orders"]["id"], whole["request_logs"]["body"]) == (order.order_id, {"photos": 3})
+    assert whole["deliveries"]["order_id"] == order.order_id
+    assert [line["jobs"]["id"] for line in lines] == pictures
+    assert (ids(engine, orders.c.id), ids(engine, jobs.c.id)) == ({unfinished.order_id}, {*waiting})
+    assert audit(engine, Bounds(max_attempts=2)).findings == []
     assert archived(engine) == []
-    assert ids(engine, jobs.c.id) == set(pictures)
 
 
 @ON_SQLITE
