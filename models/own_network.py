@@ -22,6 +22,8 @@ SLACK = 0.01
 SIDES = (32, 4096)
 _SIZE = f"Give the image's side in pixels, or [width, height], {SIDES[0]} to {SIDES[1]}."
 _THREE = "Give three numbers, for red, green and blue"
+#: The largest mean or deviation of pixels in 0–1 that is plausible; statistics of 0 to 255 are far above it.
+_MOST = 5.0
 _OTHERS = "The fields are size, mean and deviation, and optionally output and sigmoid."
 
 
@@ -135,6 +137,9 @@ def _described(card: Path) -> Description:
         raise refuse("mean", f"{_THREE}, e.g. [0.485, 0.456, 0.406].")
     if not _three(deviation) or min(deviation) <= 0:
         raise refuse("deviation", f"{_THREE}, above 0, e.g. [0.229, 0.224, 0.225].")
+    for field, values in (("mean", mean), ("deviation", deviation)):
+        if max(map(abs, values)) > _MOST:
+            raise refuse(field, "Pixels run from 0 to 1 here: divide statistics of 0 to 255 by 255.")
     output, sigmoid = given.get("output", 0), given.get("sigmoid", False)
     if not _whole(output, 0):
         raise refuse("output", "Give the number of the output that is the mask, from 0 on.")

@@ -26,7 +26,7 @@ from service.cli.parts import PARTS
 from service.cli.remote_commands import brands, jobs, renders
 from service.cli.secrets import secrets
 from service.cli.swap import swap
-from service.cli.webhooks import WEBHOOK_COMMANDS
+from service.cli.webhooks import WEBHOOK_COMMANDS, webhooks
 
 
 class Commands(click.Group):
@@ -148,7 +148,7 @@ def verify(file: Path, home: Path | None, as_json: bool) -> None:
     sys.exit(not found.holds)
 
 
-for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger, secrets, ops, docs):
+for group in (swap, cutout, batch, jobs, renders, brands, webhooks, clients, ledger, secrets, ops, docs):
     main.add_command(group)
 for command in (*PARTS, acceptance):
     main.add_command(command)

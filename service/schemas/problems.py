@@ -394,7 +394,7 @@ def _on_bad_brand_name(request: AnyRequest, _: BrandNameInvalid) -> Response[Any
 def _on_bad_webhook(request: AnyRequest, error: UrlInvalid) -> Response[Any]:
     return unprocessable(
         request,
-        [{"loc": ["body", "url"], "msg": with_received(error.reason, request.state.url), "type": "url_invalid"}],
+        [{"loc": ["body", "url"], "msg": with_received(str(error), request.state.url), "type": "url_invalid"}],
     )
 
 

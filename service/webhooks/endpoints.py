@@ -23,11 +23,7 @@ _RETIRED = 8
 
 
 class UrlInvalid(ValueError):
-    """Raised when a URL can't be a webhook's. `reason` is for callers; the message adds advice for operators."""
-
-    def __init__(self, reason: str, for_operators: str = "") -> None:
-        super().__init__(f"{reason}{for_operators}")
-        self.reason = reason
+    """Raised when a URL can't be a webhook's."""
 
 
 class NoWebhook(LookupError):
@@ -73,6 +69,12 @@ class DeliveryRecord:
     ended_at: datetime | None
 
 
+#: The way out on a developer's machine, for callers and operators.
+_ON_YOUR_OWN = (
+    "For a receiver on your own machine, the whole service and this command need BACKDROP_WEBHOOK_ALLOW_PRIVATE=true."
+)
+
+
 def check_url(text: str, *, allow_private: bool) -> httpx.URL:
     """Return the parsed URL of a webhook. Raises UrlInvalid.
 
@@ -85,9 +87,7 @@ def check_url(text: str, *, allow_private: bool) -> httpx.URL:
     if url.scheme != "https" and not (allow_private and url.scheme == "http"):
         raise UrlInvalid(
             "The URL must start with https:// on this installation, to protect the messages. Give an address for which"
-            " your receiver has a certificate.",
-            " To test with http and private addresses, set BACKDROP_WEBHOOK_ALLOW_PRIVATE=true for this command and for"
-            " the sender, `up` or `sweep`.",
+            f" your receiver has a certificate. {_ON_YOUR_OWN}"
         )
     if not url.host:
         raise UrlInvalid("The URL has no host. Send one like https://example.com/hooks.")
@@ -98,18 +98,15 @@ def check_url(text: str, *, allow_private: bool) -> httpx.URL:
     if len(text) > 2048:
         raise UrlInvalid(f"The URL has {len(text)} characters. Use at most 2048.")
     if not allow_private and _is_private(url.host):
-        raise UrlInvalid(
-            f"{url.host} is not on the public internet. Give a public address.",
-            " To allow private addresses, set BACKDROP_WEBHOOK_ALLOW_PRIVATE=true here and for the sender.",
-        )
+        raise UrlInvalid(f"{url.host} is not on the public internet. Give a public address. {_ON_YOUR_OWN}")
     return url
 
 
 def _is_private(host: str) -> bool:
     try:
         return not is_public(host)
-    except ValueError:  # a name, not an address
-        return False
+    except ValueError:  # a name, not an address: those that RFC 6761 and RFC 6762 keep for one machine or network
+        return f".{host.rstrip('.').lower()}".endswith((".localhost", ".local"))
 
 
 class Webhooks:

@@ -112,6 +112,8 @@ def test_its_compiled_graph_is_not_stored_as_its_weights_may_be_elsewhere(tmp_pa
         (b"", f"size = [1024, 768, 3]\n{PLAIN}", r"size is \[1024, 768, 3\]. Give"),
         (b"", "size = 48\nmean = [0.5, 0.5]\ndeviation = [1, 1, 1]", r"mean is \[0.5, 0.5\]. Give three"),
         (b"", "size = 48\nmean = [0.5, nan, 0.5]\ndeviation = [1, 1, 1]", "mean is .*nan.*Give three"),
+        (b"", "size = 48\nmean = [124, 116, 104]\ndeviation = [58, 57, 57]", r"mean is \[124, 116, 104\]. .* by 255"),
+        (b"", "size = 48\nmean = [0, 0, 0]\ndeviation = [255, 255, 255]", r"deviation is .* by 255"),
         (b"", "size = 48\nmean = [0, 0, 0]\ndeviation = [1, 0, 1]", r"deviation is \[1, 0, 1\]. Give .* above 0"),
         (b"", f"size = 48\noutput = -1\n{PLAIN}", "output is -1. Give the number"),
         (b"", f"size = 48\nsigmoid = 1\n{PLAIN}", "sigmoid is 1. Give true"),

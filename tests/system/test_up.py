@@ -23,10 +23,10 @@ def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
     """SQLite, a directory and the embedded Valkey; or PostgreSQL, an S3 server and a Valkey by URL."""
     home = tmp_path_factory.mktemp(request.param)
     home.chmod(0o755)  # as an earlier release made it
-    settings: dict[str, str] = {}
+    settings = {"BACKDROP_WEBHOOK_ALLOW_PRIVATE": "true"}
     if request.param == "production":
         endpoint: str = request.getfixturevalue("s3_server")
-        settings = {
+        settings |= {
             "DATABASE_URL": new_database(request.getfixturevalue("postgresql_server"), "up"),
             "VALKEY_URL": request.getfixturevalue("valkey_url"),
             "BACKDROP_STORE": "s3",
@@ -43,6 +43,26 @@ def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
     yield up
     if not up.ended:  # the last test of each installation ends it in a way of its own
         assert up.stop() == 0
+
+
+@pytest.mark.parametrize("up", ["production"], indirect=True)
+def test_a_developer_receives_webhooks_on_their_own_machine(up: Up) -> None:
+    with up.client("developer", 0) as api:
+        key = api.headers["Authorization"].removeprefix("Bearer ")
+        command = [BACKDROP, "webhooks", "listen", "--url", up.address, "--key", key]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as listener:
+            assert listener.stdout is not None
+            assert listener.stderr is not None
+            address = listener.stderr.readline().removeprefix("listening on ").strip()
+            assert api.get("/v1/webhook").json()["url"] == address
+            assert api.post("/v1/webhook/test").status_code == 202
+            assert "webhook.test" in listener.stdout.readline()
+            assert httpx.post(address, content=b"{}").status_code == 400
+            again = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert (again.returncode, address in again.stderr) == (1, True)
+            listener.send_signal(signal.SIGTERM)
+        assert listener.returncode == 0
+        assert api.get("/v1/webhook").status_code == 404
 
 
 # At night on the embedded default too, and the next test on the other. The parts are the same processes, and

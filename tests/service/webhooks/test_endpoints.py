@@ -117,6 +117,8 @@ def test_a_message_is_resent_under_its_own_id_and_only_to_its_own_client(engine:
     ("url", "remedy"),
     [
         ("http://shop.example/", "BACKDROP_WEBHOOK_ALLOW_PRIVATE=true"),
+        ("https://localhost/hook", "BACKDROP_WEBHOOK_ALLOW_PRIVATE=true"),
+        ("https://printer.local/", "public internet"),
         ("ftp://shop.example/", "https://"),
         ("shop.example/hooks", "https://"),
         ("https:///hooks", "host"),
