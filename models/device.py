@@ -120,11 +120,6 @@ def resolve_dtype(choice: DtypeChoice, device: Device) -> DtypeName:
     return {"cuda": "bfloat16", "mps": "float16", "cpu": "float32"}[device]  # type: ignore[return-value]  # the values are literals
 
 
-def use_weights_directory(directory: Path) -> None:
-    """Set the folder of rembg's weights; rembg reads U2NET_HOME and has no argument for it."""
-    os.environ["U2NET_HOME"] = str(directory)  # noqa: TID251 - rembg's only way to set a folder; written, not read
-
-
 def keep_memory_together() -> None:
     """Configure glibc to reuse free memory among threads with large arrays; call it before they start.
 

@@ -43,16 +43,17 @@ class GraphGenerator:
     def __init__(self, graph: Path, *, version: str, size: int | None = None, runtime: Runtime = PLAIN):
         """Open a graph. `size` is the longer side of its images in pixels, by default that of its training.
 
-        `version` names model, class and weights; the name of the library that runs the graph is put before it.
+        `version` names model, class and weights. The library that runs the graph, and the graph's hash, are added.
         """
-        self._session = open_session(graph, runtime)
+        digest = hashlib.sha256(graph.read_bytes()).hexdigest()
+        self._session = open_session(graph, runtime, digest=digest)
         about = self._session.get_modelmeta().custom_metadata_map
         #: Both sides are padded to multiples of this many pixels.
         self._multiple = int(about["multiple"])
         #: Its abilities; its size is the longer side of its images in pixels.
         self.capabilities = Capabilities(paints="light", size=size or int(about["size"]), batches=True)
         #: Package, class and model, for the report's provenance.
-        self.version = f"{library_of(self._session)} {version}"
+        self.version = f"{library_of(self._session)} {version} graph sha256:{digest[:12]}"
 
     def paint(self, requests: Sequence[PaintRequest]) -> list[Painted | BaseException]:
         """Paint requests that are `alike` in one call; each answer is the same as it would be alone.
@@ -113,17 +114,17 @@ class GraphViewpoint:
         from safetensors.numpy import load_file
 
         card = CARDS[WEIGHTS_OF_VIEWPOINT]
-        graph = folder / f"{VIEWPOINT}-{card.sha256[:12]}.onnx"
-        self._session = open_session(graph, runtime, weights=verify(card, weights))
+        network, sha256 = verify(card, weights)
+        graph = folder / f"{VIEWPOINT}-{sha256[:12]}.onnx"
+        digest = hashlib.sha256(graph.read_bytes()).hexdigest()
+        self._session = open_session(graph, runtime, weights=network, digest=digest)
         #: Side in pixels of its square inputs.
         self.side = int(self._session.get_modelmeta().custom_metadata_map["side"])
-        #: Identifies its answers in the cache of cut-outs.
-        digest = hashlib.sha256(graph.read_bytes()).hexdigest()
         head = load_file(folder / HEAD)
         self._weight, self._bias = head["weight"], head["bias"]
         #: Networks and package, for the report's provenance.
         self.version = (
-            f"{library_of(self._session)} {card.name} sha256:{card.sha256[:12]}"
+            f"{library_of(self._session)} {card.name} sha256:{sha256[:12]}"
             f" graph sha256:{digest[:12]} head sha256:{weights_digest(folder)[:12]}"
         )
 

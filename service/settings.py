@@ -192,8 +192,8 @@ class Settings(BaseSettings):
     webhook_allow_private: bool = False
 
     #: Network that cuts out the product: the name of a rembg model, or onnx:PATH for an ONNX file of your own
-    #: (`docs/guides/engineers/networks.md`). `backdrop models fetch` downloads u2net and u2netp. The smaller u2netp is
-    #: 2.6 times as fast and wrong more often.
+    #: (`docs/guides/engineers/networks.md`). `backdrop models fetch` downloads u2net and u2netp, `backdrop models add`
+    #: others. The smaller u2netp is 2.6 times as fast as u2net and wrong more often.
     segmenter: str = "u2net"
     #: Second rembg model, which also segments each photo if `segmenter` is u2net. It takes 0.2 s of CPU time a photo.
     #: Empty or "-": none.

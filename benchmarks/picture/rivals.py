@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.picture.looks import KeptLooks, KeptSession
-from models.rembg_sessions import with_our_sessions
 from models.segmenter import RembgSegmenter
 from pipeline.core.networks import Networks
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb
@@ -60,7 +59,9 @@ def cut_out(photo: Photo, networks: Networks) -> Cutout:
 
 def plain_cut_out(photo: Photo, session: Any) -> NDArray[np.uint8]:
     """Return H×W×4 straight RGBA of `rembg.remove` with its defaults and this session."""
-    return np.asarray(with_our_sessions().remove(Image.fromarray(photo.rgb), session=session), np.uint8)
+    from rembg import remove  # imports pymatting
+
+    return np.asarray(remove(Image.fromarray(photo.rgb), session=session), np.uint8)
 
 
 def whole(cutout: Cutout, photo: Photo) -> tuple[Alpha, Rgb]:

