@@ -443,7 +443,7 @@ class Api(OrderCalls):
 
     def export_data(self, path: str | Path) -> Flow[Path]:
         """Write all of your data to a ZIP: complete and checked, or not at all. Raises as `download_order` does."""
-        return (yield from downloaded_zip(Call("GET", "/v1/data"), Path(path)))
+        return (yield from downloaded_zip(Call("GET", "/v1/data"), Path(path), self._retries))
 
     def delete_data(self, confirm: str) -> Flow[dict[str, Any]]:
         """Delete all of your data, and return the receipt. `confirm`: your client's name, or it raises Invalid."""

@@ -1,4 +1,4 @@
-"""Download of a render. It is checked against its size and SHA-256, and written completely or not at all."""
+"""Downloads, which are checked, and written completely or not at all. A render has its size and SHA-256."""
 
 import hashlib
 import itertools
@@ -23,23 +23,35 @@ def download(render: Render, path: Path, *, again: Callable[[str], Flow[Render]]
 
     Raises DownloadCorrupt, Refused, Unreachable and OSError. `path` does not change then.
     """
+
+    def fetch(part: Path) -> Flow[None]:
+        nonlocal render
+        try:
+            yield from _fetch(render, part)
+        except Refused as error:
+            if error.status not in {401, 403, 404}:
+                raise
+            render = yield from again(render.public_id)
+            yield from _fetch(render, part)
+
+    return (yield from written(path, Call("GET", render.url), fetch, retries))
+
+
+def written(path: Path, call: Call, fetch: Callable[[Path], Flow[None]], retries: Retries) -> Flow[Path]:
+    """Write to `path` what `fetch` writes to a file beside it. Makes the folders, and raises as `download` does."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    waited, renewed = 0.0, False
+    waited = 0.0
     try:
         yield Work(partial(path.parent.mkdir, parents=True, exist_ok=True))
         for attempt in itertools.count(1):
             try:
-                yield from _fetch(render, part)
+                yield from fetch(part)
                 yield Work(partial(part.replace, path))
                 return path
             except Refused as error:
-                if error.status in {401, 403, 404} and not renewed:
-                    renewed = True
-                    render = yield from again(render.public_id)
-                    continue
                 failure: BackdropError = error
             except httpx.HTTPError as error:
-                failure = unreachable(Call("GET", render.url), error)
+                failure = unreachable(call, error)
                 failure.__cause__ = error
             except DownloadCorrupt as error:
                 if attempt >= _WRONG:

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, Literal
 
 import httpx
 
+from backdrop_client.downloading import written
 from backdrop_client.errors import DownloadCorrupt, WaitTimeout, refusal
 from backdrop_client.flow import Call, Chunk, Close, Flow, Open, Pause, T, Work
 from backdrop_client.results import JobError, JobStatus, Notice, Page, Pages, decoded
-from backdrop_client.retries import Retries, exchange, unreachable
+from backdrop_client.retries import Retries, exchange
 from backdrop_client.spec import Spec
 from backdrop_client.words import JSON, in_json, once, quoted, sent
 
@@ -25,8 +25,6 @@ _PAGE = 100
 OrderStatus = Literal["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "PARTIAL", "FAILURE", "CANCELLED"]
 #: Seconds between two looks at an order: the first pause, the factor of growth, the longest pause.
 _FIRST_LOOK, _GROWTH, _LONGEST_LOOK = 0.5, 1.5, 10.0
-#: Downloads of a ZIP that broke off or arrived wrong.
-_TRIES = 3
 #: An uploaded photo's key, or the JSON of a photo: source_image_s3_key or source_render_public_id, and if wished
 #: reference, metadata and subject.
 OrderPhoto = str | Mapping[str, Any]
@@ -157,7 +155,7 @@ class OrderCalls:
 
         Raises DownloadCorrupt, Refused, Unreachable and OSError.
         """
-        return (yield from downloaded_zip(Call("GET", f"{_of(order)}/archive"), Path(path)))
+        return (yield from downloaded_zip(Call("GET", f"{_of(order)}/archive"), Path(path), self._retries))
 
     def download_order_sheet(self, order: Order | str, path: str | Path, *, page: int = 1) -> Flow[Path]:
         """Write an order's contact sheet, a WebP, to `path`. A large order has several, counted from 1."""
@@ -194,26 +192,9 @@ def _of(order: Order | str) -> str:
     return f"{ORDERS}/{quoted(order if isinstance(order, str) else order.order_id)}"
 
 
-def downloaded_zip(call: Call, path: Path) -> Flow[Path]:
+def downloaded_zip(call: Call, path: Path, retries: Retries) -> Flow[Path]:
     """Write a ZIP to `path`, as `download_order` does."""
-    part = path.with_name(f".{path.name}.{token_hex(4)}.part")
-    error: Exception = DownloadCorrupt("")
-    try:
-        yield Work(partial(path.parent.mkdir, parents=True, exist_ok=True))
-        for _ in range(_TRIES):
-            try:
-                yield from _fetch(call, part)
-                broken = yield Work(partial(_broken, part))
-                if broken is None:
-                    yield Work(partial(part.replace, path))
-                    return path
-                error = DownloadCorrupt(f"The ZIP arrived wrong ({broken}). Try the download again.")
-            except httpx.HTTPError as failure:
-                error = unreachable(call, failure)
-            yield Pause(_FIRST_LOOK)
-        raise error
-    finally:
-        part.unlink(missing_ok=True)
+    return (yield from written(path, call, partial(_fetch, call), retries))
 
 
 def _fetch(call: Call, part: Path) -> Flow[None]:
@@ -224,6 +205,9 @@ def _fetch(call: Call, part: Path) -> Flow[None]:
         while chunk := (yield Chunk()):
             yield Work(partial(file.write, chunk))
     yield Close()
+    broken = yield Work(partial(_broken, part))
+    if broken is not None:
+        raise DownloadCorrupt(f"The ZIP arrived wrong ({broken}). Try the download again.")
 
 
 def _broken(path: Path) -> str | None:

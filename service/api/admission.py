@@ -1,14 +1,15 @@
-"""Admission control: limits on slow work and on submits, checked before anything is charged.
+"""Admission control: limits on slow work, long answers and submits, checked before anything is charged.
 
-`Lane` gives each kind of slow work its own threads, so that it delays no other request.
+`Places` limits how many are under way. `Lane` gives each kind of slow work its own threads, so that it delays no other
+request.
 """
 
 import asyncio
 import contextvars
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from litestar.concurrency import sync_to_thread
@@ -29,20 +30,51 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-class Lane:
-    """Threads for one kind of slow work, used by one event loop.
+class Places:
+    """A limit for what is under way at once, in all and of each client. For one event loop."""
+
+    #: About the time of a long answer, or until a reader that was cut off has lost its place.
+    retry_after = 10
+
+    def __init__(self, what: str, remedy: str, *, places: float, a_client: float) -> None:
+        """`what`: plural, part of the 429's code."""
+        self._what, self._remedy, self._places, self._a_client = what, remedy, places, a_client
+        self.held: Counter[str] = Counter()
+
+    @contextmanager
+    def hold(self, client_id: str) -> Iterator[int]:
+        """Hold a place, and give how many the client held before. Raises a 429 problem if there is none."""
+        own = self.held[client_id]
+        if own >= self._a_client:
+            full = f"You already have {own} {self._what} in progress, which is the limit."
+        elif self.held.total() >= self._places:
+            full = f"All {self._places} places for {self._what} are in use."
+        else:
+            self.held[client_id] += 1
+            try:
+                yield own
+            finally:
+                self.held -= Counter([client_id])  # drops a count of 0
+            return
+        detail = f"{full} Nothing was changed. {self._remedy}."
+        raise problem(429, f"too_many_{self._what}", detail, {"Retry-After": str(self.retry_after)})
+
+
+class Lane(Places):
+    """Threads for one kind of slow work.
 
     The client with the least work under way runs next, so a client that sends many requests delays only its own.
     """
 
+    retry_after = SHORT_RETRY_AFTER
+
     def __init__(self, what: str, remedy: str, *, threads: int, places: int, a_client: int) -> None:
-        """`what`: plural, part of the 429's code. `places`: running and waiting, in all; `a_client`: of one client."""
-        self._what, self._remedy = what, remedy
-        self._threads, self._places, self._a_client = threads, places, a_client
+        """`places`: running and waiting, in all; `a_client`: of one client."""
+        super().__init__(what, remedy, places=places, a_client=a_client)
+        self._free = threads
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=what)
-        self._running: Counter[str] = Counter()
-        #: How much of the client's work came before, the client, and the future that its turn sets.
-        self._waiting: list[tuple[int, str, asyncio.Future[None]]] = []
+        #: How much of the client's work came before, and the future that its turn sets.
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
 
     async def run(
         self,
@@ -54,49 +86,28 @@ class Lane:
     ) -> Result:
         """Return what `work` returns, run in a thread of the lane. Raises a 429 problem if its places are taken."""
         loop = asyncio.get_running_loop()
-        mine = self._admit(client_id), client_id, loop.create_future()
-        self._waiting.append(mine)
-        self._start()
-        try:
-            await mine[2]
-            context = contextvars.copy_context()
-            return await loop.run_in_executor(self._executor, lambda: context.run(work, *arguments, **named))
-        finally:
-            if mine in self._waiting:
-                self._waiting.remove(mine)
-            else:
-                self._running[client_id] -= 1
-                self._running += Counter()  # drops clients with a count of 0
+        with self.hold(client_id) as before:
+            mine = before, loop.create_future()
+            self._waiting.append(mine)
             self._start()
-
-    def hold(self, client_id: str) -> ExitStack:
-        """Take a place for a stream, until the result is closed. Raises a 429 problem if there is none."""
-        self._admit(client_id)
-        self._running[client_id] += 1
-        held = ExitStack()
-        held.callback(self._running.subtract, [client_id])
-        return held
-
-    def _admit(self, client_id: str) -> int:
-        """Return how many tasks of the client are under way. Raises a 429 problem if there are too many."""
-        own = self._running[client_id] + sum(client == client_id for _, client, _ in self._waiting)
-        if own >= self._a_client:
-            full = f"You already have {own} {self._what} in progress, which is the limit."
-        elif self._running.total() + len(self._waiting) >= self._places:
-            full = f"All {self._places} places for {self._what} are in use."
-        else:
-            return own
-        detail = f"{full} Nothing was changed. {self._remedy}."
-        raise problem(429, f"too_many_{self._what}", detail, {"Retry-After": str(SHORT_RETRY_AFTER)})
+            try:
+                await mine[1]
+                context = contextvars.copy_context()
+                return await loop.run_in_executor(self._executor, lambda: context.run(work, *arguments, **named))
+            finally:
+                if mine in self._waiting:
+                    self._waiting.remove(mine)
+                else:
+                    self._free += 1
+                self._start()
 
     def _start(self) -> None:
-        while self._waiting and self._running.total() < self._threads:
+        while self._waiting and self._free:
             first = min(self._waiting, key=lambda one: one[0])
             self._waiting.remove(first)
-            _, client_id, turn = first
-            self._running[client_id] += 1
-            if not turn.done():  # done here means that its request was cancelled
-                turn.set_result(None)
+            self._free -= 1
+            if not first[1].done():  # done here means that its request was cancelled
+                first[1].set_result(None)
 
     def close(self) -> None:
         """Let running work end, and drop waiting work."""

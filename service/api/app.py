@@ -1,6 +1,7 @@
 """The composition root of the API process: the only place that builds what its routes use."""
 
 import asyncio
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,7 +20,7 @@ from service.accounts.brands import Brands
 from service.accounts.clients import Accounts
 from service.accounts.keys import Keys
 from service.accounts.rate_limit import RateLimit
-from service.api.admission import Lane, add_rate_limit_headers, refuse_in_quarantine
+from service.api.admission import Lane, Places, add_rate_limit_headers, refuse_in_quarantine
 from service.api.auth import asked_catalogue
 from service.api.cutouts import REFUSALS
 from service.api.endpoint import KnownParametersOnly
@@ -93,13 +94,25 @@ def _lanes() -> dict[str, Lane]:
         # Its threads mostly wait for files. `check_apart` limits how many are checked at once.
         "checks": Lane("checks", "Try again", threads=8, places=8, a_client=4),
         "deletions": Lane("deletions", "Try again", threads=2, places=16, a_client=1),
-        "exports": Lane("exports", "Try again", threads=1, places=16, a_client=1),  # its places are held by streams
         "fetches": Lane("fetches", "Try again, or send the bytes", threads=10, places=20, a_client=4),
         "masks": Lane("masks", "Try again", threads=half, places=16, a_client=4),
         "reports": Lane("reports", "Try again", threads=2, places=16, a_client=2),
         "sheets": Lane("sheets", "Try again", threads=1, places=16, a_client=4),
         "thumbnails": Lane("thumbnails", "Try again", threads=half, places=200, a_client=100),
         "uploads": Lane("uploads", "Try again", threads=8, places=32, a_client=16),
+    }
+
+
+def _places(settings: Settings) -> dict[str, Places]:
+    """Return the places of long answers, by kind. A stalled reader takes about 0.25 MiB until it is cut off."""
+    streams = settings.stream_limit or math.inf
+    return {
+        # A second place, as a client with a broken connection comes back before the first one is cut off.
+        "archives": Places("archives", "Finish or end one", places=64, a_client=2),
+        # By the client's folder. Browsers request a page of pictures at once, and don't retry a refused one.
+        "downloads": Places("downloads", "Try again", places=400, a_client=100),
+        "exports": Places("exports", "Try again", places=16, a_client=1),
+        "streams": Places("streams", "Close one, or poll GET /v1/jobs/{job_id}", places=math.inf, a_client=streams),
     }
 
 
@@ -137,7 +150,7 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
     sources, renders = open_buckets(settings)
     queue = JobQueue(settings.queue_url)
     job_states = JobStates(engine)
-    notifier = JobNotifier(job_states.of, stream_limit=settings.stream_limit)
+    notifier = JobNotifier(job_states.of)
     intake = JobIntake(
         engine,
         key_ttl=settings.idempotency_ttl,
@@ -213,7 +226,7 @@ def _installation(
 def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litestar:
     """Build the API on a database, a queue and an object store. Loads no neural network; connects only on demand."""
     lanes = _lanes()
-    parts = lanes | _limits(settings) | _parts(settings, metrics or JobMetrics())
+    parts = lanes | _places(settings) | _limits(settings) | _parts(settings, metrics or JobMetrics())
     app = Litestar(
         route_handlers=[
             *(PRIVATE, PUBLIC, photos_router(settings.max_photo_bytes), files_router(settings.max_photo_bytes)),

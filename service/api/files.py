@@ -3,28 +3,25 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 from litestar import Response, Router, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
-from litestar.response import Stream
 
 from service.api.endpoint import options
 from service.api.parts import Parts
+from service.api.streams import LongAnswer
 from service.schemas.problems import AnyRequest, not_found, problem
 from service.storage.directory import DirectoryBucket
-from service.storage.objects import ObjectNotFound, content_type_of
+from service.storage.objects import ObjectNotFound, content_type_of, parts_of
 
 _PATH = "/files/{bucket:str}/{key:path}"
 FILE_OPTIONS = options(_PATH, "GET", "HEAD", "PUT")
 #: One range of bytes. Several ranges or another unit get the whole file, as RFC 9110 allows.
 _RANGE = re.compile("bytes=([0-9]{0,18})-([0-9]{0,18})")
-#: Bytes of one read.
-_BLOCK = 1 << 20
 
 
 @put(_PATH, include_in_schema=False, status_code=204)
@@ -40,8 +37,7 @@ async def put_file(
     objects = _signed_bucket(request, state, bucket, expires, signature)
     data = await request.body()
     name = key.lstrip("/")
-    owner = name.rpartition("/")[0]  # each client has its own folder
-    await state.uploads.run(owner, objects.put, name, data, request.headers.get("content-type", ""))
+    await state.uploads.run(_folder(name), objects.put, name, data, request.headers.get("content-type", ""))
 
 
 @HTTPRouteHandler(_PATH, http_method=["GET", "HEAD"], status_code=200, include_in_schema=False, sync_to_thread=True)
@@ -83,7 +79,9 @@ def get_file(
         file.close()
         return Response(b"", media_type=media_type, headers=headers)
     status = 200 if part is None else 206
-    return Stream(_blocks(file, sent), media_type=media_type, headers=headers, status_code=status)
+    file.seek(sent.start)
+    place, parts = state.downloads.hold(_folder(key.lstrip("/"))), parts_of(file, len(sent))
+    return LongAnswer(parts, file, place, media_type=media_type, headers=headers, status_code=status)
 
 
 @lru_cache(maxsize=1024)
@@ -106,13 +104,9 @@ def _asked_range(request: AnyRequest, size: int, etag: str) -> range | None:
     return range(int(first), min(int(last) + 1, size) if last else size)
 
 
-def _blocks(file: BinaryIO, part: range) -> Iterator[bytes]:
-    with file:
-        file.seek(part.start)
-        left = len(part)
-        while left and (block := file.read(min(left, _BLOCK))):
-            left -= len(block)
-            yield block
+def _folder(key: str) -> str:
+    """Return the key's folder, by which places are counted: each client has its own."""
+    return key.rpartition("/")[0]
 
 
 def _signed_bucket(request: AnyRequest, state: Parts, bucket: str, expires: int, signature: str) -> DirectoryBucket:

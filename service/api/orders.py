@@ -13,6 +13,7 @@ from service.api.admission import rate_limited
 from service.api.endpoint import endpoint, options
 from service.api.lists import CreatedAfter, CreatedBefore, Cursor, Limit, Pairs, Reference, any_of, read_filters
 from service.api.parts import Parts
+from service.api.streams import LongAnswer
 from service.orders.archive import zipped
 from service.orders.records import NoRoom, Order, OrderInvalid
 from service.orders.request import OrderRequest
@@ -29,6 +30,7 @@ from service.schemas.openapi import (
     ORDER_SHEET,
     ORDER_TOO_LARGE,
     TOO_MANY,
+    TOO_MANY_ARCHIVES,
     TOO_MANY_SHEETS,
     UNAVAILABLE,
     ZIP,
@@ -156,7 +158,7 @@ def cancel_order(request: AnyRequest, state: Parts, order_id: OrderId) -> OrderV
     "/orders/{order_id:str}/archive",
     operation_id="get_order_archive",
     tag="orders",
-    responses={200: ZIP, 404: NOT_FOUND},
+    responses={200: ZIP, 404: NOT_FOUND, 429: TOO_MANY_ARCHIVES},
 )
 def get_order_archive(request: AnyRequest, state: Parts, order_id: OrderId) -> Stream:
     """Stream the finished pictures as a ZIP: a folder a photo, and manifest.json with every picture and its status.
@@ -166,7 +168,8 @@ def get_order_archive(request: AnyRequest, state: Parts, order_id: OrderId) -> S
     order = _own(request, state, order_id)
     pictures = state.orders.all_pictures(order.id, client_id=request.state.client.id)
     headers = {"Content-Disposition": f'attachment; filename="order-{order.id}.zip"', "Cache-Control": "no-store"}
-    return Stream(zipped(order, pictures, state.renders), media_type="application/zip", headers=headers)
+    place, parts = state.archives.hold(request.state.client.id), zipped(order, pictures, state.renders)
+    return LongAnswer(parts, place, media_type="application/zip", headers=headers)
 
 
 @endpoint(

@@ -8,7 +8,7 @@ from litestar.datastructures import State
 from service.accounts.brands import Brands
 from service.accounts.clients import Accounts
 from service.accounts.keys import Keys
-from service.api.admission import Lane
+from service.api.admission import Lane, Places
 from service.catalogue.catalogue import Catalogue
 from service.cutouts.listing import Cutouts
 from service.cutouts.mending import Mending
@@ -61,13 +61,16 @@ class Parts(State):
     check_apart: Callable[[bytes], MarksFound]
     checks: Lane
     deletions: Lane
-    exports: Lane
     fetches: Lane
     masks: Lane
     reports: Lane
     sheets: Lane
     thumbnails: Lane
     uploads: Lane
+    archives: Places
+    downloads: Places
+    exports: Places
+    streams: Places
     # Seconds.
     prefer_wait: int
     stream_heartbeat: float

@@ -1,7 +1,7 @@
 """The uvicorn server of the API, which ends event streams before it shuts down.
 
-uvicorn alone waits for a request's bytes for ever, on any number of connections. `Connection` limits the time of a
-request's head and the connections of an address. `PacedBodies` requires a minimum rate of a body.
+uvicorn alone waits for a client for ever, on any number of connections. `Connection` limits the time of a request's
+head and the connections of an address, and requires a minimum rate of reading. `PacedBodies` requires one of a body.
 """
 
 import asyncio
@@ -38,9 +38,11 @@ logger = logging.getLogger(__name__)
 KEEP_ALIVE = 75
 #: Seconds for a request's head, from the connection's or the request's first byte.
 HEAD_SECONDS = 20.0
-#: Each PACE_BYTES of a body, and the rest at its end, must arrive within PACE_SECONDS: 8 KiB a second, which the
-#: slowest mobile networks reach.
+#: Each PACE_BYTES of a body or an answer, and the rest at its end, must arrive within PACE_SECONDS: 8 KiB a second,
+#: which the slowest mobile networks reach.
 PACE_BYTES, PACE_SECONDS = 160 * 1024, 20.0
+#: Bytes that wait in the kernel. With its default of megabytes, a slow reader looks like a silent one for minutes.
+_UNSENT = 128 * 1024
 
 
 class PacedBodies:
@@ -79,6 +81,8 @@ class PacedBodies:
 class Connection(HttpToolsProtocol):
     """A connection with a deadline for each request's head, and at most `peer_limit` connections of one address.
 
+    If the client takes an answer too slowly, Backdrop aborts the connection.
+
     If an address reaches the limit, Backdrop closes its longest-silent connection that waits for the client. If all
     of them are being answered, it refuses the new connection. So slow connections can't lock out an address.
     """
@@ -90,6 +94,7 @@ class Connection(HttpToolsProtocol):
     _peer = ""
     _heard = 0.0
     _head_timer: asyncio.TimerHandle | None = None
+    _reader_timer: asyncio.TimerHandle | None = None
 
     @classmethod
     def limited(cls, peer_limit: int) -> type["Connection"]:
@@ -99,6 +104,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Accept a connection, or refuse it."""
         super().connection_made(transport)
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         self._heard = self.loop.time()
         self._peer = _network(self.client[0]) if self.client else ""
         self._await_head()
@@ -119,6 +125,7 @@ class Connection(HttpToolsProtocol):
         """Remove the connection from its address's set."""
         super().connection_lost(exc)
         self._stop_timer()
+        self._stop_reader_timer()
         self.peers[self._peer].discard(self)
         if not self.peers[self._peer]:
             del self.peers[self._peer]
@@ -142,6 +149,31 @@ class Connection(HttpToolsProtocol):
         """Stop the deadline and let the app answer. The body may still be arriving."""
         self._stop_timer()
         super().on_headers_complete()
+
+    def pause_writing(self) -> None:
+        """Start the deadline of a reader: the buffer is full, and nothing more is written until it is nearly empty."""
+        super().pause_writing()
+        self._await_reader()
+
+    def resume_writing(self) -> None:
+        """Stop the deadline of a reader."""
+        super().resume_writing()
+        self._stop_reader_timer()
+
+    def _await_reader(self) -> None:
+        most = self.transport.get_write_buffer_size() - PACE_BYTES
+        self._reader_timer = self.loop.call_later(PACE_SECONDS, self._check_reader, most)
+
+    def _check_reader(self, most: int) -> None:
+        if self.transport.get_write_buffer_size() <= most:
+            self._await_reader()
+        else:
+            logger.info("closed a connection: its client took less than %d bytes in %g s", PACE_BYTES, PACE_SECONDS)
+            self.transport.abort()
+
+    def _stop_reader_timer(self) -> None:
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
 
     def _await_head(self) -> None:
         self._stop_timer()

@@ -12,25 +12,15 @@ from service.jobs.states import JobState
 logger = logging.getLogger(__name__)
 
 
-class TooManyStreams(Exception):
-    """Raised when a client has the maximum number of streams open."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit} streams are open, which is the limit.")
-        self.limit = limit
-
-
 class Subscription:
     """A subscription to one job's states in one event loop. `JobNotifier.subscribe` makes it; close it after use."""
 
-    def __init__(self, notifier: "JobNotifier", job_id: str, client_id: str | None) -> None:
+    def __init__(self, notifier: "JobNotifier", job_id: str) -> None:
         self._notifier = notifier
         self._loop = asyncio.get_running_loop()
         self._pushed = asyncio.Event()
         self._state: JobState | None = None
         self.job_id = job_id
-        #: The client whose stream this is; None if it is not a stream.
-        self.client_id = client_id
         #: Whether the process is stopping, so that no more states come.
         self.stopped = False
         #: For the notifier: the last state that it pushed.
@@ -74,23 +64,18 @@ class JobNotifier:
     subscribers receive the changes late.
     """
 
-    def __init__(
-        self, look: Callable[[Collection[str]], Mapping[str, JobState]], *, every: float = 0.1, stream_limit: int = 0
-    ) -> None:
+    def __init__(self, look: Callable[[Collection[str]], Mapping[str, JobState]], *, every: float = 0.1) -> None:
         self._look = look
         self._every = every
-        self._stream_limit = stream_limit
         self._changed = threading.Condition()
         self._subscriptions: dict[str, set[Subscription]] = {}
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
 
-    def subscribe(self, job_id: str, *, client_id: str | None = None) -> Subscription:
-        """Subscribe to a job in the running event loop. Raises TooManyStreams for a client at its limit."""
+    def subscribe(self, job_id: str) -> Subscription:
+        """Subscribe to a job in the running event loop."""
         with self._changed:
-            if client_id is not None and 0 < self._stream_limit <= self.streams(client_id):
-                raise TooManyStreams(self._stream_limit)
-            subscription = Subscription(self, job_id, client_id)
+            subscription = Subscription(self, job_id)
             self._subscriptions.setdefault(job_id, set()).add(subscription)
             if self._closed.is_set():
                 subscription.push(None)
@@ -124,10 +109,10 @@ class JobNotifier:
             if not others:
                 self._subscriptions.pop(subscription.job_id, None)
 
-    def streams(self, client_id: str | None = None) -> int:
-        """Return the number of a client's streams, or of all subscriptions."""
+    def streams(self) -> int:
+        """Return the number of subscriptions."""
         with self._changed:
-            return sum(client_id in (None, subscription.client_id) for subscription in self._everyone())
+            return len(self._everyone())
 
     def close(self) -> None:
         """Signal to present and later subscribers that the process is stopping, without waiting."""

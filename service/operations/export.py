@@ -1,14 +1,13 @@
-"""The export of a client's data: a ZIP that is written while it is sent, with a page of rows or a file in memory.
+"""The export of a client's data: a ZIP that is written while it is sent, with a page of rows in memory.
 
 It is no snapshot: it may miss what changes meanwhile. It contains no secret.
 """
 
 import json
 import time
-import zipfile
 from collections.abc import Iterator
 from datetime import datetime
-from typing import IO, Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,11 +15,11 @@ from service.accounts.keys import Keys
 from service.database.encryption import SECRET_COLUMNS
 from service.database.engine import reader
 from service.database.tables import metadata, request_logs, stored_objects
-from service.orders.archive import Sink
-from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge
+from service.orders.archive import Zip
+from service.storage.objects import Bucket, ObjectNotFound
 
-#: Rows of one query, bytes of one part of the stream, and of the largest file: a larger one is left out.
-_PAGE, _PART, _LARGEST = 200, 256 * 1024, 256 * 1024 * 1024
+#: Rows of one query.
+_PAGE = 200
 #: Columns of the service's own. A repeat of a rotation with its key would show the webhook's secret.
 _LEFT_OUT = {"lease_token", "worker", "traceparent", "rotation_key", *(column.name for column in SECRET_COLUMNS)}
 #: Columns of order of the tables. Each table gets a file. A job and an order are listed with their request.
@@ -40,28 +39,24 @@ def exported(engine: sa.Engine, buckets: tuple[Bucket, Bucket], client_id: str) 
 
     `buckets`: of photos and of renders. Raises SQLAlchemyError, StoreUnavailable.
     """
-    sink, now = Sink(), time.gmtime()[:6]
-    with zipfile.ZipFile(cast(IO[bytes], sink), "w") as archive:
-        rows = {name: _pages(engine, client_id, metadata.tables[name].c[by]) for name, by in _TABLES.items()}
-        for name, pages in {"keys": [[vars(key) for key in Keys(engine).list(client_id)]], **rows}.items():
-            about = zipfile.ZipInfo(f"{name}.jsonl", now)
-            about.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(about, "w", force_zip64=True) as file:
-                for page in pages:
-                    lines = (json.dumps(row, default=datetime.isoformat) + "\n" for row in page)
-                    file.write("".join(lines).encode())
-                    yield from _parts(sink)
-        for kind, folder, number in (("sources", "uploads", 0), ("renders", "renders", 1), ("masks", "masks", 1)):
-            row, own = stored_objects.c, f"{folder}/{client_id}/"
-            kept = (row.bucket == kind, row.doomed_at.is_(None), row.key.startswith(own, autoescape=True))
-            for key in (str(one["key"]) for page in _pages(engine, client_id, row.key, *kept) for one in page):
-                try:
-                    data = buckets[number].get(key, max_bytes=_LARGEST)
-                except (ObjectNotFound, ObjectTooLarge):  # never uploaded, or deleted a moment ago
-                    continue
-                archive.writestr(zipfile.ZipInfo(key.replace(own, f"{folder}/"), now), data)  # pictures don't shrink
-                yield from _parts(sink)
-    yield from _parts(sink)
+    archive = Zip(time.gmtime(), large=True)
+    rows = {name: _pages(engine, client_id, metadata.tables[name].c[by]) for name, by in _TABLES.items()}
+    for name, pages in {"keys": [[vars(key) for key in Keys(engine).list(client_id)]], **rows}.items():
+        yield from archive.add(f"{name}.jsonl", map(_lines, pages), compressed=True)
+    for kind, folder, number in (("sources", "uploads", 0), ("renders", "renders", 1), ("masks", "masks", 1)):
+        row, own = stored_objects.c, f"{folder}/{client_id}/"
+        kept = (row.bucket == kind, row.doomed_at.is_(None), row.key.startswith(own, autoescape=True))
+        for key in (str(one["key"]) for page in _pages(engine, client_id, row.key, *kept) for one in page):
+            try:
+                parts = buckets[number].parts(key)
+            except ObjectNotFound:  # never uploaded, or deleted a moment ago
+                continue
+            yield from archive.add(key.replace(own, f"{folder}/"), parts)
+    yield archive.end()
+
+
+def _lines(page: list[dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(row, default=datetime.isoformat) + "\n" for row in page).encode()
 
 
 def _pages(
@@ -79,8 +74,3 @@ def _pages(
             found = connection.execute(query.where(order > rows[-1][order.name])).mappings()
             rows = [dict(row) for row in found]
         yield rows
-
-
-def _parts(sink: Sink) -> Iterator[bytes]:
-    data = sink.taken()
-    return (data[start : start + _PART] for start in range(0, len(data), _PART))

@@ -1,8 +1,9 @@
-"""An order's pictures as a ZIP that is written while it is sent: one picture at a time is in memory."""
+"""An order's pictures as a ZIP that is written while it is sent: a part of one picture is in memory at a time."""
 
 import io
 import json
 import re
+import time
 import zipfile
 from collections.abc import Iterable, Iterator
 from typing import IO, Any, cast
@@ -11,7 +12,30 @@ from service.orders.records import Order, Picture
 from service.storage.objects import Bucket, ObjectNotFound
 
 
-class Sink(io.RawIOBase):
+class Zip:
+    """A ZIP of files that come in parts. Yields its bytes as they are ready."""
+
+    def __init__(self, when: time.struct_time, *, large: bool = False) -> None:
+        """`when`: the files' time. `large`: a file may have over 2 GiB, which some programs can't open."""
+        self._when, self._large, self._sink = when[:6], large, _Sink()
+        self._zip = zipfile.ZipFile(cast(IO[bytes], self._sink), "w")
+
+    def add(self, name: str, parts: Iterable[bytes], *, compressed: bool = False) -> Iterator[bytes]:
+        """Add a file. Pictures can't be compressed further."""
+        info = zipfile.ZipInfo(name, self._when)
+        info.compress_type = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+        with self._zip.open(info, "w", force_zip64=self._large) as file:
+            for part in parts:
+                file.write(part)
+                yield self._sink.taken()
+
+    def end(self) -> bytes:
+        """End the ZIP, and return the rest of it."""
+        self._zip.close()
+        return self._sink.taken()
+
+
+class _Sink(io.RawIOBase):
     """A file that only collects what is written to it, until it is taken."""
 
     def __init__(self) -> None:
@@ -33,24 +57,20 @@ def zipped(order: Order, pictures: Iterable[Picture], renders: Bucket) -> Iterat
 
     Raises StoreUnavailable, which breaks the stream off.
     """
-    # Stored, as pictures can't be compressed further.
-    sink, rows = Sink(), list[dict[str, Any]]()
-    with zipfile.ZipFile(cast(IO[bytes], sink), "w", zipfile.ZIP_STORED) as archive:
-        for one in pictures:
-            row = _row(one)
-            if one.file is not None:
-                try:
-                    data = renders.get(one.file.key, max_bytes=one.file.bytes)
-                except ObjectNotFound:  # deleted or expired a moment ago
-                    row["file"] = None
-                else:
-                    archive.writestr(zipfile.ZipInfo(row["file"], order.created_at.timetuple()[:6]), data)
-                    yield sink.taken()
-            rows.append(row)
-        about = {"order_id": order.id, "reference": order.reference, "metadata": order.metadata, "pictures": rows}
-        info = zipfile.ZipInfo("manifest.json", order.created_at.timetuple()[:6])
-        archive.writestr(info, json.dumps(about, indent=2, ensure_ascii=False), zipfile.ZIP_DEFLATED)
-    yield sink.taken()
+    archive, rows = Zip(order.created_at.timetuple()), list[dict[str, Any]]()
+    for one in pictures:
+        row = _row(one)
+        if one.file is not None:
+            try:
+                parts = renders.parts(one.file.key)
+            except ObjectNotFound:  # deleted or expired a moment ago
+                row["file"] = None
+            else:
+                yield from archive.add(row["file"], parts)
+        rows.append(row)
+    about = {"order_id": order.id, "reference": order.reference, "metadata": order.metadata, "pictures": rows}
+    yield from archive.add("manifest.json", [json.dumps(about, indent=2, ensure_ascii=False).encode()], compressed=True)
+    yield archive.end()
 
 
 def _row(picture: Picture) -> dict[str, Any]:

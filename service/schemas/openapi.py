@@ -34,7 +34,6 @@ from service.accounts.brands import TooManyBrands
 from service.accounts.keys import KeyExists, LastKey, TooManyKeys
 from service.accounts.ledger import InsufficientCredits
 from service.cutouts.records import CutoutNotReady
-from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished, JobStatus
 from service.orders.records import OrderFinished
 from service.schemas.cutouts import CutoutView
@@ -323,7 +322,7 @@ THUMBNAIL = ResponseSpec(bytes, description="The thumbnail", media_type="image/w
 ZIP = ResponseSpec(bytes, description="The ZIP", media_type="application/zip", generate_examples=False)
 ORDER_SHEET = ResponseSpec(bytes, description="The sheet", media_type="image/webp", generate_examples=False)
 NO_NEWS = ResponseSpec(None, description="The job is over, and `Last-Event-ID` was its last event.")
-TOO_MANY_STREAMS = _answer_to(TooManyStreams(100))
+TOO_MANY_STREAMS = _lane_full("streams", 100, "Close one, or poll GET /v1/jobs/{job_id}")
 UNAVAILABLE = _problem(
     503,
     "store_unavailable",
@@ -351,6 +350,7 @@ TOO_MANY_UPLOADS = _lane_full(
     "Try again, or send the bytes",
     ("too_many_uploads", "All 32 places for uploads are in use. Nothing was changed. Try again."),
 )
+TOO_MANY_ARCHIVES = _lane_full("archives", 2, "Finish or end one")
 TOO_MANY_CHECKS = _lane_full("checks", 4)
 TOO_MANY_MASKS = _lane_full("masks", 4)
 TOO_MANY_REPORTS = _lane_full("reports", 2)

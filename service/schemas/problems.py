@@ -31,7 +31,6 @@ from service.jobs.intake import (
     QueueShareTaken,
     TooManyUnfinishedJobs,
 )
-from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
 from service.jobs.submit import BrandNearMiss, OptionsInvalid, PreviewsOff, SourceNotFound, SourceTooLarge
 from service.media.fetcher import FetchFailed, PhotoTooLarge
@@ -212,12 +211,6 @@ ANSWERS: dict[type[Exception], Answer] = {
         "photo_too_large",
         "The photo has more than {error.limit:,} bytes. Send a smaller one.",
         figures={"max_bytes": "limit"},
-    ),
-    TooManyStreams: Answer(
-        429,
-        "too_many_streams",
-        "You have {error.limit} event streams open, which is the limit. Close one, or poll GET /v1/jobs/{{job_id}}.",
-        retry_after=10,
     ),
     TooManyUnfinishedJobs: Answer(
         429,

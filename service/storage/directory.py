@@ -11,7 +11,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NoReturn
 
-from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, StoreUnavailable, checked
+from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, StoreUnavailable, checked, parts_of
 from service.storage.signing import UrlSigner
 
 
@@ -51,6 +51,10 @@ class DirectoryBucket:
         """Open the file for reading in parts. A later write does not change the open file."""
         with _os_errors(key):
             return self._path(key).open("rb")
+
+    def parts(self, key: str) -> Iterator[bytes]:
+        """Open the file, and read it in parts."""
+        return parts_of(self.open(key))
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Write a temporary file and rename it, so that readers never get an incomplete object."""

@@ -7,11 +7,14 @@ ObjectError
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import IO, Protocol
 
+#: Most bytes of one read of a stream, and of one part of an answer: a stalled reader keeps about two in memory.
+PART = 128 * 1024
 #: Photo types that an upload may declare, with the extension for their key.
 UPLOAD_TYPES = {
     "image/jpeg": "jpg",
@@ -58,6 +61,9 @@ class Bucket(Protocol):
     def get(self, key: str, *, max_bytes: int) -> bytes:
         """Return an object's bytes. Raises ObjectNotFound, ObjectTooLarge, StoreUnavailable."""
 
+    def parts(self, key: str) -> Iterator[bytes]:
+        """Open an object, and return its bytes in parts. Raises ObjectNotFound, StoreUnavailable."""
+
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Write an object completely or not at all. Raises ObjectNotFound for a bad key, StoreUnavailable."""
 
@@ -84,6 +90,14 @@ class Bucket(Protocol):
 
     def download_url(self, key: str, content_type: str, base_url: str, method: str = "GET") -> SignedUrl:
         """Return the URL for a GET or a HEAD of an object."""
+
+
+def parts_of(file: IO[bytes], left: int = sys.maxsize) -> Iterator[bytes]:
+    """Yield the next `left` bytes of a file, or what it has, in parts, and close it."""
+    with file:
+        while part := file.read(min(left, PART)):
+            left -= len(part)
+            yield part
 
 
 def content_type_of(key: str) -> str:

@@ -9,7 +9,7 @@ from functools import cache, cached_property, lru_cache
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, StoreUnavailable, checked
+from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, StoreUnavailable, checked, parts_of
 
 
 class S3Bucket:
@@ -52,6 +52,16 @@ class S3Bucket:
         if len(data) > max_bytes:
             raise ObjectTooLarge(key)
         return data
+
+    def parts(self, key: str) -> Iterator[bytes]:
+        """GET the object, and read it in parts."""
+        with self._translated(key):
+            body = self._s3.get_object(Bucket=self._bucket, Key=checked(key))["Body"]
+        return self._read(key, body)
+
+    def _read(self, key: str, body: Any) -> Iterator[bytes]:
+        with self._translated(key):
+            yield from parts_of(body)
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """PUT the object."""

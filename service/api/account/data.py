@@ -11,8 +11,8 @@ from litestar.response import Stream
 from service.api.accepted import wrong
 from service.api.admission import rate_limited
 from service.api.endpoint import endpoint, options
-from service.api.events import letting_go
 from service.api.parts import Parts
+from service.api.streams import LongAnswer
 from service.database.tables import data_deletions
 from service.jobs.records import may_be_id
 from service.operations.export import exported
@@ -31,16 +31,16 @@ _CONFIRM = QueryParameter(description="Your client's name, as a safeguard.", exa
 ReceiptId = Annotated[str, PathParameter(description="The receipt's `id`.")]
 
 
-@endpoint(get, "/data", operation_id="export_data", tag="data", middleware=[letting_go], responses=_EXPORT)
+@endpoint(get, "/data", operation_id="export_data", tag="data", responses=_EXPORT)
 async def export_data(request: AnyRequest, state: Parts) -> Stream:
     """Stream all of your data as a ZIP: JSON Lines for each kind, then photos, pictures and masks, without secrets.
 
     A client has one export at a time. It is no snapshot: it may miss what changes meanwhile.
     """
-    request.state.subscription = state.exports.hold(request.state.client.id)
-    parts = exported(state.engine, (state.sources, state.renders), request.state.client.id)
+    client_id = request.state.client.id
+    parts = exported(state.engine, (state.sources, state.renders), client_id)
     headers = {"Content-Disposition": 'attachment; filename="data.zip"', "Cache-Control": "no-store"}
-    return Stream(parts, media_type="application/zip", headers=headers)
+    return LongAnswer(parts, state.exports.hold(client_id), media_type="application/zip", headers=headers)
 
 
 @endpoint(delete, "/data", operation_id="delete_data", tag="data", responses=_DELETION, **_CHANGES)

@@ -6,14 +6,18 @@ import signal
 import socket
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from ulid import ULID
 
 from service.api import server
+from service.storage.buckets import open_buckets
 from tests.support.polling import until
+from tests.support.shop import render
 from tests.support.streams import Api, serve
 
 
@@ -49,8 +53,11 @@ def test_without_a_delay_or_from_a_terminal_it_stops_at_once(
 
 
 def connected(api: Api, *sent: str) -> socket.socket:
-    """Return a connection of its own, after sending these lines."""
-    connection = socket.create_connection((api.server.config.host, api.server.config.port), timeout=300)
+    """Return a connection of its own with a small buffer, after sending these lines."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+    connection.settimeout(300)
+    connection.connect((api.server.config.host, api.server.config.port))
     connection.sendall("".join(line + "\r\n" for line in sent).encode())
     return connection
 
@@ -140,21 +147,72 @@ def test_an_ipv6_subscriber_is_one_address() -> None:
     assert server._network("192.0.2.7") == "192.0.2.7"
 
 
-def test_an_export_whose_reader_stops_reading_is_broken_off_and_gives_its_place_back(
-    tmp_path: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+DATA = os.urandom(16 << 20)  # more than the buffers of both sides
+
+
+def long_answer(api: Api, kind: str) -> tuple[str, ...]:
+    """Return the request for a long answer to the caller, whose only picture is DATA."""
+    caller, key = api.caller, f"renders/{api.caller.client.id}/{ULID()}-1.png"
+    order = {"photos": [{"source_image_s3_key": caller.upload(DATA)}], "scene_type": "podium", "mood": "calm"}
+    made = caller.http.post("/v1/orders", json=order | {"presets": ["open_graph"]}, headers=caller.headers).json()
+    (picture,) = caller.get(f"/v1/orders/{made['order_id']}").json()["items"]
+    open_buckets(caller.settings)[1].put(key, DATA, "image/png")
+    stored = replace(render(), public_id=str(ULID()), key=key, bytes=len(DATA))
+    caller.jobs.succeed(caller.claim(picture["job_id"]), stored)
+    url = urlsplit(caller.get(f"/v1/renders/{stored.public_id}").json()["url"])
+    paths = {"archives": f"/v1/orders/{made['order_id']}/archive", "exports": "/v1/data"}
+    path = paths.get(kind, f"{url.path}?{url.query}")
+    return (f"GET {path} HTTP/1.1", "Host: localhost", f"Authorization: {caller.headers['Authorization']}", "")
+
+
+KINDS = {"archives": 2, "downloads": 100, "exports": 1}
+
+
+@pytest.mark.parametrize(("kind", "places"), KINDS.items())
+def test_silent_readers_take_their_clients_places_and_little_memory_each(
+    tmp_path: Path, valkey_url: str, kind: str, places: int
 ) -> None:
-    monkeypatch.setattr("service.api.events._SECONDS", 0.2)
+    with serve(tmp_path, valkey_url) as api, ExitStack() as stack:
+        lines, state = long_answer(api, kind), api.server.app.state
+        readers = [stack.enter_context(connected(api, *lines)) for _ in range(places)]
+        assert {reader.recv(12) for reader in readers} == {b"HTTP/1.1 200"}
+
+        with connected(api, *lines[:-1], "Connection: close", "") as refused:
+            assert answered(refused)[:2] == (429, f"too_many_{kind}")
+        waiting = [one.transport.get_write_buffer_size() for one in api.server.server_state.connections]
+        assert max(waiting) <= (64 + 256) * 1024
+        readers.pop().close()
+        until(lambda: getattr(state, kind).held.total() == places - 1)
+        with connected(api, *lines) as next_one:
+            assert next_one.recv(12) == b"HTTP/1.1 200"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_reader_that_stops_is_cut_off_and_gives_its_place_back(
+    tmp_path: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(server, "PACE_SECONDS", 0.3)
     with serve(tmp_path, valkey_url) as api:
-        for _ in range(2):
-            api.caller.upload(os.urandom(8 << 20))  # more than the buffers of both sides
-        places = api.server.app.state.exports
-        key = api.caller.headers["Authorization"]
-        with connected(api, "GET /v1/data HTTP/1.1", "Host: localhost", f"Authorization: {key}", "") as reader:
-            assert reader.recv(100).startswith(b"HTTP/1.1 200")
-            assert places._running.total() == 1
-            until(lambda: places._running.total() == 0)
+        with connected(api, *long_answer(api, kind)) as reader:
+            assert reader.recv(12) == b"HTTP/1.1 200"
+            until(lambda: not getattr(api.server.app.state, kind).held)
             received = 0
             with suppress(ConnectionError):
                 while part := reader.recv(1 << 20):
                     received += len(part)
-        assert received < 16 << 20
+        assert received < len(DATA)
+
+
+def test_a_slow_and_steady_reader_gets_the_whole_answer(
+    tmp_path: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "PACE_SECONDS", 4.0)
+    with serve(tmp_path, valkey_url) as api, connected(api, *long_answer(api, "downloads")) as reader:
+        received = 0
+        for _ in range(40):  # longer in total, at four times the least rate
+            time.sleep(0.2)
+            received += len(reader.recv(4 * server.PACE_BYTES // 20, socket.MSG_WAITALL))
+        while received < len(DATA):
+            part = reader.recv(1 << 20)
+            assert part, received
+            received += len(part)

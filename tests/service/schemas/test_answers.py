@@ -22,7 +22,10 @@ ELSEWHERE = {
     *((operation, "429") for operation in ("get_render_thumbnail", "put_cutout_mask", "put_cutout_subjects")),
     ("get_usage", "429"),
     ("verify_file", "429"),
-    *((operation, "429") for operation in ("test_webhook", "redeliver", "create_order", "get_order_sheet")),
+    *(
+        (operation, "429")
+        for operation in ("test_webhook", "redeliver", "create_order", "get_order_archive", "get_order_sheet")
+    ),
     *(("export_data", "429"), ("delete_data", "429"), ("delete_data", "202")),
     ("create_order", "409"),
     *(("follow_job", "429"), ("create_upload", "429"), ("create_key", "409"), ("put_brand", "409")),

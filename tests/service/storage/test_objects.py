@@ -38,7 +38,18 @@ def test_a_bucket_stores_replaces_lists_and_deletes_objects(objects: Bucket) -> 
         with pytest.raises(ObjectNotFound):
             objects.get(key, max_bytes=1)
         with pytest.raises(ObjectNotFound):
+            objects.parts(key)
+        with pytest.raises(ObjectNotFound):
             objects.size(key)
+
+
+def test_an_object_is_read_in_parts_of_at_most_256_kib(objects: Bucket) -> None:
+    data = bytes(range(256)) * 4000
+    objects.put("large.png", data, "image/png")
+    parts = list(objects.parts("large.png"))
+
+    assert b"".join(parts) == data
+    assert max(len(part) for part in parts) <= 256 * 1024
 
 
 ELSEWHERE = (
@@ -51,7 +62,7 @@ ELSEWHERE = (
 def looks(bucket: Bucket, key: str) -> list[Callable[[], object]]:
     """Return every operation that takes a key and refuses an invalid one."""
     put = partial(bucket.put, key, b"x", "image/jpeg")
-    return [partial(bucket.get, key, max_bytes=1), partial(bucket.size, key), put]
+    return [partial(bucket.get, key, max_bytes=1), partial(bucket.parts, key), partial(bucket.size, key), put]
 
 
 def test_a_key_that_could_lead_elsewhere_is_not_found(objects: Bucket) -> None:

@@ -46,3 +46,14 @@ def test_an_expired_download_url_is_renewed(backdrop: Backdrop, tmp_path: Path) 
     backdrop.download(stale, tmp_path / "out.png")
 
     assert (tmp_path / "out.png").stat().st_size == render.bytes
+
+
+def test_a_zip_is_asked_for_again_when_all_places_are_taken(
+    unlucky: Backdrop, proxy: FaultyProxy, tmp_path: Path
+) -> None:
+    proxy.fault("GET", "/v1/data", refuse(429), times=2)
+
+    unlucky.export_data(tmp_path / "data.zip")
+
+    assert len(proxy.paths("GET", "/v1/data")) == 3
+    assert list(tmp_path.iterdir()) == [tmp_path / "data.zip"]

@@ -61,7 +61,6 @@ def test_the_export_is_a_zip_and_a_second_one_waits_for_its_end(http: Any, setti
             whole = b"".join(archive.read(name) for name in archive.namelist())
     assert owner.secret.encode() not in whole
     assert owner.headers["Authorization"].removeprefix("Bearer ").encode() not in whole
-    held = http.app.state.exports.hold(owner.client.id)
-    assert_problem(owner.get("/v1/data"), 429, "too_many_exports")
-    held.close()
+    with http.app.state.exports.hold(owner.client.id):
+        assert_problem(owner.get("/v1/data"), 429, "too_many_exports")
     assert owner.get("/v1/data").status_code == 200
