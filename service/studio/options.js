@@ -35,15 +35,16 @@ const GROUNDS = {
   render: ["background_render"],
 };
 
-/** Whether a ground is not yet complete: its colour or picture is missing. */
-export const unfinished = ({ background, ...ground }) => {
+/** Return what a ground still lacks, in words; null: nothing. */
+export const lacking = ({ background, ...ground }) => {
   const [first] = GROUNDS[background];
-  return first !== undefined && !ground[first];
+  const asks = { background_color: "choose a colour", background_image: "add a picture", background_render: "choose a picture" };
+  return first && !ground[first] ? asks[first] : null;
 };
 
 /** Return a ground's parameters; a scene's as long as its colour or picture is missing. */
 export function groundOf(ground) {
-  if (ground.background === "scene" || unfinished(ground)) return {};
+  if (ground.background === "scene" || lacking(ground)) return {};
   const names = ["background", ...GROUNDS[ground.background]];
   return changed(Object.fromEntries(names.map((name) => [name, ground[name]])));
 }

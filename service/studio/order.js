@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { fill, html, say } from "./dom.js";
 import { LookButton } from "./looks/button.js";
-import { USUAL } from "./options.js";
+import { USUAL, lacking } from "./options.js";
 import { placeTrouble } from "./place/ways_out.js";
 import { askAbout } from "./several_ask.js";
 import { ordersFor, priced } from "./several_orders.js";
@@ -44,11 +44,12 @@ export class Order extends EventTarget {
     this.#studio = studio;
     this.#signal = signal;
     const pressed = () => button.getAttribute("aria-disabled") === "true" || this.#submit();
-    const notice = html`<div class="notices" aria-live="polite"></div>`;
+    const notice = html`<div class="notices" id="order-notices" aria-live="polite"></div>`;
     const price = html`<p class="price" id="price"></p>`;
     const check = html`
       <button class="button primary" id="check" hidden onclick=${() => this.#doubt()}>Check the cut-out</button>`;
-    const button = html`<button class="button primary" id="make" onclick=${pressed}>Make the picture</button>`;
+    const button = html`
+      <button class="button primary" id="make" aria-describedby="order-notices" onclick=${pressed}></button>`;
     this.#parts = { notice, price, check, button };
     this.#look = new LookButton(studio, () => (this.plan?.brand ? this.plan.seed : null), signal);
     this.element = html`
@@ -265,12 +266,13 @@ export class Order extends EventTarget {
       html`<strong>${credits(count ? this.#price : each)}</strong>`,
       html`<span>${count > 1 ? `${parts}  ·  ${left}` : left}</span>`,
     );
-    const barred = !count || draft.forbidden || this.#tooDear || (this.refusal && !this.refusal.passing);
+    const impossible = !count || draft.forbidden || this.#lacks || (this.refusal && !this.refusal.passing);
+    const barred = impossible || this.#tooDear;
     const blocked = barred || several.coming.length;
     button.setAttribute("aria-disabled", String(Boolean(blocked || this.#busy)));
     const one = looks.chosen ? "Make this picture" : "Make the picture";
     button.textContent = this.#busy ? "Sending …" : count > 1 ? `Make ${count} pictures` : one;
-    this.#look.show(!count || draft.forbidden || (this.refusal && !this.refusal.passing));
+    this.#look.show(impossible);
     const notices = this.#notices(barred);
     // An unchanged message stays, since the focus may be in it.
     if (notices.map((one) => one.outerHTML).join("") !== notice.innerHTML) fill(notice, notices);
@@ -282,11 +284,20 @@ export class Order extends EventTarget {
     return !this.#refusedOrder?.passing && this.plan !== null && this.plan.credits_cost > 0 && this.#price > this.plan.balance;
   }
 
+  /** What the background lacks, in words; null: nothing. */
+  get #lacks() {
+    return this.#wanted.some((preset) => preset.scene_allowed) ? lacking(this.#studio.draft.ground) : null;
+  }
+
   #notices(barred) {
     const { draft, several } = this.#studio;
     if (draft.forbidden) return [forbidden(this.#studio)];
     if (several.coming.length) return [this.#waiting(barred)];
     if (!this.#count) return [hint(this.#nothing())];
+    if (this.#lacks) {
+      const scene = html`<button class="link" onclick=${() => draft.change({ ground: USUAL.ground })}>use a scene</button>`;
+      return [hint([`Background: ${this.#lacks} first, or `, scene, "."])];
+    }
     if (this.refusal) return [bad(this.#refused())];
     const warned = (this.plan?.warnings ?? [])
       .filter(({ code }) => code !== "insufficient_credits" && !(code === "scene_unsuited" && this.placeless))
