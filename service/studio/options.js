@@ -35,6 +35,9 @@ const GROUNDS = {
   render: ["background_render"],
 };
 
+/** Whether a background is a scene. */
+export const showsScene = (background = "scene") => ["scene", "reference"].includes(background);
+
 /** Return what a ground still lacks, in words; null: nothing. */
 export const lacking = ({ background, ...ground }) => {
   const [first] = GROUNDS[background];
@@ -66,8 +69,8 @@ export function fieldsOf(options) {
   return found;
 }
 
-/** Return the limits of an earlier order; the usual ones if it had none and did not refuse them. */
-export const limitsOf = (acceptance) => (acceptance?.accept ? acceptance : USUAL.acceptance);
+/** Return the limits of an earlier order; `own` if it had none: going without holds for that one picture. */
+export const limitsOf = (acceptance, own) => ([undefined, null, "", "none"].includes(acceptance?.accept) ? own : acceptance);
 
 /** Return how the dressing of a render differs from its order: its limits may have led to a scene without props. */
 export function dressedLike({ seed, report }) {
@@ -85,11 +88,11 @@ function layersOf(layers) {
   }
 }
 
-/** Return an earlier order's options for a paid picture, as the API lists them in its records. */
-export const optionsOf = ({ dressing, ground, shadow, frame, lettering, acceptance }) => ({
+/** Return an earlier order's options for a paid picture, as the API lists them in its records; `own`: see `limitsOf`. */
+export const optionsOf = ({ dressing, ground, shadow, frame, lettering, acceptance }, own) => ({
   ...AS_SCENE,
   ...dressing,
-  ...limitsOf(acceptance),
+  ...limitsOf(acceptance, own),
   ...changed({ ...ground, ...shadow, ...frame }),
   ...(lettering?.layers ? { layers: lettering.layers } : {}),
 });
