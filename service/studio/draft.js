@@ -1,6 +1,6 @@
 /** The current choices: photo, scene, mood, colours, channel. Kept in the tab, so a reload loses nothing. */
 
-import { AS_SCENE, UNMOVED, USUAL, changed, fieldsOf, groundOf, limitsOf } from "./options.js";
+import { AS_SCENE, UNMOVED, USUAL, changed, fieldsOf, groundOf, limitsOf, showsScene } from "./options.js";
 import { keep, kept } from "./session.js";
 
 const DRAFT = "backdrop-draft";
@@ -88,8 +88,7 @@ export class Draft extends EventTarget {
 
   /** Whether the background is no scene: a colour, a picture, or an earlier one. */
   get sceneless() {
-    const { background = "scene" } = this.grounded();
-    return !["scene", "reference"].includes(background);
+    return !showsScene(this.grounded().background);
   }
 
   /** Whether the placement differs from the default. */
@@ -97,9 +96,9 @@ export class Draft extends EventTarget {
     return Object.entries(UNMOVED).some(([name, value]) => this.placement[name] !== value);
   }
 
-  /** Apply changes. A new photo resets the placement. */
+  /** Apply changes. A new photo resets the placement and the seed. */
   change(changes) {
-    const detail = "source" in changes ? { placement: UNMOVED, ...changes } : changes;
+    const detail = "source" in changes ? { placement: UNMOVED, seed: null, ...changes } : changes;
     this.#remember(detail);
     this.#become(detail);
   }
@@ -121,8 +120,11 @@ export class Draft extends EventTarget {
   }
 
   #remember(detail) {
-    // A placement belongs to its photo.
-    if ("source" in detail) return void (this.#past = this.#past.filter(({ before }) => !("placement" in before)));
+    if ("source" in detail) {
+      // A placement and a seed belong to their photo.
+      const past = this.#past.filter(({ before }) => !("placement" in before));
+      return void (this.#past = past.map((one) => ({ ...one, before: { ...one.before, seed: null } })));
+    }
     const changed = Object.keys(UNDOABLE).filter(
       (field) => field in detail && JSON.stringify(detail[field]) !== JSON.stringify(this[field]),
     );
@@ -195,12 +197,12 @@ export class Draft extends EventTarget {
 
   /** Adopt the choices of an earlier request. Its placement belongs to its photo. */
   from(asked) {
-    this.change(choicesOf(asked));
+    this.change(choicesOf(asked, this.acceptance));
   }
 
   /** Return a read-only draft with the choices of an earlier request. */
   like(asked) {
-    return Object.assign(Object.create(this), choicesOf(asked));
+    return Object.assign(Object.create(this), choicesOf(asked, this.acceptance));
   }
 
   #keep() {
@@ -216,7 +218,7 @@ const presetOf = ({ catalogue, preset }, source) =>
   catalogue.output_presets.find(({ name }) => name === source?.preset) ?? preset;
 
 /** Return an earlier order, {request, dressing, ground, …}, as fields of a draft. */
-function choicesOf(asked) {
+function choicesOf(asked, limits) {
   const { request, dressing = AS_SCENE } = asked;
   const on = dressing.colors_on.split(",").filter(Boolean);
   return {
@@ -228,6 +230,6 @@ function choicesOf(asked) {
     output_preset: request.output_preset,
     also: [],
     brand: request.pilot_brand ?? null,
-    ...fieldsOf({ ...asked.ground, ...asked.shadow, ...asked.frame, ...asked.lettering, ...limitsOf(asked.acceptance) }),
+    ...fieldsOf({ ...asked.ground, ...asked.shadow, ...asked.frame, ...asked.lettering, ...limitsOf(asked.acceptance, limits) }),
   };
 }

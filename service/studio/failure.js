@@ -1,10 +1,11 @@
 /** The page of a picture that could not be made. */
 
 import { fill, html, say } from "./dom.js";
-import { UNMOVED, dressedLike } from "./options.js";
+import { UNMOVED, dressedLike, optionsOf } from "./options.js";
 import { unshowable } from "./photo.js";
 import { waysOut } from "./place/ways_out.js";
 import { beforeAfter } from "./slider.js";
+import { ordering } from "./submit.js";
 import { REMEDIES, credits, limitWords } from "./words.js";
 
 /** Errors that only another photo can avoid. */
@@ -31,7 +32,7 @@ export function fail(work) {
   fill(stage, judged ? beforeAfter(render, asked?.source ?? null, signal) : html`<div class="stage-place">${print}</div>`);
 
   const refund = html`<p class="refund"><strong>${credits(job.credits_refunded)}</strong> refunded.</p>`;
-  const other = () => (asked ? back({ source: null, seed: null, placement: UNMOVED }) : studio.go(""));
+  const other = () => (asked ? back({ source: null, placement: UNMOVED }) : studio.go(""));
   const same = asked && !PHOTO_AT_FAULT.test(error.code) && !(placeless && !moved);
   const another = [asked ? "Another photo, same settings" : "To the studio", other];
   const again = [placeless ? "Put the product back" : "Try again", () => back()];
@@ -39,6 +40,8 @@ export function fail(work) {
   const plain = html`
     <p>${stopped ? "You cancelled." : error.message}</p>
     ${!placeless && html`<p>${REMEDIES[error.code] ?? REMEDIES.internal_error}</p>`}`;
+  const wrong = html`<p class="error" role="alert"></p>`;
+  const order = ordering(studio, wrong);
   const failed = judged ? "This picture missed its limits" : "This picture could not be made";
   fill(
     panel,
@@ -50,7 +53,8 @@ export function fail(work) {
       ${judged && html`<p class="hint">You see a small preview with a watermark. It stays free.</p>`}
       <div class="row">
         ${ways.map(([words, go], i) => html`<button class="button ${i ? "" : "primary"}" onclick=${go}>${words}</button>`)}
-      </div>`,
+      </div>
+      ${wrong}`,
   );
   studio
     .counted()
@@ -63,7 +67,11 @@ export function fail(work) {
     const any = (kind) => missed.some(({ limit }) => kind.test(limit));
     const change = [any(OF_CUTOUT) ? "Check the cut-out" : "Choose another scene", () => back({ seed: null })];
     const seed = render.report.provenance.kept_seed ?? render.seed;
-    const whole = ["Make it without limits", () => back({ acceptance: { accept: "none" }, seed, ...dressedLike(render) })];
+    const options = { ...optionsOf(asked), accept: "none", ...dressedLike(render) };
+    const whole = [
+      `Make it without limits · ${credits(job.credits_cost)}`,
+      () => order(asked.request, { seed, name: job.reference, placement: asked.placement, options }),
+    ];
     return any(OF_PHOTO) ? [another, whole, change] : [change, whole, another];
   }
 

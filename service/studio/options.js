@@ -35,15 +35,19 @@ const GROUNDS = {
   render: ["background_render"],
 };
 
-/** Whether a ground is not yet complete: its colour or picture is missing. */
-export const unfinished = ({ background, ...ground }) => {
+/** Whether a background is a scene. */
+export const showsScene = (background = "scene") => ["scene", "reference"].includes(background);
+
+/** Return what a ground still lacks, in words; null: nothing. */
+export const lacking = ({ background, ...ground }) => {
   const [first] = GROUNDS[background];
-  return first !== undefined && !ground[first];
+  const asks = { background_color: "choose a colour", background_image: "add a picture", background_render: "choose a picture" };
+  return first && !ground[first] ? asks[first] : null;
 };
 
 /** Return a ground's parameters; a scene's as long as its colour or picture is missing. */
 export function groundOf(ground) {
-  if (ground.background === "scene" || unfinished(ground)) return {};
+  if (ground.background === "scene" || lacking(ground)) return {};
   const names = ["background", ...GROUNDS[ground.background]];
   return changed(Object.fromEntries(names.map((name) => [name, ground[name]])));
 }
@@ -65,8 +69,8 @@ export function fieldsOf(options) {
   return found;
 }
 
-/** Return the limits of an earlier order; the usual ones if it had none and did not refuse them. */
-export const limitsOf = (acceptance) => (acceptance?.accept ? acceptance : USUAL.acceptance);
+/** Return the limits of an earlier order; `own` if it had none: going without holds for that one picture. */
+export const limitsOf = (acceptance, own) => ([undefined, null, "", "none"].includes(acceptance?.accept) ? own : acceptance);
 
 /** Return how the dressing of a render differs from its order: its limits may have led to a scene without props. */
 export function dressedLike({ seed, report }) {
@@ -84,11 +88,11 @@ function layersOf(layers) {
   }
 }
 
-/** Return an earlier order's options for a paid picture, as the API lists them in its records. */
-export const optionsOf = ({ dressing, ground, shadow, frame, lettering, acceptance }) => ({
+/** Return an earlier order's options for a paid picture, as the API lists them in its records; `own`: see `limitsOf`. */
+export const optionsOf = ({ dressing, ground, shadow, frame, lettering, acceptance }, own) => ({
   ...AS_SCENE,
   ...dressing,
-  ...limitsOf(acceptance),
+  ...limitsOf(acceptance, own),
   ...changed({ ...ground, ...shadow, ...frame }),
   ...(lettering?.layers ? { layers: lettering.layers } : {}),
 });

@@ -3,11 +3,11 @@
 import { ask } from "./api.js";
 import { fill, html, say } from "./dom.js";
 import { LookButton } from "./looks/button.js";
-import { USUAL } from "./options.js";
+import { USUAL, lacking } from "./options.js";
 import { placeTrouble } from "./place/ways_out.js";
 import { askAbout } from "./several_ask.js";
 import { ordersFor, priced } from "./several_orders.js";
-import { SUBMIT, asked, submitted } from "./submit.js";
+import { SUBMIT, asked, existing, order } from "./submit.js";
 import { undoButton } from "./undo.js";
 import { wait } from "./waiting.js";
 import { WARNINGS, counted, credits, lostWords, titled, unsuitedWords } from "./words.js";
@@ -25,6 +25,8 @@ export class Order extends EventTarget {
   refusal = null;
   /** The cut-out of the photo on the stage; null: none yet, or no product found. */
   cut = null;
+  /** This tab's job for the picture, if it was ordered before; null: none. */
+  #made = null;
   /** The Refusal of an order, which a later plan must not clear. */
   #refusedOrder = null;
   #studio;
@@ -44,11 +46,12 @@ export class Order extends EventTarget {
     this.#studio = studio;
     this.#signal = signal;
     const pressed = () => button.getAttribute("aria-disabled") === "true" || this.#submit();
-    const notice = html`<div class="notices" aria-live="polite"></div>`;
+    const notice = html`<div class="notices" id="order-notices" aria-live="polite"></div>`;
     const price = html`<p class="price" id="price"></p>`;
     const check = html`
       <button class="button primary" id="check" hidden onclick=${() => this.#doubt()}>Check the cut-out</button>`;
-    const button = html`<button class="button primary" id="make" onclick=${pressed}>Make the picture</button>`;
+    const button = html`
+      <button class="button primary" id="make" aria-describedby="order-notices" onclick=${pressed}></button>`;
     this.#parts = { notice, price, check, button };
     this.#look = new LookButton(studio, () => (this.plan?.brand ? this.plan.seed : null), signal);
     this.element = html`
@@ -112,7 +115,7 @@ export class Order extends EventTarget {
   #changed() {
     clearTimeout(this.#timer);
     this.#asking.abort();
-    this.plan = this.refusal = this.#refusedOrder = null;
+    this.plan = this.refusal = this.#refusedOrder = this.#made = null;
     this.show();
     if (this.#source && !this.#studio.draft.forbidden) this.#timer = setTimeout(() => this.#ask(), PAUSE);
   }
@@ -121,6 +124,13 @@ export class Order extends EventTarget {
   get #source() {
     const { draft, several } = this.#studio;
     return several.items.length ? (several.ready[0] ?? null) : draft.source;
+  }
+
+  /** The body and the options of a single picture. */
+  get #request() {
+    const { draft } = this.#studio;
+    const { seed, placement, source } = draft;
+    return [draft.body(), { seed, name: source.reference, placement, options: draft.paid() }];
   }
 
   /** The pictures to order, as items of the tray with a channel each. */
@@ -181,7 +191,11 @@ export class Order extends EventTarget {
       const query = asked({ seed: draft.seed, placement: draft.placement, options: draft.paid(source) });
       query.set("dry_run", "true");
       const body = draft.body(look ? { render: look.job.render.public_id } : source);
-      this.plan = await ask(`${SUBMIT}?${query}`, { method: "POST", body, signal });
+      const one = !several.items.length && draft.presets.length === 1;
+      const before = one && existing(this.#studio, ...this.#request);
+      const [plan, made] = await Promise.all([ask(`${SUBMIT}?${query}`, { method: "POST", body, signal }), before]);
+      if (signal.aborted) return;
+      [this.plan, this.#made] = [plan, made];
       this.#studio.header.balance = this.plan.balance;
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -210,7 +224,7 @@ export class Order extends EventTarget {
     this.#busy = true;
     this.show();
     try {
-      const { presets, placement, seed, source } = draft;
+      const { presets, placement, source } = draft;
       if (many || presets.length > 1) {
         const items = many ? agreed : [several.put({ ...source, placement })];
         const ordered = presets.length > 1 ? several.spread(items, presets.map(({ name }) => name)) : items;
@@ -220,11 +234,7 @@ export class Order extends EventTarget {
         this.#changed();
         return;
       }
-      const options = draft.paid();
-      const accepted = await submitted(draft.body(), { seed, name: source.reference, placement, options });
-      say("Accepted. Your picture is being made.");
-      this.#studio.ordered();
-      this.#studio.go(`jobs/${accepted.job_id}`);
+      await order(this.#studio, ...this.#request);
     } catch (error) {
       this.refusal = this.#refusedOrder = error;
       this.#busy = false;
@@ -262,15 +272,16 @@ export class Order extends EventTarget {
     const parts = alike ? `${count} × ${each}` : wanted.map((preset) => preset.credits).join(" + ");
     fill(
       price,
-      html`<strong>${credits(count ? this.#price : each)}</strong>`,
+      html`<strong>${this.#made ? "Ordered already" : credits(count ? this.#price : each)}</strong>`,
       html`<span>${count > 1 ? `${parts}  ·  ${left}` : left}</span>`,
     );
-    const barred = !count || draft.forbidden || this.#tooDear || (this.refusal && !this.refusal.passing);
+    const impossible = !count || draft.forbidden || this.#lacks || (this.refusal && !this.refusal.passing);
+    const barred = impossible || this.#tooDear;
     const blocked = barred || several.coming.length;
     button.setAttribute("aria-disabled", String(Boolean(blocked || this.#busy)));
-    const one = looks.chosen ? "Make this picture" : "Make the picture";
+    const one = this.#made ? "Open the picture" : looks.chosen ? "Make this picture" : "Make the picture";
     button.textContent = this.#busy ? "Sending …" : count > 1 ? `Make ${count} pictures` : one;
-    this.#look.show(!count || draft.forbidden || (this.refusal && !this.refusal.passing));
+    this.#look.show(impossible);
     const notices = this.#notices(barred);
     // An unchanged message stays, since the focus may be in it.
     if (notices.map((one) => one.outerHTML).join("") !== notice.innerHTML) fill(notice, notices);
@@ -279,7 +290,12 @@ export class Order extends EventTarget {
   /** Whether the order costs more than the balance. */
   get #tooDear() {
     // An order whose answer was lost may be paid already. Pressing again repeats it with the same key.
-    return !this.#refusedOrder?.passing && this.plan !== null && this.plan.credits_cost > 0 && this.#price > this.plan.balance;
+    return !this.#made && !this.#refusedOrder?.passing && this.plan !== null && this.plan.credits_cost > 0 && this.#price > this.plan.balance;
+  }
+
+  /** What the background lacks, in words; null: nothing. */
+  get #lacks() {
+    return this.#wanted.some((preset) => preset.scene_allowed) ? lacking(this.#studio.draft.ground) : null;
   }
 
   #notices(barred) {
@@ -287,6 +303,10 @@ export class Order extends EventTarget {
     if (draft.forbidden) return [forbidden(this.#studio)];
     if (several.coming.length) return [this.#waiting(barred)];
     if (!this.#count) return [hint(this.#nothing())];
+    if (this.#lacks) {
+      const scene = html`<button class="link" onclick=${() => draft.change({ ground: USUAL.ground })}>use a scene</button>`;
+      return [hint([`Background: ${this.#lacks} first, or `, scene, "."])];
+    }
     if (this.refusal) return [bad(this.#refused())];
     const warned = (this.plan?.warnings ?? [])
       .filter(({ code }) => code !== "insufficient_credits" && !(code === "scene_unsuited" && this.placeless))
@@ -329,6 +349,10 @@ export class Order extends EventTarget {
   /** Return a note on the background, if it is determined. */
   #background() {
     const { draft, looks } = this.#studio;
+    const fresh = html`<button class="link" onclick=${() => draft.change({ seed: null })}>Use a new background</button>`;
+    if (this.#made) {
+      return hint(["You have ordered this picture. Opening it costs nothing. ", draft.seed !== null && fresh]);
+    }
     if (draft.seed === null) {
       return this.plan?.brand && this.plan.seed !== null && hint("This brand has its own background.");
     }
@@ -337,7 +361,6 @@ export class Order extends EventTarget {
     const follows = looks.large !== null || looks.coming !== null;
     const kept = follows ? "You keep this background." : "You keep the background that you chose; the product has moved.";
     const words = looked ? kept : "You get the same background again.";
-    const fresh = html`<button class="link" onclick=${() => draft.change({ seed: null })}>Use a new one</button>`;
     return hint([words, " ", fresh]);
   }
 

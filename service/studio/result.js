@@ -9,7 +9,7 @@ import { reportCard, verdict } from "./report.js";
 import { fileName, saveOne } from "./saving.js";
 import { beforeAfter } from "./slider.js";
 import { startFrom } from "./stage.js";
-import { submitted } from "./submit.js";
+import { existing, ordering } from "./submit.js";
 import { FORMATS, credits, size, titled, weight } from "./words.js";
 
 /** Show a finished picture with its report and the next steps. */
@@ -61,16 +61,18 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
   const off = (preset) =>
     !preset.scene_allowed && !white ? "Takes no scene, so this background can't be used." : null;
   const make = html`
-    <button class="button wide" id="make-place" disabled onclick=${elsewhere}>Choose a sales channel</button>`;
+    <button class="button wide" id="make-place" disabled onclick=${() => order(...elsewhere())}>Choose a sales channel</button>`;
   let place = null;
-  let busy = false;
+  const order = ordering(studio, failed);
   /** Kept for a retry, so that the request stays the same and is charged once. */
   let nextSeed = null;
   const others = output_presets.filter((item) => item.name !== render.output_preset);
-  const chosen = (name) => {
-    place = others.find((item) => item.name === name);
+  const chosen = async (name) => {
+    const mine = (place = others.find((item) => item.name === name));
     make.disabled = false;
     make.textContent = `Make it for ${credits(place.credits)}`;
+    const there = await existing(studio, ...elsewhere()).catch((error) => console.info(error));
+    if (there && mine === place) make.textContent = "Open this picture";
   };
   const { element: cards } = presetCards(studio, others, "other_preset", chosen, off);
   return html`
@@ -83,50 +85,25 @@ function furtherPictures({ studio, job: { render }, asked }, failed) {
       <div class="choice-body">${cards}${make}</div>
     </details>`;
 
-  function from() {
-    const { source_image_s3_key: _, ...body } = asked.request;
-    return { ...body, source_render_public_id: render.public_id };
+  /** Return the body and the options of another picture of this photo. */
+  function like(seed, changes = {}, dressing = {}) {
+    const source = { source_image_s3_key: null, source_render_public_id: render.public_id };
+    const options = { ...optionsOf(asked, studio.draft.acceptance), ...dressing };
+    return [{ ...asked.request, ...source, ...changes }, { seed, name: render.reference, placement: asked.placement, options }];
   }
 
   function another() {
     nextSeed ??= crypto.getRandomValues(new Uint32Array(1))[0] >>> 1; // sent always: a brand may have its own seed
-    return order(from(), nextSeed);
+    return order(...like(nextSeed));
   }
 
   function elsewhere() {
     const seed = render.report.provenance.kept_seed ?? render.seed;
-    return order({ ...from(), output_preset: place.name }, seed, dressedLike(render));
-  }
-
-  async function order(body, seed, dressing = {}) {
-    if (busy) return; // a double click must not order twice
-    busy = true;
-    failed.textContent = "";
-    try {
-      const { job_id } = await submitted(tidy(body), {
-        seed,
-        name: render.reference,
-        placement: asked.placement,
-        options: { ...optionsOf(asked), ...dressing },
-      });
-      say("Accepted. Your picture is being made.");
-      studio.ordered();
-      studio.go(`jobs/${job_id}`);
-    } catch (error) {
-      failed.textContent =
-        error.code === "insufficient_credits"
-          ? "You have too few credits for this. Ask the person who set up Backdrop for more."
-          : error.message;
-      busy = false; // stays set after success: a click before the next view would order again
-    }
+    return like(seed, { output_preset: place.name }, dressedLike(render));
   }
 
   function change() {
     studio.draft.from(asked);
-    studio.draft.change({ seed: null });
     startFrom(studio, render, asked.placement);
   }
 }
-
-/** Remove null fields: the API takes an absent brand, not an empty one. */
-const tidy = (body) => Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));

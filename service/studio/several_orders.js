@@ -1,12 +1,11 @@
 /** Orders of the tray: each is sent, charged and followed as a whole. */
 
-import { ask, requestKey, send } from "./api.js";
-import { keep, kept } from "./session.js";
+import { ask, send } from "./api.js";
 import { lookOf } from "./looks/single.js";
 import { UNMOVED } from "./options.js";
+import { posted } from "./submit.js";
 
 const ORDERS = "/v1/orders";
-const PENDING = "backdrop-pending-orders";
 /** The API's limits of photos in an order, and of pictures in an answer. */
 const MOST_PHOTOS = 200;
 const PAGE = 100;
@@ -87,27 +86,13 @@ export async function priced(orders, signal) {
   return { cost, faults };
 }
 
-/** Send an order, with a key that a retry after a lost answer repeats. Marks its items. Throws Refusal. */
+/** Send an order, and mark its items. Throws Refusal. */
 export async function sent({ body, photos }) {
-  const text = JSON.stringify(body);
-  const key = kept(PENDING)?.[text] ?? requestKey();
-  keep(PENDING, { ...kept(PENDING), [text]: key });
-  try {
-    const { order_id } = await ask(ORDERS, { method: "POST", body, headers: { "Idempotency-Key": key } });
-    forget(text);
-    const waits = { job_id: null, status: "NOT_STARTED", stage: null, progress: 0 };
-    photos.forEach((items, photo) => {
-      for (const item of items) Object.assign(item, { order: order_id, photo, job: { ...waits, output_preset: item.preset } });
-    });
-  } catch (error) {
-    if (!error.passing) forget(text); // nothing was charged
-    throw error;
-  }
-}
-
-function forget(text) {
-  const { [text]: _, ...others } = kept(PENDING) ?? {};
-  keep(PENDING, others);
+  const { order_id } = await posted(ORDERS, body);
+  const waits = { job_id: null, status: "NOT_STARTED", stage: null, progress: 0 };
+  photos.forEach((items, photo) => {
+    for (const item of items) Object.assign(item, { order: order_id, photo, job: { ...waits, output_preset: item.preset } });
+  });
 }
 
 /** Read an order and update the jobs of its items. Throws Refusal. */

@@ -68,7 +68,7 @@ export function photoStage(studio, order, signal) {
     const before = studio.coming ? [studio.coming] : [];
     stopTaking();
     if (draft.source?.key && !before.length) several.put({ ...draft.source, placement: draft.placement });
-    if (draft.source) draft.change({ source: null, seed: null });
+    if (draft.source) draft.change({ source: null });
     return several.add([...before, ...files]);
   }
 
@@ -196,7 +196,7 @@ export function photoStage(studio, order, signal) {
   }
 
   function remove() {
-    draft.change({ source: null, seed: null });
+    draft.change({ source: null });
     element.querySelector("input")?.focus();
   }
 

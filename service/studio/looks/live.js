@@ -1,7 +1,7 @@
 /** A free preview that follows the choices of background, shadow, frame and text while a person makes them. */
 
 import { fill, html, styled } from "../dom.js";
-import { FIELDS, unfinished } from "../options.js";
+import { FIELDS, lacking } from "../options.js";
 import { lostWords } from "../words.js";
 import { newSeed } from "./looks.js";
 
@@ -50,7 +50,7 @@ export class Live extends EventTarget {
 
   get #possible() {
     const { draft, looks, several } = this.#studio;
-    const complete = draft.source && !draft.forbidden && !unfinished(draft.ground);
+    const complete = draft.source && !draft.forbidden && !lacking(draft.ground);
     return complete && !looks.off && !looks.busy && !several.items.length && this.#order.cut;
   }
 

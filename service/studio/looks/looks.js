@@ -37,7 +37,7 @@ export class Looks extends EventTarget {
   coming = null;
   #draft;
   /** Number of times the cut-out was mended: earlier previews show another cut-out. */
-  #mends = kept(LOOKS)?.mends ?? 0;
+  mends = kept(LOOKS)?.mends ?? 0;
   #sending = false;
   /** Items whose request got no answer. */
   #unanswered = [];
@@ -85,7 +85,7 @@ export class Looks extends EventTarget {
 
   /** Any preview of the draft's photo with its current cut-out; null: none. */
   get seen() {
-    const mended = ({ body }) => JSON.parse(body)[1] !== this.#mends;
+    const mended = ({ body }) => JSON.parse(body)[1] !== this.mends;
     return this.items.find((item) => item.job?.render && !item.expired && !mended(item) && this.#ofPhoto(item)) ?? null;
   }
 
@@ -169,7 +169,7 @@ export class Looks extends EventTarget {
   }
 
   mended() {
-    this.#mends += 1;
+    this.mends += 1;
     this.#changed();
   }
 
@@ -254,7 +254,7 @@ export class Looks extends EventTarget {
     const laid = draft.laid();
     const behind = draft.options();
     for (const name of Object.keys(laid)) delete behind[name];
-    const whole = { body: [draft.body(), this.#mends, behind], placement, laid };
+    const whole = { body: [draft.body(), this.mends, behind], placement, laid };
     return Object.fromEntries(Object.entries(whole).map(([name, value]) => [name, JSON.stringify(value)]));
   }
 
@@ -279,7 +279,7 @@ export class Looks extends EventTarget {
   }
 
   #changed() {
-    keep(LOOKS, { items: this.items.filter((item) => item.job), mends: this.#mends });
+    keep(LOOKS, { items: this.items.filter((item) => item.job), mends: this.mends });
     this.dispatchEvent(new Event("change"));
   }
 }

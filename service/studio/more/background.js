@@ -4,7 +4,7 @@ import { ask } from "../api.js";
 import { toHex } from "../colours.js";
 import { fill, html, icon, say, styled } from "../dom.js";
 import { liveFigure } from "../looks/live.js";
-import { unfinished } from "../options.js";
+import { lacking } from "../options.js";
 import { renderImage } from "../thumbnail.js";
 import { titled } from "../words.js";
 import { choice, radios, slide } from "./controls.js";
@@ -69,9 +69,9 @@ export function backgroundChoice(context) {
       part.element.hidden = name !== background;
       if (name === background) part.show();
     }
-    const asks = { color: "Choose a colour.", render: "Choose a picture." }[background] ?? "Add a picture.";
-    missing.textContent = `${asks} Until then, the picture gets a scene.`;
-    missing.hidden = !unfinished(draft.ground);
+    const lacks = lacking(draft.ground);
+    missing.textContent = `To go on, ${lacks}.`;
+    missing.hidden = !lacks;
     const bare = !draft.preset.scene_allowed && background !== "scene";
     if (!bare) return;
     missing.hidden = false;

@@ -64,6 +64,15 @@ def sent(tab: Visit, **query: str | None) -> dict[str, list[str]]:
     raise AssertionError(last())
 
 
+def assert_waits(page: Any, words: str) -> None:
+    """Assert that neither button makes a picture, and that the paid one says what is missing."""
+    page.locator("#make[aria-disabled=true]").wait_for()
+    assert page.locator("#look").get_attribute("aria-disabled") == "true"
+    described = page.locator("#make").get_attribute("aria-describedby")
+    page.locator(f"#{described}").get_by_text(words).wait_for()
+    assert_accessible(page)
+
+
 @pytest.mark.usefixtures("busy")
 def test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_again(
     visit: Callable[..., Visit], guest: Guest
@@ -77,8 +86,8 @@ def test_a_colour_and_a_shadow_outlive_a_reload_are_undone_ordered_and_ordered_a
     assert more.get_attribute("open") is None, "the first screen is simple"
     ground = open_more(page, "ground")
     press(ground, "background", "color")
-    ground.get_by_text("Choose a colour. Until then, the picture gets a scene").wait_for()
-    sent(tab, background=None)
+    ground.get_by_text("To go on, choose a colour").wait_for()
+    assert_waits(page, "Background: choose a colour first")
     ground.get_by_label("Colour", exact=True).last.fill("nearly blue")
     ground.get_by_label("Colour", exact=True).last.press("Enter")
     ground.get_by_role("alert").get_by_text("Unknown colour").wait_for()
@@ -136,6 +145,10 @@ def test_an_own_picture_is_dropped_moved_and_seen_at_once_behind_the_product(
     put_on_stage(page, BOTTLE)
     uploaded(page)
     ground = open_more(page, "ground")
+    press(ground, "background", "image")
+    assert_waits(page, "Background: add a picture first")
+    page.locator(".order").get_by_role("button", name="use a scene").click()
+    page.locator("#make[aria-disabled=false]").wait_for()
     press(ground, "background", "image")
     ground.locator("#ground-image").set_input_files(
         {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"no photo"}

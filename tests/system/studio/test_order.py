@@ -3,9 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.support.browser import Visit
 from tests.support.up import BOTTLE, Up, ended, job_id
-from tests.system.studio.conftest import Guest, make, put_on_stage, uploaded
+from tests.system.studio.conftest import (
+    SECONDS,
+    Guest,
+    choose_place,
+    make,
+    put_on_stage,
+    small_bottle,
+    uploaded,
+)
 
 
 def test_a_double_click_and_a_retry_after_no_answer_order_one_picture(visit: Callable[..., Visit], up: Up) -> None:
@@ -104,3 +114,59 @@ def test_a_plan_that_is_requested_after_a_refused_order_hides_nothing(
     lost.wait_for()
     page.locator("#price").get_by_text("left").wait_for()
     assert lost.is_visible()
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_white_picture_that_is_ordered_is_opened_and_one_that_was_cancelled_is_made_again(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put_on_stage(page, BOTTLE)
+    page.get_by_role("radio", name="Pure white").check(force=True)
+    make(page)
+    page.wait_for_url("**/#/jobs/*")
+    first = page.url
+    page.go_back()
+    make(page)  # perhaps before the page has looked for the order
+    page.wait_for_url(first)
+    page.get_by_role("link", name="Studio", exact=True).click()
+    page.get_by_text("You have ordered this picture. Opening it costs nothing.").wait_for()
+    page.get_by_role("button", name="Open the picture").click()
+    page.get_by_role("button", name="Cancel and refund").click()
+    page.get_by_role("heading", name="You cancelled").wait_for()
+    page.get_by_role("link", name="Studio", exact=True).click()
+    page.locator("#price").get_by_text("left").wait_for()
+    page.get_by_role("button", name="Make the picture").click()
+    page.wait_for_url(lambda url: "/jobs/" in url and url != first)
+    jobs = guest.api.get("/v1/jobs?operation=swap").json()["items"]
+    assert [job["status"] for job in jobs] == ["NOT_STARTED", "FAILURE"]
+
+
+def test_a_chosen_preview_is_made_once_and_its_background_holds_for_its_photo(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put_on_stage(page, small_bottle())
+    choose_place(page)
+    uploaded(page)
+    page.locator("#look[aria-disabled=false]").click()
+    page.locator(".look-tile[data-state=done]").nth(3).wait_for(timeout=90 * SECONDS)
+    page.get_by_role("radio", name="Preview 1").check(force=True)
+    page.get_by_role("button", name="Make this picture").click()
+    page.locator("#download").wait_for(timeout=90 * SECONDS)
+    made = page.url
+    page.get_by_role("link", name="Studio", exact=True).click()
+    page.get_by_text("Ordered already").wait_for()
+    page.get_by_role("button", name="Open the picture").click()
+    page.wait_for_url(made)
+    assert guest.balance() == 8
+
+    page.get_by_role("link", name="Studio", exact=True).click()
+    put_on_stage(page, BOTTLE, "next.jpg")
+    page.get_by_text("next.jpg  ·").wait_for()
+    page.get_by_role("button", name="Four free previews").wait_for()
+    page.get_by_role("button", name="Make the picture").wait_for()

@@ -132,6 +132,11 @@ def test_the_same_background_for_another_preset_and_another_seed(
     page.get_by_role("button", name="Make it for 2 credits").click()
     page.wait_for_url(lambda url: "/jobs/" in url and not url.endswith(first["job_id"]))
     second = page.url.rpartition("/")[2]
+    page.go_back()
+    page.get_by_text("Same background, other sales channel").click()
+    page.get_by_role("radio", name=PLACE_TITLE).check(force=True)
+    page.get_by_role("button", name="Open this picture").click()
+    page.wait_for_url(f"**/{second}")
     # By the API, which accepts it when the picture is finished already: another test checks the button.
     guest.api.delete(f"/v1/jobs/{second}")
     page.goto(f"{tab.address}/#/jobs/{first['job_id']}")
@@ -242,6 +247,31 @@ def test_a_job_without_a_place_for_its_product_leads_back_to_a_suitable_scene(
     assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == PLACE_TITLE
     kept = page.evaluate("JSON.parse(sessionStorage.getItem('backdrop-draft')).placement.stance")
     assert kept == "from_above", "all other choices stay"
+
+
+def test_make_it_without_limits_makes_that_picture_and_leaves_the_limits_of_others(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    photo = upload(guest.api, small_bottle())
+    body = {"source_image_s3_key": photo, "scene_type": "podium", "mood": "natural", "output_preset": PLACE}
+    limits = {"accept": '{"attempts": 1, "enlargement": 0.001}', "reference": "one.jpg"}
+    accepted = guest.api.post("/v1/background-swap-with-spec", json=body, params=limits).json()
+    refused = ended(guest.api, accepted["job_id"])
+    assert refused["error"]["code"] == "not_accepted"
+    tab = visit()
+    tab.sign_in(guest.key, f"jobs/{refused['job_id']}")
+    page = tab.page
+    page.get_by_role("button", name="Make it without limits · 2 credits").click()
+    page.locator("#download").wait_for(timeout=90 * SECONDS)
+    page.get_by_role("heading", name="one.jpg").wait_for()
+    made = guest.api.get(f"/v1/jobs/{page.url.rpartition('/')[2]}").json()
+    assert made["render"]["seed"] == refused["render"]["seed"]
+    assert guest.balance() == 8
+
+    page.get_by_role("button", name="Change something").click()
+    page.locator("#price").get_by_text("left").wait_for()
+    planned = next(url for url in reversed(tab.asked) if "dry_run" in url)
+    assert "accept=standard" in planned, "the next picture keeps its limits"
 
 
 def test_a_failed_job_shows_its_reason_and_the_refund(visit: Callable[..., Visit], guest: Guest) -> None:
