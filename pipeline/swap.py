@@ -154,6 +154,8 @@ def swap(
         (place, laid), light = together(placed_product, lambda: light_for(asked, photo, cutout))
     spec = place.spec
     mark = mark_of(spec, photo, own)
+    if credentials is not None:
+        credentials = credentials.for_photo(data, photo.content_type, ordered(spec.preset, spec.output).max_bytes)
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark if xmp else None))
     shown = preview_size(width, height) if preview else (width, height)
     with stages("background"):
