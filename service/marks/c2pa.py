@@ -41,7 +41,7 @@ C2PA_SETTINGS = {
 
 
 class CredentialsInvalid(Exception):
-    """Raised if files can't be signed with the settings. The message names the setting and the remedy."""
+    """Raised if pictures can't be marked as the settings ask. The message names the setting and the remedy."""
 
 
 class SigningFailed(PipelineError):
@@ -58,46 +58,42 @@ class Marking:
     credentials: Credentials | None = None
     #: The installation's number in the watermark (`Chain.installation`). None: no watermark.
     installation: int | None = None
+    #: Decides the place of the visible watermark's letters.
+    secret: bytes = field(default=b"", repr=False)
 
     def of(self, job_id: str) -> dict[str, Any]:
         """Return the arguments of `pipeline.swap.swap` for the picture of a job."""
         from pipeline.delivery.watermark import Payload  # SciPy, which an API does not need
 
         payload = None if self.installation is None else Payload(self.installation, job_id[-6:])
-        return {"xmp": self.xmp, "credentials": self.credentials, "payload": payload}
+        return {"xmp": self.xmp, "credentials": self.credentials, "payload": payload, "secret": self.secret}
 
 
 def open_marking(settings: Settings, own: Callable[[Settings], Chain]) -> Marking:
     """Return the marks that the settings ask for. `own` returns the installation's certificates.
 
-    Raises CredentialsInvalid if the operator's certificate can't sign. Without the installation's own, pictures are
-    made without its marks.
+    Raises CredentialsInvalid if a mark can't be written, so that no picture is made without it.
     """
-    chain = None
-    if settings.c2pa or settings.watermark:
-        try:
-            chain = own(settings)
-        except (OSError, CredentialsInvalid) as error:
-            logger.error("Pictures get no watermark and no signature by the installation's own certificate: %s", error)
-    number = chain.installation if chain is not None and settings.watermark else None
-    return Marking(settings.xmp, open_credentials(settings, chain), number)
+    try:
+        chain = own(settings)
+    except OSError as error:
+        raise CredentialsInvalid(
+            f"The certificates of this installation can't be read or kept: {error}. They mark pictures. Set "
+            "BACKDROP_HOME to a folder that you may write."
+        ) from error
+    number = chain.installation if settings.watermark else None
+    return Marking(settings.xmp, open_credentials(settings, chain), number, chain.secret)
 
 
 def open_credentials(settings: Settings, own: Chain | None = None) -> Credentials | None:
     """Return the signer of files, with the operator's certificate or else the installation's own; None: neither.
 
-    Signs a trial file, to find errors at the start. Raises CredentialsInvalid if the operator's certificate can't sign.
+    Signs a trial file, to find errors at the start. Raises CredentialsInvalid if the certificate can't sign.
     """
     if not settings.c2pa:
         return None
     if settings.c2pa_certificate is None and settings.c2pa_key is None:
-        if own is None:
-            return None
-        try:
-            return _opened(own.certificates.encode(), own.leaf_key.encode(), "es256", settings, trusted=False)
-        except CredentialsInvalid as error:
-            logger.error("Pictures are not signed with the installation's own certificate: %s", error)
-            return None
+        return own and _opened(own.certificates.encode(), own.leaf_key.encode(), "es256", settings, trusted=False)
     if settings.c2pa_certificate is None or settings.c2pa_key is None:
         missing = "CERTIFICATE" if settings.c2pa_certificate is None else "KEY"
         raise CredentialsInvalid(f"BACKDROP_C2PA_{missing} is not set. Signing needs a certificate and its key.")
@@ -185,14 +181,14 @@ class C2pa:
         manifest = {
             "claim_generator_info": [generator],
             "format": content_type,
-            "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [created]}}],
+            "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}],
         }
-        signed = BytesIO()
-        try:
-            with self.library.Builder(manifest, self.context) as builder:
-                builder.sign(self.signer, content_type, BytesIO(data), signed)
-        except self.library.C2paError as error:
-            raise SigningFailed(f"The picture could not be signed: {error}") from error
+        with self.library.Builder(manifest, self.context) as builder:
+            if photo is not None:
+                # the library checks its manifest, and records what it finds
+                about = {"title": "Product photo", "relationship": "parentOf", "label": "photo"}
+                builder.add_ingredient(about, photo[1], BytesIO(photo[0]))
+            builder.sign(self.signer, content_type, BytesIO(data), signed)
         return signed.getvalue()
 
     def read(self, data: bytes, content_type: str) -> str | None:
