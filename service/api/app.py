@@ -50,7 +50,7 @@ from service.jobs.queue import JobQueue
 from service.jobs.states import JobStates
 from service.jobs.submit import Submit
 from service.jobs.transitions import Jobs
-from service.jobs.worker_registry import WorkerRegistry
+from service.jobs.worker_registry import registries
 from service.marks.stored import own_numbers
 from service.marks.verify import check_apart
 from service.media.deletion import Deletion
@@ -206,8 +206,8 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
 def _installation(
     settings: Settings, engine: sa.Engine, queue: JobQueue, buckets: tuple[Bucket, Bucket], quarantine: Quarantine
 ) -> Installation:
-    workers, sweeps = WorkerRegistry(settings.queue_url), WorkerRegistry(settings.queue_url, kind="sweep")
-    return Installation(engine, queue, workers, sweeps, buckets, quarantine)
+    workers, sweeps, unmarked = registries(settings.queue_url)
+    return Installation(engine, queue, workers, sweeps, unmarked, buckets, quarantine)
 
 
 def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litestar:

@@ -16,7 +16,7 @@ from service.database.tables import UNFINISHED, clients, deliveries, jobs, ledge
 from service.health.parts import Patient, StoreCheck, Unusable
 from service.jobs.queue import QUEUES, JobQueue, QueueUnavailable
 from service.jobs.records import JobStatus, Kind, kind_of
-from service.jobs.worker_registry import WorkerRegistry
+from service.jobs.worker_registry import WorkerRegistry, registries
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket, ObjectError
@@ -89,6 +89,8 @@ class State:
     queued: dict[Kind, int] | None = None
     #: The latest report of each live worker. `takes_no_jobs`: why it takes none.
     workers: list[dict[str, Any]] | None = None
+    #: The workers that did not start because they can't mark pictures, with the reason.
+    unmarked: list[dict[str, Any]] | None = None
     #: Number of live sweeps.
     sweeps: int | None = None
     #: Why the installation is in quarantine, or None.
@@ -121,6 +123,8 @@ class State:
             found.append(
                 Finding("worker", f"No worker takes {' or '.join(left)}. The API accepts them, but they wait.")
             )
+        for one in self.unmarked or ():
+            found.append(Finding("worker", f"The worker on {one['host']} can't mark pictures: {one['why']}"))
         if self.sweeps == 0:
             found.append(Finding("sweep", "No sweep is running. Lost messages stay lost, and webhooks are not sent."))
         return tuple(found)
@@ -151,6 +155,7 @@ class Installation:
     queue: JobQueue
     workers: WorkerRegistry
     sweeps: WorkerRegistry
+    unmarked: WorkerRegistry
     buckets: tuple[Bucket, Bucket]
     quarantine: Quarantine | None = None
     kinds: tuple[Kind, ...] = tuple(Kind)
@@ -228,6 +233,7 @@ class Installation:
         return {
             "queued": self.queue.waiting(),
             "workers": self.workers.workers(),
+            "unmarked": self.unmarked.workers(),
             "sweeps": len(self.sweeps.workers()),
         }
 
@@ -238,8 +244,7 @@ def open_installation(settings: Settings) -> Installation:
     return Installation(
         engine,
         JobQueue(settings.queue_url),
-        WorkerRegistry(settings.queue_url),
-        WorkerRegistry(settings.queue_url, kind="sweep"),
+        *registries(settings.queue_url),
         open_buckets(settings),
         Quarantine(engine, settings),
         tuple(kind for kind in Kind if settings.previews or kind != Kind.PREVIEW),

@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds of silence after which a worker is no longer listed.
 HEARTBEAT_TTL = 30
+#: Seconds for which a worker is listed that did not start: longer than the pauses between starts in a cluster.
+UNMARKED_TTL = 600
 
 
 class WorkerRegistry:
@@ -27,10 +29,10 @@ class WorkerRegistry:
         self._redis = sender_client(url)
         self._key = f"backdrop:{kind}:"
 
-    def register(self, name: str, about: dict[str, Any]) -> None:
-        """Register a worker, with its device and networks, for HEARTBEAT_TTL seconds. Raises QueueUnavailable."""
+    def register(self, name: str, about: dict[str, Any], *, seconds: int = HEARTBEAT_TTL) -> None:
+        """Register a worker, with its device and networks, for some seconds. Raises QueueUnavailable."""
         with queue_errors():
-            self._redis.set(f"{self._key}{name}", json.dumps(about), ex=HEARTBEAT_TTL)
+            self._redis.set(f"{self._key}{name}", json.dumps(about), ex=seconds)
 
     def unregister(self, name: str) -> None:
         """Remove a worker from the list. Repeating it is safe. Raises QueueUnavailable."""
@@ -43,6 +45,11 @@ class WorkerRegistry:
             keys = sorted(self._redis.scan_iter(match=f"{self._key}*"))
             reports = self._redis.mget(keys) if keys else []
         return [json.loads(text) for text in reports if text]
+
+
+def registries(url: str) -> tuple[WorkerRegistry, WorkerRegistry, WorkerRegistry]:
+    """Return the lists of live workers, of live sweeps, and of workers that can't mark pictures and did not start."""
+    return WorkerRegistry(url), WorkerRegistry(url, kind="sweep"), WorkerRegistry(url, kind="unmarked")
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,18 @@ class WorkerHeartbeat:
             self.registry.unregister(self.name)
         except QueueUnavailable as error:
             logger.warning("%s is still on the list of processes: %s", self.name, error)
+
+
+def report_unmarked(url: str, why: str) -> None:
+    """List this process among the workers that did not start because they can't mark pictures.
+
+    Log a warning if the queue server is unavailable.
+    """
+    host = platform.node()
+    try:
+        registries(url)[2].register(host, {"host": host, "why": why}, seconds=UNMARKED_TTL)
+    except QueueUnavailable as error:
+        logger.warning("the failed start is not reported: %s", error)
 
 
 def sweep_heartbeat(url: str) -> WorkerHeartbeat:

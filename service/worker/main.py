@@ -32,7 +32,7 @@ from service.health.process import ProcessHealth
 from service.jobs.queue import QUEUES, build_broker, worker_client
 from service.jobs.records import Kind
 from service.jobs.transitions import Jobs
-from service.jobs.worker_registry import HEARTBEAT_TTL, WorkerHeartbeat, WorkerRegistry
+from service.jobs.worker_registry import HEARTBEAT_TTL, WorkerHeartbeat, WorkerRegistry, report_unmarked
 from service.marks.c2pa import CredentialsInvalid, Marking, open_marking
 from service.marks.stored import stored_chain
 from service.operations.roster import WorkerRoster
@@ -209,7 +209,8 @@ def _serve(
     try:
         marking = open_marking(settings, stored_chain)
     except CredentialsInvalid as error:
-        logger.error("%s", error)
+        logger.error("The worker can't mark pictures: %s", error)
+        report_unmarked(settings.queue_url, str(error))
         return CANNOT_START
     observer = RunObserver(RunMetrics(registry), tracer, worker_label())
     started = time.perf_counter()

@@ -34,6 +34,7 @@ from service.worker.local import SpecInvalid, swap_file
 from service.worker.main import CANNOT_START, serve
 from tests.support.databases import migrated_engine
 from tests.support.still_life import jpeg, networks, preset, spec, still_life
+from tests.support.storm.servers import free_port
 
 COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
 PEM, NO_PASSWORD = serialization.Encoding.PEM, serialization.NoEncryption()
@@ -338,7 +339,8 @@ def test_a_wrong_configuration_is_named_with_its_remedy(signing: Settings, fault
 def test_neither_a_worker_nor_the_command_line_starts_with_a_wrong_certificate(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = Settings(home=tmp_path, c2pa_certificate=tmp_path / "away.pem", c2pa_key=tmp_path / "away.pem")
+    away, nowhere = tmp_path / "away.pem", f"redis://127.0.0.1:{free_port()}"
+    wrong = Settings(home=tmp_path, c2pa_certificate=away, c2pa_key=away, queue_url=nowhere)
     monkeypatch.setattr("signal.signal", lambda number, handler: None)  # the test process keeps its own
     migrated_engine(wrong).dispose()
     with caplog.at_level(logging.ERROR):
