@@ -34,7 +34,7 @@ from pipeline.delivery.encode import encode
 from pipeline.delivery.fidelity import decoded
 from pipeline.delivery.inspection import background_palette, cutout_report, inspect
 from pipeline.delivery.output import ordered
-from pipeline.delivery.preview import Stamp, preview_preset, preview_size, watermarked
+from pipeline.delivery.preview import Stamp, preview_preset, preview_size, stamp_of, watermarked
 from pipeline.delivery.watermark import Payload, embed
 from pipeline.lettering.drawing import NO_ARTWORK, Artwork, Lettered, lettered
 from pipeline.lettering.layers import layers_of
@@ -247,7 +247,7 @@ class _Made:
     @property
     def stamp(self) -> Stamp:
         """Where the visible watermark has its letters."""
-        return Stamp.of(self.secret, self.source.seed if self.generated else None)
+        return stamp_of(self.secret, self.source.seed if self.generated else None)
 
     def embed(self, codes: NDArray[np.uint8]) -> None:
         """Embed the watermark in H×W×3 or H×W×4 codes, in place, beside product, text and logos."""

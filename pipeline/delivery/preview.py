@@ -9,7 +9,7 @@ the background, it depends on the secret alone.
 
 import hashlib
 import hmac
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -30,26 +30,19 @@ _WORD = "PREVIEW"
 _LETTERS, _APART, _LEAN = 0.06, 0.19, 24.0
 #: By how much the stamp may change these, as a share.
 _PART = 0.12
+#: Where the letters are, across and down, and their size and slant: four numbers in 0–1.
+Stamp = tuple[float, float, float, float]
 #: Reach of the colours that fill the letters' place from around it, as a share of the longer side.
 _FILL = 1 / 128
 #: Share of white in the letters and of black in their rim; the rest is that fill.
 _WHITE, _DARK = 0.58, 0.4
 
 
-@dataclass(frozen=True)
-class Stamp:
-    """Where the letters are: four numbers in 0–1."""
-
-    across: float
-    down: float
-    size: float
-    lean: float
-
-    @classmethod
-    def of(cls, secret: bytes, seed: int | None) -> "Stamp":
-        """Return the place for the background of a seed; None: no seed decides it."""
-        words = np.frombuffer(hmac.digest(secret, str(seed).encode(), hashlib.sha256)[:16], "<u4")
-        return cls(*(float(word) / 2**32 for word in words))
+def stamp_of(secret: bytes, seed: int | None) -> Stamp:
+    """Return the place of the letters for the background of a seed; None: no seed decides it."""
+    words = np.frombuffer(hmac.digest(secret, str(seed).encode(), hashlib.sha256)[:16], "<u4")
+    across, down, size, lean = (float(word) / 2**32 for word in words)
+    return across, down, size, lean
 
 
 def preview_size(width: int, height: int) -> tuple[int, int]:
@@ -100,8 +93,8 @@ def watermarked(picture: NDArray[np.float32], stamp: Stamp) -> NDArray[np.float3
 
 def _letters(width: int, height: int, stamp: Stamp) -> tuple[Field, Field]:
     """Return masks of the letters, and of the letters with their rim, each H×W in 0–1."""
-    larger = 1 + _PART * (2 * stamp.size - 1)
-    longer = larger * max(width, height)
+    across, down, size, lean = stamp
+    longer = (1 + _PART * (2 * size - 1)) * max(width, height)
     side = int(1.5 * max(width, height))
     font = ImageFont.load_default(max(8, round(_LETTERS * longer)))
     rim = max(1, round(_LETTERS * longer / 14))
@@ -111,11 +104,11 @@ def _letters(width: int, height: int, stamp: Stamp) -> tuple[Field, Field]:
         plane = Image.new("L", (side, side))
         draw = ImageDraw.Draw(plane)
         for line in range(-1, round(side / (_APART * longer)) + 1):
-            start = step * (stamp.across - (1.5 if line % 2 else 1.0))
+            start = step * (across - (1.5 if line % 2 else 1.0))
             for column in range(int(side / step) + 3):
-                at = start + column * step, (line + stamp.down) * _APART * longer
+                at = start + column * step, (line + down) * _APART * longer
                 draw.text(at, _WORD, fill=255, font=font, stroke_width=stroke)
-        leaning = plane.rotate(_LEAN * (1 + _PART * (2 * stamp.lean - 1)), Image.Resampling.BILINEAR)
+        leaning = plane.rotate(_LEAN * (1 + _PART * (2 * lean - 1)), Image.Resampling.BILINEAR)
         left, top = (side - width) // 2, (side - height) // 2
         masks.append(np.asarray(leaning.crop((left, top, left + width, top + height)), np.float32) / np.float32(255))
     white, both = masks

@@ -16,7 +16,7 @@ from service.database.tables import UNFINISHED, clients, deliveries, jobs, ledge
 from service.health.parts import Patient, StoreCheck, Unusable
 from service.jobs.queue import QUEUES, JobQueue, QueueUnavailable
 from service.jobs.records import JobStatus, Kind, kind_of
-from service.jobs.worker_registry import WorkerRegistry, registries
+from service.jobs.worker_registry import WorkerRegistry
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket, ObjectError
@@ -244,7 +244,9 @@ def open_installation(settings: Settings) -> Installation:
     return Installation(
         engine,
         JobQueue(settings.queue_url),
-        *registries(settings.queue_url),
+        WorkerRegistry(settings.queue_url),
+        WorkerRegistry(settings.queue_url, kind="sweep"),
+        WorkerRegistry(settings.queue_url, kind="unmarked"),
         open_buckets(settings),
         Quarantine(engine, settings),
         tuple(kind for kind in Kind if settings.previews or kind != Kind.PREVIEW),

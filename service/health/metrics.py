@@ -45,9 +45,7 @@ class InstallationMetrics:
             "backdrop_workers", "Live workers that take these jobs.", ["operation"], registry=registry
         )
         self._unmarked = Gauge(
-            "backdrop_workers_unmarked",
-            "Workers that did not start in the last ten minutes because they can't mark pictures.",
-            registry=registry,
+            "backdrop_workers_unmarked", "Workers that did not start: they can't mark pictures.", registry=registry
         )
         self._sweeps = Gauge("backdrop_sweeps", "Live sweeps.", registry=registry)
         self._seconds = Gauge(

@@ -25,14 +25,14 @@ class WorkerRegistry:
     No call blocks for more than a few seconds; thread-safe.
     """
 
-    def __init__(self, url: str, *, kind: str = "worker") -> None:
+    def __init__(self, url: str, *, kind: str = "worker", ttl: int = HEARTBEAT_TTL) -> None:
         self._redis = sender_client(url)
-        self._key = f"backdrop:{kind}:"
+        self._key, self._ttl = f"backdrop:{kind}:", ttl
 
-    def register(self, name: str, about: dict[str, Any], *, seconds: int = HEARTBEAT_TTL) -> None:
-        """Register a worker, with its device and networks, for some seconds. Raises QueueUnavailable."""
+    def register(self, name: str, about: dict[str, Any]) -> None:
+        """Register a worker, with its device and networks, for `ttl` seconds. Raises QueueUnavailable."""
         with queue_errors():
-            self._redis.set(f"{self._key}{name}", json.dumps(about), ex=seconds)
+            self._redis.set(f"{self._key}{name}", json.dumps(about), ex=self._ttl)
 
     def unregister(self, name: str) -> None:
         """Remove a worker from the list. Repeating it is safe. Raises QueueUnavailable."""
@@ -45,11 +45,6 @@ class WorkerRegistry:
             keys = sorted(self._redis.scan_iter(match=f"{self._key}*"))
             reports = self._redis.mget(keys) if keys else []
         return [json.loads(text) for text in reports if text]
-
-
-def registries(url: str) -> tuple[WorkerRegistry, WorkerRegistry, WorkerRegistry]:
-    """Return the lists of live workers, of live sweeps, and of workers that can't mark pictures and did not start."""
-    return WorkerRegistry(url), WorkerRegistry(url, kind="sweep"), WorkerRegistry(url, kind="unmarked")
 
 
 @dataclass(frozen=True)
@@ -73,18 +68,6 @@ class WorkerHeartbeat:
             self.registry.unregister(self.name)
         except QueueUnavailable as error:
             logger.warning("%s is still on the list of processes: %s", self.name, error)
-
-
-def report_unmarked(url: str, why: str) -> None:
-    """List this process among the workers that did not start because they can't mark pictures.
-
-    Log a warning if the queue server is unavailable.
-    """
-    host = platform.node()
-    try:
-        registries(url)[2].register(host, {"host": host, "why": why}, seconds=UNMARKED_TTL)
-    except QueueUnavailable as error:
-        logger.warning("the failed start is not reported: %s", error)
 
 
 def sweep_heartbeat(url: str) -> WorkerHeartbeat:

@@ -5,9 +5,9 @@ digitalSignature and an extended key usage such as emailProtection, followed by 
 """
 
 import json
-import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from io import BytesIO
@@ -20,8 +20,6 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, Credentials, is_synthetic
 from service.marks.chain import Chain
 from service.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 #: Bytes that a manifest may need beyond that of the trial file, because formats pad differently.
 _SLACK = 4096
@@ -77,10 +75,8 @@ def open_marking(settings: Settings, own: Callable[[Settings], Chain]) -> Markin
     try:
         chain = own(settings)
     except OSError as error:
-        raise CredentialsInvalid(
-            f"The certificates of this installation can't be read or kept: {error}. They mark pictures. Set "
-            "BACKDROP_HOME to a folder that you may write."
-        ) from error
+        lacks = "BACKDROP_HOME can't keep the certificates that mark pictures"
+        raise CredentialsInvalid(f"{lacks} ({error}). Set it to a folder that you may write.") from error
     number = chain.installation if settings.watermark else None
     return Marking(settings.xmp, open_credentials(settings, chain), number, chain.secret)
 
@@ -158,15 +154,12 @@ class C2pa:
     def sign(self, data: bytes, content_type: str, digital_source_type: str | None) -> bytes:
         """Return the file with a manifest of its origin and sources. Raises SigningFailed."""
         term = DIGITAL_SOURCE_TYPES + (digital_source_type or _CUT_OUT)
+        if self.photo is not None:
+            with suppress(self.library.C2paError):  # a manifest that can't be read
+                signed = self._signed(data, content_type, term, self.photo)
+                if len(signed) - len(data) <= self.reserve:
+                    return signed
         try:
-            if self.photo is not None:
-                try:
-                    signed = self._signed(data, content_type, term, self.photo)
-                except self.library.C2paError as error:
-                    logger.warning("a photo's manifest is left out, as it can't be read: %s", error)
-                else:
-                    if len(signed) - len(data) <= self.reserve:
-                        return signed
             return self._signed(data, content_type, term, None)
         except self.library.C2paError as error:
             raise SigningFailed(f"The picture could not be signed: {error}") from error
@@ -174,18 +167,16 @@ class C2pa:
     def _signed(self, data: bytes, content_type: str, term: str, photo: tuple[bytes, str] | None) -> bytes:
         generator, signed = {"name": "Backdrop", "version": version("backdrop")}, BytesIO()
         # The specification requires c2pa.created first, with its source type, or c2pa.opened with an ingredient.
-        action = "c2pa.created" if photo is None else "c2pa.edited"
-        actions: list[dict[str, Any]] = [{"action": action, "digitalSourceType": term, "softwareAgent": generator}]
-        if photo is not None:
-            actions.insert(0, {"action": "c2pa.opened", "parameters": {"ingredientIds": ["photo"]}})
+        opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["photo"]}}
+        made = {"action": "c2pa.edited" if photo else "c2pa.created", "digitalSourceType": term}
+        actions = [opened] * bool(photo) + [made | {"softwareAgent": generator}]
         manifest = {
             "claim_generator_info": [generator],
             "format": content_type,
             "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}],
         }
         with self.library.Builder(manifest, self.context) as builder:
-            if photo is not None:
-                # the library checks its manifest, and records what it finds
+            if photo is not None:  # the library checks its manifest, and records what it finds
                 about = {"title": "Product photo", "relationship": "parentOf", "label": "photo"}
                 builder.add_ingredient(about, photo[1], BytesIO(photo[0]))
             builder.sign(self.signer, content_type, BytesIO(data), signed)

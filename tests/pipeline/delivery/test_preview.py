@@ -8,7 +8,7 @@ from PIL import Image
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.order import Placement
 from pipeline.core.spec import Limits, SceneKind, Spec
-from pipeline.delivery.preview import Stamp, preview_size, watermarked
+from pipeline.delivery.preview import Stamp, preview_size, stamp_of, watermarked
 from pipeline.report import to_json
 from pipeline.swap import SwapResult, swap
 from tests.lanes import rest_in_gate
@@ -29,7 +29,7 @@ def test_a_preview_has_512_pixels_on_its_longer_side_and_is_never_enlarged(
     assert preview_size(*size) == small
 
 
-STAMPS = [Stamp.of(b"secret", seed) for seed in range(5)]
+STAMPS = [stamp_of(b"secret", seed) for seed in range(5)]
 
 
 @pytest.mark.parametrize("ground", [0.0, 0.5, 1.0])
@@ -69,7 +69,7 @@ def test_the_letters_place_follows_the_backgrounds_seed_and_a_secret_and_nothing
     stamps = [made(one, preview=True).stamp for one in (scene, other, replace(scene, seed=2))]
     assert stamps[0] == stamps[1] != stamps[2]
     assert made(white).stamp == made(replace(white, seed=2)).stamp
-    assert Stamp.of(b"one", 1) != Stamp.of(b"another", 1)
+    assert stamp_of(b"one", 1) != stamp_of(b"another", 1)
 
 
 @pytest.mark.parametrize(
