@@ -110,7 +110,7 @@ def _may_help(missed: Sequence[Miss], report: Report) -> bool:
 
 def _previewed(made: SwapResult, spec: Spec) -> SwapResult:
     """Return a picture as a preview, made from its file, with its report."""
-    small = preview_of(made.data, ordered(spec.preset, spec.output))
+    small = preview_of(made.data, ordered(spec.preset, spec.output), made.stamp)
     marks = made.report.marks and replace(made.report.marks, c2pa=None, watermark=None)
     report = replace(made.report, preview=PreviewReport(made.width, made.height), marks=marks)
     return replace(made, data=small.data, width=small.width, height=small.height, report=report)

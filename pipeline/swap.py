@@ -34,7 +34,7 @@ from pipeline.delivery.encode import encode
 from pipeline.delivery.fidelity import decoded
 from pipeline.delivery.inspection import background_palette, cutout_report, inspect
 from pipeline.delivery.output import ordered
-from pipeline.delivery.preview import preview_preset, preview_size, watermarked
+from pipeline.delivery.preview import Stamp, preview_preset, preview_size, stamp_of, watermarked
 from pipeline.delivery.watermark import Payload, embed
 from pipeline.lettering.drawing import NO_ARTWORK, Artwork, Lettered, lettered
 from pipeline.lettering.layers import layers_of
@@ -84,6 +84,8 @@ class SwapResult:
     #: Stable codes, e.g. low_confidence, upscaled.
     warnings: tuple[str, ...]
     report: Report
+    #: Where a preview of the picture has its letters.
+    stamp: Stamp
 
 
 def ignore(stage: str, fraction: float) -> None:
@@ -118,6 +120,7 @@ def swap(
     on_layout: Callable[[Layout], None] = unused,
     artwork: Artwork = NO_ARTWORK,
     payload: Payload | None = None,
+    secret: bytes = b"",
 ) -> SwapResult:
     """Swap the background of a product photo.
 
@@ -130,7 +133,8 @@ def swap(
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
     `files` has the bytes of the further files that the spec names, by the name that it has for each.
     `earlier_mask` is the mask of the product of `spec.earlier`.
-    `spec.preview` makes the picture small and watermarked, `spec.sandbox` only watermarked; the report is without that.
+    `spec.preview` makes the picture small and watermarked. `spec.sandbox` gives it the same detail and letters at its
+    full size. The report is without that. `secret` decides where the letters are.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
     `on_layout` gets the scene's layout earlier, if there is a scene. `artwork` has `spec.lettering`'s fonts and logos.
     `payload` is for the watermark of a generated background. Raises PipelineError, and no other error of its own.
@@ -154,6 +158,8 @@ def swap(
         (place, laid), light = together(placed_product, lambda: light_for(asked, photo, cutout))
     spec = place.spec
     mark = mark_of(spec, photo, own)
+    if credentials is not None:
+        credentials = credentials.for_photo(data, photo.content_type, ordered(spec.preset, spec.output).max_bytes)
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark if xmp else None))
     shown = preview_size(width, height) if preview else (width, height)
     with stages("background"):
@@ -174,7 +180,9 @@ def swap(
         picture = composite(placed, background, around, shade)
         on_composite(placed, picture)
         lettering = _lettered(spec, laid, picture, artwork)
-    made = _Made(asked, spec, place, laid, placed, source, cut, photo_size, kept, mark, credentials, lettering, payload)
+    made = _Made(
+        asked, spec, place, laid, placed, source, cut, photo_size, kept, mark, credentials, lettering, payload, secret
+    )
     encoded, measured = _encoded(stages, made, lettering.picture if lettering else picture)
     report = _report(stages, made, measured, dict(networks.versions))
     return _result(made, encoded, report)
@@ -203,6 +211,7 @@ class _Made:
     #: The picture with text and logos; None: it has none.
     lettering: Lettered | None = None
     payload: Payload | None = None
+    secret: bytes = b""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -226,10 +235,19 @@ class _Made:
         return self.lettering.cover if self.lettering else None
 
     @property
+    def generated(self) -> bool:
+        """Whether the background is generated, from the seed."""
+        return self.source.is_scene and self.spec.ground.background != "image"
+
+    @property
     def watermark(self) -> Payload | None:
         """The watermark's content; None without a generated background, and beside a visible watermark."""
-        generated = self.source.is_scene and self.spec.ground.background != "image"
-        return self.payload if generated and not (self.spec.preview or self.spec.sandbox) else None
+        return self.payload if self.generated and not (self.spec.preview or self.spec.sandbox) else None
+
+    @property
+    def stamp(self) -> Stamp:
+        """Where the visible watermark has its letters."""
+        return stamp_of(self.secret, self.source.seed if self.generated else None)
 
     def embed(self, codes: NDArray[np.uint8]) -> None:
         """Embed the watermark in H×W×3 or H×W×4 codes, in place, beside product, text and logos."""
@@ -265,7 +283,7 @@ def _encoded(stages: Stages, made: _Made, picture: Rgb) -> tuple[Encoded, Encode
         measured = measured if spec.preview else signed(measured)
         if not (spec.preview or spec.sandbox):
             return measured, measured
-        return signed(encode(watermarked(picture), preset, reserve=reserve)), measured
+        return signed(encode(watermarked(picture, made.stamp), preset, reserve=reserve)), measured
 
 
 def _result(made: _Made, encoded: Encoded, report: Report) -> SwapResult:
@@ -279,6 +297,7 @@ def _result(made: _Made, encoded: Encoded, report: Report) -> SwapResult:
         seed=made.spec.seed,
         warnings=made.warnings + ("copy_space_busy",) * busy,
         report=report,
+        stamp=made.stamp,
     )
 
 

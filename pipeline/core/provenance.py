@@ -50,6 +50,9 @@ class Credentials(Protocol):
     def reserve(self) -> int:
         """Maximum number of bytes that a signature adds to a file."""
 
+    def for_photo(self, photo: bytes, content_type: str, max_bytes: int | None) -> "Credentials":
+        """Return the signer of pictures of a photo, whose manifest becomes their ingredient if that keeps the limit."""
+
     def signs(self, digital_source_type: str | None) -> bool:
         """Return whether a file with this IPTC term is signed."""
 

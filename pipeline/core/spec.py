@@ -165,7 +165,7 @@ class Spec:
     subject: PhotoPlace | None = None
     #: Whether the picture is small and watermarked.
     preview: bool = False
-    #: Whether the picture has the previews' visible watermark at its full size.
+    #: Whether the picture has the previews' visible watermark and detail at its full size.
     sandbox: bool = False
     #: The render whose background is used again, with the ground "render".
     earlier: "Earlier | None" = None

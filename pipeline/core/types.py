@@ -30,6 +30,11 @@ class Photo:
     #: The IPTC term of the file's own mark, e.g. trainedAlgorithmicMedia; None where it has none.
     digital_source_type: str | None = None
 
+    @property
+    def content_type(self) -> str:
+        """The format's media type; an MPO is a JPEG with further pictures."""
+        return f"image/{self.format.replace('mpo', 'jpeg')}"
+
 
 @dataclass(frozen=True)
 class Segmentation:

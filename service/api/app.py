@@ -4,13 +4,13 @@ import asyncio
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
 import httpx
-import sqlalchemy as sa
 from litestar import Litestar, Response, get
 from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
@@ -41,7 +41,7 @@ from service.cutouts.mending import Mending
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.database.quarantine import Quarantine
-from service.health.installation import Installation
+from service.health.installation import open_installation
 from service.health.process import NEEDED
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import JobIntake
@@ -51,7 +51,6 @@ from service.jobs.queue import JobQueue
 from service.jobs.states import JobStates
 from service.jobs.submit import Submit
 from service.jobs.transitions import Jobs
-from service.jobs.worker_registry import WorkerRegistry
 from service.marks.stored import own_numbers
 from service.marks.verify import check_apart
 from service.media.deletion import Deletion
@@ -77,7 +76,6 @@ from service.schemas.webhook_message import add_webhooks
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.mask_registry import MaskRegistry
-from service.storage.objects import Bucket
 from service.storage.registry import ObjectRegistry
 from service.telemetry.http import correlation_of
 from service.telemetry.metrics import JobMetrics
@@ -207,20 +205,15 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
         "palettes": Palettes(settings.thumbnails, catalogue),
         "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
-        "installation": _installation(settings, engine, queue, (sources, renders), quarantine),
+        "installation": replace(
+            open_installation(settings), engine=engine, queue=queue, buckets=(sources, renders), quarantine=quarantine
+        ),
         "quarantine": quarantine,
         "webhooks": Webhooks(engine, cipher, allow_private=settings.webhook_allow_private),
         "notifier": notifier,
         "orders": Orders(engine, jobs),
         "orders_submit": OrderSubmit(submit, OrderIntake(engine, intake), settings.largest_order),
     }
-
-
-def _installation(
-    settings: Settings, engine: sa.Engine, queue: JobQueue, buckets: tuple[Bucket, Bucket], quarantine: Quarantine
-) -> Installation:
-    workers, sweeps = WorkerRegistry(settings.queue_url), WorkerRegistry(settings.queue_url, kind="sweep")
-    return Installation(engine, queue, workers, sweeps, buckets, quarantine)
 
 
 def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litestar:

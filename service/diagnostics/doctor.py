@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +18,8 @@ from service.database.schema import open_database, schema
 from service.health.installation import State, open_installation
 from service.health.parts import try_write
 from service.jobs.records import JobStatus
-from service.marks.c2pa import open_credentials
+from service.marks.c2pa import open_marking
+from service.marks.stored import stored_chain
 from service.settings import Settings, unknown_settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import ObjectError
@@ -55,8 +57,7 @@ def examine(settings: Settings, *, load: bool, generator: str | None = None) -> 
     checks.append(check("store", lambda: _store(settings)))
     if checks[0]:
         checks.append(check("secrets", lambda: _secrets(settings)))
-    if settings.c2pa_certificate or settings.c2pa_key:
-        checks.append(check("signing", lambda: _signing(settings)))
+        checks.append(check("marks", lambda: _marks(settings)))
     if load:
         checks.append(check("networks", lambda: _networks(settings)))
     if generator is not None:
@@ -138,9 +139,10 @@ def _store(settings: Settings) -> str:
     return f"directory {settings.home / 'objects'}"
 
 
-def _signing(settings: Settings) -> str:
-    credentials = open_credentials(settings)
-    return f"content credentials of {credentials.issuer}" if credentials else "off"
+def _marks(settings: Settings) -> str:
+    marking = open_marking(settings, partial(stored_chain, keep=False))
+    signed = "unsigned" if marking.credentials is None else f"content credentials of {marking.credentials.issuer}"
+    return f"{signed}; {'no watermark' if marking.installation is None else 'watermark'}"
 
 
 def _networks(settings: Settings) -> str:

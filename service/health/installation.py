@@ -89,6 +89,8 @@ class State:
     queued: dict[Kind, int] | None = None
     #: The latest report of each live worker. `takes_no_jobs`: why it takes none.
     workers: list[dict[str, Any]] | None = None
+    #: The workers that did not start because they can't mark pictures, with the reason.
+    unmarked: list[dict[str, Any]] | None = None
     #: Number of live sweeps.
     sweeps: int | None = None
     #: Why the installation is in quarantine, or None.
@@ -121,6 +123,8 @@ class State:
             found.append(
                 Finding("worker", f"No worker takes {' or '.join(left)}. The API accepts them, but they wait.")
             )
+        for one in self.unmarked or ():
+            found.append(Finding("worker", f"The worker on {one['host']} can't mark pictures: {one['why']}"))
         if self.sweeps == 0:
             found.append(Finding("sweep", "No sweep is running. Lost messages stay lost, and webhooks are not sent."))
         return tuple(found)
@@ -151,6 +155,7 @@ class Installation:
     queue: JobQueue
     workers: WorkerRegistry
     sweeps: WorkerRegistry
+    unmarked: WorkerRegistry
     buckets: tuple[Bucket, Bucket]
     quarantine: Quarantine | None = None
     kinds: tuple[Kind, ...] = tuple(Kind)
@@ -228,6 +233,7 @@ class Installation:
         return {
             "queued": self.queue.waiting(),
             "workers": self.workers.workers(),
+            "unmarked": self.unmarked.workers(),
             "sweeps": len(self.sweeps.workers()),
         }
 
@@ -240,6 +246,7 @@ def open_installation(settings: Settings) -> Installation:
         JobQueue(settings.queue_url),
         WorkerRegistry(settings.queue_url),
         WorkerRegistry(settings.queue_url, kind="sweep"),
+        WorkerRegistry(settings.queue_url, kind="unmarked"),
         open_buckets(settings),
         Quarantine(engine, settings),
         tuple(kind for kind in Kind if settings.previews or kind != Kind.PREVIEW),

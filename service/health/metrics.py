@@ -44,6 +44,9 @@ class InstallationMetrics:
         self._workers = Gauge(
             "backdrop_workers", "Live workers that take these jobs.", ["operation"], registry=registry
         )
+        self._unmarked = Gauge(
+            "backdrop_workers_unmarked", "Workers that did not start: they can't mark pictures.", registry=registry
+        )
         self._sweeps = Gauge("backdrop_sweeps", "Live sweeps.", registry=registry)
         self._seconds = Gauge(
             "backdrop_database_look_seconds",
@@ -71,6 +74,7 @@ class InstallationMetrics:
         self._credits.set(_known(None if backlog is None else backlog.credits))
         if state.unreconciled is not None:
             self._unreconciled.set(state.unreconciled)
+        self._unmarked.set(_known(None if state.unmarked is None else len(state.unmarked)))
         self._sweeps.set(_known(state.sweeps))
         self._seconds.set(_known(state.database_seconds))
 

@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds of silence after which a worker is no longer listed.
 HEARTBEAT_TTL = 30
+#: Seconds for which a worker is listed that did not start: longer than the pauses between starts in a cluster.
+UNMARKED_TTL = 600
 
 
 class WorkerRegistry:
@@ -23,14 +25,14 @@ class WorkerRegistry:
     No call blocks for more than a few seconds; thread-safe.
     """
 
-    def __init__(self, url: str, *, kind: str = "worker") -> None:
+    def __init__(self, url: str, *, kind: str = "worker", ttl: int = HEARTBEAT_TTL) -> None:
         self._redis = sender_client(url)
-        self._key = f"backdrop:{kind}:"
+        self._key, self._ttl = f"backdrop:{kind}:", ttl
 
     def register(self, name: str, about: dict[str, Any]) -> None:
-        """Register a worker, with its device and networks, for HEARTBEAT_TTL seconds. Raises QueueUnavailable."""
+        """Register a worker, with its device and networks, for `ttl` seconds. Raises QueueUnavailable."""
         with queue_errors():
-            self._redis.set(f"{self._key}{name}", json.dumps(about), ex=HEARTBEAT_TTL)
+            self._redis.set(f"{self._key}{name}", json.dumps(about), ex=self._ttl)
 
     def unregister(self, name: str) -> None:
         """Remove a worker from the list. Repeating it is safe. Raises QueueUnavailable."""

@@ -5,9 +5,10 @@ digitalSignature and an extended key usage such as emailProtection, followed by 
 """
 
 import json
-import logging
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -20,10 +21,13 @@ from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, Credentials, is_synth
 from service.marks.chain import Chain
 from service.settings import Settings
 
-logger = logging.getLogger(__name__)
-
 #: Bytes that a manifest may need beyond that of the trial file, because formats pad differently.
 _SLACK = 4096
+#: Most bytes of a photo's own manifest that a picture carries on, beside an eighth of its limit. The bytes that a
+#: reference to it may need.
+_INGREDIENT, _REFERENCE = 256 << 10, 16 << 10
+#: The head of a manifest store, after its size in 4 bytes (C2PA specification, section 11.1; ISO 19566-5).
+_STORE = re.compile(rb"jumb.{4}jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71", re.DOTALL)
 #: Source type of a cut-out without a background. Its preset has none, but a manifest needs one.
 _CUT_OUT = "algorithmicallyEnhanced"
 #: No thumbnail, which would add up to 200 kB to a file that can be shown itself. A reader fetches nothing: the address
@@ -35,7 +39,7 @@ C2PA_SETTINGS = {
 
 
 class CredentialsInvalid(Exception):
-    """Raised if files can't be signed with the settings. The message names the setting and the remedy."""
+    """Raised if pictures can't be marked as the settings ask. The message names the setting and the remedy."""
 
 
 class SigningFailed(PipelineError):
@@ -52,46 +56,40 @@ class Marking:
     credentials: Credentials | None = None
     #: The installation's number in the watermark (`Chain.installation`). None: no watermark.
     installation: int | None = None
+    #: Decides the place of the visible watermark's letters.
+    secret: bytes = field(default=b"", repr=False)
 
     def of(self, job_id: str) -> dict[str, Any]:
         """Return the arguments of `pipeline.swap.swap` for the picture of a job."""
         from pipeline.delivery.watermark import Payload  # SciPy, which an API does not need
 
         payload = None if self.installation is None else Payload(self.installation, job_id[-6:])
-        return {"xmp": self.xmp, "credentials": self.credentials, "payload": payload}
+        return {"xmp": self.xmp, "credentials": self.credentials, "payload": payload, "secret": self.secret}
 
 
 def open_marking(settings: Settings, own: Callable[[Settings], Chain]) -> Marking:
     """Return the marks that the settings ask for. `own` returns the installation's certificates.
 
-    Raises CredentialsInvalid if the operator's certificate can't sign. Without the installation's own, pictures are
-    made without its marks.
+    Raises CredentialsInvalid if a mark can't be written, so that no picture is made without it.
     """
-    chain = None
-    if settings.c2pa or settings.watermark:
-        try:
-            chain = own(settings)
-        except (OSError, CredentialsInvalid) as error:
-            logger.error("Pictures get no watermark and no signature by the installation's own certificate: %s", error)
-    number = chain.installation if chain is not None and settings.watermark else None
-    return Marking(settings.xmp, open_credentials(settings, chain), number)
+    try:
+        chain = own(settings)
+    except OSError as error:
+        lacks = "BACKDROP_HOME can't keep the certificates that mark pictures"
+        raise CredentialsInvalid(f"{lacks} ({error}). Set it to a folder that you may write.") from error
+    number = chain.installation if settings.watermark else None
+    return Marking(settings.xmp, open_credentials(settings, chain), number, chain.secret)
 
 
 def open_credentials(settings: Settings, own: Chain | None = None) -> Credentials | None:
     """Return the signer of files, with the operator's certificate or else the installation's own; None: neither.
 
-    Signs a trial file, to find errors at the start. Raises CredentialsInvalid if the operator's certificate can't sign.
+    Signs a trial file, to find errors at the start. Raises CredentialsInvalid if the certificate can't sign.
     """
     if not settings.c2pa:
         return None
     if settings.c2pa_certificate is None and settings.c2pa_key is None:
-        if own is None:
-            return None
-        try:
-            return _opened(own.certificates.encode(), own.leaf_key.encode(), "es256", settings, trusted=False)
-        except CredentialsInvalid as error:
-            logger.error("Pictures are not signed with the installation's own certificate: %s", error)
-            return None
+        return own and _opened(own.certificates.encode(), own.leaf_key.encode(), "es256", settings, trusted=False)
     if settings.c2pa_certificate is None or settings.c2pa_key is None:
         missing = "CERTIFICATE" if settings.c2pa_certificate is None else "KEY"
         raise CredentialsInvalid(f"BACKDROP_C2PA_{missing} is not set. Signing needs a certificate and its key.")
@@ -138,6 +136,16 @@ class C2pa:
     trusted: bool
     issuer: str = ""
     reserve: int = 0
+    #: The photo with a manifest of its own, and its content type.
+    photo: tuple[bytes, str] | None = None
+
+    def for_photo(self, photo: bytes, content_type: str, max_bytes: int | None) -> "C2pa":
+        """Return the signer of pictures of a photo, whose manifest becomes their ingredient if it is small enough."""
+        sizes = [int.from_bytes(photo[found.start() - 4 : found.start()]) for found in _STORE.finditer(photo)]
+        # sizes 0 and 1 stand for "until the end" and for a longer number
+        if not sizes or min(sizes) < 2 or max(sizes) > min(_INGREDIENT, (max_bytes or 1 << 30) // 8):
+            return self
+        return replace(self, photo=(photo, content_type), reserve=self.reserve + max(sizes) + _REFERENCE)
 
     def signs(self, digital_source_type: str | None) -> bool:
         """Return whether a file with this mark is signed. The installation's own certificate signs synthetic ones."""
@@ -145,24 +153,33 @@ class C2pa:
 
     def sign(self, data: bytes, content_type: str, digital_source_type: str | None) -> bytes:
         """Return the file with a manifest of its origin and sources. Raises SigningFailed."""
-        generator = {"name": "Backdrop", "version": version("backdrop")}
-        # Without other assets, the specification requires this action first, with its source type.
-        created = {
-            "action": "c2pa.created",
-            "digitalSourceType": DIGITAL_SOURCE_TYPES + (digital_source_type or _CUT_OUT),
-            "softwareAgent": generator,
-        }
+        term = DIGITAL_SOURCE_TYPES + (digital_source_type or _CUT_OUT)
+        if self.photo is not None:
+            with suppress(self.library.C2paError):  # a manifest that can't be read
+                signed = self._signed(data, content_type, term, self.photo)
+                if len(signed) - len(data) <= self.reserve:
+                    return signed
+        try:
+            return self._signed(data, content_type, term, None)
+        except self.library.C2paError as error:
+            raise SigningFailed(f"The picture could not be signed: {error}") from error
+
+    def _signed(self, data: bytes, content_type: str, term: str, photo: tuple[bytes, str] | None) -> bytes:
+        generator, signed = {"name": "Backdrop", "version": version("backdrop")}, BytesIO()
+        # The specification requires c2pa.created first, with its source type, or c2pa.opened with an ingredient.
+        opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["photo"]}}
+        made = {"action": "c2pa.edited" if photo else "c2pa.created", "digitalSourceType": term}
+        actions = [opened] * bool(photo) + [made | {"softwareAgent": generator}]
         manifest = {
             "claim_generator_info": [generator],
             "format": content_type,
-            "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [created]}}],
+            "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}],
         }
-        signed = BytesIO()
-        try:
-            with self.library.Builder(manifest, self.context) as builder:
-                builder.sign(self.signer, content_type, BytesIO(data), signed)
-        except self.library.C2paError as error:
-            raise SigningFailed(f"The picture could not be signed: {error}") from error
+        with self.library.Builder(manifest, self.context) as builder:
+            if photo is not None:  # the library checks its manifest, and records what it finds
+                about = {"title": "Product photo", "relationship": "parentOf", "label": "photo"}
+                builder.add_ingredient(about, photo[1], BytesIO(photo[0]))
+            builder.sign(self.signer, content_type, BytesIO(data), signed)
         return signed.getvalue()
 
     def read(self, data: bytes, content_type: str) -> str | None:

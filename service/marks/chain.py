@@ -3,6 +3,7 @@
 C2PA accepts no self-signed leaf. No list trusts this authority, so every reader reports its signatures as untrusted.
 """
 
+import hashlib
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -35,6 +36,11 @@ class Chain:
     def leaf_key(self) -> str:
         """The key that signs pictures."""
         return self.keys.partition(_KEY_END)[0] + _KEY_END
+
+    @property
+    def secret(self) -> bytes:
+        """32 bytes that follow from the authority's key, so a new leaf does not change them."""
+        return hashlib.sha256(b"visible watermark\n" + self.keys.removeprefix(self.leaf_key).encode()).digest()
 
     @property
     def installation(self) -> int:

@@ -13,8 +13,11 @@ from service.marks.chain import OWN_CHAIN, Chain, renewed
 from service.settings import Settings
 
 
-def stored_chain(settings: Settings) -> Chain:
-    """Return the chain in the database, which the first caller makes. Raises CredentialsInvalid and SQLAlchemyError."""
+def stored_chain(settings: Settings, *, keep: bool = True) -> Chain:
+    """Return the chain in the database, which the first caller makes. Raises CredentialsInvalid and SQLAlchemyError.
+
+    `keep`: whether a new chain is stored.
+    """
     cipher, engine = open_cipher(settings), create_engine(settings.sqlalchemy_url)
     with contextlib.ExitStack() as stack:
         stack.callback(engine.dispose)
@@ -25,7 +28,7 @@ def stored_chain(settings: Settings) -> Chain:
                 old = None if row is None else Chain(row[0], cipher.decrypt(row[1]))
             except SecretUnreadable as error:
                 raise CredentialsInvalid(str(error)) from error
-            if (new := renewed(old)) == old:
+            if (new := renewed(old)) == old or not keep:
                 return new
             # Another process may be faster: the next look finds its chain.
             kept = {"one": 1, "certificates": new.certificates, "keys": cipher.encrypt(new.keys)}

@@ -70,7 +70,7 @@ def find_marks(data: bytes, limits: Limits, trust: Sequence[str], ours: Collecti
     if term is not None:
         said = _TERMS.get(term, "Another statement of its origin.")
         marks.append(MarkFound(kind="xmp", value=term, intact=True, own=False, meaning=said))
-    marks += _credentials(data, f"image/{photo.format.replace('mpo', 'jpeg')}", trust)
+    marks += _credentials(data, photo.content_type, trust)
     if (found := find(photo.rgb)) is not None:
         number, job = found.payload.installation, found.payload.job
         said = f"From {'this' if number in ours else 'another'} installation, {number:05x}"

@@ -32,7 +32,7 @@ from service.health.process import ProcessHealth
 from service.jobs.queue import QUEUES, build_broker, worker_client
 from service.jobs.records import Kind
 from service.jobs.transitions import Jobs
-from service.jobs.worker_registry import HEARTBEAT_TTL, WorkerHeartbeat, WorkerRegistry
+from service.jobs.worker_registry import HEARTBEAT_TTL, UNMARKED_TTL, WorkerHeartbeat, WorkerRegistry
 from service.marks.c2pa import CredentialsInvalid, Marking, open_marking
 from service.marks.stored import stored_chain
 from service.operations.roster import WorkerRoster
@@ -209,7 +209,10 @@ def _serve(
     try:
         marking = open_marking(settings, stored_chain)
     except CredentialsInvalid as error:
-        logger.error("%s", error)
+        logger.error("The worker can't mark pictures: %s", error)
+        about = {"host": platform.node(), "why": str(error)}
+        failed = WorkerRegistry(settings.queue_url, kind="unmarked", ttl=UNMARKED_TTL)
+        WorkerHeartbeat(failed, about["host"], about).beat()
         return CANNOT_START
     observer = RunObserver(RunMetrics(registry), tracer, worker_label())
     started = time.perf_counter()

@@ -8,7 +8,7 @@ from PIL import Image
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.order import Placement
 from pipeline.core.spec import Limits, SceneKind, Spec
-from pipeline.delivery.preview import preview_size, watermarked
+from pipeline.delivery.preview import Stamp, preview_size, stamp_of, watermarked
 from pipeline.report import to_json
 from pipeline.swap import SwapResult, swap
 from tests.lanes import rest_in_gate
@@ -29,14 +29,47 @@ def test_a_preview_has_512_pixels_on_its_longer_side_and_is_never_enlarged(
     assert preview_size(*size) == small
 
 
+STAMPS = [stamp_of(b"secret", seed) for seed in range(5)]
+
+
 @pytest.mark.parametrize("ground", [0.0, 0.5, 1.0])
-def test_the_watermark_is_seen_everywhere_on_dark_and_pale_and_leaves_the_picture_visible(ground: float) -> None:
+@pytest.mark.parametrize("stamp", STAMPS)
+def test_the_watermark_is_seen_everywhere_on_dark_and_pale_and_leaves_the_picture_visible(
+    ground: float, stamp: Stamp
+) -> None:
     plain = np.full((512, 512, 3), ground, np.float32)
-    changed = np.abs(watermarked(plain) - plain).max(axis=2)
+    changed = np.abs(watermarked(plain, stamp) - plain).max(axis=2)
     tiles = changed.reshape(4, 128, 4, 128).max(axis=(1, 3))
     assert (tiles > 0.15).all()
     assert changed.max() < 0.6
     assert 0.05 < (changed > 0.05).mean() < 0.45
+
+
+@pytest.mark.parametrize("stamp", STAMPS[:2])
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("larger", [1, 2])
+def test_nothing_under_the_letters_reaches_the_picture(larger: int, channels: int, stamp: Stamp) -> None:
+    plain = [np.full((400, 512, channels), level, np.float32) for level in (0.2, 0.9)]
+    under = np.any([np.abs(watermarked(one, stamp) - one) > 1e-4 for one in plain], axis=(0, 3))
+    under = np.kron(under, np.ones((larger, larger), bool))
+    one, other = np.random.default_rng(1).random((2, 400 * larger, 512 * larger, channels), np.float32)
+    other = np.where(under[..., None], other, one)
+    assert np.abs(watermarked(one, stamp) - watermarked(other, stamp)).max() < 1e-5
+
+
+def test_a_sandboxs_picture_has_no_detail_finer_than_a_previews() -> None:
+    squares = np.indices((1024, 1024)).sum(axis=0)[..., None] % 2 * np.ones(3, np.float32)
+    grey = np.full_like(squares, 0.5)
+    assert np.abs(watermarked(squares, STAMPS[0]) - watermarked(grey, STAMPS[0])).max() < 1e-4
+
+
+def test_the_letters_place_follows_the_backgrounds_seed_and_a_secret_and_nothing_that_a_caller_may_vary() -> None:
+    scene, white = spec("sweep", place=preset((300, 300))), spec(place=preset((300, 300), background="white"))
+    other = replace(scene, palette=("#2f5d50",), preset=preset((200, 200), form="png"))
+    stamps = [made(one, preview=True).stamp for one in (scene, other, replace(scene, seed=2))]
+    assert stamps[0] == stamps[1] != stamps[2]
+    assert made(white).stamp == made(replace(white, seed=2)).stamp
+    assert stamp_of(b"one", 1) != stamp_of(b"another", 1)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +81,7 @@ def test_a_preview_shows_the_picture_of_the_same_seed_and_placement(
 ) -> None:
     asked = spec(kind, place=preset((1024, 768)), palette=("#2f5d50", "#e8dcc8"), placement=placement)
     whole = made(asked)
-    monkeypatch.setattr("pipeline.swap.watermarked", lambda picture: picture)
+    monkeypatch.setattr("pipeline.swap.watermarked", lambda picture, stamp: picture)
     seen = made(asked, preview=True)
     assert (seen.width, seen.height) == (512, 384)
     assert seen.report.provenance.tried == whole.report.provenance.tried

@@ -34,6 +34,7 @@ from service.worker.local import SpecInvalid, swap_file
 from service.worker.main import CANNOT_START, serve
 from tests.support.databases import migrated_engine
 from tests.support.still_life import jpeg, networks, preset, spec, still_life
+from tests.support.storm.servers import free_port
 
 COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
 PEM, NO_PASSWORD = serialization.Encoding.PEM, serialization.NoEncryption()
@@ -191,12 +192,72 @@ def test_an_altered_or_unsigned_file_has_no_issuer(credentials: Credentials) -> 
     assert [credentials.read(data, "image/jpeg") for data in (altered, picture("jpeg"))] == [None, None]
 
 
-def render(credentials: Credentials | None) -> SwapResult:
+def ingredients(data: bytes) -> list[tuple[str, set[str]]]:
+    """Return the relationship of each ingredient of a signed JPEG, and the faults that were found in it."""
+    return [
+        (one["relationship"], {row["code"] for row in one["validation_results"]["activeManifest"]["failure"]})
+        for one in manifest(data, "image/jpeg").get("ingredients", [])
+    ]
+
+
+UNTRUSTED = "signingCredential.untrusted"
+
+
+@pytest.mark.parametrize(
+    ("damage", "max_bytes", "found"),
+    [
+        ((b"", b""), None, [("parentOf", {UNTRUSTED})]),
+        ((b"\xff\xda", b"\xff\xdb"), None, [("parentOf", {UNTRUSTED, "assertion.dataHash.mismatch"})]),
+        (
+            (b"c2pa.created", b"c2pa.creates"),
+            None,
+            [("parentOf", {UNTRUSTED, "assertion.hashedURI.mismatch", "assertion.action.malformed"})],
+        ),
+        ((b"jumdcbor", b"jumdcbxr"), None, None),
+        ((b"", b""), 8000, []),
+    ],
+    ids=["intact", "changed picture", "changed manifest", "broken manifest", "too large for the place"],
+)
+def test_a_photos_own_manifest_becomes_an_ingredient_with_its_faults_and_never_fails_the_picture(
+    credentials: Credentials,
+    damage: tuple[bytes, bytes],
+    max_bytes: int | None,
+    found: list[tuple[str, set[str]]] | None,
+) -> None:
+    camera = open_credentials(Settings(), renewed(None))
+    assert camera is not None
+    photo = camera.sign(picture("jpeg"), "image/jpeg", COMPOSITE).replace(*damage)
+    plain = picture("jpeg")
+    signer = credentials.for_photo(photo, "image/jpeg", max_bytes)
+    signed = signer.sign(plain, "image/jpeg", COMPOSITE)
+    assert credentials.read(signed, "image/jpeg") == "Example Shop"
+    assert len(signed) - len(plain) <= signer.reserve
+    if found is not None:
+        assert [
+            (one, faults & (faults if found == [] else found[0][1])) for one, faults in ingredients(signed)
+        ] == found
+
+
+def test_a_swap_carries_on_the_photos_manifest_and_the_next_one_carries_both(credentials: Credentials) -> None:
+    first = render(credentials, credentials.sign(jpeg(still_life()[0]), "image/jpeg", None))
+    second = render(credentials, first.data)
+    assert [[one for one, _ in ingredients(made.data)] for made in (first, second)] == [["parentOf"]] * 2
+
+
+def test_a_manifest_of_a_false_size_can_neither_bloat_a_picture_nor_be_fetched(credentials: Credentials) -> None:
+    photo = credentials.sign(picture("jpeg"), "image/jpeg", COMPOSITE)
+    at = photo.index(b"jumb") - 4
+    for size in (0, 1, 1 << 20):
+        false = photo[:at] + size.to_bytes(4) + photo[at + 4 :]
+        assert credentials.for_photo(false, "image/jpeg", None) is credentials
+
+
+def render(credentials: Credentials | None, photo: bytes = b"") -> SwapResult:
     """A swap for Instagram, but small: light at the full size costs seconds."""
     asked = spec("sweep", place=replace(load_catalogue().presets["instagram_square"], size=(300, 300)))
     clock = itertools.count()
     return swap(
-        jpeg(still_life()[0]),
+        photo or jpeg(still_life()[0]),
         asked,
         networks(),
         limits=Limits(),
@@ -228,6 +289,9 @@ def test_a_file_that_lost_its_signature_fails_the_rule(credentials: Credentials)
     class Forgetful:
         issuer, reserve, trusted = credentials.issuer, credentials.reserve, credentials.trusted
         read, signs = staticmethod(credentials.read), staticmethod(credentials.signs)
+
+        def for_photo(self, photo: bytes, content_type: str, max_bytes: int | None) -> "Forgetful":
+            return self
 
         def sign(self, data: bytes, content_type: str, digital_source_type: str | None) -> bytes:
             return data
@@ -275,7 +339,8 @@ def test_a_wrong_configuration_is_named_with_its_remedy(signing: Settings, fault
 def test_neither_a_worker_nor_the_command_line_starts_with_a_wrong_certificate(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = Settings(home=tmp_path, c2pa_certificate=tmp_path / "away.pem", c2pa_key=tmp_path / "away.pem")
+    away, nowhere = tmp_path / "away.pem", f"redis://127.0.0.1:{free_port()}"
+    wrong = Settings(home=tmp_path, c2pa_certificate=away, c2pa_key=away, queue_url=nowhere)
     monkeypatch.setattr("signal.signal", lambda number, handler: None)  # the test process keeps its own
     migrated_engine(wrong).dispose()
     with caplog.at_level(logging.ERROR):

@@ -1,5 +1,7 @@
 """The installation's own certificates: made once, renewed in time, and accepted by the c2pa library as untrusted."""
 
+import platform
+import re
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,17 +11,23 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from cryptography import x509
+from prometheus_client import CollectorRegistry
 
 from service.database.encryption import new_encryption_key, open_cipher
 from service.database.engine import create_engine
 from service.database.reencryption import reencrypt
 from service.database.tables import signing_chain
+from service.diagnostics.doctor import examine
+from service.health.installation import open_installation
+from service.health.metrics import InstallationMetrics
 from service.marks import chain as chains
 from service.marks.c2pa import CredentialsInvalid, open_credentials, open_marking
 from service.marks.chain import Chain, kept_chain, renewed
 from service.marks.stored import stored_chain
 from service.settings import Settings
+from service.worker.main import CANNOT_START, serve
 from tests.service.marks.test_c2pa import signing
+from tests.support.databases import ON_SQLITE
 
 __all__ = ["signing"]
 
@@ -67,6 +75,7 @@ def test_a_leaf_lasts_two_years_and_its_authority_renews_it_before_it_ends(
     assert ends(old)[1] == ends(new)[1]
     assert old.installation == new.installation < 1 << 18
     assert made(settings) == new
+    assert old.secret == new.secret
     leaf, authority = x509.load_pem_x509_certificates(new.certificates.encode())
     leaf.verify_directly_issued_by(authority)
 
@@ -113,17 +122,42 @@ def test_each_mark_has_a_switch(tmp_path: Path) -> None:
     ]
 
 
-def test_without_the_library_or_a_readable_key_pictures_are_made_unsigned_and_the_log_says_so(
-    tmp_path: Path, signing: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_without_the_library_or_a_writable_home_no_picture_is_made(
+    tmp_path: Path, signing: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unreadable(settings: Settings) -> Chain:
-        raise CredentialsInvalid("A secret is encrypted, but there is no key.")
-
-    assert open_marking(Settings(home=tmp_path), unreadable).credentials is None
-    assert "there is no key" in caplog.text
+    (tmp_path / "file").touch()
+    with pytest.raises(CredentialsInvalid, match="BACKDROP_HOME"):
+        open_marking(Settings(home=tmp_path / "file"), kept_chain)
     monkeypatch.setitem(sys.modules, "c2pa", None)
-    made = open_marking(Settings(home=tmp_path), kept_chain)
-    assert (made.credentials, made.installation is None) == (None, False)
-    assert "c2pa library can't be loaded" in caplog.text
-    with pytest.raises(CredentialsInvalid, match="c2pa library"):
-        open_marking(signing, kept_chain)
+    for given in (Settings(home=tmp_path), signing):
+        with pytest.raises(CredentialsInvalid, match="c2pa library"):
+            open_marking(given.model_copy(update={"home": tmp_path}), kept_chain)
+
+
+@ON_SQLITE
+def test_a_worker_without_the_right_encryption_key_does_not_start_and_the_doctor_and_the_metrics_say_so(
+    settings: Settings, valkey_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)  # the test process keeps its own
+    wrong = settings.model_copy(
+        update={"encryption_keys": new_encryption_key(), "queue_url": f"{valkey_url.rpartition('/')[0]}/7"}
+    )
+    examine(settings, load=False)
+    engine = create_engine(settings.sqlalchemy_url)
+    with engine.connect() as connection:
+        assert not connection.execute(sa.select(signing_chain)).all(), "the doctor makes none"
+    engine.dispose()
+    secret = stored_chain(settings).secret
+
+    assert serve(wrong) == CANNOT_START
+
+    state, registry = open_installation(wrong).look(), CollectorRegistry()
+    InstallationMetrics(registry).saw(state)
+    assert registry.get_sample_value("backdrop_workers_unmarked") == 1
+    assert any("Add that key to BACKDROP_ENCRYPTION_KEYS" in one.detail for one in state.lacking)
+    capsys.readouterr()
+    assert not examine(wrong, load=False)
+    said = capsys.readouterr().out
+    assert re.search(r"wrong marks +A secret is encrypted with a key that is missing", said)
+    assert f"The worker on {platform.node()} can't mark pictures" in said
+    assert open_marking(settings, stored_chain).secret == secret
