@@ -81,7 +81,7 @@ QUERIES: tuple[tuple[str, str, str, str], ...] = (
     ("background_color=teal", "background_color", "background_color_unused", "Send background=color, or leave it out"),
     ("background=color&background_color=reddish", "background_color", "colour_invalid", "'reddish' is not a colour"),
     ("background=colour&background_color=red", "background", "enum", "(received 'colour')"),
-    ("shadow=none&shadow_strength=0.5", "shadow_strength", "shadow_unused", "Leave it out, or choose another shadow"),
+    ("shadow=none&shadow_strength=0.5", "shadow_strength", "shadow_unused", "Choose another shadow, or leave it out"),
     ("shadow=sharp", "shadow", "enum", "scene, none, soft, hard, floating (received 'sharp')"),
     ("shadow=soft&shadow_strength=1.1", "shadow_strength", "", "from 0.0 to 1.0 (received '1.1')"),
     ("shadow_softness=-0.1", "shadow_softness", "", "from 0.0 to 1.0 (received '-0.1')"),
