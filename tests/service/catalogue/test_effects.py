@@ -171,7 +171,7 @@ def pictured(values: dict[str, Any]) -> tuple[bytes, SwapOrder]:
     spec = resolve_spec(stored_spec(catalogue, order), catalogue)
     first = SwapOrder("marble_tabletop", "calm", "shopify_product", seed=9)
     spec = replace(spec, earlier=Earlier(resolve_spec(stored_spec(catalogue, first), catalogue), "photo"))
-    given: Any = {"files": {"photo": PHOTO, "behind": PHOTO}, "artwork": Artwork(bundled_fonts())}
+    given: Any = {"files": {"photo": PHOTO, "behind": PHOTO}, "artwork": Artwork(bundled_fonts(), {})}
     made = swap(PHOTO, spec, networks(), limits=Limits(), clock=lambda: 0.0, **given)
     return made.data, order
 
