@@ -24,7 +24,11 @@ class Need:
 def _behind(spec: Spec) -> str:
     if (rule := spec.preset.background) != "scene":
         return f"output_preset={spec.preset.name}, whose background is {rule}"
-    return f"scene_type={spec.scene.name}" if spec.ground.composed else f"background={spec.ground.background}"
+    return f"scene_type={spec.scene.name}" if spec.ground.composed and spec.plain is not None else _ground(spec)
+
+
+def _ground(spec: Spec) -> str:
+    return f"background={spec.ground.background}"
 
 
 def _shows_its_ground(spec: Spec) -> bool:
@@ -35,16 +39,18 @@ def _shows_its_ground(spec: Spec) -> bool:
 
 
 def _word(*words: str) -> Need:
-    remedy = f"Send background={' or '.join(words)}"
-    return Need(lambda spec: spec.ground.background in words, _background, remedy, "{}_unused")
+    return Need(
+        lambda spec: spec.ground.background in words, _ground, f"Send background={' or '.join(words)}", "{}_unused"
+    )
 
 
-def _background(spec: Spec) -> str:
-    return f"background={spec.ground.background}"
-
-
-def _fit(spec: Spec) -> str:
+def _fitted(spec: Spec) -> str:
     return f"background_fit={spec.ground.background_fit}"
+
+
+def _fit(*words: str) -> Need:
+    remedy = f"Send background_fit={' or '.join(words)}"
+    return Need(lambda s: s.ground.background_fit in words, _fitted, remedy)
 
 
 _ANOTHER = "Order a picture with a scene"
@@ -52,17 +58,11 @@ _SCENE = Need(lambda spec: spec.plain is None and spec.ground.composed, _behind,
 _COLOURED = Need(lambda spec: _SCENE.met(spec) or "palette:" in spec.lettering.layers, _behind, _ANOTHER)
 _SHOWN = Need(_shows_its_ground, _behind, _ANOTHER)
 _IMAGE = Need(lambda spec: spec.plain is None and spec.ground.background == "image", _behind, "Send background=image")
-_CROPPED = Need(lambda spec: spec.ground.background_fit != "contain", _fit, "Send background_fit=cover or position")
-_POSITION = Need(lambda spec: spec.ground.background_fit == "position", _fit, "Send background_fit=position")
-_CAST = Need(
-    lambda spec: spec.shadow.shadow != "none", lambda _: "shadow=none", "Choose another shadow", "shadow_unused"
-)
-#: An earlier render's lamp stays: its scene is made again in its own light.
-_LAMP = Need(lambda spec: spec.ground.background != "render", _background, "Choose another background")
+_CAST = Need(lambda s: s.shadow.shadow != "none", lambda _: "shadow=none", "Choose another shadow", "shadow_unused")
+#: The scene of an earlier render keeps its lamp.
+_LAMP = Need(lambda spec: spec.ground.background != "render", _ground, "Choose another background")
 _NO_LAMP = Need(
-    lambda spec: _LAMP.met(spec) or spec.shadow.shadow in ("none", "floating"),
-    _background,
-    "Send shadow=none or floating",
+    lambda s: _LAMP.met(s) or s.shadow.shadow in ("none", "floating"), _ground, "Send shadow=none or floating"
 )
 #: By the name that callers send: what it needs. A field without needs always counts.
 NEEDS: Mapping[str, tuple[Need, ...]] = {
@@ -77,8 +77,8 @@ NEEDS: Mapping[str, tuple[Need, ...]] = {
     "background_image": (_word("image", "reference"), _SHOWN),
     "background_render": (_word("render"), _SHOWN),
     "background_fit": (_IMAGE,),
-    **dict.fromkeys(("background_x", "background_y"), (_IMAGE, _CROPPED)),
-    "background_zoom": (_IMAGE, _POSITION),
+    **dict.fromkeys(("background_x", "background_y"), (_IMAGE, _fit("cover", "position"))),
+    "background_zoom": (_IMAGE, _fit("position")),
     "shadow": (_NO_LAMP,),
     "shadow_strength": (_CAST,),
     **dict.fromkeys(("shadow_softness", "shadow_direction"), (_CAST, _LAMP)),
@@ -108,10 +108,8 @@ def unused(order: SwapOrder, spec: Spec, *, refused: bool) -> Iterator[OptionFau
 def in_effect(order: SwapOrder, spec: Spec) -> dict[str, Any]:
     """Return every option of a resolved order: its default where it has no effect, and the preset's own output."""
     given = {name: value for record in RECORDS for name, value in vars(getattr(order, record)).items()}
-    found = {
-        name: given[name] if all(one.met(spec) for one in NEEDS[name]) else default
-        for name, _, default, _ in all_options()
-    }
+    options = ((name, default) for name, _, default, _ in all_options())
+    found = {name: given[name] if all(one.met(spec) for one in NEEDS[name]) else default for name, default in options}
     (width, height), preset = spec.preset.size or (None, None), spec.preset
     lossless = preset.formats[0] == "png" or preset.background == "transparent"
     quality = None if lossless else preset.quality[0]

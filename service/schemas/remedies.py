@@ -92,18 +92,17 @@ class Inputs:
 
     def unknown_inside(self, loc: Sequence[str | int], value: object) -> str:
         """Return the message about an unknown field of an object in the body, as `unknown` does."""
-        *path, last = loc
-        name, found = str(last), f"There is no field {shown(str(last))} here."
+        *path, name = loc
         around = {tuple(path[:depth]): _fields_at(self.model, path[:depth]) for depth in range(len(path), -1, -1)}
         every = [field for fields in around.values() for field in fields]
-        meant = name if name in every else nearest(name, every)
+        meant = name if name in every else nearest(str(name), every)
         place = next((one for one, fields in around.items() if meant in fields), None)
-        if meant is None or place is None:
-            return with_received(f"{found} Remove it", value)
-        if place == tuple(path):
-            return with_received(f"{found} Did you mean {meant}?", value)
-        where = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in place).removeprefix(".")
-        return with_received(f"{found} {meant} is a field of {where or 'the JSON body'}. Send it there", value)
+        remedy = "Remove it"
+        if place is not None:
+            where = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in place).removeprefix(".")
+            remedy = f"{meant} is a field of {where or 'the JSON body'}. Send it there"
+            remedy = f"Did you mean {meant}?" if len(place) == len(path) else remedy
+        return with_received(f"There is no field {shown(name)} here. {remedy}", value)
 
 
 def inputs_of(handler: BaseRouteHandler) -> Inputs:
@@ -119,11 +118,11 @@ def inputs_of(handler: BaseRouteHandler) -> Inputs:
 
 def _fields_at(kind: Any, path: Sequence[str | int]) -> tuple[str, ...]:
     """Return the fields of the object at a place of a body of this type; none where it is no object of known fields."""
-    model = _model_in(kind)
-    if model is None or not path:
-        return () if model is None else tuple(model.model_fields)
-    field = None if isinstance(path[0], int) else model.model_fields.get(path[0])
-    return _fields_at(kind if isinstance(path[0], int) else field and field.annotation, path[1:])
+    fields = {} if (model := _model_in(kind)) is None else model.model_fields
+    if not path:
+        return tuple(fields)
+    inner = kind if isinstance(path[0], int) else path[0] in fields and fields[path[0]].annotation
+    return _fields_at(inner, path[1:])
 
 
 def _model_in(kind: Any) -> type[BaseModel] | None:

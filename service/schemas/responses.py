@@ -293,39 +293,23 @@ class SourceView(BaseModel):
     content_type: str = Field(description="Media type of the photo, such as image/jpeg.")
 
 
-#: By a record's name in an order: the description of its view, and that of the field that holds it.
+#: By a record's name in an order: the description of its options.
 _VIEWED = {
-    "placement": (
-        "The placement parameters of the submit: shifts from the scene's place, scale, turn and stance.",
-        "How you moved and placed the product.",
-    ),
-    "output": (
-        "The output parameters of the submit. A null field means the preset's value.",
-        "Size, format and quality that you requested instead of the preset's.",
-    ),
-    "dressing": (
-        "The dressing parameters of the submit: the props, and which colour goes on which surface.",
-        "How you dressed the scene.",
-    ),
-    "ground": ("What the submit requested behind the product.", "What you requested behind the product."),
-    "shadow": (
-        "The shadow parameters of the submit. A null field means the shadow's own value.",
-        "The shadow that you requested.",
-    ),
-    "frame": ("The frame parameters of the submit.", "How you framed the product."),
-    "lettering": ("The text and logos of the submit.", "Your text and logos."),
-    "acceptance": (
-        "The limits that the picture of the submit must keep.",
-        "The limits that the picture must keep.",
-    ),
+    "placement": "How you moved and placed the product.",
+    "output": "Size, format and quality that you requested. A null field means the preset's.",
+    "dressing": "How you dressed the scene: the props, and which colour goes on which surface.",
+    "ground": "What you requested behind the product.",
+    "shadow": "The shadow that you requested. A null field means the shadow's own value.",
+    "frame": "How you framed the product.",
+    "lettering": "Your text and logos.",
+    "acceptance": "The limits that the picture must keep.",
 }
 
 
 def _views() -> Iterator[tuple[str, Any]]:
     for name, record in RECORDS.items():
-        about, description = _VIEWED[name]
-        view: Any = create_model(f"{record.__name__}View", __doc__=about, **record_fields(record))
-        yield name, (view, Field(default_factory=view, description=description))
+        view: Any = create_model(f"{record.__name__}View", __doc__=_VIEWED[name], **record_fields(record))
+        yield name, (view, Field(default_factory=view, description=_VIEWED[name]))
 
 
 _Records: Any = create_model("_Records", **dict(_views()))
