@@ -67,6 +67,8 @@ class Plan:
     surfaces: list[dict[str, Any]] = field(default_factory=list)
     #: The limits that the picture must keep: `set` and `limits`. None: it has none.
     acceptance: dict[str, Any] | None = None
+    #: Every option by its name, with the value that has an effect. Empty from an older server.
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -524,13 +524,17 @@ class SwapOrder:
     #: Filled in from the brand: words for the prompt, and whether the background is made without the product.
     style_words: tuple[str, ...] = ()
     pinned: bool = False
-    #: Options that the caller sent, even with their default value; a brand's options don't replace them.
+    #: Options that the caller sent, even with their default value; a brand's don't replace them. Also `seed` if sent.
     sent: frozenset[str] = frozenset()
 
     @property
     def given(self) -> dict[str, Any]:
         """The options of its records that differ from their defaults, by name."""
         return {option: value for name in RECORDS for option, value in given(getattr(self, name)).items()}
+
+    def sends(self, name: str) -> bool:
+        """Return whether the caller gave an option, and not only its brand."""
+        return self.brand is None or name in self.sent
 
     def having(self, options: Mapping[str, Any]) -> "SwapOrder":
         """Return the order with these options; an option's name finds its record."""

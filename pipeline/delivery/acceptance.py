@@ -93,7 +93,7 @@ def acceptance_faults(accept: str) -> Iterator[OptionFault]:
     except ValidationError as error:
         for one in error.errors(include_url=False)[:8]:
             word = one["loc"][-1] if one["type"] == "extra_forbidden" else one["input"]
-            near = difflib.get_close_matches(f"{word}"[:80], NAMES, 1)
+            near = difflib.get_close_matches(f"{word}"[:80], NAMES if one["loc"] else [*SETS, "none"], 1)
             remedy = f"Did you mean {near[0]}?" if near else f"Send {', '.join(SETS)}, none, or a JSON object of limits"
             about = f"{'.'.join(('accept', *map(str, one['loc'])))} is invalid. {one['msg']}. {remedy}"
             yield OptionFault("accept", "accept_invalid", about, f"{one['input']}"[:80])

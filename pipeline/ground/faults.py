@@ -18,24 +18,18 @@ _NEEDED = {
     "render": ("background_render", "the public id of one of your renders", "or another background"),
     "color": ("background_color", "a colour", "such as #f4ead9"),
 }
-#: The backgrounds that use each field.
-_USED_BY = {"background_image": "image or reference", "background_render": "render", "background_color": "color"}
 
 
 def ground_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
     """Yield the faults for which the order's background can't be made for the preset."""
     ground, word = order.ground, order.ground.background
     field, value, remedy = _NEEDED.get(word, ("", "", ""))
-    if preset.background != "scene" and field and word != "color" and _sent(order, "background"):
+    if preset.background != "scene" and field and word != "color" and order.sends("background"):
         text = (
             f"{preset.name} allows only a {preset.background} background. Send background=scene, or output_preset"
             f" {preset.scene_sibling or 'shopify_product'} for a background of your own"
         )
         yield OptionFault("background", "background_forbidden", text)
-    for other, uses in _USED_BY.items():
-        if other != field and getattr(ground, other) and _sent(order, other):
-            text = f"{other} has no effect with background={word}. Send background={uses}, or leave it out"
-            yield OptionFault(other, f"{other}_unused", text)
     if field and not getattr(ground, field).strip():
         yield OptionFault(field, f"{field}_missing", f"background={word} needs {value}. Send {field}, {remedy}")
     elif word == "color":
@@ -48,10 +42,10 @@ def _colour_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
     except ValueError as error:
         yield OptionFault("background_color", "colour_invalid", str(error))
         return
-    if preset.background == "transparent" and _sent(order, "background"):
+    if preset.background == "transparent" and order.sends("background"):
         text = f"{preset.name} is delivered without a background. Leave background out, or choose another output_preset"
         yield OptionFault("background", "background_forbidden", text)
-    if preset.background == "white" and colour != _WHITE and _sent(order, "background_color"):
+    if preset.background == "white" and colour != _WHITE and order.sends("background_color"):
         text = (
             f"{preset.name} allows only a white background. Send background_color {_WHITE}, or output_preset"
             f" {preset.scene_sibling or 'shopify_product'} for another colour"
@@ -61,19 +55,10 @@ def _colour_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
 
 def shadow_faults(preset: Preset, order: SwapOrder) -> Iterator[OptionFault]:
     """Yield the faults for which the order's shadow can't be made for the preset."""
-    own = {name: value for name, value in given(order.shadow).items() if _sent(order, name)}
-    if order.shadow.shadow == "none":
-        for name in own.keys() - {"shadow"}:
-            text = f"{name} has no effect with shadow=none. Leave it out, or choose another shadow"
-            yield OptionFault(name, "shadow_unused", text)
-    elif own and preset.background == "white" and not preset.shadow:
+    own = {name: value for name, value in given(order.shadow).items() if order.sends(name)}
+    if order.shadow.shadow != "none" and own and preset.background == "white" and not preset.shadow:
         text = (
             f"{preset.name} allows no shadow. Leave the shadow's fields out, or send output_preset"
             f" {preset.scene_sibling or 'shopify_product'} for a shadow"
         )
         yield OptionFault(next(iter(own)), "shadow_forbidden", text)
-
-
-def _sent(order: SwapOrder, name: str) -> bool:
-    """Return whether the caller gave an option of the order, and not only its brand."""
-    return order.brand is None or name in order.sent

@@ -106,8 +106,9 @@ To = Annotated[str | None, _time_parameter("before this time", "2026-12-01", "to
 By = Annotated[
     str,
     QueryParameter(
-        pattern=r"^(day|scene|preset|metadata\.[A-Za-z0-9_.-]{1,40})(?![\s\S])",
-        description="Use `day`, `scene`, `preset`, or `metadata.` and the name of a pair of yours.",
+        pattern=r"^(day|scene|scene_type|preset|output_preset|metadata\.[A-Za-z0-9_.-]{1,40})(?![\s\S])",
+        description="Use `day`, `scene`, `preset`, or `metadata.` and the name of a pair of yours. `scene_type` and"
+        " `output_preset`, the fields of a request, mean the same.",
         examples=[Example(value="metadata.season")],
     ),
 ]

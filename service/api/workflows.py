@@ -109,7 +109,7 @@ def with_order(handler: Callable[..., Awaitable[Response[Any]]]) -> Callable[...
     async def handle(**sent: Any) -> Response[Any]:
         asked = {one.name: sent.pop(one.name) for one in query}
         options = {name: asked.pop(name) for name, *_ in all_options()}
-        named = frozenset(options).intersection(sent["request"].query_params)
+        named = frozenset([*options, "seed"]).intersection(sent["request"].query_params)
         return await handler(**sent, order=read_order(sent["data"], **asked).having(options | {"sent": named}))
 
     handle.__annotations__ = {one.name: one.annotation for one in declared} | {"return": Response[Any]}

@@ -138,7 +138,7 @@ class LocalMaker:
             seed=render.seed,
             credits=0,
             seconds=round(time.perf_counter() - started, 2),
-            warnings=list(warnings_of(self._catalogue, spec, render)),
+            warnings=list(warnings_of(self._catalogue, order, spec, render)),
             **measurements(to_json(render.report)),
         )
 

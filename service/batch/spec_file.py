@@ -35,7 +35,7 @@ class BatchSpec:
         order = self.base
         for pattern, changes in self.special:
             if fnmatchcase(name, pattern):
-                order = order.having(changes)
+                order = order.having(changes | {"sent": order.sent | changes.keys()})
         return order
 
 
@@ -91,7 +91,8 @@ def read_spec(path: Path, *, brand: str | None = None) -> BatchSpec:
         file = _File.model_validate(content)
     except ValidationError as error:
         raise OrderInvalid([f"{path.name}: {_sentence(dict(one))}" for one in error.errors()]) from error
-    base = SwapOrder("", "", "").having(file.given() | ({"brand": brand} if brand else {}))
+    given = file.given()
+    base = SwapOrder("", "", "").having(given | ({"brand": brand} if brand else {}) | {"sent": frozenset(given)})
     return BatchSpec(base, tuple((one.name, one.given()) for one in file.photo))
 
 

@@ -1,16 +1,17 @@
 """Cautions: warnings about valid but probably unintended input, given before the charge and with the result."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pipeline.core.order import AS_FRAMED, AS_SCENERY, UNMOVED, Ground, Output
-from pipeline.core.spec import Mood, Preset, Scene, Spec
+from pipeline.core.order import AS_FRAMED, UNMOVED, Output, SwapOrder
+from pipeline.core.spec import Preset, Spec
 from pipeline.placement.camera import TOP_DOWN, drawn_kind
 from pipeline.placement.facts import SAID, CutoutFacts
 from pipeline.placement.fit import leaves_place
 from pipeline.placement.place import Refusal
 from pipeline.placement.plan import placed, shown
 from service.catalogue.catalogue import Catalogue
+from service.catalogue.effects import unused
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,13 @@ class Caution:
     message: str
 
 
-def cautions(
-    catalogue: Catalogue, scene: Scene, mood: Mood, colours: Sequence[str], preset: Preset, ground: Ground = AS_SCENERY
-) -> Iterator[Caution]:
-    """Yield warnings about the resolved scene, mood, preset and colours that the caller may not have intended."""
-    if scene.name not in catalogue.scenes and ground.composed:
+def cautions(catalogue: Catalogue, asked: SwapOrder, spec: Spec) -> Iterator[Caution]:
+    """Yield warnings about what the caller may not have intended: a scene or mood in words, a field without effect.
+
+    `spec` is the resolved order, `asked` the same order with the caller's values in place of an earlier render's.
+    """
+    scene, mood = spec.scene, spec.mood
+    if scene.name not in catalogue.scenes and spec.ground.composed:
         drawn = scene.kind if scene.surface == "plain" else f"{scene.kind} of {scene.surface}"
         text = (
             f"The scene {scene.name!r} is free text, not a name. Backdrop draws the nearest kind of set, a {drawn}."
@@ -38,10 +41,8 @@ def cautions(
             f" prompts uses the words. Named moods: {', '.join(catalogue.moods)}."
         )
         yield Caution("mood_in_words", text)
-    given = {"color": ground.background_color, "image": "your picture"}.get(ground.background)
-    if colours and (preset.background != "scene" or scene.kind == "white" or given):
-        rule = "transparent" if preset.background == "transparent" else given or "white"
-        yield Caution("colors_unused", f"The background will be {rule}, so your colours have no effect.")
+    for one in unused(asked, spec, refused=False):
+        yield Caution(one.code, f"{one.message} (received {one.received}).")
 
 
 def output_cautions(output: Output, preset: Preset) -> Iterator[Caution]:

@@ -11,6 +11,8 @@ from pipeline.lettering.layers import layer_faults, placeholders
 from pipeline.placement.frame import frame_faults
 from pipeline.scene.surfaces import dressing_faults
 from service.catalogue.catalogue import Catalogue
+from service.catalogue.effects import unused
+from service.catalogue.specs import planned_spec
 from service.catalogue.templates import TEMPLATE
 
 
@@ -19,6 +21,7 @@ def option_faults(catalogue: Catalogue, order: SwapOrder) -> Iterator[OptionFaul
     preset, scene = catalogue.presets[order.preset], catalogue.scene(order.scene)
     yield from output_faults(preset, order.output)
     yield from dressing_faults(scene, preset, order.colors, order.dressing)
+    yield from unused(order, planned_spec(catalogue, order), refused=True)
     for faults in (ground_faults, shadow_faults, frame_faults):
         yield from faults(preset, order)
     yield from acceptance_faults(order.acceptance.accept)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.core.order import RECORDS, SEED_LIMIT, OptionRecord, Output, PhotoPlace, SwapOrder, given
 from pipeline.core.spec import Earlier, Mood, Preset, Scene, Spec
+from pipeline.delivery.output import ordered
 from pipeline.lettering.layers import filled, logos_of, with_logos
 from service.catalogue.catalogue import Catalogue, quotable
 from service.catalogue.spec_versions import SPEC_VERSION, require_readable
@@ -40,6 +41,19 @@ def stored_spec(catalogue: Catalogue, order: SwapOrder) -> dict[str, Any]:
             "preset": record_to_json(catalogue.preset(order.preset)),
         },
     }
+
+
+def planned_spec(catalogue: Catalogue, order: SwapOrder) -> Spec:
+    """Return the spec of a valid order before it has a seed, with the ordered output in its preset."""
+    return Spec(
+        scene=catalogue.scene(order.scene),
+        mood=catalogue.mood(order.mood),
+        palette=order.colors,
+        preset=ordered(catalogue.presets[order.preset], order.output),
+        seed=0,
+        pinned=order.pinned,
+        **{name: getattr(order, name) for name in RECORDS if name != "output"},
+    )
 
 
 def seed_of(order: SwapOrder) -> int:

@@ -178,7 +178,8 @@ class BackgroundSwapWithSpecRequest(BaseModel):
 
 def error_at(kind: str, text: str, loc: tuple[str | int, ...], value: Any) -> InitErrorDetails:
     """Return an error at a place of a body, for an exception with all of its errors."""
-    custom = PydanticCustomError(cast(Any, kind), cast(Any, text.replace("{", "{{")))
+    text = text.removeprefix("Value error, ").replace("{", "{{")
+    custom = PydanticCustomError(cast(Any, kind), cast(Any, text))
     return InitErrorDetails(type=custom, loc=loc, input=value)
 
 

@@ -3,6 +3,8 @@
 The studio page has its own words for these codes (`service/studio/words.js`).
 """
 
+from service.catalogue.effects import WARNED
+
 WORDS = {
     "scene_in_words": "The scene is in your own words, so Backdrop built the nearest kind of set.",
     "mood_in_words": "The mood is in your own words. Only a generator that reads prompts uses them.",
@@ -28,6 +30,8 @@ WORDS = {
     "logo_enlarged": "A logo has too few pixels for its size, so it looks soft. Send an SVG or a larger picture.",
     "upscaled": "The photo is smaller than this preset needs, so the product was enlarged. Send a larger photo.",
 }
+_NAMED = ((code, name) for name, code in WARNED.items() if code not in WORDS)
+WORDS |= {code: f"The field {name} had no effect on this picture. Leave it out." for code, name in _NAMED}
 
 
 def in_words(code: str) -> str:

@@ -219,8 +219,7 @@ def bench(name: str | None, arguments: tuple[str, ...]) -> None:
     """Run a benchmark of the repository, for example `backdrop bench swaps --help`."""
     folder = Path(__file__).resolve().parents[2] / "benchmarks"
     # The folders also contain modules that only benchmarks import.
-    rooms = [folder / room for room in ("picture", "speed", "robustness", "gpu")]
-    files = sorted(path for room in rooms for path in room.glob("*.py"))
+    files = sorted(folder.rglob("*.py"))
     known = {path.stem: path for path in files if '__name__ == "__main__"' in path.read_text("utf-8")}
     if name not in known:
         choices = ", ".join(known) or "none here, because benchmarks are only in the repository"

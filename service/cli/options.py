@@ -113,7 +113,9 @@ def order_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def run(**given: Any) -> Any:
         asked = {name: given.pop(name) for name in _ORDER}
-        return command(**given, order=SwapOrder("", "", "").having(asked | {"preset": asked["preset"] or ""}))
+        asked["preset"] = asked["preset"] or ""
+        asked["sent"] = frozenset(name for name in ("seed",) if asked[name] is not None)
+        return command(**given, order=SwapOrder("", "", "").having(asked))
 
     for option in reversed(_ORDER.values()):
         run = option(run)

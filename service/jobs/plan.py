@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.core.order import RECORDS, SwapOrder
+from pipeline.core.order import SwapOrder
 from pipeline.core.spec import Preset, Spec
-from pipeline.delivery.output import ordered
 from pipeline.placement.facts import CutoutFacts
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.cautions import Caution, cautions, output_cautions, placing_cautions
-from service.catalogue.specs import stored_spec
+from service.catalogue.effects import in_effect
+from service.catalogue.specs import planned_spec, stored_spec
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.intake import Preflight, QueueFull, QueueShareTaken, TooManyUnfinishedJobs
 
@@ -30,6 +30,8 @@ class Resolved:
 
     request: BackgroundSwapWithSpecRequest
     order: SwapOrder
+    #: The same before an earlier render's values and a drawn seed: the fields that the caller meant.
+    asked: SwapOrder
     #: The client's brand that `pilot_brand` names; None if there is none.
     brand: Brand | None
     source_key: str
@@ -58,15 +60,7 @@ class Resolved:
 
     def placing(self, catalogue: Catalogue) -> Spec:
         """Return a spec for `pipeline.placement` and `pipeline.scene.surfaces`, which need no seed."""
-        return Spec(
-            scene=catalogue.scene(self.order.scene),
-            mood=catalogue.mood(self.order.mood),
-            palette=self.order.colors,
-            preset=ordered(self.preset, self.order.output),
-            seed=0,
-            pinned=self.order.pinned,
-            **{name: getattr(self.order, name) for name in RECORDS if name != "output"},
-        )
+        return planned_spec(catalogue, self.order)
 
     def spec(self, catalogue: Catalogue, known: Iterable[Caution] | None = None) -> dict[str, Any]:
         """Return the spec for the jobs table, with a seed, the catalogue's records, the cautions and pairs.
@@ -97,6 +91,8 @@ class Plan:
     resolved: Resolved
     balance: int
     cautions: list[Caution]
+    #: Every option with the value that has an effect.
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def affordable(self) -> bool:
@@ -107,7 +103,7 @@ class Plan:
 def plan(resolved: Resolved, preflight: Preflight, catalogue: Catalogue) -> Plan:
     """Return the plan. Its cautions begin with reasons why the submit would be refused."""
     found = [*_refusals(resolved, preflight), *surprises(resolved, catalogue)]
-    return Plan(resolved, preflight.balance, found)
+    return Plan(resolved, preflight.balance, found, in_effect(resolved.order, resolved.placing(catalogue)))
 
 
 def _refusals(resolved: Resolved, preflight: Preflight) -> Iterator[Caution]:
@@ -130,10 +126,10 @@ def _refusals(resolved: Resolved, preflight: Preflight) -> Iterator[Caution]:
 def surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
     """Yield warnings about probably unintended input, the same for the plan and the job."""
     order, preset = resolved.order, resolved.preset
-    scene = catalogue.scene(order.scene)
-    yield from cautions(catalogue, scene, catalogue.mood(order.mood), order.colors, preset, order.ground)
+    spec = resolved.placing(catalogue)
+    yield from cautions(catalogue, resolved.asked, spec)
     facts = CutoutFacts.read(resolved.seen, order.placement.stance)
-    yield from placing_cautions(catalogue, resolved.placing(catalogue), facts)
+    yield from placing_cautions(catalogue, spec, facts)
     yield from output_cautions(order.output, preset)
     if order.brand is not None and resolved.brand is None:
         yield Caution("brand_unknown", "You have no brand with this name. The job records it but does not use it.")

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from ulid import ULID
 
-from pipeline.core.order import SEED_LIMIT, OptionFault, PhotoPlace, SwapOrder
+from pipeline.core.order import SEED_LIMIT, OptionFault, PhotoPlace, SwapOrder, given
 from pipeline.scene.surfaces import tidied
 from service.accounts.brands import Brand, Brands
 from service.accounts.clients import Client
@@ -242,13 +242,16 @@ class Submit:
         order = catalogue.lettered(replace(order, dressing=tidied(order.dressing)))
         if faults := list(option_faults(catalogue, order)):
             raise OptionsInvalid(faults)
+        asked = order
         order, earlier = self._earlier(client, catalogue, order)
         if missing := list(self._missing(client, order)):
             raise OptionsInvalid(missing)
         if client.sandbox and order.seed is None:
             order = replace(order, seed=(seed_of(order) + at) % SEED_LIMIT)
         preset = catalogue.presets[order.preset]
-        return Resolved(request, order, brand, source_key="", preset=preset, earlier=earlier, sandbox=client.sandbox)
+        return Resolved(
+            request, order, asked, brand, source_key="", preset=preset, earlier=earlier, sandbox=client.sandbox
+        )
 
     def _earlier(
         self, client: Client, catalogue: Catalogue, order: SwapOrder
@@ -277,7 +280,8 @@ class Submit:
             text = "That render has a white or transparent background. Send the id of a render with another background"
             raise OptionsInvalid([OptionFault("background_render", "render_without_background", text, public_id)])
         if old.ground.background in ("color", "image"):
-            return replace(order, ground=old.ground), None
+            own = given(replace(order.ground, background="scene", background_render=""))  # its fit, not the earlier's
+            return replace(order, ground=replace(old.ground, **own)), None
         unused = ("acceptance", "cautions", "metadata", "lettering")
         kept = {name: one for name, one in spec.items() if name not in unused}
         kept |= {"seed": spec["seed"] if seed is None else seed}

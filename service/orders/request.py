@@ -149,6 +149,8 @@ class OrderRequest(BaseModel):
             if catalogue.presets[request.output_preset].background != "scene":
                 options = {name: value for name, value in options.items() if name not in _OF_SCENES}
                 sent |= _OF_SCENES  # a brand's neither
+            elif (look.seed, self.seed) != (None, None):
+                sent |= {"seed"}
             order = SwapOrder(
                 scene=request.scene_type,
                 mood=request.mood,

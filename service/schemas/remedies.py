@@ -57,8 +57,13 @@ class Inputs:
 
     query: Mapping[str, FieldDefinition]
     headers: Mapping[str, FieldDefinition]
-    #: Fields of the JSON body.
-    body: tuple[str, ...] = ()
+    #: The type of the JSON body.
+    model: Any = None
+
+    @property
+    def body(self) -> tuple[str, ...]:
+        """Fields of the JSON body."""
+        return _fields_at(self.model, ())
 
     def elsewhere(self, name: str, value: object, here: str) -> str | None:
         """Return where a name belongs that was sent `here` ("query" or "body"); None if it belongs nowhere else."""
@@ -79,11 +84,25 @@ class Inputs:
         if meant := nearest(name, known):
             return f"There is no {noun} {shown(name)}. Did you mean {meant}?"
         other = self.body if here == "query" else self.query
-        if meant := nearest(name, other):
+        if meant := nearest(name, other, cutoff=0.8):
             return f"There is no {noun} {shown(name)}. {self.elsewhere(meant, value, here)}"
         if not known:
             return f"There is no {noun} {shown(name)}: this route takes none. Remove it"
         return f"There is no {noun} {shown(name)}. Remove it, or send one of {', '.join(known)}"
+
+    def unknown_inside(self, loc: Sequence[str | int], value: object) -> str:
+        """Return the message about an unknown field of an object in the body, as `unknown` does."""
+        *path, name = loc
+        around = {tuple(path[:depth]): _fields_at(self.model, path[:depth]) for depth in range(len(path), -1, -1)}
+        every = [field for fields in around.values() for field in fields]
+        meant = name if name in every else nearest(str(name), every)
+        place = next((one for one, fields in around.items() if meant in fields), None)
+        remedy = "Remove it"
+        if place is not None:
+            where = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in place).removeprefix(".")
+            remedy = f"{meant} is a field of {where or 'the JSON body'}. Send it there"
+            remedy = f"Did you mean {meant}?" if len(place) == len(path) else remedy
+        return with_received(f"There is no field {shown(name)} here. {remedy}", value)
 
 
 def inputs_of(handler: BaseRouteHandler) -> Inputs:
@@ -94,15 +113,28 @@ def inputs_of(handler: BaseRouteHandler) -> Inputs:
         if isinstance(about, ParameterKwarg) and about.param_type in found:
             found[about.param_type][about.name or field.name] = field
     data = handler.parsed_data_field
-    model = data.annotation if data is not None else None
-    body = tuple(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else ()
-    return Inputs(found[ParamType.QUERY], found[ParamType.HEADER], body)
+    return Inputs(found[ParamType.QUERY], found[ParamType.HEADER], data.annotation if data is not None else None)
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def _fields_at(kind: Any, path: Sequence[str | int]) -> tuple[str, ...]:
+    """Return the fields of the object at a place of a body of this type; none where it is no object of known fields."""
+    fields = {} if (model := _model_in(kind)) is None else model.model_fields
+    if not path:
+        return tuple(fields)
+    inner = kind if isinstance(path[0], int) else path[0] in fields and fields[path[0]].annotation
+    return _fields_at(inner, path[1:])
+
+
+def _model_in(kind: Any) -> type[BaseModel] | None:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind
+    return next(filter(None, map(_model_in, get_args(kind))), None)
+
+
+def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """Return the most similar known name; None if none is similar."""
     folded = {_folded(one): one for one in known}
-    found = difflib.get_close_matches(_folded(name[:100]), folded, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(_folded(name[:100]), folded, n=1, cutoff=cutoff)
     return folded[found[0]] if found else None
 
 
@@ -134,7 +166,7 @@ def body_error(error: Mapping[str, Any], inputs: Inputs) -> str:
     kind, message, value = error["type"], str(error["msg"]).replace(" after validation", ""), error.get("input")
     match kind:
         case "extra_forbidden" if len(error["loc"]) > 1:
-            return with_received(f"There is no field {error['loc'][-1]!r:.80} here. Remove it", value)
+            return inputs.unknown_inside(error["loc"], value)
         case "extra_forbidden":
             return inputs.unknown(str(error["loc"][-1]), value, "body")
         case "missing" if message == "Field required":
@@ -167,7 +199,7 @@ def parameter_error(field: FieldDefinition, values: Sequence[str]) -> str:
     about = field.kwarg_definition
     assert isinstance(about, ParameterKwarg)
     if not values:
-        return f"The parameter is missing. Add {about.name or field.name}"
+        return f"The parameter is missing. Add {about.name or field.name}. {about.description}"
     kind: Any = next((one for one in _kinds(field) if one is not type(None)), str)
     value = values[0]
     if choices := _choices(kind):

@@ -1,5 +1,6 @@
 """The API's answers and small bodies, as the contract names them. `catalogue.swap_request` has the body of a swap."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -14,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.core.order import Acceptance, Dressing, Frame, Ground, Lettering, Output, Placement, Shadow
+from pipeline.core.order import RECORDS
 from pipeline.report import Report
 from service.accounts.brands import SeedPolicy
 from service.catalogue.order_options import record_fields
@@ -79,8 +80,8 @@ class PlanWarning(BaseModel):
         description="Stable name of the warning. These mean that the submit would be refused: insufficient_credits, "
         "too_many_unfinished_jobs, queue_share_taken, queue_full. These mean that you may not get what you want: "
         "scene_in_words, mood_in_words, colors_unused, brand_unknown, scene_unsuited, no_honest_placement, "
-        "placement_breaks_rules, placement_unpins, frame_breaks_rules, output_breaks_rules. The rules on the product's "
-        "place need an earlier render."
+        "placement_breaks_rules, placement_unpins, frame_breaks_rules, output_breaks_rules, and FIELD_unused for a "
+        "field without effect, such as seed_unused. The rules on the product's place need an earlier render."
     )
     message: str = Field(description="A sentence for a person.")
 
@@ -133,6 +134,15 @@ class SwapPlan(BaseModel):
     request: BackgroundSwapWithSpecRequest = Field(
         description="The body with all values resolved: names of the catalogue, colours as #rrggbb, the brand's values."
     )
+    options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Every option of the order, by the names of the query. One that you left out has the value of the"
+        " brand or the preset, and one without effect has its default. Width and height are null if the picture has the"
+        " photo's size, and quality is null for a lossless file.",
+    )
+    subject: list[float] | None = Field(None, description="The `subject` of the request; null for all products.")
+    reference: SubmitReference = None
+    metadata: SubmitMetadata = Field(default_factory=dict)
     seed: int | None = Field(description="The seed of the swap; null if Backdrop will draw one.")
     preview: bool = Field(False, description="Whether the submit would make a preview.")
     brand: str | None = Field(description="Name of the client's brand in use; null if none is.")
@@ -283,67 +293,35 @@ class SourceView(BaseModel):
     content_type: str = Field(description="Media type of the photo, such as image/jpeg.")
 
 
-_PLACEMENT: Any = create_model("_Placement", **record_fields(Placement))
-_OUTPUT: Any = create_model("_Output", **record_fields(Output))
-_DRESSING: Any = create_model("_Dressing", **record_fields(Dressing))
-_GROUND: Any = create_model("_Ground", **record_fields(Ground))
-_SHADOW: Any = create_model("_Shadow", **record_fields(Shadow))
-_FRAME: Any = create_model("_Frame", **record_fields(Frame))
-_LETTERING: Any = create_model("_Lettering", **record_fields(Lettering))
-_ACCEPTANCE: Any = create_model("_Acceptance", **record_fields(Acceptance))
+#: By a record's name in an order: the description of its options.
+_VIEWED = {
+    "placement": "How you moved and placed the product.",
+    "output": "Size, format and quality that you requested. A null field means the preset's.",
+    "dressing": "How you dressed the scene: the props, and which colour goes on which surface.",
+    "ground": "What you requested behind the product.",
+    "shadow": "The shadow that you requested. A null field means the shadow's own value.",
+    "frame": "How you framed the product.",
+    "lettering": "Your text and logos.",
+    "acceptance": "The limits that the picture must keep.",
+}
 
 
-class PlacementView(_PLACEMENT):
-    """The placement parameters of the submit: shifts from the scene's place, scale, turn and stance."""
+def _views() -> Iterator[tuple[str, Any]]:
+    for name, record in RECORDS.items():
+        view: Any = create_model(f"{record.__name__}View", __doc__=_VIEWED[name], **record_fields(record))
+        yield name, (view, Field(default_factory=view, description=_VIEWED[name]))
 
 
-class OutputView(_OUTPUT):
-    """The output parameters of the submit. A null field means the preset's value."""
+_Records: Any = create_model("_Records", **dict(_views()))
 
 
-class DressingView(_DRESSING):
-    """The dressing parameters of the submit: the props, and which colour goes on which surface."""
-
-
-class GroundView(_GROUND):
-    """What the submit requested behind the product."""
-
-
-class ShadowView(_SHADOW):
-    """The shadow parameters of the submit. A null field means the shadow's own value."""
-
-
-class FrameView(_FRAME):
-    """The frame parameters of the submit."""
-
-
-class LetteringView(_LETTERING):
-    """The text and logos of the submit."""
-
-
-class AcceptanceView(_ACCEPTANCE):
-    """The limits that the picture of the submit must keep."""
-
-
-class JobRequestView(BaseModel):
+class JobRequestView(_Records):
     """A job's request."""
 
     request: dict[str, Any] = Field(description="The body of the request, with all values resolved.")
     seed: int | None = Field(description="The seed that you sent, or that Backdrop drew; null for a cut-out.")
     source: SourceView | None = Field(description="The photo; null once it was deleted.")
     preview: bool = Field(description="Whether you requested a preview.")
-    placement: PlacementView = Field(default_factory=PlacementView, description="How you moved and placed the product.")
-    output: OutputView = Field(
-        default_factory=OutputView, description="Size, format and quality that you requested instead of the preset's."
-    )
-    dressing: DressingView = Field(default_factory=DressingView, description="How you dressed the scene.")
-    ground: GroundView = Field(default_factory=GroundView, description="What you requested behind the product.")
-    shadow: ShadowView = Field(default_factory=ShadowView, description="The shadow that you requested.")
-    frame: FrameView = Field(default_factory=FrameView, description="How you framed the product.")
-    lettering: LetteringView = Field(default_factory=LetteringView, description="Your text and logos.")
-    acceptance: AcceptanceView = Field(
-        default_factory=AcceptanceView, description="The limits that the picture must keep."
-    )
     subject: list[float] | None = Field(None, description="The `subject` of the submit; null for all products.")
 
 

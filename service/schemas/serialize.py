@@ -105,16 +105,20 @@ def serialize_event(state: JobState) -> JobEvent:
 
 def serialize_plan(plan: Plan, place: Place | None, surfaces: Sequence[PaintedSurface]) -> SwapPlan:
     """Return a plan for an answer: the submit's effect, the product's place if known, and the surfaces' colours."""
-    resolved = plan.resolved
-    limits = limits_of(resolved.order.acceptance.accept)
+    resolved, order = plan.resolved, plan.resolved.order
+    limits = limits_of(order.acceptance.accept)
     held = limits and limits.model_dump(mode="json", exclude={"set"}, exclude_none=True)
     return SwapPlan(
         credits_cost=resolved.credits_cost,
         balance=plan.balance,
         affordable=plan.affordable,
         request=resolved.request,
-        seed=resolved.order.seed,
-        preview=resolved.order.preview,
+        options=plan.options,
+        subject=list(order.subject) if order.subject else None,
+        reference=order.reference,
+        metadata=dict(order.metadata),
+        seed=order.seed,
+        preview=order.preview,
         brand=resolved.brand.name if resolved.brand else None,
         preset=Preset.model_validate(preset_json(resolved.preset)),
         warnings=[PlanWarning(code=caution.code, message=caution.message) for caution in plan.cautions],

@@ -10,7 +10,7 @@ import { ordersFor, priced } from "./several_orders.js";
 import { SUBMIT, asked, existing, order } from "./submit.js";
 import { undoButton } from "./undo.js";
 import { wait } from "./waiting.js";
-import { WARNINGS, counted, credits, lostWords, titled, unsuitedWords } from "./words.js";
+import { WARNINGS, counted, credits, isShown, lostWords, titled, unsuitedWords } from "./words.js";
 
 /** Milliseconds to wait for further typing and clicks before a dry run. */
 const PAUSE = 250;
@@ -309,7 +309,7 @@ export class Order extends EventTarget {
     }
     if (this.refusal) return [bad(this.#refused())];
     const warned = (this.plan?.warnings ?? [])
-      .filter(({ code }) => code !== "insufficient_credits" && !(code === "scene_unsuited" && this.placeless))
+      .filter(({ code }) => isShown(code) && code !== "insufficient_credits" && !(code === "scene_unsuited" && this.placeless))
       .map(({ code, message }) => html`<p class="notice" data-code=${code}>${this.#warned(code, message)}</p>`);
     const left = several.in("blocked").length;
     if (left) warned.unshift(hint(`${counted(left, "photo")} can't be made like this, and ${left === 1 ? "is" : "are"} left out.`));

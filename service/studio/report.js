@@ -1,7 +1,7 @@
 /** A picture's report: whether it can be published, and the measured figures in a folded section. */
 
 import { html, mark, styled } from "./dom.js";
-import { HARMLESS, differenceWords, fidelityWords, measuredWords } from "./words.js";
+import { HARMLESS, differenceWords, fidelityWords, isShown, measuredWords } from "./words.js";
 import { missedWords, ruleTitle, warningWords } from "./words.js";
 
 /** Return the report of a render; `job` adds the times. */
@@ -19,7 +19,8 @@ export function reportCard(render, job) {
 }
 
 /** Return whether the picture can be published, and what to check first. */
-export function verdict({ warnings, report, preview }) {
+export function verdict({ warnings: all, report, preview }) {
+  const warnings = all.filter(isShown);
   const rules = (status) => (report.preset ?? []).filter((one) => one.status === status);
   const failed = rules("fail");
   const notes = rules("warn").filter(({ rule }) => rule !== "enlargement" || !warnings.includes("upscaled"));

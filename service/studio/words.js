@@ -71,6 +71,8 @@ const WARNED = {
 export const WARNINGS = Object.fromEntries(
   Object.entries(WARNED).map(([code, words]) => [code, words.split(/(?<=^[^.]*\.) /)]),
 );
+/** Whether the page shows a warning: it sends fields that have no effect on some pictures itself. */
+export const isShown = (code) => code === "colors_unused" || !code.endsWith("_unused");
 /** The meaning of scene_unsuited, if the side is known. */
 export const unsuitedWords = (above) =>
   above ? "You photographed it from above, so the scene shows it lying." : "You photographed it from the front, so the scene is shown from there.";

@@ -58,9 +58,9 @@ def files_of(order: SwapOrder) -> dict[str, bytes]:
     return found
 
 
-def warnings_of(catalogue: Catalogue, spec: Spec, render: SwapResult) -> tuple[str, ...]:
+def warnings_of(catalogue: Catalogue, order: SwapOrder, spec: Spec, render: SwapResult) -> tuple[str, ...]:
     """Return the codes of all warnings of a swap: about its input, and from its pipeline."""
-    found = [one.code for one in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset, spec.ground)]
+    found = [one.code for one in cautions(catalogue, order, spec)]
     return (*found, *(code for code in render.warnings if code not in found))
 
 
@@ -85,7 +85,7 @@ def swap_file(
     catalogue = load_catalogue(settings.catalogue)
     spec = build_spec(catalogue, order)
     if on_caution is not None:
-        for caution in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset, spec.ground):
+        for caution in cautions(catalogue, order, spec):
             on_caution(caution)
     files = files_of(catalogue.lettered(order))
     given = None if mask is None else _given_mask(photo, mask, settings)
@@ -119,7 +119,7 @@ def swap_file(
     output.with_name(output.name + ".json").write_text(report + "\n")
     if made.refusal is not None:
         raise NotAccepted(f"{made.refusal} {picture} shows it, and {output.name}.json reports on it.")
-    return replace(render, warnings=warnings_of(catalogue, spec, render))
+    return replace(render, warnings=warnings_of(catalogue, order, spec, render))
 
 
 def cut_out_file(

@@ -126,6 +126,7 @@ WRONG: dict[str, tuple[str, str]] = {
     '{"rules": ["size", "byte"]}': ("accept.rules.1", "Did you mean bytes?"),
     '{"warnings": ["held_by_hands"]}': ("accept.warnings.0", "Did you mean held_by_hand?"),
     '{"set"': ("accept", "Invalid JSON"),
+    "true": ("accept", "Send standard, strict, none, or a JSON object"),
     "[]": ("accept", "Send standard, strict, none, or a JSON object"),
     '{"\\ud800": 1}': ("accept", "Invalid JSON"),
 }

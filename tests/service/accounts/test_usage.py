@@ -273,6 +273,8 @@ def test_usage_is_of_the_last_thirty_days_with_todays_rows(caller: Caller) -> No
 
     answer = caller.get("/v1/usage").json()
 
+    for name, field in (("scene", "scene_type"), ("preset", "output_preset")):
+        assert caller.get(f"/v1/usage?by={name}").json() == caller.get(f"/v1/usage?by={field}").json()
     start, end = (datetime.fromisoformat(answer[name]) for name in ("start", "end"))
     assert end - start == 30 * DAY
     assert start.time() == end.time() == datetime.min.time()

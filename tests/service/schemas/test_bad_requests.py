@@ -81,7 +81,7 @@ QUERIES: tuple[tuple[str, str, str, str], ...] = (
     ("background_color=teal", "background_color", "background_color_unused", "Send background=color, or leave it out"),
     ("background=color&background_color=reddish", "background_color", "colour_invalid", "'reddish' is not a colour"),
     ("background=colour&background_color=red", "background", "enum", "(received 'colour')"),
-    ("shadow=none&shadow_strength=0.5", "shadow_strength", "shadow_unused", "Leave it out, or choose another shadow"),
+    ("shadow=none&shadow_strength=0.5", "shadow_strength", "shadow_unused", "Choose another shadow, or leave it out"),
     ("shadow=sharp", "shadow", "enum", "scene, none, soft, hard, floating (received 'sharp')"),
     ("shadow=soft&shadow_strength=1.1", "shadow_strength", "", "from 0.0 to 1.0 (received '1.1')"),
     ("shadow_softness=-0.1", "shadow_softness", "", "from 0.0 to 1.0 (received '-0.1')"),
@@ -162,6 +162,8 @@ BODIES: tuple[tuple[dict[str, Any], tuple[str | int, ...], str, str], ...] = (
     # one mistake, one error: without the near miss the scene would be forbidden on pure white
     ({"scene_type": "whte", "output_preset": "amazon_main"}, ("scene_type",), "near_miss", "Did you mean white?"),
     ({"dominant_colours": ["red"]}, ("dominant_colours",), "extra_forbidden", "Did you mean dominant_colors?"),
+    ({"prompt": "a beach"}, ("prompt",), "extra_forbidden", "There is no field 'prompt'. Remove it, or send one of"),
+    ({"scene_type": " "}, ("scene_type",), "value_error", "Send a name of the catalogue, or describe it"),
     ({"seed": 7}, ("seed",), "extra_forbidden", "seed is a query parameter. Send it in the URL, as ?seed=7"),
     ({"dry_run": True}, ("dry_run",), "extra_forbidden", "as ?dry_run=true"),
     ({"reference": "a b&c"}, ("reference",), "extra_forbidden", "as ?reference=a%20b%26c"),
@@ -323,6 +325,7 @@ def others() -> Iterator[Bad]:
             for numbers, said in SUBJECTS
         ),
         ("PUT", "cutouts/none/subjects", {"keep": []}, ("keep",), "too_short", "at least 1 item, not 0. Add 1"),
+        *(("POST", "orders", MANY | wrong, where, "extra_forbidden", said) for wrong, where, said in MISPLACED),
         ("POST", "keys", {"nme": "warehouse"}, ("nme",), "extra_forbidden", "Did you mean name?"),
         ("POST", "keys", {"name": ""}, ("name",), "string_too_short", ""),
         ("POST", "keys", {"name": "a\nb"}, ("name",), "control_character", ""),
@@ -390,6 +393,25 @@ def drawn(document: dict[str, Any], examples: int) -> list[Bad]:
     return found
 
 
+#: An order of many pictures, and unknown fields inside of it with the hint.
+MANY = {
+    "photos": [{"source_image_s3_key": "uploads/a.jpg"}],
+    "scene_type": "podium",
+    "mood": "calm",
+    "presets": ["open_graph"],
+}
+MISPLACED: list[tuple[dict[str, Any], tuple[str | int, ...], str]] = [
+    ({"options": {"shadw": "soft"}}, ("options", "shadw"), "Did you mean shadow?"),
+    ({"options": {"seed": 5}}, ("options", "seed"), "seed is a field of the JSON body. Send it there"),
+    ({"options": {"scene": "podium"}}, ("options", "scene"), "scene_type is a field of the JSON body"),
+    ({"variants": [{"scene": "podium"}]}, ("variants", 0, "scene"), "Did you mean scene_type?"),
+    ({"variants": [{"options": {"seed": 5}}]}, ("variants", 0, "options", "seed"), "seed is a field of variants[0]"),
+    (
+        {"photos": [{"source_image_s3_key": "uploads/a.jpg", "source_image_key": "b"}]},
+        ("photos", 0, "source_image_key"),
+        "Did you mean source_image_s3_key?",
+    ),
+]
 #: Words of an answer's remedy.
 REMEDY = re.compile(
     r"\b([Ss]hould (be|have|look)|[Ss]end|[Aa]dd|Give|Leave|Remove|Choose|Use|Set|[Mm]ust|Fill|Shorten|Check|Accepted"
@@ -415,7 +437,7 @@ def faults(answer: Any) -> list[str]:
         named = name.replace("_", "-").lower() in said.replace("_", "-").lower() or "'" in said
         if not valued and not named:
             found.append(f"no value: {one}")
-        if not REMEDY.search(said) or "BACKDROP_" in said:
+        if not REMEDY.search(said) or "BACKDROP_" in said or "Value error" in said:
             found.append(f"no remedy of a caller's: {one}")
     return found
 

@@ -19,7 +19,9 @@ def test_a_client_deletes_all_of_its_data_and_keeps_receipt_credits_and_key(http
     wrong = http.delete("/v1/data?confirm=me", headers=owner.headers)
     assert located(wrong) == {("query", "confirm")}
     assert owner.client.name in wrong.json()["detail"][0]["msg"]
-    assert located(http.delete("/v1/data", headers=owner.headers)) == {("query", "confirm")}
+    missing = http.delete("/v1/data", headers=owner.headers)
+    assert located(missing) == {("query", "confirm")}
+    assert "Add confirm. Your client's name" in missing.json()["detail"][0]["msg"]
     assert len(owner.get("/v1/jobs").json()["items"]) == 6, "nothing happened"
 
     answer = http.delete(f"/v1/data?confirm={owner.client.name}", headers=owner.headers)
