@@ -1,12 +1,14 @@
 """The plan of a swap: the request with all values resolved, and warnings to read before paying."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.core.order import RECORDS, SwapOrder
 from pipeline.core.spec import Preset, Spec
 from pipeline.delivery.output import ordered
+from pipeline.delivery.pixels import pixels_of
+from pipeline.lettering.layers import filled
 from pipeline.placement.facts import CutoutFacts
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import Catalogue
@@ -57,16 +59,23 @@ class Resolved:
         return dict(self.order.metadata).get("simulate") if self.sandbox else None
 
     def placing(self, catalogue: Catalogue) -> Spec:
-        """Return a spec for `pipeline.placement` and `pipeline.scene.surfaces`, which need no seed."""
+        """Return a spec for `pipeline.placement` and `pipeline.scene.surfaces`, with the preset as ordered."""
         return Spec(
             scene=catalogue.scene(self.order.scene),
             mood=catalogue.mood(self.order.mood),
             palette=self.order.colors,
             preset=ordered(self.preset, self.order.output),
-            seed=0,
+            seed=self.order.seed or 0,
+            style_words=str(self.order.style_words),
             pinned=self.order.pinned,
+            subject=self.order.subject,
             **{name: getattr(self.order, name) for name in RECORDS if name != "output"},
         )
+
+    def pixels(self, catalogue: Catalogue) -> Hashable:
+        """Return what decides the picture: requests of a client with equal values get equal pictures."""
+        asked = replace(self.placing(catalogue), lettering=filled(self.order))
+        return self.source_key, self.simulate, pixels_of(asked)
 
     def spec(self, catalogue: Catalogue, known: Iterable[Caution] | None = None) -> dict[str, Any]:
         """Return the spec for the jobs table, with a seed, the catalogue's records, the cautions and pairs.
