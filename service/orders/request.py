@@ -164,14 +164,13 @@ class OrderRequest(BaseModel):
 
     def _equal_variants(self) -> Iterator[InitErrorDetails]:
         """Yield an error for each variant that repeats another: a drawn seed makes it differ, a given one does not."""
-        looks = list[Any]()
-        for place, look in enumerate(self.looks if isinstance(self.variants, list) else ()):
-            one = {**self.model_dump(include=_LOOK), **look.model_dump(include=_LOOK, exclude_none=True)}
-            one["options"] = self.options.given() | look.options.given()
-            if one in looks and one["seed"] is not None:
-                text = f"Variants {looks.index(one)} and {place} are the same. Leave one out, or give it another seed"
-                yield error_at("repeated", text, ("variants", place), look.model_dump(exclude_unset=True))
-            looks.append(one)
+        shared = self.model_dump(include=_LOOK) | self.options.given()
+        given = self.variants if isinstance(self.variants, list) else []
+        looks = [shared | one.model_dump(include=_LOOK, exclude_none=True) | one.options.given() for one in given]
+        for place, look in enumerate(looks):
+            if (first := looks.index(look)) < place and look["seed"] is not None:
+                text = f"Variants {first} and {place} are the same. Leave one out, or give it another seed"
+                yield error_at("repeated", text, ("variants", place), given[place].model_dump(exclude_unset=True))
 
     @model_validator(mode="wrap")
     @classmethod

@@ -104,6 +104,9 @@ class Orders:
 def _pictures(row: sa.RowMapping) -> Iterator[Picture]:
     """Yield the pictures of a job of an order, one for each of its places. The first has its credits."""
     job, render = job_of(row)
-    yield Picture(*row["spec"]["picture"], job, render)
+    photo, variant, preset = row["spec"]["picture"]
+    yield Picture(photo, variant, preset, job, render)
     for one in row["spec"].get("also", ()):
-        yield Picture(*one["place"], replace(job, **one["shown"], credits_cost=0, credits_refunded=0), render)
+        photo, variant, preset = one["place"]
+        there = replace(job, **one["shown"], credits_cost=0, credits_refunded=0)
+        yield Picture(photo, variant, preset, there, render)

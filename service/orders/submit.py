@@ -38,8 +38,6 @@ from service.storage.registry import SourceExpired
 WORKFLOW = "orders"
 #: Photos that are looked up at once.
 _THREADS = 4
-#: Most groups of places that a warning names.
-_NAMED = 12
 #: A photo, a variant and a preset, by their numbers in the order's lists.
 Place = tuple[int, int, int]
 #: The key of an order's photo, and the facts of the cut-out of the render that names it.
@@ -114,7 +112,7 @@ class OrderSubmit:
         for refusal in (NoRoom(one, len(same)) for one in met.refused_by):
             found[Caution(refusal.code, str(refusal))] = None
         found |= dict.fromkeys(_shared(request, same))
-        found |= dict.fromkeys(one for cautions in self._cautions(client, pictures).values() for one in cautions)
+        found |= dict.fromkeys(one for _, cautions in self._cautions(client, pictures) for one in cautions)
         return OrderPlan(request.count, len(same), cost, met.balance, list(found), faults)
 
     def _pictures(self, client: Client, request: OrderRequest) -> tuple[dict[Place, Resolved], list[OrderFault]]:
@@ -187,16 +185,14 @@ class OrderSubmit:
             return False
         return True
 
-    def _cautions(self, client: Client, pictures: Mapping[Place, Resolved]) -> dict[Place, list[Caution]]:
-        """Return each picture's warnings. Without an earlier render of the photo, they don't depend on the photo."""
-        known, found = dict[tuple[int, ...], list[Caution]](), dict[Place, list[Caution]]()
-        catalogue = self.submit.catalogue.of(client.catalogue)
+    def _cautions(self, client: Client, pictures: Mapping[Place, Resolved]) -> Iterator[tuple[Place, list[Caution]]]:
+        """Yield each picture's warnings. Without an earlier render of the photo, they don't depend on the photo."""
+        known, catalogue = dict[tuple[int, ...], list[Caution]](), self.submit.catalogue.of(client.catalogue)
         for place, one in pictures.items():
             same = place if one.seen else place[1:]
             if same not in known:
                 known[same] = list(surprises(one, catalogue))
-            found[place] = known[same]
-        return found
+            yield place, known[same]
 
     def _jobs(
         self, client: Client, pictures: Mapping[Place, Resolved], same: Sequence[Sequence[Place]]
@@ -204,15 +200,12 @@ class OrderSubmit:
         looks = {place[1:]: one for place, one in pictures.items()}
         shared = {look for group in _sharing(looks) if len(group) > 1 for look in group}
         registered = self.submit.intake.registered(sorted({one.source_key for one in pictures.values()}))
-        cautions = self._cautions(client, pictures)
+        cautions = dict(self._cautions(client, pictures))
         for places in same:
             one, others = pictures[places[0]], places[1:]
             body, query = one.request.model_dump(mode="json"), query_of(one.order)
-            more: dict[str, Any] = {"picture": list(places[0])}
-            if places[0][1:] in shared:
-                more["shares"] = True
-            if others:
-                more["also"] = [_shown(pictures[place], place) for place in others]
+            more: dict[str, Any] = {"shares": True} if places[0][1:] in shared else {}
+            more |= {"also": [_shown(pictures[place], place) for place in others]} if others else {}
             found = dict.fromkeys(caution for place in places for caution in cautions[place])
             yield NewJob(
                 request_id=str(ULID()),
@@ -221,7 +214,7 @@ class OrderSubmit:
                 body=body,
                 body_sha256=digest(json.dumps(body).encode(), query),
                 query=query,
-                spec=one.spec(self.submit.catalogue.of(client.catalogue), found) | more,
+                spec=one.spec(self.submit.catalogue.of(client.catalogue), found) | more | {"picture": list(places[0])},
                 source_key=one.source_key,
                 source_known=one.source_key in registered,
                 credits_cost=one.credits_cost,
@@ -248,8 +241,8 @@ def _shared(request: OrderRequest, same: Sequence[Sequence[Place]]) -> Iterator[
                 found[f"{name} {', '.join(map(str, numbers))} for {request.presets[places[0][2]]}"] = None
     if found:
         text = f"{request.count - len(same)} of {request.count} pictures are the same as others. Each is made and"
-        some = "; ".join([*found][:_NAMED]) + "; …" * (len(found) > _NAMED)
-        yield Caution("pictures_shared", f"{text} charged once, and delivered for all of its places: {some}.")
+        text += f" charged once, and delivered for all of its places: {'; '.join(found)}"
+        yield Caution("pictures_shared", f"{text:.600}.")
 
 
 def _sharing(looks: Mapping[tuple[int, int], Resolved]) -> list[list[tuple[int, int]]]:

@@ -333,11 +333,12 @@ def test_a_picture_for_several_places_fails_and_is_refunded_once(caller: Caller)
 def test_pages_may_end_between_the_places_of_a_picture(caller: Caller) -> None:
     order_id = ordered(caller, body_of(caller, photos=2, variants=3, presets=FOUR[:1])).json()["order_id"]
 
-    items, cursor = list[Any](), ""
-    while cursor is not None:
-        page = view(caller, order_id, f"?limit=2{cursor and '&cursor='}{cursor}")
-        items, cursor = [*items, *page["items"]], page["next_cursor"]
+    page = view(caller, order_id, "?limit=2")
+    items = list[Any](page["items"])
+    while page["next_cursor"]:
+        page = view(caller, order_id, f"?limit=2&cursor={page['next_cursor']}")
         assert len(page["items"]) == 2
+        items += page["items"]
 
     assert items == view(caller, order_id)["items"]
     assert [(one["photo"], one["variant"]) for one in items] == [(n, v) for n in range(2) for v in range(3)]
