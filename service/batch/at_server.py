@@ -107,15 +107,15 @@ class RemoteMaker:
         sources = [{"source_image_s3_key": key, "reference": self._reference(photo)} for key, photo in named]
         made_of = f"{self._state.run_id} order {[pair.id for pair in group]} {keys}"
         looks = list(dict.fromkeys(map(_look, group)))
-        specs = [spec_of(await self._with_files(look)) for look in looks]
-        spec, *others = specs
+        asked = [await self._with_files(look) for look in looks]
+        whole, *others = asked
         if others:  # what differs goes into variants
-            spec = Spec(spec.scene, spec.mood, "", brand=spec.brand, subject=spec.subject)
+            whole = SwapOrder(whole.scene, whole.mood, "", brand=whole.brand, subject=whole.subject)
         self._state.ordering([pair.key for pair in group])
         order = await backdrop.order(
             sources,
-            spec,
-            variants=[_variant(one) for one in specs] if others else 1,
+            spec_of(whole),
+            variants=[_variant(one) for one in asked] if others else 1,
             presets=list(dict.fromkeys(pair.preset for pair in group)),
             idempotency_key="batch-" + hashlib.sha256(made_of.encode()).hexdigest(),
         )
@@ -223,11 +223,9 @@ def _look(pair: Pair) -> SwapOrder:
     return replace(pair.order, preset="")
 
 
-def _variant(spec: Spec) -> dict[str, Any]:
-    """Return a spec as a variant of an order."""
-    body = spec.body(source_key=None, source_render=None)
-    variant = {name: body[name] for name in ("scene_type", "mood", "dominant_colors")} | {"options": spec.options()}
-    return variant | ({} if spec.seed is None else {"seed": spec.seed})
+def _variant(look: SwapOrder) -> dict[str, Any]:
+    own = {"scene_type": look.scene, "mood": look.mood, "dominant_colors": list(look.colors)}
+    return own | {"seed": look.seed, "options": look.given}
 
 
 def reference_of(photo: Photo) -> str | None:

@@ -236,9 +236,7 @@ def _run(asked: Asked, batch: "Batch", run: Callable[[Any], Any], if_stopped: st
     now, in_all = batch.charged
     parts += [f"{now} credits charged in this run" if now else "no credits charged in this run"]
     parts += [f"{in_all} credits for all pictures"] * (in_all != now)
-    jobs = [one.job_id for one in batch.made if one.job_id]
-    same = len(jobs) - len(set(jobs))
-    parts += [f"{same} the same as others, which were made and charged once"] * bool(same)
+    parts += [f"{batch.same} the same as others, which were made and charged once"] * bool(batch.same)
     click.echo(", ".join(parts) + ".")
     if failed:
         hopeless = sum(one.hopeless for one in batch.failed)
