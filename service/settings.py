@@ -145,7 +145,8 @@ class Settings(BaseSettings):
     preview_rate: int = Field(30, ge=0)
     #: Hours for which Backdrop keeps a preview.
     preview_hours: float = Field(1.0, gt=0)
-    #: Most pictures of one order. An order counts like its pictures for the next two limits, which may lower this one.
+    #: Most pictures of one order. An order counts like its distinct pictures for the next two limits, which may lower
+    #: this one.
     order_pictures: int = Field(2000, ge=1, le=20_000)
     #: Unfinished jobs that one client may have. 0: no limit. The default has room for the largest order.
     unfinished_limit: int = Field(2000, ge=0)

@@ -41,6 +41,8 @@ class OrderPlan:
     warnings: list[Notice] = field(default_factory=list)
     #: Photos that can't be used: `photo` (its place in the list), `code` and `message`.
     faults: list[dict[str, Any]] = field(default_factory=list)
+    #: Pictures that differ: each is made and charged once. None: an older server does not say.
+    distinct_pictures: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,16 @@ class Order:
     cancelled_at: datetime | None = None
     reference: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    #: As in `OrderPlan`.
+    distinct_pictures: int | None = None
 
 
 @dataclass(frozen=True)
 class OrderPicture:
-    """A picture of an order. `photo` and `variant` are places in the order's lists, from 0."""
+    """A picture of an order. `photo` and `variant` are places in the order's lists, from 0.
+
+    Pictures with the same job are the same, and have the same file.
+    """
 
     photo: int
     variant: int
@@ -93,8 +100,9 @@ class OrderCalls:
     ) -> Flow[Order]:  # fmt: skip
         """Order a picture of each photo, in each variant, for each preset. All are charged, or none.
 
-        `presets`: in place of the spec's. `variants`: a number of seeds, or for each variant its own scene_type, mood,
-        dominant_colors, seed or options. `idempotency_key`: as in `swap`.
+        Pictures that are the same are made and charged once. `presets`: in place of the spec's. `variants`: a number
+        of seeds, or for each variant its own scene_type, mood, dominant_colors, seed or options. `idempotency_key`: as
+        in `swap`.
         """
         headers = {**JSON, "Idempotency-Key": once(idempotency_key)}
         call = _call(photos, spec, presets, variants, reference, headers)

@@ -49,12 +49,6 @@ def colour_of(spec: Spec) -> NDArray[np.float32] | None:
     return hex_to_rgb(parse_colour(spec.plain)) if spec.plain else None
 
 
-def casts(spec: Spec) -> bool:
-    """Return whether a plain spec asks for a shadow that is traced, and its preset allows it."""
-    allowed = spec.preset.background != "white" or spec.preset.shadow
-    return allowed and spec.shadow.shadow != "none" and spec.shadow != AS_LIT
-
-
 def plain_shadow(
     spec: Spec, cutout: Cutout, place: Place, placed: Placed, light: PhotoLight | None
 ) -> tuple[Shade | None, ShadowReport | None]:
@@ -70,7 +64,7 @@ def plain_shadow(
         if not (rests and spec.plain and spec.preset.shadow):
             return None, None
         return (lambda w, h: resize(contact_shadow(alpha, lies=lies), w, h, Resampling.BOX)), None
-    if not casts(spec) or not (rests or above):
+    if not spec.traces_shadow or not (rests or above):
         return None, shadow_report(asked, place, None)
     mode = "soft" if asked.shadow == "scene" else asked.shadow
     strength, softness, elevation = LAMPS[mode]

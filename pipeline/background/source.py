@@ -13,7 +13,7 @@ from pipeline.background.free import FreeContext
 from pipeline.background.growth import Growth
 from pipeline.background.own import ELEVATION, SOFTNESS, OwnPicture
 from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, pinned
-from pipeline.background.plain import Shade, casts, colour_of, plain_shadow, shadow_report
+from pipeline.background.plain import Shade, colour_of, plain_shadow, shadow_report
 from pipeline.background.shared import SharedBackgrounds, key_of
 from pipeline.colour.palette import PaletteControl
 from pipeline.colour.photo_light import PhotoLight, photo_light
@@ -146,7 +146,7 @@ def light_for(spec: Spec, photo: Photo, cutout: Cutout) -> PhotoLight | None:
     background may be pinned.
     """
     free = spec.ground.composed and not spec.pinned
-    lit = free if spec.plain is None else casts(spec) and spec.shadow.shadow_direction is None
+    lit = free if spec.plain is None else spec.traces_shadow and spec.shadow.shadow_direction is None
     return photo_light(photo, cutout) if lit else None
 
 

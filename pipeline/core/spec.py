@@ -182,6 +182,12 @@ class Spec:
             return self.ground.background_color
         return "#ffffff" if self.ground.composed and self.scene.kind == "white" else None
 
+    @property
+    def traces_shadow(self) -> bool:
+        """Whether a plain spec asks for a shadow that is traced, and its preset allows it."""
+        allowed = self.preset.background != "white" or self.preset.shadow
+        return allowed and self.shadow.shadow != "none" and self.shadow != AS_LIT
+
 
 @dataclass(frozen=True)
 class Earlier:

@@ -49,6 +49,15 @@ from service.schemas.problems import Answer, AnyRequest, not_found, unprocessabl
 from service.schemas.remedies import with_received
 from service.webhooks.order_end import OrderStatus
 
+#: The last job, and how many of its places came, where a picture is the same at several.
+PictureCursor = Annotated[
+    str | None,
+    QueryParameter(
+        pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}(\.[0-9]{1,5})?$",
+        max_length=32,
+        description="The `next_cursor` of the page before. Omit it for the first page.",
+    ),
+]
 #: Largest body in bytes: 200 photos with pairs of their own.
 MAX_BODY = 1024 * 1024
 OrderId = Annotated[str, PathParameter(description="The `order_id` that the submit returned.")]
@@ -92,9 +101,10 @@ async def create_order(
 ) -> Response[Any]:
     """Accept an order, charge every picture and queue its job: all pictures, or none and no charge.
 
-    Each picture is a job with its own debit and, if it fails, its own refund. The order sends one webhook message,
-    order.completed, and its jobs send none. An order counts like its pictures for the limits of unfinished and waiting
-    jobs, and once for the rate limit.
+    Pictures that are the same are made once and charged once, and delivered for each place that asked for them. Each
+    distinct picture is a job with its own debit and, if it fails, its own refund. The order sends one webhook message,
+    order.completed, and its jobs send none. An order counts like its distinct pictures for the limits of unfinished and
+    waiting jobs, and once for the rate limit.
     """
     client = request.state.client
     if dry_run:
@@ -128,7 +138,7 @@ def list_orders(
 
 @endpoint(get, "/orders/{order_id:str}", operation_id="get_order", tag="orders", responses={404: NOT_FOUND})
 def get_order(
-    request: AnyRequest, state: Parts, order_id: OrderId, limit: Limit = 20, cursor: Cursor = None
+    request: AnyRequest, state: Parts, order_id: OrderId, limit: Limit = 20, cursor: PictureCursor = None
 ) -> OrderView:
     """Return an order's status, counts and credits, with a page of its pictures."""
     return _view(request, state, _own(request, state, order_id), limit, cursor)

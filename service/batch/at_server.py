@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from backdrop_client import (
     Accepted,
@@ -27,8 +28,10 @@ from service.batch.photos import Photo, read_unchanged
 from service.batch.state import Failed, Failure, Made, State, file_name, measurements
 from service.catalogue.specs import extra_sources, with_sources
 
-#: Most pictures of one order of a batch.
+#: Most pictures of one order of a batch, copies of a photo aside.
 _MOST = 200
+#: Most variants of an order.
+_LOOKS = 8
 
 
 class RemoteMaker:
@@ -103,17 +106,24 @@ class RemoteMaker:
         named = zip(keys, photos.values(), strict=True)
         sources = [{"source_image_s3_key": key, "reference": self._reference(photo)} for key, photo in named]
         made_of = f"{self._state.run_id} order {[pair.id for pair in group]} {keys}"
+        looks = list(dict.fromkeys(map(_look, group)))
+        asked = [await self._with_files(look) for look in looks]
+        whole, *others = asked
+        if others:  # what differs goes into variants
+            whole = SwapOrder(whole.scene, whole.mood, "", brand=whole.brand, subject=whole.subject)
         self._state.ordering([pair.key for pair in group])
         order = await backdrop.order(
             sources,
-            spec_of(await self._with_files(group[0].order)),
+            spec_of(whole),
+            variants=[_variant(one) for one in asked] if others else 1,
             presets=list(dict.fromkeys(pair.preset for pair in group)),
             idempotency_key="batch-" + hashlib.sha256(made_of.encode()).hexdigest(),
         )
         places = {sha256: place for place, sha256 in enumerate(photos)}
         pictures = backdrop.iter_order_pictures(order)
-        jobs = {(picture.photo, picture.output_preset): picture.job_id async for picture in pictures}
-        self._state.ordered(self._url, {pair.key: jobs[places[pair.photo.sha256], pair.preset] for pair in group})
+        jobs = {(one.photo, one.variant, one.output_preset): one.job_id async for one in pictures}
+        made = {pair.key: (places[pair.photo.sha256], looks.index(_look(pair)), pair.preset) for pair in group}
+        self._state.ordered(self._url, {key: jobs[place] for key, place in made.items()})
 
     async def _job(self, pair: Pair, tell: Tell) -> Job:
         def hear(now: Progress) -> None:
@@ -185,20 +195,37 @@ class RemoteMaker:
 
 
 def _together(pairs: Sequence[Pair]) -> list[list[Pair]]:
-    """Return groups of pairs that an order can have: the same look for the same presets, at most _MOST of them."""
-    looks: defaultdict[SwapOrder, dict[str, list[Pair]]] = defaultdict(dict)
+    """Return groups of pairs that an order can have: the same looks for the same presets, at most _MOST of them.
+
+    Files with the same bytes are one photo. Its looks are variants of one order, so that the server makes and charges
+    pictures that are the same once.
+    """
+    cells: defaultdict[tuple[Any, str], list[Pair]] = defaultdict(list)
     for pair in pairs:
-        looks[replace(pair.order, preset="")].setdefault(pair.photo.name, []).append(pair)
-    groups: defaultdict[tuple[SwapOrder, tuple[str, ...]], list[list[Pair]]] = defaultdict(list)
-    for look, photos in looks.items():
-        for of_photo in photos.values():
-            groups[look, tuple(pair.preset for pair in of_photo)].append(of_photo)
+        cells[(pair.photo.sha256, pair.order.brand, pair.order.subject), pair.preset].append(pair)
+    of_photo: defaultdict[tuple[Any, tuple[SwapOrder, ...]], dict[str, list[Pair]]] = defaultdict(dict)
+    for (photo, preset), some in cells.items():
+        looks = tuple(dict.fromkeys(map(_look, some)))
+        for together in [looks] if len(looks) <= _LOOKS else [(look,) for look in looks]:
+            of_photo[photo, together][preset] = [pair for pair in some if _look(pair) in together]
+    groups: defaultdict[tuple[Any, ...], list[list[Pair]]] = defaultdict(list)
+    for (_, looks), presets in of_photo.items():
+        groups[looks, tuple(presets)].append([pair for some in presets.values() for pair in some])
     found = []
-    for (_, presets), photos_of in groups.items():
-        size = max(1, _MOST // len(presets))
-        for start in range(0, len(photos_of), size):
-            found.append([pair for of_photo in photos_of[start : start + size] for pair in of_photo])
+    for (looks, names), photos in groups.items():
+        size = max(1, _MOST // (len(names) * len(looks)))
+        for start in range(0, len(photos), size):
+            found.append([pair for one in photos[start : start + size] for pair in one])
     return found
+
+
+def _look(pair: Pair) -> SwapOrder:
+    return replace(pair.order, preset="")
+
+
+def _variant(look: SwapOrder) -> dict[str, Any]:
+    own = {"scene_type": look.scene, "mood": look.mood, "dominant_colors": list(look.colors)}
+    return own | {"seed": look.seed, "options": look.given}
 
 
 def reference_of(photo: Photo) -> str | None:

@@ -61,6 +61,13 @@ class Batch:
         return sum(cost for job_id, cost in credits.items() if job_id not in self._jobs_before), sum(credits.values())
 
     @property
+    def same(self) -> int:
+        """The number of pictures that another look's job made. Files with the same bytes and look are one picture."""
+        found = ((pair.id, self.outcomes.get(pair.key)) for pair in self.pairs)
+        jobs = {pair_id: one.job_id for pair_id, one in found if isinstance(one, Made) and one.job_id}
+        return len(jobs) - len(set(jobs.values()))
+
+    @property
     def failed(self) -> list[Failed]:
         """The pairs that failed."""
         return [one for one in self.outcomes.values() if isinstance(one, Failed)]

@@ -50,8 +50,10 @@ def planned_spec(catalogue: Catalogue, order: SwapOrder) -> Spec:
         mood=catalogue.mood(order.mood),
         palette=order.colors,
         preset=ordered(catalogue.presets[order.preset], order.output),
-        seed=0,
+        seed=order.seed or 0,
+        style_words=str(order.style_words),
         pinned=order.pinned,
+        subject=order.subject,
         **{name: getattr(order, name) for name in RECORDS if name != "output"},
     )
 

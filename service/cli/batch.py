@@ -175,7 +175,7 @@ def _make_remotely(asked: Asked, concurrency: int, url: str | None, key: str | N
         cost = sum(int(presets[pair.preset].get("credits", 0)) for pair in batch.left if not pair.photo.trouble)
         balance = backdrop.credits().balance
     if cost > balance:
-        click.echo(f"The rest costs {cost} credits, but the balance is {balance}. Some pictures will fail.", err=True)
+        click.echo(f"The rest costs {cost} credits, but the balance is {balance}. Some pictures may fail.", err=True)
     server = load_remote(url=url, key=key)
     # A batch may wait for a full queue: it gives a photo up only after a quarter of an hour.
     patient = Retries(attempts=60, patience=900.0)
@@ -236,6 +236,7 @@ def _run(asked: Asked, batch: "Batch", run: Callable[[Any], Any], if_stopped: st
     now, in_all = batch.charged
     parts += [f"{now} credits charged in this run" if now else "no credits charged in this run"]
     parts += [f"{in_all} credits for all pictures"] * (in_all != now)
+    parts += [f"{batch.same} the same as others, which were made and charged once"] * bool(batch.same)
     click.echo(", ".join(parts) + ".")
     if failed:
         hopeless = sum(one.hopeless for one in batch.failed)

@@ -116,7 +116,7 @@ orders = sa.Table(
     # The caller's own id and pairs.
     sa.Column("reference", sa.String(200)),
     sa.Column("metadata", sa.JSON, nullable=False),
-    # Number of its jobs, one a picture, and the sum of their debits.
+    # Number of its pictures, one for each place of its jobs, and the sum of the jobs' debits.
     sa.Column("pictures", sa.Integer, nullable=False),
     sa.Column("credits_cost", sa.BigInteger, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
@@ -179,6 +179,8 @@ jobs = sa.Table(
     sa.Column("retry_of", sa.String(26)),
     # The lowest version of a worker that can run its spec (`service.catalogue.spec_versions`).
     sa.Column("spec_version", sa.Integer, nullable=False, default=1, server_default="1"),
+    # Number of places of its order (photo, variant, preset) that its picture is delivered for.
+    sa.Column("places", sa.SmallInteger, nullable=False, default=1, server_default="1"),
     # The order that it is a picture of. No foreign key, because SQLite would copy all jobs to drop it again.
     sa.Column("order_id", sa.String(26)),
     # Pictures made for an order with limits, and the names of the limits that each missed. NULL: it has no limits, or

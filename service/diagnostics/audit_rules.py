@@ -284,17 +284,19 @@ def _orders() -> Iterator[tuple[str, sa.Select[Any]]]:
     """Yield the rules of orders: the sums of its jobs, its completion with the last of them, and its only message."""
     columns = (orders.c.id.label("order_id"), orders.c.client_id)
     one, of_order = sa.select(*columns), jobs.c.order_id == orders.c.id
-    made = (
-        sa.select(jobs.c.order_id, sa.func.count().label("jobs"), sa.func.sum(jobs.c.credits_cost).label("cost"))
-        .where(jobs.c.order_id.is_not(None))
-        .group_by(jobs.c.order_id)
-        .subquery()
-    )
+    sums = (sa.func.sum(jobs.c[name]).label(name) for name in ("places", "credits_cost"))
+    made = sa.select(jobs.c.order_id, *sums).where(jobs.c.order_id.is_not(None)).group_by(jobs.c.order_id).subquery()
     yield (
         "order_has_a_job_a_picture",
-        one.add_columns(orders.c.pictures, made.c.jobs)
+        one.add_columns(orders.c.pictures, made.c.places)
         .outerjoin(made, made.c.order_id == orders.c.id)
-        .where(sa.or_(made.c.jobs.is_(None), made.c.jobs != orders.c.pictures, made.c.cost != orders.c.credits_cost)),
+        .where(
+            sa.or_(
+                made.c.places.is_(None),
+                made.c.places != orders.c.pictures,
+                made.c.credits_cost != orders.c.credits_cost,
+            )
+        ),
     )
     runs = sa.select(jobs.c.id).where(of_order, UNFINISHED).correlate(orders).exists()
     yield "order_is_complete_with_its_last_job", one.where(runs != orders.c.completed_at.is_(None))

@@ -91,6 +91,8 @@ class NewJob:
     #: The version of a spec that is stored again; a newer release may have set it.
     spec_version: int = 1
     query: dict[str, Any] | None = field(default_factory=dict)
+    #: Places of its order that its picture is delivered for.
+    places: int = 1
 
     @property
     def kind(self) -> Kind:
@@ -312,7 +314,7 @@ class JobIntake:
         row = self.logged(client_id, idempotency_key, asked, jobs.c.id, jobs.c.credits_cost)
         return None if row is None else Accepted(row.request_id, row.id, row.credits_cost, repeated=True)
 
-    def logged(self, client_id: str, idempotency_key: str | None, asked: Asked, *columns: sa.Column[Any]) -> Any:
+    def logged(self, client_id: str, idempotency_key: str | None, asked: Asked, *columns: Any) -> Any:
         """Return the log of a key that has not expired, with columns of the table of what its request made.
 
         None if there is no such log, or no key. Raises IdempotencyConflict.
@@ -403,6 +405,7 @@ def job_values(new: NewJob, job_id: str) -> dict[str, Any]:
         "traceparent": correlation.traceparent,
         "caller_request_id": correlation.request_id if correlation.callers_own else None,
         "retry_of": new.retry_of,
+        "places": new.places,
         "credits_cost": new.credits_cost,
         "status": JobStatus.NOT_STARTED,
         "progress": 0.0,

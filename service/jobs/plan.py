@@ -1,11 +1,13 @@
 """The plan of a swap: the request with all values resolved, and warnings to read before paying."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.core.order import SwapOrder
 from pipeline.core.spec import Preset, Spec
+from pipeline.delivery.pixels import pixels_of
+from pipeline.lettering.layers import filled
 from pipeline.placement.facts import CutoutFacts
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import Catalogue
@@ -61,6 +63,11 @@ class Resolved:
     def placing(self, catalogue: Catalogue) -> Spec:
         """Return a spec for `pipeline.placement` and `pipeline.scene.surfaces`, which need no seed."""
         return planned_spec(catalogue, self.order)
+
+    def pixels(self, catalogue: Catalogue) -> Hashable:
+        """Return what decides the picture: requests of a client with equal values get equal pictures."""
+        asked = replace(self.placing(catalogue), lettering=filled(self.order))
+        return self.source_key, self.simulate, pixels_of(asked)
 
     def spec(self, catalogue: Catalogue, known: Iterable[Caution] | None = None) -> dict[str, Any]:
         """Return the spec for the jobs table, with a seed, the catalogue's records, the cautions and pairs.

@@ -1,4 +1,4 @@
-"""Order intake: one transaction writes the order, its log, and a log, a debit and a job for each picture."""
+"""Order intake: one transaction writes the order, its log, and a log, a debit and a job for each distinct picture."""
 
 from dataclasses import dataclass
 
@@ -40,8 +40,8 @@ class OrderIntake:
         return self.intake.once(new.idempotency_key, lambda: self._create(new), first)
 
     def _create(self, new: NewOrder) -> tuple[AcceptedOrder, list[str]]:
-        order_id, count = str(ULID()), len(new.jobs)
-        accepted = AcceptedOrder(order_id, new.request_id, count, new.cost)
+        order_id, count, pictures = str(ULID()), len(new.jobs), sum(job.places for job in new.jobs)
+        accepted = AcceptedOrder(order_id, new.request_id, pictures, count, new.cost)
         log = request_logs.insert().values(
             request_id=new.request_id,
             client_id=new.client_id,
@@ -65,7 +65,7 @@ class OrderIntake:
                         client_id=new.client_id,
                         reference=new.reference,
                         metadata=new.metadata,
-                        pictures=count,
+                        pictures=pictures,
                         credits_cost=new.cost,
                     )
                 )
@@ -88,7 +88,8 @@ class OrderIntake:
     def first_answer(self, client_id: str, idempotency_key: str | None, asked: Asked) -> AcceptedOrder | None:
         """Return the first answer to this key; None for a new or expired key. Raises IdempotencyConflict."""
         columns = (orders.c.id, orders.c.pictures, orders.c.credits_cost)
-        row = self.intake.logged(client_id, idempotency_key, asked, *columns)
+        made = sa.select(sa.func.count()).where(jobs.c.order_id == orders.c.id).scalar_subquery().label("jobs")
+        row = self.intake.logged(client_id, idempotency_key, asked, *columns, made)
         if row is None:
             return None
-        return AcceptedOrder(row.id, row.request_id, row.pictures, row.credits_cost, repeated=True)
+        return AcceptedOrder(row.id, row.request_id, row.pictures, row.jobs, row.credits_cost, repeated=True)

@@ -50,7 +50,7 @@ class OrderFinished(Exception):
 
 @dataclass(frozen=True)
 class NewOrder:
-    """An accepted order with all values resolved: one job a picture."""
+    """An accepted order with all values resolved: a job for each picture that differs from the others."""
 
     request_id: str
     client_id: str
@@ -74,6 +74,8 @@ class AcceptedOrder:
     order_id: str
     request_id: str
     pictures: int
+    #: Number of pictures that differ: each has one job and one debit.
+    distinct_pictures: int
     credits_cost: int
     repeated: bool = False
     warnings: tuple[str, ...] = ()
@@ -84,6 +86,7 @@ class OrderPlan:
     """The effect and price of an order at this moment."""
 
     pictures: int
+    distinct_pictures: int
     credits_cost: int
     balance: int
     cautions: Sequence[Caution]
@@ -113,7 +116,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of an order: its job, its render if there is one, and its places in the order's lists."""
+    """A picture of an order: its job, its render if there is one, and its place in the order's lists.
+
+    Several places may have the same job, each with its own scene, seed and pairs; the first has the credits.
+    """
 
     photo: int
     variant: int

@@ -17,6 +17,8 @@ MAX_PHOTOS, MAX_VARIANTS, MAX_PRESETS, MAX_PAIRS = 200, 8, 16, 16
 #: Options without a meaning where a preset has no scene.
 _OF_SCENES = frozenset(name for record in (Dressing, Ground) for name, *_ in options_of(record))
 _SWAP = BackgroundSwapWithSpecRequest.model_fields
+#: What makes a variant, besides its options.
+_LOOK = {"scene_type", "mood", "dominant_colors", "seed"}
 
 #: The numbers of a variant and a preset in an order's lists, a request with a placeholder as source, and its order.
 Draft = tuple[tuple[int, int], BackgroundSwapWithSpecRequest, SwapOrder]
@@ -162,6 +164,16 @@ class OrderRequest(BaseModel):
             )
             yield (variant, preset), request, order.having(options)
 
+    def _equal_variants(self) -> Iterator[InitErrorDetails]:
+        """Yield an error for each variant that repeats another: a drawn seed makes it differ, a given one does not."""
+        shared = self.model_dump(include=_LOOK) | self.options.given()
+        given = self.variants if isinstance(self.variants, list) else []
+        looks = [shared | one.model_dump(include=_LOOK, exclude_none=True) | one.options.given() for one in given]
+        for place, look in enumerate(looks):
+            if (first := looks.index(look)) < place and look["seed"] is not None:
+                text = f"Variants {first} and {place} are the same. Leave one out, or give it another seed"
+                yield error_at("repeated", text, ("variants", place), given[place].model_dump(exclude_unset=True))
+
     @model_validator(mode="wrap")
     @classmethod
     def _all_errors_at_once(
@@ -177,6 +189,8 @@ class OrderRequest(BaseModel):
         checked: dict[tuple[int, int], BackgroundSwapWithSpecRequest] = {}
         if isinstance(data, dict):
             found += [*_picture_errors(data, info, checked), *_repeated(data)]
+        if request is not None:
+            found += request._equal_variants()
         if found or request is None:
             once = {(tuple(one.get("loc", ())), str(one["type"])): one for one in found}
             raise PydanticValidationError.from_exception_data(cls.__name__, list(once.values()))

@@ -1,6 +1,7 @@
 """Orders in the database: one, a list, an order's pictures, and its cancellation."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -53,14 +54,20 @@ class Orders:
         return Page(self._counted(page.items), page.next_cursor)
 
     def pictures(self, order_id: str, *, client_id: str, limit: int, cursor: str | None = None) -> Page[Picture]:
-        """Return a page of the pictures of the client's order, in the order in which they start."""
+        """Return a page of the pictures of the client's order, in the order in which they start.
+
+        The cursor is the job of the last picture and, as ID.N, how many of its N places were there.
+        """
+        job_id, _, done = (cursor or "").partition(".")
         query = JOBS.where(jobs.c.order_id == order_id, jobs.c.client_id == client_id)
-        if cursor is not None:
-            query = query.where(jobs.c.id > cursor)
+        query = query.where(jobs.c.id >= job_id if done else jobs.c.id > job_id).order_by(jobs.c.id)
         with self._reader.connect() as connection:
-            rows = connection.execute(query.order_by(jobs.c.id).limit(limit + 1)).mappings().all()
-        found = [_picture(row) for row in rows[:limit]]
-        return Page(found, found[-1].job.id if len(rows) > limit else None)
+            # one more for the next page, and one of which all places may be done
+            rows = connection.execute(query.limit(limit + 2)).mappings().all()
+        found = [(f"{row['id']}.{at}", one) for row in rows for at, one in enumerate(_pictures(row), 1)]
+        found = found[int(done or 0) :]
+        more = len(found) > limit
+        return Page([one for _, one in found[:limit]], found[limit - 1][0] if more else None)
 
     def all_pictures(self, order_id: str, *, client_id: str) -> Iterator[Picture]:
         """Yield the pictures, as `pictures` returns them, a page at a time."""
@@ -94,7 +101,12 @@ class Orders:
         return [Order(**{name: row[name] for name in names}, tally=counted[row["id"]]) for row in rows]
 
 
-def _picture(row: sa.RowMapping) -> Picture:
-    photo, variant, preset = row["spec"]["picture"]
+def _pictures(row: sa.RowMapping) -> Iterator[Picture]:
+    """Yield the pictures of a job of an order, one for each of its places. The first has its credits."""
     job, render = job_of(row)
-    return Picture(photo, variant, preset, job, render)
+    photo, variant, preset = row["spec"]["picture"]
+    yield Picture(photo, variant, preset, job, render)
+    for one in row["spec"].get("also", ()):
+        photo, variant, preset = one["place"]
+        there = replace(job, **one["shown"], credits_cost=0, credits_refunded=0)
+        yield Picture(photo, variant, preset, there, render)

@@ -1,8 +1,9 @@
-"""The submit of an order: turns a valid request into one charged job a picture, all or none."""
+"""The submit of an order: turns a valid request into a charged job for each distinct picture, all or none."""
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -65,7 +66,8 @@ class OrderSubmit:
         pictures, faults = self._pictures(client, request)
         if faults:
             raise OrderInvalid(faults)
-        _refuse(request, list(pictures.values()))
+        same = self._same(client, pictures)
+        _refuse([pictures[first] for first, *_ in same])
         new = NewOrder(
             request_id=sent.request_id,
             client_id=client.id,
@@ -74,7 +76,7 @@ class OrderSubmit:
             pilot_brand=request.pilot_brand,
             reference=request.reference,
             metadata=request.metadata,
-            jobs=list(self._jobs(client, pictures)),
+            jobs=list(self._jobs(client, pictures, same)),
         )
         try:
             accepted, unsent = self.intake.create(new)
@@ -90,8 +92,9 @@ class OrderSubmit:
         # The jobs are committed and charged. If the sending fails, the sweep sends them later.
         with contextlib.suppress(*DATABASE_AWAY):
             self.submit.dispatcher.send(unsent, Kind.SWAP)
-        codes = dict.fromkeys(one["code"] for job in new.jobs for one in job.spec["cautions"])
-        return replace(accepted, warnings=tuple(codes))
+        codes = [one.code for one in _shared(request, same)]
+        codes += [one["code"] for job in new.jobs for one in job.spec["cautions"]]
+        return replace(accepted, warnings=tuple(dict.fromkeys(codes)))
 
     def plan(self, client: Client, request: OrderRequest) -> OrderPlan:
         """Return the effect and price of `order`, and write nothing. Faults of photos are listed, not raised.
@@ -99,20 +102,23 @@ class OrderSubmit:
         Raises OrderInvalid, BrandNearMiss and StoreUnavailable.
         """
         pictures, faults = self._pictures(client, request)
-        prices = [self.submit.catalogue.of(client.catalogue).presets[name].credits for name in request.presets]
-        cost = 0 if client.sandbox else sum(prices) * len(request.looks) * len(request.photos)
-        met = self.submit.intake.preflight(client.id, None, coming=request.count)
+        same = self._same(client, pictures)
+        cost = sum(pictures[first].credits_cost for first, *_ in same)
+        met = self.submit.intake.preflight(client.id, None, coming=len(same))
         found = dict[Caution, None]()
         if met.balance < cost:
             text = f"The balance of {met.balance} does not cover the cost of {cost}. Ask the operator for credits."
             found[Caution("insufficient_credits", text)] = None
-        for refusal in (NoRoom(one, request.count) for one in met.refused_by):
+        for refusal in (NoRoom(one, len(same)) for one in met.refused_by):
             found[Caution(refusal.code, str(refusal))] = None
+        found |= dict.fromkeys(_shared(request, same))
         found |= dict.fromkeys(one for _, cautions in self._cautions(client, pictures) for one in cautions)
-        return OrderPlan(request.count, cost, met.balance, list(found), faults)
+        return OrderPlan(request.count, len(same), cost, met.balance, list(found), faults)
 
     def _pictures(self, client: Client, request: OrderRequest) -> tuple[dict[Place, Resolved], list[OrderFault]]:
         """Return the pictures by photo, variant and preset, in the order in which they start, and photos' faults.
+
+        A photo that can't be used keeps the name that was sent.
 
         Every photo gets its first picture before a photo gets its second, so that a cut-out is made once and is there
         for the photo's other pictures. Only pictures that may share a background start together.
@@ -137,12 +143,19 @@ class OrderSubmit:
             raise OrderInvalid(wrong)
         sources, faults = self._sources(client, request)
         return {
-            (number, *look): _of_photo(branded[look], request, photo, source)
+            (number, *look): _of_photo(branded[look], request, photo, sources.get(number, (named, {})))
             for group in _sharing(branded)
             for number, photo in enumerate(request.photos)
+            if (named := photo.source_image_s3_key or photo.source_render_public_id)
             for look in group
-            if (source := sources.get(number)) is not None
         }, faults
+
+    def _same(self, client: Client, pictures: Mapping[Place, Resolved]) -> list[list[Place]]:
+        """Return the places of each distinct picture, in the order in which they start."""
+        catalogue, groups = self.submit.catalogue.of(client.catalogue), defaultdict[Hashable, list[Place]](list)
+        for place, one in pictures.items():
+            groups[one.pixels(catalogue)].append(place)
+        return list(groups.values())
 
     def _sources(self, client: Client, request: OrderRequest) -> tuple[dict[int, Source], list[OrderFault]]:
         """Return the photos that can be used, by their places, and the faults of the others."""
@@ -181,14 +194,19 @@ class OrderSubmit:
                 known[same] = list(surprises(one, catalogue))
             yield place, known[same]
 
-    def _jobs(self, client: Client, pictures: Mapping[Place, Resolved]) -> Iterator[NewJob]:
+    def _jobs(
+        self, client: Client, pictures: Mapping[Place, Resolved], same: Sequence[Sequence[Place]]
+    ) -> Iterator[NewJob]:
         looks = {place[1:]: one for place, one in pictures.items()}
         shared = {look for group in _sharing(looks) if len(group) > 1 for look in group}
         registered = self.submit.intake.registered(sorted({one.source_key for one in pictures.values()}))
-        for place, cautions in self._cautions(client, pictures):
-            one = pictures[place]
+        cautions = dict(self._cautions(client, pictures))
+        for places in same:
+            one, others = pictures[places[0]], places[1:]
             body, query = one.request.model_dump(mode="json"), query_of(one.order)
-            more = {"picture": list(place)} | ({"shares": True} if place[1:] in shared else {})
+            more: dict[str, Any] = {"shares": True} if places[0][1:] in shared else {}
+            more |= {"also": [_shown(pictures[place], place) for place in others]} if others else {}
+            found = dict.fromkeys(caution for place in places for caution in cautions[place])
             yield NewJob(
                 request_id=str(ULID()),
                 client_id=client.id,
@@ -196,13 +214,35 @@ class OrderSubmit:
                 body=body,
                 body_sha256=digest(json.dumps(body).encode(), query),
                 query=query,
-                spec=one.spec(self.submit.catalogue.of(client.catalogue), cautions) | more,
+                spec=one.spec(self.submit.catalogue.of(client.catalogue), found) | more | {"picture": list(places[0])},
                 source_key=one.source_key,
                 source_known=one.source_key in registered,
                 credits_cost=one.credits_cost,
                 pilot_brand=one.order.brand,
                 reference=one.order.reference,
+                places=len(places),
             )
+
+
+def _shown(one: Resolved, place: Place) -> dict[str, Any]:
+    """Return a further place of a picture, and what the order shows there in place of the job's own."""
+    order = one.order
+    names = {"scene_type": order.scene, "mood": order.mood, "seed": order.seed, "reference": order.reference}
+    return {"place": place, "shown": names | {"metadata": dict(order.metadata) or None}}
+
+
+def _shared(request: OrderRequest, same: Sequence[Sequence[Place]]) -> Iterator[Caution]:
+    """Yield a warning if places of the order get the same picture, with the places."""
+    found = dict[str, None]()
+    for places in same:
+        for name, at in (("variants", 1), ("photos", 0)):
+            numbers = sorted({place[at] for place in places})
+            if len(numbers) > 1:
+                found[f"{name} {', '.join(map(str, numbers))} for {request.presets[places[0][2]]}"] = None
+    if found:
+        text = f"{request.count - len(same)} of {request.count} pictures are the same as others. Each is made and"
+        text += f" charged once, and delivered for all of its places: {'; '.join(found)}"
+        yield Caution("pictures_shared", f"{text:.600}.")
 
 
 def _sharing(looks: Mapping[tuple[int, int], Resolved]) -> list[list[tuple[int, int]]]:
@@ -227,11 +267,11 @@ def _of_photo(look: Resolved, request: OrderRequest, photo: OrderPhoto, source: 
     return replace(look, request=asked, order=order).of_photo(*source)
 
 
-def _refuse(request: OrderRequest, pictures: Sequence[Resolved]) -> None:
+def _refuse(pictures: Sequence[Resolved]) -> None:
     """Raise the refusal that a picture of a sandbox's order asks for."""
     for refuse in filter(None, (REFUSALS.get(one.simulate or "") for one in pictures)):
         refusal = refuse(sum(one.preset.credits for one in pictures))
-        raise NoRoom(refusal, request.count) if isinstance(refusal, Refusal) else refusal
+        raise NoRoom(refusal, len(pictures)) if isinstance(refusal, Refusal) else refusal
 
 
 def _unknown(request: OrderRequest) -> Iterator[OrderFault]:

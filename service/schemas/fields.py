@@ -41,4 +41,7 @@ UsedPreset = Annotated[str, Field(description="Name of the preset that the pictu
 UploadKey = Annotated[str, Field(description="Key of the photo. Send it as `source_image_s3_key`.")]
 DownloadUrl = Annotated[str, Field(description="Download URL, valid until `url_expires_at`.")]
 UrlExpiry = Annotated[Time, Field(description="When `url` stops working.")]
+DistinctPictures = Annotated[
+    int, Field(description="Number of pictures that differ. Each is one job with one debit, whatever asks for it.")
+]
 NextCursor = Annotated[str | None, Field(description="The `cursor` of the next page; null on the last page.")]

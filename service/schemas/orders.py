@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from service.orders.records import Order, OrderPlan, Picture
 from service.schemas.fields import (
     CurrentStatus,
+    DistinctPictures,
     DownloadUrl,
     FileBytes,
     FileFormat,
@@ -52,10 +53,12 @@ class OrderPlanView(BaseModel):
     """The effect and price of an order at this moment. Nothing was charged or stored."""
 
     EXAMPLE: ClassVar[dict[str, Any]] = {
-        "pictures": 4, "credits_cost": 8, "balance": 100, "affordable": True, "warnings": [], "faults": []
+        "pictures": 4, "distinct_pictures": 4, "credits_cost": 8, "balance": 100, "affordable": True, "warnings": [],
+        "faults": [],
     }  # fmt: skip
 
     pictures: int = Field(description="Number of pictures: photos x variants x presets.")
+    distinct_pictures: DistinctPictures
     credits_cost: int = Field(description="Credits that the order would deduct, for all pictures together.")
     balance: int = Field(description="The client's current credits.")
     affordable: bool = Field(description="Whether the balance covers the cost.")
@@ -71,14 +74,16 @@ class OrderAcceptedResponse(BaseModel):
         "request_id": "01J9ZC6M8H4D2F0A9B7C5E3G1K",
         "status": "NOT_STARTED",
         "pictures": 4,
+        "distinct_pictures": 4,
         "credits_cost": 8,
     }
 
     order_id: str = Field(description="ULID of the order, for GET /v1/orders/{order_id}.")
     request_id: str = Field(description="26-character ULID of the request.")
     status: Literal["NOT_STARTED"] = Field("NOT_STARTED", description="The order's status at the submit.")
-    pictures: int = Field(description="Number of pictures, each with a job of its own.")
-    credits_cost: int = Field(description="Credits charged, one debit a picture. Failed pictures are refunded.")
+    pictures: int = Field(description="Number of pictures: photos x variants x presets.")
+    distinct_pictures: DistinctPictures
+    credits_cost: int = Field(description="Credits charged, one debit a job. Failed pictures are refunded.")
 
 
 class OrderSummary(BaseModel):
@@ -91,6 +96,7 @@ class OrderSummary(BaseModel):
         " FAILURE (none was), CANCELLED (you cancelled all of them)."
     )
     pictures: int = Field(description="Number of pictures of the order.")
+    distinct_pictures: DistinctPictures
     counts: OrderCounts = Field(description="The pictures by state.")
     progress: Progress
     credits_cost: int = Field(description="Credits charged for all pictures.")
@@ -117,7 +123,10 @@ class OrderRender(BaseModel):
 
 
 class OrderPicture(BaseModel):
-    """A picture of an order: its places in the order's lists, its job and its file."""
+    """A picture of an order: its place in the order's lists, its job and its file.
+
+    Pictures with the same job are the same, and have the same file.
+    """
 
     photo: int = Field(description="Place of its photo in `photos`, from 0.")
     variant: int = Field(description="Number of its variant, from 0.")
@@ -131,7 +140,9 @@ class OrderPicture(BaseModel):
     seed: int = Field(description="The seed, which a single swap with the same spec can repeat.")
     reference: SubmitReference
     metadata: SubmitMetadata
-    credits_cost: int = Field(description="Credits charged for this picture.")
+    credits_cost: int = Field(
+        description="Credits charged for this picture; 0 if an earlier picture of the order has the same job."
+    )
     credits_refunded: int = Field(description="Credits refunded because it failed or was cancelled; otherwise 0.")
     error: JobError | None = Field(description="Why it failed; null unless the status is FAILURE.")
     render: OrderRender | None = Field(
@@ -165,6 +176,7 @@ def summary(order: Order) -> dict[str, Any]:
     """Return the fields of an OrderSummary, among others."""
     tally = order.tally
     more = {"status": tally.status, "counts": tally.counts, "progress": tally.progress}
+    more["distinct_pictures"] = tally.jobs
     return vars(order) | more | {"order_id": order.id, "credits_refunded": tally.credits_refunded}
 
 

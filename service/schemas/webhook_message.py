@@ -17,6 +17,7 @@ from service.jobs.records import JobStatus
 from service.schemas.fields import (
     CreditsCost,
     CreditsRefunded,
+    DistinctPictures,
     FileBytes,
     FileFormat,
     JobId,
@@ -161,6 +162,7 @@ class CompletedOrder(BaseModel):
     metadata: SubmitMetadata
     status: OrderStatus = Field(description="SUCCESS, PARTIAL, FAILURE or CANCELLED, as the order shows it.")
     pictures: int = Field(description="Number of pictures of the order.")
+    distinct_pictures: DistinctPictures
     counts: OrderCounts = Field(description="The pictures by state; none is unfinished.")
     credits_cost: int = Field(description="Credits charged for all pictures.")
     credits_refunded: int = Field(description="Credits refunded for failed and cancelled pictures.")

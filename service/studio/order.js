@@ -10,7 +10,7 @@ import { ordersFor, priced } from "./several_orders.js";
 import { SUBMIT, asked, existing, order } from "./submit.js";
 import { undoButton } from "./undo.js";
 import { wait } from "./waiting.js";
-import { WARNINGS, counted, credits, isShown, lostWords, titled, unsuitedWords } from "./words.js";
+import { WARNINGS, counted, credits, isShown, lostWords, samePictures, titled, unsuitedWords } from "./words.js";
 
 /** Milliseconds to wait for further typing and clicks before a dry run. */
 const PAUSE = 250;
@@ -36,7 +36,7 @@ export class Order extends EventTarget {
   #busy = false;
   #parts;
   #look;
-  /** The price of several pictures as the service says: {of, cost}; null: not asked yet. */
+  /** The price of several pictures, and how many are the same as others: {of, cost, same}; null: not asked yet. */
   #quote = null;
   /** Brings a doubtful cut-out into view, to be checked first; null: no doubt. */
   #doubt = null;
@@ -168,9 +168,9 @@ export class Order extends EventTarget {
     if (this.#count < 2 || several.coming.length || this.#busy || this.#quote?.of === of) return;
     this.#quote = { of, cost: this.#price };
     try {
-      const { cost } = await priced(ordersFor(this.#pictures, draft), this.#signal);
+      const { cost, same } = await priced(ordersFor(this.#pictures, draft), this.#signal);
       if (this.#quote.of !== of) return; // a later question is on its way
-      this.#quote = { of, cost };
+      this.#quote = { of, cost, same };
     } catch (error) {
       if (this.#signal.aborted) return;
       if (error.passing) this.#quote = null;
@@ -269,7 +269,8 @@ export class Order extends EventTarget {
     const [{ credits: each }] = [...wanted, draft.preset];
     const alike = wanted.every((preset) => preset.credits === each);
     const left = this.plan ? `${credits(this.plan.balance)} left` : draft.preset.title;
-    const parts = alike ? `${count} × ${each}` : wanted.map((preset) => preset.credits).join(" + ");
+    const same = this.#quote?.of === this.#quoted && this.#quote.same;
+    const parts = same ? samePictures(same) : alike ? `${count} × ${each}` : wanted.map((preset) => preset.credits).join(" + ");
     fill(
       price,
       html`<strong>${this.#made ? "Ordered already" : credits(count ? this.#price : each)}</strong>`,

@@ -74,16 +74,20 @@ function photoOf({ key, render, name }) {
   return { ...source, ...(reference ? { reference } : {}) };
 }
 
-/** Return what the orders would cost and which photos can't be used: {cost, faults: [[item, message]]}. Throws Refusal. */
+/**
+ * Return what the orders would cost, how many pictures are the same as others, and which photos can't be used:
+ * {cost, same, faults: [[item, message]]}. Throws Refusal.
+ */
 export async function priced(orders, signal) {
-  let cost = 0;
+  let [cost, same] = [0, 0];
   const faults = [];
   for (const { body, photos } of orders) {
     const plan = await ask(`${ORDERS}?dry_run=true`, { method: "POST", body, signal });
     cost += plan.credits_cost;
+    same += plan.pictures - plan.distinct_pictures;
     for (const { photo, message } of plan.faults) faults.push(...photos[photo].map((item) => [item, message]));
   }
-  return { cost, faults };
+  return { cost, same, faults };
 }
 
 /** Send an order, and mark its items. Throws Refusal. */

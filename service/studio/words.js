@@ -157,6 +157,8 @@ const LEDGER = { grant: "Credits granted", debit: "A picture", refund: "Refund" 
 export const ledgerWords = (kind) => LEDGER[kind] ?? kind;
 
 const number = new Intl.NumberFormat("en");
+/** Say that some pictures of an order are the same as others. */
+export const samePictures = (count) => `${counted(count, "picture")} the same as others, made and paid once`;
 export const credits = (count) => `${number.format(count)} ${Math.abs(count) === 1 ? "credit" : "credits"}`;
 
 /** Return "1 photo" or "3 photos". */

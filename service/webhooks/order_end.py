@@ -1,4 +1,4 @@
-"""The end of an order: the tally of its jobs, and the message that the end of its last job writes, exactly once."""
+"""The end of an order: the tally of its pictures, and the message that the end of its last job writes, exactly once."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -31,25 +31,27 @@ class OrderStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Tally:
-    """An order's jobs by state, and their credits."""
+    """An order's pictures by state, and their credits."""
 
     not_started: int = 0
     in_progress: int = 0
     succeeded: int = 0
     failed: int = 0
     cancelled: int = 0
-    #: Sum of the progress of unfinished jobs.
+    #: Sum of the progress of unfinished pictures.
     begun: float = 0.0
+    #: Number of its jobs. Each makes one picture, which may be delivered for several places.
+    jobs: int = 0
     credits_refunded: int = 0
 
     @property
     def unfinished(self) -> int:
-        """Number of jobs that are not over."""
+        """Number of pictures that are not over."""
         return self.not_started + self.in_progress
 
     @property
     def counts(self) -> dict[str, int]:
-        """The numbers of jobs by state."""
+        """The numbers of pictures by state."""
         names = ("not_started", "in_progress", "succeeded", "failed", "cancelled")
         return {name: getattr(self, name) for name in names}
 
@@ -95,7 +97,8 @@ def tallies(connection: sa.Connection, order_ids: Collection[str]) -> dict[str, 
             jobs.c.status,
             cancelled.label("cancelled"),
             sa.func.count().label("jobs"),
-            sa.func.sum(jobs.c.progress).label("progress"),
+            sa.func.sum(jobs.c.places).label("places"),
+            sa.func.sum(jobs.c.progress * jobs.c.places).label("progress"),
             # By the ledger's rules, a failed job is refunded whole, in the transaction that ends it.
             sa.func.sum(jobs.c.credits_cost).label("cost"),
         )
@@ -105,7 +108,8 @@ def tallies(connection: sa.Connection, order_ids: Collection[str]) -> dict[str, 
     found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for row in connection.execute(query):
         tally, name = found[row.order_id], "cancelled" if row.cancelled else _NAMES[row.status]
-        tally[name] = row.jobs
+        tally[name] = int(row.places)
+        tally["jobs"] = tally.get("jobs", 0) + row.jobs
         if row.status == "IN_PROGRESS":
             tally["begun"] = float(row.progress)
         elif row.status == "FAILURE":
@@ -144,6 +148,7 @@ def _message(order: sa.RowMapping, at: datetime, tally: Tally, public_url: str) 
             "metadata": order["metadata"],
             "status": tally.status,
             "pictures": order["pictures"],
+            "distinct_pictures": tally.jobs,
             "counts": tally.counts,
             "credits_cost": order["credits_cost"],
             "credits_refunded": tally.credits_refunded,

@@ -225,6 +225,21 @@ def test_a_picture_that_the_server_has_deleted_is_made_again(served: Served, sho
     assert (shoot.out / second.file).is_file()
 
 
+def test_looks_of_a_photo_that_give_the_same_picture_are_made_and_paid_once(shoot: Shoot) -> None:
+    shoot.spec.write_text(shoot.spec.read_text() + '[[photo]]\nname = "*-warm.png"\nmood = "warm"\nseed = 7\n')
+    for number in range(2):
+        for name in (f"{number}.png", f"{number}-warm.png"):
+            shoot.add(name, photo(300 + number))
+
+    result = shoot.run()
+
+    assert result.exit_code == 0, result.output
+    assert "8 of 8 pictures" in result.output
+    assert "4 the same as others, which were made and charged once" in result.output
+    assert (len(shoot.pictures()), shoot.entries()) == (8, {"grant": 1, "debit": 4})
+    assert len({made.sha256 for made in outcomes(shoot.out)}) == 4
+
+
 def test_photos_of_the_same_bytes_are_paid_once_and_saved_in_both_places(shoot: Shoot) -> None:
     for name in ("one.png", "copy/one.png"):
         shoot.add(name, photo(20))

@@ -9,10 +9,15 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 from ulid import ULID
 
+from service.database.tables import deliveries
+from service.diagnostics.audit import audit
+from service.diagnostics.audit_rules import Bounds
 from service.storage.buckets import open_buckets
+from service.webhooks.endpoints import Webhooks
 from tests.support.caller import Caller, assert_problem, located
 from tests.support.shop import render
 
@@ -178,6 +183,8 @@ def test_an_order_that_the_balance_does_not_cover_charges_nothing(caller: Caller
         ({"variants": 9}, {("body", "variants")}),
         ({"variants": True}, {("body", "variants")}),
         ({"variants": []}, {("body", "variants")}),
+        ({"variants": [{"seed": 5}, {"seed": 5}]}, {("body", "variants", 1)}),
+        ({"variants": [{"seed": 5}, {"mood": "calm"}], "seed": 5}, {("body", "variants", 1)}),
         ({"variants": [{"seed": -1}]}, {("body", "variants", 0, "seed")}),
         ({"variants": [{}, {"mood": "calmm"}]}, {("body", "variants", 1, "mood")}),
         ({"variants": [{"dominant_colors": ["tea"]}]}, {("body", "variants", 0, "dominant_colors", 0)}),
@@ -261,3 +268,89 @@ def test_a_cancelled_order_ends_what_has_not_begun_and_the_rest_goes_on(caller: 
     whole = ordered(caller, body_of(caller, photos=1, presets=["open_graph"])).json()["order_id"]
     finish(caller, view(caller, whole)["items"][0])
     assert_problem(caller.http.delete(f"{ORDERS}/{whole}", headers=caller.headers), 409, "order_finished")
+
+
+FOUR = ["amazon_main", "transparent_cutout", "shopify_product", "open_graph"]
+TWO = [{"seed": 5, "mood": "calm"}, {"seed": 6, "mood": "warm", "scene_type": "marble_tabletop"}]
+
+
+def test_pictures_that_are_the_same_are_made_and_charged_once_and_delivered_everywhere(caller: Caller) -> None:
+    Webhooks(caller.engine).register(caller.client.name, "https://shop.example/hooks")
+    body, once = body_of(caller, photos=3, variants=TWO, presets=FOUR), {"Idempotency-Key": "same"}
+
+    plan = ordered(caller, body, "?dry_run=true").json()
+    accepted = ordered(caller, body, **once)
+
+    assert (plan["pictures"], plan["distinct_pictures"], plan["credits_cost"]) == (24, 18, 30)
+    (shared,) = (one["message"] for one in plan["warnings"] if one["code"] == "pictures_shared")
+    assert "6 of 24 pictures" in shared
+    assert "variants 0, 1 for amazon_main; variants 0, 1 for transparent_cutout" in shared
+    assert "pictures_shared" in accepted.headers["backdrop-warnings"]
+    numbers = {name: accepted.json()[name] for name in ("pictures", "distinct_pictures", "credits_cost")}
+    assert numbers == {name: plan[name] for name in numbers}
+    assert ordered(caller, body, **once).json() == accepted.json()
+    assert caller.balance == 70
+    shown = view(caller, accepted.json()["order_id"])
+    assert sorted((one["photo"], one["variant"], one["output_preset"]) for one in shown["items"]) == sorted(
+        (photo, variant, preset) for photo in range(3) for variant in range(2) for preset in FOUR
+    )
+    assert sum(one["credits_cost"] for one in shown["items"]) == 30
+    assert {(one["variant"], one["seed"], one["mood"]) for one in shown["items"]} == {
+        (0, 5, "calm"),
+        (1, 6, "warm"),
+    }
+    for one in {one["job_id"]: one for one in shown["items"]}.values():
+        finish(caller, one)
+    shown = view(caller, shown["order_id"])
+    assert (shown["status"], shown["counts"]["succeeded"], shown["distinct_pictures"]) == ("SUCCESS", 24, 18)
+    renders = {one["render"]["public_id"] for one in shown["items"]}
+    assert len(renders) == len({one["job_id"] for one in shown["items"]}) == 18
+    with caller.engine.connect() as connection:
+        (message,) = map(json.loads, connection.execute(sa.select(deliveries.c.body)).scalars())
+    assert {name: message["data"][name] for name in numbers} == numbers
+    assert message["data"]["counts"] == shown["counts"]
+    archive = zipfile.ZipFile(io.BytesIO(caller.get(f"{ORDERS}/{shown['order_id']}/archive").content))
+    manifest = json.loads(archive.read("manifest.json"))["pictures"]
+    assert len({one["file"] for one in manifest}) == 24
+    assert {one["file"] for one in manifest} < set(archive.namelist())
+    assert caller.get(f"{ORDERS}/{shown['order_id']}/sheet").status_code == 200
+    assert audit(caller.engine, Bounds(max_attempts=3)).findings == []
+
+
+def test_a_picture_for_several_places_fails_and_is_refunded_once(caller: Caller) -> None:
+    order_id = ordered(caller, body_of(caller, photos=1, variants=3, presets=FOUR[:1])).json()["order_id"]
+    first, *others = view(caller, order_id)["items"]
+    assert {one["job_id"] for one in others} == {first["job_id"]}
+
+    caller.jobs.fail(caller.claim(first["job_id"]), "no_subject", "No product stands out.")
+
+    shown = view(caller, order_id)
+    assert (shown["status"], shown["counts"]["failed"], shown["credits_refunded"]) == ("FAILURE", 3, 1)
+    assert [one["credits_refunded"] for one in shown["items"]] == [1, 0, 0]
+    assert caller.balance == 100
+
+
+def test_pages_may_end_between_the_places_of_a_picture(caller: Caller) -> None:
+    order_id = ordered(caller, body_of(caller, photos=2, variants=3, presets=FOUR[:1])).json()["order_id"]
+
+    page = view(caller, order_id, "?limit=2")
+    items = list[Any](page["items"])
+    while page["next_cursor"]:
+        page = view(caller, order_id, f"?limit=2&cursor={page['next_cursor']}")
+        assert len(page["items"]) == 2
+        items += page["items"]
+
+    assert items == view(caller, order_id)["items"]
+    assert [(one["photo"], one["variant"]) for one in items] == [(n, v) for n in range(2) for v in range(3)]
+
+
+def test_a_photo_that_an_order_has_twice_is_made_once_and_each_place_has_its_own_reference(caller: Caller) -> None:
+    body = body_of(
+        caller, photos=1, presets=["open_graph"], options={"background": "color", "background_color": "teal"}
+    )
+    body["photos"] = [body["photos"][0] | {"reference": name} for name in ("sku-1", "sku-2")]
+
+    order = ordered(caller, body).json()
+
+    assert (order["pictures"], order["distinct_pictures"], caller.balance) == (2, 1, 98)
+    assert [one["reference"] for one in view(caller, order["order_id"])["items"]] == ["sku-1", "sku-2"]
