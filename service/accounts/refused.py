@@ -17,7 +17,9 @@ from service.database.tables import clients
 def count_refused(connection: sa.Connection, client_id: str, seconds: float) -> None:
     """Add seconds for a client's refused pictures, or take some back, in the transaction that ends their job."""
     own = clients.c.id == client_id
-    until, now = connection.execute(sa.select(clients.c.refused_until, db_now()).where(own).with_for_update()).one()
+    until, now = connection.execute(
+        sa.select(clients.c.refused_until, db_now()).where(own).with_for_update(key_share=True)
+    ).one()
     if seconds > 0 or (until and until > now):
         until = max(until or now, now) + timedelta(seconds=seconds)
         connection.execute(clients.update().where(own).values(refused_until=until))

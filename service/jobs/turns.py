@@ -170,9 +170,9 @@ def charge(connection: sa.Connection, client_id: str, kind: str, turn: int, vers
 
 
 def charge_more(connection: sa.Connection, client_id: str, kind: str, version: int, pictures: int) -> None:
-    """Charge a client for the further `pictures` of a job, as for the starts of so many jobs, if another client waits.
+    """Charge a client a stride for each of the further `pictures` of a job, if another client waits.
 
-    Its waiting jobs of the kind move back. Without another client, the pictures take nothing from anybody.
+    Its waiting jobs of the kind move back.
     """
     if pictures:
         line = _in_line(client_id, kind, version) | {"pictures": pictures}
