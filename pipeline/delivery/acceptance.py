@@ -70,6 +70,10 @@ SETS: Mapping[str, AcceptanceLimits] = {
         update={"set": "strict", "warnings": get_args(Literal[Wrong, AboutProduct]), "enlargement": 1.5}
     ),
 }
+#: The least limits that a picture can keep. Enlargement: 64 pixels from a photo of 50 megapixels have 0.009.
+FLOORS = {"enlargement": 0.005}
+#: The same on a scene that Backdrop composes. The best of 16 pictures had 0.32; plain backgrounds have 0.
+SCENERY_FLOORS = FLOORS | {"palette_mean": 0.1, "palette_worst": 0.1}
 #: All words of an `accept`, for near misses.
 NAMES = [*SETS, "none", *AcceptanceLimits.model_fields, *RULES, *get_args(Literal[Wrong, AboutProduct, Other])]
 
@@ -84,12 +88,15 @@ def limits_of(accept: str) -> AcceptanceLimits | None:
     return start if whole == start else whole.model_copy(update={"set": "custom"})
 
 
-def acceptance_faults(accept: str) -> Iterator[OptionFault]:
-    """Yield the faults of an `accept`, at most eight; a message names the limit."""
+def acceptance_faults(accept: str, *, scenery: bool = True) -> Iterator[OptionFault]:
+    """Yield the faults of an `accept`, at most eight; a message names the limit.
+
+    `scenery`: whether the picture shows a scene that Backdrop composes.
+    """
     if accept in ("", "none", *SETS):
         return
     try:
-        AcceptanceLimits.model_validate_json(accept, extra="forbid")
+        limits = AcceptanceLimits.model_validate_json(accept, extra="forbid")
     except ValidationError as error:
         for one in error.errors(include_url=False)[:8]:
             word = one["loc"][-1] if one["type"] == "extra_forbidden" else one["input"]
@@ -97,6 +104,11 @@ def acceptance_faults(accept: str) -> Iterator[OptionFault]:
             remedy = f"Did you mean {near[0]}?" if near else f"Send {', '.join(SETS)}, none, or a JSON object of limits"
             about = f"{'.'.join(('accept', *map(str, one['loc'])))} is invalid. {one['msg']}. {remedy}"
             yield OptionFault("accept", "accept_invalid", about, f"{one['input']}"[:80])
+        return
+    for name, floor in (SCENERY_FLOORS if scenery else FLOORS).items():
+        if (asked := getattr(limits, name)) is not None and asked < floor:
+            about = f"accept.{name} is {asked}, which no picture can keep. Send {floor} or more, or null for no limit"
+            yield OptionFault("accept", "accept_impossible", about, f"{asked}")
 
 
 def _measured(report: Report) -> dict[str, float | None]:

@@ -27,7 +27,7 @@ class Quota:
     remaining: int
     #: Seconds until the whole quota is available again.
     reset: int
-    #: What it counts: "submits" or "previews".
+    #: What it counts: "submits", "previews" or "refused" pictures.
     policy: str = "submits"
 
     def fields(self) -> dict[str, str]:

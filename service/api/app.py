@@ -20,6 +20,7 @@ from service.accounts.brands import Brands
 from service.accounts.clients import Accounts
 from service.accounts.keys import Keys
 from service.accounts.rate_limit import RateLimit
+from service.accounts.refused import check_refused
 from service.api.admission import Lane, Places, add_rate_limit_headers, refuse_in_quarantine
 from service.api.auth import asked_catalogue
 from service.api.cutouts import REFUSALS
@@ -39,7 +40,7 @@ from service.cutouts.listing import Cutouts
 from service.cutouts.masks import MendedMasks
 from service.cutouts.mending import Mending
 from service.database.encryption import open_cipher
-from service.database.engine import create_engine
+from service.database.engine import create_engine, reader
 from service.database.quarantine import Quarantine
 from service.health.installation import open_installation
 from service.health.process import NEEDED
@@ -157,6 +158,7 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
     )
     brands = Brands(engine)
     submit = Submit(
+        refused=partial(check_refused, reader(engine), quota=settings.preview_rate, window=settings.submit_window),
         catalogue=catalogue,
         intake=intake,
         jobs=jobs,

@@ -24,7 +24,8 @@ def option_faults(catalogue: Catalogue, order: SwapOrder) -> Iterator[OptionFaul
     yield from unused(order, planned_spec(catalogue, order), refused=True)
     for faults in (ground_faults, shadow_faults, frame_faults):
         yield from faults(preset, order)
-    yield from acceptance_faults(order.acceptance.accept)
+    scenery = order.ground.composed and preset.background == "scene" and scene.kind != "white"
+    yield from acceptance_faults(order.acceptance.accept, scenery=scenery)
     layers = catalogue.lettered(order).lettering.layers
     if layers.startswith(TEMPLATE):
         near = ", ".join(difflib.get_close_matches(layers, catalogue.templates, 3, cutoff=0)) or "none"

@@ -16,6 +16,7 @@ from service.database.tables import UNFINISHED, clients, deliveries, jobs, ledge
 from service.health.parts import Patient, StoreCheck, Unusable
 from service.jobs.queue import QUEUES, JobQueue, QueueUnavailable
 from service.jobs.records import JobStatus, Kind, kind_of
+from service.jobs.turns import BEHIND
 from service.jobs.worker_registry import WorkerRegistry
 from service.settings import Settings
 from service.storage.buckets import open_buckets
@@ -26,11 +27,11 @@ logger = logging.getLogger(__name__)
 #: Seconds that PostgreSQL may take to count. Then the check gives up.
 _PATIENCE = 5
 
+#: Of live jobs: those of sandboxes may wait for long.
+_OLDEST = sa.func.min(jobs.c.created_at).filter(jobs.c.turn < BEHIND)
 _LINE = (jobs.c.operation, jobs.c.preview, jobs.c.status)
 _UNFINISHED = (
-    sa.select(*_LINE, sa.func.count(), sa.func.sum(jobs.c.credits_cost), sa.func.min(jobs.c.created_at))
-    .where(UNFINISHED)
-    .group_by(*_LINE)
+    sa.select(*_LINE, sa.func.count(), sa.func.sum(jobs.c.credits_cost), _OLDEST).where(UNFINISHED).group_by(*_LINE)
 )
 # A literal value, not a parameter, as in `UNFINISHED`, so that SQLite uses the partial index.
 _MESSAGES = (
@@ -219,7 +220,7 @@ class Installation:
         for operation, preview, status, count, credits, oldest in counted:
             kind, charged = kind_of(operation, preview), charged + int(credits)
             unfinished[kind, status] = int(count)
-            if status == JobStatus.NOT_STARTED:
+            if status == JobStatus.NOT_STARTED and oldest is not None:
                 ages[kind] = max(0.0, (now - oldest).total_seconds())
         lag = 0.0 if first is None else max(0.0, (now - first).total_seconds())
         return Backlog(unfinished, ages, int(messages), lag, charged)

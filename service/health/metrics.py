@@ -21,7 +21,7 @@ class InstallationMetrics:
         )
         self._oldest = Gauge(
             "backdrop_queue_oldest_job_age_seconds",
-            "Age of the oldest waiting job. 0 if none waits.",
+            "Age of the oldest waiting job of a live client. 0 if none waits.",
             ["operation"],
             registry=registry,
         )

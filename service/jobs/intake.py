@@ -18,7 +18,7 @@ from service.database.commit import CommitUnanswered, in_transaction, was_writte
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
 from service.jobs.records import Asked, JobStatus, Kind, Operation, kind_of, may_be_id
-from service.jobs.turns import WAITING, new_turn, taken
+from service.jobs.turns import WAITING, new_turn, of_peers, taken
 from service.storage.registry import SourceExpired, registered, use_source
 from service.telemetry.correlation import current
 
@@ -271,12 +271,14 @@ class JobIntake:
     def _check_queue(self, connection: sa.Connection, client_id: str, kind: Kind, *, coming: int = 0) -> None:
         """Raise QueueFull if too many jobs of the kind wait, or QueueShareTaken if too many are the client's.
 
+        Live clients and sandboxes are counted apart, so that sandboxes don't fill the queue of live clients.
+
         `coming` jobs are added to the counts. The client's own count is exact, as in `_check_unfinished`. Concurrent
         requests of several clients may exceed the limit by their number.
         """
         if not (limit := self._queue_limit):
             return
-        wait = sa.and_(WAITING, taken([kind]))
+        wait = sa.and_(WAITING, taken([kind]), of_peers(client_id))
         waiting = _count(connection, wait, limit=limit + 1) + coming
         if waiting > limit:
             raise QueueFull

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -99,6 +99,8 @@ class Submit:
     sources: Bucket
     dispatcher: Dispatcher
     max_photo_bytes: int
+    #: Raises RateLimited for a client with too many refused pictures (`service.accounts.refused`).
+    refused: Callable[[str], None]
     #: Whether this installation makes previews.
     previews: bool = True
     metrics: JobMetrics = field(default_factory=JobMetrics)
@@ -108,7 +110,7 @@ class Submit:
 
         `order` is the order of the request's body and query. A preview is free. Raises PreviewsOff, OptionsInvalid,
         SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable, InsufficientCredits, IdempotencyConflict,
-        IdempotencyInFlight, TooManyUnfinishedJobs, QueueShareTaken, QueueFull. After each of them,
+        IdempotencyInFlight, TooManyUnfinishedJobs, QueueShareTaken, QueueFull, RateLimited. After each of them,
         nothing was charged.
         """
         if order.preview and not self.previews:
@@ -152,7 +154,7 @@ class Submit:
             "source_image_s3_key": source_image_s3_key,
             "source_render_public_id": source_render_public_id,
         }
-        spec = {} if subject is None else {"subject": list(subject)}
+        spec: dict[str, Any] = {} if subject is None else {"subject": list(subject)}
         body |= spec
         query = {} if reference is None else {"reference": reference}
         asked = Asked(CUTOUT_WORKFLOW, body, digest(CUTOUT_WORKFLOW.encode() + sent.raw_body, query), query)
@@ -162,7 +164,8 @@ class Submit:
             request_id=sent.request_id,
             client_id=client.id,
             **vars(asked),
-            spec=spec,
+            # Older workers, which would count its turn as a live one, don't take it.
+            spec=spec | ({"sandbox": True} if client.sandbox else {}),
             source_key=self.source(client, source_image_s3_key, source_render_public_id)[0],
             credits_cost=0,
             idempotency_key=sent.idempotency_key,
@@ -189,8 +192,8 @@ class Submit:
     def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Plan:
         """Return the effect and cost of `swap`, and write nothing.
 
-        Raises PreviewsOff, OptionsInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable.
-        Other reasons for a refusal become cautions.
+        Raises PreviewsOff, OptionsInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable,
+        RateLimited. Other reasons for a refusal become cautions.
         """
         if order.preview and not self.previews:
             raise PreviewsOff
@@ -207,8 +210,14 @@ class Submit:
         look = self.look(client, request, order, self.brand(client, order.brand))
         if fault := unknown_simulation(look.simulate):
             raise OptionsInvalid([fault])
+        self.check_refused(client, [look])
         source_key, seen = self.source(client, request.source_image_s3_key, request.source_render_public_id)
         return look.of_photo(source_key, seen)
+
+    def check_refused(self, client: Client, looks: Iterable[Resolved]) -> None:
+        """Raise RateLimited if some looks have limits, and too many of the client's pictures missed theirs lately."""
+        if any(one.order.acceptance.accept not in ("", "none") and not one.order.preview for one in looks):
+            self.refused(client.id)
 
     def brand(self, client: Client, name: str | None) -> Brand | None:
         """Return the client's brand of this name; None if there is none. Raises BrandNearMiss."""

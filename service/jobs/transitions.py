@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.accounts.ledger import refund
+from service.accounts.refused import count_refused
 from service.catalogue.spec_versions import SPEC_VERSION
 from service.database.clock import ago, db_now
 from service.database.engine import reader
@@ -83,7 +84,9 @@ class Jobs:
         metrics: JobMetrics | None = None,
         spec_version: int = SPEC_VERSION,
         takes: Collection[str] = tuple(Kind),
+        refused_seconds: float = 0.0,
     ) -> None:
+        """`refused_seconds`: how long a refused picture counts (`service.accounts.refused`); 0: not counted."""
         self._metrics = metrics or JobMetrics()
         self._engine = engine
         self._reader = reader(engine)
@@ -92,6 +95,7 @@ class Jobs:
         # Jobs above this version are for workers of a newer release, so claims skip them.
         self._spec_version = spec_version
         self._takes = turns.taken(takes)
+        self._refused_seconds = refused_seconds
         self._look_past = 0.0
         # Where callers reach the API, for the render's address in messages.
         self._public_url = public_url or ""
@@ -177,26 +181,27 @@ class Jobs:
 
     # The worker's side
 
-    def claim(self, worker: str | None = None, *, message: Kind | None = None) -> Claim | None:
+    def claim(self, worker: str | None = None, *, message: Kind | None = None, sandboxes: bool = True) -> Claim | None:
         """Start an attempt of the job whose turn it is; None if no job can start now.
 
         `worker`: "host:pid". `message`: the kind of work that woke it; the started job may be of another kind.
+        `sandboxes` False: start no sandbox's job.
         """
         for _ in range(_CLAIM_TRIES - 1):
             try:
-                return self._claim(worker, message)
+                return self._claim(worker, message, sandboxes)
             except sa.exc.OperationalError as error:
                 if getattr(error.orig, "sqlstate", None) not in _COLLISIONS:
                     raise
-        return self._claim(worker, message)
+        return self._claim(worker, message, sandboxes)
 
-    def _claim(self, worker: str | None, message: Kind | None) -> Claim | None:
+    def _claim(self, worker: str | None, message: Kind | None, sandboxes: bool) -> Claim | None:
         token = str(ULID())
         # Jobs that another worker is claiming are skipped, not waited for.
         first = (
             sa.select(jobs.c.id)
             .where(self._takes, _STARTABLE, jobs.c.attempt < self._max_attempts)
-            .where(jobs.c.spec_version <= self._spec_version)
+            .where(jobs.c.spec_version <= self._spec_version, jobs.c.turn < turns.BEHIND * (1 + sandboxes))
             .order_by(*turns.ORDER)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -436,6 +441,11 @@ class Jobs:
         lines = {(job.client_id, kind_of(job.operation, job.preview), job.spec_version) for job in unstarted}
         for client_id, kind, version in sorted(lines):
             turns.move_up(connection, client_id, kind, version)
+        if claim is not None and claim.missed and ended:
+            pictures = len(claim.missed)
+            turns.charge_more(connection, claim.client_id, claim.kind, claim.spec_version, pictures - 1)
+            free = pictures if isinstance(outcome, Failure) else -1
+            count_refused(connection, claim.client_id, free * self._refused_seconds)
         made = outcome.preview if isinstance(outcome, Failure) else outcome
         if isinstance(outcome, Failure):
             costs: defaultdict[str, dict[str, int]] = defaultdict(dict)

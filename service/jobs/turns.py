@@ -7,6 +7,9 @@ time, so idle clients save up nothing. `docs/concepts/fairness.md` has the rule 
 Workers may take only some kinds of work, so one kind can be ahead of another in virtual time. Therefore the jobs of
 each kind form a line of their own. In a line, neither the current time nor a client's last started turn counts for more
 than the first waiting job of other clients.
+
+Jobs of sandboxes start after all live jobs, so their turns are later than all others by BEHIND. Among themselves they
+take turns in the same way.
 """
 
 from collections.abc import Collection
@@ -21,6 +24,9 @@ from service.jobs.records import JobStatus, Kind, Operation, kind_of
 #: Virtual time between two jobs of a client of weight 1; divisible by all weights up to 16 and many more.
 ROUND = 720_720
 MAX_WEIGHT = 1000
+#: Added to the turns of sandboxes' jobs; clients' turns are without it.
+BEHIND = 10**18
+_BEHIND = sa.literal_column(str(BEHIND), sa.BigInteger)
 
 WAITING = sa.and_(UNFINISHED, jobs.c.status == JobStatus.NOT_STARTED)
 #: The order in which jobs start. Clients in the same round have equal turns; ids are ordered by time.
@@ -44,6 +50,17 @@ def of_kind(kind: Any, preview: Any) -> sa.ColumnElement[bool]:
     return sa.and_(jobs.c.preview == preview, jobs.c.operation == kind)
 
 
+def _behind(client_id: Any) -> sa.ScalarSelect[Any]:
+    behind = sa.case((clients.c.sandbox, _BEHIND), else_=0)
+    return sa.select(behind).where(clients.c.id == client_id).correlate(None).scalar_subquery()
+
+
+def of_peers(client_id: Any) -> sa.ColumnElement[bool]:
+    """Return the condition of jobs of all sandboxes if the client is one, and of all live clients if it is not."""
+    behind = _behind(client_id)
+    return sa.and_(jobs.c.turn >= behind, jobs.c.turn < behind + _BEHIND)
+
+
 # The statements are built once, because building takes longer than executing them.
 _of_client = sa.bindparam("of_client", type_=sa.String)
 _up_to_version = sa.bindparam("up_to_version", type_=sa.Integer)
@@ -53,7 +70,7 @@ _own = sa.and_(WAITING, jobs.c.client_id == _of_client, _kind)
 _stride = sa.literal_column(str(ROUND), sa.BigInteger) // clients.c.weight
 _others = (
     sa.select(jobs.c.turn)
-    .where(jobs.c.status == JobStatus.NOT_STARTED, jobs.c.client_id != _of_client, _able)
+    .where(jobs.c.status == JobStatus.NOT_STARTED, jobs.c.client_id != _of_client, _able, of_peers(_of_client))
     .order_by(*ORDER)
     .limit(1)
     .correlate(None)
@@ -62,6 +79,7 @@ _others = (
 #: jumping ahead, and limits the wait for jobs started of another kind to a stride. NULL if no other client waits.
 _line = sa.select(
     sa.func.coalesce(_others.where(UNFINISHED, _kind).scalar_subquery(), _others.where(IN_ORDER).scalar_subquery())
+    % _BEHIND
 )
 _now = _of(sa.func.min, sa.select(sa.func.max(clients.c.turn)), _line)
 _served = _of(sa.func.min, sa.select(clients.c.turn).where(clients.c.id == _of_client), _line)
@@ -70,9 +88,11 @@ _next = sa.select(_served + _stride).where(clients.c.id == _of_client)
 _EARLIEST = (sa.select(_now), _next)
 _LOCK = sa.select(clients.c.id).where(clients.c.id == _of_client).with_for_update(key_share=True)
 _last = sa.select(sa.func.max(jobs.c.turn)).where(_own).scalar_subquery()
-_NEW_TURN = sa.select(_latest(*_EARLIEST, sa.select(_last + _stride).where(clients.c.id == _of_client)))
+_LAST = sa.select(_last % _BEHIND + _stride).where(clients.c.id == _of_client)
+_NEW_TURN = sa.select(_latest(*_EARLIEST, _LAST) + _behind(_of_client))
 _started = sa.bindparam("started", type_=sa.BigInteger)
-_up_to = _latest(*_EARLIEST, sa.select(_started), sa.select(_started + _stride).where(clients.c.id == _of_client))
+_after = sa.select(_started + _stride).where(clients.c.id == _of_client)
+_up_to = _latest(*_EARLIEST, sa.select(_started), _after) + _behind(_of_client)
 _first = sa.select(jobs.c.id).where(_own, _able).order_by(*ORDER).limit(1).correlate(None)
 _late = (
     sa.select(jobs.c.id)
@@ -83,10 +103,17 @@ _late = (
     .correlate(None)
 )
 _MOVE_UP = jobs.update().where(jobs.c.id == _late.scalar_subquery()).values(turn=_up_to)
-_head = sa.select(sa.func.min(jobs.c.turn)).where(_own, _able).scalar_subquery()
-_behind = _next.scalar_subquery()
-_all = sa.select(jobs.c.id).where(_own, _able, _head < _behind).order_by(*ORDER).with_for_update(skip_locked=True)
-_MOVE_BACK = jobs.update().where(jobs.c.id.in_(_all.correlate(None))).values(turn=jobs.c.turn + _behind - _head)
+_head = sa.select(sa.func.min(jobs.c.turn) % _BEHIND).where(_own, _able).scalar_subquery()
+_due = _next.scalar_subquery()
+_all = sa.select(jobs.c.id).where(_own, _able).order_by(*ORDER).with_for_update(skip_locked=True).correlate(None)
+_MOVE_BACK = jobs.update().where(jobs.c.id.in_(_all.where(_head < _due))).values(turn=jobs.c.turn + _due - _head)
+_contended = _line.scalar_subquery().is_not(None)
+_owed = (
+    sa.bindparam("pictures", type_=sa.BigInteger)
+    * sa.select(_stride).where(clients.c.id == _of_client).scalar_subquery()
+)
+_OWE = jobs.update().where(jobs.c.id.in_(_all), _contended).values(turn=jobs.c.turn + _owed)
+_PAY = clients.update().where(clients.c.id == _of_client, _contended).values(turn=clients.c.turn + _owed)
 _LINES = sa.select(jobs.c.client_id, jobs.c.operation, jobs.c.preview).distinct()
 _PASSED_OVER = _LINES.where(WAITING, sa.not_(_able)).order_by(*_LINES.selected_columns)
 
@@ -132,6 +159,7 @@ def charge(connection: sa.Connection, client_id: str, kind: str, turn: int, vers
     Starting a job again costs nothing. `passed_over`: older workers may have passed over the job.
     """
     # Jobs before clients, the same order as when a job ends, to avoid deadlocks.
+    turn %= BEHIND
     move_up(connection, client_id, kind, version, started=turn)
     charged = clients.update().where(clients.c.id == client_id, clients.c.turn < turn).values(turn=turn)
     if connection.execute(charged).rowcount == 0 and passed_over:
@@ -141,11 +169,22 @@ def charge(connection: sa.Connection, client_id: str, kind: str, turn: int, vers
         connection.execute(_MOVE_BACK, _in_line(client_id, kind, version))
 
 
+def charge_more(connection: sa.Connection, client_id: str, kind: str, version: int, pictures: int) -> None:
+    """Charge a client a stride for each of the further `pictures` of a job, if another client waits.
+
+    Its waiting jobs of the kind move back.
+    """
+    if pictures:
+        line = _in_line(client_id, kind, version) | {"pictures": pictures}
+        connection.execute(_OWE, line)
+        connection.execute(_PAY, line)
+
+
 def move_up(connection: sa.Connection, client_id: str, kind: str, version: int, *, started: int = 0) -> None:
     """Move a client's first job of a line to its earliest possible turn, as jobs before it may have been cancelled.
 
     Only jobs that workers of this `version` of specs can run count. The jobs behind it follow one by one, each when it
-    becomes the first. `started`: a turn of the client that has started but is not charged yet.
+    becomes the first. `started`: a turn of the client, without BEHIND, that has started but is not charged yet.
     """
     connection.execute(_MOVE_UP, _in_line(client_id, kind, version) | {"started": started})
 
@@ -180,6 +219,6 @@ def set_weight(engine: sa.Engine, name: str, weight: int) -> None:
             kind = kind_of(job.operation, job.preview)
             if kind not in anew:
                 line = _in_line(client_id, kind, job.spec_version)
-                anew[kind] = connection.execute(sa.select(_latest(*_EARLIEST)), line).scalar_one()
+                anew[kind] = connection.execute(sa.select(_latest(*_EARLIEST) + _behind(_of_client)), line).scalar_one()
             connection.execute(jobs.update().where(WAITING, jobs.c.id == job.id).values(turn=anew[kind]))
             anew[kind] += ROUND // weight

@@ -57,7 +57,7 @@ class OrderSubmit:
         """Resolve all defaults, price the order, write one transaction, then enqueue its jobs.
 
         Raises OrderInvalid, BrandNearMiss, StoreUnavailable, InsufficientCredits, IdempotencyConflict,
-        IdempotencyInFlight and NoRoom. After each of them, nothing was charged.
+        IdempotencyInFlight, RateLimited and NoRoom. After each of them, nothing was charged.
         """
         body = request.model_dump(mode="json", exclude_none=True)
         asked = Asked(WORKFLOW, body, digest(WORKFLOW.encode() + sent.raw_body, {}), {})
@@ -99,7 +99,7 @@ class OrderSubmit:
     def plan(self, client: Client, request: OrderRequest) -> OrderPlan:
         """Return the effect and price of `order`, and write nothing. Faults of photos are listed, not raised.
 
-        Raises OrderInvalid, BrandNearMiss and StoreUnavailable.
+        Raises OrderInvalid, RateLimited, BrandNearMiss and StoreUnavailable.
         """
         pictures, faults = self._pictures(client, request)
         same = self._same(client, pictures)
@@ -123,7 +123,7 @@ class OrderSubmit:
         Every photo gets its first picture before a photo gets its second, so that a cut-out is made once and is there
         for the photo's other pictures. Only pictures that may share a background start together.
 
-        Raises OrderInvalid, BrandNearMiss and StoreUnavailable.
+        Raises OrderInvalid, RateLimited, BrandNearMiss and StoreUnavailable.
         """
         if request.count > self.limit:
             text = f"The order has {request.count} pictures (photos x variants x presets), and {self.limit} are allowed"
@@ -141,6 +141,7 @@ class OrderSubmit:
                     wrong.append(OrderFault((*loc, "options", one.field), one.code, one.message, one.received))
         if wrong:
             raise OrderInvalid(wrong)
+        self.submit.check_refused(client, branded.values())
         sources, faults = self._sources(client, request)
         return {
             (number, *look): _of_photo(branded[look], request, photo, sources.get(number, (named, {})))

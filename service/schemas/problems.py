@@ -343,8 +343,13 @@ def _on_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
 
 def _on_rate_limited(request: AnyRequest, error: RateLimited) -> Response[Any]:
     quota = request.state.quota = error.quota  # for the RateLimit fields of the answer
-    many = f"You sent more than {quota.limit} {quota.policy} in {quota.window} s."
-    detail = f"{many} Nothing was charged. Try again in {quota.reset} s."
+    many, remedy = f"You sent more than {quota.limit} {quota.policy} in {quota.window} s.", "Try again"
+    if quota.policy == "refused":
+        many = (
+            f"More than {quota.limit} of your pictures in {quota.window} s missed the limits of their orders (accept)."
+        )
+        remedy = "Send accept=none or a preview, or try again"
+    detail = f"{many} Nothing was charged. {remedy} in {quota.reset} s."
     return problem(429, "rate_limited", detail, {"Retry-After": str(quota.reset)}).to_response(request)
 
 

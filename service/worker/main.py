@@ -83,6 +83,7 @@ def boot(
         public_url=settings.public_url,
         metrics=metrics,
         takes=takes(settings),
+        refused_seconds=settings.submit_window / settings.preview_rate if settings.preview_rate else 0.0,
     )
     sources, renders = open_buckets(settings)
     registry = ObjectRegistry(engine)
@@ -107,6 +108,7 @@ def boot(
         cache_for=client_caches(settings, renders, registry, observer.metrics.looked_up),
         observer=observer,
         may_act=Quarantine(engine, settings).may_act,
+        places=threading.Semaphore(max(1, in_flight - 1)),
     )
     broker = build_broker(worker_client(settings.queue_url))
     for kind in takes(settings):

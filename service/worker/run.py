@@ -52,6 +52,8 @@ Moved = TypeVar("Moved")
 _FETCHED, _RENDERED = 0.02, 0.97
 #: Seconds for which an attempt with a result waits for a database that is away.
 _DATABASE_WAIT = 120.0
+#: Seconds until the place for live jobs looks at its next message, so that many of sandboxes cost it little.
+_PASSED_OVER = 0.1
 
 
 @dataclass(frozen=True)
@@ -89,22 +91,44 @@ class JobRunner:
     observer: RunObserver = field(default_factory=RunObserver)
     #: Called before each claim. False in quarantine.
     may_act: Callable[[], bool] = lambda: True
+    #: Places that may start a sandbox's job. A worker of several jobs keeps one for live jobs.
+    places: threading.Semaphore = field(default_factory=threading.Semaphore)
+    #: Set if a message was spent without such a place, so that jobs of sandboxes may wait without a message.
+    passed_over: threading.Event = field(default_factory=threading.Event)
 
     def run(self, sent_for: str, kind: Kind | None = None) -> None:
         """Run one attempt of the job whose turn it is. It may be another job than the message's, or none.
 
         `kind`: the kind of work of the message.
         """
+        again = True
+        while again and not self.stopping.is_set():
+            free = self.places.acquire(blocking=False)
+            try:
+                again = self._run(sent_for, kind, sandboxes=free) and free and self.passed_over.is_set()
+            finally:
+                if free:
+                    self.places.release()
+            kind = None
+
+    def _run(self, sent_for: str, kind: Kind | None, *, sandboxes: bool) -> bool:
+        """Run one attempt, and return whether there was a job."""
         self.breaker.wait(self.stopping)
         with ExitStack() as place:
             place.enter_context(self.isolation.together(self.stopping))
             message = f"message for job {sent_for}"
             may_act = self.may_act()
             worker = self.observer.worker or None
-            claim = self._patiently(message, lambda: self.jobs.claim(worker, message=kind)) if may_act else None
+            take = partial(self.jobs.claim, worker, message=kind, sandboxes=sandboxes)
+            claim = self._patiently(message, take) if may_act else None
             if claim is None:
                 logger.info("message for job %s: nothing to do", sent_for)
-                return
+                if sandboxes:
+                    self.passed_over.clear()
+                else:
+                    self.passed_over.set()
+                    self.stopping.wait(_PASSED_OVER)
+                return False
             try:
                 with self.observer.attempt(claim) as observed, self.leases.renewed(claim) as lost:
                     logger.info("job %s: attempt %d", claim.job_id, claim.attempt)
@@ -113,6 +137,7 @@ class JobRunner:
                 logger.warning("job %s: lease lost, attempt %d dropped", claim.job_id, claim.attempt)
             finally:
                 self.watchdog.disarm(claim.job_id)
+            return True
 
     def _attempt(self, claim: Claim, observed: Observed, lost: threading.Event, place: ExitStack) -> None:
         try:

@@ -61,12 +61,21 @@ RENDER = NewRender(
 class Shop:
     """A client with credits on a database, and the few moves that tests consist of."""
 
-    def __init__(self, engine: sa.Engine, *, credits: int = 10, lease: float = 60.0, max_attempts: int = 2) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        credits: int = 10,
+        lease: float = 60.0,
+        max_attempts: int = 2,
+        sandbox: bool = False,
+    ) -> None:
         self.engine = engine
         self.accounts = Accounts(engine)
         self.intake = JobIntake(engine)
         self.jobs = Jobs(engine, lease=lease, max_attempts=max_attempts)
-        self.client: Client = self.accounts.add(f"shop-{ULID()}", credits=credits)[0]
+        credits = 0 if sandbox else credits
+        self.client: Client = self.accounts.add(f"shop-{ULID()}", credits=credits, sandbox=sandbox)[0]
 
     def order(self, cost: int = 2, **changes: Any) -> Accepted:
         fields: dict[str, Any] = {
@@ -145,14 +154,14 @@ class Shop:
 class Street:
     """Some shops with the same workers."""
 
-    def __init__(self, engine: sa.Engine, *names: str) -> None:
+    def __init__(self, engine: sa.Engine, *names: str, sandboxes: str = "") -> None:
         self.engine = engine
-        self.shops = {name: Shop(engine, credits=1000) for name in names}
+        self.shops = {name: Shop(engine, credits=1000, sandbox=name in sandboxes) for name in names}
         self.moves = next(iter(self.shops.values())).jobs
         self.names = {shop.client.id: name for name, shop in self.shops.items()}
 
     def order(self, names: Iterable[str]) -> list[str]:
-        return [self.shops[name].order(cost=1).job_id for name in names]
+        return [self.shops[name].order(cost=0 if self.shops[name].client.sandbox else 1).job_id for name in names]
 
     def start(self) -> Claim:
         claim = self.moves.claim()

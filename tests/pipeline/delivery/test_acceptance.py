@@ -1,5 +1,6 @@
 """Acceptance: the sets of limits, what is refused, and what a report misses."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipeline.cutout.confidence import LOW_CONFIDENCE
 from pipeline.delivery import preset_rules
 from pipeline.delivery.acceptance import (
     RULES,
+    SCENERY_FLOORS,
     SETS,
     AboutProduct,
     AcceptanceLimits,
@@ -132,6 +134,15 @@ WRONG: dict[str, tuple[str, str]] = {
 }
 
 
+@pytest.mark.parametrize(("limit", "floor"), SCENERY_FLOORS.items())
+def test_a_limit_that_no_picture_keeps_is_refused_with_the_least_one(limit: str, floor: float) -> None:
+    (fault,) = acceptance_faults(json.dumps({limit: floor / 10}))
+    assert (fault.field, fault.code, fault.received) == ("accept", "accept_impossible", str(floor / 10))
+    assert f"accept.{limit} is {floor / 10}" in fault.message
+    assert f"Send {floor} or more" in fault.message
+    assert not [*acceptance_faults(json.dumps({limit: floor}))]
+
+
 @pytest.mark.parametrize("accept", WRONG)
 def test_a_wrong_limit_is_named_with_its_remedy(accept: str) -> None:
     place, remedy = WRONG[accept]
@@ -146,6 +157,7 @@ def test_a_wrong_limit_is_named_with_its_remedy(accept: str) -> None:
 def test_right_limits_have_no_fault_and_many_wrong_ones_only_eight() -> None:
     assert not [*acceptance_faults('{"set": "strict", "rules": "all", "palette_worst": null, "attempts": 2}')]
     assert not any(fault for accept in ("", *SETS, "none", "{}") for fault in acceptance_faults(accept))
+    assert not [*acceptance_faults('{"palette_mean": 0.01}', scenery=False)]
     assert len([*acceptance_faults(f'{{"rules": {["x"] * 99}}}'.replace("'", '"'))]) == 8
 
 

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from service.database.tables import deliveries, jobs
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
+from service.jobs.transitions import Jobs
 from service.webhooks.endpoints import Webhooks
 from tests.service.api.test_admission import Api, api  # noqa: F401  # a fixture
 from tests.support.caller import SWAP, Caller, assert_problem
-from tests.support.shop import REPORT, render
+from tests.support.shop import REPORT, claim_ahead, render
 
 
 def ask(caller: Caller, body: Any = None, headers: Any = None, **query: Any) -> httpx.Response:
@@ -90,6 +91,33 @@ def test_previews_have_a_rate_of_their_own(api: Callable[..., Api]) -> None:  # 
     assert seen.headers["ratelimit-policy"] == '"previews";q=1;w=60'
     assert_problem(ask(caller, body, preview="1"), 429, "rate_limited")
     assert ask(caller, body).headers["ratelimit"].startswith('"submits";r=1;')
+
+
+def test_pictures_that_miss_their_limits_are_limited_like_previews(api: Callable[..., Api]) -> None:  # noqa: F811
+    caller = api(preview_rate=6).caller("picky")
+    moves = Jobs(caller.engine, lease=60.0, max_attempts=2, refused_seconds=60 / 6)
+    accept = '{"palette_mean": 0.5}'
+    for _ in range(2):
+        claim = claim_ahead(caller.engine, moves, ask(caller, accept=accept).json()["job_id"])
+        claim.missed[:] = [["palette_mean"]] * 3
+        moves.fail(claim, "not_accepted", "", replace(render(), preview=True))
+
+    body = caller.body()
+    photo = {"source_image_s3_key": body.pop("source_image_s3_key")}
+    order = {"photos": [photo], "presets": [body.pop("output_preset")], **body, "options": {"accept": accept}}
+    many = caller.http.post("/v1/orders", json=order, headers=caller.headers)
+    for answer in (ask(caller, accept=accept), many):
+        assert_problem(answer, 429, "rate_limited")
+        assert answer.headers["ratelimit-policy"] == '"refused";q=6;w=60'
+        assert 1 <= int(answer.headers["retry-after"]) <= 10
+        assert "Send accept=none" in answer.json()["detail"]
+    assert caller.balance == 100
+    paid = ask(caller, accept="none")
+    assert (paid.status_code, ask(caller, preview="true", accept=accept).status_code) == (202, 202)
+    claim = claim_ahead(caller.engine, moves, paid.json()["job_id"])
+    claim.missed[:] = [[]]
+    moves.succeed(claim, render())
+    assert ask(caller, accept=accept).status_code == 202
 
 
 def test_previews_can_be_switched_off(api: Callable[..., Api]) -> None:  # noqa: F811

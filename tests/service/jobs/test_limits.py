@@ -115,6 +115,16 @@ def test_clients_that_fill_the_queue_get_equal_shares_and_another_client_gets_in
 
 
 @ON_SQLITE
+def test_sandboxes_and_live_clients_fill_a_queue_each(engine: sa.Engine) -> None:
+    for sandbox in (True, False, True, False):
+        shop = Shop(engine, sandbox=sandbox)
+        shop.intake = JobIntake(engine, queue_limit=2)
+        shop.order(cost=0)
+    with pytest.raises(QueueFull):
+        shop.order(cost=0)
+
+
+@ON_SQLITE
 def test_the_repeat_of_an_accepted_order_is_refused_by_no_limit(engine: sa.Engine) -> None:
     shop = limited(engine, unfinished_limit=1, queue_limit=1)
     first = shop.order(idempotency_key="k")

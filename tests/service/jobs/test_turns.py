@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from service.accounts.clients import UnknownClient
 from service.database.tables import clients, jobs
+from service.jobs.records import Operation
 from service.jobs.states import JobStates
 from service.jobs.turns import MAX_WEIGHT, ROUND, set_weight
 from tests.support.databases import ON_SQLITE
@@ -32,6 +33,31 @@ def test_clients_of_weights_one_one_and_two_get_shares_of_a_quarter_a_quarter_an
     shares = Counter(street.started(64))
 
     assert all(abs(shares[name] - share) <= 1 for name, share in {"a": 16, "b": 16, "c": 32}.items()), shares
+
+
+@ON_SQLITE
+def test_a_picture_of_three_tries_takes_three_turns_while_another_client_waits(street: Street) -> None:
+    street.order("a" * 9)
+    assert street.started(1) == "a"
+    street.order("b" * 9)
+
+    for _ in range(2):
+        claim = street.start()
+        while street.names[claim.client_id] == "b":
+            claim = street.start()
+        claim.missed[:] = [["palette_mean"]] * 3
+        street.moves.fail(claim, "not_accepted", "")
+
+    assert street.started(6) == "bbbaba"
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_a_job_of_a_sandbox_starts_when_no_live_job_waits(engine: sa.Engine, operation: Operation) -> None:
+    street = Street(engine, *"abxy", sandboxes="xy")
+    for name in "xxxxxyab":
+        street.shops[name].order(cost=0, operation=operation)
+
+    assert street.started(8) == "abxyxxxx"
 
 
 @pytest.mark.gate  # a race of two seconds

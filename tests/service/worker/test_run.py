@@ -26,8 +26,9 @@ from service.database.tables import jobs, stored_objects
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
 from service.health.breaker import StoreBreaker
-from service.jobs.records import Claim, JobStatus
+from service.jobs.records import Claim, JobStatus, Kind
 from service.jobs.transitions import Jobs
+from service.jobs.turns import BEHIND
 from service.storage.directory import DirectoryBucket
 from service.storage.objects import StoreUnavailable
 from service.storage.signing import UrlSigner
@@ -375,6 +376,23 @@ def test_a_message_starts_the_job_whose_turn_it_is_and_no_finished_one(worker: W
 
     assert worker.end(second) == ("FAILURE", "image_unreadable")
     assert worker.shop.balance == 10
+
+
+def test_the_last_place_of_a_worker_is_kept_for_live_jobs_and_the_others_take_the_sandboxes(worker: Worker) -> None:
+    sandboxs = worker.order()
+    with worker.shop.engine.begin() as connection:
+        connection.execute(jobs.update().values(turn=jobs.c.turn + BEHIND))
+    worker.runner.places.acquire()
+    worker.runner.run(sandboxs.job_id, Kind.SWAP)
+    assert worker.shop.job(sandboxs).status == JobStatus.NOT_STARTED
+    live = worker.order()
+    worker.runner.run(live.job_id, Kind.SWAP)
+    assert [worker.shop.job(one).status for one in (live, sandboxs)] == ["SUCCESS", "NOT_STARTED"]
+
+    worker.runner.places.release()
+    worker.runner.run(worker.order().job_id, Kind.SWAP)
+
+    assert worker.shop.job(sandboxs).status == JobStatus.SUCCESS
 
 
 def test_progress_never_goes_back_within_an_attempt(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
