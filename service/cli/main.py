@@ -9,7 +9,6 @@ import os
 import runpy
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
