@@ -148,7 +148,7 @@ def listen(backdrop: "Backdrop", port: int, as_json: bool) -> None:
         def do_POST(self) -> None:  # http.server's name
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             try:
-                event = verify_webhook(self.headers, body, secret)
+                event = verify_webhook(dict(self.headers.items()), body, secret)
                 click.echo(body if as_json else f"{event.timestamp:%H:%M:%S}  {event.type}  {body.decode()}")
                 self.send_response(204)
             except WebhookInvalid as error:
