@@ -125,16 +125,14 @@ def swap(
     """Swap the background of a product photo.
 
     `data` is the photo's file. `clock` returns seconds, as time.perf_counter does, for the report's timings.
-    `progress` is called as each stage starts and with each step of the generator. It may raise to stop the swap, and
-    its error is passed on.
+    `progress` is called as each stage starts and with each step of the generator. It may raise, to stop the swap.
     `control` switches the stages that act for the asked colours. `shared` keeps the background for further pictures.
     `credentials` sign the file. `xmp`: whether its XMP packet has the mark.
     `cache` contains results of earlier swaps, and gets this swap's.
     `mask` is the product's mask. With it the networks look for the product only where `spec.subject` is outside it.
     `files` has the bytes of the further files that the spec names, by the name that it has for each.
     `earlier_mask` is the mask of the product of `spec.earlier`.
-    `spec.preview` makes the picture small and watermarked. `spec.sandbox` gives it the same detail and letters at its
-    full size. The report is without that. `secret` decides where the letters are.
+    `spec.preview` gives a small picture with letters, `spec.sandbox` enlarges that. `secret` decides their place.
     `on_composite` gets the placed product and the H×W×3 sRGB picture before it is encoded. It must not change them.
     `on_layout` gets the scene's layout earlier, if there is a scene. `artwork` has `spec.lettering`'s fonts and logos.
     `payload` is for the watermark of a generated background. Raises PipelineError, and no other error of its own.
@@ -145,8 +143,8 @@ def swap(
         spec = guided(spec, own)
     cut = Cutting(photo, data, networks, cache, mask).product(stages, spec.subject)
     cutout = cut.unassessed
-    photo_size = photo.rgb.shape[1], photo.rgb.shape[0]
-    width, height = ordered(spec.preset, spec.output).size or photo_size
+    size = photo.rgb.shape[1], photo.rgb.shape[0]
+    width, height = ordered(spec.preset, spec.output).size or size
 
     def placed_product() -> tuple[Place, Placed]:
         place = place_cutout(cutout, asked, width, height)
@@ -158,8 +156,6 @@ def swap(
         (place, laid), light = together(placed_product, lambda: light_for(asked, photo, cutout))
     spec = place.spec
     mark = mark_of(spec, photo, own)
-    if credentials is not None:
-        credentials = credentials.for_photo(data, photo.content_type, ordered(spec.preset, spec.output).max_bytes)
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark if xmp else None))
     shown = preview_size(width, height) if preview else (width, height)
     with stages("background"):
@@ -180,12 +176,10 @@ def swap(
         picture = composite(placed, background, around, shade)
         on_composite(placed, picture)
         lettering = _lettered(spec, laid, picture, artwork)
-    made = _Made(
-        asked, spec, place, laid, placed, source, cut, photo_size, kept, mark, credentials, lettering, payload, secret
-    )
+    signer = _signer(credentials, mark, data, photo, spec)
+    made = _Made(asked, spec, place, laid, placed, source, cut, size, kept, mark, signer, lettering, payload, secret)
     encoded, measured = _encoded(stages, made, lettering.picture if lettering else picture)
-    report = _report(stages, made, measured, dict(networks.versions))
-    return _result(made, encoded, report)
+    return _result(made, encoded, _report(stages, made, measured, dict(networks.versions)))
 
 
 @dataclass(frozen=True)
@@ -207,7 +201,8 @@ class _Made:
     kept: Rgb | None
     #: The IPTC term of the picture, also where its XMP packet lacks it.
     mark: str | None
-    credentials: Credentials | None
+    #: The signer of this picture; None: it is not signed.
+    signer: Credentials | None
     #: The picture with text and logos; None: it has none.
     lettering: Lettered | None = None
     payload: Payload | None = None
@@ -223,11 +218,6 @@ class _Made:
             *["generator_fell_back"] * fell_back(self.source.tried),
             *(self.lettering.warnings if self.lettering else ()),
         )
-
-    @property
-    def signer(self) -> Credentials | None:
-        """The signer of this picture; None: it is not signed."""
-        return self.credentials if self.credentials and self.credentials.signs(self.mark) else None
 
     @property
     def cover(self) -> Alpha | None:
@@ -253,6 +243,14 @@ class _Made:
         """Embed the watermark in H×W×3 or H×W×4 codes, in place, beside product, text and logos."""
         if self.watermark is not None:
             embed(codes, self.placed.joined(self.cover).alpha == 0, self.watermark)
+
+
+def _signer(
+    credentials: Credentials | None, mark: str | None, data: bytes, photo: Photo, spec: Spec
+) -> Credentials | None:
+    if credentials is None or not credentials.signs(mark):
+        return None
+    return credentials.for_photo(data, photo.content_type, ordered(spec.preset, spec.output).max_bytes)
 
 
 def _encoded(stages: Stages, made: _Made, picture: Rgb) -> tuple[Encoded, Encoded]:

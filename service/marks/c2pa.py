@@ -89,7 +89,9 @@ def open_credentials(settings: Settings, own: Chain | None = None) -> Credential
     if not settings.c2pa:
         return None
     if settings.c2pa_certificate is None and settings.c2pa_key is None:
-        return own and _opened(own.certificates.encode(), own.leaf_key.encode(), "es256", settings, trusted=False)
+        if own is None:
+            return None
+        return _opened(own.certificates.encode(), own.leaf_key.encode(), "es256", settings, trusted=False)
     if settings.c2pa_certificate is None or settings.c2pa_key is None:
         missing = "CERTIFICATE" if settings.c2pa_certificate is None else "KEY"
         raise CredentialsInvalid(f"BACKDROP_C2PA_{missing} is not set. Signing needs a certificate and its key.")

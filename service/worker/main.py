@@ -212,9 +212,9 @@ def _serve(
         marking = open_marking(settings, stored_chain)
     except CredentialsInvalid as error:
         logger.error("The worker can't mark pictures: %s", error)
-        about = {"host": platform.node(), "why": str(error)}
+        host = platform.node()
         failed = WorkerRegistry(settings.queue_url, kind="unmarked", ttl=UNMARKED_TTL)
-        WorkerHeartbeat(failed, about["host"], about).beat()
+        WorkerHeartbeat(failed, host, {"host": host, "why": str(error)}).beat()
         return CANNOT_START
     observer = RunObserver(RunMetrics(registry), tracer, worker_label())
     started = time.perf_counter()
