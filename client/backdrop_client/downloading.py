@@ -48,15 +48,13 @@ def written(path: Path, call: Call, fetch: Callable[[Path], Flow[None]], retries
                 yield from fetch(part)
                 yield Work(partial(part.replace, path))
                 return path
-            except Refused as error:
+            except (Refused, DownloadCorrupt) as error:
+                if isinstance(error, DownloadCorrupt) and attempt >= _WRONG:
+                    raise
                 failure: BackdropError = error
             except httpx.HTTPError as error:
                 failure = unreachable(call, error)
                 failure.__cause__ = error
-            except DownloadCorrupt as error:
-                if attempt >= _WRONG:
-                    raise
-                failure = error
             pause = retries.pause(attempt, failure, waited)
             if pause is None:
                 raise failure
@@ -67,21 +65,22 @@ def written(path: Path, call: Call, fetch: Callable[[Path], Flow[None]], retries
     raise AssertionError("unreachable")
 
 
-def _fetch(render: Render, part: Path) -> Flow[None]:
-    answer: httpx.Response = yield Open(Call("GET", render.url, with_key=False))
+def received(call: Call, part: Path) -> Flow[None]:
+    """Write an answer's bytes to `part`. Raises Refused."""
+    answer: httpx.Response = yield Open(call)
     if not answer.is_success:
         raise refusal(answer)
-    digest, count = hashlib.sha256(), 0
     with part.open("wb") as file:
         while chunk := (yield Chunk()):
-            count += len(chunk)
-            if count > render.bytes:
-                break
-            digest.update(chunk)
             yield Work(partial(file.write, chunk))
     yield Close()
-    if (count, digest.hexdigest()) != (render.bytes, render.sha256):
+
+
+def _fetch(render: Render, part: Path) -> Flow[None]:
+    yield from received(Call("GET", render.url, with_key=False), part)
+    count, digest = yield Work(lambda: (part.stat().st_size, hashlib.sha256(part.read_bytes()).hexdigest()))
+    if (count, digest) != (render.bytes, render.sha256):
         raise DownloadCorrupt(
             f"The bytes of render {render.public_id} arrived wrong: {count} of {render.bytes}, with SHA-256 "
-            f"{digest.hexdigest()} instead of {render.sha256}. Try the download again."
+            f"{digest} instead of {render.sha256}. Try the download again."
         )

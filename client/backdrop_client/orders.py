@@ -9,11 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
-
-from backdrop_client.downloading import written
-from backdrop_client.errors import DownloadCorrupt, WaitTimeout, refusal
-from backdrop_client.flow import Call, Chunk, Close, Flow, Open, Pause, T, Work
+from backdrop_client.downloading import received, written
+from backdrop_client.errors import DownloadCorrupt, WaitTimeout
+from backdrop_client.flow import Call, Flow, Pause, T, Work
 from backdrop_client.results import JobError, JobStatus, Notice, Page, Pages, decoded
 from backdrop_client.retries import Retries, exchange
 from backdrop_client.spec import Spec
@@ -202,20 +200,14 @@ def _of(order: Order | str) -> str:
 
 def downloaded_zip(call: Call, path: Path, retries: Retries) -> Flow[Path]:
     """Write a ZIP to `path`, as `download_order` does."""
-    return (yield from written(path, call, partial(_fetch, call), retries))
 
+    def fetch(part: Path) -> Flow[None]:
+        yield from received(call, part)
+        broken = yield Work(partial(_broken, part))
+        if broken is not None:
+            raise DownloadCorrupt(f"The ZIP arrived wrong ({broken}). Try the download again.")
 
-def _fetch(call: Call, part: Path) -> Flow[None]:
-    answer: httpx.Response = yield Open(call)
-    if not answer.is_success:
-        raise refusal(answer)
-    with part.open("wb") as file:
-        while chunk := (yield Chunk()):
-            yield Work(partial(file.write, chunk))
-    yield Close()
-    broken = yield Work(partial(_broken, part))
-    if broken is not None:
-        raise DownloadCorrupt(f"The ZIP arrived wrong ({broken}). Try the download again.")
+    return (yield from written(path, call, fetch, retries))
 
 
 def _broken(path: Path) -> str | None:

@@ -45,19 +45,16 @@ class Places:
     def hold(self, client_id: str) -> Iterator[int]:
         """Hold a place, and give how many the client held before. Raises a 429 problem if there is none."""
         own = self.held[client_id]
-        if own >= self._a_client:
+        if own >= self._a_client or self.held.total() >= self._places:
             full = f"You already have {own} {self._what} in progress, which is the limit."
-        elif self.held.total() >= self._places:
-            full = f"All {self._places} places for {self._what} are in use."
-        else:
-            self.held[client_id] += 1
-            try:
-                yield own
-            finally:
-                self.held -= Counter([client_id])  # drops a count of 0
-            return
-        detail = f"{full} Nothing was changed. {self._remedy}."
-        raise problem(429, f"too_many_{self._what}", detail, {"Retry-After": str(self.retry_after)})
+            full = full if own >= self._a_client else f"All {self._places} places for {self._what} are in use."
+            detail = f"{full} Nothing was changed. {self._remedy}."
+            raise problem(429, f"too_many_{self._what}", detail, {"Retry-After": str(self.retry_after)})
+        self.held[client_id] += 1
+        try:
+            yield own
+        finally:
+            self.held -= Counter([client_id])  # drops a count of 0
 
 
 class Lane(Places):

@@ -24,12 +24,7 @@ from service.schemas.serialize import serialize_event
     "/jobs/{job_id:str}/events",
     operation_id="follow_job",
     tag="jobs",
-    responses={
-        200: STREAM,
-        204: NO_NEWS,
-        404: NOT_FOUND,
-        429: TOO_MANY_STREAMS,
-    },
+    responses={200: STREAM, 204: NO_NEWS, 404: NOT_FOUND, 429: TOO_MANY_STREAMS},
 )
 async def follow_job(
     request: AnyRequest,

@@ -60,6 +60,9 @@ PictureCursor = Annotated[
 ]
 #: Largest body in bytes: 200 photos with pairs of their own.
 MAX_BODY = 1024 * 1024
+_REFUSED = {402: INSUFFICIENT_CREDITS, 409: CONFLICT, 413: ORDER_TOO_LARGE, 429: TOO_MANY, 500: IN_DOUBT}
+_REFUSED |= {503: UNAVAILABLE}
+_WHICH = "Number of the sheet, from 1: a large order has several."
 OrderId = Annotated[str, PathParameter(description="The `order_id` that the submit returned.")]
 
 
@@ -73,16 +76,7 @@ OrderId = Annotated[str, PathParameter(description="The `order_id` that the subm
     before_request=before_a_job,
     operation_class=Ordered,
     request_max_body_size=MAX_BODY,
-    responses={
-        200: ORDER_PLANNED,
-        202: ORDER_ACCEPTED,
-        402: INSUFFICIENT_CREDITS,
-        409: CONFLICT,
-        413: ORDER_TOO_LARGE,
-        429: TOO_MANY,
-        500: IN_DOUBT,
-        503: UNAVAILABLE,
-    },
+    responses={200: ORDER_PLANNED, 202: ORDER_ACCEPTED} | _REFUSED,
 )
 async def create_order(
     request: AnyRequest,
@@ -193,15 +187,7 @@ async def get_order_sheet(
     request: AnyRequest,
     state: Parts,
     order_id: OrderId,
-    page: Annotated[
-        int,
-        QueryParameter(
-            ge=1,
-            le=200,
-            description="Number of the sheet, from 1: a large order has several.",
-            examples=[Example(value=1)],
-        ),
-    ] = 1,
+    page: Annotated[int, QueryParameter(ge=1, le=200, description=_WHICH, examples=[Example(value=1)])] = 1,
 ) -> Response[bytes]:
     """Return a contact sheet as WebP: a row a photo, a column for each variant and preset.
 

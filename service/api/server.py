@@ -125,7 +125,6 @@ class Connection(HttpToolsProtocol):
         """Remove the connection from its address's set."""
         super().connection_lost(exc)
         self._stop_timer()
-        self._stop_reader_timer()
         self.peers[self._peer].discard(self)
         if not self.peers[self._peer]:
             del self.peers[self._peer]
@@ -155,25 +154,19 @@ class Connection(HttpToolsProtocol):
         super().pause_writing()
         self._await_reader()
 
-    def resume_writing(self) -> None:
-        """Stop the deadline of a reader."""
-        super().resume_writing()
-        self._stop_reader_timer()
-
     def _await_reader(self) -> None:
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
         most = self.transport.get_write_buffer_size() - PACE_BYTES
         self._reader_timer = self.loop.call_later(PACE_SECONDS, self._check_reader, most)
 
     def _check_reader(self, most: int) -> None:
-        if self.transport.get_write_buffer_size() <= most:
-            self._await_reader()
-        else:
+        paused = self.flow.write_paused  # unless the client has taken all of it, or has gone
+        if paused and self.transport.get_write_buffer_size() > most:
             logger.info("closed a connection: its client took less than %d bytes in %g s", PACE_BYTES, PACE_SECONDS)
             self.transport.abort()
-
-    def _stop_reader_timer(self) -> None:
-        if self._reader_timer is not None:
-            self._reader_timer.cancel()
+        elif paused:
+            self._await_reader()
 
     def _await_head(self) -> None:
         self._stop_timer()

@@ -45,19 +45,19 @@ class S3Bucket:
 
     def get(self, key: str, *, max_bytes: int) -> bytes:
         """GET the object. Reads at most `max_bytes`."""
-        with self._translated(key):
-            body = self._s3.get_object(Bucket=self._bucket, Key=checked(key))["Body"]
-            with contextlib.closing(body):
-                data: bytes = body.read(max_bytes + 1)
+        with self._translated(key), contextlib.closing(self._opened(key)) as body:
+            data: bytes = body.read(max_bytes + 1)
         if len(data) > max_bytes:
             raise ObjectTooLarge(key)
         return data
 
     def parts(self, key: str) -> Iterator[bytes]:
         """GET the object, and read it in parts."""
+        return self._read(key, self._opened(key))
+
+    def _opened(self, key: str) -> Any:
         with self._translated(key):
-            body = self._s3.get_object(Bucket=self._bucket, Key=checked(key))["Body"]
-        return self._read(key, body)
+            return self._s3.get_object(Bucket=self._bucket, Key=checked(key))["Body"]
 
     def _read(self, key: str, body: Any) -> Iterator[bytes]:
         with self._translated(key):

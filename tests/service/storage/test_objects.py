@@ -131,8 +131,8 @@ def test_a_missing_server_or_bucket_is_a_fault_of_the_store_and_not_of_the_photo
 ) -> None:
     bucket = open_buckets(Settings(home=tmp_path, **s3_settings | changes))[0]
 
-    get, _, put = looks(bucket, "a.jpg")  # the answer to HEAD does not say what is missing
-    for look in (bucket.check, get, put):
+    get, parts, _, put = looks(bucket, "a.jpg")  # the answer to HEAD does not say what is missing
+    for look in (bucket.check, get, parts, put):
         with pytest.raises(StoreUnavailable):
             look()
 
