@@ -19,7 +19,7 @@ from service.accounts.brands import Brands
 from service.accounts.clients import Accounts
 from service.accounts.keys import Keys
 from service.accounts.rate_limit import RateLimit
-from service.api.admission import Lane, add_rate_limit_headers, refuse_in_quarantine
+from service.api.admission import Bodies, Lane, add_rate_limit_headers, refuse_in_quarantine
 from service.api.auth import asked_catalogue
 from service.api.cutouts import REFUSALS
 from service.api.endpoint import KnownParametersOnly
@@ -90,8 +90,8 @@ def _lanes() -> dict[str, Lane]:
     # photo's pixels of memory. Browsers request a page of thumbnails at once, and don't retry a refused one.
     half = max(1, min(2, (os.cpu_count() or 1) // 2))
     return {
-        # Its threads mostly wait for files. `check_apart` limits how many are checked at once.
-        "checks": Lane("checks", "Try again", threads=8, places=8, a_client=4),
+        # Strangers' work, so one process at a time: it may take 600 MiB.
+        "checks": Lane("checks", "Try again", threads=1, places=8, a_client=4),
         "deletions": Lane("deletions", "Try again", threads=2, places=16, a_client=1),
         "exports": Lane("exports", "Try again", threads=1, places=16, a_client=1),  # its places are held by streams
         "fetches": Lane("fetches", "Try again, or send the bytes", threads=10, places=20, a_client=4),
@@ -174,6 +174,7 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
     quarantine = Quarantine(engine, settings)
     return {
         "accounts": Accounts(engine, cipher),
+        "bodies": Bodies(2 * settings.max_photo_bytes, 4 * settings.max_photo_bytes),
         "brands": brands,
         "catalogue": catalogue,
         "check_apart": lambda data: check_apart(data, settings, own_numbers(settings, engine)),

@@ -5,7 +5,6 @@ request's head and the connections of an address. `PacedBodies` requires a minim
 """
 
 import asyncio
-import ipaddress
 import json
 import logging
 import signal
@@ -20,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from ulid import ULID
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.api.admission import SHORT_RETRY_AFTER
+from service.api.admission import SHORT_RETRY_AFTER, network
 from service.api.app import create_app
 from service.health.process import ProcessHealth
 from service.jobs.notifier import JobNotifier
@@ -85,7 +84,7 @@ class Connection(HttpToolsProtocol):
 
     #: Maximum number of connections per address; 0 for no limit.
     peer_limit = 0
-    #: The open connections by address. IPv6 counts by /64, the usual prefix of one subscriber.
+    #: The open connections by address, as `network` counts it.
     peers: defaultdict[str, set["Connection"]]
     _peer = ""
     _heard = 0.0
@@ -100,7 +99,7 @@ class Connection(HttpToolsProtocol):
         """Accept a connection, or refuse it."""
         super().connection_made(transport)
         self._heard = self.loop.time()
-        self._peer = _network(self.client[0]) if self.client else ""
+        self._peer = network(self.client[0]) if self.client else ""
         self._await_head()
         others = self.peers[self._peer]
         others.add(self)
@@ -168,10 +167,6 @@ class Connection(HttpToolsProtocol):
 
 def _heard(connection: Connection) -> float:
     return connection._heard
-
-
-def _network(address: str) -> str:
-    return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address
 
 
 class Server(uvicorn.Server):

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from service.api import server
+from service.api.admission import network
 from tests.support.polling import until
 from tests.support.streams import Api, serve
 
@@ -136,8 +137,8 @@ def test_an_address_whose_connections_are_all_busy_gets_no_more(tmp_path: Path, 
 
 
 def test_an_ipv6_subscriber_is_one_address() -> None:
-    assert server._network("2001:db8::1") == server._network("2001:db8::ffff:1") != server._network("2001:db8:0:1::1")
-    assert server._network("192.0.2.7") == "192.0.2.7"
+    assert network("2001:db8::1") == network("2001:db8::ffff:1") != network("2001:db8:0:1::1")
+    assert network("192.0.2.7") == "192.0.2.7"
 
 
 def test_an_export_whose_reader_stops_reading_is_broken_off_and_gives_its_place_back(
