@@ -25,7 +25,6 @@ from service.api.cutouts import REFUSALS
 from service.api.endpoint import KnownParametersOnly
 from service.api.files import files_router
 from service.api.orders import ORDER_REFUSALS
-from service.api.pages.palettes import Palettes
 from service.api.pages.reference import REFERENCE
 from service.api.pages.studio import STUDIO
 from service.api.pages.studio_page import StudioPage
@@ -192,7 +191,6 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
         "photos": Photos(registry, sources, settings.max_photo_bytes),
         "renders": renders,
         "sources": sources,
-        "palettes": Palettes(settings.thumbnails, catalogue),
         "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
         "installation": _installation(settings, engine, queue, (sources, renders), quarantine),
