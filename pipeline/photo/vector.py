@@ -65,8 +65,8 @@ def draw_svg(data: bytes) -> bytes:
     text = data.decode()
     small = bytes(resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, width=32))
     # A PNG has its width at bytes 16 to 20, and then its height.
-    side = {"height" if small[20:24] > small[16:20] else "width": _SIDE}
-    return bytes(resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, **side))
+    width, height = (None, _SIDE) if small[20:24] > small[16:20] else (_SIDE, None)
+    return bytes(resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, width=width, height=height))
 
 
 class _Reader:

@@ -104,7 +104,9 @@ class Connection(HttpToolsProtocol):
         others = self.peers[self._peer]
         others.add(self)
         if self._peer and 0 < self.peer_limit < len(others):
-            silent = min((one for one in others if one is not self and one.waits), key=_heard, default=None)
+            silent = min(
+                (one for one in others if one is not self and one.waits), key=lambda one: one._heard, default=None
+            )
             if silent is None:
                 detail = (
                     f"Your address already has {self.peer_limit} connections, all in use. Close some, or reuse them."
@@ -163,10 +165,6 @@ class Connection(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write((head + body).encode())
             self.transport.close()
-
-
-def _heard(connection: Connection) -> float:
-    return connection._heard
 
 
 class Server(uvicorn.Server):

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from pipeline.core.errors import ImageTooLarge, ImageUnreadable, Rejected
+from pipeline.core.errors import ImageUnreadable, Rejected
 from pipeline.core.spec import Limits
 from service.marks.c2pa import C2PA_SETTINGS
 from service.marks.chain import ORGANISATION
@@ -138,7 +138,5 @@ def _apart(data: bytes, about: str) -> bytes:
     limits = Limits(max_bytes=len(data), max_pixels=given["pixels"])
     try:
         return find_marks(data, limits, given["trust"], given["ours"]).model_dump_json().encode()
-    except ImageTooLarge as error:
-        return json.dumps(str(error).replace("Send a smaller photo.", _REMEDY)).encode()
     except Rejected as error:
-        return json.dumps(str(error)).encode()
+        return json.dumps(str(error).replace("Send a smaller photo.", _REMEDY)).encode()

@@ -63,5 +63,6 @@ def test_the_page_gives_thumbnails_the_colours_that_an_order_gives_its_surfaces(
         places = rng.sample([ACCENT, *(one.name for one in surfaces(catalogue.scenes[name]))], 1)
         cases.append((name, colours, {place: rng.choice(colours) for place in places if rng.random() < 0.3}))
     found = page.evaluate(RECOLOURED, [given["scenes"], given["gamuts"], cases])
-    wanted = [expected(catalogue.scenes[name], given["scenes"][name]["slots"], *more) for name, *more in cases]
+    slots = {name: scene["slots"] for name, scene in given["scenes"].items()}
+    wanted = [expected(catalogue.scenes[name], slots[name], colours, locks) for name, colours, locks in cases]
     assert [one for one in zip(cases, found, wanted, strict=True) if one[1] != one[2]] == []
