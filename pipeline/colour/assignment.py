@@ -193,7 +193,7 @@ def _own(surface: Surface, bases: Sequence[Colour], lab: Lab, beside: Sequence[L
     """
     gamut = GAMUTS[surface.material]
     tones = [(tone(colour, steps), 0.0) for colour in bases for steps in TONES]
-    tones = [(found, more) for found, more in tones if DARKEST <= _lab(found)[0] <= PALEST]
+    visible = [(found, more) for found, more in tones if DARKEST <= _lab(found)[0] <= PALEST]
     sample = [(linear_of(nearest_sample(surface.material, lab)), SAMPLE)] if gamut.samples else []
     light = float(np.mean([other[0] for other in beside or lab]))
 
@@ -202,9 +202,10 @@ def _own(surface: Surface, bases: Sequence[Colour], lab: Lab, beside: Sequence[L
         # Close in lightness to its neighbours, but distinct from them.
         away = abs(own[0] - light) / 400 + sum(ALIKE * _alike(own, other) for other in beside)
         mustard = MUSTARD if is_gold(own) else 0.0
-        return float(gamut.cost(own) + found[1] + away + mustard)
+        # A grey's tones come in pairs with the same cost. Rounded, the first wins in every process and on the page.
+        return round(float(gamut.cost(own) + found[1] + away + mustard), 4)
 
-    return min((*tones, *sample), key=cost)[0]
+    return min((*visible, *sample) or tones, key=cost)[0]
 
 
 def _alike(one: Lab, two: Lab) -> float:

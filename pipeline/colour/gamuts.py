@@ -26,8 +26,9 @@ Material = Literal[
 Lab = NDArray[np.float64]
 #: L*, C*ab and h_ab in degrees, least and greatest each; a hue may exceed 360.
 Region = tuple[float, float, float, float, float, float]
-#: Lab units beyond its regions up to which a colour still counts as the material's.
-SLACK = 4.0
+#: Lab units beyond its regions up to which a colour still counts as the material's. A little more than 4, so that black
+#: counts as foliage in every process, whatever the last digit of its L* is.
+SLACK = 4.001
 #: Lab units beyond the regions at which the cost reaches 1, that of a whole surface.
 FAR = 20.0
 

@@ -1,4 +1,4 @@
-"""Check an SVG logo before anything draws it: it may only contain shapes, and refer only to itself.
+"""Check an SVG logo before anything draws it: it may only contain shapes, and refer only to itself. And draw it.
 
 Expat parses it without a document type, so that no entity exists and nothing outside the file is read.
 """
@@ -15,6 +15,8 @@ MAX_BYTES, _MAX_PICTURE = 256 * 1024, 128 * 1024
 _MAX_ELEMENTS, _MAX_DEPTH, _MAX_SIDE = 2000, 32, 100_000.0
 #: Most uses, masks and clips. Each may draw others twice, so that what is drawn can double with every second one.
 _MAX_USES = 16
+#: Longer side in pixels at which an SVG is drawn; a layer reduces it.
+_SIDE = 2048
 _SVG = "http://www.w3.org/2000/svg"
 #: Namespaces of the attributes that a renderer reads.
 _READ = ("", "http://www.w3.org/1999/xlink", "http://www.w3.org/XML/1998/namespace")
@@ -51,6 +53,20 @@ def check_svg(data: bytes) -> None:
     _check_style(reader.sheet)
     if re.search("mask|clip|filter", reader.sheet, re.IGNORECASE):
         _refuse("masks, clips or filters in its style sheet, where one rule counts for many elements")
+
+
+def draw_svg(data: bytes) -> bytes:
+    """Return the PNG of a checked SVG. It may crash or take for ever, so call it in a process of its own.
+
+    resvg loads no system font and reads no file.
+    """
+    import resvg_py
+
+    text = data.decode()
+    small = bytes(resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, width=32))
+    # A PNG has its width at bytes 16 to 20, and then its height.
+    width, height = (None, _SIDE) if small[20:24] > small[16:20] else (_SIDE, None)
+    return bytes(resvg_py.svg_to_bytes(svg_string=text, skip_system_fonts=True, width=width, height=height))
 
 
 class _Reader:

@@ -6,12 +6,14 @@ request.
 
 import asyncio
 import contextvars
+import ipaddress
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, ParamSpec, TypeVar
 
+from litestar import Request
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
@@ -23,6 +25,8 @@ from service.schemas.problems import problem
 
 #: Seconds until a retry makes sense: an operator has to release the installation first.
 _QUARANTINE_RETRY_AFTER = 60
+#: Seconds in which a stranger's body must arrive.
+ARRIVAL = 60
 #: Seconds until a retry makes sense: about the time of a mask, a fast photo host or another connection.
 SHORT_RETRY_AFTER = 2
 
@@ -109,6 +113,42 @@ class Lane(Places):
     def close(self) -> None:
         """Let running work end, and drop waiting work."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+class Bodies:
+    """The memory for bodies that strangers send, in all and by address. A body counts as it arrives.
+
+    So bodies that barely arrive take nothing from others, and computing starts with a whole body.
+    """
+
+    def __init__(self, peer: int, total: int) -> None:
+        """`peer`, `total`: the most bytes of one address, and of all."""
+        self._peer, self._total, self._held = peer, total, Counter[str]()
+
+    @asynccontextmanager
+    async def received(self, request: Request[Any, Any, Any]) -> AsyncIterator[tuple[str, bytearray]]:
+        """Return the address that sent the body, and the body, which counts until the context ends.
+
+        Raises a 429 problem if there is no memory for it, and TimeoutError after ARRIVAL seconds.
+        """
+        peer, body = network(request.client.host) if request.client else "", bytearray()
+        try:
+            async with asyncio.timeout(ARRIVAL):
+                async for part in request.stream():
+                    if self._held[peer] + len(part) > self._peer or self._held.total() + len(part) > self._total:
+                        detail = "Too many bodies are arriving from your address, or from all. Try again."
+                        raise problem(429, "too_many_checks", detail, {"Retry-After": str(SHORT_RETRY_AFTER)})
+                    self._held[peer] += len(part)
+                    body += part
+            yield peer, body
+        finally:
+            self._held[peer] -= len(body)
+            self._held += Counter()  # drops addresses with a count of 0
+
+
+def network(address: str) -> str:
+    """Return what counts as one address: for IPv6 the /64, the usual prefix of one subscriber."""
+    return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address
 
 
 async def refuse_in_quarantine(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:

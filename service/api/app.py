@@ -21,13 +21,12 @@ from service.accounts.clients import Accounts
 from service.accounts.keys import Keys
 from service.accounts.rate_limit import RateLimit
 from service.accounts.refused import check_refused
-from service.api.admission import Lane, Places, add_rate_limit_headers, refuse_in_quarantine
+from service.api.admission import Bodies, Lane, Places, add_rate_limit_headers, refuse_in_quarantine
 from service.api.auth import asked_catalogue
 from service.api.cutouts import REFUSALS
 from service.api.endpoint import KnownParametersOnly
 from service.api.files import files_router
 from service.api.orders import ORDER_REFUSALS
-from service.api.pages.palettes import Palettes
 from service.api.pages.reference import REFERENCE
 from service.api.pages.studio import STUDIO
 from service.api.pages.studio_page import StudioPage
@@ -90,8 +89,8 @@ def _lanes() -> dict[str, Lane]:
     # photo's pixels of memory. Browsers request a page of thumbnails at once, and don't retry a refused one.
     half = max(1, min(2, (os.cpu_count() or 1) // 2))
     return {
-        # Its threads mostly wait for files. `check_apart` limits how many are checked at once.
-        "checks": Lane("checks", "Try again", threads=8, places=8, a_client=4),
+        # Strangers' work, so one process at a time: it may take 600 MiB.
+        "checks": Lane("checks", "Try again", threads=1, places=8, a_client=4),
         "deletions": Lane("deletions", "Try again", threads=2, places=16, a_client=1),
         "fetches": Lane("fetches", "Try again, or send the bytes", threads=10, places=20, a_client=4),
         "masks": Lane("masks", "Try again", threads=half, places=16, a_client=4),
@@ -187,6 +186,7 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
     quarantine = Quarantine(engine, settings)
     return {
         "accounts": Accounts(engine, cipher),
+        "bodies": Bodies(2 * settings.max_photo_bytes, 4 * settings.max_photo_bytes),
         "brands": brands,
         "catalogue": catalogue,
         "check_apart": lambda data: check_apart(data, settings, own_numbers(settings, engine)),
@@ -204,7 +204,6 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
         "photos": Photos(registry, sources, settings.max_photo_bytes),
         "renders": renders,
         "sources": sources,
-        "palettes": Palettes(settings.thumbnails, catalogue),
         "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
         "installation": replace(

@@ -8,7 +8,7 @@ from litestar.datastructures import State
 from service.accounts.brands import Brands
 from service.accounts.clients import Accounts
 from service.accounts.keys import Keys
-from service.api.admission import Lane, Places
+from service.api.admission import Bodies, Lane, Places
 from service.catalogue.catalogue import Catalogue
 from service.cutouts.listing import Cutouts
 from service.cutouts.mending import Mending
@@ -35,6 +35,7 @@ class Parts(State):
     """The parts by name, typed. Handlers take them as the argument `state`."""
 
     accounts: Accounts
+    bodies: Bodies
     brands: Brands
     catalogue: Catalogue
     client_keys: Keys
@@ -58,7 +59,7 @@ class Parts(State):
     sources: Bucket
     submit: Submit
     webhooks: Webhooks
-    check_apart: Callable[[bytes], MarksFound]
+    check_apart: Callable[[bytes | bytearray], MarksFound]
     checks: Lane
     deletions: Lane
     fetches: Lane

@@ -5,7 +5,6 @@ head and the connections of an address, and requires a minimum rate of reading. 
 """
 
 import asyncio
-import ipaddress
 import json
 import logging
 import signal
@@ -20,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from ulid import ULID
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.api.admission import SHORT_RETRY_AFTER
+from service.api.admission import SHORT_RETRY_AFTER, network
 from service.api.app import create_app
 from service.health.process import ProcessHealth
 from service.jobs.notifier import JobNotifier
@@ -89,7 +88,7 @@ class Connection(HttpToolsProtocol):
 
     #: Maximum number of connections per address; 0 for no limit.
     peer_limit = 0
-    #: The open connections by address. IPv6 counts by /64, the usual prefix of one subscriber.
+    #: The open connections by address, as `network` counts it.
     peers: defaultdict[str, set["Connection"]]
     _peer = ""
     _heard = 0.0
@@ -106,12 +105,14 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         self._heard = self.loop.time()
-        self._peer = _network(self.client[0]) if self.client else ""
+        self._peer = network(self.client[0]) if self.client else ""
         self._await_head()
         others = self.peers[self._peer]
         others.add(self)
         if self._peer and 0 < self.peer_limit < len(others):
-            silent = min((one for one in others if one is not self and one.waits), key=_heard, default=None)
+            silent = min(
+                (one for one in others if one is not self and one.waits), key=lambda one: one._heard, default=None
+            )
             if silent is None:
                 detail = (
                     f"Your address already has {self.peer_limit} connections, all in use. Close some, or reuse them."
@@ -189,14 +190,6 @@ class Connection(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write((head + body).encode())
             self.transport.close()
-
-
-def _heard(connection: Connection) -> float:
-    return connection._heard
-
-
-def _network(address: str) -> str:
-    return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address
 
 
 class Server(uvicorn.Server):

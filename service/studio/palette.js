@@ -33,8 +33,8 @@ const FROM_CONES = [
   [-0.0041960863, -0.7034186147, 1.707614701],
 ];
 const times = (matrix, [x, y, z]) => matrix.map(([a, b, c]) => a * x + b * y + c * z);
-const toLab = (bytes) => times(LAB, times(CONES, bytes.map((byte) => LINEAR[byte])).map(Math.cbrt));
-const toBytes = (lab) => times(FROM_CONES, times(FROM_LAB, lab).map((value) => value ** 3)).map(toByte);
+export const toOklab = (linear) => times(LAB, times(CONES, linear).map(Math.cbrt));
+export const fromOklab = (lab) => times(FROM_CONES, times(FROM_LAB, lab).map((value) => value ** 3));
 
 /** Return linear light as a byte of sRGB. */
 export function toByte(light) {
@@ -69,7 +69,7 @@ export function coloursOf(image, most) {
   for (const one of found) {
     if (one.share >= 0.015 && chosen.every((other) => distance(one.lab, other.lab) > ONE_COLOUR)) chosen.push(one);
   }
-  return chosen.slice(0, most).map(({ lab }) => hexOf(toBytes(lab)));
+  return chosen.slice(0, most).map(({ lab }) => hexOf(fromOklab(lab).map(toByte)));
 }
 
 function sampled(image) {
@@ -80,7 +80,7 @@ function sampled(image) {
   return Array.from({ length: width * height }, (_, i) => {
     const [x, y] = [i % width, Math.floor(i / width)];
     const border = x < 2 || y < 2 || x >= width - 2 || y >= height - 2;
-    return { lab: toLab([...data.subarray(4 * i, 4 * i + 3)]), alpha: data[4 * i + 3] > 127, border };
+    return { lab: toOklab([...data.subarray(4 * i, 4 * i + 3)].map((byte) => LINEAR[byte])), alpha: data[4 * i + 3] > 127, border };
   });
 }
 

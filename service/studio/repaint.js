@@ -1,6 +1,7 @@
 /** Thumbnails of the scenes in the chosen colours: the page recolours their surfaces, without a swap. */
 
 import { ask } from "./api.js";
+import { recoloured } from "./assignment.js";
 import { coloursAsked } from "./brands.js";
 import { LINEAR, pixelsOf, toByte } from "./palette.js";
 
@@ -24,8 +25,10 @@ export class Repainted extends EventTarget {
   #studio;
   #signal;
   #timer;
-  /** The colours as a query, each scene's palette in them, and the pictures painted so far. */
-  #shown = { query: "", palettes: {}, pictures: new Map() };
+  /** The chosen colours with their locks as JSON, and the pictures painted in them so far. */
+  #shown = { choice: "", pictures: new Map() };
+  /** A promise of the scenes' surfaces, once colours are chosen. */
+  #surfaces = null;
   /** By scene: a promise of its thumbnail's pixels and of the surface slot of each pixel. */
   #sources = new Map();
 
@@ -60,9 +63,9 @@ export class Repainted extends EventTarget {
     return half;
   }
 
-  get #query() {
-    const { colors_on: on } = this.#studio.draft.dressing();
-    return String(new URLSearchParams({ colors: coloursAsked(this.#studio).join(), colors_on: on }));
+  get #choice() {
+    const locks = this.#studio.draft.dressing().colors_on.split(",").filter(Boolean);
+    return JSON.stringify([coloursAsked(this.#studio), Object.fromEntries(locks.map((one) => one.split(":")))]);
   }
 
   #later(pause) {
@@ -71,23 +74,30 @@ export class Repainted extends EventTarget {
   }
 
   async #paint() {
-    const query = this.#query;
-    let shown = this.#shown;
-    if (query !== shown.query) {
-      const any = coloursAsked(this.#studio).length > 0;
-      if (any && !this.#wanted.length) return;
-      const palettes = any ? await ask(`/studio/palettes?${query}`, { signal: this.#signal }) : {};
-      shown = { query, palettes, pictures: new Map() };
-    }
-    const due = this.#wanted.filter((name) => shown.palettes[name] && !shown.pictures.has(name));
+    const choice = this.#choice;
+    const [colours, locks] = JSON.parse(choice);
+    if (colours.length && !this.#wanted.length) return;
+    const shown = choice === this.#shown.choice ? this.#shown : { choice, pictures: new Map() };
+    const { scenes, gamuts } = colours.length ? await this.#asked() : { scenes: {} };
+    const due = this.#wanted.filter((name) => scenes[name] && !shown.pictures.has(name));
     const sources = await Promise.all(due.map((name) => this.#source(name)));
-    if (this.#signal.aborted || query !== this.#query) return;
+    if (this.#signal.aborted || choice !== this.#choice) return;
     performance.mark("repaint");
-    due.forEach((name, i) => shown.pictures.set(name, painted(...sources[i], shown.palettes[name])));
+    for (const [i, name] of due.entries()) {
+      shown.pictures.set(name, painted(...sources[i], recoloured(scenes[name], gamuts, colours, locks)));
+    }
     performance.measure("repaint", { start: "repaint", detail: due.length });
     if (shown === this.#shown && !due.length) return;
     this.#shown = shown;
     this.dispatchEvent(new Event("change"));
+  }
+
+  #asked() {
+    this.#surfaces ??= ask("/studio/surfaces", { cache: "no-cache" }).catch((error) => {
+      this.#surfaces = null; // the next change asks again
+      throw error;
+    });
+    return this.#surfaces;
   }
 
   #source(name) {

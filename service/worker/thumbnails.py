@@ -1,7 +1,7 @@
 """The studio page's thumbnails of scenes, moods and presets: sample products, swapped by the real pipeline.
 
 Each scene also has a picture of its surfaces' numbers, with which the page recolours it. `slots.json` has the surfaces
-by number (`service.api.pages.palettes`).
+by number (`service.api.pages.studio_page`).
 Set-up makes the thumbnails with the shipped checkpoint, and later only makes those that changed.
 """
 

@@ -6,13 +6,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.types import Guard
 
-from pipeline.colour.notation import parse_colour, split_colours
-from pipeline.scene.surfaces import colors_on
 from service.api.auth import asked_catalogue, perhaps_known
-from service.api.pages.palettes import MOST_COLOURS, Palettes
 from service.api.pages.studio_page import Asset, StudioPage, origin, page_headers
-from service.schemas.problems import AnyRequest, QueryInvalid, not_found
-from service.schemas.remedies import with_received
+from service.schemas.problems import AnyRequest, not_found
 from service.schemas.serialize import base_url
 from service.storage.objects import StoreUnavailable
 
@@ -47,32 +43,9 @@ def studio_thumbnails(request: AnyRequest, state: State) -> Response[bytes]:
     return _sent(request, state, _page(state).thumbnail_index(asked_catalogue(state.catalogue)))
 
 
-def studio_palettes(request: AnyRequest, state: State) -> Response[bytes]:
-    """Return the colours of the thumbnails' surfaces, now and with the colours of the query."""
-    palettes: Palettes = state.palettes
-    colours = _colours(request.query_params.get("colors", ""))
-    try:
-        on = colors_on(request.query_params.get("colors_on", ""))
-    except ValueError as error:
-        raise _wrong("colors_on", "colors_on_invalid", str(error)) from error
-    return _sent(request, state, Asset(palettes.of(colours, on), "application/json"))
-
-
-def _colours(text: str) -> tuple[str, ...]:
-    """Return comma-separated colours as #rrggbb. Raises QueryInvalid."""
-    given = [one for one in split_colours(text) if one.strip()]
-    if len(given) > MOST_COLOURS:
-        raise _wrong(
-            "colors", "too_long", with_received(f"A scene takes at most {MOST_COLOURS} colours. Remove some", text)
-        )
-    try:
-        return tuple(map(parse_colour, given))
-    except ValueError as error:
-        raise _wrong("colors", "colour_invalid", str(error)) from error
-
-
-def _wrong(name: str, code: str, message: str) -> QueryInvalid:
-    return QueryInvalid([{"loc": ["query", name], "msg": message, "type": code}])
+def studio_surfaces(request: AnyRequest, state: State) -> Response[bytes]:
+    """Return what the page needs to recolour the thumbnails of scenes."""
+    return _sent(request, state, _page(state).surfaces(state.catalogue))
 
 
 def _page(state: State) -> StudioPage:
@@ -108,7 +81,7 @@ STUDIO = Router(
     "/",
     route_handlers=[
         _read("/")(studio),
-        _read("/studio/palettes")(studio_palettes),
+        _read("/studio/surfaces")(studio_surfaces),
         _read("/studio/thumbnails", perhaps_known)(studio_thumbnails),
         _read("/studio/thumbnails/{name:str}")(studio_thumbnail),
         _read("/studio/{name:str}")(studio_file),

@@ -3,11 +3,13 @@
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pipeline.colour.gamuts import GAMUTS
+from pipeline.scene.surfaces import ACCENT, surfaces
 from service.catalogue.catalogue import DRAWN, Catalogue, own_picture
 from service.storage.objects import Bucket
 
@@ -90,6 +92,24 @@ class StudioPage:
                     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
                     found[name + suffix] = f"/studio/thumbnails/{path.name}?v={digest}"
         return Asset(json.dumps(found).encode(), "application/json")
+
+    def surfaces(self, catalogue: Catalogue) -> Asset:
+        """Return JSON with which the page recolours thumbnails: scenes' surfaces, and the colours of materials.
+
+        `slots` has a surface and its colour for each number in the picture `scene-NAME-slots`.
+        """
+        try:
+            slots: dict[str, list[tuple[str, str]]] = json.loads((self.thumbnails / "slots.json").read_bytes())
+        except (OSError, ValueError):
+            slots = {}
+        found = {}
+        for name, rows in slots.items():
+            places = surfaces(catalogue.scenes[name]) if name in catalogue.scenes else ()
+            if {surface for surface, _ in rows} <= {ACCENT, *(one.name for one in places)}:  # else of another catalogue
+                kept = [(one.name, one.material, one.share) for one in places]
+                found[name] = {"slots": rows, "surfaces": kept}
+        gamuts = {material: asdict(gamut) for material, gamut in GAMUTS.items()}
+        return Asset(json.dumps({"scenes": found, "gamuts": gamuts}).encode(), "application/json")
 
     def origins(self, base_url: str) -> frozenset[str]:
         """Return the origins that photos are sent to and renders are loaded from, as the browser sees them.

@@ -1,6 +1,5 @@
 """The public check of a file's marks: its page, and the route that takes the file. Neither needs a key."""
 
-import asyncio
 from dataclasses import dataclass
 
 from litestar import Response, Router, post
@@ -8,15 +7,14 @@ from litestar.openapi.spec import OpenAPIMediaType, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from pipeline.core.errors import Rejected
+from service.api.admission import ARRIVAL, SHORT_RETRY_AFTER
 from service.api.pages.studio import VERIFY_PAGE
 from service.api.parts import Parts
 from service.marks.verify import MarksFound
 from service.schemas.openapi import DATABASE_AWAY, INVALID, TOO_LARGE, TOO_MANY_CHECKS, Documented
-from service.schemas.problems import AnyRequest, unprocessable
+from service.schemas.problems import AnyRequest, problem, unprocessable
 from service.settings import Settings
-
-#: Seconds for which a file may arrive, as it has one of the places.
-_ARRIVAL = 30
+from service.supervisor.limited import HostBusy
 
 
 @dataclass
@@ -39,18 +37,19 @@ class _TakesPicture(Documented):
     responses={413: TOO_LARGE, 422: INVALID, 429: TOO_MANY_CHECKS, 503: DATABASE_AWAY},
 )
 async def verify_file(request: AnyRequest, state: Parts) -> Response[MarksFound]:
-    """Check the machine-readable marks in a picture, sent as the body. Needs no key and stores nothing."""
-    loop = asyncio.get_running_loop()
+    """Check the machine-readable marks in a picture, sent as the body: at most 12 megapixels.
 
-    def received_and_checked() -> MarksFound:
-        body = asyncio.wait_for(request.body(), _ARRIVAL)
-        return state.check_apart(asyncio.run_coroutine_threadsafe(body, loop).result())
-
+    Needs no key and stores nothing.
+    """
     try:
-        # A file is read once it has a place, so that strangers can't fill the memory.
-        return Response(await state.checks.run(request.client.host if request.client else "", received_and_checked))
+        # A file takes a place once it is whole, so that slow strangers hold none.
+        async with state.bodies.received(request) as (peer, body):
+            return Response(await state.checks.run(peer, state.check_apart, body))
+    except HostBusy:
+        detail = "The server is too busy to check the file. Try again later."
+        raise problem(429, "too_many_checks", detail, {"Retry-After": str(SHORT_RETRY_AFTER)}) from None
     except (Rejected, TimeoutError) as error:
-        text = str(error) or f"The file took over {_ARRIVAL} s to arrive. Send it again."
+        text = str(error) or f"The file took over {ARRIVAL} s to arrive. Send it again."
         return unprocessable(request, [{"loc": ["body"], "msg": text, "type": "not_a_photo"}])
 
 

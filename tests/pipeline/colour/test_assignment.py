@@ -127,3 +127,8 @@ def test_a_locked_colour_is_on_its_surface_and_the_others_go_where_they_suit_bes
     assert (dict(green.surfaces), green.left) == ({"wall": 0, "table": 2}, (1,))
     assert set(accents.left) >= {0, 1}
     assert assign(colours, places, fixed={"wall": 2, "table": 0}).left == (1,)
+
+
+def test_a_surface_has_a_colour_even_where_the_only_asked_colour_has_no_visible_tone() -> None:
+    plan = assign([linear_of("#000000")], [Surface("wall", "paint", 0.7)], accents=[0])
+    assert plan.surfaces["wall"] >= plan.asked

@@ -523,7 +523,7 @@ PUBLIC = (
 #: Files of the two pages for browsers.
 PAGES = (
     *("/", "/reference/{name}", "/studio/{name}", "/studio/{folder}/{name}"),
-    *("/studio/thumbnails", "/studio/thumbnails/{name}", "/studio/palettes", "/verify"),
+    *("/studio/thumbnails", "/studio/thumbnails/{name}", "/studio/surfaces", "/verify"),
 )
 
 

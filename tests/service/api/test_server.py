@@ -15,6 +15,7 @@ import pytest
 from ulid import ULID
 
 from service.api import server
+from service.api.admission import network
 from service.storage.buckets import open_buckets
 from tests.support.polling import until
 from tests.support.shop import render
@@ -143,8 +144,8 @@ def test_an_address_whose_connections_are_all_busy_gets_no_more(tmp_path: Path, 
 
 
 def test_an_ipv6_subscriber_is_one_address() -> None:
-    assert server._network("2001:db8::1") == server._network("2001:db8::ffff:1") != server._network("2001:db8:0:1::1")
-    assert server._network("192.0.2.7") == "192.0.2.7"
+    assert network("2001:db8::1") == network("2001:db8::ffff:1") != network("2001:db8:0:1::1")
+    assert network("192.0.2.7") == "192.0.2.7"
 
 
 DATA = os.urandom(16 << 20)  # more than the buffers of both sides

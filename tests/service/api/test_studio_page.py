@@ -13,7 +13,6 @@ from PIL import Image
 
 from service.api.app import create_app
 from service.settings import Settings
-from tests.support.caller import located
 from tests.support.databases import migrated_engine
 
 FOLDER = Path(str(files("service") / "studio"))
@@ -167,43 +166,17 @@ def test_the_sample_photo_is_served(studio: Any) -> None:
     assert studio.get("/studio/sample.jpg").content == (files("service") / "sample" / "bottle.jpg").read_bytes()
 
 
-def test_the_palettes_have_the_colours_that_an_order_would_give_each_surface(studio: Any, home: Path) -> None:
-    assert studio.get("/studio/palettes").json() == {}
-    (home / "thumbnails").mkdir(exist_ok=True)
-    kept = {
-        "wooden_table": [["wall", "#e5dfd2"], ["table", "#b98a5a"], ["accent", "#97734e"]],
-        "neon": [["wall", "#241c3a"], ["floor", "#1b1630"], ["tube", "#ff4fa3"], ["accent", "#ff4fa3"]],
-        "podium": [["ceiling", "#e9dccb"]],
-        "gone": [["wall", "#e9dccb"]],
-    }
-    (home / "thumbnails" / "slots.json").write_text(json.dumps(kept))
-
-    plain = studio.get("/studio/palettes").json()
-    assert plain["wooden_table"] == {"from": ["#e5dfd2", "#b98a5a", "#97734e"], "to": ["#e5dfd2", "#b98a5a", "#97734e"]}
-    assert set(plain) == {"wooden_table", "neon"}, "other scenes belong to another catalogue"
-    for colours in ("%23b5835a,ivory,rgb(46, 139, 87)", "%23B5835A,%23fffff0,%232e8b57"):
-        asked = studio.get(f"/studio/palettes?colors={colours}").json()
-        assert asked["wooden_table"]["to"] == ["#fffff0", "#b5835a", "#2e8b57"]
-        assert asked["wooden_table"]["from"] == plain["wooden_table"]["from"]
-    locked = studio.get("/studio/palettes?colors=%23fffff0,%23b5835a&colors_on=wall:%23b5835a,niche:ivory").json()
-    assert locked["wooden_table"]["to"][0] == "#b5835a", "the colour stays on the wall"
-    lit = studio.get("/studio/palettes?colors=%2312122a,%2300ff66").json()["neon"]
-    assert lit["to"][2:] == ["#00ff66", "#00ff66"]
-
-
-@pytest.mark.parametrize(
-    ("name", "sent", "code", "said"),
-    [
-        ("colors", "reddish", "colour_invalid", "#rrggbb"),
-        ("colors", "red," * 7, "too_long", "at most 6 colours"),
-        ("colors_on", "wall", "colors_on_invalid", "surface:colour"),
-    ],
-)
-def test_invalid_or_too_many_colours_for_thumbnails_are_refused(
-    studio: Any, name: str, sent: str, code: str, said: str
+def test_the_page_computes_the_colours_of_thumbnails_itself_so_that_no_stranger_makes_the_api_do_it(
+    studio: Any, home: Path
 ) -> None:
-    answer = studio.get("/studio/palettes", params={name: sent})
+    assert studio.get("/studio/palettes?colors=%23b5835a").status_code == 404
+    (home / "thumbnails").mkdir(exist_ok=True)
+    table = [["wall", "#e5dfd2"], ["table", "#b98a5a"], ["accent", "#97734e"]]
+    kept = {"wooden_table": table, "podium": [["ceiling", "#e9dccb"]], "gone": [["wall", "#e9dccb"]]}
+    (home / "thumbnails" / "slots.json").write_text(json.dumps(kept))
+    found = studio.get("/studio/surfaces")
 
-    assert located(answer) == {("query", name)}
-    assert answer.json()["detail"][0]["code"] == code
-    assert said in answer.json()["detail"][0]["msg"]
+    wooden = {"slots": table, "surfaces": [["wall", "plaster", 0.64], ["table", "wood", 0.22]]}
+    assert found.json()["scenes"] == {"wooden_table": wooden}, "the others belong to another catalogue"
+    assert found.json()["gamuts"]["paint"] == {"regions": [[0, 100, 0, 140, 0, 360]], "samples": [], "wears": 0}
+    assert studio.get("/studio/surfaces", headers={"If-None-Match": found.headers["etag"]}).status_code == 304

@@ -1,12 +1,12 @@
 """Logos as pixels: an SVG is drawn in a process of its own, and what can't be drawn fails the job, not the worker."""
 
-import time
-
 import numpy as np
 import pytest
 
-from pipeline.core.errors import LayerUnusable
+from pipeline.core.errors import LayerUnusable, PipelineError, Rejected
 from pipeline.lettering.fonts import Fonts
+from service.supervisor import limited
+from service.worker import logos
 from service.worker.logos import artwork_for, open_logo
 from tests.pipeline.photo.test_vector import ATTACKS, LOGO, svg
 from tests.support.still_life import cut_out_png, still_life
@@ -35,15 +35,22 @@ def test_what_is_no_logo_is_refused_with_the_remedy(data: bytes) -> None:
         open_logo(data)
 
 
-def test_a_logo_that_takes_too_long_ends_only_its_own_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.worker.logos._DRAW", "while True: pass")
-    monkeypatch.setattr("service.worker.logos._SECONDS", 0.2)
-    started = time.monotonic()
+def test_a_logo_that_takes_too_much_processor_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logos, "_SECONDS", 1)
+    groups = '<g opacity=".5"><rect width="100" height="100"/></g>' * 300
 
     with pytest.raises(LayerUnusable, match="takes too long"):
+        open_logo(svg(groups, 'viewBox="0 0 100 100"'))
+
+
+def test_a_host_that_is_too_busy_for_a_logo_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limited, "_WAIT", 0.01)
+
+    with pytest.raises(PipelineError, match="Submit the job again") as caught:
         open_logo(TALL)
 
-    assert time.monotonic() - started < 5
+    assert not isinstance(caught.value, Rejected), "the worker would end the job"
+    assert caught.value.code == "time_limit"
 
 
 def test_the_logos_of_layers_are_opened_by_their_names() -> None:

@@ -2,15 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from litestar import Request
+from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.testing import TestClient
 
+from service.api import admission
+from service.api.admission import Bodies
 from service.api.app import create_app
-from service.api.pages import verify
 from service.settings import Settings
+from service.supervisor.limited import HostBusy
 from tests.service.marks.test_verify import signed
 from tests.support.databases import migrated_engine
 
@@ -66,22 +71,61 @@ def test_a_file_without_an_end_is_refused_at_the_limit(public: Any) -> None:
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
-def test_a_file_that_stops_arriving_gives_its_place_back(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "_ARRIVAL", 0.1)
+def test_files_that_stop_arriving_hold_no_place_and_end(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "ARRIVAL", 1)
+    arriving = asyncio.Semaphore(0)
 
     async def stalled() -> AsyncIterator[bytes]:
         yield b"\xff\xd8\xff"
+        arriving.release()
         await asyncio.sleep(3600)
 
-    async def send() -> httpx.Response:
+    async def send() -> tuple[httpx.Response, list[httpx.Response]]:
         app: Any = create_app(settings)  # httpx and litestar name the types of ASGI differently
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
-            return await http.post("/v1/verify", content=stalled())
+            slow = [asyncio.create_task(http.post("/v1/verify", content=stalled())) for _ in range(9)]
+            for _ in slow:
+                await arriving.acquire()
+            return await http.post("/v1/verify", content=b"%PDF-1.7"), await asyncio.gather(*slow)
 
-    answer = asyncio.run(send())
-    assert answer.status_code == 422
-    assert "to arrive. Send it again" in answer.json()["detail"][0]["msg"]
+    whole, slow = asyncio.run(send())
+    assert "PDF" in whole.json()["detail"][0]["msg"], "it has a place"
+    assert {answer.status_code for answer in slow} == {422}
+    assert "to arrive. Send it again" in slow[0].json()["detail"][0]["msg"]
+
+
+def test_an_address_and_all_together_can_fill_only_a_part_of_the_memory() -> None:
+    bodies = Bodies(10, 20)
+
+    def sent(host: str) -> Any:
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"1234567", "more_body": False}
+
+        route: Any = SimpleNamespace(resolve_request_max_body_size=lambda: None)
+        scope: Any = {"type": "http", "client": (host, 1), "headers": [], "route_handler": route, "state": {}}
+        return bodies.received(Request(scope, receive))
+
+    async def fill() -> None:
+        async with sent("2001:db8::1"), sent("192.0.2.1"):
+            for host in ("2001:db8::2", "192.0.2.2"):
+                with pytest.raises(ProblemDetailsException, match="Too many bodies"):
+                    async with sent(host):
+                        pass
+        async with sent("2001:db8::2") as (peer, body):
+            assert (peer, body) == ("2001:db8::/64", b"1234567")
+
+    asyncio.run(fill())
+
+
+def test_a_busy_host_asks_to_try_again(settings: Settings) -> None:
+    def check(_data: bytes | bytearray) -> Any:
+        raise HostBusy
+
+    with TestClient(create_app(settings)) as http:
+        http.app.state.check_apart = check
+        answer = http.post("/v1/verify", content=b"x")
+    assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (429, "too_many_checks", "2")
 
 
 def test_with_the_page_off_there_are_no_such_routes(settings: Settings) -> None:
