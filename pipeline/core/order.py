@@ -1,7 +1,7 @@
 """A caller's request for one swap: the record that every interface parses its input into, and its options' texts."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
@@ -479,9 +479,9 @@ def all_options() -> Iterator[tuple[str, Any, Any, Option]]:
 def options_of(record: type[OptionRecord]) -> Iterator[tuple[str, Any, Any, Option]]:
     """Yield the name, the type, the default and the `Option` of each field."""
     kinds = get_type_hints(record, include_extras=True)
-    for field in fields(record):
-        kind, option = get_args(kinds[field.name])
-        yield field.name, kind, field.default, option
+    for one in fields(record):
+        kind, option = get_args(kinds[one.name])
+        yield one.name, kind, one.default, option
 
 
 def given(options: OptionRecord) -> dict[str, Any]:
@@ -525,7 +525,7 @@ class SwapOrder:
     style_words: tuple[str, ...] = ()
     pinned: bool = False
     #: Options that the caller sent, even with their default value; a brand's don't replace them. Also `seed` if sent.
-    sent: frozenset[str] = frozenset()
+    sent: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def given(self) -> dict[str, Any]:

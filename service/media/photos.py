@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ulid import ULID
 
 from pipeline.core.errors import ImageUnreadable
-from pipeline.photo.container import sniff
+from pipeline.photo.container import is_cut_short, sniff
 from pipeline.photo.vector import check_svg, is_svg
 from service.accounts.clients import Client
 from service.jobs.submit import upload_prefix
@@ -51,8 +51,9 @@ class Photos:
     def store(self, client: Client, data: bytes) -> Stored:
         """Store a photo's bytes under a new key of the client. Raises NotAPhoto, PhotoTooLarge, StoreUnavailable.
 
-        It detects the format from the first bytes. Whether the photo can be decoded shows in the job that uses it. An
-        SVG logo is checked whole. Its bucket gets no type for it, so that no browser ever opens it as a page.
+        It detects the format from the first bytes, and refuses a JPEG, PNG or WebP without its end. Whether the photo
+        can be decoded shows in the job that uses it. An SVG logo is checked whole. Its bucket gets no type for it, so
+        that no browser ever opens it as a page.
         """
         if len(data) > self.max_bytes:
             raise PhotoTooLarge(self.max_bytes)
@@ -62,7 +63,11 @@ class Photos:
                 key = self._new_key(client, "svg")
                 self.sources.put(key, data, "application/octet-stream")
                 return Stored(key, SVG_TYPE, len(data))
-            content_type = _TYPES[sniff(data)]
+            kind = sniff(data)
+            cut = is_cut_short(data, kind) if kind in ("png", "webp") else False
+            if cut or (kind == "jpeg" and b"\xff\xd9" not in data):  # phones append films, so its end may come early
+                raise NotAPhoto("The file ends before its picture does. Upload the whole file again.")
+            content_type = _TYPES[kind]
         except ImageUnreadable as error:
             raise NotAPhoto(str(error)) from error
         key = self.reserve(client, content_type)

@@ -132,9 +132,10 @@ def _model_in(kind: Any) -> type[BaseModel] | None:
 
 
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return the most similar known name; None if none is similar."""
-    folded = {_folded(one): one for one in known}
-    found = difflib.get_close_matches(_folded(name[:100]), folded, n=1, cutoff=cutoff)
+    """Return the most similar known name, at best one that begins like this; None if none is similar."""
+    folded, asked = {_folded(one): one for one in known}, _folded(name[:100])
+    begun = [one for one in folded if len(asked) > 3 and one.startswith(asked)]
+    found = begun or difflib.get_close_matches(asked, folded, n=1, cutoff=cutoff)
     return folded[found[0]] if found else None
 
 

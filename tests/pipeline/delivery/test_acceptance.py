@@ -37,11 +37,12 @@ from pipeline.report import (
     RuleCheck,
     Status,
 )
+from service.catalogue.effects import WARNED
 from service.catalogue.warning_words import WORDS
 
 GUIDE = Path(__file__).parents[3] / "docs/guides/callers/acceptance.md"
 #: Warnings about the order itself, which it had before the charge.
-BEFORE = {"scene_in_words", "mood_in_words", "colors_unused", "brand_unknown"}
+BEFORE = {"scene_in_words", "mood_in_words", "brand_unknown", *WARNED.values()}
 
 
 def colour(miss: float) -> ColourMatch:

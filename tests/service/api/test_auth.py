@@ -181,7 +181,9 @@ def test_a_captured_signed_request_charges_nothing_with_another_idempotency_key(
 
 
 def test_a_photo_of_many_megabytes_can_be_sent_signed(signer: Caller) -> None:
-    form = httpx.Request("POST", "http://x/", files={"file": ("jar.jpg", b"\xff\xd8\xff" + bytes(20 * 2**20))})
+    form = httpx.Request(
+        "POST", "http://x/", files={"file": ("jar.jpg", b"\xff\xd8\xff" + bytes(20 * 2**20) + b"\xff\xd9")}
+    )
     raw = form.read()
     headers = signer.headers | {"Content-Type": form.headers["Content-Type"]} | sign("s", "POST", "/v1/uploads", raw)
 

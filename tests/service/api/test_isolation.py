@@ -354,7 +354,7 @@ def sources_of_orders(world: World, method: str, path: str) -> None:
 
 def new_photos(world: World, method: str, path: str) -> None:
     reserved = world.ask(method, path, json={"content_type": "image/jpeg"})
-    sent = world.ask(method, path, files={"file": ("a.png", b"\x89PNG\r\n\x1a\n", "image/png")})
+    sent = world.ask(method, path, files={"file": ("a.png", b"\x89PNG\r\n\x1a\nIEND", "image/png")})
     for answer in (reserved, sent):
         assert answer.json()["key"].startswith(f"uploads/{world.nosy.client.id}/")
         assert not any(name in answer.text for name in world.owner.names)

@@ -4,9 +4,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
+from io import BytesIO
 from typing import Any
 
 import pytest
+from PIL import Image
 from ulid import ULID
 
 from service.catalogue.catalogue import load_catalogue
@@ -129,6 +131,18 @@ def test_a_wrong_form_names_the_part(caller: Caller, options: dict[str, Any], fi
 
     assert located(answer) == {("body", field)}
     assert answer.json()["detail"][0]["code"] == code
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_photo_without_its_end_is_refused_on_arrival(caller: Caller, kind: str) -> None:
+    file = BytesIO()
+    Image.open(BytesIO(PHOTO)).save(file, kind)
+    whole = file.getvalue()
+
+    assert upload(caller, files={"file": ("a", whole)}).status_code == 201
+    answer = upload(caller, files={"file": ("a", whole[:-40])})
+    assert answer.status_code == 422
+    assert "Upload the whole file again." in answer.json()["detail"][0]["msg"]
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])

@@ -18,7 +18,7 @@ from service.webhooks.addresses import is_public
 from tests.support.storm.receiver import Receiver, answer, receiving
 from tests.support.storm.servers import free_port
 
-PHOTO = b"\xff\xd8\xff" + bytes(5000)
+PHOTO = b"\xff\xd8\xff" + bytes(5000) + b"\xff\xd9"
 
 
 def fetcher(**changes: Any) -> Fetcher:
@@ -134,7 +134,7 @@ def test_a_file_that_is_too_large_is_not_read_to_its_end(length: int | None) -> 
     sent = threading.Event()
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
-        sends(b"\xff\xd8\xff" + bytes(9_999), length=length)(handler)
+        sends(b"\xff\xd8\xff" + bytes(9_997) + b"\xff\xd9", length=length)(handler)
         sent.set()
 
     with receiving(respond) as receiver, pytest.raises(PhotoTooLarge) as caught:
