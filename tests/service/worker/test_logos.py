@@ -37,7 +37,7 @@ def test_what_is_no_logo_is_refused_with_the_remedy(data: bytes) -> None:
 
 def test_a_logo_that_takes_too_much_processor_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logos, "_SECONDS", 1)
-    groups = '<g opacity=".5"><rect width="100" height="100"/></g>' * 300
+    groups = '<g opacity="0.5"><rect width="100" height="100"/></g>' * 300
 
     with pytest.raises(LayerUnusable, match="takes too long"):
         open_logo(svg(groups, 'viewBox="0 0 100 100"'))
