@@ -70,9 +70,7 @@ class DeliveryRecord:
 
 
 #: The way out on a developer's machine, for callers and operators.
-_ON_YOUR_OWN = (
-    "For a receiver on your own machine, the whole service and this command need BACKDROP_WEBHOOK_ALLOW_PRIVATE=true."
-)
+_ON_YOUR_OWN = "For a receiver on your own machine, read the page 'Develop on your own machine' of the docs."
 
 
 def check_url(text: str, *, allow_private: bool) -> httpx.URL:

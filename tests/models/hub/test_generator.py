@@ -256,8 +256,6 @@ def test_family_names_are_distinct_and_include_every_family_that_a_config_cannot
 def test_every_family_names_a_class_that_takes_the_sketch_as_its_record_states() -> None:
     import diffusers
 
-    from models.hub.modular import Modular  # imports torch
-
     for family in FAMILIES:
         kind = Modular if "Modular" in family.pipeline else getattr(diffusers, family.pipeline)
         takes = inspect.signature(kind.__call__).parameters
