@@ -120,6 +120,7 @@ def _limits(settings: Settings) -> dict[str, Any]:
         "fetcher": Fetcher(
             httpx.create_ssl_context(), settings.fetch_timeout, settings.max_photo_bytes, settings.fetch_allow_private
         ),
+        "bodies": Bodies(2 * settings.max_photo_bytes, 4 * settings.max_photo_bytes),
         "max_body_bytes": settings.max_body_bytes,
         "prefer_wait": settings.prefer_wait,
         "public_url": settings.public_url,
@@ -186,7 +187,6 @@ def _parts(settings: Settings, metrics: JobMetrics) -> dict[str, Any]:
     quarantine = Quarantine(engine, settings)
     return {
         "accounts": Accounts(engine, cipher),
-        "bodies": Bodies(2 * settings.max_photo_bytes, 4 * settings.max_photo_bytes),
         "brands": brands,
         "catalogue": catalogue,
         "check_apart": lambda data: check_apart(data, settings, own_numbers(settings, engine)),

@@ -80,9 +80,9 @@ class PlanWarning(BaseModel):
         description="Stable name of the warning. These mean that the submit would be refused: insufficient_credits, "
         "too_many_unfinished_jobs, queue_share_taken, queue_full. These mean that you may not get what you want: "
         "scene_in_words, mood_in_words, colors_unused, brand_unknown, scene_unsuited, no_honest_placement, "
-        "placement_breaks_rules, placement_unpins, frame_breaks_rules, output_breaks_rules, and FIELD_unused for a "
-        "field without effect, such as seed_unused. pictures_shared: an order has pictures that are the same, which "
-        "are made and charged once. The rules on the product's place need an earlier render."
+        "placement_breaks_rules, placement_unpins, frame_breaks_rules, output_breaks_rules. FIELD_unused, such as "
+        "seed_unused, means that the field has no effect. pictures_shared: an order has pictures that are the same, "
+        "which are made and charged once. The rules on the product's place need an earlier render."
     )
     message: str = Field(description="A sentence for a person.")
 
