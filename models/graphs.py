@@ -114,16 +114,17 @@ class GraphViewpoint:
         from safetensors.numpy import load_file
 
         card = CARDS[WEIGHTS_OF_VIEWPOINT]
-        graph = folder / f"{VIEWPOINT}-{card.sha256[:12]}.onnx"
+        network, sha256 = verify(card, weights)
+        graph = folder / f"{VIEWPOINT}-{sha256[:12]}.onnx"
         digest = hashlib.sha256(graph.read_bytes()).hexdigest()
-        self._session = open_session(graph, runtime, weights=verify(card, weights), digest=digest)
+        self._session = open_session(graph, runtime, weights=network, digest=digest)
         #: Side in pixels of its square inputs.
         self.side = int(self._session.get_modelmeta().custom_metadata_map["side"])
         head = load_file(folder / HEAD)
         self._weight, self._bias = head["weight"], head["bias"]
         #: Networks and package, for the report's provenance.
         self.version = (
-            f"{library_of(self._session)} {card.name} sha256:{card.sha256[:12]}"
+            f"{library_of(self._session)} {card.name} sha256:{sha256[:12]}"
             f" graph sha256:{digest[:12]} head sha256:{weights_digest(folder)[:12]}"
         )
 

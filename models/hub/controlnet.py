@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from models.hub.found import located
+from models.hub.found import commit_of, located
 from models.weights import weights_digest
 from pipeline.core.networks import PaintRequest
 from pipeline.geometry.ray import Field
@@ -48,12 +48,17 @@ class DepthChoice:
     scale: float | None = None
 
     def version(self, digests: Sequence[Path] = ()) -> str:
-        """Return what identifies its backgrounds: the ControlNet, its weights if it is a folder, its scale.
+        """Return what identifies its backgrounds: the ControlNet, the digest of a folder or the commit, its scale.
 
         `digests` is as in `weights_digest`.
         """
         folder = Path(self.model)
-        named = f"{folder.name} sha256:{weights_digest(folder, digests)[:12]}" if folder.is_dir() else self.model
+        if folder.is_dir():
+            named = f"{folder.name} sha256:{weights_digest(folder, digests)[:12]}"
+        else:
+            name, _, revision = self.model.partition("@")
+            commit = commit_of(name, "config.json", revision or None)
+            named = name if commit is None else f"{name}@{commit[:12]}"
         return f"depth={named}" + ("" if self.scale is None else f" scale={self.scale}")
 
 

@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 from models.hub.families import FAMILIES, SETTING, Family, family_of
 from models.weights import weights_digest
 
+#: Index of a model that only a modular pipeline runs.
+MODULAR_INDEX = "modular_model_index.json"
 #: Seconds that the hub may take for its first answer; its own library tries six times, a minute each.
 PATIENCE = 5.0
 #: Seconds for the whole request, including slow name resolution and slow downloads.
@@ -149,7 +151,7 @@ def _doubt(family: Family | None, class_name: str, file: str | None) -> str | No
 
 def _config(name: str, source: dict[str, Any]) -> dict[str, Any] | None:
     """Return the model_index.json of a folder or hub id with its parts' configs in it; None if there is none."""
-    index = _json(name, "model_index.json", source)
+    index = _json(name, "model_index.json", source) or _json(name, MODULAR_INDEX, source)
     if index is None:
         return None
     parts = {"scheduler": "scheduler_config.json", "unet": "config.json", "transformer": "config.json"}
@@ -201,9 +203,16 @@ def version(class_name: str, found: Found, digests: Sequence[Path] = ()) -> str:
 
 def _commit(found: Found) -> str | None:
     """Return the commit of a hub model, from the snapshot's folder in the hub's cache; None if there is none."""
-    from huggingface_hub import try_to_load_from_cache
-
     family = found.family
     file = family.checkpoint if found.lone and family and family.checkpoint else "model_index.json"
-    kept = try_to_load_from_cache(found.name, file, revision=found.revision)
-    return Path(kept).parent.name if isinstance(kept, str) else found.revision
+    if "Modular" in found.class_name:
+        file = MODULAR_INDEX
+    return commit_of(found.name, file, found.revision)
+
+
+def commit_of(name: str, file: str, revision: str | None) -> str | None:
+    """Return the commit of a hub model by its cached file, or the revision if it is not cached."""
+    from huggingface_hub import try_to_load_from_cache
+
+    kept = try_to_load_from_cache(name, file, revision=revision)
+    return Path(kept).parent.name if isinstance(kept, str) else revision

@@ -47,26 +47,33 @@ def open_pipeline(
     import torch
 
     quiet()
-    if pipeline_class is not None and not hasattr(getattr(diffusers, pipeline_class, None), "from_pretrained"):
-        raise ValueError(
-            f"diffusers {diffusers.__version__} has no pipeline class {pipeline_class!r}. Correct the class, or leave"
-            " it empty."
-        )
+    family = found.family
+    kind = pipeline_class or (family.pipeline if family else None)
+    if kind is not None and not hasattr(getattr(diffusers, kind, None), "from_pretrained"):
+        remedy = "Correct the class, or leave it empty." if pipeline_class else "Install a newer diffusers."
+        raise ValueError(f"diffusers {diffusers.__version__} has no pipeline class {kind!r}. {remedy}")
     if memory.offload != "none" and device == "cpu":
         raise ValueError(
             f"BACKDROP_OFFLOAD is {memory.offload}, but on a CPU there is nothing to offload. Set it to none."
         )
-    family = found.family
+    modular = kind is not None and "Modular" in kind
+    if modular and memory.offload != "none":
+        raise ValueError(f"BACKDROP_OFFLOAD is {memory.offload}, but {kind} can't offload. Set it to none.")
     options: dict[str, Any] = {"dtype": getattr(torch, precision), "use_safetensors": True, **found.source}
     options |= {} if memory.variant is None else {"variant": memory.variant}
     base = found.name
     if family and family.checkpoint and found.lone:
         base, options["unet"] = _lone_unet(found, family, options)
-    pipe = _from_pretrained(base, pipeline_class or (family.pipeline if family else None), options)
+    if modular:
+        from models.hub.modular import open_modular
+
+        pipe = open_modular(str(kind), found, options)
+    else:
+        pipe = _from_pretrained(base, kind, options)
     if family and (family.scheduler or family.spacing):
-        kind = getattr(diffusers, family.scheduler) if family.scheduler else type(pipe.scheduler)
+        steps = getattr(diffusers, family.scheduler) if family.scheduler else type(pipe.scheduler)
         spacing = {"timestep_spacing": family.spacing} if family.spacing else {}
-        pipe.scheduler = kind.from_config(pipe.scheduler.config, **spacing)
+        pipe.scheduler = steps.from_config(pipe.scheduler.config, **spacing)
     pipe.set_progress_bar_config(disable=True)
     check_sees_drawing(pipe, named=pipeline_class is not None)
     if depth is not None:

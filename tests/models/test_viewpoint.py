@@ -51,9 +51,9 @@ def test_the_graph_contains_no_weights_and_uses_the_downloaded_file(classifier: 
     assert [graph.name.split("-")[0] for graph in graphs] == ["viewpoint"]
     for graph in graphs:
         data = graph.read_bytes()
-        assert CARDS[VIEWPOINT].sha256[:12] in graph.name
+        assert CARDS[VIEWPOINT].checksum.removeprefix("sha256:")[:12] in graph.name
         assert len(data) < 200_000
         assert b".py" not in data
-    assert CARDS[VIEWPOINT].sha256[:12] in classifier.version
+    assert CARDS[VIEWPOINT].checksum.removeprefix("sha256:")[:12] in classifier.version
     with pytest.raises(WeightsMissing, match="backdrop models fetch"):
         GraphViewpoint(VIEWPOINT_CHECKPOINT, VIEWPOINT_CHECKPOINT)

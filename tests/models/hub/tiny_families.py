@@ -11,6 +11,7 @@ from tests.support.tiny_pipelines import (
     chat_tokenizer,
     clip_config,
     flux2_klein,
+    qwen,
     stable_diffusion,
     stable_diffusion_xl,
     unet,
@@ -184,6 +185,43 @@ def flux2_klein_kv(folder: Path) -> Any:
 
     parts = flux2_klein(folder).components
     return Flux2KleinKVPipeline(**{name: part for name, part in parts.items() if name != "is_distilled"})
+
+
+class Processor:
+    """A replacement of transformers' own processor of FLUX 3's text encoder, which needs torchvision."""
+
+    def __init__(self) -> None:
+        self.tokenizer = chat_tokenizer()
+
+    def apply_chat_template(self, *messages: Any, **options: Any) -> Any:
+        return self.tokenizer.apply_chat_template(*messages, **options)
+
+
+def flux3_klein() -> Any:
+    """Create a FLUX 3 Image Klein without its prompt upsampler; its tokenizer can't be saved."""
+    from diffusers import (
+        AutoencoderKLFlux2,
+        FlowMatchEulerDiscreteScheduler,
+        Flux3DistilledAutoBlocks,
+        Flux3Transformer2DModel,
+    )
+
+    pipe = Flux3DistilledAutoBlocks().init_pipeline()
+    pipe.update_components(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=6.93),
+        vae=AutoencoderKLFlux2(
+            block_out_channels=(16, 16), latent_channels=4, norm_num_groups=1, layers_per_block=1,
+            down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+        ),
+        # 32 layers: the pipeline reads the text encoder's layer 32.
+        text_encoder=qwen(32),
+        tokenizer=Processor(),
+        transformer=Flux3Transformer2DModel(
+            in_channels=16, cond_in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
+            num_attention_heads=2, joint_attention_dim=128, axes_dims_rope=(4, 4, 4, 4), flow_map=True,
+        ),
+    )  # fmt: skip
+    return pipe
 
 
 TINY_FAMILIES: dict[str, Callable[[Path], Any]] = {
