@@ -26,13 +26,13 @@ class Modular:
         scheduler, steps = self.modular.scheduler, count()
         step = scheduler.step
 
-        def reported(*arguments: Any, **named: Any) -> Any:
+        def stepped(*arguments: Any, **named: Any) -> Any:
             answer = step(*arguments, **named)
             callback_on_step_end(self, next(steps), arguments[1], {})
             return answer
 
         given = {"prompt": prompt, "image": image, "width": width, "height": height, "generator": generator}
-        scheduler.step = reported  # the blocks take no callback
+        scheduler.step = stepped  # the blocks take no callback
         try:
             given |= {"num_inference_steps": num_inference_steps, "output_type": output_type}
             return ImagePipelineOutput(images=self.modular(**given, output="images"))

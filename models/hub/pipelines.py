@@ -71,9 +71,9 @@ def open_pipeline(
     else:
         pipe = _from_pretrained(base, kind, options)
     if family and (family.scheduler or family.spacing):
-        schedule = getattr(diffusers, family.scheduler) if family.scheduler else type(pipe.scheduler)
+        steps = getattr(diffusers, family.scheduler) if family.scheduler else type(pipe.scheduler)
         spacing = {"timestep_spacing": family.spacing} if family.spacing else {}
-        pipe.scheduler = schedule.from_config(pipe.scheduler.config, **spacing)
+        pipe.scheduler = steps.from_config(pipe.scheduler.config, **spacing)
     pipe.set_progress_bar_config(disable=True)
     check_sees_drawing(pipe, named=pipeline_class is not None)
     if depth is not None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +193,10 @@ def test_a_scene_that_exceeds_the_memory_raises_its_own_error(graph: GraphGenera
 
 def test_both_forms_name_the_same_weights(graph: GraphGenerator, pipeline: DiffusersGenerator) -> None:
     assert graph.version.split()[0] in {"openvino", "onnxruntime"}
-    assert graph.version.split()[2:] == pipeline.version.split()[2:]
+    weights, _, own = graph.version.partition(" graph sha256:")
+    assert weights.split()[2:] == pipeline.version.split()[2:]
+    assert sha256(graph_file(RENDERER_CHECKPOINT, LIGHT).read_bytes()).hexdigest().startswith(own)
+    assert len(own) == 12
     assert (graph.capabilities, graph.dtype) == (pipeline.capabilities, pipeline.dtype)
     assert load_generator(GeneratorChoice(RENDERER_CHECKPOINT, size=96)).capabilities.size == 96
 

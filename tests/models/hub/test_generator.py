@@ -13,7 +13,6 @@ import pytest
 
 from models.hub.families import FAMILIES, family_of
 from models.hub.generator import DiffusersGenerator
-from models.hub.modular import Modular
 from models.hub.recipe import Recipe
 from models.hub.start import schedule
 from models.loading import GeneratorChoice, load_generator
@@ -255,6 +254,8 @@ def test_family_names_are_distinct_and_include_every_family_that_a_config_cannot
 
 def test_every_family_names_a_class_that_takes_the_sketch_as_its_record_states() -> None:
     import diffusers
+
+    from models.hub.modular import Modular  # imports torch
 
     for family in FAMILIES:
         kind = Modular if "Modular" in family.pipeline else getattr(diffusers, family.pipeline)

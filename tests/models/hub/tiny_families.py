@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from tests.support.tiny_pipelines import (
@@ -188,11 +187,18 @@ def flux2_klein_kv(folder: Path) -> Any:
     return Flux2KleinKVPipeline(**{name: part for name, part in parts.items() if name != "is_distilled"})
 
 
-def flux3_klein() -> Any:
-    """Create a FLUX 3 Image Klein without its prompt upsampler; its tokenizer can't be saved.
+class Processor:
+    """A replacement of transformers' own processor of FLUX 3's text encoder, which needs torchvision."""
 
-    transformers' own processor of its text encoder needs torchvision. The replacement is the tokenizer alone.
-    """
+    def __init__(self) -> None:
+        self.tokenizer = chat_tokenizer()
+
+    def apply_chat_template(self, *messages: Any, **options: Any) -> Any:
+        return self.tokenizer.apply_chat_template(*messages, **options)
+
+
+def flux3_klein() -> Any:
+    """Create a FLUX 3 Image Klein without its prompt upsampler; its tokenizer can't be saved."""
     from diffusers import (
         AutoencoderKLFlux2,
         FlowMatchEulerDiscreteScheduler,
@@ -200,7 +206,6 @@ def flux3_klein() -> Any:
         Flux3Transformer2DModel,
     )
 
-    tokenizer = chat_tokenizer()
     pipe = Flux3DistilledAutoBlocks().init_pipeline()
     pipe.update_components(
         scheduler=FlowMatchEulerDiscreteScheduler(shift=6.93),
@@ -210,7 +215,7 @@ def flux3_klein() -> Any:
         ),
         # 32 layers: the pipeline reads the text encoder's layer 32.
         text_encoder=qwen(32),
-        tokenizer=SimpleNamespace(tokenizer=tokenizer, apply_chat_template=tokenizer.apply_chat_template),
+        tokenizer=Processor(),
         transformer=Flux3Transformer2DModel(
             in_channels=16, cond_in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
             num_attention_heads=2, joint_attention_dim=128, axes_dims_rope=(4, 4, 4, 4), flow_map=True,
