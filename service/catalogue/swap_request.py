@@ -178,8 +178,7 @@ class BackgroundSwapWithSpecRequest(BaseModel):
 
 def error_at(kind: str, text: str, loc: tuple[str | int, ...], value: Any) -> InitErrorDetails:
     """Return an error at a place of a body, for an exception with all of its errors."""
-    text = text.removeprefix("Value error, ").replace("{", "{{")
-    custom = PydanticCustomError(cast(Any, kind), cast(Any, text))
+    custom = PydanticCustomError(cast(Any, kind), cast(Any, text.removeprefix("Value error, ")))
     return InitErrorDetails(type=custom, loc=loc, input=value)
 
 

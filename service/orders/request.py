@@ -244,5 +244,5 @@ def _repeated(data: dict[str, Any]) -> Iterator[InitErrorDetails]:
     listed = presets if isinstance(presets, list) else []
     for place, preset in enumerate(listed):
         if preset in listed[:place]:
-            text = "This preset was sent before. Name each preset once"
+            text = "This preset was sent before. Send each preset once"
             yield error_at("repeated", text, ("presets", place), preset)

@@ -289,6 +289,6 @@ def _fault(number: int, photo: OrderPhoto, error: SourceTooLarge | None = None) 
     if error is not None:
         text = f"The photo has more than {error.limit:,} bytes. Upload a smaller one"
         return OrderFault(loc, "photo_too_large", text, key or render)
-    remedy = "POST /v1/uploads returns keys" if key else "GET /v1/renders lists yours"
-    text = f"There is no such source, or it is not yours. {remedy}"
+    known = "a key from POST /v1/uploads" if key else "an id from GET /v1/renders"
+    text = f"There is no such source, or it is not yours. Send {known}"
     return OrderFault(loc, "source_not_found", text, key or render)

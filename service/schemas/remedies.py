@@ -23,7 +23,7 @@ from service.schemas.error_responses import Fault
 
 #: Maximum length of a received value in an answer, in characters.
 _SHOWN = 40
-#: Number of errors in an answer that get a remedy: finding the nearest name for thousands would take seconds.
+#: Number of errors in an answer that may get a nearest name: finding it for thousands would take seconds.
 MOST_REMEDIES = 20
 _LIMIT = re.compile(r"at (most|least) (\d+) (?:characters?|items?)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -40,6 +40,8 @@ _PARAMETER_CODES = (
 )
 #: msgspec's message about malformed JSON.
 _BYTE = re.compile(r"JSON is malformed: (.+) \(byte (\d+)\)")
+#: The value in a message such as "64 to 4096 pixels, not 63".
+_NOT = re.compile(r"\bnot (-?[\w.]*\w)")
 _MISSING = re.compile(r"Missing required \w+ parameter '([^']+)'")
 
 
@@ -157,22 +159,30 @@ def with_received(message: str, value: object) -> str:
     """Return the message with the value that it is about, unless it contains the value already."""
     said = shown(value)
     quoted = isinstance(value, str) and (said in message or repr(value) in message)
-    if quoted or re.search(rf"\bnot {re.escape(str(value))}\b", message):
+    if quoted or str(value) in _NOT.findall(message):
         return message
     return f"{message} Received {said}." if message.endswith(".") else f"{message} (received {said})"
 
 
-def body_error(error: Mapping[str, Any], inputs: Inputs) -> str:
-    """Return the message of one of pydantic's errors of a body. `error` has `loc`, `type`, `msg` and `input`."""
+def body_error(error: Mapping[str, Any], inputs: Inputs, *, near: bool) -> str:
+    """Return the message of one of pydantic's errors of a body. `near`: an unknown field gets the nearest name."""
     kind, message, value = error["type"], str(error["msg"]).replace(" after validation", ""), error.get("input")
     match kind:
+        case "extra_forbidden" if not near:
+            message = f"{message}. Remove {shown(error['loc'][-1])}"
         case "extra_forbidden" if len(error["loc"]) > 1:
             return inputs.unknown_inside(error["loc"], value)
         case "extra_forbidden":
             return inputs.unknown(str(error["loc"][-1]), value, "body")
         case "missing" if message == "Field required":
             return f"Field required. Add {error['loc'][-1]} to the JSON body"
-        case "model_type":  # pydantic's own message names a class of this program
+        case "string_pattern_mismatch" if _CONTROL.search(str(value)):
+            message = "String should have no control characters"
+        case "string_pattern_mismatch":
+            message = message.replace("match pattern", "have the form")
+        case "int_parsing_size":
+            message = "Input should be an integer of fewer digits"
+        case "model_type" | "dict_type":  # pydantic's own messages name a class of this program, or of Python
             return with_received("Input should be a JSON object", value)
     limit = _LIMIT.search(message)
     if limit is not None and isinstance(value, Sized):
@@ -257,7 +267,7 @@ def validation_errors(request: Request[Any, Any, Any], error: ValidationExceptio
         found = [
             {
                 "loc": ["body", *one["loc"]],
-                "msg": body_error(one, inputs) if index < MOST_REMEDIES else one["msg"],
+                "msg": body_error(one, inputs, near=index < MOST_REMEDIES),
                 "type": one["type"],
             }
             for index, one in enumerate(cause.errors)

@@ -326,6 +326,7 @@ def others() -> Iterator[Bad]:
         ),
         ("PUT", "cutouts/none/subjects", {"keep": []}, ("keep",), "too_short", "at least 1 item, not 0. Add 1"),
         *(("POST", "orders", MANY | wrong, where, "extra_forbidden", said) for wrong, where, said in MISPLACED),
+        *(("POST", "orders", MANY | wrong, None, code, said) for wrong, code, said in IN_ORDERS),
         ("POST", "keys", {"nme": "warehouse"}, ("nme",), "extra_forbidden", "Did you mean name?"),
         ("POST", "keys", {"name": ""}, ("name",), "string_too_short", ""),
         ("POST", "keys", {"name": "a\nb"}, ("name",), "control_character", ""),
@@ -394,7 +395,7 @@ def drawn(document: dict[str, Any], examples: int) -> list[Bad]:
 
 
 #: An order of many pictures, and unknown fields inside of it with the hint.
-MANY = {
+MANY: dict[str, Any] = {
     "photos": [{"source_image_s3_key": "uploads/a.jpg"}],
     "scene_type": "podium",
     "mood": "calm",
@@ -411,6 +412,18 @@ MISPLACED: list[tuple[dict[str, Any], tuple[str | int, ...], str]] = [
         ("photos", 0, "source_image_key"),
         "Did you mean source_image_s3_key?",
     ),
+]
+#: Further faults of an order: the changed fields, the code, and words of the answer.
+IN_ORDERS: list[tuple[dict[str, Any], str, str]] = [
+    ({}, "source_not_found", "Send a key from POST /v1/uploads (received 'uploads/a.jpg')"),
+    ({"presets": ["open_graph"] * 2}, "repeated", "Send each preset once (received 'open_graph')"),
+    ({"metadata": {"a b": "x"}}, "string_pattern_mismatch", "have the form '^[A-Za-z0-9_.-]{1,40}$' (received 'a b')"),
+    ({"metadata": []}, "dict_type", "should be a JSON object (received an array)"),
+    ({"options": {"width": 1e300}}, "int_parsing_size", "an integer of fewer digits (received 1e+300)"),
+    # more faults than those that may get a nearest name
+    ({"photos": [MANY["photos"][0] | {"reference": "a\n"}] * 30}, "string_pattern_mismatch", "(received 'a\\n')"),
+    ({"photos": [MANY["photos"][0] | {"x": 1}] * 30}, "extra_forbidden", "Remove 'x' (received 1)"),
+    ({"photos": [{}] * 30, "mood": None}, "source_missing", "Field required. Add mood to the JSON body"),
 ]
 #: Words of an answer's remedy.
 REMEDY = re.compile(
