@@ -12,7 +12,7 @@ from PIL import Image
 
 from pipeline.colour.notation import hex_to_rgb
 
-SAMPLE = Path(__file__).resolve().parents[1] / "sample"
+SAMPLE = Path(__file__).resolve().parents[2] / "service" / "sample"
 #: The standing products of `service/sample`. The first is a photo, which is cut out like a customer's photo.
 SHIPPED = ("bottle.jpg", "mug.webp", "jar.webp", "lamp.webp", "vase.webp", "gift.webp")
 PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".heic"})
