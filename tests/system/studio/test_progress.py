@@ -254,7 +254,7 @@ def test_make_it_without_limits_makes_that_picture_and_leaves_the_limits_of_othe
 ) -> None:
     photo = upload(guest.api, small_bottle())
     body = {"source_image_s3_key": photo, "scene_type": "podium", "mood": "natural", "output_preset": PLACE}
-    limits = {"accept": '{"attempts": 1, "enlargement": 0.001}', "reference": "one.jpg"}
+    limits = {"accept": '{"attempts": 1, "enlargement": 0.01}', "reference": "one.jpg"}
     accepted = guest.api.post("/v1/background-swap-with-spec", json=body, params=limits).json()
     refused = ended(guest.api, accepted["job_id"])
     assert refused["error"]["code"] == "not_accepted"
