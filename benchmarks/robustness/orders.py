@@ -99,7 +99,9 @@ class Run:
             "scene_type": "white",
             "mood": "calm",
         }
-        body |= {"variants": options.variants, "presets": list(PRESETS[: options.presets]), "reference": "acceptance"}
+        # Without a scene, only such an option makes the variants' pictures differ, so that each is a job of its own.
+        looks = [{"options": {"quality": 80 + number}} for number in range(options.variants)]
+        body |= {"variants": looks, "presets": list(PRESETS[: options.presets]), "reference": "acceptance"}
         body["options"] = {"width": SIDE, "height": SIDE}
         self.pictures = options.photos * options.variants * options.presets
         self.lost = 2 * options.variants * options.presets
