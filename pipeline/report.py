@@ -167,6 +167,9 @@ class SceneReport:
     painted: Annotated[str, "Kind of the painted scene."]
     angle: Annotated[str | None, "Viewing angle, above or side. Null if the scene shows no surface."]
     changed: Annotated[str | None, "The change and its reason, in a sentence. Null if nothing was changed."]
+    own_view: Annotated[
+        str | None, "The `stance` to send for the scene's own view. Null if nothing was changed, and in older reports."
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from pipeline.lettering.drawing import NO_ARTWORK, Artwork, Lettered, lettered
 from pipeline.lettering.layers import layers_of
 from pipeline.photo.decode import decode
 from pipeline.placement.frame import copy_room
-from pipeline.placement.place import Place
+from pipeline.placement.place import Place, scene_report
 from pipeline.report import (
     CredentialsReport,
     FrameReport,
@@ -335,7 +335,7 @@ def _report(stages: Stages, made: _Made, measured: Encoded, versions: dict[str, 
             cut_by=cut.cut_by,
             background=source.cache_status,
             pinned=place.pinned,
-            scene=place.scene_report(),
+            scene=scene_report(place.asked, place.spec, place.facts),
             timings=stages.timings,
             painted_by="renderer" if fell_back(source.tried) else None,
         ),

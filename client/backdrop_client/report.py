@@ -95,6 +95,7 @@ class SceneReport(TypedDict, total=False):
     painted: str
     angle: str | None
     changed: str | None
+    own_view: str | None
 
 
 class Provenance(TypedDict, total=False):

@@ -69,6 +69,7 @@ class FreeContext:
             width,
             height,
             stands=self.place.stands,
+            hangs=self.place.hangs,
             light_side=side,
             pose=self.pose,
             box=self.place.position.bounds,
@@ -94,8 +95,15 @@ class FreeContext:
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Trace the product's shadow and mirror image in a layout."""
-        stands, lies, shadow = self.place.stands, self.place.facts.word == "lying", self.place.spec.shadow
-        return product_effects(self.placed, layout, stands=stands, lies=lies, shadow=shadow)
+        place = self.place
+        return product_effects(
+            self.placed,
+            layout,
+            stands=place.stands,
+            lies=place.facts.lies,
+            hangs=place.hangs,
+            shadow=place.spec.shadow,
+        )
 
     def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> Laid:
         """Place the product with its effects on a drawing."""

@@ -58,7 +58,7 @@ def plain_shadow(
     Along the canvas's border it is 0. `light` is the photo's.
     """
     facts, asked, alpha = place.facts, spec.shadow, placed.alpha
-    lies, above = facts.word == "lying", facts.turned("sweep") == "above"
+    lies, above = facts.lies, facts.turned("sweep") == "above"
     rests = facts.stance == "standing" or lies
     if asked == AS_LIT:
         if not (rests and spec.plain and spec.preset.shadow):
@@ -99,7 +99,7 @@ def shadow_report(asked: Shadow, place: Place, layout: Layout | None) -> ShadowR
     if asked == AS_LIT:
         return None
     stance, preset = place.facts.stance, place.spec.preset
-    rests = stance in ("standing", "lying") or (layout is not None and layout.top_down)
+    rests = stance in ("standing", "lying") or place.hangs or (layout is not None and layout.top_down)
     if asked.shadow == "none":
         return ShadowReport(mode=asked.shadow, cast=False, reason="asked")
     if preset.background == "white" and not preset.shadow:

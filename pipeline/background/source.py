@@ -92,7 +92,6 @@ def make_background(
     """
     canvas_height, canvas_width = placed.alpha.shape
     width, height = shown or (canvas_width, canvas_height)
-    lies = place.facts.word == "lying"
     if own is not None and spec.ground.background == "image":
         return _own(spec, own, place, placed, width, height)
     if spec.plain is not None:
@@ -105,7 +104,9 @@ def make_background(
             else pinned(spec, canvas_width, canvas_height, networks, on_step, cache=cache, **given)
         )
         stands = place.stands or place.pinned
-        there = product_effects(placed, one.layout, stands=stands, lies=lies, shadow=spec.shadow)
+        there = product_effects(
+            placed, one.layout, stands=stands, lies=place.facts.lies, hangs=place.hangs, shadow=spec.shadow
+        )
         return Background(
             one.background,
             lambda picture: there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture),
@@ -163,12 +164,13 @@ def _own(spec: Spec, own: OwnPicture, place: Place, placed: Placed, width: int, 
         tall,
         place.position.bounds,
         horizon=horizon,
-        direction=direction,
+        # A wall faces the camera like a surface seen from above, and there shadows fall down.
+        direction=180 - direction if place.hangs else direction,
         softness=softness,
         elevation=ELEVATION,
-        top_down=place.kind in TOP_DOWN,
+        top_down=place.hangs or place.kind in TOP_DOWN,
     )
-    effects = product_effects(placed, layout, stands=place.stands, lies=place.facts.word == "lying", shadow=asked)
+    effects = product_effects(placed, layout, stands=place.stands, lies=place.facts.lies, shadow=asked)
     left, top, right, bottom = (round(side * height / tall) for side in placed.box)
     found = {
         "background_upscaled": window.scale > MAX_ENLARGED,

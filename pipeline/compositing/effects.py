@@ -92,12 +92,19 @@ class ProductEffects:
 
 
 def product_effects(
-    placed: Placed, layout: Layout, *, stands: bool = True, lies: bool = False, shadow: Shadow = AS_LIT
+    placed: Placed,
+    layout: Layout,
+    *,
+    stands: bool = True,
+    lies: bool = False,
+    hangs: bool = False,
+    shadow: Shadow = AS_LIT,
 ) -> ProductEffects:
     """Trace the effects of the placed product on a layout.
 
     `stands`: its foot is visible. A product that is cropped below or hangs has no ground: no shadow falls on the floor,
     and no polish mirrors it. Seen from above, the surface is under all of the product, even where the photo crops it.
+    `hangs`: it hangs flat against the layout's wall, and its shadow falls there.
     `lies`: it is seen from the side, and rests on its whole lower contour. Of `shadow`, the word and the strength count
     here; the layout's lamp has its softness and direction.
     """
@@ -109,7 +116,9 @@ def product_effects(
     def cast() -> CastShadow | None:
         if shadow.shadow == "none":
             return None
-        return cast_shadow(placed.alpha, layout, cut_below=afloat, lies=lies, strength=strength, lift=lift)
+        return cast_shadow(
+            placed.alpha, layout, cut_below=afloat and not hangs, lies=lies, hangs=hangs, strength=strength, lift=lift
+        )
 
     traced, image = together(cast, lambda: mirror_image(placed, layout, lies=lies, lift=lift) if mirrors else None)
     return ProductEffects(traced, image)

@@ -1,4 +1,7 @@
-"""The shadow proxy of a product that lies on a surface seen from above: a low solid that blocks light."""
+"""The shadow proxy of a product that is flat on a surface facing the camera: a low solid that blocks light.
+
+It lies there, seen from above, or hangs against a wall.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,16 +33,17 @@ class LyingProxy:
 
     #: h×w: canvas heights from the outline inwards, 0 outside.
     inward: Field
-    #: The layout's aspect and camera.
+    #: The layout's aspect, camera and horizon.
     aspect: float
     camera: tuple[float, float]
+    horizon: float
     #: Height of the surface under it, and of its top above that; canvas heights.
     base: float
     thick: float
 
     @classmethod
     def of(cls, alpha: Field, box: tuple[int, int, int, int], layout: Layout, lift: float = 0.0) -> "LyingProxy":
-        """Place h×w alpha, with its tight box `box` in pixels, where the layout has its product.
+        """Place h×w alpha, with its tight box `box` in pixels, on the layout's surface, or against its wall.
 
         `lift`: its height above the surface, canvas heights.
         """
@@ -51,24 +55,29 @@ class LyingProxy:
         narrow = min(box[2] - box[0], box[3] - box[1]) / height
         thick = min(THICK * narrow, SLIM * 2 * float(inward.max()))
         cx, cy, _ = layout.camera
-        return cls(inward, layout.aspect, (float(cx), float(cy)), _surface(mask, layout) + lift, thick)
+        base = _surface(mask, layout) + lift
+        return cls(inward, layout.aspect, (float(cx), float(cy)), float(layout.horizon_y), base, thick)
 
     @cached_property
     def packed(self) -> Packed:
         """The slices, as rays of light meet them."""
         heights = [self.base + share * self.thick for share, _ in SLICES]
         bars = [inset * self.thick for _, inset in SLICES]
-        room = [0.0] * (solids.SLICES - len(SLICES))
-        return Packed(
-            solids.FLAT, (self.aspect, *self.camera, FOCAL, len(SLICES), *heights, *room, *bars), image=self.inward
-        )
+        room = [0.0] * (solids.SLICES - len(SLICES) - 1)
+        sizes = self.aspect, *self.camera, FOCAL, len(SLICES)
+        return Packed(solids.FLAT, (*sizes, *heights, *room, self.horizon, *bars), image=self.inward)
 
 
 def _surface(mask: NDArray[np.bool_], layout: Layout) -> float:
-    """Return the height of the highest part right under the product: a sheet or a board, else the surface itself."""
+    """Return the z of the foremost part right behind the product: a sheet, a board or a fold, else the surface itself.
+
+    In a scene seen from the side only upright parts count.
+    """
     width = max(16, round(_PLAN * layout.aspect))
-    height = layout.camera[2] - trace(layout, width, _PLAN).depth
+    geometry = trace(layout, width, _PLAN)
+    height = layout.camera[2] - geometry.depth
+    faces = np.array([layout.top_down or part.role in ("wall", "panel", "tube") for part in layout.parts])
     rows = (np.arange(_PLAN) + 0.5) * mask.shape[0] / _PLAN
     columns = (np.arange(width) + 0.5) * mask.shape[1] / width
-    under = mask[rows.astype(int)[:, None], columns.astype(int)]
+    under = mask[rows.astype(int)[:, None], columns.astype(int)] & faces[geometry.part]
     return float(height[under].max()) if under.any() else 0.0

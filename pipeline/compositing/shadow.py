@@ -23,7 +23,7 @@ from pipeline.geometry.ray import Bounds, Field
 from pipeline.geometry.solids import Caster
 from pipeline.light.first_light import LightTracer
 from pipeline.light.upsample import upsample_within_surfaces
-from pipeline.scene.layout import Layout
+from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import Geometry, trace
 
 #: Longer side, in pixels, of the silhouette's grid, and of the grid for tracing light. A coarser grid would leave a rim
@@ -86,14 +86,15 @@ def cast_shadow(
     *,
     cut_below: bool = False,
     lies: bool = False,
+    hangs: bool = False,
     strength: float = 1.0,
     lift: float = 0.0,
 ) -> CastShadow | None:
     """Trace the layout's lights past the product, whose H×W coverage on the canvas is `alpha`; None for no product.
 
     `cut_below`: no ground is visible under it, so no shadow falls on the floor. `lies`: it rests on its whole lower
-    contour, seen from the side. `strength`: the share of the blocked light, 0–1, that is shown. `lift`: above
-    0, it is the height in canvas heights at which the product hovers.
+    contour, seen from the side. `hangs`: it hangs flat against the wall. `strength`: the share of the blocked light,
+    0–1, that is shown. `lift`: above 0, it is the height in canvas heights at which the product hovers.
     """
     small, box = _silhouette(alpha)
     if box is None:
@@ -102,8 +103,9 @@ def cast_shadow(
     longest = max(height, width)
     traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
     solid: Caster
-    if layout.top_down:
-        solid, around = LyingProxy.of(small, box, layout, lift), _around(box, len(small), layout, lift)
+    if layout.top_down or hangs:
+        solid = flat = LyingProxy.of(small, box, layout, lift)
+        around = _around(box, len(small), layout, flat.base)
         occlusion = _occlusion_around(small, box)
     else:
         things = things_apart(small)
@@ -200,11 +202,13 @@ def _silhouette(alpha: Alpha) -> tuple[Alpha, Box | None]:
     return small, tight_box(small > 0.5)
 
 
-def _around(box: Box, height: int, layout: Layout, lift: float) -> Bounds:
-    """Return a box around the solid of a lying silhouette: never higher than two thirds of its width over `lift`."""
-    x, y = layout.foot
+def _around(box: Box, height: int, layout: Layout, base: float) -> Bounds:
+    """Return a box around the solid of a flat silhouette at z = `base`: never thicker than two thirds of its width."""
+    (x, y), (eye_x, eye_y, _), larger = layout.foot, layout.camera, max(1.0, 1 - base / FOCAL)
     left, top, right, bottom = (side / height for side in box)
-    return _grown((left - x, y - bottom, 0.0, right - x, y - top, lift + 0.67 * (right - left)))
+    left, right = (eye_x + (side - x - eye_x) * larger for side in (left, right))
+    low, high = (eye_y + (y - side - eye_y) * larger for side in (bottom, top))
+    return _grown((left, low, min(0.0, base), right, high, base + 0.67 * (right - left)))
 
 
 def _grown(bounds: Bounds) -> Bounds:

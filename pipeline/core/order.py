@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 Format = Literal["jpeg", "png", "webp", "avif"]
 #: The caller's stance for the product. `auto`: as the photo shows it, by Backdrop's guess. `standing`: on its foot,
-#: seen from the side. `lying`: on the surface, seen obliquely from the side. `hanging`: from the upper edge.
+#: seen from the side. `lying`: on the surface, seen obliquely from the side. `hanging`: flat against a wall.
 #: `from_above`: on the surface, seen from straight above.
 StanceWord = Literal["auto", "standing", "lying", "hanging", "from_above"]
 #: Seeds are 0 to SEED_LIMIT - 1, so that they fit a signed integer of 32 bits.
@@ -101,7 +101,7 @@ class Placement:
         Option(
             "How the product is placed. Set it where you know better than Backdrop's guess from the photo (`auto`)."
             " `standing`: on its foot, seen from the side. `lying`: on the surface, seen obliquely from the side, or"
-            " flat in a flat lay. `hanging`: from the upper edge, in front of a wall. `from_above`: on the surface,"
+            " flat in a flat lay. `hanging`: flat against the wall, as clothes. `from_above`: on the surface,"
             " with the scene shown from above. A scene without a view from above fails the job: `no_honest_placement`.",
             "How the product is placed; auto: Backdrop guesses from the photo.",
             example="lying",

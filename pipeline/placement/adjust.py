@@ -1,7 +1,7 @@
 """A caller's placement: the product's box moved, scaled and turned.
 
-It is a similarity transform of the canvas. A standing product scales and turns about its foot, a hanging product about
-its upper edge, any other about its middle.
+It is a similarity transform of the canvas. A standing product scales and turns about its foot, a product cropped above
+about its upper edge, any other about its middle.
 """
 
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ from pipeline.placement.camera import PLAIN, TOP_DOWN, CameraAngle, angle_of
 #: Left, top, right, bottom.
 Box = tuple[float, float, float, float]
 #: `standing`: on a foot that the photo shows. `lying`: it could not stand as shown, because it was photographed from
-#: above, or leant, or a hand holds it whole. `hanging`: from a hook, or from the side where the photo crops it.
+#: above, or leant, or a hand holds it whole. `hanging`: from a hook, or flat against a wall, as clothes.
 #: `cut_below`: the photo crops its foot.
 StanceName = Literal["standing", "lying", "hanging", "cut_below"]
 #: For each stance that a caller can give: the stance, and the product's viewing angle; None: either suits it.
@@ -61,12 +61,13 @@ class CutoutFacts:
     @classmethod
     def read(cls, kept: Mapping[str, Any], word: StanceWord = "auto") -> "CutoutFacts":
         """Return the facts in the record of a cut-out, or in a report's `cutout` with its `aspect`, with a stance."""
-        box, aspect = kept.get("product_box"), kept.get("aspect")
+        box, aspect, warned = kept.get("product_box"), kept.get("aspect"), kept.get("warnings", ())
         if box:
             aspect = (box[2] - box[0]) / (box[3] - box[1])
         stance, cut_sides = kept.get("stance"), tuple(kept.get("cut_sides", ()))
         suits = tuple(kept.get("suits", KINDS)) if stance else KINDS
-        return cls(stance, suits, cut_sides, aspect, tuple(box) if box else None).said(word)
+        held = any("held_by_hand" in (one, one["code"] if isinstance(one, Mapping) else "") for one in warned)
+        return cls(stance, suits, cut_sides, aspect, tuple(box) if box else None, held).said(word)
 
     def said(self, word: StanceWord) -> "CutoutFacts":
         """Return the facts with the caller's stance; unchanged for auto.
@@ -82,19 +83,29 @@ class CutoutFacts:
         suits = suited(stance, angle)
         return replace(self, stance=stance, suits=suits, cut_sides=cut_sides, held=False, unsure=False, word=word)
 
+    @property
+    def why(self) -> str:
+        """The reason for which a scene has to change its angle, as the start of a sentence."""
+        if self.word != "auto":
+            return SAID[self.word]
+        if self.stance == "lying":
+            return "A hand holds the product" if self.held else "The product was photographed from above"
+        return "The product hangs" if self.stance == "hanging" else "The product was photographed standing"
+
     def turned(self, kind: SceneKind) -> CameraAngle | None:
         """Return the angle that a scene of that kind has to change to; None: its own suits the product."""
         if kind in self.suits or angle_of(kind) is None:
             return None
         return "side" if self.stance in ("standing", "cut_below") else "above"
 
-    def edges(self, kind: SceneKind) -> tuple[str, ...]:
-        """Return the sides of the canvas that the product goes to in a scene of that kind.
+    @property
+    def lies(self) -> bool:
+        """Whether it lies, seen at a slant: in a scene seen from the side it rests on its whole lower contour."""
+        return self.stance == "lying" and "sweep" in self.suits
 
-        The canvas's edge hides a crop. Where products stand, a hanging product comes down from the upper edge.
-        """
-        hung = self.stance == "hanging" and kind not in PLAIN | TOP_DOWN and "top" not in self.cut_sides
-        return (*self.cut_sides, "top") if hung else self.cut_sides
+    def hangs_in(self, kind: SceneKind) -> bool:
+        """Return whether the product hangs flat against the wall of a scene of that kind."""
+        return kind not in PLAIN | TOP_DOWN and self.stance == "hanging"
 
     def stands_in(self, kind: SceneKind) -> bool:
         """Return whether the product rests on its foot in a scene of that kind, which then shows and mirrors it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipeline.core.spec import SceneKind, Spec
 from pipeline.placement.adjust import FULL_BOX, Anchor, Outline, Position, anchor_of
 from pipeline.placement.camera import angle_of, drawn_kind
-from pipeline.placement.facts import SAID, Box, CutoutFacts
+from pipeline.placement.facts import Box, CutoutFacts
 from pipeline.placement.fit import leaves_place, lost
 from pipeline.placement.frame import SIDES, insets
 from pipeline.placement.margins import placement_rules
@@ -53,13 +53,18 @@ class Place:
 
     @property
     def edges(self) -> tuple[str, ...]:
-        """The sides of the canvas that it goes to: the photo crops it there, or it hangs from above."""
-        return self.facts.edges(self.kind)
+        """The sides of the canvas that it goes to, which hide the photo's crops."""
+        return self.facts.cut_sides
 
     @property
     def stands(self) -> bool:
         """Whether it rests on its foot."""
         return self.facts.stands_in(self.kind)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it hangs flat against the wall."""
+        return self.facts.hangs_in(self.kind)
 
     @property
     def anchor(self) -> Anchor:
@@ -108,26 +113,6 @@ class Place:
         words = tuple(across) if frame.align == "center" else frame.align.split("_")
         return any(across[side] in words or (frame.margins and free[side] > 0) for side in self.edges)
 
-    def scene_report(self) -> SceneReport | None:
-        """Return the report on the scene: the asked kind, the painted kind and its camera angle; None without a scene.
-
-        `changed` is a sentence with the change and its reason, None where nothing was changed.
-        """
-        if self.kind == "white" or not self.spec.ground.composed:
-            return None
-        angle, facts, changed = angle_of(self.kind), self.facts, None
-        if self.spec.scene != self.asked.scene and facts.word != "auto":
-            seen = "the scene's surface is shown from the side" if angle == "side" else "the scene is shown from above"
-            changed = f"{SAID[facts.word]}, so {seen}."
-        elif self.spec.scene != self.asked.scene:
-            changed = {
-                "above": "A hand holds the product in the photo, so it lies on the scene's surface, shown from above."
-                if facts.held
-                else "The product was photographed from above, so it is shown lying down.",
-                "side": "The product was photographed standing, so the scene's surface is shown from the side.",
-            }[angle or "side"]
-        return SceneReport(self.asked.scene.kind, self.kind, angle, changed)
-
     def breaks(self, measured: Iterable[tuple[str, Status]] | None = None) -> list[str]:
         """Return the preset's rules that pass where preset and scene put it, but not after the caller's move.
 
@@ -152,6 +137,18 @@ class Place:
         return {rule.name for rule in rules if rule.status == "pass"}
 
 
+def scene_report(asked: Spec, drawn: Spec, facts: CutoutFacts) -> SceneReport | None:
+    """Return the report on a scene, as asked and as drawn: what was changed and why; None where no scene is drawn."""
+    kind = drawn_kind(drawn)
+    if kind == "white" or not drawn.ground.composed:
+        return None
+    angle, changed, own_view = angle_of(kind), None, None
+    if drawn.scene != asked.scene:
+        seen = "the scene is shown from above" if angle == "above" else "the scene's surface is shown from the side"
+        changed, own_view = f"{facts.why}, so {seen}.", "lying" if angle == "above" else "from_above"
+    return SceneReport(asked.scene.kind, kind, angle, changed, own_view)
+
+
 def is_pinned(spec: Spec, facts: CutoutFacts) -> bool:
     """Return whether a product with these facts gets the spec's pinned background.
 
@@ -160,4 +157,4 @@ def is_pinned(spec: Spec, facts: CutoutFacts) -> bool:
     """
     kind = drawn_kind(spec)
     may = spec.pinned and spec.ground.composed and kind != "white"
-    return may and not leaves_place(spec.placement) and not facts.edges(kind)
+    return may and not leaves_place(spec.placement) and not (facts.cut_sides or facts.hangs_in(kind))

@@ -54,8 +54,8 @@ def _box(spec: Spec, facts: CutoutFacts, width: int, height: int, most: float = 
     preset, kind, aspect = spec.preset, drawn_kind(spec), facts.aspect or 1.0
     if preset.background == "transparent" and preset.size is None and spec.frame == AS_FRAMED:
         return facts.box or (0, 0, width, height)
-    edges, down, stands = facts.edges(kind), kind in TOP_DOWN, facts.stands_in(kind)
-    if spec.earlier is not None and spec.earlier.box is not None and not edges:
+    edges, down, stands = facts.cut_sides, kind in TOP_DOWN, facts.stands_in(kind)
+    if spec.earlier is not None and spec.earlier.box is not None and not (edges or facts.hangs_in(kind)):
         return box_in(spec, aspect, width, height, most, spec.earlier.box)
     if is_pinned(spec, facts):
         return box_in(spec, aspect, width, height, most)

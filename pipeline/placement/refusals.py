@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from pipeline.core.order import AS_FRAMED
 from pipeline.placement.adjust import on_canvas
-from pipeline.placement.facts import SAID, CutoutFacts
+from pipeline.placement.facts import CutoutFacts
 from pipeline.placement.fit import lost
 from pipeline.placement.frame import LEAST_SPACE, copy_room, insets
 from pipeline.placement.place import Place, Refusal
@@ -30,15 +30,7 @@ def nothing_left(facts: CutoutFacts) -> Refusal:
     needs, choose = "this scene needs a photo from the front", "Choose a table or a flat lay."
     if facts.stance == "hanging":
         needs, choose = "this scene has no wall", "Choose a scene with a wall, or a flat lay."
-    if facts.word != "auto":
-        message = f"{SAID[facts.word]}, and {needs}. {choose}"
-    elif facts.stance == "hanging":
-        message = f"The product hangs, and {needs}. {choose}"
-    elif facts.held:
-        message = f"A hand holds the product, and {needs}. {choose}"
-    else:
-        message = f"{needs.capitalize()}. {choose}"
-    return Refusal("nothing_left", message)
+    return Refusal("nothing_left", f"{facts.why}, and {needs}. {choose}")
 
 
 def cut_again(place: Place) -> Refusal | None:
@@ -74,10 +66,10 @@ def in_copy_room(place: Place) -> Refusal | None:
     across = min(right, room[2] * width) - max(left, room[0] * width)
     if across < SLACK or min(bottom, room[3] * height) - max(top, room[1] * height) < SLACK:
         return None
-    why = f"The photo crops the product at {_listed(place.edges)}, so it goes to that edge of the picture"
-    if not place.facts.cut_sides:
-        why = "The product hangs, so it comes down from the picture's upper edge"
-    message = f"{why}. It would cover the room for copy (copy_space={frame.copy_space}). Choose another copy_space."
+    message = (
+        f"The photo crops the product at {_listed(place.edges)}, so it goes to that edge of the picture. It would cover"
+        f" the room for copy (copy_space={frame.copy_space}). Choose another copy_space."
+    )
     return Refusal("in_copy_room", message)
 
 
@@ -104,23 +96,17 @@ def beyond_the_edge(place: Place) -> Refusal | None:
 
 
 def off_its_edge(place: Place) -> Refusal | None:
-    """Refuse a move away from a side of the canvas that hides the photo's crop, or from which the product hangs."""
+    """Refuse a move away from a side of the canvas that hides the photo's crop."""
     width, height = place.size
     for side in place.edges:
-        cut = side in place.facts.cut_sides
-        if cut:
-            x, y = on_canvas(place.position, *place.outline.along(side))
-            gap = float({"left": x.max(), "top": y.max(), "right": width - x.min(), "bottom": height - y.min()}[side])
-        else:  # it hangs: its uppermost point is at the edge
-            gap = place.position.bounds[1]
+        x, y = on_canvas(place.position, *place.outline.along(side))
+        gap = float({"left": x.max(), "top": y.max(), "right": width - x.min(), "bottom": height - y.min()}[side])
         if gap > SLACK:
-            why = (
-                f"The photo crops the product at the {side}, and this placement would show the crop"
-                if cut
-                else "The product hangs from the picture's upper edge, and with this placement it would hang in the air"
+            message = (
+                f"The photo crops the product at the {side}, and this placement would show the crop. Keep it at the"
+                " edge: shift it outwards only or enlarge it, and don't turn it."
             )
-            remedy = "Keep it at the edge: shift it outwards only or enlarge it, and don't turn it."
-            return Refusal("off_its_edge", f"{why}. {remedy}")
+            return Refusal("off_its_edge", message)
     return None
 
 

@@ -34,8 +34,10 @@ HIGHEST = 1.2
 #: Least and greatest height of a camera that follows a reference's horizon, in the same unit.
 HEIGHTS = (0.25, 0.8)
 
-#: Floor under a hanging product, as if its foot were there, in canvas heights from the top. Chosen by eye.
-HUNG_FLOOR = 1.0
+#: Wall behind a product that hangs flat against it, z in canvas heights: near enough to be sharp, behind all folds.
+HUNG_WALL = -0.15
+#: Least distance of the floor below a hanging product, and from the picture's top, in canvas heights. Chosen by eye.
+HUNG_OVER, HUNG_FLOOR = 0.08, 0.94
 
 
 def compose(
@@ -45,6 +47,7 @@ def compose(
     product_aspect: float = 1.0,
     *,
     stands: bool = True,
+    hangs: bool = False,
     light_side: float | None = None,
     pose: CameraPose = UNKNOWN_POSE,
     box: tuple[float, float, float, float] | None = None,
@@ -53,12 +56,12 @@ def compose(
 ) -> Layout:
     """Compose the scene for a canvas of width×height pixels and a product of that width over height.
 
-    `stands`: false for a product cropped below or hanging. It gets nothing around its foot, and a hanging product gets
-    the floor well below it. `light_side`: negative, the key light comes from the left, positive from the right; None:
-    the seed decides. `pose`: the photo's view of the product's base; the camera is raised to match it. `box`: the
-    product's box, pixels; None: the place that `pipeline.placement.fit` gives an uncropped product. `product`: (3,)
-    Lab, its mean colour, where it is known. Its background gets another colour, if the palette has another. `horizon`:
-    wished for, canvas heights from the top, within HEIGHTS of the camera; None: the seed decides.
+    `stands`: false for a product cropped below or hanging. It gets nothing around its foot. `hangs`: it hangs flat
+    against the wall, above the floor. `light_side`: negative, the key light comes from the left, positive from the
+    right; None: the seed decides. `pose`: the photo's view of the product's base; the camera is raised to match it.
+    `box`: the product's box, pixels; None: the place that `pipeline.placement.fit` gives an uncropped product.
+    `product`: (3,) Lab, its mean colour, where it is known. Its background gets another colour, if the palette has
+    another. `horizon`: wished for, canvas heights from the top, within HEIGHTS of the camera; None: the seed decides.
 
     An asked colour may have too small a share of the picture around the product, or natural colours too large a share,
     or things may be in the room for copy. Then the seed's next composition is tried. The best of TRIES wins.
@@ -71,7 +74,7 @@ def compose(
     best, best_score = None, -np.inf
     for attempt in range(TRIES):
         rng = np.random.default_rng([spec.seed, attempt])
-        layout = _composed(spec, plan, width, height, box, stands, light_side, pose, rng, horizon)
+        layout = _composed(spec, plan, width, height, box, stands, hangs, light_side, pose, rng, horizon)
         shares = part_shares(layout)
         beyond = sum(share for part, share in zip(layout.parts, shares, strict=True) if part.slot in natural)
         score = min(0.0, min_share(layout, shares) - MIN_SHARE) - max(0.0, beyond - MOST_NATURAL) - crowded(layout)
@@ -127,6 +130,7 @@ def _composed(
     height: int,
     box: tuple[float, float, float, float],
     stands: bool,
+    hangs: bool,
     light_side: float | None,
     pose: CameraPose,
     rng: np.random.Generator,
@@ -135,10 +139,12 @@ def _composed(
     aspect = width / height
     kind = spec.scene.kind
     left, top, right, bottom = (side / height for side in box)
-    if not stands and kind not in TOP_DOWN:
-        bottom = max(bottom, HUNG_FLOOR)
     nearest, farthest = WALLS[kind]
     wall = float(rng.uniform(farthest, nearest))
+    if hangs:
+        bottom, wall = max(bottom + HUNG_OVER, HUNG_FLOOR), HUNG_WALL
+    elif not stands and kind not in TOP_DOWN:
+        bottom = max(bottom, 1.0)
     angle = spec.mood.light_angle * (1 if rng.random() < 0.6 else -1) + float(rng.uniform(-9, 9))
     if light_side is None and spec.frame.copy_space in ("left", "right"):
         # Shadows fall away from the copy.

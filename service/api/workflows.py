@@ -1,6 +1,6 @@
 """The routes that make jobs. Each counts against its client's rate limit before its body is read."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial, wraps
 from inspect import Parameter, Signature, signature
 from typing import Annotated, Any
@@ -13,8 +13,9 @@ from litestar.params import Body, QueryParameter
 
 from pipeline.core.order import SEED_LIMIT, SwapOrder, all_options
 from pipeline.placement.facts import CutoutFacts
-from pipeline.placement.place import Place, Refusal
+from pipeline.placement.place import Place, Refusal, scene_report
 from pipeline.placement.plan import fitted, shown
+from pipeline.report import SceneReport
 from pipeline.scene.surfaces import PaintedSurface, painted
 from service.api.accepted import (
     IdempotencyKey,
@@ -173,38 +174,39 @@ async def background_swap_with_spec(
     """Accept a swap, charge its credits and queue its job. With `Prefer: wait=N`, wait for its end."""
     client = request.state.client
     if dry_run:
-        plan = await sync_to_thread(state.submit.plan, client, data, order)
-        place, surfaces = await sync_to_thread(_planned, state, plan.resolved, client.id)
-        return Response(serialize_plan(plan, place, surfaces), status_code=200)
+        facts = partial(_facts, state, client_id=client.id)
+        plan = await sync_to_thread(state.submit.plan, client, data, order, facts)
+        return Response(serialize_plan(plan, *await sync_to_thread(_planned, state, plan.resolved)), status_code=200)
     accepted = await sync_to_thread(state.submit.swap, client, data, order, sent_as(request, idempotency_key))
     return await answer_accepted(request, state, accepted, partial(_job_view, request, state, accepted.job_id))
 
 
-def _planned(state: Parts, resolved: Resolved, client_id: str) -> tuple[Place | None, list[PaintedSurface]]:
-    """Return where the product goes, as far as the cut-out shows it, and the scene's surfaces with their colours."""
-    spec, kept = resolved.placing(asked_catalogue(state.catalogue)), _kept(state, resolved, client_id)
-    facts = CutoutFacts.read(resolved.seen if kept is None else kept, resolved.order.placement.stance)
+def _planned(state: Parts, resolved: Resolved) -> tuple[Place | None, SceneReport | None, list[PaintedSurface]]:
+    """Return where the product goes, as far as the cut-out shows it, the scene, and its surfaces with their colours."""
+    spec, kept = resolved.placing(asked_catalogue(state.catalogue)), resolved.seen
+    facts = CutoutFacts.read(kept, resolved.order.placement.stance)
     place = None
-    if facts.box is not None and kept is not None:
+    if facts.box is not None:
         found = fitted(spec, facts, *(spec.preset.size or kept["size"]))
         place = found if isinstance(found, Place) else None
     drawn = shown(spec, facts)
     if isinstance(drawn, Refusal) or resolved.order.ground.background == "image":
-        return place, []
+        return place, None, []
     # A pinned background is made before its product's colour is known.
-    colour = None if kept is None or (place is not None and place.pinned) else kept.get("colour")
+    colour = None if place is not None and place.pinned else kept.get("colour")
     stands = facts.stance is None or facts.stands_in(drawn.scene.kind)
-    return place, painted(drawn, None if colour is None else np.array(colour), stands=stands)
+    surfaces = painted(drawn, None if colour is None else np.array(colour), stands=stands)
+    return place, scene_report(spec, drawn, facts), surfaces
 
 
-def _kept(state: Parts, resolved: Resolved, client_id: str) -> dict[str, Any] | None:
-    """Return the facts of the photo's cut-out and the photo's `size`; None if it has no usable cut-out yet."""
+def _facts(state: Parts, resolved: Resolved, client_id: str) -> Mapping[str, Any]:
+    """Return the facts of the photo's cut-out and the photo's `size`; else those of an earlier render."""
     cutout = state.cutouts.of_photo(resolved.source_key, client_id=client_id)
     if cutout is None or cutout.found is None or cutout.shown is None:
-        return None
+        return resolved.seen
     subject = resolved.order.subject
     if subject is not None and cutout.asked.get("subject") != list(subject):
-        return None  # the cut-out shows another product
+        return resolved.seen  # the cut-out shows another product
     kept, mended = dict[str, Any](cutout.shown.facts), cutout.mended
     if mended is not None and resolved.seen and resolved.seen["asked_at"] > mended.mended_at:
         # The worker's network has classified the mended mask since; `kept` has only its view of the photo.

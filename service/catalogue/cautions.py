@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from pipeline.core.order import AS_FRAMED, UNMOVED, Output, SwapOrder
 from pipeline.core.spec import Preset, Spec
-from pipeline.placement.camera import TOP_DOWN, drawn_kind
-from pipeline.placement.facts import SAID, CutoutFacts
+from pipeline.placement.camera import drawn_kind
+from pipeline.placement.facts import CutoutFacts
 from pipeline.placement.fit import leaves_place
-from pipeline.placement.place import Refusal
+from pipeline.placement.place import Refusal, scene_report
 from pipeline.placement.plan import placed, shown
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.effects import unused
@@ -59,8 +59,14 @@ def output_cautions(output: Output, preset: Preset) -> Iterator[Caution]:
 def placing_cautions(catalogue: Catalogue, spec: Spec, facts: CutoutFacts) -> Iterator[Caution]:
     """Yield warnings about the product's place, as far as an earlier render of the photo shows it."""
     drawn = shown(spec, facts)
-    if drawn != spec and spec.ground.composed:
-        yield Caution("scene_unsuited", _unsuited(catalogue, drawn, facts))
+    how = ""
+    if isinstance(drawn, Refusal):
+        how = f"{drawn.message} The swap would fail and be refunded."
+    elif (scene := scene_report(spec, drawn, facts)) and scene.changed:
+        how = f"{scene.changed} Send stance={scene.own_view} for the scene's own view."
+    if how:
+        suiting = ", ".join(scene.name for scene in catalogue.scenes.values() if scene.kind in facts.suits)
+        yield Caution("scene_unsuited", f"{how} These scenes suit it: {suiting}.")
     if spec.pinned and drawn_kind(spec) != "white" and leaves_place(spec.placement):
         text = "The brand's background fits only the usual place of a product. If moved, this product gets its own."
         yield Caution("placement_unpins", text)
@@ -78,22 +84,3 @@ def placing_cautions(catalogue: Catalogue, spec: Spec, facts: CutoutFacts) -> It
         yield Caution("frame_breaks_rules", f"In this frame the picture breaks these rules: {', '.join(broken)}.")
     if moves and (broken := place.breaks()):
         yield Caution("placement_breaks_rules", f"At this place the picture breaks these rules: {', '.join(broken)}.")
-
-
-def _unsuited(catalogue: Catalogue, drawn: Spec | Refusal, facts: CutoutFacts) -> str:
-    """Return how Backdrop will show a scene that does not suit the product's stance, and which scenes suit it."""
-    fitting = [scene.name for scene in catalogue.scenes.values() if scene.kind in facts.suits]
-    suiting = f"These scenes suit it: {', '.join(fitting)}."
-    if isinstance(drawn, Refusal):
-        return f"{drawn.message} The swap would fail and be refunded. {suiting}"
-    above = drawn.scene.kind in TOP_DOWN
-    if facts.word == "auto" and facts.stance == "lying" and above:
-        # The facts don't distinguish a hand-held product from a photo taken from above.
-        return f"The photo shows the product from above or in a hand, so Backdrop shows it lying down. {suiting}"
-    how = SAID.get(facts.word) or (
-        "The product hangs, and this scene has no wall"
-        if facts.stance == "hanging"
-        else "The product was photographed standing"
-    )
-    then = "Backdrop shows the scene from above" if above else "Backdrop shows the scene's surface from the side"
-    return f"{how}. {then}. {suiting}"

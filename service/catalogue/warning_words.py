@@ -18,7 +18,7 @@ WORDS = {
     "scene_unsuited": "The scene does not suit how the product stands, so it is shown from another angle.",
     "placement_unsure": "The photo does not show how the product stands. Check that it stands well in the scene.",
     "cropped": "The picture crops a part of the product that the photo shows. Choose a preset of the photo's shape.",
-    "frame_overridden": "The product is cropped or hangs, so it stays at the picture's edge against your frame.",
+    "frame_overridden": "The photo crops the product, so it stays at the picture's edge against your frame.",
     "copy_space_busy": "The room for copy is not calm. Try another seed or scene, or put a plain shape under the text.",
     "generator_fell_back": "The model's paintings were rejected, so Backdrop composed a background. Try another seed.",
     "background_upscaled": "Your background picture is small, so it was enlarged and looks soft. Send a larger one.",

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -189,15 +190,23 @@ class Submit:
                 self.dispatcher.send([accepted.job_id], new.kind)
         return accepted
 
-    def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, order: SwapOrder) -> Plan:
+    def plan(
+        self,
+        client: Client,
+        request: BackgroundSwapWithSpecRequest,
+        order: SwapOrder,
+        facts: Callable[[Resolved], Mapping[str, Any]] = attrgetter("seen"),
+    ) -> Plan:
         """Return the effect and cost of `swap`, and write nothing.
 
+        `facts` returns what is known of a photo's cut-out; by default only an earlier render is asked.
         Raises PreviewsOff, OptionsInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable,
         RateLimited. Other reasons for a refusal become cautions.
         """
         if order.preview and not self.previews:
             raise PreviewsOff
         resolved = self._resolve(client, request, order)
+        resolved = replace(resolved, seen=facts(resolved))
         try:
             kind = Kind.PREVIEW if order.preview else Kind.SWAP
             preflight = self.intake.preflight(client.id, resolved.source_key, kind)

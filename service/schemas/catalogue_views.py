@@ -113,5 +113,5 @@ class PlannedPlace(BaseModel):
     )
     anchor: Literal["foot", "hook", "middle"] = Field(description="The point that `scale` and `turn` keep in place.")
     edges: list[Literal["left", "top", "right", "bottom"]] = Field(
-        description="Sides of the picture that the product must touch, because the photo crops it there or it hangs."
+        description="Sides of the picture that the product must touch, because the photo crops it there."
     )

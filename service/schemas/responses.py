@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from pipeline.core.order import RECORDS
-from pipeline.report import Report
+from pipeline.report import Report, SceneReport
 from service.accounts.brands import SeedPolicy
 from service.catalogue.order_options import record_fields
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
@@ -82,7 +82,7 @@ class PlanWarning(BaseModel):
         "scene_in_words, mood_in_words, colors_unused, brand_unknown, scene_unsuited, no_honest_placement, "
         "placement_breaks_rules, placement_unpins, frame_breaks_rules, output_breaks_rules. FIELD_unused, such as "
         "seed_unused, means that the field has no effect. pictures_shared: an order has pictures that are the same, "
-        "which are made and charged once. The rules on the product's place need an earlier render."
+        "which are made and charged once. Those about the product's place need a cut-out or an earlier render."
     )
     message: str = Field(description="A sentence for a person.")
 
@@ -156,6 +156,7 @@ class SwapPlan(BaseModel):
         None,
         description="Where the product goes. Null if the photo has no cut-out yet, or if no honest placement exists.",
     )
+    scene: SceneReport | None = Field(None, description="The scene as it will be shown. Null if none is drawn.")
     surfaces: list[PlannedSurface] = Field(
         default_factory=list,
         description="The surfaces and their colours, largest surface first. The product's own colour counts once the"

@@ -8,6 +8,7 @@ from litestar.datastructures import State
 
 from pipeline.delivery.acceptance import limits_of
 from pipeline.placement.place import Place
+from pipeline.report import SceneReport
 from pipeline.scene.surfaces import PaintedSurface
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import preset_json
@@ -103,8 +104,10 @@ def serialize_event(state: JobState) -> JobEvent:
     return JobEvent(**kept, error=error)
 
 
-def serialize_plan(plan: Plan, place: Place | None, surfaces: Sequence[PaintedSurface]) -> SwapPlan:
-    """Return a plan for an answer: the submit's effect, the product's place if known, and the surfaces' colours."""
+def serialize_plan(
+    plan: Plan, place: Place | None, scene: SceneReport | None, surfaces: Sequence[PaintedSurface]
+) -> SwapPlan:
+    """Return a plan for an answer: the submit's effect, the product's place if known, the scene and its colours."""
     resolved, order = plan.resolved, plan.resolved.order
     limits = limits_of(order.acceptance.accept)
     held = limits and limits.model_dump(mode="json", exclude={"set"}, exclude_none=True)
@@ -124,6 +127,7 @@ def serialize_plan(plan: Plan, place: Place | None, surfaces: Sequence[PaintedSu
         warnings=[PlanWarning(code=caution.code, message=caution.message) for caution in plan.cautions],
         acceptance=PlannedAcceptance(set=limits.set, limits=held) if limits and held else None,
         place=PlannedPlace(box=list(place.shares), anchor=place.anchor, edges=list(place.edges)) if place else None,
+        scene=scene,
         surfaces=[
             PlannedSurface(name=one.name, title=one.title, color=one.colour, asked=one.asked, share=one.share)
             for one in surfaces

@@ -10,10 +10,12 @@ import { ordersFor, priced } from "./several_orders.js";
 import { SUBMIT, asked, existing, order } from "./submit.js";
 import { undoButton } from "./undo.js";
 import { wait } from "./waiting.js";
-import { WARNINGS, counted, credits, isShown, lostWords, samePictures, titled, unsuitedWords } from "./words.js";
+import { WARNINGS, counted, credits, isShown, lostWords, samePictures, titled } from "./words.js";
 
 /** Milliseconds to wait for further typing and clicks before a dry run. */
 const PAUSE = 250;
+/** Warnings that `placeTrouble` replaces where the product has no place. */
+const PLACELESS = ["scene_unsuited", "no_honest_placement"];
 /** Milliseconds until a failed dry run is repeated. */
 const AGAIN = 3000;
 
@@ -310,7 +312,7 @@ export class Order extends EventTarget {
     }
     if (this.refusal) return [bad(this.#refused())];
     const warned = (this.plan?.warnings ?? [])
-      .filter(({ code }) => isShown(code) && code !== "insufficient_credits" && !(code === "scene_unsuited" && this.placeless))
+      .filter(({ code }) => isShown(code) && code !== "insufficient_credits" && !(this.placeless && PLACELESS.includes(code)))
       .map(({ code, message }) => html`<p class="notice" data-code=${code}>${this.#warned(code, message)}</p>`);
     const left = several.in("blocked").length;
     if (left) warned.unshift(hint(`${counted(left, "photo")} can't be made like this, and ${left === 1 ? "is" : "are"} left out.`));
@@ -343,7 +345,13 @@ export class Order extends EventTarget {
   }
 
   #warned(code, message) {
-    if (code === "scene_unsuited") return unsuitedWords(this.plan.place?.anchor === "middle");
+    const { own_view: stance, changed } = this.plan.scene ?? {};
+    if (code === "scene_unsuited" && changed) {
+      const { draft, several } = this.#studio;
+      const press = () => draft.change({ placement: { ...draft.placement, stance } });
+      const own = html`<button class="link" onclick=${press}>Show the scene's own view</button>`;
+      return [changed, " ", !several.items.length && own];
+    }
     return WARNINGS[code]?.join(" ") ?? message;
   }
 

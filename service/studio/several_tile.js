@@ -82,7 +82,7 @@ export function severalTile(studio, several, item, { drop, signal }) {
     retry.hidden = job?.status !== "FAILURE" && !(open && cut.error);
     remove.hidden = state === "running" || state === "waiting";
     stances.element.hidden = !open || !cut.product_box;
-    if (!stances.element.hidden) stances.show(stance, cut.stance);
+    if (!stances.element.hidden) stances.show(stance, cut);
     styled(line, { "--share": job ? job.progress : (share ?? 0) });
     line.hidden = !["uploading", "waiting", "running"].includes(state);
     if (job?.job_id) name.setAttribute("href", `#/jobs/${job.job_id}`);

@@ -45,7 +45,7 @@ const WARNED = {
   frame_breaks_rules:
     "Framed like this, the product breaks a rule of the sales channel. Choose other margins or another place.",
   frame_overridden:
-    "The product is cut off in the photo, or hangs, so it stays at that edge. Choose a place at that edge.",
+    "The product is cut off in the photo, so it stays at that edge. Choose a place at that edge.",
   copy_space_busy:
     "The space for your text is not calm. Make another version, choose another scene, or put a shape under the text.",
   output_breaks_rules: "The sales channel does not take this size or format. Use the channel's own.",
@@ -73,9 +73,6 @@ export const WARNINGS = Object.fromEntries(
 );
 /** Whether the page shows a warning: it sends fields that have no effect on some pictures itself. */
 export const isShown = (code) => code === "colors_unused" || !code.endsWith("_unused");
-/** The meaning of scene_unsuited, if the side is known. */
-export const unsuitedWords = (above) =>
-  above ? "You photographed it from above, so the scene shows it lying." : "You photographed it from the front, so the scene is shown from there.";
 /** Warnings that need no check before publishing. */
 export const HARMLESS = new Set([
   ...["scene_in_words", "mood_in_words", "colors_unused", "brand_unknown"],

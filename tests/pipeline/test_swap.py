@@ -14,6 +14,7 @@ from pipeline.core.networks import Networks, Viewpoint
 from pipeline.core.order import UNMOVED, Lettering, Placement, StanceWord
 from pipeline.core.provenance import read_digital_source_type
 from pipeline.core.spec import Limits, Spec
+from pipeline.delivery.acceptance import SETS, judge
 from pipeline.lettering.drawing import Artwork
 from pipeline.placement.camera import seen_from
 from pipeline.report import to_json
@@ -120,17 +121,16 @@ def test_a_photo_without_a_product_is_refused() -> None:
 
 
 class Looks:
-    """A viewpoint classifier with this confidence in one answer."""
+    """A viewpoint classifier with this confidence in one answer, and an elevation."""
 
     side = 32
 
-    def __init__(self, name: Viewpoint, sure: float = 1.0):
-        self.name: Viewpoint = name
-        self.sure = sure
+    def __init__(self, name: Viewpoint, sure: float = 1.0, **more: float):
+        self.answers: dict[Any, float] = {name: sure, **more}
 
     def __call__(self, views: NDArray[np.uint8]) -> dict[Viewpoint, float]:
         assert views.shape == (2, 32, 32, 3)
-        return {self.name: self.sure}
+        return self.answers
 
 
 def shoes() -> bytes:
@@ -149,7 +149,7 @@ def test_a_product_that_cannot_stand_lies_on_the_scenes_surface_shown_from_above
     assert "scene_unsuited" in shown.warnings
     scene = to_json(shown.report)["provenance"]["scene"]
     assert (scene["asked"], scene["painted"], scene["angle"]) == ("podium", "flatlay", "above")
-    assert "shown lying down" in scene["changed"]
+    assert "photographed from above, so" in scene["changed"]
     from_above = replace(spec("podium"), scene=seen_from(spec("podium").scene, "above"))
     assert made(from_above, shoes(), looks).data == shown.data
     generator = Darkener()
@@ -206,11 +206,36 @@ def test_the_callers_stance_overrides_the_guess_and_is_reported() -> None:
     assert [cutouts[word]["stance_from"] for word in words] == ["guess", "caller", "caller"]
     angles = [to_json(render.report)["provenance"]["scene"]["angle"] for render in seen.values()]
     assert angles == ["above", "side", "above"]
-    assert seen["auto"].data == seen["from_above"].data, "the same as the guess"
     assert "scene_unsuited" not in seen["lying"].warnings
     assert to_json(seen["lying"].report)["placement"]["stance"] == "lying"
     assert seen["auto"].report.placement is None
     assert "The order says" in to_json(seen["from_above"].report)["provenance"]["scene"]["changed"]
+    assert [to_json(render.report)["provenance"]["scene"].get("own_view") for render in seen.values()] == [
+        *("lying", None, "lying")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("looks", "word", "doubt"),
+    [
+        (Looks("above", elevation=0.9), "from_above", set()),
+        (Looks("above", elevation=0.3), "lying", {"placement_unsure"}),
+        (Looks("side", elevation=0.3), "standing", set()),
+        (Looks("garment", elevation=0.9), "hanging", set()),
+    ],
+    ids=["from_above", "lying", "standing", "hanging"],
+)
+def test_a_stance_gives_the_same_picture_and_verdict_whether_it_is_guessed_or_given(
+    looks: Looks, word: StanceWord, doubt: set[str]
+) -> None:
+    using, limits = replace(networks(), viewpoint=looks), SETS["strict"]
+    asked = spec("podium", place=SMALL)
+    guessed = made(asked, shoes(), using)
+    given = made(replace(asked, placement=Placement(stance=word)), shoes(), using)
+    assert guessed.data == given.data
+    missed = [{miss.limit for miss in judge(one.report, one.warnings, limits)} for one in (guessed, given)]
+    assert missed[0] - missed[1] == {f"warnings.{code}" for code in doubt}, "a given stance answers the doubt"
+    assert missed[1] <= missed[0]
 
 
 @pytest.mark.parametrize(("placement", "kept"), [(Placement(scale=0.8, turn=5), True), (Placement(0.1), False)])

@@ -509,9 +509,10 @@ def meet_upright(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, 
 
 @inlined
 def meet_flat(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a lying product: level slices of its silhouette.
+    """Intersect a ray with a flat product: slices of its silhouette, parallel to the picture.
 
-    p = the aspect, the camera's x, y and z, the number of slices, their heights, then their least depths inside it.
+    p = the aspect, the camera's x, y and z, the number of slices, their heights (one fewer than SLICES at most), the
+    horizon's share of the picture's height, then the slices' least depths inside the silhouette.
     """
     height, width = shapes.image.shape
     nearest = _INF
@@ -521,7 +522,7 @@ def meet_flat(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz:
         # In the camera's perspective, each slice is exactly behind the product's image.
         scale = p[3] / (p[3] - z)
         x = p[0] * np.float32(0.5) + (ox + t * dx - p[1]) * scale
-        y = np.float32(0.5) - (oy + t * dy - p[2]) * scale
+        y = p[4 + SLICES] - (oy + t * dy - p[2]) * scale
         column = x * (np.float32(width) / p[0])
         row = y * np.float32(height)
         inside = (t > _NEAR) & (row >= _ZERO) & (row < np.float32(height))

@@ -4,7 +4,7 @@ import { ask } from "../api.js";
 import { fill, html, say, styled } from "../dom.js";
 import { UNMOVED } from "../options.js";
 import { waysOut } from "../place/ways_out.js";
-import { REMEDIES, WARNINGS, counted, lostWords, ruleTitle, stageWords, unsuitedWords } from "../words.js";
+import { REMEDIES, WARNINGS, counted, lostWords, ruleTitle, stageWords } from "../words.js";
 
 /**
  * Return the wall of previews, which updates itself until `signal` is aborted.
@@ -132,8 +132,8 @@ export function looksWall(studio, { place, signal }) {
   }
 
   /** Return the notes that a person should read before paying. */
-  function notesOf({ warnings, placement, cutout }) {
-    const words = { ...WARNINGS, scene_unsuited: [unsuitedWords(cutout.stance === "lying")] };
+  function notesOf({ warnings, placement }) {
+    const words = { ...WARNINGS };
     const broken = (placement?.breaks ?? []).map((rule) => ruleTitle(rule).toLowerCase());
     return [
       broken.length > 0 && html`

@@ -229,8 +229,8 @@ export function placeBoard(studio, view, signal) {
 
     /** Return the service's guess of the stance. A preview used the mended mask, so it is better than the cut-out's. */
     function guessed() {
-      const { stance, stance_from } = looks.seen?.job.render.cutout ?? {};
-      return stance_from === "guess" ? stance : view.stance;
+      const seen = looks.seen?.job.render.cutout;
+      return seen?.stance_from === "guess" ? seen : view;
     }
 
     /** Return the colours of wall and floor, of the scene or as chosen. Seen from above there is no wall. */
@@ -238,7 +238,8 @@ export function placeBoard(studio, view, signal) {
       const scene = catalogue.scene_types.find(({ name }) => name === draft.scene_type);
       const [wall = "#d9d9d9", floor = wall] = draft.colours.length ? draft.colours : (scene?.palette ?? []);
       const surface = scene?.kind === "flatlay" ? wall : floor;
-      const lies = place?.anchor === "middle";
+      const { stance } = draft.placement;
+      const lies = place?.anchor === "middle" && (stance === "auto" ? guessed().stance : stance) !== "hanging";
       return { "--wall": lies ? surface : wall, "--floor": lies ? surface : floor };
     }
 
@@ -251,8 +252,7 @@ export function placeBoard(studio, view, signal) {
       if (lost > MOST_LOST) {
         found.push(rule("fail", `${Math.round(100 * lost)} % of it is outside the picture. Move it back.`));
       } else if (shown.length) {
-        const what = view.cut_sides.includes(shown[0]) ? "The photo crops the product" : "The product hangs";
-        found.push(rule("fail", `${what} at the ${shown[0]}, so keep it at that edge.`));
+        found.push(rule("fail", `The photo crops the product at the ${shown[0]}, so keep it at that edge.`));
       } else if (margins.length) {
         const where = margins.join(" and ");
         const why = asksMargins ? `${title} asks for a free margin there.` : `A margin is usual for ${title}.`;

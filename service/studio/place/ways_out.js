@@ -6,7 +6,7 @@ import { fittingOffer } from "./fitting.js";
 import { stanceWords, stancesBar } from "./stances.js";
 
 /**
- * Return {element, show(stance, guess = null)} with both ways out for a photo, {key} or {render}.
+ * Return {element, show(stance, cut = null)} with both ways out for a photo, {key} or {render}.
  *
  * @param {object} options `stand(stance)` and `dress(scene_type)` get the choice; `signal`
  */
@@ -23,12 +23,12 @@ export function waysOut(studio, source, { stand, dress, signal }) {
     </div>`;
   return { element, show };
 
-  function show(stance, guess = null) {
+  function show(stance, cut = null) {
     asking.abort();
     asking = new AbortController();
-    stances.show(stance, guess);
-    const guessed = (view) => asking.signal.aborted || stances.show(stance, view.stance);
-    if (guess === null) cutOut(source, { signal: asking.signal }).then(guessed, () => {}); // unmarked on failure
+    stances.show(stance, cut);
+    const guessed = (view) => asking.signal.aborted || stances.show(stance, view);
+    if (cut === null) cutOut(source, { signal: asking.signal }).then(guessed, () => {}); // unmarked on failure
     fill(offer, fittingOffer(studio, { ...source, stance }, { choose, signal: asking.signal }));
   }
 }
@@ -55,7 +55,7 @@ export function placeTrouble(studio, order, signal) {
     shown = of;
     element.hidden = false;
     why.textContent = whyNot(studio, order.cut);
-    ways.show(draft.placement.stance, order.cut.stance);
+    ways.show(draft.placement.stance, order.cut);
   }
 
   function hide() {

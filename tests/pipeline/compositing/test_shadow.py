@@ -10,6 +10,7 @@ from pipeline.cutout.stance import place_cutout
 from pipeline.geometry.walls import Wall
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Part
+from pipeline.scene.trace import trace
 from tests.pipeline.compositing.test_place import jar
 from tests.support.still_life import shadow_of, spec
 
@@ -115,6 +116,23 @@ def test_a_chest_on_two_feet_is_dark_in_the_gap_under_it() -> None:
     floor = 340 - 0.4 * (200 - 110)
     assert shadow[round(floor) - 5, 200] > 0.4
     assert shadow[round(floor) + 40, 200] < 0.6 * shadow[round(floor) - 5, 200]
+
+
+def test_a_hanging_product_is_dark_along_its_contour_and_its_shadow_falls_on_the_wall_right_behind_it(
+    placed: np.ndarray,
+) -> None:
+    box = tight_box(placed > 0.5) or (0, 0, 0, 0)
+    left, _, right, bottom = box
+    for kind in ("podium", "curtain", "tabletop"):
+        layout = compose(spec(kind, softness=0.5), 400, 400, stands=False, hangs=True, box=box)
+        cast = cast_shadow(placed, layout, hangs=True)
+        assert cast is not None
+        shadow, middle = cast.at(400, 400), (left + right) // 2
+        assert shadow[bottom + 1, middle] > 0.3, kind
+        assert shadow[bottom + 30 :].max() < 0.35, kind
+        assert shadow[40:, :40].max() < 0.2, kind
+        floor = trace(layout, 400, 400).part == [part.role for part in layout.parts].index("floor")
+        assert not floor[: bottom + 8].any(), "it hangs over the floor"
 
 
 def test_a_lying_product_is_dark_all_round(placed: np.ndarray) -> None:

@@ -43,6 +43,23 @@ def test_a_garment_on_its_hanger_hangs_and_needs_a_wall_and_a_thick_neck_is_no_h
     assert guess(drawn(rectangle(175, 50, 225, 90), rectangle(100, 90, 300, 350))).stance == "standing"
 
 
+def test_limp_clothing_hangs_however_it_was_photographed_and_is_only_turned_where_no_wall_is() -> None:
+    for seen in (LIES, STANDS, DOUBT):
+        found = guess(BOTTLE, ("bottom",), seen | {"garment": 0.9, "elevation": 0.9})
+        assert (found.stance, found.unsure, found.cut_sides) == ("hanging", False, ("bottom",))
+        assert (found.turned("curtain"), found.turned("flatlay"), found.turned("sand")) == (None, None, "above")
+
+
+def test_a_scene_is_turned_only_if_both_answers_say_from_above_and_else_the_product_lies_in_it_at_a_slant() -> None:
+    high, low = (guess(BOTTLE, (), LIES | {"elevation": share}) for share in (0.7, 0.3))
+    assert (high.stance, high.turned("podium"), high.unsure, high.lies) == ("lying", "above", False, False)
+    assert (low.stance, low.turned("podium"), low.unsure, low.lies) == ("lying", None, True, True)
+    found = cutout(BOTTLE, LIES | {"elevation": 0.3})
+    given = facts_of(found, "lying")
+    assert pose_of(found, facts_of(found)) == pose_of(found, given)
+    assert replace(facts_of(found), unsure=False, word="lying") == given
+
+
 @pytest.mark.parametrize(
     ("seen", "name", "unsuited", "unsure"),
     [(LIES, "lying", "podium", False), (STANDS, "standing", "flatlay", False), (DOUBT, "standing", None, True)],

@@ -70,11 +70,11 @@ def test_a_scene_is_refused_where_nothing_of_it_is_left_from_the_photos_angle() 
         accepted(placed(spec("bokeh"), LIES, 400, 400))
 
 
-def test_a_hanging_product_comes_down_from_the_upper_edge_except_where_it_lies() -> None:
-    assert HANGING.edges("podium") == ("top",)
-    assert HANGING.edges("flatlay") == HANGING.edges("white") == ()
-    assert replace(HANGING, cut_sides=("top",)).edges("podium") == ("top",)
-    assert CutoutFacts("standing", cut_sides=("left",)).edges("podium") == ("left",)
+def test_a_hanging_product_hangs_in_the_walls_middle_and_a_cropped_one_at_its_edge() -> None:
+    left, top, right, bottom = accepted(placed(spec("podium"), HANGING, 400, 400)).box
+    assert (left + right, top + bottom) == pytest.approx((400, 400))
+    assert accepted(placed(spec("podium"), replace(HANGING, cut_sides=("top",)), 400, 400)).box[1] == 0
+    assert not accepted(placed(replace(spec("podium"), pinned=True), HANGING, 400, 400)).pinned, "a stand is there"
 
 
 @pytest.mark.parametrize("word", get_args(StanceWord))
@@ -101,7 +101,12 @@ def test_a_render_from_before_the_stance_was_reported_claims_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("facts", "kind", "anchor"),
-    [(STANDS, "podium", "foot"), (CUT_BELOW, "white", "foot"), (HANGING, "niche", "hook"), (STANDS, "white", "middle")],
+    [
+        (STANDS, "podium", "foot"),
+        (CUT_BELOW, "white", "foot"),
+        (HANGING, "niche", "middle"),
+        (STANDS, "white", "middle"),
+    ],
 )
 def test_its_anchor_stays_in_place_when_the_product_is_scaled(facts: CutoutFacts, kind: SceneKind, anchor: str) -> None:
     place = accepted(placed(spec(kind, placement=Placement(scale=1.1)), facts, 400, 400))
@@ -141,8 +146,7 @@ def test_a_product_that_the_canvas_would_crop_again_is_refused(edges: tuple[str,
         (CUT_BELOW, Placement(shift_y=0.1), ""),
         (STANDS, Placement(shift_x=0.45), "beyond the picture's edge"),
         (STANDS, Placement(scale=2, shift_x=0.2), "beyond the picture's edge"),
-        (HANGING, Placement(scale=0.8, turn=5), ""),
-        (HANGING, Placement(shift_y=0.1), "hang in the air"),
+        (HANGING, Placement(shift_y=0.1, scale=0.8, turn=5), ""),
         (CutoutFacts("standing", cut_sides=("top",), aspect=0.7), Placement(scale=0.4), "would show the crop"),
         (CutoutFacts("standing", cut_sides=("top",), aspect=1.6), Placement(shift_y=-0.12), "Shift it down"),
     ],

@@ -172,9 +172,19 @@ def test_doubtful_input_is_a_warning(caller: Caller, changes: dict[str, Any], ex
 @pytest.mark.parametrize(
     ("stance", "suits", "scene", "said"),
     [
-        ("lying", ["white", "flatlay"], "marble_tabletop", "so Backdrop shows it lying down."),
+        (
+            "lying",
+            ["white", "flatlay"],
+            "marble_tabletop",
+            "from above, so the scene is shown from above. Send stance=lying",
+        ),
         ("lying", ["white", "flatlay"], "evening_bokeh", "fail and be refunded"),
-        ("hanging", ["white", "podium", "flatlay"], "sand_dunes", "no wall. Backdrop shows the scene from above."),
+        (
+            "hanging",
+            ["white", "podium", "flatlay"],
+            "sand_dunes",
+            "The product hangs, so the scene is shown from above.",
+        ),
         ("standing", ["white", "podium"], "flat_lay_linen", "surface from the side."),
     ],
 )
@@ -200,13 +210,13 @@ def test_from_an_earlier_render_the_plan_knows_which_scenes_suit_the_photo(
 @pytest.mark.parametrize(
     ("stance", "scene", "said"),
     [
-        ("from_above", "marble_tabletop", "seen from above. Backdrop shows the scene from above."),
+        ("from_above", "marble_tabletop", "seen from above, so the scene is shown from above."),
         ("from_above", "evening_bokeh", "fail and be refunded"),
-        ("hanging", "sand_dunes", "The order says that the product hangs. Backdrop shows the scene from above."),
+        ("hanging", "sand_dunes", "The order says that the product hangs, so the scene is shown from above."),
         (
             "standing",
             "flat_lay_linen",
-            "that the product stands. Backdrop shows the scene's surface from",
+            "stands, so the scene's surface is shown from the side. Send stance=from_above",
         ),
         ("lying", "evening_bokeh", None),
         ("lying", "flat_lay_linen", None),

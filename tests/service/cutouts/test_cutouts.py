@@ -2,6 +2,7 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from pipeline.core.networks import Networks
 from service.database.tables import ledger
+from service.settings import Settings
 from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png, plain_photo
 from tests.support.caller import SWAP
 from tests.support.polling import until
@@ -110,6 +113,33 @@ def test_a_plan_has_the_products_place_once_its_photo_is_cut_out_and_the_picture
     mended = place(body)
     assert mended is not None
     assert mended["box"] != plan["box"], "it is the mended product's"
+
+
+def test_a_cutout_is_enough_for_the_plan_to_say_why_the_scene_is_turned_and_how_to_get_its_own_view(
+    http: Any, settings: Settings, networks: Networks
+) -> None:
+    class Above:
+        side = 32
+
+        def __call__(self, views: Any) -> dict[Any, float]:
+            return {"above": 0.9, "elevation": 0.9}
+
+    mender = Mender(http, settings, "turned", replace(networks, viewpoint=Above()))
+    body = mender.body(source_image_s3_key=mender.cut_out()["source_image_s3_key"], scene_type="marble_tabletop")
+
+    def planned(**params: str) -> tuple[list[str], dict[str, Any]]:
+        plan = mender.ask("POST", SWAP, json=body, params={"dry_run": "true", **params}).json()
+        return [one["code"] for one in plan["warnings"]], plan["scene"]
+
+    codes, scene = planned()
+    assert codes == ["scene_unsuited"]
+    assert (scene["asked"], scene["painted"], scene["angle"], scene["own_view"]) == (
+        *("tabletop", "flatlay"),
+        *("above", "lying"),
+    )
+    assert scene["changed"] == "The product was photographed from above, so the scene is shown from above."
+    codes, scene = planned(stance=scene["own_view"])
+    assert (codes, scene["painted"], scene["changed"], scene["own_view"]) == ([], "tabletop", None, None)
 
 
 def long_and_thin() -> tuple[bytes, bytes]:

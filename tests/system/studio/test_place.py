@@ -101,6 +101,12 @@ def test_a_button_sets_the_stance_keeps_the_guess_marked_and_the_board_follows_a
     assert button("From above").get_attribute("aria-pressed") == "true"
     assert "as we see it" in button("Standing").inner_text(), "the guess stays marked"
     assert page.evaluate("document.activeElement.innerText") == "From above", "focus is kept"
+    notice = page.locator(".order [data-code=scene_unsuited]")
+    notice.get_by_text("is seen from above, so the scene is shown from above.").wait_for()
+    notice.get_by_role("button", name="Show the scene's own view").click()
+    notice.wait_for(state="hidden")
+    assert placement(page)["stance"] == "lying"
+    button("From above").click()
     unfold(page, "scene_type")
     page.locator("[data-choice=scene_type]").get_by_role("radio", name="Neon").dispatch_event("click")
     page.get_by_text("it has no place in this scene").wait_for()
@@ -111,7 +117,7 @@ def test_a_button_sets_the_stance_keeps_the_guess_marked_and_the_board_follows_a
     page.keyboard.press("Space")
     assert placement(page)["stance"] == "auto", "pressed again, it returns to the guess"
     button("Hanging").click()
-    until(lambda: page.locator(".place-box").bounding_box()["y"] < page.locator(".place-sheet").bounding_box()["y"] + 2)
+    until(lambda: abs(height() - 0.5) < 0.005)
     page.get_by_role("button", name="Put back").click()
     assert placement(page) == UNMOVED
 
