@@ -120,8 +120,8 @@ class GraphViewpoint:
         self._session = open_session(graph, runtime, weights=network, digest=digest)
         #: Side in pixels of its square inputs.
         self.side = int(self._session.get_modelmeta().custom_metadata_map["side"])
-        head = load_file(folder / HEAD)
-        self._weight, self._bias = head["weight"], head["bias"]
+        #: By answer, 768 weights and an offset.
+        self._head = load_file(folder / HEAD)
         #: Networks and package, for the report's provenance.
         self.version = (
             f"{library_of(self._session)} {card.name} sha256:{sha256[:12]}"
@@ -131,14 +131,15 @@ class GraphViewpoint:
     def __call__(self, views: NDArray[np.uint8]) -> dict[Viewpoint, float]:
         """Return each viewpoint's share, 0–1, for 2×S×S×3 sRGB bytes, S = `side`. Raises ModelFailed."""
         try:
-            scores = self.features(views) @ self._weight + self._bias
+            features = self.features(views)
         except Exception as error:  # the libraries raise their own unrelated classes
             raise ModelFailed(f"The viewpoint network failed. Retry the job. Cause: {error}") from error
-        if not np.isfinite(scores).all():
+        if not np.isfinite(features).all():
             raise ModelFailed("The viewpoint network returned non-finite values. Retry the job.")
-        above, hand = (1 / (1 + math.exp(-float(score))) for score in scores[:2])
-        elevation = (1 - above) * float(scores[2]) + above * float(scores[3])
-        return {"above": above, "side": 1 - above, "hand": hand, "elevation": min(1.0, max(0.0, elevation))}
+        scores = {name: float(features @ column[:-1] + column[-1]) for name, column in self._head.items()}
+        above, hand, garment = (1 / (1 + math.exp(-scores[name])) for name in ("above", "hand", "garment"))
+        elevation = min(1.0, max(0.0, (1 - above) * scores["standing"] + above * scores["lying"]))
+        return {"above": above, "side": 1 - above, "hand": hand, "garment": garment, "elevation": elevation}
 
     def features(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the 2 × 384 pooled features of 2×S×S×3 sRGB bytes as one flat array."""

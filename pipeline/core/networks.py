@@ -40,8 +40,9 @@ class FunctionSegmenter:
 #: `above`: seen from straight above, or unable to stand as shown, because it lies, hangs, flies or is held.
 #: `side`: it stands and is seen from the side.
 #: `hand`: probability that a hand holds it.
+#: `garment`: probability that it is clothing or cloth that hangs limp; not shoes, bags or hats.
 #: `elevation`: how steeply the camera looked down, as a share of a right angle.
-Viewpoint = Literal["above", "side", "hand", "elevation"]
+Viewpoint = Literal["above", "side", "hand", "garment", "elevation"]
 
 
 class ViewpointClassifier(Protocol):

@@ -1,7 +1,7 @@
 """Fit the viewpoint classifier's head on renders and labelled photos, after cross-validation.
 
     python -m scripts.viewpoint.train RENDERS PHOTOS --shared IMAGES --ecssd ECSSD --features FOLDER
-        [--out models/viewpoint/checkpoint]
+        [--out models/viewpoint/checkpoint] [--only garment ...]
 
 RENDERS is the output of `scripts.viewpoint.render`. PHOTOS is a folder of clones, owner/name, of the repositories in
 `labels.toml`; u2netp cuts out their products. IMAGES has the [shared] photos. ECSSD has images/NNNN.jpg and
@@ -14,6 +14,7 @@ All is linear in the features:
 - A second one learns whether a thing could stand as it is seen. Its inputs are those three and the principal components
   of the renders' last map. It has 28 coefficients, since it is also fitted on ECSSD, and at most 30 are allowed there.
 - Another one, on the photos of `labels.toml`, detects hands.
+- A last one detects garments, on these photos, the renders and photos of clothing-dataset-small by its folders.
 """
 
 import argparse
@@ -27,8 +28,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from safetensors.numpy import save_file
+from PIL import Image, ImageOps
+from safetensors.numpy import load_file, save_file
 from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import rankdata
@@ -38,13 +39,10 @@ from models.graphs import HEAD, GraphViewpoint
 from models.segmenter import load_segmenter
 from pipeline.core.networks import Segmenter
 from pipeline.core.resample import tight_box
-from pipeline.core.spec import Limits
 from pipeline.core.types import Photo, Segmentation
 from pipeline.cutout.foreground import extract_foreground
-from pipeline.cutout.segment import segment
 from pipeline.cutout.stance import SURE_ABOVE, SURE_SIDE
 from pipeline.cutout.viewpoint import RIGHT_ANGLE, SURE_HAND, views
-from pipeline.photo.decode import decode
 from service.settings import VIEWPOINT_CHECKPOINT, load_settings
 
 LABELS, ECSSD_LABELS = (Path(__file__).with_name(name) for name in ("labels.toml", "ecssd.toml"))
@@ -62,14 +60,29 @@ WEIGHTS = (762.0, 381.0, 381.0)
 #: Start of the last map's means in each half of the 2 × 384 features.
 LAST = 192
 FOLDS = 10
+#: Longer side in pixels at which photos are cut out.
+SEEN_AT = 700
+#: The folders of garments in clothing-dataset-small, and those of other things; photos used of each folder.
+CLOTHING, EACH = "alexeygrigorev/clothing-dataset-small", 30
+GARMENTS, NO_GARMENTS = (
+    ("dress", "longsleeve", "outwear", "pants", "shirt", "shorts", "skirt", "t-shirt"),
+    ("hat", "shoes"),
+)
+#: Minimum probability at which the figures count a garment, and the weight of all renders in photos.
+SURE_GARMENT, RENDERS = 0.9, 300.0
 
 Array = NDArray[np.float64]
 Views = NDArray[np.uint8]
 
 
+def code_of(name: str) -> int:
+    """Return a number of a name that is the same on every machine."""
+    return int(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()[:8], 16)
+
+
 def fold_of(group: str) -> int:
     """Return the fold, below FOLDS, of a group, so that groups stay together."""
-    return int(hashlib.md5(group.encode(), usedforsecurity=False).hexdigest()[:8], 16) % FOLDS
+    return code_of(group) % FOLDS
 
 
 def family(render: str) -> str:
@@ -111,10 +124,11 @@ def by_mask(picture: Path, mask: Path | None, side: int) -> Views:
 
 
 def cut_out(path: Path, segmenter: Segmenter, side: int) -> Views:
-    """Return the network's views of a photo whose product a network cuts out."""
-    photo = decode(path.read_bytes(), Limits())
-    found = segment(photo, segmenter)
-    return seen(photo, found.alpha, side)
+    """Return the network's views of a photo whose product a network cuts out, in one look."""
+    photo = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    photo.thumbnail((SEEN_AT, SEEN_AT))
+    rgb = np.ascontiguousarray(photo)
+    return seen(Photo(rgb, None, "png"), segmenter(rgb), side)
 
 
 def labelled(photos: Path, shared: Path) -> Iterator[tuple[Path, str, str]]:
@@ -125,6 +139,27 @@ def labelled(photos: Path, shared: Path) -> Iterator[tuple[Path, str, str]]:
                 path = shared / f"{file}.jpg" if source == "shared" else photos / source / file
                 # dreambooth has six photos of one thing.
                 yield path, name, str(path.parent) if "dreambooth" in source else str(path)
+
+
+def clothing(photos: Path) -> Iterator[tuple[Path, bool]]:
+    """Yield the photos of clothing-dataset-small, the first of each folder by hash, and whether each is a garment."""
+    for kind in GARMENTS + NO_GARMENTS:
+        found = (photos / CLOTHING).glob(f"*/{kind}/*.jpg")
+        for path in sorted(found, key=lambda path: code_of(path.name))[:EACH]:
+            yield path, kind in GARMENTS
+
+
+def garment(x: Array, garments: NDArray[np.bool_], groups: list[str], renders: int) -> tuple[Array, float]:
+    """Print the figures of "garment" out of fold and return its column; the last `renders` rows are renders."""
+    folds, rendered = np.array([fold_of(group) for group in groups]), np.arange(len(x)) >= len(x) - renders
+    share = np.where(rendered, RENDERS / renders, 1.0)
+    sure = expit(out_of_fold(x, garments, folds, HANDS, share)) >= SURE_GARMENT
+    false = sure & ~garments
+    print(
+        f"garments: found {sure[garments].sum()} of {garments.sum()}, and false ones in {(false & ~rendered).sum()} of"
+        f" {(~garments & ~rendered).sum()} photos and {(false & rendered).sum()} of {renders} renders"
+    )
+    return logistic(x, garments, HANDS, share)
 
 
 @dataclass(frozen=True)
@@ -235,6 +270,7 @@ def main() -> None:
     parser.add_argument("--ecssd", type=Path, required=True)
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=VIEWPOINT_CHECKPOINT)
+    parser.add_argument("--only", nargs="+", help="columns to replace in the shipped head; default: all")
     add_record_option(parser)
     given = parser.parse_args()
     recorder, found = recorder_of(parser, given), list[Measured]()
@@ -333,13 +369,28 @@ def main() -> None:
     found.append(Measured("hands-found", what, int(sure[held_by].sum()), f"of {hands} hands", hands))
     if recorder:
         recorder.write("placement", found)
+    clothes = list(clothing(given.photos))
+    shown = [(str(path), lambda path=path: cut_out(path, segmenter, side)) for path, _ in clothes]
+    others = np.array([CLOTHING not in str(path) and not path.stem.startswith("cloth_") for path, *_ in rows])
+    taught = np.r_[described(given.features / "clothes.npz", shown, classifier), p[others], x]
+    garments = np.r_[[worn for _, worn in clothes], np.zeros(others.sum() + len(x), bool)]
+    groups = [str(path) for path, _ in clothes] + [row[2] for row, other in zip(rows, others, strict=True) if other]
+    worn, worn_bias = garment(taught, garments, groups + [family(file.stem) for file in files], len(x))
     hand, hand_bias = logistic(p, held_by, HANDS)
 
     heights = basis.weight[:, :2] / basis.spread[:, None]
-    head = np.c_[whole, hand, heights].astype(np.float32)
-    offsets = np.r_[start, hand_bias, basis.offset[:2] - basis.mean @ heights].astype(np.float32)
+    offsets = basis.offset[:2] - basis.mean @ heights
+    columns = {
+        "above": np.append(whole, start),
+        "hand": np.append(hand, hand_bias),
+        "garment": np.append(worn, worn_bias),
+        "standing": np.append(heights[:, 0], offsets[0]),
+        "lying": np.append(heights[:, 1], offsets[1]),
+    }
     given.out.mkdir(parents=True, exist_ok=True)
-    save_file({"weight": head, "bias": offsets}, given.out / HEAD)
+    kept = load_file(VIEWPOINT_CHECKPOINT / HEAD) if given.only else {}
+    chosen = {name: column.astype(np.float32) for name, column in columns.items() if name in (given.only or columns)}
+    save_file(kept | chosen, given.out / HEAD)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from models.graphs import GraphViewpoint
 from models.weights import CARDS, VIEWPOINT, WeightsMissing, fetch
 from pipeline.core.errors import ModelFailed
+from pipeline.core.types import Cutout
+from pipeline.cutout.viewpoint import viewpoint
 from service.settings import VIEWPOINT_CHECKPOINT, Settings
+from tests.support.still_life import SAMPLES, photo
 
 
 @pytest.fixture(scope="module", name="classifier")
@@ -35,11 +39,30 @@ def test_the_graph_returns_the_features_of_torch(classifier: GraphViewpoint) -> 
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+def _answers(classifier: GraphViewpoint, picture: Image.Image) -> dict[str, float]:
+    rgba = np.asarray(picture.convert("RGBA"))
+    rgb = np.ascontiguousarray(rgba[..., :3])
+    return dict(viewpoint(photo(rgb), Cutout(rgb, rgba[..., 3] / np.float32(255), 1.0, ()), classifier))
+
+
+def test_each_column_answers_its_own_question(classifier: GraphViewpoint) -> None:
+    shirt = Image.new("RGBA", (300, 300), (225, 222, 215, 0))
+    right = [(175, 50), (205, 60), (265, 120), (232, 148), (208, 125), (210, 260)]
+    ImageDraw.Draw(shirt).polygon(right + [(300 - x, y) for x, y in reversed(right)], (60, 90, 150, 255))
+    tee = _answers(classifier, shirt)
+    book, mug = (_answers(classifier, Image.open(SAMPLES / f"{name}.webp")) for name in ("notebook", "mug"))
+
+    assert [seen["garment"] > 0.5 for seen in (tee, book, mug)] == [True, False, False]
+    assert [seen["above"] > 0.6 for seen in (tee, book, mug)] == [False, True, False]
+    assert max(seen["hand"] for seen in (tee, book, mug)) < 0.3
+    assert mug["elevation"] < 0.3 < 0.5 < book["elevation"]
+
+
 def test_each_viewpoint_has_a_probability_and_invalid_input_is_reported(classifier: GraphViewpoint) -> None:
     side = classifier.side
     seen = classifier(np.full((2, side, side, 3), 127, np.uint8))
 
-    assert list(seen) == ["above", "side", "hand", "elevation"]
+    assert list(seen) == ["above", "side", "hand", "garment", "elevation"]
     assert seen["above"] + seen["side"] == pytest.approx(1)
     assert all(0 <= share <= 1 for share in seen.values())
     with pytest.raises(ModelFailed, match="viewpoint"):
