@@ -204,7 +204,8 @@ def _silhouette(alpha: Alpha) -> tuple[Alpha, Box | None]:
 
 def _around(box: Box, height: int, layout: Layout, base: float) -> Bounds:
     """Return a box around the solid of a flat silhouette at z = `base`: never thicker than two thirds of its width."""
-    (x, y), (eye_x, eye_y, _), larger = layout.foot, layout.camera, max(1.0, 1 - base / FOCAL)
+    (x, y), (eye_x, eye_y) = layout.foot, map(float, layout.camera[:2])
+    larger = max(1.0, 1 - base / FOCAL)
     left, top, right, bottom = (side / height for side in box)
     left, right = (eye_x + (side - x - eye_x) * larger for side in (left, right))
     low, high = (eye_y + (y - side - eye_y) * larger for side in (bottom, top))

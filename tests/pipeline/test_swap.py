@@ -219,7 +219,7 @@ def test_the_callers_stance_overrides_the_guess_and_is_reported() -> None:
     ("looks", "word", "doubt"),
     [
         (Looks("above", elevation=0.9), "from_above", set()),
-        (Looks("above", elevation=0.3), "lying", {"placement_unsure"}),
+        (Looks("above", 0.7, elevation=0.3), "lying", {"placement_unsure"}),
         (Looks("side", elevation=0.3), "standing", set()),
         (Looks("garment", elevation=0.9), "hanging", set()),
     ],

@@ -185,7 +185,7 @@ def test_doubtful_input_is_a_warning(caller: Caller, changes: dict[str, Any], ex
             "sand_dunes",
             "The product hangs, so the scene is shown from above.",
         ),
-        ("standing", ["white", "podium"], "flat_lay_linen", "surface from the side."),
+        ("standing", ["white", "podium"], "flat_lay_linen", "surface is shown from the side."),
     ],
 )
 def test_from_an_earlier_render_the_plan_knows_which_scenes_suit_the_photo(
