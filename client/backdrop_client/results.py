@@ -63,6 +63,8 @@ class Plan:
     warnings: list[Notice] = field(default_factory=list)
     #: Default place of the product (`box` in shares of the picture, `anchor`, `edges`), once its photo was cut out.
     place: dict[str, Any] | None = None
+    #: The scene as it will be shown: `asked`, `painted`, `angle`, `changed`, and the stance for its `own_view`.
+    scene: dict[str, Any] | None = None
     #: The surfaces, largest first: `name` (as in `Spec.colors_on`), `title`, `color`, `asked` and `share`.
     surfaces: list[dict[str, Any]] = field(default_factory=list)
     #: The limits that the picture must keep: `set` and `limits`. None: it has none.

@@ -95,15 +95,7 @@ class FreeContext:
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Trace the product's shadow and mirror image in a layout."""
-        place = self.place
-        return product_effects(
-            self.placed,
-            layout,
-            stands=place.stands,
-            lies=place.facts.lies,
-            hangs=place.hangs,
-            shadow=place.spec.shadow,
-        )
+        return product_effects(self.placed, layout, **self.place.contact, shadow=self.place.spec.shadow)
 
     def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> Laid:
         """Place the product with its effects on a drawing."""

@@ -104,9 +104,7 @@ def make_background(
             else pinned(spec, canvas_width, canvas_height, networks, on_step, cache=cache, **given)
         )
         stands = place.stands or place.pinned
-        there = product_effects(
-            placed, one.layout, stands=stands, lies=place.facts.lies, hangs=place.hangs, shadow=spec.shadow
-        )
+        there = product_effects(placed, one.layout, **place.contact | {"stands": stands}, shadow=spec.shadow)
         return Background(
             one.background,
             lambda picture: there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture),
@@ -170,7 +168,7 @@ def _own(spec: Spec, own: OwnPicture, place: Place, placed: Placed, width: int, 
         elevation=ELEVATION,
         top_down=place.hangs or place.kind in TOP_DOWN,
     )
-    effects = product_effects(placed, layout, stands=place.stands, lies=place.facts.lies, shadow=asked)
+    effects = product_effects(placed, layout, **place.contact, shadow=asked)
     left, top, right, bottom = (round(side * height / tall) for side in placed.box)
     found = {
         "background_upscaled": window.scale > MAX_ENLARGED,

@@ -36,10 +36,10 @@ def fit(
     """Return the product's box on a width×height canvas, in pixels: left, top, right, bottom.
 
     `product_aspect` is its width over height. The preset's fill is reached on the tighter side, and its margins are
-    kept. In a scene a standing product sits a little below the middle. It sits in the middle if it hangs, or if the
-    scene is shown from above (`top_down`). A side that the photo crops goes to the same side of the canvas (`edges`,
-    any of "left", "top", "right", "bottom"), to hide the crop. A product cropped at the top that stands on a floor
-    (`stands`) is scaled to reach from the floor to the upper edge.
+    kept. In a scene the product sits a little below the middle, as in a framed picture. It sits in the middle if the
+    surface behind it faces the camera (`top_down`). A side that the photo crops goes to the same side of the canvas
+    (`edges`, any of "left", "top", "right", "bottom"), to hide the crop. A product cropped at the top that stands on a
+    floor (`stands`) is scaled to reach from the floor to the upper edge.
 
     A caller's `frame` replaces margins and position, and with margins of its own the fill. Then the product is at most
     `most` pixels high. A side that the photo crops still goes to the canvas's edge.
@@ -62,7 +62,7 @@ def fit(
     x = _within(preset.centre_x * width - w / 2, w, left * width, (1 - right) * width, width)
     free = height - h
     # A flat product placed in the middle would float in front of the wall.
-    below = min(0.42 * free, 0.2 * height) if preset.background == "scene" and stands and not top_down else free / 2
+    below = min(0.42 * free, 0.2 * height) if preset.background == "scene" and not top_down else free / 2
     y = _within(height - below - h, h, top * height, (1 - bottom) * height, height)
     if frame != AS_FRAMED:
         space = left * width, top * height, (1 - right) * width, (1 - bottom) * height

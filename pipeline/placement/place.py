@@ -67,6 +67,11 @@ class Place:
         return self.facts.hangs_in(self.kind)
 
     @property
+    def contact(self) -> dict[str, bool]:
+        """How it touches its scene, as arguments of `pipeline.compositing.effects.product_effects`."""
+        return {"stands": self.stands, "lies": self.facts.lies, "hangs": self.hangs}
+
+    @property
     def anchor(self) -> Anchor:
         """Its fixed point of scaling and turning."""
         return anchor_of(self.edges, self.stands)

@@ -54,8 +54,9 @@ def _box(spec: Spec, facts: CutoutFacts, width: int, height: int, most: float = 
     preset, kind, aspect = spec.preset, drawn_kind(spec), facts.aspect or 1.0
     if preset.background == "transparent" and preset.size is None and spec.frame == AS_FRAMED:
         return facts.box or (0, 0, width, height)
-    edges, down, stands = facts.cut_sides, kind in TOP_DOWN, facts.stands_in(kind)
-    if spec.earlier is not None and spec.earlier.box is not None and not (edges or facts.hangs_in(kind)):
+    edges, hangs, stands = facts.cut_sides, facts.hangs_in(kind), facts.stands_in(kind)
+    down = hangs or kind in TOP_DOWN
+    if spec.earlier is not None and spec.earlier.box is not None and not (edges or hangs):
         return box_in(spec, aspect, width, height, most, spec.earlier.box)
     if is_pinned(spec, facts):
         return box_in(spec, aspect, width, height, most)
