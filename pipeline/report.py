@@ -167,6 +167,12 @@ class SceneReport:
     painted: Annotated[str, "Kind of the painted scene."]
     angle: Annotated[str | None, "Viewing angle, above or side. Null if the scene shows no surface."]
     changed: Annotated[str | None, "The change and its reason, in a sentence. Null if nothing was changed."]
+    elevation: Annotated[float | None, "Camera's downward angle in degrees, as in `cutout.elevation`."] = None
+    hovering: Annotated[
+        int | None,
+        "Number of the product's feet that stand before a wall or a thing, or beyond a stand or a table. If there are"
+        " any, there is the warning placement_unsure.",
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,8 @@ class SceneReport(TypedDict, total=False):
     painted: str
     angle: str | None
     changed: str | None
+    elevation: float | None
+    hovering: int | None
 
 
 class Provenance(TypedDict, total=False):

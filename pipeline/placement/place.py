@@ -89,8 +89,8 @@ class Place:
         """The warning codes of the place.
 
         `scene_unsuited`: the scene is shown from another angle than its own. `placement_unsure`: the scene is shown as
-        asked, because the product's stance is unknown. `frame_overridden`: the product goes to a side of the canvas
-        where the frame wants a margin, or not the product.
+        asked, because the product's stance is unknown; a foot that hovers in the scene adds it too. `frame_overridden`:
+        the product goes to a side of the canvas where the frame wants a margin, or not the product.
         """
         drawn = self.asked.ground.composed and drawn_kind(self.asked) != "white"
         found = {
@@ -108,8 +108,10 @@ class Place:
         words = tuple(across) if frame.align == "center" else frame.align.split("_")
         return any(across[side] in words or (frame.margins and free[side] > 0) for side in self.edges)
 
-    def scene_report(self) -> SceneReport | None:
+    def scene_report(self, elevation: float | None, hovering: int) -> SceneReport | None:
         """Return the report on the scene: the asked kind, the painted kind and its camera angle; None without a scene.
+
+        `elevation`, degrees, and `hovering` are the scene's (`pipeline.scene.footing`).
 
         `changed` is a sentence with the change and its reason, None where nothing was changed.
         """
@@ -126,7 +128,7 @@ class Place:
                 else "The product was photographed from above, so it is shown lying down.",
                 "side": "The product was photographed standing, so the scene's surface is shown from the side.",
             }[angle or "side"]
-        return SceneReport(self.asked.scene.kind, self.kind, angle, changed)
+        return SceneReport(self.asked.scene.kind, self.kind, angle, changed, elevation, hovering)
 
     def breaks(self, measured: Iterable[tuple[str, Status]] | None = None) -> list[str]:
         """Return the preset's rules that pass where preset and scene put it, but not after the caller's move.
