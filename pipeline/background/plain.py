@@ -63,7 +63,8 @@ def plain_shadow(
     if asked == AS_LIT:
         if not (rests and spec.plain and spec.preset.shadow):
             return None, None
-        return (lambda w, h: resize(contact_shadow(alpha, lies=lies), w, h, Resampling.BOX)), None
+        band = contact_shadow(alpha, lies=lies, slope=pose_of(alpha, facts).pitch_slope)
+        return (lambda w, h: resize(band, w, h, Resampling.BOX)), None
     if not spec.traces_shadow or not (rests or above):
         return None, shadow_report(asked, place, None)
     mode = "soft" if asked.shadow == "scene" else asked.shadow
