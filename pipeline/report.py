@@ -170,6 +170,12 @@ class SceneReport:
     own_view: Annotated[
         str | None, "The `stance` to send for the scene's own view. Null if nothing was changed, and in older reports."
     ] = None
+    elevation: Annotated[float | None, "Camera's downward angle in degrees, as in `cutout.elevation`."] = None
+    hovering: Annotated[
+        int | None,
+        "Number of the product's feet that stand before a wall or a thing, or beyond a stand or a table. If there are"
+        " any, there is the warning placement_unsure.",
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,7 @@ class _Made:
         """The codes of all stages."""
         return (
             *self.cut.assessed().warnings,
-            *self.place.warnings,
+            *dict.fromkeys(self.place.warnings + ("placement_unsure",) * (self.source.hovering > 0)),
             *self.source.warnings,
             *["generator_fell_back"] * fell_back(self.source.tried),
             *(self.lettering.warnings if self.lettering else ()),
@@ -335,7 +335,7 @@ def _report(stages: Stages, made: _Made, measured: Encoded, versions: dict[str, 
             cut_by=cut.cut_by,
             background=source.cache_status,
             pinned=place.pinned,
-            scene=scene_report(place.asked, place.spec, place.facts),
+            scene=scene_report(place.asked, place.spec, place.facts, source.elevation, source.hovering),
             timings=stages.timings,
             painted_by="renderer" if fell_back(source.tried) else None,
         ),

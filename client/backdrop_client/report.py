@@ -96,6 +96,8 @@ class SceneReport(TypedDict, total=False):
     angle: str | None
     changed: str | None
     own_view: str | None
+    elevation: float | None
+    hovering: int | None
 
 
 class Provenance(TypedDict, total=False):

@@ -56,7 +56,7 @@ class FreeContext:
 
         `light` is the photo's, where it is known already. `guide` is the view of the scene's `reference`.
         """
-        light, pose = light or photo_light(photo, cutout), pose_of(cutout, place.facts)
+        light, pose = light or photo_light(photo, cutout), pose_of(placed.alpha, place.facts)
         return cls(cutout, placed, place, light, pose, asked_colours(place.spec).by_caller, guide, reference)
 
     def compose(self, spec: Spec) -> Layout:

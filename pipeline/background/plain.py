@@ -16,7 +16,7 @@ from pipeline.compositing.shadow_floor import shadow_floor
 from pipeline.core.order import AS_LIT, Shadow, ShadowWord
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
-from pipeline.core.types import Cutout, Placed
+from pipeline.core.types import Placed
 from pipeline.cutout.stance import pose_of
 from pipeline.geometry.ray import Field
 from pipeline.placement.place import Place
@@ -50,7 +50,7 @@ def colour_of(spec: Spec) -> NDArray[np.float32] | None:
 
 
 def plain_shadow(
-    spec: Spec, cutout: Cutout, place: Place, placed: Placed, light: PhotoLight | None
+    spec: Spec, place: Place, placed: Placed, light: PhotoLight | None
 ) -> tuple[Shade | None, ShadowReport | None]:
     """Return the shadow of a placed product on a plain ground, and the report on it.
 
@@ -63,7 +63,8 @@ def plain_shadow(
     if asked == AS_LIT:
         if not (rests and spec.plain and spec.preset.shadow):
             return None, None
-        return (lambda w, h: resize(contact_shadow(alpha, lies=lies), w, h, Resampling.BOX)), None
+        band = contact_shadow(alpha, lies=lies, slope=pose_of(alpha, facts).pitch_slope)
+        return (lambda w, h: resize(band, w, h, Resampling.BOX)), None
     if not spec.traces_shadow or not (rests or above):
         return None, shadow_report(asked, place, None)
     mode = "soft" if asked.shadow == "scene" else asked.shadow
@@ -71,7 +72,7 @@ def plain_shadow(
     strength = strength if asked.shadow_strength is None else asked.shadow_strength
     asked = replace(asked, shadow=mode, shadow_strength=strength)
     away = 360 - ASIDE if light is not None and (lit_from(light) or 0) > 0 else ASIDE
-    (height, width), pose = alpha.shape, pose_of(cutout, facts)
+    (height, width), pose = alpha.shape, pose_of(alpha, facts)
     layout = shadow_floor(
         width,
         height,

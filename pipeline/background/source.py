@@ -24,10 +24,12 @@ from pipeline.core.networks import Networks
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
+from pipeline.cutout.stance import pose_of
 from pipeline.ground.canvas import BUSY, MAX_ENLARGED, Window, busy, on_canvas
 from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.place import Place
 from pipeline.report import AssignedColour, BackgroundReport, ShadowReport, TriedBackground
+from pipeline.scene.footing import hovering, spots
 from pipeline.scene.layout import Layout
 from pipeline.scene.rig import asked_softness, shadow_direction
 
@@ -59,6 +61,13 @@ class Background:
     shade: Shade | None = None
     #: None where the caller asked for no shadow of its own.
     shadow: ShadowReport | None = None
+    #: Number of the product's feet that hover (`pipeline.scene.footing`).
+    hovering: int = 0
+
+    @property
+    def elevation(self) -> float | None:
+        """The scene's downward angle in degrees; None where there is no scene."""
+        return None if self.layout is None else round(self.layout.elevation, 1)
 
     def with_effects(self) -> Rgb | None:
         """Add the product's effects to the picture, and return it; None for a transparent picture."""
@@ -95,7 +104,7 @@ def make_background(
     if own is not None and spec.ground.background == "image":
         return _own(spec, own, place, placed, width, height)
     if spec.plain is not None:
-        return _plain(spec, cutout, place, placed, light, width, height)
+        return _plain(spec, place, placed, light, width, height)
     if place.pinned or earlier is not None:
         given: Any = {"control": control, "shown": shown, "clock": clock}
         one = (
@@ -104,6 +113,7 @@ def make_background(
             else pinned(spec, canvas_width, canvas_height, networks, on_step, cache=cache, **given)
         )
         stands = place.stands or place.pinned
+        feet = spots(pose_of(placed.alpha, place.facts), tuple(side / canvas_height for side in placed.box))
         there = product_effects(placed, one.layout, **place.contact | {"stands": stands}, shadow=spec.shadow)
         return Background(
             one.background,
@@ -115,6 +125,7 @@ def make_background(
             layout=one.layout,
             report=None if earlier is None else BackgroundReport(source="render"),
             shadow=shadow_report(spec.shadow, place, one.layout),
+            hovering=hovering(one.layout, feet),
         )
     guide, reference = (None, None) if own is None else (own.view, own.photo.rgb)
     context = FreeContext.of(photo, cutout, place, placed, light, guide, reference)
@@ -135,6 +146,7 @@ def make_background(
         layout=best.layout,
         report=None if own is None else own.report(spec, best.layout.horizon_y, falls, best.layout.softness),
         shadow=shadow_report(spec.shadow, place, best.layout),
+        hovering=hovering(best.layout, best.layout.feet),
     )
 
 
@@ -185,11 +197,9 @@ def _own(spec: Spec, own: OwnPicture, place: Place, placed: Placed, width: int, 
     )
 
 
-def _plain(
-    spec: Spec, cutout: Cutout, place: Place, placed: Placed, light: PhotoLight | None, width: int, height: int
-) -> Background:
+def _plain(spec: Spec, place: Place, placed: Placed, light: PhotoLight | None, width: int, height: int) -> Background:
     colour = colour_of(spec)
-    shade, report = plain_shadow(spec, cutout, place, placed, light)
+    shade, report = plain_shadow(spec, place, placed, light)
     return Background(
         None if colour is None else np.broadcast_to(colour, (height, width, 3)).copy(),
         lambda picture: picture if shade is None else apply_shadow(picture, shade(width, height)),

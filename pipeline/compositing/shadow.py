@@ -18,7 +18,7 @@ from pipeline.compositing.standing import StandingProxy
 from pipeline.core.order import Shadow
 from pipeline.core.resample import Box, blurred, grown_box, resize, tight_box
 from pipeline.core.types import Alpha
-from pipeline.geometry.contact import contact_band, things_apart
+from pipeline.geometry.contact import contact_band, foot_rows, lowest_points, raised_feet, things_apart
 from pipeline.geometry.ray import Bounds, Field
 from pipeline.geometry.solids import Caster
 from pipeline.light.first_light import LightTracer
@@ -109,9 +109,10 @@ def cast_shadow(
         occlusion = _occlusion_around(small, box)
     else:
         things = things_apart(small)
-        standing = StandingProxy.of(things, layout, lift)
+        sine = float(np.sin(np.deg2rad(layout.elevation)))
+        standing = StandingProxy.of(raised_feet(things, sine), layout, lift)
         solid, around = standing, _grown(standing.bounds)
-        occlusion = reduce(np.maximum, (_occlusion(thing, its, lies=lies) for thing, its in things))
+        occlusion = reduce(np.maximum, (_occlusion(thing, its, lies=lies, sine=sine) for thing, its in things))
     occlusion = occlusion * np.float32(0 if lift > 0 else strength)
     geometry, share = blocked_share(layout, *traced_at, solid, around)
     return CastShadow(layout, geometry, share * np.float32(strength), occlusion, cut_below)
@@ -170,16 +171,16 @@ def _occlude(blocked: Field, occlusion: Field) -> None:
     there += (1 - there) * np.clip(np.asarray(part), 0, 1)
 
 
-def contact_shadow(alpha: Alpha, strength: float = 0.3, *, lies: bool = False) -> Field:
+def contact_shadow(alpha: Alpha, strength: float = 0.3, *, lies: bool = False, slope: float = 0.0) -> Field:
     """Return a faint H×W shadow right under the product for a white backdrop; exactly 0 along the canvas's border.
 
-    `lies` is as in `cast_shadow`.
+    `lies` is as in `cast_shadow`, `slope` as `pitch_slope` of a `pipeline.cutout.camera_pose.CameraPose`.
     """
     small, box = _silhouette(alpha)
     if box is None:
         return np.zeros_like(alpha)
     wide = box[2] - box[0]
-    band = contact_band(small, box, 0.012 * wide, lies=lies)
+    band = contact_band(small, box, 0.012 * wide, lies=lies, sine=float(np.sin(np.arctan(slope))))
     shadow = strength * np.maximum(gaussian_filter(band, 0.012 * wide), 0.6 * gaussian_filter(band, 0.035 * wide))
     height, width = small.shape
     rows, columns = np.arange(height)[:, None], np.arange(width)[None]
@@ -233,31 +234,31 @@ def _occlusion_around(alpha: Field, box: Box) -> Field:
     return np.asarray(np.clip(0.5 * tight + 0.14 * near, 0, 0.7), np.float32)
 
 
-def _occlusion(alpha: Field, box: Box, *, lies: bool) -> Field:
+def _occlusion(alpha: Field, box: Box, *, lies: bool, sine: float) -> Field:
     """Return h×w occlusion, dark and tight under the foot, finer than the traced light, wide and faint where it hovers.
 
     Where the contour rises from the foot, the darkness is on the surface below, not along the contour: a line there
     would look like contact.
     """
     wide = box[2] - box[0]
-    band = contact_band(alpha, box, 0.016 * wide, lies=lies)
+    band = contact_band(alpha, box, 0.016 * wide, lies=lies, sine=sine)
     peak = max(float(band.max()), 1e-6)
     slim = _foot_width(band) / wide
     out = np.zeros_like(band)
-    foot = tight_box(band > 0)
+    foot, ground = tight_box(band > 0), foot_rows(*lowest_points(alpha), box, sine)[0]
     if foot is not None:
         # A blur reaches four standard deviations; twice that keeps the crop's own edge out of it.
         left, top, right, bottom = grown_box(foot, 8 * 0.11 * wide + 2, band.shape[1], band.shape[0])
         band = band[top:bottom, left:right]
         touch = band.max(0)
-        below = np.zeros_like(band)
-        below[max(0, round(box[3] - top - 0.016 * wide)) : box[3] - top] = touch * (1 - touch)
+        under = ground[left:right] - np.arange(top, bottom, dtype=np.float32)[:, None]
+        below = ((under > 0) & (under <= 0.016 * wide)) * touch * (1 - touch)
         tight = _gaussian(band * np.square(touch), max(0.7, 0.01 * wide))
         near = _gaussian(band * touch, 0.03 * wide)
         around = blurred(band + HOVER * below, 0.045 * wide, 0.11 * wide)
         if slim < SLIM:
             # A leg is dark on its own scale: on the whole product's scale it would seem to float.
-            foot_band = contact_band(alpha, box, 0.4 * slim * wide, lies=lies)[top:bottom, left:right]
+            foot_band = contact_band(alpha, box, 0.4 * slim * wide, lies=lies, sine=sine)[top:bottom, left:right]
             leg = _gaussian(foot_band * np.square(touch), max(0.7, 0.15 * slim * wide))
             tight = np.maximum(tight, leg * (peak / max(float(leg.max()), 1e-6)))
         # Limited: more than most products' darkness at the foot would look like an outline.

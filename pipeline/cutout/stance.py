@@ -91,12 +91,15 @@ def guess(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str,
     return CutoutFacts(name, suits, cut_sides, held=held, unsure=unsure, elevation=elevation)
 
 
-def pose_of(cutout: Cutout, facts: CutoutFacts) -> CameraPose:
-    """Return the camera pose that the base of a cut-out with these facts shows; UNKNOWN_POSE without a visible base."""
-    if facts.lies:
-        return CameraPose(1 / cutout.aspect, camera_pose(cutout.alpha, facts.elevation).pitch_slope or OBLIQUE)
-    stands = facts.stance == "standing" and not facts.unsure
-    return camera_pose(cutout.alpha, facts.elevation) if stands else UNKNOWN_POSE
+def pose_of(alpha: Alpha, facts: CutoutFacts) -> CameraPose:
+    """Return the camera pose that the base of a product, H×W alpha, shows; UNKNOWN_POSE without a visible base."""
+    if facts.stance != "standing" and not facts.lies:
+        return UNKNOWN_POSE
+    pose = camera_pose(alpha, facts.elevation)
+    if not facts.lies:
+        return pose
+    left, top, right, bottom = tight_box(alpha > 0.5) or (0, 0, 1, 1)
+    return CameraPose((bottom - top) / (right - left), pose.pitch_slope or OBLIQUE, pose.feet)
 
 
 def _silhouette(alpha: Alpha) -> Mask:

@@ -16,12 +16,10 @@ TOUCH = 0.16
 STEEPEST_BASE = 0.95
 SHORTEST_BASE = 0.12
 STRAIGHT_BASE = 0.015
-#: A base on feet: the least length of an edge of the silhouette's lower hull, and the greatest dark gap under it, in
-#: product widths. A bowl's hull has many short edges.
-LONGEST_ROUND = 0.25
-DARK_GAP = 0.1
 #: The rise of a round base's rim over its half width, at the steepest view of usual photos.
 STEEPEST_RIM = 0.3
+#: Least drop of the lower contour on both sides of a foot, in product widths.
+NOTCH = 0.03
 #: Share of the product's height, from below, that counts as the foot.
 FOOT = 0.12
 #: An object smaller than THING × the largest belongs to its nearest neighbour; more than THINGS objects are a heap.
@@ -30,34 +28,32 @@ THING, THINGS = 0.1, 3
 _APART = 4
 
 
-def contact_band(alpha: Field, box: Box, thick: float, *, lies: bool = False) -> Field:
-    """Return a band along the silhouette's lowest points that fades where they rise from the foot.
+def contact_band(alpha: Field, box: Box, thick: float, *, lies: bool = False, sine: float = 0.0) -> Field:
+    """Return a band along the silhouette's lowest points that fades where they rise from their foot, as `foot_rows`.
 
-    Under a base on feet, the whole gap down to the ground belongs to the band. A product that `lies` touches the ground
-    along its whole lower contour.
+    Between two feet the gap down to the ground belongs to it too. A product that `lies` touches the ground along its
+    whole lower contour.
     """
     h = alpha.shape[0]
     lowest, columns = lowest_points(alpha)
     touching, ground = columns.astype(np.float32), lowest
     if not lies:
-        rise = (box[3] - lowest) / max(1.0, TOUCH * (box[2] - box[0]))
-        receding, ground = receding_base(lowest, columns, box)
-        touching = np.maximum(np.where(columns, np.clip(1 - rise, 0, 1), 0).astype(np.float32), receding)
+        own, within = foot_rows(lowest, columns, box, sine)
+        rise, ground = (own - lowest) / max(1.0, TOUCH * (box[2] - box[0])), np.maximum(lowest, within)
+        touching *= np.maximum(np.clip(1 - rise, 0, 1), receding_base(lowest, columns, box))
     rows = np.arange(h, dtype=np.float32)[:, None] + 0.5
     thick = max(1.0, thick)
     away = np.maximum(np.maximum(lowest[None] - rows, rows - ground[None]), 0)
     return np.asarray(np.clip(1 - away / thick, 0, 1) * touching[None], np.float32)
 
 
-def receding_base(lowest: Field, columns: NDArray[np.bool_], box: Box) -> tuple[Field, Field]:
-    """Return how much, 0–1, each column is on a base that recedes from the foot, and the ground's row under it.
+def receding_base(lowest: Field, columns: NDArray[np.bool_], box: Box) -> Field:
+    """Return how much, 0–1, each column is on a base that recedes from the foot.
 
-    A box seen over its corner touches the ground along both base edges, however high they rise in the image. On feet it
-    touches the ground at both ends of an edge of its lower hull. A bowl's side rises in a curve and touches nothing.
-    Where there is no gap, the ground's row is `lowest`.
+    A box seen over its corner touches the ground along both base edges, however high they rise in the image. A bowl's
+    side rises in a curve and touches nothing.
     """
     touching = np.zeros(len(lowest), np.float32)
-    ground = lowest.copy()
     wide = box[2] - box[0]
     found = np.flatnonzero(columns)
     foot = np.flatnonzero(columns & (lowest >= lowest[found].max() - 0.5))
@@ -67,35 +63,47 @@ def receding_base(lowest: Field, columns: NDArray[np.bool_], box: Box) -> tuple[
         rise = lowest[start] - lowest[reach]
         for length in range(len(reach) - 1, int(SHORTEST_BASE * wide), -1):
             slope = rise[length] / length
+            if slope > STEEPEST_BASE:
+                continue
             off = np.abs(rise[: length + 1] - slope * np.arange(length + 1)).max()
-            if columns[reach[: length + 1]].all() and slope <= STEEPEST_BASE and off <= STRAIGHT_BASE * wide:
+            if columns[reach[: length + 1]].all() and off <= STRAIGHT_BASE * wide:
                 fade = np.clip((length - np.arange(length + 1)) / max(1.0, 0.15 * length), 0, 1)
                 touching[reach[: length + 1]] = np.maximum(touching[reach[: length + 1]], fade)
                 break
-        for near, far in long_edges(np.where(columns[reach], rise, np.inf), LONGEST_ROUND * wide):
-            edge = reach[near : far + 1]
-            line = lowest[edge[0]] + (lowest[edge[-1]] - lowest[edge[0]]) * np.linspace(0, 1, edge.size)
-            gap = np.where(columns[edge], line - lowest[edge], np.inf)
-            dark = np.clip(1.5 - 1.5 * gap / (DARK_GAP * wide), 0, 1).astype(np.float32)
-            touching[edge] = np.maximum(touching[edge], dark)
-            ground[edge] = np.where(dark > 0, line, ground[edge])
-    return touching, ground
+    return touching
 
 
-def long_edges(rise: Field, min_length: float, steepest: float = STEEPEST_BASE) -> list[tuple[int, int]]:
-    """Return the ends of the lower hull's edges of `rise`, at least `min_length` long and at most `steepest`."""
-    hull: list[int] = []
-    for at in np.flatnonzero(np.isfinite(rise)):
-        while len(hull) > 1 and (rise[at] - rise[hull[-2]]) * (hull[-1] - hull[-2]) <= (
-            rise[hull[-1]] - rise[hull[-2]]
-        ) * (at - hull[-2]):
-            hull.pop()
-        hull.append(int(at))
-    return [
-        (near, far)
-        for near, far in itertools.pairwise(hull)
-        if far - near >= min_length and rise[far] - rise[near] <= steepest * (far - near)
-    ]
+def feet(lowest: Field, columns: NDArray[np.bool_], least: float) -> list[tuple[int, int]]:
+    """Return each foot's column, and the first column of its part of the contour, by a silhouette's `lowest_points`.
+
+    A foot is a lowest point of the lower contour, which rises by at least `least` pixels on both sides of it.
+    """
+    found: list[tuple[int, int]] = []
+    low, notch, falls = 0, 0, True
+    contour = [*np.where(columns, lowest, 0).tolist(), 0.0]
+    for x, row in enumerate(contour):
+        if falls and row > contour[low]:
+            low = x
+        elif falls and row <= contour[low] - least:
+            found.append((low, notch))
+            notch, falls = x, False
+        elif not falls and row < contour[notch]:
+            notch = x
+        elif not falls and row >= contour[notch] + least:
+            low, falls = x, True
+    return found
+
+
+def foot_rows(lowest: Field, columns: NDArray[np.bool_], box: Box, sine: float) -> tuple[Field, Field]:
+    """Return for each column the row of the ground between the feet beside it, or of the outermost foot; and the same
+    with 0 beyond the outermost feet.
+
+    `sine`: of the camera's elevation. A base as deep as it is wide rises by its width times that; feet on it stand.
+    """
+    wide, at = box[2] - box[0], np.arange(len(lowest))
+    stood = [x for x, _ in feet(lowest, columns, NOTCH * wide) if box[3] - lowest[x] <= sine * wide]
+    own, within = np.interp(at, stood, lowest[stood]), np.interp(at, stood, lowest[stood], 0, 0)
+    return own.astype(np.float32), within.astype(np.float32)
 
 
 def lowest_points(alpha: Field) -> tuple[Field, NDArray[np.bool_]]:
@@ -107,7 +115,7 @@ def lowest_points(alpha: Field) -> tuple[Field, NDArray[np.bool_]]:
 def contact_line(alpha: Field, box: Box, *, lies: bool = False) -> Field:
     """Return for each column of h×w alpha the row at which the product would touch the ground there.
 
-    This is the ground under a receding base, or else the lowest point, where a round base's rim is possible. A contour
+    This is the lowest point, where a round base's rim is possible. A contour
     that rises above such a rim overhangs, and the rim's row counts. A product that `lies` touches at its lowest points.
     """
     lowest, columns = lowest_points(alpha)
@@ -125,7 +133,7 @@ def _standing_line(alpha: Field, box: Box, lowest: Field, columns: NDArray[np.bo
     across = np.clip(np.abs(np.arange(len(lowest)) + 0.5 - (left + right) / 2) / half, 0, 1)
     rim = box[3] - STEEPEST_RIM * half * (1 - np.sqrt(1 - across**2))
     line = np.maximum(lowest, rim)
-    touching, ground = receding_base(lowest, columns, box)
+    touching = receding_base(lowest, columns, box)
     foot = int(np.argmax(np.where(columns, lowest, -1)))
     recedes = np.flatnonzero(touching > 0)
     nearest = np.arange(len(lowest))
@@ -134,7 +142,7 @@ def _standing_line(alpha: Field, box: Box, lowest: Field, columns: NDArray[np.bo
         nearest = np.minimum(nearest, recedes[-1])
     if recedes.size and recedes[0] < foot:
         nearest = np.maximum(nearest, recedes[0])
-    return np.where(touching[nearest] > 0, ground[nearest], line)
+    return np.where(touching[nearest] > 0, lowest[nearest], line)
 
 
 def things_apart(alpha: Field) -> list[tuple[Field, Box]]:
@@ -162,6 +170,29 @@ def things_apart(alpha: Field) -> list[tuple[Field, Box]]:
     found = [np.where(owner == name, alpha, np.float32(0)) for name in apart]
     boxes = [(one, tight_box(one > 0.5)) for one in found]
     return sorted(((one, box) for one, box in boxes if box is not None), key=lambda thing: thing[1][3])
+
+
+def raised_feet(things: list[tuple[Field, Box]], sine: float) -> list[tuple[Field, Box]]:
+    """Return `things_apart` with the feet that stand farther behind as things of their own, at most THINGS in all.
+
+    A foot reaches up to the nearer notch beside it. `sine` is as in `foot_rows`.
+    """
+    found = []
+    for alpha, box in things:
+        lowest, columns = lowest_points(alpha)
+        contour, wide, rest = np.append(np.where(columns, lowest, 0), 0), box[2] - box[0], alpha.copy()
+        for (x, start), (_, end) in itertools.pairwise([*feet(lowest, columns, NOTCH * wide), (0, len(lowest))]):
+            top = int(max(contour[start] * (start > 0), contour[end]))
+            if NOTCH * wide < box[3] - lowest[x] <= sine * wide:
+                part = np.zeros_like(alpha)
+                part[top:, start:end] = rest[top:, start:end]
+                rest[top:, start:end] = 0
+                found.append(part)
+        found.append(rest)
+    if len(found) > THINGS:
+        return things
+    boxes = [(part, tight_box(part > 0.5)) for part in found]
+    return sorted(((part, box) for part, box in boxes if box is not None), key=lambda thing: thing[1][3])
 
 
 def _above_another(names: NDArray[np.int32], name: int, large: list[int]) -> bool:

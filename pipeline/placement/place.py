@@ -99,8 +99,8 @@ class Place:
         """The warning codes of the place.
 
         `scene_unsuited`: the scene is shown from another angle than its own. `placement_unsure`: the scene is shown as
-        asked, because the product's stance is unknown. `frame_overridden`: the product goes to a side of the canvas
-        where the frame wants a margin, or not the product.
+        asked, because the product's stance is unknown; a foot that hovers in the scene adds it too. `frame_overridden`:
+        the product goes to a side of the canvas where the frame wants a margin, or not the product.
         """
         drawn = self.asked.ground.composed and drawn_kind(self.asked) != "white"
         found = {
@@ -142,8 +142,13 @@ class Place:
         return {rule.name for rule in rules if rule.status == "pass"}
 
 
-def scene_report(asked: Spec, drawn: Spec, facts: CutoutFacts) -> SceneReport | None:
-    """Return the report on a scene, as asked and as drawn: what was changed and why; None where no scene is drawn."""
+def scene_report(
+    asked: Spec, drawn: Spec, facts: CutoutFacts, elevation: float | None = None, hovering: int | None = None
+) -> SceneReport | None:
+    """Return the report on a scene, as asked and as drawn: what was changed and why; None where no scene is drawn.
+
+    `elevation`, degrees, and `hovering` are the painted scene's (`pipeline.scene.footing`); None before it is painted.
+    """
     kind = drawn_kind(drawn)
     if kind == "white" or not drawn.ground.composed:
         return None
@@ -151,7 +156,7 @@ def scene_report(asked: Spec, drawn: Spec, facts: CutoutFacts) -> SceneReport | 
     if drawn.scene != asked.scene:
         seen = "the scene is shown from above" if angle == "above" else "the scene's surface is shown from the side"
         changed, own_view = f"{facts.why}, so {seen}.", "lying" if angle == "above" else "from_above"
-    return SceneReport(asked.scene.kind, kind, angle, changed, own_view)
+    return SceneReport(asked.scene.kind, kind, angle, changed, own_view, elevation, hovering)
 
 
 def is_pinned(spec: Spec, facts: CutoutFacts) -> bool:

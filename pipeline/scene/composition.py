@@ -16,6 +16,7 @@ from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
 from pipeline.placement.camera import TOP_DOWN
 from pipeline.placement.fit import fit
 from pipeline.placement.frame import copy_room
+from pipeline.scene.footing import Spot, hovering, spots
 from pipeline.scene.layout import FOCAL, Layout, Lens
 from pipeline.scene.rig import asked_softness, rig
 from pipeline.scene.sets import WALLS, SetBuilder
@@ -31,6 +32,8 @@ TRIES = 12
 SAMPLE = 96
 #: Maximum height of a camera raised to match the photo's, in canvas heights above the foot.
 HIGHEST = 1.2
+#: Least height of a camera that matches a photo's, relative to the seed's.
+LEVEL = 0.75
 #: Least and greatest height of a camera that follows a reference's horizon, in the same unit.
 HEIGHTS = (0.25, 0.8)
 
@@ -63,8 +66,9 @@ def compose(
     `product`: (3,) Lab, its mean colour, where it is known. Its background gets another colour, if the palette has
     another. `horizon`: wished for, canvas heights from the top, within HEIGHTS of the camera; None: the seed decides.
 
-    An asked colour may have too small a share of the picture around the product, or natural colours too large a share,
-    or things may be in the room for copy. Then the seed's next composition is tried. The best of TRIES wins.
+    An asked colour may have too small a share of the picture around the product, or natural colours too large a share.
+    Things may be in the room for copy, or a foot may hover (`pipeline.scene.footing`). Then the seed's next composition
+    is tried. The best of TRIES wins.
     """
     if box is None:
         top_down = spec.scene.kind in TOP_DOWN
@@ -78,6 +82,7 @@ def compose(
         shares = part_shares(layout)
         beyond = sum(share for part, share in zip(layout.parts, shares, strict=True) if part.slot in natural)
         score = min(0.0, min_share(layout, shares) - MIN_SHARE) - max(0.0, beyond - MOST_NATURAL) - crowded(layout)
+        score -= hovering(layout, layout.feet)
         if score > best_score:
             best, best_score = layout, score
         if score == 0:
@@ -158,9 +163,12 @@ def _composed(
     if horizon is not None:
         high = float(np.clip(bottom - horizon, *HEIGHTS))
     base = 0.0
-    if pose.pitch_slope > 0 and kind not in TOP_DOWN and stands:
+    feet: tuple[Spot, ...] = ()
+    if (pose.feet or pose.pitch_slope > 0) and kind not in TOP_DOWN and stands:
         # Keep the horizon within a picture that shows sky: dunes end before it.
-        high = max(high, min(bottom if kind == "sand" else HIGHEST, pose.pitch_slope * FOCAL))
+        least = high if horizon is not None else LEVEL * high
+        high = max(least, min(bottom if kind == "sand" else HIGHEST, pose.pitch_slope * FOCAL))
+        feet = spots(pose, (left, top, right, bottom))
         rise = min(pose.base_rise * (right - left), 0.55 * high)
         base = FOCAL * rise / (high - rise)
         wall = min(wall, -(base + 0.55 * (right - left) + 0.15))
@@ -178,6 +186,7 @@ def _composed(
         softness=spec.mood.softness if asked is None else asked,
         seed=spec.seed,
         base=base,
+        feet=feet,
         lens=Lens(spec.mood.depth_of_field, spec.mood.vignette, spec.mood.grain),
         kept=None if room is None else (room[0] * aspect, room[1], room[2] * aspect, room[3]),
     )

@@ -141,6 +141,8 @@ class Layout:
     top_down: bool = False
     #: How far the product's base reaches behind its foot, canvas heights; 0 where the photo does not show it.
     base: float = 0.0
+    #: Places of the product's feet in the picture; empty where the photo does not show them.
+    feet: tuple[tuple[float, float], ...] = field(default=(), repr=False)
     #: Things far out of focus in front of the far parts, the farthest first.
     blurs: tuple[Blur, ...] = ()
     lens: Lens = Lens()
@@ -183,6 +185,17 @@ class Layout:
         """The camera's position in the world; it looks along -z."""
         x, bottom = self.foot
         return np.float32(self.aspect / 2 - x), np.float32(bottom - self.horizon_y), np.float32(FOCAL)  # type: ignore[return-value]  # 0-d
+
+    @property
+    def elevation(self) -> float:
+        """The camera's downward angle in degrees, from the product's foot to the horizon."""
+        return 90.0 if self.top_down else float(np.rad2deg(np.arctan((self.foot[1] - self.horizon_y) / FOCAL)))
+
+    def ground(self, x: float, y: float) -> tuple[float, float]:
+        """Return the x and z of the place on the product's level that a place in the picture shows."""
+        eye, high, _ = (float(axis) for axis in self.camera)
+        away = FOCAL * high / max(y - self.horizon_y, 0.1 * high)
+        return eye + (x - self.aspect / 2) * away / FOCAL, FOCAL - away
 
     def rays(self, width: int, height: int) -> Triple:
         """Return directions of the rays through pixel centres: 1×W, H×1 and -1, so that distance is depth."""

@@ -113,7 +113,8 @@ class Staging:
             shape = "tiers"  # it needs no room beside the product
         behind = min(-0.22 * radius, -0.5 * self._layout.base)
         if shape in ("drum", "tiers", "twin"):
-            radius = max(radius, -behind + 0.05)  # all corners of a deep base are on it, the nearest included
+            spots = ((0.0, 0.0), *(self._layout.ground(*foot) for foot in self._layout.feet))
+            radius = max(radius, *(float(np.hypot(x, z - behind)) + 0.05 for x, z in spots))
             self._put(Drum(0, -high, behind, radius, high), slot, "stand")
             if shape == "tiers" and 1.32 * radius < clear:
                 low = 0.45 * high

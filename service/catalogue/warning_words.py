@@ -16,7 +16,7 @@ WORDS = {
     "held_by_hand": "A hand holds the product. Erase fingers that were left, or photograph the product standing.",
     "subject_touches_edge": "The photo crops the product, so the product stays at that edge of the picture.",
     "scene_unsuited": "The scene does not suit how the product stands, so it is shown from another angle.",
-    "placement_unsure": "The photo does not show how the product stands. Check that it stands well in the scene.",
+    "placement_unsure": "Backdrop is not sure that all of the product stands. Check that it stands well in the scene.",
     "cropped": "The picture crops a part of the product that the photo shows. Choose a preset of the photo's shape.",
     "frame_overridden": "The photo crops the product, so it stays at the picture's edge against your frame.",
     "copy_space_busy": "The room for copy is not calm. Try another seed or scene, or put a plain shape under the text.",

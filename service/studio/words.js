@@ -37,7 +37,7 @@ const WARNED = {
   scene_unsuited:
     "The scene is shown from another side, to suit your photo. If it looks wrong, say at Place how the product stands.",
   placement_unsure:
-    "The photo does not show how the product stands. If it looks wrong in the scene, say at Place how it stands.",
+    "Backdrop is not sure that all of the product stands. If it looks wrong in the scene, say at Place how it stands.",
   placement_unpins:
     "The brand's background does not fit this place, so the picture gets its own. Put the product back to keep the brand's.",
   placement_breaks_rules:

@@ -166,6 +166,17 @@ def test_a_product_that_cannot_stand_lies_on_the_scenes_surface_shown_from_above
         assert "scene_unsuited" not in swapped.warnings
 
 
+def test_a_warning_of_feet_that_hover_has_its_reason_in_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    stands = made(spec("podium", place=SMALL))
+    assert "placement_unsure" not in stands.warnings
+    monkeypatch.setattr("pipeline.background.source.hovering", lambda layout, feet: 2)
+    hovers = made(spec("podium", place=SMALL))
+    assert hovers.warnings == (*stands.warnings, "placement_unsure")
+    scene, same = (to_json(one.report)["provenance"]["scene"] for one in (hovers, stands))
+    assert (scene["hovering"], same["hovering"]) == (2, 0)
+    assert 5 < scene["elevation"] < 30
+
+
 def test_a_product_cropped_above_reaches_from_the_floor_to_the_upper_edge_with_its_shadow() -> None:
     rgb, alpha = still_life(cut=True)
     upside_down = cut_out_png(np.ascontiguousarray(rgb[::-1]), np.ascontiguousarray(alpha[::-1]))

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.compositing.standing import SLICES, StandingProxy
 from pipeline.core.resample import tight_box
-from pipeline.geometry.contact import things_apart
+from pipeline.geometry.contact import raised_feet, things_apart
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL
 from tests.support.still_life import spec
@@ -84,3 +84,13 @@ def test_a_part_right_above_another_and_a_heap_are_one_thing() -> None:
         heap[150:180, left : left + 20] = 1
     assert len(things_apart(heap)) == 1
     assert things_apart(np.zeros((20, 20), np.float32)) == []
+
+
+def test_a_far_leg_of_a_table_is_a_thing_of_its_own_and_a_low_camera_sees_none() -> None:
+    mask = stool()
+    mask[150:, 150:156] = False
+    things = things_apart(mask.astype(np.float32))
+    far, front = raised_feet(things, sine=0.5)
+    assert (far[1], front[1][3]) == ((150, 120, 156, 150), 180)
+    assert np.array_equal(far[0] + front[0], things[0][0])
+    assert raised_feet(things, sine=0.1)[0][1] == things[0][1]
