@@ -25,6 +25,9 @@ LIGHT, VIEWPOINT = "light", "viewpoint"
 #: Weights of the viewpoint classifier's head, next to its graph. Its outputs are two logits (above, hand), then the
 #: elevation, as a share of a right angle, of a standing and of a lying product.
 HEAD = "head.safetensors"
+#: Power of the probability of "above" that mixes the elevation of a lying thing into that of a standing one. Chosen on
+#: 102 photos of things that stand, whose mean error is 6.9 degrees with it, 8.3 with 1 and 6.7 without the mixing.
+SURE_TO_LIE = 3
 
 
 def graph_file(folder: Path, name: str) -> Path:
@@ -138,7 +141,8 @@ class GraphViewpoint:
             raise ModelFailed("The viewpoint network returned non-finite values. Retry the job.")
         scores = {name: float(features @ column[:-1] + column[-1]) for name, column in self._head.items()}
         above, hand, garment = (1 / (1 + math.exp(-scores[name])) for name in ("above", "hand", "garment"))
-        elevation = min(1.0, max(0.0, (1 - above) * scores["standing"] + above * scores["lying"]))
+        lies = above**SURE_TO_LIE
+        elevation = min(1.0, max(0.0, (1 - lies) * scores["standing"] + lies * scores["lying"]))
         return {"above": above, "side": 1 - above, "hand": hand, "garment": garment, "elevation": elevation}
 
     def features(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -1,11 +1,12 @@
-"""Render meshes at known elevation and pose: `python -m scripts.viewpoint.render MESHES OUT [--each 3]`.
+"""Render meshes at known elevation and pose: `python -m scripts.viewpoint.render MESHES OUT [--each 3] [--packshots]`.
 
     pip install trimesh embreex     # for this script
 
 MESHES is the output of `scripts.viewpoint.meshes`. OUT gets NAME__0.png, … with the thing's alpha. A .json of the same
 name has its elevation in degrees (0 level, 90 straight above) and its pose: it `stands`, `lies` on a side, or `hangs`
 in front of a wall. Embree casts the rays. Light comes from one lamp and the sky. Ground and walls are drawn here.
-Existing files are skipped, and each picture has its own seed.
+Existing files are skipped, and each picture has its own seed. With --packshots, things stand as in a shop's photos: on
+plain and white grounds, mostly seen from the side, by long lenses and by phones. These are NAME__p0.png, ….
 """
 
 import argparse
@@ -102,10 +103,12 @@ def turned(vertices: Array, axis: list[float], degrees: float) -> Array:
     return np.asarray(vertices @ trimesh.transformations.rotation_matrix(np.deg2rad(degrees), axis)[:3, :3].T)
 
 
-def elevation_for(rng: Generator, pose: Pose) -> float:
+def elevation_for(rng: Generator, pose: Pose, *, packshot: bool) -> float:
     """Return a random elevation in degrees for a pose, roughly as photographers choose it."""
     if pose == "hangs":
         return float(rng.uniform(-15, 25))
+    if packshot:
+        return float(rng.choice([rng.uniform(*some) for some in ((0, 15), (10, 45), (40, 90))], p=(0.5, 0.35, 0.15)))
     ranges = {"stands": ((0, 20), (15, 50), (45, 90)), "lies": ((10, 50), (50, 90), (78, 90))}[pose]
     shares = {"stands": (0.4, 0.35, 0.25), "lies": (0.25, 0.4, 0.35)}[pose]
     return float(rng.choice([rng.uniform(*some) for some in ranges], p=shares))
@@ -137,11 +140,11 @@ class Camera:
     elevation: float
 
     @classmethod
-    def at(cls, vertices: Array, rng: Generator, pose: Pose) -> "Camera":
+    def at(cls, vertices: Array, rng: Generator, pose: Pose, *, packshot: bool) -> "Camera":
         """Return a camera that sees the whole thing, from an elevation for its pose, not below the ground."""
-        angle = np.deg2rad(elevation_for(rng, pose))
+        angle = np.deg2rad(elevation_for(rng, pose, packshot=packshot))
         middle = (vertices.max(0) + vertices.min(0)) / 2
-        field = np.deg2rad(rng.uniform(12, 50))
+        field = np.deg2rad(rng.choice([rng.uniform(4, 16), rng.uniform(20, 60)]) if packshot else rng.uniform(12, 50))
         size = np.linalg.norm(vertices - middle, axis=1).max() * 2
         far = size * 0.5 * rng.uniform(1.5, 1.9) / np.tan(field / 2)
         eye = middle + np.array([0, -np.cos(angle), np.sin(angle)]) * far
@@ -164,12 +167,14 @@ class Camera:
         return cls(eye, rays, float(np.degrees(np.arcsin(-ahead[2]))))
 
 
-def render(mesh: dict[str, NDArray[Any]], rng: Generator, pose: Pose) -> tuple[NDArray[np.uint8], float] | None:
+def render(
+    mesh: dict[str, NDArray[Any]], rng: Generator, pose: Pose, *, packshot: bool = False
+) -> tuple[NDArray[np.uint8], float] | None:
     """Return (SIDE×SIDE×4 sRGB with the thing's alpha, elevation); None if the thing is hardly visible."""
     vertices = posed(mesh["vertices"].astype(float), rng, pose)
     body = trimesh.Trimesh(vertices, mesh["faces"], process=False)
     rays = RayMeshIntersector(body)
-    camera = Camera.at(vertices, rng, pose)
+    camera = Camera.at(vertices, rng, pose, packshot=packshot)
     eye, ray = camera.eye, camera.rays
     face = rays.intersects_first(np.broadcast_to(eye, ray.shape), ray)
     hit = np.flatnonzero(face >= 0)
@@ -180,7 +185,7 @@ def render(mesh: dict[str, NDArray[Any]], rng: Generator, pose: Pose) -> tuple[N
     point[hit], normal[hit], weights = _surface(body, face[hit], eye, ray[hit])
     albedo[hit] = _albedo(mesh, face[hit], weights, point[hit], rng)
 
-    kind = rng.choice(["studio", "room", "bokeh"], p=[0.4, 0.42, 0.18])
+    kind = rng.choice(["studio", "room", "bokeh"], p=[0.75, 0.2, 0.05] if packshot else [0.4, 0.42, 0.18])
     middle = (vertices.max(0) + vertices.min(0)) / 2
     if pose == "hangs":
         wall = middle[1] + rng.uniform(0.02, 0.3) + vertices[:, 1].max() - middle[1]
@@ -242,7 +247,13 @@ def render(mesh: dict[str, NDArray[Any]], rng: Generator, pose: Pose) -> tuple[N
         half = _unit(lamp - ray[hit])
         shine = np.clip((normal[hit] * half).sum(1), 0, 1) ** rng.uniform(15, 120) * rng.uniform(0.1, 0.6)
         light[hit] += (shine * lit[hit])[:, None]
-    return _photographed(light.reshape(SIDE, SIDE, 3), solid, rng, blurred=kind == "bokeh"), camera.elevation
+    picture = _photographed(light.reshape(SIDE, SIDE, 3), solid, rng, blurred=kind == "bokeh")
+    if packshot and kind == "studio" and rng.uniform() < 0.6:  # white, with the shadow if any, as shops retouch it
+        soft_shadow = np.ones(count)
+        soft_shadow[np.concatenate([on_floor, on_wall])] = shade[np.concatenate([on_floor, on_wall])]
+        white = (255 * np.clip(soft_shadow.reshape(SIDE, SIDE, 1), 0, 1)).astype(np.uint8)
+        picture[..., :3] = np.where(solid[..., None], picture[..., :3], white)
+    return picture, camera.elevation
 
 
 def _unit(vectors: Array) -> Array:
@@ -316,19 +327,21 @@ def main() -> None:
     parser.add_argument("meshes", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--each", type=int, default=3)
+    parser.add_argument("--packshots", action="store_true")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     for index in range(given.each):
         for path in sorted(given.meshes.glob("*.npz")):
-            name = f"{path.stem}__{index}"
+            number = f"{'p' if given.packshots else ''}{index}"
+            name = f"{path.stem}__{number}"
             if (given.out / f"{name}.json").exists():
                 continue
             rng = np.random.default_rng(
-                int(hashlib.md5(f"{path.stem}{index}".encode(), usedforsecurity=False).hexdigest()[:8], 16)
+                int(hashlib.md5(f"{path.stem}{number}".encode(), usedforsecurity=False).hexdigest()[:8], 16)
             )
-            pose = list(POSES)[rng.choice(len(POSES), p=list(POSES.values()))]
+            pose = "stands" if given.packshots else list(POSES)[rng.choice(len(POSES), p=list(POSES.values()))]
             with np.load(path) as mesh:
-                made = render(dict(mesh), rng, pose)
+                made = render(dict(mesh), rng, pose, packshot=given.packshots)
             if made is not None:
                 Image.fromarray(made[0]).save(given.out / f"{name}.png", compress_level=1)
                 facts = {"elevation": made[1], "pose": str(pose)}

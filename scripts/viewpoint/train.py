@@ -9,7 +9,8 @@ masks/NNNN.png of `ecssd.toml`. FOLDER caches the features, which take minutes.
 
 All is linear in the features:
 
-- Two ridge regressions on renders learn the elevation: of standing things, and of standing and lying ones.
+- Two ridge regressions on renders learn the elevation: of standing things, and of standing and lying ones. The first
+  serves as an input here; `scripts.viewpoint.elevation` fits the column that ships, also on photos.
 - A logistic regression on renders and the photos of `labels.toml` learns "seen from above".
 - A second one learns whether a thing could stand as it is seen. Its inputs are those three and the principal components
   of the renders' last map. It has 28 coefficients, since it is also fitted on ECSSD, and at most 30 are allowed there.
@@ -229,11 +230,6 @@ def area(scores: Array, y: NDArray[np.bool_]) -> float:
     return float((ranks[y].sum() - count * (count + 1) / 2) / count / (len(y) - count))
 
 
-def mixed(scores: Array, above: Array) -> Array:
-    """Return degrees, mixed from both elevations of `Basis` by the probability of "above", as in `GraphViewpoint`."""
-    return np.asarray(RIGHT_ANGLE * np.clip((1 - above) * scores[:, 0] + above * scores[:, 1], 0, 1))
-
-
 #: By the names and labels of the cross-validation: ids of the figures that count what lies, is unsure and stands.
 RECORDED = {
     ("ECSSD", "absurd or from above"): {
@@ -270,7 +266,7 @@ def main() -> None:
     parser.add_argument("--ecssd", type=Path, required=True)
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=VIEWPOINT_CHECKPOINT)
-    parser.add_argument("--only", nargs="+", help="columns to replace in the shipped head; default: all")
+    parser.add_argument("--only", nargs="+", help="columns to replace in the shipped head; default: all but standing")
     add_record_option(parser)
     given = parser.parse_args()
     recorder, found = recorder_of(parser, given), list[Measured]()
@@ -337,29 +333,11 @@ def main() -> None:
         (basis.offset - basis.mean / basis.spread @ basis.weight) @ weight[:-1] + many_bias * weight[-1] + bias
     )
 
-    lies = np.zeros(len(x))
-    lies[plain] = scores[source == 1]
-    lies[~plain] = expit(x[~plain] @ whole + start)
-    degrees = np.zeros(len(x))
-    for index in range(FOLDS):
-        held = folds == index
-        seen_so = trained & ~held
-        others = Basis.of(x[seen_so], elevation[seen_so], stands[seen_so])
-        degrees[held] = mixed(others(x[held]), lies[held])
-    off = np.abs(degrees - elevation)
-    chosen_by = {"stand": stands, "lie": pose == "lies", "hang": pose == "hangs", "stand or lie": trained}
-    for name, chosen in chosen_by.items():
-        print(f"renders that {name}: {chosen.sum()}, median error {np.median(off[chosen]):.1f} degrees")
-    what = "Error of the camera's elevation on renders of things that stand, median"
-    found.append(Measured("elevation-error", what, float(np.median(off[stands])), "degrees", int(stands.sum())))
     for name in ("side", "oblique", "above"):
         features = np.stack([ecssd[number] for number in lists[f"lot.{name}"]])
         lying = expit(features @ whole + start)
-        high = mixed(basis(features), lying)
         print(
-            f"lot, {name}: {len(features)}, {(lying >= SURE_ABOVE).sum()} lie,"
-            f" {(lying <= 1 - SURE_SIDE).sum()} stand; elevation below 20, 50 and 60 degrees:"
-            f" {(high < 20).sum()}, {(high < 50).sum()}, {(high < 60).sum()}"
+            f"lot, {name}: {len(features)}, {(lying >= SURE_ABOVE).sum()} lie, {(lying <= 1 - SURE_SIDE).sum()} stand"
         )
     held_by = labels == "hand"
     sure = expit(out_of_fold(p, held_by, photo_folds, HANDS)) >= SURE_HAND
@@ -384,11 +362,10 @@ def main() -> None:
         "above": np.append(whole, start),
         "hand": np.append(hand, hand_bias),
         "garment": np.append(worn, worn_bias),
-        "standing": np.append(heights[:, 0], offsets[0]),
         "lying": np.append(heights[:, 1], offsets[1]),
     }
     given.out.mkdir(parents=True, exist_ok=True)
-    kept = load_file(VIEWPOINT_CHECKPOINT / HEAD) if given.only else {}
+    kept = load_file(VIEWPOINT_CHECKPOINT / HEAD)
     chosen = {name: column.astype(np.float32) for name, column in columns.items() if name in (given.only or columns)}
     save_file(kept | chosen, given.out / HEAD)
 

@@ -42,7 +42,7 @@ def test_the_graph_returns_the_features_of_torch(classifier: GraphViewpoint) -> 
 def _answers(classifier: GraphViewpoint, picture: Image.Image) -> dict[str, float]:
     rgba = np.asarray(picture.convert("RGBA"))
     rgb = np.ascontiguousarray(rgba[..., :3])
-    return dict(viewpoint(photo(rgb), Cutout(rgb, rgba[..., 3] / np.float32(255), 1.0, ()), classifier))
+    return dict(viewpoint(photo(rgb), Cutout(rgb, (rgba[..., 3] / 255).astype(np.float32), 1.0, ()), classifier))
 
 
 def test_each_column_answers_its_own_question(classifier: GraphViewpoint) -> None:
@@ -53,7 +53,7 @@ def test_each_column_answers_its_own_question(classifier: GraphViewpoint) -> Non
     book, mug = (_answers(classifier, Image.open(SAMPLES / f"{name}.webp")) for name in ("notebook", "mug"))
 
     assert [seen["garment"] > 0.5 for seen in (tee, book, mug)] == [True, False, False]
-    assert [seen["above"] > 0.6 for seen in (tee, book, mug)] == [False, True, False]
+    assert [seen["above"] > 0.8 for seen in (tee, book, mug)] == [False, True, False]
     assert max(seen["hand"] for seen in (tee, book, mug)) < 0.3
     assert mug["elevation"] < 0.3 < 0.5 < book["elevation"]
 
