@@ -18,11 +18,13 @@ from pipeline.core.types import Alpha, Rgb8
 #: Longer side in pixels at which colours are compared, and the window of the ground near by, as a share of it.
 SIDE, WINDOW = 400, 0.12
 #: Alpha between these is examined: below is background, above product.
-SOFT = (0.02, 0.95)
+SOFT = (0.02, 0.8)
 #: Weights of `evidence`, the constant first.
 WEIGHTS = (0.16, 2.63, -1.51, -0.91, -0.48, 0.37, 0.22)
 #: Probability of product below which a pixel goes, and from which it stays as it is.
 GROUND, PRODUCT = 0.15, 0.4
+#: Largest share of the cut-out that may go. Where more would, the mask is in doubt about the product itself.
+MOST = 0.02
 
 
 def clear_remains(guide: Rgb8, alpha: Alpha) -> None:
@@ -33,7 +35,7 @@ def clear_remains(guide: Rgb8, alpha: Alpha) -> None:
     kept = np.ones_like(cover)
     likely = expit(evidence(small, cover, soft) @ np.array(WEIGHTS, np.float32))
     kept[soft] = np.clip((likely - GROUND) / (PRODUCT - GROUND), 0, 1)
-    if (kept == 1).all():
+    if not 0 < (cover * (1 - kept)).sum() < MOST * cover.sum():
         return
     full = resize(kept, alpha.shape[1], alpha.shape[0], Image.Resampling.BILINEAR)
 
@@ -56,7 +58,7 @@ def evidence(rgb: Rgb8, cover: Alpha, where: NDArray[np.bool_]) -> NDArray[np.fl
     ground = (cover < SOFT[0]).astype(np.float32)
 
     def near(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-        return uniform_filter(plane * ground, window, mode="constant")[where]
+        return np.asarray(uniform_filter(plane * ground, window, mode="constant")[where], np.float32)
 
     count = near(ground) + np.float32(1e-6)
     mean = np.stack([near(plane) / count for plane in colours])
