@@ -1,8 +1,7 @@
 """Remains of the old ground at a cut-out's edge: smears of a shadow or a mirror image that the mask half covers.
 
-A true edge is narrow. Where alpha stays between, a logistic regression decides from the colours whether the pixel is
-ground. It was fitted by five folds on photos of ECSSD, on composites with drawn shadows and mirror images, and on the
-35 pictures with exact alpha.
+A logistic regression decides from the colours of soft pixels whether they are ground. It was fitted in five folds on
+photos of ECSSD, composites with drawn shadows and mirror images, and the 35 pictures with exact alpha.
 """
 
 import numpy as np
@@ -11,7 +10,6 @@ from PIL import Image
 from scipy.ndimage import uniform_filter
 from scipy.special import expit
 
-from pipeline.core.parallel import by_rows
 from pipeline.core.resample import reduced, resize
 from pipeline.core.types import Alpha, Rgb8
 
@@ -38,20 +36,14 @@ def clear_remains(guide: Rgb8, alpha: Alpha) -> None:
     if not 0 < (cover * (1 - kept)).sum() < MOST * cover.sum():
         return
     full = resize(kept, alpha.shape[1], alpha.shape[0], Image.Resampling.BILINEAR)
-
-    def lower(top: int, bottom: int) -> None:
-        part = alpha[top:bottom]
-        part *= np.clip(np.maximum(full[top:bottom], 10 * part - 9), 0, 1)
-
-    by_rows(len(alpha), lower)
+    alpha *= np.clip(np.maximum(full, 10 * alpha - 9), 0, 1)
 
 
 def evidence(rgb: Rgb8, cover: Alpha, where: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return N×7 terms for the N pixels `where` of h×w×3 sRGB and h×w alpha.
 
-    They are a constant, alpha, its local mean, the distance from the colour of the ground near by (0–√3), the shade of
-    the ground that explains the colour best (1: its own), the logarithm of the ground's spread, and the distance in
-    spreads.
+    A constant, alpha, its local mean, the distance from the ground's colour near by (0–√3), the shade of the ground
+    that explains the colour best (1: its own), the logarithm of the ground's spread, and the distance in spreads.
     """
     window = 2 * round(WINDOW / 2 * max(cover.shape)) + 1
     colours = np.moveaxis(rgb, -1, 0) / np.float32(255)
@@ -63,9 +55,8 @@ def evidence(rgb: Rgb8, cover: Alpha, where: NDArray[np.bool_]) -> NDArray[np.fl
     count = near(ground) + np.float32(1e-6)
     mean = np.stack([near(plane) / count for plane in colours])
     spread = np.sqrt(np.maximum(near((colours * colours).mean(0)) / count - (mean * mean).mean(0), 0) + 1e-5)
-    own = colours[:, where]
+    own, around = colours[:, where], uniform_filter(cover, window // 2 | 1)[where]
     away = np.sqrt(np.square(own - mean).sum(0))
     shade = np.clip((own * mean).sum(0) / ((mean * mean).sum(0) + 1e-4), 0, 2)
-    around = uniform_filter(cover, window // 2 | 1)[where]
     terms = (cover[where], around, away, shade, np.log(spread), np.minimum(away / (spread + 0.01), 6))
     return np.stack((np.ones_like(away), *terms), -1)
