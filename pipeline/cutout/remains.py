@@ -19,10 +19,8 @@ SIDE, WINDOW = 400, 0.12
 SOFT = (0.02, 0.8)
 #: Weights of `evidence`, the constant first.
 WEIGHTS = (0.16, 2.63, -1.51, -0.91, -0.48, 0.37, 0.22)
-#: Probability of product below which a pixel goes, and from which it stays as it is.
-GROUND, PRODUCT = 0.15, 0.4
-#: Largest share of the cut-out that may go. Where more would, the mask is in doubt about the product itself.
-MOST = 0.02
+#: Probability of product below which a pixel goes, and from which it stays; largest share of the cut-out that may go.
+GROUND, PRODUCT, MOST = 0.15, 0.4, 0.02
 
 
 def clear_remains(guide: Rgb8, alpha: Alpha) -> None:
@@ -33,6 +31,7 @@ def clear_remains(guide: Rgb8, alpha: Alpha) -> None:
     kept = np.ones_like(cover)
     likely = expit(evidence(small, cover, soft) @ np.array(WEIGHTS, np.float32))
     kept[soft] = np.clip((likely - GROUND) / (PRODUCT - GROUND), 0, 1)
+    # where more would go, the mask is in doubt about the product itself
     if not 0 < (cover * (1 - kept)).sum() < MOST * cover.sum():
         return
     full = resize(kept, alpha.shape[1], alpha.shape[0], Image.Resampling.BILINEAR)
