@@ -20,6 +20,7 @@ from pipeline.core.types import Alpha, Photo, Segmentation
 from pipeline.cutout.confidence import confidence_of, disputed, undecided_share
 from pipeline.cutout.guided_filter import guide_of, guided_upsample
 from pipeline.cutout.holes import SIDE, seen_through
+from pipeline.cutout.remains import clear_remains
 
 #: The photo's edges sharpen the mask in the product's box and in a margin, this share of the box's longer side.
 MARGIN = 0.12
@@ -67,6 +68,7 @@ def segment(photo: Photo, segmenter: Segmenter, second: Segmenter | None = None)
     alpha = np.zeros(photo.rgb.shape[:2], np.float32)
     inside = _cropped(alpha, box)
     guided_upsample(crop, mask, inside, guide=guide, radius=RADIUS, eps=EPS, levels=LEVELS)
+    clear_remains(guide, inside)
     if not (inside > 0.5).any():
         raise NoSubject(_NO_SUBJECT)
     return Segmentation(alpha, confidence_of(agreement, undecided), doubts, agreement, undecided)
