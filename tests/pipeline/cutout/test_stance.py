@@ -57,7 +57,7 @@ def test_a_scene_is_turned_only_for_a_certain_answer_and_else_the_product_lies_i
     assert (low.stance, low.turned("podium"), low.unsure, low.lies) == ("lying", None, True, True)
     found = cutout(BOTTLE, doubtful)
     given = facts_of(found, "lying")
-    assert pose_of(found, facts_of(found)) == pose_of(found, given)
+    assert pose_of(found.alpha, facts_of(found)) == pose_of(found.alpha, given)
     assert replace(facts_of(found), unsure=False, word="lying") == given
 
 
