@@ -1,7 +1,7 @@
 """Plan a fleet: how many workers a load needs, what they cost, and which other limit is reached first.
 
     backdrop ops export-run > run.jsonl
-    python benchmarks/capacity.py run.jsonl --rate 40 --p95 60 --price 0.8 --chart capacity.png
+    python benchmarks/capacity.py run.jsonl --rate 40 --p95 60 --price 0.8
     python benchmarks/capacity.py run.jsonl --replay --workers 2 --in-flight 1
 
 A run has a line of JSON for each job, with `submitted`, `started`, `finished` (ISO 8601) and `stages`, seconds by name.
@@ -30,7 +30,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.cost_chart import Point, draw
 from benchmarks.figures import Measured, Recorder, record_option
 from benchmarks.simulation import Outcome, Plan, Work, quantile, simulate
 
@@ -53,6 +52,21 @@ class Run:
     def rate(self) -> float:
         """Jobs a second."""
         return (len(self.submitted) - 1) / max(1e-9, self.submitted[-1])
+
+
+@dataclass(frozen=True)
+class Point:
+    """A fleet: mean and peak workers, cost an hour, seconds of waits, and `p95` from submit to end (inf: it grows)."""
+
+    name: str
+    workers: float
+    peak: int
+    cost: float
+    wait: float
+    wait_p95: float
+    p95: float
+    cold_starts: int
+    lost: int
 
 
 def read_run(path: Path, device_stages: Sequence[str] = ()) -> Run:
@@ -225,7 +239,6 @@ def recorded(points: Sequence[Point], enough: int, rate: float) -> Iterator[Meas
     "--limit", "limits", multiple=True, type=(str, float), help="Name of a further limit, and its jobs a second."
 )
 @click.option("--apis", default=1, show_default=True, type=click.IntRange(1), help="Number of API processes.")
-@click.option("--chart", type=click.Path(path_type=Path), help="PNG file for a chart of cost against p95.")
 @click.option("--replay", is_flag=True, help="Compare the run's waits with simulated ones.")
 @click.option(
     "--workers", default=1, show_default=True, type=click.IntRange(1), help="Workers of the run, for --replay."
@@ -272,8 +285,6 @@ def main(path: Path, recorder: Recorder | None, **given: Any) -> None:
         )
     if recorder:
         recorder.write("capacity", recorded(points, enough, 60 * rate))
-    if given["chart"]:
-        draw(points, given["p95"], given["chart"])
 
 
 if __name__ == "__main__":
