@@ -1,7 +1,5 @@
 """The works of a run: each photo with its scene, mood, palette and preset, the same every time."""
 
-import json
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -10,12 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.picture.palette import SWAPS
-from pipeline.core.order import SwapOrder
 from pipeline.core.spec import Spec
 from scripts.renderer.specs import HELD_OUT, held_out_specs
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.settings import Settings, load_settings
-from service.worker.local import build_spec
 
 TABLES = ("cutout", "halo", "fidelity", "palette", "presets", "looks")
 #: Number of pictures whose CPU time is measured, and of swaps in the lossless check.
@@ -90,28 +86,6 @@ def default_specs(catalogue: Catalogue, count: int) -> list[Spec]:
             seed=i + 1,
         )
         for i in range(count)
-    ]
-
-
-def read_specs(path: Path, catalogue: Catalogue) -> list[Spec]:
-    """Return the specs of a TOML file of [[spec]] tables, or of a JSON list: scene, mood, colors, preset, seed.
-
-    Raises ValueError with the name that is unknown.
-    """
-    text = path.read_text("utf-8")
-    asked = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)["spec"]
-    return [
-        build_spec(
-            catalogue,
-            SwapOrder(
-                one.get("scene", "podium"),
-                one.get("mood", "natural"),
-                one.get("preset", "shopify_product"),
-                tuple(one.get("colors", [])),
-                seed=one.get("seed", number),
-            ),
-        )
-        for number, one in enumerate(asked, 1)
     ]
 
 

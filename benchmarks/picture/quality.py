@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from benchmarks.figures import Recorder, record_option
-from benchmarks.picture.orders import TABLES, Config, PhotoSet, Work, default_specs, listed, read_specs
+from benchmarks.picture.orders import TABLES, Config, PhotoSet, Work, default_specs, listed
 from benchmarks.picture.recorded import recorded
 from benchmarks.picture.rivals import Rivals, open_rivals
 from benchmarks.picture.rows import measure
@@ -68,9 +68,6 @@ def carried_out(
 @click.option(
     "--alpha", multiple=True, type=FOLDER, help="Folder of true alphas, <stem>.png, one for each PHOTOS in order."
 )
-@click.option(
-    "--specs", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML or JSON file of specs to swap."
-)
 @click.option("--out", default="out/quality", show_default=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--only", default=",".join(TABLES), show_default=True, help="Tables, separated by commas.")
 @click.option(
@@ -90,7 +87,6 @@ def carried_out(
 def main(
     photos: tuple[Path, ...],
     alpha: tuple[Path, ...],
-    specs: Path | None,
     out: Path,
     only: str,
     swaps: int | None,
@@ -109,13 +105,9 @@ def main(
             f"Unknown tables: {', '.join(sorted(unknown))}. Use {', '.join(TABLES)}.", param_hint="--only"
         )
     sets = photo_sets(photos, alpha)
-    catalogue = load_catalogue()
-    try:
-        wanted = read_specs(specs, catalogue) if specs else default_specs(catalogue, swaps or 30)
-    except (ValueError, KeyError, AttributeError) as error:
-        raise click.BadParameter(str(error), param_hint="--specs") from error
+    wanted = default_specs(load_catalogue(), swaps or 30)
     config = Config(out, segmenter, side, looks)
-    works = listed(sets, config, chosen, wanted[: swaps or None], swaps, renders)
+    works = listed(sets, config, chosen, wanted, swaps, renders)
     rows = run(works, config, chosen, jobs=jobs, resume=resume)
     if recorder:
         for room, found in recorded(rows):
