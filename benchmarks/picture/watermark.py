@@ -20,6 +20,7 @@ from PIL import Image, ImageFilter
 
 from benchmarks.figures import Measured, Recorder, record_option
 from benchmarks.picture.orders import default_specs
+from benchmarks.picture.verdicts import wilson
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.errors import PipelineError
 from pipeline.core.spec import Limits
@@ -188,13 +189,6 @@ def embed_seconds() -> tuple[float, float]:
     return min(taken[1:]), float(np.median(busy[1:]))
 
 
-def wilson(right: int, of: int) -> tuple[float, float]:
-    """Return the Wilson score interval of a share, 95 %."""
-    share, z = right / of, 1.96
-    middle, half = share + z * z / (2 * of), z * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return (middle - half) / (1 + z * z / of), (middle + half) / (1 + z * z / of)
-
-
 def figures(rows: list[dict[str, Any]], embedding: tuple[float, float]) -> Iterator[Measured]:
     """Yield the figures of rows, none of which was tuned on."""
     count = len(rows)
@@ -228,17 +222,13 @@ def figures(rows: list[dict[str, Any]], embedding: tuple[float, float]) -> Itera
 @click.option("--out", default="out/watermark", show_default=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--count", default=200 + TUNED, show_default=True, help="Pictures, the tuned ones included.")
 @click.option("--as-rendered", is_flag=True, help="Render nothing: measure the pictures that are there.")
-@click.option("--part", default=0, help="Measure only each `parts`-th picture from this one, beside other processes.")
-@click.option("--parts", default=1, help="Number of such processes.")
 @record_option
-def main(
-    photos: Path, out: Path, count: int, as_rendered: bool, part: int, parts: int, recorder: Recorder | None
-) -> None:
+def main(photos: Path, out: Path, count: int, as_rendered: bool, recorder: Recorder | None) -> None:
     """Render, measure and print."""
     out.mkdir(parents=True, exist_ok=True)
     if not as_rendered:
         render(sorted(photos.iterdir()), count, out)
-    for at in range(TUNED + part, count, parts):
+    for at in range(TUNED, count):
         row = out / f"{at:03}.row.json"
         if not row.exists() and (out / f"{at:03}.free.png").exists() and (out / f"{at:03}.json").exists():
             row.write_text(json.dumps(measured(at, out)))
