@@ -56,9 +56,8 @@ from scripts.renderer.truth import (
     sharp_truth,
     within,
 )
+from service.settings import RENDERER_CHECKPOINT
 
-#: The shipped network.
-MODEL = Path(__file__).resolve().parents[2] / "models" / "renderer" / "checkpoint"
 #: Longer side, in pixels, of the pictures for the colour figures, and of their light grid.
 PICTURE = 384
 #: Number of seeds to compare.
@@ -262,7 +261,7 @@ def main(arguments: list[str] | None = None) -> int:
     make.add_argument("--threads", type=int, default=1, help="CPU threads")
     measure = commands.add_parser("report", help="print the figures")
     measure.add_argument("--truth", type=Path, required=True, help="folder that `truth` wrote")
-    measure.add_argument("--model", default=str(MODEL), help="folder of a light network, or none")
+    measure.add_argument("--model", default=str(RENDERER_CHECKPOINT), help="folder of a light network, or none")
     measure.add_argument("--json", type=Path, help="file for all numbers")
     measure.add_argument("--sheet", type=Path, help="file for a picture with a scene of each kind")
     add_record_option(measure)

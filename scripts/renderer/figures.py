@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans, vq
 
 from pipeline.colour.notation import hex_to_rgb
-from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab
+from pipeline.colour.spaces import LUMINANCE, delta_e00, linear_to_srgb, srgb_to_lab
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -19,8 +19,6 @@ SPARE = 3
 MIN_SHARE = 0.02
 #: Range of gains to try, in stops up and down, and the first step between them.
 STOPS, STEP = 6.0, 0.5
-#: Rec. 709 luminance weights for linear sRGB; for encoded sRGB they give luma.
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def misses(picture: Array, asked: Sequence[str]) -> NDArray[np.float64]:

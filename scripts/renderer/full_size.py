@@ -12,7 +12,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +22,19 @@ from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
 from benchmarks.figures import Measured, add_record_option, recorder_of
 from models.loading import GeneratorChoice, load_generator
 from pipeline.background.paint import light_size, paint
+from pipeline.colour.spaces import LUMINANCE
 from pipeline.core.networks import Generator
 from pipeline.core.spec import Spec
 from pipeline.geometry.ray import Field
 from pipeline.geometry.solids import Block, Drum
 from pipeline.light.first_light import first_light
 from pipeline.light.upsample import upsample_within_surfaces
-from pipeline.materials.albedo import albedo
-from pipeline.scene.composition import compose
-from pipeline.scene.layout import Layout, Lens
+from pipeline.scene.layout import Layout
 from pipeline.scene.trace import FACES, Geometry, trace, windows_of
-from scripts.renderer.figures import LUMINANCE, table
-from scripts.renderer.specs import Task, full_size_tasks
+from scripts.renderer.figures import table
+from scripts.renderer.specs import full_size_tasks
+from scripts.renderer.truth import composed, traced, write
+from service.settings import RENDERER_CHECKPOINT
 
 #: Side in pixels, and paths per pixel.
 SIDE, SAMPLES = 1024, 9
@@ -54,16 +54,8 @@ FOOT, TOUCH = 14, 0.006
 ALLOWED = 1.3
 #: Pixels around a surface that the wider Gaussian may reach.
 MARGIN = 4
-#: The shipped network.
-MODEL = Path(__file__).resolve().parents[2] / "models" / "renderer" / "checkpoint"
 
 Mask = NDArray[np.bool_]
-
-
-def composed(task: Task) -> Layout:
-    """Return a task's layout without the lens, which the path tracer does not know."""
-    found = compose(task.spec, task.width, task.height, task.product_aspect)
-    return replace(found, lens=Lens())
 
 
 def make_truths(out: Path, count: int, threads: int) -> None:
@@ -77,16 +69,7 @@ def make_truths(out: Path, count: int, threads: int) -> None:
         path = out / f"{number:03d}.npz"
         if path.exists():
             continue
-        layout = composed(task)
-        geometry = trace(layout, SIDE, SIDE)
-        flat = albedo(layout, geometry, finished=False)
-        geometry.coverage.smooth(flat)
-        normals = np.moveaxis(geometry.normals(), 0, -1)
-        found = tracer.picture(layout, SIDE, SIDE, albedo=flat, normals=normals)
-        unfinished = path.with_suffix(".tmp")
-        with unfinished.open("wb") as file:
-            np.savez(file, truth=found.astype(np.float16))
-        unfinished.rename(path)
+        write(path, traced(tracer, composed(task), SIDE, SIDE))
         print(f"{number} {task.spec.scene.name}, {time.monotonic() - began:.0f} s", flush=True)
 
 
@@ -269,7 +252,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--truth", type=Path, help="folder of the truths")
     parser.add_argument("--count", type=int, default=COUNT)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--model", default=str(MODEL), help="folder of a network, or none")
+    parser.add_argument("--model", default=str(RENDERER_CHECKPOINT), help="folder of a network, or none")
     parser.add_argument("--json", type=Path, help="file for the rows")
     add_record_option(parser)
     options = parser.parse_args(arguments)

@@ -33,6 +33,7 @@ from pipeline.scene.layout import Layout
 from pipeline.scene.trace import FACES, trace
 from scripts.renderer.specs import Task, training_task
 from scripts.renderer.tracer import Tracer
+from scripts.renderer.truth import write
 
 #: Rays per pixel and side for the smoothed albedo.
 SUPERSAMPLING = 4
@@ -90,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
             if errors > MAX_ERRORS:
                 return 1
             continue
-        _write(path, arrays)
+        write(path, arrays)
         done += 1
         if done % 20 == 0:
             spent = time.monotonic() - began
@@ -121,14 +122,6 @@ def tone(radiance: Array) -> NDArray[np.uint8]:
     over = knee + (1 - knee) * (1 - np.exp(-np.maximum(radiance - knee, 0) / (1 - knee)))
     srgb = linear_to_srgb(np.where(radiance < knee, radiance, over))
     return (srgb * 255 + 0.5).astype(np.uint8)
-
-
-def _write(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
-    """Write the file completely or not at all."""
-    unfinished = path.with_suffix(".tmp")
-    with unfinished.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes allow_pickle for one of them
-    unfinished.rename(path)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,10 +1,10 @@
 """Reference pictures for the renderer: path-traced layouts that its network never saw."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from pipeline.scene.layout import Layout, Lens
 from pipeline.scene.trace import trace
 from scripts.renderer.figures import Mask
 from scripts.renderer.specs import Task, held_out_tasks
+
+if TYPE_CHECKING:
+    from scripts.renderer.tracer import Tracer
 
 #: Factor on the sides of the specs' tasks, and paths per pixel. The tracer raises the latter to a square number, 25.
 ENLARGED, SAMPLES = 1.25, 24
@@ -56,22 +59,24 @@ def make_truths(out: Path, threads: int) -> None:
     for number, task in enumerate(tasks):
         path = out / f"{number:03d}.npz"
         if not path.exists():
-            _write(path, render(task, tracer))
+            write(path, render(task, tracer))
             print(f"{number + 1} of {len(tasks)}, {time.monotonic() - began:.0f} s", flush=True)
     tracer = Tracer(threads=threads, samples=SHARP_SAMPLES)
     for number in sharp_numbers(tasks):
         path = out / f"{number:03d}_sharp.npz"
         if path.exists():
             continue
-        layout = composed(tasks[number])
-        width, height = within(SHARP, tasks[number])
-        geometry = trace(layout, width, height)
-        flat = albedo(layout, geometry, finished=False)
-        geometry.coverage.smooth(flat)
-        normals = np.moveaxis(geometry.normals(), 0, -1)
-        found = tracer.picture(layout, width, height, albedo=flat, normals=normals)
-        _write(path, {"truth": found.astype(np.float16)})
+        write(path, traced(tracer, composed(tasks[number]), *within(SHARP, tasks[number])))
         print(f"sharp {number}, {time.monotonic() - began:.0f} s", flush=True)
+
+
+def traced(tracer: "Tracer", layout: Layout, width: int, height: int) -> dict[str, NDArray[np.float16]]:
+    """Return `truth`, height×width×3 linear radiance of a layout, denoised."""
+    geometry = trace(layout, width, height)
+    flat = albedo(layout, geometry, finished=False)
+    geometry.coverage.smooth(flat)
+    found = tracer.picture(layout, width, height, albedo=flat, normals=np.moveaxis(geometry.normals(), 0, -1))
+    return {"truth": found.astype(np.float16)}
 
 
 def scenes(folder: Path) -> Iterator[Scene]:
@@ -128,8 +133,8 @@ def within(side: int, task: Task) -> tuple[int, int]:
     return round(task.width * scale), round(task.height * scale)
 
 
-def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write the file completely or not at all."""
+def write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write an .npz file completely or not at all."""
     unfinished = path.with_suffix(".tmp")
     with unfinished.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes allow_pickle for one of them
