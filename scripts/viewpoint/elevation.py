@@ -12,7 +12,6 @@ its answers out of fold on that whole half, ECSSD included, corrects its slope a
 """
 
 import argparse
-import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ from pipeline.core.networks import Networks
 from pipeline.core.resample import tight_box
 from pipeline.cutout.viewpoint import RIGHT_ANGLE, views
 from pipeline.swap import cut_out
-from scripts.viewpoint.train import FOLDS, Array, Views, by_mask, described, fold_of
+from scripts.viewpoint.train import FOLDS, Array, Views, by_mask, described, fold_of, rendered
 from service.settings import VIEWPOINT_CHECKPOINT, load_settings
 from service.worker.networks import open_networks
 
@@ -114,7 +113,7 @@ def standing(x: Array, degrees: Array, photos: list[Labelled], features: Array) 
     return np.asarray(column / RIGHT_ANGLE)
 
 
-def draw(labels: NDArray[np.float64], before: NDArray[np.float64], after: NDArray[np.float64], path: Path) -> None:
+def draw(labels: Array, before: Array, after: Array, path: Path) -> None:
     """Write a plot: the label to the right, the answers upwards, in degrees."""
     picture, font = Image.new("RGB", (1100, 560), "white"), ImageFont.load_default(15)
     pen = ImageDraw.Draw(picture)
@@ -132,10 +131,8 @@ def draw(labels: NDArray[np.float64], before: NDArray[np.float64], after: NDArra
     picture.save(path)
 
 
-def report(chosen: list[Labelled], after: NDArray[np.float64]) -> Iterator[Measured]:
+def report(sources: NDArray[np.str_], labels: Array, before: Array, after: Array) -> Iterator[Measured]:
     """Print the errors before and after, and yield the figures."""
-    labels, before = (np.array([getattr(photo, of) for photo in chosen]) for of in ("elevation", "before"))
-    sources = np.array([photo.source for photo in chosen])
     for of in ("all", *dict.fromkeys(sources)):
         one = (sources == of) | (of == "all")
         errors = (float(np.abs(answers - labels)[one].mean()) for answers in (before, after))
@@ -160,26 +157,24 @@ def main() -> None:
     settings = load_settings()
     networks, classifier = open_networks(settings), GraphViewpoint(VIEWPOINT_CHECKPOINT, settings.weights)
     if given.teach:
-        files = sorted(given.teach.glob("*.json"))
-        facts = {file: json.loads(file.read_text()) for file in files}
-        files = [file for file in files if facts[file]["pose"] == "stands"]
-        side, taught = classifier.side, [photo for photo in labelled() if photo.teaches]
-        shown = [(file.stem, lambda file=file: by_mask(file.with_suffix(".png"), None, side)) for file in files]
-        x = described(given.features / "renders.npz", shown, classifier)
+        _, degrees, pose, x = rendered(given.teach, given.features, classifier)
+        stands, taught, side = pose == "stands", [photo for photo in labelled() if photo.teaches], classifier.side
         shown = [(f"{p.source} {p.name}", lambda p=p: seen_in_swap(p, given.photos, networks, side)) for p in taught]
         features = described(given.features / "elevations.npz", shown, classifier)
-        column = standing(x, np.array([facts[file]["elevation"] for file in files]), taught, features)
+        column = standing(x[stands], degrees[stands], taught, features)
         head = load_file(VIEWPOINT_CHECKPOINT / HEAD) | {"standing": column.astype(np.float32)}
         save_file(head, VIEWPOINT_CHECKPOINT / HEAD)
         classifier = GraphViewpoint(VIEWPOINT_CHECKPOINT, settings.weights)
     chosen = [photo for photo in labelled() if not photo.teaches]
     answers = (classifier(seen_in_swap(photo, given.photos, networks, classifier.side)) for photo in chosen)
     after = np.array([RIGHT_ANGLE * answer["elevation"] for answer in answers])
-    found = list(report(chosen, after))
+    labels, before, sources = (
+        np.array([getattr(one, of) for one in chosen]) for of in ("elevation", "before", "source")
+    )
+    found = list(report(sources, labels, before, after))
     if recorder:
         recorder.write("placement", found)
     if given.plot:
-        labels, before = (np.array([getattr(photo, of) for photo in chosen]) for of in ("elevation", "before"))
         draw(labels, before, after, given.plot)
 
 

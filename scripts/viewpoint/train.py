@@ -124,6 +124,17 @@ def by_mask(picture: Path, mask: Path | None, side: int) -> Views:
     return seen(Photo(np.asarray(photo.convert("RGB")), None, "png"), alpha, side)
 
 
+def rendered(
+    folder: Path, features: Path, classifier: GraphViewpoint
+) -> tuple[list[Path], Array, NDArray[np.str_], Array]:
+    """Return the N files of renders' facts, their elevations in degrees, their poses and N × 768 features."""
+    files = sorted(folder.glob("*.json"))
+    facts = [json.loads(file.read_text()) for file in files]
+    shown = [(one.stem, lambda one=one: by_mask(one.with_suffix(".png"), None, classifier.side)) for one in files]
+    elevation, pose = (np.array([fact[name] for fact in facts]) for name in ("elevation", "pose"))
+    return files, elevation, pose, described(features / "renders.npz", shown, classifier)
+
+
 def cut_out(path: Path, segmenter: Segmenter, side: int) -> Views:
     """Return the network's views of a photo whose product a network cuts out, in one look."""
     photo = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
@@ -275,11 +286,7 @@ def main() -> None:
     side = classifier.side
     given.features.mkdir(parents=True, exist_ok=True)
 
-    files = sorted(given.renders.glob("*.json"))
-    facts = [json.loads(file.read_text()) for file in files]
-    shown = [(file.stem, lambda file=file: by_mask(file.with_suffix(".png"), None, side)) for file in files]
-    x = described(given.features / "renders.npz", shown, classifier)
-    elevation, pose = (np.array([fact[name] for fact in facts]) for name in ("elevation", "pose"))
+    files, elevation, pose, x = rendered(given.renders, given.features, classifier)
     stands, trained = pose == "stands", pose != "hangs"
     folds = np.array([fold_of(family(file.stem)) for file in files])
     basis = Basis.of(x[trained], elevation[trained], stands[trained])
