@@ -3,12 +3,10 @@
     python benchmarks/speed/overhead.py [PHOTO] [--swaps 5] [--submits 200]
 
 Starts `backdrop up` on the embedded default (SQLite, a directory, Valkey) in a temporary folder and stops it at the
-end. Prints a table; --json writes the figures.
+end. Prints a table.
 """
 
 import argparse
-import json
-import platform
 import statistics
 import sys
 import tempfile
@@ -36,7 +34,6 @@ def main() -> None:
     arguments.add_argument("photo", nargs="?", type=Path, help="photo to swap; default: the sample product")
     arguments.add_argument("--swaps", type=int, default=5, help="number of swaps to follow, one at a time")
     arguments.add_argument("--submits", type=int, default=200, help="number of submits of one caller to time")
-    arguments.add_argument("--json", type=Path, help="file to write the figures into")
     add_record_option(arguments)
     options = arguments.parse_args()
     recorder = recorder_of(arguments, options)
@@ -49,9 +46,6 @@ def main() -> None:
     show(figures)
     if recorder:
         recorder.write("speed", recorded(figures))
-    if options.json:
-        about = {"python": platform.python_version(), "machine": platform.machine(), "command": sys.argv}
-        options.json.write_text(json.dumps({**about, **figures}, indent=2) + "\n")
 
 
 def measure(api: httpx.Client, photo: bytes, *, swaps: int, submits: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Measure the CPU time that metrics, log lines and traces add to a request.
 
-    python benchmarks/speed/request_cost.py [--requests 2000] [--rounds 9] [--json FILE]
+    python benchmarks/speed/request_cost.py [--requests 2000] [--rounds 9]
 
 The API runs in this process without socket or thread, and answers `/health/live`, which does no work. The kinds take
 turns and CPU time is counted, so that other programs affect all kinds alike. Prints microseconds.
@@ -8,11 +8,8 @@ turns and CPU time is counted, so that other programs affect all kinds alike. Pr
 
 import argparse
 import asyncio
-import json
 import logging
-import platform
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -57,7 +54,6 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--requests", type=int, default=2000, help="requests of each kind in a round")
     arguments.add_argument("--rounds", type=int, default=9)
-    arguments.add_argument("--json", type=Path, help="file to write the figures into")
     add_record_option(arguments)
     options = arguments.parse_args()
     recorder = recorder_of(arguments, options)
@@ -74,9 +70,6 @@ def main() -> None:
             if kind in NAMES
         )
         recorder.write("speed", measured)
-    if options.json:
-        about = {"python": platform.python_version(), "machine": platform.machine(), "command": sys.argv}
-        options.json.write_text(json.dumps({**about, "kinds": figures}, indent=2) + "\n")
 
 
 async def measure(home: Path, requests: int, rounds: int) -> dict[str, dict[str, float]]:

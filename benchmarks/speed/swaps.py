@@ -17,7 +17,6 @@ more, without the networks.
 
 import json
 import os
-import platform
 import shlex
 import statistics
 import sys
@@ -35,7 +34,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.figures import Measured, Recorder, record_option
+from benchmarks.figures import Measured, Recorder, machine, record_option
 from benchmarks.speed.bare import BareNetworks
 from benchmarks.speed.bench import Bench, peak_mib
 from benchmarks.speed.memory import LARGE, PARTS, memory, part_of_memory
@@ -54,20 +53,6 @@ def median(runs: list[dict[str, Any]]) -> dict[str, Any]:
     row = {name: statistics.median(run[name] for run in runs) for name in first if name != "stages"}
     row["stages"] = {name: statistics.median(run["stages"][name] for run in runs) for name in first["stages"]}
     return row
-
-
-def machine() -> dict[str, Any]:
-    """Return system, processor, cores, load, and versions of Python and packages."""
-    cpuinfo = Path("/proc/cpuinfo")
-    names = [line for line in cpuinfo.read_text().splitlines() if "model name" in line] if cpuinfo.exists() else []
-    return {
-        "system": platform.platform(),
-        "processor": names[0].partition(":")[2].strip() if names else platform.machine(),
-        "cores": os.cpu_count(),
-        "load": psutil.getloadavg()[0],
-        "python": platform.python_version(),
-        **{package: version(package) for package in PACKAGES if find_spec(package.replace("pillow", "PIL"))},
-    }
 
 
 def since_start() -> float:
@@ -288,6 +273,7 @@ def main(
         "command": shlex.join(sys.argv),
         "day": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
+        "packages": {name: version(name) for name in PACKAGES if find_spec(name.replace("pillow", "PIL"))},
     }
     if of_memory:
         figures["memory"] = memory(Path(__file__), settings, scenes, console.print)

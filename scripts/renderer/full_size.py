@@ -1,14 +1,13 @@
 """Measure the background's light at full size, before lens and finishes, against path-traced layouts.
 
 python -m scripts.renderer.full_size truth --out DIR [--count 40] [--threads 1]
-python -m scripts.renderer.full_size report --truth DIR [--model DIR|none] [--json FILE]
+python -m scripts.renderer.full_size report --truth DIR [--model DIR|none]
 
 `truth` needs Mitsuba and skips existing files. `report` covers all surfaces of all layouts. It prints the relative
 error of the light, and its structure between 4 and 64 pixels relative to the truth's.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -253,7 +252,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=COUNT)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", default=str(RENDERER_CHECKPOINT), help="folder of a network, or none")
-    parser.add_argument("--json", type=Path, help="file for the rows")
     add_record_option(parser)
     options = parser.parse_args(arguments)
     recorder = recorder_of(parser, options)
@@ -268,8 +266,6 @@ def main(arguments: list[str] | None = None) -> int:
     print(tables(rows))
     if recorder:
         recorder.write("picture", recorded(rows))
-    if options.json is not None:
-        options.json.write_text(json.dumps(rows))
     return 0
 
 
