@@ -1,9 +1,8 @@
 """A worker with a stand-in device, which holds the device lane without the interpreter's lock, as a CUDA call does.
 
-`python -m tests.support.storm.watch benchmarks.speed.stand_in SECONDS CUTTING FOLDER` runs it as `backdrop worker` runs
-the real one. SECONDS is the time of a painting, in steps. CUTTING is that of a look of the segmenter; 0: on the cores.
-Each hold adds a line to a file in FOLDER: its start and end by the monotonic clock, which all processes of a machine
-share.
+`python -m tests.support.storm.watch benchmarks.speed.stand_in SECONDS FOLDER` runs it as `backdrop worker` runs the
+real one. SECONDS is the time of a painting, in steps. Each adds a line to a file in FOLDER: its start and end by the
+monotonic clock, which all processes of a machine share.
 """
 
 import os
@@ -22,17 +21,9 @@ from service.telemetry.logs import configure_logs
 from service.worker.kernels import use_kept_kernels, warm_up
 from service.worker.main import serve
 
-_VERSIONS = {"segmenter": "stand-in", "generator": "stand-in", "generator_device": "stand-in"}
+_VERSIONS = dict.fromkeys(("segmenter", "generator", "generator_device"), "stand-in") | {"segmenter_device": "cpu"}
 #: Steps of a painting, as in distilled models.
 _STEPS = 4
-
-
-def _hold(seconds: float, log: Path) -> None:
-    """Hold the device, and log the hold."""
-    began = time.monotonic()
-    time.sleep(seconds)
-    with log.open("a") as file:
-        file.write(f"{began} {time.monotonic()}\n")
 
 
 class StandIn:
@@ -46,7 +37,10 @@ class StandIn:
     def paint(self, requests: Sequence[PaintRequest]) -> list[Painted]:
         """Hold the device step by step, and return the light."""
         for step in range(1, _STEPS + 1):
-            _hold(self._seconds / _STEPS, self._log)
+            began = time.monotonic()
+            time.sleep(self._seconds / _STEPS)
+            with self._log.open("a") as file:
+                file.write(f"{began} {time.monotonic()}\n")
             for request in requests:
                 request.on_step(step / _STEPS)
         return [request.conditions.light for request in requests]
@@ -60,35 +54,18 @@ def by_colour(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(np.clip((distance - 24) / 48, 0, 1), np.float32)
 
 
-class CuttingStandIn:
-    """The segmenter `by_colour` on the device, which it holds for `seconds`."""
-
-    side = by_colour.side
-
-    def __init__(self, seconds: float, log: Path) -> None:
-        self._seconds, self._log = seconds, log
-
-    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Hold the device, and return the alpha."""
-        _hold(self._seconds, self._log)
-        return by_colour(image)
-
-
 def main() -> int:
     """Run one worker."""
     configure_logs(load_settings())
     die_with_parent()
-    seconds, cutting, folder = sys.argv[1:]
+    seconds, folder = sys.argv[1:]
 
     def load(settings: Settings) -> Networks:
         use_kept_kernels(settings)
         # The first swap imports modules, so it must not hold the device.
         warm_up(Networks(by_colour, StandIn(0, Path(os.devnull))))
         log = Path(folder) / f"{os.getpid()}.log"
-        stand_in = StandIn(float(seconds), log)
-        if not float(cutting):
-            return Networks(by_colour, stand_in, _VERSIONS | {"segmenter_device": "cpu"})
-        return Networks(CuttingStandIn(float(cutting), log), stand_in, _VERSIONS | {"segmenter_device": "stand-in"})
+        return Networks(by_colour, StandIn(float(seconds), log), _VERSIONS)
 
     return serve(load_settings(), load)
 

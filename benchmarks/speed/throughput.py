@@ -58,8 +58,6 @@ class Load:
     in_flight: int | None
     #: None: the installation's networks.
     device_seconds: float | None
-    #: Of each look of the segmenter; 0: it runs on the cores.
-    cutting_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class LoadedInstallation:
         self._reader = reader(self._engine)
         address = fleet.api()
         fleet.sweep()
-        holding = (str(load.device_seconds), str(load.cutting_seconds), str(holds))
+        holding = (str(load.device_seconds), str(holds))
         stand_in = ("tests.support.storm.watch", "benchmarks.speed.stand_in", *holding)
         real = ("service.cli.main", "worker")
         for _ in range(load.workers):
@@ -252,9 +250,6 @@ def limit_of(figures: Figures) -> str:
 @click.option(
     "--device-seconds", default=1.0, show_default=True, help="Seconds that the stand-in device takes for a swap."
 )
-@click.option(
-    "--cutting-seconds", default=0.0, show_default=True, help="Seconds that it takes for a cut-out; 0: on the cores."
-)
 @click.option("--networks", is_flag=True, help="Run the installation's networks instead of the stand-in.")
 @click.option(
     "--in-flight",
@@ -272,7 +267,6 @@ def limit_of(figures: Figures) -> str:
 @record_option
 def main(
     device_seconds: float,
-    cutting_seconds: float,
     networks: bool,
     in_flights: tuple[int, ...],
     workers: tuple[int, ...],
@@ -292,7 +286,7 @@ def main(
     table = Table(*columns, "CPU s/swap: worker", "all", "cores", "limit", "failed")
     for many in workers:
         for in_flight in in_flights or (None,):
-            load = Load(many, seconds, preset, in_flight, None if networks else device_seconds, cutting_seconds)
+            load = Load(many, seconds, preset, in_flight, None if networks else device_seconds)
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
             figures, carried = run(load, folder and folder / f"{many}x{in_flight or 'default'}.jsonl")
