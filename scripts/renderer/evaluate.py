@@ -1,7 +1,7 @@
 """Measure the renderer on specs that its network never saw: asked colours, light, sharpness, seeds.
 
 python -m scripts.renderer.evaluate truth --out DIR [--threads 1]
-python -m scripts.renderer.evaluate report --truth DIR [--model DIR|none] [--json FILE] [--sheet FILE.png]
+python -m scripts.renderer.evaluate report --truth DIR [--model DIR|none] [--json FILE]
 
 `truth` path-traces the held-out layouts once and needs Mitsuba. It skips existing files. `report` measures against
 these files and needs torch, except with `--model none`. `scripts.renderer.figures` defines the figures.
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from benchmarks.figures import Measured, add_record_option, recorder_of
 from models.loading import GeneratorChoice, load_generator
@@ -64,7 +63,7 @@ PICTURE = 384
 SEEDS = 4
 
 
-def report(folder: Path, model: str, sheet: Path | None) -> dict[str, Any]:
+def report(folder: Path, model: str) -> dict[str, Any]:
     """Measure everything, print each table when it is ready, and return all numbers.
 
     Raises ValueError if the folder has no truth, or if a truth shows another layout than the code composes now.
@@ -72,24 +71,19 @@ def report(folder: Path, model: str, sheet: Path | None) -> dict[str, Any]:
     generator = None if model == "none" else load_generator(GeneratorChoice(model))
     if generator is not None and generator.capabilities.paints != "light":
         raise ValueError(f"{model} paints pictures, so its light can't be measured. Give a light network")
-    palette, light, rows, shown = [], [], [], set()
+    palette, light = [], []
     for scene in scenes(folder):
         lights = {"first": scene.given.light}
         if generator is not None:
             lights["network"] = painted(generator, scene.given, scene.task)
         palette.append(palette_row(scene, generator))
         light.append(light_row(scene, lights))
-        if sheet is not None and scene.layout.kind not in shown:
-            shown.add(scene.layout.kind)
-            rows.append(sheet_row(scene, lights))
         print(f"scene {scene.number}", file=sys.stderr, flush=True)
     if not light:
         raise ValueError(f"{folder} has no truths. Run the command truth first")
     counted = f"{len(light)} of {HELD_OUT} held-out specs"
     print(palette_table(palette, f"Asked colours: CIEDE2000 to the nearest dominant colour, {counted}"), flush=True)
     print(light_table(light, f"Light: mean absolute error in sRGB against path tracing, {counted}"), flush=True)
-    if sheet is not None:
-        _stack(rows).save(sheet)
     sharp = [sharp_row(number, folder, generator) for number in sharp_numbers(enlarged_tasks())]
     sharp = [row for row in sharp if row]
     if sharp:
@@ -236,22 +230,6 @@ def seed_differences(task: Task, generator: Generator | None) -> dict[str, float
     }
 
 
-def sheet_row(scene: Scene, lights: dict[str, Field]) -> Image.Image:
-    """Return a row of pictures 160 px high at the truth's exposure: albedo, albedo × each light, truth."""
-    gain = np.float32(exposure(scene.truth, scene.flat, scene.lit))
-    tiles = [scene.flat, *(scene.flat * light * gain for light in lights.values()), scene.truth * gain]
-    row = np.concatenate([linear_to_srgb(tone_mapped(tile)) for tile in tiles], 1)
-    image = Image.fromarray((row * 255 + 0.5).astype(np.uint8))
-    return image.resize((image.width * 160 // image.height, 160), Image.Resampling.LANCZOS)
-
-
-def _stack(rows: list[Image.Image]) -> Image.Image:
-    whole = Image.new("RGB", (max(row.width for row in rows), 160 * len(rows)), "white")
-    for place, row in enumerate(rows):
-        whole.paste(row, (0, 160 * place))
-    return whole
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Make the truths, or measure; return the exit status: 1 if there is nothing to measure."""
     parser = argparse.ArgumentParser(description="Measure the renderer on specs that its network never saw.")
@@ -263,7 +241,6 @@ def main(arguments: list[str] | None = None) -> int:
     measure.add_argument("--truth", type=Path, required=True, help="folder that `truth` wrote")
     measure.add_argument("--model", default=str(RENDERER_CHECKPOINT), help="folder of a light network, or none")
     measure.add_argument("--json", type=Path, help="file for all numbers")
-    measure.add_argument("--sheet", type=Path, help="file for a picture with a scene of each kind")
     add_record_option(measure)
     options = parser.parse_args(arguments)
     if options.command == "truth":
@@ -271,7 +248,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     recorder = recorder_of(measure, options)
     try:
-        numbers = report(options.truth, options.model, options.sheet)
+        numbers = report(options.truth, options.model)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,7 +1,6 @@
 """Path-trace layouts and write them with their first light: training pairs for the renderer's network.
 
 python -m scripts.renderer.render --out DIR --count N [--start 0] [--step 1] [--threads 1] [--spp 64] [--minutes M]
-python -m scripts.renderer.render --sheet FILE.png
 
 Each scene becomes DIR/NNNNNN.npz, float16 at h×w (`scripts.renderer.specs` gives an index its size):
 
@@ -23,9 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from pipeline.colour.spaces import linear_to_srgb
 from pipeline.core.networks import Conditions
 from pipeline.light.first_light import conditions
 from pipeline.scene.composition import compose
@@ -39,8 +36,6 @@ from scripts.renderer.truth import write
 SUPERSAMPLING = 4
 #: Failed scenes that end a run.
 MAX_ERRORS = 20
-#: Scenes of a sheet, and scenes per row.
-_SHEET, _ACROSS = 24, 6
 
 Array = NDArray[np.float32]
 _log = logging.getLogger("render")
@@ -100,48 +95,19 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def sheet(path: Path, tracer: Tracer, start: int = 0) -> None:
-    """Write _SHEET truths, each with sketch × first light, tone-mapped."""
-    tiles = []
-    for index in range(start, start + _SHEET):
-        arrays = render(training_task(index), tracer)
-        own = arrays["albedo"].astype(np.float32) * arrays["light"].astype(np.float32)
-        pair = np.concatenate([tone(arrays["truth"].astype(np.float32)), tone(own)], 1)
-        tile = Image.new("RGB", (320, 160), "white")
-        tile.paste(Image.fromarray(pair))
-        tiles.append(tile)
-    whole = Image.new("RGB", (320 * _ACROSS, 160 * -(-len(tiles) // _ACROSS)))
-    for place, tile in enumerate(tiles):
-        whole.paste(tile, (320 * (place % _ACROSS), 160 * (place // _ACROSS)))
-    whole.save(path)
-
-
-def tone(radiance: Array) -> NDArray[np.uint8]:
-    """Return 8-bit sRGB of linear radiance for viewing, with highlights above 0.7 rolled off."""
-    knee = np.float32(0.7)
-    over = knee + (1 - knee) * (1 - np.exp(-np.maximum(radiance - knee, 0) / (1 - knee)))
-    srgb = linear_to_srgb(np.where(radiance < knee, radiance, over))
-    return (srgb * 255 + 0.5).astype(np.uint8)
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Render scenes or draw the sheet; return the exit status."""
+    """Render scenes; return the exit status."""
     parser = argparse.ArgumentParser(description="Path-trace the pairs that the renderer's network learns from.")
-    parser.add_argument("--out", type=Path, help="folder for the scenes")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the scenes")
     parser.add_argument("--count", type=int, default=0, help="one more than the last index")
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--step", type=int, default=1, help="step between indices, to share them among processes")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--spp", type=int, default=64, help="paths per pixel")
     parser.add_argument("--minutes", type=float, default=0, help="begin no scene after this time")
-    parser.add_argument("--sheet", type=Path, help="file for a picture of the first scenes")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
-    if options.out is None and options.sheet is None:
-        parser.error("give --out or --sheet")
-    if options.sheet is not None:
-        sheet(options.sheet, Tracer(threads=options.threads, samples=options.spp), options.start)
-    return run(options) if options.out is not None else 0
+    return run(options)
 
 
 if __name__ == "__main__":
