@@ -125,7 +125,7 @@ def make_background(
             layout=one.layout,
             report=None if earlier is None else BackgroundReport(source="render"),
             shadow=shadow_report(spec.shadow, place, one.layout),
-            hovering=hovering(one.layout, feet),
+            hovering=hovering(one.layout, feet, placed.alpha),
         )
     guide, reference = (None, None) if own is None else (own.view, own.photo.rgb)
     context = FreeContext.of(photo, cutout, place, placed, light, guide, reference)
@@ -146,7 +146,7 @@ def make_background(
         layout=best.layout,
         report=None if own is None else own.report(spec, best.layout.horizon_y, falls, best.layout.softness),
         shadow=shadow_report(spec.shadow, place, best.layout),
-        hovering=hovering(best.layout, best.layout.feet),
+        hovering=hovering(best.layout, best.layout.feet, placed.alpha),
     )
 
 
