@@ -64,11 +64,6 @@ class Background:
     #: Number of the product's feet that hover (`pipeline.scene.footing`).
     hovering: int = 0
 
-    @property
-    def elevation(self) -> float | None:
-        """The scene's downward angle in degrees; None where there is no scene."""
-        return None if self.layout is None else round(self.layout.elevation, 1)
-
     def with_effects(self) -> Rgb | None:
         """Add the product's effects to the picture, and return it; None for a transparent picture."""
         return None if self.picture is None else self.effects(self.picture)

@@ -94,9 +94,7 @@ def guess(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str,
 
 def pose_of(alpha: Alpha, facts: CutoutFacts) -> CameraPose:
     """Return the camera pose that the base of a product, H×W alpha, shows; UNKNOWN_POSE without a visible base."""
-    if facts.stance != "standing" and not facts.lies:
-        return UNKNOWN_POSE
-    pose = camera_pose(alpha, facts.elevation)
+    pose = camera_pose(alpha, facts.elevation) if facts.stance == "standing" or facts.lies else UNKNOWN_POSE
     if not facts.lies:
         return pose
     left, top, right, bottom = tight_box(alpha > 0.5) or (0, 0, 1, 1)

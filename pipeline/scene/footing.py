@@ -36,7 +36,5 @@ def hovering(layout: Layout, feet: tuple[Spot, ...], alpha: Field | None = None)
     surface, depth = follow(solids, layout.camera, across.astype(np.float32), down.astype(np.float32))
     height = (layout.camera[1] + down[:, None] * np.minimum(depth, 1e3))[row, column]
     sand = np.array([isinstance(solid, Dunes) for solid in solids])[surface[row, column] // FACES]
-    starts = (
-        1 if alpha is None else np.count_nonzero(np.diff((alpha > 0.5).any(axis=1).astype(np.int8), prepend=0) == 1)
-    )
-    return int(np.count_nonzero((np.abs(height) > LEVEL) & ~sand)) + max(0, int(starts) - 1)
+    gaps = 0 if alpha is None else np.count_nonzero(np.diff(np.flatnonzero((alpha > 0.5).any(axis=1))) > 1)
+    return int(np.count_nonzero((np.abs(height) > LEVEL) & ~sand) + gaps)

@@ -162,7 +162,7 @@ def test_a_product_that_cannot_stand_lies_on_the_scenes_surface_shown_from_above
         swapped = made(asked, shoes(), looks)
         assert to_json(swapped.report)["cutout"]["stance"] == "lying"
         assert to_json(swapped.report)["cutout"]["suits"] == ["white", "flatlay"]
-        assert to_json(swapped.report)["cutout"]["viewpoint"] == looks.viewpoint.answers
+        assert to_json(swapped.report)["cutout"]["viewpoint"] == {"above": 1.0, "elevation": 0.8}
         assert "scene_unsuited" not in swapped.warnings
 
 
