@@ -173,8 +173,8 @@ class SceneReport:
     elevation: Annotated[float | None, "Camera's downward angle in degrees, as in `cutout.elevation`."] = None
     hovering: Annotated[
         int | None,
-        "Number of the product's feet that stand before a wall or a thing, or beyond a stand or a table. If there are"
-        " any, there is the warning placement_unsure.",
+        "Number of feet that stand before a wall or a thing, or beyond a stand or a table, and of parts above a gap. If"
+        " there are any, there is the warning placement_unsure.",
     ] = None
 
 

@@ -303,6 +303,7 @@ def _report(stages: Stages, made: _Made, measured: Encoded, versions: dict[str, 
     """Return the report on the measured file; `versions` are the networks'."""
     spec, place, source, cut, signer = made.spec, made.place, made.source, made.cut, made.signer
     signed = CredentialsReport(issuer=signer.issuer, trusted=signer.trusted) if signer else None
+    elevation = round(source.layout.elevation, 1) if source.layout else None
     held = made.watermark
     named = None if held is None else WatermarkReport(installation=f"{held.installation:05x}", job=held.job)
     marks = MarksReport(xmp=spec.preset.digital_source_type, c2pa=signed, watermark=named)
@@ -335,7 +336,7 @@ def _report(stages: Stages, made: _Made, measured: Encoded, versions: dict[str, 
             cut_by=cut.cut_by,
             background=source.cache_status,
             pinned=place.pinned,
-            scene=scene_report(place.asked, place.spec, place.facts, source.elevation, source.hovering),
+            scene=scene_report(place.asked, place.spec, place.facts, elevation, source.hovering),
             timings=stages.timings,
             painted_by="renderer" if fell_back(source.tried) else None,
         ),

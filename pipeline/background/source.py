@@ -64,11 +64,6 @@ class Background:
     #: Number of the product's feet that hover (`pipeline.scene.footing`).
     hovering: int = 0
 
-    @property
-    def elevation(self) -> float | None:
-        """The scene's downward angle in degrees; None where there is no scene."""
-        return None if self.layout is None else round(self.layout.elevation, 1)
-
     def with_effects(self) -> Rgb | None:
         """Add the product's effects to the picture, and return it; None for a transparent picture."""
         return None if self.picture is None else self.effects(self.picture)
@@ -125,7 +120,7 @@ def make_background(
             layout=one.layout,
             report=None if earlier is None else BackgroundReport(source="render"),
             shadow=shadow_report(spec.shadow, place, one.layout),
-            hovering=hovering(one.layout, feet),
+            hovering=hovering(one.layout, feet, placed.alpha),
         )
     guide, reference = (None, None) if own is None else (own.view, own.photo.rgb)
     context = FreeContext.of(photo, cutout, place, placed, light, guide, reference)
@@ -146,7 +141,7 @@ def make_background(
         layout=best.layout,
         report=None if own is None else own.report(spec, best.layout.horizon_y, falls, best.layout.softness),
         shadow=shadow_report(spec.shadow, place, best.layout),
-        hovering=hovering(best.layout, best.layout.feet),
+        hovering=hovering(best.layout, best.layout.feet, placed.alpha),
     )
 
 

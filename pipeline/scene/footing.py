@@ -5,6 +5,7 @@ import numpy as np
 from pipeline.cutout.camera_pose import CameraPose
 from pipeline.geometry.casting import follow
 from pipeline.geometry.heightfields import Dunes
+from pipeline.geometry.ray import Field
 from pipeline.kernels.tracing.rays import FACES
 from pipeline.scene.layout import FOCAL, Layout
 
@@ -20,10 +21,11 @@ def spots(pose: CameraPose, box: tuple[float, float, float, float]) -> tuple[Spo
     return tuple((left + x * (right - left), bottom - rise * (right - left)) for x, rise in pose.feet)
 
 
-def hovering(layout: Layout, feet: tuple[Spot, ...]) -> int:
+def hovering(layout: Layout, feet: tuple[Spot, ...], alpha: Field | None = None) -> int:
     """Return how many feet the scene shows before a wall or a thing, or beyond the edge of a stand or a table.
 
-    Those are the feet at which the camera sees no point on the level of the lowest foot. Sand has no level.
+    Those are the feet at which the camera sees no point on the level of the lowest foot. Sand has no level. If empty
+    rows divide the placed H×W `alpha`, the part above them counts as well: its foot is cut off, or far behind.
     """
     if layout.top_down or not feet:
         return 0
@@ -34,4 +36,5 @@ def hovering(layout: Layout, feet: tuple[Spot, ...]) -> int:
     surface, depth = follow(solids, layout.camera, across.astype(np.float32), down.astype(np.float32))
     height = (layout.camera[1] + down[:, None] * np.minimum(depth, 1e3))[row, column]
     sand = np.array([isinstance(solid, Dunes) for solid in solids])[surface[row, column] // FACES]
-    return int(np.count_nonzero((np.abs(height) > LEVEL) & ~sand))
+    gaps = 0 if alpha is None else np.count_nonzero(np.diff(np.flatnonzero((alpha > 0.5).any(axis=1))) > 1)
+    return int(np.count_nonzero((np.abs(height) > LEVEL) & ~sand) + gaps)

@@ -112,8 +112,10 @@ class Staging:
         if self.sparse and (shape == "twin" or self.wanted > panels + self.most):
             shape = "tiers"  # it needs no room beside the product
         behind = min(-0.22 * radius, -0.5 * self._layout.base)
+        if self._layout.base > 2 * radius:
+            shape = "drum"  # under a product that lies, a block would be as long as a pier
         if shape in ("drum", "tiers", "twin"):
-            spots = ((0.0, 0.0), *(self._layout.ground(*foot) for foot in self._layout.feet))
+            spots = ((0.0, 0.0), (0.0, -self._layout.base), *(self._layout.ground(*foot) for foot in self._layout.feet))
             radius = max(radius, *(float(np.hypot(x, z - behind)) + 0.05 for x, z in spots))
             self._put(Drum(0, -high, behind, radius, high), slot, "stand")
             if shape == "tiers" and 1.32 * radius < clear:

@@ -144,7 +144,7 @@ def shoes() -> bytes:
 
 
 def test_a_product_that_cannot_stand_lies_on_the_scenes_surface_shown_from_above() -> None:
-    looks = replace(networks(), viewpoint=Looks("above"))
+    looks = replace(networks(), viewpoint=Looks("above", elevation=0.8))
     shown = made(spec("podium"), shoes(), looks)
     assert "scene_unsuited" in shown.warnings
     scene = to_json(shown.report)["provenance"]["scene"]
@@ -153,7 +153,7 @@ def test_a_product_that_cannot_stand_lies_on_the_scenes_surface_shown_from_above
     from_above = replace(spec("podium"), scene=seen_from(spec("podium").scene, "above"))
     assert made(from_above, shoes(), looks).data == shown.data
     generator = Darkener()
-    refused = replace(networks(generator), viewpoint=Looks("above"))
+    refused = replace(networks(generator), viewpoint=Looks("above", elevation=0.8))
     with pytest.raises(NoHonestPlacement, match="flat lay"):
         made(spec("bokeh", place=SMALL), shoes(), refused)
     assert generator.calls == 0, "it is refused before a background is made"
@@ -162,7 +162,7 @@ def test_a_product_that_cannot_stand_lies_on_the_scenes_surface_shown_from_above
         swapped = made(asked, shoes(), looks)
         assert to_json(swapped.report)["cutout"]["stance"] == "lying"
         assert to_json(swapped.report)["cutout"]["suits"] == ["white", "flatlay"]
-        assert to_json(swapped.report)["cutout"]["viewpoint"] == {"above": 1.0}
+        assert to_json(swapped.report)["cutout"]["viewpoint"] == {"above": 1.0, "elevation": 0.8}
         assert "scene_unsuited" not in swapped.warnings
 
 
@@ -208,7 +208,7 @@ def test_a_moved_product_takes_its_scene_along_and_its_report_lists_broken_rules
 
 
 def test_the_callers_stance_overrides_the_guess_and_is_reported() -> None:
-    seen, looks = {}, replace(networks(), viewpoint=Looks("above"))
+    seen, looks = {}, replace(networks(), viewpoint=Looks("above", elevation=0.8))
     words: tuple[StanceWord, ...] = ("auto", "lying", "from_above")
     for word in words:
         asked = spec("podium", place=SMALL, placement=Placement(stance=word))

@@ -28,7 +28,7 @@ JACKET = drawn(
 )
 
 
-STANDS, LIES = {"side": 0.9, "above": 0.1}, {"side": 0.1, "above": 0.9}
+STANDS, LIES = {"side": 0.9, "above": 0.1}, {"side": 0.1, "above": 0.98, "elevation": 0.7}
 DOUBT = {"side": 0.5, "above": 0.5}
 
 
@@ -104,7 +104,7 @@ def test_a_held_product_stands_on_nothing_unless_its_arm_comes_from_the_photos_e
 
 
 def test_the_callers_stance_overrides_the_guess_and_uses_the_photos_evidence() -> None:
-    shoes = replace(cutout(BOTTLE, {"above": 0.99}), cut_sides=("bottom", "left"))
+    shoes = replace(cutout(BOTTLE, LIES), cut_sides=("bottom", "left"))
     guess, standing, lying, hanging, above = (facts_of(shoes, word) for word in get_args(StanceWord))
     assert (guess.stance, standing.stance, lying.stance, hanging.stance, above.stance) == (
         *("lying", "standing", "lying"),

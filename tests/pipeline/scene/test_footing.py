@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from pipeline.core.spec import SceneKind
@@ -42,6 +43,15 @@ def test_all_feet_of_a_product_stand_in_every_kind_of_scene(kind: SceneKind) -> 
         layout = compose(spec(kind, seed=seed), SIDE, SIDE, 1.0, pose=LEGS)
         assert layout.feet == spots(LEGS, layout.product)
         assert hovering(layout, layout.feet) == 0, seed
+
+
+def test_a_part_above_a_gap_is_counted() -> None:
+    layout = compose(spec("tabletop"), SIDE, SIDE, 1.0, pose=LEGS)
+    body_and_strap = np.zeros((SIDE, SIDE), np.float32)
+    body_and_strap[100:200, 100:300] = body_and_strap[240:260, 120:180] = 1
+    assert hovering(layout, layout.feet, body_and_strap) == 1
+    body_and_strap[200:240, 150] = 1
+    assert hovering(layout, layout.feet, body_and_strap) == 0
 
 
 def test_from_above_nothing_hovers() -> None:

@@ -122,7 +122,7 @@ def test_a_cutout_is_enough_for_the_plan_to_say_why_the_scene_is_turned_and_how_
         side = 32
 
         def __call__(self, views: Any) -> dict[Any, float]:
-            return {"above": 0.9, "elevation": 0.9}
+            return {"above": 0.98, "elevation": 0.9}
 
     mender = Mender(http, settings, "turned", replace(networks, viewpoint=Above()))
     body = mender.body(source_image_s3_key=mender.cut_out()["source_image_s3_key"], scene_type="marble_tabletop")
